@@ -1,0 +1,20 @@
+/** GET /oauth2/v3/userinfo (OpenID Connect Core section 5.3), as far as the token's scopes tell. */
+import { json } from '../answer.js';
+import type { Answer } from '../answer.js';
+import type { Google } from '../google.js';
+import type { Incoming } from '../incoming.js';
+import { refuseCall } from '../refusals.js';
+import { tellsEmail, tellsProfile } from '../scopes.js';
+import { authorizeCall } from './authorize-call.js';
+
+export function userinfo(google: Google, incoming: Incoming): Answer {
+  const { sub, scopes } = authorizeCall(google, incoming, ['openid']);
+  const account = google.accounts.get(sub);
+  if (!account) throw refuseCall('invalid_credentials');
+  return json(200, {
+    sub,
+    ...(tellsProfile(scopes) && { name: account.name, given_name: account.name.split(' ')[0] }),
+    ...(tellsEmail(scopes) && { email: account.email, email_verified: true }),
+    ...(account.hd !== undefined && { hd: account.hd }),
+  });
+}

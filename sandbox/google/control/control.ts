@@ -1,0 +1,123 @@
+/**
+ * The test's side of the stand-in: one object, used in process as it is and by other processes as
+ * POST /_control/<command> with a JSON array of arguments. Every own property of it is a command.
+ */
+import { endProjectGrant } from '../revoke.js';
+import type { AccountPolicy, Endpoint, Google, Settings, StandInAccount, StandInClient } from '../google.js';
+import type { Fault, TokenAnswerPatch } from './disturbances.js';
+import type { RecordedRequest } from './request-log.js';
+
+export interface Control {
+  /** Every request to one of Google's endpoints so far, oldest first. */
+  readonly requests: readonly RecordedRequest[];
+  count(endpoint: Endpoint, grantType?: string): number;
+  clearRequests(): void;
+  /** Every secret ever issued or received: codes, tokens, verifiers, client secrets. */
+  secrets(): string[];
+
+  failNext(endpoint: Endpoint, fault: Fault, times?: number): void;
+  failAlways(endpoint: Endpoint, fault: Fault): void;
+  clearFaults(): void;
+  latency(endpoint: Endpoint, ms: number): void;
+  /** Amends the next successful token answers (null: none any more); without times, all of them. */
+  overrideTokenAnswer(patch: TokenAnswerPatch | null, times?: number): void;
+
+  /** What a person does at myaccount.google.com. */
+  revokeByUser(sub: string, projectId: string): void;
+  killRefreshToken(token: string): void;
+  /** In the order they were issued. */
+  liveRefreshTokens(sub: string, clientId?: string): string[];
+  setSlotLimit(limit: number): void;
+  setTestingMode(on: boolean): void;
+  disableClient(clientId: string): void;
+  deleteClient(clientId: string): void;
+  enableClient(clientId: string): void;
+  setAccountPolicy(sub: string, policy: AccountPolicy | null): void;
+  /** As freshly started with the same options and nothing remembered; the signing key stays. */
+  reset(): void;
+}
+
+export function createControl(google: Google, initialSettings: () => Settings): Control {
+  const { disturbances, ledger, requestLog } = google;
+  return {
+    get requests() {
+      return requestLog.requests;
+    },
+    count: (endpoint, grantType) => requestLog.count(endpoint, grantType),
+    clearRequests: () => {
+      requestLog.clearRequests();
+    },
+    secrets: () => [
+      ...new Set([
+        ...[...google.clients.values()].map((client) => client.clientSecret),
+        ...requestLog.secrets(),
+      ]),
+    ],
+
+    failNext: (endpoint, fault, times) => {
+      disturbances.failNext(endpoint, fault, times);
+    },
+    failAlways: (endpoint, fault) => {
+      disturbances.failAlways(endpoint, fault);
+    },
+    clearFaults: () => {
+      disturbances.clearFaults();
+    },
+    latency: (endpoint, ms) => {
+      disturbances.setLatency(endpoint, ms);
+    },
+    overrideTokenAnswer: (patch, times) => {
+      disturbances.patchTokenAnswers(patch, times);
+    },
+
+    revokeByUser: (sub, projectId) => {
+      endProjectGrant(google, projectId, account(google, sub).sub);
+    },
+    killRefreshToken: (token) => {
+      const refreshToken = ledger.refreshToken(token);
+      if (!refreshToken) throw new Error('There is no such refresh token.');
+      ledger.endRefreshToken(refreshToken);
+    },
+    liveRefreshTokens: (sub, clientId) =>
+      ledger.liveRefreshTokens(account(google, sub).sub, clientId).map(({ token }) => token),
+    setSlotLimit: (limit) => {
+      if (!(limit >= 1)) throw new Error('The slot limit is a number from 1.');
+      google.settings.slotLimit = limit;
+    },
+    setTestingMode: (on) => {
+      google.settings.testingMode = on;
+    },
+    disableClient: (clientId) => {
+      google.settings.clientStatus.set(client(google, clientId).clientId, 'disabled_client');
+    },
+    deleteClient: (clientId) => {
+      google.settings.clientStatus.set(client(google, clientId).clientId, 'deleted_client');
+    },
+    enableClient: (clientId) => {
+      google.settings.clientStatus.delete(client(google, clientId).clientId);
+    },
+    setAccountPolicy: (sub, policy) => {
+      const policies = google.settings.accountPolicy;
+      if (policy === null) policies.delete(sub);
+      else policies.set(account(google, sub).sub, policy);
+    },
+    reset: () => {
+      ledger.forgetEverything();
+      disturbances.clear();
+      requestLog.clear();
+      Object.assign(google.settings, initialSettings());
+    },
+  };
+}
+
+function account(google: Google, sub: string): StandInAccount {
+  const found = google.accounts.get(sub);
+  if (!found) throw new Error(`There is no account with sub "${sub}".`);
+  return found;
+}
+
+function client(google: Google, clientId: string): StandInClient {
+  const found = google.clients.get(clientId);
+  if (!found) throw new Error(`There is no client "${clientId}".`);
+  return found;
+}

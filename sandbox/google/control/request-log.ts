@@ -1,0 +1,101 @@
+/**
+ * What was asked of Google, in order and in full, secrets included, and every secret that passed either way:
+ * tests count requests here and search for leaks elsewhere.
+ */
+import type { Answer } from '../answer.js';
+import type { Endpoint } from '../google.js';
+import type { Incoming, Parameters } from '../incoming.js';
+
+export interface RecordedRequest {
+  at: string;
+  endpoint: Endpoint;
+  method: string;
+  /** Path and query as they were sent, to see what would land in access logs. */
+  url: string;
+  grantType?: string;
+  /** Query and form together. */
+  parameters: Parameters;
+  authorization?: string;
+  /** 0 as long as there is no answer, and for good when it was dropped. */
+  status: number;
+}
+
+/** So that a sandbox left running, or under load, does not fill the memory; the oldest go first. */
+const longestLog = 100_000;
+
+const secretParameters = [
+  'code',
+  'code_verifier',
+  'client_secret',
+  'refresh_token',
+  'access_token',
+  'id_token',
+  'token',
+];
+
+export class RequestLog {
+  readonly requests: RecordedRequest[] = [];
+  readonly #secrets = new Set<string>();
+
+  record(at: Date, endpoint: Endpoint, incoming: Incoming): RecordedRequest {
+    const parameters = { ...incoming.query, ...incoming.form };
+    const grantType = parameters['grant_type'];
+    const recorded: RecordedRequest = {
+      at: at.toISOString(),
+      endpoint,
+      method: incoming.method,
+      url: incoming.url,
+      ...(typeof grantType === 'string' && { grantType }),
+      parameters,
+      ...(incoming.authorization !== undefined && { authorization: incoming.authorization }),
+      status: 0,
+    };
+    this.requests.push(recorded);
+    if (this.requests.length > longestLog) this.requests.shift();
+    return recorded;
+  }
+
+  noteSecretsOf(incoming: Incoming): void {
+    this.#note({ ...incoming.query, ...incoming.form });
+    const [scheme, credentials] = (incoming.authorization ?? '').split(/ +/);
+    if (credentials !== undefined) this.#secrets.add(credentials);
+    if (scheme === 'Basic' && credentials !== undefined) {
+      const secret = Buffer.from(credentials, 'base64').toString().split(':').slice(1).join(':');
+      if (secret) this.#secrets.add(secret);
+    }
+  }
+
+  noteSecretsIn(answer: Answer): void {
+    const { location, 'content-type': type } = answer.headers;
+    if (location !== undefined) this.#note(Object.fromEntries(new URL(location).searchParams));
+    else if (type?.startsWith('application/json')) this.#note(JSON.parse(answer.body) as Parameters);
+  }
+
+  secrets(): string[] {
+    return [...this.#secrets];
+  }
+
+  count(endpoint: Endpoint, grantType?: string): number {
+    return this.requests.filter(
+      (request) =>
+        request.endpoint === endpoint && (grantType === undefined || request.grantType === grantType),
+    ).length;
+  }
+
+  clearRequests(): void {
+    this.requests.length = 0;
+  }
+
+  clear(): void {
+    this.clearRequests();
+    this.#secrets.clear();
+  }
+
+  #note(parameters: Parameters): void {
+    for (const name of secretParameters) {
+      for (const value of [parameters[name]].flat()) {
+        if (typeof value === 'string' && value !== '') this.#secrets.add(value);
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * What every endpoint of the stand-in may look at: who is registered, how Google is set, what it remembers.
+ * Owns the names of these things; the behaviour lives with the endpoints, the memory in ledger/.
+ */
+import type { Disturbances } from './control/disturbances.js';
+import type { RequestLog } from './control/request-log.js';
+import type { Ledger } from './ledger/ledger.js';
+import type { SigningKey } from './signing-key.js';
+
+export interface StandInClient {
+  clientId: string;
+  clientSecret: string;
+  projectId: string;
+  kind: 'web' | 'installed';
+  redirectUris: string[];
+  appName?: string;
+}
+
+export interface StandInAccount {
+  sub: string;
+  email: string;
+  name: string;
+  hd?: string;
+}
+
+export type Endpoint = 'authorize' | 'token' | 'revoke' | 'certs' | 'tokeninfo' | 'userinfo' | 'reports';
+export const endpoints: readonly Endpoint[] = [
+  'authorize',
+  'token',
+  'revoke',
+  'certs',
+  'tokeninfo',
+  'userinfo',
+  'reports',
+];
+
+export type ClientStatus = 'deleted_client' | 'disabled_client';
+export type AccountPolicy = 'admin_policy_enforced' | 'invalid_rapt';
+
+export interface Settings {
+  slotLimit: number;
+  testingMode: boolean;
+  accessTokenSeconds: number;
+  clientStatus: Map<string, ClientStatus>;
+  accountPolicy: Map<string, AccountPolicy>;
+}
+
+export interface Google {
+  /** The base URL, which is also the issuer. */
+  url: string;
+  clients: Map<string, StandInClient>;
+  accounts: Map<string, StandInAccount>;
+  settings: Settings;
+  ledger: Ledger;
+  signingKey: SigningKey;
+  disturbances: Disturbances;
+  requestLog: RequestLog;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}

@@ -1,0 +1,50 @@
+/** The rows of the ledger. Times are milliseconds since the epoch, so that they keep as JSON. */
+
+/** What an account has allowed a project: Google keeps consent per project, not per client. */
+export interface ProjectGrant {
+  projectId: string;
+  sub: string;
+  scopes: string[];
+  expiresAt?: number;
+}
+
+export interface AuthorizationCode {
+  code: string;
+  clientId: string;
+  sub: string;
+  redirectUri: string;
+  scopes: string[];
+  offline: boolean;
+  consentShown: boolean;
+  challenge?: { value: string; method: 'S256' | 'plain' };
+  nonce?: string;
+  expiresAt: number;
+  spent: boolean;
+}
+
+interface Token {
+  token: string;
+  clientId: string;
+  projectId: string;
+  sub: string;
+  scopes: string[];
+  endedAt?: number;
+}
+
+export interface RefreshToken extends Token {
+  issuedAt: number;
+  lastUsedAt: number;
+  expiresAt?: number;
+}
+
+export interface AccessToken extends Token {
+  offline: boolean;
+  expiresAt: number;
+}
+
+export interface LedgerContents {
+  grants: ProjectGrant[];
+  codes: AuthorizationCode[];
+  refreshTokens: RefreshToken[];
+  accessTokens: AccessToken[];
+}

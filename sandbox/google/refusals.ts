@@ -1,0 +1,199 @@
+/**
+ * Every way Google says no, by name: the texts and statuses of Google's guide and of what is seen in the wild.
+ * The endpoints refuse with these, and tests inject the same ones as faults, so there is one table for both.
+ */
+import type { Endpoint } from './google.js';
+
+export type Refused =
+  | { form: 'json'; status: number; body: object; headers?: Record<string, string> }
+  | { form: 'html'; status: number; body: string }
+  | { form: 'page'; status: number; error: string; text: string }
+  | { form: 'redirect'; error: string; error_subtype?: string };
+
+export class Refusal extends Error {
+  constructor(readonly refused: Refused) {
+    super('Google refuses');
+  }
+}
+
+const oauth = (
+  status: number,
+  error: string,
+  error_description?: string,
+  error_subtype?: string,
+): Refused => ({
+  form: 'json',
+  status,
+  body: {
+    error,
+    ...(error_description && { error_description }),
+    ...(error_subtype && { error_subtype }),
+  },
+});
+
+const page = (status: number, error: string, text: string): Refused => ({
+  form: 'page',
+  status,
+  error,
+  text,
+});
+
+const redirected = (error: string, error_subtype?: string): Refused => ({
+  form: 'redirect',
+  error,
+  ...(error_subtype && { error_subtype }),
+});
+
+const api = (code: number, status: string, reason: string, message: string): Refused => ({
+  form: 'json',
+  status: code,
+  body: { error: { code, message, errors: [{ message, domain: 'global', reason }], status } },
+  ...(code === 401 && { headers: { 'www-authenticate': 'Bearer realm="https://accounts.google.com/"' } }),
+});
+
+const htmlError = (status: number, title: string): Refused => ({
+  form: 'html',
+  status,
+  body: `<!DOCTYPE html><html lang=en><title>Error ${status} (${title})!!1</title><p><b>${status}.</b> ${title}`,
+});
+
+/** What Google's front ends answer when they are unwell; possible at every endpoint but the consent page. */
+const transient = {
+  internal_failure: oauth(500, 'internal_failure', 'Backend Error'),
+  server_error: oauth(500, 'server_error', 'Internal server error'),
+  temporarily_unavailable: oauth(503, 'temporarily_unavailable', 'The service is temporarily unavailable.'),
+  request_timeout: htmlError(408, 'Request Timeout'),
+  too_many_requests: oauth(429, 'rate_limit_exceeded', 'Rate Limit Exceeded'),
+  user_rate_limit_html: htmlError(403, 'User Rate Limit Exceeded'),
+  bad_gateway_html: htmlError(502, 'Server Error'),
+};
+
+const token = {
+  invalid_grant_expired_or_revoked: oauth(400, 'invalid_grant', 'Token has been expired or revoked.'),
+  invalid_grant_bad_request: oauth(400, 'invalid_grant', 'Bad Request'),
+  malformed_auth_code: oauth(400, 'invalid_grant', 'Malformed auth code.'),
+  missing_code_verifier: oauth(400, 'invalid_grant', 'Missing code verifier.'),
+  invalid_code_verifier: oauth(400, 'invalid_grant', 'Invalid code verifier'),
+  needless_code_verifier: oauth(400, 'invalid_grant', 'code_verifier or verifier is not needed.'),
+  invalid_rapt: oauth(400, 'invalid_grant', 'reauth related error (invalid_rapt)', 'invalid_rapt'),
+  invalid_client_not_found: oauth(401, 'invalid_client', 'The OAuth client was not found.'),
+  invalid_client_secret: oauth(401, 'invalid_client', 'The provided client secret is invalid.'),
+  deleted_client: oauth(401, 'deleted_client', 'The OAuth client was deleted.'),
+  disabled_client: oauth(401, 'disabled_client', 'The OAuth client was disabled.'),
+  unauthorized_client: oauth(401, 'unauthorized_client', 'Unauthorized'),
+  client_secret_missing: oauth(400, 'invalid_request', 'client_secret is missing.'),
+  invalid_request: oauth(400, 'invalid_request', 'Bad Request'),
+  redirect_uri_mismatch: oauth(400, 'redirect_uri_mismatch', 'Bad Request'),
+  unsupported_grant_type: oauth(400, 'unsupported_grant_type', 'Invalid grant_type'),
+  invalid_scope: oauth(400, 'invalid_scope', 'Some requested scopes were invalid. {invalid=[?]}'),
+  admin_policy_enforced: oauth(
+    400,
+    'admin_policy_enforced',
+    'Access to your account data is restricted by policies within your organization. Please contact the ' +
+      'administrator of your organization for more information.',
+  ),
+  ...transient,
+};
+
+const authorize = {
+  invalid_request: page(400, 'invalid_request', "The app's request is invalid."),
+  invalid_scope: page(400, 'invalid_scope', 'Some requested scopes were invalid.'),
+  unsupported_response_type: page(400, 'unsupported_response_type', 'The response type is not supported.'),
+  redirect_uri_mismatch: page(
+    400,
+    'redirect_uri_mismatch',
+    'The redirect URI in the request does not match the ones authorized for the OAuth client.',
+  ),
+  admin_policy_enforced: page(
+    400,
+    'admin_policy_enforced',
+    "Your organization's administrator does not let this app access one or more of the services it asks for.",
+  ),
+  invalid_client: page(401, 'invalid_client', 'The OAuth client was not found.'),
+  deleted_client: page(401, 'deleted_client', 'The OAuth client was deleted.'),
+  disabled_client: page(401, 'disabled_client', 'The OAuth client was disabled.'),
+  disallowed_useragent: page(403, 'disallowed_useragent', 'This browser or app is not allowed to sign in.'),
+  org_internal: page(403, 'org_internal', 'This app is only available to users within its organization.'),
+  not_a_test_user: page(
+    403,
+    'access_denied',
+    'This app is being tested, and can only be used by the testers its developer has approved.',
+  ),
+  rate_limit_exceeded: page(
+    403,
+    'rate_limit_exceeded',
+    'This app has reached its sign-in rate limit for now.',
+  ),
+  access_denied: redirected('access_denied'),
+  interaction_required: redirected('interaction_required', 'access_denied'),
+  immediate_failed: redirected('immediate_failed'),
+  server_error: redirected('server_error'),
+  temporarily_unavailable: redirected('temporarily_unavailable'),
+};
+
+const expected =
+  'Expected OAuth 2 access token, login cookie or other valid authentication credential. ' +
+  'See https://developers.google.com/identity/sign-in/web/devconsole-project.';
+
+const call = {
+  missing_credentials: api(
+    401,
+    'UNAUTHENTICATED',
+    'required',
+    `Request is missing required authentication credential. ${expected}`,
+  ),
+  invalid_credentials: api(
+    401,
+    'UNAUTHENTICATED',
+    'authError',
+    `Request had invalid authentication credentials. ${expected}`,
+  ),
+  insufficient_permissions: api(
+    403,
+    'PERMISSION_DENIED',
+    'insufficientPermissions',
+    'Request had insufficient authentication scopes.',
+  ),
+  quota_exceeded: api(
+    403,
+    'PERMISSION_DENIED',
+    'quotaExceeded',
+    'The request cannot be completed because you have exceeded your quota.',
+  ),
+  invalid_argument: api(400, 'INVALID_ARGUMENT', 'badRequest', 'Request contains an invalid argument.'),
+  backend_error: api(503, 'UNAVAILABLE', 'backendError', 'The service is currently unavailable.'),
+  invalid_token: oauth(400, 'invalid_token'),
+  invalid_value: oauth(400, 'invalid_token', 'Invalid Value'),
+  ...transient,
+};
+
+type TokenRefusal = keyof typeof token;
+type AuthorizeRefusal = keyof typeof authorize;
+type CallRefusal = keyof typeof call;
+export type RefusalName = TokenRefusal | AuthorizeRefusal | CallRefusal;
+
+export function refuseToken(name: TokenRefusal, error_description?: string): Refusal {
+  const refused: Refused = token[name];
+  if (refused.form !== 'json' || error_description === undefined) return new Refusal(refused);
+  return new Refusal({ ...refused, body: { ...refused.body, error_description } });
+}
+
+export function refuseAuthorization(name: AuthorizeRefusal, text?: string): Refusal {
+  const refused: Refused = authorize[name];
+  return new Refusal(refused.form === 'page' && text !== undefined ? { ...refused, text } : refused);
+}
+
+export function refuseCall(name: CallRefusal, message?: string): Refusal {
+  return new Refusal(
+    message === undefined ? call[name] : api(400, 'INVALID_ARGUMENT', 'badRequest', message),
+  );
+}
+
+export function refusalNamed(endpoint: Endpoint, name: string): Refused {
+  const table: Partial<Record<string, Refused>> = { authorize, token }[endpoint as string] ?? call;
+  const refused = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (!refused) {
+    throw new Error(`"${name}" is no refusal of ${endpoint}; there are: ${Object.keys(table).join(', ')}.`);
+  }
+  return refused;
+}

@@ -1,0 +1,29 @@
+/** Google's addresses, all on one host here. */
+import { jwkCerts, pemCerts } from './api/certs.js';
+import { openidConfiguration } from './api/openid-configuration.js';
+import { reports } from './api/reports.js';
+import { tokeninfo } from './api/tokeninfo.js';
+import { userinfo } from './api/userinfo.js';
+import { answerConsent } from './authorize/answer-consent.js';
+import { authorize } from './authorize/authorize.js';
+import { chooseAccount } from './authorize/choose-account.js';
+import { revoke } from './revoke.js';
+import type { Route } from './serve.js';
+import { token } from './token/token.js';
+
+export const routes: Route[] = [
+  { method: 'GET', path: '/o/oauth2/v2/auth', endpoint: 'authorize', answer: authorize },
+  // The alias that client_secret files name.
+  { method: 'GET', path: '/o/oauth2/auth', endpoint: 'authorize', answer: authorize },
+  { method: 'POST', path: '/o/oauth2/v2/auth/account', answer: chooseAccount },
+  { method: 'POST', path: '/o/oauth2/v2/auth/consent', answer: answerConsent },
+  { method: 'POST', path: '/token', endpoint: 'token', answer: token },
+  { method: 'POST', path: '/revoke', endpoint: 'revoke', answer: revoke },
+  { method: 'GET', path: '/oauth2/v3/certs', endpoint: 'certs', answer: jwkCerts },
+  { method: 'GET', path: '/oauth2/v1/certs', endpoint: 'certs', answer: pemCerts },
+  { method: 'GET', path: '/tokeninfo', endpoint: 'tokeninfo', answer: tokeninfo },
+  { method: 'POST', path: '/tokeninfo', endpoint: 'tokeninfo', answer: tokeninfo },
+  { method: 'GET', path: '/oauth2/v3/userinfo', endpoint: 'userinfo', answer: userinfo },
+  { method: 'GET', path: '/v2/reports', endpoint: 'reports', answer: reports },
+  { method: 'GET', path: '/.well-known/openid-configuration', answer: openidConfiguration },
+];

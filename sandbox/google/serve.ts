@@ -1,0 +1,83 @@
+/**
+ * One request to one of Google's endpoints, from arrival to answer: noted, slowed, disturbed as a test wishes,
+ * answered by the endpoint, its refusal put into Google's words.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { html, json, redirect } from './answer.js';
+import type { Answer } from './answer.js';
+import type { Fault } from './control/disturbances.js';
+import type { Endpoint, Google } from './google.js';
+import type { Incoming } from './incoming.js';
+import { errorPage } from './pages/error-page.js';
+import { Refusal, refusalNamed } from './refusals.js';
+import type { Refused } from './refusals.js';
+
+export interface Route {
+  method: 'GET' | 'POST';
+  path: string;
+  /** The forms behind the consent page, and discovery, have none: they are neither counted nor disturbed. */
+  endpoint?: Endpoint;
+  answer(google: Google, incoming: Incoming): Answer | Promise<Answer>;
+}
+
+/** Undefined: hang up without an answer. */
+export async function serve(google: Google, route: Route, incoming: Incoming): Promise<Answer | undefined> {
+  const { disturbances, requestLog } = google;
+  requestLog.noteSecretsOf(incoming);
+  if (!route.endpoint) return answerOrRefuse(google, route, incoming);
+
+  const recorded = requestLog.record(new Date(google.now()), route.endpoint, incoming);
+  const fault = disturbances.takeFault(route.endpoint);
+  const delayMs = disturbances.latencyOf(route.endpoint) + (fault && 'delayMs' in fault ? fault.delayMs : 0);
+  if (delayMs > 0) await sleep(delayMs, undefined, { ref: false });
+  if (fault && 'drop' in fault && !fault.afterProcessing) return undefined;
+
+  const answer =
+    (fault && injected(route.endpoint, fault, incoming)) ?? (await answerOrRefuse(google, route, incoming));
+  if (fault && 'drop' in fault) return undefined;
+  recorded.status = answer.status;
+  return answer;
+}
+
+async function answerOrRefuse(google: Google, route: Route, incoming: Incoming): Promise<Answer> {
+  const answer = await answerOf(google, route, incoming);
+  google.requestLog.noteSecretsIn(answer);
+  return answer;
+}
+
+async function answerOf(google: Google, route: Route, incoming: Incoming): Promise<Answer> {
+  try {
+    return await route.answer(google, incoming);
+  } catch (error) {
+    if (error instanceof Refusal) return inGooglesWords(error.refused, incoming);
+    throw error;
+  }
+}
+
+function injected(endpoint: Endpoint, fault: Fault, incoming: Incoming): Answer | undefined {
+  if ('named' in fault) return inGooglesWords(refusalNamed(endpoint, fault.named), incoming);
+  if (!('status' in fault)) return undefined;
+  const { status, body, headers } = fault;
+  return typeof body === 'string' ? html(status, body, headers) : json(status, body, headers);
+}
+
+function inGooglesWords(refused: Refused, { query }: Incoming): Answer {
+  switch (refused.form) {
+    case 'json':
+      return json(refused.status, refused.body, refused.headers);
+    case 'html':
+      return html(refused.status, refused.body);
+    case 'redirect': {
+      const { error, error_subtype } = refused;
+      return redirect(String(query['redirect_uri']), {
+        error,
+        error_subtype,
+        state: query['state']?.toString(),
+      });
+    }
+    case 'page': {
+      const details = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+      return html(refused.status, errorPage({ ...refused, details }));
+    }
+  }
+}

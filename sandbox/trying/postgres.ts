@@ -1,0 +1,59 @@
+import { fork } from 'node:child_process';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { PostgresOrder, PostgresReport } from './postgres-process.js';
+
+export interface RunningPostgres {
+  readonly port: number;
+  /** The URL of a database on this server. */
+  url(database: string): string;
+  stop(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  /** Where the data is kept; a second start finds it again. */
+  readonly folder: string;
+  readonly password: string;
+  readonly flags?: readonly string[];
+}
+
+const USER = 'broker';
+
+/**
+ * Starts an embedded PostgreSQL on a free port of 127.0.0.1.
+ * @throws when it does not start, with the last lines of its log
+ */
+export async function startPostgres({ folder, password, flags = [] }: PostgresOptions): Promise<RunningPostgres> {
+  const port = await freePort();
+  // Detached: Ctrl-C reaches the whole terminal group, and the broker must finish before its database stops.
+  const child = fork(fileURLToPath(new URL('./postgres-process.js', import.meta.url)), { detached: true });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const order: PostgresOrder = { folder, port, user: USER, password, flags };
+  child.send(order);
+  await new Promise<void>((resolve, reject) => {
+    child.once('message', (report: PostgresReport) => {
+      if ('ready' in report) resolve();
+      else reject(new Error(report.failed));
+    });
+    child.once('exit', (code) => {
+      reject(new Error(`PostgreSQL ended before it was ready (exit code ${code ?? 'none'}).`));
+    });
+  });
+  return {
+    port,
+    url: (database) => `postgresql://${USER}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`,
+    stop: async () => {
+      child.disconnect();
+      await exited;
+    },
+  };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('The system gave no port.');
+  return address.port;
+}

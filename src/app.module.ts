@@ -1,0 +1,50 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { LoggerModule } from 'nestjs-pino';
+import type { DestinationStream } from 'pino';
+import { AuthorizationModule } from './authorization/authorization.module.js';
+import { CallbackModule } from './callback/callback.module.js';
+import { ConfigModule } from './config/config.module.js';
+import type { Settings } from './config/settings.js';
+import type { Clock } from './domain/ports/clock.js';
+import { GoogleModule } from './google/google.module.js';
+import { GrantsModule } from './grants/grants.module.js';
+import { HttpModule } from './http/http.module.js';
+import { logging } from './http/logging.js';
+import { OperationsModule } from './operations/operations.module.js';
+import { SystemClock } from './operations/system-clock.js';
+import { PagesModule } from './pages/pages.module.js';
+import { SealingModule } from './sealing/sealing.module.js';
+import { ServicesModule } from './services/services.module.js';
+import { TokenStoreModule } from './token-store/token-store.module.js';
+import { TokensModule } from './tokens/tokens.module.js';
+
+/** What the process lives in; a test brings its own. */
+export interface Surroundings {
+  readonly clock?: Clock;
+  readonly logDestination?: DestinationStream;
+}
+
+/** The only place where everything meets. Adapters are global: features ask for ports and get them. */
+@Module({})
+export class AppModule {
+  static with(settings: Settings, { clock, logDestination }: Surroundings = {}): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.with(settings),
+        LoggerModule.forRoot(logging(settings.logLevel, logDestination)),
+        OperationsModule.with(clock ?? new SystemClock()),
+        SealingModule,
+        TokenStoreModule,
+        GoogleModule,
+        HttpModule,
+        PagesModule,
+        ServicesModule,
+        AuthorizationModule,
+        CallbackModule,
+        TokensModule,
+        GrantsModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { BrokerError } from '../domain/errors.js';
+import { AuthorizationRequestStore } from '../domain/ports/authorization-request-store.js';
+import { Clock } from '../domain/ports/clock.js';
+import { ConnectLinks, type ConnectLink, type ConnectLinkRequest } from '../domain/ports/connect-links.js';
+import type { TripWish } from '../domain/ports/consent-trips.js';
+import { Sealer } from '../domain/ports/sealer.js';
+import { scopeSet } from '../domain/scopes.js';
+import { Secret } from '../domain/secret.js';
+
+const LIFETIME_SECONDS = 30 * 60;
+const PLACE = 'connect-ticket';
+
+type Ticket = TripWish & { readonly expiresAt: string };
+
+/**
+ * A connect ticket is a sealed letter from a service to the broker, carried by the user's browser: nobody can
+ * read, change or forge it, and it needs no row until it is used. Its first use makes its id unique.
+ */
+@Injectable()
+export class ConnectTickets extends ConnectLinks {
+  constructor(
+    private readonly settings: Settings,
+    private readonly sealer: Sealer,
+    private readonly clock: Clock,
+    private readonly requests: AuthorizationRequestStore,
+  ) {
+    super();
+  }
+
+  override async create(request: ConnectLinkRequest): Promise<ConnectLink> {
+    const expiresAt = new Date(this.clock.now().getTime() + LIFETIME_SECONDS * 1000);
+    const ticket: Ticket = {
+      ...request,
+      ticketId: randomUUID(),
+      scopes: scopeSet(request.scopes),
+      accountHint: request.accountHint ?? null,
+      requireAccount: request.requireAccount ?? null,
+      returnTo: request.returnTo ?? null,
+      expiresAt: expiresAt.toISOString(),
+    };
+    const sealed = await this.sealer.seal(new Secret(JSON.stringify(ticket)), PLACE);
+    return { url: `${this.settings.publicUrl}/connect?ticket=${sealed}`, expiresAt };
+  }
+
+  /** @throws {BrokerError} `invalid_request`, with the reason: forged, expired or used */
+  async open(sealed: string): Promise<TripWish> {
+    const json = await this.sealer.open(sealed, PLACE).catch(() => {
+      throw ticketRefused('ticket_invalid', 'This link is damaged or was not made by this broker.');
+    });
+    const { expiresAt, ...wish } = JSON.parse(json.reveal()) as Ticket;
+    if (new Date(expiresAt) <= this.clock.now()) {
+      throw ticketRefused('ticket_expired', 'This link is older than 30 minutes.');
+    }
+    if (await this.requests.isTicketUsed(wish.ticketId)) throw ticketUsed();
+    return wish;
+  }
+}
+
+export function ticketUsed(): BrokerError {
+  return ticketRefused('ticket_used', 'This link was used already; it works once.');
+}
+
+function ticketRefused(reason: string, what: string): BrokerError {
+  return new BrokerError('invalid_request', `${what} Go back to the app you came from and start again there.`, {
+    reason,
+  });
+}

@@ -1,0 +1,39 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { invalidRequest } from '../domain/errors.js';
+import { demandAllowed, type Service } from '../domain/policy.js';
+import { ConnectLinks, type ConnectLink } from '../domain/ports/connect-links.js';
+import { parseScopes } from '../domain/scopes.js';
+import type { CreateTicketBody } from './create-ticket-body.js';
+
+@Injectable()
+export class CreateConnectTicket {
+  constructor(
+    private readonly settings: Settings,
+    private readonly links: ConnectLinks,
+  ) {}
+
+  /** @throws {BrokerError} `invalid_request` or `not_allowed` */
+  async create(service: Service, body: CreateTicketBody): Promise<ConnectLink> {
+    const client = this.settings.clients.pick(body.client);
+    const scopes = parseScopes(body.scope);
+    demandAllowed(service, body.user_id, client.alias, scopes);
+    if (body.return_to !== undefined) this.#demandKnownOrigin(body.return_to);
+    return this.links.create({
+      serviceId: service.id,
+      serviceName: service.name,
+      userId: body.user_id,
+      client: client.alias,
+      scopes,
+      accountHint: body.account_hint,
+      requireAccount: body.require_account,
+      returnTo: body.return_to,
+    });
+  }
+
+  #demandKnownOrigin(returnTo: string): void {
+    if (!this.settings.returnToOrigins.includes(new URL(returnTo).origin)) {
+      throw invalidRequest({ return_to: 'must begin with one of the origins in the setting RETURN_TO_ORIGINS.' });
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsEmail, IsFQDN, IsOptional, Matches, ValidateNested } from 'class-validator';
+import { IsAccount, IsClientAlias, IsHttpUrl, IsScopeList, IsUserId } from '../http/field-rules.js';
+
+/** The account that must consent; any other is refused at the callback. */
+export class RequireAccount {
+  @ApiPropertyOptional({ example: 'alice@example.com' })
+  @IsOptional()
+  @IsEmail({}, { message: 'must be an email address.' })
+  email?: string;
+
+  @ApiPropertyOptional({ description: "Google's id of the account", example: '103400000000000000001' })
+  @IsOptional()
+  @Matches(/^[\x21-\x7e]{1,255}$/, { message: 'must be 1 to 255 printable ASCII characters.' })
+  sub?: string;
+
+  @ApiPropertyOptional({ description: 'A Google Workspace domain', example: 'example.com' })
+  @IsOptional()
+  @IsFQDN({}, { message: 'must be a domain name.' })
+  hd?: string;
+}
+
+export class CreateTicketBody {
+  @ApiProperty({ description: 'Your own id of the user', example: 'alice' })
+  @IsUserId()
+  user_id!: string;
+
+  @ApiPropertyOptional({ description: 'The alias of the Google client; may be left out when there is a default' })
+  @IsOptional()
+  @IsClientAlias()
+  client?: string;
+
+  @ApiProperty({
+    description: 'What you need, separated by spaces',
+    example: 'https://www.googleapis.com/auth/yt-analytics.readonly',
+  })
+  @IsScopeList()
+  scope!: string;
+
+  @ApiPropertyOptional({ description: 'The email or sub to suggest to the user', example: 'alice@example.com' })
+  @IsOptional()
+  @IsAccount()
+  account_hint?: string;
+
+  @ApiPropertyOptional({ type: RequireAccount })
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => RequireAccount)
+  require_account?: RequireAccount;
+
+  @ApiPropertyOptional({ description: 'Where the browser goes afterwards; its origin must be in RETURN_TO_ORIGINS' })
+  @IsOptional()
+  @IsHttpUrl()
+  return_to?: string;
+}
+
+/** The answer: a link to show to the user, or to send them to. */
+export class ConnectTicketAnswer {
+  @ApiProperty({ description: 'Works once, for 30 minutes' })
+  connect_url!: string;
+
+  @ApiProperty({ format: 'date-time' })
+  expires_at!: string;
+}

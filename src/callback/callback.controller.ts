@@ -1,0 +1,97 @@
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiExcludeEndpoint } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Settings } from '../config/settings.js';
+import { invalidRequest } from '../domain/errors.js';
+import { ConnectLinks } from '../domain/ports/connect-links.js';
+import { ConsentTrips } from '../domain/ports/consent-trips.js';
+import { Secret } from '../domain/secret.js';
+import { clearBrowserKey, readBrowserKey, setBrowserKey } from '../http/browser-key.js';
+import { BROWSER_ROUTE } from '../http/browser-route.js';
+import { OpenToAll } from '../http/caller.js';
+import { resultPage } from '../pages/result-page.js';
+import { CompleteAuthorization, type Outcome } from './complete-authorization.js';
+
+type Ended = Exclude<Outcome, { kind: 'again' }>;
+
+@Controller('callback')
+export class CallbackController {
+  constructor(
+    private readonly settings: Settings,
+    private readonly trips: ConsentTrips,
+    private readonly links: ConnectLinks,
+    private readonly completeAuthorization: CompleteAuthorization,
+  ) {}
+
+  @Get()
+  @OpenToAll()
+  @RouteConfig(BROWSER_ROUTE)
+  @ApiExcludeEndpoint()
+  async back(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const secure = this.settings.publicUrl.startsWith('https:');
+    const state = parameter(request, 'state', 256);
+    if (state === null) throw invalidRequest({ state: 'is missing: this page is only for browsers that Google sends back.' });
+    const tripId = this.trips.idOf(new Secret(state));
+    const code = parameter(request, 'code', 1024);
+    const outcome = await this.completeAuthorization.complete({
+      state: new Secret(state),
+      code: code === null ? null : new Secret(code),
+      error: errorCode(parameter(request, 'error', 256)),
+      iss: parameter(request, 'iss', 256),
+      browserKey: readBrowserKey(request, tripId, secure),
+    });
+    clearBrowserKey(reply, tripId, secure);
+    if (outcome.kind === 'again') {
+      const { trip } = outcome;
+      setBrowserKey(reply, trip.id, trip.browserKey, secure, trip.seconds);
+      await reply.redirect(trip.consentUrl, 303);
+    } else if (outcome.request.returnTo !== null) {
+      await reply.redirect(returnAddress(outcome.request.returnTo, outcome), 303);
+    } else {
+      await reply.type('text/html; charset=utf-8').send(resultPage(outcome, await this.#wayOn(outcome)));
+    }
+  }
+
+  /** A fresh link for the same wish, when something is left to do. */
+  async #wayOn(outcome: Ended): Promise<string | null> {
+    if (outcome.kind === 'granted' && outcome.missing.length === 0) return null;
+    const { returnTo, accountHint, requireAccount, ...wish } = outcome.request;
+    const { url } = await this.links.create({
+      serviceId: wish.serviceId,
+      serviceName: wish.serviceName,
+      userId: wish.userId,
+      client: wish.client,
+      scopes: wish.scopes,
+      accountHint: accountHint ?? undefined,
+      requireAccount: requireAccount ?? undefined,
+      returnTo: returnTo ?? undefined,
+    });
+    return url;
+  }
+}
+
+/** Google may add parameters at any time, so unknown ones are ignored; a known one must be single and not too long. */
+function parameter(request: FastifyRequest, name: string, longest: number): string | null {
+  const value = (request.query as Record<string, unknown>)[name];
+  if (value === undefined || value === '') return null;
+  if (typeof value !== 'string' || value.length > longest) throw invalidRequest({ [name]: 'is not as Google sends it.' });
+  return value;
+}
+
+/** Anyone can put text into a link; only what looks like an OAuth error code (RFC 6749 section 4.1.2.1) is shown. */
+function errorCode(error: string | null): string | null {
+  if (error === null) return null;
+  return /^[a-z_]{1,64}$/.test(error) ? error : 'unknown_error';
+}
+
+function returnAddress(returnTo: string, outcome: Ended): string {
+  const url = new URL(returnTo);
+  if (outcome.kind === 'granted') {
+    url.searchParams.set('connect', outcome.missing.length > 0 ? 'partial' : 'success');
+  } else {
+    url.searchParams.set('connect', outcome.kind);
+    url.searchParams.set('connect_error', outcome.kind === 'denied' ? 'access_denied' : outcome.code);
+  }
+  return url.href;
+}

@@ -1,0 +1,99 @@
+import { Transform, Type } from 'class-transformer';
+import { IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, Max, Min } from 'class-validator';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const list = ({ value }: { value: unknown }) =>
+  typeof value === 'string'
+    ? value
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== '')
+    : value;
+
+/** A URL we can be reached at: no path, query or fragment, so that joining paths has one meaning. */
+const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
+
+/**
+ * Every setting, under the name of its environment variable. A name ending in `_FILE` may replace any
+ * secret setting: the value is then read from that file. Described for operators in docs/configuration.md.
+ */
+export class Environment {
+  @IsOptional()
+  @IsString()
+  NODE_ENV = 'development';
+
+  @IsString()
+  HOST = '127.0.0.1';
+
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(65535)
+  PORT = 3000;
+
+  /** Where browsers reach the broker. Google sends them back to this address + `/callback`. */
+  @Matches(ORIGIN, { message: 'must be an origin such as https://broker.example.com, without a path' })
+  PUBLIC_URL!: string;
+
+  @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'must be a postgresql:// URL' })
+  DATABASE_URL!: string;
+
+  /** Connections to PostgreSQL. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(500)
+  DATABASE_POOL_SIZE = 10;
+
+  /** The key ring's path: a JSON Web Key Set made by `token-broker keys generate`. */
+  @IsString()
+  KEY_RING_FILE!: string;
+
+  /** `alias=path` pairs, comma separated; a lone path gets the alias `default`. */
+  @Transform(list)
+  @IsString({ each: true })
+  GOOGLE_CLIENT_SECRETS!: string[];
+
+  /** Origins that `return_to` may name, comma separated. */
+  @Transform(list)
+  @Matches(ORIGIN, { each: true, message: 'must be origins such as https://app.example.com, comma separated' })
+  RETURN_TO_ORIGINS: string[] = [];
+
+  /** The stand-in for Google, for trying and testing. Unset: the real Google. */
+  @IsOptional()
+  @IsUrl({ require_tld: false, protocols: ['http', 'https'], require_protocol: true }, { message: 'must be a URL' })
+  GOOGLE_STAND_IN_URL?: string;
+
+  /** How long Google may take to answer, in milliseconds. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(100)
+  @Max(60_000)
+  GOOGLE_TIMEOUT_MS = 10_000;
+
+  /** Whether access tokens are narrowed to the calling service's policy; `false` refuses such requests instead. */
+  @Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value))
+  @IsIn([true, false], { message: 'must be true or false' })
+  NARROW_SCOPES = true;
+
+  /** Calls a minute that one service may make. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  SERVICE_RATE_LIMIT = 60_000;
+
+  /** Calls a minute from one address to the browser's pages. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  BROWSER_RATE_LIMIT = 120;
+
+  /** Whether a reverse proxy in front sets X-Forwarded-For: the addresses or CIDR ranges of that proxy. */
+  @Transform(list)
+  @IsString({ each: true })
+  TRUSTED_PROXIES: string[] = [];
+
+  @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` })
+  LOG_LEVEL: (typeof LOG_LEVELS)[number] = 'info';
+}

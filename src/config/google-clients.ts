@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { invalidRequest } from '../domain/errors.js';
+import type { GoogleClient } from '../domain/google-client.js';
+import { Secret } from '../domain/secret.js';
+
+const ALIAS = /^[a-z0-9][a-z0-9_-]{0,39}$/;
+
+/** The clients the broker serves, by alias. */
+export class GoogleClients {
+  readonly #byAlias: ReadonlyMap<string, GoogleClient>;
+
+  constructor(clients: readonly GoogleClient[]) {
+    this.#byAlias = new Map(clients.map((client) => [client.alias, client]));
+  }
+
+  get(alias: string): GoogleClient | undefined {
+    return this.#byAlias.get(alias);
+  }
+
+  all(): GoogleClient[] {
+    return [...this.#byAlias.values()];
+  }
+
+  /**
+   * The client a caller means; when it names none: the only one, or the one called `default`.
+   * @throws {BrokerError} `invalid_request`
+   */
+  pick(alias?: string): GoogleClient {
+    if (alias !== undefined) {
+      const named = this.#byAlias.get(alias);
+      if (!named) throw invalidRequest({ client: 'is not the alias of a client that this broker serves.' });
+      return named;
+    }
+    const meant = this.#byAlias.size === 1 ? this.all()[0] : this.#byAlias.get('default');
+    if (!meant) throw invalidRequest({ client: 'is needed here: the broker serves several and none is called default.' });
+    return meant;
+  }
+
+  /** The aliases of all clients in the same Google Cloud project: they share one grant at Google. */
+  ofProject(projectId: string): string[] {
+    return this.all()
+      .filter((client) => client.projectId === projectId)
+      .map((client) => client.alias);
+  }
+}
+
+/**
+ * Reads every client_secret JSON named in `alias=path` entries.
+ * @returns the clients, and a fault for each file that cannot serve; a fault names the file, never its content
+ */
+export function readGoogleClients(entries: readonly string[]): { clients: GoogleClient[]; faults: string[] } {
+  const clients: GoogleClient[] = [];
+  const faults: string[] = [];
+  for (const entry of entries) {
+    const at = entry.indexOf('=');
+    const [alias, path] = at < 0 ? ['default', entry] : [entry.slice(0, at), entry.slice(at + 1)];
+    const client = ALIAS.test(alias)
+      ? readClient(alias, path)
+      : `the alias of ${path} must be 1 to 40 lower-case letters, digits, - or _`;
+    if (typeof client === 'string') faults.push(client);
+    else if (clients.some((other) => other.alias === alias)) faults.push(`the alias ${alias} is used twice`);
+    else clients.push(client);
+  }
+  if (entries.length === 0) faults.push('no client_secret JSON is named');
+  return { clients, faults };
+}
+
+function readClient(alias: string, path: string): GoogleClient | string {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code;
+    return missing ? `${path} cannot be read (${missing})` : `${path} is not JSON`;
+  }
+  const file = isRecord(json) ? json : {};
+  const kind = isRecord(file['web']) ? 'web' : isRecord(file['installed']) ? 'installed' : null;
+  if (kind === null) {
+    return file['type'] === 'service_account'
+      ? `${path} is a service account key, not an OAuth client`
+      : `${path} is not a client_secret JSON: it has neither "web" nor "installed"`;
+  }
+  const body = file[kind] as Record<string, unknown>;
+  const missing = ['client_id', 'client_secret'].filter((key) => typeof body[key] !== 'string' || body[key] === '');
+  if (missing.length > 0) return `${path} lacks ${missing.join(' and ')}`;
+  const uris = Array.isArray(body['redirect_uris']) ? body['redirect_uris'] : [];
+  return {
+    alias,
+    clientId: body['client_id'] as string,
+    clientSecret: new Secret(body['client_secret'] as string),
+    // Files without a project id exist; a client then counts as a project of its own.
+    projectId: typeof body['project_id'] === 'string' ? body['project_id'] : (body['client_id'] as string),
+    kind,
+    redirectUris: uris.filter((uri): uri is string => typeof uri === 'string'),
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

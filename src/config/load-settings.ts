@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+import { Secret } from '../domain/secret.js';
+import { Environment } from './environment.js';
+import { GoogleClients, readGoogleClients } from './google-clients.js';
+import { productionFaults } from './production-rules.js';
+import { redirectUriFaults } from './redirect-uri-faults.js';
+import { Settings } from './settings.js';
+
+/** Every fault of the configuration at once. Names of settings and files, never values. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+
+  constructor(readonly faults: readonly string[]) {
+    super(`The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+  }
+}
+
+/** A check of another room that owns part of the configuration, such as the key ring's file. */
+export type ConfigurationCheck = (environment: Environment) => string[];
+
+/**
+ * Reads, validates and freezes the configuration.
+ * @throws {ConfigurationError} with all faults, not only the first
+ */
+export function loadSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  checks: readonly ConfigurationCheck[] = [],
+): Settings {
+  const { values, faults } = withFiles(env);
+  const environment = plainToInstance(Environment, values, { exposeDefaultValues: true });
+  for (const { property, constraints } of validateSync(environment, { whitelist: true })) {
+    const given = values[property] !== undefined;
+    faults.push(given ? `${property} ${Object.values(constraints ?? {}).join(', ')}` : `${property} is not set`);
+  }
+  const { clients, faults: clientFaults } = readGoogleClients(
+    Array.isArray(environment.GOOGLE_CLIENT_SECRETS) ? environment.GOOGLE_CLIENT_SECRETS : [],
+  );
+  if (values['GOOGLE_CLIENT_SECRETS'] !== undefined) {
+    faults.push(...clientFaults.map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`));
+  }
+  for (const check of [productionFaults, ...checks]) faults.push(...check(environment));
+  faults.push(...redirectUriFaults(clients, environment.PUBLIC_URL));
+  if (faults.length > 0) throw new ConfigurationError(faults);
+  return freeze(environment, new GoogleClients(clients));
+}
+
+/** Replaces `NAME_FILE` by the content of that file, as container platforms hand out secrets. Empty means unset. */
+function withFiles(env: Readonly<Record<string, string | undefined>>) {
+  const values: Record<string, string> = {};
+  const faults: string[] = [];
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || value === '') continue;
+    if (name !== 'DATABASE_URL_FILE') {
+      values[name] = value;
+      continue;
+    }
+    try {
+      values['DATABASE_URL'] = readFileSync(value, 'utf8').trim();
+    } catch {
+      faults.push('DATABASE_URL_FILE names a file that cannot be read');
+    }
+  }
+  return { values, faults };
+}
+
+function freeze(environment: Environment, clients: GoogleClients): Settings {
+  return Object.freeze({
+    production: environment.NODE_ENV === 'production',
+    host: environment.HOST,
+    port: environment.PORT,
+    publicUrl: environment.PUBLIC_URL,
+    redirectUri: `${environment.PUBLIC_URL}/callback`,
+    databaseUrl: new Secret(environment.DATABASE_URL),
+    databasePoolSize: environment.DATABASE_POOL_SIZE,
+    keyRingFile: environment.KEY_RING_FILE,
+    clients,
+    returnToOrigins: environment.RETURN_TO_ORIGINS.map((origin) => new URL(origin).origin),
+    googleStandInUrl: environment.GOOGLE_STAND_IN_URL ?? null,
+    googleTimeoutMs: environment.GOOGLE_TIMEOUT_MS,
+    narrowScopes: environment.NARROW_SCOPES,
+    serviceRateLimitPerMinute: environment.SERVICE_RATE_LIMIT,
+    browserRateLimitPerMinute: environment.BROWSER_RATE_LIMIT,
+    trustedProxies: environment.TRUSTED_PROXIES,
+    logLevel: environment.LOG_LEVEL,
+  });
+}

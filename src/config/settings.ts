@@ -1,0 +1,26 @@
+import type { Secret } from '../domain/secret.js';
+import type { GoogleClients } from './google-clients.js';
+
+/** Settings as the rest of the broker sees them: validated, frozen, secrets wrapped. Durations are in the names. */
+export class Settings {
+  readonly production!: boolean;
+  readonly host!: string;
+  readonly port!: number;
+  /** The origin that browsers see, such as `https://broker.example.com`. */
+  readonly publicUrl!: string;
+  /** Where Google sends the browser back. */
+  readonly redirectUri!: string;
+  readonly databaseUrl!: Secret;
+  readonly databasePoolSize!: number;
+  readonly keyRingFile!: string;
+  readonly clients!: GoogleClients;
+  readonly returnToOrigins!: readonly string[];
+  /** The stand-in's origin; null means the real Google. */
+  readonly googleStandInUrl!: string | null;
+  readonly googleTimeoutMs!: number;
+  readonly narrowScopes!: boolean;
+  readonly serviceRateLimitPerMinute!: number;
+  readonly browserRateLimitPerMinute!: number;
+  readonly trustedProxies!: readonly string[];
+  readonly logLevel!: string;
+}

@@ -1,0 +1,39 @@
+/**
+ * Every refusal the broker can answer, by its stable code. How each is said over HTTP is one table in
+ * http/problem-table.ts.
+ */
+export type BrokerErrorCode =
+  | 'invalid_request'
+  | 'unauthenticated'
+  | 'not_allowed'
+  | 'insufficient_scope'
+  | 'not_connected'
+  | 'not_found'
+  | 'ambiguous_account'
+  | 'reconnect_required'
+  | 'rate_limited'
+  | 'client_misconfigured'
+  | 'google_unavailable';
+
+/** A refusal that the caller can act on. `detail` and `carries` are shown as they are: no secret goes in. */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError';
+
+  /**
+   * @param detail what happened and what to do next, in one or two plain sentences
+   * @param carries extra members of the answer, such as `missing_scopes` or `connect_url`
+   */
+  constructor(
+    readonly code: BrokerErrorCode,
+    readonly detail: string,
+    readonly carries: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(`${code}: ${detail}`);
+  }
+}
+
+/** Bad input, named field by field. */
+export function invalidRequest(errors: Readonly<Record<string, string>>): BrokerError {
+  const fields = Object.entries(errors).map(([field, message]) => `${field}: ${message}`);
+  return new BrokerError('invalid_request', fields.join(' '), { errors });
+}

@@ -1,0 +1,59 @@
+import type { Secret } from './secret.js';
+
+/** A Google Account. `sub` never changes; the email can, and is absent when it was not shared with us. */
+export interface Account {
+  readonly sub: string;
+  readonly email: string | null;
+}
+
+/** An account as a verified id_token describes it. */
+export interface VerifiedAccount extends Account {
+  /** The account's Google Workspace domain. */
+  readonly hostedDomain: string | null;
+}
+
+export type GrantStatus = 'active' | 'reconnect_required' | 'revoked';
+
+/** Why a grant is dead, and who can mend it. */
+export interface Diagnosis {
+  readonly cause: string;
+  /** `certain`: Google or the user said so. `inferred`: the ledger or the dates make it likely. */
+  readonly confidence: 'certain' | 'inferred';
+  readonly who_must_act: 'user' | 'workspace_admin' | 'operator';
+  readonly detail: string;
+}
+
+/** user x client x account: what the user allowed this client to do. */
+export interface Grant {
+  readonly id: string;
+  readonly userId: string;
+  readonly client: string;
+  readonly account: Account;
+  /** What services asked for, over time; the user may have ticked less. */
+  readonly requestedScopes: readonly string[];
+  readonly grantedScopes: readonly string[];
+  readonly status: GrantStatus;
+  readonly diagnosis: Diagnosis | null;
+  /** Grows with every change; a refresh that began under an older version is discarded. */
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly consentedAt: Date;
+  readonly refreshedAt: Date | null;
+  readonly refreshTokenExpiresAt: Date | null;
+}
+
+/** What Google's token endpoint gave us. */
+export interface TokenAnswer {
+  readonly accessToken: Secret;
+  /** Counted from the start of the request, so that a slow answer never makes a token look fresher than it is. */
+  readonly expiresAt: Date;
+  readonly scopes: readonly string[];
+  readonly refreshToken: Secret | null;
+  readonly refreshTokenExpiresAt: Date | null;
+}
+
+export interface AccessToken {
+  readonly token: Secret;
+  readonly expiresAt: Date;
+  readonly scopes: readonly string[];
+}

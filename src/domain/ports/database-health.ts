@@ -1,0 +1,4 @@
+/** Whether the store can be reached. */
+export abstract class DatabaseHealth {
+  abstract answers(): Promise<boolean>;
+}

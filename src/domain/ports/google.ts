@@ -1,0 +1,51 @@
+import type { GoogleClient } from '../google-client.js';
+import type { TokenAnswer, VerifiedAccount } from '../grant.js';
+import type { Secret } from '../secret.js';
+
+export interface ConsentRequest {
+  readonly client: GoogleClient;
+  readonly redirectUri: string;
+  readonly scopes: readonly string[];
+  readonly state: Secret;
+  readonly nonce: Secret;
+  readonly verifier: Secret;
+  /** An email address or `sub`. */
+  readonly loginHint: string | null;
+  readonly hostedDomain: string | null;
+  readonly prompt: 'consent' | 'select_account' | null;
+}
+
+export interface CodeExchange {
+  readonly client: GoogleClient;
+  readonly redirectUri: string;
+  readonly code: Secret;
+  readonly verifier: Secret;
+  readonly scopes: readonly string[];
+  /** Checks the id_token's nonce. */
+  readonly isNonce: (nonce: string) => boolean;
+}
+
+/** Google, as far as the broker needs it. Its requests throw `GoogleFailure` and nothing else. */
+export abstract class Google {
+  /** The origin of the consent page; a form that leads there must be allowed to (CSP form-action). */
+  abstract get origin(): string;
+
+  abstract consentUrl(request: ConsentRequest): string;
+
+  /** RFC 9207: whether the `iss` of a redirect is Google. */
+  abstract isIssuer(iss: string): boolean;
+
+  /** Sends the code exactly once: a lost answer burns it (RFC 6749 section 4.1.2). */
+  abstract exchangeCode(exchange: CodeExchange): Promise<TokenAnswer & { readonly account: VerifiedAccount }>;
+
+  /** @param narrowTo the scopes the access token shall have; null asks for everything granted */
+  abstract refresh(
+    client: GoogleClient,
+    refreshToken: Secret,
+    granted: readonly string[],
+    narrowTo: readonly string[] | null,
+  ): Promise<TokenAnswer>;
+
+  /** Revokes the whole project's grant for the account. A token that was dead already counts as revoked. */
+  abstract revoke(token: Secret): Promise<'revoked' | 'already_dead'>;
+}

@@ -1,0 +1,48 @@
+import type { AccessToken, Account, Diagnosis, Grant, TokenAnswer } from '../grant.js';
+import type { Secret } from '../secret.js';
+
+export interface Consent {
+  readonly userId: string;
+  readonly client: string;
+  readonly account: Account;
+  readonly requestedScopes: readonly string[];
+  readonly answer: TokenAnswer;
+  readonly now: Date;
+}
+
+/** Keeps grants, their tokens and the slot ledger. Every change of a grant raises its version. */
+export abstract class GrantStore {
+  /**
+   * Stores what a consent gave, in one transaction. A missing refresh token keeps the stored one.
+   * @returns null when none came and none is stored: such a grant could never be refreshed
+   */
+  abstract saveConsent(consent: Consent): Promise<Grant | null>;
+
+  abstract findById(id: string): Promise<Grant | null>;
+
+  abstract findByUser(userId: string, client?: string): Promise<Grant[]>;
+
+  abstract accessToken(grant: Grant, scopes: readonly string[]): Promise<AccessToken | null>;
+
+  abstract refreshToken(grant: Grant): Promise<Secret | null>;
+
+  /** @returns false when the grant changed since it was read; then nothing is written */
+  abstract saveRefresh(
+    grant: Grant,
+    scopes: readonly string[],
+    answer: TokenAnswer,
+    now: Date,
+  ): Promise<boolean>;
+
+  /** @returns false when the grant changed since it was read; then nothing is written */
+  abstract markDead(grant: Grant, diagnosis: Diagnosis, now: Date): Promise<boolean>;
+
+  /** Forgets the grant and its tokens; the ledger keeps the slot, because Google does. */
+  abstract forget(grant: Grant, endReason: string | null, now: Date): Promise<void>;
+
+  /** All grants of one account under the given clients, of whatever user. */
+  abstract findSiblings(accountSub: string, clients: readonly string[]): Promise<Grant[]>;
+
+  /** Ends grants that died with a revoked sibling. */
+  abstract markRevoked(grants: readonly Grant[], diagnosis: Diagnosis, now: Date): Promise<void>;
+}

@@ -1,0 +1,52 @@
+/**
+ * Scopes as Google treats them: a set, in any order, some under two names.
+ * https://developers.google.com/identity/protocols/oauth2/scopes
+ */
+const USERINFO = 'https://www.googleapis.com/auth/userinfo.';
+
+const ALIASES: Readonly<Record<string, string>> = {
+  email: `${USERINFO}email`,
+  profile: `${USERINFO}profile`,
+};
+
+/**
+ * Asked for at every connect, so that the id_token tells which account consented. Without it neither the
+ * grant's identity nor the slot ledger (100 refresh tokens per account and client) could be kept.
+ */
+export const SIGN_IN_SCOPES: readonly string[] = ['openid', `${USERINFO}email`];
+
+/** RFC 6749 section 3.3 allows these characters in a scope token. */
+const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/;
+
+export function canonicalScope(scope: string): string {
+  return ALIASES[scope] ?? scope;
+}
+
+/** A scope Google could know: `openid`, an alias of it, or an https URL. */
+export function isScope(scope: string): boolean {
+  if (scope === 'openid' || scope in ALIASES) return true;
+  return SCOPE_TOKEN.test(scope) && scope.startsWith('https://') && URL.canParse(scope);
+}
+
+/** Splits an OAuth `scope` string into a sorted set of canonical names. Does not judge them: see `isScope`. */
+export function parseScopes(scope: string): string[] {
+  return scopeSet(scope.split(' ').filter((part) => part !== ''));
+}
+
+export function scopeSet(scopes: Iterable<string>): string[] {
+  return [...new Set([...scopes].map(canonicalScope))].sort();
+}
+
+export function missingScopes(wanted: readonly string[], held: readonly string[]): string[] {
+  const holds = new Set(held.map(canonicalScope));
+  return scopeSet(wanted).filter((scope) => !holds.has(scope));
+}
+
+export function commonScopes(a: readonly string[], b: readonly string[]): string[] {
+  const inB = new Set(b.map(canonicalScope));
+  return scopeSet(a).filter((scope) => inB.has(scope));
+}
+
+export function sameScopes(a: readonly string[], b: readonly string[]): boolean {
+  return scopeSet(a).join(' ') === scopeSet(b).join(' ');
+}

@@ -1,0 +1,31 @@
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+const REDACTED = '[redacted]';
+
+/**
+ * A value that must never be printed: a token, a code, a verifier, a key.
+ * Printing, logging or serialising it gives `[redacted]`; `reveal()` is called only where the value
+ * has to leave us (see the reveal check in test/house/).
+ */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return REDACTED;
+  }
+
+  toJSON(): string {
+    return REDACTED;
+  }
+
+  [INSPECT](): string {
+    return REDACTED;
+  }
+}

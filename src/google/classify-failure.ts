@@ -1,0 +1,65 @@
+import { GoogleFailure, type GoogleFailureKind } from '../domain/google-failure.js';
+
+/** What a failed answer of Google's looked like. */
+export interface FailedAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfter: string | null;
+  /** invalid_grant means a bad code in an exchange, and a dead refresh token in a refresh. */
+  readonly during: 'exchange' | 'refresh';
+}
+
+/** Google's `error` values (RFC 6749 section 5.2, Google's own, and those seen in the wild). */
+const BY_ERROR: Readonly<Record<string, GoogleFailureKind>> = {
+  invalid_client: 'client_rejected',
+  unauthorized_client: 'client_rejected',
+  deleted_client: 'client_rejected',
+  disabled_client: 'client_rejected',
+  redirect_uri_mismatch: 'client_rejected',
+  org_internal: 'client_rejected',
+  unsupported_grant_type: 'client_rejected',
+  invalid_scope: 'scope_rejected',
+  admin_policy_enforced: 'policy_rejected',
+  internal_failure: 'unavailable',
+  server_error: 'unavailable',
+  temporarily_unavailable: 'unavailable',
+  rate_limit_exceeded: 'unavailable',
+};
+
+/**
+ * The one place that judges a failure of Google's token endpoint. Whatever is not known to be final counts as
+ * `unavailable`: a grant must never be declared dead because Google had a bad day.
+ */
+export function classifyFailure({ status, body, retryAfter, during }: FailedAnswer): GoogleFailure {
+  const { error, description, subtype } = parse(body);
+  const retry = retrySeconds(retryAfter);
+  const failure = (kind: GoogleFailureKind) =>
+    new GoogleFailure(kind, error || `http_${status}`, description, subtype, retry);
+  // 403 with an HTML page is a rate limit; so are 408 and 429, whatever their body says.
+  if (status >= 500 || status === 408 || status === 429) return failure('unavailable');
+  if (error === 'invalid_grant') return failure(during === 'refresh' ? 'grant_dead' : 'code_rejected');
+  // "client_secret is missing." and the like; in an exchange the request itself may be at fault.
+  if (error === 'invalid_request') return failure(/client/i.test(description) ? 'client_rejected' : 'unavailable');
+  return failure(BY_ERROR[error] ?? 'unavailable');
+}
+
+/** A request that got no answer: refused, reset, timed out. */
+export function classifyLostRequest(error: unknown): GoogleFailure {
+  const timedOut = error instanceof Error && error.name === 'TimeoutError';
+  return new GoogleFailure('unavailable', timedOut ? 'timeout' : 'connection_lost');
+}
+
+function parse(body: string): { error: string; description: string; subtype: string | null } {
+  try {
+    const json = JSON.parse(body) as Record<string, unknown>;
+    const text = (key: string) => (typeof json[key] === 'string' ? json[key].slice(0, 300) : '');
+    return { error: text('error'), description: text('error_description'), subtype: text('error_subtype') || null };
+  } catch {
+    return { error: '', description: '', subtype: null };
+  }
+}
+
+/** RFC 9110 section 10.2.3, the form in seconds; Google sends no dates here. */
+function retrySeconds(header: string | null): number | null {
+  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) : null;
+}

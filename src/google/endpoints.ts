@@ -1,0 +1,29 @@
+/** Where Google listens, and by which names it signs. https://accounts.google.com/.well-known/openid-configuration */
+export interface Endpoints {
+  readonly authorization: string;
+  readonly token: string;
+  readonly revocation: string;
+  readonly jwks: string;
+  /** Google signs id_tokens under either name. */
+  readonly issuers: readonly string[];
+}
+
+const GOOGLE: Endpoints = {
+  authorization: 'https://accounts.google.com/o/oauth2/v2/auth',
+  token: 'https://oauth2.googleapis.com/token',
+  revocation: 'https://oauth2.googleapis.com/revoke',
+  jwks: 'https://www.googleapis.com/oauth2/v3/certs',
+  issuers: ['https://accounts.google.com', 'accounts.google.com'],
+};
+
+export function endpointsFor(standInUrl: string | null): Endpoints {
+  if (standInUrl === null) return GOOGLE;
+  const { origin } = new URL(standInUrl);
+  return {
+    authorization: `${origin}/o/oauth2/v2/auth`,
+    token: `${origin}/token`,
+    revocation: `${origin}/revoke`,
+    jwks: `${origin}/oauth2/v3/certs`,
+    issuers: [origin],
+  };
+}

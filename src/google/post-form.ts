@@ -1,0 +1,40 @@
+import { Secret } from '../domain/secret.js';
+import { classifyLostRequest } from './classify-failure.js';
+
+export interface FormAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfter: string | null;
+}
+
+/**
+ * Sends one form, once. No retry and no redirect: the first would burn an authorization code, the second could
+ * carry a token elsewhere.
+ * @throws {GoogleFailure} `unavailable` when no whole answer came within `timeoutMs`
+ */
+export async function postForm(
+  url: string,
+  fields: Readonly<Record<string, string | Secret>>,
+  timeoutMs: number,
+): Promise<FormAnswer> {
+  const form = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) {
+    form.set(name, value instanceof Secret ? value.reveal() : value);
+  }
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      body: form,
+      redirect: 'error',
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    return {
+      status: response.status,
+      body: await response.text(),
+      retryAfter: response.headers.get('retry-after'),
+    };
+  } catch (error) {
+    // The error is dropped, not wrapped: it can hold the request.
+    throw classifyLostRequest(error);
+  }
+}

@@ -1,0 +1,52 @@
+import { createRemoteJWKSet, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import { GoogleFailure } from '../domain/google-failure.js';
+import type { VerifiedAccount } from '../domain/grant.js';
+import type { Secret } from '../domain/secret.js';
+import type { Endpoints } from './endpoints.js';
+
+/** Clocks of Google and ours may differ by this much. */
+const TOLERANCE_SECONDS = 60;
+
+export interface IdTokenExpectation {
+  readonly clientId: string;
+  readonly isNonce: (nonce: string) => boolean;
+  readonly now: Date;
+}
+
+/** Verifies id_tokens as OpenID Connect Core section 3.1.3.7 asks; keys are fetched once and kept by `jose`. */
+export class IdTokenVerifier {
+  readonly #keys: JWTVerifyGetKey;
+
+  constructor(
+    private readonly endpoints: Endpoints,
+    timeoutMs: number,
+  ) {
+    this.#keys = createRemoteJWKSet(new URL(endpoints.jwks), { timeoutDuration: timeoutMs });
+  }
+
+  /** @throws {GoogleFailure} `code_rejected` when the token is not what we asked for */
+  async verify(idToken: Secret, expected: IdTokenExpectation): Promise<VerifiedAccount> {
+    try {
+      const { payload } = await jwtVerify(idToken.reveal(), this.#keys, {
+        issuer: [...this.endpoints.issuers],
+        audience: expected.clientId,
+        algorithms: ['RS256'],
+        requiredClaims: ['sub', 'exp', 'iat'],
+        clockTolerance: TOLERANCE_SECONDS,
+        currentDate: expected.now,
+      });
+      if (typeof payload['nonce'] !== 'string' || !expected.isNonce(payload['nonce'])) {
+        throw new GoogleFailure('code_rejected', 'invalid_id_token', 'The nonce is not the one we sent.');
+      }
+      const text = (claim: string) => (typeof payload[claim] === 'string' ? payload[claim] : null);
+      return { sub: payload.sub as string, email: text('email'), hostedDomain: text('hd') };
+    } catch (error) {
+      if (error instanceof GoogleFailure) throw error;
+      // jose names what failed in `code`; its message can quote claims.
+      const code = (error as { code?: unknown }).code;
+      const why = typeof code === 'string' ? code : 'unverifiable';
+      const unreachable = why === 'ERR_JWKS_TIMEOUT' || why === 'unverifiable' || why === 'ERR_JOSE_GENERIC';
+      throw new GoogleFailure(unreachable ? 'unavailable' : 'code_rejected', 'invalid_id_token', why);
+    }
+  }
+}

@@ -1,0 +1,17 @@
+import type { FastifyReply } from 'fastify';
+
+/** Marks a route that people's browsers use: limited by address, never by service. */
+export const BROWSER_ROUTE = { browser: true } as const;
+
+export function isBrowserRoute(config: unknown): boolean {
+  return (config as { browser?: unknown } | undefined)?.browser === true;
+}
+
+/**
+ * Browsers hold a form's redirects to form-action as well (CSP level 3, section 6.4.3), so the page whose form
+ * leads to Google must allow Google's origin.
+ */
+export function allowFormTo(reply: FastifyReply, origin: string): void {
+  const policy = String(reply.getHeader('content-security-policy'));
+  void reply.header('content-security-policy', policy.replace("form-action 'self'", `form-action 'self' ${origin}`));
+}

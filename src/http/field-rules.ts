@@ -1,0 +1,50 @@
+import { applyDecorators } from '@nestjs/common';
+import { IsString, MaxLength, registerDecorator, type ValidationOptions } from 'class-validator';
+import { isScope, parseScopes } from '../domain/scopes.js';
+import { isUserId, USER_ID_RULE } from '../domain/user-id.js';
+
+/** A rule of ours as a class-validator decorator. The message never quotes the value. */
+function rule(name: string, accepts: (value: unknown) => boolean, message: string) {
+  return (options?: ValidationOptions): PropertyDecorator =>
+    (target, propertyName) => {
+      registerDecorator({
+        name,
+        target: target.constructor,
+        propertyName: propertyName as string,
+        options: { message, ...options },
+        validator: { validate: accepts },
+      });
+    };
+}
+
+export const IsUserId = rule('isUserId', (value) => typeof value === 'string' && isUserId(value), USER_ID_RULE);
+
+/** A list of scopes in one string, as OAuth writes it: at least one, 50 at most. */
+export const IsScopeList = () =>
+  applyDecorators(
+    IsString(),
+    rule(
+      'isScopeList',
+      (value) => {
+        if (typeof value !== 'string' || value.length > 4096) return false;
+        const scopes = parseScopes(value);
+        return scopes.length >= 1 && scopes.length <= 50 && scopes.every(isScope);
+      },
+      'must be 1 to 50 scopes, separated by spaces: https URLs, or openid, email, profile.',
+    )(),
+  );
+
+export const IsClientAlias = () => applyDecorators(IsString(), MaxLength(40));
+
+/** An account by its `sub` or email address. */
+export const IsAccount = () => applyDecorators(IsString(), MaxLength(320));
+
+export const IsHttpUrl = rule(
+  'isHttpUrl',
+  (value) => {
+    if (typeof value !== 'string' || value.length > 2000 || !URL.canParse(value)) return false;
+    const { protocol, username, password } = new URL(value);
+    return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
+  },
+  'must be an http or https URL without a user name.',
+);

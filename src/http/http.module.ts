@@ -1,0 +1,16 @@
+import { Module } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { ProblemFilter } from './problem.filter.js';
+import { validation } from './validation.js';
+
+/**
+ * Owns what every route shares: problem details, validation, request ids, the log's form, headers, rate limits,
+ * the OpenAPI document. Does not own any route, nor who may call (services/).
+ */
+@Module({
+  providers: [
+    { provide: APP_FILTER, useClass: ProblemFilter },
+    { provide: APP_PIPE, useValue: validation },
+  ],
+})
+export class HttpModule {}

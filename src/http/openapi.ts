@@ -1,0 +1,49 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiResponse, DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { PROBLEMS } from './problem-table.js';
+
+type Code = keyof typeof PROBLEMS;
+
+const PROBLEM_SCHEMA = {
+  type: 'object',
+  required: ['type', 'status', 'title', 'code', 'detail', 'request_id'],
+  properties: {
+    type: { type: 'string' },
+    status: { type: 'integer' },
+    title: { type: 'string' },
+    code: { type: 'string' },
+    detail: { type: 'string', description: 'What happened, and what to do next' },
+    request_id: { type: 'string', description: "Names this call in the broker's log" },
+  },
+  additionalProperties: true,
+};
+
+/** Documents the problems a route can answer, one entry a status. */
+export function ApiProblems(...codes: Code[]) {
+  const byStatus = new Map<number, Code[]>();
+  for (const code of codes) {
+    const { status } = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return applyDecorators(
+    ...[...byStatus].map(([status, same]) =>
+      ApiResponse({
+        status,
+        description: same.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; '),
+        content: { 'application/problem+json': { schema: PROBLEM_SCHEMA } },
+      }),
+    ),
+  );
+}
+
+/** Serves /openapi.json, and /docs for people. */
+export function serveOpenApi(app: NestFastifyApplication): void {
+  const document = new DocumentBuilder()
+    .setTitle('Token broker')
+    .setDescription("Keeps users' Google OAuth 2.0 grants and hands services fresh access tokens.")
+    .setVersion('1')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'A service key: tbk_...' })
+    .build();
+  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document), { jsonDocumentUrl: 'openapi.json' });
+}

@@ -1,0 +1,23 @@
+import type { BrokerErrorCode } from '../domain/errors.js';
+
+export interface ProblemKind {
+  readonly status: number;
+  /** What happened, for a person. */
+  readonly title: string;
+}
+
+/** How each refusal is said over HTTP. The OpenAPI document and docs/errors.md follow this table. */
+export const PROBLEMS: Readonly<Record<BrokerErrorCode | 'internal_error', ProblemKind>> = {
+  invalid_request: { status: 400, title: 'The request is malformed' },
+  unauthenticated: { status: 401, title: 'No valid service credential' },
+  not_allowed: { status: 403, title: 'The policy of this service forbids it' },
+  insufficient_scope: { status: 403, title: 'The grant lacks a scope' },
+  not_connected: { status: 404, title: 'This user has no grant here' },
+  not_found: { status: 404, title: 'There is nothing at this address' },
+  ambiguous_account: { status: 409, title: 'Several accounts match' },
+  reconnect_required: { status: 410, title: 'The grant is dead: the user must connect again' },
+  rate_limited: { status: 429, title: 'Too many calls' },
+  internal_error: { status: 500, title: 'Something went wrong on our side' },
+  client_misconfigured: { status: 502, title: 'Google rejects our client' },
+  google_unavailable: { status: 503, title: 'Google does not answer' },
+};

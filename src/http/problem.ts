@@ -1,0 +1,62 @@
+import { HttpException } from '@nestjs/common';
+import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
+import { PROBLEMS } from './problem-table.js';
+
+/** RFC 9457 problem details, with our stable `code`. */
+export interface Problem {
+  readonly type: string;
+  readonly status: number;
+  readonly title: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly request_id: string;
+  readonly [extra: string]: unknown;
+}
+
+/** Any fault as a problem. What we do not know is opaque: its text could hold a secret. */
+export function toProblem(fault: unknown, requestId: string): Problem {
+  const { code, detail, carries, status } = read(fault);
+  return {
+    type: `urn:token-broker:problem:${code}`,
+    status: status ?? PROBLEMS[code].status,
+    title: PROBLEMS[code].title,
+    code,
+    detail,
+    request_id: requestId,
+    ...carries,
+  };
+}
+
+interface Reading {
+  readonly code: BrokerErrorCode | 'internal_error';
+  readonly detail: string;
+  readonly carries?: Readonly<Record<string, unknown>>;
+  readonly status?: number;
+}
+
+function read(fault: unknown): Reading {
+  if (fault instanceof BrokerError) return fault;
+  const status = httpStatus(fault);
+  if (status === 404) return { code: 'not_found', detail: 'Nothing is served at this address. See /docs for what is.' };
+  if (status === 429) return { code: 'rate_limited', detail: 'Slow down, and try again after Retry-After seconds.' };
+  if (status !== null && status >= 400 && status < 500) {
+    return { code: 'invalid_request', detail: CLIENT_FAULTS[status] ?? 'The request could not be read.', status };
+  }
+  return {
+    code: 'internal_error',
+    detail: 'The cause is in the log of the broker, under this request_id. Try again; tell the operator if it stays.',
+  };
+}
+
+/** What Fastify refuses before a controller sees it. */
+const CLIENT_FAULTS: Readonly<Record<number, string>> = {
+  400: 'The body is not valid JSON.',
+  413: 'The body is too large.',
+  415: 'The body must be application/json.',
+};
+
+function httpStatus(fault: unknown): number | null {
+  if (fault instanceof HttpException) return fault.getStatus();
+  const status = (fault as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' ? status : null;
+}

@@ -1,0 +1,12 @@
+import 'reflect-metadata';
+import { ConfigurationError } from './config/load-settings.js';
+import { readConfiguration } from './read-configuration.js';
+import { startBroker } from './start-broker.js';
+
+try {
+  await startBroker(readConfiguration(process.env));
+} catch (error) {
+  if (!(error instanceof ConfigurationError)) throw error;
+  process.stderr.write(`${error.message}\nSee docs/configuration.md for every setting.\n`);
+  process.exitCode = 78; // EX_CONFIG of sysexits.h
+}

@@ -1,0 +1,41 @@
+import { Page, renderPage } from './page.js';
+import { ScopeList } from './scope-list.js';
+
+interface ConnectPageFacts {
+  readonly serviceName: string;
+  readonly userId: string;
+  readonly scopes: readonly string[];
+  readonly accountHint: string | null;
+  readonly ticket: string;
+}
+
+/** What a user sees before Google: who asks, for whom, for what. Nothing happens until the button. */
+export function connectPage({ serviceName, userId, scopes, accountHint, ticket }: ConnectPageFacts): string {
+  return renderPage(
+    <Page title="Connect your Google account">
+      <p>
+        <strong>{serviceName}</strong> asks to use your Google account. You choose the account and what to allow on the
+        next page, which is Google's.
+      </p>
+      <dl>
+        <dt>App</dt>
+        <dd>{serviceName}</dd>
+        <dt>Your user there</dt>
+        <dd>{userId}</dd>
+        {accountHint === null ? null : (
+          <>
+            <dt>Google account</dt>
+            <dd>{accountHint}</dd>
+          </>
+        )}
+      </dl>
+      <h2>It asks to</h2>
+      <ScopeList scopes={scopes} />
+      <form method="post" action="/connect" class="actions">
+        <input type="hidden" name="ticket" value={ticket} />
+        <button type="submit">Continue to Google</button>
+      </form>
+      <p class="soft">Not {userId}, or did you not ask for this? Close this page; nothing has happened yet.</p>
+    </Page>,
+  );
+}

@@ -1,0 +1,36 @@
+import type { ComponentChildren } from 'preact';
+import { render } from 'preact-render-to-string';
+
+export type Mood = 'plain' | 'good' | 'warn' | 'bad';
+
+interface PageProps {
+  readonly title: string;
+  readonly mood?: Mood;
+  readonly children: ComponentChildren;
+}
+
+/** One card in the middle of the page. */
+export function Page({ title, mood = 'plain', children }: PageProps) {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="robots" content="noindex" />
+        <title>{title}</title>
+        <link rel="stylesheet" href="/style.css" />
+        <link rel="icon" href="data:," />
+      </head>
+      <body>
+        <main class={mood}>
+          <h1>{title}</h1>
+          {children}
+        </main>
+      </body>
+    </html>
+  );
+}
+
+export function renderPage(page: Parameters<typeof render>[0]): string {
+  return `<!doctype html>${render(page)}`;
+}

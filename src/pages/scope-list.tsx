@@ -1,0 +1,27 @@
+/** In a user's words; Google's own are at https://developers.google.com/identity/protocols/oauth2/scopes */
+const WORDS: Readonly<Record<string, string>> = {
+  openid: 'Know who you are',
+  'https://www.googleapis.com/auth/userinfo.email': 'See your email address',
+  'https://www.googleapis.com/auth/userinfo.profile': 'See your name and picture',
+  'https://www.googleapis.com/auth/yt-analytics.readonly': 'View your YouTube Analytics reports',
+  'https://www.googleapis.com/auth/yt-analytics-monetary.readonly': 'View your YouTube Analytics revenue reports',
+  'https://www.googleapis.com/auth/youtube': 'Manage your YouTube account',
+  'https://www.googleapis.com/auth/youtube.readonly': 'View your YouTube account',
+  'https://www.googleapis.com/auth/youtubepartner': 'View and manage your YouTube content as a partner',
+  'https://www.googleapis.com/auth/adwords': 'Manage your Google Ads campaigns',
+  'https://www.googleapis.com/auth/drive.readonly': 'View your Google Drive files',
+  'https://www.googleapis.com/auth/calendar.readonly': 'View your Google Calendar',
+};
+
+export function ScopeList({ scopes }: { readonly scopes: readonly string[] }) {
+  return (
+    <ul>
+      {scopes.map((scope) => (
+        <li>
+          {WORDS[scope] ?? 'Use this Google permission'}
+          <code>{scope}</code>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,14 @@
+import { loadSettings } from './config/load-settings.js';
+import type { Settings } from './config/settings.js';
+import { keyRingFaults } from './sealing/key-ring.js';
+
+/**
+ * The configuration with the checks of every room that owns a part of it.
+ * @throws {ConfigurationError} with all faults at once
+ */
+export function readConfiguration(env: Readonly<Record<string, string | undefined>>): Settings {
+  return loadSettings(env, [
+    ({ KEY_RING_FILE }) =>
+      KEY_RING_FILE ? keyRingFaults(KEY_RING_FILE).map((fault) => `KEY_RING_FILE ${fault}`) : [],
+  ]);
+}

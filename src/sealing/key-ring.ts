@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { base64url } from 'jose';
+
+/**
+ * A JSON Web Key Set (RFC 7517) of symmetric keys. The first A256GCM key seals, every one opens, so a new key is
+ * put in front and the old ones stay until nothing is sealed under them. The one HS256 key makes fingerprints;
+ * it never rotates, or the slot ledger would no longer recognise its tokens.
+ */
+interface KeyRingFile {
+  readonly keys: readonly RingKey[];
+}
+
+interface RingKey {
+  readonly kty: 'oct';
+  readonly kid: string;
+  readonly alg: 'A256GCM' | 'HS256';
+  readonly use: 'enc' | 'sig';
+  readonly k: string;
+}
+
+export interface KeyRing {
+  readonly sealingKeyId: string;
+  readonly sealingKeys: ReadonlyMap<string, Uint8Array>;
+  readonly fingerprintKey: Uint8Array;
+}
+
+export class KeyRingError extends Error {
+  override readonly name = 'KeyRingError';
+}
+
+/** @throws {KeyRingError} what is wrong with the file, without any of its content */
+export function readKeyRing(path: string): KeyRing {
+  const { keys } = parse(path);
+  const sealing = keys.filter((key) => key.alg === 'A256GCM');
+  const fingerprint = keys.filter((key) => key.alg === 'HS256');
+  const [first] = sealing;
+  const [only] = fingerprint;
+  if (!first) throw new KeyRingError('has no A256GCM key');
+  if (!only || fingerprint.length > 1) throw new KeyRingError('must have exactly one HS256 key');
+  if (new Set(sealing.map((key) => key.kid)).size < sealing.length) throw new KeyRingError('uses a key id twice');
+  return {
+    sealingKeyId: first.kid,
+    sealingKeys: new Map(sealing.map((key) => [key.kid, bytes(key)])),
+    fingerprintKey: bytes(only),
+  };
+}
+
+/** The faults of the key ring's file, for the check at start. */
+export function keyRingFaults(path: string): string[] {
+  try {
+    readKeyRing(path);
+    return [];
+  } catch (error) {
+    return [error instanceof Error ? error.message : 'cannot be read'];
+  }
+}
+
+/** A new key ring's JSON; or, given an older one, the same with a new sealing key in front. */
+export function generateKeyRing(now: Date, olderPath?: string): string {
+  const older = olderPath === undefined ? [] : parse(olderPath).keys;
+  const kid = `${now.toISOString().slice(0, 10)}-${randomBytes(3).toString('hex')}`;
+  const keys: RingKey[] = [{ ...newKey(kid), alg: 'A256GCM', use: 'enc' }, ...older];
+  if (older.length === 0) keys.push({ ...newKey(`${kid}-fingerprint`), alg: 'HS256', use: 'sig' });
+  return `${JSON.stringify({ keys }, null, 2)}\n`;
+}
+
+function newKey(kid: string) {
+  return { kty: 'oct' as const, kid, k: base64url.encode(randomBytes(32)) };
+}
+
+function parse(path: string): KeyRingFile {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new KeyRingError(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+  }
+  try {
+    const file = JSON.parse(text) as KeyRingFile;
+    for (const key of file.keys) bytes(key);
+    return file;
+  } catch (error) {
+    if (error instanceof KeyRingError) throw error;
+    throw new KeyRingError('is not a JSON Web Key Set');
+  }
+}
+
+function bytes(key: RingKey): Uint8Array {
+  const raw = typeof key.k === 'string' && typeof key.kid === 'string' ? base64url.decode(key.k) : null;
+  if (raw?.length !== 32) throw new KeyRingError('has a key that is not 256 bits with a key id');
+  return raw;
+}

@@ -1,0 +1,14 @@
+import { Global, Module } from '@nestjs/common';
+import { Sealer } from '../domain/ports/sealer.js';
+import { JoseSealer } from './jose-sealer.js';
+
+/**
+ * Owns the key ring: sealing and opening of secrets, and the keyed fingerprints of the slot ledger.
+ * Does not own where sealed values are kept (token-store/) nor the secrets that Google gives our clients (config/).
+ */
+@Global()
+@Module({
+  providers: [JoseSealer, { provide: Sealer, useExisting: JoseSealer }],
+  exports: [Sealer],
+})
+export class SealingModule {}

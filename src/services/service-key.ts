@@ -1,0 +1,38 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { Secret } from '../domain/secret.js';
+
+/** tbk_ + 12 characters of id + _ + 256 bits of secret. The prefix lets secret scanners find a leaked key. */
+const KEY = /^tbk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
+const ID_ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
+
+export interface NewKey {
+  readonly id: string;
+  readonly key: Secret;
+  readonly hash: Uint8Array<ArrayBuffer>;
+}
+
+export function generateKey(): NewKey {
+  const id = Array.from(randomBytes(12), (byte) => ID_ALPHABET[byte % ID_ALPHABET.length]).join('');
+  const secret = randomBytes(32).toString('base64url');
+  return { id, key: new Secret(`tbk_${id}_${secret}`), hash: hash(secret) };
+}
+
+export interface PresentedKey {
+  readonly id: string;
+  /** A plain SHA-256 is enough for 256 random bits: there is nothing to guess faster than the key itself. */
+  readonly hash: Uint8Array<ArrayBuffer>;
+}
+
+export function readKey(text: string): PresentedKey | null {
+  const [, id, secret] = KEY.exec(text) ?? [];
+  return id === undefined || secret === undefined ? null : { id, hash: hash(secret) };
+}
+
+/** In constant time. */
+export function sameHash(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function hash(secret: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(createHash('sha256').update(secret).digest());
+}

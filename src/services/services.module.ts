@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { AuthenticateService } from './authenticate-service.js';
+import { CreateService } from './create-service.js';
+
+/**
+ * Owns who may call: service keys, their making and their check, at the door of every route that is not open to all.
+ * Does not own what a policy means (domain/policy.ts) nor the commands that manage services (cli/).
+ */
+@Module({
+  providers: [CreateService, { provide: APP_GUARD, useClass: AuthenticateService }],
+  exports: [CreateService],
+})
+export class ServicesModule {}

@@ -1,0 +1,37 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Logger } from 'nestjs-pino';
+import { AppModule, type Surroundings } from './app.module.js';
+import type { Settings } from './config/settings.js';
+import { harden } from './http/harden.js';
+import { requestId } from './http/logging.js';
+import { serveOpenApi } from './http/openapi.js';
+
+/** Ids and paths of ours are short; a longer one is refused by its own rule, not by the router. */
+const LONGEST_PARAMETER = 300;
+
+/** Builds the broker and listens. The caller closes what it gets. */
+export async function startBroker(settings: Settings, world: Surroundings = {}): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    bodyLimit: 64 * 1024,
+    trustProxy: settings.trustedProxies.length > 0 ? [...settings.trustedProxies] : false,
+    genReqId: requestId,
+    forceCloseConnections: 'idle',
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.with(settings, world),
+    adapter,
+    { bufferLogs: true },
+  );
+  app.useLogger(app.get(Logger));
+  app.flushLogs();
+  await harden(app, settings.publicUrl.startsWith('https:'), {
+    servicePerMinute: settings.serviceRateLimitPerMinute,
+    browserPerMinute: settings.browserRateLimitPerMinute,
+  });
+  serveOpenApi(app);
+  app.enableShutdownHooks(['SIGTERM', 'SIGINT']);
+  await app.listen(settings.port, settings.host);
+  return app;
+}

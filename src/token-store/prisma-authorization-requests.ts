@@ -1,0 +1,74 @@
+import { Injectable } from '@nestjs/common';
+import {
+  AuthorizationRequestStore,
+  type AuthorizationRequest,
+  type AuthorizationRequestKeys,
+  type PendingAuthorization,
+  type RequiredAccount,
+} from '../domain/ports/authorization-request-store.js';
+import { Sealer } from '../domain/ports/sealer.js';
+import { Database } from './database.js';
+import { isUniqueViolation } from './unique-violation.js';
+
+/** Longer than a ticket lives: until then its row is what makes a ticket single-use. */
+const KEEP_MS = 24 * 3600 * 1000;
+
+@Injectable()
+export class PrismaAuthorizationRequests extends AuthorizationRequestStore {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+  ) {
+    super();
+  }
+
+  override async add(request: AuthorizationRequest, keys: AuthorizationRequestKeys): Promise<boolean> {
+    const { verifier, requireAccount, ...columns } = request;
+    const sealedVerifier = await this.sealer.seal(verifier, verifierPlace(keys.stateHash));
+    try {
+      await this.database.authorizationRequest.create({
+        data: {
+          ...columns,
+          ...keys,
+          scopes: [...request.scopes],
+          ...(requireAccount ? { requireAccount: { ...requireAccount } } : {}),
+          sealedVerifier,
+        },
+      });
+    } catch (error) {
+      if (isUniqueViolation(error)) return false;
+      throw error;
+    }
+    await this.database.authorizationRequest.deleteMany({
+      where: { expiresAt: { lt: new Date(request.createdAt.getTime() - KEEP_MS) } },
+    });
+    return true;
+  }
+
+  override async isTicketUsed(ticketId: string): Promise<boolean> {
+    return (await this.database.authorizationRequest.count({ where: { ticketId } })) > 0;
+  }
+
+  override async find(stateHash: Uint8Array<ArrayBuffer>): Promise<PendingAuthorization | null> {
+    const row = await this.database.authorizationRequest.findUnique({ where: { stateHash } });
+    if (!row) return null;
+    const { sealedVerifier, requireAccount, ...columns } = row;
+    return {
+      ...columns,
+      requireAccount: requireAccount as RequiredAccount | null,
+      verifier: await this.sealer.open(sealedVerifier, verifierPlace(stateHash)),
+    };
+  }
+
+  override async consume(stateHash: Uint8Array<ArrayBuffer>, now: Date): Promise<boolean> {
+    const { count } = await this.database.authorizationRequest.updateMany({
+      where: { stateHash, consumedAt: null, expiresAt: { gt: now } },
+      data: { consumedAt: now },
+    });
+    return count === 1;
+  }
+}
+
+function verifierPlace(stateHash: Uint8Array): string {
+  return `authorization_requests.sealed_verifier/${Buffer.from(stateHash).toString('base64url')}`;
+}

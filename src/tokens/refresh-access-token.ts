@@ -1,0 +1,65 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { diagnose } from '../domain/diagnosis.js';
+import { GoogleFailure } from '../domain/google-failure.js';
+import type { AccessToken, Diagnosis, Grant } from '../domain/grant.js';
+import { Clock } from '../domain/ports/clock.js';
+import { Google } from '../domain/ports/google.js';
+import { GrantStore } from '../domain/ports/grant-store.js';
+import { sameScopes, scopeSet } from '../domain/scopes.js';
+
+export type Refreshed =
+  | { readonly kind: 'token'; readonly token: AccessToken }
+  /** The grant is dead, and marked so. */
+  | { readonly kind: 'dead'; readonly diagnosis: Diagnosis }
+  /** A consent or disconnect came in between; read the grant again. */
+  | { readonly kind: 'superseded' };
+
+/**
+ * Asks Google for a new access token and keeps it. However many callers ask at once, Google is asked once for one
+ * grant and set of scopes: within this process by the map below. (Across replicas a lease will do the same; its
+ * place is around `#refresh`, see docs/architecture.md.)
+ */
+@Injectable()
+export class RefreshAccessToken {
+  readonly #underWay = new Map<string, Promise<Refreshed>>();
+  readonly #log = new Logger(RefreshAccessToken.name);
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly google: Google,
+    private readonly clock: Clock,
+    private readonly grants: GrantStore,
+  ) {}
+
+  /** @throws {GoogleFailure} of every kind but `grant_dead` and `policy_rejected` */
+  refresh(grant: Grant, scopes: readonly string[]): Promise<Refreshed> {
+    const key = `${grant.id} ${grant.version} ${scopeSet(scopes).join(' ')}`;
+    const underWay = this.#underWay.get(key);
+    if (underWay) return underWay;
+    const started = this.#refresh(grant, scopes).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, started);
+    return started;
+  }
+
+  async #refresh(grant: Grant, scopes: readonly string[]): Promise<Refreshed> {
+    const refreshToken = await this.grants.refreshToken(grant);
+    if (refreshToken === null) return { kind: 'superseded' };
+    const client = this.settings.clients.pick(grant.client);
+    const narrowTo = sameScopes(scopes, grant.grantedScopes) ? null : scopeSet(scopes);
+    try {
+      // No database connection is held while Google answers.
+      const answer = await this.google.refresh(client, refreshToken, grant.grantedScopes, narrowTo);
+      const saved = await this.grants.saveRefresh(grant, scopes, answer, this.clock.now());
+      if (!saved) return { kind: 'superseded' };
+      return { kind: 'token', token: { token: answer.accessToken, expiresAt: answer.expiresAt, scopes: answer.scopes } };
+    } catch (error) {
+      if (!(error instanceof GoogleFailure)) throw error;
+      this.#log.warn({ grant: grant.id, kind: error.kind, error: error.error, subtype: error.subtype }, 'refresh failed');
+      if (error.kind !== 'grant_dead' && error.kind !== 'policy_rejected') throw error;
+      const diagnosis = diagnose(error);
+      const marked = await this.grants.markDead(grant, diagnosis, this.clock.now());
+      return marked ? { kind: 'dead', diagnosis } : { kind: 'superseded' };
+    }
+  }
+}

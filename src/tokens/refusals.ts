@@ -1,0 +1,89 @@
+import { Injectable } from '@nestjs/common';
+import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
+import type { GoogleClient } from '../domain/google-client.js';
+import type { GoogleFailure } from '../domain/google-failure.js';
+import type { Diagnosis, Grant } from '../domain/grant.js';
+import { allowedScopes, type Service } from '../domain/policy.js';
+import { ConnectLinks } from '../domain/ports/connect-links.js';
+import { scopeSet } from '../domain/scopes.js';
+
+/** What a service asks for. */
+export interface TokenWish {
+  readonly service: Service;
+  readonly userId: string;
+  readonly client: GoogleClient;
+  /** `sub` or email; null where the caller leaves it to us. */
+  readonly account: string | null;
+  /** What the token must be good for; empty where the caller does not say. */
+  readonly scopes: readonly string[];
+  readonly minTtlSeconds: number;
+}
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** The refusals of the token endpoint. Where the user can mend it, each carries a ready link. */
+@Injectable()
+export class Refusals {
+  constructor(private readonly links: ConnectLinks) {}
+
+  async notConnected(wish: TokenWish): Promise<BrokerError> {
+    return this.#withLink('not_connected', 'The user has not connected a Google account here.', wish, null, {});
+  }
+
+  async reconnectRequired(wish: TokenWish, grant: Grant, diagnosis = grant.diagnosis): Promise<BrokerError> {
+    const { detail, ...members }: Partial<Diagnosis> = diagnosis ?? {};
+    return this.#withLink('reconnect_required', detail ?? 'The grant is dead.', wish, grant, members);
+  }
+
+  async insufficientScope(wish: TokenWish, grant: Grant, missing: readonly string[]): Promise<BrokerError> {
+    return this.#withLink('insufficient_scope', 'The user has not allowed all of these scopes.', wish, grant, {
+      missing_scopes: missing,
+    });
+  }
+
+  ofGoogle(failure: GoogleFailure, client: GoogleClient): BrokerError {
+    if (failure.kind === 'unavailable') {
+      return new BrokerError('google_unavailable', `Google did not give a token (${failure.error}). Try again soon.`, {
+        retry_after: failure.retryAfterSeconds ?? RETRY_AFTER_SECONDS,
+      });
+    }
+    return new BrokerError(
+      'client_misconfigured',
+      `Google refuses the client ${client.alias}: ${failure.error}. Compare its client_secret JSON with the Google ` +
+        'console (deleted, disabled, or with a new secret?), then run `token-broker client check`.',
+      { google_error: failure.error, google_error_description: failure.description },
+    );
+  }
+
+  async #withLink(
+    code: BrokerErrorCode,
+    what: string,
+    wish: TokenWish,
+    grant: Grant | null,
+    members: Readonly<Record<string, unknown>>,
+  ): Promise<BrokerError> {
+    const url = await this.#connectUrl(wish, grant);
+    return new BrokerError(
+      code,
+      url ? `${what} Send the user to connect_url.` : `${what} Name the scopes with scope= to get a link for the user.`,
+      { ...members, ...(url ? { connect_url: url } : {}) },
+    );
+  }
+
+  /** Asks for what is wanted and, for a dead grant, what it held; never more than the service may ask for. */
+  async #connectUrl(wish: TokenWish, grant: Grant | null): Promise<string | null> {
+    const { policy } = wish.service;
+    const fallback = grant?.requestedScopes ?? policy.scopes.filter((scope) => scope !== '*');
+    const scopes = wish.scopes.length > 0 ? wish.scopes : allowedScopes(policy, fallback);
+    if (scopes.length === 0) return null;
+    const { url } = await this.links.create({
+      serviceId: wish.service.id,
+      serviceName: wish.service.name,
+      userId: wish.userId,
+      client: wish.client.alias,
+      scopes: scopeSet(scopes),
+      accountHint: grant?.account.email ?? grant?.account.sub ?? wish.account ?? undefined,
+    });
+    return url;
+  }
+}

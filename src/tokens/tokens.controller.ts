@@ -1,0 +1,63 @@
+import { Controller, Get, Header, Param, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Settings } from '../config/settings.js';
+import { secondsLeft } from '../domain/freshness.js';
+import type { Service } from '../domain/policy.js';
+import { Clock } from '../domain/ports/clock.js';
+import { parseScopes } from '../domain/scopes.js';
+import { Caller } from '../http/caller.js';
+import { ApiProblems } from '../http/openapi.js';
+import { UserPath } from '../http/user-path.js';
+import { GetAccessToken } from './get-access-token.js';
+import { TokenAnswer, TokenQuery } from './token-query.js';
+
+@Controller('tokens')
+@ApiTags('tokens')
+@ApiBearerAuth()
+export class TokensController {
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly getAccessToken: GetAccessToken,
+  ) {}
+
+  @Get(':userId')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({ summary: 'A fresh access token of a user' })
+  @ApiOkResponse({ type: TokenAnswer })
+  @ApiProblems(
+    'invalid_request',
+    'unauthenticated',
+    'not_allowed',
+    'insufficient_scope',
+    'not_connected',
+    'ambiguous_account',
+    'reconnect_required',
+    'rate_limited',
+    'client_misconfigured',
+    'google_unavailable',
+  )
+  async get(
+    @Caller() service: Service,
+    @Param() { userId }: UserPath,
+    @Query() query: TokenQuery,
+  ): Promise<TokenAnswer> {
+    const { grant, token } = await this.getAccessToken.get({
+      service,
+      userId,
+      client: this.settings.clients.pick(query.client),
+      account: query.account ?? null,
+      scopes: query.scope === undefined ? [] : parseScopes(query.scope),
+      minTtlSeconds: query.min_ttl,
+    });
+    return {
+      access_token: token.token.reveal(),
+      token_type: 'Bearer',
+      expires_in: secondsLeft(token.expiresAt, this.clock.now()),
+      expires_at: token.expiresAt.toISOString(),
+      scope: token.scopes.join(' '),
+      account: { sub: grant.account.sub, email: grant.account.email },
+      client: grant.client,
+    };
+  }
+}

@@ -1,0 +1,178 @@
+/** Everything that makes a refresh token stop working. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  ada,
+  adwords,
+  ben,
+  days,
+  hours,
+  seconds,
+  sibling,
+  startGoogle,
+  stranger,
+  web,
+  ytAnalytics,
+} from './google-at-hand.js';
+import type { GoogleAtHand } from './google-at-hand.js';
+
+let google: GoogleAtHand;
+beforeAll(async () => {
+  google = await startGoogle();
+});
+beforeEach(() => {
+  google.control.reset();
+});
+afterAll(() => google.close());
+
+const dead = {
+  status: 400,
+  body: { error: 'invalid_grant', error_description: 'Token has been expired or revoked.' },
+};
+const longDead = { status: 400, body: { error: 'invalid_grant', error_description: 'Bad Request' } };
+const again = { prompt: 'consent' };
+
+describe('slots', () => {
+  test('one more than the limit kills the oldest of the account at this client, silently', async () => {
+    google.control.setSlotLimit(2);
+    const elsewhere = await google.connect({ client_id: sibling.clientId });
+    const others = await google.connect({}, { account: ben.email });
+    const first = await google.connect(again);
+    const second = await google.connect(again);
+    expect(google.control.liveRefreshTokens(ada.sub, web.clientId)).toEqual([
+      first.refresh_token,
+      second.refresh_token,
+    ]);
+    const third = await google.connect(again);
+    expect(await google.refresh(first.refresh_token)).toEqual(dead);
+    expect(await google.opens(first.access_token)).toBe(true);
+    for (const { refresh_token } of [second, third, others]) {
+      expect((await google.refresh(refresh_token)).status).toBe(200);
+    }
+    const siblingClient = { client_id: sibling.clientId, client_secret: sibling.clientSecret };
+    expect((await google.refresh(elsewhere.refresh_token, siblingClient)).status).toBe(200);
+    expect(google.control.liveRefreshTokens(ada.sub)).toHaveLength(3);
+  });
+
+  test('there are 100 of them', async () => {
+    const first = await google.connect();
+    for (let slot = 2; slot <= 100; slot++) await google.connect(again);
+    expect((await google.refresh(first.refresh_token)).status).toBe(200);
+    await google.connect(again);
+    expect(await google.refresh(first.refresh_token)).toEqual(dead);
+    expect(google.control.liveRefreshTokens(ada.sub, web.clientId)).toHaveLength(100);
+  });
+
+  test('an exchange that gives no refresh token takes none', async () => {
+    google.control.setSlotLimit(1);
+    const first = await google.connect();
+    await google.connect({ login_hint: ada.sub });
+    expect(google.control.liveRefreshTokens(ada.sub)).toEqual([first.refresh_token]);
+  });
+});
+
+describe('Testing', () => {
+  beforeEach(() => {
+    google.control.setTestingMode(true);
+  });
+
+  test('gives refresh tokens seven days, and says so', async () => {
+    const tokens = await google.connect();
+    expect(tokens.refresh_token_expires_in).toBe(604_799);
+    google.turnClock(7 * days - 5 * seconds);
+    expect((await google.refresh(tokens.refresh_token)).status).toBe(200);
+    google.turnClock(5 * seconds);
+    expect(await google.refresh(tokens.refresh_token)).toEqual(dead);
+  });
+
+  test('ends the consent as well, so that the next visit asks and gives a refresh token again', async () => {
+    await google.connect();
+    expect(await google.connect()).not.toHaveProperty('refresh_token');
+    google.turnClock(7 * days);
+    expect(await google.connect()).toHaveProperty('refresh_token');
+  });
+
+  test('leaves grants of sign-in scopes alone', async () => {
+    const tokens = await google.connect({ scope: 'openid email profile' });
+    expect(tokens).not.toHaveProperty('refresh_token_expires_in');
+    google.turnClock(8 * days);
+    expect((await google.refresh(tokens.refresh_token)).status).toBe(200);
+  });
+
+  test('in production nothing ends after seven days', async () => {
+    google.control.setTestingMode(false);
+    const tokens = await google.connect();
+    google.turnClock(8 * days);
+    expect((await google.refresh(tokens.refresh_token)).status).toBe(200);
+  });
+});
+
+test('six months without use', async () => {
+  const [used, unused] = [await google.connect(), await google.connect(again)];
+  google.turnClock(150 * days);
+  expect((await google.refresh(used.refresh_token)).status).toBe(200);
+  google.turnClock(33 * days);
+  expect((await google.refresh(used.refresh_token)).status).toBe(200);
+  expect(await google.refresh(unused.refresh_token)).toEqual(dead);
+});
+
+test('hours later, the same death reads differently', async () => {
+  const { refresh_token = '' } = await google.connect();
+  google.control.killRefreshToken(refresh_token);
+  expect(await google.refresh(refresh_token)).toEqual(dead);
+  google.turnClock(4 * hours);
+  expect(await google.refresh(refresh_token)).toEqual(longDead);
+});
+
+describe('revocation', () => {
+  const asSibling = { client_id: sibling.clientId, client_secret: sibling.clientSecret };
+
+  test.each(['access_token', 'refresh_token'] as const)(
+    'by %s ends all the project has of the account, and nothing else',
+    async (kind) => {
+      const tokens = await google.connect();
+      const siblings = await google.connect({ client_id: sibling.clientId, scope: adwords });
+      const strangers = await google.connect({ client_id: stranger.clientId });
+      const bens = await google.connect({}, { account: ben.email });
+
+      expect(await google.post('/revoke', { token: tokens[kind] })).toEqual({ status: 200, body: {} });
+
+      expect(await google.refresh(tokens.refresh_token)).toEqual(dead);
+      expect(await google.refresh(siblings.refresh_token, asSibling)).toEqual(dead);
+      expect(await google.opens(tokens.access_token)).toBe(false);
+      expect(await google.opens(siblings.access_token)).toBe(false);
+      expect(await google.opens(strangers.access_token)).toBe(true);
+      expect((await google.refresh(bens.refresh_token)).status).toBe(200);
+
+      // The scopes are gone too: the next visit is a first one.
+      const anew = await google.connect({ include_granted_scopes: 'true' });
+      expect(anew).toMatchObject({ scope: ytAnalytics, refresh_token: expect.any(String) });
+    },
+  );
+
+  test('works with the token in the query', async () => {
+    const { refresh_token = '' } = await google.connect();
+    const response = await fetch(`${google.url}/revoke?token=${encodeURIComponent(refresh_token)}`, {
+      method: 'POST',
+    });
+    expect(response.status).toBe(200);
+    expect(await google.refresh(refresh_token)).toEqual(dead);
+  });
+
+  test('of what is dead, unknown or missing is an invalid_token', async () => {
+    const invalid = { status: 400, body: { error: 'invalid_token' } };
+    const { refresh_token, access_token } = await google.connect();
+    await google.post('/revoke', { token: refresh_token });
+    expect(await google.post('/revoke', { token: refresh_token })).toEqual(invalid);
+    expect(await google.post('/revoke', { token: access_token })).toEqual(invalid);
+    expect(await google.post('/revoke', { token: 'unknown' })).toEqual(invalid);
+    expect(await google.post('/revoke', {})).toEqual(invalid);
+  });
+
+  test('by the person, at their account page', async () => {
+    const { refresh_token, access_token } = await google.connect();
+    google.control.revokeByUser(ada.sub, web.projectId);
+    expect(await google.refresh(refresh_token)).toEqual(dead);
+    expect(await google.opens(access_token)).toBe(false);
+    expect(google.control.liveRefreshTokens(ada.sub)).toEqual([]);
+  });
+});

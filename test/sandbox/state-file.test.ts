@@ -1,0 +1,86 @@
+/** A sandbox that was stopped goes on where it was. */
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { ada, startGoogle, web } from './google-at-hand.js';
+import type { GoogleAtHand } from './google-at-hand.js';
+
+let folder: string;
+let stateFile: string;
+const running: GoogleAtHand[] = [];
+
+const start = async (): Promise<GoogleAtHand> => {
+  const google = await startGoogle({ stateFile });
+  running.push(google);
+  return google;
+};
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'stand-in-'));
+  stateFile = join(folder, 'google.json');
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((google) => google.close()));
+  rmSync(folder, { recursive: true });
+});
+
+test('a new start finds key, consents, codes, tokens and revocations again', async () => {
+  const before = await start();
+  const keys = async (google: GoogleAtHand) => (await fetch(`${google.url}/oauth2/v3/certs`)).text();
+  const keysBefore = await keys(before);
+  const tokens = await before.connect({ scope: 'openid' });
+  const { refresh_token: killed = '' } = await before.connect({ prompt: 'consent' });
+  before.control.killRefreshToken(killed);
+  await before.close();
+
+  const after = await start();
+  expect(await keys(after)).toBe(keysBefore);
+  expect((await after.refresh(tokens.refresh_token)).status).toBe(200);
+  expect((await after.refresh(killed)).status).toBe(400);
+  expect(await after.opens(tokens.access_token)).toBe(true);
+  expect(after.control.liveRefreshTokens(ada.sub, web.clientId)).toEqual([tokens.refresh_token]);
+  expect(await after.connect({ login_hint: ada.sub })).not.toHaveProperty('refresh_token');
+});
+
+test('the file is for its owner only, and is there soon, without waiting for the end', async () => {
+  const google = await start();
+  const { refresh_token = 'none' } = await google.connect();
+  await sleep(500);
+  expect(readFileSync(stateFile, 'utf8')).toContain(refresh_token);
+  expect(statSync(stateFile).mode & 0o777).toBe(0o600);
+});
+
+test('reset empties the file too', async () => {
+  const google = await start();
+  const { refresh_token = 'none' } = await google.connect();
+  google.control.reset();
+  await google.close();
+  expect(readFileSync(stateFile, 'utf8')).not.toContain(refresh_token);
+});
+
+test.each([
+  ['cut off', (text: string) => text.slice(0, -20)],
+  ['empty', () => ''],
+  ['something else', () => '{"version":1}'],
+  ['without the key', (text: string) => text.replace('"d":', '"dd":')],
+  ['with broken rows', (text: string) => text.replace('"token":"1//', '"tocken":"1//')],
+])('a file that is %s stops the start, and stays as it is', async (_how, damage) => {
+  const google = await start();
+  await google.connect();
+  await google.close();
+  const damaged = damage(readFileSync(stateFile, 'utf8'));
+  writeFileSync(stateFile, damaged);
+  await expect(start()).rejects.toThrow(`state file ${stateFile} is damaged`);
+  expect(readFileSync(stateFile, 'utf8')).toBe(damaged);
+});
+
+test('without a state file nothing is kept', async () => {
+  const before = await startGoogle();
+  const { refresh_token } = await before.connect();
+  await before.close();
+  const after = await startGoogle();
+  running.push(after);
+  expect((await after.refresh(refresh_token)).status).toBe(400);
+});

@@ -1,0 +1,119 @@
+/** The broker's API as a service sees it, and the browser that a user brings. */
+import { visitConsent, type Choice } from './visit-consent.js';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+  readonly text: string;
+}
+
+export class Api {
+  constructor(
+    readonly url: string,
+    readonly key: string,
+  ) {}
+
+  get(path: string, query: Record<string, string> = {}): Promise<Answer> {
+    return this.#send('GET', path, query);
+  }
+
+  delete(path: string, query: Record<string, string> = {}): Promise<Answer> {
+    return this.#send('DELETE', path, query);
+  }
+
+  post(path: string, body: unknown): Promise<Answer> {
+    return this.#send('POST', path, {}, body);
+  }
+
+  token(userId: string, query: Record<string, string> = {}): Promise<Answer> {
+    return this.get(`/tokens/${userId}`, query);
+  }
+
+  async connectUrl(ticket: Record<string, unknown>): Promise<string> {
+    const { status, body, text } = await this.post('/connect/tickets', ticket);
+    if (status !== 201) throw new Error(`No ticket: ${text}`);
+    return body['connect_url'] as string;
+  }
+
+  /** The whole way, as a user with a browser goes it. @returns what the browser shows in the end */
+  async connect(ticket: Record<string, unknown>, choice: Choice): Promise<Answer> {
+    return new Browser().connect(await this.connectUrl(ticket), choice);
+  }
+
+  async #send(method: string, path: string, query: Record<string, string>, body?: unknown): Promise<Answer> {
+    const url = new URL(path, this.url);
+    url.search = new URLSearchParams(query).toString();
+    const response = await fetch(url, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.key}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return answerOf(response);
+  }
+}
+
+/** A browser without JavaScript: cookies, forms, redirects followed by hand. */
+export class Browser {
+  readonly cookies = new Map<string, string>();
+
+  /** Opens a connect link and presses its button. @returns Google's consent URL */
+  async begin(connectUrl: string): Promise<URL> {
+    const page = await this.open(connectUrl);
+    const ticket = /name="ticket" value="([^"]+)"/.exec(page.text)?.[1];
+    if (ticket === undefined) throw new Error(`No connect page: ${page.text}`);
+    const answer = await this.submit(new URL('/connect', connectUrl), { ticket });
+    const location = answer.headers.get('location');
+    if (answer.status !== 303 || location === null) throw new Error(`No way to Google: ${answer.text}`);
+    return new URL(location);
+  }
+
+  async connect(connectUrl: string, choice: Choice): Promise<Answer> {
+    let callback = await visitConsent(await this.begin(connectUrl), choice);
+    let answer = await this.open(callback);
+    // Asked to consent once more.
+    if (answer.headers.get('location')?.includes('/o/oauth2/')) {
+      callback = await visitConsent(answer.headers.get('location') ?? '', choice);
+      answer = await this.open(callback);
+    }
+    return answer;
+  }
+
+  async open(url: string | URL): Promise<Answer> {
+    return this.#fetch(url, {});
+  }
+
+  async submit(url: URL, fields: Record<string, string>): Promise<Answer> {
+    return this.#fetch(url, { method: 'POST', body: new URLSearchParams(fields) });
+  }
+
+  async #fetch(url: string | URL, init: RequestInit): Promise<Answer> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const response = await fetch(url, {
+      ...init,
+      redirect: 'manual',
+      headers: { accept: 'text/html', ...(cookie === '' ? {} : { cookie }) },
+    });
+    for (const line of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      if (name === undefined || value === undefined) continue;
+      if (/Max-Age=0|Expires=Thu, 01 Jan 1970/i.test(line)) this.cookies.delete(name);
+      else this.cookies.set(name, value);
+    }
+    return answerOf(response);
+  }
+}
+
+async function answerOf(response: Response): Promise<Answer> {
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: isJson ? (JSON.parse(text) as Record<string, unknown>) : {},
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * A whole world for one test file: a broker over HTTP, a database of its own in a real PostgreSQL, and the stand-in
+ * for Google, all on one clock that the test moves. Nothing is mocked.
+ */
+import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import pg from 'pg';
+import { startStandIn, type StandIn } from '../../sandbox/google/stand-in.js';
+import { freePort } from '../../sandbox/trying/postgres.js';
+import type { Policy } from '../../src/domain/policy.js';
+import { Clock } from '../../src/domain/ports/clock.js';
+import { readConfiguration } from '../../src/read-configuration.js';
+import { generateKeyRing } from '../../src/sealing/key-ring.js';
+import { CreateService } from '../../src/services/create-service.js';
+import { startBroker } from '../../src/start-broker.js';
+import { Api } from './api.js';
+
+export const YOUTUBE = 'https://www.googleapis.com/auth/yt-analytics.readonly';
+export const YOUTUBE_MONEY = 'https://www.googleapis.com/auth/yt-analytics-monetary.readonly';
+export const ADS = 'https://www.googleapis.com/auth/adwords';
+
+export const ALICE = { sub: '103400000000000000001', email: 'alice@example.com', name: 'Alice Example', hd: 'example.com' };
+export const BOB = { sub: '103400000000000000002', email: 'bob@gmail.test', name: 'Bob Example' };
+
+export const APP = 'https://app.example.com';
+
+export class MovableClock extends Clock {
+  #ahead = 0;
+
+  override now(): Date {
+    return new Date(Date.now() + this.#ahead);
+  }
+
+  advance(seconds: number): void {
+    this.#ahead += seconds * 1000;
+  }
+}
+
+export interface World {
+  readonly url: string;
+  readonly api: Api;
+  readonly google: StandIn;
+  readonly clock: MovableClock;
+  readonly settings: Readonly<Record<string, string>>;
+  /** Everything the broker logged. */
+  readonly log: () => string;
+  readonly sql: (query: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
+  readonly app: NestFastifyApplication;
+  /** Another service, with a key of its own. */
+  service(policy?: Partial<Policy>): Promise<Api>;
+  /** A second broker over the same database. */
+  restart(settings?: Record<string, string>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startWorld(overrides: Record<string, string> = {}): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), 'token-broker-world-'));
+  const clock = new MovableClock();
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const google = await startGoogle(url, clock);
+  const databaseUrl = await createDatabase();
+  const settings = {
+    NODE_ENV: 'test',
+    PORT: String(port),
+    PUBLIC_URL: url,
+    DATABASE_URL: databaseUrl,
+    KEY_RING_FILE: file(folder, 'key-ring.json', generateKeyRing(new Date())),
+    GOOGLE_CLIENT_SECRETS: ['default', 'second', 'elsewhere']
+      .map((alias) => `${alias}=${file(folder, `${alias}.json`, JSON.stringify(google.clientSecretJson(alias)))}`)
+      .join(','),
+    GOOGLE_STAND_IN_URL: google.url,
+    GOOGLE_TIMEOUT_MS: '2000',
+    RETURN_TO_ORIGINS: APP,
+    BROWSER_RATE_LIMIT: '100000',
+    LOG_LEVEL: 'trace',
+    ...overrides,
+  };
+  let log = '';
+  const logDestination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      log += chunk.toString();
+      done();
+    },
+  });
+  const database = new pg.Client({ connectionString: databaseUrl });
+  await database.connect();
+  const start = (env: Record<string, string>) => startBroker(readConfiguration(env), { clock, logDestination });
+  let app = await start(settings);
+
+  const service = async (policy: Partial<Policy> = {}) => {
+    const { key } = await app
+      .get(CreateService)
+      .create(`service ${randomUUID()}`, { clients: ['*'], scopes: ['*'], users: ['*'], ...policy });
+    return new Api(url, key.reveal());
+  };
+
+  return {
+    url,
+    api: await service(),
+    google,
+    clock,
+    settings,
+    log: () => log,
+    sql: async (query, values) => (await database.query<Record<string, unknown>>(query, values)).rows,
+    get app() {
+      return app;
+    },
+    service,
+    restart: async (changes = {}) => {
+      await app.close();
+      app = await start({ ...settings, ...changes });
+    },
+    stop: async () => {
+      await app.close();
+      await database.end();
+      await google.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function startGoogle(brokerUrl: string, clock: Clock): Promise<StandIn> {
+  const client = (clientId: string, projectId: string) => ({
+    clientId,
+    projectId,
+    clientSecret: `GOCSPX-${clientId}-${randomUUID()}`,
+    kind: 'web' as const,
+    redirectUris: [`${brokerUrl}/callback`],
+    appName: 'Test app',
+  });
+  return startStandIn({
+    clients: [client('default', 'project-a'), client('second', 'project-a'), client('elsewhere', 'project-b')],
+    accounts: [ALICE, BOB],
+    now: () => clock.now(),
+  });
+}
+
+async function createDatabase(): Promise<string> {
+  const base = process.env['TEST_POSTGRES_URL'] ?? '';
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  const client = new pg.Client({ connectionString: `${base}postgres` });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name} TEMPLATE migrated`);
+  await client.end();
+  return `${base}${name}`;
+}
+
+function file(folder: string, name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content, { mode: 0o600 });
+  return path;
+}
