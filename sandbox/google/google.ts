@@ -23,18 +23,7 @@ export interface StandInAccount {
   hd?: string;
 }
 
-export type Endpoint = 'authorize' | 'token' | 'revoke' | 'certs' | 'tokeninfo' | 'userinfo' | 'reports';
-export const endpoints: readonly Endpoint[] = [
-  'authorize',
-  'token',
-  'revoke',
-  'certs',
-  'tokeninfo',
-  'userinfo',
-  'reports',
-];
-
-export type ClientStatus = 'deleted_client' | 'disabled_client';
+type ClientStatus = 'deleted_client' | 'disabled_client';
 export type AccountPolicy = 'admin_policy_enforced' | 'invalid_rapt';
 
 export interface Settings {

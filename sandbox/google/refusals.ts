@@ -2,7 +2,7 @@
  * Every way Google says no, by name: the texts and statuses of Google's guide and of what is seen in the wild.
  * The endpoints refuse with these, and tests inject the same ones as faults, so there is one table for both.
  */
-import type { Endpoint } from './google.js';
+import type { Endpoint } from './endpoints.js';
 
 export type Refused =
   | { form: 'json'; status: number; body: object; headers?: Record<string, string> }
@@ -183,11 +183,10 @@ export function refuseAuthorization(name: AuthorizeRefusal, text?: string): Refu
   return new Refusal(refused.form === 'page' && text !== undefined ? { ...refused, text } : refused);
 }
 
-export function refuseCall(name: CallRefusal, message?: string): Refusal {
-  return new Refusal(
-    message === undefined ? call[name] : api(400, 'INVALID_ARGUMENT', 'badRequest', message),
-  );
-}
+export const refuseCall = (name: CallRefusal): Refusal => new Refusal(call[name]);
+
+export const refuseArgument = (message: string): Refusal =>
+  new Refusal(api(400, 'INVALID_ARGUMENT', 'badRequest', message));
 
 export function refusalNamed(endpoint: Endpoint, name: string): Refused {
   const table: Partial<Record<string, Refused>> = { authorize, token }[endpoint as string] ?? call;

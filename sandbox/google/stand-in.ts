@@ -20,9 +20,7 @@ import { serve } from './serve.js';
 import { newSigningKey, signingKeyOf } from './signing-key.js';
 
 export type { Control } from './control/control.js';
-export type { Fault, TokenAnswerPatch } from './control/disturbances.js';
-export type { RecordedRequest } from './control/request-log.js';
-export type { AccountPolicy, Endpoint, StandInAccount, StandInClient } from './google.js';
+export type { StandInClient } from './google.js';
 
 export interface StandInOptions {
   port?: number;

@@ -11,7 +11,8 @@ export const validation = new ValidationPipe({
 
 function messages({ property, constraints, children = [] }: ValidationError, parent = ''): [string, string][] {
   const name = `${parent}${property}`;
-  const [rule, message] = Object.entries(constraints ?? {})[0] ?? [];
+  // The last one is the decorator written first: what the value must be at all.
+  const [rule, message] = Object.entries(constraints ?? {}).at(-1) ?? [];
   const own: [string, string][] =
     message === undefined
       ? []

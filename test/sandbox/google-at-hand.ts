@@ -58,7 +58,7 @@ export interface GoogleAtHand extends StandIn {
   opens(accessToken: string): Promise<boolean>;
 }
 
-export interface TokenAnswer {
+interface TokenAnswer {
   access_token: string;
   expires_in: number;
   scope: string;
@@ -68,7 +68,7 @@ export interface TokenAnswer {
   id_token?: string;
 }
 
-export interface PostAnswer {
+interface PostAnswer {
   status: number;
   body: TokenAnswer & { error?: string; error_description?: string; error_subtype?: string };
 }

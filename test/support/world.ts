@@ -114,6 +114,8 @@ export async function startWorld(overrides: Record<string, string> = {}): Promis
     service,
     restart: async (changes = {}) => {
       await app.close();
+      // Node's fetch keeps connections; it must see that these are closed before it uses one again.
+      await new Promise((resolve) => setTimeout(resolve, 50));
       app = await start({ ...settings, ...changes });
     },
     stop: async () => {

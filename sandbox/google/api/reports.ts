@@ -8,7 +8,7 @@ import type { Answer } from '../answer.js';
 import type { Google } from '../google.js';
 import { singleValues } from '../incoming.js';
 import type { Incoming } from '../incoming.js';
-import { refuseCall } from '../refusals.js';
+import { refuseArgument } from '../refusals.js';
 import { authorizeCall } from './authorize-call.js';
 
 const scopes = [
@@ -42,10 +42,10 @@ const dimensions: Partial<Record<string, (start: Date, end: Date) => string[]>> 
 
 export function reports(google: Google, incoming: Incoming): Answer {
   const { sub } = authorizeCall(google, incoming, scopes);
-  const asked = singleValues(incoming.query, (message) => refuseCall('invalid_argument', message));
+  const asked = singleValues(incoming.query, refuseArgument);
   const required = (name: string): string => {
     const value = asked[name];
-    if (value === undefined) throw refuseCall('invalid_argument', `Required parameter: ${name}`);
+    if (value === undefined) throw refuseArgument(`Required parameter: ${name}`);
     return value;
   };
   const ids = required('ids');
@@ -85,13 +85,13 @@ export function reports(google: Google, incoming: Incoming): Answer {
 function known<T>(table: Partial<Record<string, T>>, field: string, name: string): T {
   const found = Object.hasOwn(table, name) ? table[name] : undefined;
   if (found !== undefined) return found;
-  throw refuseCall('invalid_argument', `Unknown identifier (${name}) given in field parameters.${field}.`);
+  throw refuseArgument(`Unknown identifier (${name}) given in field parameters.${field}.`);
 }
 
 function readDate(name: string, text: string): Date {
   const date = new Date(`${text}T00:00:00Z`);
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || Number.isNaN(date.getTime())) {
-    throw refuseCall('invalid_argument', `Invalid value '${text}' for ${name}, expected YYYY-MM-DD.`);
+    throw refuseArgument(`Invalid value '${text}' for ${name}, expected YYYY-MM-DD.`);
   }
   return date;
 }

@@ -2,8 +2,9 @@
  * The test's side of the stand-in: one object, used in process as it is and by other processes as
  * POST /_control/<command> with a JSON array of arguments. Every own property of it is a command.
  */
+import type { Endpoint } from '../endpoints.js';
 import { endProjectGrant } from '../revoke.js';
-import type { AccountPolicy, Endpoint, Google, Settings, StandInAccount, StandInClient } from '../google.js';
+import type { AccountPolicy, Google, Settings, StandInAccount, StandInClient } from '../google.js';
 import type { Fault, TokenAnswerPatch } from './disturbances.js';
 import type { RecordedRequest } from './request-log.js';
 

@@ -2,8 +2,8 @@
  * What a test makes go wrong on purpose: faults queued or standing per endpoint, slowness, amended token answers.
  * Knows which fault is due; doing it is serve.ts's.
  */
-import { endpoints } from '../google.js';
-import type { Endpoint } from '../google.js';
+import { endpoints } from '../endpoints.js';
+import type { Endpoint } from '../endpoints.js';
 import { refusalNamed } from '../refusals.js';
 import type { RefusalName } from '../refusals.js';
 

@@ -3,7 +3,7 @@
  * tests count requests here and search for leaks elsewhere.
  */
 import type { Answer } from '../answer.js';
-import type { Endpoint } from '../google.js';
+import type { Endpoint } from '../endpoints.js';
 import type { Incoming, Parameters } from '../incoming.js';
 
 export interface RecordedRequest {

@@ -1,0 +1,91 @@
+// The house's laws on imports; docs/architecture.md says why. test/house/ shows that each of them bites.
+const features = '^src/(authorization|callback|tokens|grants|services|operations)/';
+const adapters = '^src/(token-store|sealing|google)/';
+const roots = '^src/([^/]+\\.ts$|cli/)';
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'domain-is-pure',
+      comment: 'Rules import rules: no Nest, no Prisma, no HTTP, not even a module of Node.',
+      severity: 'error',
+      from: { path: '^src/domain/', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: '^src/domain/' },
+    },
+    {
+      name: 'features-stand-apart',
+      comment: 'A feature knows ports, rules, settings and what all routes share; never another feature or an adapter.',
+      severity: 'error',
+      from: { path: features, pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/', pathNot: ['^src/(domain|config|http|pages)/', '^src/$1/'] },
+    },
+    {
+      name: 'adapters-stand-apart',
+      severity: 'error',
+      from: { path: adapters, pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/', pathNot: ['^src/(domain|config)/', '^src/$1/'] },
+    },
+    {
+      name: 'what-all-share-knows-no-feature',
+      severity: 'error',
+      from: { path: '^src/(config|http|pages)/' },
+      to: { path: '^src/', pathNot: '^src/(domain|config|http|pages)/' },
+    },
+    {
+      name: 'only-roots-see-roots',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [roots, '\\.test\\.ts$'] },
+      to: { path: roots },
+    },
+    {
+      name: 'only-google-reaches-google',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/google/' },
+      to: { path: 'node_modules/(googleapis|google-auth-library|gaxios|undici|axios)/' },
+    },
+    {
+      name: 'only-token-store-knows-the-database',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/token-store/' },
+      to: { path: ['node_modules/(@prisma|prisma|pg)/', '^src/token-store/prisma-client/'] },
+    },
+    {
+      name: 'only-sealing-holds-keys',
+      comment: 'google/ verifies id_tokens with public keys, and needs jose for that.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(sealing|google)/' },
+      to: { path: 'node_modules/jose/' },
+    },
+    {
+      name: 'no-sandbox-in-the-broker',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(sandbox|test)/' },
+    },
+    {
+      name: 'stand-in-knows-no-broker',
+      comment: 'A judge that shares code with the judged is none.',
+      severity: 'error',
+      from: { path: '^sandbox/(google|sample-app)/' },
+      to: { path: '^src/' },
+    },
+    {
+      name: 'declared-packages-only',
+      severity: 'error',
+      from: { path: '^(src|sandbox)/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules|prisma-client' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'], extensions: ['.ts', '.tsx', '.js', '.json'] },
+  },
+};

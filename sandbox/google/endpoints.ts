@@ -1,0 +1,12 @@
+/** Google's endpoints, by the names under which they are counted and disturbed. */
+export const endpoints = [
+  'authorize',
+  'token',
+  'revoke',
+  'certs',
+  'tokeninfo',
+  'userinfo',
+  'reports',
+] as const;
+
+export type Endpoint = (typeof endpoints)[number];

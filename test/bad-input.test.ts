@@ -1,0 +1,204 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Api, Browser } from './support/api.js';
+import { APP, startWorld, YOUTUBE, type World } from './support/world.js';
+
+/** What the database holds, apart from the services that tests make. */
+async function stored(world: World): Promise<number> {
+  const [row] = await world.sql(
+    'SELECT (SELECT count(*) FROM grants) + (SELECT count(*) FROM authorization_requests) ' +
+      '+ (SELECT count(*) FROM refresh_tokens) AS rows',
+  );
+  return Number(row?.['rows']);
+}
+
+describe('bad input gets a clear error and loses nothing', () => {
+  let world: World;
+  let before: number;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  beforeEach(async () => {
+    before = await stored(world);
+  });
+  afterAll(() => world.stop());
+
+  const ticket = { user_id: 'alice', scope: YOUTUBE };
+  const tickets: [string, unknown, string][] = [
+    ['no user', { scope: YOUTUBE }, 'user_id'],
+    ['an empty user', { ...ticket, user_id: '' }, 'user_id'],
+    ['a user with a slash', { ...ticket, user_id: '../admin' }, 'user_id'],
+    ['a user that is a number', { ...ticket, user_id: 7 }, 'user_id'],
+    ['a user of 201 characters', { ...ticket, user_id: 'a'.repeat(201) }, 'user_id'],
+    ['no scope', { user_id: 'alice' }, 'scope'],
+    ['an empty scope', { ...ticket, scope: ' ' }, 'scope'],
+    ['a scope that is neither URL nor alias', { ...ticket, scope: 'youtube' }, 'scope'],
+    ['a scope that is plain http', { ...ticket, scope: 'http://www.googleapis.com/auth/youtube' }, 'scope'],
+    ['a scope with a quote in it', { ...ticket, scope: 'https://x.example/"' }, 'scope'],
+    ['51 scopes', { ...ticket, scope: Array.from({ length: 51 }, (_, i) => `https://x.example/${i}`).join(' ') }, 'scope'],
+    ['scopes as an array', { ...ticket, scope: [YOUTUBE] }, 'scope'],
+    ['an unknown client', { ...ticket, client: 'nobody' }, 'client'],
+    ['a required account that is no email', { ...ticket, require_account: { email: 'x' } }, 'require_account.email'],
+    ['a misspelt member', { ...ticket, return_too: APP }, 'return_too'],
+    ['a return_to that is no URL', { ...ticket, return_to: '/after' }, 'return_to'],
+    ['a return_to that is script', { ...ticket, return_to: 'javascript:alert(1)' }, 'return_to'],
+    ['a return_to outside the allow-list', { ...ticket, return_to: 'https://evil.example/' }, 'return_to'],
+    ['a return_to whose user name looks allowed', { ...ticket, return_to: `https://app.example.com@evil.example/` }, 'return_to'],
+    ['a return_to on another port', { ...ticket, return_to: `${APP}:8443/` }, 'return_to'],
+  ];
+
+  test.each(tickets)('POST /connect/tickets with %s', async (_, body, field) => {
+    const answer = await world.api.post('/connect/tickets', body);
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+    expect(answer.body).toMatchObject({
+      type: 'urn:token-broker:problem:invalid_request',
+      status: 400,
+      code: 'invalid_request',
+      errors: { [field]: expect.stringMatching(/\.$/) },
+      request_id: expect.any(String),
+    });
+    expect(await stored(world)).toBe(before);
+  });
+
+  test.each([
+    ['that is not JSON', '{"user_id": "alice', 'application/json', 400],
+    ['that is an array', '[]', 'application/json', 400],
+    ['that is null', 'null', 'application/json', 400],
+    ['of another type', '<user/>', 'application/xml', 415],
+    ['that is too large', `{"user_id":"${'a'.repeat(70_000)}"}`, 'application/json', 413],
+  ])('POST /connect/tickets with a body %s', async (_, body, type, status) => {
+    const response = await fetch(`${world.url}/connect/tickets`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${world.api.key}`, 'content-type': type },
+      body,
+    });
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ code: 'invalid_request', status });
+  });
+
+  test.each([
+    ['a malformed user', '/tokens/%2e%2e%2fadmin', {}, 'userId'],
+    ['a user with a NUL byte', '/tokens/a%00b', {}, 'userId'],
+    ['a user of 250 characters', `/tokens/${'a'.repeat(250)}`, {}, 'userId'],
+    ['an unknown client', '/tokens/alice', { client: 'nobody' }, 'client'],
+    ['a scope that is none', '/tokens/alice', { scope: 'yt' }, 'scope'],
+    ['a 10 KB scope', '/tokens/alice', { scope: `https://x.example/${'a'.repeat(10_000)}` }, 'scope'],
+    ['a 10 KB unknown parameter', '/tokens/alice', { x: 'a'.repeat(10_000) }, 'x'],
+    ['a misspelt parameter', '/tokens/alice', { scopes: YOUTUBE }, 'scopes'],
+    ['a negative min_ttl', '/tokens/alice', { min_ttl: '-1' }, 'min_ttl'],
+    ['a min_ttl that is no number', '/tokens/alice', { min_ttl: 'soon' }, 'min_ttl'],
+    ['a min_ttl longer than a token lives', '/tokens/alice', { min_ttl: '3601' }, 'min_ttl'],
+    ['a grant id that is none', '/grants/1', {}, 'id'],
+  ])('GET with %s', async (_, path, query: Record<string, string>, field) => {
+    const answer = await world.api.get(path, query);
+    expect(answer.status).toBe(400);
+    expect(answer.body).toMatchObject({ code: 'invalid_request', errors: { [field]: expect.any(String) } });
+  });
+
+  test('a parameter given twice is refused', async () => {
+    const answer = await world.api.get(`/tokens/alice?scope=${YOUTUBE}&scope=${YOUTUBE}`.split('?')[0] ?? '');
+    expect(answer.status).toBe(404);
+    const twice = await fetch(`${world.url}/tokens/alice?scope=${YOUTUBE}&scope=${YOUTUBE}`, {
+      headers: { authorization: `Bearer ${world.api.key}` },
+    });
+    expect(twice.status).toBe(400);
+  });
+
+  test.each([
+    ['no credential', undefined],
+    ['another scheme', 'Basic YWxpY2U6eA=='],
+    ['a key that is none', 'Bearer tbk_x'],
+    ['a well-formed key of nobody', `Bearer tbk_abcdefghijkm_${'A'.repeat(43)}`],
+  ])('%s is unauthenticated', async (_, authorization) => {
+    const response = await fetch(`${world.url}/tokens/alice`, { headers: authorization ? { authorization } : {} });
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toBe('Bearer realm="token-broker"');
+    expect(await response.json()).toMatchObject({ code: 'unauthenticated' });
+  });
+
+  test('a key with the right id and a wrong secret is unauthenticated', async () => {
+    const wrong = new Api(world.url, `${world.api.key.slice(0, -43)}${'A'.repeat(43)}`);
+    expect((await wrong.token('alice')).status).toBe(401);
+  });
+
+  test('an unknown address is a problem too', async () => {
+    const answer = await world.api.get('/nowhere');
+    expect(answer.status).toBe(404);
+    expect(answer.body).toMatchObject({ code: 'not_found' });
+  });
+
+  describe('tickets, in the browser', () => {
+    const page = async (url: string) => new Browser().open(url);
+
+    test('forged: altered, cut short, made up', async () => {
+      const url = await world.api.connectUrl(ticket);
+      const middle = url.length - 60;
+      const altered = `${url.slice(0, middle)}${url[middle] === 'A' ? 'B' : 'A'}${url.slice(middle + 1)}`;
+      for (const forged of [altered, url.slice(0, -10), `${world.url}/connect?ticket=abc`]) {
+        const answer = await page(forged);
+        expect(answer.status).toBe(400);
+        expect(answer.headers.get('content-type')).toContain('text/html');
+        expect(answer.text).toContain('damaged or was not made by this broker');
+        expect(answer.text).toContain('invalid_request');
+      }
+      expect(await stored(world)).toBe(before);
+    });
+
+    test('missing', async () => {
+      const answer = await page(`${world.url}/connect`);
+      expect(answer.status).toBe(400);
+      expect(answer.text).toContain('open the link exactly as the app gave it to you');
+    });
+
+    test('a secret of another kind does not pass as a ticket', async () => {
+      // Sealed with the same key, but for another place.
+      const { body } = await world.api.token('nobody', { scope: YOUTUBE });
+      const sealed = new URL(body['connect_url'] as string).searchParams.get('ticket') ?? '';
+      const [header, ...rest] = sealed.split('.');
+      const moved = JSON.parse(Buffer.from(header ?? '', 'base64url').toString()) as Record<string, unknown>;
+      const other = Buffer.from(JSON.stringify({ ...moved, place: 'grants' })).toString('base64url');
+      const answer = await page(`${world.url}/connect?ticket=${[other, ...rest].join('.')}`);
+      expect(answer.status).toBe(400);
+    });
+
+    test('expired: 30 minutes and not one second more', async () => {
+      const url = await world.api.connectUrl(ticket);
+      world.clock.advance(30 * 60 - 5);
+      expect((await page(url)).status).toBe(200);
+      world.clock.advance(6);
+      const answer = await page(url);
+      expect(answer.status).toBe(400);
+      expect(answer.text).toContain('older than 30 minutes');
+      const submitted = await new Browser().submit(new URL('/connect', world.url), {
+        ticket: new URL(url).searchParams.get('ticket') ?? '',
+      });
+      expect(submitted.status).toBe(400);
+      expect(await stored(world)).toBe(before);
+    });
+
+    test('used: the page may be looked at often, the trip begins once', async () => {
+      const url = await world.api.connectUrl(ticket);
+      expect((await page(url)).status).toBe(200);
+      expect((await page(url)).status).toBe(200);
+      await new Browser().begin(url);
+      const answer = await page(url);
+      expect(answer.status).toBe(400);
+      expect(answer.text).toContain('used already');
+    });
+
+    test('used twice at the same moment: one trip begins', async () => {
+      const url = await world.api.connectUrl(ticket);
+      const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };
+      const answers = await Promise.all(
+        Array.from({ length: 5 }, () => new Browser().submit(new URL('/connect', world.url), fields)),
+      );
+      expect(answers.map(({ status }) => status).sort()).toEqual([303, 400, 400, 400, 400]);
+    });
+  });
+
+  test('the same refusals are problem+json for a caller that is no browser', async () => {
+    const response = await fetch(`${world.url}/connect?ticket=abc`);
+    expect(response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+    expect(await response.json()).toMatchObject({ code: 'invalid_request', reason: 'ticket_invalid' });
+  });
+});

@@ -1,0 +1,291 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Browser } from './support/api.js';
+import { visitConsent } from './support/visit-consent.js';
+import { ADS, ALICE, APP, BOB, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
+
+describe('the way back from Google', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  beforeEach(async () => {
+    world.google.control.reset();
+    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens CASCADE');
+  });
+  afterAll(() => world.stop());
+
+  const ticket = { user_id: 'alice', scope: YOUTUBE };
+  const begin = async (more: Record<string, unknown> = {}) => {
+    const browser = new Browser();
+    return { browser, consent: await browser.begin(await world.api.connectUrl({ ...ticket, ...more })) };
+  };
+  const grants = () => world.sql('SELECT * FROM grants');
+
+  test('the consent URL carries everything that Google documents', async () => {
+    const { consent } = await begin({ account_hint: ALICE.email });
+    expect(consent.pathname).toBe('/o/oauth2/v2/auth');
+    expect(Object.fromEntries(consent.searchParams)).toEqual({
+      client_id: 'default',
+      redirect_uri: `${world.url}/callback`,
+      response_type: 'code',
+      access_type: 'offline',
+      include_granted_scopes: 'true',
+      scope: `https://www.googleapis.com/auth/userinfo.email ${YOUTUBE} openid`,
+      state: expect.stringMatching(/^[\w-]{43}$/),
+      nonce: expect.stringMatching(/^[\w-]{43}$/),
+      code_challenge: expect.stringMatching(/^[\w-]{43}$/),
+      code_challenge_method: 'S256',
+      login_hint: ALICE.email,
+      prompt: 'consent',
+    });
+  });
+
+  test('state, verifier and cookie are stored as digests or sealed, never as they are', async () => {
+    const { browser, consent } = await begin();
+    const [row] = await world.sql('SELECT r::text FROM authorization_requests r');
+    const text = String(row?.['r']);
+    for (const secret of [consent.searchParams.get('state'), consent.searchParams.get('nonce'), ...browser.cookies.values()]) {
+      expect(text).not.toContain(secret);
+      expect(text).not.toContain(Buffer.from(secret ?? '').toString('hex'));
+    }
+  });
+
+  test('the cookie is HttpOnly, SameSite=Lax and for this trip only', async () => {
+    const browser = new Browser();
+    const url = await world.api.connectUrl(ticket);
+    const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };
+    const { headers } = await browser.submit(new URL('/connect', url), fields);
+    expect(headers.get('set-cookie')).toMatch(/^connect-[\w-]{12}=[\w-]{43}; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/);
+  });
+
+  test('a second callback with the same state is refused, and changes nothing', async () => {
+    const { browser, consent } = await begin();
+    const back = await visitConsent(consent, { account: ALICE.email });
+    const cookies = new Map(browser.cookies);
+    expect((await browser.open(back)).status).toBe(200);
+    const before = await grants();
+    const exchanges = world.google.control.count('token');
+
+    cookies.forEach((value, name) => browser.cookies.set(name, value));
+    const again = await browser.open(back);
+    expect(again.status).toBe(400);
+    expect(again.text).toContain('finished already');
+    expect(await grants()).toEqual(before);
+    expect(world.google.control.count('token')).toBe(exchanges);
+  });
+
+  test('two callbacks at the same moment: one exchange, one grant', async () => {
+    const { browser, consent } = await begin();
+    const back = await visitConsent(consent, { account: ALICE.email });
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => {
+        const copy = new Browser();
+        browser.cookies.forEach((value, name) => copy.cookies.set(name, value));
+        return copy.open(back);
+      }),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400, 400, 400]);
+    expect(world.google.control.count('token')).toBe(1);
+    expect(await grants()).toHaveLength(1);
+  });
+
+  test.each([
+    ['without the cookie', () => new Browser(), 'another browser'],
+    [
+      'with the cookie of another trip',
+      async () => {
+        const other = await begin();
+        return other.browser;
+      },
+      'another browser',
+    ],
+  ])('%s it is refused, and the right browser can still finish', async (_, stranger, text) => {
+    const { browser, consent } = await begin();
+    const back = await visitConsent(consent, { account: ALICE.email });
+    const refused = await (await stranger()).open(back);
+    expect(refused.status).toBe(400);
+    expect(refused.text).toContain(text);
+    expect(world.google.control.count('token')).toBe(0);
+    expect(await grants()).toHaveLength(0);
+    expect((await browser.open(back)).status).toBe(200);
+  });
+
+  test('a cookie with the right name and a wrong value is refused', async () => {
+    const { browser, consent } = await begin();
+    const back = await visitConsent(consent, { account: ALICE.email });
+    for (const name of browser.cookies.keys()) browser.cookies.set(name, 'A'.repeat(43));
+    expect((await browser.open(back)).status).toBe(400);
+    expect(await grants()).toHaveLength(0);
+  });
+
+  test.each([
+    ['state', 'wrong'.repeat(8), 'no connect that we know'],
+    ['iss', 'https://evil.example', 'does not come from Google'],
+  ])('a wrong %s is refused before anything is sent to Google', async (name, value, text) => {
+    const { browser, consent } = await begin();
+    const back = await visitConsent(consent, { account: ALICE.email });
+    back.searchParams.set(name, value);
+    const answer = await browser.open(back);
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain(text);
+    expect(world.google.control.count('token')).toBe(0);
+  });
+
+  test('an answer after 10 minutes is refused', async () => {
+    const { browser, consent } = await begin();
+    const back = await visitConsent(consent, { account: ALICE.email });
+    world.clock.advance(601);
+    const answer = await browser.open(back);
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain('longer than 10 minutes');
+  });
+
+  test.each([
+    ['no state', '/callback'],
+    ['a 10 KB state', `/callback?state=${'a'.repeat(10_000)}`],
+    ['a state given twice', '/callback?state=a&state=b'],
+  ])('%s is refused', async (_, path) => {
+    const answer = await new Browser().open(new URL(path, world.url));
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get('content-type')).toContain('text/html');
+  });
+
+  test('parameters we do not know are ignored', async () => {
+    const { browser, consent } = await begin();
+    const back = await visitConsent(consent, { account: ALICE.email });
+    back.searchParams.set('new_at_google', 'x'.repeat(2000));
+    expect((await browser.open(back)).status).toBe(200);
+  });
+
+  test('an error text of somebody else is not shown', async () => {
+    const { browser, consent } = await begin();
+    const state = consent.searchParams.get('state') ?? '';
+    const answer = await browser.open(`${world.url}/callback?state=${state}&error=%3Cscript%3E`);
+    expect(answer.text).toContain('unknown_error');
+    expect(answer.text).not.toContain('script>');
+  });
+
+  describe('what the app gets', () => {
+    const returning = { return_to: `${APP}/settings?tab=google` };
+    const locationOf = (answer: { status: number; headers: Headers }) => {
+      expect(answer.status).toBe(303);
+      return answer.headers.get('location');
+    };
+
+    test('success', async () => {
+      const answer = await world.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
+      expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=success`);
+    });
+
+    test('partial, when a tick is missing', async () => {
+      const answer = await world.api.connect(
+        { ...ticket, scope: `${YOUTUBE} ${YOUTUBE_MONEY}`, ...returning },
+        { account: ALICE.email, untick: [YOUTUBE_MONEY] },
+      );
+      expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=partial`);
+      const [grant] = await grants();
+      expect(grant?.['granted_scopes']).not.toContain(YOUTUBE_MONEY);
+      expect(grant?.['requested_scopes']).toContain(YOUTUBE_MONEY);
+    });
+
+    test('denied, when the user says no', async () => {
+      const answer = await world.api.connect({ ...ticket, ...returning }, { account: ALICE.email, deny: true });
+      expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=denied&connect_error=access_denied`);
+      expect(await grants()).toHaveLength(0);
+    });
+
+    test.each([
+      [{ status: 503, body: 'busy' }, 'google_unavailable'],
+      [{ named: 'malformed_auth_code' }, 'code_rejected'],
+      [{ named: 'invalid_client_secret' }, 'client_misconfigured'],
+      [{ named: 'admin_policy_enforced' }, 'policy_rejected'],
+      [{ drop: true }, 'google_unavailable'],
+      [{ drop: true, afterProcessing: true }, 'google_unavailable'],
+    ])('failed, when the exchange fails with %j; the code is sent once', async (fault, code) => {
+      world.google.control.failAlways('token', fault as never);
+      const answer = await world.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
+      expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=failed&connect_error=${code}`);
+      expect(world.google.control.count('token')).toBe(1);
+      expect(await grants()).toHaveLength(0);
+    });
+
+    test('failed, when another account consents than was required', async () => {
+      const require_account = { email: BOB.email };
+      const { browser, consent } = await begin({ ...returning, require_account });
+      consent.searchParams.delete('login_hint');
+      const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      expect(locationOf(answer)).toContain('connect=failed&connect_error=wrong_account');
+      expect(await grants()).toHaveLength(0);
+    });
+  });
+
+  describe('what the user sees without a return_to', () => {
+    test('denied: plain words and a way on', async () => {
+      const answer = await world.api.connect(ticket, { account: ALICE.email, deny: true });
+      expect(answer.text).toContain('Not connected');
+      const link = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(answer.text)?.[1] ?? '';
+      expect((await new Browser().connect(link, { account: ALICE.email })).text).toContain('Connected');
+    });
+
+    test('partial: what was not allowed, and a way on', async () => {
+      const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
+      const answer = await world.api.connect({ ...ticket, scope }, { account: ALICE.email, untick: [YOUTUBE_MONEY] });
+      expect(answer.text).toContain('Connected in part');
+      expect(answer.text).toContain(YOUTUBE_MONEY);
+      expect(answer.text).toContain('Try again');
+    });
+  });
+
+  describe('refresh tokens', () => {
+    test('the first connect asks for consent, the second does not and keeps the refresh token', async () => {
+      await world.api.connect(ticket, { account: ALICE.email });
+      const [first] = await grants();
+      const { browser, consent } = await begin({ account_hint: ALICE.email });
+      expect(consent.searchParams.has('prompt')).toBe(false);
+      expect((await browser.open(await visitConsent(consent, { account: ALICE.email }))).status).toBe(200);
+      const [second] = await grants();
+      expect(second?.['sealed_refresh_token']).toBe(first?.['sealed_refresh_token']);
+      expect(second?.['version']).toBe(2);
+      expect(await world.sql('SELECT * FROM refresh_tokens')).toHaveLength(1);
+    });
+
+    test('without one, and none stored, the user is asked once more with prompt=consent', async () => {
+      await world.api.connect(ticket, { account: ALICE.email });
+      // The broker forgets; Google does not, and would stay silent.
+      await world.sql('UPDATE grants SET user_id = $1', ['somebody-else']);
+      await world.sql("INSERT INTO grants SELECT gen_random_uuid(), 'alice', client, 'other', 'other@example.com', requested_scopes, granted_scopes, status, diagnosis, sealed_refresh_token, refresh_token_expires_at, version, created_at, consented_at, refreshed_at FROM grants");
+      const { browser, consent } = await begin();
+      expect(consent.searchParams.get('prompt')).toBe('select_account');
+      const again = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      expect(again.status).toBe(303);
+      const second = new URL(again.headers.get('location') ?? '');
+      expect(second.searchParams.get('prompt')).toBe('consent');
+      expect(second.searchParams.get('login_hint')).toBe(ALICE.email);
+      const done = await browser.open(await visitConsent(second, { account: ALICE.email }));
+      expect(done.text).toContain('Connected');
+    });
+
+    test('when Google gives none even then, the user is told and nothing is stored', async () => {
+      world.google.control.overrideTokenAnswer({ refresh_token: undefined });
+      const answer = await world.api.connect(ticket, { account: ALICE.email });
+      expect(answer.text).toContain('no_refresh_token');
+      expect(await grants()).toHaveLength(0);
+    });
+  });
+
+  test('an id_token with another nonce is refused', async () => {
+    const { browser, consent } = await begin();
+    consent.searchParams.set('nonce', 'of-somebody-else');
+    const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    expect(answer.text).toContain('That did not work');
+    expect(await grants()).toHaveLength(0);
+  });
+
+  test('scopes of an earlier connect come along and are kept', async () => {
+    await world.api.connect(ticket, { account: ALICE.email });
+    await world.api.connect({ ...ticket, scope: ADS }, { account: ALICE.email });
+    const [grant] = await grants();
+    expect(grant?.['granted_scopes']).toEqual(expect.arrayContaining([YOUTUBE, ADS]));
+    expect(grant?.['requested_scopes']).toEqual([ADS, YOUTUBE].sort());
+  });
+});

@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+
+describe('grants: list, inspect, disconnect', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  beforeEach(async () => {
+    world.google.control.reset();
+    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens CASCADE');
+  });
+  afterAll(() => world.stop());
+
+  const connect = (user_id: string, account: { email: string }, client = 'default') =>
+    world.api.connect({ user_id, scope: YOUTUBE, client }, { account: account.email });
+  const grantOf = async (userId: string) => {
+    const { body } = await world.api.get(`/users/${userId}/grants`);
+    return (body as unknown as Record<string, unknown>[])[0] ?? {};
+  };
+
+  test('a grant shows who, what and how it stands, and no token', async () => {
+    await connect('alice', ALICE);
+    const grant = await grantOf('alice');
+    expect(grant).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      user_id: 'alice',
+      client: 'default',
+      account: { sub: ALICE.sub, email: ALICE.email },
+      status: 'active',
+      scope: expect.stringContaining(YOUTUBE),
+      missing_scopes: [],
+      diagnosis: null,
+      created_at: expect.any(String),
+      consented_at: expect.any(String),
+      refreshed_at: expect.any(String),
+    });
+    expect((await world.api.get(`/grants/${String(grant['id'])}`)).body).toEqual(grant);
+  });
+
+  test('a service sees only what its policy covers', async () => {
+    await connect('alice', ALICE);
+    const id = String((await grantOf('alice'))['id']);
+    const other = await world.service({ users: ['bob'] });
+    expect((await other.get('/users/alice/grants')).status).toBe(403);
+    expect((await other.get(`/grants/${id}`)).status).toBe(403);
+    expect((await other.delete(`/grants/${id}`, { mode: 'local' })).status).toBe(403);
+    const otherClient = await world.service({ clients: ['second'] });
+    expect((await otherClient.get('/users/alice/grants')).body).toEqual([]);
+  });
+
+  test('mode=local forgets here; Google still knows, and the slot stays taken', async () => {
+    await connect('alice', ALICE);
+    const { id } = await grantOf('alice');
+    const answer = await world.api.delete(`/grants/${String(id)}`, { mode: 'local' });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({ dry_run: false, mode: 'local', also_revoked: [] });
+    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    expect((await world.api.get(`/grants/${String(id)}`)).status).toBe(404);
+    expect(world.google.control.count('revoke')).toBe(0);
+    expect(await world.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(1);
+    expect(await world.sql('SELECT * FROM access_tokens')).toHaveLength(0);
+  });
+
+  test('mode=revoke ends it at Google, and marks what died with it', async () => {
+    await connect('alice', ALICE);
+    await connect('alice-too', ALICE, 'second');
+    await connect('in-another-project', ALICE, 'elsewhere');
+    await connect('bob', BOB);
+    const { id } = await grantOf('alice');
+
+    const dry = await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke', dry_run: 'true' });
+    const also = (dry.body['also_revoked'] as { user_id: string }[]).map(({ user_id }) => user_id);
+    expect(also).toEqual(['alice-too']);
+    expect((await grantOf('alice'))['status']).toBe('active');
+    expect(world.google.control.count('revoke')).toBe(0);
+
+    const answer = await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
+    expect(answer.body).toMatchObject({ also_revoked: [{ user_id: 'alice-too' }] });
+    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    const sibling = await world.api.token('alice-too', { client: 'second' });
+    expect(sibling.status).toBe(410);
+    expect(sibling.body).toMatchObject({ cause: 'revoked_with_sibling' });
+    expect((await world.api.token('in-another-project', { client: 'elsewhere' })).status).toBe(200);
+    expect((await world.api.token('bob')).status).toBe(200);
+    expect(world.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
+  });
+
+  test('the token goes to Google in the body, not in the address', async () => {
+    await connect('alice', ALICE);
+    const { id } = await grantOf('alice');
+    await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
+    const [request] = world.google.control.requests.filter(({ endpoint }) => endpoint === 'revoke');
+    expect(request?.parameters).toHaveProperty('token');
+    expect(JSON.stringify(request)).not.toContain('?token=');
+  });
+
+  test('already dead at Google counts as done', async () => {
+    await connect('alice', ALICE);
+    world.google.control.revokeByUser(ALICE.sub, 'project-a');
+    const { id } = await grantOf('alice');
+    expect((await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' })).status).toBe(200);
+    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+  });
+
+  test('while Google is out of reach nothing is forgotten, unless mode=local', async () => {
+    await connect('alice', ALICE);
+    const { id } = await grantOf('alice');
+    world.google.control.failAlways('revoke', { status: 503, body: '' });
+    const answer = await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
+    expect(answer.status).toBe(503);
+    expect(answer.body).toMatchObject({ code: 'google_unavailable', detail: expect.stringContaining('mode=local') });
+    expect((await world.api.token('alice')).status).toBe(200);
+    expect((await world.api.delete(`/grants/${String(id)}`, { mode: 'local' })).status).toBe(200);
+  });
+
+  test('the mode must be said', async () => {
+    await connect('alice', ALICE);
+    const { id } = await grantOf('alice');
+    for (const query of [{}, { mode: 'hard' }]) {
+      const answer = await world.api.delete(`/grants/${String(id)}`, query as Record<string, string>);
+      expect(answer.status).toBe(400);
+    }
+    expect((await grantOf('alice'))['status']).toBe('active');
+  });
+});
