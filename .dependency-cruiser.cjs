@@ -20,7 +20,8 @@ module.exports = {
     },
     {
       name: 'features-stand-apart',
-      comment: 'A feature knows ports, rules, settings and what all routes share; never another feature or an adapter.',
+      comment:
+        'A feature knows ports, rules, settings and what all routes share; never another feature or an adapter.',
       severity: 'error',
       from: { path: features, pathNot: '\\.test\\.ts$' },
       to: { path: '^src/', pathNot: ['^src/(domain|config|http|pages)/', '^src/$1/'] },
@@ -75,17 +76,15 @@ module.exports = {
       from: { path: '^sandbox/(google|sample-app)/' },
       to: { path: '^src/' },
     },
-    {
-      name: 'declared-packages-only',
-      severity: 'error',
-      from: { path: '^(src|sandbox)/' },
-      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
-    },
   ],
   options: {
     doNotFollow: { path: 'node_modules|prisma-client' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'], extensions: ['.ts', '.tsx', '.js', '.json'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.tsx', '.js', '.json'],
+    },
   },
 };

@@ -45,7 +45,11 @@ for (const step of steps) {
 
 function run([command, ...args]) {
   const env = { ...process.env, PATH: `${BIN}${delimiter}${process.env.PATH ?? ''}` };
-  const { status, stdout, stderr, error } = spawnSync(command, args, { env, encoding: 'utf8', shell: process.platform === 'win32' });
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    env,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  });
   if (status === 0) return;
   console.error(`${stdout ?? ''}${stderr ?? ''}`);
   console.error(`\`${[command, ...args].join(' ')}\` failed${error ? `: ${error.message}` : ''}.`);

@@ -3,15 +3,20 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { Logger } from 'nestjs-pino';
 import { AppModule, type Surroundings } from './app.module.js';
 import type { Settings } from './config/settings.js';
+import { logAccess } from './http/access-log.js';
 import { harden } from './http/harden.js';
 import { requestId } from './http/logging.js';
 import { serveOpenApi } from './http/openapi.js';
+import { Metrics } from './operations/metrics.js';
 
 /** Ids and paths of ours are short; a longer one is refused by its own rule, not by the router. */
 const LONGEST_PARAMETER = 300;
 
 /** Builds the broker and listens. The caller closes what it gets. */
-export async function startBroker(settings: Settings, world: Surroundings = {}): Promise<NestFastifyApplication> {
+export async function startBroker(
+  settings: Settings,
+  world: Surroundings = {},
+): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
     bodyLimit: 64 * 1024,
@@ -19,17 +24,17 @@ export async function startBroker(settings: Settings, world: Surroundings = {}):
     genReqId: requestId,
     forceCloseConnections: 'idle',
   });
-  const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.with(settings, world),
-    adapter,
-    { bufferLogs: true },
-  );
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, world), adapter, {
+    bufferLogs: true,
+  });
   app.useLogger(app.get(Logger));
   app.flushLogs();
   await harden(app, settings.publicUrl.startsWith('https:'), {
     servicePerMinute: settings.serviceRateLimitPerMinute,
     browserPerMinute: settings.browserRateLimitPerMinute,
   });
+  const metrics = app.get(Metrics);
+  logAccess(app, (access) => metrics.recordCall(access));
   serveOpenApi(app);
   app.enableShutdownHooks(['SIGTERM', 'SIGINT']);
   await app.listen(settings.port, settings.host);

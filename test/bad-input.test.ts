@@ -34,15 +34,27 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['a scope that is neither URL nor alias', { ...ticket, scope: 'youtube' }, 'scope'],
     ['a scope that is plain http', { ...ticket, scope: 'http://www.googleapis.com/auth/youtube' }, 'scope'],
     ['a scope with a quote in it', { ...ticket, scope: 'https://x.example/"' }, 'scope'],
-    ['51 scopes', { ...ticket, scope: Array.from({ length: 51 }, (_, i) => `https://x.example/${i}`).join(' ') }, 'scope'],
+    [
+      '51 scopes',
+      { ...ticket, scope: Array.from({ length: 51 }, (_, i) => `https://x.example/${i}`).join(' ') },
+      'scope',
+    ],
     ['scopes as an array', { ...ticket, scope: [YOUTUBE] }, 'scope'],
     ['an unknown client', { ...ticket, client: 'nobody' }, 'client'],
-    ['a required account that is no email', { ...ticket, require_account: { email: 'x' } }, 'require_account.email'],
+    [
+      'a required account that is no email',
+      { ...ticket, require_account: { email: 'x' } },
+      'require_account.email',
+    ],
     ['a misspelt member', { ...ticket, return_too: APP }, 'return_too'],
     ['a return_to that is no URL', { ...ticket, return_to: '/after' }, 'return_to'],
     ['a return_to that is script', { ...ticket, return_to: 'javascript:alert(1)' }, 'return_to'],
     ['a return_to outside the allow-list', { ...ticket, return_to: 'https://evil.example/' }, 'return_to'],
-    ['a return_to whose user name looks allowed', { ...ticket, return_to: `https://app.example.com@evil.example/` }, 'return_to'],
+    [
+      'a return_to whose user name looks allowed',
+      { ...ticket, return_to: `https://app.example.com@evil.example/` },
+      'return_to',
+    ],
     ['a return_to on another port', { ...ticket, return_to: `${APP}:8443/` }, 'return_to'],
   ];
 
@@ -110,7 +122,9 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['a key that is none', 'Bearer tbk_x'],
     ['a well-formed key of nobody', `Bearer tbk_abcdefghijkm_${'A'.repeat(43)}`],
   ])('%s is unauthenticated', async (_, authorization) => {
-    const response = await fetch(`${world.url}/tokens/alice`, { headers: authorization ? { authorization } : {} });
+    const response = await fetch(`${world.url}/tokens/alice`, {
+      headers: authorization ? { authorization } : {},
+    });
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toBe('Bearer realm="token-broker"');
     expect(await response.json()).toMatchObject({ code: 'unauthenticated' });

@@ -44,7 +44,11 @@ describe('the way back from Google', () => {
     const { browser, consent } = await begin();
     const [row] = await world.sql('SELECT r::text FROM authorization_requests r');
     const text = String(row?.['r']);
-    for (const secret of [consent.searchParams.get('state'), consent.searchParams.get('nonce'), ...browser.cookies.values()]) {
+    for (const secret of [
+      consent.searchParams.get('state'),
+      consent.searchParams.get('nonce'),
+      ...browser.cookies.values(),
+    ]) {
       expect(text).not.toContain(secret);
       expect(text).not.toContain(Buffer.from(secret ?? '').toString('hex'));
     }
@@ -55,7 +59,9 @@ describe('the way back from Google', () => {
     const url = await world.api.connectUrl(ticket);
     const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };
     const { headers } = await browser.submit(new URL('/connect', url), fields);
-    expect(headers.get('set-cookie')).toMatch(/^connect-[\w-]{12}=[\w-]{43}; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/);
+    expect(headers.get('set-cookie')).toMatch(
+      /^connect-[\w-]{12}=[\w-]{43}; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/,
+    );
   });
 
   test('a second callback with the same state is refused, and changes nothing', async () => {
@@ -189,8 +195,13 @@ describe('the way back from Google', () => {
     });
 
     test('denied, when the user says no', async () => {
-      const answer = await world.api.connect({ ...ticket, ...returning }, { account: ALICE.email, deny: true });
-      expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=denied&connect_error=access_denied`);
+      const answer = await world.api.connect(
+        { ...ticket, ...returning },
+        { account: ALICE.email, deny: true },
+      );
+      expect(locationOf(answer)).toBe(
+        `${APP}/settings?tab=google&connect=denied&connect_error=access_denied`,
+      );
       expect(await grants()).toHaveLength(0);
     });
 
@@ -229,7 +240,10 @@ describe('the way back from Google', () => {
 
     test('partial: what was not allowed, and a way on', async () => {
       const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
-      const answer = await world.api.connect({ ...ticket, scope }, { account: ALICE.email, untick: [YOUTUBE_MONEY] });
+      const answer = await world.api.connect(
+        { ...ticket, scope },
+        { account: ALICE.email, untick: [YOUTUBE_MONEY] },
+      );
       expect(answer.text).toContain('Connected in part');
       expect(answer.text).toContain(YOUTUBE_MONEY);
       expect(answer.text).toContain('Try again');
@@ -253,7 +267,9 @@ describe('the way back from Google', () => {
       await world.api.connect(ticket, { account: ALICE.email });
       // The broker forgets; Google does not, and would stay silent.
       await world.sql('UPDATE grants SET user_id = $1', ['somebody-else']);
-      await world.sql("INSERT INTO grants SELECT gen_random_uuid(), 'alice', client, 'other', 'other@example.com', requested_scopes, granted_scopes, status, diagnosis, sealed_refresh_token, refresh_token_expires_at, version, created_at, consented_at, refreshed_at FROM grants");
+      await world.sql(
+        "INSERT INTO grants SELECT gen_random_uuid(), 'alice', client, 'other', 'other@example.com', requested_scopes, granted_scopes, status, diagnosis, sealed_refresh_token, refresh_token_expires_at, version, created_at, consented_at, refreshed_at FROM grants",
+      );
       const { browser, consent } = await begin();
       expect(consent.searchParams.get('prompt')).toBe('select_account');
       const again = await browser.open(await visitConsent(consent, { account: ALICE.email }));

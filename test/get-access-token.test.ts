@@ -133,7 +133,10 @@ describe('GET /tokens/:userId', () => {
         ],
       });
       for (const account of [BOB.sub, BOB.email, BOB.email.toUpperCase()]) {
-        expect((await world.api.token('alice', { account })).body['account']).toEqual({ sub: BOB.sub, email: BOB.email });
+        expect((await world.api.token('alice', { account })).body['account']).toEqual({
+          sub: BOB.sub,
+          email: BOB.email,
+        });
       }
       expect((await world.api.token('alice', { account: 'carol@example.com' })).status).toBe(404);
     });
@@ -254,9 +257,12 @@ describe('GET /tokens/:userId', () => {
       expect(tokenOf(await narrow.token('alice'))).toBe(tokenOf(token));
       expect(refreshes()).toBe(1);
       const report = (metrics: string) =>
-        fetch(`${world.google.url}/v2/reports?ids=channel==MINE&startDate=2026-01-01&endDate=2026-01-02&metrics=${metrics}`, {
-          headers: { authorization: `Bearer ${tokenOf(token)}` },
-        });
+        fetch(
+          `${world.google.url}/v2/reports?ids=channel==MINE&startDate=2026-01-01&endDate=2026-01-02&metrics=${metrics}`,
+          {
+            headers: { authorization: `Bearer ${tokenOf(token)}` },
+          },
+        );
       expect((await report('views')).status).toBe(200);
     });
 
@@ -284,7 +290,10 @@ describe('GET /tokens/:userId', () => {
     await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
     const answer = await (await world.service({ scopes: [YOUTUBE] })).token('alice');
     expect(answer.status).toBe(403);
-    expect(answer.body).toMatchObject({ code: 'not_allowed', detail: expect.stringContaining('NARROW_SCOPES') });
+    expect(answer.body).toMatchObject({
+      code: 'not_allowed',
+      detail: expect.stringContaining('NARROW_SCOPES'),
+    });
     expect((await world.api.token('alice')).status).toBe(200);
     await world.restart();
   });

@@ -109,7 +109,10 @@ describe('grants: list, inspect, disconnect', () => {
     world.google.control.failAlways('revoke', { status: 503, body: '' });
     const answer = await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
     expect(answer.status).toBe(503);
-    expect(answer.body).toMatchObject({ code: 'google_unavailable', detail: expect.stringContaining('mode=local') });
+    expect(answer.body).toMatchObject({
+      code: 'google_unavailable',
+      detail: expect.stringContaining('mode=local'),
+    });
     expect((await world.api.token('alice')).status).toBe(200);
     expect((await world.api.delete(`/grants/${String(id)}`, { mode: 'local' })).status).toBe(200);
   });

@@ -1,3 +1,7 @@
+/**
+ * An embedded PostgreSQL as the rest sees it: start, the URL of a database on it, stop.
+ * How it is run is in postgres-process.ts, where its files lie in postgres-place.ts.
+ */
 import { fork } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +12,8 @@ export interface RunningPostgres {
   /** The URL of a database on this server. */
   url(database: string): string;
   stop(): Promise<void>;
+  /** Resolves when it ended, whether stopped or by itself. */
+  readonly ended: Promise<void>;
 }
 
 export interface PostgresOptions {
@@ -27,7 +33,7 @@ export async function startPostgres({ folder, password, flags = [] }: PostgresOp
   const port = await freePort();
   // Detached: Ctrl-C reaches the whole terminal group, and the broker must finish before its database stops.
   const child = fork(fileURLToPath(new URL('./postgres-process.js', import.meta.url)), { detached: true });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const order: PostgresOrder = { folder, port, user: USER, password, flags };
   child.send(order);
   await new Promise<void>((resolve, reject) => {
@@ -42,9 +48,10 @@ export async function startPostgres({ folder, password, flags = [] }: PostgresOp
   return {
     port,
     url: (database) => `postgresql://${USER}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`,
+    ended,
     stop: async () => {
-      child.disconnect();
-      await exited;
+      if (child.connected) child.disconnect();
+      await ended;
     },
   };
 }

@@ -64,7 +64,11 @@ export function ticketUsed(): BrokerError {
 }
 
 function ticketRefused(reason: string, what: string): BrokerError {
-  return new BrokerError('invalid_request', `${what} Go back to the app you came from and start again there.`, {
-    reason,
-  });
+  return new BrokerError(
+    'invalid_request',
+    `${what} Go back to the app you came from and start again there.`,
+    {
+      reason,
+    },
+  );
 }

@@ -1,6 +1,12 @@
 import { Body, Controller, Get, Header, HttpCode, Post, Query, Res } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiBearerAuth, ApiCreatedResponse, ApiExcludeEndpoint, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiCreatedResponse,
+  ApiExcludeEndpoint,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/policy.js';
@@ -8,7 +14,7 @@ import { Google } from '../domain/ports/google.js';
 import { setBrowserKey } from '../http/browser-key.js';
 import { Caller, OpenToAll } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
-import { allowFormTo, BROWSER_ROUTE } from '../http/browser-route.js';
+import { allowFormTo, BROWSER_ROUTE, sendPage } from '../http/browser-route.js';
 import { connectPage } from '../pages/connect-page.js';
 import { ConnectTickets } from './connect-ticket.js';
 import { CreateConnectTicket } from './create-connect-ticket.js';
@@ -47,7 +53,7 @@ export class ConnectController {
   async show(@Query() { ticket }: TicketInput, @Res() reply: FastifyReply): Promise<void> {
     const wish = await this.tickets.open(ticket);
     allowFormTo(reply, this.google.origin);
-    await reply.type('text/html; charset=utf-8').send(connectPage({ ...wish, ticket }));
+    await sendPage(reply, connectPage({ ...wish, ticket }));
   }
 
   @Post()
@@ -57,7 +63,13 @@ export class ConnectController {
   async go(@Body() { ticket }: TicketInput, @Res() reply: FastifyReply): Promise<void> {
     const wish = await this.tickets.open(ticket);
     const trip = await this.startAuthorization.begin(wish);
-    setBrowserKey(reply, trip.id, trip.browserKey, this.settings.publicUrl.startsWith('https:'), trip.seconds);
+    setBrowserKey(
+      reply,
+      trip.id,
+      trip.browserKey,
+      this.settings.publicUrl.startsWith('https:'),
+      trip.seconds,
+    );
     await reply.redirect(trip.consentUrl, 303);
   }
 }

@@ -33,7 +33,9 @@ export class CreateConnectTicket {
 
   #demandKnownOrigin(returnTo: string): void {
     if (!this.settings.returnToOrigins.includes(new URL(returnTo).origin)) {
-      throw invalidRequest({ return_to: 'must begin with one of the origins in the setting RETURN_TO_ORIGINS.' });
+      throw invalidRequest({
+        return_to: 'must begin with one of the origins in the setting RETURN_TO_ORIGINS.',
+      });
     }
   }
 }

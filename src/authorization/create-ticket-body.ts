@@ -26,7 +26,9 @@ export class CreateTicketBody {
   @IsUserId()
   user_id!: string;
 
-  @ApiPropertyOptional({ description: 'The alias of the Google client; may be left out when there is a default' })
+  @ApiPropertyOptional({
+    description: 'The alias of the Google client; may be left out when there is a default',
+  })
   @IsOptional()
   @IsClientAlias()
   client?: string;
@@ -38,7 +40,10 @@ export class CreateTicketBody {
   @IsScopeList()
   scope!: string;
 
-  @ApiPropertyOptional({ description: 'The email or sub to suggest to the user', example: 'alice@example.com' })
+  @ApiPropertyOptional({
+    description: 'The email or sub to suggest to the user',
+    example: 'alice@example.com',
+  })
   @IsOptional()
   @IsAccount()
   account_hint?: string;
@@ -49,7 +54,9 @@ export class CreateTicketBody {
   @Type(() => RequireAccount)
   require_account?: RequireAccount;
 
-  @ApiPropertyOptional({ description: 'Where the browser goes afterwards; its origin must be in RETURN_TO_ORIGINS' })
+  @ApiPropertyOptional({
+    description: 'Where the browser goes afterwards; its origin must be in RETURN_TO_ORIGINS',
+  })
   @IsOptional()
   @IsHttpUrl()
   return_to?: string;

@@ -33,7 +33,12 @@ export class StartAuthorization extends ConsentTrips {
     if (!client) {
       throw new BrokerError('invalid_request', `The broker no longer serves a client called ${wish.client}.`);
     }
-    const [state, nonce, verifier, browserKey] = [randomSecret(), randomSecret(), randomSecret(), randomSecret()];
+    const [state, nonce, verifier, browserKey] = [
+      randomSecret(),
+      randomSecret(),
+      randomSecret(),
+      randomSecret(),
+    ];
     const held = await this.grants.findByUser(wish.userId, wish.client);
     const prompt = forceConsent ? 'consent' : choosePrompt(held, wish.accountHint);
     const now = this.clock.now();

@@ -8,7 +8,7 @@ import { ConnectLinks } from '../domain/ports/connect-links.js';
 import { ConsentTrips } from '../domain/ports/consent-trips.js';
 import { Secret } from '../domain/secret.js';
 import { clearBrowserKey, readBrowserKey, setBrowserKey } from '../http/browser-key.js';
-import { BROWSER_ROUTE } from '../http/browser-route.js';
+import { BROWSER_ROUTE, sendPage } from '../http/browser-route.js';
 import { OpenToAll } from '../http/caller.js';
 import { resultPage } from '../pages/result-page.js';
 import { CompleteAuthorization, type Outcome } from './complete-authorization.js';
@@ -31,7 +31,8 @@ export class CallbackController {
   async back(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const secure = this.settings.publicUrl.startsWith('https:');
     const state = parameter(request, 'state', 256);
-    if (state === null) throw invalidRequest({ state: 'is missing: this page is only for browsers that Google sends back.' });
+    if (state === null)
+      throw invalidRequest({ state: 'is missing: this page is only for browsers that Google sends back.' });
     const tripId = this.trips.idOf(new Secret(state));
     const code = parameter(request, 'code', 1024);
     const outcome = await this.completeAuthorization.complete({
@@ -49,7 +50,7 @@ export class CallbackController {
     } else if (outcome.request.returnTo !== null) {
       await reply.redirect(returnAddress(outcome.request.returnTo, outcome), 303);
     } else {
-      await reply.type('text/html; charset=utf-8').send(resultPage(outcome, await this.#wayOn(outcome)));
+      await sendPage(reply, resultPage(outcome, await this.#wayOn(outcome)));
     }
   }
 
@@ -75,7 +76,8 @@ export class CallbackController {
 function parameter(request: FastifyRequest, name: string, longest: number): string | null {
   const value = (request.query as Record<string, unknown>)[name];
   if (value === undefined || value === '') return null;
-  if (typeof value !== 'string' || value.length > longest) throw invalidRequest({ [name]: 'is not as Google sends it.' });
+  if (typeof value !== 'string' || value.length > longest)
+    throw invalidRequest({ [name]: 'is not as Google sends it.' });
   return value;
 }
 

@@ -4,7 +4,10 @@ import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google-failure.js';
 import type { Grant, TokenAnswer, VerifiedAccount } from '../domain/grant.js';
-import { AuthorizationRequestStore, type PendingAuthorization } from '../domain/ports/authorization-request-store.js';
+import {
+  AuthorizationRequestStore,
+  type PendingAuthorization,
+} from '../domain/ports/authorization-request-store.js';
 import { Clock } from '../domain/ports/clock.js';
 import { ConsentTrips, type Trip } from '../domain/ports/consent-trips.js';
 import { Google } from '../domain/ports/google.js';
@@ -24,9 +27,19 @@ export interface Return {
 }
 
 export type Outcome =
-  | { readonly kind: 'granted'; readonly request: PendingAuthorization; readonly grant: Grant; readonly missing: string[] }
+  | {
+      readonly kind: 'granted';
+      readonly request: PendingAuthorization;
+      readonly grant: Grant;
+      readonly missing: string[];
+    }
   | { readonly kind: 'denied'; readonly request: PendingAuthorization }
-  | { readonly kind: 'failed'; readonly request: PendingAuthorization; readonly code: string; readonly detail: string }
+  | {
+      readonly kind: 'failed';
+      readonly request: PendingAuthorization;
+      readonly code: string;
+      readonly detail: string;
+    }
   | { readonly kind: 'again'; readonly trip: Trip };
 
 @Injectable()
@@ -70,12 +83,17 @@ export class CompleteAuthorization {
       throw refused('other_browser', 'This connect was begun in another browser, or its cookie is gone.');
     }
     // RFC 9207 section 2.4. Google has not always sent iss, so its absence is no fault.
-    if (iss !== null && !this.google.isIssuer(iss)) throw refused('wrong_issuer', 'This answer does not come from Google.');
-    if (!(await this.requests.consume(stateHash, now))) throw refused('state_used', 'This connect was finished already.');
+    if (iss !== null && !this.google.isIssuer(iss))
+      throw refused('wrong_issuer', 'This answer does not come from Google.');
+    if (!(await this.requests.consume(stateHash, now)))
+      throw refused('state_used', 'This connect was finished already.');
     return request;
   }
 
-  async #exchange(request: PendingAuthorization, code: Secret): Promise<TokenAnswer & { account: VerifiedAccount }> {
+  async #exchange(
+    request: PendingAuthorization,
+    code: Secret,
+  ): Promise<TokenAnswer & { account: VerifiedAccount }> {
     const client = this.settings.clients.pick(request.client);
     return this.google.exchangeCode({
       client,
@@ -87,10 +105,17 @@ export class CompleteAuthorization {
     });
   }
 
-  async #store(request: PendingAuthorization, answer: TokenAnswer & { account: VerifiedAccount }): Promise<Outcome> {
+  async #store(
+    request: PendingAuthorization,
+    answer: TokenAnswer & { account: VerifiedAccount },
+  ): Promise<Outcome> {
     const { account } = answer;
     if (request.requireAccount && !isRequiredAccount(account, request.requireAccount)) {
-      return failed(request, 'wrong_account', 'You chose another Google account than the one that was asked for.');
+      return failed(
+        request,
+        'wrong_account',
+        'You chose another Google account than the one that was asked for.',
+      );
     }
     const grant = await this.grants.saveConsent({
       userId: request.userId,
@@ -100,20 +125,32 @@ export class CompleteAuthorization {
       answer,
       now: this.clock.now(),
     });
-    if (grant) return { kind: 'granted', request, grant, missing: missingScopes(request.scopes, grant.grantedScopes) };
+    if (grant)
+      return { kind: 'granted', request, grant, missing: missingScopes(request.scopes, grant.grantedScopes) };
     if (request.forcedConsent) {
-      return failed(request, 'no_refresh_token', 'Google gave no lasting permission, though we asked for one.');
+      return failed(
+        request,
+        'no_refresh_token',
+        'Google gave no lasting permission, though we asked for one.',
+      );
     }
     // Google leaves the refresh token out when it showed no consent screen. Ask once more, with one.
-    const trip = await this.trips.begin({ ...request, ticketId: randomUUID(), accountHint: account.email ?? account.sub }, true);
+    const trip = await this.trips.begin(
+      { ...request, ticketId: randomUUID(), accountHint: account.email ?? account.sub },
+      true,
+    );
     return { kind: 'again', trip };
   }
 }
 
 function refused(reason: string, what: string): BrokerError {
-  return new BrokerError('invalid_request', `${what} Nothing was stored. Go back to the app and start again there.`, {
-    reason,
-  });
+  return new BrokerError(
+    'invalid_request',
+    `${what} Nothing was stored. Go back to the app and start again there.`,
+    {
+      reason,
+    },
+  );
 }
 
 function failed(request: PendingAuthorization, code: string, detail: string): Outcome {
@@ -127,8 +164,10 @@ function failureCode({ kind }: GoogleFailure): string {
 }
 
 function failureDetail({ kind, error }: GoogleFailure): string {
-  if (kind === 'unavailable') return 'Google did not answer in time. Nothing is wrong with your account; try again.';
-  if (kind === 'client_rejected') return `Google refuses this broker (${error}). Its operator must mend that.`;
+  if (kind === 'unavailable')
+    return 'Google did not answer in time. Nothing is wrong with your account; try again.';
+  if (kind === 'client_rejected')
+    return `Google refuses this broker (${error}). Its operator must mend that.`;
   if (kind === 'policy_rejected') return 'The administrator of your Google Workspace does not allow this.';
   return `Google did not accept the answer it had given (${error}). Try again.`;
 }

@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { Transform, Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, Max, Min } from 'class-validator';
 
@@ -57,12 +58,18 @@ export class Environment {
 
   /** Origins that `return_to` may name, comma separated. */
   @Transform(list)
-  @Matches(ORIGIN, { each: true, message: 'must be origins such as https://app.example.com, comma separated' })
+  @Matches(ORIGIN, {
+    each: true,
+    message: 'must be origins such as https://app.example.com, comma separated',
+  })
   RETURN_TO_ORIGINS: string[] = [];
 
   /** The stand-in for Google, for trying and testing. Unset: the real Google. */
   @IsOptional()
-  @IsUrl({ require_tld: false, protocols: ['http', 'https'], require_protocol: true }, { message: 'must be a URL' })
+  @IsUrl(
+    { require_tld: false, protocols: ['http', 'https'], require_protocol: true },
+    { message: 'must be a URL' },
+  )
   GOOGLE_STAND_IN_URL?: string;
 
   /** How long Google may take to answer, in milliseconds. */

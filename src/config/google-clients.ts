@@ -32,7 +32,10 @@ export class GoogleClients {
       return named;
     }
     const meant = this.#byAlias.size === 1 ? this.all()[0] : this.#byAlias.get('default');
-    if (!meant) throw invalidRequest({ client: 'is needed here: the broker serves several and none is called default.' });
+    if (!meant)
+      throw invalidRequest({
+        client: 'is needed here: the broker serves several and none is called default.',
+      });
     return meant;
   }
 
@@ -81,7 +84,9 @@ function readClient(alias: string, path: string): GoogleClient | string {
       : `${path} is not a client_secret JSON: it has neither "web" nor "installed"`;
   }
   const body = file[kind] as Record<string, unknown>;
-  const missing = ['client_id', 'client_secret'].filter((key) => typeof body[key] !== 'string' || body[key] === '');
+  const missing = ['client_id', 'client_secret'].filter(
+    (key) => typeof body[key] !== 'string' || body[key] === '',
+  );
   if (missing.length > 0) return `${path} lacks ${missing.join(' and ')}`;
   const uris = Array.isArray(body['redirect_uris']) ? body['redirect_uris'] : [];
   return {

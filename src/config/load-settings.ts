@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { plainToInstance } from 'class-transformer';
-import { validateSync } from 'class-validator';
+import { validateSync, type ValidationError } from 'class-validator';
 import { Secret } from '../domain/secret.js';
 import { Environment } from './environment.js';
 import { GoogleClients, readGoogleClients } from './google-clients.js';
@@ -13,12 +13,14 @@ export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 
   constructor(readonly faults: readonly string[]) {
-    super(`The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
   }
 }
 
 /** A check of another room that owns part of the configuration, such as the key ring's file. */
-export type ConfigurationCheck = (environment: Environment) => string[];
+export type ConfigurationCheck = (environment: Partial<Environment>) => string[];
 
 /**
  * Reads, validates and freezes the configuration.
@@ -30,9 +32,8 @@ export function loadSettings(
 ): Settings {
   const { values, faults } = withFiles(env);
   const environment = plainToInstance(Environment, values, { exposeDefaultValues: true });
-  for (const { property, constraints } of validateSync(environment, { whitelist: true })) {
-    const given = values[property] !== undefined;
-    faults.push(given ? `${property} ${Object.values(constraints ?? {}).join(', ')}` : `${property} is not set`);
+  for (const error of validateSync(environment, { whitelist: true })) {
+    faults.push(values[error.property] === undefined ? `${error.property} is not set` : faultOf(error));
   }
   const { clients, faults: clientFaults } = readGoogleClients(
     Array.isArray(environment.GOOGLE_CLIENT_SECRETS) ? environment.GOOGLE_CLIENT_SECRETS : [],
@@ -44,6 +45,12 @@ export function loadSettings(
   faults.push(...redirectUriFaults(clients, environment.PUBLIC_URL));
   if (faults.length > 0) throw new ConfigurationError(faults);
   return freeze(environment, new GoogleClients(clients));
+}
+
+/** One sentence: the rule written first says what the value must be at all. */
+function faultOf({ property, constraints }: ValidationError): string {
+  const message = Object.values(constraints ?? {}).at(-1) ?? 'is malformed';
+  return message.startsWith(property) ? message : `${property} ${message}`;
 }
 
 /** Replaces `NAME_FILE` by the content of that file, as container platforms hand out secrets. Empty means unset. */

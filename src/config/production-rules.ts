@@ -11,7 +11,7 @@ export function isLocal(url: string): boolean {
 }
 
 /** Trying-mode defaults that production must not start with. Names the setting, never its value. */
-export function productionFaults(environment: Environment): string[] {
+export function productionFaults(environment: Partial<Environment>): string[] {
   const faults: string[] = [];
   const { PUBLIC_URL, KEY_RING_FILE, GOOGLE_STAND_IN_URL, GOOGLE_CLIENT_SECRETS, NODE_ENV } = environment;
   // Google refuses such an address as well, except for localhost (redirect URI rules of its guide).
@@ -19,15 +19,20 @@ export function productionFaults(environment: Environment): string[] {
     faults.push('PUBLIC_URL is plain http outside localhost: Google accepts only https there');
   }
   if (NODE_ENV !== 'production') return faults;
-  if (GOOGLE_STAND_IN_URL) faults.push('GOOGLE_STAND_IN_URL is set: production talks to the real Google only');
+  if (GOOGLE_STAND_IN_URL)
+    faults.push('GOOGLE_STAND_IN_URL is set: production talks to the real Google only');
   if (KEY_RING_FILE && TRYING_DATA.test(KEY_RING_FILE)) {
-    faults.push('KEY_RING_FILE is the key ring of the trying mode: make one with `token-broker keys generate`');
+    faults.push(
+      'KEY_RING_FILE is the key ring of the trying mode: make one with `token-broker keys generate`',
+    );
   }
   if (KEY_RING_FILE && isReadableByOthers(KEY_RING_FILE)) {
     faults.push('KEY_RING_FILE can be read by every user of this machine: allow only its owner (chmod 600)');
   }
-  if (GOOGLE_CLIENT_SECRETS?.some?.((entry) => TRYING_DATA.test(entry))) {
-    faults.push('GOOGLE_CLIENT_SECRETS names the client of the trying mode: download one from the Google console');
+  if (GOOGLE_CLIENT_SECRETS?.some((entry) => TRYING_DATA.test(entry))) {
+    faults.push(
+      'GOOGLE_CLIENT_SECRETS names the client of the trying mode: download one from the Google console',
+    );
   }
   return faults;
 }

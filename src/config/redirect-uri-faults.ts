@@ -12,7 +12,9 @@ export function redirectUriFaults(clients: readonly GoogleClient[], publicUrl: s
     if (kind === 'installed') {
       return isLocal(publicUrl)
         ? []
-        : [`client ${alias}: an "installed" client works on localhost only; make a "web" client for PUBLIC_URL`];
+        : [
+            `client ${alias}: an "installed" client works on localhost only; make a "web" client for PUBLIC_URL`,
+          ];
     }
     if (redirectUris.length === 0 || redirectUris.includes(redirectUri)) return [];
     return [

@@ -18,7 +18,8 @@ export function diagnose({ kind, error, subtype }: GoogleFailure): Diagnosis {
       cause: error,
       confidence: 'certain',
       who_must_act: 'workspace_admin',
-      detail: "The administrator of the user's Google Workspace does not allow this app or one of its scopes.",
+      detail:
+        "The administrator of the user's Google Workspace does not allow this app or one of its scopes.",
     };
   }
   return {
@@ -33,5 +34,6 @@ export const REVOKED_WITH_SIBLING: Diagnosis = {
   cause: 'revoked_with_sibling',
   confidence: 'certain',
   who_must_act: 'user',
-  detail: 'Another grant of the same Google account was revoked. Google then ends them all, for the whole project.',
+  detail:
+    'Another grant of the same Google account was revoked. Google then ends them all, for the whole project.',
 };

@@ -8,12 +8,7 @@
  * - `unavailable`: an outage, a limit, a lost connection; the same request may work later
  */
 export type GoogleFailureKind =
-  | 'grant_dead'
-  | 'code_rejected'
-  | 'scope_rejected'
-  | 'client_rejected'
-  | 'policy_rejected'
-  | 'unavailable';
+  'grant_dead' | 'code_rejected' | 'scope_rejected' | 'client_rejected' | 'policy_rejected' | 'unavailable';
 
 /** Carries only Google's error code and text, never the request: that holds tokens and codes. */
 export class GoogleFailure extends Error {

@@ -12,7 +12,7 @@ export interface VerifiedAccount extends Account {
   readonly hostedDomain: string | null;
 }
 
-export type GrantStatus = 'active' | 'reconnect_required' | 'revoked';
+type GrantStatus = 'active' | 'reconnect_required' | 'revoked';
 
 /** Why a grant is dead, and who can mend it. */
 export interface Diagnosis {

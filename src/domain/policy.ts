@@ -20,14 +20,14 @@ export function mayUseClient(policy: Policy, client: string): boolean {
   return policy.clients.includes('*') || policy.clients.includes(client);
 }
 
-export function maySeeUser(policy: Policy, userId: string): boolean {
+function maySeeUser(policy: Policy, userId: string): boolean {
   return policy.users.some((rule) =>
     rule.endsWith('*') ? userId.startsWith(rule.slice(0, -1)) : rule === userId,
   );
 }
 
 /** Of the given scopes, those the policy does not allow. */
-export function forbiddenScopes(policy: Policy, scopes: readonly string[]): string[] {
+function forbiddenScopes(policy: Policy, scopes: readonly string[]): string[] {
   if (policy.scopes.includes('*')) return [];
   const allowed = new Set(policy.scopes.map(canonicalScope));
   return scopeSet(scopes).filter((scope) => !allowed.has(scope));
@@ -43,7 +43,12 @@ export function allowedScopes(policy: Policy, scopes: readonly string[]): string
  * Refuses what the policy does not allow.
  * @throws {BrokerError} `not_allowed`, naming what was too much
  */
-export function demandAllowed(service: Service, userId: string, client: string, scopes: readonly string[]): void {
+export function demandAllowed(
+  service: Service,
+  userId: string,
+  client: string,
+  scopes: readonly string[],
+): void {
   const { policy, name } = service;
   const refuse = (what: string) => new BrokerError('not_allowed', `The service ${name} may not ${what}.`);
   if (!maySeeUser(policy, userId)) throw refuse(`act for the user ${userId}`);

@@ -5,10 +5,14 @@ import type { Grant } from './grant.js';
  * the account; so consent is forced only when no usable refresh token is held. With one held and no account named,
  * the user chooses, and Google asks for consent by itself where scopes are new.
  */
-export function choosePrompt(held: readonly Grant[], accountHint: string | null): 'consent' | 'select_account' | null {
+export function choosePrompt(
+  held: readonly Grant[],
+  accountHint: string | null,
+): 'consent' | 'select_account' | null {
   const usable = held.filter(
     ({ status, account }) =>
-      status === 'active' && (accountHint === null || accountHint === account.sub || accountHint === account.email),
+      status === 'active' &&
+      (accountHint === null || accountHint === account.sub || accountHint === account.email),
   );
   if (usable.length === 0) return 'consent';
   return accountHint === null ? 'select_account' : null;

@@ -4,10 +4,10 @@
  */
 const USERINFO = 'https://www.googleapis.com/auth/userinfo.';
 
-const ALIASES: Readonly<Record<string, string>> = {
-  email: `${USERINFO}email`,
-  profile: `${USERINFO}profile`,
-};
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['email', `${USERINFO}email`],
+  ['profile', `${USERINFO}profile`],
+]);
 
 /**
  * Asked for at every connect, so that the id_token tells which account consented. Without it neither the
@@ -19,12 +19,12 @@ export const SIGN_IN_SCOPES: readonly string[] = ['openid', `${USERINFO}email`];
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/;
 
 export function canonicalScope(scope: string): string {
-  return ALIASES[scope] ?? scope;
+  return ALIASES.get(scope) ?? scope;
 }
 
 /** A scope Google could know: `openid`, an alias of it, or an https URL. */
 export function isScope(scope: string): boolean {
-  if (scope === 'openid' || scope in ALIASES) return true;
+  if (scope === 'openid' || ALIASES.has(scope)) return true;
   return SCOPE_TOKEN.test(scope) && scope.startsWith('https://') && URL.canParse(scope);
 }
 
@@ -40,11 +40,6 @@ export function scopeSet(scopes: Iterable<string>): string[] {
 export function missingScopes(wanted: readonly string[], held: readonly string[]): string[] {
   const holds = new Set(held.map(canonicalScope));
   return scopeSet(wanted).filter((scope) => !holds.has(scope));
-}
-
-export function commonScopes(a: readonly string[], b: readonly string[]): string[] {
-  const inB = new Set(b.map(canonicalScope));
-  return scopeSet(a).filter((scope) => inB.has(scope));
 }
 
 export function sameScopes(a: readonly string[], b: readonly string[]): boolean {

@@ -8,4 +8,5 @@ export function isUserId(value: string): boolean {
   return USER_ID.test(value);
 }
 
-export const USER_ID_RULE = 'must be 1 to 200 letters, digits or . _ ~ : @ + - and start with a letter or digit.';
+export const USER_ID_RULE =
+  'must be 1 to 200 letters, digits or . _ ~ : @ + - and start with a letter or digit.';

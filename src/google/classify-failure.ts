@@ -39,7 +39,8 @@ export function classifyFailure({ status, body, retryAfter, during }: FailedAnsw
   if (status >= 500 || status === 408 || status === 429) return failure('unavailable');
   if (error === 'invalid_grant') return failure(during === 'refresh' ? 'grant_dead' : 'code_rejected');
   // "client_secret is missing." and the like; in an exchange the request itself may be at fault.
-  if (error === 'invalid_request') return failure(/client/i.test(description) ? 'client_rejected' : 'unavailable');
+  if (error === 'invalid_request')
+    return failure(/client/i.test(description) ? 'client_rejected' : 'unavailable');
   return failure(BY_ERROR[error] ?? 'unavailable');
 }
 
@@ -53,7 +54,11 @@ function parse(body: string): { error: string; description: string; subtype: str
   try {
     const json = JSON.parse(body) as Record<string, unknown>;
     const text = (key: string) => (typeof json[key] === 'string' ? json[key].slice(0, 300) : '');
-    return { error: text('error'), description: text('error_description'), subtype: text('error_subtype') || null };
+    return {
+      error: text('error'),
+      description: text('error_description'),
+      subtype: text('error_subtype') || null,
+    };
   } catch {
     return { error: '', description: '', subtype: null };
   }

@@ -71,7 +71,11 @@ export class OAuthGoogle extends Google {
       exchange.scopes,
     );
     if (idToken === null) {
-      throw new GoogleFailure('unavailable', 'invalid_response', 'The answer holds no id_token, though openid was asked.');
+      throw new GoogleFailure(
+        'unavailable',
+        'invalid_response',
+        'The answer holds no id_token, though openid was asked.',
+      );
     }
     const account = await this.#idTokens.verify(idToken, { clientId: client.clientId, isNonce, now });
     return { ...answer, account };

@@ -17,7 +17,11 @@ export interface RawTokenAnswer extends TokenAnswer {
  * @param startedAt when the request began: lifetimes count from here, so a slow answer errs on the safe side
  * @param askedScopes stands in for a missing `scope`, which then equals what was asked (section 5.1)
  */
-export function readTokenAnswer(body: string, startedAt: Date, askedScopes: readonly string[]): RawTokenAnswer {
+export function readTokenAnswer(
+  body: string,
+  startedAt: Date,
+  askedScopes: readonly string[],
+): RawTokenAnswer {
   const json = parse(body);
   const accessToken = json['access_token'];
   if (typeof accessToken !== 'string' || accessToken === '') {
@@ -30,7 +34,8 @@ export function readTokenAnswer(body: string, startedAt: Date, askedScopes: read
     expiresAt: after(Math.min(positive(json['expires_in']) ?? UNKNOWN_SECONDS, LONGEST_SECONDS)),
     scopes: typeof json['scope'] === 'string' ? parseScopes(json['scope']) : askedScopes,
     refreshToken: secret(json['refresh_token']),
-    refreshTokenExpiresAt: refreshSeconds === null ? null : after(Math.min(refreshSeconds, 10 * 365 * 86_400)),
+    refreshTokenExpiresAt:
+      refreshSeconds === null ? null : after(Math.min(refreshSeconds, 10 * 365 * 86_400)),
     idToken: secret(json['id_token']),
   };
 }

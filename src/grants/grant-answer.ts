@@ -12,7 +12,8 @@ export class GrantPath {
 export class DisconnectQuery {
   @ApiProperty({
     enum: ['local', 'revoke'],
-    description: '`local` forgets here only; `revoke` ends it at Google, with every grant of this account in the project',
+    description:
+      '`local` forgets here only; `revoke` ends it at Google, with every grant of this account in the project',
   })
   @IsIn(['local', 'revoke'], { message: 'must be local (forget here) or revoke (end it at Google too).' })
   mode!: 'local' | 'revoke';
@@ -34,7 +35,10 @@ export class GrantAnswer {
   @ApiProperty()
   client!: string;
 
-  @ApiProperty({ type: 'object', properties: { sub: { type: 'string' }, email: { type: 'string', nullable: true } } })
+  @ApiProperty({
+    type: 'object',
+    properties: { sub: { type: 'string' }, email: { type: 'string', nullable: true } },
+  })
   account!: { sub: string; email: string | null };
 
   @ApiProperty({ enum: ['active', 'reconnect_required', 'revoked'] })
@@ -46,7 +50,12 @@ export class GrantAnswer {
   @ApiProperty({ type: [String], description: 'What was asked for and not allowed' })
   missing_scopes!: string[];
 
-  @ApiProperty({ type: 'object', nullable: true, additionalProperties: true, description: 'Why the grant is dead' })
+  @ApiProperty({
+    type: 'object',
+    nullable: true,
+    additionalProperties: true,
+    description: 'Why the grant is dead',
+  })
   diagnosis!: object | null;
 
   @ApiProperty({ format: 'date-time' })

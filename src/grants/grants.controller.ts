@@ -40,7 +40,14 @@ export class GrantsController {
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Disconnect' })
   @ApiOkResponse({ type: DisconnectAnswer })
-  @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'not_found', 'rate_limited', 'google_unavailable')
+  @ApiProblems(
+    'invalid_request',
+    'unauthenticated',
+    'not_allowed',
+    'not_found',
+    'rate_limited',
+    'google_unavailable',
+  )
   async disconnect(
     @Caller() service: Service,
     @Param() { id }: GrantPath,

@@ -16,7 +16,13 @@ function options(secure: boolean) {
   return { path: '/', httpOnly: true, secure, sameSite: 'lax' as const };
 }
 
-export function setBrowserKey(reply: FastifyReply, tripId: string, key: Secret, secure: boolean, seconds: number): void {
+export function setBrowserKey(
+  reply: FastifyReply,
+  tripId: string,
+  key: Secret,
+  secure: boolean,
+  seconds: number,
+): void {
   void reply.setCookie(cookieName(tripId, secure), key.reveal(), { ...options(secure), maxAge: seconds });
 }
 

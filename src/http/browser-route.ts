@@ -13,5 +13,13 @@ export function isBrowserRoute(config: unknown): boolean {
  */
 export function allowFormTo(reply: FastifyReply, origin: string): void {
   const policy = String(reply.getHeader('content-security-policy'));
-  void reply.header('content-security-policy', policy.replace("form-action 'self'", `form-action 'self' ${origin}`));
+  void reply.header(
+    'content-security-policy',
+    policy.replace("form-action 'self'", `form-action 'self' ${origin}`),
+  );
+}
+
+/** Pages hold tickets, accounts and outcomes: none is kept by a browser or a proxy. */
+export async function sendPage(reply: FastifyReply, html: string): Promise<void> {
+  await reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(html);
 }

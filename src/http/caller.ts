@@ -13,9 +13,13 @@ export function setCaller(request: FastifyRequest, service: Service): void {
   callers.set(request, service);
 }
 
+export function callerOf(request: FastifyRequest): Service | undefined {
+  return callers.get(request);
+}
+
 /** The service that makes the call, as its credential proved. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Service => {
-  const service = callers.get(context.switchToHttp().getRequest<FastifyRequest>());
+  const service = callerOf(context.switchToHttp().getRequest<FastifyRequest>());
   if (!service) throw new Error('A route asks for its caller but is open to all.');
   return service;
 });

@@ -17,7 +17,11 @@ function rule(name: string, accepts: (value: unknown) => boolean, message: strin
     };
 }
 
-export const IsUserId = rule('isUserId', (value) => typeof value === 'string' && isUserId(value), USER_ID_RULE);
+export const IsUserId = rule(
+  'isUserId',
+  (value) => typeof value === 'string' && isUserId(value),
+  USER_ID_RULE,
+);
 
 /** A list of scopes in one string, as OAuth writes it: at least one, 50 at most. */
 export const IsScopeList = () =>

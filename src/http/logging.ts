@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { RequestMethod } from '@nestjs/common';
 import type { Params } from 'nestjs-pino';
 import type { DestinationStream } from 'pino';
 
@@ -12,37 +13,30 @@ export function requestId(request: IncomingMessage): string {
 }
 
 /**
- * What a request looks like in the log: its path without the query (tickets, codes and states travel there), no
- * headers (credentials and cookies) and no body, at every level.
+ * Every line of the log carries the id of its request, and nothing else of it: no headers (credentials and cookies),
+ * no query (tickets, codes and states travel there) and no body, at any level. The one line a request gets of its
+ * own is written in access-log.ts.
  */
 export function logging(level: string, destination?: DestinationStream): Params {
   return {
+    forRoutes: [{ path: '/*all', method: RequestMethod.ALL }],
     pinoHttp: [
       {
         level,
         genReqId: (request) => request.id,
-        autoLogging: { ignore: (request) => request.url?.startsWith('/health/') ?? false },
-        serializers: {
-          req: ({ id, method, url }: { id: unknown; method: string; url: string }) => ({
-            id,
-            method,
-            path: url.split('?', 1)[0],
-          }),
-          res: ({ statusCode }: { statusCode: number }) => ({ status: statusCode }),
-          err: describeError,
-        },
+        autoLogging: false,
+        quietReqLogger: true,
+        customAttributeKeys: { reqId: 'request_id' },
+        wrapSerializers: false,
+        serializers: { err: describeError },
       },
       ...(destination ? [destination] : []),
     ] as Params['pinoHttp'] & object,
   };
 }
 
-/**
- * An error without its extra members: those of HTTP and database libraries can hold requests, parameters or rows.
- */
+/** An error without its extra members: those of HTTP and database libraries can hold requests, parameters or rows. */
 function describeError(error: unknown): object {
-  if (!(error instanceof Error)) return { message: 'not an Error' };
-  const { name, message, stack } = error;
-  const code = (error as { code?: unknown }).code;
+  const { name, message, stack, code } = error as Partial<NodeJS.ErrnoException>;
   return { type: name, message, stack, ...(typeof code === 'string' ? { code } : {}) };
 }

@@ -17,9 +17,10 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): void {
+function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): void {
   void reply.status(problem.status).header('cache-control', 'no-store');
-  if (problem.code === 'unauthenticated') void reply.header('www-authenticate', 'Bearer realm="token-broker"');
+  if (problem.code === 'unauthenticated')
+    void reply.header('www-authenticate', 'Bearer realm="token-broker"');
   if (typeof problem['retry_after'] === 'number') void reply.header('retry-after', problem['retry_after']);
   if (wantsPage(request)) void reply.type('text/html; charset=utf-8').send(errorPage(problem));
   else void reply.type('application/problem+json').send(JSON.stringify(problem));

@@ -37,14 +37,21 @@ interface Reading {
 function read(fault: unknown): Reading {
   if (fault instanceof BrokerError) return fault;
   const status = httpStatus(fault);
-  if (status === 404) return { code: 'not_found', detail: 'Nothing is served at this address. See /docs for what is.' };
-  if (status === 429) return { code: 'rate_limited', detail: 'Slow down, and try again after Retry-After seconds.' };
+  if (status === 404)
+    return { code: 'not_found', detail: 'Nothing is served at this address. See /docs for what is.' };
+  if (status === 429)
+    return { code: 'rate_limited', detail: 'Slow down, and try again after Retry-After seconds.' };
   if (status !== null && status >= 400 && status < 500) {
-    return { code: 'invalid_request', detail: CLIENT_FAULTS[status] ?? 'The request could not be read.', status };
+    return {
+      code: 'invalid_request',
+      detail: CLIENT_FAULTS[status] ?? 'The request could not be read.',
+      status,
+    };
   }
   return {
     code: 'internal_error',
-    detail: 'The cause is in the log of the broker, under this request_id. Try again; tell the operator if it stays.',
+    detail:
+      'The cause is in the log of the broker, under this request_id. Try again; tell the operator if it stays.',
   };
 }
 

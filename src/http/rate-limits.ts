@@ -19,7 +19,9 @@ export async function limitRates(app: NestFastifyApplication, limits: RateLimits
     cache: 10_000,
     allowList: (request) => request.url.startsWith('/health/') || request.url.startsWith('/metrics'),
     keyGenerator: (request) => {
-      const credential = isBrowserRoute(request.routeOptions.config) ? undefined : request.headers.authorization;
+      const credential = isBrowserRoute(request.routeOptions.config)
+        ? undefined
+        : request.headers.authorization;
       return credential === undefined
         ? `address ${request.ip}`
         : `service ${createHash('sha256').update(credential).digest('base64url')}`;

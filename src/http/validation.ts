@@ -6,10 +6,14 @@ export const validation = new ValidationPipe({
   transform: true,
   whitelist: true,
   forbidNonWhitelisted: true,
-  exceptionFactory: (errors) => invalidRequest(Object.fromEntries(errors.flatMap((error) => messages(error)))),
+  exceptionFactory: (errors) =>
+    invalidRequest(Object.fromEntries(errors.flatMap((error) => messages(error)))),
 });
 
-function messages({ property, constraints, children = [] }: ValidationError, parent = ''): [string, string][] {
+function messages(
+  { property, constraints, children = [] }: ValidationError,
+  parent = '',
+): [string, string][] {
   const name = `${parent}${property}`;
   // The last one is the decorator written first: what the value must be at all.
   const [rule, message] = Object.entries(constraints ?? {}).at(-1) ?? [];

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import type { Access } from '../http/access-log.js';
 
 /** Prometheus metrics. Labels are route patterns and statuses only: never an id, an account or a scope. */
 @Injectable()
@@ -18,7 +19,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  recordRequest(method: string, route: string, status: number, seconds: number): void {
+  recordCall({ method, route, status, seconds }: Access): void {
     this.#requests.observe({ method, route, status }, seconds);
   }
 }

@@ -14,8 +14,8 @@ export function connectPage({ serviceName, userId, scopes, accountHint, ticket }
   return renderPage(
     <Page title="Connect your Google account">
       <p>
-        <strong>{serviceName}</strong> asks to use your Google account. You choose the account and what to allow on the
-        next page, which is Google's.
+        <strong>{serviceName}</strong> asks to use your Google account. You choose the account and what to
+        allow on the next page, which is Google's.
       </p>
       <dl>
         <dt>App</dt>
@@ -35,7 +35,9 @@ export function connectPage({ serviceName, userId, scopes, accountHint, ticket }
         <input type="hidden" name="ticket" value={ticket} />
         <button type="submit">Continue to Google</button>
       </form>
-      <p class="soft">Not {userId}, or did you not ask for this? Close this page; nothing has happened yet.</p>
+      <p class="soft">
+        Not {userId}, or did you not ask for this? Close this page; nothing has happened yet.
+      </p>
     </Page>,
   );
 }

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { render } from 'preact-render-to-string';
 
-export type Mood = 'plain' | 'good' | 'warn' | 'bad';
+type Mood = 'plain' | 'good' | 'warn' | 'bad';
 
 interface PageProps {
   readonly title: string;

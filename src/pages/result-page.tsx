@@ -8,7 +8,10 @@ interface ResultFacts {
 
 interface GrantedFacts extends ResultFacts {
   readonly kind: 'granted';
-  readonly grant: { readonly account: { readonly email: string | null; readonly sub: string }; readonly grantedScopes: readonly string[] };
+  readonly grant: {
+    readonly account: { readonly email: string | null; readonly sub: string };
+    readonly grantedScopes: readonly string[];
+  };
   readonly missing: readonly string[];
 }
 
@@ -51,7 +54,8 @@ function granted({ request, grant, missing }: GrantedFacts, wayOn: string | null
   return renderPage(
     <Page title={whole ? 'Connected' : 'Connected in part'} mood={whole ? 'good' : 'warn'}>
       <p>
-        {request.serviceName} may now use <strong>{account}</strong>. {whole ? 'You can close this page.' : null}
+        {request.serviceName} may now use <strong>{account}</strong>.{' '}
+        {whole ? 'You can close this page.' : null}
       </p>
       <h2>You allowed it to</h2>
       <ScopeList scopes={grant.grantedScopes} />

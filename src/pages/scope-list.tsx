@@ -4,7 +4,8 @@ const WORDS: Readonly<Record<string, string>> = {
   'https://www.googleapis.com/auth/userinfo.email': 'See your email address',
   'https://www.googleapis.com/auth/userinfo.profile': 'See your name and picture',
   'https://www.googleapis.com/auth/yt-analytics.readonly': 'View your YouTube Analytics reports',
-  'https://www.googleapis.com/auth/yt-analytics-monetary.readonly': 'View your YouTube Analytics revenue reports',
+  'https://www.googleapis.com/auth/yt-analytics-monetary.readonly':
+    'View your YouTube Analytics revenue reports',
   'https://www.googleapis.com/auth/youtube': 'Manage your YouTube account',
   'https://www.googleapis.com/auth/youtube.readonly': 'View your YouTube account',
   'https://www.googleapis.com/auth/youtubepartner': 'View and manage your YouTube content as a partner',

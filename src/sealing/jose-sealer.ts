@@ -37,7 +37,8 @@ export class JoseSealer extends Sealer {
   override async open(sealed: string, place: string): Promise<Secret> {
     const header = protectedHeader(sealed);
     const key = this.#ring.sealingKeys.get(header.kid);
-    if (!key) throw new SealBroken(`The key ring has no key ${header.kid}: put the key that sealed this value back.`);
+    if (!key)
+      throw new SealBroken(`The key ring has no key ${header.kid}: put the key that sealed this value back.`);
     if (header.place !== place) {
       throw new SealBroken('The sealed value belongs to another row or column: it was moved.');
     }
@@ -48,7 +49,9 @@ export class JoseSealer extends Sealer {
       });
       return new Secret(new TextDecoder().decode(plaintext));
     } catch {
-      throw new SealBroken(`The sealed value does not open with key ${header.kid}: it was altered, or the key is another.`);
+      throw new SealBroken(
+        `The sealed value does not open with key ${header.kid}: it was altered, or the key is another.`,
+      );
     }
   }
 
@@ -60,7 +63,8 @@ export class JoseSealer extends Sealer {
 function protectedHeader(sealed: string): { kid: string; place: string } {
   try {
     const { kid, place } = decodeProtectedHeader(sealed);
-    if (typeof kid === 'string' && typeof place === 'string' && sealed.split('.').length === 5) return { kid, place };
+    if (typeof kid === 'string' && typeof place === 'string' && sealed.split('.').length === 5)
+      return { kid, place };
   } catch {
     // Not a JWE at all: said below, in the same words as one cut short.
   }

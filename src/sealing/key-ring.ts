@@ -25,7 +25,7 @@ export interface KeyRing {
   readonly fingerprintKey: Uint8Array;
 }
 
-export class KeyRingError extends Error {
+class KeyRingError extends Error {
   override readonly name = 'KeyRingError';
 }
 
@@ -38,7 +38,8 @@ export function readKeyRing(path: string): KeyRing {
   const [only] = fingerprint;
   if (!first) throw new KeyRingError('has no A256GCM key');
   if (!only || fingerprint.length > 1) throw new KeyRingError('must have exactly one HS256 key');
-  if (new Set(sealing.map((key) => key.kid)).size < sealing.length) throw new KeyRingError('uses a key id twice');
+  if (new Set(sealing.map((key) => key.kid)).size < sealing.length)
+    throw new KeyRingError('uses a key id twice');
   return {
     sealingKeyId: first.kid,
     sealingKeys: new Map(sealing.map((key) => [key.kid, bytes(key)])),

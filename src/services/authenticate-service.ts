@@ -16,7 +16,10 @@ export class AuthenticateService implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const open = this.reflector.getAllAndOverride<boolean>(OPEN_TO_ALL, [context.getHandler(), context.getClass()]);
+    const open = this.reflector.getAllAndOverride<boolean>(OPEN_TO_ALL, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
     if (open) return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     setCaller(request, await this.#authenticate(request.headers.authorization));

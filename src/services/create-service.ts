@@ -41,7 +41,8 @@ export class CreateService {
 }
 
 function demandSound(name: string, { clients, scopes, users }: Policy): void {
-  const isRule = (rule: string) => isUserId(rule) || rule === '*' || (rule.endsWith('*') && isUserId(rule.slice(0, -1)));
+  const isRule = (rule: string) =>
+    isUserId(rule) || rule === '*' || (rule.endsWith('*') && isUserId(rule.slice(0, -1)));
   const errors: Record<string, string> = {};
   if (!NAME.test(name)) errors['name'] = 'must be 1 to 80 letters, digits, spaces or . _ -';
   if (clients.length === 0) errors['clients'] = 'must name at least one client, or *.';

@@ -13,6 +13,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 export class Database extends PrismaClient implements DatabaseHealth, OnApplicationShutdown {
   constructor(settings: Settings) {
     super({
+      // The longer formats quote the arguments of a query.
+      errorFormat: 'minimal',
       adapter: new PrismaPg({
         connectionString: settings.databaseUrl.reveal(),
         max: settings.databasePoolSize,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { MigrationList, SchemaFilter } from '@prisma/schema-engine-wasm';
 import { withSchemaEngine } from './schema-engine.js';
 
-export const NO_FILTER: SchemaFilter = { externalTables: [], externalEnums: [] };
+const NO_FILTER: SchemaFilter = { externalTables: [], externalEnums: [] };
 
 /**
  * Brings the database to the newest schema. Safe to run again, and safe beside `prisma migrate deploy`.
@@ -20,7 +20,7 @@ export async function migrate(databaseUrl: string, folder: string): Promise<stri
   });
 }
 
-export function readMigrations(folder: string): MigrationList {
+function readMigrations(folder: string): MigrationList {
   const names = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)

@@ -8,6 +8,7 @@ import {
 } from '../domain/ports/authorization-request-store.js';
 import { Sealer } from '../domain/ports/sealer.js';
 import { Database } from './database.js';
+import { verifierPlace } from './places.js';
 import { isUniqueViolation } from './unique-violation.js';
 
 /** Longer than a ticket lives: until then its row is what makes a ticket single-use. */
@@ -67,8 +68,4 @@ export class PrismaAuthorizationRequests extends AuthorizationRequestStore {
     });
     return count === 1;
   }
-}
-
-function verifierPlace(stateHash: Uint8Array): string {
-  return `authorization_requests.sealed_verifier/${Buffer.from(stateHash).toString('base64url')}`;
 }

@@ -6,6 +6,7 @@ import { Sealer } from '../domain/ports/sealer.js';
 import { sameScopes, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import { Database } from './database.js';
+import { accessTokenPlace, refreshTokenPlace } from './places.js';
 import { Prisma, type Grant as Row } from './prisma-client/client.js';
 
 type Transaction = Prisma.TransactionClient;
@@ -100,7 +101,8 @@ export class PrismaGrants extends GrantStore {
     const isWhole = sameScopes(scopes, grant.grantedScopes);
     const narrowed = isWhole && !sameScopes(answer.scopes, grant.grantedScopes);
     return this.database.$transaction(async (tx) => {
-      const rotated = answer.refreshToken && (await this.sealer.seal(answer.refreshToken, refreshTokenPlace(grant.id)));
+      const rotated =
+        answer.refreshToken && (await this.sealer.seal(answer.refreshToken, refreshTokenPlace(grant.id)));
       const { count } = await tx.grant.updateMany({
         where: unchanged(grant),
         data: {
@@ -151,7 +153,10 @@ export class PrismaGrants extends GrantStore {
 
   async #putAccessToken(tx: Transaction, grantId: string, scopes: readonly string[], answer: TokenAnswer) {
     const identity = { grantId, scopeSet: key(scopes) };
-    const sealedToken = await this.sealer.seal(answer.accessToken, accessTokenPlace(grantId, identity.scopeSet));
+    const sealedToken = await this.sealer.seal(
+      answer.accessToken,
+      accessTokenPlace(grantId, identity.scopeSet),
+    );
     const columns = { sealedToken, expiresAt: answer.expiresAt };
     await tx.accessToken.upsert({
       where: { grantId_scopeSet: identity },
@@ -170,7 +175,13 @@ export class PrismaGrants extends GrantStore {
     const fingerprint = this.sealer.fingerprint(refreshToken);
     await tx.refreshToken.upsert({
       where: { fingerprint },
-      create: { fingerprint, grantId: grant.id, client: grant.client, accountSub: grant.accountSub, issuedAt: now },
+      create: {
+        fingerprint,
+        grantId: grant.id,
+        client: grant.client,
+        accountSub: grant.accountSub,
+        issuedAt: now,
+      },
       update: {},
     });
   }
@@ -178,14 +189,6 @@ export class PrismaGrants extends GrantStore {
 
 function key(scopes: readonly string[]): string {
   return scopeSet(scopes).join(' ');
-}
-
-function refreshTokenPlace(grantId: string): string {
-  return `grants.sealed_refresh_token/${grantId}`;
-}
-
-function accessTokenPlace(grantId: string, scopeSetKey: string): string {
-  return `access_tokens.sealed_token/${grantId}/${scopeSetKey}`;
 }
 
 /** Compare-and-set: a consent, disconnect or death in between has raised the version. */

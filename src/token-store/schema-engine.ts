@@ -11,7 +11,10 @@ import pg from 'pg';
  * exactly as `prisma migrate deploy` does, without downloading a binary.
  * @param use gets the engine, connected to the database; the connection ends with it
  */
-export async function withSchemaEngine<T>(databaseUrl: string, use: (engine: SchemaEngine) => Promise<T>): Promise<T> {
+export async function withSchemaEngine<T>(
+  databaseUrl: string,
+  use: (engine: SchemaEngine) => Promise<T>,
+): Promise<T> {
   await load();
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
   try {
@@ -27,7 +30,10 @@ let loaded: Promise<void> | undefined;
 
 function load(): Promise<void> {
   loaded ??= (async () => {
-    const path = fileURLToPath(import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg')).replace(/\.js$/, '.wasm');
+    const path = fileURLToPath(import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg')).replace(
+      /\.js$/,
+      '.wasm',
+    );
     const { instance } = await WebAssembly.instantiate(await readFile(path), {
       './schema_engine_bg.js': imports(),
     });
@@ -42,7 +48,9 @@ function imports(): WebAssembly.ModuleImports {
   const setTimeoutUnref = (callback: () => void, ms: number) => setTimeout(callback, ms).unref();
   return Object.fromEntries(
     Object.entries(bindings).map(([name, value]) =>
-      name.startsWith('__wbg_setTimeout_') ? [name, setTimeoutUnref] : [name, value as WebAssembly.ImportValue],
+      name.startsWith('__wbg_setTimeout_')
+        ? [name, setTimeoutUnref]
+        : [name, value as WebAssembly.ImportValue],
     ),
   );
 }

@@ -38,11 +38,14 @@ export class GetAccessToken {
       const grant = await this.findGrant.find(wish);
       const scopes = await this.#scopesFor(wish, grant);
       const stored = await this.grants.accessToken(grant, scopes);
-      if (stored && isFresh(stored.expiresAt, this.clock.now(), wish.minTtlSeconds)) return { grant, token: stored };
+      if (stored && isFresh(stored.expiresAt, this.clock.now(), wish.minTtlSeconds))
+        return { grant, token: stored };
       const token = await this.#renew(wish, grant, scopes, stored);
       if (token) return { grant, token };
     }
-    throw new BrokerError('google_unavailable', 'The grant keeps changing. Try again soon.', { retry_after: 1 });
+    throw new BrokerError('google_unavailable', 'The grant keeps changing. Try again soon.', {
+      retry_after: 1,
+    });
   }
 
   /** What the token shall cover: all that was granted, cut down to what this service may have. */
@@ -50,7 +53,8 @@ export class GetAccessToken {
     const missing = missingScopes(wish.scopes, grant.grantedScopes);
     if (missing.length > 0) throw await this.refusals.insufficientScope(wish, grant, missing);
     const scopes = allowedScopes(wish.service.policy, grant.grantedScopes);
-    if (scopes.length === 0) throw await this.refusals.insufficientScope(wish, grant, wish.service.policy.scopes);
+    if (scopes.length === 0)
+      throw await this.refusals.insufficientScope(wish, grant, wish.service.policy.scopes);
     if (!this.settings.narrowScopes && !sameScopes(scopes, grant.grantedScopes)) {
       throw new BrokerError(
         'not_allowed',
@@ -70,12 +74,14 @@ export class GetAccessToken {
     try {
       const refreshed = await this.refreshAccessToken.refresh(grant, scopes);
       if (refreshed.kind === 'superseded') return null;
-      if (refreshed.kind === 'dead') throw await this.refusals.reconnectRequired(wish, grant, refreshed.diagnosis);
+      if (refreshed.kind === 'dead')
+        throw await this.refusals.reconnectRequired(wish, grant, refreshed.diagnosis);
       return await this.#checked(wish, grant, scopes, refreshed.token);
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
       // A token that lives shorter than asked still beats none.
-      if (error.kind === 'unavailable' && stored && isFresh(stored.expiresAt, this.clock.now(), 1)) return stored;
+      if (error.kind === 'unavailable' && stored && isFresh(stored.expiresAt, this.clock.now(), 1))
+        return stored;
       throw this.refusals.ofGoogle(error, wish.client);
     }
   }
@@ -89,7 +95,10 @@ export class GetAccessToken {
   ): Promise<AccessToken> {
     const tooMuch = missingScopes(token.scopes, scopes);
     if (tooMuch.length > 0) {
-      throw new BrokerError('not_allowed', `Google did not narrow the token to what ${wish.service.name} may have.`);
+      throw new BrokerError(
+        'not_allowed',
+        `Google did not narrow the token to what ${wish.service.name} may have.`,
+      );
     }
     const lost = missingScopes(wish.scopes, token.scopes);
     if (lost.length > 0) throw await this.refusals.insufficientScope(wish, grant, lost);

@@ -52,10 +52,16 @@ export class RefreshAccessToken {
       const answer = await this.google.refresh(client, refreshToken, grant.grantedScopes, narrowTo);
       const saved = await this.grants.saveRefresh(grant, scopes, answer, this.clock.now());
       if (!saved) return { kind: 'superseded' };
-      return { kind: 'token', token: { token: answer.accessToken, expiresAt: answer.expiresAt, scopes: answer.scopes } };
+      return {
+        kind: 'token',
+        token: { token: answer.accessToken, expiresAt: answer.expiresAt, scopes: answer.scopes },
+      };
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
-      this.#log.warn({ grant: grant.id, kind: error.kind, error: error.error, subtype: error.subtype }, 'refresh failed');
+      this.#log.warn(
+        { grant: grant.id, kind: error.kind, error: error.error, subtype: error.subtype },
+        'refresh failed',
+      );
       if (error.kind !== 'grant_dead' && error.kind !== 'policy_rejected') throw error;
       const diagnosis = diagnose(error);
       const marked = await this.grants.markDead(grant, diagnosis, this.clock.now());

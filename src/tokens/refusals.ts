@@ -27,7 +27,13 @@ export class Refusals {
   constructor(private readonly links: ConnectLinks) {}
 
   async notConnected(wish: TokenWish): Promise<BrokerError> {
-    return this.#withLink('not_connected', 'The user has not connected a Google account here.', wish, null, {});
+    return this.#withLink(
+      'not_connected',
+      'The user has not connected a Google account here.',
+      wish,
+      null,
+      {},
+    );
   }
 
   async reconnectRequired(wish: TokenWish, grant: Grant, diagnosis = grant.diagnosis): Promise<BrokerError> {
@@ -36,16 +42,26 @@ export class Refusals {
   }
 
   async insufficientScope(wish: TokenWish, grant: Grant, missing: readonly string[]): Promise<BrokerError> {
-    return this.#withLink('insufficient_scope', 'The user has not allowed all of these scopes.', wish, grant, {
-      missing_scopes: missing,
-    });
+    return this.#withLink(
+      'insufficient_scope',
+      'The user has not allowed all of these scopes.',
+      wish,
+      grant,
+      {
+        missing_scopes: missing,
+      },
+    );
   }
 
   ofGoogle(failure: GoogleFailure, client: GoogleClient): BrokerError {
     if (failure.kind === 'unavailable') {
-      return new BrokerError('google_unavailable', `Google did not give a token (${failure.error}). Try again soon.`, {
-        retry_after: failure.retryAfterSeconds ?? RETRY_AFTER_SECONDS,
-      });
+      return new BrokerError(
+        'google_unavailable',
+        `Google did not give a token (${failure.error}). Try again soon.`,
+        {
+          retry_after: failure.retryAfterSeconds ?? RETRY_AFTER_SECONDS,
+        },
+      );
     }
     return new BrokerError(
       'client_misconfigured',
@@ -65,7 +81,9 @@ export class Refusals {
     const url = await this.#connectUrl(wish, grant);
     return new BrokerError(
       code,
-      url ? `${what} Send the user to connect_url.` : `${what} Name the scopes with scope= to get a link for the user.`,
+      url
+        ? `${what} Send the user to connect_url.`
+        : `${what} Name the scopes with scope= to get a link for the user.`,
       { ...members, ...(url ? { connect_url: url } : {}) },
     );
   }

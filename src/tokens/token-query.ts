@@ -4,7 +4,9 @@ import { IsInt, IsOptional, Max, Min } from 'class-validator';
 import { IsAccount, IsClientAlias, IsScopeList } from '../http/field-rules.js';
 
 export class TokenQuery {
-  @ApiPropertyOptional({ description: 'The alias of the Google client; may be left out when there is a default' })
+  @ApiPropertyOptional({
+    description: 'The alias of the Google client; may be left out when there is a default',
+  })
   @IsOptional()
   @IsClientAlias()
   client?: string;

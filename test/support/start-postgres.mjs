@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ export default async function start() {
   chmodSync(parent, 0o755);
   const folder = join(parent, 'postgres');
   const flags = ['-c', 'fsync=off', '-c', 'max_connections=200'];
-  const postgres = await startPostgres({ folder, password: 'test', flags });
+  const postgres = await startPostgres({ folder, password: randomUUID(), flags });
   const client = new pg.Client({ connectionString: postgres.url('postgres') });
   await client.connect();
   await client.query('CREATE DATABASE migrated');

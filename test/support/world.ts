@@ -24,12 +24,17 @@ export const YOUTUBE = 'https://www.googleapis.com/auth/yt-analytics.readonly';
 export const YOUTUBE_MONEY = 'https://www.googleapis.com/auth/yt-analytics-monetary.readonly';
 export const ADS = 'https://www.googleapis.com/auth/adwords';
 
-export const ALICE = { sub: '103400000000000000001', email: 'alice@example.com', name: 'Alice Example', hd: 'example.com' };
+export const ALICE = {
+  sub: '103400000000000000001',
+  email: 'alice@example.com',
+  name: 'Alice Example',
+  hd: 'example.com',
+};
 export const BOB = { sub: '103400000000000000002', email: 'bob@gmail.test', name: 'Bob Example' };
 
 export const APP = 'https://app.example.com';
 
-export class MovableClock extends Clock {
+class MovableClock extends Clock {
   #ahead = 0;
 
   override now(): Date {
@@ -72,7 +77,10 @@ export async function startWorld(overrides: Record<string, string> = {}): Promis
     DATABASE_URL: databaseUrl,
     KEY_RING_FILE: file(folder, 'key-ring.json', generateKeyRing(new Date())),
     GOOGLE_CLIENT_SECRETS: ['default', 'second', 'elsewhere']
-      .map((alias) => `${alias}=${file(folder, `${alias}.json`, JSON.stringify(google.clientSecretJson(alias)))}`)
+      .map(
+        (alias) =>
+          `${alias}=${file(folder, `${alias}.json`, JSON.stringify(google.clientSecretJson(alias)))}`,
+      )
       .join(','),
     GOOGLE_STAND_IN_URL: google.url,
     GOOGLE_TIMEOUT_MS: '2000',
@@ -90,7 +98,8 @@ export async function startWorld(overrides: Record<string, string> = {}): Promis
   });
   const database = new pg.Client({ connectionString: databaseUrl });
   await database.connect();
-  const start = (env: Record<string, string>) => startBroker(readConfiguration(env), { clock, logDestination });
+  const start = (env: Record<string, string>) =>
+    startBroker(readConfiguration(env), { clock, logDestination });
   let app = await start(settings);
 
   const service = async (policy: Partial<Policy> = {}) => {
@@ -137,7 +146,11 @@ function startGoogle(brokerUrl: string, clock: Clock): Promise<StandIn> {
     appName: 'Test app',
   });
   return startStandIn({
-    clients: [client('default', 'project-a'), client('second', 'project-a'), client('elsewhere', 'project-b')],
+    clients: [
+      client('default', 'project-a'),
+      client('second', 'project-a'),
+      client('elsewhere', 'project-b'),
+    ],
     accounts: [ALICE, BOB],
     now: () => clock.now(),
   });

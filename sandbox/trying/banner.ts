@@ -1,0 +1,25 @@
+/** What a person reads when the trying mode is ready. Names where things are; never a secret. */
+export interface Part {
+  readonly name: string;
+  readonly place: string;
+  /** Whether it was filled in, and how to bring one's own. */
+  readonly note: string;
+}
+
+export function banner(openUrl: string, parts: readonly Part[], dataFolder: string): string {
+  const columns = (['name', 'place'] as const).map((column) => Math.max(...parts.map((part) => part[column].length)));
+  const rows = parts.map(
+    ({ name, place, note }) => `  ${name.padEnd(columns[0] ?? 0)}  ${place.padEnd(columns[1] ?? 0)}  ${note}`,
+  );
+  return [
+    '',
+    'The token broker runs in trying mode, with what was not configured filled in. Not for production.',
+    '',
+    ...rows,
+    '',
+    `  Open ${openUrl} next.`,
+    `  Stop with Ctrl-C. All data stays in ${dataFolder}.`,
+    '',
+    '',
+  ].join('\n');
+}

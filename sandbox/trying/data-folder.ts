@@ -1,0 +1,70 @@
+import { accessSync, chmodSync, constants, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemCode, TryingFault } from './fault.js';
+
+/** As seen from dist/sandbox/trying/. */
+const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
+
+const ANOTHER = 'choose another folder: TRYING_DATA_DIR=/path/to/folder npm start';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Where the trying mode keeps all its data: TRYING_DATA_DIR, or data/trying in the project. */
+export function dataFolderPath(env: Env): string {
+  return resolve(PROJECT, env['TRYING_DATA_DIR'] || join('data', 'trying'));
+}
+
+/** The folder of the trying mode. Its files are for their owner alone. */
+export class DataFolder {
+  private constructor(private readonly path: string) {}
+
+  /** @throws {TryingFault} when it cannot be ours */
+  static open(env: Env): DataFolder {
+    const folder = new DataFolder(dataFolderPath(env));
+    try {
+      mkdirSync(folder.path, { recursive: true });
+      const { uid } = statSync(folder.path);
+      const me = process.getuid?.();
+      if (me !== undefined && uid !== me) {
+        const owner = uid === 0 ? 'root' : `the user with id ${uid}`;
+        throw new TryingFault(`${folder.shown} belongs to ${owner}. Start as that user, or ${ANOTHER}`);
+      }
+      // As root, PostgreSQL runs as a user of its own who must pass through to its data.
+      chmodSync(folder.path, me === 0 ? 0o711 : 0o700);
+      accessSync(folder.path, constants.W_OK);
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === undefined) throw error;
+      throw new TryingFault(`${folder.shown} cannot be written (${code}). Make it writable for you, or ${ANOTHER}`);
+    }
+    return folder;
+  }
+
+  /** As a person at the terminal would write it. */
+  get shown(): string {
+    const short = relative('', this.path);
+    return short.startsWith('..') ? this.path : short;
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** What a file holds; it is made the first time. */
+  keep(name: string, make: () => string): string {
+    try {
+      return readFileSync(this.file(name), 'utf8');
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      return this.write(name, make());
+    }
+  }
+
+  /** Whole or not at all. */
+  write(name: string, content: string): string {
+    writeFileSync(this.file(`${name}.new`), content, { mode: 0o600 });
+    renameSync(this.file(`${name}.new`), this.file(name));
+    return content;
+  }
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { migrate } from '../../src/token-store/migrate.js';
+import type { DataFolder } from './data-folder.js';
+import { systemCode, TryingFault } from './fault.js';
+import { startPostgres, type RunningPostgres } from './postgres.js';
+
+const NAME = 'token_broker';
+
+/** As seen from dist/sandbox/trying/. */
+const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
+
+export interface OwnDatabase {
+  readonly url: string;
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Starts an embedded PostgreSQL on the data folder, with a database that is made the first time.
+ * @throws {TryingFault} when another one runs there, or the data is not what we left
+ */
+export async function startDatabase(folder: DataFolder, running: AsyncDisposableStack): Promise<OwnDatabase> {
+  const password = folder.keep('postgres-password', () => randomBytes(24).toString('base64url'));
+  const postgres = await start(folder, password);
+  running.defer(() => postgres.stop());
+  const client = new pg.Client({ connectionString: postgres.url('postgres') });
+  try {
+    await client.connect();
+    await client.query(`CREATE DATABASE ${NAME}`);
+  } catch (error) {
+    // 42P04: it exists already. https://www.postgresql.org/docs/current/errcodes-appendix.html
+    if (systemCode(error) !== '42P04') {
+      throw new TryingFault(
+        `The database in ${folder.shown} does not let us in (${systemCode(error) ?? 'unknown'}). ` +
+          `Put postgres-password back as it was, or remove ${folder.shown} to begin anew.`,
+      );
+    }
+  } finally {
+    await client.end();
+  }
+  return { url: postgres.url(NAME), ended: postgres.ended };
+}
+
+/** @throws {TryingFault} when the database does not answer */
+export async function migrateDatabase(url: string): Promise<void> {
+  try {
+    await migrate(url, MIGRATIONS);
+  } catch (error) {
+    const why = error instanceof Error ? error.message.trim() || systemCode(error) : undefined;
+    throw new TryingFault(
+      `The database could not be used: ${why ?? 'no reason given'}\n` +
+        'Mend DATABASE_URL, or leave it out to get an embedded database.',
+    );
+  }
+}
+
+async function start(folder: DataFolder, password: string): Promise<RunningPostgres> {
+  try {
+    return await startPostgres({ folder: folder.file('postgres'), password });
+  } catch (error) {
+    const log = error instanceof Error ? error.message : '';
+    const [, other] = /lock file "postmaster\.pid" already exists[^]*?PID (\d+)/.exec(log) ?? [];
+    if (other !== undefined) {
+      throw new TryingFault(
+        `A database runs on ${folder.shown} already (process ${other}). Stop the other npm start first, ` +
+          'or choose another folder: TRYING_DATA_DIR=/path/to/folder npm start',
+      );
+    }
+    throw new TryingFault(`${log}\nTo begin anew, remove ${folder.shown}.`);
+  }
+}

@@ -1,0 +1,53 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DataFolder } from './data-folder.js';
+import { systemCode } from './fault.js';
+
+/** What others on this machine need to know of a running trying mode. Holds secrets: for its owner alone. */
+export interface Running {
+  readonly pid: number;
+  /** Where the broker answers on this machine. */
+  readonly brokerUrl: string;
+  readonly sampleAppUrl: string;
+  /** The broker's settings, as environment variables. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const FILE = 'running.json';
+const PATIENCE_MS = 2000;
+
+export function rememberRunning(folder: DataFolder, running: Running): void {
+  folder.write(FILE, `${JSON.stringify(running, null, 2)}\n`);
+}
+
+export function forgetRunning(folder: DataFolder): void {
+  rmSync(folder.file(FILE), { force: true });
+}
+
+/** The trying mode that runs on a data folder; null when none does, or when it died without a word. */
+export async function findRunning(folderPath: string): Promise<Running | null> {
+  try {
+    const running = JSON.parse(readFileSync(join(folderPath, FILE), 'utf8')) as Running;
+    return isAlive(running.pid) && (await answers(running.brokerUrl)) ? running : null;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** A process of another user counts as well. */
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+}
+
+/** Process ids are used again, in containers often; so it must also answer. */
+async function answers(brokerUrl: string): Promise<boolean> {
+  return fetch(new URL('/health/live', brokerUrl), { signal: AbortSignal.timeout(PATIENCE_MS) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}

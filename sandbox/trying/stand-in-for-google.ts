@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto';
+import { startStandIn, type StandIn, type StandInAccount } from '../google/stand-in.js';
+import type { DataFolder } from './data-folder.js';
+import { systemCode, TryingFault } from './fault.js';
+
+const CLIENT_ID = 'trying.apps.googleusercontent.com';
+
+const ACCOUNTS: StandInAccount[] = [
+  { sub: '103400000000000000001', email: 'alice@example.com', name: 'Alice Archer', hd: 'example.com' },
+  { sub: '103400000000000000002', email: 'bob.baker@example.net', name: 'Bob Baker' },
+];
+
+/**
+ * Starts the stand-in, and writes the client_secret JSON that the broker reads as it would read Google's.
+ * What was granted yesterday is still granted today.
+ */
+export async function startGoogle(
+  folder: DataFolder,
+  port: number,
+  publicUrl: string,
+): Promise<{ google: StandIn; clientSecretsFile: string }> {
+  const clientSecret = folder.keep('google-client-secret', () => `GOCSPX-${randomBytes(21).toString('base64url')}`);
+  const google = await startStandIn({
+    port,
+    clients: [
+      {
+        clientId: CLIENT_ID,
+        clientSecret,
+        projectId: 'token-broker-trying',
+        kind: 'web',
+        redirectUris: [`${publicUrl}/callback`],
+        appName: 'Token broker (trying mode)',
+      },
+    ],
+    accounts: ACCOUNTS,
+    stateFile: folder.file('google.json'),
+  }).catch((error: unknown) => {
+    // A damaged state file: the stand-in says so itself, and what to do.
+    if (error instanceof Error && systemCode(error) === undefined) throw new TryingFault(error.message);
+    throw error;
+  });
+  folder.write('client_secret.json', `${JSON.stringify(google.clientSecretJson(CLIENT_ID), null, 2)}\n`);
+  return { google, clientSecretsFile: folder.file('client_secret.json') };
+}

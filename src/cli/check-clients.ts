@@ -1,0 +1,70 @@
+import type { ConfigurationError } from '../config/load-settings.js';
+import type { GoogleClient } from '../domain/google-client.js';
+import type { ProbeVerdict } from '../google/probe-client.js';
+import { readClientSettings, type ClientSettings } from './read-client-settings.js';
+
+export interface CheckedClient {
+  readonly client: GoogleClient;
+  readonly redirectUri: {
+    readonly uri: string | null;
+    readonly state: 'listed' | 'loopback' | 'unknown' | 'not_usable' | 'not_checked';
+  };
+  readonly google: ProbeVerdict | { readonly verdict: 'not_asked'; readonly why: string };
+}
+
+export interface ClientsReport {
+  /** Those whose file is sound; a file that is not is among the faults. */
+  readonly clients: readonly CheckedClient[];
+  /** All that is wrong with the configuration, as the broker would say it at its start. */
+  readonly faults: readonly string[];
+}
+
+/** Looks at every client as far as the configuration allows. Faults elsewhere are named and stop nothing. */
+export async function checkClients(env: NodeJS.ProcessEnv, offline: boolean): Promise<ClientsReport> {
+  const settings = await readClientSettings(env);
+  const clients = await Promise.all(
+    settings.clients.map(async (client) => ({
+      client,
+      redirectUri: await checkRedirectUri(client, settings.publicUrl),
+      google: await askGoogle(client, settings.google, offline),
+    })),
+  );
+  return { clients, faults: await allFaults(env) };
+}
+
+async function checkRedirectUri(
+  client: GoogleClient,
+  publicUrl: string | null,
+): Promise<CheckedClient['redirectUri']> {
+  const { redirectUriFaults } = await import('../config/redirect-uri-faults.js');
+  if (publicUrl === null) return { uri: null, state: 'not_checked' };
+  const uri = `${publicUrl}/callback`;
+  if (redirectUriFaults([client], publicUrl).length > 0) return { uri, state: 'not_usable' };
+  if (client.kind === 'installed') return { uri, state: 'loopback' };
+  return { uri, state: client.redirectUris.includes(uri) ? 'listed' : 'unknown' };
+}
+
+async function askGoogle(
+  client: GoogleClient,
+  google: ClientSettings['google'],
+  offline: boolean,
+): Promise<CheckedClient['google']> {
+  if (offline) return { verdict: 'not_asked', why: 'as --offline wishes' };
+  // A wrong address of the stand-in must not make us show its secrets to the real Google.
+  if (google === null)
+    return { verdict: 'not_asked', why: 'the settings of how to reach it are wrong; see below' };
+  const { probeClient } = await import('../google/probe-client.js');
+  return probeClient(client, google);
+}
+
+async function allFaults(env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+  const { readConfiguration } = await import('../read-configuration.js');
+  try {
+    readConfiguration(env);
+    return [];
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ConfigurationError')
+      return (error as ConfigurationError).faults;
+    throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import { Command } from 'commander';
+import type { ResealReport } from '../token-store/reseal.js';
+import { EXIT } from './failure.js';
+import { withBroker } from './open-broker.js';
+import { answers, type Answer } from './print.js';
+import { table } from './table.js';
+
+const EXAMPLES = `
+Examples:
+  token-broker keys reseal
+  token-broker keys reseal --json | jq .unused_key_ids
+
+Opens every sealed value of the database and seals it anew under the newest key, so that older keys can be removed
+from the key ring. Safe while the broker runs, safe to interrupt and to run again. Restart every replica with the
+new key ring first: one that only knows the older keys cannot open what is sealed under the new one.
+Ends with 3 while anything is still sealed under an older key.`;
+
+export function keysReseal(): Command {
+  return new Command('reseal')
+    .description('Seal everything anew under the newest key')
+    .addHelpText('after', EXAMPLES)
+    .action(answers(resealAll));
+}
+
+async function resealAll(): Promise<Answer> {
+  const [{ reseal }, { Database }, { Sealer }, { Settings }, { readKeyRing }] = await Promise.all([
+    import('../token-store/reseal.js'),
+    import('../token-store/database.js'),
+    import('../domain/ports/sealer.js'),
+    import('../config/settings.js'),
+    import('../sealing/key-ring.js'),
+  ]);
+  return withBroker(async (broker) => {
+    const report = await reseal(broker.get(Database), broker.get(Sealer));
+    const held = [...readKeyRing(broker.get(Settings).keyRingFile).sealingKeys.keys()];
+    const unused = held.filter((id) => id !== report.newestKeyId && !report.keysInUse.has(id));
+    return answer(report, unused);
+  });
+}
+
+function answer(report: ResealReport, unused: readonly string[]): Answer {
+  const { newestKeyId, columns, keysInUse, problems } = report;
+  const isDone = [...keysInUse.keys()].every((id) => id === newestKeyId);
+  const inUse = [...keysInUse].map(
+    ([id, count]) => `  ${id}: ${count} value(s)${id === newestKeyId ? ', newest' : ''}`,
+  );
+  return {
+    text: [
+      table(
+        ['COLUMN', 'RE-SEALED', 'NEWEST ALREADY', 'CHANGED MEANWHILE', 'NOT OPENED'],
+        columns.map(({ column, resealed, newest, changed, unopened }) => [
+          column,
+          ...[resealed, newest, changed, unopened].map(String),
+        ]),
+      ),
+      ...problems.map((problem) => `Problem: ${problem}`),
+      `Keys in use:\n${inUse.join('\n') || '  none: nothing is stored yet'}`,
+      isDone ? aboutUnused(unused) : NOT_DONE,
+    ].join('\n\n'),
+    json: {
+      newest_key_id: newestKeyId,
+      columns,
+      keys_in_use: Object.fromEntries(keysInUse),
+      unused_key_ids: unused,
+      problems,
+    },
+    ...(isDone ? {} : { exitCode: EXIT.refused }),
+  };
+}
+
+const NOT_DONE =
+  'Older keys are still in use: do not remove them. Restart every replica with the new key ring and run this again.';
+
+function aboutUnused(unused: readonly string[]): string {
+  if (unused.length === 0) return 'The key ring holds no key that could be removed.';
+  return (
+    `Nothing stored needs these keys any more: ${unused.join(', ')}.\n` +
+    'They may be removed from the key ring 30 minutes after the restart with the new key: so long may connect links\n' +
+    'be on their way that were made with the older ones.'
+  );
+}

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { clientCheck } from './client-check.js';
+import { clientList } from './client-list.js';
+import { EXIT, Failure } from './failure.js';
+import { keysGenerate } from './keys-generate.js';
+import { keysReseal } from './keys-reseal.js';
+import { loadEnvFile } from './load-env-file.js';
+import { migrate } from './migrate.js';
+import { serviceCreate } from './service-create.js';
+import { serviceList } from './service-list.js';
+import { serviceRevoke } from './service-revoke.js';
+
+const EXIT_CODES = `
+Exit codes:
+  0   done
+  1   unexpected fault, with a stack trace
+  2   wrong usage
+  3   refused: a name is taken, a key ring exists, Google refuses a client, keys are still needed
+  4   not found
+  69  unavailable: the database or Google cannot be reached
+  78  faulty configuration; all faults are named at once`;
+
+const EXAMPLES = `
+Examples:
+  token-broker migrate
+  token-broker service create reports --client default --scope '*' --user '*'
+  token-broker client check
+
+Settings are read from the environment and from a .env file in this folder; see docs/configuration.md.`;
+
+/** @param asJson whether standard error is kept for one JSON object */
+export function buildProgram(asJson: boolean): Command {
+  const program = new Command('token-broker')
+    .description('Looks after a token broker: its database, services, Google clients and keys.')
+    .version(version())
+    .option('--json', 'answer in JSON on standard output, and name a failure in JSON on standard error')
+    .addCommand(migrate())
+    .addCommand(
+      group('service', 'Services that may call the broker', serviceCreate(), serviceList(), serviceRevoke()),
+    )
+    .addCommand(group('client', "Google's OAuth clients that the broker serves", clientList(), clientCheck()))
+    .addCommand(group('keys', 'Keys that seal the stored tokens', keysGenerate(), keysReseal()))
+    .addHelpText('after', EXAMPLES)
+    .addHelpText('afterAll', EXIT_CODES)
+    .hook('preAction', loadEnvFile);
+  prepare(program, asJson);
+  return program;
+}
+
+function group(name: string, description: string, ...commands: Command[]): Command {
+  const command = new Command(name).description(description);
+  for (const each of commands) command.addCommand(each);
+  return command;
+}
+
+/** Commander ends the process by itself and with 1; here wrong usage is a failure like others, said in one place. */
+function prepare(command: Command, asJson: boolean, path: readonly string[] = []): void {
+  const here = [...path, command.name()];
+  command
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => undefined, ...(asJson ? { writeErr: () => undefined } : {}) })
+    .exitOverride((error) => {
+      if (error.exitCode === 0) throw error;
+      // Without a command, Commander shows the help text and has nothing to say.
+      const what =
+        error.code === 'commander.help' ? 'a command is missing' : error.message.replace(/^error: /, '');
+      throw new Failure(
+        EXIT.wrongUsage,
+        'wrong_usage',
+        `Wrong usage: ${what}\nSee \`${here.join(' ')} --help\`.`,
+      );
+    });
+  for (const child of command.commands) prepare(child, asJson, here);
+}
+
+function version(): string {
+  const file = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(file) as { version: string }).version;
+}

@@ -1,0 +1,58 @@
+import { Command } from 'commander';
+import type { StoredService } from '../domain/ports/service-store.js';
+import { withBroker } from './open-broker.js';
+import { answers, type Answer } from './print.js';
+import { table } from './table.js';
+
+const EXAMPLES = `
+Examples:
+  token-broker service list
+  token-broker service list --json | jq '.services[] | select(.revoked_at == null) | .name'
+
+Keys are not listed: the broker keeps only their hashes, and those stay in the database.`;
+
+export function serviceList(): Command {
+  return new Command('list')
+    .description('List services and what they may ask for')
+    .addHelpText('after', EXAMPLES)
+    .action(answers(list));
+}
+
+async function list(): Promise<Answer> {
+  const { ServiceStore } = await import('../domain/ports/service-store.js');
+  const services = await withBroker((broker) => broker.get(ServiceStore).list());
+  return {
+    text:
+      services.length > 0
+        ? inTable(services)
+        : 'There are no services. Make one with `token-broker service create`.',
+    json: {
+      services: services.map(({ id, name, policy, createdAt, revokedAt }) => ({
+        id,
+        name,
+        policy,
+        created_at: createdAt,
+        revoked_at: revokedAt,
+      })),
+    },
+  };
+}
+
+function inTable(services: readonly StoredService[]): string {
+  return table(
+    ['ID', 'NAME', 'CREATED', 'STATE', 'CLIENTS', 'USERS', 'SCOPES'],
+    services.map(({ id, name, policy, createdAt, revokedAt }) => [
+      id,
+      name,
+      day(createdAt),
+      revokedAt ? `revoked ${day(revokedAt)}` : 'in force',
+      policy.clients.join(' '),
+      policy.users.join(' '),
+      policy.scopes.join(' '),
+    ]),
+  );
+}
+
+function day(time: Date): string {
+  return time.toISOString().slice(0, 10);
+}

@@ -1,0 +1,113 @@
+import { describe, expect, test } from '@jest/globals';
+import { isFresh, secondsLeft } from './freshness.js';
+import { allowedScopes, mayUseClient, type Policy, type Service, demandAllowed } from './policy.js';
+import { choosePrompt } from './prompt.js';
+import { isRequiredAccount } from './required-account.js';
+import { isUserId } from './user-id.js';
+import type { Grant } from './grant.js';
+
+const NOW = new Date('2026-11-22T12:00:00Z');
+const inSeconds = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
+
+describe('freshness', () => {
+  test.each([
+    [300, 300, true],
+    [299.9, 300, false],
+    [1, 0, true],
+    [0, 0, false],
+    [-10, 0, false],
+  ])('a token with %d s left, %d s wanted: %p', (left, wanted, fresh) => {
+    expect(isFresh(inSeconds(left), NOW, wanted)).toBe(fresh);
+  });
+
+  test('time left is never negative', () => {
+    expect(secondsLeft(inSeconds(-3600), NOW)).toBe(0);
+  });
+});
+
+describe('policy', () => {
+  const policy: Policy = {
+    clients: ['ads'],
+    scopes: ['email', 'https://x.example/a'],
+    users: ['bob', 'team-*'],
+  };
+  const service: Service = { id: 's', name: 'reports', policy };
+
+  test.each([
+    ['bob', true],
+    ['bobby', false],
+    ['team-7', true],
+    ['team-', true],
+    ['teamster', false],
+    ['*', false],
+  ])('users: %s %p', (userId, allowed) => {
+    const demand = () => {
+      demandAllowed(service, userId, 'ads', []);
+    };
+    if (allowed) expect(demand).not.toThrow();
+    else expect(demand).toThrow(/may not act for the user/);
+  });
+
+  test('scopes compare by their canonical names', () => {
+    expect(allowedScopes(policy, ['https://www.googleapis.com/auth/userinfo.email', 'openid'])).toEqual([
+      'https://www.googleapis.com/auth/userinfo.email',
+    ]);
+    expect(() => {
+      demandAllowed(service, 'bob', 'ads', ['openid']);
+    }).toThrow(/may not ask for the scope openid/);
+  });
+
+  test('* means any, and only as a whole word', () => {
+    expect(mayUseClient({ ...policy, clients: ['*'] }, 'anything')).toBe(true);
+    expect(mayUseClient({ ...policy, clients: ['a*'] }, 'ads')).toBe(false);
+  });
+});
+
+describe('prompt', () => {
+  const held = (status: Grant['status'], email: string) =>
+    ({ status, account: { sub: `sub-${email}`, email } }) as Grant;
+
+  test.each<[string, Grant[], string | null, string | null]>([
+    ['nothing held', [], null, 'consent'],
+    ['only a dead grant', [held('reconnect_required', 'a@x')], 'a@x', 'consent'],
+    ['a living one, account named', [held('active', 'a@x')], 'a@x', null],
+    ['a living one, account named by sub', [held('active', 'a@x')], 'sub-a@x', null],
+    ['a living one of another account', [held('active', 'a@x')], 'b@x', 'consent'],
+    ['a living one, no account named', [held('active', 'a@x')], null, 'select_account'],
+  ])('%s', (_, grants, hint, prompt) => {
+    expect(choosePrompt(grants, hint)).toBe(prompt);
+  });
+});
+
+describe('required account', () => {
+  const account = { sub: '1', email: 'Alice@Example.com', hostedDomain: 'example.com' };
+
+  test.each([
+    [{}, true],
+    [{ sub: '1' }, true],
+    [{ sub: '2' }, false],
+    [{ email: 'alice@example.com' }, true],
+    [{ email: 'bob@example.com' }, false],
+    [{ hd: 'EXAMPLE.com' }, true],
+    [{ hd: 'evil.com' }, false],
+    [{ sub: '1', email: 'bob@example.com' }, false],
+  ])('%j: %p', (required, expected) => {
+    expect(isRequiredAccount(account, required)).toBe(expected);
+  });
+
+  test('an account without email or domain meets no condition on them', () => {
+    const bare = { sub: '1', email: null, hostedDomain: null };
+    expect(isRequiredAccount(bare, { email: 'a@x.example' })).toBe(false);
+    expect(isRequiredAccount(bare, { hd: 'example.com' })).toBe(false);
+  });
+});
+
+describe('user ids', () => {
+  test.each(['a', 'alice', 'user:42', 'a@b.example', '0b9c-44', 'a'.repeat(200)])('%s is one', (id) => {
+    expect(isUserId(id)).toBe(true);
+  });
+
+  test.each(['', '-a', '.', '..', 'a/b', 'a b', 'a\n', 'é', 'a%2f', 'a'.repeat(201)])('%j is none', (id) => {
+    expect(isUserId(id)).toBe(false);
+  });
+});

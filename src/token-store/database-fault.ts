@@ -1,0 +1,41 @@
+/** Why the database could not serve; the message says what to do and shows nothing of its URL. */
+export interface DatabaseFault {
+  readonly code: 'database_unavailable' | 'database_not_migrated';
+  readonly message: string;
+}
+
+const UNAVAILABLE: readonly (readonly [RegExp, string])[] = [
+  [
+    /Can't reach database server/,
+    'cannot be reached. Is it running, and is the address in DATABASE_URL right?',
+  ],
+  [/Authentication failed against/, 'does not accept the user or password in DATABASE_URL.'],
+  [
+    /Database `.*` does not exist/,
+    'does not exist on its server. Create it, or correct its name in DATABASE_URL.',
+  ],
+  [/opening a TLS connection/, 'cannot be reached over TLS as DATABASE_URL asks (sslmode).'],
+  [/too many (clients|connections)/i, 'has no connection left. Try again, or raise max_connections.'],
+  [
+    /Connection terminated|closed the connection|[Tt]imed out|timeout/,
+    'did not answer. Try again when it is well.',
+  ],
+];
+
+/**
+ * Reads Prisma's words, because its schema engine gives no codes.
+ * @returns null when the error is about something else
+ */
+export function databaseFault(error: unknown): DatabaseFault | null {
+  if (!(error instanceof Error)) return null;
+  // P2021 and P2022: a table or column does not exist.
+  const { code } = error as { code?: unknown };
+  if (code === 'P2021' || code === 'P2022') {
+    return {
+      code: 'database_not_migrated',
+      message: 'The database lacks a table or column of this version. Run `token-broker migrate` first.',
+    };
+  }
+  const [, why] = UNAVAILABLE.find(([words]) => words.test(error.message)) ?? [];
+  return why === undefined ? null : { code: 'database_unavailable', message: `The database ${why}` };
+}

@@ -1,0 +1,13 @@
+/** What each sealed value belongs to: its column and row, bound into the seal. Changing one locks old rows out. */
+
+export function verifierPlace(stateHash: Uint8Array): string {
+  return `authorization_requests.sealed_verifier/${Buffer.from(stateHash).toString('base64url')}`;
+}
+
+export function refreshTokenPlace(grantId: string): string {
+  return `grants.sealed_refresh_token/${grantId}`;
+}
+
+export function accessTokenPlace(grantId: string, scopeSetKey: string): string {
+  return `access_tokens.sealed_token/${grantId}/${scopeSetKey}`;
+}

@@ -1,0 +1,96 @@
+import type { Database } from './database.js';
+import { accessTokenPlace, refreshTokenPlace, verifierPlace } from './places.js';
+
+/** Enough to keep the connections busy, few enough to hold in memory. */
+const BATCH = 100;
+
+/** A sealed value where it stands. */
+export interface SealedValue {
+  readonly sealed: string;
+  readonly place: string;
+  /** Compare-and-set. @returns false when the value changed or went since it was read; then nothing is written */
+  replace(sealed: string): Promise<boolean>;
+}
+
+export interface SealedColumn {
+  readonly name: string;
+  /** All values in the order of a key, so that rows that come or go in between make us skip no other. */
+  batches(): AsyncIterable<SealedValue[]>;
+}
+
+/** Every column that holds ciphertext. */
+export function sealedColumns(database: Database): SealedColumn[] {
+  return [
+    { name: 'grants.sealed_refresh_token', batches: () => refreshTokens(database) },
+    { name: 'access_tokens.sealed_token', batches: () => accessTokens(database) },
+    { name: 'authorization_requests.sealed_verifier', batches: () => verifiers(database) },
+  ];
+}
+
+async function* refreshTokens({ grant }: Database): AsyncGenerator<SealedValue[]> {
+  const read = (after?: string) =>
+    grant.findMany({
+      where: { sealedRefreshToken: { not: null }, ...(after === undefined ? {} : { id: { gt: after } }) },
+      select: { id: true, sealedRefreshToken: true },
+      orderBy: { id: 'asc' },
+      take: BATCH,
+    });
+  for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id)) {
+    yield rows.map(({ id, sealedRefreshToken }) => ({
+      sealed: sealedRefreshToken ?? '',
+      place: refreshTokenPlace(id),
+      // The grant's version stays: nothing that a refresh under way relies on has changed.
+      replace: async (sealed) =>
+        (await grant.updateMany({ where: { id, sealedRefreshToken }, data: { sealedRefreshToken: sealed } }))
+          .count > 0,
+    }));
+  }
+}
+
+async function* accessTokens({ accessToken }: Database): AsyncGenerator<SealedValue[]> {
+  const read = (after?: { grantId: string; scopeSet: string }) =>
+    accessToken.findMany({
+      where: after
+        ? {
+            grantId: { gte: after.grantId },
+            OR: [{ grantId: { gt: after.grantId } }, { scopeSet: { gt: after.scopeSet } }],
+          }
+        : {},
+      select: { grantId: true, scopeSet: true, sealedToken: true },
+      orderBy: [{ grantId: 'asc' }, { scopeSet: 'asc' }],
+      take: BATCH,
+    });
+  for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1))) {
+    yield rows.map(({ sealedToken, ...row }) => ({
+      sealed: sealedToken,
+      place: accessTokenPlace(row.grantId, row.scopeSet),
+      replace: async (sealed) =>
+        (await accessToken.updateMany({ where: { ...row, sealedToken }, data: { sealedToken: sealed } }))
+          .count > 0,
+    }));
+  }
+}
+
+async function* verifiers({ authorizationRequest }: Database): AsyncGenerator<SealedValue[]> {
+  // Ordered by the ticket, which is unique as well: Prisma does not compare bytes.
+  const read = (after?: string) =>
+    authorizationRequest.findMany({
+      where: after === undefined ? {} : { ticketId: { gt: after } },
+      select: { stateHash: true, ticketId: true, sealedVerifier: true },
+      orderBy: { ticketId: 'asc' },
+      take: BATCH,
+    });
+  for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.ticketId)) {
+    yield rows.map(({ stateHash, sealedVerifier }) => ({
+      sealed: sealedVerifier,
+      place: verifierPlace(stateHash),
+      replace: async (sealed) =>
+        (
+          await authorizationRequest.updateMany({
+            where: { stateHash, sealedVerifier },
+            data: { sealedVerifier: sealed },
+          })
+        ).count > 0,
+    }));
+  }
+}

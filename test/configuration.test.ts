@@ -1,0 +1,190 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { ConfigurationError } from '../src/config/load-settings.js';
+import type { Settings } from '../src/config/settings.js';
+import { readConfiguration } from '../src/read-configuration.js';
+import { generateKeyRing } from '../src/sealing/key-ring.js';
+
+let folder: string;
+let good: Record<string, string>;
+
+const write = (name: string, content: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, content, { mode: 0o600 });
+  return path;
+};
+const clientJson = (kind: string, more: object = {}) =>
+  JSON.stringify({
+    [kind]: {
+      client_id: 'id.apps.googleusercontent.com',
+      project_id: 'project',
+      client_secret: 'GOCSPX-very-secret',
+      redirect_uris: ['https://broker.example.com/callback'],
+      ...more,
+    },
+  });
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'token-broker-config-'));
+  good = {
+    NODE_ENV: 'production',
+    PUBLIC_URL: 'https://broker.example.com',
+    DATABASE_URL: 'postgresql://broker:db-password@db/broker',
+    KEY_RING_FILE: write('ring.json', generateKeyRing(new Date())),
+    GOOGLE_CLIENT_SECRETS: write('client.json', clientJson('web')),
+  };
+});
+
+function faultsOf(changes: Record<string, string | undefined>): string[] {
+  try {
+    readConfiguration({ ...good, ...changes });
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigurationError) return [...error.faults];
+    throw error;
+  }
+}
+
+describe('the configuration', () => {
+  test('with the five settings of production it is sound', () => {
+    const settings: Settings = readConfiguration(good);
+    expect(settings).toMatchObject({
+      production: true,
+      port: 3000,
+      redirectUri: 'https://broker.example.com/callback',
+    });
+    expect(settings.clients.all().map(({ alias }) => alias)).toEqual(['default']);
+    expect(Object.isFrozen(settings)).toBe(true);
+    expect(JSON.stringify(settings)).not.toContain('password');
+  });
+
+  test('several clients, each with its alias', () => {
+    const ads = write('ads.json', clientJson('web', { client_id: 'ads', project_id: 'other' }));
+    const settings = readConfiguration({
+      ...good,
+      GOOGLE_CLIENT_SECRETS: `default=${good['GOOGLE_CLIENT_SECRETS'] ?? ''},ads=${ads}`,
+    });
+    expect(settings.clients.all().map(({ alias }) => alias)).toEqual(['default', 'ads']);
+    expect(settings.clients.ofProject('project')).toEqual(['default']);
+  });
+
+  test('DATABASE_URL may come from a file', () => {
+    const path = write('database-url', `${good['DATABASE_URL'] ?? ''}\n`);
+    const settings = readConfiguration({ ...good, DATABASE_URL: undefined, DATABASE_URL_FILE: path });
+    expect(settings.databaseUrl.reveal()).toBe(good['DATABASE_URL']);
+    expect(faultsOf({ DATABASE_URL: undefined, DATABASE_URL_FILE: '/nowhere' })).toEqual([
+      'DATABASE_URL_FILE names a file that cannot be read',
+      'DATABASE_URL is not set',
+    ]);
+  });
+
+  test('all faults are named at once, and no value is', () => {
+    const faults = faultsOf({
+      PORT: '70000',
+      PUBLIC_URL: 'http://broker.example.com',
+      DATABASE_URL: 'mysql://root:hunter2@db',
+      KEY_RING_FILE: write('not-a-ring', 'key material'),
+      GOOGLE_CLIENT_SECRETS: write('not-a-client', '{"web":{"client_secret":"GOCSPX-very-secret"}}'),
+      GOOGLE_STAND_IN_URL: 'http://localhost:3001',
+      LOG_LEVEL: 'loud',
+    });
+    const names = [
+      'PORT',
+      'PUBLIC_URL',
+      'DATABASE_URL',
+      'KEY_RING_FILE',
+      'GOOGLE_CLIENT_SECRETS',
+      'GOOGLE_STAND_IN_URL',
+      'LOG_LEVEL',
+    ];
+    for (const name of names) expect(faults.filter((fault) => fault.startsWith(name))).toHaveLength(1);
+    const text = faults.join('\n');
+    for (const value of ['70000', 'hunter2', 'key material', 'GOCSPX', 'localhost:3001', 'loud']) {
+      expect(text).not.toContain(value);
+    }
+  });
+
+  test('nothing set: every required setting is named', () => {
+    const missing = {
+      PUBLIC_URL: undefined,
+      DATABASE_URL: undefined,
+      KEY_RING_FILE: '',
+      GOOGLE_CLIENT_SECRETS: '',
+    };
+    expect(faultsOf(missing).sort()).toEqual([
+      'DATABASE_URL is not set',
+      'GOOGLE_CLIENT_SECRETS is not set',
+      'KEY_RING_FILE is not set',
+      'PUBLIC_URL is not set',
+    ]);
+  });
+
+  test.each([
+    ['a service account key', '{"type":"service_account","private_key":"x"}', 'is a service account key'],
+    ['no JSON', 'GOCSPX-very-secret', 'is not JSON'],
+    ['neither web nor installed', '{}', 'neither "web" nor "installed"'],
+    ['without a secret', '{"web":{"client_id":"x"}}', 'lacks client_secret'],
+    [
+      'with another redirect URI',
+      clientJson('web', { redirect_uris: ['https://broker.example.com/callback/'] }),
+      'does not list PUBLIC_URL + /callback',
+    ],
+    [
+      'installed, outside localhost',
+      clientJson('installed', { redirect_uris: ['http://localhost'] }),
+      'works on localhost only',
+    ],
+  ])('a client JSON that is %s', (_, content, fault) => {
+    const faults = faultsOf({ GOOGLE_CLIENT_SECRETS: write('faulty.json', content) });
+    expect(faults).toEqual([expect.stringContaining(fault)]);
+    expect(faults.join()).not.toContain('GOCSPX');
+  });
+
+  test('an alias twice, or malformed, and a missing file', () => {
+    const path = good['GOOGLE_CLIENT_SECRETS'] ?? '';
+    const faults = faultsOf({ GOOGLE_CLIENT_SECRETS: `a=${path},a=${path},B=${path},c=/nowhere` });
+    expect(faults).toEqual([
+      expect.stringContaining('the alias a is used twice'),
+      expect.stringContaining('must be 1 to 40 lower-case letters'),
+      expect.stringContaining('/nowhere cannot be read (ENOENT)'),
+    ]);
+  });
+
+  describe('production refuses what the trying mode made', () => {
+    test('its key ring and its client', () => {
+      mkdirSync(join(folder, 'data/trying'), { recursive: true });
+      const ring = write('data/trying/key-ring.json', generateKeyRing(new Date()));
+      const client = write('data/trying/client.json', clientJson('web'));
+      const faults = faultsOf({ KEY_RING_FILE: ring, GOOGLE_CLIENT_SECRETS: client });
+      expect(faults).toEqual([
+        expect.stringMatching(/^KEY_RING_FILE is the key ring of the trying mode/),
+        expect.stringMatching(/^GOOGLE_CLIENT_SECRETS names the client of the trying mode/),
+      ]);
+      expect(
+        faultsOf({ NODE_ENV: 'development', KEY_RING_FILE: ring, GOOGLE_CLIENT_SECRETS: client }),
+      ).toEqual([]);
+    });
+
+    test('a key ring that everybody can read', () => {
+      const ring = write('open-ring.json', generateKeyRing(new Date()));
+      chmodSync(ring, 0o644);
+      expect(faultsOf({ KEY_RING_FILE: ring })).toEqual([
+        expect.stringContaining('can be read by every user'),
+      ]);
+    });
+  });
+
+  test('the process says all faults, exits with 78, and shows no stack', () => {
+    const { status, stderr } = spawnSync(process.execPath, ['dist/src/main.js'], {
+      env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: 'x' },
+      encoding: 'utf8',
+    });
+    expect(status).toBe(78);
+    expect(stderr).toContain('The configuration has 5 faults');
+    expect(stderr).toContain('PUBLIC_URL is not set');
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+});

@@ -1,0 +1,106 @@
+/**
+ * The house keeps its own rules: format, lint, types, import laws, dead code. Each law is shown to bite, by a file
+ * that breaks it on purpose, in a copy of the house.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
+const MINUTES = 2 * 60_000;
+
+function run(script: string): { ok: boolean; output: string } {
+  const { status, stdout, stderr } = spawnSync('npm', ['run', '--silent', script], { encoding: 'utf8' });
+  return { ok: status === 0, output: `${stdout}${stderr}` };
+}
+
+describe('the house', () => {
+  test.each([
+    ['is formatted', 'check:format'],
+    ['passes the linter without a warning', 'lint'],
+    ['type-checks', 'check:types'],
+    ['keeps its import laws', 'check:imports'],
+    ['has no dead code and no unused dependency', 'check:unused'],
+  ])(
+    '%s',
+    (_, script) => {
+      expect(run(script)).toEqual({ ok: true, output: expect.any(String) });
+    },
+    MINUTES,
+  );
+
+  test('every file says less than 250 lines', () => {
+    const long = sources('src').filter((path) => readFileSync(path, 'utf8').split('\n').length > 250);
+    expect(long).toEqual([]);
+  });
+
+  test('secrets are revealed in few, known places', () => {
+    const revealing = sources('src').filter(
+      (path) => !path.includes('.test.') && /\.reveal\(\)/.test(readFileSync(path, 'utf8')),
+    );
+    expect(revealing.sort()).toEqual(REVEALING);
+  });
+});
+
+/** Google, sealing and the answer that hands out a token; then what the broker itself made and must give away once. */
+const REVEALING = [
+  'src/authorization/connect-ticket.ts', // the ticket it just opened
+  'src/cli/service-create.ts', // the one showing of a new key
+  'src/google/oauth-google.ts',
+  'src/google/post-form.ts',
+  'src/google/verify-id-token.ts',
+  'src/http/browser-key.ts', // the browser's cookie
+  'src/sealing/jose-sealer.ts',
+  'src/token-store/database.ts', // the address of the database
+  'src/tokens/tokens.controller.ts',
+];
+
+/** Each breaks one law: the law, the file, what it imports. */
+const VIOLATIONS: readonly [string, string, string][] = [
+  ['domain-is-pure', 'src/domain/broken-node.ts', 'node:fs'],
+  ['domain-is-pure', 'src/domain/broken-nest.ts', '@nestjs/common'],
+  ['features-stand-apart', 'src/tokens/broken-feature.ts', '../callback/complete-authorization.js'],
+  ['features-stand-apart', 'src/tokens/broken-adapter.ts', '../token-store/database.js'],
+  ['adapters-stand-apart', 'src/google/broken-adapter.ts', '../sealing/key-ring.js'],
+  ['what-all-share-knows-no-feature', 'src/http/broken-feature.ts', '../tokens/get-access-token.js'],
+  ['only-roots-see-roots', 'src/tokens/broken-root.ts', '../app.module.js'],
+  ['only-google-reaches-google', 'src/tokens/broken-google.ts', 'google-auth-library'],
+  ['only-token-store-knows-the-database', 'src/tokens/broken-prisma.ts', '@prisma/adapter-pg'],
+  ['only-token-store-knows-the-database', 'src/tokens/broken-pg.ts', 'pg'],
+  ['only-sealing-holds-keys', 'src/tokens/broken-jose.ts', 'jose'],
+  ['no-sandbox-in-the-broker', 'src/tokens/broken-sandbox.ts', '../../sandbox/google/stand-in.js'],
+  ['stand-in-knows-no-broker', 'sandbox/google/broken-broker.ts', '../../src/domain/scopes.js'],
+  ['no-circles', 'src/domain/broken-circle.ts', './broken-ring.js'],
+];
+
+describe('each import law catches a deliberate violation', () => {
+  let copy: string;
+  let output: string;
+
+  beforeAll(() => {
+    copy = mkdtempSync(join(tmpdir(), 'token-broker-house-'));
+    const keep = ['src', 'sandbox', 'package.json', 'tsconfig.json', '.dependency-cruiser.cjs'];
+    for (const path of keep) cpSync(path, join(copy, path), { recursive: true });
+    symlinkSync(join(process.cwd(), 'node_modules'), join(copy, 'node_modules'));
+    for (const [, path, imported] of VIOLATIONS) writeFileSync(join(copy, path), `import '${imported}';\n`);
+    writeFileSync(join(copy, 'src/domain/broken-ring.ts'), `import './broken-circle.js';\n`);
+    output = spawnSync('depcruise', ['src', 'sandbox'], { cwd: copy, encoding: 'utf8' }).stdout;
+  }, MINUTES);
+
+  afterAll(() => {
+    rmSync(copy, { recursive: true, force: true });
+  });
+
+  test.each(VIOLATIONS)('%s: %s imports %s', (law, path) => {
+    expect(output).toContain(`error ${law}: ${path}`);
+  });
+});
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(
+      (entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !entry.parentPath.includes('prisma-client'),
+    )
+    .map((entry) => relative('.', join(entry.parentPath, entry.name)));
+}

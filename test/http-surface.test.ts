@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Browser } from './support/api.js';
+import { startWorld, YOUTUBE, type World } from './support/world.js';
+
+describe('what every route shares', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world.stop());
+
+  test('health: alive, and ready while the database answers', async () => {
+    expect(await (await fetch(`${world.url}/health/live`)).json()).toEqual({ status: 'ok' });
+    const ready = await fetch(`${world.url}/health/ready`);
+    expect(ready.status).toBe(200);
+    expect(await ready.json()).toMatchObject({ status: 'ok', details: { database: { status: 'up' } } });
+  });
+
+  test('metrics count calls by route pattern, never by user', async () => {
+    await world.api.token('a-very-special-user');
+    const text = await (await fetch(`${world.url}/metrics`)).text();
+    expect(text).toContain(
+      'token_broker_http_request_duration_seconds_count{method="GET",route="/tokens/:userId",status="404"}',
+    );
+    expect(text).not.toContain('a-very-special-user');
+  });
+
+  test('the API describes itself, with every endpoint and error', async () => {
+    const document = (await (await fetch(`${world.url}/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
+    };
+    expect(Object.keys(document.paths).sort()).toEqual([
+      '/connect/tickets',
+      '/grants/{id}',
+      '/health/live',
+      '/health/ready',
+      '/metrics',
+      '/tokens/{userId}',
+      '/users/{userId}/grants',
+    ]);
+    const statuses = Object.keys(document.paths['/tokens/{userId}']?.['get']?.responses ?? {});
+    expect(statuses).toEqual(
+      expect.arrayContaining(['200', '400', '401', '403', '404', '409', '410', '429', '502', '503']),
+    );
+    const docs = await fetch(`${world.url}/docs`);
+    expect(docs.status).toBe(200);
+    expect(await docs.text()).toContain('swagger-ui');
+  });
+
+  test('pages run no script, load nothing from elsewhere, and may only lead to Google', async () => {
+    const answer = await new Browser().open(await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
+    const policy = answer.headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("script-src 'none'");
+    expect(policy).toContain(`form-action 'self' ${world.google.url}`);
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(answer.text).not.toContain('<script');
+    const style = await fetch(`${world.url}/style.css`);
+    expect(style.headers.get('content-type')).toBe('text/css; charset=utf-8');
+  });
+
+  test('what a service or a user wrote is shown as text', async () => {
+    const url = await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, account_hint: '<b>"x"&' });
+    const answer = await new Browser().open(url);
+    expect(answer.text).toContain('&lt;b>&quot;x&quot;&amp;');
+    expect(answer.text).not.toContain('<b>"x"');
+  });
+
+  test('a request id of the caller is kept when it is sound, and answered in problems', async () => {
+    const ask = async (id: string) => {
+      const response = await fetch(`${world.url}/tokens/alice`, { headers: { 'x-request-id': id } });
+      return ((await response.json()) as { request_id: string }).request_id;
+    };
+    expect(await ask('my-request.1')).toBe('my-request.1');
+    expect(await ask('no "good"')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(world.log()).toContain('"request_id":"my-request.1"');
+  });
+
+  test('too many calls: 429 with Retry-After, counted per service and per address', async () => {
+    await world.restart({ SERVICE_RATE_LIMIT: '3', BROWSER_RATE_LIMIT: '2' });
+    const [one, other] = [await world.service(), await world.service()];
+    const statuses = [];
+    for (let call = 0; call < 4; call++) statuses.push((await one.token('alice')).status);
+    expect(statuses).toEqual([404, 404, 404, 429]);
+    const limited = await one.token('alice');
+    expect(limited.body).toMatchObject({ code: 'rate_limited', status: 429 });
+    expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await other.token('alice')).status).toBe(404);
+
+    const page = () => new Browser().open(`${world.url}/connect?ticket=x`);
+    expect((await page()).status).toBe(400);
+    expect((await page()).status).toBe(400);
+    const slowDown = await page();
+    expect(slowDown.status).toBe(429);
+    expect(slowDown.text).toContain('Too many calls');
+  });
+});
