@@ -39,6 +39,13 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(domain|config|http|pages)/' },
     },
     {
+      name: 'pages-are-views',
+      comment: 'Facts in, HTML out.',
+      severity: 'error',
+      from: { path: '^src/pages/' },
+      to: { path: '^src/', pathNot: '^src/(domain|pages)/' },
+    },
+    {
       name: 'only-roots-see-roots',
       severity: 'error',
       from: { path: '^src/', pathNot: [roots, '\\.test\\.ts$'] },

@@ -12,7 +12,6 @@ import { HttpModule } from './http/http.module.js';
 import { logging } from './http/logging.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { SystemClock } from './operations/system-clock.js';
-import { PagesModule } from './pages/pages.module.js';
 import { SealingModule } from './sealing/sealing.module.js';
 import { ServicesModule } from './services/services.module.js';
 import { TokenStoreModule } from './token-store/token-store.module.js';
@@ -38,7 +37,6 @@ export class AppModule {
         TokenStoreModule,
         GoogleModule,
         HttpModule,
-        PagesModule,
         ServicesModule,
         AuthorizationModule,
         CallbackModule,

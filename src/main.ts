@@ -4,7 +4,8 @@ import { readConfiguration } from './read-configuration.js';
 import { startBroker } from './start-broker.js';
 
 try {
-  await startBroker(readConfiguration(process.env));
+  const broker = await startBroker(readConfiguration(process.env));
+  broker.enableShutdownHooks(['SIGTERM', 'SIGINT']);
 } catch (error) {
   if (!(error instanceof ConfigurationError)) throw error;
   process.stderr.write(`${error.message}\nSee docs/configuration.md for every setting.\n`);

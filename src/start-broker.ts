@@ -36,7 +36,6 @@ export async function startBroker(
   const metrics = app.get(Metrics);
   logAccess(app, (access) => metrics.recordCall(access));
   serveOpenApi(app);
-  app.enableShutdownHooks(['SIGTERM', 'SIGINT']);
   await app.listen(settings.port, settings.host);
   return app;
 }

@@ -3,21 +3,37 @@ import { join } from 'node:path';
 import type { DataFolder } from './data-folder.js';
 import { systemCode } from './fault.js';
 
+type Env = Readonly<Record<string, string | undefined>>;
+
 /** What others on this machine need to know of a running trying mode. Holds secrets: for its owner alone. */
 export interface Running {
   readonly pid: number;
   /** Where the broker answers on this machine. */
   readonly brokerUrl: string;
   readonly sampleAppUrl: string;
-  /** The broker's settings, as environment variables. */
-  readonly environment: Readonly<Record<string, string>>;
+  /** The settings that were or could have been filled in, as environment variables. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 const FILE = 'running.json';
+const SETTINGS = [
+  'DATABASE_URL',
+  'DATABASE_URL_FILE',
+  'KEY_RING_FILE',
+  'GOOGLE_CLIENT_SECRETS',
+  'GOOGLE_STAND_IN_URL',
+  'PUBLIC_URL',
+  'PORT',
+  'RETURN_TO_ORIGINS',
+];
 const PATIENCE_MS = 2000;
 
-export function rememberRunning(folder: DataFolder, running: Running): void {
-  folder.write(FILE, `${JSON.stringify(running, null, 2)}\n`);
+export function rememberRunning(
+  folder: DataFolder,
+  { environment, ...where }: Omit<Running, 'settings'> & { environment: Env },
+): void {
+  const settings = Object.fromEntries(SETTINGS.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+  folder.write(FILE, `${JSON.stringify({ ...where, settings }, null, 2)}\n`);
 }
 
 export function forgetRunning(folder: DataFolder): void {

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { INestApplicationContext } from '@nestjs/common';
-import { Clock } from '../../src/domain/ports/clock.js';
 import { ServiceStore } from '../../src/domain/ports/service-store.js';
 import { CreateService } from '../../src/services/create-service.js';
 import { readKey, sameHash } from '../../src/services/service-key.js';
@@ -26,14 +25,10 @@ async function isInForce(broker: INestApplicationContext, text: string): Promise
   return !!service && !service.revokedAt && sameHash(service.keyHash, presented.hash);
 }
 
-/** A service keeps its name for good. Those whose key got lost may call no longer. */
+/** A service keeps its name for good, also when its key got lost. */
 async function freeName(broker: INestApplicationContext): Promise<string> {
-  const store = broker.get(ServiceStore);
-  const names = (await store.list()).map(({ name }) => name);
+  const names = (await broker.get(ServiceStore).list()).map(({ name }) => name);
   let name = NAME;
-  for (let number = 2; names.includes(name); number++) {
-    await store.revoke(name, broker.get(Clock).now());
-    name = `${NAME} ${number}`;
-  }
+  for (let number = 2; names.includes(name); number++) name = `${NAME} ${number}`;
   return name;
 }

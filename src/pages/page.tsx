@@ -1,3 +1,8 @@
+/**
+ * This folder owns what a person sees in a browser: the connect page, the result, errors, one stylesheet. Pages are
+ * functions from facts to HTML, rendered here, without scripts. It does not own what happens on a click
+ * (authorization/, callback/), nor the texts of refusals (domain/).
+ */
 import type { ComponentChildren } from 'preact';
 import { render } from 'preact-render-to-string';
 

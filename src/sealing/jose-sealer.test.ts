@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { inspect } from 'node:util';
+import { Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { SealBroken } from '../domain/ports/sealer.js';
 import { Secret } from '../domain/secret.js';
@@ -11,6 +12,8 @@ import { generateKeyRing, keyRingFaults } from './key-ring.js';
 
 const TOKEN = new Secret('1//refresh-token');
 const PLACE = 'grants.sealed_refresh_token/1';
+
+Logger.overrideLogger(false);
 
 describe('sealing', () => {
   let folder: string;
@@ -90,6 +93,24 @@ describe('sealing', () => {
     expect(kid(after)).toMatch(/^2027-01-01-/);
     expect((await sealer.open(before, PLACE)).reveal()).toBe(TOKEN.reveal());
     expect((await sealer.open(after, PLACE)).reveal()).toBe(TOKEN.reveal());
+  });
+
+  test('a replica that meets an unknown key id reads its ring again', async () => {
+    const ring = newRing('replicas');
+    const [one, other] = [sealerOf(ring), sealerOf(ring)];
+    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
+    one.reload();
+    const sealed = await one.seal(TOKEN, PLACE);
+    expect((await other.open(sealed, PLACE)).reveal()).toBe(TOKEN.reveal());
+  });
+
+  test('a ring that became faulty changes nothing', async () => {
+    const ring = newRing('spoilt');
+    const sealer = sealerOf(ring);
+    const sealed = await sealer.seal(TOKEN, PLACE);
+    writeFileSync(ring, 'spoilt');
+    sealer.reload();
+    expect((await sealer.open(sealed, PLACE)).reveal()).toBe(TOKEN.reveal());
   });
 
   test('fingerprints recognise a secret, survive rotation, and differ between rings', () => {

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { statSync, unwatchFile, watchFile } from 'node:fs';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from 'jose';
 import { Settings } from '../config/settings.js';
 import { SealBroken, Sealer } from '../domain/ports/sealer.js';
@@ -8,23 +9,48 @@ import { readKeyRing, type KeyRing } from './key-ring.js';
 
 const ALG = 'dir';
 const ENC = 'A256GCM';
+const POLL_MS = 5_000;
 
 /**
  * Seals as JWE compact (RFC 7516), direct encryption with A256GCM. The protected header carries the key id and
  * the place; it is the AEAD's additional data (section 5.1 step 14), so neither can be changed unnoticed.
  */
 @Injectable()
-export class JoseSealer extends Sealer {
+export class JoseSealer extends Sealer implements OnModuleInit, OnApplicationShutdown {
+  readonly #log = new Logger(JoseSealer.name);
   #ring: KeyRing;
+  #readChange: number | undefined;
 
   constructor(private readonly settings: Settings) {
     super();
+    this.#readChange = this.#lastChange();
     this.#ring = readKeyRing(settings.keyRingFile);
   }
 
-  /** Takes up a key that was added to the ring while the broker runs. */
+  /** Polls, because mounted secrets are replaced by renaming a folder above them, which no watcher sees. */
+  onModuleInit(): void {
+    watchFile(this.settings.keyRingFile, { interval: POLL_MS, persistent: false }, () => {
+      this.reload();
+    });
+  }
+
+  onApplicationShutdown(): void {
+    unwatchFile(this.settings.keyRingFile);
+  }
+
+  /** Takes up keys that were added to the ring while the broker runs. A faulty file changes nothing. */
   reload(): void {
-    this.#ring = readKeyRing(this.settings.keyRingFile);
+    this.#readChange = this.#lastChange();
+    try {
+      this.#ring = readKeyRing(this.settings.keyRingFile);
+      this.#log.log({ sealing_key: this.#ring.sealingKeyId }, 'the key ring was read again');
+    } catch (error) {
+      this.#log.error({ err: error }, 'the key ring cannot be read; the keys of before stay in use');
+    }
+  }
+
+  #lastChange(): number | undefined {
+    return statSync(this.settings.keyRingFile, { throwIfNoEntry: false })?.mtimeMs;
   }
 
   override async seal(secret: Secret, place: string): Promise<string> {
@@ -36,6 +62,8 @@ export class JoseSealer extends Sealer {
 
   override async open(sealed: string, place: string): Promise<Secret> {
     const header = protectedHeader(sealed);
+    // Another replica may have taken up a new key before this one did. A forged header costs one stat.
+    if (!this.#ring.sealingKeys.has(header.kid) && this.#lastChange() !== this.#readChange) this.reload();
     const key = this.#ring.sealingKeys.get(header.kid);
     if (!key)
       throw new SealBroken(`The key ring has no key ${header.kid}: put the key that sealed this value back.`);

@@ -64,6 +64,7 @@ const VIOLATIONS: readonly [string, string, string][] = [
   ['features-stand-apart', 'src/tokens/broken-adapter.ts', '../token-store/database.js'],
   ['adapters-stand-apart', 'src/google/broken-adapter.ts', '../sealing/key-ring.js'],
   ['what-all-share-knows-no-feature', 'src/http/broken-feature.ts', '../tokens/get-access-token.js'],
+  ['pages-are-views', 'src/pages/broken-http.ts', '../http/caller.js'],
   ['only-roots-see-roots', 'src/tokens/broken-root.ts', '../app.module.js'],
   ['only-google-reaches-google', 'src/tokens/broken-google.ts', 'google-auth-library'],
   ['only-token-store-knows-the-database', 'src/tokens/broken-prisma.ts', '@prisma/adapter-pg'],

@@ -1,12 +1,12 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { OpenToAll } from '../http/caller.js';
-import { STYLE } from './style.js';
+import { STYLE } from '../pages/style.js';
+import { OpenToAll } from './caller.js';
 
-@Controller()
+@Controller('style.css')
 @ApiExcludeController()
-export class PagesController {
-  @Get('style.css')
+export class StylesheetController {
+  @Get()
   @OpenToAll()
   @Header('content-type', 'text/css; charset=utf-8')
   @Header('cache-control', 'public, max-age=3600')

@@ -1,0 +1,92 @@
+/**
+ * `npm start` outside production: fills in what is not configured (database, key ring, Google, addresses) and starts
+ * the broker with it in this process, and a sample app beside it. A configured setting is left as it is.
+ * Owns the order of start and stop, and what a person at the terminal reads. Does not own how the broker works
+ * (src/), nor what its neighbours do (sandbox/google, sandbox/sample-app).
+ */
+import 'reflect-metadata';
+import { ConfigurationError } from '../../src/config/load-settings.js';
+import { readConfiguration } from '../../src/read-configuration.js';
+import { startBroker } from '../../src/start-broker.js';
+import { startSampleApp } from '../sample-app/sample-app.js';
+import { banner } from './banner.js';
+import { DataFolder, dataFolderPath } from './data-folder.js';
+import { migrateDatabase } from './database.js';
+import { systemCode, TryingFault } from './fault.js';
+import { fillIn } from './fill-in.js';
+import { demandFreePort, readPorts } from './ports.js';
+import { findRunning, forgetRunning, rememberRunning } from './running.js';
+import { sampleAppKey } from './sample-app-key.js';
+
+const PATIENCE_MS = 10_000;
+
+const running = new AsyncDisposableStack();
+try {
+  await start(process.env);
+} catch (error) {
+  await running.disposeAsync();
+  end(error);
+}
+
+async function start(env: NodeJS.ProcessEnv): Promise<void> {
+  const ports = readPorts(env);
+  const folder = DataFolder.open(env);
+  const other = await findRunning(dataFolderPath(env));
+  if (other) {
+    throw new TryingFault(
+      `The trying mode runs already: open ${other.sampleAppUrl}, or stop it (process ${other.pid}) and start again.`,
+    );
+  }
+  await demandFreePort('PORT', ports.PORT);
+  await demandFreePort('SAMPLE_APP_PORT', ports.SAMPLE_APP_PORT);
+
+  const sampleAppUrl = `http://localhost:${ports.SAMPLE_APP_PORT}`;
+  const { environment, parts, databaseEnded } = await fillIn(env, ports, folder, sampleAppUrl, running);
+  const settings = readConfiguration(environment);
+  await migrateDatabase(settings.databaseUrl.reveal());
+  const broker = await startBroker(settings);
+  running.defer(() => broker.close());
+  const sampleApp = await startSampleApp({
+    port: ports.SAMPLE_APP_PORT,
+    url: sampleAppUrl,
+    brokerUrl: settings.publicUrl,
+    serviceKey: await sampleAppKey(broker, folder),
+    standInUrl: settings.googleStandInUrl,
+  });
+  running.defer(() => sampleApp.close());
+  rememberRunning(folder, { pid: process.pid, brokerUrl: await broker.getUrl(), sampleAppUrl, environment });
+  running.defer(() => {
+    forgetRunning(folder);
+  });
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(0));
+  void databaseEnded.then(() => {
+    stop(1, `The database ended by itself. Start again; if that does not help, remove ${folder.shown} to begin anew.`);
+  });
+  process.stdout.write(banner(sampleAppUrl, parts, folder.shown));
+}
+
+/** Once: npm passes on the Ctrl-C that the terminal has sent us already. */
+function stop(code: number, why?: string): void {
+  if (running.disposed) return;
+  if (why !== undefined) process.stderr.write(`${why}\n`);
+  setTimeout(() => process.exit(1), PATIENCE_MS).unref();
+  void running.disposeAsync().then(() => process.exit(code));
+}
+
+function end(error: unknown): never {
+  if (error instanceof TryingFault) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+  if (error instanceof ConfigurationError) {
+    process.stderr.write(`${error.message}\nSee docs/configuration.md for every setting.\n`);
+    process.exit(78); // EX_CONFIG of sysexits.h
+  }
+  if (systemCode(error) === 'EADDRINUSE') {
+    const { port } = error as { port?: number };
+    process.stderr.write(`Port ${port ?? ''} is in use. Stop what runs there, or choose another port.\n`);
+    process.exit(1);
+  }
+  throw error;
+}

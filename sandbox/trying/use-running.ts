@@ -1,0 +1,29 @@
+/**
+ * Lends the settings of the running trying mode to the command line, so that `npm run token-broker -- service list`
+ * works without any configuration. What is configured stays, and with a database of one's own nothing is lent.
+ */
+import { existsSync } from 'node:fs';
+import { dataFolderPath } from './data-folder.js';
+import { findRunning } from './running.js';
+
+if (existsSync('.env')) process.loadEnvFile();
+
+const { env } = process;
+if (!env['DATABASE_URL'] && !env['DATABASE_URL_FILE']) {
+  const running = await findRunning(dataFolderPath(env));
+  if (running) {
+    for (const [name, value] of Object.entries(running.settings)) env[name] ||= value;
+  } else if (!env['GOOGLE_CLIENT_SECRETS'] && !env['KEY_RING_FILE'] && needsSettings(process.argv.slice(2))) {
+    process.stderr.write(
+      'Nothing is configured, and the trying mode does not run. Start it with `npm start` in another terminal, ' +
+        'or set DATABASE_URL and the other settings.\n',
+    );
+    process.exit(1);
+  }
+}
+
+function needsSettings(args: readonly string[]): boolean {
+  const words = args.filter((arg) => !arg.startsWith('-'));
+  const asksForHelp = args.some((arg) => ['-h', '--help', '-V', '--version'].includes(arg));
+  return !asksForHelp && words.length > 0 && words[0] !== 'help' && words.slice(0, 2).join(' ') !== 'keys generate';
+}
