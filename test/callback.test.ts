@@ -251,10 +251,10 @@ describe('the way back from Google', () => {
   });
 
   describe('refresh tokens', () => {
-    test('the first connect asks for consent, the second does not and keeps the refresh token', async () => {
+    test('a second connect without a new consent keeps the refresh token', async () => {
       await world.api.connect(ticket, { account: ALICE.email });
       const [first] = await grants();
-      const { browser, consent } = await begin({ account_hint: ALICE.email });
+      const { browser, consent } = await begin({ account_hint: ALICE.email, another_account: true });
       expect(consent.searchParams.has('prompt')).toBe(false);
       expect((await browser.open(await visitConsent(consent, { account: ALICE.email }))).status).toBe(200);
       const [second] = await grants();
@@ -264,13 +264,10 @@ describe('the way back from Google', () => {
     });
 
     test('without one, and none stored, the user is asked once more with prompt=consent', async () => {
-      await world.api.connect(ticket, { account: ALICE.email });
-      // The broker forgets; Google does not, and would stay silent.
-      await world.sql('UPDATE grants SET user_id = $1', ['somebody-else']);
-      await world.sql(
-        "INSERT INTO grants SELECT gen_random_uuid(), 'alice', client, 'other', 'other@example.com', requested_scopes, granted_scopes, status, diagnosis, sealed_refresh_token, refresh_token_expires_at, version, created_at, consented_at, refreshed_at FROM grants",
-      );
-      const { browser, consent } = await begin();
+      // Google knows Alice through another user of ours, and would stay silent; the broker holds a grant of Bob only.
+      await world.api.connect({ ...ticket, user_id: 'somebody-else' }, { account: ALICE.email });
+      await world.api.connect(ticket, { account: BOB.email });
+      const { browser, consent } = await begin({ another_account: true });
       expect(consent.searchParams.get('prompt')).toBe('select_account');
       const again = await browser.open(await visitConsent(consent, { account: ALICE.email }));
       expect(again.status).toBe(303);

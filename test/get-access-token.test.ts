@@ -149,8 +149,8 @@ describe('GET /tokens/:userId', () => {
       expect(answer.status).toBe(410);
       expect(answer.body).toMatchObject({
         code: 'reconnect_required',
-        cause: 'expired_or_revoked',
-        confidence: 'certain',
+        cause: 'user_revoked',
+        confidence: 'inferred',
         who_must_act: 'user',
       });
       for (let call = 0; call < 20; call++) expect((await world.api.token('alice')).status).toBe(410);
@@ -163,7 +163,7 @@ describe('GET /tokens/:userId', () => {
     test.each([
       ['invalid_rapt', 'session_control', 'user'],
       ['admin_policy_enforced', 'admin_policy_enforced', 'workspace_admin'],
-      ['invalid_grant_bad_request', 'expired_or_revoked', 'user'],
+      ['invalid_grant_bad_request', 'user_revoked', 'user'],
     ])('%s kills the grant as %s, and the %s must act', async (named, cause, who_must_act) => {
       await connect();
       world.clock.advance(3600);

@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { ConnectLinks } from '../domain/ports/connect-links.js';
 import { ConsentTrips } from '../domain/ports/consent-trips.js';
+import { CheckSlots } from './check-slots.js';
 import { ConnectTickets } from './connect-ticket.js';
 import { ConnectController } from './connect.controller.js';
 import { CreateConnectTicket } from './create-connect-ticket.js';
@@ -14,6 +15,7 @@ import { StartAuthorization } from './start-authorization.js';
 @Module({
   controllers: [ConnectController],
   providers: [
+    CheckSlots,
     CreateConnectTicket,
     ConnectTickets,
     StartAuthorization,

@@ -11,6 +11,7 @@ import type { FastifyReply } from 'fastify';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/policy.js';
 import { Google } from '../domain/ports/google.js';
+import { answerBrowser } from '../http/answer-browser.js';
 import { setBrowserKey } from '../http/browser-key.js';
 import { Caller, OpenToAll } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
@@ -51,7 +52,7 @@ export class ConnectController {
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
   async show(@Query() { ticket }: TicketInput, @Res() reply: FastifyReply): Promise<void> {
-    const wish = await this.tickets.open(ticket);
+    const { wish } = await this.tickets.open(ticket);
     allowFormTo(reply, this.google.origin);
     await sendPage(reply, connectPage({ ...wish, ticket }));
   }
@@ -60,16 +61,21 @@ export class ConnectController {
   @OpenToAll()
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
-  async go(@Body() { ticket }: TicketInput, @Res() reply: FastifyReply): Promise<void> {
-    const wish = await this.tickets.open(ticket);
-    const trip = await this.startAuthorization.begin(wish);
-    setBrowserKey(
-      reply,
-      trip.id,
-      trip.browserKey,
-      this.settings.publicUrl.startsWith('https:'),
-      trip.seconds,
-    );
+  async go(@Body() { ticket: letter }: TicketInput, @Res() reply: FastifyReply): Promise<void> {
+    const ticket = await this.tickets.open(letter);
+    const start = await this.startAuthorization.begin(ticket);
+    if (start.kind === 'held') {
+      await answerBrowser(
+        reply,
+        ticket.wish,
+        start,
+        async () => (await this.tickets.create(ticket.wish)).url,
+      );
+      return;
+    }
+    const { trip } = start;
+    const secure = this.settings.publicUrl.startsWith('https:');
+    setBrowserKey(reply, trip.id, trip.browserKey, secure, trip.seconds);
     await reply.redirect(trip.consentUrl, 303);
   }
 }

@@ -19,15 +19,23 @@ export class CreateConnectTicket {
     const scopes = parseScopes(body.scope);
     demandAllowed(service, body.user_id, client.alias, scopes);
     if (body.return_to !== undefined) this.#demandKnownOrigin(body.return_to);
+    if (body.confirm && body.return_to === undefined) {
+      throw invalidRequest({
+        return_to: 'is needed with confirm: the app gets the code to confirm with there.',
+      });
+    }
     return this.links.create({
       serviceId: service.id,
       serviceName: service.name,
       userId: body.user_id,
       client: client.alias,
       scopes,
-      accountHint: body.account_hint,
-      requireAccount: body.require_account,
-      returnTo: body.return_to,
+      accountHint: body.account_hint ?? null,
+      requireAccount: body.require_account ?? null,
+      anotherAccount: body.another_account,
+      returnTo: body.return_to ?? null,
+      confirm: body.confirm,
+      force: body.force,
     });
   }
 

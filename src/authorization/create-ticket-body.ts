@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsEmail, IsFQDN, IsOptional, Matches, ValidateNested } from 'class-validator';
+import { IsBoolean, IsEmail, IsFQDN, IsOptional, Matches, ValidateNested } from 'class-validator';
 import { IsAccount, IsClientAlias, IsHttpUrl, IsScopeList, IsUserId } from '../http/field-rules.js';
 
 /** The account that must consent; any other is refused at the callback. */
@@ -60,6 +60,35 @@ export class CreateTicketBody {
   @IsOptional()
   @IsHttpUrl()
   return_to?: string;
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    default: false,
+    description: 'Asks Google even when all scopes are held: to connect one more account',
+  })
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false.' })
+  another_account = false;
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    default: false,
+    description:
+      'The grant waits until your server posts connect_code to /connect/completions. Needs return_to',
+  })
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false.' })
+  confirm = false;
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    default: false,
+    description:
+      "Connects even when Google would end another user's grant of the same account for it (slots)",
+  })
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false.' })
+  force = false;
 }
 
 /** The answer: a link to show to the user, or to send them to. */

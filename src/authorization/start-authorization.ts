@@ -1,19 +1,32 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { BrokerError } from '../domain/errors.js';
+import type { ConnectWish } from '../domain/connect-wish.js';
+import { findHeldGrant } from '../domain/held-grant.js';
 import { choosePrompt } from '../domain/prompt.js';
-import { AuthorizationRequestStore } from '../domain/ports/authorization-request-store.js';
+import {
+  AuthorizationRequestStore,
+  type AuthorizationRequest,
+} from '../domain/ports/authorization-request-store.js';
 import { Clock } from '../domain/ports/clock.js';
-import { ConsentTrips, type Trip, type TripWish } from '../domain/ports/consent-trips.js';
+import { ConsentTrips, type Trip } from '../domain/ports/consent-trips.js';
 import { Google } from '../domain/ports/google.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
 import { Sealer } from '../domain/ports/sealer.js';
 import { Secret } from '../domain/secret.js';
-import { ticketUsed } from './connect-ticket.js';
+import { CheckSlots } from './check-slots.js';
+import { ticketUsed, type Ticket } from './connect-ticket.js';
 
 /** How long a user may take on Google's pages. */
 const LIFETIME_SECONDS = 10 * 60;
+
+export type Start = { readonly kind: 'trip'; readonly trip: Trip } | { readonly kind: 'held' };
+
+type Asking = Pick<AuthorizationRequest, 'purpose'> & {
+  readonly prompt: 'consent' | 'select_account' | null;
+  /** Whom to suggest to Google. */
+  readonly account: string | null;
+};
 
 @Injectable()
 export class StartAuthorization extends ConsentTrips {
@@ -24,63 +37,84 @@ export class StartAuthorization extends ConsentTrips {
     private readonly clock: Clock,
     private readonly requests: AuthorizationRequestStore,
     private readonly grants: GrantStore,
+    private readonly slots: CheckSlots,
   ) {
     super();
   }
 
-  override async begin(wish: TripWish, forceConsent = false): Promise<Trip> {
-    const client = this.settings.clients.get(wish.client);
-    if (!client) {
-      throw new BrokerError('invalid_request', `The broker no longer serves a client called ${wish.client}.`);
+  /**
+   * Uses up a ticket.
+   * @throws {BrokerError} `invalid_request` when it was used before, `slots_full` when it would harm another user
+   */
+  async begin({ id, wish }: Ticket): Promise<Start> {
+    const grants = await this.grants.findByUser(wish.userId, wish.client);
+    if (!wish.anotherAccount && findHeldGrant(grants, wish)) {
+      await this.#store(id, wish, { purpose: 'consent', prompt: null, account: null }, this.clock.now());
+      return { kind: 'held' };
     }
-    const [state, nonce, verifier, browserKey] = [
-      randomSecret(),
-      randomSecret(),
-      randomSecret(),
-      randomSecret(),
-    ];
-    const held = await this.grants.findByUser(wish.userId, wish.client);
-    const prompt = forceConsent ? 'consent' : choosePrompt(held, wish.accountHint);
-    const now = this.clock.now();
-    const stored = await this.requests.add(
-      {
-        ticketId: wish.ticketId,
-        serviceId: wish.serviceId,
-        serviceName: wish.serviceName,
-        userId: wish.userId,
-        client: wish.client,
-        scopes: wish.scopes,
-        accountHint: wish.accountHint,
-        requireAccount: wish.requireAccount,
-        returnTo: wish.returnTo,
-        forcedConsent: prompt === 'consent',
-        verifier,
-        createdAt: now,
-        expiresAt: new Date(now.getTime() + LIFETIME_SECONDS * 1000),
-      },
-      {
-        stateHash: this.sealer.fingerprint(state),
-        nonceHash: this.sealer.fingerprint(nonce),
-        browserHash: this.sealer.fingerprint(browserKey),
-      },
-    );
-    if (!stored) throw ticketUsed();
-    const consentUrl = this.google.consentUrl({
-      client,
-      redirectUri: this.settings.redirectUri,
-      scopes: wish.scopes,
-      state,
-      nonce,
-      verifier,
-      loginHint: wish.accountHint ?? wish.requireAccount?.email ?? wish.requireAccount?.sub ?? null,
-      hostedDomain: wish.requireAccount?.hd ?? null,
-      prompt,
-    });
-    return { consentUrl, id: this.idOf(state), browserKey, seconds: LIFETIME_SECONDS };
+    await this.slots.demandRoom(wish);
+    const account = wish.accountHint ?? wish.requireAccount?.email ?? wish.requireAccount?.sub ?? null;
+    const trip = (await this.slots.mustIdentify(wish))
+      ? await this.#go(id, wish, { purpose: 'identify', prompt: 'select_account', account })
+      : await this.#go(id, wish, { purpose: 'consent', prompt: choosePrompt(grants, account), account });
+    return { kind: 'trip', trip };
+  }
+
+  override async again(wish: ConnectWish, account: string, forceConsent: boolean): Promise<Trip> {
+    const grants = await this.grants.findByUser(wish.userId, wish.client);
+    await this.slots.demandRoom(wish, account);
+    const prompt = forceConsent ? 'consent' : choosePrompt(grants, account);
+    return this.#go(randomUUID(), wish, { purpose: 'consent', prompt, account });
   }
 
   override idOf(state: Secret): string {
     return Buffer.from(this.sealer.fingerprint(state)).toString('base64url').slice(0, 12);
+  }
+
+  async #go(ticketId: string, wish: ConnectWish, asking: Asking): Promise<Trip> {
+    const { state, nonce, verifier, browserKey } = await this.#store(ticketId, wish, asking, null);
+    const consentUrl = this.google.consentUrl({
+      client: this.settings.clients.pick(wish.client),
+      redirectUri: this.settings.redirectUri,
+      purpose: asking.purpose,
+      scopes: asking.purpose === 'identify' ? [] : wish.scopes,
+      state,
+      nonce,
+      verifier,
+      loginHint: asking.account,
+      hostedDomain: wish.requireAccount?.hd ?? null,
+      prompt: asking.prompt,
+    });
+    return { consentUrl, id: this.idOf(state), browserKey, seconds: LIFETIME_SECONDS };
+  }
+
+  async #store(ticketId: string, wish: ConnectWish, { purpose, prompt }: Asking, consumedAt: Date | null) {
+    const secrets = {
+      state: randomSecret(),
+      nonce: randomSecret(),
+      verifier: randomSecret(),
+      browserKey: randomSecret(),
+    };
+    const now = this.clock.now();
+    const stored = await this.requests.add(
+      {
+        ticketId,
+        wish,
+        purpose,
+        forcedConsent: prompt === 'consent',
+        verifier: secrets.verifier,
+        createdAt: now,
+        expiresAt: new Date(now.getTime() + LIFETIME_SECONDS * 1000),
+        consumedAt,
+      },
+      {
+        stateHash: this.sealer.fingerprint(secrets.state),
+        nonceHash: this.sealer.fingerprint(secrets.nonce),
+        browserHash: this.sealer.fingerprint(secrets.browserKey),
+      },
+    );
+    if (!stored) throw ticketUsed();
+    return secrets;
   }
 }
 

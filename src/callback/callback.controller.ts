@@ -8,12 +8,10 @@ import { ConnectLinks } from '../domain/ports/connect-links.js';
 import { ConsentTrips } from '../domain/ports/consent-trips.js';
 import { Secret } from '../domain/secret.js';
 import { clearBrowserKey, readBrowserKey, setBrowserKey } from '../http/browser-key.js';
-import { BROWSER_ROUTE, sendPage } from '../http/browser-route.js';
+import { answerBrowser } from '../http/answer-browser.js';
+import { BROWSER_ROUTE } from '../http/browser-route.js';
 import { OpenToAll } from '../http/caller.js';
-import { resultPage } from '../pages/result-page.js';
-import { CompleteAuthorization, type Outcome } from './complete-authorization.js';
-
-type Ended = Exclude<Outcome, { kind: 'again' }>;
+import { CompleteAuthorization } from './complete-authorization.js';
 
 @Controller('callback')
 export class CallbackController {
@@ -35,7 +33,7 @@ export class CallbackController {
       throw invalidRequest({ state: 'is missing: this page is only for browsers that Google sends back.' });
     const tripId = this.trips.idOf(new Secret(state));
     const code = parameter(request, 'code', 1024);
-    const outcome = await this.completeAuthorization.complete({
+    const completion = await this.completeAuthorization.complete({
       state: new Secret(state),
       code: code === null ? null : new Secret(code),
       error: errorCode(parameter(request, 'error', 256)),
@@ -43,32 +41,14 @@ export class CallbackController {
       browserKey: readBrowserKey(request, tripId, secure),
     });
     clearBrowserKey(reply, tripId, secure);
-    if (outcome.kind === 'again') {
-      const { trip } = outcome;
+    if ('trip' in completion) {
+      const { trip } = completion;
       setBrowserKey(reply, trip.id, trip.browserKey, secure, trip.seconds);
       await reply.redirect(trip.consentUrl, 303);
-    } else if (outcome.request.returnTo !== null) {
-      await reply.redirect(returnAddress(outcome.request.returnTo, outcome), 303);
-    } else {
-      await sendPage(reply, resultPage(outcome, await this.#wayOn(outcome)));
+      return;
     }
-  }
-
-  /** A fresh link for the same wish, when something is left to do. */
-  async #wayOn(outcome: Ended): Promise<string | null> {
-    if (outcome.kind === 'granted' && outcome.missing.length === 0) return null;
-    const { returnTo, accountHint, requireAccount, ...wish } = outcome.request;
-    const { url } = await this.links.create({
-      serviceId: wish.serviceId,
-      serviceName: wish.serviceName,
-      userId: wish.userId,
-      client: wish.client,
-      scopes: wish.scopes,
-      accountHint: accountHint ?? undefined,
-      requireAccount: requireAccount ?? undefined,
-      returnTo: returnTo ?? undefined,
-    });
-    return url;
+    const { wish, outcome } = completion;
+    await answerBrowser(reply, wish, outcome, async () => (await this.links.create(wish)).url);
   }
 }
 
@@ -85,15 +65,4 @@ function parameter(request: FastifyRequest, name: string, longest: number): stri
 function errorCode(error: string | null): string | null {
   if (error === null) return null;
   return /^[a-z_]{1,64}$/.test(error) ? error : 'unknown_error';
-}
-
-function returnAddress(returnTo: string, outcome: Ended): string {
-  const url = new URL(returnTo);
-  if (outcome.kind === 'granted') {
-    url.searchParams.set('connect', outcome.missing.length > 0 ? 'partial' : 'success');
-  } else {
-    url.searchParams.set('connect', outcome.kind);
-    url.searchParams.set('connect_error', outcome.kind === 'denied' ? 'access_denied' : outcome.code);
-  }
-  return url.href;
 }

@@ -1,173 +1,114 @@
-import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Settings } from '../config/settings.js';
+import type { ConnectOutcome } from '../domain/connect-outcome.js';
+import type { ConnectWish } from '../domain/connect-wish.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google-failure.js';
-import type { Grant, TokenAnswer, VerifiedAccount } from '../domain/grant.js';
-import {
-  AuthorizationRequestStore,
-  type PendingAuthorization,
-} from '../domain/ports/authorization-request-store.js';
+import type { TokenAnswer, VerifiedAccount } from '../domain/grant.js';
+import { findHeldGrant } from '../domain/held-grant.js';
+import type { PendingAuthorization } from '../domain/ports/authorization-request-store.js';
 import { Clock } from '../domain/ports/clock.js';
 import { ConsentTrips, type Trip } from '../domain/ports/consent-trips.js';
-import { Google } from '../domain/ports/google.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
-import { Sealer } from '../domain/ports/sealer.js';
+import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { isRequiredAccount } from '../domain/required-account.js';
-import { missingScopes } from '../domain/scopes.js';
-import { Secret } from '../domain/secret.js';
+import type { Secret } from '../domain/secret.js';
+import { ClaimReturn, type Return } from './claim-return.js';
+import { ExchangeCode } from './exchange-code.js';
+import { HoldConsent } from './hold-consent.js';
+import { outcomeOf } from './outcome-of.js';
 
-/** What came back with the browser. */
-export interface Return {
-  readonly state: Secret;
-  readonly code: Secret | null;
-  readonly error: string | null;
-  readonly iss: string | null;
-  readonly browserKey: Secret | null;
-}
+export type Completion = { readonly wish: ConnectWish } & (
+  | { readonly outcome: ConnectOutcome }
+  /** The browser must go to Google once more. */
+  | { readonly trip: Trip }
+);
 
-export type Outcome =
-  | {
-      readonly kind: 'granted';
-      readonly request: PendingAuthorization;
-      readonly grant: Grant;
-      readonly missing: string[];
-    }
-  | { readonly kind: 'denied'; readonly request: PendingAuthorization }
-  | {
-      readonly kind: 'failed';
-      readonly request: PendingAuthorization;
-      readonly code: string;
-      readonly detail: string;
-    }
-  | { readonly kind: 'again'; readonly trip: Trip };
+type Answer = TokenAnswer & { readonly account: VerifiedAccount };
 
 @Injectable()
 export class CompleteAuthorization {
   constructor(
-    private readonly settings: Settings,
-    private readonly google: Google,
-    private readonly sealer: Sealer,
     private readonly clock: Clock,
-    private readonly requests: AuthorizationRequestStore,
     private readonly grants: GrantStore,
+    private readonly ledger: SlotLedger,
     private readonly trips: ConsentTrips,
+    private readonly claimReturn: ClaimReturn,
+    private readonly exchangeCode: ExchangeCode,
+    private readonly holdConsent: HoldConsent,
   ) {}
 
   /** @throws {BrokerError} `invalid_request` when this return belongs to no trip of this browser; nothing is stored then */
-  async complete(back: Return): Promise<Outcome> {
-    const request = await this.#claim(back);
-    if (back.error === 'access_denied') return { kind: 'denied', request };
-    if (back.error !== null || back.code === null) {
-      return failed(request, back.error ?? 'code_missing', 'Google sent you back without a permission.');
+  async complete(back: Return): Promise<Completion> {
+    const request = await this.claimReturn.claim(back);
+    const { wish } = request;
+    const next = await this.#answer(request, back.error, back.code);
+    return 'kind' in next ? { wish, outcome: next } : { wish, trip: next };
+  }
+
+  async #answer(
+    request: PendingAuthorization,
+    error: string | null,
+    code: Secret | null,
+  ): Promise<ConnectOutcome | Trip> {
+    if (error === 'access_denied') return { kind: 'denied' };
+    if (error !== null || code === null) {
+      return {
+        kind: 'failed',
+        code: error ?? 'code_missing',
+        detail: 'Google sent you back without a permission.',
+      };
     }
     try {
-      return await this.#store(request, await this.#exchange(request, back.code));
-    } catch (error) {
-      if (error instanceof GoogleFailure) return failed(request, failureCode(error), failureDetail(error));
-      throw error;
+      const answer = await this.exchangeCode.exchange(request, code);
+      return await (request.purpose === 'identify'
+        ? this.#goOn(request, answer)
+        : this.#store(request, answer));
+    } catch (fault) {
+      if (fault instanceof GoogleFailure) return outcomeOf(fault);
+      if (fault instanceof BrokerError && fault.code === 'slots_full') {
+        return { kind: 'failed', code: fault.code, detail: fault.detail };
+      }
+      throw fault;
     }
   }
 
-  /** Checks everything first and takes the state's one use last, so that a stranger cannot use it up. */
-  async #claim({ state, iss, browserKey }: Return): Promise<PendingAuthorization> {
-    const stateHash = this.sealer.fingerprint(state);
-    const request = await this.requests.find(stateHash);
-    const now = this.clock.now();
-    if (!request) throw refused('state_unknown', 'This answer belongs to no connect that we know.');
-    if (request.consumedAt) throw refused('state_used', 'This connect was finished already.');
-    if (request.expiresAt <= now) throw refused('state_expired', 'This connect took longer than 10 minutes.');
-    // RFC 6749 section 10.12: only the browser that began may finish.
-    const binding = browserKey && this.sealer.fingerprint(browserKey);
-    if (!binding || !timingSafeEqual(binding, request.browserHash)) {
-      throw refused('other_browser', 'This connect was begun in another browser, or its cookie is gone.');
-    }
-    // RFC 9207 section 2.4. Google has not always sent iss, so its absence is no fault.
-    if (iss !== null && !this.google.isIssuer(iss))
-      throw refused('wrong_issuer', 'This answer does not come from Google.');
-    if (!(await this.requests.consume(stateHash, now)))
-      throw refused('state_used', 'This connect was finished already.');
-    return request;
-  }
-
-  async #exchange(
-    request: PendingAuthorization,
-    code: Secret,
-  ): Promise<TokenAnswer & { account: VerifiedAccount }> {
-    const client = this.settings.clients.pick(request.client);
-    return this.google.exchangeCode({
-      client,
-      code,
-      redirectUri: this.settings.redirectUri,
-      verifier: request.verifier,
-      scopes: request.scopes,
-      isNonce: (nonce) => timingSafeEqual(this.sealer.fingerprint(new Secret(nonce)), request.nonceHash),
-    });
+  /** The account is known now, and no slot was spent. */
+  async #goOn({ wish }: PendingAuthorization, { account }: Answer): Promise<ConnectOutcome | Trip> {
+    if (!isWanted(wish, account)) return WRONG_ACCOUNT;
+    const grants = await this.grants.findByUser(wish.userId, wish.client);
+    if (findHeldGrant(grants, { ...wish, accountHint: account.sub })) return { kind: 'held' };
+    return this.trips.again(wish, account.sub, false);
   }
 
   async #store(
-    request: PendingAuthorization,
-    answer: TokenAnswer & { account: VerifiedAccount },
-  ): Promise<Outcome> {
+    { wish, forcedConsent }: PendingAuthorization,
+    answer: Answer,
+  ): Promise<ConnectOutcome | Trip> {
     const { account } = answer;
-    if (request.requireAccount && !isRequiredAccount(account, request.requireAccount)) {
-      return failed(
-        request,
-        'wrong_account',
-        'You chose another Google account than the one that was asked for.',
-      );
+    const now = this.clock.now();
+    if (!isWanted(wish, account)) {
+      await this.ledger.bookUnused(account, wish.client, answer, now);
+      return WRONG_ACCOUNT;
     }
-    const grant = await this.grants.saveConsent({
-      userId: request.userId,
-      client: request.client,
-      account,
-      requestedScopes: request.scopes,
-      answer,
-      now: this.clock.now(),
-    });
-    if (grant)
-      return { kind: 'granted', request, grant, missing: missingScopes(request.scopes, grant.grantedScopes) };
-    if (request.forcedConsent) {
-      return failed(
-        request,
-        'no_refresh_token',
-        'Google gave no lasting permission, though we asked for one.',
-      );
+    if (wish.confirm) return this.holdConsent.hold(wish, answer);
+    const { userId, client, scopes: requestedScopes } = wish;
+    const grant = await this.grants.saveConsent({ userId, client, account, requestedScopes, answer, now });
+    if (grant) return outcomeOf(grant, wish);
+    if (forcedConsent) {
+      const detail = 'Google gave no lasting permission, though we asked for one.';
+      return { kind: 'failed', code: 'no_refresh_token', detail };
     }
     // Google leaves the refresh token out when it showed no consent screen. Ask once more, with one.
-    const trip = await this.trips.begin(
-      { ...request, ticketId: randomUUID(), accountHint: account.email ?? account.sub },
-      true,
-    );
-    return { kind: 'again', trip };
+    return this.trips.again(wish, account.email ?? account.sub, true);
   }
 }
 
-function refused(reason: string, what: string): BrokerError {
-  return new BrokerError(
-    'invalid_request',
-    `${what} Nothing was stored. Go back to the app and start again there.`,
-    {
-      reason,
-    },
-  );
-}
+const WRONG_ACCOUNT: ConnectOutcome = {
+  kind: 'failed',
+  code: 'wrong_account',
+  detail: 'You chose another Google account than the one that was asked for. Nothing was stored.',
+};
 
-function failed(request: PendingAuthorization, code: string, detail: string): Outcome {
-  return { kind: 'failed', request, code, detail };
-}
-
-function failureCode({ kind }: GoogleFailure): string {
-  if (kind === 'unavailable') return 'google_unavailable';
-  if (kind === 'client_rejected') return 'client_misconfigured';
-  return kind;
-}
-
-function failureDetail({ kind, error }: GoogleFailure): string {
-  if (kind === 'unavailable')
-    return 'Google did not answer in time. Nothing is wrong with your account; try again.';
-  if (kind === 'client_rejected')
-    return `Google refuses this broker (${error}). Its operator must mend that.`;
-  if (kind === 'policy_rejected') return 'The administrator of your Google Workspace does not allow this.';
-  return `Google did not accept the answer it had given (${error}). Try again.`;
+function isWanted({ requireAccount }: ConnectWish, account: VerifiedAccount): boolean {
+  return requireAccount === null || isRequiredAccount(account, requireAccount);
 }

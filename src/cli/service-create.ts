@@ -20,6 +20,7 @@ interface Options {
   readonly client: string[];
   readonly scope: string[];
   readonly user: string[];
+  readonly audit?: true;
 }
 
 export function serviceCreate(): Command {
@@ -33,11 +34,12 @@ export function serviceCreate(): Command {
       'a user id it may act for, or a prefix that ends in *; repeat for several',
       repeated,
     )
+    .option('--audit', 'let it read the audit trail of the users it covers')
     .addHelpText('after', EXAMPLES)
     .action(answers(create));
 }
 
-function create(name: string, { client, scope, user }: Options): Promise<Answer> {
+function create(name: string, { client, scope, user, audit }: Options): Promise<Answer> {
   return withBroker(async (broker) => {
     const { Settings } = await import('../config/settings.js');
     const { CreateService } = await import('../services/create-service.js');
@@ -48,7 +50,7 @@ function create(name: string, { client, scope, user }: Options): Promise<Answer>
         .clients.all()
         .map(({ alias }) => alias),
     );
-    const policy: Policy = { clients: client, scopes: scope, users: user };
+    const policy: Policy = { clients: client, scopes: scope, users: user, audit: audit ?? false };
     const service = await broker.get(CreateService).create(name, policy).catch(explain);
     const key = service.key.reveal();
     return {

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { Transform, Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, Max, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, Max, Min, ValidateIf } from 'class-validator';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -83,6 +83,37 @@ export class Environment {
   @Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value))
   @IsIn([true, false], { message: 'must be true or false' })
   NARROW_SCOPES = true;
+
+  /** How many live refresh tokens Google allows an account per client. Lower it only to try what happens then. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(1000)
+  SLOT_LIMIT = 100;
+
+  /** Aliases of clients whose Google app is in Testing, comma separated: their refresh tokens live 7 days. */
+  @Transform(list)
+  @IsString({ each: true })
+  TESTING_CLIENTS: string[] = [];
+
+  /** Where the app is told of changes; unset: nowhere. */
+  @IsOptional()
+  @IsUrl(
+    { require_tld: false, protocols: ['http', 'https'], require_protocol: true },
+    { message: 'must be a URL' },
+  )
+  WEBHOOK_URL?: string;
+
+  /** What webhooks are signed with, as Standard Webhooks write it: `whsec_` and base64. Or WEBHOOK_SECRET_FILE. */
+  @ValidateIf((environment: Environment) => environment.WEBHOOK_URL !== undefined)
+  @Matches(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, { message: 'must be whsec_ and 24 to 64 bytes in base64' })
+  WEBHOOK_SECRET?: string;
+
+  /** How many days audit events are kept. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  AUDIT_RETENTION_DAYS = 400;
 
   /** Calls a minute that one service may make. */
   @Type(() => Number)

@@ -53,20 +53,23 @@ function faultOf({ property, constraints }: ValidationError): string {
   return message.startsWith(property) ? message : `${property} ${message}`;
 }
 
+const SECRETS = ['DATABASE_URL', 'WEBHOOK_SECRET'];
+
 /** Replaces `NAME_FILE` by the content of that file, as container platforms hand out secrets. Empty means unset. */
 function withFiles(env: Readonly<Record<string, string | undefined>>) {
   const values: Record<string, string> = {};
   const faults: string[] = [];
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || value === '') continue;
-    if (name !== 'DATABASE_URL_FILE') {
+    const secret = SECRETS.find((each) => name === `${each}_FILE`);
+    if (secret === undefined) {
       values[name] = value;
       continue;
     }
     try {
-      values['DATABASE_URL'] = readFileSync(value, 'utf8').trim();
+      values[secret] = readFileSync(value, 'utf8').trim();
     } catch {
-      faults.push('DATABASE_URL_FILE names a file that cannot be read');
+      faults.push(`${name} names a file that cannot be read`);
     }
   }
   return { values, faults };
@@ -87,9 +90,17 @@ function freeze(environment: Environment, clients: GoogleClients): Settings {
     googleStandInUrl: environment.GOOGLE_STAND_IN_URL ?? null,
     googleTimeoutMs: environment.GOOGLE_TIMEOUT_MS,
     narrowScopes: environment.NARROW_SCOPES,
+    slotLimit: environment.SLOT_LIMIT,
+    testingClients: environment.TESTING_CLIENTS,
+    webhook: webhookOf(environment),
+    auditRetentionDays: environment.AUDIT_RETENTION_DAYS,
     serviceRateLimitPerMinute: environment.SERVICE_RATE_LIMIT,
     browserRateLimitPerMinute: environment.BROWSER_RATE_LIMIT,
     trustedProxies: environment.TRUSTED_PROXIES,
     logLevel: environment.LOG_LEVEL,
   });
+}
+
+function webhookOf({ WEBHOOK_URL, WEBHOOK_SECRET }: Environment): Settings['webhook'] {
+  return WEBHOOK_URL && WEBHOOK_SECRET ? { url: WEBHOOK_URL, secret: new Secret(WEBHOOK_SECRET) } : null;
 }

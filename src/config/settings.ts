@@ -19,6 +19,11 @@ export class Settings {
   readonly googleStandInUrl!: string | null;
   readonly googleTimeoutMs!: number;
   readonly narrowScopes!: boolean;
+  readonly slotLimit!: number;
+  /** Aliases of clients whose Google app is in Testing. */
+  readonly testingClients!: readonly string[];
+  readonly webhook!: { readonly url: string; readonly secret: Secret } | null;
+  readonly auditRetentionDays!: number;
   readonly serviceRateLimitPerMinute!: number;
   readonly browserRateLimitPerMinute!: number;
   readonly trustedProxies!: readonly string[];

@@ -11,6 +11,7 @@ export type BrokerErrorCode =
   | 'not_found'
   | 'ambiguous_account'
   | 'reconnect_required'
+  | 'slots_full'
   | 'rate_limited'
   | 'client_misconfigured'
   | 'google_unavailable';

@@ -39,6 +39,7 @@ export interface Grant {
   readonly createdAt: Date;
   readonly consentedAt: Date;
   readonly refreshedAt: Date | null;
+  readonly refreshTokenIssuedAt: Date;
   readonly refreshTokenExpiresAt: Date | null;
 }
 

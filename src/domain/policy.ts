@@ -7,6 +7,8 @@ export interface Policy {
   readonly scopes: readonly string[];
   /** Exact user ids, or prefixes that end in `*`. */
   readonly users: readonly string[];
+  /** Whether it may read the audit trail of the users it covers. */
+  readonly audit: boolean;
 }
 
 /** An internal caller that proved who it is. */
@@ -20,7 +22,7 @@ export function mayUseClient(policy: Policy, client: string): boolean {
   return policy.clients.includes('*') || policy.clients.includes(client);
 }
 
-function maySeeUser(policy: Policy, userId: string): boolean {
+export function maySeeUser(policy: Policy, userId: string): boolean {
   return policy.users.some((rule) =>
     rule.endsWith('*') ? userId.startsWith(rule.slice(0, -1)) : rule === userId,
   );

@@ -1,3 +1,4 @@
+import { isAccount } from './account.js';
 import type { Grant } from './grant.js';
 
 /**
@@ -10,9 +11,7 @@ export function choosePrompt(
   accountHint: string | null,
 ): 'consent' | 'select_account' | null {
   const usable = held.filter(
-    ({ status, account }) =>
-      status === 'active' &&
-      (accountHint === null || accountHint === account.sub || accountHint === account.email),
+    ({ status, account }) => status === 'active' && (accountHint === null || isAccount(account, accountHint)),
   );
   if (usable.length === 0) return 'consent';
   return accountHint === null ? 'select_account' : null;

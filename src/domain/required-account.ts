@@ -1,5 +1,12 @@
 import type { VerifiedAccount } from './grant.js';
-import type { RequiredAccount } from './ports/authorization-request-store.js';
+
+/** Which account the user must come back with. */
+export interface RequiredAccount {
+  readonly email?: string | undefined;
+  readonly sub?: string | undefined;
+  /** A Google Workspace domain. */
+  readonly hd?: string | undefined;
+}
 
 /** Whether an account is the one that was asked for. Every condition given must hold; emails compare without case. */
 export function isRequiredAccount(account: VerifiedAccount, required: RequiredAccount): boolean {

@@ -47,8 +47,9 @@ export class OAuthGoogle extends Google {
       endpoints: { oauth2AuthBaseUrl: this.#endpoints.authorization },
     });
     return google.generateAuthUrl({
-      access_type: 'offline',
-      include_granted_scopes: true,
+      ...(request.purpose === 'consent'
+        ? { access_type: 'offline', include_granted_scopes: true }
+        : { access_type: 'online' }),
       scope: scopeSet([...SIGN_IN_SCOPES, ...request.scopes]),
       state: request.state.reveal(),
       nonce: request.nonce.reveal(),

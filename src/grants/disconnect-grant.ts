@@ -7,6 +7,10 @@ import type { Grant } from '../domain/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Google } from '../domain/ports/google.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
+import { SlotLedger } from '../domain/ports/slot-ledger.js';
+import type { Secret } from '../domain/secret.js';
+
+const RETRY_AFTER_SECONDS = 5;
 
 @Injectable()
 export class DisconnectGrant {
@@ -15,6 +19,7 @@ export class DisconnectGrant {
     private readonly google: Google,
     private readonly clock: Clock,
     private readonly grants: GrantStore,
+    private readonly ledger: SlotLedger,
   ) {}
 
   /** Forgets a grant here. Google still knows it, and its slot stays taken. */
@@ -30,29 +35,38 @@ export class DisconnectGrant {
    */
   async revoke(grant: Grant): Promise<Grant[]> {
     const refreshToken = await this.grants.refreshToken(grant);
-    if (refreshToken !== null) {
-      try {
-        await this.google.revoke(refreshToken);
-      } catch (error) {
-        if (!(error instanceof GoogleFailure)) throw error;
-        throw new BrokerError(
-          'google_unavailable',
-          `Google did not confirm the revocation (${error.error}). Nothing was forgotten; try again, or use mode=local.`,
-          { retry_after: error.retryAfterSeconds ?? 5 },
-        );
-      }
-    }
-    const siblings = refreshToken === null ? [] : await this.siblings(grant);
+    // A dead grant holds no token: there is nothing left to revoke, and it says nothing of the others.
+    const also = refreshToken === null ? [] : await this.siblings(grant);
+    if (refreshToken !== null) await this.#revokeAtGoogle(refreshToken);
     const now = this.clock.now();
-    if (siblings.length > 0) await this.grants.markRevoked(siblings, REVOKED_WITH_SIBLING, now);
+    if (also.length > 0) await this.grants.markRevoked(also, REVOKED_WITH_SIBLING, now);
     await this.grants.forget(grant, 'revoked', now);
-    return siblings;
+    if (refreshToken !== null) {
+      await this.ledger.endAll(grant.account.sub, this.#clientsOfProject(grant), 'revoked', now);
+    }
+    return also;
   }
 
   /** The other living grants of the same account in the same Google Cloud project. */
   async siblings(grant: Grant): Promise<Grant[]> {
-    const { projectId } = this.settings.clients.pick(grant.client);
-    const all = await this.grants.findSiblings(grant.account.sub, this.settings.clients.ofProject(projectId));
+    const all = await this.grants.findByAccount(grant.account.sub, this.#clientsOfProject(grant));
     return all.filter(({ id, status }) => id !== grant.id && status === 'active');
+  }
+
+  #clientsOfProject({ client }: Grant): string[] {
+    return this.settings.clients.ofProject(this.settings.clients.pick(client).projectId);
+  }
+
+  async #revokeAtGoogle(refreshToken: Secret): Promise<void> {
+    try {
+      await this.google.revoke(refreshToken);
+    } catch (error) {
+      if (!(error instanceof GoogleFailure)) throw error;
+      throw new BrokerError(
+        'google_unavailable',
+        `Google did not confirm the revocation (${error.error}). Nothing was forgotten; try again, or use mode=local.`,
+        { retry_after: error.retryAfterSeconds ?? RETRY_AFTER_SECONDS },
+      );
+    }
   }
 }

@@ -1,27 +1,37 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsUUID } from 'class-validator';
+import { ApiProperty } from '@nestjs/swagger';
+import { forecast } from '../domain/forecast.js';
 import type { Grant } from '../domain/grant.js';
 import { missingScopes } from '../domain/scopes.js';
+import type { SlotsView } from './inspect-slots.js';
 
-export class GrantPath {
-  @ApiProperty({ format: 'uuid' })
-  @IsUUID('all', { message: 'must be the id of a grant, as GET /users/:userId/grants lists it.' })
-  id!: string;
+class AccountAnswer {
+  @ApiProperty({ example: '103400000000000000001' })
+  sub!: string;
+
+  @ApiProperty({ type: String, nullable: true })
+  email!: string | null;
 }
 
-export class DisconnectQuery {
-  @ApiProperty({
-    enum: ['local', 'revoke'],
-    description:
-      '`local` forgets here only; `revoke` ends it at Google, with every grant of this account in the project',
-  })
-  @IsIn(['local', 'revoke'], { message: 'must be local (forget here) or revoke (end it at Google too).' })
-  mode!: 'local' | 'revoke';
+class ExpiryAnswer {
+  @ApiProperty({ format: 'date-time' })
+  at!: string;
 
-  @ApiPropertyOptional({ enum: ['true', 'false'], description: 'Only says what would happen' })
-  @IsOptional()
-  @IsIn(['true', 'false'], { message: 'must be true or false.' })
-  dry_run: 'true' | 'false' = 'false';
+  @ApiProperty({ enum: ['testing_mode', 'time_based_access', 'inactivity'] })
+  reason!: string;
+}
+
+class DiagnosisAnswer {
+  @ApiProperty({ example: 'user_revoked' })
+  cause!: string;
+
+  @ApiProperty({ enum: ['certain', 'inferred'] })
+  confidence!: string;
+
+  @ApiProperty({ enum: ['user', 'workspace_admin', 'operator'] })
+  who_must_act!: string;
+
+  @ApiProperty()
+  detail!: string;
 }
 
 /** A grant as services see it: everything but its tokens. */
@@ -35,11 +45,8 @@ export class GrantAnswer {
   @ApiProperty()
   client!: string;
 
-  @ApiProperty({
-    type: 'object',
-    properties: { sub: { type: 'string' }, email: { type: 'string', nullable: true } },
-  })
-  account!: { sub: string; email: string | null };
+  @ApiProperty({ type: AccountAnswer })
+  account!: AccountAnswer;
 
   @ApiProperty({ enum: ['active', 'reconnect_required', 'revoked'] })
   status!: string;
@@ -50,13 +57,15 @@ export class GrantAnswer {
   @ApiProperty({ type: [String], description: 'What was asked for and not allowed' })
   missing_scopes!: string[];
 
+  @ApiProperty({ type: DiagnosisAnswer, nullable: true, description: 'Why the grant is dead' })
+  diagnosis!: DiagnosisAnswer | null;
+
   @ApiProperty({
-    type: 'object',
+    type: ExpiryAnswer,
     nullable: true,
-    additionalProperties: true,
-    description: 'Why the grant is dead',
+    description: 'When it will die if nobody does anything',
   })
-  diagnosis!: object | null;
+  expires!: ExpiryAnswer | null;
 
   @ApiProperty({ format: 'date-time' })
   created_at!: string;
@@ -68,32 +77,83 @@ export class GrantAnswer {
   refreshed_at!: string | null;
 }
 
-export function toGrantAnswer(grant: Grant): GrantAnswer {
+class LiveTokenAnswer {
+  @ApiProperty({ type: String, nullable: true, description: 'Null for one that no grant here uses' })
+  grant_id!: string | null;
+
+  @ApiProperty({ format: 'date-time' })
+  issued_at!: string;
+
+  @ApiProperty({ description: 'Whether its grant still refreshes with it' })
+  current!: boolean;
+}
+
+class SlotsAnswer {
+  @ApiProperty({ description: 'Live refresh tokens that Google allows an account per client' })
+  limit!: number;
+
+  @ApiProperty()
+  used!: number;
+
+  @ApiProperty()
+  free!: number;
+
+  @ApiProperty({ description: 'Whether nine tenths are taken' })
+  nearly_full!: boolean;
+
+  @ApiProperty({ description: 'Live refresh tokens of the account across all clients here' })
+  used_by_account!: number;
+
+  @ApiProperty({
+    type: LiveTokenAnswer,
+    nullable: true,
+    description: 'Which one Google ends first; at once when none is free',
+  })
+  next_to_die!: LiveTokenAnswer | null;
+}
+
+export class GrantDetailAnswer extends GrantAnswer {
+  @ApiProperty({ type: SlotsAnswer })
+  slots!: SlotsAnswer;
+}
+
+/** @param testingClients aliases of clients whose Google app is in Testing */
+export function toGrantAnswer(grant: Grant, testingClients: readonly string[]): GrantAnswer {
+  const expiry = forecast(grant, testingClients.includes(grant.client));
   return {
     id: grant.id,
     user_id: grant.userId,
     client: grant.client,
-    account: { ...grant.account },
+    account: { sub: grant.account.sub, email: grant.account.email },
     status: grant.status,
     scope: grant.grantedScopes.join(' '),
     missing_scopes: missingScopes(grant.requestedScopes, grant.grantedScopes),
     diagnosis: grant.diagnosis,
+    expires: expiry && { at: expiry.at.toISOString(), reason: expiry.reason },
     created_at: grant.createdAt.toISOString(),
     consented_at: grant.consentedAt.toISOString(),
     refreshed_at: grant.refreshedAt?.toISOString() ?? null,
   };
 }
 
-export class DisconnectAnswer {
-  @ApiProperty()
-  dry_run!: boolean;
-
-  @ApiProperty({ enum: ['local', 'revoke'] })
-  mode!: string;
-
-  @ApiProperty({ type: GrantAnswer })
-  disconnected!: GrantAnswer;
-
-  @ApiProperty({ type: [GrantAnswer], description: 'Grants that die with it at Google' })
-  also_revoked!: GrantAnswer[];
+export function toSlotsAnswer({
+  limit,
+  used,
+  free,
+  nearlyFull,
+  usedByAccount,
+  oldest,
+}: SlotsView): SlotsAnswer {
+  return {
+    limit,
+    used,
+    free,
+    nearly_full: nearlyFull,
+    used_by_account: usedByAccount,
+    next_to_die: oldest && {
+      grant_id: oldest.grantId,
+      issued_at: oldest.issuedAt.toISOString(),
+      current: oldest.current,
+    },
+  };
 }

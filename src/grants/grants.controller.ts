@@ -1,20 +1,46 @@
 import { Controller, Delete, Get, Header, Param, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsInt, IsUUID, Max, Min } from 'class-validator';
+import { Settings } from '../config/settings.js';
 import type { Grant } from '../domain/grant.js';
 import type { Service } from '../domain/policy.js';
 import { Caller } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
 import { UserPath } from '../http/user-path.js';
+import { DisconnectAnswer, DisconnectQuery, toSiblingAnswer } from './disconnect-answer.js';
 import { DisconnectGrant } from './disconnect-grant.js';
+import { FindExpiringGrants } from './find-expiring-grants.js';
 import { FindVisibleGrants } from './find-visible-grants.js';
-import { DisconnectAnswer, DisconnectQuery, GrantAnswer, GrantPath, toGrantAnswer } from './grant-answer.js';
+import { GrantAnswer, GrantDetailAnswer, toGrantAnswer, toSlotsAnswer } from './grant-answer.js';
+import { InspectSlots } from './inspect-slots.js';
+
+const YEAR_SECONDS = 366 * 24 * 3600;
+
+class GrantPath {
+  @ApiProperty({ format: 'uuid' })
+  @IsUUID('all', { message: 'must be the id of a grant, as GET /users/:userId/grants lists it.' })
+  id!: string;
+}
+
+class ExpiringQuery {
+  @ApiProperty({ description: 'Seconds from now', example: 604_800 })
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number of seconds.' })
+  @Min(0, { message: 'must be 0 or more.' })
+  @Max(YEAR_SECONDS, { message: 'must be a year or less.' })
+  expiring_within!: number;
+}
 
 @Controller()
 @ApiTags('grants')
 @ApiBearerAuth()
 export class GrantsController {
   constructor(
+    private readonly settings: Settings,
     private readonly visible: FindVisibleGrants,
+    private readonly expiring: FindExpiringGrants,
+    private readonly inspectSlots: InspectSlots,
     private readonly disconnectGrant: DisconnectGrant,
   ) {}
 
@@ -24,21 +50,31 @@ export class GrantsController {
   @ApiOkResponse({ type: [GrantAnswer] })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
   async list(@Caller() service: Service, @Param() { userId }: UserPath): Promise<GrantAnswer[]> {
-    return (await this.visible.ofUser(service, userId)).map(toGrantAnswer);
+    return (await this.visible.ofUser(service, userId)).map((grant) => this.#answer(grant));
+  }
+
+  @Get('grants')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({ summary: 'Grants that will die soon if nobody does anything, soonest first' })
+  @ApiOkResponse({ type: [GrantAnswer] })
+  @ApiProblems('invalid_request', 'unauthenticated', 'rate_limited')
+  async soon(@Caller() service: Service, @Query() query: ExpiringQuery): Promise<GrantAnswer[]> {
+    return (await this.expiring.within(query.expiring_within, service)).map((grant) => this.#answer(grant));
   }
 
   @Get('grants/:id')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'One grant' })
-  @ApiOkResponse({ type: GrantAnswer })
+  @ApiOperation({ summary: 'One grant, and how the slots of its account stand' })
+  @ApiOkResponse({ type: GrantDetailAnswer })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'not_found', 'rate_limited')
-  async inspect(@Caller() service: Service, @Param() { id }: GrantPath): Promise<GrantAnswer> {
-    return toGrantAnswer(await this.visible.byId(service, id));
+  async inspect(@Caller() service: Service, @Param() { id }: GrantPath): Promise<GrantDetailAnswer> {
+    const grant = await this.visible.byId(service, id);
+    return { ...this.#answer(grant), slots: toSlotsAnswer(await this.inspectSlots.of(grant)) };
   }
 
   @Delete('grants/:id')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Disconnect' })
+  @ApiOperation({ summary: 'Disconnect, here only or at Google too' })
   @ApiOkResponse({ type: DisconnectAnswer })
   @ApiProblems(
     'invalid_request',
@@ -60,12 +96,16 @@ export class GrantsController {
     return {
       dry_run: dryRun,
       mode,
-      disconnected: toGrantAnswer(grant),
-      also_revoked: also.map(toGrantAnswer),
+      disconnected: this.#answer(grant),
+      also_revoked: also.map((sibling) => toSiblingAnswer(sibling, service.policy)),
     };
   }
 
   #revoke(grant: Grant, dryRun: boolean): Promise<Grant[]> {
     return dryRun ? this.disconnectGrant.siblings(grant) : this.disconnectGrant.revoke(grant);
+  }
+
+  #answer(grant: Grant): GrantAnswer {
+    return toGrantAnswer(grant, this.settings.testingClients);
   }
 }

@@ -1,14 +1,17 @@
 import { Module } from '@nestjs/common';
 import { DisconnectGrant } from './disconnect-grant.js';
+import { FindExpiringGrants } from './find-expiring-grants.js';
+import { InspectSlots } from './inspect-slots.js';
 import { FindVisibleGrants } from './find-visible-grants.js';
 import { GrantsController } from './grants.controller.js';
 
 /**
- * Owns what services see of grants, and disconnecting: here only, or at Google with all that dies there.
+ * Owns what services see of grants, when they will die, how their slots stand, and disconnecting: here only, or at
+ * Google with all that dies there.
  * Does not own the making of grants (callback/) nor their tokens (tokens/).
  */
 @Module({
   controllers: [GrantsController],
-  providers: [FindVisibleGrants, DisconnectGrant],
+  providers: [FindVisibleGrants, FindExpiringGrants, InspectSlots, DisconnectGrant],
 })
 export class GrantsModule {}

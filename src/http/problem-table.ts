@@ -15,6 +15,7 @@ export const PROBLEMS: Readonly<Record<BrokerErrorCode | 'internal_error', Probl
   not_connected: { status: 404, title: 'This user has no grant here' },
   not_found: { status: 404, title: 'There is nothing at this address' },
   ambiguous_account: { status: 409, title: 'Several accounts match' },
+  slots_full: { status: 409, title: "This connect would end another user's grant" },
   reconnect_required: { status: 410, title: 'The grant is dead: the user must connect again' },
   rate_limited: { status: 429, title: 'Too many calls' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },

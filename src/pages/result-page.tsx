@@ -1,73 +1,86 @@
+import type { ConnectOutcome } from '../domain/connect-outcome.js';
 import { Page, renderPage } from './page.js';
 import { ScopeList } from './scope-list.js';
 
-interface ResultFacts {
-  readonly kind: 'granted' | 'denied' | 'failed';
-  readonly request: { readonly serviceName: string };
+type Granted = Extract<ConnectOutcome, { kind: 'granted' }>;
+type Failed = Extract<ConnectOutcome, { kind: 'failed' }>;
+
+/**
+ * Where a user ends up when the app named no address to go back to.
+ * @param app what the user knows the app as
+ * @param wayOn a link to try again, where something is left to do
+ */
+export function resultPage(app: string, outcome: ConnectOutcome, wayOn: string | null): string {
+  return renderPage(pageOf(app, outcome, wayOn));
 }
 
-interface GrantedFacts extends ResultFacts {
-  readonly kind: 'granted';
-  readonly grant: {
-    readonly account: { readonly email: string | null; readonly sub: string };
-    readonly grantedScopes: readonly string[];
-  };
-  readonly missing: readonly string[];
-}
-
-interface DeniedFacts extends ResultFacts {
-  readonly kind: 'denied';
-}
-
-interface FailedFacts extends ResultFacts {
-  readonly kind: 'failed';
-  readonly code: string;
-  readonly detail: string;
-}
-
-/** Where a user ends up when the app named no address to go back to. */
-export function resultPage(facts: GrantedFacts | DeniedFacts | FailedFacts, wayOn: string | null): string {
-  if (facts.kind === 'granted') return granted(facts, wayOn);
-  const { serviceName } = facts.request;
-  if (facts.kind === 'denied') {
-    return renderPage(
-      <Page title="Not connected" mood="warn">
-        <p>You did not allow {serviceName} to use your Google account. Nothing was stored.</p>
-        <TryAgain link={wayOn} />
-      </Page>,
-    );
+function pageOf(app: string, outcome: ConnectOutcome, wayOn: string | null) {
+  switch (outcome.kind) {
+    case 'granted':
+      return outcome.missing.length === 0 ? whole(app, outcome) : partial(app, outcome, wayOn);
+    case 'held':
+      return (
+        <Page title="Connected already" mood="good">
+          <p>
+            {app} may use your Google account as it asked to. Nothing had to change. You can close this page.
+          </p>
+        </Page>
+      );
+    case 'pending':
+      return (
+        <Page title="Almost done" mood="plain">
+          <p>{app} now checks that it was you who asked. Go back there to finish.</p>
+        </Page>
+      );
+    case 'denied':
+      return (
+        <Page title="Not connected" mood="warn">
+          <p>You did not allow {app} to use your Google account. Nothing was stored.</p>
+          <TryAgain link={wayOn} />
+        </Page>
+      );
+    case 'failed':
+      return failed(app, outcome, wayOn);
   }
-  return renderPage(
-    <Page title="That did not work" mood="bad">
-      <p>{facts.detail}</p>
-      <p class="soft">
-        For {serviceName}: <code>{facts.code}</code>
+}
+
+function whole(app: string, { account, scopes }: Granted) {
+  return (
+    <Page title="Connected" mood="good">
+      <p>
+        {app} may now use <strong>{account.email ?? account.sub}</strong>. You can close this page.
       </p>
-      <TryAgain link={wayOn} />
-    </Page>,
+      <h2>You allowed it to</h2>
+      <ScopeList scopes={scopes} />
+    </Page>
   );
 }
 
-function granted({ request, grant, missing }: GrantedFacts, wayOn: string | null): string {
-  const account = grant.account.email ?? grant.account.sub;
-  const whole = missing.length === 0;
-  return renderPage(
-    <Page title={whole ? 'Connected' : 'Connected in part'} mood={whole ? 'good' : 'warn'}>
+function partial(app: string, { account, scopes, missing }: Granted, wayOn: string | null) {
+  return (
+    <Page title="Connected in part" mood="warn">
       <p>
-        {request.serviceName} may now use <strong>{account}</strong>.{' '}
-        {whole ? 'You can close this page.' : null}
+        {app} may now use <strong>{account.email ?? account.sub}</strong>, but not for all that it asked.
       </p>
       <h2>You allowed it to</h2>
-      <ScopeList scopes={grant.grantedScopes} />
-      {whole ? null : (
-        <>
-          <h2>You did not allow it to</h2>
-          <ScopeList scopes={missing} />
-          <p>Some of {request.serviceName} may not work without these.</p>
-          <TryAgain link={wayOn} />
-        </>
-      )}
-    </Page>,
+      <ScopeList scopes={scopes} />
+      <h2>You did not allow it to</h2>
+      <ScopeList scopes={missing} />
+      <p>Some of {app} may not work without these.</p>
+      <TryAgain link={wayOn} />
+    </Page>
+  );
+}
+
+function failed(app: string, { code, detail }: Failed, wayOn: string | null) {
+  return (
+    <Page title="That did not work" mood="bad">
+      <p>{detail}</p>
+      <p class="soft">
+        For {app}: <code>{code}</code>
+      </p>
+      <TryAgain link={wayOn} />
+    </Page>
   );
 }
 

@@ -3,7 +3,7 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 import type { Service } from '../domain/policy.js';
-import { ServiceStore } from '../domain/ports/service-store.js';
+import { ServiceStore, type Credential } from '../domain/ports/service-store.js';
 import { OPEN_TO_ALL, setCaller } from '../http/caller.js';
 import { readKey, sameHash } from './service-key.js';
 
@@ -30,7 +30,7 @@ export class AuthenticateService implements CanActivate {
   async #authenticate(header: string | undefined): Promise<Service> {
     const presented = readKey(/^Bearer +(\S+)$/i.exec(header ?? '')?.[1] ?? '');
     const service = presented && (await this.services.find(presented.id));
-    if (!service || service.revokedAt || !sameHash(service.keyHash, presented.hash)) {
+    if (!service || service.revokedAt || !isKey(service.credential, presented.hash)) {
       throw new BrokerError(
         'unauthenticated',
         'Send a service key as `Authorization: Bearer tbk_...`. An operator makes one with `token-broker service create`.',
@@ -38,4 +38,8 @@ export class AuthenticateService implements CanActivate {
     }
     return { id: service.id, name: service.name, policy: service.policy };
   }
+}
+
+function isKey(credential: Credential, hash: Uint8Array): boolean {
+  return credential.kind === 'key' && sameHash(credential.keyHash, hash);
 }

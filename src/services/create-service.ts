@@ -31,7 +31,7 @@ export class CreateService {
     const added = await this.services.add({
       id,
       name,
-      keyHash: hash,
+      credential: { kind: 'key', keyHash: hash },
       policy: { ...policy, scopes: scopeSet(policy.scopes) },
       createdAt: this.clock.now(),
     });

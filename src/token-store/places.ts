@@ -11,3 +11,7 @@ export function refreshTokenPlace(grantId: string): string {
 export function accessTokenPlace(grantId: string, scopeSetKey: string): string {
   return `access_tokens.sealed_token/${grantId}/${scopeSetKey}`;
 }
+
+export function pendingConsentPlace(codeHash: Uint8Array): string {
+  return `pending_consents.sealed_consent/${Buffer.from(codeHash).toString('base64url')}`;
+}

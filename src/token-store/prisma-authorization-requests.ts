@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
+import type { ConnectWish } from '../domain/connect-wish.js';
 import {
   AuthorizationRequestStore,
   type AuthorizationRequest,
   type AuthorizationRequestKeys,
   type PendingAuthorization,
-  type RequiredAccount,
 } from '../domain/ports/authorization-request-store.js';
 import { Sealer } from '../domain/ports/sealer.js';
 import { Database } from './database.js';
+import { toJson } from './json.js';
 import { verifierPlace } from './places.js';
 import { isUniqueViolation } from './unique-violation.js';
 
@@ -24,17 +25,11 @@ export class PrismaAuthorizationRequests extends AuthorizationRequestStore {
   }
 
   override async add(request: AuthorizationRequest, keys: AuthorizationRequestKeys): Promise<boolean> {
-    const { verifier, requireAccount, ...columns } = request;
+    const { verifier, wish, ...columns } = request;
     const sealedVerifier = await this.sealer.seal(verifier, verifierPlace(keys.stateHash));
     try {
       await this.database.authorizationRequest.create({
-        data: {
-          ...columns,
-          ...keys,
-          scopes: [...request.scopes],
-          ...(requireAccount ? { requireAccount: { ...requireAccount } } : {}),
-          sealedVerifier,
-        },
+        data: { ...columns, ...keys, wish: toJson(wish), sealedVerifier },
       });
     } catch (error) {
       if (isUniqueViolation(error)) return false;
@@ -53,10 +48,11 @@ export class PrismaAuthorizationRequests extends AuthorizationRequestStore {
   override async find(stateHash: Uint8Array<ArrayBuffer>): Promise<PendingAuthorization | null> {
     const row = await this.database.authorizationRequest.findUnique({ where: { stateHash } });
     if (!row) return null;
-    const { sealedVerifier, requireAccount, ...columns } = row;
+    const { sealedVerifier, wish, purpose, ...columns } = row;
     return {
       ...columns,
-      requireAccount: requireAccount as RequiredAccount | null,
+      wish: wish as unknown as ConnectWish,
+      purpose: purpose === 'identify' ? 'identify' : 'consent',
       verifier: await this.sealer.open(sealedVerifier, verifierPlace(stateHash)),
     };
   }

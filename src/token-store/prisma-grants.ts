@@ -1,13 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
 import type { AccessToken, Diagnosis, Grant, TokenAnswer } from '../domain/grant.js';
 import { GrantStore, type Consent } from '../domain/ports/grant-store.js';
 import { Sealer } from '../domain/ports/sealer.js';
 import { sameScopes, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
+import { TESTING_SECONDS } from '../domain/forecast.js';
+import { INACTIVITY_SECONDS, isNearlyFull } from '../domain/slots.js';
 import { Database } from './database.js';
+import { fromRow } from './grant-row.js';
+import { toJson } from './json.js';
+import { Outbox } from './outbox.js';
 import { accessTokenPlace, refreshTokenPlace } from './places.js';
-import { Prisma, type Grant as Row } from './prisma-client/client.js';
+import { Prisma } from './prisma-client/client.js';
+import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 
 type Transaction = Prisma.TransactionClient;
 
@@ -16,16 +23,19 @@ export class PrismaGrants extends GrantStore {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
+    private readonly ledger: PrismaSlotLedger,
+    private readonly outbox: Outbox,
+    private readonly settings: Settings,
   ) {
     super();
   }
 
   override async saveConsent(consent: Consent): Promise<Grant | null> {
+    const { userId, client, account, answer, now } = consent;
     return this.database.$transaction(async (tx) => {
-      const { userId, client, account, answer, now } = consent;
       const identity = { userId, client, accountSub: account.sub };
-      // Serialises consents for one grant, also the first two, when there is no row to lock yet.
-      await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${Object.values(identity).join(' ')}, 0))`;
+      // Also serialises the first two consents for one grant, when there is no row to lock yet.
+      await this.ledger.lock(tx, account.sub, client);
       const stored = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
       const keepsToken = stored?.status === 'active' ? stored.sealedRefreshToken : null;
       if (answer.refreshToken === null && keepsToken === null) return null;
@@ -38,23 +48,23 @@ export class PrismaGrants extends GrantStore {
         diagnosis: Prisma.DbNull,
         consentedAt: now,
         refreshedAt: now,
-        ...(answer.refreshToken === null
-          ? {}
-          : {
-              sealedRefreshToken: await this.sealer.seal(answer.refreshToken, refreshTokenPlace(id)),
-              refreshTokenExpiresAt: answer.refreshTokenExpiresAt,
-            }),
+        ...(await this.#refreshTokenColumns(id, answer, now)),
       };
       const row = await tx.grant.upsert({
         where: { id },
-        create: { ...identity, ...columns, id, createdAt: now },
+        create: { refreshTokenIssuedAt: now, ...identity, ...columns, id, createdAt: now },
         update: { ...columns, version: { increment: 1 } },
       });
       // Tokens of before cover other scopes, perhaps more than the user allows now.
       await tx.accessToken.deleteMany({ where: { grantId: id } });
       await this.#putAccessToken(tx, id, scopeSet(answer.scopes), answer);
-      await this.#putLedgerRow(tx, row, answer.refreshToken, now);
-      return fromRow(row);
+      const grant = fromRow(row);
+      await this.#book(tx, grant, answer, now);
+      if (stored?.status !== 'active') await this.outbox.tell(tx, 'grant.connected', grant, now);
+      else if (!sameScopes(stored.grantedScopes, grant.grantedScopes)) {
+        await this.outbox.tell(tx, 'grant.scopes_changed', grant, now);
+      }
+      return grant;
     });
   }
 
@@ -71,9 +81,33 @@ export class PrismaGrants extends GrantStore {
     return rows.map(fromRow);
   }
 
-  override async findSiblings(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
+  override async findByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
     const rows = await this.database.grant.findMany({ where: { accountSub, client: { in: [...clients] } } });
     return rows.map(fromRow);
+  }
+
+  override async *mortal(
+    before: Date,
+    testingClients: readonly string[],
+    batch: number,
+  ): AsyncGenerator<Grant[]> {
+    const ago = (seconds: number) => new Date(before.getTime() - seconds * 1000);
+    const read = (after?: string) =>
+      this.database.grant.findMany({
+        where: {
+          status: 'active',
+          OR: [
+            { refreshTokenExpiresAt: { lte: before } },
+            { client: { in: [...testingClients] }, refreshTokenIssuedAt: { lte: ago(TESTING_SECONDS) } },
+            { refreshedAt: { lte: ago(INACTIVITY_SECONDS) } },
+          ],
+          ...(after === undefined ? {} : { id: { gt: after } }),
+        },
+        orderBy: { id: 'asc' },
+        take: batch,
+      });
+    for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id))
+      yield rows.map(fromRow);
   }
 
   override async accessToken(grant: Grant, scopes: readonly string[]): Promise<AccessToken | null> {
@@ -100,23 +134,25 @@ export class PrismaGrants extends GrantStore {
   ): Promise<boolean> {
     const isWhole = sameScopes(scopes, grant.grantedScopes);
     const narrowed = isWhole && !sameScopes(answer.scopes, grant.grantedScopes);
+    const rotated = answer.refreshToken !== null;
     return this.database.$transaction(async (tx) => {
-      const rotated =
-        answer.refreshToken && (await this.sealer.seal(answer.refreshToken, refreshTokenPlace(grant.id)));
       const { count } = await tx.grant.updateMany({
         where: unchanged(grant),
         data: {
           refreshedAt: now,
-          ...(answer.refreshTokenExpiresAt ? { refreshTokenExpiresAt: answer.refreshTokenExpiresAt } : {}),
-          ...(rotated ? { sealedRefreshToken: rotated } : {}),
+          ...(await this.#refreshTokenColumns(grant.id, answer, now)),
           ...(narrowed ? { grantedScopes: scopeSet(answer.scopes) } : {}),
           ...(narrowed || rotated ? { version: { increment: 1 } } : {}),
         },
       });
       if (count === 0) return false;
-      if (narrowed) await tx.accessToken.deleteMany({ where: { grantId: grant.id } });
+      if (narrowed) {
+        await tx.accessToken.deleteMany({ where: { grantId: grant.id } });
+        const changed: Grant = { ...grant, grantedScopes: scopeSet(answer.scopes) };
+        await this.outbox.tell(tx, 'grant.scopes_changed', changed, now);
+      }
       await this.#putAccessToken(tx, grant.id, narrowed ? answer.scopes : scopes, answer);
-      await this.#putLedgerRow(tx, { ...grant, accountSub: grant.account.sub }, answer.refreshToken, now);
+      await this.#book(tx, grant, answer, now);
       return true;
     });
   }
@@ -129,6 +165,8 @@ export class PrismaGrants extends GrantStore {
       });
       if (count === 0) return false;
       await endTokens(tx, [grant.id], diagnosis.cause, now);
+      const ended: Grant = { ...grant, status: 'reconnect_required', diagnosis };
+      await this.outbox.tell(tx, 'grant.reconnect_required', ended, now);
       return true;
     });
   }
@@ -141,14 +179,48 @@ export class PrismaGrants extends GrantStore {
         data: { ...dead('revoked', diagnosis), version: { increment: 1 } },
       });
       await endTokens(tx, ids, diagnosis.cause, now);
+      for (const grant of grants) {
+        await this.outbox.tell(
+          tx,
+          'grant.reconnect_required',
+          { ...grant, status: 'revoked', diagnosis },
+          now,
+        );
+      }
     });
+  }
+
+  override async dropAccessTokens(grants: readonly Grant[]): Promise<void> {
+    const ids = grants.map((grant) => grant.id);
+    await this.database.$transaction([
+      this.database.accessToken.deleteMany({ where: { grantId: { in: ids } } }),
+      this.database.grant.updateMany({ where: { id: { in: ids } }, data: { version: { increment: 1 } } }),
+    ]);
   }
 
   override async forget(grant: Grant, endReason: string | null, now: Date): Promise<void> {
     await this.database.$transaction(async (tx) => {
       if (endReason !== null) await endTokens(tx, [grant.id], endReason, now);
-      await tx.grant.deleteMany({ where: { id: grant.id } });
+      await tx.refreshToken.updateMany({
+        where: { grantId: grant.id, current: true },
+        data: { current: false, lastUsedAt: grant.refreshedAt ?? grant.consentedAt },
+      });
+      const { count } = await tx.grant.deleteMany({ where: { id: grant.id } });
+      if (count > 0) {
+        await this.outbox.tell(tx, 'grant.disconnected', { ...grant, status: 'revoked' }, now, {
+          revoked_at_google: endReason !== null,
+        });
+      }
     });
+  }
+
+  async #refreshTokenColumns(id: string, answer: TokenAnswer, now: Date) {
+    if (answer.refreshToken === null) return {};
+    return {
+      sealedRefreshToken: await this.sealer.seal(answer.refreshToken, refreshTokenPlace(id)),
+      refreshTokenIssuedAt: now,
+      refreshTokenExpiresAt: answer.refreshTokenExpiresAt,
+    };
   }
 
   async #putAccessToken(tx: Transaction, grantId: string, scopes: readonly string[], answer: TokenAnswer) {
@@ -165,25 +237,18 @@ export class PrismaGrants extends GrantStore {
     });
   }
 
-  async #putLedgerRow(
-    tx: Transaction,
-    grant: { id: string; client: string; accountSub: string },
-    refreshToken: Secret | null,
-    now: Date,
-  ) {
-    if (refreshToken === null) return;
-    const fingerprint = this.sealer.fingerprint(refreshToken);
-    await tx.refreshToken.upsert({
-      where: { fingerprint },
-      create: {
-        fingerprint,
-        grantId: grant.id,
-        client: grant.client,
-        accountSub: grant.accountSub,
-        issuedAt: now,
-      },
-      update: {},
-    });
+  async #book(tx: Transaction, grant: Grant, answer: TokenAnswer, now: Date): Promise<void> {
+    const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
+    if (token === null) return;
+    const { client, id: grantId } = grant;
+    const accountSub = grant.account.sub;
+    const used = await this.ledger.book(tx, { accountSub, client, grantId, token, expiresAt, now });
+    const { slotLimit: limit } = this.settings;
+    if (isNearlyFull(used, limit)) {
+      await this.outbox.tell(tx, 'slots.nearly_full', grant, now, {
+        slots: { limit, used, free: limit - used },
+      });
+    }
   }
 }
 
@@ -197,7 +262,7 @@ function unchanged(grant: Grant) {
 }
 
 function dead(status: 'reconnect_required' | 'revoked', diagnosis: Diagnosis) {
-  return { status, diagnosis: { ...diagnosis }, sealedRefreshToken: null, refreshTokenExpiresAt: null };
+  return { status, diagnosis: toJson(diagnosis), sealedRefreshToken: null, refreshTokenExpiresAt: null };
 }
 
 /** Nothing of a dead grant may be handed out, and its slots at Google are free. */
@@ -207,13 +272,4 @@ async function endTokens(tx: Transaction, grantIds: string[], endReason: string,
     where: { grantId: { in: grantIds }, endedAt: null },
     data: { endedAt: now, endReason },
   });
-}
-
-function fromRow(row: Row): Grant {
-  const { accountSub, accountEmail, diagnosis, sealedRefreshToken: _sealed, ...columns } = row;
-  return {
-    ...columns,
-    account: { sub: accountSub, email: accountEmail },
-    diagnosis: diagnosis as Diagnosis | null,
-  };
 }

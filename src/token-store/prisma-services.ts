@@ -10,14 +10,18 @@ export class PrismaServices extends ServiceStore {
     super();
   }
 
-  override async add({ policy, ...service }: NewService): Promise<boolean> {
+  override async add({ policy, credential, ...service }: NewService): Promise<boolean> {
     try {
       await this.database.service.create({
         data: {
           ...service,
+          ...(credential.kind === 'key'
+            ? { keyHash: new Uint8Array(credential.keyHash) }
+            : { issuer: credential.issuer, subject: credential.subject }),
           clients: [...policy.clients],
           scopes: [...policy.scopes],
           users: [...policy.users],
+          audit: policy.audit,
         },
       });
       return true;
@@ -29,6 +33,11 @@ export class PrismaServices extends ServiceStore {
 
   override async find(id: string): Promise<StoredService | null> {
     const row = await this.database.service.findUnique({ where: { id } });
+    return row && fromRow(row);
+  }
+
+  override async findByIdentity(issuer: string, subject: string): Promise<StoredService | null> {
+    const row = await this.database.service.findUnique({ where: { issuer_subject: { issuer, subject } } });
     return row && fromRow(row);
   }
 
@@ -46,6 +55,13 @@ export class PrismaServices extends ServiceStore {
   }
 }
 
-function fromRow({ clients, scopes, users, ...row }: Row): StoredService {
-  return { ...row, policy: { clients, scopes, users } };
+function fromRow({ clients, scopes, users, audit, keyHash, issuer, subject, ...row }: Row): StoredService {
+  return {
+    ...row,
+    policy: { clients, scopes, users, audit },
+    credential:
+      keyHash === null
+        ? { kind: 'identity', issuer: issuer ?? '', subject: subject ?? '' }
+        : { kind: 'key', keyHash },
+  };
 }

@@ -2,10 +2,15 @@ import { Global, Module } from '@nestjs/common';
 import { AuthorizationRequestStore } from '../domain/ports/authorization-request-store.js';
 import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
+import { PendingConsents } from '../domain/ports/pending-consents.js';
+import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { ServiceStore } from '../domain/ports/service-store.js';
 import { Database } from './database.js';
 import { PrismaAuthorizationRequests } from './prisma-authorization-requests.js';
 import { PrismaGrants } from './prisma-grants.js';
+import { Outbox } from './outbox.js';
+import { PrismaPendingConsents } from './prisma-pending-consents.js';
+import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 import { PrismaServices } from './prisma-services.js';
 
 /**
@@ -19,8 +24,12 @@ import { PrismaServices } from './prisma-services.js';
     { provide: DatabaseHealth, useExisting: Database },
     { provide: AuthorizationRequestStore, useClass: PrismaAuthorizationRequests },
     { provide: GrantStore, useClass: PrismaGrants },
+    PrismaSlotLedger,
+    Outbox,
+    { provide: SlotLedger, useExisting: PrismaSlotLedger },
+    { provide: PendingConsents, useClass: PrismaPendingConsents },
     { provide: ServiceStore, useClass: PrismaServices },
   ],
-  exports: [DatabaseHealth, AuthorizationRequestStore, GrantStore, ServiceStore],
+  exports: [DatabaseHealth, AuthorizationRequestStore, GrantStore, SlotLedger, PendingConsents, ServiceStore],
 })
 export class TokenStoreModule {}

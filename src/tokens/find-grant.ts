@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { isAccount } from '../domain/account.js';
 import { BrokerError } from '../domain/errors.js';
 import type { Grant } from '../domain/grant.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
@@ -15,7 +16,8 @@ export class FindGrant {
   /** @throws {BrokerError} `not_connected`, `ambiguous_account` or `reconnect_required` */
   async find(wish: TokenWish): Promise<Grant> {
     const all = await this.grants.findByUser(wish.userId, wish.client.alias);
-    const meant = wish.account === null ? all : all.filter((grant) => isAccount(grant, wish.account ?? ''));
+    const meant =
+      wish.account === null ? all : all.filter((grant) => isAccount(grant.account, wish.account ?? ''));
     const active = meant.filter((grant) => grant.status === 'active');
     if (active.length > 1) {
       throw new BrokerError(
@@ -29,8 +31,4 @@ export class FindGrant {
     const dead = meant.at(-1);
     throw dead ? await this.refusals.reconnectRequired(wish, dead) : await this.refusals.notConnected(wish);
   }
-}
-
-function isAccount({ account }: Grant, wanted: string): boolean {
-  return account.sub === wanted || account.email?.toLowerCase() === wanted.toLowerCase();
 }

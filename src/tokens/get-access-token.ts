@@ -72,7 +72,7 @@ export class GetAccessToken {
     stored: AccessToken | null,
   ): Promise<AccessToken | null> {
     try {
-      const refreshed = await this.refreshAccessToken.refresh(grant, scopes);
+      const refreshed = await this.refreshAccessToken.refresh(grant, scopes, stored);
       if (refreshed.kind === 'superseded') return null;
       if (refreshed.kind === 'dead')
         throw await this.refusals.reconnectRequired(wish, grant, refreshed.diagnosis);

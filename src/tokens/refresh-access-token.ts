@@ -6,6 +6,7 @@ import type { AccessToken, Diagnosis, Grant } from '../domain/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Google } from '../domain/ports/google.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
+import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { sameScopes, scopeSet } from '../domain/scopes.js';
 
 export type Refreshed =
@@ -30,19 +31,26 @@ export class RefreshAccessToken {
     private readonly google: Google,
     private readonly clock: Clock,
     private readonly grants: GrantStore,
+    private readonly ledger: SlotLedger,
   ) {}
 
-  /** @throws {GoogleFailure} of every kind but `grant_dead` and `policy_rejected` */
-  refresh(grant: Grant, scopes: readonly string[]): Promise<Refreshed> {
+  /**
+   * @param seen the token that the caller found too old; one that lives longer makes asking Google needless
+   * @throws {GoogleFailure} of every kind but `grant_dead` and `policy_rejected`
+   */
+  refresh(grant: Grant, scopes: readonly string[], seen: AccessToken | null): Promise<Refreshed> {
     const key = `${grant.id} ${grant.version} ${scopeSet(scopes).join(' ')}`;
     const underWay = this.#underWay.get(key);
     if (underWay) return underWay;
-    const started = this.#refresh(grant, scopes).finally(() => this.#underWay.delete(key));
+    const started = this.#refresh(grant, scopes, seen).finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, started);
     return started;
   }
 
-  async #refresh(grant: Grant, scopes: readonly string[]): Promise<Refreshed> {
+  async #refresh(grant: Grant, scopes: readonly string[], seen: AccessToken | null): Promise<Refreshed> {
+    // Read before asking: while this caller was on its way, another may have refreshed.
+    const stored = await this.grants.accessToken(grant, scopes);
+    if (stored && (!seen || stored.expiresAt > seen.expiresAt)) return { kind: 'token', token: stored };
     const refreshToken = await this.grants.refreshToken(grant);
     if (refreshToken === null) return { kind: 'superseded' };
     const client = this.settings.clients.pick(grant.client);
@@ -63,7 +71,8 @@ export class RefreshAccessToken {
         'refresh failed',
       );
       if (error.kind !== 'grant_dead' && error.kind !== 'policy_rejected') throw error;
-      const diagnosis = diagnose(error);
+      const ledgerSays = await this.ledger.endReason(grant.id);
+      const diagnosis = diagnose(error, { grant, now: this.clock.now(), ledgerSays });
       const marked = await this.grants.markDead(grant, diagnosis, this.clock.now());
       return marked ? { kind: 'dead', diagnosis } : { kind: 'superseded' };
     }

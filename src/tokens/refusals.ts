@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { plainWish } from '../domain/connect-wish.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
 import type { GoogleClient } from '../domain/google-client.js';
 import type { GoogleFailure } from '../domain/google-failure.js';
@@ -95,12 +96,14 @@ export class Refusals {
     const scopes = wish.scopes.length > 0 ? wish.scopes : allowedScopes(policy, fallback);
     if (scopes.length === 0) return null;
     const { url } = await this.links.create({
-      serviceId: wish.service.id,
-      serviceName: wish.service.name,
-      userId: wish.userId,
-      client: wish.client.alias,
-      scopes: scopeSet(scopes),
-      accountHint: grant?.account.email ?? grant?.account.sub ?? wish.account ?? undefined,
+      ...plainWish({
+        serviceId: wish.service.id,
+        serviceName: wish.service.name,
+        userId: wish.userId,
+        client: wish.client.alias,
+        scopes: scopeSet(scopes),
+      }),
+      accountHint: grant?.account.email ?? grant?.account.sub ?? wish.account,
     });
     return url;
   }

@@ -21,7 +21,7 @@ export class TokenQuery {
   @IsScopeList()
   scope?: string;
 
-  @ApiPropertyOptional({ description: 'The least remaining lifetime you accept, in seconds', default: 300 })
+  @ApiPropertyOptional({ description: 'The least remaining lifetime you accept, in seconds', type: Number, default: 300 })
   @IsOptional()
   @Type(() => Number)
   @IsInt({ message: 'must be a whole number of seconds.' })

@@ -105,7 +105,7 @@ export async function startWorld(overrides: Record<string, string> = {}): Promis
   const service = async (policy: Partial<Policy> = {}) => {
     const { key } = await app
       .get(CreateService)
-      .create(`service ${randomUUID()}`, { clients: ['*'], scopes: ['*'], users: ['*'], ...policy });
+      .create(`service ${randomUUID()}`, { clients: ['*'], scopes: ['*'], users: ['*'], audit: false, ...policy });
     return new Api(url, key.reveal());
   };
 

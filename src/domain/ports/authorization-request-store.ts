@@ -1,30 +1,19 @@
+import type { ConnectWish } from '../connect-wish.js';
 import type { Secret } from '../secret.js';
-
-/** Which account the user must come back with. */
-export interface RequiredAccount {
-  readonly email?: string;
-  readonly sub?: string;
-  /** A Google Workspace domain. */
-  readonly hd?: string;
-}
 
 /** One pending trip to Google's consent page. */
 export interface AuthorizationRequest {
   readonly ticketId: string;
-  readonly serviceId: string;
-  readonly serviceName: string;
-  readonly userId: string;
-  readonly client: string;
-  /** What the service asked for, without the sign-in scopes that the broker adds. */
-  readonly scopes: readonly string[];
-  readonly accountHint: string | null;
-  readonly requireAccount: RequiredAccount | null;
-  readonly returnTo: string | null;
+  readonly wish: ConnectWish;
+  /** `identify` only signs in, to learn which account it is before a slot is spent. */
+  readonly purpose: 'consent' | 'identify';
   /** Whether prompt=consent was sent, so that Google must answer with a refresh token. */
   readonly forcedConsent: boolean;
   readonly verifier: Secret;
   readonly createdAt: Date;
   readonly expiresAt: Date;
+  /** Set from the start where no trip is needed: the ticket is used up all the same. */
+  readonly consumedAt: Date | null;
 }
 
 /** Digests of the secrets that the browser and Google carry; the secrets themselves are not kept. */
@@ -34,9 +23,7 @@ export interface AuthorizationRequestKeys {
   readonly browserHash: Uint8Array<ArrayBuffer>;
 }
 
-export interface PendingAuthorization extends AuthorizationRequest, AuthorizationRequestKeys {
-  readonly consumedAt: Date | null;
-}
+export type PendingAuthorization = AuthorizationRequest & AuthorizationRequestKeys;
 
 export abstract class AuthorizationRequestStore {
   /** @returns false when the ticket has started a trip before; then nothing is stored */

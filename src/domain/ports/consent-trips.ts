@@ -1,18 +1,5 @@
+import type { ConnectWish } from '../connect-wish.js';
 import type { Secret } from '../secret.js';
-import type { RequiredAccount } from './authorization-request-store.js';
-
-/** What a user is about to be asked for at Google. */
-export interface TripWish {
-  readonly ticketId: string;
-  readonly serviceId: string;
-  readonly serviceName: string;
-  readonly userId: string;
-  readonly client: string;
-  readonly scopes: readonly string[];
-  readonly accountHint: string | null;
-  readonly requireAccount: RequiredAccount | null;
-  readonly returnTo: string | null;
-}
 
 export interface Trip {
   readonly consentUrl: string;
@@ -24,10 +11,15 @@ export interface Trip {
   readonly seconds: number;
 }
 
-/** Sends users to Google. The callback uses it as well, to ask once more with prompt=consent. */
+/** Sends users to Google. The callback uses it as well, when one trip was not enough. */
 export abstract class ConsentTrips {
-  /** @throws BrokerError `invalid_request` when the ticket began a trip before */
-  abstract begin(wish: TripWish, forceConsent?: boolean): Promise<Trip>;
+  /**
+   * One more trip of the same browser for the same wish.
+   * @param account where the last trip showed which one it is
+   * @param forceConsent asks Google for a consent screen, and so for a refresh token
+   * @throws BrokerError `slots_full` when it would kill another user's grant
+   */
+  abstract again(wish: ConnectWish, account: string, forceConsent: boolean): Promise<Trip>;
 
   /** The id of the trip that a state belongs to. */
   abstract idOf(state: Secret): string;

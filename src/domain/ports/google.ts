@@ -5,6 +5,8 @@ import type { Secret } from '../secret.js';
 export interface ConsentRequest {
   readonly client: GoogleClient;
   readonly redirectUri: string;
+  /** `identify` only signs in: no refresh token comes of it, and no slot is spent. */
+  readonly purpose: 'consent' | 'identify';
   readonly scopes: readonly string[];
   readonly state: Secret;
   readonly nonce: Secret;

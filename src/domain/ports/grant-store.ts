@@ -41,7 +41,16 @@ export abstract class GrantStore {
   abstract forget(grant: Grant, endReason: string | null, now: Date): Promise<void>;
 
   /** All grants of one account under the given clients, of whatever user. */
-  abstract findSiblings(accountSub: string, clients: readonly string[]): Promise<Grant[]>;
+  abstract findByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]>;
+
+  /**
+   * The living grants that may die before a time, in batches: their lifetime is known to end, their client is one
+   * of those in Testing, or they were not used for long. The forecast decides.
+   */
+  abstract mortal(before: Date, testingClients: readonly string[], batch: number): AsyncGenerator<Grant[]>;
+
+  /** Forgets access tokens only; the next caller gets a new one. A refresh under way is discarded. */
+  abstract dropAccessTokens(grants: readonly Grant[]): Promise<void>;
 
   /** Ends grants that died with a revoked sibling. */
   abstract markRevoked(grants: readonly Grant[], diagnosis: Diagnosis, now: Date): Promise<void>;

@@ -1,7 +1,12 @@
 import type { Policy, Service } from '../policy.js';
 
+/** How a service proves who it is: a key of ours, or an identity of its platform (the issuer and subject of a JWT). */
+export type Credential =
+  | { readonly kind: 'key'; readonly keyHash: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'identity'; readonly issuer: string; readonly subject: string };
+
 export interface StoredService extends Service {
-  readonly keyHash: Uint8Array<ArrayBuffer>;
+  readonly credential: Credential;
   readonly createdAt: Date;
   readonly revokedAt: Date | null;
 }
@@ -9,17 +14,19 @@ export interface StoredService extends Service {
 export interface NewService {
   readonly id: string;
   readonly name: string;
-  readonly keyHash: Uint8Array<ArrayBuffer>;
+  readonly credential: Credential;
   readonly policy: Policy;
   readonly createdAt: Date;
 }
 
-/** Keeps services, by the hash of their key. */
+/** Keeps services, by the hash of their key or by their identity. */
 export abstract class ServiceStore {
-  /** @returns false when the name is taken */
+  /** @returns false when the name or the identity is taken */
   abstract add(service: NewService): Promise<boolean>;
 
   abstract find(id: string): Promise<StoredService | null>;
+
+  abstract findByIdentity(issuer: string, subject: string): Promise<StoredService | null>;
 
   abstract list(): Promise<StoredService[]>;
 

@@ -1,0 +1,55 @@
+import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { Matches } from 'class-validator';
+import type { Service } from '../domain/policy.js';
+import { Secret } from '../domain/secret.js';
+import { Caller } from '../http/caller.js';
+import { IsUserId } from '../http/field-rules.js';
+import { ApiProblems } from '../http/openapi.js';
+import { ConfirmConsent } from './confirm-consent.js';
+
+class CompletionBody {
+  @ApiProperty({ description: 'connect_code, as the browser brought it to return_to' })
+  @Matches(/^[\w-]{43}$/, { message: 'is not as the broker made it.' })
+  code!: string;
+
+  @ApiProperty({ description: 'The user of the session that brought the code' })
+  @IsUserId()
+  user_id!: string;
+}
+
+class CompletionAnswer {
+  @ApiProperty({ enum: ['success', 'partial'] })
+  connect!: 'success' | 'partial';
+
+  @ApiProperty({ format: 'uuid' })
+  grant_id!: string;
+
+  @ApiProperty({ type: [String] })
+  missing_scopes!: string[];
+}
+
+@Controller('connect/completions')
+@ApiTags('connect')
+@ApiBearerAuth()
+export class CompletionsController {
+  constructor(private readonly confirmConsent: ConfirmConsent) {}
+
+  @Post()
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  @ApiOperation({ summary: 'Confirm that the user of your session is the one who consented' })
+  @ApiOkResponse({ type: CompletionAnswer })
+  @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'not_connected', 'rate_limited')
+  async complete(
+    @Caller() service: Service,
+    @Body() { code, user_id }: CompletionBody,
+  ): Promise<CompletionAnswer> {
+    const { grant, missing } = await this.confirmConsent.confirm(service, new Secret(code), user_id);
+    return {
+      connect: missing.length > 0 ? 'partial' : 'success',
+      grant_id: grant.id,
+      missing_scopes: [...missing],
+    };
+  }
+}

@@ -1,0 +1,38 @@
+import type { Account } from './grant.js';
+
+/** How a connect ended, for the app and for the user. */
+export type ConnectOutcome =
+  | {
+      readonly kind: 'granted';
+      readonly account: Account;
+      readonly scopes: readonly string[];
+      readonly missing: readonly string[];
+    }
+  /** All scopes were held before; Google was not asked. */
+  | { readonly kind: 'held' }
+  /** Waits for the app's own server to confirm the user. */
+  | { readonly kind: 'pending'; readonly code: string }
+  | { readonly kind: 'denied' }
+  | { readonly kind: 'failed'; readonly code: string; readonly detail: string };
+
+/** The app's address with the outcome in its query: `connect`, and what goes with it. */
+export function returnAddress(returnTo: string, outcome: ConnectOutcome): string {
+  const url = new URL(returnTo);
+  for (const [name, value] of Object.entries(queryOf(outcome))) url.searchParams.set(name, value);
+  return url.href;
+}
+
+function queryOf(outcome: ConnectOutcome): Record<string, string> {
+  switch (outcome.kind) {
+    case 'granted':
+      return { connect: outcome.missing.length > 0 ? 'partial' : 'success' };
+    case 'held':
+      return { connect: 'success' };
+    case 'pending':
+      return { connect: 'pending', connect_code: outcome.code };
+    case 'denied':
+      return { connect: 'denied', connect_error: 'access_denied' };
+    case 'failed':
+      return { connect: 'failed', connect_error: outcome.code };
+  }
+}

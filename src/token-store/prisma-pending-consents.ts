@@ -1,0 +1,77 @@
+import { Injectable } from '@nestjs/common';
+import type { ConnectWish } from '../domain/connect-wish.js';
+import type { VerifiedAccount } from '../domain/grant.js';
+import { PendingConsents, type PendingConsent } from '../domain/ports/pending-consents.js';
+import { Sealer } from '../domain/ports/sealer.js';
+import { Secret } from '../domain/secret.js';
+import { Database } from './database.js';
+import { pendingConsentPlace } from './places.js';
+
+/** What is sealed: everything, since it holds both tokens. */
+interface Letter {
+  readonly wish: ConnectWish;
+  readonly account: VerifiedAccount;
+  readonly accessToken: string;
+  readonly expiresAt: string;
+  readonly scopes: readonly string[];
+  readonly refreshToken: string | null;
+  readonly refreshTokenExpiresAt: string | null;
+}
+
+@Injectable()
+export class PrismaPendingConsents extends PendingConsents {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+  ) {
+    super();
+  }
+
+  override async put(
+    code: Secret,
+    { wish, answer }: PendingConsent,
+    now: Date,
+    expiresAt: Date,
+  ): Promise<void> {
+    const codeHash = this.sealer.fingerprint(code);
+    const letter: Letter = {
+      wish,
+      account: answer.account,
+      accessToken: answer.accessToken.reveal(),
+      expiresAt: answer.expiresAt.toISOString(),
+      scopes: answer.scopes,
+      refreshToken: answer.refreshToken?.reveal() ?? null,
+      refreshTokenExpiresAt: answer.refreshTokenExpiresAt?.toISOString() ?? null,
+    };
+    const sealedConsent = await this.sealer.seal(
+      new Secret(JSON.stringify(letter)),
+      pendingConsentPlace(codeHash),
+    );
+    await this.database.pendingConsent.deleteMany({ where: { expiresAt: { lte: now } } });
+    await this.database.pendingConsent.create({
+      data: { codeHash, sealedConsent, createdAt: now, expiresAt },
+    });
+  }
+
+  override async take(code: Secret, now: Date): Promise<PendingConsent | null> {
+    const codeHash = this.sealer.fingerprint(code);
+    // Deleted and read in one statement: two takers cannot both have it.
+    const [row] = await this.database.$queryRaw<{ sealed_consent: string; expires_at: Date }[]>`
+      DELETE FROM pending_consents WHERE code_hash = ${codeHash} RETURNING sealed_consent, expires_at`;
+    if (!row || row.expires_at <= now) return null;
+    const opened = await this.sealer.open(row.sealed_consent, pendingConsentPlace(codeHash));
+    const letter = JSON.parse(opened.reveal()) as Letter;
+    return {
+      wish: letter.wish,
+      answer: {
+        account: letter.account,
+        accessToken: new Secret(letter.accessToken),
+        expiresAt: new Date(letter.expiresAt),
+        scopes: letter.scopes,
+        refreshToken: letter.refreshToken === null ? null : new Secret(letter.refreshToken),
+        refreshTokenExpiresAt:
+          letter.refreshTokenExpiresAt === null ? null : new Date(letter.refreshTokenExpiresAt),
+      },
+    };
+  }
+}

@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import type { Account, TokenAnswer } from '../domain/grant.js';
+import { Sealer } from '../domain/ports/sealer.js';
+import { SlotLedger } from '../domain/ports/slot-ledger.js';
+import { Secret } from '../domain/secret.js';
+import { INACTIVITY_SECONDS, type LiveToken } from '../domain/slots.js';
+import { Database } from './database.js';
+import { Prisma } from './prisma-client/client.js';
+
+type Transaction = Prisma.TransactionClient;
+
+/** A refresh token that came, and what it came for. */
+export interface Issue {
+  readonly accountSub: string;
+  readonly client: string;
+  readonly grantId: string | null;
+  readonly token: Secret;
+  readonly expiresAt: Date | null;
+  readonly now: Date;
+}
+
+/** What Google counts as live: not ended, not expired, and used within six months if nobody uses it any more. */
+function live(now: Date): Prisma.RefreshTokenWhereInput {
+  return {
+    endedAt: null,
+    AND: [
+      { OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
+      {
+        OR: [{ current: true }, { lastUsedAt: { gt: new Date(now.getTime() - INACTIVITY_SECONDS * 1000) } }],
+      },
+    ],
+  };
+}
+
+@Injectable()
+export class PrismaSlotLedger extends SlotLedger {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly settings: Settings,
+  ) {
+    super();
+  }
+
+  override async liveTokens(accountSub: string, client: string, now: Date): Promise<LiveToken[]> {
+    const rows = await this.database.refreshToken.findMany({
+      where: { accountSub, client, ...live(now) },
+      orderBy: { sequence: 'asc' },
+      include: { grant: { select: { userId: true, status: true } } },
+    });
+    return rows.map(({ grantId, grant, issuedAt, current }) => ({
+      grantId,
+      userId: grant?.userId ?? null,
+      client,
+      issuedAt,
+      current: current && grant?.status === 'active',
+    }));
+  }
+
+  override liveOfAccount(accountSub: string, now: Date): Promise<number> {
+    return this.database.refreshToken.count({ where: { accountSub, ...live(now) } });
+  }
+
+  override async isAnyAccountFull(client: string, limit: number, now: Date): Promise<boolean> {
+    const full = await this.database.refreshToken.groupBy({
+      by: ['accountSub'],
+      where: { client, ...live(now) },
+      having: { accountSub: { _count: { gte: limit } } },
+      orderBy: { accountSub: 'asc' },
+      take: 1,
+    });
+    return full.length > 0;
+  }
+
+  override async findAccount(subOrEmail: string): Promise<string | null> {
+    const grant = await this.database.grant.findFirst({
+      where: {
+        OR: [{ accountSub: subOrEmail }, { accountEmail: { equals: subOrEmail, mode: 'insensitive' } }],
+      },
+      select: { accountSub: true },
+    });
+    return grant?.accountSub ?? null;
+  }
+
+  override async endReason(grantId: string): Promise<string | null> {
+    const row = await this.database.refreshToken.findFirst({
+      where: { grantId, current: true },
+      orderBy: { sequence: 'desc' },
+    });
+    return row?.endReason ?? null;
+  }
+
+  override async bookUnused(account: Account, client: string, answer: TokenAnswer, now: Date): Promise<void> {
+    const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
+    if (token === null) return;
+    await this.database.$transaction((tx) =>
+      this.book(tx, { accountSub: account.sub, client, grantId: null, token, expiresAt, now }),
+    );
+  }
+
+  override async endAll(
+    accountSub: string,
+    clients: readonly string[],
+    endReason: string,
+    now: Date,
+  ): Promise<void> {
+    await this.database.refreshToken.updateMany({
+      where: { accountSub, client: { in: [...clients] }, endedAt: null },
+      data: { endedAt: now, endReason },
+    });
+  }
+
+  /**
+   * Books one token in the transaction of the change it came with, and ends those that Google ends for it.
+   * @returns how many slots of the account and client are taken now
+   */
+  async book(
+    tx: Transaction,
+    { token, accountSub, client, grantId, expiresAt, now }: Issue,
+  ): Promise<number> {
+    await this.lock(tx, accountSub, client);
+    if (grantId !== null) {
+      await tx.refreshToken.updateMany({
+        where: { grantId, current: true },
+        data: { current: false, lastUsedAt: now },
+      });
+    }
+    const fingerprint = this.sealer.fingerprint(token);
+    const current = grantId !== null;
+    await tx.refreshToken.upsert({
+      where: { fingerprint },
+      create: {
+        fingerprint,
+        ...this.#riscNames(token),
+        accountSub,
+        client,
+        grantId,
+        current,
+        issuedAt: now,
+        lastUsedAt: now,
+        expiresAt,
+      },
+      update: { grantId, current },
+    });
+    return this.#evict(tx, accountSub, client, now);
+  }
+
+  /** Consents of one account and client happen one after the other, so that the order of issue is the order of rows. */
+  async lock(tx: Transaction, accountSub: string, client: string): Promise<void> {
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${accountSub} ${client}`}, 0))`;
+  }
+
+  async #evict(tx: Transaction, accountSub: string, client: string, now: Date): Promise<number> {
+    const rows = await tx.refreshToken.findMany({
+      where: { accountSub, client, ...live(now) },
+      orderBy: { sequence: 'asc' },
+      select: { fingerprint: true },
+    });
+    const evicted = rows.slice(0, Math.max(0, rows.length - this.settings.slotLimit));
+    if (evicted.length > 0) {
+      await tx.refreshToken.updateMany({
+        where: { fingerprint: { in: evicted.map(({ fingerprint }) => fingerprint) } },
+        data: { endedAt: now, endReason: 'slot_eviction' },
+      });
+    }
+    return rows.length - evicted.length;
+  }
+
+  /** By what Cross-Account Protection names a token (`token_identifier_alg`), as keyed digests. */
+  #riscNames(token: Secret) {
+    const text = token.reveal();
+    const twice = createHash('sha512').update(createHash('sha512').update(text).digest()).digest('base64');
+    return {
+      prefixHash: this.sealer.fingerprint(new Secret(text.slice(0, 16))),
+      sha512Hash: this.sealer.fingerprint(new Secret(twice)),
+    };
+  }
+}
