@@ -30,7 +30,9 @@ describe('what every route shares', () => {
       paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
     };
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/connect/completions',
       '/connect/tickets',
+      '/grants',
       '/grants/{id}',
       '/health/live',
       '/health/ready',

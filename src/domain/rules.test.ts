@@ -30,6 +30,7 @@ describe('policy', () => {
     clients: ['ads'],
     scopes: ['email', 'https://x.example/a'],
     users: ['bob', 'team-*'],
+    audit: false,
   };
   const service: Service = { id: 's', name: 'reports', policy };
 

@@ -1,11 +1,11 @@
 import { Controller, Delete, Get, Header, Param, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
 import { IsInt, IsUUID, Max, Min } from 'class-validator';
 import { Settings } from '../config/settings.js';
 import type { Grant } from '../domain/grant.js';
 import type { Service } from '../domain/policy.js';
 import { Caller } from '../http/caller.js';
+import { ToInteger } from '../http/field-rules.js';
 import { ApiProblems } from '../http/openapi.js';
 import { UserPath } from '../http/user-path.js';
 import { DisconnectAnswer, DisconnectQuery, toSiblingAnswer } from './disconnect-answer.js';
@@ -25,7 +25,7 @@ class GrantPath {
 
 class ExpiringQuery {
   @ApiProperty({ description: 'Seconds from now', example: 604_800 })
-  @Type(() => Number)
+  @ToInteger()
   @IsInt({ message: 'must be a whole number of seconds.' })
   @Min(0, { message: 'must be 0 or more.' })
   @Max(YEAR_SECONDS, { message: 'must be a year or less.' })

@@ -1,3 +1,4 @@
+import { Transform } from 'class-transformer';
 import { applyDecorators } from '@nestjs/common';
 import { IsString, MaxLength, registerDecorator, type ValidationOptions } from 'class-validator';
 import { isScope, parseScopes } from '../domain/scopes.js';
@@ -52,3 +53,9 @@ export const IsHttpUrl = rule(
   },
   'must be an http or https URL without a user name.',
 );
+
+/** A whole number written in a query; whatever else stays text, and is refused. */
+export const ToInteger = () =>
+  Transform(({ value }: { value: unknown }) =>
+    typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : value,
+  );

@@ -1,8 +1,10 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { Clock } from '../domain/ports/clock.js';
+import { SlotAlarm } from '../domain/ports/slot-alarm.js';
 import { HealthController } from './health.controller.js';
 import { Metrics } from './metrics.js';
+import { SlotWarnings } from './slot-warnings.js';
 import { MetricsController } from './metrics.controller.js';
 
 /**
@@ -13,8 +15,8 @@ import { MetricsController } from './metrics.controller.js';
 @Module({
   imports: [TerminusModule.forRoot({ errorLogStyle: 'json' })],
   controllers: [HealthController, MetricsController],
-  providers: [Metrics],
-  exports: [Metrics],
+  providers: [Metrics, { provide: SlotAlarm, useClass: SlotWarnings }],
+  exports: [Metrics, SlotAlarm],
 })
 export class OperationsModule {
   static with(clock: Clock): DynamicModule {

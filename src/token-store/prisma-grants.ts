@@ -4,6 +4,7 @@ import { Settings } from '../config/settings.js';
 import type { AccessToken, Diagnosis, Grant, TokenAnswer } from '../domain/grant.js';
 import { GrantStore, type Consent } from '../domain/ports/grant-store.js';
 import { Sealer } from '../domain/ports/sealer.js';
+import { SlotAlarm } from '../domain/ports/slot-alarm.js';
 import { sameScopes, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import { TESTING_SECONDS } from '../domain/forecast.js';
@@ -25,6 +26,7 @@ export class PrismaGrants extends GrantStore {
     private readonly sealer: Sealer,
     private readonly ledger: PrismaSlotLedger,
     private readonly outbox: Outbox,
+    private readonly alarm: SlotAlarm,
     private readonly settings: Settings,
   ) {
     super();
@@ -245,6 +247,7 @@ export class PrismaGrants extends GrantStore {
     const used = await this.ledger.book(tx, { accountSub, client, grantId, token, expiresAt, now });
     const { slotLimit: limit } = this.settings;
     if (isNearlyFull(used, limit)) {
+      this.alarm.nearlyFull({ client, grantId, used, limit });
       await this.outbox.tell(tx, 'slots.nearly_full', grant, now, {
         slots: { limit, used, free: limit - used },
       });

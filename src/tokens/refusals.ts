@@ -68,7 +68,13 @@ export class Refusals {
       'client_misconfigured',
       `Google refuses the client ${client.alias}: ${failure.error}. Compare its client_secret JSON with the Google ` +
         'console (deleted, disabled, or with a new secret?), then run `token-broker client check`.',
-      { google_error: failure.error, google_error_description: failure.description },
+      {
+        google_error: failure.error,
+        google_error_description: failure.description,
+        // RFC 6749 section 5.2: the refresh token was issued to another client.
+        cause: failure.error === 'unauthorized_client' ? 'wrong_client' : 'client_rejected',
+        who_must_act: 'operator',
+      },
     );
   }
 

@@ -1,7 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
-import { IsAccount, IsClientAlias, IsScopeList } from '../http/field-rules.js';
+import { IsAccount, IsClientAlias, IsScopeList, ToInteger } from '../http/field-rules.js';
 
 export class TokenQuery {
   @ApiPropertyOptional({
@@ -21,9 +20,13 @@ export class TokenQuery {
   @IsScopeList()
   scope?: string;
 
-  @ApiPropertyOptional({ description: 'The least remaining lifetime you accept, in seconds', type: Number, default: 300 })
+  @ApiPropertyOptional({
+    description: 'The least remaining lifetime you accept, in seconds',
+    type: Number,
+    default: 300,
+  })
   @IsOptional()
-  @Type(() => Number)
+  @ToInteger()
   @IsInt({ message: 'must be a whole number of seconds.' })
   @Min(0, { message: 'must be 0 or more.' })
   @Max(3000, { message: 'must be 3000 or less: tokens of Google live an hour.' })

@@ -103,9 +103,13 @@ export async function startWorld(overrides: Record<string, string> = {}): Promis
   let app = await start(settings);
 
   const service = async (policy: Partial<Policy> = {}) => {
-    const { key } = await app
-      .get(CreateService)
-      .create(`service ${randomUUID()}`, { clients: ['*'], scopes: ['*'], users: ['*'], audit: false, ...policy });
+    const { key } = await app.get(CreateService).create(`service ${randomUUID()}`, {
+      clients: ['*'],
+      scopes: ['*'],
+      users: ['*'],
+      audit: false,
+      ...policy,
+    });
     return new Api(url, key.reveal());
   };
 

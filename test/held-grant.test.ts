@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Browser } from './support/api.js';
+import { ADS, ALICE, APP, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+
+describe('a connect whose scopes are all held goes straight back', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  beforeEach(async () => {
+    world.google.control.reset();
+    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens CASCADE');
+    await world.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
+    world.google.control.clearRequests();
+  });
+  afterAll(() => world.stop());
+
+  const press = async (more: Record<string, unknown> = {}) => {
+    const url = new URL(
+      await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, return_to: `${APP}/done`, ...more }),
+    );
+    const fields = { ticket: url.searchParams.get('ticket') ?? '' };
+    return { url, answer: await new Browser().submit(new URL('/connect', url), fields) };
+  };
+
+  test.each([
+    ['as it is', {}],
+    ['with the account named', { account_hint: ALICE.email }],
+    ['with the account required', { require_account: { sub: ALICE.sub } }],
+    ['asking for email, which Google calls otherwise', { scope: `email openid ${YOUTUBE}` }],
+  ])('%s: no Google, no slot', async (_, more) => {
+    const { answer } = await press(more);
+    expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success`);
+    expect(world.google.control.requests).toEqual([]);
+    expect(await world.sql('SELECT * FROM refresh_tokens')).toHaveLength(1);
+  });
+
+  test.each([
+    ['a scope more', { scope: `${YOUTUBE} https://www.googleapis.com/auth/youtube` }],
+    ['another account', { account_hint: BOB.email }],
+    ['one more account, whichever', { another_account: true }],
+    ['a Workspace domain', { require_account: { hd: 'example.com' } }],
+    ['another client', { client: 'second' }],
+    ['another user', { user_id: 'bob' }],
+  ])('%s goes to Google', async (_, more) => {
+    const { answer } = await press(more);
+    expect(answer.headers.get('location')).toContain(`${world.google.url}/o/oauth2/`);
+  });
+
+  test('the ticket is used up all the same', async () => {
+    const { url } = await press();
+    expect((await new Browser().open(url)).text).toContain('used already');
+  });
+
+  test('a dead grant is not held', async () => {
+    world.google.control.revokeByUser(ALICE.sub, 'project-a');
+    world.clock.advance(3600);
+    expect((await world.api.token('alice')).status).toBe(410);
+    const { answer } = await press();
+    expect(new URL(answer.headers.get('location') ?? '').searchParams.get('prompt')).toBe('consent');
+  });
+});

@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Browser } from './support/api.js';
+import { visitConsent } from './support/visit-consent.js';
+import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+
+const LIMIT = 5;
+
+describe('the slot ledger', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ SLOT_LIMIT: String(LIMIT) });
+  });
+  beforeEach(async () => {
+    world.google.control.reset();
+    world.google.control.setSlotLimit(LIMIT);
+    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens CASCADE');
+  });
+  afterAll(() => world.stop());
+
+  const connect = (user_id: string, more: Record<string, unknown> = {}) =>
+    world.api.connect({ user_id, scope: YOUTUBE, force: true, ...more }, { account: ALICE.email });
+  const grantOf = async (userId: string) => {
+    const { body } = await world.api.get(`/users/${userId}/grants`);
+    return (body as unknown as { id: string; status: string }[])[0];
+  };
+  const slotsOf = async (userId: string) => {
+    const { body } = await world.api.get(`/grants/${(await grantOf(userId))?.id ?? ''}`);
+    return body['slots'] as Record<string, unknown> & {
+      next_to_die: { grant_id: string | null; current: boolean };
+    };
+  };
+  /** Who is dead at Google, by asking for tokens there. */
+  const isAlive = async (userId: string) => {
+    world.clock.advance(3600);
+    return (await world.api.token(userId)).status === 200;
+  };
+
+  test('a grant shows used and free slots, and who is next', async () => {
+    await connect('user-1');
+    await connect('user-2');
+    await connect('user-2', { client: 'second' });
+    const first = await grantOf('user-1');
+    expect(await slotsOf('user-2')).toEqual({
+      limit: LIMIT,
+      used: 2,
+      free: 3,
+      nearly_full: false,
+      used_by_account: 3,
+      next_to_die: { grant_id: first?.id, issued_at: expect.any(String), current: true },
+    });
+  });
+
+  test('12 connects by 6 users sharing one account: the predicted victim is the one that Google kills, every time', async () => {
+    const alive: string[] = [];
+    for (let connects = 0; connects < 12; connects++) {
+      const userId = `user-${connects % 6}`;
+      const before = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
+      const predicted = alive.length > 0 ? await slotsOf(alive.at(-1) ?? '') : null;
+      const predictedUser = predicted && (await userOfGrant(predicted.next_to_die.grant_id));
+
+      // Each is a new consent: the user has disconnected here, or Google ended the grant.
+      const grant = await grantOf(userId);
+      if (grant) await world.api.delete(`/grants/${grant.id}`, { mode: 'local' });
+      await connect(userId);
+
+      const after = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
+      const killed = before.filter((token) => !after.includes(token));
+      expect(killed).toHaveLength(before.length === LIMIT ? 1 : 0);
+      if (killed.length === 1) {
+        expect(predicted?.['free']).toBe(0);
+        expect(killed[0]).toBe(before[0]);
+        expect(predictedUser === null || predictedUser === ownerAtGoogle.get(killed[0] ?? '')).toBe(true);
+      }
+      const [issued] = after.filter((token) => !before.includes(token));
+      ownerAtGoogle.set(issued ?? '', userId);
+      alive.splice(0, alive.length, ...alive.filter((user) => user !== userId), userId);
+      // The books agree with Google on how many are live.
+      expect((await slotsOf(userId))['used']).toBe(after.length);
+    }
+  });
+
+  const ownerAtGoogle = new Map<string, string>();
+  const userOfGrant = async (id: string | null) => {
+    const [row] = await world.sql('SELECT user_id FROM grants WHERE id = $1', [id]);
+    return (row?.['user_id'] as string | undefined) ?? null;
+  };
+
+  test('at the limit, a connect that would end another user is refused, before any slot is spent', async () => {
+    for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
+    const before = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
+
+    const named = await connect('newcomer', { account_hint: ALICE.email, force: false }).catch(String);
+    expect(String(named)).toContain('oldest connection');
+    expect(world.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
+
+    // Nobody said which account it would be: the broker learns it by a sign-in that spends no slot.
+    const unnamed = await connect('newcomer', { force: false });
+    expect(unnamed.text).toContain('slots_full');
+    expect(world.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
+
+    // Another account has room.
+    const bob = await world.api.connect({ user_id: 'newcomer', scope: YOUTUBE }, { account: BOB.email });
+    expect(bob.text).toContain('Connected');
+  });
+
+  test('forced, it goes through, and the victim is told why', async () => {
+    for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
+    const forced = await connect('newcomer', { account_hint: ALICE.email });
+    expect(forced.text).toContain('Connected');
+    expect(await isAlive('newcomer')).toBe(true);
+    const victim = await world.api.token('user-1');
+    expect(victim.status).toBe(410);
+    expect(victim.body).toMatchObject({
+      cause: 'slot_eviction',
+      confidence: 'inferred',
+      who_must_act: 'user',
+    });
+    expect(await isAlive('user-2')).toBe(true);
+  });
+
+  test('at the limit, a user who would only end an own, older token is let through', async () => {
+    await connect('user-1');
+    for (let time = 0; time < LIMIT; time++) {
+      await world.sql('DELETE FROM grants');
+      await connect('user-1');
+    }
+    const again = await connect('user-2', { account_hint: ALICE.email, force: false });
+    expect(again.text).toContain('Connected');
+  });
+
+  test('nine tenths taken: the grant says so, and so does the log', async () => {
+    for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
+    expect(await slotsOf('user-1')).toMatchObject({ nearly_full: true, free: 0 });
+    expect(world.log()).toContain('slots are nearly full');
+    expect(await (await fetch(`${world.url}/metrics`)).text()).toMatch(
+      /token_broker_slots_nearly_full_total\{client="default"\} [1-9]/,
+    );
+  });
+
+  test('revoking frees all slots of the account in the project', async () => {
+    await connect('user-1');
+    await connect('user-2', { client: 'second' });
+    await world.api.delete(`/grants/${(await grantOf('user-1'))?.id ?? ''}`, { mode: 'revoke' });
+    expect(await world.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(0);
+  });
+
+  test('a token that Google gave for a wrong account takes a slot as well', async () => {
+    const browser = new Browser();
+    const consent = await browser.begin(
+      await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, require_account: { email: BOB.email } }),
+    );
+    consent.searchParams.delete('login_hint');
+    await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    expect(await grantOf('alice')).toBeUndefined();
+    expect(await world.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(1);
+  });
+});
