@@ -1,9 +1,11 @@
 import 'reflect-metadata';
-import { ConfigurationError } from './config/load-settings.js';
+import { ConfigurationError } from './config/configuration-error.js';
+import { loadEnvFile } from './config/load-env-file.js';
 import { readConfiguration } from './read-configuration.js';
 import { startBroker } from './start-broker.js';
 
 try {
+  loadEnvFile();
   const broker = await startBroker(readConfiguration(process.env));
   broker.enableShutdownHooks(['SIGTERM', 'SIGINT']);
 } catch (error) {

@@ -200,6 +200,21 @@ describe('bad input gets a clear error and loses nothing', () => {
       expect(answer.text).toContain('used already');
     });
 
+    test('sent from the page of another site: refused, and not used up', async () => {
+      const url = await world.api.connectUrl(ticket);
+      const body = new URLSearchParams({ ticket: new URL(url).searchParams.get('ticket') ?? '' });
+      const post = (site: string) =>
+        fetch(`${world.url}/connect`, {
+          method: 'POST',
+          body,
+          redirect: 'manual',
+          headers: { 'sec-fetch-site': site },
+        });
+      expect((await post('cross-site')).status).toBe(400);
+      expect((await post('same-site')).status).toBe(400);
+      expect((await post('same-origin')).status).toBe(303);
+    });
+
     test('used twice at the same moment: one trip begins', async () => {
       const url = await world.api.connectUrl(ticket);
       const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { ConfigurationError } from '../src/config/load-settings.js';
+import { ConfigurationError } from '../src/config/configuration-error.js';
 import type { Settings } from '../src/config/settings.js';
 import { readConfiguration } from '../src/read-configuration.js';
 import { generateKeyRing } from '../src/sealing/key-ring.js';
@@ -75,6 +75,9 @@ describe('the configuration', () => {
     const path = write('database-url', `${good['DATABASE_URL'] ?? ''}\n`);
     const settings = readConfiguration({ ...good, DATABASE_URL: undefined, DATABASE_URL_FILE: path });
     expect(settings.databaseUrl.reveal()).toBe(good['DATABASE_URL']);
+    expect(faultsOf({ DATABASE_URL_FILE: path })).toEqual([
+      'DATABASE_URL and DATABASE_URL_FILE are both set: keep one',
+    ]);
     expect(faultsOf({ DATABASE_URL: undefined, DATABASE_URL_FILE: '/nowhere' })).toEqual([
       'DATABASE_URL_FILE names a file that cannot be read',
       'DATABASE_URL is not set',

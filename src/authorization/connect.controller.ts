@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Header, HttpCode, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import {
   ApiBearerAuth,
@@ -7,7 +7,7 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/policy.js';
 import { Google } from '../domain/ports/google.js';
@@ -15,7 +15,7 @@ import { answerBrowser } from '../http/answer-browser.js';
 import { setBrowserKey } from '../http/browser-key.js';
 import { Caller, OpenToAll } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
-import { allowFormTo, BROWSER_ROUTE, sendPage } from '../http/browser-route.js';
+import { allowFormTo, BROWSER_ROUTE, demandOwnPage, sendPage } from '../http/browser-route.js';
 import { connectPage } from '../pages/connect-page.js';
 import { ConnectTickets } from './connect-ticket.js';
 import { CreateConnectTicket } from './create-connect-ticket.js';
@@ -61,7 +61,12 @@ export class ConnectController {
   @OpenToAll()
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
-  async go(@Body() { ticket: letter }: TicketInput, @Res() reply: FastifyReply): Promise<void> {
+  async go(
+    @Body() { ticket: letter }: TicketInput,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    demandOwnPage(request);
     const ticket = await this.tickets.open(letter);
     const start = await this.startAuthorization.begin(ticket);
     if (start.kind === 'held') {

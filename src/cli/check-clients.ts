@@ -1,4 +1,4 @@
-import type { ConfigurationError } from '../config/load-settings.js';
+import type { ConfigurationError } from '../config/configuration-error.js';
 import type { GoogleClient } from '../domain/google-client.js';
 import type { ProbeVerdict } from '../google/probe-client.js';
 import { readClientSettings, type ClientSettings } from './read-client-settings.js';

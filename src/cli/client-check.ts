@@ -14,6 +14,9 @@ Checks each client of GOOGLE_CLIENT_SECRETS: that its file is sound, that it lis
 and names those too. No user is involved and no token is made.
 The exit code is the first that applies of 78 (a fault here), 3 (Google refuses), 69 (Google gave no answer), 0.`;
 
+/** As far as the words of a line begin. */
+const INDENT = ' '.repeat(16);
+
 export function clientCheck(): Command {
   return new Command('check')
     .description('Check that the clients work, also at Google')
@@ -82,8 +85,8 @@ function aboutGoogle(google: CheckedClient['google']): string {
       return 'ok: accepts id and secret';
     case 'refused':
       return (
-        `REFUSES this client: ${google.error}${google.description ? ` (${google.description})` : ''}. ` +
-        'Download its JSON again from the Google console (Clients), or make a new client if it was deleted.'
+        `REFUSES this client: ${google.error}${google.description ? `, "${google.description}"` : ''}\n` +
+        `${INDENT}Download its JSON again from the Google console (Clients); if it was deleted, make a new client.`
       );
     case 'no_answer':
       return `NO ANSWER: ${whyNot(google.error)}. Whether it accepts the client is not known; try again.`;

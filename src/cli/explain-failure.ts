@@ -1,4 +1,4 @@
-import type { ConfigurationError } from '../config/load-settings.js';
+import type { ConfigurationError } from '../config/configuration-error.js';
 import type { BrokerError } from '../domain/errors.js';
 import { databaseFault } from '../token-store/database-fault.js';
 import { EXIT, Failure, faultyConfiguration } from './failure.js';

@@ -36,7 +36,7 @@ export function faultyConfiguration(faults: readonly string[]): Failure {
     EXIT.faultyConfiguration,
     'configuration_faulty',
     [
-      `The configuration has ${faults.length} fault(s):`,
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:`,
       ...faults.map((fault) => `  - ${fault}`),
       'See docs/configuration.md for every setting.',
     ].join('\n'),

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { loadEnvFile } from '../config/load-env-file.js';
 import { clientCheck } from './client-check.js';
 import { clientList } from './client-list.js';
 import { EXIT, Failure } from './failure.js';
 import { keysGenerate } from './keys-generate.js';
 import { keysReseal } from './keys-reseal.js';
-import { loadEnvFile } from './load-env-file.js';
 import { migrate } from './migrate.js';
 import { serviceCreate } from './service-create.js';
 import { serviceList } from './service-list.js';

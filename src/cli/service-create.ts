@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { BrokerError } from '../domain/errors.js';
-import type { Policy } from '../domain/policy.js';
+import { scopeSet } from '../domain/scopes.js';
 import { EXIT, Failure } from './failure.js';
 import { withBroker } from './open-broker.js';
 import { answers, type Answer } from './print.js';
@@ -50,7 +50,7 @@ function create(name: string, { client, scope, user, audit }: Options): Promise<
         .clients.all()
         .map(({ alias }) => alias),
     );
-    const policy: Policy = { clients: client, scopes: scope, users: user, audit: audit ?? false };
+    const policy = { clients: client, scopes: scopeSet(scope), users: user, audit: audit ?? false };
     const service = await broker.get(CreateService).create(name, policy).catch(explain);
     const key = service.key.reveal();
     return {

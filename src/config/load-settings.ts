@@ -2,22 +2,12 @@ import { readFileSync } from 'node:fs';
 import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import { Secret } from '../domain/secret.js';
+import { ConfigurationError } from './configuration-error.js';
 import { Environment } from './environment.js';
 import { GoogleClients, readGoogleClients } from './google-clients.js';
 import { productionFaults } from './production-rules.js';
 import { redirectUriFaults } from './redirect-uri-faults.js';
 import { Settings } from './settings.js';
-
-/** Every fault of the configuration at once. Names of settings and files, never values. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError';
-
-  constructor(readonly faults: readonly string[]) {
-    super(
-      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
-    );
-  }
-}
 
 /** A check of another room that owns part of the configuration, such as the key ring's file. */
 export type ConfigurationCheck = (environment: Partial<Environment>) => string[];
@@ -66,6 +56,7 @@ function withFiles(env: Readonly<Record<string, string | undefined>>) {
       values[name] = value;
       continue;
     }
+    if (env['DATABASE_URL']) faults.push('DATABASE_URL and DATABASE_URL_FILE are both set: keep one');
     try {
       values[secret] = readFileSync(value, 'utf8').trim();
     } catch {

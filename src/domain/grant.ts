@@ -12,7 +12,16 @@ export interface VerifiedAccount extends Account {
   readonly hostedDomain: string | null;
 }
 
-type GrantStatus = 'active' | 'reconnect_required' | 'revoked';
+/**
+ * `suspended`: Google disabled the account. The refresh token is kept, nothing is issued, and `account-enabled` makes
+ * the grant active again. The last two hold no token any more.
+ */
+type GrantStatus = 'active' | 'suspended' | 'reconnect_required' | 'revoked';
+
+/** Whether a grant holds a refresh token, and so a slot at Google. */
+export function isLiving({ status }: Pick<Grant, 'status'>): boolean {
+  return status === 'active' || status === 'suspended';
+}
 
 /** Why a grant is dead, and who can mend it. */
 export interface Diagnosis {

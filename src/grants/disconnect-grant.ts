@@ -3,7 +3,7 @@ import { Settings } from '../config/settings.js';
 import { REVOKED_WITH_SIBLING } from '../domain/diagnosis.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google-failure.js';
-import type { Grant } from '../domain/grant.js';
+import { isLiving, type Grant } from '../domain/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Google } from '../domain/ports/google.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
@@ -50,7 +50,7 @@ export class DisconnectGrant {
   /** The other living grants of the same account in the same Google Cloud project. */
   async siblings(grant: Grant): Promise<Grant[]> {
     const all = await this.grants.findByAccount(grant.account.sub, this.#clientsOfProject(grant));
-    return all.filter(({ id, status }) => id !== grant.id && status === 'active');
+    return all.filter((other) => other.id !== grant.id && isLiving(other));
   }
 
   #clientsOfProject({ client }: Grant): string[] {

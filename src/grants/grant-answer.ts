@@ -48,7 +48,10 @@ export class GrantAnswer {
   @ApiProperty({ type: AccountAnswer })
   account!: AccountAnswer;
 
-  @ApiProperty({ enum: ['active', 'reconnect_required', 'revoked'] })
+  @ApiProperty({
+    enum: ['active', 'suspended', 'reconnect_required', 'revoked'],
+    description: '`suspended`: Google disabled the account; it may become active again by itself',
+  })
   status!: string;
 
   @ApiProperty({ description: 'What the user allowed' })
@@ -57,7 +60,7 @@ export class GrantAnswer {
   @ApiProperty({ type: [String], description: 'What was asked for and not allowed' })
   missing_scopes!: string[];
 
-  @ApiProperty({ type: DiagnosisAnswer, nullable: true, description: 'Why the grant is dead' })
+  @ApiProperty({ type: DiagnosisAnswer, nullable: true, description: 'Why the grant gives no tokens' })
   diagnosis!: DiagnosisAnswer | null;
 
   @ApiProperty({

@@ -1,4 +1,5 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { BrokerError } from '../domain/errors.js';
 
 /** Marks a route that people's browsers use: limited by address, never by service. */
 export const BROWSER_ROUTE = { browser: true } as const;
@@ -16,6 +17,23 @@ export function allowFormTo(reply: FastifyReply, origin: string): void {
   void reply.header(
     'content-security-policy',
     policy.replace("form-action 'self'", `form-action 'self' ${origin}`),
+  );
+}
+
+/**
+ * Refuses a form that another site's page sent: it would skip the page that says what is about to happen.
+ * Browsers say where a request comes from (Fetch Metadata, W3C); what is no browser has no cookies to abuse.
+ * @throws {BrokerError} `invalid_request`
+ */
+export function demandOwnPage(request: FastifyRequest): void {
+  const site = request.headers['sec-fetch-site'];
+  if (site === undefined || site === 'same-origin') return;
+  throw new BrokerError(
+    'invalid_request',
+    'This form was not sent from our own page. Open the link and press the button.',
+    {
+      reason: 'other_site',
+    },
   );
 }
 

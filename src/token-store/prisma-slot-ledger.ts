@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import type { Account, TokenAnswer } from '../domain/grant.js';
+import { isLiving, type Account, type TokenAnswer } from '../domain/grant.js';
 import { Sealer } from '../domain/ports/sealer.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { Secret } from '../domain/secret.js';
@@ -55,7 +55,7 @@ export class PrismaSlotLedger extends SlotLedger {
       userId: grant?.userId ?? null,
       client,
       issuedAt,
-      current: current && grant?.status === 'active',
+      current: current && grant !== null && isLiving(grant),
     }));
   }
 

@@ -6,7 +6,7 @@ import { sealedColumns, type SealedColumn, type SealedValue } from './sealed-col
 /** What became of a value: sealed anew, under the newest key already, changed by the broker meanwhile, not opened. */
 type Outcome = 'resealed' | 'newest' | 'changed' | 'unopened';
 
-export interface ColumnReport extends Readonly<Record<Outcome, number>> {
+interface ColumnReport extends Readonly<Record<Outcome, number>> {
   readonly column: string;
 }
 

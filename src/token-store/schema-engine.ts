@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  ColumnTypeEnum,
+  type SqlQuery,
+} from '@prisma/driver-adapter-utils';
 import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
@@ -18,12 +22,91 @@ export async function withSchemaEngine<T>(
   await load();
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
   try {
-    const adapter = bindMigrationAwareSqlAdapterFactory(new PrismaPg(pool));
+    const adapter = bindMigrationAwareSqlAdapterFactory(new EngineAdapters(pool));
     const engine = await bindings.SchemaEngine.new({ datamodels: undefined }, () => undefined, adapter);
     return await use(engine);
   } finally {
     await pool.end();
   }
+}
+
+/**
+ * Compares a database, as its migrations left it, with prisma/schema.prisma. For `npm run migration` and the test
+ * that keeps the two together; the broker itself never asks.
+ * @param schema the content of prisma/schema.prisma
+ * @returns the SQL that is missing; null when the database is as the schema says
+ */
+export async function missingSql(databaseUrl: string, schema: string): Promise<string | null> {
+  const files = [{ path: 'schema.prisma', content: schema }];
+  return withSchemaEngine(databaseUrl, async (engine) => {
+    const { exitCode, stdout } = await engine.diff({
+      from: { tag: 'schemaDatasource', files, configDir: '.' },
+      to: { tag: 'schemaDatamodel', files },
+      script: true,
+      exitCode: true,
+      filters: { externalTables: [], externalEnums: [] },
+    });
+    return exitCode === 0 ? null : stdout;
+  });
+}
+
+/** Numbers of pg_type; the last one is `name[]`. */
+const [CHAR, TEXT, TEXT_ARRAY, NAME_ARRAY] = [18, 25, 1009, 1003];
+
+/**
+ * Prisma's adapter, mended where the engine needs more of it than the client does: it refuses two types that only
+ * PostgreSQL's own catalogs use, and it cuts a script at every semicolon, also inside of strings and functions.
+ */
+class EngineAdapters extends PrismaPg {
+  /** Which columns of a result were of the type `"char"`, by its rows. */
+  readonly #characters: WeakMap<object, readonly number[]>;
+
+  constructor(pool: pg.Pool) {
+    const characters = new WeakMap<object, readonly number[]>();
+    super(readingCatalogs(pool, characters));
+    this.#characters = characters;
+  }
+
+  override async connect() {
+    const adapter = await super.connect();
+    const read = adapter.queryRaw.bind(adapter);
+    return Object.assign(adapter, {
+      queryRaw: async (query: SqlQuery) => {
+        const { columnTypes, ...result } = await read(query);
+        for (const column of this.#characters.get(result.rows) ?? []) {
+          columnTypes[column] = ColumnTypeEnum.Character;
+        }
+        return { columnTypes, ...result };
+      },
+      // Whole, as the native engine sends it: PostgreSQL finds the ends of statements itself.
+      executeScript: async (script: string) => {
+        await adapter.executeRaw({ sql: script, args: [], argTypes: [] });
+      },
+    });
+  }
+}
+
+/** A pool whose results name types that the adapter knows. */
+function readingCatalogs(pool: pg.Pool, characters: WeakMap<object, readonly number[]>): pg.Pool {
+  const query = pool.query.bind(pool) as (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult>;
+  const readable = async (config: pg.QueryArrayConfig) => {
+    const result = await query(config);
+    // A script of several statements has several results, which nobody reads.
+    if (Array.isArray(result)) return result;
+    const { fields, rows } = result;
+    characters.set(
+      rows,
+      fields.flatMap(({ dataTypeID }, column) => (dataTypeID === CHAR ? [column] : [])),
+    );
+    for (const field of fields) {
+      if (field.dataTypeID === CHAR) field.dataTypeID = TEXT;
+      if (field.dataTypeID === NAME_ARRAY) field.dataTypeID = TEXT_ARRAY;
+    }
+    return result;
+  };
+  return new Proxy(pool, {
+    get: (target, name): unknown => (name === 'query' ? readable : Reflect.get(target, name)),
+  });
 }
 
 let loaded: Promise<void> | undefined;

@@ -1,5 +1,5 @@
 import type { Database } from './database.js';
-import { accessTokenPlace, refreshTokenPlace, verifierPlace } from './places.js';
+import { accessTokenPlace, pendingConsentPlace, refreshTokenPlace, verifierPlace } from './places.js';
 
 /** Enough to keep the connections busy, few enough to hold in memory. */
 const BATCH = 100;
@@ -24,6 +24,7 @@ export function sealedColumns(database: Database): SealedColumn[] {
     { name: 'grants.sealed_refresh_token', batches: () => refreshTokens(database) },
     { name: 'access_tokens.sealed_token', batches: () => accessTokens(database) },
     { name: 'authorization_requests.sealed_verifier', batches: () => verifiers(database) },
+    { name: 'pending_consents.sealed_consent', batches: () => pendingConsents(database) },
   ];
 }
 
@@ -93,4 +94,20 @@ async function* verifiers({ authorizationRequest }: Database): AsyncGenerator<Se
         ).count > 0,
     }));
   }
+}
+
+/** They live ten minutes, so all of them fit into one batch. */
+async function* pendingConsents({ pendingConsent }: Database): AsyncGenerator<SealedValue[]> {
+  const rows = await pendingConsent.findMany({ select: { codeHash: true, sealedConsent: true } });
+  yield rows.map(({ codeHash, sealedConsent }) => ({
+    sealed: sealedConsent,
+    place: pendingConsentPlace(codeHash),
+    replace: async (sealed) =>
+      (
+        await pendingConsent.updateMany({
+          where: { codeHash, sealedConsent },
+          data: { sealedConsent: sealed },
+        })
+      ).count > 0,
+  }));
 }

@@ -1,0 +1,25 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { ConfigModule } from '../config/config.module.js';
+import type { Settings } from '../config/settings.js';
+import { Clock } from '../domain/ports/clock.js';
+import { SystemClock } from '../operations/system-clock.js';
+import { SealingModule } from '../sealing/sealing.module.js';
+import { ServicesModule } from '../services/services.module.js';
+import { TokenStoreModule } from '../token-store/token-store.module.js';
+
+/**
+ * The rooms that commands need. The whole of app.module.ts would also work and take twice as long to start: routes,
+ * OpenAPI, metrics and Google's libraries are of no use here.
+ */
+@Global()
+@Module({})
+export class CommandModule {
+  static with(settings: Settings): DynamicModule {
+    return {
+      module: CommandModule,
+      imports: [ConfigModule.with(settings), SealingModule, TokenStoreModule, ServicesModule],
+      providers: [{ provide: Clock, useClass: SystemClock }],
+      exports: [Clock],
+    };
+  }
+}

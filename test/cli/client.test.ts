@@ -1,0 +1,193 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { freePort } from '../../sandbox/trying/postgres.js';
+import { startWorld, type World } from '../support/world.js';
+import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
+
+interface Checked {
+  readonly alias: string;
+  readonly redirect_uri: { readonly uri: string | null; readonly state: string };
+  readonly google: { readonly verdict: string; readonly error?: string };
+}
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+afterEach(() => {
+  world.google.control.reset();
+});
+
+async function check(env: Record<string, string> = {}, ...options: string[]) {
+  const { code, answer } = await asJson(['client', 'check', ...options], { ...world.settings, ...env });
+  return { code, clients: answer?.['clients'] as Checked[], faults: answer?.['faults'] };
+}
+
+/** A client_secret JSON of the stand-in's, changed. */
+function changed(alias: string, change: (client: Record<string, unknown>) => void, kind = 'web'): string {
+  const { web } = world.google.clientSecretJson(alias) as { web: Record<string, unknown> };
+  const client = { ...web };
+  change(client);
+  const path = join(emptyFolder(), `${alias}.json`);
+  writeFileSync(path, JSON.stringify({ [kind]: client }));
+  return path;
+}
+
+describe('token-broker client list', () => {
+  test('shows every client and no secret, whatever else is missing', async () => {
+    const env = { GOOGLE_CLIENT_SECRETS: world.settings['GOOGLE_CLIENT_SECRETS'] ?? '' };
+    const inWords = await tokenBroker(['client', 'list'], env);
+    expect(inWords).toMatchObject({ code: 0, stderr: '' });
+    expect(inWords.stdout).toMatch(
+      /^ALIAS +KIND +PROJECT +CLIENT ID +REDIRECT URIS\ndefault +web +project-a +default +http/,
+    );
+    const { answer } = await asJson(['client', 'list'], env);
+    expect(answer?.['clients']).toContainEqual({
+      alias: 'elsewhere',
+      client_id: 'elsewhere',
+      kind: 'web',
+      project_id: 'project-b',
+      redirect_uris: [`${world.url}/callback`],
+    });
+    expect(inWords.stdout + JSON.stringify(answer)).not.toContain('GOCSPX');
+  });
+
+  test('a file that cannot serve: exit code 78', async () => {
+    const { code, failure } = await asJson(['client', 'list'], {
+      GOOGLE_CLIENT_SECRETS: 'one=/nowhere,BAD=/nowhere',
+    });
+    expect(code).toBe(78);
+    expect(failure?.['faults']).toHaveLength(2);
+    expect((await asJson(['client', 'list'])).failure?.['faults']).toEqual([
+      'GOOGLE_CLIENT_SECRETS is not set',
+    ]);
+  });
+});
+
+describe('token-broker client check', () => {
+  test('clients that work: exit code 0, Google was asked once for each, no token came of it', async () => {
+    world.google.control.clearRequests();
+    const inWords = await tokenBroker(['client', 'check'], world.settings);
+    expect(inWords).toMatchObject({ code: 0, stderr: '' });
+    expect(inWords.stdout.match(/ok: accepts id and secret/g)).toHaveLength(3);
+    expect(inWords.stdout).toContain(`ok: ${world.url}/callback is listed`);
+    expect(inWords.stdout).not.toContain('GOCSPX');
+    expect(world.google.control.count('token', 'refresh_token')).toBe(3);
+    expect(await check()).toMatchObject({ code: 0, faults: [] });
+  });
+
+  test('--offline does not ask Google', async () => {
+    world.google.control.clearRequests();
+    const { code, clients } = await check({}, '--offline');
+    expect(code).toBe(0);
+    expect(clients.map(({ google }) => google.verdict)).toEqual(['not_asked', 'not_asked', 'not_asked']);
+    expect(world.google.control.count('token')).toBe(0);
+  });
+
+  test('a client that Google refuses: exit code 3, and the others are told apart', async () => {
+    world.google.control.deleteClient('second');
+    const wrongSecret = changed('elsewhere', (client) => (client['client_secret'] = 'GOCSPX-wrong'));
+    const unknown = changed('elsewhere', (client) => (client['client_id'] = 'nobody'));
+    const { code, clients } = await check({
+      GOOGLE_CLIENT_SECRETS: `${world.settings['GOOGLE_CLIENT_SECRETS'] ?? ''},wrong=${wrongSecret},unknown=${unknown}`,
+    });
+    expect(code).toBe(3);
+    expect(clients.map(({ alias, google }) => [alias, google.verdict, google.error])).toEqual([
+      ['default', 'accepted', undefined],
+      ['second', 'refused', 'deleted_client'],
+      ['elsewhere', 'accepted', undefined],
+      ['wrong', 'refused', 'invalid_client'],
+      ['unknown', 'refused', 'invalid_client'],
+    ]);
+    const { stdout } = await tokenBroker(['client', 'check'], world.settings);
+    expect(stdout).toMatch(
+      /^second: .*\n.*\n.*\n {2}Google +REFUSES this client: deleted_client.*\n.*new client/m,
+    );
+  });
+
+  test('unauthorized_client counts as refused as well', async () => {
+    world.google.control.failAlways('token', { status: 401, body: { error: 'unauthorized_client' } });
+    expect((await check()).code).toBe(3);
+  });
+
+  test('Google cannot be reached, is slow or is unwell: exit code 69', async () => {
+    const unreachable = await check({ GOOGLE_STAND_IN_URL: `http://127.0.0.1:${await freePort()}` });
+    expect(unreachable.code).toBe(69);
+    expect(unreachable.clients[0]?.google).toMatchObject({ verdict: 'no_answer', error: 'connection_lost' });
+
+    world.google.control.latency('token', 1000);
+    const slow = await tokenBroker(['client', 'check'], { ...world.settings, GOOGLE_TIMEOUT_MS: '200' });
+    expect(slow).toMatchObject({
+      code: 69,
+      stdout: expect.stringContaining('did not answer within GOOGLE_TIMEOUT_MS'),
+    });
+
+    world.google.control.reset();
+    world.google.control.failAlways('token', { status: 503, body: 'unwell' });
+    expect(await check()).toMatchObject({ code: 69, clients: [{ google: { error: 'http_503' } }, {}, {}] });
+  });
+
+  test('the redirect URI: listed, any loopback, unknown, not usable', async () => {
+    const files = {
+      listed: changed('default', () => undefined),
+      installed: changed(
+        'default',
+        (client) => (client['redirect_uris'] = ['http://localhost']),
+        'installed',
+      ),
+      silent: changed('default', (client) => delete client['redirect_uris']),
+      another: changed('default', (client) => (client['redirect_uris'] = [`${world.url}/callback/`])),
+    };
+    const { code, clients, faults } = await check({
+      GOOGLE_CLIENT_SECRETS: Object.entries(files)
+        .map(([alias, path]) => `${alias}=${path}`)
+        .join(),
+    });
+    expect(code).toBe(78);
+    expect(clients.map(({ redirect_uri }) => redirect_uri.state)).toEqual([
+      'listed',
+      'loopback',
+      'unknown',
+      'not_usable',
+    ]);
+    expect(faults).toEqual([expect.stringMatching(/^client another: .*redirect_uris/)]);
+  });
+
+  test('works while other settings are faulty, and names all faults: exit code 78', async () => {
+    const { DATABASE_URL: _database, KEY_RING_FILE: _ring, PUBLIC_URL: _url, ...rest } = world.settings;
+    const broken = join(emptyFolder(), 'broken.json');
+    writeFileSync(broken, 'GOCSPX-in-a-broken-file');
+    const env = { ...rest, GOOGLE_CLIENT_SECRETS: `${rest['GOOGLE_CLIENT_SECRETS'] ?? ''},broken=${broken}` };
+    const { code, answer, failure } = await asJson(['client', 'check'], env);
+    expect({ code, failure }).toEqual({ code: 78, failure: null });
+    expect(answer?.['faults']).toEqual([
+      'PUBLIC_URL is not set',
+      'DATABASE_URL is not set',
+      'KEY_RING_FILE is not set',
+      `GOOGLE_CLIENT_SECRETS: ${broken} is not JSON`,
+    ]);
+    const clients = answer?.['clients'] as Checked[];
+    expect(clients.map(({ google }) => google.verdict)).toEqual(['accepted', 'accepted', 'accepted']);
+    expect(clients[0]?.redirect_uri).toEqual({ uri: null, state: 'not_checked' });
+
+    const { stdout } = await tokenBroker(['client', 'check'], env);
+    expect(stdout).toContain('\n  - DATABASE_URL is not set\n');
+    expect(stdout).not.toContain('GOCSPX');
+  });
+
+  test('a wrong address of the stand-in: nobody is shown the secrets', async () => {
+    const { code, clients } = await check({ GOOGLE_STAND_IN_URL: 'not a url' });
+    expect(code).toBe(78);
+    expect(clients.map(({ google }) => google.verdict)).toEqual(['not_asked', 'not_asked', 'not_asked']);
+  });
+
+  test('no client is configured: exit code 78', async () => {
+    expect(await check({ GOOGLE_CLIENT_SECRETS: '' })).toEqual({
+      code: 78,
+      clients: [],
+      faults: ['GOOGLE_CLIENT_SECRETS is not set'],
+    });
+  });
+});

@@ -1,0 +1,275 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { generateKeyRing, readKeyRing } from '../../src/sealing/key-ring.js';
+import { ALICE, BOB, startWorld, YOUTUBE, type World } from '../support/world.js';
+import { asJson, emptyFolder, query, tokenBroker } from './token-broker.js';
+
+async function until(look: () => Promise<unknown[]>): Promise<void> {
+  while ((await look()).length === 0) await sleep(20);
+}
+
+interface Ring {
+  keys: { kid: string; alg: string; k: string }[];
+}
+const read = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Ring;
+const write = (path: string, ring: Ring) => {
+  writeFileSync(path, JSON.stringify(ring));
+};
+const sealingIds = (path: string) => [...readKeyRing(path).sealingKeys.keys()];
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
+const generate = (out: string, ...options: string[]) => ['keys', 'generate', '--out', out, ...options];
+
+describe('token-broker keys generate', () => {
+  test('makes a key ring that only its owner can read, and shows ids but no key', async () => {
+    const out = join(emptyFolder(), 'ring.json');
+    const { code, stdout, stderr } = await tokenBroker(generate(out));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(modeOf(out)).toBe('600');
+    expect(stdout).toContain(readKeyRing(out).sealingKeyId);
+    expect(stdout).toContain('KEY_RING_FILE');
+    for (const { k } of read(out).keys) expect(stdout).not.toContain(k);
+  });
+
+  test('refuses an existing file: exit code 3, untouched', async () => {
+    const out = join(emptyFolder(), 'ring.json');
+    await tokenBroker(generate(out));
+    const before = readFileSync(out, 'utf8');
+    const { code, failure } = await asJson(generate(out));
+    expect(code).toBe(3);
+    expect(failure).toMatchObject({ error: 'key_ring_exists', message: expect.stringContaining('--add') });
+    expect(readFileSync(out, 'utf8')).toBe(before);
+  });
+
+  test('--add puts a new key in front of the old ones and leaves nothing else behind', async () => {
+    const out = join(emptyFolder(), 'ring.json');
+    const first = await asJson(generate(out));
+    expect(first.answer).toEqual({
+      file: realpathSync(out),
+      sealing_key_id: sealingIds(out)[0],
+      older_key_ids: [],
+      added: false,
+    });
+    const old = read(out).keys;
+    chmodSync(out, 0o644);
+    const { code, answer } = await asJson(generate(out, '--add'));
+    expect(code).toBe(0);
+    expect(answer).toMatchObject({
+      older_key_ids: [old[0]?.kid],
+      added: true,
+      sealing_key_id: sealingIds(out)[0],
+    });
+    expect(read(out).keys.slice(1)).toEqual(old);
+    expect(readKeyRing(out).sealingKeyId).not.toBe(old[0]?.kid);
+    expect(modeOf(out)).toBe('640');
+    expect(readdirSync(dirname(out))).toEqual(['ring.json']);
+    const { stdout } = await tokenBroker(generate(out, '--add'));
+    expect(stdout).toContain('token-broker keys reseal');
+    for (const { k } of read(out).keys) expect(stdout).not.toContain(k);
+  });
+
+  test('--add goes through a symbolic link and keeps it', async () => {
+    const folder = emptyFolder();
+    mkdirSync(join(folder, 'real'));
+    const real = join(folder, 'real', 'ring.json');
+    await tokenBroker(generate(real));
+    symlinkSync(real, join(folder, 'link.json'));
+    expect((await tokenBroker(generate(join(folder, 'link.json'), '--add'))).code).toBe(0);
+    expect(sealingIds(real)).toHaveLength(2);
+    expect(realpathSync(join(folder, 'link.json'))).toBe(realpathSync(real));
+  });
+
+  test('of two that add at the same time, neither loses its key', async () => {
+    const out = join(emptyFolder(), 'ring.json');
+    await tokenBroker(generate(out));
+    const runs = await Promise.all(Array.from({ length: 4 }, () => asJson(generate(out, '--add'))));
+    const added = runs.filter(({ code }) => code === 0).map(({ answer }) => answer?.['sealing_key_id']);
+    expect(
+      runs.filter(({ code }) => code !== 0).every(({ failure }) => failure?.['error'] === 'key_ring_busy'),
+    ).toBe(true);
+    expect(sealingIds(out)).toHaveLength(1 + added.length);
+    expect(sealingIds(out)).toEqual(expect.arrayContaining(added));
+  });
+
+  test('an addition under way, or interrupted, is not run over: exit code 3', async () => {
+    const out = join(emptyFolder(), 'ring.json');
+    await tokenBroker(generate(out));
+    const before = readFileSync(out, 'utf8');
+    writeFileSync(`${out}.new`, '');
+    const { code, failure } = await asJson(generate(out, '--add'));
+    expect({ code, error: failure?.['error'] }).toEqual({ code: 3, error: 'key_ring_busy' });
+    expect(readFileSync(out, 'utf8')).toBe(before);
+  });
+
+  test('--add without a key ring, or a folder that is not there: exit code 4', async () => {
+    const missing = await asJson(generate(join(emptyFolder(), 'ring.json'), '--add'));
+    expect([missing.code, missing.failure?.['error']]).toEqual([4, 'key_ring_not_found']);
+    const nowhere = await asJson(generate('/nowhere/ring.json'));
+    expect([nowhere.code, nowhere.failure?.['error']]).toEqual([4, 'folder_not_found']);
+  });
+
+  test('--add to a file that is no key ring: exit code 78, untouched', async () => {
+    const out = join(emptyFolder(), 'ring.json');
+    writeFileSync(out, '{"keys":[]}');
+    const { code, failure } = await asJson(generate(out, '--add'));
+    expect({ code, error: failure?.['error'] }).toEqual({ code: 78, error: 'key_ring_faulty' });
+    expect(readFileSync(out, 'utf8')).toBe('{"keys":[]}');
+    expect(existsSync(`${out}.new`)).toBe(false);
+  });
+});
+
+describe('token-broker keys reseal', () => {
+  let world: World;
+  let ring: string;
+  let url: string;
+  beforeAll(async () => {
+    world = await startWorld();
+    ring = world.settings['KEY_RING_FILE'] ?? '';
+    url = world.settings['DATABASE_URL'] ?? '';
+    await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    await world.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+  });
+  afterAll(() => world.stop());
+
+  const tokenOf = async (user: string) =>
+    (await world.api.token(user, { scope: YOUTUBE })).body['access_token'];
+  const reseal = () => asJson(['keys', 'reseal'], world.settings);
+
+  test('the whole rotation: add a key, restart, reseal, remove the old key, restart; tokens are still served', async () => {
+    const oldId = readKeyRing(ring).sealingKeyId;
+    const token = await tokenOf('alice');
+    await tokenBroker(generate(ring, '--add'));
+    const newId = readKeyRing(ring).sealingKeyId;
+    await world.restart();
+
+    const { code, answer } = await reseal();
+    expect(code).toBe(0);
+    expect(answer).toEqual({
+      newest_key_id: newId,
+      columns: [
+        { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 0 },
+        { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 0 },
+        { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 0 },
+      ],
+      keys_in_use: { [newId]: 6 },
+      unused_key_ids: [oldId],
+      problems: [],
+    });
+
+    write(ring, { keys: read(ring).keys.filter(({ kid }) => kid !== oldId) });
+    expect(sealingIds(ring)).toEqual([newId]);
+    await world.restart();
+    expect(await tokenOf('alice')).toBe(token);
+    // The refresh token opens as well: the access token has run out, and Google is asked.
+    world.clock.advance(3600);
+    expect(await tokenOf('alice')).not.toBe(token);
+    expect(await tokenOf('bob')).toMatch(/^ya29\./);
+
+    const again = await tokenBroker(['keys', 'reseal'], world.settings);
+    expect(again).toMatchObject({ code: 0, stderr: '' });
+    expect(again.stdout).toContain('The key ring holds no key that could be removed.');
+  });
+
+  test('every sealed column of the database is among those that are resealed', async () => {
+    const columns = await world.sql(
+      `SELECT table_name || '.' || column_name AS name FROM information_schema.columns
+       WHERE table_schema = 'public' AND column_name LIKE 'sealed%' ORDER BY name`,
+    );
+    const { answer } = await reseal();
+    const resealed = (answer?.['columns'] as { column: string }[]).map(({ column }) => column);
+    expect(resealed.sort()).toEqual(columns.map(({ name }) => name));
+  });
+
+  test('more rows than one batch: all of them, in every column', async () => {
+    const oldId = readKeyRing(ring).sealingKeyId;
+    await tokenBroker(generate(ring, '--add'));
+    // Copies stand in other places than their seal says; they do not open, and each must be met exactly once.
+    await world.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, sealed_refresh_token, created_at, consented_at)
+      SELECT gen_random_uuid(), 'copy-' || n, client, account_sub, status, sealed_refresh_token, now(), now()
+      FROM grants, generate_series(1, 250) AS n WHERE user_id = 'alice'`);
+    await world.sql(`INSERT INTO access_tokens (grant_id, scope_set, sealed_token, expires_at)
+      SELECT grant_id, 'copy ' || n, sealed_token, now() FROM access_tokens, generate_series(1, 250) AS n`);
+    await world.sql(`INSERT INTO authorization_requests
+      SELECT decode(md5(n || ticket_id), 'hex'), 'copy-' || n || ticket_id, service_id, service_name, user_id, client, scopes,
+        account_hint, require_account, return_to, forced_consent, sealed_verifier, nonce_hash, browser_hash, created_at, expires_at
+      FROM authorization_requests, generate_series(1, 250) AS n`);
+    const { code, answer } = await reseal();
+    expect(code).toBe(3);
+    expect(answer?.['columns']).toEqual([
+      { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 250 },
+      { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 500 },
+      { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 500 },
+    ]);
+    expect(answer?.['keys_in_use']).toEqual({ [readKeyRing(ring).sealingKeyId]: 6, [oldId]: 1250 });
+    expect(answer?.['problems']).toEqual([expect.stringContaining('it was moved')]);
+    expect(answer?.['unused_key_ids']).toEqual([]);
+    await world.sql(`DELETE FROM access_tokens WHERE scope_set LIKE 'copy%'`);
+    await world.sql(`DELETE FROM grants WHERE user_id LIKE 'copy%'`);
+    await world.sql(`DELETE FROM authorization_requests WHERE ticket_id LIKE 'copy%'`);
+    await world.restart();
+    expect((await reseal()).code).toBe(0);
+  });
+
+  test('a value that the broker changes meanwhile stays as the broker wrote it', async () => {
+    await tokenBroker(generate(ring, '--add'));
+    const [before] = await world.sql(
+      `SELECT sealed_refresh_token AS sealed FROM grants WHERE user_id = 'alice'`,
+    );
+    await world.sql('BEGIN');
+    await world.sql(`UPDATE grants SET sealed_refresh_token = 'newer' WHERE user_id = 'alice'`);
+    const run = reseal();
+    // The command has read the old value and now waits for the row that we hold.
+    await until(() => query(url, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'`));
+    await world.sql('COMMIT');
+    const { code, answer } = await run;
+    expect(code).toBe(3);
+    expect(answer?.['columns']).toContainEqual({
+      column: 'grants.sealed_refresh_token',
+      resealed: 1,
+      newest: 0,
+      changed: 1,
+      unopened: 0,
+    });
+    expect(answer?.['keys_in_use']).toMatchObject({ '(unreadable)': 1 });
+    const [after] = await world.sql(
+      `SELECT sealed_refresh_token AS sealed FROM grants WHERE user_id = 'alice'`,
+    );
+    expect(after).toEqual({ sealed: 'newer' });
+    await world.sql(`UPDATE grants SET sealed_refresh_token = $1 WHERE user_id = 'alice'`, [
+      before?.['sealed'],
+    ]);
+    expect((await reseal()).code).toBe(0);
+  });
+
+  test('a value that the ring cannot open is left alone and named: exit code 3', async () => {
+    await tokenBroker(generate(ring, '--add'));
+    const before = await world.sql('SELECT sealed_refresh_token FROM grants ORDER BY id');
+    const another = join(emptyFolder(), 'another.json');
+    writeFileSync(another, generateKeyRing(new Date()), { mode: 0o600 });
+    const { code, stdout } = await tokenBroker(['keys', 'reseal'], {
+      ...world.settings,
+      KEY_RING_FILE: another,
+    });
+    expect(code).toBe(3);
+    expect(stdout).toContain('Problem: The key ring has no key');
+    expect(stdout).toContain('Older keys are still in use: do not remove them.');
+    expect(await world.sql('SELECT sealed_refresh_token FROM grants ORDER BY id')).toEqual(before);
+  });
+
+  test('the database cannot be reached: exit code 69', async () => {
+    const env = { ...world.settings, DATABASE_URL: 'postgresql://broker@127.0.0.1:1/broker' };
+    expect((await asJson(['keys', 'reseal'], env)).code).toBe(69);
+  });
+});

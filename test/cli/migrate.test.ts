@@ -1,0 +1,72 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { asJson, emptyDatabase, emptyFolder, query, tokenBroker } from './token-broker.js';
+
+const MIGRATIONS = readdirSync('prisma/migrations', { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name)
+  .sort();
+
+describe('token-broker migrate', () => {
+  test('an empty database gets every migration; the second run finds nothing to do', async () => {
+    const DATABASE_URL = await emptyDatabase();
+    expect(await tokenBroker(['migrate'], { DATABASE_URL })).toEqual({
+      code: 0,
+      stdout: `Applied ${MIGRATIONS.length} migration(s):\n${MIGRATIONS.map((name) => `  ${name}\n`).join('')}`,
+      stderr: '',
+    });
+    expect(await query(DATABASE_URL, 'SELECT count(*)::int AS services FROM services')).toEqual([
+      { services: 0 },
+    ]);
+    expect(await tokenBroker(['migrate'], { DATABASE_URL })).toEqual({
+      code: 0,
+      stdout: 'The database is up to date.\n',
+      stderr: '',
+    });
+  });
+
+  test('--json, with the URL in a file', async () => {
+    const file = join(emptyFolder(), 'database-url');
+    writeFileSync(file, `${await emptyDatabase()}\n`);
+    const env = { DATABASE_URL_FILE: file };
+    expect(await asJson(['migrate'], env)).toEqual({
+      code: 0,
+      answer: { applied: MIGRATIONS },
+      failure: null,
+    });
+    expect(await asJson(['migrate'], env)).toEqual({ code: 0, answer: { applied: [] }, failure: null });
+  });
+
+  test.each([
+    [{}, 'DATABASE_URL is not set'],
+    [{ DATABASE_URL: 'mysql://root:hunter2@db' }, 'DATABASE_URL must be a postgresql:// URL'],
+    [{ DATABASE_URL_FILE: '/nowhere' }, 'DATABASE_URL_FILE names a file that cannot be read'],
+  ])('faulty configuration %j: exit code 78', async (env: Record<string, string>, fault) => {
+    const { code, failure } = await asJson(['migrate'], env);
+    expect({ code, faults: failure?.['faults'] }).toEqual({ code: 78, faults: [fault] });
+  });
+
+  test.each([
+    ['no server there', (url: URL) => (url.port = '1'), 'cannot be reached'],
+    ['a wrong password', (url: URL) => (url.password = 'hunter2'), 'does not accept the user or password'],
+    ['no such database', (url: URL) => (url.pathname = '/nowhere'), 'does not exist on its server'],
+  ])('%s: exit code 69, no stack trace, no password', async (_, change, what) => {
+    const url = new URL(await emptyDatabase());
+    change(url);
+    const { code, stdout, stderr } = await tokenBroker(['migrate'], { DATABASE_URL: url.href });
+    expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^The database ${what}.*\n$`));
+    expect(stderr).not.toContain('hunter2');
+  });
+
+  test('a migration that fails: exit code 3, with the reason', async () => {
+    const DATABASE_URL = await emptyDatabase();
+    await query(DATABASE_URL, 'CREATE TABLE services (id int)');
+    const { code, failure } = await asJson(['migrate'], { DATABASE_URL });
+    expect(code).toBe(3);
+    expect(failure).toMatchObject({ error: 'migration_failed', exit_code: 3 });
+    expect(failure?.['message']).toMatch(/^The database was not migrated\.\n/);
+    expect(failure?.['message']).toContain('not empty');
+  });
+});

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ALICE, startWorld, YOUTUBE, type World } from '../support/world.js';
+import { Api } from '../support/api.js';
+import { asJson, emptyDatabase, query, tokenBroker } from './token-broker.js';
+
+const KEY = /tbk_[a-z0-9]{12}_[A-Za-z0-9_-]{43}/;
+const ANYTHING = ['--client', '*', '--scope', '*', '--user', '*'];
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+  await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+});
+afterAll(() => world.stop());
+
+describe('token-broker service', () => {
+  test('create shows the key once; it works until revoke, and the list never shows it', async () => {
+    const created = await tokenBroker(['service', 'create', 'reports', ...ANYTHING], world.settings);
+    expect(created).toMatchObject({ code: 0, stderr: '' });
+    expect(created.stdout).toContain('not shown again');
+    expect(created.stdout.match(new RegExp(KEY, 'g'))).toHaveLength(1);
+    const key = KEY.exec(created.stdout)?.[0] ?? '';
+    const service = new Api(world.url, key);
+    expect((await service.token('alice', { scope: YOUTUBE })).status).toBe(200);
+    expect((await service.token('nobody')).status).toBe(404);
+
+    expect(await tokenBroker(['service', 'revoke', 'reports'], world.settings)).toEqual({
+      code: 0,
+      stdout: 'The service reports is revoked. Its key no longer works.\n',
+      stderr: '',
+    });
+    expect((await service.token('alice', { scope: YOUTUBE })).status).toBe(401);
+
+    const list = await tokenBroker(['service', 'list'], world.settings);
+    expect(list).toMatchObject({ code: 0, stderr: '' });
+    expect(list.stdout).toMatch(/^ID +NAME +CREATED +STATE +CLIENTS +USERS +SCOPES\n/);
+    expect(list.stdout).toMatch(/ service \S+ +\d{4}-\d\d-\d\d +in force +\* +\* +\*\n/);
+    expect(list.stdout).toMatch(/ reports +\d{4}-\d\d-\d\d +revoked \d{4}-\d\d-\d\d +\* +\* +\*\n/);
+    expect(list.stdout).not.toContain(key.slice(-43));
+  });
+
+  test('--json: what create says is what list says, and the policy holds', async () => {
+    const policy = {
+      clients: ['default', 'second'],
+      scopes: [YOUTUBE, 'openid'],
+      users: ['alice', 'team-a:*'],
+    };
+    const args = ['--client', 'default', '--client', 'second', '--scope', YOUTUBE, '--scope', 'openid'];
+    const created = await asJson(
+      ['service', 'create', 'narrow', ...args, '--user', 'alice', '--user', 'team-a:*'],
+      world.settings,
+    );
+    expect(created).toEqual({
+      code: 0,
+      answer: { id: expect.any(String), name: 'narrow', key: expect.stringMatching(KEY), policy },
+      failure: null,
+    });
+    const service = new Api(world.url, String(created.answer?.['key']));
+    expect((await service.token('team-a:1', { scope: YOUTUBE, client: 'second' })).status).toBe(404);
+    expect((await service.token('bob', { scope: YOUTUBE })).status).toBe(403);
+
+    const { answer } = await asJson(['service', 'list'], world.settings);
+    const id = created.answer?.['id'];
+    expect(answer?.['services']).toContainEqual({
+      id,
+      name: 'narrow',
+      policy,
+      created_at: expect.stringMatching(/Z$/),
+      revoked_at: null,
+    });
+    expect(JSON.stringify(answer)).not.toMatch(/hash|tbk_/i);
+
+    // By its id this time; again is no error.
+    const revoked = await asJson(['service', 'revoke', String(id)], world.settings);
+    expect(revoked).toMatchObject({ code: 0, answer: { id, name: 'narrow', changed: true } });
+    const again = await asJson(['service', 'revoke', 'narrow'], world.settings);
+    expect(again).toEqual({ ...revoked, answer: { ...revoked.answer, changed: false } });
+  });
+
+  test('a name that is taken is refused: exit code 3', async () => {
+    const create = ['service', 'create', 'twice', ...ANYTHING];
+    await tokenBroker(create, world.settings);
+    expect(await asJson(create, world.settings)).toEqual({
+      code: 3,
+      answer: null,
+      failure: {
+        error: 'name_taken',
+        exit_code: 3,
+        message: expect.stringMatching(/^A service called twice exists already\. /),
+      },
+    });
+  });
+
+  test('a malformed name or policy: exit code 2, every fault is named, nothing is created', async () => {
+    const args = ['service', 'create', '/etc', '--client', '*', '--scope', 'adwords', '--user', 'a*b'];
+    const { code, stdout, stderr } = await tokenBroker(args, world.settings);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^Wrong usage: name: must be .* scopes: must be .* users: must be .*\n$/);
+    expect(await world.sql(`SELECT 1 FROM services WHERE name = '/etc'`)).toEqual([]);
+  });
+
+  test('a client that the broker does not serve: exit code 4, nothing is created', async () => {
+    const args = ['service', 'create', 'typo', '--client', 'defualt', '--scope', '*', '--user', '*'];
+    const { code, failure } = await asJson(args, world.settings);
+    expect(code).toBe(4);
+    expect(failure).toMatchObject({ error: 'client_not_found', message: expect.stringContaining('defualt') });
+    expect(await world.sql(`SELECT 1 FROM services WHERE name = 'typo'`)).toEqual([]);
+  });
+
+  test('revoking an unknown service: exit code 4', async () => {
+    expect(await asJson(['service', 'revoke', 'nobody'], world.settings)).toEqual({
+      code: 4,
+      answer: null,
+      failure: {
+        error: 'service_not_found',
+        exit_code: 4,
+        message: expect.stringContaining('no service nobody'),
+      },
+    });
+  });
+
+  test('the database cannot be reached: exit code 69, no stack trace, no password', async () => {
+    const env = { ...world.settings, DATABASE_URL: 'postgresql://broker:hunter2@127.0.0.1:1/broker' };
+    expect(await asJson(['service', 'list'], env)).toEqual({
+      code: 69,
+      answer: null,
+      failure: {
+        error: 'database_unavailable',
+        exit_code: 69,
+        message: expect.stringMatching(/^The database cannot be reached\. [^\n]*$/),
+      },
+    });
+  });
+
+  test('the database was never migrated: exit code 69, and what to do', async () => {
+    const env = { ...world.settings, DATABASE_URL: await emptyDatabase() };
+    const { code, failure } = await asJson(['service', 'list'], env);
+    expect(code).toBe(69);
+    expect(failure).toMatchObject({ error: 'database_not_migrated' });
+    expect(failure?.['message']).toContain('token-broker migrate');
+  });
+
+  test('a fault that nobody foresaw: exit code 1, with a stack trace', async () => {
+    const env = { ...world.settings, DATABASE_URL: await emptyDatabase() };
+    await tokenBroker(['migrate'], env);
+    await query(
+      env.DATABASE_URL,
+      'REVOKE ALL ON services FROM CURRENT_USER; ALTER TABLE services ALTER name TYPE text[] USING ARRAY[name]',
+    );
+    await query(
+      env.DATABASE_URL,
+      `INSERT INTO services VALUES ('x', ARRAY['x'], '', '{}', '{}', '{}', now())`,
+    );
+    const { code, stdout, stderr } = await tokenBroker(['service', 'list'], env);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^This should not have happened\./);
+    expect(stderr).toMatch(/^ {4}at /m);
+  });
+});

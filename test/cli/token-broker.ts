@@ -1,0 +1,61 @@
+/** The command line as a shell sees it: a process of its own, what it wrote, and its exit code. */
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import pg from 'pg';
+
+const MAIN = resolve('dist/src/cli/main.js');
+
+export interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** An empty folder to run in, so that no .env of the developer's gets in the way. */
+export const emptyFolder = () => mkdtempSync(join(tmpdir(), 'token-broker-cli-'));
+
+export function tokenBroker(
+  args: string[],
+  env: Record<string, string> = {},
+  cwd = emptyFolder(),
+): Promise<Run> {
+  // Not even PATH: what a command needs, its settings say.
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  return new Promise((done) => {
+    child.once('close', (code) => {
+      done({ code, stdout, stderr });
+    });
+  });
+}
+
+/** Runs with --json and reads the answer, or the failure when there is one. */
+export async function asJson(args: string[], env: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await tokenBroker([...args, '--json'], env);
+  const parse = (text: string) => (text === '' ? null : (JSON.parse(text) as Record<string, unknown>));
+  return { code, answer: parse(stdout), failure: parse(stderr) };
+}
+
+/** @returns the URL of a new database without a single table */
+export async function emptyDatabase(): Promise<string> {
+  const base = process.env['TEST_POSTGRES_URL'] ?? '';
+  const name = `empty_${randomUUID().replaceAll('-', '')}`;
+  await query(`${base}postgres`, `CREATE DATABASE ${name}`);
+  return `${base}${name}`;
+}
+
+export async function query(databaseUrl: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,89 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
+
+const COMMANDS = [
+  'migrate',
+  'service create',
+  'service list',
+  'service revoke',
+  'client list',
+  'client check',
+  'keys generate',
+  'keys reseal',
+];
+
+describe('how the command line is used', () => {
+  test.each(['', ...COMMANDS])('`%s --help` shows examples and exit codes', async (command) => {
+    const { code, stdout, stderr } = await tokenBroker([...command.split(' ').filter(Boolean), '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(`Usage: token-broker ${command}`.trimEnd());
+    expect(stdout).toMatch(/Examples:\n {2}token-broker /);
+    for (const exitCode of [0, 1, 2, 3, 4, 69, 78])
+      expect(stdout).toMatch(new RegExp(`^ {2}${exitCode} +\\w`, 'm'));
+    expect(stdout).toContain('--json');
+  });
+
+  test('`--version` is the one of package.json', async () => {
+    expect(await tokenBroker(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' });
+  });
+
+  test.each([
+    [[], 'a command is missing'],
+    [['service'], 'a command is missing'],
+    [['servise'], "unknown command 'servise'"],
+    [['migrate', '--force'], "unknown option '--force'"],
+    [
+      ['service', 'create', '--client', 'default', '--scope', '*', '--user', '*'],
+      "missing required argument 'name'",
+    ],
+    [
+      ['service', 'create', 'reports', '--client', 'default', '--scope', '*'],
+      "'--user <rule>' not specified",
+    ],
+    [['service', 'revoke', 'a', 'b'], 'too many arguments'],
+    [['keys', 'generate'], "'--out <file>' not specified"],
+  ])('wrong usage, %j: exit code 2, in words and in JSON', async (args, what) => {
+    const inWords = await tokenBroker(args);
+    expect(inWords).toMatchObject({ code: 2, stdout: '' });
+    expect(inWords.stderr).toContain(what);
+    expect(inWords.stderr).toMatch(/See `token-broker.* --help`\.\n$/);
+    expect(await asJson(args)).toEqual({
+      code: 2,
+      answer: null,
+      failure: { error: 'wrong_usage', exit_code: 2, message: expect.stringContaining(what) },
+    });
+  });
+
+  test('without settings, all that are missing are named: exit code 78', async () => {
+    const missing = ['PUBLIC_URL', 'DATABASE_URL', 'KEY_RING_FILE', 'GOOGLE_CLIENT_SECRETS'];
+    const inWords = await tokenBroker(['service', 'list']);
+    expect(inWords).toMatchObject({ code: 78, stdout: '' });
+    for (const name of missing) expect(inWords.stderr).toContain(`\n  - ${name} is not set\n`);
+    expect(inWords.stderr).not.toMatch(/^ {4}at /m);
+    const { code, failure } = await asJson(['keys', 'reseal']);
+    expect(code).toBe(78);
+    expect(failure).toMatchObject({
+      error: 'configuration_faulty',
+      exit_code: 78,
+      faults: missing.map((name) => `${name} is not set`),
+    });
+  });
+
+  test('settings may stand in .env; the environment wins', async () => {
+    const folder = emptyFolder();
+    writeFileSync(join(folder, '.env'), 'DATABASE_URL=mysql://nowhere\n');
+    const fromFile = await tokenBroker(['migrate'], {}, folder);
+    expect(fromFile).toMatchObject({
+      code: 78,
+      stderr: expect.stringContaining('must be a postgresql:// URL'),
+    });
+    const overruled = await tokenBroker(
+      ['migrate'],
+      { DATABASE_URL: 'postgresql://x@127.0.0.1:1/x' },
+      folder,
+    );
+    expect(overruled.code).toBe(69);
+  });
+});

@@ -1,0 +1,107 @@
+/** What is written for people must not lag behind the code: settings, defaults, error codes, dependencies, links. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { getMetadataStorage } from 'class-validator';
+import { Environment } from '../src/config/environment.js';
+import { PROBLEMS } from '../src/http/problem-table.js';
+
+const settings = [
+  ...new Set(
+    getMetadataStorage()
+      .getTargetValidationMetadatas(Environment, '', true, false)
+      .map(({ propertyName }) => propertyName),
+  ),
+];
+const defaults = new Environment() as unknown as Readonly<Record<string, unknown>>;
+const read = (path: string) => readFileSync(path, 'utf8');
+
+/** The cells of the table row that begins with this name. */
+function row(markdown: string, name: string): string[] | undefined {
+  const line = markdown.split('\n').find((text) => text.startsWith(`| \`${name}\` `));
+  return line
+    ?.split('|')
+    .slice(1, -1)
+    .map((cell) => cell.trim());
+}
+
+test('the settings are found at all', () => {
+  expect(settings).toEqual(expect.arrayContaining(['NODE_ENV', 'PUBLIC_URL', 'NARROW_SCOPES']));
+});
+
+describe.each(settings)('the setting %s', (name) => {
+  const value = defaults[name];
+  const isUnset = value === undefined || (Array.isArray(value) && value.length === 0);
+
+  test('is in docs/configuration.md, with its default', () => {
+    const [, meaning, byDefault] = row(read('docs/configuration.md'), name) ?? [];
+    expect(meaning).toBeTruthy();
+    expect(byDefault).toBe(isUnset ? 'none' : `\`${String(value)}\``);
+  });
+
+  test('is in .env.example, below a comment', () => {
+    const lines = read('.env.example').split('\n');
+    const at = lines.findIndex((line) => new RegExp(`^(# )?${name}(_FILE)?=.`).test(line));
+    expect(lines[at]).toBeDefined();
+    expect(lines.slice(0, at).findLast((line) => !/^(# )?[A-Z_]+=/.test(line))).toMatch(/^# \w/);
+  });
+});
+
+test('.env.example holds no secret, and no setting that does not exist', () => {
+  const named = [...read('.env.example').matchAll(/^(?:# )?([A-Z_]+)=(.*)$/gm)];
+  for (const [, name = '', value = ''] of named) {
+    expect([...settings, 'DATABASE_URL_FILE']).toContain(name);
+    expect(value).not.toMatch(/:[^/@]+@|GOCSPX|"k"/);
+  }
+});
+
+test.each(Object.entries(PROBLEMS))(
+  'the error code %s has its section in docs/errors.md',
+  (code, problem) => {
+    const section = read('docs/errors.md').split(`\n### \`${code}\`\n`)[1]?.split('\n### ')[0];
+    expect(section).toContain(`**${problem.status}**`);
+    expect(section).toContain('What to do:');
+    const [, json = ''] = /```json\n(.*?)```/s.exec(section ?? '') ?? [];
+    const example = JSON.parse(json) as Record<string, unknown>;
+    expect(example).toMatchObject({
+      type: `urn:token-broker:problem:${code}`,
+      code,
+      status: problem.status,
+      title: problem.title,
+    });
+  },
+);
+
+const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<
+  string,
+  Record<string, string>
+>;
+
+test.each(Object.keys({ ...dependencies, ...devDependencies }))('%s has its reason', (name) => {
+  expect(row(read('docs/decisions/0001-stack.md'), name)?.[1]).toBeTruthy();
+});
+
+const pages = [
+  ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((path) => join('docs', path)),
+  ...readdirSync('.'),
+].filter((path) => path.endsWith('.md'));
+
+test.each(pages)('%s links to files and headings that exist', (page) => {
+  const text = read(page).replaceAll(/^```.*?^```/gms, '');
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)];
+  for (const [link, path = '', heading] of links) {
+    const target = path === '' ? page : join(dirname(page), path);
+    expect({ link, exists: existsSync(target) }).toEqual({ link, exists: true });
+    if (heading !== undefined) expect(headings(read(target))).toContain(heading);
+  }
+});
+
+/** As GitHub makes anchors of them. */
+function headings(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, text = '']) =>
+    text
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}

@@ -1,0 +1,101 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { migrate } from '../src/token-store/migrate.js';
+import { missingSql } from '../src/token-store/schema-engine.js';
+
+const MIGRATIONS = 'prisma/migrations';
+const schema = readFileSync('prisma/schema.prisma', 'utf8');
+const names = readdirSync(MIGRATIONS, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name)
+  .sort();
+
+describe('the migrations', () => {
+  let database: pg.Client;
+  let url: string;
+  let copy: string;
+
+  beforeAll(() => {
+    copy = mkdtempSync(join(tmpdir(), 'token-broker-migrations-'));
+    cpSync(MIGRATIONS, copy, { recursive: true });
+  });
+  beforeEach(async () => {
+    url = await emptyDatabase();
+    database = new pg.Client({ connectionString: url });
+    await database.connect();
+  });
+  afterEach(() => database.end());
+  afterAll(() => {
+    rmSync(copy, { recursive: true, force: true });
+  });
+
+  test('make what prisma/schema.prisma says: `npm run migration -- NAME` writes what is missing', async () => {
+    await migrate(url, MIGRATIONS);
+    expect(await missingSql(url, schema)).toBeNull();
+  });
+
+  test('a field more in the schema is noticed, and the SQL for it is named', async () => {
+    await migrate(url, MIGRATIONS);
+    const changed = schema.replace('model Service {', 'model Service {\n  note String?');
+    expect(await missingSql(url, changed)).toContain('ADD COLUMN     "note" TEXT');
+  });
+
+  test('are recorded as `prisma migrate deploy` records them, and applied once', async () => {
+    expect(await migrate(url, MIGRATIONS)).toEqual(names);
+    expect(await migrate(url, MIGRATIONS)).toEqual([]);
+    const { rows } = await database.query('SELECT * FROM _prisma_migrations ORDER BY migration_name');
+    expect(rows).toEqual(
+      names.map((name) => ({
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        migration_name: name,
+        // Prisma compares this with the file, and refuses a migration that was edited after it was applied.
+        checksum: createHash('sha256')
+          .update(readFileSync(join(MIGRATIONS, name, 'migration.sql')))
+          .digest('hex'),
+        started_at: expect.any(Date),
+        finished_at: expect.any(Date),
+        applied_steps_count: 1,
+        logs: null,
+        rolled_back_at: null,
+      })),
+    );
+  });
+
+  test('may hold semicolons in strings and functions', async () => {
+    add(
+      '29990101000000_semicolons',
+      `CREATE FUNCTION two() RETURNS int AS $$ BEGIN PERFORM 1; RETURN 2; END $$ LANGUAGE plpgsql;
+       CREATE TABLE note AS SELECT 'a;b' AS text, two() AS number;`,
+    );
+    await migrate(url, copy);
+    const { rows } = await database.query('SELECT * FROM note');
+    expect(rows).toEqual([{ text: 'a;b', number: 2 }]);
+  });
+
+  test('one that fails changes nothing and stops those after it', async () => {
+    add('29990102000000_faulty', 'CREATE TABLE half (id int); SELECT nonsense;');
+    await expect(migrate(url, copy)).rejects.toThrow('nonsense');
+    const { rows } = await database.query("SELECT to_regclass('half') AS half");
+    expect(rows).toEqual([{ half: null }]);
+    await expect(migrate(url, copy)).rejects.toThrow('29990102000000_faulty');
+  });
+
+  function add(name: string, sql: string): void {
+    mkdirSync(join(copy, name));
+    writeFileSync(join(copy, name, 'migration.sql'), sql);
+  }
+});
+
+async function emptyDatabase(): Promise<string> {
+  const base = process.env['TEST_POSTGRES_URL'] ?? '';
+  const name = `migrations_${randomUUID().replaceAll('-', '')}`;
+  const client = new pg.Client({ connectionString: `${base}postgres` });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name}`);
+  await client.end();
+  return `${base}${name}`;
+}
