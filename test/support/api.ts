@@ -1,4 +1,5 @@
 /** The broker's API as a service sees it, and the browser that a user brings. */
+import { contractOf } from './contract.js';
 import { visitConsent, type Choice } from './visit-consent.js';
 
 export interface Answer {
@@ -52,7 +53,10 @@ export class Api {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return answerOf(response);
+    const answer = await answerOf(response);
+    const contract = await contractOf(this.url);
+    contract.check(method, url.pathname, answer.status, answer.headers.get('content-type'), answer.body);
+    return answer;
   }
 }
 

@@ -1,0 +1,85 @@
+/**
+ * The API's own description, held against every answer that any test gets: an undocumented endpoint, status, member
+ * or type fails the test that met it.
+ */
+import { Ajv, type ValidateFunction } from 'ajv';
+import formats from 'ajv-formats';
+
+type Json = Record<string, unknown>;
+
+interface Document {
+  readonly paths: Record<
+    string,
+    Record<string, { responses?: Record<string, { content?: Record<string, { schema?: Json }> }> }>
+  >;
+  readonly components: { readonly schemas: Record<string, Json> };
+}
+
+const documents = new Map<string, Promise<Contract>>();
+
+export function contractOf(url: string): Promise<Contract> {
+  const known = documents.get(url);
+  if (known) return known;
+  const read = fetch(new URL('/openapi.json', url))
+    .then((response) => response.json() as Promise<Document>)
+    .then((document) => new Contract(document));
+  documents.set(url, read);
+  return read;
+}
+
+export class Contract {
+  readonly #ajv = new Ajv({ strict: false, allErrors: true });
+  readonly #routes: { readonly pattern: RegExp; readonly path: string }[];
+  readonly #checks = new Map<string, ValidateFunction | null>();
+
+  constructor(private readonly document: Document) {
+    formats.default(this.#ajv);
+    this.#ajv.addSchema({ $id: 'api', components: tighten(document.components) });
+    this.#routes = Object.keys(document.paths).map((path) => ({
+      path,
+      pattern: new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+')}$`),
+    }));
+  }
+
+  /** @throws when the answer is not as described */
+  check(method: string, pathname: string, status: number, contentType: string | null, body: unknown): void {
+    // Nothing is served there: that is not part of the description.
+    const route = this.#routes.find(({ pattern }) => pattern.test(pathname));
+    if (!route || status === 500) return;
+    const type = (contentType ?? '').split(';', 1)[0] ?? '';
+    const name = `${method} ${route.path} ${status} ${type}`;
+    const check = this.#checkOf(name, route.path, method.toLowerCase(), String(status), type);
+    if (check === null) throw new Error(`OpenAPI does not describe ${name}.`);
+    if (!check(body)) {
+      throw new Error(`${name} is not as OpenAPI describes it: ${this.#ajv.errorsText(check.errors)}`);
+    }
+  }
+
+  #checkOf(
+    name: string,
+    path: string,
+    method: string,
+    status: string,
+    type: string,
+  ): ValidateFunction | null {
+    const known = this.#checks.get(name);
+    if (known !== undefined) return known;
+    const schema = this.document.paths[path]?.[method]?.responses?.[status]?.content?.[type]?.schema;
+    const check = schema ? this.#ajv.compile(tighten(schema) as Json) : null;
+    this.#checks.set(name, check);
+    return check;
+  }
+}
+
+/** OpenAPI 3.0 in JSON Schema's words, and stricter: a member that is not described is a fault. */
+function tighten(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(tighten);
+  if (typeof value !== 'object' || value === null) return value;
+  const { nullable, ...rest } = value as Json;
+  const schema = Object.fromEntries(Object.entries(rest).map(([key, inner]) => [key, tighten(inner)]));
+  if (typeof schema['$ref'] === 'string') schema['$ref'] = schema['$ref'].replace('#/', 'api#/');
+  if (schema['type'] === 'object' && schema['properties'] && !('additionalProperties' in schema)) {
+    schema['additionalProperties'] = false;
+  }
+  return nullable === true ? { anyOf: [schema, { type: 'null' }] } : schema;
+}
