@@ -1,23 +1,10 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiResponse, DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { PROBLEM_SCHEMA } from './problem-schema.js';
 import { PROBLEMS } from './problem-table.js';
 
 type Code = keyof typeof PROBLEMS;
-
-const PROBLEM_SCHEMA = {
-  type: 'object',
-  required: ['type', 'status', 'title', 'code', 'detail', 'request_id'],
-  properties: {
-    type: { type: 'string' },
-    status: { type: 'integer' },
-    title: { type: 'string' },
-    code: { type: 'string' },
-    detail: { type: 'string', description: 'What happened, and what to do next' },
-    request_id: { type: 'string', description: "Names this call in the broker's log" },
-  },
-  additionalProperties: true,
-};
 
 /** Documents the problems a route can answer, one entry a status. */
 export function ApiProblems(...codes: Code[]) {

@@ -1,0 +1,46 @@
+const text = (description: string) => ({ type: 'string', description });
+const texts = (description: string) => ({ type: 'array', items: { type: 'string' }, description });
+
+/** RFC 9457 problem details as OpenAPI describes them: what all have, and what some carry. */
+export const PROBLEM_SCHEMA = {
+  type: 'object',
+  required: ['type', 'status', 'title', 'code', 'detail', 'request_id'],
+  additionalProperties: false,
+  properties: {
+    type: text('A URN with the code'),
+    status: { type: 'integer' },
+    title: text('What happened, in general'),
+    code: text('Stable: write your code against this'),
+    detail: text('What happened, and what to do next'),
+    request_id: text("Names this call in the broker's log and audit trail"),
+    errors: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description: 'invalid_request: what is wrong with each field',
+    },
+    reason: text('invalid_request: why a link, a state or a form is refused'),
+    missing_scopes: texts('insufficient_scope: what the user did not allow'),
+    connect_url: text('A link that takes the user to consent; works once, for 30 minutes'),
+    accounts: {
+      type: 'array',
+      description: 'ambiguous_account: which accounts there are',
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        properties: { sub: { type: 'string' }, email: { type: 'string', nullable: true } },
+      },
+    },
+    cause: text('reconnect_required, client_misconfigured: why; see docs/grants.md'),
+    confidence: { type: 'string', enum: ['certain', 'inferred'] },
+    who_must_act: { type: 'string', enum: ['user', 'workspace_admin', 'operator'] },
+    slots: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { limit: { type: 'integer' }, used: { type: 'integer' }, free: { type: 'integer' } },
+      description: 'slots_full: how the account stands with this client',
+    },
+    google_error: text("client_misconfigured: Google's own code"),
+    google_error_description: text("client_misconfigured: Google's own words"),
+    retry_after: { type: 'integer', description: 'Seconds, as in Retry-After' },
+  },
+};
