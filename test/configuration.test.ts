@@ -146,6 +146,61 @@ describe('the configuration', () => {
     expect(faults.join()).not.toContain('GOCSPX');
   });
 
+  test.each([
+    ['https://*.example.com', 'no-wildcard'],
+    ['https://203.0.113.7', 'no-raw-ip'],
+    ['https://broker.internal', 'public-suffix'],
+    ['https://bit.ly', 'no-url-shortener'],
+    ['https://alice:hunter2@broker.example.com', 'no-userinfo'],
+    ['http://broker.example.com', 'https'],
+  ])('our own callback breaks a rule of Google: PUBLIC_URL %s, %s', (publicUrl, rule) => {
+    for (const mode of ['production', 'development']) {
+      const faults = faultsOf({
+        NODE_ENV: mode,
+        PUBLIC_URL: publicUrl,
+        GOOGLE_CLIENT_SECRETS: write('silent.json', clientJson('web', { redirect_uris: [] })),
+      });
+      expect(faults).toEqual([expect.stringMatching(`^PUBLIC_URL \\+ /callback breaks the rule ${rule}: `)]);
+      expect(faults.join()).not.toContain('hunter2');
+    }
+  });
+
+  test.each(['http://localhost:3000', 'http://127.0.0.1:3000', 'http://[::1]:3000'])(
+    '%s is for this machine only, and keeps the rules',
+    (publicUrl) => {
+      const path = write('local.json', clientJson('web', { redirect_uris: [`${publicUrl}/callback`] }));
+      expect(faultsOf({ PUBLIC_URL: publicUrl, GOOGLE_CLIENT_SECRETS: path })).toEqual([]);
+    },
+  );
+
+  test('every redirect URI that a client lists keeps the rules, also where it is not ours', () => {
+    const ours = 'https://broker.example.com/callback';
+    const others = ['https://alice:hunter2@a.example.com/', 'http://a.example.com/#\u001b[2J'];
+    const faults = faultsOf({
+      PUBLIC_URL: undefined,
+      GOOGLE_CLIENT_SECRETS: `ads=${write('others.json', clientJson('web', { redirect_uris: [ours, ...others] }))}`,
+    });
+    const uri = 'client ads: its redirect URI http://a.example.com/#\\u{1b}[2J';
+    expect(faults).toEqual([
+      'PUBLIC_URL is not set',
+      'client ads: its redirect URI https://[hidden]@a.example.com/ breaks the rule no-userinfo: ' +
+        'a redirect URI has no user name or password before its host',
+      expect.stringContaining(`${uri} breaks the rule https: `),
+      expect.stringContaining(`${uri} breaks the rule no-fragment: `),
+      expect.stringContaining(`${uri} breaks the rule printable-ascii: `),
+    ]);
+  });
+
+  test.each([
+    ['https://broker.example.com/callback/', 'trailing slash'],
+    ['https://broker.example.com/Callback', 'case'],
+  ])('a listed %s is near, and what differs is said: the %s', (listed, differsIn) => {
+    const path = write('near.json', clientJson('web', { redirect_uris: [listed] }));
+    expect(faultsOf({ GOOGLE_CLIENT_SECRETS: path })).toEqual([
+      expect.stringContaining(`${listed} is listed, which differs in the ${differsIn}`),
+    ]);
+  });
+
   test('an alias twice, or malformed, and a missing file', () => {
     const path = good['GOOGLE_CLIENT_SECRETS'] ?? '';
     const faults = faultsOf({ GOOGLE_CLIENT_SECRETS: `a=${path},a=${path},B=${path},c=/nowhere` });

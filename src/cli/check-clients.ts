@@ -7,7 +7,8 @@ export interface CheckedClient {
   readonly client: GoogleClient;
   readonly redirectUri: {
     readonly uri: string | null;
-    readonly state: 'listed' | 'loopback' | 'unknown' | 'not_usable' | 'not_checked';
+    /** `breaks_rules`: our own address does, or any that the file lists. */
+    readonly state: 'listed' | 'loopback' | 'unknown' | 'not_usable' | 'not_checked' | 'breaks_rules';
   };
   readonly google: ProbeVerdict | { readonly verdict: 'not_asked'; readonly why: string };
 }
@@ -36,10 +37,12 @@ async function checkRedirectUri(
   client: GoogleClient,
   publicUrl: string | null,
 ): Promise<CheckedClient['redirectUri']> {
-  const { redirectUriFaults } = await import('../config/redirect-uri-faults.js');
-  if (publicUrl === null) return { uri: null, state: 'not_checked' };
-  const uri = `${publicUrl}/callback`;
-  if (redirectUriFaults([client], publicUrl).length > 0) return { uri, state: 'not_usable' };
+  const rules = await import('../config/redirect-uri-faults.js');
+  const uri = publicUrl === null ? null : rules.callbackOf(publicUrl);
+  const broken = [...rules.listedUriFaults(client), ...(publicUrl ? rules.ownCallbackFaults(publicUrl) : [])];
+  if (broken.length > 0) return { uri, state: 'breaks_rules' };
+  if (publicUrl === null || uri === null) return { uri, state: 'not_checked' };
+  if (rules.returnFaults(client, publicUrl).length > 0) return { uri, state: 'not_usable' };
   if (client.kind === 'installed') return { uri, state: 'loopback' };
   return { uri, state: client.redirectUris.includes(uri) ? 'listed' : 'unknown' };
 }

@@ -9,8 +9,8 @@ Examples:
   token-broker client check --offline
   token-broker client check --json | jq '.clients[] | {alias, google: .google.verdict}'
 
-Checks each client of GOOGLE_CLIENT_SECRETS: that its file is sound, that it lists the redirect URI of this broker
-(PUBLIC_URL + /callback), and that Google accepts its id and secret. Works while other settings are still missing,
+Checks each client of GOOGLE_CLIENT_SECRETS: that its file is sound, that its redirect URIs keep Google's rules and
+include this broker's (PUBLIC_URL + /callback), and that Google accepts its id and secret. Works while other settings are still missing,
 and names those too. No user is involved and no token is made.
 The exit code is the first that applies of 78 (a fault here), 3 (Google refuses), 69 (Google gave no answer), 0.`;
 
@@ -74,6 +74,8 @@ function aboutRedirectUri({ uri, state }: CheckedClient['redirectUri']): string 
       return `not checked: the file lists none; compare ${uri ?? ''} with the Google console`;
     case 'not_usable':
       return 'FAULT: Google would not send browsers back to this broker; see below';
+    case 'breaks_rules':
+      return "FAULT: one breaks Google's rules; see below, and docs/redirect-uris.md";
     case 'not_checked':
       return 'not checked: PUBLIC_URL is missing or wrong; see below';
   }

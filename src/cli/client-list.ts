@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { shown } from '../domain/written-uri.js';
 import { faultyConfiguration } from './failure.js';
 import { answers, type Answer } from './print.js';
 import { readClientSettings } from './read-client-settings.js';
@@ -30,7 +31,7 @@ async function list(): Promise<Answer> {
         kind,
         projectId,
         clientId,
-        redirectUris.join(' ') || '(not in the file)',
+        redirectUris.map(shown).join(' ') || '(not in the file)',
       ]),
     ),
     json: {

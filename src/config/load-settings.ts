@@ -6,7 +6,7 @@ import { ConfigurationError } from './configuration-error.js';
 import { Environment } from './environment.js';
 import { GoogleClients, readGoogleClients } from './google-clients.js';
 import { productionFaults } from './production-rules.js';
-import { redirectUriFaults } from './redirect-uri-faults.js';
+import { callbackOf, listedUriFaults, ownCallbackFaults, returnFaults } from './redirect-uri-faults.js';
 import { Settings } from './settings.js';
 
 /** A check of another room that owns part of the configuration, such as the key ring's file. */
@@ -22,7 +22,8 @@ export function loadSettings(
 ): Settings {
   const { values, faults } = withFiles(env);
   const environment = plainToInstance(Environment, values, { exposeDefaultValues: true });
-  for (const error of validateSync(environment, { whitelist: true })) {
+  const malformed = validateSync(environment, { whitelist: true });
+  for (const error of malformed) {
     faults.push(values[error.property] === undefined ? `${error.property} is not set` : faultOf(error));
   }
   const { clients, faults: clientFaults } = readGoogleClients(
@@ -32,7 +33,11 @@ export function loadSettings(
     faults.push(...clientFaults.map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`));
   }
   for (const check of [productionFaults, ...checks]) faults.push(...check(environment));
-  faults.push(...redirectUriFaults(clients, environment.PUBLIC_URL));
+  faults.push(...clients.flatMap(listedUriFaults));
+  if (!malformed.some(({ property }) => property === 'PUBLIC_URL')) {
+    faults.push(...ownCallbackFaults(environment.PUBLIC_URL));
+    faults.push(...clients.flatMap((client) => returnFaults(client, environment.PUBLIC_URL)));
+  }
   if (faults.length > 0) throw new ConfigurationError(faults);
   return freeze(environment, new GoogleClients(clients));
 }
@@ -56,7 +61,7 @@ function withFiles(env: Readonly<Record<string, string | undefined>>) {
       values[name] = value;
       continue;
     }
-    if (env['DATABASE_URL']) faults.push('DATABASE_URL and DATABASE_URL_FILE are both set: keep one');
+    if (env[secret]) faults.push(`${secret} and ${name} are both set: keep one`);
     try {
       values[secret] = readFileSync(value, 'utf8').trim();
     } catch {
@@ -72,7 +77,7 @@ function freeze(environment: Environment, clients: GoogleClients): Settings {
     host: environment.HOST,
     port: environment.PORT,
     publicUrl: environment.PUBLIC_URL,
-    redirectUri: `${environment.PUBLIC_URL}/callback`,
+    redirectUri: callbackOf(environment.PUBLIC_URL),
     databaseUrl: new Secret(environment.DATABASE_URL),
     databasePoolSize: environment.DATABASE_POOL_SIZE,
     keyRingFile: environment.KEY_RING_FILE,

@@ -1,23 +1,13 @@
 import { statSync } from 'node:fs';
 import type { Environment } from './environment.js';
 
-const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
-
 /** Key rings that the trying mode made carry this mark in their path. */
 const TRYING_DATA = /(^|[/\\])data[/\\]trying([/\\]|$)/;
-
-export function isLocal(url: string): boolean {
-  return URL.canParse(url) && LOCAL_HOSTS.has(new URL(url).hostname);
-}
 
 /** Trying-mode defaults that production must not start with. Names the setting, never its value. */
 export function productionFaults(environment: Partial<Environment>): string[] {
   const faults: string[] = [];
-  const { PUBLIC_URL, KEY_RING_FILE, GOOGLE_STAND_IN_URL, GOOGLE_CLIENT_SECRETS, NODE_ENV } = environment;
-  // Google refuses such an address as well, except for localhost (redirect URI rules of its guide).
-  if (PUBLIC_URL?.startsWith('http://') && !isLocal(PUBLIC_URL)) {
-    faults.push('PUBLIC_URL is plain http outside localhost: Google accepts only https there');
-  }
+  const { KEY_RING_FILE, GOOGLE_STAND_IN_URL, GOOGLE_CLIENT_SECRETS, NODE_ENV } = environment;
   if (NODE_ENV !== 'production') return faults;
   if (GOOGLE_STAND_IN_URL)
     faults.push('GOOGLE_STAND_IN_URL is set: production talks to the real Google only');

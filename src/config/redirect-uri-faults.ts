@@ -1,25 +1,47 @@
 import type { GoogleClient } from '../domain/google-client.js';
-import { isLocal } from './production-rules.js';
+import { brokenRules, findListed, isLocalHost } from '../domain/redirect-uri.js';
+import { readUri, shown } from '../domain/written-uri.js';
+import { hasPublicSuffix } from './public-suffixes.js';
+
+/** Which rules of Google's our own callback breaks. */
+export function ownCallbackFaults(publicUrl: string): string[] {
+  return brokenRules(callbackOf(publicUrl), hasPublicSuffix).map(
+    ({ rule, asks }) => `PUBLIC_URL + /callback breaks the rule ${rule}: a redirect URI ${asks}`,
+  );
+}
+
+/** Which rules the URIs break that a client's JSON lists. */
+export function listedUriFaults({ alias, redirectUris }: GoogleClient): string[] {
+  return redirectUris.flatMap((uri) =>
+    brokenRules(uri, hasPublicSuffix).map(
+      ({ rule, asks }) =>
+        `client ${alias}: its redirect URI ${shown(uri)} breaks the rule ${rule}: a redirect URI ${asks}`,
+    ),
+  );
+}
 
 /**
  * Whether Google will send browsers back to us: a `web` client must list the exact address (scheme, case and
  * trailing slash included), an `installed` client takes any loopback address and nothing else.
  */
-export function redirectUriFaults(clients: readonly GoogleClient[], publicUrl: string): string[] {
-  if (!publicUrl) return [];
-  const redirectUri = `${publicUrl}/callback`;
-  return clients.flatMap(({ alias, kind, redirectUris }) => {
-    if (kind === 'installed') {
-      return isLocal(publicUrl)
-        ? []
-        : [
-            `client ${alias}: an "installed" client works on localhost only; make a "web" client for PUBLIC_URL`,
-          ];
-    }
-    if (redirectUris.length === 0 || redirectUris.includes(redirectUri)) return [];
-    return [
-      `client ${alias}: its JSON does not list PUBLIC_URL + /callback among redirect_uris; ` +
-        'add it in the Google console and download the JSON again',
-    ];
-  });
+export function returnFaults({ alias, kind, redirectUris }: GoogleClient, publicUrl: string): string[] {
+  const redirectUri = callbackOf(publicUrl);
+  if (kind === 'installed') {
+    return isLocalHost(readUri(redirectUri).host)
+      ? []
+      : [
+          `client ${alias}: an "installed" client works on localhost only; make a "web" client for PUBLIC_URL`,
+        ];
+  }
+  const found = findListed(redirectUri, redirectUris);
+  if (redirectUris.length === 0 || found === 'listed') return [];
+  const near = found && `; ${shown(found.near)} is listed, which differs in the ${found.differsIn}`;
+  return [
+    `client ${alias}: its JSON does not list PUBLIC_URL + /callback among redirect_uris${near ?? ''}; ` +
+      'add it in the Google console and download the JSON again',
+  ];
+}
+
+export function callbackOf(publicUrl: string): string {
+  return `${publicUrl}/callback`;
 }

@@ -129,6 +129,21 @@ describe('token-broker client check', () => {
     expect(await check()).toMatchObject({ code: 69, clients: [{ google: { error: 'http_503' } }, {}, {}] });
   });
 
+  test('a redirect URI that breaks a rule of Google is named with the rule', async () => {
+    const path = changed('default', (client) => {
+      client['redirect_uris'] = [`${world.url}/callback`, 'https://a.example.com/*'];
+    });
+    const env = { GOOGLE_CLIENT_SECRETS: path };
+    const { code, clients, faults } = await check(env, '--offline');
+    expect(code).toBe(78);
+    expect(clients[0]?.redirect_uri).toEqual({ uri: `${world.url}/callback`, state: 'breaks_rules' });
+    const named = 'client default: its redirect URI https://a.example.com/* breaks the rule no-wildcard: ';
+    expect(faults).toEqual([expect.stringContaining(named)]);
+    const inWords = await tokenBroker(['client', 'check', '--offline'], { ...world.settings, ...env });
+    expect(inWords.stdout).toContain(named);
+    expect(inWords.stdout).toContain('redirect URI  FAULT: one breaks');
+  });
+
   test('the redirect URI: listed, any loopback, unknown, not usable', async () => {
     const files = {
       listed: changed('default', () => undefined),
