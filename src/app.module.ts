@@ -13,6 +13,7 @@ import { logging } from './http/logging.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { SystemClock } from './operations/system-clock.js';
 import { SealingModule } from './sealing/sealing.module.js';
+import { SecurityEventsModule } from './security-events/security-events.module.js';
 import { ServicesModule } from './services/services.module.js';
 import { TokenStoreModule } from './token-store/token-store.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
@@ -42,6 +43,7 @@ export class AppModule {
         CallbackModule,
         TokensModule,
         GrantsModule,
+        SecurityEventsModule,
       ],
     };
   }

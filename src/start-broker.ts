@@ -8,6 +8,7 @@ import { harden } from './http/harden.js';
 import { requestId } from './http/logging.js';
 import { serveOpenApi } from './http/openapi.js';
 import { Metrics } from './operations/metrics.js';
+import { acceptEventBodies } from './security-events/event-body.js';
 
 /** Ids and paths of ours are short; a longer one is refused by its own rule, not by the router. */
 const LONGEST_PARAMETER = 300;
@@ -33,6 +34,7 @@ export async function startBroker(
     servicePerMinute: settings.serviceRateLimitPerMinute,
     browserPerMinute: settings.browserRateLimitPerMinute,
   });
+  acceptEventBodies(app);
   const metrics = app.get(Metrics);
   logAccess(app, (access) => metrics.recordCall(access));
   serveOpenApi(app);

@@ -37,6 +37,7 @@ describe('what every route shares', () => {
       '/health/live',
       '/health/ready',
       '/metrics',
+      '/security-events/google',
       '/tokens/{userId}',
       '/users/{userId}/grants',
     ]);

@@ -7,6 +7,8 @@ export const endpoints = [
   'tokeninfo',
   'userinfo',
   'reports',
+  'risc_configuration',
+  'risc',
 ] as const;
 
 export type Endpoint = (typeof endpoints)[number];

@@ -23,6 +23,22 @@ export interface StandInAccount {
   hd?: string;
 }
 
+/** Who may set up a project's stream of security events, known by one key. */
+export interface StandInServiceAccount {
+  email: string;
+  projectId: string;
+  keyId: string;
+  /** As SPKI in PEM. */
+  publicKey: string;
+}
+
+/** Where a project wants its security events delivered. */
+export interface SecurityStream {
+  url: string;
+  eventsRequested: string[];
+  enabled: boolean;
+}
+
 type ClientStatus = 'deleted_client' | 'disabled_client';
 export type AccountPolicy = 'admin_policy_enforced' | 'invalid_rapt';
 
@@ -39,6 +55,9 @@ export interface Google {
   url: string;
   clients: Map<string, StandInClient>;
   accounts: Map<string, StandInAccount>;
+  serviceAccounts: StandInServiceAccount[];
+  /** By project. */
+  securityStreams: Map<string, SecurityStream>;
   settings: Settings;
   ledger: Ledger;
   signingKey: SigningKey;

@@ -135,6 +135,32 @@ const expected =
   'Expected OAuth 2 access token, login cookie or other valid authentication credential. ' +
   'See https://developers.google.com/identity/sign-in/web/devconsole-project.';
 
+/** The error table of Google's guide to Cross-Account Protection. */
+const risc = {
+  risc_api_disabled: api(
+    403,
+    'PERMISSION_DENIED',
+    'accessNotConfigured',
+    'RISC API has not been used in project 123456789012 before or it is disabled. Enable it by visiting ' +
+      'https://console.developers.google.com/apis/api/risc.googleapis.com/overview?project=123456789012 then retry.',
+  ),
+  risc_role_missing: api(
+    403,
+    'PERMISSION_DENIED',
+    'forbidden',
+    'Service account needs permission to access your RISC configuration',
+  ),
+  risc_foreign_domain: api(
+    403,
+    'PERMISSION_DENIED',
+    'forbidden',
+    "The delivery endpoint does not belong to any of your project's domains.",
+  ),
+  risc_not_https: api(403, 'PERMISSION_DENIED', 'forbidden', 'The delivery endpoint must be an HTTPS URL.'),
+  risc_invalid_status: api(403, 'PERMISSION_DENIED', 'forbidden', 'Invalid status.'),
+  risc_no_configuration: api(404, 'NOT_FOUND', 'notFound', 'Project has no RISC configuration.'),
+};
+
 const call = {
   missing_credentials: api(
     401,
@@ -162,6 +188,7 @@ const call = {
   ),
   invalid_argument: api(400, 'INVALID_ARGUMENT', 'badRequest', 'Request contains an invalid argument.'),
   backend_error: api(503, 'UNAVAILABLE', 'backendError', 'The service is currently unavailable.'),
+  ...risc,
   invalid_token: oauth(400, 'invalid_token'),
   invalid_value: oauth(400, 'invalid_token', 'Invalid Value'),
   ...transient,

@@ -8,6 +8,8 @@ import { answerConsent } from './authorize/answer-consent.js';
 import { authorize } from './authorize/authorize.js';
 import { chooseAccount } from './authorize/choose-account.js';
 import { revoke } from './revoke.js';
+import { riscConfiguration } from './risc/configuration.js';
+import { readStatus, readStream, updateStatus, updateStream, verifyStream } from './risc/stream.js';
 import type { Route } from './serve.js';
 import { token } from './token/token.js';
 
@@ -26,4 +28,16 @@ export const routes: Route[] = [
   { method: 'GET', path: '/oauth2/v3/userinfo', endpoint: 'userinfo', answer: userinfo },
   { method: 'GET', path: '/v2/reports', endpoint: 'reports', answer: reports },
   { method: 'GET', path: '/.well-known/openid-configuration', answer: openidConfiguration },
+  {
+    method: 'GET',
+    path: '/.well-known/risc-configuration',
+    endpoint: 'risc_configuration',
+    answer: riscConfiguration,
+  },
+  // Two colons are one: a single one would begin a parameter.
+  { method: 'GET', path: '/v1beta/stream', endpoint: 'risc', answer: readStream },
+  { method: 'POST', path: '/v1beta/stream::update', endpoint: 'risc', answer: updateStream },
+  { method: 'GET', path: '/v1beta/stream/status', endpoint: 'risc', answer: readStatus },
+  { method: 'POST', path: '/v1beta/stream/status::update', endpoint: 'risc', answer: updateStatus },
+  { method: 'POST', path: '/v1beta/stream::verify', endpoint: 'risc', answer: verifyStream },
 ];

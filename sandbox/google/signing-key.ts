@@ -1,4 +1,4 @@
-/** The key that signs id_tokens, and its public half as the two certificate endpoints show it. */
+/** The key that signs id_tokens and security events, and its public half as the two certificate endpoints show it. */
 import { createPublicKey } from 'node:crypto';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose';
 import type { JWK, JWTPayload } from 'jose';
@@ -8,7 +8,7 @@ export interface SigningKey {
   publicJwk: JWK;
   publicPem: string;
   keyId: string;
-  sign(claims: JWTPayload): Promise<string>;
+  sign(claims: JWTPayload, type?: string): Promise<string>;
 }
 
 export async function newSigningKey(): Promise<SigningKey> {
@@ -28,7 +28,7 @@ export async function signingKeyOf(privateJwk: JWK): Promise<SigningKey> {
       .export({ type: 'spki', format: 'pem' })
       .toString(),
     keyId,
-    sign: (claims) =>
-      new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: keyId, typ: 'JWT' }).sign(key),
+    sign: (claims, typ = 'JWT') =>
+      new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: keyId, typ }).sign(key),
   };
 }

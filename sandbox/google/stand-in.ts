@@ -11,7 +11,7 @@ import type { Control } from './control/control.js';
 import { Disturbances } from './control/disturbances.js';
 import { RequestLog } from './control/request-log.js';
 import { serveControl } from './control/serve-control.js';
-import type { Google, Settings, StandInAccount, StandInClient } from './google.js';
+import type { Google, Settings, StandInAccount, StandInClient, StandInServiceAccount } from './google.js';
 import type { Incoming, Parameters } from './incoming.js';
 import { Ledger } from './ledger/ledger.js';
 import { readStateFile, StateFile } from './ledger/state-file.js';
@@ -30,6 +30,7 @@ export interface StandInOptions {
   slotLimit?: number;
   testingMode?: boolean;
   accessTokenSeconds?: number;
+  serviceAccounts?: StandInServiceAccount[];
   stateFile?: string;
   now?: () => Date;
 }
@@ -68,6 +69,8 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     url: '',
     clients: new Map(options.clients.map((client) => [client.clientId, client])),
     accounts: new Map(options.accounts.map((account) => [account.sub, account])),
+    serviceAccounts: [...(options.serviceAccounts ?? [])],
+    securityStreams: new Map(),
     settings: initialSettings(),
     ledger,
     signingKey,

@@ -7,6 +7,9 @@ import { EXIT, Failure } from './failure.js';
 import { keysGenerate } from './keys-generate.js';
 import { keysReseal } from './keys-reseal.js';
 import { migrate } from './migrate.js';
+import { riscConfigure } from './risc-configure.js';
+import { riscStatus } from './risc-status.js';
+import { riscVerify } from './risc-verify.js';
 import { serviceCreate } from './service-create.js';
 import { serviceList } from './service-list.js';
 import { serviceRevoke } from './service-revoke.js';
@@ -16,7 +19,8 @@ Exit codes:
   0   done
   1   unexpected fault, with a stack trace
   2   wrong usage
-  3   refused: a name is taken, a key ring exists, Google refuses a client, keys are still needed
+  3   refused: a name is taken, a key ring exists, Google refuses a client or the stream of
+      security events, keys are still needed
   4   not found
   69  unavailable: the database or Google cannot be reached
   78  faulty configuration; all faults are named at once`;
@@ -41,6 +45,15 @@ export function buildProgram(asJson: boolean): Command {
     )
     .addCommand(group('client', "Google's OAuth clients that the broker serves", clientList(), clientCheck()))
     .addCommand(group('keys', 'Keys that seal the stored tokens', keysGenerate(), keysReseal()))
+    .addCommand(
+      group(
+        'risc',
+        'Security events that Google delivers (Cross-Account Protection)',
+        riscConfigure(),
+        riscStatus(),
+        riscVerify(),
+      ),
+    )
     .addHelpText('after', EXAMPLES)
     .addHelpText('afterAll', EXIT_CODES)
     .hook('preAction', loadEnvFile);

@@ -6,6 +6,10 @@ export interface Endpoints {
   readonly jwks: string;
   /** Google signs id_tokens under either name. */
   readonly issuers: readonly string[];
+  /** Who signs security events, and where the keys are. */
+  readonly riscConfiguration: string;
+  /** Google's API for the stream of security events. */
+  readonly riscApi: string;
 }
 
 const GOOGLE: Endpoints = {
@@ -14,6 +18,8 @@ const GOOGLE: Endpoints = {
   revocation: 'https://oauth2.googleapis.com/revoke',
   jwks: 'https://www.googleapis.com/oauth2/v3/certs',
   issuers: ['https://accounts.google.com', 'accounts.google.com'],
+  riscConfiguration: 'https://accounts.google.com/.well-known/risc-configuration',
+  riscApi: 'https://risc.googleapis.com/v1beta',
 };
 
 export function endpointsFor(standInUrl: string | null): Endpoints {
@@ -25,5 +31,7 @@ export function endpointsFor(standInUrl: string | null): Endpoints {
     revocation: `${origin}/revoke`,
     jwks: `${origin}/oauth2/v3/certs`,
     issuers: [origin],
+    riscConfiguration: `${origin}/.well-known/risc-configuration`,
+    riscApi: `${origin}/v1beta`,
   };
 }

@@ -1,15 +1,22 @@
 import { Global, Module } from '@nestjs/common';
 import { Google } from '../domain/ports/google.js';
+import { SecurityEventTokens } from '../domain/ports/security-event-tokens.js';
 import { OAuthGoogle } from './oauth-google.js';
+import { GoogleSecurityEvents } from './verify-security-event.js';
 
 /**
- * Owns every request to Google: consent URLs, code exchange, refresh, revocation, id_token verification, and the
- * one classification of what can go wrong there. Nothing else in src/ reaches Google.
- * Does not own what follows from an answer: callback/, tokens/ and grants/ decide that. Never retries a code.
+ * Owns every request to Google: consent URLs, code exchange, refresh, revocation, the stream of security events,
+ * what Google signs (id_tokens, security events), and the one classification of what can go wrong there. Nothing
+ * else in src/ reaches Google.
+ * Does not own what follows from an answer: callback/, tokens/, grants/ and security-events/ decide that. Never
+ * retries a code.
  */
 @Global()
 @Module({
-  providers: [{ provide: Google, useClass: OAuthGoogle }],
-  exports: [Google],
+  providers: [
+    { provide: Google, useClass: OAuthGoogle },
+    { provide: SecurityEventTokens, useClass: GoogleSecurityEvents },
+  ],
+  exports: [Google, SecurityEventTokens],
 })
 export class GoogleModule {}

@@ -41,6 +41,12 @@ export const PROBLEM_SCHEMA = {
     },
     google_error: text("client_misconfigured: Google's own code"),
     google_error_description: text("client_misconfigured: Google's own words"),
+    err: {
+      type: 'string',
+      enum: ['invalid_request', 'invalid_key', 'invalid_issuer', 'invalid_audience'],
+      description: 'A refused security event: the code of RFC 8935',
+    },
+    description: text('A refused security event: the same as detail, under the name of RFC 8935'),
     retry_after: { type: 'integer', description: 'Seconds, as in Retry-After' },
   },
 };

@@ -10,8 +10,8 @@ import type { Secret } from '../domain/secret.js';
 import { TESTING_SECONDS } from '../domain/forecast.js';
 import { INACTIVITY_SECONDS, isNearlyFull } from '../domain/slots.js';
 import { Database } from './database.js';
+import { dead, endTokens } from './end-grants.js';
 import { fromRow } from './grant-row.js';
-import { toJson } from './json.js';
 import { Outbox } from './outbox.js';
 import { accessTokenPlace, refreshTokenPlace } from './places.js';
 import { Prisma } from './prisma-client/client.js';
@@ -192,14 +192,6 @@ export class PrismaGrants extends GrantStore {
     });
   }
 
-  override async dropAccessTokens(grants: readonly Grant[]): Promise<void> {
-    const ids = grants.map((grant) => grant.id);
-    await this.database.$transaction([
-      this.database.accessToken.deleteMany({ where: { grantId: { in: ids } } }),
-      this.database.grant.updateMany({ where: { id: { in: ids } }, data: { version: { increment: 1 } } }),
-    ]);
-  }
-
   override async forget(grant: Grant, endReason: string | null, now: Date): Promise<void> {
     await this.database.$transaction(async (tx) => {
       if (endReason !== null) await endTokens(tx, [grant.id], endReason, now);
@@ -262,17 +254,4 @@ function key(scopes: readonly string[]): string {
 /** Compare-and-set: a consent, disconnect or death in between has raised the version. */
 function unchanged(grant: Grant) {
   return { id: grant.id, version: grant.version, status: 'active' as const };
-}
-
-function dead(status: 'reconnect_required' | 'revoked', diagnosis: Diagnosis) {
-  return { status, diagnosis: toJson(diagnosis), sealedRefreshToken: null, refreshTokenExpiresAt: null };
-}
-
-/** Nothing of a dead grant may be handed out, and its slots at Google are free. */
-async function endTokens(tx: Transaction, grantIds: string[], endReason: string, now: Date) {
-  await tx.accessToken.deleteMany({ where: { grantId: { in: grantIds } } });
-  await tx.refreshToken.updateMany({
-    where: { grantId: { in: grantIds }, endedAt: null },
-    data: { endedAt: now, endReason },
-  });
 }

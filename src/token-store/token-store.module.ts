@@ -4,12 +4,15 @@ import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
 import { PendingConsents } from '../domain/ports/pending-consents.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
+import { SecurityMeasures } from '../domain/ports/security-measures.js';
 import { ServiceStore } from '../domain/ports/service-store.js';
+import { AccountMeasures } from './account-measures.js';
 import { Database } from './database.js';
 import { PrismaAuthorizationRequests } from './prisma-authorization-requests.js';
 import { PrismaGrants } from './prisma-grants.js';
 import { Outbox } from './outbox.js';
 import { PrismaPendingConsents } from './prisma-pending-consents.js';
+import { PrismaSecurityMeasures } from './prisma-security-measures.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 import { PrismaServices } from './prisma-services.js';
 
@@ -28,8 +31,18 @@ import { PrismaServices } from './prisma-services.js';
     Outbox,
     { provide: SlotLedger, useExisting: PrismaSlotLedger },
     { provide: PendingConsents, useClass: PrismaPendingConsents },
+    AccountMeasures,
+    { provide: SecurityMeasures, useClass: PrismaSecurityMeasures },
     { provide: ServiceStore, useClass: PrismaServices },
   ],
-  exports: [DatabaseHealth, AuthorizationRequestStore, GrantStore, SlotLedger, PendingConsents, ServiceStore],
+  exports: [
+    DatabaseHealth,
+    AuthorizationRequestStore,
+    GrantStore,
+    SlotLedger,
+    PendingConsents,
+    SecurityMeasures,
+    ServiceStore,
+  ],
 })
 export class TokenStoreModule {}

@@ -49,6 +49,8 @@ const REVEALING = [
   'src/cli/service-create.ts', // the one showing of a new key
   'src/google/oauth-google.ts',
   'src/google/post-form.ts',
+  'src/google/risc-stream.ts', // the service account's token, to Google
+  'src/google/service-account.ts', // its key, to sign that token
   'src/google/verify-id-token.ts',
   'src/http/browser-key.ts', // the browser's cookie
   'src/sealing/jose-sealer.ts',

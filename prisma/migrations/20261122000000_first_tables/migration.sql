@@ -2,7 +2,7 @@
 CREATE SCHEMA IF NOT EXISTS "public";
 
 -- CreateEnum
-CREATE TYPE "grant_status" AS ENUM ('active', 'reconnect_required', 'revoked');
+CREATE TYPE "grant_status" AS ENUM ('active', 'suspended', 'reconnect_required', 'revoked');
 
 -- CreateTable
 CREATE TABLE "authorization_requests" (
@@ -32,6 +32,7 @@ CREATE TABLE "grants" (
     "granted_scopes" TEXT[],
     "status" "grant_status" NOT NULL,
     "diagnosis" JSONB,
+    "suspended_at" TIMESTAMPTZ(3),
     "sealed_refresh_token" TEXT,
     "refresh_token_expires_at" TIMESTAMPTZ(3),
     "refresh_token_issued_at" TIMESTAMPTZ(3) NOT NULL,

@@ -4,7 +4,16 @@
  */
 import type { Endpoint } from '../endpoints.js';
 import { endProjectGrant } from '../revoke.js';
-import type { AccountPolicy, Google, Settings, StandInAccount, StandInClient } from '../google.js';
+import { deliver } from '../risc/security-events.js';
+import type { Delivery, SecurityEventOrder } from '../risc/security-events.js';
+import type {
+  AccountPolicy,
+  Google,
+  Settings,
+  StandInAccount,
+  StandInClient,
+  StandInServiceAccount,
+} from '../google.js';
 import type { Fault, TokenAnswerPatch } from './disturbances.js';
 import type { RecordedRequest } from './request-log.js';
 
@@ -28,6 +37,10 @@ export interface Control {
   killRefreshToken(token: string): void;
   /** In the order they were issued. */
   liveRefreshTokens(sub: string, clientId?: string): string[];
+  /** Signs a security event and delivers it, whatever types the stream asked for and whether it is enabled. */
+  sendSecurityEvent(order: SecurityEventOrder): Promise<Delivery>;
+  /** Who may call the stream API for a project. */
+  addServiceAccount(account: StandInServiceAccount): void;
   setSlotLimit(limit: number): void;
   setTestingMode(on: boolean): void;
   disableClient(clientId: string): void;
@@ -81,6 +94,10 @@ export function createControl(google: Google, initialSettings: () => Settings): 
     },
     liveRefreshTokens: (sub, clientId) =>
       ledger.liveRefreshTokens(account(google, sub).sub, clientId).map(({ token }) => token),
+    sendSecurityEvent: (order) => deliver(google, order),
+    addServiceAccount: (account) => {
+      google.serviceAccounts.push(account);
+    },
     setSlotLimit: (limit) => {
       if (!(limit >= 1)) throw new Error('The slot limit is a number from 1.');
       google.settings.slotLimit = limit;
@@ -106,6 +123,7 @@ export function createControl(google: Google, initialSettings: () => Settings): 
       ledger.forgetEverything();
       disturbances.clear();
       requestLog.clear();
+      google.securityStreams.clear();
       Object.assign(google.settings, initialSettings());
     },
   };

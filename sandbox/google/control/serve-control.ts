@@ -8,7 +8,7 @@ export function serveControl(app: FastifyInstance, control: Control): void {
   const commands = control as unknown as Commands;
   app.get('/_control', () => Object.keys(control));
 
-  app.post<{ Params: { command: string }; Body: unknown }>('/_control/:command', (request, reply) => {
+  app.post<{ Params: { command: string }; Body: unknown }>('/_control/:command', async (request, reply) => {
     const { command } = request.params;
     if (!Object.hasOwn(control, command)) {
       return reply
@@ -18,13 +18,14 @@ export function serveControl(app: FastifyInstance, control: Control): void {
     const given: unknown = request.body ?? [];
     if (!Array.isArray(given)) return reply.code(400).send({ error: 'Arguments come as a JSON array.' });
     const member = commands[command];
+    let result: unknown;
     try {
-      const result: unknown = typeof member === 'function' ? member(...(given as unknown[])) : member;
-      return reply
-        .header('content-type', 'application/json; charset=utf-8')
-        .send(JSON.stringify(result ?? null));
+      result = typeof member === 'function' ? await member(...(given as unknown[])) : member;
     } catch (error) {
       return reply.code(400).send({ error: (error as Error).message });
     }
+    return reply
+      .header('content-type', 'application/json; charset=utf-8')
+      .send(JSON.stringify(result ?? null));
   });
 }

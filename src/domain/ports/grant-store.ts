@@ -49,9 +49,6 @@ export abstract class GrantStore {
    */
   abstract mortal(before: Date, testingClients: readonly string[], batch: number): AsyncGenerator<Grant[]>;
 
-  /** Forgets access tokens only; the next caller gets a new one. A refresh under way is discarded. */
-  abstract dropAccessTokens(grants: readonly Grant[]): Promise<void>;
-
   /** Ends grants that died with a revoked sibling. */
   abstract markRevoked(grants: readonly Grant[], diagnosis: Diagnosis, now: Date): Promise<void>;
 }

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import type { GoogleFailure } from '../domain/google-failure.js';
+import type { RiscStream } from '../google/risc-stream.js';
+import { explainRiscFailure } from './explain-risc-failure.js';
+import { EXIT, Failure, faultyConfiguration } from './failure.js';
+import { readClientSettings, type ClientSettings } from './read-client-settings.js';
+
+export interface ServiceAccountOption {
+  readonly serviceAccount: string;
+}
+
+export interface OpenStream {
+  readonly stream: RiscStream;
+  readonly projectId: string;
+  readonly settings: ClientSettings;
+}
+
+/** A command of the group `risc`: every one of them needs the service account. */
+export function riscCommand(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .requiredOption(
+      '--service-account <file>',
+      "the service account's key, a JSON file of the Google console",
+    );
+}
+
+/**
+ * @param use gets the stream of the project that the service account belongs to
+ * @throws {Failure} with what to do, whatever Google answers
+ */
+export async function withRiscStream<T>(
+  { serviceAccount }: ServiceAccountOption,
+  use: (open: OpenStream) => Promise<T>,
+): Promise<T> {
+  const key = await readKey(resolve(serviceAccount));
+  const settings = await readClientSettings(process.env);
+  if (settings.google === null)
+    throw faultyConfiguration(['GOOGLE_STAND_IN_URL or GOOGLE_TIMEOUT_MS is wrong']);
+  const { RiscStream } = await import('../google/risc-stream.js');
+  try {
+    return await use({
+      stream: new RiscStream(key, settings.google),
+      projectId: key.projectId,
+      settings,
+    });
+  } catch (error) {
+    // Known by name, not by class: importing the class would load its room at every start.
+    if (!(error instanceof Error) || error.name !== 'GoogleFailure') throw error;
+    throw explainRiscFailure(error as GoogleFailure, key);
+  }
+}
+
+async function readKey(path: string) {
+  const { readServiceAccountKey } = await import('../google/service-account.js');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new Failure(EXIT.notFound, 'service_account_not_found', `${path} cannot be read (${code}).`);
+  }
+  const key = readServiceAccountKey(text);
+  if (typeof key !== 'string') return key;
+  throw new Failure(
+    EXIT.faultyConfiguration,
+    'service_account_faulty',
+    `${path} ${key}. Make a key for the service account in the Google console (JSON), and name that file.`,
+  );
+}

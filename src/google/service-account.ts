@@ -1,0 +1,66 @@
+import { createPrivateKey } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { Secret } from '../domain/secret.js';
+
+/** A key of a service account, as Google's console gives it out. */
+export interface ServiceAccountKey {
+  readonly email: string;
+  readonly projectId: string;
+  readonly keyId: string;
+  readonly privateKey: Secret;
+}
+
+/** Google takes an hour at most; a command needs seconds. */
+const LIFETIME_SECONDS = 600;
+
+/** @returns what is wrong where the text is no such key; nothing of its content */
+export function readServiceAccountKey(text: string): ServiceAccountKey | string {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return 'is not JSON';
+  }
+  const file = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
+  if ('web' in file || 'installed' in file) return 'is an OAuth client, not the key of a service account';
+  if (file['type'] !== 'service_account') return 'is not the key of a service account';
+  const { client_email: email, project_id: projectId, private_key_id: keyId, private_key: privateKey } = file;
+  const isText = (value: unknown) => typeof value === 'string' && value !== '';
+  const missing = Object.entries({ client_email: email, private_key_id: keyId, private_key: privateKey })
+    .filter(([, value]) => !isText(value))
+    .map(([name]) => name);
+  if (missing.length > 0) return `lacks ${missing.join(' and ')}`;
+  if (!isReadable(privateKey as string)) return 'holds a private key that cannot be read';
+  return {
+    email: email as string,
+    projectId: isText(projectId) ? (projectId as string) : '',
+    keyId: keyId as string,
+    privateKey: new Secret(privateKey as string),
+  };
+}
+
+/** A token that the service account made itself, for one API (https://google.aip.dev/auth/4111). */
+export async function selfSignedToken(
+  { email, keyId, privateKey }: ServiceAccountKey,
+  audience: string,
+  now: Date,
+): Promise<Secret> {
+  const seconds = Math.floor(now.getTime() / 1000);
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: keyId })
+    .setIssuer(email)
+    .setSubject(email)
+    .setAudience(audience)
+    .setIssuedAt(seconds)
+    .setExpirationTime(seconds + LIFETIME_SECONDS)
+    .sign(createPrivateKey(privateKey.reveal()));
+  return new Secret(token);
+}
+
+function isReadable(privateKey: string): boolean {
+  try {
+    return createPrivateKey(privateKey).asymmetricKeyType === 'rsa';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,86 @@
+import { Injectable } from '@nestjs/common';
+import { compactVerify, errors } from 'jose';
+import { Settings } from '../config/settings.js';
+import { Clock } from '../domain/ports/clock.js';
+import { SecurityEventTokens } from '../domain/ports/security-event-tokens.js';
+import { eventRefused, type SecurityEventToken } from '../domain/security-event.js';
+import { endpointsFor } from './endpoints.js';
+import { RiscDiscovery, type RiscConfiguration } from './risc-configuration.js';
+
+/** RFC 7519 section 4.1.7 sets no limit; Google's are a tenth of this. */
+const LONGEST_JTI = 255;
+
+/**
+ * Verifies security event tokens as Google's guide to Cross-Account Protection asks. `exp` is not looked at: an event
+ * has happened and does not expire. Neither is `typ`: RFC 8417 only recommends it. What keeps an id_token, signed with
+ * the same keys for the same audience, from passing for an event is that it has no `events`.
+ */
+@Injectable()
+export class GoogleSecurityEvents extends SecurityEventTokens {
+  readonly #discovery: RiscDiscovery;
+
+  constructor(
+    settings: Settings,
+    private readonly clock: Clock,
+  ) {
+    super();
+    const { riscConfiguration } = endpointsFor(settings.googleStandInUrl);
+    this.#discovery = new RiscDiscovery(riscConfiguration, settings.googleTimeoutMs);
+  }
+
+  override async verify(token: string, clientIds: readonly string[]): Promise<SecurityEventToken> {
+    const now = this.clock.now();
+    const configuration = await this.#discovery.get(now);
+    const claims = parse(await verifySignature(token, configuration));
+    const { iss, jti, events } = claims;
+    if (iss !== configuration.issuer) throw eventRefused('invalid_issuer', 'The issuer is not Google.');
+    const audience = [claims['aud']].flat().filter((id) => typeof id === 'string');
+    if (!audience.some((id) => clientIds.includes(id)))
+      throw eventRefused('invalid_audience', 'The audience is none of our client ids.');
+    if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_JTI)
+      throw eventRefused('invalid_request', 'The token has no usable jti.');
+    if (!isObject(events) || Object.keys(events).length === 0)
+      throw eventRefused('invalid_request', 'The token holds no events: it is no security event token.');
+    return { jti, issuer: iss, audience, occurredAt: timeOf(claims, now), events };
+  }
+}
+
+async function verifySignature(token: string, { keys }: RiscConfiguration): Promise<Uint8Array> {
+  try {
+    const { payload } = await compactVerify(token, keys, { algorithms: ['RS256'] });
+    return payload;
+  } catch (error) {
+    if (!(error instanceof errors.JOSEError)) throw error;
+    const isKeyFault =
+      error instanceof errors.JWSSignatureVerificationFailed ||
+      error instanceof errors.JWKSNoMatchingKey ||
+      error instanceof errors.JWKSMultipleMatchingKeys ||
+      error instanceof errors.JOSEAlgNotAllowed;
+    throw isKeyFault
+      ? eventRefused('invalid_key', "The token is not signed with RS256 and one of Google's keys.")
+      : eventRefused('invalid_request', 'The body is not a signed JWT in compact form.');
+  }
+}
+
+function parse(payload: Uint8Array): Record<string, unknown> {
+  try {
+    const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    if (isObject(claims)) return claims;
+  } catch {
+    // Said below; the parser's own message would quote the claims.
+  }
+  throw eventRefused('invalid_request', "The token's claims are not a JSON object.");
+}
+
+/**
+ * The last moment that can be meant: `toe` is when it happened, `iat` when Google wrote it down (RFC 8417 section 2.2),
+ * both in whole seconds.
+ */
+function timeOf({ toe, iat }: Record<string, unknown>, now: Date): Date {
+  const seconds = [toe, iat].find((time) => typeof time === 'number' && Math.abs(time) < 8e12);
+  return typeof seconds === 'number' ? new Date(Math.floor(seconds) * 1000 + 999) : now;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,82 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { BrokerError } from '../domain/errors.js';
+import { GoogleFailure } from '../domain/google-failure.js';
+import type { Grant } from '../domain/grant.js';
+import { Clock } from '../domain/ports/clock.js';
+import { SecurityEventTokens } from '../domain/ports/security-event-tokens.js';
+import { SecurityMeasures } from '../domain/ports/security-measures.js';
+import { eventRefused, type SecurityEventToken } from '../domain/security-event.js';
+import { readEvent, type SecurityEvent } from './read-event.js';
+
+const RETRY_AFTER_SECONDS = 30;
+
+@Injectable()
+export class ReceiveSecurityEvent {
+  readonly #log = new Logger(ReceiveSecurityEvent.name);
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly tokens: SecurityEventTokens,
+    private readonly measures: SecurityMeasures,
+  ) {}
+
+  /**
+   * Handles one delivery. When it returns, everything is done and remembered; when it throws, nothing is, and Google
+   * delivers again.
+   * @throws {BrokerError} `invalid_request` with RFC 8935's `err`, or `google_unavailable`
+   */
+  async receive(body: unknown): Promise<void> {
+    const token = await this.#verify(body);
+    const { jti, occurredAt } = token;
+    const events = Object.entries(token.events).map(([type, details]) =>
+      readEvent(type, details, token.issuer),
+    );
+    const acting = events.filter((event) => event.measure !== null);
+    const touched = await this.measures.takeOnce(
+      {
+        jti,
+        occurredAt,
+        clients: this.#clientsOf(token),
+        measures: acting.flatMap(({ measure }) => measure ?? []),
+      },
+      this.clock.now(),
+    );
+    if (touched === null) {
+      this.#log.log({ jti }, 'security event was handled before');
+      return;
+    }
+    for (const event of events) this.#record(token, event, touched[acting.indexOf(event)] ?? []);
+  }
+
+  async #verify(body: unknown): Promise<SecurityEventToken> {
+    if (typeof body !== 'string' || body === '')
+      throw eventRefused('invalid_request', 'The body must be one security event token.');
+    const clientIds = this.settings.clients.all().map(({ clientId }) => clientId);
+    try {
+      return await this.tokens.verify(body, clientIds);
+    } catch (error) {
+      if (error instanceof BrokerError)
+        this.#log.warn({ err: error.carries['err'] }, 'security event refused');
+      if (!(error instanceof GoogleFailure)) throw error;
+      throw new BrokerError('google_unavailable', `Google's keys cannot be read now (${error.error}).`, {
+        retry_after: RETRY_AFTER_SECONDS,
+      });
+    }
+  }
+
+  /** Google keeps a stream per project, and what a user allowed is the project's. */
+  #clientsOf({ audience }: SecurityEventToken): string[] {
+    const { clients } = this.settings;
+    const meant = clients.all().filter(({ clientId }) => audience.includes(clientId));
+    return [...new Set(meant.flatMap(({ projectId }) => clients.ofProject(projectId)))].sort();
+  }
+
+  /** The one place that tells of a handled event. */
+  #record({ jti }: SecurityEventToken, event: SecurityEvent, grants: readonly Grant[]): void {
+    const { name, level, measure, ...rest } = event;
+    const line = { event: name, jti, action: measure?.action ?? 'none', grants: grants.length, ...rest };
+    this.#log[level](line, 'security event');
+  }
+}

@@ -1,0 +1,36 @@
+import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { OpenToAll } from '../http/caller.js';
+import { ApiProblems } from '../http/openapi.js';
+import { BODY_TYPES } from './event-body.js';
+import { ReceiveSecurityEvent } from './receive-security-event.js';
+
+/** Google delivers from few addresses, and a wave of disabled accounts comes at once. */
+const PER_MINUTE = 6000;
+
+@Controller('security-events')
+@ApiTags('security events')
+export class SecurityEventsController {
+  constructor(private readonly receiveSecurityEvent: ReceiveSecurityEvent) {}
+
+  @Post('google')
+  @OpenToAll()
+  @HttpCode(202)
+  @Header('cache-control', 'no-store')
+  @RouteConfig({ rateLimit: { max: PER_MINUTE } })
+  @ApiOperation({
+    summary: "Google's Cross-Account Protection delivers here",
+    description:
+      'Push delivery of security event tokens (RFC 8935). Only a token that Google signed for one of our clients ' +
+      'counts. An event that came before, and one of an unknown type, is accepted and changes nothing. A refusal ' +
+      'carries `err` and `description` of RFC 8935 beside the members of every problem.',
+  })
+  @ApiConsumes(...BODY_TYPES)
+  @ApiBody({ schema: { type: 'string', description: 'A security event token (RFC 8417) as a signed JWT' } })
+  @ApiAcceptedResponse({ description: 'Handled; no body' })
+  @ApiProblems('invalid_request', 'rate_limited', 'google_unavailable')
+  async receive(@Body() body: unknown): Promise<void> {
+    await this.receiveSecurityEvent.receive(body);
+  }
+}

@@ -1,0 +1,637 @@
+/** Google's Cross-Account Protection, delivered by the stand-in over HTTP as Google does. */
+import { createHash, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { generateKeyPair, SignJWT } from 'jose';
+import type { SecurityEventOrder } from '../sandbox/google/risc/security-events.js';
+import { contractOf } from './support/contract.js';
+import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+
+const DAY = 24 * 3600;
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+beforeEach(async () => {
+  world.google.control.reset();
+  await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, security_events CASCADE');
+});
+afterAll(() => world.stop());
+
+const account = { subject_type: 'iss-sub', iss: 'https://accounts.google.com/', sub: ALICE.sub };
+/** The stand-in is the issuer here. */
+const subject = () => ({ ...account, iss: `${world.google.url}/` });
+
+async function send(order: SecurityEventOrder) {
+  const to = order.to === undefined ? `${world.url}/security-events/google` : order.to;
+  const { token, status, body } = await world.google.control.sendSecurityEvent({ ...order, to });
+  return { token, status, body };
+}
+
+async function post(body: string, type = 'application/secevent+jwt') {
+  const response = await fetch(`${world.url}/security-events/google`, {
+    method: 'POST',
+    headers: { 'content-type': type, accept: 'application/json' },
+    body,
+  });
+  const text = await response.text();
+  const contentType = response.headers.get('content-type');
+  const isJson = contentType?.includes('json') ?? false;
+  const answer = isJson ? (JSON.parse(text) as Record<string, unknown>) : {};
+  const { status } = response;
+  if (status === 400 || status === 503) {
+    (await contractOf(world.url)).check('POST', '/security-events/google', status, contentType, answer);
+  }
+  return { status, text, body: answer, retryAfter: Number(response.headers.get('retry-after')) };
+}
+
+const tokenOf = async (order: SecurityEventOrder) => (await send({ ...order, to: null })).token;
+
+const connect = (
+  user_id = 'alice',
+  more: Record<string, unknown> = {},
+  { email } = ALICE as { email: string },
+) => world.api.connect({ user_id, scope: YOUTUBE, ...more }, { account: email });
+
+async function grantsOf(user: string) {
+  const { body } = await world.api.get(`/users/${user}/grants`);
+  return body as unknown as { id: string; status: string; diagnosis: { cause: string } | null }[];
+}
+const statusOf = async (user: string) => (await grantsOf(user)).map(({ status }) => status);
+
+const refreshesAtGoogle = () => world.google.control.count('token', 'refresh_token');
+const slotsOf = async (user: string) => {
+  const [grant] = await grantsOf(user);
+  const { body } = await world.api.get(`/grants/${grant?.id ?? ''}`);
+  return (body['slots'] as { used: number }).used;
+};
+const handled = async () => Number((await world.sql('SELECT count(*) AS n FROM security_events'))[0]?.['n']);
+
+describe('what each event does', () => {
+  test('tokens-revoked: every grant of the account in the project is dead, at once and for certain', async () => {
+    await connect('alice');
+    await connect('alice', { client: 'second' });
+    await connect('other', { client: 'second' });
+    await connect('abroad', { client: 'elsewhere' });
+    await connect('bob', {}, BOB);
+    expect(await send({ type: 'tokens-revoked', subject: subject(), audience: 'default' })).toMatchObject({
+      status: 202,
+      body: '',
+    });
+
+    expect(await statusOf('alice')).toEqual(['revoked', 'revoked']);
+    expect(await statusOf('other')).toEqual(['revoked']);
+    expect(await statusOf('abroad')).toEqual(['active']);
+    expect(await statusOf('bob')).toEqual(['active']);
+    const before = refreshesAtGoogle();
+    const { status, body } = await world.api.token('alice', { client: 'default' });
+    expect(status).toBe(410);
+    expect(body).toMatchObject({ cause: 'user_revoked', confidence: 'certain', who_must_act: 'user' });
+    expect(body['connect_url']).toBeDefined();
+    expect(refreshesAtGoogle()).toBe(before);
+    expect(await slotsOf('other')).toBe(0);
+    expect(await slotsOf('abroad')).toBe(1);
+    expect(
+      await world.sql('SELECT 1 FROM grants WHERE status = $1 AND sealed_refresh_token IS NOT NULL', [
+        'revoked',
+      ]),
+    ).toEqual([]);
+  });
+
+  test('tokens-revoked also ends superseded and unclaimed tokens in the ledger', async () => {
+    await connect();
+    await connect('alice', { scope: 'https://www.googleapis.com/auth/adwords' });
+    expect(await slotsOf('alice')).toBe(2);
+    await send({ type: 'tokens-revoked', subject: subject() });
+    expect(await slotsOf('alice')).toBe(0);
+  });
+
+  test('tokens-revoked that comes late does not end what the user connected since', async () => {
+    await connect();
+    world.clock.advance(60);
+    const late = await tokenOf({ type: 'tokens-revoked', subject: subject() });
+    world.google.control.revokeByUser(ALICE.sub, 'project-a');
+    world.clock.advance(3600);
+    expect((await world.api.token('alice')).status).toBe(410);
+    await connect();
+    expect((await post(late)).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['active']);
+    expect(await slotsOf('alice')).toBe(1);
+  });
+
+  describe.each([
+    ['prefix', (token: string) => token.slice(0, 16)],
+    [
+      'hash_base64_sha512_sha512',
+      (token: string) =>
+        createHash('sha512').update(createHash('sha512').update(token).digest()).digest('base64'),
+    ],
+  ])('token-revoked, named by %s', (token_identifier_alg, nameOf) => {
+    const event = (token: string): SecurityEventOrder => ({
+      type: 'token-revoked',
+      subject: {
+        subject_type: 'oauth_token',
+        token_type: 'refresh_token',
+        token_identifier_alg,
+        token: nameOf(token),
+      },
+    });
+    const tokens = (client = 'default') => world.google.control.liveRefreshTokens(ALICE.sub, client);
+
+    test('the grant that lives on it is dead, others are not', async () => {
+      await connect('alice');
+      await connect('other');
+      const [first] = tokens();
+      expect((await send(event(first ?? ''))).status).toBe(202);
+      expect(await statusOf('alice')).toEqual(['reconnect_required']);
+      expect(await statusOf('other')).toEqual(['active']);
+      expect(await slotsOf('other')).toBe(1);
+      const { status, body } = await world.api.token('alice');
+      expect(status).toBe(410);
+      expect(body).toMatchObject({ cause: 'token_revoked', confidence: 'certain', who_must_act: 'user' });
+      expect((await world.api.token('other')).status).toBe(200);
+    });
+
+    test('a superseded token only leaves the ledger', async () => {
+      await connect();
+      await connect('alice', { scope: 'https://www.googleapis.com/auth/adwords' });
+      const [superseded] = tokens();
+      await send(event(superseded ?? ''));
+      expect(await statusOf('alice')).toEqual(['active']);
+      expect(await slotsOf('alice')).toBe(1);
+      expect((await world.api.token('alice')).status).toBe(200);
+    });
+
+    test('a token of another project is not touched', async () => {
+      await connect('abroad', { client: 'elsewhere' });
+      const [token] = tokens('elsewhere');
+      expect((await send(event(token ?? ''))).status).toBe(202);
+      expect(await statusOf('abroad')).toEqual(['active']);
+    });
+
+    test('an unknown token is accepted and changes nothing', async () => {
+      await connect();
+      expect((await send(event(`1//0${randomUUID()}`))).status).toBe(202);
+      expect(await statusOf('alice')).toEqual(['active']);
+    });
+  });
+
+  test.each(['hijacking', undefined, 'a-reason-of-tomorrow'])(
+    'account-disabled (%s): nothing is issued until account-enabled, then everything as before',
+    async (reason) => {
+      await connect();
+      await connect('abroad', { client: 'elsewhere' });
+      const before = (await world.api.token('alice')).body['access_token'];
+      await send({ type: 'account-disabled', subject: subject(), ...(reason && { reason }) });
+
+      const asked = refreshesAtGoogle();
+      const { status, body } = await world.api.token('alice');
+      expect(status).toBe(410);
+      expect(body).toMatchObject({
+        code: 'reconnect_required',
+        cause: 'account_disabled',
+        confidence: 'certain',
+        who_must_act: 'user',
+      });
+      expect(refreshesAtGoogle()).toBe(asked);
+      expect((await grantsOf('alice'))[0]).toMatchObject({
+        status: 'suspended',
+        diagnosis: { cause: 'account_disabled' },
+      });
+      expect(await statusOf('abroad')).toEqual(['active']);
+      expect(await slotsOf('alice')).toBe(1);
+
+      await send({ type: 'account-enabled', subject: subject() });
+      const again = await world.api.token('alice');
+      expect(again.status).toBe(200);
+      expect(again.body['access_token']).not.toBe(before);
+      expect((await grantsOf('alice'))[0]).toMatchObject({ status: 'active', diagnosis: null });
+    },
+  );
+
+  test('account-disabled (bulk-account): told, nothing taken away', async () => {
+    await connect();
+    const before = (await world.api.token('alice')).body['access_token'];
+    await send({ type: 'account-disabled', subject: subject(), reason: 'bulk-account', jti: 'bulk-1' });
+    expect((await world.api.token('alice')).body['access_token']).toBe(before);
+    expect(world.log()).toMatch(
+      /"event":"account-disabled","jti":"bulk-1".*"grants":1,"reason":"bulk-account"/,
+    );
+  });
+
+  test('a refresh under way when the account is disabled gives nothing', async () => {
+    await connect();
+    world.clock.advance(3600);
+    world.google.control.latency('token', 300);
+    const underWay = world.api.token('alice');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await send({ type: 'account-disabled', subject: subject(), reason: 'hijacking' });
+    expect((await underWay).status).toBe(410);
+    expect(await world.sql('SELECT 1 FROM access_tokens')).toEqual([]);
+  });
+
+  test.each([
+    ['sessions-revoked', ['sessions-revoked']],
+    ['account-disabled and account-enabled', ['account-disabled', 'account-enabled']],
+  ])(
+    'a refresh under way at %s is asked for once more, and the first answer is not kept',
+    async (_, types) => {
+      await connect();
+      world.clock.advance(3600);
+      const before = refreshesAtGoogle();
+      world.google.control.latency('token', 300);
+      const underWay = world.api.token('alice');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      for (const type of types) await send({ type, subject: subject() });
+      expect((await underWay).status).toBe(200);
+      expect(refreshesAtGoogle()).toBe(before + 2);
+    },
+  );
+
+  test('a suspended grant dies with a sibling that is revoked', async () => {
+    await connect();
+    await send({ type: 'account-disabled', subject: subject() });
+    world.clock.advance(60);
+    await connect('other', { client: 'second' });
+    const [other] = await grantsOf('other');
+    const { body } = await world.api.delete(`/grants/${other?.id ?? ''}`, { mode: 'revoke' });
+    expect(body['also_revoked']).toMatchObject([{ user_id: 'alice' }]);
+    expect(await statusOf('alice')).toEqual(['revoked']);
+  });
+
+  test('a suspended grant works again once the user connects again', async () => {
+    await connect();
+    await send({ type: 'account-disabled', subject: subject(), reason: 'hijacking' });
+    world.clock.advance(DAY);
+    await connect();
+    expect((await world.api.token('alice')).status).toBe(200);
+  });
+
+  test('account-enabled that is older than the suspension lifts nothing; account-disabled that is older than the consent suspends nothing', async () => {
+    const oldDisabled = await tokenOf({ type: 'account-disabled', subject: subject() });
+    world.clock.advance(60);
+    await connect();
+    expect((await post(oldDisabled)).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['active']);
+
+    const oldEnabled = await tokenOf({ type: 'account-enabled', subject: subject() });
+    world.clock.advance(60);
+    await send({ type: 'account-disabled', subject: subject() });
+    expect((await post(oldEnabled)).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['suspended']);
+  });
+
+  test('account-enabled leaves dead grants dead', async () => {
+    await connect();
+    await send({ type: 'tokens-revoked', subject: subject() });
+    await send({ type: 'account-disabled', subject: subject() });
+    expect(await statusOf('alice')).toEqual(['revoked']);
+    await send({ type: 'account-enabled', subject: subject() });
+    expect(await statusOf('alice')).toEqual(['revoked']);
+  });
+
+  test('tokens-revoked kills suspended grants too', async () => {
+    await connect();
+    await send({ type: 'account-disabled', subject: subject() });
+    await send({ type: 'tokens-revoked', subject: subject() });
+    expect((await world.api.token('alice')).body['cause']).toBe('user_revoked');
+    await send({ type: 'account-enabled', subject: subject() });
+    expect(await statusOf('alice')).toEqual(['revoked']);
+  });
+
+  test('account-purged: the grants are forgotten, their slots end', async () => {
+    await connect();
+    await connect('abroad', { client: 'elsewhere' });
+    await send({ type: 'account-purged', subject: subject() });
+    expect(await grantsOf('alice')).toEqual([]);
+    expect((await world.api.token('alice')).body['code']).toBe('not_connected');
+    expect(await statusOf('abroad')).toEqual(['active']);
+    expect(await world.sql('SELECT end_reason FROM refresh_tokens WHERE client = $1', ['default'])).toEqual([
+      { end_reason: 'account_purged' },
+    ]);
+  });
+
+  test('sessions-revoked: access tokens are dropped, the grant lives', async () => {
+    await connect();
+    const before = (await world.api.token('alice')).body['access_token'];
+    await send({ type: 'sessions-revoked', subject: subject() });
+    const after = await world.api.token('alice');
+    expect(after.status).toBe(200);
+    expect(after.body['access_token']).not.toBe(before);
+  });
+
+  test('account-credential-change-required: told, nothing dropped', async () => {
+    await connect();
+    const before = (await world.api.token('alice')).body['access_token'];
+    await send({ type: 'account-credential-change-required', subject: subject(), jti: 'change-1' });
+    expect((await world.api.token('alice')).body['access_token']).toBe(before);
+    expect(world.log()).toMatch(/"event":"account-credential-change-required","jti":"change-1".*"grants":1/);
+  });
+
+  test('verification: the log shows its state', async () => {
+    const state = `state ${randomUUID()}`;
+    expect((await send({ type: 'verification', state })).status).toBe(202);
+    expect(world.log()).toContain(`"event":"verification"`);
+    expect(world.log()).toContain(`"state":"${state}"`);
+  });
+
+  test('an unknown event is accepted, told, and not handled twice', async () => {
+    const order = { type: 'https://schemas.openid.net/secevent/risc/event-type/of-tomorrow', jti: 'new-1' };
+    expect((await send(order)).status).toBe(202);
+    expect((await send(order)).status).toBe(202);
+    expect(world.log().match(/"event":"https:[^"]*of-tomorrow","jti":"new-1"/g)).toHaveLength(1);
+  });
+
+  test('several events in one token are all handled', async () => {
+    await connect();
+    const type = 'https://schemas.openid.net/secevent/risc/event-type/';
+    const events = {
+      [`${type}sessions-revoked`]: { subject: subject() },
+      [`${type}account-disabled`]: { subject: subject(), reason: 'hijacking' },
+    };
+    expect((await send({ type: 'verification', claims: { events } })).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['suspended']);
+  });
+});
+
+describe('whom an event is about', () => {
+  test.each([
+    [
+      'id_token_claims with sub',
+      () => ({ ...subject(), subject_type: 'id_token_claims', email: 'old@example.com' }),
+    ],
+    [
+      'id_token_claims with email only',
+      () => ({ subject_type: 'id_token_claims', email: 'ALICE@example.com' }),
+    ],
+    ['iss_sub, as newer drafts write it', () => ({ ...subject(), subject_type: 'iss_sub' })],
+    ['an issuer without its slash', () => ({ ...subject(), iss: world.google.url })],
+  ])('%s', async (_, named) => {
+    await connect();
+    await connect('bob', {}, BOB);
+    expect((await send({ type: 'tokens-revoked', subject: named() })).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['revoked']);
+    expect(await statusOf('bob')).toEqual(['active']);
+  });
+
+  test('an account that never connected here', async () => {
+    await connect();
+    const nobody = { ...subject(), sub: '999' };
+    for (const type of ['tokens-revoked', 'account-disabled', 'account-purged']) {
+      expect((await send({ type, subject: nobody })).status).toBe(202);
+    }
+    expect(await statusOf('alice')).toEqual(['active']);
+  });
+
+  test.each<[string, () => object | undefined]>([
+    ['no subject', () => undefined],
+    ['no sub', () => ({ ...subject(), sub: undefined })],
+    ['an empty sub', () => ({ ...subject(), sub: '' })],
+    ['a sub that is no text', () => ({ ...subject(), sub: 7 })],
+    ['another issuer', () => ({ ...subject(), iss: 'https://accounts.example.com/' })],
+    ['an unknown kind', () => ({ ...subject(), subject_type: 'phone' })],
+  ])('%s: refused with 400, nothing done, nothing remembered', async (_, wrong) => {
+    await connect();
+    const named = wrong();
+    const { status, body } = await send({ type: 'account-disabled', ...(named && { subject: named }) });
+    expect(status).toBe(400);
+    expect(JSON.parse(body)).toMatchObject({ err: 'invalid_request', code: 'invalid_request' });
+    expect(await statusOf('alice')).toEqual(['active']);
+    expect(await handled()).toBe(0);
+  });
+
+  test.each([
+    { token_identifier_alg: 'plain', token: '1//0aaaaaaaaaaaaaaaa' },
+    { token_identifier_alg: 'prefix', token: '1//0short' },
+    { token_identifier_alg: 'hash_base64_sha512_sha512', token: 'dG9vIHNob3J0' },
+    { token_identifier_alg: 'prefix', token: '1//0aaaaaaaaaaaaaaaa', token_type: 'access_token' },
+    { token_identifier_alg: 'prefix' },
+  ])('token-revoked with %j: refused', async (wrong) => {
+    const named = { subject_type: 'oauth_token', token_type: 'refresh_token', ...wrong };
+    expect((await send({ type: 'token-revoked', subject: named })).status).toBe(400);
+  });
+});
+
+describe('who may deliver', () => {
+  const order = (): SecurityEventOrder => ({ type: 'tokens-revoked', subject: subject() });
+  const refused = async (token: string, err: string, type?: string) => {
+    await connect();
+    const { status, body } = await post(token, type);
+    expect({ status, err: body['err'] }).toEqual({ status: 400, err });
+    // RFC 8935 section 2.3, beside the members of every problem.
+    expect(body).toMatchObject({
+      description: expect.any(String),
+      code: 'invalid_request',
+      status: 400,
+      request_id: expect.any(String),
+    });
+    expect(await statusOf('alice')).toEqual(['active']);
+    expect(await handled()).toBe(0);
+  };
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const read = (token: string, index: number) =>
+    JSON.parse(Buffer.from(token.split('.')[index] ?? '', 'base64url').toString()) as Record<string, unknown>;
+  const headerOf = (token: string) => read(token, 0) as { kid: string };
+  const claimsOf = (token: string) => read(token, 1);
+
+  test.each([
+    'application/secevent+jwt',
+    'application/jwt',
+    'text/plain',
+    'application/secevent+jwt; charset=utf-8',
+  ])('a body of type %s is taken', async (type) => {
+    expect((await post(`${await tokenOf(order())}\n`, type)).status).toBe(202);
+  });
+
+  test('an altered claim: the signature is bad', async () => {
+    const [header, payload, signature] = (await tokenOf(order())).split('.');
+    const claims = claimsOf(`.${payload ?? ''}`);
+    await refused([header, part({ ...claims, jti: 'other' }), signature].join('.'), 'invalid_key');
+  });
+
+  test.each(['its own id', 'the id of a key of Google'])(
+    'a key that Google does not have, under %s',
+    async (id) => {
+      const token = await tokenOf(order());
+      const { kid } = headerOf(token);
+      const { privateKey } = await generateKeyPair('RS256');
+      const forged = await new SignJWT(claimsOf(token))
+        .setProtectedHeader({ alg: 'RS256', kid: id === 'its own id' ? 'unknown' : kid })
+        .sign(privateKey);
+      await refused(forged, 'invalid_key');
+    },
+  );
+
+  test.each(['none', 'HS256'])('alg %s', async (alg) => {
+    const token = await tokenOf(order());
+    const unsigned = `${part({ alg, typ: 'secevent+jwt' })}.${token.split('.')[1] ?? ''}.`;
+    await refused(alg === 'none' ? unsigned : `${unsigned}c2lnbmF0dXJl`, 'invalid_key');
+  });
+
+  test('HS256 with the public key as secret', async () => {
+    const token = await tokenOf(order());
+    const certs = (await (await fetch(`${world.google.url}/oauth2/v1/certs`)).json()) as Record<
+      string,
+      string
+    >;
+    const [kid = '', pem = ''] = Object.entries(certs)[0] ?? [];
+    const forged = await new SignJWT(claimsOf(token))
+      .setProtectedHeader({ alg: 'HS256', kid })
+      .sign(new TextEncoder().encode(pem));
+    await refused(forged, 'invalid_key');
+  });
+
+  test.each([
+    ['another issuer', { iss: 'https://accounts.example.com/' }, 'invalid_issuer'],
+    ['the issuer of id_tokens, without the slash', { iss: 'https://accounts.google.com' }, 'invalid_issuer'],
+    ['no issuer', { iss: null }, 'invalid_issuer'],
+    ['another audience', { aud: 'somebody.apps.googleusercontent.com' }, 'invalid_audience'],
+    ['no audience', { aud: null }, 'invalid_audience'],
+    ['an audience that is no text', { aud: [{}] }, 'invalid_audience'],
+    ['no jti', { jti: null }, 'invalid_request'],
+    ['an empty jti', { jti: '' }, 'invalid_request'],
+    ['a jti that is no text', { jti: 7 }, 'invalid_request'],
+    ['an endless jti', { jti: 'x'.repeat(300) }, 'invalid_request'],
+    ['no events, as an id_token has none', { events: null }, 'invalid_request'],
+    ['empty events', { events: {} }, 'invalid_request'],
+    ['events that are a list', { events: [] }, 'invalid_request'],
+    [
+      'an event that is no object',
+      { events: { 'https://schemas.openid.net/secevent/oauth/event-type/tokens-revoked': 'x' } },
+      'invalid_request',
+    ],
+  ])('%s', async (_, claims, err) => {
+    await refused(await tokenOf({ ...order(), claims }), err);
+  });
+
+  test.each(['', 'garbage', 'a.b.c', 'eyJhbGciOiJSUzI1NiIsImtpZCI6', '{"events":{}}'])(
+    'the body %j',
+    async (body) => {
+      await refused(body, 'invalid_request');
+    },
+  );
+
+  test('JSON is no event', async () => {
+    await refused(JSON.stringify({ token: await tokenOf(order()) }), 'invalid_request', 'application/json');
+  });
+
+  test('another content type, and a body that is too large', async () => {
+    expect((await post('<x/>', 'application/xml')).status).toBe(415);
+    for (const type of ['application/secevent+jwt', 'text/plain']) {
+      expect((await post('x'.repeat(20_000), type)).status).toBe(413);
+    }
+  });
+
+  test('expired and not yet valid do not matter: an event has happened', async () => {
+    await connect();
+    const claims = { exp: 1, nbf: 4_000_000_000 };
+    expect((await send({ ...order(), claims })).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['revoked']);
+  });
+
+  test('one of several audiences is ours', async () => {
+    await connect();
+    expect((await send({ ...order(), audience: ['somebody', 'default'] })).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['revoked']);
+  });
+});
+
+describe('each event once', () => {
+  const order = (more: Partial<SecurityEventOrder> = {}): SecurityEventOrder => ({
+    type: 'tokens-revoked',
+    subject: subject(),
+    ...more,
+  });
+
+  test('a repeated event is accepted and does nothing', async () => {
+    await connect();
+    const disabled = await tokenOf(order({ type: 'account-disabled' }));
+    expect((await post(disabled)).status).toBe(202);
+    await send(order({ type: 'account-enabled' }));
+    expect((await post(disabled)).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['active']);
+  });
+
+  test('delivered five times at once, it is handled once', async () => {
+    await connect();
+    const token = await tokenOf(order({ jti: 'at-once' }));
+    const answers = await Promise.all(Array.from({ length: 5 }, () => post(token)));
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202, 202]);
+    expect(world.log().match(/"event":"tokens-revoked","jti":"at-once"/g)).toHaveLength(1);
+  });
+
+  test('the database fails halfway: 500, nothing done, and the next delivery does it all', async () => {
+    await connect();
+    await world.sql(
+      `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'unwell'; END $$`,
+    );
+    await world.sql('CREATE TRIGGER unwell BEFORE UPDATE ON refresh_tokens EXECUTE FUNCTION fail()');
+    const token = await tokenOf(order());
+    try {
+      expect((await post(token)).status).toBe(500);
+    } finally {
+      await world.sql('DROP TRIGGER unwell ON refresh_tokens');
+      await world.sql('DROP FUNCTION fail()');
+    }
+    expect(await statusOf('alice')).toEqual(['active']);
+    expect(await handled()).toBe(0);
+    expect((await post(token)).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['revoked']);
+  });
+
+  test('events are remembered for 30 days', async () => {
+    await send(order({ jti: 'old' }));
+    world.clock.advance(29 * DAY);
+    await send(order({ jti: 'newer' }));
+    expect(await handled()).toBe(2);
+    world.clock.advance(2 * DAY);
+    await send(order({ jti: 'newest' }));
+    expect(await world.sql('SELECT jti FROM security_events ORDER BY received_at')).toEqual([
+      { jti: 'newer' },
+      { jti: 'newest' },
+    ]);
+  });
+});
+
+describe("Google's discovery document and keys", () => {
+  beforeEach(() => world.restart());
+
+  test('are fetched once', async () => {
+    for (let each = 0; each < 3; each++) {
+      await send({ type: 'verification', state: 'x' });
+    }
+    expect(world.google.control.count('risc_configuration')).toBe(1);
+    expect(world.google.control.count('certs')).toBe(1);
+  });
+
+  test.each(['risc_configuration', 'certs'] as const)(
+    '%s cannot be read: 503 with Retry-After, and the same event is good later',
+    async (endpoint) => {
+      await connect();
+      world.google.control.failAlways(endpoint, { status: 503, body: 'unwell' });
+      await world.restart();
+      const token = await tokenOf({ type: 'tokens-revoked', subject: subject() });
+      const unwell = await post(token);
+      expect(unwell.status).toBe(503);
+      expect(unwell.retryAfter).toBeGreaterThan(0);
+      world.google.control.clearFaults();
+      expect((await post(token)).status).toBe(202);
+      expect(await statusOf('alice')).toEqual(['revoked']);
+    },
+  );
+});
+
+test('no token, prefix or hash of a token is logged', async () => {
+  await connect();
+  const [token = ''] = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
+  const name = token.slice(0, 16);
+  const named = {
+    subject_type: 'oauth_token',
+    token_type: 'refresh_token',
+    token_identifier_alg: 'prefix',
+    token: name,
+  };
+  await send({ type: 'token-revoked', subject: named });
+  expect(await statusOf('alice')).toEqual(['reconnect_required']);
+  expect(world.log()).not.toContain(name);
+});
