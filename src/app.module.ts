@@ -11,6 +11,7 @@ import { GrantsModule } from './grants/grants.module.js';
 import { HttpModule } from './http/http.module.js';
 import { logging } from './http/logging.js';
 import { OperationsModule } from './operations/operations.module.js';
+import { IdentityModule } from './identity/identity.module.js';
 import { SystemClock } from './operations/system-clock.js';
 import { SealingModule } from './sealing/sealing.module.js';
 import { SecurityEventsModule } from './security-events/security-events.module.js';
@@ -39,6 +40,7 @@ export class AppModule {
         GoogleModule,
         HttpModule,
         ServicesModule,
+        IdentityModule,
         AuthorizationModule,
         CallbackModule,
         TokensModule,

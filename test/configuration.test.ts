@@ -211,6 +211,114 @@ describe('the configuration', () => {
     ]);
   });
 
+  describe('SERVICE_ISSUERS_FILE', () => {
+    const audience = 'https://broker.example.com';
+    const key = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', kid: '1' };
+    const issuersOf = (content: unknown) =>
+      readConfiguration({ ...good, SERVICE_ISSUERS_FILE: write('issuers.json', JSON.stringify(content)) })
+        .serviceIssuers;
+    const issuerFaults = (content: unknown) =>
+      faultsOf({ SERVICE_ISSUERS_FILE: write('issuers.json', JSON.stringify(content)) });
+
+    test('issuers with discovery, keys by address or in a file, and trust domains', () => {
+      const path = write('bundle.json', JSON.stringify({ keys: [key] }));
+      expect(
+        issuersOf([
+          { issuer: 'https://kubernetes.default.svc.cluster.local', audience },
+          { issuer: 'http://localhost:8080/path', jwks_uri: 'https://keys.example.com/?a=b', audience },
+          { trust_domain: 'example.org', jwks_file: path, audience: 'broker' },
+        ]),
+      ).toEqual([
+        {
+          name: 'https://kubernetes.default.svc.cluster.local',
+          kind: 'issuer',
+          audience,
+          keys: { from: 'discovery' },
+        },
+        {
+          name: 'http://localhost:8080/path',
+          kind: 'issuer',
+          audience,
+          keys: { from: 'address', uri: 'https://keys.example.com/?a=b' },
+        },
+        {
+          name: 'spiffe://example.org',
+          kind: 'trust-domain',
+          audience: 'broker',
+          keys: { from: 'file', path },
+        },
+      ]);
+      expect(readConfiguration(good).serviceIssuers).toEqual([]);
+    });
+
+    test.each<[unknown, string]>([
+      [{ issuer: 'http://issuer.example.com', audience }, 'issuer must be an https URL'],
+      [{ issuer: 'accounts.google.com', audience }, 'issuer must be an https URL'],
+      [{ issuer: 'https://a:b@issuer.example.com', audience }, 'issuer must be an https URL'],
+      [{ issuer: 'https://issuer.example.com?a', audience }, 'issuer must be an https URL'],
+      [{ audience }, 'needs either issuer or trust_domain'],
+      [
+        { issuer: 'https://a.example', trust_domain: 'a.example', audience },
+        'needs either issuer or trust_domain',
+      ],
+      [
+        { trust_domain: 'spiffe://a.example', jwks_uri: 'https://a.example', audience },
+        'trust_domain must be',
+      ],
+      [{ trust_domain: 'a.example', audience }, 'needs jwks_uri or jwks_file'],
+      [{ issuer: 'https://a.example' }, 'lacks audience'],
+      [{ issuer: 'https://a.example', audience: '' }, 'audience is not a text'],
+      [{ issuer: 'https://a.example', audience: ['a'] }, 'audience is not a text'],
+      [
+        { issuer: 'https://a.example', jwks_url: 'https://a.example', audience },
+        'the unknown field "jwks_url"',
+      ],
+      [
+        { issuer: 'https://a.example', jwks_uri: 'http://a.example', audience },
+        'jwks_uri must be an https URL',
+      ],
+      [{ issuer: 'https://a.example', jwks_uri: 'https://a', jwks_file: 'b', audience }, 'has both'],
+      [{ issuer: 'https://a.example', jwks_file: '/nowhere', audience }, '/nowhere cannot be read (ENOENT)'],
+      ['https://a.example', 'is not an object'],
+    ])('%j', (entry, fault) => {
+      expect(issuerFaults([{ issuer: 'https://good.example', audience }, entry])).toEqual(
+        expect.arrayContaining([expect.stringContaining(`SERVICE_ISSUERS_FILE entry 2: `)]),
+      );
+      expect(issuerFaults([entry]).join()).toContain(fault);
+    });
+
+    test.each<[string, unknown, string]>([
+      ['a private key', { keys: [{ ...key, d: 'hunter2' }] }, 'holds a secret key'],
+      ['a shared secret', { keys: [{ kty: 'oct', k: 'hunter2' }] }, 'holds a secret key'],
+      ['no key', { keys: [] }, 'has no list of "keys"'],
+      ['something else', { keys: ['hunter2'] }, 'is not a public key'],
+    ])('a key file with %s', (_, content, fault) => {
+      const path = write('keys.json', JSON.stringify(content));
+      const faults = issuerFaults([{ issuer: 'https://a.example', jwks_file: path, audience }]);
+      expect(faults).toEqual([expect.stringContaining(fault)]);
+      expect(faults.join()).not.toContain('hunter2');
+    });
+
+    test('all faults of all entries at once; an issuer only once; and the file itself', () => {
+      const twice = { issuer: 'https://a.example', audience };
+      expect(issuerFaults([twice, { issuer: 'http://b.example', x: 1 }, {}, twice])).toEqual([
+        expect.stringMatching(/entry 2: has the unknown field "x"$/),
+        expect.stringMatching(/entry 2: issuer must be/),
+        expect.stringMatching(/entry 2: lacks audience/),
+        expect.stringMatching(/entry 3: needs either/),
+        expect.stringMatching(/entry 3: lacks audience/),
+        expect.stringMatching(/entry 4: its issuer has an entry already$/),
+      ]);
+      expect(issuerFaults({})).toEqual(['SERVICE_ISSUERS_FILE is not a list of issuers']);
+      expect(faultsOf({ SERVICE_ISSUERS_FILE: write('x', '{') })).toEqual([
+        'SERVICE_ISSUERS_FILE is not JSON',
+      ]);
+      expect(faultsOf({ SERVICE_ISSUERS_FILE: '/nowhere' })).toEqual([
+        'SERVICE_ISSUERS_FILE cannot be read (ENOENT)',
+      ]);
+    });
+  });
+
   describe('production refuses what the trying mode made', () => {
     test('its key ring and its client', () => {
       mkdirSync(join(folder, 'data/trying'), { recursive: true });

@@ -2,6 +2,8 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { ConfigModule } from '../config/config.module.js';
 import type { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
+import { SlotAlarm } from '../domain/ports/slot-alarm.js';
+import { IdentityModule } from '../identity/identity.module.js';
 import { SystemClock } from '../operations/system-clock.js';
 import { SealingModule } from '../sealing/sealing.module.js';
 import { ServicesModule } from '../services/services.module.js';
@@ -17,9 +19,13 @@ export class CommandModule {
   static with(settings: Settings): DynamicModule {
     return {
       module: CommandModule,
-      imports: [ConfigModule.with(settings), SealingModule, TokenStoreModule, ServicesModule],
-      providers: [{ provide: Clock, useClass: SystemClock }],
-      exports: [Clock],
+      imports: [ConfigModule.with(settings), SealingModule, TokenStoreModule, IdentityModule, ServicesModule],
+      providers: [
+        { provide: Clock, useClass: SystemClock },
+        // No command connects an account, so none can run out of slots.
+        { provide: SlotAlarm, useValue: { nearlyFull: () => undefined } satisfies SlotAlarm },
+      ],
+      exports: [Clock, SlotAlarm],
     };
   }
 }

@@ -1,6 +1,9 @@
 import { Command } from 'commander';
 import type { BrokerError } from '../domain/errors.js';
+import type { Policy } from '../domain/policy.js';
 import { scopeSet } from '../domain/scopes.js';
+import type { WorkloadIdentity } from '../domain/workload-identity.js';
+import type { CreatedService, ServiceWithKey } from '../services/create-service.js';
 import { EXIT, Failure } from './failure.js';
 import { withBroker } from './open-broker.js';
 import { answers, type Answer } from './print.js';
@@ -12,20 +15,25 @@ Examples:
     --scope https://www.googleapis.com/auth/yt-analytics.readonly --user 'team-a:*' --user alice
   token-broker service create backoffice --client '*' --scope '*' --user '*'
   token-broker service create reports --client default --scope '*' --user '*' --json | jq -r .key
+  token-broker service create reports --client default --scope '*' --user '*' \\
+    --issuer https://kubernetes.default.svc.cluster.local --subject system:serviceaccount:analytics:reports
 
-The key is shown once and cannot be shown again: the broker keeps only its hash. Quote every *, or the shell
-puts file names in its place.`;
+The key is shown once and cannot be shown again: the broker keeps only its hash. With --issuer and --subject there is
+no key: the service comes with JWTs of its platform (docs/service-identities.md). Quote every *, or the shell puts
+file names in its place.`;
 
 interface Options {
   readonly client: string[];
   readonly scope: string[];
   readonly user: string[];
   readonly audit?: true;
+  readonly issuer?: string;
+  readonly subject?: string;
 }
 
 export function serviceCreate(): Command {
   return new Command('create')
-    .description('Make a service and show its key, once')
+    .description('Make a service: with a key that is shown once, or for an identity of its platform')
     .argument('<name>', 'how people call it: letters, digits, spaces or . _ -')
     .requiredOption('--client <alias>', 'a client it may use, or *; repeat for several', repeated)
     .requiredOption('--scope <scope>', 'a scope it may ask for, or *; repeat for several', repeated)
@@ -35,11 +43,17 @@ export function serviceCreate(): Command {
       repeated,
     )
     .option('--audit', 'let it read the audit trail of the users it covers')
+    .option('--issuer <issuer>', 'whose JWTs it comes with, as SERVICE_ISSUERS_FILE names it')
+    .option('--subject <subject>', 'the `sub` of those JWTs')
     .addHelpText('after', EXAMPLES)
     .action(answers(create));
 }
 
-function create(name: string, { client, scope, user, audit }: Options): Promise<Answer> {
+async function create(name: string, options: Options): Promise<Answer> {
+  const { client, scope, user, audit, issuer, subject } = options;
+  if ((issuer === undefined) !== (subject === undefined)) {
+    throw new Failure(EXIT.wrongUsage, 'wrong_usage', 'Wrong usage: --issuer and --subject go together.');
+  }
   return withBroker(async (broker) => {
     const { Settings } = await import('../config/settings.js');
     const { CreateService } = await import('../services/create-service.js');
@@ -51,18 +65,42 @@ function create(name: string, { client, scope, user, audit }: Options): Promise<
         .map(({ alias }) => alias),
     );
     const policy = { clients: client, scopes: scopeSet(scope), users: user, audit: audit ?? false };
-    const service = await broker.get(CreateService).create(name, policy).catch(explain);
-    const key = service.key.reveal();
-    return {
-      text: [
-        `The service ${service.name} may call the broker now. Its id is ${service.id}, its key is:`,
-        `\n  ${key}\n`,
-        'This key is not shown again. Put it into the secret store of the service now; it is sent as',
-        '`Authorization: Bearer tbk_...`. If it gets lost, revoke the service and create another.',
-      ].join('\n'),
-      json: { id: service.id, name: service.name, key, policy },
-    };
+    const creation = broker.get(CreateService);
+    if (issuer === undefined || subject === undefined) {
+      return withKey(await creation.create(name, policy).catch(explain), policy);
+    }
+    const identity = { issuer, subject };
+    return withIdentity(
+      await creation.createForIdentity(name, policy, identity).catch(explain),
+      policy,
+      identity,
+    );
   });
+}
+
+function withKey({ id, name, key: secret }: ServiceWithKey, policy: Policy): Answer {
+  const key = secret.reveal();
+  return {
+    text: [
+      `The service ${name} may call the broker now. Its id is ${id}, its key is:`,
+      `\n  ${key}\n`,
+      'This key is not shown again. Put it into the secret store of the service now; it is sent as',
+      '`Authorization: Bearer tbk_...`. If it gets lost, revoke the service and create another.',
+    ].join('\n'),
+    json: { id, name, key, policy },
+  };
+}
+
+function withIdentity({ id, name }: CreatedService, policy: Policy, identity: WorkloadIdentity): Answer {
+  return {
+    text: [
+      `The service ${name} may call the broker now. Its id is ${id}. It has no key; it sends a JWT as`,
+      '`Authorization: Bearer eyJ...` that was issued',
+      `  by   ${identity.issuer}`,
+      `  for  ${identity.subject}`,
+    ].join('\n'),
+    json: { id, name, identity, policy },
+  };
 }
 
 /** The store would take any alias, and the service would find out at its first call. */
@@ -76,11 +114,12 @@ function demandServed(asked: readonly string[], served: readonly string[]): void
   );
 }
 
-/** A refusal that names fields is about how the command was called; one that names none, about a taken name. */
+/** A refusal that names fields is about how the command was called; others say what is taken. */
 function explain(error: unknown): never {
   if (!(error instanceof Error) || error.name !== 'BrokerError') throw error;
   const { carries, detail } = error as BrokerError;
   if ('errors' in carries) throw new Failure(EXIT.wrongUsage, 'wrong_usage', `Wrong usage: ${detail}`);
+  if (carries['taken'] === 'identity') throw new Failure(EXIT.refused, 'identity_taken', detail);
   throw new Failure(
     EXIT.refused,
     'name_taken',

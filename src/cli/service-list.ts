@@ -9,11 +9,12 @@ Examples:
   token-broker service list
   token-broker service list --json | jq '.services[] | select(.revoked_at == null) | .name'
 
+PROVEN BY says how a service shows who it is: by a key of the broker, or as a subject of an issuer of JWTs.
 Keys are not listed: the broker keeps only their hashes, and those stay in the database.`;
 
 export function serviceList(): Command {
   return new Command('list')
-    .description('List services and what they may ask for')
+    .description('List services, how they prove who they are, and what they may ask for')
     .addHelpText('after', EXAMPLES)
     .action(answers(list));
 }
@@ -27,9 +28,11 @@ async function list(): Promise<Answer> {
         ? inTable(services)
         : 'There are no services. Make one with `token-broker service create`.',
     json: {
-      services: services.map(({ id, name, policy, createdAt, revokedAt }) => ({
+      services: services.map(({ id, name, credential, policy, createdAt, revokedAt }) => ({
         id,
         name,
+        identity:
+          credential.kind === 'key' ? null : { issuer: credential.issuer, subject: credential.subject },
         policy,
         created_at: createdAt,
         revoked_at: revokedAt,
@@ -40,12 +43,13 @@ async function list(): Promise<Answer> {
 
 function inTable(services: readonly StoredService[]): string {
   return table(
-    ['ID', 'NAME', 'CREATED', 'STATE', 'CLIENTS', 'USERS', 'SCOPES'],
-    services.map(({ id, name, policy, createdAt, revokedAt }) => [
+    ['ID', 'NAME', 'CREATED', 'STATE', 'PROVEN BY', 'CLIENTS', 'USERS', 'SCOPES'],
+    services.map(({ id, name, credential, policy, createdAt, revokedAt }) => [
       id,
       name,
       day(createdAt),
       revokedAt ? `revoked ${day(revokedAt)}` : 'in force',
+      credential.kind === 'key' ? 'key' : `${credential.subject} of ${credential.issuer}`,
       policy.clients.join(' '),
       policy.users.join(' '),
       policy.scopes.join(' '),

@@ -8,11 +8,11 @@ Examples:
   token-broker service revoke reports
   token-broker service revoke h3k9x2mvq7aw
 
-The key stops working at once; users' grants stay. Revoking again changes nothing and is no error.`;
+It is turned away at once; users' grants stay. Its name stays taken, its identity does not. Revoking again changes nothing and is no error.`;
 
 export function serviceRevoke(): Command {
   return new Command('revoke')
-    .description('Take a service its key away, for good')
+    .description('Turn a service away, for good')
     .argument('<id-or-name>', 'as `token-broker service list` shows it')
     .addHelpText('after', EXAMPLES)
     .action(answers(revoke));
@@ -35,7 +35,7 @@ function revoke(idOrName: string): Promise<Answer> {
     const revoked = await store.revoke(service.id, now);
     return {
       text: revoked
-        ? `The service ${service.name} is revoked. Its key no longer works.`
+        ? `The service ${service.name} is revoked. It can no longer call the broker.`
         : `The service ${service.name} was revoked before. Nothing changed.`,
       json: {
         id: service.id,

@@ -124,6 +124,11 @@ export class Environment {
   /** Calls a minute from one address to the browser's pages. */
   @Type(() => Number)
   @IsInt()
+  /** Which issuers' JWTs services may come with: the path of a JSON file, docs/service-identities.md. */
+  @IsOptional()
+  @IsString()
+  SERVICE_ISSUERS_FILE?: string;
+
   @Min(1)
   BROWSER_RATE_LIMIT = 120;
 

@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import { Secret } from '../domain/secret.js';
+import type { ServiceIssuer } from '../domain/workload-identity.js';
 import { ConfigurationError } from './configuration-error.js';
 import { Environment } from './environment.js';
 import { GoogleClients, readGoogleClients } from './google-clients.js';
 import { productionFaults } from './production-rules.js';
 import { callbackOf, listedUriFaults, ownCallbackFaults, returnFaults } from './redirect-uri-faults.js';
+import { readServiceIssuers } from './service-issuers.js';
 import { Settings } from './settings.js';
 
 /** A check of another room that owns part of the configuration, such as the key ring's file. */
@@ -32,6 +34,8 @@ export function loadSettings(
   if (values['GOOGLE_CLIENT_SECRETS'] !== undefined) {
     faults.push(...clientFaults.map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`));
   }
+  const { issuers, faults: issuerFaults } = readServiceIssuers(environment.SERVICE_ISSUERS_FILE);
+  faults.push(...issuerFaults.map((fault) => `SERVICE_ISSUERS_FILE ${fault}`));
   for (const check of [productionFaults, ...checks]) faults.push(...check(environment));
   faults.push(...clients.flatMap(listedUriFaults));
   if (!malformed.some(({ property }) => property === 'PUBLIC_URL')) {
@@ -39,7 +43,7 @@ export function loadSettings(
     faults.push(...clients.flatMap((client) => returnFaults(client, environment.PUBLIC_URL)));
   }
   if (faults.length > 0) throw new ConfigurationError(faults);
-  return freeze(environment, new GoogleClients(clients));
+  return freeze(environment, new GoogleClients(clients), issuers);
 }
 
 /** One sentence: the rule written first says what the value must be at all. */
@@ -71,7 +75,11 @@ function withFiles(env: Readonly<Record<string, string | undefined>>) {
   return { values, faults };
 }
 
-function freeze(environment: Environment, clients: GoogleClients): Settings {
+function freeze(
+  environment: Environment,
+  clients: GoogleClients,
+  serviceIssuers: readonly ServiceIssuer[],
+): Settings {
   return Object.freeze({
     production: environment.NODE_ENV === 'production',
     host: environment.HOST,
@@ -90,6 +98,7 @@ function freeze(environment: Environment, clients: GoogleClients): Settings {
     testingClients: environment.TESTING_CLIENTS,
     webhook: webhookOf(environment),
     auditRetentionDays: environment.AUDIT_RETENTION_DAYS,
+    serviceIssuers,
     serviceRateLimitPerMinute: environment.SERVICE_RATE_LIMIT,
     browserRateLimitPerMinute: environment.BROWSER_RATE_LIMIT,
     trustedProxies: environment.TRUSTED_PROXIES,

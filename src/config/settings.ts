@@ -1,4 +1,5 @@
 import type { Secret } from '../domain/secret.js';
+import type { ServiceIssuer } from '../domain/workload-identity.js';
 import type { GoogleClients } from './google-clients.js';
 
 /** Settings as the rest of the broker sees them: validated, frozen, secrets wrapped. Durations are in the names. */
@@ -25,6 +26,8 @@ export class Settings {
   readonly webhook!: { readonly url: string; readonly secret: Secret } | null;
   readonly auditRetentionDays!: number;
   readonly serviceRateLimitPerMinute!: number;
+  /** Whose JWTs services may come with, besides our keys. */
+  readonly serviceIssuers!: readonly ServiceIssuer[];
   readonly browserRateLimitPerMinute!: number;
   readonly trustedProxies!: readonly string[];
   readonly logLevel!: string;

@@ -14,7 +14,8 @@ export type BrokerErrorCode =
   | 'slots_full'
   | 'rate_limited'
   | 'client_misconfigured'
-  | 'google_unavailable';
+  | 'google_unavailable'
+  | 'issuer_unavailable';
 
 /** A refusal that the caller can act on. `detail` and `carries` are shown as they are: no secret goes in. */
 export class BrokerError extends Error {

@@ -9,7 +9,9 @@ type Code = keyof typeof PROBLEMS;
 /** Documents the problems a route can answer, one entry a status. */
 export function ApiProblems(...codes: Code[]) {
   const byStatus = new Map<number, Code[]>();
-  for (const code of codes) {
+  // Where a credential is asked for, it may be one that only its issuer's keys can prove.
+  const all: Code[] = codes.includes('unauthenticated') ? [...codes, 'issuer_unavailable'] : codes;
+  for (const code of all) {
     const { status } = PROBLEMS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
@@ -30,7 +32,11 @@ export function serveOpenApi(app: NestFastifyApplication): void {
     .setTitle('Token broker')
     .setDescription("Keeps users' Google OAuth 2.0 grants and hands services fresh access tokens.")
     .setVersion('1')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'A service key: tbk_...' })
+    .addBearerAuth({
+      type: 'http',
+      scheme: 'bearer',
+      description: "A service key (tbk_...), or a workload's JWT",
+    })
     .build();
   SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document), {
     jsonDocumentUrl: 'openapi.json',

@@ -2,16 +2,21 @@ import { createHash } from 'node:crypto';
 import rateLimit from '@fastify/rate-limit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { BrokerError } from '../domain/errors.js';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isBrowserRoute } from './browser-route.js';
+import { callerOf } from './caller.js';
 
 export interface RateLimits {
   readonly servicePerMinute: number;
   readonly browserPerMinute: number;
 }
 
+const COUNT_CALL = 'countCallOfService';
+type CountCall = ReturnType<FastifyRequest['server']['createRateLimit']>;
+
 /**
- * Services are counted by their whole credential, so that nobody can use up another's calls by naming its id;
- * browsers, and callers without one, by address.
+ * Counts before anything is looked at: services by their whole credential, so that nobody can use up another's calls
+ * by naming its id; browsers, and callers without a credential, by address.
  */
 export async function limitRates(app: NestFastifyApplication, limits: RateLimits): Promise<void> {
   await app.register(rateLimit, {
@@ -27,9 +32,32 @@ export async function limitRates(app: NestFastifyApplication, limits: RateLimits
         : `service ${createHash('sha256').update(credential).digest('base64url')}`;
     },
     max: (_request, key) => (key.startsWith('service ') ? limits.servicePerMinute : limits.browserPerMinute),
-    errorResponseBuilder: (_request, context) =>
-      new BrokerError('rate_limited', `More than ${context.max} calls in a minute. Try again later.`, {
-        retry_after: Math.ceil(context.ttl / 1000),
-      }),
+    errorResponseBuilder: (_request, context) => tooManyCalls(context.max, context.ttl),
+  });
+  const server = app.getHttpAdapter().getInstance();
+  server.decorate(
+    COUNT_CALL,
+    server.createRateLimit({
+      max: limits.servicePerMinute,
+      keyGenerator: (request) => callerOf(request)?.id ?? 'nobody',
+    }),
+  );
+}
+
+/**
+ * Counts a call once more, by the service that proved to make it: a workload's JWT is a new credential every few
+ * minutes, and would start a new count each time.
+ * @throws {BrokerError} `rate_limited`
+ */
+export async function demandCallsLeft(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const count = await request.server.getDecorator<CountCall>(COUNT_CALL)(request);
+  if (count.isAllowed) return;
+  void reply.header('x-ratelimit-remaining', count.remaining).header('x-ratelimit-reset', count.ttlInSeconds);
+  if (count.isExceeded) throw tooManyCalls(count.max, count.ttl);
+}
+
+function tooManyCalls(max: number, ttl: number): BrokerError {
+  return new BrokerError('rate_limited', `More than ${max} calls in a minute. Try again later.`, {
+    retry_after: Math.ceil(ttl / 1000),
   });
 }

@@ -1,10 +1,14 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 import type { Service } from '../domain/policy.js';
-import { ServiceStore, type Credential } from '../domain/ports/service-store.js';
+import { ServiceStore, type Credential, type StoredService } from '../domain/ports/service-store.js';
+import { WorkloadIdentities } from '../domain/ports/workload-identities.js';
+import { Secret } from '../domain/secret.js';
+import { looksLikeJwt } from '../domain/workload-identity.js';
 import { OPEN_TO_ALL, setCaller } from '../http/caller.js';
+import { demandCallsLeft } from '../http/rate-limits.js';
 import { readKey, sameHash } from './service-key.js';
 
 /** Guards every route that does not say it is open to all. */
@@ -13,6 +17,7 @@ export class AuthenticateService implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly services: ServiceStore,
+    private readonly identities: WorkloadIdentities,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -21,22 +26,34 @@ export class AuthenticateService implements CanActivate {
       context.getClass(),
     ]);
     if (open) return true;
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const http = context.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
     setCaller(request, await this.#authenticate(request.headers.authorization));
+    await demandCallsLeft(request, http.getResponse<FastifyReply>());
     return true;
   }
 
-  /** One answer for every fault, so that nothing is learned about which ids exist. */
+  /** One answer for every fault, so that nothing is learned about which services exist. */
   async #authenticate(header: string | undefined): Promise<Service> {
-    const presented = readKey(/^Bearer +(\S+)$/i.exec(header ?? '')?.[1] ?? '');
-    const service = presented && (await this.services.find(presented.id));
-    if (!service || service.revokedAt || !isKey(service.credential, presented.hash)) {
+    const service = await this.#find(/^Bearer +(\S+)$/i.exec(header ?? '')?.[1] ?? '');
+    if (!service || service.revokedAt) {
       throw new BrokerError(
         'unauthenticated',
-        'Send a service key as `Authorization: Bearer tbk_...`. An operator makes one with `token-broker service create`.',
+        "Send a service key, or a JWT of your platform's, as `Authorization: Bearer ...`. An operator makes services " +
+          'with `token-broker service create`.',
       );
     }
     return { id: service.id, name: service.name, policy: service.policy };
+  }
+
+  async #find(token: string): Promise<StoredService | null> {
+    const key = readKey(token);
+    if (key) {
+      const service = await this.services.find(key.id);
+      return service && isKey(service.credential, key.hash) ? service : null;
+    }
+    const identity = looksLikeJwt(token) ? await this.identities.identify(new Secret(token)) : null;
+    return identity && this.services.findByIdentity(identity.issuer, identity.subject);
   }
 }
 

@@ -1,18 +1,28 @@
 import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
 import type { Policy } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
-import { ServiceStore } from '../domain/ports/service-store.js';
+import { ServiceStore, type Credential } from '../domain/ports/service-store.js';
 import { isScope, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import { isUserId, USER_ID_RULE } from '../domain/user-id.js';
-import { generateKey } from './service-key.js';
+import {
+  isSubject,
+  SUBJECT_RULE,
+  trustDomainOf,
+  type WorkloadIdentity,
+} from '../domain/workload-identity.js';
+import { generateKey, generateServiceId } from './service-key.js';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$/;
 
 export interface CreatedService {
   readonly id: string;
   readonly name: string;
+}
+
+export interface ServiceWithKey extends CreatedService {
   /** Shown once; only its hash is kept. */
   readonly key: Secret;
 }
@@ -22,28 +32,66 @@ export class CreateService {
   constructor(
     private readonly services: ServiceStore,
     private readonly clock: Clock,
+    private readonly settings: Settings,
   ) {}
 
   /** @throws {BrokerError} `invalid_request`: a malformed policy or a name that is taken */
-  async create(name: string, policy: Policy): Promise<CreatedService> {
+  async create(name: string, policy: Policy): Promise<ServiceWithKey> {
     demandSound(name, policy);
     const { id, key, hash } = generateKey();
-    const added = await this.services.add({
-      id,
-      name,
-      credential: { kind: 'key', keyHash: hash },
-      policy: { ...policy, scopes: scopeSet(policy.scopes) },
-      createdAt: this.clock.now(),
-    });
-    if (!added) throw new BrokerError('invalid_request', `A service called ${name} exists already.`);
-    return { id, name, key };
+    return { ...(await this.#add(id, name, policy, { kind: 'key', keyHash: hash })), key };
+  }
+
+  /**
+   * A service that has no key of ours: its platform's JWTs say who it is.
+   * @throws {BrokerError} `invalid_request`: also for an identity that is taken, or of no issuer that the broker trusts
+   */
+  async createForIdentity(name: string, policy: Policy, identity: WorkloadIdentity): Promise<CreatedService> {
+    demandSound(name, policy, this.#identityErrors(identity));
+    const { issuer, subject } = identity;
+    const holder = await this.services.findByIdentity(issuer, subject);
+    if (holder) {
+      throw new BrokerError(
+        'invalid_request',
+        `The service ${holder.name} has this identity already. Revoke it first.`,
+        { taken: 'identity' },
+      );
+    }
+    return this.#add(generateServiceId(), name, policy, { kind: 'identity', issuer, subject });
+  }
+
+  async #add(id: string, name: string, policy: Policy, credential: Credential): Promise<CreatedService> {
+    const kept = { ...policy, scopes: scopeSet(policy.scopes) };
+    const now = this.clock.now();
+    if (!(await this.services.add({ id, name, credential, policy: kept, createdAt: now }))) {
+      throw new BrokerError('invalid_request', `A service called ${name} exists already.`, { taken: 'name' });
+    }
+    return { id, name };
+  }
+
+  #identityErrors({ issuer, subject }: WorkloadIdentity): Record<string, string> {
+    const errors: Record<string, string> = {};
+    const trusted = this.settings.serviceIssuers.map((each) => each.name);
+    if (!trusted.includes(issuer)) {
+      errors['issuer'] =
+        `is not trusted by the broker. SERVICE_ISSUERS_FILE has ${trusted.join(', ') || 'none'}.`;
+    }
+    if (!isSubject(subject)) errors['subject'] = SUBJECT_RULE;
+    else if (issuer.startsWith('spiffe://') && trustDomainOf(subject) !== issuer) {
+      errors['subject'] = `must be a SPIFFE ID such as ${issuer}/ns/default/sa/reports.`;
+    }
+    return errors;
   }
 }
 
-function demandSound(name: string, { clients, scopes, users }: Policy): void {
+function demandSound(
+  name: string,
+  { clients, scopes, users }: Policy,
+  others: Readonly<Record<string, string>> = {},
+): void {
   const isRule = (rule: string) =>
     isUserId(rule) || rule === '*' || (rule.endsWith('*') && isUserId(rule.slice(0, -1)));
-  const errors: Record<string, string> = {};
+  const errors: Record<string, string> = { ...others };
   if (!NAME.test(name)) errors['name'] = 'must be 1 to 80 letters, digits, spaces or . _ -';
   if (clients.length === 0) errors['clients'] = 'must name at least one client, or *.';
   if (scopes.length === 0 || !scopes.every((scope) => scope === '*' || isScope(scope))) {

@@ -12,9 +12,13 @@ export interface NewKey {
 }
 
 export function generateKey(): NewKey {
-  const id = Array.from(randomBytes(12), (byte) => ID_ALPHABET[byte % ID_ALPHABET.length]).join('');
+  const id = generateServiceId();
   const secret = randomBytes(32).toString('base64url');
   return { id, key: new Secret(`tbk_${id}_${secret}`), hash: hash(secret) };
+}
+
+export function generateServiceId(): string {
+  return Array.from(randomBytes(12), (byte) => ID_ALPHABET[byte % ID_ALPHABET.length]).join('');
 }
 
 export interface PresentedKey {

@@ -4,8 +4,9 @@ import { AuthenticateService } from './authenticate-service.js';
 import { CreateService } from './create-service.js';
 
 /**
- * Owns who may call: service keys, their making and their check, at the door of every route that is not open to all.
- * Does not own what a policy means (domain/policy.ts) nor the commands that manage services (cli/).
+ * Owns who may call: services, their keys and identities, and the check at the door of every route that is not open
+ * to all. Does not own what a policy means (domain/policy.ts), how a JWT is verified (identity/), nor the commands
+ * that manage services (cli/).
  */
 @Module({
   providers: [CreateService, { provide: APP_GUARD, useClass: AuthenticateService }],

@@ -37,7 +37,7 @@ export class PrismaServices extends ServiceStore {
   }
 
   override async findByIdentity(issuer: string, subject: string): Promise<StoredService | null> {
-    const row = await this.database.service.findUnique({ where: { issuer_subject: { issuer, subject } } });
+    const row = await this.database.service.findFirst({ where: { issuer, subject, revokedAt: null } });
     return row && fromRow(row);
   }
 

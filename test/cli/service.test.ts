@@ -26,16 +26,16 @@ describe('token-broker service', () => {
 
     expect(await tokenBroker(['service', 'revoke', 'reports'], world.settings)).toEqual({
       code: 0,
-      stdout: 'The service reports is revoked. Its key no longer works.\n',
+      stdout: 'The service reports is revoked. It can no longer call the broker.\n',
       stderr: '',
     });
     expect((await service.token('alice', { scope: YOUTUBE })).status).toBe(401);
 
     const list = await tokenBroker(['service', 'list'], world.settings);
     expect(list).toMatchObject({ code: 0, stderr: '' });
-    expect(list.stdout).toMatch(/^ID +NAME +CREATED +STATE +CLIENTS +USERS +SCOPES\n/);
-    expect(list.stdout).toMatch(/ service \S+ +\d{4}-\d\d-\d\d +in force +\* +\* +\*\n/);
-    expect(list.stdout).toMatch(/ reports +\d{4}-\d\d-\d\d +revoked \d{4}-\d\d-\d\d +\* +\* +\*\n/);
+    expect(list.stdout).toMatch(/^ID +NAME +CREATED +STATE +PROVEN BY +CLIENTS +USERS +SCOPES\n/);
+    expect(list.stdout).toMatch(/ service \S+ +\d{4}-\d\d-\d\d +in force +key +\* +\* +\*\n/);
+    expect(list.stdout).toMatch(/ reports +\d{4}-\d\d-\d\d +revoked \d{4}-\d\d-\d\d +key +\* +\* +\*\n/);
     expect(list.stdout).not.toContain(key.slice(-43));
   });
 
@@ -44,6 +44,7 @@ describe('token-broker service', () => {
       clients: ['default', 'second'],
       scopes: [YOUTUBE, 'openid'],
       users: ['alice', 'team-a:*'],
+      audit: false,
     };
     const args = ['--client', 'default', '--client', 'second', '--scope', YOUTUBE, '--scope', 'openid'];
     const created = await asJson(
@@ -64,6 +65,7 @@ describe('token-broker service', () => {
     expect(answer?.['services']).toContainEqual({
       id,
       name: 'narrow',
+      identity: null,
       policy,
       created_at: expect.stringMatching(/Z$/),
       revoked_at: null,
@@ -149,7 +151,7 @@ describe('token-broker service', () => {
     );
     await query(
       env.DATABASE_URL,
-      `INSERT INTO services VALUES ('x', ARRAY['x'], '', '{}', '{}', '{}', now())`,
+      `INSERT INTO services (id, name, clients, scopes, users, created_at) VALUES ('x', ARRAY['x'], '{}', '{}', '{}', now())`,
     );
     const { code, stdout, stderr } = await tokenBroker(['service', 'list'], env);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });

@@ -174,9 +174,6 @@ CREATE INDEX "pending_consents_expires_at_idx" ON "pending_consents"("expires_at
 CREATE UNIQUE INDEX "services_name_key" ON "services"("name");
 
 -- CreateIndex
-CREATE UNIQUE INDEX "services_issuer_subject_key" ON "services"("issuer", "subject");
-
--- CreateIndex
 CREATE INDEX "audit_events_at_idx" ON "audit_events"("at");
 
 -- CreateIndex

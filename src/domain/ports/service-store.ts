@@ -21,11 +21,12 @@ export interface NewService {
 
 /** Keeps services, by the hash of their key or by their identity. */
 export abstract class ServiceStore {
-  /** @returns false when the name or the identity is taken */
+  /** @returns false when the name is taken, or the identity by a service in force */
   abstract add(service: NewService): Promise<boolean>;
 
   abstract find(id: string): Promise<StoredService | null>;
 
+  /** @returns the one service in force; a revoked one has given its identity up */
   abstract findByIdentity(issuer: string, subject: string): Promise<StoredService | null>;
 
   abstract list(): Promise<StoredService[]>;

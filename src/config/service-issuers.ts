@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { isLocalHost } from '../domain/redirect-uri.js';
+import { isTrustDomain, type ServiceIssuer } from '../domain/workload-identity.js';
+import { JwksFileError, readJwksFile } from './jwks-file.js';
+
+const FIELDS = ['issuer', 'trust_domain', 'jwks_uri', 'jwks_file', 'audience'] as const;
+type Entry = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
+
+/**
+ * Reads SERVICE_ISSUERS_FILE: the platforms whose JWTs services may come with. Told to operators in
+ * docs/service-identities.md.
+ * @param path unset: no service comes with a JWT
+ * @returns the issuers, and every fault of the file by the number of its entry
+ */
+export function readServiceIssuers(path: string | undefined): {
+  issuers: ServiceIssuer[];
+  faults: string[];
+} {
+  if (path === undefined) return { issuers: [], faults: [] };
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return { issuers: [], faults: [code ? `cannot be read (${code})` : 'is not JSON'] };
+  }
+  if (!Array.isArray(json) || json.length === 0) return { issuers: [], faults: ['is not a list of issuers'] };
+  const issuers: ServiceIssuer[] = [];
+  const faults: string[] = [];
+  for (const [index, value] of (json as unknown[]).entries()) {
+    const read = readEntry(value);
+    const all = Array.isArray(read) ? read : issuers.some(({ name }) => name === read.name) ? [TWICE] : [];
+    faults.push(...all.map((fault) => `entry ${index + 1}: ${fault}`));
+    if (!Array.isArray(read) && all.length === 0) issuers.push(read);
+  }
+  return { issuers, faults };
+}
+
+const TWICE = 'its issuer has an entry already';
+
+/** @returns the issuer, or all that is wrong with it */
+function readEntry(value: unknown): ServiceIssuer | string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return ['is not an object'];
+  const unknown = Object.keys(value).filter((field) => !FIELDS.includes(field as (typeof FIELDS)[number]));
+  const faults = unknown.map((field) => `has the unknown field ${JSON.stringify(field)}`);
+  for (const field of FIELDS) {
+    const content = (value as Record<string, unknown>)[field];
+    if (content !== undefined && (typeof content !== 'string' || content === '')) {
+      faults.push(`${field} is not a text`);
+    }
+  }
+  // What is no text was named above; the rest is judged all the same.
+  const entry = Object.fromEntries(
+    Object.entries(value).filter(([, content]) => typeof content === 'string' && content !== ''),
+  ) as Entry;
+  faults.push(...nameFaults(entry), ...keyFaults(entry));
+  const { issuer, trust_domain: domain, audience } = entry;
+  if (audience === undefined)
+    faults.push('lacks audience: what its tokens are made out to, such as PUBLIC_URL');
+  if (faults.length > 0 || audience === undefined) return faults;
+  const keys = keysOf(entry);
+  return issuer === undefined
+    ? { name: `spiffe://${domain ?? ''}`, kind: 'trust-domain', audience, keys }
+    : { name: issuer, kind: 'issuer', audience, keys };
+}
+
+function nameFaults({ issuer, trust_domain: domain }: Entry): string[] {
+  if ((issuer === undefined) === (domain === undefined)) return ['needs either issuer or trust_domain'];
+  if (issuer !== undefined && (!isSafeAddress(issuer) || issuer.includes('?'))) {
+    return ['issuer must be an https URL without user name, query and fragment (http only for localhost)'];
+  }
+  if (domain !== undefined && !isTrustDomain(domain)) {
+    return ['trust_domain must be a name such as example.org, in lower case and without spiffe://'];
+  }
+  return [];
+}
+
+function keyFaults({ trust_domain: domain, jwks_uri: uri, jwks_file: file }: Entry): string[] {
+  if (uri !== undefined && file !== undefined) return ['has both jwks_uri and jwks_file: keep one'];
+  if (uri !== undefined && !isSafeAddress(uri)) {
+    return ['jwks_uri must be an https URL without user name and fragment (http only for localhost)'];
+  }
+  if (domain !== undefined && uri === undefined && file === undefined) {
+    return ['needs jwks_uri or jwks_file: a trust domain has no discovery'];
+  }
+  try {
+    if (file !== undefined) readJwksFile(file);
+    return [];
+  } catch (error) {
+    if (error instanceof JwksFileError) return [`jwks_file ${error.message}`];
+    throw error;
+  }
+}
+
+function keysOf({ jwks_uri: uri, jwks_file: path }: Entry): ServiceIssuer['keys'] {
+  if (uri !== undefined) return { from: 'address', uri };
+  return path === undefined ? { from: 'discovery' } : { from: 'file', path };
+}
+
+/** Keys that came over plain http could be anybody's. */
+export function isSafeAddress(text: string): boolean {
+  if (!URL.canParse(text) || /[\s#@]/.test(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'https:' || (protocol === 'http:' && isLocalHost(hostname));
+}

@@ -1,0 +1,77 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { decodeJwt, type JWTPayload } from 'jose';
+import { Settings } from '../config/settings.js';
+import { BrokerError } from '../domain/errors.js';
+import { Clock } from '../domain/ports/clock.js';
+import { WorkloadIdentities } from '../domain/ports/workload-identities.js';
+import type { Secret } from '../domain/secret.js';
+import {
+  isSubject,
+  trustDomainOf,
+  type ServiceIssuer,
+  type WorkloadIdentity,
+} from '../domain/workload-identity.js';
+import { KeysUnavailable } from './issuer-keys.js';
+import { IssuerVerifier, TokenRefused } from './verify-token.js';
+
+const RETRY_SECONDS = 5;
+
+@Injectable()
+export class JwtWorkloadIdentities extends WorkloadIdentities {
+  readonly #log = new Logger(JwtWorkloadIdentities.name);
+  readonly #issuers: ReadonlyMap<string, IssuerVerifier>;
+
+  constructor(
+    settings: Settings,
+    private readonly clock: Clock,
+  ) {
+    super();
+    this.#issuers = new Map(
+      settings.serviceIssuers.map((issuer) => [issuer.name, new IssuerVerifier(issuer)]),
+    );
+  }
+
+  override async identify(token: Secret): Promise<WorkloadIdentity | null> {
+    const jwt = token.reveal();
+    const verifier = this.#issuerOf(jwt);
+    if (!verifier) return null;
+    const { name } = verifier.issuer;
+    try {
+      return { issuer: name, subject: await verifier.verify(jwt, this.clock.now()) };
+    } catch (error) {
+      // Only what we configured and fixed words are logged: the token could come from anybody.
+      if (error instanceof TokenRefused) {
+        this.#log.log({ issuer: name, why: error.why }, 'a JWT was refused');
+        return null;
+      }
+      if (!(error instanceof KeysUnavailable)) throw error;
+      this.#log.warn({ issuer: name, err: error.cause }, "an issuer's keys cannot be had");
+      throw new BrokerError(
+        'issuer_unavailable',
+        'The broker cannot get the keys to check this JWT with. Try again; tell the operator if it stays.',
+        { retry_after: RETRY_SECONDS },
+      );
+    }
+  }
+
+  /** By what the token claims of itself; the keys of that issuer then prove the same bytes. */
+  #issuerOf(jwt: string): IssuerVerifier | undefined {
+    let claims: JWTPayload;
+    try {
+      claims = decodeJwt(jwt);
+    } catch {
+      return undefined;
+    }
+    const { iss, sub } = claims;
+    const byIssuer = typeof iss === 'string' ? this.#ofKind('issuer', iss) : undefined;
+    if (byIssuer) return byIssuer;
+    // JWT-SVID section 3: `iss` is optional there, and the subject's trust domain is who vouches.
+    const domain = isSubject(sub) ? trustDomainOf(sub) : null;
+    return domain === null ? undefined : this.#ofKind('trust-domain', domain);
+  }
+
+  #ofKind(kind: ServiceIssuer['kind'], name: string): IssuerVerifier | undefined {
+    const verifier = this.#issuers.get(name);
+    return verifier?.issuer.kind === kind ? verifier : undefined;
+  }
+}

@@ -1,0 +1,79 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
+import { Api } from '../support/api.js';
+import { startWorld, type World } from '../support/world.js';
+import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
+
+const ANYTHING = ['--client', '*', '--scope', '*', '--user', '*'];
+const SUBJECT = 'system:serviceaccount:analytics:reports';
+
+let issuer: LocalIssuer;
+let world: World;
+/** Each command is a process of its own. */
+const LONG = 60_000;
+const create = (name: string, ...more: string[]) => ['service', 'create', name, ...ANYTHING, ...more];
+
+beforeAll(async () => {
+  issuer = await LocalIssuer.start();
+  const path = join(emptyFolder(), 'issuers.json');
+  writeFileSync(path, JSON.stringify([{ issuer: issuer.url, audience: 'broker' }]));
+  world = await startWorld({ SERVICE_ISSUERS_FILE: path });
+});
+afterAll(async () => {
+  await world.stop();
+  await issuer.stop();
+});
+
+test(
+  'create for an identity shows no key; its JWT works until revoke; list says who proves it',
+  async () => {
+    const created = await tokenBroker(
+      create('reports', '--issuer', issuer.url, '--subject', SUBJECT),
+      world.settings,
+    );
+    expect(created).toMatchObject({ code: 0, stderr: '' });
+    expect(created.stdout).toContain(`for  ${SUBJECT}`);
+    expect(created.stdout).not.toContain('tbk_');
+
+    const key = await SigningKey.make('1');
+    issuer.keys = [key.publicJwk];
+    const exp = Math.floor(Date.now() / 1000) + 600;
+    const service = new Api(world.url, await key.sign({ iss: issuer.url, sub: SUBJECT, aud: 'broker', exp }));
+    expect((await service.token('alice')).status).toBe(404);
+
+    const list = await tokenBroker(['service', 'list'], world.settings);
+    expect(list.stdout).toMatch(new RegExp(` reports +\\S+ +in force +${SUBJECT} of ${issuer.url} `));
+    const { answer } = await asJson(['service', 'list'], world.settings);
+    expect(answer?.['services']).toEqual([
+      expect.objectContaining({ identity: null }),
+      expect.objectContaining({ name: 'reports', identity: { issuer: issuer.url, subject: SUBJECT } }),
+    ]);
+
+    const taken = await asJson(
+      create('others', '--issuer', issuer.url, '--subject', SUBJECT),
+      world.settings,
+    );
+    expect(taken).toMatchObject({ code: 3, failure: { error: 'identity_taken' } });
+    expect(taken.failure?.['message']).toContain('The service reports has this identity already');
+
+    expect((await tokenBroker(['service', 'revoke', 'reports'], world.settings)).code).toBe(0);
+    expect((await service.token('alice')).status).toBe(401);
+    const again = await asJson(create('again', '--issuer', issuer.url, '--subject', SUBJECT), world.settings);
+    expect(again.answer).toMatchObject({ name: 'again', identity: { issuer: issuer.url, subject: SUBJECT } });
+    expect(again.answer).not.toHaveProperty('key');
+  },
+  LONG,
+);
+
+test.each([
+  [['--issuer', 'https://other.example.com', '--subject', SUBJECT], 'issuer: is not trusted by the broker'],
+  [['--issuer', 'https://other.example.com'], '--issuer and --subject go together'],
+  [['--subject', SUBJECT], '--issuer and --subject go together'],
+])('wrong usage: %j', async (options, fault) => {
+  const { code, failure } = await asJson(create('wrong', ...options), world.settings);
+  expect(code).toBe(2);
+  expect(failure?.['message']).toContain(fault);
+  expect(await world.sql(`SELECT 1 FROM services WHERE name = 'wrong'`)).toEqual([]);
+});

@@ -1,0 +1,387 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { SignJWT, UnsecuredJWT, type JWTPayload } from 'jose';
+import type { Policy } from '../src/domain/policy.js';
+import { ServiceStore } from '../src/domain/ports/service-store.js';
+import { CreateService } from '../src/services/create-service.js';
+import { Api, type Answer } from './support/api.js';
+import { LocalIssuer, SigningKey } from './support/local-issuer.js';
+import { startWorld, YOUTUBE, type World } from './support/world.js';
+
+const AUDIENCE = 'https://broker.example.com';
+const GOOGLE = 'https://accounts.google.com';
+const REPORTS = 'system:serviceaccount:analytics:reports';
+const ROBOT = '103400000000000009999';
+const SPIFFE_ID = 'spiffe://example.org/ns/analytics/sa/reports';
+const ANYTHING: Policy = { clients: ['*'], scopes: ['*'], users: ['*'], audit: false };
+
+const folder = mkdtempSync(join(tmpdir(), 'token-broker-issuers-'));
+const file = (name: string, content: unknown) => {
+  const path = join(folder, name);
+  writeFileSync(path, JSON.stringify(content));
+  return path;
+};
+
+let cluster: LocalIssuer;
+let google: LocalIssuer;
+let late: LocalIssuer;
+let bundle: LocalIssuer;
+let clusterKey: SigningKey;
+let googleKey: SigningKey;
+let spireKey: SigningKey;
+let bundlePath: string;
+let world: World;
+const tokens: string[] = [];
+
+beforeAll(async () => {
+  [cluster, google, late, bundle] = (await Promise.all([1, 2, 3, 4].map(() => LocalIssuer.start()))) as [
+    LocalIssuer,
+    LocalIssuer,
+    LocalIssuer,
+    LocalIssuer,
+  ];
+  clusterKey = await SigningKey.make('cluster-1');
+  googleKey = await SigningKey.make('google-1', 'RS256', { use: 'sig', alg: 'RS256' });
+  spireKey = await SigningKey.make('spire-1', 'ES256', { use: 'jwt-svid' });
+  cluster.keys = [clusterKey.publicJwk];
+  google.keys = [googleKey.publicJwk];
+  bundle.keys = [spireKey.publicJwk];
+  bundlePath = file('bundle.json', { keys: [spireKey.publicJwk] });
+  world = await startWorld({
+    SERVICE_ISSUERS_FILE: file('issuers.json', [
+      { issuer: cluster.url, audience: AUDIENCE },
+      { issuer: GOOGLE, jwks_uri: google.jwksUri, audience: AUDIENCE },
+      { issuer: late.url, audience: AUDIENCE },
+      { trust_domain: 'example.org', jwks_file: bundlePath, audience: AUDIENCE },
+      { trust_domain: 'elsewhere.example', jwks_uri: bundle.jwksUri, audience: AUDIENCE },
+    ]),
+  });
+  await create('cluster', { issuer: cluster.url, subject: REPORTS });
+  await create('google', { issuer: GOOGLE, subject: ROBOT });
+  await create('spiffe', { issuer: 'spiffe://example.org', subject: SPIFFE_ID });
+});
+afterAll(async () => {
+  await world.stop();
+  await Promise.all([cluster, google, late, bundle].map((issuer) => issuer.stop()));
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+function create(name: string, identity: { issuer: string; subject: string }, policy: Partial<Policy> = {}) {
+  return world.app.get(CreateService).createForIdentity(name, { ...ANYTHING, ...policy }, identity);
+}
+
+const seconds = (ahead = 0) => Math.floor(world.clock.now().getTime() / 1000) + ahead;
+
+/** As a projected service account token has them. @param changes `undefined` leaves a claim out */
+const clusterClaims = (changes: Record<string, unknown> = {}): JWTPayload => ({
+  iss: cluster.url,
+  sub: REPORTS,
+  aud: [AUDIENCE],
+  iat: seconds(),
+  nbf: seconds(),
+  exp: seconds(3600),
+  'kubernetes.io': { namespace: 'analytics', serviceaccount: { name: 'reports', uid: 'f2a1' } },
+  ...changes,
+});
+const spiffeClaims = (changes: Record<string, unknown> = {}): JWTPayload => ({
+  sub: SPIFFE_ID,
+  aud: AUDIENCE,
+  exp: seconds(300),
+  ...changes,
+});
+
+function call(token: string): Promise<Answer> {
+  tokens.push(token);
+  return new Api(world.url, token).token('alice');
+}
+
+/** Through the door, where nothing is connected yet; or turned away at it. */
+const ENTERED = { status: 404, code: 'not_connected' };
+const TURNED_AWAY = { status: 401, code: 'unauthenticated' };
+
+async function expectAnswer(token: string | Promise<string>, expected: { status: number; code: string }) {
+  const answer = await call(await token);
+  expect({ status: answer.status, code: answer.body['code'] }).toEqual(expected);
+  return answer;
+}
+
+describe('a good token of each kind opens the door', () => {
+  test('Kubernetes: a projected service account token, keys by discovery', async () => {
+    await expectAnswer(clusterKey.sign(clusterClaims()), ENTERED);
+    expect(cluster.asked.sort()).toEqual(['/.well-known/openid-configuration', '/keys']);
+    await expectAnswer(clusterKey.sign(clusterClaims()), ENTERED);
+    expect(cluster.asked).toHaveLength(2);
+  });
+
+  test('Google: an ID token of a service account, keys by address', async () => {
+    const claims = { iss: GOOGLE, sub: ROBOT, azp: ROBOT, aud: AUDIENCE, iat: seconds(), exp: seconds(3600) };
+    await expectAnswer(googleKey.sign({ ...claims, email_verified: true }, { typ: 'JWT' }), ENTERED);
+    expect(google.asked).toEqual(['/keys']);
+  });
+
+  test('SPIFFE: a JWT-SVID without iss and iat, keys from a file, and named by the trust domain', async () => {
+    await expectAnswer(spireKey.sign(spiffeClaims()), ENTERED);
+    await expectAnswer(spireKey.sign(spiffeClaims({ iss: 'https://spire.example.org' })), ENTERED);
+    await expectAnswer(spireKey.sign(spiffeClaims(), { kid: undefined }), ENTERED);
+  });
+
+  test('SPIFFE: keys of a bundle by address; a file is read again when it changes', async () => {
+    const subject = 'spiffe://elsewhere.example/reports';
+    await create('elsewhere', { issuer: 'spiffe://elsewhere.example', subject });
+    await expectAnswer(spireKey.sign(spiffeClaims({ sub: subject })), ENTERED);
+
+    const [next, x509] = [
+      await SigningKey.make('spire-2', 'ES256', { use: 'jwt-svid' }),
+      await SigningKey.make('x', 'ES256', { use: 'x509-svid' }),
+    ];
+    // Without a key id every key that fits is tried, except those for certificates.
+    file('bundle.json', { keys: [spireKey.publicJwk, next.publicJwk, x509.publicJwk] });
+    await expectAnswer(next.sign(spiffeClaims(), { kid: undefined }), ENTERED);
+    await expectAnswer(spireKey.sign(spiffeClaims(), { kid: undefined }), ENTERED);
+    await expectAnswer(x509.sign(spiffeClaims(), { kid: undefined }), TURNED_AWAY);
+    await expectAnswer(x509.sign(spiffeClaims()), TURNED_AWAY);
+    file('bundle.json', { keys: [spireKey.publicJwk] });
+    await expectAnswer(next.sign(spiffeClaims()), TURNED_AWAY);
+  });
+
+  test.each(['PS256', 'ES384', 'EdDSA'])('%s', async (alg) => {
+    const key = await SigningKey.make(alg, alg, { use: 'jwt-svid' });
+    file('bundle.json', { keys: [spireKey.publicJwk, key.publicJwk] });
+    await expectAnswer(key.sign(spiffeClaims()), ENTERED);
+  });
+
+  test("time is the broker's clock", async () => {
+    const token = await clusterKey.sign(clusterClaims());
+    world.clock.advance(2 * 3600);
+    await expectAnswer(token, TURNED_AWAY);
+    await expectAnswer(clusterKey.sign(clusterClaims()), ENTERED);
+  });
+
+  test('clocks may differ by a minute', async () => {
+    await expectAnswer(clusterKey.sign(clusterClaims({ exp: seconds(-55) })), ENTERED);
+    await expectAnswer(clusterKey.sign(clusterClaims({ nbf: seconds(55), iat: seconds(55) })), ENTERED);
+  });
+});
+
+describe('a bad token is turned away', () => {
+  const other = SigningKey.make('cluster-1');
+
+  test.each<[string, () => string | Promise<string>]>([
+    ['another issuer', () => clusterKey.sign(clusterClaims({ iss: 'https://other.example.com' }))],
+    [
+      'an issuer written a little differently',
+      () => clusterKey.sign(clusterClaims({ iss: `${cluster.url}/` })),
+    ],
+    ['no issuer', () => clusterKey.sign(clusterClaims({ iss: undefined }))],
+    ["another issuer's key", () => googleKey.sign(clusterClaims(), { kid: 'cluster-1' })],
+    ["another issuer's key, by its own id", () => googleKey.sign(clusterClaims())],
+    ['a forged signature', async () => (await other).sign(clusterClaims())],
+    [
+      'claims that were changed',
+      async () => withClaims(await clusterKey.sign(clusterClaims()), { sub: ROBOT }),
+    ],
+    ['another audience', () => clusterKey.sign(clusterClaims({ aud: 'https://kubernetes.default.svc' }))],
+    ['no audience', () => clusterKey.sign(clusterClaims({ aud: undefined }))],
+    ['an expired token', () => clusterKey.sign(clusterClaims({ exp: seconds(-65) }))],
+    ['no exp', () => clusterKey.sign(clusterClaims({ exp: undefined }))],
+    ['a token that is not yet valid', () => clusterKey.sign(clusterClaims({ nbf: seconds(65) }))],
+    ['one from the future', () => clusterKey.sign(clusterClaims({ iat: seconds(65), nbf: undefined }))],
+    ['one that lives more than a day', () => clusterKey.sign(clusterClaims({ exp: seconds(24 * 3600 + 1) }))],
+    [
+      'one that lives more than a day, without iat',
+      () => spireKey.sign(spiffeClaims({ exp: seconds(24 * 3600 + 10) })),
+    ],
+    ['no subject', () => clusterKey.sign(clusterClaims({ sub: undefined }))],
+    ['an empty subject', () => clusterKey.sign(clusterClaims({ sub: '' }))],
+    ['an unknown subject', () => clusterKey.sign(clusterClaims({ sub: `${REPORTS}2` }))],
+    ["another issuer's subject", () => clusterKey.sign(clusterClaims({ sub: ROBOT }))],
+    ['another type of JWT', () => clusterKey.sign(clusterClaims(), { typ: 'logout+jwt' })],
+    ['a trust domain of others', () => spireKey.sign(spiffeClaims({ sub: 'spiffe://example.com/reports' }))],
+    ['no SPIFFE ID', () => spireKey.sign(spiffeClaims({ sub: 'spiffe://example.org/../reports' }))],
+    [
+      'a SPIFFE ID of another trust domain, by a key of this one',
+      async () => (await SigningKey.make('spire-1', 'ES256')).sign(spiffeClaims()),
+    ],
+    ['an extension that we do not know', () => clusterKey.sign(clusterClaims(), { crit: ['x'], x: 1 })],
+    ['no JWT', () => 'eyJhbGciOiJSUzI1NiJ9.bm9uc2Vuc2U.c2ln'],
+    ['an array of claims', async () => withPayload(await clusterKey.sign(clusterClaims()), [1])],
+  ])('%s', async (_, token) => {
+    await expectAnswer(await token(), TURNED_AWAY);
+  });
+
+  test('alg none', async () => {
+    const unsecured = new UnsecuredJWT(clusterClaims()).encode();
+    await expectAnswer(unsecured, TURNED_AWAY);
+    const [, payload = ''] = unsecured.split('.');
+    for (const alg of ['none', 'None', 'NONE']) {
+      const header = Buffer.from(JSON.stringify({ alg, kid: 'cluster-1' })).toString('base64url');
+      await expectAnswer(`${header}.${payload}.`, TURNED_AWAY);
+    }
+  });
+
+  test("HS256 with the issuer's public key as the secret", async () => {
+    const { n = '' } = clusterKey.publicJwk;
+    for (const secret of [JSON.stringify(clusterKey.publicJwk), n]) {
+      const forged = new SignJWT(clusterClaims()).setProtectedHeader({ alg: 'HS256', kid: 'cluster-1' });
+      await expectAnswer(forged.sign(new TextEncoder().encode(secret)), TURNED_AWAY);
+    }
+  });
+
+  test('a key that the token brings along, or names the place of', async () => {
+    const key = await SigningKey.make('mine');
+    const asked = late.asked.length;
+    await expectAnswer(
+      key.sign(clusterClaims(), { jwk: key.publicJwk, jku: `${late.url}/keys` }),
+      TURNED_AWAY,
+    );
+    expect(late.asked).toHaveLength(asked);
+  });
+
+  test('every refusal is the same, so that nothing is learned', async () => {
+    const refused = [
+      await call(await clusterKey.sign(clusterClaims({ sub: 'unknown' }))),
+      await call(await clusterKey.sign(clusterClaims({ exp: seconds(-100) }))),
+      await call(`tbk_aaaaaaaaaaaa_${'a'.repeat(43)}`),
+      await call('nonsense'),
+    ].map(({ status, body: { request_id: _, ...body }, headers }) => ({
+      status,
+      body,
+      challenge: headers.get('www-authenticate'),
+    }));
+    expect(new Set(refused.map((answer) => JSON.stringify(answer))).size).toBe(1);
+    expect(refused[0]?.challenge).toContain('Bearer');
+  });
+});
+
+describe('what an identity may do', () => {
+  test('its policy holds as for a key', async () => {
+    const subject = 'system:serviceaccount:analytics:narrow';
+    await create('narrow', { issuer: cluster.url, subject }, { users: ['team-a:*'], scopes: [YOUTUBE] });
+    const api = new Api(world.url, await clusterKey.sign(clusterClaims({ sub: subject })));
+    expect((await api.token('team-a:1')).status).toBe(404);
+    const refused = await api.token('bob');
+    expect(refused).toMatchObject({ status: 403, body: { code: 'not_allowed' } });
+    expect(refused.text).toContain('The service narrow may not');
+  });
+
+  test('revoked, it is turned away; then another service may have the identity', async () => {
+    const identity = { issuer: cluster.url, subject: 'system:serviceaccount:analytics:gone' };
+    const token = () => clusterKey.sign(clusterClaims({ sub: identity.subject }));
+    await create('gone', identity);
+    await expectAnswer(token(), ENTERED);
+    await expect(create('again', identity)).rejects.toThrow('The service gone has this identity already');
+    await world.app.get(ServiceStore).revoke('gone', world.clock.now());
+    await expectAnswer(token(), TURNED_AWAY);
+    await create('again', identity);
+    await expectAnswer(token(), ENTERED);
+    await expect(
+      world.sql('UPDATE services SET revoked_at = NULL WHERE name = $1', ['gone']),
+    ).rejects.toThrow('services_identity_in_force');
+  });
+
+  test('only identities of trusted issuers, and sound ones, become services', async () => {
+    await expect(create('x', { issuer: 'https://other.example.com', subject: 'a' })).rejects.toThrow(
+      /^invalid_request: issuer: is not trusted by the broker\. SERVICE_ISSUERS_FILE has .*spiffe:\/\/example\.org/,
+    );
+    await expect(create('x', { issuer: cluster.url, subject: 'a b' })).rejects.toThrow('subject: must be');
+    const issuer = 'spiffe://example.org';
+    await expect(create('x', { issuer, subject: 'spiffe://example.com/a' })).rejects.toThrow(
+      'subject: must be a SPIFFE ID such as spiffe://example.org/',
+    );
+  });
+});
+
+describe("the issuer's keys", () => {
+  test('a new key is fetched when a token names it; an ended one no longer counts', async () => {
+    const next = await SigningKey.make('cluster-2');
+    const asked = cluster.asked.length;
+    cluster.keys = [next.publicJwk];
+    // So soon after the last fetch nobody can make us ask again.
+    await expectAnswer(next.sign(clusterClaims()), TURNED_AWAY);
+    expect(cluster.asked).toHaveLength(asked);
+
+    // jose counts the half minute by itself.
+    const now = Date.now();
+    jest.spyOn(Date, 'now').mockImplementation(() => now + 31_000);
+    await expectAnswer(next.sign(clusterClaims()), ENTERED);
+    expect(cluster.asked).toHaveLength(asked + 1);
+    await expectAnswer(clusterKey.sign(clusterClaims()), TURNED_AWAY);
+    clusterKey = next;
+  });
+
+  describe('cannot be had', () => {
+    let key: SigningKey;
+    const token = () => key.sign(clusterClaims({ iss: late.url }));
+    const UNKNOWN = { status: 503, code: 'issuer_unavailable' };
+
+    beforeEach(async () => {
+      key = await SigningKey.make('late-1');
+      Object.assign(late, { keys: [key.publicJwk], isDown: false, discovery: {} });
+    });
+
+    test('the issuer is down, answers for another, or names an unsafe place: 503, and all is well afterwards', async () => {
+      await create('late', { issuer: late.url, subject: REPORTS });
+      late.isDown = true;
+      const answer = await expectAnswer(token(), UNKNOWN);
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(answer.text).not.toContain(late.url);
+      late.isDown = false;
+      late.discovery = { issuer: GOOGLE };
+      await expectAnswer(token(), UNKNOWN);
+      late.discovery = { jwks_uri: `${late.jwksUri}#x` };
+      await expectAnswer(token(), UNKNOWN);
+      late.discovery = { jwks_uri: `${late.url}/nowhere` };
+      await expectAnswer(token(), UNKNOWN);
+      late.discovery = {};
+      await expectAnswer(token(), ENTERED);
+      // What is known stays known while the issuer is away.
+      late.isDown = true;
+      await expectAnswer(token(), ENTERED);
+      expect(world.log()).toContain("an issuer's keys cannot be had");
+    });
+  });
+});
+
+test('calls are counted by service, however often its token changes, and nobody else can use them up', async () => {
+  await world.restart({ SERVICE_RATE_LIMIT: '3' });
+  const token = (jti: number, claims: JWTPayload = {}) =>
+    clusterKey.sign(clusterClaims({ jti: `${jti}`, ...claims }));
+  const forger = await SigningKey.make(clusterKey.kid);
+  for (let jti = 0; jti < 5; jti++) {
+    await expectAnswer(forger.sign(clusterClaims({ jti: `${jti}` })), TURNED_AWAY);
+  }
+  for (let jti = 0; jti < 3; jti++) await expectAnswer(token(jti), ENTERED);
+  const limited = await expectAnswer(token(4), { status: 429, code: 'rate_limited' });
+  expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(limited.headers.get('x-ratelimit-remaining')).toBe('0');
+  await expectAnswer(spireKey.sign(spiffeClaims()), ENTERED);
+});
+
+test('nothing of any token is in the log', () => {
+  const log = world.log();
+  expect(log).toContain('a JWT was refused');
+  expect(tokens.length).toBeGreaterThan(50);
+  for (const token of tokens) {
+    for (const part of token.split('.').filter((text) => text.length > 5)) expect(log).not.toContain(part);
+  }
+  expect(log).not.toContain(REPORTS);
+});
+
+const encoded = (json: unknown) => Buffer.from(JSON.stringify(json)).toString('base64url');
+
+function withPayload(token: string, payload: unknown): string {
+  const [header, , signature] = token.split('.');
+  return [header, encoded(payload), signature].join('.');
+}
+
+function withClaims(token: string, changes: JWTPayload): string {
+  const [, payload = ''] = token.split('.');
+  return withPayload(token, {
+    ...(JSON.parse(Buffer.from(payload, 'base64url').toString()) as JWTPayload),
+    ...changes,
+  });
+}
