@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import type { DestinationStream } from 'pino';
+import { AuditModule } from './audit/audit.module.js';
 import { AuthorizationModule } from './authorization/authorization.module.js';
 import { CallbackModule } from './callback/callback.module.js';
 import { ConfigModule } from './config/config.module.js';
@@ -10,8 +11,8 @@ import { GoogleModule } from './google/google.module.js';
 import { GrantsModule } from './grants/grants.module.js';
 import { HttpModule } from './http/http.module.js';
 import { logging } from './http/logging.js';
-import { OperationsModule } from './operations/operations.module.js';
 import { IdentityModule } from './identity/identity.module.js';
+import { OperationsModule } from './operations/operations.module.js';
 import { SystemClock } from './operations/system-clock.js';
 import { SealingModule } from './sealing/sealing.module.js';
 import { SecurityEventsModule } from './security-events/security-events.module.js';
@@ -38,14 +39,15 @@ export class AppModule {
         SealingModule,
         TokenStoreModule,
         GoogleModule,
+        IdentityModule,
         HttpModule,
         ServicesModule,
-        IdentityModule,
         AuthorizationModule,
         CallbackModule,
         TokensModule,
         GrantsModule,
         SecurityEventsModule,
+        AuditModule,
       ],
     };
   }

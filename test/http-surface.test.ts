@@ -30,6 +30,7 @@ describe('what every route shares', () => {
       paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
     };
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/audit',
       '/connect/completions',
       '/connect/tickets',
       '/grants',

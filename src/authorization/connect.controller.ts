@@ -11,7 +11,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/policy.js';
 import { Google } from '../domain/ports/google.js';
+import { parseScopes } from '../domain/scopes.js';
 import { answerBrowser } from '../http/answer-browser.js';
+import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audited.js';
 import { setBrowserKey } from '../http/browser-key.js';
 import { Caller, OpenToAll } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
@@ -35,14 +37,22 @@ export class ConnectController {
   ) {}
 
   @Post('tickets')
+  @Audited('connect.ticket')
   @HttpCode(201)
   @Header('cache-control', 'no-store')
   @ApiBearerAuth()
   @ApiOperation({ summary: 'Make a link that takes a user to Google and back' })
   @ApiCreatedResponse({ type: ConnectTicketAnswer })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
-  async create(@Caller() service: Service, @Body() body: CreateTicketBody): Promise<ConnectTicketAnswer> {
-    const { url, expiresAt } = await this.createTicket.create(service, body);
+  async create(
+    @Caller() service: Service,
+    @Body() body: CreateTicketBody,
+    @Audit() audit: AuditNote,
+  ): Promise<ConnectTicketAnswer> {
+    audit.add({ userId: body.user_id, details: { asked: parseScopes(body.scope) } });
+    const client = this.settings.clients.pick(body.client);
+    audit.add({ client: client.alias });
+    const { url, expiresAt } = await this.createTicket.create(service, client, body);
     return { connect_url: url, expires_at: expiresAt.toISOString() };
   }
 
@@ -59,17 +69,21 @@ export class ConnectController {
 
   @Post()
   @OpenToAll()
+  @Audited('connect.consent')
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
   async go(
     @Body() { ticket: letter }: TicketInput,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
+    @Audit() audit: AuditNote,
   ): Promise<void> {
     demandOwnPage(request);
     const ticket = await this.tickets.open(letter);
+    audit.add(aboutConnect(ticket.wish));
     const start = await this.startAuthorization.begin(ticket);
     if (start.kind === 'held') {
+      audit.add({ outcome: 'held' });
       await answerBrowser(
         reply,
         ticket.wish,
@@ -78,6 +92,8 @@ export class ConnectController {
       );
       return;
     }
+    // The consent is not over yet: the callback tells how it ends.
+    audit.beSilent();
     const { trip } = start;
     const secure = this.settings.publicUrl.startsWith('https:');
     setBrowserKey(reply, trip.id, trip.browserKey, secure, trip.seconds);

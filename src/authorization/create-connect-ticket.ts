@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { invalidRequest } from '../domain/errors.js';
+import type { GoogleClient } from '../domain/google-client.js';
 import { demandAllowed, type Service } from '../domain/policy.js';
 import { ConnectLinks, type ConnectLink } from '../domain/ports/connect-links.js';
 import { parseScopes } from '../domain/scopes.js';
@@ -14,8 +15,7 @@ export class CreateConnectTicket {
   ) {}
 
   /** @throws {BrokerError} `invalid_request` or `not_allowed` */
-  async create(service: Service, body: CreateTicketBody): Promise<ConnectLink> {
-    const client = this.settings.clients.pick(body.client);
+  async create(service: Service, client: GoogleClient, body: CreateTicketBody): Promise<ConnectLink> {
     const scopes = parseScopes(body.scope);
     demandAllowed(service, body.user_id, client.alias, scopes);
     if (body.return_to !== undefined) this.#demandKnownOrigin(body.return_to);

@@ -9,9 +9,12 @@ import { ConsentTrips } from '../domain/ports/consent-trips.js';
 import { Secret } from '../domain/secret.js';
 import { clearBrowserKey, readBrowserKey, setBrowserKey } from '../http/browser-key.js';
 import { answerBrowser } from '../http/answer-browser.js';
+import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audited.js';
 import { BROWSER_ROUTE } from '../http/browser-route.js';
 import { OpenToAll } from '../http/caller.js';
+import type { Return } from './claim-return.js';
 import { CompleteAuthorization } from './complete-authorization.js';
+import { consentFacts } from './consent-facts.js';
 
 @Controller('callback')
 export class CallbackController {
@@ -24,30 +27,40 @@ export class CallbackController {
 
   @Get()
   @OpenToAll()
+  @Audited('connect.consent')
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
-  async back(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  async back(
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Audit() audit: AuditNote,
+  ): Promise<void> {
     const secure = this.settings.publicUrl.startsWith('https:');
     const state = parameter(request, 'state', 256);
     if (state === null)
       throw invalidRequest({ state: 'is missing: this page is only for browsers that Google sends back.' });
     const tripId = this.trips.idOf(new Secret(state));
     const code = parameter(request, 'code', 1024);
-    const completion = await this.completeAuthorization.complete({
+    const back: Return = {
       state: new Secret(state),
       code: code === null ? null : new Secret(code),
       error: errorCode(parameter(request, 'error', 256)),
       iss: parameter(request, 'iss', 256),
       browserKey: readBrowserKey(request, tripId, secure),
+    };
+    const completion = await this.completeAuthorization.complete(back, (wish) => {
+      audit.add(aboutConnect(wish));
     });
     clearBrowserKey(reply, tripId, secure);
     if ('trip' in completion) {
+      audit.beSilent();
       const { trip } = completion;
       setBrowserKey(reply, trip.id, trip.browserKey, secure, trip.seconds);
       await reply.redirect(trip.consentUrl, 303);
       return;
     }
     const { wish, outcome } = completion;
+    audit.add(consentFacts(outcome));
     await answerBrowser(reply, wish, outcome, async () => (await this.links.create(wish)).url);
   }
 }

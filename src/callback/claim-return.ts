@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { BrokerError } from '../domain/errors.js';
+import type { ConnectWish } from '../domain/connect-wish.js';
 import {
   AuthorizationRequestStore,
   type PendingAuthorization,
@@ -31,13 +32,18 @@ export class ClaimReturn {
 
   /**
    * Checks everything first and takes the state's use last, so that a stranger cannot use it up.
+   * @param whose told when the trip is found, before it is judged
    * @throws {BrokerError} `invalid_request`, with the reason
    */
-  async claim({ state, iss, browserKey }: Return): Promise<PendingAuthorization> {
+  async claim(
+    { state, iss, browserKey }: Return,
+    whose: (wish: ConnectWish) => void,
+  ): Promise<PendingAuthorization> {
     const stateHash = this.sealer.fingerprint(state);
     const request = await this.requests.find(stateHash);
     const now = this.clock.now();
     if (!request) throw refused('state_unknown', 'This answer belongs to no connect that we know.');
+    whose(request.wish);
     if (request.consumedAt) throw refused('state_used', 'This connect was finished already.');
     if (request.expiresAt <= now) {
       throw refused('state_expired', 'This connect took longer than 10 minutes.');

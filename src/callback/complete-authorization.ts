@@ -37,9 +37,12 @@ export class CompleteAuthorization {
     private readonly holdConsent: HoldConsent,
   ) {}
 
-  /** @throws {BrokerError} `invalid_request` when this return belongs to no trip of this browser; nothing is stored then */
-  async complete(back: Return): Promise<Completion> {
-    const request = await this.claimReturn.claim(back);
+  /**
+   * @param whose told as soon as the connect is known, whatever comes of it
+   * @throws {BrokerError} `invalid_request` when this return belongs to no trip of this browser; nothing is stored then
+   */
+  async complete(back: Return, whose: (wish: ConnectWish) => void): Promise<Completion> {
+    const request = await this.claimReturn.claim(back, whose);
     const { wish } = request;
     const next = await this.#answer(request, back.error, back.code);
     return 'kind' in next ? { wish, outcome: next } : { wish, trip: next };

@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from
 import { Matches } from 'class-validator';
 import type { Service } from '../domain/policy.js';
 import { Secret } from '../domain/secret.js';
+import { Audit, Audited, type AuditNote } from '../http/audited.js';
 import { Caller } from '../http/caller.js';
 import { IsUserId } from '../http/field-rules.js';
 import { ApiProblems } from '../http/openapi.js';
@@ -36,6 +37,7 @@ export class CompletionsController {
   constructor(private readonly confirmConsent: ConfirmConsent) {}
 
   @Post()
+  @Audited('connect.completion')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Confirm that the user of your session is the one who consented' })
@@ -44,8 +46,16 @@ export class CompletionsController {
   async complete(
     @Caller() service: Service,
     @Body() { code, user_id }: CompletionBody,
+    @Audit() audit: AuditNote,
   ): Promise<CompletionAnswer> {
+    audit.add({ userId: user_id });
     const { grant, missing } = await this.confirmConsent.confirm(service, new Secret(code), user_id);
+    audit.add({
+      client: grant.client,
+      grantId: grant.id,
+      outcome: missing.length > 0 ? 'partial' : 'ok',
+      details: { account: grant.account.sub, scopes: grant.grantedScopes, missing_scopes: missing },
+    });
     return {
       connect: missing.length > 0 ? 'partial' : 'success',
       grant_id: grant.id,

@@ -11,8 +11,8 @@ export function outcomeOf(result: GoogleFailure | Grant, wish?: ConnectWish): Co
   if (result instanceof GoogleFailure) {
     return { kind: 'failed', code: failureCode(result), detail: failureDetail(result) };
   }
-  const { account, grantedScopes: scopes } = result;
-  return { kind: 'granted', account, scopes, missing: missingScopes(wish?.scopes ?? [], scopes) };
+  const { id: grantId, account, grantedScopes: scopes } = result;
+  return { kind: 'granted', grantId, account, scopes, missing: missingScopes(wish?.scopes ?? [], scopes) };
 }
 
 function failureCode({ kind }: GoogleFailure): string {

@@ -20,10 +20,8 @@ export function serviceRevoke(): Command {
 
 function revoke(idOrName: string): Promise<Answer> {
   return withBroker(async (broker) => {
-    const { ServiceStore } = await import('../domain/ports/service-store.js');
-    const { Clock } = await import('../domain/ports/clock.js');
-    const store = broker.get(ServiceStore);
-    const service = (await store.list()).find(({ id, name }) => id === idOrName || name === idOrName);
+    const { RevokeService } = await import('../services/revoke-service.js');
+    const service = await broker.get(RevokeService).revoke(idOrName);
     if (!service) {
       throw new Failure(
         EXIT.notFound,
@@ -31,18 +29,12 @@ function revoke(idOrName: string): Promise<Answer> {
         `There is no service ${idOrName}. \`token-broker service list\` shows all of them.`,
       );
     }
-    const now = broker.get(Clock).now();
-    const revoked = await store.revoke(service.id, now);
+    const { id, name, revokedAt, changed } = service;
     return {
-      text: revoked
-        ? `The service ${service.name} is revoked. It can no longer call the broker.`
-        : `The service ${service.name} was revoked before. Nothing changed.`,
-      json: {
-        id: service.id,
-        name: service.name,
-        revoked_at: revoked ? now : service.revokedAt,
-        changed: revoked,
-      },
+      text: changed
+        ? `The service ${name} is revoked. It can no longer call the broker.`
+        : `The service ${name} was revoked before. Nothing changed.`,
+      json: { id, name, revoked_at: revokedAt, changed },
     };
   });
 }

@@ -4,6 +4,7 @@ import type { Account } from './grant.js';
 export type ConnectOutcome =
   | {
       readonly kind: 'granted';
+      readonly grantId: string;
       readonly account: Account;
       readonly scopes: readonly string[];
       readonly missing: readonly string[];

@@ -4,6 +4,7 @@ import { IsInt, IsUUID, Max, Min } from 'class-validator';
 import { Settings } from '../config/settings.js';
 import type { Grant } from '../domain/grant.js';
 import type { Service } from '../domain/policy.js';
+import { Audit, Audited, type AuditFacts, type AuditNote } from '../http/audited.js';
 import { Caller } from '../http/caller.js';
 import { ToInteger } from '../http/field-rules.js';
 import { ApiProblems } from '../http/openapi.js';
@@ -45,11 +46,17 @@ export class GrantsController {
   ) {}
 
   @Get('users/:userId/grants')
+  @Audited('grant.read', 'refusals')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'All grants of a user' })
   @ApiOkResponse({ type: [GrantAnswer] })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
-  async list(@Caller() service: Service, @Param() { userId }: UserPath): Promise<GrantAnswer[]> {
+  async list(
+    @Caller() service: Service,
+    @Param() { userId }: UserPath,
+    @Audit() audit: AuditNote,
+  ): Promise<GrantAnswer[]> {
+    audit.add({ userId });
     return (await this.visible.ofUser(service, userId)).map((grant) => this.#answer(grant));
   }
 
@@ -63,16 +70,23 @@ export class GrantsController {
   }
 
   @Get('grants/:id')
+  @Audited('grant.read', 'refusals')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'One grant, and how the slots of its account stand' })
   @ApiOkResponse({ type: GrantDetailAnswer })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'not_found', 'rate_limited')
-  async inspect(@Caller() service: Service, @Param() { id }: GrantPath): Promise<GrantDetailAnswer> {
+  async inspect(
+    @Caller() service: Service,
+    @Param() { id }: GrantPath,
+    @Audit() audit: AuditNote,
+  ): Promise<GrantDetailAnswer> {
+    audit.add({ grantId: id });
     const grant = await this.visible.byId(service, id);
     return { ...this.#answer(grant), slots: toSlotsAnswer(await this.inspectSlots.of(grant)) };
   }
 
   @Delete('grants/:id')
+  @Audited('grant.disconnect')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Disconnect, here only or at Google too' })
   @ApiOkResponse({ type: DisconnectAnswer })
@@ -88,11 +102,18 @@ export class GrantsController {
     @Caller() service: Service,
     @Param() { id }: GrantPath,
     @Query() { mode, dry_run }: DisconnectQuery,
+    @Audit() audit: AuditNote,
   ): Promise<DisconnectAnswer> {
+    audit.add({ grantId: id, details: { mode } });
     const grant = await this.visible.byId(service, id);
+    audit.add(aboutGrant(grant));
     const dryRun = dry_run === 'true';
+    if (dryRun) audit.beSilent();
     const also = mode === 'local' ? [] : await this.#revoke(grant, dryRun);
     if (mode === 'local' && !dryRun) await this.disconnectGrant.forget(grant);
+    if (also.length > 0) audit.add({ details: { also_revoked: also.map((sibling) => sibling.id) } });
+    // Each user's own events tell how their grant ended.
+    for (const sibling of also) audit.addOther({ ...aboutGrant(sibling), details: { revoked_with: id } });
     return {
       dry_run: dryRun,
       mode,
@@ -108,4 +129,8 @@ export class GrantsController {
   #answer(grant: Grant): GrantAnswer {
     return toGrantAnswer(grant, this.settings.testingClients);
   }
+}
+
+function aboutGrant({ id, userId, client }: Grant): AuditFacts {
+  return { grantId: id, userId, client };
 }

@@ -1,6 +1,6 @@
 import { Transform } from 'class-transformer';
 import { applyDecorators } from '@nestjs/common';
-import { IsString, MaxLength, registerDecorator, type ValidationOptions } from 'class-validator';
+import { IsString, isRFC3339, MaxLength, registerDecorator, type ValidationOptions } from 'class-validator';
 import { isScope, parseScopes } from '../domain/scopes.js';
 import { isUserId, USER_ID_RULE } from '../domain/user-id.js';
 
@@ -52,6 +52,13 @@ export const IsHttpUrl = rule(
     return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
   },
   'must be an http or https URL without a user name.',
+);
+
+export const IsTime = rule(
+  'isTime',
+  // The form allows leap seconds, which a Date cannot hold.
+  (value) => isRFC3339(value) && !Number.isNaN(Date.parse(value as string)),
+  'must be a time such as 2026-11-21T12:00:00Z.',
 );
 
 /** A whole number written in a query; whatever else stays text, and is refused. */

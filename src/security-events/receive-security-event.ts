@@ -3,6 +3,7 @@ import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google-failure.js';
 import type { Grant } from '../domain/grant.js';
+import { AuditLog } from '../domain/ports/audit-log.js';
 import { Clock } from '../domain/ports/clock.js';
 import { SecurityEventTokens } from '../domain/ports/security-event-tokens.js';
 import { SecurityMeasures } from '../domain/ports/security-measures.js';
@@ -20,14 +21,16 @@ export class ReceiveSecurityEvent {
     private readonly clock: Clock,
     private readonly tokens: SecurityEventTokens,
     private readonly measures: SecurityMeasures,
+    private readonly audit: AuditLog,
   ) {}
 
   /**
    * Handles one delivery. When it returns, everything is done and remembered; when it throws, nothing is, and Google
    * delivers again.
+   * @param requestId names the call in log and audit
    * @throws {BrokerError} `invalid_request` with RFC 8935's `err`, or `google_unavailable`
    */
-  async receive(body: unknown): Promise<void> {
+  async receive(body: unknown, requestId: string): Promise<void> {
     const token = await this.#verify(body);
     const { jti, occurredAt } = token;
     const events = Object.entries(token.events).map(([type, details]) =>
@@ -47,7 +50,7 @@ export class ReceiveSecurityEvent {
       this.#log.log({ jti }, 'security event was handled before');
       return;
     }
-    for (const event of events) this.#record(token, event, touched[acting.indexOf(event)] ?? []);
+    for (const event of events) this.#record(token, event, touched[acting.indexOf(event)] ?? [], requestId);
   }
 
   async #verify(body: unknown): Promise<SecurityEventToken> {
@@ -73,10 +76,30 @@ export class ReceiveSecurityEvent {
     return [...new Set(meant.flatMap(({ projectId }) => clients.ofProject(projectId)))].sort();
   }
 
-  /** The one place that tells of a handled event. */
-  #record({ jti }: SecurityEventToken, event: SecurityEvent, grants: readonly Grant[]): void {
-    const { name, level, measure, ...rest } = event;
-    const line = { event: name, jti, action: measure?.action ?? 'none', grants: grants.length, ...rest };
-    this.#log[level](line, 'security event');
+  /** The one place that tells of a handled event: in the trail of each user whom it concerns. */
+  #record(
+    { jti }: SecurityEventToken,
+    event: SecurityEvent,
+    grants: readonly Grant[],
+    requestId: string,
+  ): void {
+    const { name, level, measure, state, ...rest } = event;
+    const action = measure?.action ?? 'none';
+    this.#log[level]({ event: name, jti, action, grants: grants.length, ...rest, state }, 'security event');
+    const at = this.clock.now();
+    const nobody = { id: null, userId: null, client: null };
+    for (const { id: grantId, userId, client } of grants.length > 0 ? grants : [nobody]) {
+      this.audit.record({
+        at,
+        action: 'security.event',
+        outcome: 'ok',
+        actor: 'google',
+        userId,
+        client,
+        grantId,
+        requestId,
+        details: { event: name, jti, action, ...rest },
+      });
+    }
   }
 }

@@ -1,6 +1,7 @@
-import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { OpenToAll } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
 import { BODY_TYPES } from './event-body.js';
@@ -30,7 +31,7 @@ export class SecurityEventsController {
   @ApiBody({ schema: { type: 'string', description: 'A security event token (RFC 8417) as a signed JWT' } })
   @ApiAcceptedResponse({ description: 'Handled; no body' })
   @ApiProblems('invalid_request', 'rate_limited', 'google_unavailable')
-  async receive(@Body() body: unknown): Promise<void> {
-    await this.receiveSecurityEvent.receive(body);
+  async receive(@Body() body: unknown, @Req() { id }: FastifyRequest): Promise<void> {
+    await this.receiveSecurityEvent.receive(body, id);
   }
 }

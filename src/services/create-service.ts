@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
 import type { Policy } from '../domain/policy.js';
+import { AuditLog } from '../domain/ports/audit-log.js';
 import { Clock } from '../domain/ports/clock.js';
 import { ServiceStore, type Credential } from '../domain/ports/service-store.js';
 import { isScope, scopeSet } from '../domain/scopes.js';
@@ -33,6 +34,7 @@ export class CreateService {
     private readonly services: ServiceStore,
     private readonly clock: Clock,
     private readonly settings: Settings,
+    private readonly audit: AuditLog,
   ) {}
 
   /** @throws {BrokerError} `invalid_request`: a malformed policy or a name that is taken */
@@ -66,6 +68,16 @@ export class CreateService {
     if (!(await this.services.add({ id, name, credential, policy: kept, createdAt: now }))) {
       throw new BrokerError('invalid_request', `A service called ${name} exists already.`, { taken: 'name' });
     }
+    const proof = credential.kind === 'key' ? {} : { issuer: credential.issuer, subject: credential.subject };
+    this.audit.record({
+      at: now,
+      action: 'service.create',
+      outcome: 'ok',
+      actor: 'operator',
+      serviceId: id,
+      details: { name, ...kept, ...proof },
+    });
+    await this.audit.flush();
     return { id, name };
   }
 

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AuthenticateService } from './authenticate-service.js';
 import { CreateService } from './create-service.js';
+import { RevokeService } from './revoke-service.js';
 
 /**
  * Owns who may call: services, their keys and identities, and the check at the door of every route that is not open
@@ -9,7 +10,7 @@ import { CreateService } from './create-service.js';
  * that manage services (cli/).
  */
 @Module({
-  providers: [CreateService, { provide: APP_GUARD, useClass: AuthenticateService }],
-  exports: [CreateService],
+  providers: [CreateService, RevokeService, { provide: APP_GUARD, useClass: AuthenticateService }],
+  exports: [CreateService, RevokeService],
 })
 export class ServicesModule {}

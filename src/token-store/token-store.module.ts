@@ -1,4 +1,6 @@
 import { Global, Module } from '@nestjs/common';
+import { AuditLog } from '../domain/ports/audit-log.js';
+import { AuditTrail } from '../domain/ports/audit-trail.js';
 import { AuthorizationRequestStore } from '../domain/ports/authorization-request-store.js';
 import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
@@ -8,6 +10,8 @@ import { SecurityMeasures } from '../domain/ports/security-measures.js';
 import { ServiceStore } from '../domain/ports/service-store.js';
 import { AccountMeasures } from './account-measures.js';
 import { Database } from './database.js';
+import { PrismaAuditLog } from './prisma-audit-log.js';
+import { PrismaAuditTrail } from './prisma-audit-trail.js';
 import { PrismaAuthorizationRequests } from './prisma-authorization-requests.js';
 import { PrismaGrants } from './prisma-grants.js';
 import { Outbox } from './outbox.js';
@@ -34,6 +38,8 @@ import { PrismaServices } from './prisma-services.js';
     AccountMeasures,
     { provide: SecurityMeasures, useClass: PrismaSecurityMeasures },
     { provide: ServiceStore, useClass: PrismaServices },
+    { provide: AuditLog, useClass: PrismaAuditLog },
+    { provide: AuditTrail, useClass: PrismaAuditTrail },
   ],
   exports: [
     DatabaseHealth,
@@ -43,6 +49,8 @@ import { PrismaServices } from './prisma-services.js';
     PendingConsents,
     SecurityMeasures,
     ServiceStore,
+    AuditLog,
+    AuditTrail,
   ],
 })
 export class TokenStoreModule {}

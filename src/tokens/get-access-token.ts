@@ -72,7 +72,7 @@ export class GetAccessToken {
     stored: AccessToken | null,
   ): Promise<AccessToken | null> {
     try {
-      const refreshed = await this.refreshAccessToken.refresh(grant, scopes, stored);
+      const refreshed = await this.refreshAccessToken.refresh(grant, scopes, stored, wish);
       if (refreshed.kind === 'superseded') return null;
       if (refreshed.kind === 'dead')
         throw await this.refusals.reconnectRequired(wish, grant, refreshed.diagnosis);

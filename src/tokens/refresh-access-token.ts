@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { diagnose } from '../domain/diagnosis.js';
 import { GoogleFailure } from '../domain/google-failure.js';
@@ -8,6 +8,7 @@ import { Google } from '../domain/ports/google.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { sameScopes, scopeSet } from '../domain/scopes.js';
+import { ReportRefreshFailure, type Asker } from './report-refresh-failure.js';
 
 export type Refreshed =
   | { readonly kind: 'token'; readonly token: AccessToken }
@@ -24,7 +25,6 @@ export type Refreshed =
 @Injectable()
 export class RefreshAccessToken {
   readonly #underWay = new Map<string, Promise<Refreshed>>();
-  readonly #log = new Logger(RefreshAccessToken.name);
 
   constructor(
     private readonly settings: Settings,
@@ -32,22 +32,33 @@ export class RefreshAccessToken {
     private readonly clock: Clock,
     private readonly grants: GrantStore,
     private readonly ledger: SlotLedger,
+    private readonly failure: ReportRefreshFailure,
   ) {}
 
   /**
    * @param seen the token that the caller found too old; one that lives longer makes asking Google needless
    * @throws {GoogleFailure} of every kind but `grant_dead` and `policy_rejected`
    */
-  refresh(grant: Grant, scopes: readonly string[], seen: AccessToken | null): Promise<Refreshed> {
+  refresh(
+    grant: Grant,
+    scopes: readonly string[],
+    seen: AccessToken | null,
+    asker: Asker,
+  ): Promise<Refreshed> {
     const key = `${grant.id} ${grant.version} ${scopeSet(scopes).join(' ')}`;
     const underWay = this.#underWay.get(key);
     if (underWay) return underWay;
-    const started = this.#refresh(grant, scopes, seen).finally(() => this.#underWay.delete(key));
+    const started = this.#refresh(grant, scopes, seen, asker).finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, started);
     return started;
   }
 
-  async #refresh(grant: Grant, scopes: readonly string[], seen: AccessToken | null): Promise<Refreshed> {
+  async #refresh(
+    grant: Grant,
+    scopes: readonly string[],
+    seen: AccessToken | null,
+    asker: Asker,
+  ): Promise<Refreshed> {
     // Read before asking: while this caller was on its way, another may have refreshed.
     const stored = await this.grants.accessToken(grant, scopes);
     if (stored && (!seen || stored.expiresAt > seen.expiresAt)) return { kind: 'token', token: stored };
@@ -66,13 +77,13 @@ export class RefreshAccessToken {
       };
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
-      this.#log.warn(
-        { grant: grant.id, kind: error.kind, error: error.error, subtype: error.subtype },
-        'refresh failed',
-      );
-      if (error.kind !== 'grant_dead' && error.kind !== 'policy_rejected') throw error;
+      if (error.kind !== 'grant_dead' && error.kind !== 'policy_rejected') {
+        this.failure.report(error, grant, asker, null);
+        throw error;
+      }
       const ledgerSays = await this.ledger.endReason(grant.id);
       const diagnosis = diagnose(error, { grant, now: this.clock.now(), ledgerSays });
+      this.failure.report(error, grant, asker, diagnosis);
       const marked = await this.grants.markDead(grant, diagnosis, this.clock.now());
       return marked ? { kind: 'dead', diagnosis } : { kind: 'superseded' };
     }

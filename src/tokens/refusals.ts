@@ -18,6 +18,8 @@ export interface TokenWish {
   /** What the token must be good for; empty where the caller does not say. */
   readonly scopes: readonly string[];
   readonly minTtlSeconds: number;
+  /** Names the call in log and audit. */
+  readonly requestId: string;
 }
 
 const RETRY_AFTER_SECONDS = 5;

@@ -1,10 +1,12 @@
-import { Controller, Get, Header, Param, Query } from '@nestjs/common';
+import { Controller, Get, Header, Param, Query, Req } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { secondsLeft } from '../domain/freshness.js';
 import type { Service } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
 import { parseScopes } from '../domain/scopes.js';
+import { Audit, Audited, type AuditNote } from '../http/audited.js';
 import { Caller } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
 import { UserPath } from '../http/user-path.js';
@@ -22,6 +24,7 @@ export class TokensController {
   ) {}
 
   @Get(':userId')
+  @Audited('token.issue')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'A fresh access token of a user' })
   @ApiOkResponse({ type: TokenAnswer })
@@ -41,15 +44,23 @@ export class TokensController {
     @Caller() service: Service,
     @Param() { userId }: UserPath,
     @Query() query: TokenQuery,
+    @Req() { id: requestId }: FastifyRequest,
+    @Audit() audit: AuditNote,
   ): Promise<TokenAnswer> {
+    const asked = query.scope === undefined ? [] : parseScopes(query.scope);
+    audit.add({ userId, details: asked.length > 0 ? { asked } : {} });
+    const client = this.settings.clients.pick(query.client);
+    audit.add({ client: client.alias });
     const { grant, token } = await this.getAccessToken.get({
       service,
       userId,
-      client: this.settings.clients.pick(query.client),
+      client,
       account: query.account ?? null,
-      scopes: query.scope === undefined ? [] : parseScopes(query.scope),
+      scopes: asked,
       minTtlSeconds: query.min_ttl,
+      requestId,
     });
+    audit.add({ grantId: grant.id, details: { scopes: token.scopes } });
     return {
       access_token: token.token.reveal(),
       token_type: 'Bearer',

@@ -3,6 +3,7 @@ import { FindGrant } from './find-grant.js';
 import { GetAccessToken } from './get-access-token.js';
 import { RefreshAccessToken } from './refresh-access-token.js';
 import { Refusals } from './refusals.js';
+import { ReportRefreshFailure } from './report-refresh-failure.js';
 import { TokensController } from './tokens.controller.js';
 
 /**
@@ -12,6 +13,6 @@ import { TokensController } from './tokens.controller.js';
  */
 @Module({
   controllers: [TokensController],
-  providers: [GetAccessToken, FindGrant, RefreshAccessToken, Refusals],
+  providers: [GetAccessToken, FindGrant, RefreshAccessToken, ReportRefreshFailure, Refusals],
 })
 export class TokensModule {}

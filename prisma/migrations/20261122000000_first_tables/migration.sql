@@ -103,6 +103,7 @@ CREATE TABLE "services" (
 -- CreateTable
 CREATE TABLE "audit_events" (
     "id" UUID NOT NULL,
+    "sequence" BIGSERIAL NOT NULL,
     "at" TIMESTAMPTZ(3) NOT NULL,
     "action" TEXT NOT NULL,
     "outcome" TEXT NOT NULL,
@@ -172,6 +173,9 @@ CREATE INDEX "pending_consents_expires_at_idx" ON "pending_consents"("expires_at
 
 -- CreateIndex
 CREATE UNIQUE INDEX "services_name_key" ON "services"("name");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "audit_events_sequence_key" ON "audit_events"("sequence");
 
 -- CreateIndex
 CREATE INDEX "audit_events_at_idx" ON "audit_events"("at");

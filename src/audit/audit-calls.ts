@@ -1,0 +1,72 @@
+import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { tap, type Observable } from 'rxjs';
+import type { AuditDetail } from '../domain/audit-entry.js';
+import { AuditLog } from '../domain/ports/audit-log.js';
+import { Clock } from '../domain/ports/clock.js';
+import { AUDITED, auditNoteOf, type AuditedRoute, type AuditFacts } from '../http/audited.js';
+import { callerOf } from '../http/caller.js';
+import { toProblem } from '../http/problem.js';
+
+/** What a refusal carries and the audit may repeat. A connect link is none of it: it is as good as a ticket. */
+const TELLING = ['reason', 'missing_scopes', 'cause', 'google_error'];
+
+/**
+ * Writes an event for each call of a marked route. Who calls without a valid credential gets none: there is no "who",
+ * and anybody could fill the trail. The access log has those calls.
+ */
+@Injectable()
+export class AuditCalls implements NestInterceptor {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly clock: Clock,
+    private readonly audit: AuditLog,
+  ) {}
+
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const route = this.reflector.get<AuditedRoute | undefined>(AUDITED, context.getHandler());
+    if (!route) return next.handle();
+    await this.audit.room();
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    return next.handle().pipe(
+      tap({
+        next: () => {
+          const { isSilent, facts } = auditNoteOf(request);
+          if (!route.refusalsOnly && !isSilent) this.#write(route, request, facts?.outcome ?? 'ok');
+        },
+        error: (fault: unknown) => {
+          const problem = toProblem(fault, request.id);
+          this.#write(route, request, problem.code, tellingOf(problem));
+        },
+      }),
+    );
+  }
+
+  #write(
+    { action }: AuditedRoute,
+    request: FastifyRequest,
+    outcome: string,
+    details: AuditFacts['details'] = {},
+  ): void {
+    const note = auditNoteOf(request);
+    const service = callerOf(request);
+    // A browser's call says who it is about only when it belongs to a connect of ours.
+    if (!service && !note.facts) return;
+    const common = {
+      at: this.clock.now(),
+      action,
+      actor: service?.name ?? 'user',
+      serviceId: service?.id ?? null,
+      requestId: request.id,
+    };
+    this.audit.record({ ...common, ...note.facts, outcome, details: { ...note.facts?.details, ...details } });
+    for (const other of note.others) this.audit.record({ ...common, outcome, ...other });
+  }
+}
+
+function tellingOf(problem: Readonly<Record<string, unknown>>): Record<string, AuditDetail> {
+  const told = TELLING.filter((name) => problem[name] !== undefined);
+  const details = Object.fromEntries(told.map((name) => [name, problem[name] as AuditDetail]));
+  return typeof problem['connect_url'] === 'string' ? { ...details, connect_link: true } : details;
+}

@@ -1,0 +1,25 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { AuditTrail } from '../domain/ports/audit-trail.js';
+import { BackgroundWork } from '../domain/ports/background-work.js';
+import { Clock } from '../domain/ports/clock.js';
+
+const DAY_SECONDS = 24 * 3600;
+
+/** Forgets events when their time is over. */
+@Injectable()
+export class KeepAudit implements OnModuleInit {
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly trail: AuditTrail,
+    private readonly work: BackgroundWork,
+  ) {}
+
+  onModuleInit(): void {
+    this.work.every(DAY_SECONDS, 'prune the audit trail', async () => {
+      const keepMs = this.settings.auditRetentionDays * DAY_SECONDS * 1000;
+      await this.trail.prune(new Date(this.clock.now().getTime() - keepMs));
+    });
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * What is worth remembering. `token.refresh` is written only when it failed; `grant.read` only when it was refused.
+ * docs/audit.md explains each in a user's words.
+ */
+export type AuditAction =
+  | 'connect.ticket'
+  | 'connect.consent'
+  | 'connect.completion'
+  | 'token.issue'
+  | 'token.refresh'
+  | 'grant.read'
+  | 'grant.disconnect'
+  | 'service.create'
+  | 'service.revoke'
+  | 'security.event';
+
+/** Kept to plain values, so that no object with a secret inside gets in by accident. */
+export type AuditDetail = string | number | boolean | null | readonly string[];
+
+/** Who did what, for whom, with what outcome. Never a secret: no token, key, ticket, code or state. */
+export interface AuditEntry {
+  readonly at: Date;
+  readonly action: AuditAction;
+  /** `ok`, another good end of the action (`partial`, `held`), or the code of the refusal. */
+  readonly outcome: string;
+  /** A service's name, or `user`, `google`, `operator`, `broker`. */
+  readonly actor: string;
+  readonly serviceId?: string | null;
+  readonly userId?: string | null;
+  readonly client?: string | null;
+  readonly grantId?: string | null;
+  readonly requestId?: string | null;
+  readonly details?: Readonly<Record<string, AuditDetail>>;
+}

@@ -1,0 +1,31 @@
+import type { AuditEntry } from '../audit-entry.js';
+
+export type AuditEvent = Required<AuditEntry> & {
+  readonly id: string;
+  /** Tells events of one millisecond apart. */
+  readonly sequence: bigint;
+};
+
+/** The place of an event in the trail. */
+export type AuditPosition = Pick<AuditEvent, 'at' | 'sequence'>;
+
+export interface AuditQuery {
+  /** Rules of a policy: exact user ids, or prefixes that end in `*`. Only `*` itself covers events of no user. */
+  readonly users: readonly string[];
+  readonly userId: string | null;
+  readonly serviceId: string | null;
+  /** The earliest time, inclusive. */
+  readonly since: Date | null;
+  /** Only what is older than this; where the last page ended. */
+  readonly olderThan: AuditPosition | null;
+  readonly limit: number;
+}
+
+/** Reads back what audit-log.ts wrote. */
+export abstract class AuditTrail {
+  /** Newest first. */
+  abstract find(query: AuditQuery): Promise<AuditEvent[]>;
+
+  /** Forgets everything older than a time, in batches that lock nothing for long. @returns how many */
+  abstract prune(before: Date): Promise<number>;
+}

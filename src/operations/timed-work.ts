@@ -1,0 +1,66 @@
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { BackgroundWork } from '../domain/ports/background-work.js';
+import { Clock } from '../domain/ports/clock.js';
+
+/** How often we look what is due. Short, so that a clock that was moved is noticed. */
+const TICK_MS = 100;
+
+interface Job {
+  readonly name: string;
+  readonly seconds: number;
+  readonly task: (stopping: AbortSignal) => Promise<void>;
+  /** Milliseconds since 1970. */
+  due: number;
+  underWay: Promise<void> | null;
+}
+
+@Injectable()
+export class TimedWork extends BackgroundWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #jobs: Job[] = [];
+  readonly #stopping = new AbortController();
+  readonly #log = new Logger(TimedWork.name);
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(private readonly clock: Clock) {
+    super();
+  }
+
+  override every(seconds: number, name: string, task: Job['task']): void {
+    this.#jobs.push({ name, seconds, task, due: 0, underWay: null });
+  }
+
+  onApplicationBootstrap(): void {
+    this.#timer = setInterval(() => {
+      this.#startWhatIsDue();
+    }, TICK_MS).unref();
+  }
+
+  /** Before the database goes; requests that are under way are not our concern. */
+  async beforeApplicationShutdown(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    this.#stopping.abort();
+    await Promise.all(this.#jobs.flatMap(({ underWay }) => underWay ?? []));
+  }
+
+  #startWhatIsDue(): void {
+    const now = this.clock.now().getTime();
+    for (const job of this.#jobs) {
+      if (job.underWay || job.due > now) continue;
+      job.due = now + job.seconds * 1000;
+      job.underWay = this.#run(job).finally(() => (job.underWay = null));
+    }
+  }
+
+  async #run({ name, task }: Job): Promise<void> {
+    try {
+      await task(this.#stopping.signal);
+    } catch (error) {
+      this.#log.error({ err: error, task: name }, 'background work failed; it is tried again in its turn');
+    }
+  }
+}

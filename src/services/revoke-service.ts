@@ -1,0 +1,42 @@
+import { Injectable } from '@nestjs/common';
+import { AuditLog } from '../domain/ports/audit-log.js';
+import { Clock } from '../domain/ports/clock.js';
+import { ServiceStore } from '../domain/ports/service-store.js';
+
+export interface RevokedService {
+  readonly id: string;
+  readonly name: string;
+  readonly revokedAt: Date;
+  /** False when it was revoked before. */
+  readonly changed: boolean;
+}
+
+@Injectable()
+export class RevokeService {
+  constructor(
+    private readonly services: ServiceStore,
+    private readonly clock: Clock,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /** Ends a service for good; revoking it again changes nothing. @returns null when there is none of that name or id */
+  async revoke(idOrName: string): Promise<RevokedService | null> {
+    const service = (await this.services.list()).find(({ id, name }) => id === idOrName || name === idOrName);
+    if (!service) return null;
+    const { id, name } = service;
+    const now = this.clock.now();
+    if (!(await this.services.revoke(id, now))) {
+      return { id, name, revokedAt: service.revokedAt ?? now, changed: false };
+    }
+    this.audit.record({
+      at: now,
+      action: 'service.revoke',
+      outcome: 'ok',
+      actor: 'operator',
+      serviceId: id,
+      details: { name },
+    });
+    await this.audit.flush();
+    return { id, name, revokedAt: now, changed: true };
+  }
+}

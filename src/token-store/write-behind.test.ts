@@ -1,0 +1,78 @@
+import { describe, expect, test } from '@jest/globals';
+import { WriteBehind } from './write-behind.js';
+
+/** A store that can be shut; it remembers what it was given. */
+function store() {
+  const written: number[][] = [];
+  const state = { isShut: false };
+  const faults: unknown[] = [];
+  const write = async (batch: readonly number[]) => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (state.isShut) throw new Error('shut');
+    written.push([...batch]);
+  };
+  return { written, state, faults, write, complain: (fault: unknown) => void faults.push(fault) };
+}
+
+describe('writing behind the back of those who bring', () => {
+  test('what comes close together is written together, in order', async () => {
+    const { written, write, complain } = store();
+    const rows = new WriteBehind(write, complain);
+    for (const item of [1, 2, 3]) rows.add(item);
+    expect(written).toEqual([]);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(written).toEqual([[1, 2, 3]]);
+  });
+
+  test('a flush waits for all that came before it, also for what is being written', async () => {
+    const { written, write, complain } = store();
+    const rows = new WriteBehind(write, complain);
+    rows.add(1);
+    const first = rows.flush();
+    rows.add(2);
+    await Promise.all([first, rows.flush()]);
+    expect(written.flat()).toEqual([1, 2]);
+  });
+
+  test('what could not be written is kept, in order, and tried again', async () => {
+    const { written, state, faults, write, complain } = store();
+    const rows = new WriteBehind(write, complain);
+    state.isShut = true;
+    rows.add(1);
+    await expect(rows.flush()).rejects.toThrow('shut');
+    rows.add(2);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(faults).toHaveLength(1);
+    state.isShut = false;
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    expect(written).toEqual([[1, 2]]);
+  });
+
+  test('full, it lets nobody bring more before it has written; shut as well, it refuses', async () => {
+    const { written, state, write, complain } = store();
+    const rows = new WriteBehind(write, complain, 2);
+    await rows.room();
+    rows.add(1);
+    await rows.room();
+    expect(written).toEqual([]);
+    rows.add(2);
+    await rows.room();
+    expect(written).toEqual([[1, 2]]);
+    rows.add(3);
+    rows.add(4);
+    state.isShut = true;
+    await expect(rows.room()).rejects.toThrow('shut');
+  });
+
+  test('closed, it writes the rest, and gives back what it could not write', async () => {
+    const { written, state, faults, write, complain } = store();
+    const rows = new WriteBehind(write, complain);
+    rows.add(1);
+    expect(await rows.close()).toEqual([]);
+    state.isShut = true;
+    rows.add(2);
+    expect(await rows.close()).toEqual([2]);
+    expect(faults).toHaveLength(1);
+    expect(written).toEqual([[1]]);
+  });
+});

@@ -1,0 +1,67 @@
+/** How long the first of a batch waits for others. */
+const DELAY_MS = 100;
+const RETRY_MS = 1000;
+const BATCH = 500;
+
+/**
+ * Writes items in batches, after those who brought them have gone on. Holds no more than `most` for long: whoever
+ * brings more asks for `room` first, and waits. A batch that could not be written stays, in order, and is tried again.
+ */
+export class WriteBehind<T> {
+  readonly #waiting: T[] = [];
+  #taken = 0;
+  #written = 0;
+  #writing: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly write: (batch: readonly T[]) => Promise<void>,
+    private readonly complain: (fault: unknown, waiting: number) => void,
+    private readonly most = 10_000,
+  ) {}
+
+  add(item: T): void {
+    this.#waiting.push(item);
+    this.#taken++;
+    this.#writeIn(DELAY_MS);
+  }
+
+  async room(): Promise<void> {
+    if (this.#waiting.length >= this.most) await this.flush();
+  }
+
+  /** @throws what `write` threw; then nothing is lost */
+  async flush(): Promise<void> {
+    const goal = this.#taken;
+    while (this.#written < goal) {
+      this.#writing ??= this.#writeBatch().finally(() => (this.#writing = null));
+      await this.#writing;
+    }
+  }
+
+  /** Writes what waits, one last time. @returns what could not be written */
+  async close(): Promise<readonly T[]> {
+    await this.flush().catch((fault: unknown) => {
+      this.complain(fault, this.#waiting.length);
+    });
+    if (this.#timer) clearTimeout(this.#timer);
+    return this.#waiting;
+  }
+
+  async #writeBatch(): Promise<void> {
+    const batch = this.#waiting.slice(0, BATCH);
+    await this.write(batch);
+    this.#waiting.splice(0, batch.length);
+    this.#written += batch.length;
+  }
+
+  #writeIn(ms: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.flush().catch((fault: unknown) => {
+        this.complain(fault, this.#waiting.length);
+        this.#writeIn(RETRY_MS);
+      });
+    }, ms).unref();
+  }
+}

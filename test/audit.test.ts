@@ -1,0 +1,450 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { CreateService } from '../src/services/create-service.js';
+import { RevokeService } from '../src/services/revoke-service.js';
+import { Browser, type Api } from './support/api.js';
+import { visitConsent } from './support/visit-consent.js';
+import { ADS, ALICE, APP, BOB, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
+
+const DAY = 24 * 3600;
+
+interface Event {
+  readonly id: string;
+  readonly at: string;
+  readonly action: string;
+  readonly outcome: string;
+  readonly actor: string;
+  readonly service_id: string | null;
+  readonly user_id: string | null;
+  readonly client: string | null;
+  readonly grant_id: string | null;
+  readonly request_id: string | null;
+  readonly details: Record<string, unknown>;
+}
+
+let world: World;
+let auditor: Api;
+
+beforeAll(async () => {
+  world = await startWorld({ AUDIT_RETENTION_DAYS: '30' });
+  auditor = await world.service({ audit: true });
+});
+beforeEach(async () => {
+  // Whatever waits to be written belongs to the test before.
+  await trail();
+  await world.sql('TRUNCATE audit_events, grants, authorization_requests, refresh_tokens CASCADE');
+  world.google.control.reset();
+});
+afterAll(() => world.stop());
+
+const read = async (query: Record<string, string> = {}, reader = auditor) => {
+  const { status, text, body } = await reader.get('/audit', query);
+  if (status !== 200) throw new Error(text);
+  return body as unknown as { events: Event[]; next: string | null };
+};
+/** Oldest first, as it happened. */
+const trail = async (query: Record<string, string> = {}) => (await read(query)).events.toReversed();
+const connect = (user_id = 'alice', more: Record<string, unknown> = {}, account = ALICE.email) =>
+  world.api.connect({ user_id, scope: YOUTUBE, ...more }, { account });
+const grantOf = async (userId: string) => {
+  const { body } = await world.api.get(`/users/${userId}/grants`);
+  return (body as unknown as { id: string }[])[0]?.id ?? '';
+};
+/** The service that `world.api` calls as. */
+const caller = async () => {
+  const [row] = await world.sql('SELECT id, name FROM services WHERE id = $1', [world.api.key.split('_')[1]]);
+  return { actor: String(row?.['name']), service_id: String(row?.['id']) };
+};
+
+describe('what is remembered', () => {
+  test('a ticket, its consent, an issuance: who, for whom, what, with what outcome', async () => {
+    await connect();
+    const { body } = await world.api.token('alice', { scope: YOUTUBE });
+    const grant_id = await grantOf('alice');
+    const service = await caller();
+    const about = { user_id: 'alice', client: 'default', service_id: service.service_id };
+    const scopes = String(body['scope']).split(' ');
+    expect(await trail()).toEqual([
+      event({ ...about, ...service, action: 'connect.ticket', details: { asked: [YOUTUBE] } }),
+      event({
+        ...about,
+        actor: 'user',
+        action: 'connect.consent',
+        grant_id,
+        details: { asked: [YOUTUBE], account: ALICE.sub, scopes, missing_scopes: [] },
+      }),
+      event({
+        ...about,
+        ...service,
+        action: 'token.issue',
+        grant_id,
+        details: { asked: [YOUTUBE], scopes },
+      }),
+    ]);
+  });
+
+  test('the request id is that of the log and of the problem', async () => {
+    const { body } = await world.api.token('alice');
+    const [refused] = await trail();
+    expect(refused).toMatchObject({ outcome: 'not_connected', request_id: body['request_id'] });
+    expect(world.log()).toContain(`"request_id":"${String(refused?.request_id)}"`);
+  });
+
+  test('refusals, each with its code', async () => {
+    await connect();
+    await trail();
+    const strict = await world.service({ users: ['bob'] });
+    await strict.token('alice');
+    await strict.get('/users/alice/grants');
+    await strict.get(`/grants/${await grantOf('alice')}`);
+    await strict.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE });
+    await world.api.token('alice', { scope: ADS });
+    await world.api.token('alice', { min_ttl: 'x' });
+    await world.api.token('alice', { client: 'unknown' });
+    await world.api.token('nobody');
+    const refused = (await trail()).filter(({ outcome }) => outcome !== 'ok');
+    expect(refused.map(({ action, outcome, user_id }) => [action, outcome, user_id])).toEqual([
+      ['token.issue', 'not_allowed', 'alice'],
+      ['grant.read', 'not_allowed', 'alice'],
+      ['grant.read', 'not_allowed', null],
+      ['connect.ticket', 'not_allowed', 'alice'],
+      ['token.issue', 'insufficient_scope', 'alice'],
+      ['token.issue', 'invalid_request', null],
+      ['token.issue', 'invalid_request', 'alice'],
+      ['token.issue', 'not_connected', 'nobody'],
+    ]);
+    expect(refused[2]?.grant_id).toBe(await grantOf('alice'));
+    expect(refused[4]?.details).toEqual({ asked: [ADS], missing_scopes: [ADS], connect_link: true });
+  });
+
+  test('consents that came to less, or to nothing', async () => {
+    const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
+    const url = () => world.api.connectUrl({ user_id: 'alice', scope });
+    await new Browser().connect(await url(), { account: ALICE.email, untick: [YOUTUBE_MONEY] });
+    await new Browser().connect(await url(), { account: ALICE.email, deny: true });
+    world.google.control.failNext('token', { named: 'internal_failure' } as never);
+    await new Browser().connect(await url(), { account: ALICE.email });
+    await world.api.connect(
+      { user_id: 'alice', scope: ADS, require_account: { email: ALICE.email } },
+      { account: BOB.email },
+    );
+    // All is held: Google is not asked.
+    const held = new Browser();
+    await held.begin(await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE })).catch(String);
+    const consents = (await trail()).filter(({ action }) => action === 'connect.consent');
+    expect(consents.map(({ outcome, actor }) => [outcome, actor])).toEqual([
+      ['partial', 'user'],
+      ['denied', 'user'],
+      ['google_unavailable', 'user'],
+      ['wrong_account', 'user'],
+      ['held', 'user'],
+    ]);
+    expect(consents[0]?.details['missing_scopes']).toEqual([YOUTUBE_MONEY]);
+  });
+
+  test('a consent that somebody else brings back', async () => {
+    const consent = await new Browser().begin(
+      await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }),
+    );
+    const back = await visitConsent(consent, { account: ALICE.email });
+    await new Browser().open(back);
+    await new Browser().open(`${world.url}/callback?state=${'x'.repeat(43)}&code=x`);
+    const consents = (await trail()).filter(({ action }) => action === 'connect.consent');
+    // The second belongs to no connect: anybody can make such calls, and there is no user to speak of.
+    expect(consents).toMatchObject([
+      { outcome: 'invalid_request', user_id: 'alice', details: { reason: 'other_browser' } },
+    ]);
+  });
+
+  test('a consent that waits, and its completion', async () => {
+    const more = { confirm: true, return_to: `${APP}/done` };
+    const done = await connect('alice', more);
+    const code = new URL(done.headers.get('location') ?? '').searchParams.get('connect_code');
+    await world.api.post('/connect/completions', { code, user_id: 'alice' });
+    await world.api.post('/connect/completions', { code, user_id: 'alice' });
+    expect((await trail()).slice(1)).toMatchObject([
+      { action: 'connect.consent', outcome: 'pending', user_id: 'alice', grant_id: null },
+      { action: 'connect.completion', outcome: 'ok', user_id: 'alice', grant_id: await grantOf('alice') },
+      { action: 'connect.completion', outcome: 'invalid_request', user_id: 'alice', ...(await caller()) },
+    ]);
+  });
+
+  test('a refresh that fails: what Google said, and what came of it', async () => {
+    await connect();
+    const id = await grantOf('alice');
+    world.clock.advance(3600);
+    world.google.control.failNext('token', { named: 'internal_failure' } as never);
+    await world.api.token('alice');
+    world.google.control.revokeByUser(ALICE.sub, 'project-a');
+    const { body } = await world.api.token('alice');
+    const { service_id } = await caller();
+    const about = { action: 'token.refresh', actor: 'google', user_id: 'alice', grant_id: id, service_id };
+    const failed = (await trail()).filter(({ action }) => action.startsWith('token.'));
+    expect(failed).toMatchObject([
+      { ...about, outcome: 'unavailable', details: { google_error: expect.any(String) } },
+      { action: 'token.issue', outcome: 'google_unavailable' },
+      {
+        ...about,
+        outcome: 'grant_dead',
+        request_id: body['request_id'],
+        details: { google_error: 'invalid_grant', cause: 'user_revoked', confidence: 'inferred' },
+      },
+      { action: 'token.issue', outcome: 'reconnect_required', details: { cause: 'user_revoked' } },
+    ]);
+  });
+
+  test('a disconnect, and the grants that died with it; a dry run is none', async () => {
+    await connect('alice');
+    await connect('bob', { client: 'second' });
+    const [alice, bob] = [await grantOf('alice'), await grantOf('bob')];
+    const since = world.clock.now().toISOString();
+    await world.api.delete(`/grants/${alice}`, { mode: 'revoke', dry_run: 'true' });
+    await world.api.delete(`/grants/${alice}`, { mode: 'revoke' });
+    await world.api.delete(`/grants/${alice}`, { mode: 'local' });
+    const events = (await trail({ since })).toSorted((a, b) => a.at.localeCompare(b.at));
+    const service = await caller();
+    const action = 'grant.disconnect';
+    expect(events).toHaveLength(3);
+    expect(events).toEqual(
+      expect.arrayContaining([
+        event({
+          ...service,
+          action,
+          user_id: 'alice',
+          client: 'default',
+          grant_id: alice,
+          details: { mode: 'revoke', also_revoked: [bob] },
+        }),
+        event({
+          ...service,
+          action,
+          user_id: 'bob',
+          client: 'second',
+          grant_id: bob,
+          details: { revoked_with: alice },
+        }),
+        event({ ...service, action, outcome: 'not_found', grant_id: alice, details: { mode: 'local' } }),
+      ]),
+    );
+  });
+
+  test("a security event of Google's, for each user whom it concerns", async () => {
+    await connect('alice');
+    await connect('bob', { client: 'second' });
+    await trail();
+    await world.sql('TRUNCATE audit_events');
+    await world.google.control.sendSecurityEvent({
+      to: `${world.url}/security-events/google`,
+      type: 'account-disabled',
+      subject: { subject_type: 'iss-sub', iss: `${world.google.url}/`, sub: ALICE.sub },
+      reason: 'hijacking',
+    });
+    const about = { actor: 'google', action: 'security.event' };
+    const details = {
+      event: 'account-disabled',
+      action: 'suspend',
+      reason: 'hijacking',
+      jti: expect.any(String),
+    };
+    const events = await trail();
+    expect(events.toSorted((a, b) => String(a.user_id).localeCompare(String(b.user_id)))).toEqual([
+      event({ ...about, user_id: 'alice', client: 'default', grant_id: await grantOf('alice'), details }),
+      event({ ...about, user_id: 'bob', client: 'second', grant_id: await grantOf('bob'), details }),
+    ]);
+  });
+
+  test('a policy that is made, and ended', async () => {
+    const policy = { clients: ['default'], scopes: [YOUTUBE], users: ['team-a:*'], audit: false };
+    const { id } = await world.app.get(CreateService).create('payroll', policy);
+    await world.app.get(RevokeService).revoke('payroll');
+    await world.app.get(RevokeService).revoke('payroll');
+    const about = { actor: 'operator', service_id: id, request_id: null };
+    expect(await trail({ service: 'payroll' })).toEqual([
+      event({ ...about, action: 'service.create', details: { name: 'payroll', ...policy } }),
+      event({ ...about, action: 'service.revoke', details: { name: 'payroll' } }),
+    ]);
+  });
+
+  test('calls without a valid credential leave nothing: anybody can make them', async () => {
+    await fetch(`${world.url}/tokens/alice`, { headers: { authorization: 'Bearer tbk_aaaaaaaaaaaa_x' } });
+    expect(await trail()).toEqual([]);
+  });
+
+  test('and never a secret', async () => {
+    const browser = new Browser();
+    const url = await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE });
+    const consent = await browser.begin(url);
+    const cookies = [...browser.cookies.values()];
+    const back = await visitConsent(consent, { account: ALICE.email });
+    await browser.open(back);
+    await browser.open(back);
+    const token = await world.api.token('alice');
+    const refused = await world.api.token('alice', { scope: ADS });
+    world.google.control.revokeByUser(ALICE.sub, 'project-a');
+    world.clock.advance(3600);
+    const dead = await world.api.token('alice');
+    const pending = await connect('carol', { confirm: true, return_to: `${APP}/done` }, BOB.email);
+    const code = new URL(pending.headers.get('location') ?? '').searchParams.get('connect_code');
+    await world.api.post('/connect/completions', { code, user_id: 'carol' });
+    await world.api.delete(`/grants/${await grantOf('carol')}`, { mode: 'revoke' });
+    const ticketOf = (link: unknown) => new URL(String(link)).searchParams.get('ticket');
+    const secrets = [
+      ...world.google.control.secrets(),
+      ...cookies,
+      world.api.key,
+      world.api.key.slice(-43),
+      consent.searchParams.get('state'),
+      consent.searchParams.get('nonce'),
+      back.searchParams.get('code'),
+      code,
+      ticketOf(url),
+      ticketOf(refused.body['connect_url']),
+      ticketOf(dead.body['connect_url']),
+      token.body['access_token'],
+    ].filter((secret): secret is string => typeof secret === 'string');
+    expect(new Set(secrets).size).toBeGreaterThan(15);
+    const events = await trail();
+    expect(events.length).toBeGreaterThan(8);
+    const rows = await world.sql('SELECT e::text AS row FROM audit_events e');
+    const text = JSON.stringify([events, rows]);
+    for (const secret of secrets) expect(text.includes(secret) ? secret : null).toBeNull();
+  });
+});
+
+describe('who may read it', () => {
+  test('a service whose policy says so, and no other', async () => {
+    const answer = await world.api.get('/audit');
+    expect(answer.status).toBe(403);
+    expect(answer.body).toMatchObject({ code: 'not_allowed' });
+    expect((await fetch(`${world.url}/audit`)).status).toBe(401);
+  });
+
+  test('only what is about users it covers, exactly or by prefix', async () => {
+    for (const user of ['alice', 'team_a:1', 'team_a:2', 'teamXa:3', 'team']) await world.api.token(user);
+    await world.api.token('alice', { min_ttl: 'x' });
+    const reader = await world.service({ audit: true, users: ['alice', 'team_a:*'] });
+    const seen = async (query: Record<string, string> = {}) =>
+      (await read(query, reader)).events.map(({ user_id }) => user_id).sort();
+    expect(await seen()).toEqual(['alice', 'team_a:1', 'team_a:2']);
+    expect(await seen({ user: 'team_a:2' })).toEqual(['team_a:2']);
+    expect((await reader.get('/audit', { user: 'team' })).status).toBe(403);
+    // What is about no user is for those who cover all.
+    expect((await trail()).filter(({ user_id }) => user_id === null).length).toBeGreaterThan(0);
+  });
+
+  test('filtered by user, by service (name or id) and by time', async () => {
+    const other = await world.service();
+    await world.api.token('alice');
+    world.clock.advance(60);
+    const since = world.clock.now().toISOString();
+    await other.token('alice');
+    await other.token('bob');
+    const { actor, service_id } = await caller();
+    expect(await trail({ service: actor })).toMatchObject([{ user_id: 'alice', service_id }]);
+    expect(await trail({ service: service_id })).toHaveLength(1);
+    expect(await trail({ user: 'alice' })).toHaveLength(2);
+    expect((await trail({ since })).map(({ user_id }) => user_id)).toEqual(['alice', 'bob']);
+    expect(await trail({ since, user: 'alice', service: actor })).toEqual([]);
+  });
+
+  test('page by page, newest first, each event once', async () => {
+    const pages = async () => {
+      const seen: (string | null)[][] = [];
+      let cursor: string | null = null;
+      do {
+        const page = await read({ limit: '3', ...(cursor === null ? {} : { cursor }) });
+        seen.push(page.events.map(({ user_id }) => user_id));
+        cursor = page.next;
+      } while (cursor !== null);
+      return seen;
+    };
+    for (let call = 0; call < 7; call++) await world.api.token(`user-${call}`);
+    const newest = [['user-6', 'user-5', 'user-4'], ['user-3', 'user-2', 'user-1'], ['user-0']];
+    expect(await pages()).toEqual(newest);
+    await world.sql("UPDATE audit_events SET at = '2026-01-01'");
+    expect(await pages()).toEqual(newest);
+    // As brokers that write in batches leave them: not in the order in which they happened.
+    await world.sql("UPDATE audit_events SET at = at - sequence * interval '1 second'");
+    expect((await pages()).flat()).toEqual(newest.flat().toReversed());
+  });
+
+  test.each([
+    ['a since that is no time', { since: 'yesterday' }, 'since'],
+    ['a since without a zone', { since: '2026-11-21T12:00:00' }, 'since'],
+    ['a leap second', { since: '2026-11-21T12:00:60Z' }, 'since'],
+    ['a limit of 0', { limit: '0' }, 'limit'],
+    ['a limit above 500', { limit: '501' }, 'limit'],
+    ['a limit that is no number', { limit: 'many' }, 'limit'],
+    ['a user id that is none', { user: 'a b' }, 'user'],
+    ['a service that does not exist', { service: 'nobody' }, 'service'],
+    ['a cursor that is none of ours', { cursor: 'abc' }, 'cursor'],
+    ['a cursor with quotes', { cursor: "' OR 1=1" }, 'cursor'],
+    ['a filter that does not exist', { users: 'alice' }, 'users'],
+  ])('%s is refused', async (_, query: Record<string, string>, field) => {
+    const { status, body } = await auditor.get('/audit', query);
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ code: 'invalid_request', errors: { [field]: expect.any(String) } });
+  });
+});
+
+describe('how long it lasts', () => {
+  test('until its time is over', async () => {
+    await world.api.token('alice');
+    world.clock.advance(29 * DAY);
+    await world.api.token('bob');
+    await trail();
+    const users = async () =>
+      (await world.sql('SELECT user_id FROM audit_events')).map((row) => row['user_id']);
+    expect(await users()).toEqual(expect.arrayContaining(['alice', 'bob']));
+    world.clock.advance(1.1 * DAY);
+    for (let looks = 0; looks < 50 && (await users()).includes('alice'); looks++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(await users()).toEqual(['bob']);
+  });
+
+  test('a broker that stops writes what it holds', async () => {
+    const calls = Array.from({ length: 30 }, (_, call) => world.api.token(`user-${call}`));
+    await Promise.all(calls);
+    await world.restart();
+    expect(await world.sql('SELECT * FROM audit_events')).toHaveLength(30);
+  });
+
+  test('text that PostgreSQL cannot hold holds up nothing', async () => {
+    await connect();
+    world.clock.advance(3600);
+    world.google.control.failNext('token', { status: 400, body: { error: 'odd\u0000\ud800' } });
+    await world.api.token('alice');
+    expect(await trail()).toContainEqual(
+      expect.objectContaining({ action: 'token.refresh', details: { google_error: 'odd\ufffd' } }),
+    );
+  });
+
+  test('what cannot be written now is kept and written later', async () => {
+    await connect();
+    await trail();
+    await world.sql('ALTER TABLE audit_events RENAME TO away');
+    expect((await world.api.token('alice')).status).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await auditor.get('/audit')).status).toBe(500);
+    await world.sql('ALTER TABLE away RENAME TO audit_events');
+    expect((await trail()).at(-1)).toMatchObject({ action: 'token.issue', outcome: 'ok' });
+    expect(world.log()).toContain('audit events could not be written');
+  });
+});
+
+function event(members: Partial<Event>): Event {
+  return {
+    id: expect.any(String) as unknown as string,
+    at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown as string,
+    action: '',
+    outcome: 'ok',
+    actor: '',
+    service_id: null,
+    user_id: null,
+    client: null,
+    grant_id: null,
+    request_id: expect.any(String) as unknown as string,
+    details: {},
+    ...members,
+  };
+}
