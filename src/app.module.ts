@@ -19,6 +19,7 @@ import { SecurityEventsModule } from './security-events/security-events.module.j
 import { ServicesModule } from './services/services.module.js';
 import { TokenStoreModule } from './token-store/token-store.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 /** What the process lives in; a test brings its own. */
 export interface Surroundings {
@@ -48,6 +49,7 @@ export class AppModule {
         GrantsModule,
         SecurityEventsModule,
         AuditModule,
+        WebhooksModule,
       ],
     };
   }

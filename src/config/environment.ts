@@ -99,21 +99,35 @@ export class Environment {
   /** Where the app is told of changes; unset: nowhere. */
   @IsOptional()
   @IsUrl(
-    { require_tld: false, protocols: ['http', 'https'], require_protocol: true },
-    { message: 'must be a URL' },
+    { require_tld: false, protocols: ['http', 'https'], require_protocol: true, disallow_auth: true },
+    { message: 'must be an http or https URL without a user name' },
   )
   WEBHOOK_URL?: string;
 
   /** What webhooks are signed with, as Standard Webhooks write it: `whsec_` and base64. Or WEBHOOK_SECRET_FILE. */
   @ValidateIf((environment: Environment) => environment.WEBHOOK_URL !== undefined)
-  @Matches(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, { message: 'must be whsec_ and 24 to 64 bytes in base64' })
+  @Matches(/^whsec_(?=.{32,88}$)([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, {
+    message: 'must be whsec_ and 24 to 64 bytes in base64',
+  })
   WEBHOOK_SECRET?: string;
+
+  /** How long the receiver of webhooks may take to answer, in milliseconds. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(100)
+  @Max(60_000)
+  WEBHOOK_TIMEOUT_MS = 10_000;
 
   /** How many days audit events are kept. */
   @Type(() => Number)
   @IsInt()
   @Min(1)
   AUDIT_RETENTION_DAYS = 400;
+
+  /** Which issuers' JWTs services may come with: the path of a JSON file, docs/service-identities.md. */
+  @IsOptional()
+  @IsString()
+  SERVICE_ISSUERS_FILE?: string;
 
   /** Calls a minute that one service may make. */
   @Type(() => Number)
@@ -124,11 +138,6 @@ export class Environment {
   /** Calls a minute from one address to the browser's pages. */
   @Type(() => Number)
   @IsInt()
-  /** Which issuers' JWTs services may come with: the path of a JSON file, docs/service-identities.md. */
-  @IsOptional()
-  @IsString()
-  SERVICE_ISSUERS_FILE?: string;
-
   @Min(1)
   BROWSER_RATE_LIMIT = 120;
 

@@ -106,6 +106,7 @@ function freeze(
   });
 }
 
-function webhookOf({ WEBHOOK_URL, WEBHOOK_SECRET }: Environment): Settings['webhook'] {
-  return WEBHOOK_URL && WEBHOOK_SECRET ? { url: WEBHOOK_URL, secret: new Secret(WEBHOOK_SECRET) } : null;
+function webhookOf({ WEBHOOK_URL, WEBHOOK_SECRET, WEBHOOK_TIMEOUT_MS }: Environment): Settings['webhook'] {
+  if (!WEBHOOK_URL || !WEBHOOK_SECRET) return null;
+  return { url: WEBHOOK_URL, secret: new Secret(WEBHOOK_SECRET), timeoutMs: WEBHOOK_TIMEOUT_MS };
 }

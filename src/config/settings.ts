@@ -23,11 +23,12 @@ export class Settings {
   readonly slotLimit!: number;
   /** Aliases of clients whose Google app is in Testing. */
   readonly testingClients!: readonly string[];
-  readonly webhook!: { readonly url: string; readonly secret: Secret } | null;
+  /** Where the app is told of changes; null: nowhere. */
+  readonly webhook!: { readonly url: string; readonly secret: Secret; readonly timeoutMs: number } | null;
   readonly auditRetentionDays!: number;
-  readonly serviceRateLimitPerMinute!: number;
   /** Whose JWTs services may come with, besides our keys. */
   readonly serviceIssuers!: readonly ServiceIssuer[];
+  readonly serviceRateLimitPerMinute!: number;
   readonly browserRateLimitPerMinute!: number;
   readonly trustedProxies!: readonly string[];
   readonly logLevel!: string;

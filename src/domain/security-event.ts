@@ -43,8 +43,8 @@ export type AccountMeasure = { readonly account: AccountSubject } &
     | { readonly action: 'forget'; readonly endReason: string }
     /** Forgets access tokens only; the next caller gets a new one. */
     | { readonly action: 'drop_access_tokens' }
-  /** Nothing but to know whom it concerns. */
-  | { readonly action: 'note' }
+    /** Nothing but to know whom it concerns. */
+    | { readonly action: 'note' }
   );
 
 /** RFC 8935 section 2.4 */

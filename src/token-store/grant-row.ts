@@ -8,6 +8,7 @@ export function fromRow(row: Row): Grant {
     diagnosis,
     sealedRefreshToken: _sealed,
     suspendedAt: _suspendedAt,
+    expiryToldAt: _told,
     ...columns
   } = row;
   return {

@@ -3,22 +3,26 @@ import { AuditLog } from '../domain/ports/audit-log.js';
 import { AuditTrail } from '../domain/ports/audit-trail.js';
 import { AuthorizationRequestStore } from '../domain/ports/authorization-request-store.js';
 import { DatabaseHealth } from '../domain/ports/database-health.js';
+import { ExpiryNotices } from '../domain/ports/expiry-notices.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
 import { PendingConsents } from '../domain/ports/pending-consents.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { SecurityMeasures } from '../domain/ports/security-measures.js';
 import { ServiceStore } from '../domain/ports/service-store.js';
+import { UndeliveredEvents } from '../domain/ports/undelivered-events.js';
 import { AccountMeasures } from './account-measures.js';
 import { Database } from './database.js';
 import { PrismaAuditLog } from './prisma-audit-log.js';
 import { PrismaAuditTrail } from './prisma-audit-trail.js';
 import { PrismaAuthorizationRequests } from './prisma-authorization-requests.js';
+import { PrismaExpiryNotices } from './prisma-expiry-notices.js';
 import { PrismaGrants } from './prisma-grants.js';
 import { Outbox } from './outbox.js';
 import { PrismaPendingConsents } from './prisma-pending-consents.js';
 import { PrismaSecurityMeasures } from './prisma-security-measures.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 import { PrismaServices } from './prisma-services.js';
+import { PrismaUndeliveredEvents } from './prisma-undelivered-events.js';
 
 /**
  * Owns PostgreSQL: the tables, their migrations, and the ciphertext in them. The only room that knows Prisma.
@@ -38,6 +42,8 @@ import { PrismaServices } from './prisma-services.js';
     AccountMeasures,
     { provide: SecurityMeasures, useClass: PrismaSecurityMeasures },
     { provide: ServiceStore, useClass: PrismaServices },
+    { provide: UndeliveredEvents, useClass: PrismaUndeliveredEvents },
+    { provide: ExpiryNotices, useClass: PrismaExpiryNotices },
     { provide: AuditLog, useClass: PrismaAuditLog },
     { provide: AuditTrail, useClass: PrismaAuditTrail },
   ],
@@ -49,6 +55,8 @@ import { PrismaServices } from './prisma-services.js';
     PendingConsents,
     SecurityMeasures,
     ServiceStore,
+    UndeliveredEvents,
+    ExpiryNotices,
     AuditLog,
     AuditTrail,
   ],

@@ -40,6 +40,7 @@ CREATE TABLE "grants" (
     "created_at" TIMESTAMPTZ(3) NOT NULL,
     "consented_at" TIMESTAMPTZ(3) NOT NULL,
     "refreshed_at" TIMESTAMPTZ(3),
+    "expiry_told_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "grants_pkey" PRIMARY KEY ("id")
 );
@@ -121,8 +122,9 @@ CREATE TABLE "audit_events" (
 -- CreateTable
 CREATE TABLE "outbox_events" (
     "id" TEXT NOT NULL,
+    "sequence" BIGSERIAL NOT NULL,
     "type" TEXT NOT NULL,
-    "payload" JSONB NOT NULL,
+    "payload" JSON NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL,
     "next_attempt_at" TIMESTAMPTZ(3) NOT NULL,
     "attempts" INTEGER NOT NULL DEFAULT 0,
@@ -185,6 +187,9 @@ CREATE INDEX "audit_events_user_id_at_idx" ON "audit_events"("user_id", "at");
 
 -- CreateIndex
 CREATE INDEX "audit_events_service_id_at_idx" ON "audit_events"("service_id", "at");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "outbox_events_sequence_key" ON "outbox_events"("sequence");
 
 -- CreateIndex
 CREATE INDEX "outbox_events_delivered_at_abandoned_at_next_attempt_at_idx" ON "outbox_events"("delivered_at", "abandoned_at", "next_attempt_at");

@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import type { EventType } from '../domain/event-type.js';
+import { UndeliveredEvents, type UndeliveredEvent } from '../domain/ports/undelivered-events.js';
+import { Database } from './database.js';
+
+interface Row {
+  readonly id: string;
+  readonly sequence: bigint;
+  readonly type: EventType;
+  readonly payload: { readonly timestamp: string; readonly data: object };
+  readonly attempts: number;
+}
+
+/** Still to be delivered. */
+const OPEN = { deliveredAt: null, abandonedAt: null };
+
+@Injectable()
+export class PrismaUndeliveredEvents extends UndeliveredEvents {
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  override async claim(most: number, now: Date, until: Date): Promise<UndeliveredEvent[]> {
+    // One statement: no lock and no connection is held while the receiver answers.
+    const rows = await this.database.$queryRaw<Row[]>`
+      UPDATE outbox_events SET next_attempt_at = ${until}
+      WHERE id IN (
+        SELECT id FROM outbox_events
+        WHERE delivered_at IS NULL AND abandoned_at IS NULL AND next_attempt_at <= ${now}
+        ORDER BY sequence LIMIT ${most} FOR UPDATE SKIP LOCKED
+      )
+      RETURNING id, sequence, type, payload, attempts`;
+    return rows
+      .sort((a, b) => (a.sequence < b.sequence ? -1 : 1))
+      .map(({ id, type, payload: { timestamp, data }, attempts }) => ({
+        id,
+        type,
+        timestamp,
+        data,
+        failures: attempts,
+      }));
+  }
+
+  override async release(ids: readonly string[], now: Date): Promise<void> {
+    await this.database.outboxEvent.updateMany({
+      where: { id: { in: [...ids] }, ...OPEN },
+      data: { nextAttemptAt: now },
+    });
+  }
+
+  override async delivered(id: string, now: Date): Promise<void> {
+    await this.database.outboxEvent.updateMany({
+      where: { id },
+      data: { deliveredAt: now, abandonedAt: null, attempts: { increment: 1 }, lastError: null },
+    });
+  }
+
+  override async failed(id: string, error: string, now: Date, next: Date | null): Promise<void> {
+    await this.database.outboxEvent.updateMany({
+      // Another broker may have taken over and delivered it meanwhile.
+      where: { id, ...OPEN },
+      data: {
+        attempts: { increment: 1 },
+        lastError: error,
+        ...(next ? { nextAttemptAt: next } : { abandonedAt: now }),
+      },
+    });
+  }
+
+  override async prune(before: Date): Promise<void> {
+    await this.database.outboxEvent.deleteMany({
+      where: { OR: [{ deliveredAt: { lt: before } }, { abandonedAt: { lt: before } }] },
+    });
+  }
+}

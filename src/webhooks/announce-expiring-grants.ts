@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { forecast, type ExpiryReason } from '../domain/forecast.js';
+import type { Grant } from '../domain/grant.js';
+import { Clock } from '../domain/ports/clock.js';
+import { ExpiryNotices } from '../domain/ports/expiry-notices.js';
+import { GrantStore } from '../domain/ports/grant-store.js';
+
+const DAY_MS = 24 * 3600 * 1000;
+
+/** How long ahead the app is told. In Testing a grant lives only 7 days: told that early, it would be told at once. */
+const AHEAD_MS: Readonly<Record<ExpiryReason, number>> = {
+  testing_mode: DAY_MS,
+  time_based_access: 7 * DAY_MS,
+  inactivity: 7 * DAY_MS,
+};
+
+const BATCH = 500;
+
+@Injectable()
+export class AnnounceExpiringGrants {
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly grants: GrantStore,
+    private readonly notices: ExpiryNotices,
+  ) {}
+
+  async announce(stopping: AbortSignal): Promise<void> {
+    const { testingClients } = this.settings;
+    const latest = new Date(this.clock.now().getTime() + Math.max(...Object.values(AHEAD_MS)));
+    for await (const batch of this.grants.mortal(latest, testingClients, BATCH)) {
+      for (const grant of batch) {
+        if (stopping.aborted) return;
+        await this.#announceOne(grant);
+      }
+    }
+  }
+
+  async #announceOne(grant: Grant): Promise<void> {
+    const now = this.clock.now();
+    const expiry = forecast(grant, this.settings.testingClients.includes(grant.client));
+    if (!expiry || expiry.at.getTime() > now.getTime() + AHEAD_MS[expiry.reason]) return;
+    await this.notices.tell(grant, expiry, now);
+  }
+}

@@ -1,0 +1,362 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { freePort } from '../sandbox/trying/postgres.js';
+import { readConfiguration } from '../src/read-configuration.js';
+import { startBroker } from '../src/start-broker.js';
+import { pause, startReceiver, type Receiver } from './support/webhook-receiver.js';
+import { ADS, ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+const SLOT_LIMIT = 3;
+
+let now = () => new Date();
+let receiver: Receiver;
+let world: World;
+
+beforeAll(async () => {
+  receiver = await startReceiver(() => now());
+  world = await startWorld({
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_SECRET: receiver.secret,
+    WEBHOOK_TIMEOUT_MS: '300',
+    SLOT_LIMIT: String(SLOT_LIMIT),
+    TESTING_CLIENTS: 'second',
+  });
+  now = () => world.clock.now();
+});
+beforeEach(async () => {
+  await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, outbox_events CASCADE');
+  world.google.control.reset();
+  receiver.clear();
+});
+afterAll(async () => {
+  await world.stop();
+  await receiver.close();
+});
+
+const connect = (user_id = 'alice', more: Record<string, unknown> = {}) =>
+  world.api.connect({ user_id, scope: YOUTUBE, force: true, ...more }, { account: ALICE.email });
+const grantIdOf = async (userId: string) => {
+  const { body } = await world.api.get(`/users/${userId}/grants`);
+  return (body as unknown as { id: string }[])[0]?.id ?? '';
+};
+const outbox = () => world.sql('SELECT * FROM outbox_events ORDER BY sequence');
+/** The broker looks for work every second of its clock. */
+const arrive = async (count: number) => {
+  for (let looks = 0; looks < 50 && receiver.received.length < count; looks++) {
+    world.clock.advance(1);
+    await pause(100);
+  }
+  return receiver.wait(count);
+};
+/** Long enough for a delivery that must not come. */
+const quiet = async (count: number) => {
+  world.clock.advance(1);
+  await pause(300);
+  expect(receiver.received).toHaveLength(count);
+};
+/** Events as a busy hour leaves them. @param inSeconds when they are due */
+const pile = async (count: number, inSeconds = 0) => {
+  const ids = Array.from({ length: count }, (_, index) => `msg_${index}`);
+  await world.sql(
+    `INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
+     SELECT id, 'grant.connected', '{"type":"grant.connected","timestamp":"2026-01-01T00:00:00.000Z","data":{}}', now(), $2
+     FROM unnest($1::text[]) AS id`,
+    [ids, new Date(world.clock.now().getTime() + inSeconds * 1000)],
+  );
+  return ids;
+};
+const isOver = async () => {
+  for (let looks = 0; looks < 100; looks++) {
+    if ((await outbox()).every((row) => row['delivered_at'] ?? row['abandoned_at'])) return;
+    await pause(20);
+  }
+  throw new Error('Some webhooks are neither delivered nor given up.');
+};
+
+describe('the app is told of every change', () => {
+  test('connected, more scopes, dead, connected again, disconnected: each once, in order, signed', async () => {
+    await connect();
+    await connect('alice', { scope: ADS });
+    const id = await grantIdOf('alice');
+    world.google.control.revokeByUser(ALICE.sub, 'project-a');
+    world.clock.advance(HOUR);
+    await world.api.token('alice');
+    await connect();
+    await world.api.delete(`/grants/${id}`, { mode: 'revoke' });
+
+    const events = await arrive(5);
+    expect(events.map(({ type }) => type)).toEqual([
+      'grant.connected',
+      'grant.scopes_changed',
+      'grant.reconnect_required',
+      'grant.connected',
+      'grant.disconnected',
+    ]);
+    expect(events.every(({ isSigned }) => isSigned)).toBe(true);
+    expect(new Set(events.map((event) => event.id)).size).toBe(5);
+    const about = {
+      grant_id: id,
+      user_id: 'alice',
+      client: 'default',
+      account: { sub: ALICE.sub, email: ALICE.email },
+    };
+    for (const { data, timestamp } of events) {
+      expect(data).toMatchObject(about);
+      expect(Math.abs(world.clock.now().getTime() - Date.parse(timestamp))).toBeLessThan(2 * HOUR * 1000);
+    }
+    const [connected, changed, dead, , gone] = events;
+    expect(connected?.data).toMatchObject({ status: 'active', scope: expect.stringContaining(YOUTUBE) });
+    expect(connected?.data['scope']).not.toContain(ADS);
+    expect(changed?.data).toMatchObject({ status: 'active', scope: expect.stringContaining(ADS) });
+    expect(dead?.data).toMatchObject({
+      status: 'reconnect_required',
+      cause: 'user_revoked',
+      confidence: 'inferred',
+      who_must_act: 'user',
+      detail: expect.any(String),
+    });
+    expect(gone?.data).toMatchObject({ status: 'revoked', revoked_at_google: true });
+
+    await isOver();
+    await quiet(5);
+    for (const secret of world.google.control.secrets()) {
+      for (const { text } of events) expect(text).not.toContain(secret);
+    }
+    expect(world.log()).not.toContain(receiver.secret.slice('whsec_'.length));
+  });
+
+  test('the slots of an account are nearly full', async () => {
+    for (let user = 1; user <= SLOT_LIMIT; user++) await connect(`user-${user}`);
+    const events = await arrive(SLOT_LIMIT + 1);
+    const full = events.find(({ type }) => type === 'slots.nearly_full');
+    expect(full?.data).toMatchObject({
+      user_id: `user-${SLOT_LIMIT}`,
+      slots: { limit: SLOT_LIMIT, used: SLOT_LIMIT, free: 0 },
+    });
+  });
+
+  test('what piled up is sent oldest first', async () => {
+    const ids = await pile(25);
+    await arrive(25);
+    expect(receiver.received.map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('a sibling that died of a revocation is told about as well', async () => {
+    await connect('alice');
+    await connect('bob', { client: 'second' });
+    await world.api.delete(`/grants/${await grantIdOf('alice')}`, { mode: 'revoke' });
+    const events = await arrive(4);
+    expect(events.slice(2).map(({ type, data }) => [type, data['user_id']])).toEqual([
+      ['grant.reconnect_required', 'bob'],
+      ['grant.disconnected', 'alice'],
+    ]);
+  });
+});
+
+describe('a grant that will die soon', () => {
+  test('in Testing: told once, a day ahead, and again for the next expiry', async () => {
+    await connect('alice', { client: 'second' });
+    await arrive(1);
+    world.clock.advance(5.9 * DAY);
+    await quiet(1);
+    await quiet(1);
+    world.clock.advance(0.2 * DAY);
+    const [connected, expiring] = await arrive(2);
+    const at = new Date(Date.parse(connected?.timestamp ?? '') + 7 * DAY * 1000).toISOString();
+    expect(expiring).toMatchObject({
+      type: 'grant.expiring',
+      isSigned: true,
+      data: { user_id: 'alice', status: 'active', expires: { at, reason: 'testing_mode' } },
+    });
+    world.clock.advance(HOUR);
+    await quiet(2);
+    await quiet(2);
+
+    await world.sql('DELETE FROM access_tokens');
+    await connect('alice', { client: 'second', another_account: true, scope: ADS });
+    await arrive(3);
+    world.clock.advance(6.5 * DAY);
+    const again = (await arrive(4)).at(-1);
+    expect(again).toMatchObject({ type: 'grant.expiring', data: { user_id: 'alice' } });
+  });
+
+  test('unused for long: told a week ahead; used again, it is not told', async () => {
+    await connect('idle');
+    await connect('busy');
+    await arrive(2);
+    world.clock.advance(170 * DAY);
+    await world.api.token('busy');
+    world.clock.advance(7 * DAY);
+    const last = (await arrive(3)).at(-1);
+    expect(last).toMatchObject({
+      type: 'grant.expiring',
+      data: { user_id: 'idle', expires: { reason: 'inactivity' } },
+    });
+    await quiet(3);
+  });
+});
+
+describe('a receiver that does not take it', () => {
+  test('is asked again, later each time, with the same id and a fresh signature', async () => {
+    receiver.answer(500, 'silence', 404);
+    await connect();
+    await arrive(1);
+    for (const [attempt, seconds] of [
+      [2, 5],
+      [3, 30],
+      [4, 120],
+    ] as const) {
+      await failuresAre(attempt - 1);
+      world.clock.advance(seconds * 0.9 - 2);
+      await quiet(attempt - 1);
+      world.clock.advance(seconds * 0.2 + 2);
+      await receiver.wait(attempt);
+    }
+    await isOver();
+    expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(1);
+    expect(new Set(receiver.received.map(({ text }) => text)).size).toBe(1);
+    expect(receiver.received.every(({ isSigned }) => isSigned)).toBe(true);
+    const log = world.log();
+    for (const error of ['http_500', 'timeout', 'http_404']) expect(log).toContain(`"error":"${error}"`);
+    expect(log).not.toContain('whatever a receiver says');
+    expect(log).not.toContain(receiver.url);
+  });
+
+  const failuresAre = async (count: number) => {
+    for (let looks = 0; looks < 100; looks++) {
+      if ((await outbox())[0]?.['attempts'] === count) return;
+      await pause(20);
+    }
+    throw new Error(`The webhook did not fail ${count} times.`);
+  };
+
+  test('away, it gets everything when it is back', async () => {
+    await receiver.close();
+    await connect('alice');
+    await failuresAre(1);
+    expect((await outbox())[0]?.['last_error']).toBe('econnrefused');
+    await receiver.reopen();
+    world.clock.advance(6);
+    await arrive(1);
+  });
+
+  test('one event that fails holds up no other', async () => {
+    receiver.answer(500);
+    await connect('alice');
+    await connect('bob');
+    const events = await arrive(2);
+    expect(events.map(({ data }) => data['user_id'])).toEqual(['alice', 'bob']);
+  });
+
+  test('410 Gone ends it, and a redirect is not followed', async () => {
+    receiver.answer(410, { status: 302, location: `${receiver.url}/elsewhere` });
+    await connect('alice');
+    await arrive(1);
+    await isOver();
+    await connect('bob');
+    await arrive(2);
+    await quiet(2);
+    expect(await outbox()).toMatchObject([
+      { abandoned_at: expect.any(Date), last_error: 'http_410', attempts: 1 },
+      { abandoned_at: null, last_error: 'http_302', attempts: 1 },
+    ]);
+    expect(world.log()).toContain('a webhook was given up');
+  });
+
+  test('is given up on in the end', async () => {
+    receiver.answer(503, 503);
+    await connect();
+    await arrive(1);
+    await failuresAre(1);
+    await world.sql('UPDATE outbox_events SET attempts = 9');
+    world.clock.advance(6);
+    await arrive(2);
+    await isOver();
+    await quiet(2);
+    expect(await outbox()).toMatchObject([{ abandoned_at: expect.any(Date), attempts: 10 }]);
+  });
+
+  test('what was delivered is forgotten after 30 days, what was not is kept', async () => {
+    await connect('alice');
+    await arrive(1);
+    await isOver();
+    receiver.answer(...Array.from({ length: 5 }, () => 503));
+    world.clock.advance(29 * DAY);
+    await connect('bob');
+    await arrive(2);
+    expect(await outbox()).toHaveLength(2);
+    world.clock.advance(2 * DAY);
+    for (let looks = 0; looks < 50 && (await outbox()).length > 1; looks++) await pause(20);
+    expect(await outbox()).toMatchObject([{ delivered_at: null }]);
+  });
+});
+
+describe('brokers that come and go', () => {
+  test('nothing is lost when the broker stops between a change and its delivery', async () => {
+    await world.restart({ WEBHOOK_TIMEOUT_MS: '10000' });
+    receiver.answer('silence');
+    await connect('alice');
+    await connect('bob');
+    await arrive(1);
+    await connect('carol', { client: 'elsewhere' });
+    await world.restart();
+    const events = (await receiver.wait(4)).slice(1);
+    await isOver();
+    // Also the one that waited for an answer is sent again at once, and none counts as failed.
+    expect(events.map(({ data }) => data['user_id'])).toEqual(['alice', 'bob', 'carol']);
+    expect((await outbox()).map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
+  });
+
+  test('an event of a broker that died while delivering it is taken over', async () => {
+    await pile(1, 20);
+    await quiet(0);
+    world.clock.advance(20);
+    await arrive(1);
+  });
+
+  test('two over one database deliver each event once', async () => {
+    const port = String(await freePort());
+    const settings = { ...world.settings, PORT: port };
+    const second = await startBroker(readConfiguration(settings), { clock: world.clock });
+    try {
+      await pile(40);
+      await arrive(40);
+      await isOver();
+      await quiet(40);
+      expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(40);
+      // Both look for grants that expire, and the app hears of it once.
+      await connect('alice', { client: 'second' });
+      await arrive(41);
+      world.clock.advance(6.5 * DAY);
+      await arrive(42);
+      await quiet(42);
+    } finally {
+      await second.close();
+    }
+  });
+
+  test('without WEBHOOK_URL nothing is stored, and nothing runs', async () => {
+    await world.restart({ WEBHOOK_URL: '', WEBHOOK_SECRET: '' });
+    await connect();
+    expect(await outbox()).toEqual([]);
+    await world.restart();
+  });
+});
+
+describe('the configuration', () => {
+  test.each([
+    ['no secret', { WEBHOOK_SECRET: '' }, 'WEBHOOK_SECRET is not set'],
+    ['a secret without its prefix', { WEBHOOK_SECRET: 'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }, 'WEBHOOK_SECRET'],
+    ['a short secret', { WEBHOOK_SECRET: 'whsec_c2hvcnQ=' }, 'WEBHOOK_SECRET must be whsec_'],
+    ['a secret that is no base64', { WEBHOOK_SECRET: `whsec_${'!'.repeat(40)}` }, 'WEBHOOK_SECRET'],
+    ['base64 with something missing', { WEBHOOK_SECRET: `whsec_${'A'.repeat(41)}` }, 'WEBHOOK_SECRET'],
+    ['an address that is none', { WEBHOOK_URL: 'app.example.com/hooks' }, 'WEBHOOK_URL'],
+    ['an address with a password', { WEBHOOK_URL: 'https://a:b@app.example.com/' }, 'WEBHOOK_URL'],
+  ])('%s is refused at start', (_, changes: Record<string, string>, fault) => {
+    const read = () => readConfiguration({ ...world.settings, ...changes });
+    expect(read).toThrow(fault);
+    const given = changes['WEBHOOK_SECRET'] ?? '';
+    if (given !== '') expect(read).not.toThrow(given);
+  });
+});
