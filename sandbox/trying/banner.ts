@@ -7,7 +7,9 @@ export interface Part {
 }
 
 export function banner(openUrl: string, parts: readonly Part[], dataFolder: string): string {
-  const columns = (['name', 'place'] as const).map((column) => Math.max(...parts.map((part) => part[column].length)));
+  const columns = (['name', 'place'] as const).map((column) =>
+    Math.max(...parts.map((part) => part[column].length)),
+  );
   const rows = parts.map(
     ({ name, place, note }) => `  ${name.padEnd(columns[0] ?? 0)}  ${place.padEnd(columns[1] ?? 0)}  ${note}`,
   );

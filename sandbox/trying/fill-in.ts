@@ -28,9 +28,11 @@ export async function fillIn(
 ): Promise<FilledIn> {
   const publicUrl = env['PUBLIC_URL'] || `http://localhost:${ports.PORT}`;
   const origins = [env['RETURN_TO_ORIGINS'], sampleAppUrl].filter(Boolean).join(',');
-  const google = await fillInGoogle(env, ports.STAND_IN_PORT, folder, publicUrl, running);
   const keyRing = fillInKeyRing(env, folder);
-  const database = await fillInDatabase(env, folder, running);
+  const [database, google] = await Promise.all([
+    fillInDatabase(env, folder, running),
+    fillInGoogle(env, ports.STAND_IN_PORT, folder, publicUrl, running),
+  ]);
   const filled = [google, keyRing, database];
   return {
     environment: Object.assign(
@@ -69,13 +71,20 @@ async function fillInGoogle(
   running.defer(() => google.close());
   return {
     settings: { GOOGLE_CLIENT_SECRETS: clientSecretsFile, GOOGLE_STAND_IN_URL: google.url },
-    part: { name: 'Google', place: google.url, note: 'a stand-in; GOOGLE_CLIENT_SECRETS brings the real one' },
+    part: {
+      name: 'Google',
+      place: google.url,
+      note: 'a stand-in; GOOGLE_CLIENT_SECRETS brings the real one',
+    },
   };
 }
 
 function fillInKeyRing(env: Env, folder: DataFolder): Filled {
   if (env['KEY_RING_FILE']) {
-    return { settings: {}, part: { name: 'Key ring', place: env['KEY_RING_FILE'], note: 'as in KEY_RING_FILE' } };
+    return {
+      settings: {},
+      part: { name: 'Key ring', place: env['KEY_RING_FILE'], note: 'as in KEY_RING_FILE' },
+    };
   }
   folder.keep('key-ring.json', () => generateKeyRing(new Date()));
   return {

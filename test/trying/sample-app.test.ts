@@ -133,7 +133,7 @@ describe('the sample app', () => {
         ['user', 'guarded'],
         ['grant', grant],
       ],
-      headers as Record<string, string>,
+      headers,
     );
     expect(status).toBe(403);
     expect(text).toContain('Nothing was done.');

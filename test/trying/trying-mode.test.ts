@@ -1,13 +1,17 @@
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { DataFolder } from '../../sandbox/trying/data-folder.js';
+import { demandFreePort, readPorts } from '../../sandbox/trying/ports.js';
 import { Api, Browser } from '../support/api.js';
-import { run, startTrying, surroundings, type Surroundings } from './trying-mode.js';
+import { run, startTrying, stopAll, surroundings, type Surroundings } from './trying-mode.js';
 
 const VIEWS = 'https://www.googleapis.com/auth/yt-analytics.readonly';
 const ALICE = 'alice@example.com';
+/** Making a database takes two seconds, and far more on a busy machine. */
+const PATIENCE_MS = 60_000;
 
 describe('npm start without any configuration', () => {
   const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
@@ -22,9 +26,9 @@ describe('npm start without any configuration', () => {
     chmodSync(parent, 0o755);
     env = await surroundings(folder);
     trying = await startTrying(env);
-  });
+  }, PATIENCE_MS);
   afterAll(async () => {
-    await trying.stop();
+    await stopAll();
     rmSync(parent, { recursive: true, force: true });
   });
 
@@ -71,16 +75,20 @@ describe('npm start without any configuration', () => {
     expect(code).toBe(1);
   });
 
-  test('stops with 0, and the next start finds the grant, whose token still works', async () => {
-    expect(await trying.stop()).toMatchObject({ code: 0, output: trying.output });
-    expect((await run('scripts/token-broker.mjs', ['service', 'list'], env)).output).toContain(
-      'the trying mode does not run',
-    );
-    trying = await startTrying(env);
-    const token = await broker().token('alice', { scope: VIEWS });
-    expect(token.body).toMatchObject({ token_type: 'Bearer', account: { email: ALICE } });
-    expect(await report()).toContain('Minutes watched');
-  });
+  test(
+    'stops with 0, and the next start finds the grant, whose token still works',
+    async () => {
+      expect(await trying.stop()).toMatchObject({ code: 0, output: trying.output });
+      expect((await run('scripts/token-broker.mjs', ['service', 'list'], env)).output).toContain(
+        'the trying mode does not run',
+      );
+      trying = await startTrying(env);
+      const token = await broker().token('alice', { scope: VIEWS });
+      expect(token.body).toMatchObject({ token_type: 'Bearer', account: { email: ALICE } });
+      expect(await report()).toContain('Minutes watched');
+    },
+    PATIENCE_MS,
+  );
 
   async function report(): Promise<string> {
     return (await fetch(new URL('/report?user=alice', url('SAMPLE_APP_PORT')))).text();
@@ -89,31 +97,33 @@ describe('npm start without any configuration', () => {
 
 describe('npm start where something is in the way', () => {
   const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
+  const taken = createServer();
+  let port: number;
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    port = (taken.address() as AddressInfo).port;
+  });
   afterAll(() => {
+    taken.close();
     rmSync(parent, { recursive: true, force: true });
   });
 
-  test.each(['PORT', 'STAND_IN_PORT', 'SAMPLE_APP_PORT'])(
-    'a taken %s is named, with the way on',
-    async (setting) => {
-      const env = await surroundings(join(parent, 'data'));
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(Number(env[setting]), '127.0.0.1', resolve));
-      const { code, output } = await run('scripts/start.mjs', [], env);
-      await new Promise((resolve) => server.close(resolve));
-      expect(output).toMatch(
-        new RegExp(
-          `^Port ${env[setting] ?? ''} is in use\\. Stop what runs there, or choose another: ${setting}=\\d+ npm start\\n$`,
-        ),
-      );
-      expect(code).toBe(1);
-    },
-  );
+  test('a port in use: one sentence with the way on, and exit code 1', async () => {
+    const env = { ...(await surroundings(join(parent, 'data'))), PORT: String(port) };
+    expect(await run('scripts/start.mjs', [], env)).toEqual({
+      output: `Port ${port} is in use. Stop what runs there, or choose another: PORT=${port + 100} npm start\n`,
+      code: 1,
+    });
+  });
 
-  test('a data folder that is none is named, with the way on', async () => {
-    const env = await surroundings(join(import.meta.filename, 'data'));
-    const { code, output } = await run('scripts/start.mjs', [], env);
-    expect(output).toMatch(/cannot be written \(ENOTDIR\)\. [^\n]+TRYING_DATA_DIR=[^\n]+\n$/);
-    expect(code).toBe(1);
+  test('every other port and the data folder are named the same way', async () => {
+    await expect(demandFreePort('STAND_IN_PORT', port)).rejects.toThrow(
+      `STAND_IN_PORT=${port + 100} npm start`,
+    );
+    expect(() => readPorts({ PORT: '3001' })).toThrow('PORT and STAND_IN_PORT are both 3001.');
+    expect(() => readPorts({ SAMPLE_APP_PORT: 'x' })).toThrow('SAMPLE_APP_PORT is no port.');
+    const file = { TRYING_DATA_DIR: import.meta.filename };
+    expect(() => DataFolder.open(file)).toThrow(/cannot be written \(EEXIST\)\. .*TRYING_DATA_DIR=/);
   });
 });

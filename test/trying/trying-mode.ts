@@ -1,5 +1,5 @@
 /** The trying mode as a person runs it: a process of its own, found by what it prints. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { freePort } from '../../sandbox/trying/postgres.js';
 
@@ -14,6 +14,8 @@ const NOT_CONFIGURED = {
   RETURN_TO_ORIGINS: '',
   LOG_LEVEL: '',
 };
+
+const children = new Set<ChildProcess>();
 
 export type Surroundings = Readonly<Record<string, string>>;
 
@@ -62,8 +64,20 @@ export async function startTrying(env: Surroundings): Promise<{ output: string; 
   };
 }
 
+/** Ends what a failed test left behind. */
+export async function stopAll(): Promise<void> {
+  await Promise.all(
+    [...children].map((child) => {
+      child.kill('SIGTERM');
+      return once(child, 'close');
+    }),
+  );
+}
+
 function begin(script: string, args: readonly string[], env: Surroundings) {
   const child = spawn(process.execPath, [script, ...args], { env: { ...process.env, ...env } });
+  children.add(child);
+  child.once('close', () => children.delete(child));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
