@@ -34,7 +34,9 @@ export async function startBroker(
     browserPerMinute: settings.browserRateLimitPerMinute,
   });
   const metrics = app.get(Metrics);
-  logAccess(app, (access) => { metrics.recordCall(access); });
+  logAccess(app, (access) => {
+    metrics.recordCall(access);
+  });
   serveOpenApi(app);
   await app.listen(settings.port, settings.host);
   return app;

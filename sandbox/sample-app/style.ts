@@ -80,7 +80,7 @@ input[type=checkbox] { accent-color: var(--accent); }
 table { width: 100%; margin: 1rem 0; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .45rem .5rem; border-bottom: 1px solid var(--line); text-align: right; }
 th { color: var(--soft); font-size: .875rem; font-weight: 600; }
-th:first-child, td:first-child { padding-left: 0; text-align: left; }
+th:first-child, td:first-child { padding-left: 0; text-align: left; white-space: nowrap; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
 @media (max-width: 36rem) { main { padding: 1.25rem; } ul.actions form { grid-template-columns: 1fr; } }
 `;

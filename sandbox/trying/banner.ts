@@ -15,7 +15,7 @@ export function banner(openUrl: string, parts: readonly Part[], dataFolder: stri
   );
   return [
     '',
-    'The token broker runs in trying mode, with what was not configured filled in. Not for production.',
+    'The token broker runs in trying mode: what is not configured is filled in. Not for production.',
     '',
     ...rows,
     '',

@@ -28,11 +28,9 @@ export async function fillIn(
 ): Promise<FilledIn> {
   const publicUrl = env['PUBLIC_URL'] || `http://localhost:${ports.PORT}`;
   const origins = [env['RETURN_TO_ORIGINS'], sampleAppUrl].filter(Boolean).join(',');
+  const google = await fillInGoogle(env, ports.STAND_IN_PORT, folder, publicUrl, running);
   const keyRing = fillInKeyRing(env, folder);
-  const [database, google] = await Promise.all([
-    fillInDatabase(env, folder, running),
-    fillInGoogle(env, ports.STAND_IN_PORT, folder, publicUrl, running),
-  ]);
+  const database = await fillInDatabase(env, folder, running);
   const filled = [google, keyRing, database];
   return {
     environment: Object.assign(
@@ -74,7 +72,7 @@ async function fillInGoogle(
     part: {
       name: 'Google',
       place: google.url,
-      note: 'a stand-in; GOOGLE_CLIENT_SECRETS brings the real one',
+      note: 'filled in by a stand-in; set GOOGLE_CLIENT_SECRETS for the real one',
     },
   };
 }
@@ -89,7 +87,11 @@ function fillInKeyRing(env: Env, folder: DataFolder): Filled {
   folder.keep('key-ring.json', () => generateKeyRing(new Date()));
   return {
     settings: { KEY_RING_FILE: folder.file('key-ring.json') },
-    part: { name: 'Key ring', place: `${folder.shown}/key-ring.json`, note: 'KEY_RING_FILE brings your own' },
+    part: {
+      name: 'Key ring',
+      place: `${folder.shown}/key-ring.json`,
+      note: 'filled in; set KEY_RING_FILE for your own',
+    },
   };
 }
 
@@ -102,7 +104,11 @@ async function fillInDatabase(env: Env, folder: DataFolder, running: AsyncDispos
   const { url, ended } = await startDatabase(folder, running);
   return {
     settings: { DATABASE_URL: url },
-    part: { name: 'Database', place: 'PostgreSQL, embedded', note: 'DATABASE_URL brings your own' },
+    part: {
+      name: 'Database',
+      place: 'PostgreSQL, embedded',
+      note: 'filled in; set DATABASE_URL for your own',
+    },
     ended,
   };
 }
