@@ -57,7 +57,7 @@ function run([command, ...args]) {
 }
 
 function digestOf(paths) {
-  const hash = createHash('sha256').update(process.version.split('.')[0]);
+  const hash = createHash('sha256');
   for (const path of paths) addTo(hash, path);
   return hash.digest('hex');
 }

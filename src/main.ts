@@ -7,7 +7,8 @@ import { startBroker } from './start-broker.js';
 try {
   loadEnvFile();
   const broker = await startBroker(readConfiguration(process.env));
-  broker.enableShutdownHooks(['SIGTERM', 'SIGINT']);
+  // Without the option Nest ends itself by the signal once more, and the exit code says failure.
+  broker.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
 } catch (error) {
   if (!(error instanceof ConfigurationError)) throw error;
   process.stderr.write(`${error.message}\nSee docs/configuration.md for every setting.\n`);

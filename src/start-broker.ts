@@ -36,7 +36,9 @@ export async function startBroker(
   });
   acceptEventBodies(app);
   const metrics = app.get(Metrics);
-  logAccess(app, (access) => metrics.recordCall(access));
+  logAccess(app, (access) => {
+    metrics.recordCall(access);
+  });
   serveOpenApi(app);
   await app.listen(settings.port, settings.host);
   return app;

@@ -29,7 +29,9 @@ describe('the Dockerfile', () => {
   });
 
   test('builds on one major version of Node, the one that the project runs on', () => {
-    const { devDependencies } = json<{ devDependencies: { node: string } }>('package.json');
+    const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      devDependencies: { node: string };
+    };
     const major = /\d+/.exec(devDependencies.node)?.[0] ?? '';
     for (const at of stages) expect(instructions[at]?.rest).toMatch(new RegExp(`^node:${major}-slim( |$)`));
   });
@@ -168,7 +170,3 @@ describe('docker-compose.yml', () => {
     expect(compose.volumes).toHaveProperty('database');
   });
 });
-
-function json<T>(path: string): T {
-  return JSON.parse(readFileSync(path, 'utf8')) as T;
-}

@@ -13,7 +13,9 @@ const settings = [
       .map(({ propertyName }) => propertyName),
   ),
 ];
-const defaults = new Environment() as unknown as Readonly<Record<string, unknown>>;
+const defaults = new Environment() as unknown as Readonly<
+  Record<string, string | number | boolean | string[] | undefined>
+>;
 const read = (path: string) => readFileSync(path, 'utf8');
 
 /** The cells of the table row that begins with this name. */

@@ -237,7 +237,7 @@ describe('GET /tokens/:userId', () => {
       ['a scope', { scopes: [YOUTUBE] }, { scope: YOUTUBE_MONEY }],
     ])('%s is refused with 403', async (_, policy, query) => {
       const service = await world.service(policy);
-      const answer = await service.token('alice', query as Record<string, string>);
+      const answer = await service.token('alice', query);
       expect(answer.status).toBe(403);
       expect(answer.body).toMatchObject({ code: 'not_allowed' });
       const ticket = await service.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE, ...query });
@@ -318,7 +318,7 @@ describe('GET /tokens/:userId', () => {
       return { browser, consent: await browser.begin(url) };
     })();
     const back = await visitConsent(consent, { account: ALICE.email });
-    world.google.control.failNext('token', { delayMs: 800 } as never);
+    world.google.control.failNext('token', { delayMs: 800 });
     const slow = world.api.token('alice');
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect((await browser.open(back)).status).toBe(200);

@@ -122,7 +122,7 @@ describe('grants: list, inspect, disconnect', () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
     for (const query of [{}, { mode: 'hard' }]) {
-      const answer = await world.api.delete(`/grants/${String(id)}`, query as Record<string, string>);
+      const answer = await world.api.delete(`/grants/${String(id)}`, query);
       expect(answer.status).toBe(400);
     }
     expect((await grantOf('alice'))['status']).toBe('active');

@@ -7,13 +7,15 @@ export interface Part {
 }
 
 export function banner(openUrl: string, parts: readonly Part[], dataFolder: string): string {
-  const columns = (['name', 'place'] as const).map((column) => Math.max(...parts.map((part) => part[column].length)));
+  const columns = (['name', 'place'] as const).map((column) =>
+    Math.max(...parts.map((part) => part[column].length)),
+  );
   const rows = parts.map(
     ({ name, place, note }) => `  ${name.padEnd(columns[0] ?? 0)}  ${place.padEnd(columns[1] ?? 0)}  ${note}`,
   );
   return [
     '',
-    'The token broker runs in trying mode, with what was not configured filled in. Not for production.',
+    'The token broker runs in trying mode: what is not configured is filled in. Not for production.',
     '',
     ...rows,
     '',

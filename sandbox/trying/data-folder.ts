@@ -1,4 +1,13 @@
-import { accessSync, chmodSync, constants, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemCode, TryingFault } from './fault.js';
@@ -23,7 +32,7 @@ export class DataFolder {
   static open(env: Env): DataFolder {
     const folder = new DataFolder(dataFolderPath(env));
     try {
-      mkdirSync(folder.path, { recursive: true });
+      const isNew = mkdirSync(folder.path, { recursive: true }) !== undefined;
       const { uid } = statSync(folder.path);
       const me = process.getuid?.();
       if (me !== undefined && uid !== me) {
@@ -31,12 +40,14 @@ export class DataFolder {
         throw new TryingFault(`${folder.shown} belongs to ${owner}. Start as that user, or ${ANOTHER}`);
       }
       // As root, PostgreSQL runs as a user of its own who must pass through to its data.
-      chmodSync(folder.path, me === 0 ? 0o711 : 0o700);
+      if (isNew) chmodSync(folder.path, me === 0 ? 0o711 : 0o700);
       accessSync(folder.path, constants.W_OK);
     } catch (error) {
       const code = systemCode(error);
       if (code === undefined) throw error;
-      throw new TryingFault(`${folder.shown} cannot be written (${code}). Make it writable for you, or ${ANOTHER}`);
+      throw new TryingFault(
+        `${folder.shown} cannot be written (${code}). Make it writable for you, or ${ANOTHER}`,
+      );
     }
     return folder;
   }

@@ -1,15 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { migrate } from '../../src/token-store/migrate.js';
 import type { DataFolder } from './data-folder.js';
 import { systemCode, TryingFault } from './fault.js';
 import { startPostgres, type RunningPostgres } from './postgres.js';
 
 const NAME = 'token_broker';
-
-/** As seen from dist/sandbox/trying/. */
-const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
 
 export interface OwnDatabase {
   readonly url: string;
@@ -42,19 +37,6 @@ export async function startDatabase(folder: DataFolder, running: AsyncDisposable
   return { url: postgres.url(NAME), ended: postgres.ended };
 }
 
-/** @throws {TryingFault} when the database does not answer */
-export async function migrateDatabase(url: string): Promise<void> {
-  try {
-    await migrate(url, MIGRATIONS);
-  } catch (error) {
-    const why = error instanceof Error ? error.message.trim() || systemCode(error) : undefined;
-    throw new TryingFault(
-      `The database could not be used: ${why ?? 'no reason given'}\n` +
-        'Mend DATABASE_URL, or leave it out to get an embedded database.',
-    );
-  }
-}
-
 async function start(folder: DataFolder, password: string): Promise<RunningPostgres> {
   try {
     return await startPostgres({ folder: folder.file('postgres'), password });
@@ -63,7 +45,7 @@ async function start(folder: DataFolder, password: string): Promise<RunningPostg
     const [, other] = /lock file "postmaster\.pid" already exists[^]*?PID (\d+)/.exec(log) ?? [];
     if (other !== undefined) {
       throw new TryingFault(
-        `A database runs on ${folder.shown} already (process ${other}). Stop the other npm start first, ` +
+        `A database runs on ${folder.shown} already, as process ${other}. Stop the other npm start (or that process), ` +
           'or choose another folder: TRYING_DATA_DIR=/path/to/folder npm start',
       );
     }

@@ -69,18 +69,29 @@ async function fillInGoogle(
   running.defer(() => google.close());
   return {
     settings: { GOOGLE_CLIENT_SECRETS: clientSecretsFile, GOOGLE_STAND_IN_URL: google.url },
-    part: { name: 'Google', place: google.url, note: 'a stand-in; GOOGLE_CLIENT_SECRETS brings the real one' },
+    part: {
+      name: 'Google',
+      place: google.url,
+      note: 'filled in by a stand-in; set GOOGLE_CLIENT_SECRETS for the real one',
+    },
   };
 }
 
 function fillInKeyRing(env: Env, folder: DataFolder): Filled {
   if (env['KEY_RING_FILE']) {
-    return { settings: {}, part: { name: 'Key ring', place: env['KEY_RING_FILE'], note: 'as in KEY_RING_FILE' } };
+    return {
+      settings: {},
+      part: { name: 'Key ring', place: env['KEY_RING_FILE'], note: 'as in KEY_RING_FILE' },
+    };
   }
   folder.keep('key-ring.json', () => generateKeyRing(new Date()));
   return {
     settings: { KEY_RING_FILE: folder.file('key-ring.json') },
-    part: { name: 'Key ring', place: `${folder.shown}/key-ring.json`, note: 'KEY_RING_FILE brings your own' },
+    part: {
+      name: 'Key ring',
+      place: `${folder.shown}/key-ring.json`,
+      note: 'filled in; set KEY_RING_FILE for your own',
+    },
   };
 }
 
@@ -93,7 +104,11 @@ async function fillInDatabase(env: Env, folder: DataFolder, running: AsyncDispos
   const { url, ended } = await startDatabase(folder, running);
   return {
     settings: { DATABASE_URL: url },
-    part: { name: 'Database', place: 'PostgreSQL, embedded', note: 'DATABASE_URL brings your own' },
+    part: {
+      name: 'Database',
+      place: 'PostgreSQL, embedded',
+      note: 'filled in; set DATABASE_URL for your own',
+    },
     ended,
   };
 }

@@ -15,7 +15,10 @@ export function readPorts(env: Readonly<Record<string, string | undefined>>): Re
       throw new TryingFault(`${setting} is no port. Choose a number from 1 to 65535: ${another(setting)}`);
     }
     const other = taken.get(port);
-    if (other) throw new TryingFault(`${other} and ${setting} are both ${port}. Choose another: ${another(setting, port)}`);
+    if (other)
+      throw new TryingFault(
+        `${other} and ${setting} are both ${port}. Choose another: ${another(setting, port)}`,
+      );
     taken.set(port, setting);
     return port;
   };
@@ -32,7 +35,9 @@ export async function demandFreePort(setting: PortSetting, port: number): Promis
   for (const host of ['127.0.0.1', '::1']) {
     const code = await codeOfListening(port, host);
     if (code === 'EADDRINUSE') {
-      throw new TryingFault(`Port ${port} is in use. Stop what runs there, or choose another: ${another(setting, port)}`);
+      throw new TryingFault(
+        `Port ${port} is in use. Stop what runs there, or choose another: ${another(setting, port)}`,
+      );
     }
     if (code === 'EACCES') {
       throw new TryingFault(`Port ${port} is not for every user. Choose one above 1023: ${another(setting)}`);
@@ -47,7 +52,13 @@ function another(setting: PortSetting, port = DEFAULTS[setting]): string {
 function codeOfListening(port: number, host: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error) => resolve(systemCode(error)));
-    server.listen({ port, host, ipv6Only: true }, () => server.close(() => resolve(undefined)));
+    server.once('error', (error) => {
+      resolve(systemCode(error));
+    });
+    server.listen({ port, host, ipv6Only: true }, () =>
+      server.close(() => {
+        resolve(undefined);
+      }),
+    );
   });
 }

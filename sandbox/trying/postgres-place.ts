@@ -39,11 +39,15 @@ export function postgresUser(): User | null {
   spawnSync('useradd', ['--system', '--user-group', '--no-create-home', 'postgres']);
   const made = lookUp('postgres');
   if (made) return made;
-  throw new Error('PostgreSQL does not run as root, and a user called postgres could not be made. Start as another user.');
+  throw new Error(
+    'PostgreSQL does not run as root, and a user called postgres could not be made. Start as another user.',
+  );
 }
 
 function lookUp(name: string): User | null {
-  const [uid, gid] = ['-u', '-g'].map((what) => Number.parseInt(spawnSync('id', [what, name], { encoding: 'utf8' }).stdout));
+  const [uid, gid] = ['-u', '-g'].map((what) =>
+    Number.parseInt(spawnSync('id', [what, name], { encoding: 'utf8' }).stdout),
+  );
   return uid === undefined || gid === undefined || Number.isNaN(uid + gid) ? null : { uid, gid };
 }
 
@@ -67,7 +71,9 @@ export function dataFolderFor(user: User | null, folder: string): string {
   if (there?.isSymbolicLink()) return readlinkSync(folder);
   if (!user || isOpenToAll(dirname(folder))) return folder;
   if (there) {
-    throw new Error(`PostgreSQL runs as the user postgres, who cannot enter ${dirname(folder)}. Let others pass (chmod o+x).`);
+    throw new Error(
+      `PostgreSQL runs as the user postgres, who cannot enter ${dirname(folder)}. Let others pass (chmod o+x).`,
+    );
   }
   openFolder(OUTSIDE);
   const home = mkdtempSync(join(OUTSIDE, 'data-'));

@@ -42,7 +42,17 @@ async function run({ folder, port, user, password, flags }: PostgresOrder): Prom
   if (!existsSync(data)) await initialise(join(programs, 'initdb'), data, user, password, runsAs);
   const server = start(
     join(programs, 'postgres'),
-    ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', ...flags],
+    [
+      '-D',
+      data,
+      '-p',
+      String(port),
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'unix_socket_directories=',
+      ...flags,
+    ],
     runsAs,
   );
   await server.says(READY);
@@ -84,7 +94,8 @@ function start(program: string, args: readonly string[], runsAs: User | null) {
   const child = spawn(program, args, { ...runsAs, cwd: '/', env: { PATH, TZ, SystemRoot, LC_ALL: 'C' } });
   running = child;
   let log = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (log += chunk.toString()));
   const lastLines = () => log.trim().split('\n').slice(-LAST_LINES).join('\n');
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
@@ -95,7 +106,9 @@ function start(program: string, args: readonly string[], runsAs: User | null) {
       child.stderr.on('data', () => {
         if (log.includes(words)) resolve();
       });
-      ended.then(() => reject(new Error(lastLines())), reject);
+      ended.then(() => {
+        reject(new Error(lastLines()));
+      }, reject);
     });
   return { ended, says, lastLines };
 }

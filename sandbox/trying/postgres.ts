@@ -29,11 +29,19 @@ const USER = 'broker';
  * Starts an embedded PostgreSQL on a free port of 127.0.0.1.
  * @throws when it does not start, with the last lines of its log
  */
-export async function startPostgres({ folder, password, flags = [] }: PostgresOptions): Promise<RunningPostgres> {
+export async function startPostgres({
+  folder,
+  password,
+  flags = [],
+}: PostgresOptions): Promise<RunningPostgres> {
   const port = await freePort();
   // Detached: Ctrl-C reaches the whole terminal group, and the broker must finish before its database stops.
   const child = fork(fileURLToPath(new URL('./postgres-process.js', import.meta.url)), { detached: true });
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const ended = new Promise<void>((resolve) =>
+    child.once('exit', () => {
+      resolve();
+    }),
+  );
   const order: PostgresOrder = { folder, port, user: USER, password, flags };
   child.send(order);
   await new Promise<void>((resolve, reject) => {

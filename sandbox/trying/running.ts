@@ -32,7 +32,9 @@ export function rememberRunning(
   folder: DataFolder,
   { environment, ...where }: Omit<Running, 'settings'> & { environment: Env },
 ): void {
-  const settings = Object.fromEntries(SETTINGS.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+  const settings = Object.fromEntries(
+    SETTINGS.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
+  );
   folder.write(FILE, `${JSON.stringify({ ...where, settings }, null, 2)}\n`);
 }
 

@@ -7,7 +7,7 @@ import type { DataFolder } from './data-folder.js';
 
 const FILE = 'sample-app.key';
 const NAME = 'Sample app';
-const MAY_ALL = { clients: ['*'], scopes: ['*'], users: ['*'] };
+const MAY_ALL = { clients: ['*'], scopes: ['*'], users: ['*'], audit: true };
 
 /** The sample app's service key: the one in the data folder, or a new one where the database does not know that. */
 export async function sampleAppKey(broker: INestApplicationContext, folder: DataFolder): Promise<string> {
@@ -22,7 +22,8 @@ export async function sampleAppKey(broker: INestApplicationContext, folder: Data
 async function isInForce(broker: INestApplicationContext, text: string): Promise<boolean> {
   const presented = readKey(text);
   const service = presented && (await broker.get(ServiceStore).find(presented.id));
-  return !!service && !service.revokedAt && sameHash(service.keyHash, presented.hash);
+  const held = service?.revokedAt ? undefined : service?.credential;
+  return held?.kind === 'key' && !!presented && sameHash(held.keyHash, presented.hash);
 }
 
 /** A service keeps its name for good, also when its key got lost. */

@@ -1,14 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { startStandIn, type StandIn, type StandInAccount } from '../google/stand-in.js';
+import { startStandIn, type StandIn } from '../google/stand-in.js';
 import type { DataFolder } from './data-folder.js';
 import { systemCode, TryingFault } from './fault.js';
 
 const CLIENT_ID = 'trying.apps.googleusercontent.com';
-
-const ACCOUNTS: StandInAccount[] = [
-  { sub: '103400000000000000001', email: 'alice@example.com', name: 'Alice Archer', hd: 'example.com' },
-  { sub: '103400000000000000002', email: 'bob.baker@example.net', name: 'Bob Baker' },
-];
 
 /**
  * Starts the stand-in, and writes the client_secret JSON that the broker reads as it would read Google's.
@@ -19,7 +14,10 @@ export async function startGoogle(
   port: number,
   publicUrl: string,
 ): Promise<{ google: StandIn; clientSecretsFile: string }> {
-  const clientSecret = folder.keep('google-client-secret', () => `GOCSPX-${randomBytes(21).toString('base64url')}`);
+  const clientSecret = folder.keep(
+    'google-client-secret',
+    () => `GOCSPX-${randomBytes(21).toString('base64url')}`,
+  );
   const google = await startStandIn({
     port,
     clients: [
@@ -32,7 +30,10 @@ export async function startGoogle(
         appName: 'Token broker (trying mode)',
       },
     ],
-    accounts: ACCOUNTS,
+    accounts: [
+      { sub: '103400000000000000001', email: 'alice@example.com', name: 'Alice Archer', hd: 'example.com' },
+      { sub: '103400000000000000002', email: 'bob.baker@example.net', name: 'Bob Baker' },
+    ],
     stateFile: folder.file('google.json'),
   }).catch((error: unknown) => {
     // A damaged state file: the stand-in says so itself, and what to do.

@@ -5,23 +5,26 @@
  * (src/), nor what its neighbours do (sandbox/google, sandbox/sample-app).
  */
 import 'reflect-metadata';
-import { ConfigurationError } from '../../src/config/load-settings.js';
+import { ConfigurationError } from '../../src/config/configuration-error.js';
+import { loadEnvFile } from '../../src/config/load-env-file.js';
 import { readConfiguration } from '../../src/read-configuration.js';
 import { startBroker } from '../../src/start-broker.js';
 import { startSampleApp } from '../sample-app/sample-app.js';
 import { banner } from './banner.js';
 import { DataFolder, dataFolderPath } from './data-folder.js';
-import { migrateDatabase } from './database.js';
 import { systemCode, TryingFault } from './fault.js';
 import { fillIn } from './fill-in.js';
+import { migrateDatabase } from './migrate-database.js';
 import { demandFreePort, readPorts } from './ports.js';
 import { findRunning, forgetRunning, rememberRunning } from './running.js';
 import { sampleAppKey } from './sample-app-key.js';
 
 const PATIENCE_MS = 10_000;
+const LOOK_AROUND_MS = 200;
 
 const running = new AsyncDisposableStack();
 try {
+  loadEnvFile();
   await start(process.env);
 } catch (error) {
   await running.disposeAsync();
@@ -59,11 +62,29 @@ async function start(env: NodeJS.ProcessEnv): Promise<void> {
     forgetRunning(folder);
   });
 
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(0));
+  stopWhenTold();
   void databaseEnded.then(() => {
-    stop(1, `The database ended by itself. Start again; if that does not help, remove ${folder.shown} to begin anew.`);
+    stop(
+      1,
+      `The database ended by itself. Start again; if that does not help, remove ${folder.shown} to begin anew.`,
+    );
   });
   process.stdout.write(banner(sampleAppUrl, parts, folder.shown));
+}
+
+function stopWhenTold(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      stop(0);
+    });
+  }
+  // A SIGTERM for npm ends the shell between us and leaves us behind.
+  const shell = process.ppid;
+  if (process.env['npm_lifecycle_event'] !== undefined) {
+    setInterval(() => {
+      if (process.ppid !== shell) stop(0);
+    }, LOOK_AROUND_MS).unref();
+  }
 }
 
 /** Once: npm passes on the Ctrl-C that the terminal has sent us already. */

@@ -2,11 +2,15 @@
  * Lends the settings of the running trying mode to the command line, so that `npm run token-broker -- service list`
  * works without any configuration. What is configured stays, and with a database of one's own nothing is lent.
  */
-import { existsSync } from 'node:fs';
+import { loadEnvFile } from '../../src/config/load-env-file.js';
 import { dataFolderPath } from './data-folder.js';
 import { findRunning } from './running.js';
 
-if (existsSync('.env')) process.loadEnvFile();
+try {
+  loadEnvFile();
+} catch {
+  // The command line reads it again, and says what is wrong.
+}
 
 const { env } = process;
 if (!env['DATABASE_URL'] && !env['DATABASE_URL_FILE']) {
@@ -25,5 +29,7 @@ if (!env['DATABASE_URL'] && !env['DATABASE_URL_FILE']) {
 function needsSettings(args: readonly string[]): boolean {
   const words = args.filter((arg) => !arg.startsWith('-'));
   const asksForHelp = args.some((arg) => ['-h', '--help', '-V', '--version'].includes(arg));
-  return !asksForHelp && words.length > 0 && words[0] !== 'help' && words.slice(0, 2).join(' ') !== 'keys generate';
+  return (
+    !asksForHelp && words.length > 0 && words[0] !== 'help' && words.slice(0, 2).join(' ') !== 'keys generate'
+  );
 }

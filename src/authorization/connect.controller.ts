@@ -10,14 +10,13 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/policy.js';
-import { Google } from '../domain/ports/google.js';
 import { parseScopes } from '../domain/scopes.js';
 import { answerBrowser } from '../http/answer-browser.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audited.js';
 import { setBrowserKey } from '../http/browser-key.js';
 import { Caller, OpenToAll } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
-import { allowFormTo, BROWSER_ROUTE, demandOwnPage, sendPage } from '../http/browser-route.js';
+import { allowFormToLeave, BROWSER_ROUTE, demandOwnPage, sendPage } from '../http/browser-route.js';
 import { connectPage } from '../pages/connect-page.js';
 import { ConnectTickets } from './connect-ticket.js';
 import { CreateConnectTicket } from './create-connect-ticket.js';
@@ -30,7 +29,6 @@ import { TicketInput } from './ticket-input.js';
 export class ConnectController {
   constructor(
     private readonly settings: Settings,
-    private readonly google: Google,
     private readonly tickets: ConnectTickets,
     private readonly createTicket: CreateConnectTicket,
     private readonly startAuthorization: StartAuthorization,
@@ -63,7 +61,7 @@ export class ConnectController {
   @ApiExcludeEndpoint()
   async show(@Query() { ticket }: TicketInput, @Res() reply: FastifyReply): Promise<void> {
     const { wish } = await this.tickets.open(ticket);
-    allowFormTo(reply, this.google.origin);
+    allowFormToLeave(reply);
     await sendPage(reply, connectPage({ ...wish, ticket }));
   }
 

@@ -67,7 +67,7 @@ export class ClaimReturn {
 function refused(reason: string, what: string): BrokerError {
   return new BrokerError(
     'invalid_request',
-    `${what} Nothing was stored. Go back to the app and start again there.`,
+    `${what} Go back to the app; if it is not connected, start again there.`,
     { reason },
   );
 }

@@ -46,7 +46,7 @@ export function classifyFailure({ status, body, retryAfter, during }: FailedAnsw
 
 /** A request that got no answer: refused, reset, timed out. */
 export function classifyLostRequest(error: unknown): GoogleFailure {
-  const timedOut = error instanceof Error && error.name === 'TimeoutError';
+  const timedOut = (error as { name?: unknown } | null)?.name === 'TimeoutError';
   return new GoogleFailure('unavailable', timedOut ? 'timeout' : 'connection_lost');
 }
 

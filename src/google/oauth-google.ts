@@ -32,10 +32,6 @@ export class OAuthGoogle extends Google {
     this.#idTokens = new IdTokenVerifier(this.#endpoints, this.#timeoutMs);
   }
 
-  override get origin(): string {
-    return new URL(this.#endpoints.authorization).origin;
-  }
-
   override isIssuer(iss: string): boolean {
     return this.#endpoints.issuers.includes(iss);
   }

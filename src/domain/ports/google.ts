@@ -29,9 +29,6 @@ export interface CodeExchange {
 
 /** Google, as far as the broker needs it. Its requests throw `GoogleFailure` and nothing else. */
 export abstract class Google {
-  /** The origin of the consent page; a form that leads there must be allowed to (CSP form-action). */
-  abstract get origin(): string;
-
   abstract consentUrl(request: ConsentRequest): string;
 
   /** RFC 9207: whether the `iss` of a redirect is Google. */

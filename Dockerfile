@@ -1,0 +1,42 @@
+# syntax=docker/dockerfile:1
+
+# The broker as a container image. It holds compiled code, production dependencies and migrations; no compiler, no
+# stand-in for Google, no configuration. How to run it: docker-compose.yml, docs/configuration.md.
+
+# Compiles. Nothing of this stage gets into the image but dist/src.
+FROM node:24-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+# No package needs its install script here: those fetch a second Node and an embedded PostgreSQL, for development.
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY nest-cli.json .swcrc tsconfig.json prisma.config.ts ./
+COPY prisma ./prisma
+COPY src ./src
+# `generate` reads the schema only; the script keeps Prisma from downloading an engine that nobody would use.
+RUN npm run generate && npm run build
+
+# Production dependencies alone. `prisma`, a development tool, counts as optional for @prisma/client, so that both
+# kinds must be left out to be rid of it.
+FROM node:24-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+
+FROM node:24-slim
+# Inside a container, 127.0.0.1 is reached by nobody.
+ENV NODE_ENV=production \
+    HOST=0.0.0.0 \
+    PORT=3000
+WORKDIR /app
+# All of it belongs to root: the broker can read its own code and change none of it.
+COPY --from=dependencies /app/node_modules ./node_modules
+# The version, and that this is ESM.
+COPY package.json ./
+# `node dist/src/cli/main.js migrate` applies these.
+COPY prisma/migrations ./prisma/migrations
+COPY --from=build /app/dist/src ./dist/src
+USER node
+EXPOSE 3000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "dist/src/main.js"]

@@ -1,0 +1,96 @@
+/** A grant as GET /users/:userId/grants lists it; only what this app shows. */
+export interface Grant {
+  readonly id: string;
+  readonly account: { readonly sub: string; readonly email: string | null };
+  readonly status: 'active' | 'reconnect_required' | 'revoked';
+  readonly scope: string;
+  readonly missing_scopes: readonly string[];
+  readonly diagnosis: { readonly detail?: string } | null;
+}
+
+export interface Token {
+  readonly access_token: string;
+  readonly expires_in: number;
+  readonly scope: string;
+  readonly account: { readonly sub: string; readonly email: string | null };
+}
+
+export interface ConnectWish {
+  readonly user_id: string;
+  readonly scope: string;
+  readonly account_hint?: string | undefined;
+  readonly return_to: string;
+}
+
+/** The broker's problem details (RFC 9457). */
+export interface Problem {
+  readonly status: number;
+  readonly title: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly request_id: string;
+}
+
+export class BrokerRefusal extends Error {
+  override readonly name = 'BrokerRefusal';
+
+  constructor(readonly problem: Problem) {
+    super(problem.title);
+  }
+}
+
+export class BrokerSilent extends Error {
+  override readonly name = 'BrokerSilent';
+}
+
+const PATIENCE_MS = 15_000;
+
+/** The broker's HTTP API, as far as this app needs it. Every call throws `BrokerRefusal` or `BrokerSilent`. */
+export class Broker {
+  readonly #url: string;
+  readonly #serviceKey: string;
+
+  constructor(url: string, serviceKey: string) {
+    this.#url = url;
+    this.#serviceKey = serviceKey;
+  }
+
+  async grants(userId: string): Promise<Grant[]> {
+    return (await this.#call('GET', `/users/${encodeURIComponent(userId)}/grants`)) as Grant[];
+  }
+
+  async token(userId: string, scope: string, account?: string): Promise<Token> {
+    const query = new URLSearchParams({ scope, ...(account === undefined ? {} : { account }) });
+    return (await this.#call('GET', `/tokens/${encodeURIComponent(userId)}?${query.toString()}`)) as Token;
+  }
+
+  /** A link that takes the user to Google, and back to `return_to`. */
+  async connectUrl(wish: ConnectWish): Promise<string> {
+    return ((await this.#call('POST', '/connect/tickets', wish)) as { connect_url: string }).connect_url;
+  }
+
+  /** @returns how many other grants ended with it at Google */
+  async disconnect(grantId: string, mode: 'revoke' | 'local'): Promise<number> {
+    const answer = await this.#call('DELETE', `/grants/${encodeURIComponent(grantId)}?mode=${mode}`);
+    return (answer as { also_revoked: unknown[] }).also_revoked.length;
+  }
+
+  async #call(method: string, path: string, body?: object): Promise<unknown> {
+    const response = await fetch(new URL(path, this.#url), {
+      method,
+      headers: {
+        authorization: `Bearer ${this.#serviceKey}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    }).catch(() => {
+      throw new BrokerSilent(`The broker at ${this.#url} does not answer. Is it running?`);
+    });
+    if (response.ok) return response.json();
+    if (response.headers.get('content-type')?.startsWith('application/problem+json')) {
+      throw new BrokerRefusal((await response.json()) as Problem);
+    }
+    throw new BrokerSilent(`What answers at ${this.#url} is not the broker (status ${response.status}).`);
+  }
+}

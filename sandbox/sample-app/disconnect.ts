@@ -1,0 +1,18 @@
+import type { FastifyInstance } from 'fastify';
+import { actingUser, homeOf } from './acting-user.js';
+import type { Broker } from './broker.js';
+
+/** "Revoke" ends a grant at Google as well, "Clear" forgets it at the broker only. */
+export function disconnect(app: FastifyInstance, broker: Broker): void {
+  const ways = [
+    { path: '/revoke', mode: 'revoke', done: 'revoked' },
+    { path: '/clear', mode: 'local', done: 'cleared' },
+  ] as const;
+  for (const { path, mode, done } of ways) {
+    app.post(path, async (request, reply) => {
+      const form = request.body as URLSearchParams;
+      const others = await broker.disconnect(form.get('grant') ?? '', mode);
+      return reply.redirect(homeOf(actingUser(form), { done, others: String(others) }), 303);
+    });
+  }
+}

@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify';
+
+/** Thrown for a request that no page of ours makes. */
+export class ForeignRequest extends Error {
+  override readonly name = 'ForeignRequest';
+}
+
+/**
+ * Keeps other sites out: their forms cannot change anything here, their frames cannot show us, and a name of theirs
+ * that leads to this machine reads nothing.
+ */
+export function guard(app: FastifyInstance, url: string, brokerOrigin: string): void {
+  const { host, origin } = new URL(url);
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers({
+      // The form leads on to the broker's connect page; browsers hold redirects to form-action as well.
+      'content-security-policy':
+        `default-src 'none'; style-src 'self'; img-src data:; form-action 'self' ${brokerOrigin}; ` +
+        "base-uri 'none'; frame-ancestors 'none'",
+      // With no-referrer, browsers would say `Origin: null` to our own forms.
+      'referrer-policy': 'same-origin',
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+    });
+    if (request.method === 'GET' && request.headers.host === host) return;
+    if (request.method === 'GET') return reply.redirect(url);
+    const site = request.headers['sec-fetch-site'];
+    if (request.headers.origin !== origin || (site !== undefined && site !== 'same-origin'))
+      throw new ForeignRequest();
+  });
+}

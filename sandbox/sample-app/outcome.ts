@@ -1,0 +1,52 @@
+import type { Mood } from './page.js';
+
+export interface Notice {
+  readonly mood: Mood;
+  readonly text: string;
+}
+
+/** What the broker says in `connect_error`, in a user's words. */
+const FAILURES: Readonly<Record<string, string>> = {
+  google_unavailable: 'Google did not answer. Try again in a moment.',
+  client_misconfigured: "Google refuses the broker's client. Its operator must mend that.",
+  wrong_account: 'You chose another Google account than the one asked for.',
+  policy_rejected: 'The administrator of your Google Workspace does not allow this.',
+  no_refresh_token:
+    'Google gave no lasting permission. Remove the app in your Google Account, then try again.',
+};
+
+/** What has just happened, as the address says that the broker (or we) sent the browser to. */
+export function outcomeOf(fields: URLSearchParams): Notice | null {
+  switch (fields.get('connect')) {
+    case 'success':
+      return { mood: 'good', text: 'Connected. You allowed all that was asked for.' };
+    case 'partial':
+      return { mood: 'warn', text: 'Connected in part. You left something out; see what is missing below.' };
+    case 'denied':
+      return { mood: 'warn', text: 'Not connected. You said no on Google’s page, and nothing was stored.' };
+    case 'failed':
+      return { mood: 'bad', text: failure(fields.get('connect_error') ?? '') };
+  }
+  const others = Number(fields.get('others') ?? 0);
+  switch (fields.get('done')) {
+    case 'revoked':
+      return {
+        mood: 'good',
+        text: `Revoked. Google ended the grant, and the broker forgot it.${others > 0 ? ` ${others} more ended with it at Google.` : ''}`,
+      };
+    case 'cleared':
+      return {
+        mood: 'good',
+        text: 'Cleared. The broker forgot the grant. Google still remembers your consent.',
+      };
+  }
+  return null;
+}
+
+/** Anyone can put text into a link: only what looks like a code is shown. */
+function failure(code: string): string {
+  const why =
+    FAILURES[code] ??
+    (/^[a-z_]{1,64}$/.test(code) ? `Google or the broker said: ${code}.` : 'No reason was given.');
+  return `Connecting did not work. ${why}`;
+}

@@ -1,0 +1,62 @@
+import { OAuth2Client } from 'google-auth-library';
+import { youtubeAnalytics } from 'googleapis/build/src/apis/youtubeAnalytics/index.js';
+
+const DAYS = 7;
+const DAY_MS = 86_400_000;
+const PATIENCE_MS = 15_000;
+
+const METRICS = {
+  views: 'views,estimatedMinutesWatched,likes',
+  revenue: 'views,estimatedRevenue',
+};
+
+export interface Report {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+}
+
+/** Google said no to the token or to the question. */
+export class GoogleRefusal extends Error {
+  override readonly name = 'GoogleRefusal';
+}
+
+/**
+ * The last seven full days of the account's channel.
+ * https://developers.google.com/youtube/analytics/reference/reports/query
+ */
+export async function queryReport(
+  accessToken: string,
+  kind: keyof typeof METRICS,
+  standInUrl: string | null,
+): Promise<Report> {
+  const auth = new OAuth2Client();
+  auth.setCredentials({ access_token: accessToken });
+  const analytics = youtubeAnalytics({
+    version: 'v2',
+    auth,
+    ...(standInUrl === null ? {} : { rootUrl: standInUrl }),
+  });
+  try {
+    const { data } = await analytics.reports.query(
+      {
+        ids: 'channel==MINE',
+        startDate: daysAgo(DAYS),
+        endDate: daysAgo(1),
+        metrics: METRICS[kind],
+        dimensions: 'day',
+        sort: 'day',
+      },
+      { timeout: PATIENCE_MS },
+    );
+    return {
+      columns: (data.columnHeaders ?? []).map(({ name }) => name ?? ''),
+      rows: (data.rows ?? []) as (string | number)[][],
+    };
+  } catch (error) {
+    throw new GoogleRefusal(error instanceof Error ? error.message : 'Google gave no reason.');
+  }
+}
+
+function daysAgo(days: number): string {
+  return new Date(Date.now() - days * DAY_MS).toISOString().slice(0, 10);
+}

@@ -1,0 +1,22 @@
+/** The two scopes this app can use. */
+export const SCOPES = {
+  views: 'https://www.googleapis.com/auth/yt-analytics.readonly',
+  revenue: 'https://www.googleapis.com/auth/yt-analytics-monetary.readonly',
+} as const;
+
+/** In the order in which they are shown: those for signing in last, which the broker adds by itself. */
+const WORDS: Readonly<Record<string, string>> = {
+  [SCOPES.views]: 'YouTube Analytics reports',
+  [SCOPES.revenue]: 'YouTube Analytics revenue reports',
+  openid: 'Who the account is',
+  'https://www.googleapis.com/auth/userinfo.email': 'Its email address',
+};
+
+export function inWords(scope: string): string {
+  return WORDS[scope] ?? scope;
+}
+
+export function inOrder(scopes: readonly string[]): string[] {
+  const order = Object.keys(WORDS);
+  return scopes.toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
+}

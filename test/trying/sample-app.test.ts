@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startSampleApp } from '../../sandbox/sample-app/sample-app.js';
+import { freePort } from '../../sandbox/trying/postgres.js';
+import { Browser } from '../support/api.js';
+import { ALICE, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from '../support/world.js';
+
+describe('the sample app', () => {
+  let world: World;
+  let url: string;
+  let app: { close(): Promise<void> };
+
+  beforeAll(async () => {
+    const port = await freePort();
+    url = `http://localhost:${port}`;
+    world = await startWorld({ RETURN_TO_ORIGINS: url });
+    app = await startSampleApp({
+      port,
+      url,
+      brokerUrl: world.url,
+      serviceKey: world.api.key,
+      standInUrl: world.google.url,
+    });
+  });
+  afterAll(async () => {
+    await app.close();
+    await world.stop();
+  });
+
+  const open = async (path: string) => {
+    const response = await fetch(new URL(path, url), { redirect: 'manual' });
+    return {
+      status: response.status,
+      location: response.headers.get('location') ?? '',
+      text: await response.text(),
+    };
+  };
+  const submit = async (
+    path: string,
+    fields: [string, string][],
+    headers: Record<string, string> = { origin: url },
+  ) => {
+    const body = new URLSearchParams(fields);
+    const response = await fetch(new URL(path, url), { method: 'POST', body, headers, redirect: 'manual' });
+    return {
+      status: response.status,
+      location: response.headers.get('location') ?? '',
+      text: await response.text(),
+    };
+  };
+  /** Goes through the authorization flow. @returns the page the user comes back to */
+  const connect = async (user: string, choice: { untick?: string[]; deny?: boolean } = {}) => {
+    const scopes: [string, string][] = [YOUTUBE, YOUTUBE_MONEY].map((scope) => ['scope', scope]);
+    const { location } = await submit('/connect', [['user', user], ...scopes]);
+    const back = await new Browser().connect(location, { account: ALICE.email, ...choice });
+    return open(back.headers.get('location') ?? '');
+  };
+  const grantOf = async (user: string) =>
+    ((await world.api.get(`/users/${user}/grants`)).body as unknown as { id: string }[])[0]?.id ?? '';
+
+  test('shows a user without an account, and has nothing to revoke for them', async () => {
+    const { text } = await open('/?user=nobody');
+    expect(text).toContain('Not connected.');
+    expect(text).toMatch(/<button[^>]* disabled[^>]*>Revoke/);
+  });
+
+  test('a partial consent names what is missing', async () => {
+    const { text } = await connect('partial', { untick: [YOUTUBE_MONEY] });
+    expect(text).toContain('Connected in part.');
+    expect(text).toMatch(/Missing<.*YouTube Analytics revenue reports/s);
+  });
+
+  test('a denial says so, and that nothing was stored', async () => {
+    expect((await connect('denying', { deny: true })).text).toContain('nothing was stored');
+  });
+
+  test('an API request shows numbers and how long the token lasts, never the token', async () => {
+    await connect('reporting');
+    const { text } = await open('/report?user=reporting&kind=revenue');
+    expect(text).toContain('Estimated revenue');
+    expect(text).toMatch(/good for 59 minutes/);
+    for (const secret of world.google.control.secrets()) expect(text).not.toContain(secret);
+  });
+
+  test('an API request of a user without a grant leads to Google, and back to the report', async () => {
+    const { location } = await open('/report?user=later');
+    expect(location).toContain(`${world.url}/connect?ticket=`);
+    const back = await new Browser().connect(location, { account: ALICE.email });
+    expect((await open(back.headers.get('location') ?? '')).text).toContain('Minutes watched');
+  });
+
+  test('a denial on that way ends on the home page, and does not lead to Google again', async () => {
+    const { location } = await open('/report?user=never');
+    const back = await new Browser().connect(location, { account: ALICE.email, deny: true });
+    const { location: home } = await open(back.headers.get('location') ?? '');
+    expect(home).toBe('/?user=never&connect=denied&connect_error=access_denied');
+  });
+
+  test('clear forgets at the broker; revoke ends it at Google, with the others of that account', async () => {
+    await connect('clearing');
+    const cleared = await submit('/clear', [
+      ['user', 'clearing'],
+      ['grant', await grantOf('clearing')],
+    ]);
+    expect((await open(cleared.location)).text).toContain('Google still remembers your consent.');
+    await connect('revoking');
+    await connect('sibling');
+    const revoked = await submit('/revoke', [
+      ['user', 'revoking'],
+      ['grant', await grantOf('revoking')],
+    ]);
+    expect((await open(revoked.location)).text).toMatch(
+      /Google ended the grant.* more ended with it at Google/,
+    );
+    expect((await open('/?user=sibling')).text).toContain(
+      'Another grant of the same Google account was revoked.',
+    );
+  });
+
+  test.each([
+    { name: 'another site', headers: { origin: 'https://evil.example.com', 'sec-fetch-site': 'cross-site' } },
+    {
+      name: 'another port of this machine',
+      headers: { origin: 'http://localhost:1', 'sec-fetch-site': 'same-site' },
+    },
+    { name: 'a page that hides its origin', headers: { origin: 'null' } },
+    { name: 'no page at all', headers: {} },
+  ])('a form from $name changes nothing', async ({ headers }) => {
+    await connect('guarded');
+    const grant = await grantOf('guarded');
+    const { status, text } = await submit(
+      '/clear',
+      [
+        ['user', 'guarded'],
+        ['grant', grant],
+      ],
+      headers,
+    );
+    expect(status).toBe(403);
+    expect(text).toContain('Nothing was done.');
+    expect(await grantOf('guarded')).toBe(grant);
+  });
+
+  test("the broker's refusals are shown in its words", async () => {
+    const { status, text } = await submit('/revoke', [
+      ['user', 'x'],
+      ['grant', '00000000-0000-4000-8000-000000000000'],
+    ]);
+    expect(status).toBe(404);
+    expect(text).toContain('There is no such grant');
+    expect((await open('/?user=..')).status).toBe(400);
+  });
+
+  test('what others write into an address is shown as text, or not at all', async () => {
+    const { text } = await open('/?user=a&connect=failed&connect_error=%3Cb%3Ehello');
+    expect(text).toContain('No reason was given.');
+    expect(text).not.toContain('hello');
+  });
+});

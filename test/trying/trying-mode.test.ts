@@ -1,0 +1,129 @@
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { DataFolder } from '../../sandbox/trying/data-folder.js';
+import { demandFreePort, readPorts } from '../../sandbox/trying/ports.js';
+import { Api, Browser } from '../support/api.js';
+import { run, startTrying, stopAll, surroundings, type Surroundings } from './trying-mode.js';
+
+const VIEWS = 'https://www.googleapis.com/auth/yt-analytics.readonly';
+const ALICE = 'alice@example.com';
+/** Making a database takes two seconds, and far more on a busy machine. */
+const PATIENCE_MS = 60_000;
+
+describe('npm start without any configuration', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
+  const folder = join(parent, 'data', 'trying');
+  let env: Surroundings;
+  let trying: Awaited<ReturnType<typeof startTrying>>;
+  const url = (setting: string) => `http://localhost:${env[setting] ?? ''}`;
+  const broker = () => new Api(url('PORT'), readFileSync(join(folder, 'sample-app.key'), 'utf8'));
+
+  beforeAll(async () => {
+    // When root runs the tests, PostgreSQL runs as another user and must get there.
+    chmodSync(parent, 0o755);
+    env = await surroundings(folder);
+    trying = await startTrying(env);
+  }, PATIENCE_MS);
+  afterAll(async () => {
+    await stopAll();
+    rmSync(parent, { recursive: true, force: true });
+  });
+
+  test('says what runs where, what to open next, and no secret', () => {
+    expect(trying.output).toContain('trying mode');
+    expect(trying.output).toContain('Not for production');
+    expect(trying.output).toContain(`Open ${url('SAMPLE_APP_PORT')} next`);
+    expect(trying.output.trim().split('\n').length).toBeLessThanOrEqual(12);
+    for (const name of ['sample-app.key', 'postgres-password', 'google-client-secret']) {
+      expect(trying.output).not.toContain(readFileSync(join(folder, name), 'utf8'));
+    }
+  });
+
+  test('keeps its files for their owner alone', () => {
+    const open = readdirSync(folder).filter((name) => (statSync(join(folder, name)).mode & 0o077) !== 0);
+    expect(open).toEqual([]);
+  });
+
+  test('a user connects in the sample app, and comes back to a report', async () => {
+    const app = url('SAMPLE_APP_PORT');
+    const link = await fetch(new URL('/connect', app), {
+      method: 'POST',
+      body: new URLSearchParams({ user: 'alice', scope: VIEWS }),
+      headers: { origin: app },
+      redirect: 'manual',
+    });
+    const back = await new Browser().connect(link.headers.get('location') ?? '', { account: ALICE });
+    expect(back.headers.get('location')).toBe(`${app}/?user=alice&connect=success`);
+    const home = await (await fetch(back.headers.get('location') ?? '')).text();
+    expect(home).toContain('You allowed all that was asked for.');
+    expect(home).toContain(ALICE);
+    expect(await report()).toContain('Minutes watched');
+  });
+
+  test('the command line works on its database', async () => {
+    const { code, output } = await run('scripts/token-broker.mjs', ['service', 'list'], env);
+    expect(output).toContain('Sample app');
+    expect(code).toBe(0);
+  });
+
+  test('a second one on the same data says that it runs already', async () => {
+    const { code, output } = await run('scripts/start.mjs', [], env);
+    expect(output).toMatch(/^The trying mode runs already: open \S+, or stop it \(process \d+\)[^\n]+\n$/);
+    expect(code).toBe(1);
+  });
+
+  test(
+    'stops with 0, and the next start finds the grant, whose token still works',
+    async () => {
+      expect(await trying.stop()).toMatchObject({ code: 0, output: trying.output });
+      expect((await run('scripts/token-broker.mjs', ['service', 'list'], env)).output).toContain(
+        'the trying mode does not run',
+      );
+      trying = await startTrying(env);
+      const token = await broker().token('alice', { scope: VIEWS });
+      expect(token.body).toMatchObject({ token_type: 'Bearer', account: { email: ALICE } });
+      expect(await report()).toContain('Minutes watched');
+    },
+    PATIENCE_MS,
+  );
+
+  async function report(): Promise<string> {
+    return (await fetch(new URL('/report?user=alice', url('SAMPLE_APP_PORT')))).text();
+  }
+});
+
+describe('npm start where something is in the way', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
+  const taken = createServer();
+  let port: number;
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    port = (taken.address() as AddressInfo).port;
+  });
+  afterAll(() => {
+    taken.close();
+    rmSync(parent, { recursive: true, force: true });
+  });
+
+  test('a port in use: one sentence with the way on, and exit code 1', async () => {
+    const env = { ...(await surroundings(join(parent, 'data'))), PORT: String(port) };
+    expect(await run('scripts/start.mjs', [], env)).toEqual({
+      output: `Port ${port} is in use. Stop what runs there, or choose another: PORT=${port + 100} npm start\n`,
+      code: 1,
+    });
+  });
+
+  test('every other port and the data folder are named the same way', async () => {
+    await expect(demandFreePort('STAND_IN_PORT', port)).rejects.toThrow(
+      `STAND_IN_PORT=${port + 100} npm start`,
+    );
+    expect(() => readPorts({ PORT: '3001' })).toThrow('PORT and STAND_IN_PORT are both 3001.');
+    expect(() => readPorts({ SAMPLE_APP_PORT: 'x' })).toThrow('SAMPLE_APP_PORT is no port.');
+    const file = { TRYING_DATA_DIR: import.meta.filename };
+    expect(() => DataFolder.open(file)).toThrow(/cannot be written \(EEXIST\)\. .*TRYING_DATA_DIR=/);
+  });
+});

@@ -1,0 +1,88 @@
+/** The trying mode as a person runs it: a process of its own, found by what it prints. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { freePort } from '../../sandbox/trying/postgres.js';
+
+/** A .env file of whoever runs the tests must not configure anything. */
+const NOT_CONFIGURED = {
+  DATABASE_URL: '',
+  DATABASE_URL_FILE: '',
+  KEY_RING_FILE: '',
+  GOOGLE_CLIENT_SECRETS: '',
+  GOOGLE_STAND_IN_URL: '',
+  PUBLIC_URL: '',
+  RETURN_TO_ORIGINS: '',
+  LOG_LEVEL: '',
+};
+
+const children = new Set<ChildProcess>();
+
+export type Surroundings = Readonly<Record<string, string>>;
+
+export async function surroundings(dataFolder: string): Promise<Surroundings> {
+  const [broker, standIn, sampleApp] = [await freePort(), await freePort(), await freePort()].map(String);
+  return {
+    ...NOT_CONFIGURED,
+    TRYING_DATA_DIR: dataFolder,
+    PORT: broker ?? '',
+    STAND_IN_PORT: standIn ?? '',
+    SAMPLE_APP_PORT: sampleApp ?? '',
+  };
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** Runs a script to its end. */
+export async function run(script: string, args: readonly string[], env: Surroundings): Promise<Ended> {
+  const { child, output } = begin(script, args, env);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output: output() };
+}
+
+/** Starts the trying mode and waits until it says what to open. */
+export async function startTrying(env: Surroundings): Promise<{ output: string; stop(): Promise<Ended> }> {
+  const { child, output } = begin('scripts/start.mjs', [], env);
+  const ended = once(child, 'close') as Promise<[number | null]>;
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.on('data', () => {
+      if (output().includes('Stop with Ctrl-C')) resolve();
+    });
+    void ended.then(() => {
+      reject(new Error(`The trying mode did not start:\n${output()}`));
+    });
+  });
+  return {
+    output: output(),
+    stop: async () => {
+      child.kill('SIGTERM');
+      const [code] = await ended;
+      return { code, output: output() };
+    },
+  };
+}
+
+/** Ends what a failed test left behind. */
+export async function stopAll(): Promise<void> {
+  await Promise.all(
+    [...children].map((child) => {
+      child.kill('SIGTERM');
+      return once(child, 'close');
+    }),
+  );
+}
+
+function begin(script: string, args: readonly string[], env: Surroundings) {
+  const child = spawn(process.execPath, [script, ...args], { env: { ...process.env, ...env } });
+  children.add(child);
+  child.once('close', () => children.delete(child));
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  return { child, output: () => output };
+}
