@@ -272,9 +272,34 @@ describe('GET /tokens/:userId', () => {
       const answer = await narrow.token('alice');
       expect(answer.status).toBe(403);
       expect(answer.text).not.toContain('ya29.');
-      // Nor later, from the store.
+      // Nor later, from the store: nothing of it was kept.
+      world.google.control.overrideTokenAnswer(null);
+      const asked = refreshes();
       const later = await narrow.token('alice');
       expect(later.body['scope']).toBe(YOUTUBE);
+      expect(refreshes()).toBe(asked + 1);
+    });
+
+    test('when Google refuses to narrow, the grant is learned anew', async () => {
+      const narrow = await world.service({ scopes: [YOUTUBE] });
+      world.google.control.failNext('token', { named: 'invalid_scope' });
+      const answer = await narrow.token('alice');
+      expect(answer.status).toBe(200);
+      expect(answer.body['scope']).toBe(YOUTUBE);
+    });
+
+    test('scopes that the grant gained at Google do not reach a service that may not have them', async () => {
+      const narrow = await world.service({ scopes: [YOUTUBE, YOUTUBE_MONEY, 'openid', 'email'] });
+      expect((await narrow.token('alice')).status).toBe(200);
+      world.clock.advance(3600);
+      world.google.control.overrideTokenAnswer(
+        { scope: `openid ${EMAIL} ${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}` },
+        1,
+      );
+      const answer = await narrow.token('alice');
+      expect(answer.body['scope']).not.toContain(ADS);
+      const [grant] = await world.sql('SELECT granted_scopes FROM grants');
+      expect(grant?.['granted_scopes']).not.toEqual([]);
     });
 
     test('a revoked key stops working', async () => {

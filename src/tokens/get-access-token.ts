@@ -7,7 +7,7 @@ import type { AccessToken, Grant } from '../domain/grant.js';
 import { allowedScopes, demandAllowed } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
-import { missingScopes, sameScopes, scopeSet } from '../domain/scopes.js';
+import { missingScopes, sameScopes } from '../domain/scopes.js';
 import { FindGrant } from './find-grant.js';
 import { RefreshAccessToken } from './refresh-access-token.js';
 import { Refusals, type TokenWish } from './refusals.js';
@@ -73,10 +73,19 @@ export class GetAccessToken {
   ): Promise<AccessToken | null> {
     try {
       const refreshed = await this.refreshAccessToken.refresh(grant, scopes, stored, wish);
-      if (refreshed.kind === 'superseded') return null;
-      if (refreshed.kind === 'dead')
-        throw await this.refusals.reconnectRequired(wish, grant, refreshed.diagnosis);
-      return await this.#checked(wish, grant, scopes, refreshed.token);
+      switch (refreshed.kind) {
+        case 'token':
+          return refreshed.token;
+        case 'changed':
+          return null;
+        case 'dead':
+          throw await this.refusals.reconnectRequired(wish, grant, refreshed.diagnosis);
+        case 'not_narrowed':
+          throw new BrokerError(
+            'not_allowed',
+            `Google did not narrow the token to what ${wish.service.name} may have.`,
+          );
+      }
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
       // A token that lives shorter than asked still beats none.
@@ -84,24 +93,5 @@ export class GetAccessToken {
         return stored;
       throw this.refusals.ofGoogle(error, wish.client);
     }
-  }
-
-  /** Narrowing is honoured by Google but documented nowhere, so the answer is believed only as far as it says. */
-  async #checked(
-    wish: TokenWish,
-    grant: Grant,
-    scopes: readonly string[],
-    token: AccessToken,
-  ): Promise<AccessToken> {
-    const tooMuch = missingScopes(token.scopes, scopes);
-    if (tooMuch.length > 0) {
-      throw new BrokerError(
-        'not_allowed',
-        `Google did not narrow the token to what ${wish.service.name} may have.`,
-      );
-    }
-    const lost = missingScopes(wish.scopes, token.scopes);
-    if (lost.length > 0) throw await this.refusals.insufficientScope(wish, grant, lost);
-    return { ...token, scopes: scopeSet(token.scopes) };
   }
 }
