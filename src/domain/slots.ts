@@ -1,8 +1,7 @@
-/**
- * Google keeps 100 live refresh tokens per account and client; one more silently kills the oldest
- * (https://developers.google.com/identity/protocols/oauth2#expiration). The ledger knows every one that we were given.
+/*
+ * Google keeps 100 live refresh tokens per account and client (SLOT_LIMIT); one more silently kills the oldest:
+ * https://developers.google.com/identity/protocols/oauth2#expiration. The ledger knows every one that we were given.
  */
-export const GOOGLE_SLOT_LIMIT = 100;
 
 /** Google ends a refresh token that was not used for six months. */
 export const INACTIVITY_SECONDS = 183 * 24 * 3600;
