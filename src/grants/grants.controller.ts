@@ -82,7 +82,8 @@ export class GrantsController {
   ): Promise<GrantDetailAnswer> {
     audit.add({ grantId: id });
     const grant = await this.visible.byId(service, id);
-    return { ...this.#answer(grant), slots: toSlotsAnswer(await this.inspectSlots.of(grant)) };
+    const slots = toSlotsAnswer(await this.inspectSlots.of(grant));
+    return Object.assign(this.#answer(grant), { slots });
   }
 
   @Delete('grants/:id')

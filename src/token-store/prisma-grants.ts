@@ -9,11 +9,12 @@ import { sameScopes, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import { TESTING_SECONDS } from '../domain/forecast.js';
 import { INACTIVITY_SECONDS, isNearlyFull } from '../domain/slots.js';
+import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
 import { dead, endTokens } from './end-grants.js';
 import { fromRow } from './grant-row.js';
 import { Outbox } from './outbox.js';
-import { accessTokenPlace, refreshTokenPlace } from './places.js';
+import { refreshTokenPlace } from './places.js';
 import { Prisma } from './prisma-client/client.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 
@@ -24,6 +25,7 @@ export class PrismaGrants extends GrantStore {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
+    private readonly accessTokens: AccessTokens,
     private readonly ledger: PrismaSlotLedger,
     private readonly outbox: Outbox,
     private readonly alarm: SlotAlarm,
@@ -59,7 +61,7 @@ export class PrismaGrants extends GrantStore {
       });
       // Tokens of before cover other scopes, perhaps more than the user allows now.
       await tx.accessToken.deleteMany({ where: { grantId: id } });
-      await this.#putAccessToken(tx, id, scopeSet(answer.scopes), answer);
+      await this.accessTokens.put(tx, id, scopeSet(answer.scopes), answer);
       const grant = fromRow(row);
       await this.#book(tx, grant, answer, now);
       if (stored?.status !== 'active') await this.outbox.tell(tx, 'grant.connected', grant, now);
@@ -112,14 +114,8 @@ export class PrismaGrants extends GrantStore {
       yield rows.map(fromRow);
   }
 
-  override async accessToken(grant: Grant, scopes: readonly string[]): Promise<AccessToken | null> {
-    const scopeSetKey = key(scopes);
-    const row = await this.database.accessToken.findUnique({
-      where: { grantId_scopeSet: { grantId: grant.id, scopeSet: scopeSetKey } },
-    });
-    if (!row) return null;
-    const token = await this.sealer.open(row.sealedToken, accessTokenPlace(grant.id, scopeSetKey));
-    return { token, expiresAt: row.expiresAt, scopes: scopeSet(scopes) };
+  override accessToken(grant: Grant, scopes: readonly string[]): Promise<AccessToken | null> {
+    return this.accessTokens.read(grant, scopes);
   }
 
   override async refreshToken(grant: Grant): Promise<Secret | null> {
@@ -153,7 +149,7 @@ export class PrismaGrants extends GrantStore {
         const changed: Grant = { ...grant, grantedScopes: scopeSet(answer.scopes) };
         await this.outbox.tell(tx, 'grant.scopes_changed', changed, now);
       }
-      await this.#putAccessToken(tx, grant.id, narrowed ? answer.scopes : scopes, answer);
+      await this.accessTokens.put(tx, grant.id, narrowed ? answer.scopes : scopes, answer);
       await this.#book(tx, grant, answer, now);
       return true;
     });
@@ -217,20 +213,6 @@ export class PrismaGrants extends GrantStore {
     };
   }
 
-  async #putAccessToken(tx: Transaction, grantId: string, scopes: readonly string[], answer: TokenAnswer) {
-    const identity = { grantId, scopeSet: key(scopes) };
-    const sealedToken = await this.sealer.seal(
-      answer.accessToken,
-      accessTokenPlace(grantId, identity.scopeSet),
-    );
-    const columns = { sealedToken, expiresAt: answer.expiresAt };
-    await tx.accessToken.upsert({
-      where: { grantId_scopeSet: identity },
-      create: { ...identity, ...columns },
-      update: columns,
-    });
-  }
-
   async #book(tx: Transaction, grant: Grant, answer: TokenAnswer, now: Date): Promise<void> {
     const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
     if (token === null) return;
@@ -245,10 +227,6 @@ export class PrismaGrants extends GrantStore {
       });
     }
   }
-}
-
-function key(scopes: readonly string[]): string {
-  return scopeSet(scopes).join(' ');
 }
 
 /** Compare-and-set: a consent, disconnect or death in between has raised the version. */

@@ -11,6 +11,7 @@ import { SecurityMeasures } from '../domain/ports/security-measures.js';
 import { ServiceStore } from '../domain/ports/service-store.js';
 import { UndeliveredEvents } from '../domain/ports/undelivered-events.js';
 import { AccountMeasures } from './account-measures.js';
+import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
 import { PrismaAuditLog } from './prisma-audit-log.js';
 import { PrismaAuditTrail } from './prisma-audit-trail.js';
@@ -35,6 +36,7 @@ import { PrismaUndeliveredEvents } from './prisma-undelivered-events.js';
     { provide: DatabaseHealth, useExisting: Database },
     { provide: AuthorizationRequestStore, useClass: PrismaAuthorizationRequests },
     { provide: GrantStore, useClass: PrismaGrants },
+    AccessTokens,
     PrismaSlotLedger,
     Outbox,
     { provide: SlotLedger, useExisting: PrismaSlotLedger },

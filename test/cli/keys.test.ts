@@ -162,6 +162,7 @@ describe('token-broker keys reseal', () => {
         { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 0 },
+        { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       ],
       keys_in_use: { [newId]: 6 },
       unused_key_ids: [oldId],
@@ -196,14 +197,14 @@ describe('token-broker keys reseal', () => {
     const oldId = readKeyRing(ring).sealingKeyId;
     await tokenBroker(generate(ring, '--add'));
     // Copies stand in other places than their seal says; they do not open, and each must be met exactly once.
-    await world.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, sealed_refresh_token, created_at, consented_at)
-      SELECT gen_random_uuid(), 'copy-' || n, client, account_sub, status, sealed_refresh_token, now(), now()
+    await world.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
+      SELECT gen_random_uuid(), 'copy-' || n, client, account_sub, status, sealed_refresh_token, now(), now(), now()
       FROM grants, generate_series(1, 250) AS n WHERE user_id = 'alice'`);
     await world.sql(`INSERT INTO access_tokens (grant_id, scope_set, sealed_token, expires_at)
       SELECT grant_id, 'copy ' || n, sealed_token, now() FROM access_tokens, generate_series(1, 250) AS n`);
     await world.sql(`INSERT INTO authorization_requests
-      SELECT decode(md5(n || ticket_id), 'hex'), 'copy-' || n || ticket_id, service_id, service_name, user_id, client, scopes,
-        account_hint, require_account, return_to, forced_consent, sealed_verifier, nonce_hash, browser_hash, created_at, expires_at
+      SELECT decode(md5(n || ticket_id), 'hex'), 'copy-' || n || ticket_id, wish, purpose, forced_consent, sealed_verifier,
+        nonce_hash, browser_hash, created_at, expires_at, consumed_at
       FROM authorization_requests, generate_series(1, 250) AS n`);
     const { code, answer } = await reseal();
     expect(code).toBe(3);
@@ -211,6 +212,7 @@ describe('token-broker keys reseal', () => {
       { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 250 },
       { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 500 },
       { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 500 },
+      { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
     ]);
     expect(answer?.['keys_in_use']).toEqual({ [readKeyRing(ring).sealingKeyId]: 6, [oldId]: 1250 });
     expect(answer?.['problems']).toEqual([expect.stringContaining('it was moved')]);
