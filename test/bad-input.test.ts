@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Api, Browser } from './support/api.js';
+import { contractOf } from './support/contract.js';
 import { APP, startWorld, YOUTUBE, type World } from './support/world.js';
 
 /** What the database holds, apart from the services that tests make. */
@@ -85,7 +86,10 @@ describe('bad input gets a clear error and loses nothing', () => {
       body,
     });
     expect(response.status).toBe(status);
-    expect(await response.json()).toMatchObject({ code: 'invalid_request', status });
+    const problem: unknown = await response.json();
+    expect(problem).toMatchObject({ code: 'invalid_request', status });
+    const contract = await contractOf(world.url);
+    contract.check('POST', '/connect/tickets', status, response.headers.get('content-type'), problem);
   });
 
   test.each([

@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
 import { startWorld, YOUTUBE, type World } from './support/world.js';
@@ -102,5 +105,24 @@ describe('what every route shares', () => {
     const slowDown = await page();
     expect(slowDown.status).toBe(429);
     expect(slowDown.text).toContain('Too many calls');
+  });
+
+  test('where browsers come by https, the cookie is locked to this host', async () => {
+    // A client JSON may leave its redirect URIs out; then only Google knows them.
+    const client = join(mkdtempSync(join(tmpdir(), 'token-broker-https-')), 'client.json');
+    writeFileSync(
+      client,
+      JSON.stringify({ web: { client_id: 'default', client_secret: 'x', project_id: 'p' } }),
+    );
+    await world.restart({ PUBLIC_URL: 'https://broker.example.com', GOOGLE_CLIENT_SECRETS: client });
+    const link = new URL(await (await world.service()).connectUrl({ user_id: 'alice', scope: YOUTUBE }));
+    expect(link.origin).toBe('https://broker.example.com');
+    const answer = await new Browser().submit(new URL('/connect', world.url), {
+      ticket: link.searchParams.get('ticket') ?? '',
+    });
+    expect(answer.headers.get('set-cookie')).toMatch(
+      /^__Host-connect-[\w-]{12}=[\w-]{43}; Max-Age=600; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    );
+    expect(answer.headers.get('strict-transport-security')).toContain('max-age=');
   });
 });

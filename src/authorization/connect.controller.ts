@@ -15,7 +15,7 @@ import { answerBrowser } from '../http/answer-browser.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audited.js';
 import { setBrowserKey } from '../http/browser-key.js';
 import { Caller, OpenToAll } from '../http/caller.js';
-import { ApiProblems } from '../http/openapi.js';
+import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { allowFormToLeave, BROWSER_ROUTE, demandOwnPage, sendPage } from '../http/browser-route.js';
 import { connectPage } from '../pages/connect-page.js';
 import { ConnectTickets } from './connect-ticket.js';
@@ -41,6 +41,7 @@ export class ConnectController {
   @ApiBearerAuth()
   @ApiOperation({ summary: 'Make a link that takes a user to Google and back' })
   @ApiCreatedResponse({ type: ConnectTicketAnswer })
+  @ApiBodyProblems()
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
   async create(
     @Caller() service: Service,

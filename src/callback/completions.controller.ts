@@ -6,7 +6,7 @@ import { Secret } from '../domain/secret.js';
 import { Audit, Audited, type AuditNote } from '../http/audited.js';
 import { Caller } from '../http/caller.js';
 import { IsUserId } from '../http/field-rules.js';
-import { ApiProblems } from '../http/openapi.js';
+import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { ConfirmConsent } from './confirm-consent.js';
 
 class CompletionBody {
@@ -42,6 +42,7 @@ export class CompletionsController {
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Confirm that the user of your session is the one who consented' })
   @ApiOkResponse({ type: CompletionAnswer })
+  @ApiBodyProblems()
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'not_connected', 'rate_limited')
   async complete(
     @Caller() service: Service,

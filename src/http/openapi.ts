@@ -6,6 +6,20 @@ import { PROBLEMS } from './problem-table.js';
 
 type Code = keyof typeof PROBLEMS;
 
+const problem = (status: number, description: string) =>
+  ApiResponse({
+    status,
+    description,
+    content: { 'application/problem+json': { schema: PROBLEM_SCHEMA } },
+  });
+
+/** Documents what every route that takes a body can refuse before it is read. */
+export const ApiBodyProblems = () =>
+  applyDecorators(
+    problem(413, '`invalid_request`: the body is too large'),
+    problem(415, '`invalid_request`: the body is of a type that is not taken here'),
+  );
+
 /** Documents the problems a route can answer, one entry a status. */
 export function ApiProblems(...codes: Code[]) {
   const byStatus = new Map<number, Code[]>();
@@ -17,12 +31,9 @@ export function ApiProblems(...codes: Code[]) {
   }
   return applyDecorators(
     ...[...byStatus].map(([status, same]) =>
-      ApiResponse({
-        status,
-        description: same.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; '),
-        content: { 'application/problem+json': { schema: PROBLEM_SCHEMA } },
-      }),
+      problem(status, same.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; ')),
     ),
+    problem(500, `\`internal_error\`: ${PROBLEMS.internal_error.title}`),
   );
 }
 

@@ -59,7 +59,7 @@ function read(fault: unknown): Reading {
 const CLIENT_FAULTS: Readonly<Record<number, string>> = {
   400: 'The body is not valid JSON.',
   413: 'The body is too large.',
-  415: 'The body must be application/json.',
+  415: 'The body is of a type that is not taken here. Send what /docs says, with its content-type.',
 };
 
 function httpStatus(fault: unknown): number | null {

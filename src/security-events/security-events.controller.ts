@@ -3,7 +3,7 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { OpenToAll } from '../http/caller.js';
-import { ApiProblems } from '../http/openapi.js';
+import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { BODY_TYPES } from './event-body.js';
 import { ReceiveSecurityEvent } from './receive-security-event.js';
 
@@ -30,6 +30,7 @@ export class SecurityEventsController {
   @ApiConsumes(...BODY_TYPES)
   @ApiBody({ schema: { type: 'string', description: 'A security event token (RFC 8417) as a signed JWT' } })
   @ApiAcceptedResponse({ description: 'Handled; no body' })
+  @ApiBodyProblems()
   @ApiProblems('invalid_request', 'rate_limited', 'google_unavailable')
   async receive(@Body() body: unknown, @Req() { id }: FastifyRequest): Promise<void> {
     await this.receiveSecurityEvent.receive(body, id);

@@ -45,7 +45,7 @@ export class Contract {
   check(method: string, pathname: string, status: number, contentType: string | null, body: unknown): void {
     // Nothing is served there: that is not part of the description.
     const route = this.#routes.find(({ pattern }) => pattern.test(pathname));
-    if (!route || status === 500) return;
+    if (!route) return;
     const type = (contentType ?? '').split(';', 1)[0] ?? '';
     const name = `${method} ${route.path} ${status} ${type}`;
     const check = this.#checkOf(name, route.path, method.toLowerCase(), String(status), type);
