@@ -17,12 +17,13 @@ if (!env['DATABASE_URL'] && !env['DATABASE_URL_FILE']) {
   const running = await findRunning(dataFolderPath(env));
   if (running) {
     for (const [name, value] of Object.entries(running.settings)) env[name] ||= value;
+    process.stderr.write('Using the trying mode that runs here, not your own settings.\n');
   } else if (!env['GOOGLE_CLIENT_SECRETS'] && !env['KEY_RING_FILE'] && needsSettings(process.argv.slice(2))) {
     process.stderr.write(
       'Nothing is configured, and the trying mode does not run. Start it with `npm start` in another terminal, ' +
         'or set DATABASE_URL and the other settings.\n',
     );
-    process.exit(1);
+    process.exit(78); // EX_CONFIG of sysexits.h, as of every faulty configuration
   }
 }
 
