@@ -47,6 +47,18 @@ describe('bad input gets a clear error and loses nothing', () => {
       { ...ticket, require_account: { email: 'x' } },
       'require_account.email',
     ],
+    [
+      'a required account that is a list',
+      { ...ticket, require_account: [{ email: 'a@b.example' }] },
+      'require_account',
+    ],
+    ['a required account that says nothing', { ...ticket, require_account: {} }, 'require_account'],
+    [
+      'a required account of nulls',
+      { ...ticket, require_account: { email: null, hd: null } },
+      'require_account',
+    ],
+    ['confirm with a return_to of null', { ...ticket, confirm: true, return_to: null }, 'return_to'],
     ['a misspelt member', { ...ticket, return_too: APP }, 'return_too'],
     ['a return_to that is no URL', { ...ticket, return_to: '/after' }, 'return_to'],
     ['a return_to that is script', { ...ticket, return_to: 'javascript:alert(1)' }, 'return_to'],
@@ -71,6 +83,11 @@ describe('bad input gets a clear error and loses nothing', () => {
       request_id: expect.any(String),
     });
     expect(await stored(world)).toBe(before);
+  });
+
+  test('null means not set, as JSON writers have it', async () => {
+    const unset = { client: null, account_hint: null, require_account: null, return_to: null };
+    expect((await world.api.post('/connect/tickets', { ...ticket, ...unset })).status).toBe(201);
   });
 
   test.each([

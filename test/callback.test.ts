@@ -220,6 +220,15 @@ describe('the way back from Google', () => {
       expect(await grants()).toHaveLength(0);
     });
 
+    test('conditions of null are none: the others hold, and nothing breaks after the exchange', async () => {
+      const require_account = { email: ALICE.email, sub: null, hd: null };
+      const answer = await world.api.connect(
+        { ...ticket, ...returning, require_account },
+        { account: ALICE.email },
+      );
+      expect(locationOf(answer)).toContain('connect=success');
+    });
+
     test('failed, when another account consents than was required', async () => {
       const require_account = { email: BOB.email };
       const { browser, consent } = await begin({ ...returning, require_account });

@@ -104,6 +104,22 @@ describe('grants: list, inspect, disconnect', () => {
     expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
   });
 
+  test('a token that was dead alone takes nobody with it', async () => {
+    await connect('alice', ALICE);
+    const [token] = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
+    await connect('alice-too', ALICE, 'second');
+    await connect('bob-with-the-same-account', ALICE);
+    world.google.control.killRefreshToken(token ?? '');
+    const { id } = await grantOf('alice');
+    const answer = await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
+    expect(answer.body).toMatchObject({ also_revoked: [] });
+    world.clock.advance(3600);
+    expect((await world.api.token('alice-too', { client: 'second' })).status).toBe(200);
+    expect((await world.api.token('bob-with-the-same-account')).status).toBe(200);
+    const live = world.google.control.liveRefreshTokens(ALICE.sub).length;
+    expect(await world.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(live);
+  });
+
   test('while Google is out of reach nothing is forgotten, unless mode=local', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');

@@ -5,7 +5,8 @@ import type { GoogleClient } from '../domain/google-client.js';
 import { demandAllowed, type Service } from '../domain/policy.js';
 import { ConnectLinks, type ConnectLink } from '../domain/ports/connect-links.js';
 import { parseScopes } from '../domain/scopes.js';
-import type { CreateTicketBody } from './create-ticket-body.js';
+import type { RequiredAccount } from '../domain/required-account.js';
+import type { CreateTicketBody, RequireAccount } from './create-ticket-body.js';
 
 @Injectable()
 export class CreateConnectTicket {
@@ -18,8 +19,9 @@ export class CreateConnectTicket {
   async create(service: Service, client: GoogleClient, body: CreateTicketBody): Promise<ConnectLink> {
     const scopes = parseScopes(body.scope);
     demandAllowed(service, body.user_id, client.alias, scopes);
-    if (body.return_to !== undefined) this.#demandKnownOrigin(body.return_to);
-    if (body.confirm && body.return_to === undefined) {
+    const returnTo = body.return_to ?? null;
+    if (returnTo !== null) this.#demandKnownOrigin(returnTo);
+    if (body.confirm && returnTo === null) {
       throw invalidRequest({
         return_to: 'is needed with confirm: the app gets the code to confirm with there.',
       });
@@ -31,9 +33,9 @@ export class CreateConnectTicket {
       client: client.alias,
       scopes,
       accountHint: body.account_hint ?? null,
-      requireAccount: body.require_account ?? null,
+      requireAccount: readRequirement(body.require_account ?? null),
       anotherAccount: body.another_account,
-      returnTo: body.return_to ?? null,
+      returnTo,
       confirm: body.confirm,
       force: body.force,
     });
@@ -46,4 +48,14 @@ export class CreateConnectTicket {
       });
     }
   }
+}
+
+/** JSON writes "not set" also as null. What is left must say something, or any account would do. */
+function readRequirement(given: RequireAccount | null): RequiredAccount | null {
+  if (given === null) return null;
+  const { email, sub, hd } = given;
+  if (Array.isArray(given) || [email, sub, hd].every((condition) => condition == null)) {
+    throw invalidRequest({ require_account: 'must be an object with email, sub or hd.' });
+  }
+  return { email: email ?? undefined, sub: sub ?? undefined, hd: hd ?? undefined };
 }

@@ -8,10 +8,16 @@ export interface RequiredAccount {
   readonly hd?: string | undefined;
 }
 
-/** Whether an account is the one that was asked for. Every condition given must hold; emails compare without case. */
+/**
+ * Whether an account is the one that was asked for. Every condition given must hold; emails compare without case.
+ * No condition at all is met by nobody: a requirement that got lost on its way must not open the door.
+ */
 export function isRequiredAccount(account: VerifiedAccount, required: RequiredAccount): boolean {
   const { email, sub, hd } = required;
-  if (sub !== undefined && sub !== account.sub) return false;
-  if (email !== undefined && email.toLowerCase() !== account.email?.toLowerCase()) return false;
-  return hd === undefined || hd.toLowerCase() === account.hostedDomain?.toLowerCase();
+  const conditions = [
+    sub === undefined ? null : sub === account.sub,
+    email === undefined ? null : email.toLowerCase() === account.email?.toLowerCase(),
+    hd === undefined ? null : hd.toLowerCase() === account.hostedDomain?.toLowerCase(),
+  ].filter((holds) => holds !== null);
+  return conditions.length > 0 && conditions.every((holds) => holds);
 }

@@ -84,7 +84,8 @@ describe('required account', () => {
   const account = { sub: '1', email: 'Alice@Example.com', hostedDomain: 'example.com' };
 
   test.each([
-    [{}, true],
+    // A requirement that says nothing is met by nobody.
+    [{}, false],
     [{ sub: '1' }, true],
     [{ sub: '2' }, false],
     [{ email: 'alice@example.com' }, true],

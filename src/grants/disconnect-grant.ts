@@ -35,13 +35,14 @@ export class DisconnectGrant {
    */
   async revoke(grant: Grant): Promise<Grant[]> {
     const refreshToken = await this.grants.refreshToken(grant);
-    // A dead grant holds no token: there is nothing left to revoke, and it says nothing of the others.
-    const also = refreshToken === null ? [] : await this.siblings(grant);
-    if (refreshToken !== null) await this.#revokeAtGoogle(refreshToken);
+    const siblings = await this.siblings(grant);
+    const outcome = refreshToken === null ? 'already_dead' : await this.#revokeAtGoogle(refreshToken);
+    // A token that was dead before (evicted, expired) took nobody with it, and says nothing of the others.
+    const also = outcome === 'revoked' ? siblings : [];
     const now = this.clock.now();
     if (also.length > 0) await this.grants.markRevoked(also, REVOKED_WITH_SIBLING, now);
     await this.grants.forget(grant, 'revoked', now);
-    if (refreshToken !== null) {
+    if (outcome === 'revoked') {
       await this.ledger.endAll(grant.account.sub, this.#clientsOfProject(grant), 'revoked', now);
     }
     return also;
@@ -57,9 +58,9 @@ export class DisconnectGrant {
     return this.settings.clients.ofProject(this.settings.clients.pick(client).projectId);
   }
 
-  async #revokeAtGoogle(refreshToken: Secret): Promise<void> {
+  async #revokeAtGoogle(refreshToken: Secret): Promise<'revoked' | 'already_dead'> {
     try {
-      await this.google.revoke(refreshToken);
+      return await this.google.revoke(refreshToken);
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
       throw new BrokerError(
