@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
-import { ALICE, APP, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ALICE, APP, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
 
 describe('confirm mode: a grant waits until the app confirms the user', () => {
   let world: World;
@@ -42,6 +42,16 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     expect((await world.api.token('mallory', { scope: YOUTUBE })).status).toBe(404);
     expect(await world.sql("SELECT * FROM grants WHERE user_id = 'mallory'")).toHaveLength(0);
     expect(await world.sql('SELECT * FROM pending_consents')).toHaveLength(0);
+  });
+
+  test('an account that Google is silent about is asked for consent, here too', async () => {
+    // Google knows Bob through another user; alice holds another account, so no consent is forced at first.
+    await world.api.connect({ scope: YOUTUBE, user_id: 'somebody-else' }, { account: BOB.email });
+    await world.api.connect({ scope: YOUTUBE, user_id: 'two-accounts' }, { account: ALICE.email });
+    const wish = { ...ticket, user_id: 'two-accounts', another_account: true };
+    const answer = await world.api.connect(wish, { account: BOB.email });
+    expect((await confirm(codeFrom(answer.headers.get('location')), 'two-accounts')).status).toBe(200);
+    expect((await world.api.token('two-accounts', { account: BOB.email })).status).toBe(200);
   });
 
   test('two confirmations at once: one grant', async () => {

@@ -280,13 +280,29 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(asked + 1);
     });
 
-    test('when Google refuses to narrow, the grant is learned anew', async () => {
-      const narrow = await world.service({ scopes: [YOUTUBE] });
+    test('when Google refuses to narrow because the grant shrank, what it holds is learned', async () => {
+      const narrow = await world.service({ scopes: [YOUTUBE, YOUTUBE_MONEY] });
       world.google.control.failNext('token', { named: 'invalid_scope' });
+      world.google.control.overrideTokenAnswer({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
       const answer = await narrow.token('alice');
       expect(answer.status).toBe(200);
       expect(answer.body['scope']).toBe(YOUTUBE);
     });
+
+    test.each([
+      ['refuses to', () => world.google.control.failAlways('token', { named: 'invalid_scope', chance: 1 })],
+      ['names no scopes', () => world.google.control.overrideTokenAnswer({ scope: null })],
+    ])(
+      'when Google %s (narrowing), the service is refused, and Google asked twice at most',
+      async (_, disturb) => {
+        const narrow = await world.service({ scopes: [YOUTUBE] });
+        disturb();
+        const answer = await narrow.token('alice');
+        expect([403, 502]).toContain(answer.status);
+        expect(answer.text).not.toContain('ya29.');
+        expect(refreshes()).toBeLessThanOrEqual(2);
+      },
+    );
 
     test('scopes that the grant gained at Google do not reach a service that may not have them', async () => {
       const narrow = await world.service({ scopes: [YOUTUBE, YOUTUBE_MONEY, 'openid', 'email'] });

@@ -93,18 +93,31 @@ export class CompleteAuthorization {
       await this.ledger.bookUnused(account, wish.client, answer, now);
       return WRONG_ACCOUNT;
     }
-    if (wish.confirm) return this.holdConsent.hold(wish, answer);
+    // Google leaves the refresh token out when it showed no consent screen. Ask once more, with one.
+    const again = () => this.trips.again(wish, account.email ?? account.sub, true);
+    if (wish.confirm) {
+      const lasts = answer.refreshToken !== null || (await this.#holdsToken(wish, account));
+      if (!lasts) return forcedConsent ? NO_REFRESH_TOKEN : again();
+      return this.holdConsent.hold(wish, answer);
+    }
     const { userId, client, scopes: requestedScopes } = wish;
     const grant = await this.grants.saveConsent({ userId, client, account, requestedScopes, answer, now });
     if (grant) return outcomeOf(grant, wish);
-    if (forcedConsent) {
-      const detail = 'Google gave no lasting permission, though we asked for one.';
-      return { kind: 'failed', code: 'no_refresh_token', detail };
-    }
-    // Google leaves the refresh token out when it showed no consent screen. Ask once more, with one.
-    return this.trips.again(wish, account.email ?? account.sub, true);
+    return forcedConsent ? NO_REFRESH_TOKEN : again();
+  }
+
+  /** Whether a refresh token of this account is kept from before. */
+  async #holdsToken({ userId, client }: ConnectWish, { sub }: VerifiedAccount): Promise<boolean> {
+    const grants = await this.grants.findByUser(userId, client);
+    return grants.some(({ status, account }) => status === 'active' && account.sub === sub);
   }
 }
+
+const NO_REFRESH_TOKEN: ConnectOutcome = {
+  kind: 'failed',
+  code: 'no_refresh_token',
+  detail: 'Google gave no lasting permission, though we asked for one.',
+};
 
 const WRONG_ACCOUNT: ConnectOutcome = {
   kind: 'failed',

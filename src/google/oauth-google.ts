@@ -92,7 +92,8 @@ export class OAuthGoogle extends Google {
         refresh_token: refreshToken,
         ...(narrowTo === null ? {} : { scope: narrowTo.join(' ') }),
       },
-      narrowTo ?? granted,
+      // An answer that names no scopes did not narrow, as far as anybody can tell.
+      granted,
     );
     return answer;
   }

@@ -39,7 +39,9 @@ export class IdTokenVerifier {
         throw new GoogleFailure('code_rejected', 'invalid_id_token', 'The nonce is not the one we sent.');
       }
       const text = (claim: string) => (typeof payload[claim] === 'string' ? payload[claim] : null);
-      return { sub: payload.sub as string, email: text('email'), hostedDomain: text('hd') };
+      // An address that Google has not verified is a claim of the user's.
+      const email = payload['email_verified'] === true ? text('email') : null;
+      return { sub: payload.sub as string, email, hostedDomain: text('hd') };
     } catch (error) {
       if (error instanceof GoogleFailure) throw error;
       // jose names what failed in `code`; its message can quote claims.

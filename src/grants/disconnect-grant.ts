@@ -36,6 +36,7 @@ export class DisconnectGrant {
   async revoke(grant: Grant): Promise<Grant[]> {
     const refreshToken = await this.grants.refreshToken(grant);
     const siblings = await this.siblings(grant);
+    const asked = this.clock.now();
     const outcome = refreshToken === null ? 'already_dead' : await this.#revokeAtGoogle(refreshToken);
     // A token that was dead before (evicted, expired) took nobody with it, and says nothing of the others.
     const also = outcome === 'revoked' ? siblings : [];
@@ -43,7 +44,8 @@ export class DisconnectGrant {
     if (also.length > 0) await this.grants.markRevoked(also, REVOKED_WITH_SIBLING, now);
     await this.grants.forget(grant, 'revoked', now);
     if (outcome === 'revoked') {
-      await this.ledger.endAll(grant.account.sub, this.#clientsOfProject(grant), 'revoked', now);
+      // Whoever consented while Google was answering keeps what came of it.
+      await this.ledger.endAll(grant.account.sub, this.#clientsOfProject(grant), 'revoked', asked, now);
     }
     return also;
   }

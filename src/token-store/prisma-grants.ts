@@ -40,6 +40,9 @@ export class PrismaGrants extends GrantStore {
       const identity = { userId, client, accountSub: account.sub };
       // Also serialises the first two consents for one grant, when there is no row to lock yet.
       await this.ledger.lock(tx, account.sub, client);
+      // And waits for a death or a disconnect under way: what is kept below must be what is there.
+      await tx.$queryRaw`SELECT id FROM grants WHERE user_id = ${userId} AND client = ${client}
+        AND account_sub = ${account.sub} FOR UPDATE`;
       const stored = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
       const keepsToken = stored?.status === 'active' ? stored.sealedRefreshToken : null;
       if (answer.refreshToken === null && keepsToken === null) return null;
@@ -134,6 +137,8 @@ export class PrismaGrants extends GrantStore {
     const narrowed = isWhole && !sameScopes(answer.scopes, grant.grantedScopes);
     const rotated = answer.refreshToken !== null;
     return this.database.$transaction(async (tx) => {
+      // In the order of a consent: first the account's lock, then the row.
+      if (rotated) await this.ledger.lock(tx, grant.account.sub, grant.client);
       const { count } = await tx.grant.updateMany({
         where: unchanged(grant),
         data: {
@@ -170,37 +175,36 @@ export class PrismaGrants extends GrantStore {
   }
 
   override async markRevoked(grants: readonly Grant[], diagnosis: Diagnosis, now: Date): Promise<void> {
-    const ids = grants.map((grant) => grant.id);
     await this.database.$transaction(async (tx) => {
-      await tx.grant.updateMany({
-        where: { id: { in: ids } },
-        data: { ...dead('revoked', diagnosis), version: { increment: 1 } },
-      });
-      await endTokens(tx, ids, diagnosis.cause, now);
       for (const grant of grants) {
-        await this.outbox.tell(
-          tx,
-          'grant.reconnect_required',
-          { ...grant, status: 'revoked', diagnosis },
-          now,
-        );
+        const { count } = await tx.grant.updateMany({
+          where: sameConsent(grant),
+          data: { ...dead('revoked', diagnosis), version: { increment: 1 } },
+        });
+        if (count === 0) continue;
+        await endTokens(tx, [grant.id], diagnosis.cause, now);
+        const revoked: Grant = { ...grant, status: 'revoked', diagnosis };
+        await this.outbox.tell(tx, 'grant.reconnect_required', revoked, now);
       }
     });
   }
 
   override async forget(grant: Grant, endReason: string | null, now: Date): Promise<void> {
     await this.database.$transaction(async (tx) => {
+      const { count } = await tx.grant.updateMany({
+        where: sameConsent(grant),
+        data: { version: { increment: 1 } },
+      });
+      if (count === 0) return;
       if (endReason !== null) await endTokens(tx, [grant.id], endReason, now);
       await tx.refreshToken.updateMany({
         where: { grantId: grant.id, current: true },
         data: { current: false, lastUsedAt: grant.refreshedAt ?? grant.consentedAt },
       });
-      const { count } = await tx.grant.deleteMany({ where: { id: grant.id } });
-      if (count > 0) {
-        await this.outbox.tell(tx, 'grant.disconnected', { ...grant, status: 'revoked' }, now, {
-          revoked_at_google: endReason !== null,
-        });
-      }
+      await tx.grant.delete({ where: { id: grant.id } });
+      await this.outbox.tell(tx, 'grant.disconnected', { ...grant, status: 'revoked' }, now, {
+        revoked_at_google: endReason !== null,
+      });
     });
   }
 
@@ -232,4 +236,9 @@ export class PrismaGrants extends GrantStore {
 /** Compare-and-set: a consent, disconnect or death in between has raised the version. */
 function unchanged(grant: Grant) {
   return { id: grant.id, version: grant.version, status: 'active' as const };
+}
+
+/** A user who consented anew in between meant the new grant to live, however long the end of the old one took. */
+function sameConsent({ id, consentedAt }: Grant) {
+  return { id, consentedAt };
 }

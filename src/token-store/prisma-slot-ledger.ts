@@ -104,10 +104,11 @@ export class PrismaSlotLedger extends SlotLedger {
     accountSub: string,
     clients: readonly string[],
     endReason: string,
+    issuedUntil: Date,
     now: Date,
   ): Promise<void> {
     await this.database.refreshToken.updateMany({
-      where: { accountSub, client: { in: [...clients] }, endedAt: null },
+      where: { accountSub, client: { in: [...clients] }, issuedAt: { lte: issuedUntil }, endedAt: null },
       data: { endedAt: now, endReason },
     });
   }

@@ -103,7 +103,9 @@ export class RefreshAccessToken {
     }
     const whole = await ask(null);
     const saved = await save(grant.grantedScopes, whole);
-    return saved && isWhole && sameScopes(whole.scopes, scopes) ? tokenOf(whole) : { kind: 'changed' };
+    if (!saved || !sameScopes(whole.scopes, grant.grantedScopes)) return { kind: 'changed' };
+    // The grant is what we thought; if it was not asked for whole, Google does not narrow it.
+    return isWhole ? tokenOf(whole) : { kind: 'not_narrowed' };
   }
 }
 
