@@ -287,6 +287,24 @@ describe('the way back from Google', () => {
       expect(done.text).toContain('Connected');
     });
 
+    test('a grant that dies while a consent without one is stored is not revived empty', async () => {
+      await world.api.connect(ticket, { account: ALICE.email });
+      const { browser, consent } = await begin({ account_hint: ALICE.email, another_account: true });
+      const back = await visitConsent(consent, { account: ALICE.email });
+      // A refresh of another replica finds the token dead, and has not committed yet.
+      await world.sql('BEGIN');
+      await world.sql(
+        "UPDATE grants SET status = 'reconnect_required', sealed_refresh_token = NULL, version = version + 1",
+      );
+      const storing = browser.open(back);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await world.sql('COMMIT');
+      const again = await storing;
+      expect(again.status).toBe(303);
+      expect(new URL(again.headers.get('location') ?? '').searchParams.get('prompt')).toBe('consent');
+      expect((await grants())[0]?.['status']).toBe('reconnect_required');
+    });
+
     test('when Google gives none even then, the user is told and nothing is stored', async () => {
       world.google.control.overrideTokenAnswer({ refresh_token: undefined });
       const answer = await world.api.connect(ticket, { account: ALICE.email });

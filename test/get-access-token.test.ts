@@ -289,20 +289,39 @@ describe('GET /tokens/:userId', () => {
       expect(answer.body['scope']).toBe(YOUTUBE);
     });
 
-    test.each([
-      ['refuses to', () => world.google.control.failAlways('token', { named: 'invalid_scope', chance: 1 })],
-      ['names no scopes', () => world.google.control.overrideTokenAnswer({ scope: null })],
-    ])(
-      'when Google %s (narrowing), the service is refused, and Google asked twice at most',
-      async (_, disturb) => {
-        const narrow = await world.service({ scopes: [YOUTUBE] });
-        disturb();
-        const answer = await narrow.token('alice');
-        expect([403, 502]).toContain(answer.status);
-        expect(answer.text).not.toContain('ya29.');
-        expect(refreshes()).toBeLessThanOrEqual(2);
-      },
-    );
+    test('when Google does not say what it gave, the token counts as wide: refused, and asked for once', async () => {
+      const narrow = await world.service({ scopes: [YOUTUBE] });
+      world.google.control.overrideTokenAnswer({ scope: null });
+      const answer = await narrow.token('alice');
+      expect(answer.status).toBe(403);
+      expect(answer.text).not.toContain('ya29.');
+      expect(refreshes()).toBe(1);
+    });
+
+    test('when Google refuses to narrow a grant that holds all, the service is refused after two requests', async () => {
+      const narrow = await world.service({ scopes: [YOUTUBE] });
+      world.google.control.failNext('token', { named: 'invalid_scope' });
+      const answer = await narrow.token('alice');
+      expect(answer.status).toBe(403);
+      expect(answer.body).toMatchObject({
+        code: 'not_allowed',
+        detail: expect.stringContaining('did not narrow'),
+      });
+      expect(refreshes()).toBe(2);
+    });
+
+    test('when Google refuses the scopes altogether, the operator is told so', async () => {
+      world.clock.advance(3600);
+      world.google.control.failNext('token', { named: 'invalid_scope' });
+      const answer = await world.api.token('alice');
+      expect(answer.status).toBe(502);
+      expect(answer.body).toMatchObject({
+        google_error: 'invalid_scope',
+        cause: 'scope_rejected',
+        who_must_act: 'operator',
+      });
+      expect(answer.body['detail']).not.toContain('client_secret');
+    });
 
     test('scopes that the grant gained at Google do not reach a service that may not have them', async () => {
       const narrow = await world.service({ scopes: [YOUTUBE, YOUTUBE_MONEY, 'openid', 'email'] });

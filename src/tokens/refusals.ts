@@ -66,15 +66,14 @@ export class Refusals {
         },
       );
     }
+    const { cause, mend } = misconfiguration(failure);
     return new BrokerError(
       'client_misconfigured',
-      `Google refuses the client ${client.alias}: ${failure.error}. Compare its client_secret JSON with the Google ` +
-        'console (deleted, disabled, or with a new secret?), then run `token-broker client check`.',
+      `Google refuses the client ${client.alias}: ${failure.error}. ${mend}`,
       {
         google_error: failure.error,
         google_error_description: failure.description,
-        // RFC 6749 section 5.2: the refresh token was issued to another client.
-        cause: failure.error === 'unauthorized_client' ? 'wrong_client' : 'client_rejected',
+        cause,
         who_must_act: 'operator',
       },
     );
@@ -115,4 +114,20 @@ export class Refusals {
     });
     return url;
   }
+}
+
+function misconfiguration({ kind, error }: GoogleFailure): { cause: string; mend: string } {
+  if (kind === 'scope_rejected') {
+    return {
+      cause: 'scope_rejected',
+      mend: "A scope of this grant is not known to Google any more, or not enabled for the project: see its console's Data Access.",
+    };
+  }
+  return {
+    // RFC 6749 section 5.2: the refresh token was issued to another client.
+    cause: error === 'unauthorized_client' ? 'wrong_client' : 'client_rejected',
+    mend:
+      'Compare its client_secret JSON with the Google console (deleted, disabled, or with a new secret?), ' +
+      'then run `token-broker client check`.',
+  };
 }
