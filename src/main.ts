@@ -4,11 +4,22 @@ import { loadEnvFile } from './config/load-env-file.js';
 import { readConfiguration } from './read-configuration.js';
 import { startBroker } from './start-broker.js';
 
+/** A database that does not answer must not hold up the end; whoever runs us kills after ten. */
+const LONGEST_STOP_MS = 9_500;
+
 try {
   loadEnvFile();
   const broker = await startBroker(readConfiguration(process.env));
   // Without the option Nest ends itself by the signal once more, and the exit code says failure.
   broker.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      setTimeout(() => {
+        process.stderr.write('Stopping took too long; what is left is given up.\n');
+        process.exit(1);
+      }, LONGEST_STOP_MS).unref();
+    });
+  }
 } catch (error) {
   if (!(error instanceof ConfigurationError)) throw error;
   process.stderr.write(`${error.message}\nSee docs/configuration.md for every setting.\n`);

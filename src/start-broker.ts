@@ -9,6 +9,8 @@ import { requestId } from './http/logging.js';
 import { serveOpenApi } from './http/openapi.js';
 import { Metrics } from './operations/metrics.js';
 import { acceptEventBodies } from './security-events/event-body.js';
+import { RepeatAnswer } from './tokens/repeat-answer.js';
+import { serveFromMemory } from './tokens/serve-from-memory.js';
 
 /** Ids and paths of ours are short; a longer one is refused by its own rule, not by the router. */
 const LONGEST_PARAMETER = 300;
@@ -25,15 +27,20 @@ export async function startBroker(
     genReqId: requestId,
     forceCloseConnections: 'idle',
   });
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, world), adapter, {
-    bufferLogs: true,
-  });
-  app.useLogger(app.get(Logger));
-  app.flushLogs();
-  await harden(app, settings.publicUrl.startsWith('https:'), {
+  // Before Nest is put together, so that these come before its middleware.
+  const server = adapter.getInstance();
+  await harden(server, settings.publicUrl.startsWith('https:'), {
     servicePerMinute: settings.serviceRateLimitPerMinute,
     browserPerMinute: settings.browserRateLimitPerMinute,
   });
+  let answers: RepeatAnswer | null = null;
+  serveFromMemory(server, () => answers);
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, world), adapter, {
+    bufferLogs: true,
+  });
+  answers = app.get(RepeatAnswer);
+  app.useLogger(app.get(Logger));
+  app.flushLogs();
   acceptEventBodies(app);
   const metrics = app.get(Metrics);
   logAccess(app, (access) => {

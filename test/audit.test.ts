@@ -168,12 +168,45 @@ describe('what is remembered', () => {
     ]);
   });
 
+  test('tokens issued alike within a moment are one event; what differs, and what is refused, is not', async () => {
+    await connect();
+    const other = await world.service();
+    await trail();
+    await world.sql('TRUNCATE audit_events');
+    for (let call = 0; call < 20; call++) await world.api.token('alice');
+    for (let call = 0; call < 3; call++) await other.token('alice');
+    await world.api.token('alice', { scope: YOUTUBE });
+    for (let call = 0; call < 2; call++) await world.api.token('alice', { scope: ADS });
+    const events = (await trail()).toSorted((a, b) => b.count - a.count);
+    expect(events.map(({ count, outcome, details }) => [count, outcome, details['asked'] ?? null])).toEqual([
+      [20, 'ok', null],
+      [3, 'ok', null],
+      [1, 'ok', [YOUTUBE]],
+      [1, 'insufficient_scope', [ADS]],
+      [1, 'insufficient_scope', [ADS]],
+    ]);
+    expect(Date.parse(events[0]?.last_at ?? '')).toBeGreaterThan(Date.parse(events[0]?.at ?? ''));
+    await world.api.token('alice');
+    expect(await trail()).toHaveLength(6);
+  });
+
+  test('each refresh is an event, for whoever brought it about', async () => {
+    await connect();
+    world.clock.advance(3600);
+    await world.api.token('alice');
+    const refresh = { action: 'token.refresh', actor: 'google', outcome: 'ok', user_id: 'alice' };
+    expect(await trail()).toContainEqual(
+      expect.objectContaining({ ...refresh, ...(await caller()), actor: 'google' }),
+    );
+  });
+
   test('a refresh that fails: what Google said, and what came of it', async () => {
     await connect();
     const id = await grantOf('alice');
     world.clock.advance(3600);
     world.google.control.failNext('token', { named: 'internal_failure' } as never);
     await world.api.token('alice');
+    await world.rested();
     world.google.control.revokeByUser(ALICE.sub, 'project-a');
     const { body } = await world.api.token('alice');
     const { service_id } = await caller();
@@ -424,7 +457,7 @@ describe('how long it lasts', () => {
     await trail();
     await world.sql('ALTER TABLE audit_events RENAME TO away');
     expect((await world.api.token('alice')).status).toBe(200);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 1300));
     expect((await auditor.get('/audit')).status).toBe(500);
     await world.sql('ALTER TABLE away RENAME TO audit_events');
     expect((await trail()).at(-1)).toMatchObject({ action: 'token.issue', outcome: 'ok' });
@@ -432,10 +465,14 @@ describe('how long it lasts', () => {
   });
 });
 
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
 function event(members: Partial<Event>): Event {
   return {
     id: expect.any(String) as unknown as string,
-    at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown as string,
+    at: expect.stringMatching(TIME) as unknown as string,
+    count: 1,
+    last_at: expect.stringMatching(TIME) as unknown as string,
     action: '',
     outcome: 'ok',
     actor: '',

@@ -16,6 +16,9 @@ describe('GET /tokens/:userId', () => {
   });
   afterAll(() => world.stop());
 
+  const until = async (look: () => Promise<boolean>) => {
+    while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
   const connect = (more: Record<string, unknown> = {}, account = ALICE) =>
     world.api.connect({ user_id: 'alice', scope: YOUTUBE, ...more }, { account: account.email });
   const refreshes = () => world.google.control.count('token', 'refresh_token');
@@ -26,11 +29,33 @@ describe('GET /tokens/:userId', () => {
     test('a fresh token is served without asking Google', async () => {
       await connect();
       const first = await world.api.token('alice');
-      world.clock.advance(3000);
+      world.clock.advance(2800);
       const second = await world.api.token('alice');
       expect(tokenOf(second)).toBe(tokenOf(first));
-      expect(second.body['expires_in']).toBeLessThan(600);
+      expect(second.body['expires_in']).toBeLessThan(800);
       expect(refreshes()).toBe(0);
+    });
+
+    test('near its end it is served still, and one new token is fetched behind the callers', async () => {
+      await connect();
+      const first = await world.api.token('alice');
+      world.clock.advance(3050);
+      world.google.control.latency('token', 100);
+      const near = await Promise.all(Array.from({ length: 20 }, () => world.api.token('alice')));
+      expect(new Set(near.map(tokenOf))).toEqual(new Set([tokenOf(first)]));
+      await until(async () => tokenOf(await world.api.token('alice')) !== tokenOf(first));
+      expect(refreshes()).toBe(1);
+    });
+
+    test('where Google gives short tokens only, it is asked once for each half of a life', async () => {
+      await connect();
+      world.clock.advance(3600);
+      world.google.control.overrideTokenAnswer({ expires_in: 100 });
+      for (let call = 0; call < 10; call++) expect((await world.api.token('alice')).status).toBe(200);
+      expect(refreshes()).toBe(1);
+      world.clock.advance(60);
+      expect((await world.api.token('alice')).body['expires_in']).toBeGreaterThan(90);
+      expect(refreshes()).toBe(2);
     });
 
     test('one that lives less than min_ttl is refreshed, by default 300 s before its end', async () => {
@@ -187,6 +212,9 @@ describe('GET /tokens/:userId', () => {
       const answer = await world.api.token('alice');
       expect(answer.status).toBe(502);
       expect(answer.body).toMatchObject({ code: 'client_misconfigured', google_error: expect.any(String) });
+      expect((await world.api.token('alice')).status).toBe(502);
+      expect(refreshes()).toBe(1);
+      await world.rested();
       expect((await world.api.token('alice')).status).toBe(200);
     });
 
@@ -210,6 +238,10 @@ describe('GET /tokens/:userId', () => {
       expect(answer.status).toBe(503);
       expect(answer.body).toMatchObject({ code: 'google_unavailable' });
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      const asked = refreshes();
+      expect((await world.api.token('alice')).status).toBe(503);
+      expect(refreshes()).toBe(asked);
+      await world.rested();
       expect((await world.api.token('alice')).status).toBe(200);
     });
 

@@ -28,9 +28,11 @@ test('no token, code, verifier, key or secret is ever logged, answered or stored
   for (const named of ['internal_failure', 'invalid_client_secret', 'user_rate_limit_html']) {
     world.google.control.failNext('token', { named } as never);
     answers.push((await world.api.token('alice')).text);
+    await world.rested();
   }
   world.google.control.failNext('token', { drop: true });
   answers.push((await world.api.token('alice')).text);
+  await world.rested();
   const refreshed = await world.api.token('alice');
 
   // Echoes of a request in an answer, as a proxy in between might make them.
@@ -44,6 +46,7 @@ test('no token, code, verifier, key or secret is ever logged, answered or stored
 
   // An unknown fault: the database is gone under a request.
   await world.sql('ALTER TABLE access_tokens RENAME TO gone');
+  await world.restart();
   const broken = await world.api.token('alice');
   expect(broken.status).toBe(500);
   expect(broken.body).toMatchObject({ code: 'internal_error', request_id: expect.any(String) });

@@ -7,7 +7,7 @@ import { AuditLog } from '../domain/ports/audit-log.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AUDITED, auditNoteOf, type AuditedRoute, type AuditFacts } from '../http/audited.js';
 import { callerOf } from '../http/caller.js';
-import { toProblem } from '../http/problem.js';
+import { Problems } from '../http/problem.js';
 
 /** What a refusal carries and the audit may repeat. A connect link is none of it: it is as good as a ticket. */
 const TELLING = ['reason', 'missing_scopes', 'cause', 'google_error'];
@@ -22,6 +22,7 @@ export class AuditCalls implements NestInterceptor {
     private readonly reflector: Reflector,
     private readonly clock: Clock,
     private readonly audit: AuditLog,
+    private readonly problems: Problems,
   ) {}
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
@@ -36,7 +37,7 @@ export class AuditCalls implements NestInterceptor {
           if (!route.refusalsOnly && !isSilent) this.#write(route, request, facts?.outcome ?? 'ok');
         },
         error: (fault: unknown) => {
-          const problem = toProblem(fault, request.id);
+          const problem = this.problems.of(fault, request.id);
           this.#write(route, request, problem.code, tellingOf(problem));
         },
       }),

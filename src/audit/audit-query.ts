@@ -41,6 +41,12 @@ class AuditEventAnswer {
   @ApiProperty({ format: 'date-time' })
   at!: string;
 
+  @ApiProperty({ description: 'How often: tokens issued alike within a moment are one event', example: 1 })
+  count!: number;
+
+  @ApiProperty({ format: 'date-time', description: 'When the last of them happened' })
+  last_at!: string;
+
   @ApiProperty({ example: 'token.issue' })
   action!: string;
 
@@ -81,6 +87,8 @@ export function toAuditEventAnswer(event: AuditEvent): AuditEventAnswer {
   return {
     id: event.id,
     at: event.at.toISOString(),
+    count: event.count,
+    last_at: event.lastAt.toISOString(),
     action: event.action,
     outcome: event.outcome,
     actor: event.actor,

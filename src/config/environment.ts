@@ -79,6 +79,27 @@ export class Environment {
   @Max(60_000)
   GOOGLE_TIMEOUT_MS = 10_000;
 
+  /** Requests for tokens that wait for Google's answer at a time; more queue up. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(1000)
+  GOOGLE_CONCURRENCY = 100;
+
+  /** For how many users tokens are remembered, besides the database; 0: for none. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(10_000_000)
+  MEMORY_USERS = 20_000;
+
+  /** For how many seconds remembered tokens are served while the database tells of no changes. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(600)
+  MEMORY_WITHOUT_DATABASE_SECONDS = 0;
+
   /** Whether access tokens are narrowed to the calling service's policy; `false` refuses such requests instead. */
   @Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value))
   @IsIn([true, false], { message: 'must be true or false' })
@@ -117,6 +138,13 @@ export class Environment {
   @Min(100)
   @Max(60_000)
   WEBHOOK_TIMEOUT_MS = 10_000;
+
+  /** Tokens issued alike within so many seconds become one event. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(60)
+  AUDIT_FLUSH_SECONDS = 1;
 
   /** How many days audit events are kept. */
   @Type(() => Number)

@@ -19,12 +19,20 @@ export class Settings {
   /** The stand-in's origin; null means the real Google. */
   readonly googleStandInUrl!: string | null;
   readonly googleTimeoutMs!: number;
+  /** Refreshes that run at a time. */
+  readonly googleConcurrency!: number;
+  /** For how many users tokens are remembered. */
+  readonly memoryUsers!: number;
+  /** For how long memory counts as true while the database tells of no changes. */
+  readonly memoryWithoutDatabaseMs!: number;
   readonly narrowScopes!: boolean;
   readonly slotLimit!: number;
   /** Aliases of clients whose Google app is in Testing. */
   readonly testingClients!: readonly string[];
   /** Where the app is told of changes; null: nowhere. */
   readonly webhook!: { readonly url: string; readonly secret: Secret; readonly timeoutMs: number } | null;
+  /** Tokens issued alike within this time become one event. */
+  readonly auditFlushMs!: number;
   readonly auditRetentionDays!: number;
   /** Whose JWTs services may come with, besides our keys. */
   readonly serviceIssuers!: readonly ServiceIssuer[];

@@ -1,5 +1,5 @@
 /**
- * What is worth remembering. `token.refresh` is written only when it failed; `grant.read` only when it was refused.
+ * What is worth remembering. `grant.read` is written only when it was refused.
  * docs/audit.md explains each in a user's words.
  */
 export type AuditAction =

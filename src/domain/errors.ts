@@ -15,7 +15,8 @@ export type BrokerErrorCode =
   | 'rate_limited'
   | 'client_misconfigured'
   | 'google_unavailable'
-  | 'issuer_unavailable';
+  | 'issuer_unavailable'
+  | 'database_unavailable';
 
 /** A refusal that the caller can act on. `detail` and `carries` are shown as they are: no secret goes in. */
 export class BrokerError extends Error {

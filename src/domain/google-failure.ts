@@ -6,9 +6,16 @@
  * - `client_rejected`: Google refuses our client; the operator must act
  * - `policy_rejected`: the user's Workspace administrator forbids this
  * - `unavailable`: an outage, a limit, a lost connection; the same request may work later
+ * - `withheld`: Google was not asked, for it failed too often lately, or the broker stops. Says nothing of the grant.
  */
 export type GoogleFailureKind =
-  'grant_dead' | 'code_rejected' | 'scope_rejected' | 'client_rejected' | 'policy_rejected' | 'unavailable';
+  | 'grant_dead'
+  | 'code_rejected'
+  | 'scope_rejected'
+  | 'client_rejected'
+  | 'policy_rejected'
+  | 'unavailable'
+  | 'withheld';
 
 /** Carries only Google's error code and text, never the request: that holds tokens and codes. */
 export class GoogleFailure extends Error {
@@ -24,4 +31,9 @@ export class GoogleFailure extends Error {
   ) {
     super(`Google answered ${error}${description ? `: ${description}` : ''}`);
   }
+}
+
+/** Whether the same question may be answered soon. */
+export function isPassing({ kind }: GoogleFailure): boolean {
+  return kind === 'unavailable' || kind === 'withheld';
 }

@@ -45,6 +45,8 @@ export interface Grant {
   readonly diagnosis: Diagnosis | null;
   /** Grows with every change; a refresh that began under an older version is discarded. */
   readonly version: number;
+  /** Grows with every refresh. */
+  readonly refreshes: number;
   readonly createdAt: Date;
   readonly consentedAt: Date;
   readonly refreshedAt: Date | null;
@@ -55,6 +57,8 @@ export interface Grant {
 /** What Google's token endpoint gave us. */
 export interface TokenAnswer {
   readonly accessToken: Secret;
+  /** When the request began. */
+  readonly obtainedAt: Date;
   /** Counted from the start of the request, so that a slow answer never makes a token look fresher than it is. */
   readonly expiresAt: Date;
   readonly scopes: readonly string[];
@@ -64,6 +68,7 @@ export interface TokenAnswer {
 
 export interface AccessToken {
   readonly token: Secret;
+  readonly obtainedAt: Date;
   readonly expiresAt: Date;
   readonly scopes: readonly string[];
 }

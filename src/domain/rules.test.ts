@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { isFresh, secondsLeft } from './freshness.js';
+import { isFresh, renewFrom, secondsLeft } from './freshness.js';
 import { allowedScopes, mayUseClient, type Policy, type Service, demandAllowed } from './policy.js';
 import { choosePrompt } from './prompt.js';
 import { isRequiredAccount } from './required-account.js';
+import { restAfter } from './rest.js';
 import { isUserId } from './user-id.js';
 import type { Grant } from './grant.js';
 
@@ -17,11 +18,51 @@ describe('freshness', () => {
     [0, 0, false],
     [-10, 0, false],
   ])('a token with %d s left, %d s wanted: %p', (left, wanted, fresh) => {
-    expect(isFresh(inSeconds(left), NOW, wanted)).toBe(fresh);
+    const token = { obtainedAt: inSeconds(left - 3600), expiresAt: inSeconds(left) };
+    expect(isFresh(token, NOW, wanted)).toBe(fresh);
   });
+
+  test.each([
+    [60, 31, true],
+    [60, 29, false],
+    [300, 150, true],
+    [301, 299, false],
+    [1, 1, true],
+    [0, 0, false],
+  ])('of Google giving %d s only, %d s are left: %p', (life, left, fresh) => {
+    const token = { obtainedAt: inSeconds(left - life), expiresAt: inSeconds(left) };
+    expect(isFresh(token, NOW, 300)).toBe(fresh);
+  });
+
+  test.each([
+    [3600, 0, 3000],
+    [3600, 1, 2880],
+    [1200, 0, 600],
+    [1200, 1, 600],
+    [60, 0.5, 30],
+  ])(
+    'a token that lives %d s is renewed in the background, jitter %d, from %d s on',
+    (life, jitter, from) => {
+      expect(renewFrom({ obtainedAt: NOW, expiresAt: inSeconds(life) }, jitter)).toEqual(inSeconds(from));
+    },
+  );
 
   test('time left is never negative', () => {
     expect(secondsLeft(inSeconds(-3600), NOW)).toBe(0);
+  });
+});
+
+describe('the rest of a grant after failures', () => {
+  test.each([
+    [1, null, 0, 500],
+    [1, null, 1, 1000],
+    [4, null, 1, 8000],
+    [100, null, 1, 60_000],
+    [1, 30, 1, 30_000],
+    [7, 3, 0, 30_000],
+    [1, 86_400, 0, 600_000],
+  ])('failure %d, Google asks for %p s, jitter %d: %d ms', (failures, asked, jitter, ms) => {
+    expect(restAfter(failures, asked, jitter)).toBe(ms);
   });
 });
 

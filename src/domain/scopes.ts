@@ -37,11 +37,16 @@ export function scopeSet(scopes: Iterable<string>): string[] {
   return [...new Set([...scopes].map(canonicalScope))].sort();
 }
 
+/** One name for a set of scopes, whatever their order: what its access token is kept under. */
+export function scopeKey(scopes: Iterable<string>): string {
+  return scopeSet(scopes).join(' ');
+}
+
 export function missingScopes(wanted: readonly string[], held: readonly string[]): string[] {
   const holds = new Set(held.map(canonicalScope));
   return scopeSet(wanted).filter((scope) => !holds.has(scope));
 }
 
 export function sameScopes(a: readonly string[], b: readonly string[]): boolean {
-  return scopeSet(a).join(' ') === scopeSet(b).join(' ');
+  return scopeKey(a) === scopeKey(b);
 }

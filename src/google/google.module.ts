@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { Google } from '../domain/ports/google.js';
 import { SecurityEventTokens } from '../domain/ports/security-event-tokens.js';
 import { OAuthGoogle } from './oauth-google.js';
+import { RefreshRequests } from './refresh-requests.js';
 import { GoogleSecurityEvents } from './verify-security-event.js';
 
 /**
@@ -14,6 +15,7 @@ import { GoogleSecurityEvents } from './verify-security-event.js';
 @Global()
 @Module({
   providers: [
+    RefreshRequests,
     { provide: Google, useClass: OAuthGoogle },
     { provide: SecurityEventTokens, useClass: GoogleSecurityEvents },
   ],

@@ -13,6 +13,7 @@ import { classifyFailure } from './classify-failure.js';
 import { endpointsFor, type Endpoints } from './endpoints.js';
 import { postForm } from './post-form.js';
 import { readTokenAnswer } from './read-token-answer.js';
+import { RefreshRequests } from './refresh-requests.js';
 import { IdTokenVerifier } from './verify-id-token.js';
 
 /** Google's OAuth 2.0 endpoints for web server applications. */
@@ -25,6 +26,7 @@ export class OAuthGoogle extends Google {
   constructor(
     settings: Settings,
     private readonly clock: Clock,
+    private readonly refreshes: RefreshRequests,
   ) {
     super();
     this.#endpoints = endpointsFor(settings.googleStandInUrl);
@@ -84,16 +86,14 @@ export class OAuthGoogle extends Google {
     granted: readonly string[],
     narrowTo: readonly string[] | null,
   ): Promise<TokenAnswer> {
-    const { idToken: _unused, ...answer } = await this.#askForTokens(
-      'refresh',
-      client,
-      {
-        grant_type: 'refresh_token',
-        refresh_token: refreshToken,
-        ...(narrowTo === null ? {} : { scope: narrowTo.join(' ') }),
-      },
+    const fields = {
+      grant_type: 'refresh_token',
+      refresh_token: refreshToken,
+      ...(narrowTo === null ? {} : { scope: narrowTo.join(' ') }),
+    };
+    const { idToken: _unused, ...answer } = await this.refreshes.send(client.alias, (stopping) =>
       // An answer that names no scopes did not narrow, as far as anybody can tell.
-      granted,
+      this.#askForTokens('refresh', client, fields, granted, stopping),
     );
     return answer;
   }
@@ -112,12 +112,14 @@ export class OAuthGoogle extends Google {
     client: GoogleClient,
     fields: Readonly<Record<string, string | Secret>>,
     askedScopes: readonly string[],
+    stopping?: AbortSignal,
   ) {
     const startedAt = this.clock.now();
     const answer = await postForm(
       this.#endpoints.token,
       { client_id: client.clientId, client_secret: client.clientSecret, ...fields },
       this.#timeoutMs,
+      stopping,
     );
     if (answer.status !== 200) throw classifyFailure({ ...answer, during });
     return readTokenAnswer(answer.body, startedAt, askedScopes);

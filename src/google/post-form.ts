@@ -1,3 +1,4 @@
+import { GoogleFailure } from '../domain/google-failure.js';
 import { Secret } from '../domain/secret.js';
 import { classifyLostRequest } from './classify-failure.js';
 
@@ -10,12 +11,14 @@ export interface FormAnswer {
 /**
  * Sends one form, once. No retry and no redirect: the first would burn an authorization code, the second could
  * carry a token elsewhere.
- * @throws {GoogleFailure} `unavailable` when no whole answer came within `timeoutMs`
+ * @param stopping takes the question back
+ * @throws {GoogleFailure} `unavailable` when no whole answer came within `timeoutMs`; `withheld` when taken back
  */
 export async function postForm(
   url: string,
   fields: Readonly<Record<string, string | Secret>>,
   timeoutMs: number,
+  stopping?: AbortSignal,
 ): Promise<FormAnswer> {
   const form = new URLSearchParams();
   for (const [name, value] of Object.entries(fields)) {
@@ -26,7 +29,7 @@ export async function postForm(
       method: 'POST',
       body: form,
       redirect: 'error',
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(stopping ? [stopping] : [])]),
     });
     return {
       status: response.status,
@@ -34,6 +37,7 @@ export async function postForm(
       retryAfter: response.headers.get('retry-after'),
     };
   } catch (error) {
+    if (stopping?.aborted) throw new GoogleFailure('withheld', 'stopping');
     // The error is dropped, not wrapped: it can hold the request.
     throw classifyLostRequest(error);
   }

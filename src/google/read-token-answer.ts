@@ -31,6 +31,7 @@ export function readTokenAnswer(
   const refreshSeconds = positive(json['refresh_token_expires_in']);
   return {
     accessToken: new Secret(accessToken),
+    obtainedAt: startedAt,
     expiresAt: after(Math.min(positive(json['expires_in']) ?? UNKNOWN_SECONDS, LONGEST_SECONDS)),
     scopes: typeof json['scope'] === 'string' ? parseScopes(json['scope']) : askedScopes,
     refreshToken: secret(json['refresh_token']),

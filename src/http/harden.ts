@@ -1,12 +1,12 @@
 import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import { limitRates, type RateLimits } from './rate-limits.js';
 
 /** Headers, cookies and limits that hold for every route. */
-export async function harden(app: NestFastifyApplication, https: boolean, limits: RateLimits): Promise<void> {
-  await app.register(cookie);
-  await app.register(helmet, {
+export async function harden(server: FastifyInstance, https: boolean, limits: RateLimits): Promise<void> {
+  await server.register(cookie);
+  await server.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -26,7 +26,7 @@ export async function harden(app: NestFastifyApplication, https: boolean, limits
     // A page that opened the connect link in a window must still see that window close.
     crossOriginOpenerPolicy: { policy: 'unsafe-none' },
   });
-  await limitRates(app, limits);
+  await limitRates(server, limits);
 }
 
 /** Only the API's documentation runs scripts. */

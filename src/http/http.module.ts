@@ -1,5 +1,6 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { Problems } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
 import { StylesheetController } from './stylesheet.controller.js';
 import { validation } from './validation.js';
@@ -9,11 +10,14 @@ import { validation } from './validation.js';
  * the OpenAPI document, the
  * stylesheet. Does not own any other route, nor who may call (services/), nor what pages say (pages/).
  */
+@Global()
 @Module({
   controllers: [StylesheetController],
   providers: [
+    Problems,
     { provide: APP_FILTER, useClass: ProblemFilter },
     { provide: APP_PIPE, useValue: validation },
   ],
+  exports: [Problems],
 })
 export class HttpModule {}

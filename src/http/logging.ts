@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { RequestMethod } from '@nestjs/common';
 import type { Params } from 'nestjs-pino';
-import type { DestinationStream } from 'pino';
+import { pino, type DestinationStream } from 'pino';
 
 /** A caller may name its request itself, to find it again in our log. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -17,7 +17,7 @@ export function requestId(request: IncomingMessage): string {
  * no query (tickets, codes and states travel there) and no body, at any level. The one line a request gets of its
  * own is written in access-log.ts.
  */
-export function logging(level: string, destination?: DestinationStream): Params {
+export function logging(level: string, destination: DestinationStream = standardOutput()): Params {
   return {
     forRoutes: [{ path: '/*all', method: RequestMethod.ALL }],
     pinoHttp: [
@@ -28,11 +28,17 @@ export function logging(level: string, destination?: DestinationStream): Params 
         quietReqLogger: true,
         customAttributeKeys: { reqId: 'request_id' },
         wrapSerializers: false,
-        serializers: { err: describeError },
+        // A request is never written, and nothing of it is read for that.
+        serializers: { req: () => undefined, err: describeError },
       },
-      ...(destination ? [destination] : []),
-    ] as Params['pinoHttp'] & object,
+      destination,
+    ],
   };
+}
+
+/** Written in chunks, at the latest after a moment and at the end of the process: a system call a line is slow. */
+function standardOutput(): DestinationStream {
+  return pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 200 });
 }
 
 /** An error without its extra members: those of HTTP and database libraries can hold requests, parameters or rows. */

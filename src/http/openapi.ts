@@ -24,7 +24,8 @@ export const ApiBodyProblems = () =>
 export function ApiProblems(...codes: Code[]) {
   const byStatus = new Map<number, Code[]>();
   // Where a credential is asked for, it may be one that only its issuer's keys can prove.
-  const all: Code[] = codes.includes('unauthenticated') ? [...codes, 'issuer_unavailable'] : codes;
+  const all: Code[] = [...codes, 'database_unavailable'];
+  if (codes.includes('unauthenticated')) all.push('issuer_unavailable');
   for (const code of all) {
     const { status } = PROBLEMS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);

@@ -21,5 +21,6 @@ export const PROBLEMS: Readonly<Record<BrokerErrorCode | 'internal_error', Probl
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   client_misconfigured: { status: 502, title: 'Google rejects our client' },
   google_unavailable: { status: 503, title: 'Google does not answer' },
+  database_unavailable: { status: 503, title: 'Our database does not answer' },
   issuer_unavailable: { status: 503, title: 'The issuer of this JWT does not answer' },
 };

@@ -1,18 +1,21 @@
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorPage } from '../pages/error-page.js';
-import { toProblem, type Problem } from './problem.js';
+import { Problems, type Problem } from './problem.js';
 
 /** Says every fault in one form: problem+json, or a plain page for a browser. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly log = new Logger('Problem');
 
+  constructor(private readonly problems: Problems) {}
+
   catch(fault: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
-    const problem = toProblem(fault, request.id);
-    if (problem.status >= 500 && problem.code === 'internal_error') this.log.error(fault);
+    const problem = this.problems.of(fault, request.id);
+    if (problem.code === 'internal_error') this.log.error(fault);
+    if (problem.code === 'database_unavailable') this.log.warn({ err: fault }, problem.detail);
     sendProblem(request, http.getResponse<FastifyReply>(), problem);
   }
 }

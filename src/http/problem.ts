@@ -1,5 +1,6 @@
-import { HttpException } from '@nestjs/common';
+import { HttpException, Injectable } from '@nestjs/common';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
+import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { PROBLEMS } from './problem-table.js';
 
 /** RFC 9457 problem details, with our stable `code`. */
@@ -13,18 +14,25 @@ export interface Problem {
   readonly [extra: string]: unknown;
 }
 
-/** Any fault as a problem. What we do not know is opaque: its text could hold a secret. */
-export function toProblem(fault: unknown, requestId: string): Problem {
-  const { code, detail, carries, status } = read(fault);
-  return {
-    type: `urn:token-broker:problem:${code}`,
-    status: status ?? PROBLEMS[code].status,
-    title: PROBLEMS[code].title,
-    code,
-    detail,
-    request_id: requestId,
-    ...carries,
-  };
+const RETRY_SECONDS = 2;
+
+@Injectable()
+export class Problems {
+  constructor(private readonly database: DatabaseHealth) {}
+
+  /** Any fault as a problem. What we do not know is opaque: its text could hold a secret. */
+  of(fault: unknown, requestId: string): Problem {
+    const { code, detail, carries, status } = this.database.isOutage(fault) ? DATABASE_OUTAGE : read(fault);
+    return {
+      type: `urn:token-broker:problem:${code}`,
+      status: status ?? PROBLEMS[code].status,
+      title: PROBLEMS[code].title,
+      code,
+      detail,
+      request_id: requestId,
+      ...carries,
+    };
+  }
 }
 
 interface Reading {
@@ -33,6 +41,12 @@ interface Reading {
   readonly carries?: Readonly<Record<string, unknown>>;
   readonly status?: number;
 }
+
+const DATABASE_OUTAGE: Reading = {
+  code: 'database_unavailable',
+  detail: 'The database does not answer the broker. Try again; tell the operator if it stays.',
+  carries: { retry_after: RETRY_SECONDS },
+};
 
 function read(fault: unknown): Reading {
   if (fault instanceof BrokerError) return fault;

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import rateLimit from '@fastify/rate-limit';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { BrokerError } from '../domain/errors.js';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isBrowserRoute } from './browser-route.js';
 import { callerOf } from './caller.js';
+import { credentialDigest, isServiceKey } from './credential.js';
 
 export interface RateLimits {
   readonly servicePerMinute: number;
@@ -18,23 +17,18 @@ type CountCall = ReturnType<FastifyRequest['server']['createRateLimit']>;
  * Counts before anything is looked at: services by their whole credential, so that nobody can use up another's calls
  * by naming its id; browsers, and callers without a credential, by address.
  */
-export async function limitRates(app: NestFastifyApplication, limits: RateLimits): Promise<void> {
-  await app.register(rateLimit, {
+export async function limitRates(server: FastifyInstance, limits: RateLimits): Promise<void> {
+  await server.register(rateLimit, {
     timeWindow: 60_000,
     cache: 10_000,
     allowList: (request) => request.url.startsWith('/health/') || request.url.startsWith('/metrics'),
     keyGenerator: (request) => {
-      const credential = isBrowserRoute(request.routeOptions.config)
-        ? undefined
-        : request.headers.authorization;
-      return credential === undefined
-        ? `address ${request.ip}`
-        : `service ${createHash('sha256').update(credential).digest('base64url')}`;
+      const digest = isBrowserRoute(request.routeOptions.config) ? undefined : credentialDigest(request);
+      return digest === undefined ? `address ${request.ip}` : `service ${digest}`;
     },
     max: (_request, key) => (key.startsWith('service ') ? limits.servicePerMinute : limits.browserPerMinute),
     errorResponseBuilder: (_request, context) => tooManyCalls(context.max, context.ttl),
   });
-  const server = app.getHttpAdapter().getInstance();
   server.decorate(
     COUNT_CALL,
     server.createRateLimit({
@@ -46,10 +40,11 @@ export async function limitRates(app: NestFastifyApplication, limits: RateLimits
 
 /**
  * Counts a call once more, by the service that proved to make it: a workload's JWT is a new credential every few
- * minutes, and would start a new count each time.
+ * minutes, and would start a new count each time. A key is always the same, and counted.
  * @throws {BrokerError} `rate_limited`
  */
 export async function demandCallsLeft(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (isServiceKey(request)) return;
   const count = await request.server.getDecorator<CountCall>(COUNT_CALL)(request);
   if (count.isAllowed) return;
   void reply.header('x-ratelimit-remaining', count.remaining).header('x-ratelimit-reset', count.ttlInSeconds);

@@ -3,12 +3,13 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 import type { Service } from '../domain/policy.js';
-import { ServiceStore, type Credential, type StoredService } from '../domain/ports/service-store.js';
+import type { Credential, StoredService } from '../domain/ports/service-store.js';
 import { WorkloadIdentities } from '../domain/ports/workload-identities.js';
 import { Secret } from '../domain/secret.js';
 import { looksLikeJwt } from '../domain/workload-identity.js';
 import { OPEN_TO_ALL, setCaller } from '../http/caller.js';
 import { demandCallsLeft } from '../http/rate-limits.js';
+import { RememberedServices } from './remembered-services.js';
 import { readKey, sameHash } from './service-key.js';
 
 /** Guards every route that does not say it is open to all. */
@@ -16,7 +17,7 @@ import { readKey, sameHash } from './service-key.js';
 export class AuthenticateService implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
-    private readonly services: ServiceStore,
+    private readonly services: RememberedServices,
     private readonly identities: WorkloadIdentities,
   ) {}
 

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AuthenticateService } from './authenticate-service.js';
 import { CreateService } from './create-service.js';
+import { RememberedServices } from './remembered-services.js';
 import { RevokeService } from './revoke-service.js';
 
 /**
@@ -10,7 +11,12 @@ import { RevokeService } from './revoke-service.js';
  * that manage services (cli/).
  */
 @Module({
-  providers: [CreateService, RevokeService, { provide: APP_GUARD, useClass: AuthenticateService }],
+  providers: [
+    RememberedServices,
+    CreateService,
+    RevokeService,
+    { provide: APP_GUARD, useClass: AuthenticateService },
+  ],
   exports: [CreateService, RevokeService],
 })
 export class ServicesModule {}

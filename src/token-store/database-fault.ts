@@ -16,8 +16,9 @@ const UNAVAILABLE: readonly (readonly [RegExp, string])[] = [
   ],
   [/opening a TLS connection/, 'cannot be reached over TLS as DATABASE_URL asks (sslmode).'],
   [/too many (clients|connections)/i, 'has no connection left. Try again, or raise max_connections.'],
+  [/the database system is|due to administrator command/, 'is starting or stopping. Try again soon.'],
   [
-    /Connection terminated|closed the connection|[Tt]imed out|timeout/,
+    /Connection terminated|closed the connection|ECONNRESET|[Tt]imed out|timeout|Unable to start a transaction/,
     'did not answer. Try again when it is well.',
   ],
 ];

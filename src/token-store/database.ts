@@ -2,11 +2,16 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Settings } from '../config/settings.js';
 import type { DatabaseHealth } from '../domain/ports/database-health.js';
+import { databaseFault } from './database-fault.js';
 import { PrismaClient } from './prisma-client/client.js';
 
 /** A query that takes longer is stuck; better an error than a pool without connections. */
 const STATEMENT_TIMEOUT_MS = 10_000;
+/** Nobody holds a lock for long: Google is never asked inside a transaction. */
+const LOCK_TIMEOUT_MS = 5_000;
+/** For a new connection, and for one of the pool to come free. */
 const CONNECT_TIMEOUT_MS = 5_000;
+const TRANSACTION_TIMEOUT_MS = 10_000;
 
 /** PostgreSQL through Prisma. */
 @Injectable()
@@ -15,11 +20,16 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
     super({
       // The longer formats quote the arguments of a query.
       errorFormat: 'minimal',
+      transactionOptions: { maxWait: CONNECT_TIMEOUT_MS, timeout: TRANSACTION_TIMEOUT_MS },
       adapter: new PrismaPg({
         connectionString: settings.databaseUrl.reveal(),
         max: settings.databasePoolSize,
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
         statement_timeout: STATEMENT_TIMEOUT_MS,
+        lock_timeout: LOCK_TIMEOUT_MS,
+        idle_in_transaction_session_timeout: TRANSACTION_TIMEOUT_MS,
+        keepAlive: true,
+        application_name: 'token-broker',
       }),
     });
   }
@@ -29,6 +39,10 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
       () => true,
       () => false,
     );
+  }
+
+  isOutage(fault: unknown): boolean {
+    return databaseFault(fault)?.code === 'database_unavailable';
   }
 
   async onApplicationShutdown(): Promise<void> {

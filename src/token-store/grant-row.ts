@@ -1,19 +1,35 @@
 import type { Diagnosis, Grant } from '../domain/grant.js';
 import type { Grant as Row } from './prisma-client/client.js';
 
-export function fromRow(row: Row): Grant {
-  const {
-    accountSub,
-    accountEmail,
-    diagnosis,
-    sealedRefreshToken: _sealed,
-    suspendedAt: _suspendedAt,
-    expiryToldAt: _told,
-    ...columns
-  } = row;
+/** What only this room knows of a grant; no other gets to see it. */
+type Inner =
+  | 'sealedRefreshToken'
+  | 'suspendedAt'
+  | 'expiryToldAt'
+  | 'leaseOwner'
+  | 'leaseExpiresAt'
+  | 'leaseAwaited'
+  | 'refreshFailures';
+
+export function fromRow(row: Omit<Row, Inner>): Grant {
   return {
-    ...columns,
-    account: { sub: accountSub, email: accountEmail },
-    diagnosis: diagnosis as Diagnosis | null,
+    id: row.id,
+    userId: row.userId,
+    client: row.client,
+    account: { sub: row.accountSub, email: row.accountEmail },
+    requestedScopes: row.requestedScopes,
+    grantedScopes: row.grantedScopes,
+    status: row.status,
+    diagnosis: row.diagnosis as Diagnosis | null,
+    version: row.version,
+    refreshes: row.refreshes,
+    createdAt: row.createdAt,
+    consentedAt: row.consentedAt,
+    refreshedAt: row.refreshedAt,
+    refreshTokenIssuedAt: row.refreshTokenIssuedAt,
+    refreshTokenExpiresAt: row.refreshTokenExpiresAt,
   };
 }
+
+/** Nobody refreshes, and nobody has to wait: whatever was is over. */
+export const NO_LEASE = { leaseOwner: null, leaseExpiresAt: null, leaseAwaited: false, refreshFailures: 0 };

@@ -1,52 +1,94 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
 import type { AuditEntry } from '../domain/audit-entry.js';
 import { AuditLog } from '../domain/ports/audit-log.js';
 import { Database } from './database.js';
 import { toJson } from './json.js';
 import { WriteBehind } from './write-behind.js';
 
+/** How long the first of a batch waits for others. What was issued waits as long as the settings say. */
+const DELAY_MS = 100;
+
+type Row = ReturnType<typeof toRow>;
+
+interface Issued {
+  readonly alike: string;
+  readonly row: Row;
+}
+
 /**
- * Writes the audit trail behind its callers' backs, so that a token does not wait for its own record. (When many
- * issuances of one kind are to become one row, this is the place: before `createMany`.)
+ * Writes the audit trail behind its callers' backs, so that a token does not wait for its own record. Tokens that are
+ * issued alike until the next flush are counted in one row; everything else is a row of its own.
  */
 @Injectable()
 export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   readonly #log = new Logger(PrismaAuditLog.name);
-  readonly #rows: WriteBehind<ReturnType<typeof toRow>>;
+  readonly #rows: WriteBehind<Row>;
+  readonly #issued: WriteBehind<Issued>;
+  readonly #alike = new Map<string, Row>();
 
-  constructor(database: Database) {
+  constructor(
+    private readonly database: Database,
+    settings: Settings,
+  ) {
     super();
-    this.#rows = new WriteBehind(
-      async (batch) => {
-        // A batch may have been written although its answer was lost; ids of our own make a repetition harmless.
-        await database.auditEvent.createMany({ data: [...batch], skipDuplicates: true });
-      },
-      (fault, waiting) => {
-        this.#log.error(
-          { err: fault, waiting },
-          'audit events could not be written; they are kept and tried again',
-        );
-      },
-    );
+    const complain = (fault: unknown, waiting: number) => {
+      this.#log.error(
+        { err: fault, waiting },
+        'audit events could not be written; they are kept and tried again',
+      );
+    };
+    this.#rows = new WriteBehind((batch) => this.#write(batch), complain, DELAY_MS);
+    this.#issued = new WriteBehind((batch) => this.#writeIssued(batch), complain, settings.auditFlushMs);
   }
 
   override record(entry: AuditEntry): void {
-    this.#rows.add(toRow(entry));
+    if (entry.action !== 'token.issue' || entry.outcome !== 'ok') this.#rows.add(toRow(entry));
+    else this.#count(entry);
   }
 
-  override room(): Promise<void> {
-    return this.#rows.room();
+  override get hasRoom(): boolean {
+    return this.#rows.hasRoom && this.#issued.hasRoom;
   }
 
-  override flush(): Promise<void> {
-    return this.#rows.flush();
+  override async room(): Promise<void> {
+    await Promise.all([this.#rows.room(), this.#issued.room()]);
+  }
+
+  override async flush(): Promise<void> {
+    await Promise.all([this.#rows.flush(), this.#issued.flush()]);
   }
 
   /** Nest shuts down what depends on the database before the database. */
   async onApplicationShutdown(): Promise<void> {
-    for (const event of await this.#rows.close())
-      this.#log.error({ event }, 'audit event could not be written');
+    for (const rows of [this.#rows, this.#issued]) {
+      for (const event of await rows.close()) this.#log.error({ event }, 'audit event could not be written');
+    }
+  }
+
+  #count(entry: AuditEntry): void {
+    const alike = `${entry.serviceId ?? ''} ${entry.grantId ?? ''} ${JSON.stringify(entry.details)}`;
+    const known = this.#alike.get(alike);
+    if (known) {
+      known.count++;
+      known.lastAt = entry.at;
+      return;
+    }
+    const row = toRow(entry);
+    this.#alike.set(alike, row);
+    this.#issued.add({ alike, row });
+  }
+
+  async #writeIssued(batch: readonly Issued[]): Promise<void> {
+    // Whatever comes from now on is counted anew: a row that is being written must not change.
+    for (const { alike } of batch) this.#alike.delete(alike);
+    await this.#write(batch.map(({ row }) => row));
+  }
+
+  async #write(batch: readonly Row[]): Promise<void> {
+    // A batch may have been written although its answer was lost; ids of our own make a repetition harmless.
+    await this.database.auditEvent.createMany({ data: [...batch], skipDuplicates: true });
   }
 }
 
@@ -55,5 +97,5 @@ function toRow({ at, ...entry }: AuditEntry) {
   const { details = {}, ...columns } = JSON.parse(JSON.stringify(entry), (_, value: unknown) =>
     typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '') : value,
   ) as Omit<AuditEntry, 'at'>;
-  return { ...columns, id: randomUUID(), at, details: toJson(details) };
+  return { ...columns, id: randomUUID(), at, lastAt: at, count: 1, details: toJson(details) };
 }

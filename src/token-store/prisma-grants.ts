@@ -1,42 +1,37 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Settings } from '../config/settings.js';
-import type { AccessToken, Diagnosis, Grant, TokenAnswer } from '../domain/grant.js';
-import { GrantStore, type Consent } from '../domain/ports/grant-store.js';
-import { Sealer } from '../domain/ports/sealer.js';
-import { SlotAlarm } from '../domain/ports/slot-alarm.js';
+import type { Diagnosis, Grant } from '../domain/grant.js';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
+import { GrantStore, type Consent, type GrantWithTokens } from '../domain/ports/grant-store.js';
 import { sameScopes, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import { TESTING_SECONDS } from '../domain/forecast.js';
-import { INACTIVITY_SECONDS, isNearlyFull } from '../domain/slots.js';
+import { INACTIVITY_SECONDS } from '../domain/slots.js';
 import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
 import { dead, endTokens } from './end-grants.js';
-import { fromRow } from './grant-row.js';
+import { fromRow, NO_LEASE } from './grant-row.js';
 import { Outbox } from './outbox.js';
-import { refreshTokenPlace } from './places.js';
 import { Prisma } from './prisma-client/client.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
-
-type Transaction = Prisma.TransactionClient;
+import { RefreshTokens } from './refresh-tokens.js';
 
 @Injectable()
 export class PrismaGrants extends GrantStore {
   constructor(
     private readonly database: Database,
-    private readonly sealer: Sealer,
     private readonly accessTokens: AccessTokens,
+    private readonly refreshTokens: RefreshTokens,
     private readonly ledger: PrismaSlotLedger,
     private readonly outbox: Outbox,
-    private readonly alarm: SlotAlarm,
-    private readonly settings: Settings,
+    private readonly changes: ChangeFeed,
   ) {
     super();
   }
 
   override async saveConsent(consent: Consent): Promise<Grant | null> {
     const { userId, client, account, answer, now } = consent;
-    return this.database.$transaction(async (tx) => {
+    const saved = await this.database.$transaction(async (tx) => {
       const identity = { userId, client, accountSub: account.sub };
       // Also serialises the first two consents for one grant, when there is no row to lock yet.
       await this.ledger.lock(tx, account.sub, client);
@@ -55,7 +50,8 @@ export class PrismaGrants extends GrantStore {
         diagnosis: Prisma.DbNull,
         consentedAt: now,
         refreshedAt: now,
-        ...(await this.#refreshTokenColumns(id, answer, now)),
+        ...(await this.refreshTokens.columns(id, answer, now)),
+        ...NO_LEASE,
       };
       const row = await tx.grant.upsert({
         where: { id },
@@ -66,13 +62,15 @@ export class PrismaGrants extends GrantStore {
       await tx.accessToken.deleteMany({ where: { grantId: id } });
       await this.accessTokens.put(tx, id, scopeSet(answer.scopes), answer);
       const grant = fromRow(row);
-      await this.#book(tx, grant, answer, now);
+      await this.refreshTokens.book(tx, grant, answer, now);
       if (stored?.status !== 'active') await this.outbox.tell(tx, 'grant.connected', grant, now);
       else if (!sameScopes(stored.grantedScopes, grant.grantedScopes)) {
         await this.outbox.tell(tx, 'grant.scopes_changed', grant, now);
       }
       return grant;
     });
+    if (saved) this.#tell(saved);
+    return saved;
   }
 
   override async findById(id: string): Promise<Grant | null> {
@@ -117,61 +115,13 @@ export class PrismaGrants extends GrantStore {
       yield rows.map(fromRow);
   }
 
-  override accessToken(grant: Grant, scopes: readonly string[]): Promise<AccessToken | null> {
-    return this.accessTokens.read(grant, scopes);
+  override async findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
+    return this.accessTokens.ofUser(userId, client, now);
   }
 
   override async refreshToken(grant: Grant): Promise<Secret | null> {
     const row = await this.database.grant.findUnique({ where: { id: grant.id } });
-    if (!row?.sealedRefreshToken) return null;
-    return this.sealer.open(row.sealedRefreshToken, refreshTokenPlace(grant.id));
-  }
-
-  override async saveRefresh(
-    grant: Grant,
-    scopes: readonly string[],
-    answer: TokenAnswer,
-    now: Date,
-  ): Promise<boolean> {
-    const isWhole = sameScopes(scopes, grant.grantedScopes);
-    const narrowed = isWhole && !sameScopes(answer.scopes, grant.grantedScopes);
-    const rotated = answer.refreshToken !== null;
-    return this.database.$transaction(async (tx) => {
-      // In the order of a consent: first the account's lock, then the row.
-      if (rotated) await this.ledger.lock(tx, grant.account.sub, grant.client);
-      const { count } = await tx.grant.updateMany({
-        where: unchanged(grant),
-        data: {
-          refreshedAt: now,
-          ...(await this.#refreshTokenColumns(grant.id, answer, now)),
-          ...(narrowed ? { grantedScopes: scopeSet(answer.scopes) } : {}),
-          ...(narrowed || rotated ? { version: { increment: 1 } } : {}),
-        },
-      });
-      if (count === 0) return false;
-      if (narrowed) {
-        await tx.accessToken.deleteMany({ where: { grantId: grant.id } });
-        const changed: Grant = { ...grant, grantedScopes: scopeSet(answer.scopes) };
-        await this.outbox.tell(tx, 'grant.scopes_changed', changed, now);
-      }
-      await this.accessTokens.put(tx, grant.id, narrowed ? answer.scopes : scopes, answer);
-      await this.#book(tx, grant, answer, now);
-      return true;
-    });
-  }
-
-  override async markDead(grant: Grant, diagnosis: Diagnosis, now: Date): Promise<boolean> {
-    return this.database.$transaction(async (tx) => {
-      const { count } = await tx.grant.updateMany({
-        where: unchanged(grant),
-        data: { ...dead('reconnect_required', diagnosis), version: { increment: 1 } },
-      });
-      if (count === 0) return false;
-      await endTokens(tx, [grant.id], diagnosis.cause, now);
-      const ended: Grant = { ...grant, status: 'reconnect_required', diagnosis };
-      await this.outbox.tell(tx, 'grant.reconnect_required', ended, now);
-      return true;
-    });
+    return row?.sealedRefreshToken ? this.refreshTokens.open(grant.id, row.sealedRefreshToken) : null;
   }
 
   override async markRevoked(grants: readonly Grant[], diagnosis: Diagnosis, now: Date): Promise<void> {
@@ -187,6 +137,7 @@ export class PrismaGrants extends GrantStore {
         await this.outbox.tell(tx, 'grant.reconnect_required', revoked, now);
       }
     });
+    for (const grant of grants) this.#tell(grant);
   }
 
   override async forget(grant: Grant, endReason: string | null, now: Date): Promise<void> {
@@ -206,36 +157,12 @@ export class PrismaGrants extends GrantStore {
         revoked_at_google: endReason !== null,
       });
     });
+    this.#tell(grant);
   }
 
-  async #refreshTokenColumns(id: string, answer: TokenAnswer, now: Date) {
-    if (answer.refreshToken === null) return {};
-    return {
-      sealedRefreshToken: await this.sealer.seal(answer.refreshToken, refreshTokenPlace(id)),
-      refreshTokenIssuedAt: now,
-      refreshTokenExpiresAt: answer.refreshTokenExpiresAt,
-    };
+  #tell({ userId, client }: Pick<Grant, 'userId' | 'client'>): void {
+    this.changes.tell({ kind: 'grant', userId, client });
   }
-
-  async #book(tx: Transaction, grant: Grant, answer: TokenAnswer, now: Date): Promise<void> {
-    const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
-    if (token === null) return;
-    const { client, id: grantId } = grant;
-    const accountSub = grant.account.sub;
-    const used = await this.ledger.book(tx, { accountSub, client, grantId, token, expiresAt, now });
-    const { slotLimit: limit } = this.settings;
-    if (isNearlyFull(used, limit)) {
-      this.alarm.nearlyFull({ client, grantId, used, limit });
-      await this.outbox.tell(tx, 'slots.nearly_full', grant, now, {
-        slots: { limit, used, free: limit - used },
-      });
-    }
-  }
-}
-
-/** Compare-and-set: a consent, disconnect or death in between has raised the version. */
-function unchanged(grant: Grant) {
-  return { id: grant.id, version: grant.version, status: 'active' as const };
 }
 
 /** A user who consented anew in between meant the new grant to live, however long the end of the old one took. */

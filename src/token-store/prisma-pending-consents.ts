@@ -12,6 +12,7 @@ interface Letter {
   readonly wish: ConnectWish;
   readonly account: VerifiedAccount;
   readonly accessToken: string;
+  readonly obtainedAt: string;
   readonly expiresAt: string;
   readonly scopes: readonly string[];
   readonly refreshToken: string | null;
@@ -38,6 +39,7 @@ export class PrismaPendingConsents extends PendingConsents {
       wish,
       account: answer.account,
       accessToken: answer.accessToken.reveal(),
+      obtainedAt: answer.obtainedAt.toISOString(),
       expiresAt: answer.expiresAt.toISOString(),
       scopes: answer.scopes,
       refreshToken: answer.refreshToken?.reveal() ?? null,
@@ -66,6 +68,7 @@ export class PrismaPendingConsents extends PendingConsents {
       answer: {
         account: letter.account,
         accessToken: new Secret(letter.accessToken),
+        obtainedAt: new Date(letter.obtainedAt),
         expiresAt: new Date(letter.expiresAt),
         scopes: letter.scopes,
         refreshToken: letter.refreshToken === null ? null : new Secret(letter.refreshToken),

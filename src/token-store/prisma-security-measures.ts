@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Grant } from '../domain/grant.js';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { SecurityMeasures, type SecurityIncident } from '../domain/ports/security-measures.js';
 import { Sealer } from '../domain/ports/sealer.js';
 import type { AccountMeasure, AccountSubject, Measure } from '../domain/security-event.js';
@@ -22,6 +23,7 @@ export class PrismaSecurityMeasures extends SecurityMeasures {
     private readonly sealer: Sealer,
     private readonly ledger: PrismaSlotLedger,
     private readonly accountMeasures: AccountMeasures,
+    private readonly changes: ChangeFeed,
   ) {
     super();
   }
@@ -31,13 +33,15 @@ export class PrismaSecurityMeasures extends SecurityMeasures {
       where: { receivedAt: { lt: new Date(now.getTime() - REMEMBER_MS) } },
     });
     try {
-      return await this.database.$transaction(async (tx) => {
+      const taken = await this.database.$transaction(async (tx) => {
         // First: the same event delivered twice at once waits here until the other delivery is done.
         await tx.securityEvent.create({ data: { jti: incident.jti, receivedAt: now } });
         const touched: Grant[][] = [];
         for (const measure of incident.measures) touched.push(await this.#take(tx, incident, measure, now));
         return touched;
       });
+      for (const { userId, client } of taken.flat()) this.changes.tell({ kind: 'grant', userId, client });
+      return taken;
     } catch (error) {
       if (isUniqueViolation(error)) return null;
       throw error;

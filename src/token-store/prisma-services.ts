@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { ServiceStore, type NewService, type StoredService } from '../domain/ports/service-store.js';
 import { Database } from './database.js';
 import type { Service as Row } from './prisma-client/client.js';
@@ -6,7 +7,10 @@ import { isUniqueViolation } from './unique-violation.js';
 
 @Injectable()
 export class PrismaServices extends ServiceStore {
-  constructor(private readonly database: Database) {
+  constructor(
+    private readonly database: Database,
+    private readonly changes: ChangeFeed,
+  ) {
     super();
   }
 
@@ -24,6 +28,7 @@ export class PrismaServices extends ServiceStore {
           audit: policy.audit,
         },
       });
+      this.changes.tell({ kind: 'services' });
       return true;
     } catch (error) {
       if (isUniqueViolation(error)) return false;
@@ -51,6 +56,7 @@ export class PrismaServices extends ServiceStore {
       where: { OR: [{ id: idOrName }, { name: idOrName }], revokedAt: null },
       data: { revokedAt: now },
     });
+    this.changes.tell({ kind: 'services' });
     return count > 0;
   }
 }

@@ -2,10 +2,12 @@ import { Global, Module } from '@nestjs/common';
 import { AuditLog } from '../domain/ports/audit-log.js';
 import { AuditTrail } from '../domain/ports/audit-trail.js';
 import { AuthorizationRequestStore } from '../domain/ports/authorization-request-store.js';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { ExpiryNotices } from '../domain/ports/expiry-notices.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
 import { PendingConsents } from '../domain/ports/pending-consents.js';
+import { RefreshLeases } from '../domain/ports/refresh-leases.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { SecurityMeasures } from '../domain/ports/security-measures.js';
 import { ServiceStore } from '../domain/ports/service-store.js';
@@ -13,6 +15,8 @@ import { UndeliveredEvents } from '../domain/ports/undelivered-events.js';
 import { AccountMeasures } from './account-measures.js';
 import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
+import { PostgresChanges } from './postgres-changes.js';
+import { PostgresRefreshLeases } from './postgres-refresh-leases.js';
 import { PrismaAuditLog } from './prisma-audit-log.js';
 import { PrismaAuditTrail } from './prisma-audit-trail.js';
 import { PrismaAuthorizationRequests } from './prisma-authorization-requests.js';
@@ -24,6 +28,7 @@ import { PrismaSecurityMeasures } from './prisma-security-measures.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 import { PrismaServices } from './prisma-services.js';
 import { PrismaUndeliveredEvents } from './prisma-undelivered-events.js';
+import { RefreshTokens } from './refresh-tokens.js';
 
 /**
  * Owns PostgreSQL: the tables, their migrations, and the ciphertext in them. The only room that knows Prisma.
@@ -37,8 +42,11 @@ import { PrismaUndeliveredEvents } from './prisma-undelivered-events.js';
     { provide: AuthorizationRequestStore, useClass: PrismaAuthorizationRequests },
     { provide: GrantStore, useClass: PrismaGrants },
     AccessTokens,
+    RefreshTokens,
     PrismaSlotLedger,
     Outbox,
+    { provide: ChangeFeed, useClass: PostgresChanges },
+    { provide: RefreshLeases, useClass: PostgresRefreshLeases },
     { provide: SlotLedger, useExisting: PrismaSlotLedger },
     { provide: PendingConsents, useClass: PrismaPendingConsents },
     AccountMeasures,
@@ -53,6 +61,8 @@ import { PrismaUndeliveredEvents } from './prisma-undelivered-events.js';
     DatabaseHealth,
     AuthorizationRequestStore,
     GrantStore,
+    ChangeFeed,
+    RefreshLeases,
     SlotLedger,
     PendingConsents,
     SecurityMeasures,

@@ -17,7 +17,7 @@ function store() {
 describe('writing behind the back of those who bring', () => {
   test('what comes close together is written together, in order', async () => {
     const { written, write, complain } = store();
-    const rows = new WriteBehind(write, complain);
+    const rows = new WriteBehind(write, complain, 100);
     for (const item of [1, 2, 3]) rows.add(item);
     expect(written).toEqual([]);
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -26,7 +26,7 @@ describe('writing behind the back of those who bring', () => {
 
   test('a flush waits for all that came before it, also for what is being written', async () => {
     const { written, write, complain } = store();
-    const rows = new WriteBehind(write, complain);
+    const rows = new WriteBehind(write, complain, 100);
     rows.add(1);
     const first = rows.flush();
     rows.add(2);
@@ -36,7 +36,7 @@ describe('writing behind the back of those who bring', () => {
 
   test('what could not be written is kept, in order, and tried again', async () => {
     const { written, state, faults, write, complain } = store();
-    const rows = new WriteBehind(write, complain);
+    const rows = new WriteBehind(write, complain, 100);
     state.isShut = true;
     rows.add(1);
     await expect(rows.flush()).rejects.toThrow('shut');
@@ -50,7 +50,7 @@ describe('writing behind the back of those who bring', () => {
 
   test('full, it lets nobody bring more before it has written; shut as well, it refuses', async () => {
     const { written, state, write, complain } = store();
-    const rows = new WriteBehind(write, complain, 2);
+    const rows = new WriteBehind(write, complain, 100, 2);
     await rows.room();
     rows.add(1);
     await rows.room();
@@ -66,7 +66,7 @@ describe('writing behind the back of those who bring', () => {
 
   test('closed, it writes the rest, and gives back what it could not write', async () => {
     const { written, state, faults, write, complain } = store();
-    const rows = new WriteBehind(write, complain);
+    const rows = new WriteBehind(write, complain, 100);
     rows.add(1);
     expect(await rows.close()).toEqual([]);
     state.isShut = true;

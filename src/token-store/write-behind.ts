@@ -1,5 +1,3 @@
-/** How long the first of a batch waits for others. */
-const DELAY_MS = 100;
 const RETRY_MS = 1000;
 const BATCH = 500;
 
@@ -17,17 +15,23 @@ export class WriteBehind<T> {
   constructor(
     private readonly write: (batch: readonly T[]) => Promise<void>,
     private readonly complain: (fault: unknown, waiting: number) => void,
+    /** How long the first of a batch waits for others. */
+    private readonly delayMs: number,
     private readonly most = 10_000,
   ) {}
 
   add(item: T): void {
     this.#waiting.push(item);
     this.#taken++;
-    this.#writeIn(DELAY_MS);
+    this.#writeIn(this.delayMs);
+  }
+
+  get hasRoom(): boolean {
+    return this.#waiting.length < this.most;
   }
 
   async room(): Promise<void> {
-    if (this.#waiting.length >= this.most) await this.flush();
+    if (!this.hasRoom) await this.flush();
   }
 
   /** @throws what `write` threw; then nothing is lost */

@@ -2,22 +2,24 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { isFresh } from '../domain/freshness.js';
-import { GoogleFailure } from '../domain/google-failure.js';
+import { GoogleFailure, isPassing } from '../domain/google-failure.js';
 import type { AccessToken, Grant } from '../domain/grant.js';
 import { allowedScopes, demandAllowed } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
-import { GrantStore } from '../domain/ports/grant-store.js';
-import { missingScopes, sameScopes } from '../domain/scopes.js';
+import { missingScopes, sameScopes, scopeKey } from '../domain/scopes.js';
 import { FindGrant } from './find-grant.js';
 import { RefreshAccessToken } from './refresh-access-token.js';
 import { Refusals, type TokenWish } from './refusals.js';
+import { RememberedGrants, type RememberedToken, type UserGrants } from './remembered-grants.js';
 
-/** A consent or disconnect during a refresh makes us look again; more often than this is no coincidence. */
-const MOST_ATTEMPTS = 3;
+/** A consent, a disconnect or another's refresh makes us look again; more often than this is no coincidence. */
+const MOST_ATTEMPTS = 5;
 
 export interface IssuedToken {
   readonly grant: Grant;
   readonly token: AccessToken;
+  /** What it was decided by, where that may be decided again: the token was known already. */
+  readonly known: { readonly user: UserGrants; readonly token: RememberedToken } | null;
 }
 
 @Injectable()
@@ -25,7 +27,7 @@ export class GetAccessToken {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly grants: GrantStore,
+    private readonly remembered: RememberedGrants,
     private readonly findGrant: FindGrant,
     private readonly refreshAccessToken: RefreshAccessToken,
     private readonly refusals: Refusals,
@@ -33,15 +35,20 @@ export class GetAccessToken {
 
   /** @throws {BrokerError} any code of the table in http/problem-table.ts */
   async get(wish: TokenWish): Promise<IssuedToken> {
-    demandAllowed(wish.service, wish.userId, wish.client.alias, wish.scopes);
+    const { userId, client } = wish;
+    demandAllowed(wish.service, userId, client.alias, wish.scopes);
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-      const grant = await this.findGrant.find(wish);
+      const user = await this.remembered.of(userId, client.alias);
+      const { grant, tokens } = await this.findGrant.find(user, wish);
       const scopes = await this.#scopesFor(wish, grant);
-      const stored = await this.grants.accessToken(grant, scopes);
-      if (stored && isFresh(stored.expiresAt, this.clock.now(), wish.minTtlSeconds))
-        return { grant, token: stored };
+      const stored = tokens.get(scopeKey(scopes)) ?? null;
+      if (stored && isFresh(stored, this.clock.now(), wish.minTtlSeconds)) {
+        if (stored.renewFrom <= this.clock.now()) this.refreshAccessToken.inBackground(grant, scopes, wish);
+        return { grant, token: stored, known: { user, token: stored } };
+      }
       const token = await this.#renew(wish, grant, scopes, stored);
-      if (token) return { grant, token };
+      if (token) return { grant, token, known: null };
+      this.remembered.forget(userId, client.alias);
     }
     throw new BrokerError('google_unavailable', 'The grant keeps changing. Try again soon.', {
       retry_after: 1,
@@ -72,7 +79,7 @@ export class GetAccessToken {
     stored: AccessToken | null,
   ): Promise<AccessToken | null> {
     try {
-      const refreshed = await this.refreshAccessToken.refresh(grant, scopes, stored, wish);
+      const refreshed = await this.refreshAccessToken.refresh(grant, scopes, wish);
       switch (refreshed.kind) {
         case 'token':
           return refreshed.token;
@@ -89,8 +96,7 @@ export class GetAccessToken {
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
       // A token that lives shorter than asked still beats none.
-      if (error.kind === 'unavailable' && stored && isFresh(stored.expiresAt, this.clock.now(), 1))
-        return stored;
+      if (isPassing(error) && stored && isFresh(stored, this.clock.now(), 1)) return stored;
       throw this.refusals.ofGoogle(error, wish.client);
     }
   }

@@ -1,119 +1,119 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { bulkhead } from 'cockatiel';
 import { Settings } from '../config/settings.js';
 import { diagnose } from '../domain/diagnosis.js';
 import { GoogleFailure } from '../domain/google-failure.js';
-import type { AccessToken, Diagnosis, Grant, TokenAnswer } from '../domain/grant.js';
+import type { AccessToken, Diagnosis, Grant } from '../domain/grant.js';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { Clock } from '../domain/ports/clock.js';
-import { Google } from '../domain/ports/google.js';
-import { GrantStore } from '../domain/ports/grant-store.js';
+import { RefreshLeases, type Lease } from '../domain/ports/refresh-leases.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
-import { missingScopes, sameScopes, scopeSet } from '../domain/scopes.js';
-import type { Secret } from '../domain/secret.js';
-import { ReportRefreshFailure, type Asker } from './report-refresh-failure.js';
+import { restAfter } from '../domain/rest.js';
+import { scopeKey } from '../domain/scopes.js';
+import { AskForToken } from './ask-for-token.js';
+import { RecentFailures } from './recent-failures.js';
+import { ReportRefresh, type Asker } from './report-refresh.js';
 
 export type Refreshed =
   | { readonly kind: 'token'; readonly token: AccessToken }
   /** The grant is dead, and marked so. */
   | { readonly kind: 'dead'; readonly diagnosis: Diagnosis }
-  /** The grant is not what it was: a consent or disconnect came in between, or Google changed its scopes. */
+  /** The grant is not what it was: a consent, disconnect or refresh came in between, or Google changed its scopes. */
   | { readonly kind: 'changed' }
   /** Google gave more than was asked. Nothing was kept of it. */
   | { readonly kind: 'not_narrowed' };
 
+/** Longer than Google may take, so that a lease ends by itself only when its owner died. */
+const LEASE_MARGIN_MS = 2000;
+/** Who waits for another's lease is told when it ends; this often it looks by itself. */
+const POLL_MS = 200;
+
 /**
  * Asks Google for a new access token and keeps it. However many callers ask at once, Google is asked once for one
- * grant and set of scopes: within this process by the map below. (Across replicas a lease will do the same; its
- * place is around `#refresh`, see docs/architecture.md.)
+ * grant: within this process by the map below, across replicas by a lease. No database connection is held while
+ * Google answers, and no more requests run at a time than the settings say; the lease is taken after the queue.
  */
 @Injectable()
-export class RefreshAccessToken {
+export class RefreshAccessToken implements OnApplicationShutdown {
   readonly #underWay = new Map<string, Promise<Refreshed>>();
+  readonly #queue;
+  readonly #leaseMs: number;
 
   constructor(
-    private readonly settings: Settings,
-    private readonly google: Google,
+    settings: Settings,
     private readonly clock: Clock,
-    private readonly grants: GrantStore,
+    private readonly leases: RefreshLeases,
+    private readonly changes: ChangeFeed,
     private readonly ledger: SlotLedger,
-    private readonly failure: ReportRefreshFailure,
-  ) {}
+    private readonly askForToken: AskForToken,
+    private readonly recentFailures: RecentFailures,
+    private readonly report: ReportRefresh,
+  ) {
+    this.#queue = bulkhead(settings.googleConcurrency, Number.MAX_SAFE_INTEGER);
+    this.#leaseMs = settings.googleTimeoutMs + LEASE_MARGIN_MS;
+  }
 
-  /**
-   * @param seen the token that the caller found too old; one that lives longer makes asking Google needless
-   * @throws {GoogleFailure} of every kind but `grant_dead` and `policy_rejected`
-   */
-  refresh(
-    grant: Grant,
-    scopes: readonly string[],
-    seen: AccessToken | null,
-    asker: Asker,
-  ): Promise<Refreshed> {
-    const key = `${grant.id} ${grant.version} ${scopeSet(scopes).join(' ')}`;
+  /** @throws {GoogleFailure} of every kind but `grant_dead` and `policy_rejected` */
+  refresh(grant: Grant, scopes: readonly string[], asker: Asker): Promise<Refreshed> {
+    const key = `${grant.id} ${grant.version} ${scopeKey(scopes)}`;
     const underWay = this.#underWay.get(key);
     if (underWay) return underWay;
-    const started = this.#refresh(grant, scopes, seen, asker).finally(() => this.#underWay.delete(key));
+    const started = this.#refresh(grant, scopes, asker).finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, started);
     return started;
   }
 
-  async #refresh(
-    grant: Grant,
-    scopes: readonly string[],
-    seen: AccessToken | null,
-    asker: Asker,
-  ): Promise<Refreshed> {
-    // Read before asking: while this caller was on its way, another may have refreshed.
-    const stored = await this.grants.accessToken(grant, scopes);
-    if (stored && (!seen || stored.expiresAt > seen.expiresAt)) return { kind: 'token', token: stored };
-    const refreshToken = await this.grants.refreshToken(grant);
-    if (refreshToken === null) return { kind: 'changed' };
+  /** For a token that is good still. Failures are reported as always; nobody waits for them. */
+  inBackground(grant: Grant, scopes: readonly string[], asker: Asker): void {
+    this.refresh(grant, scopes, asker).catch(() => undefined);
+  }
+
+  /** Those that no request waits for, too: each ends its lease. */
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.allSettled(this.#underWay.values());
+  }
+
+  async #refresh(grant: Grant, scopes: readonly string[], asker: Asker): Promise<Refreshed> {
+    this.recentFailures.demandNone(grant);
+    for (;;) {
+      const turn = await this.#queue.execute(() => this.#takeTurn(grant, scopes, asker));
+      if (turn.kind !== 'held') return turn;
+      await this.changes.changeOf(grant.userId, grant.client, Math.min(turn.ms, POLL_MS));
+    }
+  }
+
+  async #takeTurn(grant: Grant, scopes: readonly string[], asker: Asker) {
+    const outcome = await this.leases.take(grant, this.#leaseMs);
+    if (outcome.kind === 'resting') {
+      throw new GoogleFailure('withheld', 'recent_failure', '', null, Math.ceil(outcome.ms / 1000));
+    }
+    if (outcome.kind !== 'taken') return outcome;
+    const { lease } = outcome;
     try {
-      return await this.#askGoogle(grant, refreshToken, scopes);
+      const asked = await this.askForToken.ask(lease, scopes);
+      if (asked.kind === 'token') this.report.succeeded(grant, asked.token.scopes, asker);
+      return asked;
     } catch (error) {
-      if (!(error instanceof GoogleFailure)) throw error;
-      if (error.kind !== 'grant_dead' && error.kind !== 'policy_rejected') {
-        this.failure.report(error, grant, asker, null);
-        throw error;
-      }
+      if (error instanceof GoogleFailure) return await this.#fail(lease, error, asker);
+      await this.leases.giveUp(lease, 0).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #fail(lease: Lease, error: GoogleFailure, asker: Asker): Promise<Refreshed> {
+    const { grant } = lease;
+    if (error.kind === 'grant_dead' || error.kind === 'policy_rejected') {
       const ledgerSays = await this.ledger.endReason(grant.id);
       const diagnosis = diagnose(error, { grant, now: this.clock.now(), ledgerSays });
-      this.failure.report(error, grant, asker, diagnosis);
-      const marked = await this.grants.markDead(grant, diagnosis, this.clock.now());
-      return marked ? { kind: 'dead', diagnosis } : { kind: 'changed' };
+      this.report.failed(error, grant, asker, diagnosis);
+      const buried = await this.leases.bury(lease, diagnosis, this.clock.now());
+      return buried ? { kind: 'dead', diagnosis } : { kind: 'changed' };
     }
+    if (error.kind !== 'withheld') this.report.failed(error, grant, asker, null);
+    this.recentFailures.add(grant, error);
+    const rests = error.kind === 'unavailable';
+    const restMs = rests ? restAfter(lease.failures + 1, error.retryAfterSeconds, Math.random()) : 0;
+    await this.leases.giveUp(lease, restMs);
+    throw error;
   }
-
-  /** No database connection is held while Google answers. */
-  async #askGoogle(grant: Grant, refreshToken: Secret, scopes: readonly string[]): Promise<Refreshed> {
-    const client = this.settings.clients.pick(grant.client);
-    const isWhole = sameScopes(scopes, grant.grantedScopes);
-    const ask = (narrowTo: readonly string[] | null) =>
-      this.google.refresh(client, refreshToken, grant.grantedScopes, narrowTo);
-    const save = (asked: readonly string[], answer: TokenAnswer) =>
-      this.grants.saveRefresh(grant, asked, answer, this.clock.now());
-
-    if (!isWhole) {
-      const answer = await ask(scopeSet(scopes)).catch(nullIfScopeRejected);
-      // Narrowing is honoured by Google but documented nowhere: an answer is believed only as far as it says.
-      if (answer && missingScopes(answer.scopes, scopes).length > 0) return { kind: 'not_narrowed' };
-      if (answer && sameScopes(answer.scopes, scopes)) {
-        return (await save(scopes, answer)) ? tokenOf(answer) : { kind: 'changed' };
-      }
-      // The grant holds less than we thought. What it holds is learned by asking for all of it, below.
-    }
-    const whole = await ask(null);
-    const saved = await save(grant.grantedScopes, whole);
-    if (!saved || !sameScopes(whole.scopes, grant.grantedScopes)) return { kind: 'changed' };
-    // The grant is what we thought; if it was not asked for whole, Google does not narrow it.
-    return isWhole ? tokenOf(whole) : { kind: 'not_narrowed' };
-  }
-}
-
-function tokenOf({ accessToken, expiresAt, scopes }: TokenAnswer): Refreshed {
-  return { kind: 'token', token: { token: accessToken, expiresAt, scopes: scopeSet(scopes) } };
-}
-
-function nullIfScopeRejected(error: unknown): null {
-  if (error instanceof GoogleFailure && error.kind === 'scope_rejected') return null;
-  throw error;
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { plainWish } from '../domain/connect-wish.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
 import type { GoogleClient } from '../domain/google-client.js';
-import type { GoogleFailure } from '../domain/google-failure.js';
+import { isPassing, type GoogleFailure } from '../domain/google-failure.js';
 import type { Diagnosis, Grant } from '../domain/grant.js';
 import { allowedScopes, type Service } from '../domain/policy.js';
 import { ConnectLinks } from '../domain/ports/connect-links.js';
@@ -57,7 +57,7 @@ export class Refusals {
   }
 
   ofGoogle(failure: GoogleFailure, client: GoogleClient): BrokerError {
-    if (failure.kind === 'unavailable') {
+    if (isPassing(failure)) {
       return new BrokerError(
         'google_unavailable',
         `Google did not give a token (${failure.error}). Try again soon.`,

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
 import { IsAccount, IsClientAlias, IsScopeList, ToInteger } from '../http/field-rules.js';
 
@@ -31,36 +31,4 @@ export class TokenQuery {
   @Min(0, { message: 'must be 0 or more.' })
   @Max(3000, { message: 'must be 3000 or less: tokens of Google live an hour.' })
   min_ttl = 300;
-}
-
-class AccountAnswer {
-  @ApiProperty({ example: '103400000000000000001' })
-  sub!: string;
-
-  @ApiProperty({ type: String, nullable: true, example: 'alice@example.com' })
-  email!: string | null;
-}
-
-/** The members of RFC 6749 section 5.1, and whose token it is. */
-export class TokenAnswer {
-  @ApiProperty({ example: 'ya29.a0...' })
-  access_token!: string;
-
-  @ApiProperty({ example: 'Bearer' })
-  token_type!: 'Bearer';
-
-  @ApiProperty({ description: 'Seconds from now', example: 3412 })
-  expires_in!: number;
-
-  @ApiProperty({ format: 'date-time' })
-  expires_at!: string;
-
-  @ApiProperty({ description: 'What the token is good for, separated by spaces' })
-  scope!: string;
-
-  @ApiProperty({ type: AccountAnswer })
-  account!: AccountAnswer;
-
-  @ApiProperty({ description: 'The alias of the Google client', example: 'default' })
-  client!: string;
 }

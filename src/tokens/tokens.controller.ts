@@ -1,8 +1,8 @@
 import { Controller, Get, Header, Param, Query, Req } from '@nestjs/common';
+import { RouteSchema } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { secondsLeft } from '../domain/freshness.js';
 import type { Service } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
 import { parseScopes } from '../domain/scopes.js';
@@ -11,7 +11,9 @@ import { Caller } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
 import { UserPath } from '../http/user-path.js';
 import { GetAccessToken } from './get-access-token.js';
-import { TokenAnswer, TokenQuery } from './token-query.js';
+import { RepeatAnswer } from './repeat-answer.js';
+import { answerOf, TOKEN_ANSWER_SCHEMA, TokenAnswer } from './token-answer.js';
+import { TokenQuery } from './token-query.js';
 
 @Controller('tokens')
 @ApiTags('tokens')
@@ -21,11 +23,13 @@ export class TokensController {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly getAccessToken: GetAccessToken,
+    private readonly repeatAnswer: RepeatAnswer,
   ) {}
 
   @Get(':userId')
   @Audited('token.issue')
   @Header('cache-control', 'no-store')
+  @RouteSchema({ response: { 200: TOKEN_ANSWER_SCHEMA } })
   @ApiOperation({ summary: 'A fresh access token of a user' })
   @ApiOkResponse({ type: TokenAnswer })
   @ApiProblems(
@@ -44,31 +48,27 @@ export class TokensController {
     @Caller() service: Service,
     @Param() { userId }: UserPath,
     @Query() query: TokenQuery,
-    @Req() { id: requestId }: FastifyRequest,
+    @Req() request: FastifyRequest,
     @Audit() audit: AuditNote,
   ): Promise<TokenAnswer> {
     const asked = query.scope === undefined ? [] : parseScopes(query.scope);
     audit.add({ userId, details: asked.length > 0 ? { asked } : {} });
     const client = this.settings.clients.pick(query.client);
     audit.add({ client: client.alias });
-    const { grant, token } = await this.getAccessToken.get({
+    const { grant, token, known } = await this.getAccessToken.get({
       service,
       userId,
       client,
       account: query.account ?? null,
       scopes: asked,
       minTtlSeconds: query.min_ttl,
-      requestId,
+      requestId: request.id,
     });
     audit.add({ grantId: grant.id, details: { scopes: token.scopes } });
-    return {
-      access_token: token.token.reveal(),
-      token_type: 'Bearer',
-      expires_in: secondsLeft(token.expiresAt, this.clock.now()),
-      expires_at: token.expiresAt.toISOString(),
-      scope: token.scopes.join(' '),
-      account: { sub: grant.account.sub, email: grant.account.email },
-      client: grant.client,
-    };
+    if (known) {
+      const facts = audit.facts ?? {};
+      this.repeatAnswer.remember(request, { ...known, service, grant, minTtlSeconds: query.min_ttl, facts });
+    }
+    return answerOf(grant, token, this.clock.now());
   }
 }

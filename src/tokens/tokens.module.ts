@@ -1,9 +1,13 @@
 import { Module } from '@nestjs/common';
+import { AskForToken } from './ask-for-token.js';
 import { FindGrant } from './find-grant.js';
 import { GetAccessToken } from './get-access-token.js';
+import { RecentFailures } from './recent-failures.js';
 import { RefreshAccessToken } from './refresh-access-token.js';
 import { Refusals } from './refusals.js';
-import { ReportRefreshFailure } from './report-refresh-failure.js';
+import { ReportRefresh } from './report-refresh.js';
+import { RememberedGrants } from './remembered-grants.js';
+import { RepeatAnswer } from './repeat-answer.js';
 import { TokensController } from './tokens.controller.js';
 
 /**
@@ -13,6 +17,16 @@ import { TokensController } from './tokens.controller.js';
  */
 @Module({
   controllers: [TokensController],
-  providers: [GetAccessToken, FindGrant, RefreshAccessToken, ReportRefreshFailure, Refusals],
+  providers: [
+    GetAccessToken,
+    RememberedGrants,
+    FindGrant,
+    RefreshAccessToken,
+    AskForToken,
+    RecentFailures,
+    RepeatAnswer,
+    ReportRefresh,
+    Refusals,
+  ],
 })
 export class TokensModule {}

@@ -200,8 +200,8 @@ describe('token-broker keys reseal', () => {
     await world.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
       SELECT gen_random_uuid(), 'copy-' || n, client, account_sub, status, sealed_refresh_token, now(), now(), now()
       FROM grants, generate_series(1, 250) AS n WHERE user_id = 'alice'`);
-    await world.sql(`INSERT INTO access_tokens (grant_id, scope_set, sealed_token, expires_at)
-      SELECT grant_id, 'copy ' || n, sealed_token, now() FROM access_tokens, generate_series(1, 250) AS n`);
+    await world.sql(`INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
+      SELECT grant_id, 'copy ' || n, sealed_token, now(), now() FROM access_tokens, generate_series(1, 250) AS n`);
     await world.sql(`INSERT INTO authorization_requests
       SELECT decode(md5(n || ticket_id), 'hex'), 'copy-' || n || ticket_id, wish, purpose, forced_consent, sealed_verifier,
         nonce_hash, browser_hash, created_at, expires_at, consumed_at

@@ -13,6 +13,7 @@ import pg from 'pg';
 import { startStandIn, type StandIn } from '../../sandbox/google/stand-in.js';
 import { freePort } from '../../sandbox/trying/postgres.js';
 import type { Policy } from '../../src/domain/policy.js';
+import { ChangeFeed } from '../../src/domain/ports/change-feed.js';
 import { Clock } from '../../src/domain/ports/clock.js';
 import { readConfiguration } from '../../src/read-configuration.js';
 import { generateKeyRing } from '../../src/sealing/key-ring.js';
@@ -54,6 +55,8 @@ export interface World {
   readonly settings: Readonly<Record<string, string>>;
   /** Everything the broker logged. */
   readonly log: () => string;
+  /** As if the rest were over that a grant gets after a failure of Google's. */
+  readonly rested: () => Promise<void>;
   readonly sql: (query: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
   readonly app: NestFastifyApplication;
   /** Another service, with a key of its own. */
@@ -113,6 +116,13 @@ export async function startWorld(overrides: Record<string, string> = {}): Promis
     return new Api(url, key.reveal());
   };
 
+  const sql = async (query: string, values?: unknown[]) => {
+    const { rows } = await database.query<Record<string, unknown>>(query, values);
+    // What a test changed behind the broker's back it has heard of when the test goes on.
+    await app.get(ChangeFeed).catchUp();
+    return rows;
+  };
+
   return {
     url,
     api: await service(),
@@ -120,7 +130,11 @@ export async function startWorld(overrides: Record<string, string> = {}): Promis
     clock,
     settings,
     log: () => log,
-    sql: async (query, values) => (await database.query<Record<string, unknown>>(query, values)).rows,
+    sql,
+    rested: async () => {
+      clock.advance(2);
+      await sql('UPDATE grants SET lease_expires_at = NULL WHERE lease_owner IS NULL');
+    },
     get app() {
       return app;
     },

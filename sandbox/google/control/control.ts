@@ -32,6 +32,8 @@ export interface Control {
   /** Amends the next successful token answers (null: none any more); without times, all of them. */
   overrideTokenAnswer(patch: TokenAnswerPatch | null, times?: number): void;
 
+  /** As if the account had consented, without the trip. */
+  issueRefreshToken(sub: string, clientId: string, scopes: string[]): string;
   /** What a person does at myaccount.google.com. */
   revokeByUser(sub: string, projectId: string): void;
   killRefreshToken(token: string): void;
@@ -84,6 +86,11 @@ export function createControl(google: Google, initialSettings: () => Settings): 
       disturbances.patchTokenAnswers(patch, times);
     },
 
+    issueRefreshToken: (sub, clientId, scopes) => {
+      const { projectId } = client(google, clientId);
+      ledger.recordConsent(projectId, account(google, sub).sub, scopes);
+      return ledger.issueRefreshToken({ clientId, projectId, sub, scopes }).token;
+    },
     revokeByUser: (sub, projectId) => {
       endProjectGrant(google, projectId, account(google, sub).sub);
     },

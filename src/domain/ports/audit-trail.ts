@@ -4,6 +4,9 @@ export type AuditEvent = Required<AuditEntry> & {
   readonly id: string;
   /** Tells events of one millisecond apart. */
   readonly sequence: bigint;
+  /** Tokens issued alike within a moment are one event: how many, the first at `at`, the last here. */
+  readonly count: number;
+  readonly lastAt: Date;
 };
 
 /** The place of an event in the trail. */

@@ -10,7 +10,13 @@ export interface Consent {
   readonly now: Date;
 }
 
-/** Keeps grants, their tokens and the slot ledger. Every change of a grant raises its version. */
+export interface GrantWithTokens {
+  readonly grant: Grant;
+  /** The newest for each set of scopes, by `scopeKey`. */
+  readonly tokens: ReadonlyMap<string, AccessToken>;
+}
+
+/** Keeps grants, their tokens and the slot ledger. Every change of a grant raises its version. Refreshing: refresh-leases.ts. */
 export abstract class GrantStore {
   /**
    * Stores what a consent gave, in one transaction. A missing refresh token keeps the stored one.
@@ -22,20 +28,10 @@ export abstract class GrantStore {
 
   abstract findByUser(userId: string, client?: string): Promise<Grant[]>;
 
-  abstract accessToken(grant: Grant, scopes: readonly string[]): Promise<AccessToken | null>;
+  /** The grants of a user with what can be handed out of them, in one query. Tokens that are over are left out. */
+  abstract findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]>;
 
   abstract refreshToken(grant: Grant): Promise<Secret | null>;
-
-  /** @returns false when the grant changed since it was read; then nothing is written */
-  abstract saveRefresh(
-    grant: Grant,
-    scopes: readonly string[],
-    answer: TokenAnswer,
-    now: Date,
-  ): Promise<boolean>;
-
-  /** @returns false when the grant changed since it was read; then nothing is written */
-  abstract markDead(grant: Grant, diagnosis: Diagnosis, now: Date): Promise<boolean>;
 
   /** Forgets the grant and its tokens; the ledger keeps the slot, because Google does. */
   abstract forget(grant: Grant, endReason: string | null, now: Date): Promise<void>;

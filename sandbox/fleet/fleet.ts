@@ -1,0 +1,144 @@
+/**
+ * Several brokers, each a process of its own, over one database and one stand-in for Google: what a test of replicas
+ * and the benchmark need. Owns the processes and their settings; the database is the caller's, and so is its content
+ * (seed.ts puts some in).
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { generateKeyRing } from '../../src/sealing/key-ring.js';
+import { startStandIn, type StandIn } from '../google/stand-in.js';
+import { freePort } from '../trying/postgres.js';
+
+/** The compiled broker, from here as source and as compiled file. */
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url)).replace(
+  /(\/dist)?\/src\/main\.js$/,
+  '/dist/src/main.js',
+);
+const READY_MS = 30_000;
+
+export const CLIENT_ID = 'fleet-client';
+
+export interface Replica {
+  readonly url: string;
+  readonly process: ChildProcess;
+  /** Milliseconds from the start of the process until it was ready. */
+  readonly readyAfterMs: number;
+  /** What it wrote to its log. */
+  log(): string;
+  /** Ends it and waits. @returns its exit code; null when the signal killed it */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+export interface Fleet {
+  readonly replicas: readonly Replica[];
+  readonly google: StandIn;
+  readonly settings: Readonly<Record<string, string>>;
+  /** One more; the first ones are started with the fleet. */
+  add(settings?: Readonly<Record<string, string>>): Promise<Replica>;
+  stop(): Promise<void>;
+}
+
+export async function startFleet(
+  databaseUrl: string,
+  size: number,
+  overrides: Readonly<Record<string, string>> = {},
+): Promise<Fleet> {
+  const folder = mkdtempSync(join(tmpdir(), 'token-broker-fleet-'));
+  const file = (name: string, content: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, content, { mode: 0o600 });
+    return path;
+  };
+  // Browsers come to the first one; the others are behind the same address.
+  const firstPort = await freePort();
+  const publicUrl = `http://127.0.0.1:${firstPort}`;
+  const google = await startStandIn({
+    clients: [
+      {
+        clientId: CLIENT_ID,
+        projectId: 'fleet',
+        clientSecret: `GOCSPX-${randomUUID()}`,
+        kind: 'web',
+        redirectUris: [`${publicUrl}/callback`],
+      },
+    ],
+    accounts: [{ sub: '103400000000000000001', email: 'alice@example.com', name: 'Alice Example' }],
+  });
+  const settings = {
+    NODE_ENV: 'test',
+    PUBLIC_URL: publicUrl,
+    DATABASE_URL: databaseUrl,
+    KEY_RING_FILE: file('key-ring.json', generateKeyRing(new Date())),
+    GOOGLE_CLIENT_SECRETS: file('client.json', JSON.stringify(google.clientSecretJson(CLIENT_ID))),
+    GOOGLE_STAND_IN_URL: google.url,
+    SERVICE_RATE_LIMIT: '100000000',
+    LOG_LEVEL: 'warn',
+    ...overrides,
+  };
+  const replicas: Replica[] = [];
+  const add = async (more: Readonly<Record<string, string>> = {}) => {
+    const replica = await startReplica({ PORT: String(await freePort()), ...settings, ...more });
+    replicas.push(replica);
+    return replica;
+  };
+  await add({ PORT: String(firstPort) });
+  await Promise.all(Array.from({ length: size - 1 }, () => add()));
+  return {
+    replicas,
+    google,
+    settings,
+    add,
+    stop: async () => {
+      await Promise.all(replicas.map((replica) => replica.end('SIGTERM')));
+      await google.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startReplica(settings: Readonly<Record<string, string>>): Promise<Replica> {
+  const url = `http://127.0.0.1:${settings['PORT'] ?? ''}`;
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [MAIN], {
+    // An empty folder has no .env.
+    cwd: tmpdir(),
+    env: settings,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      log = (log + chunk.toString()).slice(-100_000);
+    });
+  }
+  await untilReady(url, child, () => log);
+  return {
+    url,
+    process: child,
+    readyAfterMs: performance.now() - startedAt,
+    log: () => log,
+    end: async (signal) => {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+      const exit = once(child, 'exit');
+      child.kill(signal);
+      const [code] = (await exit) as [number | null];
+      return code;
+    },
+  };
+}
+
+async function untilReady(url: string, child: ChildProcess, log: () => string): Promise<void> {
+  for (const deadline = Date.now() + READY_MS; Date.now() < deadline;) {
+    const answer = await fetch(`${url}/health/ready`).catch(() => null);
+    if (answer?.ok) return;
+    if (child.exitCode !== null) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  child.kill('SIGKILL');
+  throw new Error(`The broker did not become ready:\n${log()}`);
+}

@@ -1,0 +1,77 @@
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  handleWhen,
+  SamplingBreaker,
+  type CircuitBreakerPolicy,
+} from 'cockatiel';
+import { GoogleFailure } from '../domain/google-failure.js';
+
+/** Of at least two requests a second within so long, this share must fail to open the circuit. */
+const SAMPLE_MS = 10_000;
+const FAILING_SHARE = 0.6;
+const FEWEST_PER_SECOND = 2;
+/** So long nobody asks; then one request tries. */
+const OPEN_MS = 5_000;
+/** How long requests may still take when the broker stops. */
+const GRACE_MS = 5_000;
+
+/**
+ * Refreshes that are on their way to Google. Each client has a circuit breaker: while Google answers it with nothing
+ * but outages, nobody asks. Codes are none of its business: each is exchanged once, whatever comes.
+ */
+@Injectable()
+export class RefreshRequests implements BeforeApplicationShutdown, OnApplicationShutdown {
+  readonly #log = new Logger(RefreshRequests.name);
+  readonly #circuits = new Map<string, CircuitBreakerPolicy>();
+  readonly #stopping = new AbortController();
+  #grace: NodeJS.Timeout | null = null;
+
+  /** @throws {GoogleFailure} `withheld` while the circuit is open, and what `ask` throws */
+  async send<T>(client: string, ask: (stopping: AbortSignal) => Promise<T>): Promise<T> {
+    try {
+      return await this.#circuitOf(client).execute(() => ask(this.#stopping.signal));
+    } catch (error) {
+      if (!(error instanceof BrokenCircuitError)) throw error;
+      throw new GoogleFailure('withheld', 'circuit_open', '', null, OPEN_MS / 1000);
+    }
+  }
+
+  beforeApplicationShutdown(): void {
+    this.#grace = setTimeout(() => {
+      this.#stopping.abort();
+    }, GRACE_MS);
+  }
+
+  onApplicationShutdown(): void {
+    if (this.#grace) clearTimeout(this.#grace);
+  }
+
+  #circuitOf(client: string): CircuitBreakerPolicy {
+    const known = this.#circuits.get(client);
+    if (known) return known;
+    const isOutage = (error: unknown) => error instanceof GoogleFailure && error.kind === 'unavailable';
+    const circuit = circuitBreaker(handleWhen(isOutage), {
+      halfOpenAfter: OPEN_MS,
+      breaker: new SamplingBreaker({
+        threshold: FAILING_SHARE,
+        duration: SAMPLE_MS,
+        minimumRps: FEWEST_PER_SECOND,
+      }),
+    });
+    circuit.onBreak(() => {
+      this.#log.warn({ client }, 'Google keeps failing: refreshes are withheld for a while');
+    });
+    circuit.onReset(() => {
+      this.#log.log({ client }, 'Google answers again');
+    });
+    this.#circuits.set(client, circuit);
+    return circuit;
+  }
+}

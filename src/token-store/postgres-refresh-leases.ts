@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { Diagnosis, Grant, TokenAnswer } from '../domain/grant.js';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
+import { RefreshLeases, type Lease, type LeaseOutcome } from '../domain/ports/refresh-leases.js';
+import { sameScopes, scopeKey, scopeSet } from '../domain/scopes.js';
+import { AccessTokens } from './access-tokens.js';
+import { Database } from './database.js';
+import { dead, endTokens } from './end-grants.js';
+import { NO_LEASE } from './grant-row.js';
+import { Outbox } from './outbox.js';
+import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { RefreshTokens } from './refresh-tokens.js';
+
+/** Leases are columns of the grant's row: one conditional UPDATE takes one, one statement ends it and writes what came. */
+@Injectable()
+export class PostgresRefreshLeases extends RefreshLeases {
+  constructor(
+    private readonly database: Database,
+    private readonly accessTokens: AccessTokens,
+    private readonly refreshTokens: RefreshTokens,
+    private readonly ledger: PrismaSlotLedger,
+    private readonly outbox: Outbox,
+    private readonly changes: ChangeFeed,
+  ) {
+    super();
+  }
+
+  override async take(grant: Grant, ms: number): Promise<LeaseOutcome> {
+    const { id, version, refreshes } = grant;
+    const owner = randomUUID();
+    const [taken] = await this.database.$queryRaw<{ sealed: string; failures: number }[]>`
+      UPDATE grants SET lease_owner = ${owner}::uuid, lease_awaited = false,
+        lease_expires_at = clock_timestamp() + ${ms} * interval '1 millisecond'
+      WHERE id = ${id}::uuid AND version = ${version} AND refreshes = ${refreshes} AND status = 'active'
+        AND sealed_refresh_token IS NOT NULL AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
+      RETURNING sealed_refresh_token AS sealed, refresh_failures AS failures`;
+    if (taken) {
+      const refreshToken = await this.refreshTokens.open(id, taken.sealed);
+      return { kind: 'taken', lease: { owner, grant, refreshToken, failures: taken.failures } };
+    }
+    const [busy] = await this.database.$queryRaw<{ held: boolean; ms: number }[]>`
+      UPDATE grants SET lease_awaited = lease_owner IS NOT NULL
+      WHERE id = ${id}::uuid AND version = ${version} AND refreshes = ${refreshes} AND status = 'active'
+        AND lease_expires_at > clock_timestamp()
+      RETURNING lease_awaited AS held,
+        (extract(epoch FROM lease_expires_at - clock_timestamp()) * 1000)::float8 AS ms`;
+    return busy ? { kind: busy.held ? 'held' : 'resting', ms: Math.max(0, busy.ms) } : { kind: 'changed' };
+  }
+
+  override async save(
+    lease: Lease,
+    scopes: readonly string[],
+    answer: TokenAnswer,
+    now: Date,
+  ): Promise<Grant | null> {
+    const { grant } = lease;
+    const isNarrowed =
+      sameScopes(scopes, grant.grantedScopes) && !sameScopes(answer.scopes, grant.grantedScopes);
+    return isNarrowed || answer.refreshToken !== null
+      ? this.#saveChange(lease, isNarrowed, isNarrowed ? answer.scopes : scopes, answer, now)
+      : this.#saveToken(lease, scopes, answer, now);
+  }
+
+  override async bury({ grant, owner }: Lease, diagnosis: Diagnosis, now: Date): Promise<boolean> {
+    const buried = await this.database.$transaction(async (tx) => {
+      const { count } = await tx.grant.updateMany({
+        where: { id: grant.id, version: grant.version, leaseOwner: owner },
+        data: { ...dead('reconnect_required', diagnosis), version: { increment: 1 } },
+      });
+      if (count === 0) return false;
+      await endTokens(tx, [grant.id], diagnosis.cause, now);
+      const ended: Grant = { ...grant, status: 'reconnect_required', diagnosis };
+      await this.outbox.tell(tx, 'grant.reconnect_required', ended, now);
+      return true;
+    });
+    if (buried) this.changes.tell({ kind: 'grant', userId: grant.userId, client: grant.client });
+    return buried;
+  }
+
+  override async giveUp({ grant, owner }: Lease, restMs: number): Promise<void> {
+    await this.database.$executeRaw`
+      UPDATE grants SET lease_owner = NULL, lease_awaited = false,
+        lease_expires_at = CASE WHEN ${restMs} > 0 THEN clock_timestamp() + ${restMs} * interval '1 millisecond' END,
+        refresh_failures = refresh_failures + CASE WHEN ${restMs} > 0 THEN 1 ELSE 0 END
+      WHERE id = ${grant.id}::uuid AND lease_owner = ${owner}::uuid`;
+  }
+
+  /** What nearly every refresh is: a new access token and nothing else, in one statement. */
+  async #saveToken(
+    { grant, owner }: Lease,
+    scopes: readonly string[],
+    answer: TokenAnswer,
+    now: Date,
+  ): Promise<Grant | null> {
+    const key = scopeKey(scopes);
+    const sealed = await this.accessTokens.seal(grant.id, key, answer.accessToken);
+    const written = await this.database.$executeRaw`
+      WITH refreshed AS (
+        UPDATE grants SET refreshed_at = ${now}, refreshes = refreshes + 1, refresh_failures = 0,
+          lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false
+        WHERE id = ${grant.id}::uuid AND version = ${grant.version} AND lease_owner = ${owner}::uuid
+        RETURNING id)
+      INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
+      SELECT id, ${key}, ${sealed}, ${answer.obtainedAt}, ${answer.expiresAt} FROM refreshed
+      ON CONFLICT (grant_id, scope_set) DO UPDATE SET sealed_token = excluded.sealed_token,
+        obtained_at = excluded.obtained_at, expires_at = excluded.expires_at`;
+    return written === 0 ? null : { ...grant, refreshedAt: now, refreshes: grant.refreshes + 1 };
+  }
+
+  /** Google gave another refresh token, or told of other scopes than we knew: the grant itself changes. */
+  async #saveChange(
+    { grant, owner }: Lease,
+    isNarrowed: boolean,
+    tokenScopes: readonly string[],
+    answer: TokenAnswer,
+    now: Date,
+  ): Promise<Grant | null> {
+    const { id, version, refreshes } = grant;
+    const granted = isNarrowed ? { grantedScopes: scopeSet(answer.scopes) } : {};
+    const changed: Grant = {
+      ...grant,
+      ...granted,
+      refreshedAt: now,
+      version: version + 1,
+      refreshes: refreshes + 1,
+    };
+    const saved = await this.database.$transaction(async (tx) => {
+      // In the order of a consent: first the account's lock, then the row.
+      if (answer.refreshToken !== null) await this.ledger.lock(tx, grant.account.sub, grant.client);
+      const { count } = await tx.grant.updateMany({
+        where: { id, version, leaseOwner: owner },
+        data: {
+          ...NO_LEASE,
+          ...granted,
+          ...(await this.refreshTokens.columns(id, answer, now)),
+          refreshedAt: now,
+          version: { increment: 1 },
+          refreshes: { increment: 1 },
+        },
+      });
+      if (count === 0) return false;
+      if (isNarrowed) {
+        await tx.accessToken.deleteMany({ where: { grantId: id } });
+        await this.outbox.tell(tx, 'grant.scopes_changed', changed, now);
+      }
+      await this.accessTokens.put(tx, id, tokenScopes, answer);
+      await this.refreshTokens.book(tx, grant, answer, now);
+      return true;
+    });
+    if (!saved) return null;
+    this.changes.tell({ kind: 'grant', userId: grant.userId, client: grant.client });
+    return changed;
+  }
+}

@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { GoogleFailure } from '../domain/google-failure.js';
+import type { AccessToken, TokenAnswer } from '../domain/grant.js';
+import { Clock } from '../domain/ports/clock.js';
+import { Google } from '../domain/ports/google.js';
+import { RefreshLeases, type Lease } from '../domain/ports/refresh-leases.js';
+import { missingScopes, sameScopes, scopeSet } from '../domain/scopes.js';
+import { RememberedGrants } from './remembered-grants.js';
+
+type Asked =
+  | { readonly kind: 'token'; readonly token: AccessToken }
+  | { readonly kind: 'changed' }
+  | { readonly kind: 'not_narrowed' };
+
+/** Asks Google for a token of some scopes, under a lease, and keeps what came as far as it can be believed. */
+@Injectable()
+export class AskForToken {
+  constructor(
+    private readonly settings: Settings,
+    private readonly google: Google,
+    private readonly clock: Clock,
+    private readonly leases: RefreshLeases,
+    private readonly remembered: RememberedGrants,
+  ) {}
+
+  /** @throws {GoogleFailure} and holds the lease still */
+  async ask(lease: Lease, scopes: readonly string[]): Promise<Asked> {
+    const { grant } = lease;
+    const isWhole = sameScopes(scopes, grant.grantedScopes);
+    if (!isWhole) {
+      const answer = await this.#ask(lease, scopeSet(scopes)).catch(nullIfScopeRejected);
+      // Narrowing is honoured by Google but documented nowhere: an answer is believed only as far as it says.
+      if (answer && missingScopes(answer.scopes, scopes).length > 0) return this.#refuse(lease);
+      if (answer && sameScopes(answer.scopes, scopes)) return this.#keep(lease, scopes, answer);
+      // The grant holds less than we thought. What it holds is learned by asking for all of it, below.
+    }
+    const whole = await this.#ask(lease, null);
+    const kept = await this.#keep(lease, grant.grantedScopes, whole);
+    if (!sameScopes(whole.scopes, grant.grantedScopes)) return { kind: 'changed' };
+    // The grant is what we thought; if it was not asked for whole, Google does not narrow it.
+    return isWhole || kept.kind === 'changed' ? kept : { kind: 'not_narrowed' };
+  }
+
+  #ask({ grant, refreshToken }: Lease, narrowTo: readonly string[] | null): Promise<TokenAnswer> {
+    const client = this.settings.clients.pick(grant.client);
+    return this.google.refresh(client, refreshToken, grant.grantedScopes, narrowTo);
+  }
+
+  async #keep(lease: Lease, scopes: readonly string[], answer: TokenAnswer): Promise<Asked> {
+    const grant = await this.leases.save(lease, scopes, answer, this.clock.now());
+    if (!grant) return { kind: 'changed' };
+    const { accessToken, obtainedAt, expiresAt } = answer;
+    const token = { token: accessToken, obtainedAt, expiresAt, scopes: scopeSet(answer.scopes) };
+    this.remembered.renew(grant, scopes, token);
+    return { kind: 'token', token };
+  }
+
+  async #refuse(lease: Lease): Promise<Asked> {
+    await this.leases.giveUp(lease, 0);
+    return { kind: 'not_narrowed' };
+  }
+}
+
+function nullIfScopeRejected(error: unknown): null {
+  if (error instanceof GoogleFailure && error.kind === 'scope_rejected') return null;
+  throw error;
+}

@@ -1,0 +1,107 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Settings } from '../config/settings.js';
+import { renewFrom } from '../domain/freshness.js';
+import type { AccessToken, Grant } from '../domain/grant.js';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
+import { Clock } from '../domain/ports/clock.js';
+import { GrantStore, type GrantWithTokens } from '../domain/ports/grant-store.js';
+import { scopeKey } from '../domain/scopes.js';
+
+export interface RememberedToken extends AccessToken {
+  /** From here on a new one is fetched in the background. */
+  readonly renewFrom: Date;
+}
+
+export interface RememberedGrant {
+  readonly grant: Grant;
+  readonly tokens: ReadonlyMap<string, RememberedToken>;
+}
+
+/** All grants of one user under one client; that there are none, or dead ones, is worth remembering too. */
+export interface UserGrants {
+  grants: readonly RememberedGrant[];
+  /** False once something changed: what was decided by this must be decided anew. */
+  isCurrent: boolean;
+}
+
+interface Entry {
+  readonly user: UserGrants;
+  readonly read: Promise<UserGrants>;
+}
+
+/**
+ * What the database said of a user's grants, for as long as nobody changed them. An entry is made before the database
+ * is asked, so that a change which comes while it answers finds something to throw away.
+ */
+@Injectable()
+export class RememberedGrants {
+  readonly #entries: LRUCache<string, Entry> | null;
+
+  constructor(
+    settings: Settings,
+    private readonly clock: Clock,
+    private readonly store: GrantStore,
+    private readonly changes: ChangeFeed,
+  ) {
+    const max = settings.memoryUsers;
+    const dispose = ({ user }: Entry) => (user.isCurrent = false);
+    this.#entries = max === 0 ? null : new LRUCache({ max, dispose });
+    changes.subscribe((change) => {
+      if (change.kind === 'everything') this.#entries?.clear();
+      else if (change.kind === 'grant') this.forget(change.userId, change.client);
+    });
+  }
+
+  async of(userId: string, client: string): Promise<UserGrants> {
+    if (!this.changes.isTrusted || !this.#entries) {
+      return this.#read({ grants: [], isCurrent: false }, userId, client);
+    }
+    const key = keyOf(userId, client);
+    const known = this.#entries.get(key);
+    if (known) return known.read;
+    const user: UserGrants = { grants: [], isCurrent: true };
+    const entry: Entry = { user, read: this.#read(user, userId, client) };
+    this.#entries.set(key, entry);
+    entry.read.catch(() => {
+      if (user.isCurrent) this.#entries?.delete(key);
+    });
+    return entry.read;
+  }
+
+  /** What a refresh brought. Nothing happens where the grant changed since, or was never remembered. */
+  renew(grant: Grant, scopes: readonly string[], token: AccessToken): void {
+    const user = this.#entries?.peek(keyOf(grant.userId, grant.client))?.user;
+    if (!user) return;
+    user.grants = user.grants.map((each) =>
+      each.grant.id === grant.id &&
+      each.grant.version === grant.version &&
+      each.grant.refreshes < grant.refreshes
+        ? { grant, tokens: new Map(each.tokens).set(scopeKey(scopes), remember(token)) }
+        : each,
+    );
+  }
+
+  forget(userId: string, client: string): void {
+    this.#entries?.delete(keyOf(userId, client));
+  }
+
+  async #read(user: UserGrants, userId: string, client: string): Promise<UserGrants> {
+    const held = await this.store.findWithTokens(userId, client, this.clock.now());
+    user.grants = held.map(rememberAll);
+    return user;
+  }
+}
+
+function rememberAll({ grant, tokens }: GrantWithTokens): RememberedGrant {
+  return { grant, tokens: new Map([...tokens].map(([key, token]) => [key, remember(token)])) };
+}
+
+function remember(token: AccessToken): RememberedToken {
+  return { ...token, renewFrom: renewFrom(token, Math.random()) };
+}
+
+/** A line break is in no user id. */
+function keyOf(userId: string, client: string): string {
+  return `${client}\n${userId}`;
+}

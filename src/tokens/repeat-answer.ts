@@ -1,0 +1,92 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
+import { Settings } from '../config/settings.js';
+import { isFresh } from '../domain/freshness.js';
+import type { Grant } from '../domain/grant.js';
+import type { Service } from '../domain/policy.js';
+import { AuditLog } from '../domain/ports/audit-log.js';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
+import { Clock } from '../domain/ports/clock.js';
+import type { AuditFacts } from '../http/audited.js';
+import { setCaller } from '../http/caller.js';
+import { credentialDigest, isServiceKey } from '../http/credential.js';
+import type { RememberedGrant, RememberedToken, UserGrants } from './remembered-grants.js';
+import { answerOf } from './token-answer.js';
+
+/** How a question was answered, and all that the answer was decided by. */
+export interface Decision {
+  readonly service: Service;
+  readonly user: UserGrants;
+  readonly grant: Grant;
+  readonly token: RememberedToken;
+  readonly minTtlSeconds: number;
+  readonly facts: AuditFacts;
+}
+
+interface Remembered extends Decision {
+  readonly grants: readonly RememberedGrant[];
+}
+
+/**
+ * The same question, and nothing changed since: the same answer, before any guard, pipe or handler is asked. A
+ * question is a service key and a URL, to the letter. A change of any service forgets all answers; a change of the
+ * user's grants, or a new token, makes its own answers void; so does time.
+ */
+@Injectable()
+export class RepeatAnswer {
+  readonly #answers: LRUCache<string, Remembered> | null;
+  readonly #asked = new WeakMap<FastifyRequest, number>();
+  /** Grows when all is forgotten: what was decided before must not be remembered after. */
+  #epoch = 0;
+
+  constructor(
+    settings: Settings,
+    private readonly clock: Clock,
+    private readonly changes: ChangeFeed,
+    private readonly audit: AuditLog,
+  ) {
+    this.#answers = settings.memoryUsers === 0 ? null : new LRUCache({ max: settings.memoryUsers });
+    changes.subscribe(({ kind }) => {
+      if (kind === 'grant') return;
+      this.#epoch++;
+      this.#answers?.clear();
+    });
+  }
+
+  /** @returns false when the question must go the whole way */
+  serve(request: FastifyRequest, reply: FastifyReply): boolean {
+    this.#asked.set(request, this.#epoch);
+    const key = questionOf(request);
+    const known = key === null ? undefined : this.#answers?.get(key);
+    if (!known || !this.changes.isTrusted || !this.audit.hasRoom) return false;
+    const { user, grants, token, grant, service } = known;
+    const now = this.clock.now();
+    if (!user.isCurrent || user.grants !== grants) return false;
+    if (token.renewFrom <= now || !isFresh(token, now, known.minTtlSeconds)) return false;
+    setCaller(request, service);
+    this.audit.record({
+      at: now,
+      action: 'token.issue',
+      actor: service.name,
+      serviceId: service.id,
+      requestId: request.id,
+      ...known.facts,
+      outcome: 'ok',
+    });
+    void reply.header('cache-control', 'no-store').send(answerOf(grant, token, now));
+    return true;
+  }
+
+  remember(request: FastifyRequest, decision: Decision): void {
+    const key = questionOf(request);
+    if (key === null || this.#asked.get(request) !== this.#epoch || !decision.user.isCurrent) return;
+    this.#answers?.set(key, { ...decision, grants: decision.user.grants });
+  }
+}
+
+/** Keys only: a JWT ends by itself, and is verified each time. */
+function questionOf(request: FastifyRequest): string | null {
+  if (!isServiceKey(request)) return null;
+  return `${credentialDigest(request) ?? ''} ${request.url}`;
+}
