@@ -10,6 +10,8 @@ const DAY = 24 * 3600;
 interface Event {
   readonly id: string;
   readonly at: string;
+  readonly count: number;
+  readonly last_at: string;
   readonly action: string;
   readonly outcome: string;
   readonly actor: string;

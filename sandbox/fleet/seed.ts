@@ -53,7 +53,7 @@ export async function seedGrants(
   );
   await database.query(
     `INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
-     SELECT id, $3, sealed, now(), now() + $4 * interval '1 second' FROM unnest($1::uuid[], $2::text[]) AS seeded (id, sealed)`,
+     SELECT id, $3, sealed, now() + ($4 - 3600) * interval '1 second', now() + $4 * interval '1 second' FROM unnest($1::uuid[], $2::text[]) AS seeded (id, sealed)`,
     [ids, accessTokens, SCOPE, secondsLeft],
   );
 }

@@ -20,6 +20,8 @@ export interface PostgresOptions {
   /** Where the data is kept; a second start finds it again. */
   readonly folder: string;
   readonly password: string;
+  /** Any free one where it is left out. */
+  readonly port?: number;
   readonly flags?: readonly string[];
 }
 
@@ -32,9 +34,10 @@ const USER = 'broker';
 export async function startPostgres({
   folder,
   password,
+  port: wanted,
   flags = [],
 }: PostgresOptions): Promise<RunningPostgres> {
-  const port = await freePort();
+  const port = wanted ?? (await freePort());
   // Detached: Ctrl-C reaches the whole terminal group, and the broker must finish before its database stops.
   const child = fork(fileURLToPath(new URL('./postgres-process.js', import.meta.url)), { detached: true });
   const ended = new Promise<void>((resolve) =>

@@ -1,6 +1,7 @@
 import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
+import { letGoOfConnections } from './let-go.js';
 import { limitRates, type RateLimits } from './rate-limits.js';
 
 /** Headers, cookies and limits that hold for every route. */
@@ -27,6 +28,7 @@ export async function harden(server: FastifyInstance, https: boolean, limits: Ra
     crossOriginOpenerPolicy: { policy: 'unsafe-none' },
   });
   await limitRates(server, limits);
+  letGoOfConnections(server);
 }
 
 /** Only the API's documentation runs scripts. */

@@ -174,7 +174,8 @@ function startGoogle(brokerUrl: string, clock: Clock): Promise<StandIn> {
   });
 }
 
-async function createDatabase(): Promise<string> {
+/** @returns the URL of a new database with all tables and nothing in them */
+export async function createDatabase(): Promise<string> {
   const base = process.env['TEST_POSTGRES_URL'] ?? '';
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const client = new pg.Client({ connectionString: `${base}postgres` });

@@ -1,0 +1,224 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { startFleet, type Fleet, type Replica } from '../sandbox/fleet/fleet.js';
+import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
+import { Api } from './support/api.js';
+import { createDatabase, YOUTUBE } from './support/world.js';
+
+const ALICE = { email: 'alice@example.com' };
+
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+async function until(look: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await look())) await wait(10);
+}
+
+/** Three brokers, each a process of its own, over one database. */
+describe('replicas', () => {
+  let fleet: Fleet;
+  let database: pg.Client;
+  let apis: Api[];
+  let key: string;
+  beforeAll(async () => {
+    const url = await createDatabase();
+    database = new pg.Client({ connectionString: url });
+    await database.connect();
+    fleet = await startFleet(url, 3, { GOOGLE_TIMEOUT_MS: '500', BROWSER_RATE_LIMIT: '1000' });
+    key = await seedService(database);
+    apis = fleet.replicas.map(({ url }) => new Api(url, key));
+  }, 60_000);
+  afterEach(() => {
+    fleet.google.control.reset();
+  });
+  afterAll(async () => {
+    await fleet.stop();
+    await database.end();
+  });
+
+  const asked = () => fleet.google.control.count('token', 'refresh_token');
+  const seed = (users: string[], secondsLeft = 0) => seedGrants(fleet, database, users, secondsLeft);
+  const rows = async (sql: string, ...values: unknown[]) =>
+    (await database.query<Record<string, unknown>>(sql, values)).rows;
+  const grant = async (user: string) =>
+    (await rows('SELECT * FROM grants WHERE user_id = $1', user))[0] as Record<string, unknown>;
+  const isLeased = async (user: string) => (await grant(user))['lease_owner'] !== null;
+  const api = (replica: number) => apis[replica] as Api;
+  const ask = ({ url }: Replica, user: string) =>
+    fetch(`${url}/tokens/${user}`, { headers: { authorization: `Bearer ${key}` } });
+
+  test('a thousand callers at once on one expired token: Google is asked once, all get the same token', async () => {
+    await seed(['crowd']);
+    fleet.google.control.latency('token', 200);
+    const answers = await Promise.all(
+      Array.from({ length: 1000 }, (_, call) => api(call % 3).token('crowd')),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(new Set(answers.map(({ body }) => body['access_token'])).size).toBe(1);
+    expect(asked()).toBe(1);
+  });
+
+  test('a leader killed between Google’s answer and its write: the lease runs out, another takes over', async () => {
+    await seed(['orphan']);
+    const leader = await fleet.add();
+    const locker = new pg.Client({ connectionString: fleet.settings['DATABASE_URL'] });
+    await locker.connect();
+    fleet.google.control.latency('token', 100);
+    const lost = ask(leader, 'orphan').catch(() => null);
+    await until(() => isLeased('orphan'));
+    await locker.query('BEGIN');
+    await locker.query(`SELECT 1 FROM grants WHERE user_id = 'orphan' FOR UPDATE`);
+    const waiting = `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%refreshed_at%'
+      AND datname = current_database()`;
+    await until(async () => (await rows(waiting)).length === 1);
+    await leader.end('SIGKILL');
+    // Its statement would be carried out still, once the lock is free.
+    await rows(`SELECT pg_terminate_backend(pid) FROM (${waiting}) AS w`);
+    await locker.query('COMMIT');
+    await locker.end();
+    expect(await lost).toBeNull();
+    expect(asked()).toBe(1);
+    const answers = await Promise.all([
+      api(0).token('orphan'),
+      api(1).token('orphan'),
+      api(2).token('orphan'),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(asked()).toBe(2);
+    expect(await grant('orphan')).toMatchObject({ refreshes: 1, lease_owner: null });
+  });
+
+  test('a disconnect during a refresh: the late answer is thrown away', async () => {
+    await seed(['leaving']);
+    fleet.google.control.latency('token', 300);
+    const late = api(0).token('leaving', { scope: YOUTUBE });
+    await until(() => isLeased('leaving'));
+    const { id } = await grant('leaving');
+    expect((await api(1).delete(`/grants/${id as string}`, { mode: 'local' })).status).toBe(200);
+    const answer = await late;
+    expect(answer.body).toMatchObject({ code: 'not_connected' });
+    expect(answer.text).not.toContain('ya29.');
+    expect(await rows('SELECT * FROM access_tokens WHERE grant_id = $1', id)).toEqual([]);
+  });
+
+  test('a consent during a refresh: the late answer is thrown away, the consent’s token is served', async () => {
+    await seed(['returning']);
+    fleet.google.control.latency('token', 400);
+    const late = api(1).token('returning');
+    await until(async () => (await isLeased('returning')) && asked() === 1);
+    fleet.google.control.latency('token', 0);
+    const ticket = { user_id: 'returning', scope: `${YOUTUBE} email`, account_hint: ALICE.email };
+    await api(0).connect(ticket, { account: ALICE.email });
+    const answer = await late;
+    expect(answer.status).toBe(200);
+    expect(await grant('returning')).toMatchObject({ version: 2, refreshes: 0, lease_owner: null });
+    expect((await api(2).token('returning')).body['access_token']).toBe(answer.body['access_token']);
+    expect(asked()).toBe(1);
+  });
+
+  test('two refreshes in a race write once', async () => {
+    await seed(['racing']);
+    fleet.google.control.latency('token', 300);
+    const first = api(0).token('racing');
+    await until(() => isLeased('racing'));
+    await rows(`UPDATE grants SET lease_expires_at = now() WHERE user_id = 'racing'`);
+    const [one, other] = await Promise.all([first, api(1).token('racing')]);
+    expect(asked()).toBe(2);
+    expect(await grant('racing')).toMatchObject({ refreshes: 1 });
+    expect(one.body['access_token']).toBe(other.body['access_token']);
+  });
+
+  test('what is disconnected on one replica is not served by another', async () => {
+    await seed(['gone'], 3000);
+    for (const each of apis) expect((await each.token('gone')).status).toBe(200);
+    const { id } = await grant('gone');
+    await api(0).delete(`/grants/${id as string}`, { mode: 'local' });
+    expect((await api(0).token('gone')).status).toBe(404);
+    await until(async () => (await api(1).token('gone')).status === 404);
+    await until(async () => (await api(2).token('gone')).status === 404);
+  });
+
+  test('a service that is revoked on one replica is refused by all', async () => {
+    await seed(['kept'], 3000);
+    const other = await seedService(database);
+    const services = fleet.replicas.slice(0, 3).map(({ url }) => new Api(url, other));
+    for (const each of services) expect((await each.token('kept')).status).toBe(200);
+    await rows('UPDATE services SET revoked_at = now() WHERE id = $1', other.split('_')[1]);
+    for (const each of services) await until(async () => (await each.token('kept')).status === 401);
+  });
+
+  test('who cannot hear of changes does not answer from memory', async () => {
+    await seed(['silent'], 3000);
+    for (const each of apis) expect((await each.token('silent')).status).toBe(200);
+    await rows('ALTER TABLE grants DISABLE TRIGGER USER');
+    const listeners = `SELECT pid FROM pg_stat_activity WHERE application_name = 'token-broker changes'
+      AND datname = current_database()`;
+    const old = (await rows(listeners)).map(({ pid }) => pid);
+    await rows(`SELECT pg_terminate_backend(pid) FROM (${listeners}) AS l`);
+    await until(async () => (await rows(listeners)).every(({ pid }) => !old.includes(pid)));
+    await rows(`DELETE FROM grants WHERE user_id = 'silent'`);
+    await rows('ALTER TABLE grants ENABLE TRIGGER USER');
+    for (const each of apis) expect((await each.token('silent')).status).toBe(404);
+  });
+
+  test('Google failing three times in ten: nobody with a valid token sees it', async () => {
+    const users = Array.from({ length: 30 }, (_, user) => `steady-${user}`);
+    await seed(users, 500);
+    for (const fault of [{ status: 500, body: '' }, { drop: true as const }, { delayMs: 10_000 }]) {
+      fleet.google.control.failNext('token', { ...fault, chance: 0.3 }, 20);
+    }
+    for (let round = 0; round < 3; round++) {
+      const answers = await Promise.all(users.map((user, call) => api(call % 3).token(user)));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    }
+    await until(() => asked() >= 30);
+  });
+
+  test('Google failing always: however many ask, it is asked seldom', async () => {
+    await seed(['unlucky']);
+    fleet.google.control.failAlways('token', { status: 503, body: '' });
+    const start = performance.now();
+    while (performance.now() - start < 1500) {
+      const answers = await Promise.all(apis.map((each) => each.token('unlucky')));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+    }
+    // After 0.5 to 1 s once more, and after 1 to 2 s again.
+    expect(asked()).toBeGreaterThanOrEqual(2);
+    expect(asked()).toBeLessThanOrEqual(3);
+  });
+
+  test('a dead grant costs Google nothing, whoever asks', async () => {
+    await seed(['dead']);
+    fleet.google.control.failNext('token', { named: 'invalid_grant_expired_or_revoked' });
+    expect((await api(0).token('dead')).status).toBe(410);
+    const before = asked();
+    for (let call = 0; call < 1000; call += 250) {
+      const answers = await Promise.all(
+        Array.from({ length: 250 }, (_, one) =>
+          fetch(`${api(one % 3).url}/tokens/dead`, { headers: { authorization: `Bearer ${key}` } }),
+        ),
+      );
+      for (const answer of answers) await answer.arrayBuffer();
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([410]));
+    }
+    expect(asked()).toBe(before);
+  });
+
+  test('SIGTERM: what is in flight is finished, the lease handed back, the exit code 0', async () => {
+    await seed(['last', 'stuck']);
+    const [quick, slow] = [await fleet.add(), await fleet.add({ GOOGLE_TIMEOUT_MS: '30000' })];
+    fleet.google.control.latency('token', 300);
+    const last = ask(quick, 'last');
+    await until(() => isLeased('last'));
+    expect(await quick.end('SIGTERM')).toBe(0);
+    expect((await last).status).toBe(200);
+    expect(await grant('last')).toMatchObject({ refreshes: 1, lease_owner: null });
+
+    fleet.google.control.latency('token', 60_000);
+    const stuck = ask(slow, 'stuck');
+    await until(() => isLeased('stuck'));
+    const started = performance.now();
+    expect(await slow.end('SIGTERM')).toBe(0);
+    expect(performance.now() - started).toBeLessThan(10_000);
+    expect((await stuck).status).toBe(503);
+    expect(await grant('stuck')).toMatchObject({ lease_owner: null, lease_expires_at: null });
+  }, 30_000);
+});
