@@ -9,16 +9,11 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { generateKeyRing } from '../../src/sealing/key-ring.js';
+import { compiled } from '../compiled.js';
 import { startStandIn, type StandIn } from '../google/stand-in.js';
 import { freePort } from '../trying/postgres.js';
 
-/** The compiled broker, from here as source and as compiled file. */
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url)).replace(
-  /(\/dist)?\/src\/main\.js$/,
-  '/dist/src/main.js',
-);
 const READY_MS = 30_000;
 
 export const CLIENT_ID = 'fleet-client';
@@ -104,7 +99,7 @@ export async function startFleet(
 async function startReplica(settings: Readonly<Record<string, string>>): Promise<Replica> {
   const url = `http://127.0.0.1:${settings['PORT'] ?? ''}`;
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, [compiled('src/main.js')], {
     // An empty folder has no .env.
     cwd: tmpdir(),
     env: settings,
