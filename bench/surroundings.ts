@@ -40,14 +40,17 @@ export async function withFleet<T>(
 ): Promise<T> {
   const database = new pg.Client({ connectionString: databaseUrl });
   await database.connect();
-  await database.query(
-    'TRUNCATE grants, access_tokens, refresh_tokens, services, audit_events, outbox_events CASCADE',
-  );
-  const fleet = await startFleet(databaseUrl, size, { LOG_LEVEL: 'info', ...settings });
   try {
-    return await measure({ fleet, database, key: await seedService(database) });
+    await database.query(
+      'TRUNCATE grants, access_tokens, refresh_tokens, services, audit_events, outbox_events CASCADE',
+    );
+    const fleet = await startFleet(databaseUrl, size, { LOG_LEVEL: 'info', ...settings });
+    try {
+      return await measure({ fleet, database, key: await seedService(database) });
+    } finally {
+      await fleet.stop();
+    }
   } finally {
-    await fleet.stop();
     await database.end();
   }
 }
