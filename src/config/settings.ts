@@ -19,6 +19,12 @@ export class Settings {
   /** The stand-in's origin; null means the real Google. */
   readonly googleStandInUrl!: string | null;
   readonly googleTimeoutMs!: number;
+  /** Such as `v26`. */
+  readonly googleAdsApiVersion!: string;
+  /** How old what Google Ads told may be, unless a caller says otherwise. */
+  readonly adsMaxAgeSeconds!: number;
+  /** Accounts of Google Ads whose clients one synchronisation lists, at most. */
+  readonly adsMostListings!: number;
   readonly narrowScopes!: boolean;
   readonly slotLimit!: number;
   /** Aliases of clients whose Google app is in Testing. */

@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { AccountTrees } from '../domain/ports/account-trees.js';
 import { AuditLog } from '../domain/ports/audit-log.js';
 import { AuditTrail } from '../domain/ports/audit-trail.js';
 import { AuthorizationRequestStore } from '../domain/ports/authorization-request-store.js';
@@ -13,6 +14,7 @@ import { UndeliveredEvents } from '../domain/ports/undelivered-events.js';
 import { AccountMeasures } from './account-measures.js';
 import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
+import { PrismaAccountTrees } from './prisma-account-trees.js';
 import { PrismaAuditLog } from './prisma-audit-log.js';
 import { PrismaAuditTrail } from './prisma-audit-trail.js';
 import { PrismaAuthorizationRequests } from './prisma-authorization-requests.js';
@@ -46,6 +48,7 @@ import { PrismaUndeliveredEvents } from './prisma-undelivered-events.js';
     { provide: ServiceStore, useClass: PrismaServices },
     { provide: UndeliveredEvents, useClass: PrismaUndeliveredEvents },
     { provide: ExpiryNotices, useClass: PrismaExpiryNotices },
+    { provide: AccountTrees, useClass: PrismaAccountTrees },
     { provide: AuditLog, useClass: PrismaAuditLog },
     { provide: AuditTrail, useClass: PrismaAuditTrail },
   ],
@@ -59,6 +62,7 @@ import { PrismaUndeliveredEvents } from './prisma-undelivered-events.js';
     ServiceStore,
     UndeliveredEvents,
     ExpiryNotices,
+    AccountTrees,
     AuditLog,
     AuditTrail,
   ],

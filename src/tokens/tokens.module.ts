@@ -1,6 +1,8 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
+import { UserTokens } from '../domain/ports/user-tokens.js';
 import { FindGrant } from './find-grant.js';
 import { GetAccessToken } from './get-access-token.js';
+import { LendUserTokens } from './lend-user-tokens.js';
 import { RefreshAccessToken } from './refresh-access-token.js';
 import { Refusals } from './refusals.js';
 import { ReportRefreshFailure } from './report-refresh-failure.js';
@@ -11,8 +13,17 @@ import { TokensController } from './tokens.controller.js';
  * and the refusals with the way on. The hot path. Does not own consent (authorization/, callback/), how Google's
  * failures are judged (google/) nor storage (token-store/).
  */
+@Global()
 @Module({
   controllers: [TokensController],
-  providers: [GetAccessToken, FindGrant, RefreshAccessToken, ReportRefreshFailure, Refusals],
+  providers: [
+    GetAccessToken,
+    FindGrant,
+    RefreshAccessToken,
+    ReportRefreshFailure,
+    Refusals,
+    { provide: UserTokens, useClass: LendUserTokens },
+  ],
+  exports: [UserTokens],
 })
 export class TokensModule {}

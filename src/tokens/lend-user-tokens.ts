@@ -1,0 +1,40 @@
+import { Injectable } from '@nestjs/common';
+import type { Grant } from '../domain/grant.js';
+import { demandAllowed } from '../domain/policy.js';
+import { UserTokens, type UserTokenWish } from '../domain/ports/user-tokens.js';
+import { missingScopes } from '../domain/scopes.js';
+import type { Secret } from '../domain/secret.js';
+import { FindGrant } from './find-grant.js';
+import { GetAccessToken } from './get-access-token.js';
+import { Refusals } from './refusals.js';
+
+/** Enough for a synchronisation that takes its longest. */
+const MIN_TTL_SECONDS = 120;
+/** No token of Google's lives that long, so none that we hold will do. */
+const NONE_WE_HOLD_SECONDS = 7 * 86_400;
+
+/** Grants and tokens for the calls that other rooms of the broker make. */
+@Injectable()
+export class LendUserTokens extends UserTokens {
+  constructor(
+    private readonly findGrant: FindGrant,
+    private readonly getAccessToken: GetAccessToken,
+    private readonly refusals: Refusals,
+  ) {
+    super();
+  }
+
+  override async grantOf(wish: UserTokenWish): Promise<Grant> {
+    demandAllowed(wish.service, wish.userId, wish.client.alias, wish.scopes);
+    const tokenWish = { ...wish, minTtlSeconds: MIN_TTL_SECONDS };
+    const grant = await this.findGrant.find(tokenWish);
+    const missing = missingScopes(wish.scopes, grant.grantedScopes);
+    if (missing.length > 0) throw await this.refusals.insufficientScope(tokenWish, grant, missing);
+    return grant;
+  }
+
+  override async tokenOf(wish: UserTokenWish, renew?: 'renew'): Promise<Secret> {
+    const minTtlSeconds = renew ? NONE_WE_HOLD_SECONDS : MIN_TTL_SECONDS;
+    return (await this.getAccessToken.get({ ...wish, minTtlSeconds })).token.token;
+  }
+}
