@@ -4,7 +4,7 @@
  */
 import { refuseAdsQuery } from './refusals.js';
 
-export type Value = string | number | boolean;
+type Value = string | number | boolean;
 
 /** A row by its fields' names in queries, such as customer_client.id. */
 export type Row = Record<string, Value>;

@@ -8,9 +8,6 @@ export type AccessRole = 'ADMIN' | 'STANDARD' | 'READ_ONLY' | 'EMAIL_ONLY';
 /** Most powerful first. */
 const BY_POWER: readonly AccessRole[] = ['ADMIN', 'STANDARD', 'READ_ONLY', 'EMAIL_ONLY'];
 
-/** The roles that a caller can ask for at least. */
-export const MIN_ROLES: readonly AccessRole[] = ['ADMIN', 'STANDARD', 'READ_ONLY'];
-
 export function isAccessRole(value: unknown): value is AccessRole {
   return BY_POWER.some((role) => role === value);
 }
