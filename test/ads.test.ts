@@ -175,6 +175,20 @@ describe('what is asked of Google', () => {
     });
   });
 
+  test('an advertiser with direct access is known by name, and addresses compare without case', async () => {
+    world.google.control.setAdsHierarchy(guideHierarchy({ U3: ALICE.email.toUpperCase() }));
+    expect(customersOf(await ask())).toEqual([
+      {
+        id: A4,
+        name: 'A4',
+        manager: false,
+        status: 'ENABLED',
+        managers: [],
+        access: [{ login_customer_id: A4, role: 'STANDARD', distance: 0, header_needed: false }],
+      },
+    ]);
+  });
+
   test('an outage of one request is passed over', async () => {
     play('U1');
     world.google.control.failNext('ads', { named: 'backend_error' });
@@ -301,6 +315,15 @@ describe('the age of the answer', () => {
     expect(old.status).toBe(200);
     expect(old.body['age']).toBeGreaterThan(DAY);
     expect((await ask({ max_age: String(DAY) })).status).toBe(503);
+  });
+
+  test('accounts that hang on nothing are reported', async () => {
+    await world.sql(`UPDATE ads_trees SET synced_at = synced_at + interval '1 ms', tree = jsonb_set(
+      jsonb_set(tree, '{links}', '[{"manager": "77", "client": "${A1}"}]'), '{direct}', '[]')`);
+    const { body } = await ask();
+    expect(body['complete']).toBe(false);
+    expect(body['gaps']).toContainEqual({ customer_id: '77', why: 'unknown' });
+    expect(body['gaps']).toContainEqual({ customer_id: A1, why: 'unreached' });
   });
 
   test('goes with the grant', async () => {

@@ -76,7 +76,9 @@ export function levelsBelow({ links }: AdsHierarchy, top: string): Map<string, n
 
 /** Where somebody was invited. A recipient of mails is no user. */
 export function directRoles({ users }: AdsHierarchy, email: string): Map<string, AdsRole> {
-  const own = users.filter((user) => user.email === email && user.role !== 'EMAIL_ONLY');
+  const own = users.filter(
+    (user) => user.email.toLowerCase() === email.toLowerCase() && user.role !== 'EMAIL_ONLY',
+  );
   return new Map(own.map(({ customer, role }) => [customer, role]));
 }
 
