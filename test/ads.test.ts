@@ -169,6 +169,8 @@ describe('what is asked of Google', () => {
     });
     const customers = customersOf(await ask());
     expect(customers).toHaveLength(19);
+    // The list of roots, one role, and each account once, however many managers it has.
+    expect(adsRequests()).toBe(1 + 1 + 19);
     expect(customers.find(({ id }) => id === '329')).toMatchObject({
       managers: ['318', '328'],
       access: [{ login_customer_id: '310', distance: 9 }],
@@ -341,11 +343,18 @@ describe('who may ask', () => {
     [{ users: ['bob'] }, 'not_allowed'],
     [{ clients: ['second'] }, 'not_allowed'],
     [{ scopes: [YOUTUBE] }, 'not_allowed'],
-  ])('a service with %j may not', async (policy, code) => {
+  ])('a service with %j may not, also where the tree is kept already', async (policy, code) => {
     play('U1');
+    await ask();
     const { status, body } = await ask({}, await world.service(policy));
     expect([status, body['code']]).toEqual([403, code]);
-    expect(adsRequests()).toBe(0);
+  });
+
+  test('a grant that lost the scope is refused, whatever is kept of it', async () => {
+    isConnected = false;
+    await ask();
+    await world.sql(`UPDATE grants SET granted_scopes = '{openid}' WHERE user_id = 'alice'`);
+    expect((await ask()).body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
   });
 
   test('a grant without the scope is refused with a link', async () => {
