@@ -464,6 +464,18 @@ describe('the way to one account', () => {
   });
 });
 
+test('no token is in the log, nor beside the tree, whatever went wrong', async () => {
+  play('U2');
+  await ask();
+  for (const named of ['ads_user_permission_denied', 'ads_api_disabled', 'invalid_credentials'] as const) {
+    world.google.control.failNext('ads', { named });
+    await ask({ max_age: '0' });
+  }
+  const kept = world.log() + JSON.stringify(await world.sql('SELECT * FROM ads_trees'));
+  expect(kept).toContain('Google Ads did not list the accounts');
+  for (const secret of world.google.control.secrets()) expect(kept).not.toContain(secret);
+});
+
 test('a tree with more managers than ADS_MOST_LISTINGS is cut off, nearest accounts first', async () => {
   await world.restart({ ADS_MOST_LISTINGS: '1' });
   play('U1');
