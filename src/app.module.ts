@@ -1,6 +1,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import type { Logger as Log } from 'pino';
+import type { DestinationStream } from 'pino';
+import { AdsModule } from './ads/ads.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthorizationModule } from './authorization/authorization.module.js';
 import { CallbackModule } from './callback/callback.module.js';
@@ -46,6 +48,7 @@ export class AppModule {
         AuthorizationModule,
         CallbackModule,
         TokensModule,
+        AdsModule,
         GrantsModule,
         SecurityEventsModule,
         AuditModule,

@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { AccountTrees } from '../domain/ports/account-trees.js';
 import { AuditLog } from '../domain/ports/audit-log.js';
 import { AuditTrail } from '../domain/ports/audit-trail.js';
 import { AuthorizationRequestStore } from '../domain/ports/authorization-request-store.js';
@@ -17,6 +18,7 @@ import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
 import { PostgresChanges } from './postgres-changes.js';
 import { PostgresRefreshLeases } from './postgres-refresh-leases.js';
+import { PrismaAccountTrees } from './prisma-account-trees.js';
 import { PrismaAuditLog } from './prisma-audit-log.js';
 import { PrismaAuditTrail } from './prisma-audit-trail.js';
 import { PrismaAuthorizationRequests } from './prisma-authorization-requests.js';
@@ -54,6 +56,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     { provide: ServiceStore, useClass: PrismaServices },
     { provide: UndeliveredEvents, useClass: PrismaUndeliveredEvents },
     { provide: ExpiryNotices, useClass: PrismaExpiryNotices },
+    { provide: AccountTrees, useClass: PrismaAccountTrees },
     { provide: AuditLog, useClass: PrismaAuditLog },
     { provide: AuditTrail, useClass: PrismaAuditTrail },
   ],
@@ -69,6 +72,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     ServiceStore,
     UndeliveredEvents,
     ExpiryNotices,
+    AccountTrees,
     AuditLog,
     AuditTrail,
   ],

@@ -1,2 +1,0 @@
-import {withPostgres} from './dist/bench/surroundings.js'; import {measureWarm} from './dist/bench/warm.js';
-const r=await withPostgres(u=>measureWarm(u)); console.log(r.broker,r.nest,r.http,r.share,r.tail); for(const x of r.rounds) console.log((x.broker.requestsPerSecond/x.nest.requestsPerSecond).toFixed(2),(x.broker.p99/x.nest.p99).toFixed(2), x.broker.requestsPerSecond|0, x.nest.requestsPerSecond|0, x.http.requestsPerSecond|0);
