@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { loadEnvFile } from '../config/load-env-file.js';
 import { clientCheck } from './client-check.js';
+import { clientConfig } from './client-config.js';
 import { clientList } from './client-list.js';
 import { EXIT, Failure } from './failure.js';
 import { keysGenerate } from './keys-generate.js';
@@ -44,6 +45,7 @@ export function buildProgram(asJson: boolean): Command {
       group('service', 'Services that may call the broker', serviceCreate(), serviceList(), serviceRevoke()),
     )
     .addCommand(group('client', "Google's OAuth clients that the broker serves", clientList(), clientCheck()))
+    .addCommand(clientConfig())
     .addCommand(group('keys', 'Keys that seal the stored tokens', keysGenerate(), keysReseal()))
     .addCommand(
       group(
