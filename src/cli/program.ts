@@ -5,6 +5,7 @@ import { clientCheck } from './client-check.js';
 import { clientConfig } from './client-config.js';
 import { clientList } from './client-list.js';
 import { EXIT, Failure } from './failure.js';
+import { generateUserCredentials } from './generate-user-credentials.js';
 import { keysGenerate } from './keys-generate.js';
 import { keysReseal } from './keys-reseal.js';
 import { migrate } from './migrate.js';
@@ -45,6 +46,7 @@ export function buildProgram(asJson: boolean): Command {
       group('service', 'Services that may call the broker', serviceCreate(), serviceList(), serviceRevoke()),
     )
     .addCommand(group('client', "Google's OAuth clients that the broker serves", clientList(), clientCheck()))
+    .addCommand(generateUserCredentials())
     .addCommand(clientConfig())
     .addCommand(group('keys', 'Keys that seal the stored tokens', keysGenerate(), keysReseal()))
     .addCommand(
