@@ -15,7 +15,7 @@ import { readClientFile } from './read-client-file.js';
 import { answerStored } from './user-credentials/answer-stored.js';
 import type { Consent } from './user-credentials/ask-consent.js';
 import { chooseAddress } from './user-credentials/loopback-address.js';
-import { readOrder, type GivenOptions, type Order } from './user-credentials/read-order.js';
+import { readOrder, type GivenOptions, type Order, type Shown } from './user-credentials/read-order.js';
 import { showWay } from './user-credentials/show-way.js';
 import type { GoogleClient } from '../domain/google-client.js';
 
@@ -58,28 +58,39 @@ export function generateUserCredentials(): Command {
     .addHelpText('after', EXAMPLES)
     .action(async function (this: Command, options: GivenOptions) {
       const asJson = this.optsWithGlobals<{ json?: true }>().json ?? false;
-      await answers((given: GivenOptions) => generate(readOrder(given), asJson)).call(this, options);
+      await answers(() => {
+        const order = readOrder(options);
+        const { seconds, withBrowser } = order;
+        const show = (url: string) => {
+          showWay({ url, seconds, withBrowser, asJson });
+        };
+        return generate(order, { env: process.env, show });
+      }).call(this);
     });
 }
 
-async function generate(order: Order, asJson: boolean): Promise<Answer> {
-  const { seconds, withBrowser } = order;
-  const show = (url: string) => {
-    showWay({ url, seconds, withBrowser, asJson });
-  };
-  const file = order.clientFile === null ? null : await readClientFile(order.clientFile);
-  if (order.store === null) {
-    // readOrder() has asked for the file.
-    return answer(file as GoogleClient, await askGoogle(file as GoogleClient, order, show), order);
-  }
-  const { storeGrant } = await import('./user-credentials/store-grant.js');
-  const { userId, alias } = order.store;
-  const client = alias === null ? file && { clientId: file.clientId } : { alias };
-  return answerStored(userId, await storeGrant({ ...order, userId, client }, show));
+/** What a run lives in; a test brings its own. */
+export interface Surroundings {
+  readonly env: NodeJS.ProcessEnv;
+  /** Told where the user has to go. */
+  readonly show: (url: string) => void;
 }
 
-async function askGoogle(client: GoogleClient, order: Order, show: (url: string) => void): Promise<Consent> {
-  const { google, demandAccepted } = await reachGoogle(process.env);
+/** @throws {Failure} and whatever explain-failure.ts explains */
+export async function generate(order: Order, surroundings: Surroundings): Promise<Answer> {
+  if (order.store === null) {
+    const client = await readClientFile(order.clientFile);
+    return answer(client, await askGoogle(client, order, surroundings), order);
+  }
+  const { storeGrant } = await import('./user-credentials/store-grant.js');
+  const { userId, alias, clientFile } = order.store;
+  const byFile = clientFile === null ? null : await readClientFile(clientFile);
+  const client = alias === null ? byFile && { clientId: byFile.clientId } : { alias };
+  return answerStored(userId, await storeGrant({ ...order, userId, client }, surroundings));
+}
+
+async function askGoogle(client: GoogleClient, order: Shown, { env, show }: Surroundings): Promise<Consent> {
+  const { google, demandAccepted } = await reachGoogle(env);
   const [{ Loopback }, { ConsentTrip }] = await Promise.all([
     import('./user-credentials/loopback.js'),
     import('./user-credentials/ask-consent.js'),
@@ -95,7 +106,7 @@ async function askGoogle(client: GoogleClient, order: Order, show: (url: string)
   }
 }
 
-function answer(client: GoogleClient, consent: Consent, { format, loginCustomerId }: Order): Answer {
+function answer(client: GoogleClient, consent: Consent, { format, loginCustomerId }: Shown): Answer {
   const { account, missing } = consent;
   const token = consent.refreshToken.reveal();
   const configuration = configurationFor(format, client, consent, loginCustomerId);

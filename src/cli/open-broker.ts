@@ -7,14 +7,14 @@ import type { Settings } from '../config/settings.js';
  * @throws {ConfigurationError} with all faults at once
  */
 export async function withBroker<T>(use: (broker: INestApplicationContext) => Promise<T>): Promise<T> {
-  return withRooms(await readSettings(), [], use);
+  return withRooms(await readSettings(process.env), [], use);
 }
 
 /** @throws {ConfigurationError} with all faults at once */
-export async function readSettings(): Promise<Settings> {
+export async function readSettings(env: NodeJS.ProcessEnv): Promise<Settings> {
   await import('reflect-metadata');
   const { readConfiguration } = await import('../read-configuration.js');
-  return readConfiguration(process.env);
+  return readConfiguration(env);
 }
 
 /** As withBroker, for a command that needs more than the store. @param rooms what it needs */

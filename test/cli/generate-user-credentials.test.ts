@@ -5,11 +5,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse as parseYaml } from 'yaml';
 import { startStandIn, type StandIn, type StandInClient } from '../../sandbox/google/stand-in.js';
+import { explainFailure } from '../../src/cli/explain-failure.js';
+import { Failure } from '../../src/cli/failure.js';
+import { generate } from '../../src/cli/generate-user-credentials.js';
+import type { Answer } from '../../src/cli/print.js';
+import { readOrder, type GivenOptions } from '../../src/cli/user-credentials/read-order.js';
 import { freePort } from '../../sandbox/trying/postgres.js';
 import { Browser } from '../support/api.js';
 import { visitConsent, type Choice } from '../support/visit-consent.js';
 import { ADS, ALICE, BOB, startWorld, YOUTUBE, type World } from '../support/world.js';
-import { emptyFolder, startTokenBroker, type Run, type Running } from './token-broker.js';
+import { emptyFolder, startTokenBroker, tokenBroker } from './token-broker.js';
 
 const COMMAND = 'generate-user-credentials';
 
@@ -59,19 +64,44 @@ afterAll(async () => {
   await google.close();
 });
 
-/** Without a broker: nothing is set but the stand-in's address. */
-function start(name: string, ...options: string[]): Running {
-  const args = [COMMAND, '--client_secrets_path', file(name), ...options];
-  return startTokenBroker(args, { GOOGLE_STAND_IN_URL: google.url });
+interface Running {
+  readonly shown: Promise<URL>;
+  readonly finished: Promise<Answer | Failure>;
 }
 
-const store = (...options: string[]) => startTokenBroker([COMMAND, '--store', ...options], world.settings);
+/** In this process: a command takes most of a second to start. The first tests start it as a shell does. */
+function begin(options: Partial<GivenOptions>, env: Record<string, string>): Running {
+  const shown = Promise.withResolvers<URL>();
+  shown.promise.catch(() => undefined);
+  const run = async () => {
+    const show = (url: string) => {
+      shown.resolve(new URL(url));
+    };
+    const order = readOrder({ timeout: '60', browser: false, ...options });
+    return generate(order, { env, show });
+  };
+  const finished = run()
+    .catch((error: unknown) => explainFailure(error))
+    .finally(() => {
+      shown.reject(new Error('It ended without showing a URL.'));
+    });
+  return { shown: shown.promise, finished };
+}
+
+/** Without a broker: nothing is set but the stand-in's address. */
+const start = (name: string, options: Partial<GivenOptions> = {}) =>
+  begin({ client_secrets_path: file(name), ...options }, { GOOGLE_STAND_IN_URL: google.url });
+
+const store = (options: Partial<GivenOptions>) => begin({ store: true, ...options }, world.settings);
 
 /** The user's part. @returns what the command answered, and the page that the browser shows in the end */
-async function go({ shown, finished }: Running, choice: Partial<Choice> = {}) {
+async function go<T>(
+  { shown, finished }: { readonly shown: Promise<URL>; readonly finished: Promise<T> },
+  choice: Partial<Choice> = {},
+) {
   const back = await visitConsent(await shown, { account: ALICE.email, ...choice });
   const page = await open(back);
-  return { ...(await finished), page, back };
+  return { run: await finished, page, back };
 }
 
 async function open(url: URL) {
@@ -79,13 +109,18 @@ async function open(url: URL) {
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
-function expectFailure({ code, stdout, stderr }: Run, exitCode: number, says: RegExp): void {
-  expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });
-  const [last, ...before] = stderr.trimEnd().split('\n').reverse();
-  expect(last).toMatch(says);
-  // One line, after what the user was shown before.
-  if (before.length > 0) expect(before.reverse().join('\n')).toMatch(/^Paste this URL[^]*Ctrl-C stops\.$/);
-  expect(stderr).not.toContain('GOCSPX');
+function expectFailure(run: Answer | Failure, exitCode: number, says: RegExp): void {
+  if (!(run instanceof Failure)) throw new Error(`No failure: ${run.text}`);
+  expect({ exitCode: run.exitCode, message: run.message }).toEqual({
+    exitCode,
+    message: expect.stringMatching(says),
+  });
+  expect(run.message).not.toMatch(/\n|GOCSPX|AIza/);
+}
+
+function expectAnswer(run: Answer | Failure): Answer {
+  if (run instanceof Failure) throw run;
+  return run;
 }
 
 describe('the desktop flow', () => {
@@ -99,7 +134,11 @@ describe('the desktop flow', () => {
       [COMMAND, '-c', file('desktop'), '--login_customer_id', '123-456-7890', '--login_hint', ALICE.email],
       { GOOGLE_STAND_IN_URL: google.url, PATH: bin },
     );
-    const { code, stdout, stderr, page, back } = await go(running);
+    const {
+      run: { code, stdout, stderr },
+      page,
+      back,
+    } = await go(running);
     expect(code).toBe(0);
     expect(stderr).toMatch(
       /^Paste this URL into your browser, if it does not open by itself:\n\n {2}http.*\n\nWaiting/,
@@ -138,10 +177,18 @@ describe('the desktop flow', () => {
 
   test('--json: the URL and the answer for machines; more scopes, a port of choice, another format', async () => {
     const port = await freePort();
-    const running = start(
-      'desktop',
-      ...['--json', '--no-browser', '--port', String(port), '--format', 'curl'],
-      ...['--additional_scopes', YOUTUBE, 'profile'],
+    const options = ['--json', '--no-browser', '--port', String(port), '--format', 'curl'];
+    const running = startTokenBroker(
+      [
+        COMMAND,
+        '--client_secrets_path',
+        file('desktop'),
+        ...options,
+        '--additional_scopes',
+        YOUTUBE,
+        'profile',
+      ],
+      { GOOGLE_STAND_IN_URL: google.url },
     );
     const url = await running.shown;
     const redirectUri = `http://127.0.0.1:${port}`;
@@ -149,7 +196,9 @@ describe('the desktop flow', () => {
     // A browser that is opened by hand, and one that asks for more than the page, end nothing.
     expect(await open(new URL(redirectUri))).toMatchObject({ status: 400 });
     expect(await open(new URL('/favicon.ico', redirectUri))).toMatchObject({ status: 404 });
-    const { code, stdout, stderr } = await go(running);
+    const {
+      run: { code, stdout, stderr },
+    } = await go(running);
     expect(code).toBe(0);
     expect(JSON.parse(stderr)).toEqual({ open: url.href, timeout_seconds: 300 });
     const answer = JSON.parse(stdout) as Record<string, unknown>;
@@ -164,17 +213,16 @@ describe('the desktop flow', () => {
   });
 
   test('what the user does not tick is named: exit code 18', async () => {
-    const { code, stdout, page } = await go(start('desktop', '--additional_scopes', YOUTUBE), {
-      untick: [YOUTUBE],
-    });
-    expect(code).toBe(18);
-    expect(stdout).toContain(`were not allowed. Run the command again and tick them:\n${YOUTUBE}\n`);
+    const { run, page } = await go(start('desktop', { additional_scopes: [YOUTUBE] }), { untick: [YOUTUBE] });
+    const { exitCode, text } = expectAnswer(run);
+    expect(exitCode).toBe(18);
+    expect(text).toContain(`were not allowed. Run the command again and tick them:\n${YOUTUBE}\n`);
     expect(page.text).toContain('Done in part');
   });
 
   test("refused consent, somebody else's answer, and nobody: exit codes 10, 11, 17", async () => {
     const wrong = async (change: (back: URL) => void) => {
-      const running = start('desktop', '--no-browser');
+      const running = start('desktop');
       const back = await visitConsent(await running.shown, { account: ALICE.email });
       change(back);
       const page = await open(back);
@@ -182,7 +230,7 @@ describe('the desktop flow', () => {
       return running.finished;
     };
     const [refused, state, issuer, twice, silent, gone] = await Promise.all([
-      go(start('desktop', '--no-browser'), { deny: true }),
+      go(start('desktop'), { deny: true }),
       wrong((back) => {
         back.searchParams.set('state', 'of-another');
       }),
@@ -195,9 +243,9 @@ describe('the desktop flow', () => {
       wrong((back) => {
         back.searchParams.delete('state');
       }),
-      start('desktop', '--no-browser', '--timeout', '1').finished,
+      start('desktop', { timeout: '1' }).finished,
     ]);
-    expectFailure(refused, 10, /^The consent was refused on Google's page\. Run .* again/);
+    expectFailure(refused.run, 10, /^The consent was refused on Google's page\. Run .* again/);
     expect(refused.page.text).toContain('Not allowed');
     for (const run of [state, issuer, twice, silent]) expectFailure(run, 11, /its state is wrong\..*Run/);
     expectFailure(gone, 17, /did not come back within 1 seconds\. Run .* longer --timeout/);
@@ -207,7 +255,7 @@ describe('the desktop flow', () => {
 
   test('a code that Google does not take, and an answer that gets lost', async () => {
     const change = async (fault: () => void) => {
-      const running = start('desktop', '--no-browser');
+      const running = start('desktop');
       await running.shown;
       fault();
       return go(running);
@@ -215,19 +263,22 @@ describe('the desktop flow', () => {
     const rejected = await change(() => {
       google.control.failNext('token', { status: 400, body: { error: 'invalid_grant' } });
     });
-    expectFailure(rejected, 3, /did not accept the answer .*invalid_grant.* again/);
+    expectFailure(rejected.run, 3, /did not accept the answer .*invalid_grant.* again/);
     const lost = await change(() => {
       google.control.failNext('token', { status: 503, body: 'unwell' });
     });
-    expectFailure(lost, 69, /no answer \(http_503\)/);
+    expectFailure(lost.run, 69, /no answer \(http_503\)/);
   });
 });
 
 describe('the web flow', () => {
   test('comes back to exactly the address of this machine that the client lists', async () => {
     const running = start('local');
-    const { code, back, page } = await go(running);
-    expect({ code, status: page.status }).toEqual({ code: 0, status: 200 });
+    const { run, back, page } = await go(running);
+    expect({ code: expectAnswer(run).exitCode, status: page.status }).toEqual({
+      code: undefined,
+      status: 200,
+    });
     const uri = `http://localhost:${localPort}/back?from=google`;
     expect((await running.shown).searchParams.get('redirect_uri')).toBe(uri);
     expect(back.href).toContain(`${uri}&`);
@@ -236,7 +287,7 @@ describe('the web flow', () => {
   test('without one, says which to add: exit code 16', async () => {
     const [none, otherPort] = await Promise.all([
       start('remote').finished,
-      start('local', '--port', '4711').finished,
+      start('local', { port: '4711' }).finished,
     ]);
     expectFailure(none, 16, /Add http:\/\/127\.0\.0\.1:8080 to its authorized redirect URIs.*--store/);
     expectFailure(otherPort, 16, /with the port 4711 .*Add http:\/\/127\.0\.0\.1:4711 /);
@@ -257,8 +308,7 @@ describe('before anybody is asked', () => {
     write(name, content);
     const run = await start(name).finished;
     expectFailure(run, 15, says);
-    expect(run.stderr).toContain('Download the JSON of an OAuth client');
-    expect(run.stderr).not.toContain('AIza');
+    expectFailure(run, 15, /Download the JSON of an OAuth client/);
   });
 
   test('a missing, a broken, an incomplete JSON: exit codes 13 and 14', async () => {
@@ -280,10 +330,11 @@ describe('before anybody is asked', () => {
     const { port } = squatter.address() as AddressInfo;
     write('stranger', { installed: { client_id: 'stranger', client_secret: 'GOCSPX-stranger' } });
     const [inUse, offline, refused] = await Promise.all([
-      start('desktop', '--port', String(port)).finished,
-      startTokenBroker([COMMAND, '-c', file('desktop')], {
-        GOOGLE_STAND_IN_URL: `http://127.0.0.1:${await freePort()}`,
-      }).finished,
+      start('desktop', { port: String(port) }).finished,
+      begin(
+        { client_secrets_path: file('desktop') },
+        { GOOGLE_STAND_IN_URL: `http://127.0.0.1:${await freePort()}` },
+      ).finished,
       start('stranger').finished,
     ]);
     squatter.close();
@@ -292,37 +343,50 @@ describe('before anybody is asked', () => {
     expectFailure(refused, 3, /refuses the client stranger .*Download/);
   });
 
-  test.each([
-    [[], '--client_secrets_path is needed without --store'],
-    [['-c', 'x', '--user', 'alice'], '--user and --client go with --store'],
-    [['--store'], '--store needs --user'],
-    [['--store', '--user', 'a b'], '--user must be 1 to 200 letters'],
-    [['--store', '--user', 'alice', '--format', 'php'], 'go without --store'],
-    [['--store', '--user', 'alice', '--client', 'ads', '-c', 'x'], 'both name a client'],
-    [['-c', 'x', '--port', '65536'], '--port takes a whole number from 1 to 65535'],
-    [['-c', 'x', '--timeout', '0.5'], '--timeout takes a whole number'],
-    [['-c', 'x', '--additional_scopes', 'youtube'], 'not youtube'],
-    [['-c', 'x', '--login_customer_id', '12-34'], 'a customer id of ten digits'],
+  test.each<[Partial<GivenOptions>, string]>([
+    [{}, '--client_secrets_path is needed without --store'],
+    [{ client_secrets_path: 'x', user: 'alice' }, '--user and --client go with --store'],
+    [{ store: true }, '--store needs --user'],
+    [{ store: true, user: 'a b' }, '--user must be 1 to 200 letters'],
+    [{ store: true, user: 'alice', format: 'php' }, 'go without --store'],
+    [{ store: true, user: 'alice', client: 'ads', client_secrets_path: 'x' }, 'both name a client'],
+    [{ client_secrets_path: 'x', port: '65536' }, '--port takes a whole number from 1 to 65535'],
+    [{ client_secrets_path: 'x', timeout: '0.5' }, '--timeout takes a whole number'],
+    [{ client_secrets_path: 'x', additional_scopes: ['youtube'] }, 'not youtube'],
   ])('wrong usage %j: exit code 2', async (options, says) => {
-    const { code, stderr } = await startTokenBroker([COMMAND, ...options]).finished;
-    expect(code).toBe(2);
-    expect(stderr).toContain(says);
+    expect(await begin(options, {}).finished).toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining(says),
+    });
+  });
+
+  test('as a shell sees a failure: its exit code, one line, nothing on standard output', async () => {
+    const [missing, usage] = await Promise.all([
+      tokenBroker([COMMAND, '-c', '/nowhere.json']),
+      tokenBroker([COMMAND, '-c', 'x', '--login_customer_id', '12-34']),
+    ]);
+    expect(missing).toEqual({
+      code: 13,
+      stdout: '',
+      stderr: expect.stringMatching(/^\/nowhere\.json cannot be read .*\n$/),
+    });
+    expect(usage).toMatchObject({ code: 2, stderr: expect.stringContaining('a customer id of ten digits') });
   });
 });
 
 describe('--store', () => {
   test('a desktop client: the grant is in the broker, booked and audited, and no token is shown', async () => {
-    const run = await go(store('--user', 'dora', '--client', 'desktop', '--json'));
-    expect(run.code).toBe(0);
+    const { run, page } = await go(store({ user: 'dora', client: 'desktop' }));
+    const { text, json, exitCode } = expectAnswer(run);
+    expect(exitCode).toBeUndefined();
     const [token = '?'] = google.control.liveRefreshTokens(ALICE.sub, 'desktop');
-    expect(run.stdout + run.stderr + run.page.text).not.toContain(token);
-    const answer = JSON.parse(run.stdout) as Record<string, unknown>;
-    expect(answer).toMatchObject({ user_id: 'dora', client: 'desktop', missing_scopes: [], notes: [] });
-    expect(run.page).toMatchObject({ status: 200, text: expect.stringContaining('<h1>Connected</h1>') });
+    expect(text + JSON.stringify(json) + page.text).not.toContain(token);
+    expect(json).toMatchObject({ user_id: 'dora', client: 'desktop', missing_scopes: [], notes: [] });
+    expect(page).toMatchObject({ status: 200, text: expect.stringContaining('<h1>Connected</h1>') });
 
     const issued = await world.api.token('dora', { client: 'desktop', scope: ADS });
     expect(issued).toMatchObject({ status: 200, body: { account: { email: ALICE.email } } });
-    const grantId = answer['grant_id'];
+    const { grant_id: grantId } = json as { grant_id: string };
     expect(await world.sql('SELECT client FROM refresh_tokens WHERE grant_id = $1', [grantId])).toEqual([
       { client: 'desktop' },
     ]);
@@ -331,53 +395,49 @@ describe('--store', () => {
     ).toContainEqual({ action: 'connect.consent', outcome: 'ok', actor: 'operator' });
 
     // Asked again, nobody is sent to Google. The client may also be named by its file.
-    const again = await store('--user', 'dora', '-c', file('desktop')).finished;
-    expect(again).toMatchObject({
-      code: 0,
-      stderr: '',
-      stdout: expect.stringContaining('holds all of this'),
-    });
+    const again = store({ user: 'dora', client_secrets_path: file('desktop') });
+    expect(expectAnswer(await again.finished).text).toContain('holds all of this');
+    await expect(again.shown).rejects.toThrow();
   });
 
   test('a desktop client: nothing is stored of a refused consent or of a wrong state', async () => {
-    const wrong = store('--user', 'nobody', '--client', 'desktop', '--no-browser');
-    const refused = store('--user', 'nobody', '--client', 'desktop', '--no-browser');
+    const wrong = store({ user: 'nobody', client: 'desktop' });
+    const refused = store({ user: 'nobody', client: 'desktop' });
     const back = new URL((await wrong.shown).searchParams.get('redirect_uri') ?? '');
     back.search = 'state=of-another&code=x';
     await open(back);
     expectFailure(await wrong.finished, 11, /its state is wrong/);
-    expectFailure(await go(refused, { deny: true }), 10, /The consent was refused/);
+    expectFailure((await go(refused, { deny: true })).run, 10, /The consent was refused/);
     expect(await world.sql("SELECT id FROM grants WHERE user_id = 'nobody'")).toEqual([]);
   });
 
   test("a web client: by the broker's own link, until the grant is there", async () => {
-    const running = store('--user', 'wera', '--client', 'ads', '--login_hint', BOB.email, '--no-browser');
+    const running = store({ user: 'wera', client: 'ads', login_hint: BOB.email });
     const link = await running.shown;
     expect(link.href).toContain(`${world.url}/connect?ticket=`);
     const page = await new Browser().connect(link.href, { account: BOB.email });
     expect(page.text).toContain('<h1>Connected</h1>');
-    const { code, stdout } = await running.finished;
-    expect({ code, stdout }).toEqual({
-      code: 0,
-      stdout: expect.stringMatching(
-        /^The broker may now use bob@gmail\.test for the user wera \(client ads\), grant \S+\.\nNo token was shown/,
-      ),
-    });
+    expect(expectAnswer(await running.finished).text).toMatch(
+      /^The broker may now use bob@gmail\.test for the user wera \(client ads\), grant \S+\.\nNo token was shown/,
+    );
     expect((await world.api.token('wera', { client: 'ads' })).status).toBe(200);
 
-    const refused = store('--user', 'willi', '--client', 'ads', '--no-browser');
+    const refused = store({ user: 'willi', client: 'ads' });
     await new Browser().connect((await refused.shown).href, { account: BOB.email, deny: true });
     expectFailure(await refused.finished, 10, /The consent was refused/);
   });
 
   test('a client that the broker does not serve: exit code 4; a faulty configuration: 78', async () => {
     const [unknown, byFile, faulty] = await Promise.all([
-      store('--user', 'alice', '--client', 'nowhere').finished,
-      store('--user', 'alice', '-c', file('local')).finished,
-      startTokenBroker([COMMAND, '--store', '--user', 'alice']).finished,
+      store({ user: 'alice', client: 'nowhere' }).finished,
+      store({ user: 'alice', client_secrets_path: file('local') }).finished,
+      begin({ store: true, user: 'alice' }, {}).finished,
     ]);
     expectFailure(unknown, 4, /does not serve the client nowhere.*GOOGLE_CLIENT_SECRETS.*desktop, ads/);
     expectFailure(byFile, 4, /does not serve the client local/);
-    expect(faulty).toMatchObject({ code: 78, stderr: expect.stringContaining('DATABASE_URL is not set') });
+    expect(faulty).toMatchObject({
+      exitCode: 78,
+      faults: expect.arrayContaining(['DATABASE_URL is not set']),
+    });
   });
 });

@@ -149,8 +149,9 @@ function listen(host: string, port: number): Promise<Server | null> {
   return promise;
 }
 
-function cannotListen(error: unknown, port: number): Failure {
-  const { code = 'unknown' } = error as NodeJS.ErrnoException;
+function cannotListen(error: unknown, port: number): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall !== 'listen' || code === undefined) return error;
   if (code === 'EADDRINUSE') {
     return new Failure(
       EXIT.portInUse,

@@ -21,19 +21,32 @@ export interface GivenOptions {
   readonly client?: string;
 }
 
-export interface Order {
-  /** Never null where nothing is stored. */
-  readonly clientFile: string | null;
+interface Asked {
   readonly scopes: readonly string[];
   readonly loginHint: string | null;
   readonly port: number | null;
   readonly seconds: number;
   readonly withBrowser: boolean;
+}
+
+/** The refresh token is shown, with a configuration. */
+export interface Shown extends Asked {
+  readonly store: null;
+  readonly clientFile: string;
   readonly format: Format;
   readonly loginCustomerId: string | null;
-  /** Null: the refresh token is shown. */
-  readonly store: { readonly userId: string; readonly alias: string | null } | null;
 }
+
+/** The grant goes into the broker. The client is named by one of the two, or is the only one that it serves. */
+export interface Kept extends Asked {
+  readonly store: {
+    readonly userId: string;
+    readonly alias: string | null;
+    readonly clientFile: string | null;
+  };
+}
+
+export type Order = Shown | Kept;
 
 /** @throws {Failure} for options that cannot be meant */
 export function readOrder(given: GivenOptions): Order {
@@ -43,34 +56,33 @@ export function readOrder(given: GivenOptions): Order {
     throw wrongUsage(
       `--additional_scopes takes https URLs, openid, email or profile; not ${unknown.join(', ')}.`,
     );
-  return {
-    clientFile: given.client_secrets_path ?? null,
+  const asked = {
     scopes: scopeSet([ADS_SCOPE, ...more]),
     loginHint: given.login_hint ?? null,
     port: given.port === undefined ? null : wholeNumber('--port', given.port, 65_535),
     seconds: wholeNumber('--timeout', given.timeout, LONGEST_SECONDS),
     withBrowser: given.browser,
-    format: given.format ?? 'python',
-    loginCustomerId: given.login_customer_id ?? null,
-    store: readStore(given),
   };
+  return given.store ? { ...asked, store: readStore(given) } : { ...asked, ...readShown(given) };
 }
 
-function readStore(given: GivenOptions): Order['store'] {
-  const { store, user, client, client_secrets_path, format, login_customer_id } = given;
-  if (!store) {
-    if (user !== undefined || client !== undefined) throw wrongUsage('--user and --client go with --store.');
-    if (client_secrets_path === undefined)
-      throw wrongUsage('--client_secrets_path is needed without --store.');
-    return null;
-  }
-  if (user === undefined) throw wrongUsage('--store needs --user.');
-  if (!isUserId(user)) throw wrongUsage(`--user ${USER_ID_RULE}`);
-  if (format !== undefined || login_customer_id !== undefined)
+function readShown(given: GivenOptions): Omit<Shown, keyof Asked> {
+  const { user, client, client_secrets_path: clientFile } = given;
+  if (user !== undefined || client !== undefined) throw wrongUsage('--user and --client go with --store.');
+  if (clientFile === undefined) throw wrongUsage('--client_secrets_path is needed without --store.');
+  const { format = 'python', login_customer_id: loginCustomerId = null } = given;
+  return { store: null, clientFile, format, loginCustomerId };
+}
+
+function readStore(given: GivenOptions): Kept['store'] {
+  const { user: userId, client: alias = null, client_secrets_path: clientFile = null } = given;
+  if (userId === undefined) throw wrongUsage('--store needs --user.');
+  if (!isUserId(userId)) throw wrongUsage(`--user ${USER_ID_RULE}`);
+  if (given.format !== undefined || given.login_customer_id !== undefined)
     throw wrongUsage('--format and --login_customer_id go without --store: no configuration is shown then.');
-  if (client !== undefined && client_secrets_path !== undefined)
+  if (alias !== null && clientFile !== null)
     throw wrongUsage('--client and --client_secrets_path both name a client: keep one.');
-  return { userId: user, alias: client ?? null };
+  return { userId, alias, clientFile };
 }
 
 function wholeNumber(option: string, text: string, highest: number): number {

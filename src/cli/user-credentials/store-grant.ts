@@ -25,8 +25,11 @@ export interface Stored {
 }
 
 /** Puts a user's consent into the broker; no refresh token is ever shown. */
-export async function storeGrant(order: StoreOrder, show: (url: string) => void): Promise<Stored> {
-  const settings = await readSettings();
+export async function storeGrant(
+  order: StoreOrder,
+  { env, show }: { env: NodeJS.ProcessEnv; show: (url: string) => void },
+): Promise<Stored> {
+  const settings = await readSettings(env);
   const client = findClient(settings, order.client);
   const wish = {
     ...plainWish({
