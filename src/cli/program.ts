@@ -24,6 +24,7 @@ Exit codes:
   3   refused: a name is taken, a key ring exists, Google refuses a client or the stream of
       security events, keys are still needed
   4   not found
+  10 to 18: see \`token-broker generate-user-credentials --help\`
   69  unavailable: the database or Google cannot be reached
   78  faulty configuration; all faults are named at once`;
 
@@ -38,7 +39,9 @@ Settings are read from the environment and from a .env file in this folder; see 
 /** @param asJson whether standard error is kept for one JSON object */
 export function buildProgram(asJson: boolean): Command {
   const program = new Command('token-broker')
-    .description('Looks after a token broker: its database, services, Google clients and keys.')
+    .description(
+      'Looks after a token broker: its database, services, Google clients and keys. Gets credentials for the Google Ads API.',
+    )
     .version(version())
     .option('--json', 'answer in JSON on standard output, and name a failure in JSON on standard error')
     .addCommand(migrate())

@@ -28,7 +28,7 @@ export async function reachGoogle(env: NodeJS.ProcessEnv): Promise<{
     demandAccepted: async (client) => {
       const answer = await probeClient(client, settings);
       if (answer.verdict === 'no_answer') throw unreachable(answer.error);
-      if (answer.verdict === 'refused') throw clientRefused(client, answer.error);
+      if (answer.verdict === 'refused') throw clientRefused(client, answer.error, settings.standInUrl);
     },
   };
 }
@@ -70,7 +70,14 @@ function unreachable(error: string): Failure {
   return new Failure(EXIT.unavailable, 'google_unavailable', `${why}, and try again.`);
 }
 
-function clientRefused({ clientId }: GoogleClient, error: string): Failure {
+function clientRefused({ clientId }: GoogleClient, error: string, standInUrl: string | null = null): Failure {
+  if (standInUrl !== null) {
+    return refused(
+      'client_refused',
+      `The stand-in for Google at ${standInUrl} refuses the client ${clientId} (${error}). For the real Google, leave ` +
+        'GOOGLE_STAND_IN_URL unset; a trying mode that runs here lends it.',
+    );
+  }
   return refused(
     'client_refused',
     `Google refuses the client ${clientId} (${error}). Download its JSON again from the Google console (Clients); ` +

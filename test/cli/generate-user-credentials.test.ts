@@ -77,7 +77,7 @@ function begin(options: Partial<GivenOptions>, env: Record<string, string>): Run
     const show = (url: string) => {
       shown.resolve(new URL(url));
     };
-    const order = readOrder({ timeout: '60', browser: false, ...options });
+    const order = readOrder({ timeout: '20', browser: false, ...options });
     return generate(order, { env, show });
   };
   const finished = run()
@@ -340,7 +340,7 @@ describe('before anybody is asked', () => {
     squatter.close();
     expectFailure(inUse, 12, new RegExp(`port ${port} is in use .*--port`));
     expectFailure(offline, 69, /cannot be reached from here\. Check the network/);
-    expectFailure(refused, 3, /refuses the client stranger .*Download/);
+    expectFailure(refused, 3, /refuses the client stranger .*GOOGLE_STAND_IN_URL/);
   });
 
   test.each<[Partial<GivenOptions>, string]>([
@@ -398,6 +398,25 @@ describe('--store', () => {
     const again = store({ user: 'dora', client_secrets_path: file('desktop') });
     expect(expectAnswer(await again.finished).text).toContain('holds all of this');
     await expect(again.shown).rejects.toThrow();
+  });
+
+  test('a desktop client: slots are looked at as at /connect, with a sign-in first where one is full', async () => {
+    // The grant above filled Alice's one slot, and nobody knows yet which account this will be.
+    const asBob = async (user: string) => {
+      const running = begin({ store: true, user, client: 'desktop' }, { ...world.settings, SLOT_LIMIT: '1' });
+      const back = await open(await visitConsent(await running.shown, { account: BOB.email }));
+      return { running, back };
+    };
+    const emil = await asBob('emil');
+    expect(emil.back.status).toBe(303);
+    await open(await visitConsent(emil.back.headers.get('location') ?? '', { account: BOB.email }));
+    const { text } = expectAnswer(await emil.running.finished);
+    expect(text).toContain('Careful: this account holds 1 of the 1 refresh tokens');
+
+    const greta = await asBob('greta');
+    expect(greta.back).toMatchObject({ status: 200, text: expect.stringContaining('That did not work') });
+    expectFailure(await greta.running.finished, 3, /^Nothing was stored \(slots_full\)/);
+    expect(await world.sql("SELECT id FROM grants WHERE user_id = 'greta'")).toEqual([]);
   });
 
   test('a desktop client: nothing is stored of a refused consent or of a wrong state', async () => {

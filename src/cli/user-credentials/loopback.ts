@@ -8,7 +8,7 @@ import { EXIT, Failure } from '../failure.js';
 import type { LoopbackAddress } from './loopback-address.js';
 
 /** What the browser gets: a page, or the way to another one. */
-export type Reply = { readonly status: number; readonly page: string } | { readonly goTo: string };
+type Reply = { readonly status: number; readonly page: string } | { readonly goTo: string };
 
 /** What one visit came to; without `outcome` the browser is expected once more. */
 export interface Visited<T> {

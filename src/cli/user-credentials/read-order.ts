@@ -38,7 +38,7 @@ export interface Shown extends Asked {
 }
 
 /** The grant goes into the broker. The client is named by one of the two, or is the only one that it serves. */
-export interface Kept extends Asked {
+interface Kept extends Asked {
   readonly store: {
     readonly userId: string;
     readonly alias: string | null;
