@@ -365,6 +365,8 @@ describe('token-broker client-config', () => {
       seen.push(request.headers);
       response.end();
     }).listen(0, '127.0.0.1');
+    // Where the test fails, nothing waits for it.
+    api.unref();
     await new Promise((done) => api.once('listening', done));
     const out = join(emptyFolder(), 'headers.txt');
     const developerToken = join(folder, 'developer.txt');
