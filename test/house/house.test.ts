@@ -47,6 +47,8 @@ describe('the house', () => {
 /** Google, sealing and the answer that hands out a token; then what the broker itself made and must give away once. */
 const REVEALING = [
   'src/authorization/connect-ticket.ts', // the ticket it just opened
+  'src/cli/client-config/formats.ts', // the configuration of a client library, which the user asked for
+  'src/cli/generate-user-credentials.ts', // the refresh token that the user asked for
   'src/cli/service-create.ts', // the one showing of a new key
   'src/google/ads-requests.ts', // the user's token, to the Google Ads API
   'src/google/oauth-google.ts',
