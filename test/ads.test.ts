@@ -1,10 +1,6 @@
 /** Which Google Ads accounts a user reaches: asked of Google, kept with an age, and the way to one of them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { guideHierarchy, guideIds, noAds, type AdsHierarchy } from '../sandbox/google/ads/hierarchy.js';
-import { Settings } from '../src/config/settings.js';
-import { BrokerError } from '../src/domain/errors.js';
-import { AdsAccess, type AdsAccessWish } from '../src/domain/ports/ads-access.js';
-import { UserTokens } from '../src/domain/ports/user-tokens.js';
 import { ADS, ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
 
 const { M1, M2, M3, A1, A2, A3, A4 } = guideIds;
@@ -43,6 +39,10 @@ interface Way {
   role: string | null;
   distance: number;
   header_needed: boolean;
+}
+interface Chosen extends Way {
+  alternatives: Way[];
+  synced_at: string;
 }
 interface Customer {
   id: string;
@@ -390,77 +390,117 @@ describe('who may ask', () => {
   });
 });
 
-describe('the way to one account', () => {
-  const find = async (wish: Partial<AdsAccessWish>) => {
-    const { app } = world;
-    const policy = { clients: ['*'], scopes: ['*'], users: ['*'], audit: false };
-    const token = {
-      service: { id: 's', name: 'reports', policy },
-      userId: 'alice',
-      client: app.get(Settings).clients.pick('default'),
-      account: null,
-      scopes: [ADS],
-      requestId: 'r',
-    };
-    const grant = await app.get(UserTokens).grantOf(token);
-    const whole = { token, grant, customerId: A1, minRole: null, deniedTreeOf: null, ...wish };
-    return app.get(AdsAccess).find(whole);
-  };
-  const refused = async (wish: Partial<AdsAccessWish>) => {
-    const error: unknown = await find(wish).then(
-      () => null,
-      (fault: unknown) => fault,
-    );
-    return error instanceof BrokerError ? { code: error.code, ...error.carries } : error;
-  };
+describe('GET /tokens/:userId?customer_id=', () => {
+  const token = (query: Record<string, string>) => world.api.token('alice', query);
+  const chosen = async (query: Record<string, string>) => (await token(query)).body['ads'] as Chosen;
   beforeEach(() => {
     play('U2');
   });
 
-  test('is found by asking Google when nothing is known yet, and not again', async () => {
-    expect(await find({})).toMatchObject({
-      way: { loginCustomerId: M2, role: 'STANDARD', headerNeeded: true },
-      alternatives: [{ loginCustomerId: M3, role: 'READ_ONLY' }],
+  test('gives the header that the call needs: with it Google answers, without it refuses', async () => {
+    const { body } = await token({ customer_id: A4 });
+    expect(body).toMatchObject({ headers: { 'login-customer-id': M3 }, ads: { role: 'READ_ONLY' } });
+    const call = (headers: object) =>
+      fetch(`${world.google.url}/v26/customers/${A4}/googleAds:search`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${body['access_token'] as string}`,
+          'content-type': 'application/json',
+          ...headers,
+        },
+        body: JSON.stringify({ query: 'SELECT campaign.id, campaign.name, metrics.clicks FROM campaign' }),
+      });
+    expect((await call(body['headers'] as object)).status).toBe(200);
+    const refused = await call({});
+    expect(refused.status).toBe(403);
+    expect(await refused.text()).toContain('USER_PERMISSION_DENIED');
+  });
+
+  test('the most powerful role first, then the shortest path; none needed where access is direct', async () => {
+    const whole = await token({ customer_id: A1 });
+    expect(whole.body).toMatchObject({
+      headers: { 'login-customer-id': M2 },
+      ads: {
+        login_customer_id: M2,
+        role: 'STANDARD',
+        distance: 1,
+        header_needed: true,
+        alternatives: [{ login_customer_id: M3, role: 'READ_ONLY', distance: 1, header_needed: true }],
+        synced_at: expect.any(String),
+      },
     });
     const asked = adsRequests();
     expect(asked).toBeGreaterThan(0);
-    expect(await find({ customerId: M3 })).toMatchObject({ way: { headerNeeded: false } });
+    expect((await token({ customer_id: M3 })).body).toMatchObject({
+      headers: {},
+      ads: { header_needed: false },
+    });
+    const dashed = A1.replace(/^(\d{3})(\d{3})(\d{4})$/, '$1-$2-$3');
+    expect((await chosen({ customer_id: dashed })).login_customer_id).toBe(M2);
     expect(adsRequests()).toBe(asked);
+    // Other answers are as they were.
+    expect((await token({})).body).not.toHaveProperty('headers');
   });
 
   test('min_role refuses with the reason', async () => {
-    expect(await refused({ customerId: A4, minRole: 'STANDARD' })).toMatchObject({
+    const refused = await token({ customer_id: A4, min_role: 'STANDARD' });
+    expect(refused.status).toBe(403);
+    expect(refused.text).not.toContain('ya29.');
+    expect(refused.body).toMatchObject({
       code: 'no_ads_access',
       reason: 'role_too_low',
       best_role: 'READ_ONLY',
       min_role: 'STANDARD',
     });
-    expect(await refused({ customerId: M1 })).toMatchObject({ reason: 'no_way', best_role: null });
+    expect((await token({ customer_id: A1, min_role: 'STANDARD' })).status).toBe(200);
+    expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way', best_role: null });
     world.google.control.hideAdsRoles(true);
     world.clock.advance(61);
-    expect(await refused({ minRole: 'ADMIN' })).toMatchObject({ reason: 'role_unknown' });
+    expect((await token({ customer_id: A1, min_role: 'ADMIN' })).body).toMatchObject({
+      reason: 'role_unknown',
+    });
   });
 
   test('a no is looked up anew once the tree is a minute old', async () => {
-    expect(await refused({ customerId: M1 })).toMatchObject({ reason: 'no_way' });
+    expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way' });
     world.google.control.setAdsRole(M1, ALICE.email, 'ADMIN');
-    expect(await refused({ customerId: M1 })).toMatchObject({ reason: 'no_way' });
+    expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way' });
     world.clock.advance(61);
-    expect(await find({ customerId: M1 })).toMatchObject({ way: { role: 'ADMIN', distance: 0 } });
+    expect(await chosen({ customer_id: M1 })).toMatchObject({ role: 'ADMIN', distance: 0 });
   });
 
   test('USER_PERMISSION_DENIED from Google refreshes the tree once', async () => {
-    const { way, syncedAt } = await find({ customerId: A1 });
-    expect(way.loginCustomerId).toBe(M2);
+    const { login_customer_id, synced_at } = await chosen({ customer_id: A1 });
+    expect(login_customer_id).toBe(M2);
     world.google.control.setAdsRole(M2, ALICE.email, null);
     world.clock.advance(15);
-    const again = await find({ customerId: A1, deniedTreeOf: syncedAt });
-    expect(again.way.loginCustomerId).toBe(M3);
+    const again = await chosen({ customer_id: A1, denied_synced_at: synced_at });
+    expect(again.login_customer_id).toBe(M3);
     const asked = adsRequests();
     // The same denial, told late; and a denial of the new tree right away.
-    await find({ customerId: A1, deniedTreeOf: syncedAt });
-    await find({ customerId: A1, deniedTreeOf: again.syncedAt });
+    await token({ customer_id: A1, denied_synced_at: synced_at });
+    await token({ customer_id: A1, denied_synced_at: again.synced_at });
     expect(adsRequests()).toBe(asked);
+  });
+
+  test.each([
+    [{ customer_id: '12-34' }, 'customer_id'],
+    [{ customer_id: A1, min_role: 'OWNER' }, 'min_role'],
+    [{ min_role: 'ADMIN' }, 'min_role'],
+    [{ denied_synced_at: '2026-11-22T00:00:00Z' }, 'denied_synced_at'],
+    [{ customer_id: A1, denied_synced_at: 'yesterday' }, 'denied_synced_at'],
+  ])('%j is refused, naming %s', async (query, field) => {
+    const { status, body } = await token(query);
+    expect(status).toBe(400);
+    expect(body['errors']).toHaveProperty(field);
+  });
+
+  test('a grant without the scope of Google Ads is refused with a link', async () => {
+    await world.api.connect({ user_id: 'carol', scope: YOUTUBE }, { account: BOB.email });
+    const { status, body } = await world.api.token('carol', { customer_id: A1 });
+    expect(status).toBe(403);
+    expect(body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
+    expect(body['connect_url']).toEqual(expect.any(String));
   });
 });
 

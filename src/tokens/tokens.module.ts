@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { UserTokens } from '../domain/ports/user-tokens.js';
+import { AdsHeaders } from './ads-headers.js';
 import { AskForToken } from './ask-for-token.js';
 import { FindGrant } from './find-grant.js';
 import { GetAccessToken } from './get-access-token.js';
@@ -21,6 +22,7 @@ import { TokensController } from './tokens.controller.js';
 @Module({
   controllers: [TokensController],
   providers: [
+    AdsHeaders,
     GetAccessToken,
     RememberedGrants,
     FindGrant,

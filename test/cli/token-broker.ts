@@ -55,7 +55,7 @@ export function startTokenBroker(
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
     const [url] = /https?:[^\s"]+(?=[\s"])/.exec(stderr) ?? [];
-    if (url !== undefined) shown.resolve(new URL(url));
+    if (url !== undefined && URL.canParse(url)) shown.resolve(new URL(url));
   });
   // A command that reads nothing may be gone before the input is there.
   child.stdin.on('error', () => undefined);

@@ -60,9 +60,10 @@ const REVEALING = [
   'src/identity/jwt-workload-identities.ts', // the JWT that a service came with, to check it
   'src/sealing/jose-sealer.ts',
   'src/token-store/database.ts', // the address of the database
+  'src/token-store/postgres-changes.ts', // the address of the database
   'src/token-store/prisma-pending-consents.ts', // both tokens, into one seal
   'src/token-store/prisma-slot-ledger.ts', // how Google names a token, into keyed digests
-  'src/tokens/tokens.controller.ts',
+  'src/tokens/token-answer.ts',
   'src/webhooks/sign-message.ts',
 ];
 
