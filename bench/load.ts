@@ -18,10 +18,13 @@ export async function load({ url, key }: Target, seconds: number, connections: n
   const latencies = createHistogram();
   const { errors, timeouts, non2xx } = await new Promise<autocannon.Result>((resolve, reject) => {
     const headers = { authorization: `Bearer ${key}` };
-    const run = autocannon({ url, duration: seconds, connections, headers }, (fault: unknown, result) => {
-      if (fault) reject(fault);
-      else resolve(result);
-    });
+    const run = autocannon(
+      { url, duration: seconds, connections, headers },
+      (fault: Error | null, result) => {
+        if (fault !== null) reject(fault);
+        else resolve(result);
+      },
+    );
     // autocannon's own histogram counts whole milliseconds.
     run.on('response', (_client, _status, _bytes, ms) => {
       latencies.record(Math.max(1, Math.round(ms * 1000)));

@@ -5,7 +5,7 @@ import type { DestinationStream } from 'pino';
 import { AppModule, type Surroundings } from './app.module.js';
 import type { Settings } from './config/settings.js';
 import { logAccess } from './http/access-log.js';
-import { harden } from './http/harden.js';
+import { dressPages, harden } from './http/harden.js';
 import { openLog, requestId } from './http/logging.js';
 import { serveOpenApi } from './http/openapi.js';
 import { Metrics } from './operations/metrics.js';
@@ -36,12 +36,14 @@ export async function startBroker(
   });
   // Before Nest is put together, so that these come before its middleware.
   const server = adapter.getInstance();
-  await harden(server, settings.publicUrl.startsWith('https:'), {
+  const https = settings.publicUrl.startsWith('https:');
+  await harden(server, https, {
     servicePerMinute: settings.serviceRateLimitPerMinute,
     browserPerMinute: settings.browserRateLimitPerMinute,
   });
   let answers: RepeatAnswer | null = null;
   serveFromMemory(server, () => answers);
+  await dressPages(server, https);
   const module = AppModule.with(settings, clock ? { clock, log } : { log });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { bufferLogs: true });
   answers = app.get(RepeatAnswer);

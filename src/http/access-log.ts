@@ -9,9 +9,14 @@ export interface Access {
   readonly route: string;
   readonly status: number;
   readonly seconds: number;
+  /** From memory, without asking anybody. */
+  readonly isRepeated: boolean;
 }
 
-/** Writes one line a call: who, what, outcome; the path without its query. Health checks are left out. */
+/**
+ * Writes one line a call: who, what, outcome; the path without its query. Health checks are left out. An answer from
+ * memory is only worth a line when somebody looks for something: the audit trail and the metrics count it.
+ */
 export function logAccess(app: NestFastifyApplication, log: Log, count: (access: Access) => void): void {
   // Not through Nest's logger, which looks at every line anew: this one is written for every call.
   const lines = log.child({ context: 'Access' });
@@ -22,15 +27,17 @@ export function logAccess(app: NestFastifyApplication, log: Log, count: (access:
       const { method, url, id } = request;
       const status = reply.statusCode;
       const route = request.routeOptions.url ?? 'none';
-      count({ method, route, status, seconds: reply.elapsedTime / 1000 });
-      if (!route.startsWith('/health/')) {
+      const ms = reply.elapsedTime;
+      count({ method, route, status, seconds: ms / 1000, isRepeated: request.isRepeated });
+      const level = status >= 500 ? 'warn' : request.isRepeated ? 'debug' : 'info';
+      if (!route.startsWith('/health/') && lines.isLevelEnabled(level)) {
         const query = url.indexOf('?');
-        lines[status >= 500 ? 'warn' : 'info']({
+        lines[level]({
           request_id: id,
           method,
           path: query < 0 ? url : url.slice(0, query),
           status,
-          ms: Math.round(reply.elapsedTime),
+          ms: Math.round(ms),
           service: callerOf(request)?.name,
         });
       }

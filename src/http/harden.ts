@@ -7,11 +7,22 @@ import { limitRates, type RateLimits } from './rate-limits.js';
 import { reserveRequestFacts } from './request-facts.js';
 
 /**
- * Headers, cookies and limits that hold for every route. What tells a browser how to treat a page goes with whatever a
- * browser may show as one; an answer for a service is JSON, says so, and is spared the rest.
+ * What holds for every call, whoever answers it: limits, and that nobody guesses at an answer's type. A service needs no
+ * more; what tells a browser how to treat a page comes with `dressPages`.
  */
 export async function harden(server: FastifyInstance, https: boolean, limits: RateLimits): Promise<void> {
   reserveRequestFacts(server);
+  await limitRates(server, limits);
+  const headers = https ? { ...NO_GUESSING, ...STRICT_TRANSPORT } : NO_GUESSING;
+  server.addHook('onRequest', (_request, reply, done) => {
+    void reply.headers(headers);
+    done();
+  });
+  letGoOfConnections(server);
+}
+
+/** Cookies, and the headers of whatever a browser may show as a page. */
+export async function dressPages(server: FastifyInstance, https: boolean): Promise<void> {
   await server.register(cookie);
   await server.register(helmet, {
     global: false,
@@ -34,14 +45,10 @@ export async function harden(server: FastifyInstance, https: boolean, limits: Ra
     // A page that opened the connect link in a window must still see that window close.
     crossOriginOpenerPolicy: { policy: 'unsafe-none' },
   });
-  const forServices = https ? { ...NO_GUESSING, ...STRICT_TRANSPORT } : NO_GUESSING;
   server.addHook('onRequest', (request, reply, done) => {
     if (mayBePage(request)) void reply.helmet();
-    else void reply.headers(forServices);
     done();
   });
-  await limitRates(server, limits);
-  letGoOfConnections(server);
 }
 
 const NO_GUESSING = { 'x-content-type-options': 'nosniff' };

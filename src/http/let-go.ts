@@ -1,17 +1,19 @@
 import type { FastifyInstance } from 'fastify';
 
+const LOOK_MS = 50;
+
 /**
- * Tells callers not to keep their connection once the broker stops. Those that are idle Fastify closes itself; one
- * whose call was under way would be kept alive after its answer, and hold up the end.
+ * Closes the connections of callers once the broker stops. Fastify closes those that are idle by then; one whose call
+ * was under way would be kept alive after its answer, and hold up the end.
  */
 export function letGoOfConnections(server: FastifyInstance): void {
-  let isStopping = false;
   server.addHook('preClose', (done) => {
-    isStopping = true;
-    done();
-  });
-  server.addHook('onSend', (_request, reply, _payload, done) => {
-    if (isStopping) void reply.header('connection', 'close');
+    const timer = setInterval(() => {
+      server.server.closeIdleConnections();
+    }, LOOK_MS);
+    server.server.once('close', () => {
+      clearInterval(timer);
+    });
     done();
   });
 }

@@ -11,25 +11,35 @@ export interface RateLimits {
 }
 
 const COUNT_CALL = 'countCallOfService';
-type CountCall = ReturnType<FastifyRequest['server']['createRateLimit']>;
+type CountCall = ReturnType<FastifyInstance['createRateLimit']>;
 
 /**
  * Counts before anything is looked at: services by their whole credential, so that nobody can use up another's calls
  * by naming its id; browsers, and callers without a credential, by address.
  */
 export async function limitRates(server: FastifyInstance, limits: RateLimits): Promise<void> {
-  await server.register(rateLimit, {
-    timeWindow: 60_000,
-    cache: 10_000,
-    allowList: (request) => request.url.startsWith('/health/') || request.url.startsWith('/metrics'),
-    keyGenerator: (request) => {
-      const digest = isBrowserRoute(request.routeOptions.config) ? undefined : credentialDigest(request);
-      return digest === undefined ? `address ${request.ip}` : `service ${digest}`;
-    },
-    max: (_request, key) => (key.startsWith('service ') ? limits.servicePerMinute : limits.browserPerMinute),
-    // Said where it matters: with a refusal. On every answer it would be three more headers that nobody reads.
-    addHeaders: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
-    errorResponseBuilder: (_request, context) => tooManyCalls(context.max, context.ttl),
+  // Our own hook, not the plugin's: those belong to routes, and would come after what is answered from memory.
+  await server.register(rateLimit, { global: false, timeWindow: 60_000, cache: 10_000 });
+  const byCredential = server.createRateLimit({
+    max: limits.servicePerMinute,
+    keyGenerator: (request) => credentialDigest(request) ?? '',
+  });
+  const byAddress = server.createRateLimit({
+    max: limits.browserPerMinute,
+    keyGenerator: (request) => request.ip,
+  });
+  // Not an async function: each would be a promise more on every call.
+  server.addHook('onRequest', (request, reply, done) => {
+    if (request.url.startsWith('/health/') || request.url.startsWith('/metrics')) {
+      done();
+      return;
+    }
+    const isService =
+      request.headers.authorization !== undefined && !isBrowserRoute(request.routeOptions.config);
+    const countCall = isService ? byCredential : byAddress;
+    countCall(request).then((count) => {
+      done(refusalOf(count, reply));
+    }, done);
   });
   server.decorate(
     COUNT_CALL,
@@ -47,14 +57,14 @@ export async function limitRates(server: FastifyInstance, limits: RateLimits): P
  */
 export async function demandCallsLeft(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (isServiceKey(request)) return;
-  const count = await request.server.getDecorator<CountCall>(COUNT_CALL)(request);
-  if (count.isAllowed) return;
-  void reply.header('x-ratelimit-remaining', count.remaining).header('x-ratelimit-reset', count.ttlInSeconds);
-  if (count.isExceeded) throw tooManyCalls(count.max, count.ttl);
+  const refusal = refusalOf(await request.server.getDecorator<CountCall>(COUNT_CALL)(request), reply);
+  if (refusal) throw refusal;
 }
 
-function tooManyCalls(max: number, ttl: number): BrokerError {
-  return new BrokerError('rate_limited', `More than ${max} calls in a minute. Try again later.`, {
-    retry_after: Math.ceil(ttl / 1000),
+function refusalOf(count: Awaited<ReturnType<CountCall>>, reply: FastifyReply): BrokerError | undefined {
+  if (count.isAllowed || !count.isExceeded) return undefined;
+  void reply.header('x-ratelimit-remaining', count.remaining).header('x-ratelimit-reset', count.ttlInSeconds);
+  return new BrokerError('rate_limited', `More than ${count.max} calls in a minute. Try again later.`, {
+    retry_after: Math.ceil(count.ttl / 1000),
   });
 }

@@ -16,6 +16,8 @@ declare module 'fastify' {
     auditNote: AuditNote | null;
     /** tokens/repeat-answer.ts: what was true when the call came. */
     answersEpoch: number;
+    /** Whether tokens/repeat-answer.ts gave the answer. */
+    isRepeated: boolean;
   }
 }
 
@@ -24,4 +26,5 @@ export function reserveRequestFacts(server: FastifyInstance): void {
   server.decorateRequest('credentialDigest', null);
   server.decorateRequest('auditNote', null);
   server.decorateRequest('answersEpoch', -1);
+  server.decorateRequest('isRepeated', false);
 }

@@ -15,17 +15,20 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  readonly #series = new Map<string, Histogram.Internal<string>>();
+  /** Apart and without labels: prom-client looks labels up anew each time, which such a call would feel. */
+  readonly #warm = new Histogram({
+    name: 'token_broker_warm_answer_duration_seconds',
+    help: 'How long calls took that were answered from memory. They are in no other series.',
+    buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1],
+    registers: [this.registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  recordCall({ method, route, status, seconds }: Access): void {
-    const key = `${method} ${route} ${status}`;
-    // Looking labels up costs more than counting; there are few.
-    let series = this.#series.get(key);
-    if (!series) this.#series.set(key, (series = this.#requests.labels({ method, route, status })));
-    series.observe(seconds);
+  recordCall({ method, route, status, seconds, isRepeated }: Access): void {
+    if (isRepeated) this.#warm.observe(seconds);
+    else this.#requests.observe({ method, route, status }, seconds);
   }
 }

@@ -27,7 +27,7 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   readonly #rows: WriteBehind<Row>;
   readonly #issued: WriteBehind<Issued>;
   readonly #alike = new Map<string, Row>();
-  readonly #texts = new WeakMap<object, string>();
+  readonly #again = new Map<object, Row>();
 
   constructor(
     private readonly database: Database,
@@ -69,30 +69,28 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   }
 
   #count(entry: AuditEntry): void {
-    const alike = `${entry.serviceId ?? ''} ${entry.grantId ?? ''} ${this.#textOf(entry.details)}`;
-    const known = this.#alike.get(alike);
-    if (known) {
-      known.count++;
-      known.lastAt = entry.at;
-      return;
-    }
-    const row = toRow(entry);
-    this.#alike.set(alike, row);
-    this.#issued.add({ alike, row });
+    // An answer that is given again comes with the very same details: found without comparing them.
+    const row = this.#again.get(entry.details ?? entry) ?? this.#rowOf(entry);
+    row.count++;
+    row.lastAt = entry.at;
   }
 
-  /** Answers that are given again come with the same details: the very same object, told apart by its text once. */
-  #textOf(details: AuditEntry['details'] = {}): string {
-    const known = this.#texts.get(details);
-    if (known !== undefined) return known;
-    const text = JSON.stringify(details);
-    this.#texts.set(details, text);
-    return text;
+  #rowOf(entry: AuditEntry): Row {
+    const alike = `${entry.serviceId ?? ''} ${entry.grantId ?? ''} ${JSON.stringify(entry.details)}`;
+    let row = this.#alike.get(alike);
+    if (!row) {
+      row = { ...toRow(entry), count: 0 };
+      this.#alike.set(alike, row);
+      this.#issued.add({ alike, row });
+    }
+    if (entry.details) this.#again.set(entry.details, row);
+    return row;
   }
 
   async #writeIssued(batch: readonly Issued[]): Promise<void> {
     // Whatever comes from now on is counted anew: a row that is being written must not change.
     for (const { alike } of batch) this.#alike.delete(alike);
+    this.#again.clear();
     await this.#write(batch.map(({ row }) => row));
   }
 

@@ -3,7 +3,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { Settings } from '../config/settings.js';
 import { isFresh } from '../domain/freshness.js';
-import type { Grant } from '../domain/grant.js';
 import type { Service } from '../domain/policy.js';
 import { AuditLog } from '../domain/ports/audit-log.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
@@ -12,13 +11,13 @@ import type { AuditFacts } from '../http/audited.js';
 import { setCaller } from '../http/caller.js';
 import { credentialDigest, isServiceKey } from '../http/credential.js';
 import type { RememberedGrant, RememberedToken, UserGrants } from './remembered-grants.js';
-import { answerOf } from './token-answer.js';
+import { answerOf, type LastingAnswer } from './token-answer.js';
 
 /** How a question was answered, and all that the answer was decided by. */
 export interface Decision {
   readonly service: Service;
   readonly user: UserGrants;
-  readonly grant: Grant;
+  readonly lasting: LastingAnswer;
   readonly token: RememberedToken;
   readonly minTtlSeconds: number;
   readonly facts: AuditFacts;
@@ -59,11 +58,12 @@ export class RepeatAnswer {
     const key = questionOf(request);
     const known = key === null ? undefined : this.#answers?.get(key);
     if (!known || !this.changes.isTrusted || !this.audit.hasRoom) return false;
-    const { user, grants, token, grant, service } = known;
+    const { user, grants, token, lasting, service } = known;
     const now = this.clock.now();
     if (!user.isCurrent || user.grants !== grants) return false;
     if (token.renewFrom <= now || !isFresh(token, now, known.minTtlSeconds)) return false;
     setCaller(request, service);
+    request.isRepeated = true;
     this.audit.record({
       at: now,
       action: 'token.issue',
@@ -73,7 +73,7 @@ export class RepeatAnswer {
       ...known.facts,
       outcome: 'ok',
     });
-    void reply.header('cache-control', 'no-store').send(answerOf(grant, token, now));
+    void reply.header('cache-control', 'no-store').send(answerOf(lasting, token, now));
     return true;
   }
 

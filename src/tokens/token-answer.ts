@@ -116,14 +116,19 @@ export const TOKEN_ANSWER_SCHEMA = {
   },
 } as const;
 
-export function answerOf({ account, client }: Grant, token: AccessToken, now: Date): TokenAnswer {
+/** What of an answer stays the same as long as its token is given; nothing secret. */
+export type LastingAnswer = Omit<TokenAnswer, 'access_token' | 'expires_in'>;
+
+export function lastingAnswer({ account, client }: Grant, { expiresAt, scopes }: AccessToken): LastingAnswer {
   return {
-    access_token: token.token.reveal(),
     token_type: 'Bearer',
-    expires_in: secondsLeft(token.expiresAt, now),
-    expires_at: token.expiresAt.toISOString(),
-    scope: token.scopes.join(' '),
+    expires_at: expiresAt.toISOString(),
+    scope: scopes.join(' '),
     account: { sub: account.sub, email: account.email },
     client,
   };
+}
+
+export function answerOf(lasting: LastingAnswer, { token, expiresAt }: AccessToken, now: Date): TokenAnswer {
+  return { access_token: token.reveal(), expires_in: secondsLeft(expiresAt, now), ...lasting };
 }

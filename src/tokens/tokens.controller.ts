@@ -13,7 +13,7 @@ import { UserPath } from '../http/user-path.js';
 import { ADWORDS, AdsHeaders } from './ads-headers.js';
 import { GetAccessToken } from './get-access-token.js';
 import { RepeatAnswer } from './repeat-answer.js';
-import { answerOf, TOKEN_ANSWER_SCHEMA, TokenAnswer } from './token-answer.js';
+import { answerOf, lastingAnswer, TOKEN_ANSWER_SCHEMA, TokenAnswer } from './token-answer.js';
 import { TokenQuery } from './token-query.js';
 
 @Controller('tokens')
@@ -66,10 +66,11 @@ export class TokensController {
     audit.add({ grantId: grant.id, details: { scopes: token.scopes } });
     const ads = await this.adsHeaders.find(wish, grant, query);
     if (ads) audit.add({ details: { customer_id: query.customer_id ?? '', ...ads.headers } });
-    else if (known) {
+    const lasting = lastingAnswer(grant, token);
+    if (known && !ads) {
       const facts = audit.facts ?? {};
-      this.repeatAnswer.remember(request, { ...known, service, grant, minTtlSeconds, facts });
+      this.repeatAnswer.remember(request, { ...known, service, lasting, minTtlSeconds, facts });
     }
-    return Object.assign(answerOf(grant, token, this.clock.now()), ads);
+    return Object.assign(answerOf(lasting, token, this.clock.now()), ads);
   }
 }
