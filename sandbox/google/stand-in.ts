@@ -50,6 +50,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     accessTokenSeconds: options.accessTokenSeconds ?? 3599,
     clientStatus: new Map(),
     accountPolicy: new Map(),
+    delegations: new Map(),
   });
   const now = () => (options.now?.() ?? new Date()).getTime();
   const remembered = options.stateFile === undefined ? undefined : readStateFile(options.stateFile);
