@@ -6,6 +6,7 @@ import { SlotAlarm } from '../domain/ports/slot-alarm.js';
 import { IdentityModule } from '../identity/identity.module.js';
 import { SystemClock } from '../operations/system-clock.js';
 import { SealingModule } from '../sealing/sealing.module.js';
+import { ServiceAccountsModule } from '../service-accounts/service-accounts.module.js';
 import { ServicesModule } from '../services/services.module.js';
 import { TokenStoreModule } from '../token-store/token-store.module.js';
 
@@ -19,7 +20,14 @@ export class CommandModule {
   static with(settings: Settings): DynamicModule {
     return {
       module: CommandModule,
-      imports: [ConfigModule.with(settings), SealingModule, TokenStoreModule, IdentityModule, ServicesModule],
+      imports: [
+        ConfigModule.with(settings),
+        SealingModule,
+        TokenStoreModule,
+        IdentityModule,
+        ServicesModule,
+        ServiceAccountsModule,
+      ],
       providers: [
         { provide: Clock, useClass: SystemClock },
         // No command connects an account, so none can run out of slots.

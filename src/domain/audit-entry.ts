@@ -12,6 +12,8 @@ export type AuditAction =
   | 'grant.disconnect'
   | 'service.create'
   | 'service.revoke'
+  | 'service_account.add'
+  | 'service_account.remove'
   | 'security.event';
 
 /** Kept to plain values, so that no object with a secret inside gets in by accident. */
