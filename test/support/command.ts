@@ -17,7 +17,7 @@ export async function runCommand(
   env: Readonly<Record<string, string>>,
 ): Promise<CommandRun> {
   const { stdout, env: ownEnv } = process;
-  const write = stdout.write;
+  const write = stdout.write.bind(stdout);
   let shown = '';
   stdout.write = (text) => Boolean((shown += text.toString()));
   process.env = { ...env };
