@@ -1,4 +1,5 @@
 /** Service accounts as holders of access: from the command line to the token, through HTTP. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { keysGenerate } from '../src/cli/keys-generate.js';
@@ -6,6 +7,8 @@ import { keysReseal } from '../src/cli/keys-reseal.js';
 import { serviceAccountAdd } from '../src/cli/service-account-add.js';
 import { serviceAccountList } from '../src/cli/service-account-list.js';
 import { serviceAccountRemove } from '../src/cli/service-account-remove.js';
+import { ServiceAccountStore } from '../src/domain/ports/service-account-store.js';
+import { Secret } from '../src/domain/secret.js';
 import { tokenBroker } from './cli/token-broker.js';
 import { runCommand } from './support/command.js';
 import { file, keyFile, ROBOT, type KeyFile } from './support/service-account.js';
@@ -160,6 +163,49 @@ describe('a service account holds access', () => {
       answer: { grant_id: id, replaced: true },
     });
     expect((await world.api.token('robot')).body['scope']).toBe(`${ADS} ${CALENDAR}`);
+  });
+
+  test('--replace: what the key before gave is given no more', async () => {
+    await add('alice', [ADS]);
+    const { body } = await world.api.token('alice');
+    const again = ['add', key.path, '--user', 'alice', '--scope', ADS] as const;
+    expect(await cli(...again)).toMatchObject({ code: 3, failure: { error: 'service_account_taken' } });
+    // Refused before Google was asked.
+    expect(asked()).toHaveLength(1);
+    world.google.control.delegate(ROBOT.email, [ADS]);
+    expect((await cli(...again, '--subject', ALICE.email, '--replace')).code).toBe(0);
+    const replaced = await world.api.token('alice');
+    expect(replaced.status).toBe(200);
+    expect(replaced.body['access_token']).not.toBe(body['access_token']);
+    expect(asked().at(-1)?.sub).toBe(ALICE.email);
+  });
+
+  test('a token that Google is just making for the key before is thrown away', async () => {
+    await add('robot', [ADS]);
+    world.google.control.latency('token', 400);
+    const pending = world.api.token('robot');
+    while (asked().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await add('robot', [CALENDAR], '--replace');
+    expect((await pending).body['scope']).toBe(CALENDAR);
+    expect(await world.sql('SELECT scope_set FROM access_tokens')).toEqual([{ scope_set: CALENDAR }]);
+  });
+
+  test('two that add the same at once: one of them is told', async () => {
+    const deposit = {
+      client: 'default',
+      account: { sub: ROBOT.uniqueId, email: ROBOT.email },
+      subject: null,
+      scopes: [ADS],
+      key: new Secret(readFileSync(key.path, 'utf8')),
+      replace: false,
+      now: new Date(),
+    };
+    const store = world.app.get(ServiceAccountStore);
+    // Several times: with cold connections they come one after the other.
+    for (const userId of ['one', 'two', 'three']) {
+      const kept = await Promise.all(Array.from({ length: 5 }, () => store.keep({ ...deposit, userId })));
+      expect(kept.filter((each) => each !== null)).toHaveLength(1);
+    }
   });
 
   test('Google is unwell: as for any grant', async () => {
