@@ -109,7 +109,7 @@ function notDelegated({ account, subject, grantedScopes }: ServiceAccountAccess)
     whoMustAct: 'workspace_admin',
     mend:
       `It may not act for ${subject ?? ''}. The Workspace administrator must allow the client id ${account.sub} all of ` +
-      `these scopes (Admin console, Security, API controls, Domain-wide delegation): ${grantedScopes.join(' ')}`,
+      `its scopes (${grantedScopes.join(' ')}) in the Admin console, under Security, API controls, Domain-wide delegation.`,
   };
 }
 
@@ -118,7 +118,7 @@ function notAllowed({ grantedScopes }: ServiceAccountAccess): ServiceAccountFaul
     cause: 'scope_not_allowed',
     whoMustAct: 'operator',
     mend:
-      `Google gives these scopes to no service account for itself: ${grantedScopes.join(' ')} Add it again with others, ` +
-      'or with --subject, for a user of your Workspace.',
+      `Google does not give it these scopes for itself (${grantedScopes.join(' ')}). Add it again with others, or with ` +
+      '--subject, for a user of your Workspace.',
   };
 }

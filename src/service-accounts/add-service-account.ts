@@ -94,7 +94,7 @@ function demandSound({ userId, account, subject, scopes, forYouTubeReporting }: 
   if (refused.length === 0 || forYouTubeReporting) return;
   throw new BrokerError(
     'invalid_request',
-    `Google's YouTube Analytics API takes no service accounts: ${refused.join(' ')} Let a user who may see the channel ` +
+    `Google's YouTube Analytics API takes no service accounts (${refused.join(' ')}). Let a user who may see the channel ` +
       'connect instead (POST /connect/tickets). For the YouTube Reporting API of a content owner, which has the same ' +
       'scopes and does take them, add --youtube-reporting.',
     { refused: 'youtube_analytics' },
