@@ -7,6 +7,7 @@ import { keysReseal } from '../src/cli/keys-reseal.js';
 import { serviceAccountAdd } from '../src/cli/service-account-add.js';
 import { serviceAccountList } from '../src/cli/service-account-list.js';
 import { serviceAccountRemove } from '../src/cli/service-account-remove.js';
+import { SecurityMeasures } from '../src/domain/ports/security-measures.js';
 import { ServiceAccountStore } from '../src/domain/ports/service-account-store.js';
 import { Secret } from '../src/domain/secret.js';
 import { tokenBroker } from './cli/token-broker.js';
@@ -261,6 +262,15 @@ describe('as a grant', () => {
       body: { disconnected: { kind: 'service_account' }, also_revoked: [] },
     });
     expect((await world.api.token('robot')).status).toBe(404);
+  });
+
+  test('is no matter of security events, which tell of people', async () => {
+    await add('robot', [ADS]);
+    const account = { sub: ROBOT.uniqueId, email: ROBOT.email };
+    const measures = [{ action: 'forget', account, endReason: 'account_purged' }] as const;
+    const incident = { jti: 'about a robot', occurredAt: world.clock.now(), clients: ['default'], measures };
+    expect(await world.app.get(SecurityMeasures).takeOnce(incident, world.clock.now())).toEqual([[]]);
+    expect((await world.api.token('robot')).status).toBe(200);
   });
 
   test("does not stand in for the user's own consent; of two accounts the caller says which", async () => {
