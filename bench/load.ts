@@ -19,7 +19,7 @@ export async function load({ url, key }: Target, seconds: number, connections: n
   const { errors, timeouts, non2xx } = await new Promise<autocannon.Result>((resolve, reject) => {
     const headers = { authorization: `Bearer ${key}` };
     const run = autocannon({ url, duration: seconds, connections, headers }, (fault: unknown, result) => {
-      if (fault) reject(fault as Error);
+      if (fault) reject(fault);
       else resolve(result);
     });
     // autocannon's own histogram counts whole milliseconds.

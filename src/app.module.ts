@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
-import type { DestinationStream } from 'pino';
+import type { Logger as Log } from 'pino';
+import { AdsModule } from './ads/ads.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthorizationModule } from './authorization/authorization.module.js';
 import { CallbackModule } from './callback/callback.module.js';
@@ -10,7 +11,7 @@ import type { Clock } from './domain/ports/clock.js';
 import { GoogleModule } from './google/google.module.js';
 import { GrantsModule } from './grants/grants.module.js';
 import { HttpModule } from './http/http.module.js';
-import { logging } from './http/logging.js';
+import { logging, openLog } from './http/logging.js';
 import { IdentityModule } from './identity/identity.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { SystemClock } from './operations/system-clock.js';
@@ -24,18 +25,18 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
 /** What the process lives in; a test brings its own. */
 export interface Surroundings {
   readonly clock?: Clock;
-  readonly logDestination?: DestinationStream;
+  readonly log?: Log;
 }
 
 /** The only place where everything meets. Adapters are global: features ask for ports and get them. */
 @Module({})
 export class AppModule {
-  static with(settings: Settings, { clock, logDestination }: Surroundings = {}): DynamicModule {
+  static with(settings: Settings, { clock, log }: Surroundings = {}): DynamicModule {
     return {
       module: AppModule,
       imports: [
         ConfigModule.with(settings),
-        LoggerModule.forRoot(logging(settings.logLevel, logDestination)),
+        LoggerModule.forRoot(logging(log ?? openLog(settings.logLevel))),
         OperationsModule.with(clock ?? new SystemClock()),
         SealingModule,
         TokenStoreModule,
@@ -46,6 +47,7 @@ export class AppModule {
         AuthorizationModule,
         CallbackModule,
         TokensModule,
+        AdsModule,
         GrantsModule,
         SecurityEventsModule,
         AuditModule,

@@ -1,11 +1,12 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
+import type { DestinationStream } from 'pino';
 import { AppModule, type Surroundings } from './app.module.js';
 import type { Settings } from './config/settings.js';
 import { logAccess } from './http/access-log.js';
 import { harden } from './http/harden.js';
-import { requestId } from './http/logging.js';
+import { openLog, requestId } from './http/logging.js';
 import { serveOpenApi } from './http/openapi.js';
 import { Metrics } from './operations/metrics.js';
 import { acceptEventBodies } from './security-events/event-body.js';
@@ -15,11 +16,17 @@ import { serveFromMemory } from './tokens/serve-from-memory.js';
 /** Ids and paths of ours are short; a longer one is refused by its own rule, not by the router. */
 const LONGEST_PARAMETER = 300;
 
+/** What the broker lives in; a test brings its own. */
+interface World extends Pick<Surroundings, 'clock'> {
+  readonly logDestination?: DestinationStream;
+}
+
 /** Builds the broker and listens. The caller closes what it gets. */
 export async function startBroker(
   settings: Settings,
-  world: Surroundings = {},
+  { clock, logDestination }: World = {},
 ): Promise<NestFastifyApplication> {
+  const log = openLog(settings.logLevel, logDestination);
   const adapter = new FastifyAdapter({
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
     bodyLimit: 64 * 1024,
@@ -35,15 +42,14 @@ export async function startBroker(
   });
   let answers: RepeatAnswer | null = null;
   serveFromMemory(server, () => answers);
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, world), adapter, {
-    bufferLogs: true,
-  });
+  const module = AppModule.with(settings, clock ? { clock, log } : { log });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { bufferLogs: true });
   answers = app.get(RepeatAnswer);
   app.useLogger(app.get(Logger));
   app.flushLogs();
   acceptEventBodies(app);
   const metrics = app.get(Metrics);
-  logAccess(app, (access) => {
+  logAccess(app, log, (access) => {
     metrics.recordCall(access);
   });
   serveOpenApi(app);

@@ -43,6 +43,7 @@ describe('what every route shares', () => {
       '/metrics',
       '/security-events/google',
       '/tokens/{userId}',
+      '/users/{userId}/ads/customers',
       '/users/{userId}/grants',
     ]);
     const statuses = Object.keys(document.paths['/tokens/{userId}']?.['get']?.responses ?? {});

@@ -6,19 +6,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { generateKeyRing } from '../../src/sealing/key-ring.js';
+import { compiled } from '../compiled.js';
 import { startStandIn, type StandIn } from '../google/stand-in.js';
 import { freePort } from '../trying/postgres.js';
 
-/** The compiled broker, from here as source and as compiled file. */
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url)).replace(
-  /(\/dist)?\/src\/main\.js$/,
-  '/dist/src/main.js',
-);
 const READY_MS = 30_000;
 
 export const CLIENT_ID = 'fleet-client';
@@ -82,7 +77,8 @@ export async function startFleet(
   };
   const replicas: Replica[] = [];
   const add = async (more: Readonly<Record<string, string>> = {}) => {
-    const replica = await startReplica({ PORT: String(await freePort()), ...settings, ...more });
+    const all = { PORT: String(await freePort()), ...settings, ...more };
+    const replica = await startReplica(all, join(folder, `${all.PORT}.log`));
     replicas.push(replica);
     return replica;
   };
@@ -101,27 +97,23 @@ export async function startFleet(
   };
 }
 
-async function startReplica(settings: Readonly<Record<string, string>>): Promise<Replica> {
+async function startReplica(settings: Readonly<Record<string, string>>, logFile: string): Promise<Replica> {
   const url = `http://127.0.0.1:${settings['PORT'] ?? ''}`;
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, [compiled('src/main.js')], {
     // An empty folder has no .env.
     cwd: tmpdir(),
     env: settings,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // Into a file: reading a busy broker's log would cost whoever measures it.
+    stdio: ['ignore', openSync(logFile, 'a'), openSync(logFile, 'a')],
   });
-  let log = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      log = (log + chunk.toString()).slice(-100_000);
-    });
-  }
-  await untilReady(url, child, () => log);
+  const log = () => readFileSync(logFile, 'utf8').slice(-100_000);
+  await untilReady(url, child, log);
   return {
     url,
     process: child,
     readyAfterMs: performance.now() - startedAt,
-    log: () => log,
+    log,
     end: async (signal) => {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       const exit = once(child, 'exit');

@@ -8,7 +8,7 @@ import { generateKey } from '../../src/services/service-key.js';
 import { accessTokenPlace, refreshTokenPlace } from '../../src/token-store/places.js';
 import { CLIENT_ID, type Fleet } from './fleet.js';
 
-export const SCOPE = 'https://www.googleapis.com/auth/yt-analytics.readonly';
+const SCOPE = 'https://www.googleapis.com/auth/yt-analytics.readonly';
 const ACCOUNT = '103400000000000000001';
 
 /** @returns the key of a new service that may do everything */

@@ -9,6 +9,7 @@ export const endpoints = [
   'reports',
   'risc_configuration',
   'risc',
+  'ads',
 ] as const;
 
 export type Endpoint = (typeof endpoints)[number];

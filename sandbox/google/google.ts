@@ -2,6 +2,7 @@
  * What every endpoint of the stand-in may look at: who is registered, how Google is set, what it remembers.
  * Owns the names of these things; the behaviour lives with the endpoints, the memory in ledger/.
  */
+import type { AdsHierarchy } from './ads/hierarchy.js';
 import type { Disturbances } from './control/disturbances.js';
 import type { RequestLog } from './control/request-log.js';
 import type { Ledger } from './ledger/ledger.js';
@@ -52,6 +53,11 @@ export interface Settings {
   accountPolicy: Map<string, AccountPolicy>;
   /** Domain-wide delegation: the scopes that a service account, by email, may have for the users of its Workspace. */
   delegations: Map<string, string[]>;
+  ads: AdsHierarchy;
+  /** Rows of one page of googleAds:search. */
+  adsPageSize: number;
+  /** Whether only administrators of an account may see who was invited to it. */
+  adsRolesForAdminsOnly: boolean;
 }
 
 export interface Google {

@@ -9,6 +9,8 @@ export interface Incoming {
   form: Parameters;
   authorization: string | undefined;
   cookie: string | undefined;
+  /** A header of the Google Ads API. */
+  loginCustomerId: string | undefined;
 }
 
 export const bearerToken = (incoming: Incoming): string | undefined =>

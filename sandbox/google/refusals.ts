@@ -2,19 +2,10 @@
  * Every way Google says no, by name: the texts and statuses of Google's guide and of what is seen in the wild.
  * The endpoints refuse with these, and tests inject the same ones as faults, so there is one table for both.
  */
+import { adsRefusals } from './ads/refusals.js';
 import type { Endpoint } from './endpoints.js';
-
-export type Refused =
-  | { form: 'json'; status: number; body: object; headers?: Record<string, string> }
-  | { form: 'html'; status: number; body: string }
-  | { form: 'page'; status: number; error: string; text: string }
-  | { form: 'redirect'; error: string; error_subtype?: string };
-
-export class Refusal extends Error {
-  constructor(readonly refused: Refused) {
-    super('Google refuses');
-  }
-}
+import { api, Refusal } from './refused.js';
+import type { Refused } from './refused.js';
 
 const oauth = (
   status: number,
@@ -42,13 +33,6 @@ const redirected = (error: string, error_subtype?: string): Refused => ({
   form: 'redirect',
   error,
   ...(error_subtype && { error_subtype }),
-});
-
-const api = (code: number, status: string, reason: string, message: string): Refused => ({
-  form: 'json',
-  status: code,
-  body: { error: { code, message, errors: [{ message, domain: 'global', reason }], status } },
-  ...(code === 401 && { headers: { 'www-authenticate': 'Bearer realm="https://accounts.google.com/"' } }),
 });
 
 const htmlError = (status: number, title: string): Refused => ({
@@ -201,6 +185,7 @@ const call = {
   invalid_argument: api(400, 'INVALID_ARGUMENT', 'badRequest', 'Request contains an invalid argument.'),
   backend_error: api(503, 'UNAVAILABLE', 'backendError', 'The service is currently unavailable.'),
   ...risc,
+  ...adsRefusals,
   invalid_token: oauth(400, 'invalid_token'),
   invalid_value: oauth(400, 'invalid_token', 'Invalid Value'),
   ...transient,

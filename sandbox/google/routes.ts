@@ -1,4 +1,5 @@
 /** Google's addresses, all on one host here. */
+import { listAccessibleCustomers, search, searchStream } from './ads/search.js';
 import { jwkCerts, pemCerts } from './api/certs.js';
 import { openidConfiguration } from './api/openid-configuration.js';
 import { reports } from './api/reports.js';
@@ -27,6 +28,25 @@ export const routes: Route[] = [
   { method: 'POST', path: '/tokeninfo', endpoint: 'tokeninfo', answer: tokeninfo },
   { method: 'GET', path: '/oauth2/v3/userinfo', endpoint: 'userinfo', answer: userinfo },
   { method: 'GET', path: '/v2/reports', endpoint: 'reports', answer: reports },
+  // Two colons are one: a single one would begin a parameter.
+  {
+    method: 'GET',
+    path: '/:version/customers::listAccessibleCustomers',
+    endpoint: 'ads',
+    answer: listAccessibleCustomers,
+  },
+  {
+    method: 'POST',
+    path: '/:version/customers/:customer/googleAds::search',
+    endpoint: 'ads',
+    answer: search,
+  },
+  {
+    method: 'POST',
+    path: '/:version/customers/:customer/googleAds::searchStream',
+    endpoint: 'ads',
+    answer: searchStream,
+  },
   { method: 'GET', path: '/.well-known/openid-configuration', answer: openidConfiguration },
   {
     method: 'GET',
@@ -34,7 +54,6 @@ export const routes: Route[] = [
     endpoint: 'risc_configuration',
     answer: riscConfiguration,
   },
-  // Two colons are one: a single one would begin a parameter.
   { method: 'GET', path: '/v1beta/stream', endpoint: 'risc', answer: readStream },
   { method: 'POST', path: '/v1beta/stream::update', endpoint: 'risc', answer: updateStream },
   { method: 'GET', path: '/v1beta/stream/status', endpoint: 'risc', answer: readStatus },

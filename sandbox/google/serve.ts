@@ -10,8 +10,9 @@ import type { Endpoint } from './endpoints.js';
 import type { Google } from './google.js';
 import type { Incoming } from './incoming.js';
 import { errorPage } from './pages/error-page.js';
-import { Refusal, refusalNamed } from './refusals.js';
-import type { Refused } from './refusals.js';
+import { refusalNamed } from './refusals.js';
+import { Refusal } from './refused.js';
+import type { Refused } from './refused.js';
 
 export interface Route {
   method: 'GET' | 'POST';

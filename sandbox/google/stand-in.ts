@@ -1,11 +1,13 @@
 /**
- * A stand-in for Google: its consent page, OAuth endpoints and a little of its YouTube Analytics API, faithful
- * in what a broker of grants can notice. Here it is put together and started; what it does is in routes.ts.
+ * A stand-in for Google: its consent page, OAuth endpoints and a little of its YouTube Analytics and Google Ads APIs,
+ * faithful in what a broker of grants can notice. Here it is put together and started; what it does is in routes.ts.
  * Never loaded in production, and no place for real secrets: control.secrets() shows them all.
  */
 import { parse } from 'node:querystring';
 import fastify from 'fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { noAds } from './ads/hierarchy.js';
+import type { AdsHierarchy } from './ads/hierarchy.js';
 import { createControl } from './control/control.js';
 import type { Control } from './control/control.js';
 import { Disturbances } from './control/disturbances.js';
@@ -31,6 +33,8 @@ export interface StandInOptions {
   testingMode?: boolean;
   accessTokenSeconds?: number;
   serviceAccounts?: StandInServiceAccount[];
+  /** Nobody uses Google Ads if left out. */
+  ads?: AdsHierarchy;
   stateFile?: string;
   now?: () => Date;
 }
@@ -51,6 +55,9 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     clientStatus: new Map(),
     accountPolicy: new Map(),
     delegations: new Map(),
+    ads: structuredClone(options.ads ?? noAds()),
+    adsPageSize: 10_000,
+    adsRolesForAdminsOnly: false,
   });
   const now = () => (options.now?.() ?? new Date()).getTime();
   const remembered = options.stateFile === undefined ? undefined : readStateFile(options.stateFile);
@@ -128,6 +135,7 @@ const incomingOf = (request: FastifyRequest): Incoming => ({
   form: (request.body ?? {}) as Parameters,
   authorization: request.headers.authorization,
   cookie: request.headers.cookie,
+  loginCustomerId: request.headers['login-customer-id']?.toString(),
 });
 
 function clientSecretJson(google: Google, clientId: string): object {

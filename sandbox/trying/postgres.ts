@@ -4,7 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { compiled } from '../compiled.js';
 import type { PostgresOrder, PostgresReport } from './postgres-process.js';
 
 export interface RunningPostgres {
@@ -39,7 +39,7 @@ export async function startPostgres({
 }: PostgresOptions): Promise<RunningPostgres> {
   const port = wanted ?? (await freePort());
   // Detached: Ctrl-C reaches the whole terminal group, and the broker must finish before its database stops.
-  const child = fork(fileURLToPath(new URL('./postgres-process.js', import.meta.url)), { detached: true });
+  const child = fork(compiled('sandbox/trying/postgres-process.js'), { detached: true });
   const ended = new Promise<void>((resolve) =>
     child.once('exit', () => {
       resolve();

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { guideHierarchy } from '../google/ads/hierarchy.js';
 import { startStandIn, type StandIn } from '../google/stand-in.js';
 import type { DataFolder } from './data-folder.js';
 import { systemCode, TryingFault } from './fault.js';
@@ -34,6 +35,7 @@ export async function startGoogle(
       { sub: '103400000000000000001', email: 'alice@example.com', name: 'Alice Archer', hd: 'example.com' },
       { sub: '103400000000000000002', email: 'bob.baker@example.net', name: 'Bob Baker' },
     ],
+    ads: guideHierarchy({ U2: 'alice@example.com', U3: 'bob.baker@example.net' }),
     stateFile: folder.file('google.json'),
   }).catch((error: unknown) => {
     // A damaged state file: the stand-in says so itself, and what to do.

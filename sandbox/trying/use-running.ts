@@ -30,7 +30,13 @@ if (!env['DATABASE_URL'] && !env['DATABASE_URL_FILE']) {
 function needsSettings(args: readonly string[]): boolean {
   const words = args.filter((arg) => !arg.startsWith('-'));
   const asksForHelp = args.some((arg) => ['-h', '--help', '-V', '--version'].includes(arg));
+  return !asksForHelp && words.length > 0 && !isModest(words, args);
+}
+
+/** Commands that work on what their arguments name. */
+function isModest(words: readonly string[], args: readonly string[]): boolean {
+  if (words[0] === 'generate-user-credentials') return !args.includes('--store');
   return (
-    !asksForHelp && words.length > 0 && words[0] !== 'help' && words.slice(0, 2).join(' ') !== 'keys generate'
+    ['help', 'client-config'].includes(words[0] ?? '') || words.slice(0, 2).join(' ') === 'keys generate'
   );
 }

@@ -1,4 +1,4 @@
-import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { Global, Module, type DynamicModule, type Type } from '@nestjs/common';
 import { ConfigModule } from '../config/config.module.js';
 import type { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -8,6 +8,7 @@ import { SystemClock } from '../operations/system-clock.js';
 import { SealingModule } from '../sealing/sealing.module.js';
 import { ServiceAccountsModule } from '../service-accounts/service-accounts.module.js';
 import { ServicesModule } from '../services/services.module.js';
+import { SlotNotes } from './slot-notes.js';
 import { TokenStoreModule } from '../token-store/token-store.module.js';
 
 /**
@@ -17,7 +18,7 @@ import { TokenStoreModule } from '../token-store/token-store.module.js';
 @Global()
 @Module({})
 export class CommandModule {
-  static with(settings: Settings): DynamicModule {
+  static with(settings: Settings, more: readonly Type[] = []): DynamicModule {
     return {
       module: CommandModule,
       imports: [
@@ -27,11 +28,12 @@ export class CommandModule {
         IdentityModule,
         ServicesModule,
         ServiceAccountsModule,
+        ...more,
       ],
       providers: [
         { provide: Clock, useClass: SystemClock },
-        // No command connects an account, so none can run out of slots.
-        { provide: SlotAlarm, useValue: { nearlyFull: () => undefined } satisfies SlotAlarm },
+        SlotNotes,
+        { provide: SlotAlarm, useExisting: SlotNotes },
       ],
       exports: [Clock, SlotAlarm],
     };

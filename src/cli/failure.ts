@@ -1,10 +1,22 @@
-/** What a shell script can tell apart. 69 and 78 are EX_UNAVAILABLE and EX_CONFIG of sysexits.h. */
+/**
+ * What a shell script can tell apart. 69 and 78 are EX_UNAVAILABLE and EX_CONFIG of sysexits.h; 10 to 18 are about
+ * a client's file and a user's consent, each for one thing that can go wrong there.
+ */
 export const EXIT = {
   done: 0,
   unexpected: 1,
   wrongUsage: 2,
   refused: 3,
   notFound: 4,
+  consentRefused: 10,
+  wrongReturn: 11,
+  portInUse: 12,
+  fileMissing: 13,
+  fileBroken: 14,
+  fileOfWrongKind: 15,
+  noLocalRedirectUri: 16,
+  timedOut: 17,
+  consentInPart: 18,
   unavailable: 69,
   faultyConfiguration: 78,
 } as const;

@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { loadEnvFile } from '../config/load-env-file.js';
 import { clientCheck } from './client-check.js';
+import { clientConfig } from './client-config.js';
 import { clientList } from './client-list.js';
 import { EXIT, Failure } from './failure.js';
+import { generateUserCredentials } from './generate-user-credentials.js';
 import { keysGenerate } from './keys-generate.js';
 import { keysReseal } from './keys-reseal.js';
 import { migrate } from './migrate.js';
@@ -25,6 +27,7 @@ Exit codes:
   3   refused: a name is taken, a key ring exists, Google refuses a client, a service
       account or the stream of security events, keys are still needed
   4   not found
+  10 to 18: see \`token-broker generate-user-credentials --help\`
   69  unavailable: the database or Google cannot be reached
   78  faulty configuration; all faults are named at once`;
 
@@ -39,7 +42,9 @@ Settings are read from the environment and from a .env file in this folder; see 
 /** @param asJson whether standard error is kept for one JSON object */
 export function buildProgram(asJson: boolean): Command {
   const program = new Command('token-broker')
-    .description('Looks after a token broker: its database, services, Google clients and keys.')
+    .description(
+      'Looks after a token broker: its database, services, Google clients and keys. Gets credentials for the Google Ads API.',
+    )
     .version(version())
     .option('--json', 'answer in JSON on standard output, and name a failure in JSON on standard error')
     .addCommand(migrate())
@@ -56,6 +61,8 @@ export function buildProgram(asJson: boolean): Command {
       ),
     )
     .addCommand(group('client', "Google's OAuth clients that the broker serves", clientList(), clientCheck()))
+    .addCommand(generateUserCredentials())
+    .addCommand(clientConfig())
     .addCommand(group('keys', 'Keys that seal the stored tokens', keysGenerate(), keysReseal()))
     .addCommand(
       group(

@@ -99,6 +99,22 @@ export class Environment {
   @Min(0)
   @Max(600)
   MEMORY_WITHOUT_DATABASE_SECONDS = 0;
+  /** The version of the Google Ads API that is called. */
+  @Matches(/^v\d{1,3}$/, { message: 'must be a version such as v26' })
+  GOOGLE_ADS_API_VERSION = 'v26';
+
+  /** How old what Google Ads told of a user's accounts may be, in seconds, unless a caller says otherwise. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  ADS_MAX_AGE = 86_400;
+
+  /** How many accounts one synchronisation with Google Ads asks for what is below them. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(10_000)
+  ADS_MOST_LISTINGS = 500;
 
   /** Whether access tokens are narrowed to the calling service's policy; `false` refuses such requests instead. */
   @Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value))

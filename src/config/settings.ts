@@ -25,6 +25,12 @@ export class Settings {
   readonly memoryUsers!: number;
   /** For how long memory counts as true while the database tells of no changes. */
   readonly memoryWithoutDatabaseMs!: number;
+  /** Such as `v26`. */
+  readonly googleAdsApiVersion!: string;
+  /** How old what Google Ads told may be, unless a caller says otherwise. */
+  readonly adsMaxAgeSeconds!: number;
+  /** Accounts of Google Ads whose clients one synchronisation lists, at most. */
+  readonly adsMostListings!: number;
   readonly narrowScopes!: boolean;
   readonly slotLimit!: number;
   /** Aliases of clients whose Google app is in Testing. */

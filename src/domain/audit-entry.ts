@@ -10,6 +10,7 @@ export type AuditAction =
   | 'token.refresh'
   | 'grant.read'
   | 'grant.disconnect'
+  | 'ads.read'
   | 'service.create'
   | 'service.revoke'
   | 'service_account.add'

@@ -7,6 +7,7 @@ export type BrokerErrorCode =
   | 'unauthenticated'
   | 'not_allowed'
   | 'insufficient_scope'
+  | 'no_ads_access'
   | 'not_connected'
   | 'not_found'
   | 'ambiguous_account'

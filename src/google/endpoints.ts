@@ -10,6 +10,8 @@ export interface Endpoints {
   readonly riscConfiguration: string;
   /** Google's API for the stream of security events. */
   readonly riscApi: string;
+  /** The Google Ads API, without its version. */
+  readonly ads: string;
 }
 
 const GOOGLE: Endpoints = {
@@ -20,6 +22,7 @@ const GOOGLE: Endpoints = {
   issuers: ['https://accounts.google.com', 'accounts.google.com'],
   riscConfiguration: 'https://accounts.google.com/.well-known/risc-configuration',
   riscApi: 'https://risc.googleapis.com/v1beta',
+  ads: 'https://googleads.googleapis.com',
 };
 
 export function endpointsFor(standInUrl: string | null): Endpoints {
@@ -33,5 +36,6 @@ export function endpointsFor(standInUrl: string | null): Endpoints {
     issuers: [origin],
     riscConfiguration: `${origin}/.well-known/risc-configuration`,
     riscApi: `${origin}/v1beta`,
+    ads: origin,
   };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { CodeChallengeMethod, OAuth2Client } from 'google-auth-library';
 import { Settings } from '../config/settings.js';
 import type { GoogleClient } from '../domain/google-client.js';
@@ -25,7 +25,8 @@ export class OAuthGoogle extends Google {
   readonly #timeoutMs: number;
 
   constructor(
-    settings: Settings,
+    // The command line asks for consent where no broker is configured, and so without the other settings.
+    @Inject(Settings) settings: Pick<Settings, 'googleStandInUrl' | 'googleTimeoutMs'>,
     private readonly clock: Clock,
     private readonly refreshes: RefreshRequests,
   ) {

@@ -57,12 +57,9 @@ export class AuditNote {
   }
 }
 
-const notes = new WeakMap<FastifyRequest, AuditNote>();
-
 export function auditNoteOf(request: FastifyRequest): AuditNote {
-  const note = notes.get(request) ?? new AuditNote();
-  notes.set(request, note);
-  return note;
+  request.auditNote ??= new AuditNote();
+  return request.auditNote;
 }
 
 /** The note of the call. */

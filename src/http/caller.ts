@@ -2,19 +2,17 @@ import { createParamDecorator, SetMetadata, type ExecutionContext } from '@nestj
 import type { FastifyRequest } from 'fastify';
 import type { Service } from '../domain/policy.js';
 
-const callers = new WeakMap<FastifyRequest, Service>();
-
 export const OPEN_TO_ALL = 'open-to-all';
 
 /** Every route wants a service credential, except those that say so with this. */
 export const OpenToAll = () => SetMetadata(OPEN_TO_ALL, true);
 
 export function setCaller(request: FastifyRequest, service: Service): void {
-  callers.set(request, service);
+  request.caller = service;
 }
 
 export function callerOf(request: FastifyRequest): Service | undefined {
-  return callers.get(request);
+  return request.caller ?? undefined;
 }
 
 /** The service that makes the call, as its credential proved. */

@@ -1,13 +1,20 @@
 import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { isBrowserRoute } from './browser-route.js';
 import { letGoOfConnections } from './let-go.js';
 import { limitRates, type RateLimits } from './rate-limits.js';
+import { reserveRequestFacts } from './request-facts.js';
 
-/** Headers, cookies and limits that hold for every route. */
+/**
+ * Headers, cookies and limits that hold for every route. What tells a browser how to treat a page goes with whatever a
+ * browser may show as one; an answer for a service is JSON, says so, and is spared the rest.
+ */
 export async function harden(server: FastifyInstance, https: boolean, limits: RateLimits): Promise<void> {
+  reserveRequestFacts(server);
   await server.register(cookie);
   await server.register(helmet, {
+    global: false,
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -27,8 +34,28 @@ export async function harden(server: FastifyInstance, https: boolean, limits: Ra
     // A page that opened the connect link in a window must still see that window close.
     crossOriginOpenerPolicy: { policy: 'unsafe-none' },
   });
+  const forServices = https ? { ...NO_GUESSING, ...STRICT_TRANSPORT } : NO_GUESSING;
+  server.addHook('onRequest', (request, reply, done) => {
+    if (mayBePage(request)) void reply.helmet();
+    else void reply.headers(forServices);
+    done();
+  });
   await limitRates(server, limits);
   letGoOfConnections(server);
+}
+
+const NO_GUESSING = { 'x-content-type-options': 'nosniff' };
+/** As helmet says it. */
+const STRICT_TRANSPORT = { 'strict-transport-security': 'max-age=31536000; includeSubDomains' };
+
+/** Browsers ask for a page as text/html; the stylesheet and the documentation belong to pages. */
+function mayBePage({ url, headers, routeOptions }: FastifyRequest): boolean {
+  return (
+    isBrowserRoute(routeOptions.config) ||
+    isDocs(url) ||
+    url === '/style.css' ||
+    (headers.accept?.includes('text/html') ?? false)
+  );
 }
 
 /** Only the API's documentation runs scripts. */

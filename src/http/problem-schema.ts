@@ -18,7 +18,7 @@ export const PROBLEM_SCHEMA = {
       additionalProperties: { type: 'string' },
       description: 'invalid_request: what is wrong with each field',
     },
-    reason: text('invalid_request: why a link, a state or a form is refused'),
+    reason: text('invalid_request: why a link, a state or a form is refused; no_ads_access: why not'),
     missing_scopes: texts('insufficient_scope: what the user did not allow'),
     connect_url: text('A link that takes the user to consent; works once, for 30 minutes'),
     accounts: {
@@ -47,6 +47,10 @@ export const PROBLEM_SCHEMA = {
       description: 'A refused security event: the code of RFC 8935',
     },
     description: text('A refused security event: the same as detail, under the name of RFC 8935'),
+    customer_id: text('no_ads_access: the Google Ads account'),
+    best_role: { type: 'string', nullable: true, description: 'no_ads_access: the most that is known' },
+    min_role: { type: 'string', nullable: true, description: 'no_ads_access: what was asked' },
+    synced_at: { type: 'string', format: 'date-time', description: 'no_ads_access: as of when' },
     retry_after: { type: 'integer', description: 'Seconds, as in Retry-After' },
   },
 };

@@ -12,6 +12,7 @@ export const PROBLEMS: Readonly<Record<BrokerErrorCode | 'internal_error', Probl
   unauthenticated: { status: 401, title: 'No valid service credential' },
   not_allowed: { status: 403, title: 'The policy of this service forbids it' },
   insufficient_scope: { status: 403, title: 'The grant lacks a scope' },
+  no_ads_access: { status: 403, title: 'The user has no such access to this Google Ads account' },
   not_connected: { status: 404, title: 'This user has no grant here' },
   not_found: { status: 404, title: 'There is nothing at this address' },
   ambiguous_account: { status: 409, title: 'Several accounts match' },

@@ -27,6 +27,8 @@ export async function limitRates(server: FastifyInstance, limits: RateLimits): P
       return digest === undefined ? `address ${request.ip}` : `service ${digest}`;
     },
     max: (_request, key) => (key.startsWith('service ') ? limits.servicePerMinute : limits.browserPerMinute),
+    // Said where it matters: with a refusal. On every answer it would be three more headers that nobody reads.
+    addHeaders: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
     errorResponseBuilder: (_request, context) => tooManyCalls(context.max, context.ttl),
   });
   server.decorate(

@@ -1,8 +1,10 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import { BrokerError } from '../domain/errors.js';
 import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { OpenToAll } from '../http/caller.js';
+import { ApiProblems } from '../http/openapi.js';
 
 @Controller('health')
 @ApiTags('operations')
@@ -23,12 +25,14 @@ export class HealthController {
   @Get('ready')
   @HealthCheck()
   @ApiOperation({ summary: 'The broker can serve: its database answers' })
-  ready() {
-    return this.checks.check([
-      async () => {
-        const indicator = this.indicators.check('database');
-        return (await this.database.answers()) ? indicator.up() : indicator.down();
-      },
-    ]);
+  @ApiProblems()
+  async ready() {
+    const database = async () => {
+      const indicator = this.indicators.check('database');
+      return (await this.database.answers()) ? indicator.up() : indicator.down();
+    };
+    return this.checks.check([database]).catch(() => {
+      throw new BrokerError('database_unavailable', 'The broker cannot serve: its database does not answer.');
+    });
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { ComponentChildren } from 'preact';
 import { render } from 'preact-render-to-string';
+import { STYLE } from './style.js';
 
 type Mood = 'plain' | 'good' | 'warn' | 'bad';
 
@@ -38,4 +39,9 @@ export function Page({ title, mood = 'plain', children }: PageProps) {
 
 export function renderPage(page: Parameters<typeof render>[0]): string {
   return `<!doctype html>${render(page)}`;
+}
+
+/** A page for a server that is gone once it has answered: it brings its style along, and asks nobody for anything. */
+export function selfContained(html: string): string {
+  return html.replace('<link rel="stylesheet" href="/style.css"/>', `<style>${STYLE}</style>`);
 }

@@ -27,6 +27,7 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   readonly #rows: WriteBehind<Row>;
   readonly #issued: WriteBehind<Issued>;
   readonly #alike = new Map<string, Row>();
+  readonly #texts = new WeakMap<object, string>();
 
   constructor(
     private readonly database: Database,
@@ -68,7 +69,7 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   }
 
   #count(entry: AuditEntry): void {
-    const alike = `${entry.serviceId ?? ''} ${entry.grantId ?? ''} ${JSON.stringify(entry.details)}`;
+    const alike = `${entry.serviceId ?? ''} ${entry.grantId ?? ''} ${this.#textOf(entry.details)}`;
     const known = this.#alike.get(alike);
     if (known) {
       known.count++;
@@ -78,6 +79,15 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
     const row = toRow(entry);
     this.#alike.set(alike, row);
     this.#issued.add({ alike, row });
+  }
+
+  /** Answers that are given again come with the same details: the very same object, told apart by its text once. */
+  #textOf(details: AuditEntry['details'] = {}): string {
+    const known = this.#texts.get(details);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(details);
+    this.#texts.set(details, text);
+    return text;
   }
 
   async #writeIssued(batch: readonly Issued[]): Promise<void> {

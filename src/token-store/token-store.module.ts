@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { AccountTrees } from '../domain/ports/account-trees.js';
 import { AuditLog } from '../domain/ports/audit-log.js';
 import { AuditTrail } from '../domain/ports/audit-trail.js';
 import { AuthorizationRequestStore } from '../domain/ports/authorization-request-store.js';
@@ -18,6 +19,7 @@ import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
 import { PostgresChanges } from './postgres-changes.js';
 import { PostgresRefreshLeases } from './postgres-refresh-leases.js';
+import { PrismaAccountTrees } from './prisma-account-trees.js';
 import { PrismaAuditLog } from './prisma-audit-log.js';
 import { PrismaAuditTrail } from './prisma-audit-trail.js';
 import { PrismaAuthorizationRequests } from './prisma-authorization-requests.js';
@@ -57,6 +59,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     { provide: ServiceAccountStore, useClass: PrismaServiceAccounts },
     { provide: UndeliveredEvents, useClass: PrismaUndeliveredEvents },
     { provide: ExpiryNotices, useClass: PrismaExpiryNotices },
+    { provide: AccountTrees, useClass: PrismaAccountTrees },
     { provide: AuditLog, useClass: PrismaAuditLog },
     { provide: AuditTrail, useClass: PrismaAuditTrail },
   ],
@@ -73,6 +76,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     ServiceAccountStore,
     UndeliveredEvents,
     ExpiryNotices,
+    AccountTrees,
     AuditLog,
     AuditTrail,
   ],

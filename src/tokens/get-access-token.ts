@@ -33,8 +33,11 @@ export class GetAccessToken {
     private readonly refusals: Refusals,
   ) {}
 
-  /** @throws {BrokerError} any code of the table in http/problem-table.ts */
-  async get(wish: TokenWish): Promise<IssuedToken> {
+  /**
+   * @param renew when an API refused the token that we hold, though it is not over
+   * @throws {BrokerError} any code of the table in http/problem-table.ts
+   */
+  async get(wish: TokenWish, renew?: 'renew'): Promise<IssuedToken> {
     const { userId, client } = wish;
     demandAllowed(wish.service, userId, client.alias, wish.scopes);
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
@@ -42,7 +45,8 @@ export class GetAccessToken {
       const { grant, tokens } = await this.findGrant.find(user, wish);
       const scopes = await this.#scopesFor(wish, grant);
       const stored = tokens.get(scopeKey(scopes)) ?? null;
-      if (stored && isFresh(stored, this.clock.now(), wish.minTtlSeconds)) {
+      const isRefused = renew !== undefined && attempt === 1;
+      if (stored && !isRefused && isFresh(stored, this.clock.now(), wish.minTtlSeconds)) {
         if (stored.renewFrom <= this.clock.now()) this.refreshAccessToken.inBackground(grant, scopes, wish);
         return { grant, token: stored, known: { user, token: stored } };
       }

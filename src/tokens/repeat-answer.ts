@@ -36,7 +36,6 @@ interface Remembered extends Decision {
 @Injectable()
 export class RepeatAnswer {
   readonly #answers: LRUCache<string, Remembered> | null;
-  readonly #asked = new WeakMap<FastifyRequest, number>();
   /** Grows when all is forgotten: what was decided before must not be remembered after. */
   #epoch = 0;
 
@@ -56,7 +55,7 @@ export class RepeatAnswer {
 
   /** @returns false when the question must go the whole way */
   serve(request: FastifyRequest, reply: FastifyReply): boolean {
-    this.#asked.set(request, this.#epoch);
+    request.answersEpoch = this.#epoch;
     const key = questionOf(request);
     const known = key === null ? undefined : this.#answers?.get(key);
     if (!known || !this.changes.isTrusted || !this.audit.hasRoom) return false;
@@ -80,7 +79,7 @@ export class RepeatAnswer {
 
   remember(request: FastifyRequest, decision: Decision): void {
     const key = questionOf(request);
-    if (key === null || this.#asked.get(request) !== this.#epoch || !decision.user.isCurrent) return;
+    if (key === null || request.answersEpoch !== this.#epoch || !decision.user.isCurrent) return;
     this.#answers?.set(key, { ...decision, grants: decision.user.grants });
   }
 }

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { secondsLeft } from '../domain/freshness.js';
 import type { AccessToken, Grant } from '../domain/grant.js';
 
@@ -8,6 +8,43 @@ class AccountAnswer {
 
   @ApiProperty({ type: String, nullable: true, example: 'alice@example.com' })
   email!: string | null;
+}
+
+/** One way to call a Google Ads account. */
+export class WayAnswer {
+  @ApiProperty({ description: 'The root that the call goes through', example: '1000000001' })
+  login_customer_id!: string;
+
+  @ApiProperty({
+    enum: ['ADMIN', 'STANDARD', 'READ_ONLY', 'EMAIL_ONLY'],
+    type: String,
+    nullable: true,
+    description: 'The role on the root, in force on the account; null: Google does not tell',
+  })
+  role!: string | null;
+
+  @ApiProperty({ description: 'Links between the root and the account', example: 1 })
+  distance!: number;
+
+  @ApiProperty({ description: 'Whether the header login-customer-id must be sent' })
+  header_needed!: boolean;
+}
+
+class ChosenWay extends WayAnswer {
+  @ApiProperty({
+    type: [WayAnswer],
+    description: 'Other ways, the most powerful role first, then the shortest path',
+  })
+  alternatives!: WayAnswer[];
+
+  @ApiProperty({ format: 'date-time', description: 'As of when' })
+  synced_at!: string;
+}
+
+/** What comes with `customer_id`. */
+export interface AdsAnswer {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly ads: ChosenWay;
 }
 
 /** The members of RFC 6749 section 5.1, and whose token it is. */
@@ -32,7 +69,26 @@ export class TokenAnswer {
 
   @ApiProperty({ description: 'The alias of the Google client', example: 'default' })
   client!: string;
+
+  @ApiPropertyOptional({
+    type: Object,
+    additionalProperties: { type: 'string' },
+    description:
+      'With customer_id: what to send beside the token. Empty where direct access makes it unnecessary',
+    example: { 'login-customer-id': '1000000001' },
+  })
+  headers?: Readonly<Record<string, string>>;
+
+  @ApiPropertyOptional({ type: ChosenWay, description: 'With customer_id: the way that was chosen' })
+  ads?: ChosenWay;
 }
+
+const WAY = {
+  login_customer_id: { type: 'string' },
+  role: { type: ['string', 'null'] },
+  distance: { type: 'integer' },
+  header_needed: { type: 'boolean' },
+} as const;
 
 /** The same for Fastify, which compiles a serialiser of it. */
 export const TOKEN_ANSWER_SCHEMA = {
@@ -48,6 +104,15 @@ export const TOKEN_ANSWER_SCHEMA = {
       properties: { sub: { type: 'string' }, email: { type: ['string', 'null'] } },
     },
     client: { type: 'string' },
+    headers: { type: 'object', additionalProperties: { type: 'string' } },
+    ads: {
+      type: 'object',
+      properties: {
+        ...WAY,
+        alternatives: { type: 'array', items: { type: 'object', properties: WAY } },
+        synced_at: { type: 'string' },
+      },
+    },
   },
 } as const;
 

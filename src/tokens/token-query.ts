@@ -1,6 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsInt, IsOptional, Max, Min } from 'class-validator';
-import { IsAccount, IsClientAlias, IsScopeList, ToInteger } from '../http/field-rules.js';
+import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { IsAccount, IsClientAlias, IsScopeList, IsTime, ToInteger } from '../http/field-rules.js';
 
 export class TokenQuery {
   @ApiPropertyOptional({
@@ -31,4 +31,28 @@ export class TokenQuery {
   @Min(0, { message: 'must be 0 or more.' })
   @Max(3000, { message: 'must be 3000 or less: tokens of Google live an hour.' })
   min_ttl = 300;
+
+  @ApiPropertyOptional({
+    description: 'The Google Ads account that the token is for: adds the header that its calls need',
+    example: '123-456-7890',
+  })
+  @IsOptional()
+  @Matches(/^(\d{1,19}|\d{3}-\d{3}-\d{4})$/, { message: 'must be a customer id: digits, or 123-456-7890.' })
+  customer_id?: string;
+
+  @ApiPropertyOptional({
+    description: 'The least role that will do on customer_id',
+    enum: ['READ_ONLY', 'STANDARD', 'ADMIN'],
+  })
+  @IsOptional()
+  @IsIn(['READ_ONLY', 'STANDARD', 'ADMIN'], { message: 'must be READ_ONLY, STANDARD or ADMIN.' })
+  min_role?: string;
+
+  @ApiPropertyOptional({
+    description: '`ads.synced_at` of the answer whose header Google refused with USER_PERMISSION_DENIED',
+    format: 'date-time',
+  })
+  @IsOptional()
+  @IsTime()
+  denied_synced_at?: string;
 }

@@ -5,11 +5,12 @@ import type { FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
-import { parseScopes } from '../domain/scopes.js';
+import { parseScopes, scopeSet } from '../domain/scopes.js';
 import { Audit, Audited, type AuditNote } from '../http/audited.js';
 import { Caller } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
 import { UserPath } from '../http/user-path.js';
+import { ADWORDS, AdsHeaders } from './ads-headers.js';
 import { GetAccessToken } from './get-access-token.js';
 import { RepeatAnswer } from './repeat-answer.js';
 import { answerOf, TOKEN_ANSWER_SCHEMA, TokenAnswer } from './token-answer.js';
@@ -23,6 +24,7 @@ export class TokensController {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly getAccessToken: GetAccessToken,
+    private readonly adsHeaders: AdsHeaders,
     private readonly repeatAnswer: RepeatAnswer,
   ) {}
 
@@ -38,6 +40,7 @@ export class TokensController {
     'not_allowed',
     'insufficient_scope',
     'not_connected',
+    'no_ads_access',
     'ambiguous_account',
     'reconnect_required',
     'rate_limited',
@@ -51,24 +54,22 @@ export class TokensController {
     @Req() request: FastifyRequest,
     @Audit() audit: AuditNote,
   ): Promise<TokenAnswer> {
-    const asked = query.scope === undefined ? [] : parseScopes(query.scope);
+    const wanted = query.scope === undefined ? [] : parseScopes(query.scope);
+    const asked = query.customer_id === undefined ? wanted : scopeSet([...wanted, ADWORDS]);
     audit.add({ userId, details: asked.length > 0 ? { asked } : {} });
     const client = this.settings.clients.pick(query.client);
     audit.add({ client: client.alias });
-    const { grant, token, known } = await this.getAccessToken.get({
-      service,
-      userId,
-      client,
-      account: query.account ?? null,
-      scopes: asked,
-      minTtlSeconds: query.min_ttl,
-      requestId: request.id,
-    });
+    const account = query.account ?? null;
+    const minTtlSeconds = query.min_ttl;
+    const wish = { service, userId, client, account, scopes: asked, minTtlSeconds, requestId: request.id };
+    const { grant, token, known } = await this.getAccessToken.get(wish);
     audit.add({ grantId: grant.id, details: { scopes: token.scopes } });
-    if (known) {
+    const ads = await this.adsHeaders.find(wish, grant, query);
+    if (ads) audit.add({ details: { customer_id: query.customer_id ?? '', ...ads.headers } });
+    else if (known) {
       const facts = audit.facts ?? {};
-      this.repeatAnswer.remember(request, { ...known, service, grant, minTtlSeconds: query.min_ttl, facts });
+      this.repeatAnswer.remember(request, { ...known, service, grant, minTtlSeconds, facts });
     }
-    return answerOf(grant, token, this.clock.now());
+    return Object.assign(answerOf(grant, token, this.clock.now()), ads);
   }
 }

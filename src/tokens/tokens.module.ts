@@ -1,7 +1,10 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
+import { UserTokens } from '../domain/ports/user-tokens.js';
+import { AdsHeaders } from './ads-headers.js';
 import { AskForToken } from './ask-for-token.js';
 import { FindGrant } from './find-grant.js';
 import { GetAccessToken } from './get-access-token.js';
+import { LendUserTokens } from './lend-user-tokens.js';
 import { RecentFailures } from './recent-failures.js';
 import { RefreshAccessToken } from './refresh-access-token.js';
 import { Refusals } from './refusals.js';
@@ -15,9 +18,11 @@ import { TokensController } from './tokens.controller.js';
  * and the refusals with the way on. The hot path. Does not own consent (authorization/, callback/), how Google's
  * failures are judged (google/) nor storage (token-store/).
  */
+@Global()
 @Module({
   controllers: [TokensController],
   providers: [
+    AdsHeaders,
     GetAccessToken,
     RememberedGrants,
     FindGrant,
@@ -27,6 +32,8 @@ import { TokensController } from './tokens.controller.js';
     RepeatAnswer,
     ReportRefresh,
     Refusals,
+    { provide: UserTokens, useClass: LendUserTokens },
   ],
+  exports: [UserTokens],
 })
 export class TokensModule {}

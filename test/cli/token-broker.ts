@@ -17,27 +17,56 @@ export interface Run {
 /** An empty folder to run in, so that no .env of the developer's gets in the way. */
 export const emptyFolder = () => mkdtempSync(join(tmpdir(), 'token-broker-cli-'));
 
+/** A command that goes on while the test does something else. */
+export interface Running {
+  /** What it shows the user to open, as soon as it is there. */
+  readonly shown: Promise<URL>;
+  readonly finished: Promise<Run>;
+}
+
 export function tokenBroker(
   args: string[],
   env: Record<string, string> = {},
   cwd = emptyFolder(),
 ): Promise<Run> {
+  return startTokenBroker(args, env, cwd).finished;
+}
+
+/** @param input what comes on its standard input */
+export function startTokenBroker(
+  args: string[],
+  env: Record<string, string> = {},
+  cwd = emptyFolder(),
+  input = '',
+): Running {
   // Not even PATH: what a command needs, its settings say. The compile cache only saves the tests' time.
   const withCache = { NODE_COMPILE_CACHE: resolve('node_modules/.cache/compile'), ...env };
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd,
     env: withCache,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   let stdout = '';
   let stderr = '';
+  const shown = Promise.withResolvers<URL>();
+  // Few tests look at it.
+  shown.promise.catch(() => undefined);
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  return new Promise((done) => {
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+    const [url] = /https?:[^\s"]+(?=[\s"])/.exec(stderr) ?? [];
+    if (url !== undefined && URL.canParse(url)) shown.resolve(new URL(url));
+  });
+  // A command that reads nothing may be gone before the input is there.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const finished = new Promise<Run>((done) => {
     child.once('close', (code) => {
+      shown.reject(new Error(`It ended without showing a URL: ${stderr}`));
       done({ code, stdout, stderr });
     });
   });
+  return { shown: shown.promise, finished };
 }
 
 /** Runs with --json and reads the answer, or the failure when there is one. */

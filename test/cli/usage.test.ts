@@ -15,6 +15,8 @@ const COMMANDS = [
   'client check',
   'keys generate',
   'keys reseal',
+  'generate-user-credentials',
+  'client-config',
 ];
 
 describe('how the command line is used', () => {

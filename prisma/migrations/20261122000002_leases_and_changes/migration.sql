@@ -41,7 +41,8 @@ CREATE TRIGGER grant_came_or_went AFTER INSERT OR DELETE ON "grants"
 
 -- A refresh is told to those who wait for it, and to nobody else: NOTIFY makes commits queue.
 CREATE TRIGGER grant_changed AFTER UPDATE ON "grants"
-  FOR EACH ROW WHEN (OLD.version <> NEW.version OR (OLD.lease_awaited AND NOT NEW.lease_awaited))
+  FOR EACH ROW WHEN (OLD.version <> NEW.version OR OLD.status <> NEW.status OR OLD.granted_scopes <> NEW.granted_scopes
+    OR (OLD.lease_awaited AND NOT NEW.lease_awaited))
   EXECUTE FUNCTION tell_grant_change();
 
 CREATE TRIGGER grants_emptied AFTER TRUNCATE ON "grants"

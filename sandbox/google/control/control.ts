@@ -3,6 +3,7 @@
  * POST /_control/<command> with a JSON array of arguments. Every own property of it is a command.
  */
 import type { Endpoint } from '../endpoints.js';
+import type { AdsHierarchy, AdsRole } from '../ads/hierarchy.js';
 import { endProjectGrant } from '../revoke.js';
 import { deliver } from '../risc/security-events.js';
 import { canonicalScopes } from '../scopes.js';
@@ -54,6 +55,11 @@ export interface Control {
   deleteClient(clientId: string): void;
   enableClient(clientId: string): void;
   setAccountPolicy(sub: string, policy: AccountPolicy | null): void;
+  setAdsHierarchy(ads: AdsHierarchy): void;
+  /** Invites somebody to a Google Ads account, changes their role, or with null takes them off it. */
+  setAdsRole(customer: string, email: string, role: AdsRole | null): void;
+  setAdsPageSize(rows: number): void;
+  hideAdsRoles(on: boolean): void;
   /** As freshly started with the same options and nothing remembered; the signing key stays. */
   reset(): void;
 }
@@ -141,6 +147,23 @@ export function createControl(google: Google, initialSettings: () => Settings): 
       const policies = google.settings.accountPolicy;
       if (policy === null) policies.delete(sub);
       else policies.set(account(google, sub).sub, policy);
+    },
+    setAdsHierarchy: (ads) => {
+      google.settings.ads = structuredClone(ads);
+    },
+    setAdsRole: (customer, email, role) => {
+      const { ads } = google.settings;
+      if (!ads.accounts.some(({ id }) => id === customer)) {
+        throw new Error(`There is no Google Ads account "${customer}".`);
+      }
+      const others = ads.users.filter((user) => user.customer !== customer || user.email !== email);
+      google.settings.ads = { ...ads, users: role ? [...others, { customer, email, role }] : others };
+    },
+    setAdsPageSize: (rows) => {
+      google.settings.adsPageSize = rows;
+    },
+    hideAdsRoles: (on) => {
+      google.settings.adsRolesForAdminsOnly = on;
     },
     reset: () => {
       ledger.forgetEverything();

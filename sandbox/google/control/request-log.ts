@@ -16,6 +16,7 @@ export interface RecordedRequest {
   /** Query and form together. */
   parameters: Parameters;
   authorization?: string;
+  loginCustomerId?: string;
   /** 0 as long as there is no answer, and for good when it was dropped. */
   status: number;
 }
@@ -49,6 +50,7 @@ export class RequestLog {
       ...(typeof grantType === 'string' && { grantType }),
       parameters,
       ...(incoming.authorization !== undefined && { authorization: incoming.authorization }),
+      ...(incoming.loginCustomerId !== undefined && { loginCustomerId: incoming.loginCustomerId }),
       status: 0,
     };
     this.requests.push(recorded);

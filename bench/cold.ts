@@ -1,0 +1,125 @@
+/** Reads that no memory helps with: a token in PostgreSQL only, an expired one, and tables of every size. */
+import { seedGrants } from '../sandbox/fleet/seed.js';
+import { askOnce, median, percentile, withFleet, type Ground } from './surroundings.js';
+
+const READS = 400;
+const GOOGLE_MS = 50;
+
+export interface Latency {
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export interface Cold extends Latency {
+  /** SQL statements a read, counted by PostgreSQL. */
+  readonly queries: number;
+}
+
+export function measureCold(databaseUrl: string): Promise<Cold> {
+  return withFleet(databaseUrl, 1, { AUDIT_FLUSH_SECONDS: '60' }, async (ground) => {
+    const users = await seed(ground, 'cold', READS + 50, 3000);
+    await readAll(ground, users.splice(0, 50));
+    const before = await grantScans(ground);
+    const latencies = await readAll(ground, users);
+    const after = await grantScans(ground);
+    return { ...summary(latencies), queries: (after - before) / users.length };
+  });
+}
+
+/** What the broker adds to what Google takes: find, lease, save. */
+export function measureExpired(databaseUrl: string): Promise<Latency> {
+  return withFleet(databaseUrl, 1, {}, async (ground) => {
+    const users = await seed(ground, 'expired', 200 + 50, 0);
+    ground.fleet.google.control.latency('token', GOOGLE_MS);
+    await readAll(ground, users.splice(0, 50));
+    const google = await googleAlone(ground);
+    const latencies = await readAll(ground, users);
+    return summary(latencies.map((ms) => ms - google));
+  });
+}
+
+export interface Sized extends Latency {
+  readonly grants: number;
+}
+
+/** The same cold read over tables that grow. Users who are read are spread over all of it. */
+export function measureSizes(databaseUrl: string, sizes: readonly number[]): Promise<Sized[]> {
+  return withFleet(databaseUrl, 1, {}, async (ground) => {
+    const measured: Sized[] = [];
+    let filled = 0;
+    for (const size of sizes) {
+      await fill(ground, filled, size - READS);
+      filled = size - READS;
+      await ground.database.query('ANALYZE grants, access_tokens');
+      const users = await seed(ground, `of-${size}`, READS, 3000);
+      await readAll(ground, users.splice(0, 100));
+      measured.push({ grants: size, ...summary(await readAll(ground, users)) });
+    }
+    return measured;
+  });
+}
+
+async function seed({ fleet, database }: Ground, name: string, count: number, secondsLeft: number) {
+  const users = Array.from({ length: count }, (_, user) => `${name}-${user}`);
+  await seedGrants(fleet, database, users, secondsLeft);
+  return users;
+}
+
+/** Rows as long as real ones, which nobody reads. */
+async function fill({ database }: Ground, from: number, to: number): Promise<void> {
+  await database.query(
+    `WITH filled AS (
+       INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
+         sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
+       SELECT gen_random_uuid(), 'filler-' || md5(n::text), 'default', md5('sub' || n), 'filler@example.com',
+         ARRAY['https://www.googleapis.com/auth/yt-analytics.readonly'],
+         ARRAY['https://www.googleapis.com/auth/yt-analytics.readonly'], 'active', repeat(md5(n::text), 12), now(), now(), now()
+       FROM generate_series($1::int + 1, $2::int) AS n RETURNING id)
+     INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
+     SELECT id, 'https://www.googleapis.com/auth/yt-analytics.readonly', repeat(md5(id::text), 16), now(), now() + interval '1 hour'
+     FROM filled`,
+    [from, to],
+  );
+}
+
+async function readAll({ fleet, key }: Ground, users: readonly string[]): Promise<number[]> {
+  const latencies: number[] = [];
+  for (const user of users) {
+    const { status, ms } = await askOnce(fleet.replicas[0]?.url ?? '', user, key);
+    if (status !== 200) throw new Error(`A read was answered ${status}.`);
+    latencies.push(ms);
+  }
+  return latencies;
+}
+
+/** How often the table of grants was looked into: once for each read, if a read is one query. */
+async function grantScans({ database }: Ground): Promise<number> {
+  await database.query('SELECT pg_stat_force_next_flush()');
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await database.query('SELECT pg_stat_clear_snapshot()');
+  const { rows } = await database.query<{ scans: string }>(
+    `SELECT sum(idx_scan + seq_scan) AS scans FROM pg_stat_user_tables WHERE relname = 'grants'`,
+  );
+  return Number(rows[0]?.scans ?? 0);
+}
+
+/** The same request to the stand-in without us. */
+async function googleAlone({ fleet }: Ground): Promise<number> {
+  const latencies: number[] = [];
+  for (let call = 0; call < 40; call++) {
+    const start = performance.now();
+    const body = new URLSearchParams({
+      grant_type: 'refresh_token',
+      refresh_token: 'none',
+      client_id: 'none',
+    });
+    await (await fetch(`${fleet.google.url}/token`, { method: 'POST', body })).text();
+    latencies.push(performance.now() - start);
+  }
+  return median(latencies);
+}
+
+function summary(latencies: readonly number[]): Latency {
+  return { p50: median(latencies), p99: percentile(latencies, 0.99) };
+}

@@ -1,0 +1,20 @@
+/** The forms in which Google says no. What it says is in refusals.ts and ads/refusals.ts. */
+export type Refused =
+  | { form: 'json'; status: number; body: object; headers?: Record<string, string> }
+  | { form: 'html'; status: number; body: string }
+  | { form: 'page'; status: number; error: string; text: string }
+  | { form: 'redirect'; error: string; error_subtype?: string };
+
+export class Refusal extends Error {
+  constructor(readonly refused: Refused) {
+    super('Google refuses');
+  }
+}
+
+/** Google's JSON error format: https://google.aip.dev/193 */
+export const api = (code: number, status: string, reason: string, message: string): Refused => ({
+  form: 'json',
+  status: code,
+  body: { error: { code, message, errors: [{ message, domain: 'global', reason }], status } },
+  ...(code === 401 && { headers: { 'www-authenticate': 'Bearer realm="https://accounts.google.com/"' } }),
+});

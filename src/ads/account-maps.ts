@@ -1,0 +1,78 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { AccessMap } from '../domain/ads/access-map.js';
+import { BrokerError } from '../domain/errors.js';
+import type { Grant } from '../domain/grant.js';
+import { AccountTrees, type SyncedTree } from '../domain/ports/account-trees.js';
+import { Clock } from '../domain/ports/clock.js';
+import type { UserTokenWish } from '../domain/ports/user-tokens.js';
+import { SyncAccountTree } from './sync-account-tree.js';
+
+/** Accounts that all maps in memory hold together, at most; the least used maps go first. */
+const MOST_IN_MEMORY = 200_000;
+
+export interface SyncedMap {
+  readonly map: AccessMap;
+  readonly syncedAt: Date;
+}
+
+/** The access map of a grant, as fresh as a caller wants it: from memory, from the database, or from Google. */
+@Injectable()
+export class AccountMaps {
+  readonly #memory = new LRUCache<string, SyncedMap>({
+    maxSize: MOST_IN_MEMORY,
+    sizeCalculation: ({ map }) => 1 + map.tree.accounts.length,
+  });
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly trees: AccountTrees,
+    private readonly syncTree: SyncAccountTree,
+  ) {}
+
+  /**
+   * @param otherwise what to do with an older tree when Google does not answer: refuse, or make do with it
+   * @throws {BrokerError} what a synchronisation can throw
+   */
+  async get(
+    wish: UserTokenWish,
+    grant: Grant,
+    maxAgeSeconds: number,
+    otherwise: 'refuse' | 'make_do',
+  ): Promise<SyncedMap> {
+    const syncedAt = await this.trees.syncedAt(grant.id);
+    const kept = syncedAt && (() => this.#kept(grant.id, syncedAt));
+    // A tree of this moment is older than nothing: with 0, Google is asked.
+    if (kept && this.ageSeconds(syncedAt) < maxAgeSeconds) return (await kept()) ?? this.refresh(wish, grant);
+    try {
+      return await this.refresh(wish, grant);
+    } catch (error) {
+      const isOutage = error instanceof BrokerError && error.code === 'google_unavailable';
+      const old = isOutage && otherwise === 'make_do' && kept ? await kept() : null;
+      if (old) return old;
+      throw error;
+    }
+  }
+
+  /** Asks Google, however young the tree is. */
+  async refresh(wish: UserTokenWish, grant: Grant): Promise<SyncedMap> {
+    return this.#remember(grant.id, await this.syncTree.sync(wish, grant));
+  }
+
+  ageSeconds(syncedAt: Date): number {
+    return Math.max(0, (this.clock.now().getTime() - syncedAt.getTime()) / 1000);
+  }
+
+  async #kept(grantId: string, syncedAt: Date): Promise<SyncedMap | null> {
+    const known = this.#memory.get(grantId);
+    if (known?.syncedAt.getTime() === syncedAt.getTime()) return known;
+    const stored = await this.trees.find(grantId);
+    return stored && this.#remember(grantId, stored);
+  }
+
+  #remember(grantId: string, { tree, syncedAt }: SyncedTree): SyncedMap {
+    const synced = { map: new AccessMap(tree), syncedAt };
+    this.#memory.set(grantId, synced);
+    return synced;
+  }
+}

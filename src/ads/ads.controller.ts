@@ -1,0 +1,72 @@
+import { Controller, Get, Header, Param, Query, Req } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { Settings } from '../config/settings.js';
+import type { Service } from '../domain/policy.js';
+import { UserTokens } from '../domain/ports/user-tokens.js';
+import { Audit, Audited, type AuditNote } from '../http/audited.js';
+import { Caller } from '../http/caller.js';
+import { ApiProblems } from '../http/openapi.js';
+import { UserPath } from '../http/user-path.js';
+import { AccountMaps } from './account-maps.js';
+import { CustomersAnswer, CustomersQuery, toCustomers } from './customers-answer.js';
+
+const ADWORDS = 'https://www.googleapis.com/auth/adwords';
+
+@Controller('users')
+@ApiTags('google ads')
+@ApiBearerAuth()
+export class AdsController {
+  constructor(
+    private readonly settings: Settings,
+    private readonly tokens: UserTokens,
+    private readonly maps: AccountMaps,
+  ) {}
+
+  @Get(':userId/ads/customers')
+  @Audited('ads.read')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({
+    summary: 'The Google Ads accounts that a user reaches: through which root, with which role',
+  })
+  @ApiOkResponse({ type: CustomersAnswer })
+  @ApiProblems(
+    'invalid_request',
+    'unauthenticated',
+    'not_allowed',
+    'insufficient_scope',
+    'not_connected',
+    'ambiguous_account',
+    'reconnect_required',
+    'rate_limited',
+    'client_misconfigured',
+    'google_unavailable',
+  )
+  async list(
+    @Caller() service: Service,
+    @Param() { userId }: UserPath,
+    @Query() query: CustomersQuery,
+    @Req() { id: requestId }: FastifyRequest,
+    @Audit() audit: AuditNote,
+  ): Promise<CustomersAnswer> {
+    audit.add({ userId });
+    const client = this.settings.clients.pick(query.client);
+    audit.add({ client: client.alias });
+    const account = query.account ?? null;
+    const wish = { service, userId, client, account, scopes: [ADWORDS], requestId };
+    const grant = await this.tokens.grantOf(wish);
+    audit.add({ grantId: grant.id });
+    const maxAge = query.max_age ?? this.settings.adsMaxAgeSeconds;
+    // Who says how old an answer may be is not served an older one.
+    const otherwise = query.max_age === undefined ? 'make_do' : 'refuse';
+    const { map, syncedAt } = await this.maps.get(wish, grant, maxAge, otherwise);
+    audit.add({ details: { customers: map.tree.accounts.length, synced_at: syncedAt.toISOString() } });
+    return {
+      account: { sub: grant.account.sub, email: grant.account.email },
+      client: grant.client,
+      synced_at: syncedAt.toISOString(),
+      age: Math.floor(this.maps.ageSeconds(syncedAt)),
+      ...toCustomers(map),
+    };
+  }
+}

@@ -1,0 +1,104 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { AccessMap } from '../domain/ads/access-map.js';
+import { CircularTree } from '../domain/ads/account-tree.js';
+import { AdsFailure } from '../domain/ads/ads-failure.js';
+import { BrokerError } from '../domain/errors.js';
+import type { Grant } from '../domain/grant.js';
+import { AccountTrees, type SyncedTree } from '../domain/ports/account-trees.js';
+import { Clock } from '../domain/ports/clock.js';
+import { UserTokens, type UserTokenWish } from '../domain/ports/user-tokens.js';
+import type { Secret } from '../domain/secret.js';
+import { WalkAccounts } from './walk-accounts.js';
+
+const RETRY_AFTER_SECONDS = 30;
+
+/** Asks Google for a user's accounts and keeps the answer. However many ask at once in this process, Google is asked once. */
+@Injectable()
+export class SyncAccountTree {
+  readonly #log = new Logger(SyncAccountTree.name);
+  readonly #underWay = new Map<string, Promise<SyncedTree>>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly tokens: UserTokens,
+    private readonly trees: AccountTrees,
+    private readonly accounts: WalkAccounts,
+  ) {}
+
+  /** @throws {BrokerError} of GET /tokens/:userId, and `client_misconfigured`, `google_unavailable` for Google Ads */
+  async sync(wish: UserTokenWish, grant: Grant): Promise<SyncedTree> {
+    // The very grant that was found, whatever was connected meanwhile.
+    const ownWish = { ...wish, account: grant.account.sub };
+    // Before joining others: each caller's token is its own matter.
+    const token = await this.tokens.tokenOf(ownWish);
+    const underWay = this.#underWay.get(grant.id);
+    if (underWay) return underWay;
+    const started = this.#sync(ownWish, grant, token).finally(() => this.#underWay.delete(grant.id));
+    this.#underWay.set(grant.id, started);
+    return started;
+  }
+
+  async #sync(wish: UserTokenWish, grant: Grant, token: Secret): Promise<SyncedTree> {
+    try {
+      const synced = await this.#walk(token, grant).catch(async (error: unknown) => {
+        if (!(error instanceof AdsFailure) || error.kind !== 'token_rejected') throw error;
+        // It died before its time. A new one, or the refusal of it, tells whether the grant lives.
+        return this.#walk(await this.tokens.tokenOf(wish, 'renew'), grant);
+      });
+      if (await this.trees.save(grant.id, synced)) return synced;
+      // A newer one was kept meanwhile, or there is nothing to keep it with any more.
+      const kept = await this.trees.find(grant.id);
+      if (kept) return kept;
+      throw new BrokerError('not_connected', 'The grant was disconnected while Google Ads was asked.');
+    } catch (error) {
+      throw this.#refusal(error, wish, grant);
+    }
+  }
+
+  async #walk(token: Secret, grant: Grant): Promise<SyncedTree> {
+    const syncedAt = this.clock.now();
+    const tree = await this.accounts.walk(token, grant.account.email);
+    // Refuses a tree that is none, before it is kept.
+    const { unknown, unreached } = new AccessMap(tree);
+    this.#log.log({
+      grant: grant.id,
+      accounts: tree.accounts.length,
+      gaps: tree.gaps.length,
+      orphans: unknown.length + unreached.length,
+      ms: this.clock.now().getTime() - syncedAt.getTime(),
+    });
+    return { tree, syncedAt };
+  }
+
+  #refusal(error: unknown, { client }: UserTokenWish, grant: Grant): unknown {
+    if (error instanceof CircularTree) {
+      this.#log.warn({ grant: grant.id, circle: error.circle }, 'Google Ads lists managers in a circle');
+      return new BrokerError(
+        'google_unavailable',
+        `Google Ads lists managers in a circle (${error.circle.join(', ')}). Nothing was kept; try again later.`,
+        { retry_after: RETRY_AFTER_SECONDS },
+      );
+    }
+    if (!(error instanceof AdsFailure)) return error;
+    const { kind, error: googleError, description, retryAfterSeconds } = error;
+    this.#log.warn({ grant: grant.id, kind, error: googleError }, 'Google Ads did not list the accounts');
+    if (kind === 'project_rejected') {
+      return new BrokerError(
+        'client_misconfigured',
+        `The Google Ads API refuses the project of the client ${client.alias}: ${googleError}. ` +
+          'Is the API enabled in its console, and GOOGLE_ADS_API_VERSION still served?',
+        {
+          google_error: googleError,
+          google_error_description: description,
+          cause: 'ads_api_rejected',
+          who_must_act: 'operator',
+        },
+      );
+    }
+    return new BrokerError(
+      'google_unavailable',
+      `Google Ads did not list the user's accounts (${googleError}). Try again soon.`,
+      { retry_after: retryAfterSeconds ?? RETRY_AFTER_SECONDS },
+    );
+  }
+}

@@ -1,0 +1,60 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConnectOutcome } from '../../domain/connect-outcome.js';
+import type { ConnectWish } from '../../domain/connect-wish.js';
+import type { AuditEvent } from '../../domain/ports/audit-trail.js';
+import { EXIT, Failure } from '../failure.js';
+
+const LOOK_AGAIN_MS = 500;
+
+/**
+ * A connect through the broker's own /connect and /callback: a `web` client's browser can come back nowhere else.
+ * The running broker does everything; the audit trail tells how it ended.
+ * @param show told where the user has to go
+ * @throws {Failure} `timed_out`
+ */
+export async function awaitConnect(
+  broker: INestApplicationContext,
+  wish: ConnectWish,
+  seconds: number,
+  show: (url: string) => void,
+): Promise<ConnectOutcome> {
+  const [{ ConnectLinks }, { GrantStore }, { AuditTrail }, { findHeldGrant }] = await Promise.all([
+    import('../../domain/ports/connect-links.js'),
+    import('../../domain/ports/grant-store.js'),
+    import('../../domain/ports/audit-trail.js'),
+    import('../../domain/held-grant.js'),
+  ]);
+  const grants = broker.get(GrantStore);
+  if (findHeldGrant(await grants.findByUser(wish.userId, wish.client), wish)) return { kind: 'held' };
+  const newest = async () => {
+    const { userId, serviceId } = wish;
+    const query = { users: ['*'], userId, serviceId, since: null, olderThan: null, limit: 1 };
+    return (await broker.get(AuditTrail).find(query))[0];
+  };
+  const before = await newest();
+  show((await broker.get(ConnectLinks).create(wish)).url);
+  const deadline = Date.now() + seconds * 1000;
+  while (Date.now() < deadline) {
+    await sleep(LOOK_AGAIN_MS);
+    const event = await newest();
+    if (event && event.id !== before?.id) return outcomeOf(event);
+  }
+  throw new Failure(
+    EXIT.timedOut,
+    'timed_out',
+    `No connect was finished within ${seconds} seconds. Is the broker running at PUBLIC_URL? Run the command again, ` +
+      'with a longer --timeout if need be.',
+  );
+
+  async function outcomeOf(event: AuditEvent): Promise<ConnectOutcome> {
+    const grant = event.grantId === null ? null : await grants.findById(event.grantId);
+    if (grant) {
+      const { id: grantId, account, grantedScopes: scopes } = grant;
+      const { missing_scopes: missing } = event.details;
+      return { kind: 'granted', grantId, account, scopes, missing: Array.isArray(missing) ? missing : [] };
+    }
+    if (event.outcome === 'held' || event.outcome === 'denied') return { kind: event.outcome };
+    return { kind: 'failed', code: event.outcome, detail: 'The connect failed; the browser shows why.' };
+  }
+}

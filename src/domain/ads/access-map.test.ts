@@ -1,0 +1,184 @@
+import { describe, expect, test } from '@jest/globals';
+import { AccessMap } from './access-map.js';
+import type { AccessRole } from './access-role.js';
+import { CircularTree, type AccountTree } from './account-tree.js';
+import { customerIdOf } from './customer-id.js';
+import { judgeAccess } from './judge-access.js';
+
+type Linked = Record<string, string[]>;
+
+function treeOf(linked: Linked, direct: Record<string, AccessRole | null>): AccountTree {
+  const links = Object.entries(linked).flatMap(([manager, clients]) =>
+    clients.map((client) => ({ manager, client })),
+  );
+  const ids = new Set([...links.flatMap(({ manager, client }) => [manager, client]), ...Object.keys(direct)]);
+  return {
+    accounts: [...ids].map((id) => ({ id, name: null, manager: id in linked, status: null })),
+    links,
+    direct: Object.entries(direct).map(([customer, role]) => ({ customer, role })),
+    gaps: [],
+  };
+}
+
+/** The guide's example: M1 manages M2; M2 manages A1, A2, A3; M3 manages A1, A4. */
+const GUIDE: Linked = { M1: ['M2'], M2: ['A1', 'A2', 'A3'], M3: ['A1', 'A4'] };
+const guide = (direct: Record<string, AccessRole | null>) => new AccessMap(treeOf(GUIDE, direct));
+const ALL = ['M1', 'M2', 'M3', 'A1', 'A2', 'A3', 'A4'];
+
+/** What can be called with this header, and as what. */
+const through = (map: AccessMap, loginCustomerId: string) =>
+  Object.fromEntries(
+    ALL.flatMap((id) => {
+      const way = map.waysTo(id).find((each) => each.loginCustomerId === loginCustomerId);
+      return way ? [[id, way.role]] : [];
+    }),
+  );
+
+describe("the guide's example", () => {
+  const DIRECT: Record<string, Record<string, AccessRole>> = {
+    U1: { M1: 'STANDARD' },
+    SA1: { M1: 'STANDARD' },
+    U2: { M2: 'STANDARD', M3: 'READ_ONLY' },
+    U3: { A4: 'STANDARD' },
+  };
+
+  test.each([
+    ['U1', 'M1', ['M1', 'M2', 'A1', 'A2', 'A3']],
+    ['SA1', 'M1', ['M1', 'M2', 'A1', 'A2', 'A3']],
+    ['U2', 'M2', ['M2', 'A1', 'A2', 'A3']],
+    ['U2', 'M3', ['M3', 'A1', 'A4']],
+    ['U3', 'A4', ['A4']],
+  ])('%s with login-customer-id %s may call %j', (user, login, callable) => {
+    expect(Object.keys(through(guide(DIRECT[user] ?? {}), login))).toEqual(callable);
+  });
+
+  test.each([
+    ['SA1', 'M1', 'STANDARD', ['M1', 'M2', 'A1', 'A2', 'A3']],
+    ['U2', 'M2', 'STANDARD', ['M2', 'A1', 'A2', 'A3']],
+    ['U2', 'M3', 'READ_ONLY', ['M3', 'A1', 'A4']],
+  ])('%s with login-customer-id %s is %s on %j', (user, login, role, accounts) => {
+    const expected = Object.fromEntries(accounts.map((id) => [id, role]));
+    expect(through(guide(DIRECT[user] ?? {}), login)).toEqual(expected);
+  });
+
+  test('only direct access makes the header needless', () => {
+    expect(guide({ A4: 'STANDARD' }).waysTo('A4')).toEqual([
+      { loginCustomerId: 'A4', role: 'STANDARD', distance: 0, headerNeeded: false },
+    ]);
+    expect(guide({ M3: 'STANDARD' }).waysTo('A4')).toEqual([
+      { loginCustomerId: 'M3', role: 'STANDARD', distance: 1, headerNeeded: true },
+    ]);
+  });
+});
+
+describe('ways', () => {
+  const order = (direct: Record<string, AccessRole | null>, id = 'A1') =>
+    guide(direct)
+      .waysTo(id)
+      .map(({ loginCustomerId, role }) => `${loginCustomerId} ${String(role)}`);
+
+  test('the most powerful role comes first, then the shortest path', () => {
+    expect(order({ M1: 'ADMIN', M3: 'READ_ONLY', A1: 'STANDARD' })).toEqual([
+      'M1 ADMIN',
+      'A1 STANDARD',
+      'M3 READ_ONLY',
+    ]);
+    expect(order({ M1: 'STANDARD', M2: 'STANDARD', A1: 'STANDARD' })).toEqual([
+      'A1 STANDARD',
+      'M2 STANDARD',
+      'M1 STANDARD',
+    ]);
+  });
+
+  test('an unknown role comes after those that can read, before the one that cannot', () => {
+    expect(order({ M1: null, M2: 'EMAIL_ONLY', M3: 'READ_ONLY' })).toEqual([
+      'M3 READ_ONLY',
+      'M1 null',
+      'M2 EMAIL_ONLY',
+    ]);
+  });
+
+  test('of two paths from one root, the shorter counts', () => {
+    const diamond = new AccessMap(treeOf({ A: ['B', 'C'], B: ['D'], C: ['E'], D: ['E'] }, { A: 'ADMIN' }));
+    expect(diamond.waysTo('E')).toMatchObject([{ loginCustomerId: 'A', distance: 2 }]);
+  });
+});
+
+describe('min_role', () => {
+  const judged = (direct: Record<string, AccessRole | null>, minRole: AccessRole | null) => {
+    const judgement = judgeAccess(guide(direct).waysTo('A1'), minRole);
+    return 'way' in judgement ? judgement.way.loginCustomerId : judgement;
+  };
+
+  test('chooses the first way that is enough', () => {
+    expect(judged({ M2: 'STANDARD', M3: 'READ_ONLY' }, 'STANDARD')).toBe('M2');
+    expect(judged({ M2: null, M3: 'READ_ONLY' }, 'READ_ONLY')).toBe('M3');
+    expect(judged({ M2: null }, null)).toBe('M2');
+  });
+
+  test('says why not', () => {
+    expect(judged({}, null)).toEqual({ refused: 'no_way', bestRole: null });
+    expect(judged({ M3: 'READ_ONLY' }, 'STANDARD')).toEqual({
+      refused: 'role_too_low',
+      bestRole: 'READ_ONLY',
+    });
+    expect(judged({ M2: null }, 'READ_ONLY')).toEqual({ refused: 'role_unknown', bestRole: null });
+    expect(judged({ M2: null, M3: 'READ_ONLY' }, 'ADMIN')).toEqual({
+      refused: 'role_unknown',
+      bestRole: 'READ_ONLY',
+    });
+    expect(judged({ M2: 'EMAIL_ONLY' }, null)).toEqual({ refused: 'role_too_low', bestRole: 'EMAIL_ONLY' });
+  });
+
+  test('alternatives are all that would do as well', () => {
+    const ways = guide({ M1: 'STANDARD', M2: 'ADMIN', M3: 'READ_ONLY' }).waysTo('A1');
+    expect(judgeAccess(ways, 'STANDARD')).toMatchObject({
+      way: { loginCustomerId: 'M2' },
+      alternatives: [{ loginCustomerId: 'M1' }],
+    });
+  });
+});
+
+describe('a tree that is none', () => {
+  const circle = (linked: Linked) => {
+    try {
+      new AccessMap(treeOf(linked, {}));
+      return null;
+    } catch (error) {
+      return error instanceof CircularTree ? error.circle : null;
+    }
+  };
+
+  test.each([
+    [{ A: ['A'] }, ['A']],
+    [{ A: ['B'], B: ['A'] }, ['A', 'B']],
+    [{ R: ['A'], A: ['B'], B: ['C', 'L'], C: ['A'], L: ['Z'] }, ['A', 'B', 'C']],
+  ])('a circle in %j is refused and named', (linked, expected) => {
+    expect([...(circle(linked as Linked) ?? [])].sort()).toEqual(expected);
+  });
+
+  test('each account of a named circle manages the next', () => {
+    expect(circle({ A: ['B'], B: ['C'], C: ['D'], D: ['B'] })?.join('')).toMatch(/^(BCD|CDB|DBC)$/);
+  });
+
+  test('orphans are reported', () => {
+    const { accounts, ...rest } = treeOf({ M: ['A'], N: ['B'] }, { M: 'ADMIN', X: null });
+    const tree: AccountTree = { ...rest, accounts: accounts.filter(({ id }) => id !== 'A' && id !== 'X') };
+    const map = new AccessMap(tree);
+    expect(map.unreached).toEqual(['N', 'B']);
+    expect(map.unknown.toSorted()).toEqual(['A', 'X']);
+    expect(map.waysTo('B')).toEqual([]);
+    expect(map.waysTo('nobody')).toEqual([]);
+  });
+});
+
+test.each([
+  ['1234567890', '1234567890'],
+  ['123-456-7890', '1234567890'],
+  ['customers/1234567890', '1234567890'],
+  ['123-4567890', null],
+  ['customers/', null],
+  ['12a', null],
+])('the customer id in %s is %s', (text, id) => {
+  expect(customerIdOf(text)).toBe(id);
+});

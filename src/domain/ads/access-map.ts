@@ -1,0 +1,77 @@
+import { byPower, type AccessRole } from './access-role.js';
+import type { AccountTree, AdsAccount } from './account-tree.js';
+import { distances, Links } from './links.js';
+
+/** One way to call an account: the root to name in the header `login-customer-id`, and what the user may do then. */
+export interface Way {
+  readonly loginCustomerId: string;
+  /** The user's role on the root: it holds for everything below. Null: Google did not tell. */
+  readonly role: AccessRole | null;
+  /** Links between the root and the account, on the shortest path; 0: the user was invited to the account itself. */
+  readonly distance: number;
+  /** Without the header Google takes the called account itself for the root, so direct access needs none. */
+  readonly headerNeeded: boolean;
+}
+
+/**
+ * Answers which accounts a user reaches, through which root, with which role.
+ * https://developers.google.com/google-ads/api/docs/oauth/access-model
+ */
+export class AccessMap {
+  /** Accounts that no root leads to. */
+  readonly unreached: readonly string[];
+  /** Accounts that a link or an invitation names, and nobody knows. */
+  readonly unknown: readonly string[];
+  readonly #accounts: ReadonlyMap<string, AdsAccount>;
+  readonly #roles: ReadonlyMap<string, AccessRole | null>;
+  readonly #links: Links;
+
+  /** @throws {CircularTree} */
+  constructor(readonly tree: AccountTree) {
+    this.#accounts = new Map(tree.accounts.map((account) => [account.id, account]));
+    this.#roles = strongest(tree);
+    this.#links = new Links(tree.links);
+    const reached = distances(this.#roles.keys(), this.#links.clients);
+    this.unreached = [...this.#accounts.keys()].filter((id) => !reached.has(id));
+    const named = [...tree.links.flatMap(({ manager, client }) => [manager, client]), ...this.#roles.keys()];
+    this.unknown = [...new Set(named)].filter((id) => !this.#accounts.has(id));
+  }
+
+  account(id: string): AdsAccount | undefined {
+    return this.#accounts.get(id);
+  }
+
+  /** The managers directly above an account, as far as this user can see. */
+  managersOf(id: string): string[] {
+    return [...(this.#links.managers.get(id) ?? [])].sort();
+  }
+
+  /**
+   * Every way to an account: the most powerful role first, then the shortest path, then by customer id. Empty where
+   * none leads there. Looks only at what is above the account.
+   */
+  waysTo(id: string): Way[] {
+    const ways: Way[] = [];
+    for (const [loginCustomerId, distance] of distances([id], this.#links.managers)) {
+      const role = this.#roles.get(loginCustomerId);
+      if (role === undefined) continue;
+      ways.push({ loginCustomerId, role, distance, headerNeeded: distance > 0 });
+    }
+    return ways.sort(
+      (a, b) =>
+        byPower(a.role, b.role) ||
+        a.distance - b.distance ||
+        (a.loginCustomerId < b.loginCustomerId ? -1 : 1),
+    );
+  }
+}
+
+/** One role an invited account; of several, the strongest counts. */
+function strongest({ direct }: AccountTree): Map<string, AccessRole | null> {
+  const roles = new Map<string, AccessRole | null>();
+  for (const { customer, role } of direct) {
+    const known = roles.get(customer);
+    if (known === undefined || byPower(role, known) < 0) roles.set(customer, role);
+  }
+  return roles;
+}

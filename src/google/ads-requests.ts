@@ -1,0 +1,94 @@
+import type { Settings } from '../config/settings.js';
+import { AdsFailure } from '../domain/ads/ads-failure.js';
+import type { AdsCall } from '../domain/ports/ads-api.js';
+import type { Secret } from '../domain/secret.js';
+import { classifyAdsFailure } from './classify-ads-failure.js';
+import { classifyLostRequest } from './classify-failure.js';
+import { endpointsFor } from './endpoints.js';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A page holds 10,000 rows, Google says; more than this of one account is not read. */
+const MOST_PAGES = 10;
+
+/** Requests to the Google Ads API. They only read, so each may be sent a second time when no answer came. */
+export class AdsRequests {
+  readonly #api: string;
+  readonly #timeoutMs: number;
+
+  constructor({ googleStandInUrl, googleAdsApiVersion, googleTimeoutMs }: Settings) {
+    this.#api = `${endpointsFor(googleStandInUrl).ads}/${googleAdsApiVersion}`;
+    this.#timeoutMs = googleTimeoutMs;
+  }
+
+  /** @throws {AdsFailure} */
+  get(path: string, token: Secret): Promise<Json> {
+    return this.#send(path, { method: 'GET', headers: authorized(token) });
+  }
+
+  /**
+   * All rows of one query, page by page.
+   * https://developers.google.com/google-ads/api/docs/reporting/paging
+   * @throws {AdsFailure}
+   */
+  async search(call: AdsCall, query: string): Promise<{ rows: readonly Json[]; isCutOff: boolean }> {
+    const rows: Json[] = [];
+    let pageToken = '';
+    for (let page = 1; page <= MOST_PAGES; page++) {
+      const answer = await this.#send(`customers/${call.customerId}/googleAds:search`, {
+        method: 'POST',
+        headers: {
+          ...authorized(call.token),
+          'content-type': 'application/json',
+          // https://developers.google.com/google-ads/api/docs/concepts/call-structure#cid
+          'login-customer-id': call.loginCustomerId,
+        },
+        body: JSON.stringify({ query, ...(pageToken === '' ? {} : { pageToken }) }),
+      });
+      if (Array.isArray(answer['results'])) rows.push(...(answer['results'] as Json[]));
+      const { nextPageToken } = answer;
+      if (typeof nextPageToken !== 'string' || nextPageToken === '') return { rows, isCutOff: false };
+      pageToken = nextPageToken;
+    }
+    return { rows, isCutOff: true };
+  }
+
+  async #send(path: string, init: RequestInit): Promise<Json> {
+    try {
+      return await this.#sendOnce(path, init);
+    } catch (error) {
+      const mayPass = error instanceof AdsFailure && error.kind === 'unavailable';
+      // A quota is not mended by asking again at once.
+      if (!mayPass || error.retryAfterSeconds !== null || error.error.includes('EXHAUSTED')) throw error;
+      return this.#sendOnce(path, init);
+    }
+  }
+
+  async #sendOnce(path: string, init: RequestInit): Promise<Json> {
+    const answer = await this.#fetch(`${this.#api}/${path}`, init);
+    if (answer.status !== 200) throw classifyAdsFailure(answer);
+    try {
+      const json: unknown = JSON.parse(answer.body);
+      if (typeof json === 'object' && json !== null) return json as Json;
+    } catch {
+      // Said below; the parser's own message would quote the body.
+    }
+    throw new AdsFailure('unavailable', 'invalid_response', 'The answer is not JSON.');
+  }
+
+  async #fetch(url: string, init: RequestInit) {
+    try {
+      const signal = AbortSignal.timeout(this.#timeoutMs);
+      const response = await fetch(url, { ...init, redirect: 'error', signal });
+      const retryAfter = response.headers.get('retry-after');
+      return { status: response.status, body: await response.text(), retryAfter };
+    } catch (error) {
+      // The error is dropped, not wrapped: it can hold the request.
+      throw new AdsFailure('unavailable', classifyLostRequest(error).error);
+    }
+  }
+}
+
+function authorized(token: Secret): Record<string, string> {
+  return { authorization: `Bearer ${token.reveal()}` };
+}

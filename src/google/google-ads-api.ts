@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { isAccessRole, type AccessRole } from '../domain/ads/access-role.js';
+import type { AdsAccount } from '../domain/ads/account-tree.js';
+import { AdsFailure } from '../domain/ads/ads-failure.js';
+import { customerIdOf } from '../domain/ads/customer-id.js';
+import { AdsApi, type AdsCall, type AdsListing } from '../domain/ports/ads-api.js';
+import type { Secret } from '../domain/secret.js';
+import { AdsRequests } from './ads-requests.js';
+
+const CLIENT_FIELDS = ['id', 'level', 'manager', 'descriptive_name', 'status']
+  .map((field) => `customer_client.${field}`)
+  .join(', ');
+
+/**
+ * The Google Ads API over REST, with the user's own token.
+ * https://developers.google.com/google-ads/api/docs/account-management/get-account-hierarchy
+ */
+@Injectable()
+export class GoogleAdsApi extends AdsApi {
+  readonly #requests: AdsRequests;
+
+  constructor(settings: Settings) {
+    super();
+    this.#requests = new AdsRequests(settings);
+  }
+
+  override async accessibleCustomers(token: Secret): Promise<string[]> {
+    try {
+      const { resourceNames } = await this.#requests.get('customers:listAccessibleCustomers', token);
+      if (!Array.isArray(resourceNames)) return [];
+      return resourceNames.flatMap((name) => (typeof name === 'string' ? (customerIdOf(name) ?? []) : []));
+    } catch (error) {
+      if (error instanceof AdsFailure && error.kind === 'no_ads_user') return [];
+      throw error;
+    }
+  }
+
+  override async list(call: AdsCall): Promise<AdsListing> {
+    const { rows, isCutOff } = await this.#requests.search(
+      call,
+      `SELECT ${CLIENT_FIELDS} FROM customer_client WHERE customer_client.level <= 1`,
+    );
+    const listed = rows.flatMap((row) => {
+      const { level, ...fields } = record(row['customerClient']);
+      const account = readAccount(fields);
+      return account ? [{ account, isSelf: Number(level) === 0 || account.id === call.customerId }] : [];
+    });
+    return {
+      self: listed.find(({ isSelf }) => isSelf)?.account ?? null,
+      clients: listed.filter(({ isSelf }) => !isSelf).map(({ account }) => account),
+      isCutOff,
+    };
+  }
+
+  override async account(call: AdsCall): Promise<AdsAccount | null> {
+    const { rows } = await this.#requests.search(
+      call,
+      'SELECT customer.id, customer.manager, customer.descriptive_name, customer.status FROM customer LIMIT 1',
+    );
+    return readAccount(record(rows[0]?.['customer']));
+  }
+
+  override async roleOf(call: AdsCall, email: string): Promise<AccessRole | null> {
+    // Compared here, not in the query: addresses are compared without case, and need no quoting.
+    const { rows } = await this.#requests.search(
+      call,
+      'SELECT customer_user_access.access_role, customer_user_access.email_address FROM customer_user_access',
+    );
+    for (const row of rows) {
+      const { accessRole, emailAddress } = record(row['customerUserAccess']);
+      if (typeof emailAddress !== 'string' || emailAddress.toLowerCase() !== email.toLowerCase()) continue;
+      return isAccessRole(accessRole) ? accessRole : null;
+    }
+    return null;
+  }
+}
+
+function readAccount(fields: Readonly<Record<string, unknown>>): AdsAccount | null {
+  const text = (name: string) => {
+    const value = fields[name];
+    return typeof value === 'string' && value !== '' ? value : null;
+  };
+  // 64-bit numbers are strings in Google's JSON.
+  const id = customerIdOf(String(fields['id']));
+  if (id === null) return null;
+  // A field that is false may be left out.
+  return { id, name: text('descriptiveName'), manager: fields['manager'] === true, status: text('status') };
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}

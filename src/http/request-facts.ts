@@ -1,0 +1,27 @@
+import type { FastifyInstance } from 'fastify';
+import type { Service } from '../domain/policy.js';
+import type { AuditNote } from './audited.js';
+
+/**
+ * What becomes known of a call while it is answered. Each has one file that writes and reads it; here is only their
+ * place, reserved for all requests alike, which costs next to nothing.
+ */
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** http/caller.ts */
+    caller: Service | null;
+    /** http/credential.ts */
+    credentialDigest: string | null;
+    /** http/audited.ts */
+    auditNote: AuditNote | null;
+    /** tokens/repeat-answer.ts: what was true when the call came. */
+    answersEpoch: number;
+  }
+}
+
+export function reserveRequestFacts(server: FastifyInstance): void {
+  server.decorateRequest('caller', null);
+  server.decorateRequest('credentialDigest', null);
+  server.decorateRequest('auditNote', null);
+  server.decorateRequest('answersEpoch', -1);
+}

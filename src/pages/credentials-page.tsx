@@ -1,0 +1,66 @@
+import { Page, renderPage } from './page.js';
+import { ScopeList } from './scope-list.js';
+
+/** How a consent ended that a command line asked for. */
+export type CredentialsOutcome =
+  | { readonly kind: 'done'; readonly account: string }
+  | { readonly kind: 'in_part'; readonly account: string; readonly missing: readonly string[] }
+  | { readonly kind: 'denied' }
+  | { readonly kind: 'failed'; readonly detail: string }
+  /** Somebody opened the address by hand, or once too often. */
+  | { readonly kind: 'waiting' | 'over' };
+
+/** What the browser shows when it comes back to a command line. Never a token: that is the terminal's. */
+export function credentialsPage(outcome: CredentialsOutcome): string {
+  return renderPage(pageOf(outcome));
+}
+
+function pageOf(outcome: CredentialsOutcome) {
+  switch (outcome.kind) {
+    case 'done':
+      return (
+        <Page title="Done" mood="good">
+          <p>
+            <strong>{outcome.account}</strong> gave its permission. Go back to the terminal; this page can be
+            closed.
+          </p>
+        </Page>
+      );
+    case 'in_part':
+      return (
+        <Page title="Done in part" mood="warn">
+          <p>
+            <strong>{outcome.account}</strong> gave some of the permission. Go back to the terminal; it says
+            how to go on.
+          </p>
+          <h2>You did not allow it to</h2>
+          <ScopeList scopes={outcome.missing} />
+        </Page>
+      );
+    case 'denied':
+      return (
+        <Page title="Not allowed" mood="warn">
+          <p>You did not give the permission. Go back to the terminal; it says how to go on.</p>
+        </Page>
+      );
+    case 'failed':
+      return (
+        <Page title="That did not work" mood="bad">
+          <p>{outcome.detail}</p>
+          <p>Go back to the terminal; it says more.</p>
+        </Page>
+      );
+    case 'waiting':
+      return (
+        <Page title="Waiting for Google">
+          <p>Open the address that the terminal shows. Google brings you back here in the end.</p>
+        </Page>
+      );
+    case 'over':
+      return (
+        <Page title="This was finished already">
+          <p>Go back to the terminal.</p>
+        </Page>
+      );
+  }
+}

@@ -1,0 +1,32 @@
+import { Injectable } from '@nestjs/common';
+import type { AccountTree } from '../domain/ads/account-tree.js';
+import { AccountTrees, type SyncedTree } from '../domain/ports/account-trees.js';
+import { Database } from './database.js';
+
+@Injectable()
+export class PrismaAccountTrees extends AccountTrees {
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  override async find(grantId: string): Promise<SyncedTree | null> {
+    const row = await this.database.adsTree.findUnique({ where: { grantId } });
+    // Written by `save` only, from the same type.
+    return row && { tree: row.tree as unknown as AccountTree, syncedAt: row.syncedAt };
+  }
+
+  override async syncedAt(grantId: string): Promise<Date | null> {
+    const row = await this.database.adsTree.findUnique({ where: { grantId }, select: { syncedAt: true } });
+    return row?.syncedAt ?? null;
+  }
+
+  /** One statement: a disconnect in between leaves no row to hang the tree on, and a slow replica cannot win late. */
+  override async save(grantId: string, { tree, syncedAt }: SyncedTree): Promise<boolean> {
+    const count = await this.database.$executeRaw`
+      INSERT INTO ads_trees (grant_id, tree, synced_at)
+      SELECT id, ${JSON.stringify(tree)}::jsonb, ${syncedAt} FROM grants WHERE id = ${grantId}::uuid
+      ON CONFLICT (grant_id) DO UPDATE SET tree = EXCLUDED.tree, synced_at = EXCLUDED.synced_at
+      WHERE ads_trees.synced_at < EXCLUDED.synced_at`;
+    return count > 0;
+  }
+}

@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import { customerIdOf } from '../domain/ads/customer-id.js';
+import type { Way } from '../domain/ads/access-map.js';
+import type { AccessRole } from '../domain/ads/access-role.js';
+import { invalidRequest } from '../domain/errors.js';
+import type { Grant } from '../domain/grant.js';
+import { AdsAccess } from '../domain/ports/ads-access.js';
+import type { TokenWish } from './refusals.js';
+import type { AdsAnswer, WayAnswer } from './token-answer.js';
+import type { TokenQuery } from './token-query.js';
+
+export const ADWORDS = 'https://www.googleapis.com/auth/adwords';
+
+type AdsQuery = Pick<TokenQuery, 'customer_id' | 'min_role' | 'denied_synced_at'>;
+
+/** What to send beside the token so that Google Ads lets the call through. */
+@Injectable()
+export class AdsHeaders {
+  constructor(private readonly access: AdsAccess) {}
+
+  /**
+   * @returns null where the caller names no Google Ads account
+   * @throws {BrokerError} `invalid_request`, `no_ads_access`, and what a synchronisation can throw
+   */
+  async find(wish: TokenWish, grant: Grant, query: AdsQuery): Promise<AdsAnswer | null> {
+    const { customer_id, min_role = null, denied_synced_at } = query;
+    if (customer_id === undefined) {
+      const alone = { min_role, denied_synced_at: denied_synced_at ?? null };
+      const misplaced = Object.entries(alone).find(([, value]) => value !== null)?.[0];
+      if (misplaced) throw invalidRequest({ [misplaced]: 'says something only beside customer_id.' });
+      return null;
+    }
+    const { way, alternatives, syncedAt } = await this.access.find({
+      token: { ...wish, scopes: [ADWORDS] },
+      grant,
+      customerId: customerIdOf(customer_id) ?? '',
+      minRole: min_role as AccessRole | null,
+      deniedTreeOf: denied_synced_at === undefined ? null : new Date(denied_synced_at),
+    });
+    return {
+      headers: way.headerNeeded ? { 'login-customer-id': way.loginCustomerId } : {},
+      ads: Object.assign(toAnswer(way), {
+        alternatives: alternatives.map(toAnswer),
+        synced_at: syncedAt.toISOString(),
+      }),
+    };
+  }
+}
+
+function toAnswer({ loginCustomerId, role, distance, headerNeeded }: Way): WayAnswer {
+  return { login_customer_id: loginCustomerId, role, distance, header_needed: headerNeeded };
+}

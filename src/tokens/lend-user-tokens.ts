@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import type { Grant } from '../domain/grant.js';
+import { demandAllowed } from '../domain/policy.js';
+import { UserTokens, type UserTokenWish } from '../domain/ports/user-tokens.js';
+import { missingScopes } from '../domain/scopes.js';
+import type { Secret } from '../domain/secret.js';
+import { FindGrant } from './find-grant.js';
+import { GetAccessToken } from './get-access-token.js';
+import { Refusals } from './refusals.js';
+import { RememberedGrants } from './remembered-grants.js';
+
+/** Enough for a synchronisation that takes its longest. */
+const MIN_TTL_SECONDS = 120;
+
+/** Grants and tokens for the calls that other rooms of the broker make. */
+@Injectable()
+export class LendUserTokens extends UserTokens {
+  constructor(
+    private readonly remembered: RememberedGrants,
+    private readonly findGrant: FindGrant,
+    private readonly getAccessToken: GetAccessToken,
+    private readonly refusals: Refusals,
+  ) {
+    super();
+  }
+
+  override async grantOf(wish: UserTokenWish): Promise<Grant> {
+    demandAllowed(wish.service, wish.userId, wish.client.alias, wish.scopes);
+    const tokenWish = { ...wish, minTtlSeconds: MIN_TTL_SECONDS };
+    const user = await this.remembered.of(wish.userId, wish.client.alias);
+    const { grant } = await this.findGrant.find(user, tokenWish);
+    const missing = missingScopes(wish.scopes, grant.grantedScopes);
+    if (missing.length > 0) throw await this.refusals.insufficientScope(tokenWish, grant, missing);
+    return grant;
+  }
+
+  override async tokenOf(wish: UserTokenWish, renew?: 'renew'): Promise<Secret> {
+    const tokenWish = { ...wish, minTtlSeconds: MIN_TTL_SECONDS };
+    return (await this.getAccessToken.get(tokenWish, renew)).token.token;
+  }
+}

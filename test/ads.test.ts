@@ -1,0 +1,525 @@
+/** Which Google Ads accounts a user reaches: asked of Google, kept with an age, and the way to one of them. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { guideHierarchy, guideIds, noAds, type AdsHierarchy } from '../sandbox/google/ads/hierarchy.js';
+import { ADS, ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+
+const { M1, M2, M3, A1, A2, A3, A4 } = guideIds;
+const DAY = 86_400;
+
+let world: World;
+/** One grant serves all tests that do not end it. */
+let isConnected = false;
+
+beforeAll(async () => {
+  world = await startWorld();
+});
+beforeEach(async () => {
+  const { control } = world.google;
+  control.clearFaults();
+  control.latency('ads', 0);
+  control.setAdsPageSize(10_000);
+  control.hideAdsRoles(false);
+  control.setAdsHierarchy(noAds());
+  await world.sql('TRUNCATE ads_trees');
+  if (!isConnected) await world.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
+  isConnected = true;
+  control.clearRequests();
+});
+afterAll(() => world.stop());
+
+const play = (user: 'U1' | 'SA1' | 'U2' | 'U3') => {
+  world.google.control.setAdsHierarchy(guideHierarchy({ [user]: ALICE.email }));
+};
+const ask = (query: Record<string, string> = {}, api = world.api) =>
+  api.get('/users/alice/ads/customers', query);
+const adsRequests = () => world.google.control.count('ads');
+
+interface Way {
+  login_customer_id: string;
+  role: string | null;
+  distance: number;
+  header_needed: boolean;
+}
+interface Chosen extends Way {
+  alternatives: Way[];
+  synced_at: string;
+}
+interface Customer {
+  id: string;
+  name: string | null;
+  managers: string[];
+  access: Way[];
+}
+const customersOf = ({ body }: { body: Record<string, unknown> }) => body['customers'] as Customer[];
+
+/** By root: which accounts can be called through it, and as what. */
+function byRoot(customers: readonly Customer[]) {
+  const roots: Record<string, Record<string, string | null>> = {};
+  for (const { id, access } of customers) {
+    for (const { login_customer_id, role } of access) (roots[login_customer_id] ??= {})[id] = role;
+  }
+  return roots;
+}
+
+const callAds = (token: string, customer: string, root: string | null, what = 'campaign.id FROM campaign') =>
+  fetch(`${world.google.url}/v26/customers/${customer}/googleAds:search`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      ...(root === null ? {} : { 'login-customer-id': root }),
+    },
+    body: JSON.stringify({ query: `SELECT ${what}` }),
+  });
+
+describe("the guide's tables, over HTTP", () => {
+  const onAll = (ids: readonly string[], role: string) => Object.fromEntries(ids.map((id) => [id, role]));
+
+  test.each([
+    ['U1', { [M1]: onAll([M1, M2, A1, A2, A3], 'STANDARD') }],
+    ['SA1', { [M1]: onAll([M1, M2, A1, A2, A3], 'STANDARD') }],
+    ['U2', { [M2]: onAll([M2, A1, A2, A3], 'STANDARD'), [M3]: onAll([M3, A1, A4], 'READ_ONLY') }],
+    ['U3', { [A4]: { [A4]: 'STANDARD' } }],
+  ] as const)('%s', async (user, expected) => {
+    play(user);
+    expect(byRoot(customersOf(await ask()))).toEqual(expected);
+  });
+
+  test('each way that is named opens its account at Google, and no other does', async () => {
+    play('U2');
+    const { access_token: token } = (await world.api.token('alice', { scope: ADS })).body;
+    const roots = byRoot(customersOf(await ask()));
+    for (const root of [null, ...Object.values(guideIds)]) {
+      for (const customer of Object.values(guideIds)) {
+        const answer = await callAds(String(token), customer, root, 'customer.id FROM customer');
+        const expected = roots[root ?? customer]?.[customer] === undefined ? 403 : 200;
+        expect([customer, root, answer.status]).toEqual([customer, root, expected]);
+      }
+    }
+    const denied = await (await callAds(String(token), A4, null)).text();
+    expect(denied).toContain('USER_PERMISSION_DENIED');
+  });
+
+  test('the whole answer', async () => {
+    play('U2');
+    const { status, body } = await ask();
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      account: { sub: ALICE.sub, email: ALICE.email },
+      client: 'default',
+      synced_at: expect.stringMatching(/Z$/),
+      age: 0,
+      complete: true,
+      gaps: [],
+    });
+    expect(customersOf({ body }).find(({ id }) => id === A1)).toEqual({
+      id: A1,
+      name: 'A1',
+      manager: false,
+      status: 'ENABLED',
+      managers: [M2, M3],
+      access: [
+        { login_customer_id: M2, role: 'STANDARD', distance: 1, header_needed: true },
+        { login_customer_id: M3, role: 'READ_ONLY', distance: 1, header_needed: true },
+      ],
+    });
+  });
+});
+
+describe('what is asked of Google', () => {
+  test('each manager once, each call through a root of the user, with the token of the user', async () => {
+    play('U1');
+    await ask();
+    const asked = world.google.control.requests.filter(({ endpoint }) => endpoint === 'ads');
+    const calls = asked.map(({ url, loginCustomerId, parameters }) => [
+      url.replace('/v26/', ''),
+      loginCustomerId,
+      /FROM (\w+)/.exec(String(parameters['query']))?.[1],
+    ]);
+    expect(calls).toEqual([
+      ['customers:listAccessibleCustomers', undefined, undefined],
+      [`customers/${M1}/googleAds:search`, M1, 'customer_client'],
+      [`customers/${M1}/googleAds:search`, M1, 'customer_user_access'],
+      [`customers/${M2}/googleAds:search`, M1, 'customer_client'],
+    ]);
+    const tokens = new Set(asked.map(({ authorization }) => authorization));
+    expect(tokens.size).toBe(1);
+  });
+
+  test('pages are read to the end', async () => {
+    play('U2');
+    world.google.control.setAdsPageSize(1);
+    expect(customersOf(await ask())).toHaveLength(6);
+  });
+
+  test('deep trees and diamonds keep their links', async () => {
+    const levels = Array.from({ length: 10 }, (_, level) => [`31${level}`, `32${level}`] as const);
+    const links = levels.slice(1).flatMap(([left, right], above) => {
+      const [first = '', second = ''] = levels[above] ?? [];
+      return [
+        [first, left],
+        [first, right],
+        [second, right],
+      ] satisfies [string, string][];
+    });
+    world.google.control.setAdsHierarchy({
+      accounts: levels.flat().map((id) => ({ id, name: id, manager: true })),
+      links,
+      users: [{ customer: '310', email: ALICE.email, role: 'ADMIN' }],
+    });
+    const customers = customersOf(await ask());
+    expect(customers).toHaveLength(19);
+    // The list of roots, one role, and each account once, however many managers it has.
+    expect(adsRequests()).toBe(1 + 1 + 19);
+    expect(customers.find(({ id }) => id === '329')).toMatchObject({
+      managers: ['318', '328'],
+      access: [{ login_customer_id: '310', distance: 9 }],
+    });
+  });
+
+  test('an advertiser with direct access is known by name, and addresses compare without case', async () => {
+    world.google.control.setAdsHierarchy(guideHierarchy({ U3: ALICE.email.toUpperCase() }));
+    expect(customersOf(await ask())).toEqual([
+      {
+        id: A4,
+        name: 'A4',
+        manager: false,
+        status: 'ENABLED',
+        managers: [],
+        access: [{ login_customer_id: A4, role: 'STANDARD', distance: 0, header_needed: false }],
+      },
+    ]);
+  });
+
+  test('an outage of one request is passed over', async () => {
+    play('U1');
+    world.google.control.failNext('ads', { named: 'backend_error' });
+    expect((await ask()).status).toBe(200);
+  });
+
+  test('an account that Google closed is a gap, and the rest stands', async () => {
+    const hierarchy = guideHierarchy({ U2: ALICE.email });
+    const closed = hierarchy.accounts.map((each) =>
+      each.id === M3 ? { ...each, status: 'CANCELED' } : each,
+    );
+    world.google.control.setAdsHierarchy({ ...hierarchy, accounts: closed });
+    const answer = await ask();
+    expect(answer.body).toMatchObject({ complete: false, gaps: [{ customer_id: M3, why: 'closed' }] });
+    expect(byRoot(customersOf(answer))[M2]).toEqual({
+      [M2]: 'STANDARD',
+      [A1]: 'STANDARD',
+      [A2]: 'STANDARD',
+      [A3]: 'STANDARD',
+    });
+  });
+
+  test('who uses no Google Ads reaches nothing', async () => {
+    expect((await ask()).body).toMatchObject({ complete: true, customers: [] });
+  });
+
+  test('roles that Google tells only administrators are unknown, not guessed', async () => {
+    play('U2');
+    world.google.control.hideAdsRoles(true);
+    world.google.control.setAdsRole(M3, ALICE.email, 'ADMIN');
+    const ways = customersOf(await ask()).find(({ id }) => id === A1)?.access;
+    expect(ways).toMatchObject([
+      { login_customer_id: M3, role: 'ADMIN' },
+      { login_customer_id: M2, role: null },
+    ]);
+  });
+
+  test.each([
+    ['ads_quota_exhausted', 503, { code: 'google_unavailable', retry_after: 900 }],
+    ['backend_error', 503, { code: 'google_unavailable', retry_after: 30 }],
+    ['user_rate_limit_html', 503, { code: 'google_unavailable' }],
+    [
+      'ads_api_disabled',
+      502,
+      { code: 'client_misconfigured', cause: 'ads_api_rejected', google_error: 'PERMISSION_DENIED' },
+    ],
+    ['ads_unsupported_version', 502, { code: 'client_misconfigured', google_error: 'UNSUPPORTED_VERSION' }],
+  ] as const)('%s is answered with %d', async (named, status, body) => {
+    play('U1');
+    world.google.control.failAlways('ads', { named });
+    const answer = await ask();
+    expect(answer.status).toBe(status);
+    expect(answer.body).toMatchObject(body);
+    expect(await world.sql('SELECT * FROM ads_trees')).toEqual([]);
+  });
+
+  test('a token that died before its time is renewed once', async () => {
+    play('U1');
+    world.google.control.failNext('ads', { named: 'invalid_credentials' });
+    world.google.control.clearRequests();
+    expect((await ask()).status).toBe(200);
+    expect(world.google.control.count('token', 'refresh_token')).toBe(1);
+  });
+
+  test('a grant that the user ended is found dead', async () => {
+    play('U1');
+    isConnected = false;
+    world.google.control.revokeByUser(ALICE.sub, 'project-a');
+    const answer = await ask();
+    expect([answer.status, answer.body['code']]).toEqual([410, 'reconnect_required']);
+  });
+
+  test('managers in a circle are refused', async () => {
+    const hierarchy = guideHierarchy({ U1: ALICE.email });
+    const circle: AdsHierarchy = { ...hierarchy, links: [...hierarchy.links, [M2, M1]] };
+    world.google.control.setAdsHierarchy(circle);
+    const { status, body } = await ask();
+    expect(status).toBe(503);
+    expect(body['detail']).toContain('circle');
+    expect(await world.sql('SELECT * FROM ads_trees')).toEqual([]);
+  });
+});
+
+describe('the age of the answer', () => {
+  beforeEach(async () => {
+    play('U2');
+    await ask();
+    world.google.control.clearRequests();
+  });
+
+  test('is told, and a young answer asks Google nothing', async () => {
+    world.clock.advance(100);
+    const { body } = await ask({ max_age: '200' });
+    expect(body['age']).toBeGreaterThanOrEqual(100);
+    expect(body['age']).toBeLessThan(160);
+    expect(adsRequests()).toBe(0);
+  });
+
+  test.each([
+    [0, '0'],
+    [100, '60'],
+    [DAY + 1, undefined],
+  ])('after %d s, max_age=%s asks Google', async (seconds, max_age) => {
+    world.google.control.setAdsRole(M3, ALICE.email, 'ADMIN');
+    world.clock.advance(seconds);
+    const answer = await ask(max_age === undefined ? {} : { max_age });
+    expect(answer.body['age']).toBeLessThan(60);
+    expect(byRoot(customersOf(answer))[M3]?.[A4]).toBe('ADMIN');
+  });
+
+  test('several callers at once ask Google once', async () => {
+    world.google.control.latency('ads', 50);
+    const once = () => ask({ max_age: '0' });
+    const answers = await Promise.all([once(), once(), once(), once()]);
+    expect(new Set(answers.map(({ body }) => body['synced_at'])).size).toBe(1);
+    const lists = world.google.control.requests.filter(({ url }) => url.includes('listAccessible'));
+    expect(lists).toHaveLength(1);
+  });
+
+  test('while Google is down, the old answer with its age; none to a caller who says how old it may be', async () => {
+    world.google.control.failAlways('ads', { drop: true });
+    world.clock.advance(DAY + 1);
+    const old = await ask();
+    expect(old.status).toBe(200);
+    expect(old.body['age']).toBeGreaterThan(DAY);
+    expect((await ask({ max_age: String(DAY) })).status).toBe(503);
+  });
+
+  test('accounts that hang on nothing are reported', async () => {
+    await world.sql(`UPDATE ads_trees SET synced_at = synced_at + interval '1 ms', tree = jsonb_set(
+      jsonb_set(tree, '{links}', '[{"manager": "77", "client": "${A1}"}]'), '{direct}', '[]')`);
+    const { body } = await ask();
+    expect(body['complete']).toBe(false);
+    expect(body['gaps']).toContainEqual({ customer_id: '77', why: 'unknown' });
+    expect(body['gaps']).toContainEqual({ customer_id: A1, why: 'unreached' });
+  });
+
+  test('goes with the grant', async () => {
+    isConnected = false;
+    expect(await world.sql('SELECT * FROM ads_trees')).toHaveLength(1);
+    const [grant] = (await world.api.get('/users/alice/grants')).body as unknown as { id: string }[];
+    await world.api.delete(`/grants/${String(grant?.id)}`, { mode: 'local' });
+    expect(await world.sql('SELECT * FROM ads_trees')).toEqual([]);
+    expect((await ask()).status).toBe(404);
+  });
+});
+
+describe('who may ask', () => {
+  test.each([
+    [{ users: ['bob'] }, 'not_allowed'],
+    [{ clients: ['second'] }, 'not_allowed'],
+    [{ scopes: [YOUTUBE] }, 'not_allowed'],
+  ])('a service with %j may not, also where the tree is kept already', async (policy, code) => {
+    play('U1');
+    await ask();
+    const { status, body } = await ask({}, await world.service(policy));
+    expect([status, body['code']]).toEqual([403, code]);
+  });
+
+  test('a grant that lost the scope is refused, whatever is kept of it', async () => {
+    isConnected = false;
+    await ask();
+    await world.sql(`UPDATE grants SET granted_scopes = '{openid}' WHERE user_id = 'alice'`);
+    expect((await ask()).body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
+  });
+
+  test('a grant without the scope is refused with a link', async () => {
+    await world.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+    const { status, body } = await world.api.get('/users/bob/ads/customers');
+    expect(status).toBe(403);
+    expect(body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
+    expect(body['connect_url']).toContain('/connect?ticket=');
+  });
+
+  test.each(['-1', 'soon', '1.5'])('max_age=%s is refused', async (max_age) => {
+    expect((await ask({ max_age })).body).toMatchObject({
+      code: 'invalid_request',
+      errors: { max_age: /./ },
+    });
+  });
+
+  test('each answer leaves an event', async () => {
+    play('U2');
+    await ask();
+    const auditor = await world.service({ audit: true });
+    const events = async () =>
+      (await auditor.get('/audit', { user: 'alice', limit: '1' })).body['events'] as Record<
+        string,
+        unknown
+      >[];
+    let [event] = await events();
+    for (let tries = 0; tries < 40 && event?.['action'] !== 'ads.read'; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 25));
+      [event] = await events();
+    }
+    expect(event).toMatchObject({ action: 'ads.read', outcome: 'ok', details: { customers: 6 } });
+  });
+});
+
+describe('GET /tokens/:userId?customer_id=', () => {
+  const token = (query: Record<string, string>) => world.api.token('alice', query);
+  const chosen = async (query: Record<string, string>) => (await token(query)).body['ads'] as Chosen;
+  beforeEach(() => {
+    play('U2');
+  });
+
+  test('gives the header that the call needs: with it Google answers, without it refuses', async () => {
+    const { body } = await token({ customer_id: A4 });
+    expect(body).toMatchObject({ headers: { 'login-customer-id': M3 }, ads: { role: 'READ_ONLY' } });
+    const call = (headers: object) =>
+      fetch(`${world.google.url}/v26/customers/${A4}/googleAds:search`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${body['access_token'] as string}`,
+          'content-type': 'application/json',
+          ...headers,
+        },
+        body: JSON.stringify({ query: 'SELECT campaign.id, campaign.name, metrics.clicks FROM campaign' }),
+      });
+    expect((await call(body['headers'] as object)).status).toBe(200);
+    const refused = await call({});
+    expect(refused.status).toBe(403);
+    expect(await refused.text()).toContain('USER_PERMISSION_DENIED');
+  });
+
+  test('the most powerful role first, then the shortest path; none needed where access is direct', async () => {
+    const whole = await token({ customer_id: A1 });
+    expect(whole.body).toMatchObject({
+      headers: { 'login-customer-id': M2 },
+      ads: {
+        login_customer_id: M2,
+        role: 'STANDARD',
+        distance: 1,
+        header_needed: true,
+        alternatives: [{ login_customer_id: M3, role: 'READ_ONLY', distance: 1, header_needed: true }],
+        synced_at: expect.any(String),
+      },
+    });
+    const asked = adsRequests();
+    expect(asked).toBeGreaterThan(0);
+    expect((await token({ customer_id: M3 })).body).toMatchObject({
+      headers: {},
+      ads: { header_needed: false },
+    });
+    const dashed = A1.replace(/^(\d{3})(\d{3})(\d{4})$/, '$1-$2-$3');
+    expect((await chosen({ customer_id: dashed })).login_customer_id).toBe(M2);
+    expect(adsRequests()).toBe(asked);
+    // Other answers are as they were.
+    expect((await token({})).body).not.toHaveProperty('headers');
+  });
+
+  test('min_role refuses with the reason', async () => {
+    const refused = await token({ customer_id: A4, min_role: 'STANDARD' });
+    expect(refused.status).toBe(403);
+    expect(refused.text).not.toContain('ya29.');
+    expect(refused.body).toMatchObject({
+      code: 'no_ads_access',
+      reason: 'role_too_low',
+      best_role: 'READ_ONLY',
+      min_role: 'STANDARD',
+    });
+    expect((await token({ customer_id: A1, min_role: 'STANDARD' })).status).toBe(200);
+    expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way', best_role: null });
+    world.google.control.hideAdsRoles(true);
+    world.clock.advance(61);
+    expect((await token({ customer_id: A1, min_role: 'ADMIN' })).body).toMatchObject({
+      reason: 'role_unknown',
+    });
+  });
+
+  test('a no is looked up anew once the tree is a minute old', async () => {
+    expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way' });
+    world.google.control.setAdsRole(M1, ALICE.email, 'ADMIN');
+    expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way' });
+    world.clock.advance(61);
+    expect(await chosen({ customer_id: M1 })).toMatchObject({ role: 'ADMIN', distance: 0 });
+  });
+
+  test('USER_PERMISSION_DENIED from Google refreshes the tree once', async () => {
+    const { login_customer_id, synced_at } = await chosen({ customer_id: A1 });
+    expect(login_customer_id).toBe(M2);
+    world.google.control.setAdsRole(M2, ALICE.email, null);
+    world.clock.advance(15);
+    const again = await chosen({ customer_id: A1, denied_synced_at: synced_at });
+    expect(again.login_customer_id).toBe(M3);
+    const asked = adsRequests();
+    // The same denial, told late; and a denial of the new tree right away.
+    await token({ customer_id: A1, denied_synced_at: synced_at });
+    await token({ customer_id: A1, denied_synced_at: again.synced_at });
+    expect(adsRequests()).toBe(asked);
+  });
+
+  test.each([
+    [{ customer_id: '12-34' }, 'customer_id'],
+    [{ customer_id: A1, min_role: 'OWNER' }, 'min_role'],
+    [{ min_role: 'ADMIN' }, 'min_role'],
+    [{ denied_synced_at: '2026-11-22T00:00:00Z' }, 'denied_synced_at'],
+    [{ customer_id: A1, denied_synced_at: 'yesterday' }, 'denied_synced_at'],
+  ])('%j is refused, naming %s', async (query, field) => {
+    const { status, body } = await token(query);
+    expect(status).toBe(400);
+    expect(body['errors']).toHaveProperty(field);
+  });
+
+  test('a grant without the scope of Google Ads is refused with a link', async () => {
+    await world.api.connect({ user_id: 'carol', scope: YOUTUBE }, { account: BOB.email });
+    const { status, body } = await world.api.token('carol', { customer_id: A1 });
+    expect(status).toBe(403);
+    expect(body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
+    expect(body['connect_url']).toEqual(expect.any(String));
+  });
+});
+
+test('no token is in the log, nor beside the tree, whatever went wrong', async () => {
+  play('U2');
+  await ask();
+  for (const named of ['ads_user_permission_denied', 'ads_api_disabled', 'invalid_credentials'] as const) {
+    world.google.control.failNext('ads', { named });
+    await ask({ max_age: '0' });
+  }
+  const kept = world.log() + JSON.stringify(await world.sql('SELECT * FROM ads_trees'));
+  expect(kept).toContain('Google Ads did not list the accounts');
+  for (const secret of world.google.control.secrets()) expect(kept).not.toContain(secret);
+});
+
+test('a tree with more managers than ADS_MOST_LISTINGS is cut off, nearest accounts first', async () => {
+  await world.restart({ ADS_MOST_LISTINGS: '1' });
+  play('U1');
+  const answer = await ask();
+  expect(answer.body).toMatchObject({ complete: false, gaps: [{ customer_id: M2, why: 'cut_off' }] });
+  expect(customersOf(answer).map(({ id }) => id)).toEqual([M1, M2]);
+});

@@ -1,0 +1,462 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { parse as parseYaml } from 'yaml';
+import { startStandIn, type StandIn, type StandInClient } from '../../sandbox/google/stand-in.js';
+import { explainFailure } from '../../src/cli/explain-failure.js';
+import { Failure } from '../../src/cli/failure.js';
+import { generate } from '../../src/cli/generate-user-credentials.js';
+import type { Answer } from '../../src/cli/print.js';
+import { readOrder, type GivenOptions } from '../../src/cli/user-credentials/read-order.js';
+import { freePort } from '../../sandbox/trying/postgres.js';
+import { Browser } from '../support/api.js';
+import { visitConsent, type Choice } from '../support/visit-consent.js';
+import { ADS, ALICE, BOB, startWorld, YOUTUBE, type World } from '../support/world.js';
+import { emptyFolder, startTokenBroker, tokenBroker } from './token-broker.js';
+
+const COMMAND = 'generate-user-credentials';
+
+let google: StandIn;
+let world: World;
+let localPort: number;
+const folder = emptyFolder();
+
+const file = (name: string) => join(folder, `${name}.json`);
+
+function write(name: string, content: unknown): string {
+  writeFileSync(file(name), typeof content === 'string' ? content : JSON.stringify(content));
+  return file(name);
+}
+
+beforeAll(async () => {
+  localPort = await freePort();
+  const client = (clientId: string, kind: StandInClient['kind'], redirectUris: string[]) => ({
+    clientId,
+    clientSecret: `GOCSPX-${clientId}`,
+    projectId: 'ads-project',
+    kind,
+    redirectUris,
+  });
+  const ads = client('ads', 'web', []);
+  google = await startStandIn({
+    clients: [
+      client('desktop', 'installed', ['http://localhost']),
+      client('local', 'web', ['https://a.example.com/cb', `http://localhost:${localPort}/back?from=google`]),
+      client('remote', 'web', ['https://a.example.com/cb', `http://localhost.example.com:${localPort}/`]),
+      ads,
+    ],
+    accounts: [ALICE, BOB],
+  });
+  for (const id of ['desktop', 'local', 'remote', 'ads']) write(id, google.clientSecretJson(id));
+  world = await startWorld({
+    GOOGLE_STAND_IN_URL: google.url,
+    GOOGLE_CLIENT_SECRETS: `desktop=${file('desktop')},ads=${file('ads')}`,
+  });
+  ads.redirectUris.push(`${world.url}/callback`);
+});
+beforeEach(() => {
+  google.control.reset();
+});
+afterAll(async () => {
+  await world.stop();
+  await google.close();
+});
+
+interface Running {
+  readonly shown: Promise<URL>;
+  readonly finished: Promise<Answer | Failure>;
+}
+
+/** In this process: a command takes most of a second to start. The first tests start it as a shell does. */
+function begin(options: Partial<GivenOptions>, env: Record<string, string>): Running {
+  const shown = Promise.withResolvers<URL>();
+  shown.promise.catch(() => undefined);
+  const run = async () => {
+    const show = (url: string) => {
+      shown.resolve(new URL(url));
+    };
+    const order = readOrder({ timeout: '20', browser: false, ...options });
+    return generate(order, { env, show });
+  };
+  const finished = run()
+    .catch((error: unknown) => explainFailure(error))
+    .finally(() => {
+      shown.reject(new Error('It ended without showing a URL.'));
+    });
+  return { shown: shown.promise, finished };
+}
+
+/** Without a broker: nothing is set but the stand-in's address. */
+const start = (name: string, options: Partial<GivenOptions> = {}) =>
+  begin({ client_secrets_path: file(name), ...options }, { GOOGLE_STAND_IN_URL: google.url });
+
+const store = (options: Partial<GivenOptions>) => begin({ store: true, ...options }, world.settings);
+
+/** The user's part. @returns what the command answered, and the page that the browser shows in the end */
+async function go<T>(
+  { shown, finished }: { readonly shown: Promise<URL>; readonly finished: Promise<T> },
+  choice: Partial<Choice> = {},
+) {
+  const back = await visitConsent(await shown, { account: ALICE.email, ...choice });
+  const page = await open(back);
+  return { run: await finished, page, back };
+}
+
+async function open(url: URL) {
+  const response = await fetch(url, { redirect: 'manual' });
+  return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
+function expectFailure(run: Answer | Failure, exitCode: number, says: RegExp): void {
+  if (!(run instanceof Failure)) throw new Error(`No failure: ${run.text}`);
+  expect({ exitCode: run.exitCode, message: run.message }).toEqual({
+    exitCode,
+    message: expect.stringMatching(says),
+  });
+  expect(run.message).not.toMatch(/\n|GOCSPX|AIza/);
+}
+
+function expectAnswer(run: Answer | Failure): Answer {
+  if (run instanceof Failure) throw run;
+  return run;
+}
+
+describe('the desktop flow', () => {
+  test('opens the browser, waits, and prints the token with its configuration', async () => {
+    const bin = join(folder, 'bin');
+    const opened = join(folder, 'opened');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'xdg-open'), `#!/bin/sh\nprintf %s "$1" > ${opened}\n`);
+    chmodSync(join(bin, 'xdg-open'), 0o755);
+    const running = startTokenBroker(
+      [COMMAND, '-c', file('desktop'), '--login_customer_id', '123-456-7890', '--login_hint', ALICE.email],
+      { GOOGLE_STAND_IN_URL: google.url, PATH: bin },
+    );
+    const {
+      run: { code, stdout, stderr },
+      page,
+      back,
+    } = await go(running);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^Paste this URL into your browser, if it does not open by itself:\n\n {2}http.*\n\nWaiting/,
+    );
+    const url = await running.shown;
+    if (process.platform === 'linux') expect(readFileSync(opened, 'utf8')).toBe(url.href);
+
+    const asked = Object.fromEntries(url.searchParams);
+    expect(asked).toMatchObject({
+      access_type: 'offline',
+      prompt: 'consent',
+      code_challenge_method: 'S256',
+      login_hint: ALICE.email,
+      redirect_uri: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    });
+    expect(back.origin).toBe(asked['redirect_uri']);
+    const [token = ''] = google.control.liveRefreshTokens(ALICE.sub, 'desktop');
+    expect(stdout).toContain(`The refresh token of ${ALICE.email} is:\n\n  ${token}\n`);
+    expect(parseYaml(stdout.slice(stdout.indexOf('client_id:')))).toEqual({
+      client_id: 'desktop',
+      client_secret: 'GOCSPX-desktop',
+      refresh_token: token,
+      login_customer_id: '1234567890',
+      use_proto_plus: true,
+    });
+    expect(stderr).not.toContain(token);
+
+    expect(page.status).toBe(200);
+    expect(page.text).toContain('<h1>Done</h1>');
+    expect(page.text).not.toContain(token);
+    // The server is gone: whatever the page wanted from somewhere, it would not get.
+    expect(page.text).toContain('<style>');
+    expect(page.text).not.toMatch(/(href|src)="(?!data:)/);
+    expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none';/);
+  });
+
+  test('--json: the URL and the answer for machines; more scopes, a port of choice, another format', async () => {
+    const port = await freePort();
+    const options = ['--json', '--no-browser', '--port', String(port), '--format', 'curl'];
+    const running = startTokenBroker(
+      [
+        COMMAND,
+        '--client_secrets_path',
+        file('desktop'),
+        ...options,
+        '--additional_scopes',
+        YOUTUBE,
+        'profile',
+      ],
+      { GOOGLE_STAND_IN_URL: google.url },
+    );
+    const url = await running.shown;
+    const redirectUri = `http://127.0.0.1:${port}`;
+    expect(url.searchParams.get('redirect_uri')).toBe(redirectUri);
+    // A browser that is opened by hand, and one that asks for more than the page, end nothing.
+    expect(await open(new URL(redirectUri))).toMatchObject({ status: 400 });
+    expect(await open(new URL('/favicon.ico', redirectUri))).toMatchObject({ status: 404 });
+    const {
+      run: { code, stdout, stderr },
+    } = await go(running);
+    expect(code).toBe(0);
+    expect(JSON.parse(stderr)).toEqual({ open: url.href, timeout_seconds: 300 });
+    const answer = JSON.parse(stdout) as Record<string, unknown>;
+    expect(answer).toMatchObject({
+      refresh_token: google.control.liveRefreshTokens(ALICE.sub, 'desktop')[0],
+      account: { sub: ALICE.sub, email: ALICE.email },
+      missing_scopes: [],
+      format: 'curl',
+      configuration: expect.stringMatching(/^Authorization: Bearer \S+\n$/),
+    });
+    expect(String(answer['scope']).split(' ')).toEqual(expect.arrayContaining([ADS, YOUTUBE]));
+  });
+
+  test('what the user does not tick is named: exit code 18', async () => {
+    const { run, page } = await go(start('desktop', { additional_scopes: [YOUTUBE] }), { untick: [YOUTUBE] });
+    const { exitCode, text } = expectAnswer(run);
+    expect(exitCode).toBe(18);
+    expect(text).toContain(`were not allowed. Run the command again and tick them:\n${YOUTUBE}\n`);
+    expect(page.text).toContain('Done in part');
+  });
+
+  test("refused consent, somebody else's answer, and nobody: exit codes 10, 11, 17", async () => {
+    const wrong = async (change: (back: URL) => void) => {
+      const running = start('desktop');
+      const back = await visitConsent(await running.shown, { account: ALICE.email });
+      change(back);
+      const page = await open(back);
+      expect(page).toMatchObject({ status: 400, text: expect.stringContaining('That did not work') });
+      return running.finished;
+    };
+    const [refused, state, issuer, twice, silent, gone] = await Promise.all([
+      go(start('desktop'), { deny: true }),
+      wrong((back) => {
+        back.searchParams.set('state', 'of-another');
+      }),
+      wrong((back) => {
+        back.searchParams.set('iss', 'https://elsewhere.example.com');
+      }),
+      wrong((back) => {
+        back.searchParams.append('code', 'one-more');
+      }),
+      wrong((back) => {
+        back.searchParams.delete('state');
+      }),
+      start('desktop', { timeout: '1' }).finished,
+    ]);
+    expectFailure(refused.run, 10, /^The consent was refused on Google's page\. Run .* again/);
+    expect(refused.page.text).toContain('Not allowed');
+    for (const run of [state, issuer, twice, silent]) expectFailure(run, 11, /its state is wrong\..*Run/);
+    expectFailure(gone, 17, /did not come back within 1 seconds\. Run .* longer --timeout/);
+    expect(google.control.count('token', 'authorization_code')).toBe(0);
+    expect(google.control.liveRefreshTokens(ALICE.sub)).toEqual([]);
+  });
+
+  test('a code that Google does not take, and an answer that gets lost', async () => {
+    const change = async (fault: () => void) => {
+      const running = start('desktop');
+      await running.shown;
+      fault();
+      return go(running);
+    };
+    const rejected = await change(() => {
+      google.control.failNext('token', { status: 400, body: { error: 'invalid_grant' } });
+    });
+    expectFailure(rejected.run, 3, /did not accept the answer .*invalid_grant.* again/);
+    const lost = await change(() => {
+      google.control.failNext('token', { status: 503, body: 'unwell' });
+    });
+    expectFailure(lost.run, 69, /no answer \(http_503\)/);
+  });
+});
+
+describe('the web flow', () => {
+  test('comes back to exactly the address of this machine that the client lists', async () => {
+    const running = start('local');
+    const { run, back, page } = await go(running);
+    expect({ code: expectAnswer(run).exitCode, status: page.status }).toEqual({
+      code: undefined,
+      status: 200,
+    });
+    const uri = `http://localhost:${localPort}/back?from=google`;
+    expect((await running.shown).searchParams.get('redirect_uri')).toBe(uri);
+    expect(back.href).toContain(`${uri}&`);
+  });
+
+  test('without one, says which to add: exit code 16', async () => {
+    const [none, otherPort] = await Promise.all([
+      start('remote').finished,
+      start('local', { port: '4711' }).finished,
+    ]);
+    expectFailure(none, 16, /Add http:\/\/127\.0\.0\.1:8080 to its authorized redirect URIs.*--store/);
+    expectFailure(otherPort, 16, /with the port 4711 .*Add http:\/\/127\.0\.0\.1:4711 /);
+  });
+});
+
+describe('before anybody is asked', () => {
+  const KINDS: readonly (readonly [string, unknown, RegExp])[] = [
+    ['account', { type: 'service_account', project_id: 'p' }, /is the key of a service account/],
+    ['user', { type: 'authorized_user', client_id: 'x' }, /credentials of a user who consented already/],
+    ['key', `AIza${'x'.repeat(35)}\n`, /is an API key/],
+    ['keyJson', { keyString: `AIza${'x'.repeat(35)}` }, /is an API key/],
+    ['nothing', { hello: 1 }, /neither "web" nor "installed"/],
+    ['list', [], /neither "web" nor "installed"/],
+  ];
+
+  test.each(KINDS)('a JSON of the wrong kind (%s): exit code 15', async (name, content, says) => {
+    write(name, content);
+    const run = await start(name).finished;
+    expectFailure(run, 15, says);
+    expectFailure(run, 15, /Download the JSON of an OAuth client/);
+  });
+
+  test('a missing, a broken, an incomplete JSON: exit codes 13 and 14', async () => {
+    write('broken', '{"installed": {"client_secret": "GOCSPX-half');
+    write('incomplete', { installed: { client_id: 'x' } });
+    const [missing, broken, incomplete] = await Promise.all([
+      start('nowhere').finished,
+      start('broken').finished,
+      start('incomplete').finished,
+    ]);
+    expectFailure(missing, 13, /nowhere\.json cannot be read \(ENOENT\)\..*Download/);
+    expectFailure(broken, 14, /broken\.json is not JSON\. Download/);
+    expectFailure(incomplete, 14, /incomplete\.json lacks client_secret\. Download/);
+  });
+
+  test('a port in use, no network, a client that Google refuses: exit codes 12, 69, 3', async () => {
+    const squatter = createServer().listen(0, '127.0.0.1');
+    await new Promise((done) => squatter.once('listening', done));
+    const { port } = squatter.address() as AddressInfo;
+    write('stranger', { installed: { client_id: 'stranger', client_secret: 'GOCSPX-stranger' } });
+    const [inUse, offline, refused] = await Promise.all([
+      start('desktop', { port: String(port) }).finished,
+      begin(
+        { client_secrets_path: file('desktop') },
+        { GOOGLE_STAND_IN_URL: `http://127.0.0.1:${await freePort()}` },
+      ).finished,
+      start('stranger').finished,
+    ]);
+    squatter.close();
+    expectFailure(inUse, 12, new RegExp(`port ${port} is in use .*--port`));
+    expectFailure(offline, 69, /cannot be reached from here\. Check the network/);
+    expectFailure(refused, 3, /refuses the client stranger .*GOOGLE_STAND_IN_URL/);
+  });
+
+  test.each<[Partial<GivenOptions>, string]>([
+    [{}, '--client_secrets_path is needed without --store'],
+    [{ client_secrets_path: 'x', user: 'alice' }, '--user and --client go with --store'],
+    [{ store: true }, '--store needs --user'],
+    [{ store: true, user: 'a b' }, '--user must be 1 to 200 letters'],
+    [{ store: true, user: 'alice', format: 'php' }, 'go without --store'],
+    [{ store: true, user: 'alice', client: 'ads', client_secrets_path: 'x' }, 'both name a client'],
+    [{ client_secrets_path: 'x', port: '65536' }, '--port takes a whole number from 1 to 65535'],
+    [{ client_secrets_path: 'x', timeout: '0.5' }, '--timeout takes a whole number'],
+    [{ client_secrets_path: 'x', additional_scopes: ['youtube'] }, 'not youtube'],
+  ])('wrong usage %j: exit code 2', async (options, says) => {
+    expect(await begin(options, {}).finished).toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining(says),
+    });
+  });
+
+  test('as a shell sees a failure: its exit code, one line, nothing on standard output', async () => {
+    const [missing, usage] = await Promise.all([
+      tokenBroker([COMMAND, '-c', '/nowhere.json']),
+      tokenBroker([COMMAND, '-c', 'x', '--login_customer_id', '12-34']),
+    ]);
+    expect(missing).toEqual({
+      code: 13,
+      stdout: '',
+      stderr: expect.stringMatching(/^\/nowhere\.json cannot be read .*\n$/),
+    });
+    expect(usage).toMatchObject({ code: 2, stderr: expect.stringContaining('a customer id of ten digits') });
+  });
+});
+
+describe('--store', () => {
+  test('a desktop client: the grant is in the broker, booked and audited, and no token is shown', async () => {
+    const { run, page } = await go(store({ user: 'dora', client: 'desktop' }));
+    const { text, json, exitCode } = expectAnswer(run);
+    expect(exitCode).toBeUndefined();
+    const [token = '?'] = google.control.liveRefreshTokens(ALICE.sub, 'desktop');
+    expect(text + JSON.stringify(json) + page.text).not.toContain(token);
+    expect(json).toMatchObject({ user_id: 'dora', client: 'desktop', missing_scopes: [], notes: [] });
+    expect(page).toMatchObject({ status: 200, text: expect.stringContaining('<h1>Connected</h1>') });
+
+    const issued = await world.api.token('dora', { client: 'desktop', scope: ADS });
+    expect(issued).toMatchObject({ status: 200, body: { account: { email: ALICE.email } } });
+    const { grant_id: grantId } = json as { grant_id: string };
+    expect(await world.sql('SELECT client FROM refresh_tokens WHERE grant_id = $1', [grantId])).toEqual([
+      { client: 'desktop' },
+    ]);
+    expect(
+      await world.sql('SELECT action, outcome, actor FROM audit_events WHERE grant_id = $1', [grantId]),
+    ).toContainEqual({ action: 'connect.consent', outcome: 'ok', actor: 'operator' });
+
+    // Asked again, nobody is sent to Google. The client may also be named by its file.
+    const again = store({ user: 'dora', client_secrets_path: file('desktop') });
+    expect(expectAnswer(await again.finished).text).toContain('holds all of this');
+    await expect(again.shown).rejects.toThrow();
+  });
+
+  test('a desktop client: slots are looked at as at /connect, with a sign-in first where one is full', async () => {
+    // The grant above filled Alice's one slot, and nobody knows yet which account this will be.
+    const asBob = async (user: string) => {
+      const running = begin({ store: true, user, client: 'desktop' }, { ...world.settings, SLOT_LIMIT: '1' });
+      const back = await open(await visitConsent(await running.shown, { account: BOB.email }));
+      return { running, back };
+    };
+    const emil = await asBob('emil');
+    expect(emil.back.status).toBe(303);
+    await open(await visitConsent(emil.back.headers.get('location') ?? '', { account: BOB.email }));
+    const { text } = expectAnswer(await emil.running.finished);
+    expect(text).toContain('Careful: this account holds 1 of the 1 refresh tokens');
+
+    const greta = await asBob('greta');
+    expect(greta.back).toMatchObject({ status: 200, text: expect.stringContaining('That did not work') });
+    expectFailure(await greta.running.finished, 3, /^Nothing was stored \(slots_full\)/);
+    expect(await world.sql("SELECT id FROM grants WHERE user_id = 'greta'")).toEqual([]);
+  });
+
+  test('a desktop client: nothing is stored of a refused consent or of a wrong state', async () => {
+    const wrong = store({ user: 'nobody', client: 'desktop' });
+    const refused = store({ user: 'nobody', client: 'desktop' });
+    const back = new URL((await wrong.shown).searchParams.get('redirect_uri') ?? '');
+    back.search = 'state=of-another&code=x';
+    await open(back);
+    expectFailure(await wrong.finished, 11, /its state is wrong/);
+    expectFailure((await go(refused, { deny: true })).run, 10, /The consent was refused/);
+    expect(await world.sql("SELECT id FROM grants WHERE user_id = 'nobody'")).toEqual([]);
+  });
+
+  test("a web client: by the broker's own link, until the grant is there", async () => {
+    const running = store({ user: 'wera', client: 'ads', login_hint: BOB.email });
+    const link = await running.shown;
+    expect(link.href).toContain(`${world.url}/connect?ticket=`);
+    const page = await new Browser().connect(link.href, { account: BOB.email });
+    expect(page.text).toContain('<h1>Connected</h1>');
+    expect(expectAnswer(await running.finished).text).toMatch(
+      /^The broker may now use bob@gmail\.test for the user wera \(client ads\), grant \S+\.\nNo token was shown/,
+    );
+    expect((await world.api.token('wera', { client: 'ads' })).status).toBe(200);
+
+    const refused = store({ user: 'willi', client: 'ads' });
+    await new Browser().connect((await refused.shown).href, { account: BOB.email, deny: true });
+    expectFailure(await refused.finished, 10, /The consent was refused/);
+  });
+
+  test('a client that the broker does not serve: exit code 4; a faulty configuration: 78', async () => {
+    const [unknown, byFile, faulty] = await Promise.all([
+      store({ user: 'alice', client: 'nowhere' }).finished,
+      store({ user: 'alice', client_secrets_path: file('local') }).finished,
+      begin({ store: true, user: 'alice' }, {}).finished,
+    ]);
+    expectFailure(unknown, 4, /does not serve the client nowhere.*GOOGLE_CLIENT_SECRETS.*desktop, ads/);
+    expectFailure(byFile, 4, /does not serve the client local/);
+    expect(faulty).toMatchObject({
+      exitCode: 78,
+      faults: expect.arrayContaining(['DATABASE_URL is not set']),
+    });
+  });
+});

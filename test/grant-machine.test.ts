@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Sealer } from '../src/domain/ports/sealer.js';
+import { refreshTokenPlace } from '../src/token-store/places.js';
+import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+
+/**
+ * The life of grants as a machine: random steps, several at once, on a real broker, database and stand-in. After each
+ * round the laws must hold, whatever order things happened in.
+ */
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+
+const ACCOUNTS = { alice: ALICE, bob: BOB };
+type User = keyof typeof ACCOUNTS;
+
+/** What can happen. `user` may be somebody without any grant. */
+const STEPS = {
+  connect: async (user: User) => {
+    // Asked for one more account, Google is always gone to, and gives a refresh token only where it must.
+    const ticket = { user_id: user, scope: YOUTUBE, another_account: true };
+    await world.api.connect(ticket, { account: ACCOUNTS[user].email });
+  },
+  token: async (user: User) => {
+    await world.api.token(user);
+  },
+  refresh: async (user: User) => {
+    await world.api.token(user, { min_ttl: '3000' });
+  },
+  refuse: async (user: User) => {
+    world.google.control.revokeByUser(ACCOUNTS[user].sub, 'project-a');
+    await world.api.token(user, { min_ttl: '3000' });
+  },
+  disconnect: async (user: User) => {
+    const { body } = await world.api.get(`/users/${user}/grants`);
+    if (!Array.isArray(body)) return;
+    for (const { id } of body as { id: string }[]) await world.api.delete(`/grants/${id}`, { mode: 'local' });
+  },
+  event: async (user: User) => {
+    const subject = { subject_type: 'iss-sub', iss: world.google.url, sub: ACCOUNTS[user].sub };
+    const to = `${world.url}/security-events/google`;
+    await world.google.control.sendSecurityEvent({ type: 'tokens-revoked', subject, to });
+  },
+  outage: async (user: User) => {
+    world.google.control.failNext('token', { drop: true });
+    await world.api.token(user, { min_ttl: '3000' });
+  },
+};
+
+interface Step {
+  readonly kind: keyof typeof STEPS;
+  readonly user: User;
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom(...(Object.keys(STEPS) as (keyof typeof STEPS)[])),
+  user: fc.constantFrom<User>('alice', 'alice', 'bob'),
+});
+/** Steps of one round happen at once. */
+const round = fc.oneof(
+  { weight: 9, arbitrary: fc.array(step, { minLength: 1, maxLength: 4 }) },
+  { weight: 1, arbitrary: fc.constant('restart' as const) },
+);
+
+interface Row {
+  readonly id: string;
+  readonly user_id: User;
+  readonly status: string;
+  readonly version: number;
+  readonly refreshes: number;
+  readonly sealed_refresh_token: string | null;
+  readonly tokens: number;
+  readonly current: Buffer[];
+}
+
+async function rows(): Promise<Row[]> {
+  return (await world.sql(`SELECT g.*,
+      (SELECT count(*)::int FROM access_tokens WHERE grant_id = g.id) AS tokens,
+      ARRAY(SELECT fingerprint FROM refresh_tokens WHERE grant_id = g.id AND current) AS current
+    FROM grants g`)) as unknown as Row[];
+}
+
+async function checkLaws(before: readonly Row[]): Promise<Row[]> {
+  const sealer = world.app.get(Sealer);
+  const after = await rows();
+  for (const row of after) {
+    const old = before.find(({ id }) => id === row.id);
+    // Versions and refreshes only grow.
+    expect(row.version).toBeGreaterThanOrEqual(old?.version ?? 1);
+    expect(row.refreshes).toBeGreaterThanOrEqual(old?.refreshes ?? 0);
+    if (row.status === 'active') {
+      // No refresh token is lost: what is stored opens, and is the one that the ledger calls current.
+      const stored = await sealer.open(row.sealed_refresh_token ?? '', refreshTokenPlace(row.id));
+      expect(row.current.map((one) => one.toString('hex'))).toEqual([
+        Buffer.from(sealer.fingerprint(stored)).toString('hex'),
+      ]);
+    } else {
+      // Nothing of a dead grant is left to hand out.
+      expect([row.sealed_refresh_token, row.tokens]).toEqual([null, 0]);
+      expect(row.current.length).toBeLessThanOrEqual(1);
+    }
+  }
+  for (const user of ['alice', 'bob'] as const) {
+    const isActive = after.some((row) => row.user_id === user && row.status === 'active');
+    const { status } = await world.api.token(user, { min_ttl: '1' });
+    if (isActive) expect([200, 410, 503]).toContain(status);
+    else expect([404, 410]).toContain(status);
+  }
+  return rows();
+}
+
+test('the laws hold after whatever happens, at once or one after the other', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(round, { minLength: 3, maxLength: 10 }), async (rounds) => {
+      world.google.control.reset();
+      await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, security_events CASCADE');
+      let known: Row[] = [];
+      for (const steps of rounds) {
+        if (steps === 'restart') await world.restart();
+        else {
+          // Long enough for every token to be asked for anew, and for no grant to rest.
+          world.clock.advance(700);
+          await world.rested();
+          await Promise.all(steps.map(({ kind, user }) => STEPS[kind](user)));
+        }
+        known = await checkLaws(known);
+      }
+    }),
+    { numRuns: 12, endOnFailure: true },
+  );
+}, 60_000);
