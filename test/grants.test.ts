@@ -26,6 +26,8 @@ describe('grants: list, inspect, disconnect', () => {
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       user_id: 'alice',
       client: 'default',
+      kind: 'user',
+      subject: null,
       account: { sub: ALICE.sub, email: ALICE.email },
       status: 'active',
       scope: expect.stringContaining(YOUTUBE),

@@ -24,13 +24,15 @@ export interface StandInAccount {
   hd?: string;
 }
 
-/** Who may set up a project's stream of security events, known by one key. */
+/** Sets up a project's stream of security events, and gets access tokens without any consent. Known by one key. */
 export interface StandInServiceAccount {
   email: string;
   projectId: string;
+  /** What Google calls its client id; without one, the email stands for it. */
+  uniqueId?: string;
   keyId: string;
-  /** As SPKI in PEM. */
-  publicKey: string;
+  /** As SPKI in PEM; null once the key was deleted. */
+  publicKey: string | null;
 }
 
 /** Where a project wants its security events delivered. */
@@ -49,6 +51,8 @@ export interface Settings {
   accessTokenSeconds: number;
   clientStatus: Map<string, ClientStatus>;
   accountPolicy: Map<string, AccountPolicy>;
+  /** Domain-wide delegation: the scopes that a service account, by email, may have for the users of its Workspace. */
+  delegations: Map<string, string[]>;
   ads: AdsHierarchy;
   /** Rows of one page of googleAds:search. */
   adsPageSize: number;

@@ -54,6 +54,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     accessTokenSeconds: options.accessTokenSeconds ?? 3599,
     clientStatus: new Map(),
     accountPolicy: new Map(),
+    delegations: new Map(),
     ads: structuredClone(options.ads ?? noAds()),
     adsPageSize: 10_000,
     adsRolesForAdminsOnly: false,

@@ -6,6 +6,7 @@ import { SlotAlarm } from '../domain/ports/slot-alarm.js';
 import { IdentityModule } from '../identity/identity.module.js';
 import { SystemClock } from '../operations/system-clock.js';
 import { SealingModule } from '../sealing/sealing.module.js';
+import { ServiceAccountsModule } from '../service-accounts/service-accounts.module.js';
 import { ServicesModule } from '../services/services.module.js';
 import { SlotNotes } from './slot-notes.js';
 import { TokenStoreModule } from '../token-store/token-store.module.js';
@@ -26,6 +27,7 @@ export class CommandModule {
         TokenStoreModule,
         IdentityModule,
         ServicesModule,
+        ServiceAccountsModule,
         ...more,
       ],
       providers: [

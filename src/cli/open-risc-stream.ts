@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { GoogleFailure } from '../domain/google-failure.js';
 import type { RiscStream } from '../google/risc-stream.js';
 import { explainRiscFailure } from './explain-risc-failure.js';
-import { EXIT, Failure, faultyConfiguration } from './failure.js';
+import { faultyConfiguration } from './failure.js';
 import { readClientSettings, type ClientSettings } from './read-client-settings.js';
+import { readServiceAccountFile } from './read-service-account-file.js';
 
 export interface ServiceAccountOption {
   readonly serviceAccount: string;
@@ -35,7 +34,7 @@ export async function withRiscStream<T>(
   { serviceAccount }: ServiceAccountOption,
   use: (open: OpenStream) => Promise<T>,
 ): Promise<T> {
-  const key = await readKey(resolve(serviceAccount));
+  const { key } = await readServiceAccountFile(serviceAccount);
   const settings = await readClientSettings(process.env);
   if (settings.google === null)
     throw faultyConfiguration(['GOOGLE_STAND_IN_URL or GOOGLE_TIMEOUT_MS is wrong']);
@@ -51,22 +50,4 @@ export async function withRiscStream<T>(
     if (!(error instanceof Error) || error.name !== 'GoogleFailure') throw error;
     throw explainRiscFailure(error as GoogleFailure, key);
   }
-}
-
-async function readKey(path: string) {
-  const { readServiceAccountKey } = await import('../google/service-account.js');
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new Failure(EXIT.notFound, 'service_account_not_found', `${path} cannot be read (${code}).`);
-  }
-  const key = readServiceAccountKey(text);
-  if (typeof key !== 'string') return key;
-  throw new Failure(
-    EXIT.faultyConfiguration,
-    'service_account_faulty',
-    `${path} ${key}. Make a key for the service account in the Google console (JSON), and name that file.`,
-  );
 }

@@ -12,6 +12,9 @@ import { migrate } from './migrate.js';
 import { riscConfigure } from './risc-configure.js';
 import { riscStatus } from './risc-status.js';
 import { riscVerify } from './risc-verify.js';
+import { serviceAccountAdd } from './service-account-add.js';
+import { serviceAccountList } from './service-account-list.js';
+import { serviceAccountRemove } from './service-account-remove.js';
 import { serviceCreate } from './service-create.js';
 import { serviceList } from './service-list.js';
 import { serviceRevoke } from './service-revoke.js';
@@ -21,8 +24,8 @@ Exit codes:
   0   done
   1   unexpected fault, with a stack trace
   2   wrong usage
-  3   refused: a name is taken, a key ring exists, Google refuses a client or the stream of
-      security events, keys are still needed
+  3   refused: a name is taken, a key ring exists, Google refuses a client, a service
+      account or the stream of security events, keys are still needed
   4   not found
   10 to 18: see \`token-broker generate-user-credentials --help\`
   69  unavailable: the database or Google cannot be reached
@@ -47,6 +50,15 @@ export function buildProgram(asJson: boolean): Command {
     .addCommand(migrate())
     .addCommand(
       group('service', 'Services that may call the broker', serviceCreate(), serviceList(), serviceRevoke()),
+    )
+    .addCommand(
+      group(
+        'service-account',
+        "Google's service accounts that hold access, without a user's consent",
+        serviceAccountAdd(),
+        serviceAccountList(),
+        serviceAccountRemove(),
+      ),
     )
     .addCommand(group('client', "Google's OAuth clients that the broker serves", clientList(), clientCheck()))
     .addCommand(generateUserCredentials())

@@ -13,6 +13,8 @@ export type AuditAction =
   | 'ads.read'
   | 'service.create'
   | 'service.revoke'
+  | 'service_account.add'
+  | 'service_account.remove'
   | 'security.event';
 
 /** Kept to plain values, so that no object with a secret inside gets in by accident. */

@@ -15,6 +15,7 @@ export interface Expiry {
 /** What a forecast needs to know of a grant. */
 export type Perishable = Pick<
   Grant,
+  | 'kind'
   | 'status'
   | 'grantedScopes'
   | 'consentedAt'
@@ -28,7 +29,7 @@ export type Perishable = Pick<
  * @param testing whether the operator says that the client's app is in Testing
  */
 export function forecast(grant: Perishable, testing: boolean): Expiry | null {
-  if (grant.status !== 'active') return null;
+  if (grant.status !== 'active' || grant.kind !== 'user') return null;
   const causes = [timeBased(grant), testing ? ofTesting(grant) : null, ofInactivity(grant)];
   return causes.reduce((first, next) => (next && (!first || next.at < first.at) ? next : first), null);
 }

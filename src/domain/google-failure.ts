@@ -5,6 +5,7 @@
  * - `scope_rejected`: the scopes asked for are not in the grant, or do not exist
  * - `client_rejected`: Google refuses our client; the operator must act
  * - `policy_rejected`: the user's Workspace administrator forbids this
+ * - `service_account_rejected`: Google gives a service account no token; somebody must act at Google, then it works again
  * - `unavailable`: an outage, a limit, a lost connection; the same request may work later
  * - `withheld`: Google was not asked, for it failed too often lately, or the broker stops. Says nothing of the grant.
  */
@@ -14,6 +15,7 @@ export type GoogleFailureKind =
   | 'scope_rejected'
   | 'client_rejected'
   | 'policy_rejected'
+  | 'service_account_rejected'
   | 'unavailable'
   | 'withheld';
 

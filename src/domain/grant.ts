@@ -18,7 +18,13 @@ export interface VerifiedAccount extends Account {
  */
 type GrantStatus = 'active' | 'suspended' | 'reconnect_required' | 'revoked';
 
-/** Whether a grant holds a refresh token, and so a slot at Google. */
+/**
+ * `user`: a person consented, and there is a refresh token. `service_account`: an operator gave its key (RFC 7523); there
+ * is no refresh token, so no slot, and it does not die of age.
+ */
+type GrantKind = 'user' | 'service_account';
+
+/** Whether a grant is of use, or may be again; of a person's, whether it holds a refresh token, and so a slot at Google. */
 export function isLiving({ status }: Pick<Grant, 'status'>): boolean {
   return status === 'active' || status === 'suspended';
 }
@@ -32,12 +38,15 @@ export interface Diagnosis {
   readonly detail: string;
 }
 
-/** user x client x account: what the user allowed this client to do. */
+/** user x client x account: what the user allowed this client to do, or the operator a service account. */
 export interface Grant {
   readonly id: string;
+  readonly kind: GrantKind;
   readonly userId: string;
   readonly client: string;
   readonly account: Account;
+  /** The user of a Workspace that a service account acts for, by email; null: for itself, or no service account. */
+  readonly subject: string | null;
   /** What services asked for, over time; the user may have ticked less. */
   readonly requestedScopes: readonly string[];
   readonly grantedScopes: readonly string[];

@@ -16,6 +16,8 @@ export function findHeldGrant(grants: readonly Grant[], wish: Wish): Grant | nul
   const held = grants.filter(
     (grant) =>
       grant.status === 'active' &&
+      // What a service account may do is no consent of the user's.
+      grant.kind === 'user' &&
       wanted.every((name) => isAccount(grant.account, name)) &&
       missingScopes(wish.scopes, grant.grantedScopes).length === 0,
   );

@@ -5,8 +5,8 @@ export interface FailedAnswer {
   readonly status: number;
   readonly body: string;
   readonly retryAfter: string | null;
-  /** invalid_grant means a bad code in an exchange, and a dead refresh token in a refresh. */
-  readonly during: 'exchange' | 'refresh';
+  /** invalid_grant means a bad code in an exchange, a dead refresh token in a refresh, a bad assertion of a service account. */
+  readonly during: 'exchange' | 'refresh' | 'assertion';
 }
 
 /** Google's `error` values (RFC 6749 section 5.2, Google's own, and those seen in the wild). */
@@ -26,6 +26,9 @@ const BY_ERROR: Readonly<Record<string, GoogleFailureKind>> = {
   rate_limit_exceeded: 'unavailable',
 };
 
+/** Besides those above. https://developers.google.com/identity/protocols/oauth2/service-account#error-codes */
+const ASSERTION_REFUSED: ReadonlySet<string> = new Set(['invalid_grant', 'access_denied']);
+
 /**
  * The one place that judges a failure of Google's token endpoint. Whatever is not known to be final counts as
  * `unavailable`: a grant must never be declared dead because Google had a bad day.
@@ -37,6 +40,10 @@ export function classifyFailure({ status, body, retryAfter, during }: FailedAnsw
     new GoogleFailure(kind, error || `http_${status}`, description, subtype, retry);
   // 403 with an HTML page is a rate limit; so are 408 and 429, whatever their body says.
   if (status >= 500 || status === 408 || status === 429) return failure('unavailable');
+  if (during === 'assertion') {
+    const isFinal = ASSERTION_REFUSED.has(error) || (BY_ERROR[error] ?? 'unavailable') !== 'unavailable';
+    return failure(isFinal ? 'service_account_rejected' : 'unavailable');
+  }
   if (error === 'invalid_grant') return failure(during === 'refresh' ? 'grant_dead' : 'code_rejected');
   // "client_secret is missing." and the like; in an exchange the request itself may be at fault.
   if (error === 'invalid_request')

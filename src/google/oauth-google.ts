@@ -6,9 +6,10 @@ import type { GoogleClient } from '../domain/google-client.js';
 import { GoogleFailure } from '../domain/google-failure.js';
 import type { TokenAnswer, VerifiedAccount } from '../domain/grant.js';
 import { Clock } from '../domain/ports/clock.js';
-import { Google, type CodeExchange, type ConsentRequest } from '../domain/ports/google.js';
+import { Google, type Assertion, type CodeExchange, type ConsentRequest } from '../domain/ports/google.js';
 import { SIGN_IN_SCOPES, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
+import { askByAssertion } from './ask-by-assertion.js';
 import { classifyFailure } from './classify-failure.js';
 import { endpointsFor, type Endpoints } from './endpoints.js';
 import { postForm } from './post-form.js';
@@ -97,6 +98,17 @@ export class OAuthGoogle extends Google {
       this.#askForTokens('refresh', client, fields, granted, stopping),
     );
     return answer;
+  }
+
+  override assert(client: GoogleClient, assertion: Assertion): Promise<TokenAnswer> {
+    return this.refreshes.send(client.alias, (stopping) =>
+      askByAssertion(assertion, {
+        tokenUrl: this.#endpoints.token,
+        timeoutMs: this.#timeoutMs,
+        now: this.clock.now(),
+        stopping,
+      }),
+    );
   }
 
   override async revoke(token: Secret): Promise<'revoked' | 'already_dead'> {

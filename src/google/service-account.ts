@@ -1,16 +1,18 @@
 import { createPrivateKey } from 'node:crypto';
-import { SignJWT } from 'jose';
+import { SignJWT, type JWTPayload } from 'jose';
 import { Secret } from '../domain/secret.js';
 
 /** A key of a service account, as Google's console gives it out. */
 export interface ServiceAccountKey {
+  /** Never changes: `client_id` in the file; empty where the file lacks it. */
+  readonly uniqueId: string;
   readonly email: string;
   readonly projectId: string;
   readonly keyId: string;
   readonly privateKey: Secret;
 }
 
-/** Google takes an hour at most; a command needs seconds. */
+/** Google takes an hour at most; it is used at once. */
 const LIFETIME_SECONDS = 600;
 
 /** @returns what is wrong where the text is no such key; nothing of its content */
@@ -25,6 +27,7 @@ export function readServiceAccountKey(text: string): ServiceAccountKey | string 
   if ('web' in file || 'installed' in file) return 'is an OAuth client, not the key of a service account';
   if (file['type'] !== 'service_account') return 'is not the key of a service account';
   const { client_email: email, project_id: projectId, private_key_id: keyId, private_key: privateKey } = file;
+  const { client_id: uniqueId } = file;
   const isText = (value: unknown) => typeof value === 'string' && value !== '';
   const missing = Object.entries({ client_email: email, private_key_id: keyId, private_key: privateKey })
     .filter(([, value]) => !isText(value))
@@ -32,6 +35,7 @@ export function readServiceAccountKey(text: string): ServiceAccountKey | string 
   if (missing.length > 0) return `lacks ${missing.join(' and ')}`;
   if (!isReadable(privateKey as string)) return 'holds a private key that cannot be read';
   return {
+    uniqueId: isText(uniqueId) ? (uniqueId as string) : '',
     email: email as string,
     projectId: isText(projectId) ? (projectId as string) : '',
     keyId: keyId as string,
@@ -40,16 +44,33 @@ export function readServiceAccountKey(text: string): ServiceAccountKey | string 
 }
 
 /** A token that the service account made itself, for one API (https://google.aip.dev/auth/4111). */
-export async function selfSignedToken(
+export function selfSignedToken(key: ServiceAccountKey, audience: string, now: Date): Promise<Secret> {
+  return sign(key, audience, now, { sub: key.email });
+}
+
+/** What Google's token endpoint gives an access token for (RFC 7523 section 3). @param subject whom it shall act for */
+export function signAssertion(
+  key: ServiceAccountKey,
+  audience: string,
+  now: Date,
+  { subject, scopes }: { readonly subject: string | null; readonly scopes: readonly string[] },
+): Promise<Secret> {
+  return sign(key, audience, now, {
+    scope: scopes.join(' '),
+    ...(subject === null ? {} : { sub: subject }),
+  });
+}
+
+async function sign(
   { email, keyId, privateKey }: ServiceAccountKey,
   audience: string,
   now: Date,
+  claims: JWTPayload,
 ): Promise<Secret> {
   const seconds = Math.floor(now.getTime() / 1000);
-  const token = await new SignJWT({})
+  const token = await new SignJWT(claims)
     .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: keyId })
     .setIssuer(email)
-    .setSubject(email)
     .setAudience(audience)
     .setIssuedAt(seconds)
     .setExpirationTime(seconds + LIFETIME_SECONDS)

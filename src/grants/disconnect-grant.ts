@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { REVOKED_WITH_SIBLING } from '../domain/diagnosis.js';
-import { BrokerError } from '../domain/errors.js';
+import { BrokerError, invalidRequest } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google-failure.js';
 import { isLiving, type Grant } from '../domain/grant.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -11,6 +11,9 @@ import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import type { Secret } from '../domain/secret.js';
 
 const RETRY_AFTER_SECONDS = 5;
+
+const ONLY_LOCAL =
+  'must be local for a service account: its key is deleted in the Google console (IAM, Service Accounts, Keys).';
 
 @Injectable()
 export class DisconnectGrant {
@@ -31,11 +34,11 @@ export class DisconnectGrant {
    * Revokes a grant at Google, then forgets it. At Google this ends every grant of the account in the whole
    * project, of whatever client or user; those are marked revoked here too.
    * @returns the grants that died with it
-   * @throws {BrokerError} `google_unavailable`; then nothing is forgotten
+   * @throws {BrokerError} `google_unavailable`, or `invalid_request` for a service account; then nothing is forgotten
    */
   async revoke(grant: Grant): Promise<Grant[]> {
-    const refreshToken = await this.grants.refreshToken(grant);
     const siblings = await this.siblings(grant);
+    const refreshToken = await this.grants.refreshToken(grant);
     const asked = this.clock.now();
     const outcome = refreshToken === null ? 'already_dead' : await this.#revokeAtGoogle(refreshToken);
     // A token that was dead before (evicted, expired) took nobody with it, and says nothing of the others.
@@ -50,8 +53,12 @@ export class DisconnectGrant {
     return also;
   }
 
-  /** The other living grants of the same account in the same Google Cloud project. */
+  /**
+   * The other living grants of the same account in the same Google Cloud project: what dies with it at Google.
+   * @throws {BrokerError} `invalid_request` for a service account, which has nothing that could be revoked
+   */
   async siblings(grant: Grant): Promise<Grant[]> {
+    if (grant.kind === 'service_account') throw invalidRequest({ mode: ONLY_LOCAL });
     const all = await this.grants.findByAccount(grant.account.sub, this.#clientsOfProject(grant));
     return all.filter((other) => other.id !== grant.id && isLiving(other));
   }

@@ -45,8 +45,21 @@ export class GrantAnswer {
   @ApiProperty()
   client!: string;
 
+  @ApiProperty({
+    enum: ['user', 'service_account'],
+    description: 'Whether a person consented, or an operator gave the key of a service account',
+  })
+  kind!: string;
+
   @ApiProperty({ type: AccountAnswer })
   account!: AccountAnswer;
+
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The user of a Workspace that a service account acts for; null: for itself',
+  })
+  subject!: string | null;
 
   @ApiProperty({
     enum: ['active', 'suspended', 'reconnect_required', 'revoked'],
@@ -127,7 +140,9 @@ export function toGrantAnswer(grant: Grant, testingClients: readonly string[]): 
     id: grant.id,
     user_id: grant.userId,
     client: grant.client,
+    kind: grant.kind,
     account: { sub: grant.account.sub, email: grant.account.email },
+    subject: grant.subject,
     status: grant.status,
     scope: grant.grantedScopes.join(' '),
     missing_scopes: missingScopes(grant.requestedScopes, grant.grantedScopes),

@@ -29,7 +29,7 @@ export class AccessTokens {
   /** One query: Prisma's own joins would need two. */
   async ofUser(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
     const rows = await this.database.$queryRaw<Row[]>`
-      SELECT id, user_id AS "userId", client, account_sub AS "accountSub", account_email AS "accountEmail",
+      SELECT id, kind, user_id AS "userId", client, account_sub AS "accountSub", account_email AS "accountEmail", subject,
         requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status, diagnosis,
         refresh_token_issued_at AS "refreshTokenIssuedAt", refresh_token_expires_at AS "refreshTokenExpiresAt",
         version, refreshes, created_at AS "createdAt", consented_at AS "consentedAt", refreshed_at AS "refreshedAt",

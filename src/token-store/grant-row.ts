@@ -4,6 +4,7 @@ import type { Grant as Row } from './prisma-client/client.js';
 /** What only this room knows of a grant; no other gets to see it. */
 type Inner =
   | 'sealedRefreshToken'
+  | 'sealedKey'
   | 'suspendedAt'
   | 'expiryToldAt'
   | 'leaseOwner'
@@ -14,9 +15,11 @@ type Inner =
 export function fromRow(row: Omit<Row, Inner>): Grant {
   return {
     id: row.id,
+    kind: row.kind,
     userId: row.userId,
     client: row.client,
     account: { sub: row.accountSub, email: row.accountEmail },
+    subject: row.subject,
     requestedScopes: row.requestedScopes,
     grantedScopes: row.grantedScopes,
     status: row.status,

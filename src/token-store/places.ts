@@ -8,6 +8,10 @@ export function refreshTokenPlace(grantId: string): string {
   return `grants.sealed_refresh_token/${grantId}`;
 }
 
+export function serviceAccountKeyPlace(grantId: string): string {
+  return `grants.sealed_key/${grantId}`;
+}
+
 export function accessTokenPlace(grantId: string, scopeSetKey: string): string {
   return `access_tokens.sealed_token/${grantId}/${scopeSetKey}`;
 }

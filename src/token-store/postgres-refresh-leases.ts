@@ -3,14 +3,23 @@ import { Injectable } from '@nestjs/common';
 import type { Diagnosis, Grant, TokenAnswer } from '../domain/grant.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { RefreshLeases, type Lease, type LeaseOutcome } from '../domain/ports/refresh-leases.js';
+import { Sealer } from '../domain/ports/sealer.js';
 import { sameScopes, scopeKey, scopeSet } from '../domain/scopes.js';
 import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
 import { dead, endTokens } from './end-grants.js';
 import { NO_LEASE } from './grant-row.js';
 import { Outbox } from './outbox.js';
+import { serviceAccountKeyPlace } from './places.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 import { RefreshTokens } from './refresh-tokens.js';
+
+/** One of the two is there: migration service_accounts. */
+interface Taken {
+  readonly refreshToken: string | null;
+  readonly key: string | null;
+  readonly failures: number;
+}
 
 /** Leases are columns of the grant's row: one conditional UPDATE takes one, one statement ends it and writes what came. */
 @Injectable()
@@ -22,6 +31,7 @@ export class PostgresRefreshLeases extends RefreshLeases {
     private readonly ledger: PrismaSlotLedger,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
+    private readonly sealer: Sealer,
   ) {
     super();
   }
@@ -29,15 +39,15 @@ export class PostgresRefreshLeases extends RefreshLeases {
   override async take(grant: Grant, ms: number): Promise<LeaseOutcome> {
     const { id, version, refreshes } = grant;
     const owner = randomUUID();
-    const [taken] = await this.database.$queryRaw<{ sealed: string; failures: number }[]>`
+    const [taken] = await this.database.$queryRaw<Taken[]>`
       UPDATE grants SET lease_owner = ${owner}::uuid, lease_awaited = false,
         lease_expires_at = clock_timestamp() + ${ms} * interval '1 millisecond'
       WHERE id = ${id}::uuid AND version = ${version} AND refreshes = ${refreshes} AND status = 'active'
-        AND sealed_refresh_token IS NOT NULL AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
-      RETURNING sealed_refresh_token AS sealed, refresh_failures AS failures`;
+        AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
+      RETURNING sealed_refresh_token AS "refreshToken", sealed_key AS key, refresh_failures AS failures`;
     if (taken) {
-      const refreshToken = await this.refreshTokens.open(id, taken.sealed);
-      return { kind: 'taken', lease: { owner, grant, refreshToken, failures: taken.failures } };
+      const credential = await this.#open(id, taken);
+      return { kind: 'taken', lease: { owner, grant, credential, failures: taken.failures } };
     }
     const [busy] = await this.database.$queryRaw<{ held: boolean; ms: number }[]>`
       UPDATE grants SET lease_awaited = lease_owner IS NOT NULL
@@ -46,6 +56,12 @@ export class PostgresRefreshLeases extends RefreshLeases {
       RETURNING lease_awaited AS held,
         (extract(epoch FROM lease_expires_at - clock_timestamp()) * 1000)::float8 AS ms`;
     return busy ? { kind: busy.held ? 'held' : 'resting', ms: Math.max(0, busy.ms) } : { kind: 'changed' };
+  }
+
+  async #open(id: string, { refreshToken, key }: Taken): Promise<Lease['credential']> {
+    return key === null
+      ? { kind: 'refresh_token', refreshToken: await this.refreshTokens.open(id, refreshToken ?? '') }
+      : { kind: 'service_account_key', key: await this.sealer.open(key, serviceAccountKeyPlace(id)) };
   }
 
   override async save(

@@ -101,6 +101,7 @@ export class PrismaGrants extends GrantStore {
       this.database.grant.findMany({
         where: {
           status: 'active',
+          kind: 'user',
           OR: [
             { refreshTokenExpiresAt: { lte: before } },
             { client: { in: [...testingClients] }, refreshTokenIssuedAt: { lte: ago(TESTING_SECONDS) } },

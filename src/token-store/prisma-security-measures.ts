@@ -65,6 +65,7 @@ export class PrismaSecurityMeasures extends SecurityMeasures {
     const locked = await tx.$queryRaw<{ id: string }[]>`
       SELECT id FROM grants
       WHERE account_sub = ANY(${subs}) AND client = ANY(${[...clients]}) AND consented_at <= ${occurredAt}
+        AND kind = 'user'
       ORDER BY id FOR UPDATE`;
     const rows = await tx.grant.findMany({ where: { id: { in: locked.map(({ id }) => id) } } });
     const touched = await this.accountMeasures.take(tx, measure, rows, occurredAt, now);

@@ -1,5 +1,11 @@
 import type { Database } from './database.js';
-import { accessTokenPlace, pendingConsentPlace, refreshTokenPlace, verifierPlace } from './places.js';
+import {
+  accessTokenPlace,
+  pendingConsentPlace,
+  refreshTokenPlace,
+  serviceAccountKeyPlace,
+  verifierPlace,
+} from './places.js';
 
 /** Enough to keep the connections busy, few enough to hold in memory. */
 const BATCH = 100;
@@ -22,6 +28,7 @@ export interface SealedColumn {
 export function sealedColumns(database: Database): SealedColumn[] {
   return [
     { name: 'grants.sealed_refresh_token', batches: () => refreshTokens(database) },
+    { name: 'grants.sealed_key', batches: () => serviceAccountKeys(database) },
     { name: 'access_tokens.sealed_token', batches: () => accessTokens(database) },
     { name: 'authorization_requests.sealed_verifier', batches: () => verifiers(database) },
     { name: 'pending_consents.sealed_consent', batches: () => pendingConsents(database) },
@@ -44,6 +51,24 @@ async function* refreshTokens({ grant }: Database): AsyncGenerator<SealedValue[]
       replace: async (sealed) =>
         (await grant.updateMany({ where: { id, sealedRefreshToken }, data: { sealedRefreshToken: sealed } }))
           .count > 0,
+    }));
+  }
+}
+
+async function* serviceAccountKeys({ grant }: Database): AsyncGenerator<SealedValue[]> {
+  const read = (after?: string) =>
+    grant.findMany({
+      where: { sealedKey: { not: null }, ...(after === undefined ? {} : { id: { gt: after } }) },
+      select: { id: true, sealedKey: true },
+      orderBy: { id: 'asc' },
+      take: BATCH,
+    });
+  for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id)) {
+    yield rows.map(({ id, sealedKey }) => ({
+      sealed: sealedKey ?? '',
+      place: serviceAccountKeyPlace(id),
+      replace: async (sealed) =>
+        (await grant.updateMany({ where: { id, sealedKey }, data: { sealedKey: sealed } })).count > 0,
     }));
   }
 }

@@ -11,6 +11,7 @@ import { PendingConsents } from '../domain/ports/pending-consents.js';
 import { RefreshLeases } from '../domain/ports/refresh-leases.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { SecurityMeasures } from '../domain/ports/security-measures.js';
+import { ServiceAccountStore } from '../domain/ports/service-account-store.js';
 import { ServiceStore } from '../domain/ports/service-store.js';
 import { UndeliveredEvents } from '../domain/ports/undelivered-events.js';
 import { AccountMeasures } from './account-measures.js';
@@ -28,6 +29,7 @@ import { Outbox } from './outbox.js';
 import { PrismaPendingConsents } from './prisma-pending-consents.js';
 import { PrismaSecurityMeasures } from './prisma-security-measures.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { PrismaServiceAccounts } from './prisma-service-accounts.js';
 import { PrismaServices } from './prisma-services.js';
 import { PrismaUndeliveredEvents } from './prisma-undelivered-events.js';
 import { RefreshTokens } from './refresh-tokens.js';
@@ -54,6 +56,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     AccountMeasures,
     { provide: SecurityMeasures, useClass: PrismaSecurityMeasures },
     { provide: ServiceStore, useClass: PrismaServices },
+    { provide: ServiceAccountStore, useClass: PrismaServiceAccounts },
     { provide: UndeliveredEvents, useClass: PrismaUndeliveredEvents },
     { provide: ExpiryNotices, useClass: PrismaExpiryNotices },
     { provide: AccountTrees, useClass: PrismaAccountTrees },
@@ -70,6 +73,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     PendingConsents,
     SecurityMeasures,
     ServiceStore,
+    ServiceAccountStore,
     UndeliveredEvents,
     ExpiryNotices,
     AccountTrees,

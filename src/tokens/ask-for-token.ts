@@ -42,9 +42,13 @@ export class AskForToken {
     return isWhole || kept.kind === 'changed' ? kept : { kind: 'not_narrowed' };
   }
 
-  #ask({ grant, refreshToken }: Lease, narrowTo: readonly string[] | null): Promise<TokenAnswer> {
+  #ask({ grant, credential }: Lease, narrowTo: readonly string[] | null): Promise<TokenAnswer> {
     const client = this.settings.clients.pick(grant.client);
-    return this.google.refresh(client, refreshToken, grant.grantedScopes, narrowTo);
+    const { grantedScopes, subject } = grant;
+    if (credential.kind === 'refresh_token') {
+      return this.google.refresh(client, credential.refreshToken, grantedScopes, narrowTo);
+    }
+    return this.google.assert(client, { key: credential.key, subject, scopes: narrowTo ?? grantedScopes });
   }
 
   async #keep(lease: Lease, scopes: readonly string[], answer: TokenAnswer): Promise<Asked> {

@@ -66,7 +66,9 @@ export class GetAccessToken {
     const scopes = allowedScopes(wish.service.policy, grant.grantedScopes);
     if (scopes.length === 0)
       throw await this.refusals.insufficientScope(wish, grant, wish.service.policy.scopes);
-    if (!this.settings.narrowScopes && !sameScopes(scopes, grant.grantedScopes)) {
+    // A service account asks for what it wants: nothing is narrowed.
+    const isNarrowed = grant.kind === 'user' && !sameScopes(scopes, grant.grantedScopes);
+    if (!this.settings.narrowScopes && isNarrowed) {
       throw new BrokerError(
         'not_allowed',
         `The grant holds more scopes than the service ${wish.service.name} may have, and NARROW_SCOPES is off.`,
@@ -101,7 +103,7 @@ export class GetAccessToken {
       if (!(error instanceof GoogleFailure)) throw error;
       // A token that lives shorter than asked still beats none.
       if (isPassing(error) && stored && isFresh(stored, this.clock.now(), 1)) return stored;
-      throw this.refusals.ofGoogle(error, wish.client);
+      throw this.refusals.ofGoogle(error, grant);
     }
   }
 }

@@ -6,6 +6,7 @@ import { isPassing, type GoogleFailure } from '../domain/google-failure.js';
 import type { Diagnosis, Grant } from '../domain/grant.js';
 import { allowedScopes, type Service } from '../domain/policy.js';
 import { ConnectLinks } from '../domain/ports/connect-links.js';
+import { explainServiceAccountFailure } from '../domain/service-account.js';
 import { scopeSet } from '../domain/scopes.js';
 
 /** What a service asks for. */
@@ -45,6 +46,7 @@ export class Refusals {
   }
 
   async insufficientScope(wish: TokenWish, grant: Grant, missing: readonly string[]): Promise<BrokerError> {
+    if (grant.kind === 'service_account') return withoutScopes(grant, missing);
     return this.#withLink(
       'insufficient_scope',
       'The user has not allowed all of these scopes.',
@@ -56,7 +58,7 @@ export class Refusals {
     );
   }
 
-  ofGoogle(failure: GoogleFailure, client: GoogleClient): BrokerError {
+  ofGoogle(failure: GoogleFailure, grant: Grant): BrokerError {
     if (isPassing(failure)) {
       return new BrokerError(
         'google_unavailable',
@@ -66,17 +68,19 @@ export class Refusals {
         },
       );
     }
-    const { cause, mend } = misconfiguration(failure);
-    return new BrokerError(
-      'client_misconfigured',
-      `Google refuses the client ${client.alias}: ${failure.error}. ${mend}`,
-      {
-        google_error: failure.error,
-        google_error_description: failure.description,
-        cause,
-        who_must_act: 'operator',
-      },
-    );
+    const isServiceAccount = grant.kind === 'service_account';
+    const whom = isServiceAccount
+      ? `service account ${grant.account.email ?? grant.account.sub}`
+      : `client ${grant.client}`;
+    const { cause, whoMustAct, mend } = isServiceAccount
+      ? explainServiceAccountFailure(failure, grant)
+      : misconfiguration(failure);
+    return new BrokerError('client_misconfigured', `Google refuses the ${whom}: ${failure.error}. ${mend}`, {
+      google_error: failure.error,
+      google_error_description: failure.description,
+      cause,
+      who_must_act: whoMustAct,
+    });
   }
 
   async #withLink(
@@ -116,16 +120,29 @@ export class Refusals {
   }
 }
 
-function misconfiguration({ kind, error }: GoogleFailure): { cause: string; mend: string } {
+/** No consent gives a service account more: no link. */
+function withoutScopes({ account }: Grant, missing: readonly string[]): BrokerError {
+  return new BrokerError(
+    'insufficient_scope',
+    `The service account ${account.email ?? account.sub} was added without all of these scopes. The operator can add it ` +
+      'again with them: `token-broker service-account add --replace`.',
+    { missing_scopes: missing, who_must_act: 'operator' },
+  );
+}
+
+function misconfiguration({ kind, error }: GoogleFailure) {
+  const whoMustAct = 'operator' as const;
   if (kind === 'scope_rejected') {
     return {
       cause: 'scope_rejected',
+      whoMustAct,
       mend: "A scope of this grant is not known to Google any more, or not enabled for the project: see its console's Data Access.",
     };
   }
   return {
     // RFC 6749 section 5.2: the refresh token was issued to another client.
     cause: error === 'unauthorized_client' ? 'wrong_client' : 'client_rejected',
+    whoMustAct,
     mend:
       'Compare its client_secret JSON with the Google console (deleted, disabled, or with a new secret?), ' +
       'then run `token-broker client check`.',

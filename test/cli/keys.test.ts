@@ -160,6 +160,7 @@ describe('token-broker keys reseal', () => {
       newest_key_id: newId,
       columns: [
         { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 0 },
+        { column: 'grants.sealed_key', resealed: 0, newest: 0, changed: 0, unopened: 0 },
         { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
@@ -210,6 +211,7 @@ describe('token-broker keys reseal', () => {
     expect(code).toBe(3);
     expect(answer?.['columns']).toEqual([
       { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 250 },
+      { column: 'grants.sealed_key', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 500 },
       { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 500 },
       { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },

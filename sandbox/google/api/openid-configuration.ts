@@ -31,7 +31,11 @@ export const openidConfiguration = ({ url }: Google): Answer =>
         'sub',
       ],
       code_challenge_methods_supported: ['plain', 'S256'],
-      grant_types_supported: ['authorization_code', 'refresh_token'],
+      grant_types_supported: [
+        'authorization_code',
+        'refresh_token',
+        'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      ],
       authorization_response_iss_parameter_supported: true,
     },
     { 'cache-control': 'public, max-age=60', pragma: '' },

@@ -8,7 +8,7 @@ import type { Answer } from '../answer.js';
 import type { Google } from '../google.js';
 import { singleValues } from '../incoming.js';
 import type { Incoming } from '../incoming.js';
-import { refuseArgument } from '../refusals.js';
+import { refuseArgument, refuseCall } from '../refusals.js';
 import { authorizeCall } from './authorize-call.js';
 
 const scopes = [
@@ -41,7 +41,9 @@ const dimensions: Partial<Record<string, (start: Date, end: Date) => string[]>> 
 };
 
 export function reports(google: Google, incoming: Incoming): Answer {
-  const { sub } = authorizeCall(google, incoming, scopes);
+  const { sub, serviceAccount } = authorizeCall(google, incoming, scopes);
+  // Google's guide: this API does not support the service account flow. A channel belongs to no service account.
+  if (serviceAccount !== undefined) throw refuseCall('forbidden');
   const asked = singleValues(incoming.query, refuseArgument);
   const required = (name: string): string => {
     const value = asked[name];

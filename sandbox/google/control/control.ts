@@ -6,6 +6,7 @@ import type { Endpoint } from '../endpoints.js';
 import type { AdsHierarchy, AdsRole } from '../ads/hierarchy.js';
 import { endProjectGrant } from '../revoke.js';
 import { deliver } from '../risc/security-events.js';
+import { canonicalScopes } from '../scopes.js';
 import type { Delivery, SecurityEventOrder } from '../risc/security-events.js';
 import type {
   AccountPolicy,
@@ -42,8 +43,12 @@ export interface Control {
   liveRefreshTokens(sub: string, clientId?: string): string[];
   /** Signs a security event and delivers it, whatever types the stream asked for and whether it is enabled. */
   sendSecurityEvent(order: SecurityEventOrder): Promise<Delivery>;
-  /** Who may call the stream API for a project. */
+  /** May call the stream API for its project, and get access tokens for itself. */
   addServiceAccount(account: StandInServiceAccount): void;
+  /** What its owner does in Google's console: signatures made with it are worth nothing from then on. */
+  deleteServiceAccountKey(keyId: string): void;
+  /** What a Workspace administrator does: the scopes that it may have for users; null takes the delegation back. */
+  delegate(serviceAccountEmail: string, scopes: string[] | null): void;
   setSlotLimit(limit: number): void;
   setTestingMode(on: boolean): void;
   disableClient(clientId: string): void;
@@ -110,6 +115,17 @@ export function createControl(google: Google, initialSettings: () => Settings): 
     sendSecurityEvent: (order) => deliver(google, order),
     addServiceAccount: (account) => {
       google.serviceAccounts.push(account);
+    },
+    deleteServiceAccountKey: (keyId) => {
+      const deleted = google.serviceAccounts.find((each) => each.keyId === keyId);
+      if (!deleted) throw new Error(`There is no key "${keyId}".`);
+      deleted.publicKey = null;
+    },
+    delegate: (email, scopes) => {
+      if (!google.serviceAccounts.some((each) => each.email === email))
+        throw new Error(`There is no service account "${email}".`);
+      if (scopes === null) google.settings.delegations.delete(email);
+      else google.settings.delegations.set(email, canonicalScopes(scopes));
     },
     setSlotLimit: (limit) => {
       if (!(limit >= 1)) throw new Error('The slot limit is a number from 1.');

@@ -30,6 +30,7 @@ const secretParameters = [
   'client_secret',
   'refresh_token',
   'access_token',
+  'assertion',
   'id_token',
   'token',
 ];

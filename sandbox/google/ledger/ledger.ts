@@ -77,7 +77,9 @@ export class Ledger {
   }
 
   issueAccessToken(fields: Omit<AccessToken, 'token' | 'endedAt'>): AccessToken {
-    const token = { ...fields, token: `ya29.a0A${random(156)}` };
+    // Those of service accounts begin otherwise (seen).
+    const prefix = fields.serviceAccount === undefined ? 'ya29.a0A' : 'ya29.c.c0A';
+    const token = { ...fields, token: `${prefix}${random(156)}` };
     this.#accessTokens.set(token.token, token);
     this.changed();
     return token;

@@ -39,6 +39,8 @@ export interface RefreshToken extends Token {
 
 export interface AccessToken extends Token {
   offline: boolean;
+  /** The service account it was made for, by email; some APIs take none of these. */
+  serviceAccount?: string;
   expiresAt: number;
 }
 

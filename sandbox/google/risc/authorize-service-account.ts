@@ -14,7 +14,7 @@ export async function authorizeServiceAccount(google: Google, incoming: Incoming
   try {
     const { kid } = decodeProtectedHeader(bearer);
     const account = google.serviceAccounts.find(({ keyId }) => keyId === kid);
-    if (!account) throw refuseCall('invalid_credentials');
+    if (!account?.publicKey) throw refuseCall('invalid_credentials');
     const { payload } = await jwtVerify(bearer, await importSPKI(account.publicKey, 'RS256'), {
       issuer: account.email,
       subject: account.email,

@@ -1,6 +1,6 @@
 /**
  * POST /token: dispatches on the grant type.
- * Issues nothing itself: exchange-code and refresh-access-token do. The test's override of the answer is applied last.
+ * Issues nothing itself: exchange-code, refresh-access-token and answer-assertion do. The test's override of the answer is applied last.
  */
 import { json } from '../answer.js';
 import type { Answer } from '../answer.js';
@@ -8,13 +8,19 @@ import type { Google } from '../google.js';
 import { singleValues } from '../incoming.js';
 import type { Incoming } from '../incoming.js';
 import { refuseToken } from '../refusals.js';
+import { answerAssertion } from './answer-assertion.js';
 import { authenticateClient } from './authenticate-client.js';
 import { exchangeCode } from './exchange-code.js';
 import { refreshAccessToken } from './refresh-access-token.js';
 
+/** RFC 7523 section 2.1. */
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
 export async function token(google: Google, incoming: Incoming): Promise<Answer> {
   const form = singleValues(incoming.form, (text) => refuseToken('invalid_request', text));
   const grantType = form['grant_type'] ?? '';
+  // A service account proves itself by its assertion; there is no client.
+  if (grantType === JWT_BEARER) return answer(google, await answerAssertion(google, form));
   const client = authenticateClient(google, form, incoming.authorization);
   switch (grantType) {
     case 'authorization_code':

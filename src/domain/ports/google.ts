@@ -27,6 +27,15 @@ export interface CodeExchange {
   readonly isNonce: (nonce: string) => boolean;
 }
 
+/** A service account asks for a token by its own signature (RFC 7523 section 2.1). */
+export interface Assertion {
+  /** The JSON file of Google's console. */
+  readonly key: Secret;
+  /** The user of a Workspace to act for, by email; null: the service account itself. */
+  readonly subject: string | null;
+  readonly scopes: readonly string[];
+}
+
 /** Google, as far as the broker needs it. Its requests throw `GoogleFailure` and nothing else. */
 export abstract class Google {
   abstract consentUrl(request: ConsentRequest): string;
@@ -44,6 +53,9 @@ export abstract class Google {
     granted: readonly string[],
     narrowTo: readonly string[] | null,
   ): Promise<TokenAnswer>;
+
+  /** Fewer scopes are simply asked for: there is nothing to narrow. */
+  abstract assert(client: GoogleClient, assertion: Assertion): Promise<TokenAnswer>;
 
   /** Revokes the whole project's grant for the account. A token that was dead already counts as revoked. */
   abstract revoke(token: Secret): Promise<'revoked' | 'already_dead'>;

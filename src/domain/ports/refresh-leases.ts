@@ -1,11 +1,17 @@
 import type { Diagnosis, Grant, TokenAnswer } from '../grant.js';
 import type { Secret } from '../secret.js';
 
+/** What Google gives an access token for. */
+type Credential =
+  | { readonly kind: 'refresh_token'; readonly refreshToken: Secret }
+  /** The JSON file of Google's console, as it was given to us. */
+  | { readonly kind: 'service_account_key'; readonly key: Secret };
+
 /** The right to ask Google for one grant now, and what is needed to ask. */
 export interface Lease {
   readonly owner: string;
   readonly grant: Grant;
-  readonly refreshToken: Secret;
+  readonly credential: Credential;
   /** How often Google failed in a row before. */
   readonly failures: number;
 }

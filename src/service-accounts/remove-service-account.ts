@@ -1,0 +1,39 @@
+import { Injectable } from '@nestjs/common';
+import type { Grant } from '../domain/grant.js';
+import { AuditLog } from '../domain/ports/audit-log.js';
+import { Clock } from '../domain/ports/clock.js';
+import { GrantStore } from '../domain/ports/grant-store.js';
+import { ServiceAccountStore } from '../domain/ports/service-account-store.js';
+
+@Injectable()
+export class RemoveServiceAccount {
+  constructor(
+    private readonly clock: Clock,
+    private readonly grants: GrantStore,
+    private readonly serviceAccounts: ServiceAccountStore,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /**
+   * Forgets a key and the tokens of it. Google knows nothing of that: the key itself stays good.
+   * @returns what was removed; null where no service account has this id
+   */
+  async remove(grantId: string): Promise<Grant | null> {
+    const grant = (await this.serviceAccounts.list()).find(({ id }) => id === grantId);
+    if (!grant) return null;
+    const now = this.clock.now();
+    await this.grants.forget(grant, null, now);
+    this.audit.record({
+      at: now,
+      action: 'service_account.remove',
+      outcome: 'ok',
+      actor: 'operator',
+      userId: grant.userId,
+      client: grant.client,
+      grantId,
+      details: { account: grant.account.sub, email: grant.account.email },
+    });
+    await this.audit.flush();
+    return grant;
+  }
+}

@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { Grant } from '../domain/grant.js';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
+import { Sealer } from '../domain/ports/sealer.js';
+import { ServiceAccountStore, type KeyDeposit } from '../domain/ports/service-account-store.js';
+import { scopeSet } from '../domain/scopes.js';
+import { Database } from './database.js';
+import { fromRow, NO_LEASE } from './grant-row.js';
+import { Outbox } from './outbox.js';
+import { serviceAccountKeyPlace } from './places.js';
+import { Prisma } from './prisma-client/client.js';
+import { isUniqueViolation } from './unique-violation.js';
+
+/** Keys of service accounts: rows of `grants` that hold a key where others hold a refresh token. */
+@Injectable()
+export class PrismaServiceAccounts extends ServiceAccountStore {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly outbox: Outbox,
+    private readonly changes: ChangeFeed,
+  ) {
+    super();
+  }
+
+  override async keep(deposit: KeyDeposit) {
+    try {
+      const kept = await this.#keep(deposit);
+      if (kept) this.changes.tell({ kind: 'grant', userId: deposit.userId, client: deposit.client });
+      return kept;
+    } catch (error) {
+      // Another added it in the same moment.
+      if (isUniqueViolation(error)) return null;
+      throw error;
+    }
+  }
+
+  override async list(): Promise<Grant[]> {
+    const rows = await this.database.grant.findMany({
+      where: { kind: 'service_account' },
+      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    });
+    return rows.map(fromRow);
+  }
+
+  #keep({ userId, client, account, subject, scopes, key, replace, now }: KeyDeposit) {
+    return this.database.$transaction(async (tx) => {
+      const identity = { userId, client, accountSub: account.sub };
+      const stored = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
+      if (stored && !(replace && stored.kind === 'service_account')) return null;
+      const id = stored?.id ?? randomUUID();
+      const columns = {
+        accountEmail: account.email,
+        subject,
+        requestedScopes: scopeSet(scopes),
+        grantedScopes: scopeSet(scopes),
+        status: 'active' as const,
+        diagnosis: Prisma.DbNull,
+        sealedKey: await this.sealer.seal(key, serviceAccountKeyPlace(id)),
+        refreshTokenIssuedAt: now,
+        consentedAt: now,
+        ...NO_LEASE,
+      };
+      const row = await tx.grant.upsert({
+        where: { id },
+        create: { ...identity, ...columns, id, kind: 'service_account', createdAt: now },
+        // A refresh under way with the key before is discarded.
+        update: { ...columns, version: { increment: 1 } },
+      });
+      await tx.accessToken.deleteMany({ where: { grantId: id } });
+      const grant = fromRow(row);
+      if (!stored) await this.outbox.tell(tx, 'grant.connected', grant, now);
+      return { grant, replaced: stored !== null };
+    });
+  }
+}

@@ -1,0 +1,469 @@
+/** Service accounts as holders of access: from the command line to the token, through HTTP. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { decodeJwt } from 'jose';
+import { keysGenerate } from '../src/cli/keys-generate.js';
+import { keysReseal } from '../src/cli/keys-reseal.js';
+import { serviceAccountAdd } from '../src/cli/service-account-add.js';
+import { serviceAccountList } from '../src/cli/service-account-list.js';
+import { serviceAccountRemove } from '../src/cli/service-account-remove.js';
+import { SecurityMeasures } from '../src/domain/ports/security-measures.js';
+import { ServiceAccountStore } from '../src/domain/ports/service-account-store.js';
+import { Secret } from '../src/domain/secret.js';
+import { tokenBroker } from './cli/token-broker.js';
+import { runCommand } from './support/command.js';
+import { file, keyFile, ROBOT, type KeyFile } from './support/service-account.js';
+import { ADS, ALICE, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
+
+const CALENDAR = 'https://www.googleapis.com/auth/calendar.readonly';
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
+let world: World;
+let key: KeyFile;
+beforeAll(async () => {
+  world = await startWorld();
+});
+beforeEach(async () => {
+  // Commands live by the machine's clock.
+  world.clock.advance((Date.now() - world.clock.now().getTime()) / 1000);
+  world.google.control.reset();
+  key = keyFile(world.google);
+  await world.sql('DELETE FROM grants');
+});
+afterAll(() => world.stop());
+
+const COMMANDS = { add: serviceAccountAdd, list: serviceAccountList, remove: serviceAccountRemove };
+const cli = async (name: keyof typeof COMMANDS, ...args: string[]) => {
+  const run = await runCommand(COMMANDS[name](), args, world.settings);
+  // What another process changed the broker has heard of when the test goes on.
+  await world.sql('SELECT 1');
+  return run;
+};
+/** Without asking Google first: the test's clock runs ahead of the command's. */
+const add = (userId: string, scopes: string[], ...more: string[]) =>
+  cli(
+    'add',
+    key.path,
+    '--user',
+    userId,
+    ...scopes.flatMap((each) => ['--scope', each]),
+    '--offline',
+    ...more,
+  );
+
+const asked = () =>
+  world.google.control.requests
+    .filter(({ grantType }) => grantType === JWT_BEARER)
+    .map(({ parameters }) => decodeJwt(String(parameters['assertion'])));
+
+const grantOf = async (userId: string) =>
+  ((await world.api.get(`/users/${userId}/grants`)).body as unknown as Record<string, unknown>[])[0] ?? {};
+
+describe('a service account holds access', () => {
+  test('add, in a process of its own: Google is tried, and nothing secret is shown', async () => {
+    const args = ['service-account', 'add', key.path, '--user', 'robot', '--scope', ADS];
+    const { code, stdout, stderr } = await tokenBroker(args, world.settings);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(`The user robot has access by the service account ${ROBOT.email} now`);
+    expect(stdout).toMatch(/acts for {2}itself\n {2}scopes {4}https:\/\/www.googleapis.com\/auth\/adwords/);
+    expect(stdout + world.log()).not.toContain('PRIVATE KEY');
+    expect(asked()).toHaveLength(1);
+  });
+
+  test('GET /tokens mints by its signature, once for all who ask, and remembers', async () => {
+    await add('robot', [ADS]);
+    const answers = await Promise.all(Array.from({ length: 8 }, () => world.api.token('robot')));
+    expect(answers[0]).toMatchObject({
+      status: 200,
+      body: {
+        access_token: expect.stringMatching(/^ya29\.c\./),
+        token_type: 'Bearer',
+        scope: ADS,
+        account: { sub: ROBOT.uniqueId, email: ROBOT.email },
+        client: 'default',
+      },
+    });
+    expect(new Set(answers.map(({ body }) => body['access_token'])).size).toBe(1);
+    const [claims, ...others] = asked();
+    expect(others).toEqual([]);
+    expect(claims).toMatchObject({ iss: ROBOT.email, scope: ADS, aud: `${world.google.url}/token` });
+    expect(claims).not.toHaveProperty('sub');
+    expect((claims?.exp ?? 0) - (claims?.iat ?? 0)).toBeLessThanOrEqual(3600);
+
+    // Kept in the database, like any token; over after an hour.
+    await world.restart();
+    expect((await world.api.token('robot')).body['access_token']).toBe(answers[0]?.body['access_token']);
+    world.clock.advance(3600);
+    expect((await world.api.token('robot')).status).toBe(200);
+    expect(asked()).toHaveLength(2);
+  });
+
+  test('a service gets what its policy allows, by asking for less', async () => {
+    await add('robot', [ADS, CALENDAR]);
+    const narrow = await world.service({ scopes: [CALENDAR] });
+    expect((await narrow.token('robot')).body['scope']).toBe(CALENDAR);
+    expect((await world.api.token('robot')).body['scope']).toBe(`${ADS} ${CALENDAR}`);
+    expect(asked().map(({ scope }) => scope)).toEqual([CALENDAR, `${ADS} ${CALENDAR}`]);
+    // That switch is for Google's narrowing of refreshed tokens, which is documented nowhere. This is.
+    await world.restart({ NARROW_SCOPES: 'false' });
+    world.clock.advance(3600);
+    expect((await narrow.token('robot')).body['scope']).toBe(CALENDAR);
+    await world.restart();
+  });
+
+  test('scopes that it was not added with: no link, for no consent helps', async () => {
+    await add('robot', [ADS]);
+    const { status, body } = await world.api.token('robot', { scope: CALENDAR });
+    expect({ status, body }).toMatchObject({
+      status: 403,
+      body: { code: 'insufficient_scope', missing_scopes: [CALENDAR], who_must_act: 'operator' },
+    });
+    expect(body).not.toHaveProperty('connect_url');
+  });
+
+  test('for a user of a Workspace, as soon as the administrator has delegated that', async () => {
+    await add('alice', [ADS, CALENDAR], '--subject', ALICE.email);
+    const refused = await world.api.token('alice');
+    expect(refused).toMatchObject({
+      status: 502,
+      body: {
+        code: 'client_misconfigured',
+        cause: 'delegation_missing',
+        who_must_act: 'workspace_admin',
+        google_error: 'unauthorized_client',
+        detail: expect.stringContaining(`client id ${ROBOT.uniqueId}`),
+      },
+    });
+    expect(refused.body['detail']).toContain(`${ADS} ${CALENDAR}`);
+    world.google.control.delegate(ROBOT.email, [ADS, CALENDAR]);
+    world.clock.advance(2);
+    expect((await world.api.token('alice')).status).toBe(200);
+    expect(asked().at(-1)).toMatchObject({ iss: ROBOT.email, sub: ALICE.email });
+  });
+
+  test('a deleted key: who must act; another key takes its place', async () => {
+    await add('robot', [ADS]);
+    await world.api.token('robot');
+    world.google.control.deleteServiceAccountKey(key.keyId);
+    expect((await world.api.token('robot')).status).toBe(200);
+    world.clock.advance(3600);
+    expect(await world.api.token('robot')).toMatchObject({
+      status: 502,
+      body: { cause: 'key_rejected', who_must_act: 'operator', google_error: 'invalid_grant' },
+    });
+    const { id, status } = await grantOf('robot');
+    expect(status).toBe('active');
+
+    key = keyFile(world.google);
+    expect(await add('robot', [ADS, CALENDAR])).toMatchObject({
+      code: 3,
+      failure: { error: 'service_account_taken' },
+    });
+    expect(await add('robot', [ADS, CALENDAR], '--replace')).toMatchObject({
+      code: 0,
+      answer: { grant_id: id, replaced: true },
+    });
+    expect((await world.api.token('robot')).body['scope']).toBe(`${ADS} ${CALENDAR}`);
+  });
+
+  test('--replace: what the key before gave is given no more', async () => {
+    await add('alice', [ADS]);
+    const { body } = await world.api.token('alice');
+    const again = ['add', key.path, '--user', 'alice', '--scope', ADS] as const;
+    expect(await cli(...again)).toMatchObject({ code: 3, failure: { error: 'service_account_taken' } });
+    // Refused before Google was asked.
+    expect(asked()).toHaveLength(1);
+    world.google.control.delegate(ROBOT.email, [ADS]);
+    expect((await cli(...again, '--subject', ALICE.email, '--replace')).code).toBe(0);
+    const replaced = await world.api.token('alice');
+    expect(replaced.status).toBe(200);
+    expect(replaced.body['access_token']).not.toBe(body['access_token']);
+    expect(asked().at(-1)?.sub).toBe(ALICE.email);
+  });
+
+  test('a token that Google is just making for the key before is thrown away', async () => {
+    await add('robot', [ADS]);
+    world.google.control.latency('token', 400);
+    const pending = world.api.token('robot');
+    while (asked().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await add('robot', [CALENDAR], '--replace');
+    expect((await pending).body['scope']).toBe(CALENDAR);
+    expect(await world.sql('SELECT scope_set FROM access_tokens')).toEqual([{ scope_set: CALENDAR }]);
+  });
+
+  test('two that add the same at once: one of them is told', async () => {
+    const deposit = {
+      client: 'default',
+      account: { sub: ROBOT.uniqueId, email: ROBOT.email },
+      subject: null,
+      scopes: [ADS],
+      key: new Secret(readFileSync(key.path, 'utf8')),
+      replace: false,
+      now: new Date(),
+    };
+    const store = world.app.get(ServiceAccountStore);
+    // Several times: with cold connections they come one after the other.
+    for (const userId of ['one', 'two', 'three']) {
+      const kept = await Promise.all(Array.from({ length: 5 }, () => store.keep({ ...deposit, userId })));
+      expect(kept.filter((each) => each !== null)).toHaveLength(1);
+    }
+  });
+
+  test('Google is unwell: as for any grant', async () => {
+    await add('robot', [ADS]);
+    world.google.control.failNext('token', { named: 'internal_failure' });
+    expect(await world.api.token('robot')).toMatchObject({
+      status: 503,
+      body: { code: 'google_unavailable' },
+    });
+    await world.rested();
+    expect((await world.api.token('robot')).status).toBe(200);
+  });
+});
+
+describe('as a grant', () => {
+  test('shows its kind, takes no slot and does not die of age', async () => {
+    await add('alice', [ADS], '--subject', ALICE.email);
+    const grant = await grantOf('alice');
+    expect(grant).toMatchObject({
+      kind: 'service_account',
+      subject: ALICE.email,
+      account: { sub: ROBOT.uniqueId, email: ROBOT.email },
+      status: 'active',
+      expires: null,
+    });
+    const { body } = await world.api.get(`/grants/${String(grant['id'])}`);
+    expect(body['slots']).toMatchObject({ used: 0, used_by_account: 0 });
+    expect(await world.sql('SELECT * FROM refresh_tokens WHERE account_sub = $1', [ROBOT.uniqueId])).toEqual(
+      [],
+    );
+    await world.sql(
+      "UPDATE grants SET refreshed_at = now() - interval '2 years', consented_at = now() - interval '2 years'",
+    );
+    expect((await world.api.get('/grants', { expiring_within: '31000000' })).body).toEqual([]);
+  });
+
+  test('cannot be revoked at Google, only forgotten here', async () => {
+    await add('robot', [ADS]);
+    await world.api.token('robot');
+    const path = `/grants/${String((await grantOf('robot'))['id'])}`;
+    for (const query of [{ mode: 'revoke' }, { mode: 'revoke', dry_run: 'true' }] as Record<
+      string,
+      string
+    >[]) {
+      expect(await world.api.delete(path, query)).toMatchObject({
+        status: 400,
+        body: { code: 'invalid_request', errors: { mode: expect.stringContaining('Google console') } },
+      });
+    }
+    expect((await world.api.token('robot')).status).toBe(200);
+    expect(await world.api.delete(path, { mode: 'local' })).toMatchObject({
+      status: 200,
+      body: { disconnected: { kind: 'service_account' }, also_revoked: [] },
+    });
+    expect((await world.api.token('robot')).status).toBe(404);
+  });
+
+  test('is no matter of security events, which tell of people', async () => {
+    await add('robot', [ADS]);
+    const account = { sub: ROBOT.uniqueId, email: ROBOT.email };
+    const measures = [{ action: 'forget', account, endReason: 'account_purged' }] as const;
+    const incident = { jti: 'about a robot', occurredAt: world.clock.now(), clients: ['default'], measures };
+    expect(await world.app.get(SecurityMeasures).takeOnce(incident, world.clock.now())).toEqual([[]]);
+    expect((await world.api.token('robot')).status).toBe(200);
+  });
+
+  test("does not stand in for the user's own consent; of two accounts the caller says which", async () => {
+    await add('alice', [ADS]);
+    const page = await world.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
+    expect(page.status).toBe(200);
+    expect(await world.api.token('alice')).toMatchObject({
+      status: 409,
+      body: { code: 'ambiguous_account' },
+    });
+    for (const { sub, email } of [{ sub: ROBOT.uniqueId, email: ROBOT.email }, ALICE]) {
+      expect((await world.api.token('alice', { account: email })).body['account']).toEqual({ sub, email });
+    }
+    const again = await add('alice', [CALENDAR], '--replace');
+    expect(again.answer['notes']).toEqual(expect.arrayContaining([expect.stringContaining(ALICE.email)]));
+    // The user's grant is revoked at Google; the service account's stays.
+    const grants = (await world.api.get('/users/alice/grants')).body as unknown as Record<string, unknown>[];
+    const own = grants.find(({ kind }) => kind === 'user');
+    expect((await world.api.delete(`/grants/${String(own?.['id'])}`, { mode: 'revoke' })).status).toBe(200);
+    expect((await world.api.token('alice')).body['scope']).toBe(CALENDAR);
+  });
+});
+
+describe('the commands', () => {
+  test('list and remove', async () => {
+    expect((await cli('list')).answer).toEqual({ service_accounts: [] });
+    const { answer } = await add('robot', [ADS], '--client', 'second');
+    const listed = await cli('list');
+    expect(listed.answer['service_accounts']).toEqual([
+      {
+        grant_id: answer['grant_id'],
+        user_id: 'robot',
+        client: 'second',
+        account: { sub: ROBOT.uniqueId, email: ROBOT.email },
+        subject: null,
+        scope: ADS,
+        added_at: expect.any(String),
+      },
+    ]);
+    await world.api.token('robot', { client: 'second' });
+    expect((await cli('remove', String(answer['grant_id']))).code).toBe(0);
+    expect((await world.api.token('robot', { client: 'second' })).status).toBe(404);
+    expect(await cli('remove', 'nonsense')).toMatchObject({
+      code: 4,
+      failure: { error: 'service_account_not_found' },
+    });
+    const trail = await world.sql(
+      "SELECT action, actor, user_id, client, details->>'email' AS email FROM audit_events WHERE action LIKE 'service_account.%' ORDER BY sequence DESC LIMIT 2",
+    );
+    const about = { actor: 'operator', user_id: 'robot', client: 'second', email: ROBOT.email };
+    expect(trail).toEqual([
+      { action: 'service_account.remove', ...about },
+      { action: 'service_account.add', ...about },
+    ]);
+  });
+
+  const OF_YOUTUBE = ['--user', 'robot', '--scope', YOUTUBE, '--scope', YOUTUBE_MONEY];
+  const USUAL = ['--user', 'robot', '--scope', ADS];
+  test.each<[string, () => string, string[], number, string, string]>([
+    ['no file', () => '/nowhere/key.json', USUAL, 4, 'service_account_not_found', 'ENOENT'],
+    ['no JSON', () => file('secret-text'), USUAL, 78, 'service_account_faulty', 'is not JSON'],
+    ['an OAuth client', () => file({ web: {} }), USUAL, 78, 'service_account_faulty', 'is an OAuth client'],
+    [
+      'a key cut short',
+      () => broken({ private_key: 'secret-text' }),
+      USUAL,
+      78,
+      'service_account_faulty',
+      'cannot be read',
+    ],
+    ['no client_id', () => broken({ client_id: undefined }), USUAL, 2, 'wrong_usage', 'lacks client_id'],
+    ['YouTube Analytics', () => key.path, OF_YOUTUBE, 3, 'youtube_analytics_refused', '--youtube-reporting'],
+    [
+      'no scope at all',
+      () => key.path,
+      ['--user', 'robot', '--scope', 'adwords'],
+      2,
+      'wrong_usage',
+      'adwords is no scope',
+    ],
+    [
+      'a user id with spaces',
+      () => key.path,
+      ['--user', 'a b', '--scope', ADS],
+      2,
+      'wrong_usage',
+      'user: must be',
+    ],
+    [
+      'an unknown client',
+      () => key.path,
+      [...USUAL, '--client', 'x'],
+      4,
+      'client_not_found',
+      'It serves default',
+    ],
+    ['no address', () => key.path, [...USUAL, '--subject', 'alice'], 2, 'wrong_usage', 'subject: must be'],
+  ])(
+    'add, %s: one line, its exit code, and Google is not asked',
+    async (_, path, args, code, error, words) => {
+      const { failure, ...run } = await cli('add', path(), ...args);
+      expect({ code: run.code, failure }).toEqual({
+        code,
+        failure: { error, message: expect.stringContaining(words) },
+      });
+      expect(String(failure['message'])).not.toMatch(/\n|secret-text|PRIVATE KEY/);
+      expect(asked()).toEqual([]);
+      expect(await world.sql('SELECT id FROM grants')).toEqual([]);
+    },
+  );
+
+  test('YouTube Reporting has the same scopes, and takes service accounts', async () => {
+    expect((await cli('add', key.path, ...OF_YOUTUBE, '--youtube-reporting', '--offline')).code).toBe(0);
+    expect((await world.api.token('robot')).body['scope']).toBe(`${YOUTUBE_MONEY} ${YOUTUBE}`);
+  });
+
+  test.each<[string, () => void, string[], number, string]>([
+    [
+      'a deleted key',
+      () => {
+        world.google.control.deleteServiceAccountKey(key.keyId);
+      },
+      USUAL,
+      3,
+      'key_rejected',
+    ],
+    ['no delegation', () => undefined, [...USUAL, '--subject', ALICE.email], 3, 'delegation_missing'],
+    [
+      'a subject that is not there',
+      () => undefined,
+      [...USUAL, '--subject', 'x@example.com'],
+      3,
+      'subject_not_found',
+    ],
+    [
+      'a scope that Google lacks',
+      () => undefined,
+      [...USUAL, '--scope', 'https://example.com/x'],
+      3,
+      'scope_rejected',
+    ],
+    [
+      'an outage',
+      () => {
+        world.google.control.failNext('token', { named: 'server_error' });
+      },
+      USUAL,
+      69,
+      'google_unavailable',
+    ],
+  ])('add, %s: Google says so, and nothing is kept', async (_, arrange, args, code, error) => {
+    arrange();
+    expect(await cli('add', key.path, ...args)).toMatchObject({ code, failure: { error } });
+    expect(await world.sql('SELECT id FROM grants')).toEqual([]);
+  });
+});
+
+describe('the key', () => {
+  test('is sealed, bound to its row, and sealed anew when keys rotate', async () => {
+    await add('robot', [ADS]);
+    await add('other', [ADS]);
+    const dump = await world.sql('SELECT g::text AS row FROM grants g');
+    expect(JSON.stringify(dump)).not.toMatch(/PRIVATE|private_key/);
+
+    const ring = world.settings['KEY_RING_FILE'] ?? '';
+    expect((await runCommand(keysGenerate(), ['--out', ring, '--add'], world.settings)).code).toBe(0);
+    const { answer } = await runCommand(keysReseal(), [], world.settings);
+    const column = (answer['columns'] as Record<string, unknown>[]).find(
+      (each) => each['column'] === 'grants.sealed_key',
+    );
+    expect(column).toMatchObject({ resealed: 2, unopened: 0 });
+    await world.restart();
+    expect((await world.api.token('robot')).status).toBe(200);
+
+    await world.sql(
+      "UPDATE grants SET sealed_key = (SELECT sealed_key FROM grants WHERE user_id = 'robot'), version = version + 1 WHERE user_id = 'other'",
+    );
+    expect((await world.api.token('other')).status).toBe(500);
+    expect(world.log()).not.toMatch(/PRIVATE KEY/);
+    for (const { parameters } of world.google.control.requests) {
+      if (parameters['assertion'] !== undefined) expect(world.log()).not.toContain(parameters['assertion']);
+    }
+  });
+
+  test('and a refresh token are never in one row', async () => {
+    await add('robot', [ADS]);
+    await expect(world.sql("UPDATE grants SET sealed_refresh_token = 'x'")).rejects.toThrow(
+      'grants_one_credential',
+    );
+    await expect(world.sql("UPDATE grants SET kind = 'user'")).rejects.toThrow('grants_one_credential');
+  });
+});
+
+function broken(change: Record<string, unknown>): string {
+  return keyFile(world.google, ROBOT, change).path;
+}

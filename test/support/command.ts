@@ -1,0 +1,37 @@
+/** A command of the command line in this process: quicker than one of its own, for what needs no shell to be seen. */
+import { Command } from 'commander';
+import { explainFailure } from '../../src/cli/explain-failure.js';
+import { EXIT } from '../../src/cli/failure.js';
+
+export interface CommandRun {
+  readonly code: number;
+  /** What --json shows of what went well, and of what did not. */
+  readonly answer: Record<string, unknown>;
+  readonly failure: Record<string, unknown>;
+}
+
+/** Runs with --json; a command has the whole process while it runs, so one after the other. */
+export async function runCommand(
+  command: Command,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<CommandRun> {
+  const { stdout, env: ownEnv } = process;
+  const write = stdout.write.bind(stdout);
+  let shown = '';
+  stdout.write = (text) => Boolean((shown += text.toString()));
+  process.env = { ...env };
+  try {
+    const program = new Command('token-broker').option('--json').addCommand(command);
+    await program.parseAsync([command.name(), ...args, '--json'], { from: 'user' });
+    const code = typeof process.exitCode === 'number' ? process.exitCode : EXIT.done;
+    return { code, answer: JSON.parse(shown) as Record<string, unknown>, failure: {} };
+  } catch (error) {
+    const { exitCode, code, message } = explainFailure(error);
+    return { code: exitCode, answer: {}, failure: { error: code, message } };
+  } finally {
+    process.exitCode = undefined;
+    process.env = ownEnv;
+    stdout.write = write;
+  }
+}
