@@ -1,6 +1,7 @@
 /** A warm GET /tokens beside an empty NestJS handler with the same key check, and beside node:http. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { NODE_FLAGS } from '../sandbox/fleet/fleet.js';
 import { seedGrants } from '../sandbox/fleet/seed.js';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { compiled } from '../sandbox/compiled.js';
@@ -62,7 +63,7 @@ export function measureWarm(databaseUrl: string): Promise<Warm> {
 
 async function startBare(file: string, body: string, key: string) {
   const port = await freePort();
-  const child = spawn(process.execPath, [compiled(file)], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, compiled(file)], {
     env: { PORT: String(port), BODY: body, KEY: key },
     stdio: 'inherit',
   });

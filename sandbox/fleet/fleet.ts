@@ -14,6 +14,8 @@ import { compiled } from '../compiled.js';
 import { startStandIn, type StandIn } from '../google/stand-in.js';
 import { freePort } from '../trying/postgres.js';
 
+/** As in the container image. */
+export const NODE_FLAGS = ['--max-semi-space-size=64'];
 const READY_MS = 30_000;
 
 export const CLIENT_ID = 'fleet-client';
@@ -100,7 +102,7 @@ export async function startFleet(
 async function startReplica(settings: Readonly<Record<string, string>>, logFile: string): Promise<Replica> {
   const url = `http://127.0.0.1:${settings['PORT'] ?? ''}`;
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [compiled('src/main.js')], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, compiled('src/main.js')], {
     // An empty folder has no .env.
     cwd: tmpdir(),
     env: settings,

@@ -22,7 +22,9 @@ export class Problems {
 
   /** Any fault as a problem. What we do not know is opaque: its text could hold a secret. */
   of(fault: unknown, requestId: string): Problem {
-    const { code, detail, carries, status } = this.database.isOutage(fault) ? DATABASE_OUTAGE : read(fault);
+    // What is refused knows why; a database's fault is known by its words only, which a refusal may hold as well.
+    const isOutage = !(fault instanceof BrokerError) && this.database.isOutage(fault);
+    const { code, detail, carries, status } = isOutage ? DATABASE_OUTAGE : read(fault);
     return {
       type: `urn:token-broker:problem:${code}`,
       status: status ?? PROBLEMS[code].status,

@@ -65,15 +65,16 @@ function found(google: Google, incoming: Incoming): { rows: object[]; fields: st
 }
 
 function callerOf(google: Google, incoming: Incoming): string {
-  const { sub } = authorizeCall(google, incoming, [scope]);
+  const { sub, serviceAccount } = authorizeCall(google, incoming, [scope]);
   const version = /^\/(v\d+)\//.exec(incoming.url)?.[1] ?? '';
   if (!served.includes(version)) throw refuseAds('ads_unsupported_version');
   if (incoming.loginCustomerId !== undefined && !/^\d+$/.test(incoming.loginCustomerId)) {
     throw refuseAds('ads_invalid_login_customer_id');
   }
-  const account = google.accounts.get(sub);
-  if (!account) throw refuseCall('invalid_credentials');
-  return account.email;
+  // A service account that acts for itself is invited by its own address.
+  const email = google.accounts.get(sub)?.email ?? serviceAccount;
+  if (email === undefined) throw refuseCall('invalid_credentials');
+  return email;
 }
 
 /** Google does not tell an account that does not exist from one that is not yours. */
