@@ -113,6 +113,76 @@ describe('GET /tokens/:userId', () => {
     });
   });
 
+  describe('memory and lease', () => {
+    test('a disconnect while Google stalls: nothing is given of the old token, though it lives on', async () => {
+      await connect();
+      const [grant] = await world.sql('SELECT id FROM grants');
+      world.clock.advance(3400);
+      world.google.control.failNext('token', { delayMs: 2500 });
+      const late = world.api.token('alice', { scope: YOUTUBE });
+      await until(
+        async () => (await world.sql('SELECT 1 FROM grants WHERE lease_owner IS NOT NULL')).length > 0,
+      );
+      await world.api.delete(`/grants/${grant?.['id'] as string}`, { mode: 'local' });
+      expect((await late).body).toMatchObject({ code: 'not_connected' });
+    }, 20_000);
+
+    test('one grant wanted in seven sets of scopes at once: everybody gets theirs', async () => {
+      await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}` });
+      const sets = [
+        [YOUTUBE],
+        [YOUTUBE_MONEY],
+        [ADS],
+        [YOUTUBE, ADS],
+        [YOUTUBE_MONEY, ADS],
+        [YOUTUBE, YOUTUBE_MONEY],
+      ];
+      const services = await Promise.all(sets.map((scopes) => world.service({ scopes })));
+      const answers = await Promise.all(services.map((service) => service.token('alice')));
+      expect(answers.map(({ body }) => body['scope'])).toEqual(
+        sets.map((scopes) => scopes.toSorted().join(' ')),
+      );
+      expect(refreshes()).toBe(sets.length);
+    });
+
+    test('whatever anybody NOTIFYs, the broker goes on', async () => {
+      await connect();
+      for (const payload of ['', 'x', 'null', '{"kind":"grant"}', '{"kind":"new"}']) {
+        await world.sql(`SELECT pg_notify('token_broker', $1)`, [payload]);
+      }
+      expect((await world.api.token('alice')).status).toBe(200);
+    });
+
+    test('times are right in whatever time zone the database lives', async () => {
+      await connect();
+      const [here] = await world.sql('SELECT current_database() AS name');
+      await world.sql(`ALTER DATABASE ${here?.['name'] as string} SET timezone TO 'America/New_York'`);
+      await world.restart();
+      const { body } = await world.api.token('alice');
+      await world.sql(`ALTER DATABASE ${here?.['name'] as string} RESET timezone`);
+      await world.restart();
+      expect(body['expires_in']).toBeGreaterThan(3500);
+      expect(body['expires_in']).toBeLessThan(3600);
+      expect(refreshes()).toBe(0);
+    });
+
+    test('calls that memory answers count against the limit of their service', async () => {
+      await world.restart({ SERVICE_RATE_LIMIT: '5' });
+      const service = await world.service();
+      const statuses: number[] = [];
+      for (let call = 0; call < 7; call++) statuses.push((await service.token('nobody')).status);
+      expect(statuses).toEqual([404, 404, 404, 404, 404, 429, 429]);
+      await world.restart();
+      await connect();
+      await world.restart({ SERVICE_RATE_LIMIT: '5' });
+      const other = await world.service();
+      statuses.length = 0;
+      for (let call = 0; call < 7; call++) statuses.push((await other.token('alice')).status);
+      await world.restart();
+      expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429]);
+    });
+  });
+
   describe('refusals', () => {
     test('not connected: 404 with a link that connects', async () => {
       const answer = await world.api.token('alice', { scope: YOUTUBE });
@@ -311,6 +381,9 @@ describe('GET /tokens/:userId', () => {
       // Nor later, from the store: nothing of it was kept.
       world.google.control.overrideTokenAnswer(null);
       const asked = refreshes();
+      expect((await narrow.token('alice')).status).toBe(403);
+      expect(refreshes()).toBe(asked);
+      world.clock.advance(61);
       const later = await narrow.token('alice');
       expect(later.body['scope']).toBe(YOUTUBE);
       expect(refreshes()).toBe(asked + 1);

@@ -136,7 +136,7 @@ describe('a service account holds access', () => {
     });
     expect(refused.body['detail']).toContain(`${ADS} ${CALENDAR}`);
     world.google.control.delegate(ROBOT.email, [ADS, CALENDAR]);
-    world.clock.advance(2);
+    world.clock.advance(11);
     expect((await world.api.token('alice')).status).toBe(200);
     expect(asked().at(-1)).toMatchObject({ iss: ROBOT.email, sub: ALICE.email });
   });

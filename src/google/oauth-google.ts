@@ -70,6 +70,7 @@ export class OAuthGoogle extends Google {
       client,
       { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: redirectUri },
       exchange.scopes,
+      this.refreshes.stopping,
     );
     if (idToken === null) {
       throw new GoogleFailure(
@@ -113,7 +114,12 @@ export class OAuthGoogle extends Google {
 
   override async revoke(token: Secret): Promise<'revoked' | 'already_dead'> {
     // The token goes into the body: in the query string it would land in access logs (RFC 7009 section 2.1).
-    const answer = await postForm(this.#endpoints.revocation, { token }, this.#timeoutMs);
+    const answer = await postForm(
+      this.#endpoints.revocation,
+      { token },
+      this.#timeoutMs,
+      this.refreshes.stopping,
+    );
     if (answer.status === 200) return 'revoked';
     const failure = classifyFailure({ ...answer, during: 'refresh' });
     if (answer.status === 400 && failure.error === 'invalid_token') return 'already_dead';

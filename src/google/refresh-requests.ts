@@ -7,6 +7,7 @@ import {
 import {
   BrokenCircuitError,
   circuitBreaker,
+  CircuitState,
   handleWhen,
   SamplingBreaker,
   type CircuitBreakerPolicy,
@@ -35,12 +36,19 @@ export class RefreshRequests implements BeforeApplicationShutdown, OnApplication
 
   /** @throws {GoogleFailure} `withheld` while the circuit is open, and what `ask` throws */
   async send<T>(client: string, ask: (stopping: AbortSignal) => Promise<T>): Promise<T> {
+    const circuit = this.#circuitOf(client);
+    // One request tries; the others would wait for it, and hold their leases and places in the queue.
+    if (circuit.state === CircuitState.HalfOpen) throw circuitOpen();
     try {
-      return await this.#circuitOf(client).execute(() => ask(this.#stopping.signal));
+      return await circuit.execute(() => ask(this.stopping));
     } catch (error) {
-      if (!(error instanceof BrokenCircuitError)) throw error;
-      throw new GoogleFailure('withheld', 'circuit_open', '', null, OPEN_MS / 1000);
+      throw error instanceof BrokenCircuitError ? circuitOpen() : error;
     }
+  }
+
+  /** Ends whatever is under way at Google some seconds after the broker began to stop. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   beforeApplicationShutdown(): void {
@@ -74,4 +82,8 @@ export class RefreshRequests implements BeforeApplicationShutdown, OnApplication
     this.#circuits.set(client, circuit);
     return circuit;
   }
+}
+
+function circuitOpen(): GoogleFailure {
+  return new GoogleFailure('withheld', 'circuit_open', '', null, OPEN_MS / 1000);
 }

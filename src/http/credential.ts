@@ -11,5 +11,5 @@ export function credentialDigest(request: FastifyRequest): string | undefined {
 
 /** By its prefix: whether it is one of ours, and in force, services/ decides. */
 export function isServiceKey({ headers }: FastifyRequest): boolean {
-  return headers.authorization?.startsWith('Bearer tbk_') ?? false;
+  return /^Bearer +tbk_/i.test(headers.authorization ?? '');
 }

@@ -19,7 +19,7 @@ type CountCall = ReturnType<FastifyInstance['createRateLimit']>;
  */
 export async function limitRates(server: FastifyInstance, limits: RateLimits): Promise<void> {
   // Our own hook, not the plugin's: those belong to routes, and would come after what is answered from memory.
-  await server.register(rateLimit, { global: false, timeWindow: 60_000, cache: 10_000 });
+  await server.register(rateLimit, { global: false, timeWindow: 60_000 });
   const byCredential = server.createRateLimit({
     max: limits.servicePerMinute,
     keyGenerator: (request) => credentialDigest(request) ?? '',

@@ -28,6 +28,10 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
         statement_timeout: STATEMENT_TIMEOUT_MS,
         lock_timeout: LOCK_TIMEOUT_MS,
         idle_in_transaction_session_timeout: TRANSACTION_TIMEOUT_MS,
+        // For a network that swallows the answer; the server's own timeouts end what it still hears of.
+        query_timeout: STATEMENT_TIMEOUT_MS + 2000,
+        // The adapter writes and reads times without their zone.
+        options: '-c TimeZone=UTC',
         keepAlive: true,
         application_name: 'token-broker',
       }),

@@ -54,6 +54,7 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
     const client = new pg.Client({
       connectionString: this.settings.databaseUrl.reveal(),
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: CONNECT_TIMEOUT_MS,
       keepAlive: true,
       application_name: 'token-broker changes',
     });
@@ -95,7 +96,7 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
   }
 
   #hear(payload: string): void {
-    const said = JSON.parse(payload) as Change | { readonly kind: 'beat'; readonly id: string };
+    const said = readPayload(payload);
     if (said.kind !== 'beat') {
       this.tell(said);
       return;
@@ -132,4 +133,23 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
       () => undefined,
     );
   }
+}
+
+type Said = Change | { readonly kind: 'beat'; readonly id: string };
+
+/** Everybody may NOTIFY. What we cannot read, such as what another version says, may mean anything. */
+function readPayload(payload: string): Said {
+  try {
+    const said = JSON.parse(payload) as Said | null;
+    switch (said?.kind) {
+      case 'beat':
+      case 'services':
+        return said;
+      case 'grant':
+        if (typeof said.userId === 'string' && typeof said.client === 'string') return said;
+    }
+  } catch {
+    // Said below.
+  }
+  return { kind: 'everything' };
 }

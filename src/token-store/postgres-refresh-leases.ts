@@ -46,15 +46,22 @@ export class PostgresRefreshLeases extends RefreshLeases {
         AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
       RETURNING sealed_refresh_token AS "refreshToken", sealed_key AS key, refresh_failures AS failures`;
     if (taken) {
-      const credential = await this.#open(id, taken);
+      const credential = await this.#open(id, taken).catch(async (error: unknown) => {
+        // Another replica may have the key that this one lacks.
+        await this.#end(id, owner, 0);
+        throw error;
+      });
       return { kind: 'taken', lease: { owner, grant, credential, failures: taken.failures } };
     }
     const [busy] = await this.database.$queryRaw<{ held: boolean; ms: number }[]>`
-      UPDATE grants SET lease_awaited = lease_owner IS NOT NULL
-      WHERE id = ${id}::uuid AND version = ${version} AND refreshes = ${refreshes} AND status = 'active'
-        AND lease_expires_at > clock_timestamp()
-      RETURNING lease_awaited AS held,
-        (extract(epoch FROM lease_expires_at - clock_timestamp()) * 1000)::float8 AS ms`;
+      WITH busy AS (
+        SELECT lease_owner, (extract(epoch FROM lease_expires_at - clock_timestamp()) * 1000)::float8 AS ms FROM grants
+        WHERE id = ${id}::uuid AND version = ${version} AND refreshes = ${refreshes} AND status = 'active'
+          AND lease_expires_at > clock_timestamp()),
+      awaited AS (
+        UPDATE grants SET lease_awaited = true
+        WHERE id = ${id}::uuid AND lease_owner = (SELECT lease_owner FROM busy) AND NOT lease_awaited)
+      SELECT lease_owner IS NOT NULL AS held, ms FROM busy`;
     return busy ? { kind: busy.held ? 'held' : 'resting', ms: Math.max(0, busy.ms) } : { kind: 'changed' };
   }
 
@@ -95,11 +102,15 @@ export class PostgresRefreshLeases extends RefreshLeases {
   }
 
   override async giveUp({ grant, owner }: Lease, restMs: number): Promise<void> {
+    await this.#end(grant.id, owner, restMs);
+  }
+
+  async #end(id: string, owner: string, restMs: number): Promise<void> {
     await this.database.$executeRaw`
       UPDATE grants SET lease_owner = NULL, lease_awaited = false,
         lease_expires_at = CASE WHEN ${restMs} > 0 THEN clock_timestamp() + ${restMs} * interval '1 millisecond' END,
         refresh_failures = refresh_failures + CASE WHEN ${restMs} > 0 THEN 1 ELSE 0 END
-      WHERE id = ${grant.id}::uuid AND lease_owner = ${owner}::uuid`;
+      WHERE id = ${id}::uuid AND lease_owner = ${owner}::uuid`;
   }
 
   /** What nearly every refresh is: a new access token and nothing else, in one statement. */

@@ -63,8 +63,9 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
 
   /** Nest shuts down what depends on the database before the database. */
   async onApplicationShutdown(): Promise<void> {
-    for (const rows of [this.#rows, this.#issued]) {
-      for (const event of await rows.close()) this.#log.error({ event }, 'audit event could not be written');
+    const [rows, issued] = await Promise.all([this.#rows.close(), this.#issued.close()]);
+    for (const event of [...rows, ...issued.map(({ row }) => row)]) {
+      this.#log.error({ event }, 'audit event could not be written');
     }
   }
 

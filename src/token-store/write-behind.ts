@@ -1,4 +1,6 @@
 const RETRY_MS = 1000;
+/** Whoever runs the broker waits for its end. */
+const LONGEST_CLOSE_MS = 2000;
 const BATCH = 500;
 
 /**
@@ -45,7 +47,12 @@ export class WriteBehind<T> {
 
   /** Writes what waits, one last time. @returns what could not be written */
   async close(): Promise<readonly T[]> {
-    await this.flush().catch((fault: unknown) => {
+    const tooLong = new Promise<never>((_, reject) => {
+      setTimeout(() => {
+        reject(new Error('The store did not answer in time.'));
+      }, LONGEST_CLOSE_MS).unref();
+    });
+    await Promise.race([this.flush(), tooLong]).catch((fault: unknown) => {
       this.complain(fault, this.#waiting.length);
     });
     if (this.#timer) clearTimeout(this.#timer);

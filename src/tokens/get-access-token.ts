@@ -12,8 +12,10 @@ import { RefreshAccessToken } from './refresh-access-token.js';
 import { Refusals, type TokenWish } from './refusals.js';
 import { RememberedGrants, type RememberedToken, type UserGrants } from './remembered-grants.js';
 
-/** A consent, a disconnect or another's refresh makes us look again; more often than this is no coincidence. */
-const MOST_ATTEMPTS = 5;
+/** A consent or a disconnect makes us look again; more often than this is no coincidence. */
+const MOST_CHANGES = 3;
+/** So does another's refresh: of a grant that is wanted in many sets of scopes, all are refreshed one after the other. */
+const MOST_ATTEMPTS = 100;
 
 export interface IssuedToken {
   readonly grant: Grant;
@@ -40,17 +42,19 @@ export class GetAccessToken {
   async get(wish: TokenWish, renew?: 'renew'): Promise<IssuedToken> {
     const { userId, client } = wish;
     demandAllowed(wish.service, userId, client.alias, wish.scopes);
-    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+    const versions = new Set<string>();
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS && versions.size <= MOST_CHANGES; attempt++) {
       const user = await this.remembered.of(userId, client.alias);
       const { grant, tokens } = await this.findGrant.find(user, wish);
+      versions.add(`${grant.id} ${grant.version}`);
       const scopes = await this.#scopesFor(wish, grant);
       const stored = tokens.get(scopeKey(scopes)) ?? null;
       const isRefused = renew !== undefined && attempt === 1;
       if (stored && !isRefused && isFresh(stored, this.clock.now(), wish.minTtlSeconds)) {
-        if (stored.renewFrom <= this.clock.now()) this.refreshAccessToken.inBackground(grant, scopes, wish);
+        if (stored.renewFrom <= this.clock.now()) this.#renewBehind(wish, grant, scopes);
         return { grant, token: stored, known: { user, token: stored } };
       }
-      const token = await this.#renew(wish, grant, scopes, stored);
+      const token = await this.#renew(wish, grant, scopes);
       if (token) return { grant, token, known: null };
       this.remembered.forget(userId, client.alias);
     }
@@ -78,12 +82,7 @@ export class GetAccessToken {
   }
 
   /** @returns null when the grant changed meanwhile and must be read again */
-  async #renew(
-    wish: TokenWish,
-    grant: Grant,
-    scopes: readonly string[],
-    stored: AccessToken | null,
-  ): Promise<AccessToken | null> {
+  async #renew(wish: TokenWish, grant: Grant, scopes: readonly string[]): Promise<AccessToken | null> {
     try {
       const refreshed = await this.refreshAccessToken.refresh(grant, scopes, wish);
       switch (refreshed.kind) {
@@ -101,9 +100,29 @@ export class GetAccessToken {
       }
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
-      // A token that lives shorter than asked still beats none.
-      if (isPassing(error) && stored && isFresh(stored, this.clock.now(), 1)) return stored;
+      const rest = isPassing(error) ? await this.#restOf(wish, grant, scopes) : null;
+      if (rest) return rest;
       throw this.refusals.ofGoogle(error, grant);
     }
+  }
+
+  /** A token that lives shorter than asked still beats none, if its grant is what it was before Google was asked. */
+  async #restOf(wish: TokenWish, grant: Grant, scopes: readonly string[]): Promise<AccessToken | null> {
+    const user = await this.remembered.of(wish.userId, wish.client.alias);
+    const now = await this.findGrant.find(user, wish);
+    if (now.grant.id !== grant.id || now.grant.version !== grant.version) return null;
+    const stored = now.tokens.get(scopeKey(scopes));
+    return stored && isFresh(stored, this.clock.now(), 1) ? stored : null;
+  }
+
+  /** For a token that is good still: failures are reported as always, and nobody waits for them. */
+  #renewBehind(wish: TokenWish, grant: Grant, scopes: readonly string[]): void {
+    this.refreshAccessToken.refresh(grant, scopes, wish).then(
+      ({ kind }) => {
+        // Another replica was first. What it got is read with the next call.
+        if (kind === 'changed') this.remembered.forget(wish.userId, wish.client.alias);
+      },
+      () => undefined,
+    );
   }
 }

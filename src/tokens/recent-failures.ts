@@ -1,33 +1,47 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { GoogleFailure } from '../domain/google-failure.js';
+import { isPassing, type GoogleFailure } from '../domain/google-failure.js';
 import type { Grant } from '../domain/grant.js';
 import { Clock } from '../domain/ports/clock.js';
+import { scopeKey } from '../domain/scopes.js';
 
-const REMEMBER_MS = 1000;
+const PASSING_MS = 1000;
+/** What somebody must mend first: our client, or its scopes. */
+const LASTING_MS = 10_000;
+const NOT_NARROWED_MS = 60_000;
 const MOST = 10_000;
 
 /**
- * Grants whose refresh failed within the last second, so that callers who come again at once cost neither Google nor
- * the database a question. How long a grant really rests is written in its row, for all replicas (domain/rest.ts).
+ * What just failed, so that callers who come again at once cost neither Google nor the database a question. How long a
+ * grant really rests is written in its row, for all replicas (domain/rest.ts).
  */
 @Injectable()
 export class RecentFailures {
   readonly #failures: LRUCache<string, GoogleFailure>;
+  readonly #notNarrowed: LRUCache<string, true>;
 
   constructor(clock: Clock) {
-    const perf = { now: () => clock.now().getTime() };
-    this.#failures = new LRUCache({ max: MOST, ttl: REMEMBER_MS, ttlResolution: 0, perf });
+    const options = { max: MOST, ttlResolution: 0, perf: { now: () => clock.now().getTime() } };
+    this.#failures = new LRUCache({ ...options, ttl: PASSING_MS });
+    this.#notNarrowed = new LRUCache({ ...options, ttl: NOT_NARROWED_MS });
   }
 
   add(grant: Grant, failure: GoogleFailure): void {
-    this.#failures.set(keyOf(grant), failure);
+    this.#failures.set(keyOf(grant), failure, { ttl: isPassing(failure) ? PASSING_MS : LASTING_MS });
   }
 
   /** @throws {GoogleFailure} the last one */
   demandNone(grant: Grant): void {
     const failure = this.#failures.get(keyOf(grant));
     if (failure) throw failure;
+  }
+
+  addNotNarrowed(grant: Grant, scopes: readonly string[]): void {
+    this.#notNarrowed.set(`${keyOf(grant)} ${scopeKey(scopes)}`, true);
+  }
+
+  wasNotNarrowed(grant: Grant, scopes: readonly string[]): boolean {
+    return this.#notNarrowed.has(`${keyOf(grant)} ${scopeKey(scopes)}`);
   }
 }
 

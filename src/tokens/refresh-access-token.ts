@@ -1,4 +1,4 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
 import { bulkhead } from 'cockatiel';
 import { Settings } from '../config/settings.js';
 import { diagnose } from '../domain/diagnosis.js';
@@ -9,7 +9,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { RefreshLeases, type Lease } from '../domain/ports/refresh-leases.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { restAfter } from '../domain/rest.js';
-import { scopeKey } from '../domain/scopes.js';
+import { sameScopes, scopeKey } from '../domain/scopes.js';
 import { AskForToken } from './ask-for-token.js';
 import { RecentFailures } from './recent-failures.js';
 import { ReportRefresh, type Asker } from './report-refresh.js';
@@ -34,10 +34,11 @@ const POLL_MS = 200;
  * Google answers, and no more requests run at a time than the settings say; the lease is taken after the queue.
  */
 @Injectable()
-export class RefreshAccessToken implements OnApplicationShutdown {
+export class RefreshAccessToken implements BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #underWay = new Map<string, Promise<Refreshed>>();
   readonly #queue;
-  readonly #leaseMs: number;
+  readonly #timeoutMs: number;
+  #isStopping = false;
 
   constructor(
     settings: Settings,
@@ -50,7 +51,7 @@ export class RefreshAccessToken implements OnApplicationShutdown {
     private readonly report: ReportRefresh,
   ) {
     this.#queue = bulkhead(settings.googleConcurrency, Number.MAX_SAFE_INTEGER);
-    this.#leaseMs = settings.googleTimeoutMs + LEASE_MARGIN_MS;
+    this.#timeoutMs = settings.googleTimeoutMs;
   }
 
   /** @throws {GoogleFailure} of every kind but `grant_dead` and `policy_rejected` */
@@ -63,9 +64,9 @@ export class RefreshAccessToken implements OnApplicationShutdown {
     return started;
   }
 
-  /** For a token that is good still. Failures are reported as always; nobody waits for them. */
-  inBackground(grant: Grant, scopes: readonly string[], asker: Asker): void {
-    this.refresh(grant, scopes, asker).catch(() => undefined);
+  /** Who waits for another's lease waits no more. */
+  beforeApplicationShutdown(): void {
+    this.#isStopping = true;
   }
 
   /** Those that no request waits for, too: each ends its lease. */
@@ -75,17 +76,24 @@ export class RefreshAccessToken implements OnApplicationShutdown {
 
   async #refresh(grant: Grant, scopes: readonly string[], asker: Asker): Promise<Refreshed> {
     this.recentFailures.demandNone(grant);
+    if (this.recentFailures.wasNotNarrowed(grant, scopes)) return { kind: 'not_narrowed' };
     for (;;) {
       const turn = await this.#queue.execute(() => this.#takeTurn(grant, scopes, asker));
+      if (turn.kind === 'not_narrowed') this.recentFailures.addNotNarrowed(grant, scopes);
       if (turn.kind !== 'held') return turn;
+      if (this.#isStopping) throw new GoogleFailure('withheld', 'stopping');
       await this.changes.changeOf(grant.userId, grant.client, Math.min(turn.ms, POLL_MS));
     }
   }
 
   async #takeTurn(grant: Grant, scopes: readonly string[], asker: Asker) {
-    const outcome = await this.leases.take(grant, this.#leaseMs);
+    // Where Google does not narrow, it is asked a second time.
+    const asks = sameScopes(scopes, grant.grantedScopes) ? 1 : 2;
+    const outcome = await this.leases.take(grant, asks * this.#timeoutMs + LEASE_MARGIN_MS);
     if (outcome.kind === 'resting') {
-      throw new GoogleFailure('withheld', 'recent_failure', '', null, Math.ceil(outcome.ms / 1000));
+      const failure = new GoogleFailure('withheld', 'recent_failure', '', null, Math.ceil(outcome.ms / 1000));
+      this.recentFailures.add(grant, failure);
+      throw failure;
     }
     if (outcome.kind !== 'taken') return outcome;
     const { lease } = outcome;

@@ -13,6 +13,9 @@ import { credentialDigest, isServiceKey } from '../http/credential.js';
 import type { RememberedGrant, RememberedToken, UserGrants } from './remembered-grants.js';
 import { answerOf, type LastingAnswer } from './token-answer.js';
 
+/** Longer ones are remembered by nobody, so that the number of questions bounds their weight. */
+const LONGEST_URL = 600;
+
 /** How a question was answered, and all that the answer was decided by. */
 export interface Decision {
   readonly service: Service;
@@ -86,6 +89,6 @@ export class RepeatAnswer {
 
 /** Keys only: a JWT ends by itself, and is verified each time. */
 function questionOf(request: FastifyRequest): string | null {
-  if (!isServiceKey(request)) return null;
+  if (!isServiceKey(request) || request.url.length > LONGEST_URL) return null;
   return `${credentialDigest(request) ?? ''} ${request.url}`;
 }

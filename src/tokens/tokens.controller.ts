@@ -62,15 +62,18 @@ export class TokensController {
     const account = query.account ?? null;
     const minTtlSeconds = query.min_ttl;
     const wish = { service, userId, client, account, scopes: asked, minTtlSeconds, requestId: request.id };
-    const { grant, token, known } = await this.getAccessToken.get(wish);
+    // First: Google Ads can take its time, and the token is to be that of the end.
+    const found = await this.adsHeaders.find(wish, query);
+    const { headers, ads } = found ?? {};
+    if (found) audit.add({ details: { customer_id: query.customer_id ?? '', ...headers } });
+    const chosen = found ? { ...wish, account: found.grant.account.sub } : wish;
+    const { grant, token, known } = await this.getAccessToken.get(chosen);
     audit.add({ grantId: grant.id, details: { scopes: token.scopes } });
-    const ads = await this.adsHeaders.find(wish, grant, query);
-    if (ads) audit.add({ details: { customer_id: query.customer_id ?? '', ...ads.headers } });
     const lasting = lastingAnswer(grant, token);
-    if (known && !ads) {
+    if (known && !found) {
       const facts = audit.facts ?? {};
       this.repeatAnswer.remember(request, { ...known, service, lasting, minTtlSeconds, facts });
     }
-    return Object.assign(answerOf(lasting, token, this.clock.now()), ads);
+    return Object.assign(answerOf(lasting, token, this.clock.now()), headers && ads ? { headers, ads } : {});
   }
 }

@@ -132,7 +132,7 @@ export async function startWorld(overrides: Record<string, string> = {}): Promis
     log: () => log,
     sql,
     rested: async () => {
-      clock.advance(2);
+      clock.advance(11);
       await sql('UPDATE grants SET lease_expires_at = NULL WHERE lease_owner IS NULL');
     },
     get app() {

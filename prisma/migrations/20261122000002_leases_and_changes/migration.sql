@@ -48,5 +48,9 @@ CREATE TRIGGER grant_changed AFTER UPDATE ON "grants"
 CREATE TRIGGER grants_emptied AFTER TRUNCATE ON "grants"
   FOR EACH STATEMENT EXECUTE FUNCTION tell_change('everything');
 
+-- For whoever must make all access tokens be forgotten at once.
+CREATE TRIGGER access_tokens_emptied AFTER TRUNCATE ON "access_tokens"
+  FOR EACH STATEMENT EXECUTE FUNCTION tell_change('everything');
+
 CREATE TRIGGER services_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON "services"
   FOR EACH STATEMENT EXECUTE FUNCTION tell_change('services');
