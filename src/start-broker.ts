@@ -13,6 +13,8 @@ import { acceptEventBodies } from './security-events/event-body.js';
 import { RepeatAnswer } from './tokens/repeat-answer.js';
 import { serveFromMemory } from './tokens/serve-from-memory.js';
 
+/** Connections that may wait to be taken, as far as the system allows; Node's 511 are few for a crowd that comes at once. */
+const BACKLOG = 4096;
 /** Ids and paths of ours are short; a longer one is refused by its own rule, not by the router. */
 const LONGEST_PARAMETER = 300;
 
@@ -55,6 +57,6 @@ export async function startBroker(
     metrics.recordCall(access);
   });
   serveOpenApi(app);
-  await app.listen(settings.port, settings.host);
+  await app.listen({ port: settings.port, host: settings.host, backlog: BACKLOG });
   return app;
 }

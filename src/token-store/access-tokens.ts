@@ -28,15 +28,16 @@ export class AccessTokens {
 
   /** One query: Prisma's own joins would need two. */
   async ofUser(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
-    const rows = await this.database.$queryRaw<Row[]>`
+    const text = `
       SELECT id, kind, user_id AS "userId", client, account_sub AS "accountSub", account_email AS "accountEmail", subject,
         requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status, diagnosis,
         refresh_token_issued_at AS "refreshTokenIssuedAt", refresh_token_expires_at AS "refreshTokenExpiresAt",
         version, refreshes, created_at AS "createdAt", consented_at AS "consentedAt", refreshed_at AS "refreshedAt",
         (SELECT json_agg(json_build_object('scope_set', scope_set, 'sealed_token', sealed_token,
             'obtained_ms', extract(epoch FROM obtained_at) * 1000, 'expires_ms', extract(epoch FROM expires_at) * 1000))
-          FROM access_tokens WHERE grant_id = grants.id AND expires_at > ${now}) AS tokens
-      FROM grants WHERE user_id = ${userId} AND client = ${client} ORDER BY created_at`;
+          FROM access_tokens WHERE grant_id = grants.id AND expires_at > $3) AS tokens
+      FROM grants WHERE user_id = $1 AND client = $2 ORDER BY created_at`;
+    const rows = await this.database.prepared<Row>('grants with tokens', text, [userId, client, now]);
     return Promise.all(rows.map((row) => this.#withTokens(row)));
   }
 

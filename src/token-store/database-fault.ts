@@ -23,6 +23,9 @@ const UNAVAILABLE: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+/** Of the network; and PostgreSQL's own, for connections that are lost, too many, or ended by its stop or start. */
+const OUTAGES = /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EHOSTUNREACH|08...$|53300$|57P0[123]$)/;
+
 /**
  * Reads Prisma's words, because its schema engine gives no codes.
  * @returns null when the error is about something else
@@ -35,6 +38,12 @@ export function databaseFault(error: unknown): DatabaseFault | null {
     return {
       code: 'database_not_migrated',
       message: 'The database lacks a table or column of this version. Run `token-broker migrate` first.',
+    };
+  }
+  if (typeof code === 'string' && OUTAGES.test(code)) {
+    return {
+      code: 'database_unavailable',
+      message: 'The database did not answer. Try again when it is well.',
     };
   }
   const [, why] = UNAVAILABLE.find(([words]) => words.test(error.message)) ?? [];

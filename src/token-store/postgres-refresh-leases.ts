@@ -21,6 +21,33 @@ interface Taken {
   readonly failures: number;
 }
 
+/**
+ * For the transaction of this one statement: a crash of PostgreSQL may forget a lease or an access token of the last
+ * moment, and both come again by asking Google once more. What cannot come again waits for the disk as always.
+ */
+const WITHOUT_WAITING_FOR_DISK = `set_config('synchronous_commit', 'off', true) IS NOT NULL`;
+
+const TAKE = `
+  UPDATE grants SET lease_owner = $1, lease_awaited = false,
+    lease_expires_at = clock_timestamp() + $2 * interval '1 millisecond'
+  WHERE id = $3 AND version = $4 AND refreshes = $5 AND status = 'active'
+    AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL
+    AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
+    AND ${WITHOUT_WAITING_FOR_DISK}
+  RETURNING sealed_refresh_token AS "refreshToken", sealed_key AS key, refresh_failures AS failures`;
+
+const SAVE = `
+  WITH refreshed AS (
+    UPDATE grants SET refreshed_at = $1, refreshes = refreshes + 1, refresh_failures = 0,
+      lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false
+    WHERE id = $2 AND version = $3 AND lease_owner = $4 AND ${WITHOUT_WAITING_FOR_DISK}
+    RETURNING id)
+  INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
+  SELECT id, $5, $6, $7, $8 FROM refreshed
+  ON CONFLICT (grant_id, scope_set) DO UPDATE SET sealed_token = excluded.sealed_token,
+    obtained_at = excluded.obtained_at, expires_at = excluded.expires_at
+  RETURNING grant_id`;
+
 /** Leases are columns of the grant's row: one conditional UPDATE takes one, one statement ends it and writes what came. */
 @Injectable()
 export class PostgresRefreshLeases extends RefreshLeases {
@@ -39,12 +66,8 @@ export class PostgresRefreshLeases extends RefreshLeases {
   override async take(grant: Grant, ms: number): Promise<LeaseOutcome> {
     const { id, version, refreshes } = grant;
     const owner = randomUUID();
-    const [taken] = await this.database.$queryRaw<Taken[]>`
-      UPDATE grants SET lease_owner = ${owner}::uuid, lease_awaited = false,
-        lease_expires_at = clock_timestamp() + ${ms} * interval '1 millisecond'
-      WHERE id = ${id}::uuid AND version = ${version} AND refreshes = ${refreshes} AND status = 'active'
-        AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
-      RETURNING sealed_refresh_token AS "refreshToken", sealed_key AS key, refresh_failures AS failures`;
+    const values = [owner, ms, id, version, refreshes];
+    const [taken] = await this.database.prepared<Taken>('take lease', TAKE, values);
     if (taken) {
       const credential = await this.#open(id, taken).catch(async (error: unknown) => {
         // Another replica may have the key that this one lacks.
@@ -122,17 +145,10 @@ export class PostgresRefreshLeases extends RefreshLeases {
   ): Promise<Grant | null> {
     const key = scopeKey(scopes);
     const sealed = await this.accessTokens.seal(grant.id, key, answer.accessToken);
-    const written = await this.database.$executeRaw`
-      WITH refreshed AS (
-        UPDATE grants SET refreshed_at = ${now}, refreshes = refreshes + 1, refresh_failures = 0,
-          lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false
-        WHERE id = ${grant.id}::uuid AND version = ${grant.version} AND lease_owner = ${owner}::uuid
-        RETURNING id)
-      INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
-      SELECT id, ${key}, ${sealed}, ${answer.obtainedAt}, ${answer.expiresAt} FROM refreshed
-      ON CONFLICT (grant_id, scope_set) DO UPDATE SET sealed_token = excluded.sealed_token,
-        obtained_at = excluded.obtained_at, expires_at = excluded.expires_at`;
-    return written === 0 ? null : { ...grant, refreshedAt: now, refreshes: grant.refreshes + 1 };
+    const { obtainedAt, expiresAt } = answer;
+    const values = [now, grant.id, grant.version, owner, key, sealed, obtainedAt, expiresAt];
+    const written = await this.database.prepared('save token', SAVE, values);
+    return written.length === 0 ? null : { ...grant, refreshedAt: now, refreshes: grant.refreshes + 1 };
   }
 
   /** Google gave another refresh token, or told of other scopes than we knew: the grant itself changes. */
