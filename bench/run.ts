@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { arch, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 import { measureCold, measureExpired, measureSizes } from './cold.js';
 import { measureDead, measureDisconnects, measureHerd, measureStorm } from './crowds.js';
 import { plot, report, type Results } from './report.js';
@@ -43,7 +44,8 @@ const results = await withPostgres(async (url): Promise<Results> => {
   };
 });
 
-writeFileSync(`${DOCS}.json`, `${JSON.stringify(results, null, 2)}\n`);
+const page = await format(report(results), { ...(await resolveConfig(DOCS)), parser: 'markdown' });
+writeFileSync(`${DOCS}.json`, await format(JSON.stringify(results), { parser: 'json' }));
 writeFileSync(`${DOCS}.svg`, plot(results));
-writeFileSync(`${DOCS}.md`, report(results));
-process.stdout.write(report(results));
+writeFileSync(`${DOCS}.md`, page);
+process.stdout.write(page);

@@ -1,16 +1,17 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyRequest } from 'fastify';
 import type { Logger as Log } from 'pino';
 import { callerOf } from './caller.js';
 
 /** One finished call. */
 export interface Access {
-  readonly method: string;
-  /** The pattern, such as /tokens/:userId: few enough to count by. */
-  readonly route: string;
-  readonly status: number;
   readonly seconds: number;
-  /** From memory, without asking anybody. */
+  /** From memory, without asking anybody: a good answer of GET /tokens/:userId. */
   readonly isRepeated: boolean;
+  readonly method?: string;
+  /** The pattern, such as /tokens/:userId: few enough to count by. */
+  readonly route?: string;
+  readonly status?: number;
 }
 
 /**
@@ -24,23 +25,28 @@ export function logAccess(app: NestFastifyApplication, log: Log, count: (access:
     .getHttpAdapter()
     .getInstance()
     .addHook('onResponse', (request, reply, done) => {
-      const { method, url, id } = request;
-      const status = reply.statusCode;
-      const route = request.routeOptions.url ?? 'none';
+      const { isRepeated } = request;
       const ms = reply.elapsedTime;
-      count({ method, route, status, seconds: ms / 1000, isRepeated: request.isRepeated });
-      const level = status >= 500 ? 'warn' : request.isRepeated ? 'debug' : 'info';
-      if (!route.startsWith('/health/') && lines.isLevelEnabled(level)) {
-        const query = url.indexOf('?');
-        lines[level]({
-          request_id: id,
-          method,
-          path: query < 0 ? url : url.slice(0, query),
-          status,
-          ms: Math.round(ms),
-          service: callerOf(request)?.name,
-        });
+      if (isRepeated && !lines.isLevelEnabled('debug')) count({ seconds: ms / 1000, isRepeated });
+      else {
+        const status = reply.statusCode;
+        const route = request.routeOptions.url ?? 'none';
+        count({ method: request.method, route, status, seconds: ms / 1000, isRepeated });
+        const level = status >= 500 ? 'warn' : isRepeated ? 'debug' : 'info';
+        if (!route.startsWith('/health/')) lines[level](lineOf(request, status, ms));
       }
       done();
     });
+}
+
+function lineOf(request: FastifyRequest, status: number, ms: number) {
+  const { method, url, id } = request;
+  return {
+    request_id: id,
+    method,
+    path: url.split('?', 1)[0],
+    status,
+    ms: Math.round(ms),
+    service: callerOf(request)?.name,
+  };
 }

@@ -27,7 +27,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  recordCall({ method, route, status, seconds, isRepeated }: Access): void {
+  recordCall({ method = '', route = '', status = 0, seconds, isRepeated }: Access): void {
     if (isRepeated) this.#warm.observe(seconds);
     else this.#requests.observe({ method, route, status }, seconds);
   }

@@ -100,19 +100,15 @@ export class GetAccessToken {
       }
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
-      const rest = isPassing(error) ? await this.#restOf(wish, grant, scopes) : null;
-      if (rest) return rest;
+      // Google can take its time: what the grant is by now counts, not what it was when it was read.
+      const user = await this.remembered.of(wish.userId, wish.client.alias);
+      const now = await this.findGrant.find(user, wish);
+      if (now.grant.id !== grant.id || now.grant.version !== grant.version) return null;
+      const stored = now.tokens.get(scopeKey(scopes));
+      // A token that lives shorter than asked still beats none.
+      if (isPassing(error) && stored && isFresh(stored, this.clock.now(), 1)) return stored;
       throw this.refusals.ofGoogle(error, grant);
     }
-  }
-
-  /** A token that lives shorter than asked still beats none, if its grant is what it was before Google was asked. */
-  async #restOf(wish: TokenWish, grant: Grant, scopes: readonly string[]): Promise<AccessToken | null> {
-    const user = await this.remembered.of(wish.userId, wish.client.alias);
-    const now = await this.findGrant.find(user, wish);
-    if (now.grant.id !== grant.id || now.grant.version !== grant.version) return null;
-    const stored = now.tokens.get(scopeKey(scopes));
-    return stored && isFresh(stored, this.clock.now(), 1) ? stored : null;
   }
 
   /** For a token that is good still: failures are reported as always, and nobody waits for them. */
