@@ -57,10 +57,11 @@ What the words mean:
 - _warm_: the token is in memory. The empty handler is NestJS on Fastify with the same key check (SHA-256, compared in
   constant time) and an answer of the same ${warm.bodyBytes} bytes: no logging, no limits, no headers, no audit, which the
   broker has. ${warm.rounds.length} rounds, each measuring all three one after the other with 32 connections; medians of the
-  rounds, and of the ratios within a round. The broker writes its access log.
+  rounds, and of the ratios within a round. All three run with the flags of the container image.
 - _broker's own share_: the whole call, less what the same stand-in takes for a request without us.
 - _callers_, _users at once_: all calls are sent before the first is answered, by one process that competes for the cores.
 - _limit_: users ÷ GOOGLE_CONCURRENCY × Google's time, were everything else free.
+- _start_: the process itself; the first start after an installation takes longer.
 - _cold read_: the user is in nobody's memory; a fresh broker process, one call after the other.
 `;
 }
