@@ -1,9 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
-import type { AccessMap, Way } from '../domain/ads/access-map.js';
+import type { AccessMap } from '../domain/ads/access-map.js';
+import { AccountAnswer } from '../http/account-answer.js';
 import { IsAccount, IsClientAlias, ToInteger } from '../http/field-rules.js';
+import { toWayAnswer, WayAnswer } from '../http/way-answer.js';
 
-const ROLES = ['ADMIN', 'STANDARD', 'READ_ONLY', 'EMAIL_ONLY'];
 const GAPS = ['closed', 'refused', 'cut_off', 'unknown', 'unreached'];
 
 export class CustomersQuery {
@@ -29,25 +30,6 @@ export class CustomersQuery {
   @Min(0, { message: 'must be 0 or more.' })
   @Max(31_622_400, { message: 'must be a year or less.' })
   max_age?: number;
-}
-
-class WayAnswer {
-  @ApiProperty({ description: 'The root that the call goes through', example: '1000000001' })
-  login_customer_id!: string;
-
-  @ApiProperty({
-    enum: ROLES,
-    type: String,
-    nullable: true,
-    description: 'The role on the root, in force here; null: Google does not tell',
-  })
-  role!: string | null;
-
-  @ApiProperty({ description: 'Links between the root and this account', example: 2 })
-  distance!: number;
-
-  @ApiProperty({ description: 'Whether the header login-customer-id must be sent' })
-  header_needed!: boolean;
 }
 
 class CustomerAnswer {
@@ -76,14 +58,6 @@ class GapAnswer {
 
   @ApiProperty({ enum: GAPS })
   why!: string;
-}
-
-class AccountAnswer {
-  @ApiProperty({ example: '103400000000000000001' })
-  sub!: string;
-
-  @ApiProperty({ type: String, nullable: true, example: 'alice@example.com' })
-  email!: string | null;
 }
 
 /** The accounts a user reaches in Google Ads, and how. */
@@ -122,11 +96,7 @@ export function toCustomers(map: AccessMap): Pick<CustomersAnswer, 'customers' |
     manager,
     status,
     managers: map.managersOf(id),
-    access: map.waysTo(id).map(toWay),
+    access: map.waysTo(id).map(toWayAnswer),
   }));
   return { complete: gaps.length === 0, customers, gaps };
-}
-
-function toWay({ loginCustomerId, role, distance, headerNeeded }: Way): WayAnswer {
-  return { login_customer_id: loginCustomerId, role, distance, header_needed: headerNeeded };
 }

@@ -3,14 +3,7 @@ import { forecast } from '../domain/forecast.js';
 import type { Grant } from '../domain/grant.js';
 import { missingScopes } from '../domain/scopes.js';
 import type { SlotsView } from './inspect-slots.js';
-
-class AccountAnswer {
-  @ApiProperty({ example: '103400000000000000001' })
-  sub!: string;
-
-  @ApiProperty({ type: String, nullable: true })
-  email!: string | null;
-}
+import { AccountAnswer } from '../http/account-answer.js';
 
 class ExpiryAnswer {
   @ApiProperty({ format: 'date-time' })

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { customerIdOf } from '../domain/ads/customer-id.js';
-import type { Way } from '../domain/ads/access-map.js';
 import type { AccessRole } from '../domain/ads/access-role.js';
 import { invalidRequest } from '../domain/errors.js';
 import type { Grant } from '../domain/grant.js';
 import { AdsAccess } from '../domain/ports/ads-access.js';
 import { UserTokens } from '../domain/ports/user-tokens.js';
+import { toWayAnswer } from '../http/way-answer.js';
 import type { TokenWish } from './refusals.js';
-import type { AdsAnswer, WayAnswer } from './token-answer.js';
+import type { AdsAnswer } from './token-answer.js';
 import type { TokenQuery } from './token-query.js';
 
 export const ADWORDS = 'https://www.googleapis.com/auth/adwords';
@@ -46,14 +46,10 @@ export class AdsHeaders {
     return {
       grant,
       headers: way.headerNeeded ? { 'login-customer-id': way.loginCustomerId } : {},
-      ads: Object.assign(toAnswer(way), {
-        alternatives: alternatives.map(toAnswer),
+      ads: Object.assign(toWayAnswer(way), {
+        alternatives: alternatives.map(toWayAnswer),
         synced_at: syncedAt.toISOString(),
       }),
     };
   }
-}
-
-function toAnswer({ loginCustomerId, role, distance, headerNeeded }: Way): WayAnswer {
-  return { login_customer_id: loginCustomerId, role, distance, header_needed: headerNeeded };
 }

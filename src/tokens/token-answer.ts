@@ -1,34 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { secondsLeft } from '../domain/freshness.js';
 import type { AccessToken, Grant } from '../domain/grant.js';
-
-class AccountAnswer {
-  @ApiProperty({ example: '103400000000000000001' })
-  sub!: string;
-
-  @ApiProperty({ type: String, nullable: true, example: 'alice@example.com' })
-  email!: string | null;
-}
-
-/** One way to call a Google Ads account. */
-export class WayAnswer {
-  @ApiProperty({ description: 'The root that the call goes through', example: '1000000001' })
-  login_customer_id!: string;
-
-  @ApiProperty({
-    enum: ['ADMIN', 'STANDARD', 'READ_ONLY', 'EMAIL_ONLY'],
-    type: String,
-    nullable: true,
-    description: 'The role on the root, in force on the account; null: Google does not tell',
-  })
-  role!: string | null;
-
-  @ApiProperty({ description: 'Links between the root and the account', example: 1 })
-  distance!: number;
-
-  @ApiProperty({ description: 'Whether the header login-customer-id must be sent' })
-  header_needed!: boolean;
-}
+import { AccountAnswer } from '../http/account-answer.js';
+import { WayAnswer } from '../http/way-answer.js';
 
 class ChosenWay extends WayAnswer {
   @ApiProperty({
