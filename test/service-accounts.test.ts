@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
+import { guideHierarchy, guideIds } from '../sandbox/google/ads/hierarchy.js';
 import { keysGenerate } from '../src/cli/keys-generate.js';
 import { keysReseal } from '../src/cli/keys-reseal.js';
 import { serviceAccountAdd } from '../src/cli/service-account-add.js';
@@ -139,6 +140,30 @@ describe('a service account holds access', () => {
     world.clock.advance(11);
     expect((await world.api.token('alice')).status).toBe(200);
     expect(asked().at(-1)).toMatchObject({ iss: ROBOT.email, sub: ALICE.email });
+  });
+
+  test("the guide's SA1: invited to M1, it calls A1 through M1, and as what M1 made it", async () => {
+    const { M1, A1 } = guideIds;
+    world.google.control.setAdsHierarchy(guideHierarchy({ SA1: ROBOT.email }));
+    await add('robot', [ADS]);
+    const { status, body } = await world.api.token('robot', { customer_id: A1 });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      headers: { 'login-customer-id': M1 },
+      ads: { role: 'STANDARD', distance: 2 },
+    });
+    const call = (headers: object) =>
+      fetch(`${world.google.url}/v26/customers/${A1}/googleAds:search`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${body['access_token'] as string}`,
+          'content-type': 'application/json',
+          ...headers,
+        },
+        body: JSON.stringify({ query: 'SELECT campaign.id FROM campaign' }),
+      });
+    expect((await call(body['headers'] as object)).status).toBe(200);
+    expect((await call({})).status).toBe(403);
   });
 
   test('a deleted key: who must act; another key takes its place', async () => {
