@@ -106,6 +106,7 @@ describe('what every route shares', () => {
     const slowDown = await page();
     expect(slowDown.status).toBe(429);
     expect(slowDown.text).toContain('Too many calls');
+    expect(slowDown.headers.get('content-security-policy')).toContain("default-src 'none'");
   });
 
   test('where browsers come by https, the cookie is locked to this host', async () => {

@@ -4,14 +4,13 @@ import type { FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/policy.js';
 import { UserTokens } from '../domain/ports/user-tokens.js';
+import { ADWORDS } from '../domain/scopes.js';
 import { Audit, Audited, type AuditNote } from '../http/audited.js';
 import { Caller } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
 import { UserPath } from '../http/user-path.js';
 import { AccountMaps } from './account-maps.js';
 import { CustomersAnswer, CustomersQuery, toCustomers } from './customers-answer.js';
-
-const ADWORDS = 'https://www.googleapis.com/auth/adwords';
 
 @Controller('users')
 @ApiTags('google ads')

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { ADWORDS } from '../domain/scopes.js';
 import { Command, Option } from 'commander';
 import {
   curlConfiguration,
@@ -15,8 +16,6 @@ import { explainGoogleFailure, reachGoogle } from './reach-google.js';
 import { readClientFile } from './read-client-file.js';
 import { readSecret } from './read-secret.js';
 import { writePrivateFile } from './write-private-file.js';
-
-const ADS_SCOPE = 'https://www.googleapis.com/auth/adwords';
 
 const EXAMPLES = `
 Examples:
@@ -99,7 +98,7 @@ async function contentFor(options: Options): Promise<string> {
   }
   const { google } = await reachGoogle(process.env);
   const { accessToken } = await google
-    .refresh(client, refreshToken, [ADS_SCOPE], null)
+    .refresh(client, refreshToken, [ADWORDS], null)
     .catch((error: unknown) => {
       throw explainGoogleFailure(error, client);
     });

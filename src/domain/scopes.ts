@@ -15,6 +15,9 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
  */
 export const SIGN_IN_SCOPES: readonly string[] = ['openid', `${USERINFO}email`];
 
+/** The one scope of the Google Ads API. */
+export const ADWORDS = 'https://www.googleapis.com/auth/adwords';
+
 /** RFC 6749 section 3.3 allows these characters in a scope token. */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/;
 

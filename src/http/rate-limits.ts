@@ -63,7 +63,12 @@ export async function demandCallsLeft(request: FastifyRequest, reply: FastifyRep
 
 function refusalOf(count: Awaited<ReturnType<CountCall>>, reply: FastifyReply): BrokerError | undefined {
   if (count.isAllowed || !count.isExceeded) return undefined;
-  void reply.header('x-ratelimit-remaining', count.remaining).header('x-ratelimit-reset', count.ttlInSeconds);
+  void reply.headers({
+    'x-ratelimit-remaining': count.remaining,
+    'x-ratelimit-reset': count.ttlInSeconds,
+    // It may be shown as a page, and comes before `dressPages`: our stylesheet, and nothing else.
+    'content-security-policy': "default-src 'none';style-src 'self';frame-ancestors 'none'",
+  });
   return new BrokerError('rate_limited', `More than ${count.max} calls in a minute. Try again later.`, {
     retry_after: Math.ceil(count.ttl / 1000),
   });

@@ -15,20 +15,14 @@ interface Snapshot {
 @Injectable()
 export class RememberedServices {
   #snapshot: Promise<Snapshot> | null = null;
-  #epoch = 0;
 
   constructor(
     private readonly store: ServiceStore,
     private readonly changes: ChangeFeed,
   ) {
     changes.subscribe(({ kind }) => {
-      if (kind !== 'grant') this.#forget();
+      if (kind !== 'grant') this.#snapshot = null;
     });
-  }
-
-  /** Changes whenever a service may have changed. */
-  get epoch(): number {
-    return this.#epoch;
   }
 
   async find(id: string): Promise<StoredService | null> {
@@ -47,7 +41,7 @@ export class RememberedServices {
     const snapshot = this.#read();
     this.#snapshot = snapshot;
     snapshot.catch(() => {
-      if (this.#snapshot === snapshot) this.#forget();
+      if (this.#snapshot === snapshot) this.#snapshot = null;
     });
     return snapshot;
   }
@@ -60,11 +54,6 @@ export class RememberedServices {
       return [[identityOf(credential.issuer, credential.subject), service]];
     });
     return { byId: new Map(all.map((service) => [service.id, service])), byIdentity: new Map(identities) };
-  }
-
-  #forget(): void {
-    this.#snapshot = null;
-    this.#epoch++;
   }
 }
 

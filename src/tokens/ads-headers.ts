@@ -5,12 +5,11 @@ import { invalidRequest } from '../domain/errors.js';
 import type { Grant } from '../domain/grant.js';
 import { AdsAccess } from '../domain/ports/ads-access.js';
 import { UserTokens } from '../domain/ports/user-tokens.js';
+import { ADWORDS } from '../domain/scopes.js';
 import { toWayAnswer } from '../http/way-answer.js';
 import type { TokenWish } from './refusals.js';
 import type { AdsAnswer } from './token-answer.js';
 import type { TokenQuery } from './token-query.js';
-
-export const ADWORDS = 'https://www.googleapis.com/auth/adwords';
 
 type AdsQuery = Pick<TokenQuery, 'customer_id' | 'min_role' | 'denied_synced_at'>;
 

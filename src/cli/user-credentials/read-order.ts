@@ -1,9 +1,8 @@
-import { isScope, scopeSet } from '../../domain/scopes.js';
+import { ADWORDS, isScope, scopeSet } from '../../domain/scopes.js';
 import { isUserId, USER_ID_RULE } from '../../domain/user-id.js';
 import type { Format } from '../client-config/formats.js';
 import { EXIT, Failure } from '../failure.js';
 
-const ADS_SCOPE = 'https://www.googleapis.com/auth/adwords';
 const LONGEST_SECONDS = 3600;
 
 /** As the command line gives them. */
@@ -57,7 +56,7 @@ export function readOrder(given: GivenOptions): Order {
       `--additional_scopes takes https URLs, openid, email or profile; not ${unknown.join(', ')}.`,
     );
   const asked = {
-    scopes: scopeSet([ADS_SCOPE, ...more]),
+    scopes: scopeSet([ADWORDS, ...more]),
     loginHint: given.login_hint ?? null,
     port: given.port === undefined ? null : wholeNumber('--port', given.port, 65_535),
     seconds: wholeNumber('--timeout', given.timeout, LONGEST_SECONDS),
