@@ -3,7 +3,7 @@
 # The broker as a container image. It holds compiled code, production dependencies and migrations; no compiler, no
 # stand-in for Google, no configuration. How to run it: docker-compose.yml, docs/configuration.md.
 
-# Compiles. Nothing of this stage gets into the image but dist/src.
+# Compiles. Nothing of this stage gets into the image but dist/bundle.
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -12,6 +12,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY nest-cli.json .swcrc tsconfig.json prisma.config.ts ./
 COPY prisma ./prisma
 COPY src ./src
+COPY scripts/bundle.mjs ./scripts/
 # `generate` reads the schema only; the script keeps Prisma from downloading an engine that nobody would use.
 RUN npm run generate && npm run build
 
@@ -32,12 +33,12 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 # The version, and that this is ESM.
 COPY package.json ./
-# `node dist/src/cli/main.js migrate` applies these.
+# `node dist/bundle/cli/main.js migrate` applies these.
 COPY prisma/migrations ./prisma/migrations
-COPY --from=build /app/dist/src ./dist/src
+COPY --from=build /app/dist/bundle ./dist/bundle
 USER node
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Room for short-lived objects: fewer collections under load, nothing when idle. `npm run bench` runs so.
-CMD ["node", "--max-semi-space-size=64", "dist/src/main.js"]
+CMD ["node", "--max-semi-space-size=64", "dist/bundle/main.js"]

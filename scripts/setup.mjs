@@ -27,7 +27,7 @@ const steps = [
   {
     name: 'build',
     says: 'Compiling ...',
-    inputs: ['src', 'sandbox', 'nest-cli.json', '.swcrc', 'package-lock.json'],
+    inputs: ['src', 'sandbox', 'bench', 'scripts/bundle.mjs', 'nest-cli.json', '.swcrc', 'package-lock.json'],
     output: 'dist',
     command: ['npm', 'run', '--silent', 'build'],
   },

@@ -10,7 +10,7 @@ try {
   // Missing, or faulty: what we start reads it again, and says so.
 }
 if (process.env.NODE_ENV === 'production') {
-  await import('../dist/src/main.js');
+  await import('../dist/bundle/main.js');
 } else {
   // Saves a quarter of a second from the second start on.
   module.enableCompileCache?.(join('node_modules', '.token-broker', 'compiled'));

@@ -344,7 +344,7 @@ describe('the configuration', () => {
   });
 
   test('the process says all faults, exits with 78, and shows no stack', () => {
-    const { status, stderr } = spawnSync(process.execPath, ['dist/src/main.js'], {
+    const { status, stderr } = spawnSync(process.execPath, ['dist/bundle/main.js'], {
       env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: 'x' },
       encoding: 'utf8',
     });

@@ -47,7 +47,7 @@ describe('the Dockerfile', () => {
       'node_modules ./node_modules',
       'package.json ./',
       'prisma/migrations ./prisma/migrations',
-      'dist/src ./dist/src',
+      'dist/bundle ./dist/bundle',
     ]);
     expect(instructions.filter(({ rest }) => /npm ci .*--omit=dev --omit=optional/.test(rest))).toHaveLength(
       1,
@@ -56,7 +56,7 @@ describe('the Dockerfile', () => {
 
   test('is production, starts the broker without a shell, and checks its health', () => {
     expect(inLast('ENV').join()).toMatch(/NODE_ENV=production\b/);
-    expect(inLast('CMD')).toEqual(['["node", "--max-semi-space-size=64", "dist/src/main.js"]']);
+    expect(inLast('CMD')).toEqual(['["node", "--max-semi-space-size=64", "dist/bundle/main.js"]']);
     const [check = ''] = inLast('HEALTHCHECK');
     const command = JSON.parse(check.replace(/^.*?CMD /, '')) as string[];
     expect(command.slice(0, 2)).toEqual(['node', '-e']);
@@ -130,7 +130,7 @@ describe('docker-compose.yml', () => {
       migrate: { condition: 'service_completed_successfully' },
     });
     expect(database.healthcheck?.test).toEqual(expect.arrayContaining(['pg_isready', '--host=127.0.0.1']));
-    expect(migrate.command).toEqual(['node', 'dist/src/cli/main.js', 'migrate']);
+    expect(migrate.command).toEqual(['node', 'dist/bundle/cli/main.js', 'migrate']);
     expect([broker.restart, migrate.restart]).toEqual(['unless-stopped', 'no']);
   });
 

@@ -102,7 +102,7 @@ export async function startFleet(
 async function startReplica(settings: Readonly<Record<string, string>>, logFile: string): Promise<Replica> {
   const url = `http://127.0.0.1:${settings['PORT'] ?? ''}`;
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...NODE_FLAGS, compiled('src/main.js')], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, compiled('bundle/main.js')], {
     // An empty folder has no .env.
     cwd: tmpdir(),
     env: settings,

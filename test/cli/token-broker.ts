@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
 
-const MAIN = resolve('dist/src/cli/main.js');
+const MAIN = resolve('dist/bundle/cli/main.js');
 
 export interface Run {
   readonly code: number | null;

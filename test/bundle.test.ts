@@ -1,0 +1,51 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, test } from '@jest/globals';
+import pg from 'pg';
+import { startFleet } from '../sandbox/fleet/fleet.js';
+import { seedService } from '../sandbox/fleet/seed.js';
+import { createDatabase } from './support/world.js';
+
+test('the broker reads one file, and no package a second time', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'token-broker-bundle-'));
+  const list = join(folder, 'read');
+  const listing = `
+    import { appendFileSync } from 'node:fs';
+    import { registerHooks } from 'node:module';
+    registerHooks({
+      load(url, context, next) {
+        if (url.startsWith('file:')) appendFileSync(${JSON.stringify(list)}, url + '\\n');
+        return next(url, context);
+      },
+    });`;
+  const databaseUrl = await createDatabase();
+  const database = new pg.Client({ connectionString: databaseUrl });
+  await database.connect();
+  const fleet = await startFleet(databaseUrl, 1, {
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(listing)}`,
+  });
+  try {
+    const url = fleet.replicas[0]?.url ?? '';
+    const headers = {
+      authorization: `Bearer ${await seedService(database)}`,
+      'content-type': 'application/json',
+    };
+    // One call of each kind that loads something late: validation of a body and of a query, the database, Swagger.
+    const body = JSON.stringify({ user_id: 1 });
+    expect((await fetch(`${url}/connect/tickets`, { method: 'POST', headers, body })).status).toBe(400);
+    expect((await fetch(`${url}/tokens/alice?min_ttl=60`, { headers })).status).toBe(404);
+    expect((await fetch(`${url}/openapi.json`)).status).toBe(200);
+    expect((await fetch(`${url}/docs/swagger-ui.css`)).status).toBe(200);
+    const file = (path: string) => pathToFileURL(resolve(path)).href;
+    expect(readFileSync(list, 'utf8').trim().split('\n').sort()).toEqual([
+      file('dist/bundle/main.js'),
+      file('node_modules/swagger-ui-dist/absolute-path.js'),
+    ]);
+  } finally {
+    await fleet.stop();
+    await database.end();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}, 60_000);
