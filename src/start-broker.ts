@@ -39,7 +39,7 @@ export async function startBroker(
   // Before Nest is put together, so that these come before its middleware.
   const server = adapter.getInstance();
   const https = settings.publicUrl.startsWith('https:');
-  await harden(server, https, {
+  harden(server, https, {
     servicePerMinute: settings.serviceRateLimitPerMinute,
     browserPerMinute: settings.browserRateLimitPerMinute,
   });

@@ -109,6 +109,17 @@ describe('what every route shares', () => {
     expect(slowDown.headers.get('content-security-policy')).toContain("default-src 'none'");
   });
 
+  test('a network of IPv6 is one address, however many it has', async () => {
+    await world.restart({ BROWSER_RATE_LIMIT: '1', TRUSTED_PROXIES: '127.0.0.1' });
+    const from = async (address: string) =>
+      (await fetch(`${world.url}/nowhere`, { headers: { 'x-forwarded-for': address } })).status;
+    expect(await from('2001:db8:1:2::1')).toBe(404);
+    expect(await from('2001:db8:1:2:ffff::2')).toBe(429);
+    expect(await from('2001:db8:1:3::1')).toBe(404);
+    expect(await from('192.0.2.1')).toBe(404);
+    expect(await from('::ffff:192.0.2.1')).toBe(429);
+  });
+
   test('where browsers come by https, the cookie is locked to this host', async () => {
     // A client JSON may leave its redirect URIs out; then only Google knows them.
     const client = join(mkdtempSync(join(tmpdir(), 'token-broker-https-')), 'client.json');

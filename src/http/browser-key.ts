@@ -1,3 +1,4 @@
+import { parseCookie, stringifySetCookie } from 'cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Secret } from '../domain/secret.js';
 
@@ -12,10 +13,6 @@ function cookieName(tripId: string, secure: boolean): string {
   return `${secure ? '__Host-' : ''}${NAME}${tripId}`;
 }
 
-function options(secure: boolean) {
-  return { path: '/', httpOnly: true, secure, sameSite: 'lax' as const };
-}
-
 export function setBrowserKey(
   reply: FastifyReply,
   tripId: string,
@@ -23,14 +20,34 @@ export function setBrowserKey(
   secure: boolean,
   seconds: number,
 ): void {
-  void reply.setCookie(cookieName(tripId, secure), key.reveal(), { ...options(secure), maxAge: seconds });
+  setCookie(reply, tripId, key.reveal(), secure, seconds);
 }
 
 export function readBrowserKey(request: FastifyRequest, tripId: string, secure: boolean): Secret | null {
-  const value = request.cookies[cookieName(tripId, secure)];
+  const value = parseCookie(request.headers.cookie ?? '')[cookieName(tripId, secure)];
   return value === undefined ? null : new Secret(value);
 }
 
 export function clearBrowserKey(reply: FastifyReply, tripId: string, secure: boolean): void {
-  void reply.clearCookie(cookieName(tripId, secure), options(secure));
+  setCookie(reply, tripId, '', secure, 0);
+}
+
+function setCookie(
+  reply: FastifyReply,
+  tripId: string,
+  value: string,
+  secure: boolean,
+  maxAge: number,
+): void {
+  const name = cookieName(tripId, secure);
+  const cookie = stringifySetCookie({
+    name,
+    value,
+    maxAge,
+    path: '/',
+    httpOnly: true,
+    secure,
+    sameSite: 'lax',
+  });
+  void reply.header('set-cookie', cookie);
 }

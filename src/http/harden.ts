@@ -1,4 +1,3 @@
-import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isBrowserRoute } from './browser-route.js';
@@ -10,9 +9,9 @@ import { reserveRequestFacts } from './request-facts.js';
  * What holds for every call, whoever answers it: limits, and that nobody guesses at an answer's type. A service needs no
  * more; what tells a browser how to treat a page comes with `dressPages`.
  */
-export async function harden(server: FastifyInstance, https: boolean, limits: RateLimits): Promise<void> {
+export function harden(server: FastifyInstance, https: boolean, limits: RateLimits): void {
   reserveRequestFacts(server);
-  await limitRates(server, limits);
+  limitRates(server, limits);
   const headers = https ? { ...NO_GUESSING, ...STRICT_TRANSPORT } : NO_GUESSING;
   server.addHook('onRequest', (_request, reply, done) => {
     void reply.headers(headers);
@@ -21,9 +20,8 @@ export async function harden(server: FastifyInstance, https: boolean, limits: Ra
   letGoOfConnections(server);
 }
 
-/** Cookies, and the headers of whatever a browser may show as a page. */
+/** The headers of whatever a browser may show as a page. */
 export async function dressPages(server: FastifyInstance, https: boolean): Promise<void> {
-  await server.register(cookie);
   await server.register(helmet, {
     global: false,
     contentSecurityPolicy: {

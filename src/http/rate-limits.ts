@@ -1,7 +1,7 @@
-import rateLimit from '@fastify/rate-limit';
-import { BrokerError } from '../domain/errors.js';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BrokerError } from '../domain/errors.js';
 import { isBrowserRoute } from './browser-route.js';
+import { CallCounts, networkOf } from './call-counts.js';
 import { callerOf } from './caller.js';
 import { credentialDigest, isServiceKey } from './credential.js';
 
@@ -10,44 +10,27 @@ export interface RateLimits {
   readonly browserPerMinute: number;
 }
 
-const COUNT_CALL = 'countCallOfService';
-type CountCall = ReturnType<FastifyInstance['createRateLimit']>;
+const CALLS_BY_SERVICE = 'callsByService';
 
 /**
  * Counts before anything is looked at: services by their whole credential, so that nobody can use up another's calls
  * by naming its id; browsers, and callers without a credential, by address.
  */
-export async function limitRates(server: FastifyInstance, limits: RateLimits): Promise<void> {
-  // Our own hook, not the plugin's: those belong to routes, and would come after what is answered from memory.
-  await server.register(rateLimit, { global: false, timeWindow: 60_000 });
-  const byCredential = server.createRateLimit({
-    max: limits.servicePerMinute,
-    keyGenerator: (request) => credentialDigest(request) ?? '',
-  });
-  const byAddress = server.createRateLimit({
-    max: limits.browserPerMinute,
-    keyGenerator: (request) => request.ip,
-  });
-  // Not an async function: each would be a promise more on every call.
+export function limitRates(server: FastifyInstance, limits: RateLimits): void {
+  const byCredential = new CallCounts(limits.servicePerMinute);
+  const byAddress = new CallCounts(limits.browserPerMinute);
+  server.decorate(CALLS_BY_SERVICE, new CallCounts(limits.servicePerMinute));
   server.addHook('onRequest', (request, reply, done) => {
-    if (request.url.startsWith('/health/') || request.url.startsWith('/metrics')) {
-      done();
-      return;
+    if (request.url.startsWith('/health/') || request.url.startsWith('/metrics')) done();
+    else {
+      const digest = isBrowserRoute(request.routeOptions.config) ? undefined : credentialDigest(request);
+      done(
+        digest === undefined
+          ? refusalOf(byAddress, networkOf(request.ip), reply)
+          : refusalOf(byCredential, digest, reply),
+      );
     }
-    const isService =
-      request.headers.authorization !== undefined && !isBrowserRoute(request.routeOptions.config);
-    const countCall = isService ? byCredential : byAddress;
-    countCall(request).then((count) => {
-      done(refusalOf(count, reply));
-    }, done);
   });
-  server.decorate(
-    COUNT_CALL,
-    server.createRateLimit({
-      max: limits.servicePerMinute,
-      keyGenerator: (request) => callerOf(request)?.id ?? 'nobody',
-    }),
-  );
 }
 
 /**
@@ -55,21 +38,28 @@ export async function limitRates(server: FastifyInstance, limits: RateLimits): P
  * minutes, and would start a new count each time. A key is always the same, and counted.
  * @throws {BrokerError} `rate_limited`
  */
-export async function demandCallsLeft(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+export function demandCallsLeft(request: FastifyRequest, reply: FastifyReply): void {
   if (isServiceKey(request)) return;
-  const refusal = refusalOf(await request.server.getDecorator<CountCall>(COUNT_CALL)(request), reply);
+  const counts = request.server.getDecorator<CallCounts>(CALLS_BY_SERVICE);
+  const refusal = refusalOf(counts, callerOf(request)?.id ?? 'nobody', reply);
   if (refusal) throw refusal;
 }
 
-function refusalOf(count: Awaited<ReturnType<CountCall>>, reply: FastifyReply): BrokerError | undefined {
-  if (count.isAllowed || !count.isExceeded) return undefined;
+function refusalOf(counts: CallCounts, caller: string, reply: FastifyReply): BrokerError | undefined {
+  const waitMs = counts.add(caller, performance.now());
+  if (waitMs === 0) return undefined;
+  const seconds = Math.ceil(waitMs / 1000);
   void reply.headers({
-    'x-ratelimit-remaining': count.remaining,
-    'x-ratelimit-reset': count.ttlInSeconds,
+    'x-ratelimit-remaining': 0,
+    'x-ratelimit-reset': seconds,
     // It may be shown as a page, and comes before `dressPages`: our stylesheet, and nothing else.
     'content-security-policy': "default-src 'none';style-src 'self';frame-ancestors 'none'",
   });
-  return new BrokerError('rate_limited', `More than ${count.max} calls in a minute. Try again later.`, {
-    retry_after: Math.ceil(count.ttl / 1000),
-  });
+  return new BrokerError(
+    'rate_limited',
+    `More than ${counts.perMinute} calls in a minute. Try again later.`,
+    {
+      retry_after: seconds,
+    },
+  );
 }

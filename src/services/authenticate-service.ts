@@ -30,7 +30,7 @@ export class AuthenticateService implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     setCaller(request, await this.#authenticate(request.headers.authorization));
-    await demandCallsLeft(request, http.getResponse<FastifyReply>());
+    demandCallsLeft(request, http.getResponse<FastifyReply>());
     return true;
   }
 

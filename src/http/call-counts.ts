@@ -1,0 +1,48 @@
+import { isIPv6 } from 'node:net';
+import { LRUCache } from 'lru-cache';
+
+const MINUTE_MS = 60_000;
+/** Whoever called least recently is forgotten first, and starts anew. */
+const MOST_CALLERS = 50_000;
+
+interface Window {
+  calls: number;
+  readonly endsAt: number;
+}
+
+/** Counts calls by caller, in windows of a minute that begin with the caller's first call. */
+export class CallCounts {
+  readonly #windows = new LRUCache<string, Window>({ max: MOST_CALLERS });
+
+  /** @param perMinute at least one */
+  constructor(readonly perMinute: number) {}
+
+  /**
+   * @param now milliseconds of any clock that never goes back
+   * @returns milliseconds until the caller may call again; 0 when this call was not too many
+   */
+  add(caller: string, now: number): number {
+    const window = this.#windows.get(caller);
+    if (!window || window.endsAt <= now) {
+      this.#windows.set(caller, { calls: 1, endsAt: now + MINUTE_MS });
+      return 0;
+    }
+    window.calls++;
+    return window.calls > this.perMinute ? window.endsAt - now : 0;
+  }
+}
+
+/**
+ * Who an address counts as. A home or a server has a whole /64 of IPv6 (RFC 6177), and could call from a new address
+ * each time; an IPv4 address may come in IPv6's clothes (RFC 4291 section 2.5.5.2).
+ */
+export function networkOf(address: string): string {
+  const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
+  if (mapped !== undefined) return mapped;
+  if (!isIPv6(address)) return address;
+  const [head = '', tail = ''] = address.split('::').map((half) => half.split('%', 1)[0]);
+  const [before, after] = [head, tail].map((half) => half.split(':').filter(Boolean)) as [string[], string[]];
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
+  const groups = [...before, ...zeros, ...after].slice(0, 4);
+  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+}
