@@ -46,8 +46,8 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
   }
 
   /**
-   * The three statements of every refresh go past Prisma, on the same connections: prepared once by PostgreSQL, and
-   * without Prisma's share, which is most of what such a statement costs.
+   * The statements of every refresh, and what is written behind every call, go past Prisma, on the same connections:
+   * prepared once by PostgreSQL, and without Prisma's share, which is most of what such a statement costs.
    * @param name one for each text
    */
   async prepared<Row extends object>(name: string, text: string, values: unknown[]): Promise<Row[]> {
