@@ -8,7 +8,7 @@ import { startFleet } from '../sandbox/fleet/fleet.js';
 import { seedService } from '../sandbox/fleet/seed.js';
 import { createDatabase } from './support/world.js';
 
-test('the broker reads one file, and no package a second time', async () => {
+test('the broker reads one file and no package a second time, and its classes have their names', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-bundle-'));
   const list = join(folder, 'read');
   const listing = `
@@ -36,7 +36,9 @@ test('the broker reads one file, and no package a second time', async () => {
     const body = JSON.stringify({ user_id: 1 });
     expect((await fetch(`${url}/connect/tickets`, { method: 'POST', headers, body })).status).toBe(400);
     expect((await fetch(`${url}/tokens/alice?min_ttl=60`, { headers })).status).toBe(404);
-    expect((await fetch(`${url}/openapi.json`)).status).toBe(200);
+    const document = await (await fetch(`${url}/openapi.json`)).text();
+    expect(document).toContain('"operationId":"TokensController_get"');
+    expect(document).toContain('"#/components/schemas/TokenAnswer"');
     expect((await fetch(`${url}/docs/swagger-ui.css`)).status).toBe(200);
     const file = (path: string) => pathToFileURL(resolve(path)).href;
     expect(readFileSync(list, 'utf8').trim().split('\n').sort()).toEqual([
