@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { Secret } from '../../src/domain/secret.js';
 import { readConfiguration } from '../../src/read-configuration.js';
-import { JoseSealer } from '../../src/sealing/jose-sealer.js';
+import { JweSealer } from '../../src/sealing/jwe-sealer.js';
 import { generateKey } from '../../src/services/service-key.js';
 import { accessTokenPlace, refreshTokenPlace } from '../../src/token-store/places.js';
 import { CLIENT_ID, type Fleet } from './fleet.js';
@@ -32,7 +32,7 @@ export async function seedGrants(
   users: readonly string[],
   secondsLeft: number,
 ): Promise<void> {
-  const sealer = new JoseSealer(readConfiguration(fleet.settings));
+  const sealer = new JweSealer(readConfiguration(fleet.settings));
   const ids = users.map(() => randomUUID());
   const seal = (place: (id: string) => string, token: () => string) =>
     Promise.all(ids.map((id) => sealer.seal(new Secret(token()), place(id))));

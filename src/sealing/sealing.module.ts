@@ -1,6 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { Sealer } from '../domain/ports/sealer.js';
-import { JoseSealer } from './jose-sealer.js';
+import { JweSealer } from './jwe-sealer.js';
 
 /**
  * Owns the key ring: sealing and opening of secrets, and the keyed fingerprints of the slot ledger.
@@ -8,7 +8,7 @@ import { JoseSealer } from './jose-sealer.js';
  */
 @Global()
 @Module({
-  providers: [JoseSealer, { provide: Sealer, useExisting: JoseSealer }],
+  providers: [JweSealer, { provide: Sealer, useExisting: JweSealer }],
   exports: [Sealer],
 })
 export class SealingModule {}

@@ -59,7 +59,7 @@ const REVEALING = [
   'src/google/verify-id-token.ts',
   'src/http/browser-key.ts', // the browser's cookie
   'src/identity/jwt-workload-identities.ts', // the JWT that a service came with, to check it
-  'src/sealing/jose-sealer.ts',
+  'src/sealing/jwe-sealer.ts',
   'src/token-store/database.ts', // the address of the database
   'src/token-store/postgres-changes.ts', // the address of the database
   'src/token-store/prisma-pending-consents.ts', // both tokens, into one seal

@@ -7,7 +7,7 @@ import { Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { SealBroken } from '../domain/ports/sealer.js';
 import { Secret } from '../domain/secret.js';
-import { JoseSealer } from './jose-sealer.js';
+import { JweSealer } from './jwe-sealer.js';
 import { generateKeyRing, keyRingFaults } from './key-ring.js';
 
 const TOKEN = new Secret('1//refresh-token');
@@ -26,7 +26,7 @@ describe('sealing', () => {
     writeFileSync(path, content);
     return path;
   };
-  const sealerOf = (path: string) => new JoseSealer(Object.assign(new Settings(), { keyRingFile: path }));
+  const sealerOf = (path: string) => new JweSealer(Object.assign(new Settings(), { keyRingFile: path }));
   const newRing = (name: string) => write(name, generateKeyRing(new Date('2026-11-22')));
 
   test('what was sealed opens in its place', async () => {

@@ -1,14 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { statSync, unwatchFile, watchFile } from 'node:fs';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from 'jose';
 import { Settings } from '../config/settings.js';
 import { SealBroken, Sealer } from '../domain/ports/sealer.js';
 import { Secret } from '../domain/secret.js';
+import { decrypt, encrypt, readHeader } from './compact-jwe.js';
 import { readKeyRing, type KeyRing } from './key-ring.js';
 
-const ALG = 'dir';
-const ENC = 'A256GCM';
 const POLL_MS = 5_000;
 
 /**
@@ -16,8 +14,8 @@ const POLL_MS = 5_000;
  * the place; it is the AEAD's additional data (section 5.1 step 14), so neither can be changed unnoticed.
  */
 @Injectable()
-export class JoseSealer extends Sealer implements OnModuleInit, OnApplicationShutdown {
-  readonly #log = new Logger(JoseSealer.name);
+export class JweSealer extends Sealer implements OnModuleInit, OnApplicationShutdown {
+  readonly #log = new Logger(JweSealer.name);
   #ring: KeyRing;
   #readChange: number | undefined;
 
@@ -53,15 +51,18 @@ export class JoseSealer extends Sealer implements OnModuleInit, OnApplicationShu
     return statSync(this.settings.keyRingFile, { throwIfNoEntry: false })?.mtimeMs;
   }
 
-  override async seal(secret: Secret, place: string): Promise<string> {
-    const { sealingKeyId, sealingKeys } = this.#ring;
-    return new CompactEncrypt(new TextEncoder().encode(secret.reveal()))
-      .setProtectedHeader({ alg: ALG, enc: ENC, kid: sealingKeyId, place })
-      .encrypt(sealingKeys.get(sealingKeyId) as Uint8Array);
+  override seal(secret: Secret, place: string): Promise<string> {
+    const { sealingKeyId: kid, sealingKeys } = this.#ring;
+    return Promise.resolve(encrypt(secret.reveal(), { kid, place }, sealingKeys.get(kid) as Uint8Array));
   }
 
-  override async open(sealed: string, place: string): Promise<Secret> {
-    const header = protectedHeader(sealed);
+  override open(sealed: string, place: string): Promise<Secret> {
+    return Promise.try(() => this.#open(sealed, place));
+  }
+
+  #open(sealed: string, place: string): Secret {
+    const header = readHeader(sealed);
+    if (!header) throw new SealBroken('The sealed value is cut short or was never sealed by this broker.');
     // Another replica may have taken up a new key before this one did. A forged header costs one stat.
     if (!this.#ring.sealingKeys.has(header.kid) && this.#lastChange() !== this.#readChange) this.reload();
     const key = this.#ring.sealingKeys.get(header.kid);
@@ -71,11 +72,7 @@ export class JoseSealer extends Sealer implements OnModuleInit, OnApplicationShu
       throw new SealBroken('The sealed value belongs to another row or column: it was moved.');
     }
     try {
-      const { plaintext } = await compactDecrypt(sealed, key, {
-        keyManagementAlgorithms: [ALG],
-        contentEncryptionAlgorithms: [ENC],
-      });
-      return new Secret(new TextDecoder().decode(plaintext));
+      return new Secret(decrypt(sealed, key));
     } catch {
       throw new SealBroken(
         `The sealed value does not open with key ${header.kid}: it was altered, or the key is another.`,
@@ -86,15 +83,4 @@ export class JoseSealer extends Sealer implements OnModuleInit, OnApplicationShu
   override fingerprint(secret: Secret): Uint8Array<ArrayBuffer> {
     return new Uint8Array(createHmac('sha256', this.#ring.fingerprintKey).update(secret.reveal()).digest());
   }
-}
-
-function protectedHeader(sealed: string): { kid: string; place: string } {
-  try {
-    const { kid, place } = decodeProtectedHeader(sealed);
-    if (typeof kid === 'string' && typeof place === 'string' && sealed.split('.').length === 5)
-      return { kid, place };
-  } catch {
-    // Not a JWE at all: said below, in the same words as one cut short.
-  }
-  throw new SealBroken('The sealed value is cut short or was never sealed by this broker.');
 }

@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { expect, test } from '@jest/globals';
+import { CompactEncrypt, compactDecrypt } from 'jose';
+import { decrypt, encrypt, readHeader } from './compact-jwe.js';
+
+const KEY = new Uint8Array(randomBytes(32));
+const HEADER = { kid: '2026-11-22-abc123', place: 'grants.sealed_refresh_token/1' };
+const TEXTS = ['', 'x', '1//refresh-token', 'ä€😀', 'a'.repeat(5000)];
+
+const byJose = (header: object, text = 'secret') =>
+  new CompactEncrypt(new TextEncoder().encode(text))
+    .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', ...header })
+    .encrypt(KEY);
+
+test.each(TEXTS)('jose opens what we made: %.20s', async (text) => {
+  const { plaintext, protectedHeader } = await compactDecrypt(encrypt(text, HEADER, KEY), KEY);
+  expect(new TextDecoder().decode(plaintext)).toBe(text);
+  expect(protectedHeader).toEqual({ alg: 'dir', enc: 'A256GCM', ...HEADER });
+});
+
+test.each(TEXTS)('we open what jose made: %.20s', async (text) => {
+  const jwe = await byJose(HEADER, text);
+  expect(readHeader(jwe)).toEqual(HEADER);
+  expect(decrypt(jwe, KEY)).toBe(text);
+});
+
+test('every character counts: with any one changed it does not open', () => {
+  const jwe = encrypt('secret', HEADER, KEY);
+  for (let at = 0; at < jwe.length; at++) {
+    // The last character of a part has bits that belong to no byte: these two differ in the others.
+    const other = jwe[at] === 'A' ? 'Q' : 'A';
+    const altered = `${jwe.slice(0, at)}${other}${jwe.slice(at + 1)}`;
+    const opens = () => {
+      if (!readHeader(altered)) throw new Error('no such JWE');
+      return decrypt(altered, KEY);
+    };
+    expect(opens).toThrow();
+  }
+});
+
+test('another key does not open it', () => {
+  expect(() => decrypt(encrypt('secret', HEADER, KEY), new Uint8Array(randomBytes(32)))).toThrow();
+});
+
+test('a tag cut short, however right, does not open', () => {
+  const [header = '', , iv = '', ciphertext = '', tag = ''] = encrypt('secret', HEADER, KEY).split('.');
+  for (const bytes of [0, 4, 12, 15]) {
+    const short = Buffer.from(tag, 'base64url').subarray(0, bytes).toString('base64url');
+    const jwe = [header, '', iv, ciphertext, short].join('.');
+    expect(readHeader(jwe)).toBeNull();
+    expect(() => decrypt(jwe, KEY)).toThrow();
+  }
+});
+
+test.each([
+  ['a key of its own', { alg: 'A256GCMKW' }],
+  ['a smaller key', { enc: 'A128GCM' }],
+  ['compression', { zip: 'DEF' }],
+  ['an extension that must be understood', { crit: ['exp'], exp: 1 }],
+  ['no key id', { kid: undefined }],
+  ['a place that is no text', { place: 1 }],
+])('%s is no such JWE', (_, more) => {
+  const header = { alg: 'dir', enc: 'A256GCM', ...HEADER, ...more };
+  const [, ...rest] = encrypt('secret', HEADER, KEY).split('.');
+  expect(
+    readHeader([Buffer.from(JSON.stringify(header)).toString('base64url'), ...rest].join('.')),
+  ).toBeNull();
+});
+
+test.each(['', 'x', 'a.b.c.d.e', 'e30..AAAAAAAAAAAAAAAA..AAAAAAAAAAAAAAAAAAAAAA', 'null'])(
+  '%p is none',
+  (text) => {
+    expect(readHeader(text)).toBeNull();
+  },
+);

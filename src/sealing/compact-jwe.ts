@@ -1,0 +1,59 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+
+/**
+ * JWE in compact form (RFC 7516 section 7.1), of one kind: the key encrypts directly (`dir`), with A256GCM (RFC 7518
+ * sections 4.5 and 5.3). Not by jose, whose Web Crypto hands each value to one of Node's threads and waits: some 0.4 ms, twice
+ * in a refresh. jose is the judge in the test: each opens what the other made.
+ */
+export interface ProtectedHeader {
+  readonly kid: string;
+  readonly place: string;
+}
+
+const CIPHER = 'aes-256-gcm';
+const FIXED = { alg: 'dir', enc: 'A256GCM' };
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+/** Header, no key, 96 bits of IV, ciphertext, 128 bits of tag: a shorter tag would be easier to forge. */
+const FORM = /^([\w-]+)\.\.([\w-]{16})\.([\w-]*)\.([\w-]{22})$/;
+
+/** @param key 256 bits */
+export function encrypt(plaintext: string, header: ProtectedHeader, key: Uint8Array): string {
+  const encodedHeader = Buffer.from(JSON.stringify({ ...FIXED, ...header })).toString('base64url');
+  // Random, so that no state is shared between replicas; for 2^32 values a key (NIST SP 800-38D section 8.3).
+  const iv = randomBytes(IV_BYTES);
+  const cipher = createCipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES });
+  cipher.setAAD(Buffer.from(encodedHeader, 'ascii'));
+  const ciphertext = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
+  return [encodedHeader, '', ...[iv, ciphertext, cipher.getAuthTag()].map(encode)].join('.');
+}
+
+/** What the header says; nothing of it is proved before `decrypt`. @returns null for what is no such JWE */
+export function readHeader(jwe: string): ProtectedHeader | null {
+  const [, encoded = ''] = FORM.exec(jwe) ?? [];
+  try {
+    const { kid, place, ...fixed } = JSON.parse(decode(encoded).toString()) as Record<string, unknown>;
+    const isOurs =
+      Object.keys(fixed).length === 2 && fixed['alg'] === FIXED.alg && fixed['enc'] === FIXED.enc;
+    return isOurs && typeof kid === 'string' && typeof place === 'string' ? { kid, place } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @throws when the key is another one, or anything was altered */
+export function decrypt(jwe: string, key: Uint8Array): string {
+  const [, header = '', iv = '', ciphertext = '', tag = ''] = FORM.exec(jwe) ?? [];
+  const decipher = createDecipheriv(CIPHER, key, decode(iv), { authTagLength: TAG_BYTES });
+  decipher.setAAD(Buffer.from(header, 'ascii'));
+  decipher.setAuthTag(decode(tag));
+  return Buffer.concat([decipher.update(decode(ciphertext)), decipher.final()]).toString('utf8');
+}
+
+function encode(bytes: Buffer): string {
+  return bytes.toString('base64url');
+}
+
+function decode(text: string): Buffer {
+  return Buffer.from(text, 'base64url');
+}
