@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { CompactEncrypt, compactDecrypt } from 'jose';
 import { decrypt, encrypt, readHeader } from './compact-jwe.js';
 
-const KEY = new Uint8Array(randomBytes(32));
+const newKey = () => createSecretKey(randomBytes(32));
+const KEY = newKey();
 const HEADER = { kid: '2026-11-22-abc123', place: 'grants.sealed_refresh_token/1' };
 const TEXTS = ['', 'x', '1//refresh-token', 'ä€😀', 'a'.repeat(5000)];
 
@@ -39,7 +40,7 @@ test('every character counts: with any one changed it does not open', () => {
 });
 
 test('another key does not open it', () => {
-  expect(() => decrypt(encrypt('secret', HEADER, KEY), new Uint8Array(randomBytes(32)))).toThrow();
+  expect(() => decrypt(encrypt('secret', HEADER, KEY), newKey())).toThrow();
 });
 
 test('a tag cut short, however right, does not open', () => {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto';
 
 /**
  * JWE in compact form (RFC 7516 section 7.1), of one kind: the key encrypts directly (`dir`), with A256GCM (RFC 7518
@@ -18,7 +18,7 @@ const TAG_BYTES = 16;
 const FORM = /^([\w-]+)\.\.([\w-]{16})\.([\w-]*)\.([\w-]{22})$/;
 
 /** @param key 256 bits */
-export function encrypt(plaintext: string, header: ProtectedHeader, key: Uint8Array): string {
+export function encrypt(plaintext: string, header: ProtectedHeader, key: KeyObject): string {
   const encodedHeader = Buffer.from(JSON.stringify({ ...FIXED, ...header })).toString('base64url');
   // Random, so that no state is shared between replicas; for 2^32 values a key (NIST SP 800-38D section 8.3).
   const iv = randomBytes(IV_BYTES);
@@ -42,7 +42,7 @@ export function readHeader(jwe: string): ProtectedHeader | null {
 }
 
 /** @throws when the key is another one, or anything was altered */
-export function decrypt(jwe: string, key: Uint8Array): string {
+export function decrypt(jwe: string, key: KeyObject): string {
   const [, header = '', iv = '', ciphertext = '', tag = ''] = FORM.exec(jwe) ?? [];
   const decipher = createDecipheriv(CIPHER, key, decode(iv), { authTagLength: TAG_BYTES });
   decipher.setAAD(Buffer.from(header, 'ascii'));

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import { statSync, unwatchFile, watchFile } from 'node:fs';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
@@ -53,7 +53,7 @@ export class JweSealer extends Sealer implements OnModuleInit, OnApplicationShut
 
   override seal(secret: Secret, place: string): Promise<string> {
     const { sealingKeyId: kid, sealingKeys } = this.#ring;
-    return Promise.resolve(encrypt(secret.reveal(), { kid, place }, sealingKeys.get(kid) as Uint8Array));
+    return Promise.resolve(encrypt(secret.reveal(), { kid, place }, sealingKeys.get(kid) as KeyObject));
   }
 
   override open(sealed: string, place: string): Promise<Secret> {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { base64url } from 'jose';
 
@@ -21,8 +21,9 @@ interface RingKey {
 
 export interface KeyRing {
   readonly sealingKeyId: string;
-  readonly sealingKeys: ReadonlyMap<string, Uint8Array>;
-  readonly fingerprintKey: Uint8Array;
+  /** Objects, not bytes: nothing prints them, and Node need not make one for each value. */
+  readonly sealingKeys: ReadonlyMap<string, KeyObject>;
+  readonly fingerprintKey: KeyObject;
 }
 
 class KeyRingError extends Error {
@@ -42,8 +43,8 @@ export function readKeyRing(path: string): KeyRing {
     throw new KeyRingError('uses a key id twice');
   return {
     sealingKeyId: first.kid,
-    sealingKeys: new Map(sealing.map((key) => [key.kid, bytes(key)])),
-    fingerprintKey: bytes(only),
+    sealingKeys: new Map(sealing.map((key) => [key.kid, createSecretKey(bytes(key))])),
+    fingerprintKey: createSecretKey(bytes(only)),
   };
 }
 
