@@ -28,15 +28,29 @@ export function measureCold(databaseUrl: string): Promise<Cold> {
   });
 }
 
+export interface Expired extends Latency {
+  /** Calls that the process had answered before. */
+  readonly after: number;
+  /** The same measure soon after the start, while V8 interprets most of what it runs. */
+  readonly young: Latency;
+}
+
 /** What the broker adds to what Google takes: find, lease, save. */
-export function measureExpired(databaseUrl: string): Promise<Latency> {
+export function measureExpired(databaseUrl: string): Promise<Expired> {
   return withFleet(databaseUrl, 1, {}, async (ground) => {
-    const users = await seed(ground, 'expired', 200 + 50, 0);
     ground.fleet.google.control.latency('token', GOOGLE_MS);
-    await readAll(ground, users.splice(0, 50));
-    const google = await googleAlone(ground);
-    const latencies = await readAll(ground, users);
-    return summary(latencies.map((ms) => ms - google));
+    const measure = async (name: string) => {
+      const google = await googleAlone(ground);
+      const latencies = await readAll(ground, await seed(ground, name, 200, 0));
+      return summary(latencies.map((ms) => ms - google));
+    };
+    await readAll(ground, await seed(ground, 'first', 50, 0));
+    const young = await measure('young');
+    for (let crowd = 0; crowd < 60; crowd++) {
+      const users = await seed(ground, `crowd-${crowd}`, 20, 0);
+      await Promise.all(users.map((user) => readAll(ground, [user])));
+    }
+    return { ...(await measure('old')), young, after: 50 + 200 + 60 * 20 };
   });
 }
 
