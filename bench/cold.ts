@@ -4,6 +4,7 @@ import { seedGrants } from '../sandbox/fleet/seed.js';
 import { askOnce, median, percentile, withFleet, type Ground } from './surroundings.js';
 
 const READS = 400;
+const READS_OF_A_SIZE = 1000;
 const GOOGLE_MS = 50;
 
 export interface Latency {
@@ -64,13 +65,13 @@ export function measureSizes(databaseUrl: string, sizes: readonly number[]): Pro
     const measured: Sized[] = [];
     let filled = 0;
     for (const size of sizes) {
-      await fill(ground, filled, size - READS);
-      filled = size - READS;
+      await fill(ground, filled, size - READS_OF_A_SIZE);
+      filled = size - READS_OF_A_SIZE;
       // As after a while of quiet, not in the wake of a million inserts.
       await ground.database.query('VACUUM (ANALYZE) grants, access_tokens');
       await ground.database.query('CHECKPOINT');
-      const users = await seed(ground, `of-${size}`, READS, 3000);
-      await readAll(ground, users.splice(0, 100));
+      const users = await seed(ground, `of-${size}`, READS_OF_A_SIZE, 3000);
+      await readAll(ground, users.splice(0, 300));
       measured.push({ grants: size, ...summary(await readAll(ground, users)) });
     }
     return measured;
@@ -112,8 +113,11 @@ async function readAll({ fleet, key }: Ground, users: readonly string[]): Promis
 
 /** How often the table of grants was looked into: once for each read, if a read is one query. */
 async function grantScans({ database }: Ground): Promise<number> {
-  await database.query('SELECT pg_stat_force_next_flush()');
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  // PostgreSQL counts a statement when its connection reports, which an idle one does late, and one that ends at once.
+  await database.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'token-broker'`,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 3000));
   await database.query('SELECT pg_stat_clear_snapshot()');
   const { rows } = await database.query<{ scans: string }>(
     `SELECT sum(idx_scan + seq_scan) AS scans FROM pg_stat_user_tables WHERE relname = 'grants'`,
