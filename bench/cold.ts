@@ -7,7 +7,7 @@ const READS = 400;
 const READS_OF_A_SIZE = 1000;
 const GOOGLE_MS = 50;
 
-export interface Latency {
+interface Latency {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
