@@ -3,6 +3,7 @@ import pg from 'pg';
 import { startFleet, type Fleet, type Replica } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { Api } from './support/api.js';
+import { ADWORDS } from '../src/domain/scopes.js';
 import { createDatabase, YOUTUBE } from './support/world.js';
 
 const ALICE = { email: 'alice@example.com' };
@@ -220,5 +221,18 @@ describe('replicas', () => {
     expect(performance.now() - started).toBeLessThan(10_000);
     expect((await stuck).status).toBe(503);
     expect(await grant('stuck')).toMatchObject({ lease_owner: null, lease_expires_at: null });
+  }, 30_000);
+
+  test('SIGTERM while Google Ads keeps quiet: taken back, answered, the exit code 0', async () => {
+    await seedGrants(fleet, database, ['advertiser'], 3000, ADWORDS);
+    const replica = await fleet.add({ GOOGLE_TIMEOUT_MS: '30000' });
+    fleet.google.control.latency('ads', 60_000);
+    const stuck = fetch(`${replica.url}/users/advertiser/ads/customers`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    await until(() => fleet.google.control.count('ads') > 0);
+    expect(await replica.end('SIGTERM')).toBe(0);
+    expect((await stuck).status).toBe(503);
+    expect(await (await stuck).json()).toMatchObject({ code: 'google_unavailable' });
   }, 30_000);
 });

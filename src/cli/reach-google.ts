@@ -15,17 +15,20 @@ export async function reachGoogle(env: NodeJS.ProcessEnv): Promise<{
 }> {
   const { google: settings } = await readClientSettings(env);
   if (settings === null) throw faultyConfiguration(['GOOGLE_STAND_IN_URL or GOOGLE_TIMEOUT_MS is wrong']);
-  const [{ OAuthGoogle }, { RefreshRequests }, { SystemClock }, { probeClient }] = await Promise.all([
-    import('../google/oauth-google.js'),
-    import('../google/refresh-requests.js'),
-    import('../operations/system-clock.js'),
-    import('../google/probe-client.js'),
-  ]);
+  const [{ OAuthGoogle }, { RefreshRequests }, { Stopping }, { SystemClock }, { probeClient }] =
+    await Promise.all([
+      import('../google/oauth-google.js'),
+      import('../google/refresh-requests.js'),
+      import('../google/stopping.js'),
+      import('../operations/system-clock.js'),
+      import('../google/probe-client.js'),
+    ]);
   return {
     google: new OAuthGoogle(
       { googleStandInUrl: settings.standInUrl, googleTimeoutMs: settings.timeoutMs },
       new SystemClock(),
       new RefreshRequests(),
+      new Stopping(),
     ),
     demandAccepted: async (client) => {
       const answer = await probeClient(client, settings);

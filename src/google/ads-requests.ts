@@ -16,7 +16,11 @@ export class AdsRequests {
   readonly #api: string;
   readonly #timeoutMs: number;
 
-  constructor({ googleStandInUrl, googleAdsApiVersion, googleTimeoutMs }: Settings) {
+  /** @param stopping takes questions back */
+  constructor(
+    { googleStandInUrl, googleAdsApiVersion, googleTimeoutMs }: Settings,
+    private readonly stopping: AbortSignal,
+  ) {
     this.#api = `${endpointsFor(googleStandInUrl).ads}/${googleAdsApiVersion}`;
     this.#timeoutMs = googleTimeoutMs;
   }
@@ -78,13 +82,14 @@ export class AdsRequests {
 
   async #fetch(url: string, init: RequestInit) {
     try {
-      const signal = AbortSignal.timeout(this.#timeoutMs);
+      const signal = AbortSignal.any([AbortSignal.timeout(this.#timeoutMs), this.stopping]);
       const response = await fetch(url, { ...init, redirect: 'error', signal });
       const retryAfter = response.headers.get('retry-after');
       return { status: response.status, body: await response.text(), retryAfter };
     } catch (error) {
+      const cause = this.stopping.aborted ? 'stopping' : classifyLostRequest(error).error;
       // The error is dropped, not wrapped: it can hold the request.
-      throw new AdsFailure('unavailable', classifyLostRequest(error).error);
+      throw new AdsFailure('unavailable', cause);
     }
   }
 }

@@ -7,6 +7,7 @@ import { customerIdOf } from '../domain/ads/customer-id.js';
 import { AdsApi, type AdsCall, type AdsListing } from '../domain/ports/ads-api.js';
 import type { Secret } from '../domain/secret.js';
 import { AdsRequests } from './ads-requests.js';
+import { Stopping } from './stopping.js';
 
 const CLIENT_FIELDS = ['id', 'level', 'manager', 'descriptive_name', 'status']
   .map((field) => `customer_client.${field}`)
@@ -20,9 +21,9 @@ const CLIENT_FIELDS = ['id', 'level', 'manager', 'descriptive_name', 'status']
 export class GoogleAdsApi extends AdsApi {
   readonly #requests: AdsRequests;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, stopping: Stopping) {
     super();
-    this.#requests = new AdsRequests(settings);
+    this.#requests = new AdsRequests(settings, stopping.signal);
   }
 
   override async accessibleCustomers(token: Secret): Promise<string[]> {

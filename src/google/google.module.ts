@@ -5,6 +5,7 @@ import { SecurityEventTokens } from '../domain/ports/security-event-tokens.js';
 import { GoogleAdsApi } from './google-ads-api.js';
 import { OAuthGoogle } from './oauth-google.js';
 import { RefreshRequests } from './refresh-requests.js';
+import { Stopping } from './stopping.js';
 import { GoogleSecurityEvents } from './verify-security-event.js';
 
 /**
@@ -18,6 +19,7 @@ import { GoogleSecurityEvents } from './verify-security-event.js';
 @Module({
   providers: [
     RefreshRequests,
+    Stopping,
     { provide: Google, useClass: OAuthGoogle },
     { provide: AdsApi, useClass: GoogleAdsApi },
     { provide: SecurityEventTokens, useClass: GoogleSecurityEvents },

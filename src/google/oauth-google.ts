@@ -15,6 +15,7 @@ import { endpointsFor, type Endpoints } from './endpoints.js';
 import { postForm } from './post-form.js';
 import { readTokenAnswer } from './read-token-answer.js';
 import { RefreshRequests } from './refresh-requests.js';
+import { Stopping } from './stopping.js';
 import { IdTokenVerifier } from './verify-id-token.js';
 
 /** Google's OAuth 2.0 endpoints for web server applications. */
@@ -29,6 +30,7 @@ export class OAuthGoogle extends Google {
     @Inject(Settings) settings: Pick<Settings, 'googleStandInUrl' | 'googleTimeoutMs'>,
     private readonly clock: Clock,
     private readonly refreshes: RefreshRequests,
+    private readonly stopping: Stopping,
   ) {
     super();
     this.#endpoints = endpointsFor(settings.googleStandInUrl);
@@ -70,7 +72,6 @@ export class OAuthGoogle extends Google {
       client,
       { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: redirectUri },
       exchange.scopes,
-      this.refreshes.stopping,
     );
     if (idToken === null) {
       throw new GoogleFailure(
@@ -94,20 +95,20 @@ export class OAuthGoogle extends Google {
       refresh_token: refreshToken,
       ...(narrowTo === null ? {} : { scope: narrowTo.join(' ') }),
     };
-    const { idToken: _unused, ...answer } = await this.refreshes.send(client.alias, (stopping) =>
+    const { idToken: _unused, ...answer } = await this.refreshes.send(client.alias, () =>
       // An answer that names no scopes did not narrow, as far as anybody can tell.
-      this.#askForTokens('refresh', client, fields, granted, stopping),
+      this.#askForTokens('refresh', client, fields, granted),
     );
     return answer;
   }
 
   override assert(client: GoogleClient, assertion: Assertion): Promise<TokenAnswer> {
-    return this.refreshes.send(client.alias, (stopping) =>
+    return this.refreshes.send(client.alias, () =>
       askByAssertion(assertion, {
         tokenUrl: this.#endpoints.token,
         timeoutMs: this.#timeoutMs,
         now: this.clock.now(),
-        stopping,
+        stopping: this.stopping.signal,
       }),
     );
   }
@@ -118,7 +119,7 @@ export class OAuthGoogle extends Google {
       this.#endpoints.revocation,
       { token },
       this.#timeoutMs,
-      this.refreshes.stopping,
+      this.stopping.signal,
     );
     if (answer.status === 200) return 'revoked';
     const failure = classifyFailure({ ...answer, during: 'refresh' });
@@ -131,14 +132,13 @@ export class OAuthGoogle extends Google {
     client: GoogleClient,
     fields: Readonly<Record<string, string | Secret>>,
     askedScopes: readonly string[],
-    stopping?: AbortSignal,
   ) {
     const startedAt = this.clock.now();
     const answer = await postForm(
       this.#endpoints.token,
       { client_id: client.clientId, client_secret: client.clientSecret, ...fields },
       this.#timeoutMs,
-      stopping,
+      this.stopping.signal,
     );
     if (answer.status !== 200) throw classifyFailure({ ...answer, during });
     return readTokenAnswer(answer.body, startedAt, askedScopes);

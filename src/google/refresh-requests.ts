@@ -1,9 +1,4 @@
-import {
-  Injectable,
-  Logger,
-  type BeforeApplicationShutdown,
-  type OnApplicationShutdown,
-} from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import {
   BrokenCircuitError,
   circuitBreaker,
@@ -20,45 +15,26 @@ const FAILING_SHARE = 0.6;
 const FEWEST_PER_SECOND = 2;
 /** So long nobody asks; then one request tries. */
 const OPEN_MS = 5_000;
-/** How long requests may still take when the broker stops. */
-const GRACE_MS = 5_000;
 
 /**
  * Refreshes that are on their way to Google. Each client has a circuit breaker: while Google answers it with nothing
  * but outages, nobody asks. Codes are none of its business: each is exchanged once, whatever comes.
  */
 @Injectable()
-export class RefreshRequests implements BeforeApplicationShutdown, OnApplicationShutdown {
+export class RefreshRequests {
   readonly #log = new Logger(RefreshRequests.name);
   readonly #circuits = new Map<string, CircuitBreakerPolicy>();
-  readonly #stopping = new AbortController();
-  #grace: NodeJS.Timeout | null = null;
 
   /** @throws {GoogleFailure} `withheld` while the circuit is open, and what `ask` throws */
-  async send<T>(client: string, ask: (stopping: AbortSignal) => Promise<T>): Promise<T> {
+  async send<T>(client: string, ask: () => Promise<T>): Promise<T> {
     const circuit = this.#circuitOf(client);
     // One request tries; the others would wait for it, and hold their leases and places in the queue.
     if (circuit.state === CircuitState.HalfOpen) throw circuitOpen();
     try {
-      return await circuit.execute(() => ask(this.stopping));
+      return await circuit.execute(ask);
     } catch (error) {
       throw error instanceof BrokenCircuitError ? circuitOpen() : error;
     }
-  }
-
-  /** Ends whatever is under way at Google some seconds after the broker began to stop. */
-  get stopping(): AbortSignal {
-    return this.#stopping.signal;
-  }
-
-  beforeApplicationShutdown(): void {
-    this.#grace = setTimeout(() => {
-      this.#stopping.abort();
-    }, GRACE_MS);
-  }
-
-  onApplicationShutdown(): void {
-    if (this.#grace) clearTimeout(this.#grace);
   }
 
   #circuitOf(client: string): CircuitBreakerPolicy {
