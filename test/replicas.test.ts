@@ -186,6 +186,45 @@ describe('replicas', () => {
     expect(asked()).toBeLessThanOrEqual(3);
   });
 
+  test('Google failing for all users: nobody asks for five seconds, then one tries for all', async () => {
+    const users = Array.from({ length: 40 }, (_, user) => `circuit-${user}`);
+    await seed(users);
+    // Circuits are each process's own.
+    const replica = await fleet.add();
+    const askAll = (some: string[]) =>
+      Promise.all(some.map(async (user) => (await ask(replica, user)).status));
+    fleet.google.control.failAlways('token', { status: 503, body: '' });
+    expect(new Set(await askAll(users.slice(0, 30)))).toEqual(new Set([503]));
+    const before = asked();
+    expect(new Set(await askAll(users.slice(30)))).toEqual(new Set([503]));
+    expect(asked()).toBe(before);
+
+    await wait(5100);
+    fleet.google.control.clearFaults();
+    fleet.google.control.latency('token', 500);
+    const tried = await askAll(users.slice(30));
+    expect(tried.toSorted()).toEqual([200, ...Array.from({ length: 9 }, () => 503)]);
+    expect(asked()).toBe(before + 1);
+    // Those who were turned away hold no lease, and are told so for a second.
+    await wait(1100);
+    expect(new Set(await askAll(users.slice(30)))).toEqual(new Set([200]));
+  }, 30_000);
+
+  test('a refresh token that does not open: the lease is handed back, for whoever has the key', async () => {
+    await seed(['unsealed']);
+    const [row] = await rows(
+      'SELECT sealed_refresh_token AS sealed FROM grants WHERE user_id = $1',
+      'unsealed',
+    );
+    const store = (sealed: unknown) =>
+      rows('UPDATE grants SET sealed_refresh_token = $1 WHERE user_id = $2', sealed, 'unsealed');
+    await store('not sealed by us');
+    expect((await api(0).token('unsealed')).body).toMatchObject({ code: 'internal_error' });
+    expect(await grant('unsealed')).toMatchObject({ lease_owner: null, lease_expires_at: null });
+    await store(row?.['sealed']);
+    expect((await api(0).token('unsealed')).status).toBe(200);
+  });
+
   test('a dead grant costs Google nothing, whoever asks', async () => {
     await seed(['dead']);
     fleet.google.control.failNext('token', { named: 'invalid_grant_expired_or_revoked' });

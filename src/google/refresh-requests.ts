@@ -15,6 +15,8 @@ const FAILING_SHARE = 0.6;
 const FEWEST_PER_SECOND = 2;
 /** So long nobody asks; then one request tries. */
 const OPEN_MS = 5_000;
+/** About what that one needs. */
+const TRIAL_SECONDS = 1;
 
 /**
  * Refreshes that are on their way to Google. Each client has a circuit breaker: while Google answers it with nothing
@@ -29,11 +31,11 @@ export class RefreshRequests {
   async send<T>(client: string, ask: () => Promise<T>): Promise<T> {
     const circuit = this.#circuitOf(client);
     // One request tries; the others would wait for it, and hold their leases and places in the queue.
-    if (circuit.state === CircuitState.HalfOpen) throw circuitOpen();
+    if (circuit.state === CircuitState.HalfOpen) throw withheld(TRIAL_SECONDS);
     try {
       return await circuit.execute(ask);
     } catch (error) {
-      throw error instanceof BrokenCircuitError ? circuitOpen() : error;
+      throw error instanceof BrokenCircuitError ? withheld(OPEN_MS / 1000) : error;
     }
   }
 
@@ -60,6 +62,6 @@ export class RefreshRequests {
   }
 }
 
-function circuitOpen(): GoogleFailure {
-  return new GoogleFailure('withheld', 'circuit_open', '', null, OPEN_MS / 1000);
+function withheld(retryAfterSeconds: number): GoogleFailure {
+  return new GoogleFailure('withheld', 'circuit_open', '', null, retryAfterSeconds);
 }
