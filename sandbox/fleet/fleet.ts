@@ -15,7 +15,7 @@ import { startStandIn, type StandIn } from '../google/stand-in.js';
 import { freePort } from '../trying/postgres.js';
 
 /** As in the container image. */
-export const NODE_FLAGS = ['--max-semi-space-size=64'];
+export const NODE_FLAGS = ['--max-semi-space-size=64', '--expose-gc'];
 const READY_MS = 30_000;
 
 export const CLIENT_ID = 'fleet-client';
