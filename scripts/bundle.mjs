@@ -18,6 +18,7 @@ function bundle(file) {
       format: 'esm',
       // One file each: what is loaded late is in it too.
       codeSplitting: false,
+      sourcemap: true,
       // For one character beyond ASCII, V8 would keep the whole file in two bytes each. Licences are in node_modules.
       charset: 'ascii',
       comments: false,

@@ -23,7 +23,15 @@ try {
   // With --expose-gc, as in the image: what only the start needed is given back at once, some 10 MB.
   void globalThis.gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
 } catch (error) {
-  if (!(error instanceof ConfigurationError)) throw error;
-  process.stderr.write(`${error.message}\nSee docs/configuration.md for every setting.\n`);
-  process.exitCode = 78; // EX_CONFIG of sysexits.h
+  const fault = error instanceof ConfigurationError ? error : listenFault(error);
+  if (!fault) throw error;
+  process.stderr.write(`${fault.message}\nSee docs/configuration.md for every setting.\n`);
+  // EX_CONFIG of sysexits.h. What was opened before the port was tried would keep the process.
+  process.exit(78);
+}
+
+function listenFault(error: unknown): ConfigurationError | null {
+  const { syscall, code = '' } = error as NodeJS.ErrnoException;
+  if (syscall !== 'listen' && syscall !== 'getaddrinfo') return null;
+  return new ConfigurationError([`HOST and PORT: the broker cannot listen there (${code})`]);
 }

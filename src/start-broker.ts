@@ -58,5 +58,9 @@ export async function startBroker(
   });
   serveOpenApi(app);
   await app.listen({ port: settings.port, host: settings.host, backlog: BACKLOG });
+  log.info(
+    { context: 'Broker', host: settings.host, port: settings.port, public_url: settings.publicUrl },
+    'ready',
+  );
   return app;
 }

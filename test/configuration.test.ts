@@ -1,5 +1,7 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -7,6 +9,7 @@ import { ConfigurationError } from '../src/config/configuration-error.js';
 import type { Settings } from '../src/config/settings.js';
 import { readConfiguration } from '../src/read-configuration.js';
 import { generateKeyRing } from '../src/sealing/key-ring.js';
+import { createDatabase } from './support/world.js';
 
 let folder: string;
 let good: Record<string, string>;
@@ -341,6 +344,53 @@ describe('the configuration', () => {
         expect.stringContaining('can be read by every user'),
       ]);
     });
+  });
+
+  test.each([
+    ['foo', 1],
+    ['10.0.0.0/33', 1],
+    ['10.0.0.0/x', 1],
+    ['10.0.0.0/8/8', 1],
+    ['2001:db8::/129', 1],
+    ['10.0.0.1, foo', 1],
+    ['10.0.0.0/8', 0],
+    ['10.0.0.1, 2001:db8::/64, ::1', 0],
+    ['loopback,uniquelocal', 0],
+  ])('TRUSTED_PROXIES=%s has %i faults', (value, count) => {
+    const faults = faultsOf({ TRUSTED_PROXIES: value });
+    expect(faults).toHaveLength(count);
+    for (const fault of faults)
+      expect(fault).toBe('TRUSTED_PROXIES must be addresses or ranges such as 10.0.0.0/8, comma separated');
+  });
+
+  test('a misspelt NODE_ENV would switch the rules of production off', () => {
+    expect(faultsOf({ NODE_ENV: 'prod' })).toEqual(['NODE_ENV must be production, development or test']);
+  });
+
+  test.each([
+    ['a port that is taken', { HOST: '127.0.0.1' }, /^ +- HOST and PORT: .*\(EADDRINUSE\)/m],
+    ['a host that is none', { HOST: 'host.invalid' }, /^ +- HOST and PORT: .*\(E\w+\)/m],
+  ])('%s: the process says so, exits with 78, and shows no stack', async (_, changes, said) => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const child = spawn(process.execPath, ['dist/bundle/main.js'], {
+      env: {
+        PATH: process.env['PATH'],
+        ...good,
+        DATABASE_URL: await createDatabase(),
+        LOG_LEVEL: 'silent',
+        PORT: String((taken.address() as AddressInfo).port),
+        ...changes,
+      },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
+    const [status] = (await once(child, 'exit')) as [number];
+    taken.close();
+    expect({ status, stderr }).toMatchObject({ status: 78, stderr: expect.stringMatching(said) });
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(stderr).not.toContain('host.invalid');
   });
 
   test('the process says all faults, exits with 78, and shows no stack', () => {

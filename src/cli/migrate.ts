@@ -5,7 +5,7 @@ import { databaseFault } from '../token-store/database-fault.js';
 import { EXIT, Failure, faultyConfiguration } from './failure.js';
 import { answers, type Answer } from './print.js';
 
-/** As seen from dist/src/cli/, in a checkout and in the container image alike. */
+/** As seen from dist/bundle/cli/, in a checkout and in the container image alike. */
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
 
 const EXAMPLES = `

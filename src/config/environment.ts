@@ -1,7 +1,20 @@
 import 'reflect-metadata';
 import { Transform, Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, Max, Min, ValidateIf } from 'class-validator';
+import { isIP } from 'node:net';
+import {
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUrl,
+  Matches,
+  Max,
+  Min,
+  ValidateBy,
+  ValidateIf,
+} from 'class-validator';
 
+const MODES = ['production', 'development', 'test'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const list = ({ value }: { value: unknown }) =>
@@ -12,6 +25,17 @@ const list = ({ value }: { value: unknown }) =>
         .filter((part) => part !== '')
     : value;
 
+/** As Fastify takes it: an address, a range in CIDR notation (RFC 4632), or a name for ranges that everybody knows. */
+function isProxy(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(value)) return true;
+  const [address = '', bits, ...more] = value.split('/');
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return (
+    more.length === 0 && (bits === undefined ? most > 0 : /^\d{1,3}$/.test(bits) && Number(bits) <= most)
+  );
+}
+
 /** A URL we can be reached at: no path, query or fragment, so that joining paths has one meaning. */
 const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
 
@@ -20,9 +44,8 @@ const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
  * secret setting: the value is then read from that file. Described for operators in docs/configuration.md.
  */
 export class Environment {
-  @IsOptional()
-  @IsString()
-  NODE_ENV = 'development';
+  @IsIn(MODES, { message: 'must be production, development or test' })
+  NODE_ENV: (typeof MODES)[number] = 'development';
 
   @IsString()
   HOST = '127.0.0.1';
@@ -179,7 +202,7 @@ export class Environment {
   @Min(1)
   SERVICE_RATE_LIMIT = 60_000;
 
-  /** Calls a minute from one address to the browser's pages. */
+  /** Calls a minute from one address, or one /64 of IPv6, to the browser's pages. */
   @Type(() => Number)
   @IsInt()
   @Min(1)
@@ -187,7 +210,10 @@ export class Environment {
 
   /** Whether a reverse proxy in front sets X-Forwarded-For: the addresses or CIDR ranges of that proxy. */
   @Transform(list)
-  @IsString({ each: true })
+  @ValidateBy(
+    { name: 'isProxy', validator: { validate: isProxy } },
+    { each: true, message: 'must be addresses or ranges such as 10.0.0.0/8, comma separated' },
+  )
   TRUSTED_PROXIES: string[] = [];
 
   @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` })

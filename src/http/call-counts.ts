@@ -32,17 +32,25 @@ export class CallCounts {
   }
 }
 
+/** Prefixes of 96 bits before an IPv4 address: mapped (RFC 4291 section 2.5.5.2) and translated (RFC 6052 section 2.1). */
+const OF_IPV4 = ['0:0:0:0:0:ffff', '64:ff9b:0:0:0:0'];
+
 /**
  * Who an address counts as. A home or a server has a whole /64 of IPv6 (RFC 6177), and could call from a new address
- * each time; an IPv4 address may come in IPv6's clothes (RFC 4291 section 2.5.5.2).
+ * each time; an IPv4 address may come in IPv6's clothes.
  */
 export function networkOf(address: string): string {
-  const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = '', tail = ''] = address.split('::').map((half) => half.split('%', 1)[0]);
+  const [plain = ''] = address.split('%', 1);
+  if (!isIPv6(plain)) return address;
+  // A URL has one spelling for each: no zeros in front, no dots, the longest run of zeros left out (RFC 5952).
+  const [head = '', tail = ''] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::');
   const [before, after] = [head, tail].map((half) => half.split(':').filter(Boolean)) as [string[], string[]];
   const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
-  const groups = [...before, ...zeros, ...after].slice(0, 4);
-  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+  const groups = [...before, ...zeros, ...after];
+  if (!OF_IPV4.includes(groups.slice(0, 6).join(':'))) return `${groups.slice(0, 4).join(':')}::/64`;
+  return groups
+    .slice(6)
+    .map((group) => Number.parseInt(group, 16))
+    .flatMap((group) => [group >> 8, group & 255])
+    .join('.');
 }

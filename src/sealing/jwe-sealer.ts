@@ -57,7 +57,9 @@ export class JweSealer extends Sealer implements OnModuleInit, OnApplicationShut
   }
 
   override open(sealed: string, place: string): Promise<Secret> {
-    return Promise.try(() => this.#open(sealed, place));
+    return new Promise((resolve) => {
+      resolve(this.#open(sealed, place));
+    });
   }
 
   #open(sealed: string, place: string): Secret {

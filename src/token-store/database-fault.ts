@@ -32,9 +32,9 @@ const OUTAGES = /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EHOSTUNREACH|08...$|53300$|57
  */
 export function databaseFault(error: unknown): DatabaseFault | null {
   if (!(error instanceof Error)) return null;
-  // P2021 and P2022: a table or column does not exist.
+  // A table or column does not exist, in Prisma's words and in PostgreSQL's.
   const { code } = error as { code?: unknown };
-  if (code === 'P2021' || code === 'P2022') {
+  if (typeof code === 'string' && ['P2021', 'P2022', '42P01', '42703'].includes(code)) {
     return {
       code: 'database_not_migrated',
       message: 'The database lacks a table or column of this version. Run `token-broker migrate` first.',

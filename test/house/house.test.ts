@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 const MINUTES = 2 * 60_000;
@@ -41,6 +41,32 @@ describe('the house', () => {
       (path) => !path.includes('.test.') && /\.reveal\(\)/.test(readFileSync(path, 'utf8')),
     );
     expect(revealing.sort()).toEqual(REVEALING);
+  });
+
+  test('only sealing/ encrypts', () => {
+    const encrypting = sources('src').filter((path) =>
+      /create(Cipheriv|Decipheriv|SecretKey)/.test(readFileSync(path, 'utf8')),
+    );
+    expect(encrypting.filter((path) => !path.startsWith('src/sealing/'))).toEqual([]);
+  });
+
+  test('who asks for its own place is as deep in the bundle', () => {
+    const asking = sources('src').filter((path) =>
+      /import\.meta\.(url|dirname|filename)/.test(readFileSync(path, 'utf8')),
+    );
+    expect(asking.filter((path) => !['src', 'src/cli'].includes(dirname(path)))).toEqual([]);
+  });
+
+  test('the lockfile has every machine’s build of every package', () => {
+    const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    const locked = new Set(Object.keys(packages).map((path) => path.split('node_modules/').at(-1)));
+    const wanted = Object.values(packages).flatMap(({ optionalDependencies = {} }) =>
+      Object.keys(optionalDependencies),
+    );
+    // npm refuses the whole file otherwise, on a machine that has installed nothing yet.
+    expect(wanted.filter((name) => !locked.has(name))).toEqual([]);
   });
 });
 
