@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { Transform, Type } from 'class-transformer';
-import { isIP } from 'node:net';
 import {
   IsIn,
   IsInt,
@@ -13,6 +12,7 @@ import {
   ValidateBy,
   ValidateIf,
 } from 'class-validator';
+import { isProxy } from './is-proxy.js';
 
 const MODES = ['production', 'development', 'test'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -24,17 +24,6 @@ const list = ({ value }: { value: unknown }) =>
         .map((part) => part.trim())
         .filter((part) => part !== '')
     : value;
-
-/** As Fastify takes it: an address, a range in CIDR notation (RFC 4632), or a name for ranges that everybody knows. */
-function isProxy(value: unknown): boolean {
-  if (typeof value !== 'string') return false;
-  if (['loopback', 'linklocal', 'uniquelocal'].includes(value)) return true;
-  const [address = '', bits, ...more] = value.split('/');
-  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return (
-    more.length === 0 && (bits === undefined ? most > 0 : /^\d{1,3}$/.test(bits) && Number(bits) <= most)
-  );
-}
 
 /** A URL we can be reached at: no path, query or fragment, so that joining paths has one meaning. */
 const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
