@@ -142,6 +142,14 @@ describe('token-broker service', () => {
     expect(failure?.['message']).toContain('token-broker migrate');
   });
 
+  test('the database is of an older version: the same, also where only the audit trail lacks a column', async () => {
+    const env = { ...world.settings, DATABASE_URL: await emptyDatabase() };
+    await tokenBroker(['migrate'], env);
+    await query(env.DATABASE_URL, 'ALTER TABLE audit_events DROP COLUMN last_at');
+    const { code, failure } = await asJson(['service', 'create', 'late', ...ANYTHING], env);
+    expect({ code, failure }).toMatchObject({ code: 69, failure: { error: 'database_not_migrated' } });
+  });
+
   test('a fault that nobody foresaw: exit code 1, with a stack trace', async () => {
     const env = { ...world.settings, DATABASE_URL: await emptyDatabase() };
     await tokenBroker(['migrate'], env);
