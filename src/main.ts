@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import inspector from 'node:inspector';
 import { ConfigurationError } from './config/configuration-error.js';
 import { loadEnvFile } from './config/load-env-file.js';
 import { readConfiguration } from './read-configuration.js';
@@ -7,8 +8,12 @@ import { startBroker } from './start-broker.js';
 /** A database that does not answer must not hold up the end; whoever runs us kills after ten. */
 const LONGEST_STOP_MS = 9_500;
 
+// SIGUSR1 opens Node's inspector, and with it every secret in memory to whoever reaches its port. A listener keeps it shut.
+process.on('SIGUSR1', () => undefined);
+
 try {
   loadEnvFile();
+  refuseInspector(process.env);
   const broker = await startBroker(readConfiguration(process.env));
   // Without the option Nest ends itself by the signal once more, and the exit code says failure.
   broker.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
@@ -28,6 +33,17 @@ try {
   process.stderr.write(`${fault.message}\nSee docs/configuration.md for every setting.\n`);
   // EX_CONFIG of sysexits.h. What was opened before the port was tried would keep the process.
   process.exit(78);
+}
+
+/**
+ * In production nothing but HOST and PORT listens. Flags such as `--inspect` open a port that asks for no credential.
+ * @throws {ConfigurationError}
+ */
+function refuseInspector({ NODE_ENV }: NodeJS.ProcessEnv): void {
+  if (NODE_ENV !== 'production' || inspector.url() === undefined) return;
+  throw new ConfigurationError([
+    'NODE_OPTIONS or the command line opens the inspector of Node.js: remove --inspect in production',
+  ]);
 }
 
 function listenFault(error: unknown): ConfigurationError | null {

@@ -7,4 +7,12 @@
  */
 import { run } from './run.js';
 
+// A reader such as `head` may close the pipe before everything is written; then nothing is left to do.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit();
+    throw error;
+  });
+}
+
 process.exitCode = await run(process.argv.slice(2));

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { databaseFault } from '../token-store/database-fault.js';
 import { EXIT, Failure, faultyConfiguration } from './failure.js';
 import { answers, type Answer } from './print.js';
+import { readTextFile } from '../config/text-file.js';
 
 /** As seen from dist/bundle/cli/, in a checkout and in the container image alike. */
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
@@ -47,7 +47,7 @@ function databaseUrl(env: NodeJS.ProcessEnv): string {
   const file = env['DATABASE_URL_FILE'];
   let url = env['DATABASE_URL'];
   try {
-    if (file) url = readFileSync(file, 'utf8').trim();
+    if (file) url = readTextFile(file).trim();
   } catch {
     throw faultyConfiguration(['DATABASE_URL_FILE names a file that cannot be read']);
   }

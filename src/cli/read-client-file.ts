@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { GoogleClient } from '../domain/google-client.js';
 import { EXIT, Failure, type ExitCode } from './failure.js';
+import { readTextFile } from '../config/text-file.js';
 
 const DOWNLOAD =
   'Download the JSON of an OAuth client (Desktop app or Web application) from the Google console, under Clients';
@@ -36,7 +36,7 @@ export async function readClientFile(given: string): Promise<GoogleClient> {
 function parse(path: string): unknown {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readTextFile(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
     throw failure(

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Secret } from '../domain/secret.js';
 import { EXIT, Failure } from './failure.js';
+import { decodeText, readTextFile } from '../config/text-file.js';
 
 /**
  * A secret out of a file, or out of standard input where the path is `-`. Never out of an argument: those can be seen by
@@ -23,7 +23,7 @@ export async function readSecret(path: string, what: string): Promise<Secret> {
 
 function readText(path: string, what: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readTextFile(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
     throw new Failure(
@@ -35,8 +35,7 @@ function readText(path: string, what: string): string {
 }
 
 async function readInput(): Promise<string> {
-  let text = '';
-  process.stdin.setEncoding('utf8');
-  for await (const chunk of process.stdin) text += chunk as string;
-  return text;
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return decodeText(Buffer.concat(chunks));
 }

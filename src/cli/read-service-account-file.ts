@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Secret } from '../domain/secret.js';
 import type { ServiceAccountKey } from '../google/service-account.js';
 import { EXIT, Failure } from './failure.js';
+import { readTextFile } from '../config/text-file.js';
 
 export interface ServiceAccountFile {
   readonly key: ServiceAccountKey;
@@ -16,7 +16,7 @@ export async function readServiceAccountFile(name: string): Promise<ServiceAccou
   const path = resolve(name);
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readTextFile(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
     throw new Failure(EXIT.notFound, 'service_account_not_found', `${path} cannot be read (${code}).`);

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { invalidRequest } from '../domain/errors.js';
 import type { GoogleClient } from '../domain/google-client.js';
 import { Secret } from '../domain/secret.js';
+import { readTextFile } from './text-file.js';
 
 const ALIAS = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 
@@ -71,7 +71,7 @@ export function readGoogleClients(entries: readonly string[]): { clients: Google
 function readClient(alias: string, path: string): GoogleClient | string {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    json = JSON.parse(readTextFile(path));
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code;
     return missing ? `${path} cannot be read (${missing})` : `${path} is not JSON`;

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readTextFile } from './text-file.js';
 
 /** A JSON Web Key Set of public keys (RFC 7517). */
 export interface PublicKeySet {
@@ -13,7 +13,7 @@ export class JwksFileError extends Error {
 export function readJwksFile(path: string): PublicKeySet {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    json = JSON.parse(readTextFile(path));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new JwksFileError(code ? `${path} cannot be read (${code})` : `${path} is not JSON`);

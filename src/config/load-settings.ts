@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import { Secret } from '../domain/secret.js';
@@ -10,6 +9,7 @@ import { productionFaults } from './production-rules.js';
 import { callbackOf, listedUriFaults, ownCallbackFaults, returnFaults } from './redirect-uri-faults.js';
 import { readServiceIssuers } from './service-issuers.js';
 import { Settings } from './settings.js';
+import { readTextFile } from './text-file.js';
 
 /** A check of another room that owns part of the configuration, such as the key ring's file. */
 export type ConfigurationCheck = (environment: Partial<Environment>) => string[];
@@ -67,7 +67,7 @@ function withFiles(env: Readonly<Record<string, string | undefined>>) {
     }
     if (env[secret]) faults.push(`${secret} and ${name} are both set: keep one`);
     try {
-      values[secret] = readFileSync(value, 'utf8').trim();
+      values[secret] = readTextFile(value).trim();
     } catch {
       faults.push(`${name} names a file that cannot be read`);
     }

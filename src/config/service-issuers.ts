@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { isLocalHost } from '../domain/redirect-uri.js';
 import { isTrustDomain, type ServiceIssuer } from '../domain/workload-identity.js';
 import { JwksFileError, readJwksFile } from './jwks-file.js';
+import { readTextFile } from './text-file.js';
 
 const FIELDS = ['issuer', 'trust_domain', 'jwks_uri', 'jwks_file', 'audience'] as const;
 type Entry = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
@@ -19,7 +19,7 @@ export function readServiceIssuers(path: string | undefined): {
   if (path === undefined) return { issuers: [], faults: [] };
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    json = JSON.parse(readTextFile(path));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return { issuers: [], faults: [code ? `cannot be read (${code})` : 'is not JSON'] };

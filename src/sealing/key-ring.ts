@@ -1,6 +1,6 @@
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { base64url } from 'jose';
+import { readTextFile } from '../config/text-file.js';
 
 /**
  * A JSON Web Key Set (RFC 7517) of symmetric keys. The first A256GCM key seals, every one opens, so a new key is
@@ -74,7 +74,7 @@ function newKey(kid: string) {
 function parse(path: string): KeyRingFile {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readTextFile(path);
   } catch (error) {
     throw new KeyRingError(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
   }

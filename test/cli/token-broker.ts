@@ -37,7 +37,7 @@ export function startTokenBroker(
   args: string[],
   env: Record<string, string> = {},
   cwd = emptyFolder(),
-  input = '',
+  input: string | Uint8Array = '',
 ): Running {
   // Not even PATH: what a command needs, its settings say. The compile cache only saves the tests' time.
   const withCache = { NODE_COMPILE_CACHE: resolve('node_modules/.cache/compile'), ...env };

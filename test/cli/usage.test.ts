@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
 
@@ -28,6 +30,19 @@ describe('how the command line is used', () => {
     for (const exitCode of [0, 1, 2, 3, 4, 69, 78])
       expect(stdout).toMatch(new RegExp(`^ {2}${exitCode} +\\w`, 'm'));
     expect(stdout).toContain('--json');
+  });
+
+  test('a reader that stops reading, such as `head`, is no failure', async () => {
+    const child = spawn(process.execPath, [resolve('dist/bundle/cli/main.js'), '--help'], {
+      cwd: emptyFolder(),
+      env: {},
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let errors = '';
+    child.stderr.on('data', (chunk) => (errors += String(chunk)));
+    child.stdout.destroy();
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(errors).toBe('');
   });
 
   test('`--version` is the one of package.json', async () => {

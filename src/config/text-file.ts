@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs';
+
+/**
+ * Reads a text file that a person or a tool wrote, also on Windows: UTF-8, or UTF-16 where a byte order mark says so
+ * (PowerShell's `>` writes it). The mark is no part of the text. Line ends are left to the reader of the format.
+ * @throws {NodeJS.ErrnoException} as `readFileSync` does
+ */
+export function readTextFile(path: string): string {
+  return decodeText(readFileSync(path));
+}
+
+/** The same for text that came another way, such as standard input. */
+export function decodeText(bytes: Uint8Array): string {
+  const encoding =
+    bytes[0] === 0xff && bytes[1] === 0xfe
+      ? 'utf-16le'
+      : bytes[0] === 0xfe && bytes[1] === 0xff
+        ? 'utf-16be'
+        : 'utf-8';
+  // TextDecoder drops the byte order mark (WHATWG Encoding section 8.1).
+  return new TextDecoder(encoding).decode(bytes);
+}
