@@ -17,7 +17,8 @@ const AFTER_NEW = `Next:
   2. Keep a copy in a safe place, apart from copies of the database. Without it, no stored token opens again.`;
 
 const AFTER_ADD = `Next:
-  1. Give this file to every replica of the broker and restart them all.
+  1. Give this file to every replica of the broker. Each reads it within 5 seconds; no restart is needed, except
+     where the file is mounted into a container by itself.
   2. Run \`token-broker keys reseal\`. It says when the older keys may be removed.`;
 
 interface Options {

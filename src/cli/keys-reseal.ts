@@ -75,7 +75,7 @@ function aboutUnused(unused: readonly string[]): string {
   if (unused.length === 0) return 'The key ring holds no key that could be removed.';
   return (
     `Nothing stored needs these keys any more: ${unused.join(', ')}.\n` +
-    'They may be removed from the key ring 30 minutes after the restart with the new key: so long may connect links\n' +
+    'They may be removed from the key ring 30 minutes after the last replica read the new key: so long may connect links\n' +
     'be on their way that were made with the older ones.'
   );
 }

@@ -25,6 +25,10 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    // Gauges that are named like counters: `promtool check metrics` refuses them.
+    for (const kind of ['handles', 'requests', 'resources']) {
+      this.registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+    }
   }
 
   recordCall({ method = '', route = '', status = 0, seconds, isRepeated }: Access): void {

@@ -1,0 +1,236 @@
+/**
+ * The reference pages say what the code emits, and nothing else: causes, reasons, outcomes, audit actions, metrics,
+ * commands and options, checked in both directions. And the samples of docs/webhooks.md run as they are pasted.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Command } from 'commander';
+import { freePort } from '../sandbox/trying/postgres.js';
+import { Secret } from '../src/domain/secret.js';
+import { Metrics } from '../src/operations/metrics.js';
+import { signMessage } from '../src/webhooks/sign-message.js';
+import { emptyFolder } from './cli/token-broker.js';
+import { startWorld, type World } from './support/world.js';
+
+// Compiled: it finds package.json by its own place.
+const { buildProgram } = (await import(
+  resolve('dist/src/cli/program.js')
+)) as typeof import('../src/cli/program.js');
+
+const read = (path: string) => readFileSync(path, 'utf8');
+const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((path) => /\.tsx?$/.test(path) && !/\.test\.|prisma-client/.test(path))
+  .map((path) => ({ path, text: read(join('src', path)) }));
+const allSource = sources.map(({ text }) => text).join('\n');
+
+/** What the first group of a pattern matches in the files of some folders. */
+function emitted(pattern: RegExp, ...under: string[]): string[] {
+  const texts = sources.filter(({ path }) => under.some((each) => path.startsWith(each)));
+  const found = texts.flatMap(({ text }) => [...text.matchAll(pattern)].map(([, code = '']) => code));
+  return [...new Set(found)].sort();
+}
+
+/** The codes in the column of this name, of all tables of a page that have one. */
+function documented(page: string, column: string): string[] {
+  const codes: string[] = [];
+  let at: number | null = null;
+  for (const line of read(page).split('\n')) {
+    const cells = line.split(/(?<!\\)\|/).map((cell) => cell.trim());
+    if (!line.startsWith('|')) at = null;
+    else if (at === null) at = cells.indexOf(`\`${column}\``);
+    else codes.push(...[...(cells[at] ?? '').matchAll(/`([^`]+)`/g)].map(([, code = '']) => code));
+  }
+  return [...new Set(codes)].sort();
+}
+
+describe('codes', () => {
+  const CAUSE = /\bcause: '([a-z_]+)'|byOperator\(\s*'([a-z_]+)'/;
+  const REASON = /[rR]efused\(\s*'([a-z_]+)'|\breason: '([a-z_]+)'/;
+  const either = (pattern: RegExp, ...under: string[]) => [
+    ...emitted(new RegExp(pattern.source.split('|')[0] ?? '', 'g'), ...under),
+    ...emitted(new RegExp(pattern.source.split('|')[1] ?? '', 'g'), ...under),
+  ];
+
+  test.each([
+    [
+      'a cause of a dead grant',
+      either(CAUSE, 'domain/diagnosis', 'security-events/'),
+      'docs/grants.md',
+      'cause',
+    ],
+    [
+      'a cause of a refused service account',
+      either(CAUSE, 'domain/service-account'),
+      'docs/service-accounts.md',
+      'cause',
+    ],
+    [
+      'a reason in the browser',
+      either(REASON, 'authorization/', 'callback/', 'http/'),
+      'docs/errors.md',
+      'reason',
+    ],
+    ['how a connect failed', emitted(/\bcode: '([a-z_]+)'/g, 'callback/'), 'docs/errors.md', 'connect_error'],
+    ['an audit action', emitted(/^ {2}\| '([a-z_.]+)'/gm, 'domain/audit-entry'), 'docs/audit.md', 'action'],
+  ])('%s is on its page, with a row of its table', (_, codes, page, column) => {
+    expect(codes.length).toBeGreaterThan(0);
+    expect(documented(page, column)).toEqual(expect.arrayContaining(codes));
+  });
+
+  test.each([
+    ['docs/grants.md', 'cause'],
+    ['docs/errors.md', 'cause'],
+    ['docs/service-accounts.md', 'cause'],
+    ['docs/errors.md', 'reason'],
+    ['docs/errors.md', 'connect_error'],
+    ['docs/connecting.md', 'connect_error'],
+    ['docs/audit.md', 'action'],
+    ['docs/access-model.md', 'why'],
+  ])('the table of %s with the column %s has no code that is never emitted', (page, column) => {
+    const codes = documented(page, column);
+    expect(codes.length).toBeGreaterThan(0);
+    expect(codes.filter((code) => !allSource.includes(`'${code}'`))).toEqual([]);
+  });
+
+  test('docs/errors.md names the same causes of a dead grant as docs/grants.md', () => {
+    const causes = documented('docs/grants.md', 'cause');
+    expect(documented('docs/errors.md', 'cause')).toEqual(expect.arrayContaining(causes));
+  });
+});
+
+describe('metrics', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world.stop());
+
+  test('docs/metrics.md has every metric of the broker, with its type and labels, and no other', async () => {
+    const { registry } = world.app.get(Metrics);
+    const own = (await registry.getMetricsAsJSON()).filter(({ name }) => name.startsWith('token_broker_'));
+    const rows = read('docs/metrics.md').matchAll(/^\| `(token_broker_\w+)` +\| (\w+) +\|([^|]*)\|/gm);
+    const told = [...rows].map(([, name = '', type = '', third = '']) => {
+      const labels = [...third.matchAll(/`(\w+)`/g)].map(([, label = '']) => label);
+      return `${name} ${type} ${labels.sort().join(' ')}`;
+    });
+    const known = own.map(({ name, type }) => {
+      const { labelNames } = registry.getSingleMetric(name) as unknown as { labelNames: string[] };
+      return `${name} ${String(type)} ${labelNames.toSorted().join(' ')}`;
+    });
+    expect(told.sort()).toEqual(known.sort());
+  });
+
+  const promtool = spawnSync('promtool', ['--version']).status === 0 ? test : test.skip;
+  promtool('`promtool check metrics` has nothing to say (skipped where promtool is missing)', async () => {
+    const text = await (await fetch(`${world.url}/metrics`)).text();
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+      input: text,
+      encoding: 'utf8',
+    });
+    expect({ status, output: stdout + stderr }).toEqual({ status: 0, output: '' });
+  });
+});
+
+describe('the command line', () => {
+  const leaves = (command: Command, path: string[] = []): { name: string; options: string[] }[] =>
+    command.commands.length > 0
+      ? command.commands.flatMap((child) => leaves(child, [...path, child.name()]))
+      : [{ name: path.join(' '), options: command.options.map(({ long }) => long ?? '') }];
+  const commands = leaves(buildProgram(false));
+  const pages = ['docs/cli.md', 'docs/security-events.md', 'docs/service-accounts.md'].map(read).join('\n');
+
+  test.each(commands)('`$name` is documented, with every option', ({ name, options }) => {
+    const [group = '', ...rest] = name.split(' ');
+    expect(pages).toMatch(new RegExp(`token-broker ${name}\\b|\\b${group} ${rest.join('|')}\\b`));
+    expect(options.filter((option) => !pages.includes(option))).toEqual([]);
+  });
+
+  test('no page names a command that does not exist', () => {
+    const groups = new Set(commands.map(({ name }) => name.split(' ')[0]));
+    const names = new Set(commands.map(({ name }) => name));
+    for (const page of ['README.md', ...readdirSync('docs').map((name) => join('docs', name))]) {
+      if (!page.endsWith('.md')) continue;
+      const used = read(page).matchAll(/(?<![:/\w-])token-broker(?: --)? ((?:[a-z]+-?)+)(?: ([a-z]+))?/g);
+      for (const [text, group = '', command = ''] of used) {
+        if (!groups.has(group)) continue;
+        const isWhole = names.has(group) || names.has(`${group} ${command}`);
+        expect({ page, text, isWhole }).toEqual({ page, text, isWhole: true });
+      }
+    }
+  });
+
+  test('no option in docs/cli.md is unknown', () => {
+    const known = new Set([
+      ...commands.flatMap(({ options }) => options),
+      '--json',
+      '--help',
+      '--version',
+      '--',
+    ]);
+    const named = [...read('docs/cli.md').matchAll(/(?<=[`\s[(])--[a-z][a-z_-]+/g)].map(([option]) => option);
+    const others = ['--silent', '--user-data-dir'];
+    expect(named.filter((option) => !known.has(option) && !others.includes(option))).toEqual([]);
+  });
+});
+
+test('the table of settings in docs/configuration.md names no setting that does not exist', async () => {
+  const { Environment } = await import('../src/config/environment.js');
+  const names = [...read('docs/configuration.md').matchAll(/^\| `([A-Z][A-Z_]+)` /gm)].map(
+    ([, name = '']) => name,
+  );
+  const source = read('src/config/environment.ts');
+  expect(names.length).toBeGreaterThan(20);
+  expect(new Environment()).toBeDefined();
+  expect(names.filter((name) => !new RegExp(`^ {2}${name}[?!]?[ :=]`, 'm').test(source))).toEqual([]);
+});
+
+describe('the samples of docs/webhooks.md run as they are pasted', () => {
+  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+  const sample = (language: string) =>
+    new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'm').exec(read('docs/webhooks.md'))?.[1] ?? '';
+
+  test.each([
+    ['js', process.execPath, 'receiver.mjs'],
+    ['python', 'python3', 'receiver.py'],
+  ])('%s: takes what is genuine, refuses what is altered, forged or old', async (language, program, name) => {
+    if (spawnSync(program, ['--version']).status !== 0) {
+      console.warn(`${program} is not on this machine: its sample was not run.`);
+      return;
+    }
+    const [folder, port] = [emptyFolder(), String(await freePort())];
+    writeFileSync(join(folder, name), sample(language));
+    const receiver = spawn(program, [name], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], WEBHOOK_SECRET: secret, PORT: port },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    receiver.stdout.on('data', (chunk) => (output += String(chunk)));
+    receiver.stderr.on('data', (chunk) => (output += String(chunk)));
+    const body = JSON.stringify({ type: 'grant.connected', data: { user_id: 'müller' } });
+    const send = async (text: string, headers: Record<string, string>) =>
+      (await fetch(`http://127.0.0.1:${port}/hooks`, { method: 'POST', body: text, headers })).status;
+    const signed = (key: string, at: Date) => signMessage(new Secret(key), 'msg_1', at, body);
+    try {
+      await until(() => fetch(`http://127.0.0.1:${port}/`, { method: 'POST' }).then(Boolean, () => false));
+      expect(await send(body, signed(secret, new Date()))).toBe(204);
+      expect(output).toContain('msg_1 grant.connected müller');
+      expect(await send(`${body} `, signed(secret, new Date()))).toBe(400);
+      expect(await send(body, signed('whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', new Date()))).toBe(400);
+      expect(await send(body, signed(secret, new Date(Date.now() - 600_000)))).toBe(400);
+      expect(await send(body, {})).toBe(400);
+    } finally {
+      receiver.kill('SIGKILL');
+    }
+  });
+});
+
+async function until(isTrue: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
+    if (await isTrue()) return;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error('It did not happen within 20 seconds.');
+}
