@@ -59,6 +59,13 @@ export class Environment {
   @Max(500)
   DATABASE_POOL_SIZE = 10;
 
+  /** For how many seconds a connection to PostgreSQL is used before it is opened again. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(3600)
+  DATABASE_CONNECTION_LIFETIME_SECONDS = 30;
+
   /** The key ring's path: a JSON Web Key Set made by `token-broker keys generate`. */
   @IsString()
   KEY_RING_FILE!: string;
@@ -111,6 +118,21 @@ export class Environment {
   @Min(0)
   @Max(600)
   MEMORY_WITHOUT_DATABASE_SECONDS = 0;
+
+  /** How old what is remembered of grants and services may get before the database is asked again, in seconds. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(3600)
+  CACHE_MAX_AGE_SECONDS = 60;
+
+  /** How far this machine's clock may differ from the database's until the broker is not ready, in seconds. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(86_400)
+  CLOCK_SKEW_MAX_SECONDS = 900;
+
   /** The version of the Google Ads API that is called. */
   @Matches(/^v\d{1,3}$/, { message: 'must be a version such as v26' })
   GOOGLE_ADS_API_VERSION = 'v26';

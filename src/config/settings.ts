@@ -13,6 +13,8 @@ export class Settings {
   readonly redirectUri!: string;
   readonly databaseUrl!: Secret;
   readonly databasePoolSize!: number;
+  /** After so long a connection is replaced. */
+  readonly databaseConnectionLifetimeMs!: number;
   readonly keyRingFile!: string;
   readonly clients!: GoogleClients;
   readonly returnToOrigins!: readonly string[];
@@ -25,6 +27,10 @@ export class Settings {
   readonly memoryUsers!: number;
   /** For how long memory counts as true while the database tells of no changes. */
   readonly memoryWithoutDatabaseMs!: number;
+  /** How old what is remembered may get, whatever was heard of it. */
+  readonly cacheMaxAgeMs!: number;
+  /** A machine whose clock differs more from the database's is not ready. */
+  readonly clockSkewMaxMs!: number;
   /** Such as `v26`. */
   readonly googleAdsApiVersion!: string;
   /** How old what Google Ads told may be, unless a caller says otherwise. */

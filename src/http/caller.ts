@@ -7,8 +7,10 @@ export const OPEN_TO_ALL = 'open-to-all';
 /** Every route wants a service credential, except those that say so with this. */
 export const OpenToAll = () => SetMetadata(OPEN_TO_ALL, true);
 
-export function setCaller(request: FastifyRequest, service: Service): void {
+/** @param readAt when the database was asked for the service, by performance.now() */
+export function setCaller(request: FastifyRequest, service: Service, readAt: number): void {
   request.caller = service;
+  request.callerReadAt = readAt;
 }
 
 export function callerOf(request: FastifyRequest): Service | undefined {

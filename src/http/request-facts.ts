@@ -10,6 +10,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** http/caller.ts */
     caller: Service | null;
+    callerReadAt: number;
     /** http/credential.ts */
     credentialDigest: string | null;
     /** http/audited.ts */
@@ -23,6 +24,7 @@ declare module 'fastify' {
 
 export function reserveRequestFacts(server: FastifyInstance): void {
   server.decorateRequest('caller', null);
+  server.decorateRequest('callerReadAt', 0);
   server.decorateRequest('credentialDigest', null);
   server.decorateRequest('auditNote', null);
   server.decorateRequest('answersEpoch', -1);

@@ -3,13 +3,13 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 import type { Service } from '../domain/policy.js';
-import type { Credential, StoredService } from '../domain/ports/service-store.js';
+import type { Credential } from '../domain/ports/service-store.js';
 import { WorkloadIdentities } from '../domain/ports/workload-identities.js';
 import { Secret } from '../domain/secret.js';
 import { looksLikeJwt } from '../domain/workload-identity.js';
 import { OPEN_TO_ALL, setCaller } from '../http/caller.js';
 import { demandCallsLeft } from '../http/rate-limits.js';
-import { RememberedServices } from './remembered-services.js';
+import { RememberedServices, type KnownService } from './remembered-services.js';
 import { readKey, sameHash } from './service-key.js';
 
 /** Guards every route that does not say it is open to all. */
@@ -29,13 +29,14 @@ export class AuthenticateService implements CanActivate {
     if (open) return true;
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
-    setCaller(request, await this.#authenticate(request.headers.authorization));
+    const { readAt, ...service } = await this.#authenticate(request.headers.authorization);
+    setCaller(request, service, readAt);
     demandCallsLeft(request, http.getResponse<FastifyReply>());
     return true;
   }
 
   /** One answer for every fault, so that nothing is learned about which services exist. */
-  async #authenticate(header: string | undefined): Promise<Service> {
+  async #authenticate(header: string | undefined): Promise<Service & Pick<KnownService, 'readAt'>> {
     const service = await this.#find(/^Bearer +(\S+)$/i.exec(header ?? '')?.[1] ?? '');
     if (!service || service.revokedAt) {
       throw new BrokerError(
@@ -44,10 +45,11 @@ export class AuthenticateService implements CanActivate {
           'with `token-broker service create`.',
       );
     }
-    return { id: service.id, name: service.name, policy: service.policy };
+    const { id, name, policy, readAt } = service;
+    return { id, name, policy, readAt };
   }
 
-  async #find(token: string): Promise<StoredService | null> {
+  async #find(token: string): Promise<KnownService | null> {
     const key = readKey(token);
     if (key) {
       const service = await this.services.find(key.id);

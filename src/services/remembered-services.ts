@@ -2,19 +2,23 @@ import { Injectable } from '@nestjs/common';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { ServiceStore, type StoredService } from '../domain/ports/service-store.js';
 
+/** A service, and when the database was asked for it, by performance.now(). */
+export type KnownService = StoredService & { readonly readAt: number };
+
 interface Snapshot {
-  readonly byId: ReadonlyMap<string, StoredService>;
+  readonly byId: ReadonlyMap<string, KnownService>;
   /** In force only: a revoked service has given its identity up. */
-  readonly byIdentity: ReadonlyMap<string, StoredService>;
+  readonly byIdentity: ReadonlyMap<string, KnownService>;
 }
 
 /**
- * All services, read once and again after each change. There are few, and having all of them means that a key which
+ * All services, read again after each change and when the settings call them too old. There are few, and having all of them means that a key which
  * does not exist costs no query, however many of those somebody tries.
  */
 @Injectable()
 export class RememberedServices {
   #snapshot: Promise<Snapshot> | null = null;
+  #readAt = 0;
 
   constructor(
     private readonly store: ServiceStore,
@@ -25,20 +29,23 @@ export class RememberedServices {
     });
   }
 
-  async find(id: string): Promise<StoredService | null> {
-    if (!this.changes.isTrusted) return this.store.find(id);
+  async find(id: string): Promise<KnownService | null> {
+    if (!this.changes.isTrusted) return known(performance.now(), await this.store.find(id));
     return (await this.#all()).byId.get(id) ?? null;
   }
 
-  async findByIdentity(issuer: string, subject: string): Promise<StoredService | null> {
-    if (!this.changes.isTrusted) return this.store.findByIdentity(issuer, subject);
+  async findByIdentity(issuer: string, subject: string): Promise<KnownService | null> {
+    if (!this.changes.isTrusted) {
+      return known(performance.now(), await this.store.findByIdentity(issuer, subject));
+    }
     return (await this.#all()).byIdentity.get(identityOf(issuer, subject)) ?? null;
   }
 
   /** Made before the database is asked: a change that comes while it answers throws it away. */
   #all(): Promise<Snapshot> {
-    if (this.#snapshot) return this.#snapshot;
-    const snapshot = this.#read();
+    if (this.#snapshot && this.changes.believes(this.#readAt)) return this.#snapshot;
+    this.#readAt = performance.now();
+    const snapshot = this.#read(this.#readAt);
     this.#snapshot = snapshot;
     snapshot.catch(() => {
       if (this.#snapshot === snapshot) this.#snapshot = null;
@@ -46,15 +53,19 @@ export class RememberedServices {
     return snapshot;
   }
 
-  async #read(): Promise<Snapshot> {
-    const all = await this.store.list();
-    const identities = all.flatMap((service): [string, StoredService][] => {
+  async #read(readAt: number): Promise<Snapshot> {
+    const all = (await this.store.list()).map((service) => ({ ...service, readAt }));
+    const identities = all.flatMap((service): [string, KnownService][] => {
       const { credential, revokedAt } = service;
       if (credential.kind !== 'identity' || revokedAt) return [];
       return [[identityOf(credential.issuer, credential.subject), service]];
     });
     return { byId: new Map(all.map((service) => [service.id, service])), byIdentity: new Map(identities) };
   }
+}
+
+function known(readAt: number, service: StoredService | null): KnownService | null {
+  return service && { ...service, readAt };
 }
 
 function identityOf(issuer: string, subject: string): string {

@@ -2,8 +2,10 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { Settings } from '../config/settings.js';
+import { Clock } from '../domain/ports/clock.js';
 import type { DatabaseHealth } from '../domain/ports/database-health.js';
 import { databaseFault } from './database-fault.js';
+import { PooledServers } from './pooled-servers.js';
 import { PrismaClient } from './prisma-client/client.js';
 
 /** A query that takes longer is stuck; better an error than a pool without connections. */
@@ -18,11 +20,16 @@ const TRANSACTION_TIMEOUT_MS = 10_000;
 @Injectable()
 export class Database extends PrismaClient implements DatabaseHealth, OnApplicationShutdown {
   readonly #pool: pg.Pool;
+  readonly #servers: PooledServers;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, clock: Clock) {
+    const servers = new PooledServers(clock, settings.databaseConnectionLifetimeMs);
     const pool = new pg.Pool({
       connectionString: settings.databaseUrl.reveal(),
       max: settings.databasePoolSize,
+      // An address may lead to another server by now, while the old one still answers.
+      maxLifetimeSeconds: settings.databaseConnectionLifetimeMs / 1000,
+      onConnect: (client) => servers.admit(client),
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       lock_timeout: LOCK_TIMEOUT_MS,
@@ -43,6 +50,7 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
       adapter: new PrismaPg(pool),
     });
     this.#pool = pool;
+    this.#servers = servers;
   }
 
   /**
@@ -52,6 +60,34 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
    */
   async prepared<Row extends object>(name: string, text: string, values: unknown[]): Promise<Row[]> {
     return (await this.#pool.query<Row>({ name, text, values })).rows;
+  }
+
+  /** One statement that is not prepared. @returns when it went out and when its answer came, too, by performance.now() */
+  async timed<Row extends object>(
+    text: string,
+    values: unknown[],
+    timeoutMs: number,
+  ): Promise<{ readonly rows: Row[]; readonly sentAt: number; readonly receivedAt: number }> {
+    const client = await this.#pool.connect();
+    try {
+      const sentAt = performance.now();
+      const query: pg.QueryConfig & { readonly query_timeout: number } = {
+        text,
+        values,
+        query_timeout: timeoutMs,
+      };
+      const { rows } = await client.query<Row>(query);
+      client.release();
+      return { rows, sentAt, receivedAt: performance.now() };
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+  }
+
+  /** Whether all pooled connections are at this server: change-listener.ts, SERVER. */
+  reachesOnly(server: string): boolean {
+    return this.#servers.areAll(server);
   }
 
   async answers(): Promise<boolean> {

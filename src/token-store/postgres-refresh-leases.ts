@@ -120,7 +120,7 @@ export class PostgresRefreshLeases extends RefreshLeases {
       await this.outbox.tell(tx, 'grant.reconnect_required', ended, now);
       return true;
     });
-    if (buried) this.changes.tell({ kind: 'grant', userId: grant.userId, client: grant.client });
+    if (buried) this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
     return buried;
   }
 
@@ -192,7 +192,7 @@ export class PostgresRefreshLeases extends RefreshLeases {
       return true;
     });
     if (!saved) return null;
-    this.changes.tell({ kind: 'grant', userId: grant.userId, client: grant.client });
+    this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
     return changed;
   }
 }

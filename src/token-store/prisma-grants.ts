@@ -162,7 +162,7 @@ export class PrismaGrants extends GrantStore {
   }
 
   #tell({ userId, client }: Pick<Grant, 'userId' | 'client'>): void {
-    this.changes.tell({ kind: 'grant', userId, client });
+    this.changes.publish({ kind: 'grant', userId, client });
   }
 }
 

@@ -40,7 +40,7 @@ export class PrismaSecurityMeasures extends SecurityMeasures {
         for (const measure of incident.measures) touched.push(await this.#take(tx, incident, measure, now));
         return touched;
       });
-      for (const { userId, client } of taken.flat()) this.changes.tell({ kind: 'grant', userId, client });
+      for (const { userId, client } of taken.flat()) this.changes.publish({ kind: 'grant', userId, client });
       return taken;
     } catch (error) {
       if (isUniqueViolation(error)) return null;

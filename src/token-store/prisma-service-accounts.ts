@@ -27,7 +27,7 @@ export class PrismaServiceAccounts extends ServiceAccountStore {
   override async keep(deposit: KeyDeposit) {
     try {
       const kept = await this.#keep(deposit);
-      if (kept) this.changes.tell({ kind: 'grant', userId: deposit.userId, client: deposit.client });
+      if (kept) this.changes.publish({ kind: 'grant', userId: deposit.userId, client: deposit.client });
       return kept;
     } catch (error) {
       // Another added it in the same moment.

@@ -28,7 +28,7 @@ export class PrismaServices extends ServiceStore {
           audit: policy.audit,
         },
       });
-      this.changes.tell({ kind: 'services' });
+      this.changes.publish({ kind: 'services' });
       return true;
     } catch (error) {
       if (isUniqueViolation(error)) return false;
@@ -56,7 +56,7 @@ export class PrismaServices extends ServiceStore {
       where: { OR: [{ id: idOrName }, { name: idOrName }], revokedAt: null },
       data: { revokedAt: now },
     });
-    this.changes.tell({ kind: 'services' });
+    this.changes.publish({ kind: 'services' });
     return count > 0;
   }
 }

@@ -16,6 +16,7 @@ import { ServiceStore } from '../domain/ports/service-store.js';
 import { UndeliveredEvents } from '../domain/ports/undelivered-events.js';
 import { AccountMeasures } from './account-measures.js';
 import { AccessTokens } from './access-tokens.js';
+import { ChangeHeartbeats } from './change-heartbeats.js';
 import { Database } from './database.js';
 import { PostgresChanges } from './postgres-changes.js';
 import { PostgresRefreshLeases } from './postgres-refresh-leases.js';
@@ -49,6 +50,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     RefreshTokens,
     PrismaSlotLedger,
     Outbox,
+    ChangeHeartbeats,
     { provide: ChangeFeed, useClass: PostgresChanges },
     { provide: RefreshLeases, useClass: PostgresRefreshLeases },
     { provide: SlotLedger, useExisting: PrismaSlotLedger },

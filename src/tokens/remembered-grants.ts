@@ -21,8 +21,10 @@ export interface RememberedGrant {
 /** All grants of one user under one client; that there are none, or dead ones, is worth remembering too. */
 export interface UserGrants {
   grants: readonly RememberedGrant[];
-  /** False once something changed: what was decided by this must be decided anew. */
+  /** False once something changed: what was decided by this must be decided again. */
   isCurrent: boolean;
+  /** When the database was asked, by performance.now(). */
+  readonly readAt: number;
 }
 
 interface Entry {
@@ -31,7 +33,7 @@ interface Entry {
 }
 
 /**
- * What the database said of a user's grants, for as long as nobody changed them. An entry is made before the database
+ * What the database said of a user's grants, until they change or the settings call it too old. An entry is made before the database
  * is asked, so that a change which comes while it answers finds something to throw away.
  */
 @Injectable()
@@ -54,13 +56,15 @@ export class RememberedGrants {
   }
 
   async of(userId: string, client: string): Promise<UserGrants> {
+    const readAt = performance.now();
     if (!this.changes.isTrusted || !this.#entries) {
-      return this.#read({ grants: [], isCurrent: false }, userId, client);
+      return this.#read({ grants: [], isCurrent: false, readAt }, userId, client);
     }
     const key = keyOf(userId, client);
     const known = this.#entries.get(key);
-    if (known) return known.read;
-    const user: UserGrants = { grants: [], isCurrent: true };
+    if (known && this.changes.believes(known.user.readAt)) return known.read;
+    // One read for all who ask from here on; the entry that became too old is overwritten, and not current any more.
+    const user: UserGrants = { grants: [], isCurrent: true, readAt };
     const entry: Entry = { user, read: this.#read(user, userId, client) };
     this.#entries.set(key, entry);
     entry.read.catch(() => {

@@ -28,12 +28,14 @@ export interface Decision {
 
 interface Remembered extends Decision {
   readonly grants: readonly RememberedGrant[];
+  /** When the database was asked for the service or the grants, whichever was first. */
+  readonly readAt: number;
 }
 
 /**
  * The same question, and nothing changed since: the same answer, before any guard, pipe or handler is asked. A
  * question is a service key and a URL, to the letter. A change of any service forgets all answers; a change of the
- * user's grants, or a new token, makes its own answers void; so does time.
+ * user's grants, or a new token, makes its own answers void; so does time, and the age of what was read for it.
  */
 @Injectable()
 export class RepeatAnswer {
@@ -60,12 +62,12 @@ export class RepeatAnswer {
     request.answersEpoch = this.#epoch;
     const key = questionOf(request);
     const known = key === null ? undefined : this.#answers?.get(key);
-    if (!known || !this.changes.isTrusted || !this.audit.hasRoom) return false;
+    if (!known || !this.changes.believes(known.readAt) || !this.audit.hasRoom) return false;
     const { user, grants, token, lasting, service } = known;
     const now = this.clock.now();
     if (!user.isCurrent || user.grants !== grants) return false;
     if (token.renewFrom <= now || !isFresh(token, now, known.minTtlSeconds)) return false;
-    setCaller(request, service);
+    setCaller(request, service, known.readAt);
     request.isRepeated = true;
     this.audit.record({
       at: now,
@@ -83,7 +85,8 @@ export class RepeatAnswer {
   remember(request: FastifyRequest, decision: Decision): void {
     const key = questionOf(request);
     if (key === null || request.answersEpoch !== this.#epoch || !decision.user.isCurrent) return;
-    this.#answers?.set(key, { ...decision, grants: decision.user.grants });
+    const { grants, readAt } = decision.user;
+    this.#answers?.set(key, { ...decision, grants, readAt: Math.min(readAt, request.callerReadAt) });
   }
 }
 

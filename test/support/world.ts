@@ -42,6 +42,10 @@ class MovableClock extends Clock {
     return new Date(Date.now() + this.#ahead);
   }
 
+  override monotonicMs(): number {
+    return performance.now() + this.#ahead;
+  }
+
   advance(seconds: number): void {
     this.#ahead += seconds * 1000;
   }
