@@ -57,6 +57,7 @@ export class SyncAccountTree {
 
   async #walk(token: Secret, grant: Grant): Promise<SyncedTree> {
     const syncedAt = this.clock.now();
+    const startedAt = this.clock.monotonicMs();
     const tree = await this.accounts.walk(token, grant.account.email);
     // Refuses a tree that is none, before it is kept.
     const { unknown, unreached } = new AccessMap(tree);
@@ -65,7 +66,7 @@ export class SyncAccountTree {
       accounts: tree.accounts.length,
       gaps: tree.gaps.length,
       orphans: unknown.length + unreached.length,
-      ms: this.clock.now().getTime() - syncedAt.getTime(),
+      ms: Math.round(this.clock.monotonicMs() - startedAt),
     });
     return { tree, syncedAt };
   }

@@ -36,11 +36,11 @@ export class WalkAccounts {
    * @throws {AdsFailure} when Google fails as a whole; what it refuses of single accounts becomes a gap
    */
   async walk(token: Secret, email: string | null): Promise<AccountTree> {
-    const until = this.clock.now().getTime() + MOST_SECONDS * 1000;
+    const until = this.clock.monotonicMs() + MOST_SECONDS * 1000;
     const sketch = new TreeSketch();
     sketch.plan((await this.api.accessibleCustomers(token)).map((id) => ({ id, root: id })));
     for (let batch = sketch.next(AT_ONCE); batch.length > 0; batch = sketch.next(AT_ONCE)) {
-      const isOver = sketch.size >= MOST_ACCOUNTS || this.clock.now().getTime() >= until;
+      const isOver = sketch.size >= MOST_ACCOUNTS || this.clock.monotonicMs() >= until;
       const room = isOver ? 0 : Math.max(0, this.#mostListings - sketch.visits);
       const visits = await Promise.all(batch.slice(0, room).map((each) => this.#visit(token, each, email)));
       for (const [at, visit] of batch.entries()) sketch.draw(visit, visits[at] ?? CUT_OFF);

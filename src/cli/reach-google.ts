@@ -23,11 +23,12 @@ export async function reachGoogle(env: NodeJS.ProcessEnv): Promise<{
       import('../operations/system-clock.js'),
       import('../google/probe-client.js'),
     ]);
+  const clock = new SystemClock();
   return {
     google: new OAuthGoogle(
       { googleStandInUrl: settings.standInUrl, googleTimeoutMs: settings.timeoutMs },
-      new SystemClock(),
-      new RefreshRequests(),
+      clock,
+      new RefreshRequests(clock),
       new Stopping(),
     ),
     demandAccepted: async (client) => {

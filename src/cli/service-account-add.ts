@@ -65,12 +65,13 @@ async function add(keyFile: string, options: Options): Promise<Answer> {
   };
   return withBroker(async (broker) => {
     const { Settings } = await import('../config/settings.js');
+    const { Clock } = await import('../domain/ports/clock.js');
     const { AddServiceAccount } = await import('../service-accounts/add-service-account.js');
     const settings = broker.get(Settings);
     demandServed(options.client, settings);
     const adding = broker.get(AddServiceAccount);
     await adding.demandPossible(order).catch(explain);
-    if (!options.offline) await demandToken(order, settings);
+    if (!options.offline) await demandToken(order, settings, broker.get(Clock).now());
     return toAnswer(await adding.add(order).catch(explain), !options.offline);
   });
 }
@@ -86,13 +87,13 @@ function demandServed(client: string | undefined, { clients }: Settings): void {
   );
 }
 
-async function demandToken(order: NewServiceAccount, settings: Settings): Promise<void> {
+async function demandToken(order: NewServiceAccount, settings: Settings, now: Date): Promise<void> {
   const { tryAssertion } = await import('../google/ask-by-assertion.js');
   const { key, subject, account } = order;
   const scopes = scopeSet(order.scopes);
   const failure = await tryAssertion(
     { key, subject, scopes },
-    { standInUrl: settings.googleStandInUrl, timeoutMs: settings.googleTimeoutMs, now: new Date() },
+    { standInUrl: settings.googleStandInUrl, timeoutMs: settings.googleTimeoutMs, now },
   );
   if (!failure) return;
   const said = failure.description ? ` Google said: ${failure.description}` : '';

@@ -17,7 +17,8 @@ export type BrokerErrorCode =
   | 'client_misconfigured'
   | 'google_unavailable'
   | 'issuer_unavailable'
-  | 'database_unavailable';
+  | 'database_unavailable'
+  | 'clock_skewed';
 
 /** A refusal that the caller can act on. `detail` and `carries` are shown as they are: no secret goes in. */
 export class BrokerError extends Error {

@@ -1,21 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
-import {
-  BrokenCircuitError,
-  circuitBreaker,
-  CircuitState,
-  handleWhen,
-  SamplingBreaker,
-  type CircuitBreakerPolicy,
-} from 'cockatiel';
 import { GoogleFailure } from '../domain/google-failure.js';
+import { Clock } from '../domain/ports/clock.js';
+import { CircuitBreaker, OPEN_MS, type Verdict } from './circuit-breaker.js';
 
-/** Of at least two requests a second within so long, this share must fail to open the circuit. */
-const SAMPLE_MS = 10_000;
-const FAILING_SHARE = 0.6;
-const FEWEST_PER_SECOND = 2;
-/** So long nobody asks; then one request tries. */
-const OPEN_MS = 5_000;
-/** About what that one needs. */
+/** About what the one request needs that tries. */
 const TRIAL_SECONDS = 1;
 
 /**
@@ -25,41 +13,47 @@ const TRIAL_SECONDS = 1;
 @Injectable()
 export class RefreshRequests {
   readonly #log = new Logger(RefreshRequests.name);
-  readonly #circuits = new Map<string, CircuitBreakerPolicy>();
+  readonly #circuits = new Map<string, CircuitBreaker>();
+
+  constructor(private readonly clock: Clock) {}
 
   /** @throws {GoogleFailure} `withheld` while the circuit is open, and what `ask` throws */
   async send<T>(client: string, ask: () => Promise<T>): Promise<T> {
     const circuit = this.#circuitOf(client);
+    const entered = circuit.enter();
+    if (entered === 'open') throw withheld(OPEN_MS / 1000);
     // One request tries; the others would wait for it, and hold their leases and places in the queue.
-    if (circuit.state === CircuitState.HalfOpen) throw withheld(TRIAL_SECONDS);
+    if (entered === 'trying') throw withheld(TRIAL_SECONDS);
     try {
-      return await circuit.execute(ask);
+      const answer = await ask();
+      this.#note(client, circuit.judge(entered, 'answers'));
+      return answer;
     } catch (error) {
-      throw error instanceof BrokenCircuitError ? withheld(OPEN_MS / 1000) : error;
+      this.#note(client, circuit.judge(entered, verdictOf(error)));
+      throw error;
     }
   }
 
-  #circuitOf(client: string): CircuitBreakerPolicy {
+  #circuitOf(client: string): CircuitBreaker {
     const known = this.#circuits.get(client);
     if (known) return known;
-    const isOutage = (error: unknown) => error instanceof GoogleFailure && error.kind === 'unavailable';
-    const circuit = circuitBreaker(handleWhen(isOutage), {
-      halfOpenAfter: OPEN_MS,
-      breaker: new SamplingBreaker({
-        threshold: FAILING_SHARE,
-        duration: SAMPLE_MS,
-        minimumRps: FEWEST_PER_SECOND,
-      }),
-    });
-    circuit.onBreak(() => {
-      this.#log.warn({ client }, 'Google keeps failing: refreshes are withheld for a while');
-    });
-    circuit.onReset(() => {
-      this.#log.log({ client }, 'Google answers again');
-    });
+    const circuit = new CircuitBreaker(() => this.clock.monotonicMs());
     this.#circuits.set(client, circuit);
     return circuit;
   }
+
+  #note(client: string, change: 'opened' | 'closed' | null): void {
+    if (change === 'opened') {
+      this.#log.warn({ client }, 'Google keeps failing: refreshes are withheld for a while');
+    }
+    if (change === 'closed') this.#log.log({ client }, 'Google answers again');
+  }
+}
+
+/** A refusal is an answer, too. */
+function verdictOf(error: unknown): Verdict {
+  if (!(error instanceof GoogleFailure) || error.kind === 'withheld') return 'nothing';
+  return error.kind === 'unavailable' ? 'outage' : 'answers';
 }
 
 function withheld(retryAfterSeconds: number): GoogleFailure {

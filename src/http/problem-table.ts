@@ -23,5 +23,6 @@ export const PROBLEMS: Readonly<Record<BrokerErrorCode | 'internal_error', Probl
   client_misconfigured: { status: 502, title: 'Google rejects our client' },
   google_unavailable: { status: 503, title: 'Google does not answer' },
   database_unavailable: { status: 503, title: 'Our database does not answer' },
+  clock_skewed: { status: 503, title: "This machine's clock is wrong" },
   issuer_unavailable: { status: 503, title: 'The issuer of this JWT does not answer' },
 };

@@ -1,7 +1,10 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
+import { Clock } from '../domain/ports/clock.js';
 import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { OpenToAll } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
@@ -23,6 +26,9 @@ export class HealthController {
     private readonly checks: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
     private readonly database: DatabaseHealth,
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly changes: ChangeFeed,
   ) {}
 
   @Get('live')
@@ -53,8 +59,22 @@ export class HealthController {
       const indicator = this.indicators.check('database');
       return (await this.database.answers()) ? indicator.up() : indicator.down();
     };
-    return this.checks.check([database]).catch(() => {
+    const result = await this.checks.check([database]).catch(() => {
       throw new BrokerError('database_unavailable', 'The broker cannot serve: its database does not answer.');
     });
+    const seconds = Math.round(this.clock.skewMs / 1000);
+    if (Math.abs(this.clock.skewMs) > this.settings.clockSkewMaxMs) {
+      throw new BrokerError(
+        'clock_skewed',
+        `This machine's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'} the database's. Set both by NTP.`,
+      );
+    }
+    return { ...result, details: { ...result.details, changes: this.#changes() } };
+  }
+
+  /** The broker serves also while changes are not heard, from the database: it is ready, and says why it is slower. */
+  #changes() {
+    const { fault } = this.changes;
+    return fault ? { status: 'down', reason: fault.reason } : { status: 'up' };
   }
 }

@@ -8,6 +8,7 @@ import { Metrics } from './metrics.js';
 import { SlotWarnings } from './slot-warnings.js';
 import { MetricsController } from './metrics.controller.js';
 import { TimedWork } from './timed-work.js';
+import { WatchClock } from './watch-clock.js';
 
 /**
  * Owns what an operator watches: health, metrics; the clock everything else asks, and when background work is done.
@@ -19,6 +20,7 @@ import { TimedWork } from './timed-work.js';
   controllers: [HealthController, MetricsController],
   providers: [
     Metrics,
+    WatchClock,
     { provide: SlotAlarm, useClass: SlotWarnings },
     { provide: BackgroundWork, useClass: TimedWork },
   ],

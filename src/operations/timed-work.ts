@@ -14,7 +14,7 @@ interface Job {
   readonly name: string;
   readonly seconds: number;
   readonly task: (stopping: AbortSignal) => Promise<void>;
-  /** Milliseconds since 1970. */
+  /** By Clock.monotonicMs(). */
   due: number;
   underWay: Promise<void> | null;
 }
@@ -48,7 +48,7 @@ export class TimedWork extends BackgroundWork implements OnApplicationBootstrap,
   }
 
   #startWhatIsDue(): void {
-    const now = this.clock.now().getTime();
+    const now = this.clock.monotonicMs();
     for (const job of this.#jobs) {
       if (job.underWay || job.due > now) continue;
       job.due = now + job.seconds * 1000;

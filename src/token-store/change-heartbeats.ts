@@ -68,12 +68,12 @@ export class ChangeHeartbeats {
   /** @throws what the database throws */
   async send(id: string): Promise<HeartbeatReport> {
     const columns = [0, 1, 2].map((column) => TRIGGERS.map((trigger) => trigger[column]));
-    const { rows, sentAt, receivedAt } = await this.database.timed<Row>(
+    const { rows, sentAt, receivedAt } = await this.database.timed(
       SEND,
       [this.#replicaId, id, ...columns],
       TIMEOUT_MS,
     );
-    const [row] = rows;
+    const [row] = rows as readonly Row[];
     if (!row) throw new Error('A heartbeat was not written.');
     return { sentAt, receivedAt, databaseMs: row.databaseMs, server: row.server, fault: faultOf(row) };
   }

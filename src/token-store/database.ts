@@ -16,6 +16,12 @@ const LOCK_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const TRANSACTION_TIMEOUT_MS = 10_000;
 
+interface TimedRows {
+  readonly rows: readonly object[];
+  readonly sentAt: number;
+  readonly receivedAt: number;
+}
+
 /** PostgreSQL through Prisma. */
 @Injectable()
 export class Database extends PrismaClient implements DatabaseHealth, OnApplicationShutdown {
@@ -24,12 +30,14 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
 
   constructor(settings: Settings, clock: Clock) {
     const servers = new PooledServers(clock, settings.databaseConnectionLifetimeMs);
+    // The pool waits for it, though its type does not say so.
+    const admit: (client: pg.ClientBase) => unknown = (client) => servers.admit(client);
     const pool = new pg.Pool({
       connectionString: settings.databaseUrl.reveal(),
       max: settings.databasePoolSize,
       // An address may lead to another server by now, while the old one still answers.
       maxLifetimeSeconds: settings.databaseConnectionLifetimeMs / 1000,
-      onConnect: (client) => servers.admit(client),
+      onConnect: admit,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       lock_timeout: LOCK_TIMEOUT_MS,
@@ -63,11 +71,7 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
   }
 
   /** One statement that is not prepared. @returns when it went out and when its answer came, too, by performance.now() */
-  async timed<Row extends object>(
-    text: string,
-    values: unknown[],
-    timeoutMs: number,
-  ): Promise<{ readonly rows: Row[]; readonly sentAt: number; readonly receivedAt: number }> {
+  async timed(text: string, values: unknown[], timeoutMs: number): Promise<TimedRows> {
     const client = await this.#pool.connect();
     try {
       const sentAt = performance.now();
@@ -76,7 +80,7 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
         values,
         query_timeout: timeoutMs,
       };
-      const { rows } = await client.query<Row>(query);
+      const { rows } = await client.query<object>(query);
       client.release();
       return { rows, sentAt, receivedAt: performance.now() };
     } catch (error) {

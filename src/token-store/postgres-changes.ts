@@ -106,7 +106,6 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
     try {
       const listener = await this.#open();
       const before = this.#listener;
-      if (this.#isStopped) return await listener.close();
       this.#listener = listener;
       const lifetimeMs = this.settings.databaseConnectionLifetimeMs;
       this.#replaceAt = listener.openedAt + lifetimeMs * (REPLACE_FROM + REPLACE_SPREAD * Math.random());
@@ -123,8 +122,8 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
     }
   }
 
-  #open(): Promise<ChangeListener> {
-    return ChangeListener.open(this.settings.databaseUrl, {
+  async #open(): Promise<ChangeListener> {
+    const listener = await ChangeListener.open(this.settings.databaseUrl, {
       notified: (notification, by) => {
         this.#notified(notification, by);
       },
@@ -132,6 +131,9 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
         this.#lose(listener, error);
       },
     });
+    if (!this.#isStopped) return listener;
+    await listener.close();
+    throw new Error('The broker stops.');
   }
 
   #listenLater(): void {

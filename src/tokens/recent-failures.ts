@@ -21,7 +21,7 @@ export class RecentFailures {
   readonly #notNarrowed: LRUCache<string, true>;
 
   constructor(clock: Clock) {
-    const options = { max: MOST, ttlResolution: 0, perf: { now: () => clock.now().getTime() } };
+    const options = { max: MOST, ttlResolution: 0, perf: { now: () => clock.monotonicMs() } };
     this.#failures = new LRUCache({ ...options, ttl: PASSING_MS });
     this.#notNarrowed = new LRUCache({ ...options, ttl: NOT_NARROWED_MS });
   }

@@ -34,8 +34,8 @@ export async function awaitConnect(
   };
   const before = await newest();
   show((await broker.get(ConnectLinks).create(wish)).url);
-  const deadline = Date.now() + seconds * 1000;
-  while (Date.now() < deadline) {
+  const deadline = performance.now() + seconds * 1000;
+  while (performance.now() < deadline) {
     await sleep(LOOK_AGAIN_MS);
     const event = await newest();
     if (event && event.id !== before?.id) return outcomeOf(event);

@@ -15,12 +15,8 @@ export abstract class Clock {
   abstract monotonicMs(): number;
 
   /** How far this machine's clock is ahead of the database's, in milliseconds; negative: behind. */
-  get skewMs(): number {
-    return 0;
-  }
+  abstract get skewMs(): number;
 
-  /** Learns what the database's clock shows. A clock that a test moves need not. */
-  synchronise(_reading: ClockReading): void {
-    // Nothing to do.
-  }
+  /** Learns what the database's clock shows. */
+  abstract synchronise(reading: ClockReading): void;
 }

@@ -1,0 +1,74 @@
+/** Of at least so many answers within so long, this share must be outages to open the circuit. */
+const SAMPLE_SECONDS = 10;
+const FEWEST_ANSWERS = 20;
+const FAILING_SHARE = 0.6;
+/** So long no request goes out; then one tries. */
+export const OPEN_MS = 5_000;
+
+/** What an answer says of the other side. `nothing`: it was never asked, or did not have its time. */
+export type Verdict = 'answers' | 'outage' | 'nothing';
+
+interface Second {
+  readonly second: number;
+  answers: number;
+  outages: number;
+}
+
+/**
+ * Counts how many answers were outages, by a clock that no change of the system's time moves: a circuit that stays open
+ * until a clock that was set back is where it was would refuse everything for so long.
+ */
+export class CircuitBreaker {
+  #seconds: Second[] = [];
+  #openedAt: number | null = null;
+  #isTrying = false;
+
+  /** @param monotonicMs milliseconds that only grow */
+  constructor(private readonly monotonicMs: () => number) {}
+
+  /** @returns `pass`, and for one request after some time `try`; each is followed by `judge` */
+  enter(): 'pass' | 'try' | 'open' | 'trying' {
+    if (this.#openedAt === null) return 'pass';
+    if (this.#isTrying) return 'trying';
+    if (this.monotonicMs() - this.#openedAt < OPEN_MS) return 'open';
+    this.#isTrying = true;
+    return 'try';
+  }
+
+  /** @returns whether the circuit opened or closed by this */
+  judge(entered: 'pass' | 'try', verdict: Verdict): 'opened' | 'closed' | null {
+    if (entered === 'try') return this.#judgeTrial(verdict);
+    if (verdict === 'nothing' || this.#openedAt !== null) return null;
+    const { answers, outages } = this.#count(verdict);
+    if (verdict !== 'outage' || answers < FEWEST_ANSWERS || outages <= FAILING_SHARE * answers) return null;
+    this.#openedAt = this.monotonicMs();
+    return 'opened';
+  }
+
+  #judgeTrial(verdict: Verdict): 'closed' | null {
+    this.#isTrying = false;
+    if (verdict === 'answers') {
+      this.#openedAt = null;
+      this.#seconds = [];
+      return 'closed';
+    }
+    if (verdict === 'outage') this.#openedAt = this.monotonicMs();
+    return null;
+  }
+
+  #count(verdict: Verdict): { answers: number; outages: number } {
+    const second = Math.floor(this.monotonicMs() / 1000);
+    this.#seconds = this.#seconds.filter((each) => each.second > second - SAMPLE_SECONDS);
+    let current = this.#seconds.at(-1);
+    if (current?.second !== second) {
+      current = { second, answers: 0, outages: 0 };
+      this.#seconds.push(current);
+    }
+    current.answers++;
+    if (verdict === 'outage') current.outages++;
+    return {
+      answers: this.#seconds.reduce((sum, each) => sum + each.answers, 0),
+      outages: this.#seconds.reduce((sum, each) => sum + each.outages, 0),
+    };
+  }
+}
