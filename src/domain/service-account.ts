@@ -50,7 +50,10 @@ const FAULTS: readonly (readonly [string, RegExp, Explain])[] = [
   [
     'invalid_grant',
     /iat|timeframe|short-lived/i,
-    byOperator('clock_wrong', "The clock of the broker's machine is wrong. Set it by NTP."),
+    byOperator(
+      'clock_wrong',
+      "The clock of the database's machine, which the broker goes by, is wrong. Set it by NTP.",
+    ),
   ],
   [
     'invalid_grant',
