@@ -62,7 +62,6 @@ export class AuditCalls implements NestInterceptor {
       requestId: request.id,
     };
     this.audit.record({ ...common, ...note.facts, outcome, details: { ...note.facts?.details, ...details } });
-    for (const other of note.others) this.audit.record({ ...common, outcome, ...other });
   }
 }
 

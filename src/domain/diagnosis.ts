@@ -34,6 +34,7 @@ function byDates({ grant, now }: Evidence): Diagnosis | null {
 }
 
 function byLedger({ ledgerSays }: Evidence): Diagnosis | null {
+  if (ledgerSays === 'revoked_with_sibling') return { ...REVOKED_WITH_SIBLING, confidence: 'inferred' };
   return ledgerSays === 'slot_eviction' ? inferred(SLOT_EVICTION) : null;
 }
 
@@ -113,6 +114,16 @@ const REVOKED_OR_PASSWORD: Cause = {
   detail:
     'Google no longer accepts the refresh token: the user removed the access, or changed the password, which ends ' +
     'grants that hold Gmail scopes. The user must connect again.',
+};
+
+/** While a revocation is not finished. Whether the user must connect again is known at its end. */
+export const REVOKING: Diagnosis = {
+  cause: 'revoking',
+  confidence: 'certain',
+  who_must_act: 'user',
+  detail:
+    'The access of this Google account is being revoked at Google. The broker asks Google until it confirms, and gives ' +
+    'no token meanwhile. Connect again afterwards: a permission that is given before ends with the others.',
 };
 
 export const REVOKED_WITH_SIBLING: Diagnosis = {

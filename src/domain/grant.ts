@@ -14,9 +14,10 @@ export interface VerifiedAccount extends Account {
 
 /**
  * `suspended`: Google disabled the account. The refresh token is kept, nothing is issued, and `account-enabled` makes
- * the grant active again. The last two hold no token any more.
+ * the grant active again. `revoking`: a revocation at Google was begun and is not finished; nothing is issued. The last
+ * two hold no token any more.
  */
-type GrantStatus = 'active' | 'suspended' | 'reconnect_required' | 'revoked';
+type GrantStatus = 'active' | 'suspended' | 'revoking' | 'reconnect_required' | 'revoked';
 
 /**
  * `user`: a person consented, and there is a refresh token. `service_account`: an operator gave its key (RFC 7523); there
@@ -26,7 +27,7 @@ type GrantKind = 'user' | 'service_account';
 
 /** Whether a grant is of use, or may be again; of a person's, whether it holds a refresh token, and so a slot at Google. */
 export function isLiving({ status }: Pick<Grant, 'status'>): boolean {
-  return status === 'active' || status === 'suspended';
+  return status === 'active' || status === 'suspended' || status === 'revoking';
 }
 
 /** Why a grant is dead, and who can mend it. */

@@ -31,6 +31,11 @@ export function isScope(scope: string): boolean {
   return SCOPE_TOKEN.test(scope) && scope.startsWith('https://') && URL.canParse(scope);
 }
 
+/** Whether all are made of the characters that a scope may have, whatever they name. */
+export function areScopeTokens(scopes: readonly string[]): boolean {
+  return scopes.every((scope) => SCOPE_TOKEN.test(scope));
+}
+
 /** Splits an OAuth `scope` string into a sorted set of canonical names. Does not judge them: see `isScope`. */
 export function parseScopes(scope: string): string[] {
   return scopeSet(scope.split(' ').filter((part) => part !== ''));

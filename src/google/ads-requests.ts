@@ -5,6 +5,7 @@ import type { Secret } from '../domain/secret.js';
 import { classifyAdsFailure } from './classify-ads-failure.js';
 import { classifyLostRequest } from './classify-failure.js';
 import { endpointsFor } from './endpoints.js';
+import { readJsonObject } from './read-json.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -49,7 +50,7 @@ export class AdsRequests {
         },
         body: JSON.stringify({ query, ...(pageToken === '' ? {} : { pageToken }) }),
       });
-      if (Array.isArray(answer['results'])) rows.push(...(answer['results'] as Json[]));
+      rows.push(...rowsOf(answer['results']));
       const { nextPageToken } = answer;
       if (typeof nextPageToken !== 'string' || nextPageToken === '') return { rows, isCutOff: false };
       pageToken = nextPageToken;
@@ -71,13 +72,9 @@ export class AdsRequests {
   async #sendOnce(path: string, init: RequestInit): Promise<Json> {
     const answer = await this.#fetch(`${this.#api}/${path}`, init);
     if (answer.status !== 200) throw classifyAdsFailure(answer);
-    try {
-      const json: unknown = JSON.parse(answer.body);
-      if (typeof json === 'object' && json !== null) return json as Json;
-    } catch {
-      // Said below; the parser's own message would quote the body.
-    }
-    throw new AdsFailure('unavailable', 'invalid_response', 'The answer is not JSON.');
+    const json = readJsonObject(answer.body);
+    if (json && json['error'] === undefined) return json;
+    throw new AdsFailure('unavailable', 'invalid_response', 'The answer is not one JSON object.');
   }
 
   async #fetch(url: string, init: RequestInit) {
@@ -92,6 +89,14 @@ export class AdsRequests {
       throw new AdsFailure('unavailable', cause);
     }
   }
+}
+
+/** Left out where there are none. What is no list of objects is no answer: it must not pass for "nothing". */
+function rowsOf(results: unknown): Json[] {
+  if (results === undefined || results === null) return [];
+  const isRow = (row: unknown) => typeof row === 'object' && row !== null && !Array.isArray(row);
+  if (Array.isArray(results) && results.every(isRow)) return results as Json[];
+  throw new AdsFailure('unavailable', 'invalid_response', 'The answer holds no rows.');
 }
 
 function authorized(token: Secret): Record<string, string> {

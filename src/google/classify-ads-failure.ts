@@ -1,4 +1,5 @@
 import { AdsFailure, type AdsFailureKind } from '../domain/ads/ads-failure.js';
+import { printableLine, readJsonObject } from './read-json.js';
 
 /** What a failed answer of the Google Ads API looked like. */
 export interface FailedAdsAnswer {
@@ -28,7 +29,8 @@ export function classifyAdsFailure({ status, body, retryAfter }: FailedAdsAnswer
   const header = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : null;
   const failure = (kind: AdsFailureKind, code = codes[0]) =>
     new AdsFailure(kind, code ?? `http_${status}`, message, header ?? retrySeconds);
-  if (status >= 500 || status === 408 || status === 429) return failure('unavailable');
+  // An error in a success or a redirect is not how a refusal looks.
+  if (status < 400 || status >= 500 || status === 408 || status === 429) return failure('unavailable');
   const known = codes.find((code) => Object.hasOwn(BY_CODE, code));
   if (known !== undefined) return failure(BY_CODE[known] ?? 'unavailable', known);
   if (status === 401 || /insufficient authentication scopes/i.test(message)) return failure('token_rejected');
@@ -47,7 +49,7 @@ interface Detail {
 /** google.rpc.Status as JSON, liberal in what it takes. The most telling code comes first. */
 function read(body: string): { codes: string[]; message: string; retrySeconds: number | null } {
   try {
-    const { error } = JSON.parse(body) as { error?: Record<string, unknown> };
+    const { error } = (readJsonObject(body) ?? {}) as { error?: Record<string, unknown> };
     const details = (Array.isArray(error?.['details']) ? error['details'] : []) as Detail[];
     const errors = details.flatMap((detail) => detail.errors ?? []);
     const codes = [
@@ -59,7 +61,7 @@ function read(body: string): { codes: string[]; message: string; retrySeconds: n
     const delay = delays.map((each) => /^(\d{1,6})(\.\d+)?s$/.exec(String(each))?.[1]).find(Boolean);
     return {
       codes,
-      message: typeof error?.['message'] === 'string' ? error['message'].slice(0, 300) : '',
+      message: typeof error?.['message'] === 'string' ? printableLine(error['message']) : '',
       retrySeconds: delay === undefined ? null : Number(delay),
     };
   } catch {

@@ -29,7 +29,10 @@ export class GoogleAdsApi extends AdsApi {
   override async accessibleCustomers(token: Secret): Promise<string[]> {
     try {
       const { resourceNames } = await this.#requests.get('customers:listAccessibleCustomers', token);
-      if (!Array.isArray(resourceNames)) return [];
+      // Left out where there are none. What is no list must not pass for "nothing".
+      if (resourceNames === undefined || resourceNames === null) return [];
+      if (!Array.isArray(resourceNames))
+        throw new AdsFailure('unavailable', 'invalid_response', 'The answer holds no list of accounts.');
       return resourceNames.flatMap((name) => (typeof name === 'string' ? (customerIdOf(name) ?? []) : []));
     } catch (error) {
       if (error instanceof AdsFailure && error.kind === 'no_ads_user') return [];

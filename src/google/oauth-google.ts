@@ -13,7 +13,8 @@ import { askByAssertion } from './ask-by-assertion.js';
 import { classifyFailure } from './classify-failure.js';
 import { endpointsFor, type Endpoints } from './endpoints.js';
 import { postForm } from './post-form.js';
-import { readTokenAnswer } from './read-token-answer.js';
+import { readJsonObject } from './read-json.js';
+import { demandSomeOf, readTokenAnswer } from './read-token-answer.js';
 import { RefreshRequests } from './refresh-requests.js';
 import { Stopping } from './stopping.js';
 import { IdTokenVerifier } from './verify-id-token.js';
@@ -99,7 +100,10 @@ export class OAuthGoogle extends Google {
       // An answer that names no scopes did not narrow, as far as anybody can tell.
       this.#askForTokens('refresh', client, fields, granted),
     );
-    return answer;
+    demandSomeOf(answer.scopes, granted);
+    // The one that we have is no new one: nothing about the grant changes.
+    const isSame = answer.refreshToken?.reveal() === refreshToken.reveal();
+    return isSame ? { ...answer, refreshToken: null, refreshTokenExpiresAt: null } : answer;
   }
 
   override assert(client: GoogleClient, assertion: Assertion): Promise<TokenAnswer> {
@@ -121,7 +125,13 @@ export class OAuthGoogle extends Google {
       this.#timeoutMs,
       this.stopping.signal,
     );
-    if (answer.status === 200) return 'revoked';
+    if (answer.status === 200) {
+      // RFC 7009 section 2.2: the status says it all. But a page is not Google's, and an error is no success.
+      const isSuccess =
+        answer.body.trim() === '' || (readJsonObject(answer.body)?.['error'] ?? null) === null;
+      if (isSuccess && !answer.body.trimStart().startsWith('<')) return 'revoked';
+      throw new GoogleFailure('unavailable', 'invalid_response', 'The answer to a revocation is none.');
+    }
     const failure = classifyFailure({ ...answer, during: 'refresh' });
     if (answer.status === 400 && failure.error === 'invalid_token') return 'already_dead';
     throw failure;

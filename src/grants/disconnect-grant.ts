@@ -1,56 +1,68 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { REVOKED_WITH_SIBLING } from '../domain/diagnosis.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
-import { GoogleFailure } from '../domain/google-failure.js';
 import { isLiving, type Grant } from '../domain/grant.js';
 import { Clock } from '../domain/ports/clock.js';
-import { Google } from '../domain/ports/google.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
-import { SlotLedger } from '../domain/ports/slot-ledger.js';
-import type { Secret } from '../domain/secret.js';
-
-const RETRY_AFTER_SECONDS = 5;
+import {
+  Revocations,
+  type RevocationAttempt,
+  type RevocationRequester,
+} from '../domain/ports/revocations.js';
+import { RevokeAtGoogle } from './revoke-at-google.js';
 
 const ONLY_LOCAL =
   'must be local for a service account: its key is deleted in the Google console (IAM, Service Accounts, Keys).';
+/** A consent makes us look again; more often than this is no coincidence. */
+const MOST_CHANGES = 3;
+
+export interface Revoked {
+  /** The other grants that died with it, or will. */
+  readonly also: readonly Grant[];
+  /** False: Google has not confirmed yet. No token is given any more, and the broker goes on until it is done. */
+  readonly isFinished: boolean;
+}
 
 @Injectable()
 export class DisconnectGrant {
   constructor(
     private readonly settings: Settings,
-    private readonly google: Google,
     private readonly clock: Clock,
     private readonly grants: GrantStore,
-    private readonly ledger: SlotLedger,
+    private readonly revocations: Revocations,
+    private readonly revokeAtGoogle: RevokeAtGoogle,
   ) {}
 
-  /** Forgets a grant here. Google still knows it, and its slot stays taken. */
+  /** Forgets a grant here. Google still knows it, and its slot stays taken. A revocation that was begun goes on. */
   async forget(grant: Grant): Promise<void> {
     await this.grants.forget(grant, null, this.clock.now());
   }
 
   /**
    * Revokes a grant at Google, then forgets it. At Google this ends every grant of the account in the whole
-   * project, of whatever client or user; those are marked revoked here too.
-   * @returns the grants that died with it
-   * @throws {BrokerError} `google_unavailable`, or `invalid_request` for a service account; then nothing is forgotten
+   * project, of whatever client or user; those are marked revoked here too. What is meant to happen is written before
+   * Google is asked: from then on no replica gives a token of these grants, and what a failure interrupts is resumed.
+   * @throws {BrokerError} `invalid_request` for a service account; nothing is done then
    */
-  async revoke(grant: Grant): Promise<Grant[]> {
-    const siblings = await this.siblings(grant);
-    const refreshToken = await this.grants.refreshToken(grant);
-    const asked = this.clock.now();
-    const outcome = refreshToken === null ? 'already_dead' : await this.#revokeAtGoogle(refreshToken);
-    // A token that was dead before (evicted, expired) took nobody with it, and says nothing of the others.
-    const also = outcome === 'revoked' ? siblings : [];
-    const now = this.clock.now();
-    if (also.length > 0) await this.grants.markRevoked(also, REVOKED_WITH_SIBLING, now);
-    await this.grants.forget(grant, 'revoked', now);
-    if (outcome === 'revoked') {
-      // Whoever consented while Google was answering keeps what came of it.
-      await this.ledger.endAll(grant.account.sub, this.#clientsOfProject(grant), 'revoked', asked, now);
+  async revoke(grant: Grant, requester: RevocationRequester): Promise<Revoked> {
+    demandRevocable(grant);
+    const { leaseMs } = this.revokeAtGoogle;
+    const clients = this.#clientsOfProject(grant);
+    let current: Grant | null = grant;
+    for (let look = 1; current && look <= MOST_CHANGES; look++) {
+      // Asked again while it is not finished: goes on with it at once.
+      const resumed = current.status === 'revoking' ? await this.revocations.resume(grant.id, leaseMs) : null;
+      if (resumed === 'busy') return { also: await this.siblings(grant), isFinished: false };
+      if (resumed) return this.#attempt(resumed, await this.siblings(grant));
+      const begun = await this.revocations.begin(current, clients, requester, leaseMs, this.clock.now());
+      if (begun === 'no_token') {
+        await this.grants.forget(current, 'revoked', this.clock.now());
+        return { also: [], isFinished: true };
+      }
+      if (begun) return this.#attempt(begun.attempt, begun.siblings);
+      current = await this.grants.findById(grant.id);
     }
-    return also;
+    throw new BrokerError('not_found', 'There is no such grant; it may have been disconnected.');
   }
 
   /**
@@ -58,25 +70,21 @@ export class DisconnectGrant {
    * @throws {BrokerError} `invalid_request` for a service account, which has nothing that could be revoked
    */
   async siblings(grant: Grant): Promise<Grant[]> {
-    if (grant.kind === 'service_account') throw invalidRequest({ mode: ONLY_LOCAL });
+    demandRevocable(grant);
     const all = await this.grants.findByAccount(grant.account.sub, this.#clientsOfProject(grant));
     return all.filter((other) => other.id !== grant.id && isLiving(other));
+  }
+
+  async #attempt(attempt: RevocationAttempt, siblings: readonly Grant[]): Promise<Revoked> {
+    const also = await this.revokeAtGoogle.attempt(attempt, true);
+    return also ? { also, isFinished: true } : { also: siblings, isFinished: false };
   }
 
   #clientsOfProject({ client }: Grant): string[] {
     return this.settings.clients.ofProject(this.settings.clients.pick(client).projectId);
   }
+}
 
-  async #revokeAtGoogle(refreshToken: Secret): Promise<'revoked' | 'already_dead'> {
-    try {
-      return await this.google.revoke(refreshToken);
-    } catch (error) {
-      if (!(error instanceof GoogleFailure)) throw error;
-      throw new BrokerError(
-        'google_unavailable',
-        `Google did not confirm the revocation (${error.error}). Nothing was forgotten; try again, or use mode=local.`,
-        { retry_after: error.retryAfterSeconds ?? RETRY_AFTER_SECONDS },
-      );
-    }
-  }
+function demandRevocable({ kind }: Grant): void {
+  if (kind === 'service_account') throw invalidRequest({ mode: ONLY_LOCAL });
 }

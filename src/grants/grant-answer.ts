@@ -55,8 +55,10 @@ export class GrantAnswer {
   subject!: string | null;
 
   @ApiProperty({
-    enum: ['active', 'suspended', 'reconnect_required', 'revoked'],
-    description: '`suspended`: Google disabled the account; it may become active again by itself',
+    enum: ['active', 'suspended', 'revoking', 'reconnect_required', 'revoked'],
+    description:
+      '`suspended`: Google disabled the account; it may become active again by itself. `revoking`: a revocation was ' +
+      'begun and goes on until Google confirms it',
   })
   status!: string;
 

@@ -1,7 +1,16 @@
-import { Controller, Delete, Get, Header, Param, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { Controller, Delete, Get, Header, Param, Query, Req, Res } from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBearerAuth,
+  ApiOkResponse,
+  ApiOperation,
+  ApiProperty,
+  ApiTags,
+} from '@nestjs/swagger';
 import { IsInt, IsUUID, Max, Min } from 'class-validator';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
+import { REVOKING } from '../domain/diagnosis.js';
 import type { Grant } from '../domain/grant.js';
 import type { Service } from '../domain/policy.js';
 import { Audit, Audited, type AuditFacts, type AuditNote } from '../http/audited.js';
@@ -10,7 +19,7 @@ import { ToInteger } from '../http/field-rules.js';
 import { ApiProblems } from '../http/openapi.js';
 import { UserPath } from '../http/user-path.js';
 import { DisconnectAnswer, DisconnectQuery, toSiblingAnswer } from './disconnect-answer.js';
-import { DisconnectGrant } from './disconnect-grant.js';
+import { DisconnectGrant, type Revoked } from './disconnect-grant.js';
 import { FindExpiringGrants } from './find-expiring-grants.js';
 import { FindVisibleGrants } from './find-visible-grants.js';
 import { GrantAnswer, GrantDetailAnswer, toGrantAnswer, toSlotsAnswer } from './grant-answer.js';
@@ -91,40 +100,42 @@ export class GrantsController {
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Disconnect, here only or at Google too' })
   @ApiOkResponse({ type: DisconnectAnswer })
-  @ApiProblems(
-    'invalid_request',
-    'unauthenticated',
-    'not_allowed',
-    'not_found',
-    'rate_limited',
-    'google_unavailable',
-  )
+  @ApiAcceptedResponse({
+    type: DisconnectAnswer,
+    description:
+      'Google has not confirmed yet: no token is given any more, and the broker goes on until it has',
+  })
+  @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'not_found', 'rate_limited')
   async disconnect(
     @Caller() service: Service,
     @Param() { id }: GrantPath,
     @Query() { mode, dry_run }: DisconnectQuery,
     @Audit() audit: AuditNote,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<DisconnectAnswer> {
     audit.add({ grantId: id, details: { mode } });
     const grant = await this.visible.byId(service, id);
     audit.add(aboutGrant(grant));
     const dryRun = dry_run === 'true';
     if (dryRun) audit.beSilent();
-    const also = mode === 'local' ? [] : await this.#revoke(grant, dryRun);
     if (mode === 'local' && !dryRun) await this.disconnectGrant.forget(grant);
+    const requester = { actor: service.name, serviceId: service.id, requestId: request.id };
+    const { also, isFinished }: Revoked =
+      mode === 'local' || dryRun
+        ? { also: mode === 'local' ? [] : await this.disconnectGrant.siblings(grant), isFinished: true }
+        : await this.disconnectGrant.revoke(grant, requester);
     if (also.length > 0) audit.add({ details: { also_revoked: also.map((sibling) => sibling.id) } });
-    // Each user's own events tell how their grant ended.
-    for (const sibling of also) audit.addOther({ ...aboutGrant(sibling), details: { revoked_with: id } });
+    if (!isFinished) {
+      audit.add({ outcome: 'revoking' });
+      void reply.status(202);
+    }
     return {
       dry_run: dryRun,
       mode,
-      disconnected: this.#answer(grant),
+      disconnected: this.#answer(isFinished ? grant : { ...grant, status: 'revoking', diagnosis: REVOKING }),
       also_revoked: also.map((sibling) => toSiblingAnswer(sibling, service.policy)),
     };
-  }
-
-  #revoke(grant: Grant, dryRun: boolean): Promise<Grant[]> {
-    return dryRun ? this.disconnectGrant.siblings(grant) : this.disconnectGrant.revoke(grant);
   }
 
   #answer(grant: Grant): GrantAnswer {

@@ -4,6 +4,8 @@ import { FindExpiringGrants } from './find-expiring-grants.js';
 import { InspectSlots } from './inspect-slots.js';
 import { FindVisibleGrants } from './find-visible-grants.js';
 import { GrantsController } from './grants.controller.js';
+import { ResumeRevocations } from './resume-revocations.js';
+import { RevokeAtGoogle } from './revoke-at-google.js';
 
 /**
  * Owns what services see of grants, when they will die, how their slots stand, and disconnecting: here only, or at
@@ -12,6 +14,13 @@ import { GrantsController } from './grants.controller.js';
  */
 @Module({
   controllers: [GrantsController],
-  providers: [FindVisibleGrants, FindExpiringGrants, InspectSlots, DisconnectGrant],
+  providers: [
+    FindVisibleGrants,
+    FindExpiringGrants,
+    InspectSlots,
+    DisconnectGrant,
+    RevokeAtGoogle,
+    ResumeRevocations,
+  ],
 })
 export class GrantsModule {}

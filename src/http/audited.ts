@@ -24,18 +24,12 @@ export type AuditFacts = Partial<
 /** What the audit shall say of one call. */
 export class AuditNote {
   #facts: AuditFacts | null = null;
-  readonly #others: AuditFacts[] = [];
   #isSilent = false;
 
   /** Adds what became known; later facts win. */
   add(facts: AuditFacts): void {
     const details = { ...this.#facts?.details, ...facts.details };
     this.#facts = { ...this.#facts, ...facts, details };
-  }
-
-  /** One more event of the same call, about somebody else. */
-  addOther(facts: AuditFacts): void {
-    this.#others.push(facts);
   }
 
   /** This call changed nothing. A refusal is written all the same. */
@@ -50,10 +44,6 @@ export class AuditNote {
   /** Null where the handler had nothing to say. */
   get facts(): AuditFacts | null {
     return this.#facts;
-  }
-
-  get others(): readonly AuditFacts[] {
-    return this.#others;
   }
 }
 

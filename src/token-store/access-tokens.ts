@@ -30,7 +30,7 @@ export class AccessTokens {
   async ofUser(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
     const text = `
       SELECT id, kind, user_id AS "userId", client, account_sub AS "accountSub", account_email AS "accountEmail", subject,
-        requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status, diagnosis,
+        requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status, diagnosis, revocation_id AS "revocationId",
         refresh_token_issued_at AS "refreshTokenIssuedAt", refresh_token_expires_at AS "refreshTokenExpiresAt",
         version, refreshes, created_at AS "createdAt", consented_at AS "consentedAt", refreshed_at AS "refreshedAt",
         (SELECT json_agg(json_build_object('scope_set', scope_set, 'sealed_token', sealed_token,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isLiving, type Diagnosis, type Grant } from '../domain/grant.js';
 import type { AccountMeasure } from '../domain/security-event.js';
-import { dead, endTokens } from './end-grants.js';
+import { dead, disconnected, endTokens } from './end-grants.js';
 import { fromRow } from './grant-row.js';
 import { toJson } from './json.js';
 import { Outbox } from './outbox.js';
@@ -27,9 +27,13 @@ export class AccountMeasures {
       case 'revoke':
         return this.kill(tx, grants, 'revoked', measure.diagnosis, now);
       case 'suspend':
-        return this.#suspend(tx, grants.filter(isLiving), measure.diagnosis, occurredAt, now);
+        return this.#suspend(tx, rows.filter(isOfUse), measure.diagnosis, occurredAt, now);
       case 'resume':
-        return this.#resume(tx, rows.filter((row) => isSuspendedAt(row, occurredAt)).map(fromRow), now);
+        return this.#resume(
+          tx,
+          rows.filter((row) => isSuspendedAt(row, occurredAt)),
+          now,
+        );
       case 'forget':
         return this.#forget(tx, grants, measure.endReason, now);
       case 'drop_access_tokens':
@@ -52,51 +56,60 @@ export class AccountMeasures {
     diagnosis: Diagnosis,
     now: Date,
   ): Promise<Grant[]> {
-    const killed: Grant[] = [];
-    for (const grant of grants.filter(isLiving)) {
-      const { count } = await tx.grant.updateMany({
-        where: { id: grant.id, status: { in: ['active', 'suspended'] } },
-        data: { ...dead(status, diagnosis), version: { increment: 1 } },
-      });
-      if (count === 0) continue;
-      await endTokens(tx, [grant.id], diagnosis.cause, now);
-      await this.outbox.tell(tx, 'grant.reconnect_required', { ...grant, status, diagnosis }, now);
-      killed.push(grant);
-    }
+    const living = grants.filter(isLiving);
+    const rows = await tx.grant.updateManyAndReturn({
+      where: { id: { in: living.map(({ id }) => id) }, status: { in: ['active', 'suspended'] } },
+      data: { ...dead(status, diagnosis), version: { increment: 1 } },
+      select: { id: true },
+    });
+    const ids = new Set(rows.map(({ id }) => id));
+    const killed = living.filter(({ id }) => ids.has(id));
+    await endTokens(tx, [...ids], diagnosis.cause, now);
+    const dying = killed.map((grant): Grant => ({ ...grant, status, diagnosis }));
+    await this.outbox.tellAll(tx, 'grant.reconnect_required', dying, now);
     return killed;
   }
 
   async #suspend(
     tx: Transaction,
-    grants: Grant[],
+    rows: readonly Row[],
     diagnosis: Diagnosis,
     suspendedAt: Date,
     now: Date,
   ): Promise<Grant[]> {
+    const grants = rows.map(fromRow);
+    const ids = grants.map(({ id }) => id);
     await tx.grant.updateMany({
-      where: { id: { in: grants.map(({ id }) => id) } },
+      where: { id: { in: ids } },
       data: { status: 'suspended', diagnosis: toJson(diagnosis), suspendedAt, version: { increment: 1 } },
     });
+    // If the revocation turns out not to concern them, this is what they come back to.
+    await tx.grant.updateMany({
+      where: { id: { in: ids }, revocationId: { not: null } },
+      data: { revokingFrom: 'suspended' },
+    });
     await dropTokens(tx, grants);
-    for (const grant of grants.filter(({ status }) => status === 'active')) {
-      await this.outbox.tell(
-        tx,
-        'grant.reconnect_required',
-        { ...grant, status: 'suspended', diagnosis },
-        now,
-      );
-    }
+    const told = rows.filter((row) => statusOf(row) === 'active').map(fromRow);
+    const suspended = told.map((grant): Grant => ({ ...grant, status: 'suspended', diagnosis }));
+    await this.outbox.tellAll(tx, 'grant.reconnect_required', suspended, now);
     return grants;
   }
 
-  async #resume(tx: Transaction, grants: Grant[], now: Date): Promise<Grant[]> {
+  async #resume(tx: Transaction, rows: readonly Row[], now: Date): Promise<Grant[]> {
+    const grants = rows.map(fromRow);
+    const where = { id: { in: grants.map(({ id }) => id) } };
     await tx.grant.updateMany({
-      where: { id: { in: grants.map(({ id }) => id) } },
+      where: { ...where, revocationId: null },
       data: { status: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
     });
-    for (const grant of grants) {
-      await this.outbox.tell(tx, 'grant.connected', { ...grant, status: 'active', diagnosis: null }, now);
-    }
+    await tx.grant.updateMany({
+      where: { ...where, revocationId: { not: null } },
+      data: { revokingFrom: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
+    });
+    const active = grants
+      .filter(({ status }) => status !== 'revoking')
+      .map((grant): Grant => ({ ...grant, status: 'active', diagnosis: null }));
+    await this.outbox.tellAll(tx, 'grant.connected', active, now);
     return grants;
   }
 
@@ -104,11 +117,8 @@ export class AccountMeasures {
     const ids = grants.map(({ id }) => id);
     await endTokens(tx, ids, endReason, now);
     await tx.grant.deleteMany({ where: { id: { in: ids } } });
-    for (const grant of grants) {
-      await this.outbox.tell(tx, 'grant.disconnected', { ...grant, status: 'revoked' }, now, {
-        revoked_at_google: true,
-      });
-    }
+    const revoked = grants.map(disconnected);
+    await this.outbox.tellAll(tx, 'grant.disconnected', revoked, now, { revoked_at_google: true });
     return grants;
   }
 
@@ -122,9 +132,18 @@ export class AccountMeasures {
   }
 }
 
+/** What the grant is apart from a revocation that is under way. */
+function statusOf({ status, revokingFrom }: Row): Row['status'] {
+  return revokingFrom ?? status;
+}
+
+function isOfUse(row: Row): boolean {
+  return isLiving({ status: statusOf(row) });
+}
+
 /** An `account-enabled` that is older than the suspension came late: the account was disabled again since. */
-function isSuspendedAt({ status, suspendedAt }: Row, occurredAt: Date): boolean {
-  return status === 'suspended' && (suspendedAt === null || suspendedAt <= occurredAt);
+function isSuspendedAt(row: Row, occurredAt: Date): boolean {
+  return statusOf(row) === 'suspended' && (row.suspendedAt === null || row.suspendedAt <= occurredAt);
 }
 
 async function dropTokens(tx: Transaction, grants: readonly Grant[]): Promise<void> {

@@ -1,5 +1,5 @@
-import type { Diagnosis } from '../domain/grant.js';
-import { NO_LEASE } from './grant-row.js';
+import type { Diagnosis, Grant } from '../domain/grant.js';
+import { NO_LEASE, NOT_REVOKING } from './grant-row.js';
 import { toJson } from './json.js';
 import type { Prisma } from './prisma-client/client.js';
 
@@ -7,11 +7,17 @@ import type { Prisma } from './prisma-client/client.js';
 export function dead(status: 'reconnect_required' | 'revoked', diagnosis: Diagnosis) {
   return {
     ...NO_LEASE,
+    ...NOT_REVOKING,
     status,
     diagnosis: toJson(diagnosis),
     sealedRefreshToken: null,
     refreshTokenExpiresAt: null,
   };
+}
+
+/** A grant that was forgotten, as the app is told of it. */
+export function disconnected(grant: Grant): Grant {
+  return { ...grant, status: 'revoked', diagnosis: grant.status === 'revoking' ? null : grant.diagnosis };
 }
 
 /** Nothing of a dead grant may be handed out, and its slots at Google are free. */

@@ -1,3 +1,4 @@
+import { REVOKING } from '../domain/diagnosis.js';
 import type { Diagnosis, Grant } from '../domain/grant.js';
 import type { Grant as Row } from './prisma-client/client.js';
 
@@ -6,6 +7,7 @@ type Inner =
   | 'sealedRefreshToken'
   | 'sealedKey'
   | 'suspendedAt'
+  | 'revokingFrom'
   | 'expiryToldAt'
   | 'leaseOwner'
   | 'leaseExpiresAt'
@@ -22,8 +24,8 @@ export function fromRow(row: Omit<Row, Inner>): Grant {
     subject: row.subject,
     requestedScopes: row.requestedScopes,
     grantedScopes: row.grantedScopes,
-    status: row.status,
-    diagnosis: row.diagnosis as Diagnosis | null,
+    status: row.revocationId === null ? row.status : 'revoking',
+    diagnosis: row.revocationId === null ? (row.diagnosis as Diagnosis | null) : REVOKING,
     version: row.version,
     refreshes: row.refreshes,
     createdAt: row.createdAt,
@@ -36,3 +38,6 @@ export function fromRow(row: Omit<Row, Inner>): Grant {
 
 /** Nobody refreshes, and nobody has to wait: whatever was is over. */
 export const NO_LEASE = { leaseOwner: null, leaseExpiresAt: null, leaseAwaited: false, refreshFailures: 0 };
+
+/** No revocation at Google is under way that the grant ends with. */
+export const NOT_REVOKING = { revocationId: null, revokingFrom: null };

@@ -3,7 +3,6 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { EventType } from '../domain/event-type.js';
 import type { Grant } from '../domain/grant.js';
-import { toJson } from './json.js';
 import type { Prisma } from './prisma-client/client.js';
 
 /**
@@ -14,23 +13,35 @@ import type { Prisma } from './prisma-client/client.js';
 export class Outbox {
   constructor(private readonly settings: Settings) {}
 
-  async tell(
+  tell(
     tx: Prisma.TransactionClient,
     type: EventType,
     grant: Grant,
     now: Date,
     more: object = {},
   ): Promise<void> {
-    if (this.settings.webhook === null) return;
-    await tx.outboxEvent.create({
-      data: {
-        id: `msg_${randomUUID()}`,
-        type,
-        payload: toJson({ type, timestamp: now.toISOString(), data: { ...describe(grant), ...more } }),
-        createdAt: now,
-        nextAttemptAt: now,
-      },
-    });
+    return this.tellAll(tx, type, [grant], now, more);
+  }
+
+  /** One event for each grant, in one statement however many there are. */
+  async tellAll(
+    tx: Prisma.TransactionClient,
+    type: EventType,
+    grants: readonly Grant[],
+    now: Date,
+    more: object = {},
+  ): Promise<void> {
+    if (this.settings.webhook === null || grants.length === 0) return;
+    const timestamp = now.toISOString();
+    const events = grants.map((grant) => ({
+      id: `msg_${randomUUID()}`,
+      payload: { type, timestamp, data: { ...describe(grant), ...more } },
+    }));
+    // As json, not jsonb: a payload is kept as it was written, member by member.
+    await tx.$executeRaw`
+      INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
+      SELECT id, ${type}, payload, ${timestamp}::timestamptz, ${timestamp}::timestamptz
+      FROM json_to_recordset(${JSON.stringify(events)}::json) AS event(id text, payload json)`;
   }
 }
 

@@ -16,6 +16,10 @@ export function accessTokenPlace(grantId: string, scopeSetKey: string): string {
   return `access_tokens.sealed_token/${grantId}/${scopeSetKey}`;
 }
 
+export function revocationTokenPlace(id: string): string {
+  return `revocations.sealed_token/${id}`;
+}
+
 export function pendingConsentPlace(codeHash: Uint8Array): string {
   return `pending_consents.sealed_consent/${Buffer.from(codeHash).toString('base64url')}`;
 }

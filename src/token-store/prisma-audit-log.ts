@@ -1,29 +1,17 @@
-import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { AuditEntry } from '../domain/audit-entry.js';
 import { AuditLog } from '../domain/ports/audit-log.js';
+import { toAuditRow, WRITE_AUDIT_ROWS, type AuditRow } from './audit-rows.js';
 import { Database } from './database.js';
 import { WriteBehind } from './write-behind.js';
 
 /** How long the first of a batch waits for others. What was issued waits as long as the settings say. */
 const DELAY_MS = 100;
 
-/** One text for batches of all sizes; Prisma would plan each size anew, for ten milliseconds of the only thread. */
-const WRITE = `
-  INSERT INTO audit_events
-    (id, at, last_at, count, action, outcome, actor, service_id, user_id, client, grant_id, request_id, details)
-  SELECT id, at, "lastAt", count, action, outcome, actor, "serviceId", "userId", client, "grantId", "requestId", details
-  FROM jsonb_to_recordset($1) AS event(
-    id uuid, at timestamptz, "lastAt" timestamptz, count integer, action text, outcome text, actor text,
-    "serviceId" text, "userId" text, client text, "grantId" text, "requestId" text, details jsonb)
-  ON CONFLICT (id) DO NOTHING`;
-
-type Row = ReturnType<typeof toRow>;
-
 interface Issued {
   readonly alike: string;
-  readonly row: Row;
+  readonly row: AuditRow;
 }
 
 /**
@@ -33,10 +21,10 @@ interface Issued {
 @Injectable()
 export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   readonly #log = new Logger(PrismaAuditLog.name);
-  readonly #rows: WriteBehind<Row>;
+  readonly #rows: WriteBehind<AuditRow>;
   readonly #issued: WriteBehind<Issued>;
-  readonly #alike = new Map<string, Row>();
-  readonly #again = new Map<object, Row>();
+  readonly #alike = new Map<string, AuditRow>();
+  readonly #again = new Map<object, AuditRow>();
 
   constructor(
     private readonly database: Database,
@@ -54,7 +42,7 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   }
 
   override record(entry: AuditEntry): void {
-    if (entry.action !== 'token.issue' || entry.outcome !== 'ok') this.#rows.add(toRow(entry));
+    if (entry.action !== 'token.issue' || entry.outcome !== 'ok') this.#rows.add(toAuditRow(entry));
     else this.#count(entry);
   }
 
@@ -85,11 +73,11 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
     row.lastAt = entry.at;
   }
 
-  #rowOf(entry: AuditEntry): Row {
+  #rowOf(entry: AuditEntry): AuditRow {
     const alike = `${entry.serviceId ?? ''} ${entry.grantId ?? ''} ${JSON.stringify(entry.details)}`;
     let row = this.#alike.get(alike);
     if (!row) {
-      row = { ...toRow(entry), count: 0 };
+      row = { ...toAuditRow(entry), count: 0 };
       this.#alike.set(alike, row);
       this.#issued.add({ alike, row });
     }
@@ -104,16 +92,8 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
     await this.#write(batch.map(({ row }) => row));
   }
 
-  async #write(batch: readonly Row[]): Promise<void> {
+  async #write(batch: readonly AuditRow[]): Promise<void> {
     // A batch may have been written although its answer was lost; ids of our own make a repetition harmless.
-    await this.database.prepared('write audit events', WRITE, [JSON.stringify(batch)]);
+    await this.database.prepared('write audit events', WRITE_AUDIT_ROWS, [JSON.stringify(batch)]);
   }
-}
-
-function toRow({ at, ...entry }: AuditEntry) {
-  // PostgreSQL takes no NUL and no half of a surrogate pair. One such row would hold up all behind it.
-  const { details = {}, ...columns } = JSON.parse(JSON.stringify(entry), (_, value: unknown) =>
-    typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '') : value,
-  ) as Omit<AuditEntry, 'at'>;
-  return { ...columns, id: randomUUID(), at, lastAt: at, count: 1, details };
 }

@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import type { Diagnosis, Grant } from '../domain/grant.js';
+import type { Grant } from '../domain/grant.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { GrantStore, type Consent, type GrantWithTokens } from '../domain/ports/grant-store.js';
 import { sameScopes, scopeSet } from '../domain/scopes.js';
-import type { Secret } from '../domain/secret.js';
 import { TESTING_SECONDS } from '../domain/forecast.js';
 import { INACTIVITY_SECONDS } from '../domain/slots.js';
 import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
-import { dead, endTokens } from './end-grants.js';
-import { fromRow, NO_LEASE } from './grant-row.js';
+import { disconnected, endTokens } from './end-grants.js';
+import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
 import { Outbox } from './outbox.js';
 import { Prisma } from './prisma-client/client.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
@@ -52,6 +51,7 @@ export class PrismaGrants extends GrantStore {
         refreshedAt: now,
         ...(await this.refreshTokens.columns(id, answer, now)),
         ...NO_LEASE,
+        ...NOT_REVOKING,
       };
       const row = await tx.grant.upsert({
         where: { id },
@@ -120,27 +120,6 @@ export class PrismaGrants extends GrantStore {
     return this.accessTokens.ofUser(userId, client, now);
   }
 
-  override async refreshToken(grant: Grant): Promise<Secret | null> {
-    const row = await this.database.grant.findUnique({ where: { id: grant.id } });
-    return row?.sealedRefreshToken ? this.refreshTokens.open(grant.id, row.sealedRefreshToken) : null;
-  }
-
-  override async markRevoked(grants: readonly Grant[], diagnosis: Diagnosis, now: Date): Promise<void> {
-    await this.database.$transaction(async (tx) => {
-      for (const grant of grants) {
-        const { count } = await tx.grant.updateMany({
-          where: sameConsent(grant),
-          data: { ...dead('revoked', diagnosis), version: { increment: 1 } },
-        });
-        if (count === 0) continue;
-        await endTokens(tx, [grant.id], diagnosis.cause, now);
-        const revoked: Grant = { ...grant, status: 'revoked', diagnosis };
-        await this.outbox.tell(tx, 'grant.reconnect_required', revoked, now);
-      }
-    });
-    for (const grant of grants) this.#tell(grant);
-  }
-
   override async forget(grant: Grant, endReason: string | null, now: Date): Promise<void> {
     await this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
@@ -154,7 +133,7 @@ export class PrismaGrants extends GrantStore {
         data: { current: false, lastUsedAt: grant.refreshedAt ?? grant.consentedAt },
       });
       await tx.grant.delete({ where: { id: grant.id } });
-      await this.outbox.tell(tx, 'grant.disconnected', { ...grant, status: 'revoked' }, now, {
+      await this.outbox.tell(tx, 'grant.disconnected', disconnected(grant), now, {
         revoked_at_google: endReason !== null,
       });
     });

@@ -89,7 +89,25 @@ export class PrismaSlotLedger extends SlotLedger {
       where: { grantId, current: true },
       orderBy: { sequence: 'desc' },
     });
-    return row?.endReason ?? null;
+    if (!row || row.endReason !== null) return row?.endReason ?? null;
+    const { client, accountSub, issuedAt } = row;
+    // It came while Google was being asked to revoke all of the account.
+    const during = {
+      accountSub,
+      clients: { has: client },
+      begunAt: { lte: issuedAt },
+      finishedAt: { gte: issuedAt },
+    };
+    const before = {
+      accountSub,
+      clients: { has: client },
+      outcome: 'unclear',
+      finishedAt: { gte: issuedAt },
+    };
+    const revocation = await this.database.revocation.findFirst({
+      where: { OR: [{ ...during, outcome: 'revoked' }, before] },
+    });
+    return revocation && 'revoked_with_sibling';
   }
 
   override async bookUnused(account: Account, client: string, answer: TokenAnswer, now: Date): Promise<void> {
@@ -98,19 +116,6 @@ export class PrismaSlotLedger extends SlotLedger {
     await this.database.$transaction((tx) =>
       this.book(tx, { accountSub: account.sub, client, grantId: null, token, expiresAt, now }),
     );
-  }
-
-  override async endAll(
-    accountSub: string,
-    clients: readonly string[],
-    endReason: string,
-    issuedUntil: Date,
-    now: Date,
-  ): Promise<void> {
-    await this.database.refreshToken.updateMany({
-      where: { accountSub, client: { in: [...clients] }, issuedAt: { lte: issuedUntil }, endedAt: null },
-      data: { endedAt: now, endReason },
-    });
   }
 
   /**
@@ -143,9 +148,15 @@ export class PrismaSlotLedger extends SlotLedger {
         lastUsedAt: now,
         expiresAt,
       },
-      update: { grantId, current },
+      // Known already, and of no grant now: perhaps it was saved after all, and its grant uses it.
+      update: current ? { grantId, current } : {},
     });
     return this.#evict(tx, accountSub, client, now);
+  }
+
+  /** For what concerns several clients: always in the same order, so that two of them do not wait for each other. */
+  async lockAll(tx: Transaction, accountSub: string, clients: readonly string[]): Promise<void> {
+    for (const client of [...clients].sort()) await this.lock(tx, accountSub, client);
   }
 
   /** Consents of one account and client happen one after the other, so that the order of issue is the order of rows. */

@@ -3,6 +3,7 @@ import {
   accessTokenPlace,
   pendingConsentPlace,
   refreshTokenPlace,
+  revocationTokenPlace,
   serviceAccountKeyPlace,
   verifierPlace,
 } from './places.js';
@@ -30,6 +31,7 @@ export function sealedColumns(database: Database): SealedColumn[] {
     { name: 'grants.sealed_refresh_token', batches: () => refreshTokens(database) },
     { name: 'grants.sealed_key', batches: () => serviceAccountKeys(database) },
     { name: 'access_tokens.sealed_token', batches: () => accessTokens(database) },
+    { name: 'revocations.sealed_token', batches: () => revocations(database) },
     { name: 'authorization_requests.sealed_verifier', batches: () => verifiers(database) },
     { name: 'pending_consents.sealed_consent', batches: () => pendingConsents(database) },
   ];
@@ -117,6 +119,25 @@ async function* verifiers({ authorizationRequest }: Database): AsyncGenerator<Se
             data: { sealedVerifier: sealed },
           })
         ).count > 0,
+    }));
+  }
+}
+
+async function* revocations({ revocation }: Database): AsyncGenerator<SealedValue[]> {
+  const read = (after?: string) =>
+    revocation.findMany({
+      where: { sealedToken: { not: null }, ...(after === undefined ? {} : { id: { gt: after } }) },
+      select: { id: true, sealedToken: true },
+      orderBy: { id: 'asc' },
+      take: BATCH,
+    });
+  for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id)) {
+    yield rows.map(({ id, sealedToken }) => ({
+      sealed: sealedToken ?? '',
+      place: revocationTokenPlace(id),
+      replace: async (sealed) =>
+        (await revocation.updateMany({ where: { id, sealedToken }, data: { sealedToken: sealed } })).count >
+        0,
     }));
   }
 }

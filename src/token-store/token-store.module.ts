@@ -9,6 +9,7 @@ import { ExpiryNotices } from '../domain/ports/expiry-notices.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
 import { PendingConsents } from '../domain/ports/pending-consents.js';
 import { RefreshLeases } from '../domain/ports/refresh-leases.js';
+import { Revocations } from '../domain/ports/revocations.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { SecurityMeasures } from '../domain/ports/security-measures.js';
 import { ServiceAccountStore } from '../domain/ports/service-account-store.js';
@@ -26,9 +27,11 @@ import { PrismaAuditTrail } from './prisma-audit-trail.js';
 import { PrismaAuthorizationRequests } from './prisma-authorization-requests.js';
 import { PrismaExpiryNotices } from './prisma-expiry-notices.js';
 import { PrismaGrants } from './prisma-grants.js';
+import { FinishRevocation } from './finish-revocation.js';
 import { Outbox } from './outbox.js';
 import { PrismaPendingConsents } from './prisma-pending-consents.js';
 import { PrismaSecurityMeasures } from './prisma-security-measures.js';
+import { PrismaRevocations } from './prisma-revocations.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 import { PrismaServiceAccounts } from './prisma-service-accounts.js';
 import { PrismaServices } from './prisma-services.js';
@@ -54,6 +57,8 @@ import { RefreshTokens } from './refresh-tokens.js';
     { provide: ChangeFeed, useClass: PostgresChanges },
     { provide: RefreshLeases, useClass: PostgresRefreshLeases },
     { provide: SlotLedger, useExisting: PrismaSlotLedger },
+    FinishRevocation,
+    { provide: Revocations, useClass: PrismaRevocations },
     { provide: PendingConsents, useClass: PrismaPendingConsents },
     AccountMeasures,
     { provide: SecurityMeasures, useClass: PrismaSecurityMeasures },
@@ -72,6 +77,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     ChangeFeed,
     RefreshLeases,
     SlotLedger,
+    Revocations,
     PendingConsents,
     SecurityMeasures,
     ServiceStore,

@@ -5,8 +5,10 @@ import type { AccessToken, TokenAnswer } from '../domain/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Google } from '../domain/ports/google.js';
 import { RefreshLeases, type Lease } from '../domain/ports/refresh-leases.js';
+import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { missingScopes, sameScopes, scopeSet } from '../domain/scopes.js';
 import { RememberedGrants } from './remembered-grants.js';
+import { UnsavedRefreshes } from './unsaved-refreshes.js';
 
 type Asked =
   | { readonly kind: 'token'; readonly token: AccessToken }
@@ -21,7 +23,9 @@ export class AskForToken {
     private readonly google: Google,
     private readonly clock: Clock,
     private readonly leases: RefreshLeases,
+    private readonly ledger: SlotLedger,
     private readonly remembered: RememberedGrants,
+    private readonly unsaved: UnsavedRefreshes,
   ) {}
 
   /** @throws {GoogleFailure} and holds the lease still */
@@ -52,11 +56,21 @@ export class AskForToken {
   }
 
   async #keep(lease: Lease, scopes: readonly string[], answer: TokenAnswer): Promise<Asked> {
-    const grant = await this.leases.save(lease, scopes, answer, this.clock.now());
-    if (!grant) return { kind: 'changed' };
     const { accessToken, obtainedAt, expiresAt } = answer;
     const token = { token: accessToken, obtainedAt, expiresAt, scopes: scopeSet(answer.scopes) };
-    this.remembered.renew(grant, scopes, token);
+    const now = this.clock.now();
+    const saved = await this.leases.save(lease, scopes, answer, now).catch((fault: unknown) => {
+      const isAsked = sameScopes(answer.scopes, scopes);
+      this.unsaved.keepToken(lease, scopes, { answer, token: isAsked ? token : null }, fault);
+      return 'unsaved' as const;
+    });
+    if (saved === 'unsaved') return { kind: 'token', token };
+    if (!saved) {
+      // Nobody will use it, and Google counts it.
+      await this.ledger.bookUnused(lease.grant.account, lease.grant.client, answer, now);
+      return { kind: 'changed' };
+    }
+    this.remembered.renew(saved, scopes, token);
     return { kind: 'token', token };
   }
 

@@ -11,6 +11,7 @@ import { FindGrant } from './find-grant.js';
 import { RefreshAccessToken } from './refresh-access-token.js';
 import { Refusals, type TokenWish } from './refusals.js';
 import { RememberedGrants, type RememberedToken, type UserGrants } from './remembered-grants.js';
+import { UnsavedRefreshes } from './unsaved-refreshes.js';
 
 /** A consent or a disconnect makes us look again; more often than this is no coincidence. */
 const MOST_CHANGES = 3;
@@ -33,6 +34,7 @@ export class GetAccessToken {
     private readonly findGrant: FindGrant,
     private readonly refreshAccessToken: RefreshAccessToken,
     private readonly refusals: Refusals,
+    private readonly unsaved: UnsavedRefreshes,
   ) {}
 
   /**
@@ -54,6 +56,9 @@ export class GetAccessToken {
         if (stored.renewFrom <= this.clock.now()) this.#renewBehind(wish, grant, scopes);
         return { grant, token: stored, known: { user, token: stored } };
       }
+      const unsaved = isRefused ? null : this.unsaved.token(grant, scopes);
+      if (unsaved && isFresh(unsaved, this.clock.now(), wish.minTtlSeconds))
+        return { grant, token: unsaved, known: null };
       const token = await this.#renew(wish, grant, scopes);
       if (token) return { grant, token, known: null };
       this.remembered.forget(userId, client.alias);

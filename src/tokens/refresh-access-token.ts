@@ -13,6 +13,7 @@ import { sameScopes, scopeKey } from '../domain/scopes.js';
 import { AskForToken } from './ask-for-token.js';
 import { RecentFailures } from './recent-failures.js';
 import { ReportRefresh, type Asker } from './report-refresh.js';
+import { UnsavedRefreshes } from './unsaved-refreshes.js';
 
 export type Refreshed =
   | { readonly kind: 'token'; readonly token: AccessToken }
@@ -49,6 +50,7 @@ export class RefreshAccessToken implements BeforeApplicationShutdown, OnApplicat
     private readonly askForToken: AskForToken,
     private readonly recentFailures: RecentFailures,
     private readonly report: ReportRefresh,
+    private readonly unsaved: UnsavedRefreshes,
   ) {
     this.#queue = bulkhead(settings.googleConcurrency, Number.MAX_SAFE_INTEGER);
     this.#timeoutMs = settings.googleTimeoutMs;
@@ -75,6 +77,8 @@ export class RefreshAccessToken implements BeforeApplicationShutdown, OnApplicat
   }
 
   async #refresh(grant: Grant, scopes: readonly string[], asker: Asker): Promise<Refreshed> {
+    const known = this.unsaved.known(grant, scopes);
+    if (known) return known;
     this.recentFailures.demandNone(grant);
     if (this.recentFailures.wasNotNarrowed(grant, scopes)) return { kind: 'not_narrowed' };
     for (;;) {
@@ -111,17 +115,22 @@ export class RefreshAccessToken implements BeforeApplicationShutdown, OnApplicat
   async #fail(lease: Lease, error: GoogleFailure, asker: Asker): Promise<Refreshed> {
     const { grant } = lease;
     if (error.kind === 'grant_dead' || error.kind === 'policy_rejected') {
-      const ledgerSays = await this.ledger.endReason(grant.id);
+      // Where the database does not answer, less is known of why; that it is dead, Google said.
+      const ledgerSays = await this.ledger.endReason(grant.id).catch(() => null);
       const diagnosis = diagnose(error, { grant, now: this.clock.now(), ledgerSays });
       this.report.failed(error, grant, asker, diagnosis);
-      const buried = await this.leases.bury(lease, diagnosis, this.clock.now());
+      const buried = await this.leases.bury(lease, diagnosis, this.clock.now()).catch((fault: unknown) => {
+        this.unsaved.keepDeath(lease, diagnosis, fault);
+        return true;
+      });
       return buried ? { kind: 'dead', diagnosis } : { kind: 'changed' };
     }
     if (error.kind !== 'withheld') this.report.failed(error, grant, asker, null);
     this.recentFailures.add(grant, error);
     const rests = error.kind === 'unavailable';
     const restMs = rests ? restAfter(lease.failures + 1, error.retryAfterSeconds, Math.random()) : 0;
-    await this.leases.giveUp(lease, restMs);
+    // Where this fails, the lease ends by itself; what Google said is what the callers must know.
+    await this.leases.giveUp(lease, restMs).catch(() => undefined);
     throw error;
   }
 }

@@ -90,6 +90,8 @@ export class Refusals {
     grant: Grant | null,
     members: Readonly<Record<string, unknown>>,
   ): Promise<BrokerError> {
+    // What is connected while a revocation is under way ends with it.
+    if (grant?.status === 'revoking') return new BrokerError(code, what, members);
     const url = await this.#connectUrl(wish, grant);
     return new BrokerError(
       code,

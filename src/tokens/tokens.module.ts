@@ -12,6 +12,7 @@ import { ReportRefresh } from './report-refresh.js';
 import { RememberedGrants } from './remembered-grants.js';
 import { RepeatAnswer } from './repeat-answer.js';
 import { TokensController } from './tokens.controller.js';
+import { UnsavedRefreshes } from './unsaved-refreshes.js';
 
 /**
  * Owns GET /tokens/:userId: which grant is meant, whether its token is fresh, refreshing it once for all callers,
@@ -32,6 +33,7 @@ import { TokensController } from './tokens.controller.js';
     RepeatAnswer,
     ReportRefresh,
     Refusals,
+    UnsavedRefreshes,
     { provide: UserTokens, useClass: LendUserTokens },
   ],
   exports: [UserTokens],

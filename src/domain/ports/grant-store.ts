@@ -1,5 +1,4 @@
-import type { AccessToken, Account, Diagnosis, Grant, TokenAnswer } from '../grant.js';
-import type { Secret } from '../secret.js';
+import type { AccessToken, Account, Grant, TokenAnswer } from '../grant.js';
 
 export interface Consent {
   readonly userId: string;
@@ -31,8 +30,6 @@ export abstract class GrantStore {
   /** The grants of a user with what can be handed out of them, in one query. Tokens that are over are left out. */
   abstract findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]>;
 
-  abstract refreshToken(grant: Grant): Promise<Secret | null>;
-
   /** Forgets the grant and its tokens; the ledger keeps the slot, because Google does. */
   abstract forget(grant: Grant, endReason: string | null, now: Date): Promise<void>;
 
@@ -44,7 +41,4 @@ export abstract class GrantStore {
    * of those in Testing, or they were not used for long. The forecast decides.
    */
   abstract mortal(before: Date, testingClients: readonly string[], batch: number): AsyncGenerator<Grant[]>;
-
-  /** Ends grants that died with a revoked sibling. */
-  abstract markRevoked(grants: readonly Grant[], diagnosis: Diagnosis, now: Date): Promise<void>;
 }

@@ -20,16 +20,4 @@ export abstract class SlotLedger {
 
   /** Books a token that came without becoming a grant: it takes a slot all the same. */
   abstract bookUnused(account: Account, client: string, answer: TokenAnswer, now: Date): Promise<void>;
-
-  /**
-   * The tokens of an account under the given clients are dead.
-   * @param issuedUntil spares those that came while they were being ended
-   */
-  abstract endAll(
-    accountSub: string,
-    clients: readonly string[],
-    reason: string,
-    issuedUntil: Date,
-    now: Date,
-  ): Promise<void>;
 }

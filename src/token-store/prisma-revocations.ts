@@ -1,0 +1,187 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { Grant } from '../domain/grant.js';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
+import {
+  Revocations,
+  type RevocationAttempt,
+  type RevocationEnd,
+  type RevocationRequester,
+} from '../domain/ports/revocations.js';
+import { Sealer } from '../domain/ports/sealer.js';
+import type { Secret } from '../domain/secret.js';
+import { Database } from './database.js';
+import { FinishRevocation, PROBABLY_DEAD } from './finish-revocation.js';
+import { fromRow } from './grant-row.js';
+import { revocationTokenPlace } from './places.js';
+import { Prisma, type Revocation as Row } from './prisma-client/client.js';
+import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { RefreshTokens } from './refresh-tokens.js';
+
+type Transaction = Prisma.TransactionClient;
+
+const DUE = Prisma.sql`next_attempt_at <= clock_timestamp()`;
+/** A caller who asks again need not wait for the backoff, only for an attempt that may be at Google still. */
+const NOT_UNDER_WAY = Prisma.sql`(attempt_id IS NULL OR next_attempt_at <= clock_timestamp())`;
+
+@Injectable()
+export class PrismaRevocations extends Revocations {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly ledger: PrismaSlotLedger,
+    private readonly refreshTokens: RefreshTokens,
+    private readonly finishRevocation: FinishRevocation,
+    private readonly changes: ChangeFeed,
+  ) {
+    super();
+  }
+
+  override async begin(
+    grant: Grant,
+    clients: readonly string[],
+    requester: RevocationRequester,
+    leaseMs: number,
+    now: Date,
+  ): Promise<{ attempt: RevocationAttempt; siblings: readonly Grant[] } | 'no_token' | null> {
+    const { consentedAt } = grant;
+    const row = await this.database.grant.findFirst({ where: { id: grant.id, consentedAt } });
+    if (!row) return null;
+    if (row.sealedRefreshToken === null) return 'no_token';
+    const token = await this.refreshTokens.open(grant.id, row.sealedRefreshToken);
+    const [id, attemptId] = [randomUUID(), randomUUID()];
+    const sealedToken = await this.sealer.seal(token, revocationTokenPlace(id));
+    const sub = grant.account.sub;
+    const all = [...clients].sort();
+    const marked = await this.database.$transaction(async (tx) => {
+      await this.ledger.lockAll(tx, sub, all);
+      // A consent in between wins: its token is another one.
+      const begun = await tx.$executeRaw`
+        INSERT INTO revocations (id, grant_id, consented_at, account_sub, clients, sealed_token, requested_by, begun_at,
+          attempt_id, next_attempt_at, first_sequence, last_sequence)
+        SELECT ${id}::uuid, id, consented_at, account_sub, ${all}, ${sealedToken}, ${JSON.stringify(requester)}::jsonb,
+          ${now.toISOString()}::timestamptz, ${attemptId}::uuid, clock_timestamp() + ${leaseMs} * interval '1 millisecond',
+          newest, newest
+        FROM grants, (SELECT coalesce(max(sequence), 0) AS newest FROM refresh_tokens
+          WHERE account_sub = ${sub} AND client = ANY(${all})) AS ledger
+        WHERE id = ${grant.id}::uuid AND sealed_refresh_token = ${row.sealedRefreshToken}
+          AND NOT EXISTS (SELECT 1 FROM revocations AS other WHERE other.grant_id = grants.id
+            AND other.consented_at = grants.consented_at AND other.finished_at IS NULL)`;
+      if (begun === 0) return null;
+      await mark(tx, id, sub, all);
+      return tx.grant.findMany({ where: { revocationId: id } });
+    });
+    if (marked === null) return null;
+    const grants = marked.map(fromRow);
+    this.#tell(grants);
+    const attempt = { id, attemptId, grantId: grant.id, token, attempts: 1, isConfirmed: false };
+    return { attempt, siblings: grants.filter((each) => each.id !== grant.id) };
+  }
+
+  override async resume(grantId: string, leaseMs: number): Promise<RevocationAttempt | 'busy' | null> {
+    const mine = Prisma.sql`grant_id = ${grantId}::uuid`;
+    const taken = await this.#take(Prisma.sql`${mine} AND ${NOT_UNDER_WAY}`, leaseMs);
+    if (taken) return taken;
+    const left = await this.database.revocation.count({ where: { grantId, finishedAt: null } });
+    return left > 0 ? 'busy' : null;
+  }
+
+  override takeDue(leaseMs: number): Promise<RevocationAttempt | null> {
+    return this.#take(DUE, leaseMs);
+  }
+
+  override async postpone({ id, attemptId }: RevocationAttempt, restMs: number): Promise<void> {
+    await this.database.$executeRaw`
+      UPDATE revocations SET attempt_id = NULL, next_attempt_at = clock_timestamp() + ${restMs} * interval '1 millisecond'
+      WHERE id = ${id}::uuid AND attempt_id = ${attemptId}::uuid AND finished_at IS NULL`;
+  }
+
+  override async confirm({ id }: RevocationAttempt): Promise<void> {
+    await this.database.revocation.updateMany({ where: { id, finishedAt: null }, data: { confirmed: true } });
+  }
+
+  override async samples(
+    { id }: RevocationAttempt,
+    most: number,
+  ): Promise<{ grant: Grant; refreshToken: Secret }[]> {
+    const rows = await this.database.$queryRaw<{ id: string }[]>`
+      SELECT grants.id FROM grants JOIN revocations ON revocations.id = ${id}::uuid
+      WHERE revocation_id IS NOT NULL AND revoking_from = 'active' AND sealed_refresh_token IS NOT NULL
+        AND grants.account_sub = revocations.account_sub AND client = ANY(clients) AND grants.id <> revocations.grant_id
+        AND ${PROBABLY_DEAD}
+      LIMIT ${most}`;
+    const grants = await this.database.grant.findMany({ where: { id: { in: rows.map((row) => row.id) } } });
+    return Promise.all(
+      grants.map(async (row) => ({
+        grant: fromRow(row),
+        refreshToken: await this.refreshTokens.open(row.id, row.sealedRefreshToken ?? ''),
+      })),
+    );
+  }
+
+  override async finish(
+    { id }: RevocationAttempt,
+    end: RevocationEnd,
+    now: Date,
+    withAudit: boolean,
+  ): Promise<readonly Grant[] | null> {
+    const finished = await this.finishRevocation.finish(id, end, now, withAudit);
+    if (!finished) return null;
+    this.#tell(finished.changed);
+    return finished.revoked;
+  }
+
+  override async prune(before: Date): Promise<void> {
+    await this.database.revocation.deleteMany({ where: { finishedAt: { lt: before } } });
+  }
+
+  /** Takes one attempt, and marks again: whoever consented since the last one ends with it at Google. */
+  async #take(which: Prisma.Sql, leaseMs: number): Promise<RevocationAttempt | null> {
+    const attemptId = randomUUID();
+    const taken = await this.database.$transaction(async (tx) => {
+      const [row] = await tx.$queryRaw<{ id: string }[]>`
+        SELECT id FROM revocations WHERE finished_at IS NULL AND ${which}
+        ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
+      if (!row) return null;
+      const revocation = await tx.revocation.findUniqueOrThrow({ where: row });
+      const { id, accountSub, clients } = revocation;
+      await this.ledger.lockAll(tx, accountSub, clients);
+      await tx.$executeRaw`
+        UPDATE revocations SET attempts = attempts + 1, attempt_id = ${attemptId}::uuid,
+          next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond',
+          last_sequence = (SELECT coalesce(max(sequence), 0) FROM refresh_tokens
+            WHERE account_sub = ${accountSub} AND client = ANY(${clients}))
+        WHERE id = ${id}::uuid`;
+      const marked = await mark(tx, id, accountSub, clients);
+      const grants = await tx.grant.findMany({ where: { id: { in: marked } } });
+      return { revocation, grants: grants.map(fromRow) };
+    });
+    if (!taken) return null;
+    this.#tell(taken.grants);
+    return this.#attempt(taken.revocation, attemptId);
+  }
+
+  async #attempt(row: Row, attemptId: string): Promise<RevocationAttempt> {
+    const { id, grantId, attempts, confirmed: isConfirmed } = row;
+    const token = await this.sealer.open(row.sealedToken ?? '', revocationTokenPlace(id));
+    return { id, attemptId, grantId, token, attempts: attempts + 1, isConfirmed };
+  }
+
+  #tell(grants: readonly Pick<Grant, 'userId' | 'client'>[]): void {
+    for (const { userId, client } of grants) this.changes.tell({ kind: 'grant', userId, client });
+  }
+}
+
+/** @returns the ids of those that were not marked for this revocation before */
+async function mark(tx: Transaction, id: string, sub: string, clients: string[]): Promise<string[]> {
+  const rows = await tx.$queryRaw<{ id: string }[]>`
+    UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
+      version = version + 1, lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false, refresh_failures = 0
+    WHERE id IN (
+      SELECT id FROM grants
+      WHERE account_sub = ${sub} AND client = ANY(${clients}) AND kind = 'user' AND status IN ('active', 'suspended')
+        AND revocation_id IS DISTINCT FROM ${id}::uuid
+      ORDER BY id FOR UPDATE)
+    RETURNING id`;
+  return rows.map((row) => row.id);
+}

@@ -1,0 +1,219 @@
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { BrokerError } from '../domain/errors.js';
+import { isFresh } from '../domain/freshness.js';
+import type { AccessToken, Diagnosis, Grant, TokenAnswer } from '../domain/grant.js';
+import { BackgroundWork } from '../domain/ports/background-work.js';
+import { ChangeFeed } from '../domain/ports/change-feed.js';
+import { Clock } from '../domain/ports/clock.js';
+import { GrantStore } from '../domain/ports/grant-store.js';
+import { RefreshLeases, type Lease } from '../domain/ports/refresh-leases.js';
+import { SlotLedger } from '../domain/ports/slot-ledger.js';
+import { restAfter } from '../domain/rest.js';
+import { scopeKey } from '../domain/scopes.js';
+import { RememberedGrants } from './remembered-grants.js';
+
+/** For one write. */
+const LEASE_MS = 10_000;
+const MAX_ENTRIES = 10_000;
+const CLOSE_MS = 2000;
+
+type Result =
+  /** `token` is null where nobody may have it: what Google said changes the grant, and that is not written. */
+  | {
+      readonly kind: 'token';
+      readonly scopes: readonly string[];
+      answer: TokenAnswer;
+      token: AccessToken | null;
+    }
+  | { readonly kind: 'dead'; readonly diagnosis: Diagnosis };
+
+interface Entry {
+  readonly grant: Grant;
+  readonly result: Result;
+  readonly failures: number;
+  /** By the monotonic clock: neither Google nor the database is asked before. */
+  nextAt: number;
+}
+
+/**
+ * What Google said of a grant and the database did not take (a full disk, an outage). It goes to those who wait for it,
+ * and to those who ask next while the grant is what it was: so Google is not asked by each of them. Saving is tried
+ * again, each time later. An entry belongs to one version of a grant, which a caller has read just before: whatever ends
+ * the grant ends the entry.
+ */
+@Injectable()
+export class UnsavedRefreshes implements OnModuleInit, OnApplicationShutdown {
+  readonly #log = new Logger(UnsavedRefreshes.name);
+  readonly #entries = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly grants: GrantStore,
+    private readonly leases: RefreshLeases,
+    private readonly ledger: SlotLedger,
+    private readonly remembered: RememberedGrants,
+    private readonly changes: ChangeFeed,
+    private readonly work: BackgroundWork,
+  ) {}
+
+  onModuleInit(): void {
+    this.work.every(1, 'save refreshes', () => this.#saveDue());
+    this.changes.subscribe(({ kind }) => {
+      if (kind === 'everything') this.#serveNoMore();
+    });
+  }
+
+  /** One last time, for a new refresh token above all. */
+  async onApplicationShutdown(): Promise<void> {
+    const all = Promise.allSettled([...this.#entries].map(([key, entry]) => this.#save(key, entry)));
+    await Promise.race([all, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
+  }
+
+  /** A token that may be served beside those that are stored. */
+  token(grant: Grant, scopes: readonly string[]): AccessToken | null {
+    const result = this.#entries.get(keyOf(grant, scopes))?.result;
+    return result?.kind === 'token' ? result.token : null;
+  }
+
+  /**
+   * What is known already, so that Google need not be asked.
+   * @returns null when Google may be asked
+   * @throws {BrokerError} `database_unavailable` while nothing can be saved and there is nothing to give
+   */
+  known(
+    grant: Grant,
+    scopes: readonly string[],
+  ):
+    | { readonly kind: 'token'; readonly token: AccessToken }
+    | { readonly kind: 'dead'; readonly diagnosis: Diagnosis }
+    | null {
+    const death = this.#entries.get(keyOf(grant, null))?.result;
+    if (death?.kind === 'dead') return death;
+    const entry = this.#entries.get(keyOf(grant, scopes));
+    if (entry?.result.kind !== 'token' || entry.nextAt <= performance.now()) return null;
+    const { token } = entry.result;
+    // One that lives shorter than asked still beats none.
+    if (token && isFresh(token, this.clock.now(), 1)) return { kind: 'token', token };
+    throw unsaved(entry);
+  }
+
+  /**
+   * @returns the token for those who wait, since they asked while the grant was alive
+   * @throws {BrokerError} `database_unavailable` where it may not be given: the grant itself changes
+   */
+  keepToken(
+    lease: Lease,
+    scopes: readonly string[],
+    { answer, token }: { readonly answer: TokenAnswer; readonly token: AccessToken | null },
+    fault: unknown,
+  ): AccessToken {
+    const entry = this.#keep(lease, { kind: 'token', scopes, answer, token }, fault);
+    if (!token) throw unsaved(entry);
+    return token;
+  }
+
+  /** The grant is dead, and nobody could write so. */
+  keepDeath(lease: Lease, diagnosis: Diagnosis, fault: unknown): void {
+    this.#keep(lease, { kind: 'dead', diagnosis }, fault);
+  }
+
+  #keep(lease: Lease, result: Result, fault: unknown): Entry {
+    const { grant } = lease;
+    const entry = this.#fail(
+      keyOf(grant, result.kind === 'dead' ? null : result.scopes),
+      grant,
+      result,
+      fault,
+    );
+    // Nobody waits for it: where this fails too, the lease ends by itself.
+    void this.leases.giveUp(lease, 0).catch(() => undefined);
+    return entry;
+  }
+
+  #fail(key: string, grant: Grant, result: Result, fault: unknown): Entry {
+    const failures = (this.#entries.get(key)?.failures ?? 0) + 1;
+    const restMs = restAfter(failures, null, Math.random());
+    const entry = { grant, result, failures, nextAt: performance.now() + restMs };
+    this.#entries.set(key, entry);
+    this.#log.error(
+      { err: fault, grant: grant.id, kind: result.kind, failures, restMs },
+      'what Google said could not be saved; it is tried again',
+    );
+    return entry;
+  }
+
+  /** Anything may have changed. What must not be lost is still saved. */
+  #serveNoMore(): void {
+    for (const [key, { result }] of this.#entries) {
+      if (result.kind !== 'token') continue;
+      if (result.answer.refreshToken === null) this.#entries.delete(key);
+      else result.token = null;
+    }
+  }
+
+  async #saveDue(): Promise<void> {
+    const now = performance.now();
+    const due = [...this.#entries].filter(([, { nextAt }]) => nextAt <= now);
+    for (const [key, entry] of due) {
+      // Where one fails, so does the next: those behind come first in the next round.
+      if (!(await this.#save(key, entry))) return;
+    }
+  }
+
+  /** @returns false when the database still takes nothing */
+  async #save(key: string, { grant: { id, version }, result }: Entry): Promise<boolean> {
+    const drop = () => {
+      if (this.#entries.get(key)?.result === result) this.#entries.delete(key);
+    };
+    let lease: Lease | null = null;
+    try {
+      const grant = await this.grants.findById(id);
+      const isOver = result.kind === 'token' && result.answer.expiresAt <= this.clock.now();
+      const isWorthless = isOver && result.answer.refreshToken === null;
+      if (grant?.version !== version || grant.status !== 'active' || isWorthless) {
+        await this.#bookUnused(grant ?? this.#entries.get(key)?.grant, result);
+        drop();
+        return true;
+      }
+      const taken = await this.leases.take(grant, LEASE_MS);
+      // Another asks Google, or the grant was refreshed in this moment: looked at again.
+      if (taken.kind !== 'taken') return true;
+      ({ lease } = taken);
+      if (result.kind === 'dead') await this.leases.bury(lease, result.diagnosis, this.clock.now());
+      else await this.#write(lease, result);
+      drop();
+      return true;
+    } catch (fault) {
+      const known = this.#entries.get(key);
+      if (known?.result === result) this.#fail(key, known.grant, result, fault);
+      if (lease) void this.leases.giveUp(lease, 0).catch(() => undefined);
+      return false;
+    }
+  }
+
+  async #write(lease: Lease, result: Result & { kind: 'token' }): Promise<void> {
+    const saved = await this.leases.save(lease, result.scopes, result.answer, this.clock.now());
+    if (!saved) await this.#bookUnused(lease.grant, result);
+    else if (result.token) this.remembered.renew(saved, result.scopes, result.token);
+  }
+
+  /** Whatever becomes of a refresh token, Google counts it. */
+  async #bookUnused(grant: Grant | null | undefined, result: Result): Promise<void> {
+    if (!grant || result.kind !== 'token' || result.answer.refreshToken === null) return;
+    await this.ledger.bookUnused(grant.account, grant.client, result.answer, this.clock.now());
+  }
+}
+
+/** A consent or a change of scopes starts over. */
+function keyOf({ id, version }: Grant, scopes: readonly string[] | null): string {
+  return `${id} ${version} ${scopes === null ? '' : scopeKey(scopes)}`;
+}
+
+function unsaved({ nextAt }: Entry): BrokerError {
+  return new BrokerError(
+    'database_unavailable',
+    'What Google answered could not be saved. Try again; tell the operator if it stays.',
+    { retry_after: Math.max(1, Math.ceil((nextAt - performance.now()) / 1000)) },
+  );
+}

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { startFleet, type Fleet, type Replica } from '../sandbox/fleet/fleet.js';
+import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
+import { Api } from './support/api.js';
+import { createDatabase } from './support/world.js';
+
+/** A revocation whose replica is killed, at each moment that matters; another one takes it over. */
+let fleet: Fleet;
+let database: pg.Client;
+let key: string;
+beforeAll(async () => {
+  const url = await createDatabase();
+  database = new pg.Client({ connectionString: url });
+  await database.connect();
+  fleet = await startFleet(url, 2, { GOOGLE_TIMEOUT_MS: '1000' });
+  key = await seedService(database);
+  await database.query(`
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN OLD; END $$`);
+}, 60_000);
+beforeEach(async () => {
+  fleet.google.control.reset();
+  await database.query('TRUNCATE grants, refresh_tokens, revocations CASCADE');
+});
+afterAll(async () => {
+  await fleet.stop();
+  await database.end();
+});
+
+const until = async (look: () => Promise<boolean> | boolean) => {
+  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
+};
+const grantIdOf = async (user: string) => {
+  const { rows } = await database.query<{ id: string }>('SELECT id FROM grants WHERE user_id = $1', [user]);
+  return rows[0]?.id ?? '';
+};
+const isFinished = async () =>
+  (await database.query('SELECT id FROM revocations WHERE finished_at IS NULL')).rowCount === 0;
+
+/** Begins to revoke the grant of `gone` on a replica that is killed as soon as something is the case. */
+async function killAt(moment: () => Promise<boolean> | boolean): Promise<{ survivor: Api }> {
+  const victim = await fleet.add();
+  const survivor = new Api((fleet.replicas[0] as Replica).url, key);
+  await seedGrants(fleet, database, ['gone', 'sibling'], 3000);
+  // Both are in memory everywhere.
+  for (const user of ['gone', 'sibling']) {
+    expect((await survivor.token(user)).status).toBe(200);
+    expect((await new Api(victim.url, key).token(user)).status).toBe(200);
+  }
+  const path = `${victim.url}/grants/${await grantIdOf('gone')}?mode=revoke`;
+  const lost = fetch(path, { method: 'DELETE', headers: { authorization: `Bearer ${key}` } }).catch(
+    () => null,
+  );
+  await until(moment);
+  await victim.end('SIGKILL');
+  await lost;
+  return { survivor };
+}
+
+async function expectEnd(survivor: Api): Promise<void> {
+  while (!(await isFinished())) {
+    expect((await survivor.token('gone')).status).not.toBe(200);
+    expect((await survivor.token('sibling')).status).not.toBe(200);
+  }
+  expect((await survivor.token('gone')).status).toBe(404);
+  const sibling = await survivor.token('sibling');
+  expect([sibling.status, sibling.body['cause']]).toEqual([410, 'revoked_with_sibling']);
+}
+
+test('killed before Google was reached', async () => {
+  fleet.google.control.failAlways('revoke', { drop: true });
+  const { survivor } = await killAt(() => fleet.google.control.count('revoke') > 0);
+  fleet.google.control.clearFaults();
+  await expectEnd(survivor);
+}, 60_000);
+
+test('killed while Google revokes', async () => {
+  fleet.google.control.latency('revoke', 500);
+  const { survivor } = await killAt(() => fleet.google.control.count('revoke') > 0);
+  await expectEnd(survivor);
+}, 60_000);
+
+test('killed after Google said yes, before it was written', async () => {
+  await database.query('CREATE TRIGGER waits BEFORE DELETE ON grants FOR EACH ROW EXECUTE FUNCTION wait()');
+  const { survivor } = await killAt(async () => {
+    const { rows } = await database.query(
+      `SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`,
+    );
+    return rows.length > 0;
+  });
+  await database.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE wait_event = 'PgSleep' AND datname = current_database()`);
+  await database.query('DROP TRIGGER waits ON grants');
+  await expectEnd(survivor);
+}, 60_000);

@@ -1,0 +1,417 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+
+/** A revocation is written before Google is asked; what interrupts it afterwards is resumed, and no token is given. */
+describe('revocations', () => {
+  let world: World;
+  beforeAll(async () => {
+    // Nobody listens there: events stay in the outbox.
+    world = await startWorld({
+      WEBHOOK_URL: 'http://127.0.0.1:9/',
+      WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
+      GOOGLE_TIMEOUT_MS: '1000',
+    });
+    await world.sql(`
+      CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`);
+  });
+  beforeEach(async () => {
+    world.google.control.reset();
+    await world.sql(
+      'TRUNCATE grants, authorization_requests, refresh_tokens, revocations, outbox_events, audit_events CASCADE',
+    );
+  });
+  afterAll(() => world.stop());
+
+  const control = () => world.google.control;
+  const connect = (user_id: string, account: { email: string } = ALICE, client = 'default') =>
+    world.api.connect({ user_id, scope: YOUTUBE, client, another_account: true }, { account: account.email });
+  const grantOf = async (userId: string) => {
+    const { body } = await world.api.get(`/users/${userId}/grants`);
+    return (body as unknown as Record<string, unknown>[])[0] ?? {};
+  };
+  const revoke = async (userId: string) =>
+    world.api.delete(`/grants/${String((await grantOf(userId))['id'])}`, { mode: 'revoke' });
+  const statusOf = async (userId: string) => (await grantOf(userId))['status'];
+  const asked = () => control().count('revoke');
+  const until = async (look: () => Promise<boolean> | boolean, ms = 10_000) => {
+    for (const end = Date.now() + ms; Date.now() < end;) {
+      if (await look()) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error('It did not happen in time.');
+  };
+  const finished = () =>
+    until(async () => (await world.sql('SELECT id FROM revocations WHERE finished_at IS NULL')).length === 0);
+  /** As if the time until the next attempt were over. */
+  const due = () => world.sql('UPDATE revocations SET next_attempt_at = now()');
+  const outbox = async () => {
+    const rows = await world.sql('SELECT type, payload FROM outbox_events ORDER BY sequence');
+    return rows.map(({ type, payload }) => {
+      const { data } = payload as { data: { user_id: string; cause?: string } };
+      return [type, data.user_id, data.cause];
+    });
+  };
+  const failing = async (statement: string, table: string, doing: () => Promise<void>) => {
+    await world.sql(
+      `CREATE TRIGGER failing BEFORE ${statement} ON ${table} FOR EACH ROW EXECUTE FUNCTION fail()`,
+    );
+    try {
+      await doing();
+    } finally {
+      await world.sql(`DROP TRIGGER failing ON ${table}`);
+    }
+  };
+
+  test('while Google does not answer, no token is given to anybody concerned, and it is finished when Google does', async () => {
+    await connect('alice');
+    await connect('alice-too', ALICE, 'second');
+    await connect('in-another-project', ALICE, 'elsewhere');
+    await connect('bob', BOB);
+    await world.sql('DELETE FROM outbox_events');
+    // Memory is warm.
+    expect((await world.api.token('alice-too', { client: 'second' })).status).toBe(200);
+    control().failAlways('revoke', { status: 503, body: '' });
+    const answer = await revoke('alice');
+    expect(answer.status).toBe(202);
+    expect(answer.body).toMatchObject({
+      disconnected: { user_id: 'alice', status: 'revoking', diagnosis: { cause: 'revoking' } },
+      also_revoked: [{ user_id: 'alice-too' }],
+    });
+    for (const [user, client] of [
+      ['alice', 'default'],
+      ['alice-too', 'second'],
+    ] as const) {
+      expect(await statusOf(user)).toBe('revoking');
+      const refused = await world.api.token(user, { client, scope: YOUTUBE });
+      expect(refused.status).toBe(410);
+      expect(refused.body).toMatchObject({ code: 'reconnect_required', cause: 'revoking' });
+      // A permission that is given now would end with the others.
+      expect(refused.body).not.toHaveProperty('connect_url');
+    }
+    expect((await world.api.token('in-another-project', { client: 'elsewhere' })).status).toBe(200);
+    expect((await world.api.token('bob')).status).toBe(200);
+    expect((await revoke('alice')).status).toBe(202);
+    expect(await outbox()).toEqual([]);
+
+    control().clearFaults();
+    await due();
+    await finished();
+    expect(await statusOf('alice')).toBeUndefined();
+    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    expect((await world.api.token('alice-too', { client: 'second' })).body).toMatchObject({
+      cause: 'revoked_with_sibling',
+      connect_url: expect.any(String),
+    });
+    expect(await outbox()).toEqual([
+      ['grant.reconnect_required', 'alice-too', 'revoked_with_sibling'],
+      ['grant.disconnected', 'alice', undefined],
+    ]);
+    const live = 'SELECT client FROM refresh_tokens WHERE ended_at IS NULL ORDER BY client';
+    expect(await world.sql(live)).toEqual([{ client: 'default' }, { client: 'elsewhere' }]);
+    const trail = await world.sql(
+      `SELECT user_id, outcome, details->>'revoked_with' IS NOT NULL AS with_other FROM audit_events
+       WHERE action = 'grant.disconnect' AND outcome = 'ok' ORDER BY user_id`,
+    );
+    expect(trail).toEqual([
+      { user_id: 'alice', outcome: 'ok', with_other: false },
+      { user_id: 'alice-too', outcome: 'ok', with_other: true },
+    ]);
+  });
+
+  test('the same DELETE again goes on with it at once', async () => {
+    await connect('alice');
+    control().failNext('revoke', { status: 503, body: '', headers: { 'retry-after': '60' } });
+    expect((await revoke('alice')).status).toBe(202);
+    expect((await revoke('alice')).status).toBe(200);
+    expect(await statusOf('alice')).toBeUndefined();
+    expect(asked()).toBe(2);
+  });
+
+  test('two DELETEs at once ask Google once', async () => {
+    await connect('alice');
+    control().latency('revoke', 300);
+    const answers = await Promise.all([revoke('alice'), revoke('alice')]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 202]);
+    expect(asked()).toBe(1);
+  });
+
+  test.each([
+    ['the siblings', 'UPDATE OF sealed_refresh_token', 'grants'],
+    ['the grant', 'DELETE', 'grants'],
+    ['the slots', 'UPDATE', 'refresh_tokens'],
+    ['the events', 'INSERT', 'outbox_events'],
+    ['the audit trail', 'INSERT', 'audit_events'],
+  ])(
+    'the database fails at %s after Google said yes: nothing is served, and it is finished later',
+    async (_, statement, table) => {
+      await connect('alice');
+      await connect('alice-too', ALICE, 'second');
+      await failing(statement, table, async () => {
+        const answer = await revoke('alice');
+        expect(answer.status).toBe(202);
+        expect((await world.api.token('alice')).status).toBe(410);
+        expect((await world.api.token('alice-too', { client: 'second' })).body).toMatchObject({
+          cause: 'revoking',
+        });
+      });
+      await finished();
+      expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+      expect((await world.api.token('alice-too', { client: 'second' })).body).toMatchObject({
+        cause: 'revoked_with_sibling',
+        confidence: 'certain',
+      });
+      // What Google said was not forgotten.
+      expect(asked()).toBe(1);
+    },
+  );
+
+  test('a retry by DELETE finishes what the database did not take', async () => {
+    await connect('alice');
+    await connect('alice-too', ALICE, 'second');
+    const path = `/grants/${String((await grantOf('alice'))['id'])}`;
+    await failing('DELETE', 'grants', async () => {
+      expect((await revoke('alice')).status).toBe(202);
+    });
+    await until(async () => [200, 404].includes((await world.api.delete(path, { mode: 'revoke' })).status));
+    expect(await statusOf('alice-too')).toBe('revoked');
+    expect(asked()).toBe(1);
+  });
+
+  test('the intent cannot be written: Google is not asked, and everything is as before', async () => {
+    await connect('alice');
+    await failing('INSERT', 'revocations', async () => {
+      expect((await revoke('alice')).status).toBeGreaterThanOrEqual(500);
+    });
+    expect(asked()).toBe(0);
+    expect((await world.api.token('alice')).status).toBe(200);
+  });
+
+  test('the answer was lost after Google had revoked: other dead tokens of the account say so', async () => {
+    await connect('alice');
+    await connect('alice-too', ALICE, 'second');
+    control().failNext('revoke', { drop: true, afterProcessing: true });
+    expect((await revoke('alice')).status).toBe(202);
+    await finished();
+    expect(await statusOf('alice-too')).toBe('revoked');
+    expect((await world.api.token('alice-too', { client: 'second' })).body).toMatchObject({
+      cause: 'revoked_with_sibling',
+      confidence: 'inferred',
+    });
+    expect(await world.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toEqual([]);
+  });
+
+  test('the answer was lost, and the token was dead alone: the others are active again, on fresh tokens only', async () => {
+    await connect('alice');
+    const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
+    await connect('alice-too', ALICE, 'second');
+    const before = (await world.api.token('alice-too', { client: 'second' })).body['access_token'];
+    control().killRefreshToken(token ?? '');
+    control().failNext('revoke', { drop: true });
+    expect((await revoke('alice')).status).toBe(202);
+    await finished();
+    expect(await statusOf('alice-too')).toBe('active');
+    const after = await world.api.token('alice-too', { client: 'second' });
+    expect(after.status).toBe(200);
+    expect(after.body['access_token']).not.toBe(before);
+  });
+
+  test('a token that was dead before takes nobody with it, and no other token is asked for again', async () => {
+    await connect('alice');
+    const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
+    await connect('alice-too', ALICE, 'second');
+    const before = (await world.api.token('alice-too', { client: 'second' })).body['access_token'];
+    control().killRefreshToken(token ?? '');
+    const answer = await revoke('alice');
+    expect([answer.status, answer.body['also_revoked']]).toEqual([200, []]);
+    expect((await world.api.token('alice-too', { client: 'second' })).body['access_token']).toBe(before);
+  });
+
+  describe('a consent in between', () => {
+    test('while Google answers: it is kept, its token is not served, and Google says what it is worth', async () => {
+      await connect('alice');
+      await connect('alice-too', ALICE, 'second');
+      control().latency('revoke', 800);
+      const revoking = revoke('alice');
+      await until(() => asked() === 1);
+      await connect('alice-too', ALICE, 'second');
+      expect((await revoking).status).toBe(200);
+      expect(await statusOf('alice-too')).toBe('active');
+      // The stand-in revoked after that consent.
+      const refused = await world.api.token('alice-too', { client: 'second' });
+      expect(refused.body).toMatchObject({ cause: 'revoked_with_sibling', confidence: 'inferred' });
+    });
+
+    test('between two attempts: the next one ends it at Google, and here', async () => {
+      await connect('alice');
+      control().failAlways('revoke', { status: 503, body: '' });
+      expect((await revoke('alice')).status).toBe(202);
+      await world.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+      await connect('alice');
+      expect((await world.api.token('alice')).status).toBe(200);
+      control().clearFaults();
+      await due();
+      await finished();
+      const grant = await grantOf('alice');
+      expect(grant).toMatchObject({ status: 'revoked', diagnosis: { cause: 'revoked_with_sibling' } });
+      expect(control().liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
+    });
+
+    test('after Google revoked and its answer was lost: it lives', async () => {
+      await connect('alice');
+      await connect('alice-too', ALICE, 'second');
+      control().failNext('revoke', { drop: true, afterProcessing: true });
+      expect((await revoke('alice')).status).toBe(202);
+      await world.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+      await connect('alice-too', ALICE, 'second');
+      await due();
+      await finished();
+      expect(await statusOf('alice-too')).toBe('active');
+      expect((await world.api.token('alice-too', { client: 'second' })).status).toBe(200);
+    });
+
+    test('after it is finished: it lives', async () => {
+      await connect('alice');
+      expect((await revoke('alice')).status).toBe(200);
+      await connect('alice');
+      expect((await world.api.token('alice')).status).toBe(200);
+    });
+  });
+
+  test('mode=local meanwhile forgets the grant; the revocation goes on for the others', async () => {
+    await connect('alice');
+    await connect('alice-too', ALICE, 'second');
+    control().failAlways('revoke', { status: 503, body: '' });
+    const { id } = await grantOf('alice');
+    expect((await revoke('alice')).status).toBe(202);
+    expect((await world.api.delete(`/grants/${String(id)}`, { mode: 'local' })).status).toBe(200);
+    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    expect(await statusOf('alice-too')).toBe('revoking');
+    control().clearFaults();
+    await due();
+    await finished();
+    expect(await statusOf('alice-too')).toBe('revoked');
+    expect(control().liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
+  });
+
+  test('two revocations of one account: each ends its own grant, whichever Google hears first', async () => {
+    await connect('alice');
+    await connect('alice-too', ALICE, 'second');
+    await connect('alice-third', ALICE);
+    control().failNext('revoke', { status: 503, body: '' }, 2);
+    await Promise.all([revoke('alice'), revoke('alice-too')]);
+    await finished();
+    expect(await statusOf('alice')).toBeUndefined();
+    expect(await statusOf('alice-too')).toBeUndefined();
+    expect(await statusOf('alice-third')).toBe('revoked');
+  });
+
+  describe('a security event meanwhile', () => {
+    const event = (type: string, more: { reason?: string } = {}) =>
+      control().sendSecurityEvent({
+        type,
+        subject: { subject_type: 'iss-sub', iss: world.google.url, sub: ALICE.sub },
+        to: `${world.url}/security-events/google`,
+        ...more,
+      });
+    const begin = async () => {
+      await connect('alice');
+      await connect('alice-too', ALICE, 'second');
+      control().failAlways('revoke', { status: 503, body: '' });
+      expect((await revoke('alice')).status).toBe(202);
+      await world.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+    };
+    const end = async () => {
+      control().clearFaults();
+      await due();
+      await finished();
+    };
+
+    test('tokens-revoked: all are dead, and the disconnect is finished', async () => {
+      await begin();
+      control().revokeByUser(ALICE.sub, 'project-a');
+      await event('tokens-revoked');
+      expect(await statusOf('alice-too')).toBe('revoked');
+      await end();
+      expect(await statusOf('alice')).toBeUndefined();
+    });
+
+    test('account-disabled, and the token turns out dead alone: the others are suspended', async () => {
+      await connect('alice');
+      const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
+      await connect('alice-too', ALICE, 'second');
+      control().failAlways('revoke', { status: 503, body: '' });
+      await revoke('alice');
+      await world.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+      await event('account-disabled', { reason: 'hijacking' });
+      expect(await statusOf('alice-too')).toBe('revoking');
+      control().killRefreshToken(token ?? '');
+      await end();
+      expect(await statusOf('alice-too')).toBe('suspended');
+      await event('account-enabled');
+      expect(await statusOf('alice-too')).toBe('active');
+    });
+
+    test('account-enabled lifts no revocation', async () => {
+      await begin();
+      await event('account-disabled', { reason: 'hijacking' });
+      await event('account-enabled');
+      expect(await statusOf('alice-too')).toBe('revoking');
+      expect((await world.api.token('alice-too', { client: 'second' })).status).toBe(410);
+      await end();
+      expect(await statusOf('alice-too')).toBe('revoked');
+    });
+
+    test('account-purged: all are forgotten, and nothing is left to do', async () => {
+      await begin();
+      await event('account-purged');
+      await end();
+      expect(await statusOf('alice')).toBeUndefined();
+      expect(await statusOf('alice-too')).toBeUndefined();
+    });
+  });
+
+  test('600 siblings: in about a second, with their events, slots and audit trail', async () => {
+    await connect('alice');
+    await connect('bob', BOB);
+    const id = String((await grantOf('alice'))['id']);
+    await world.sql(`
+      INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
+        sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
+      SELECT gen_random_uuid(), 'user-' || n, 'second', account_sub, account_email, requested_scopes, granted_scopes, status,
+        sealed_refresh_token, refresh_token_issued_at, created_at, consented_at
+      FROM grants, generate_series(1, 600) AS n WHERE user_id = 'alice'`);
+    await world.sql(`
+      INSERT INTO access_tokens SELECT grants.id, 'x', 'x', now(), now() + interval '1 hour' FROM grants WHERE user_id LIKE 'user-%'`);
+    await world.sql(`
+      INSERT INTO refresh_tokens (fingerprint, account_sub, client, grant_id, issued_at, last_used_at, prefix_hash, sha512_hash)
+      SELECT decode(md5(id::text), 'hex'), account_sub, client, id, now(), now(), '\\x00', '\\x00' FROM grants WHERE user_id LIKE 'user-%'`);
+    await world.sql('DELETE FROM outbox_events');
+    const began = performance.now();
+    const answer = await world.api.delete(`/grants/${id}`, { mode: 'revoke' });
+    const took = performance.now() - began;
+    expect(answer.status).toBe(200);
+    expect(answer.body['also_revoked']).toHaveLength(600);
+    const [counts] = await world.sql(
+      `SELECT
+      (SELECT count(*)::int FROM grants WHERE status = 'revoked') AS revoked,
+      (SELECT count(*)::int FROM access_tokens JOIN grants ON grants.id = grant_id WHERE user_id LIKE 'user-%') AS tokens,
+      (SELECT count(*)::int FROM refresh_tokens WHERE ended_at IS NULL) AS slots,
+      (SELECT count(*)::int FROM outbox_events) AS events,
+      (SELECT count(*)::int FROM audit_events WHERE details->>'revoked_with' = $1) AS audited`,
+      [id],
+    );
+    expect(counts).toEqual({ revoked: 600, tokens: 0, slots: 1, events: 601, audited: 600 });
+    expect(took).toBeLessThan(2500);
+  });
+
+  test('what is sealed in a revocation is gone when it is finished, and forgotten after 30 days', async () => {
+    await connect('alice');
+    await revoke('alice');
+    expect(await world.sql('SELECT sealed_token, outcome FROM revocations')).toEqual([
+      { sealed_token: null, outcome: 'revoked' },
+    ]);
+    world.clock.advance(31 * 24 * 3600);
+    await until(async () => (await world.sql('SELECT id FROM revocations')).length === 0);
+  });
+});
