@@ -1,22 +1,32 @@
+import type { RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import type { DestinationStream } from 'pino';
 import { AppModule, type Surroundings } from './app.module.js';
 import type { Settings } from './config/settings.js';
-import { logAccess } from './http/access-log.js';
+import { AccessLog } from './http/access-log.js';
+import { answerOtherMethods } from './http/allowed-methods.js';
+import { acceptJson, ignoreTypeOfNothing, MAX_BODY_BYTES } from './http/bodies.js';
+import { ClientAddresses } from './http/client-address.js';
+import { defaultMaxConnections } from './http/connections.js';
+import { refuseForRouter } from './http/framework-errors.js';
 import { dressPages, harden } from './http/harden.js';
+import { createHttpServer } from './http/http-server.js';
 import { openLog, requestId } from './http/logging.js';
 import { serveOpenApi } from './http/openapi.js';
+import { RateLimits } from './http/rate-limits.js';
+import { RawAnswers } from './http/raw-answers.js';
 import { Metrics } from './operations/metrics.js';
 import { acceptEventBodies } from './security-events/event-body.js';
+import { RecogniseKey } from './services/recognise-key.js';
 import { RepeatAnswer } from './tokens/repeat-answer.js';
 import { serveFromMemory } from './tokens/serve-from-memory.js';
 
 /** Connections that may wait to be taken, as far as the system allows; Node's 511 are few for a crowd that comes at once. */
 const BACKLOG = 4096;
-/** Ids and paths of ours are short; a longer one is refused by its own rule, not by the router. */
-const LONGEST_PARAMETER = 300;
+/** Longer than any URL that Node takes: a parameter that is too long is refused by its own rule, which names it. */
+const MAX_PARAMETER = 20_000;
 
 /** What the broker lives in; a test brings its own. */
 interface World extends Pick<Surroundings, 'clock'> {
@@ -29,33 +39,48 @@ export async function startBroker(
   { clock, logDestination }: World = {},
 ): Promise<NestFastifyApplication> {
   const log = openLog(settings.logLevel, logDestination);
+  const { publicUrl } = settings;
+  // What these need of Nest is there before the first request.
+  let metrics: Metrics | null = null;
+  let keys: RecogniseKey | null = null;
+  let answers: RepeatAnswer | null = null;
+  const access = new AccessLog(log, (call) => metrics?.recordCall(call));
+  const limits = new RateLimits(
+    settings.ratesPerMinute,
+    new ClientAddresses(settings.trustedProxies),
+    (request) => keys?.serviceOf(request) ?? null,
+  );
+  const rawAnswers = new RawAnswers(limits, access, publicUrl);
+  const maxConnections =
+    settings.maxConnections ?? defaultMaxConnections(settings.databasePoolSize + settings.googleConcurrency);
   const adapter = new FastifyAdapter({
-    routerOptions: { maxParamLength: LONGEST_PARAMETER },
-    bodyLimit: 64 * 1024,
-    trustProxy: settings.trustedProxies.length > 0 ? [...settings.trustedProxies] : false,
+    serverFactory: (listener: RequestListener) =>
+      createHttpServer(listener, settings.connectionTimes, maxConnections, rawAnswers, log),
+    frameworkErrors: refuseForRouter(limits, access, publicUrl),
+    routerOptions: { maxParamLength: MAX_PARAMETER },
+    bodyLimit: MAX_BODY_BYTES,
     genReqId: requestId,
     forceCloseConnections: 'idle',
+    // A call that came while the broker stops is answered like those before it; Fastify's own 503 is no problem+json.
+    return503OnClosing: false,
   });
   // Before Nest is put together, so that these come before its middleware.
   const server = adapter.getInstance();
-  const https = settings.publicUrl.startsWith('https:');
-  harden(server, https, {
-    servicePerMinute: settings.serviceRateLimitPerMinute,
-    browserPerMinute: settings.browserRateLimitPerMinute,
-  });
-  let answers: RepeatAnswer | null = null;
+  harden(server, publicUrl, limits);
   serveFromMemory(server, () => answers);
-  await dressPages(server, https);
+  answerOtherMethods(server);
+  ignoreTypeOfNothing(server);
+  await dressPages(server, publicUrl.startsWith('https:'));
   const module = AppModule.with(settings, clock ? { clock, log } : { log });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { bufferLogs: true });
   answers = app.get(RepeatAnswer);
+  keys = app.get(RecogniseKey);
+  metrics = app.get(Metrics);
   app.useLogger(app.get(Logger));
   app.flushLogs();
+  acceptJson(app);
   acceptEventBodies(app);
-  const metrics = app.get(Metrics);
-  logAccess(app, log, (access) => {
-    metrics.recordCall(access);
-  });
+  access.watch(server);
   serveOpenApi(app);
   await app.listen({ port: settings.port, host: settings.host, backlog: BACKLOG });
   log.info(

@@ -3,6 +3,8 @@ import { Api, Browser } from './support/api.js';
 import { contractOf } from './support/contract.js';
 import { APP, startWorld, YOUTUBE, type World } from './support/world.js';
 
+const cursor = (text: string) => Buffer.from(text).toString('base64url');
+
 /** What the database holds, apart from the services that tests make. */
 async function stored(world: World): Promise<number> {
   const [row] = await world.sql(
@@ -27,9 +29,22 @@ describe('bad input gets a clear error and loses nothing', () => {
   const tickets: [string, unknown, string][] = [
     ['no user', { scope: YOUTUBE }, 'user_id'],
     ['an empty user', { ...ticket, user_id: '' }, 'user_id'],
-    ['a user with a slash', { ...ticket, user_id: '../admin' }, 'user_id'],
+    ['a user with a line break', { ...ticket, user_id: 'a\nb' }, 'user_id'],
+    ['a user with a NUL', { ...ticket, user_id: 'a\u0000b' }, 'user_id'],
+    ['a user with half a character', { ...ticket, user_id: 'a\ud800' }, 'user_id'],
+    ['a hint with a NUL', { ...ticket, account_hint: 'a\u0000b' }, 'account_hint'],
+    ['a hint with half a character', { ...ticket, account_hint: '\udc00a' }, 'account_hint'],
+    ['a client with a NUL', { ...ticket, client: 'a\u0000' }, 'client'],
+    ['a scope with a NUL', { ...ticket, scope: `${YOUTUBE}\u0000` }, 'scope'],
+    ['a return_to with a line break', { ...ticket, return_to: `${APP}/\nx` }, 'return_to'],
+    [
+      'a required email with a control character',
+      { ...ticket, require_account: { email: '"a\u0001b"@example.com' } },
+      'require_account.email',
+    ],
     ['a user that is a number', { ...ticket, user_id: 7 }, 'user_id'],
-    ['a user of 201 characters', { ...ticket, user_id: 'a'.repeat(201) }, 'user_id'],
+    ['a user of 256 characters', { ...ticket, user_id: 'a'.repeat(256) }, 'user_id'],
+    ['a user of 256 emoji', { ...ticket, user_id: '😀'.repeat(256) }, 'user_id'],
     ['no scope', { user_id: 'alice' }, 'scope'],
     ['an empty scope', { ...ticket, scope: ' ' }, 'scope'],
     ['a scope that is neither URL nor alias', { ...ticket, scope: 'youtube' }, 'scope'],
@@ -92,6 +107,13 @@ describe('bad input gets a clear error and loses nothing', () => {
 
   test.each([
     ['that is not JSON', '{"user_id": "alice', 'application/json', 400],
+    [
+      'that nests 20,000 deep',
+      `{"user_id":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
+      'application/json',
+      400,
+    ],
+    ['that is not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 'application/json', 400],
     ['that is an array', '[]', 'application/json', 400],
     ['that is null', 'null', 'application/json', 400],
     ['of another type', '<user/>', 'application/xml', 415],
@@ -110,9 +132,21 @@ describe('bad input gets a clear error and loses nothing', () => {
   });
 
   test.each([
-    ['a malformed user', '/tokens/%2e%2e%2fadmin', {}, 'userId'],
+    ['a path that is not percent-encoded', '/tokens/%', {}, 'path'],
+    ['a path that is not UTF-8', '/tokens/%ED%A0%80', {}, 'path'],
     ['a user with a NUL byte', '/tokens/a%00b', {}, 'userId'],
-    ['a user of 250 characters', `/tokens/${'a'.repeat(250)}`, {}, 'userId'],
+    ['a user with a C1 control', '/users/a%C2%85b/grants', {}, 'userId'],
+    ['a user with DEL', '/users/a%7Fb/ads/customers', {}, 'userId'],
+    ['a user of 256 characters', `/tokens/${'a'.repeat(256)}`, {}, 'userId'],
+    ['a user of 5,000 characters', `/tokens/${'a'.repeat(5000)}`, {}, 'userId'],
+    ['an account with a NUL', '/tokens/alice', { account: 'a\u0000' }, 'account'],
+    ['an account with a NUL, for Ads', '/users/alice/ads/customers', { account: 'a\u0000' }, 'account'],
+    ['a service with a NUL', '/audit', { service: 'a\u0000' }, 'service'],
+    ['a user with a NUL, for the audit', '/audit', { user: 'a\u0000' }, 'user'],
+    ['a time in the year 0', '/audit', { since: '0000-01-01T00:00:00Z' }, 'since'],
+    ['a time that is in the year 0 in UTC', '/audit', { since: '0001-01-01T00:00:00+23:59' }, 'since'],
+    ['a time that is in the year 10000 in UTC', '/audit', { since: '9999-12-31T23:59:59-23:59' }, 'since'],
+    ['a cursor in the year 0', '/audit', { cursor: cursor('0000-01-01T00:00:00.000Z 1') }, 'cursor'],
     ['an unknown client', '/tokens/alice', { client: 'nobody' }, 'client'],
     ['a scope that is none', '/tokens/alice', { scope: 'yt' }, 'scope'],
     ['a 10 KB scope', '/tokens/alice', { scope: `https://x.example/${'a'.repeat(10_000)}` }, 'scope'],

@@ -110,5 +110,7 @@ const CURSOR = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (\d{1,18})$/;
 /** @returns null when it is none of ours */
 export function readCursor(cursor: string): AuditPosition | null {
   const [, at = '', sequence = ''] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
-  return Number.isNaN(Date.parse(at)) ? null : { at: new Date(at), sequence: BigInt(sequence) };
+  // PostgreSQL has no year 0.
+  const isTime = !Number.isNaN(Date.parse(at)) && new Date(at).getUTCFullYear() >= 1;
+  return isTime ? { at: new Date(at), sequence: BigInt(sequence) } : null;
 }

@@ -7,6 +7,7 @@ import { invalidRequest } from '../domain/errors.js';
 import { ConnectLinks } from '../domain/ports/connect-links.js';
 import { ConsentTrips } from '../domain/ports/consent-trips.js';
 import { Secret } from '../domain/secret.js';
+import { isPlainText } from '../domain/text.js';
 import { clearBrowserKey, readBrowserKey, setBrowserKey } from '../http/browser-key.js';
 import { answerBrowser } from '../http/answer-browser.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audited.js';
@@ -69,7 +70,7 @@ export class CallbackController {
 function parameter(request: FastifyRequest, name: string, longest: number): string | null {
   const value = (request.query as Record<string, unknown>)[name];
   if (value === undefined || value === '') return null;
-  if (typeof value !== 'string' || value.length > longest)
+  if (typeof value !== 'string' || value.length > longest || !isPlainText(value))
     throw invalidRequest({ [name]: 'is not as Google sends it.' });
   return value;
 }

@@ -109,8 +109,18 @@ function freeze(
     auditFlushMs: environment.AUDIT_FLUSH_SECONDS * 1000,
     auditRetentionDays: environment.AUDIT_RETENTION_DAYS,
     serviceIssuers,
-    serviceRateLimitPerMinute: environment.SERVICE_RATE_LIMIT,
-    browserRateLimitPerMinute: environment.BROWSER_RATE_LIMIT,
+    ratesPerMinute: {
+      service: environment.SERVICE_RATE_LIMIT,
+      browser: environment.BROWSER_RATE_LIMIT,
+      securityEvents: environment.SECURITY_EVENT_RATE_LIMIT,
+    },
+    connectionTimes: {
+      headersMs: environment.HTTP_HEADERS_TIMEOUT_MS,
+      requestMs: environment.HTTP_REQUEST_TIMEOUT_MS,
+      idleMs: environment.HTTP_CONNECTION_TIMEOUT_MS,
+      keepAliveMs: environment.HTTP_KEEP_ALIVE_MS,
+    },
+    maxConnections: environment.HTTP_MAX_CONNECTIONS ?? null,
     trustedProxies: environment.TRUSTED_PROXIES,
     logLevel: environment.LOG_LEVEL,
   });

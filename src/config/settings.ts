@@ -48,8 +48,20 @@ export class Settings {
   readonly auditRetentionDays!: number;
   /** Whose JWTs services may come with, besides our keys. */
   readonly serviceIssuers!: readonly ServiceIssuer[];
-  readonly serviceRateLimitPerMinute!: number;
-  readonly browserRateLimitPerMinute!: number;
+  readonly ratesPerMinute!: {
+    readonly service: number;
+    readonly browser: number;
+    readonly securityEvents: number;
+  };
+  /** How long a connection may take for what. */
+  readonly connectionTimes!: {
+    readonly headersMs: number;
+    readonly requestMs: number;
+    readonly idleMs: number;
+    readonly keepAliveMs: number;
+  };
+  /** Null: as many as the system allows. */
+  readonly maxConnections!: number | null;
   readonly trustedProxies!: readonly string[];
   readonly logLevel!: string;
 }

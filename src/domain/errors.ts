@@ -10,6 +10,7 @@ export type BrokerErrorCode =
   | 'no_ads_access'
   | 'not_connected'
   | 'not_found'
+  | 'method_not_allowed'
   | 'ambiguous_account'
   | 'reconnect_required'
   | 'slots_full'

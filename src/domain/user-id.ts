@@ -1,12 +1,15 @@
-/**
- * The caller's own user id: opaque to us, but it travels in URLs, logs and policies, so it is kept to
- * 1-200 unreserved characters (RFC 3986 section 2.3) and `: @ +`, which covers UUIDs, emails and prefixed ids.
- */
-const USER_ID = /^[A-Za-z0-9][A-Za-z0-9._~:@+-]{0,199}$/;
+import { isPlainText } from './text.js';
 
+const MAX_CHARACTERS = 255;
+
+/**
+ * The caller's own user id: opaque to the broker. Any text of 1 to 255 characters, which are Unicode code points, without
+ * control characters or lone surrogates. It is compared as it is: nothing is trimmed, folded or normalised.
+ */
 export function isUserId(value: string): boolean {
-  return USER_ID.test(value);
+  // A code point is one or two units of UTF-16: only between the two must they be counted.
+  if (value === '' || value.length > 2 * MAX_CHARACTERS || !isPlainText(value)) return false;
+  return value.length <= MAX_CHARACTERS || Array.from(value).length <= MAX_CHARACTERS;
 }
 
-export const USER_ID_RULE =
-  'must be 1 to 200 letters, digits or . _ ~ : @ + - and start with a letter or digit.';
+export const USER_ID_RULE = 'must be 1 to 255 characters of Unicode, without control characters.';

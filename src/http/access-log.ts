@@ -1,9 +1,11 @@
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger as Log } from 'pino';
 import { callerOf } from './caller.js';
 
-/** One finished call. */
+/** Room for the longest user id, percent-encoded: 255 characters of up to four bytes. */
+const MAX_PATH = 3_200;
+
+/** One finished call, as the metrics count it. */
 export interface Access {
   readonly seconds: number;
   /** From memory, without asking anybody: a good answer of GET /tokens/:userId. */
@@ -14,29 +16,58 @@ export interface Access {
   readonly status?: number;
 }
 
+/** A call that was refused before it had a route. What is not known of it is left out. */
+export interface Refused {
+  readonly requestId: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  /** Why, in fixed words or a code. */
+  readonly reason: string;
+}
+
 /**
  * Writes one line a call: who, what, outcome; the path without its query. Health checks are left out. An answer from
  * memory is only worth a line when somebody looks for something: the audit trail and the metrics count it.
  */
-export function logAccess(app: NestFastifyApplication, log: Log, count: (access: Access) => void): void {
+export class AccessLog {
   // Not through Nest's logger, which looks at every line anew: this one is written for every call.
-  const lines = log.child({ context: 'Access' });
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .addHook('onResponse', (request, reply, done) => {
+  readonly #lines: Log;
+
+  constructor(
+    log: Log,
+    private readonly count: (access: Access) => void,
+  ) {
+    this.#lines = log.child({ context: 'Access' });
+  }
+
+  watch(server: FastifyInstance): void {
+    server.addHook('onResponse', (request, reply, done) => {
       const { isRepeated } = request;
       const ms = reply.elapsedTime;
-      if (isRepeated && !lines.isLevelEnabled('debug')) count({ seconds: ms / 1000, isRepeated });
+      if (isRepeated && !this.#lines.isLevelEnabled('debug')) this.count({ seconds: ms / 1000, isRepeated });
       else {
         const status = reply.statusCode;
         const route = request.routeOptions.url ?? 'none';
-        count({ method: request.method, route, status, seconds: ms / 1000, isRepeated });
+        this.count({ method: request.method, route, status, seconds: ms / 1000, isRepeated });
         const level = status >= 500 ? 'warn' : isRepeated ? 'debug' : 'info';
-        if (!route.startsWith('/health/')) lines[level](lineOf(request, status, ms));
+        if (!route.startsWith('/health/')) this.#lines[level](lineOf(request, status, ms));
       }
       done();
     });
+  }
+
+  /** Of a call that no hook of the server sees. */
+  refused({ requestId, method, url, status, ms, reason }: Refused): void {
+    this.count({ method: method ?? 'none', route: 'none', status, seconds: ms / 1000, isRepeated: false });
+    const path = url === undefined ? undefined : pathOf(url);
+    this.#lines.info({ request_id: requestId, method, path, status, ms: Math.round(ms), reason });
+  }
+}
+
+function pathOf(url: string): string | undefined {
+  return url.split('?', 1)[0]?.slice(0, MAX_PATH);
 }
 
 function lineOf(request: FastifyRequest, status: number, ms: number) {
@@ -44,7 +75,7 @@ function lineOf(request: FastifyRequest, status: number, ms: number) {
   return {
     request_id: id,
     method,
-    path: url.split('?', 1)[0],
+    path: pathOf(url),
     status,
     ms: Math.round(ms),
     service: callerOf(request)?.name,

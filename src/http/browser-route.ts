@@ -2,11 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 
 /** Marks a route that people's browsers use: limited by address, never by service. */
-export const BROWSER_ROUTE = { browser: true } as const;
-
-export function isBrowserRoute(config: unknown): boolean {
-  return (config as { browser?: unknown } | undefined)?.browser === true;
-}
+export const BROWSER_ROUTE = { kind: 'browser' } as const;
 
 /**
  * Browsers hold the whole chain of redirects behind a form to form-action (CSP level 3, section 6.4.3): here Google,

@@ -2,33 +2,50 @@ import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
 
 const MINUTE_MS = 60_000;
-/** Whoever called least recently is forgotten first, and starts anew. */
-const MOST_CALLERS = 50_000;
+/** The caller that called least recently is forgotten first, and starts again from zero. */
+const MAX_CALLERS = 50_000;
 
 interface Window {
   calls: number;
   readonly endsAt: number;
 }
 
+interface Windows {
+  get(caller: string): Window | undefined;
+  set(caller: string, window: Window): unknown;
+}
+
 /** Counts calls by caller, in windows of a minute that begin with the caller's first call. */
 export class CallCounts {
-  readonly #windows = new LRUCache<string, Window>({ max: MOST_CALLERS });
-
-  /** @param perMinute at least one */
-  constructor(readonly perMinute: number) {}
+  /**
+   * @param perMinute at least one
+   * @param windows bounded, unless the caller of this class bounds how many callers there are
+   */
+  constructor(
+    readonly perMinute: number,
+    private readonly windows: Windows = new LRUCache<string, Window>({ max: MAX_CALLERS }),
+  ) {}
 
   /**
+   * Counts a call.
    * @param now milliseconds of any clock that never goes back
    * @returns milliseconds until the caller may call again; 0 when this call was not too many
    */
   add(caller: string, now: number): number {
-    const window = this.#windows.get(caller);
+    const window = this.windows.get(caller);
     if (!window || window.endsAt <= now) {
-      this.#windows.set(caller, { calls: 1, endsAt: now + MINUTE_MS });
+      this.windows.set(caller, { calls: 1, endsAt: now + MINUTE_MS });
       return 0;
     }
     window.calls++;
     return window.calls > this.perMinute ? window.endsAt - now : 0;
+  }
+
+  /** What `add` would answer, without counting. */
+  peek(caller: string, now: number): number {
+    const window = this.windows.get(caller);
+    if (!window || window.endsAt <= now) return 0;
+    return window.calls >= this.perMinute ? window.endsAt - now : 0;
   }
 }
 

@@ -9,6 +9,11 @@ export function credentialDigest(request: FastifyRequest): string | undefined {
   return request.credentialDigest;
 }
 
+/** The token of RFC 6750 section 2.1. @returns an empty text where there is none */
+export function bearerToken({ headers }: FastifyRequest): string {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+}
+
 /** By its prefix: whether it is one of ours, and in force, services/ decides. */
 export function isServiceKey({ headers }: FastifyRequest): boolean {
   return /^Bearer +tbk_/i.test(headers.authorization ?? '');

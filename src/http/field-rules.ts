@@ -2,6 +2,7 @@ import { Transform } from 'class-transformer';
 import { applyDecorators } from '@nestjs/common';
 import { IsString, isRFC3339, MaxLength, registerDecorator, type ValidationOptions } from 'class-validator';
 import { isScope, parseScopes } from '../domain/scopes.js';
+import { isPlainText } from '../domain/text.js';
 import { isUserId, USER_ID_RULE } from '../domain/user-id.js';
 
 /** A rule of ours as a class-validator decorator. The message never quotes the value. */
@@ -47,7 +48,9 @@ export const IsAccount = () => applyDecorators(IsString(), MaxLength(320));
 export const IsHttpUrl = rule(
   'isHttpUrl',
   (value) => {
-    if (typeof value !== 'string' || value.length > 2000 || !URL.canParse(value)) return false;
+    // URL.canParse lets line breaks pass, and drops them.
+    if (typeof value !== 'string' || value.length > 2000 || !isPlainText(value)) return false;
+    if (!URL.canParse(value)) return false;
     const { protocol, username, password } = new URL(value);
     return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
   },
@@ -56,8 +59,12 @@ export const IsHttpUrl = rule(
 
 export const IsTime = rule(
   'isTime',
-  // The form allows leap seconds, which a Date cannot hold.
-  (value) => isRFC3339(value) && !Number.isNaN(Date.parse(value as string)),
+  (value) => {
+    if (!isRFC3339(value)) return false;
+    // The form allows leap seconds, which a Date cannot hold; PostgreSQL and ISO 8601 have no year 0.
+    const year = new Date(value as string).getUTCFullYear();
+    return year >= 1 && year <= 9999;
+  },
   'must be a time such as 2026-11-21T12:00:00Z.',
 );
 

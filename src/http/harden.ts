@@ -1,27 +1,36 @@
 import helmet from '@fastify/helmet';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { isBrowserRoute } from './browser-route.js';
+import { BrokerError } from '../domain/errors.js';
+import { BROWSER_ROUTE } from './browser-route.js';
 import { letGoOfConnections } from './let-go.js';
 import { limitRates, type RateLimits } from './rate-limits.js';
 import { reserveRequestFacts } from './request-facts.js';
+import { kindOf } from './route-kind.js';
+import { securityHeaders } from './security-headers.js';
 
 /**
  * What holds for every call, whoever answers it: limits, and that nobody guesses at an answer's type. A service needs no
  * more; what tells a browser how to treat a page comes with `dressPages`.
  */
-export function harden(server: FastifyInstance, https: boolean, limits: RateLimits): void {
+export function harden(server: FastifyInstance, publicUrl: string, limits: RateLimits): void {
   reserveRequestFacts(server);
-  limitRates(server, limits);
-  const headers = https ? { ...NO_GUESSING, ...STRICT_TRANSPORT } : NO_GUESSING;
-  server.addHook('onRequest', (_request, reply, done) => {
+  const headers = securityHeaders(publicUrl);
+  server.addHook('onRequest', ({ raw }, reply, done) => {
     void reply.headers(headers);
-    done();
+    // RFC 9112 section 3.2; HTTP/1.0 knows no Host.
+    const lacksHost = raw.headers.host === undefined && raw.httpVersion === '1.1';
+    done(lacksHost ? new BrokerError('invalid_request', 'The header Host is missing.') : undefined);
   });
+  limitRates(server, limits);
   letGoOfConnections(server);
 }
 
 /** The headers of whatever a browser may show as a page. */
 export async function dressPages(server: FastifyInstance, https: boolean): Promise<void> {
+  // The documentation's routes are made by Swagger, which knows nothing of kinds.
+  server.addHook('onRoute', (route) => {
+    if (isDocs(route.url)) route.config = { ...route.config, ...BROWSER_ROUTE };
+  });
   await server.register(helmet, {
     global: false,
     contentSecurityPolicy: {
@@ -49,18 +58,9 @@ export async function dressPages(server: FastifyInstance, https: boolean): Promi
   });
 }
 
-const NO_GUESSING = { 'x-content-type-options': 'nosniff' };
-/** As helmet says it. */
-const STRICT_TRANSPORT = { 'strict-transport-security': 'max-age=31536000; includeSubDomains' };
-
 /** Browsers ask for a page as text/html; the stylesheet and the documentation belong to pages. */
-function mayBePage({ url, headers, routeOptions }: FastifyRequest): boolean {
-  return (
-    isBrowserRoute(routeOptions.config) ||
-    isDocs(url) ||
-    url === '/style.css' ||
-    (headers.accept?.includes('text/html') ?? false)
-  );
+function mayBePage(request: FastifyRequest): boolean {
+  return kindOf(request) === 'browser' || (request.headers.accept?.includes('text/html') ?? false);
 }
 
 /** Only the API's documentation runs scripts. */

@@ -3,6 +3,7 @@ import { ApiResponse, DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { PROBLEM_SCHEMA } from './problem-schema.js';
 import { PROBLEMS } from './problem-table.js';
+import { EXEMPT_ROUTE } from './route-kind.js';
 
 type Code = keyof typeof PROBLEMS;
 
@@ -50,7 +51,16 @@ export function serveOpenApi(app: NestFastifyApplication): void {
       description: "A service key (tbk_...), or a workload's JWT",
     })
     .build();
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document), {
-    jsonDocumentUrl: 'openapi.json',
-  });
+  // Made at the first question, which few processes ever get, and then kept.
+  let written: string | null = null;
+  let made: ReturnType<typeof SwaggerModule.createDocument> | null = null;
+  const api = () => (made ??= SwaggerModule.createDocument(app, document));
+  SwaggerModule.setup('docs', app, api, { raw: false });
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .get('/openapi.json', { config: EXEMPT_ROUTE }, (_request, reply) => {
+      written ??= JSON.stringify(api());
+      void reply.type('application/json; charset=utf-8').send(written);
+    });
 }

@@ -15,6 +15,7 @@ export const PROBLEMS: Readonly<Record<BrokerErrorCode | 'internal_error', Probl
   no_ads_access: { status: 403, title: 'The user has no such access to this Google Ads account' },
   not_connected: { status: 404, title: 'This user has no grant here' },
   not_found: { status: 404, title: 'There is nothing at this address' },
+  method_not_allowed: { status: 405, title: 'This method cannot be used here' },
   ambiguous_account: { status: 409, title: 'Several accounts match' },
   slots_full: { status: 409, title: "This connect would end another user's grant" },
   reconnect_required: { status: 410, title: 'The grant is dead: the user must connect again' },

@@ -24,17 +24,30 @@ export class Problems {
   of(fault: unknown, requestId: string): Problem {
     // What is refused knows why; a database's fault is known by its words only, which a refusal may hold as well.
     const isOutage = !(fault instanceof BrokerError) && this.database.isOutage(fault);
-    const { code, detail, carries, status } = isOutage ? DATABASE_OUTAGE : read(fault);
-    return {
-      type: `urn:token-broker:problem:${code}`,
-      status: status ?? PROBLEMS[code].status,
-      title: PROBLEMS[code].title,
-      code,
-      detail,
-      request_id: requestId,
-      ...carries,
-    };
+    return isOutage ? toProblem(DATABASE_OUTAGE, requestId) : problemOf(fault, requestId);
   }
+}
+
+/** As `Problems` has it, of a fault that cannot be the database's. */
+export function problemOf(fault: unknown, requestId: string): Problem {
+  return toProblem(read(fault), requestId);
+}
+
+/** What the framework refuses before there is a route: its status and what to say. */
+export function refusedByFramework(status: number, requestId: string): Problem {
+  return toProblem(clientFault(status), requestId);
+}
+
+function toProblem({ code, detail, carries, status }: Reading, requestId: string): Problem {
+  return {
+    type: `urn:token-broker:problem:${code}`,
+    status: status ?? PROBLEMS[code].status,
+    title: PROBLEMS[code].title,
+    code,
+    detail,
+    request_id: requestId,
+    ...carries,
+  };
 }
 
 interface Reading {
@@ -58,11 +71,7 @@ function read(fault: unknown): Reading {
   if (status === 429)
     return { code: 'rate_limited', detail: 'Slow down, and try again after Retry-After seconds.' };
   if (status !== null && status >= 400 && status < 500) {
-    return {
-      code: 'invalid_request',
-      detail: CLIENT_FAULTS[status] ?? 'The request could not be read.',
-      status,
-    };
+    return isBadUrl(fault) ? BAD_URL : clientFault(status);
   }
   return {
     code: 'internal_error',
@@ -71,10 +80,32 @@ function read(fault: unknown): Reading {
   };
 }
 
-/** What Fastify refuses before a controller sees it. */
+function clientFault(status: number): Reading {
+  return {
+    code: 'invalid_request',
+    detail: CLIENT_FAULTS[status] ?? 'The request could not be read.',
+    status,
+  };
+}
+
+const BAD_URL: Reading = {
+  code: 'invalid_request',
+  detail: 'path: must be percent-encoded UTF-8 (RFC 3986 section 2.5).',
+  carries: { errors: { path: 'must be percent-encoded UTF-8 (RFC 3986 section 2.5).' } },
+};
+
+function isBadUrl(fault: unknown): boolean {
+  return (fault as { code?: unknown } | null)?.code === 'FST_ERR_BAD_URL';
+}
+
+/** What Node and Fastify refuse before a controller sees it. */
 const CLIENT_FAULTS: Readonly<Record<number, string>> = {
-  400: 'The body is not valid JSON.',
+  400: 'The request could not be read: it is not HTTP/1.1 (RFC 9112), or its body is not what its headers say.',
+  408: 'The request did not arrive completely in time.',
   413: 'The body is too large.',
+  414: 'The address is too long.',
+  417: 'Of Expect only 100-continue is known here.',
+  431: 'The headers are too large.',
   415: 'The body is of a type that is not taken here. Send what /docs says, with its content-type.',
 };
 

@@ -13,6 +13,8 @@ declare module 'fastify' {
     callerReadAt: number;
     /** http/credential.ts */
     credentialDigest: string | null;
+    /** http/rate-limits.ts: the id of the service that the call was counted for. */
+    countedFor: string | null;
     /** http/audited.ts */
     auditNote: AuditNote | null;
     /** tokens/repeat-answer.ts: what was true when the call came. */
@@ -26,6 +28,7 @@ export function reserveRequestFacts(server: FastifyInstance): void {
   server.decorateRequest('caller', null);
   server.decorateRequest('callerReadAt', 0);
   server.decorateRequest('credentialDigest', null);
+  server.decorateRequest('countedFor', null);
   server.decorateRequest('auditNote', null);
   server.decorateRequest('answersEpoch', -1);
   server.decorateRequest('isRepeated', false);

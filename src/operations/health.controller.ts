@@ -1,4 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { Settings } from '../config/settings.js';
@@ -8,6 +9,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { OpenToAll } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
+import { EXEMPT_ROUTE } from '../http/route-kind.js';
 
 const CHECKS = {
   type: 'object',
@@ -32,12 +34,14 @@ export class HealthController {
   ) {}
 
   @Get('live')
+  @RouteConfig(EXEMPT_ROUTE)
   @ApiOperation({ summary: 'The process runs' })
   live(): { status: string } {
     return { status: 'ok' };
   }
 
   @Get('ready')
+  @RouteConfig(EXEMPT_ROUTE)
   // Described here: Terminus would fetch a second @nestjs/swagger for it, past the one in the bundle.
   @HealthCheck({ noCache: true, swaggerDocumentation: false })
   @ApiOkResponse({

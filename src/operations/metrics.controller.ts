@@ -1,6 +1,8 @@
 import { Controller, Get, Header } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { OpenToAll } from '../http/caller.js';
+import { EXEMPT_ROUTE } from '../http/route-kind.js';
 import { Metrics } from './metrics.js';
 
 @Controller('metrics')
@@ -10,10 +12,11 @@ export class MetricsController {
 
   @Get()
   @OpenToAll()
+  @RouteConfig(EXEMPT_ROUTE)
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   @ApiProduces('text/plain')
   @ApiOperation({ summary: 'Metrics for Prometheus' })
   read(): Promise<string> {
-    return this.metrics.registry.metrics();
+    return this.metrics.read();
   }
 }

@@ -2,6 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Access } from '../http/access-log.js';
 
+/** Collecting takes some milliseconds. Who asks more often than this is shown what the last one saw. */
+const MAX_READS_PER_SECOND = 10;
+
 /** Prometheus metrics. Labels are route patterns and statuses only: never an id, an account or a scope. */
 @Injectable()
 export class Metrics {
@@ -23,12 +26,29 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  #text: Promise<string> | null = null;
+  #second = 0;
+  #reads = 0;
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
     // Gauges that are named like counters: `promtool check metrics` refuses them.
     for (const kind of ['handles', 'requests', 'resources']) {
       this.registry.removeSingleMetric(`nodejs_active_${kind}_total`);
     }
+  }
+
+  /** For Prometheus. Anybody may ask, so that asking often costs no more than asking now and then. */
+  read(): Promise<string> {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#reads = 0;
+    }
+    if (this.#text && ++this.#reads > MAX_READS_PER_SECOND) return this.#text;
+    const text = this.registry.metrics();
+    this.#text = text;
+    return text;
   }
 
   recordCall({ method = '', route = '', status = 0, seconds, isRepeated }: Access): void {

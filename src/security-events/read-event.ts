@@ -1,6 +1,7 @@
 import type { Diagnosis } from '../domain/grant.js';
 import { eventRefused, type Measure } from '../domain/security-event.js';
 import { securityEventName, type SecurityEventName } from '../domain/security-event-types.js';
+import { isPlainText } from '../domain/text.js';
 import { readAccount, readToken } from './read-subject.js';
 
 export interface SecurityEvent {
@@ -47,7 +48,7 @@ const READ: Readonly<
   verification: ({ state }) => ({
     level: 'log',
     measure: null,
-    ...(typeof state === 'string' ? { state: state.slice(0, 256) } : {}),
+    ...(typeof state === 'string' ? { state: plainText('state', state, 256) } : {}),
   }),
 };
 
@@ -59,7 +60,7 @@ const READ: Readonly<
 export function readEvent(type: string, details: unknown, issuer: string): SecurityEvent {
   const name = securityEventName(type);
   // Google adds types; refusing one would not make it any better known.
-  if (name === null) return { name: type.slice(0, 256), level: 'warn', measure: null };
+  if (name === null) return { name: plainText('events', type, 256), level: 'warn', measure: null };
   if (typeof details !== 'object' || details === null)
     throw eventRefused('invalid_request', 'An event of the token is not a JSON object.');
   return { name, ...READ[name](details as Details, issuer) };
@@ -71,12 +72,25 @@ export function readEvent(type: string, details: unknown, issuer: string): Secur
  */
 function accountDisabled(details: Details, issuer: string): Omit<SecurityEvent, 'name'> {
   const account = readAccount(details, issuer);
-  const reason = typeof details['reason'] === 'string' ? details['reason'].slice(0, 64) : 'none';
+  const reason = typeof details['reason'] === 'string' ? plainText('reason', details['reason'], 64) : 'none';
   const measure: Measure =
     reason === 'bulk-account'
       ? { action: 'note', account }
       : { action: 'suspend', account, diagnosis: ACCOUNT_DISABLED };
   return { level: 'warn', measure, reason };
+}
+
+/**
+ * What goes into the audit trail and the log. PostgreSQL stores no NUL, and neither of them lone surrogates, which a cut
+ * could leave.
+ */
+function plainText(claim: string, value: string, longest: number): string {
+  if (!isPlainText(value))
+    throw eventRefused(
+      'invalid_request',
+      `${claim}: must hold no control characters and no lone surrogates.`,
+    );
+  return value.slice(0, longest).toWellFormed();
 }
 
 const USER_REVOKED: Diagnosis = {

@@ -1,5 +1,6 @@
 import { Secret } from '../domain/secret.js';
 import { eventRefused, type AccountSubject, type TokenSubject } from '../domain/security-event.js';
+import { isPlainText } from '../domain/text.js';
 
 type Details = Readonly<Record<string, unknown>>;
 
@@ -55,5 +56,7 @@ function bare(issuer: string): string {
 }
 
 function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' && value.length <= 320 ? value : null;
+  return typeof value === 'string' && value !== '' && value.length <= 320 && isPlainText(value)
+    ? value
+    : null;
 }

@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { bulkhead } from 'cockatiel';
 import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google-failure.js';
@@ -8,13 +9,21 @@ import { Clock } from '../domain/ports/clock.js';
 import { SecurityEventTokens } from '../domain/ports/security-event-tokens.js';
 import { SecurityMeasures } from '../domain/ports/security-measures.js';
 import { eventRefused, type SecurityEventToken } from '../domain/security-event.js';
+import { isPlainText } from '../domain/text.js';
 import { readEvent, type SecurityEvent } from './read-event.js';
 
 const RETRY_AFTER_SECONDS = 30;
 
+/**
+ * Signatures are verified on the threads that also read files and resolve names. Junk, which anybody may send, must not
+ * fill their queue; the rest waits here, in order, and none is refused for it.
+ */
+const MAX_VERIFYING = 8;
+
 @Injectable()
 export class ReceiveSecurityEvent {
   readonly #log = new Logger(ReceiveSecurityEvent.name);
+  readonly #turns = bulkhead(MAX_VERIFYING, Infinity);
 
   constructor(
     private readonly settings: Settings,
@@ -58,7 +67,10 @@ export class ReceiveSecurityEvent {
       throw eventRefused('invalid_request', 'The body must be one security event token.');
     const clientIds = this.settings.clients.all().map(({ clientId }) => clientId);
     try {
-      return await this.tokens.verify(body, clientIds);
+      const token = await this.#turns.execute(() => this.tokens.verify(body, clientIds));
+      if (!isPlainText(token.jti))
+        throw eventRefused('invalid_request', 'jti: must hold no control characters and no lone surrogates.');
+      return token;
     } catch (error) {
       if (error instanceof BrokerError)
         this.#log.warn({ err: error.carries['err'] }, 'security event refused');

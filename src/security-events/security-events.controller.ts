@@ -4,11 +4,9 @@ import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from
 import type { FastifyRequest } from 'fastify';
 import { OpenToAll } from '../http/caller.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { SECURITY_EVENTS_ROUTE } from '../http/route-kind.js';
 import { BODY_TYPES } from './event-body.js';
 import { ReceiveSecurityEvent } from './receive-security-event.js';
-
-/** Google delivers from few addresses, and a wave of disabled accounts comes at once. */
-const PER_MINUTE = 6000;
 
 @Controller('security-events')
 @ApiTags('security events')
@@ -19,10 +17,7 @@ export class SecurityEventsController {
   @OpenToAll()
   @HttpCode(202)
   @Header('cache-control', 'no-store')
-  // By address, whatever credential a caller makes up: none is asked for here.
-  @RouteConfig({
-    rateLimit: { max: PER_MINUTE, keyGenerator: ({ ip }: FastifyRequest) => `events ${ip}` },
-  })
+  @RouteConfig(SECURITY_EVENTS_ROUTE)
   @ApiOperation({
     summary: "Google's Cross-Account Protection delivers here",
     description:

@@ -9,6 +9,7 @@ import { ServiceAccountStore } from '../domain/ports/service-account-store.js';
 import { isScope, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import { youTubeAnalyticsScopes } from '../domain/service-account.js';
+import { isPlainText } from '../domain/text.js';
 import { isUserId, USER_ID_RULE } from '../domain/user-id.js';
 
 const EMAIL = /^[^\s@]{1,64}@[^\s@]{1,255}$/;
@@ -84,7 +85,10 @@ function demandSound({ userId, account, subject, scopes, forYouTubeReporting }: 
   const errors: Record<string, string> = {};
   if (!isUserId(userId)) errors['user'] = USER_ID_RULE;
   if (account.sub === '') errors['key'] = 'lacks client_id, the number of the service account.';
-  if (subject !== null && !EMAIL.test(subject)) errors['subject'] = 'must be the email address of a user.';
+  const kept = [account.sub, account.email ?? ''];
+  if (!kept.every(isPlainText)) errors['key'] = 'holds control characters in client_id or client_email.';
+  if (subject !== null && !(EMAIL.test(subject) && isPlainText(subject)))
+    errors['subject'] = 'must be the email address of a user.';
   const unknown = scopes.filter((scope) => !isScope(scope));
   if (scopes.length === 0) errors['scope'] = 'must name at least one scope.';
   if (unknown.length > 0)

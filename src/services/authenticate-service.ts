@@ -3,14 +3,14 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 import type { Service } from '../domain/policy.js';
-import type { Credential } from '../domain/ports/service-store.js';
 import { WorkloadIdentities } from '../domain/ports/workload-identities.js';
 import { Secret } from '../domain/secret.js';
 import { looksLikeJwt } from '../domain/workload-identity.js';
 import { OPEN_TO_ALL, setCaller } from '../http/caller.js';
-import { demandCallsLeft } from '../http/rate-limits.js';
+import { bearerToken } from '../http/credential.js';
+import { rateLimitsOf } from '../http/rate-limits.js';
 import { RememberedServices, type KnownService } from './remembered-services.js';
-import { readKey, sameHash } from './service-key.js';
+import { isKeyOf, readKey } from './service-key.js';
 
 /** Guards every route that does not say it is open to all. */
 @Injectable()
@@ -29,15 +29,15 @@ export class AuthenticateService implements CanActivate {
     if (open) return true;
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
-    const { readAt, ...service } = await this.#authenticate(request.headers.authorization);
+    const { readAt, ...service } = await this.#authenticate(request);
     setCaller(request, service, readAt);
-    demandCallsLeft(request, http.getResponse<FastifyReply>());
+    rateLimitsOf(request).prove(request, http.getResponse<FastifyReply>(), service.id);
     return true;
   }
 
   /** One answer for every fault, so that nothing is learned about which services exist. */
-  async #authenticate(header: string | undefined): Promise<Service & Pick<KnownService, 'readAt'>> {
-    const service = await this.#find(/^Bearer +(\S+)$/i.exec(header ?? '')?.[1] ?? '');
+  async #authenticate(request: FastifyRequest): Promise<Service & Pick<KnownService, 'readAt'>> {
+    const service = await this.#find(bearerToken(request));
     if (!service || service.revokedAt) {
       throw new BrokerError(
         'unauthenticated',
@@ -53,13 +53,9 @@ export class AuthenticateService implements CanActivate {
     const key = readKey(token);
     if (key) {
       const service = await this.services.find(key.id);
-      return service && isKey(service.credential, key.hash) ? service : null;
+      return service && isKeyOf(service, key) ? service : null;
     }
     const identity = looksLikeJwt(token) ? await this.identities.identify(new Secret(token)) : null;
     return identity && this.services.findByIdentity(identity.issuer, identity.subject);
   }
-}
-
-function isKey(credential: Credential, hash: Uint8Array): boolean {
-  return credential.kind === 'key' && sameHash(credential.keyHash, hash);
 }

@@ -19,6 +19,7 @@ interface Snapshot {
 export class RememberedServices {
   #snapshot: Promise<Snapshot> | null = null;
   #readAt = 0;
+  #latest: Snapshot | null = null;
 
   constructor(
     private readonly store: ServiceStore,
@@ -27,6 +28,11 @@ export class RememberedServices {
     changes.subscribe(({ kind }) => {
       if (kind !== 'grant') this.#snapshot = null;
     });
+  }
+
+  /** As the database said last, which may be out of date: to tell known callers from strangers, not to let anybody in. */
+  recall(id: string): KnownService | null {
+    return this.#latest?.byId.get(id) ?? null;
   }
 
   async find(id: string): Promise<KnownService | null> {
@@ -60,7 +66,11 @@ export class RememberedServices {
       if (credential.kind !== 'identity' || revokedAt) return [];
       return [[identityOf(credential.issuer, credential.subject), service]];
     });
-    return { byId: new Map(all.map((service) => [service.id, service])), byIdentity: new Map(identities) };
+    this.#latest = {
+      byId: new Map(all.map((service) => [service.id, service])),
+      byIdentity: new Map(identities),
+    };
+    return this.#latest;
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { StoredService } from '../domain/ports/service-store.js';
 import { Secret } from '../domain/secret.js';
 
 /** tbk_ + 12 characters of id + _ + 256 bits of secret. The prefix lets secret scanners find a leaked key. */
@@ -30,6 +31,11 @@ export interface PresentedKey {
 export function readKey(text: string): PresentedKey | null {
   const [, id, secret] = KEY.exec(text) ?? [];
   return id === undefined || secret === undefined ? null : { id, hash: hash(secret) };
+}
+
+/** Whether a key is the one of a service that has the id in it. */
+export function isKeyOf({ credential }: StoredService, key: PresentedKey): boolean {
+  return credential.kind === 'key' && sameHash(credential.keyHash, key.hash);
 }
 
 /** In constant time. */

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AuthenticateService } from './authenticate-service.js';
 import { CreateService } from './create-service.js';
+import { RecogniseKey } from './recognise-key.js';
 import { RememberedServices } from './remembered-services.js';
 import { RevokeService } from './revoke-service.js';
 
@@ -13,10 +14,11 @@ import { RevokeService } from './revoke-service.js';
 @Module({
   providers: [
     RememberedServices,
+    RecogniseKey,
     CreateService,
     RevokeService,
     { provide: APP_GUARD, useClass: AuthenticateService },
   ],
-  exports: [CreateService, RevokeService],
+  exports: [RecogniseKey, CreateService, RevokeService],
 })
 export class ServicesModule {}

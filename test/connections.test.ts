@@ -1,0 +1,146 @@
+/** What a connection may take: time for its request, time for nothing, and a place among others. */
+import type { Socket } from 'node:net';
+import { afterEach, beforeAll, afterAll, describe, expect, test } from '@jest/globals';
+import { defaultMaxConnections } from '../src/http/connections.js';
+import { openSocket, readAnswer, sendRaw, type RawAnswer } from './support/raw-http.js';
+import { startWorld, type World } from './support/world.js';
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({ HTTP_HEADERS_TIMEOUT_MS: '600', HTTP_REQUEST_TIMEOUT_MS: '1500' });
+});
+afterAll(() => world.stop());
+
+const opened: Socket[] = [];
+afterEach(() => {
+  for (const socket of opened.splice(0)) socket.destroy();
+});
+function open(text = ''): Socket {
+  const socket = openSocket(world.url);
+  opened.push(socket);
+  // Who does not read does not see that the other side closed the connection.
+  socket.resume();
+  if (text !== '') socket.write(text);
+  return socket;
+}
+/** Goes on sending, a byte at a time. */
+function drip(socket: Socket, byte: string): Socket {
+  const timer = setInterval(() => {
+    if (socket.writable) socket.write(byte);
+    else clearInterval(timer);
+  }, 100);
+  socket.once('close', () => {
+    clearInterval(timer);
+  });
+  return socket;
+}
+const post = (length: number, begun: string) =>
+  `POST /connect/tickets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${world.api.key}\r\n` +
+  `Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${begun}`;
+
+const get = (path: string) =>
+  `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${world.api.key}\r\nConnection: close\r\n\r\n`;
+const chunked = (type: string) =>
+  `POST /connect/tickets HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: ${type}\r\n\r\n5\r\nab`;
+
+describe('a request that does not become complete', () => {
+  test('is answered with 408 and closed in its time; honest calls go on meanwhile', async () => {
+    const unfinished = [
+      ...Array.from({ length: 20 }, () => open()),
+      ...Array.from({ length: 20 }, () => open('GET /tokens/alice HTTP/1.1\r\nHost: x\r\n')),
+      ...Array.from({ length: 20 }, () => open(post(20, '{"us'))),
+      drip(open('GET /tokens/alice HTTP/1.1\r\nHost: x\r\nX: '), 'a'),
+      drip(open(post(10_000, '{')), ' '),
+      open(chunked('application/json')),
+    ];
+    const answers = Promise.all(unfinished.map(readAnswer));
+    for (let call = 0; call < 5; call++) expect((await world.api.token('alice')).status).toBe(404);
+    for (const { status, body, headers, ms } of await answers) {
+      expect(status).toBe(408);
+      expect(ms).toBeLessThan(6000);
+      expect(headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+      expect(body).toMatchObject({ code: 'invalid_request', status: 408 });
+    }
+    expect(world.log()).toContain('"status":408');
+    expect(await (await fetch(`${world.url}/metrics`)).text()).toContain('status="408"');
+    expect(world.log()).not.toContain('"level":50');
+  });
+
+  test('that has its answer already gets no second one', async () => {
+    const { status, text } = await readAnswer(open(chunked('application/xml')));
+    expect(status).toBe(415);
+    expect(text).not.toContain('408');
+  });
+
+  test('a second one on the same connection as well', async () => {
+    const socket = open('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+    await new Promise((answered) => socket.once('data', answered));
+    socket.write('GET /health/live HTTP/1.1\r\nHost:');
+    const { ms, text } = await readAnswer(socket);
+    expect(ms).toBeLessThan(6000);
+    expect(text).toContain('"status":408');
+  });
+
+  test('one that takes its time within the limit is served', async () => {
+    const socket = open(post(2, ''));
+    const answer = readAnswer(socket);
+    setTimeout(() => socket.write('{}'), 400);
+    setTimeout(() => socket.end(), 900);
+    expect((await answer).status).toBe(400);
+    expect((await sendRaw(world.url, get('/health/live'))).status).toBe(200);
+  });
+});
+
+describe('idle connections', () => {
+  test('are kept for HTTP_KEEP_ALIVE_MS', async () => {
+    await world.restart({ HTTP_KEEP_ALIVE_MS: '1000' });
+    const socket = open('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+    const { status, ms, headers } = await readAnswer(socket);
+    expect(status).toBe(200);
+    expect(headers.get('keep-alive')).toBe('timeout=1');
+    expect(ms).toBeGreaterThan(900);
+    expect(ms).toBeLessThan(8000);
+  });
+});
+
+describe('many connections', () => {
+  test('those that wait longest for their request make room, and honest calls are served', async () => {
+    await world.restart({
+      HTTP_MAX_CONNECTIONS: '20',
+      HTTP_HEADERS_TIMEOUT_MS: '60000',
+      HTTP_REQUEST_TIMEOUT_MS: '60000',
+    });
+    const silent = Array.from({ length: 60 }, () => open());
+    const slow = Array.from({ length: 30 }, () => open(post(20, '{"us')));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (let call = 0; call < 5; call++) {
+      const answer = await sendRaw(world.url, get('/tokens/alice'));
+      expect(answer.status).toBe(404);
+    }
+    const isOpen = (socket: Socket) => !socket.destroyed && socket.readyState === 'open';
+    expect([...silent, ...slow].filter(isOpen).length).toBeLessThanOrEqual(20);
+  });
+
+  test('where each is in use, the next is refused, and the log says which setting it is', async () => {
+    await world.restart({ HTTP_MAX_CONNECTIONS: '2' });
+    await world.sql('BEGIN');
+    await world.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
+    const busy: Promise<RawAnswer>[] = [];
+    for (let call = 0; call < 2; call++) {
+      busy.push(readAnswer(open(get('/users/alice/grants'))));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    expect((await sendRaw(world.url, get('/health/live'))).status).toBe(0);
+    expect(world.log()).toContain('HTTP_MAX_CONNECTIONS is reached');
+    await world.sql('ROLLBACK');
+    for (const { status } of await Promise.all(busy)) expect(status).toBe(200);
+    expect((await sendRaw(world.url, get('/health/live'))).status).toBe(200);
+  });
+
+  test('unless set, there are as many as the limit of open files leaves', () => {
+    const most = defaultMaxConnections(110);
+    expect(most).toBeGreaterThanOrEqual(16);
+    expect(most).toBeLessThanOrEqual(10_000);
+    expect(defaultMaxConnections(1e9)).toBe(16);
+  });
+});

@@ -1,0 +1,268 @@
+/** Fair shares: what a caller that proves nothing can cost others, and what it cannot. */
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { generateKeyPair, SignJWT } from 'jose';
+import { CreateService } from '../src/services/create-service.js';
+import { RevokeService } from '../src/services/revoke-service.js';
+import { Api, Browser } from './support/api.js';
+import { LocalIssuer, SigningKey } from './support/local-issuer.js';
+import { sendRaw } from './support/raw-http.js';
+import { ALICE, startWorld, type World } from './support/world.js';
+
+const AUDIENCE = 'https://broker.example.com';
+const ANYTHING = { clients: ['*'], scopes: ['*'], users: ['*'], audit: false };
+
+let world: World;
+let issuer: LocalIssuer;
+let signingKey: SigningKey;
+
+beforeAll(async () => {
+  issuer = await LocalIssuer.start();
+  signingKey = await SigningKey.make('key-1');
+  issuer.keys = [signingKey.publicJwk];
+  const issuers = join(mkdtempSync(join(tmpdir(), 'token-broker-limits-')), 'issuers.json');
+  writeFileSync(issuers, JSON.stringify([{ issuer: issuer.url, audience: AUDIENCE }]));
+  world = await startWorld({ SERVICE_ISSUERS_FILE: issuers });
+});
+afterAll(async () => {
+  await world.stop();
+  await issuer.stop();
+});
+
+const madeUpKey = () => `Bearer tbk_abcdefghijkm_${randomUUID().replaceAll('-', '').padEnd(43, 'A')}`;
+const jwt = (key: SigningKey, sub: string) => {
+  const now = Math.floor(Date.now() / 1000);
+  return key.sign({ iss: issuer.url, aud: AUDIENCE, sub, iat: now, exp: now + 600, jti: randomUUID() });
+};
+const ask = (path: string, headers: Record<string, string> = {}) => fetch(`${world.url}${path}`, { headers });
+const statusOf = async (path: string, headers: Record<string, string> = {}) =>
+  (await ask(path, headers)).status;
+
+/** Statuses of many calls, a hundred at a time, with how often each came. */
+async function flood(
+  calls: number,
+  call: (index: number) => Promise<number>,
+): Promise<Record<number, number>> {
+  const counts: Record<number, number> = {};
+  for (let at = 0; at < calls; at += 100) {
+    const batch = Array.from({ length: Math.min(100, calls - at) }, (_, index) => call(at + index));
+    for (const status of await Promise.all(batch)) counts[status] = (counts[status] ?? 0) + 1;
+  }
+  return counts;
+}
+
+describe('credentials that prove nothing', () => {
+  test('2,000 made-up keys count for one address; a service there, and its count, are left alone', async () => {
+    await world.restart({ BROWSER_RATE_LIMIT: '20', SERVICE_RATE_LIMIT: '6' });
+    const [proved, fresh] = [await world.service(), await world.service()];
+    for (let call = 0; call < 3; call++) expect((await proved.token('alice')).status).toBe(404);
+
+    const counts = await flood(2000, () => statusOf('/tokens/alice', { authorization: madeUpKey() }));
+    // Those that were let in before the first was refused may be more than the limit, one batch at most.
+    expect(counts[401]).toBeGreaterThanOrEqual(20);
+    expect(counts[401]).toBeLessThanOrEqual(120);
+    expect((counts[401] ?? 0) + (counts[429] ?? 0)).toBe(2000);
+
+    for (let call = 0; call < 3; call++) expect((await proved.token('alice')).status).toBe(404);
+    expect((await proved.token('alice')).status).toBe(429);
+    expect((await fresh.token('alice')).status).toBe(404);
+    const late = await world.service();
+    expect((await late.token('alice')).status).toBe(404);
+  });
+
+  test('each refusal says when to come again, and has the headers of every answer', async () => {
+    const refused = await ask('/tokens/alice', { authorization: madeUpKey() });
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(refused.headers.get('x-content-type-options')).toBe('nosniff');
+    const problem = (await refused.json()) as Record<string, unknown>;
+    expect(problem).toMatchObject({ code: 'rate_limited', status: 429 });
+    expect(refused.headers.get('x-request-id')).toBe(problem['request_id']);
+    const metrics = await (await ask('/metrics')).text();
+    expect(metrics).toMatch(
+      /http_request_duration_seconds_count\{method="GET",route="[^"]+",status="429"\} \d+/,
+    );
+  });
+
+  test.each([
+    ['JWTs of a stranger', async () => `Bearer ${await jwt(await SigningKey.make('key-1'), 'reports')}`],
+    ['text that is no credential at all', () => Promise.resolve(`Bearer ${randomUUID()}`)],
+    ['another scheme', () => Promise.resolve(`Basic ${randomUUID()}`)],
+  ])('%s are no other', async (_, make) => {
+    await world.restart({ BROWSER_RATE_LIMIT: '3' });
+    const statuses = [];
+    for (let call = 0; call < 5; call++)
+      statuses.push(await statusOf('/tokens/alice', { authorization: await make() }));
+    expect(statuses).toEqual([401, 401, 401, 429, 429]);
+  });
+
+  test('a service with JWTs proves itself from an address that is over its limit, with each new one', async () => {
+    await world.restart({ BROWSER_RATE_LIMIT: '3' });
+    const subject = `reports-${randomUUID()}`;
+    await world.app
+      .get(CreateService)
+      .createForIdentity(`jwt ${randomUUID()}`, ANYTHING, { issuer: issuer.url, subject });
+    await flood(10, () => statusOf('/tokens/alice', { authorization: madeUpKey() }));
+    expect(await statusOf('/tokens/alice')).toBe(429);
+    for (let call = 0; call < 5; call++)
+      expect(
+        await statusOf('/tokens/alice', { authorization: `Bearer ${await jwt(signingKey, subject)}` }),
+      ).toBe(404);
+  });
+
+  test('a revoked key counts for its address, however long it was proved before', async () => {
+    await world.restart({ BROWSER_RATE_LIMIT: '3' });
+    const name = `revoked ${randomUUID()}`;
+    const { key } = await world.app.get(CreateService).create(name, ANYTHING);
+    const service = new Api(world.url, key.reveal());
+    for (let call = 0; call < 5; call++) expect((await service.token('alice')).status).toBe(404);
+    await world.app.get(RevokeService).revoke(name);
+    const statuses = [];
+    for (let call = 0; call < 5; call++) statuses.push((await service.token('alice')).status);
+    expect(statuses).toEqual([401, 401, 401, 429, 429]);
+  });
+
+  test.each([
+    ['an unknown address', () => statusOf('/nowhere')],
+    ['another method', async () => (await fetch(`${world.url}/tokens/alice`, { method: 'PUT' })).status],
+    ['OPTIONS', async () => (await fetch(`${world.url}/tokens/alice`, { method: 'OPTIONS' })).status],
+    ['a malformed URL', () => statusOf('/tokens/%')],
+    ['a body that cannot be read', () => postTicket('{')],
+    ['a body that is too large', () => postTicket(`"${'a'.repeat(70_000)}"`)],
+    [
+      'headers that are too large',
+      async () =>
+        (await sendRaw(world.url, `GET /x HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`)).status,
+    ],
+    ['what is no HTTP', async () => (await sendRaw(world.url, 'hello\r\n\r\n')).status],
+  ])('%s counts too', async (_, call) => {
+    await world.restart({ BROWSER_RATE_LIMIT: '3' });
+    for (let turn = 0; turn < 3; turn++) expect(await call()).not.toBe(429);
+    expect(await call()).toBe(429);
+    expect(await statusOf('/tokens/alice', { authorization: madeUpKey() })).toBe(429);
+    expect((await world.api.token('alice')).status).toBe(404);
+  });
+
+  function postTicket(body: string): Promise<number> {
+    const headers = { 'content-type': 'application/json', authorization: madeUpKey() };
+    return fetch(`${world.url}/connect/tickets`, { method: 'POST', headers, body }).then(
+      ({ status }) => status,
+    );
+  }
+});
+
+describe('what is exempt', () => {
+  test('health, metrics and the description of the API: by exact path, and nothing beside them', async () => {
+    await world.restart({ BROWSER_RATE_LIMIT: '2' });
+    for (const path of ['/health/live', '/health/ready', '/metrics', '/metrics?x=1', '/openapi.json'])
+      expect(await flood(20, () => statusOf(path))).toEqual({ 200: 20 });
+    for (const path of [
+      '/health/other',
+      '/healthy',
+      '/metricsx',
+      '/metrics/x',
+      '/openapi.jsonx',
+      '/HEALTH/live',
+    ]) {
+      await world.restart({ BROWSER_RATE_LIMIT: '2' });
+      expect([await statusOf(path), await statusOf(path), await statusOf(path)]).toEqual([404, 404, 429]);
+    }
+  });
+
+  test('pages for browsers count by address, the documentation too', async () => {
+    for (const path of ['/style.css', '/docs']) {
+      await world.restart({ BROWSER_RATE_LIMIT: '2' });
+      expect([await statusOf(path), await statusOf(path), await statusOf(path)]).toEqual([200, 200, 429]);
+    }
+  });
+});
+
+describe('security events', () => {
+  const subject = () => ({ subject_type: 'iss-sub', iss: `${world.google.url}/`, sub: ALICE.sub });
+  const deliver = (to: string | null = `${world.url}/security-events/google`) =>
+    world.google.control.sendSecurityEvent({
+      type: 'sessions-revoked',
+      subject: subject(),
+      audience: 'default',
+      to,
+    });
+  const post = async (body: string, headers: Record<string, string> = {}) =>
+    fetch(`${world.url}/security-events/google`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/secevent+jwt', ...headers },
+      body,
+    });
+  /** Forged with care: only the signature tells. */
+  const forge = async () => {
+    const { privateKey } = await generateKeyPair('RS256');
+    const [header = '', claims = ''] = (await deliver(null)).token.split('.');
+    const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString()) as { kid: string };
+    return new SignJWT(JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<string, unknown>)
+      .setProtectedHeader({ alg: 'RS256', kid })
+      .sign(privateKey);
+  };
+
+  test('130 genuine ones in a moment are all taken, whatever the limit for browsers is', async () => {
+    await world.restart({ BROWSER_RATE_LIMIT: '120' });
+    const counts = await flood(130, async () => (await deliver()).status ?? 0);
+    expect(counts).toEqual({ 202: 130 });
+  });
+
+  test('125 junk ones lock nobody out of the pages, and say themselves what is wrong', async () => {
+    await world.restart({ BROWSER_RATE_LIMIT: '120' });
+    const junk = () => post('junk', { authorization: `Bearer ${randomUUID()}` }).then(({ status }) => status);
+    expect(await flood(125, junk)).toEqual({ 400: 125 });
+    expect((await new Browser().open(`${world.url}/connect?ticket=x`)).status).toBe(400);
+    expect(await statusOf('/tokens/alice')).toBe(401);
+  });
+
+  test('over their own limit junk is turned away, with any credential; a genuine one never', async () => {
+    await world.restart({ SECURITY_EVENT_RATE_LIMIT: '3' });
+    const forged = await forge();
+    const authorization = `Bearer ${world.api.key}`;
+    for (const body of ['junk', forged, 'x.y.z'])
+      expect((await post(body, { authorization })).status).toBe(400);
+    for (const body of ['junk', forged, 'x.y.z', 'a'.repeat(20_000)]) {
+      const refused = await post(body, { authorization });
+      expect(refused.status).toBe(429);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+    expect(await flood(50, async () => (await deliver()).status ?? 0)).toEqual({ 202: 50 });
+    expect((await post('junk')).status).toBe(429);
+    expect((await new Browser().open(`${world.url}/connect?ticket=x`)).status).toBe(400);
+  });
+});
+
+describe('behind a proxy', () => {
+  test('what is no address is no fresh count, and a made-up one in front of it neither', async () => {
+    await world.restart({ BROWSER_RATE_LIMIT: '2', TRUSTED_PROXIES: '127.0.0.1' });
+    const from = (address: string) => statusOf('/nowhere', { 'x-forwarded-for': address });
+    const garbage = [
+      'unknown',
+      `x${randomUUID()}`,
+      '_hidden',
+      '1.2.3',
+      '300.1.1.1',
+      `9.9.9.9, ${randomUUID()}`,
+    ];
+    expect(await flood(6, (at) => from(garbage[at] ?? ''))).toEqual({ 404: 2, 429: 4 });
+    expect(await from('198.51.100.7:5678')).toBe(404);
+    expect(await from('198.51.100.7:9, , ')).toBe(404);
+    expect(await from('203.0.113.9, 198.51.100.7')).toBe(429);
+    expect(await from('[2001:db8::1]:443')).toBe(404);
+    expect(await from('2001:db8::2')).toBe(404);
+    expect(await from('[2001:db8::3]')).toBe(429);
+  });
+
+  test('RFC 7239 is read where X-Forwarded-For is not there', async () => {
+    await world.restart({ BROWSER_RATE_LIMIT: '1', TRUSTED_PROXIES: '127.0.0.1' });
+    const from = (forwarded: string) => statusOf('/nowhere', { forwarded });
+    expect(await from('for=192.0.2.60;proto=http;by=203.0.113.43')).toBe(404);
+    expect(await from('proto=https;For="192.0.2.60:4711"')).toBe(429);
+    expect(await from('for="[2001:db8:cafe::17]:4711"')).toBe(404);
+    expect(await from('for=unknown, for="[2001:db8:cafe::18]"')).toBe(429);
+  });
+});
