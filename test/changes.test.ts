@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import pg from 'pg';
 import { startFleet, type Fleet, type Replica } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
@@ -12,7 +12,9 @@ import { migrate } from '../src/token-store/migrate.js';
 import { hasPgBouncer, startPgBouncer } from './support/pgbouncer.js';
 import { startStandby } from './support/standby.js';
 import { startTcpProxy } from './support/tcp-proxy.js';
-import { createDatabase } from './support/world.js';
+import { GrantStore } from '../src/domain/ports/grant-store.js';
+import { ServiceStore } from '../src/domain/ports/service-store.js';
+import { ALICE, createDatabase, startWorld, YOUTUBE } from './support/world.js';
 
 /** What docs/decisions/0011-memory-and-leases.md promises, and as much again for a busy machine. */
 const NOTICED_MS = 2000;
@@ -263,3 +265,26 @@ test('a failover that leaves the old primary running, and connections to it: not
     rmSync(folder, { recursive: true, force: true });
   }
 }, 90_000);
+
+test('what got too old is read once for all who ask, and then no more', async () => {
+  const world = await startWorld({ CACHE_MAX_AGE_SECONDS: '2' });
+  try {
+    await world.api.connect(
+      { user_id: 'popular', scope: YOUTUBE, account_hint: ALICE.email },
+      { account: ALICE.email },
+    );
+    for (let call = 0; call < 3; call++) expect((await world.api.token('popular')).status).toBe(200);
+    const grants = jest.spyOn(world.app.get(GrantStore), 'findWithTokens');
+    const services = jest.spyOn(world.app.get(ServiceStore), 'list');
+    await world.api.token('popular');
+    expect([grants, services].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
+    await wait(2100);
+    for (let round = 0; round < 2; round++) {
+      const answers = await Promise.all(Array.from({ length: 50 }, () => world.api.token('popular')));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    }
+    expect([grants, services].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
+  } finally {
+    await world.stop();
+  }
+});

@@ -3,13 +3,13 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { Settings } from '../config/settings.js';
 import { ChangeFeed, type ChangesFault } from '../domain/ports/change-feed.js';
 import { Clock } from '../domain/ports/clock.js';
+import { ChangeFaults, seenOf } from './change-faults.js';
 import { ChangeHeartbeats, type HeartbeatReport } from './change-heartbeats.js';
 import { ChangeListener, type Notification } from './change-listener.js';
+import { ChangeTrust, TRUST_MS } from './change-trust.js';
 import { Database } from './database.js';
 
 const HEARTBEAT_MS = 500;
-/** So long after a heartbeat was sent and heard, caches are believed. */
-const TRUST_MS = 1500;
 /** A heartbeat that was written and not heard for so long is lost, however busy everything is. */
 const LOST_MS = 3000;
 /** More wait for the database only when it does not answer. */
@@ -29,7 +29,8 @@ const REPLACE_SPREAD = 0.2;
  */
 @Injectable()
 export class PostgresChanges extends ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown {
-  readonly #log = new Logger(PostgresChanges.name);
+  readonly #faults = new ChangeFaults(new Logger(PostgresChanges.name));
+  readonly #trust: ChangeTrust;
   readonly #unheard = new Map<string, Unheard>();
   #listener: ChangeListener | null = null;
   #replaceAt = 0;
@@ -38,13 +39,6 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
   #timer: NodeJS.Timeout | null = null;
   #pausedUntil = 0;
   #isStopped = false;
-  #fault: ChangesFault | null = null;
-  /** When something was found that may have swallowed changes. */
-  #doubtedAt = 0;
-  /** Whether changes may have been missed since the last that were heard. */
-  #isGap = false;
-  #heardUntil = 0;
-  #trustedUntil = 0;
 
   constructor(
     private readonly settings: Settings,
@@ -53,20 +47,19 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
     private readonly heartbeats: ChangeHeartbeats,
   ) {
     super();
+    this.#trust = new ChangeTrust(settings.memoryWithoutDatabaseMs, settings.cacheMaxAgeMs);
   }
 
   override get isTrusted(): boolean {
-    return performance.now() < this.#trustedUntil;
+    return this.#trust.isTrusted;
   }
 
   override get fault(): ChangesFault | null {
-    return performance.now() < this.#heardUntil ? null : this.#fault;
+    return this.#trust.isHeard ? null : this.#faults.current;
   }
 
-  /** While the database is away, as the settings allow, nothing grows older. */
   override believes(readAt: number): boolean {
-    const now = performance.now();
-    return now < this.#trustedUntil && readAt > Math.min(now, this.#heardUntil) - this.settings.cacheMaxAgeMs;
+    return this.#trust.believes(readAt);
   }
 
   override catchUp(): Promise<void> {
@@ -145,8 +138,7 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
   #lose(listener: ChangeListener, error?: Error): void {
     if (listener !== this.#listener || this.#isStopped) return;
     this.#report({ reason: 'not_listening', seen: seenOf(error) });
-    // What the connection took with it is unknown; only what the settings allow is left of the trust.
-    if (this.settings.memoryWithoutDatabaseMs === 0) this.#trustedUntil = 0;
+    this.#trust.lost();
     void this.#drop(listener);
   }
 
@@ -194,53 +186,38 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
   /** @param by which connection heard it; null: none did */
   #judge(by: ChangeListener | null, listener: ChangeListener, sentAt: number): void {
     if (this.#isStopped) return;
-    if (by !== null && by === this.#listener) this.#trust(sentAt);
+    if (by !== null && by === this.#listener) this.#hear(sentAt);
     else if (by === null && listener === this.#listener) {
       this.#doubt({ reason: 'heartbeat_not_heard', seen: {} }, sentAt);
       void this.#drop(listener);
     }
   }
 
-  /** What was committed before the heartbeat was sent has been heard by now. */
-  #trust(sentAt: number): void {
-    if (sentAt <= this.#doubtedAt) return;
-    if (this.#isGap) this.publish({ kind: 'everything' });
-    this.#isGap = false;
-    this.#heardUntil = Math.max(this.#heardUntil, sentAt + TRUST_MS);
-    this.#trustedUntil = this.#heardUntil + this.settings.memoryWithoutDatabaseMs;
+  #hear(sentAt: number): void {
+    const forget = () => {
+      this.publish({ kind: 'everything' });
+    };
+    if (!this.#trust.heard(sentAt, forget)) return;
     this.#reconnectMs = RECONNECT_MS;
-    if (this.#fault && !this.#isStopped) this.#log.log('changes are heard again');
-    this.#fault = null;
+    this.#faults.clear();
   }
 
-  /** The database answers, and tells nothing: it is asked, however long the settings would do without it. */
   #doubt(fault: ChangesFault, at: number): void {
-    this.#doubtedAt = Math.max(this.#doubtedAt, at);
-    this.#isGap = true;
-    this.#heardUntil = 0;
-    this.#trustedUntil = 0;
+    this.#trust.doubt(at);
     this.#report(fault);
   }
 
   #fail(error: unknown): void {
     if (!this.database.isOutage(error)) {
       this.#pausedUntil = performance.now() + REFUSED_PAUSE_MS;
-      this.#trustedUntil = Math.min(this.#trustedUntil, this.#heardUntil);
+      this.#trust.refused();
     }
     // One that failed among others means nothing.
-    if (performance.now() > this.#heardUntil) {
-      this.#report({ reason: 'heartbeat_failed', seen: seenOf(error) });
-    }
+    if (!this.#trust.isHeard) this.#report({ reason: 'heartbeat_failed', seen: seenOf(error) });
   }
 
-  /** Once, until it is another. */
   #report(fault: ChangesFault): void {
-    if (this.#isStopped || JSON.stringify(fault) === JSON.stringify(this.#fault)) return;
-    this.#fault = fault;
-    this.#log.warn(
-      { reason: fault.reason, ...fault.seen },
-      `changes are not heard, and calls are answered from the database: ${WORDS[fault.reason]}`,
-    );
+    if (!this.#isStopped) this.#faults.report(fault);
   }
 }
 
@@ -248,23 +225,6 @@ interface Unheard {
   /** Who listened when it was sent. */
   readonly listener: ChangeListener | null;
   readonly heard: (by: ChangeListener | null) => void;
-}
-
-const WORDS: Readonly<Record<ChangesFault['reason'], string>> = {
-  not_listening: 'the listening connection is lost or cannot be opened',
-  heartbeat_failed: 'the heartbeat cannot be written',
-  heartbeat_not_heard:
-    'a heartbeat was written and not notified. A pooler in transaction mode does not pass on what LISTEN hears',
-  triggers_missing:
-    'triggers are missing or disabled. Enable them with ALTER TABLE ... ENABLE ALWAYS TRIGGER',
-  triggers_bypassed: 'session_replication_role is set to replica, where ordinary triggers do not fire',
-  servers_differ: 'connections to DATABASE_URL reach different servers, as after a failover',
-};
-
-/** Its code says enough; a message could quote the address. */
-function seenOf(error: unknown): Readonly<Record<string, unknown>> {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return typeof code === 'string' ? { error: code } : {};
 }
 
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {

@@ -86,8 +86,8 @@ const REVEALING = [
   'src/http/browser-key.ts', // the browser's cookie
   'src/identity/jwt-workload-identities.ts', // the JWT that a service came with, to check it
   'src/sealing/jwe-sealer.ts',
+  'src/token-store/change-listener.ts', // the address of the database
   'src/token-store/database.ts', // the address of the database
-  'src/token-store/postgres-changes.ts', // the address of the database
   'src/token-store/prisma-pending-consents.ts', // both tokens, into one seal
   'src/token-store/prisma-slot-ledger.ts', // how Google names a token, into keyed digests
   'src/tokens/token-answer.ts',
