@@ -18,6 +18,39 @@ export default tseslint.config(
     },
   },
   {
+    // Text from outside is compared whole. In patterns `_`, `%`, `.` and `\\` stand for other text: src/domain/user-rule.ts
+    // has prefixes, src/token-store/grant-row.ts emails.
+    files: ['src/**/*.ts'],
+    ignores: ['src/**/*.test.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "Property[key.name='mode'][value.value='insensitive']",
+          message: 'This is ILIKE: the text is a pattern. Compare lower(x) with lower(y) in SQL.',
+        },
+        {
+          selector:
+            'ObjectExpression > Property[key.name=/^(startsWith|endsWith|contains|search|string_(contains|starts_with|ends_with))$/]',
+          message: 'This is LIKE: the text is a pattern. Compare a range of user ids, or whole text.',
+        },
+        ...['TemplateElement[value.raw', 'Literal[value'].map((text) => ({
+          selector: `${text}=/\\b(I?LIKE|SIMILAR\\s+TO|regexp_\\w+|starts_with)\\b|\\s!?~~?\\*?\\s*(\\$\\d|$)/]`,
+          message: 'The text behind this operator is a pattern, or a prefix without an index.',
+        })),
+        {
+          selector: "NewExpression[callee.name='RegExp'], CallExpression[callee.name='RegExp']",
+          message: 'Text that becomes a pattern is no longer compared. Write the expression out.',
+        },
+        {
+          selector:
+            'BinaryExpression[operator=/^[!=]==$/] > CallExpression.left > MemberExpression[property.name=/^to(Locale)?(Lower|Upper)Case$/]',
+          message: 'Fold emails and domains with foldEmail of src/domain/account.ts, on both sides.',
+        },
+      ],
+    },
+  },
+  {
     files: ['**/*.mjs', '**/*.cjs'],
     languageOptions: {
       globals: { process: 'readonly', console: 'readonly', URL: 'readonly', module: 'readonly' },

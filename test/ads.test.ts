@@ -100,6 +100,21 @@ describe("the guide's tables, over HTTP", () => {
     expect(denied).toContain('USER_PERMISSION_DENIED');
   });
 
+  test('page by page, in the order of the ids, each once', async () => {
+    play('U2');
+    const whole = customersOf(await ask()).map(({ id }) => id);
+    expect(whole).toEqual(whole.toSorted());
+    const ids: string[] = [];
+    for (let next: string | null = '', query = {}; next !== null; query = { cursor: next }) {
+      const { status, body } = await ask({ ...query, limit: '4' });
+      expect(status).toBe(200);
+      ids.push(...customersOf({ body }).map(({ id }) => id));
+      next = body['next'] as string | null;
+    }
+    expect(ids).toEqual(whole);
+    expect((await ask({ cursor: 'forged' })).status).toBe(400);
+  });
+
   test('the whole answer', async () => {
     play('U2');
     const { status, body } = await ask();
@@ -331,7 +346,7 @@ describe('the age of the answer', () => {
   test('goes with the grant', async () => {
     isConnected = false;
     expect(await world.sql('SELECT * FROM ads_trees')).toHaveLength(1);
-    const [grant] = (await world.api.get('/users/alice/grants')).body as unknown as { id: string }[];
+    const [grant] = (await world.api.get('/users/alice/grants')).body['grants'] as { id: string }[];
     await world.api.delete(`/grants/${String(grant?.id)}`, { mode: 'local' });
     expect(await world.sql('SELECT * FROM ads_trees')).toEqual([]);
     expect((await ask()).status).toBe(404);

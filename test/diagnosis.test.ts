@@ -28,7 +28,7 @@ describe('a dead grant says why, how sure, and who must act', () => {
     world.google.control.revokeByUser(ALICE.sub, 'project-a');
     world.clock.advance(3600);
     expect(await reason()).toEqual(['user_revoked', 'inferred', 'user']);
-    const [grant] = (await world.api.get('/users/alice/grants')).body as unknown as Record<string, unknown>[];
+    const [grant] = (await world.api.get('/users/alice/grants')).body['grants'] as Record<string, unknown>[];
     expect(grant).toMatchObject({
       status: 'reconnect_required',
       diagnosis: { cause: 'user_revoked' },
@@ -105,7 +105,7 @@ describe('a dead grant says why, how sure, and who must act', () => {
   test('revoked together with another grant of the account', async () => {
     await connect();
     await world.api.connect({ user_id: 'other', scope: YOUTUBE, client: 'second' }, { account: ALICE.email });
-    const [grant] = (await world.api.get('/users/other/grants')).body as unknown as { id: string }[];
+    const [grant] = (await world.api.get('/users/other/grants')).body['grants'] as { id: string }[];
     await world.api.delete(`/grants/${grant?.id ?? ''}`, { mode: 'revoke' });
     expect(await reason()).toEqual(['revoked_with_sibling', 'certain', 'user']);
   });
@@ -122,7 +122,7 @@ describe('a living grant says when it will die', () => {
     world.api.connect({ user_id, scope: YOUTUBE, client }, { account: ALICE.email });
   const expiring = async (seconds: number, api = world.api) => {
     const { body } = await api.get('/grants', { expiring_within: String(seconds) });
-    return (body as unknown as { user_id: string; expires: { at: string; reason: string } }[]).map(
+    return (body['grants'] as { user_id: string; expires: { at: string; reason: string } }[]).map(
       ({ user_id, expires }) => `${user_id}: ${expires.reason}`,
     );
   };

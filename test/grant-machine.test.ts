@@ -36,8 +36,8 @@ const STEPS = {
   },
   disconnect: async (user: User) => {
     const { body } = await world.api.get(`/users/${user}/grants`);
-    if (!Array.isArray(body)) return;
-    for (const { id } of body as { id: string }[]) await world.api.delete(`/grants/${id}`, { mode: 'local' });
+    for (const { id } of body['grants'] as { id: string }[])
+      await world.api.delete(`/grants/${id}`, { mode: 'local' });
   },
   event: async (user: User) => {
     const subject = { subject_type: 'iss-sub', iss: world.google.url, sub: ACCOUNTS[user].sub };

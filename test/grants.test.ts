@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Answer } from './support/api.js';
 import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
 
 describe('grants: list, inspect, disconnect', () => {
@@ -16,7 +17,7 @@ describe('grants: list, inspect, disconnect', () => {
     world.api.connect({ user_id, scope: YOUTUBE, client }, { account: account.email });
   const grantOf = async (userId: string) => {
     const { body } = await world.api.get(`/users/${userId}/grants`);
-    return (body as unknown as Record<string, unknown>[])[0] ?? {};
+    return (body['grants'] as Record<string, unknown>[])[0] ?? {};
   };
 
   test('a grant shows who, what and how it stands, and no token', async () => {
@@ -46,10 +47,18 @@ describe('grants: list, inspect, disconnect', () => {
     const id = String((await grantOf('alice'))['id']);
     const other = await world.service({ users: ['bob'] });
     expect((await other.get('/users/alice/grants')).status).toBe(403);
-    expect((await other.get(`/grants/${id}`)).status).toBe(403);
-    expect((await other.delete(`/grants/${id}`, { mode: 'local' })).status).toBe(403);
+    const unknown = '00000000-0000-4000-8000-000000000000';
+    const said = ({ status, body }: Answer) => ({ status, code: body['code'], detail: body['detail'] });
+    for (const stranger of [other, await world.service({ clients: ['second'] })]) {
+      const none = said(await stranger.get(`/grants/${unknown}`));
+      expect(none).toMatchObject({ status: 404, code: 'not_found' });
+      expect(said(await stranger.get(`/grants/${id}`))).toEqual(none);
+      for (const query of [{ mode: 'local' }, { mode: 'revoke' }, { mode: 'revoke', dry_run: 'true' }]) {
+        expect(said(await stranger.delete(`/grants/${id}`, query))).toEqual(none);
+      }
+    }
     const otherClient = await world.service({ clients: ['second'] });
-    expect((await otherClient.get('/users/alice/grants')).body).toEqual([]);
+    expect((await otherClient.get('/users/alice/grants')).body).toEqual({ grants: [], next: null });
   });
 
   test('mode=local forgets here; Google still knows, and the slot stays taken', async () => {

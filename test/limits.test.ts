@@ -13,7 +13,15 @@ import { sendRaw } from './support/raw-http.js';
 import { ALICE, startWorld, type World } from './support/world.js';
 
 const AUDIENCE = 'https://broker.example.com';
-const ANYTHING = { clients: ['*'], scopes: ['*'], users: ['*'], audit: false };
+const ANYTHING = {
+  clients: ['*'],
+  scopes: ['*'],
+  users: ['*'],
+  audit: false,
+  disconnect: false,
+  revoke: false,
+  force: false,
+};
 
 let world: World;
 let issuer: LocalIssuer;

@@ -55,7 +55,7 @@ const connect = (
 
 async function grantsOf(user: string) {
   const { body } = await world.api.get(`/users/${user}/grants`);
-  return body as unknown as { id: string; status: string; diagnosis: { cause: string } | null }[];
+  return body['grants'] as { id: string; status: string; diagnosis: { cause: string } | null }[];
 }
 const statusOf = async (user: string) => (await grantsOf(user)).map(({ status }) => status);
 

@@ -58,7 +58,7 @@ const asked = () =>
     .map(({ parameters }) => decodeJwt(String(parameters['assertion'])));
 
 const grantOf = async (userId: string) =>
-  ((await world.api.get(`/users/${userId}/grants`)).body as unknown as Record<string, unknown>[])[0] ?? {};
+  ((await world.api.get(`/users/${userId}/grants`)).body['grants'] as Record<string, unknown>[])[0] ?? {};
 
 describe('a service account holds access', () => {
   test('add, in a process of its own: Google is tried, and nothing secret is shown', async () => {
@@ -265,7 +265,10 @@ describe('as a grant', () => {
     await world.sql(
       "UPDATE grants SET refreshed_at = now() - interval '2 years', consented_at = now() - interval '2 years'",
     );
-    expect((await world.api.get('/grants', { expiring_within: '31000000' })).body).toEqual([]);
+    expect((await world.api.get('/grants', { expiring_within: '31000000' })).body).toEqual({
+      grants: [],
+      next: null,
+    });
   });
 
   test('cannot be revoked at Google, only forgotten here', async () => {
@@ -312,7 +315,7 @@ describe('as a grant', () => {
     const again = await add('alice', [CALENDAR], '--replace');
     expect(again.answer['notes']).toEqual(expect.arrayContaining([expect.stringContaining(ALICE.email)]));
     // The user's grant is revoked at Google; the service account's stays.
-    const grants = (await world.api.get('/users/alice/grants')).body as unknown as Record<string, unknown>[];
+    const grants = (await world.api.get('/users/alice/grants')).body['grants'] as Record<string, unknown>[];
     const own = grants.find(({ kind }) => kind === 'user');
     expect((await world.api.delete(`/grants/${String(own?.['id'])}`, { mode: 'revoke' })).status).toBe(200);
     expect((await world.api.token('alice')).body['scope']).toBe(CALENDAR);

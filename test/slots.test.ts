@@ -21,7 +21,7 @@ describe('the slot ledger', () => {
     world.api.connect({ user_id, scope: YOUTUBE, force: true, ...more }, { account: ALICE.email });
   const grantOf = async (userId: string) => {
     const { body } = await world.api.get(`/users/${userId}/grants`);
-    return (body as unknown as { id: string; status: string }[])[0];
+    return (body['grants'] as { id: string; status: string }[])[0];
   };
   const slotsOf = async (userId: string) => {
     const { body } = await world.api.get(`/grants/${(await grantOf(userId))?.id ?? ''}`);

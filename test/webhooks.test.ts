@@ -38,7 +38,7 @@ const connect = (user_id = 'alice', more: Record<string, unknown> = {}) =>
   world.api.connect({ user_id, scope: YOUTUBE, force: true, ...more }, { account: ALICE.email });
 const grantIdOf = async (userId: string) => {
   const { body } = await world.api.get(`/users/${userId}/grants`);
-  return (body as unknown as { id: string }[])[0]?.id ?? '';
+  return (body['grants'] as { id: string }[])[0]?.id ?? '';
 };
 const outbox = () => world.sql('SELECT * FROM outbox_events ORDER BY sequence');
 /** The broker looks for work every second of its clock. */

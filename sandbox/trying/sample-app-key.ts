@@ -7,7 +7,8 @@ import type { DataFolder } from './data-folder.js';
 
 const FILE = 'sample-app.key';
 const NAME = 'Sample app';
-const MAY_ALL = { clients: ['*'], scopes: ['*'], users: ['*'], audit: true };
+const RIGHTS = { audit: true, disconnect: true, revoke: true, force: false };
+const MAY_ALL = { clients: ['*'], scopes: ['*'], users: ['*'], ...RIGHTS };
 
 /** The sample app's service key: the one in the data folder, or a new one where the database does not know that. */
 export async function sampleAppKey(broker: INestApplicationContext, folder: DataFolder): Promise<string> {
@@ -22,14 +23,16 @@ export async function sampleAppKey(broker: INestApplicationContext, folder: Data
 async function isInForce(broker: INestApplicationContext, text: string): Promise<boolean> {
   const presented = readKey(text);
   const service = presented && (await broker.get(ServiceStore).find(presented.id));
-  const held = service?.revokedAt ? undefined : service?.credential;
+  // One that was made before services had rights could not disconnect.
+  const isAble = service?.policy.disconnect && service.policy.revoke;
+  const held = service?.revokedAt || !isAble ? undefined : service.credential;
   return held?.kind === 'key' && !!presented && sameHash(held.keyHash, presented.hash);
 }
 
 /** A service keeps its name for good, also when its key got lost. */
 async function freeName(broker: INestApplicationContext): Promise<string> {
-  const names = (await broker.get(ServiceStore).list()).map(({ name }) => name);
+  const services = broker.get(ServiceStore);
   let name = NAME;
-  for (let number = 2; names.includes(name); number++) name = `${NAME} ${number}`;
+  for (let number = 2; await services.findNamed(name); number++) name = `${NAME} ${number}`;
   return name;
 }

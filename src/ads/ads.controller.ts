@@ -8,6 +8,7 @@ import { ADWORDS } from '../domain/scopes.js';
 import { Audit, Audited, type AuditNote } from '../http/audited.js';
 import { Caller } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
+import { PageCursors, type CursorOf } from '../http/page-cursors.js';
 import { UserPath } from '../http/user-path.js';
 import { AccountMaps } from './account-maps.js';
 import { CustomersAnswer, CustomersQuery, toCustomers } from './customers-answer.js';
@@ -20,6 +21,7 @@ export class AdsController {
     private readonly settings: Settings,
     private readonly tokens: UserTokens,
     private readonly maps: AccountMaps,
+    private readonly cursors: PageCursors,
   ) {}
 
   @Get(':userId/ads/customers')
@@ -49,9 +51,11 @@ export class AdsController {
     @Audit() audit: AuditNote,
   ): Promise<CustomersAnswer> {
     audit.add({ userId });
-    const client = this.settings.clients.pick(query.client);
+    const client = this.settings.clients.pickFor(service, query.client);
     audit.add({ client: client.alias });
     const account = query.account ?? null;
+    const list: CursorOf = ['ads customers', service.id, userId, client.alias, account];
+    const after = (await this.cursors.read(list, query.cursor))?.['id'] ?? null;
     const wish = { service, userId, client, account, scopes: [ADWORDS], requestId };
     const grant = await this.tokens.grantOf(wish);
     audit.add({ grantId: grant.id });
@@ -60,12 +64,14 @@ export class AdsController {
     const otherwise = query.max_age === undefined ? 'make_do' : 'refuse';
     const { map, syncedAt } = await this.maps.get(wish, grant, maxAge, otherwise);
     audit.add({ details: { customers: map.tree.accounts.length, synced_at: syncedAt.toISOString() } });
+    const { next, ...page } = toCustomers(map, after, query.limit);
     return {
       account: { sub: grant.account.sub, email: grant.account.email },
       client: grant.client,
       synced_at: syncedAt.toISOString(),
       age: Math.floor(this.maps.ageSeconds(syncedAt)),
-      ...toCustomers(map),
+      ...page,
+      next: await this.cursors.write(list, next === null ? null : { id: next }),
     };
   }
 }

@@ -3,11 +3,12 @@ import { IsInt, IsOptional, Max, Min } from 'class-validator';
 import type { AccessMap } from '../domain/ads/access-map.js';
 import { AccountAnswer } from '../http/account-answer.js';
 import { IsAccount, IsClientAlias, ToInteger } from '../http/field-rules.js';
+import { NEXT_PAGE, PageQuery } from '../http/page-query.js';
 import { toWayAnswer, WayAnswer } from '../http/way-answer.js';
 
 const GAPS = ['closed', 'refused', 'cut_off', 'unknown', 'unreached'];
 
-export class CustomersQuery {
+export class CustomersQuery extends PageQuery {
   @ApiPropertyOptional({
     description: 'The alias of the Google client; may be left out when there is a default',
   })
@@ -74,29 +75,67 @@ export class CustomersAnswer {
   @ApiProperty({ description: 'Seconds since then', example: 42 })
   age!: number;
 
-  @ApiProperty({ description: 'Whether nothing is missing: `gaps` is empty' })
+  @ApiProperty({ description: 'Whether nothing is missing: `gaps` is empty on every page' })
   complete!: boolean;
 
-  @ApiProperty({ type: [CustomerAnswer] })
+  @ApiProperty({ type: [CustomerAnswer], description: 'In the order of their ids' })
   customers!: CustomerAnswer[];
 
   @ApiProperty({ type: [GapAnswer], description: 'Accounts about which something is missing, and why' })
   gaps!: GapAnswer[];
+
+  @ApiProperty({ type: String, nullable: true, description: NEXT_PAGE })
+  next!: string | null;
 }
 
-export function toCustomers(map: AccessMap): Pick<CustomersAnswer, 'customers' | 'gaps' | 'complete'> {
-  const gaps = [
-    ...map.tree.gaps.map(({ customer, why }) => ({ customer_id: customer, why })),
-    ...map.unknown.map((id) => ({ customer_id: id, why: 'unknown' })),
-    ...map.unreached.map((id) => ({ customer_id: id, why: 'unreached' })),
-  ];
-  const customers = map.tree.accounts.map(({ id, name, manager, status }) => ({
-    id,
-    name,
-    manager,
-    status,
-    managers: map.managersOf(id),
-    access: map.waysTo(id).map(toWayAnswer),
-  }));
-  return { complete: gaps.length === 0, customers, gaps };
+/** `limit` customer ids behind `after`: the accounts and gaps about them, and the last id where there are more. */
+export function toCustomers(
+  map: AccessMap,
+  after: string | null,
+  limit: number,
+): Pick<CustomersAnswer, 'customers' | 'gaps' | 'complete' | 'next'> {
+  const { ids, gaps } = orderOf(map);
+  const start = after === null ? 0 : ids.findIndex((id) => byNumber(after, id) < 0);
+  const page = start < 0 ? [] : ids.slice(start, start + limit);
+  return {
+    complete: gaps.size === 0,
+    customers: page.flatMap((id) => toCustomer(map, id) ?? []),
+    gaps: page.flatMap((id) => gaps.get(id) ?? []),
+    next: start >= 0 && ids.length > start + limit ? (page.at(-1) ?? null) : null,
+  };
+}
+
+function toCustomer(map: AccessMap, id: string): CustomerAnswer | null {
+  const account = map.account(id);
+  if (!account) return null;
+  const { name, manager, status } = account;
+  return { id, name, manager, status, managers: map.managersOf(id), access: map.waysTo(id).map(toWayAnswer) };
+}
+
+interface Order {
+  /** Of accounts and gaps. */
+  readonly ids: readonly string[];
+  readonly gaps: ReadonlyMap<string, readonly GapAnswer[]>;
+}
+
+/** A map can hold very many accounts, and is paged through as long as it is in memory. */
+const ORDERS = new WeakMap<AccessMap, Order>();
+
+function orderOf(map: AccessMap): Order {
+  const known = ORDERS.get(map);
+  if (known) return known;
+  const gaps = new Map<string, GapAnswer[]>();
+  const add = (id: string, why: string) => gaps.set(id, [...(gaps.get(id) ?? []), { customer_id: id, why }]);
+  for (const { customer, why } of map.tree.gaps) add(customer, why);
+  for (const id of map.unknown) add(id, 'unknown');
+  for (const id of map.unreached) add(id, 'unreached');
+  const ids = [...new Set([...map.tree.accounts.map(({ id }) => id), ...gaps.keys()])].sort(byNumber);
+  const order = { ids, gaps };
+  ORDERS.set(map, order);
+  return order;
+}
+
+/** Digits without leading zeros, of up to 19: too many for a number. */
+function byNumber(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 }

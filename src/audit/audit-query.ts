@@ -1,9 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
-import type { AuditEvent, AuditPosition } from '../domain/ports/audit-trail.js';
-import { IsTime, IsUserId, ToInteger } from '../http/field-rules.js';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
+import type { AuditEvent } from '../domain/ports/audit-trail.js';
+import { IsTime, IsUserId } from '../http/field-rules.js';
+import { NEXT_PAGE, PageQuery } from '../http/page-query.js';
 
-export class AuditQueryInput {
+export class AuditQueryInput extends PageQuery {
   @ApiPropertyOptional({ description: 'Only events about this user' })
   @IsOptional()
   @IsUserId()
@@ -19,19 +20,6 @@ export class AuditQueryInput {
   @IsOptional()
   @IsTime()
   since?: string;
-
-  @ApiPropertyOptional({ minimum: 1, maximum: 500, default: 100 })
-  @IsOptional()
-  @ToInteger()
-  @IsInt({ message: 'must be a whole number.' })
-  @Min(1, { message: 'must be 1 or more.' })
-  @Max(500, { message: 'must be 500 or less.' })
-  limit = 100;
-
-  @ApiPropertyOptional({ description: '`next` of the page before' })
-  @IsOptional()
-  @Matches(/^[\w-]{1,200}$/, { message: 'must be next, as the page before gave it.' })
-  cursor?: string;
 }
 
 class AuditEventAnswer {
@@ -79,7 +67,7 @@ export class AuditAnswer {
   @ApiProperty({ type: [AuditEventAnswer], description: 'Newest first' })
   events!: AuditEventAnswer[];
 
-  @ApiProperty({ type: String, nullable: true, description: 'The cursor of the next page; null on the last' })
+  @ApiProperty({ type: String, nullable: true, description: NEXT_PAGE })
   next!: string | null;
 }
 
@@ -99,18 +87,4 @@ export function toAuditEventAnswer(event: AuditEvent): AuditEventAnswer {
     request_id: event.requestId,
     details: event.details,
   };
-}
-
-export function writeCursor({ at, sequence }: AuditPosition): string {
-  return Buffer.from(`${at.toISOString()} ${sequence.toString()}`).toString('base64url');
-}
-
-const CURSOR = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (\d{1,18})$/;
-
-/** @returns null when it is none of ours */
-export function readCursor(cursor: string): AuditPosition | null {
-  const [, at = '', sequence = ''] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
-  // PostgreSQL has no year 0.
-  const isTime = !Number.isNaN(Date.parse(at)) && new Date(at).getUTCFullYear() >= 1;
-  return isTime ? { at: new Date(at), sequence: BigInt(sequence) } : null;
 }

@@ -1,18 +1,22 @@
 import { Controller, Get, Header, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { invalidRequest } from '../domain/errors.js';
 import type { Service } from '../domain/policy.js';
-import type { AuditPosition } from '../domain/ports/audit-trail.js';
 import { Caller } from '../http/caller.js';
+import { ListTurns } from '../http/list-turns.js';
 import { ApiProblems } from '../http/openapi.js';
-import { AuditAnswer, AuditQueryInput, readCursor, toAuditEventAnswer, writeCursor } from './audit-query.js';
+import { PageCursors, type CursorOf } from '../http/page-cursors.js';
+import { AuditAnswer, AuditQueryInput, toAuditEventAnswer } from './audit-query.js';
 import { FindAuditEvents } from './find-audit-events.js';
 
 @Controller('audit')
 @ApiTags('audit')
 @ApiBearerAuth()
 export class AuditController {
-  constructor(private readonly findEvents: FindAuditEvents) {}
+  constructor(
+    private readonly findEvents: FindAuditEvents,
+    private readonly cursors: PageCursors,
+    private readonly turns: ListTurns,
+  ) {}
 
   @Get()
   @Header('cache-control', 'no-store')
@@ -20,23 +24,22 @@ export class AuditController {
   @ApiOkResponse({ type: AuditAnswer })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
   async read(@Caller() service: Service, @Query() query: AuditQueryInput): Promise<AuditAnswer> {
-    const { user = null, service: of = null, since, limit, cursor } = query;
-    // One more than asked, to know whether there is another page.
-    const found = await this.findEvents.find(service, {
-      user,
-      service: of,
-      since: since === undefined ? null : new Date(since),
-      olderThan: cursor === undefined ? null : demandPosition(cursor),
-      limit: limit + 1,
-    });
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
-    return { events: page.map(toAuditEventAnswer), next: last ? writeCursor(last) : null };
+    const { user = null, service: of = null, since = null, limit, cursor } = query;
+    const list: CursorOf = ['audit', service.id, user, of, since];
+    const position = await this.cursors.read(list, cursor);
+    const { items, next } = await this.turns.run(service, () =>
+      this.findEvents.find(service, {
+        user,
+        service: of,
+        since: since === null ? null : new Date(since),
+        olderThan: position && {
+          at: new Date(position['at'] ?? ''),
+          sequence: BigInt(position['sequence'] ?? ''),
+        },
+        limit,
+      }),
+    );
+    const end = next && { at: next.at.toISOString(), sequence: next.sequence.toString() };
+    return { events: items.map(toAuditEventAnswer), next: await this.cursors.write(list, end) };
   }
-}
-
-function demandPosition(cursor: string): AuditPosition {
-  const position = readCursor(cursor);
-  if (!position) throw invalidRequest({ cursor: 'must be next, as the page before gave it.' });
-  return position;
 }

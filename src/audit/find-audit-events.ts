@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
-import { maySeeUser, type Service } from '../domain/policy.js';
+import type { Page } from '../domain/page.js';
+import { assertMay, maySeeUser, type Service } from '../domain/policy.js';
 import { AuditLog } from '../domain/ports/audit-log.js';
 import { AuditTrail, type AuditEvent, type AuditPosition } from '../domain/ports/audit-trail.js';
 import { ServiceStore } from '../domain/ports/service-store.js';
+import { coversAll } from '../domain/user-rule.js';
 
 export interface AuditWish {
   readonly user: string | null;
@@ -13,6 +15,9 @@ export interface AuditWish {
   readonly olderThan: AuditPosition | null;
   readonly limit: number;
 }
+
+/** The id of none. */
+const NO_SERVICE = '';
 
 /** The audit trail, as far as a service may read it: the events of the users it covers. */
 @Injectable()
@@ -24,27 +29,21 @@ export class FindAuditEvents {
   ) {}
 
   /** @throws {BrokerError} `not_allowed` or `invalid_request` */
-  async find({ policy, name }: Service, wish: AuditWish): Promise<AuditEvent[]> {
-    if (!policy.audit)
-      throw new BrokerError('not_allowed', `The service ${name} may not read the audit trail.`);
+  async find(caller: Service, wish: AuditWish): Promise<Page<AuditEvent, AuditPosition>> {
+    assertMay(caller, 'audit');
+    const { policy, name } = caller;
     const { user, service, ...rest } = wish;
     if (user !== null && !maySeeUser(policy, user)) {
       throw new BrokerError('not_allowed', `The service ${name} may not act for the user ${user}.`);
     }
+    const meant = service === null ? null : await this.services.findNamed(service);
+    // To a caller that sees some users only, a service that is none is like one that did nothing for them.
+    if (service !== null && meant === null && coversAll(policy.users)) {
+      throw invalidRequest({ service: 'is neither the name nor the id of a service.' });
+    }
     // Whoever just did something finds it.
     await this.log.flush();
-    return this.trail.find({
-      ...rest,
-      users: policy.users,
-      userId: user,
-      serviceId: service === null ? null : await this.#idOf(service),
-    });
-  }
-
-  async #idOf(nameOrId: string): Promise<string> {
-    const all = await this.services.list();
-    const meant = all.find(({ id, name }) => id === nameOrId || name === nameOrId);
-    if (!meant) throw invalidRequest({ service: 'is neither the name nor the id of a service.' });
-    return meant.id;
+    const serviceId = service === null ? null : (meant?.id ?? NO_SERVICE);
+    return this.trail.find({ ...rest, users: policy.users, userId: user, serviceId });
   }
 }

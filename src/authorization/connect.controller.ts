@@ -49,7 +49,7 @@ export class ConnectController {
     @Audit() audit: AuditNote,
   ): Promise<ConnectTicketAnswer> {
     audit.add({ userId: body.user_id, details: { asked: parseScopes(body.scope) } });
-    const client = this.settings.clients.pick(body.client ?? undefined);
+    const client = this.settings.clients.pickFor(service, body.client ?? undefined);
     audit.add({ client: client.alias });
     const { url, expiresAt } = await this.createTicket.create(service, client, body);
     return { connect_url: url, expires_at: expiresAt.toISOString() };

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { invalidRequest } from '../domain/errors.js';
 import type { GoogleClient } from '../domain/google-client.js';
-import { demandAllowed, type Service } from '../domain/policy.js';
+import { assertMay, demandAllowed, type Service } from '../domain/policy.js';
 import { ConnectLinks, type ConnectLink } from '../domain/ports/connect-links.js';
 import { parseScopes } from '../domain/scopes.js';
 import type { RequiredAccount } from '../domain/required-account.js';
@@ -19,6 +19,7 @@ export class CreateConnectTicket {
   async create(service: Service, client: GoogleClient, body: CreateTicketBody): Promise<ConnectLink> {
     const scopes = parseScopes(body.scope);
     demandAllowed(service, body.user_id, client.alias, scopes);
+    if (body.force) assertMay(service, 'force');
     const returnTo = body.return_to ?? null;
     if (returnTo !== null) this.#demandKnownOrigin(returnTo);
     if (body.confirm && returnTo === null) {

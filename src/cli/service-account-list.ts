@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Grant } from '../domain/grant.js';
+import { inBatches } from './in-batches.js';
 import { withBroker } from './open-broker.js';
 import { answers, type Answer } from './print.js';
 import { table } from './table.js';
@@ -20,7 +21,7 @@ export function serviceAccountList(): Command {
 
 async function list(): Promise<Answer> {
   const { ServiceAccountStore } = await import('../domain/ports/service-account-store.js');
-  const grants = await withBroker((broker) => broker.get(ServiceAccountStore).list());
+  const grants = await withBroker((broker) => inBatches(broker.get(ServiceAccountStore).list()));
   return {
     text:
       grants.length > 0

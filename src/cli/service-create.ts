@@ -1,6 +1,6 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import type { BrokerError } from '../domain/errors.js';
-import type { Policy } from '../domain/policy.js';
+import { RIGHTS, type Policy, type Right } from '../domain/policy.js';
 import { scopeSet } from '../domain/scopes.js';
 import type { WorkloadIdentity } from '../domain/workload-identity.js';
 import type { CreatedService, ServiceWithKey } from '../services/create-service.js';
@@ -13,10 +13,15 @@ const EXAMPLES = `
 Examples:
   token-broker service create reports --client default \\
     --scope https://www.googleapis.com/auth/yt-analytics.readonly --user 'team-a:*' --user alice
-  token-broker service create backoffice --client '*' --scope '*' --user '*'
+  token-broker service create backoffice --client '*' --scope '*' --user '*' --allow disconnect,revoke
+  token-broker service create compliance --client '*' --scope '*' --user '*' --allow audit
   token-broker service create reports --client default --scope '*' --user '*' --json | jq -r .key
   token-broker service create reports --client default --scope '*' --user '*' \\
     --issuer https://kubernetes.default.svc.cluster.local --subject system:serviceaccount:analytics:reports
+
+A service gets tokens and makes connect links. --allow adds: audit (read the audit trail of its users), disconnect (forget
+a grant here), revoke (end a grant at Google, and with it other users' of the same account), force (let a connect end
+another user's grant). A rule of --user is a user id, or a prefix with * behind it; \\* is a star of the user id itself.
 
 The key is shown once and cannot be shown again: the broker keeps only its hash. With --issuer and --subject there is
 no key: the service comes with JWTs of its platform (docs/service-identities.md). Quote every *, or the shell puts
@@ -26,7 +31,7 @@ interface Options {
   readonly client: string[];
   readonly scope: string[];
   readonly user: string[];
-  readonly audit?: true;
+  readonly allow?: Right[];
   readonly issuer?: string;
   readonly subject?: string;
 }
@@ -42,7 +47,11 @@ export function serviceCreate(): Command {
       'a user id it may act for, or a prefix that ends in *; repeat for several',
       repeated,
     )
-    .option('--audit', 'let it read the audit trail of the users it covers')
+    .option(
+      '--allow <right>',
+      `what else it may do: ${RIGHTS.join(', ')}; separated by commas, or repeated`,
+      rights,
+    )
     .option('--issuer <issuer>', 'whose JWTs it comes with, as SERVICE_ISSUERS_FILE names it')
     .option('--subject <subject>', 'the `sub` of those JWTs')
     .addHelpText('after', EXAMPLES)
@@ -50,7 +59,7 @@ export function serviceCreate(): Command {
 }
 
 async function create(name: string, options: Options): Promise<Answer> {
-  const { client, scope, user, audit, issuer, subject } = options;
+  const { client, scope, user, allow = [], issuer, subject } = options;
   if ((issuer === undefined) !== (subject === undefined)) {
     throw new Failure(EXIT.wrongUsage, 'wrong_usage', 'Wrong usage: --issuer and --subject go together.');
   }
@@ -64,7 +73,15 @@ async function create(name: string, options: Options): Promise<Answer> {
         .clients.all()
         .map(({ alias }) => alias),
     );
-    const policy = { clients: client, scopes: scopeSet(scope), users: user, audit: audit ?? false };
+    const policy: Policy = {
+      clients: client,
+      scopes: scopeSet(scope),
+      users: user,
+      audit: allow.includes('audit'),
+      disconnect: allow.includes('disconnect'),
+      revoke: allow.includes('revoke'),
+      force: allow.includes('force'),
+    };
     const creation = broker.get(CreateService);
     if (issuer === undefined || subject === undefined) {
       return withKey(await creation.create(name, policy).catch(explain), policy);
@@ -76,6 +93,13 @@ async function create(name: string, options: Options): Promise<Answer> {
       identity,
     );
   });
+}
+
+function rights(value: string, before: readonly Right[] = []): Right[] {
+  const named = value.split(',').map((each) => each.trim());
+  const unknown = named.find((each) => !RIGHTS.some((right) => right === each));
+  if (unknown !== undefined) throw new InvalidArgumentError(`There is no right ${unknown}.`);
+  return [...before, ...(named as Right[])];
 }
 
 function withKey({ id, name, key: secret }: ServiceWithKey, policy: Policy): Answer {

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
+import { RIGHTS } from '../domain/policy.js';
 import type { StoredService } from '../domain/ports/service-store.js';
+import { inBatches } from './in-batches.js';
 import { withBroker } from './open-broker.js';
 import { answers, type Answer } from './print.js';
 import { table } from './table.js';
@@ -9,7 +11,7 @@ Examples:
   token-broker service list
   token-broker service list --json | jq '.services[] | select(.revoked_at == null) | .name'
 
-PROVEN BY says how a service shows who it is: by a key of the broker, or as a subject of an issuer of JWTs.
+ALSO says which rights a service was given with --allow. PROVEN BY says how a service shows who it is: by a key of the broker, or as a subject of an issuer of JWTs.
 Keys are not listed: the broker keeps only their hashes, and those stay in the database.`;
 
 export function serviceList(): Command {
@@ -21,7 +23,7 @@ export function serviceList(): Command {
 
 async function list(): Promise<Answer> {
   const { ServiceStore } = await import('../domain/ports/service-store.js');
-  const services = await withBroker((broker) => broker.get(ServiceStore).list());
+  const services = await withBroker((broker) => inBatches(broker.get(ServiceStore).list()));
   return {
     text:
       services.length > 0
@@ -43,7 +45,7 @@ async function list(): Promise<Answer> {
 
 function inTable(services: readonly StoredService[]): string {
   return table(
-    ['ID', 'NAME', 'CREATED', 'STATE', 'PROVEN BY', 'CLIENTS', 'USERS', 'SCOPES'],
+    ['ID', 'NAME', 'CREATED', 'STATE', 'PROVEN BY', 'CLIENTS', 'USERS', 'ALSO', 'SCOPES'],
     services.map(({ id, name, credential, policy, createdAt, revokedAt }) => [
       id,
       name,
@@ -52,6 +54,7 @@ function inTable(services: readonly StoredService[]): string {
       credential.kind === 'key' ? 'key' : `${credential.subject} of ${credential.issuer}`,
       policy.clients.join(' '),
       policy.users.join(' '),
+      RIGHTS.filter((right) => policy[right]).join(' ') || '-',
       policy.scopes.join(' '),
     ]),
   );

@@ -1,5 +1,6 @@
 import { invalidRequest } from '../domain/errors.js';
 import type { GoogleClient } from '../domain/google-client.js';
+import { assertClient, type Service } from '../domain/policy.js';
 import { Secret } from '../domain/secret.js';
 import { readTextFile } from './text-file.js';
 
@@ -37,6 +38,15 @@ export class GoogleClients {
         client: 'is needed here: the broker serves several and none is called default.',
       });
     return meant;
+  }
+
+  /**
+   * The same for a service. A client that its policy does not name is refused alike whether the broker serves it or not.
+   * @throws {BrokerError} `not_allowed` or `invalid_request`
+   */
+  pickFor(service: Service, alias?: string): GoogleClient {
+    if (alias !== undefined) assertClient(service, alias);
+    return this.pick(alias);
   }
 
   /** The aliases of all clients in the same Google Cloud project: they share one grant at Google. */

@@ -24,8 +24,11 @@ export type Perishable = Pick<
   | 'refreshTokenIssuedAt'
 >;
 
+const DAY_MS = 24 * 3600 * 1000;
+
 /**
- * When a living grant will die if nobody does anything, and why: the earliest of what is known.
+ * When a living grant will die if nobody does anything, and why: the earliest of what is known. The columns `expires_at`
+ * and `expires_at_in_testing` of grants hold the same, so that lists can be read in its order (migration bounded_lists).
  * @param testing whether the operator says that the client's app is in Testing
  */
 export function forecast(grant: Perishable, testing: boolean): Expiry | null {
@@ -48,8 +51,10 @@ function ofTesting({ grantedScopes, refreshTokenIssuedAt }: Perishable): Expiry 
   return { at: after(refreshTokenIssuedAt, TESTING_SECONDS), reason: 'testing_mode' };
 }
 
+/** Counted from the beginning of the day (UTC) of the last use: Google's six months are no finer, and it moves once a day. */
 function ofInactivity({ refreshedAt, consentedAt }: Perishable): Expiry {
-  return { at: after(refreshedAt ?? consentedAt, INACTIVITY_SECONDS), reason: 'inactivity' };
+  const day = Math.floor((refreshedAt ?? consentedAt).getTime() / DAY_MS) * DAY_MS;
+  return { at: after(new Date(day), INACTIVITY_SECONDS), reason: 'inactivity' };
 }
 
 function after(from: Date, seconds: number): Date {

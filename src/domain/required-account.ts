@@ -1,3 +1,4 @@
+import { foldEmail } from './account.js';
 import type { VerifiedAccount } from './grant.js';
 
 /** Which account the user must come back with. */
@@ -16,8 +17,13 @@ export function isRequiredAccount(account: VerifiedAccount, required: RequiredAc
   const { email, sub, hd } = required;
   const conditions = [
     sub === undefined ? null : sub === account.sub,
-    email === undefined ? null : email.toLowerCase() === account.email?.toLowerCase(),
-    hd === undefined ? null : hd.toLowerCase() === account.hostedDomain?.toLowerCase(),
+    email === undefined ? null : isSame(email, account.email),
+    hd === undefined ? null : isSame(hd, account.hostedDomain),
   ].filter((holds) => holds !== null);
   return conditions.length > 0 && conditions.every((holds) => holds);
+}
+
+/** Domains compare as emails do (RFC 4343). */
+function isSame(wanted: string, held: string | null): boolean {
+  return held !== null && foldEmail(wanted) === foldEmail(held);
 }

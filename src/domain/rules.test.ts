@@ -66,12 +66,14 @@ describe('the rest of a grant after failures', () => {
   });
 });
 
+const NO_RIGHTS = { audit: false, disconnect: false, revoke: false, force: false };
+
 describe('policy', () => {
   const policy: Policy = {
     clients: ['ads'],
     scopes: ['email', 'https://x.example/a'],
     users: ['bob', 'team-*'],
-    audit: false,
+    ...NO_RIGHTS,
   };
   const service: Service = { id: 's', name: 'reports', policy };
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { isAccessRole, type AccessRole } from '../domain/ads/access-role.js';
+import { foldEmail } from '../domain/account.js';
 import type { AdsAccount } from '../domain/ads/account-tree.js';
 import { AdsFailure } from '../domain/ads/ads-failure.js';
 import { customerIdOf } from '../domain/ads/customer-id.js';
@@ -73,7 +74,7 @@ export class GoogleAdsApi extends AdsApi {
     );
     for (const row of rows) {
       const { accessRole, emailAddress } = record(row['customerUserAccess']);
-      if (typeof emailAddress !== 'string' || emailAddress.toLowerCase() !== email.toLowerCase()) continue;
+      if (typeof emailAddress !== 'string' || foldEmail(emailAddress) !== foldEmail(email)) continue;
       return isAccessRole(accessRole) ? accessRole : null;
     }
     return null;

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import type { Grant } from '../domain/grant.js';
-import { maySeeUser, type Policy } from '../domain/policy.js';
+import { maySeeGrant, type Policy } from '../domain/policy.js';
 import { GrantAnswer } from './grant-answer.js';
 
 export class DisconnectQuery {
@@ -26,12 +26,8 @@ class SiblingAnswer {
   @ApiProperty()
   client!: string;
 
-  @ApiProperty({
-    type: String,
-    nullable: true,
-    description: 'Null where your policy does not cover the user',
-  })
-  user_id!: string | null;
+  @ApiProperty()
+  user_id!: string;
 }
 
 export class DisconnectAnswer {
@@ -44,10 +40,26 @@ export class DisconnectAnswer {
   @ApiProperty({ type: GrantAnswer })
   disconnected!: GrantAnswer;
 
-  @ApiProperty({ type: [SiblingAnswer], description: 'Grants that die with it at Google' })
+  @ApiProperty({ description: 'How many grants die with it at Google, of whatever user' })
+  also_revoked_total!: number;
+
+  @ApiProperty({
+    type: [SiblingAnswer],
+    description: 'Those of them that your policy covers; the first 100',
+  })
   also_revoked!: SiblingAnswer[];
 }
 
-export function toSiblingAnswer({ id, client, userId }: Grant, policy: Policy): SiblingAnswer {
-  return { id, client, user_id: maySeeUser(policy, userId) ? userId : null };
+const MOST_LISTED = 100;
+
+/** What a service may know of the grants that die with one: how many, and which of its own users. */
+export function toSiblingsAnswer(
+  siblings: readonly Grant[],
+  policy: Policy,
+): Pick<DisconnectAnswer, 'also_revoked_total' | 'also_revoked'> {
+  const visible = siblings.filter((sibling) => maySeeGrant(policy, sibling)).slice(0, MOST_LISTED);
+  return {
+    also_revoked_total: siblings.length,
+    also_revoked: visible.map(({ id, client, userId }) => ({ id, client, user_id: userId })),
+  };
 }

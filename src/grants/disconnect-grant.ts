@@ -2,13 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
 import { isLiving, type Grant } from '../domain/grant.js';
+import { assertMay, type Service } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
-import {
-  Revocations,
-  type RevocationAttempt,
-  type RevocationRequester,
-} from '../domain/ports/revocations.js';
+import { Revocations, type RevocationAttempt } from '../domain/ports/revocations.js';
 import { RevokeAtGoogle } from './revoke-at-google.js';
 
 const ONLY_LOCAL =
@@ -33,8 +30,12 @@ export class DisconnectGrant {
     private readonly revokeAtGoogle: RevokeAtGoogle,
   ) {}
 
-  /** Forgets a grant here. Google still knows it, and its slot stays taken. A revocation that was begun goes on. */
-  async forget(grant: Grant): Promise<void> {
+  /**
+   * Forgets a grant here. Google still knows it, and its slot stays taken. A revocation that was begun goes on.
+   * @throws {BrokerError} `not_allowed` without the right `disconnect`
+   */
+  async forget(service: Service, grant: Grant): Promise<void> {
+    assertMay(service, 'disconnect');
     await this.grants.forget(grant, null, this.clock.now());
   }
 
@@ -42,18 +43,21 @@ export class DisconnectGrant {
    * Revokes a grant at Google, then forgets it. At Google this ends every grant of the account in the whole
    * project, of whatever client or user; those are marked revoked here too. What is meant to happen is written before
    * Google is asked: from then on no replica gives a token of these grants, and what a failure interrupts is resumed.
-   * @throws {BrokerError} `invalid_request` for a service account; nothing is done then
+   * @throws {BrokerError} `not_allowed` without the right `revoke`, or `invalid_request` for a service account; nothing is
+   * done then
    */
-  async revoke(grant: Grant, requester: RevocationRequester): Promise<Revoked> {
+  async revoke(service: Service, grant: Grant, requestId: string): Promise<Revoked> {
+    assertMay(service, 'revoke');
     demandRevocable(grant);
+    const requester = { actor: service.name, serviceId: service.id, requestId };
     const { leaseMs } = this.revokeAtGoogle;
     const clients = this.#clientsOfProject(grant);
     let current: Grant | null = grant;
     for (let look = 1; current && look <= MOST_CHANGES; look++) {
       // Asked again while it is not finished: goes on with it at once.
       const resumed = current.status === 'revoking' ? await this.revocations.resume(grant.id, leaseMs) : null;
-      if (resumed === 'busy') return { also: await this.siblings(grant), isFinished: false };
-      if (resumed) return this.#attempt(resumed, await this.siblings(grant));
+      if (resumed === 'busy') return { also: await this.siblings(service, grant), isFinished: false };
+      if (resumed) return this.#attempt(resumed, await this.siblings(service, grant));
       const begun = await this.revocations.begin(current, clients, requester, leaseMs, this.clock.now());
       if (begun === 'no_token') {
         await this.grants.forget(current, 'revoked', this.clock.now());
@@ -67,9 +71,11 @@ export class DisconnectGrant {
 
   /**
    * The other living grants of the same account in the same Google Cloud project: what dies with it at Google.
-   * @throws {BrokerError} `invalid_request` for a service account, which has nothing that could be revoked
+   * @throws {BrokerError} `not_allowed` without the right `revoke`, or `invalid_request` for a service account, which has
+   * nothing that could be revoked
    */
-  async siblings(grant: Grant): Promise<Grant[]> {
+  async siblings(service: Service, grant: Grant): Promise<Grant[]> {
+    assertMay(service, 'revoke');
     demandRevocable(grant);
     const all = await this.grants.findByAccount(grant.account.sub, this.#clientsOfProject(grant));
     return all.filter((other) => other.id !== grant.id && isLiving(other));

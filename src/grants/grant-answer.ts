@@ -1,9 +1,11 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { forecast } from '../domain/forecast.js';
 import type { Grant } from '../domain/grant.js';
+import { maySeeGrant, type Policy } from '../domain/policy.js';
 import { missingScopes } from '../domain/scopes.js';
 import type { SlotsView } from './inspect-slots.js';
 import { AccountAnswer } from '../http/account-answer.js';
+import { NEXT_PAGE } from '../http/page-query.js';
 
 class ExpiryAnswer {
   @ApiProperty({ format: 'date-time' })
@@ -89,11 +91,21 @@ export class GrantAnswer {
 }
 
 class LiveTokenAnswer {
-  @ApiProperty({ type: String, nullable: true, description: 'Null for one that no grant here uses' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description:
+      'Null for one that no grant here uses, and for one of a grant that your policy does not cover',
+  })
   grant_id!: string | null;
 
-  @ApiProperty({ format: 'date-time' })
-  issued_at!: string;
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'Null for one of a grant that your policy does not cover',
+  })
+  issued_at!: string | null;
 
   @ApiProperty({ description: 'Whether its grant still refreshes with it' })
   current!: boolean;
@@ -123,6 +135,14 @@ class SlotsAnswer {
   next_to_die!: LiveTokenAnswer | null;
 }
 
+export class GrantsAnswer {
+  @ApiProperty({ type: [GrantAnswer] })
+  grants!: GrantAnswer[];
+
+  @ApiProperty({ type: String, nullable: true, description: NEXT_PAGE })
+  next!: string | null;
+}
+
 export class GrantDetailAnswer extends GrantAnswer {
   @ApiProperty({ type: SlotsAnswer })
   slots!: SlotsAnswer;
@@ -149,14 +169,12 @@ export function toGrantAnswer(grant: Grant, testingClients: readonly string[]): 
   };
 }
 
-export function toSlotsAnswer({
-  limit,
-  used,
-  free,
-  nearlyFull,
-  usedByAccount,
-  oldest,
-}: SlotsView): SlotsAnswer {
+/** A token of a grant that the service may not see counts, and nothing else of it is told. */
+export function toSlotsAnswer(
+  { limit, used, free, nearlyFull, usedByAccount, oldest }: SlotsView,
+  policy: Policy,
+): SlotsAnswer {
+  const isHidden = oldest?.userId != null && !maySeeGrant(policy, { ...oldest, userId: oldest.userId });
   return {
     limit,
     used,
@@ -164,8 +182,8 @@ export function toSlotsAnswer({
     nearly_full: nearlyFull,
     used_by_account: usedByAccount,
     next_to_die: oldest && {
-      grant_id: oldest.grantId,
-      issued_at: oldest.issuedAt.toISOString(),
+      grant_id: isHidden ? null : oldest.grantId,
+      issued_at: isHidden ? null : oldest.issuedAt.toISOString(),
       current: oldest.current,
     },
   };

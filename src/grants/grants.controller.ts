@@ -12,17 +12,29 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { REVOKING } from '../domain/diagnosis.js';
 import type { Grant } from '../domain/grant.js';
-import type { Service } from '../domain/policy.js';
+import type { Page } from '../domain/page.js';
+import { assertMay, type Service } from '../domain/policy.js';
+import { Clock } from '../domain/ports/clock.js';
+import type { GrantPosition } from '../domain/ports/grant-store.js';
 import { Audit, Audited, type AuditFacts, type AuditNote } from '../http/audited.js';
 import { Caller } from '../http/caller.js';
 import { ToInteger } from '../http/field-rules.js';
+import { ListTurns } from '../http/list-turns.js';
 import { ApiProblems } from '../http/openapi.js';
+import { PageCursors, type CursorOf } from '../http/page-cursors.js';
+import { PageQuery } from '../http/page-query.js';
 import { UserPath } from '../http/user-path.js';
-import { DisconnectAnswer, DisconnectQuery, toSiblingAnswer } from './disconnect-answer.js';
+import { DisconnectAnswer, DisconnectQuery, toSiblingsAnswer } from './disconnect-answer.js';
 import { DisconnectGrant, type Revoked } from './disconnect-grant.js';
 import { FindExpiringGrants } from './find-expiring-grants.js';
 import { FindVisibleGrants } from './find-visible-grants.js';
-import { GrantAnswer, GrantDetailAnswer, toGrantAnswer, toSlotsAnswer } from './grant-answer.js';
+import {
+  GrantAnswer,
+  GrantDetailAnswer,
+  GrantsAnswer,
+  toGrantAnswer,
+  toSlotsAnswer,
+} from './grant-answer.js';
 import { InspectSlots } from './inspect-slots.js';
 
 const YEAR_SECONDS = 366 * 24 * 3600;
@@ -33,7 +45,7 @@ class GrantPath {
   id!: string;
 }
 
-class ExpiringQuery {
+class ExpiringQuery extends PageQuery {
   @ApiProperty({ description: 'Seconds from now', example: 604_800 })
   @ToInteger()
   @IsInt({ message: 'must be a whole number of seconds.' })
@@ -48,6 +60,9 @@ class ExpiringQuery {
 export class GrantsController {
   constructor(
     private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly cursors: PageCursors,
+    private readonly turns: ListTurns,
     private readonly visible: FindVisibleGrants,
     private readonly expiring: FindExpiringGrants,
     private readonly inspectSlots: InspectSlots,
@@ -57,25 +72,42 @@ export class GrantsController {
   @Get('users/:userId/grants')
   @Audited('grant.read', 'refusals')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'All grants of a user' })
-  @ApiOkResponse({ type: [GrantAnswer] })
+  @ApiOperation({ summary: 'The grants of a user, the oldest first' })
+  @ApiOkResponse({ type: GrantsAnswer })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
   async list(
     @Caller() service: Service,
     @Param() { userId }: UserPath,
+    @Query() { limit, cursor }: PageQuery,
     @Audit() audit: AuditNote,
-  ): Promise<GrantAnswer[]> {
+  ): Promise<GrantsAnswer> {
     audit.add({ userId });
-    return (await this.visible.ofUser(service, userId)).map((grant) => this.#answer(grant));
+    const list: CursorOf = ['grants of a user', service.id, userId];
+    const after = positionOf(await this.cursors.read(list, cursor));
+    const page = await this.turns.run(service, () => this.visible.ofUser(service, userId, after, limit));
+    return this.#page(page, await this.cursors.write(list, toPosition(page.next)));
   }
 
   @Get('grants')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Grants that will die soon if nobody does anything, soonest first' })
-  @ApiOkResponse({ type: [GrantAnswer] })
+  @ApiOkResponse({ type: GrantsAnswer })
   @ApiProblems('invalid_request', 'unauthenticated', 'rate_limited')
-  async soon(@Caller() service: Service, @Query() query: ExpiringQuery): Promise<GrantAnswer[]> {
-    return (await this.expiring.within(query.expiring_within, service)).map((grant) => this.#answer(grant));
+  async soon(
+    @Caller() service: Service,
+    @Query() { expiring_within, limit, cursor }: ExpiringQuery,
+  ): Promise<GrantsAnswer> {
+    const list: CursorOf = ['expiring grants', service.id, expiring_within];
+    const position = await this.cursors.read(list, cursor);
+    // All pages end at the same time: that of the first.
+    const until = position
+      ? new Date(position['until'] ?? '')
+      : new Date(this.clock.now().getTime() + expiring_within * 1000);
+    const page = await this.turns.run(service, () =>
+      this.expiring.until(until, service, positionOf(position), limit),
+    );
+    const next = page.next && { ...toPosition(page.next), until: until.toISOString() };
+    return this.#page(page, await this.cursors.write(list, next));
   }
 
   @Get('grants/:id')
@@ -83,7 +115,7 @@ export class GrantsController {
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'One grant, and how the slots of its account stand' })
   @ApiOkResponse({ type: GrantDetailAnswer })
-  @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'not_found', 'rate_limited')
+  @ApiProblems('invalid_request', 'unauthenticated', 'not_found', 'rate_limited')
   async inspect(
     @Caller() service: Service,
     @Param() { id }: GrantPath,
@@ -91,7 +123,7 @@ export class GrantsController {
   ): Promise<GrantDetailAnswer> {
     audit.add({ grantId: id });
     const grant = await this.visible.byId(service, id);
-    const slots = toSlotsAnswer(await this.inspectSlots.of(grant));
+    const slots = toSlotsAnswer(await this.inspectSlots.of(grant), service.policy);
     return Object.assign(this.#answer(grant), { slots });
   }
 
@@ -115,17 +147,22 @@ export class GrantsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<DisconnectAnswer> {
     audit.add({ grantId: id, details: { mode } });
+    // First: it depends on no grant, so that it tells nothing of one.
+    assertMay(service, RIGHT_FOR[mode]);
     const grant = await this.visible.byId(service, id);
     audit.add(aboutGrant(grant));
     const dryRun = dry_run === 'true';
     if (dryRun) audit.beSilent();
-    if (mode === 'local' && !dryRun) await this.disconnectGrant.forget(grant);
-    const requester = { actor: service.name, serviceId: service.id, requestId: request.id };
+    if (mode === 'local' && !dryRun) await this.disconnectGrant.forget(service, grant);
     const { also, isFinished }: Revoked =
       mode === 'local' || dryRun
-        ? { also: mode === 'local' ? [] : await this.disconnectGrant.siblings(grant), isFinished: true }
-        : await this.disconnectGrant.revoke(grant, requester);
-    if (also.length > 0) audit.add({ details: { also_revoked: also.map((sibling) => sibling.id) } });
+        ? {
+            also: mode === 'local' ? [] : await this.disconnectGrant.siblings(service, grant),
+            isFinished: true,
+          }
+        : await this.disconnectGrant.revoke(service, grant, request.id);
+    // How many, not which: the trail of one user is read by services that may not know of the others.
+    if (also.length > 0) audit.add({ details: { also_revoked: also.length } });
     if (!isFinished) {
       audit.add({ outcome: 'revoking' });
       void reply.status(202);
@@ -134,13 +171,27 @@ export class GrantsController {
       dry_run: dryRun,
       mode,
       disconnected: this.#answer(isFinished ? grant : { ...grant, status: 'revoking', diagnosis: REVOKING }),
-      also_revoked: also.map((sibling) => toSiblingAnswer(sibling, service.policy)),
+      ...toSiblingsAnswer(also, service.policy),
     };
+  }
+
+  #page({ items }: Page<Grant, GrantPosition>, next: string | null): GrantsAnswer {
+    return { grants: items.map((grant) => this.#answer(grant)), next };
   }
 
   #answer(grant: Grant): GrantAnswer {
     return toGrantAnswer(grant, this.settings.testingClients);
   }
+}
+
+const RIGHT_FOR = { local: 'disconnect', revoke: 'revoke' } as const;
+
+function toPosition(position: GrantPosition | null): Record<string, string> | null {
+  return position && { at: position.at.toISOString(), id: position.id };
+}
+
+function positionOf(read: Readonly<Record<string, string>> | null): GrantPosition | null {
+  return read && { at: new Date(read['at'] ?? ''), id: read['id'] ?? '' };
 }
 
 function aboutGrant({ id, userId, client }: Grant): AuditFacts {

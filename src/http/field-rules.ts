@@ -59,14 +59,15 @@ export const IsHttpUrl = rule(
 
 export const IsTime = rule(
   'isTime',
-  (value) => {
-    if (!isRFC3339(value)) return false;
-    // The form allows leap seconds, which a Date cannot hold; PostgreSQL and ISO 8601 have no year 0.
-    const year = new Date(value as string).getUTCFullYear();
-    return year >= 1 && year <= 9999;
-  },
-  'must be a time such as 2026-11-21T12:00:00Z.',
+  // The form allows leap seconds, which a Date cannot hold, and a zone can lead out of the years that PostgreSQL reads.
+  (value) => isRFC3339(value) && isYear(new Date(value as string).getUTCFullYear()),
+  'must be a time such as 2026-11-21T12:00:00Z, in the years 1 to 9999.',
 );
+
+/** False for the year of no time, which is NaN. */
+function isYear(year: number): boolean {
+  return year >= 1 && year <= 9999;
+}
 
 /** A whole number written in a query; whatever else stays text, and is refused. */
 export const ToInteger = () =>

@@ -1,5 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { ListTurns } from './list-turns.js';
+import { PageCursors } from './page-cursors.js';
 import { Problems } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
 import { StylesheetController } from './stylesheet.controller.js';
@@ -15,9 +17,11 @@ import { validation } from './validation.js';
   controllers: [StylesheetController],
   providers: [
     Problems,
+    PageCursors,
+    ListTurns,
     { provide: APP_FILTER, useClass: ProblemFilter },
     { provide: APP_PIPE, useValue: validation },
   ],
-  exports: [Problems],
+  exports: [Problems, PageCursors, ListTurns],
 })
 export class HttpModule {}

@@ -23,7 +23,7 @@ export const PROBLEM_SCHEMA = {
     connect_url: text('A link that takes the user to consent; works once, for 30 minutes'),
     accounts: {
       type: 'array',
-      description: 'ambiguous_account: which accounts there are',
+      description: 'ambiguous_account, not_connected: which accounts there are; 100 at most',
       items: {
         type: 'object',
         additionalProperties: false,

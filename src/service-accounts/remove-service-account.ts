@@ -3,14 +3,12 @@ import type { Grant } from '../domain/grant.js';
 import { AuditLog } from '../domain/ports/audit-log.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
-import { ServiceAccountStore } from '../domain/ports/service-account-store.js';
 
 @Injectable()
 export class RemoveServiceAccount {
   constructor(
     private readonly clock: Clock,
     private readonly grants: GrantStore,
-    private readonly serviceAccounts: ServiceAccountStore,
     private readonly audit: AuditLog,
   ) {}
 
@@ -19,8 +17,8 @@ export class RemoveServiceAccount {
    * @returns what was removed; null where no service account has this id
    */
   async remove(grantId: string): Promise<Grant | null> {
-    const grant = (await this.serviceAccounts.list()).find(({ id }) => id === grantId);
-    if (!grant) return null;
+    const grant = isUuid(grantId) ? await this.grants.findById(grantId) : null;
+    if (grant?.kind !== 'service_account') return null;
     const now = this.clock.now();
     await this.grants.forget(grant, null, now);
     this.audit.record({
@@ -36,4 +34,9 @@ export class RemoveServiceAccount {
     await this.audit.flush();
     return grant;
   }
+}
+
+/** As the database writes and reads one: another text could be no grant. */
+function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }

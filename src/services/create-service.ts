@@ -8,6 +8,7 @@ import { ServiceStore, type Credential } from '../domain/ports/service-store.js'
 import { isScope, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import { isUserId, USER_ID_RULE } from '../domain/user-id.js';
+import { readUserRule } from '../domain/user-rule.js';
 import {
   isSubject,
   SUBJECT_RULE,
@@ -16,6 +17,7 @@ import {
 } from '../domain/workload-identity.js';
 import { generateKey, generateServiceId } from './service-key.js';
 
+const USER_RULE = 'A * at the end makes it a prefix; \\* is a star and \\\\ a backslash of the user id.';
 const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$/;
 
 export interface CreatedService {
@@ -65,7 +67,9 @@ export class CreateService {
   async #add(id: string, name: string, policy: Policy, credential: Credential): Promise<CreatedService> {
     const kept = { ...policy, scopes: scopeSet(policy.scopes) };
     const now = this.clock.now();
-    if (!(await this.services.add({ id, name, credential, policy: kept, createdAt: now }))) {
+    // The id of one and the name of another must not be the same: `service revoke` takes both.
+    const named = await this.services.findNamed(name);
+    if (named || !(await this.services.add({ id, name, credential, policy: kept, createdAt: now }))) {
       throw new BrokerError('invalid_request', `A service called ${name} exists already.`, { taken: 'name' });
     }
     const proof = credential.kind === 'key' ? {} : { issuer: credential.issuer, subject: credential.subject };
@@ -101,14 +105,13 @@ function demandSound(
   { clients, scopes, users }: Policy,
   others: Readonly<Record<string, string>> = {},
 ): void {
-  const isRule = (rule: string) =>
-    isUserId(rule) || rule === '*' || (rule.endsWith('*') && isUserId(rule.slice(0, -1)));
+  const isRule = (rule: string) => rule === '*' || isUserId(readUserRule(rule)?.text ?? '');
   const errors: Record<string, string> = { ...others };
   if (!NAME.test(name)) errors['name'] = 'must be 1 to 80 letters, digits, spaces or . _ -';
   if (clients.length === 0) errors['clients'] = 'must name at least one client, or *.';
   if (scopes.length === 0 || !scopes.every((scope) => scope === '*' || isScope(scope))) {
     errors['scopes'] = 'must be https URLs, openid, email, profile, or *.';
   }
-  if (users.length === 0 || !users.every(isRule)) errors['users'] = `${USER_ID_RULE} A * may end it.`;
+  if (users.length === 0 || !users.every(isRule)) errors['users'] = `${USER_ID_RULE} ${USER_RULE}`;
   if (Object.keys(errors).length > 0) throw invalidRequest(errors);
 }

@@ -7,12 +7,11 @@ export type KnownService = StoredService & { readonly readAt: number };
 
 interface Snapshot {
   readonly byId: ReadonlyMap<string, KnownService>;
-  /** In force only: a revoked service has given its identity up. */
   readonly byIdentity: ReadonlyMap<string, KnownService>;
 }
 
 /**
- * All services, read again after each change and when the settings call them too old. There are few, and having all of them means that a key which
+ * All services that may call, read again after each change and when the settings call them too old. There are few, and having all of them means that a key which
  * does not exist costs no query, however many of those somebody tries.
  */
 @Injectable()
@@ -60,16 +59,19 @@ export class RememberedServices {
   }
 
   async #read(readAt: number): Promise<Snapshot> {
-    const all = (await this.store.list()).map((service) => ({ ...service, readAt }));
-    const identities = all.flatMap((service): [string, KnownService][] => {
-      const { credential, revokedAt } = service;
-      if (credential.kind !== 'identity' || revokedAt) return [];
-      return [[identityOf(credential.issuer, credential.subject), service]];
-    });
-    this.#latest = {
-      byId: new Map(all.map((service) => [service.id, service])),
-      byIdentity: new Map(identities),
-    };
+    const byId = new Map<string, KnownService>();
+    const byIdentity = new Map<string, KnownService>();
+    for await (const batch of this.store.listActive()) {
+      for (const stored of batch) {
+        const service = { ...stored, readAt };
+        const { id, credential } = service;
+        byId.set(id, service);
+        if (credential.kind === 'identity') {
+          byIdentity.set(identityOf(credential.issuer, credential.subject), service);
+        }
+      }
+    }
+    this.#latest = { byId, byIdentity };
     return this.#latest;
   }
 }

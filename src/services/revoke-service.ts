@@ -21,7 +21,7 @@ export class RevokeService {
 
   /** Ends a service for good; revoking it again changes nothing. @returns null when there is none of that name or id */
   async revoke(idOrName: string): Promise<RevokedService | null> {
-    const service = (await this.services.list()).find(({ id, name }) => id === idOrName || name === idOrName);
+    const service = await this.services.findNamed(idOrName);
     if (!service) return null;
     const { id, name } = service;
     const now = this.clock.now();

@@ -169,12 +169,12 @@ export class FinishRevocation {
         userId: grant.userId,
         client: grant.client,
         grantId: grant.id,
-        details: { revoked_with: grantId },
+        // Which one it was, the trail of another user tells.
+        details: { with_sibling: true },
       }),
     );
     if (target) {
-      const also = revoked.map(({ id }) => id);
-      const details = { mode: 'revoke', ...(also.length > 0 ? { also_revoked: also } : {}) };
+      const details = { mode: 'revoke', ...(revoked.length > 0 ? { also_revoked: revoked.length } : {}) };
       rows.push(toAuditRow({ ...common, userId: target.userId, client: target.client, grantId, details }));
     }
     if (rows.length > 0) await tx.$executeRawUnsafe(WRITE_AUDIT_ROWS, JSON.stringify(rows));

@@ -1,6 +1,6 @@
 import { REVOKING } from '../domain/diagnosis.js';
 import type { Diagnosis, Grant } from '../domain/grant.js';
-import type { Grant as Row } from './prisma-client/client.js';
+import { Prisma, type Grant as Row } from './prisma-client/client.js';
 
 /** What only this room knows of a grant; no other gets to see it. */
 type Inner =
@@ -9,6 +9,8 @@ type Inner =
   | 'suspendedAt'
   | 'revokingFrom'
   | 'expiryToldAt'
+  | 'expiresAt'
+  | 'expiresAtInTesting'
   | 'leaseOwner'
   | 'leaseExpiresAt'
   | 'leaseAwaited'
@@ -41,3 +43,8 @@ export const NO_LEASE = { leaseOwner: null, leaseExpiresAt: null, leaseAwaited: 
 
 /** No revocation at Google is under way that the grant ends with. */
 export const NOT_REVOKING = { revocationId: null, revokingFrom: null };
+
+/** An account's email as src/domain/account.ts compares it: equal but for the case of ASCII letters, and no pattern. */
+export function hasEmail(email: string): Prisma.Sql {
+  return Prisma.sql`lower(account_email COLLATE "C") = lower(${email}::text COLLATE "C")`;
+}

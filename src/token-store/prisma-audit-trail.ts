@@ -1,10 +1,25 @@
 import { Injectable } from '@nestjs/common';
 import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
-import { AuditTrail, type AuditEvent, type AuditQuery } from '../domain/ports/audit-trail.js';
+import type { Page } from '../domain/page.js';
+import {
+  AuditTrail,
+  type AuditEvent,
+  type AuditPosition,
+  type AuditQuery,
+} from '../domain/ports/audit-trail.js';
+import { alongIndex, boundedScan, CoveredUsers, pageOf } from './bounded-scan.js';
 import { Database } from './database.js';
-import type { Prisma } from './prisma-client/client.js';
+import { Prisma, type AuditEvent as AuditRow } from './prisma-client/client.js';
 
 const PRUNE_BATCH = 5000;
+
+type Row = AuditRow & { readonly visible: boolean; readonly row_number: number };
+
+const COLUMNS =
+  Prisma.raw(`id, sequence, at, action, outcome, actor, service_id AS "serviceId", user_id AS "userId",
+  client, grant_id AS "grantId", request_id AS "requestId", details, last_at AS "lastAt", count, user_id, service_id`);
+
+const NEWEST_FIRST = Prisma.sql`at DESC, sequence DESC`;
 
 @Injectable()
 export class PrismaAuditTrail extends AuditTrail {
@@ -12,37 +27,24 @@ export class PrismaAuditTrail extends AuditTrail {
     super();
   }
 
-  override async find({
-    users,
-    userId,
-    serviceId,
-    since,
-    olderThan,
-    limit,
-  }: AuditQuery): Promise<AuditEvent[]> {
-    const rows = await this.database.auditEvent.findMany({
-      where: {
-        AND: [
-          coveredBy(users),
-          userId === null ? {} : { userId },
-          serviceId === null ? {} : { serviceId },
-          since === null ? {} : { at: { gte: since } },
-          olderThan === null
-            ? {}
-            : {
-                at: { lte: olderThan.at },
-                OR: [{ at: { lt: olderThan.at } }, { sequence: { lt: olderThan.sequence } }],
-              },
-        ],
-      },
-      orderBy: [{ at: 'desc' }, { sequence: 'desc' }],
-      take: limit,
-    });
-    return rows.map((row) => ({
-      ...row,
-      action: row.action as AuditAction,
-      details: row.details as Record<string, AuditDetail>,
-    }));
+  override async find(query: AuditQuery): Promise<Page<AuditEvent, AuditPosition>> {
+    const { userId, serviceId, limit } = query;
+    const users = new CoveredUsers(query.users);
+    const conditions = [
+      userId === null ? Prisma.sql`TRUE` : Prisma.sql`user_id COLLATE "C" = ${userId}`,
+      serviceId === null ? Prisma.sql`TRUE` : Prisma.sql`service_id = ${serviceId}`,
+    ];
+    // The walk is along the events of the user or the service, where one is named; what else is asked is looked at there.
+    const isFew = userId === null && (await users.haveFewRows(this.database, 'audit_events'));
+    const from = isFew ? users.from('audit_events') : Prisma.sql`audit_events`;
+    const along = isFew ? Prisma.sql`TRUE` : (conditions[userId === null ? 1 : 0] ?? Prisma.empty);
+    const rows = Prisma.sql`SELECT ${COLUMNS} FROM ${from} WHERE ${along} ${within(query)}`;
+    const visible = Prisma.join([users.predicate, ...conditions], ' AND ');
+    const found = await alongIndex<Row>(
+      this.database,
+      boundedScan({ rows, visible, order: NEWEST_FIRST, limit }),
+    );
+    return pageOf(found, limit, toEvent, ({ at, sequence }) => ({ at, sequence }));
   }
 
   override async prune(before: Date): Promise<number> {
@@ -56,15 +58,41 @@ export class PrismaAuditTrail extends AuditTrail {
   }
 }
 
-/** domain/policy.ts says what the rules mean. */
-function coveredBy(rules: readonly string[]): Prisma.AuditEventWhereInput {
-  if (rules.includes('*')) return {};
-  const prefixes = rules.filter((rule) => rule.endsWith('*')).map((rule) => rule.slice(0, -1));
-  return {
-    OR: [
-      { userId: { in: rules.filter((rule) => !rule.endsWith('*')) } },
-      // Prisma leaves the wildcards of LIKE as they are, and _ is common in user ids.
-      ...prefixes.map((prefix) => ({ userId: { startsWith: prefix.replaceAll(/[\\%_]/g, '\\$&') } })),
-    ],
+function within({ since, olderThan }: AuditQuery): Prisma.Sql {
+  const from = since === null ? Prisma.empty : Prisma.sql`AND at >= ${since}`;
+  if (olderThan === null) return from;
+  return Prisma.sql`${from} AND (at, sequence) < (${olderThan.at}, ${olderThan.sequence})`;
+}
+
+function toEvent({
+  id,
+  sequence,
+  at,
+  action,
+  outcome,
+  actor,
+  serviceId,
+  userId,
+  client,
+  grantId,
+  requestId,
+  details,
+  lastAt,
+  count,
+}: Row): AuditEvent {
+  const common = {
+    id,
+    sequence,
+    at,
+    outcome,
+    actor,
+    serviceId,
+    userId,
+    client,
+    grantId,
+    requestId,
+    lastAt,
+    count,
   };
+  return { ...common, action: action as AuditAction, details: details as Record<string, AuditDetail> };
 }

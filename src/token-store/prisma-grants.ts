@@ -2,14 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Grant } from '../domain/grant.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
-import { GrantStore, type Consent, type GrantWithTokens } from '../domain/ports/grant-store.js';
+import type { Page } from '../domain/page.js';
+import {
+  GrantStore,
+  type Consent,
+  type ExpiringGrants,
+  type GrantPosition,
+  type GrantsOfUser,
+  type GrantWithTokens,
+} from '../domain/ports/grant-store.js';
 import { sameScopes, scopeSet } from '../domain/scopes.js';
-import { TESTING_SECONDS } from '../domain/forecast.js';
-import { INACTIVITY_SECONDS } from '../domain/slots.js';
 import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
 import { disconnected, endTokens } from './end-grants.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
+import { GrantLists } from './grant-lists.js';
 import { Outbox } from './outbox.js';
 import { Prisma } from './prisma-client/client.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
@@ -24,6 +31,7 @@ export class PrismaGrants extends GrantStore {
     private readonly ledger: PrismaSlotLedger,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
+    private readonly lists: GrantLists,
   ) {
     super();
   }
@@ -91,29 +99,12 @@ export class PrismaGrants extends GrantStore {
     return rows.map(fromRow);
   }
 
-  override async *mortal(
-    before: Date,
-    testingClients: readonly string[],
-    batch: number,
-  ): AsyncGenerator<Grant[]> {
-    const ago = (seconds: number) => new Date(before.getTime() - seconds * 1000);
-    const read = (after?: string) =>
-      this.database.grant.findMany({
-        where: {
-          status: 'active',
-          kind: 'user',
-          OR: [
-            { refreshTokenExpiresAt: { lte: before } },
-            { client: { in: [...testingClients] }, refreshTokenIssuedAt: { lte: ago(TESTING_SECONDS) } },
-            { refreshedAt: { lte: ago(INACTIVITY_SECONDS) } },
-          ],
-          ...(after === undefined ? {} : { id: { gt: after } }),
-        },
-        orderBy: { id: 'asc' },
-        take: batch,
-      });
-    for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id))
-      yield rows.map(fromRow);
+  override listOfUser(query: GrantsOfUser): Promise<Page<Grant, GrantPosition>> {
+    return this.lists.ofUser(query);
+  }
+
+  override listExpiring(query: ExpiringGrants): Promise<Page<Grant, GrantPosition>> {
+    return this.lists.expiring(query);
   }
 
   override async findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {

@@ -168,7 +168,7 @@ export class PrismaRevocations extends Revocations {
   }
 
   #tell(grants: readonly Pick<Grant, 'userId' | 'client'>[]): void {
-    for (const { userId, client } of grants) this.changes.tell({ kind: 'grant', userId, client });
+    for (const { userId, client } of grants) this.changes.publish({ kind: 'grant', userId, client });
   }
 }
 

@@ -6,7 +6,7 @@ import { Sealer } from '../domain/ports/sealer.js';
 import type { AccountMeasure, AccountSubject, Measure } from '../domain/security-event.js';
 import { AccountMeasures } from './account-measures.js';
 import { Database } from './database.js';
-import { fromRow } from './grant-row.js';
+import { fromRow, hasEmail } from './grant-row.js';
 import type { Prisma } from './prisma-client/client.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 import { isUniqueViolation } from './unique-violation.js';
@@ -92,12 +92,9 @@ export class PrismaSecurityMeasures extends SecurityMeasures {
     clients: readonly string[],
   ): Promise<string[]> {
     if (sub !== null) return [sub];
-    const rows = await tx.grant.findMany({
-      where: { accountEmail: { equals: email ?? '', mode: 'insensitive' }, client: { in: [...clients] } },
-      select: { accountSub: true },
-      distinct: ['accountSub'],
-      orderBy: { accountSub: 'asc' },
-    });
+    const rows = await tx.$queryRaw<{ accountSub: string }[]>`
+      SELECT DISTINCT account_sub AS "accountSub" FROM grants
+      WHERE ${hasEmail(email ?? '')} AND client = ANY(${[...clients]}) ORDER BY account_sub`;
     return rows.map(({ accountSub }) => accountSub);
   }
 

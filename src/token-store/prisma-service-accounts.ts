@@ -9,8 +9,10 @@ import { Database } from './database.js';
 import { fromRow, NO_LEASE } from './grant-row.js';
 import { Outbox } from './outbox.js';
 import { serviceAccountKeyPlace } from './places.js';
-import { Prisma } from './prisma-client/client.js';
+import { Prisma, type Grant as Row } from './prisma-client/client.js';
 import { isUniqueViolation } from './unique-violation.js';
+
+const BATCH = 500;
 
 /** Keys of service accounts: rows of `grants` that hold a key where others hold a refresh token. */
 @Injectable()
@@ -36,12 +38,20 @@ export class PrismaServiceAccounts extends ServiceAccountStore {
     }
   }
 
-  override async list(): Promise<Grant[]> {
-    const rows = await this.database.grant.findMany({
-      where: { kind: 'service_account' },
-      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
-    });
-    return rows.map(fromRow);
+  override async *list(): AsyncGenerator<Grant[]> {
+    let last: Row | undefined;
+    do {
+      const behind: Prisma.GrantWhereInput = last
+        ? { OR: [{ createdAt: { gt: last.createdAt } }, { createdAt: last.createdAt, id: { gt: last.id } }] }
+        : {};
+      const rows: Row[] = await this.database.grant.findMany({
+        where: { AND: [{ kind: 'service_account' }, behind] },
+        orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+        take: BATCH,
+      });
+      yield rows.map(fromRow);
+      last = rows.length === BATCH ? rows.at(-1) : undefined;
+    } while (last);
   }
 
   #keep({ userId, client, account, subject, scopes, key, replace, now }: KeyDeposit) {

@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
+import type { Right } from '../domain/policy.js';
 import { ServiceStore, type NewService, type StoredService } from '../domain/ports/service-store.js';
 import { Database } from './database.js';
-import type { Service as Row } from './prisma-client/client.js';
+import type { Prisma, Service as Row } from './prisma-client/client.js';
 import { isUniqueViolation } from './unique-violation.js';
+
+const BATCH = 500;
 
 @Injectable()
 export class PrismaServices extends ServiceStore {
@@ -25,7 +28,7 @@ export class PrismaServices extends ServiceStore {
           clients: [...policy.clients],
           scopes: [...policy.scopes],
           users: [...policy.users],
-          audit: policy.audit,
+          ...rightsOf(policy),
         },
       });
       this.changes.publish({ kind: 'services' });
@@ -46,28 +49,64 @@ export class PrismaServices extends ServiceStore {
     return row && fromRow(row);
   }
 
-  override async list(): Promise<StoredService[]> {
-    const rows = await this.database.service.findMany({ orderBy: { createdAt: 'asc' } });
-    return rows.map(fromRow);
+  override async findNamed(idOrName: string): Promise<StoredService | null> {
+    const rows = await this.database.service.findMany({
+      where: { OR: [{ id: idOrName }, { name: idOrName }] },
+    });
+    const meant = rows.find(({ id }) => id === idOrName) ?? rows[0];
+    return meant ? fromRow(meant) : null;
   }
 
-  override async revoke(idOrName: string, now: Date): Promise<boolean> {
+  override async *list(): AsyncGenerator<StoredService[]> {
+    yield* this.#batches({});
+  }
+
+  override async *listActive(): AsyncGenerator<StoredService[]> {
+    yield* this.#batches({ revokedAt: null });
+  }
+
+  override async revoke(id: string, now: Date): Promise<boolean> {
     const { count } = await this.database.service.updateMany({
-      where: { OR: [{ id: idOrName }, { name: idOrName }], revokedAt: null },
+      where: { id, revokedAt: null },
       data: { revokedAt: now },
     });
     this.changes.publish({ kind: 'services' });
     return count > 0;
   }
+
+  async *#batches(where: Prisma.ServiceWhereInput): AsyncGenerator<StoredService[]> {
+    let last: Row | undefined;
+    do {
+      const behind: Prisma.ServiceWhereInput = last
+        ? { OR: [{ createdAt: { gt: last.createdAt } }, { createdAt: last.createdAt, id: { gt: last.id } }] }
+        : {};
+      const rows: Row[] = await this.database.service.findMany({
+        where: { AND: [where, behind] },
+        orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+        take: BATCH,
+      });
+      yield rows.map(fromRow);
+      last = rows.length === BATCH ? rows.at(-1) : undefined;
+    } while (last);
+  }
 }
 
-function fromRow({ clients, scopes, users, audit, keyHash, issuer, subject, ...row }: Row): StoredService {
+function fromRow(stored: Row): StoredService {
+  const { id, name, createdAt, revokedAt, clients, scopes, users, keyHash, issuer, subject } = stored;
   return {
-    ...row,
-    policy: { clients, scopes, users, audit },
+    id,
+    name,
+    createdAt,
+    revokedAt,
+    policy: { clients, scopes, users, ...rightsOf(stored) },
     credential:
       keyHash === null
         ? { kind: 'identity', issuer: issuer ?? '', subject: subject ?? '' }
         : { kind: 'key', keyHash },
   };
+}
+
+function rightsOf(held: Readonly<Record<Right, boolean>>): Record<Right, boolean> {
+  const { audit, disconnect, revoke, force } = held;
+  return { audit, disconnect, revoke, force };
 }

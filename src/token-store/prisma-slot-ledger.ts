@@ -6,8 +6,13 @@ import { Sealer } from '../domain/ports/sealer.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { Secret } from '../domain/secret.js';
 import { INACTIVITY_SECONDS, type LiveToken } from '../domain/slots.js';
+import { alongIndex } from './bounded-scan.js';
 import { Database } from './database.js';
+import { hasEmail } from './grant-row.js';
 import { Prisma } from './prisma-client/client.js';
+
+/** Accounts that are looked into before a connect, at most. */
+const MOST_SUSPECTS = 20;
 
 type Transaction = Prisma.TransactionClient;
 
@@ -63,25 +68,31 @@ export class PrismaSlotLedger extends SlotLedger {
     return this.database.refreshToken.count({ where: { accountSub, ...live(now) } });
   }
 
+  /**
+   * Of a full account, the newest living token was booked when no slot was left. Few such tokens live; where more do than
+   * are looked into here, the answer is yes, and a user signs in once more than would have been needed.
+   */
   override async isAnyAccountFull(client: string, limit: number, now: Date): Promise<boolean> {
-    const full = await this.database.refreshToken.groupBy({
-      by: ['accountSub'],
-      where: { client, ...live(now) },
-      having: { accountSub: { _count: { gte: limit } } },
-      orderBy: { accountSub: 'asc' },
-      take: 1,
-    });
-    return full.length > 0;
+    const suspects = await alongIndex<{ accountSub: string }>(
+      this.database,
+      Prisma.sql`SELECT account_sub AS "accountSub" FROM refresh_tokens
+        WHERE client = ${client} AND slots_taken >= ${limit} AND ended_at IS NULL
+        ORDER BY slots_taken DESC LIMIT ${MOST_SUSPECTS}`,
+    );
+    for (const accountSub of new Set(suspects.map((token) => token.accountSub))) {
+      if ((await this.liveTokens(accountSub, client, now)).length >= limit) return true;
+    }
+    return suspects.length === MOST_SUSPECTS;
   }
 
   override async findAccount(subOrEmail: string): Promise<string | null> {
-    const grant = await this.database.grant.findFirst({
-      where: {
-        OR: [{ accountSub: subOrEmail }, { accountEmail: { equals: subOrEmail, mode: 'insensitive' } }],
-      },
-      select: { accountSub: true },
-    });
-    return grant?.accountSub ?? null;
+    // A sub is a sub before it is an email; of an email that went from one account to another, the last one counts.
+    const [account] = await this.database.$queryRaw<{ accountSub: string }[]>`
+      (SELECT account_sub AS "accountSub" FROM grants WHERE account_sub = ${subOrEmail} LIMIT 1)
+      UNION ALL
+      (SELECT account_sub FROM grants WHERE ${hasEmail(subOrEmail)} ORDER BY consented_at DESC LIMIT 1)
+      LIMIT 1`;
+    return account?.accountSub ?? null;
   }
 
   override async endReason(grantId: string): Promise<string | null> {
@@ -151,7 +162,9 @@ export class PrismaSlotLedger extends SlotLedger {
       // Known already, and of no grant now: perhaps it was saved after all, and its grant uses it.
       update: current ? { grantId, current } : {},
     });
-    return this.#evict(tx, accountSub, client, now);
+    const taken = await this.#evict(tx, accountSub, client, now);
+    await tx.refreshToken.update({ where: { fingerprint }, data: { slotsTaken: taken } });
+    return taken;
   }
 
   /** For what concerns several clients: always in the same order, so that two of them do not wait for each other. */

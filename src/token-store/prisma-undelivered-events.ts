@@ -11,6 +11,8 @@ interface Row {
   readonly attempts: number;
 }
 
+const PRUNE_BATCH = 5000;
+
 /** Still to be delivered. */
 const OPEN = { deliveredAt: null, abandonedAt: null };
 
@@ -27,7 +29,7 @@ export class PrismaUndeliveredEvents extends UndeliveredEvents {
       WHERE id IN (
         SELECT id FROM outbox_events
         WHERE delivered_at IS NULL AND abandoned_at IS NULL AND next_attempt_at <= ${now}
-        ORDER BY sequence LIMIT ${most} FOR UPDATE SKIP LOCKED
+        ORDER BY next_attempt_at, sequence LIMIT ${most} FOR UPDATE SKIP LOCKED
       )
       RETURNING id, sequence, type, payload, attempts`;
     return rows
@@ -68,8 +70,13 @@ export class PrismaUndeliveredEvents extends UndeliveredEvents {
   }
 
   override async prune(before: Date): Promise<void> {
-    await this.database.outboxEvent.deleteMany({
-      where: { OR: [{ deliveredAt: { lt: before } }, { abandonedAt: { lt: before } }] },
-    });
+    for (;;) {
+      const count = await this.database.$executeRaw`
+        DELETE FROM outbox_events WHERE id IN (
+          (SELECT id FROM outbox_events WHERE delivered_at < ${before} LIMIT ${PRUNE_BATCH})
+          UNION ALL
+          (SELECT id FROM outbox_events WHERE abandoned_at < ${before} AND delivered_at IS NULL LIMIT ${PRUNE_BATCH}))`;
+      if (count < PRUNE_BATCH) return;
+    }
   }
 }

@@ -19,6 +19,7 @@ import { AccountMeasures } from './account-measures.js';
 import { AccessTokens } from './access-tokens.js';
 import { ChangeHeartbeats } from './change-heartbeats.js';
 import { Database } from './database.js';
+import { GrantLists } from './grant-lists.js';
 import { PostgresChanges } from './postgres-changes.js';
 import { PostgresRefreshLeases } from './postgres-refresh-leases.js';
 import { PrismaAccountTrees } from './prisma-account-trees.js';
@@ -50,6 +51,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     { provide: AuthorizationRequestStore, useClass: PrismaAuthorizationRequests },
     { provide: GrantStore, useClass: PrismaGrants },
     AccessTokens,
+    GrantLists,
     RefreshTokens,
     PrismaSlotLedger,
     Outbox,

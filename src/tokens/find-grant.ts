@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isAccount } from '../domain/account.js';
 import { BrokerError } from '../domain/errors.js';
-import { Refusals, type TokenWish } from './refusals.js';
+import { listed, Refusals, type TokenWish } from './refusals.js';
 import type { RememberedGrant, UserGrants } from './remembered-grants.js';
 
 /** Which of a user's grants a caller means. */
@@ -18,14 +18,15 @@ export class FindGrant {
       throw new BrokerError(
         'ambiguous_account',
         'This user has connected several Google accounts. Say which one with account=, by sub or email.',
-        { accounts: active.map(({ grant }) => grant.account) },
+        { accounts: listed(active.map(({ grant }) => grant.account)) },
       );
     }
     if (active[0]) return active[0];
+    const others = grants.map(({ grant }) => grant.account);
     // The newest tells best why there is no token now.
     const dead = meant.at(-1);
     throw dead
       ? await this.refusals.reconnectRequired(wish, dead.grant)
-      : await this.refusals.notConnected(wish);
+      : await this.refusals.notConnected(wish, others);
   }
 }

@@ -3,7 +3,7 @@ import { plainWish } from '../domain/connect-wish.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
 import type { GoogleClient } from '../domain/google-client.js';
 import { isPassing, type GoogleFailure } from '../domain/google-failure.js';
-import type { Diagnosis, Grant } from '../domain/grant.js';
+import type { Account, Diagnosis, Grant } from '../domain/grant.js';
 import { allowedScopes, type Service } from '../domain/policy.js';
 import { ConnectLinks } from '../domain/ports/connect-links.js';
 import { explainServiceAccountFailure } from '../domain/service-account.js';
@@ -30,14 +30,14 @@ const RETRY_AFTER_SECONDS = 5;
 export class Refusals {
   constructor(private readonly links: ConnectLinks) {}
 
-  async notConnected(wish: TokenWish): Promise<BrokerError> {
-    return this.#withLink(
-      'not_connected',
-      'The user has not connected a Google account here.',
-      wish,
-      null,
-      {},
-    );
+  /** @param others the accounts that the user has connected, none of which was meant */
+  async notConnected(wish: TokenWish, others: readonly Account[]): Promise<BrokerError> {
+    if (others.length === 0) {
+      const what = 'The user has not connected a Google account here.';
+      return this.#withLink('not_connected', what, wish, null, {});
+    }
+    const what = 'The user has not connected this Google account here; accounts says which there are.';
+    return this.#withLink('not_connected', what, wish, null, { accounts: listed(others) });
   }
 
   async reconnectRequired(wish: TokenWish, grant: Grant, diagnosis = grant.diagnosis): Promise<BrokerError> {
@@ -120,6 +120,13 @@ export class Refusals {
     });
     return url;
   }
+}
+
+const MOST_ACCOUNTS = 100;
+
+/** Accounts as a refusal lists them. */
+export function listed(accounts: readonly Account[]): Account[] {
+  return accounts.slice(0, MOST_ACCOUNTS).map(({ sub, email }) => ({ sub, email }));
 }
 
 /** No consent gives a service account more: no link. */

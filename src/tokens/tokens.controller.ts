@@ -57,7 +57,7 @@ export class TokensController {
     const wanted = query.scope === undefined ? [] : parseScopes(query.scope);
     const asked = query.customer_id === undefined ? wanted : scopeSet([...wanted, ADWORDS]);
     audit.add({ userId, details: asked.length > 0 ? { asked } : {} });
-    const client = this.settings.clients.pick(query.client);
+    const client = this.settings.clients.pickFor(service, query.client);
     audit.add({ client: client.alias });
     const account = query.account ?? null;
     const minTtlSeconds = query.min_ttl;

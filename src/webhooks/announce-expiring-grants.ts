@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { forecast, type ExpiryReason } from '../domain/forecast.js';
 import type { Grant } from '../domain/grant.js';
+import type { Page } from '../domain/page.js';
 import { Clock } from '../domain/ports/clock.js';
 import { ExpiryNotices } from '../domain/ports/expiry-notices.js';
-import { GrantStore } from '../domain/ports/grant-store.js';
+import { GrantStore, type GrantPosition } from '../domain/ports/grant-store.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -28,13 +29,17 @@ export class AnnounceExpiringGrants {
 
   async announce(stopping: AbortSignal): Promise<void> {
     const { testingClients } = this.settings;
-    const latest = new Date(this.clock.now().getTime() + Math.max(...Object.values(AHEAD_MS)));
-    for await (const batch of this.grants.mortal(latest, testingClients, BATCH)) {
-      for (const grant of batch) {
+    const until = new Date(this.clock.now().getTime() + Math.max(...Object.values(AHEAD_MS)));
+    const all = { users: ['*'], clients: ['*'], testingClients, until, isUntold: true, limit: BATCH };
+    let after: GrantPosition | null = null;
+    do {
+      const page: Page<Grant, GrantPosition> = await this.grants.listExpiring({ ...all, after });
+      for (const grant of page.items) {
         if (stopping.aborted) return;
         await this.#announceOne(grant);
       }
-    }
+      after = page.next;
+    } while (after !== null);
   }
 
   async #announceOne(grant: Grant): Promise<void> {

@@ -33,9 +33,11 @@ describe('token-broker service', () => {
 
     const list = await tokenBroker(['service', 'list'], world.settings);
     expect(list).toMatchObject({ code: 0, stderr: '' });
-    expect(list.stdout).toMatch(/^ID +NAME +CREATED +STATE +PROVEN BY +CLIENTS +USERS +SCOPES\n/);
-    expect(list.stdout).toMatch(/ service \S+ +\d{4}-\d\d-\d\d +in force +key +\* +\* +\*\n/);
-    expect(list.stdout).toMatch(/ reports +\d{4}-\d\d-\d\d +revoked \d{4}-\d\d-\d\d +key +\* +\* +\*\n/);
+    expect(list.stdout).toMatch(/^ID +NAME +CREATED +STATE +PROVEN BY +CLIENTS +USERS +ALSO +SCOPES\n/);
+    expect(list.stdout).toMatch(
+      / service \S+ +\d{4}-\d\d-\d\d +in force +key +\* +\* +disconnect revoke force +\*\n/,
+    );
+    expect(list.stdout).toMatch(/ reports +\d{4}-\d\d-\d\d +revoked \d{4}-\d\d-\d\d +key +\* +\* +- +\*\n/);
     expect(list.stdout).not.toContain(key.slice(-43));
   });
 
@@ -44,11 +46,25 @@ describe('token-broker service', () => {
       clients: ['default', 'second'],
       scopes: [YOUTUBE, 'openid'],
       users: ['alice', 'team-a:*'],
-      audit: false,
+      audit: true,
+      disconnect: false,
+      revoke: true,
+      force: false,
     };
     const args = ['--client', 'default', '--client', 'second', '--scope', YOUTUBE, '--scope', 'openid'];
     const created = await asJson(
-      ['service', 'create', 'narrow', ...args, '--user', 'alice', '--user', 'team-a:*'],
+      [
+        'service',
+        'create',
+        'narrow',
+        ...args,
+        '--user',
+        'alice',
+        '--user',
+        'team-a:*',
+        '--allow',
+        'audit,revoke',
+      ],
       world.settings,
     );
     expect(created).toEqual({
@@ -99,6 +115,33 @@ describe('token-broker service', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^Wrong usage: name: must be .* scopes: must be .* users: must be .*\n$/);
     expect(await world.sql(`SELECT 1 FROM services WHERE name = '/etc'`)).toEqual([]);
+  });
+
+  test('a right that there is not: exit code 2, nothing is created', async () => {
+    const args = ['service', 'create', 'mighty', ...ANYTHING, '--allow', 'revoke,everything'];
+    const { code, failure } = await asJson(args, world.settings);
+    expect(code).toBe(2);
+    expect(failure?.['message']).toContain('everything');
+    expect(await world.sql(`SELECT 1 FROM services WHERE name = 'mighty'`)).toEqual([]);
+  });
+
+  test('a star in the middle of a user rule is refused; escaped, it is a star', async () => {
+    const args = ['service', 'create', 'starry', '--client', '*', '--scope', '*', '--user'];
+    for (const rule of ['a*b', '**', 'a\\b']) {
+      expect((await asJson([...args, rule], world.settings)).code).toBe(2);
+    }
+  });
+
+  test('more services than one batch are all listed, the oldest first', async () => {
+    await world.sql(
+      `INSERT INTO services (id, name, key_hash, clients, scopes, users, created_at, revoked_at)
+       SELECT 'many' || n, 'many ' || n, '\\x00', '{*}', '{*}', '{*}', '2020-01-01', '2020-01-02' FROM generate_series(1, 1100) AS n`,
+    );
+    const { answer } = await asJson(['service', 'list'], world.settings);
+    const names = (answer?.['services'] as { name: string }[]).map(({ name }) => name);
+    expect(names.filter((name) => name.startsWith('many'))).toHaveLength(1100);
+    expect(new Set(names).size).toBe(names.length);
+    await world.sql(`DELETE FROM services WHERE id LIKE 'many%'`);
   });
 
   test('a client that the broker does not serve: exit code 4, nothing is created', async () => {

@@ -84,6 +84,7 @@ const REVEALING = [
   'src/google/service-account.ts', // its key, to sign that token
   'src/google/verify-id-token.ts',
   'src/http/browser-key.ts', // the browser's cookie
+  'src/http/page-cursors.ts', // where a list goes on, for the next page
   'src/identity/jwt-workload-identities.ts', // the JWT that a service came with, to check it
   'src/sealing/jwe-sealer.ts',
   'src/token-store/change-listener.ts', // the address of the database

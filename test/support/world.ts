@@ -124,6 +124,9 @@ export async function startWorld(overrides: Record<string, string> = {}): Promis
       scopes: ['*'],
       users: ['*'],
       audit: false,
+      disconnect: true,
+      revoke: true,
+      force: true,
       ...policy,
     });
     return new Api(url, key.reveal());

@@ -55,7 +55,7 @@ describe('the sample app', () => {
     return open(back.headers.get('location') ?? '');
   };
   const grantOf = async (user: string) =>
-    ((await world.api.get(`/users/${user}/grants`)).body as unknown as { id: string }[])[0]?.id ?? '';
+    ((await world.api.get(`/users/${user}/grants`)).body['grants'] as { id: string }[])[0]?.id ?? '';
 
   test('shows a user without an account, and has nothing to revoke for them', async () => {
     const { text } = await open('/?user=nobody');

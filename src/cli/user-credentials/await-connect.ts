@@ -30,7 +30,7 @@ export async function awaitConnect(
   const newest = async () => {
     const { userId, serviceId } = wish;
     const query = { users: ['*'], userId, serviceId, since: null, olderThan: null, limit: 1 };
-    return (await broker.get(AuditTrail).find(query))[0];
+    return (await broker.get(AuditTrail).find(query)).items[0];
   };
   const before = await newest();
   show((await broker.get(ConnectLinks).create(wish)).url);

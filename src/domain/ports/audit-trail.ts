@@ -1,4 +1,5 @@
 import type { AuditEntry } from '../audit-entry.js';
+import type { Page } from '../page.js';
 
 export type AuditEvent = Required<AuditEntry> & {
   readonly id: string;
@@ -13,7 +14,7 @@ export type AuditEvent = Required<AuditEntry> & {
 export type AuditPosition = Pick<AuditEvent, 'at' | 'sequence'>;
 
 export interface AuditQuery {
-  /** Rules of a policy: exact user ids, or prefixes that end in `*`. Only `*` itself covers events of no user. */
+  /** Rules of a policy: user-rule.ts. Only `*` itself covers events of no user. */
   readonly users: readonly string[];
   readonly userId: string | null;
   readonly serviceId: string | null;
@@ -27,7 +28,7 @@ export interface AuditQuery {
 /** Reads back what audit-log.ts wrote. */
 export abstract class AuditTrail {
   /** Newest first. */
-  abstract find(query: AuditQuery): Promise<AuditEvent[]>;
+  abstract find(query: AuditQuery): Promise<Page<AuditEvent, AuditPosition>>;
 
   /** Forgets everything older than a time, in batches that lock nothing for long. @returns how many */
   abstract prune(before: Date): Promise<number>;

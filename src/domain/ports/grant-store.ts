@@ -1,4 +1,5 @@
 import type { AccessToken, Account, Grant, TokenAnswer } from '../grant.js';
+import type { Page } from '../page.js';
 
 export interface Consent {
   readonly userId: string;
@@ -13,6 +14,33 @@ export interface GrantWithTokens {
   readonly grant: Grant;
   /** The newest for each set of scopes, by `scopeKey`. */
   readonly tokens: ReadonlyMap<string, AccessToken>;
+}
+
+/** A place in a list of grants: the time that it is sorted by, and the grant. */
+export interface GrantPosition {
+  readonly at: Date;
+  readonly id: string;
+}
+
+interface GrantList {
+  /** Aliases as a policy names them; `*` means any. */
+  readonly clients: readonly string[];
+  /** Only what is behind this; where the last page ended. */
+  readonly after: GrantPosition | null;
+  readonly limit: number;
+}
+
+export interface GrantsOfUser extends GrantList {
+  readonly userId: string;
+}
+
+export interface ExpiringGrants extends GrantList {
+  /** Rules of a policy: user-rule.ts. */
+  readonly users: readonly string[];
+  readonly testingClients: readonly string[];
+  readonly until: Date;
+  /** Only those whose app was not told of this expiry yet. */
+  readonly isUntold: boolean;
 }
 
 /** Keeps grants, their tokens and the slot ledger. Every change of a grant raises its version. Refreshing: refresh-leases.ts. */
@@ -36,9 +64,9 @@ export abstract class GrantStore {
   /** All grants of one account under the given clients, of whatever user. */
   abstract findByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]>;
 
-  /**
-   * The living grants that may die before a time, in batches: their lifetime is known to end, their client is one
-   * of those in Testing, or they were not used for long. The forecast decides.
-   */
-  abstract mortal(before: Date, testingClients: readonly string[], batch: number): AsyncGenerator<Grant[]>;
+  /** A user's grants, the oldest first. */
+  abstract listOfUser(query: GrantsOfUser): Promise<Page<Grant, GrantPosition>>;
+
+  /** Living grants that die until a time if nobody does anything, the soonest first: the order of forecast.ts. */
+  abstract listExpiring(query: ExpiringGrants): Promise<Page<Grant, GrantPosition>>;
 }

@@ -20,6 +20,6 @@ export abstract class ServiceAccountStore {
   /** Tokens of the key before are forgotten. @returns null when one is held and may not be replaced */
   abstract keep(deposit: KeyDeposit): Promise<{ readonly grant: Grant; readonly replaced: boolean } | null>;
 
-  /** All of them, oldest first. */
-  abstract list(): Promise<Grant[]>;
+  /** All of them, the oldest first, read in batches. */
+  abstract list(): AsyncGenerator<readonly Grant[]>;
 }

@@ -29,8 +29,15 @@ export abstract class ServiceStore {
   /** @returns the one service in force; a revoked one has given its identity up */
   abstract findByIdentity(issuer: string, subject: string): Promise<StoredService | null>;
 
-  abstract list(): Promise<StoredService[]>;
+  /** The one with this id, or else the one with this name. */
+  abstract findNamed(idOrName: string): Promise<StoredService | null>;
 
-  /** @returns false when no such service is in force */
-  abstract revoke(idOrName: string, now: Date): Promise<boolean>;
+  /** All of them, the oldest first, read in batches. */
+  abstract list(): AsyncGenerator<readonly StoredService[]>;
+
+  /** Those that may call, read in batches. */
+  abstract listActive(): AsyncGenerator<readonly StoredService[]>;
+
+  /** @returns false when it is not in force */
+  abstract revoke(id: string, now: Date): Promise<boolean>;
 }

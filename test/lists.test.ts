@@ -1,0 +1,216 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { SlotLedger } from '../src/domain/ports/slot-ledger.js';
+import { CreateService } from '../src/services/create-service.js';
+import { Database } from '../src/token-store/database.js';
+import { Prisma } from '../src/token-store/prisma-client/client.js';
+import type { Api } from './support/api.js';
+import { startWorld, YOUTUBE, type World } from './support/world.js';
+
+const GRANTS = 100_000;
+const DAY = 24 * 3600;
+const YEAR = String(365 * DAY);
+
+interface Plan {
+  readonly 'Relation Name'?: string;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly 'Rows Removed by Index Recheck'?: number;
+  readonly Plans?: readonly Plan[];
+}
+
+/** Rows that a plan took out of tables and their indexes. */
+function rowsRead(plan: Plan): number {
+  const removed = (plan['Rows Removed by Filter'] ?? 0) + (plan['Rows Removed by Index Recheck'] ?? 0);
+  const own =
+    plan['Relation Name'] === undefined ? 0 : (plan['Actual Rows'] + removed) * plan['Actual Loops'];
+  return own + (plan.Plans ?? []).reduce((sum, child) => sum + rowsRead(child), 0);
+}
+
+let world: World;
+let client: pg.Client;
+
+beforeAll(async () => {
+  world = await startWorld({ TESTING_CLIENTS: 'second', DATABASE_POOL_SIZE: '3' });
+  client = new pg.Client({ connectionString: world.settings['DATABASE_URL'] });
+  await client.connect();
+  // Three clients, one of them in Testing and one that settings lost; teams of two sizes; a user with very many accounts.
+  await world.sql(
+    `INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
+       sealed_refresh_token, refresh_token_issued_at, refresh_token_expires_at, created_at, consented_at, refreshed_at)
+     SELECT gen_random_uuid(),
+       CASE WHEN n % 10 = 0 THEN 'everything' WHEN n = 4711 THEN 'only-one' WHEN n % 17 = 1 THEN 'team_b:' || n
+         ELSE 'team_a:' || n END,
+       (ARRAY['default', 'default', 'second', 'lost'])[1 + n % 4], 'sub-' || n, 'User-' || n || '@example.com',
+       ARRAY[$1], ARRAY[$1], 'active', 'x', now() - n % 5 * interval '1 day',
+       CASE WHEN n % 3 = 0 THEN now() + n % 11 * interval '1 day' END, now() - n * interval '1 second',
+       now() - n % 170 * interval '1 day', CASE WHEN n % 2 = 0 THEN now() - n % 90 * interval '1 day' END
+     FROM generate_series(1, $2::int) AS n`,
+    [YOUTUBE, GRANTS],
+  );
+  const policy = {
+    clients: ['*'],
+    scopes: ['*'],
+    users: ['*'],
+    audit: false,
+    disconnect: false,
+    revoke: false,
+  };
+  const { id } = await world.app.get(CreateService).create('known', { ...policy, force: false });
+  await world.sql(
+    `INSERT INTO audit_events (id, at, last_at, action, outcome, actor, service_id, user_id)
+     SELECT gen_random_uuid(), now() - n / 50 * interval '1 second', now(), 'token.issue', 'ok', 'x',
+       CASE WHEN n % 2 = 0 THEN $2 END, CASE WHEN n = 4711 THEN 'only-one' ELSE 'team_a:' || n % 5000 END
+     FROM generate_series(1, $1::int) AS n`,
+    [GRANTS, id],
+  );
+}, 120_000);
+afterAll(async () => {
+  await client.end();
+  await world.stop();
+});
+
+/** How many rows the queries of a call read, by running each of them once more under EXPLAIN. */
+async function readBy(call: () => Promise<unknown>): Promise<number> {
+  const database = world.app.get(Database);
+  const sent: Prisma.Sql[] = [];
+  const original = database.$queryRaw.bind(database) as (...query: unknown[]) => unknown;
+  Object.defineProperty(database, '$queryRaw', {
+    configurable: true,
+    value: (query: Prisma.Sql | TemplateStringsArray, ...values: unknown[]) => {
+      sent.push(
+        Array.isArray(query) ? Prisma.sql(query as TemplateStringsArray, ...values) : (query as Prisma.Sql),
+      );
+      return original(query, ...values);
+    },
+  });
+  try {
+    await call();
+  } finally {
+    Reflect.deleteProperty(database, '$queryRaw');
+  }
+  expect(sent.length).toBeGreaterThan(0);
+  let rows = 0;
+  await client.query('BEGIN');
+  for (const { text, values } of sent) {
+    if (text.includes('set_config')) {
+      await client.query(text);
+      continue;
+    }
+    const { rows: answer } = await client.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(
+      `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`,
+      values,
+    );
+    const plan = answer[0]?.['QUERY PLAN'][0]?.Plan;
+    if (!plan) throw new Error('There is no plan.');
+    rows += rowsRead(plan);
+  }
+  await client.query('ROLLBACK');
+  return rows;
+}
+
+type Listed = { id: string; user_id: string; client: string; expires?: { at: string } | null };
+
+async function page(api: Api, path: string, query: Record<string, string>) {
+  const { status, body, text } = await api.get(path, query);
+  if (status !== 200) throw new Error(text);
+  return { items: (body['grants'] ?? body['events']) as Listed[], next: body['next'] as string | null };
+}
+
+async function all(api: Api, path: string, query: Record<string, string>): Promise<Listed[]> {
+  const items: Listed[] = [];
+  let next: string | null = null;
+  do {
+    const more = await page(api, path, {
+      ...query,
+      limit: '500',
+      ...(next === null ? {} : { cursor: next }),
+    });
+    items.push(...more.items);
+    next = more.next;
+  } while (next !== null);
+  return items;
+}
+
+const POLICIES = {
+  everything: { users: ['*'] },
+  'one user': { users: ['only-one'] },
+  'a user that does not exist': { users: ['nobody'] },
+  'a prefix of nearly all': { users: ['team_a:*'] },
+  'a prefix of few': { users: ['team_a:471*'] },
+  'a prefix in between': { users: ['team_b:*'] },
+  'one client': { users: ['*'], clients: ['second'] },
+  'no client there is': { users: ['*'], clients: ['elsewhere'] },
+  'many users': { users: Array.from({ length: 300 }, (_, n) => `team_a:${n}`) },
+};
+
+describe.each([
+  ['as it was filled', false],
+  ['with statistics', true],
+])('%s, whatever the policy, a page reads as many rows as a page needs', (_, analyzed) => {
+  beforeAll(async () => {
+    if (analyzed) await world.sql('ANALYZE');
+  });
+
+  test.each(Object.entries(POLICIES))('GET /grants: %s', async (_name, policy) => {
+    const api = await world.service(policy);
+    const query = { expiring_within: YEAR, limit: '100' };
+    expect(await readBy(() => page(api, '/grants', query))).toBeLessThan(9500);
+    const { next } = await page(api, '/grants', query);
+    if (next === null) return;
+    expect(await readBy(() => page(api, '/grants', { ...query, cursor: next }))).toBeLessThan(9500);
+  });
+
+  test('GET /grants: who sees all reads no more than the page of each client', async () => {
+    const query = { expiring_within: YEAR, limit: '100' };
+    expect(await readBy(() => page(world.api, '/grants', query))).toBeLessThan(330);
+    const one = await world.service({ users: ['only-one'] });
+    expect(await readBy(() => page(one, '/grants', query))).toBeLessThan(5);
+  });
+
+  test.each(Object.entries(POLICIES))('GET /audit: %s', async (_name, policy) => {
+    const api = await world.service({ ...policy, audit: true });
+    for (const query of [{}, { service: 'known' }, { since: new Date(Date.now() - 60_000).toISOString() }]) {
+      expect(await readBy(() => page(api, '/audit', query))).toBeLessThan(9500);
+    }
+  });
+
+  test('GET /users/:userId/grants of a user with very many', async () => {
+    expect(await readBy(() => page(world.api, '/users/everything/grants', {}))).toBeLessThan(110);
+  });
+});
+
+test('whether any account is full is known without counting those of all', async () => {
+  const ledger = world.app.get(SlotLedger);
+  await world.sql(
+    `INSERT INTO refresh_tokens (fingerprint, account_sub, client, issued_at, last_used_at, prefix_hash, sha512_hash, slots_taken)
+     SELECT decode(md5(n::text), 'hex'), 'account ' || n / 50, 'default', now(), now(), '', '', 1 + n % 50
+     FROM generate_series(0, $1::int - 1) AS n`,
+    [GRANTS],
+  );
+  const isFull = (limit: number) => ledger.isAnyAccountFull('default', limit, world.clock.now());
+  expect([await isFull(51), await isFull(50), await isFull(10)]).toEqual([false, true, true]);
+  expect(await readBy(() => isFull(51))).toBe(0);
+  expect(await readBy(() => isFull(50))).toBeLessThan(50);
+});
+
+describe('page by page', () => {
+  test.each(Object.entries(POLICIES).filter(([name]) => !/everything|nearly all/.test(name)))(
+    'GET /grants is whole and in order: %s',
+    async (_name, policy: { users: string[]; clients?: string[] }) => {
+      const found = await all(await world.service(policy), '/grants', { expiring_within: YEAR });
+      const { rows } = await client.query<{ count: number }>(
+        `SELECT count(*)::int AS count FROM grants WHERE client = ANY($1) OR client = ANY($1) IS NULL
+           AND EXISTS (SELECT FROM unnest($2::text[]) AS rule WHERE CASE WHEN right(rule, 1) = '*'
+             THEN starts_with(user_id, left(rule, -1)) ELSE user_id = rule END)`,
+        [policy.clients ?? null, policy.users],
+      );
+      expect(found).toHaveLength(rows[0]?.count ?? -1);
+      expect(new Set(found.map(({ id }) => id)).size).toBe(found.length);
+      const times = found.map(({ expires }) => expires?.at ?? '');
+      expect(times).toEqual(times.toSorted());
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,218 @@
+/** What a service may do, and that what it may not see does not exist for it. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Answer, Api } from './support/api.js';
+import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+
+const LIMIT = 3;
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({ SLOT_LIMIT: String(LIMIT) });
+});
+beforeEach(async () => {
+  world.google.control.reset();
+  world.google.control.setSlotLimit(LIMIT);
+  await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, audit_events CASCADE');
+});
+afterAll(() => world.stop());
+
+const NONE = { audit: false, disconnect: false, revoke: false, force: false };
+
+const connect = (user_id: string, client = 'default', account = ALICE.email) =>
+  world.api.connect({ user_id, scope: YOUTUBE, client }, { account });
+const idOf = async (userId: string) => {
+  const { body } = await world.api.get(`/users/${userId}/grants`);
+  return (body['grants'] as { id: string }[])[0]?.id ?? '';
+};
+const said = ({ status, body }: Answer) => ({ status, code: body['code'] });
+
+test('without a right nothing is done, and nothing is told; with it, only what it says', async () => {
+  await connect('alice');
+  const id = await idOf('alice');
+  const calls: Record<string, (api: Api) => Promise<Answer>> = {
+    disconnect: (api) => api.delete(`/grants/${id}`, { mode: 'local', dry_run: 'true' }),
+    revoke: (api) => api.delete(`/grants/${id}`, { mode: 'revoke', dry_run: 'true' }),
+    force: (api) => api.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE, force: true }),
+    audit: (api) => api.get('/audit'),
+  };
+  for (const right of ['none', ...Object.keys(calls)]) {
+    const api = await world.service({ ...NONE, ...(right === 'none' ? {} : { [right]: true }) });
+    for (const [name, call] of Object.entries(calls)) {
+      const answer = await call(api);
+      const { status } = answer;
+      expect([right, name, status < 400]).toEqual([right, name, right === name]);
+      if (right !== name) {
+        expect(answer.body).toMatchObject({
+          code: 'not_allowed',
+          detail: expect.stringContaining(`the right ${name}`),
+        });
+      }
+    }
+    expect((await api.token('alice')).status).toBe(200);
+  }
+  expect((await (await world.service(NONE)).delete(`/grants/${id}`, { mode: 'local' })).status).toBe(403);
+  // The same for what is not there: the right comes first.
+  const unknown = '00000000-0000-4000-8000-000000000000';
+  expect((await (await world.service(NONE)).delete(`/grants/${unknown}`, { mode: 'revoke' })).status).toBe(
+    403,
+  );
+  expect(await idOf('alice')).toBe(id);
+});
+
+describe('what the policy does not cover', () => {
+  test('siblings of strangers are a number', async () => {
+    await connect('alice');
+    await connect('stranger', 'second');
+    await connect('alice-too', 'second');
+    const narrow = await world.service({ users: ['alice*'] });
+    const [id, strange] = [await idOf('alice'), await idOf('stranger')];
+    for (const dry_run of ['true', 'false']) {
+      const answer = await narrow.delete(`/grants/${id}`, { mode: 'revoke', dry_run });
+      expect(answer.body).toMatchObject({ also_revoked_total: 2, also_revoked: [{ user_id: 'alice-too' }] });
+      expect(answer.text).not.toContain('stranger');
+      expect(answer.text).not.toContain(strange);
+    }
+    // Nor does the trail of alice tell who else it was, or that of the stranger who began.
+    const auditor = await world.service({ users: ['alice'], audit: true });
+    expect((await auditor.get('/audit')).text).not.toContain(strange);
+    const other = await world.service({ users: ['stranger'], audit: true });
+    const events = await other.get('/audit');
+    expect(events.body['events']).toContainEqual(
+      expect.objectContaining({ action: 'grant.disconnect', details: { with_sibling: true } }),
+    );
+    expect(events.text).not.toContain(id);
+  });
+
+  test('the grant that is next to die is told of only where it may be seen', async () => {
+    await connect('stranger');
+    await connect('alice');
+    const narrow = await world.service({ users: ['alice'] });
+    const { body, text } = await narrow.get(`/grants/${await idOf('alice')}`);
+    expect(body['slots']).toMatchObject({
+      used: 2,
+      next_to_die: { grant_id: null, issued_at: null, current: true },
+    });
+    expect(text).not.toContain(await idOf('stranger'));
+    expect((await world.api.get(`/grants/${await idOf('alice')}`)).body['slots']).toMatchObject({
+      next_to_die: { grant_id: await idOf('stranger'), issued_at: expect.any(String), current: true },
+    });
+  });
+
+  test('a user is named by the caller itself: the answer is the same whether there is one or not', async () => {
+    await connect('alice');
+    const narrow = await world.service({ users: ['bob'], audit: true });
+    const ask: ((user: string) => Promise<Answer>)[] = [
+      (user) => narrow.get(`/users/${user}/grants`),
+      (user) => narrow.get(`/users/${user}/ads/customers`),
+      (user) => narrow.token(user),
+      (user) => narrow.get('/audit', { user }),
+      (user) => narrow.post('/connect/tickets', { user_id: user, scope: YOUTUBE }),
+    ];
+    for (const call of ask) {
+      expect(said(await call('alice'))).toEqual({ status: 403, code: 'not_allowed' });
+      expect(said(await call('nobody'))).toEqual({ status: 403, code: 'not_allowed' });
+    }
+  });
+
+  test('a client outside the policy is refused alike whether the broker serves it or not', async () => {
+    const narrow = await world.service({ clients: ['default'] });
+    const ask: ((client: string) => Promise<Answer>)[] = [
+      (client) => narrow.token('alice', { client }),
+      (client) => narrow.get('/users/alice/ads/customers', { client }),
+      (client) => narrow.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE, client }),
+    ];
+    for (const call of ask) {
+      for (const client of ['second', 'nowhere']) {
+        const answer = await call(client);
+        expect(said(answer)).toEqual({ status: 403, code: 'not_allowed' });
+        expect(answer.body['detail']).toContain(`may not use the client ${client}.`);
+      }
+    }
+  });
+
+  test('a service that is none is like one that did nothing for the users it covers', async () => {
+    await world.api.token('alice');
+    const [{ name } = {}] = await world.sql('SELECT name FROM services WHERE id = $1', [
+      world.api.key.split('_')[1],
+    ]);
+    const narrow = await world.service({ users: ['bob'], audit: true });
+    const there = await narrow.get('/audit', { service: String(name) });
+    const none = await narrow.get('/audit', { service: 'nobody' });
+    expect([there.status, there.body]).toEqual([200, { events: [], next: null }]);
+    expect([none.status, none.body]).toEqual([there.status, there.body]);
+  });
+});
+
+describe('cursors', () => {
+  const first = async (api: Api, path: string, query: Record<string, string>) => {
+    const { body } = await api.get(path, { ...query, limit: '1' });
+    return String(body['next']);
+  };
+
+  test('go on with the same list, caller and filter, and with no other', async () => {
+    for (const user of ['alice', 'bob', 'carol'])
+      await connect(user, 'default', user === 'bob' ? BOB.email : ALICE.email);
+    await connect('alice', 'second');
+    const auditor = await world.service({ audit: true });
+    const lists: [string, Record<string, string>, Record<string, string>][] = [
+      ['/grants', { expiring_within: '31000000' }, { expiring_within: '31000001' }],
+      ['/users/alice/grants', {}, {}],
+      ['/audit', { user: 'alice' }, { user: 'bob' }],
+    ];
+    for (const [path, filter, otherFilter] of lists) {
+      const cursor = await first(auditor, path, filter);
+      expect((await auditor.get(path, { ...filter, cursor })).status).toBe(200);
+      const refused = [
+        await (await world.service({ audit: true })).get(path, { ...filter, cursor }),
+        await auditor.get(path, { ...filter, cursor: `${cursor.slice(0, -2)}AA` }),
+        await auditor.get(path, { ...filter, cursor: 'eyJhbGciOiJkaXIifQ....' }),
+        await auditor.get(path, { ...filter, cursor: '' }),
+        await auditor.get('/users/bob/grants', { cursor }),
+        ...(path === '/users/alice/grants' ? [] : [await auditor.get(path, { ...otherFilter, cursor })]),
+      ];
+      for (const answer of refused) {
+        expect(said(answer)).toEqual({ status: 400, code: 'invalid_request' });
+        expect(answer.body['errors']).toHaveProperty('cursor');
+      }
+    }
+  });
+
+  test('a user with several grants is listed page by page, each once', async () => {
+    await connect('alice');
+    await connect('alice', 'second');
+    await connect('alice', 'elsewhere');
+    const ids: string[] = [];
+    for (let next: string | null = '', query = {}; next !== null; query = { cursor: next }) {
+      const { body } = await world.api.get('/users/alice/grants', { ...query, limit: '2' });
+      ids.push(...(body['grants'] as { id: string }[]).map(({ id }) => id));
+      next = body['next'] as string | null;
+    }
+    expect(ids).toHaveLength(3);
+    expect(new Set(ids).size).toBe(3);
+  });
+
+  test.each([
+    ['the year 0', '0000-01-01T00:00:00Z'],
+    ['a zone that leads there', '0001-01-01T00:00:00+14:00'],
+    ['a zone that leads past 9999', '9999-12-31T23:59:59-14:00'],
+    ['no end', '+infinity'],
+    ['five digits', '10000-01-01T00:00:00Z'],
+  ])('GET /audit since %s is refused, naming the field', async (_, since) => {
+    const auditor = await world.service({ audit: true });
+    const { status, body } = await auditor.get('/audit', { since });
+    expect([status, body['errors']]).toEqual([400, { since: expect.any(String) }]);
+    expect((await auditor.get('/audit', { since: '0001-01-01T00:00:00Z' })).status).toBe(200);
+  });
+});
+
+test('a user is told which accounts there are when another is named', async () => {
+  await connect('alice');
+  const answer = await world.api.token('alice', { account: BOB.email, scope: YOUTUBE });
+  expect(answer.status).toBe(404);
+  expect(answer.body).toMatchObject({
+    code: 'not_connected',
+    accounts: [{ sub: ALICE.sub, email: ALICE.email }],
+    connect_url: expect.any(String),
+  });
+  expect((await world.api.token('nobody', { account: BOB.email })).body).not.toHaveProperty('accounts');
+});
