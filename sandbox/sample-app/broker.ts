@@ -2,7 +2,7 @@
 export interface Grant {
   readonly id: string;
   readonly account: { readonly sub: string; readonly email: string | null };
-  readonly status: 'active' | 'reconnect_required' | 'revoked';
+  readonly status: 'active' | 'suspended' | 'revoking' | 'reconnect_required' | 'revoked';
   readonly scope: string;
   readonly missing_scopes: readonly string[];
   readonly diagnosis: { readonly detail?: string } | null;
@@ -69,10 +69,14 @@ export class Broker {
     return ((await this.#call('POST', '/connect/tickets', wish)) as { connect_url: string }).connect_url;
   }
 
-  /** @returns how many other grants ended with it at Google */
-  async disconnect(grantId: string, mode: 'revoke' | 'local'): Promise<number> {
+  /** @returns how many other grants ended with it at Google, and whether Google has confirmed */
+  async disconnect(
+    grantId: string,
+    mode: 'revoke' | 'local',
+  ): Promise<{ readonly others: number; readonly isFinished: boolean }> {
     const answer = await this.#call('DELETE', `/grants/${encodeURIComponent(grantId)}?mode=${mode}`);
-    return (answer as { also_revoked: unknown[] }).also_revoked.length;
+    const { disconnected, also_revoked } = answer as { disconnected: Grant; also_revoked: unknown[] };
+    return { others: also_revoked.length, isFinished: disconnected.status !== 'revoking' };
   }
 
   async #call(method: string, path: string, body?: object): Promise<unknown> {
