@@ -2,7 +2,7 @@
 export interface Grant {
   readonly id: string;
   readonly account: { readonly sub: string; readonly email: string | null };
-  readonly status: 'active' | 'reconnect_required' | 'revoked';
+  readonly status: 'active' | 'suspended' | 'revoking' | 'reconnect_required' | 'revoked';
   readonly scope: string;
   readonly missing_scopes: readonly string[];
   readonly diagnosis: { readonly detail?: string } | null;
@@ -71,10 +71,17 @@ export class Broker {
     return ((await this.#call('POST', '/connect/tickets', wish)) as { connect_url: string }).connect_url;
   }
 
-  /** @returns how many other grants ended with it at Google */
-  async disconnect(grantId: string, mode: 'revoke' | 'local'): Promise<number> {
+  /** @returns how many other grants ended with it at Google, and whether Google has confirmed */
+  async disconnect(
+    grantId: string,
+    mode: 'revoke' | 'local',
+  ): Promise<{ readonly others: number; readonly isFinished: boolean }> {
     const answer = await this.#call('DELETE', `/grants/${encodeURIComponent(grantId)}?mode=${mode}`);
-    return (answer as { also_revoked_total: number }).also_revoked_total;
+    const { disconnected, also_revoked_total: others } = answer as {
+      disconnected: Grant;
+      also_revoked_total: number;
+    };
+    return { others, isFinished: disconnected.status !== 'revoking' };
   }
 
   async #call(method: string, path: string, body?: object): Promise<unknown> {

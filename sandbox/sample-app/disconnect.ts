@@ -11,8 +11,9 @@ export function disconnect(app: FastifyInstance, broker: Broker): void {
   for (const { path, mode, done } of ways) {
     app.post(path, async (request, reply) => {
       const form = request.body as URLSearchParams;
-      const others = await broker.disconnect(form.get('grant') ?? '', mode);
-      return reply.redirect(homeOf(actingUser(form), { done, others: String(others) }), 303);
+      const { others, isFinished } = await broker.disconnect(form.get('grant') ?? '', mode);
+      const outcome = { done: isFinished ? done : 'revoking', others: String(others) };
+      return reply.redirect(homeOf(actingUser(form), outcome), 303);
     });
   }
 }

@@ -3,6 +3,8 @@ import { inOrder, inWords } from './scopes.js';
 
 const STATUS = {
   active: { mood: 'good', words: 'Connected' },
+  suspended: { mood: 'bad', words: 'Suspended by Google' },
+  revoking: { mood: 'warn', words: 'Being revoked' },
   reconnect_required: { mood: 'bad', words: 'Must be connected again' },
   revoked: { mood: 'bad', words: 'Revoked' },
 };

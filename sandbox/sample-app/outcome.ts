@@ -29,6 +29,11 @@ export function outcomeOf(fields: URLSearchParams): Notice | null {
   }
   const others = Number(fields.get('others') ?? 0);
   switch (fields.get('done')) {
+    case 'revoking':
+      return {
+        mood: 'warn',
+        text: 'Being revoked. Google has not confirmed yet; the broker goes on by itself, and gives no token meanwhile.',
+      };
     case 'revoked':
       return {
         mood: 'good',

@@ -73,7 +73,7 @@ export class PrismaRevocations extends Revocations {
     });
     if (marked === null) return null;
     const grants = marked.map(fromRow);
-    this.#tell(grants);
+    this.#publish(grants);
     const attempt = { id, attemptId, grantId: grant.id, token, attempts: 1, isConfirmed: false };
     return { attempt, siblings: grants.filter((each) => each.id !== grant.id) };
   }
@@ -127,7 +127,7 @@ export class PrismaRevocations extends Revocations {
   ): Promise<readonly Grant[] | null> {
     const finished = await this.finishRevocation.finish(id, end, now, withAudit);
     if (!finished) return null;
-    this.#tell(finished.changed);
+    this.#publish(finished.changed);
     return finished.revoked;
   }
 
@@ -157,7 +157,7 @@ export class PrismaRevocations extends Revocations {
       return { revocation, grants: grants.map(fromRow) };
     });
     if (!taken) return null;
-    this.#tell(taken.grants);
+    this.#publish(taken.grants);
     return this.#attempt(taken.revocation, attemptId);
   }
 
@@ -167,7 +167,7 @@ export class PrismaRevocations extends Revocations {
     return { id, attemptId, grantId, token, attempts: attempts + 1, isConfirmed };
   }
 
-  #tell(grants: readonly Pick<Grant, 'userId' | 'client'>[]): void {
+  #publish(grants: readonly Pick<Grant, 'userId' | 'client'>[]): void {
     for (const { userId, client } of grants) this.changes.publish({ kind: 'grant', userId, client });
   }
 }

@@ -27,7 +27,7 @@ export interface RevocationAttempt {
  * - `already_dead`: the token was dead before, and took nobody with it
  * - `unclear`: it is dead now, perhaps by an earlier request whose answer was lost; Google is asked for each grant
  */
-export type RevocationOutcome = 'revoked' | 'already_dead' | 'unclear';
+type RevocationOutcome = 'revoked' | 'already_dead' | 'unclear';
 
 export interface RevocationEnd {
   readonly outcome: RevocationOutcome;
