@@ -56,7 +56,10 @@ export default tseslint.config(
     rules: {
       'no-restricted-globals': [
         'error',
-        { name: 'fetch', message: 'Use send() of outbound/http-client.ts: it has limits, and knows the proxies.' },
+        {
+          name: 'fetch',
+          message: 'Use send() of outbound/http-client.ts: it has limits, and knows the proxies.',
+        },
       ],
     },
   },

@@ -6,7 +6,7 @@ import { ConfigurationError } from './configuration-error.js';
 import { Environment } from './environment.js';
 import { GoogleClients, readGoogleClients } from './google-clients.js';
 import { productionFaults } from './production-rules.js';
-import { PROXY_VARIABLES, proxyVariable } from './proxies.js';
+import { proxyVariables } from './proxies.js';
 import { callbackOf, listedUriFaults, ownCallbackFaults, returnFaults } from './redirect-uri-faults.js';
 import { readServiceIssuers } from './service-issuers.js';
 import { Settings } from './settings.js';
@@ -73,11 +73,7 @@ function withFiles(env: Readonly<Record<string, string | undefined>>) {
       faults.push(`${name} names a file that cannot be read`);
     }
   }
-  for (const name of PROXY_VARIABLES) {
-    const value = proxyVariable(env, name);
-    if (value !== undefined) values[name] = value;
-  }
-  return { values, faults };
+  return { values: Object.assign(values, proxyVariables(env)), faults };
 }
 
 function freeze(

@@ -3,7 +3,7 @@ import { isLocalHost } from '../domain/redirect-uri.js';
 import { Secret } from '../domain/secret.js';
 
 /** The names that curl, Go and Python know. In lower case they win, as everywhere. */
-export const PROXY_VARIABLES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
+const PROXY_VARIABLES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 
 /** Which proxy each outbound request goes through. */
 export interface Proxies {
@@ -12,11 +12,21 @@ export interface Proxies {
 }
 
 /** @returns the value in lower or upper case; empty counts as unset */
-export function proxyVariable(
+function proxyVariable(
   env: Readonly<Record<string, string | undefined>>,
   name: (typeof PROXY_VARIABLES)[number],
 ): string | undefined {
   return env[name.toLowerCase()] || env[name] || undefined;
+}
+
+/** The variables under their names in upper case. */
+export function proxyVariables(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    PROXY_VARIABLES.flatMap((name) => {
+      const value = proxyVariable(env, name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 }
 
 /** An http or https address; without a scheme it counts as http, as curl takes it. */

@@ -25,7 +25,7 @@ export class GoogleSecurityEvents extends SecurityEventTokens {
   ) {
     super();
     const { riscConfiguration } = endpointsFor(settings.googleStandInUrl);
-    const milliseconds = () => this.clock.now().getTime();
+    const milliseconds = () => this.clock.monotonicMs();
     this.#discovery = new RiscDiscovery(riscConfiguration, settings.googleTimeoutMs, milliseconds);
   }
 

@@ -26,7 +26,7 @@ export class JwtWorkloadIdentities extends WorkloadIdentities {
     private readonly clock: Clock,
   ) {
     super();
-    const now = () => clock.now().getTime();
+    const now = () => clock.monotonicMs();
     this.#issuers = new Map(
       settings.serviceIssuers.map((issuer) => {
         const report = (failure: unknown) => {

@@ -98,8 +98,14 @@ async function fetchThrough(
   try {
     return (await proxiedFetch(url, { ...options, dispatcher: agent })) as unknown as Response;
   } catch (error) {
-    const { message = '' } = ((error as Error).cause ?? {}) as Partial<Error>;
-    const [, status] = /^Proxy response \((\d{3})\)/.exec(message) ?? [];
+    const status = refusalIn(error);
     throw status === undefined ? error : new ProxyRefused(status);
   }
+}
+
+/** undici says it in words only, somewhere among the causes. */
+function refusalIn(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const [, status] = /^Proxy response \((\d{3})\)/.exec(error.message) ?? [];
+  return status ?? refusalIn(error.cause);
 }
