@@ -2,6 +2,8 @@
 const features =
   '^src/(authorization|callback|tokens|grants|services|service-accounts|operations|security-events|webhooks|audit|ads)/';
 const adapters = '^src/(token-store|sealing|google|identity)/';
+// Requests to others; google/, identity/ and webhooks/ say which ones are made.
+const outbound = '^src/outbound/(http-client|fetch-json|remote-key-set)\\.ts$';
 const roots = '^src/([^/]+\\.ts$|cli/)';
 
 module.exports = {
@@ -22,16 +24,30 @@ module.exports = {
     {
       name: 'features-stand-apart',
       comment:
-        'A feature knows ports, rules, settings and what all routes share; never another feature or an adapter.',
+        'A feature knows ports, rules, settings, what all routes share and how requests are sent; never another feature or an adapter.',
       severity: 'error',
       from: { path: features, pathNot: '\\.test\\.ts$' },
-      to: { path: '^src/', pathNot: ['^src/(domain|config|http|pages)/', '^src/$1/'] },
+      to: { path: '^src/', pathNot: ['^src/(domain|config|http|pages|outbound)/', '^src/$1/'] },
     },
     {
       name: 'adapters-stand-apart',
       severity: 'error',
       from: { path: adapters, pathNot: '\\.test\\.ts$' },
-      to: { path: '^src/', pathNot: ['^src/(domain|config)/', '^src/$1/'] },
+      to: { path: '^src/', pathNot: ['^src/(domain|config|outbound)/', '^src/$1/'] },
+    },
+    {
+      name: 'outbound-knows-no-one',
+      comment: 'It sends what it is told to, and knows neither Google nor an issuer.',
+      severity: 'error',
+      from: { path: '^src/outbound/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/', pathNot: '^src/(domain|config|outbound)/' },
+    },
+    {
+      name: 'few-send-requests',
+      comment: 'Whom the broker asks is decided in few places.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(outbound|google|identity|webhooks)/' },
+      to: { path: outbound },
     },
     {
       name: 'what-all-share-knows-no-feature',
@@ -56,7 +72,14 @@ module.exports = {
       name: 'only-google-reaches-google',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/google/' },
-      to: { path: 'node_modules/(googleapis|google-auth-library|gaxios|undici|axios)/' },
+      to: { path: 'node_modules/(googleapis|google-auth-library|gaxios|axios)/' },
+    },
+    {
+      name: 'only-outbound-sends',
+      comment: 'Limits and proxies hold for every request because there is one place that makes them; eslint forbids fetch elsewhere.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/outbound/' },
+      to: { path: 'node_modules/undici/' },
     },
     {
       name: 'only-token-store-knows-the-database',
@@ -66,9 +89,9 @@ module.exports = {
     },
     {
       name: 'only-sealing-holds-keys',
-      comment: 'google/ and identity/ verify tokens with the public keys of others, and need jose for that.',
+      comment: 'google/ and identity/ verify tokens with the public keys of others, which outbound/ fetches, and need jose for that.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(sealing|google|identity)/' },
+      from: { path: '^src/', pathNot: '^src/(sealing|google|identity|outbound)/' },
       to: { path: 'node_modules/jose/' },
     },
     {

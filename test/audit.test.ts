@@ -170,7 +170,7 @@ describe('what is remembered', () => {
     ]);
   });
 
-  test('tokens issued alike within a moment are one event; what differs, and what is refused, is not', async () => {
+  test('tokens issued alike within a moment are one event, refusals too; what differs is not', async () => {
     await connect();
     const other = await world.service();
     await trail();
@@ -183,13 +183,12 @@ describe('what is remembered', () => {
     expect(events.map(({ count, outcome, details }) => [count, outcome, details['asked'] ?? null])).toEqual([
       [20, 'ok', null],
       [3, 'ok', null],
+      [2, 'insufficient_scope', [ADS]],
       [1, 'ok', [YOUTUBE]],
-      [1, 'insufficient_scope', [ADS]],
-      [1, 'insufficient_scope', [ADS]],
     ]);
     expect(Date.parse(events[0]?.last_at ?? '')).toBeGreaterThan(Date.parse(events[0]?.at ?? ''));
     await world.api.token('alice');
-    expect(await trail()).toHaveLength(6);
+    expect(await trail()).toHaveLength(5);
   });
 
   test('each refresh is an event, for whoever brought it about', async () => {
@@ -488,3 +487,39 @@ function event(members: Partial<Event>): Event {
     ...members,
   };
 }
+
+describe('refusals in masses', () => {
+  test('that are alike share an event, with a count and the time of the last', async () => {
+    const strict = await world.service({ users: ['bob'] });
+    for (let batch = 0; batch < 20; batch++) {
+      await Promise.all(Array.from({ length: 10 }, () => strict.token('alice')));
+    }
+    await strict.token('carol');
+    const refused = (await trail()).filter(({ outcome }) => outcome === 'not_allowed');
+    const alike = refused.filter(({ user_id }) => user_id === 'alice');
+    expect(alike.reduce((sum, { count }) => sum + count, 0)).toBe(200);
+    // One soon, then one a minute.
+    expect(alike.length).toBeLessThanOrEqual(2);
+    expect(alike.at(-1)?.last_at).not.toBe(alike[0]?.at);
+    expect(refused.filter(({ user_id }) => user_id === 'carol')).toHaveLength(1);
+  });
+
+  test('that differ fill the quota of their service, not the trail, and not that of others', async () => {
+    const [prober, other] = [await world.service(), await world.service()];
+    for (let batch = 0; batch < 24; batch++) {
+      await Promise.all(Array.from({ length: 50 }, (_, index) => prober.token(`made-up-${batch}-${index}`)));
+    }
+    await other.token('made-up-by-another');
+    await trail();
+    const rows = await world.sql(
+      `SELECT user_id, count, details FROM audit_events WHERE outcome = 'not_connected'`,
+    );
+    const told = rows.filter(({ user_id }) => String(user_id).startsWith('made-up-'));
+    expect(told.filter(({ user_id }) => user_id !== 'made-up-by-another')).toHaveLength(1000);
+    expect(told.map(({ user_id }) => user_id)).toContain('made-up-by-another');
+    const rest = rows.filter(({ user_id }) => user_id === null);
+    expect(rest.map(({ details }) => details)).toEqual(rest.map(() => ({ over_quota: true })));
+    expect(rest.reduce((sum, { count }) => sum + Number(count), 0)).toBe(200);
+    expect(rest.length).toBeLessThanOrEqual(3);
+  }, 60_000);
+});

@@ -40,7 +40,7 @@ describe('GET /tokens/:userId', () => {
       await connect();
       const first = await world.api.token('alice');
       world.clock.advance(3050);
-      world.google.control.latency('token', 100);
+      world.google.control.latency('token', 1000);
       const near = await Promise.all(Array.from({ length: 20 }, () => world.api.token('alice')));
       expect(new Set(near.map(tokenOf))).toEqual(new Set([tokenOf(first)]));
       await until(async () => tokenOf(await world.api.token('alice')) !== tokenOf(first));
@@ -143,6 +143,32 @@ describe('GET /tokens/:userId', () => {
         sets.map((scopes) => scopes.toSorted().join(' ')),
       );
       expect(refreshes()).toBe(sets.length);
+    });
+
+    test('users who do not exist push nobody out of memory, however many are asked for', async () => {
+      await world.restart({ MEMORY_USERS: '20' });
+      await connect();
+      await world.api.token('alice');
+      for (let batch = 0; batch < 10; batch++) {
+        await Promise.all(
+          Array.from({ length: 20 }, (_, index) => world.api.token(`unknown-${batch}-${index}`)),
+        );
+      }
+      await world.sql('BEGIN');
+      await world.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
+      try {
+        // Another question than before: only the memory of grants can answer it.
+        const answer = await Promise.race([
+          world.api.token('alice', { min_ttl: '301' }),
+          new Promise<null>((resolve) => setTimeout(resolve, 3000, null)),
+        ]);
+        expect(answer?.status).toBe(200);
+        // The last ones who were not there are remembered, too.
+        expect((await world.api.token('unknown-9-19')).status).toBe(404);
+      } finally {
+        await world.sql('ROLLBACK');
+        await world.restart();
+      }
     });
 
     test('whatever anybody NOTIFYs, the broker goes on', async () => {

@@ -594,6 +594,13 @@ describe('each event once', () => {
 });
 
 describe("Google's discovery document and keys", () => {
+  const pair = generateKeyPair('RS256');
+  /** Signed by somebody else, under a key id that nobody has seen. */
+  const forge = async () =>
+    new SignJWT({ iss: world.google.url, aud: 'default', jti: randomUUID(), events: {} })
+      .setProtectedHeader({ alg: 'RS256', kid: randomUUID() })
+      .sign((await pair).privateKey);
+
   beforeEach(() => world.restart());
 
   test('are fetched once', async () => {
@@ -615,10 +622,40 @@ describe("Google's discovery document and keys", () => {
       expect(unwell.status).toBe(503);
       expect(unwell.retryAfter).toBeGreaterThan(0);
       world.google.control.clearFaults();
+      world.clock.advance(unwell.retryAfter);
       expect((await post(token)).status).toBe(202);
       expect(await statusOf('alice')).toEqual(['revoked']);
     },
   );
+
+  test.each(['risc_configuration', 'certs'] as const)(
+    '%s cannot be read: however many events come, forged ones too, Google is asked once',
+    async (endpoint) => {
+      world.google.control.clearRequests();
+      world.google.control.failAlways(endpoint, { status: 503, body: 'unwell' });
+      const forged = await forge();
+      const statuses = await Promise.all(Array.from({ length: 50 }, async () => (await post(forged)).status));
+      statuses.push((await post(forged)).status);
+      expect(new Set(statuses)).toEqual(new Set([503]));
+      expect(world.google.control.count(endpoint)).toBe(1);
+      world.google.control.clearFaults();
+    },
+  );
+
+  test('forged events with key ids of their own fetch no keys again, and take none away', async () => {
+    await send({ type: 'verification', state: 'x' });
+    world.google.control.clearRequests();
+    world.google.control.failAlways('certs', { status: 503, body: 'unwell' });
+    world.google.control.failAlways('risc_configuration', { status: 503, body: 'unwell' });
+    for (const seconds of [0, 31, 3600, 2 * 86_400]) {
+      world.clock.advance(seconds);
+      for (let each = 0; each < 5; each++) expect([400, 503]).toContain((await post(await forge())).status);
+      expect((await post(await tokenOf({ type: 'verification', state: 'x' }))).status).toBe(202);
+    }
+    expect(world.google.control.count('certs')).toBeLessThan(5);
+    expect(world.google.control.count('risc_configuration')).toBeLessThan(5);
+    world.google.control.clearFaults();
+  });
 });
 
 test('no token, prefix or hash of a token is logged', async () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { SignJWT, UnsecuredJWT, type JWTPayload } from 'jose';
 import type { Policy } from '../src/domain/policy.js';
 import { ServiceStore } from '../src/domain/ports/service-store.js';
@@ -21,8 +21,13 @@ const ANYTHING: Policy = { clients: ['*'], scopes: ['*'], users: ['*'], ...NO_RI
 const folder = mkdtempSync(join(tmpdir(), 'token-broker-issuers-'));
 const file = (name: string, content: unknown) => {
   const path = join(folder, name);
-  writeFileSync(path, JSON.stringify(content));
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
   return path;
+};
+/** A running broker looks at the file once a second. */
+const replaceBundle = (content: unknown) => {
+  file('bundle.json', content);
+  world.clock.advance(1);
 };
 
 let cluster: LocalIssuer;
@@ -66,9 +71,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await world.stop();
   await Promise.all([cluster, google, late, bundle].map((issuer) => issuer.stop()));
-});
-afterEach(() => {
-  jest.restoreAllMocks();
 });
 
 function create(name: string, identity: { issuer: string; subject: string }, policy: Partial<Policy> = {}) {
@@ -140,18 +142,18 @@ describe('a good token of each kind opens the door', () => {
       await SigningKey.make('x', 'ES256', { use: 'x509-svid' }),
     ];
     // Without a key id every key that fits is tried, except those for certificates.
-    file('bundle.json', { keys: [spireKey.publicJwk, next.publicJwk, x509.publicJwk] });
+    replaceBundle({ keys: [spireKey.publicJwk, next.publicJwk, x509.publicJwk] });
     await expectAnswer(next.sign(spiffeClaims(), { kid: undefined }), ENTERED);
     await expectAnswer(spireKey.sign(spiffeClaims(), { kid: undefined }), ENTERED);
     await expectAnswer(x509.sign(spiffeClaims(), { kid: undefined }), TURNED_AWAY);
     await expectAnswer(x509.sign(spiffeClaims()), TURNED_AWAY);
-    file('bundle.json', { keys: [spireKey.publicJwk] });
+    replaceBundle({ keys: [spireKey.publicJwk] });
     await expectAnswer(next.sign(spiffeClaims()), TURNED_AWAY);
   });
 
   test.each(['PS256', 'ES384', 'EdDSA'])('%s', async (alg) => {
     const key = await SigningKey.make(alg, alg, { use: 'jwt-svid' });
-    file('bundle.json', { keys: [spireKey.publicJwk, key.publicJwk] });
+    replaceBundle({ keys: [spireKey.publicJwk, key.publicJwk] });
     await expectAnswer(key.sign(spiffeClaims()), ENTERED);
   });
 
@@ -305,9 +307,7 @@ describe("the issuer's keys", () => {
     await expectAnswer(next.sign(clusterClaims()), TURNED_AWAY);
     expect(cluster.asked).toHaveLength(asked);
 
-    // jose counts the half minute by itself.
-    const now = Date.now();
-    jest.spyOn(Date, 'now').mockImplementation(() => now + 31_000);
+    world.clock.advance(31);
     await expectAnswer(next.sign(clusterClaims()), ENTERED);
     expect(cluster.asked).toHaveLength(asked + 1);
     await expectAnswer(clusterKey.sign(clusterClaims()), TURNED_AWAY);
@@ -331,19 +331,157 @@ describe("the issuer's keys", () => {
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(answer.text).not.toContain(late.url);
       late.isDown = false;
-      late.discovery = { issuer: GOOGLE };
-      await expectAnswer(token(), UNKNOWN);
-      late.discovery = { jwks_uri: `${late.jwksUri}#x` };
-      await expectAnswer(token(), UNKNOWN);
-      late.discovery = { jwks_uri: `${late.url}/nowhere` };
-      await expectAnswer(token(), UNKNOWN);
+      const faults = [
+        { issuer: GOOGLE },
+        { jwks_uri: `${late.jwksUri}#x` },
+        { jwks_uri: `${late.url}/nowhere` },
+      ];
+      for (const discovery of faults) {
+        world.clock.advance(31);
+        late.discovery = discovery;
+        await expectAnswer(token(), UNKNOWN);
+      }
       late.discovery = {};
+      world.clock.advance(31);
       await expectAnswer(token(), ENTERED);
       // What is known stays known while the issuer is away.
       late.isDown = true;
       await expectAnswer(token(), ENTERED);
       expect(world.log()).toContain("an issuer's keys cannot be had");
     });
+  });
+});
+
+describe("one forged or failing input is nobody else's outage", () => {
+  const UNKNOWN = { status: 503, code: 'issuer_unavailable' };
+  const known = () => clusterKey.sign(clusterClaims());
+  let forger: SigningKey;
+  const forged = (kid: string) => forger.sign(clusterClaims(), { kid });
+
+  beforeAll(async () => {
+    forger = await SigningKey.make('forged');
+  });
+  const restore = () => {
+    Object.assign(cluster, { isDown: false, keys: [clusterKey.publicJwk], movedTo: '/keys' });
+  };
+  beforeEach(async () => {
+    restore();
+    await world.restart();
+  });
+  afterAll(restore);
+
+  test('a forged JWT with an unknown key id, while the issuer is down: its good tokens go on', async () => {
+    await expectAnswer(known(), ENTERED);
+    cluster.isDown = true;
+    for (const seconds of [0, 31, 31, 3600, 2 * 86_400]) {
+      world.clock.advance(seconds);
+      await call(await forged('unknown'));
+      await expectAnswer(known(), ENTERED);
+    }
+    // Nothing is known about a key that may have been published meanwhile.
+    await expectAnswer(forged('another'), UNKNOWN);
+  });
+
+  test('a hundred forged JWTs, each with a key id of its own: the issuer is asked once', async () => {
+    await expectAnswer(known(), ENTERED);
+    world.clock.advance(31);
+    const asked = cluster.asked.length;
+    for (let batch = 0; batch < 5; batch++) {
+      await Promise.all(
+        Array.from({ length: 20 }, async (_, index) => call(await forged(`${batch}-${index}`))),
+      );
+    }
+    expect(cluster.asked.slice(asked)).toEqual(['/keys']);
+    await expectAnswer(known(), ENTERED);
+  });
+
+  test('a hundred calls with a JWT of an issuer that is down and was never reached: it is asked once in five seconds', async () => {
+    cluster.isDown = true;
+    const asked = cluster.asked.length;
+    const token = await known();
+    for (let batch = 0; batch < 5; batch++) {
+      await Promise.all(Array.from({ length: 20 }, () => expectAnswer(token, UNKNOWN)));
+    }
+    expect(cluster.asked.length - asked).toBe(1);
+    cluster.isDown = false;
+    world.clock.advance(5);
+    await expectAnswer(known(), ENTERED);
+  });
+
+  test.each<[string, () => unknown]>([
+    ['no keys', () => []],
+    ['no list of keys', () => 'none'],
+    ['a key set of thousands', () => Array.from({ length: 10_000 }, () => forger.publicJwk)],
+    ['secret keys only', () => [{ kty: 'oct', k: 'c2VjcmV0', kid: clusterKey.kid }]],
+  ])('an issuer that publishes %s: the keys of before stay', async (_, keys) => {
+    await expectAnswer(known(), ENTERED);
+    cluster.keys = keys() as never;
+    for (const seconds of [31, 3600, 86_400]) {
+      world.clock.advance(seconds);
+      await call(await forged('unknown'));
+      await expectAnswer(known(), ENTERED);
+    }
+  });
+
+  test('one broken key among the published ones spoils only its own tokens', async () => {
+    cluster.keys = [
+      null as never,
+      { kty: 'RSA', kid: 'giant', n: 'A'.repeat(100_000), e: 'AQAB' },
+      { kty: 'EC', kid: 'broken', crv: 'P-256', x: '!', y: '!' },
+      clusterKey.publicJwk,
+    ];
+    await expectAnswer(known(), ENTERED);
+    expect((await call(await forged('broken'))).status).not.toBe(500);
+    await expectAnswer(forged('giant'), TURNED_AWAY);
+    await expectAnswer(known(), ENTERED);
+  });
+
+  test('a key that the issuer took back counts for ten minutes at most, and no call waits for a renewal before', async () => {
+    await expectAnswer(known(), ENTERED);
+    const next = await SigningKey.make('cluster-next');
+    cluster.keys = [next.publicJwk];
+    world.clock.advance(5 * 60);
+    await expectAnswer(known(), ENTERED);
+    await expectAnswer(next.sign(clusterClaims()), ENTERED);
+    await expectAnswer(known(), TURNED_AWAY);
+    cluster.keys = [clusterKey.publicJwk];
+    world.clock.advance(11 * 60);
+    await expectAnswer(next.sign(clusterClaims()), TURNED_AWAY);
+  });
+
+  test('keys that moved are found at their new place', async () => {
+    await expectAnswer(known(), ENTERED);
+    cluster.movedTo = '/new-keys';
+    world.clock.advance(11 * 60);
+    await expectAnswer(known(), ENTERED);
+    expect(cluster.asked.at(-1)).toBe('/new-keys');
+  });
+
+  test.each(['', 'not json', '{"keys": []}', '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}'])(
+    'a file that breaks while we run (%s): the keys of before stay, and it is read again when it is whole',
+    async (content) => {
+      replaceBundle({ keys: [spireKey.publicJwk] });
+      await expectAnswer(spireKey.sign(spiffeClaims()), ENTERED);
+      replaceBundle(content);
+      await expectAnswer(spireKey.sign(spiffeClaims()), ENTERED);
+      const next = await SigningKey.make('spire-next', 'ES256', { use: 'jwt-svid' });
+      await expectAnswer(next.sign(spiffeClaims()), UNKNOWN);
+      replaceBundle({ keys: [spireKey.publicJwk, next.publicJwk] });
+      await expectAnswer(next.sign(spiffeClaims()), ENTERED);
+      replaceBundle({ keys: [spireKey.publicJwk] });
+    },
+  );
+
+  test('an outage is logged once, not by whoever calls', async () => {
+    await expectAnswer(known(), ENTERED);
+    cluster.isDown = true;
+    const complaints = () => world.log().split("an issuer's keys cannot be had").length;
+    const before = complaints();
+    for (let call = 0; call < 5; call++) {
+      world.clock.advance(31);
+      await expectAnswer(forged(`${call}`), UNKNOWN);
+    }
+    expect(complaints() - before).toBe(1);
   });
 });
 

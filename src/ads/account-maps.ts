@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { Settings } from '../config/settings.js';
 import { AccessMap } from '../domain/ads/access-map.js';
 import { BrokerError } from '../domain/errors.js';
 import type { Grant } from '../domain/grant.js';
@@ -25,6 +26,7 @@ export class AccountMaps {
   });
 
   constructor(
+    private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly trees: AccountTrees,
     private readonly syncTree: SyncAccountTree,
@@ -40,10 +42,12 @@ export class AccountMaps {
     maxAgeSeconds: number,
     otherwise: 'refuse' | 'make_do',
   ): Promise<SyncedMap> {
+    // A synchronisation costs dozens of calls of the project's quota: no caller may cause one at each of its calls.
+    const believedSeconds = Math.max(maxAgeSeconds, this.settings.adsMinAgeSeconds);
     const syncedAt = await this.trees.syncedAt(grant.id);
     const kept = syncedAt && (() => this.#kept(grant.id, syncedAt));
-    // A tree of this moment is older than nothing: with 0, Google is asked.
-    if (kept && this.ageSeconds(syncedAt) < maxAgeSeconds) return (await kept()) ?? this.refresh(wish, grant);
+    if (kept && this.ageSeconds(syncedAt) < believedSeconds)
+      return (await kept()) ?? this.refresh(wish, grant);
     try {
       return await this.refresh(wish, grant);
     } catch (error) {

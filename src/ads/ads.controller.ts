@@ -1,12 +1,13 @@
-import { Controller, Get, Header, Param, Query, Req } from '@nestjs/common';
+import { Controller, Get, Header, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/policy.js';
 import { UserTokens } from '../domain/ports/user-tokens.js';
 import { ADWORDS } from '../domain/scopes.js';
 import { Audit, Audited, type AuditNote } from '../http/audited.js';
 import { Caller } from '../http/caller.js';
+import { hangUpOf } from '../http/hang-up.js';
 import { ApiProblems } from '../http/openapi.js';
 import { PageCursors, type CursorOf } from '../http/page-cursors.js';
 import { UserPath } from '../http/user-path.js';
@@ -48,6 +49,7 @@ export class AdsController {
     @Param() { userId }: UserPath,
     @Query() query: CustomersQuery,
     @Req() { id: requestId }: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<CustomersAnswer> {
     audit.add({ userId });
@@ -56,7 +58,8 @@ export class AdsController {
     const account = query.account ?? null;
     const list: CursorOf = ['ads customers', service.id, userId, client.alias, account];
     const after = (await this.cursors.read(list, query.cursor))?.['id'] ?? null;
-    const wish = { service, userId, client, account, scopes: [ADWORDS], requestId };
+    const hangUp = () => hangUpOf(reply);
+    const wish = { service, userId, client, account, scopes: [ADWORDS], requestId, hangUp };
     const grant = await this.tokens.grantOf(wish);
     audit.add({ grantId: grant.id });
     const maxAge = query.max_age ?? this.settings.adsMaxAgeSeconds;

@@ -1,4 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Settings } from '../config/settings.js';
 import { AccessMap } from '../domain/ads/access-map.js';
 import { CircularTree } from '../domain/ads/account-tree.js';
 import { AdsFailure } from '../domain/ads/ads-failure.js';
@@ -8,22 +10,37 @@ import { AccountTrees, type SyncedTree } from '../domain/ports/account-trees.js'
 import { Clock } from '../domain/ports/clock.js';
 import { UserTokens, type UserTokenWish } from '../domain/ports/user-tokens.js';
 import type { Secret } from '../domain/secret.js';
+import { FairQueue } from '../outbound/fair-queue.js';
+import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
 import { WalkAccounts } from './walk-accounts.js';
 
 const RETRY_AFTER_SECONDS = 30;
+/** Synchronisations at a time; each sends five requests at a time, and can take most of a minute. */
+const AT_ONCE = 10;
+const MAX_FAILURES = 10_000;
 
-/** Asks Google for a user's accounts and keeps the answer. However many ask at once in this process, Google is asked once. */
+/**
+ * Asks Google for a user's accounts and keeps the answer. However many ask at once in this process, Google is asked once
+ * for a user; services take turns. What just failed is not asked for again at once.
+ */
 @Injectable()
 export class SyncAccountTree {
   readonly #log = new Logger(SyncAccountTree.name);
-  readonly #underWay = new Map<string, Promise<SyncedTree>>();
+  readonly #underWay = new Map<string, SharedWork<SyncedTree, null>>();
+  readonly #queue = new FairQueue(AT_ONCE);
+  readonly #failures: LRUCache<string, BrokerError> | null;
 
   constructor(
+    private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly tokens: UserTokens,
     private readonly trees: AccountTrees,
     private readonly accounts: WalkAccounts,
-  ) {}
+  ) {
+    const ttl = settings.adsMinAgeSeconds * 1000;
+    const perf = { now: () => clock.monotonicMs() };
+    this.#failures = ttl === 0 ? null : new LRUCache({ max: MAX_FAILURES, ttl, ttlResolution: 0, perf });
+  }
 
   /** @throws {BrokerError} of GET /tokens/:userId, and `client_misconfigured`, `google_unavailable` for Google Ads */
   async sync(wish: UserTokenWish, grant: Grant): Promise<SyncedTree> {
@@ -31,11 +48,37 @@ export class SyncAccountTree {
     const ownWish = { ...wish, account: grant.account.sub };
     // Before joining others: each caller's token is its own matter.
     const token = await this.tokens.tokenOf(ownWish);
+    const failure = this.#failures?.get(keyOf(grant));
+    if (failure) throw failure;
     const underWay = this.#underWay.get(grant.id);
-    if (underWay) return underWay;
-    const started = this.#sync(ownWish, grant, token).finally(() => this.#underWay.delete(grant.id));
-    this.#underWay.set(grant.id, started);
-    return started;
+    const work = underWay ?? this.#newWork(grant.id);
+    const lane = { service: wish.service.id, client: grant.client, isBackground: false };
+    const result = work.join({ lane, about: null, hangUp: wish.hangUp?.() });
+    // For all who share it: none of them ends it by hanging up.
+    if (!underWay) this.#start(work, { ...ownWish, hangUp: undefined }, grant, token);
+    try {
+      return await result;
+    } catch (error) {
+      if (!(error instanceof TurnNotTaken)) throw error;
+      throw new BrokerError(
+        'google_unavailable',
+        `Too many calls wait for Google Ads before this one (${error.why}). Try again soon.`,
+        { retry_after: RETRY_AFTER_SECONDS },
+      );
+    }
+  }
+
+  #newWork(grantId: string): SharedWork<SyncedTree, null> {
+    return new SharedWork(this.#queue, this.settings.googleQueueMs, () => this.#underWay.delete(grantId));
+  }
+
+  #start(work: SharedWork<SyncedTree, null>, wish: UserTokenWish, grant: Grant, token: Secret): void {
+    this.#underWay.set(grant.id, work);
+    void work
+      .run(() => work.turn(() => this.#sync(wish, grant, token)))
+      .finally(() => {
+        if (this.#underWay.get(grant.id) === work) this.#underWay.delete(grant.id);
+      });
   }
 
   async #sync(wish: UserTokenWish, grant: Grant, token: Secret): Promise<SyncedTree> {
@@ -51,7 +94,9 @@ export class SyncAccountTree {
       if (kept) return kept;
       throw new BrokerError('not_connected', 'The grant was disconnected while Google Ads was asked.');
     } catch (error) {
-      throw this.#refusal(error, wish, grant);
+      const refusal = this.#refusal(error, wish, grant);
+      if (refusal instanceof BrokerError && refusal !== error) this.#failures?.set(keyOf(grant), refusal);
+      throw refusal;
     }
   }
 
@@ -102,4 +147,9 @@ export class SyncAccountTree {
       { retry_after: retryAfterSeconds ?? RETRY_AFTER_SECONDS },
     );
   }
+}
+
+/** A consent or a change of scopes ends what was remembered. */
+function keyOf({ id, version }: Grant): string {
+  return `${id} ${version}`;
 }

@@ -2,7 +2,7 @@ import { Injectable, type CallHandler, type ExecutionContext, type NestIntercept
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { tap, type Observable } from 'rxjs';
-import type { AuditDetail } from '../domain/audit-entry.js';
+import type { AuditDetail, AuditEntry } from '../domain/audit-entry.js';
 import { AuditLog } from '../domain/ports/audit-log.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AUDITED, auditNoteOf, type AuditedRoute, type AuditFacts } from '../http/audited.js';
@@ -28,32 +28,34 @@ export class AuditCalls implements NestInterceptor {
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const route = this.reflector.get<AuditedRoute | undefined>(AUDITED, context.getHandler());
     if (!route) return next.handle();
-    await this.audit.room();
     const request = context.switchToHttp().getRequest<FastifyRequest>();
+    await this.audit.room(callerOf(request)?.id ?? '');
     return next.handle().pipe(
       tap({
         next: () => {
           const { isSilent, facts } = auditNoteOf(request);
-          if (!route.refusalsOnly && !isSilent) this.#write(route, request, facts?.outcome ?? 'ok');
+          if (route.refusalsOnly || isSilent) return;
+          for (const entry of this.#entries(route, request, facts?.outcome ?? 'ok')) this.audit.record(entry);
         },
         error: (fault: unknown) => {
           const problem = this.problems.of(fault, request.id);
-          this.#write(route, request, problem.code, tellingOf(problem));
+          const entries = this.#entries(route, request, problem.code, tellingOf(problem));
+          for (const entry of entries) this.audit.recordRefusal(entry);
         },
       }),
     );
   }
 
-  #write(
+  #entries(
     { action }: AuditedRoute,
     request: FastifyRequest,
     outcome: string,
     details: AuditFacts['details'] = {},
-  ): void {
+  ): AuditEntry[] {
     const note = auditNoteOf(request);
     const service = callerOf(request);
     // A browser's call says who it is about only when it belongs to a connect of ours.
-    if (!service && !note.facts) return;
+    if (!service && !note.facts) return [];
     const common = {
       at: this.clock.now(),
       action,
@@ -61,7 +63,7 @@ export class AuditCalls implements NestInterceptor {
       serviceId: service?.id ?? null,
       requestId: request.id,
     };
-    this.audit.record({ ...common, ...note.facts, outcome, details: { ...note.facts?.details, ...details } });
+    return [{ ...common, ...note.facts, outcome, details: { ...note.facts?.details, ...details } }];
   }
 }
 

@@ -37,7 +37,7 @@ export async function withRiscStream<T>(
   const { key } = await readServiceAccountFile(serviceAccount);
   const settings = await readClientSettings(process.env);
   if (settings.google === null)
-    throw faultyConfiguration(['GOOGLE_STAND_IN_URL or GOOGLE_TIMEOUT_MS is wrong']);
+    throw faultyConfiguration(['GOOGLE_STAND_IN_URL, GOOGLE_TIMEOUT_MS, HTTPS_PROXY or HTTP_PROXY is wrong']);
   const { RiscStream } = await import('../google/risc-stream.js');
   try {
     return await use({

@@ -14,7 +14,8 @@ export async function reachGoogle(env: NodeJS.ProcessEnv): Promise<{
   readonly demandAccepted: (client: GoogleClient) => Promise<void>;
 }> {
   const { google: settings } = await readClientSettings(env);
-  if (settings === null) throw faultyConfiguration(['GOOGLE_STAND_IN_URL or GOOGLE_TIMEOUT_MS is wrong']);
+  if (settings === null)
+    throw faultyConfiguration(['GOOGLE_STAND_IN_URL, GOOGLE_TIMEOUT_MS, HTTPS_PROXY or HTTP_PROXY is wrong']);
   const [{ OAuthGoogle }, { RefreshRequests }, { Stopping }, { SystemClock }, { probeClient }] =
     await Promise.all([
       import('../google/oauth-google.js'),

@@ -14,15 +14,21 @@ export interface ClientSettings {
 /** Reads the settings that concern clients, each judged on its own. */
 export async function readClientSettings(env: NodeJS.ProcessEnv): Promise<ClientSettings> {
   await import('reflect-metadata');
-  const [{ plainToInstance }, { validateSync }, { Environment }, { readGoogleClients }] = await Promise.all([
-    import('class-transformer'),
-    import('class-validator'),
-    import('../config/environment.js'),
-    import('../config/google-clients.js'),
-  ]);
+  const [{ plainToInstance }, { validateSync }, { Environment }, { readGoogleClients }, { proxyVariables }] =
+    await Promise.all([
+      import('class-transformer'),
+      import('class-validator'),
+      import('../config/environment.js'),
+      import('../config/google-clients.js'),
+      import('../config/proxies.js'),
+    ]);
   // Empty means unset, as for the broker.
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const environment = plainToInstance(Environment, given, { exposeDefaultValues: true });
+  const environment = plainToInstance(
+    Environment,
+    { ...given, ...proxyVariables(env) },
+    { exposeDefaultValues: true },
+  );
   const faulty = new Set(validateSync(environment).map(({ property }) => property));
   const isSound = (...names: (keyof typeof environment)[]) => !names.some((name) => faulty.has(name));
 
@@ -34,7 +40,7 @@ export async function readClientSettings(env: NodeJS.ProcessEnv): Promise<Client
     clients,
     faults: faults?.map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`) ?? ['GOOGLE_CLIENT_SECRETS is not set'],
     publicUrl: isSound('PUBLIC_URL') ? environment.PUBLIC_URL : null,
-    google: isSound('GOOGLE_STAND_IN_URL', 'GOOGLE_TIMEOUT_MS')
+    google: isSound('GOOGLE_STAND_IN_URL', 'GOOGLE_TIMEOUT_MS', 'HTTPS_PROXY', 'HTTP_PROXY')
       ? { standInUrl: environment.GOOGLE_STAND_IN_URL ?? null, timeoutMs: environment.GOOGLE_TIMEOUT_MS }
       : null,
   };

@@ -13,9 +13,16 @@ import {
   ValidateIf,
 } from 'class-validator';
 import { isProxy } from './is-proxy.js';
+import { isProxyAddress } from './proxies.js';
 
 const MODES = ['production', 'development', 'test'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const PROXY_ADDRESS = {
+  name: 'isProxyAddress',
+  validator: { validate: isProxyAddress },
+};
+const PROXY_RULE = { message: 'must be the address of a proxy, such as http://proxy.example.com:3128' };
 
 const list = ({ value }: { value: unknown }) =>
   typeof value === 'string'
@@ -91,6 +98,21 @@ export class Environment {
   )
   GOOGLE_STAND_IN_URL?: string;
 
+  /** The proxy for requests to https addresses. Read from the process's environment where a request is made. */
+  @IsOptional()
+  @ValidateBy(PROXY_ADDRESS, PROXY_RULE)
+  HTTPS_PROXY?: string;
+
+  /** The proxy for requests to http addresses. */
+  @IsOptional()
+  @ValidateBy(PROXY_ADDRESS, PROXY_RULE)
+  HTTP_PROXY?: string;
+
+  /** Hosts, domains, addresses and CIDR ranges that are asked without a proxy, comma separated. */
+  @IsOptional()
+  @IsString()
+  NO_PROXY?: string;
+
   /** How long Google may take to answer, in milliseconds. */
   @Type(() => Number)
   @IsInt()
@@ -104,6 +126,13 @@ export class Environment {
   @Min(1)
   @Max(1000)
   GOOGLE_CONCURRENCY = 100;
+
+  /** How long a caller waits for its turn at Google at most, in seconds. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(600)
+  GOOGLE_QUEUE_SECONDS = 10;
 
   /** For how many users tokens are remembered, besides the database; 0: for none. */
   @Type(() => Number)
@@ -142,6 +171,13 @@ export class Environment {
   @IsInt()
   @Min(0)
   ADS_MAX_AGE = 86_400;
+
+  /** How often one user's accounts are asked for at most, in seconds, whatever callers say of the age. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(3600)
+  ADS_MIN_AGE = 10;
 
   /** How many accounts one synchronisation with Google Ads asks for what is below them. */
   @Type(() => Number)

@@ -6,6 +6,7 @@ import { ConfigurationError } from './configuration-error.js';
 import { Environment } from './environment.js';
 import { GoogleClients, readGoogleClients } from './google-clients.js';
 import { productionFaults } from './production-rules.js';
+import { proxyVariables } from './proxies.js';
 import { callbackOf, listedUriFaults, ownCallbackFaults, returnFaults } from './redirect-uri-faults.js';
 import { readServiceIssuers } from './service-issuers.js';
 import { Settings } from './settings.js';
@@ -72,7 +73,7 @@ function withFiles(env: Readonly<Record<string, string | undefined>>) {
       faults.push(`${name} names a file that cannot be read`);
     }
   }
-  return { values, faults };
+  return { values: Object.assign(values, proxyVariables(env)), faults };
 }
 
 function freeze(
@@ -95,12 +96,14 @@ function freeze(
     googleStandInUrl: environment.GOOGLE_STAND_IN_URL ?? null,
     googleTimeoutMs: environment.GOOGLE_TIMEOUT_MS,
     googleConcurrency: environment.GOOGLE_CONCURRENCY,
+    googleQueueMs: environment.GOOGLE_QUEUE_SECONDS * 1000,
     memoryUsers: environment.MEMORY_USERS,
     memoryWithoutDatabaseMs: environment.MEMORY_WITHOUT_DATABASE_SECONDS * 1000,
     cacheMaxAgeMs: environment.CACHE_MAX_AGE_SECONDS * 1000,
     clockSkewMaxMs: environment.CLOCK_SKEW_MAX_SECONDS * 1000,
     googleAdsApiVersion: environment.GOOGLE_ADS_API_VERSION,
     adsMaxAgeSeconds: environment.ADS_MAX_AGE,
+    adsMinAgeSeconds: environment.ADS_MIN_AGE,
     adsMostListings: environment.ADS_MOST_LISTINGS,
     narrowScopes: environment.NARROW_SCOPES,
     slotLimit: environment.SLOT_LIMIT,

@@ -23,6 +23,8 @@ export class Settings {
   readonly googleTimeoutMs!: number;
   /** Refreshes that run at a time. */
   readonly googleConcurrency!: number;
+  /** How long a caller waits for its turn at Google. */
+  readonly googleQueueMs!: number;
   /** For how many users tokens are remembered. */
   readonly memoryUsers!: number;
   /** For how long memory counts as true while the database tells of no changes. */
@@ -35,6 +37,8 @@ export class Settings {
   readonly googleAdsApiVersion!: string;
   /** How old what Google Ads told may be, unless a caller says otherwise. */
   readonly adsMaxAgeSeconds!: number;
+  /** A younger answer of Google Ads is never asked for again. */
+  readonly adsMinAgeSeconds!: number;
   /** Accounts of Google Ads whose clients one synchronisation lists, at most. */
   readonly adsMostListings!: number;
   readonly narrowScopes!: boolean;

@@ -2,6 +2,7 @@ import type { Settings } from '../config/settings.js';
 import { AdsFailure } from '../domain/ads/ads-failure.js';
 import type { AdsCall } from '../domain/ports/ads-api.js';
 import type { Secret } from '../domain/secret.js';
+import { send, type OutboundRequest } from '../outbound/http-client.js';
 import { classifyAdsFailure } from './classify-ads-failure.js';
 import { classifyLostRequest } from './classify-failure.js';
 import { endpointsFor } from './endpoints.js';
@@ -11,6 +12,10 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** A page holds 10,000 rows, Google says; more than this of one account is not read. */
 const MOST_PAGES = 10;
+/** 10,000 rows of the fields that are asked for weigh some 3 MB, with the longest names 10. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+type AdsRequest = Pick<OutboundRequest, 'method' | 'headers' | 'body'>;
 
 /** Requests to the Google Ads API. They only read, so each may be sent a second time when no answer came. */
 export class AdsRequests {
@@ -58,18 +63,19 @@ export class AdsRequests {
     return { rows, isCutOff: true };
   }
 
-  async #send(path: string, init: RequestInit): Promise<Json> {
+  async #send(path: string, init: AdsRequest): Promise<Json> {
     try {
       return await this.#sendOnce(path, init);
     } catch (error) {
       const mayPass = error instanceof AdsFailure && error.kind === 'unavailable';
       // A quota is not mended by asking again at once.
       if (!mayPass || error.retryAfterSeconds !== null || error.error.includes('EXHAUSTED')) throw error;
+      if (error.error === 'too_large') throw error;
       return this.#sendOnce(path, init);
     }
   }
 
-  async #sendOnce(path: string, init: RequestInit): Promise<Json> {
+  async #sendOnce(path: string, init: AdsRequest): Promise<Json> {
     const answer = await this.#fetch(`${this.#api}/${path}`, init);
     if (answer.status !== 200) throw classifyAdsFailure(answer);
     const json = readJsonObject(answer.body);
@@ -77,12 +83,11 @@ export class AdsRequests {
     throw new AdsFailure('unavailable', 'invalid_response', 'The answer is not one JSON object.');
   }
 
-  async #fetch(url: string, init: RequestInit) {
+  async #fetch(url: string, init: AdsRequest) {
     try {
-      const signal = AbortSignal.any([AbortSignal.timeout(this.#timeoutMs), this.stopping]);
-      const response = await fetch(url, { ...init, redirect: 'error', signal });
-      const retryAfter = response.headers.get('retry-after');
-      return { status: response.status, body: await response.text(), retryAfter };
+      const limits = { timeoutMs: this.#timeoutMs, maxBytes: MAX_BYTES, signal: this.stopping };
+      const { status, body, headers } = await send(url, { ...init, ...limits });
+      return { status, body, retryAfter: headers.get('retry-after') };
     } catch (error) {
       const cause = this.stopping.aborted ? 'stopping' : classifyLostRequest(error).error;
       // The error is dropped, not wrapped: it can hold the request.

@@ -1,4 +1,5 @@
 import { GoogleFailure, type GoogleFailureKind } from '../domain/google-failure.js';
+import { BodyTooLarge, ProxyRefused } from '../outbound/http-client.js';
 import { printableLine, readJsonObject } from './read-json.js';
 
 /** What a failed answer of Google's looked like. */
@@ -64,8 +65,10 @@ export function classifyFailure({ status, body, retryAfter, during }: FailedAnsw
   return failure(known);
 }
 
-/** A request that got no answer: refused, reset, timed out. */
+/** A request that got no answer that could be read: refused, reset, timed out, or without end. */
 export function classifyLostRequest(error: unknown): GoogleFailure {
+  if (error instanceof BodyTooLarge) return new GoogleFailure('unavailable', 'too_large');
+  if (error instanceof ProxyRefused) return new GoogleFailure('unavailable', `proxy_${error.status}`);
   const timedOut = (error as { name?: unknown } | null)?.name === 'TimeoutError';
   return new GoogleFailure('unavailable', timedOut ? 'timeout' : 'connection_lost');
 }

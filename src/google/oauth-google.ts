@@ -36,7 +36,7 @@ export class OAuthGoogle extends Google {
     super();
     this.#endpoints = endpointsFor(settings.googleStandInUrl);
     this.#timeoutMs = settings.googleTimeoutMs;
-    this.#idTokens = new IdTokenVerifier(this.#endpoints, this.#timeoutMs);
+    this.#idTokens = new IdTokenVerifier(this.#endpoints, this.#timeoutMs, () => clock.monotonicMs());
   }
 
   override isIssuer(iss: string): boolean {

@@ -1,6 +1,10 @@
 import { GoogleFailure } from '../domain/google-failure.js';
 import { Secret } from '../domain/secret.js';
+import { send } from '../outbound/http-client.js';
 import { classifyLostRequest } from './classify-failure.js';
+
+/** A token answer has some 2 kB, most of it the id_token. */
+const MAX_BYTES = 128 * 1024;
 
 export interface FormAnswer {
   readonly status: number;
@@ -12,7 +16,7 @@ export interface FormAnswer {
  * Sends one form, once. No retry and no redirect: the first would burn an authorization code, the second could
  * carry a token elsewhere.
  * @param stopping takes the question back
- * @throws {GoogleFailure} `unavailable` when no whole answer came within `timeoutMs`; `withheld` when taken back
+ * @throws {GoogleFailure} `unavailable` when no whole answer of a sane size came within `timeoutMs`; `withheld` when taken back
  */
 export async function postForm(
   url: string,
@@ -25,17 +29,9 @@ export async function postForm(
     form.set(name, value instanceof Secret ? value.reveal() : value);
   }
   try {
-    const response = await fetch(url, {
-      method: 'POST',
-      body: form,
-      redirect: 'error',
-      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(stopping ? [stopping] : [])]),
-    });
-    return {
-      status: response.status,
-      body: await response.text(),
-      retryAfter: response.headers.get('retry-after'),
-    };
+    const request = { method: 'POST', body: form, timeoutMs, maxBytes: MAX_BYTES, signal: stopping } as const;
+    const { status, body, headers } = await send(url, request);
+    return { status, body, retryAfter: headers.get('retry-after') };
   } catch (error) {
     if (stopping?.aborted) throw new GoogleFailure('withheld', 'stopping');
     // The error is dropped, not wrapped: it can hold the request.

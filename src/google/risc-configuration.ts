@@ -1,78 +1,62 @@
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import type { JWTVerifyGetKey } from 'jose';
 import { GoogleFailure } from '../domain/google-failure.js';
-import { classifyLostRequest } from './classify-failure.js';
+import { CachedResource, ResourceUnavailable } from '../outbound/cached-resource.js';
+import { fetchJson } from '../outbound/fetch-json.js';
+import { googleKeys } from './google-keys.js';
 
-/** Who signs security events, and how to get the keys. */
-export interface RiscConfiguration {
+interface Discovered {
   readonly issuer: string;
-  readonly keys: JWTVerifyGetKey;
+  readonly jwksUri: string;
 }
 
-/** The document changes about never; the keys, which do, are kept and renewed by `jose`. */
-const KEEP_MS = 24 * 3600 * 1000;
+/** The document changes about never. */
+const TIMES = { freshMs: 24 * 3600_000, staleMs: 24 * 3600_000, cooldownMs: 30_000, retryMs: 5_000 };
 
-/** Google's discovery document for Cross-Account Protection, read once a day. */
+/** Google's discovery document for Cross-Account Protection, read once a day, and the keys that it names. */
 export class RiscDiscovery {
-  #kept: { readonly until: number; readonly configuration: RiscConfiguration } | null = null;
-  #underWay: Promise<RiscConfiguration> | null = null;
+  readonly #document: CachedResource<Discovered>;
+  readonly #keys: JWTVerifyGetKey;
 
-  constructor(
-    private readonly url: string,
-    private readonly timeoutMs: number,
-  ) {}
-
-  /** @throws {GoogleFailure} `unavailable` when it cannot be read and was never read before */
-  async get(now: Date): Promise<RiscConfiguration> {
-    if (this.#kept && now.getTime() < this.#kept.until) return this.#kept.configuration;
-    this.#underWay ??= this.#read().finally(() => (this.#underWay = null));
-    try {
-      const configuration = await this.#underWay;
-      this.#kept = { until: now.getTime() + KEEP_MS, configuration };
-      return configuration;
-    } catch (error) {
-      if (this.#kept) return this.#kept.configuration;
-      throw error;
-    }
+  /** @param now milliseconds */
+  constructor(url: string, timeoutMs: number, now: () => number) {
+    this.#document = new CachedResource(
+      async () => readDocument(await fetchJson(url, timeoutMs)),
+      now,
+      TIMES,
+    );
+    this.#keys = googleKeys(async () => (await this.#document.get()).jwksUri, timeoutMs, now);
   }
 
-  async #read(): Promise<RiscConfiguration> {
-    const document = await this.#fetch();
-    const { issuer, jwks_uri: jwksUri } = document;
-    if (typeof issuer !== 'string' || typeof jwksUri !== 'string' || !URL.canParse(jwksUri)) {
-      throw new GoogleFailure(
-        'unavailable',
-        'invalid_response',
-        'The risc-configuration is not as documented.',
-      );
-    }
-    return { issuer, keys: keysAt(new URL(jwksUri), this.timeoutMs) };
+  /**
+   * Who signs security events.
+   * @throws {GoogleFailure} `unavailable` when it cannot be read and was never read before
+   */
+  async issuer(): Promise<string> {
+    return (await this.#document.get().catch(unreadable)).issuer;
   }
 
-  async #fetch(): Promise<Record<string, unknown>> {
-    try {
-      const response = await fetch(this.url, {
-        redirect: 'error',
-        signal: AbortSignal.timeout(this.timeoutMs),
-      });
-      const json: unknown = response.ok ? await response.json() : null;
-      if (typeof json === 'object' && json !== null) return json as Record<string, unknown>;
-      throw new GoogleFailure('unavailable', `http_${response.status}`);
-    } catch (error) {
-      throw error instanceof GoogleFailure ? error : classifyLostRequest(error);
-    }
+  /**
+   * A key that is not there is the token's fault; keys that cannot be read are not.
+   * @throws {GoogleFailure} `unavailable`
+   */
+  get keys(): JWTVerifyGetKey {
+    return async (header, token) => {
+      try {
+        return await this.#keys(header, token);
+      } catch (error) {
+        return unreadable(error);
+      }
+    };
   }
 }
 
-/** A key that is not there is the token's fault; keys that cannot be read are not. */
-function keysAt(url: URL, timeoutMs: number): JWTVerifyGetKey {
-  const keys = createRemoteJWKSet(url, { timeoutDuration: timeoutMs });
-  return async (header, token) => {
-    try {
-      return await keys(header, token);
-    } catch (error) {
-      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
-        throw error;
-      throw new GoogleFailure('unavailable', 'keys_unreadable');
-    }
-  };
+function readDocument({ issuer, jwks_uri: jwksUri }: Readonly<Record<string, unknown>>): Discovered {
+  if (typeof issuer !== 'string' || typeof jwksUri !== 'string' || !URL.canParse(jwksUri)) {
+    throw new Error('The risc-configuration is not as documented.');
+  }
+  return { issuer, jwksUri };
+}
+
+function unreadable(error: unknown): never {
+  throw error instanceof ResourceUnavailable ? new GoogleFailure('unavailable', 'keys_unreadable') : error;
 }

@@ -1,9 +1,12 @@
 import { GoogleFailure } from '../domain/google-failure.js';
+import { send, type OutboundRequest, type OutboundResponse } from '../outbound/http-client.js';
 import { classifyLostRequest } from './classify-failure.js';
 import { endpointsFor } from './endpoints.js';
 import { selfSignedToken, type ServiceAccountKey } from './service-account.js';
 
 const AUDIENCE = 'https://risc.googleapis.com/google.identity.risc.v1beta.RiscManagementService';
+/** The configuration of one stream. */
+const MAX_BYTES = 256 * 1024;
 const PUSH = 'https://schemas.openid.net/secevent/risc/delivery-method/push';
 
 /** How a project's stream of security events is set up. */
@@ -65,10 +68,10 @@ export class RiscStream {
       method,
       headers: { authorization: `Bearer ${bearer.reveal()}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      redirect: 'error',
-      signal: AbortSignal.timeout(this.#timeoutMs),
+      timeoutMs: this.#timeoutMs,
+      maxBytes: MAX_BYTES,
     });
-    const json = parse(answer.text);
+    const json = parse(answer.body);
     if (answer.status === 200) return json;
     const { message } = (json['error'] ?? {}) as { message?: unknown };
     const isFinal = answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status);
@@ -79,10 +82,9 @@ export class RiscStream {
     );
   }
 
-  async #fetch(url: string, init: RequestInit): Promise<{ status: number; text: string }> {
+  async #fetch(url: string, request: OutboundRequest): Promise<OutboundResponse> {
     try {
-      const response = await fetch(url, init);
-      return { status: response.status, text: await response.text() };
+      return await send(url, request);
     } catch (error) {
       // The error is dropped, not wrapped: it can hold the request.
       throw classifyLostRequest(error);

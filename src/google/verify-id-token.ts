@@ -1,8 +1,9 @@
-import { createRemoteJWKSet, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import { errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import { GoogleFailure } from '../domain/google-failure.js';
 import type { VerifiedAccount } from '../domain/grant.js';
 import type { Secret } from '../domain/secret.js';
 import type { Endpoints } from './endpoints.js';
+import { googleKeys } from './google-keys.js';
 
 /** Clocks of Google and ours may differ by this much. */
 const TOLERANCE_SECONDS = 60;
@@ -13,15 +14,16 @@ export interface IdTokenExpectation {
   readonly now: Date;
 }
 
-/** Verifies id_tokens as OpenID Connect Core section 3.1.3.7 asks; keys are fetched once and kept by `jose`. */
+/** Verifies id_tokens as OpenID Connect Core section 3.1.3.7 asks; with keys that are fetched once and kept. */
 export class IdTokenVerifier {
   readonly #keys: JWTVerifyGetKey;
 
   constructor(
     private readonly endpoints: Endpoints,
     timeoutMs: number,
+    now: () => number,
   ) {
-    this.#keys = createRemoteJWKSet(new URL(endpoints.jwks), { timeoutDuration: timeoutMs });
+    this.#keys = googleKeys(() => Promise.resolve(endpoints.jwks), timeoutMs, now);
   }
 
   /** @throws {GoogleFailure} `code_rejected` when the token is not what we asked for */
@@ -45,10 +47,10 @@ export class IdTokenVerifier {
     } catch (error) {
       if (error instanceof GoogleFailure) throw error;
       // jose names what failed in `code`; its message can quote claims.
-      const code = (error as { code?: unknown }).code;
-      const why = typeof code === 'string' ? code : 'unverifiable';
-      const unreachable = why === 'ERR_JWKS_TIMEOUT' || why === 'unverifiable' || why === 'ERR_JOSE_GENERIC';
-      throw new GoogleFailure(unreachable ? 'unavailable' : 'code_rejected', 'invalid_id_token', why);
+      if (error instanceof errors.JOSEError)
+        throw new GoogleFailure('code_rejected', 'invalid_id_token', error.code);
+      // The keys, then: those cannot be had, and nothing is known about the token.
+      throw new GoogleFailure('unavailable', 'invalid_id_token', 'unverifiable');
     }
   }
 }

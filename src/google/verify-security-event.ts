@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { compactVerify, errors } from 'jose';
+import { compactVerify, errors, type JWTVerifyGetKey } from 'jose';
 import { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
 import { SecurityEventTokens } from '../domain/ports/security-event-tokens.js';
 import { eventRefused, type SecurityEventToken } from '../domain/security-event.js';
 import { endpointsFor } from './endpoints.js';
-import { RiscDiscovery, type RiscConfiguration } from './risc-configuration.js';
+import { RiscDiscovery } from './risc-configuration.js';
 
 /** RFC 7519 section 4.1.7 sets no limit; Google's are a tenth of this. */
 const LONGEST_JTI = 255;
@@ -25,15 +25,16 @@ export class GoogleSecurityEvents extends SecurityEventTokens {
   ) {
     super();
     const { riscConfiguration } = endpointsFor(settings.googleStandInUrl);
-    this.#discovery = new RiscDiscovery(riscConfiguration, settings.googleTimeoutMs);
+    const milliseconds = () => this.clock.monotonicMs();
+    this.#discovery = new RiscDiscovery(riscConfiguration, settings.googleTimeoutMs, milliseconds);
   }
 
   override async verify(token: string, clientIds: readonly string[]): Promise<SecurityEventToken> {
     const now = this.clock.now();
-    const configuration = await this.#discovery.get(now);
-    const claims = parse(await verifySignature(token, configuration));
+    const issuer = await this.#discovery.issuer();
+    const claims = parse(await verifySignature(token, this.#discovery.keys));
     const { iss, jti, events } = claims;
-    if (iss !== configuration.issuer) throw eventRefused('invalid_issuer', 'The issuer is not Google.');
+    if (iss !== issuer) throw eventRefused('invalid_issuer', 'The issuer is not Google.');
     const audience = [claims['aud']].flat().filter((id) => typeof id === 'string');
     if (!audience.some((id) => clientIds.includes(id)))
       throw eventRefused('invalid_audience', 'The audience is none of our client ids.');
@@ -45,7 +46,7 @@ export class GoogleSecurityEvents extends SecurityEventTokens {
   }
 }
 
-async function verifySignature(token: string, { keys }: RiscConfiguration): Promise<Uint8Array> {
+async function verifySignature(token: string, keys: JWTVerifyGetKey): Promise<Uint8Array> {
   try {
     const { payload } = await compactVerify(token, keys, { algorithms: ['RS256'] });
     return payload;

@@ -1,8 +1,29 @@
 import { stat } from 'node:fs/promises';
-import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
+import { errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { readJwksFile, type PublicKeySet } from '../config/jwks-file.js';
 import type { ServiceIssuer } from '../domain/workload-identity.js';
+import { CachedResource, type CacheTimes } from '../outbound/cached-resource.js';
+import { fetchJson } from '../outbound/fetch-json.js';
+import { keysFrom, readKeySet } from '../outbound/remote-key-set.js';
 import { discoverKeys } from './discover-keys.js';
+
+const TIMEOUT_MS = 5_000;
+/** A key that the issuer took back counts for ten minutes at most, as long as the issuer answers. */
+const KEY_TIMES: CacheTimes = {
+  freshMs: 5 * 60_000,
+  staleMs: 10 * 60_000,
+  cooldownMs: 30_000,
+  retryMs: 5_000,
+};
+/** The address of the keys changes about never; when nothing comes from it, it is asked for again. */
+const DISCOVERY_TIMES: CacheTimes = {
+  freshMs: 3600_000,
+  staleMs: 24 * 3600_000,
+  cooldownMs: 30_000,
+  retryMs: 5_000,
+};
+/** A look at the file's time of change costs little, but anybody can cause one. */
+const FILE_TIMES: CacheTimes = { freshMs: 1000, staleMs: 1000, cooldownMs: 1000, retryMs: 1000 };
 
 /** The keys cannot be had: nothing is known about the token. */
 export class KeysUnavailable extends Error {
@@ -16,67 +37,65 @@ function fitsNone(error: unknown): boolean {
   );
 }
 
+interface Around {
+  /** Milliseconds. */
+  readonly now: () => number;
+  /** Told of the first of several failures in a row, and with null when it works again. */
+  readonly report: (failure: unknown) => void;
+}
+
 /**
- * An issuer's keys. Those from an address are kept for 10 minutes; an unknown key id asks again, at most every
- * 30 seconds, so that rotation needs no restart and nobody can make us ask all the time.
+ * An issuer's keys, in memory until newer ones are there: neither an issuer that is down nor a forged token takes them
+ * away. An unknown key id asks the issuer again, at most every 30 seconds, whoever made it up.
  */
-export function keysOf({ name, kind, keys }: ServiceIssuer): JWTVerifyGetKey {
-  const adapt = kind === 'trust-domain' ? fromSpiffeBundle : (set: PublicKeySet) => set;
-  const source =
-    keys.from === 'file'
-      ? fileKeys(keys.path, adapt)
-      : keys.from === 'address'
-        ? addressKeys(keys.uri, adapt)
-        : discoveredKeys(name);
+export function keysOf(issuer: ServiceIssuer, { now, report }: Around): JWTVerifyGetKey {
+  const times = issuer.keys.from === 'file' ? FILE_TIMES : KEY_TIMES;
+  const keys = keysFrom(new CachedResource(loaderOf(issuer, now), now, times, report));
   return async (header, token) => {
     try {
-      return await source(header, token);
+      return await keys(header, token);
     } catch (error) {
       if (fitsNone(error)) throw error;
-      throw new KeysUnavailable('The keys of an issuer cannot be had.', { cause: error });
+      throw new KeysUnavailable('The keys of an issuer cannot be had.');
     }
   };
 }
 
-type Adapt = (set: PublicKeySet) => PublicKeySet;
+type Loader = (previous: JSONWebKeySet | null) => Promise<JSONWebKeySet>;
 
-function addressKeys(uri: string, adapt: Adapt): JWTVerifyGetKey {
-  return createRemoteJWKSet(new URL(uri), {
-    [customFetch]: async (url, options) => {
-      const response = await fetch(url, options);
-      if (response.status !== 200) return response;
-      return Response.json(adapt((await response.json()) as PublicKeySet));
-    },
-  });
+function loaderOf({ name, kind, keys }: ServiceIssuer, now: () => number): Loader {
+  const adapt = kind === 'trust-domain' ? fromSpiffeBundle : (set: PublicKeySet) => set;
+  if (keys.from === 'file') return fromFile(keys.path, adapt);
+  if (keys.from === 'discovery') return fromDiscovery(name, now);
+  return async () => adapt(readKeySet(await fetchJson(keys.uri, TIMEOUT_MS))) as never;
 }
 
-/** The address is asked for once. When that or the keys fail, it is forgotten, and the next call starts anew. */
-function discoveredKeys(issuer: string): JWTVerifyGetKey {
-  let found: Promise<JWTVerifyGetKey> | null = null;
-  return async (header, token) => {
-    found ??= discoverKeys(issuer).then((uri) => addressKeys(uri, (set) => set));
+function fromDiscovery(issuer: string, now: () => number): Loader {
+  const address = new CachedResource(() => discoverKeys(issuer, TIMEOUT_MS), now, DISCOVERY_TIMES);
+  const load = async (uri: string) => readKeySet(await fetchJson(uri, TIMEOUT_MS));
+  return async () => {
+    const uri = await address.get();
     try {
-      return await (
-        await found
-      )(header, token);
+      return await load(uri);
     } catch (error) {
-      if (!fitsNone(error)) found = null;
-      throw error;
+      // It may have moved.
+      const newest = await address.newest();
+      if (newest === uri) throw error;
+      return load(newest);
     }
   };
 }
 
-/** Read again whenever the file changed: mounted bundles are replaced while we run. */
-function fileKeys(path: string, adapt: Adapt): JWTVerifyGetKey {
-  let changed: number | null = null;
-  let keys: JWTVerifyGetKey | null = null;
-  return async (header, token) => {
-    const { mtimeMs } = await stat(path);
-    if (keys === null || mtimeMs !== changed) {
-      keys = createLocalJWKSet(adapt(readJwksFile(path)) as never);
-      changed = mtimeMs;
-    }
-    return keys(header, token);
+/** Read again when it changed: mounted bundles are replaced while we run. A broken one does not take the place of a good one. */
+function fromFile(path: string, adapt: (set: PublicKeySet) => PublicKeySet): Loader {
+  let read: string | null = null;
+  return async (previous) => {
+    const { mtimeMs, ino, size } = await stat(path);
+    const version = `${mtimeMs} ${ino} ${size}`;
+    if (previous && version === read) return previous;
+    const keys = adapt(readJwksFile(path)) as unknown as JSONWebKeySet;
+    read = version;
+    return keys;
   };
 }
 

@@ -26,8 +26,14 @@ export class JwtWorkloadIdentities extends WorkloadIdentities {
     private readonly clock: Clock,
   ) {
     super();
+    const now = () => clock.monotonicMs();
     this.#issuers = new Map(
-      settings.serviceIssuers.map((issuer) => [issuer.name, new IssuerVerifier(issuer)]),
+      settings.serviceIssuers.map((issuer) => {
+        const report = (failure: unknown) => {
+          this.#report(issuer, failure);
+        };
+        return [issuer.name, new IssuerVerifier(issuer, { now, report })];
+      }),
     );
   }
 
@@ -45,13 +51,22 @@ export class JwtWorkloadIdentities extends WorkloadIdentities {
         return null;
       }
       if (!(error instanceof KeysUnavailable)) throw error;
-      this.#log.warn({ issuer: name, err: error.cause }, "an issuer's keys cannot be had");
       throw new BrokerError(
         'issuer_unavailable',
         'The broker cannot get the keys to check this JWT with. Try again; tell the operator if it stays.',
         { retry_after: RETRY_SECONDS },
       );
     }
+  }
+
+  /** Once for each outage, not for each call: anybody can make those. */
+  #report({ name }: ServiceIssuer, failure: unknown): void {
+    if (failure === null) this.#log.log({ issuer: name }, "an issuer's keys can be had again");
+    else
+      this.#log.warn(
+        { issuer: name, err: failure },
+        "an issuer's keys cannot be had; those from before stay in use",
+      );
   }
 
   /** By what the token claims of itself; the keys of that issuer then prove the same bytes. */

@@ -33,8 +33,11 @@ export class TokenRefused extends Error {
 export class IssuerVerifier {
   readonly #keys: JWTVerifyGetKey;
 
-  constructor(readonly issuer: ServiceIssuer) {
-    this.#keys = keysOf(issuer);
+  constructor(
+    readonly issuer: ServiceIssuer,
+    around: Parameters<typeof keysOf>[1],
+  ) {
+    this.#keys = keysOf(issuer, around);
   }
 
   /**

@@ -20,3 +20,8 @@ export function toAuditRow({ at, ...entry }: AuditEntry) {
   ) as Omit<AuditEntry, 'at'>;
   return { ...columns, id: randomUUID(), at, lastAt: at, count: 1, details };
 }
+
+/** Whose share of the memory an entry takes. */
+export function ownerOf({ serviceId }: AuditEntry): string {
+  return serviceId ?? '';
+}

@@ -2,8 +2,9 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { AuditEntry } from '../domain/audit-entry.js';
 import { AuditLog } from '../domain/ports/audit-log.js';
-import { toAuditRow, WRITE_AUDIT_ROWS, type AuditRow } from './audit-rows.js';
+import { ownerOf, toAuditRow, WRITE_AUDIT_ROWS, type AuditRow } from './audit-rows.js';
 import { Database } from './database.js';
+import { RefusalRows } from './refusal-rows.js';
 import { WriteBehind } from './write-behind.js';
 
 /** How long the first of a batch waits for others. What was issued waits as long as the settings say. */
@@ -16,13 +17,15 @@ interface Issued {
 
 /**
  * Writes the audit trail behind its callers' backs, so that a token does not wait for its own record. Tokens that are
- * issued alike until the next flush are counted in one row; everything else is a row of its own.
+ * issued alike until the next flush are counted in one row, and so are refusals that are alike; everything else is a row
+ * of its own.
  */
 @Injectable()
 export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   readonly #log = new Logger(PrismaAuditLog.name);
   readonly #rows: WriteBehind<AuditRow>;
   readonly #issued: WriteBehind<Issued>;
+  readonly #refused: RefusalRows;
   readonly #alike = new Map<string, AuditRow>();
   readonly #again = new Map<object, AuditRow>();
 
@@ -39,31 +42,42 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
     };
     this.#rows = new WriteBehind((batch) => this.#write(batch), complain, DELAY_MS);
     this.#issued = new WriteBehind((batch) => this.#writeIssued(batch), complain, settings.auditFlushMs);
+    this.#refused = new RefusalRows((batch) => this.#write(batch), complain, settings.auditFlushMs);
   }
 
   override record(entry: AuditEntry): void {
-    if (entry.action !== 'token.issue' || entry.outcome !== 'ok') this.#rows.add(toAuditRow(entry));
-    else this.#count(entry);
+    if (entry.action === 'token.issue' && entry.outcome === 'ok') this.#count(entry);
+    else this.#rows.add(toAuditRow(entry), ownerOf(entry));
   }
 
-  override get hasRoom(): boolean {
-    return this.#rows.hasRoom && this.#issued.hasRoom;
+  override recordRefusal(entry: AuditEntry): void {
+    this.#refused.add(entry);
   }
 
-  override async room(): Promise<void> {
-    await Promise.all([this.#rows.room(), this.#issued.room()]);
+  override hasRoom(serviceId: string): boolean {
+    return this.#parts.every((part) => part.hasRoom(serviceId));
+  }
+
+  override async room(serviceId: string): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.room(serviceId)));
   }
 
   override async flush(): Promise<void> {
-    await Promise.all([this.#rows.flush(), this.#issued.flush()]);
+    await Promise.all(this.#parts.map((part) => part.flush()));
   }
 
   /** Nest shuts down what depends on the database before the database. */
   async onApplicationShutdown(): Promise<void> {
-    const [rows, issued] = await Promise.all([this.#rows.close(), this.#issued.close()]);
-    for (const event of [...rows, ...issued.map(({ row }) => row)]) {
+    const [first, repeated] = this.#refused.parts;
+    const counted = [this.#issued.close(), first.close(), repeated.close()];
+    const [rows, ...others] = await Promise.all([this.#rows.close(), ...counted]);
+    for (const event of [...rows, ...others.flat().map(({ row }) => row)]) {
       this.#log.error({ event }, 'audit event could not be written');
     }
+  }
+
+  get #parts(): readonly Pick<WriteBehind<unknown>, 'hasRoom' | 'room' | 'flush'>[] {
+    return [this.#rows, this.#issued, ...this.#refused.parts];
   }
 
   #count(entry: AuditEntry): void {
@@ -79,7 +93,7 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
     if (!row) {
       row = { ...toAuditRow(entry), count: 0 };
       this.#alike.set(alike, row);
-      this.#issued.add({ alike, row });
+      this.#issued.add({ alike, row }, ownerOf(entry));
     }
     if (entry.details) this.#again.set(entry.details, row);
     return row;

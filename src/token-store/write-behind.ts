@@ -4,11 +4,14 @@ const LONGEST_CLOSE_MS = 2000;
 const BATCH = 500;
 
 /**
- * Writes items in batches, after those who brought them have gone on. Holds no more than `most` for long: whoever
- * brings more asks for `room` first, and waits. A batch that could not be written stays, in order, and is tried again.
+ * Writes items in batches, after those who brought them have gone on. Holds no more than `most` for long, and no more than
+ * a quarter of it for one owner: whoever brings more asks for `room` first, and waits. A batch that could not be written
+ * stays, in order, and is tried again.
  */
 export class WriteBehind<T> {
   readonly #waiting: T[] = [];
+  readonly #owners: string[] = [];
+  readonly #perOwner = new Map<string, number>();
   #taken = 0;
   #written = 0;
   #writing: Promise<void> | null = null;
@@ -19,21 +22,24 @@ export class WriteBehind<T> {
     private readonly complain: (fault: unknown, waiting: number) => void,
     /** How long the first of a batch waits for others. */
     private readonly delayMs: number,
-    private readonly most = 10_000,
+    private readonly most = 20_000,
   ) {}
 
-  add(item: T): void {
+  /** @param owner whose share of the room it takes */
+  add(item: T, owner = ''): void {
     this.#waiting.push(item);
+    this.#owners.push(owner);
+    this.#perOwner.set(owner, (this.#perOwner.get(owner) ?? 0) + 1);
     this.#taken++;
     this.#writeIn(this.delayMs);
   }
 
-  get hasRoom(): boolean {
-    return this.#waiting.length < this.most;
+  hasRoom(owner = ''): boolean {
+    return this.#waiting.length < this.most && (this.#perOwner.get(owner) ?? 0) < Math.ceil(this.most / 4);
   }
 
-  async room(): Promise<void> {
-    if (!this.hasRoom) await this.flush();
+  async room(owner = ''): Promise<void> {
+    if (!this.hasRoom(owner)) await this.flush();
   }
 
   /** @throws what `write` threw; then nothing is lost */
@@ -63,6 +69,11 @@ export class WriteBehind<T> {
     const batch = this.#waiting.slice(0, BATCH);
     await this.write(batch);
     this.#waiting.splice(0, batch.length);
+    for (const owner of this.#owners.splice(0, batch.length)) {
+      const left = (this.#perOwner.get(owner) ?? 0) - 1;
+      if (left > 0) this.#perOwner.set(owner, left);
+      else this.#perOwner.delete(owner);
+    }
     this.#written += batch.length;
   }
 

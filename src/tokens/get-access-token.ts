@@ -118,7 +118,8 @@ export class GetAccessToken {
 
   /** For a token that is good still: failures are reported as always, and nobody waits for them. */
   #renewBehind(wish: TokenWish, grant: Grant, scopes: readonly string[]): void {
-    this.refreshAccessToken.refresh(grant, scopes, wish).then(
+    const { service, requestId } = wish;
+    this.refreshAccessToken.refresh(grant, scopes, { service, requestId, isBackground: true }).then(
       ({ kind }) => {
         // Another replica was first. What it got is read with the next call.
         if (kind === 'changed') this.remembered.forget(wish.userId, wish.client.alias);

@@ -1,5 +1,4 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
-import { bulkhead } from 'cockatiel';
 import { Settings } from '../config/settings.js';
 import { diagnose } from '../domain/diagnosis.js';
 import { GoogleFailure } from '../domain/google-failure.js';
@@ -10,6 +9,8 @@ import { RefreshLeases, type Lease } from '../domain/ports/refresh-leases.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { restAfter } from '../domain/rest.js';
 import { sameScopes, scopeKey } from '../domain/scopes.js';
+import { FairQueue } from '../outbound/fair-queue.js';
+import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
 import { AskForToken } from './ask-for-token.js';
 import { RecentFailures } from './recent-failures.js';
 import { ReportRefresh, type Asker } from './report-refresh.js';
@@ -24,6 +25,13 @@ export type Refreshed =
   /** Google gave more than was asked. Nothing was kept of it. */
   | { readonly kind: 'not_narrowed' };
 
+/** Who wants a token, and how it is known that they gave up. */
+interface RefreshCaller extends Asker {
+  readonly hangUp?: (() => AbortSignal) | undefined;
+  /** The token at hand is good still. */
+  readonly isBackground?: boolean;
+}
+
 /** Longer than Google may take, so that a lease ends by itself only when its owner died. */
 const LEASE_MARGIN_MS = 2000;
 /** Who waits for another's lease is told when it ends; this often it looks by itself. */
@@ -32,12 +40,15 @@ const POLL_MS = 200;
 /**
  * Asks Google for a new access token and keeps it. However many callers ask at once, Google is asked once for one
  * grant: within this process by the map below, across replicas by a lease. No database connection is held while
- * Google answers, and no more requests run at a time than the settings say; the lease is taken after the queue.
+ * Google answers, and no more requests run at a time than the settings say, in turns that services share fairly; the
+ * lease is taken after the queue.
  */
 @Injectable()
 export class RefreshAccessToken implements BeforeApplicationShutdown, OnApplicationShutdown {
-  readonly #underWay = new Map<string, Promise<Refreshed>>();
-  readonly #queue;
+  readonly #underWay = new Map<string, SharedWork<Refreshed, Asker>>();
+  readonly #runs = new Set<Promise<void>>();
+  readonly #queue: FairQueue;
+  readonly #longestMs: number;
   readonly #timeoutMs: number;
   #isStopping = false;
 
@@ -52,37 +63,60 @@ export class RefreshAccessToken implements BeforeApplicationShutdown, OnApplicat
     private readonly report: ReportRefresh,
     private readonly unsaved: UnsavedRefreshes,
   ) {
-    this.#queue = bulkhead(settings.googleConcurrency, Number.MAX_SAFE_INTEGER);
+    this.#queue = new FairQueue(settings.googleConcurrency);
+    this.#longestMs = settings.googleQueueMs;
     this.#timeoutMs = settings.googleTimeoutMs;
   }
 
   /** @throws {GoogleFailure} of every kind but `grant_dead` and `policy_rejected` */
-  refresh(grant: Grant, scopes: readonly string[], asker: Asker): Promise<Refreshed> {
+  async refresh(grant: Grant, scopes: readonly string[], caller: RefreshCaller): Promise<Refreshed> {
+    const { service, isBackground = false, hangUp } = caller;
+    const lane = { service: service.id, client: grant.client, isBackground };
     const key = `${grant.id} ${grant.version} ${scopeKey(scopes)}`;
     const underWay = this.#underWay.get(key);
-    if (underWay) return underWay;
-    const started = this.#refresh(grant, scopes, asker).finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, started);
-    return started;
+    const work = underWay ?? new SharedWork(this.#queue, this.#longestMs, () => this.#underWay.delete(key));
+    const result = work.join({ lane, about: caller, hangUp: hangUp?.() });
+    if (!underWay) this.#start(key, work, grant, scopes);
+    try {
+      return await result;
+    } catch (error) {
+      throw error instanceof TurnNotTaken ? new GoogleFailure('withheld', error.why) : error;
+    }
   }
 
-  /** Who waits for another's lease waits no more. */
+  /** Who waits for another's lease waits no more, and what is no call's concern is left for the next start. */
   beforeApplicationShutdown(): void {
     this.#isStopping = true;
+    for (const work of this.#underWay.values()) work.dropBackground();
   }
 
   /** Those that no request waits for, too: each ends its lease. */
   async onApplicationShutdown(): Promise<void> {
-    await Promise.allSettled(this.#underWay.values());
+    await Promise.allSettled(this.#runs);
   }
 
-  async #refresh(grant: Grant, scopes: readonly string[], asker: Asker): Promise<Refreshed> {
+  #start(key: string, work: SharedWork<Refreshed, Asker>, grant: Grant, scopes: readonly string[]): void {
+    this.#underWay.set(key, work);
+    const run = work
+      .run(() => this.#refresh(work, grant, scopes))
+      .finally(() => {
+        this.#runs.delete(run);
+        if (this.#underWay.get(key) === work) this.#underWay.delete(key);
+      });
+    this.#runs.add(run);
+  }
+
+  async #refresh(
+    work: SharedWork<Refreshed, Asker>,
+    grant: Grant,
+    scopes: readonly string[],
+  ): Promise<Refreshed> {
     const known = this.unsaved.known(grant, scopes);
     if (known) return known;
     this.recentFailures.demandNone(grant);
     if (this.recentFailures.wasNotNarrowed(grant, scopes)) return { kind: 'not_narrowed' };
     for (;;) {
-      const turn = await this.#queue.execute(() => this.#takeTurn(grant, scopes, asker));
+      const turn = await work.turn(() => this.#takeTurn(grant, scopes, work.about));
       if (turn.kind === 'not_narrowed') this.recentFailures.addNotNarrowed(grant, scopes);
       if (turn.kind !== 'held') return turn;
       if (this.#isStopping) throw new GoogleFailure('withheld', 'stopping');

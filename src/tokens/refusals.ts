@@ -21,6 +21,8 @@ export interface TokenWish {
   readonly minTtlSeconds: number;
   /** Names the call in log and audit. */
   readonly requestId: string;
+  /** Aborted when the caller has gone: nothing is asked for it any more. */
+  readonly hangUp?: (() => AbortSignal) | undefined;
 }
 
 const RETRY_AFTER_SECONDS = 5;
@@ -62,7 +64,9 @@ export class Refusals {
     if (isPassing(failure)) {
       return new BrokerError(
         'google_unavailable',
-        `Google did not give a token (${failure.error}). Try again soon.`,
+        failure.error === 'queue_timeout'
+          ? 'Too many calls wait for Google before this one (queue_timeout). Try again soon.'
+          : `Google did not give a token (${failure.error}). Try again soon.`,
         {
           retry_after: failure.retryAfterSeconds ?? RETRY_AFTER_SECONDS,
         },

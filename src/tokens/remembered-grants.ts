@@ -30,7 +30,12 @@ export interface UserGrants {
 interface Entry {
   readonly user: UserGrants;
   readonly read: Promise<UserGrants>;
+  /** Whether it went from one memory to the other: then nothing about it ended. */
+  isMoving: boolean;
 }
+
+/** Users who have nothing. Anybody can make those up, and none of them may push out one who has. */
+const MAX_WITHOUT_GRANTS = 5_000;
 
 /**
  * What the database said of a user's grants, until they change or the settings call it too old. An entry is made before the database
@@ -39,6 +44,8 @@ interface Entry {
 @Injectable()
 export class RememberedGrants {
   readonly #entries: LRUCache<string, Entry> | null;
+  /** Those that are being read, and those of whom it turned out that there are no grants. */
+  readonly #without: LRUCache<string, Entry> | null;
 
   constructor(
     settings: Settings,
@@ -47,11 +54,16 @@ export class RememberedGrants {
     private readonly changes: ChangeFeed,
   ) {
     const max = settings.memoryUsers;
-    const dispose = ({ user }: Entry) => (user.isCurrent = false);
+    const dispose = ({ user, isMoving }: Entry) => {
+      if (!isMoving) user.isCurrent = false;
+    };
     this.#entries = max === 0 ? null : new LRUCache({ max, dispose });
+    this.#without = max === 0 ? null : new LRUCache({ max: Math.min(max, MAX_WITHOUT_GRANTS), dispose });
     changes.subscribe((change) => {
-      if (change.kind === 'everything') this.#entries?.clear();
-      else if (change.kind === 'grant') this.forget(change.userId, change.client);
+      if (change.kind === 'everything') {
+        this.#entries?.clear();
+        this.#without?.clear();
+      } else if (change.kind === 'grant') this.forget(change.userId, change.client);
     });
   }
 
@@ -61,15 +73,20 @@ export class RememberedGrants {
       return this.#read({ grants: [], isCurrent: false, readAt }, userId, client);
     }
     const key = keyOf(userId, client);
-    const known = this.#entries.get(key);
-    if (known && this.changes.believes(known.user.readAt)) return known.read;
-    // One read for all who ask from here on; the entry that became too old is overwritten, and not current any more.
+    const known = this.#known(key);
+    if (known) return known.read;
+    // One read for all who ask from here on.
     const user: UserGrants = { grants: [], isCurrent: true, readAt };
-    const entry: Entry = { user, read: this.#read(user, userId, client) };
-    this.#entries.set(key, entry);
-    entry.read.catch(() => {
-      if (user.isCurrent) this.#entries?.delete(key);
-    });
+    const entry: Entry = { user, read: this.#read(user, userId, client), isMoving: false };
+    this.#without?.set(key, entry);
+    entry.read.then(
+      () => {
+        if (user.grants.length > 0) this.#move(key, entry);
+      },
+      () => {
+        if (user.isCurrent) this.#without?.delete(key);
+      },
+    );
     return entry.read;
   }
 
@@ -87,7 +104,28 @@ export class RememberedGrants {
   }
 
   forget(userId: string, client: string): void {
-    this.#entries?.delete(keyOf(userId, client));
+    const key = keyOf(userId, client);
+    this.#entries?.delete(key);
+    this.#without?.delete(key);
+  }
+
+  /** An entry that became too old is not current any more. */
+  #known(key: string): Entry | undefined {
+    for (const memory of [this.#entries, this.#without]) {
+      const known = memory?.get(key);
+      if (known && this.changes.believes(known.user.readAt)) return known;
+      if (known) memory?.delete(key);
+    }
+    return undefined;
+  }
+
+  #move(key: string, entry: Entry): void {
+    // Forgotten meanwhile, or pushed out: then it is not remembered.
+    if (this.#without?.peek(key) !== entry) return;
+    entry.isMoving = true;
+    this.#without.delete(key);
+    entry.isMoving = false;
+    this.#entries?.set(key, entry);
   }
 
   async #read(user: UserGrants, userId: string, client: string): Promise<UserGrants> {

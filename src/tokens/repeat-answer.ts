@@ -62,7 +62,7 @@ export class RepeatAnswer {
     request.answersEpoch = this.#epoch;
     const key = questionOf(request);
     const known = key === null ? undefined : this.#answers?.get(key);
-    if (!known || !this.changes.believes(known.readAt) || !this.audit.hasRoom) return false;
+    if (!known || !this.changes.believes(known.readAt) || !this.audit.hasRoom(known.service.id)) return false;
     const { user, grants, token, lasting, service } = known;
     const now = this.clock.now();
     if (!user.isCurrent || user.grants !== grants) return false;

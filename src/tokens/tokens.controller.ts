@@ -1,13 +1,14 @@
-import { Controller, Get, Header, Param, Query, Req } from '@nestjs/common';
+import { Controller, Get, Header, Param, Query, Req, Res } from '@nestjs/common';
 import { RouteSchema } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
 import { ADWORDS, parseScopes, scopeSet } from '../domain/scopes.js';
 import { Audit, Audited, type AuditNote } from '../http/audited.js';
 import { Caller } from '../http/caller.js';
+import { hangUpOf } from '../http/hang-up.js';
 import { ApiProblems } from '../http/openapi.js';
 import { UserPath } from '../http/user-path.js';
 import { AdsHeaders } from './ads-headers.js';
@@ -52,6 +53,7 @@ export class TokensController {
     @Param() { userId }: UserPath,
     @Query() query: TokenQuery,
     @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<TokenAnswer> {
     const wanted = query.scope === undefined ? [] : parseScopes(query.scope);
@@ -61,7 +63,8 @@ export class TokensController {
     audit.add({ client: client.alias });
     const account = query.account ?? null;
     const minTtlSeconds = query.min_ttl;
-    const wish = { service, userId, client, account, scopes: asked, minTtlSeconds, requestId: request.id };
+    const call = { requestId: request.id, hangUp: () => hangUpOf(reply) };
+    const wish = { service, userId, client, account, scopes: asked, minTtlSeconds, ...call };
     // First: Google Ads can take its time, and the token is to be that of the end.
     const found = await this.adsHeaders.find(wish, query);
     const { headers, ads } = found ?? {};

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
+import { ProxyRefused, send } from '../outbound/http-client.js';
 import type { UndeliveredEvent } from '../domain/ports/undelivered-events.js';
 import { signMessage } from './sign-message.js';
 
@@ -23,7 +24,7 @@ export class SendEvent {
     if (webhook === null) return { kind: 'failed', error: 'no_webhook_url' };
     const body = JSON.stringify({ type, timestamp, data });
     try {
-      const response = await fetch(webhook.url, {
+      const { status } = await send(webhook.url, {
         method: 'POST',
         body,
         headers: {
@@ -33,12 +34,13 @@ export class SendEvent {
         },
         // A redirect would take accounts and user ids to an address that nobody configured.
         redirect: 'manual',
-        signal: AbortSignal.any([AbortSignal.timeout(webhook.timeoutMs), giveUp]),
+        timeoutMs: webhook.timeoutMs,
+        // The status says it all; a body would only hold the connection.
+        maxBytes: 0,
+        signal: giveUp,
       });
-      // The status says it all; a body would only hold the connection.
-      await response.body?.cancel().catch(() => undefined);
-      if (response.ok) return { kind: 'taken' };
-      return { kind: response.status === GONE ? 'gone' : 'failed', error: `http_${response.status}` };
+      if (status >= 200 && status < 300) return { kind: 'taken' };
+      return { kind: status === GONE ? 'gone' : 'failed', error: `http_${status}` };
     } catch (error) {
       return { kind: 'failed', error: codeOf(error) };
     }
@@ -46,6 +48,7 @@ export class SendEvent {
 }
 
 function codeOf(error: unknown): string {
+  if (error instanceof ProxyRefused) return `proxy_${error.status}`;
   const { name, cause } = error as Partial<Error>;
   if (name === 'TimeoutError') return 'timeout';
   if (name === 'AbortError') return 'interrupted';

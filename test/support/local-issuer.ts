@@ -31,6 +31,8 @@ export class SigningKey {
 export class LocalIssuer {
   keys: JWK[] = [];
   isDown = false;
+  /** Where the keys are. */
+  movedTo = '/keys';
   /** Paths that were asked for. */
   readonly asked: string[] = [];
   /** Of the discovery document, what differs. */
@@ -54,11 +56,11 @@ export class LocalIssuer {
   }
 
   get jwksUri(): string {
-    return `${this.url}/keys`;
+    return `${this.url}${this.movedTo}`;
   }
 
   #answer(path: string): object | null {
-    if (path === '/keys') return { keys: this.keys };
+    if (path === this.movedTo) return { keys: this.keys };
     if (path !== '/.well-known/openid-configuration') return null;
     return { issuer: this.url, jwks_uri: this.jwksUri, ...this.discovery };
   }

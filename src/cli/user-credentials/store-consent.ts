@@ -28,7 +28,7 @@ export async function storeConsent(
     import('../../domain/ports/audit-log.js'),
   ]);
   // What cannot be recorded is better not done.
-  await broker.get(AuditLog).room();
+  await broker.get(AuditLog).room('');
   const start = await broker.get(StartAuthorization).begin({ id: randomUUID(), wish });
   if (start.kind === 'held') {
     await record(broker, wish, start);

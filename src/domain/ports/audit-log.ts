@@ -8,14 +8,20 @@ export abstract class AuditLog {
    */
   abstract record(entry: AuditEntry): void;
 
+  /**
+   * As `record`, for a call that was refused. Refusals that are alike become one event with a count, and a service has a
+   * quota of events for those that differ: anybody with a credential can be refused as often as he likes.
+   */
+  abstract recordRefusal(entry: AuditEntry): void;
+
   /** Whether `room` would return at once. */
-  abstract get hasRoom(): boolean;
+  abstract hasRoom(serviceId: string): boolean;
 
   /**
-   * Waits while too much waits to be written. Ask before an action that will be recorded.
+   * Waits while too much waits to be written, in all or for this service. Ask before an action that will be recorded.
    * @throws when the store takes nothing: what cannot be recorded is better not done
    */
-  abstract room(): Promise<void>;
+  abstract room(serviceId: string): Promise<void>;
 
   /** Waits until all that was recorded before is written. @throws when it cannot be */
   abstract flush(): Promise<void>;

@@ -12,6 +12,8 @@ export interface UserTokenWish {
   readonly account: string | null;
   readonly scopes: readonly string[];
   readonly requestId: string;
+  /** Aborted when the caller has gone: nothing is asked for it any more. */
+  readonly hangUp?: (() => AbortSignal) | undefined;
 }
 
 /**

@@ -1,0 +1,112 @@
+import { describe, expect, test } from '@jest/globals';
+import { FairQueue, Place, type Lane } from './fair-queue.js';
+
+const lane = (service: string, client = 'default', isBackground = false): Lane => ({
+  service,
+  client,
+  isBackground,
+});
+
+/** What takes a turn, and gives it back when told. */
+function enter(queue: FairQueue, name: string, ...lanes: Lane[]) {
+  const place = new Place(queue);
+  const entry: { readonly place: Place; release: () => void } = { place, release: () => undefined };
+  void place.turn.then((release) => {
+    served.push(name);
+    entry.release = release;
+  });
+  for (const each of lanes) place.standIn(each);
+  return entry;
+}
+
+let served: string[] = [];
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+async function drain(entries: readonly ReturnType<typeof enter>[]) {
+  for (const entry of entries) {
+    await settle();
+    while (!entry.place.isServed) await settle();
+    await settle();
+    entry.release();
+  }
+}
+
+describe('turns', () => {
+  test('go round the lanes, whoever came first', async () => {
+    served = [];
+    const queue = new FairQueue(1);
+    const entries = ['a1', 'a2', 'a3', 'a4'].map((name) => enter(queue, name, lane('a')));
+    entries.push(enter(queue, 'b1', lane('b')), enter(queue, 'b2', lane('b')));
+    for (let turn = 0; turn < 6; turn++) {
+      await settle();
+      const last = served.at(-1) ?? '';
+      entries[['a1', 'a2', 'a3', 'a4', 'b1', 'b2'].indexOf(last)]?.release();
+    }
+    // When the second of them came, nobody else was there.
+    expect(served).toEqual(['a1', 'a2', 'b1', 'a3', 'b2', 'a4']);
+  });
+
+  test('what waits in two lanes is served in the first, and once', async () => {
+    served = [];
+    const queue = new FairQueue(1);
+    const first = enter(queue, 'first', lane('a'));
+    const a = enter(queue, 'a', lane('a'));
+    const shared = enter(queue, 'shared', lane('a'), lane('b'));
+    await drain([first, a, shared]);
+    expect(served).toEqual(['first', 'a', 'shared']);
+  });
+
+  test('who left is not served, and holds nobody up', async () => {
+    served = [];
+    const queue = new FairQueue(1);
+    const first = enter(queue, 'first', lane('a'));
+    const gone = enter(queue, 'gone', lane('b'));
+    const last = enter(queue, 'last', lane('b'));
+    gone.place.leave(lane('b'));
+    await drain([first, last]);
+    expect(served).toEqual(['first', 'last']);
+  });
+
+  test('one service leaves some of many turns free, and so does one client', async () => {
+    served = [];
+    const queue = new FairQueue(32);
+    const crowd = (service: string) => {
+      for (let each = 0; each < 40; each++) enter(queue, `${service}${each}`, lane(service));
+    };
+    crowd('a');
+    await settle();
+    expect(served).toHaveLength(28);
+    for (const service of ['b', 'c', 'd', 'e']) crowd(service);
+    await settle();
+    expect(served).toHaveLength(30);
+    enter(queue, 'other', lane('a', 'other'));
+    await settle();
+    expect(served.at(-1)).toBe('other');
+  });
+
+  test('the background is served when nobody waits, and never takes more than half', async () => {
+    served = [];
+    const queue = new FairQueue(4);
+    const renewals = ['r1', 'r2', 'r3', 'r4'].map((name) => enter(queue, name, lane('a', 'default', true)));
+    await settle();
+    expect(served).toEqual(['r1', 'r2']);
+    for (const name of ['c1', 'c2', 'c3']) enter(queue, name, lane('a'));
+    await settle();
+    renewals[0]?.release();
+    await settle();
+    expect(served).toEqual(['r1', 'r2', 'c1', 'c2', 'c3']);
+  });
+
+  test('a turn that is given back twice counts once', async () => {
+    served = [];
+    const queue = new FairQueue(1);
+    const first = enter(queue, 'first', lane('a'));
+    enter(queue, 'second', lane('a'));
+    enter(queue, 'third', lane('a'));
+    await settle();
+    first.release();
+    first.release();
+    await settle();
+    expect(served).toEqual(['first', 'second']);
+  });
+});

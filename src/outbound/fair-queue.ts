@@ -1,0 +1,147 @@
+/** Who waits: callers of one service and Google client stand in one lane. */
+export interface Lane {
+  readonly service: string;
+  readonly client: string;
+  /** No caller waits for it: it is served when none does. */
+  readonly isBackground: boolean;
+}
+
+/** Gives a turn back; a second time does nothing. */
+type Release = () => void;
+
+/** A service with one client may hold at most so many times the turns that are free; a client with all its services more. */
+const SERVICE_SHARE = 7;
+const CLIENT_SHARE = 15;
+
+/**
+ * A number of turns at something slow, shared fairly: round robin between lanes, first come first served within one. Of
+ * eight turns or more no service takes the last ones: it may hold seven times as many as are free, which is seven eighths
+ * of all for one alone; of sixteen or more no client. So a newcomer finds a turn even while every request of another hangs.
+ */
+export class FairQueue {
+  /** Those in which something waits, in the order of their turns. */
+  readonly #lanes = new Map<string, Set<Place>>();
+  readonly #held = new Map<string, number>();
+  #free: number;
+  #inBackground = 0;
+
+  constructor(private readonly turns: number) {
+    this.#free = turns;
+  }
+
+  add(place: Place, lane: Lane): void {
+    const key = keyOf(lane);
+    const waiting = this.#lanes.get(key);
+    if (waiting) waiting.add(place);
+    else this.#lanes.set(key, new Set([place]));
+    this.#serve();
+  }
+
+  remove(place: Place, key: string): void {
+    const waiting = this.#lanes.get(key);
+    waiting?.delete(place);
+    if (waiting?.size === 0) this.#lanes.delete(key);
+  }
+
+  #serve(): void {
+    for (;;) {
+      if (this.#free <= 0) return;
+      const next = this.#next(false) ?? this.#next(true);
+      if (!next) return;
+      const { key, waiting, place, lane } = next;
+      // To the end of the round.
+      this.#lanes.delete(key);
+      this.#lanes.set(key, waiting);
+      place.serve(this.#give(lane));
+    }
+  }
+
+  #next(isBackground: boolean) {
+    // Half at most: a caller who comes while many renewals run must not wait for them.
+    if (isBackground && this.#inBackground >= Math.ceil(this.turns / 2)) return null;
+    for (const [key, waiting] of this.#lanes) {
+      const [place] = waiting;
+      const lane = place?.laneOf(key);
+      if (!place || lane?.isBackground !== isBackground || !this.#mayHoldMore(lane)) continue;
+      return { key, waiting, place, lane };
+    }
+    return null;
+  }
+
+  #mayHoldMore(lane: Lane): boolean {
+    const [service, client] = holdersOf(lane).map((holder) => this.#held.get(holder) ?? 0) as [
+      number,
+      number,
+    ];
+    return service < SERVICE_SHARE * this.#free && client < CLIENT_SHARE * this.#free;
+  }
+
+  #give(lane: Lane): Release {
+    this.#count(lane, 1);
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#count(lane, -1);
+      this.#serve();
+    };
+  }
+
+  #count(lane: Lane, by: 1 | -1): void {
+    this.#free -= by;
+    if (lane.isBackground) this.#inBackground += by;
+    for (const holder of holdersOf(lane)) {
+      const held = (this.#held.get(holder) ?? 0) + by;
+      if (held === 0) this.#held.delete(holder);
+      else this.#held.set(holder, held);
+    }
+  }
+}
+
+/** What waits in one lane or several, and is served in whichever comes first. */
+export class Place {
+  readonly turn: Promise<Release>;
+  readonly #lanes = new Map<string, Lane>();
+  #resolve!: (release: Release) => void;
+  #isServed = false;
+
+  constructor(private readonly queue: FairQueue) {
+    this.turn = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  get isServed(): boolean {
+    return this.#isServed;
+  }
+
+  standIn(lane: Lane): void {
+    const key = keyOf(lane);
+    if (this.#isServed || this.#lanes.has(key)) return;
+    this.#lanes.set(key, lane);
+    this.queue.add(this, lane);
+  }
+
+  leave(lane: Lane): void {
+    const key = keyOf(lane);
+    if (this.#lanes.delete(key)) this.queue.remove(this, key);
+  }
+
+  laneOf(key: string): Lane | undefined {
+    return this.#lanes.get(key);
+  }
+
+  serve(release: Release): void {
+    this.#isServed = true;
+    for (const key of this.#lanes.keys()) this.queue.remove(this, key);
+    this.#lanes.clear();
+    this.#resolve(release);
+  }
+}
+
+/** Aliases and ids hold no space. */
+export function keyOf({ service, client, isBackground }: Lane): string {
+  return `${isBackground ? 'background' : 'caller'} ${service} ${client}`;
+}
+
+function holdersOf({ service, client }: Lane): readonly [string, string] {
+  return [`service ${service} ${client}`, `client ${client}`];
+}

@@ -1,0 +1,168 @@
+import { keyOf, Place, type FairQueue, type Lane } from './fair-queue.js';
+
+export interface WaitingCaller<A> {
+  readonly lane: Lane;
+  /** Aborted when the caller has gone. */
+  readonly hangUp?: AbortSignal | undefined;
+  /** On whose behalf the work is done, while this caller is the first of those who wait. */
+  readonly about: A;
+}
+
+/** Nothing was asked for this caller: it waited too long for a turn, or it has gone. */
+export class TurnNotTaken extends Error {
+  override readonly name = 'TurnNotTaken';
+
+  constructor(readonly why: 'queue_timeout' | 'caller_left') {
+    super(why);
+  }
+}
+
+interface Waiter<T, A> extends WaitingCaller<A> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+  readonly onHangUp: () => void;
+  timer: NodeJS.Timeout | null;
+  queuedSince: number;
+  leftMs: number;
+}
+
+/**
+ * One piece of work for all who want its result. It takes its turns in the lane of whoever of them is first; who waits too
+ * long for one, or hangs up, is let go, and work that is wanted by no caller any more never takes a turn. What is
+ * under way already is finished: its result is kept for the next call.
+ */
+export class SharedWork<T, A> {
+  readonly #waiters = new Set<Waiter<T, A>>();
+  #place: Place | null = null;
+  #abandoned: ((error: TurnNotTaken) => void) | null = null;
+  #about: A | undefined;
+
+  /**
+   * @param longestMs how long a caller waits for turns, all in all; background work waits as long as it takes
+   * @param onAbandoned called when the last caller went while the work waited
+   */
+  constructor(
+    private readonly queue: FairQueue,
+    private readonly longestMs: number,
+    private readonly onAbandoned: () => void,
+  ) {}
+
+  /** Of the first of those who wait; when all have gone, of the first who came. */
+  get about(): A {
+    const [first] = this.#waiters;
+    return first?.about ?? (this.#about as A);
+  }
+
+  get isWanted(): boolean {
+    return this.#waiters.size > 0;
+  }
+
+  /** @throws {TurnNotTaken} and what the work throws */
+  join(caller: WaitingCaller<A>): Promise<T> {
+    const { hangUp, lane } = caller;
+    if (hangUp?.aborted) return Promise.reject(new TurnNotTaken('caller_left'));
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter<T, A> = {
+        ...caller,
+        resolve,
+        reject,
+        onHangUp: () => {
+          this.#leave(waiter, 'caller_left');
+        },
+        timer: null,
+        queuedSince: 0,
+        leftMs: lane.isBackground ? Infinity : this.longestMs,
+      };
+      hangUp?.addEventListener('abort', waiter.onHangUp, { once: true });
+      this.#waiters.add(waiter);
+      this.#about ??= caller.about;
+      if (!this.#place) return;
+      this.#place.standIn(lane);
+      this.#startTimer(waiter);
+    });
+  }
+
+  /** Does the work, and gives its result to all who wait by then. */
+  async run(work: () => Promise<T>): Promise<void> {
+    try {
+      const value = await work();
+      for (const waiter of this.#dismissAll()) waiter.resolve(value);
+    } catch (error) {
+      for (const waiter of this.#dismissAll()) waiter.reject(error);
+    }
+  }
+
+  /** A part of the work that needs a turn. @throws {TurnNotTaken} when nobody wants it any more, and what `part` throws */
+  async turn<R>(part: () => Promise<R>): Promise<R> {
+    if (!this.isWanted) throw new TurnNotTaken('caller_left');
+    const release = await this.#takeTurn();
+    try {
+      // They may have gone just when it came.
+      if (this.#waiters.size === 0) throw new TurnNotTaken('caller_left');
+      return await part();
+    } finally {
+      release();
+    }
+  }
+
+  /** Drops work that waits for a turn and that no caller waits for. */
+  dropBackground(): void {
+    for (const waiter of this.#waiters) if (waiter.lane.isBackground) this.#leave(waiter, 'caller_left');
+  }
+
+  async #takeTurn(): Promise<() => void> {
+    const place = new Place(this.queue);
+    this.#place = place;
+    const abandoned = new Promise<never>((_, reject) => (this.#abandoned = reject));
+    for (const { lane } of this.#waiters) place.standIn(lane);
+    if (!place.isServed) for (const waiter of this.#waiters) this.#startTimer(waiter);
+    try {
+      return await Promise.race([place.turn, abandoned]);
+    } finally {
+      this.#place = null;
+      this.#abandoned = null;
+      for (const waiter of this.#waiters) stopTimer(waiter);
+    }
+  }
+
+  #startTimer(waiter: Waiter<T, A>): void {
+    if (waiter.leftMs === Infinity || this.#place?.isServed !== false) return;
+    waiter.queuedSince = performance.now();
+    waiter.timer = setTimeout(() => {
+      this.#leave(waiter, 'queue_timeout');
+    }, waiter.leftMs);
+  }
+
+  #leave(waiter: Waiter<T, A>, why: TurnNotTaken['why']): void {
+    // Between its turn and the work's start there is nothing to leave.
+    if (why === 'queue_timeout' && this.#place?.isServed !== false) return;
+    this.#dismiss(waiter);
+    waiter.reject(new TurnNotTaken(why));
+    const place = this.#place;
+    if (!place || place.isServed) return;
+    const key = keyOf(waiter.lane);
+    if (![...this.#waiters].some(({ lane }) => keyOf(lane) === key)) place.leave(waiter.lane);
+    if (this.isWanted) return;
+    this.#abandoned?.(new TurnNotTaken(why));
+    this.onAbandoned();
+  }
+
+  #dismiss(waiter: Waiter<T, A>): void {
+    this.#waiters.delete(waiter);
+    stopTimer(waiter);
+    waiter.hangUp?.removeEventListener('abort', waiter.onHangUp);
+  }
+
+  #dismissAll(): Waiter<T, A>[] {
+    const all = [...this.#waiters];
+    for (const waiter of all) this.#dismiss(waiter);
+    return all;
+  }
+}
+
+function stopTimer(waiter: { timer: NodeJS.Timeout | null; queuedSince: number; leftMs: number }): void {
+  if (!waiter.timer) return;
+  clearTimeout(waiter.timer);
+  waiter.timer = null;
+  waiter.leftMs = Math.max(0, waiter.leftMs - (performance.now() - waiter.queuedSince));
+}

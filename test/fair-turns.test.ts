@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto';
+import { request } from 'node:http';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { coldUsers, userOfToken } from './support/cold-users.js';
+import { pause } from './support/webhook-receiver.js';
+import { startWorld, type World } from './support/world.js';
+
+const CONCURRENCY = 8;
+const HELD_MS = 4000;
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld({
+    GOOGLE_CONCURRENCY: String(CONCURRENCY),
+    GOOGLE_QUEUE_SECONDS: '60',
+    GOOGLE_TIMEOUT_MS: '30000',
+  });
+}, 60_000);
+beforeEach(() => {
+  world.google.control.clearFaults();
+  world.google.control.latency('token', 0);
+});
+afterAll(() => world.stop());
+
+const cold = (prefix: string, count: number, client?: string) => coldUsers(world, prefix, count, client);
+
+/** Who Google was asked for, in order. */
+const asked = () =>
+  world.google.control.requests
+    .filter(({ grantType }) => grantType === 'refresh_token')
+    .map(({ parameters }) => userOfToken.get(String(parameters['refresh_token'])) ?? '');
+const refreshes = () => asked().length;
+const until = async (look: () => boolean) => {
+  for (const end = Date.now() + 10_000; !look() && Date.now() < end;) await pause(5);
+};
+
+describe('the queue before Google', () => {
+  /** Takes all turns, by calls of two services, for so long that everybody else has come when the first is given back. */
+  async function holdAllTurns(): Promise<{ readonly released: Promise<unknown> }> {
+    const holders = await cold(`holder-${randomUUID()}`, CONCURRENCY);
+    const services = [await world.service(), await world.service()];
+    world.google.control.failNext('token', { delayMs: HELD_MS }, CONCURRENCY);
+    world.google.control.clearRequests();
+    const calls = holders.map((user, index) => (services[index % 2] ?? world.api).token(user));
+    await until(() => refreshes() >= CONCURRENCY);
+    return { released: Promise.all(calls) };
+  }
+
+  test('a quiet service does not wait behind the crowd of another', async () => {
+    const many = await cold('crowd', 150);
+    const [quietUser = ''] = await cold('quiet', 1);
+    const quiet = await world.service();
+    const { released } = await holdAllTurns();
+    const all = many.map((user) => world.api.token(user));
+    await pause(HELD_MS / 3);
+    all.push(quiet.token(quietUser));
+    const answers = await Promise.all(all);
+    await released;
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(refreshes()).toBe(CONCURRENCY + 151);
+    expect(asked().indexOf(quietUser)).toBeLessThan(CONCURRENCY + 3);
+  }, 60_000);
+
+  test('three crowds, of two services and two clients, take turns', async () => {
+    const crowds = [await cold('one', 30), await cold('two', 30), await cold('three', 30, 'second')];
+    const [one, two, three] = crowds as [string[], string[], string[]];
+    const other = await world.service();
+    const { released } = await holdAllTurns();
+    const all = [
+      ...one.map((user) => world.api.token(user)),
+      ...two.map((user) => other.token(user)),
+      ...three.map((user) => world.api.token(user, { client: 'second' })),
+    ];
+    const answers = await Promise.all(all);
+    await released;
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const order = asked().slice(CONCURRENCY);
+    expect(order).toHaveLength(90);
+    for (const name of ['one-', 'two-', 'three-']) {
+      const share = order.slice(0, 45).filter((user) => user.startsWith(name)).length;
+      expect(share).toBeGreaterThanOrEqual(12);
+    }
+  }, 60_000);
+
+  test('a client whose requests hang leaves turns to others', async () => {
+    const hanging = await cold('hang', 40);
+    const [user = ''] = await cold('other-client', 1, 'elsewhere');
+    world.google.control.clearRequests();
+    world.google.control.failNext('token', { delayMs: 1900 }, CONCURRENCY - 1);
+    const all = hanging.map((each) => world.api.token(each));
+    await until(() => refreshes() >= CONCURRENCY - 1);
+    await pause(50);
+    expect(refreshes()).toBe(CONCURRENCY - 1);
+    expect((await world.api.token(user, { client: 'elsewhere' })).status).toBe(200);
+    expect(asked().indexOf(user)).toBe(CONCURRENCY - 1);
+    await Promise.all(all);
+  }, 60_000);
+
+  test('who waited too long is told when to come again; Google was not asked for them', async () => {
+    const users = await cold('long', 40);
+    await world.restart({ GOOGLE_CONCURRENCY: '2', GOOGLE_QUEUE_SECONDS: '1' });
+    world.google.control.latency('token', 700);
+    world.google.control.clearRequests();
+    const answers = await Promise.all(users.map((user) => world.api.token(user)));
+    const refused = answers.filter(({ status }) => status === 503);
+    expect(refused.length).toBeGreaterThan(30);
+    for (const { body, headers } of refused) {
+      expect(body).toMatchObject({ code: 'google_unavailable' });
+      expect(body['detail']).toContain('queue_timeout');
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+    const served = answers.filter(({ status }) => status === 200).length;
+    expect(served).toBeGreaterThan(0);
+    expect(refreshes()).toBe(served);
+    // A refusal is no failure of the grant's.
+    world.google.control.latency('token', 0);
+    expect((await world.api.token(users.at(-1) ?? '')).status).toBe(200);
+    await world.restart();
+  }, 60_000);
+
+  test('callers who hang up leave the queue', async () => {
+    const users = await cold('gone', 40);
+    world.google.control.latency('token', 400);
+    world.google.control.clearRequests();
+    const calls = users.map((user) => callRaw(user));
+    await until(() => refreshes() >= CONCURRENCY - 1);
+    await pause(100);
+    for (const call of calls) call.destroy();
+    await pause(1000);
+    // Those under way are finished; none of the others ever reached Google.
+    expect(refreshes()).toBeLessThanOrEqual(CONCURRENCY);
+    const [last = ''] = users.slice(-1);
+    expect((await world.api.token(last)).status).toBe(200);
+  }, 60_000);
+
+  test('where one of two who wait for the same refresh hangs up, the other is served', async () => {
+    const users = await cold('shared', 20);
+    const other = await world.service();
+    world.google.control.latency('token', 200);
+    world.google.control.clearRequests();
+    const before = users.slice(0, 19).map((user) => world.api.token(user));
+    await until(() => refreshes() >= CONCURRENCY - 1);
+    const [last = ''] = users.slice(-1);
+    const gone = callRaw(last);
+    await pause(20);
+    const kept = other.token(last);
+    await pause(50);
+    gone.destroy();
+    expect((await kept).status).toBe(200);
+    await Promise.all(before);
+    expect(refreshes()).toBe(20);
+  }, 60_000);
+
+  test('renewals in the background do not hold up who waits', async () => {
+    const renewed = await cold('renewed', 40);
+    await Promise.all(renewed.map((user) => world.api.token(user)));
+    // Their tokens are good still, and due.
+    await world.sql(`UPDATE access_tokens SET obtained_at = obtained_at - interval '3100 s',
+      expires_at = expires_at - interval '3100 s'`);
+    await world.restart();
+    const [user = ''] = await cold('waiting', 1);
+    world.google.control.latency('token', 1000);
+    world.google.control.clearRequests();
+    const answers = await Promise.all(renewed.map((each) => world.api.token(each)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect((await world.api.token(user)).status).toBe(200);
+    // Five rounds of eight would have been before it; half the turns are left to callers.
+    expect(refreshes()).toBeLessThanOrEqual(CONCURRENCY + 4);
+    await until(() => refreshes() === 41);
+  }, 60_000);
+});
+
+/** A call whose caller can hang up. */
+function callRaw(user: string) {
+  const call = request(`${world.url}/tokens/${user}`, {
+    headers: { authorization: `Bearer ${world.api.key}` },
+    agent: false,
+  });
+  call.on('error', () => undefined);
+  call.end();
+  return call;
+}
