@@ -35,7 +35,7 @@ export default tseslint.config(
           message: 'This is LIKE: the text is a pattern. Compare a range of user ids, or whole text.',
         },
         ...['TemplateElement[value.raw', 'Literal[value'].map((text) => ({
-          selector: `${text}=/\\b(I?LIKE|SIMILAR\\s+TO|regexp_\\w+|starts_with)\\b|\\s!?~~?\\*?\\s*(\\$\\d|$)/]`,
+          selector: `${text}=/\\b(I?LIKE|SIMILAR\\s+TO)\\b(?!\\s+'(?:[^']|'')*'(?!')(?!\\s*\\|\\|))|\\b(regexp_\\w+|starts_with)\\(|\\s!?~~?\\*?\\s*(\\$\\d|$)/]`,
           message: 'The text behind this operator is a pattern, or a prefix without an index.',
         })),
         {
@@ -44,7 +44,7 @@ export default tseslint.config(
         },
         {
           selector:
-            'BinaryExpression[operator=/^[!=]==$/] > CallExpression.left > MemberExpression[property.name=/^to(Locale)?(Lower|Upper)Case$/]',
+            'BinaryExpression[operator=/^[!=]==$/][right.type!='Literal'] > CallExpression.left > MemberExpression[property.name=/^to(Locale)?(Lower|Upper)Case$/]',
           message: 'Fold emails and domains with foldEmail of src/domain/account.ts, on both sides.',
         },
       ],

@@ -8,6 +8,10 @@ const VIOLATIONS: readonly [string, string][] = [
   ['an ending in Prisma', `export const where = { userId: { endsWith: 'a' } };`],
   ['a part in Prisma', `export const where = { userId: { contains: 'a' } };`],
   ['LIKE in SQL', `export const sql = (a: string) => \`SELECT 1 FROM grants WHERE user_id LIKE \${a}\`;`],
+  [
+    'LIKE with a part of the pattern',
+    `export const sql = "SELECT 1 FROM grants WHERE user_id LIKE '%' || $1";`,
+  ],
   ['ILIKE in SQL', `export const sql = 'SELECT 1 FROM grants WHERE account_email ILIKE $1';`],
   ['LIKE as an operator', `export const sql = 'SELECT 1 FROM grants WHERE account_email ~~* $1';`],
   ['SIMILAR TO', `export const sql = 'SELECT 1 FROM grants WHERE user_id SIMILAR TO $1';`],
@@ -19,6 +23,8 @@ const VIOLATIONS: readonly [string, string][] = [
 const RIGHT = [
   `export const isPrefix = (a: string, b: string) => a.startsWith(b);`,
   `export const sql = 'SELECT 1 FROM grants WHERE lower(account_email COLLATE "C") = lower($1::text COLLATE "C")';`,
+  `export const sql = "SELECT 1 FROM pg_proc WHERE prosrc LIKE '%it''s%')";`,
+  `export const isBearer = (a: string) => a.toLowerCase() === 'bearer';`,
   `export const said = 'A connect like the one before.';`,
 ];
 
