@@ -28,7 +28,8 @@ async function isInForce(broker: INestApplicationContext, text: string): Promise
 
 /** A service keeps its name for good, also when its key got lost. */
 async function freeName(broker: INestApplicationContext): Promise<string> {
-  const names = (await broker.get(ServiceStore).list()).map(({ name }) => name);
+  const store = broker.get(ServiceStore);
+  const names = [...(await store.list()), ...(await store.listUnverified())].map(({ name }) => name);
   let name = NAME;
   for (let number = 2; names.includes(name); number++) name = `${NAME} ${number}`;
   return name;

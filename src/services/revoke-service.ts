@@ -21,7 +21,9 @@ export class RevokeService {
 
   /** Ends a service for good; revoking it again changes nothing. @returns null when there is none of that name or id */
   async revoke(idOrName: string): Promise<RevokedService | null> {
-    const service = (await this.services.list()).find(({ id, name }) => id === idOrName || name === idOrName);
+    // What was planted is no service, and can be ended all the same.
+    const all = [...(await this.services.list()), ...(await this.services.listUnverified())];
+    const service = all.find(({ id }) => id === idOrName) ?? all.find(({ name }) => name === idOrName);
     if (!service) return null;
     const { id, name } = service;
     const now = this.clock.now();

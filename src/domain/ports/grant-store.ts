@@ -13,6 +13,8 @@ export interface GrantWithTokens {
   readonly grant: Grant;
   /** The newest for each set of scopes, by `scopeKey`. */
   readonly tokens: ReadonlyMap<string, AccessToken>;
+  /** False for a row that is not as the broker wrote it: nothing of it may be handed out. */
+  readonly isIntact: boolean;
 }
 
 /** Keeps grants, their tokens and the slot ledger. Every change of a grant raises its version. Refreshing: refresh-leases.ts. */

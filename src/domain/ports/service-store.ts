@@ -19,7 +19,7 @@ export interface NewService {
   readonly createdAt: Date;
 }
 
-/** Keeps services, by the hash of their key or by their identity. */
+/** Keeps services, by the hash of their key or by their identity. Only those that the broker itself wrote are found. */
 export abstract class ServiceStore {
   /** @returns false when the name is taken, or the identity by a service in force */
   abstract add(service: NewService): Promise<boolean>;
@@ -30,6 +30,9 @@ export abstract class ServiceStore {
   abstract findByIdentity(issuer: string, subject: string): Promise<StoredService | null>;
 
   abstract list(): Promise<StoredService[]>;
+
+  /** Rows that are not as the broker wrote them. They are no services; an operator must know of them. */
+  abstract listUnverified(): Promise<StoredService[]>;
 
   /** @returns false when no such service is in force */
   abstract revoke(idOrName: string, now: Date): Promise<boolean>;
