@@ -46,7 +46,7 @@ export async function withFleet<T>(
     );
     const fleet = await startFleet(databaseUrl, size, { LOG_LEVEL: 'info', ...settings });
     try {
-      return await measure({ fleet, database, key: await seedService(database) });
+      return await measure({ fleet, database, key: await seedService(fleet, database) });
     } finally {
       await fleet.stop();
     }

@@ -29,7 +29,7 @@ test('the broker reads one file and no package a second time, and its classes ha
   try {
     const url = fleet.replicas[0]?.url ?? '';
     const headers = {
-      authorization: `Bearer ${await seedService(database)}`,
+      authorization: `Bearer ${await seedService(fleet, database)}`,
       'content-type': 'application/json',
     };
     // One call of each kind that loads something late: validation of a body and of a query, the database, Swagger.

@@ -41,7 +41,7 @@ class Replicas {
     await database.connect();
     const lifetime = { DATABASE_CONNECTION_LIFETIME_SECONDS: String(LIFETIME_SECONDS) };
     const fleet = await startFleet(url, size, { ...lifetime, DATABASE_POOL_SIZE: '3', ...settings });
-    return new Replicas(fleet, database, await seedService(database));
+    return new Replicas(fleet, database, await seedService(fleet, database));
   }
 
   async ask({ url }: Replica, user: string, key = this.key): Promise<number> {
@@ -198,7 +198,7 @@ describe('triggers', () => {
 
   test('what nobody can hear of, as triggers were away for one transaction, is believed no longer than the greatest age', async () => {
     const user = await replicas.warmUser();
-    const key = await seedService(replicas.database);
+    const key = await seedService(replicas.fleet, replicas.database);
     expect(await replicas.ask(second(), user, key)).toBe(200);
     await sql(`BEGIN; ALTER TABLE grants DISABLE TRIGGER USER; ALTER TABLE services DISABLE TRIGGER USER;
       DELETE FROM grants WHERE user_id = '${user}'; UPDATE services SET revoked_at = now() WHERE id = '${key.split('_')[1] ?? ''}';

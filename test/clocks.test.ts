@@ -35,7 +35,7 @@ maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'w
     database = new pg.Client({ connectionString: url });
     await database.connect();
     fleet = await startFleet(url, 1);
-    key = await seedService(database);
+    key = await seedService(fleet, database);
     for (const [name, seconds] of [
       ['slow', -10 * MINUTES],
       ['fast', 10 * MINUTES],

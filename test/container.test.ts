@@ -1,6 +1,11 @@
 /** What can be held of the Dockerfile and docker-compose.yml without a container engine. */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { getMetadataStorage } from 'class-validator';
 import { parse } from 'yaml';
 import { Environment } from '../src/config/environment.js';
@@ -101,7 +106,7 @@ interface Service {
 }
 
 interface Compose {
-  services: Record<'broker' | 'migrate' | 'database', Service>;
+  services: Record<'broker' | 'migrate' | 'roles' | 'database', Service>;
   secrets: Record<string, { file: string }>;
   networks: Record<string, { internal?: boolean } | null>;
   volumes: Record<string, unknown>;
@@ -109,7 +114,7 @@ interface Compose {
 
 describe('docker-compose.yml', () => {
   const compose = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true }) as Compose;
-  const { broker, migrate, database } = compose.services;
+  const { broker, migrate, roles, database } = compose.services;
   const services = Object.entries(compose.services);
 
   test.each(services)('%s can do no more than it must', (_, service) => {
@@ -132,7 +137,14 @@ describe('docker-compose.yml', () => {
       migrate: { condition: 'service_completed_successfully' },
     });
     expect(database.healthcheck?.test).toEqual(expect.arrayContaining(['pg_isready', '--host=127.0.0.1']));
-    expect(migrate.command).toEqual(['node', 'dist/bundle/cli/main.js', 'migrate']);
+    expect(migrate.command).toEqual([
+      'node',
+      'dist/bundle/cli/main.js',
+      'migrate',
+      '--grant-runtime',
+      'token_broker',
+    ]);
+    expect(migrate.depends_on?.['roles']).toEqual({ condition: 'service_completed_successfully' });
     expect([broker.restart, migrate.restart]).toEqual(['unless-stopped', 'no']);
   });
 
@@ -143,6 +155,25 @@ describe('docker-compose.yml', () => {
     }
     expect(database.environment).toHaveProperty('POSTGRES_PASSWORD_FILE');
     expect(database.environment).not.toHaveProperty('POSTGRES_PASSWORD');
+  });
+
+  test('the broker and migrate come as two roles, and neither knows the password of the superuser', () => {
+    expect(roles.image).toBe(database.image);
+    expect([broker.environment['DATABASE_URL_FILE'], migrate.environment['DATABASE_URL_FILE']]).toEqual([
+      '/run/secrets/database_url',
+      '/run/secrets/owner_database_url',
+    ]);
+    for (const { secrets } of [broker, migrate]) expect(secrets).not.toContain('database_password');
+    expect(broker.secrets).not.toContain('owner_database_url');
+    const sql = readFileSync('deploy/roles.sql', 'utf8');
+    for (const role of ['token_broker_owner', 'token_broker']) {
+      expect(sql).toMatch(
+        new RegExp(`ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS`),
+      );
+    }
+    const made = readFileSync('docs/configuration.md', 'utf8');
+    expect(made).toContain('postgresql://token_broker:%s@database');
+    expect(made).toContain('postgresql://token_broker_owner:%s@database');
   });
 
   test('PUBLIC_URL must be given; no stand-in, no other mode', () => {
@@ -165,10 +196,54 @@ describe('docker-compose.yml', () => {
 
   test('only the broker is reachable, from this machine; the database keeps its data and reaches nobody', () => {
     expect(broker.ports).toEqual([expect.stringMatching(/^127\.0\.0\.1:/)]);
-    expect([migrate.ports, database.ports]).toEqual([undefined, undefined]);
+    expect([migrate.ports, roles.ports, database.ports]).toEqual([undefined, undefined, undefined]);
     expect(database.networks.map((name) => compose.networks[name]?.internal)).toEqual([true]);
     // The data folder moved up in the image of PostgreSQL 18.
     expect(database.volumes).toEqual(['database:/var/lib/postgresql']);
     expect(compose.volumes).toHaveProperty('database');
   });
+});
+
+const PSQL = ['psql', '/usr/lib/postgresql/15/bin/psql'].find(
+  (path) => spawnSync(path, ['--version']).status === 0,
+);
+const withPsql = PSQL === undefined ? test.skip : test;
+
+withPsql('deploy/roles.sql makes both roles, and can run again (skipped without psql)', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'token-broker-roles-'));
+  const file = (name: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, `it's "${name}"`, { mode: 0o600 });
+    return path;
+  };
+  const admin = new pg.Client({ connectionString: `${process.env['TEST_POSTGRES_URL'] ?? ''}postgres` });
+  await admin.connect();
+  const database = `compose_${randomUUID().slice(0, 8)}`;
+  await admin.query(`CREATE DATABASE ${database}`);
+  const env = {
+    OWNER_PASSWORD_FILE: file('owner'),
+    RUNTIME_PASSWORD_FILE: file('runtime'),
+    PATH: '/usr/bin:/bin',
+  };
+  const url = `${process.env['TEST_POSTGRES_URL'] ?? ''}${database}`;
+  for (let run = 0; run < 2; run++) {
+    const psql = spawnSync(PSQL ?? '', ['--quiet', '--no-psqlrc', '--file=deploy/roles.sql', url], { env });
+    expect({ status: psql.status, said: psql.stderr.toString() }).toEqual({ status: 0, said: '' });
+  }
+  const as = new URL(url);
+  [as.username, as.password] = ['token_broker_owner', `it's "owner"`];
+  const owner = new pg.Client({ connectionString: as.href });
+  await owner.connect();
+  const { rows } = await owner.query(
+    `SELECT rolname::text AS name, rolsuper FROM pg_roles WHERE rolname IN ('token_broker', 'token_broker_owner') ORDER BY 1`,
+  );
+  expect(rows).toEqual([
+    { name: 'token_broker', rolsuper: false },
+    { name: 'token_broker_owner', rolsuper: false },
+  ]);
+  await owner.query('CREATE TABLE mine (id int)');
+  await owner.end();
+  await admin.query(`DROP DATABASE ${database}`);
+  await admin.query('DROP ROLE token_broker, token_broker_owner');
+  await admin.end();
 });

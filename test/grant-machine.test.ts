@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { Database } from '../src/token-store/database.js';
+import type {
+  AccessToken,
+  Grant as GrantRow,
+  RefreshToken,
+} from '../src/token-store/prisma-client/client.js';
+import { PrismaSlotLedger } from '../src/token-store/prisma-slot-ledger.js';
 import { Sealer } from '../src/domain/ports/sealer.js';
-import { refreshTokenPlace } from '../src/token-store/places.js';
+import { fromRow } from '../src/token-store/grant-row.js';
+import { accessTokenAad, credentialAad } from '../src/token-store/places.js';
 import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
 
 /**
@@ -65,22 +73,16 @@ const round = fc.oneof(
   { weight: 1, arbitrary: fc.constant('restart' as const) },
 );
 
-interface Row {
-  readonly id: string;
-  readonly user_id: User;
-  readonly status: string;
-  readonly version: number;
-  readonly refreshes: number;
-  readonly sealed_refresh_token: string | null;
-  readonly tokens: number;
-  readonly current: Buffer[];
+interface Row extends GrantRow {
+  readonly accessTokens: readonly AccessToken[];
+  readonly current: readonly RefreshToken[];
 }
 
 async function rows(): Promise<Row[]> {
-  return (await world.sql(`SELECT g.*,
-      (SELECT count(*)::int FROM access_tokens WHERE grant_id = g.id) AS tokens,
-      ARRAY(SELECT fingerprint FROM refresh_tokens WHERE grant_id = g.id AND current) AS current
-    FROM grants g`)) as unknown as Row[];
+  const found = await world.app.get(Database).grant.findMany({
+    include: { accessTokens: true, refreshTokens: { where: { current: true } } },
+  });
+  return found.map(({ refreshTokens, ...row }) => ({ ...row, current: refreshTokens }));
 }
 
 async function checkLaws(before: readonly Row[]): Promise<Row[]> {
@@ -93,18 +95,29 @@ async function checkLaws(before: readonly Row[]): Promise<Row[]> {
     expect(row.refreshes).toBeGreaterThanOrEqual(old?.refreshes ?? 0);
     if (row.status === 'active') {
       // No refresh token is lost: what is stored opens, and is the one that the ledger calls current.
-      const stored = await sealer.open(row.sealed_refresh_token ?? '', refreshTokenPlace(row.id));
-      expect(row.current.map((one) => one.toString('hex'))).toEqual([
-        Buffer.from(sealer.fingerprint(stored)).toString('hex'),
+      const grant = fromRow(row);
+      const version = row.credentialVersion ?? 0;
+      const stored = await sealer.open(row.sealedRefreshToken ?? '', credentialAad(grant, version));
+      const hex = (bytes: Uint8Array | null) => Buffer.from(bytes ?? []).toString('hex');
+      expect(row.current.map(({ fingerprint, mac }) => [hex(fingerprint), hex(mac)])).toEqual([
+        [
+          hex(sealer.fingerprint(stored, 'refresh-token')),
+          hex(world.app.get(PrismaSlotLedger).macOf(grant, version, stored)),
+        ],
       ]);
+      // Every change of a grant ended the access tokens of before.
+      for (const { scopeSet, sealedToken, ...times } of row.accessTokens) {
+        await sealer.open(sealedToken, accessTokenAad(grant, scopeSet, times));
+      }
     } else {
       // Nothing of a dead grant is left to hand out.
-      expect([row.sealed_refresh_token, row.tokens]).toEqual([null, 0]);
+      expect([row.sealedRefreshToken, row.credentialVersion, row.accessTokens]).toEqual([null, null, []]);
+      for (const { mac } of row.current) expect(mac).toBeNull();
       expect(row.current.length).toBeLessThanOrEqual(1);
     }
   }
   for (const user of ['alice', 'bob'] as const) {
-    const isActive = after.some((row) => row.user_id === user && row.status === 'active');
+    const isActive = after.some((row) => row.userId === user && row.status === 'active');
     const { status } = await world.api.token(user, { min_ttl: '1' });
     if (isActive) expect([200, 410, 503]).toContain(status);
     else expect([404, 410]).toContain(status);

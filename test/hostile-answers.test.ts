@@ -40,7 +40,15 @@ beforeAll(async () => {
     .get(CreateService)
     .createForIdentity(
       'reports',
-      { clients: ['*'], scopes: ['*'], users: ['*'], audit: false },
+      {
+        clients: ['*'],
+        scopes: ['*'],
+        users: ['*'],
+        audit: false,
+        disconnect: false,
+        revoke: false,
+        force: false,
+      },
       { issuer: issuerFront.url, subject: SUBJECT },
     );
   google = await HostileServer.start(world.google.url);

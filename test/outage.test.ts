@@ -28,7 +28,7 @@ beforeAll(async () => {
   fleet = await startFleet(url, 1);
   await fleet.add({ MEMORY_WITHOUT_DATABASE_SECONDS: '60' });
   const database = await open(url);
-  key = await seedService(database);
+  key = await seedService(fleet, database);
   await seedGrants(fleet, database, ['alice', 'bob'], 3000);
   await database.end();
 }, 60_000);

@@ -4,7 +4,7 @@ import { startFleet, type Fleet, type Replica } from '../sandbox/fleet/fleet.js'
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { Api } from './support/api.js';
 import { ADWORDS } from '../src/domain/scopes.js';
-import { createDatabase, YOUTUBE } from './support/world.js';
+import { asRuntime, createDatabase, YOUTUBE } from './support/world.js';
 
 const ALICE = { email: 'alice@example.com' };
 
@@ -17,14 +17,15 @@ async function until(look: () => Promise<boolean> | boolean): Promise<void> {
 describe('replicas', () => {
   let fleet: Fleet;
   let database: pg.Client;
+  let url: string;
   let apis: Api[];
   let key: string;
   beforeAll(async () => {
-    const url = await createDatabase();
+    url = await createDatabase();
     database = new pg.Client({ connectionString: url });
     await database.connect();
-    fleet = await startFleet(url, 3, { GOOGLE_TIMEOUT_MS: '1000', BROWSER_RATE_LIMIT: '1000' });
-    key = await seedService(database);
+    fleet = await startFleet(asRuntime(url), 3, { GOOGLE_TIMEOUT_MS: '1000', BROWSER_RATE_LIMIT: '1000' });
+    key = await seedService(fleet, database);
     apis = fleet.replicas.map(({ url }) => new Api(url, key));
   }, 60_000);
   afterEach(() => {
@@ -60,7 +61,7 @@ describe('replicas', () => {
   test('a leader killed between Google’s answer and its write: the lease runs out, another takes over', async () => {
     await seed(['orphan']);
     const leader = await fleet.add();
-    const locker = new pg.Client({ connectionString: fleet.settings['DATABASE_URL'] });
+    const locker = new pg.Client({ connectionString: url });
     await locker.connect();
     fleet.google.control.latency('token', 100);
     const lost = ask(leader, 'orphan').catch(() => null);
@@ -139,7 +140,7 @@ describe('replicas', () => {
 
   test('a service that is revoked on one replica is refused by all', async () => {
     await seed(['kept'], 3000);
-    const other = await seedService(database);
+    const other = await seedService(fleet, database);
     const services = fleet.replicas.slice(0, 3).map(({ url }) => new Api(url, other));
     for (const each of services) await until(async () => (await each.token('kept')).status === 200);
     await rows('UPDATE services SET revoked_at = now() WHERE id = $1', other.split('_')[1]);
@@ -219,7 +220,7 @@ describe('replicas', () => {
     const store = (sealed: unknown) =>
       rows('UPDATE grants SET sealed_refresh_token = $1 WHERE user_id = $2', sealed, 'unsealed');
     await store('not sealed by us');
-    expect((await api(0).token('unsealed')).body).toMatchObject({ code: 'internal_error' });
+    expect((await api(0).token('unsealed')).body).toMatchObject({ code: 'integrity_failed' });
     expect(await grant('unsealed')).toMatchObject({ lease_owner: null, lease_expires_at: null });
     await store(row?.['sealed']);
     expect((await api(0).token('unsealed')).status).toBe(200);

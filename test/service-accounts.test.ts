@@ -476,7 +476,7 @@ describe('the key', () => {
     await world.sql(
       "UPDATE grants SET sealed_key = (SELECT sealed_key FROM grants WHERE user_id = 'robot'), version = version + 1 WHERE user_id = 'other'",
     );
-    expect((await world.api.token('other')).status).toBe(500);
+    expect(await world.api.token('other')).toMatchObject({ status: 500, body: { code: 'integrity_failed' } });
     expect(world.log()).not.toMatch(/PRIVATE KEY/);
     for (const { parameters } of world.google.control.requests) {
       if (parameters['assertion'] !== undefined) expect(world.log()).not.toContain(parameters['assertion']);

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { Sealer } from '../src/domain/ports/sealer.js';
 import { Secret } from '../src/domain/secret.js';
-import { refreshTokenPlace } from '../src/token-store/places.js';
+import { Database } from '../src/token-store/database.js';
+import { fromRow } from '../src/token-store/grant-row.js';
+import { credentialAad } from '../src/token-store/places.js';
 import { ALICE, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
 
 /** Google answers, and the database does not take it: a full disk, an outage. */
@@ -116,13 +118,16 @@ test('a new refresh token that cannot be saved is not lost', async () => {
   expect(asked()).toBe(1);
   await heal('grants');
   await until(isSaved);
-  const [grant] = await world.sql('SELECT id, sealed_refresh_token FROM grants');
+  const row = await world.app.get(Database).grant.findFirstOrThrow();
   const sealer = world.app.get(Sealer);
-  const id = String(grant?.['id']);
-  const stored = await sealer.open(String(grant?.['sealed_refresh_token']), refreshTokenPlace(id));
+  const { sealedRefreshToken, credentialVersion } = row;
+  const aad = credentialAad(fromRow(row), credentialVersion ?? 0);
+  const stored = await sealer.open(sealedRefreshToken ?? '', aad);
   expect(stored.reveal()).toBe(rotated);
   const booked = await world.sql('SELECT fingerprint FROM refresh_tokens WHERE current');
-  expect(booked).toEqual([{ fingerprint: Buffer.from(sealer.fingerprint(new Secret(rotated))) }]);
+  expect(booked).toEqual([
+    { fingerprint: Buffer.from(sealer.fingerprint(new Secret(rotated), 'refresh-token')) },
+  ]);
 });
 
 test('a new refresh token whose grant changed meanwhile still takes its slot in the ledger', async () => {

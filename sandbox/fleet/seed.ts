@@ -1,61 +1,134 @@
 /** Fills a fleet's database with what connects would have left there, quickly: thousands of users, some services. */
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import type { Grant } from '../../src/domain/grant.js';
 import { Secret } from '../../src/domain/secret.js';
 import { readConfiguration } from '../../src/read-configuration.js';
 import { JweSealer } from '../../src/sealing/jwe-sealer.js';
 import { generateKey } from '../../src/services/service-key.js';
-import { accessTokenPlace, refreshTokenPlace } from '../../src/token-store/places.js';
+import { canonical } from '../../src/token-store/canonical.js';
+import { accessTokenAad, credentialAad } from '../../src/token-store/places.js';
+import { serviceMac, type SignedRow } from '../../src/token-store/service-mac.js';
 import { CLIENT_ID, type Fleet } from './fleet.js';
 
 const YOUTUBE_ANALYTICS = 'https://www.googleapis.com/auth/yt-analytics.readonly';
-const ACCOUNT = '103400000000000000001';
+const ACCOUNT = { sub: '103400000000000000001', email: 'alice@example.com' };
+const VERSION = 1;
+
+type Seeded = Pick<Fleet, 'settings' | 'google'>;
 
 /** @returns the key of a new service that may do everything */
-export async function seedService(database: pg.Client): Promise<string> {
+export async function seedService(fleet: Seeded, database: pg.Client): Promise<string> {
   const { id, key, hash } = generateKey();
-  await database.query(
+  const { rows } = await database.query<Record<string, unknown>>(
     `INSERT INTO services (id, name, key_hash, clients, scopes, users, audit, disconnect, revoke, "force", created_at)
-     VALUES ($1, $2, $3, '{*}', '{*}', '{*}', true, true, true, true, now())`,
+     VALUES ($1, $2, $3, '{*}', '{*}', '{*}', true, true, true, true, now()) RETURNING *`,
     [id, `seeded ${id}`, Buffer.from(hash)],
   );
+  const columns = Object.entries(rows[0] ?? {}).map(([name, value]) => [camelCase(name), value]);
+  const mac = serviceMac(sealerOf(fleet), Object.fromEntries(columns) as SignedRow);
+  await database.query('UPDATE services SET mac = $1 WHERE id = $2', [Buffer.from(mac), id]);
   return key.reveal();
 }
 
 /**
- * Each user has a grant of their own and a refresh token that the stand-in knows.
+ * Each user has a grant of their own and a refresh token that the stand-in knows. The ledger has them as expired, so that
+ * thousands do not fill the slots of their one account.
  * @param secondsLeft how long their access tokens live still; 0 or less: they have none
  * @param scope the only one
+ * @param client its alias in the settings, and its id at Google
+ * @returns which user each refresh token is of
  */
 export async function seedGrants(
-  fleet: Fleet,
-  database: pg.Client,
+  fleet: Seeded,
+  database: { query(text: string, values: unknown[]): Promise<unknown> },
   users: readonly string[],
   secondsLeft: number,
   scope = YOUTUBE_ANALYTICS,
-): Promise<void> {
-  const sealer = new JweSealer(readConfiguration(fleet.settings));
-  const ids = users.map(() => randomUUID());
-  const seal = (place: (id: string) => string, token: () => string) =>
-    Promise.all(ids.map((id) => sealer.seal(new Secret(token()), place(id))));
-  const refreshTokens = await seal(refreshTokenPlace, () =>
-    fleet.google.control.issueRefreshToken(ACCOUNT, CLIENT_ID, [scope]),
+  client = { alias: 'default', id: CLIENT_ID },
+): Promise<ReadonlyMap<string, string>> {
+  const sealer = sealerOf(fleet);
+  const now = new Date();
+  const grants = users.map((userId) => newGrant(userId, scope, client.alias, now));
+  const userOfToken = new Map<string, string>();
+  const seeded = await Promise.all(
+    grants.map(async (grant) => {
+      const issued = fleet.google.control.issueRefreshToken(ACCOUNT.sub, client.id, [scope]);
+      userOfToken.set(issued, grant.userId);
+      const token = new Secret(issued);
+      const fingerprint = sealer.fingerprint(token, 'refresh-token');
+      const ledger = [fingerprint, ACCOUNT.sub, grant.client, grant.id, VERSION];
+      return {
+        id: grant.id,
+        user_id: grant.userId,
+        sealed: await sealer.seal(token, credentialAad(grant, VERSION)),
+        fingerprint: hex(fingerprint),
+        mac: hex(sealer.mac(canonical(ledger), 'refresh_tokens')),
+      };
+    }),
   );
+  const values = [JSON.stringify(seeded), ACCOUNT.sub, ACCOUNT.email, scope, now, VERSION, client.alias];
   await database.query(
-    `INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
-       sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
-     SELECT id, user_id, 'default', $4, 'alice@example.com', ARRAY[$5], ARRAY[$5], 'active', sealed, now(), now(), now()
-     FROM unnest($1::uuid[], $2::text[], $3::text[]) AS seeded (id, user_id, sealed)`,
-    [ids, users, refreshTokens, ACCOUNT, scope],
+    `WITH seeded AS (
+       SELECT * FROM jsonb_to_recordset($1) AS one (id uuid, user_id text, sealed text, fingerprint text, mac text)),
+     booked AS (
+       INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
+         version, sealed_refresh_token, credential_version, refresh_token_issued_at, created_at, consented_at)
+       SELECT id, user_id, $7, $2, $3, ARRAY[$4], ARRAY[$4], 'active', $6::int, sealed, $6::int, $5, $5, $5 FROM seeded)
+     INSERT INTO refresh_tokens (fingerprint, account_sub, client, grant_id, issued_at, expires_at, last_used_at, prefix_hash,
+       sha512_hash, mac)
+     SELECT decode(fingerprint, 'hex'), $2, $7, id, $5, $5, $5, '', '', decode(mac, 'hex') FROM seeded`,
+    values,
   );
-  if (secondsLeft <= 0) return;
-  const accessTokens = await seal(
-    (id) => accessTokenPlace(id, scope),
-    () => `ya29.${'a'.repeat(160)}${randomUUID()}`,
+  if (secondsLeft <= 0) return userOfToken;
+  const expiresAt = new Date(now.getTime() + secondsLeft * 1000);
+  const obtainedAt = new Date(expiresAt.getTime() - 3600_000);
+  const accessTokens = await Promise.all(
+    grants.map((grant) =>
+      sealer.seal(
+        new Secret(`ya29.${'a'.repeat(160)}${randomUUID()}`),
+        accessTokenAad(grant, scope, { obtainedAt, expiresAt }),
+      ),
+    ),
   );
   await database.query(
     `INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
-     SELECT id, $3, sealed, now() + ($4 - 3600) * interval '1 second', now() + $4 * interval '1 second' FROM unnest($1::uuid[], $2::text[]) AS seeded (id, sealed)`,
-    [ids, accessTokens, scope, secondsLeft],
+     SELECT id, $3, sealed, $4, $5 FROM unnest($1::uuid[], $2::text[]) AS seeded (id, sealed)`,
+    [grants.map(({ id }) => id), accessTokens, scope, obtainedAt, expiresAt],
   );
+  return userOfToken;
+}
+
+function newGrant(userId: string, scope: string, client: string, now: Date): Grant {
+  return {
+    id: randomUUID(),
+    kind: 'user',
+    userId,
+    client,
+    account: ACCOUNT,
+    subject: null,
+    requestedScopes: [scope],
+    grantedScopes: [scope],
+    status: 'active',
+    diagnosis: null,
+    version: VERSION,
+    refreshes: 0,
+    createdAt: now,
+    consentedAt: now,
+    refreshedAt: null,
+    refreshTokenIssuedAt: now,
+    refreshTokenExpiresAt: null,
+  };
+}
+
+function sealerOf(fleet: Seeded): JweSealer {
+  return new JweSealer(readConfiguration(fleet.settings));
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import { databaseFault } from '../../src/token-store/database-fault.js';
 import { migrate } from '../../src/token-store/migrate.js';
 import { TryingFault } from './fault.js';
@@ -17,4 +18,22 @@ export async function migrateDatabase(url: string): Promise<void> {
       `The database was not migrated.\n${error instanceof Error ? error.message.trim() : ''}`,
     );
   }
+  await demandSigned(url);
+}
+
+/** Such data would not open, call by call. */
+async function demandSigned(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('SELECT 1 FROM services WHERE mac IS NULL LIMIT 1');
+    if (!rowCount) return;
+  } finally {
+    await client.end();
+  }
+  throw new TryingFault(
+    'The data is of an older version, whose services carry no MAC and whose tokens do not open any more. To begin again, ' +
+      'stop and remove the data folder (data/trying, or TRYING_DATA_DIR). In a database of your own, `npm run token-broker -- keys ' +
+      'reseal --adopt` keeps the services; users connect again.',
+  );
 }

@@ -6,7 +6,7 @@ import { Clock } from '../domain/ports/clock.js';
 
 const DAY_SECONDS = 24 * 3600;
 
-/** Forgets events when their time is over. */
+/** Forgets events when their time is over. The database keeps to the days that `token-broker migrate` was told, too. */
 @Injectable()
 export class KeepAudit implements OnModuleInit {
   constructor(

@@ -68,7 +68,7 @@ export class StartAuthorization extends ConsentTrips {
   }
 
   override idOf(state: Secret): string {
-    return Buffer.from(this.sealer.fingerprint(state)).toString('base64url').slice(0, 12);
+    return Buffer.from(this.sealer.fingerprint(state, 'cookie-name')).toString('base64url').slice(0, 12);
   }
 
   async #go(ticketId: string, wish: ConnectWish, asking: Asking): Promise<Trip> {
@@ -108,9 +108,9 @@ export class StartAuthorization extends ConsentTrips {
         consumedAt,
       },
       {
-        stateHash: this.sealer.fingerprint(secrets.state),
-        nonceHash: this.sealer.fingerprint(secrets.nonce),
-        browserHash: this.sealer.fingerprint(secrets.browserKey),
+        stateHash: this.sealer.fingerprint(secrets.state, 'state'),
+        nonceHash: this.sealer.fingerprint(secrets.nonce, 'nonce'),
+        browserHash: this.sealer.fingerprint(secrets.browserKey, 'browser-key'),
       },
     );
     if (!stored) throw ticketUsed();

@@ -39,7 +39,7 @@ export class ClaimReturn {
     { state, iss, browserKey }: Return,
     whose: (wish: ConnectWish) => void,
   ): Promise<PendingAuthorization> {
-    const stateHash = this.sealer.fingerprint(state);
+    const stateHash = this.sealer.fingerprint(state, 'state');
     const request = await this.requests.find(stateHash);
     const now = this.clock.now();
     if (!request) throw refused('state_unknown', 'This answer belongs to no connect that we know.');
@@ -49,7 +49,7 @@ export class ClaimReturn {
       throw refused('state_expired', 'This connect took longer than 10 minutes.');
     }
     // RFC 6749 section 10.12: only the browser that began may finish.
-    const binding = browserKey && this.sealer.fingerprint(browserKey);
+    const binding = browserKey && this.sealer.fingerprint(browserKey, 'browser-key');
     if (!binding || !timingSafeEqual(binding, request.browserHash)) {
       throw refused('other_browser', 'This connect was begun in another browser, or its cookie is gone.');
     }

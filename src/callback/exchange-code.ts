@@ -27,7 +27,7 @@ export class ExchangeCode {
       redirectUri: this.settings.redirectUri,
       verifier,
       scopes: wish.scopes,
-      isNonce: (nonce) => timingSafeEqual(this.sealer.fingerprint(new Secret(nonce)), nonceHash),
+      isNonce: (nonce) => timingSafeEqual(this.sealer.fingerprint(new Secret(nonce), 'nonce'), nonceHash),
     });
   }
 }

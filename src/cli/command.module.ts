@@ -2,12 +2,14 @@ import { Global, Module, type DynamicModule, type Type } from '@nestjs/common';
 import { ConfigModule } from '../config/config.module.js';
 import type { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
+import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
 import { SlotAlarm } from '../domain/ports/slot-alarm.js';
 import { IdentityModule } from '../identity/identity.module.js';
 import { SystemClock } from '../operations/system-clock.js';
 import { SealingModule } from '../sealing/sealing.module.js';
 import { ServiceAccountsModule } from '../service-accounts/service-accounts.module.js';
 import { ServicesModule } from '../services/services.module.js';
+import { IntegrityNotes } from './integrity-notes.js';
 import { SlotNotes } from './slot-notes.js';
 import { TokenStoreModule } from '../token-store/token-store.module.js';
 
@@ -34,8 +36,9 @@ export class CommandModule {
         { provide: Clock, useClass: SystemClock },
         SlotNotes,
         { provide: SlotAlarm, useExisting: SlotNotes },
+        { provide: IntegrityAlarm, useClass: IntegrityNotes },
       ],
-      exports: [Clock, SlotAlarm],
+      exports: [Clock, SlotAlarm, IntegrityAlarm],
     };
   }
 }

@@ -23,23 +23,37 @@ export function serviceList(): Command {
 
 async function list(): Promise<Answer> {
   const { ServiceStore } = await import('../domain/ports/service-store.js');
-  const services = await withBroker((broker) => inBatches(broker.get(ServiceStore).list()));
+  const { services, unverified } = await withBroker(async (broker) => {
+    const store = broker.get(ServiceStore);
+    return { services: await inBatches(store.list()), unverified: await store.listUnverified() };
+  });
   return {
-    text:
+    text: [
       services.length > 0
         ? inTable(services)
         : 'There are no services. Make one with `token-broker service create`.',
+      ...(unverified.length > 0 ? [UNVERIFIED, inTable(unverified)] : []),
+    ].join('\n\n'),
     json: {
-      services: services.map(({ id, name, credential, policy, createdAt, revokedAt }) => ({
-        id,
-        name,
-        identity:
-          credential.kind === 'key' ? null : { issuer: credential.issuer, subject: credential.subject },
-        policy,
-        created_at: createdAt,
-        revoked_at: revokedAt,
-      })),
+      services: services.map(describe),
+      unverified: unverified.map(describe),
     },
+  };
+}
+
+const UNVERIFIED =
+  'NOT VERIFIED: these rows were not written, or not like this, by the broker or with this key ring. The broker turns them\n' +
+  'away. End each with `token-broker service revoke`; or, after an update from a version without MACs, look at them and run\n' +
+  '`token-broker keys reseal --adopt`.';
+
+function describe({ id, name, credential, policy, createdAt, revokedAt }: StoredService) {
+  return {
+    id,
+    name,
+    identity: credential.kind === 'key' ? null : { issuer: credential.issuer, subject: credential.subject },
+    policy,
+    created_at: createdAt,
+    revoked_at: revokedAt,
   };
 }
 

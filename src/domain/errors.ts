@@ -15,6 +15,7 @@ export type BrokerErrorCode =
   | 'reconnect_required'
   | 'slots_full'
   | 'rate_limited'
+  | 'integrity_failed'
   | 'client_misconfigured'
   | 'google_unavailable'
   | 'issuer_unavailable'

@@ -21,6 +21,7 @@ export const PROBLEMS: Readonly<Record<BrokerErrorCode | 'internal_error', Probl
   reconnect_required: { status: 410, title: 'The grant is dead: the user must connect again' },
   rate_limited: { status: 429, title: 'Too many calls' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
+  integrity_failed: { status: 500, title: 'Stored data was changed outside the broker' },
   client_misconfigured: { status: 502, title: 'Google rejects our client' },
   google_unavailable: { status: 503, title: 'Google does not answer' },
   database_unavailable: { status: 503, title: 'Our database does not answer' },

@@ -2,9 +2,12 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { BackgroundWork } from '../domain/ports/background-work.js';
 import { Clock } from '../domain/ports/clock.js';
+import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
 import { SlotAlarm } from '../domain/ports/slot-alarm.js';
 import { HealthController } from './health.controller.js';
+import { IntegrityWarnings } from './integrity-warnings.js';
 import { Metrics } from './metrics.js';
+import { SealMetrics } from './seal-metrics.js';
 import { SlotWarnings } from './slot-warnings.js';
 import { MetricsController } from './metrics.controller.js';
 import { TimedWork } from './timed-work.js';
@@ -21,10 +24,12 @@ import { WatchClock } from './watch-clock.js';
   providers: [
     Metrics,
     WatchClock,
+    SealMetrics,
     { provide: SlotAlarm, useClass: SlotWarnings },
+    { provide: IntegrityAlarm, useClass: IntegrityWarnings },
     { provide: BackgroundWork, useClass: TimedWork },
   ],
-  exports: [Metrics, SlotAlarm, BackgroundWork],
+  exports: [Metrics, SlotAlarm, IntegrityAlarm, BackgroundWork],
 })
 export class OperationsModule {
   static with(clock: Clock): DynamicModule {

@@ -5,7 +5,7 @@ import { decrypt, encrypt, readHeader } from './compact-jwe.js';
 
 const newKey = () => createSecretKey(randomBytes(32));
 const KEY = newKey();
-const HEADER = { kid: '2026-11-22-abc123', place: 'grants.sealed_refresh_token/1' };
+const HEADER = { kid: '2026-11-22-abc123', aad: 'p9-jLSqPuuw0bzYUOgMzVM1tFzMG_s3NPCqhjt6TIqs' };
 const TEXTS = ['', 'x', '1//refresh-token', 'ä€😀', 'a'.repeat(5000)];
 
 const byJose = (header: object, text = 'secret') =>
@@ -62,7 +62,7 @@ test.each([
   ['compression', { zip: 'DEF' }],
   ['an extension that must be understood', { crit: ['exp'], exp: 1 }],
   ['no key id', { kid: undefined }],
-  ['a place that is no text', { place: 1 }],
+  ['associated data that is no text', { aad: 1 }],
 ])('%s is no such JWE', (_, more) => {
   const header = { alg: 'dir', enc: 'A256GCM', ...HEADER, ...more };
   const [, ...rest] = encrypt('secret', HEADER, KEY).split('.');

@@ -7,7 +7,11 @@ import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'n
  */
 export interface ProtectedHeader {
   readonly kid: string;
-  readonly place: string;
+  /**
+   * What the value is bound to: a digest of the associated data. The header is the AEAD's additional data, and the compact
+   * form has no `aad` member of its own (RFC 7516 section 5.1 step 14).
+   */
+  readonly aad: string;
 }
 
 const CIPHER = 'aes-256-gcm';
@@ -32,10 +36,10 @@ export function encrypt(plaintext: string, header: ProtectedHeader, key: KeyObje
 export function readHeader(jwe: string): ProtectedHeader | null {
   const [, encoded = ''] = FORM.exec(jwe) ?? [];
   try {
-    const { kid, place, ...fixed } = JSON.parse(decode(encoded).toString()) as Record<string, unknown>;
+    const { kid, aad, ...fixed } = JSON.parse(decode(encoded).toString()) as Record<string, unknown>;
     const isOurs =
       Object.keys(fixed).length === 2 && fixed['alg'] === FIXED.alg && fixed['enc'] === FIXED.enc;
-    return isOurs && typeof kid === 'string' && typeof place === 'string' ? { kid, place } : null;
+    return isOurs && typeof kid === 'string' && typeof aad === 'string' ? { kid, aad } : null;
   } catch {
     return null;
   }

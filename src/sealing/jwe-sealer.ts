@@ -1,8 +1,8 @@
-import { createHmac, type KeyObject } from 'node:crypto';
+import { createHash, createHmac, type KeyObject } from 'node:crypto';
 import { statSync, unwatchFile, watchFile } from 'node:fs';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { SealBroken, Sealer } from '../domain/ports/sealer.js';
+import { SealBroken, Sealer, type FingerprintPurpose, type MacPurpose } from '../domain/ports/sealer.js';
 import { Secret } from '../domain/secret.js';
 import { decrypt, encrypt, readHeader } from './compact-jwe.js';
 import { readKeyRing, type KeyRing } from './key-ring.js';
@@ -11,11 +11,12 @@ const POLL_MS = 5_000;
 
 /**
  * Seals as JWE compact (RFC 7516), direct encryption with A256GCM. The protected header carries the key id and
- * the place; it is the AEAD's additional data (section 5.1 step 14), so neither can be changed unnoticed.
+ * a digest of the associated data; it is the AEAD's additional data (section 5.1 step 14), so neither can be changed unnoticed.
  */
 @Injectable()
 export class JweSealer extends Sealer implements OnModuleInit, OnApplicationShutdown {
   readonly #log = new Logger(JweSealer.name);
+  readonly #seals = new Map<string, number>();
   #ring: KeyRing;
   #readChange: number | undefined;
 
@@ -51,18 +52,36 @@ export class JweSealer extends Sealer implements OnModuleInit, OnApplicationShut
     return statSync(this.settings.keyRingFile, { throwIfNoEntry: false })?.mtimeMs;
   }
 
-  override seal(secret: Secret, place: string): Promise<string> {
+  override seal(secret: Secret, aad: string): Promise<string> {
     const { sealingKeyId: kid, sealingKeys } = this.#ring;
-    return Promise.resolve(encrypt(secret.reveal(), { kid, place }, sealingKeys.get(kid) as KeyObject));
+    this.#seals.set(kid, (this.#seals.get(kid) ?? 0) + 1);
+    const key = sealingKeys.get(kid) as KeyObject;
+    return Promise.resolve(encrypt(secret.reveal(), { kid, aad: digest(aad) }, key));
   }
 
-  override open(sealed: string, place: string): Promise<Secret> {
+  override open(sealed: string, aad: string): Promise<Secret> {
     return new Promise((resolve) => {
-      resolve(this.#open(sealed, place));
+      resolve(this.#open(sealed, aad));
     });
   }
 
-  #open(sealed: string, place: string): Secret {
+  override fingerprint(secret: Secret, purpose: FingerprintPurpose): Uint8Array<ArrayBuffer> {
+    return this.#hmac(`fingerprint/${purpose}`, secret.reveal());
+  }
+
+  override mac(content: string, purpose: MacPurpose): Uint8Array<ArrayBuffer> {
+    return this.#hmac(`mac/${purpose}`, content);
+  }
+
+  override get seals(): ReadonlyMap<string, number> {
+    return this.#seals;
+  }
+
+  #hmac(purpose: string, content: string): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(createHmac('sha256', this.#ring.keyFor(purpose)).update(content).digest());
+  }
+
+  #open(sealed: string, aad: string): Secret {
     const header = readHeader(sealed);
     if (!header) throw new SealBroken('The sealed value is cut short or was never sealed by this broker.');
     // Another replica may have taken up a new key before this one did. A forged header costs one stat.
@@ -70,8 +89,11 @@ export class JweSealer extends Sealer implements OnModuleInit, OnApplicationShut
     const key = this.#ring.sealingKeys.get(header.kid);
     if (!key)
       throw new SealBroken(`The key ring has no key ${header.kid}: put the key that sealed this value back.`);
-    if (header.place !== place) {
-      throw new SealBroken('The sealed value belongs to another row or column: it was moved.');
+    if (header.aad !== digest(aad)) {
+      throw new SealBroken(
+        'The sealed value belongs to another row or column, or to another state of its row: it was moved or put back, or the ' +
+          'row was changed.',
+      );
     }
     try {
       return new Secret(decrypt(sealed, key));
@@ -81,8 +103,9 @@ export class JweSealer extends Sealer implements OnModuleInit, OnApplicationShut
       );
     }
   }
+}
 
-  override fingerprint(secret: Secret): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(createHmac('sha256', this.#ring.fingerprintKey).update(secret.reveal()).digest());
-  }
+/** Short, so that what a value is bound to may be long. */
+function digest(aad: string): string {
+  return createHash('sha256').update(aad).digest('base64url');
 }

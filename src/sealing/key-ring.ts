@@ -1,11 +1,11 @@
-import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
+import { createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
 import { base64url } from 'jose';
 import { readTextFile } from '../config/text-file.js';
 
 /**
  * A JSON Web Key Set (RFC 7517) of symmetric keys. The first A256GCM key seals, every one opens, so a new key is
- * put in front and the old ones stay until nothing is sealed under them. The one HS256 key makes fingerprints;
- * it never rotates, or the slot ledger would no longer recognise its tokens.
+ * put in front and the old ones stay until nothing is sealed under them. From the one HS256 key come the keys of
+ * fingerprints and MACs, one for each purpose; it never rotates, or the slot ledger would no longer recognise its tokens.
  */
 interface KeyRingFile {
   readonly keys: readonly RingKey[];
@@ -23,7 +23,8 @@ export interface KeyRing {
   readonly sealingKeyId: string;
   /** Objects, not bytes: nothing prints them, and Node need not make one for each value. */
   readonly sealingKeys: ReadonlyMap<string, KeyObject>;
-  readonly fingerprintKey: KeyObject;
+  /** The key for one purpose of fingerprints and MACs. */
+  readonly keyFor: (purpose: string) => KeyObject;
 }
 
 class KeyRingError extends Error {
@@ -44,7 +45,21 @@ export function readKeyRing(path: string): KeyRing {
   return {
     sealingKeyId: first.kid,
     sealingKeys: new Map(sealing.map((key) => [key.kid, createSecretKey(bytes(key))])),
-    fingerprintKey: createSecretKey(bytes(only)),
+    keyFor: derive(createSecretKey(bytes(only))),
+  };
+}
+
+/** HKDF (RFC 5869) with the purpose as `info`: what is learned of one key says nothing of the others (section 3.2). */
+function derive(root: KeyObject): KeyRing['keyFor'] {
+  const derived = new Map<string, KeyObject>();
+  return (purpose) => {
+    let key = derived.get(purpose);
+    if (!key) {
+      const info = `token-broker/${purpose}`;
+      key = createSecretKey(Buffer.from(hkdfSync('sha256', root, '', info, 32)));
+      derived.set(purpose, key);
+    }
+    return key;
   };
 }
 

@@ -3,7 +3,7 @@ import { Sealer } from '../domain/ports/sealer.js';
 import { JweSealer } from './jwe-sealer.js';
 
 /**
- * Owns the key ring: sealing and opening of secrets, and the keyed fingerprints of the slot ledger.
+ * Owns the key ring: sealing and opening of secrets, keyed fingerprints, and MACs over rows.
  * Does not own where sealed values are kept (token-store/) nor the secrets that Google gives our clients (config/).
  */
 @Global()

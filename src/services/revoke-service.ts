@@ -21,6 +21,7 @@ export class RevokeService {
 
   /** Ends a service for good; revoking it again changes nothing. @returns null when there is none of that name or id */
   async revoke(idOrName: string): Promise<RevokedService | null> {
+    // Also one that was planted: it is no service, and can be ended all the same.
     const service = await this.services.findNamed(idOrName);
     if (!service) return null;
     const { id, name } = service;

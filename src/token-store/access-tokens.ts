@@ -1,12 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import type { AccessToken, TokenAnswer } from '../domain/grant.js';
+import { isLiving, type AccessToken, type Grant, type TokenAnswer } from '../domain/grant.js';
 import type { GrantWithTokens } from '../domain/ports/grant-store.js';
-import { Sealer } from '../domain/ports/sealer.js';
+import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
+import { SealBroken, Sealer } from '../domain/ports/sealer.js';
 import { scopeKey, scopeSet } from '../domain/scopes.js';
-import type { Secret } from '../domain/secret.js';
+import { Credentials } from './credentials.js';
 import { Database } from './database.js';
-import { fromRow } from './grant-row.js';
-import { accessTokenPlace } from './places.js';
+import { fromRow, sealedFrom } from './grant-row.js';
+import { GrantWatermarks } from './grant-watermarks.js';
+import { accessTokenAad } from './places.js';
 import type { Grant as GrantRow, Prisma } from './prisma-client/client.js';
 
 interface TokenRow {
@@ -16,7 +18,9 @@ interface TokenRow {
   readonly expires_ms: number;
 }
 
-type Row = GrantRow & { readonly tokens: readonly TokenRow[] | null };
+type Row = GrantRow & { readonly credential: string | null; readonly tokens: readonly TokenRow[] | null };
+
+const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
 
 /** The newest access token of a grant for each set of scopes that was asked for. */
 @Injectable()
@@ -24,6 +28,9 @@ export class AccessTokens {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
+    private readonly credentials: Credentials,
+    private readonly watermarks: GrantWatermarks,
+    private readonly alarm: IntegrityAlarm,
   ) {}
 
   /** One query: Prisma's own joins would need two. */
@@ -33,23 +40,27 @@ export class AccessTokens {
         requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status, diagnosis, revocation_id AS "revocationId",
         refresh_token_issued_at AS "refreshTokenIssuedAt", refresh_token_expires_at AS "refreshTokenExpiresAt",
         version, refreshes, created_at AS "createdAt", consented_at AS "consentedAt", refreshed_at AS "refreshedAt",
+        coalesce(sealed_refresh_token, sealed_key) AS credential, credential_version AS "credentialVersion",
+        revoking_from AS "revokingFrom",
         (SELECT json_agg(json_build_object('scope_set', scope_set, 'sealed_token', sealed_token,
             'obtained_ms', extract(epoch FROM obtained_at) * 1000, 'expires_ms', extract(epoch FROM expires_at) * 1000))
           FROM access_tokens WHERE grant_id = grants.id AND expires_at > $3) AS tokens
       FROM grants WHERE user_id = $1 AND client = $2 ORDER BY created_at`;
+    const before = this.watermarks.before(userId, client);
     const rows = await this.database.prepared<Row>('grants with tokens', text, [userId, client, now]);
-    return Promise.all(rows.map((row) => this.#withTokens(row)));
+    const older = this.watermarks.judge(userId, client, before, rows);
+    return Promise.all(rows.map((row) => this.#withTokens(row, older.has(row.id))));
   }
 
   async put(
     tx: Prisma.TransactionClient,
-    grantId: string,
+    grant: Grant,
     scopes: readonly string[],
     answer: TokenAnswer,
   ): Promise<void> {
     const { obtainedAt, expiresAt } = answer;
-    const identity = { grantId, scopeSet: scopeKey(scopes) };
-    const sealedToken = await this.seal(grantId, identity.scopeSet, answer.accessToken);
+    const identity = { grantId: grant.id, scopeSet: scopeKey(scopes) };
+    const sealedToken = await this.seal(grant, identity.scopeSet, answer);
     await tx.accessToken.upsert({
       where: { grantId_scopeSet: identity },
       create: { ...identity, sealedToken, obtainedAt, expiresAt },
@@ -57,23 +68,47 @@ export class AccessTokens {
     });
   }
 
-  seal(grantId: string, key: string, token: Secret): Promise<string> {
-    return this.sealer.seal(token, accessTokenPlace(grantId, key));
+  /** @param grant with the version under which the token is stored */
+  seal(grant: Grant, key: string, answer: TokenAnswer): Promise<string> {
+    return this.sealer.seal(answer.accessToken, accessTokenAad(grant, key, answer));
   }
 
-  async #withTokens({ tokens, ...row }: Row): Promise<GrantWithTokens> {
+  /** What is not as the broker wrote it is left out, with an alarm; the user's other grants are as good as before. */
+  async #withTokens({ tokens, credential, ...row }: Row, isOlder: boolean): Promise<GrantWithTokens> {
     const grant = fromRow(row);
-    const opened = await Promise.all(
-      (tokens ?? []).map(async (each): Promise<[string, AccessToken]> => [
-        each.scope_set,
-        {
-          token: await this.sealer.open(each.sealed_token, accessTokenPlace(grant.id, each.scope_set)),
-          obtainedAt: new Date(each.obtained_ms),
-          expiresAt: new Date(each.expires_ms),
-          scopes: scopeSet(each.scope_set.split(' ')),
-        },
-      ]),
-    );
-    return { grant, tokens: new Map(opened) };
+    if (isOlder) {
+      this.alarm.raise({
+        kind: 'rollback',
+        id: grant.id,
+        reason: `Version ${grant.version} came back after this process had seen a newer one, or the end of the grant.`,
+      });
+      return { grant, tokens: NO_TOKENS, isIntact: false };
+    }
+    // Proves the row: an access token says nothing of a grant whose tokens are over.
+    const isIntact = await this.#isIntact(sealedFrom(row), credential, row.credentialVersion);
+    const opened = isIntact ? await Promise.all((tokens ?? []).map((each) => this.#open(grant, each))) : [];
+    return { grant, tokens: new Map(opened.flatMap((token) => (token ? [token] : []))), isIntact };
+  }
+
+  async #isIntact(grant: Grant, sealed: string | null, credentialVersion: number | null): Promise<boolean> {
+    if (sealed !== null)
+      return (await this.credentials.tryOpen(grant, { sealed, credentialVersion })) !== null;
+    if (!isLiving(grant)) return true;
+    const reason = `A grant that is ${grant.status} has no credential: it was taken away, or a dead grant was called ${grant.status}.`;
+    this.alarm.raise({ kind: 'credential', id: grant.id, reason });
+    return false;
+  }
+
+  async #open(grant: Grant, row: TokenRow): Promise<[string, AccessToken] | null> {
+    const { scope_set: key, sealed_token: sealed } = row;
+    const times = { obtainedAt: new Date(row.obtained_ms), expiresAt: new Date(row.expires_ms) };
+    try {
+      const token = await this.sealer.open(sealed, accessTokenAad(grant, key, times));
+      return [key, { token, ...times, scopes: scopeSet(key.split(' ')) }];
+    } catch (error) {
+      if (!(error instanceof SealBroken)) throw error;
+      this.alarm.raise({ kind: 'access_token', id: grant.id, reason: error.message });
+      return null;
+    }
   }
 }

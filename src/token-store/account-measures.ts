@@ -6,13 +6,17 @@ import { fromRow } from './grant-row.js';
 import { toJson } from './json.js';
 import { Outbox } from './outbox.js';
 import { Prisma, type Grant as Row } from './prisma-client/client.js';
+import { ResealCredentials } from './reseal-credentials.js';
 
 type Transaction = Prisma.TransactionClient;
 
 /** What Google's security events do to grants, in the transaction of the event. */
 @Injectable()
 export class AccountMeasures {
-  constructor(private readonly outbox: Outbox) {}
+  constructor(
+    private readonly outbox: Outbox,
+    private readonly resealCredentials: ResealCredentials,
+  ) {}
 
   /** @returns the grants that it concerned, as they were before */
   take(
@@ -88,6 +92,7 @@ export class AccountMeasures {
       where: { id: { in: ids }, revocationId: { not: null } },
       data: { revokingFrom: 'suspended' },
     });
+    await this.resealCredentials.reseal(tx, rows, 'suspended');
     await dropTokens(tx, grants);
     const told = rows.filter((row) => statusOf(row) === 'active').map(fromRow);
     const suspended = told.map((grant): Grant => ({ ...grant, status: 'suspended', diagnosis }));
@@ -106,6 +111,7 @@ export class AccountMeasures {
       where: { ...where, revocationId: { not: null } },
       data: { revokingFrom: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
     });
+    await this.resealCredentials.reseal(tx, rows, 'active');
     const active = grants
       .filter(({ status }) => status !== 'revoking')
       .map((grant): Grant => ({ ...grant, status: 'active', diagnosis: null }));

@@ -12,6 +12,7 @@ export function dead(status: 'reconnect_required' | 'revoked', diagnosis: Diagno
     diagnosis: toJson(diagnosis),
     sealedRefreshToken: null,
     refreshTokenExpiresAt: null,
+    credentialVersion: null,
   };
 }
 
@@ -31,5 +32,10 @@ export async function endTokens(
   await tx.refreshToken.updateMany({
     where: { grantId: { in: grantIds }, endedAt: null },
     data: { endedAt: now, endReason },
+  });
+  // Also where the ledger knew of the end before: nobody may call it current again.
+  await tx.refreshToken.updateMany({
+    where: { grantId: { in: grantIds }, mac: { not: null } },
+    data: { mac: null },
   });
 }

@@ -77,6 +77,7 @@ export class FinishRevocation {
     const grants = (await tx.grant.findMany({ where })).map(fromRow);
     await tx.grant.updateMany({ where, data: { ...dead('revoked', diagnosis), version: { increment: 1 } } });
     await tx.accessToken.deleteMany({ where: { grantId: { in: ids } } });
+    await tx.refreshToken.updateMany({ where: { grantId: { in: ids } }, data: { mac: null } });
     const revoked = grants.map((grant): Grant => ({ ...grant, status: 'revoked', diagnosis }));
     await this.outbox.tellAll(tx, 'grant.reconnect_required', revoked, now);
     return revoked;
@@ -93,7 +94,7 @@ export class FinishRevocation {
     });
     await tx.refreshToken.updateMany({
       where: { grantId, current: true },
-      data: { current: false, lastUsedAt: target.refreshedAt ?? target.consentedAt },
+      data: { current: false, lastUsedAt: target.refreshedAt ?? target.consentedAt, mac: null },
     });
     await tx.grant.delete({ where: { id: grantId } });
     await this.outbox.tell(tx, 'grant.disconnected', target, now, { revoked_at_google: true });

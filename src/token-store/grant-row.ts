@@ -6,6 +6,7 @@ import { Prisma, type Grant as Row } from './prisma-client/client.js';
 type Inner =
   | 'sealedRefreshToken'
   | 'sealedKey'
+  | 'credentialVersion'
   | 'suspendedAt'
   | 'revokingFrom'
   | 'expiryToldAt'
@@ -36,6 +37,12 @@ export function fromRow(row: Omit<Row, Inner>): Grant {
     refreshTokenIssuedAt: row.refreshTokenIssuedAt,
     refreshTokenExpiresAt: row.refreshTokenExpiresAt,
   };
+}
+
+/** The grant as its credential was sealed: a revocation that is under way changes no seal. */
+export function sealedFrom(row: Omit<Row, Exclude<Inner, 'revokingFrom'>>): Grant {
+  const status = row.revocationId === null ? row.status : (row.revokingFrom ?? row.status);
+  return { ...fromRow(row), status };
 }
 
 /** Nobody refreshes, and nobody has to wait: whatever was is over. */

@@ -1,25 +1,73 @@
-/** What each sealed value belongs to: its column and row, bound into the seal. Changing one locks old rows out. */
+import type { Grant } from '../domain/grant.js';
+import { canonical } from './canonical.js';
 
-export function verifierPlace(stateHash: Uint8Array): string {
-  return `authorization_requests.sealed_verifier/${Buffer.from(stateHash).toString('base64url')}`;
+/*
+ * The associated data of each sealed value: its column, its row, and all of the row that decides who gets what of it. A
+ * row that was changed by another than the broker does not open. Changing one of these locks old rows out.
+ */
+
+/** All columns of a connect under way but the verifier and its use. */
+export function verifierAad(request: object): string {
+  return canonical(['authorization_requests.sealed_verifier', request]);
 }
 
-export function refreshTokenPlace(grantId: string): string {
-  return `grants.sealed_refresh_token/${grantId}`;
+/**
+ * Of a refresh token or a service account's key: whose it is, what was granted, and under which version it was sealed.
+ * What changes without a new seal is not in it: `version`, the lease, the diagnosis.
+ */
+export function credentialAad(grant: Grant, version: number): string {
+  const column = grant.kind === 'user' ? 'grants.sealed_refresh_token' : 'grants.sealed_key';
+  return canonical([
+    column,
+    ...identity(grant),
+    version,
+    // The token of a suspended grant is kept, and must not open because somebody calls the grant active.
+    grant.status === 'suspended',
+    grant.account.email,
+    grant.requestedScopes,
+    grant.grantedScopes,
+    grant.consentedAt,
+    grant.refreshTokenIssuedAt,
+    grant.refreshTokenExpiresAt,
+  ]);
 }
 
-export function serviceAccountKeyPlace(grantId: string): string {
-  return `grants.sealed_key/${grantId}`;
+/** Bound to the version of its grant: every change of a grant ends its access tokens. */
+export function accessTokenAad(
+  grant: Grant,
+  scopeSetKey: string,
+  { obtainedAt, expiresAt }: { readonly obtainedAt: Date; readonly expiresAt: Date },
+): string {
+  return canonical([
+    'access_tokens.sealed_token',
+    ...identity(grant),
+    grant.version,
+    scopeSetKey,
+    obtainedAt,
+    expiresAt,
+  ]);
 }
 
-export function accessTokenPlace(grantId: string, scopeSetKey: string): string {
-  return `access_tokens.sealed_token/${grantId}/${scopeSetKey}`;
+export function pendingConsentAad(consent: {
+  readonly codeHash: Uint8Array;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}): string {
+  return canonical(['pending_consents.sealed_consent', consent]);
 }
 
-export function revocationTokenPlace(id: string): string {
-  return `revocations.sealed_token/${id}`;
+/** What of a revocation says whose grants end; its attempts and its end change without a new seal. */
+export function revocationTokenAad(revocation: {
+  readonly id: string;
+  readonly grantId: string;
+  readonly consentedAt: Date;
+  readonly accountSub: string;
+  readonly clients: readonly string[];
+}): string {
+  const { id, grantId, consentedAt, accountSub, clients } = revocation;
+  return canonical(['revocations.sealed_token', id, grantId, consentedAt, accountSub, clients]);
 }
 
-export function pendingConsentPlace(codeHash: Uint8Array): string {
-  return `pending_consents.sealed_consent/${Buffer.from(codeHash).toString('base64url')}`;
+function identity({ id, kind, userId, client, account, subject }: Grant) {
+  return [id, kind, userId, client, account.sub, subject];
 }

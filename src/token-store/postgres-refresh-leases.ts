@@ -1,24 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Diagnosis, Grant, TokenAnswer } from '../domain/grant.js';
+import { integrityFailed } from '../domain/integrity.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { RefreshLeases, type Lease, type LeaseOutcome } from '../domain/ports/refresh-leases.js';
-import { Sealer } from '../domain/ports/sealer.js';
+import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
 import { sameScopes, scopeKey, scopeSet } from '../domain/scopes.js';
 import { AccessTokens } from './access-tokens.js';
+import { Credentials, type SealedCredential } from './credentials.js';
 import { Database } from './database.js';
 import { dead, endTokens } from './end-grants.js';
 import { NO_LEASE } from './grant-row.js';
 import { Outbox } from './outbox.js';
-import { serviceAccountKeyPlace } from './places.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
-/** One of the two is there: migration service_accounts. */
-interface Taken {
-  readonly refreshToken: string | null;
-  readonly key: string | null;
+interface Taken extends SealedCredential {
   readonly failures: number;
+  /** What proves which refresh token is the one of this grant. */
+  readonly ledgerMacs: readonly string[];
 }
 
 /**
@@ -34,7 +34,9 @@ const TAKE = `
     AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL
     AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
     AND ${WITHOUT_WAITING_FOR_DISK}
-  RETURNING sealed_refresh_token AS "refreshToken", sealed_key AS key, refresh_failures AS failures`;
+  RETURNING coalesce(sealed_refresh_token, sealed_key) AS sealed, credential_version AS "credentialVersion",
+    refresh_failures AS failures, ARRAY(SELECT encode(mac, 'hex') FROM refresh_tokens
+      WHERE grant_id = grants.id AND current AND mac IS NOT NULL) AS "ledgerMacs"`;
 
 const SAVE = `
   WITH refreshed AS (
@@ -58,7 +60,8 @@ export class PostgresRefreshLeases extends RefreshLeases {
     private readonly ledger: PrismaSlotLedger,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
-    private readonly sealer: Sealer,
+    private readonly credentials: Credentials,
+    private readonly alarm: IntegrityAlarm,
   ) {
     super();
   }
@@ -69,7 +72,7 @@ export class PostgresRefreshLeases extends RefreshLeases {
     const values = [owner, ms, id, version, refreshes];
     const [taken] = await this.database.prepared<Taken>('take lease', TAKE, values);
     if (taken) {
-      const credential = await this.#open(id, taken).catch(async (error: unknown) => {
+      const credential = await this.#open(grant, taken).catch(async (error: unknown) => {
         // Another replica may have the key that this one lacks.
         await this.#end(id, owner, 0);
         throw error;
@@ -88,10 +91,18 @@ export class PostgresRefreshLeases extends RefreshLeases {
     return busy ? { kind: busy.held ? 'held' : 'resting', ms: Math.max(0, busy.ms) } : { kind: 'changed' };
   }
 
-  async #open(id: string, { refreshToken, key }: Taken): Promise<Lease['credential']> {
-    return key === null
-      ? { kind: 'refresh_token', refreshToken: await this.refreshTokens.open(id, refreshToken ?? '') }
-      : { kind: 'service_account_key', key: await this.sealer.open(key, serviceAccountKeyPlace(id)) };
+  /** With the grant as it was read: a row that was changed without a new version is another one. */
+  async #open(grant: Grant, taken: Taken): Promise<Lease['credential']> {
+    const secret = await this.credentials.open(grant, taken);
+    if (grant.kind === 'service_account') return { kind: 'service_account_key', key: secret };
+    const mac = this.ledger.macOf(grant, taken.credentialVersion ?? 0, secret);
+    if (!taken.ledgerMacs.includes(Buffer.from(mac).toString('hex'))) {
+      const reason =
+        'Its refresh token is not the one that the slot ledger knows: an older one was put back.';
+      this.alarm.raise({ kind: 'ledger', id: grant.id, reason });
+      throw integrityFailed();
+    }
+    return { kind: 'refresh_token', refreshToken: secret };
   }
 
   override async save(
@@ -144,7 +155,7 @@ export class PostgresRefreshLeases extends RefreshLeases {
     now: Date,
   ): Promise<Grant | null> {
     const key = scopeKey(scopes);
-    const sealed = await this.accessTokens.seal(grant.id, key, answer.accessToken);
+    const sealed = await this.accessTokens.seal(grant, key, answer);
     const { obtainedAt, expiresAt } = answer;
     const values = [now, grant.id, grant.version, owner, key, sealed, obtainedAt, expiresAt];
     const written = await this.database.prepared('save token', SAVE, values);
@@ -153,7 +164,7 @@ export class PostgresRefreshLeases extends RefreshLeases {
 
   /** Google gave another refresh token, or told of other scopes than we knew: the grant itself changes. */
   async #saveChange(
-    { grant, owner }: Lease,
+    { grant, owner, credential }: Lease,
     isNarrowed: boolean,
     tokenScopes: readonly string[],
     answer: TokenAnswer,
@@ -164,10 +175,14 @@ export class PostgresRefreshLeases extends RefreshLeases {
     const changed: Grant = {
       ...grant,
       ...granted,
+      ...this.refreshTokens.dates(answer, now),
       refreshedAt: now,
       version: version + 1,
       refreshes: refreshes + 1,
     };
+    const secret =
+      answer.refreshToken ?? (credential.kind === 'refresh_token' ? credential.refreshToken : credential.key);
+    const sealed = await this.credentials.seal(changed, secret);
     const saved = await this.database.$transaction(async (tx) => {
       // In the order of a consent: first the account's lock, then the row.
       if (answer.refreshToken !== null) await this.ledger.lock(tx, grant.account.sub, grant.client);
@@ -176,19 +191,20 @@ export class PostgresRefreshLeases extends RefreshLeases {
         data: {
           ...NO_LEASE,
           ...granted,
-          ...(await this.refreshTokens.columns(id, answer, now)),
+          ...this.refreshTokens.dates(answer, now),
+          ...sealed,
           refreshedAt: now,
           version: { increment: 1 },
           refreshes: { increment: 1 },
         },
       });
       if (count === 0) return false;
-      if (isNarrowed) {
-        await tx.accessToken.deleteMany({ where: { grantId: id } });
-        await this.outbox.tell(tx, 'grant.scopes_changed', changed, now);
-      }
-      await this.accessTokens.put(tx, id, tokenScopes, answer);
-      await this.refreshTokens.book(tx, grant, answer, now);
+      // Each is bound to the version before.
+      await tx.accessToken.deleteMany({ where: { grantId: id } });
+      if (isNarrowed) await this.outbox.tell(tx, 'grant.scopes_changed', changed, now);
+      await this.accessTokens.put(tx, changed, tokenScopes, answer);
+      await this.refreshTokens.book(tx, changed, answer, now);
+      if (answer.refreshToken === null) await this.ledger.sign(tx, changed, secret);
       return true;
     });
     if (!saved) return null;

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import type { Page } from '../domain/page.js';
 import {
@@ -23,6 +23,8 @@ const NEWEST_FIRST = Prisma.sql`at DESC, sequence DESC`;
 
 @Injectable()
 export class PrismaAuditTrail extends AuditTrail {
+  readonly #log = new Logger(PrismaAuditTrail.name);
+
   constructor(private readonly database: Database) {
     super();
   }
@@ -50,10 +52,26 @@ export class PrismaAuditTrail extends AuditTrail {
   override async prune(before: Date): Promise<number> {
     let pruned = 0;
     for (;;) {
-      const count = await this.database.$executeRaw`
-        DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE at < ${before} LIMIT ${PRUNE_BATCH})`;
+      // The broker's role may not delete events: migration integrity.
+      const [row] = await this.database.$queryRaw<{ count: number }[]>`
+        SELECT prune_audit_events(${before}, ${PRUNE_BATCH}::int) AS count`;
+      const count = row?.count ?? 0;
       pruned += count;
-      if (count < PRUNE_BATCH) return pruned;
+      if (count < PRUNE_BATCH) break;
+    }
+    await this.#compareRetention(before);
+    return pruned;
+  }
+
+  /** Two who say different things: the longer time counts, and an operator should know. */
+  async #compareRetention(before: Date): Promise<void> {
+    const [kept] = await this.database.$queryRaw<{ days: number; longer: boolean }[]>`
+      SELECT days, ${before} > now() - days * interval '1 day' + interval '1 hour' AS longer FROM audit_retention`;
+    if (kept?.longer) {
+      this.#log.warn(
+        { database_keeps_days: kept.days },
+        'the database keeps audit events longer than AUDIT_RETENTION_DAYS says: run `token-broker migrate` with that setting',
+      );
     }
   }
 }

@@ -12,13 +12,15 @@ import {
   type GrantWithTokens,
 } from '../domain/ports/grant-store.js';
 import { sameScopes, scopeSet } from '../domain/scopes.js';
+import type { Secret } from '../domain/secret.js';
 import { AccessTokens } from './access-tokens.js';
+import { Credentials } from './credentials.js';
 import { Database } from './database.js';
 import { disconnected, endTokens } from './end-grants.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
 import { GrantLists } from './grant-lists.js';
 import { Outbox } from './outbox.js';
-import { Prisma } from './prisma-client/client.js';
+import { Prisma, type Grant as Row } from './prisma-client/client.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
@@ -27,6 +29,7 @@ export class PrismaGrants extends GrantStore {
   constructor(
     private readonly database: Database,
     private readonly accessTokens: AccessTokens,
+    private readonly credentials: Credentials,
     private readonly refreshTokens: RefreshTokens,
     private readonly ledger: PrismaSlotLedger,
     private readonly outbox: Outbox,
@@ -46,31 +49,39 @@ export class PrismaGrants extends GrantStore {
       await tx.$queryRaw`SELECT id FROM grants WHERE user_id = ${userId} AND client = ${client}
         AND account_sub = ${account.sub} FOR UPDATE`;
       const stored = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
-      const keepsToken = stored?.status === 'active' ? stored.sealedRefreshToken : null;
-      if (answer.refreshToken === null && keepsToken === null) return null;
+      const kept = await this.#credentialOf(stored);
+      const refreshToken = answer.refreshToken ?? kept;
+      if (refreshToken === null) return null;
       const id = stored?.id ?? randomUUID();
+      // What an active row says counts only as far as its credential proves it.
+      const before = stored?.status === 'active' && kept === null ? [] : (stored?.requestedScopes ?? []);
       const columns = {
+        ...identity,
+        version: (stored?.version ?? 0) + 1,
         accountEmail: account.email ?? stored?.accountEmail ?? null,
-        requestedScopes: scopeSet([...(stored?.requestedScopes ?? []), ...consent.requestedScopes]),
+        requestedScopes: scopeSet([...before, ...consent.requestedScopes]),
         grantedScopes: scopeSet(answer.scopes),
         status: 'active' as const,
         diagnosis: Prisma.DbNull,
         consentedAt: now,
         refreshedAt: now,
-        ...(await this.refreshTokens.columns(id, answer, now)),
+        ...this.refreshTokens.dates(answer, now),
         ...NO_LEASE,
         ...NOT_REVOKING,
       };
-      const row = await tx.grant.upsert({
+      const unsealed = await tx.grant.upsert({
         where: { id },
-        create: { refreshTokenIssuedAt: now, ...identity, ...columns, id, createdAt: now },
-        update: { ...columns, version: { increment: 1 } },
+        create: { refreshTokenIssuedAt: now, ...columns, id, createdAt: now },
+        update: columns,
       });
+      const grant = fromRow(unsealed);
+      // The seal is bound to what was just written, also of a token that stays.
+      await tx.grant.update({ where: { id }, data: await this.credentials.seal(grant, refreshToken) });
       // Tokens of before cover other scopes, perhaps more than the user allows now.
       await tx.accessToken.deleteMany({ where: { grantId: id } });
-      await this.accessTokens.put(tx, id, scopeSet(answer.scopes), answer);
-      const grant = fromRow(row);
+      await this.accessTokens.put(tx, grant, scopeSet(answer.scopes), answer);
       await this.refreshTokens.book(tx, grant, answer, now);
+      if (answer.refreshToken === null) await this.ledger.sign(tx, grant, refreshToken);
       if (stored?.status !== 'active') await this.outbox.tell(tx, 'grant.connected', grant, now);
       else if (!sameScopes(stored.grantedScopes, grant.grantedScopes)) {
         await this.outbox.tell(tx, 'grant.scopes_changed', grant, now);
@@ -111,6 +122,13 @@ export class PrismaGrants extends GrantStore {
     return this.accessTokens.ofUser(userId, client, now);
   }
 
+  /** The refresh token of an active grant; null where there is none, or not as the broker wrote it. */
+  #credentialOf(stored: Row | null): Promise<Secret | null> {
+    if (stored?.status !== 'active' || stored.sealedRefreshToken === null) return Promise.resolve(null);
+    const { sealedRefreshToken: sealed, credentialVersion } = stored;
+    return this.credentials.tryOpen(fromRow(stored), { sealed, credentialVersion });
+  }
+
   override async forget(grant: Grant, endReason: string | null, now: Date): Promise<void> {
     await this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
@@ -121,7 +139,7 @@ export class PrismaGrants extends GrantStore {
       if (endReason !== null) await endTokens(tx, [grant.id], endReason, now);
       await tx.refreshToken.updateMany({
         where: { grantId: grant.id, current: true },
-        data: { current: false, lastUsedAt: grant.refreshedAt ?? grant.consentedAt },
+        data: { current: false, lastUsedAt: grant.refreshedAt ?? grant.consentedAt, mac: null },
       });
       await tx.grant.delete({ where: { id: grant.id } });
       await this.outbox.tell(tx, 'grant.disconnected', disconnected(grant), now, {

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectWish } from '../domain/connect-wish.js';
 import type { VerifiedAccount } from '../domain/grant.js';
+import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
 import { PendingConsents, type PendingConsent } from '../domain/ports/pending-consents.js';
-import { Sealer } from '../domain/ports/sealer.js';
+import { SealBroken, Sealer } from '../domain/ports/sealer.js';
 import { Secret } from '../domain/secret.js';
 import { Database } from './database.js';
-import { pendingConsentPlace } from './places.js';
+import { pendingConsentAad } from './places.js';
 
 /** What is sealed: everything, since it holds both tokens. */
 interface Letter {
@@ -19,11 +20,18 @@ interface Letter {
   readonly refreshTokenExpiresAt: string | null;
 }
 
+interface Row {
+  readonly sealed_consent: string;
+  readonly created_at: Date;
+  readonly expires_at: Date;
+}
+
 @Injectable()
 export class PrismaPendingConsents extends PendingConsents {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
+    private readonly alarm: IntegrityAlarm,
   ) {
     super();
   }
@@ -34,7 +42,7 @@ export class PrismaPendingConsents extends PendingConsents {
     now: Date,
     expiresAt: Date,
   ): Promise<void> {
-    const codeHash = this.sealer.fingerprint(code);
+    const codeHash = this.sealer.fingerprint(code, 'completion-code');
     const letter: Letter = {
       wish,
       account: answer.account,
@@ -47,7 +55,7 @@ export class PrismaPendingConsents extends PendingConsents {
     };
     const sealedConsent = await this.sealer.seal(
       new Secret(JSON.stringify(letter)),
-      pendingConsentPlace(codeHash),
+      pendingConsentAad({ codeHash, createdAt: now, expiresAt }),
     );
     await this.database.pendingConsent.deleteMany({ where: { expiresAt: { lte: now } } });
     await this.database.pendingConsent.create({
@@ -56,12 +64,13 @@ export class PrismaPendingConsents extends PendingConsents {
   }
 
   override async take(code: Secret, now: Date): Promise<PendingConsent | null> {
-    const codeHash = this.sealer.fingerprint(code);
+    const codeHash = this.sealer.fingerprint(code, 'completion-code');
     // Deleted and read in one statement: two takers cannot both have it.
-    const [row] = await this.database.$queryRaw<{ sealed_consent: string; expires_at: Date }[]>`
-      DELETE FROM pending_consents WHERE code_hash = ${codeHash} RETURNING sealed_consent, expires_at`;
+    const [row] = await this.database.$queryRaw<Row[]>`
+      DELETE FROM pending_consents WHERE code_hash = ${codeHash} RETURNING sealed_consent, created_at, expires_at`;
     if (!row || row.expires_at <= now) return null;
-    const opened = await this.sealer.open(row.sealed_consent, pendingConsentPlace(codeHash));
+    const opened = await this.#open(codeHash, row);
+    if (!opened) return null;
     const letter = JSON.parse(opened.reveal()) as Letter;
     return {
       wish: letter.wish,
@@ -76,5 +85,20 @@ export class PrismaPendingConsents extends PendingConsents {
           letter.refreshTokenExpiresAt === null ? null : new Date(letter.refreshTokenExpiresAt),
       },
     };
+  }
+
+  async #open(codeHash: Uint8Array, row: Row): Promise<Secret | null> {
+    const { created_at: createdAt, expires_at: expiresAt } = row;
+    try {
+      return await this.sealer.open(
+        row.sealed_consent,
+        pendingConsentAad({ codeHash, createdAt, expiresAt }),
+      );
+    } catch (error) {
+      if (!(error instanceof SealBroken)) throw error;
+      const id = Buffer.from(codeHash).toString('hex').slice(0, 12);
+      this.alarm.raise({ kind: 'pending_consent', id, reason: error.message });
+      return null;
+    }
   }
 }

@@ -8,15 +8,16 @@ import {
   type RevocationEnd,
   type RevocationRequester,
 } from '../domain/ports/revocations.js';
-import { Sealer } from '../domain/ports/sealer.js';
+import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
+import { SealBroken, Sealer } from '../domain/ports/sealer.js';
 import type { Secret } from '../domain/secret.js';
+import { Credentials } from './credentials.js';
 import { Database } from './database.js';
 import { FinishRevocation, PROBABLY_DEAD } from './finish-revocation.js';
-import { fromRow } from './grant-row.js';
-import { revocationTokenPlace } from './places.js';
+import { fromRow, sealedFrom } from './grant-row.js';
+import { revocationTokenAad } from './places.js';
 import { Prisma, type Revocation as Row } from './prisma-client/client.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
-import { RefreshTokens } from './refresh-tokens.js';
 
 type Transaction = Prisma.TransactionClient;
 
@@ -30,7 +31,8 @@ export class PrismaRevocations extends Revocations {
     private readonly database: Database,
     private readonly sealer: Sealer,
     private readonly ledger: PrismaSlotLedger,
-    private readonly refreshTokens: RefreshTokens,
+    private readonly credentials: Credentials,
+    private readonly alarm: IntegrityAlarm,
     private readonly finishRevocation: FinishRevocation,
     private readonly changes: ChangeFeed,
   ) {
@@ -48,11 +50,13 @@ export class PrismaRevocations extends Revocations {
     const row = await this.database.grant.findFirst({ where: { id: grant.id, consentedAt } });
     if (!row) return null;
     if (row.sealedRefreshToken === null) return 'no_token';
-    const token = await this.refreshTokens.open(grant.id, row.sealedRefreshToken);
+    const { sealedRefreshToken: sealed, credentialVersion } = row;
+    const token = await this.credentials.open(sealedFrom(row), { sealed, credentialVersion });
     const [id, attemptId] = [randomUUID(), randomUUID()];
-    const sealedToken = await this.sealer.seal(token, revocationTokenPlace(id));
     const sub = grant.account.sub;
     const all = [...clients].sort();
+    const bound = { id, grantId: grant.id, consentedAt, accountSub: sub, clients: all };
+    const sealedToken = await this.sealer.seal(token, revocationTokenAad(bound));
     const marked = await this.database.$transaction(async (tx) => {
       await this.ledger.lockAll(tx, sub, all);
       // A consent in between wins: its token is another one.
@@ -111,12 +115,15 @@ export class PrismaRevocations extends Revocations {
         AND ${PROBABLY_DEAD}
       LIMIT ${most}`;
     const grants = await this.database.grant.findMany({ where: { id: { in: rows.map((row) => row.id) } } });
-    return Promise.all(
-      grants.map(async (row) => ({
-        grant: fromRow(row),
-        refreshToken: await this.refreshTokens.open(row.id, row.sealedRefreshToken ?? ''),
-      })),
+    const opened = await Promise.all(
+      grants.map(async (row) => {
+        const { sealedRefreshToken: sealed, credentialVersion } = row;
+        const credential = { sealed: sealed ?? '', credentialVersion };
+        const refreshToken = await this.credentials.tryOpen(sealedFrom(row), credential);
+        return refreshToken && { grant: fromRow(row), refreshToken };
+      }),
     );
+    return opened.filter((sample) => sample !== null);
   }
 
   override async finish(
@@ -161,10 +168,21 @@ export class PrismaRevocations extends Revocations {
     return this.#attempt(taken.revocation, attemptId);
   }
 
-  async #attempt(row: Row, attemptId: string): Promise<RevocationAttempt> {
+  /** @returns null, with an alarm, where it does not open: its turn comes again, and others are not held up */
+  async #attempt(row: Row, attemptId: string): Promise<RevocationAttempt | null> {
     const { id, grantId, attempts, confirmed: isConfirmed } = row;
-    const token = await this.sealer.open(row.sealedToken ?? '', revocationTokenPlace(id));
-    return { id, attemptId, grantId, token, attempts: attempts + 1, isConfirmed };
+    const token = await this.#open(row);
+    return token && { id, attemptId, grantId, token, attempts: attempts + 1, isConfirmed };
+  }
+
+  async #open(row: Row): Promise<Secret | null> {
+    try {
+      return await this.sealer.open(row.sealedToken ?? '', revocationTokenAad(row));
+    } catch (error) {
+      if (!(error instanceof SealBroken)) throw error;
+      this.alarm.raise({ kind: 'revocation', id: row.id, reason: error.message });
+      return null;
+    }
   }
 
   #publish(grants: readonly Pick<Grant, 'userId' | 'client'>[]): void {
@@ -174,14 +192,17 @@ export class PrismaRevocations extends Revocations {
 
 /** @returns the ids of those that were not marked for this revocation before */
 async function mark(tx: Transaction, id: string, sub: string, clients: string[]): Promise<string[]> {
+  // Access tokens are bound to the version: nothing of before is served if the grant comes back.
   const rows = await tx.$queryRaw<{ id: string }[]>`
-    UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
+    WITH marked AS (UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
       version = version + 1, lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false, refresh_failures = 0
     WHERE id IN (
       SELECT id FROM grants
       WHERE account_sub = ${sub} AND client = ANY(${clients}) AND kind = 'user' AND status IN ('active', 'suspended')
         AND revocation_id IS DISTINCT FROM ${id}::uuid
       ORDER BY id FOR UPDATE)
-    RETURNING id`;
+    RETURNING id),
+    ended AS (DELETE FROM access_tokens WHERE grant_id IN (SELECT id FROM marked))
+    SELECT id FROM marked`;
   return rows.map((row) => row.id);
 }

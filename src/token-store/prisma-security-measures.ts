@@ -104,7 +104,10 @@ export class PrismaSecurityMeasures extends SecurityMeasures {
     { token, diagnosis }: Measure & { action: 'revoke_token' },
     now: Date,
   ): Promise<Grant[]> {
-    const name = this.sealer.fingerprint(token.name);
+    const name = this.sealer.fingerprint(
+      token.name,
+      token.namedBy === 'prefix' ? 'risc-prefix' : 'risc-sha512',
+    );
     const named = {
       ...(token.namedBy === 'prefix' ? { prefixHash: name } : { sha512Hash: name }),
       client: { in: [...clients] },

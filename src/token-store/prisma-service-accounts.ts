@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Grant } from '../domain/grant.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
-import { Sealer } from '../domain/ports/sealer.js';
 import { ServiceAccountStore, type KeyDeposit } from '../domain/ports/service-account-store.js';
 import { scopeSet } from '../domain/scopes.js';
+import { Credentials } from './credentials.js';
 import { Database } from './database.js';
 import { fromRow, NO_LEASE } from './grant-row.js';
 import { Outbox } from './outbox.js';
-import { serviceAccountKeyPlace } from './places.js';
 import { Prisma, type Grant as Row } from './prisma-client/client.js';
 import { isUniqueViolation } from './unique-violation.js';
 
@@ -19,7 +18,7 @@ const BATCH = 500;
 export class PrismaServiceAccounts extends ServiceAccountStore {
   constructor(
     private readonly database: Database,
-    private readonly sealer: Sealer,
+    private readonly credentials: Credentials,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
   ) {
@@ -57,29 +56,33 @@ export class PrismaServiceAccounts extends ServiceAccountStore {
   #keep({ userId, client, account, subject, scopes, key, replace, now }: KeyDeposit) {
     return this.database.$transaction(async (tx) => {
       const identity = { userId, client, accountSub: account.sub };
+      await tx.$queryRaw`SELECT id FROM grants WHERE user_id = ${userId} AND client = ${client}
+        AND account_sub = ${account.sub} FOR UPDATE`;
       const stored = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
       if (stored && !(replace && stored.kind === 'service_account')) return null;
       const id = stored?.id ?? randomUUID();
       const columns = {
+        ...identity,
+        version: (stored?.version ?? 0) + 1,
         accountEmail: account.email,
         subject,
         requestedScopes: scopeSet(scopes),
         grantedScopes: scopeSet(scopes),
         status: 'active' as const,
         diagnosis: Prisma.DbNull,
-        sealedKey: await this.sealer.seal(key, serviceAccountKeyPlace(id)),
         refreshTokenIssuedAt: now,
         consentedAt: now,
         ...NO_LEASE,
       };
-      const row = await tx.grant.upsert({
+      const unsealed = await tx.grant.upsert({
         where: { id },
-        create: { ...identity, ...columns, id, kind: 'service_account', createdAt: now },
+        create: { ...columns, id, kind: 'service_account', createdAt: now },
         // A refresh under way with the key before is discarded.
-        update: { ...columns, version: { increment: 1 } },
+        update: columns,
       });
+      const grant = fromRow(unsealed);
+      await tx.grant.update({ where: { id }, data: await this.credentials.seal(grant, key) });
       await tx.accessToken.deleteMany({ where: { grantId: id } });
-      const grant = fromRow(row);
       if (!stored) await this.outbox.tell(tx, 'grant.connected', grant, now);
       return { grant, replaced: stored !== null };
     });

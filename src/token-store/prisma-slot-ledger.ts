@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { isLiving, type Account, type TokenAnswer } from '../domain/grant.js';
+import { isLiving, type Account, type Grant, type TokenAnswer } from '../domain/grant.js';
 import { Sealer } from '../domain/ports/sealer.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { Secret } from '../domain/secret.js';
 import { INACTIVITY_SECONDS, type LiveToken } from '../domain/slots.js';
 import { alongIndex } from './bounded-scan.js';
+import { canonical } from './canonical.js';
 import { Database } from './database.js';
 import { hasEmail } from './grant-row.js';
 import { Prisma } from './prisma-client/client.js';
@@ -141,10 +142,10 @@ export class PrismaSlotLedger extends SlotLedger {
     if (grantId !== null) {
       await tx.refreshToken.updateMany({
         where: { grantId, current: true },
-        data: { current: false, lastUsedAt: now },
+        data: { current: false, lastUsedAt: now, mac: null },
       });
     }
-    const fingerprint = this.sealer.fingerprint(token);
+    const fingerprint = this.fingerprint(token);
     const current = grantId !== null;
     await tx.refreshToken.upsert({
       where: { fingerprint },
@@ -170,6 +171,31 @@ export class PrismaSlotLedger extends SlotLedger {
   /** For what concerns several clients: always in the same order, so that two of them do not wait for each other. */
   async lockAll(tx: Transaction, accountSub: string, clients: readonly string[]): Promise<void> {
     for (const client of [...clients].sort()) await this.lock(tx, accountSub, client);
+  }
+
+  /**
+   * Says of a booked token that it is the one of its grant, as sealed under the grant's version. What is not signed so is
+   * not used: an older token that somebody puts back, or a row of the ledger that somebody calls current.
+   */
+  async sign(tx: Transaction, grant: Grant, token: Secret): Promise<void> {
+    await tx.refreshToken.updateMany({
+      where: {
+        fingerprint: this.fingerprint(token),
+        grantId: grant.id,
+        current: true,
+      },
+      data: { mac: this.macOf(grant, grant.version, token) },
+    });
+  }
+
+  fingerprint(token: Secret): Uint8Array<ArrayBuffer> {
+    return this.sealer.fingerprint(token, 'refresh-token');
+  }
+
+  /** @param version the one that the token was sealed under */
+  macOf({ id, client, account }: Grant, version: number, token: Secret): Uint8Array<ArrayBuffer> {
+    const fingerprint = this.fingerprint(token);
+    return this.sealer.mac(canonical([fingerprint, account.sub, client, id, version]), 'refresh_tokens');
   }
 
   /** Consents of one account and client happen one after the other, so that the order of issue is the order of rows. */
@@ -198,8 +224,8 @@ export class PrismaSlotLedger extends SlotLedger {
     const text = token.reveal();
     const twice = createHash('sha512').update(createHash('sha512').update(text).digest()).digest('base64');
     return {
-      prefixHash: this.sealer.fingerprint(new Secret(text.slice(0, 16))),
-      sha512Hash: this.sealer.fingerprint(new Secret(twice)),
+      prefixHash: this.sealer.fingerprint(new Secret(text.slice(0, 16)), 'risc-prefix'),
+      sha512Hash: this.sealer.fingerprint(new Secret(twice), 'risc-sha512'),
     };
   }
 }

@@ -44,11 +44,11 @@ async function resealColumn(
 ): Promise<ColumnReport> {
   const counts = { column: column.name, resealed: 0, newest: 0, changed: 0, unopened: 0 };
   const resealOne = async (value: SealedValue): Promise<Outcome> => {
-    const { sealed, place } = value;
+    const { sealed, aad } = value;
     if (keyIdOf(sealed) === newestKeyId) return 'newest';
     try {
-      const secret = await sealer.open(sealed, place);
-      return (await value.replace(await sealer.seal(secret, place))) ? 'resealed' : 'changed';
+      const secret = await sealer.open(sealed, aad);
+      return (await value.replace(await sealer.seal(secret, aad))) ? 'resealed' : 'changed';
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
       problems.add(error.message);

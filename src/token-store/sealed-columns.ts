@@ -1,12 +1,13 @@
 import type { Database } from './database.js';
+import { fromRow, sealedFrom } from './grant-row.js';
 import {
-  accessTokenPlace,
-  pendingConsentPlace,
-  refreshTokenPlace,
-  revocationTokenPlace,
-  serviceAccountKeyPlace,
-  verifierPlace,
+  accessTokenAad,
+  credentialAad,
+  pendingConsentAad,
+  revocationTokenAad,
+  verifierAad,
 } from './places.js';
+import type { Grant as GrantRow } from './prisma-client/client.js';
 
 /** Enough to keep the connections busy, few enough to hold in memory. */
 const BATCH = 100;
@@ -14,7 +15,7 @@ const BATCH = 100;
 /** A sealed value where it stands. */
 export interface SealedValue {
   readonly sealed: string;
-  readonly place: string;
+  readonly aad: string;
   /** Compare-and-set. @returns false when the value changed or went since it was read; then nothing is written */
   replace(sealed: string): Promise<boolean>;
 }
@@ -28,8 +29,8 @@ export interface SealedColumn {
 /** Every column that holds ciphertext. */
 export function sealedColumns(database: Database): SealedColumn[] {
   return [
-    { name: 'grants.sealed_refresh_token', batches: () => refreshTokens(database) },
-    { name: 'grants.sealed_key', batches: () => serviceAccountKeys(database) },
+    { name: 'grants.sealed_refresh_token', batches: () => credentials(database, 'sealedRefreshToken') },
+    { name: 'grants.sealed_key', batches: () => credentials(database, 'sealedKey') },
     { name: 'access_tokens.sealed_token', batches: () => accessTokens(database) },
     { name: 'revocations.sealed_token', batches: () => revocations(database) },
     { name: 'authorization_requests.sealed_verifier', batches: () => verifiers(database) },
@@ -37,40 +38,28 @@ export function sealedColumns(database: Database): SealedColumn[] {
   ];
 }
 
-async function* refreshTokens({ grant }: Database): AsyncGenerator<SealedValue[]> {
-  const read = (after?: string) =>
+async function* credentials(
+  { grant }: Database,
+  column: 'sealedRefreshToken' | 'sealedKey',
+): AsyncGenerator<SealedValue[]> {
+  const read = (after?: string): Promise<GrantRow[]> =>
     grant.findMany({
-      where: { sealedRefreshToken: { not: null }, ...(after === undefined ? {} : { id: { gt: after } }) },
-      select: { id: true, sealedRefreshToken: true },
+      where: { [column]: { not: null }, ...(after === undefined ? {} : { id: { gt: after } }) },
       orderBy: { id: 'asc' },
       take: BATCH,
     });
   for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id)) {
-    yield rows.map(({ id, sealedRefreshToken }) => ({
-      sealed: sealedRefreshToken ?? '',
-      place: refreshTokenPlace(id),
-      // The grant's version stays: nothing that a refresh under way relies on has changed.
+    yield rows.map((row) => ({
+      sealed: row[column] ?? '',
+      aad: credentialAad(sealedFrom(row), row.credentialVersion ?? 0),
+      // What the seal is bound to stays, and so does the version: nothing that a refresh under way relies on has changed.
       replace: async (sealed) =>
-        (await grant.updateMany({ where: { id, sealedRefreshToken }, data: { sealedRefreshToken: sealed } }))
-          .count > 0,
-    }));
-  }
-}
-
-async function* serviceAccountKeys({ grant }: Database): AsyncGenerator<SealedValue[]> {
-  const read = (after?: string) =>
-    grant.findMany({
-      where: { sealedKey: { not: null }, ...(after === undefined ? {} : { id: { gt: after } }) },
-      select: { id: true, sealedKey: true },
-      orderBy: { id: 'asc' },
-      take: BATCH,
-    });
-  for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id)) {
-    yield rows.map(({ id, sealedKey }) => ({
-      sealed: sealedKey ?? '',
-      place: serviceAccountKeyPlace(id),
-      replace: async (sealed) =>
-        (await grant.updateMany({ where: { id, sealedKey }, data: { sealedKey: sealed } })).count > 0,
+        (
+          await grant.updateMany({
+            where: { id: row.id, [column]: row[column], credentialVersion: row.credentialVersion },
+            data: { [column]: sealed },
+          })
+        ).count > 0,
     }));
   }
 }
@@ -84,17 +73,21 @@ async function* accessTokens({ accessToken }: Database): AsyncGenerator<SealedVa
             OR: [{ grantId: { gt: after.grantId } }, { scopeSet: { gt: after.scopeSet } }],
           }
         : {},
-      select: { grantId: true, scopeSet: true, sealedToken: true },
+      include: { grant: true },
       orderBy: [{ grantId: 'asc' }, { scopeSet: 'asc' }],
       take: BATCH,
     });
   for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1))) {
-    yield rows.map(({ sealedToken, ...row }) => ({
+    yield rows.map(({ grantId, scopeSet, sealedToken, grant, ...times }) => ({
       sealed: sealedToken,
-      place: accessTokenPlace(row.grantId, row.scopeSet),
+      aad: accessTokenAad(fromRow(grant), scopeSet, times),
       replace: async (sealed) =>
-        (await accessToken.updateMany({ where: { ...row, sealedToken }, data: { sealedToken: sealed } }))
-          .count > 0,
+        (
+          await accessToken.updateMany({
+            where: { grantId, scopeSet, sealedToken },
+            data: { sealedToken: sealed },
+          })
+        ).count > 0,
     }));
   }
 }
@@ -104,18 +97,17 @@ async function* verifiers({ authorizationRequest }: Database): AsyncGenerator<Se
   const read = (after?: string) =>
     authorizationRequest.findMany({
       where: after === undefined ? {} : { ticketId: { gt: after } },
-      select: { stateHash: true, ticketId: true, sealedVerifier: true },
       orderBy: { ticketId: 'asc' },
       take: BATCH,
     });
   for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.ticketId)) {
-    yield rows.map(({ stateHash, sealedVerifier }) => ({
+    yield rows.map(({ sealedVerifier, consumedAt: _, ...bound }) => ({
       sealed: sealedVerifier,
-      place: verifierPlace(stateHash),
+      aad: verifierAad(bound),
       replace: async (sealed) =>
         (
           await authorizationRequest.updateMany({
-            where: { stateHash, sealedVerifier },
+            where: { stateHash: bound.stateHash, sealedVerifier },
             data: { sealedVerifier: sealed },
           })
         ).count > 0,
@@ -127,31 +119,30 @@ async function* revocations({ revocation }: Database): AsyncGenerator<SealedValu
   const read = (after?: string) =>
     revocation.findMany({
       where: { sealedToken: { not: null }, ...(after === undefined ? {} : { id: { gt: after } }) },
-      select: { id: true, sealedToken: true },
       orderBy: { id: 'asc' },
       take: BATCH,
     });
   for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id)) {
-    yield rows.map(({ id, sealedToken }) => ({
+    yield rows.map(({ sealedToken, ...bound }) => ({
       sealed: sealedToken ?? '',
-      place: revocationTokenPlace(id),
+      aad: revocationTokenAad(bound),
       replace: async (sealed) =>
-        (await revocation.updateMany({ where: { id, sealedToken }, data: { sealedToken: sealed } })).count >
-        0,
+        (await revocation.updateMany({ where: { id: bound.id, sealedToken }, data: { sealedToken: sealed } }))
+          .count > 0,
     }));
   }
 }
 
 /** They live ten minutes, so all of them fit into one batch. */
 async function* pendingConsents({ pendingConsent }: Database): AsyncGenerator<SealedValue[]> {
-  const rows = await pendingConsent.findMany({ select: { codeHash: true, sealedConsent: true } });
-  yield rows.map(({ codeHash, sealedConsent }) => ({
+  const rows = await pendingConsent.findMany();
+  yield rows.map(({ sealedConsent, ...bound }) => ({
     sealed: sealedConsent,
-    place: pendingConsentPlace(codeHash),
+    aad: pendingConsentAad(bound),
     replace: async (sealed) =>
       (
         await pendingConsent.updateMany({
-          where: { codeHash, sealedConsent },
+          where: { codeHash: bound.codeHash, sealedConsent },
           data: { sealedConsent: sealed },
         })
       ).count > 0,

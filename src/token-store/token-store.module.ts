@@ -5,6 +5,7 @@ import { AuditTrail } from '../domain/ports/audit-trail.js';
 import { AuthorizationRequestStore } from '../domain/ports/authorization-request-store.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { DatabaseHealth } from '../domain/ports/database-health.js';
+import { KeyUsage } from '../domain/ports/key-usage.js';
 import { ExpiryNotices } from '../domain/ports/expiry-notices.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
 import { PendingConsents } from '../domain/ports/pending-consents.js';
@@ -18,9 +19,12 @@ import { UndeliveredEvents } from '../domain/ports/undelivered-events.js';
 import { AccountMeasures } from './account-measures.js';
 import { AccessTokens } from './access-tokens.js';
 import { ChangeHeartbeats } from './change-heartbeats.js';
+import { Credentials } from './credentials.js';
+import { GrantWatermarks } from './grant-watermarks.js';
 import { Database } from './database.js';
 import { GrantLists } from './grant-lists.js';
 import { PostgresChanges } from './postgres-changes.js';
+import { PostgresKeyUsage } from './postgres-key-usage.js';
 import { PostgresRefreshLeases } from './postgres-refresh-leases.js';
 import { PrismaAccountTrees } from './prisma-account-trees.js';
 import { PrismaAuditLog } from './prisma-audit-log.js';
@@ -37,6 +41,7 @@ import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 import { PrismaServiceAccounts } from './prisma-service-accounts.js';
 import { PrismaServices } from './prisma-services.js';
 import { PrismaUndeliveredEvents } from './prisma-undelivered-events.js';
+import { ResealCredentials } from './reseal-credentials.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
 /**
@@ -52,6 +57,9 @@ import { RefreshTokens } from './refresh-tokens.js';
     { provide: GrantStore, useClass: PrismaGrants },
     AccessTokens,
     GrantLists,
+    Credentials,
+    ResealCredentials,
+    GrantWatermarks,
     RefreshTokens,
     PrismaSlotLedger,
     Outbox,
@@ -71,6 +79,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     { provide: AccountTrees, useClass: PrismaAccountTrees },
     { provide: AuditLog, useClass: PrismaAuditLog },
     { provide: AuditTrail, useClass: PrismaAuditTrail },
+    { provide: KeyUsage, useClass: PostgresKeyUsage },
   ],
   exports: [
     DatabaseHealth,
@@ -89,6 +98,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     AccountTrees,
     AuditLog,
     AuditTrail,
+    KeyUsage,
   ],
 })
 export class TokenStoreModule {}

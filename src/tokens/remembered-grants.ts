@@ -16,6 +16,7 @@ export interface RememberedToken extends AccessToken {
 export interface RememberedGrant {
   readonly grant: Grant;
   readonly tokens: ReadonlyMap<string, RememberedToken>;
+  readonly isIntact: boolean;
 }
 
 /** All grants of one user under one client; that there are none, or dead ones, is worth remembering too. */
@@ -98,7 +99,7 @@ export class RememberedGrants {
       each.grant.id === grant.id &&
       each.grant.version === grant.version &&
       each.grant.refreshes < grant.refreshes
-        ? { grant, tokens: new Map(each.tokens).set(scopeKey(scopes), remember(token)) }
+        ? { ...each, grant, tokens: new Map(each.tokens).set(scopeKey(scopes), remember(token)) }
         : each,
     );
   }
@@ -131,12 +132,14 @@ export class RememberedGrants {
   async #read(user: UserGrants, userId: string, client: string): Promise<UserGrants> {
     const held = await this.store.findWithTokens(userId, client, this.clock.now());
     user.grants = held.map(rememberAll);
+    // Nothing tells us when an operator puts such a row right, or the key ring.
+    if (held.some(({ isIntact }) => !isIntact) && user.isCurrent) this.forget(userId, client);
     return user;
   }
 }
 
-function rememberAll({ grant, tokens }: GrantWithTokens): RememberedGrant {
-  return { grant, tokens: new Map([...tokens].map(([key, token]) => [key, remember(token)])) };
+function rememberAll({ grant, tokens, isIntact }: GrantWithTokens): RememberedGrant {
+  return { grant, isIntact, tokens: new Map([...tokens].map(([key, token]) => [key, remember(token)])) };
 }
 
 function remember(token: AccessToken): RememberedToken {

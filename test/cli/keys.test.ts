@@ -272,6 +272,28 @@ describe('token-broker keys reseal', () => {
     expect(await world.sql('SELECT sealed_refresh_token FROM grants ORDER BY id')).toEqual(before);
   });
 
+  test('services without a MAC are named, and signed with --adopt alone; a changed one never', async () => {
+    const [old, changed] = [await world.service(), await world.service()];
+    const owner = async (sql: string) => {
+      await world.sql(sql);
+    };
+    const idOf = ({ key }: { key: string }) => key.split('_')[1] ?? '';
+    await owner(`UPDATE services SET mac = NULL WHERE id = '${idOf(old)}'`);
+    await owner(`UPDATE services SET audit = true WHERE id = '${idOf(changed)}'`);
+    expect((await old.get('/users/alice/grants')).status).toBe(401);
+    const { answer } = await reseal();
+    expect(answer?.['unverified_services']).toHaveLength(2);
+    expect(answer?.['adopted_services']).toEqual([]);
+    const listed = await asJson(['service', 'list'], world.settings);
+    const ids = (listed.answer?.['unverified'] as { id: string }[]).map(({ id }) => id);
+    expect(ids.sort()).toEqual([idOf(old), idOf(changed)].sort());
+    const adopting = await asJson(['keys', 'reseal', '--adopt'], world.settings);
+    expect(adopting.answer?.['adopted_services']).toHaveLength(1);
+    expect(adopting.answer?.['unverified_services']).toHaveLength(1);
+    expect((await old.get('/users/alice/grants')).status).toBe(200);
+    expect((await changed.get('/users/alice/grants')).status).toBe(401);
+  });
+
   test('the database cannot be reached: exit code 69', async () => {
     const env = { ...world.settings, DATABASE_URL: 'postgresql://broker@127.0.0.1:1/broker' };
     expect((await asJson(['keys', 'reseal'], env)).code).toBe(69);

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { startPostgres } from '../../dist/sandbox/trying/postgres.js';
+import { grantRuntime } from '../../dist/src/token-store/grant-runtime.js';
 import { migrate } from '../../dist/src/token-store/migrate.js';
+
+const RUNTIME_ROLE = 'token_broker_runtime';
 
 /** One real PostgreSQL for all tests, with a migrated template; each test file copies it into a database of its own. */
 export default async function start() {
@@ -13,12 +16,16 @@ export default async function start() {
   chmodSync(parent, 0o755);
   const folder = join(parent, 'postgres');
   const flags = ['-c', 'fsync=off', '-c', 'max_connections=200'];
-  const postgres = await startPostgres({ folder, password: randomUUID(), flags });
+  const password = randomUUID();
+  const postgres = await startPostgres({ folder, password, flags });
   const client = new pg.Client({ connectionString: postgres.url('postgres') });
   await client.connect();
   await client.query('CREATE DATABASE migrated');
-  await client.end();
   await migrate(postgres.url('migrated'), new URL('../../prisma/migrations', import.meta.url).pathname);
+  // The brokers under test run as a role that may do no more than it must.
+  await client.query(`CREATE ROLE ${RUNTIME_ROLE} LOGIN PASSWORD '${password}'`);
+  await client.end();
+  await grantRuntime(postgres.url('migrated'), RUNTIME_ROLE);
   process.env.TEST_POSTGRES_URL = postgres.url('');
   globalThis.testPostgres = { postgres, folder };
 }

@@ -90,7 +90,7 @@ export async function startWorld(overrides: Record<string, string> = {}): Promis
     NODE_ENV: 'test',
     PORT: String(port),
     PUBLIC_URL: url,
-    DATABASE_URL: databaseUrl,
+    DATABASE_URL: asRuntime(databaseUrl),
     KEY_RING_FILE: file(folder, 'key-ring.json', generateKeyRing(new Date())),
     GOOGLE_CLIENT_SECRETS: ['default', 'second', 'elsewhere']
       .map(
@@ -188,6 +188,13 @@ function startGoogle(brokerUrl: string, clock: Clock): Promise<StandIn> {
     accounts: [ALICE, BOB],
     now: () => clock.now(),
   });
+}
+
+/** The same database as the role that a broker runs as in production; it has the password of the owner here. */
+export function asRuntime(databaseUrl: string): string {
+  const url = new URL(databaseUrl);
+  url.username = 'token_broker_runtime';
+  return url.href;
 }
 
 /** @returns the URL of a new database with all tables and nothing in them */

@@ -14,6 +14,8 @@ export interface GrantWithTokens {
   readonly grant: Grant;
   /** The newest for each set of scopes, by `scopeKey`. */
   readonly tokens: ReadonlyMap<string, AccessToken>;
+  /** False for a row that is not as the broker wrote it: nothing of it may be handed out. */
+  readonly isIntact: boolean;
 }
 
 /** A place in a list of grants: the time that it is sorted by, and the grant. */

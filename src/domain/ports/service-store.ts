@@ -19,7 +19,7 @@ export interface NewService {
   readonly createdAt: Date;
 }
 
-/** Keeps services, by the hash of their key or by their identity. */
+/** Keeps services, by the hash of their key or by their identity. Only those that the broker itself wrote are found. */
 export abstract class ServiceStore {
   /** @returns false when the name is taken, or the identity by a service in force */
   abstract add(service: NewService): Promise<boolean>;
@@ -38,6 +38,9 @@ export abstract class ServiceStore {
   /** Those that may call, read in batches. */
   abstract listActive(): AsyncGenerator<readonly StoredService[]>;
 
-  /** @returns false when it is not in force */
+  /** Rows that are not as the broker wrote them. They are no services; an operator must know of them. */
+  abstract listUnverified(): Promise<StoredService[]>;
+
+  /** @returns false when no active service has this id */
   abstract revoke(id: string, now: Date): Promise<boolean>;
 }

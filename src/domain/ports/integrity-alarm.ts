@@ -1,0 +1,20 @@
+/** Something stored that does not fit what the broker wrote: changed by another, put back, or without its key. */
+export interface IntegrityFault {
+  readonly kind:
+    | 'access_token'
+    | 'credential'
+    | 'ledger'
+    | 'rollback'
+    | 'service'
+    | 'authorization_request'
+    | 'pending_consent'
+    | 'revocation';
+  /** Which row: the id of a grant or service, or another name that is no secret. */
+  readonly id: string;
+  /** What is wrong; never a value. */
+  readonly reason: string;
+}
+
+export abstract class IntegrityAlarm {
+  abstract raise(fault: IntegrityFault): void;
+}

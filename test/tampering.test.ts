@@ -1,0 +1,469 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ServiceStore } from '../src/domain/ports/service-store.js';
+import { RevokeService } from '../src/services/revoke-service.js';
+import { generateKey } from '../src/services/service-key.js';
+import { Api, Browser } from './support/api.js';
+import { visitConsent } from './support/visit-consent.js';
+import { ADS, ALICE, APP, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+
+/**
+ * A writer of the database is not a reader of tokens: each test is what somebody could do with SQL alone, and then asks
+ * over HTTP. Nothing of another's is handed out, the log and the metrics say so, and the neighbours go on working.
+ */
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+
+const failures = async (kind: string) => {
+  const text = await (await fetch(`${world.url}/metrics`)).text();
+  const line = new RegExp(`^token_broker_integrity_failures_total\\{kind="${kind}"\\} (\\d+)$`, 'm').exec(
+    text,
+  );
+  return Number(line?.[1] ?? 0);
+};
+
+/** What the log said at error level since a point. */
+const alarmsSince = (from: number) =>
+  world
+    .log()
+    .slice(from)
+    .split('\n')
+    .filter((line) => line.includes('"context":"Integrity"'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+async function expectAlarm(from: number, kind: string, row: Record<string, unknown> = {}): Promise<void> {
+  expect(alarmsSince(from)).toContainEqual(
+    expect.objectContaining({ level: 50, kind, reason: expect.any(String), ...row }),
+  );
+  expect(await failures(kind)).toBeGreaterThan(0);
+}
+
+const REFUSED = { status: 500, body: { code: 'integrity_failed', who_must_act: 'operator' } };
+/** Nothing is answered from memory, as if time had passed. */
+const forget = () => world.sql(`SELECT pg_notify('token_broker', 'anything')`);
+
+const grantOf = async (user: string) =>
+  (await world.sql('SELECT * FROM grants WHERE user_id = $1', [user]))[0] as Record<string, unknown>;
+
+describe('grants', () => {
+  let from = 0;
+  let secrets: Set<string>;
+  beforeEach(async () => {
+    world.google.control.reset();
+    await world.sql(
+      'TRUNCATE grants, authorization_requests, refresh_tokens, pending_consents, ads_trees CASCADE',
+    );
+    await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    await world.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+    secrets = new Set([String((await world.api.token('alice')).body['access_token'])]);
+    from = world.log().length;
+  });
+
+  const neighbourWorks = async () => {
+    expect((await world.api.token('bob', { min_ttl: '3000' })).status).toBe(200);
+    expect((await world.api.get('/users/alice/grants')).status).toBe(200);
+    expect((await world.api.get('/users/bob/grants')).status).toBe(200);
+  };
+
+  test.each([
+    ['its user', `user_id = 'mallory'`, 'mallory', {}],
+    ['its client', `client = 'second'`, 'alice', { client: 'second' }],
+    ['its account', `account_sub = '999'`, 'alice', {}],
+    ['its email', `account_email = 'mallory@example.com'`, 'alice', {}],
+    ['what was granted', `granted_scopes = granted_scopes || '{${ADS}}'`, 'alice', { scope: ADS }],
+    ['what was asked for', `requested_scopes = requested_scopes || '{${ADS}}'`, 'alice', {}],
+    ['whom it acts for', `subject = 'ceo@example.com'`, 'alice', {}],
+    ['when it was consented to', `consented_at = consented_at + interval '1 year'`, 'alice', {}],
+    ['when its token expires', `refresh_token_expires_at = now() + interval '1 year'`, 'alice', {}],
+    ['when its token was issued', `refresh_token_issued_at = now() + interval '1 year'`, 'alice', {}],
+    ['which seal it has', `credential_version = credential_version + 1`, 'alice', {}],
+    ['its id', `id = gen_random_uuid()`, 'alice', {}],
+  ])('a row that was changed: %s', async (_, change, user, query: Record<string, string>) => {
+    for (const drops of ['', 'DELETE FROM access_tokens']) {
+      if (drops) await world.sql(drops);
+      await world.sql(
+        `UPDATE grants SET ${change} WHERE id = (SELECT id FROM grants WHERE account_sub = $1 OR
+        account_sub = '999')`,
+        [ALICE.sub],
+      );
+      await forget();
+      const asked = world.google.control.count('token', 'refresh_token');
+      expect(await world.api.token(user, query)).toMatchObject(REFUSED);
+      expect(world.google.control.count('token', 'refresh_token')).toBe(asked);
+    }
+    await expectAlarm(from, 'credential', { grant: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    await neighbourWorks();
+  });
+
+  test('a moved row gives away neither tokens nor what is known of Google Ads', async () => {
+    const { id } = await grantOf('alice');
+    await world.sql(`INSERT INTO ads_trees VALUES ($1, '{}', now())`, [id]);
+    await world.sql(`UPDATE grants SET user_id = 'mallory', granted_scopes = '{${ADS}}' WHERE id = $1`, [id]);
+    await forget();
+    expect(await world.api.get('/users/mallory/ads/customers')).toMatchObject(REFUSED);
+  });
+
+  test('a planted row beside an honest one does not stand in its way', async () => {
+    await world.sql(
+      `INSERT INTO grants SELECT (jsonb_populate_record(grants, jsonb_build_object('id', gen_random_uuid(), 'user_id', 'bob'))).*
+       FROM grants WHERE user_id = 'alice'`,
+    );
+    await forget();
+    const { status, body } = await world.api.token('bob');
+    expect([status, body['account']]).toEqual([200, { sub: BOB.sub, email: BOB.email }]);
+    expect(await world.api.token('bob', { account: ALICE.sub })).toMatchObject(REFUSED);
+    await expectAlarm(from, 'credential');
+  });
+
+  test('two rows whose tokens were swapped', async () => {
+    await world.sql('DELETE FROM access_tokens');
+    await world.sql(
+      `UPDATE grants a SET sealed_refresh_token = b.sealed_refresh_token FROM grants b WHERE a.id <> b.id`,
+    );
+    await forget();
+    for (const user of ['alice', 'bob']) expect(await world.api.token(user)).toMatchObject(REFUSED);
+  });
+
+  test.each([
+    [
+      'of another grant',
+      `UPDATE access_tokens a SET sealed_token = b.sealed_token FROM access_tokens b WHERE a.grant_id <> b.grant_id`,
+    ],
+    ['of the same grant, for other scopes', `UPDATE access_tokens SET scope_set = 'openid'`],
+    ['that lives longer', `UPDATE access_tokens SET expires_at = expires_at + interval '1 day'`],
+    ['that came later', `UPDATE access_tokens SET obtained_at = obtained_at + interval '1 minute'`],
+    [
+      'that is a refresh token',
+      `UPDATE access_tokens SET sealed_token = sealed_refresh_token FROM grants WHERE id = grant_id`,
+    ],
+    ['of an older version of its grant', `UPDATE grants SET version = version + 1`],
+  ])('an access token %s is not handed out; a new one is fetched', async (_, change) => {
+    await world.sql(change);
+    await world.sql(`DELETE FROM access_tokens WHERE scope_set = 'openid'
+      AND grant_id <> (SELECT id FROM grants WHERE user_id = 'alice')`);
+    await forget();
+    const asked = world.google.control.count('token', 'refresh_token');
+    const { status, body } = await world.api.token('alice');
+    expect(status).toBe(200);
+    expect(secrets).not.toContain(body['access_token']);
+    expect(world.google.control.count('token', 'refresh_token')).toBe(asked + 1);
+    await expectAlarm(from, 'access_token', { grant: (await grantOf('alice'))['id'] });
+    await neighbourWorks();
+  });
+
+  test('an access token under another grant: the row is moved with its key', async () => {
+    await world.sql(
+      `UPDATE access_tokens SET grant_id = (SELECT id FROM grants WHERE user_id = 'bob'), scope_set = scope_set || ' moved'
+       WHERE grant_id = (SELECT id FROM grants WHERE user_id = 'alice')`,
+    );
+    await forget();
+    const { body } = await world.api.token('bob');
+    expect(secrets).not.toContain(body['access_token']);
+    await expectAlarm(from, 'access_token');
+  });
+
+  const rows = () =>
+    world.sql(`SELECT to_jsonb(g) AS grant, (SELECT jsonb_agg(t) FROM access_tokens t WHERE t.grant_id = g.id) AS tokens,
+      (SELECT jsonb_agg(r) FROM refresh_tokens r WHERE r.grant_id = g.id) AS ledger FROM grants g WHERE user_id = 'alice'`);
+  const putBack = async (kept: Record<string, unknown>, columns: string) => {
+    await world.sql(
+      `UPDATE grants SET (${columns}) = (SELECT ${columns} FROM jsonb_populate_record(NULL::grants, $1)) WHERE user_id = 'alice'`,
+      [kept['grant']],
+    );
+  };
+  /** A second consent with a refresh token of its own, for more. */
+  const again = () =>
+    world.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
+
+  test('an older refresh token that is put back, alone and with all that its seal is bound to', async () => {
+    const [kept = {}] = await rows();
+    await again();
+    await world.sql('DELETE FROM access_tokens');
+    await putBack(kept, 'sealed_refresh_token, status');
+    await world.restart();
+    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    await putBack(
+      kept,
+      `sealed_refresh_token, credential_version, granted_scopes, requested_scopes, consented_at, refresh_token_issued_at,
+        refresh_token_expires_at, account_email`,
+    );
+    await world.restart();
+    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    await expectAlarm(from, 'ledger', { grant: (await grantOf('alice'))['id'] });
+    // Nor does the ledger believe that the older one is the current one.
+    await world.sql('UPDATE refresh_tokens SET current = NOT current, ended_at = NULL');
+    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    await world.sql(
+      'UPDATE refresh_tokens SET current = true, mac = (SELECT mac FROM refresh_tokens WHERE mac IS NOT NULL LIMIT 1)',
+    );
+    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    await neighbourWorks();
+  });
+
+  test('a whole older row that is put back is noticed by who saw the newer one', async () => {
+    const [kept = {}] = await rows();
+    await again();
+    expect((await world.api.token('alice')).status).toBe(200);
+    await world.sql('DELETE FROM access_tokens');
+    const all = Object.keys(kept['grant'] as object).join(', ');
+    await putBack(kept, all);
+    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    await expectAlarm(from, 'rollback', { grant: (await grantOf('alice'))['id'] });
+    await neighbourWorks();
+  });
+
+  test('a disconnected grant that is put back whole', async () => {
+    const [kept = {}] = await rows();
+    const id = String((await grantOf('alice'))['id']);
+    expect((await world.api.delete(`/grants/${id}`, { mode: 'local' })).status).toBe(200);
+    expect((await world.api.token('alice')).status).toBe(404);
+    await world.sql('INSERT INTO grants SELECT * FROM jsonb_populate_record(NULL::grants, $1)', [
+      kept['grant'],
+    ]);
+    await world.sql(
+      'INSERT INTO access_tokens SELECT * FROM jsonb_populate_recordset(NULL::access_tokens, $1)',
+      [JSON.stringify(kept['tokens'])],
+    );
+    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    await expectAlarm(from, 'rollback');
+    // One that never saw it asks the ledger before it asks Google.
+    await world.sql('DELETE FROM access_tokens');
+    await world.restart();
+    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    await expectAlarm(from, 'ledger');
+  });
+
+  test.each(['revoked', 'reconnect_required', 'suspended'])(
+    'a grant that is %s and called active',
+    async (status) => {
+      const [kept = {}] = await rows();
+      const to = `${world.url}/security-events/google`;
+      const subject = { subject_type: 'iss-sub', iss: world.google.url, sub: ALICE.sub };
+      if (status === 'suspended') {
+        await world.google.control.sendSecurityEvent({ type: 'account-disabled', subject, to });
+      } else if (status === 'revoked') {
+        await world.google.control.sendSecurityEvent({ type: 'tokens-revoked', subject, to });
+      } else {
+        world.google.control.failNext('token', { named: 'invalid_grant_expired_or_revoked' });
+        await world.sql('DELETE FROM access_tokens');
+        await world.restart();
+        await world.api.token('alice');
+      }
+      expect((await grantOf('alice'))['status']).toBe(status);
+      await world.restart();
+      for (const columns of [
+        'status',
+        'status, sealed_refresh_token',
+        'status, sealed_refresh_token, refresh_token_expires_at, credential_version',
+      ]) {
+        await putBack(kept, columns);
+        expect(await world.api.token('alice')).toMatchObject(REFUSED);
+      }
+      await neighbourWorks();
+    },
+  );
+
+  test('a suspended grant goes on with its token once Google enables the account', async () => {
+    const to = `${world.url}/security-events/google`;
+    const subject = { subject_type: 'iss-sub', iss: world.google.url, sub: ALICE.sub };
+    await world.google.control.sendSecurityEvent({ type: 'account-disabled', subject, to });
+    expect((await world.api.token('alice')).status).toBe(410);
+    world.clock.advance(2);
+    await world.google.control.sendSecurityEvent({ type: 'account-enabled', subject, to });
+    expect((await world.api.token('alice')).status).toBe(200);
+    expect(alarmsSince(from)).toEqual([]);
+  });
+
+  test('a consent does not take over what a changed row says', async () => {
+    await world.sql(`UPDATE grants SET requested_scopes = requested_scopes || '{${ADS}}',
+      granted_scopes = granted_scopes || '{${ADS}}' WHERE user_id = 'alice'`);
+    // Google gives no refresh token without a consent screen: the one that is held must open, or it is asked once more.
+    const ticket = { user_id: 'alice', scope: YOUTUBE, another_account: true };
+    expect((await world.api.connect(ticket, { account: ALICE.email })).status).toBe(200);
+    const { requested_scopes: requested } = await grantOf('alice');
+    expect(requested).not.toContain(ADS);
+    expect((await world.api.token('alice')).status).toBe(200);
+  });
+
+  test('every consent, refresh and event of an honest life raises no alarm', async () => {
+    await again();
+    world.google.control.overrideTokenAnswer({ refresh_token: '1//rotated' });
+    world.clock.advance(700);
+    expect((await world.api.token('alice', { min_ttl: '3000' })).status).toBe(200);
+    expect((await grantOf('alice'))['credential_version']).toBe(3);
+    world.google.control.overrideTokenAnswer({});
+    await forget();
+    expect((await world.api.token('alice')).status).toBe(200);
+    expect(alarmsSince(from)).toEqual([]);
+  });
+});
+
+describe('services', () => {
+  let from = 0;
+  beforeEach(() => {
+    from = world.log().length;
+  });
+  const UNKNOWN = { status: 401, body: { code: 'unauthenticated' } };
+  const idOf = ({ key }: Api) => key.split('_')[1] ?? '';
+
+  test.each([
+    ['planted without a MAC', 'NULL'],
+    ['planted with a MAC that was made up', `decode('${'ab'.repeat(32)}', 'hex')`],
+    ['planted with the MAC of another', '(SELECT mac FROM services LIMIT 1)'],
+  ])('%s', async (_, mac) => {
+    const { id, key, hash } = generateKey();
+    await world.sql(
+      `INSERT INTO services (id, name, key_hash, clients, scopes, users, audit, created_at, mac)
+       VALUES ($1, $2, $3, '{*}', '{*}', '{*}', true, now(), ${mac})`,
+      [id, `planted ${id}`, Buffer.from(hash)],
+    );
+    expect(await new Api(world.url, key.reveal()).token('bob')).toMatchObject(UNKNOWN);
+    await expectAlarm(from, 'service', { service: id });
+    expect((await world.api.get('/users/bob/grants')).status).toBe(200);
+    // An operator sees it, and ends it.
+    const unverified = await world.app.get(ServiceStore).listUnverified();
+    expect(unverified.map((service) => service.id)).toContain(id);
+    expect(await world.app.get(RevokeService).revoke(id)).toMatchObject({ id, changed: true });
+  });
+
+  test.each([
+    ['its users', `users = '{*}'`],
+    ['its scopes', `scopes = '{*}'`],
+    ['its clients', `clients = '{*}'`],
+    ['its right to the audit trail', 'audit = true'],
+    ['its name', `name = 'somebody else'`],
+    ['its key', `key_hash = decode('${'00'.repeat(32)}', 'hex')`],
+    ['its proof', `key_hash = NULL, issuer = 'https://issuer.example.com', subject = 'mallory'`],
+    ['its age', `created_at = created_at - interval '1 day'`],
+    ['its id', `id = 'aaaaaaaaaaaa'`],
+    ['whether it is revoked', 'revoked_at = now()'],
+  ])('changed: %s', async (_, change) => {
+    const narrow = await world.service({ users: ['bob'], scopes: [YOUTUBE], clients: ['default'] });
+    expect((await narrow.get('/users/bob/grants')).status).toBe(200);
+    await world.sql(`UPDATE services SET ${change} WHERE id = $1`, [idOf(narrow)]);
+    expect(await narrow.get('/users/bob/grants')).toMatchObject(UNKNOWN);
+    if (!change.startsWith('id =')) await expectAlarm(from, 'service', { service: idOf(narrow) });
+    expect((await world.api.get('/users/bob/grants')).status).toBe(200);
+  });
+
+  test('one whose key was swapped for that of another', async () => {
+    const [narrow, wide] = [await world.service({ users: ['bob'] }), await world.service()];
+    await world.sql(
+      'UPDATE services SET key_hash = (SELECT key_hash FROM services WHERE id = $1) WHERE id = $2',
+      [idOf(narrow), idOf(wide)],
+    );
+    const forged = new Api(world.url, narrow.key.replace(idOf(narrow), idOf(wide)));
+    expect(await forged.get('/users/alice/grants')).toMatchObject(UNKNOWN);
+    expect((await narrow.get('/users/bob/grants')).status).toBe(200);
+  });
+
+  test('one that was revoked and is called active, by one column and by its whole row from before', async () => {
+    const service = await world.service();
+    const [before] = await world.sql('SELECT to_jsonb(s) AS row FROM services s WHERE id = $1', [
+      idOf(service),
+    ]);
+    await world.app.get(RevokeService).revoke(idOf(service));
+    const [revoked] = await world.sql('SELECT key_hash FROM services WHERE id = $1', [idOf(service)]);
+    expect(revoked).toEqual({ key_hash: null });
+    await world.sql('UPDATE services SET revoked_at = NULL WHERE id = $1', [idOf(service)]);
+    expect(await service.get('/users/bob/grants')).toMatchObject(UNKNOWN);
+    await world.sql(
+      `UPDATE services SET (revoked_at, key_hash, mac) =
+         (SELECT revoked_at, key_hash, mac FROM jsonb_populate_record(NULL::services, $1)) WHERE id = $2`,
+      [before?.['row'], idOf(service)],
+    );
+    expect(await service.get('/users/bob/grants')).toMatchObject(UNKNOWN);
+    await expectAlarm(from, 'service', {
+      service: idOf(service),
+      reason: expect.stringContaining('put back'),
+    });
+  });
+});
+
+describe('a connect under way', () => {
+  let from = 0;
+  beforeEach(async () => {
+    world.google.control.reset();
+    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, pending_consents CASCADE');
+    from = world.log().length;
+  });
+  const set = (member: string, value: unknown) =>
+    `wish = jsonb_set(wish, '{${member}}', '${JSON.stringify(value)}')`;
+
+  test.each([
+    ['its user', set('userId', 'mallory')],
+    ['its client', set('client', 'second')],
+    ['its scopes', set('scopes', [ADS])],
+    ['where it leads back to', set('returnTo', 'https://evil.example.com/')],
+    ['which account it must be', set('requireAccount', null)],
+    ['whose it is', set('serviceId', 'aaaaaaaaaaaa')],
+    ['whether it waits for the app', set('confirm', false)],
+    ['whether it may harm another', set('force', true)],
+    ['what it is for', `purpose = 'identify'`],
+    ['whether a consent was forced', 'forced_consent = NOT forced_consent'],
+    ['its nonce', `nonce_hash = decode('${'00'.repeat(32)}', 'hex')`],
+    ['its browser', `browser_hash = decode('${'00'.repeat(32)}', 'hex')`],
+    ['its ticket', `ticket_id = 'another'`],
+    ['how long it may take', `expires_at = expires_at + interval '1 day'`],
+    ['when it began', `created_at = created_at + interval '1 second'`],
+  ])('changed: %s', async (_, change) => {
+    const browser = new Browser();
+    const consent = await browser.begin(
+      await world.api.connectUrl({
+        user_id: 'alice',
+        scope: YOUTUBE,
+        return_to: `${APP}/done`,
+        require_account: { email: ALICE.email },
+        confirm: true,
+      }),
+    );
+    const back = await visitConsent(consent, { account: ALICE.email });
+    await world.sql(`UPDATE authorization_requests SET ${change}`);
+    const { status, text } = await browser.open(back);
+    expect(status).toBe(400);
+    expect(text).toContain('belongs to no connect that we know');
+    expect(await world.sql('SELECT 1 FROM grants')).toEqual([]);
+    expect(world.google.control.count('token', 'authorization_code')).toBe(0);
+    await expectAlarm(from, 'authorization_request', { ticket: expect.any(String) });
+    await world.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+    expect((await world.api.token('bob')).status).toBe(200);
+  });
+
+  const pending = async (user: string, account: string) => {
+    const ticket = { user_id: user, scope: YOUTUBE, return_to: `${APP}/done`, confirm: true };
+    const { headers } = await world.api.connect(ticket, { account });
+    return new URL(headers.get('location') ?? '').searchParams.get('connect_code') ?? '';
+  };
+
+  test.each([
+    [
+      'put under the code of another',
+      `UPDATE pending_consents a SET sealed_consent = b.sealed_consent FROM pending_consents b
+       WHERE a.code_hash <> b.code_hash`,
+    ],
+    ['kept for longer', `UPDATE pending_consents SET expires_at = expires_at + interval '1 day'`],
+  ])('a consent that waits for the app, %s', async (_, change) => {
+    const codes = [await pending('alice', ALICE.email), await pending('bob', BOB.email)];
+    expect(codes).not.toContain('');
+    await world.sql(change);
+    for (const [at, user_id] of ['alice', 'bob'].entries()) {
+      const answer = await world.api.post('/connect/completions', { code: codes[at], user_id });
+      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+    }
+    expect(await world.sql('SELECT 1 FROM grants')).toEqual([]);
+    await expectAlarm(from, 'pending_consent');
+  });
+
+  test('digests of one purpose are of no use for another', async () => {
+    const browser = new Browser();
+    await browser.begin(await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
+    const [row] = await world.sql('SELECT * FROM authorization_requests');
+    const hashes = [row?.['state_hash'], row?.['nonce_hash'], row?.['browser_hash']].map(String);
+    expect(new Set(hashes).size).toBe(3);
+    const [cookie = ''] = browser.cookies.keys();
+    const stateHash = Buffer.from(row?.['state_hash'] as Uint8Array).toString('base64url');
+    expect(cookie).not.toContain(stateHash.slice(0, 12));
+  });
+});
