@@ -2,7 +2,9 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { BackgroundWork } from '../domain/ports/background-work.js';
 import { Clock } from '../domain/ports/clock.js';
+import { ConnectMonitor } from '../domain/ports/connect-monitor.js';
 import { SlotAlarm } from '../domain/ports/slot-alarm.js';
+import { ConnectMetrics } from './connect-metrics.js';
 import { HealthController } from './health.controller.js';
 import { Metrics } from './metrics.js';
 import { SlotWarnings } from './slot-warnings.js';
@@ -22,9 +24,10 @@ import { WatchClock } from './watch-clock.js';
     Metrics,
     WatchClock,
     { provide: SlotAlarm, useClass: SlotWarnings },
+    { provide: ConnectMonitor, useClass: ConnectMetrics },
     { provide: BackgroundWork, useClass: TimedWork },
   ],
-  exports: [Metrics, SlotAlarm, BackgroundWork],
+  exports: [Metrics, SlotAlarm, ConnectMonitor, BackgroundWork],
 })
 export class OperationsModule {
   static with(clock: Clock): DynamicModule {

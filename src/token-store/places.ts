@@ -23,3 +23,7 @@ export function revocationTokenPlace(id: string): string {
 export function pendingConsentPlace(codeHash: Uint8Array): string {
   return `pending_consents.sealed_consent/${Buffer.from(codeHash).toString('base64url')}`;
 }
+
+export function pendingExchangePlace(id: string): string {
+  return `pending_exchanges.sealed_exchange/${id}`;
+}

@@ -4,7 +4,7 @@ import type { Diagnosis, Grant, TokenAnswer } from '../domain/grant.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { RefreshLeases, type Lease, type LeaseOutcome } from '../domain/ports/refresh-leases.js';
 import { Sealer } from '../domain/ports/sealer.js';
-import { sameScopes, scopeKey, scopeSet } from '../domain/scopes.js';
+import { commonScopes, sameScopes, scopeKey } from '../domain/scopes.js';
 import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
 import { dead, endTokens } from './end-grants.js';
@@ -108,6 +108,23 @@ export class PostgresRefreshLeases extends RefreshLeases {
       : this.#saveToken(lease, scopes, answer, now);
   }
 
+  override async narrow({ grant, owner }: Lease, scopes: readonly string[], now: Date): Promise<void> {
+    const { id, version } = grant;
+    const grantedScopes = commonScopes(grant.grantedScopes, scopes);
+    const narrowed = await this.database.$transaction(async (tx) => {
+      const { count } = await tx.grant.updateMany({
+        where: { id, version, leaseOwner: owner },
+        data: { ...NO_LEASE, grantedScopes, version: { increment: 1 } },
+      });
+      if (count === 0) return false;
+      await tx.accessToken.deleteMany({ where: { grantId: id } });
+      const changed: Grant = { ...grant, grantedScopes, version: version + 1 };
+      await this.outbox.tell(tx, 'grant.scopes_changed', changed, now);
+      return true;
+    });
+    if (narrowed) this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
+  }
+
   override async bury({ grant, owner }: Lease, diagnosis: Diagnosis, now: Date): Promise<boolean> {
     const buried = await this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
@@ -160,7 +177,8 @@ export class PostgresRefreshLeases extends RefreshLeases {
     now: Date,
   ): Promise<Grant | null> {
     const { id, version, refreshes } = grant;
-    const granted = isNarrowed ? { grantedScopes: scopeSet(answer.scopes) } : {};
+    // A refresh never widens a grant.
+    const granted = isNarrowed ? { grantedScopes: commonScopes(grant.grantedScopes, answer.scopes) } : {};
     const changed: Grant = {
       ...grant,
       ...granted,

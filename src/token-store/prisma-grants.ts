@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Grant } from '../domain/grant.js';
+import { judgeConsent } from '../domain/judge-consent.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
 import type { Page } from '../domain/page.js';
 import {
@@ -10,7 +11,9 @@ import {
   type GrantPosition,
   type GrantsOfUser,
   type GrantWithTokens,
+  type SavedConsent,
 } from '../domain/ports/grant-store.js';
+import { isRenewable } from '../domain/prompt.js';
 import { sameScopes, scopeSet } from '../domain/scopes.js';
 import { AccessTokens } from './access-tokens.js';
 import { Database } from './database.js';
@@ -20,6 +23,7 @@ import { GrantLists } from './grant-lists.js';
 import { Outbox } from './outbox.js';
 import { Prisma } from './prisma-client/client.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { takeExchange } from './prisma-pending-exchanges.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
 @Injectable()
@@ -36,49 +40,69 @@ export class PrismaGrants extends GrantStore {
     super();
   }
 
-  override async saveConsent(consent: Consent): Promise<Grant | null> {
+  override async saveConsent(consent: Consent): Promise<SavedConsent> {
     const { userId, client, account, answer, now } = consent;
-    const saved = await this.database.$transaction(async (tx) => {
+    const saved = await this.database.$transaction(async (tx): Promise<SavedConsent> => {
       const identity = { userId, client, accountSub: account.sub };
       // Also serialises the first two consents for one grant, when there is no row to lock yet.
       await this.ledger.lock(tx, account.sub, client);
       // And waits for a death or a disconnect under way: what is kept below must be what is there.
       await tx.$queryRaw`SELECT id FROM grants WHERE user_id = ${userId} AND client = ${client}
         AND account_sub = ${account.sub} FOR UPDATE`;
-      const stored = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
-      const keepsToken = stored?.status === 'active' ? stored.sealedRefreshToken : null;
-      if (answer.refreshToken === null && keepsToken === null) return null;
-      const id = stored?.id ?? randomUUID();
-      const columns = {
-        accountEmail: account.email ?? stored?.accountEmail ?? null,
-        requestedScopes: scopeSet([...(stored?.requestedScopes ?? []), ...consent.requestedScopes]),
-        grantedScopes: scopeSet(answer.scopes),
-        status: 'active' as const,
-        diagnosis: Prisma.DbNull,
-        consentedAt: now,
-        refreshedAt: now,
-        ...(await this.refreshTokens.columns(id, answer, now)),
-        ...NO_LEASE,
-        ...NOT_REVOKING,
-      };
-      const row = await tx.grant.upsert({
-        where: { id },
-        create: { refreshTokenIssuedAt: now, ...identity, ...columns, id, createdAt: now },
-        update: { ...columns, version: { increment: 1 } },
+      const row = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
+      const stored = row && fromRow(row);
+      const verdict = judgeConsent({
+        requested: consent.requestedScopes,
+        answered: answer.scopes,
+        hasRefreshToken: answer.refreshToken !== null,
+        includedGranted: consent.includedGranted,
+        held: stored && isRenewable(stored) ? heldBy(stored, row) : null,
       });
-      // Tokens of before cover other scopes, perhaps more than the user allows now.
-      await tx.accessToken.deleteMany({ where: { grantId: id } });
-      await this.accessTokens.put(tx, id, scopeSet(answer.scopes), answer);
-      const grant = fromRow(row);
-      await this.refreshTokens.book(tx, grant, answer, now);
-      if (stored?.status !== 'active') await this.outbox.tell(tx, 'grant.connected', grant, now);
-      else if (!sameScopes(stored.grantedScopes, grant.grantedScopes)) {
+      if (verdict.kind !== 'store') return verdict;
+      if (!(await takeExchange(tx, consent.exchangeId))) return { kind: 'gone' };
+      const grant = await this.#put(tx, consent, stored, verdict);
+      if (row?.status !== 'active') await this.outbox.tell(tx, 'grant.connected', grant, now);
+      else if (stored && !sameScopes(stored.grantedScopes, grant.grantedScopes)) {
         await this.outbox.tell(tx, 'grant.scopes_changed', grant, now);
       }
-      return grant;
+      return { kind: 'saved', grant, unrequested: verdict.unrequested };
     });
-    if (saved) this.#tell(saved);
+    if (saved.kind === 'saved') this.#tell(saved.grant);
     return saved;
+  }
+
+  async #put(
+    tx: Prisma.TransactionClient,
+    { userId, client, account, answer, now, requestedScopes }: Consent,
+    stored: Grant | null,
+    { granted, isTokenWithin }: { readonly granted: readonly string[]; readonly isTokenWithin: boolean },
+  ): Promise<Grant> {
+    const id = stored?.id ?? randomUUID();
+    const columns = {
+      accountEmail: account.email ?? stored?.account.email ?? null,
+      requestedScopes: scopeSet([...(stored?.requestedScopes ?? []), ...requestedScopes]),
+      grantedScopes: [...granted],
+      status: 'active' as const,
+      diagnosis: Prisma.DbNull,
+      consentedAt: now,
+      refreshedAt: now,
+      ...(await this.refreshTokens.columns(id, answer, now)),
+      ...NO_LEASE,
+      ...NOT_REVOKING,
+    };
+    const identity = { userId, client, accountSub: account.sub };
+    const row = await tx.grant.upsert({
+      where: { id },
+      create: { refreshTokenIssuedAt: now, ...identity, ...columns, id, createdAt: now },
+      update: { ...columns, version: { increment: 1 } },
+    });
+    // Tokens of before cover other scopes, perhaps more than the user allows now.
+    await tx.accessToken.deleteMany({ where: { grantId: id } });
+    // One that covers more than the grant is not kept: the first call gets a narrowed one.
+    if (isTokenWithin) await this.accessTokens.put(tx, id, scopeSet(answer.scopes), answer);
+    const grant = fromRow(row);
+    await this.refreshTokens.book(tx, grant, answer, now);
+    return grant;
   }
 
   override async findById(id: string): Promise<Grant | null> {
@@ -139,4 +163,11 @@ export class PrismaGrants extends GrantStore {
 /** A user who consented anew in between meant the new grant to live, however long the end of the old one took. */
 function sameConsent({ id, consentedAt }: Grant) {
   return { id, consentedAt };
+}
+
+function heldBy(
+  { grantedScopes: scopes, status }: Grant,
+  { sealedRefreshToken }: { readonly sealedRefreshToken: string | null },
+) {
+  return { scopes, isActive: status === 'active' && sealedRefreshToken !== null };
 }

@@ -2,6 +2,7 @@ import type { Database } from './database.js';
 import {
   accessTokenPlace,
   pendingConsentPlace,
+  pendingExchangePlace,
   refreshTokenPlace,
   revocationTokenPlace,
   serviceAccountKeyPlace,
@@ -34,6 +35,7 @@ export function sealedColumns(database: Database): SealedColumn[] {
     { name: 'revocations.sealed_token', batches: () => revocations(database) },
     { name: 'authorization_requests.sealed_verifier', batches: () => verifiers(database) },
     { name: 'pending_consents.sealed_consent', batches: () => pendingConsents(database) },
+    { name: 'pending_exchanges.sealed_exchange', batches: () => pendingExchanges(database) },
   ];
 }
 
@@ -156,4 +158,28 @@ async function* pendingConsents({ pendingConsent }: Database): AsyncGenerator<Se
         })
       ).count > 0,
   }));
+}
+
+/** They live a day at most, while Google's keys cannot be had. */
+async function* pendingExchanges({ pendingExchange }: Database): AsyncGenerator<SealedValue[]> {
+  const read = (after?: string) =>
+    pendingExchange.findMany({
+      where: after === undefined ? {} : { id: { gt: after } },
+      select: { id: true, sealedExchange: true },
+      orderBy: { id: 'asc' },
+      take: BATCH,
+    });
+  for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id)) {
+    yield rows.map(({ id, sealedExchange }) => ({
+      sealed: sealedExchange,
+      place: pendingExchangePlace(id),
+      replace: async (sealed) =>
+        (
+          await pendingExchange.updateMany({
+            where: { id, sealedExchange },
+            data: { sealedExchange: sealed },
+          })
+        ).count > 0,
+    }));
+  }
 }

@@ -8,6 +8,7 @@ import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { ExpiryNotices } from '../domain/ports/expiry-notices.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
 import { PendingConsents } from '../domain/ports/pending-consents.js';
+import { PendingExchanges } from '../domain/ports/pending-exchanges.js';
 import { RefreshLeases } from '../domain/ports/refresh-leases.js';
 import { Revocations } from '../domain/ports/revocations.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
@@ -31,6 +32,7 @@ import { PrismaGrants } from './prisma-grants.js';
 import { FinishRevocation } from './finish-revocation.js';
 import { Outbox } from './outbox.js';
 import { PrismaPendingConsents } from './prisma-pending-consents.js';
+import { PrismaPendingExchanges } from './prisma-pending-exchanges.js';
 import { PrismaSecurityMeasures } from './prisma-security-measures.js';
 import { PrismaRevocations } from './prisma-revocations.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
@@ -62,6 +64,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     FinishRevocation,
     { provide: Revocations, useClass: PrismaRevocations },
     { provide: PendingConsents, useClass: PrismaPendingConsents },
+    { provide: PendingExchanges, useClass: PrismaPendingExchanges },
     AccountMeasures,
     { provide: SecurityMeasures, useClass: PrismaSecurityMeasures },
     { provide: ServiceStore, useClass: PrismaServices },
@@ -81,6 +84,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     SlotLedger,
     Revocations,
     PendingConsents,
+    PendingExchanges,
     SecurityMeasures,
     ServiceStore,
     ServiceAccountStore,
