@@ -73,6 +73,56 @@ describe('bad input gets a clear error and loses nothing', () => {
       { ...ticket, require_account: { email: null, hd: null } },
       'require_account',
     ],
+    ['a required account that is text', { ...ticket, require_account: 'bob@example.com' }, 'require_account'],
+    ['a required account that is a number', { ...ticket, require_account: 7 }, 'require_account'],
+    ['a required account that is true', { ...ticket, require_account: true }, 'require_account'],
+    ['a required account that is an empty list', { ...ticket, require_account: [] }, 'require_account'],
+    ['a required account that is false', { ...ticket, require_account: false }, 'require_account'],
+    [
+      'a required email that is an object',
+      { ...ticket, require_account: { email: { sub: 'x' } } },
+      'require_account.email',
+    ],
+    [
+      'a required account with a member that is not known',
+      { ...ticket, require_account: { email: 'a@b.example', name: 'x' } },
+      'require_account.name',
+    ],
+    [
+      'a required sub with a line break',
+      { ...ticket, require_account: { sub: '1\n2' } },
+      'require_account.sub',
+    ],
+    ['a required domain of any', { ...ticket, require_account: { hd: '*' } }, 'require_account.hd'],
+    [
+      'a required email with half a character',
+      { ...ticket, require_account: { email: '\ud800@b.example' } },
+      'require_account.email',
+    ],
+    ['a hint with a NUL', { ...ticket, account_hint: 'a\u0000b' }, 'account_hint'],
+    ['a hint with half a character', { ...ticket, account_hint: '\ud800' }, 'account_hint'],
+    ['a hint with a line break', { ...ticket, account_hint: 'a@b.example\r\nx' }, 'account_hint'],
+    ['a hint that is neither email nor sub', { ...ticket, account_hint: 'Alice Example' }, 'account_hint'],
+    ['a hint that is empty', { ...ticket, account_hint: '' }, 'account_hint'],
+    ['a hint that is an object', { ...ticket, account_hint: { email: 'a@b.example' } }, 'account_hint'],
+    ['a client with a NUL', { ...ticket, client: 'default\u0000' }, 'client'],
+    ['a scope of somebody else', { ...ticket, scope: 'https://example.com/auth/x' }, 'scope'],
+    ["a scope that is only Google's host", { ...ticket, scope: 'https://www.googleapis.com/' }, 'scope'],
+    ['a scope without a name', { ...ticket, scope: 'https://www.googleapis.com/auth/' }, 'scope'],
+    ['a scope with a query', { ...ticket, scope: `${YOUTUBE}?x=1` }, 'scope'],
+    ['a scope with a port', { ...ticket, scope: 'https://www.googleapis.com:443/auth/youtube' }, 'scope'],
+    ['a scope with a user name', { ...ticket, scope: 'https://x@www.googleapis.com/auth/youtube' }, 'scope'],
+    ['scopes separated by a line break', { ...ticket, scope: `${YOUTUBE}\n${YOUTUBE}` }, 'scope'],
+    ['a scope with a NUL', { ...ticket, scope: `${YOUTUBE}\u0000` }, 'scope'],
+    ['a return_to with a NUL', { ...ticket, return_to: `${APP}/\u0000` }, 'return_to'],
+    ['a return_to with a line break', { ...ticket, return_to: `${APP}/a\nb` }, 'return_to'],
+    [
+      'a return_to with a tab in its host',
+      { ...ticket, return_to: 'https://app.exam\tple.com/' },
+      'return_to',
+    ],
+    ['a return_to with a backslash', { ...ticket, return_to: `${APP}\\@evil.example/` }, 'return_to'],
+    ['a return_to with half a character', { ...ticket, return_to: `${APP}/\udfff` }, 'return_to'],
     ['confirm with a return_to of null', { ...ticket, confirm: true, return_to: null }, 'return_to'],
     ['a misspelt member', { ...ticket, return_too: APP }, 'return_too'],
     ['a return_to that is no URL', { ...ticket, return_to: '/after' }, 'return_to'],
@@ -98,6 +148,42 @@ describe('bad input gets a clear error and loses nothing', () => {
       request_id: expect.any(String),
     });
     expect(await stored(world)).toBe(before);
+  });
+
+  test('what a required account must be is said in words for its author', async () => {
+    const { body } = await world.api.post('/connect/tickets', {
+      ...ticket,
+      require_account: 'bob@example.com',
+    });
+    expect(body['errors']).toEqual({ require_account: 'must be an object with email, sub or hd.' });
+  });
+
+  test('more than a link can carry is refused when it is asked for, not when it is opened', async () => {
+    const scope = Array.from(
+      { length: 50 },
+      (_, i) => `https://www.googleapis.com/auth/${'a'.repeat(40)}${i}`,
+    ).join(' ');
+    const wide = { ...ticket, scope, return_to: `${APP}/${'é'.repeat(1900)}` };
+    const refused = await world.api.post('/connect/tickets', wide);
+    expect(refused.status).toBe(400);
+    expect(refused.body).toMatchObject({ errors: { scope: expect.stringContaining('a link can carry') } });
+    const good = await world.api.connectUrl({ ...wide, return_to: `${APP}/${'e'.repeat(1000)}` });
+    expect((await new Browser().open(good)).status).toBe(200);
+  });
+
+  test.each([
+    ['a sub', { account_hint: '103400000000000000001' }],
+    ['an email', { account_hint: 'alice@example.com' }],
+    ['an older scope', { scope: 'https://mail.google.com/ https://www.google.com/calendar/feeds/' }],
+    ['an address with other letters', { return_to: `${APP}/müller?x=1#top` }],
+  ])('%s is taken', async (_, more) => {
+    expect((await world.api.post('/connect/tickets', { ...ticket, ...more })).status).toBe(201);
+  });
+
+  test('an account with a NUL is refused for tokens, too', async () => {
+    const answer = await world.api.token('alice', { account: 'a\u0000b' });
+    expect(answer.status).toBe(400);
+    expect(answer.body).toMatchObject({ errors: { account: expect.any(String) } });
   });
 
   test('null means not set, as JSON writers have it', async () => {

@@ -32,7 +32,6 @@ describe('the way back from Google', () => {
       redirect_uri: `${world.url}/callback`,
       response_type: 'code',
       access_type: 'offline',
-      include_granted_scopes: 'true',
       scope: `https://www.googleapis.com/auth/userinfo.email ${YOUTUBE} openid`,
       state: expect.stringMatching(/^[\w-]{43}$/),
       nonce: expect.stringMatching(/^[\w-]{43}$/),

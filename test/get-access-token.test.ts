@@ -450,7 +450,8 @@ describe('GET /tokens/:userId', () => {
 
     test('when Google refuses the scopes altogether, the operator is told so', async () => {
       world.clock.advance(3600);
-      world.google.control.failNext('token', { named: 'invalid_scope' });
+      // Named one by one, and all that the refresh token covers.
+      world.google.control.failNext('token', { named: 'invalid_scope' }, 2);
       const answer = await world.api.token('alice');
       expect(answer.status).toBe(502);
       expect(answer.body).toMatchObject({
@@ -470,9 +471,15 @@ describe('GET /tokens/:userId', () => {
         1,
       );
       const answer = await narrow.token('alice');
-      expect(answer.body['scope']).not.toContain(ADS);
+      expect(answer.status).toBe(403);
+      expect(answer.text).not.toContain('ya29.');
       const [grant] = await world.sql('SELECT granted_scopes FROM grants');
-      expect(grant?.['granted_scopes']).not.toEqual([]);
+      expect(grant?.['granted_scopes']).not.toContain(ADS);
+      // Once Google narrows again, there is a token again.
+      world.clock.advance(61);
+      const later = await narrow.token('alice');
+      expect(later.body['scope']).toContain(YOUTUBE_MONEY);
+      expect(later.body['scope']).not.toContain(ADS);
     });
 
     test('a revoked key stops working', async () => {
@@ -512,7 +519,11 @@ describe('GET /tokens/:userId', () => {
     world.clock.advance(3600);
     const { browser, consent } = await (async () => {
       const browser = new Browser();
-      const url = await world.api.connectUrl({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` });
+      const url = await world.api.connectUrl({
+        user_id: 'alice',
+        scope: `${YOUTUBE} ${ADS}`,
+        account_hint: ALICE.email,
+      });
       return { browser, consent: await browser.begin(url) };
     })();
     const back = await visitConsent(consent, { account: ALICE.email });

@@ -57,7 +57,10 @@ export class SyncAccountTree {
     // For all who share it: none of them ends it by hanging up.
     if (!underWay) this.#start(work, { ...ownWish, hangUp: undefined }, grant, token);
     try {
-      return await result;
+      const synced = await result;
+      // It can take most of a minute. A service that may not ask any more gets nothing of it.
+      await this.tokens.grantOf(ownWish);
+      return synced;
     } catch (error) {
       if (!(error instanceof TurnNotTaken)) throw error;
       throw new BrokerError(

@@ -1,4 +1,15 @@
-import { Body, Controller, Get, Header, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Header,
+  HttpCode,
+  Post,
+  Query,
+  Req,
+  Res,
+  UseInterceptors,
+} from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import {
   ApiBearerAuth,
@@ -9,7 +20,9 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
+import { endOf } from '../domain/connect-end.js';
 import type { Service } from '../domain/policy.js';
+import { ConnectMonitor } from '../domain/ports/connect-monitor.js';
 import { parseScopes } from '../domain/scopes.js';
 import { answerBrowser } from '../http/answer-browser.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audited.js';
@@ -17,6 +30,7 @@ import { setBrowserKey } from '../http/browser-key.js';
 import { Caller, OpenToAll } from '../http/caller.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { allowFormToLeave, BROWSER_ROUTE, demandOwnPage, sendPage } from '../http/browser-route.js';
+import { ReportRefusedConnects } from '../http/report-refused-connects.js';
 import { connectPage } from '../pages/connect-page.js';
 import { ConnectTickets } from './connect-ticket.js';
 import { CreateConnectTicket } from './create-connect-ticket.js';
@@ -32,6 +46,7 @@ export class ConnectController {
     private readonly tickets: ConnectTickets,
     private readonly createTicket: CreateConnectTicket,
     private readonly startAuthorization: StartAuthorization,
+    private readonly monitor: ConnectMonitor,
   ) {}
 
   @Post('tickets')
@@ -58,10 +73,18 @@ export class ConnectController {
   /** Only shows what is about to happen, so that a link preview cannot use up the ticket. */
   @Get()
   @OpenToAll()
+  @Audited('connect.consent', 'refusals')
+  @UseInterceptors(ReportRefusedConnects)
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
-  async show(@Query() { ticket }: TicketInput, @Res() reply: FastifyReply): Promise<void> {
-    const { wish } = await this.tickets.open(ticket);
+  async show(
+    @Query() { ticket }: TicketInput,
+    @Res() reply: FastifyReply,
+    @Audit() audit: AuditNote,
+  ): Promise<void> {
+    const { wish } = await this.tickets.open(ticket, (whose) => {
+      audit.add(aboutConnect(whose));
+    });
     allowFormToLeave(reply);
     await sendPage(reply, connectPage({ ...wish, ticket }));
   }
@@ -69,6 +92,7 @@ export class ConnectController {
   @Post()
   @OpenToAll()
   @Audited('connect.consent')
+  @UseInterceptors(ReportRefusedConnects)
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
   async go(
@@ -78,17 +102,14 @@ export class ConnectController {
     @Audit() audit: AuditNote,
   ): Promise<void> {
     demandOwnPage(request);
-    const ticket = await this.tickets.open(letter);
-    audit.add(aboutConnect(ticket.wish));
+    const ticket = await this.tickets.open(letter, (whose) => {
+      audit.add(aboutConnect(whose));
+    });
     const start = await this.startAuthorization.begin(ticket);
     if (start.kind === 'held') {
       audit.add({ outcome: 'held' });
-      await answerBrowser(
-        reply,
-        ticket.wish,
-        start,
-        async () => (await this.tickets.create(ticket.wish)).url,
-      );
+      this.monitor.ended(endOf(start, ticket.wish, request.id));
+      await answerBrowser(reply, ticket.wish, start, () => this.tickets.renew(ticket.wish));
       return;
     }
     // The consent is not over yet: the callback tells how it ends.

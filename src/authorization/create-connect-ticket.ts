@@ -6,7 +6,7 @@ import { assertMay, demandAllowed, type Service } from '../domain/policy.js';
 import { ConnectLinks, type ConnectLink } from '../domain/ports/connect-links.js';
 import { parseScopes } from '../domain/scopes.js';
 import type { RequiredAccount } from '../domain/required-account.js';
-import type { CreateTicketBody, RequireAccount } from './create-ticket-body.js';
+import { REQUIREMENT_RULE, type CreateTicketBody, type RequireAccount } from './create-ticket-body.js';
 
 @Injectable()
 export class CreateConnectTicket {
@@ -39,6 +39,7 @@ export class CreateConnectTicket {
       returnTo,
       confirm: body.confirm,
       force: body.force,
+      linkExpiresAt: null,
     });
   }
 
@@ -55,8 +56,8 @@ export class CreateConnectTicket {
 function readRequirement(given: RequireAccount | null): RequiredAccount | null {
   if (given === null) return null;
   const { email, sub, hd } = given;
-  if (Array.isArray(given) || [email, sub, hd].every((condition) => condition == null)) {
-    throw invalidRequest({ require_account: 'must be an object with email, sub or hd.' });
+  if ([email, sub, hd].every((condition) => condition == null)) {
+    throw invalidRequest({ require_account: REQUIREMENT_RULE });
   }
   return { email: email ?? undefined, sub: sub ?? undefined, hd: hd ?? undefined };
 }

@@ -1,13 +1,23 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsBoolean, IsEmail, IsFQDN, IsOptional, Matches, ValidateNested } from 'class-validator';
-import { IsAccount, IsClientAlias, IsHttpUrl, IsScopeList, IsUserId } from '../http/field-rules.js';
+import { IsBoolean, IsFQDN, IsOptional, Matches, ValidateNested } from 'class-validator';
+import {
+  IsClientAlias,
+  IsEmailAddress,
+  IsGoogleScopeList,
+  IsHttpUrl,
+  IsLoginHint,
+  IsObject,
+  IsUserId,
+} from '../http/field-rules.js';
+
+export const REQUIREMENT_RULE = 'must be an object with email, sub or hd.';
 
 /** The account that must consent; any other is refused at the callback. */
 export class RequireAccount {
   @ApiPropertyOptional({ example: 'alice@example.com' })
   @IsOptional()
-  @IsEmail({}, { message: 'must be an email address.' })
+  @IsEmailAddress()
   email?: string;
 
   @ApiPropertyOptional({ description: "Google's id of the account", example: '103400000000000000001' })
@@ -37,7 +47,7 @@ export class CreateTicketBody {
     description: 'What you need, separated by spaces',
     example: 'https://www.googleapis.com/auth/yt-analytics.readonly',
   })
-  @IsScopeList()
+  @IsGoogleScopeList()
   scope!: string;
 
   @ApiPropertyOptional({
@@ -45,12 +55,13 @@ export class CreateTicketBody {
     example: 'alice@example.com',
   })
   @IsOptional()
-  @IsAccount()
+  @IsLoginHint()
   account_hint?: string;
 
   @ApiPropertyOptional({ type: RequireAccount })
   @IsOptional()
-  @ValidateNested()
+  @IsObject({ message: REQUIREMENT_RULE })
+  @ValidateNested({ message: REQUIREMENT_RULE })
   @Type(() => RequireAccount)
   require_account?: RequireAccount;
 

@@ -2,8 +2,9 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { ConnectWish } from '../domain/connect-wish.js';
+import type { Account } from '../domain/grant.js';
 import { findHeldGrant } from '../domain/held-grant.js';
-import { choosePrompt } from '../domain/prompt.js';
+import { choosePrompt, livingGrants } from '../domain/prompt.js';
 import {
   AuthorizationRequestStore,
   type AuthorizationRequest,
@@ -26,7 +27,11 @@ type Asking = Pick<AuthorizationRequest, 'purpose'> & {
   readonly prompt: 'consent' | 'select_account' | null;
   /** Whom to suggest to Google. */
   readonly account: string | null;
+  readonly includeGranted: boolean;
 };
+
+/** Before it is known which account it is: nobody's permissions may come along. */
+const SIGN_IN = { purpose: 'identify', prompt: 'select_account', includeGranted: false } as const;
 
 @Injectable()
 export class StartAuthorization extends ConsentTrips {
@@ -49,22 +54,34 @@ export class StartAuthorization extends ConsentTrips {
   async begin({ id, wish }: Ticket): Promise<Start> {
     const grants = await this.grants.findByUser(wish.userId, wish.client);
     if (!wish.anotherAccount && findHeldGrant(grants, wish)) {
-      await this.#store(id, wish, { purpose: 'consent', prompt: null, account: null }, this.clock.now());
+      await this.#store(id, wish, { ...SIGN_IN, purpose: 'consent', account: null }, this.clock.now());
       return { kind: 'held' };
     }
     await this.slots.demandRoom(wish);
     const account = wish.accountHint ?? wish.requireAccount?.email ?? wish.requireAccount?.sub ?? null;
-    const trip = (await this.slots.mustIdentify(wish))
-      ? await this.#go(id, wish, { purpose: 'identify', prompt: 'select_account', account })
-      : await this.#go(id, wish, { purpose: 'consent', prompt: choosePrompt(grants, account), account });
+    // Which of the user's grants the consent adds to must be known before Google is asked to add to it.
+    const isUnclear = account === null && livingGrants(grants, null).length > 0;
+    const trip =
+      isUnclear || (await this.slots.mustIdentify(wish))
+        ? await this.#go(id, wish, { ...SIGN_IN, account })
+        : await this.#go(id, wish, {
+            purpose: 'consent',
+            prompt: choosePrompt(grants, account, wish.scopes),
+            account,
+            includeGranted: account !== null && livingGrants(grants, account).length > 0,
+          });
     return { kind: 'trip', trip };
   }
 
-  override async again(wish: ConnectWish, account: string, forceConsent: boolean): Promise<Trip> {
+  override async again(wish: ConnectWish, { sub, email }: Account, forceConsent: boolean): Promise<Trip> {
     const grants = await this.grants.findByUser(wish.userId, wish.client);
-    await this.slots.demandRoom(wish, account);
-    const prompt = forceConsent ? 'consent' : choosePrompt(grants, account);
-    return this.#go(randomUUID(), wish, { purpose: 'consent', prompt, account });
+    await this.slots.demandRoom(wish, sub);
+    return this.#go(randomUUID(), wish, {
+      purpose: 'consent',
+      prompt: forceConsent ? 'consent' : choosePrompt(grants, sub, wish.scopes),
+      account: email ?? sub,
+      includeGranted: livingGrants(grants, sub).length > 0,
+    });
   }
 
   override idOf(state: Secret): string {
@@ -84,11 +101,17 @@ export class StartAuthorization extends ConsentTrips {
       loginHint: asking.account,
       hostedDomain: wish.requireAccount?.hd ?? null,
       prompt: asking.prompt,
+      includeGranted: asking.includeGranted,
     });
     return { consentUrl, id: this.idOf(state), browserKey, seconds: LIFETIME_SECONDS };
   }
 
-  async #store(ticketId: string, wish: ConnectWish, { purpose, prompt }: Asking, consumedAt: Date | null) {
+  async #store(
+    ticketId: string,
+    wish: ConnectWish,
+    { purpose, prompt, includeGranted }: Asking,
+    consumedAt: Date | null,
+  ) {
     const secrets = {
       state: randomSecret(),
       nonce: randomSecret(),
@@ -102,6 +125,7 @@ export class StartAuthorization extends ConsentTrips {
         wish,
         purpose,
         forcedConsent: prompt === 'consent',
+        includedGranted: includeGranted,
         verifier: secrets.verifier,
         createdAt: now,
         expiresAt: new Date(now.getTime() + LIFETIME_SECONDS * 1000),

@@ -1,7 +1,8 @@
 import { IsString, MaxLength } from 'class-validator';
+import { LONGEST_TICKET } from './connect-ticket.js';
 
 export class TicketInput {
   @IsString({ message: 'is missing: open the link exactly as the app gave it to you.' })
-  @MaxLength(8000, { message: 'is too long to be one of ours.' })
+  @MaxLength(LONGEST_TICKET, { message: 'is too long to be one of ours.' })
   ticket!: string;
 }

@@ -1,10 +1,12 @@
-import { Controller, Get, Req, Res } from '@nestjs/common';
+import { Controller, Get, Req, Res, UseInterceptors } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { invalidRequest } from '../domain/errors.js';
+import { endOf } from '../domain/connect-end.js';
+import { BrokerError } from '../domain/errors.js';
 import { ConnectLinks } from '../domain/ports/connect-links.js';
+import { ConnectMonitor } from '../domain/ports/connect-monitor.js';
 import { ConsentTrips } from '../domain/ports/consent-trips.js';
 import { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
@@ -13,6 +15,7 @@ import { answerBrowser } from '../http/answer-browser.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audited.js';
 import { BROWSER_ROUTE } from '../http/browser-route.js';
 import { OpenToAll } from '../http/caller.js';
+import { ReportRefusedConnects } from '../http/report-refused-connects.js';
 import type { Return } from './claim-return.js';
 import { CompleteAuthorization } from './complete-authorization.js';
 import { consentFacts } from './consent-facts.js';
@@ -23,12 +26,14 @@ export class CallbackController {
     private readonly settings: Settings,
     private readonly trips: ConsentTrips,
     private readonly links: ConnectLinks,
+    private readonly monitor: ConnectMonitor,
     private readonly completeAuthorization: CompleteAuthorization,
   ) {}
 
   @Get()
   @OpenToAll()
   @Audited('connect.consent')
+  @UseInterceptors(ReportRefusedConnects)
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
   async back(
@@ -39,17 +44,22 @@ export class CallbackController {
     const secure = this.settings.publicUrl.startsWith('https:');
     const state = parameter(request, 'state', 256);
     if (state === null)
-      throw invalidRequest({ state: 'is missing: this page is only for browsers that Google sends back.' });
+      throw malformed(
+        'state',
+        'is missing: this page is only for browsers that Google sends back.',
+        'state_missing',
+      );
     const tripId = this.trips.idOf(new Secret(state));
     const code = parameter(request, 'code', 1024);
     const back: Return = {
       state: new Secret(state),
       code: code === null ? null : new Secret(code),
       error: errorCode(parameter(request, 'error', 256)),
+      errorSubtype: errorCode(optional(request, 'error_subtype')),
       iss: parameter(request, 'iss', 256),
       browserKey: readBrowserKey(request, tripId, secure),
     };
-    const completion = await this.completeAuthorization.complete(back, (wish) => {
+    const completion = await this.completeAuthorization.complete(back, request.id, (wish) => {
       audit.add(aboutConnect(wish));
     });
     clearBrowserKey(reply, tripId, secure);
@@ -62,7 +72,8 @@ export class CallbackController {
     }
     const { wish, outcome } = completion;
     audit.add(consentFacts(outcome));
-    await answerBrowser(reply, wish, outcome, async () => (await this.links.create(wish)).url);
+    this.monitor.ended(endOf(outcome, wish, request.id));
+    await answerBrowser(reply, wish, outcome, () => this.links.renew(wish));
   }
 }
 
@@ -71,8 +82,18 @@ function parameter(request: FastifyRequest, name: string, longest: number): stri
   const value = (request.query as Record<string, unknown>)[name];
   if (value === undefined || value === '') return null;
   if (typeof value !== 'string' || value.length > longest || !isPlainText(value))
-    throw invalidRequest({ [name]: 'is not as Google sends it.' });
+    throw malformed(name, 'is not as Google sends it.', 'malformed_response');
   return value;
+}
+
+/** One that only says more: nothing fails for it. */
+function optional(request: FastifyRequest, name: string): string | null {
+  const value = (request.query as Record<string, unknown>)[name];
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+function malformed(name: string, what: string, reason: string): BrokerError {
+  return new BrokerError('invalid_request', `${name}: ${what}`, { errors: { [name]: what }, reason });
 }
 
 /** Anyone can put text into a link; only what looks like an OAuth error code (RFC 6749 section 4.1.2.1) is shown. */

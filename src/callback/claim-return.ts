@@ -15,7 +15,9 @@ import type { Secret } from '../domain/secret.js';
 export interface Return {
   readonly state: Secret;
   readonly code: Secret | null;
+  /** Of the form of an error code, or `unknown_error`. */
   readonly error: string | null;
+  readonly errorSubtype: string | null;
   readonly iss: string | null;
   readonly browserKey: Secret | null;
 }

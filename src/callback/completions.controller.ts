@@ -1,13 +1,17 @@
-import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Post, Req, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
 import { Matches } from 'class-validator';
+import type { FastifyRequest } from 'fastify';
 import type { Service } from '../domain/policy.js';
+import { ConnectMonitor } from '../domain/ports/connect-monitor.js';
 import { Secret } from '../domain/secret.js';
 import { Audit, Audited, type AuditNote } from '../http/audited.js';
 import { Caller } from '../http/caller.js';
 import { IsUserId } from '../http/field-rules.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { ReportRefusedConnects } from '../http/report-refused-connects.js';
 import { ConfirmConsent } from './confirm-consent.js';
+import { unrequestedFact } from './consent-facts.js';
 
 class CompletionBody {
   @ApiProperty({ description: 'connect_code, as the browser brought it to return_to' })
@@ -34,28 +38,55 @@ class CompletionAnswer {
 @ApiTags('connect')
 @ApiBearerAuth()
 export class CompletionsController {
-  constructor(private readonly confirmConsent: ConfirmConsent) {}
+  constructor(
+    private readonly confirmConsent: ConfirmConsent,
+    private readonly monitor: ConnectMonitor,
+  ) {}
 
   @Post()
   @Audited('connect.completion')
+  @UseInterceptors(ReportRefusedConnects)
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Confirm that the user of your session is the one who consented' })
   @ApiOkResponse({ type: CompletionAnswer })
   @ApiBodyProblems()
-  @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'not_connected', 'rate_limited')
+  @ApiProblems(
+    'invalid_request',
+    'unauthenticated',
+    'not_allowed',
+    'not_connected',
+    'rate_limited',
+    'google_unavailable',
+  )
   async complete(
     @Caller() service: Service,
     @Body() { code, user_id }: CompletionBody,
     @Audit() audit: AuditNote,
+    @Req() { id: requestId }: FastifyRequest,
   ): Promise<CompletionAnswer> {
     audit.add({ userId: user_id });
-    const { grant, missing } = await this.confirmConsent.confirm(service, new Secret(code), user_id);
+    const { grant, missing, unrequested } = await this.confirmConsent.confirm(
+      service,
+      new Secret(code),
+      user_id,
+    );
     audit.add({
       client: grant.client,
       grantId: grant.id,
       outcome: missing.length > 0 ? 'partial' : 'ok',
-      details: { account: grant.account.sub, scopes: grant.grantedScopes, missing_scopes: missing },
+      details: {
+        account: grant.account.sub,
+        scopes: grant.grantedScopes,
+        missing_scopes: missing,
+        ...unrequestedFact(unrequested),
+      },
+    });
+    this.monitor.ended({
+      outcome: missing.length > 0 ? 'partial' : 'ok',
+      cause: missing.length > 0 ? 'scopes_unticked' : 'none',
+      wish: { serviceId: service.id, userId: user_id, client: grant.client },
+      requestId,
     });
     return {
       connect: missing.length > 0 ? 'partial' : 'success',

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { ConnectOutcome } from '../domain/connect-outcome.js';
-import type { ConnectWish } from '../domain/connect-wish.js';
-import type { TokenAnswer, VerifiedAccount } from '../domain/grant.js';
+import type { VerifiedAccount } from '../domain/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { PendingConsents } from '../domain/ports/pending-consents.js';
+import type { PendingExchange } from '../domain/ports/pending-exchanges.js';
+import { Sealer } from '../domain/ports/sealer.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { Secret } from '../domain/secret.js';
 
@@ -19,20 +20,37 @@ const LIFETIME_SECONDS = 10 * 60;
 export class HoldConsent {
   constructor(
     private readonly clock: Clock,
+    private readonly sealer: Sealer,
     private readonly ledger: SlotLedger,
     private readonly pending: PendingConsents,
   ) {}
 
-  async hold(
-    wish: ConnectWish,
-    answer: TokenAnswer & { readonly account: VerifiedAccount },
-  ): Promise<ConnectOutcome> {
-    const now = this.clock.now();
+  /** A code for the app, and what it is stored under. */
+  newCode(serviceId: string): { readonly code: string; readonly codeHash: Uint8Array<ArrayBuffer> } {
     const code = randomBytes(32).toString('base64url');
-    const expiresAt = new Date(now.getTime() + LIFETIME_SECONDS * 1000);
+    return { code, codeHash: this.hashOf(serviceId, new Secret(code)) };
+  }
+
+  /** The digest holds the service that made the ticket: to any other, the code is unknown. */
+  hashOf(serviceId: string, code: Secret): Uint8Array<ArrayBuffer> {
+    return this.sealer.fingerprint(new Secret(`${serviceId} ${code.reveal()}`), 'completion-code');
+  }
+
+  async hold(exchange: PendingExchange, account: VerifiedAccount): Promise<ConnectOutcome> {
+    const { id, wish, includedGranted } = exchange;
+    const { idToken: _unused, ...answer } = exchange.answer;
+    const now = this.clock.now();
+    // Where the account was not known at once, the browser has its code already.
+    const { code, codeHash } = exchange.codeHash
+      ? { code: null, codeHash: exchange.codeHash }
+      : this.newCode(wish.serviceId);
     // Whatever comes of it, Google counts the token.
-    await this.ledger.bookUnused(answer.account, wish.client, answer, now);
-    await this.pending.put(new Secret(code), { wish, answer }, now, expiresAt);
-    return { kind: 'pending', code };
+    await this.ledger.bookUnused(account, wish.client, answer, now);
+    const consent = { wish, includedGranted, answer: { ...answer, account } };
+    const expiresAt = new Date(now.getTime() + LIFETIME_SECONDS * 1000);
+    const isHeld = await this.pending.put(codeHash, consent, id, now, expiresAt);
+    return code !== null && isHeld
+      ? { kind: 'pending', code }
+      : { kind: 'finishing', cause: 'none', code: null };
   }
 }

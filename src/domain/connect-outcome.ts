@@ -1,3 +1,4 @@
+import type { ConnectCause } from './connect-cause.js';
 import type { Account } from './grant.js';
 
 /** How a connect ended, for the app and for the user. */
@@ -8,13 +9,26 @@ export type ConnectOutcome =
       readonly account: Account;
       readonly scopes: readonly string[];
       readonly missing: readonly string[];
+      /** What Google gave beyond what may be used; told to nobody but the audit trail. */
+      readonly unrequested: readonly string[];
     }
   /** All scopes were held before; Google was not asked. */
   | { readonly kind: 'held' }
   /** Waits for the app's own server to confirm the user. */
   | { readonly kind: 'pending'; readonly code: string }
+  /** Google has given its permission, and the broker needs more time to store it: it finishes without the browser. */
+  | { readonly kind: 'finishing'; readonly cause: ConnectCause; readonly code: string | null }
   | { readonly kind: 'denied' }
-  | { readonly kind: 'failed'; readonly code: string; readonly detail: string };
+  | {
+      readonly kind: 'failed';
+      readonly code: string;
+      readonly detail: string;
+      readonly cause: ConnectCause;
+      /** Google's own words, where it refused. */
+      readonly google?: { readonly error: string; readonly subtype: string | null };
+      /** Whether the user can do something about it with a new link. */
+      readonly isFinal?: boolean;
+    };
 
 /** The app's address with the outcome in its query: `connect`, and what goes with it. */
 export function returnAddress(returnTo: string, outcome: ConnectOutcome): string {
@@ -31,6 +45,8 @@ function queryOf(outcome: ConnectOutcome): Record<string, string> {
       return { connect: 'success' };
     case 'pending':
       return { connect: 'pending', connect_code: outcome.code };
+    case 'finishing':
+      return { connect: 'pending', ...(outcome.code === null ? {} : { connect_code: outcome.code }) };
     case 'denied':
       return { connect: 'denied', connect_error: 'access_denied' };
     case 'failed':

@@ -19,7 +19,12 @@ export interface ConnectWish {
   readonly confirm: boolean;
   /** A connect that kills another user's grant at Google is wanted all the same. */
   readonly force: boolean;
+  /** When the first link of this connect ends; a renewed one ends with it. Null where no link was made. */
+  readonly linkExpiresAt: string | null;
 }
+
+/** Asks in the operator's name, from the command line: no service stands behind it, and no policy. */
+export const OPERATOR = { serviceId: 'operator', serviceName: 'token-broker' } as const;
 
 /** A wish without any of the options. */
 export function plainWish(
@@ -33,5 +38,6 @@ export function plainWish(
     returnTo: null,
     confirm: false,
     force: false,
+    linkExpiresAt: null,
   };
 }

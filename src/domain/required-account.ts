@@ -27,3 +27,8 @@ export function isRequiredAccount(account: VerifiedAccount, required: RequiredAc
 function isSame(wanted: string, held: string | null): boolean {
   return held !== null && foldEmail(wanted) === foldEmail(held);
 }
+
+/** Whether an account may be connected; any may where nothing is required. */
+export function meetsRequirement(account: VerifiedAccount, required: RequiredAccount | null): boolean {
+  return required === null || isRequiredAccount(account, required);
+}

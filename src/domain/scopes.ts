@@ -36,6 +36,19 @@ export function areScopeTokens(scopes: readonly string[]): boolean {
   return scopes.every((scope) => SCOPE_TOKEN.test(scope));
 }
 
+/** Scopes of Google's APIs that are named otherwise than `https://www.googleapis.com/auth/NAME`. */
+const OLDER_SCOPE =
+  /^https:\/\/(mail\.google\.com\/$|(www|docs|spreadsheets|sites|apps-apis|picasaweb)\.google\.com\/[\w./-]+$|www\.blogger\.com\/feeds\/?$)/;
+
+/** Whether a scope is of a form that Google knows; it shows `invalid_scope` on its own page for any other. */
+export function isGoogleScope(scope: string): boolean {
+  if (scope === 'openid' || ALIASES.has(scope)) return true;
+  return (
+    isScope(scope) &&
+    (/^https:\/\/www\.googleapis\.com\/auth\/[a-z][a-z0-9._-]*$/.test(scope) || OLDER_SCOPE.test(scope))
+  );
+}
+
 /** Splits an OAuth `scope` string into a sorted set of canonical names. Does not judge them: see `isScope`. */
 export function parseScopes(scope: string): string[] {
   return scopeSet(scope.split(' ').filter((part) => part !== ''));
@@ -57,4 +70,10 @@ export function missingScopes(wanted: readonly string[], held: readonly string[]
 
 export function sameScopes(a: readonly string[], b: readonly string[]): boolean {
   return scopeKey(a) === scopeKey(b);
+}
+
+/** Of the given scopes, those that are among the others; each by its canonical name. */
+export function commonScopes(scopes: readonly string[], others: readonly string[]): string[] {
+  const among = new Set(others.map(canonicalScope));
+  return scopeSet(scopes).filter((scope) => among.has(scope));
 }

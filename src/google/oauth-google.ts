@@ -6,7 +6,14 @@ import type { GoogleClient } from '../domain/google-client.js';
 import { GoogleFailure } from '../domain/google-failure.js';
 import type { TokenAnswer, VerifiedAccount } from '../domain/grant.js';
 import { Clock } from '../domain/ports/clock.js';
-import { Google, type Assertion, type CodeExchange, type ConsentRequest } from '../domain/ports/google.js';
+import {
+  Google,
+  type Assertion,
+  type CodeExchange,
+  type ConsentRequest,
+  type ExchangeAnswer,
+  type IdTokenExpectation,
+} from '../domain/ports/google.js';
 import { SIGN_IN_SCOPES, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import { askByAssertion } from './ask-by-assertion.js';
@@ -17,7 +24,7 @@ import { readJsonObject } from './read-json.js';
 import { demandSomeOf, readTokenAnswer } from './read-token-answer.js';
 import { RefreshRequests } from './refresh-requests.js';
 import { Stopping } from './stopping.js';
-import { IdTokenVerifier } from './verify-id-token.js';
+import { claimedSubject, IdTokenVerifier } from './verify-id-token.js';
 
 /** Google's OAuth 2.0 endpoints for web server applications. */
 @Injectable()
@@ -51,7 +58,7 @@ export class OAuthGoogle extends Google {
     });
     return google.generateAuthUrl({
       ...(request.purpose === 'consent'
-        ? { access_type: 'offline', include_granted_scopes: true }
+        ? { access_type: 'offline', ...(request.includeGranted ? { include_granted_scopes: true } : {}) }
         : { access_type: 'online' }),
       scope: scopeSet([...SIGN_IN_SCOPES, ...request.scopes]),
       state: request.state.reveal(),
@@ -65,24 +72,22 @@ export class OAuthGoogle extends Google {
     });
   }
 
-  override async exchangeCode(exchange: CodeExchange): Promise<TokenAnswer & { account: VerifiedAccount }> {
-    const { client, code, verifier, redirectUri, isNonce } = exchange;
-    const now = this.clock.now();
-    const { idToken, ...answer } = await this.#askForTokens(
+  override exchangeCode(exchange: CodeExchange): Promise<ExchangeAnswer> {
+    const { client, code, verifier, redirectUri, scopes } = exchange;
+    return this.#askForTokens(
       'exchange',
       client,
       { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: redirectUri },
-      exchange.scopes,
+      scopeSet([...SIGN_IN_SCOPES, ...scopes]),
     );
-    if (idToken === null) {
-      throw new GoogleFailure(
-        'unavailable',
-        'invalid_response',
-        'The answer holds no id_token, though openid was asked.',
-      );
-    }
-    const account = await this.#idTokens.verify(idToken, { clientId: client.clientId, isNonce, now });
-    return { ...answer, account };
+  }
+
+  override verifyIdToken(idToken: Secret | null, expected: IdTokenExpectation): Promise<VerifiedAccount> {
+    return this.#idTokens.verify(idToken, expected);
+  }
+
+  override claimedSubject(idToken: Secret | null): string | null {
+    return claimedSubject(idToken);
   }
 
   override async refresh(

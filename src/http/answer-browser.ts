@@ -6,18 +6,21 @@ import { sendPage } from './browser-route.js';
 
 /**
  * Ends a connect in the browser: back to the app, or on a page of ours where the app named no address.
- * @param wayOn makes a fresh link for the same wish
+ * @param wayOn makes one more link for the same connect; null when its time is over
  */
 export async function answerBrowser(
   reply: FastifyReply,
   wish: ConnectWish,
   outcome: ConnectOutcome,
-  wayOn: () => Promise<string>,
+  wayOn: () => Promise<string | null>,
 ): Promise<void> {
   if (wish.returnTo !== null) {
     await reply.redirect(returnAddress(wish.returnTo, outcome), 303);
     return;
   }
-  const isDone = outcome.kind === 'held' || (outcome.kind === 'granted' && outcome.missing.length === 0);
-  await sendPage(reply, resultPage(wish.serviceName, outcome, isDone ? null : await wayOn()));
+  const hasWayOn =
+    outcome.kind === 'denied' ||
+    (outcome.kind === 'failed' && outcome.isFinal !== true) ||
+    (outcome.kind === 'granted' && outcome.missing.length > 0);
+  await sendPage(reply, resultPage(wish.serviceName, outcome, hasWayOn ? await wayOn() : null));
 }

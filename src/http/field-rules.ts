@@ -1,7 +1,14 @@
 import { Transform } from 'class-transformer';
 import { applyDecorators } from '@nestjs/common';
-import { IsString, isRFC3339, MaxLength, registerDecorator, type ValidationOptions } from 'class-validator';
-import { isScope, parseScopes } from '../domain/scopes.js';
+import {
+  isEmail,
+  IsString,
+  isRFC3339,
+  MaxLength,
+  registerDecorator,
+  type ValidationOptions,
+} from 'class-validator';
+import { isGoogleScope, isScope, parseScopes } from '../domain/scopes.js';
 import { isPlainText } from '../domain/text.js';
 import { isUserId, USER_ID_RULE } from '../domain/user-id.js';
 
@@ -25,36 +32,82 @@ export const IsUserId = rule(
   USER_ID_RULE,
 );
 
+/** Text that can be stored, logged, sent on and shown as it is. */
+const IsPlainText = rule(
+  'isPlainText',
+  (value) => typeof value === 'string' && isPlainText(value),
+  'must be text without control characters.',
+);
+
+/** A JSON object: no list, no text, no number. */
+export const IsObject = rule(
+  'isJsonObject',
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'must be an object.',
+);
+
+function isScopeList(value: unknown, isKnown: (scope: string) => boolean): boolean {
+  if (typeof value !== 'string' || value.length > 4096) return false;
+  const scopes = parseScopes(value);
+  return scopes.length >= 1 && scopes.length <= 50 && scopes.every(isKnown);
+}
+
 /** A list of scopes in one string, as OAuth writes it: at least one, 50 at most. */
 export const IsScopeList = () =>
   applyDecorators(
     IsString(),
     rule(
       'isScopeList',
-      (value) => {
-        if (typeof value !== 'string' || value.length > 4096) return false;
-        const scopes = parseScopes(value);
-        return scopes.length >= 1 && scopes.length <= 50 && scopes.every(isScope);
-      },
+      (value) => isScopeList(value, isScope),
       'must be 1 to 50 scopes, separated by spaces: https URLs, or openid, email, profile.',
     )(),
   );
 
-export const IsClientAlias = () => applyDecorators(IsString(), MaxLength(40));
+/** One that a user can be sent to Google with: any other form ends there, on a page without a way back. */
+export const IsGoogleScopeList = () =>
+  applyDecorators(
+    IsString(),
+    rule(
+      'isGoogleScopeList',
+      (value) => isScopeList(value, isGoogleScope),
+      "must be 1 to 50 scopes of Google's, separated by spaces: https://www.googleapis.com/auth/..., openid, email, profile.",
+    )(),
+  );
+
+export const IsClientAlias = () => applyDecorators(IsString(), IsPlainText(), MaxLength(40));
 
 /** An account by its `sub` or email address. */
-export const IsAccount = () => applyDecorators(IsString(), MaxLength(320));
+export const IsAccount = () => applyDecorators(IsString(), IsPlainText(), MaxLength(320));
+
+export const IsEmailAddress = rule(
+  'isEmailAddress',
+  // In this order: isEmail throws for text that is not well-formed.
+  (value) => typeof value === 'string' && isPlainText(value) && isEmail(value),
+  'must be an email address.',
+);
+
+/** An account, of the form that Google takes as login_hint. */
+export const IsLoginHint = rule(
+  'isLoginHint',
+  (value) => typeof value === 'string' && isLoginHint(value),
+  "must be an email address, or Google's id of the account (sub).",
+);
+
+function isLoginHint(value: string): boolean {
+  if (!isPlainText(value)) return false;
+  return value.includes('@') ? isEmail(value, { require_tld: false }) : /^[\x21-\x7e]{1,255}$/.test(value);
+}
 
 export const IsHttpUrl = rule(
   'isHttpUrl',
   (value) => {
-    // URL.canParse lets line breaks pass, and drops them.
+    // A parser drops or repairs these in silence, and another one reads another address.
     if (typeof value !== 'string' || value.length > 2000 || !isPlainText(value)) return false;
-    if (!URL.canParse(value)) return false;
+    if (/[\s\\]/.test(value) || !URL.canParse(value)) return false;
     const { protocol, username, password } = new URL(value);
     return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
   },
-  'must be an http or https URL without a user name.',
+  'must be an http or https URL without a user name, spaces or backslashes.',
 );
 
 export const IsTime = rule(

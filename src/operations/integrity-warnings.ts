@@ -17,6 +17,7 @@ const ROWS: Readonly<Record<IntegrityFault['kind'], string>> = {
   service: 'service',
   authorization_request: 'ticket',
   pending_consent: 'consent',
+  pending_exchange: 'exchange',
   revocation: 'revocation',
 };
 

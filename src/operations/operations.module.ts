@@ -2,8 +2,10 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { BackgroundWork } from '../domain/ports/background-work.js';
 import { Clock } from '../domain/ports/clock.js';
+import { ConnectMonitor } from '../domain/ports/connect-monitor.js';
 import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
 import { SlotAlarm } from '../domain/ports/slot-alarm.js';
+import { ConnectMetrics } from './connect-metrics.js';
 import { HealthController } from './health.controller.js';
 import { IntegrityWarnings } from './integrity-warnings.js';
 import { Metrics } from './metrics.js';
@@ -26,10 +28,11 @@ import { WatchClock } from './watch-clock.js';
     WatchClock,
     SealMetrics,
     { provide: SlotAlarm, useClass: SlotWarnings },
+    { provide: ConnectMonitor, useClass: ConnectMetrics },
     { provide: IntegrityAlarm, useClass: IntegrityWarnings },
     { provide: BackgroundWork, useClass: TimedWork },
   ],
-  exports: [Metrics, SlotAlarm, IntegrityAlarm, BackgroundWork],
+  exports: [Metrics, SlotAlarm, ConnectMonitor, IntegrityAlarm, BackgroundWork],
 })
 export class OperationsModule {
   static with(clock: Clock): DynamicModule {

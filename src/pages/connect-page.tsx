@@ -31,6 +31,10 @@ export function connectPage({ serviceName, userId, scopes, accountHint, ticket }
       </dl>
       <h2>It asks to</h2>
       <ScopeList scopes={scopes} />
+      <p class="soft">
+        It gets no more than this, and what you allowed it before. Google also tells it which account you
+        chose.
+      </p>
       <form method="post" action="/connect" class="actions">
         <input type="hidden" name="ticket" value={ticket} />
         <button type="submit">Continue to Google</button>

@@ -17,6 +17,8 @@ const BY_REASON: ReadonlyMap<unknown, string> = new Map([
   ['state_used', 'This connect was finished already'],
   ['state_expired', 'This connect took too long'],
   ['state_unknown', 'This page cannot be opened by itself'],
+  ['service_revoked', 'This link is no longer valid'],
+  ['policy_changed', 'This link is no longer valid'],
   ['other_browser', 'Please start again in this browser'],
 ]);
 

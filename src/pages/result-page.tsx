@@ -32,6 +32,15 @@ function pageOf(app: string, outcome: ConnectOutcome, wayOn: string | null) {
           <p>{app} now checks that it was you who asked. Go back there to finish.</p>
         </Page>
       );
+    case 'finishing':
+      return (
+        <Page title="Almost done" mood="plain">
+          <p>
+            Google has given its permission. Storing it takes a little longer than usual and goes on by
+            itself: you need not start again, and you can close this page. {app} will have access in a moment.
+          </p>
+        </Page>
+      );
     case 'denied':
       return (
         <Page title="Not connected" mood="warn">

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
+import type { Service } from '../domain/policy.js';
+import { ServiceDirectory } from '../domain/ports/service-directory.js';
 import { ServiceStore, type StoredService } from '../domain/ports/service-store.js';
 
 /** A service, and when the database was asked for it, by performance.now(). */
@@ -15,7 +17,7 @@ interface Snapshot {
  * does not exist costs no query, however many of those somebody tries.
  */
 @Injectable()
-export class RememberedServices {
+export class RememberedServices extends ServiceDirectory {
   #snapshot: Promise<Snapshot> | null = null;
   #readAt = 0;
   #latest: Snapshot | null = null;
@@ -24,6 +26,7 @@ export class RememberedServices {
     private readonly store: ServiceStore,
     private readonly changes: ChangeFeed,
   ) {
+    super();
     changes.subscribe(({ kind }) => {
       if (kind !== 'grant') this.#snapshot = null;
     });
@@ -37,6 +40,11 @@ export class RememberedServices {
   async find(id: string): Promise<KnownService | null> {
     if (!this.changes.isTrusted) return known(performance.now(), await this.store.find(id));
     return (await this.#all()).byId.get(id) ?? null;
+  }
+
+  override async findActive(id: string): Promise<Service | null> {
+    const service = await this.find(id);
+    return service && !service.revokedAt ? service : null;
   }
 
   async findByIdentity(issuer: string, subject: string): Promise<KnownService | null> {

@@ -1,5 +1,6 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { ServiceDirectory } from '../domain/ports/service-directory.js';
 import { AuthenticateService } from './authenticate-service.js';
 import { CreateService } from './create-service.js';
 import { RecogniseKey } from './recognise-key.js';
@@ -11,14 +12,16 @@ import { RevokeService } from './revoke-service.js';
  * to all. Does not own what a policy means (domain/policy.ts), how a JWT is verified (identity/), nor the commands
  * that manage services (cli/).
  */
+@Global()
 @Module({
   providers: [
     RememberedServices,
     RecogniseKey,
+    { provide: ServiceDirectory, useExisting: RememberedServices },
     CreateService,
     RevokeService,
     { provide: APP_GUARD, useClass: AuthenticateService },
   ],
-  exports: [RecogniseKey, CreateService, RevokeService],
+  exports: [RecogniseKey, CreateService, RevokeService, ServiceDirectory],
 })
 export class ServicesModule {}

@@ -1,5 +1,6 @@
 import { REVOKING } from '../domain/diagnosis.js';
 import type { Diagnosis, Grant } from '../domain/grant.js';
+import { commonScopes, SIGN_IN_SCOPES } from '../domain/scopes.js';
 import { Prisma, type Grant as Row } from './prisma-client/client.js';
 
 /** What only this room knows of a grant; no other gets to see it. */
@@ -26,7 +27,7 @@ export function fromRow(row: Omit<Row, Inner>): Grant {
     account: { sub: row.accountSub, email: row.accountEmail },
     subject: row.subject,
     requestedScopes: row.requestedScopes,
-    grantedScopes: row.grantedScopes,
+    grantedScopes: asked(row),
     status: row.revocationId === null ? row.status : 'revoking',
     diagnosis: row.revocationId === null ? (row.diagnosis as Diagnosis | null) : REVOKING,
     version: row.version,
@@ -43,6 +44,19 @@ export function fromRow(row: Omit<Row, Inner>): Grant {
 export function sealedFrom(row: Omit<Row, Exclude<Inner, 'revokingFrom'>>): Grant {
   const status = row.revocationId === null ? row.status : (row.revokingFrom ?? row.status);
   return { ...fromRow(row), status };
+}
+
+/**
+ * A grant of a user holds nothing that was never asked for, whoever wrote the row: a broker of before stored all that
+ * Google answered (decisions/0013).
+ */
+function asked({
+  kind,
+  grantedScopes,
+  requestedScopes,
+}: Pick<Row, 'kind' | 'grantedScopes' | 'requestedScopes'>) {
+  if (kind !== 'user') return grantedScopes;
+  return commonScopes(grantedScopes, [...requestedScopes, ...SIGN_IN_SCOPES]);
 }
 
 /** Nobody refreshes, and nobody has to wait: whatever was is over. */

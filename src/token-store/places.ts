@@ -56,6 +56,19 @@ export function pendingConsentAad(consent: {
   return canonical(['pending_consents.sealed_consent', consent]);
 }
 
+/** When it is tried again, and the code that waits for it, change without a new seal. */
+export function pendingExchangeAad({
+  id,
+  createdAt,
+  expiresAt,
+}: {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}): string {
+  return canonical(['pending_exchanges.sealed_exchange', id, createdAt, expiresAt]);
+}
+
 /** What of a revocation says whose grants end; its attempts and its end change without a new seal. */
 export function revocationTokenAad(revocation: {
   readonly id: string;

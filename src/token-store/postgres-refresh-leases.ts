@@ -5,7 +5,8 @@ import { integrityFailed } from '../domain/integrity.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { RefreshLeases, type Lease, type LeaseOutcome } from '../domain/ports/refresh-leases.js';
 import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
-import { sameScopes, scopeKey, scopeSet } from '../domain/scopes.js';
+import { commonScopes, sameScopes, scopeKey } from '../domain/scopes.js';
+import type { Secret } from '../domain/secret.js';
 import { AccessTokens } from './access-tokens.js';
 import { Credentials, type SealedCredential } from './credentials.js';
 import { Database } from './database.js';
@@ -119,6 +120,31 @@ export class PostgresRefreshLeases extends RefreshLeases {
       : this.#saveToken(lease, scopes, answer, now);
   }
 
+  override async narrow(
+    { grant, owner, credential }: Lease,
+    scopes: readonly string[],
+    now: Date,
+  ): Promise<void> {
+    const { id, version } = grant;
+    const grantedScopes = commonScopes(grant.grantedScopes, scopes);
+    const changed: Grant = { ...grant, grantedScopes, version: version + 1 };
+    const secret = secretOf(credential);
+    // The seal is bound to what is granted.
+    const sealed = await this.credentials.seal(changed, secret);
+    const narrowed = await this.database.$transaction(async (tx) => {
+      const { count } = await tx.grant.updateMany({
+        where: { id, version, leaseOwner: owner },
+        data: { ...NO_LEASE, ...sealed, grantedScopes, version: { increment: 1 } },
+      });
+      if (count === 0) return false;
+      await tx.accessToken.deleteMany({ where: { grantId: id } });
+      await this.ledger.sign(tx, changed, secret);
+      await this.outbox.tell(tx, 'grant.scopes_changed', changed, now);
+      return true;
+    });
+    if (narrowed) this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
+  }
+
   override async bury({ grant, owner }: Lease, diagnosis: Diagnosis, now: Date): Promise<boolean> {
     const buried = await this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
@@ -171,7 +197,8 @@ export class PostgresRefreshLeases extends RefreshLeases {
     now: Date,
   ): Promise<Grant | null> {
     const { id, version, refreshes } = grant;
-    const granted = isNarrowed ? { grantedScopes: scopeSet(answer.scopes) } : {};
+    // A refresh never widens a grant.
+    const granted = isNarrowed ? { grantedScopes: commonScopes(grant.grantedScopes, answer.scopes) } : {};
     const changed: Grant = {
       ...grant,
       ...granted,
@@ -180,8 +207,7 @@ export class PostgresRefreshLeases extends RefreshLeases {
       version: version + 1,
       refreshes: refreshes + 1,
     };
-    const secret =
-      answer.refreshToken ?? (credential.kind === 'refresh_token' ? credential.refreshToken : credential.key);
+    const secret = answer.refreshToken ?? secretOf(credential);
     const sealed = await this.credentials.seal(changed, secret);
     const saved = await this.database.$transaction(async (tx) => {
       // In the order of a consent: first the account's lock, then the row.
@@ -211,4 +237,8 @@ export class PostgresRefreshLeases extends RefreshLeases {
     this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
     return changed;
   }
+}
+
+function secretOf(credential: Lease['credential']): Secret {
+  return credential.kind === 'refresh_token' ? credential.refreshToken : credential.key;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Grant } from '../domain/grant.js';
+import { judgeConsent } from '../domain/judge-consent.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
 import type { Page } from '../domain/page.js';
 import {
@@ -10,7 +11,9 @@ import {
   type GrantPosition,
   type GrantsOfUser,
   type GrantWithTokens,
+  type SavedConsent,
 } from '../domain/ports/grant-store.js';
+import { isRenewable } from '../domain/prompt.js';
 import { sameScopes, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import { AccessTokens } from './access-tokens.js';
@@ -22,6 +25,7 @@ import { GrantLists } from './grant-lists.js';
 import { Outbox } from './outbox.js';
 import { Prisma, type Grant as Row } from './prisma-client/client.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { takeExchange } from './prisma-pending-exchanges.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
 @Injectable()
@@ -39,57 +43,92 @@ export class PrismaGrants extends GrantStore {
     super();
   }
 
-  override async saveConsent(consent: Consent): Promise<Grant | null> {
+  override async saveConsent(consent: Consent): Promise<SavedConsent> {
     const { userId, client, account, answer, now } = consent;
-    const saved = await this.database.$transaction(async (tx) => {
+    const saved = await this.database.$transaction(async (tx): Promise<SavedConsent> => {
       const identity = { userId, client, accountSub: account.sub };
       // Also serialises the first two consents for one grant, when there is no row to lock yet.
       await this.ledger.lock(tx, account.sub, client);
       // And waits for a death or a disconnect under way: what is kept below must be what is there.
       await tx.$queryRaw`SELECT id FROM grants WHERE user_id = ${userId} AND client = ${client}
         AND account_sub = ${account.sub} FOR UPDATE`;
-      const stored = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
-      const kept = await this.#credentialOf(stored);
-      const refreshToken = answer.refreshToken ?? kept;
-      if (refreshToken === null) return null;
-      const id = stored?.id ?? randomUUID();
-      // What an active row says counts only as far as its credential proves it.
-      const before = stored?.status === 'active' && kept === null ? [] : (stored?.requestedScopes ?? []);
-      const columns = {
-        ...identity,
-        version: (stored?.version ?? 0) + 1,
-        accountEmail: account.email ?? stored?.accountEmail ?? null,
-        requestedScopes: scopeSet([...before, ...consent.requestedScopes]),
-        grantedScopes: scopeSet(answer.scopes),
-        status: 'active' as const,
-        diagnosis: Prisma.DbNull,
-        consentedAt: now,
-        refreshedAt: now,
-        ...this.refreshTokens.dates(answer, now),
-        ...NO_LEASE,
-        ...NOT_REVOKING,
-      };
-      const unsealed = await tx.grant.upsert({
-        where: { id },
-        create: { refreshTokenIssuedAt: now, ...columns, id, createdAt: now },
-        update: columns,
+      const row = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
+      const stored = row && fromRow(row);
+      const kept = await this.#credentialOf(row);
+      // What the row of a living grant says counts only as far as its credential proves it.
+      const held = stored && isRenewable(stored) && kept !== null ? stored : null;
+      const verdict = judgeConsent({
+        requested: consent.requestedScopes,
+        answered: answer.scopes,
+        hasRefreshToken: answer.refreshToken !== null,
+        includedGranted: consent.includedGranted,
+        held: held && { scopes: held.grantedScopes, isActive: held.status === 'active' },
       });
-      const grant = fromRow(unsealed);
-      // The seal is bound to what was just written, also of a token that stays.
-      await tx.grant.update({ where: { id }, data: await this.credentials.seal(grant, refreshToken) });
-      // Tokens of before cover other scopes, perhaps more than the user allows now.
-      await tx.accessToken.deleteMany({ where: { grantId: id } });
-      await this.accessTokens.put(tx, grant, scopeSet(answer.scopes), answer);
-      await this.refreshTokens.book(tx, grant, answer, now);
-      if (answer.refreshToken === null) await this.ledger.sign(tx, grant, refreshToken);
-      if (stored?.status !== 'active') await this.outbox.tell(tx, 'grant.connected', grant, now);
-      else if (!sameScopes(stored.grantedScopes, grant.grantedScopes)) {
+      if (verdict.kind !== 'store') return verdict;
+      if (!(await takeExchange(tx, consent.exchangeId))) return { kind: 'gone' };
+      const refreshToken = answer.refreshToken ?? kept;
+      if (refreshToken === null) return { kind: 'no_refresh_token' };
+      const before = stored && isRenewable(stored) ? held : stored;
+      const grant = await this.#put(tx, consent, refreshToken, verdict, {
+        id: stored?.id ?? randomUUID(),
+        version: stored?.version ?? 0,
+        email: stored?.account.email ?? null,
+        requestedScopes: before?.requestedScopes ?? [],
+      });
+      if (row?.status !== 'active') await this.outbox.tell(tx, 'grant.connected', grant, now);
+      else if (stored && !sameScopes(stored.grantedScopes, grant.grantedScopes)) {
         await this.outbox.tell(tx, 'grant.scopes_changed', grant, now);
       }
-      return grant;
+      return { kind: 'saved', grant, unrequested: verdict.unrequested };
     });
-    if (saved) this.#tell(saved);
+    if (saved.kind === 'saved') this.#tell(saved.grant);
     return saved;
+  }
+
+  async #put(
+    tx: Prisma.TransactionClient,
+    { userId, client, account, answer, now, requestedScopes }: Consent,
+    refreshToken: Secret,
+    { granted, isTokenWithin }: { readonly granted: readonly string[]; readonly isTokenWithin: boolean },
+    before: {
+      readonly id: string;
+      readonly version: number;
+      readonly email: string | null;
+      readonly requestedScopes: readonly string[];
+    },
+  ): Promise<Grant> {
+    const { id } = before;
+    const columns = {
+      userId,
+      client,
+      accountSub: account.sub,
+      version: before.version + 1,
+      accountEmail: account.email ?? before.email,
+      requestedScopes: scopeSet([...before.requestedScopes, ...requestedScopes]),
+      grantedScopes: [...granted],
+      status: 'active' as const,
+      diagnosis: Prisma.DbNull,
+      consentedAt: now,
+      refreshedAt: now,
+      ...this.refreshTokens.dates(answer, now),
+      ...NO_LEASE,
+      ...NOT_REVOKING,
+    };
+    const unsealed = await tx.grant.upsert({
+      where: { id },
+      create: { refreshTokenIssuedAt: now, ...columns, id, createdAt: now },
+      update: columns,
+    });
+    const grant = fromRow(unsealed);
+    // The seal is bound to what was just written, also of a token that stays.
+    await tx.grant.update({ where: { id }, data: await this.credentials.seal(grant, refreshToken) });
+    // Tokens of before cover other scopes, perhaps more than the user allows now.
+    await tx.accessToken.deleteMany({ where: { grantId: id } });
+    // One that covers more than the grant is not kept: the first call gets a narrowed one.
+    if (isTokenWithin) await this.accessTokens.put(tx, grant, scopeSet(answer.scopes), answer);
+    await this.refreshTokens.book(tx, grant, answer, now);
+    if (answer.refreshToken === null) await this.ledger.sign(tx, grant, refreshToken);
+    return grant;
   }
 
   override async findById(id: string): Promise<Grant | null> {
@@ -122,9 +161,9 @@ export class PrismaGrants extends GrantStore {
     return this.accessTokens.ofUser(userId, client, now);
   }
 
-  /** The refresh token of an active grant; null where there is none, or not as the broker wrote it. */
+  /** The refresh token of a living grant; null where there is none, or not as the broker wrote it. */
   #credentialOf(stored: Row | null): Promise<Secret | null> {
-    if (stored?.status !== 'active' || stored.sealedRefreshToken === null) return Promise.resolve(null);
+    if (stored?.sealedRefreshToken == null || !isRenewable(fromRow(stored))) return Promise.resolve(null);
     const { sealedRefreshToken: sealed, credentialVersion } = stored;
     return this.credentials.tryOpen(fromRow(stored), { sealed, credentialVersion });
   }

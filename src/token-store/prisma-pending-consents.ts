@@ -7,10 +7,12 @@ import { SealBroken, Sealer } from '../domain/ports/sealer.js';
 import { Secret } from '../domain/secret.js';
 import { Database } from './database.js';
 import { pendingConsentAad } from './places.js';
+import { takeExchange } from './prisma-pending-exchanges.js';
 
 /** What is sealed: everything, since it holds both tokens. */
 interface Letter {
   readonly wish: ConnectWish;
+  readonly includedGranted: boolean;
   readonly account: VerifiedAccount;
   readonly accessToken: string;
   readonly obtainedAt: string;
@@ -37,14 +39,15 @@ export class PrismaPendingConsents extends PendingConsents {
   }
 
   override async put(
-    code: Secret,
-    { wish, answer }: PendingConsent,
+    codeHash: Uint8Array<ArrayBuffer>,
+    { wish, answer, includedGranted }: PendingConsent,
+    exchangeId: string,
     now: Date,
     expiresAt: Date,
-  ): Promise<void> {
-    const codeHash = this.sealer.fingerprint(code, 'completion-code');
+  ): Promise<boolean> {
     const letter: Letter = {
       wish,
+      includedGranted,
       account: answer.account,
       accessToken: answer.accessToken.reveal(),
       obtainedAt: answer.obtainedAt.toISOString(),
@@ -58,13 +61,14 @@ export class PrismaPendingConsents extends PendingConsents {
       pendingConsentAad({ codeHash, createdAt: now, expiresAt }),
     );
     await this.database.pendingConsent.deleteMany({ where: { expiresAt: { lte: now } } });
-    await this.database.pendingConsent.create({
-      data: { codeHash, sealedConsent, createdAt: now, expiresAt },
+    return this.database.$transaction(async (tx) => {
+      if (!(await takeExchange(tx, exchangeId))) return false;
+      await tx.pendingConsent.create({ data: { codeHash, sealedConsent, createdAt: now, expiresAt } });
+      return true;
     });
   }
 
-  override async take(code: Secret, now: Date): Promise<PendingConsent | null> {
-    const codeHash = this.sealer.fingerprint(code, 'completion-code');
+  override async take(codeHash: Uint8Array<ArrayBuffer>, now: Date): Promise<PendingConsent | null> {
     // Deleted and read in one statement: two takers cannot both have it.
     const [row] = await this.database.$queryRaw<Row[]>`
       DELETE FROM pending_consents WHERE code_hash = ${codeHash} RETURNING sealed_consent, created_at, expires_at`;
@@ -74,6 +78,7 @@ export class PrismaPendingConsents extends PendingConsents {
     const letter = JSON.parse(opened.reveal()) as Letter;
     return {
       wish: letter.wish,
+      includedGranted: letter.includedGranted,
       answer: {
         account: letter.account,
         accessToken: new Secret(letter.accessToken),

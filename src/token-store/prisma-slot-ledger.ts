@@ -22,6 +22,8 @@ export interface Issue {
   readonly accountSub: string;
   readonly client: string;
   readonly grantId: string | null;
+  /** False where only an unverified id_token names the account. */
+  readonly isAccountVerified?: boolean;
   readonly token: Secret;
   readonly expiresAt: Date | null;
   readonly now: Date;
@@ -136,7 +138,7 @@ export class PrismaSlotLedger extends SlotLedger {
    */
   async book(
     tx: Transaction,
-    { token, accountSub, client, grantId, expiresAt, now }: Issue,
+    { token, accountSub, client, grantId, expiresAt, now, isAccountVerified = true }: Issue,
   ): Promise<number> {
     await this.lock(tx, accountSub, client);
     if (grantId !== null) {
@@ -153,6 +155,7 @@ export class PrismaSlotLedger extends SlotLedger {
         fingerprint,
         ...this.#riscNames(token),
         accountSub,
+        accountVerified: isAccountVerified,
         client,
         grantId,
         current,
@@ -161,8 +164,13 @@ export class PrismaSlotLedger extends SlotLedger {
         expiresAt,
       },
       // Known already, and of no grant now: perhaps it was saved after all, and its grant uses it.
-      update: current ? { grantId, current } : {},
+      update: {
+        ...(current ? { grantId, current } : {}),
+        ...(isAccountVerified ? { accountSub, accountVerified: true } : {}),
+      },
     });
+    // Which tokens Google ended for it is said once it is sure whose it is.
+    if (!isAccountVerified) return 0;
     const taken = await this.#evict(tx, accountSub, client, now);
     await tx.refreshToken.update({ where: { fingerprint }, data: { slotsTaken: taken } });
     return taken;

@@ -4,6 +4,7 @@ import {
   accessTokenAad,
   credentialAad,
   pendingConsentAad,
+  pendingExchangeAad,
   revocationTokenAad,
   verifierAad,
 } from './places.js';
@@ -35,6 +36,7 @@ export function sealedColumns(database: Database): SealedColumn[] {
     { name: 'revocations.sealed_token', batches: () => revocations(database) },
     { name: 'authorization_requests.sealed_verifier', batches: () => verifiers(database) },
     { name: 'pending_consents.sealed_consent', batches: () => pendingConsents(database) },
+    { name: 'pending_exchanges.sealed_exchange', batches: () => pendingExchanges(database) },
   ];
 }
 
@@ -147,4 +149,27 @@ async function* pendingConsents({ pendingConsent }: Database): AsyncGenerator<Se
         })
       ).count > 0,
   }));
+}
+
+/** They live a day at most, while Google's keys cannot be had. */
+async function* pendingExchanges({ pendingExchange }: Database): AsyncGenerator<SealedValue[]> {
+  const read = (after?: string) =>
+    pendingExchange.findMany({
+      where: after === undefined ? {} : { id: { gt: after } },
+      orderBy: { id: 'asc' },
+      take: BATCH,
+    });
+  for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id)) {
+    yield rows.map(({ sealedExchange, ...bound }) => ({
+      sealed: sealedExchange,
+      aad: pendingExchangeAad(bound),
+      replace: async (sealed) =>
+        (
+          await pendingExchange.updateMany({
+            where: { id: bound.id, sealedExchange },
+            data: { sealedExchange: sealed },
+          })
+        ).count > 0,
+    }));
+  }
 }

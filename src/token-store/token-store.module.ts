@@ -9,6 +9,7 @@ import { KeyUsage } from '../domain/ports/key-usage.js';
 import { ExpiryNotices } from '../domain/ports/expiry-notices.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
 import { PendingConsents } from '../domain/ports/pending-consents.js';
+import { PendingExchanges } from '../domain/ports/pending-exchanges.js';
 import { RefreshLeases } from '../domain/ports/refresh-leases.js';
 import { Revocations } from '../domain/ports/revocations.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
@@ -35,6 +36,7 @@ import { PrismaGrants } from './prisma-grants.js';
 import { FinishRevocation } from './finish-revocation.js';
 import { Outbox } from './outbox.js';
 import { PrismaPendingConsents } from './prisma-pending-consents.js';
+import { PrismaPendingExchanges } from './prisma-pending-exchanges.js';
 import { PrismaSecurityMeasures } from './prisma-security-measures.js';
 import { PrismaRevocations } from './prisma-revocations.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
@@ -70,6 +72,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     FinishRevocation,
     { provide: Revocations, useClass: PrismaRevocations },
     { provide: PendingConsents, useClass: PrismaPendingConsents },
+    { provide: PendingExchanges, useClass: PrismaPendingExchanges },
     AccountMeasures,
     { provide: SecurityMeasures, useClass: PrismaSecurityMeasures },
     { provide: ServiceStore, useClass: PrismaServices },
@@ -90,6 +93,7 @@ import { RefreshTokens } from './refresh-tokens.js';
     SlotLedger,
     Revocations,
     PendingConsents,
+    PendingExchanges,
     SecurityMeasures,
     ServiceStore,
     ServiceAccountStore,

@@ -6,7 +6,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { Google } from '../domain/ports/google.js';
 import { RefreshLeases, type Lease } from '../domain/ports/refresh-leases.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
-import { missingScopes, sameScopes, scopeSet } from '../domain/scopes.js';
+import { commonScopes, missingScopes, sameScopes, scopeSet } from '../domain/scopes.js';
 import { RememberedGrants } from './remembered-grants.js';
 import { UnsavedRefreshes } from './unsaved-refreshes.js';
 
@@ -28,22 +28,46 @@ export class AskForToken {
     private readonly unsaved: UnsavedRefreshes,
   ) {}
 
-  /** @throws {GoogleFailure} and holds the lease still */
+  /**
+   * The scopes are always named, also where all of the grant is wanted: at Google, a refresh token can cover more than the
+   * grant, namely what its account allowed this project for others (RFC 9700 section 2.3).
+   * @throws {GoogleFailure} and holds the lease still
+   */
   async ask(lease: Lease, scopes: readonly string[]): Promise<Asked> {
     const { grant } = lease;
     const isWhole = sameScopes(scopes, grant.grantedScopes);
-    if (!isWhole) {
+    // A service account asks for what it wants: nothing is narrowed.
+    if (this.settings.narrowScopes || grant.kind === 'service_account') {
       const answer = await this.#ask(lease, scopeSet(scopes)).catch(nullIfScopeRejected);
       // Narrowing is honoured by Google but documented nowhere: an answer is believed only as far as it says.
       if (answer && missingScopes(answer.scopes, scopes).length > 0) return this.#refuse(lease);
-      if (answer && sameScopes(answer.scopes, scopes)) return this.#keep(lease, scopes, answer);
+      if (answer && (isWhole || sameScopes(answer.scopes, scopes)))
+        return this.#keepAsked(lease, scopes, answer);
       // The grant holds less than we thought. What it holds is learned by asking for all of it, below.
     }
+    return this.#askForAll(lease, isWhole);
+  }
+
+  /** Without naming scopes: Google answers for all that the refresh token covers. */
+  async #askForAll(lease: Lease, isWhole: boolean): Promise<Asked> {
+    const { grantedScopes } = lease.grant;
     const whole = await this.#ask(lease, null);
-    const kept = await this.#keep(lease, grant.grantedScopes, whole);
-    if (!sameScopes(whole.scopes, grant.grantedScopes)) return { kind: 'changed' };
+    if (missingScopes(whole.scopes, grantedScopes).length > 0) {
+      // More than the grant: the token is given to nobody. What it says of the grant's own scopes is true all the same.
+      const held = commonScopes(grantedScopes, whole.scopes);
+      if (held.length === 0 || sameScopes(held, grantedScopes)) return this.#refuse(lease);
+      await this.leases.narrow(lease, held, this.clock.now());
+      return { kind: 'changed' };
+    }
+    const kept = await this.#keepAsked(lease, grantedScopes, whole);
     // The grant is what we thought; if it was not asked for whole, Google does not narrow it.
     return isWhole || kept.kind === 'changed' ? kept : { kind: 'not_narrowed' };
+  }
+
+  /** @returns `changed` where Google gave less than all of the grant: then the grant is less */
+  async #keepAsked(lease: Lease, scopes: readonly string[], answer: TokenAnswer): Promise<Asked> {
+    const kept = await this.#keep(lease, scopes, answer);
+    return sameScopes(answer.scopes, scopes) ? kept : { kind: 'changed' };
   }
 
   #ask({ grant, credential }: Lease, narrowTo: readonly string[] | null): Promise<TokenAnswer> {

@@ -7,6 +7,7 @@ import type { AccessToken, Grant } from '../domain/grant.js';
 import { allowedScopes, demandAllowed } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
 import { missingScopes, sameScopes, scopeKey } from '../domain/scopes.js';
+import { DemandAuthority } from './demand-authority.js';
 import { FindGrant } from './find-grant.js';
 import { RefreshAccessToken } from './refresh-access-token.js';
 import { Refusals, type TokenWish } from './refusals.js';
@@ -35,6 +36,7 @@ export class GetAccessToken {
     private readonly refreshAccessToken: RefreshAccessToken,
     private readonly refusals: Refusals,
     private readonly unsaved: UnsavedRefreshes,
+    private readonly authority: DemandAuthority,
   ) {}
 
   /**
@@ -60,7 +62,10 @@ export class GetAccessToken {
       if (unsaved && isFresh(unsaved, this.clock.now(), wish.minTtlSeconds))
         return { grant, token: unsaved, known: null };
       const token = await this.#renew(wish, grant, scopes);
-      if (token) return { grant, token, known: null };
+      if (token) {
+        await this.authority.demand(wish, scopes);
+        return { grant, token, known: null };
+      }
       this.remembered.forget(userId, client.alias);
     }
     throw new BrokerError('google_unavailable', 'The grant keeps changing. Try again soon.', {

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { Grant } from '../domain/grant.js';
-import { demandAllowed } from '../domain/policy.js';
 import { UserTokens, type UserTokenWish } from '../domain/ports/user-tokens.js';
 import { missingScopes } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
+import { DemandAuthority } from './demand-authority.js';
 import { FindGrant } from './find-grant.js';
 import { GetAccessToken } from './get-access-token.js';
 import { Refusals } from './refusals.js';
@@ -20,12 +20,14 @@ export class LendUserTokens extends UserTokens {
     private readonly findGrant: FindGrant,
     private readonly getAccessToken: GetAccessToken,
     private readonly refusals: Refusals,
+    private readonly authority: DemandAuthority,
   ) {
     super();
   }
 
   override async grantOf(wish: UserTokenWish): Promise<Grant> {
-    demandAllowed(wish.service, wish.userId, wish.client.alias, wish.scopes);
+    // Not as it was when the call came: what is lent is used for as long as a synchronisation takes.
+    await this.authority.demand(wish, wish.scopes);
     const tokenWish = { ...wish, minTtlSeconds: MIN_TTL_SECONDS };
     const user = await this.remembered.of(wish.userId, wish.client.alias);
     const { grant } = await this.findGrant.find(user, tokenWish);
@@ -35,6 +37,7 @@ export class LendUserTokens extends UserTokens {
   }
 
   override async tokenOf(wish: UserTokenWish, renew?: 'renew'): Promise<Secret> {
+    await this.authority.demand(wish, wish.scopes);
     const tokenWish = { ...wish, minTtlSeconds: MIN_TTL_SECONDS };
     return (await this.getAccessToken.get(tokenWish, renew)).token.token;
   }

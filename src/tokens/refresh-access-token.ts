@@ -8,7 +8,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { RefreshLeases, type Lease } from '../domain/ports/refresh-leases.js';
 import { SlotLedger } from '../domain/ports/slot-ledger.js';
 import { restAfter } from '../domain/rest.js';
-import { sameScopes, scopeKey } from '../domain/scopes.js';
+import { scopeKey } from '../domain/scopes.js';
 import { FairQueue } from '../outbound/fair-queue.js';
 import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
 import { AskForToken } from './ask-for-token.js';
@@ -125,8 +125,8 @@ export class RefreshAccessToken implements BeforeApplicationShutdown, OnApplicat
   }
 
   async #takeTurn(grant: Grant, scopes: readonly string[], asker: Asker) {
-    // Where Google does not narrow, it is asked a second time.
-    const asks = sameScopes(scopes, grant.grantedScopes) ? 1 : 2;
+    // Where Google refuses to narrow, it is asked a second time.
+    const asks = grant.kind === 'user' ? 2 : 1;
     const outcome = await this.leases.take(grant, asks * this.#timeoutMs + LEASE_MARGIN_MS);
     if (outcome.kind === 'resting') {
       const failure = new GoogleFailure('withheld', 'recent_failure', '', null, Math.ceil(outcome.ms / 1000));

@@ -7,7 +7,7 @@ import type { Account, Diagnosis, Grant } from '../domain/grant.js';
 import { allowedScopes, type Service } from '../domain/policy.js';
 import { ConnectLinks } from '../domain/ports/connect-links.js';
 import { explainServiceAccountFailure } from '../domain/service-account.js';
-import { scopeSet } from '../domain/scopes.js';
+import { isGoogleScope, scopeSet } from '../domain/scopes.js';
 
 /** What a service asks for. */
 export interface TokenWish {
@@ -109,9 +109,11 @@ export class Refusals {
   /** Asks for what is wanted and, for a dead grant, what it held; never more than the service may ask for. */
   async #connectUrl(wish: TokenWish, grant: Grant | null): Promise<string | null> {
     const { policy } = wish.service;
-    const fallback = grant?.requestedScopes ?? policy.scopes.filter((scope) => scope !== '*');
+    const fallback =
+      grant?.requestedScopes ?? policy.scopes.filter((scope) => scope !== '*' && isGoogleScope(scope));
     const scopes = wish.scopes.length > 0 ? wish.scopes : allowedScopes(policy, fallback);
-    if (scopes.length === 0) return null;
+    // Google would refuse them on its own page: no link is better than that one.
+    if (scopes.length === 0 || !scopes.every(isGoogleScope)) return null;
     const { url } = await this.links.create({
       ...plainWish({
         serviceId: wish.service.id,

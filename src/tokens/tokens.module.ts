@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { UserTokens } from '../domain/ports/user-tokens.js';
 import { AdsHeaders } from './ads-headers.js';
 import { AskForToken } from './ask-for-token.js';
+import { DemandAuthority } from './demand-authority.js';
 import { FindGrant } from './find-grant.js';
 import { GetAccessToken } from './get-access-token.js';
 import { LendUserTokens } from './lend-user-tokens.js';
@@ -26,6 +27,7 @@ import { UnsavedRefreshes } from './unsaved-refreshes.js';
     AdsHeaders,
     GetAccessToken,
     RememberedGrants,
+    DemandAuthority,
     FindGrant,
     RefreshAccessToken,
     AskForToken,

@@ -164,6 +164,7 @@ describe('token-broker keys reseal', () => {
         { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
+        { column: 'pending_exchanges.sealed_exchange', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       ],
       keys_in_use: { [newId]: 6 },
       unused_key_ids: [oldId],
@@ -215,6 +216,7 @@ describe('token-broker keys reseal', () => {
       { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 500 },
       { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 500 },
       { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
+      { column: 'pending_exchanges.sealed_exchange', resealed: 0, newest: 0, changed: 0, unopened: 0 },
     ]);
     expect(answer?.['keys_in_use']).toEqual({ [readKeyRing(ring).sealingKeyId]: 6, [oldId]: 1250 });
     expect(answer?.['problems']).toEqual([expect.stringContaining('it was moved')]);

@@ -39,6 +39,13 @@ export function answerStored(userId: string, { client, outcome, notes }: Stored)
       };
     case 'denied':
       throw consentRefused();
+    case 'finishing':
+      throw new Failure(
+        EXIT.unavailable,
+        'finishing',
+        'Google gave its permission, and it is kept; which account it is cannot be verified yet. A running broker ' +
+          `finishes this by itself: see GET /users/${userId}/grants.`,
+      );
     case 'pending':
     case 'failed': {
       const [code, detail] =

@@ -53,6 +53,8 @@ export class ConsentTrip {
       hostedDomain: null,
       // Google gives a refresh token only with a consent screen.
       prompt: 'consent',
+      // It prints what was asked for: nothing that another app of the project was allowed.
+      includeGranted: false,
     });
   }
 
@@ -92,9 +94,18 @@ export class ConsentTrip {
       code,
       verifier: this.#verifier,
       scopes,
-      isNonce: (nonce) => timingSafeEqual(hash(nonce), this.#nonceHash),
     });
-    return { ...answer, refreshToken: lasting(answer), missing: missingScopes(scopes, answer.scopes) };
+    const account = await this.google.verifyIdToken(answer.idToken, {
+      client,
+      isNonce: (nonce) => timingSafeEqual(hash(nonce), this.#nonceHash),
+      receivedAt: answer.obtainedAt,
+    });
+    return {
+      ...answer,
+      account,
+      refreshToken: lasting(answer),
+      missing: missingScopes(scopes, answer.scopes),
+    };
   }
 }
 

@@ -1,11 +1,14 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { causeOfReason } from '../../domain/connect-cause.js';
 import type { ConnectOutcome } from '../../domain/connect-outcome.js';
 import type { ConnectWish } from '../../domain/connect-wish.js';
 import type { AuditEvent } from '../../domain/ports/audit-trail.js';
 import { EXIT, Failure } from '../failure.js';
 
 const LOOK_AGAIN_MS = 500;
+/** A link that was opened once too often, and a connect that the broker finishes by itself: the end is still to come. */
+const GOES_ON: ReadonlySet<string> = new Set(['invalid_request', 'finishing']);
 
 /**
  * A connect through the broker's own /connect and /callback: a `web` client's browser can come back nowhere else.
@@ -38,7 +41,7 @@ export async function awaitConnect(
   while (performance.now() < deadline) {
     await sleep(LOOK_AGAIN_MS);
     const event = await newest();
-    if (event && event.id !== before?.id) return outcomeOf(event);
+    if (event && event.id !== before?.id && !GOES_ON.has(event.outcome)) return outcomeOf(event);
   }
   throw new Failure(
     EXIT.timedOut,
@@ -52,9 +55,22 @@ export async function awaitConnect(
     if (grant) {
       const { id: grantId, account, grantedScopes: scopes } = grant;
       const { missing_scopes: missing } = event.details;
-      return { kind: 'granted', grantId, account, scopes, missing: Array.isArray(missing) ? missing : [] };
+      return {
+        kind: 'granted',
+        grantId,
+        account,
+        scopes,
+        missing: Array.isArray(missing) ? missing : [],
+        unrequested: [],
+      };
     }
     if (event.outcome === 'held' || event.outcome === 'denied') return { kind: event.outcome };
-    return { kind: 'failed', code: event.outcome, detail: 'The connect failed; the browser shows why.' };
+    const { cause } = event.details;
+    return {
+      kind: 'failed',
+      code: event.outcome,
+      detail: 'The connect failed; the browser shows why.',
+      cause: causeOfReason(cause) ?? 'internal_error',
+    };
   }
 }

@@ -5,7 +5,9 @@ import { StartAuthorization } from '../../authorization/start-authorization.js';
 import { ClaimReturn } from '../../callback/claim-return.js';
 import { CompleteAuthorization } from '../../callback/complete-authorization.js';
 import { ExchangeCode } from '../../callback/exchange-code.js';
+import { FinishExchange } from '../../callback/finish-exchange.js';
 import { HoldConsent } from '../../callback/hold-consent.js';
+import { KeepExchange } from '../../callback/keep-exchange.js';
 import { ConnectLinks } from '../../domain/ports/connect-links.js';
 import { ConsentTrips } from '../../domain/ports/consent-trips.js';
 import { GoogleModule } from '../../google/google.module.js';
@@ -20,6 +22,8 @@ import { GoogleModule } from '../../google/google.module.js';
     ClaimReturn,
     CompleteAuthorization,
     ExchangeCode,
+    KeepExchange,
+    FinishExchange,
     HoldConsent,
     { provide: ConnectLinks, useExisting: ConnectTickets },
     { provide: ConsentTrips, useExisting: StartAuthorization },

@@ -6,6 +6,7 @@ export interface GoogleReturn {
   readonly state: Secret;
   readonly code: Secret | null;
   readonly error: string | null;
+  readonly errorSubtype: string | null;
   readonly iss: string | null;
 }
 
@@ -26,6 +27,7 @@ export function readReturn(query: URLSearchParams): GoogleReturn {
     code: code ? new Secret(code) : null,
     // Anyone can put text into a link; only what looks like an error code (RFC 6749 section 4.1.2.1) is shown.
     error: error ? (/^[a-z_]{1,64}$/.test(error) ? error : 'unknown_error') : null,
+    errorSubtype: null,
     iss: iss ?? null,
   };
 }

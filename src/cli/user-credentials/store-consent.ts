@@ -34,6 +34,7 @@ export async function storeConsent(
     await record(broker, wish, start);
     return start;
   }
+  const requestId = randomUUID();
   // What a browser keeps in a cookie: this command is the only one that may finish.
   let { browserKey } = start.trip;
   show(start.trip.consentUrl);
@@ -56,7 +57,7 @@ export async function storeConsent(
   ): Promise<Completion | { readonly visit: Visited<never> }> {
     try {
       const back = { ...readReturn(query), browserKey: key };
-      return await broker.get(CompleteAuthorization).complete(back, () => undefined);
+      return await broker.get(CompleteAuthorization).complete(back, requestId, () => undefined);
     } catch (error) {
       return { visit: failed(explain(error)) };
     }

@@ -1,7 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { Settings } from '../../config/settings.js';
 import type { ConnectOutcome } from '../../domain/connect-outcome.js';
-import { plainWish, type ConnectWish } from '../../domain/connect-wish.js';
+import { OPERATOR, plainWish, type ConnectWish } from '../../domain/connect-wish.js';
 import type { GoogleClient } from '../../domain/google-client.js';
 import { EXIT, Failure } from '../failure.js';
 import { readSettings, withRooms } from '../open-broker.js';
@@ -33,8 +33,7 @@ export async function storeGrant(
   const client = findClient(settings, order.client);
   const wish = {
     ...plainWish({
-      serviceId: 'operator',
-      serviceName: 'token-broker',
+      ...OPERATOR,
       userId: order.userId,
       client: client.alias,
       scopes: order.scopes,

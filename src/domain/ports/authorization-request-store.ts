@@ -9,6 +9,8 @@ export interface AuthorizationRequest {
   readonly purpose: 'consent' | 'identify';
   /** Whether prompt=consent was sent, so that Google must answer with a refresh token. */
   readonly forcedConsent: boolean;
+  /** Whether include_granted_scopes was sent. */
+  readonly includedGranted: boolean;
   readonly verifier: Secret;
   readonly createdAt: Date;
   readonly expiresAt: Date;

@@ -1,4 +1,5 @@
 import type { ConnectWish } from '../connect-wish.js';
+import type { Account } from '../grant.js';
 import type { Secret } from '../secret.js';
 
 export interface Trip {
@@ -19,7 +20,7 @@ export abstract class ConsentTrips {
    * @param forceConsent asks Google for a consent screen, and so for a refresh token
    * @throws BrokerError `slots_full` when it would kill another user's grant
    */
-  abstract again(wish: ConnectWish, account: string, forceConsent: boolean): Promise<Trip>;
+  abstract again(wish: ConnectWish, account: Account, forceConsent: boolean): Promise<Trip>;
 
   /** The id of the trip that a state belongs to. */
   abstract idOf(state: Secret): string;

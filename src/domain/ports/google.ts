@@ -15,6 +15,11 @@ export interface ConsentRequest {
   readonly loginHint: string | null;
   readonly hostedDomain: string | null;
   readonly prompt: 'consent' | 'select_account' | null;
+  /**
+   * Whether the tokens shall also cover what the account granted this project before (include_granted_scopes). Google
+   * does not say to which user or client of ours that was: only for an account whose living grant this connect renews.
+   */
+  readonly includeGranted: boolean;
 }
 
 export interface CodeExchange {
@@ -23,8 +28,20 @@ export interface CodeExchange {
   readonly code: Secret;
   readonly verifier: Secret;
   readonly scopes: readonly string[];
+}
+
+/** What a code was exchanged for. Nothing of it is verified yet. */
+export interface ExchangeAnswer extends TokenAnswer {
+  readonly idToken: Secret | null;
+}
+
+/** What an id_token must say. */
+export interface IdTokenExpectation {
+  readonly client: GoogleClient;
   /** Checks the id_token's nonce. */
   readonly isNonce: (nonce: string) => boolean;
+  /** When it came. Verified later, it must have been good then. */
+  readonly receivedAt: Date;
 }
 
 /** A service account asks for a token by its own signature (RFC 7523 section 2.1). */
@@ -44,7 +61,16 @@ export abstract class Google {
   abstract isIssuer(iss: string): boolean;
 
   /** Sends the code exactly once: a lost answer burns it (RFC 6749 section 4.1.2). */
-  abstract exchangeCode(exchange: CodeExchange): Promise<TokenAnswer & { readonly account: VerifiedAccount }>;
+  abstract exchangeCode(exchange: CodeExchange): Promise<ExchangeAnswer>;
+
+  /**
+   * Which account consented (OpenID Connect Core section 3.1.3.7). The subtype of a failure names the check.
+   * @throws {GoogleFailure} `code_rejected`: the token is not what we asked for; `unavailable`: Google's keys cannot be had
+   */
+  abstract verifyIdToken(idToken: Secret | null, expected: IdTokenExpectation): Promise<VerifiedAccount>;
+
+  /** The `sub` that an id_token claims, unverified: good for bookkeeping and nothing else. */
+  abstract claimedSubject(idToken: Secret | null): string | null;
 
   /** @param narrowTo the scopes the access token shall have; null asks for everything granted */
   abstract refresh(

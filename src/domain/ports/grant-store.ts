@@ -7,8 +7,24 @@ export interface Consent {
   readonly account: Account;
   readonly requestedScopes: readonly string[];
   readonly answer: TokenAnswer;
+  /** Whether include_granted_scopes was sent. */
+  readonly includedGranted: boolean;
+  /** The exchange that waits to become this grant; it is removed with it. */
+  readonly exchangeId: string | null;
   readonly now: Date;
 }
+
+export type SavedConsent =
+  | {
+      readonly kind: 'saved';
+      readonly grant: Grant;
+      /** What Google gave beyond what was asked and held. Nothing may be done with it. */
+      readonly unrequested: readonly string[];
+    }
+  /** Nothing was stored: a consent with a consent screen is needed. */
+  | { readonly kind: 'no_refresh_token' | 'narrower' }
+  /** The exchange is not there any more: another has finished it. */
+  | { readonly kind: 'gone' };
 
 export interface GrantWithTokens {
   readonly grant: Grant;
@@ -48,10 +64,10 @@ export interface ExpiringGrants extends GrantList {
 /** Keeps grants, their tokens and the slot ledger. Every change of a grant raises its version. Refreshing: refresh-leases.ts. */
 export abstract class GrantStore {
   /**
-   * Stores what a consent gave, in one transaction. A missing refresh token keeps the stored one.
-   * @returns null when none came and none is stored: such a grant could never be refreshed
+   * Stores what a consent gave, as far as it was asked for (judge-consent.ts), in one transaction. A missing refresh
+   * token keeps the stored one.
    */
-  abstract saveConsent(consent: Consent): Promise<Grant | null>;
+  abstract saveConsent(consent: Consent): Promise<SavedConsent>;
 
   abstract findById(id: string): Promise<Grant | null>;
 

@@ -8,6 +8,7 @@ export interface IntegrityFault {
     | 'service'
     | 'authorization_request'
     | 'pending_consent'
+    | 'pending_exchange'
     | 'revocation';
   /** Which row: the id of a grant or service, or another name that is no secret. */
   readonly id: string;

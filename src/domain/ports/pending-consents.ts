@@ -1,16 +1,27 @@
 import type { ConnectWish } from '../connect-wish.js';
 import type { TokenAnswer, VerifiedAccount } from '../grant.js';
-import type { Secret } from '../secret.js';
 
 export interface PendingConsent {
   readonly wish: ConnectWish;
+  /** Whether include_granted_scopes was sent. */
+  readonly includedGranted: boolean;
   readonly answer: TokenAnswer & { readonly account: VerifiedAccount };
 }
 
-/** Consents that wait for the app's server to confirm the user, each under a code that works once. */
+/** Consents that wait for the app's server to confirm the user, each under the digest of a code that works once. */
 export abstract class PendingConsents {
-  abstract put(code: Secret, consent: PendingConsent, now: Date, expiresAt: Date): Promise<void>;
+  /**
+   * @param exchangeId what waited to become this; removed with it
+   * @returns false when another has finished it; then nothing is stored
+   */
+  abstract put(
+    codeHash: Uint8Array<ArrayBuffer>,
+    consent: PendingConsent,
+    exchangeId: string,
+    now: Date,
+    expiresAt: Date,
+  ): Promise<boolean>;
 
   /** Takes a consent out, whatever comes of it: a code works once. @returns null when unknown, used or expired */
-  abstract take(code: Secret, now: Date): Promise<PendingConsent | null>;
+  abstract take(codeHash: Uint8Array<ArrayBuffer>, now: Date): Promise<PendingConsent | null>;
 }

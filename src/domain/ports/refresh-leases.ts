@@ -45,6 +45,9 @@ export abstract class RefreshLeases {
     now: Date,
   ): Promise<Grant | null>;
 
+  /** Google covers less of the grant than we thought, and gave no token that may be kept. Ends the lease. */
+  abstract narrow(lease: Lease, scopes: readonly string[], now: Date): Promise<void>;
+
   /** Ends grant and lease. @returns false when the grant changed meanwhile; then nothing is written */
   abstract bury(lease: Lease, diagnosis: Diagnosis, now: Date): Promise<boolean>;
 

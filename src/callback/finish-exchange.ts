@@ -1,0 +1,119 @@
+import { Injectable } from '@nestjs/common';
+import { authorityEnded } from '../domain/connect-authority.js';
+import type { ConnectOutcome } from '../domain/connect-outcome.js';
+import { GoogleFailure } from '../domain/google-failure.js';
+import type { VerifiedAccount } from '../domain/grant.js';
+import { judgeConsent } from '../domain/judge-consent.js';
+import { Clock } from '../domain/ports/clock.js';
+import { GrantStore } from '../domain/ports/grant-store.js';
+import { PendingExchanges, type PendingExchange } from '../domain/ports/pending-exchanges.js';
+import { ServiceDirectory } from '../domain/ports/service-directory.js';
+import { SlotLedger } from '../domain/ports/slot-ledger.js';
+import { livingGrants } from '../domain/prompt.js';
+import { meetsRequirement } from '../domain/required-account.js';
+import { ExchangeCode } from './exchange-code.js';
+import { HoldConsent } from './hold-consent.js';
+import {
+  NO_REFRESH_TOKEN,
+  outcomeOfFailure,
+  outcomeOfGrant,
+  outcomeOfRefusal,
+  WRONG_ACCOUNT,
+} from './outcome-of.js';
+
+/** What became of an exchange; or the account that must consent once more, with a consent screen. */
+export type Finished = ConnectOutcome | { readonly kind: 'again'; readonly account: VerifiedAccount };
+
+/**
+ * Makes of a stored exchange what it is good for: a grant, a consent that waits for its confirmation, or nothing. Runs with
+ * the browser, and again without it until it has come to an end; every check is the same.
+ */
+@Injectable()
+export class FinishExchange {
+  constructor(
+    private readonly clock: Clock,
+    private readonly grants: GrantStore,
+    private readonly ledger: SlotLedger,
+    private readonly services: ServiceDirectory,
+    private readonly exchanges: PendingExchanges,
+    private readonly exchangeCode: ExchangeCode,
+    private readonly holdConsent: HoldConsent,
+  ) {}
+
+  /** @throws what passes: Google's keys or the database cannot be had. Then the exchange is there still */
+  async finish(exchange: PendingExchange): Promise<Finished> {
+    const finished = await this.#judge(exchange);
+    const isTaken = ['granted', 'pending', 'finishing'].includes(finished.kind);
+    if (!isTaken) await this.exchanges.remove(exchange.id);
+    return finished;
+  }
+
+  async #judge(exchange: PendingExchange): Promise<Finished> {
+    const { wish, answer } = exchange;
+    let account: VerifiedAccount;
+    try {
+      account = await this.exchangeCode.verify(exchange);
+    } catch (error) {
+      if (error instanceof GoogleFailure && error.subtype !== 'keys_unavailable')
+        return outcomeOfFailure(error);
+      throw error;
+    }
+    // Last before it is stored: verifying can take its time, and may have begun yesterday.
+    const ended = authorityEnded(wish, await this.services.findActive(wish.serviceId));
+    const refused = ended ? outcomeOfRefusal(ended) : null;
+    const outcome = refused ?? (meetsRequirement(account, wish.requireAccount) ? null : WRONG_ACCOUNT);
+    if (outcome) {
+      // Nothing usable is stored. It is not revoked either: that would end the account's other grants.
+      await this.ledger.bookUnused(account, wish.client, answer, this.clock.now());
+      return outcome;
+    }
+    return wish.confirm ? this.#hold(exchange, account) : this.#save(exchange, account);
+  }
+
+  async #save(exchange: PendingExchange, account: VerifiedAccount): Promise<Finished> {
+    const { id: exchangeId, wish, answer, includedGranted } = exchange;
+    const saved = await this.grants.saveConsent({
+      userId: wish.userId,
+      client: wish.client,
+      account,
+      requestedScopes: wish.scopes,
+      answer,
+      includedGranted,
+      exchangeId,
+      now: this.clock.now(),
+    });
+    switch (saved.kind) {
+      case 'saved':
+        return outcomeOfGrant(saved.grant, wish, saved.unrequested);
+      case 'gone':
+        return { kind: 'finishing', cause: 'none', code: null };
+      default:
+        return this.#again(saved.kind, exchange, account);
+    }
+  }
+
+  async #hold(exchange: PendingExchange, account: VerifiedAccount): Promise<Finished> {
+    const { wish, answer, includedGranted } = exchange;
+    const grants = await this.grants.findByUser(wish.userId, wish.client);
+    const [held] = livingGrants(grants, account.sub);
+    const verdict = judgeConsent({
+      requested: wish.scopes,
+      answered: answer.scopes,
+      hasRefreshToken: answer.refreshToken !== null,
+      includedGranted,
+      held: held ? { scopes: held.grantedScopes, isActive: held.status === 'active' } : null,
+    });
+    if (verdict.kind !== 'store') return this.#again(verdict.kind, exchange, account);
+    return this.holdConsent.hold(exchange, account);
+  }
+
+  /** Google leaves the refresh token out when it showed no consent screen. Ask once more, with one. */
+  async #again(
+    why: 'no_refresh_token' | 'narrower',
+    { wish, answer, forcedConsent }: PendingExchange,
+    account: VerifiedAccount,
+  ): Promise<Finished> {
+    await this.ledger.bookUnused(account, wish.client, answer, this.clock.now());
+    return why === 'no_refresh_token' && forcedConsent ? NO_REFRESH_TOKEN : { kind: 'again', account };
+  }
+}

@@ -1,0 +1,70 @@
+import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { catchError, type Observable } from 'rxjs';
+import { causeOfReason, type ConnectCause } from '../domain/connect-cause.js';
+import type { ConnectParties } from '../domain/connect-end.js';
+import { BrokerError } from '../domain/errors.js';
+import { ConnectMonitor } from '../domain/ports/connect-monitor.js';
+import { DatabaseHealth } from '../domain/ports/database-health.js';
+import { auditNoteOf, type AuditFacts } from './audited.js';
+
+/** Refusals that belong to no known connect: anybody can cause any number of them, and the audit trail is for good. */
+const UNATTRIBUTED_PER_MINUTE = 10;
+const MINUTE_MS = 60_000;
+
+/** Says why a route of the connect refused: to the monitor, and to the audit of the call. Others say how it ended well. */
+@Injectable()
+export class ReportRefusedConnects implements NestInterceptor {
+  #window = { startedAt: -MINUTE_MS, count: 0 };
+
+  constructor(
+    private readonly monitor: ConnectMonitor,
+    private readonly database: DatabaseHealth,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    return next.handle().pipe(
+      catchError((fault: unknown) => {
+        this.#report(request, fault);
+        throw fault;
+      }),
+    );
+  }
+
+  #report(request: FastifyRequest, fault: unknown): void {
+    const note = auditNoteOf(request);
+    const wish = partiesOf(note.facts);
+    const cause = this.#causeOf(request, fault);
+    this.monitor.ended({ outcome: 'refused', cause, wish, requestId: request.id });
+    if (note.facts || request.caller || this.#hasRoom()) note.add({ details: { cause } });
+  }
+
+  #causeOf({ query, body }: FastifyRequest, fault: unknown): ConnectCause {
+    if (!(fault instanceof BrokerError)) {
+      return this.database.isOutage(fault) ? 'database_unavailable' : 'internal_error';
+    }
+    const known = causeOfReason(fault.carries['reason']) ?? causeOfReason(fault.code);
+    if (known !== null && known !== 'invalid_request') return known;
+    if (fault.code === 'not_allowed') return 'policy_changed';
+    const hasTicket = [query, body].some(
+      (from) => (from as { ticket?: unknown } | null)?.ticket !== undefined,
+    );
+    return fault.code === 'google_unavailable'
+      ? 'keys_unavailable'
+      : hasTicket
+        ? 'ticket_invalid'
+        : 'ticket_missing';
+  }
+
+  #hasRoom(): boolean {
+    const now = performance.now();
+    if (now - this.#window.startedAt >= MINUTE_MS) this.#window = { startedAt: now, count: 0 };
+    return ++this.#window.count <= UNATTRIBUTED_PER_MINUTE;
+  }
+}
+
+function partiesOf(facts: AuditFacts | null): ConnectParties | null {
+  const { serviceId, userId, client } = facts ?? {};
+  return serviceId && userId && client ? { serviceId, userId, client } : null;
+}

@@ -1,0 +1,163 @@
+/** Authority that ended, ends: at each step of a connect the service is still active and allowed to ask. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Api, Browser } from './support/api.js';
+import { visitConsent } from './support/visit-consent.js';
+import { ADS, ALICE, APP, startWorld, YOUTUBE, type World } from './support/world.js';
+
+describe('a connect lives on the authority of its service', () => {
+  let world: World;
+  let service: Api;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  beforeEach(async () => {
+    world.google.control.reset();
+    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, pending_consents CASCADE');
+    service = await world.service();
+  });
+  afterAll(() => world.stop());
+
+  const ticket = { user_id: 'alice', scope: YOUTUBE };
+  const idOf = ({ key }: Api) => key.split('_')[1];
+  const ends: [string, (api: Api) => Promise<unknown>][] = [
+    ['revoked', (api) => world.sql('UPDATE services SET revoked_at = now() WHERE id = $1', [idOf(api)])],
+    [
+      'kept from this user',
+      (api) => world.sql("UPDATE services SET users = '{bob}' WHERE id = $1", [idOf(api)]),
+    ],
+    [
+      'kept from this client',
+      (api) => world.sql("UPDATE services SET clients = '{second}' WHERE id = $1", [idOf(api)]),
+    ],
+    [
+      'kept from this scope',
+      (api) => world.sql('UPDATE services SET scopes = $2 WHERE id = $1', [idOf(api), [ADS]]),
+    ],
+  ];
+  const begin = async (more: Record<string, unknown> = {}) => {
+    const browser = new Browser();
+    return { browser, consent: await browser.begin(await service.connectUrl({ ...ticket, ...more })) };
+  };
+  const grants = () => world.sql('SELECT * FROM grants');
+  const tokensLive = () => world.google.control.liveRefreshTokens(ALICE.sub).length;
+
+  describe.each(ends)('%s', (_, end) => {
+    test('the page and the button refuse, in words for the user', async () => {
+      const url = await service.connectUrl(ticket);
+      await end(service);
+      const page = await new Browser().open(url);
+      expect(page.status).toBe(403);
+      expect(page.text).toContain('no longer valid');
+      expect(page.text).toContain('ask the people who run the app');
+      const pressed = await new Browser().submit(new URL('/connect', url), {
+        ticket: new URL(url).searchParams.get('ticket') ?? '',
+      });
+      expect(pressed.status).toBe(403);
+      expect(world.google.control.requests).toEqual([]);
+    });
+
+    test('the callback exchanges nothing, and offers no other try', async () => {
+      const { browser, consent } = await begin();
+      const back = await visitConsent(consent, { account: ALICE.email });
+      await end(service);
+      const answer = await browser.open(back);
+      expect(answer.text).toContain('ask the people who run the app');
+      expect(answer.text).not.toContain('/connect?ticket=');
+      expect(world.google.control.count('token')).toBe(0);
+      expect(await grants()).toHaveLength(0);
+    });
+
+    test('ended while Google answers: nothing usable is stored, and the slot is booked', async () => {
+      const { browser, consent } = await begin({ return_to: `${APP}/done` });
+      const back = await visitConsent(consent, { account: ALICE.email });
+      world.google.control.latency('token', 700);
+      const answering = browser.open(back);
+      await sleep(300);
+      await end(service);
+      const answer = await answering;
+      expect(answer.headers.get('location')).toBe(`${APP}/done?connect=failed&connect_error=not_allowed`);
+      expect(await grants()).toHaveLength(0);
+      expect(await world.sql('SELECT * FROM pending_exchanges')).toHaveLength(0);
+      // It is not revoked: that would end what the account granted others.
+      expect(tokensLive()).toBe(1);
+      const [booked] = await world.sql('SELECT account_sub, grant_id, ended_at FROM refresh_tokens');
+      expect(booked).toEqual({ account_sub: ALICE.sub, grant_id: null, ended_at: null });
+    });
+
+    test('a consent that waits is not confirmed', async () => {
+      const { browser, consent } = await begin({ confirm: true, return_to: `${APP}/done` });
+      const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+      await end(service);
+      const { status } = await service.post('/connect/completions', { code, user_id: 'alice' });
+      expect([401, 403]).toContain(status);
+      expect(await grants()).toHaveLength(0);
+    });
+  });
+
+  test('a denied consent offers no other try to a service that was revoked', async () => {
+    const { browser, consent } = await begin();
+    const back = await visitConsent(consent, { account: ALICE.email, deny: true });
+    await ends[0]?.[1](service);
+    expect((await browser.open(back)).text).not.toContain('/connect?ticket=');
+  });
+
+  test('a token that Google gives while its service is revoked is not handed out', async () => {
+    await service.connect(ticket, { account: ALICE.email });
+    world.clock.advance(3600);
+    world.google.control.latency('token', 700);
+    const answering = service.token('alice');
+    await sleep(300);
+    await ends[0]?.[1](service);
+    const answer = await answering;
+    expect(answer.status).toBe(401);
+    expect(answer.text).not.toContain('ya29.');
+  });
+
+  test('"try again" keeps the first expiry, however often', async () => {
+    let url = await service.connectUrl(ticket);
+    const tryAgain = async () => {
+      const answer = await new Browser().connect(url, { account: ALICE.email, deny: true });
+      return /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(answer.text)?.[1] ?? null;
+    };
+    for (let round = 0; round < 2; round++) {
+      const next = await tryAgain();
+      expect(next).not.toBeNull();
+      url = next ?? '';
+      world.clock.advance(12 * 60);
+    }
+    // 24 minutes after the first: one more link, good for 6 minutes.
+    const last = await tryAgain();
+    world.clock.advance(6 * 60 + 1);
+    const late = await new Browser().open(last ?? '');
+    expect(late.status).toBe(400);
+    expect(late.text).toContain('older than 30 minutes');
+  });
+
+  test('after its time is over, no other try is offered', async () => {
+    const { browser, consent } = await (async () => {
+      const url = await service.connectUrl(ticket);
+      world.clock.advance(29 * 60);
+      const browser = new Browser();
+      return { browser, consent: await browser.begin(url) };
+    })();
+    const back = await visitConsent(consent, { account: ALICE.email, deny: true });
+    world.clock.advance(2 * 60);
+    const answer = await browser.open(back);
+    expect(answer.text).toContain('Not connected');
+    expect(answer.text).not.toContain('/connect?ticket=');
+  });
+
+  test('a completion code is unknown to another service, and stays good for its own', async () => {
+    const { browser, consent } = await begin({ confirm: true, return_to: `${APP}/done` });
+    const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    const other = await world.service();
+    const stolen = await other.post('/connect/completions', { code, user_id: 'alice' });
+    const madeUp = await other.post('/connect/completions', { code: 'A'.repeat(43), user_id: 'alice' });
+    expect(stolen.status).toBe(400);
+    expect({ ...stolen.body, request_id: '' }).toEqual({ ...madeUp.body, request_id: '' });
+    expect((await service.post('/connect/completions', { code, user_id: 'alice' })).status).toBe(200);
+  });
+});

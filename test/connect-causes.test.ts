@@ -1,0 +1,311 @@
+/** Why a connect failed is in the log, in the audit trail and in a metric, with its cause and the id of its call. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Browser, type Answer } from './support/api.js';
+import { visitConsent, type Choice } from './support/visit-consent.js';
+import { ALICE, APP, BOB, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
+
+const LIMIT = 3;
+
+describe('why a connect failed', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ SLOT_LIMIT: String(LIMIT), GOOGLE_TIMEOUT_MS: '1000' });
+  });
+  beforeEach(async () => {
+    world.google.control.reset();
+    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, audit_events CASCADE');
+  });
+  afterAll(() => world.stop());
+
+  const ticket = { user_id: 'alice', scope: YOUTUBE };
+  const begin = async (more: Record<string, unknown> = {}) => {
+    const browser = new Browser();
+    return { browser, consent: await browser.begin(await world.api.connectUrl({ ...ticket, ...more })) };
+  };
+  const consentTo = async (
+    more: Record<string, unknown> = {},
+    choice: Partial<Choice> = {},
+    change: (url: URL) => void = () => undefined,
+  ) => {
+    const { browser, consent } = await begin(more);
+    change(consent);
+    return browser.open(await visitConsent(consent, { account: ALICE.email, ...choice }));
+  };
+  const backWith = async (change: (url: URL) => void, browserOf?: () => Browser) => {
+    const { browser, consent } = await begin();
+    const back = await visitConsent(consent, { account: ALICE.email });
+    change(back);
+    return (browserOf?.() ?? browser).open(back);
+  };
+  const stay = () => undefined;
+  const failing = (fault: object, endpoint: 'token' | 'certs' = 'token') => {
+    world.google.control.failAlways(endpoint, fault as never);
+    return consentTo();
+  };
+
+  const exits: [string, string, string, () => Promise<Answer>, string?][] = [
+    ['refused', 'ticket_missing', 'page', () => new Browser().open(`${world.url}/connect`)],
+    ['refused', 'ticket_invalid', 'page', () => new Browser().open(`${world.url}/connect?ticket=abc`)],
+    [
+      'refused',
+      'ticket_expired',
+      'page',
+      async () => {
+        const url = await world.api.connectUrl(ticket);
+        world.clock.advance(31 * 60);
+        return new Browser().open(url);
+      },
+    ],
+    [
+      'refused',
+      'ticket_used',
+      'page',
+      async () => {
+        const url = await world.api.connectUrl(ticket);
+        await new Browser().begin(url);
+        return new Browser().open(url);
+      },
+    ],
+    [
+      'refused',
+      'ticket_used',
+      'button',
+      async () => {
+        const url = await world.api.connectUrl(ticket);
+        await new Browser().begin(url);
+        const letter = new URL(url).searchParams.get('ticket') ?? '';
+        return new Browser().submit(new URL('/connect', url), { ticket: letter });
+      },
+    ],
+    ['refused', 'state_missing', 'callback', () => new Browser().open(`${world.url}/callback`)],
+    [
+      'refused',
+      'state_unknown',
+      'callback',
+      () => new Browser().open(`${world.url}/callback?state=${'a'.repeat(43)}`),
+    ],
+    [
+      'refused',
+      'malformed_response',
+      'callback',
+      () => new Browser().open(`${world.url}/callback?state=a&state=b`),
+    ],
+    ['refused', 'other_browser', 'callback', () => backWith(stay, () => new Browser())],
+    [
+      'refused',
+      'wrong_issuer',
+      'callback',
+      () =>
+        backWith((url) => {
+          url.searchParams.set('iss', 'https://evil.example');
+        }),
+    ],
+    [
+      'refused',
+      'state_expired',
+      'callback',
+      () =>
+        backWith(() => {
+          world.clock.advance(601);
+        }),
+    ],
+    [
+      'failed',
+      'code_missing',
+      'callback',
+      () =>
+        backWith((url) => {
+          url.searchParams.delete('code');
+        }),
+    ],
+    ['denied', 'access_denied', 'callback', () => consentTo({}, { deny: true })],
+    [
+      'failed',
+      'server_error',
+      'callback',
+      () =>
+        backWith((url) => {
+          url.searchParams.set('error', 'server_error');
+          url.searchParams.set('error_subtype', 'overload');
+        }),
+      'server_error',
+    ],
+    [
+      'failed',
+      'other_google_error',
+      'callback',
+      () =>
+        backWith((url) => {
+          url.searchParams.set('error', `x${'y'.repeat(200)}`);
+        }),
+      'unknown_error',
+    ],
+    ['failed', 'invalid_grant', 'exchange', () => failing({ named: 'malformed_auth_code' }), 'invalid_grant'],
+    [
+      'failed',
+      'invalid_client',
+      'exchange',
+      () => failing({ named: 'invalid_client_secret' }),
+      'invalid_client',
+    ],
+    [
+      'failed',
+      'admin_policy_enforced',
+      'exchange',
+      () => failing({ named: 'admin_policy_enforced' }),
+      'admin_policy_enforced',
+    ],
+    ['failed', 'http_error', 'exchange', () => failing({ status: 503, body: 'busy' }), 'http_503'],
+    [
+      'failed',
+      'other_google_error',
+      'exchange',
+      () => failing({ status: 400, body: { error: `made\u001b[31m\nup`, error_description: 'x' } }),
+      'unknown_error',
+    ],
+    ['failed', 'connection_lost', 'exchange', () => failing({ drop: true }), 'connection_lost'],
+    ['failed', 'timeout', 'exchange', () => failing({ delayMs: 1500 }), 'timeout'],
+    [
+      'failed',
+      'id_token_nonce',
+      'id_token',
+      () =>
+        consentTo({}, {}, (url) => {
+          url.searchParams.set('nonce', 'of-somebody-else');
+        }),
+      'invalid_id_token',
+    ],
+    [
+      'failed',
+      'id_token_missing',
+      'id_token',
+      () => {
+        world.google.control.overrideTokenAnswer({ id_token: null });
+        return consentTo();
+      },
+      'invalid_response',
+    ],
+    [
+      'failed',
+      'id_token_malformed',
+      'id_token',
+      () => {
+        world.google.control.overrideTokenAnswer({ id_token: 'a.b.c' });
+        return consentTo();
+      },
+      'invalid_id_token',
+    ],
+    [
+      'failed',
+      'wrong_account',
+      'account',
+      () =>
+        consentTo({ require_account: { email: BOB.email } }, {}, (url) => {
+          url.searchParams.delete('login_hint');
+        }),
+    ],
+    [
+      'failed',
+      'no_refresh_token',
+      'account',
+      () => {
+        world.google.control.overrideTokenAnswer({ refresh_token: null });
+        return consentTo();
+      },
+    ],
+    [
+      'partial',
+      'scopes_unticked',
+      'account',
+      () => consentTo({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` }, { untick: [YOUTUBE_MONEY] }),
+    ],
+    [
+      'refused',
+      'slots_full',
+      'button',
+      async () => {
+        for (let user = 0; user < LIMIT; user++)
+          await world.api.connect(
+            { user_id: `u${user}`, scope: YOUTUBE, force: true },
+            { account: ALICE.email },
+          );
+        const url = await world.api.connectUrl({ ...ticket, account_hint: ALICE.email });
+        const letter = new URL(url).searchParams.get('ticket') ?? '';
+        return new Browser().submit(new URL('/connect', url), { ticket: letter });
+      },
+    ],
+    [
+      'failed',
+      'slots_full',
+      'callback',
+      async () => {
+        for (let user = 0; user < LIMIT; user++)
+          await world.api.connect(
+            { user_id: `u${user}`, scope: YOUTUBE, force: true },
+            { account: ALICE.email },
+          );
+        return consentTo();
+      },
+    ],
+  ];
+
+  test.each(exits)('%s: %s at the %s', async (...exit) => {
+    // Not as five parameters: Jest takes one that a row lacks for its callback.
+    const [outcome, cause, , leave, googleError] = exit;
+    const countOf = async () => {
+      const text = await (await fetch(`${world.url}/metrics`)).text();
+      const [, count] =
+        new RegExp(
+          `^token_broker_connects_total\\{outcome="${outcome}",cause="${cause}"\\} (\\d+)`,
+          'm',
+        ).exec(text) ?? [];
+      return Number(count ?? 0);
+    };
+    const before = await countOf();
+    const logged = world.log().length;
+    await leave();
+    expect(await countOf()).toBe(before + 1);
+    const lines = world
+      .log()
+      .slice(logged)
+      .split('\n')
+      .filter((line) => line.includes('"context":"Connect"'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const line = lines.find((each) => each['cause'] === cause);
+    expect(line).toMatchObject({ outcome, cause, request_id: expect.stringMatching(/^[\w-]{36}$/) });
+    if (googleError !== undefined) expect(line).toMatchObject({ google_error: googleError });
+    const event = await eventOf(cause);
+    expect(event['request_id']).toBe(line?.['request_id']);
+    if (googleError !== undefined) expect(event['details']).toMatchObject({ google_error: googleError });
+  });
+
+  const eventOf = async (cause: string) => {
+    for (let look = 0; look < 50; look++) {
+      const [row] = await world.sql("SELECT * FROM audit_events WHERE details->>'cause' = $1", [cause]);
+      if (row) return row;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`No event with the cause ${cause}.`);
+  };
+
+  test('a completion that is refused says why, too', async () => {
+    await world.api.post('/connect/completions', { code: 'A'.repeat(43), user_id: 'alice' });
+    expect((await eventOf('code_unknown'))['action']).toBe('connect.completion');
+    const answer = await consentTo({ confirm: true, return_to: `${APP}/done` });
+    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    await world.api.post('/connect/completions', { code, user_id: 'bob' });
+    expect((await eventOf('wrong_user'))['outcome']).toBe('not_allowed');
+  });
+
+  test('strangers cannot fill the audit trail, nor make labels', async () => {
+    for (let time = 0; time < 40; time++) {
+      await new Browser().open(
+        `${world.url}/callback?state=${String(time).padStart(43, 'x')}&error=made_up_${time}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const [row] = await world.sql('SELECT count(*)::int AS events FROM audit_events');
+    expect(row?.['events']).toBeLessThanOrEqual(20);
+    expect(await (await fetch(`${world.url}/metrics`)).text()).not.toContain('made_up');
+  });
+});

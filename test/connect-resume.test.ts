@@ -1,0 +1,217 @@
+/** After the code is exchanged nothing is lost: what cannot be finished at once is finished by the broker itself. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { generateKeyPair, SignJWT } from 'jose';
+import { Browser } from './support/api.js';
+import { visitConsent } from './support/visit-consent.js';
+import { ALICE, APP, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+
+describe('Google gave its permission, and its keys cannot be fetched', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  beforeEach(async () => {
+    world.google.control.reset();
+    // Writes what it still has to say of the test before, and forgets the keys that it knows.
+    await world.restart();
+    await world.sql(
+      'TRUNCATE grants, authorization_requests, refresh_tokens, pending_exchanges, pending_consents, audit_events CASCADE',
+    );
+    world.google.control.failAlways('certs', { status: 503, body: 'busy' });
+  });
+  afterAll(() => world.stop());
+
+  const ticket = { user_id: 'alice', scope: YOUTUBE };
+  const back = async (
+    more: Record<string, unknown> = {},
+    change: (consent: URL) => void = () => undefined,
+  ) => {
+    const browser = new Browser();
+    const consent = await browser.begin(await world.api.connectUrl({ ...ticket, ...more }));
+    change(consent);
+    return browser.open(await visitConsent(consent, { account: ALICE.email }));
+  };
+  const until = async (look: () => Promise<boolean>) => {
+    for (let time = 0; time < 200; time++) {
+      if (await look()) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error('It did not happen.');
+  };
+  const waiting = () => world.sql('SELECT p.*, p::text AS row FROM pending_exchanges p');
+  const isOver = async () => (await waiting()).length === 0;
+  const events = () =>
+    world.sql(
+      "SELECT outcome, actor, details, request_id FROM audit_events WHERE action = 'connect.consent' ORDER BY sequence",
+    );
+  const keysAreBack = () => {
+    world.google.control.clearFaults();
+    world.clock.advance(400);
+  };
+
+  test('the user need not start again, the refresh token is sealed and booked, and the grant comes by itself', async () => {
+    const answer = await back();
+    expect(answer.status).toBe(200);
+    expect(answer.text).toContain('goes on by itself');
+    expect(answer.text).not.toContain('Try again');
+    const [row] = await waiting();
+    for (const secret of world.google.control.secrets()) expect(String(row?.['row'])).not.toContain(secret);
+    expect(await world.sql('SELECT account_sub, account_verified, grant_id FROM refresh_tokens')).toEqual([
+      { account_sub: ALICE.sub, account_verified: false, grant_id: null },
+    ]);
+    expect((await world.api.token('alice')).status).toBe(404);
+
+    keysAreBack();
+    await until(isOver);
+    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
+    expect(world.google.control.count('token', 'authorization_code')).toBe(1);
+    const booked = await world.sql(
+      'SELECT account_verified, grant_id IS NOT NULL AS used FROM refresh_tokens',
+    );
+    expect(booked).toEqual([{ account_verified: true, used: true }]);
+    await until(async () => (await events()).length === 2);
+    const [first, second] = await events();
+    expect(first).toMatchObject({
+      outcome: 'finishing',
+      actor: 'user',
+      details: { cause: 'keys_unavailable' },
+    });
+    expect(second).toMatchObject({ outcome: 'ok', actor: 'broker', details: { resumed: true } });
+    expect(second?.['request_id']).toBe(first?.['request_id']);
+  });
+
+  test('the app is told so, and a broker that was restarted goes on', async () => {
+    const answer = await back({ return_to: `${APP}/done` });
+    expect(answer.headers.get('location')).toBe(`${APP}/done?connect=pending`);
+    await world.restart();
+    keysAreBack();
+    await until(isOver);
+    expect((await world.api.token('alice')).status).toBe(200);
+  });
+
+  test('hours later, what was good when it came is good still', async () => {
+    await back();
+    world.clock.advance(5 * 3600);
+    keysAreBack();
+    await until(isOver);
+    expect((await world.api.token('alice')).status).toBe(200);
+  });
+
+  test('resumed, it is as strict: another nonce gets nothing', async () => {
+    await back({}, (consent) => {
+      consent.searchParams.set('nonce', 'of-somebody-else');
+    });
+    keysAreBack();
+    await until(isOver);
+    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
+    await until(async () => (await events()).length === 2);
+    expect((await events())[1]).toMatchObject({
+      outcome: 'code_rejected',
+      details: { cause: 'id_token_nonce', resumed: true },
+    });
+  });
+
+  test('a wrong signature is final, at once', async () => {
+    world.google.control.clearFaults();
+    const { keys } = (await (await fetch(`${world.google.url}/oauth2/v3/certs`)).json()) as {
+      keys: { kid: string }[];
+    };
+    const { privateKey } = await generateKeyPair('RS256');
+    const forged = await new SignJWT({ nonce: 'x' })
+      .setProtectedHeader({ alg: 'RS256', kid: keys[0]?.kid ?? '' })
+      .setIssuer(world.google.url)
+      .setAudience('default')
+      .setSubject(BOB.sub)
+      .setIssuedAt()
+      .setExpirationTime('1h')
+      .sign(privateKey);
+    world.google.control.overrideTokenAnswer({ id_token: forged });
+    const answer = await back();
+    expect(answer.text).toContain('That did not work');
+    expect(await waiting()).toHaveLength(0);
+    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
+    await until(async () => (await events()).length === 1);
+    expect((await events())[0]).toMatchObject({ details: { cause: 'id_token_signature' } });
+  });
+
+  test('another account than was asked for gets nothing, later as at once', async () => {
+    await back({ require_account: { email: BOB.email } }, (consent) => {
+      consent.searchParams.delete('login_hint');
+    });
+    keysAreBack();
+    await until(isOver);
+    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
+    expect(await world.sql('SELECT account_verified FROM refresh_tokens')).toEqual([
+      { account_verified: true },
+    ]);
+  });
+
+  test('a service that was revoked meanwhile gets nothing', async () => {
+    await back();
+    await world.sql('UPDATE services SET revoked_at = now()');
+    keysAreBack();
+    await until(isOver);
+    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
+    await world.sql('UPDATE services SET revoked_at = NULL');
+  });
+
+  test('after a day it is given up, and reported', async () => {
+    await back();
+    world.clock.advance(24 * 3600 + 1);
+    await until(isOver);
+    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
+    expect(await world.sql('SELECT ended_at FROM refresh_tokens')).toEqual([{ ended_at: null }]);
+    const gaveUp = async () => (await events()).find(({ outcome }) => outcome === 'gave_up');
+    await until(async () => (await gaveUp()) !== undefined);
+    expect(await gaveUp()).toMatchObject({ details: { cause: 'gave_up', last_fault: 'keys_unavailable' } });
+  });
+
+  test('confirm mode: the app has its code at once, and confirms when the account is known', async () => {
+    const answer = await back({ confirm: true, return_to: `${APP}/done` });
+    const location = new URL(answer.headers.get('location') ?? '');
+    expect(location.searchParams.get('connect')).toBe('pending');
+    const code = location.searchParams.get('connect_code');
+    const confirm = () => world.api.post('/connect/completions', { code, user_id: 'alice' });
+    const early = await confirm();
+    expect(early.status).toBe(503);
+    expect(early.body).toMatchObject({ code: 'google_unavailable', retry_after: 5 });
+    world.google.control.clearFaults();
+    expect((await confirm()).status).toBe(200);
+    expect((await world.api.token('alice')).status).toBe(200);
+    expect((await confirm()).status).toBe(400);
+  });
+
+  test('a database that hiccups between the exchange and the grant loses nothing', async () => {
+    world.google.control.clearFaults();
+    await world.sql('ALTER TABLE grants RENAME TO grants_away');
+    let answer;
+    try {
+      answer = await (async () => {
+        const browser = new Browser();
+        const url = await world.api.connectUrl(ticket);
+        await world.sql('ALTER TABLE grants_away RENAME TO grants');
+        const consent = await browser.begin(url);
+        const back = await visitConsent(consent, { account: ALICE.email });
+        await world.sql('ALTER TABLE grants RENAME TO grants_away');
+        return browser.open(back);
+      })();
+    } finally {
+      await world.sql('ALTER TABLE IF EXISTS grants_away RENAME TO grants');
+    }
+    expect(answer.text).toContain('goes on by itself');
+    world.clock.advance(10);
+    await until(isOver);
+    expect((await world.api.token('alice')).status).toBe(200);
+  });
+
+  test('disconnected while it waited, nothing comes back by itself', async () => {
+    await back();
+    keysAreBack();
+    await until(isOver);
+    const [grant] = await world.sql('SELECT id FROM grants');
+    await world.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'local' });
+    world.clock.advance(600);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
+  });
+});

@@ -1,0 +1,258 @@
+/** A consent yields what this user was asked for, and never what the account granted for another user or client. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Browser, type Answer } from './support/api.js';
+import { visitConsent } from './support/visit-consent.js';
+import { ADS, ALICE, APP, BOB, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
+
+const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
+const SIGN_IN = [EMAIL, 'openid'];
+
+describe('what a consent yields', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  beforeEach(async () => {
+    world.google.control.reset();
+    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, audit_events CASCADE');
+    // alice@ granted a lot, for the user alice.
+    await world.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
+  });
+  afterAll(() => world.stop());
+
+  const grantOf = async (userId: string) => {
+    const [row] = await world.sql('SELECT * FROM grants WHERE user_id = $1', [userId]);
+    return row as { granted_scopes: string[]; requested_scopes: string[]; version: number } | undefined;
+  };
+  const scopesOf = ({ body }: Answer) => String(body['scope']).split(' ').sort();
+  /** What Google says the token is good for, whatever the broker says. */
+  const scopesAtGoogle = async ({ body }: Answer) => {
+    const url = `${world.google.url}/tokeninfo?access_token=${String(body['access_token'])}`;
+    const info = (await (await fetch(url)).json()) as { scope: string };
+    return info.scope.split(' ').sort();
+  };
+  const begin = async (ticket: Record<string, unknown>) => {
+    const browser = new Browser();
+    return { browser, consent: await browser.begin(await world.api.connectUrl(ticket)) };
+  };
+  const events = async (userId: string, most = 1) => {
+    for (let look = 0; look < 50; look++) {
+      const rows = await world.sql(
+        "SELECT outcome, details FROM audit_events WHERE user_id = $1 AND action LIKE 'connect.co%' ORDER BY sequence",
+        [userId],
+      );
+      if (rows.length >= most) return rows as { outcome: string; details: Record<string, unknown> }[];
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return [];
+  };
+
+  test.each(['default', 'second'])(
+    'attack: a ticket for mallory-1 with scope email, consented by alice@, client %s',
+    async (client) => {
+      const ticket = { user_id: 'mallory-1', scope: 'email', client };
+      const { browser, consent } = await begin(ticket);
+      expect(consent.searchParams.has('include_granted_scopes')).toBe(false);
+      await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      expect((await grantOf('mallory-1'))?.granted_scopes.sort()).toEqual(SIGN_IN);
+      const token = await world.api.token('mallory-1', { client });
+      expect(scopesOf(token)).toEqual(SIGN_IN);
+      expect(await scopesAtGoogle(token)).toEqual(SIGN_IN);
+      const wider = await world.api.token('mallory-1', { client, scope: ADS });
+      expect(wider.status).toBe(403);
+      expect(wider.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
+    },
+  );
+
+  test('whatever Google answers, the rest is reported and kept from every caller', async () => {
+    const { browser, consent } = await begin({ user_id: 'mallory-1', scope: 'email' });
+    // As if Google included it all by itself.
+    consent.searchParams.set('include_granted_scopes', 'true');
+    await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    expect((await grantOf('mallory-1'))?.granted_scopes.sort()).toEqual(SIGN_IN);
+    expect(await events('mallory-1')).toMatchObject([
+      { outcome: 'ok', details: { scopes: SIGN_IN, unrequested_scopes: [ADS, YOUTUBE].sort() } },
+    ]);
+    // The access token of the exchange covers more: it is given to nobody, now and after each refresh.
+    for (let hour = 0; hour < 2; hour++) {
+      const token = await world.api.token('mallory-1');
+      expect(scopesOf(token)).toEqual(SIGN_IN);
+      expect(await scopesAtGoogle(token)).toEqual(SIGN_IN);
+      world.clock.advance(3600);
+    }
+    const { text } = await world.api.get('/users/mallory-1/grants');
+    expect(text).not.toContain(ADS);
+    expect((await grantOf('mallory-1'))?.granted_scopes.sort()).toEqual(SIGN_IN);
+  });
+
+  test('when Google does not narrow a token that covers more than the grant, nobody gets it', async () => {
+    const { browser, consent } = await begin({ user_id: 'mallory-1', scope: 'email' });
+    consent.searchParams.set('include_granted_scopes', 'true');
+    await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    world.google.control.overrideTokenAnswer({ scope: `${ADS} ${SIGN_IN.join(' ')}` });
+    const answer = await world.api.token('mallory-1');
+    expect(answer.status).toBe(403);
+    expect(answer.text).not.toContain('ya29.');
+    expect((await grantOf('mallory-1'))?.granted_scopes.sort()).toEqual(SIGN_IN);
+    expect(await world.sql('SELECT * FROM access_tokens WHERE scope_set LIKE $1', [`%${ADS}%`])).toHaveLength(
+      1,
+    );
+  });
+
+  test('a refresh token that covers more and less than the grant narrows it, and widens nothing', async () => {
+    const { browser, consent } = await begin({ user_id: 'mallory-1', scope: YOUTUBE });
+    consent.searchParams.set('include_granted_scopes', 'true');
+    await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    world.google.control.failNext('token', { named: 'invalid_scope' });
+    world.google.control.overrideTokenAnswer({ scope: `${ADS} ${SIGN_IN.join(' ')}` }, 1);
+    const answer = await world.api.token('mallory-1');
+    expect(scopesOf(answer)).toEqual(SIGN_IN);
+    expect(await scopesAtGoogle(answer)).toEqual(SIGN_IN);
+  });
+
+  test('with narrowing off, a wider token is refused, not handed out', async () => {
+    await world.restart({ NARROW_SCOPES: 'false' });
+    try {
+      const { browser, consent } = await begin({ user_id: 'mallory-1', scope: 'email' });
+      consent.searchParams.set('include_granted_scopes', 'true');
+      await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      const answer = await world.api.token('mallory-1');
+      expect(answer.status).toBe(403);
+      expect(answer.text).not.toContain('ya29.');
+      // One that covers exactly its grant is good.
+      expect((await world.api.token('alice')).status).toBe(200);
+    } finally {
+      await world.restart();
+    }
+  });
+
+  test('confirm mode: the completion yields no more, and reports the rest', async () => {
+    const { browser, consent } = await begin({
+      user_id: 'mallory-1',
+      scope: 'email',
+      confirm: true,
+      return_to: `${APP}/done`,
+    });
+    consent.searchParams.set('include_granted_scopes', 'true');
+    const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    const done = await world.api.post('/connect/completions', { code, user_id: 'mallory-1' });
+    expect(done.body).toMatchObject({ connect: 'success' });
+    expect(scopesOf(await world.api.token('mallory-1'))).toEqual(SIGN_IN);
+    const all = await events('mallory-1', 2);
+    expect(all.at(-1)).toMatchObject({ details: { unrequested_scopes: [ADS, YOUTUBE].sort() } });
+  });
+
+  test('a grant that was stored whole before is cut down to what was asked for', async () => {
+    await world.api.connect({ user_id: 'bob', scope: 'email' }, { account: ALICE.email });
+    await world.sql('UPDATE grants SET granted_scopes = $1, version = version + 1 WHERE user_id = $2', [
+      [ADS, YOUTUBE, ...SIGN_IN],
+      'bob',
+    ]);
+    const token = await world.api.token('bob');
+    expect(scopesOf(token)).toEqual(SIGN_IN);
+    expect((await world.api.get('/users/bob/grants')).text).not.toContain(ADS);
+    expect((await world.api.token('bob', { scope: ADS })).status).toBe(403);
+  });
+
+  describe('more scopes for a grant that is there', () => {
+    test('the account named: include_granted_scopes, and what was held stays', async () => {
+      const { browser, consent } = await begin({
+        user_id: 'alice',
+        scope: YOUTUBE_MONEY,
+        account_hint: ALICE.email,
+      });
+      expect(consent.searchParams.get('include_granted_scopes')).toBe('true');
+      await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      expect((await grantOf('alice'))?.granted_scopes).toEqual(
+        [ADS, YOUTUBE, YOUTUBE_MONEY, ...SIGN_IN].sort(),
+      );
+      world.clock.advance(3600);
+      expect(scopesOf(await world.api.token('alice'))).toEqual(
+        [ADS, YOUTUBE, YOUTUBE_MONEY, ...SIGN_IN].sort(),
+      );
+    });
+
+    test('nobody said which account: a sign-in tells, before anything is included', async () => {
+      const { browser, consent } = await begin({ user_id: 'alice', scope: YOUTUBE_MONEY });
+      expect(consent.searchParams.get('access_type')).toBe('online');
+      expect(consent.searchParams.has('include_granted_scopes')).toBe(false);
+      const next = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      const second = new URL(next.headers.get('location') ?? '');
+      expect(second.searchParams.get('include_granted_scopes')).toBe('true');
+      expect(second.searchParams.get('login_hint')).toBe(ALICE.email);
+      await browser.open(await visitConsent(second, { account: ALICE.email }));
+      expect((await grantOf('alice'))?.granted_scopes).toContain(ADS);
+      expect((await grantOf('alice'))?.granted_scopes).toContain(YOUTUBE_MONEY);
+    });
+
+    test('nobody said which account, and another one came: nothing is included', async () => {
+      const { browser, consent } = await begin({ user_id: 'alice', scope: YOUTUBE_MONEY });
+      const next = await browser.open(await visitConsent(consent, { account: BOB.email }));
+      const second = new URL(next.headers.get('location') ?? '');
+      expect(second.searchParams.has('include_granted_scopes')).toBe(false);
+      await browser.open(await visitConsent(second, { account: BOB.email }));
+      const rows = await world.sql('SELECT granted_scopes FROM grants WHERE account_sub = $1', [BOB.sub]);
+      expect(rows).toEqual([{ granted_scopes: [EMAIL, YOUTUBE_MONEY, 'openid'].sort() }]);
+    });
+
+    test('another account than the hint was chosen: what others granted with it does not come along', async () => {
+      // bob@ granted Ads for somebody else.
+      await world.api.connect({ user_id: 'somebody', scope: ADS }, { account: BOB.email });
+      const { browser, consent } = await begin({
+        user_id: 'alice',
+        scope: YOUTUBE_MONEY,
+        account_hint: ALICE.email,
+      });
+      expect(consent.searchParams.get('include_granted_scopes')).toBe('true');
+      consent.searchParams.delete('login_hint');
+      await browser.open(await visitConsent(consent, { account: BOB.email }));
+      const token = await world.api.token('alice', { account: BOB.email });
+      expect(scopesOf(token)).toEqual([EMAIL, YOUTUBE_MONEY, 'openid'].sort());
+      expect(await scopesAtGoogle(token)).toEqual([EMAIL, YOUTUBE_MONEY, 'openid'].sort());
+    });
+
+    test('a new account was expected and a held one came: asked once more, and what was held stays', async () => {
+      const { browser, consent } = await begin({
+        user_id: 'alice',
+        scope: YOUTUBE_MONEY,
+        account_hint: BOB.email,
+      });
+      expect(consent.searchParams.has('include_granted_scopes')).toBe(false);
+      consent.searchParams.delete('login_hint');
+      const next = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      const second = new URL(next.headers.get('location') ?? '');
+      expect(second.searchParams.get('include_granted_scopes')).toBe('true');
+      await browser.open(await visitConsent(second, { account: ALICE.email }));
+      expect((await grantOf('alice'))?.granted_scopes).toEqual(
+        [ADS, YOUTUBE, YOUTUBE_MONEY, ...SIGN_IN].sort(),
+      );
+    });
+
+    test('a scope that only the project holds needs a refresh token of this grant', async () => {
+      // The project has it, so Google would stay silent, and the refresh token that is held does not cover it.
+      await world.api.connect({ user_id: 'other', scope: YOUTUBE_MONEY }, { account: ALICE.email });
+      const { browser, consent } = await begin({
+        user_id: 'alice',
+        scope: YOUTUBE_MONEY,
+        account_hint: ALICE.email,
+      });
+      expect(consent.searchParams.get('prompt')).toBe('consent');
+      await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      world.clock.advance(3600);
+      const token = await world.api.token('alice', { scope: YOUTUBE_MONEY });
+      expect(await scopesAtGoogle(token)).toContain(YOUTUBE_MONEY);
+    });
+
+    test('a dead grant gives nothing to its successor', async () => {
+      world.google.control.revokeByUser(ALICE.sub, 'project-a');
+      world.clock.advance(3600);
+      expect((await world.api.token('alice')).status).toBe(410);
+      world.google.control.issueRefreshToken(ALICE.sub, 'second', [ADS]);
+      const { browser, consent } = await begin({ user_id: 'alice', scope: 'email', account_hint: ALICE.sub });
+      expect(consent.searchParams.has('include_granted_scopes')).toBe(false);
+      await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      expect((await grantOf('alice'))?.granted_scopes.sort()).toEqual(SIGN_IN);
+    });
+  });
+});
