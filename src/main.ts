@@ -1,6 +1,8 @@
 import 'reflect-metadata';
+import type { INestApplicationContext } from '@nestjs/common';
 import { ConfigurationError } from './config/configuration-error.js';
 import { loadEnvFile } from './config/load-env-file.js';
+import { Readiness } from './operations/readiness.js';
 import { readConfiguration } from './read-configuration.js';
 import { startBroker } from './start-broker.js';
 
@@ -9,17 +11,8 @@ const LONGEST_STOP_MS = 9_500;
 
 try {
   loadEnvFile();
-  const broker = await startBroker(readConfiguration(process.env));
-  // Without the option Nest ends itself by the signal once more, and the exit code says failure.
-  broker.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      setTimeout(() => {
-        process.stderr.write('Stopping took too long; what is left is given up.\n');
-        process.exit(1);
-      }, LONGEST_STOP_MS).unref();
-    });
-  }
+  const settings = readConfiguration(process.env);
+  stopWhenTold(await startBroker(settings), settings.shutdownDelayMs);
   // With --expose-gc, as in the image: what only the start needed is given back at once, some 10 MB.
   void globalThis.gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
 } catch (error) {
@@ -28,6 +21,41 @@ try {
   process.stderr.write(`${fault.message}\nSee docs/configuration.md for every setting.\n`);
   // EX_CONFIG of sysexits.h. What was opened before the port was tried would keep the process.
   process.exit(78);
+}
+
+/** First not ready, for as long as the settings say; then no more calls, the end of those under way, exit code 0. */
+function stopWhenTold(broker: INestApplicationContext, delayMs: number): void {
+  let stop: (() => void) | null = null;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // Told twice: at once.
+      if (stop) stop();
+      else stop = stopAfter(broker, delayMs);
+    });
+  }
+}
+
+function stopAfter(broker: INestApplicationContext, delayMs: number): () => void {
+  broker.get(Readiness).stop();
+  let isStopping = false;
+  const stop = () => {
+    if (isStopping) return;
+    isStopping = true;
+    setTimeout(() => {
+      process.stderr.write('Stopping took too long; what is left is given up.\n');
+      process.exit(1);
+    }, LONGEST_STOP_MS).unref();
+    void broker.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`Stopping failed: ${error instanceof Error ? error.message : ''}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  if (delayMs === 0) stop();
+  else setTimeout(stop, delayMs);
+  return stop;
 }
 
 function listenFault(error: unknown): ConfigurationError | null {

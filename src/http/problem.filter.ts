@@ -15,7 +15,6 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const problem = this.problems.of(fault, request.id);
     if (problem.code === 'internal_error') this.log.error(fault);
-    if (problem.code === 'database_unavailable') this.log.warn({ err: fault }, problem.detail);
     sendProblem(request, http.getResponse<FastifyReply>(), problem);
   }
 }

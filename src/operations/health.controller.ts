@@ -2,9 +2,9 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { BrokerError } from '../domain/errors.js';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { OpenToAll } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
+import { Readiness } from './readiness.js';
 
 const CHECKS = {
   type: 'object',
@@ -22,7 +22,7 @@ export class HealthController {
   constructor(
     private readonly checks: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
-    private readonly database: DatabaseHealth,
+    private readonly readiness: Readiness,
   ) {}
 
   @Get('live')
@@ -46,15 +46,20 @@ export class HealthController {
       },
     },
   })
-  @ApiOperation({ summary: 'The broker can serve: its database answers' })
+  @ApiOperation({
+    summary:
+      'The broker can serve: its database answers, is migrated and can be written to, and no stop is under way',
+  })
   @ApiProblems()
   async ready() {
+    let fault: string | null = null;
     const database = async () => {
       const indicator = this.indicators.check('database');
-      return (await this.database.answers()) ? indicator.up() : indicator.down();
+      fault = await this.readiness.fault();
+      return fault === null ? indicator.up() : indicator.down();
     };
     return this.checks.check([database]).catch(() => {
-      throw new BrokerError('database_unavailable', 'The broker cannot serve: its database does not answer.');
+      throw new BrokerError('database_unavailable', fault ?? 'The broker cannot serve.');
     });
   }
 }

@@ -5,6 +5,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { SlotAlarm } from '../domain/ports/slot-alarm.js';
 import { HealthController } from './health.controller.js';
 import { Metrics } from './metrics.js';
+import { Readiness } from './readiness.js';
 import { SlotWarnings } from './slot-warnings.js';
 import { MetricsController } from './metrics.controller.js';
 import { TimedWork } from './timed-work.js';
@@ -19,10 +20,11 @@ import { TimedWork } from './timed-work.js';
   controllers: [HealthController, MetricsController],
   providers: [
     Metrics,
+    Readiness,
     { provide: SlotAlarm, useClass: SlotWarnings },
     { provide: BackgroundWork, useClass: TimedWork },
   ],
-  exports: [Metrics, SlotAlarm, BackgroundWork],
+  exports: [Metrics, Readiness, SlotAlarm, BackgroundWork],
 })
 export class OperationsModule {
   static with(clock: Clock): DynamicModule {

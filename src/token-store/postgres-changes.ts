@@ -3,6 +3,10 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import pg from 'pg';
 import { Settings } from '../config/settings.js';
 import { ChangeFeed, type Change } from '../domain/ports/change-feed.js';
+import { directAddress, type AddressSource } from './database-address.js';
+import { DatabaseClient } from './database-client.js';
+import { Database } from './database.js';
+import { prepareSession } from './session.js';
 
 const CHANNEL = 'token_broker';
 const BEAT_MS = 500;
@@ -28,8 +32,15 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
   #isLost = false;
   #trustedUntil = 0;
 
-  constructor(private readonly settings: Settings) {
+  readonly #source: AddressSource;
+
+  constructor(
+    private readonly settings: Settings,
+    database: Database,
+  ) {
     super();
+    this.#source = directAddress(settings);
+    database.nameStatementsWhile(() => this.isTrusted);
   }
 
   override get isTrusted(): boolean {
@@ -51,8 +62,8 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
   }
 
   async #connect(): Promise<void> {
-    const client = new pg.Client({
-      connectionString: this.settings.databaseUrl.reveal(),
+    const client = new DatabaseClient({
+      source: this.#source,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: CONNECT_TIMEOUT_MS,
       keepAlive: true,
@@ -66,6 +77,10 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
     this.#client = client;
     try {
       await client.connect();
+      await prepareSession(
+        client,
+        this.settings.databaseDirectUrl ? 'session' : this.settings.databasePooler,
+      );
       await client.query(`LISTEN ${CHANNEL}`);
       // What happened before nobody told us.
       this.tell({ kind: 'everything' });

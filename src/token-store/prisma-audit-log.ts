@@ -37,6 +37,7 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   readonly #issued: WriteBehind<Issued>;
   readonly #alike = new Map<string, Row>();
   readonly #again = new Map<object, Row>();
+  #isWaiting = false;
 
   constructor(
     private readonly database: Database,
@@ -44,6 +45,10 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   ) {
     super();
     const complain = (fault: unknown, waiting: number) => {
+      database.isOutage(fault);
+      // Once, not with each attempt until it is over.
+      if (this.#isWaiting) return;
+      this.#isWaiting = true;
       this.#log.error(
         { err: fault, waiting },
         'audit events could not be written; they are kept and tried again',
@@ -107,6 +112,7 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   async #write(batch: readonly Row[]): Promise<void> {
     // A batch may have been written although its answer was lost; ids of our own make a repetition harmless.
     await this.database.prepared('write audit events', WRITE, [JSON.stringify(batch)]);
+    this.#isWaiting = false;
   }
 }
 
