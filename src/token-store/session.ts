@@ -10,6 +10,24 @@ export const TRANSACTION_TIMEOUT_MS = 10_000;
 /** Which pooler the operator says is in between; null: find out. */
 export type Pooler = 'session' | 'transaction' | null;
 
+/** In milliseconds, as PostgreSQL takes them; 0: none. */
+type SessionLimits = Readonly<
+  Record<'statement_timeout' | 'lock_timeout' | 'idle_in_transaction_session_timeout', string>
+>;
+
+const LIMITS: SessionLimits = {
+  statement_timeout: String(STATEMENT_TIMEOUT_MS),
+  lock_timeout: String(LOCK_TIMEOUT_MS),
+  idle_in_transaction_session_timeout: String(TRANSACTION_TIMEOUT_MS),
+};
+
+/** For what takes as long as it takes. */
+export const NO_LIMITS: SessionLimits = {
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+};
+
 interface Session {
   readonly pid: number;
   readonly server_encoding: string;
@@ -32,7 +50,11 @@ const READ = `
  * URL or pooler say. No time zone: times travel with their offset.
  * @throws {SessionFault} what does not fit, and could not be set
  */
-export async function prepareSession(client: DatabaseClient, pooler: Pooler): Promise<void> {
+export async function prepareSession(
+  client: DatabaseClient,
+  pooler: Pooler,
+  limits: SessionLimits = LIMITS,
+): Promise<void> {
   const { rows } = await client.query<Session>(READ);
   const [session] = rows;
   if (!session) throw new Error('The database told nothing of its session.');
@@ -40,7 +62,7 @@ export async function prepareSession(client: DatabaseClient, pooler: Pooler): Pr
   const isDirect = Reflect.get(client, 'processID') === session.pid;
   client.isShared = pooler === 'transaction' || (pooler === null && !isDirect);
   await setReported(client);
-  if (!client.isShared) await setOwn(client, session);
+  if (!client.isShared) await setOwn(client, session, limits);
   else checkShared(session);
   if (session.server_encoding !== 'UTF8') {
     const what = `is ${session.server_encoding}, and the broker needs a database with ENCODING 'UTF8'`;
@@ -62,11 +84,9 @@ async function setReported(client: DatabaseClient): Promise<void> {
   }
 }
 
-async function setOwn(client: DatabaseClient, session: Session): Promise<void> {
+async function setOwn(client: DatabaseClient, session: Session, limits: SessionLimits): Promise<void> {
   const settings: Record<string, string> = {
-    statement_timeout: String(STATEMENT_TIMEOUT_MS),
-    lock_timeout: String(LOCK_TIMEOUT_MS),
-    idle_in_transaction_session_timeout: String(TRANSACTION_TIMEOUT_MS),
+    ...limits,
     search_path: 'public',
     default_transaction_isolation: 'read committed',
   };

@@ -1,10 +1,10 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils';
-import pg from 'pg';
+import type pg from 'pg';
 import { SessionFault } from './session-fault.js';
 
 /** No column of ours is of another type of time. */
-const TIMESTAMPTZ: pg.types.builtins = pg.types.builtins.TIMESTAMPTZ;
+const TIMESTAMPTZ = 1184;
 /** What Node does not read itself: years beyond 9999 or before Christ, offsets of old days with seconds. */
 const ISO =
   /^(\d{4,6})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(\.\d+)?([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?( BC)?$/;
@@ -33,11 +33,14 @@ export function readingTimestamps(
   as: (date: Date) => unknown,
 ): pg.CustomTypesConfig {
   const parse = (text: string) => (text.endsWith('infinity') ? text : as(parseTimestamp(text)));
-  return {
-    // Nothing is asked for in binary form.
-    getTypeParser: ((oid: pg.types.builtins, format?: 'text'): unknown =>
-      oid === TIMESTAMPTZ ? parse : parsers.getTypeParser(oid, format)) as typeof parsers.getTypeParser,
-  };
+  const parserOf = parsers.getTypeParser.bind(parsers) as unknown as (
+    oid: number,
+    format?: string,
+  ) => unknown;
+  // Nothing is asked for in binary form.
+  const getTypeParser = (oid: number, format?: string) =>
+    oid === TIMESTAMPTZ ? parse : parserOf(oid, format);
+  return { getTypeParser: getTypeParser };
 }
 
 /** Prisma's adapter writes a time without its zone, which PostgreSQL then takes for one of the session's zone. */
