@@ -122,6 +122,16 @@ function checkParameters(parameters: URLSearchParams): void {
   if (ssl !== null && !['true', '1', '0', 'no-verify'].includes(ssl)) {
     throw new DatabaseUrlFault('has an unknown value of ssl: use sslmode instead');
   }
+  for (const name of SSL_FILES) {
+    const path = parameters.get(name);
+    if (!path || (name === 'sslrootcert' && path === 'system')) continue;
+    try {
+      readFileSync(path);
+    } catch (error) {
+      const { code = 'unknown' } = error as NodeJS.ErrnoException;
+      throw new DatabaseUrlFault(`has an ${name} that cannot be read (${code})`);
+    }
+  }
   const isLibpq = parameters.get('uselibpqcompat') === 'true';
   if (isLibpq && sslMode === 'verify-ca' && !parameters.get('sslrootcert')) {
     throw new DatabaseUrlFault('has sslmode=verify-ca without sslrootcert');
@@ -212,10 +222,6 @@ function parsedByPg(url: string): DatabaseHost {
     };
   } catch (error) {
     if (error instanceof DatabaseUrlFault) throw error;
-    const { code, path } = error as NodeJS.ErrnoException;
-    const parameters = new URLSearchParams(url.slice(url.indexOf('?')));
-    const file = SSL_FILES.find((name) => path !== undefined && parameters.get(name) === path);
-    if (file) throw new DatabaseUrlFault(`has an ${file} that cannot be read (${code ?? 'unknown'})`);
     throw new DatabaseUrlFault(
       'cannot be parsed. Special characters in the user name and password are percent-encoded: @ as %40, / as %2F',
     );

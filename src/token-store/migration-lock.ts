@@ -1,5 +1,6 @@
 import type { AddressSource } from './database-address.js';
 import { DatabaseClient } from './database-client.js';
+import { NO_LIMITS, prepareSession } from './session.js';
 import { DatabaseBusy, type Patience } from './patience.js';
 
 /** Of Prisma's engine, so that `prisma migrate deploy` and we keep out of each other's way. */
@@ -50,6 +51,7 @@ export class MigrationLock {
     const lock = new MigrationLock(client);
     try {
       await client.connect();
+      await prepareSession(client, null, NO_LIMITS);
       await client.query(
         'BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0',
       );

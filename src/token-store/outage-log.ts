@@ -19,7 +19,7 @@ export class OutageLog {
   note(fault: DatabaseFault, error?: unknown): void {
     this.#lastAt = performance.now();
     if (this.#timer) return;
-    this.#log.error({ err: error, codes: codesOf(error) }, fault.message);
+    this.#log.error(error instanceof Error ? { err: error, codes: codesOf(error) } : {}, fault.message);
     this.#isSeen = false;
     this.#timer = setInterval(() => void this.#lookAgain(), LOOK_MS).unref();
   }

@@ -48,7 +48,7 @@ test('a long reader: calls go on, migrate names it, gives up, and the next run d
   let slowest = 0;
   let isOver = false;
   const calls = (async () => {
-    while (!isOver) {
+    while (!(isOver as boolean)) {
       const began = performance.now();
       statuses.push((await world.api.token('alice')).status);
       slowest = Math.max(slowest, performance.now() - began);
