@@ -1,7 +1,9 @@
 import 'reflect-metadata';
 import inspector from 'node:inspector';
+import type { INestApplicationContext } from '@nestjs/common';
 import { ConfigurationError } from './config/configuration-error.js';
 import { loadEnvFile } from './config/load-env-file.js';
+import { Readiness } from './operations/readiness.js';
 import { readConfiguration } from './read-configuration.js';
 import { startBroker } from './start-broker.js';
 
@@ -14,17 +16,8 @@ process.on('SIGUSR1', () => undefined);
 try {
   loadEnvFile();
   refuseInspector(process.env);
-  const broker = await startBroker(readConfiguration(process.env));
-  // Without the option Nest ends itself by the signal once more, and the exit code says failure.
-  broker.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      setTimeout(() => {
-        process.stderr.write('Stopping took too long; what is left is given up.\n');
-        process.exit(1);
-      }, LONGEST_STOP_MS).unref();
-    });
-  }
+  const settings = readConfiguration(process.env);
+  stopWhenTold(await startBroker(settings), settings.shutdownDelayMs);
   // With --expose-gc, as in the image: what only the start needed is given back at once, some 10 MB.
   void globalThis.gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
 } catch (error) {
@@ -44,6 +37,41 @@ function refuseInspector({ NODE_ENV }: NodeJS.ProcessEnv): void {
   throw new ConfigurationError([
     'NODE_OPTIONS or the command line opens the inspector of Node.js: remove --inspect in production',
   ]);
+}
+
+/** First not ready, for as long as the settings say; then no more calls, the end of those under way, exit code 0. */
+function stopWhenTold(broker: INestApplicationContext, delayMs: number): void {
+  let stop: (() => void) | null = null;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // Told twice: at once.
+      if (stop) stop();
+      else stop = stopAfter(broker, delayMs);
+    });
+  }
+}
+
+function stopAfter(broker: INestApplicationContext, delayMs: number): () => void {
+  broker.get(Readiness).stop();
+  let isStopping = false;
+  const stop = () => {
+    if (isStopping) return;
+    isStopping = true;
+    setTimeout(() => {
+      process.stderr.write('Stopping took too long; what is left is given up.\n');
+      process.exit(1);
+    }, LONGEST_STOP_MS).unref();
+    void broker.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`Stopping failed: ${error instanceof Error ? error.message : ''}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  if (delayMs === 0) stop();
+  else setTimeout(stop, delayMs);
+  return stop;
 }
 
 function listenFault(error: unknown): ConfigurationError | null {

@@ -1,6 +1,7 @@
 import { loadSettings } from './config/load-settings.js';
 import type { Settings } from './config/settings.js';
 import { keyRingFaults } from './sealing/key-ring.js';
+import { databaseUrlFaults } from './token-store/database-address.js';
 
 /**
  * The configuration with the checks of every room that owns a part of it.
@@ -10,5 +11,11 @@ export function readConfiguration(env: Readonly<Record<string, string | undefine
   return loadSettings(env, [
     ({ KEY_RING_FILE }) =>
       KEY_RING_FILE ? keyRingFaults(KEY_RING_FILE).map((fault) => `KEY_RING_FILE ${fault}`) : [],
+    (environment) =>
+      (['DATABASE_URL', 'DATABASE_DIRECT_URL'] as const).flatMap((name) => {
+        const url = environment[name];
+        // Its form at all is checked with all other settings.
+        return url && /^postgres(ql)?:\/\/\S+$/.test(url) ? databaseUrlFaults(name, url) : [];
+      }),
   ]);
 }

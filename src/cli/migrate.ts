@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import { Secret } from '../domain/secret.js';
+import type { AddressSource } from '../token-store/database-address.js';
 import { databaseFault } from '../token-store/database-fault.js';
 import { EXIT, Failure, faultyConfiguration } from './failure.js';
 import { answers, type Answer } from './print.js';
@@ -8,19 +10,24 @@ import { readTextFile } from '../config/text-file.js';
 /** As seen from dist/bundle/cli/, in a checkout and in the container image alike. */
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
 
+const WAIT_SECONDS = 60;
+
 const EXAMPLES = `
 Examples:
   token-broker migrate
   token-broker migrate --grant-runtime token_broker
+  token-broker migrate --wait 300
   DATABASE_URL=postgresql://broker:...@db.example.com/broker token-broker migrate
 
 With --grant-runtime it is run by the owner of the tables, and the broker by that other role: docs/configuration.md. Give
 it with each migrate. AUDIT_RETENTION_DAYS, where it is set, is written down for the database: it deletes no younger event.
 
-Needs DATABASE_URL or DATABASE_URL_FILE and no other setting. Run it before a new version of the broker starts;
-running it again is safe. \`prisma migrate deploy\` does the same.`;
+Needs DATABASE_URL or DATABASE_URL_FILE and no other setting; behind a pooler, DATABASE_DIRECT_URL (or
+DATABASE_DIRECT_URL_FILE) past it is used instead. Run it before a new version of the broker starts; running it again
+is safe. Who is in its way is named on standard error. \`prisma migrate deploy\` does the same, without giving way.`;
 
 interface Options {
+  readonly wait: number;
   readonly grantRuntime?: string;
 }
 
@@ -28,27 +35,41 @@ export function migrate(): Command {
   return new Command('migrate')
     .description('Bring the database to the newest schema')
     .option('--grant-runtime <role>', 'give the role that the broker runs as what it needs, and no more')
+    .option('--wait <seconds>', 'how long to wait for others in all, before giving up', seconds, WAIT_SECONDS)
     .addHelpText('after', EXAMPLES)
     .action(answers(apply));
 }
 
-async function apply({ grantRuntime: role }: Options): Promise<Answer> {
-  const url = databaseUrl(process.env);
+function seconds(value: string): number {
+  const number = Number(value);
+  if (!/^\d{1,6}$/.test(value)) throw new InvalidArgumentError('It is a number of seconds.');
+  return number;
+}
+
+async function apply({ wait, grantRuntime: role }: Options, command: Command): Promise<Answer> {
+  const source = await addressOf(process.env);
   const store = await import('../token-store/migrate.js');
-  const applied = await store.migrate(url, MIGRATIONS).catch((error: unknown) => {
-    if (databaseFault(error) || !(error instanceof Error)) throw error;
-    // The engine explains itself; where in its WebAssembly it stopped helps nobody.
-    throw new Failure(
-      EXIT.refused,
-      'migration_failed',
-      `The database was not migrated.\n${error.message.trim()}`,
-    );
-  });
+  // Standard error is kept for one JSON object then, which names them as well.
+  const asJson = command.optsWithGlobals<{ json?: true }>().json === true;
+  const say = asJson ? () => undefined : (line: string) => process.stderr.write(`${line}\n`);
+  const applied = await store
+    .migrate(source, MIGRATIONS, { waitMs: wait * 1000, say })
+    .catch((error: unknown) => {
+      if (error instanceof Error && error.name === 'DatabaseBusy')
+        throw new Failure(EXIT.unavailable, 'database_busy', error.message);
+      if (databaseFault(error) || !(error instanceof Error)) throw error;
+      // The engine explains itself; where in its WebAssembly it stopped helps nobody.
+      throw new Failure(
+        EXIT.refused,
+        'migration_failed',
+        `The database was not migrated.\n${error.message.trim()}`,
+      );
+    });
   const days = auditRetention(process.env);
   const { grantRuntime, setAuditRetention, UnfitRole } = await import('../token-store/grant-runtime.js');
-  if (days !== null) await setAuditRetention(url, days);
+  if (days !== null) await setAuditRetention(source, days);
   if (role !== undefined) {
-    await grantRuntime(url, role).catch((error: unknown) => {
+    await grantRuntime(source, role).catch((error: unknown) => {
       if (error instanceof UnfitRole) throw new Failure(EXIT.refused, 'role_unfit', error.message);
       throw error;
     });
@@ -74,16 +95,23 @@ function auditRetention(env: NodeJS.ProcessEnv): number | null {
   return days;
 }
 
-function databaseUrl(env: NodeJS.ProcessEnv): string {
-  const file = env['DATABASE_URL_FILE'];
-  let url = env['DATABASE_URL'];
+async function addressOf(env: NodeJS.ProcessEnv): Promise<AddressSource> {
+  const { AddressSource, DatabaseUrlFault } = await import('../token-store/database-address.js');
+  const name = ['DATABASE_DIRECT_URL', 'DATABASE_URL'].find((each) => env[each] || env[`${each}_FILE`]);
+  if (name === undefined) throw faultyConfiguration(['DATABASE_URL is not set']);
+  const file = env[`${name}_FILE`];
+  let url = env[name];
+  if (file && url) throw faultyConfiguration([`${name} and ${name}_FILE are both set: keep one`]);
   try {
     if (file) url = readTextFile(file).trim();
   } catch {
-    throw faultyConfiguration(['DATABASE_URL_FILE names a file that cannot be read']);
+    throw faultyConfiguration([`${name}_FILE names a file that cannot be read`]);
   }
-  if (!url) throw faultyConfiguration(['DATABASE_URL is not set']);
-  if (!/^postgres(ql)?:\/\/\S+$/.test(url))
-    throw faultyConfiguration(['DATABASE_URL must be a postgresql:// URL']);
-  return url;
+  if (!url) throw faultyConfiguration([`${name} is not set`]);
+  try {
+    return new AddressSource(new Secret(url), file || null);
+  } catch (error) {
+    if (error instanceof DatabaseUrlFault) throw faultyConfiguration([`${name} ${error.message}`]);
+    throw error;
+  }
 }

@@ -32,6 +32,9 @@ const list = ({ value }: { value: unknown }) =>
         .filter((part) => part !== '')
     : value;
 
+const boolean = ({ value }: { value: unknown }) =>
+  value === 'true' ? true : value === 'false' ? false : value;
+
 /** A URL we can be reached at: no path, query or fragment, so that joining paths has one meaning. */
 const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
 
@@ -58,6 +61,28 @@ export class Environment {
 
   @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'must be a postgresql:// URL' })
   DATABASE_URL!: string;
+
+  /** PostgreSQL itself, where DATABASE_URL leads to a pooler: for LISTEN and `token-broker migrate`. */
+  @IsOptional()
+  @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'must be a postgresql:// URL' })
+  DATABASE_DIRECT_URL?: string;
+
+  /** How the pooler of DATABASE_URL shares connections; unset: found out. */
+  @IsOptional()
+  @IsIn(['session', 'transaction'], { message: 'must be session or transaction' })
+  DATABASE_POOLER?: 'session' | 'transaction';
+
+  /** Whether to serve from a database that a newer version has migrated: on the way back to the version before. */
+  @Transform(boolean)
+  @IsIn([true, false], { message: 'must be true or false' })
+  ALLOW_NEWER_SCHEMA = false;
+
+  /** For how many seconds the broker serves on, not ready, before it stops: until balancers have noticed. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(600)
+  SHUTDOWN_DELAY_SECONDS = 0;
 
   /** Connections to PostgreSQL. */
   @Type(() => Number)
@@ -187,7 +212,7 @@ export class Environment {
   ADS_MOST_LISTINGS = 500;
 
   /** Whether access tokens are narrowed to the calling service's policy; `false` refuses such requests instead. */
-  @Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value))
+  @Transform(boolean)
   @IsIn([true, false], { message: 'must be true or false' })
   NARROW_SCOPES = true;
 

@@ -44,7 +44,7 @@ export function loadSettings(
     faults.push(...clients.flatMap((client) => returnFaults(client, environment.PUBLIC_URL)));
   }
   if (faults.length > 0) throw new ConfigurationError(faults);
-  return freeze(environment, new GoogleClients(clients), issuers);
+  return freeze(env, environment, new GoogleClients(clients), issuers);
 }
 
 /** One sentence: the rule written first says what the value must be at all. */
@@ -53,7 +53,7 @@ function faultOf({ property, constraints }: ValidationError): string {
   return message.startsWith(property) ? message : `${property} ${message}`;
 }
 
-const SECRETS = ['DATABASE_URL', 'WEBHOOK_SECRET'];
+const SECRETS = ['DATABASE_URL', 'DATABASE_DIRECT_URL', 'WEBHOOK_SECRET'];
 
 /** Replaces `NAME_FILE` by the content of that file, as container platforms hand out secrets. Empty means unset. */
 function withFiles(env: Readonly<Record<string, string | undefined>>) {
@@ -77,6 +77,7 @@ function withFiles(env: Readonly<Record<string, string | undefined>>) {
 }
 
 function freeze(
+  env: Readonly<Record<string, string | undefined>>,
   environment: Environment,
   clients: GoogleClients,
   serviceIssuers: readonly ServiceIssuer[],
@@ -88,6 +89,12 @@ function freeze(
     publicUrl: environment.PUBLIC_URL,
     redirectUri: callbackOf(environment.PUBLIC_URL),
     databaseUrl: new Secret(environment.DATABASE_URL),
+    databaseUrlFile: env['DATABASE_URL_FILE'] || null,
+    databaseDirectUrl: environment.DATABASE_DIRECT_URL ? new Secret(environment.DATABASE_DIRECT_URL) : null,
+    databaseDirectUrlFile: env['DATABASE_DIRECT_URL_FILE'] || null,
+    databasePooler: environment.DATABASE_POOLER ?? null,
+    allowNewerSchema: environment.ALLOW_NEWER_SCHEMA,
+    shutdownDelayMs: environment.SHUTDOWN_DELAY_SECONDS * 1000,
     databasePoolSize: environment.DATABASE_POOL_SIZE,
     databaseConnectionLifetimeMs: environment.DATABASE_CONNECTION_LIFETIME_SECONDS * 1000,
     keyRingFile: environment.KEY_RING_FILE,

@@ -12,6 +12,17 @@ export class Settings {
   /** Where Google sends the browser back. */
   readonly redirectUri!: string;
   readonly databaseUrl!: Secret;
+  /** Where it was read from, and is read again for each connection; null: from the environment. */
+  readonly databaseUrlFile!: string | null;
+  /** Past a pooler, for LISTEN and `migrate`; null: databaseUrl reaches PostgreSQL itself. */
+  readonly databaseDirectUrl!: Secret | null;
+  readonly databaseDirectUrlFile!: string | null;
+  /** How the pooler of databaseUrl shares connections, where the operator says so. */
+  readonly databasePooler!: 'session' | 'transaction' | null;
+  /** Whether the broker serves from a database that a newer version has migrated. */
+  readonly allowNewerSchema!: boolean;
+  /** For how long it serves on, not ready, when it is told to stop. */
+  readonly shutdownDelayMs!: number;
   readonly databasePoolSize!: number;
   /** After so long a connection is replaced. */
   readonly databaseConnectionLifetimeMs!: number;

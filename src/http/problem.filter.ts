@@ -21,7 +21,6 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const problem = this.problems.of(fault, request.id);
     if (problem.code === 'internal_error') this.log.error(fault);
-    if (problem.code === 'database_unavailable') this.log.warn({ err: fault }, problem.detail);
     const tooMany = rateLimitsOf(request).refused(request, reply, problem);
     const said = tooMany ? this.problems.of(tooMany, request.id) : problem;
     sendProblem(request, reply, said, this.settings.publicUrl);

@@ -6,10 +6,10 @@ import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { Clock } from '../domain/ports/clock.js';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { OpenToAll } from '../http/caller.js';
 import { ApiProblems } from '../http/openapi.js';
 import { EXEMPT_ROUTE } from '../http/route-kind.js';
+import { Readiness } from './readiness.js';
 
 const CHECKS = {
   type: 'object',
@@ -27,7 +27,7 @@ export class HealthController {
   constructor(
     private readonly checks: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
-    private readonly database: DatabaseHealth,
+    private readonly readiness: Readiness,
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly changes: ChangeFeed,
@@ -56,15 +56,20 @@ export class HealthController {
       },
     },
   })
-  @ApiOperation({ summary: 'The broker can serve: its database answers' })
+  @ApiOperation({
+    summary:
+      'The broker can serve: its database answers, is migrated and can be written to, and no stop is under way',
+  })
   @ApiProblems()
   async ready() {
+    let fault: string | null = null;
     const database = async () => {
       const indicator = this.indicators.check('database');
-      return (await this.database.answers()) ? indicator.up() : indicator.down();
+      fault = await this.readiness.fault();
+      return fault === null ? indicator.up() : indicator.down();
     };
     const result = await this.checks.check([database]).catch(() => {
-      throw new BrokerError('database_unavailable', 'The broker cannot serve: its database does not answer.');
+      throw new BrokerError('database_unavailable', fault ?? 'The broker cannot serve.');
     });
     const seconds = Math.round(this.clock.skewMs / 1000);
     if (Math.abs(this.clock.skewMs) > this.settings.clockSkewMaxMs) {

@@ -9,6 +9,7 @@ import { ConnectMetrics } from './connect-metrics.js';
 import { HealthController } from './health.controller.js';
 import { IntegrityWarnings } from './integrity-warnings.js';
 import { Metrics } from './metrics.js';
+import { Readiness } from './readiness.js';
 import { SealMetrics } from './seal-metrics.js';
 import { SlotWarnings } from './slot-warnings.js';
 import { MetricsController } from './metrics.controller.js';
@@ -25,6 +26,7 @@ import { WatchClock } from './watch-clock.js';
   controllers: [HealthController, MetricsController],
   providers: [
     Metrics,
+    Readiness,
     WatchClock,
     SealMetrics,
     { provide: SlotAlarm, useClass: SlotWarnings },
@@ -32,7 +34,7 @@ import { WatchClock } from './watch-clock.js';
     { provide: IntegrityAlarm, useClass: IntegrityWarnings },
     { provide: BackgroundWork, useClass: TimedWork },
   ],
-  exports: [Metrics, SlotAlarm, ConnectMonitor, IntegrityAlarm, BackgroundWork],
+  exports: [Metrics, Readiness, SlotAlarm, ConnectMonitor, IntegrityAlarm, BackgroundWork],
 })
 export class OperationsModule {
   static with(clock: Clock): DynamicModule {

@@ -6,6 +6,7 @@ import {
 } from '@nestjs/common';
 import { BackgroundWork } from '../domain/ports/background-work.js';
 import { Clock } from '../domain/ports/clock.js';
+import { DatabaseHealth } from '../domain/ports/database-health.js';
 
 /** How often we look what is due. Short, so that a clock that was moved is noticed. */
 const TICK_MS = 100;
@@ -26,7 +27,10 @@ export class TimedWork extends BackgroundWork implements OnApplicationBootstrap,
   readonly #log = new Logger(TimedWork.name);
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(private readonly clock: Clock) {
+  constructor(
+    private readonly clock: Clock,
+    private readonly database: DatabaseHealth,
+  ) {
     super();
   }
 
@@ -60,6 +64,8 @@ export class TimedWork extends BackgroundWork implements OnApplicationBootstrap,
     try {
       await task(this.#stopping.signal);
     } catch (error) {
+      // Which is logged once, not for each work that waits for it.
+      if (this.database.isOutage(error)) return;
       this.#log.error({ err: error, task: name }, 'background work failed; it is tried again in its turn');
     }
   }

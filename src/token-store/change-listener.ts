@@ -1,6 +1,8 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Change } from '../domain/ports/change-feed.js';
-import type { Secret } from '../domain/secret.js';
+import type { AddressSource } from './database-address.js';
+import { DatabaseClient } from './database-client.js';
+import { prepareSession, type Pooler } from './session.js';
 
 const CHANNEL = 'token_broker';
 const CONNECT_TIMEOUT_MS = 3000;
@@ -29,9 +31,13 @@ export class ChangeListener {
   ) {}
 
   /** @throws what connecting and LISTEN throw */
-  static async open(url: Secret, { notified, lost }: Events): Promise<ChangeListener> {
-    const client = new pg.Client({
-      connectionString: url.reveal(),
+  static async open(
+    source: AddressSource,
+    pooler: Pooler,
+    { notified, lost }: Events,
+  ): Promise<ChangeListener> {
+    const client = new DatabaseClient({
+      source,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: CONNECT_TIMEOUT_MS,
       keepAlive: true,
@@ -40,6 +46,7 @@ export class ChangeListener {
     client.on('error', () => undefined);
     try {
       await client.connect();
+      await prepareSession(client, pooler);
       // In one message: a pooler could give each another server.
       const results = (await client.query(
         `LISTEN ${CHANNEL}; SELECT ${SERVER} AS server`,

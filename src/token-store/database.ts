@@ -1,20 +1,26 @@
+import { createHash } from 'node:crypto';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { PrismaPg } from '@prisma/adapter-pg';
-import pg from 'pg';
+import type pg from 'pg';
 import { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { DatabaseHealth } from '../domain/ports/database-health.js';
-import { databaseFault } from './database-fault.js';
+import { AddressSource } from './database-address.js';
+import { codesOf, databaseFault, NO_ANSWER, READ_ONLY, type DatabaseFault } from './database-fault.js';
+import { CONNECT_TIMEOUT_MS, DatabasePool } from './database-pool.js';
+import { MigrationState, type RecordedMigration } from './migration-state.js';
+import { OutageLog } from './outage-log.js';
 import { PooledServers } from './pooled-servers.js';
 import { PrismaClient } from './prisma-client/client.js';
+import { TRANSACTION_TIMEOUT_MS } from './session.js';
+import { AdapterWithZones } from './timestamps.js';
 
-/** A query that takes longer is stuck; better an error than a pool without connections. */
-const STATEMENT_TIMEOUT_MS = 10_000;
-/** Nobody holds a lock for long: Google is never asked inside a transaction. */
-const LOCK_TIMEOUT_MS = 5_000;
-/** For a new connection, and for one of the pool to come free. */
-const CONNECT_TIMEOUT_MS = 5_000;
-const TRANSACTION_TIMEOUT_MS = 10_000;
+const READINESS = `
+  SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS "isReadOnly",
+    (SELECT json_agg(json_build_object('name', migration_name, 'isFinished', finished_at IS NOT NULL))
+      FROM public._prisma_migrations WHERE rolled_back_at IS NULL) AS migrations`;
+
+/** A statement of this name is not in the session, is there already, or was prepared for a table that changed since. */
+const NAME_FAULTS = ['26000', '42P05', '0A000'];
 
 interface TimedRows {
   readonly rows: readonly object[];
@@ -25,40 +31,44 @@ interface TimedRows {
 /** PostgreSQL through Prisma. */
 @Injectable()
 export class Database extends PrismaClient implements DatabaseHealth, OnApplicationShutdown {
-  readonly #pool: pg.Pool;
+  readonly #pool: DatabasePool;
   readonly #servers: PooledServers;
+  readonly #outages = new OutageLog(() => this.#look());
+  readonly #migrations: MigrationState;
+  readonly #names = new Map<string, string>();
+  readonly #namesAreOff: boolean;
+  #areNamesRefused = false;
+  #lastError: unknown = null;
+  #hearsChanges: () => boolean = () => false;
 
   constructor(settings: Settings, clock: Clock) {
     const servers = new PooledServers(clock, settings.databaseConnectionLifetimeMs);
-    // The pool waits for it, though its type does not say so.
-    const admit: (client: pg.ClientBase) => unknown = (client) => servers.admit(client);
-    const pool = new pg.Pool({
-      connectionString: settings.databaseUrl.reveal(),
-      max: settings.databasePoolSize,
+    const pool = new DatabasePool({
+      source: new AddressSource(settings.databaseUrl, settings.databaseUrlFile),
+      size: settings.databasePoolSize,
+      pooler: settings.databasePooler,
       // An address may lead to another server by now, while the old one still answers.
-      maxLifetimeSeconds: settings.databaseConnectionLifetimeMs / 1000,
-      onConnect: admit,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      lock_timeout: LOCK_TIMEOUT_MS,
-      idle_in_transaction_session_timeout: TRANSACTION_TIMEOUT_MS,
-      // For a network that swallows the answer; the server's own timeouts end what it still hears of.
-      query_timeout: STATEMENT_TIMEOUT_MS + 2000,
-      // The adapter writes and reads times without their zone.
-      options: '-c TimeZone=UTC',
-      keepAlive: true,
-      application_name: 'token-broker',
+      lifetimeMs: settings.databaseConnectionLifetimeMs,
+      admit: (client) => servers.admit(client),
     });
-    // A connection that breaks while nobody uses it is replaced; without a listener it would end the process.
-    pool.on('error', () => undefined);
     super({
       // The longer formats quote the arguments of a query.
       errorFormat: 'minimal',
       transactionOptions: { maxWait: CONNECT_TIMEOUT_MS, timeout: TRANSACTION_TIMEOUT_MS },
-      adapter: new PrismaPg(pool),
+      adapter: new AdapterWithZones(pool),
     });
     this.#pool = pool;
     this.#servers = servers;
+    this.#migrations = new MigrationState(settings.allowNewerSchema);
+    // Only who hears changes through the very pooler of this pool knows that it keeps sessions.
+    this.#namesAreOff =
+      settings.databasePooler === 'transaction' ||
+      (settings.databasePooler === null && settings.databaseDirectUrl !== null);
+  }
+
+  /** Statements have names only where a session is kept: behind a pooler that is known by changes that are heard. */
+  nameStatementsWhile(hearsChanges: () => boolean): void {
+    this.#hearsChanges = hearsChanges;
   }
 
   /**
@@ -67,7 +77,16 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
    * @param name one for each text
    */
   async prepared<Row extends object>(name: string, text: string, values: unknown[]): Promise<Row[]> {
-    return (await this.#pool.query<Row>({ name, text, values })).rows;
+    if (!this.#mayName()) return (await this.#pool.query<Row>({ text, values })).rows;
+    try {
+      return (await this.#pool.query<Row>({ name: this.#nameOf(name, text), text, values })).rows;
+    } catch (error) {
+      const fault = codesOf(error).find((code) => NAME_FAULTS.includes(code));
+      if (fault === undefined) throw error;
+      if (fault !== '0A000') this.#areNamesRefused = true;
+      // It was refused before it ran.
+      return (await this.#pool.query<Row>({ text, values })).rows;
+    }
   }
 
   /** One statement that is not prepared. @returns when it went out and when its answer came, too, by performance.now() */
@@ -94,19 +113,53 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
     return this.#servers.areAll(server);
   }
 
-  async answers(): Promise<boolean> {
-    return this.$queryRaw`SELECT 1`.then(
-      () => true,
-      () => false,
-    );
+  async fault(): Promise<string | null> {
+    const fault = await this.#look();
+    if (fault) this.#outages.note(fault, this.#lastError);
+    return fault?.message ?? null;
   }
 
-  isOutage(fault: unknown): boolean {
-    return databaseFault(fault)?.code === 'database_unavailable';
+  isOutage(error: unknown): boolean {
+    const fault = databaseFault(error);
+    if (!fault) return false;
+    this.#outages.note(fault, error);
+    return true;
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.#outages.close();
     await this.$disconnect();
     await this.#pool.end();
+  }
+
+  async #look(): Promise<DatabaseFault | null> {
+    this.#lastError = null;
+    try {
+      const { rows } = await this.#pool.query<{
+        isReadOnly: boolean;
+        migrations: RecordedMigration[] | null;
+      }>(READINESS);
+      const [row] = rows;
+      if (row?.isReadOnly) return READ_ONLY;
+      return this.#migrations.fault(row?.migrations ?? []);
+    } catch (error) {
+      this.#lastError = error;
+      return databaseFault(error) ?? NO_ANSWER;
+    }
+  }
+
+  #mayName(): boolean {
+    if (this.#pool.isDirect) return true;
+    return !this.#namesAreOff && !this.#areNamesRefused && this.#hearsChanges();
+  }
+
+  /** Behind a pooler, a session may hold statements of another version: one name never stands for two texts. */
+  #nameOf(name: string, text: string): string {
+    let full = this.#names.get(name);
+    if (full === undefined) {
+      full = `${name} ${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
+      this.#names.set(name, full);
+    }
+    return full;
   }
 }

@@ -1,4 +1,7 @@
 import pg from 'pg';
+import { Secret } from '../domain/secret.js';
+import { AddressSource } from './database-address.js';
+import { DatabaseClient } from './database-client.js';
 
 /** What the broker may do with tables that it does not write freely; with all others it may read and write rows. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
@@ -25,8 +28,8 @@ interface RoleFacts {
  * migration adds are covered by default privileges, also before this ran again.
  * @throws {UnfitRole} when nothing that is granted could hold the role back, or it could still change the schema
  */
-export async function grantRuntime(databaseUrl: string, role: string): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl });
+export async function grantRuntime(database: string | AddressSource, role: string): Promise<void> {
+  const client = new DatabaseClient({ source: sourceOf(database) });
   await client.connect();
   try {
     await client.query('BEGIN');
@@ -118,12 +121,16 @@ async function demandNoDdl(client: pg.Client, role: string): Promise<void> {
 }
 
 /** @param days below which no audit event is deleted, whatever a broker asks for */
-export async function setAuditRetention(databaseUrl: string, days: number): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl });
+export async function setAuditRetention(database: string | AddressSource, days: number): Promise<void> {
+  const client = new DatabaseClient({ source: sourceOf(database) });
   await client.connect();
   try {
     await client.query('UPDATE audit_retention SET days = $1', [days]);
   } finally {
     await client.end();
   }
+}
+
+function sourceOf(database: string | AddressSource): AddressSource {
+  return typeof database === 'string' ? new AddressSource(new Secret(database)) : database;
 }

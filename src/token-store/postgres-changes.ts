@@ -7,6 +7,7 @@ import { ChangeFaults, seenOf } from './change-faults.js';
 import { ChangeHeartbeats, type HeartbeatReport } from './change-heartbeats.js';
 import { ChangeListener, type Notification } from './change-listener.js';
 import { ChangeTrust, TRUST_MS } from './change-trust.js';
+import { directAddress, type AddressSource } from './database-address.js';
 import { Database } from './database.js';
 
 const HEARTBEAT_MS = 500;
@@ -31,6 +32,7 @@ const REPLACE_SPREAD = 0.2;
 export class PostgresChanges extends ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #faults = new ChangeFaults(new Logger(PostgresChanges.name));
   readonly #trust: ChangeTrust;
+  readonly #source: AddressSource;
   readonly #unheard = new Map<string, Unheard>();
   #listener: ChangeListener | null = null;
   #replaceAt = 0;
@@ -48,6 +50,8 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
   ) {
     super();
     this.#trust = new ChangeTrust(settings.memoryWithoutDatabaseMs, settings.cacheMaxAgeMs);
+    this.#source = directAddress(settings);
+    database.nameStatementsWhile(() => this.isTrusted);
   }
 
   override get isTrusted(): boolean {
@@ -116,7 +120,9 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
   }
 
   async #open(): Promise<ChangeListener> {
-    const listener = await ChangeListener.open(this.settings.databaseUrl, {
+    const { databaseDirectUrl, databasePooler } = this.settings;
+    const pooler = databaseDirectUrl === null ? databasePooler : 'session';
+    const listener = await ChangeListener.open(this.#source, pooler, {
       notified: (notification, by) => {
         this.#notified(notification, by);
       },

@@ -28,6 +28,7 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   readonly #refused: RefusalRows;
   readonly #alike = new Map<string, AuditRow>();
   readonly #again = new Map<object, AuditRow>();
+  #isWaiting = false;
 
   constructor(
     private readonly database: Database,
@@ -35,6 +36,10 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   ) {
     super();
     const complain = (fault: unknown, waiting: number) => {
+      database.isOutage(fault);
+      // Once, not with each attempt until it is over.
+      if (this.#isWaiting) return;
+      this.#isWaiting = true;
       this.#log.error(
         { err: fault, waiting },
         'audit events could not be written; they are kept and tried again',
@@ -109,5 +114,6 @@ export class PrismaAuditLog extends AuditLog implements OnApplicationShutdown {
   async #write(batch: readonly AuditRow[]): Promise<void> {
     // A batch may have been written although its answer was lost; ids of our own make a repetition harmless.
     await this.database.prepared('write audit events', WRITE_AUDIT_ROWS, [JSON.stringify(batch)]);
+    this.#isWaiting = false;
   }
 }

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { PrismaPg } from '@prisma/adapter-pg';
 import {
   bindMigrationAwareSqlAdapterFactory,
   ColumnTypeEnum,
@@ -9,6 +8,17 @@ import {
 import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
+import { Secret } from '../domain/secret.js';
+import { AddressSource } from './database-address.js';
+import { DatabaseClient, type DatabaseClientConfig } from './database-client.js';
+import { NO_LIMITS, prepareSession } from './session.js';
+import { AdapterWithZones } from './timestamps.js';
+
+/** How one migration's SQL is run. @param run sends it, as often as needed */
+export type ScriptRunner = (script: string, run: (sql: string) => Promise<void>) => Promise<void>;
+
+/** The engine's own lock. Whoever calls takes it in another way: migration-lock.ts says why. */
+const ENGINE_LOCK = /^SELECT pg_advisory_lock\(\d+\)$/;
 
 /**
  * Prisma's own schema engine, compiled to WebAssembly: it applies migrations and keeps `_prisma_migrations`
@@ -16,13 +26,23 @@ import pg from 'pg';
  * @param use gets the engine, connected to the database; the connection ends with it
  */
 export async function withSchemaEngine<T>(
-  databaseUrl: string,
+  source: AddressSource,
   use: (engine: SchemaEngine) => Promise<T>,
+  runScript: ScriptRunner = (script, run) => run(script),
 ): Promise<T> {
   await load();
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
+  const config: pg.PoolConfig & DatabaseClientConfig = {
+    source,
+    max: 2,
+    Client: DatabaseClient as unknown as new () => pg.ClientBase,
+    application_name: 'token-broker migrate',
+    onConnect: ((client: DatabaseClient) => prepareSession(client, null, NO_LIMITS)) as unknown as () => void,
+  };
+  const pool = new pg.Pool(config);
+  // A connection that breaks while it is idle; the next query says so.
+  pool.on('error', () => undefined);
   try {
-    const adapter = bindMigrationAwareSqlAdapterFactory(new EngineAdapters(pool));
+    const adapter = bindMigrationAwareSqlAdapterFactory(new EngineAdapters(pool, runScript));
     const engine = await bindings.SchemaEngine.new({ datamodels: undefined }, () => undefined, adapter);
     return await use(engine);
   } finally {
@@ -38,7 +58,7 @@ export async function withSchemaEngine<T>(
  */
 export async function missingSql(databaseUrl: string, schema: string): Promise<string | null> {
   const files = [{ path: 'schema.prisma', content: schema }];
-  return withSchemaEngine(databaseUrl, async (engine) => {
+  return withSchemaEngine(new AddressSource(new Secret(databaseUrl)), async (engine) => {
     const { exitCode, stdout } = await engine.diff({
       from: { tag: 'schemaDatasource', files, configDir: '.' },
       to: { tag: 'schemaDatamodel', files },
@@ -57,11 +77,14 @@ const [CHAR, TEXT, TEXT_ARRAY, NAME_ARRAY] = [18, 25, 1009, 1003];
  * Prisma's adapter, mended where the engine needs more of it than the client does: it refuses two types that only
  * PostgreSQL's own catalogs use, and it cuts a script at every semicolon, also inside of strings and functions.
  */
-class EngineAdapters extends PrismaPg {
+class EngineAdapters extends AdapterWithZones {
   /** Which columns of a result were of the type `"char"`, by its rows. */
   readonly #characters: WeakMap<object, readonly number[]>;
 
-  constructor(pool: pg.Pool) {
+  constructor(
+    pool: pg.Pool,
+    private readonly runScript: ScriptRunner,
+  ) {
     const characters = new WeakMap<object, readonly number[]>();
     super(readingCatalogs(pool, characters));
     this.#characters = characters;
@@ -70,6 +93,7 @@ class EngineAdapters extends PrismaPg {
   override async connect() {
     const adapter = await super.connect();
     const read = adapter.queryRaw.bind(adapter);
+    const execute = adapter.executeRaw.bind(adapter);
     return Object.assign(adapter, {
       queryRaw: async (query: SqlQuery) => {
         const { columnTypes, ...result } = await read(query);
@@ -78,10 +102,12 @@ class EngineAdapters extends PrismaPg {
         }
         return { columnTypes, ...result };
       },
+      executeRaw: (query: SqlQuery) => (ENGINE_LOCK.test(query.sql) ? Promise.resolve(0) : execute(query)),
       // Whole, as the native engine sends it: PostgreSQL finds the ends of statements itself.
-      executeScript: async (script: string) => {
-        await adapter.executeRaw({ sql: script, args: [], argTypes: [] });
-      },
+      executeScript: (script: string) =>
+        this.runScript(script, async (sql) => {
+          await execute({ sql, args: [], argTypes: [] });
+        }),
     });
   }
 }

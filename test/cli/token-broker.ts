@@ -22,6 +22,7 @@ export interface Running {
   /** What it shows the user to open, as soon as it is there. */
   readonly shown: Promise<URL>;
   readonly finished: Promise<Run>;
+  readonly kill: (signal: NodeJS.Signals) => void;
 }
 
 export function tokenBroker(
@@ -66,7 +67,7 @@ export function startTokenBroker(
       done({ code, stdout, stderr });
     });
   });
-  return { shown: shown.promise, finished };
+  return { shown: shown.promise, finished, kill: (signal) => child.kill(signal) };
 }
 
 /** Runs with --json and reads the answer, or the failure when there is one. */

@@ -1,79 +1,87 @@
+/** Debian's PgBouncer in front of the tests' PostgreSQL, with its defaults and one way of pooling. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
-import { freePort } from '../../sandbox/trying/postgres.js';
 import { postgresUser } from '../../sandbox/trying/postgres-place.js';
+import { freePort } from '../../sandbox/trying/postgres.js';
 
-const PROGRAM = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'].find((path) => existsSync(path));
+const PROGRAM = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/opt/homebrew/bin/pgbouncer'].find(existsSync);
 
 export const hasPgBouncer = PROGRAM !== undefined;
 
+/** Why tests with it are skipped, for their names; '' where it is installed. */
+export const WITHOUT_PGBOUNCER = PROGRAM === undefined ? ' (skipped: pgbouncer is not installed)' : '';
+
 export interface PgBouncer {
-  /** As the URL it was started with, but through the pooler. */
+  /** The URL of a database through it. */
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Starts Debian's PgBouncer before a database. @param mode how long a client keeps its server connection */
-export async function startPgBouncer(
-  databaseUrl: string,
-  mode: 'session' | 'transaction',
-): Promise<PgBouncer> {
-  const target = new URL(databaseUrl);
-  const port = await freePort();
+/** @param target the URL of a database of the tests' PostgreSQL */
+export async function startPgBouncer(target: string, mode: 'session' | 'transaction'): Promise<PgBouncer> {
+  if (PROGRAM === undefined) throw new Error('pgbouncer is not installed.');
+  const { hostname, port, username, password, pathname } = new URL(target);
+  const own = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-pgbouncer-'));
-  const database = target.pathname.slice(1);
-  const configuration = join(folder, 'pgbouncer.ini');
-  writeFileSync(
-    configuration,
+  chmodSync(folder, 0o755);
+  const file = (name: string, content: string) => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  const users = file('users.txt', `"${username}" "${decodeURIComponent(password)}"\n`);
+  // A small pool: sessions of the server change hands all the time.
+  const configuration = file(
+    'pgbouncer.ini',
     `[databases]
-${database} = host=${target.hostname} port=${target.port} user=${target.username} password=${decodeURIComponent(target.password)}
+${pathname.slice(1)} = host=${hostname} port=${port}
 [pgbouncer]
 listen_addr = 127.0.0.1
-listen_port = ${port}
+listen_port = ${own}
 unix_socket_dir =
-auth_type = any
+auth_file = ${users}
 pool_mode = ${mode}
-max_client_conn = 200
-default_pool_size = 50
-ignore_startup_parameters = extra_float_digits,options,statement_timeout,lock_timeout,idle_in_transaction_session_timeout
+${mode === 'transaction' ? 'default_pool_size = 4' : ''}
 `,
   );
-  // It refuses to run as root, as PostgreSQL does.
-  const runsAs = postgresUser();
-  if (runsAs) {
-    chmodSync(folder, 0o755);
-    chownSync(configuration, runsAs.uid, runsAs.gid);
+  // It refuses to run as root.
+  const child = spawn(PROGRAM, [configuration], {
+    ...postgresUser(),
+    cwd: '/',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  for (const deadline = Date.now() + 20_000; !(await isOpen(own));) {
+    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`PgBouncer did not start:\n${log}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  const child = spawn(PROGRAM ?? '', ['-q', configuration], { ...runsAs, stdio: 'ignore' });
-  const exit = once(child, 'exit');
-  const url = new URL(databaseUrl);
-  url.port = String(port);
-  await untilOpen(url.href);
+  const url = new URL(target);
+  url.host = `127.0.0.1:${own}`;
   return {
     url: url.href,
     stop: async () => {
-      child.kill('SIGKILL');
-      await exit;
+      const end = once(child, 'exit');
+      if (child.exitCode === null) child.kill('SIGINT');
+      if (child.exitCode === null) setTimeout(() => child.kill('SIGKILL'), 2000).unref();
+      if (child.exitCode === null) await end;
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-async function untilOpen(connectionString: string): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    const client = new pg.Client({ connectionString });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      await client.end();
-      return;
-    } catch (error) {
-      if (attempt > 200) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => {
+      resolve(false);
+    });
+  });
 }

@@ -79,7 +79,12 @@ export interface World {
   stop(): Promise<void>;
 }
 
-export async function startWorld(overrides: Record<string, string> = {}): Promise<World> {
+/** @param overrides settings; or what makes them for the URL of the new database */
+export async function startWorld(
+  overrides:
+    | Record<string, string>
+    | ((databaseUrl: string) => Promise<Record<string, string>> | Record<string, string>) = {},
+): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-world-'));
   const clock = new MovableClock();
   const port = await freePort();
@@ -103,7 +108,7 @@ export async function startWorld(overrides: Record<string, string> = {}): Promis
     RETURN_TO_ORIGINS: APP,
     BROWSER_RATE_LIMIT: '100000',
     LOG_LEVEL: 'trace',
-    ...overrides,
+    ...(typeof overrides === 'function' ? await overrides(asRuntime(databaseUrl)) : overrides),
   };
   let log = '';
   const logDestination = new Writable({

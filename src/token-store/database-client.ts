@@ -1,0 +1,86 @@
+import pg from 'pg';
+import type { AddressSource, DatabaseAddress } from './database-address.js';
+import { readingTimestamps } from './timestamps.js';
+import { chooseHost } from './choose-host.js';
+
+export interface DatabaseClientConfig extends pg.ClientConfig {
+  readonly source: AddressSource;
+}
+
+/** For Prisma's transactions behind a pooler, where SET would reach the transactions of others. */
+const BEGIN_WITH_LIMITS = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 10000;
+  SET LOCAL lock_timeout = 5000; SET LOCAL idle_in_transaction_session_timeout = 10000`;
+
+type TypeParsers = pg.CustomTypesConfig;
+
+/**
+ * A connection that reads its address when it is made, finds the right one of several servers, and reads timestamps
+ * whatever the session's time zone is.
+ */
+export class DatabaseClient extends pg.Client {
+  readonly #source: AddressSource;
+  readonly #address: DatabaseAddress;
+  /** What the server, or a pooler in front of it, reports of the session and of each change in it. */
+  readonly reported = new Map<string, string>();
+  /** Whether statements of one connection may reach several sessions of the server, or another's. */
+  isShared = false;
+
+  constructor(config: DatabaseClientConfig) {
+    const address = config.source.current();
+    super({ ...config, ...address.hosts[0], types: readingTimestamps(pg.types, (date) => date) });
+    this.#source = config.source;
+    this.#address = address;
+    const connection = this.connection as NodeJS.EventEmitter;
+    connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
+      this.reported.set(message.parameterName, message.parameterValue);
+    });
+    const query = this.query.bind(this) as (config: unknown, ...rest: unknown[]) => unknown;
+    // Prisma's adapter brings parsers of its own, which take the time of any zone for UTC.
+    this.query = ((config: unknown, ...rest: unknown[]) =>
+      query(isOfPrisma(config) ? this.#adapted(config) : config, ...rest)) as typeof this.query;
+  }
+
+  override connect(): Promise<pg.Client>;
+  override connect(callback: (error: Error | null) => void): void;
+  override connect(callback?: (error: Error | null) => void): Promise<pg.Client> | void {
+    const connecting = this.#connect();
+    if (!callback) return connecting;
+    connecting.then(
+      () => {
+        callback(null);
+      },
+      (error: unknown) => {
+        callback(error as Error);
+      },
+    );
+  }
+
+  async #connect(): Promise<pg.Client> {
+    if (this.#address.hosts.length > 1) {
+      const host = await chooseHost(this.#address, this.#source.preferred);
+      this.#source.preferred = this.#address.hosts.indexOf(host);
+      Object.assign(this, { host: host.host, port: host.port });
+    }
+    return super.connect();
+  }
+
+  #adapted(config: PrismaQuery): PrismaQuery {
+    const text = this.isShared && config.text === 'BEGIN' ? BEGIN_WITH_LIMITS : config.text;
+    return { ...config, text, types: readingTimestamps(config.types, (date) => date.toISOString()) };
+  }
+
+  /** No parameter that a pooler may refuse: all else is set once connected. https://www.pgbouncer.org/config.html */
+  getStartupConf(): Record<string, unknown> {
+    const own = Reflect.get(pg.Client.prototype, 'getStartupConf') as () => Record<string, unknown>;
+    return { ...own.call(this), client_encoding: 'UTF8' };
+  }
+}
+
+interface PrismaQuery {
+  readonly text: string;
+  readonly types: TypeParsers;
+}
+
+function isOfPrisma(config: unknown): config is PrismaQuery {
+  return typeof config === 'object' && config !== null && 'types' in config;
+}

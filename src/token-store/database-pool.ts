@@ -1,0 +1,95 @@
+import pg from 'pg';
+import type { AddressSource } from './database-address.js';
+import { DatabaseClient } from './database-client.js';
+import { prepareSession, STATEMENT_TIMEOUT_MS, type Pooler } from './session.js';
+
+/** For a new connection, and for one of the pool to come free. */
+export const CONNECT_TIMEOUT_MS = 5_000;
+
+interface PoolSettings {
+  readonly source: AddressSource;
+  readonly size: number;
+  readonly pooler: Pooler;
+  /** After so long a connection is replaced. */
+  readonly lifetimeMs: number;
+  /** Learns to which server a new connection leads, before anything else is asked on it. */
+  readonly admit: (client: pg.ClientBase) => Promise<void>;
+}
+
+/** Connections that are prepared before anybody gets them, and given up when they are not what they were. */
+export class DatabasePool extends pg.Pool {
+  readonly #idle = new Set<pg.PoolClient>();
+  /** In use, and to be closed when they come back. */
+  readonly #spent = new WeakSet<pg.PoolClient>();
+  readonly #busy = new Set<pg.PoolClient>();
+  /** Whether no pooler is in between, or one that the operator says keeps sessions. */
+  isDirect = false;
+
+  constructor({ source, size, pooler, lifetimeMs, admit }: PoolSettings) {
+    const options: pg.PoolConfig & { source: AddressSource } = {
+      source,
+      max: size,
+      Client: DatabaseClient as unknown as new () => pg.ClientBase,
+      maxLifetimeSeconds: lifetimeMs / 1000,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      // For a network that swallows the answer; the server's own timeouts end what it still hears of.
+      query_timeout: STATEMENT_TIMEOUT_MS + 2000,
+      keepAlive: true,
+      application_name: 'token-broker',
+      // pg-pool waits for it before it hands the connection out, whatever @types/pg says.
+      onConnect: ((client: DatabaseClient) => this.#prepare(client, pooler, admit)) as unknown as () => void,
+    };
+    super(options);
+    // A connection that breaks while nobody uses it is replaced; without a listener it would end the process.
+    this.on('error', () => undefined);
+    this.on('connect', (client) => {
+      this.#watch(client);
+    });
+    this.on('acquire', (client) => {
+      this.#idle.delete(client);
+      this.#busy.add(client);
+    });
+    this.on('release', (_error, client) => {
+      this.#busy.delete(client);
+      if (this.#spent.has(client) || isUnfinished(client)) giveUp(client);
+      else this.#idle.add(client);
+    });
+    this.on('remove', (client) => {
+      this.#idle.delete(client);
+      this.#busy.delete(client);
+    });
+  }
+
+  async #prepare(client: DatabaseClient, pooler: Pooler, admit: PoolSettings['admit']): Promise<void> {
+    await prepareSession(client, pooler);
+    await admit(client);
+    this.isDirect = !client.isShared;
+  }
+
+  #watch(client: pg.PoolClient): void {
+    const { connection } = client as pg.Client;
+    connection.on('errorMessage', ({ code }: { code?: string }) => {
+      // The server became a standby: new connections may reach the new primary.
+      if (code === '25006') this.#renew();
+    });
+    connection.on('parameterStatus', (status: { parameterName: string; parameterValue: string }) => {
+      if (status.parameterName === 'in_hot_standby' && status.parameterValue === 'on') this.#renew();
+    });
+  }
+
+  #renew(): void {
+    for (const client of this.#busy) this.#spent.add(client);
+    for (const client of [...this.#idle]) client.emit('error', new Error('The server can only be read now.'));
+  }
+}
+
+/** A transaction that was left open, or a query that nobody waits for any more: its rows would go to the next user. */
+function isUnfinished(client: pg.PoolClient): boolean {
+  const status = client.getTransactionStatus();
+  return status !== null && (status !== 'I' || Reflect.get(client, 'readyForQuery') === false);
+}
+
+/** What makes pg-pool close it. */
+function giveUp(client: pg.PoolClient): void {
+  Reflect.set(client, '_queryable', false);
+}

@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { migrate } from '../../src/token-store/migrate.js';
+import { startWorld, YOUTUBE, ALICE, type World } from '../support/world.js';
+import { emptyDatabase, query, startTokenBroker, tokenBroker } from './token-broker.js';
+
+const COLUMN = '29990101000000_note';
+
+let world: World;
+let folder: string;
+
+beforeAll(async () => {
+  world = await startWorld({ MEMORY_USERS: '0' });
+  await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+});
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'token-broker-migrations-'));
+  cpSync('prisma/migrations', folder, { recursive: true });
+  mkdirSync(join(folder, COLUMN));
+  writeFileSync(join(folder, COLUMN, 'migration.sql'), 'ALTER TABLE grants ADD COLUMN note text; -- the end');
+});
+afterAll(() => world.stop());
+
+const url = () => world.settings['DATABASE_URL'] ?? '';
+
+/** A report that reads for as long as the test likes. */
+async function reader(name: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url(), application_name: name });
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query('SELECT count(*) FROM grants');
+  return client;
+}
+
+const records = () =>
+  query(
+    url(),
+    `SELECT migration_name, finished_at IS NOT NULL AS finished, logs FROM _prisma_migrations WHERE migration_name = '${COLUMN}'`,
+  );
+
+test('a long reader: calls go on, migrate names it, gives up, and the next run does the rest', async () => {
+  const report = await reader('nightly report');
+  const statuses: number[] = [];
+  let slowest = 0;
+  let isOver = false;
+  const calls = (async () => {
+    while (!(isOver as boolean)) {
+      const began = performance.now();
+      statuses.push((await world.api.token('alice')).status);
+      slowest = Math.max(slowest, performance.now() - began);
+    }
+  })();
+  const said: string[] = [];
+  const attempt = migrate(url(), folder, { waitMs: 6000, say: (line) => said.push(line) });
+  await expect(attempt).rejects.toThrow(
+    /did not get its lock on a table within 6 seconds; in the way was\n.*nightly report/,
+  );
+  isOver = true;
+  await calls;
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  expect(slowest).toBeLessThan(2500);
+  expect(said).toEqual([
+    expect.stringMatching(
+      /^Waiting for a lock on a table, held up by\n {2}process \d+ \(nightly report, role \w+, idle in transaction, \d+ s in its transaction\): SELECT count/,
+    ),
+  ]);
+  expect(await records()).toEqual([]);
+
+  await report.query('COMMIT');
+  await report.end();
+  expect(await migrate(url(), folder)).toEqual([COLUMN]);
+  expect(await records()).toEqual([{ migration_name: COLUMN, finished: true, logs: null }]);
+  // The old version runs on the newer schema.
+  expect((await world.api.token('alice')).status).toBe(200);
+  expect(await query(url(), `SELECT * FROM pg_locks WHERE locktype = 'advisory'`)).toEqual([]);
+  await query(
+    url(),
+    `ALTER TABLE grants DROP COLUMN note; DELETE FROM _prisma_migrations WHERE migration_name = '${COLUMN}'`,
+  );
+  rmSync(folder, { recursive: true });
+});
+
+test('a reader that ends in time is waited for', async () => {
+  const report = await reader('short report');
+  const applying = migrate(url(), folder);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await report.query('COMMIT');
+  await report.end();
+  expect(await applying).toEqual([COLUMN]);
+  await query(
+    url(),
+    `ALTER TABLE grants DROP COLUMN note; DELETE FROM _prisma_migrations WHERE migration_name = '${COLUMN}'`,
+  );
+});
+
+test('the command says whom it waits for on standard error, and ends with 69', async () => {
+  const database = await emptyDatabase();
+  const other = new pg.Client({ connectionString: database, application_name: 'somebody else' });
+  await other.connect();
+  // As Prisma's own command does.
+  await other.query('SELECT pg_advisory_lock(72707369)');
+  const { code, stdout, stderr } = await tokenBroker(['migrate', '--wait', '1'], { DATABASE_URL: database });
+  expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+  expect(stderr).toMatch(
+    /^Waiting for another migration to end, held up by\n {2}process \d+ \(somebody else, role \w+, idle\): SELECT pg_advisory_lock/,
+  );
+  expect(stderr).toMatch(
+    /\nAnother migration did not end within 1 seconds; in the way was\n.*somebody else[^]*run `token-broker migrate` again, which is safe\.\n$/,
+  );
+  const json = await tokenBroker(['migrate', '--wait', '0', '--json'], { DATABASE_URL: database });
+  expect(JSON.parse(json.stderr)).toMatchObject({ error: 'database_busy', exit_code: 69 });
+  await other.end();
+  expect((await tokenBroker(['migrate'], { DATABASE_URL: database })).code).toBe(0);
+});
+
+test('two at once: one waits for the other', async () => {
+  const DATABASE_URL = await emptyDatabase();
+  const both = await Promise.all([1, 2].map(() => tokenBroker(['migrate'], { DATABASE_URL })));
+  expect(both.map(({ code }) => code)).toEqual([0, 0]);
+  expect(both.map(({ stdout }) => stdout)).toContain('The database is up to date.\n');
+});
+
+test('killed while it waits: the next run goes on as if it had not been there', async () => {
+  const database = await emptyDatabase();
+  await migrate(database, 'prisma/migrations');
+  await query(
+    database,
+    `DELETE FROM _prisma_migrations WHERE migration_name LIKE '%service_accounts'; DROP TYPE grant_kind CASCADE; ALTER TABLE grants DROP COLUMN sealed_key, DROP COLUMN subject`,
+  );
+  const holder = new pg.Client({ connectionString: database });
+  await holder.connect();
+  await holder.query('BEGIN');
+  await holder.query('LOCK TABLE grants IN ACCESS SHARE MODE');
+  const running = startTokenBroker(['migrate'], { DATABASE_URL: database });
+  for (;;) {
+    const waiting = await query(
+      database,
+      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    if (waiting.length > 0) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  running.kill('SIGKILL');
+  await running.finished;
+  // What the server still does of it gives up as well.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await holder.query('COMMIT');
+  await holder.end();
+  const { code, stdout } = await tokenBroker(['migrate'], { DATABASE_URL: database });
+  expect(code).toBe(0);
+  expect(stdout).toContain('service_accounts');
+});
+
+test('faulty --wait: wrong usage', async () => {
+  const { code, stderr } = await tokenBroker(['migrate', '--wait', randomUUID()], {});
+  expect(code).toBe(2);
+  expect(stderr).toContain('--wait');
+});

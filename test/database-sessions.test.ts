@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
+import { query } from './cli/token-broker.js';
+
+interface Ready {
+  readonly status: number;
+  readonly detail: string | undefined;
+}
+
+async function ready(world: World): Promise<Ready> {
+  const answer = await fetch(`${world.url}/health/ready`);
+  const body = (await answer.json()) as { detail?: string };
+  return { status: answer.status, detail: body.detail };
+}
+
+async function until(look: () => Promise<boolean>): Promise<void> {
+  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+describe('what a role, a database or a URL say of a session', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld(async (databaseUrl) => {
+      const name = new URL(databaseUrl).pathname.slice(1);
+      for (const setting of [
+        "timezone = 'America/New_York'",
+        "datestyle = 'SQL, DMY'",
+        "default_transaction_isolation = 'serializable'",
+        'synchronous_commit = off',
+        'session_replication_role = replica',
+        "statement_timeout = '300ms'",
+        "lock_timeout = '300ms'",
+        "search_path = 'elsewhere'",
+        "client_encoding = 'LATIN1'",
+        "bytea_output = 'escape'",
+        "lc_messages = 'C'",
+      ]) {
+        await query(databaseUrl, `ALTER DATABASE ${name} SET ${setting}`);
+      }
+      return { DATABASE_URL: `${databaseUrl}?options=-c%20TimeZone%3DAsia/Kolkata` };
+    });
+  });
+  afterAll(() => world.stop());
+
+  test('changes nothing', async () => {
+    const page = await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    expect(page.status).toBe(200);
+    for (let call = 0; call < 2; call++) {
+      const { status, body } = await world.api.token('alice');
+      expect(status).toBe(200);
+      expect(body['expires_in']).toBeGreaterThan(3500);
+      expect(body['expires_in']).toBeLessThanOrEqual(3600);
+      // Out of memory, out of the database.
+      await world.restart();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect((await ready(world)).status).toBe(200);
+    const [grant] = (await world.api.get('/users/alice/grants')).body as unknown as { created_at: string }[];
+    expect(Math.abs(Date.parse(grant?.created_at ?? '') - Date.now())).toBeLessThan(60_000);
+    // Triggers run: another connection hears of it.
+    await query(
+      world.settings['DATABASE_URL'] ?? '',
+      `SET session_replication_role = origin; SET statement_timeout = 0; SET lock_timeout = 0; DELETE FROM public.grants`,
+    );
+    await until(async () => (await world.api.token('alice')).status === 404);
+  });
+});
+
+describe('a role with a password and a limit', () => {
+  let world: World;
+  const folder = mkdtempSync(join(tmpdir(), 'token-broker-rotation-'));
+  const file = join(folder, 'database-url');
+  const role = `role_${randomUUID().replaceAll('-', '')}`;
+  let own = '';
+
+  beforeAll(async () => {
+    world = await startWorld(async (databaseUrl) => {
+      own = databaseUrl;
+      await query(
+        own,
+        `CREATE ROLE ${role} LOGIN PASSWORD 'first'; GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${role}`,
+      );
+      write('first');
+      return { DATABASE_URL: '', DATABASE_URL_FILE: file };
+    });
+    await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+  });
+  afterAll(async () => {
+    await world.stop();
+    await query(own, `DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    rmSync(folder, { recursive: true });
+  });
+
+  const write = (password: string) => {
+    const url = new URL(own);
+    url.username = role;
+    url.password = password;
+    writeFileSync(file, `${url.href}\n`);
+  };
+  const cut = () =>
+    query(own, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
+
+  test('a password that no longer holds is an outage; a new one in the file is taken up without a restart', async () => {
+    await query(own, `ALTER ROLE ${role} PASSWORD 'second'`);
+    await cut();
+    expect((await world.api.get('/users/alice/grants')).status).toBe(503);
+    expect(await ready(world)).toEqual({
+      status: 503,
+      detail: 'The database does not accept the user or password in DATABASE_URL.',
+    });
+    write('second');
+    await until(async () => (await world.api.get('/users/alice/grants')).status === 200);
+    await until(async () => (await ready(world)).status === 200);
+    expect(world.log()).not.toContain('second');
+  });
+
+  test('no connection left: 503 and not ready, then ready again', async () => {
+    await query(own, `ALTER ROLE ${role} CONNECTION LIMIT 0`);
+    await cut();
+    expect((await world.api.get('/users/alice/grants')).status).toBe(503);
+    expect((await ready(world)).detail).toContain('has no connection left');
+    await query(own, `ALTER ROLE ${role} CONNECTION LIMIT -1`);
+    await until(async () => (await ready(world)).status === 200);
+  });
+
+  test('a right that is missing is named', async () => {
+    await query(own, `REVOKE SELECT ON grants FROM ${role}`);
+    expect((await world.api.get('/users/alice/grants')).status).toBe(503);
+    await query(own, `GRANT SELECT ON grants TO ${role}`);
+    expect((await world.api.get('/users/alice/grants')).status).toBe(200);
+  });
+
+  test('a server that ends idle sessions ends none of ours', async () => {
+    await query(own, `ALTER ROLE ${role} SET idle_session_timeout = 300`);
+    await cut();
+    expect((await world.api.get('/users/alice/grants')).status).toBe(200);
+    const pids = () =>
+      query(
+        own,
+        `SELECT pid FROM pg_stat_activity WHERE usename = '${role}' AND application_name = 'token-broker'`,
+      );
+    const before = await pids();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(await pids()).toEqual(before);
+    await query(own, `ALTER ROLE ${role} RESET idle_session_timeout`);
+  });
+
+  test('triggers that the role may not turn on again: named, and not served', async () => {
+    await query(own, `ALTER ROLE ${role} SET session_replication_role = replica`);
+    await cut();
+    expect((await ready(world)).detail).toMatch(
+      /session_replication_role is replica, so that no trigger runs\. Run ALTER ROLE/,
+    );
+    expect((await world.api.get('/users/alice/grants')).status).toBe(503);
+    await query(own, `ALTER ROLE ${role} RESET session_replication_role`);
+    await until(async () => (await ready(world)).status === 200);
+  });
+});

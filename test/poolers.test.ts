@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { startPgBouncer, WITHOUT_PGBOUNCER, type PgBouncer } from './support/pgbouncer.js';
+import { startReceiver, type Receiver } from './support/webhook-receiver.js';
+import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+import { emptyDatabase, query, tokenBroker } from './cli/token-broker.js';
+
+const run = WITHOUT_PGBOUNCER === '' ? describe : describe.skip;
+
+interface Setup {
+  readonly name: string;
+  readonly mode: 'session' | 'transaction';
+  readonly settings: (direct: string) => Record<string, string>;
+}
+
+const SETUPS: Setup[] = [
+  { name: 'session mode, nothing said', mode: 'session', settings: () => ({}) },
+  { name: 'session mode, said so', mode: 'session', settings: () => ({ DATABASE_POOLER: 'session' }) },
+  { name: 'transaction mode, nothing said', mode: 'transaction', settings: () => ({}) },
+  {
+    name: 'transaction mode, said so',
+    mode: 'transaction',
+    settings: () => ({ DATABASE_POOLER: 'transaction' }),
+  },
+  {
+    name: 'transaction mode, with a direct URL for what needs a session',
+    mode: 'transaction',
+    settings: (direct) => ({ DATABASE_DIRECT_URL: direct }),
+  },
+];
+
+describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, settings }) => {
+  run('the broker', () => {
+    let pooler: PgBouncer;
+    let world: World;
+    let receiver: Receiver;
+
+    beforeAll(async () => {
+      receiver = await startReceiver(() => new Date());
+      world = await startWorld(async (databaseUrl) => {
+        // What a session may be by no doing of ours: the broker must not care.
+        const name = new URL(databaseUrl).pathname.slice(1);
+        for (const setting of [
+          "timezone = 'America/New_York'",
+          "datestyle = 'SQL, DMY'",
+          "intervalstyle = 'sql_standard'",
+        ])
+          await query(databaseUrl, `ALTER DATABASE ${name} SET ${setting}`);
+        pooler = await startPgBouncer(databaseUrl, mode);
+        return {
+          DATABASE_URL: pooler.url,
+          WEBHOOK_URL: receiver.url,
+          WEBHOOK_SECRET: receiver.secret,
+          AUDIT_FLUSH_SECONDS: '1',
+          ...settings(databaseUrl),
+        };
+      });
+    });
+    afterAll(async () => {
+      await world.stop();
+      await pooler.stop();
+      await receiver.close();
+    });
+
+    test('is ready', async () => {
+      expect((await fetch(`${world.url}/health/ready`)).status).toBe(200);
+    });
+
+    test('connects, serves, refreshes and disconnects, for many at a time', async () => {
+      const users = Array.from({ length: 12 }, (_, user) => `user-${user}`);
+      for (const user of users) {
+        const account = user.endsWith('1') ? BOB.email : ALICE.email;
+        expect((await world.api.connect({ user_id: user, scope: YOUTUBE }, { account })).status).toBe(200);
+      }
+      const ask = () => Promise.all(users.map((user) => world.api.token(user)));
+      for (let round = 0; round < 3; round++) {
+        for (const { status, body } of await ask()) {
+          expect({ status, code: body['code'] }).toEqual({ status: 200 });
+          expect(body['expires_in']).toBeGreaterThan(3500);
+          expect(body['expires_in']).toBeLessThanOrEqual(3600);
+        }
+      }
+      world.clock.advance(3590);
+      const refreshed = await ask();
+      expect(new Set(refreshed.map(({ status }) => status))).toEqual(new Set([200]));
+      expect(refreshed[0]?.body['expires_in']).toBeGreaterThan(3500);
+
+      const [grant] = (await world.api.get('/users/user-0/grants')).body as unknown as {
+        id: string;
+        created_at: string;
+      }[];
+      expect(Math.abs(Date.parse(grant?.created_at ?? '') - Date.now())).toBeLessThan(60_000);
+      expect((await world.api.delete(`/grants/${grant?.id ?? ''}`, { mode: 'local' })).status).toBe(200);
+      expect((await world.api.token('user-0')).status).toBe(404);
+      await receiver.wait(users.length + 1, 10_000);
+    });
+
+    test('keeps its audit trail, and finds in it by time', async () => {
+      const auditor = await world.service({ audit: true });
+      await new Promise((resolve) => setTimeout(resolve, 1300));
+      const since = new Date(Date.now() - 120_000).toISOString();
+      const { status, body } = await auditor.get('/audit', { user: 'user-0', since });
+      expect(status).toBe(200);
+      const events = body['events'] as { action: string; at: string }[];
+      expect(events.map(({ action }) => action)).toContain('token.issue');
+    });
+
+    test('leaves no settings behind for others who share its sessions', async () => {
+      const client = new pg.Client({ connectionString: pooler.url });
+      await client.connect();
+      const { rows } = await client.query(
+        `SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock`,
+      );
+      await client.end();
+      expect(rows).toEqual([{ statement: '0', lock: '0' }]);
+    });
+
+    test('logs no fault', () => {
+      const faults = world
+        .log()
+        .split('\n')
+        .filter((line) => /"level":(50|60)/.test(line));
+      expect(faults).toEqual([]);
+    });
+  });
+});
+
+describe.each(['session', 'transaction'] as const)(
+  `migrate through PgBouncer in %s mode${WITHOUT_PGBOUNCER}`,
+  (mode) => {
+    run('token-broker migrate', () => {
+      test('applies all, again finds nothing to do, and leaves no lock', async () => {
+        const direct = await emptyDatabase();
+        const pooler = await startPgBouncer(direct, mode);
+        const env = { DATABASE_URL: pooler.url };
+        try {
+          expect(await tokenBroker(['migrate'], env)).toMatchObject({ code: 0, stderr: '' });
+          expect(await tokenBroker(['migrate'], env)).toMatchObject({
+            code: 0,
+            stdout: 'The database is up to date.\n',
+          });
+          expect(
+            await query(
+              direct,
+              `SELECT * FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+            ),
+          ).toEqual([]);
+        } finally {
+          await pooler.stop();
+        }
+      });
+    });
+  },
+);

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startFleet, type Fleet } from '../sandbox/fleet/fleet.js';
+import { createDatabase, startWorld, type World } from './support/world.js';
+
+const NOT_MIGRATED =
+  'The database lacks a table or column of this version. Run `token-broker migrate` first.';
+
+async function ready(url: string) {
+  const answer = await fetch(`${url}/health/ready`);
+  const body = (await answer.json()) as { code?: string; detail?: string };
+  return answer.status === 200 ? 200 : { status: answer.status, code: body.code, detail: body.detail };
+}
+
+describe('what the database records of migrations', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world.stop());
+
+  const refused = (detail: unknown) => ({ status: 503, code: 'database_unavailable', detail });
+
+  test('all of this version: ready', async () => {
+    expect(await ready(world.url)).toBe(200);
+  });
+
+  test('one is missing, under way or failed: not ready, in the words of the command line', async () => {
+    await world.sql(`CREATE TABLE kept AS SELECT * FROM _prisma_migrations`);
+    await world.sql(
+      `UPDATE _prisma_migrations SET finished_at = NULL WHERE migration_name LIKE '%service_accounts'`,
+    );
+    expect(await ready(world.url)).toEqual(refused(NOT_MIGRATED));
+    await world.sql(`DELETE FROM _prisma_migrations WHERE migration_name LIKE '%service_accounts'`);
+    expect(await ready(world.url)).toEqual(refused(NOT_MIGRATED));
+    await world.sql(`TRUNCATE _prisma_migrations; INSERT INTO _prisma_migrations SELECT * FROM kept`);
+    expect(await ready(world.url)).toBe(200);
+  });
+
+  test('never migrated: not ready', async () => {
+    await world.sql(`ALTER TABLE _prisma_migrations RENAME TO away`);
+    expect(await ready(world.url)).toEqual(refused(NOT_MIGRATED));
+    await world.sql(`ALTER TABLE away RENAME TO _prisma_migrations`);
+    expect(await ready(world.url)).toBe(200);
+  });
+
+  test('ahead: who was ready before serves on; who starts is not ready, unless told so', async () => {
+    await world.sql(
+      `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at)
+       VALUES ('newer', '', '29990101000000_newer', now())`,
+    );
+    expect(await ready(world.url)).toBe(200);
+    await world.sql(`UPDATE _prisma_migrations SET finished_at = now() WHERE id = 'newer'`);
+    expect(await ready(world.url)).toBe(200);
+
+    await world.restart();
+    expect(await ready(world.url)).toEqual(
+      refused(
+        expect.stringMatching(
+          /^The database is ahead of this version.* 29990101000000_newer\. .*ALLOW_NEWER_SCHEMA=true/,
+        ),
+      ),
+    );
+    await world.restart({ ALLOW_NEWER_SCHEMA: 'true' });
+    expect(await ready(world.url)).toBe(200);
+    await world.sql(`UPDATE _prisma_migrations SET rolled_back_at = now() WHERE id = 'newer'`);
+    await world.restart();
+    expect(await ready(world.url)).toBe(200);
+  });
+});
+
+describe('SIGTERM with SHUTDOWN_DELAY_SECONDS', () => {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await startFleet(await createDatabase(), 1);
+  });
+  afterAll(() => fleet.stop());
+
+  test('not ready at once, serving for as long as it says, then the end with 0', async () => {
+    const replica = await fleet.add({ SHUTDOWN_DELAY_SECONDS: '3' });
+    const began = performance.now();
+    const ended = replica.end('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await ready(replica.url)).toEqual({
+      status: 503,
+      code: 'database_unavailable',
+      detail: 'The broker is about to stop.',
+    });
+    expect((await fetch(`${replica.url}/health/live`)).status).toBe(200);
+    expect((await fetch(`${replica.url}/tokens/alice`)).status).toBe(401);
+    expect(await ended).toBe(0);
+    expect(performance.now() - began).toBeGreaterThan(2900);
+  });
+
+  test('told twice: at once', async () => {
+    const replica = await fleet.add({ SHUTDOWN_DELAY_SECONDS: '60' });
+    const began = performance.now();
+    const ended = replica.end('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    replica.process.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+
+  test('a delay that is no number is named', async () => {
+    await expect(Promise.all([fleet.add({ SHUTDOWN_DELAY_SECONDS: 'x' })])).rejects.toThrow(
+      'SHUTDOWN_DELAY_SECONDS',
+    );
+  });
+});
