@@ -17,7 +17,8 @@ export interface PostgresOrder {
 
 export type PostgresReport = { readonly ready: true } | { readonly failed: string };
 
-const READY = 'database system is ready to accept connections';
+/** Connections; or, a standby, read-only ones. */
+const READY = 'database system is ready to accept';
 const LAST_LINES = 8;
 
 let running: ChildProcess | undefined;

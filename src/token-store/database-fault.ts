@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { SessionFault } from './session-fault.js';
 
 /** Why the database could not serve; the message says what to do and shows nothing of its URL. */
@@ -89,7 +90,7 @@ const IS_OVER = /^(FATAL|PANIC)$/;
 
 /** @returns null when the error is about something else */
 export function databaseFault(error: unknown): DatabaseFault | null {
-  if (!(error instanceof Error)) return null;
+  if (!isNativeError(error)) return null;
   if (error instanceof SessionFault) return unavailable(error.message);
   const { codes, severities } = factsOf(error);
   if (codes.some((code) => MISSING.test(code))) return NOT_MIGRATED;

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { Logger } from '@nestjs/common';
 import { codesOf, type DatabaseFault } from './database-fault.js';
 
@@ -19,7 +20,7 @@ export class OutageLog {
   note(fault: DatabaseFault, error?: unknown): void {
     this.#lastAt = performance.now();
     if (this.#timer) return;
-    this.#log.error(error instanceof Error ? { err: error, codes: codesOf(error) } : {}, fault.message);
+    this.#log.error(isNativeError(error) ? { err: error, codes: codesOf(error) } : {}, fault.message);
     this.#isSeen = false;
     this.#timer = setInterval(() => void this.#lookAgain(), LOOK_MS).unref();
   }

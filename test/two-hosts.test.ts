@@ -1,0 +1,87 @@
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startPostgres, type RunningPostgres } from '../sandbox/trying/postgres.js';
+import { migrate } from '../src/token-store/migrate.js';
+import { query, tokenBroker } from './cli/token-broker.js';
+import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
+
+/** A primary, and a standby that is a copy of it: it follows nobody, but can be read and promoted. */
+let folder: string;
+let primary: RunningPostgres;
+let standby: RunningPostgres;
+let world: World;
+const password = randomUUID();
+
+const both = (attributes = '') =>
+  `postgresql://broker:${password}@127.0.0.1:${standby.port},127.0.0.1:${primary.port}/postgres${attributes}`;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'token-broker-two-hosts-'));
+  chmodSync(folder, 0o755);
+  const flags = ['-c', 'fsync=off'];
+  const first = join(folder, 'first');
+  const second = join(folder, 'second');
+  const empty = await startPostgres({ folder: first, password, flags });
+  await migrate(empty.url('postgres'), 'prisma/migrations');
+  await empty.stop();
+  spawnSync('cp', ['-a', first, second]);
+  writeFileSync(join(second, 'standby.signal'), '');
+  primary = await startPostgres({ folder: first, password, flags });
+  standby = await startPostgres({ folder: second, password, flags });
+  world = await startWorld(() => ({ DATABASE_URL: both('?target_session_attrs=read-write') }));
+}, 120_000);
+
+afterAll(async () => {
+  await world.stop();
+  await Promise.all([primary.stop(), standby.stop()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const ready = async () => {
+  const answer = await fetch(`${world.url}/health/ready`);
+  return { status: answer.status, detail: ((await answer.json()) as { detail?: string }).detail };
+};
+
+test('the one that can be written to is found, whichever comes first; migrate finds it too', async () => {
+  expect((await ready()).status).toBe(200);
+  const page = await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+  expect(page.status).toBe(200);
+  expect((await world.api.token('alice')).status).toBe(200);
+  expect(await tokenBroker(['migrate'], { DATABASE_URL: both() })).toMatchObject({
+    code: 0,
+    stdout: 'The database is up to date.\n',
+  });
+});
+
+test('a standby alone: not ready, 503, and migrate says why', async () => {
+  const alone = standby.url('postgres');
+  const { code, stderr } = await tokenBroker(['migrate'], { DATABASE_URL: alone });
+  expect({ code, stderr }).toEqual({
+    code: 69,
+    stderr: expect.stringMatching(/^The database can only be read: it is a standby/),
+  });
+  await world.restart({ DATABASE_URL: alone });
+  expect(await ready()).toEqual({
+    status: 503,
+    detail: expect.stringMatching(/^The database can only be read/),
+  });
+  await world.restart();
+  expect((await ready()).status).toBe(200);
+});
+
+test('a failover: the standby is promoted, the primary stops, and the broker goes on there', async () => {
+  await primary.stop();
+  await query(standby.url('postgres'), 'SELECT pg_promote()');
+  const deadline = Date.now() + 20_000;
+  while ((await ready()).status !== 200 && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await ready()).toEqual({ status: 200, detail: undefined });
+  // The copy was made before anybody connected, and before the service had its key.
+  expect((await world.api.token('alice')).status).toBe(401);
+  const service = await world.service();
+  expect((await service.token('alice')).status).toBe(404);
+});
