@@ -44,7 +44,7 @@ export default tseslint.config(
         },
         {
           selector:
-            'BinaryExpression[operator=/^[!=]==$/][right.type!='Literal'] > CallExpression.left > MemberExpression[property.name=/^to(Locale)?(Lower|Upper)Case$/]',
+            "BinaryExpression[operator=/^[!=]==$/][right.type!='Literal'] > CallExpression.left > MemberExpression[property.name=/^to(Locale)?(Lower|Upper)Case$/]",
           message: 'Fold emails and domains with foldEmail of src/domain/account.ts, on both sides.',
         },
       ],
