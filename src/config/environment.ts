@@ -1,18 +1,7 @@
 import 'reflect-metadata';
 import { Transform, Type } from 'class-transformer';
-import {
-  IsIn,
-  IsInt,
-  IsOptional,
-  IsString,
-  IsUrl,
-  Matches,
-  Max,
-  Min,
-  ValidateBy,
-  ValidateIf,
-} from 'class-validator';
-import { isProxy } from './is-proxy.js';
+import { IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, Max, Min, ValidateIf } from 'class-validator';
+import { HttpEnvironment, list } from './http-environment.js';
 import { isProxyAddress } from './proxies.js';
 
 const MODES = ['production', 'development', 'test'] as const;
@@ -24,14 +13,6 @@ const PROXY_ADDRESS = {
 };
 const PROXY_RULE = { message: 'must be the address of a proxy, such as http://proxy.example.com:3128' };
 
-const list = ({ value }: { value: unknown }) =>
-  typeof value === 'string'
-    ? value
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== '')
-    : value;
-
 const boolean = ({ value }: { value: unknown }) =>
   value === 'true' ? true : value === 'false' ? false : value;
 
@@ -42,7 +23,7 @@ const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
  * Every setting, under the name of its environment variable. A name ending in `_FILE` may replace any
  * secret setting: the value is then read from that file. Described for operators in docs/configuration.md.
  */
-export class Environment {
+export class Environment extends HttpEnvironment {
   @IsIn(MODES, { message: 'must be production, development or test' })
   NODE_ENV: (typeof MODES)[number] = 'development';
 
@@ -267,68 +248,6 @@ export class Environment {
   @IsOptional()
   @IsString()
   SERVICE_ISSUERS_FILE?: string;
-
-  /** Calls a minute that one service may make. */
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  SERVICE_RATE_LIMIT = 60_000;
-
-  /** Calls a minute from one address, or one /64 of IPv6: to pages for browsers, and refused ones that nobody proved to make. */
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  BROWSER_RATE_LIMIT = 120;
-
-  /** Deliveries a minute from one address that are no security events of Google's. */
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  SECURITY_EVENT_RATE_LIMIT = 6_000;
-
-  /** How long a request's headers may take, from the connection or the request before, in milliseconds. */
-  @Type(() => Number)
-  @IsInt()
-  @Min(100)
-  @Max(600_000)
-  HTTP_HEADERS_TIMEOUT_MS = 10_000;
-
-  /** How long a whole request may take to arrive, with its body, in milliseconds. */
-  @Type(() => Number)
-  @IsInt()
-  @Min(100)
-  @Max(600_000)
-  HTTP_REQUEST_TIMEOUT_MS = 30_000;
-
-  /** How long nothing may move on a connection while a call is answered, in milliseconds. */
-  @Type(() => Number)
-  @IsInt()
-  @Min(1_000)
-  @Max(3_600_000)
-  HTTP_CONNECTION_TIMEOUT_MS = 120_000;
-
-  /** How long an idle connection is kept for the next request, in milliseconds. */
-  @Type(() => Number)
-  @IsInt()
-  @Min(1_000)
-  @Max(3_600_000)
-  HTTP_KEEP_ALIVE_MS = 620_000;
-
-  /** Connections at a time; unset: what the limit of open files leaves, 10,000 at most. */
-  @IsOptional()
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(1_000_000)
-  HTTP_MAX_CONNECTIONS?: number;
-
-  /** Whether a reverse proxy in front sets X-Forwarded-For: the addresses or CIDR ranges of that proxy. */
-  @Transform(list)
-  @ValidateBy(
-    { name: 'isProxy', validator: { validate: isProxy } },
-    { each: true, message: 'must be addresses or ranges such as 10.0.0.0/8, comma separated' },
-  )
-  TRUSTED_PROXIES: string[] = [];
 
   @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` })
   LOG_LEVEL: (typeof LOG_LEVELS)[number] = 'info';

@@ -110,7 +110,7 @@ describe('token-broker service', () => {
   });
 
   test('a malformed name or policy: exit code 2, every fault is named, nothing is created', async () => {
-    const args = ['service', 'create', '/etc', '--client', '*', '--scope', 'adwords', '--user', 'a*b'];
+    const args = ['service', 'create', '/etc', '--client', '*', '--scope', 'adwords', '--user', 'a\nb'];
     const { code, stdout, stderr } = await tokenBroker(args, world.settings);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^Wrong usage: name: must be .* scopes: must be .* users: must be .*\n$/);
