@@ -22,7 +22,8 @@ export class CustomersQuery extends PageQuery {
   account?: string;
 
   @ApiPropertyOptional({
-    description: 'How old the answer may be, in seconds; 0 asks Google. By default ADS_MAX_AGE of the broker',
+    description:
+      'How old the answer may be, in seconds; less than ADS_MIN_AGE of the broker counts as that. By default ADS_MAX_AGE of the broker',
     type: Number,
   })
   @IsOptional()
