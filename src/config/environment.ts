@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { Transform, Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, Max, Min, ValidateIf } from 'class-validator';
-import { HttpEnvironment, list } from './http-environment.js';
+import { boolean, DatabaseEnvironment } from './database-environment.js';
+import { list } from './http-environment.js';
 import { isProxyAddress } from './proxies.js';
 
 const MODES = ['production', 'development', 'test'] as const;
@@ -13,9 +14,6 @@ const PROXY_ADDRESS = {
 };
 const PROXY_RULE = { message: 'must be the address of a proxy, such as http://proxy.example.com:3128' };
 
-const boolean = ({ value }: { value: unknown }) =>
-  value === 'true' ? true : value === 'false' ? false : value;
-
 /** A URL we can be reached at: no path, query or fragment, so that joining paths has one meaning. */
 const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
 
@@ -23,7 +21,7 @@ const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
  * Every setting, under the name of its environment variable. A name ending in `_FILE` may replace any
  * secret setting: the value is then read from that file. Described for operators in docs/configuration.md.
  */
-export class Environment extends HttpEnvironment {
+export class Environment extends DatabaseEnvironment {
   @IsIn(MODES, { message: 'must be production, development or test' })
   NODE_ENV: (typeof MODES)[number] = 'development';
 
@@ -40,44 +38,12 @@ export class Environment extends HttpEnvironment {
   @Matches(ORIGIN, { message: 'must be an origin such as https://broker.example.com, without a path' })
   PUBLIC_URL!: string;
 
-  @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'must be a postgresql:// URL' })
-  DATABASE_URL!: string;
-
-  /** PostgreSQL itself, where DATABASE_URL leads to a pooler: for LISTEN and `token-broker migrate`. */
-  @IsOptional()
-  @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'must be a postgresql:// URL' })
-  DATABASE_DIRECT_URL?: string;
-
-  /** How the pooler of DATABASE_URL shares connections; unset: found out. */
-  @IsOptional()
-  @IsIn(['session', 'transaction'], { message: 'must be session or transaction' })
-  DATABASE_POOLER?: 'session' | 'transaction';
-
-  /** Whether to serve from a database that a newer version has migrated: on the way back to the version before. */
-  @Transform(boolean)
-  @IsIn([true, false], { message: 'must be true or false' })
-  ALLOW_NEWER_SCHEMA = false;
-
   /** For how many seconds the broker serves on, not ready, before it stops: until balancers have noticed. */
   @Type(() => Number)
   @IsInt()
   @Min(0)
   @Max(600)
   SHUTDOWN_DELAY_SECONDS = 0;
-
-  /** Connections to PostgreSQL. */
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(500)
-  DATABASE_POOL_SIZE = 10;
-
-  /** For how many seconds a connection to PostgreSQL is used before it is opened again. */
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(3600)
-  DATABASE_CONNECTION_LIFETIME_SECONDS = 30;
 
   /** The key ring's path: a JSON Web Key Set made by `token-broker keys generate`. */
   @IsString()
