@@ -48,7 +48,7 @@ export function sealedFrom(row: Omit<Row, Exclude<Inner, 'revokingFrom'>>): Gran
 
 /**
  * A grant of a user holds nothing that was never asked for, whoever wrote the row: a broker of before stored all that
- * Google answered (decisions/0013).
+ * Google answered (docs/decisions/0014).
  */
 function asked({
   kind,
