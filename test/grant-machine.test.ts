@@ -107,7 +107,7 @@ async function checkLaws(before: readonly Row[]): Promise<Row[]> {
       ]);
       // Every change of a grant ended the access tokens of before.
       for (const { scopeSet, sealedToken, ...times } of row.accessTokens) {
-        await sealer.open(sealedToken, accessTokenAad(grant, scopeSet, times));
+        await sealer.open(sealedToken, accessTokenAad(grant, version, scopeSet, times));
       }
     } else {
       // Nothing of a dead grant is left to hand out.

@@ -67,6 +67,9 @@ describe('grants', () => {
     expect((await world.api.get('/users/bob/grants')).status).toBe(200);
   };
 
+  const rows = () =>
+    world.sql(`SELECT to_jsonb(g) AS grant, (SELECT jsonb_agg(t) FROM access_tokens t WHERE t.grant_id = g.id) AS tokens,
+      (SELECT jsonb_agg(r) FROM refresh_tokens r WHERE r.grant_id = g.id) AS ledger FROM grants g WHERE user_id = 'alice'`);
   test.each([
     ['its user', `user_id = 'mallory'`, 'mallory', {}],
     ['its client', `client = 'second'`, 'alice', { client: 'second' }],
@@ -138,7 +141,6 @@ describe('grants', () => {
       'that is a refresh token',
       `UPDATE access_tokens SET sealed_token = sealed_refresh_token FROM grants WHERE id = grant_id`,
     ],
-    ['of an older version of its grant', `UPDATE grants SET version = version + 1`],
   ])('an access token %s is not handed out; a new one is fetched', async (_, change) => {
     await world.sql(change);
     await world.sql(`DELETE FROM access_tokens WHERE scope_set = 'openid'
@@ -153,6 +155,27 @@ describe('grants', () => {
     await neighbourWorks();
   });
 
+  test('an access token that Google had dropped, put back', async () => {
+    const [kept = {}] = await rows();
+    const subject = { subject_type: 'iss-sub', iss: world.google.url, sub: ALICE.sub };
+    const to = `${world.url}/security-events/google`;
+    await world.google.control.sendSecurityEvent({ type: 'sessions-revoked', subject, to });
+    expect(
+      await world.sql('SELECT 1 FROM access_tokens t JOIN grants g ON g.id = grant_id AND user_id = $1', [
+        'alice',
+      ]),
+    ).toEqual([]);
+    await world.sql(
+      'INSERT INTO access_tokens SELECT * FROM jsonb_populate_recordset(NULL::access_tokens, $1)',
+      [JSON.stringify(kept['tokens'])],
+    );
+    await forget();
+    const { status, body } = await world.api.token('alice');
+    expect(status).toBe(200);
+    expect(secrets).not.toContain(body['access_token']);
+    await expectAlarm(from, 'access_token');
+  });
+
   test('an access token under another grant: the row is moved with its key', async () => {
     await world.sql(
       `UPDATE access_tokens SET grant_id = (SELECT id FROM grants WHERE user_id = 'bob'), scope_set = scope_set || ' moved'
@@ -164,9 +187,6 @@ describe('grants', () => {
     await expectAlarm(from, 'access_token');
   });
 
-  const rows = () =>
-    world.sql(`SELECT to_jsonb(g) AS grant, (SELECT jsonb_agg(t) FROM access_tokens t WHERE t.grant_id = g.id) AS tokens,
-      (SELECT jsonb_agg(r) FROM refresh_tokens r WHERE r.grant_id = g.id) AS ledger FROM grants g WHERE user_id = 'alice'`);
   const putBack = async (kept: Record<string, unknown>, columns: string) => {
     await world.sql(
       `UPDATE grants SET (${columns}) = (SELECT ${columns} FROM jsonb_populate_record(NULL::grants, $1)) WHERE user_id = 'alice'`,

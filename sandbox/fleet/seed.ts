@@ -87,7 +87,7 @@ export async function seedGrants(
     grants.map((grant) =>
       sealer.seal(
         new Secret(`ya29.${'a'.repeat(160)}${randomUUID()}`),
-        accessTokenAad(grant, scope, { obtainedAt, expiresAt }),
+        accessTokenAad(grant, VERSION, scope, { obtainedAt, expiresAt }),
       ),
     ),
   );

@@ -52,6 +52,7 @@ export class AccessTokens {
     return Promise.all(rows.map((row) => this.#withTokens(row, older.has(row.id))));
   }
 
+  /** @param grant as it was sealed just now */
   async put(
     tx: Prisma.TransactionClient,
     grant: Grant,
@@ -60,7 +61,7 @@ export class AccessTokens {
   ): Promise<void> {
     const { obtainedAt, expiresAt } = answer;
     const identity = { grantId: grant.id, scopeSet: scopeKey(scopes) };
-    const sealedToken = await this.seal(grant, identity.scopeSet, answer);
+    const sealedToken = await this.seal(grant, grant.version, identity.scopeSet, answer);
     await tx.accessToken.upsert({
       where: { grantId_scopeSet: identity },
       create: { ...identity, sealedToken, obtainedAt, expiresAt },
@@ -68,9 +69,8 @@ export class AccessTokens {
     });
   }
 
-  /** @param grant with the version under which the token is stored */
-  seal(grant: Grant, key: string, answer: TokenAnswer): Promise<string> {
-    return this.sealer.seal(answer.accessToken, accessTokenAad(grant, key, answer));
+  seal(grant: Grant, credentialVersion: number, key: string, answer: TokenAnswer): Promise<string> {
+    return this.sealer.seal(answer.accessToken, accessTokenAad(grant, credentialVersion, key, answer));
   }
 
   /** What is not as the broker wrote it is left out, with an alarm; the user's other grants are as good as before. */
@@ -86,7 +86,9 @@ export class AccessTokens {
     }
     // Proves the row: an access token says nothing of a grant whose tokens are over.
     const isIntact = await this.#isIntact(sealedFrom(row), credential, row.credentialVersion);
-    const opened = isIntact ? await Promise.all((tokens ?? []).map((each) => this.#open(grant, each))) : [];
+    const opened = isIntact
+      ? await Promise.all((tokens ?? []).map((each) => this.#open(grant, row.credentialVersion ?? 0, each)))
+      : [];
     return { grant, tokens: new Map(opened.flatMap((token) => (token ? [token] : []))), isIntact };
   }
 
@@ -99,11 +101,11 @@ export class AccessTokens {
     return false;
   }
 
-  async #open(grant: Grant, row: TokenRow): Promise<[string, AccessToken] | null> {
+  async #open(grant: Grant, credentialVersion: number, row: TokenRow): Promise<[string, AccessToken] | null> {
     const { scope_set: key, sealed_token: sealed } = row;
     const times = { obtainedAt: new Date(row.obtained_ms), expiresAt: new Date(row.expires_ms) };
     try {
-      const token = await this.sealer.open(sealed, accessTokenAad(grant, key, times));
+      const token = await this.sealer.open(sealed, accessTokenAad(grant, credentialVersion, key, times));
       return [key, { token, ...times, scopes: scopeSet(key.split(' ')) }];
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;

@@ -41,7 +41,7 @@ export class AccountMeasures {
       case 'forget':
         return this.#forget(tx, grants, measure.endReason, now);
       case 'drop_access_tokens':
-        return this.#dropAccessTokens(tx, grants.filter(isLiving));
+        return this.#dropAccessTokens(tx, rows.filter(isOfUse));
       case 'note':
         return Promise.resolve(grants);
     }
@@ -128,12 +128,14 @@ export class AccountMeasures {
     return grants;
   }
 
-  async #dropAccessTokens(tx: Transaction, grants: Grant[]): Promise<Grant[]> {
+  async #dropAccessTokens(tx: Transaction, rows: readonly Row[]): Promise<Grant[]> {
+    const grants = rows.map(fromRow);
     await dropTokens(tx, grants);
     await tx.grant.updateMany({
       where: { id: { in: grants.map(({ id }) => id) } },
       data: { version: { increment: 1 } },
     });
+    await this.resealCredentials.reseal(tx, rows);
     return grants;
   }
 }

@@ -32,16 +32,20 @@ export function credentialAad(grant: Grant, version: number): string {
   ]);
 }
 
-/** Bound to the version of its grant: every change of a grant ends its access tokens. */
+/**
+ * Bound to the version of the credential that it was fetched with: each new seal of that ends the access tokens of before. Not
+ * to the version of the grant, since a revocation that comes to nothing leaves them as they were.
+ */
 export function accessTokenAad(
   grant: Grant,
+  credentialVersion: number,
   scopeSetKey: string,
   { obtainedAt, expiresAt }: { readonly obtainedAt: Date; readonly expiresAt: Date },
 ): string {
   return canonical([
     'access_tokens.sealed_token',
     ...identity(grant),
-    grant.version,
+    credentialVersion,
     scopeSetKey,
     obtainedAt,
     expiresAt,

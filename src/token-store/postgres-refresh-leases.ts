@@ -78,7 +78,16 @@ export class PostgresRefreshLeases extends RefreshLeases {
         await this.#end(id, owner, 0);
         throw error;
       });
-      return { kind: 'taken', lease: { owner, grant, credential, failures: taken.failures } };
+      return {
+        kind: 'taken',
+        lease: {
+          owner,
+          grant,
+          credential,
+          credentialVersion: taken.credentialVersion ?? 0,
+          failures: taken.failures,
+        },
+      };
     }
     const [busy] = await this.database.$queryRaw<{ held: boolean; ms: number }[]>`
       WITH busy AS (
@@ -175,13 +184,13 @@ export class PostgresRefreshLeases extends RefreshLeases {
 
   /** What nearly every refresh is: a new access token and nothing else, in one statement. */
   async #saveToken(
-    { grant, owner }: Lease,
+    { grant, owner, credentialVersion }: Lease,
     scopes: readonly string[],
     answer: TokenAnswer,
     now: Date,
   ): Promise<Grant | null> {
     const key = scopeKey(scopes);
-    const sealed = await this.accessTokens.seal(grant, key, answer);
+    const sealed = await this.accessTokens.seal(grant, credentialVersion, key, answer);
     const { obtainedAt, expiresAt } = answer;
     const values = [now, grant.id, grant.version, owner, key, sealed, obtainedAt, expiresAt];
     const written = await this.database.prepared('save token', SAVE, values);

@@ -192,17 +192,14 @@ export class PrismaRevocations extends Revocations {
 
 /** @returns the ids of those that were not marked for this revocation before */
 async function mark(tx: Transaction, id: string, sub: string, clients: string[]): Promise<string[]> {
-  // Access tokens are bound to the version: nothing of before is served if the grant comes back.
   const rows = await tx.$queryRaw<{ id: string }[]>`
-    WITH marked AS (UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
+    UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
       version = version + 1, lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false, refresh_failures = 0
     WHERE id IN (
       SELECT id FROM grants
       WHERE account_sub = ${sub} AND client = ANY(${clients}) AND kind = 'user' AND status IN ('active', 'suspended')
         AND revocation_id IS DISTINCT FROM ${id}::uuid
       ORDER BY id FOR UPDATE)
-    RETURNING id),
-    ended AS (DELETE FROM access_tokens WHERE grant_id IN (SELECT id FROM marked))
-    SELECT id FROM marked`;
+    RETURNING id`;
   return rows.map((row) => row.id);
 }

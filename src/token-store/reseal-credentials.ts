@@ -6,8 +6,8 @@ import type { Grant as Row, Prisma } from './prisma-client/client.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 
 /**
- * Seals refresh tokens again for another status of their grants, in the transaction of that change: a token that is kept
- * while its grant is suspended must not open because somebody calls the row active. As many statements for a thousand
+ * Seals refresh tokens again in the transaction of a change of their grants. For another status: a token that is kept while
+ * its grant is suspended must not open because somebody calls the row active. For the same: access tokens of before end. As many statements for a thousand
  * grants as for one.
  */
 @Injectable()
@@ -17,11 +17,14 @@ export class ResealCredentials {
     private readonly ledger: PrismaSlotLedger,
   ) {}
 
-  /** @param rows as they were before the change, which raised each version by one; what does not open stays as it is */
+  /**
+   * @param rows as they were before the change, which raised each version by one; what does not open stays as it is
+   * @param status left out where it stays
+   */
   async reseal(
     tx: Prisma.TransactionClient,
     rows: readonly Row[],
-    status: 'active' | 'suspended',
+    status?: 'active' | 'suspended',
   ): Promise<void> {
     const sealed = (await Promise.all(rows.map((row) => this.#reseal(row, status)))).filter(
       (one) => one !== null,
@@ -37,7 +40,7 @@ export class ResealCredentials {
       WHERE refresh_tokens.fingerprint = decode(one.fingerprint, 'hex') AND grant_id = one.id AND current`;
   }
 
-  async #reseal(row: Row, status: 'active' | 'suspended') {
+  async #reseal(row: Row, status: Grant['status'] = sealedFrom(row).status) {
     const { id, sealedRefreshToken: sealed, credentialVersion } = row;
     const before = sealedFrom(row);
     const token =

@@ -82,7 +82,7 @@ async function* accessTokens({ accessToken }: Database): AsyncGenerator<SealedVa
   for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1))) {
     yield rows.map(({ grantId, scopeSet, sealedToken, grant, ...times }) => ({
       sealed: sealedToken,
-      aad: accessTokenAad(fromRow(grant), scopeSet, times),
+      aad: accessTokenAad(fromRow(grant), grant.credentialVersion ?? 0, scopeSet, times),
       replace: async (sealed) =>
         (
           await accessToken.updateMany({

@@ -12,6 +12,8 @@ export interface Lease {
   readonly owner: string;
   readonly grant: Grant;
   readonly credential: Credential;
+  /** The version of the grant under which the credential was sealed. */
+  readonly credentialVersion: number;
   /** How often Google failed in a row before. */
   readonly failures: number;
 }
