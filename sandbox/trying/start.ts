@@ -46,7 +46,7 @@ async function start(env: NodeJS.ProcessEnv): Promise<void> {
   const sampleAppUrl = `http://localhost:${ports.SAMPLE_APP_PORT}`;
   const { environment, parts, databaseEnded } = await fillIn(env, ports, folder, sampleAppUrl, running);
   const settings = readConfiguration(environment);
-  await migrateDatabase(settings.databaseUrl.reveal());
+  await migrateDatabase((settings.databaseDirectUrl ?? settings.databaseUrl).reveal());
   const broker = await startBroker(settings);
   running.defer(() => broker.close());
   const sampleApp = await startSampleApp({

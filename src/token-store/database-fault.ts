@@ -1,4 +1,3 @@
-import { isNativeError } from 'node:util/types';
 import { SessionFault } from './session-fault.js';
 
 /** Why the database could not serve; the message says what to do and shows nothing of its URL. */
@@ -90,7 +89,7 @@ const IS_OVER = /^(FATAL|PANIC)$/;
 
 /** @returns null when the error is about something else */
 export function databaseFault(error: unknown): DatabaseFault | null {
-  if (!isNativeError(error)) return null;
+  if (!isError(error)) return null;
   if (error instanceof SessionFault) return unavailable(error.message);
   const { codes, severities } = factsOf(error);
   if (codes.some((code) => MISSING.test(code))) return NOT_MIGRATED;
@@ -105,6 +104,11 @@ export function databaseFault(error: unknown): DatabaseFault | null {
 /** The codes of an error, and of those that it was made from: PostgreSQL's are in what Prisma's adapter adds. */
 export function codesOf(error: unknown): readonly string[] {
   return factsOf(error).codes;
+}
+
+/** Also one of another realm, such as Node's own inside of a test. */
+function isError(error: unknown): error is Error {
+  return typeof error === 'object' && error !== null && 'message' in error && 'stack' in error;
 }
 
 function unavailable(why: string): DatabaseFault {

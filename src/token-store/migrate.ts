@@ -8,7 +8,7 @@ import { AddressSource } from './database-address.js';
 import { DatabaseClient } from './database-client.js';
 import { codesOf } from './database-fault.js';
 import { MigrationLock, type Blocker } from './migration-lock.js';
-import { migrationNames } from './migration-state.js';
+import { aheadOf, migrationNames } from './migration-state.js';
 import { DatabaseBusy, Patience } from './patience.js';
 import { withSchemaEngine } from './schema-engine.js';
 
@@ -51,8 +51,12 @@ export async function migrate(
         engine.applyMigrations({ migrationsList: readMigrations(folder), filters: NO_FILTER }),
       (script, run) => scripts.run(script, run),
     );
-    return (await apply.catch((error: unknown) => leave(source, scripts.busy ?? error)))
-      .appliedMigrationNames;
+    const { appliedMigrationNames } = await apply.catch((error: unknown) =>
+      leave(source, scripts.busy ?? error),
+    );
+    const unknown = await unknownMigrations(source, folder);
+    if (unknown.length > 0) say(aheadOf(unknown).message);
+    return appliedMigrationNames;
   } finally {
     await lock.release();
   }
@@ -138,16 +142,32 @@ async function leave(source: AddressSource, error: unknown): Promise<never> {
  * @param also what else is forgotten
  */
 async function forgetInterrupted(source: AddressSource, also = ''): Promise<void> {
-  const client = new DatabaseClient({ source, application_name: 'token-broker migrate' });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
+  await withClient(source, async (client) => {
     const { rows } = await client.query(`SELECT to_regclass('public._prisma_migrations') AS records`);
     if ((rows[0] as { records: string | null }).records === null) return;
     await client.query(
       `DELETE FROM public._prisma_migrations
        WHERE finished_at IS NULL AND rolled_back_at IS NULL AND (${also} logs IS NULL)`,
     );
+  });
+}
+
+function unknownMigrations(source: AddressSource, folder: string): Promise<string[]> {
+  return withClient(source, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      'SELECT migration_name AS name FROM public._prisma_migrations WHERE rolled_back_at IS NULL ORDER BY name',
+    );
+    const known = migrationNames(folder);
+    return rows.map(({ name }) => name).filter((name) => !known.includes(name));
+  });
+}
+
+async function withClient<T>(source: AddressSource, use: (client: DatabaseClient) => Promise<T>): Promise<T> {
+  const client = new DatabaseClient({ source, application_name: 'token-broker migrate' });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await use(client);
   } finally {
     await client.end();
   }

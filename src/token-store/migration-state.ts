@@ -8,7 +8,7 @@ export interface RecordedMigration {
 }
 
 /** prisma/migrations of this version, above the file that runs: in a checkout, in its bundle, in the image. */
-export function migrationsFolder(): string {
+function migrationsFolder(): string {
   let folder = import.meta.dirname;
   for (;;) {
     const migrations = join(folder, 'prisma', 'migrations');

@@ -1,4 +1,3 @@
-import { isNativeError } from 'node:util/types';
 import { Logger } from '@nestjs/common';
 import { codesOf, type DatabaseFault } from './database-fault.js';
 
@@ -20,7 +19,7 @@ export class OutageLog {
   note(fault: DatabaseFault, error?: unknown): void {
     this.#lastAt = performance.now();
     if (this.#timer) return;
-    this.#log.error(isNativeError(error) ? { err: error, codes: codesOf(error) } : {}, fault.message);
+    this.#log.error(error ? { err: error, codes: codesOf(error) } : {}, fault.message);
     this.#isSeen = false;
     this.#timer = setInterval(() => void this.#lookAgain(), LOOK_MS).unref();
   }
