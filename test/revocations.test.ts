@@ -28,7 +28,7 @@ describe('revocations', () => {
     world.api.connect({ user_id, scope: YOUTUBE, client, another_account: true }, { account: account.email });
   const grantOf = async (userId: string) => {
     const { body } = await world.api.get(`/users/${userId}/grants`);
-    return (body as unknown as Record<string, unknown>[])[0] ?? {};
+    return (body['grants'] as Record<string, unknown>[])[0] ?? {};
   };
   const revoke = async (userId: string) =>
     world.api.delete(`/grants/${String((await grantOf(userId))['id'])}`, { mode: 'revoke' });

@@ -86,6 +86,7 @@ const REVEALING = [
   'src/http/browser-key.ts', // the browser's cookie
   'src/http/page-cursors.ts', // where a list goes on, for the next page
   'src/identity/jwt-workload-identities.ts', // the JWT that a service came with, to check it
+  'src/outbound/http-client.ts', // the password of the proxy
   'src/sealing/jwe-sealer.ts',
   'src/token-store/change-listener.ts', // the address of the database
   'src/token-store/database.ts', // the address of the database
@@ -105,6 +106,10 @@ const VIOLATIONS: readonly [string, string, string][] = [
   ['features-stand-apart', 'src/ads/broken-feature.ts', '../tokens/get-access-token.js'],
   ['adapters-stand-apart', 'src/google/broken-adapter.ts', '../sealing/key-ring.js'],
   ['adapters-stand-apart', 'src/identity/broken-adapter.ts', '../sealing/key-ring.js'],
+  ['outbound-knows-no-one', 'src/outbound/broken-google.ts', '../google/post-form.js'],
+  ['few-send-requests', 'src/tokens/broken-outbound.ts', '../outbound/http-client.js'],
+  ['few-send-requests', 'src/cli/broken-outbound.ts', '../outbound/fetch-json.js'],
+  ['only-outbound-sends', 'src/google/broken-undici.ts', 'undici'],
   ['what-all-share-knows-no-feature', 'src/http/broken-feature.ts', '../tokens/get-access-token.js'],
   ['pages-are-views', 'src/pages/broken-http.ts', '../http/caller.js'],
   ['only-roots-see-roots', 'src/tokens/broken-root.ts', '../app.module.js'],
