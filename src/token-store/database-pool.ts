@@ -67,6 +67,8 @@ export class DatabasePool extends pg.Pool {
   }
 
   #watch(client: pg.PoolClient): void {
+    // The pool listens while nobody uses it, and a query while it runs; in between, its end would end the process.
+    client.on('error', () => undefined);
     const { connection } = client as pg.Client;
     connection.on('errorMessage', ({ code }: { code?: string }) => {
       // The server became a standby: new connections may reach the new primary.

@@ -49,7 +49,7 @@ export class FinishRevocation {
         ORDER BY id FOR UPDATE`;
       const revoked = end.outcome === 'revoked' ? await this.#revoke(tx, revocation, end, now) : [];
       const target = await this.#forget(tx, revocation, now);
-      const restored = await this.#restore(tx, revocation, end);
+      const restored = await this.#restore(tx, revocation);
       const later = end.outcome === 'already_dead' ? [] : await this.#askAgain(tx, revocation);
       if (end.outcome === 'revoked') await this.#endSlots(tx, revocation, revoked, end, now);
       await this.#audit(tx, revocation, revoked, withAudit ? target : null, now);
@@ -76,7 +76,6 @@ export class FinishRevocation {
     const where = { id: { in: ids } };
     const grants = (await tx.grant.findMany({ where })).map(fromRow);
     await tx.grant.updateMany({ where, data: { ...dead('revoked', diagnosis), version: { increment: 1 } } });
-    await tx.accessToken.deleteMany({ where: { grantId: { in: ids } } });
     await tx.refreshToken.updateMany({ where: { grantId: { in: ids } }, data: { mac: null } });
     const revoked = grants.map((grant): Grant => ({ ...grant, status: 'revoked', diagnosis }));
     await this.outbox.tellAll(tx, 'grant.reconnect_required', revoked, now);
@@ -101,16 +100,8 @@ export class FinishRevocation {
     return target;
   }
 
-  /** What this revocation did not end is again what it was, or waits for another revocation that concerns it. */
-  async #restore(
-    tx: Transaction,
-    { id }: Revocation,
-    { outcome }: RevocationEnd,
-  ): Promise<{ userId: string; client: string }[]> {
-    if (outcome !== 'already_dead') {
-      await tx.$executeRaw`DELETE FROM access_tokens USING grants
-        WHERE grants.id = grant_id AND revocation_id = ${id}::uuid`;
-    }
+  /** What this revocation did not end is again what it was, on a fresh access token, or waits for another revocation that concerns it. */
+  async #restore(tx: Transaction, { id }: Revocation): Promise<{ userId: string; client: string }[]> {
     return tx.$queryRaw`
       UPDATE grants SET version = version + 1, revocation_id = next,
         status = CASE WHEN next IS NULL THEN revoking_from ELSE status END,

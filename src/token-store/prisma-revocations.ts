@@ -190,16 +190,22 @@ export class PrismaRevocations extends Revocations {
   }
 }
 
-/** @returns the ids of those that were not marked for this revocation before */
+/**
+ * Marks what is not marked for this revocation yet. Its access tokens go at once: they are bound to the version before.
+ * @returns the ids
+ */
 async function mark(tx: Transaction, id: string, sub: string, clients: string[]): Promise<string[]> {
   const rows = await tx.$queryRaw<{ id: string }[]>`
-    UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
-      version = version + 1, lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false, refresh_failures = 0
-    WHERE id IN (
-      SELECT id FROM grants
-      WHERE account_sub = ${sub} AND client = ANY(${clients}) AND kind = 'user' AND status IN ('active', 'suspended')
-        AND revocation_id IS DISTINCT FROM ${id}::uuid
-      ORDER BY id FOR UPDATE)
-    RETURNING id`;
+    WITH marked AS (
+      UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
+        version = version + 1, lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false, refresh_failures = 0
+      WHERE id IN (
+        SELECT id FROM grants
+        WHERE account_sub = ${sub} AND client = ANY(${clients}) AND kind = 'user' AND status IN ('active', 'suspended')
+          AND revocation_id IS DISTINCT FROM ${id}::uuid
+        ORDER BY id FOR UPDATE)
+      RETURNING id),
+    dropped AS (DELETE FROM access_tokens WHERE grant_id IN (SELECT id FROM marked))
+    SELECT id FROM marked`;
   return rows.map((row) => row.id);
 }

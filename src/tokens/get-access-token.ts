@@ -6,6 +6,7 @@ import { GoogleFailure, isPassing } from '../domain/google-failure.js';
 import type { AccessToken, Grant } from '../domain/grant.js';
 import { allowedScopes, demandAllowed } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
+import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { missingScopes, sameScopes, scopeKey } from '../domain/scopes.js';
 import { DemandAuthority } from './demand-authority.js';
 import { FindGrant } from './find-grant.js';
@@ -37,6 +38,7 @@ export class GetAccessToken {
     private readonly refusals: Refusals,
     private readonly unsaved: UnsavedRefreshes,
     private readonly authority: DemandAuthority,
+    private readonly database: DatabaseHealth,
   ) {}
 
   /**
@@ -63,7 +65,7 @@ export class GetAccessToken {
         return { grant, token: unsaved, known: null };
       const token = await this.#renew(wish, grant, scopes);
       if (token) {
-        await this.authority.demand(wish, scopes);
+        await this.#demandAuthority(wish, scopes);
         return { grant, token, known: null };
       }
       this.remembered.forget(userId, client.alias);
@@ -71,6 +73,15 @@ export class GetAccessToken {
     throw new BrokerError('google_unavailable', 'The grant keeps changing. Try again soon.', {
       retry_after: 1,
     });
+  }
+
+  /** Where the database went away meanwhile, what was allowed when the call began holds: nothing newer can be known. */
+  async #demandAuthority(wish: TokenWish, scopes: readonly string[]): Promise<void> {
+    try {
+      await this.authority.demand(wish, scopes);
+    } catch (error) {
+      if (error instanceof BrokerError || !this.database.isOutage(error)) throw error;
+    }
   }
 
   /** What the token shall cover: all that was granted, cut down to what this service may have. */
