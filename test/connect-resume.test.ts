@@ -176,6 +176,8 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     expect(early.status).toBe(503);
     expect(early.body).toMatchObject({ code: 'google_unavailable', retry_after: 5 });
     world.google.control.clearFaults();
+    // Google's keys are not asked for again at once.
+    world.clock.advance(6);
     expect((await confirm()).status).toBe(200);
     expect((await world.api.token('alice')).status).toBe(200);
     expect((await confirm()).status).toBe(400);

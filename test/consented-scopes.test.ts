@@ -65,24 +65,24 @@ describe('what a consent yields', () => {
   );
 
   test('whatever Google answers, the rest is reported and kept from every caller', async () => {
-    const { browser, consent } = await begin({ user_id: 'mallory-1', scope: 'email' });
+    const { browser, consent } = await begin({ user_id: 'mallory-2', scope: 'email' });
     // As if Google included it all by itself.
     consent.searchParams.set('include_granted_scopes', 'true');
     await browser.open(await visitConsent(consent, { account: ALICE.email }));
-    expect((await grantOf('mallory-1'))?.granted_scopes.sort()).toEqual(SIGN_IN);
-    expect(await events('mallory-1')).toMatchObject([
+    expect((await grantOf('mallory-2'))?.granted_scopes.sort()).toEqual(SIGN_IN);
+    expect(await events('mallory-2')).toMatchObject([
       { outcome: 'ok', details: { scopes: SIGN_IN, unrequested_scopes: [ADS, YOUTUBE].sort() } },
     ]);
     // The access token of the exchange covers more: it is given to nobody, now and after each refresh.
     for (let hour = 0; hour < 2; hour++) {
-      const token = await world.api.token('mallory-1');
+      const token = await world.api.token('mallory-2');
       expect(scopesOf(token)).toEqual(SIGN_IN);
       expect(await scopesAtGoogle(token)).toEqual(SIGN_IN);
       world.clock.advance(3600);
     }
-    const { text } = await world.api.get('/users/mallory-1/grants');
+    const { text } = await world.api.get('/users/mallory-2/grants');
     expect(text).not.toContain(ADS);
-    expect((await grantOf('mallory-1'))?.granted_scopes.sort()).toEqual(SIGN_IN);
+    expect((await grantOf('mallory-2'))?.granted_scopes.sort()).toEqual(SIGN_IN);
   });
 
   test('when Google does not narrow a token that covers more than the grant, nobody gets it', async () => {
@@ -128,7 +128,7 @@ describe('what a consent yields', () => {
 
   test('confirm mode: the completion yields no more, and reports the rest', async () => {
     const { browser, consent } = await begin({
-      user_id: 'mallory-1',
+      user_id: 'mallory-3',
       scope: 'email',
       confirm: true,
       return_to: `${APP}/done`,
@@ -136,10 +136,10 @@ describe('what a consent yields', () => {
     consent.searchParams.set('include_granted_scopes', 'true');
     const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
     const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
-    const done = await world.api.post('/connect/completions', { code, user_id: 'mallory-1' });
+    const done = await world.api.post('/connect/completions', { code, user_id: 'mallory-3' });
     expect(done.body).toMatchObject({ connect: 'success' });
-    expect(scopesOf(await world.api.token('mallory-1'))).toEqual(SIGN_IN);
-    const all = await events('mallory-1', 2);
+    expect(scopesOf(await world.api.token('mallory-3'))).toEqual(SIGN_IN);
+    const all = await events('mallory-3', 2);
     expect(all.at(-1)).toMatchObject({ details: { unrequested_scopes: [ADS, YOUTUBE].sort() } });
   });
 

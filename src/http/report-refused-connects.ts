@@ -8,15 +8,12 @@ import { ConnectMonitor } from '../domain/ports/connect-monitor.js';
 import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { auditNoteOf, type AuditFacts } from './audited.js';
 
-/** Refusals that belong to no known connect: anybody can cause any number of them, and the audit trail is for good. */
-const UNATTRIBUTED_PER_MINUTE = 10;
-const MINUTE_MS = 60_000;
-
-/** Says why a route of the connect refused: to the monitor, and to the audit of the call. Others say how it ended well. */
+/**
+ * Says why a route of the connect refused: to the monitor, and to the audit of the call. Others say how it ended well. What
+ * belongs to no known connect is not audited: anybody can cause any number of such refusals, and there is no user to speak of.
+ */
 @Injectable()
 export class ReportRefusedConnects implements NestInterceptor {
-  #window = { startedAt: -MINUTE_MS, count: 0 };
-
   constructor(
     private readonly monitor: ConnectMonitor,
     private readonly database: DatabaseHealth,
@@ -37,7 +34,7 @@ export class ReportRefusedConnects implements NestInterceptor {
     const wish = partiesOf(note.facts);
     const cause = this.#causeOf(request, fault);
     this.monitor.ended({ outcome: 'refused', cause, wish, requestId: request.id });
-    if (note.facts || request.caller || this.#hasRoom()) note.add({ details: { cause } });
+    if (note.facts || request.caller) note.add({ details: { cause } });
   }
 
   #causeOf({ query, body }: FastifyRequest, fault: unknown): ConnectCause {
@@ -55,12 +52,6 @@ export class ReportRefusedConnects implements NestInterceptor {
       : hasTicket
         ? 'ticket_invalid'
         : 'ticket_missing';
-  }
-
-  #hasRoom(): boolean {
-    const now = performance.now();
-    if (now - this.#window.startedAt >= MINUTE_MS) this.#window = { startedAt: now, count: 0 };
-    return ++this.#window.count <= UNATTRIBUTED_PER_MINUTE;
   }
 }
 
