@@ -275,7 +275,7 @@ test('what got too old is read once for all who ask, and then no more', async ()
     );
     for (let call = 0; call < 3; call++) expect((await world.api.token('popular')).status).toBe(200);
     const grants = jest.spyOn(world.app.get(GrantStore), 'findWithTokens');
-    const services = jest.spyOn(world.app.get(ServiceStore), 'list');
+    const services = jest.spyOn(world.app.get(ServiceStore), 'listActive');
     await world.api.token('popular');
     expect([grants, services].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
     await wait(2100);

@@ -13,8 +13,8 @@ interface Snapshot {
 }
 
 /**
- * All services that may call, read again after each change and when the settings call them too old. There are few, and having all of them means that a key which
- * does not exist costs no query, however many of those somebody tries.
+ * All services that may call, read again after each change and when the settings call them too old. There are few, and
+ * having all of them means that a key which does not exist costs no query, however many of those are tried.
  */
 @Injectable()
 export class RememberedServices extends ServiceDirectory {
