@@ -37,7 +37,7 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
 
     beforeAll(async () => {
       receiver = await startReceiver(() => new Date());
-      world = await startWorld(async (databaseUrl) => {
+      world = await startWorld(async (databaseUrl, ownerUrl) => {
         // What a session may be by no doing of ours: the broker must not care.
         const name = new URL(databaseUrl).pathname.slice(1);
         for (const setting of [
@@ -45,7 +45,7 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
           "datestyle = 'SQL, DMY'",
           "intervalstyle = 'sql_standard'",
         ])
-          await query(databaseUrl, `ALTER DATABASE ${name} SET ${setting}`);
+          await query(ownerUrl, `ALTER DATABASE ${name} SET ${setting}`);
         pooler = await startPgBouncer(databaseUrl, mode);
         return {
           DATABASE_URL: pooler.url,
@@ -85,10 +85,10 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
       expect(new Set(refreshed.map(({ status }) => status))).toEqual(new Set([200]));
       expect(refreshed[0]?.body['expires_in']).toBeGreaterThan(3500);
 
-      const [grant] = (await world.api.get('/users/user-0/grants')).body as unknown as {
-        id: string;
-        created_at: string;
-      }[];
+      const { grants } = (await world.api.get('/users/user-0/grants')).body as {
+        grants: { id: string; created_at: string }[];
+      };
+      const [grant] = grants;
       expect(Math.abs(Date.parse(grant?.created_at ?? '') - Date.now())).toBeLessThan(60_000);
       expect((await world.api.delete(`/grants/${grant?.id ?? ''}`, { mode: 'local' })).status).toBe(200);
       expect((await world.api.token('user-0')).status).toBe(404);

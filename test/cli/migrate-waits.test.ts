@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 afterAll(() => world.stop());
 
-const url = () => world.settings['DATABASE_URL'] ?? '';
+const url = () => world.ownerUrl;
 
 /** A report that reads for as long as the test likes. */
 async function reader(name: string): Promise<pg.Client> {

@@ -62,6 +62,8 @@ class MovableClock extends Clock {
 
 export interface World {
   readonly url: string;
+  /** The URL of its database, as the owner of the tables. */
+  readonly ownerUrl: string;
   readonly api: Api;
   readonly google: StandIn;
   readonly clock: MovableClock;
@@ -83,7 +85,10 @@ export interface World {
 export async function startWorld(
   overrides:
     | Record<string, string>
-    | ((databaseUrl: string) => Promise<Record<string, string>> | Record<string, string>) = {},
+    | ((
+        databaseUrl: string,
+        ownerUrl: string,
+      ) => Promise<Record<string, string>> | Record<string, string>) = {},
 ): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-world-'));
   const clock = new MovableClock();
@@ -108,7 +113,7 @@ export async function startWorld(
     RETURN_TO_ORIGINS: APP,
     BROWSER_RATE_LIMIT: '100000',
     LOG_LEVEL: 'trace',
-    ...(typeof overrides === 'function' ? await overrides(asRuntime(databaseUrl)) : overrides),
+    ...(typeof overrides === 'function' ? await overrides(asRuntime(databaseUrl), databaseUrl) : overrides),
   };
   let log = '';
   const logDestination = new Writable({
@@ -146,6 +151,7 @@ export async function startWorld(
 
   return {
     url,
+    ownerUrl: databaseUrl,
     api: await service(),
     google,
     clock,
