@@ -205,8 +205,14 @@ describeWithTls(
       });
 
       test("to an issuer's discovery and keys, and to the receiver of webhooks; never to what is on this machine", async () => {
-        await database.query(`INSERT INTO services (id, name, issuer, subject, clients, scopes, users, created_at)
-        VALUES ('jwt', 'jwt', '${ISSUER}', 'reports', '{*}', '{*}', '{*}', now())`);
+        const created = await tokenBroker(
+          [
+            ...['service', 'create', 'jwt', '--client', 'default', '--scope', '*', '--user', '*'],
+            ...['--issuer', ISSUER, '--subject', 'reports'],
+          ],
+          fleet.settings,
+        );
+        expect(created).toMatchObject({ code: 0 });
         await database.query(`INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
         VALUES ('event-1', 'grant.connected', '{}', now(), now())`);
         const now = Math.floor(Date.now() / 1000);
