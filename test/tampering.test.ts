@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ServiceStore } from '../src/domain/ports/service-store.js';
 import { RevokeService } from '../src/services/revoke-service.js';
@@ -70,12 +71,39 @@ describe('grants', () => {
   const rows = () =>
     world.sql(`SELECT to_jsonb(g) AS grant, (SELECT jsonb_agg(t) FROM access_tokens t WHERE t.grant_id = g.id) AS tokens,
       (SELECT jsonb_agg(r) FROM refresh_tokens r WHERE r.grant_id = g.id) AS ledger FROM grants g WHERE user_id = 'alice'`);
+  /** A row as it was kept, without what the database computes. */
+  const columnsOf = async (table: string) => {
+    const columns = await world.sql(
+      `SELECT string_agg(quote_ident(column_name), ', ') AS list FROM information_schema.columns
+       WHERE table_name = $1 AND is_generated = 'NEVER'`,
+      [table],
+    );
+    return String(columns[0]?.['list']);
+  };
+  const insertBack = async (table: string, kept: unknown) => {
+    const columns = await columnsOf(table);
+    await world.sql(
+      `INSERT INTO ${table} (${columns}) SELECT ${columns} FROM jsonb_populate_recordset(NULL::${table}, $1)`,
+      [JSON.stringify(kept)],
+    );
+  };
+  const putBack = async (kept: Record<string, unknown>, columns: string) => {
+    await world.sql(
+      `UPDATE grants SET (${columns}) = (SELECT ${columns} FROM jsonb_populate_record(NULL::grants, $1)) WHERE user_id = 'alice'`,
+      [kept['grant']],
+    );
+  };
   test.each([
     ['its user', `user_id = 'mallory'`, 'mallory', {}],
     ['its client', `client = 'second'`, 'alice', { client: 'second' }],
     ['its account', `account_sub = '999'`, 'alice', {}],
     ['its email', `account_email = 'mallory@example.com'`, 'alice', {}],
-    ['what was granted', `granted_scopes = granted_scopes || '{${ADS}}'`, 'alice', { scope: ADS }],
+    [
+      'what was granted',
+      `granted_scopes = granted_scopes || '{${ADS}}', requested_scopes = requested_scopes || '{${ADS}}'`,
+      'alice',
+      { scope: ADS },
+    ],
     ['what was asked for', `requested_scopes = requested_scopes || '{${ADS}}'`, 'alice', {}],
     ['whom it acts for', `subject = 'ceo@example.com'`, 'alice', {}],
     ['when it was consented to', `consented_at = consented_at + interval '1 year'`, 'alice', {}],
@@ -109,10 +137,8 @@ describe('grants', () => {
   });
 
   test('a planted row beside an honest one does not stand in its way', async () => {
-    await world.sql(
-      `INSERT INTO grants SELECT (jsonb_populate_record(grants, jsonb_build_object('id', gen_random_uuid(), 'user_id', 'bob'))).*
-       FROM grants WHERE user_id = 'alice'`,
-    );
+    const [kept = {}] = await rows();
+    await insertBack('grants', [{ ...(kept['grant'] as object), id: randomUUID(), user_id: 'bob' }]);
     await forget();
     const { status, body } = await world.api.token('bob');
     expect([status, body['account']]).toEqual([200, { sub: BOB.sub, email: BOB.email }]);
@@ -165,10 +191,7 @@ describe('grants', () => {
         'alice',
       ]),
     ).toEqual([]);
-    await world.sql(
-      'INSERT INTO access_tokens SELECT * FROM jsonb_populate_recordset(NULL::access_tokens, $1)',
-      [JSON.stringify(kept['tokens'])],
-    );
+    await insertBack('access_tokens', kept['tokens']);
     await forget();
     const { status, body } = await world.api.token('alice');
     expect(status).toBe(200);
@@ -187,12 +210,6 @@ describe('grants', () => {
     await expectAlarm(from, 'access_token');
   });
 
-  const putBack = async (kept: Record<string, unknown>, columns: string) => {
-    await world.sql(
-      `UPDATE grants SET (${columns}) = (SELECT ${columns} FROM jsonb_populate_record(NULL::grants, $1)) WHERE user_id = 'alice'`,
-      [kept['grant']],
-    );
-  };
   /** A second consent with a refresh token of its own, for more. */
   const again = () =>
     world.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
@@ -227,8 +244,7 @@ describe('grants', () => {
     await again();
     expect((await world.api.token('alice')).status).toBe(200);
     await world.sql('DELETE FROM access_tokens');
-    const all = Object.keys(kept['grant'] as object).join(', ');
-    await putBack(kept, all);
+    await putBack(kept, await columnsOf('grants'));
     expect(await world.api.token('alice')).toMatchObject(REFUSED);
     await expectAlarm(from, 'rollback', { grant: (await grantOf('alice'))['id'] });
     await neighbourWorks();
@@ -239,13 +255,8 @@ describe('grants', () => {
     const id = String((await grantOf('alice'))['id']);
     expect((await world.api.delete(`/grants/${id}`, { mode: 'local' })).status).toBe(200);
     expect((await world.api.token('alice')).status).toBe(404);
-    await world.sql('INSERT INTO grants SELECT * FROM jsonb_populate_record(NULL::grants, $1)', [
-      kept['grant'],
-    ]);
-    await world.sql(
-      'INSERT INTO access_tokens SELECT * FROM jsonb_populate_recordset(NULL::access_tokens, $1)',
-      [JSON.stringify(kept['tokens'])],
-    );
+    await insertBack('grants', [kept['grant']]);
+    await insertBack('access_tokens', kept['tokens']);
     expect(await world.api.token('alice')).toMatchObject(REFUSED);
     await expectAlarm(from, 'rollback');
     // One that never saw it asks the ledger before it asks Google.
@@ -301,7 +312,8 @@ describe('grants', () => {
       granted_scopes = granted_scopes || '{${ADS}}' WHERE user_id = 'alice'`);
     // Google gives no refresh token without a consent screen: the one that is held must open, or it is asked once more.
     const ticket = { user_id: 'alice', scope: YOUTUBE, another_account: true };
-    expect((await world.api.connect(ticket, { account: ALICE.email })).status).toBe(200);
+    const done = await world.api.connect(ticket, { account: ALICE.email });
+    expect([done.status, done.text]).toEqual([200, expect.stringContaining('Connected')]);
     const { requested_scopes: requested } = await grantOf('alice');
     expect(requested).not.toContain(ADS);
     expect((await world.api.token('alice')).status).toBe(200);
@@ -317,6 +329,30 @@ describe('grants', () => {
     await forget();
     expect((await world.api.token('alice')).status).toBe(200);
     expect(alarmsSince(from)).toEqual([]);
+  });
+
+  test.each([
+    ['of another grant', `grant_id = (SELECT id FROM grants WHERE user_id = 'bob')`],
+    ['of another account', `account_sub = '${BOB.sub}'`],
+    ['of other clients', `clients = clients || '{elsewhere}'`],
+    [
+      'with the token of another row',
+      `sealed_token = (SELECT sealed_refresh_token FROM grants WHERE user_id = 'bob')`,
+    ],
+  ])('a revocation that was made one %s revokes nothing', async (_, change) => {
+    world.google.control.failAlways('revoke', { status: 503, body: '' });
+    const { id } = await grantOf('alice');
+    await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
+    await world.sql(`UPDATE revocations SET ${change}, next_attempt_at = now(), attempt_id = NULL`);
+    world.google.control.reset();
+    for (let looks = 0; looks < 100 && alarmsSince(from).length === 0; looks++) {
+      world.clock.advance(1);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    await expectAlarm(from, 'revocation');
+    expect(world.google.control.count('revoke')).toBe(0);
+    expect((await world.api.token('bob')).status).toBe(200);
+    await world.sql('DELETE FROM revocations');
   });
 });
 
@@ -353,6 +389,9 @@ describe('services', () => {
     ['its scopes', `scopes = '{*}'`],
     ['its clients', `clients = '{*}'`],
     ['its right to the audit trail', 'audit = true'],
+    ['its right to disconnect', 'disconnect = NOT disconnect'],
+    ['its right to revoke', 'revoke = NOT revoke'],
+    ['its right to force a connect', 'force = NOT force'],
     ['its name', `name = 'somebody else'`],
     ['its key', `key_hash = decode('${'00'.repeat(32)}', 'hex')`],
     ['its proof', `key_hash = NULL, issuer = 'https://issuer.example.com', subject = 'mallory'`],
@@ -364,7 +403,8 @@ describe('services', () => {
     expect((await narrow.get('/users/bob/grants')).status).toBe(200);
     await world.sql(`UPDATE services SET ${change} WHERE id = $1`, [idOf(narrow)]);
     expect(await narrow.get('/users/bob/grants')).toMatchObject(UNKNOWN);
-    if (!change.startsWith('id =')) await expectAlarm(from, 'service', { service: idOf(narrow) });
+    // Who is revoked is not looked at any more.
+    if (!/^(id|revoked_at) =/.test(change)) await expectAlarm(from, 'service', { service: idOf(narrow) });
     expect((await world.api.get('/users/bob/grants')).status).toBe(200);
   });
 
