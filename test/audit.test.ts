@@ -410,7 +410,7 @@ describe('who may read it', () => {
     ['a limit of 0', { limit: '0' }, 'limit'],
     ['a limit above 500', { limit: '501' }, 'limit'],
     ['a limit that is no number', { limit: 'many' }, 'limit'],
-    ['a user id that is none', { user: 'a b' }, 'user'],
+    ['a user id that is none', { user: 'a\u0007b' }, 'user'],
     ['a service that does not exist', { service: 'nobody' }, 'service'],
     ['a cursor that is none of ours', { cursor: 'abc' }, 'cursor'],
     ['a cursor with quotes', { cursor: "' OR 1=1" }, 'cursor'],

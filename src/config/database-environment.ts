@@ -7,9 +7,6 @@ export const boolean = ({ value }: { value: unknown }) =>
 
 /** The settings of PostgreSQL: where it is, what is in between, how connections are used. */
 export class DatabaseEnvironment extends HttpEnvironment {
-  @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'must be a postgresql:// URL' })
-  DATABASE_URL!: string;
-
   /** PostgreSQL itself, where DATABASE_URL leads to a pooler: for LISTEN and `token-broker migrate`. */
   @IsOptional()
   @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'must be a postgresql:// URL' })

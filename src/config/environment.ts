@@ -49,6 +49,9 @@ export class Environment extends DatabaseEnvironment {
   @Matches(ORIGIN, { message: 'must be an origin such as https://broker.example.com, without a path' })
   PUBLIC_URL!: string;
 
+  @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'must be a postgresql:// URL' })
+  DATABASE_URL!: string;
+
   /** For how many seconds the broker serves on, not ready, before it stops: until balancers have noticed. */
   @Type(() => Number)
   @IsInt()

@@ -347,7 +347,7 @@ describe('before anybody is asked', () => {
     [{}, '--client_secrets_path is needed without --store'],
     [{ client_secrets_path: 'x', user: 'alice' }, '--user and --client go with --store'],
     [{ store: true }, '--store needs --user'],
-    [{ store: true, user: 'a b' }, '--user must be 1 to 200 letters'],
+    [{ store: true, user: 'a\u0007b' }, '--user must be 1 to 255 characters'],
     [{ store: true, user: 'alice', format: 'php' }, 'go without --store'],
     [{ store: true, user: 'alice', client: 'ads', client_secrets_path: 'x' }, 'both name a client'],
     [{ client_secrets_path: 'x', port: '65536' }, '--port takes a whole number from 1 to 65535'],
