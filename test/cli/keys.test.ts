@@ -162,6 +162,7 @@ describe('token-broker keys reseal', () => {
         { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'grants.sealed_key', resealed: 0, newest: 0, changed: 0, unopened: 0 },
         { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 0 },
+        { column: 'revocations.sealed_token', resealed: 0, newest: 0, changed: 0, unopened: 0 },
         { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
         { column: 'pending_exchanges.sealed_exchange', resealed: 0, newest: 0, changed: 0, unopened: 0 },
@@ -169,6 +170,8 @@ describe('token-broker keys reseal', () => {
       keys_in_use: { [newId]: 6 },
       unused_key_ids: [oldId],
       problems: [],
+      adopted_services: [],
+      unverified_services: [],
     });
 
     write(ring, { keys: read(ring).keys.filter(({ kid }) => kid !== oldId) });
@@ -214,6 +217,7 @@ describe('token-broker keys reseal', () => {
       { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 250 },
       { column: 'grants.sealed_key', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 500 },
+      { column: 'revocations.sealed_token', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 500 },
       { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       { column: 'pending_exchanges.sealed_exchange', resealed: 0, newest: 0, changed: 0, unopened: 0 },
