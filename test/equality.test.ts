@@ -142,7 +142,7 @@ test('the forecast is the same in SQL and in code', async () => {
   await world.sql(
     `INSERT INTO grants (id, user_id, client, account_sub, requested_scopes, granted_scopes, status, kind,
        sealed_refresh_token, refresh_token_issued_at, refresh_token_expires_at, created_at, consented_at, refreshed_at)
-     SELECT gen_random_uuid(), 'many', 'default', 's' || n, '{}',
+     SELECT gen_random_uuid(), 'many', 'default', 's' || n, ARRAY[$1],
        CASE n % 3 WHEN 0 THEN ARRAY['openid', 'https://www.googleapis.com/auth/userinfo.email'] WHEN 1 THEN ARRAY[$1, 'openid'] ELSE '{}' END,
        (ARRAY['active', 'suspended', 'reconnect_required', 'active'])[1 + n % 4]::grant_status,
        (CASE WHEN n % 7 = 0 THEN 'service_account' ELSE 'user' END)::grant_kind, CASE WHEN n % 7 > 0 THEN 'x' END,
