@@ -412,7 +412,11 @@ describe('who may ask', () => {
   test('a grant that lost the scope is refused, whatever is kept of it', async () => {
     isConnected = false;
     await ask();
-    await world.sql(`UPDATE grants SET granted_scopes = '{openid}' WHERE user_id = 'alice'`);
+    world.clock.advance(3600);
+    const less = { access_token: 'ya29.less', expires_in: 3599, token_type: 'Bearer', scope: 'openid' };
+    world.google.control.failNext('token', { status: 200, body: less }, 2);
+    await world.api.token('alice');
+    world.google.control.clearFaults();
     expect((await ask()).body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
   });
 
