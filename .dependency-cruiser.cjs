@@ -76,7 +76,8 @@ module.exports = {
     },
     {
       name: 'only-outbound-sends',
-      comment: 'Limits and proxies hold for every request because there is one place that makes them; eslint forbids fetch elsewhere.',
+      comment:
+        'Limits and proxies hold for every request because there is one place that makes them; eslint forbids fetch elsewhere.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/outbound/' },
       to: { path: 'node_modules/undici/' },
@@ -89,7 +90,8 @@ module.exports = {
     },
     {
       name: 'only-sealing-holds-keys',
-      comment: 'google/ and identity/ verify tokens with the public keys of others, which outbound/ fetches, and need jose for that.',
+      comment:
+        'google/ and identity/ verify tokens with the public keys of others, which outbound/ fetches, and need jose for that.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(sealing|google|identity|outbound)/' },
       to: { path: 'node_modules/jose/' },

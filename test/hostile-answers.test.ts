@@ -36,21 +36,19 @@ beforeAll(async () => {
   const path = join(mkdtempSync(join(tmpdir(), 'token-broker-hostile-')), 'issuers.json');
   writeFileSync(path, JSON.stringify([{ issuer: issuerFront.url, audience: AUDIENCE }]));
   world = await startWorld({ SERVICE_ISSUERS_FILE: path });
-  await world.app
-    .get(CreateService)
-    .createForIdentity(
-      'reports',
-      {
-        clients: ['*'],
-        scopes: ['*'],
-        users: ['*'],
-        audit: false,
-        disconnect: false,
-        revoke: false,
-        force: false,
-      },
-      { issuer: issuerFront.url, subject: SUBJECT },
-    );
+  await world.app.get(CreateService).createForIdentity(
+    'reports',
+    {
+      clients: ['*'],
+      scopes: ['*'],
+      users: ['*'],
+      audit: false,
+      disconnect: false,
+      revoke: false,
+      force: false,
+    },
+    { issuer: issuerFront.url, subject: SUBJECT },
+  );
   google = await HostileServer.start(world.google.url);
 });
 

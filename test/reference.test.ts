@@ -180,7 +180,9 @@ test('the table of settings in docs/configuration.md names no setting that does 
   const names = [...read('docs/configuration.md').matchAll(/^\| `([A-Z][A-Z_]+)` /gm)].map(
     ([, name = '']) => name,
   );
-  const source = ['', 'http-', 'database-'].map((part) => read(`src/config/${part}environment.ts`)).join('\n');
+  const source = ['', 'http-', 'database-']
+    .map((part) => read(`src/config/${part}environment.ts`))
+    .join('\n');
   expect(names.length).toBeGreaterThan(20);
   expect(new Environment()).toBeDefined();
   expect(names.filter((name) => !new RegExp(`^ {2}${name}[?!]?[ :=]`, 'm').test(source))).toEqual([]);

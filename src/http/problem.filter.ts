@@ -1,6 +1,7 @@
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
+import { BrokerError } from '../domain/errors.js';
 import { Problems } from './problem.js';
 import { rateLimitsOf } from './rate-limits.js';
 import { sendProblem } from './send-problem.js';
@@ -19,10 +20,17 @@ export class ProblemFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    const problem = this.problems.of(fault, request.id);
+    const problem = this.problems.of(isHangUp(request) ? NOT_WHOLE : fault, request.id);
     if (problem.code === 'internal_error') this.log.error(fault);
     const tooMany = rateLimitsOf(request).refused(request, reply, problem);
     const said = tooMany ? this.problems.of(tooMany, request.id) : problem;
     sendProblem(request, reply, said, this.settings.publicUrl);
   }
+}
+
+const NOT_WHOLE = new BrokerError('invalid_request', 'The connection ended before the request was complete.');
+
+/** Node says of such a request what it says of a lost database: ECONNRESET. */
+function isHangUp({ raw }: FastifyRequest): boolean {
+  return raw.destroyed && !raw.complete;
 }

@@ -7,9 +7,9 @@ import { Secret } from '../domain/secret.js';
 import { AddressSource } from './database-address.js';
 import { DatabaseClient } from './database-client.js';
 import { codesOf } from './database-fault.js';
-import { MigrationLock, type Blocker } from './migration-lock.js';
+import { MigrationLock } from './migration-lock.js';
 import { aheadOf, migrationNames } from './migration-state.js';
-import { DatabaseBusy, Patience } from './patience.js';
+import { DatabaseBusy, Patience, type Blocker } from './patience.js';
 import { withSchemaEngine } from './schema-engine.js';
 
 const NO_FILTER: SchemaFilter = { externalTables: [], externalEnums: [] };

@@ -1,18 +1,12 @@
 import type { AddressSource } from './database-address.js';
 import { DatabaseClient } from './database-client.js';
 import { NO_LIMITS, prepareSession } from './session.js';
-import { DatabaseBusy, type Patience } from './patience.js';
+import { DatabaseBusy, type Patience, type Blocker } from './patience.js';
 
 /** Of Prisma's engine, so that `prisma migrate deploy` and we keep out of each other's way. */
 const LOCK = 72_707_369;
 const LOOK_MS = 500;
 const CONNECT_TIMEOUT_MS = 5_000;
-
-/** Whoever is in the way, as pg_stat_activity shows it to our role. */
-export interface Blocker {
-  readonly pid: number;
-  readonly what: string;
-}
 
 /** How a session is described: whose it is, since when, what it did last. Its text may be another role's secret. */
 const DESCRIBED = `format('process %s (%s)%s', a.pid, concat_ws(', ', nullif(a.application_name, ''), 'role ' || a.usename,

@@ -1,4 +1,8 @@
-import type { Blocker } from './migration-lock.js';
+/** Whoever is in the way, as pg_stat_activity shows it to our role. */
+export interface Blocker {
+  readonly pid: number;
+  readonly what: string;
+}
 
 /** How long a migration waits for others in all, and what it says meanwhile. */
 export class Patience {
