@@ -156,8 +156,7 @@ describe('the queue before Google', () => {
     const renewed = await cold('renewed', 40);
     await Promise.all(renewed.map((user) => world.api.token(user)));
     // Their tokens are good still, and due.
-    await world.sql(`UPDATE access_tokens SET obtained_at = obtained_at - interval '3100 s',
-      expires_at = expires_at - interval '3100 s'`);
+    world.clock.advance(3100);
     await world.restart();
     const [user = ''] = await cold('waiting', 1);
     world.google.control.latency('token', 1000);

@@ -164,7 +164,7 @@ describe('odd answers of Google', () => {
   let world: World;
   beforeAll(async () => {
     // A failure of Google Ads is not remembered: each answer is looked at by itself.
-    world = await startWorld({ ADS_MIN_AGE_SECONDS: '0' });
+    world = await startWorld({ ADS_MIN_AGE: '0' });
     await world.api.connect(
       { user_id: 'alice', scope: `${YOUTUBE} ${YOUTUBE_MONEY}` },
       { account: ALICE.email },
