@@ -12,7 +12,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const DESCRIBED = `format('process %s (%s)%s', a.pid, concat_ws(', ', nullif(a.application_name, ''), 'role ' || a.usename,
     a.state, CASE WHEN a.xact_start IS NOT NULL THEN
       round(extract(epoch FROM clock_timestamp() - a.xact_start)) || ' s in its transaction' END),
-    CASE WHEN a.query <> '' THEN ': ' || left(regexp_replace(a.query, '\\s+', ' ', 'g'), 100) ELSE '' END)`;
+    CASE WHEN a.query <> '' THEN ': ' || left(translate(a.query, chr(9) || chr(10) || chr(13), '   '), 100) ELSE '' END)`;
 
 const HOLDERS = `
   SELECT a.pid, ${DESCRIBED} AS what FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
@@ -23,7 +23,7 @@ const BLOCKERS = `
   SELECT a.pid, ${DESCRIBED} AS what FROM pg_stat_activity AS waiting
     CROSS JOIN LATERAL unnest(pg_blocking_pids(waiting.pid)) AS blocking (pid)
     JOIN pg_stat_activity AS a ON a.pid = blocking.pid
-  WHERE waiting.wait_event_type = 'Lock' AND waiting.query LIKE $1 || '%'`;
+  WHERE waiting.wait_event_type = 'Lock' AND left(waiting.query, length($1::text)) = $1::text`;
 
 /**
  * Only one migrates at a time. The engine would lock its session, and a pooler in transaction mode keeps that session,
