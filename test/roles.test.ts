@@ -160,7 +160,7 @@ describe('the broker as the runtime role', () => {
     );
     expect((await api.token('new')).status).toBe(200);
     const { body } = await api.get('/users/new/grants');
-    const [{ id } = { id: '' }] = body as unknown as { id: string }[];
+    const [{ id } = { id: '' }] = body['grants'] as { id: string }[];
     expect((await api.delete(`/grants/${id}`, { mode: 'revoke' })).status).toBe(200);
     const made = await tokenBroker(
       ['service', 'create', 'by hand', '--client', 'default', '--scope', '*', '--user', '*'],

@@ -44,12 +44,12 @@ test('no token, code, verifier, key or secret is ever logged, answered or stored
   });
   answers.push((await browser.open(secondBack)).text);
 
-  // An unknown fault: the database is gone under a request.
+  // The database is gone under a request.
   await world.sql('ALTER TABLE access_tokens RENAME TO gone');
   await world.restart();
   const broken = await world.api.token('alice');
-  expect(broken.status).toBe(500);
-  expect(broken.body).toMatchObject({ code: 'internal_error', request_id: expect.any(String) });
+  expect(broken.status).toBe(503);
+  expect(broken.body).toMatchObject({ code: 'database_unavailable', request_id: expect.any(String) });
   answers.push(broken.text);
   await world.sql('ALTER TABLE gone RENAME TO access_tokens');
 

@@ -380,9 +380,9 @@ describe('the commands', () => {
       'adwords is no scope',
     ],
     [
-      'a user id with spaces',
+      'a user id with a control character',
       () => key.path,
-      ['--user', 'a b', '--scope', ADS],
+      ['--user', 'a\u0007b', '--scope', ADS],
       2,
       'wrong_usage',
       'user: must be',

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { SignJWT, UnsecuredJWT, type JWTPayload } from 'jose';
 import type { Policy } from '../src/domain/policy.js';
-import { ServiceStore } from '../src/domain/ports/service-store.js';
 import { CreateService } from '../src/services/create-service.js';
+import { RevokeService } from '../src/services/revoke-service.js';
 import { Api, type Answer } from './support/api.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
 import { startWorld, YOUTUBE, type World } from './support/world.js';
@@ -277,7 +277,7 @@ describe('what an identity may do', () => {
     await create('gone', identity);
     await expectAnswer(token(), ENTERED);
     await expect(create('again', identity)).rejects.toThrow('The service gone has this identity already');
-    await world.app.get(ServiceStore).revoke('gone', world.clock.now());
+    await world.app.get(RevokeService).revoke('gone');
     await expectAnswer(token(), TURNED_AWAY);
     await create('again', identity);
     await expectAnswer(token(), ENTERED);
