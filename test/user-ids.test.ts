@@ -46,7 +46,7 @@ test.each(IDS)('%j', async (id) => {
   expect(token.status).toBe(200);
   // From memory too.
   expect((await world.api.get(`/tokens/${path}`)).body['access_token']).toBe(token.body['access_token']);
-  const grants = (await world.api.get(`/users/${path}/grants`)).body as unknown as {
+  const grants = (await world.api.get(`/users/${path}/grants`)).body['grants'] as {
     id: string;
     user_id: string;
   }[];

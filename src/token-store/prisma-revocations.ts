@@ -159,22 +159,20 @@ export class PrismaRevocations extends Revocations {
           last_sequence = (SELECT coalesce(max(sequence), 0) FROM refresh_tokens
             WHERE account_sub = ${accountSub} AND client = ANY(${clients}))
         WHERE id = ${id}::uuid`;
+      // A row that was changed by another marks nothing.
+      const token = await this.#open(revocation);
+      if (!token) return null;
       const marked = await mark(tx, id, accountSub, clients);
       const grants = await tx.grant.findMany({ where: { id: { in: marked } } });
-      return { revocation, grants: grants.map(fromRow) };
+      return { revocation, token, grants: grants.map(fromRow) };
     });
     if (!taken) return null;
     this.#publish(taken.grants);
-    return this.#attempt(taken.revocation, attemptId);
+    const { id, grantId, attempts, confirmed: isConfirmed } = taken.revocation;
+    return { id, attemptId, grantId, token: taken.token, attempts: attempts + 1, isConfirmed };
   }
 
   /** @returns null, with an alarm, where it does not open: its turn comes again, and others are not held up */
-  async #attempt(row: Row, attemptId: string): Promise<RevocationAttempt | null> {
-    const { id, grantId, attempts, confirmed: isConfirmed } = row;
-    const token = await this.#open(row);
-    return token && { id, attemptId, grantId, token, attempts: attempts + 1, isConfirmed };
-  }
-
   async #open(row: Row): Promise<Secret | null> {
     try {
       return await this.sealer.open(row.sealedToken ?? '', revocationTokenAad(row));
