@@ -3,10 +3,9 @@ import { Injectable } from '@nestjs/common';
 import type { Diagnosis, Grant, TokenAnswer } from '../domain/grant.js';
 import { integrityFailed } from '../domain/integrity.js';
 import { ChangeFeed } from '../domain/ports/change-feed.js';
-import { RefreshLeases, type Lease, type LeaseOutcome } from '../domain/ports/refresh-leases.js';
+import { RefreshLeases, secretOf, type Lease, type LeaseOutcome } from '../domain/ports/refresh-leases.js';
 import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
 import { commonScopes, sameScopes, scopeKey } from '../domain/scopes.js';
-import type { Secret } from '../domain/secret.js';
 import { AccessTokens } from './access-tokens.js';
 import { Credentials, type SealedCredential } from './credentials.js';
 import { Database } from './database.js';
@@ -246,8 +245,4 @@ export class PostgresRefreshLeases extends RefreshLeases {
     this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
     return changed;
   }
-}
-
-function secretOf(credential: Lease['credential']): Secret {
-  return credential.kind === 'refresh_token' ? credential.refreshToken : credential.key;
 }

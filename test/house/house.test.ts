@@ -54,7 +54,10 @@ describe('the house', () => {
     const asking = sources('src').filter((path) =>
       /import\.meta\.(url|dirname|filename)/.test(readFileSync(path, 'utf8')),
     );
-    expect(asking.filter((path) => !['src', 'src/cli'].includes(dirname(path)))).toEqual([]);
+    // One looks in every folder above it.
+    const anywhere = ['src/token-store/migration-state.ts'];
+    const deep = asking.filter((path) => !['src', 'src/cli'].includes(dirname(path)));
+    expect(deep.filter((path) => !anywhere.includes(path))).toEqual([]);
   });
 
   test('the lockfile has every machine’s build of every package', () => {
@@ -73,6 +76,7 @@ describe('the house', () => {
 /** Google, sealing and the answer that hands out a token; then what the broker itself made and must give away once. */
 const REVEALING = [
   'src/authorization/connect-ticket.ts', // the ticket it just opened
+  'src/callback/hold-consent.ts', // the completion code, to a keyed digest
   'src/cli/client-config/formats.ts', // the configuration of a client library, which the user asked for
   'src/cli/generate-user-credentials.ts', // the refresh token that the user asked for
   'src/cli/service-create.ts', // the one showing of a new key
@@ -88,9 +92,9 @@ const REVEALING = [
   'src/identity/jwt-workload-identities.ts', // the JWT that a service came with, to check it
   'src/outbound/http-client.ts', // the password of the proxy
   'src/sealing/jwe-sealer.ts',
-  'src/token-store/change-listener.ts', // the address of the database
-  'src/token-store/database.ts', // the address of the database
+  'src/token-store/database-address.ts', // the address of the database
   'src/token-store/prisma-pending-consents.ts', // both tokens, into one seal
+  'src/token-store/prisma-pending-exchanges.ts', // tokens whose account is not known yet, into one seal
   'src/token-store/prisma-slot-ledger.ts', // how Google names a token, into keyed digests
   'src/tokens/token-answer.ts',
   'src/webhooks/sign-message.ts',

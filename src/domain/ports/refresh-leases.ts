@@ -56,3 +56,8 @@ export abstract class RefreshLeases {
   /** Ends the lease without a result. @param restMs for how long nobody may ask; 0: the next may at once */
   abstract giveUp(lease: Lease, restMs: number): Promise<void>;
 }
+
+/** A refresh token or a key: what the lease was taken with. */
+export function secretOf(credential: Lease['credential']): Secret {
+  return credential.kind === 'refresh_token' ? credential.refreshToken : credential.key;
+}
