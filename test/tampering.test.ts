@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ServiceStore } from '../src/domain/ports/service-store.js';
+import { Metrics } from '../src/operations/metrics.js';
 import { RevokeService } from '../src/services/revoke-service.js';
 import { generateKey } from '../src/services/service-key.js';
 import { Api, Browser } from './support/api.js';
@@ -18,7 +19,8 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 const failures = async (kind: string) => {
-  const text = await (await fetch(`${world.url}/metrics`)).text();
+  // Not over HTTP, where an answer may be a second old.
+  const text = await world.app.get(Metrics).registry.metrics();
   const line = new RegExp(`^token_broker_integrity_failures_total\\{kind="${kind}"\\} (\\d+)$`, 'm').exec(
     text,
   );
