@@ -10,7 +10,7 @@ import { startBroker } from './start-broker.js';
 /** A database that does not answer must not hold up the end; whoever runs us kills after ten. */
 const LONGEST_STOP_MS = 9_500;
 
-// SIGUSR1 opens Node's inspector, and with it every secret in memory to whoever reaches its port. A listener keeps it shut.
+// SIGUSR1 opens Node's inspector, and with it every secret in memory to any client that reaches its port. A listener keeps it shut.
 process.on('SIGUSR1', () => undefined);
 
 try {

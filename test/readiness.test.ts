@@ -36,6 +36,20 @@ describe('what the database records of migrations', () => {
     expect(await ready(world.url)).toBe(200);
   });
 
+  test('however many ask at once, the database is asked once', async () => {
+    await world.sql('BEGIN');
+    await world.sql('LOCK TABLE _prisma_migrations IN ACCESS EXCLUSIVE MODE');
+    const answers = Array.from({ length: 50 }, () => ready(world.url));
+    const waiting = `SELECT count(*)::int AS count FROM pg_locks
+      WHERE NOT granted AND relation = '_prisma_migrations'::regclass`;
+    while ((await world.sql(waiting))[0]?.['count'] === 0) await new Promise((done) => setTimeout(done, 10));
+    // Time for the others to get there as well.
+    await new Promise((done) => setTimeout(done, 300));
+    expect(await world.sql(waiting)).toEqual([{ count: 1 }]);
+    await world.sql('COMMIT');
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
+  });
+
   test('never migrated: not ready', async () => {
     await world.sql(`ALTER TABLE _prisma_migrations RENAME TO away`);
     expect(await ready(world.url)).toEqual(refused(NOT_MIGRATED));

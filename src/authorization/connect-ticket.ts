@@ -48,7 +48,7 @@ export class ConnectTickets extends ConnectLinks {
   }
 
   /**
-   * @param whose told when the ticket is one of ours, before it is judged
+   * @param whose called when the broker made the ticket, before it is judged
    * @throws {BrokerError} `invalid_request`, with the reason: forged, expired or used; `not_allowed`: the service that
    * made it may not ask for this any more
    */

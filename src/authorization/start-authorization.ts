@@ -30,7 +30,7 @@ type Asking = Pick<AuthorizationRequest, 'purpose'> & {
   readonly includeGranted: boolean;
 };
 
-/** Before it is known which account it is: nobody's permissions may come along. */
+/** Before it is known which account it is: no other permission may be included. */
 const SIGN_IN = { purpose: 'identify', prompt: 'select_account', includeGranted: false } as const;
 
 @Injectable()

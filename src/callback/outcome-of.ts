@@ -36,7 +36,7 @@ export function outcomeOfFailure(failure: GoogleFailure): Failed {
   };
 }
 
-/** A refusal of ours, after the user came back. */
+/** A refusal by the broker, after the user came back. */
 export function outcomeOfRefusal({ code, detail, carries }: BrokerError): Failed {
   const cause = causeOfReason(carries['reason']) ?? causeOfReason(code) ?? 'internal_error';
   // Where authority ended, another link would be refused as well.

@@ -69,7 +69,7 @@ export class ResumeConnects implements OnModuleInit {
     const now = this.clock.now();
     try {
       const finished = await this.finishExchange.finish(exchange);
-      // Nobody is there to be sent to Google once more.
+      // There is no browser that could be sent to Google once more.
       this.#report(exchange, finished.kind === 'again' ? NO_REFRESH_TOKEN : finished);
       return true;
     } catch (fault) {

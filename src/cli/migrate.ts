@@ -58,7 +58,7 @@ async function apply({ wait, grantRuntime: role }: Options, command: Command): P
       if (error instanceof Error && error.name === 'DatabaseBusy')
         throw new Failure(EXIT.unavailable, 'database_busy', error.message);
       if (databaseFault(error) || !(error instanceof Error)) throw error;
-      // The engine explains itself; where in its WebAssembly it stopped helps nobody.
+      // The engine explains itself; where in its WebAssembly it stopped is of no use.
       throw new Failure(
         EXIT.refused,
         'migration_failed',

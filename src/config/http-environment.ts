@@ -19,7 +19,7 @@ export class HttpEnvironment {
   @Min(1)
   SERVICE_RATE_LIMIT = 60_000;
 
-  /** Calls a minute from one address, or one /64 of IPv6: to pages for browsers, and refused ones that nobody proved to make. */
+  /** Calls a minute from one address, or one /64 of IPv6: to pages for browsers, and refused calls without a proved credential. */
   @Type(() => Number)
   @IsInt()
   @Min(1)

@@ -9,7 +9,7 @@ export type ConnectOutcome =
       readonly account: Account;
       readonly scopes: readonly string[];
       readonly missing: readonly string[];
-      /** What Google gave beyond what may be used; told to nobody but the audit trail. */
+      /** What Google gave beyond what may be used; shown in the audit trail only. */
       readonly unrequested: readonly string[];
     }
   /** All scopes were held before; Google was not asked. */

@@ -57,7 +57,7 @@ export class RevokeAtGoogle {
     if (known) return known.end;
     try {
       if ((await this.google.revoke(attempt.token)) === 'revoked') return REVOKED;
-      // A token that was dead before (evicted, expired) took nobody with it, and says nothing of the others.
+      // A token that was dead before (evicted, expired) ended no other, and says nothing of them.
       return attempt.attempts === 1 ? ALREADY_DEAD : await this.#wasItUs(attempt);
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;

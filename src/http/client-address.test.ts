@@ -15,7 +15,7 @@ test.each([
   ['[2001:db8::1]:443', '2001:db8::1'],
   ['fe80::1%eth0', 'fe80::1'],
   ['::ffff:192.0.2.1', '::ffff:192.0.2.1'],
-  // The last that no proxy of ours has; what stands before it, anybody can write.
+  // The last that is no trusted proxy; any client can write what stands before it.
   ['192.0.2.9, 192.0.2.1', '192.0.2.1'],
   ['192.0.2.9, 192.0.2.1, 10.1.2.3', '192.0.2.1'],
   ['192.0.2.1,,', '192.0.2.1'],

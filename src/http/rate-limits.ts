@@ -15,7 +15,7 @@ export interface RatesPerMinute {
 }
 
 interface Limit {
-  /** Counted for a service, once it proved to make the call; null: nobody is asked for a credential. */
+  /** Counted for a service, once it proved to make the call; null: no credential is asked for. */
   readonly byService: number | null;
   /** Counted for an address: every call, or those that were refused before anybody proved to make them. */
   readonly byAddress: { readonly what: 'calls' | 'unproved refusals'; readonly max: number } | null;
@@ -108,7 +108,7 @@ export class RateLimits {
   }
 
   /**
-   * A call is about to be refused, for whatever reason. Where nobody proved to make it, its address is charged.
+   * A call is about to be refused, for whatever reason. Without a proved credential, its address is charged.
    * @returns what to say instead when the address had too many of those
    */
   refused(request: FastifyRequest, reply: FastifyReply, { code, status }: Refusal): BrokerError | undefined {

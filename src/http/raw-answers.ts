@@ -60,7 +60,7 @@ export class RawAnswers {
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: HttpSocket): void {
-    // There is nobody to answer to: the other side is gone, or has its answer.
+    // No one waits for an answer: the other side is gone, or has its answer.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || this.#isAnswered(socket)) {
       socket.destroy();
       return;

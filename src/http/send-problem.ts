@@ -6,7 +6,7 @@ import { securityHeaders } from './security-headers.js';
 /** For a page that comes before helmet's hook, or without it: our stylesheet, and nothing else. */
 const PAGE_POLICY = "default-src 'none';style-src 'self';frame-ancestors 'none'";
 
-/** One form for all problems, whoever found them: the headers are set here too, for those that no hook came before. */
+/** One form for all problems, from Nest, Fastify or Node: the headers are set here too, for those that no hook came before. */
 export function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -46,7 +46,7 @@ interface Around {
 
 /**
  * An issuer's keys, in memory until newer ones are there: neither an issuer that is down nor a forged token takes them
- * away. An unknown key id asks the issuer again, at most every 30 seconds, whoever made it up.
+ * away. An unknown key id asks the issuer again, at most every 30 seconds, however many are made up.
  */
 export function keysOf(issuer: ServiceIssuer, { now, report }: Around): JWTVerifyGetKey {
   const times = issuer.keys.from === 'file' ? FILE_TIMES : KEY_TIMES;

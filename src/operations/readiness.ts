@@ -5,16 +5,19 @@ import { DatabaseHealth } from '../domain/ports/database-health.js';
 @Injectable()
 export class Readiness {
   #isStopping = false;
+  #underWay: Promise<string | null> | null = null;
 
   constructor(private readonly database: DatabaseHealth) {}
 
-  /** From now on no: whoever asks sends new calls elsewhere, while those that still come are served. */
+  /** From now on no: load balancers send new calls elsewhere, while those that still come are served. */
   stop(): void {
     this.#isStopping = true;
   }
 
-  /** @returns why not, as a sentence; null when they should */
+  /** However many ask at once, the database is asked once. @returns why not, as a sentence; null when they should */
   async fault(): Promise<string | null> {
-    return this.#isStopping ? 'The broker is about to stop.' : this.database.fault();
+    if (this.#isStopping) return 'The broker is about to stop.';
+    this.#underWay ??= this.database.fault().finally(() => (this.#underWay = null));
+    return this.#underWay;
   }
 }

@@ -8,7 +8,7 @@ export interface CacheTimes {
   readonly freshMs: number;
   /** From this age on the caller waits for that, unless the last attempt failed. */
   readonly staleMs: number;
-  /** After a success nobody can cause another attempt before so long, whatever they ask for. */
+  /** After a success no caller can cause another attempt before so long. */
   readonly cooldownMs: number;
   /** The same after a failure. */
   readonly retryMs: number;
@@ -78,7 +78,7 @@ export class CachedResource<T> {
     this.#attemptedAt = this.now();
     const loading = this.#attempt().finally(() => (this.#loading = null));
     this.#loading = loading;
-    // Those who wait hear of it; where nobody does, the report is enough.
+    // Those who wait get it; where there are none, the report is enough.
     loading.catch(() => undefined);
     return loading;
   }

@@ -9,7 +9,7 @@ export interface OutboundRequest {
   readonly timeoutMs: number;
   /** The longest body that is read, after decoding; 0: only status and headers are of interest. */
   readonly maxBytes: number;
-  /** By default a redirect is an error: it could take a token to an address that nobody configured. */
+  /** By default a redirect is an error: it could take a token to an address that is not configured. */
   readonly redirect?: 'error' | 'manual';
   /** Takes the request back. */
   readonly signal?: AbortSignal | undefined;

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { CachedResource } from './cached-resource.js';
 
-/** Nobody publishes so many; each can cost a signature check where a token does not name its key. */
+/** No issuer publishes so many; each can cost a signature check where a token does not name its key. */
 const MAX_KEYS = 100;
 /** RSA of more than 8192 bits takes milliseconds to check, and anybody can ask for that. In base64url. */
 const MAX_MODULUS = 1366;

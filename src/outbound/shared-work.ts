@@ -92,7 +92,7 @@ export class SharedWork<T, A> {
     }
   }
 
-  /** A part of the work that needs a turn. @throws {TurnNotTaken} when nobody wants it any more, and what `part` throws */
+  /** A part of the work that needs a turn. @throws {TurnNotTaken} when no caller wants it any more, and what `part` throws */
   async turn<R>(part: () => Promise<R>): Promise<R> {
     if (!this.isWanted) throw new TurnNotTaken('caller_left');
     const release = await this.#takeTurn();

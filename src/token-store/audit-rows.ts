@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditEntry } from '../domain/audit-entry.js';
 
-/** One text for batches of all sizes; Prisma would plan each size anew, for ten milliseconds of the only thread. */
+/** One text for batches of all sizes; Prisma would plan each size again, for ten milliseconds of the only thread. */
 export const WRITE_AUDIT_ROWS = `
   INSERT INTO audit_events
     (id, at, last_at, count, action, outcome, actor, service_id, user_id, client, grant_id, request_id, details)

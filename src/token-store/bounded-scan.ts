@@ -5,7 +5,7 @@ import { Prisma, type PrismaClient } from './prisma-client/client.js';
 /** Rows that one page looks at, at most, however few of them its caller may see. */
 const SCANNED_ROWS = 5000;
 
-/** Whoever sees no more rows than these in all gets them sorted, instead of looking for them among everybody's. */
+/** A service that sees no more rows than these in all gets them sorted, instead of found among those of all users. */
 const FEW_ROWS = 2000;
 
 interface Scan {

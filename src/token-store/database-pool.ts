@@ -40,7 +40,7 @@ export class DatabasePool extends pg.Pool {
       onConnect: ((client: DatabaseClient) => this.#prepare(client, pooler, admit)) as unknown as () => void,
     };
     super(options);
-    // A connection that breaks while nobody uses it is replaced; without a listener it would end the process.
+    // An idle connection that breaks is replaced; without a listener it would end the process.
     this.on('error', () => undefined);
     this.on('connect', (client) => {
       this.#watch(client);
@@ -67,7 +67,7 @@ export class DatabasePool extends pg.Pool {
   }
 
   #watch(client: pg.PoolClient): void {
-    // The pool listens while nobody uses it, and a query while it runs; in between, its end would end the process.
+    // The pool listens while it is idle, and a query while it runs; in between, its end would end the process.
     client.on('error', () => undefined);
     const { connection } = client as pg.Client;
     connection.on('errorMessage', ({ code }: { code?: string }) => {
@@ -85,7 +85,7 @@ export class DatabasePool extends pg.Pool {
   }
 }
 
-/** A transaction that was left open, or a query that nobody waits for any more: its rows would go to the next user. */
+/** A transaction that was left open, or a query that was given up: its rows would go to the next user. */
 function isUnfinished(client: pg.PoolClient): boolean {
   const status = client.getTransactionStatus();
   return status !== null && (status !== 'I' || Reflect.get(client, 'readyForQuery') === false);

@@ -27,7 +27,7 @@ const BLOCKERS = `
 
 /**
  * Only one migrates at a time. The engine would lock its session, and a pooler in transaction mode keeps that session,
- * locked, for whoever comes next. Ours is of a transaction: it ends with the connection, wherever that leads.
+ * locked, for the next client. This lock is of a transaction: it ends with the connection, wherever that leads.
  */
 export class MigrationLock {
   private constructor(private readonly client: DatabaseClient) {}

@@ -1,4 +1,4 @@
-/** Whoever is in the way, as pg_stat_activity shows it to our role. */
+/** A session that is in the way, as pg_stat_activity shows it to this role. */
 export interface Blocker {
   readonly pid: number;
   readonly what: string;

@@ -90,7 +90,7 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
     if (now >= this.#pausedUntil && this.#unheard.size < MAX_UNANSWERED) void this.#heartbeat();
     const listener = this.#listener;
     if (!listener || now < this.#replaceAt) return;
-    // One that could not be replaced in time may be at a server that nobody writes to any more.
+    // One that could not be replaced in time may be at a server that is not written to any more.
     const lifetimeMs = this.settings.databaseConnectionLifetimeMs + TRUST_MS;
     if (now > listener.openedAt + lifetimeMs) this.#lose(listener);
     else void this.#listen();
@@ -106,7 +106,7 @@ export class PostgresChanges extends ChangeFeed implements OnApplicationBootstra
       this.#listener = listener;
       const lifetimeMs = this.settings.databaseConnectionLifetimeMs;
       this.#replaceAt = listener.openedAt + lifetimeMs * (REPLACE_FROM + REPLACE_SPREAD * Math.random());
-      // What was changed where nobody listened is unknown.
+      // What was changed while nothing listened is unknown.
       if (before?.server !== listener.server) this.publish({ kind: 'everything' });
       await this.#heartbeat();
       await before?.close();

@@ -25,7 +25,7 @@ interface Reservation {
 }
 
 /**
- * Counts what each key seals, in a table that all replicas share. Nobody waits for it: each process reserves some seals
+ * Counts what each key seals, in a table that all replicas share. No call waits for it: each process reserves some seals
  * ahead, by one statement every few seconds at most, and gives back what it did not need when it stops.
  */
 @Injectable()

@@ -65,9 +65,9 @@ export class PrismaGrants extends GrantStore {
         held: held && { scopes: held.grantedScopes, isActive: held.status === 'active' },
       });
       if (verdict.kind !== 'store') return verdict;
-      if (!(await takeExchange(tx, consent.exchangeId))) return { kind: 'gone' };
       const refreshToken = answer.refreshToken ?? kept;
       if (refreshToken === null) return { kind: 'no_refresh_token' };
+      if (!(await takeExchange(tx, consent.exchangeId))) return { kind: 'gone' };
       const before = stored && isRenewable(stored) ? held : stored;
       const grant = await this.#put(tx, consent, refreshToken, verdict, {
         id: stored?.id ?? randomUUID(),

@@ -16,7 +16,7 @@ interface Counted {
 
 /**
  * Refusals as rows. The same refusal again and again is one row that is written soon, and one for each minute after it,
- * with a count. Whoever is refused in many different ways fills a quota, and then one row for all the rest.
+ * with a count. A service that is refused in many different ways fills a quota, and then one row for all the rest.
  */
 export class RefusalRows {
   readonly #open = new Map<string, AuditRow>();

@@ -3,7 +3,7 @@ import { SessionFault } from './session-fault.js';
 
 /** A query that takes longer is stuck; better an error than a pool without connections. */
 export const STATEMENT_TIMEOUT_MS = 10_000;
-/** Nobody holds a lock for long: Google is never asked inside a transaction. */
+/** No lock is held for long: Google is never asked inside a transaction. */
 const LOCK_TIMEOUT_MS = 5_000;
 export const TRANSACTION_TIMEOUT_MS = 10_000;
 
@@ -104,7 +104,7 @@ async function setOwn(client: DatabaseClient, session: Session, limits: SessionL
 function checkShared(session: Session): void {
   const { schema, isolation, synchronous_commit: commit } = session;
   if (schema !== 'public') {
-    throw new SessionFault('search_path', `leads to the schema ${schema ?? 'of nobody'} first`, 'public');
+    throw new SessionFault('search_path', `leads to the schema ${schema ?? '(none)'} first`, 'public');
   }
   if (isolation !== 'read committed') {
     throw new SessionFault('default_transaction_isolation', `is ${isolation}`, "'read committed'");

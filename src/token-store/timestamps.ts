@@ -3,7 +3,7 @@ import type { SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils';
 import type pg from 'pg';
 import { SessionFault } from './session-fault.js';
 
-/** No column of ours is of another type of time. */
+/** No column is of another type of time. */
 const TIMESTAMPTZ = 1184;
 /** What Node does not read itself: years beyond 9999 or before Christ, offsets of old days with seconds. */
 const ISO =

@@ -53,7 +53,7 @@ export class AskForToken {
     const { grantedScopes } = lease.grant;
     const whole = await this.#ask(lease, null);
     if (missingScopes(whole.scopes, grantedScopes).length > 0) {
-      // More than the grant: the token is given to nobody. What it says of the grant's own scopes is true all the same.
+      // More than the grant: the token is not handed out. What it says of the grant's own scopes is true all the same.
       const held = commonScopes(grantedScopes, whole.scopes);
       if (held.length === 0 || sameScopes(held, grantedScopes)) return this.#refuse(lease);
       await this.leases.narrow(lease, held, this.clock.now());
@@ -90,7 +90,7 @@ export class AskForToken {
     });
     if (saved === 'unsaved') return { kind: 'token', token };
     if (!saved) {
-      // Nobody will use it, and Google counts it.
+      // It will not be used, and Google counts it.
       await this.ledger.bookUnused(lease.grant.account, lease.grant.client, answer, now);
       return { kind: 'changed' };
     }

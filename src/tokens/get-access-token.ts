@@ -132,7 +132,7 @@ export class GetAccessToken {
     }
   }
 
-  /** For a token that is good still: failures are reported as always, and nobody waits for them. */
+  /** For a token that is good still: failures are reported as always, and no caller waits for them. */
   #renewBehind(wish: TokenWish, grant: Grant, scopes: readonly string[]): void {
     const { service, requestId } = wish;
     this.refreshAccessToken.refresh(grant, scopes, { service, requestId, isBackground: true }).then(

@@ -19,7 +19,7 @@ const MAX_ENTRIES = 10_000;
 const CLOSE_MS = 2000;
 
 type Result =
-  /** `token` is null where nobody may have it: what Google said changes the grant, and that is not written. */
+  /** `token` is null where it must not be handed out: what Google said changes the grant, and that is not written. */
   | {
       readonly kind: 'token';
       readonly scopes: readonly string[];
@@ -113,7 +113,7 @@ export class UnsavedRefreshes implements OnModuleInit, OnApplicationShutdown {
     return token;
   }
 
-  /** The grant is dead, and nobody could write so. */
+  /** The grant is dead, and that could not be written. */
   keepDeath(lease: Lease, diagnosis: Diagnosis, fault: unknown): void {
     this.#keep(lease, { kind: 'dead', diagnosis }, fault);
   }
@@ -126,7 +126,7 @@ export class UnsavedRefreshes implements OnModuleInit, OnApplicationShutdown {
       result,
       fault,
     );
-    // Nobody waits for it: where this fails too, the lease ends by itself.
+    // Not awaited: where this fails too, the lease expires.
     void this.leases.giveUp(lease, 0).catch(() => undefined);
     return entry;
   }

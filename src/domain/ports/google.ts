@@ -17,7 +17,7 @@ export interface ConsentRequest {
   readonly prompt: 'consent' | 'select_account' | null;
   /**
    * Whether the tokens shall also cover what the account granted this project before (include_granted_scopes). Google
-   * does not say to which user or client of ours that was: only for an account whose living grant this connect renews.
+   * does not say to which user or client that was: only for an account whose living grant this connect renews.
    */
   readonly includeGranted: boolean;
 }

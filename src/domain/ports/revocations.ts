@@ -24,7 +24,7 @@ export interface RevocationAttempt {
 /**
  * How a revocation ended:
  * - `revoked`: Google confirmed, and every grant of the account in the project is dead
- * - `already_dead`: the token was dead before, and took nobody with it
+ * - `already_dead`: the token was dead before, and ended no other
  * - `unclear`: it is dead now, perhaps by an earlier request whose answer was lost; Google is asked for each grant
  */
 type RevocationOutcome = 'revoked' | 'already_dead' | 'unclear';
