@@ -130,6 +130,20 @@ test('a new refresh token that cannot be saved is not lost', async () => {
   ]);
 });
 
+test('a grant that holds less by now, which cannot be written: Google is asked once, and it is written later', async () => {
+  await fail('UPDATE OF granted_scopes', 'grants');
+  world.google.control.failNext('token', { named: 'invalid_scope' });
+  const less = `${YOUTUBE} https://www.googleapis.com/auth/adwords`;
+  world.google.control.overrideTokenAnswer({ scope: less }, 1);
+  for (let call = 0; call < 10; call++) expect((await world.api.token('alice')).status).toBe(503);
+  // Refused by its scopes, and answered for all.
+  expect(asked()).toBe(2);
+  await heal('grants');
+  const scopes = async () => (await world.sql('SELECT granted_scopes AS scopes FROM grants'))[0]?.['scopes'];
+  await until(async () => JSON.stringify(await scopes()) === JSON.stringify([YOUTUBE]));
+  expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
+});
+
 test('a new refresh token whose grant changed meanwhile still takes its slot in the ledger', async () => {
   world.google.control.latency('token', 500);
   world.google.control.overrideTokenAnswer({ refresh_token: '1//too-late' }, 1);

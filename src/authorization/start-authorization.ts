@@ -52,7 +52,7 @@ export class StartAuthorization extends ConsentTrips {
    * @throws {BrokerError} `invalid_request` when it was used before, `slots_full` when it would harm another user
    */
   async begin({ id, wish }: Ticket): Promise<Start> {
-    const grants = await this.grants.findByUser(wish.userId, wish.client);
+    const grants = await this.grants.findIntact(wish.userId, wish.client, this.clock.now());
     if (!wish.anotherAccount && findHeldGrant(grants, wish)) {
       await this.#store(id, wish, { ...SIGN_IN, purpose: 'consent', account: null }, this.clock.now());
       return { kind: 'held' };
@@ -74,7 +74,7 @@ export class StartAuthorization extends ConsentTrips {
   }
 
   override async again(wish: ConnectWish, { sub, email }: Account, forceConsent: boolean): Promise<Trip> {
-    const grants = await this.grants.findByUser(wish.userId, wish.client);
+    const grants = await this.grants.findIntact(wish.userId, wish.client, this.clock.now());
     await this.slots.demandRoom(wish, sub);
     return this.#go(randomUUID(), wish, {
       purpose: 'consent',

@@ -8,6 +8,7 @@ import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google-failure.js';
 import { findHeldGrant } from '../domain/held-grant.js';
 import type { PendingAuthorization } from '../domain/ports/authorization-request-store.js';
+import { Clock } from '../domain/ports/clock.js';
 import { ConsentTrips, type Trip } from '../domain/ports/consent-trips.js';
 import type { ExchangeAnswer } from '../domain/ports/google.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
@@ -28,6 +29,7 @@ export type Completion = { readonly wish: ConnectWish } & (
 @Injectable()
 export class CompleteAuthorization {
   constructor(
+    private readonly clock: Clock,
     private readonly grants: GrantStore,
     private readonly trips: ConsentTrips,
     private readonly services: ServiceDirectory,
@@ -85,7 +87,7 @@ export class CompleteAuthorization {
   ): Promise<ConnectOutcome | Trip> {
     const account = await this.exchangeCode.verify({ wish, nonceHash, answer });
     if (!meetsRequirement(account, wish.requireAccount)) return WRONG_ACCOUNT;
-    const grants = await this.grants.findByUser(wish.userId, wish.client);
+    const grants = await this.grants.findIntact(wish.userId, wish.client, this.clock.now());
     if (findHeldGrant(grants, { ...wish, accountHint: account.sub })) return { kind: 'held' };
     return this.trips.again(wish, account, false);
   }

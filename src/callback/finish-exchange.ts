@@ -94,7 +94,7 @@ export class FinishExchange {
 
   async #hold(exchange: PendingExchange, account: VerifiedAccount): Promise<Finished> {
     const { wish, answer, includedGranted } = exchange;
-    const grants = await this.grants.findByUser(wish.userId, wish.client);
+    const grants = await this.grants.findIntact(wish.userId, wish.client, this.clock.now());
     const [held] = livingGrants(grants, account.sub);
     const verdict = judgeConsent({
       requested: wish.scopes,

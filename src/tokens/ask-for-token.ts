@@ -56,7 +56,9 @@ export class AskForToken {
       // More than the grant: the token is not handed out. What it says of the grant's own scopes is true all the same.
       const held = commonScopes(grantedScopes, whole.scopes);
       if (held.length === 0 || sameScopes(held, grantedScopes)) return this.#refuse(lease);
-      await this.leases.narrow(lease, held, this.clock.now());
+      await this.leases
+        .narrow(lease, held, this.clock.now())
+        .catch((fault: unknown) => this.unsaved.keepNarrowing(lease, held, fault));
       return { kind: 'changed' };
     }
     const kept = await this.#keepAsked(lease, grantedScopes, whole);

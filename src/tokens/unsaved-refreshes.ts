@@ -26,6 +26,7 @@ type Result =
       answer: TokenAnswer;
       token: AccessToken | null;
     }
+  | { readonly kind: 'narrowed'; readonly scopes: readonly string[] }
   | { readonly kind: 'dead'; readonly diagnosis: Diagnosis };
 
 interface Entry {
@@ -88,8 +89,9 @@ export class UnsavedRefreshes implements OnModuleInit, OnApplicationShutdown {
     | { readonly kind: 'token'; readonly token: AccessToken }
     | { readonly kind: 'dead'; readonly diagnosis: Diagnosis }
     | null {
-    const death = this.#entries.get(keyOf(grant, null))?.result;
-    if (death?.kind === 'dead') return death;
+    const change = this.#entries.get(keyOf(grant, null));
+    if (change?.result.kind === 'dead') return change.result;
+    if (change && change.nextAt > performance.now()) throw unsaved(change);
     const entry = this.#entries.get(keyOf(grant, scopes));
     if (entry?.result.kind !== 'token' || entry.nextAt <= performance.now()) return null;
     const { token } = entry.result;
@@ -118,10 +120,15 @@ export class UnsavedRefreshes implements OnModuleInit, OnApplicationShutdown {
     this.#keep(lease, { kind: 'dead', diagnosis }, fault);
   }
 
+  /** The grant holds less than was known, and that could not be written. @throws {BrokerError} `database_unavailable` */
+  keepNarrowing(lease: Lease, scopes: readonly string[], fault: unknown): never {
+    throw unsaved(this.#keep(lease, { kind: 'narrowed', scopes }, fault));
+  }
+
   #keep(lease: Lease, result: Result, fault: unknown): Entry {
     const { grant } = lease;
     const entry = this.#fail(
-      keyOf(grant, result.kind === 'dead' ? null : result.scopes),
+      keyOf(grant, result.kind === 'token' ? result.scopes : null),
       grant,
       result,
       fault,
@@ -181,6 +188,7 @@ export class UnsavedRefreshes implements OnModuleInit, OnApplicationShutdown {
       if (taken.kind !== 'taken') return true;
       ({ lease } = taken);
       if (result.kind === 'dead') await this.leases.bury(lease, result.diagnosis, this.clock.now());
+      else if (result.kind === 'narrowed') await this.leases.narrow(lease, result.scopes, this.clock.now());
       else await this.#write(lease, result);
       drop();
       return true;

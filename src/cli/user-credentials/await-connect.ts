@@ -22,14 +22,16 @@ export async function awaitConnect(
   seconds: number,
   show: (url: string) => void,
 ): Promise<ConnectOutcome> {
-  const [{ ConnectLinks }, { GrantStore }, { AuditTrail }, { findHeldGrant }] = await Promise.all([
+  const [{ Clock }, { ConnectLinks }, { GrantStore }, { AuditTrail }, { findHeldGrant }] = await Promise.all([
+    import('../../domain/ports/clock.js'),
     import('../../domain/ports/connect-links.js'),
     import('../../domain/ports/grant-store.js'),
     import('../../domain/ports/audit-trail.js'),
     import('../../domain/held-grant.js'),
   ]);
   const grants = broker.get(GrantStore);
-  if (findHeldGrant(await grants.findByUser(wish.userId, wish.client), wish)) return { kind: 'held' };
+  const held = await grants.findIntact(wish.userId, wish.client, broker.get(Clock).now());
+  if (findHeldGrant(held, wish)) return { kind: 'held' };
   const newest = async () => {
     const { userId, serviceId } = wish;
     const query = { users: ['*'], userId, serviceId, since: null, olderThan: null, limit: 1 };

@@ -76,6 +76,12 @@ export abstract class GrantStore {
   /** The grants of a user with what can be handed out of them, in one query. Tokens that are over are left out. */
   abstract findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]>;
 
+  /** Without those whose row is not as the broker wrote it: a connect must not rely on them, and replaces them. */
+  async findIntact(userId: string, client: string, now: Date): Promise<Grant[]> {
+    const all = await this.findWithTokens(userId, client, now);
+    return all.filter(({ isIntact }) => isIntact).map(({ grant }) => grant);
+  }
+
   /** Forgets the grant and its tokens; the ledger keeps the slot, because Google does. */
   abstract forget(grant: Grant, endReason: string | null, now: Date): Promise<void>;
 
