@@ -34,7 +34,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   // Whatever waits to be written belongs to the test before.
   await trail();
-  await world.sql('TRUNCATE audit_events, grants, authorization_requests, refresh_tokens CASCADE');
+  await world.reset();
   world.google.control.reset();
 });
 afterAll(() => world.stop());

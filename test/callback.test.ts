@@ -13,7 +13,7 @@ describe('the way back from Google', () => {
   });
   beforeEach(async () => {
     world.google.control.reset();
-    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens CASCADE');
+    await world.reset();
   });
   afterAll(() => world.stop());
 

@@ -13,7 +13,7 @@ describe('a connect lives on the authority of its service', () => {
   });
   beforeEach(async () => {
     world.google.control.reset();
-    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, pending_consents CASCADE');
+    await world.reset();
     service = await world.service();
   });
   afterAll(() => world.stop());

@@ -23,7 +23,7 @@ describe('why a connect failed', () => {
   beforeEach(async () => {
     ticket = { user_id: `alice-${randomUUID()}`, scope: YOUTUBE };
     world.google.control.reset();
-    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens CASCADE');
+    await world.reset();
   });
   afterAll(() => world.stop());
 

@@ -14,9 +14,7 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     world.google.control.reset();
     // Writes what it still has to say of the test before, and forgets the keys that it knows.
     await world.restart();
-    await world.sql(
-      'TRUNCATE grants, authorization_requests, refresh_tokens, pending_exchanges, pending_consents, audit_events CASCADE',
-    );
+    await world.reset();
     world.google.control.failAlways('certs', { status: 503, body: 'busy' });
   });
   afterAll(() => world.stop());

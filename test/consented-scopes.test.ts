@@ -14,7 +14,7 @@ describe('what a consent yields', () => {
   });
   beforeEach(async () => {
     world.google.control.reset();
-    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, audit_events CASCADE');
+    await world.reset();
     // alice@ granted a lot, for the user alice.
     await world.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
   });

@@ -21,7 +21,7 @@ beforeAll(async () => {
   world = await startWorld();
 });
 beforeEach(async () => {
-  await world.sql('TRUNCATE grants, refresh_tokens, security_events CASCADE');
+  await world.reset();
   for (const email of EMAILS) await seed(email, email);
 });
 afterAll(() => world.stop());

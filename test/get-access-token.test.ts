@@ -12,7 +12,7 @@ describe('GET /tokens/:userId', () => {
   });
   beforeEach(async () => {
     world.google.control.reset();
-    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens CASCADE');
+    await world.reset();
   });
   afterAll(() => world.stop());
 

@@ -129,7 +129,7 @@ test('the laws hold after whatever happens, at once or one after the other', asy
   await fc.assert(
     fc.asyncProperty(fc.array(round, { minLength: 3, maxLength: 10 }), async (rounds) => {
       world.google.control.reset();
-      await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, security_events CASCADE');
+      await world.reset();
       let known: Row[] = [];
       for (const steps of rounds) {
         if (steps === 'restart') await world.restart();

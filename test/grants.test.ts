@@ -9,7 +9,7 @@ describe('grants: list, inspect, disconnect', () => {
   });
   beforeEach(async () => {
     world.google.control.reset();
-    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens CASCADE');
+    await world.reset();
   });
   afterAll(() => world.stop());
 

@@ -9,7 +9,7 @@ describe('a connect whose scopes are all held goes straight back', () => {
   });
   beforeEach(async () => {
     world.google.control.reset();
-    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens CASCADE');
+    await world.reset();
     await world.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
     world.google.control.clearRequests();
   });

@@ -58,7 +58,7 @@ beforeEach(async () => {
     Object.assign(server, { status: 200, sent: 0, closed: 0 });
   }
   world.google.control.reset();
-  await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, outbox_events CASCADE');
+  await world.reset();
 });
 
 afterAll(async () => {

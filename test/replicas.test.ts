@@ -24,7 +24,7 @@ describe('replicas', () => {
     url = await createDatabase();
     database = new pg.Client({ connectionString: url });
     await database.connect();
-    fleet = await startFleet(asRuntime(url), 3, { GOOGLE_TIMEOUT_MS: '1000', BROWSER_RATE_LIMIT: '1000' });
+    fleet = await startFleet(asRuntime(url), 3, { GOOGLE_TIMEOUT_MS: '3000', BROWSER_RATE_LIMIT: '1000' });
     key = await seedService(fleet, database);
     apis = fleet.replicas.map(({ url }) => new Api(url, key));
   }, 60_000);
@@ -53,7 +53,7 @@ describe('replicas', () => {
     const answers = await Promise.all(
       Array.from({ length: 1000 }, (_, call) => api(call % 3).token('crowd')),
     );
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(answers.filter(({ status }) => status !== 200).map(({ text }) => text)).toEqual([]);
     expect(new Set(answers.map(({ body }) => body['access_token'])).size).toBe(1);
     expect(asked()).toBe(1);
   });

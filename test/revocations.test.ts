@@ -17,9 +17,7 @@ describe('revocations', () => {
   });
   beforeEach(async () => {
     world.google.control.reset();
-    await world.sql(
-      'TRUNCATE grants, authorization_requests, refresh_tokens, revocations, outbox_events, audit_events CASCADE',
-    );
+    await world.reset();
   });
   afterAll(() => world.stop());
 

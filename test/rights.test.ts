@@ -12,7 +12,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   world.google.control.reset();
   world.google.control.setSlotLimit(LIMIT);
-  await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, audit_events CASCADE');
+  await world.reset();
 });
 afterAll(() => world.stop());
 

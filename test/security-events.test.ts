@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   world.google.control.reset();
-  await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, security_events CASCADE');
+  await world.reset();
 });
 afterAll(() => world.stop());
 

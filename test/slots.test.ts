@@ -13,7 +13,7 @@ describe('the slot ledger', () => {
   beforeEach(async () => {
     world.google.control.reset();
     world.google.control.setSlotLimit(LIMIT);
-    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens CASCADE');
+    await world.reset();
   });
   afterAll(() => world.stop());
 

@@ -55,9 +55,7 @@ describe('grants', () => {
   let secrets: Set<string>;
   beforeEach(async () => {
     world.google.control.reset();
-    await world.sql(
-      'TRUNCATE grants, authorization_requests, refresh_tokens, pending_consents, ads_trees CASCADE',
-    );
+    await world.reset();
     await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     await world.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
     secrets = new Set([String((await world.api.token('alice')).body['access_token'])]);
@@ -448,7 +446,7 @@ describe('a connect under way', () => {
   let from = 0;
   beforeEach(async () => {
     world.google.control.reset();
-    await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, pending_consents CASCADE');
+    await world.reset();
     from = world.log().length;
   });
   const set = (member: string, value: unknown) =>

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   world.google.control.reset();
-  await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens CASCADE');
+  await world.reset();
   await world.api.connect(
     { user_id: 'alice', scope: `${YOUTUBE} ${YOUTUBE_MONEY}` },
     { account: ALICE.email },

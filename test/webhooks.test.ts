@@ -25,7 +25,7 @@ beforeAll(async () => {
   now = () => world.clock.now();
 });
 beforeEach(async () => {
-  await world.sql('TRUNCATE grants, authorization_requests, refresh_tokens, outbox_events CASCADE');
+  await world.reset();
   world.google.control.reset();
   receiver.clear();
 });

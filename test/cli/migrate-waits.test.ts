@@ -42,6 +42,10 @@ const records = () =>
     `SELECT migration_name, finished_at IS NOT NULL AS finished, logs FROM _prisma_migrations WHERE migration_name = '${COLUMN}'`,
   );
 
+// Other databases of the server are those of other tests.
+const ADVISORY_LOCKS = `SELECT * FROM pg_locks WHERE locktype = 'advisory'
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
 test('a long reader: calls go on, migrate names it, gives up, and the next run does the rest', async () => {
   const report = await reader('nightly report');
   const statuses: number[] = [];
@@ -76,7 +80,7 @@ test('a long reader: calls go on, migrate names it, gives up, and the next run d
   expect(await records()).toEqual([{ migration_name: COLUMN, finished: true, logs: null }]);
   // The old version runs on the newer schema.
   expect((await world.api.token('alice')).status).toBe(200);
-  expect(await query(url(), `SELECT * FROM pg_locks WHERE locktype = 'advisory'`)).toEqual([]);
+  expect(await query(url(), ADVISORY_LOCKS)).toEqual([]);
   await query(
     url(),
     `ALTER TABLE grants DROP COLUMN note; DELETE FROM _prisma_migrations WHERE migration_name = '${COLUMN}'`,

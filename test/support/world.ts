@@ -35,6 +35,21 @@ export const BOB = { sub: '103400000000000000002', email: 'bob@gmail.test', name
 
 export const APP = 'https://app.example.com';
 
+/** What users and services leave behind. */
+const DATA_TABLES = [
+  'grants',
+  'access_tokens',
+  'refresh_tokens',
+  'revocations',
+  'authorization_requests',
+  'pending_consents',
+  'pending_exchanges',
+  'ads_trees',
+  'security_events',
+  'outbox_events',
+  'audit_events',
+];
+
 class MovableClock extends Clock {
   #ahead = 0;
 
@@ -74,6 +89,8 @@ export interface World {
   readonly rested: () => Promise<void>;
   readonly sql: (query: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
   readonly app: NestFastifyApplication;
+  /** Empties every table but those of services and of the schema, while the broker goes on. */
+  reset(): Promise<void>;
   /** Another service, with a key of its own. */
   service(policy?: Partial<Policy>): Promise<Api>;
   /** A second broker over the same database. */
@@ -149,6 +166,18 @@ export async function startWorld(
     return rows;
   };
 
+  const reset = async () => {
+    for (;;) {
+      try {
+        await sql(`TRUNCATE ${DATA_TABLES.join(', ')} CASCADE`);
+        return;
+      } catch (error) {
+        // A job of the broker took the same locks in another order.
+        if ((error as pg.DatabaseError).code !== '40P01') throw error;
+      }
+    }
+  };
+
   return {
     url,
     ownerUrl: databaseUrl,
@@ -158,6 +187,7 @@ export async function startWorld(
     settings,
     log: () => log,
     sql,
+    reset,
     rested: async () => {
       clock.advance(11);
       await sql('UPDATE grants SET lease_expires_at = NULL WHERE lease_owner IS NULL');
