@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
-import { startWorld, YOUTUBE, type World } from './support/world.js';
+import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
 
 describe('what every route shares', () => {
   let world: World;
@@ -79,6 +79,42 @@ describe('what every route shares', () => {
     expect(answer.text).not.toContain('<b>"x"');
   });
 
+  test.each([
+    [{ email: ALICE.email }, `${ALICE.email}, and no other`],
+    [{ hd: 'example.com' }, 'one of example.com, and no other'],
+  ])('the connect page names the account that is required: %j', async (require_account, words) => {
+    const url = await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, require_account });
+    expect((await new Browser().open(url)).text).toContain(`<dd>${words}</dd>`);
+  });
+
+  test.each([
+    [
+      '/connect',
+      'This link does not work',
+      'The ticket is missing: open the link exactly as the app gave it',
+    ],
+    [
+      '/callback',
+      'This page cannot be opened by itself',
+      'The state is missing: this page is only for browsers',
+    ],
+    ['/callback?state=a&state=b', 'This answer cannot be used', 'The state is not as Google sends it.'],
+  ])('an error page is in words for people: %s', async (path, title, words) => {
+    const { text } = await new Browser().open(`${world.url}${path}`);
+    expect(text).toContain(`${title}</h1>`);
+    expect(text).toContain(words);
+  });
+
+  test('what says who the user is comes last in a list of permissions', async () => {
+    const { text } = await world.api.connect(
+      { user_id: 'in-order', scope: YOUTUBE },
+      { account: ALICE.email },
+    );
+    const order = [YOUTUBE, 'userinfo.email', 'openid'].map((scope) => text.indexOf(`${scope}</code>`));
+    expect(order).toEqual(order.toSorted((one, other) => one - other));
+    expect(Math.min(...order)).toBeGreaterThan(0);
+  });
+
   test('a request id of the caller is kept when it is sound, and answered in problems', async () => {
     const ask = async (id: string) => {
       const response = await fetch(`${world.url}/tokens/alice`, { headers: { 'x-request-id': id } });
@@ -106,7 +142,12 @@ describe('what every route shares', () => {
     const slowDown = await page();
     expect(slowDown.status).toBe(429);
     expect(slowDown.text).toContain('Too many calls');
-    expect(slowDown.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const policy = slowDown.headers.get('content-security-policy');
+    expect(policy).toContain("default-src 'none'");
+    // The page has a style and an empty icon, also where the browser has neither yet.
+    expect(policy).toContain("style-src 'self'");
+    expect(policy).toContain('img-src data:');
+    expect((await fetch(`${world.url}/style.css`)).status).toBe(200);
   });
 
   test('a network of IPv6 is one address, however many it has', async () => {

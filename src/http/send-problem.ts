@@ -3,8 +3,8 @@ import { errorPage } from '../pages/error-page.js';
 import type { Problem } from './problem.js';
 import { securityHeaders } from './security-headers.js';
 
-/** For a page that comes before helmet's hook, or without it: our stylesheet, and nothing else. */
-const PAGE_POLICY = "default-src 'none';style-src 'self';frame-ancestors 'none'";
+/** For a page that comes before helmet's hook, or without it: the stylesheet, the empty icon, and nothing else. */
+const PAGE_POLICY = "default-src 'none';style-src 'self';img-src data:;frame-ancestors 'none'";
 
 /** One form for all problems, from Nest, Fastify or Node: the headers are set here too, for those that no hook came before. */
 export function sendProblem(

@@ -1,3 +1,4 @@
+import type { RequiredAccount } from '../domain/required-account.js';
 import { Page, renderPage } from './page.js';
 import { ScopeList } from './scope-list.js';
 
@@ -6,11 +7,20 @@ interface ConnectPageFacts {
   readonly userId: string;
   readonly scopes: readonly string[];
   readonly accountHint: string | null;
+  readonly requireAccount: RequiredAccount | null;
   readonly ticket: string;
 }
 
 /** What a user sees before Google: who asks, for whom, for what. Nothing happens until the button. */
-export function connectPage({ serviceName, userId, scopes, accountHint, ticket }: ConnectPageFacts): string {
+export function connectPage({
+  serviceName,
+  userId,
+  scopes,
+  accountHint,
+  requireAccount,
+  ticket,
+}: ConnectPageFacts): string {
+  const account = accountWords(requireAccount) ?? accountHint;
   return renderPage(
     <Page title="Connect your Google account">
       <p>
@@ -22,17 +32,17 @@ export function connectPage({ serviceName, userId, scopes, accountHint, ticket }
         <dd>{serviceName}</dd>
         <dt>Your user there</dt>
         <dd>{userId}</dd>
-        {accountHint === null ? null : (
+        {account === null ? null : (
           <>
             <dt>Google account</dt>
-            <dd>{accountHint}</dd>
+            <dd>{account}</dd>
           </>
         )}
       </dl>
       <h2>It asks to</h2>
       <ScopeList scopes={scopes} />
       <p class="soft">
-        It gets no more than this, and what you allowed it before. Google also tells it which account you
+        It gets no more than this and what you allowed it before. Google also tells it which account you
         chose.
       </p>
       <form method="post" action="/connect" class="actions">
@@ -44,4 +54,10 @@ export function connectPage({ serviceName, userId, scopes, accountHint, ticket }
       </p>
     </Page>,
   );
+}
+
+/** Which account Google must answer with; null where any will do, or where only its number is known. */
+function accountWords(required: RequiredAccount | null): string | null {
+  if (required?.email !== undefined) return `${required.email}, and no other`;
+  return required?.hd === undefined ? null : `one of ${required.hd}, and no other`;
 }

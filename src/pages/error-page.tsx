@@ -7,29 +7,49 @@ interface ErrorFacts {
   readonly detail: string;
   readonly request_id: string;
   readonly reason?: unknown;
+  /** One message a field. */
+  readonly errors?: unknown;
 }
 
 /** What a person sees instead of "The request is malformed", which is about software. */
 const BY_REASON: ReadonlyMap<unknown, string> = new Map([
-  ['ticket_used', 'This link was used already'],
-  ['ticket_expired', 'This link is too old'],
+  ['ticket_used', 'This link cannot be used again'],
+  ['ticket_expired', 'This link has expired'],
   ['ticket_invalid', 'This link does not work'],
-  ['state_used', 'This connect was finished already'],
-  ['state_expired', 'This connect took too long'],
+  ['other_site', 'Please open the link yourself'],
+  ['state_used', 'Nothing is left to do here'],
+  ['state_expired', 'This took too long'],
   ['state_unknown', 'This page cannot be opened by itself'],
+  ['state_missing', 'This page cannot be opened by itself'],
+  ['malformed_response', 'This answer cannot be used'],
+  ['wrong_issuer', 'This answer cannot be used'],
   ['service_revoked', 'This link is no longer valid'],
   ['policy_changed', 'This link is no longer valid'],
   ['other_browser', 'Please start again in this browser'],
 ]);
 
+/** A page that was loaded twice: the connect has succeeded, as a rule. */
+const NOT_BAD: ReadonlySet<unknown> = new Set(['state_used']);
+
 /** A problem, for a person. */
-export function errorPage({ status, title, code, detail, request_id, reason }: ErrorFacts): string {
+export function errorPage({ status, title, code, detail, request_id, reason, errors }: ErrorFacts): string {
   return renderPage(
-    <Page title={BY_REASON.get(reason) ?? title} mood="bad">
-      <p>{detail}</p>
+    <Page title={titleOf(reason, errors) ?? title} mood={NOT_BAD.has(reason) ? 'plain' : 'bad'}>
+      <p>{sentencesOf(errors) ?? detail}</p>
       <p class="soft">
         Error {status} <code>{code}</code>, request <code>{request_id}</code>
       </p>
     </Page>,
   );
+}
+
+function titleOf(reason: unknown, errors: unknown): string | undefined {
+  const isTicket = Object.keys(errors ?? {}).includes('ticket');
+  return BY_REASON.get(reason) ?? (isTicket ? BY_REASON.get('ticket_invalid') : undefined);
+}
+
+/** `state: is missing.` is for programs. */
+function sentencesOf(errors: unknown): string | undefined {
+  const sentences = Object.entries(errors ?? {}).map(([field, message]) => `The ${field} ${String(message)}`);
+  return sentences.length > 0 ? sentences.join(' ') : undefined;
 }

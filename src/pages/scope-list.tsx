@@ -14,10 +14,14 @@ const WORDS: Readonly<Record<string, string>> = {
   'https://www.googleapis.com/auth/calendar.readonly': 'View your Google Calendar',
 };
 
+/** What says who the user is comes last: it is asked for with everything. */
+const SIGN_IN = /^openid$|\/auth\/userinfo\.(email|profile)$/;
+
 export function ScopeList({ scopes }: { readonly scopes: readonly string[] }) {
+  const signInLast = scopes.toSorted((one, other) => Number(SIGN_IN.test(one)) - Number(SIGN_IN.test(other)));
   return (
     <ul>
-      {scopes.map((scope) => (
+      {signInLast.map((scope) => (
         <li>
           {WORDS[scope] ?? 'Use this Google permission'}
           <code>{scope}</code>

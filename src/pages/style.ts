@@ -23,6 +23,8 @@ body {
   background: var(--back);
   color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  /* A user id is up to 255 characters without a space. */
+  overflow-wrap: anywhere;
 }
 main {
   width: min(34rem, 100%);
@@ -41,11 +43,11 @@ h2 { margin: 1.5rem 0 .25rem; font-size: .95rem; }
 ul { margin: .25rem 0; padding: 0; list-style: none; }
 li { padding: .6rem 0; border-top: 1px solid var(--line); }
 li:first-child { border-top: 0; }
-code { color: var(--soft); font: .8rem ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
+code { color: var(--soft); font: .8rem ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; }
 li code { display: block; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.25rem; margin: 1rem 0; }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .35rem 1.25rem; margin: 1rem 0; }
 dt { color: var(--soft); }
-dd { margin: 0; overflow-wrap: anywhere; }
+dd { margin: 0; }
 .soft { color: var(--soft); font-size: .875rem; }
 .actions { margin-top: 1.75rem; }
 button, a.button {
@@ -59,6 +61,12 @@ button, a.button {
   font-weight: 600;
   text-decoration: none;
   cursor: pointer;
+}
+@media (max-width: 30rem) {
+  body { padding: 1rem .75rem; }
+  main { padding: 1.5rem 1.25rem; }
+  dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
+  dd { margin-bottom: .5rem; }
 }
 button:focus-visible, a:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
 `;
