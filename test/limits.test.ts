@@ -163,9 +163,16 @@ describe('credentials that prove nothing', () => {
 });
 
 describe('what is exempt', () => {
-  test('health, metrics and the description of the API: by exact path, and nothing beside them', async () => {
+  test('health, metrics, the description of the API, the stylesheet: by exact path, and nothing beside them', async () => {
     await world.restart({ BROWSER_RATE_LIMIT: '2' });
-    for (const path of ['/health/live', '/health/ready', '/metrics', '/metrics?x=1', '/openapi.json'])
+    for (const path of [
+      '/health/live',
+      '/health/ready',
+      '/metrics',
+      '/metrics?x=1',
+      '/openapi.json',
+      '/style.css',
+    ])
       expect(await flood(20, () => statusOf(path))).toEqual({ 200: 20 });
     for (const path of [
       '/health/other',
@@ -173,6 +180,7 @@ describe('what is exempt', () => {
       '/metricsx',
       '/metrics/x',
       '/openapi.jsonx',
+      '/style.cssx',
       '/HEALTH/live',
     ]) {
       await world.restart({ BROWSER_RATE_LIMIT: '2' });
@@ -181,9 +189,10 @@ describe('what is exempt', () => {
   });
 
   test('pages for browsers count by address, the documentation too', async () => {
-    for (const path of ['/style.css', '/docs']) {
+    for (const path of ['/connect', '/docs']) {
       await world.restart({ BROWSER_RATE_LIMIT: '2' });
-      expect([await statusOf(path), await statusOf(path), await statusOf(path)]).toEqual([200, 200, 429]);
+      const first = path === '/docs' ? 200 : 400;
+      expect([await statusOf(path), await statusOf(path), await statusOf(path)]).toEqual([first, first, 429]);
     }
   });
 });

@@ -58,7 +58,7 @@ export async function dressPages(server: FastifyInstance, https: boolean): Promi
   });
 }
 
-/** Browsers ask for a page as text/html; the stylesheet and the documentation belong to pages. */
+/** Browsers ask for a page as text/html; the parts of the documentation belong to a page. */
 function mayBePage(request: FastifyRequest): boolean {
   return kindOf(request) === 'browser' || (request.headers.accept?.includes('text/html') ?? false);
 }

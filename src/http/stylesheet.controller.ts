@@ -2,15 +2,16 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { STYLE } from '../pages/style.js';
-import { BROWSER_ROUTE } from './browser-route.js';
 import { OpenToAll } from './caller.js';
+import { EXEMPT_ROUTE } from './route-kind.js';
 
+/** No call counts: the page that says that a limit is reached needs it too. */
 @Controller('style.css')
 @ApiExcludeController()
 export class StylesheetController {
   @Get()
   @OpenToAll()
-  @RouteConfig(BROWSER_ROUTE)
+  @RouteConfig(EXEMPT_ROUTE)
   @Header('content-type', 'text/css; charset=utf-8')
   @Header('cache-control', 'public, max-age=3600')
   style(): string {
