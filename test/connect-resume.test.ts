@@ -204,7 +204,91 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     expect((await world.api.token('alice')).status).toBe(200);
   });
 
-  test('disconnected while it waited, nothing comes back by itself', async () => {
+  test('an exchange that is put back long after its time makes no grant', async () => {
+    await back();
+    const [row] = await world.sql('SELECT to_jsonb(p) AS row FROM pending_exchanges p');
+    keysAreBack();
+    await until(isOver);
+    const [grant] = await world.sql('SELECT id FROM grants');
+    await world.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'local' });
+    world.clock.advance(26 * 3600);
+    await world.sql(
+      'INSERT INTO pending_exchanges SELECT * FROM jsonb_populate_record(NULL::pending_exchanges, $1)',
+      [row?.['row']],
+    );
+    await until(isOver);
+    expect(await world.sql('SELECT * FROM grants')).toEqual([]);
+    await until(async () => (await events()).some(({ outcome }) => outcome === 'gave_up'));
+  });
+
+  describe('its account is revoked while it waits', () => {
+    const grantOf = async (user: string) => {
+      const { body } = await world.api.get(`/users/${user}/grants`);
+      return (body['grants'] as { id: string }[])[0]?.id ?? '';
+    };
+    const hold = async () => {
+      const answer = await back({ confirm: true, return_to: `${APP}/done` });
+      return new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    };
+    beforeEach(async () => {
+      world.google.control.clearFaults();
+      await world.api.connect({ user_id: 'other', scope: YOUTUBE }, { account: ALICE.email });
+    });
+
+    test('nothing is made of its dead refresh token', async () => {
+      await world.restart();
+      world.google.control.failAlways('certs', { status: 503, body: 'busy' });
+      await back();
+      expect(await waiting()).toHaveLength(1);
+      const gone = await world.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });
+      expect(gone.status).toBe(200);
+      keysAreBack();
+      await until(isOver);
+      expect((await world.api.token('alice')).status).toBe(404);
+      await until(async () => (await events()).some(({ outcome }) => outcome === 'no_refresh_token'));
+    });
+
+    test('nor when the app confirms it', async () => {
+      const code = await hold();
+      await world.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });
+      const answer = await world.api.post('/connect/completions', { code, user_id: 'alice' });
+      expect(answer).toMatchObject({ status: 404, body: { reason: 'no_refresh_token' } });
+      expect((await world.api.token('alice')).status).toBe(404);
+    });
+
+    test('where nobody knows what Google heard first, Google is asked before a token is given', async () => {
+      world.google.control.latency('revoke', 1500);
+      const revoking = world.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });
+      await until(
+        async () => (await world.sql('SELECT 1 FROM revocations WHERE finished_at IS NULL')).length > 0,
+      );
+      const code = await hold();
+      expect((await revoking).status).toBe(200);
+      const answer = await world.api.post('/connect/completions', { code, user_id: 'alice' });
+      expect(answer.status).toBe(200);
+      expect((await world.api.token('alice')).status).toBe(410);
+    });
+  });
+
+  test('a completion that the database does not take loses nothing, and works once', async () => {
+    world.google.control.clearFaults();
+    const answer = await back({ confirm: true, return_to: `${APP}/done` });
+    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    const confirm = () => world.api.post('/connect/completions', { code, user_id: 'alice' });
+    await world.sql('ALTER TABLE grants RENAME TO grants_away');
+    try {
+      expect((await confirm()).status).toBe(503);
+    } finally {
+      await world.sql('ALTER TABLE grants_away RENAME TO grants');
+    }
+    const both = await Promise.all([confirm(), confirm()]);
+    expect(both.map(({ status }) => status).sort()).toEqual([200, 400]);
+    expect((await confirm()).status).toBe(400);
+    expect(await world.sql('SELECT * FROM pending_consents')).toEqual([]);
+    expect((await world.api.token('alice')).status).toBe(200);
+  });
+
+  test('disconnected after it waited, nothing comes back by itself', async () => {
     await back();
     keysAreBack();
     await until(isOver);

@@ -35,23 +35,17 @@ export class ConfirmConsent {
    */
   async confirm(service: Service, code: Secret, userId: string): Promise<Confirmed> {
     demandAllowed(service, userId, service.policy.clients[0] ?? '', []);
-    const consent = await this.#take(this.holdConsent.hashOf(service.id, code));
-    if (!consent) {
-      const what = 'is not one that waits: unknown, used, or older than 10 minutes.';
-      throw new BrokerError('invalid_request', `code: ${what}`, {
-        errors: { code: what },
-        reason: 'code_unknown',
-      });
-    }
+    const codeHash = this.holdConsent.hashOf(service.id, code);
+    const consent = await this.#find(codeHash);
+    if (!consent) throw codeUnknown();
     const { wish, answer, includedGranted } = consent;
-    if (wish.userId !== userId) {
-      throw new BrokerError(
-        'not_allowed',
-        'This consent was given for another user than the one whose session brought it back. It was forgotten.',
-        { reason: 'wrong_user' },
-      );
+    try {
+      if (wish.userId !== userId) throw wrongUser();
+      demandAllowed(service, userId, wish.client, wish.scopes);
+    } catch (refusal) {
+      await this.pending.remove(codeHash);
+      throw refusal;
     }
-    demandAllowed(service, userId, wish.client, wish.scopes);
     const saved = await this.grants.saveConsent({
       userId,
       client: wish.client,
@@ -60,12 +54,16 @@ export class ConfirmConsent {
       answer,
       includedGranted,
       exchangeId: null,
+      codeHash,
       now: this.clock.now(),
     });
     if (saved.kind === 'saved') {
       const { grant, unrequested } = saved;
       return { grant, missing: missingScopes(wish.scopes, grant.grantedScopes), unrequested };
     }
+    // Another call with the same code was faster.
+    if (saved.kind === 'gone') throw codeUnknown();
+    await this.pending.remove(codeHash);
     throw new BrokerError(
       'not_connected',
       'Google gave no lasting permission for all of this. Let the user connect again.',
@@ -73,10 +71,26 @@ export class ConfirmConsent {
     );
   }
 
-  async #take(codeHash: Uint8Array<ArrayBuffer>): Promise<PendingConsent | null> {
-    const consent = await this.pending.take(codeHash, this.clock.now());
+  async #find(codeHash: Uint8Array<ArrayBuffer>): Promise<PendingConsent | null> {
+    const consent = await this.pending.find(codeHash, this.clock.now());
     if (consent) return consent;
     await this.resumeConnects.finishByCode(codeHash);
-    return this.pending.take(codeHash, this.clock.now());
+    return this.pending.find(codeHash, this.clock.now());
   }
+}
+
+function codeUnknown(): BrokerError {
+  const what = 'is not one that waits: unknown, used, or older than 10 minutes.';
+  return new BrokerError('invalid_request', `code: ${what}`, {
+    errors: { code: what },
+    reason: 'code_unknown',
+  });
+}
+
+function wrongUser(): BrokerError {
+  return new BrokerError(
+    'not_allowed',
+    'This consent was given for another user than the one whose session brought it back. It was forgotten.',
+    { reason: 'wrong_user' },
+  );
 }

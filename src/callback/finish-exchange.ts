@@ -80,6 +80,7 @@ export class FinishExchange {
       answer,
       includedGranted,
       exchangeId,
+      codeHash: null,
       now: this.clock.now(),
     });
     switch (saved.kind) {

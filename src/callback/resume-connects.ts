@@ -19,6 +19,8 @@ const CLAIM_MS = 5 * 60_000;
 const FIRST_MS = 5_000;
 const LONGEST_MS = 5 * 60_000;
 const RETRY_AFTER_SECONDS = 5;
+/** It is tried every few minutes. One that is over for longer was put back by somebody, or no broker ran for a day. */
+const LONGEST_OVER_MS = 3600_000;
 
 /** Finishes connects whose browser has gone: Google's keys or the database could not be had when it came back. */
 @Injectable()
@@ -68,21 +70,25 @@ export class ResumeConnects implements OnModuleInit {
   async #finish(exchange: DueExchange): Promise<boolean> {
     const now = this.clock.now();
     try {
+      if (exchange.expiresAt.getTime() + LONGEST_OVER_MS <= now.getTime())
+        return await this.#giveUp(exchange);
       const finished = await this.finishExchange.finish(exchange);
       // There is no browser that could be sent to Google once more.
       this.#report(exchange, finished.kind === 'again' ? NO_REFRESH_TOKEN : finished);
       return true;
     } catch (fault) {
       const cause = this.keepExchange.causeOf(fault);
-      if (exchange.expiresAt <= now) {
-        await this.exchanges.remove(exchange.id);
-        this.#report(exchange, { kind: 'failed', code: 'gave_up', detail: '', cause: 'gave_up' }, cause);
-        return true;
-      }
+      if (exchange.expiresAt <= now) return this.#giveUp(exchange, cause);
       const pause = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(20, exchange.attempts));
       await this.exchanges.postpone(exchange.id, new Date(now.getTime() + pause), null);
       return false;
     }
+  }
+
+  async #giveUp(exchange: DueExchange, lastFault: string | null = null): Promise<true> {
+    await this.exchanges.remove(exchange.id);
+    this.#report(exchange, { kind: 'failed', code: 'gave_up', detail: '', cause: 'gave_up' }, lastFault);
+    return true;
   }
 
   #report(exchange: DueExchange, outcome: ConnectOutcome, lastFault: string | null = null): void {

@@ -25,6 +25,7 @@ import { GrantLists } from './grant-lists.js';
 import { Outbox } from './outbox.js';
 import { Prisma, type Grant as Row } from './prisma-client/client.js';
 import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { takeConsent } from './prisma-pending-consents.js';
 import { takeExchange } from './prisma-pending-exchanges.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
@@ -67,14 +68,26 @@ export class PrismaGrants extends GrantStore {
       if (verdict.kind !== 'store') return verdict;
       const refreshToken = answer.refreshToken ?? kept;
       if (refreshToken === null) return { kind: 'no_refresh_token' };
+      // A consent can wait, for the app or for Google's keys, and its account be revoked meanwhile.
+      if (answer.refreshToken && (await this.ledger.isEnded(tx, answer.refreshToken)))
+        return { kind: 'no_refresh_token' };
+      const mayBeRevoked = await this.ledger.wasRevokedSince(tx, account.sub, client, answer.obtainedAt);
+      const keepsToken = verdict.isTokenWithin && !mayBeRevoked;
       if (!(await takeExchange(tx, consent.exchangeId))) return { kind: 'gone' };
+      if (!(await takeConsent(tx, consent.codeHash))) return { kind: 'gone' };
       const before = stored && isRenewable(stored) ? held : stored;
-      const grant = await this.#put(tx, consent, refreshToken, verdict, {
-        id: stored?.id ?? randomUUID(),
-        version: stored?.version ?? 0,
-        email: stored?.account.email ?? null,
-        requestedScopes: before?.requestedScopes ?? [],
-      });
+      const grant = await this.#put(
+        tx,
+        consent,
+        refreshToken,
+        { granted: verdict.granted, keepsToken },
+        {
+          id: stored?.id ?? randomUUID(),
+          version: stored?.version ?? 0,
+          email: stored?.account.email ?? null,
+          requestedScopes: before?.requestedScopes ?? [],
+        },
+      );
       if (row?.status !== 'active') await this.outbox.tell(tx, 'grant.connected', grant, now);
       else if (stored && !sameScopes(stored.grantedScopes, grant.grantedScopes)) {
         await this.outbox.tell(tx, 'grant.scopes_changed', grant, now);
@@ -89,7 +102,7 @@ export class PrismaGrants extends GrantStore {
     tx: Prisma.TransactionClient,
     { userId, client, account, answer, now, requestedScopes }: Consent,
     refreshToken: Secret,
-    { granted, isTokenWithin }: { readonly granted: readonly string[]; readonly isTokenWithin: boolean },
+    { granted, keepsToken }: { readonly granted: readonly string[]; readonly keepsToken: boolean },
     before: {
       readonly id: string;
       readonly version: number;
@@ -124,8 +137,8 @@ export class PrismaGrants extends GrantStore {
     await tx.grant.update({ where: { id }, data: await this.credentials.seal(grant, refreshToken) });
     // Tokens of before cover other scopes, perhaps more than the user allows now.
     await tx.accessToken.deleteMany({ where: { grantId: id } });
-    // One that covers more than the grant is not kept: the first call gets a narrowed one.
-    if (isTokenWithin) await this.accessTokens.put(tx, grant, scopeSet(answer.scopes), answer);
+    // One that covers more than the grant, or may be dead, is not kept: the first call gets another from Google.
+    if (keepsToken) await this.accessTokens.put(tx, grant, scopeSet(answer.scopes), answer);
     await this.refreshTokens.book(tx, grant, answer, now);
     if (answer.refreshToken === null) await this.ledger.sign(tx, grant, refreshToken);
     return grant;

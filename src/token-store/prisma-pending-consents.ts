@@ -7,6 +7,7 @@ import { SealBroken, Sealer } from '../domain/ports/sealer.js';
 import { Secret } from '../domain/secret.js';
 import { Database } from './database.js';
 import { pendingConsentAad } from './places.js';
+import type { PendingConsent as Row, Prisma } from './prisma-client/client.js';
 import { takeExchange } from './prisma-pending-exchanges.js';
 
 /** What is sealed: everything, since it holds both tokens. */
@@ -22,10 +23,12 @@ interface Letter {
   readonly refreshTokenExpiresAt: string | null;
 }
 
-interface Row {
-  readonly sealed_consent: string;
-  readonly created_at: Date;
-  readonly expires_at: Date;
+/** In the transaction of the grant that was made of it. @returns false when another has finished it */
+export async function takeConsent(
+  tx: Prisma.TransactionClient,
+  codeHash: Uint8Array<ArrayBuffer> | null,
+): Promise<boolean> {
+  return codeHash === null || (await tx.pendingConsent.deleteMany({ where: { codeHash } })).count > 0;
 }
 
 @Injectable()
@@ -68,12 +71,10 @@ export class PrismaPendingConsents extends PendingConsents {
     });
   }
 
-  override async take(codeHash: Uint8Array<ArrayBuffer>, now: Date): Promise<PendingConsent | null> {
-    // Deleted and read in one statement: two takers cannot both have it.
-    const [row] = await this.database.$queryRaw<Row[]>`
-      DELETE FROM pending_consents WHERE code_hash = ${codeHash} RETURNING sealed_consent, created_at, expires_at`;
-    if (!row || row.expires_at <= now) return null;
-    const opened = await this.#open(codeHash, row);
+  override async find(codeHash: Uint8Array<ArrayBuffer>, now: Date): Promise<PendingConsent | null> {
+    const row = await this.database.pendingConsent.findUnique({ where: { codeHash } });
+    if (!row || row.expiresAt <= now) return null;
+    const opened = await this.#open(row);
     if (!opened) return null;
     const letter = JSON.parse(opened.reveal()) as Letter;
     return {
@@ -92,13 +93,13 @@ export class PrismaPendingConsents extends PendingConsents {
     };
   }
 
-  async #open(codeHash: Uint8Array, row: Row): Promise<Secret | null> {
-    const { created_at: createdAt, expires_at: expiresAt } = row;
+  override async remove(codeHash: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.database.pendingConsent.deleteMany({ where: { codeHash } });
+  }
+
+  async #open({ codeHash, sealedConsent, createdAt, expiresAt }: Row): Promise<Secret | null> {
     try {
-      return await this.sealer.open(
-        row.sealed_consent,
-        pendingConsentAad({ codeHash, createdAt, expiresAt }),
-      );
+      return await this.sealer.open(sealedConsent, pendingConsentAad({ codeHash, createdAt, expiresAt }));
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
       const id = Buffer.from(codeHash).toString('hex').slice(0, 12);

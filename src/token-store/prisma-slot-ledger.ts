@@ -196,6 +196,21 @@ export class PrismaSlotLedger extends SlotLedger {
     });
   }
 
+  /** Whether a token that was booked before died since: with its account, or by eviction. */
+  async isEnded(tx: Transaction, token: Secret): Promise<boolean> {
+    const row = await tx.refreshToken.findUnique({ where: { fingerprint: this.fingerprint(token) } });
+    return row !== null && row.endedAt !== null;
+  }
+
+  /** Whether what Google gave for an account may have died by a revocation that ended here since, also by one whose end is unclear. */
+  async wasRevokedSince(tx: Transaction, accountSub: string, client: string, since: Date): Promise<boolean> {
+    const ended = { finishedAt: { gte: since }, NOT: { outcome: 'already_dead' } };
+    const found = await tx.revocation.findFirst({
+      where: { accountSub, clients: { has: client }, ...ended },
+    });
+    return found !== null;
+  }
+
   fingerprint(token: Secret): Uint8Array<ArrayBuffer> {
     return this.sealer.fingerprint(token, 'refresh-token');
   }

@@ -11,6 +11,8 @@ export interface Consent {
   readonly includedGranted: boolean;
   /** The exchange that waits to become this grant; it is removed with it. */
   readonly exchangeId: string | null;
+  /** The same for the consent that waited for the app: the digest of its code. */
+  readonly codeHash: Uint8Array<ArrayBuffer> | null;
   readonly now: Date;
 }
 
@@ -23,7 +25,7 @@ export type SavedConsent =
     }
   /** Nothing was stored: a consent with a consent screen is needed. */
   | { readonly kind: 'no_refresh_token' | 'narrower' }
-  /** The exchange is not there any more: another has finished it. */
+  /** The exchange, or the consent that waited, is not there any more: another has finished it. */
   | { readonly kind: 'gone' };
 
 export interface GrantWithTokens {

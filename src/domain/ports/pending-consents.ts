@@ -22,6 +22,13 @@ export abstract class PendingConsents {
     expiresAt: Date,
   ): Promise<boolean>;
 
-  /** Takes a consent out, whatever comes of it: a code works once. @returns null when unknown, used or expired */
-  abstract take(codeHash: Uint8Array<ArrayBuffer>, now: Date): Promise<PendingConsent | null>;
+  /**
+   * Leaves it where it is: who makes the grant (grant-store.ts) removes it in the same transaction, so that a code works
+   * once and a failure loses nothing.
+   * @returns null when unknown, used or expired
+   */
+  abstract find(codeHash: Uint8Array<ArrayBuffer>, now: Date): Promise<PendingConsent | null>;
+
+  /** Nothing will come of it. Its refresh token stays booked: Google counts it. */
+  abstract remove(codeHash: Uint8Array<ArrayBuffer>): Promise<void>;
 }
