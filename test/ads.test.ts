@@ -1,7 +1,9 @@
 /** Which Google Ads accounts a user reaches: asked of Google, kept with an age, and the way to one of them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { guideHierarchy, guideIds, noAds, type AdsHierarchy } from '../sandbox/google/ads/hierarchy.js';
+import { RevokeService } from '../src/services/revoke-service.js';
 import type { Api } from './support/api.js';
+import { pause } from './support/webhook-receiver.js';
 import { ADS, ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
 
 const { M1, M2, M3, A1, A2, A3, A4 } = guideIds;
@@ -74,6 +76,37 @@ const callAds = (token: string, customer: string, root: string | null, what = 'c
     },
     body: JSON.stringify({ query: `SELECT ${what}` }),
   });
+
+test('who shares a synchronisation is refused in its own name, with a link of its own', async () => {
+  await world.api.connect({ user_id: 'carol', scope: ADS }, { account: ALICE.email });
+  play('U2');
+  const { control } = world.google;
+  control.latency('ads', 400);
+  control.failNext('ads', { status: 401, body: { error: { code: 401, status: 'UNAUTHENTICATED' } } });
+  control.failNext('token', { status: 400, body: { error: 'invalid_grant' } });
+  const services = [await world.service(), await world.service()];
+  const refusals = await Promise.all(services.map((api) => api.get('/users/carol/ads/customers')));
+  expect(refusals.map(({ status }) => status)).toEqual([410, 410]);
+  const links = refusals.map(({ body }) => body['connect_url']);
+  expect(new Set(links).size).toBe(2);
+  expect(control.count('token', 'refresh_token')).toBe(1);
+});
+
+test('a service that is revoked while others wait for what it began takes nothing from them', async () => {
+  await world.api.connect({ user_id: 'dave', scope: ADS }, { account: BOB.email });
+  world.google.control.setAdsHierarchy(guideHierarchy({ U2: BOB.email }));
+  const { control } = world.google;
+  control.latency('ads', 600);
+  control.failNext('ads', { status: 401, body: { error: { code: 401, status: 'UNAUTHENTICATED' } } });
+  const [first, second] = [await world.service(), await world.service()];
+  const beginning = first.get('/users/dave/ads/customers');
+  await pause(200);
+  const joining = second.get('/users/dave/ads/customers');
+  await pause(200);
+  await world.app.get(RevokeService).revoke(first.key.split('_')[1] ?? '');
+  expect((await beginning).status).toBe(401);
+  expect((await joining).status).toBe(200);
+});
 
 describe("the guide's tables, over HTTP", () => {
   const onAll = (ids: readonly string[], role: string) => Object.fromEntries(ids.map((id) => [id, role]));

@@ -62,6 +62,8 @@ export class SyncAccountTree {
       await this.tokens.grantOf(ownWish);
       return synced;
     } catch (error) {
+      // Whoever began it was refused, in its own name and with a link of its own: this caller asks for itself.
+      if (underWay && isRefusalOfCaller(error)) return this.sync(wish, grant);
       if (!(error instanceof TurnNotTaken)) throw error;
       throw new BrokerError(
         'google_unavailable',
@@ -150,6 +152,15 @@ export class SyncAccountTree {
       { retry_after: retryAfterSeconds ?? RETRY_AFTER_SECONDS },
     );
   }
+}
+
+/** What Google Ads said concerns all who share a synchronisation; all else is about the service that began it. */
+function isRefusalOfCaller(error: unknown): boolean {
+  return (
+    error instanceof BrokerError &&
+    error.code !== 'google_unavailable' &&
+    error.code !== 'client_misconfigured'
+  );
 }
 
 /** A consent or a change of scopes ends what was remembered. */
