@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { guideHierarchy } from '../sandbox/google/ads/hierarchy.js';
+import { isPlainText } from '../src/domain/text.js';
 import { ADS, ALICE, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
 
 /**
@@ -299,5 +301,21 @@ describe('odd answers of Google', () => {
       world.google.control.clearFaults();
       expect((await world.api.get(`/users/${user}/ads/customers`)).status).toBe(200);
     });
+
+    test.each(['a\u0000b', 'a\ud800b', 'a\u001b[31mb', 'a\r\nb'])(
+      'a name such as %j is kept as a line of text',
+      async (name) => {
+        const user = `ads-${crypto.randomUUID()}`;
+        await world.api.connect({ user_id: user, scope: ADS }, { account: ALICE.email });
+        const { accounts, ...rest } = guideHierarchy({ U2: ALICE.email });
+        const named = accounts.map((account) => ({ ...account, name }));
+        world.google.control.setAdsHierarchy({ ...rest, accounts: named });
+        const { status, body } = await world.api.get(`/users/${user}/ads/customers`);
+        expect(status).toBe(200);
+        const names = (body['customers'] as { name: string }[]).map((customer) => customer.name);
+        expect(new Set(names).size).toBe(1);
+        expect(isPlainText(names[0] ?? '')).toBe(true);
+      },
+    );
   });
 });

@@ -98,6 +98,16 @@ describe('what each event does', () => {
     ).toEqual([]);
   });
 
+  test.each([{ toe: Date.now() }, { toe: -8e12 + 1 }, { toe: 7e12 }, { toe: 0 }])(
+    'a time that can be none, such as %j, is not believed',
+    async (times) => {
+      await connect('alice');
+      const token = await tokenOf({ type: 'tokens-revoked', subject: subject(), claims: times });
+      expect((await post(token)).status).toBe(202);
+      expect(await statusOf('alice')).toEqual(['revoked']);
+    },
+  );
+
   test('tokens-revoked also ends superseded and unclaimed tokens in the ledger', async () => {
     await connect();
     await connect('alice', { scope: 'https://www.googleapis.com/auth/adwords' });

@@ -8,6 +8,7 @@ import { customerIdOf } from '../domain/ads/customer-id.js';
 import { AdsApi, type AdsCall, type AdsListing } from '../domain/ports/ads-api.js';
 import type { Secret } from '../domain/secret.js';
 import { AdsRequests } from './ads-requests.js';
+import { printableLine } from './read-json.js';
 import { Stopping } from './stopping.js';
 
 const CLIENT_FIELDS = ['id', 'level', 'manager', 'descriptive_name', 'status']
@@ -84,7 +85,9 @@ export class GoogleAdsApi extends AdsApi {
 function readAccount(fields: Readonly<Record<string, unknown>>): AdsAccount | null {
   const text = (name: string) => {
     const value = fields[name];
-    return typeof value === 'string' && value !== '' ? value : null;
+    // It is stored and shown: PostgreSQL takes neither NUL nor lone surrogates.
+    const line = typeof value === 'string' ? printableLine(value) : '';
+    return line === '' ? null : line;
   };
   // 64-bit numbers are strings in Google's JSON.
   const id = customerIdOf(String(fields['id']));

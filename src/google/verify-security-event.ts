@@ -9,6 +9,8 @@ import { RiscDiscovery } from './risc-configuration.js';
 
 /** RFC 7519 section 4.1.7 sets no limit; Google's are a tenth of this. */
 const LONGEST_JTI = 255;
+/** What is said to happen later than this was no time in seconds. */
+const LARGEST_SKEW_SECONDS = 24 * 3600;
 
 /**
  * Verifies security event tokens as Google's guide to Cross-Account Protection asks. `exp` is not looked at: an event
@@ -78,7 +80,9 @@ function parse(payload: Uint8Array): Record<string, unknown> {
  * both in whole seconds.
  */
 function timeOf({ toe, iat }: Record<string, unknown>, now: Date): Date {
-  const seconds = [toe, iat].find((time) => typeof time === 'number' && Math.abs(time) < 8e12);
+  const latest = now.getTime() / 1000 + LARGEST_SKEW_SECONDS;
+  const isTime = (time: unknown) => typeof time === 'number' && time > 0 && time <= latest;
+  const seconds = [toe, iat].find(isTime);
   return typeof seconds === 'number' ? new Date(Math.floor(seconds) * 1000 + 999) : now;
 }
 
