@@ -146,6 +146,35 @@ describe('grants', () => {
     await expectAlarm(from, 'credential');
   });
 
+  test.each([
+    ['grants', 'consented_at'],
+    ['grants', 'refresh_token_issued_at'],
+    ['grants', 'refresh_token_expires_at'],
+    ['grants', 'refreshed_at'],
+    ['grants', 'created_at'],
+    ['access_tokens', 'expires_at'],
+    ['access_tokens', 'obtained_at'],
+  ])('%s.%s that is no time: lists go on, with the neighbours', async (table, column) => {
+    const own = `${table === 'grants' ? 'id' : 'grant_id'} IN (SELECT id FROM grants WHERE user_id = 'alice')`;
+    for (const value of ['infinity', '-infinity']) {
+      await world.sql(`UPDATE ${table} SET ${column} = $1 WHERE ${own}`, [value]);
+      await forget();
+      await neighbourWorks();
+      expect((await world.api.get('/grants', { expiring_within: '31000000' })).status).toBe(200);
+      const { status, body } = await world.api.token('alice');
+      expect(status === 200 || body['code'] === 'integrity_failed').toBe(true);
+    }
+  });
+
+  test('a lease for longer than any lasts holds nobody up', async () => {
+    for (const until of [`now() + interval '1 hour'`, `'infinity'`]) {
+      await world.sql(`UPDATE grants SET lease_expires_at = ${until}, lease_owner = NULL`);
+      await world.sql('DELETE FROM access_tokens');
+      await forget();
+      expect((await world.api.token('alice')).status).toBe(200);
+    }
+  });
+
   test('two rows whose tokens were swapped', async () => {
     await world.sql('DELETE FROM access_tokens');
     await world.sql(
@@ -406,6 +435,14 @@ describe('services', () => {
     // Who is revoked is not looked at any more.
     if (!/^(id|revoked_at) =/.test(change)) await expectAlarm(from, 'service', { service: idOf(narrow) });
     expect((await world.api.get('/users/bob/grants')).status).toBe(200);
+  });
+
+  test.each(['infinity', '-infinity'])('one that was made at %s: all others go on', async (time) => {
+    const [other, service] = [await world.service(), await world.service()];
+    await world.sql(`UPDATE services SET created_at = $1 WHERE id = $2`, [time, idOf(other)]);
+    expect((await service.token('alice')).status).not.toBe(500);
+    expect((await other.token('alice')).status).toBe(401);
+    await world.sql('DELETE FROM services WHERE id = $1', [idOf(other)]);
   });
 
   test('one whose key was swapped for that of another', async () => {

@@ -104,6 +104,10 @@ export class AccessTokens {
   async #open(grant: Grant, credentialVersion: number, row: TokenRow): Promise<[string, AccessToken] | null> {
     const { scope_set: key, sealed_token: sealed } = row;
     const times = { obtainedAt: new Date(row.obtained_ms), expiresAt: new Date(row.expires_ms) };
+    if (Object.values(times).some((time) => Number.isNaN(time.getTime()))) {
+      this.alarm.raise({ kind: 'access_token', id: grant.id, reason: 'Its times are none.' });
+      return null;
+    }
     try {
       const token = await this.sealer.open(sealed, accessTokenAad(grant, credentialVersion, key, times));
       return [key, { token, ...times, scopes: scopeSet(key.split(' ')) }];

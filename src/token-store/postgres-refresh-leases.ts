@@ -27,12 +27,19 @@ interface Taken extends SealedCredential {
  */
 const WITHOUT_WAITING_FOR_DISK = `set_config('synchronous_commit', 'off', true) IS NOT NULL`;
 
+/**
+ * No lease or backoff lasts longer (rest.ts, GOOGLE_TIMEOUT_MS). One that seems to was written before the database's clock was set
+ * back, or by somebody else, and holds nobody up.
+ */
+const LONGEST_LEASE = `interval '15 minutes'`;
+
 const TAKE = `
   UPDATE grants SET lease_owner = $1, lease_awaited = false,
     lease_expires_at = clock_timestamp() + $2 * interval '1 millisecond'
   WHERE id = $3 AND version = $4 AND refreshes = $5 AND status = 'active'
     AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL
-    AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
+    AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp()
+      OR lease_expires_at > clock_timestamp() + ${LONGEST_LEASE})
     AND ${WITHOUT_WAITING_FOR_DISK}
   RETURNING coalesce(sealed_refresh_token, sealed_key) AS sealed, credential_version AS "credentialVersion",
     refresh_failures AS failures, ARRAY(SELECT encode(mac, 'hex') FROM refresh_tokens
