@@ -1,6 +1,9 @@
 /** Authority that ended, ends: at each step of a connect the service is still active and allowed to ask. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Sealer } from '../src/domain/ports/sealer.js';
+import { adoptServices } from '../src/token-store/adopt-services.js';
+import { Database } from '../src/token-store/database.js';
 import { Api, Browser } from './support/api.js';
 import { visitConsent } from './support/visit-consent.js';
 import { ADS, ALICE, APP, startWorld, YOUTUBE, type World } from './support/world.js';
@@ -94,6 +97,26 @@ describe('a connect lives on the authority of its service', () => {
       expect([401, 403]).toContain(status);
       expect(await grants()).toHaveLength(0);
     });
+  });
+
+  describe('its policy was narrowed and signed again', () => {
+    test.each(["users = '{bob}'", "clients = '{second}'", `scopes = '{${ADS}}'`, 'force = false'])(
+      '%s: no step goes on',
+      async (change) => {
+        const url = await service.connectUrl({ ...ticket, force: true });
+        const held = await begin({ force: true });
+        const back = await visitConsent(held.consent, { account: ALICE.email });
+        await world.sql(`UPDATE services SET ${change}, mac = NULL WHERE id = $1`, [idOf(service)]);
+        await adoptServices(world.app.get(Database), world.app.get(Sealer));
+        const pressed = new Browser().submit(new URL('/connect', url), {
+          ticket: new URL(url).searchParams.get('ticket') ?? '',
+        });
+        expect([(await new Browser().open(url)).status, (await pressed).status]).toEqual([403, 403]);
+        expect((await held.browser.open(back)).text).toContain('may not ask for this any more');
+        expect(world.google.control.count('token')).toBe(0);
+        expect(await grants()).toHaveLength(0);
+      },
+    );
   });
 
   test('a denied consent offers no other try to a service that was revoked', async () => {

@@ -1,6 +1,6 @@
 import { OPERATOR, type ConnectWish } from './connect-wish.js';
 import { BrokerError } from './errors.js';
-import { demandAllowed, type Service } from './policy.js';
+import { assertMay, demandAllowed, type Service } from './policy.js';
 
 /**
  * A connect lives on the authority of the service that asked for it, from its link to the grant.
@@ -19,6 +19,7 @@ export function authorityEnded(wish: ConnectWish, service: Service | null): Brok
   }
   try {
     demandAllowed(service, wish.userId, wish.client, wish.scopes);
+    if (wish.force) assertMay(service, 'force');
     return null;
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
