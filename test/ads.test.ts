@@ -108,6 +108,21 @@ test('a service that is revoked while others wait for what it began takes nothin
   expect((await joining).status).toBe(200);
 });
 
+test.each([
+  '{}',
+  '[]',
+  'null',
+  '{"accounts":[],"links":[{"manager":"1","client":"1"}],"direct":[],"gaps":[]}',
+  '{"accounts":[{"id":"1\\r\\nx: y"}],"links":[],"direct":[],"gaps":[]}',
+  '{"accounts":[],"links":[],"direct":[{"customer":"1","role":"OWNER"}],"gaps":[]}',
+])('a stored tree that is none, %s, is asked for again', async (tree) => {
+  play('U2');
+  const before = (await ask()).body['customers'];
+  await world.sql(`UPDATE ads_trees SET tree = $1, synced_at = synced_at + interval '1 ms'`, [tree]);
+  expect((await ask()).body['customers']).toEqual(before);
+  expect((await world.api.token('alice', { customer_id: A1 })).status).toBe(200);
+});
+
 describe("the guide's tables, over HTTP", () => {
   const onAll = (ids: readonly string[], role: string) => Object.fromEntries(ids.map((id) => [id, role]));
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Settings } from '../config/settings.js';
 import { AccessMap } from '../domain/ads/access-map.js';
+import { CircularTree } from '../domain/ads/account-tree.js';
 import { BrokerError } from '../domain/errors.js';
 import type { Grant } from '../domain/grant.js';
 import { AccountTrees, type SyncedTree } from '../domain/ports/account-trees.js';
@@ -71,7 +72,13 @@ export class AccountMaps {
     const known = this.#memory.get(grantId);
     if (known?.syncedAt.getTime() === syncedAt.getTime()) return known;
     const stored = await this.trees.find(grantId);
-    return stored && this.#remember(grantId, stored);
+    try {
+      return stored && this.#remember(grantId, stored);
+    } catch (error) {
+      // None was ever kept with a circle: somebody changed it. It is asked for again.
+      if (error instanceof CircularTree) return null;
+      throw error;
+    }
   }
 
   #remember(grantId: string, { tree, syncedAt }: SyncedTree): SyncedMap {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { AccountTree } from '../domain/ads/account-tree.js';
+import { isAccountTree } from '../domain/ads/account-tree.js';
 import { AccountTrees, type SyncedTree } from '../domain/ports/account-trees.js';
 import { Database } from './database.js';
 
@@ -11,8 +11,10 @@ export class PrismaAccountTrees extends AccountTrees {
 
   override async find(grantId: string): Promise<SyncedTree | null> {
     const row = await this.database.adsTree.findUnique({ where: { grantId } });
-    // Written by `save` only, from the same type.
-    return row && { tree: row.tree as unknown as AccountTree, syncedAt: row.syncedAt };
+    if (!row) return null;
+    const { tree, syncedAt } = row;
+    // Written by `save` only, unless somebody changed it: then it is asked for again.
+    return isAccountTree(tree) ? { tree, syncedAt } : null;
   }
 
   override async syncedAt(grantId: string): Promise<Date | null> {

@@ -1,4 +1,4 @@
-import type { AccessRole } from './access-role.js';
+import { isAccessRole, type AccessRole } from './access-role.js';
 
 /** A Google Ads account: a manager, or an advertiser at a leaf. */
 export interface AdsAccount {
@@ -40,6 +40,29 @@ export interface AccountTree {
   readonly links: readonly ManagerLink[];
   readonly direct: readonly DirectAccess[];
   readonly gaps: readonly TreeGap[];
+}
+
+/** Whether a stored value has the form of a tree: what it says becomes headers, and the names of roots. */
+export function isAccountTree(value: unknown): value is AccountTree {
+  const { accounts, links, direct, gaps } = record(value);
+  return (
+    isListOf(accounts, ({ id }) => isId(id)) &&
+    isListOf(links, ({ manager, client }) => isId(manager) && isId(client)) &&
+    isListOf(direct, ({ customer, role }) => isId(customer) && (role === null || isAccessRole(role))) &&
+    isListOf(gaps, ({ customer }) => isId(customer))
+  );
+}
+
+function isListOf(value: unknown, isMember: (member: Readonly<Record<string, unknown>>) => boolean): boolean {
+  return Array.isArray(value) && value.every((member) => isMember(record(member)));
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function isId(value: unknown): boolean {
+  return typeof value === 'string' && /^\d{1,19}$/.test(value);
 }
 
 /** A tree with a circle is no tree: who manages whom cannot be said of it. */
