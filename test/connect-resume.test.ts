@@ -256,6 +256,26 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
       expect((await world.api.token('alice')).status).toBe(404);
     });
 
+    test.each(['sessions-revoked', 'account-disabled'])(
+      'after %s, its access token is not given: Google is asked first',
+      async (type) => {
+        const code = await hold();
+        world.clock.advance(60);
+        const subject = { subject_type: 'iss-sub', iss: `${world.google.url}/`, sub: ALICE.sub };
+        const to = `${world.url}/security-events/google`;
+        const event = await world.google.control.sendSecurityEvent({
+          type,
+          subject,
+          to,
+        });
+        expect(event.status).toBe(202);
+        expect((await world.api.post('/connect/completions', { code, user_id: 'alice' })).status).toBe(200);
+        const before = world.google.control.count('token', 'refresh_token');
+        await world.api.token('alice');
+        expect(world.google.control.count('token', 'refresh_token')).toBe(before + 1);
+      },
+    );
+
     test('where nobody knows what Google heard first, Google is asked before a token is given', async () => {
       world.google.control.latency('revoke', 1500);
       const revoking = world.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
-import { isLiving, type Grant } from '../domain/grant.js';
+import type { Grant } from '../domain/grant.js';
 import { assertMay, type Service } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GrantStore } from '../domain/ports/grant-store.js';
@@ -77,8 +77,8 @@ export class DisconnectGrant {
   async siblings(service: Service, grant: Grant): Promise<Grant[]> {
     assertMay(service, 'revoke');
     demandRevocable(grant);
-    const all = await this.grants.findByAccount(grant.account.sub, this.#clientsOfProject(grant));
-    return all.filter((other) => other.id !== grant.id && isLiving(other));
+    const all = await this.grants.findLivingByAccount(grant.account.sub, this.#clientsOfProject(grant));
+    return all.filter((other) => other.id !== grant.id);
   }
 
   async #attempt(attempt: RevocationAttempt, siblings: readonly Grant[]): Promise<Revoked> {

@@ -29,6 +29,12 @@ import { takeConsent } from './prisma-pending-consents.js';
 import { takeExchange } from './prisma-pending-exchanges.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
+/**
+ * What takes longer waited for the app or for Google's keys. Google may have told of its account meanwhile (disabled, signed out), and
+ * what was dropped then did not include this access token.
+ */
+const LONGEST_SAVE_MS = 30_000;
+
 @Injectable()
 export class PrismaGrants extends GrantStore {
   constructor(
@@ -71,8 +77,10 @@ export class PrismaGrants extends GrantStore {
       // A consent can wait, for the app or for Google's keys, and its account be revoked meanwhile.
       if (answer.refreshToken && (await this.ledger.isEnded(tx, answer.refreshToken)))
         return { kind: 'no_refresh_token' };
-      const mayBeRevoked = await this.ledger.wasRevokedSince(tx, account.sub, client, answer.obtainedAt);
-      const keepsToken = verdict.isTokenWithin && !mayBeRevoked;
+      const hasWaited = now.getTime() - answer.obtainedAt.getTime() > LONGEST_SAVE_MS;
+      const mayBeDead =
+        hasWaited || (await this.ledger.wasRevokedSince(tx, account.sub, client, answer.obtainedAt));
+      const keepsToken = verdict.isTokenWithin && !mayBeDead;
       if (!(await takeExchange(tx, consent.exchangeId))) return { kind: 'gone' };
       if (!(await takeConsent(tx, consent.codeHash))) return { kind: 'gone' };
       const before = stored && isRenewable(stored) ? held : stored;
@@ -157,8 +165,11 @@ export class PrismaGrants extends GrantStore {
     return rows.map(fromRow);
   }
 
-  override async findByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
-    const rows = await this.database.grant.findMany({ where: { accountSub, client: { in: [...clients] } } });
+  override async findLivingByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
+    const rows = await this.database.grant.findMany({
+      // All that are living (isLiving): a mark of a revocation is a column beside.
+      where: { accountSub, client: { in: [...clients] }, status: { in: ['active', 'suspended'] } },
+    });
     return rows.map(fromRow);
   }
 

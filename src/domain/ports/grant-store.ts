@@ -87,8 +87,8 @@ export abstract class GrantStore {
   /** Forgets the grant and its tokens; the ledger keeps the slot, because Google does. */
   abstract forget(grant: Grant, endReason: string | null, now: Date): Promise<void>;
 
-  /** All grants of one account under the given clients, of whatever user. */
-  abstract findByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]>;
+  /** The living grants of one account under the given clients, of whatever user: Google's limit of slots bounds them. */
+  abstract findLivingByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]>;
 
   /** A user's grants, the oldest first. */
   abstract listOfUser(query: GrantsOfUser): Promise<Page<Grant, GrantPosition>>;
