@@ -291,6 +291,22 @@ describe('what each event does', () => {
     expect(await statusOf('alice')).toEqual(['suspended']);
   });
 
+  test.each([
+    ['in milliseconds', Date.now()],
+    ['in the year 10000', 253_402_300_800],
+    ['before the year 1', -7e12],
+    ['of a year that PostgreSQL has not', 7e12],
+    ['to come', 4_102_444_800],
+  ])('a time %s: the event counts as of now, and a later one counts after it', async (_, toe) => {
+    await connect();
+    const disabled = await send({ type: 'account-disabled', subject: subject(), claims: { toe } });
+    expect(disabled.status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['suspended']);
+    world.clock.advance(60);
+    expect((await send({ type: 'account-enabled', subject: subject() })).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['active']);
+  });
+
   test('account-enabled leaves dead grants dead', async () => {
     await connect();
     await send({ type: 'tokens-revoked', subject: subject() });

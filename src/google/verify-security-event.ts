@@ -77,13 +77,14 @@ function parse(payload: Uint8Array): Record<string, unknown> {
 
 /**
  * The last moment that can be meant: `toe` is when it happened, `iat` when Google wrote it down (RFC 8417 section 2.2),
- * both in whole seconds.
+ * both in whole seconds. What is told has happened: a time to come would outdate all later events of the account.
  */
 function timeOf({ toe, iat }: Record<string, unknown>, now: Date): Date {
   const latest = now.getTime() / 1000 + LARGEST_SKEW_SECONDS;
   const isTime = (time: unknown) => typeof time === 'number' && time > 0 && time <= latest;
   const seconds = [toe, iat].find(isTime);
-  return typeof seconds === 'number' ? new Date(Math.floor(seconds) * 1000 + 999) : now;
+  if (typeof seconds !== 'number') return now;
+  return new Date(Math.min(Math.floor(seconds) * 1000 + 999, now.getTime()));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
