@@ -33,6 +33,9 @@ describe('faults', () => {
     ['postgresql://u:hunter2@h/db?sslmode=allow', 'has an unknown sslmode'],
     ['postgresql://u:hunter2@h/db?sslmode=Require', 'has an unknown sslmode'],
     ['postgresql://u:hunter2@h/db?ssl=false', 'has an unknown value of ssl'],
+    ['postgresql://u:hunter2@h/db?sslmode=verify-full&sslmode=disable', 'has sslmode twice'],
+    ['postgresql://u:hunter2@h/db?host=a&host=b', 'has host twice'],
+    ['postgresql://u:hunter2@h/db?ssl=true&ssl=0', 'has ssl twice'],
     [
       'postgresql://u:hunter2@h/db?sslrootcert=/nowhere/ca.pem',
       'has an sslrootcert that cannot be read (ENOENT)',
@@ -115,6 +118,10 @@ test('a file is read again for each connection; while it is broken, what it said
     return typeof host?.password === 'function' ? host.password() : null;
   };
   expect(password()).toBe('old');
+  write('postgresql://u:new@h/db\n');
+  expect(password()).toBe('new');
+  writeFileSync(file, Buffer.from('\uFEFFpostgresql://u:windows@h/db\r\n', 'utf16le'));
+  expect(password()).toBe('windows');
   write('postgresql://u:new@h/db\n');
   expect(password()).toBe('new');
   write('postgresql://u:ne');

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import pg from 'pg';
 import type { Settings } from '../config/settings.js';
+import { readTextFile } from '../config/text-file.js';
 import { Secret } from '../domain/secret.js';
 
 /** One server, as pg takes it. */
@@ -25,6 +26,17 @@ export class DatabaseUrlFault extends Error {
 
 const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
 const SSL_FILES = ['sslrootcert', 'sslcert', 'sslkey'] as const;
+const CHECKED = [
+  'host',
+  'port',
+  'ssl',
+  'sslmode',
+  ...SSL_FILES,
+  'sslnegotiation',
+  'uselibpqcompat',
+  'target_session_attrs',
+  'schema',
+];
 const LONGEST_PORT = 65_535;
 const URL_PARTS = /^(postgres(?:ql)?:\/\/)([^/?]*)(\/[^?]*)?(?:\?(.*))?$/;
 
@@ -92,7 +104,7 @@ export class AddressSource {
   current(): DatabaseAddress {
     if (this.file === null) return this.#address;
     try {
-      const url = readFileSync(this.file, 'utf8').trim();
+      const url = readTextFile(this.file).trim();
       // Parsed again although it is the same: the files of certificates that it names may have changed.
       this.#address = parseDatabaseUrl(url);
       if (url !== this.#url) this.preferred = 0;
@@ -114,6 +126,10 @@ export function directAddress(
 }
 
 function checkParameters(parameters: URLSearchParams): void {
+  // Of two values one is checked here, and pg uses the other.
+  const names = [...parameters.keys()];
+  const twice = CHECKED.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  if (twice !== undefined) throw new DatabaseUrlFault(`has ${twice} twice`);
   const sslMode = parameters.get('sslmode');
   if (sslMode !== null && !SSL_MODES.includes(sslMode)) {
     throw new DatabaseUrlFault(`has an unknown sslmode: it is one of ${SSL_MODES.join(', ')}`);
