@@ -60,6 +60,8 @@ describe('which proxy a request goes through', () => {
     ['https://user:p%40ss@proxy.example.com:8443/', true],
     ['proxy.example.com:3128', true],
     ['socks5://proxy.example.com', false],
+    ['http://user:50%off@proxy.example.com', false],
+    ['http://%zz@proxy.example.com', false],
     ['http://', false],
     ['http://proxy.example.com/path', false],
     ['not a proxy', false],

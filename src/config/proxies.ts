@@ -38,8 +38,17 @@ function proxyUrl(value: string): URL | null {
   const text = value.includes('://') ? value : `http://${value}`;
   if (!URL.canParse(text)) return null;
   const url = new URL(text);
-  const isPlain = url.pathname === '/' && url.search === '' && url.hash === '';
+  const isPlain = url.pathname === '/' && url.search === '' && url.hash === '' && isDecodable(url);
   return ['http:', 'https:'].includes(url.protocol) && url.hostname !== '' && isPlain ? url : null;
+}
+
+/** A raw % in a password would only be noticed by the first request. */
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    return decodeURIComponent(`${username}:${password}`) !== '';
+  } catch {
+    return false;
+  }
 }
 
 /** @param env checked by config/environment.ts: a faulty address stops the start */
