@@ -15,6 +15,7 @@ import { dressPages, harden } from './http/harden.js';
 import { createHttpServer } from './http/http-server.js';
 import { openLog, requestId } from './http/logging.js';
 import { serveOpenApi } from './http/openapi.js';
+import { refuseMalformedQueries } from './http/query-text.js';
 import { RateLimits } from './http/rate-limits.js';
 import { RawAnswers } from './http/raw-answers.js';
 import { Metrics } from './operations/metrics.js';
@@ -69,6 +70,7 @@ export async function startBroker(
   harden(server, publicUrl, limits);
   serveFromMemory(server, () => answers);
   answerOtherMethods(server);
+  refuseMalformedQueries(server);
   ignoreTypeOfNothing(server);
   await dressPages(server, publicUrl.startsWith('https:'));
   const module = AppModule.with(settings, clock ? { clock, log } : { log });

@@ -125,6 +125,12 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['a return_to with half a character', { ...ticket, return_to: `${APP}/\udfff` }, 'return_to'],
     ['confirm with a return_to of null', { ...ticket, confirm: true, return_to: null }, 'return_to'],
     ['a misspelt member', { ...ticket, return_too: APP }, 'return_too'],
+    ['a member that every object inherits', { ...ticket, toString: 1 }, 'toString'],
+    [
+      'a required account with an inherited member',
+      { ...ticket, require_account: { email: 'a@b.example', constructor: 'x' } },
+      'require_account.constructor',
+    ],
     ['a return_to that is no URL', { ...ticket, return_to: '/after' }, 'return_to'],
     ['a return_to that is script', { ...ticket, return_to: 'javascript:alert(1)' }, 'return_to'],
     ['a return_to outside the allow-list', { ...ticket, return_to: 'https://evil.example/' }, 'return_to'],
@@ -233,6 +239,14 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['a time that is in the year 0 in UTC', '/audit', { since: '0001-01-01T00:00:00+23:59' }, 'since'],
     ['a time that is in the year 10000 in UTC', '/audit', { since: '9999-12-31T23:59:59-23:59' }, 'since'],
     ['a cursor in the year 0', '/audit', { cursor: cursor('0000-01-01T00:00:00.000Z 1') }, 'cursor'],
+    ['a time on the 30th of February', '/audit', { since: '2026-02-30T00:00:00Z' }, 'since'],
+    [
+      'a time on the 31st of April',
+      '/tokens/alice',
+      { denied_synced_at: '2026-04-31 00:00:00Z' },
+      'denied_synced_at',
+    ],
+    ['a parameter that every object inherits', '/tokens/alice', { constructor: 'x' }, 'constructor'],
     ['an unknown client', '/tokens/alice', { client: 'nobody' }, 'client'],
     ['a scope that is none', '/tokens/alice', { scope: 'yt' }, 'scope'],
     ['a 10 KB scope', '/tokens/alice', { scope: `https://x.example/${'a'.repeat(10_000)}` }, 'scope'],
@@ -246,6 +260,27 @@ describe('bad input gets a clear error and loses nothing', () => {
     const answer = await world.api.get(path, query);
     expect(answer.status).toBe(400);
     expect(answer.body).toMatchObject({ code: 'invalid_request', errors: { [field]: expect.any(String) } });
+  });
+
+  test.each([
+    ['half an escape', 'account=%', 'account'],
+    ['bytes that are not UTF-8', 'min_ttl=1&account=m%FCller', 'account'],
+    ['half a character', 'account=%ED%A0%80', 'account'],
+    ['NUL in two bytes', 'account=%C0%80', 'account'],
+    ['a name that is not UTF-8', '%FF=1', 'query'],
+  ])('%s in a query is refused, as it is in a path', async (_, query, field) => {
+    for (const path of ['/tokens/alice', '/users/alice/grants', '/audit']) {
+      const response = await fetch(`${world.url}${path}?${query}`, {
+        headers: { authorization: `Bearer ${world.api.key}` },
+      });
+      expect(response.status).toBe(400);
+      const problem: unknown = await response.json();
+      expect(problem).toMatchObject({
+        errors: { [field]: expect.stringContaining('percent-encoded UTF-8') },
+      });
+      const contract = await contractOf(world.url);
+      contract.check('GET', path, 400, response.headers.get('content-type'), problem);
+    }
   });
 
   test('a parameter given twice is refused', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
 import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
+import { sendRaw } from './support/raw-http.js';
 
 describe('what every route shares', () => {
   let world: World;
@@ -53,6 +54,18 @@ describe('what every route shares', () => {
     const docs = await fetch(`${world.url}/docs`);
     expect(docs.status).toBe(200);
     expect(await docs.text()).toContain('swagger-ui');
+  });
+
+  test.each([
+    ['GET ftp://broker.example.com/metrics', 404],
+    ['GET http://broker.example.com/metrics', 200],
+    ['PUT http://broker.example.com/metrics', 405],
+    ['GET /docs/../metrics', 404],
+    ['GET /docs/..%2f..%2fpackage.json', 404],
+  ])('%s: %d', async (line, status) => {
+    const answer = await sendRaw(world.url, `${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(answer.status).toBe(status);
+    if (status === 404) expect(answer.body).toMatchObject({ status: 404, code: 'not_found' });
   });
 
   test('pages run no script and load nothing from elsewhere', async () => {

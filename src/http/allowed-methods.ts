@@ -45,7 +45,7 @@ export function answerOtherMethods(server: FastifyInstance): void {
 /** RFC 9112 section 3.2.2: the address may come with scheme and host. */
 function pathOf(url: string): string {
   const [path = ''] = url.split('?', 1);
-  return path.startsWith('/') || !URL.canParse(path) ? path : new URL(path).pathname;
+  return /^https?:/i.test(path) && URL.canParse(path) ? new URL(path).pathname : path;
 }
 
 function matches(pattern: readonly string[], segments: readonly string[]): boolean {

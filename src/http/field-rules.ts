@@ -113,9 +113,16 @@ export const IsHttpUrl = rule(
 export const IsTime = rule(
   'isTime',
   // The form allows leap seconds, which a Date cannot hold, and a zone can lead out of the years that PostgreSQL reads.
-  (value) => isRFC3339(value) && isYear(new Date(value as string).getUTCFullYear()),
+  (value) => isRFC3339(value) && isDay(value as string) && isYear(new Date(value as string).getUTCFullYear()),
   'must be a time such as 2026-11-21T12:00:00Z, in the years 1 to 9999.',
 );
+
+/** A Date makes March of the 30th of February (RFC 3339 section 5.7). */
+function isDay(time: string): boolean {
+  const date = time.slice(0, 10);
+  const day = new Date(`${date}T00:00:00Z`);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(date);
+}
 
 /** False for the year of no time, which is NaN. */
 function isYear(year: number): boolean {

@@ -66,7 +66,8 @@ const DATABASE_OUTAGE: Reading = {
 function read(fault: unknown): Reading {
   if (fault instanceof BrokerError) return fault;
   const status = httpStatus(fault);
-  if (status === 404)
+  // The documentation's files say 403 for a path that leaves their folder.
+  if (status === 404 || status === 403)
     return { code: 'not_found', detail: 'Nothing is served at this address. See /docs for what is.' };
   if (status === 429)
     return { code: 'rate_limited', detail: 'Slow down, and try again after Retry-After seconds.' };

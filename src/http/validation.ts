@@ -36,8 +36,12 @@ function findFaults(
     errors[field] = 'is nested too deeply.';
     return;
   }
-  for (const [name, inner] of Object.entries(value))
-    findFaults(inner, root, path === '' ? name : `${path}.${name}`, depth + 1, errors);
+  for (const [name, inner] of Object.entries(value)) {
+    const inside = path === '' ? name : `${path}.${name}`;
+    // The whitelist of class-validator takes what every object inherits for known.
+    if (name in Object.prototype) errors[inside] = 'is not known here.';
+    else findFaults(inner, root, inside, depth + 1, errors);
+  }
 }
 
 export const validation = new Validation({
