@@ -192,6 +192,21 @@ describe('bad input gets a clear error and loses nothing', () => {
     expect(answer.body).toMatchObject({ errors: { account: expect.any(String) } });
   });
 
+  test.each([
+    ['a name', 'Alice Example', null],
+    ['half an email', 'alice@', null],
+    ['an email', 'alice@example.com', 'alice@example.com'],
+    ['a sub', '103400000000000000009', '103400000000000000009'],
+  ])(
+    '%s as account: the link in the refusal suggests to Google what Google takes',
+    async (_, account, hint) => {
+      const { status, body } = await world.api.token('stranger', { account, scope: YOUTUBE });
+      expect(status).toBe(404);
+      const consent = await new Browser().begin(new URL(body['connect_url'] as string).href);
+      expect(consent.searchParams.get('login_hint')).toBe(hint);
+    },
+  );
+
   test('null means not set, as JSON writers have it', async () => {
     const unset = { client: null, account_hint: null, require_account: null, return_to: null };
     expect((await world.api.post('/connect/tickets', { ...ticket, ...unset })).status).toBe(201);

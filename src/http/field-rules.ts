@@ -93,7 +93,8 @@ export const IsLoginHint = rule(
   "must be an email address, or Google's id of the account (sub).",
 );
 
-function isLoginHint(value: string): boolean {
+/** Whether Google takes it as login_hint. */
+export function isLoginHint(value: string): boolean {
   if (!isPlainText(value)) return false;
   return value.includes('@') ? isEmail(value, { require_tld: false }) : /^[\x21-\x7e]{1,255}$/.test(value);
 }

@@ -8,6 +8,7 @@ import { allowedScopes, type Service } from '../domain/policy.js';
 import { ConnectLinks } from '../domain/ports/connect-links.js';
 import { explainServiceAccountFailure } from '../domain/service-account.js';
 import { isGoogleScope, scopeSet } from '../domain/scopes.js';
+import { isLoginHint } from '../http/field-rules.js';
 
 /** What a service asks for. */
 export interface TokenWish {
@@ -122,10 +123,15 @@ export class Refusals {
         client: wish.client.alias,
         scopes: scopeSet(scopes),
       }),
-      accountHint: grant?.account.email ?? grant?.account.sub ?? wish.account,
+      accountHint: grant?.account.email ?? grant?.account.sub ?? hintOf(wish.account),
     });
     return url;
   }
+}
+
+/** What Google would refuse on its own page, without a way back, is left out. */
+function hintOf(account: string | null): string | null {
+  return account !== null && isLoginHint(account) ? account : null;
 }
 
 const MOST_ACCOUNTS = 100;
