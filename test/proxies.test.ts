@@ -197,12 +197,30 @@ describeWithTls(
           SERVICE_ISSUERS_FILE: file('issuers.json', [{ issuer: ISSUER, audience: AUDIENCE }]),
           WEBHOOK_URL: 'https://app.example.com/hooks',
           WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}`,
+          WEBHOOK_TIMEOUT_MS: '1000',
         });
       }, 60_000);
       afterAll(async () => {
         await fleet.stop();
         await database.end();
       });
+
+      test('that does not answer holds no connection longer than the request that it was for', async () => {
+        proxy.isSilent = true;
+        await database.query(`INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
+        VALUES ('event-2', 'grant.connected', '{}', now(), now())`);
+        const until = async (look: () => boolean) => {
+          for (const end = Date.now() + 8_000; !look() && Date.now() < end;) {
+            await new Promise((resolve) => setTimeout(resolve, 20));
+          }
+          return look();
+        };
+        expect(await until(() => proxy.waiting > 0)).toBe(true);
+        // Before it is tried again.
+        expect(await until(() => proxy.waiting === 0)).toBe(true);
+        proxy.isSilent = false;
+        await database.query('DELETE FROM outbox_events');
+      }, 30_000);
 
       test("to an issuer's discovery and keys, and to the receiver of webhooks; never to what is on this machine", async () => {
         const created = await tokenBroker(

@@ -51,7 +51,8 @@ export async function send(url: string, request: OutboundRequest): Promise<Outbo
   const options = { ...init, redirect, signal: AbortSignal.any(signals) };
   proxies ??= proxiesOf(process.env);
   const proxy = proxies.of(new URL(url));
-  const response = proxy === null ? await fetch(url, options) : await fetchThrough(proxy, url, options);
+  const response =
+    proxy === null ? await fetch(url, options) : await fetchThrough(proxy, url, timeoutMs, options);
   const { status, headers } = response;
   if (maxBytes === 0) {
     await response.body?.cancel().catch(() => undefined);
@@ -82,18 +83,28 @@ const agents = new Map<string, InstanceType<Undici['ProxyAgent']>>();
 async function fetchThrough(
   proxy: Secret,
   url: string,
+  timeoutMs: number,
   options: RequestInit & Pick<OutboundRequest, 'headers' | 'body'>,
 ): Promise<Response> {
-  const { ProxyAgent, fetch: proxiedFetch } = await (undici ??= import('undici'));
+  const { Pool, ProxyAgent, fetch: proxiedFetch } = await (undici ??= import('undici'));
   const uri = proxy.reveal();
-  let agent = agents.get(uri);
+  // There are as many timeouts as uses.
+  const name = `${timeoutMs} ${uri}`;
+  let agent = agents.get(name);
   if (!agent) {
     const { username, password, origin } = new URL(uri);
     const userInfo = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
     // RFC 7617. https goes through a tunnel (RFC 9110 section 9.3.6), plain http is forwarded.
     const token = username === '' ? {} : { token: `Basic ${Buffer.from(userInfo).toString('base64')}` };
-    agent = new ProxyAgent({ uri: origin, proxyTunnel: false, ...token });
-    agents.set(uri, agent);
+    agent = new ProxyAgent({
+      uri: origin,
+      proxyTunnel: false,
+      ...token,
+      // The signal of a request does not end the tunnel that was asked for it: a silent proxy would hold it for minutes.
+      clientFactory: (to, given) => new Pool(to, { ...given, headersTimeout: timeoutMs }),
+      requestTls: { timeout: timeoutMs },
+    });
+    agents.set(name, agent);
   }
   try {
     return (await proxiedFetch(url, { ...options, dispatcher: agent })) as unknown as Response;

@@ -9,6 +9,10 @@ export class ConnectProxy {
   readonly credentials: (string | undefined)[] = [];
   /** Answers every CONNECT with this status instead. */
   refusal: number | null = null;
+  /** Lets whoever asks for a tunnel wait for an answer. */
+  isSilent = false;
+  /** Connections that wait so. */
+  waiting = 0;
   readonly #sockets = new Set<Socket>();
   readonly #server = createServer((request, response) => {
     this.asked.push(`${request.method ?? ''} ${request.url ?? ''}`);
@@ -32,6 +36,15 @@ export class ConnectProxy {
     proxy.#server.on('connect', (request, client: Socket) => {
       proxy.asked.push(`CONNECT ${request.url ?? ''}`);
       proxy.credentials.push(request.headers['proxy-authorization']);
+      if (proxy.isSilent) {
+        proxy.waiting++;
+        proxy.#sockets.add(client);
+        client.on('error', () => undefined);
+        client.on('close', () => proxy.waiting--);
+        // Unread, its end would not be noticed; and a server of HTTP leaves its own half open.
+        client.resume().on('end', () => client.destroy());
+        return;
+      }
       if (proxy.refusal !== null) {
         client.end(`HTTP/1.1 ${proxy.refusal} No\r\n\r\n`);
         return;
