@@ -6,7 +6,7 @@ import type {
   Grant as GrantRow,
   RefreshToken,
 } from '../src/token-store/prisma-client/client.js';
-import { PrismaSlotLedger } from '../src/token-store/prisma-slot-ledger.js';
+import { SlotBookings } from '../src/token-store/slot-bookings.js';
 import { Sealer } from '../src/domain/ports/sealer.js';
 import { fromRow } from '../src/token-store/grant-row.js';
 import { accessTokenAad, credentialAad } from '../src/token-store/places.js';
@@ -102,7 +102,7 @@ async function checkLaws(before: readonly Row[]): Promise<Row[]> {
       expect(row.current.map(({ fingerprint, mac }) => [hex(fingerprint), hex(mac)])).toEqual([
         [
           hex(sealer.fingerprint(stored, 'refresh-token')),
-          hex(world.app.get(PrismaSlotLedger).macOf(grant, version, stored)),
+          hex(world.app.get(SlotBookings).macOf(grant, version, stored)),
         ],
       ]);
       // Every change of a grant ended the access tokens of before.

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
+import { readTextFile } from '../config/text-file.js';
 import { Secret } from '../domain/secret.js';
-import type { AddressSource } from '../token-store/database-address.js';
+import type { AddressSource } from '../token-store/address-source.js';
 import { databaseFault } from '../token-store/database-fault.js';
 import { EXIT, Failure, faultyConfiguration } from './failure.js';
-import { answers, type Answer } from './print.js';
-import { readTextFile } from '../config/text-file.js';
+import { type Answer, answers } from './print.js';
 
 /** As seen from dist/bundle/cli/, in a checkout and in the container image alike. */
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
@@ -96,7 +96,10 @@ function auditRetention(env: NodeJS.ProcessEnv): number | null {
 }
 
 async function addressOf(env: NodeJS.ProcessEnv): Promise<AddressSource> {
-  const { AddressSource, DatabaseUrlFault } = await import('../token-store/database-address.js');
+  const [{ AddressSource }, { DatabaseUrlFault }] = await Promise.all([
+    import('../token-store/address-source.js'),
+    import('../token-store/database-address.js'),
+  ]);
   const name = ['DATABASE_DIRECT_URL', 'DATABASE_URL'].find((each) => env[each] || env[`${each}_FILE`]);
   if (name === undefined) throw faultyConfiguration(['DATABASE_URL is not set']);
   const file = env[`${name}_FILE`];

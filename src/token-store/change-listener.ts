@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import type { Change } from '../domain/ports/change-feed.js';
-import type { AddressSource } from './database-address.js';
+import type { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
-import { prepareSession, type Pooler } from './session.js';
+import { type Pooler, prepareSession } from './session.js';
 
 const CHANNEL = 'token_broker';
 const CONNECT_TIMEOUT_MS = 3000;

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { Secret } from '../domain/secret.js';
-import { AddressSource, databaseUrlFaults, parseDatabaseUrl } from './database-address.js';
+import { AddressSource } from './address-source.js';
+import { databaseUrlFaults, parseDatabaseUrl } from './database-address.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'token-broker-urls-'));
 const garbage = join(folder, 'garbage.pem');

@@ -1,7 +1,8 @@
 import pg from 'pg';
-import type { AddressSource, DatabaseAddress } from './database-address.js';
-import { readingTimestamps } from './timestamps.js';
+import type { AddressSource } from './address-source.js';
 import { chooseHost } from './choose-host.js';
+import type { DatabaseAddress } from './database-address.js';
+import { readingTimestamps } from './timestamps.js';
 
 export interface DatabaseClientConfig extends pg.ClientConfig {
   readonly source: AddressSource;

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import type { AddressSource } from './database-address.js';
+import type { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
-import { prepareSession, STATEMENT_TIMEOUT_MS, type Pooler } from './session.js';
+import { type Pooler, prepareSession, STATEMENT_TIMEOUT_MS } from './session.js';
 
 /** For a new connection, and for one of the pool to come free. */
 export const CONNECT_TIMEOUT_MS = 5_000;

@@ -1,11 +1,11 @@
+import type pg from 'pg';
 import { createHash } from 'node:crypto';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import type pg from 'pg';
 import { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { DatabaseHealth } from '../domain/ports/database-health.js';
-import { AddressSource } from './database-address.js';
-import { codesOf, databaseFault, NO_ANSWER, READ_ONLY, type DatabaseFault } from './database-fault.js';
+import { AddressSource } from './address-source.js';
+import { codesOf, databaseFault, type DatabaseFault, NO_ANSWER, READ_ONLY } from './database-fault.js';
 import { CONNECT_TIMEOUT_MS, DatabasePool } from './database-pool.js';
 import { MigrationState, type RecordedMigration } from './migration-state.js';
 import { OutageLog } from './outage-log.js';

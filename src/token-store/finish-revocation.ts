@@ -8,7 +8,7 @@ import { dead, disconnected } from './end-grants.js';
 import { fromRow } from './grant-row.js';
 import { Outbox } from './outbox.js';
 import { Prisma, type Revocation } from './prisma-client/client.js';
-import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
 
@@ -30,7 +30,7 @@ export const PROBABLY_DEAD = Prisma.sql`coalesce((SELECT max(sequence) FROM refr
 export class FinishRevocation {
   constructor(
     private readonly database: Database,
-    private readonly ledger: PrismaSlotLedger,
+    private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
   ) {}
 

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { Secret } from '../domain/secret.js';
-import { AddressSource } from './database-address.js';
+import { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
 
 /** What the broker may do with tables that it does not write freely; with all others it may read and write rows. */

@@ -1,15 +1,15 @@
+import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MigrationList, SchemaFilter } from '@prisma/schema-engine-wasm';
-import pg from 'pg';
 import { Secret } from '../domain/secret.js';
-import { AddressSource } from './database-address.js';
+import { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
 import { codesOf } from './database-fault.js';
 import { MigrationLock } from './migration-lock.js';
 import { aheadOf, migrationNames } from './migration-state.js';
-import { DatabaseBusy, Patience, type Blocker } from './patience.js';
+import { type Blocker, DatabaseBusy, Patience } from './patience.js';
 import { withSchemaEngine } from './schema-engine.js';
 
 const NO_FILTER: SchemaFilter = { externalTables: [], externalEnums: [] };

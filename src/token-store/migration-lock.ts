@@ -1,7 +1,7 @@
-import type { AddressSource } from './database-address.js';
+import type { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
+import { type Blocker, DatabaseBusy, type Patience } from './patience.js';
 import { NO_LIMITS, prepareSession } from './session.js';
-import { DatabaseBusy, type Patience, type Blocker } from './patience.js';
 
 /** Of Prisma's engine, so that `prisma migrate deploy` and we keep out of each other's way. */
 const LOCK = 72_707_369;

@@ -3,11 +3,11 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { Settings } from '../config/settings.js';
 import { ChangeFeed, type ChangesFault } from '../domain/ports/change-feed.js';
 import { Clock } from '../domain/ports/clock.js';
+import { type AddressSource, directAddress } from './address-source.js';
 import { ChangeFaults, seenOf } from './change-faults.js';
 import { ChangeHeartbeats, type HeartbeatReport } from './change-heartbeats.js';
 import { ChangeListener, type Notification } from './change-listener.js';
 import { ChangeTrust, TRUST_MS } from './change-trust.js';
-import { directAddress, type AddressSource } from './database-address.js';
 import { Database } from './database.js';
 
 const HEARTBEAT_MS = 500;

@@ -24,7 +24,7 @@ import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
 import { GrantLists } from './grant-lists.js';
 import { Outbox } from './outbox.js';
 import { Prisma, type Grant as Row } from './prisma-client/client.js';
-import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { SlotBookings } from './slot-bookings.js';
 import { takeConsent } from './prisma-pending-consents.js';
 import { takeExchange } from './prisma-pending-exchanges.js';
 import { RefreshTokens } from './refresh-tokens.js';
@@ -42,7 +42,7 @@ export class PrismaGrants extends GrantStore {
     private readonly accessTokens: AccessTokens,
     private readonly credentials: Credentials,
     private readonly refreshTokens: RefreshTokens,
-    private readonly ledger: PrismaSlotLedger,
+    private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
     private readonly lists: GrantLists,

@@ -11,7 +11,7 @@ import { Secret } from '../domain/secret.js';
 import { Database } from './database.js';
 import { pendingExchangeAad } from './places.js';
 import type { PendingExchange as Row, Prisma } from './prisma-client/client.js';
-import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { SlotBookings } from './slot-bookings.js';
 
 /** What is sealed: everything, since it holds tokens. */
 interface Letter {
@@ -39,7 +39,7 @@ export class PrismaPendingExchanges extends PendingExchanges {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
-    private readonly ledger: PrismaSlotLedger,
+    private readonly ledger: SlotBookings,
     private readonly alarm: IntegrityAlarm,
   ) {
     super();

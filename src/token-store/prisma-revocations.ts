@@ -17,7 +17,7 @@ import { FinishRevocation, PROBABLY_DEAD } from './finish-revocation.js';
 import { fromRow, sealedFrom } from './grant-row.js';
 import { revocationTokenAad } from './places.js';
 import { Prisma, type Revocation as Row } from './prisma-client/client.js';
-import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
 
@@ -30,7 +30,7 @@ export class PrismaRevocations extends Revocations {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
-    private readonly ledger: PrismaSlotLedger,
+    private readonly ledger: SlotBookings,
     private readonly credentials: Credentials,
     private readonly alarm: IntegrityAlarm,
     private readonly finishRevocation: FinishRevocation,

@@ -8,7 +8,7 @@ import { AccountMeasures } from './account-measures.js';
 import { Database } from './database.js';
 import { fromRow, hasEmail } from './grant-row.js';
 import type { Prisma } from './prisma-client/client.js';
-import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { SlotBookings } from './slot-bookings.js';
 import { isUniqueViolation } from './unique-violation.js';
 
 type Transaction = Prisma.TransactionClient;
@@ -21,7 +21,7 @@ export class PrismaSecurityMeasures extends SecurityMeasures {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
-    private readonly ledger: PrismaSlotLedger,
+    private readonly ledger: SlotBookings,
     private readonly accountMeasures: AccountMeasures,
     private readonly changes: ChangeFeed,
   ) {

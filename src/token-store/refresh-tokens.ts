@@ -5,13 +5,13 @@ import { SlotAlarm } from '../domain/ports/slot-alarm.js';
 import { isNearlyFull } from '../domain/slots.js';
 import { Outbox } from './outbox.js';
 import type { Prisma } from './prisma-client/client.js';
-import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { SlotBookings } from './slot-bookings.js';
 
 /** A refresh token that came: the columns of its grant, its place in the ledger, and the alarm when slots run out. */
 @Injectable()
 export class RefreshTokens {
   constructor(
-    private readonly ledger: PrismaSlotLedger,
+    private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly alarm: SlotAlarm,
     private readonly settings: Settings,

@@ -3,7 +3,7 @@ import type { Grant } from '../domain/grant.js';
 import { Credentials } from './credentials.js';
 import { sealedFrom } from './grant-row.js';
 import type { Grant as Row, Prisma } from './prisma-client/client.js';
-import { PrismaSlotLedger } from './prisma-slot-ledger.js';
+import { SlotBookings } from './slot-bookings.js';
 
 /**
  * Seals refresh tokens again in the transaction of a change of their grants. For another status: a token that is kept while
@@ -14,7 +14,7 @@ import { PrismaSlotLedger } from './prisma-slot-ledger.js';
 export class ResealCredentials {
   constructor(
     private readonly credentials: Credentials,
-    private readonly ledger: PrismaSlotLedger,
+    private readonly ledger: SlotBookings,
   ) {}
 
   /**

@@ -1,3 +1,5 @@
+import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
+import pg from 'pg';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import {
@@ -5,11 +7,9 @@ import {
   ColumnTypeEnum,
   type SqlQuery,
 } from '@prisma/driver-adapter-utils';
-import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm';
-import pg from 'pg';
 import { Secret } from '../domain/secret.js';
-import { AddressSource } from './database-address.js';
+import { AddressSource } from './address-source.js';
 import { DatabaseClient, type DatabaseClientConfig } from './database-client.js';
 import { NO_LIMITS, prepareSession } from './session.js';
 import { AdapterWithZones } from './timestamps.js';

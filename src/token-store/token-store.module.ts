@@ -45,6 +45,8 @@ import { PrismaServices } from './prisma-services.js';
 import { PrismaUndeliveredEvents } from './prisma-undelivered-events.js';
 import { ResealCredentials } from './reseal-credentials.js';
 import { RefreshTokens } from './refresh-tokens.js';
+import { SaveRefresh } from './save-refresh.js';
+import { SlotBookings } from './slot-bookings.js';
 
 /**
  * Owns PostgreSQL: the tables, their migrations, and the ciphertext in them. The only room that knows Prisma.
@@ -63,12 +65,13 @@ import { RefreshTokens } from './refresh-tokens.js';
     ResealCredentials,
     GrantWatermarks,
     RefreshTokens,
-    PrismaSlotLedger,
+    SaveRefresh,
+    SlotBookings,
     Outbox,
     ChangeHeartbeats,
     { provide: ChangeFeed, useClass: PostgresChanges },
     { provide: RefreshLeases, useClass: PostgresRefreshLeases },
-    { provide: SlotLedger, useExisting: PrismaSlotLedger },
+    { provide: SlotLedger, useClass: PrismaSlotLedger },
     FinishRevocation,
     { provide: Revocations, useClass: PrismaRevocations },
     { provide: PendingConsents, useClass: PrismaPendingConsents },

@@ -92,10 +92,11 @@ const REVEALING = [
   'src/identity/jwt-workload-identities.ts', // the JWT that a service came with, to check it
   'src/outbound/http-client.ts', // the password of the proxy
   'src/sealing/jwe-sealer.ts',
-  'src/token-store/database-address.ts', // the address of the database
+  'src/token-store/address-source.ts', // the URL of the database
+  'src/token-store/database-address.ts', // its password, to pg
   'src/token-store/prisma-pending-consents.ts', // both tokens, into one seal
   'src/token-store/prisma-pending-exchanges.ts', // tokens whose account is not known yet, into one seal
-  'src/token-store/prisma-slot-ledger.ts', // how Google names a token, into keyed digests
+  'src/token-store/slot-bookings.ts', // how Google names a token, into keyed digests
   'src/tokens/token-answer.ts',
   'src/webhooks/sign-message.ts',
 ];
