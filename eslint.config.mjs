@@ -18,8 +18,8 @@ export default tseslint.config(
     },
   },
   {
-    // Text from outside is compared whole. In patterns `_`, `%`, `.` and `\\` stand for other text: src/domain/user-rule.ts
-    // has prefixes, src/token-store/grant-row.ts emails.
+    // Text from outside is compared whole. In patterns `_`, `%`, `.` and `\\` stand for other text: src/domain/access/user-rule.ts
+    // has prefixes, src/token-store/grants/grant-row.ts emails.
     files: ['src/**/*.ts'],
     ignores: ['src/**/*.test.ts'],
     rules: {
@@ -45,7 +45,7 @@ export default tseslint.config(
         {
           selector:
             'BinaryExpression[operator=/^[!=]==$/][right.type!="Literal"] > CallExpression.left > MemberExpression[property.name=/^to(Locale)?(Lower|Upper)Case$/]',
-          message: 'Fold emails and domains with foldEmail of src/domain/account.ts, on both sides.',
+          message: 'Fold emails and domains with foldEmail of src/domain/grant/grant.ts, on both sides.',
         },
       ],
     },

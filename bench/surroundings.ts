@@ -1,13 +1,13 @@
 /** What every measure needs: a PostgreSQL of its own with a migrated database, and fleets of brokers over it. */
+import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
-import { startFleet, type Fleet } from '../sandbox/fleet/fleet.js';
+import { type Fleet, startFleet } from '../sandbox/fleet/fleet.js';
 import { seedService } from '../sandbox/fleet/seed.js';
 import { startPostgres } from '../sandbox/trying/postgres.js';
-import { migrate } from '../src/token-store/migrate.js';
+import { migrate } from '../src/token-store/migrations/migrate.js';
 
 const MIGRATIONS = new URL('../../prisma/migrations', import.meta.url).pathname;
 

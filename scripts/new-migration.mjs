@@ -5,8 +5,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgres } from '../dist/sandbox/trying/postgres.js';
-import { migrate } from '../dist/src/token-store/migrate.js';
-import { missingSql } from '../dist/src/token-store/schema-engine.js';
+import { migrate } from '../dist/src/token-store/migrations/migrate.js';
+import { missingSql } from '../dist/src/token-store/migrations/schema-engine.js';
 
 process.chdir(join(import.meta.dirname, '..'));
 const MIGRATIONS = 'prisma/migrations';

@@ -1,4 +1,4 @@
-// `npm test`: everything, in one run of Jest; test/house/ holds lint, format, types, import laws and dead code.
+// `npm test`: everything, in one run of Jest; test/codebase/ holds lint, format, types, import laws and dead code.
 // The last line is the runner's own count.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import type { Logger as Log } from 'pino';
 import { AdsModule } from './ads/ads.module.js';
@@ -11,19 +11,19 @@ import type { Clock } from './domain/ports/clock.js';
 import { GoogleModule } from './google/google.module.js';
 import { GrantsModule } from './grants/grants.module.js';
 import { HttpModule } from './http/http.module.js';
-import { logging, openLog } from './http/logging.js';
-import { IdentityModule } from './identity/identity.module.js';
+import { logging, openLog } from './http/logging/logger.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { SystemClock } from './operations/system-clock.js';
 import { SealingModule } from './sealing/sealing.module.js';
 import { SecurityEventsModule } from './security-events/security-events.module.js';
 import { ServicesModule } from './services/services.module.js';
+import { IdentityModule } from './services/workload-jwt/workload-jwt.module.js';
 import { TokenStoreModule } from './token-store/token-store.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 /** What the process lives in; a test brings its own. */
-export interface Surroundings {
+export interface BrokerOptions {
   readonly clock?: Clock;
   readonly log?: Log;
 }
@@ -31,7 +31,7 @@ export interface Surroundings {
 /** The only place where everything meets. Adapters are global: features ask for ports and get them. */
 @Module({})
 export class AppModule {
-  static with(settings: Settings, { clock, log }: Surroundings = {}): DynamicModule {
+  static with(settings: Settings, { clock, log }: BrokerOptions = {}): DynamicModule {
     return {
       module: AppModule,
       imports: [

@@ -1,14 +1,14 @@
 import 'reflect-metadata';
 import inspector from 'node:inspector';
 import type { INestApplicationContext } from '@nestjs/common';
+import { startBroker } from './bootstrap.js';
 import { ConfigurationError } from './config/configuration-error.js';
 import { loadEnvFile } from './config/load-env-file.js';
 import { Readiness } from './operations/readiness.js';
 import { readConfiguration } from './read-configuration.js';
-import { startBroker } from './start-broker.js';
 
 /** A database that does not answer must not hold up the end; whoever runs us kills after ten. */
-const LONGEST_STOP_MS = 9_500;
+const MAX_STOP_MS = 9_500;
 
 // SIGUSR1 opens Node's inspector, and with it every secret in memory to any client that reaches its port. A listener keeps it shut.
 process.on('SIGUSR1', () => undefined);
@@ -60,7 +60,7 @@ function stopAfter(broker: INestApplicationContext, delayMs: number): () => void
     setTimeout(() => {
       process.stderr.write('Stopping took too long; what is left is given up.\n');
       process.exit(1);
-    }, LONGEST_STOP_MS).unref();
+    }, MAX_STOP_MS).unref();
     void broker.close().then(
       () => process.exit(0),
       (error: unknown) => {

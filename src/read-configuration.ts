@@ -1,7 +1,7 @@
 import { loadSettings } from './config/load-settings.js';
 import type { Settings } from './config/settings.js';
 import { keyRingFaults } from './sealing/key-ring.js';
-import { databaseUrlFaults } from './token-store/database-address.js';
+import { databaseUrlFaults } from './token-store/client/database-address.js';
 
 /**
  * The configuration with the checks of every room that owns a part of it.

@@ -1,10 +1,10 @@
 /** Which Google Ads accounts a user reaches: asked of Google, kept with an age, and the way to one of them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { guideHierarchy, guideIds, noAds, type AdsHierarchy } from '../sandbox/google/ads/hierarchy.js';
+import { type AdsHierarchy, guideHierarchy, guideIds, noAds } from '../sandbox/google/ads/hierarchy.js';
 import { RevokeService } from '../src/services/revoke-service.js';
 import type { Api } from './support/api.js';
 import { pause } from './support/webhook-receiver.js';
-import { ADS, ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ADS, ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const { M1, M2, M3, A1, A2, A3, A4 } = guideIds;
 const DAY = 86_400;
@@ -39,21 +39,21 @@ const ask = (query: Record<string, string> = {}, api = world.api) =>
   api.get('/users/alice/ads/customers', query);
 const adsRequests = () => world.google.control.count('ads');
 
-interface Way {
+interface AccessPath {
   login_customer_id: string;
   role: string | null;
   distance: number;
   header_needed: boolean;
 }
-interface Chosen extends Way {
-  alternatives: Way[];
+interface Chosen extends AccessPath {
+  alternatives: AccessPath[];
   synced_at: string;
 }
 interface Customer {
   id: string;
   name: string | null;
   managers: string[];
-  access: Way[];
+  access: AccessPath[];
 }
 const customersOf = ({ body }: { body: Record<string, unknown> }) => body['customers'] as Customer[];
 

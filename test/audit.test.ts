@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { AuditLog } from '../src/domain/ports/audit-log.js';
-import { CreateService } from '../src/services/create-service.js';
 import { RevokeService } from '../src/services/revoke-service.js';
-import { Browser, type Api } from './support/api.js';
+import { ServiceRegistry } from '../src/services/service-registry.js';
+import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
+import { type Api, Browser } from './support/api.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ADS, ALICE, APP, BOB, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
+import { ADS, ALICE, APP, BOB, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
 
 const DAY = 24 * 3600;
 
@@ -290,7 +290,7 @@ describe('what is remembered', () => {
   test('a policy that is made, and ended', async () => {
     const rights = { audit: false, disconnect: true, revoke: false, force: false };
     const policy = { clients: ['default'], scopes: [YOUTUBE], users: ['team-a:*'], ...rights };
-    const { id } = await world.app.get(CreateService).create('payroll', policy);
+    const { id } = await world.app.get(ServiceRegistry).create('payroll', policy);
     await world.app.get(RevokeService).revoke('payroll');
     await world.app.get(RevokeService).revoke('payroll');
     const about = { actor: 'operator', service_id: id, request_id: null };

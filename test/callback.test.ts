@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Credentials } from '../src/token-store/credentials.js';
-import { Database } from '../src/token-store/database.js';
-import { fromRow } from '../src/token-store/grant-row.js';
+import { Database } from '../src/token-store/client/database.js';
+import { Credentials } from '../src/token-store/grants/credentials.js';
+import { fromRow } from '../src/token-store/grants/grant-row.js';
 import { Browser } from './support/api.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ADS, ALICE, APP, BOB, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
+import { ADS, ALICE, APP, BOB, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
 
 describe('the way back from Google', () => {
   let world: World;

@@ -1,19 +1,19 @@
 /** Replicas that cannot hear of changes, each for another reason: what was disconnected elsewhere is not served. */
+import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import pg from 'pg';
-import { startFleet, type Fleet, type Replica } from '../sandbox/fleet/fleet.js';
+import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { startPostgres } from '../sandbox/trying/postgres.js';
-import { migrate } from '../src/token-store/migrate.js';
+import { GrantsRepository } from '../src/token-store/grants/grants.repository.js';
+import { migrate } from '../src/token-store/migrations/migrate.js';
+import { ServicesRepository } from '../src/token-store/services/services.repository.js';
 import { hasPgBouncer, startPgBouncer } from './support/pgbouncer.js';
 import { startStandby } from './support/standby.js';
 import { startTcpProxy } from './support/tcp-proxy.js';
-import { GrantStore } from '../src/domain/ports/grant-store.js';
-import { ServiceStore } from '../src/domain/ports/service-store.js';
 import { ALICE, createDatabase, startWorld, YOUTUBE } from './support/world.js';
 
 /** What docs/decisions/0011-memory-and-leases.md promises, and as much again for a busy machine. */
@@ -77,7 +77,7 @@ class Replicas {
   }
 
   /** Served no more by any replica after so long, and never again. */
-  async demandGone(user: string, withinMs: number): Promise<void> {
+  async assertGone(user: string, withinMs: number): Promise<void> {
     const deadline = performance.now() + withinMs;
     for (const replica of this.fleet.replicas) {
       while ((await this.ask(replica, user)) === 200) {
@@ -181,7 +181,7 @@ describe('triggers', () => {
     expect(isWarm).toBe(200);
     await sql(fault);
     await replicas.disconnect(first(), user);
-    await replicas.demandGone(user, NOTICED_MS + SLACK_MS);
+    await replicas.assertGone(user, NOTICED_MS + SLACK_MS);
     await replicas.untilChanges(second(), down(reason));
     expect(second().log()).toContain(`"reason":"${reason}"`);
     await sql(repair);
@@ -193,7 +193,7 @@ describe('triggers', () => {
     await sql(
       `BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM grants WHERE user_id = '${user}'; COMMIT`,
     );
-    await replicas.demandGone(user, SLACK_MS);
+    await replicas.assertGone(user, SLACK_MS);
   });
 
   test('what nobody can hear of, as triggers were away for one transaction, is believed no longer than the greatest age', async () => {
@@ -205,7 +205,7 @@ describe('triggers', () => {
       ALTER TABLE services ENABLE TRIGGER USER; ALTER TABLE grants ENABLE TRIGGER USER; COMMIT`);
     const until = performance.now() + 2000 + SLACK_MS;
     while ((await replicas.ask(second(), user, key)) !== 401) expect(performance.now()).toBeLessThan(until);
-    await replicas.demandGone(user, 2000 + SLACK_MS);
+    await replicas.assertGone(user, 2000 + SLACK_MS);
     expect(second().log()).not.toContain('heartbeat_not_heard');
   });
 });
@@ -223,7 +223,7 @@ describe.each(['session', 'transaction'] as const)('behind PgBouncer in %s mode'
         await replicas.untilChanges(second, mode === 'session' ? UP : down('heartbeat_not_heard'));
         const user = await replicas.warmUser();
         await replicas.disconnect(replicas.fleet.replicas[0] as Replica, user);
-        await replicas.demandGone(user, mode === 'session' ? SLACK_MS : 0);
+        await replicas.assertGone(user, mode === 'session' ? SLACK_MS : 0);
         if (mode === 'transaction') expect(second.log()).toContain('pooler');
       } finally {
         await replicas.stop();
@@ -253,7 +253,7 @@ test('a failover that leaves the old primary running, and connections to it: not
     // All its connections are new, so it is where the others are not yet.
     const aware = await replicas.fleet.add();
     await replicas.disconnect(aware, user);
-    await replicas.demandGone(user, LIFETIME_SECONDS * 1000 + NOTICED_MS + SLACK_MS);
+    await replicas.assertGone(user, LIFETIME_SECONDS * 1000 + NOTICED_MS + SLACK_MS);
     // And is believed again, from the new one.
     await replicas.untilChanges(unaware, UP);
     const { rows } = await replicas.database.query(`SELECT FROM grants WHERE user_id = $1`, [user]);
@@ -274,8 +274,8 @@ test('what got too old is read once for all who ask, and then no more', async ()
       { account: ALICE.email },
     );
     for (let call = 0; call < 3; call++) expect((await world.api.token('popular')).status).toBe(200);
-    const grants = jest.spyOn(world.app.get(GrantStore), 'findWithTokens');
-    const services = jest.spyOn(world.app.get(ServiceStore), 'listActive');
+    const grants = jest.spyOn(world.app.get(GrantsRepository), 'findWithTokens');
+    const services = jest.spyOn(world.app.get(ServicesRepository), 'listActive');
     await world.api.token('popular');
     expect([grants, services].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
     await wait(2100);

@@ -1,12 +1,12 @@
 /** Authority that ended, ends: at each step of a connect the service is still active and allowed to ask. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Sealer } from '../src/domain/ports/sealer.js';
-import { adoptServices } from '../src/token-store/adopt-services.js';
-import { Database } from '../src/token-store/database.js';
+import { Sealer } from '../src/sealing/sealer.js';
+import { Database } from '../src/token-store/client/database.js';
+import { adoptServices } from '../src/token-store/services/adopt-services.js';
 import { Api, Browser } from './support/api.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ADS, ALICE, APP, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ADS, ALICE, APP, startWorld, type World, YOUTUBE } from './support/world.js';
 
 describe('a connect lives on the authority of its service', () => {
   let world: World;

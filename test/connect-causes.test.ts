@@ -1,9 +1,9 @@
 /** Why a connect failed is in the log, in the audit trail and in a metric, with its cause and the id of its call. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Browser, type Answer } from './support/api.js';
-import { visitConsent, type Choice } from './support/visit-consent.js';
-import { ALICE, APP, BOB, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
+import { type Answer, Browser } from './support/api.js';
+import { type Choice, visitConsent } from './support/visit-consent.js';
+import { ALICE, APP, BOB, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
 
 const LIMIT = 3;
 /** They belong to no connect: counted and logged, but not in the audit trail. */
@@ -84,8 +84,8 @@ describe('why a connect failed', () => {
       async () => {
         const url = await world.api.connectUrl(ticket);
         await new Browser().begin(url);
-        const letter = new URL(url).searchParams.get('ticket') ?? '';
-        return new Browser().submit(new URL('/connect', url), { ticket: letter });
+        const payload = new URL(url).searchParams.get('ticket') ?? '';
+        return new Browser().submit(new URL('/connect', url), { ticket: payload });
       },
     ],
     ['refused', 'state_missing', 'callback', () => new Browser().open(`${world.url}/callback`)],
@@ -241,8 +241,8 @@ describe('why a connect failed', () => {
             { account: ALICE.email },
           );
         const url = await world.api.connectUrl({ ...ticket, account_hint: ALICE.email });
-        const letter = new URL(url).searchParams.get('ticket') ?? '';
-        return new Browser().submit(new URL('/connect', url), { ticket: letter });
+        const payload = new URL(url).searchParams.get('ticket') ?? '';
+        return new Browser().submit(new URL('/connect', url), { ticket: payload });
       },
     ],
     [

@@ -1,8 +1,8 @@
 /** What a connection may take: time for its request, time for nothing, and a place among others. */
 import type { Socket } from 'node:net';
-import { afterEach, beforeAll, afterAll, describe, expect, test } from '@jest/globals';
-import { defaultMaxConnections } from '../src/http/connections.js';
-import { openSocket, readAnswer, sendRaw, type RawAnswer } from './support/raw-http.js';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { defaultMaxConnections } from '../src/http/server/connections.js';
+import { openSocket, type RawAnswer, readAnswer, sendRaw } from './support/raw-http.js';
 import { startWorld, type World } from './support/world.js';
 
 let world: World;

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { getMetadataStorage } from 'class-validator';
 import { Environment } from '../src/config/environment.js';
-import { PROBLEMS } from '../src/http/problem-table.js';
+import { PROBLEMS } from '../src/http/problem/problem-table.js';
 
 const settings = [
   ...new Set(

@@ -1,11 +1,11 @@
 /** Equal means equal: `_`, `%`, `\` and `*` in what comes from outside are characters like others. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { SlotLedger } from '../src/domain/ports/slot-ledger.js';
-import { coversUser } from '../src/domain/user-rule.js';
-import { CoveredUsers } from '../src/token-store/bounded-scan.js';
-import { Database } from '../src/token-store/database.js';
+import { coversUser } from '../src/domain/access/user-rule.js';
+import { CoveredUsers } from '../src/token-store/client/bounded-scan.js';
+import { Database } from '../src/token-store/client/database.js';
+import { SlotLedgerRepository } from '../src/token-store/grants/slot-ledger.repository.js';
 import { Prisma } from '../src/token-store/prisma-client/client.js';
-import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ALICE, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const EMAILS = [
   'john_doe@example.com',
@@ -77,12 +77,12 @@ test.each([
   ['sub of %', null],
   ['_________________@example.com', null],
 ])('the slot ledger finds the account of %s', async (named, sub) => {
-  expect(await world.app.get(SlotLedger).findAccount(named)).toBe(sub);
+  expect(await world.app.get(SlotLedgerRepository).findAccount(named)).toBe(sub);
 });
 
 test('a service is revoked by its id or its name, and no other with it', async () => {
-  const { ServiceStore } = await import('../src/domain/ports/service-store.js');
-  const store = world.app.get(ServiceStore);
+  const { ServicesRepository } = await import('../src/token-store/services/services.repository.js');
+  const store = world.app.get(ServicesRepository);
   const rights = { audit: false, disconnect: false, revoke: false, force: false };
   const policy = { clients: ['*'], scopes: ['*'], users: ['*'], ...rights };
   const add = (id: string, name: string) =>
@@ -137,8 +137,8 @@ test('the users of a policy are the same in SQL and in code', async () => {
 });
 
 test('the forecast is the same in SQL and in code', async () => {
-  const { forecast } = await import('../src/domain/forecast.js');
-  const { GrantStore } = await import('../src/domain/ports/grant-store.js');
+  const { forecast } = await import('../src/domain/grant/expiry-forecast.js');
+  const { GrantsRepository } = await import('../src/token-store/grants/grants.repository.js');
   await world.sql(
     `INSERT INTO grants (id, user_id, client, account_sub, requested_scopes, granted_scopes, status, kind,
        sealed_refresh_token, refresh_token_issued_at, refresh_token_expires_at, created_at, consented_at, refreshed_at)
@@ -151,7 +151,7 @@ test('the forecast is the same in SQL and in code', async () => {
      FROM generate_series(1, 200) AS n`,
     [YOUTUBE],
   );
-  const grants = await world.app.get(GrantStore).findByUser('many');
+  const grants = await world.app.get(GrantsRepository).findByUser('many');
   expect(grants).toHaveLength(200);
   for (const grant of grants) {
     const [row] = await world.sql('SELECT expires_at, expires_at_in_testing FROM grants WHERE id = $1', [

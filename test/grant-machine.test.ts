@@ -1,16 +1,16 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Database } from '../src/token-store/database.js';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Sealer } from '../src/sealing/sealer.js';
+import { Database } from '../src/token-store/client/database.js';
+import { fromRow } from '../src/token-store/grants/grant-row.js';
+import { SlotBookings } from '../src/token-store/grants/slot-bookings.js';
 import type {
   AccessToken,
   Grant as GrantRow,
   RefreshToken,
 } from '../src/token-store/prisma-client/client.js';
-import { SlotBookings } from '../src/token-store/slot-bookings.js';
-import { Sealer } from '../src/domain/ports/sealer.js';
-import { fromRow } from '../src/token-store/grant-row.js';
-import { accessTokenAad, credentialAad } from '../src/token-store/places.js';
-import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+import { accessTokenAad, credentialAad } from '../src/token-store/sealed/aad.js';
+import { ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
 
 /**
  * The life of grants as a machine: random steps, several at once, on a real broker, database and stand-in. After each

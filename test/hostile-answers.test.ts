@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { googleKeys } from '../src/google/google-keys.js';
 import { ResourceUnavailable } from '../src/outbound/cached-resource.js';
-import { CreateService } from '../src/services/create-service.js';
+import { ServiceRegistry } from '../src/services/service-registry.js';
 import { Api } from './support/api.js';
-import { HOSTILITIES, HostileServer, type Hostility } from './support/hostile-server.js';
+import { HostileServer, HOSTILITIES, type Hostility } from './support/hostile-server.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
 import { pause } from './support/webhook-receiver.js';
-import { ADS, ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ADS, ALICE, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const AUDIENCE = 'https://broker.example.com';
 const SUBJECT = 'system:serviceaccount:analytics:reports';
@@ -36,7 +36,7 @@ beforeAll(async () => {
   const path = join(mkdtempSync(join(tmpdir(), 'token-broker-hostile-')), 'issuers.json');
   writeFileSync(path, JSON.stringify([{ issuer: issuerFront.url, audience: AUDIENCE }]));
   world = await startWorld({ SERVICE_ISSUERS_FILE: path });
-  await world.app.get(CreateService).createForIdentity(
+  await world.app.get(ServiceRegistry).createForIdentity(
     'reports',
     {
       clients: ['*'],

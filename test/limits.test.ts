@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateKeyPair, SignJWT } from 'jose';
-import { CreateService } from '../src/services/create-service.js';
 import { RevokeService } from '../src/services/revoke-service.js';
+import { ServiceRegistry } from '../src/services/service-registry.js';
 import { Api, Browser } from './support/api.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
 import { sendRaw } from './support/raw-http.js';
@@ -111,7 +111,7 @@ describe('credentials that prove nothing', () => {
     await world.restart({ BROWSER_RATE_LIMIT: '3' });
     const subject = `reports-${randomUUID()}`;
     await world.app
-      .get(CreateService)
+      .get(ServiceRegistry)
       .createForIdentity(`jwt ${randomUUID()}`, ANYTHING, { issuer: issuer.url, subject });
     await flood(10, () => statusOf('/tokens/alice', { authorization: madeUpKey() }));
     expect(await statusOf('/tokens/alice')).toBe(429);
@@ -124,7 +124,7 @@ describe('credentials that prove nothing', () => {
   test('a revoked key counts for its address, however long it was proved before', async () => {
     await world.restart({ BROWSER_RATE_LIMIT: '3' });
     const name = `revoked ${randomUUID()}`;
-    const { key } = await world.app.get(CreateService).create(name, ANYTHING);
+    const { key } = await world.app.get(ServiceRegistry).create(name, ANYTHING);
     const service = new Api(world.url, key.reveal());
     for (let call = 0; call < 5; call++) expect((await service.token('alice')).status).toBe(404);
     await world.app.get(RevokeService).revoke(name);

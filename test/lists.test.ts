@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { SlotLedger } from '../src/domain/ports/slot-ledger.js';
-import { CreateService } from '../src/services/create-service.js';
-import { Database } from '../src/token-store/database.js';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ServiceRegistry } from '../src/services/service-registry.js';
+import { Database } from '../src/token-store/client/database.js';
+import { SlotLedgerRepository } from '../src/token-store/grants/slot-ledger.repository.js';
 import { Prisma } from '../src/token-store/prisma-client/client.js';
 import type { Api } from './support/api.js';
-import { startWorld, YOUTUBE, type World } from './support/world.js';
+import { startWorld, type World, YOUTUBE } from './support/world.js';
 
 const GRANTS = 100_000;
 const DAY = 24 * 3600;
@@ -57,7 +57,7 @@ beforeAll(async () => {
     disconnect: false,
     revoke: false,
   };
-  const { id } = await world.app.get(CreateService).create('known', { ...policy, force: false });
+  const { id } = await world.app.get(ServiceRegistry).create('known', { ...policy, force: false });
   await world.sql(
     `INSERT INTO audit_events (id, at, last_at, action, outcome, actor, service_id, user_id)
      SELECT gen_random_uuid(), now() - n / 50 * interval '1 second', now(), 'token.issue', 'ok', 'x',
@@ -182,7 +182,7 @@ describe.each([
 });
 
 test('whether any account is full is known without counting those of all', async () => {
-  const ledger = world.app.get(SlotLedger);
+  const ledger = world.app.get(SlotLedgerRepository);
   await world.sql(
     `INSERT INTO refresh_tokens (fingerprint, account_sub, client, issued_at, last_used_at, prefix_hash, sha512_hash, slots_taken)
      SELECT decode(md5(n::text), 'hex'), 'account ' || n / 50, 'default', now(), now(), '', '', 1 + n % 50

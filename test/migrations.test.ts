@@ -1,11 +1,11 @@
+import pg from 'pg';
 import { createHash, randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import pg from 'pg';
-import { migrate } from '../src/token-store/migrate.js';
-import { missingSql } from '../src/token-store/schema-engine.js';
+import { migrate } from '../src/token-store/migrations/migrate.js';
+import { missingSql } from '../src/token-store/migrations/schema-engine.js';
 
 const MIGRATIONS = 'prisma/migrations';
 const schema = readFileSync('prisma/schema.prisma', 'utf8');

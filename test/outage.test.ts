@@ -1,13 +1,13 @@
+import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import pg from 'pg';
-import { startFleet, type Fleet, type Replica } from '../sandbox/fleet/fleet.js';
+import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
-import { startPostgres, type RunningPostgres } from '../sandbox/trying/postgres.js';
-import { migrate } from '../src/token-store/migrate.js';
+import { type RunningPostgres, startPostgres } from '../sandbox/trying/postgres.js';
+import { migrate } from '../src/token-store/migrations/migrate.js';
 
 /** A PostgreSQL of its own, which may be stopped. */
 let folder: string;

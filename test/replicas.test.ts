@@ -1,9 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { startFleet, type Fleet, type Replica } from '../sandbox/fleet/fleet.js';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
+import { ADWORDS } from '../src/domain/google/scopes.js';
 import { Api } from './support/api.js';
-import { ADWORDS } from '../src/domain/scopes.js';
 import { asRuntime, createDatabase, YOUTUBE } from './support/world.js';
 
 const ALICE = { email: 'alice@example.com' };

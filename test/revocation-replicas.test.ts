@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { startFleet, type Fleet, type Replica } from '../sandbox/fleet/fleet.js';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { Api } from './support/api.js';
 import { createDatabase } from './support/world.js';
@@ -39,20 +39,20 @@ const isFinished = async () =>
 
 /** Begins to revoke the grant of `gone` on a replica that is killed as soon as something is the case. */
 async function killAt(moment: () => Promise<boolean> | boolean): Promise<{ survivor: Api }> {
-  const victim = await fleet.add();
+  const evicted = await fleet.add();
   const survivor = new Api((fleet.replicas[0] as Replica).url, key);
   await seedGrants(fleet, database, ['gone', 'sibling'], 3000);
   // Both are in memory everywhere.
   for (const user of ['gone', 'sibling']) {
     expect((await survivor.token(user)).status).toBe(200);
-    expect((await new Api(victim.url, key).token(user)).status).toBe(200);
+    expect((await new Api(evicted.url, key).token(user)).status).toBe(200);
   }
-  const path = `${victim.url}/grants/${await grantIdOf('gone')}?mode=revoke`;
+  const path = `${evicted.url}/grants/${await grantIdOf('gone')}?mode=revoke`;
   const lost = fetch(path, { method: 'DELETE', headers: { authorization: `Bearer ${key}` } }).catch(
     () => null,
   );
   await until(moment);
-  await victim.end('SIGKILL');
+  await evicted.end('SIGKILL');
   await lost;
   return { survivor };
 }

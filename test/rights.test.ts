@@ -1,7 +1,7 @@
 /** What a service may do, and that what it may not see does not exist for it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Answer, Api } from './support/api.js';
-import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const LIMIT = 3;
 
@@ -90,11 +90,11 @@ describe('what the policy does not cover', () => {
     const { body, text } = await narrow.get(`/grants/${await idOf('alice')}`);
     expect(body['slots']).toMatchObject({
       used: 2,
-      next_to_die: { grant_id: null, issued_at: null, current: true },
+      next_evicted: { grant_id: null, issued_at: null, current: true },
     });
     expect(text).not.toContain(await idOf('stranger'));
     expect((await world.api.get(`/grants/${await idOf('alice')}`)).body['slots']).toMatchObject({
-      next_to_die: { grant_id: await idOf('stranger'), issued_at: expect.any(String), current: true },
+      next_evicted: { grant_id: await idOf('stranger'), issued_at: expect.any(String), current: true },
     });
   });
 

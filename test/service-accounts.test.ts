@@ -3,18 +3,18 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { guideHierarchy, guideIds } from '../sandbox/google/ads/hierarchy.js';
-import { keysGenerate } from '../src/cli/keys-generate.js';
-import { keysReseal } from '../src/cli/keys-reseal.js';
-import { serviceAccountAdd } from '../src/cli/service-account-add.js';
-import { serviceAccountList } from '../src/cli/service-account-list.js';
-import { serviceAccountRemove } from '../src/cli/service-account-remove.js';
-import { SecurityMeasures } from '../src/domain/ports/security-measures.js';
-import { ServiceAccountStore } from '../src/domain/ports/service-account-store.js';
+import { keysGenerate } from '../src/cli/keys/generate.js';
+import { keysReseal } from '../src/cli/keys/reseal.js';
+import { serviceAccountAdd } from '../src/cli/service-account/add.js';
+import { serviceAccountList } from '../src/cli/service-account/list.js';
+import { serviceAccountRemove } from '../src/cli/service-account/remove.js';
 import { Secret } from '../src/domain/secret.js';
+import { ServiceAccountsRepository } from '../src/token-store/grants/service-accounts.repository.js';
+import { SecurityEventsRepository } from '../src/token-store/security-events/security-events.repository.js';
 import { tokenBroker } from './cli/token-broker.js';
 import { runCommand } from './support/command.js';
-import { file, keyFile, ROBOT, type KeyFile } from './support/service-account.js';
-import { ADS, ALICE, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
+import { file, keyFile, type KeyFile, ROBOT } from './support/service-account.js';
+import { ADS, ALICE, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
 
 const CALENDAR = 'https://www.googleapis.com/auth/calendar.readonly';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -226,7 +226,7 @@ describe('a service account holds access', () => {
       replace: false,
       now: new Date(),
     };
-    const store = world.app.get(ServiceAccountStore);
+    const store = world.app.get(ServiceAccountsRepository);
     // Several times: with cold connections they come one after the other.
     for (const userId of ['one', 'two', 'three']) {
       const kept = await Promise.all(Array.from({ length: 5 }, () => store.keep({ ...deposit, userId })));
@@ -297,7 +297,7 @@ describe('as a grant', () => {
     const account = { sub: ROBOT.uniqueId, email: ROBOT.email };
     const measures = [{ action: 'forget', account, endReason: 'account_purged' }] as const;
     const incident = { jti: 'about a robot', occurredAt: world.clock.now(), clients: ['default'], measures };
-    expect(await world.app.get(SecurityMeasures).takeOnce(incident, world.clock.now())).toEqual([[]]);
+    expect(await world.app.get(SecurityEventsRepository).takeOnce(incident, world.clock.now())).toEqual([[]]);
     expect((await world.api.token('robot')).status).toBe(200);
   });
 

@@ -2,13 +2,13 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { SignJWT, UnsecuredJWT, type JWTPayload } from 'jose';
-import type { Policy } from '../src/domain/policy.js';
-import { CreateService } from '../src/services/create-service.js';
+import { type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import type { Policy } from '../src/domain/access/policy.js';
 import { RevokeService } from '../src/services/revoke-service.js';
-import { Api, type Answer } from './support/api.js';
+import { ServiceRegistry } from '../src/services/service-registry.js';
+import { type Answer, Api } from './support/api.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
-import { startWorld, YOUTUBE, type World } from './support/world.js';
+import { startWorld, type World, YOUTUBE } from './support/world.js';
 
 const AUDIENCE = 'https://broker.example.com';
 const GOOGLE = 'https://accounts.google.com';
@@ -74,7 +74,7 @@ afterAll(async () => {
 });
 
 function create(name: string, identity: { issuer: string; subject: string }, policy: Partial<Policy> = {}) {
-  return world.app.get(CreateService).createForIdentity(name, { ...ANYTHING, ...policy }, identity);
+  return world.app.get(ServiceRegistry).createForIdentity(name, { ...ANYTHING, ...policy }, identity);
 }
 
 const seconds = (ahead = 0) => Math.floor(world.clock.now().getTime() / 1000) + ahead;

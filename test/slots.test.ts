@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const LIMIT = 5;
 
@@ -26,7 +26,7 @@ describe('the slot ledger', () => {
   const slotsOf = async (userId: string) => {
     const { body } = await world.api.get(`/grants/${(await grantOf(userId))?.id ?? ''}`);
     return body['slots'] as Record<string, unknown> & {
-      next_to_die: { grant_id: string | null; current: boolean };
+      next_evicted: { grant_id: string | null; current: boolean };
     };
   };
   /** Who is dead at Google, by asking for tokens there. */
@@ -46,7 +46,7 @@ describe('the slot ledger', () => {
       free: 3,
       nearly_full: false,
       used_by_account: 3,
-      next_to_die: { grant_id: first?.id, issued_at: expect.any(String), current: true },
+      next_evicted: { grant_id: first?.id, issued_at: expect.any(String), current: true },
     });
   });
 
@@ -56,7 +56,7 @@ describe('the slot ledger', () => {
       const userId = `user-${connects % 6}`;
       const before = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
       const predicted = alive.length > 0 ? await slotsOf(alive.at(-1) ?? '') : null;
-      const predictedUser = predicted && (await userOfGrant(predicted.next_to_die.grant_id));
+      const predictedUser = predicted && (await userOfGrant(predicted.next_evicted.grant_id));
 
       // Each is a new consent: the user has disconnected here, or Google ended the grant.
       const grant = await grantOf(userId);
@@ -108,9 +108,9 @@ describe('the slot ledger', () => {
     const forced = await connect('newcomer', { account_hint: ALICE.email });
     expect(forced.text).toContain('Connected');
     expect(await isAlive('newcomer')).toBe(true);
-    const victim = await world.api.token('user-1');
-    expect(victim.status).toBe(410);
-    expect(victim.body).toMatchObject({
+    const evicted = await world.api.token('user-1');
+    expect(evicted.status).toBe(410);
+    expect(evicted.body).toMatchObject({
       cause: 'slot_eviction',
       confidence: 'inferred',
       who_must_act: 'user',

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { ServiceStore } from '../src/domain/ports/service-store.js';
 import { Metrics } from '../src/operations/metrics.js';
 import { RevokeService } from '../src/services/revoke-service.js';
 import { generateKey } from '../src/services/service-key.js';
+import { ServicesRepository } from '../src/token-store/services/services.repository.js';
 import { Api, Browser } from './support/api.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ADS, ALICE, APP, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ADS, ALICE, APP, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
 
 /**
  * A writer of the database is not a reader of tokens: each test is what somebody could do with SQL alone, and then asks
@@ -408,7 +408,7 @@ describe('services', () => {
     await expectAlarm(from, 'service', { service: id });
     expect((await world.api.get('/users/bob/grants')).status).toBe(200);
     // An operator sees it, and ends it.
-    const unverified = await world.app.get(ServiceStore).listUnverified();
+    const unverified = await world.app.get(ServicesRepository).listUnverified();
     expect(unverified.map((service) => service.id)).toContain(id);
     expect(await world.app.get(RevokeService).revoke(id)).toMatchObject({ id, changed: true });
   });

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { postgresUser } from '../sandbox/trying/postgres-place.js';
-import { startPostgres, type RunningPostgres } from '../sandbox/trying/postgres.js';
-import { databaseFault } from '../src/token-store/database-fault.js';
-import { migrate } from '../src/token-store/migrate.js';
+import { type RunningPostgres, startPostgres } from '../sandbox/trying/postgres.js';
+import { databaseFault } from '../src/token-store/client/database-error.js';
+import { migrate } from '../src/token-store/migrations/migrate.js';
 import { tokenBroker } from './cli/token-broker.js';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;

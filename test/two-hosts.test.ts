@@ -4,10 +4,10 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startPostgres, type RunningPostgres } from '../sandbox/trying/postgres.js';
-import { migrate } from '../src/token-store/migrate.js';
+import { type RunningPostgres, startPostgres } from '../sandbox/trying/postgres.js';
+import { migrate } from '../src/token-store/migrations/migrate.js';
 import { query, tokenBroker } from './cli/token-broker.js';
-import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ALICE, startWorld, type World, YOUTUBE } from './support/world.js';
 
 /** A primary, and a standby that is a copy of it: it follows nobody, but can be read and promoted. */
 let folder: string;

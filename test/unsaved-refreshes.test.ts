@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { Sealer } from '../src/domain/ports/sealer.js';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Secret } from '../src/domain/secret.js';
-import { Database } from '../src/token-store/database.js';
-import { fromRow } from '../src/token-store/grant-row.js';
-import { credentialAad } from '../src/token-store/places.js';
-import { ALICE, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
+import { Sealer } from '../src/sealing/sealer.js';
+import { Database } from '../src/token-store/client/database.js';
+import { fromRow } from '../src/token-store/grants/grant-row.js';
+import { credentialAad } from '../src/token-store/sealed/aad.js';
+import { ALICE, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
 
 /** Google answers, and the database does not take it: a full disk, an outage. */
 let world: World;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../sandbox/trying/postgres.js';
+import { startBroker } from '../src/bootstrap.js';
 import { readConfiguration } from '../src/read-configuration.js';
-import { startBroker } from '../src/start-broker.js';
-import { pause, startReceiver, type Receiver } from './support/webhook-receiver.js';
-import { ADS, ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
+import { pause, type Receiver, startReceiver } from './support/webhook-receiver.js';
+import { ADS, ALICE, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;

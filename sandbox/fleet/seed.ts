@@ -1,14 +1,14 @@
 /** Fills a fleet's database with what connects would have left there, quickly: thousands of users, some services. */
-import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import type { Grant } from '../../src/domain/grant.js';
+import { randomUUID } from 'node:crypto';
+import type { Grant } from '../../src/domain/grant/grant.js';
 import { Secret } from '../../src/domain/secret.js';
 import { readConfiguration } from '../../src/read-configuration.js';
-import { JweSealer } from '../../src/sealing/jwe-sealer.js';
+import { Sealer } from '../../src/sealing/sealer.js';
 import { generateKey } from '../../src/services/service-key.js';
-import { canonical } from '../../src/token-store/canonical.js';
-import { accessTokenAad, credentialAad } from '../../src/token-store/places.js';
-import { serviceMac, type SignedRow } from '../../src/token-store/service-mac.js';
+import { accessTokenAad, credentialAad } from '../../src/token-store/sealed/aad.js';
+import { canonical } from '../../src/token-store/sealed/canonical.js';
+import { serviceMac, type SignedRow } from '../../src/token-store/services/service-mac.js';
 import { CLIENT_ID, type Fleet } from './fleet.js';
 
 const YOUTUBE_ANALYTICS = 'https://www.googleapis.com/auth/yt-analytics.readonly';
@@ -121,8 +121,8 @@ function newGrant(userId: string, scope: string, client: string, now: Date): Gra
   };
 }
 
-function sealerOf(fleet: Seeded): JweSealer {
-  return new JweSealer(readConfiguration(fleet.settings));
+function sealerOf(fleet: Seeded): Sealer {
+  return new Sealer(readConfiguration(fleet.settings));
 }
 
 function hex(bytes: Uint8Array): string {
@@ -130,5 +130,5 @@ function hex(bytes: Uint8Array): string {
 }
 
 function camelCase(name: string): string {
-  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return name.replaceAll(/_([a-z])/g, (_, payload: string) => payload.toUpperCase());
 }

@@ -15,7 +15,7 @@ export interface Token {
   readonly account: { readonly sub: string; readonly email: string | null };
 }
 
-export interface ConnectWish {
+export interface ConnectRequest {
   readonly user_id: string;
   readonly scope: string;
   readonly account_hint?: string | undefined;
@@ -67,7 +67,7 @@ export class Broker {
   }
 
   /** A link that takes the user to Google, and back to `return_to`. */
-  async connectUrl(wish: ConnectWish): Promise<string> {
+  async connectUrl(wish: ConnectRequest): Promise<string> {
     return ((await this.#call('POST', '/connect/tickets', wish)) as { connect_url: string }).connect_url;
   }
 

@@ -2,7 +2,7 @@ import { generateKeyRing } from '../../src/sealing/key-ring.js';
 import type { Part } from './banner.js';
 import type { DataFolder } from './data-folder.js';
 import { startDatabase } from './database.js';
-import { demandFreePort, type PortSetting } from './ports.js';
+import { assertFreePort, type PortSetting } from './ports.js';
 import { startGoogle } from './stand-in-for-google.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -64,7 +64,7 @@ async function fillInGoogle(
     const place = env['GOOGLE_STAND_IN_URL'] || 'the real one';
     return { settings: {}, part: { name: 'Google', place, note: 'as in GOOGLE_CLIENT_SECRETS' } };
   }
-  await demandFreePort('STAND_IN_PORT', port);
+  await assertFreePort('STAND_IN_PORT', port);
   const { google, clientSecretsFile } = await startGoogle(folder, port, publicUrl);
   running.defer(() => google.close());
   return {

@@ -1,7 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { databaseFault } from '../../src/token-store/database-fault.js';
-import { migrate } from '../../src/token-store/migrate.js';
+import { fileURLToPath } from 'node:url';
+import { databaseFault } from '../../src/token-store/client/database-error.js';
+import { migrate } from '../../src/token-store/migrations/migrate.js';
 import { TryingFault } from './fault.js';
 
 /** As seen from dist/sandbox/trying/. */
@@ -18,11 +18,11 @@ export async function migrateDatabase(url: string): Promise<void> {
       `The database was not migrated.\n${error instanceof Error ? error.message.trim() : ''}`,
     );
   }
-  await demandSigned(url);
+  await assertSigned(url);
 }
 
 /** Such data would not open, call by call. */
-async function demandSigned(url: string): Promise<void> {
+async function assertSigned(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {

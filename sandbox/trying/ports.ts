@@ -30,7 +30,7 @@ export function readPorts(env: Readonly<Record<string, string | undefined>>): Re
 }
 
 /** @throws {TryingFault} when something else listens there */
-export async function demandFreePort(setting: PortSetting, port: number): Promise<void> {
+export async function assertFreePort(setting: PortSetting, port: number): Promise<void> {
   // A browser may take localhost for either of them.
   for (const host of ['127.0.0.1', '::1']) {
     const code = await codeOfListening(port, host);

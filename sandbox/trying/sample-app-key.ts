@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { INestApplicationContext } from '@nestjs/common';
-import { ServiceStore } from '../../src/domain/ports/service-store.js';
-import { CreateService } from '../../src/services/create-service.js';
 import { readKey, sameHash } from '../../src/services/service-key.js';
+import { ServiceRegistry } from '../../src/services/service-registry.js';
+import { ServicesRepository } from '../../src/token-store/services/services.repository.js';
 import type { DataFolder } from './data-folder.js';
 
 const FILE = 'sample-app.key';
@@ -16,13 +16,13 @@ export async function sampleAppKey(broker: INestApplicationContext, folder: Data
   const kept = existsSync(path) ? readFileSync(path, 'utf8') : '';
   if (await isInForce(broker, kept)) return kept;
   const name = await freeName(broker);
-  const { key } = await broker.get(CreateService).create(name, MAY_ALL);
+  const { key } = await broker.get(ServiceRegistry).create(name, MAY_ALL);
   return folder.write(FILE, key.reveal());
 }
 
 async function isInForce(broker: INestApplicationContext, text: string): Promise<boolean> {
   const presented = readKey(text);
-  const service = presented && (await broker.get(ServiceStore).find(presented.id));
+  const service = presented && (await broker.get(ServicesRepository).find(presented.id));
   // One that was made before services had rights could not disconnect.
   const isAble = service?.policy.disconnect && service.policy.revoke;
   const held = service?.revokedAt || !isAble ? undefined : service.credential;
@@ -31,7 +31,7 @@ async function isInForce(broker: INestApplicationContext, text: string): Promise
 
 /** A service keeps its name for good, also when its key got lost. */
 async function freeName(broker: INestApplicationContext): Promise<string> {
-  const services = broker.get(ServiceStore);
+  const services = broker.get(ServicesRepository);
   let name = NAME;
   for (let number = 2; await services.findNamed(name); number++) name = `${NAME} ${number}`;
   return name;

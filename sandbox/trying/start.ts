@@ -5,17 +5,17 @@
  * (src/), nor what its neighbours do (sandbox/google, sandbox/sample-app).
  */
 import 'reflect-metadata';
+import { startBroker } from '../../src/bootstrap.js';
 import { ConfigurationError } from '../../src/config/configuration-error.js';
 import { loadEnvFile } from '../../src/config/load-env-file.js';
 import { readConfiguration } from '../../src/read-configuration.js';
-import { startBroker } from '../../src/start-broker.js';
 import { startSampleApp } from '../sample-app/sample-app.js';
 import { banner } from './banner.js';
 import { DataFolder, dataFolderPath } from './data-folder.js';
 import { systemCode, TryingFault } from './fault.js';
 import { fillIn } from './fill-in.js';
 import { migrateDatabase } from './migrate-database.js';
-import { demandFreePort, readPorts } from './ports.js';
+import { assertFreePort, readPorts } from './ports.js';
 import { findRunning, forgetRunning, rememberRunning } from './running.js';
 import { sampleAppKey } from './sample-app-key.js';
 
@@ -40,8 +40,8 @@ async function start(env: NodeJS.ProcessEnv): Promise<void> {
       `The trying mode runs already: open ${other.sampleAppUrl}, or stop it (process ${other.pid}) and start again.`,
     );
   }
-  await demandFreePort('PORT', ports.PORT);
-  await demandFreePort('SAMPLE_APP_PORT', ports.SAMPLE_APP_PORT);
+  await assertFreePort('PORT', ports.PORT);
+  await assertFreePort('SAMPLE_APP_PORT', ports.SAMPLE_APP_PORT);
 
   const sampleAppUrl = `http://localhost:${ports.SAMPLE_APP_PORT}`;
   const { environment, parts, databaseEnded } = await fillIn(env, ports, folder, sampleAppUrl, running);

@@ -1,18 +1,18 @@
 import { Controller, Get, Header, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { UserTokens } from '../access-tokens/user-tokens.js';
 import { Settings } from '../config/settings.js';
-import type { Service } from '../domain/policy.js';
-import { UserTokens } from '../domain/ports/user-tokens.js';
-import { ADWORDS } from '../domain/scopes.js';
-import { Audit, Audited, type AuditNote } from '../http/audited.js';
-import { Caller } from '../http/caller.js';
-import { hangUpOf } from '../http/hang-up.js';
+import type { Service } from '../domain/access/policy.js';
+import { ADWORDS } from '../domain/google/scopes.js';
+import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
+import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { PageCursors, type CursorOf } from '../http/page-cursors.js';
-import { UserPath } from '../http/user-path.js';
-import { AccountMaps } from './account-maps.js';
-import { CustomersAnswer, CustomersQuery, toCustomers } from './customers-answer.js';
+import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
+import { hangUpOf } from '../http/server/hang-up.js';
+import { UserPath } from '../http/validation/user-id.param.js';
+import { AccessMapCache } from './access-map-cache.js';
+import { CustomersQuery, CustomersResponse, toCustomers } from './customers.response.js';
 
 @Controller('users')
 @ApiTags('google ads')
@@ -21,7 +21,7 @@ export class AdsController {
   constructor(
     private readonly settings: Settings,
     private readonly tokens: UserTokens,
-    private readonly maps: AccountMaps,
+    private readonly maps: AccessMapCache,
     private readonly cursors: PageCursors,
   ) {}
 
@@ -31,7 +31,7 @@ export class AdsController {
   @ApiOperation({
     summary: 'The Google Ads accounts that a user reaches: through which root, with which role',
   })
-  @ApiOkResponse({ type: CustomersAnswer })
+  @ApiOkResponse({ type: CustomersResponse })
   @ApiProblems(
     'invalid_request',
     'unauthenticated',
@@ -51,7 +51,7 @@ export class AdsController {
     @Req() { id: requestId }: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
     @Audit() audit: AuditNote,
-  ): Promise<CustomersAnswer> {
+  ): Promise<CustomersResponse> {
     audit.add({ userId });
     const client = this.settings.clients.pickFor(service, query.client);
     audit.add({ client: client.alias });
@@ -59,13 +59,13 @@ export class AdsController {
     const list: CursorOf = ['ads customers', service.id, userId, client.alias, account];
     const after = (await this.cursors.read(list, query.cursor))?.['id'] ?? null;
     const hangUp = () => hangUpOf(reply);
-    const wish = { service, userId, client, account, scopes: [ADWORDS], requestId, hangUp };
-    const grant = await this.tokens.grantOf(wish);
+    const tokenRequest = { service, userId, client, account, scopes: [ADWORDS], requestId, hangUp };
+    const grant = await this.tokens.grantOf(tokenRequest);
     audit.add({ grantId: grant.id });
     const maxAge = query.max_age ?? this.settings.adsMaxAgeSeconds;
     // Who says how old an answer may be is not served an older one.
     const otherwise = query.max_age === undefined ? 'make_do' : 'refuse';
-    const { map, syncedAt } = await this.maps.get(wish, grant, maxAge, otherwise);
+    const { map, syncedAt } = await this.maps.get(tokenRequest, grant, maxAge, otherwise);
     audit.add({ details: { customers: map.tree.accounts.length, synced_at: syncedAt.toISOString() } });
     const { next, ...page } = toCustomers(map, after, query.limit);
     return {

@@ -1,10 +1,9 @@
 import { Global, Module } from '@nestjs/common';
-import { AdsAccess } from '../domain/ports/ads-access.js';
-import { AccountMaps } from './account-maps.js';
+import { AccessMapCache } from './access-map-cache.js';
+import { WalkAccounts } from './account-tree-crawler.js';
 import { AdsController } from './ads.controller.js';
-import { FindAdsAccess } from './find-ads-access.js';
+import { AdsAccess } from './find-ads-access.js';
 import { SyncAccountTree } from './sync-account-tree.js';
-import { WalkAccounts } from './walk-accounts.js';
 
 /**
  * Owns what a user reaches in Google Ads: asking Google for the accounts, keeping the answer for a while, and choosing
@@ -15,7 +14,7 @@ import { WalkAccounts } from './walk-accounts.js';
 @Global()
 @Module({
   controllers: [AdsController],
-  providers: [WalkAccounts, SyncAccountTree, AccountMaps, { provide: AdsAccess, useClass: FindAdsAccess }],
+  providers: [WalkAccounts, SyncAccountTree, AccessMapCache, { provide: AdsAccess, useClass: AdsAccess }],
   exports: [AdsAccess],
 })
 export class AdsModule {}

@@ -1,36 +1,63 @@
 import { Injectable } from '@nestjs/common';
+import type { UserTokenRequest } from '../access-tokens/user-tokens.js';
 import { Settings } from '../config/settings.js';
-import { judgeAccess, type AccessRefusal, type Judgement } from '../domain/ads/judge-access.js';
+import type { AccessPath } from '../domain/ads/access-map.js';
+import type { AccessRole } from '../domain/ads/access-role.js';
+import { type AccessRefusal, judgeAccess, type Judgement } from '../domain/ads/judge-access.js';
 import { BrokerError } from '../domain/errors.js';
-import { AdsAccess, type AdsAccessWish, type FoundAccess } from '../domain/ports/ads-access.js';
-import { AccountMaps, type SyncedMap } from './account-maps.js';
+import type { Grant } from '../domain/grant/grant.js';
+import { AccessMapCache, type SyncedMap } from './access-map-cache.js';
+
+export interface AdsAccessRequest {
+  /** Used only where the tree must be asked for. */
+  readonly token: UserTokenRequest;
+  readonly grant: Grant;
+  /** Digits, without dashes. */
+  readonly customerId: string;
+  readonly minRole: AccessRole | null;
+  /** Google answered USER_PERMISSION_DENIED to a way of the tree of this time: an older or equal one is refreshed. */
+  readonly deniedTreeOf: Date | null;
+}
+
+export interface FoundAccess {
+  readonly path: AccessPath;
+  /** Other ways that would do, the best first. */
+  readonly alternatives: readonly AccessPath[];
+  readonly syncedAt: Date;
+}
 
 /** A tree that is younger says no for good: services that ask for what they may not have must not use up our quota. */
 const BELIEVED_SECONDS = 60;
 /** Google itself can say otherwise than the tree, but one denial shall not cause two synchronisations. */
 const UNDENIABLE_SECONDS = 10;
 
-/** Chooses the root for a call to one Google Ads account. */
+/**
+ * Which root leads a user to a Google Ads account, and with which role.
+ *
+ * Chooses the root for a call to one Google Ads account.
+ */
 @Injectable()
-export class FindAdsAccess extends AdsAccess {
+export class AdsAccess {
   constructor(
     private readonly settings: Settings,
-    private readonly maps: AccountMaps,
-  ) {
-    super();
-  }
+    private readonly maps: AccessMapCache,
+  ) {}
 
-  override async find(wish: AdsAccessWish): Promise<FoundAccess> {
-    const { token, grant, customerId, minRole } = wish;
+  /**
+   * @throws {BrokerError} `no_ads_access`; and what a synchronisation can throw, where there is no tree yet
+   */
+  async find(tokenRequest: AdsAccessRequest): Promise<FoundAccess> {
+    const { token, grant, customerId, minRole } = tokenRequest;
     let synced = await this.maps.get(token, grant, this.settings.adsMaxAgeSeconds, 'make_do');
     const judge = () => judgeAccess(synced.map.waysTo(customerId), minRole);
-    if (this.#isInDoubt(wish, synced, judge())) synced = await this.maps.refresh(token, grant);
+    if (this.#isInDoubt(tokenRequest, synced, judge())) synced = await this.maps.refresh(token, grant);
     const judgement = judge();
-    if ('refused' in judgement) throw refusal(wish, judgement.refused, judgement.bestRole, synced.syncedAt);
+    if ('refused' in judgement)
+      throw refusal(tokenRequest, judgement.refused, judgement.bestRole, synced.syncedAt);
     return { ...judgement, syncedAt: synced.syncedAt };
   }
 
-  #isInDoubt({ deniedTreeOf }: AdsAccessWish, { syncedAt }: SyncedMap, judgement: Judgement): boolean {
+  #isInDoubt({ deniedTreeOf }: AdsAccessRequest, { syncedAt }: SyncedMap, judgement: Judgement): boolean {
     const age = this.maps.ageSeconds(syncedAt);
     if (deniedTreeOf !== null && syncedAt <= deniedTreeOf) return age >= UNDENIABLE_SECONDS;
     return 'refused' in judgement && age >= BELIEVED_SECONDS;
@@ -38,7 +65,7 @@ export class FindAdsAccess extends AdsAccess {
 }
 
 function refusal(
-  { customerId, minRole, grant }: AdsAccessWish,
+  { customerId, minRole, grant }: AdsAccessRequest,
   reason: AccessRefusal,
   bestRole: string | null,
   syncedAt: Date,

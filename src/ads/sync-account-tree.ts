@@ -1,18 +1,18 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { type UserTokenRequest, UserTokens } from '../access-tokens/user-tokens.js';
 import { Settings } from '../config/settings.js';
 import { AccessMap } from '../domain/ads/access-map.js';
 import { CircularTree } from '../domain/ads/account-tree.js';
 import { AdsFailure } from '../domain/ads/ads-failure.js';
 import { BrokerError } from '../domain/errors.js';
-import type { Grant } from '../domain/grant.js';
-import { AccountTrees, type SyncedTree } from '../domain/ports/account-trees.js';
+import type { Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
-import { UserTokens, type UserTokenWish } from '../domain/ports/user-tokens.js';
 import type { Secret } from '../domain/secret.js';
 import { FairQueue } from '../outbound/fair-queue.js';
 import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
-import { WalkAccounts } from './walk-accounts.js';
+import { AccountTreesRepository, type SyncedTree } from '../token-store/ads/account-trees.repository.js';
+import { WalkAccounts } from './account-tree-crawler.js';
 
 const RETRY_AFTER_SECONDS = 30;
 /** Synchronisations at a time; each sends five requests at a time, and can take most of a minute. */
@@ -34,7 +34,7 @@ export class SyncAccountTree {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly tokens: UserTokens,
-    private readonly trees: AccountTrees,
+    private readonly trees: AccountTreesRepository,
     private readonly accounts: WalkAccounts,
   ) {
     const ttl = settings.adsMinAgeSeconds * 1000;
@@ -43,17 +43,17 @@ export class SyncAccountTree {
   }
 
   /** @throws {BrokerError} of GET /tokens/:userId, and `client_misconfigured`, `google_unavailable` for Google Ads */
-  async sync(wish: UserTokenWish, grant: Grant): Promise<SyncedTree> {
+  async sync(tokenRequest: UserTokenRequest, grant: Grant): Promise<SyncedTree> {
     // The very grant that was found, whatever was connected meanwhile.
-    const ownWish = { ...wish, account: grant.account.sub };
+    const ownWish = { ...tokenRequest, account: grant.account.sub };
     // Before joining others: each caller's token is its own matter.
     const token = await this.tokens.tokenOf(ownWish);
     const failure = this.#failures?.get(keyOf(grant));
     if (failure) throw failure;
     const underWay = this.#underWay.get(grant.id);
     const work = underWay ?? this.#newWork(grant.id);
-    const lane = { service: wish.service.id, client: grant.client, isBackground: false };
-    const result = work.join({ lane, about: null, hangUp: wish.hangUp?.() });
+    const lane = { service: tokenRequest.service.id, client: grant.client, isBackground: false };
+    const result = work.join({ lane, about: null, hangUp: tokenRequest.hangUp?.() });
     // For all who share it: none of them ends it by hanging up.
     if (!underWay) this.#start(work, { ...ownWish, hangUp: undefined }, grant, token);
     try {
@@ -63,7 +63,7 @@ export class SyncAccountTree {
       return synced;
     } catch (error) {
       // Whoever began it was refused, in its own name and with a link of its own: this caller asks for itself.
-      if (underWay && isRefusalOfCaller(error)) return this.sync(wish, grant);
+      if (underWay && isRefusalOfCaller(error)) return this.sync(tokenRequest, grant);
       if (!(error instanceof TurnNotTaken)) throw error;
       throw new BrokerError(
         'google_unavailable',
@@ -77,21 +77,26 @@ export class SyncAccountTree {
     return new SharedWork(this.#queue, this.settings.googleQueueMs, () => this.#underWay.delete(grantId));
   }
 
-  #start(work: SharedWork<SyncedTree, null>, wish: UserTokenWish, grant: Grant, token: Secret): void {
+  #start(
+    work: SharedWork<SyncedTree, null>,
+    tokenRequest: UserTokenRequest,
+    grant: Grant,
+    token: Secret,
+  ): void {
     this.#underWay.set(grant.id, work);
     void work
-      .run(() => work.turn(() => this.#sync(wish, grant, token)))
+      .run(() => work.turn(() => this.#sync(tokenRequest, grant, token)))
       .finally(() => {
         if (this.#underWay.get(grant.id) === work) this.#underWay.delete(grant.id);
       });
   }
 
-  async #sync(wish: UserTokenWish, grant: Grant, token: Secret): Promise<SyncedTree> {
+  async #sync(tokenRequest: UserTokenRequest, grant: Grant, token: Secret): Promise<SyncedTree> {
     try {
       const synced = await this.#walk(token, grant).catch(async (error: unknown) => {
         if (!(error instanceof AdsFailure) || error.kind !== 'token_rejected') throw error;
         // It died before its time. A new one, or the refusal of it, tells whether the grant lives.
-        return this.#walk(await this.tokens.tokenOf(wish, 'renew'), grant);
+        return this.#walk(await this.tokens.tokenOf(tokenRequest, 'renew'), grant);
       });
       if (await this.trees.save(grant.id, synced)) return synced;
       // A newer one was kept meanwhile, or there is nothing to keep it with any more.
@@ -99,7 +104,7 @@ export class SyncAccountTree {
       if (kept) return kept;
       throw new BrokerError('not_connected', 'The grant was disconnected while Google Ads was asked.');
     } catch (error) {
-      const refusal = this.#refusal(error, wish, grant);
+      const refusal = this.#refusal(error, tokenRequest, grant);
       if (refusal instanceof BrokerError && refusal !== error) this.#failures?.set(keyOf(grant), refusal);
       throw refusal;
     }
@@ -121,7 +126,7 @@ export class SyncAccountTree {
     return { tree, syncedAt };
   }
 
-  #refusal(error: unknown, { client }: UserTokenWish, grant: Grant): unknown {
+  #refusal(error: unknown, { client }: UserTokenRequest, grant: Grant): unknown {
     if (error instanceof CircularTree) {
       this.#log.warn({ grant: grant.id, circle: error.circle }, 'Google Ads lists managers in a circle');
       return new BrokerError(

@@ -1,11 +1,11 @@
 import { Controller, Get, Header, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { Service } from '../domain/policy.js';
-import { Caller } from '../http/caller.js';
-import { ListTurns } from '../http/list-turns.js';
+import type { Service } from '../domain/access/policy.js';
+import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { PageCursors, type CursorOf } from '../http/page-cursors.js';
-import { AuditAnswer, AuditQueryInput, toAuditEventAnswer } from './audit-query.js';
+import { ListTurns } from '../http/pagination/list-turns.js';
+import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
+import { AuditQueryInput, AuditResponse, toAuditEventResponse } from './audit.query.js';
 import { FindAuditEvents } from './find-audit-events.js';
 
 @Controller('audit')
@@ -21,9 +21,9 @@ export class AuditController {
   @Get()
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Who did what, for whom, with what outcome; newest first' })
-  @ApiOkResponse({ type: AuditAnswer })
+  @ApiOkResponse({ type: AuditResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
-  async read(@Caller() service: Service, @Query() query: AuditQueryInput): Promise<AuditAnswer> {
+  async read(@Caller() service: Service, @Query() query: AuditQueryInput): Promise<AuditResponse> {
     const { user = null, service: of = null, since = null, limit, cursor } = query;
     const list: CursorOf = ['audit', service.id, user, of, since];
     const position = await this.cursors.read(list, cursor);
@@ -40,6 +40,6 @@ export class AuditController {
       }),
     );
     const end = next && { at: next.at.toISOString(), sequence: next.sequence.toString() };
-    return { events: items.map(toAuditEventAnswer), next: await this.cursors.write(list, end) };
+    return { events: items.map(toAuditEventResponse), next: await this.cursors.write(list, end) };
   }
 }

@@ -1,13 +1,17 @@
 import { Injectable } from '@nestjs/common';
+import { assertMay, maySeeUser, type Service } from '../domain/access/policy.js';
+import { coversAll } from '../domain/access/user-rule.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
 import type { Page } from '../domain/page.js';
-import { assertMay, maySeeUser, type Service } from '../domain/policy.js';
-import { AuditLog } from '../domain/ports/audit-log.js';
-import { AuditTrail, type AuditEvent, type AuditPosition } from '../domain/ports/audit-trail.js';
-import { ServiceStore } from '../domain/ports/service-store.js';
-import { coversAll } from '../domain/user-rule.js';
+import {
+  type AuditEvent,
+  AuditEventsRepository,
+  type AuditPosition,
+} from '../token-store/audit/audit-events.repository.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { ServicesRepository } from '../token-store/services/services.repository.js';
 
-export interface AuditWish {
+export interface AuditFilter {
   readonly user: string | null;
   /** By name or id. */
   readonly service: string | null;
@@ -24,15 +28,15 @@ const NO_SERVICE = '';
 export class FindAuditEvents {
   constructor(
     private readonly log: AuditLog,
-    private readonly trail: AuditTrail,
-    private readonly services: ServiceStore,
+    private readonly trail: AuditEventsRepository,
+    private readonly services: ServicesRepository,
   ) {}
 
   /** @throws {BrokerError} `not_allowed` or `invalid_request` */
-  async find(caller: Service, wish: AuditWish): Promise<Page<AuditEvent, AuditPosition>> {
+  async find(caller: Service, filter: AuditFilter): Promise<Page<AuditEvent, AuditPosition>> {
     assertMay(caller, 'audit');
     const { policy, name } = caller;
-    const { user, service, ...rest } = wish;
+    const { user, service, ...rest } = filter;
     if (user !== null && !maySeeUser(policy, user)) {
       throw new BrokerError('not_allowed', `The service ${name} may not act for the user ${user}.`);
     }

@@ -1,10 +1,8 @@
 import { Global, Module } from '@nestjs/common';
-import { ConnectLinks } from '../domain/ports/connect-links.js';
-import { ConsentTrips } from '../domain/ports/consent-trips.js';
-import { CheckSlots } from './check-slots.js';
 import { ConnectTickets } from './connect-ticket.js';
 import { ConnectController } from './connect.controller.js';
 import { CreateConnectTicket } from './create-connect-ticket.js';
+import { SlotCheck } from './slot-check.js';
 import { StartAuthorization } from './start-authorization.js';
 
 /**
@@ -15,13 +13,13 @@ import { StartAuthorization } from './start-authorization.js';
 @Module({
   controllers: [ConnectController],
   providers: [
-    CheckSlots,
+    SlotCheck,
     CreateConnectTicket,
     ConnectTickets,
     StartAuthorization,
-    { provide: ConnectLinks, useExisting: ConnectTickets },
-    { provide: ConsentTrips, useExisting: StartAuthorization },
+    { provide: ConnectTickets, useExisting: ConnectTickets },
+    { provide: StartAuthorization, useExisting: StartAuthorization },
   ],
-  exports: [ConnectLinks, ConsentTrips],
+  exports: [ConnectTickets, StartAuthorization],
 })
 export class AuthorizationModule {}

@@ -20,23 +20,22 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { endOf } from '../domain/connect-end.js';
-import type { Service } from '../domain/policy.js';
-import { ConnectMonitor } from '../domain/ports/connect-monitor.js';
-import { parseScopes } from '../domain/scopes.js';
-import { answerBrowser } from '../http/answer-browser.js';
-import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audited.js';
-import { setBrowserKey } from '../http/browser-key.js';
-import { Caller, OpenToAll } from '../http/caller.js';
+import type { Service } from '../domain/access/policy.js';
+import { endOf } from '../domain/connect/connect-end.js';
+import { parseScopes } from '../domain/google/scopes.js';
+import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
+import { allowFormToLeave, assertOwnPage, BROWSER_ROUTE, sendPage } from '../http/browser-route.js';
+import { Caller, OpenToAll } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
-import { allowFormToLeave, BROWSER_ROUTE, demandOwnPage, sendPage } from '../http/browser-route.js';
-import { ReportRefusedConnects } from '../http/report-refused-connects.js';
+import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { connectPage } from '../pages/connect-page.js';
+import { setBrowserBinding } from './browser-binding-cookie.js';
+import { respondToBrowser } from './browser-response.js';
+import { ConnectAuditInterceptor } from './connect-audit.interceptor.js';
+import { ConnectTicketDto, ConnectTicketResponse, TicketInput } from './connect-ticket.dto.js';
 import { ConnectTickets } from './connect-ticket.js';
 import { CreateConnectTicket } from './create-connect-ticket.js';
-import { ConnectTicketAnswer, CreateTicketBody } from './create-ticket-body.js';
 import { StartAuthorization } from './start-authorization.js';
-import { TicketInput } from './ticket-input.js';
 
 @Controller('connect')
 @ApiTags('connect')
@@ -46,7 +45,7 @@ export class ConnectController {
     private readonly tickets: ConnectTickets,
     private readonly createTicket: CreateConnectTicket,
     private readonly startAuthorization: StartAuthorization,
-    private readonly monitor: ConnectMonitor,
+    private readonly monitor: ConnectMetrics,
   ) {}
 
   @Post('tickets')
@@ -55,14 +54,14 @@ export class ConnectController {
   @Header('cache-control', 'no-store')
   @ApiBearerAuth()
   @ApiOperation({ summary: 'Make a link that takes a user to Google and back' })
-  @ApiCreatedResponse({ type: ConnectTicketAnswer })
+  @ApiCreatedResponse({ type: ConnectTicketResponse })
   @ApiBodyProblems()
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
   async create(
     @Caller() service: Service,
-    @Body() body: CreateTicketBody,
+    @Body() body: ConnectTicketDto,
     @Audit() audit: AuditNote,
-  ): Promise<ConnectTicketAnswer> {
+  ): Promise<ConnectTicketResponse> {
     audit.add({ userId: body.user_id, details: { asked: parseScopes(body.scope) } });
     const client = this.settings.clients.pickFor(service, body.client ?? undefined);
     audit.add({ client: client.alias });
@@ -74,7 +73,7 @@ export class ConnectController {
   @Get()
   @OpenToAll()
   @Audited('connect.consent', 'refusals')
-  @UseInterceptors(ReportRefusedConnects)
+  @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
   async show(
@@ -82,41 +81,43 @@ export class ConnectController {
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
-    const { wish } = await this.tickets.open(ticket, (whose) => {
+    const { connectRequest } = await this.tickets.open(ticket, (whose) => {
       audit.add(aboutConnect(whose));
     });
     allowFormToLeave(reply);
-    await sendPage(reply, connectPage({ ...wish, ticket }));
+    await sendPage(reply, connectPage({ ...connectRequest, ticket }));
   }
 
   @Post()
   @OpenToAll()
   @Audited('connect.consent')
-  @UseInterceptors(ReportRefusedConnects)
+  @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
   async go(
-    @Body() { ticket: letter }: TicketInput,
+    @Body() { ticket: payload }: TicketInput,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
-    demandOwnPage(request);
-    const ticket = await this.tickets.open(letter, (whose) => {
+    assertOwnPage(request);
+    const ticket = await this.tickets.open(payload, (whose) => {
       audit.add(aboutConnect(whose));
     });
     const start = await this.startAuthorization.begin(ticket);
     if (start.kind === 'held') {
       audit.add({ outcome: 'held' });
-      this.monitor.ended(endOf(start, ticket.wish, request.id));
-      await answerBrowser(reply, ticket.wish, start, () => this.tickets.renew(ticket.wish));
+      this.monitor.ended(endOf(start, ticket.connectRequest, request.id));
+      await respondToBrowser(reply, ticket.connectRequest, start, () =>
+        this.tickets.renew(ticket.connectRequest),
+      );
       return;
     }
     // The consent is not over yet: the callback tells how it ends.
     audit.beSilent();
     const { trip } = start;
     const secure = this.settings.publicUrl.startsWith('https:');
-    setBrowserKey(reply, trip.id, trip.browserKey, secure, trip.seconds);
+    setBrowserBinding(reply, trip.id, trip.browserKey, secure, trip.seconds);
     await reply.redirect(trip.consentUrl, 303);
   }
 }

@@ -1,27 +1,27 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { assertAllowed, assertMay, type Service } from '../domain/access/policy.js';
+import type { RequiredAccount } from '../domain/connect/connect-request.js';
 import { invalidRequest } from '../domain/errors.js';
-import type { GoogleClient } from '../domain/google-client.js';
-import { assertMay, demandAllowed, type Service } from '../domain/policy.js';
-import { ConnectLinks, type ConnectLink } from '../domain/ports/connect-links.js';
-import { parseScopes } from '../domain/scopes.js';
-import type { RequiredAccount } from '../domain/required-account.js';
-import { REQUIREMENT_RULE, type CreateTicketBody, type RequireAccount } from './create-ticket-body.js';
+import type { GoogleClient } from '../domain/google/google-client.js';
+import { parseScopes } from '../domain/google/scopes.js';
+import { type ConnectTicketDto, type RequireAccount, REQUIREMENT_RULE } from './connect-ticket.dto.js';
+import { type ConnectLink, ConnectTickets } from './connect-ticket.js';
 
 @Injectable()
 export class CreateConnectTicket {
   constructor(
     private readonly settings: Settings,
-    private readonly links: ConnectLinks,
+    private readonly links: ConnectTickets,
   ) {}
 
   /** @throws {BrokerError} `invalid_request` or `not_allowed` */
-  async create(service: Service, client: GoogleClient, body: CreateTicketBody): Promise<ConnectLink> {
+  async create(service: Service, client: GoogleClient, body: ConnectTicketDto): Promise<ConnectLink> {
     const scopes = parseScopes(body.scope);
-    demandAllowed(service, body.user_id, client.alias, scopes);
+    assertAllowed(service, body.user_id, client.alias, scopes);
     if (body.force) assertMay(service, 'force');
     const returnTo = body.return_to ?? null;
-    if (returnTo !== null) this.#demandKnownOrigin(returnTo);
+    if (returnTo !== null) this.#assertKnownOrigin(returnTo);
     if (body.confirm && returnTo === null) {
       throw invalidRequest({
         return_to: 'is needed with confirm: the app gets the code to confirm with there.',
@@ -43,7 +43,7 @@ export class CreateConnectTicket {
     });
   }
 
-  #demandKnownOrigin(returnTo: string): void {
+  #assertKnownOrigin(returnTo: string): void {
     if (!this.settings.returnToOrigins.includes(new URL(returnTo).origin)) {
       throw invalidRequest({
         return_to: 'must begin with one of the origins in the setting RETURN_TO_ORIGINS.',

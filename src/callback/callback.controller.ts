@@ -2,38 +2,42 @@ import { Controller, Get, Req, Res, UseInterceptors } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import {
+  clearBrowserBinding,
+  readBrowserBinding,
+  setBrowserBinding,
+} from '../authorization/browser-binding-cookie.js';
+import { respondToBrowser } from '../authorization/browser-response.js';
+import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
+import { ConnectTickets } from '../authorization/connect-ticket.js';
+import { StartAuthorization } from '../authorization/start-authorization.js';
 import { Settings } from '../config/settings.js';
-import { endOf } from '../domain/connect-end.js';
+import { endOf } from '../domain/connect/connect-end.js';
 import { BrokerError } from '../domain/errors.js';
-import { ConnectLinks } from '../domain/ports/connect-links.js';
-import { ConnectMonitor } from '../domain/ports/connect-monitor.js';
-import { ConsentTrips } from '../domain/ports/consent-trips.js';
 import { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
-import { clearBrowserKey, readBrowserKey, setBrowserKey } from '../http/browser-key.js';
-import { answerBrowser } from '../http/answer-browser.js';
-import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audited.js';
+import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { BROWSER_ROUTE } from '../http/browser-route.js';
-import { OpenToAll } from '../http/caller.js';
-import { ReportRefusedConnects } from '../http/report-refused-connects.js';
-import type { Return } from './claim-return.js';
+import { OpenToAll } from '../http/caller.decorator.js';
+import { ConnectMetrics } from '../operations/connect-metrics.js';
+import type { Return } from './authorization-response.js';
 import { CompleteAuthorization } from './complete-authorization.js';
-import { consentFacts } from './consent-facts.js';
+import { consentFacts } from './connect-outcome-of.js';
 
 @Controller('callback')
 export class CallbackController {
   constructor(
     private readonly settings: Settings,
-    private readonly trips: ConsentTrips,
-    private readonly links: ConnectLinks,
-    private readonly monitor: ConnectMonitor,
+    private readonly trips: StartAuthorization,
+    private readonly links: ConnectTickets,
+    private readonly monitor: ConnectMetrics,
     private readonly completeAuthorization: CompleteAuthorization,
   ) {}
 
   @Get()
   @OpenToAll()
   @Audited('connect.consent')
-  @UseInterceptors(ReportRefusedConnects)
+  @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
   async back(
@@ -49,7 +53,7 @@ export class CallbackController {
         'is missing: this page is only for browsers that Google sends back.',
         'state_missing',
       );
-    const tripId = this.trips.idOf(new Secret(state));
+    const authorizationId = this.trips.idOf(new Secret(state));
     const code = parameter(request, 'code', 1024);
     const back: Return = {
       state: new Secret(state),
@@ -57,23 +61,23 @@ export class CallbackController {
       error: errorCode(parameter(request, 'error', 256)),
       errorSubtype: errorCode(optional(request, 'error_subtype')),
       iss: parameter(request, 'iss', 256),
-      browserKey: readBrowserKey(request, tripId, secure),
+      browserKey: readBrowserBinding(request, authorizationId, secure),
     };
-    const completion = await this.completeAuthorization.complete(back, request.id, (wish) => {
-      audit.add(aboutConnect(wish));
+    const completion = await this.completeAuthorization.complete(back, request.id, (connectRequest) => {
+      audit.add(aboutConnect(connectRequest));
     });
-    clearBrowserKey(reply, tripId, secure);
+    clearBrowserBinding(reply, authorizationId, secure);
     if ('trip' in completion) {
       audit.beSilent();
       const { trip } = completion;
-      setBrowserKey(reply, trip.id, trip.browserKey, secure, trip.seconds);
+      setBrowserBinding(reply, trip.id, trip.browserKey, secure, trip.seconds);
       await reply.redirect(trip.consentUrl, 303);
       return;
     }
-    const { wish, outcome } = completion;
+    const { connectRequest, outcome } = completion;
     audit.add(consentFacts(outcome));
-    this.monitor.ended(endOf(outcome, wish, request.id));
-    await answerBrowser(reply, wish, outcome, () => this.links.renew(wish));
+    this.monitor.ended(endOf(outcome, connectRequest, request.id));
+    await respondToBrowser(reply, connectRequest, outcome, () => this.links.renew(connectRequest));
   }
 }
 

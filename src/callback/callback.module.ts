@@ -1,14 +1,14 @@
 import { Module } from '@nestjs/common';
+import { ClaimAuthorizationResponse } from './authorization-response.js';
 import { CallbackController } from './callback.controller.js';
-import { ClaimReturn } from './claim-return.js';
-import { CompletionsController } from './completions.controller.js';
-import { ConfirmConsent } from './confirm-consent.js';
+import { ExchangeCode } from './code-exchange.js';
 import { CompleteAuthorization } from './complete-authorization.js';
-import { ExchangeCode } from './exchange-code.js';
+import { CompletionsController } from './completions.controller.js';
+import { ConfirmPendingConsent } from './confirm-pending-consent.js';
 import { FinishExchange } from './finish-exchange.js';
-import { HoldConsent } from './hold-consent.js';
+import { HoldPendingConsent } from './hold-pending-consent.js';
 import { KeepExchange } from './keep-exchange.js';
-import { ResumeConnects } from './resume-connects.js';
+import { ResumeConnectsJob } from './resume-connects.job.js';
 
 /**
  * Owns the way back from Google: the state, cookie and issuer checks, the one exchange of the code, storing what
@@ -18,13 +18,13 @@ import { ResumeConnects } from './resume-connects.js';
   controllers: [CallbackController, CompletionsController],
   providers: [
     CompleteAuthorization,
-    ClaimReturn,
+    ClaimAuthorizationResponse,
     ExchangeCode,
     KeepExchange,
     FinishExchange,
-    ResumeConnects,
-    HoldConsent,
-    ConfirmConsent,
+    ResumeConnectsJob,
+    HoldPendingConsent,
+    ConfirmPendingConsent,
   ],
 })
 export class CallbackModule {}

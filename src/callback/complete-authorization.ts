@@ -1,26 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { authorityEnded } from '../domain/connect-authority.js';
-import { causeOfRedirect } from '../domain/connect-cause.js';
-import type { ConnectOutcome } from '../domain/connect-outcome.js';
-import type { ConnectWish } from '../domain/connect-wish.js';
+import { StartAuthorization, type Trip } from '../authorization/start-authorization.js';
+import { authorityEnded } from '../domain/connect/connect-authority.js';
+import { causeOfRedirect } from '../domain/connect/connect-cause.js';
+import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
+import { type ConnectRequest, meetsRequirement } from '../domain/connect/connect-request.js';
+import { findHeldGrant } from '../domain/connect/held-grant.js';
 import { BrokerError } from '../domain/errors.js';
-import { GoogleFailure } from '../domain/google-failure.js';
-import { findHeldGrant } from '../domain/held-grant.js';
-import type { PendingAuthorization } from '../domain/ports/authorization-request-store.js';
+import { GoogleFailure } from '../domain/google/google-failure.js';
+import type { CodeExchangeResponse } from '../domain/google/oauth.js';
 import { Clock } from '../domain/ports/clock.js';
-import { ConsentTrips, type Trip } from '../domain/ports/consent-trips.js';
-import type { ExchangeAnswer } from '../domain/ports/google.js';
-import { GrantStore } from '../domain/ports/grant-store.js';
-import { ServiceDirectory } from '../domain/ports/service-directory.js';
-import { meetsRequirement } from '../domain/required-account.js';
-import { ClaimReturn, type Return } from './claim-return.js';
-import { ExchangeCode } from './exchange-code.js';
+import { ServiceCache } from '../services/service-cache.js';
+import type { PendingAuthorization } from '../token-store/connects/authorization-requests.repository.js';
+import { GrantsRepository } from '../token-store/grants/grants.repository.js';
+import { ClaimAuthorizationResponse, type Return } from './authorization-response.js';
+import { ExchangeCode } from './code-exchange.js';
+import { outcomeOfFailure, outcomeOfRefusal, WRONG_ACCOUNT } from './connect-outcome-of.js';
 import { FinishExchange } from './finish-exchange.js';
 import { KeepExchange } from './keep-exchange.js';
-import { outcomeOfFailure, outcomeOfRefusal, WRONG_ACCOUNT } from './outcome-of.js';
 
-export type Completion = { readonly wish: ConnectWish } & (
+export type Completion = { readonly connectRequest: ConnectRequest } & (
   | { readonly outcome: ConnectOutcome }
   /** The browser must go to Google once more. */
   | { readonly trip: Trip }
@@ -30,10 +29,10 @@ export type Completion = { readonly wish: ConnectWish } & (
 export class CompleteAuthorization {
   constructor(
     private readonly clock: Clock,
-    private readonly grants: GrantStore,
-    private readonly trips: ConsentTrips,
-    private readonly services: ServiceDirectory,
-    private readonly claimReturn: ClaimReturn,
+    private readonly grants: GrantsRepository,
+    private readonly trips: StartAuthorization,
+    private readonly services: ServiceCache,
+    private readonly claimReturn: ClaimAuthorizationResponse,
     private readonly exchangeCode: ExchangeCode,
     private readonly keepExchange: KeepExchange,
     private readonly finishExchange: FinishExchange,
@@ -43,11 +42,15 @@ export class CompleteAuthorization {
    * @param whose told as soon as the connect is known, whatever comes of it
    * @throws {BrokerError} `invalid_request` when this return belongs to no trip of this browser; nothing is stored then
    */
-  async complete(back: Return, requestId: string, whose: (wish: ConnectWish) => void): Promise<Completion> {
+  async complete(
+    back: Return,
+    requestId: string,
+    whose: (connectRequest: ConnectRequest) => void,
+  ): Promise<Completion> {
     const request = await this.claimReturn.claim(back, whose);
-    const { wish } = request;
+    const { connectRequest } = request;
     const next = await this.#answer(request, back, requestId);
-    return 'kind' in next ? { wish, outcome: next } : { wish, trip: next };
+    return 'kind' in next ? { connectRequest, outcome: next } : { connectRequest, trip: next };
   }
 
   async #answer(
@@ -55,8 +58,8 @@ export class CompleteAuthorization {
     { error, errorSubtype, code }: Return,
     requestId: string,
   ): Promise<ConnectOutcome | Trip> {
-    const { wish, purpose } = request;
-    const ended = authorityEnded(wish, await this.services.findActive(wish.serviceId));
+    const { connectRequest, purpose } = request;
+    const ended = authorityEnded(connectRequest, await this.services.findActive(connectRequest.serviceId));
     if (ended) return outcomeOfRefusal(ended);
     if (error === 'access_denied') return { kind: 'denied' };
     if (error !== null || code === null) {
@@ -82,24 +85,28 @@ export class CompleteAuthorization {
 
   /** A sign-in: the account is known now, and no slot was spent. */
   async #goOn(
-    { wish, nonceHash }: PendingAuthorization,
-    answer: ExchangeAnswer,
+    { connectRequest, nonceHash }: PendingAuthorization,
+    answer: CodeExchangeResponse,
   ): Promise<ConnectOutcome | Trip> {
-    const account = await this.exchangeCode.verify({ wish, nonceHash, answer });
-    if (!meetsRequirement(account, wish.requireAccount)) return WRONG_ACCOUNT;
-    const grants = await this.grants.findIntact(wish.userId, wish.client, this.clock.now());
-    if (findHeldGrant(grants, { ...wish, accountHint: account.sub })) return { kind: 'held' };
-    return this.trips.again(wish, account, false);
+    const account = await this.exchangeCode.verify({ connectRequest, nonceHash, answer });
+    if (!meetsRequirement(account, connectRequest.requireAccount)) return WRONG_ACCOUNT;
+    const grants = await this.grants.findIntact(
+      connectRequest.userId,
+      connectRequest.client,
+      this.clock.now(),
+    );
+    if (findHeldGrant(grants, { ...connectRequest, accountHint: account.sub })) return { kind: 'held' };
+    return this.trips.again(connectRequest, account, false);
   }
 
   async #finish(
-    { wish, forcedConsent, includedGranted, nonceHash }: PendingAuthorization,
-    answer: ExchangeAnswer,
+    { connectRequest, forcedConsent, includedGranted, nonceHash }: PendingAuthorization,
+    answer: CodeExchangeResponse,
     requestId: string,
   ): Promise<ConnectOutcome | Trip> {
     const exchange = {
       id: randomUUID(),
-      wish,
+      connectRequest,
       forcedConsent,
       includedGranted,
       nonceHash,
@@ -112,6 +119,6 @@ export class CompleteAuthorization {
     const finished = await this.finishExchange
       .finish(exchange)
       .catch((fault: unknown) => this.keepExchange.finishLater(exchange, fault));
-    return finished.kind === 'again' ? this.trips.again(wish, finished.account, true) : finished;
+    return finished.kind === 'again' ? this.trips.again(connectRequest, finished.account, true) : finished;
   }
 }

@@ -2,18 +2,18 @@ import { Body, Controller, Header, HttpCode, Post, Req, UseInterceptors } from '
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
 import { Matches } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
-import type { Service } from '../domain/policy.js';
-import { ConnectMonitor } from '../domain/ports/connect-monitor.js';
+import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
+import type { Service } from '../domain/access/policy.js';
 import { Secret } from '../domain/secret.js';
-import { Audit, Audited, type AuditNote } from '../http/audited.js';
-import { Caller } from '../http/caller.js';
-import { IsUserId } from '../http/field-rules.js';
+import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
+import { Caller } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
-import { ReportRefusedConnects } from '../http/report-refused-connects.js';
-import { ConfirmConsent } from './confirm-consent.js';
-import { unrequestedFact } from './consent-facts.js';
+import { IsUserId } from '../http/validation/validators.js';
+import { ConnectMetrics } from '../operations/connect-metrics.js';
+import { ConfirmPendingConsent } from './confirm-pending-consent.js';
+import { unrequestedFact } from './connect-outcome-of.js';
 
-class CompletionBody {
+class CompletionDto {
   @ApiProperty({ description: 'connect_code, as the browser brought it to return_to' })
   @Matches(/^[\w-]{43}$/, { message: 'is not as the broker made it.' })
   code!: string;
@@ -23,7 +23,7 @@ class CompletionBody {
   user_id!: string;
 }
 
-class CompletionAnswer {
+class CompletionResponse {
   @ApiProperty({ enum: ['success', 'partial'] })
   connect!: 'success' | 'partial';
 
@@ -39,17 +39,17 @@ class CompletionAnswer {
 @ApiBearerAuth()
 export class CompletionsController {
   constructor(
-    private readonly confirmConsent: ConfirmConsent,
-    private readonly monitor: ConnectMonitor,
+    private readonly confirmConsent: ConfirmPendingConsent,
+    private readonly monitor: ConnectMetrics,
   ) {}
 
   @Post()
   @Audited('connect.completion')
-  @UseInterceptors(ReportRefusedConnects)
+  @UseInterceptors(ConnectAuditInterceptor)
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Confirm that the user of your session is the one who consented' })
-  @ApiOkResponse({ type: CompletionAnswer })
+  @ApiOkResponse({ type: CompletionResponse })
   @ApiBodyProblems()
   @ApiProblems(
     'invalid_request',
@@ -61,10 +61,10 @@ export class CompletionsController {
   )
   async complete(
     @Caller() service: Service,
-    @Body() { code, user_id }: CompletionBody,
+    @Body() { code, user_id }: CompletionDto,
     @Audit() audit: AuditNote,
     @Req() { id: requestId }: FastifyRequest,
-  ): Promise<CompletionAnswer> {
+  ): Promise<CompletionResponse> {
     audit.add({ userId: user_id });
     const { grant, missing, unrequested } = await this.confirmConsent.confirm(
       service,
@@ -85,7 +85,7 @@ export class CompletionsController {
     this.monitor.ended({
       outcome: missing.length > 0 ? 'partial' : 'ok',
       cause: missing.length > 0 ? 'scopes_unticked' : 'none',
-      wish: { serviceId: service.id, userId: user_id, client: grant.client },
+      connectRequest: { serviceId: service.id, userId: user_id, client: grant.client },
       requestId,
     });
     return {

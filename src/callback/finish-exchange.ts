@@ -1,25 +1,28 @@
 import { Injectable } from '@nestjs/common';
-import { authorityEnded } from '../domain/connect-authority.js';
-import type { ConnectOutcome } from '../domain/connect-outcome.js';
-import { GoogleFailure } from '../domain/google-failure.js';
-import type { VerifiedAccount } from '../domain/grant.js';
-import { judgeConsent } from '../domain/judge-consent.js';
+import { authorityEnded } from '../domain/connect/connect-authority.js';
+import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
+import { meetsRequirement } from '../domain/connect/connect-request.js';
+import { judgeConsent } from '../domain/connect/judge-consent.js';
+import { livingGrants } from '../domain/connect/prompt.js';
+import { GoogleFailure } from '../domain/google/google-failure.js';
+import type { VerifiedAccount } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
-import { GrantStore } from '../domain/ports/grant-store.js';
-import { PendingExchanges, type PendingExchange } from '../domain/ports/pending-exchanges.js';
-import { ServiceDirectory } from '../domain/ports/service-directory.js';
-import { SlotLedger } from '../domain/ports/slot-ledger.js';
-import { livingGrants } from '../domain/prompt.js';
-import { meetsRequirement } from '../domain/required-account.js';
-import { ExchangeCode } from './exchange-code.js';
-import { HoldConsent } from './hold-consent.js';
+import { ServiceCache } from '../services/service-cache.js';
+import {
+  type PendingExchange,
+  PendingExchangesRepository,
+} from '../token-store/connects/pending-exchanges.repository.js';
+import { GrantsRepository } from '../token-store/grants/grants.repository.js';
+import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
+import { ExchangeCode } from './code-exchange.js';
 import {
   NO_REFRESH_TOKEN,
   outcomeOfFailure,
   outcomeOfGrant,
   outcomeOfRefusal,
   WRONG_ACCOUNT,
-} from './outcome-of.js';
+} from './connect-outcome-of.js';
+import { HoldPendingConsent } from './hold-pending-consent.js';
 
 /** What became of an exchange; or the account that must consent once more, with a consent screen. */
 export type Finished = ConnectOutcome | { readonly kind: 'again'; readonly account: VerifiedAccount };
@@ -32,12 +35,12 @@ export type Finished = ConnectOutcome | { readonly kind: 'again'; readonly accou
 export class FinishExchange {
   constructor(
     private readonly clock: Clock,
-    private readonly grants: GrantStore,
-    private readonly ledger: SlotLedger,
-    private readonly services: ServiceDirectory,
-    private readonly exchanges: PendingExchanges,
+    private readonly grants: GrantsRepository,
+    private readonly ledger: SlotLedgerRepository,
+    private readonly services: ServiceCache,
+    private readonly exchanges: PendingExchangesRepository,
     private readonly exchangeCode: ExchangeCode,
-    private readonly holdConsent: HoldConsent,
+    private readonly holdConsent: HoldPendingConsent,
   ) {}
 
   /** @throws what passes: Google's keys or the database cannot be had. Then the exchange is there still */
@@ -49,7 +52,7 @@ export class FinishExchange {
   }
 
   async #judge(exchange: PendingExchange): Promise<Finished> {
-    const { wish, answer } = exchange;
+    const { connectRequest, answer } = exchange;
     let account: VerifiedAccount;
     try {
       account = await this.exchangeCode.verify(exchange);
@@ -59,24 +62,25 @@ export class FinishExchange {
       throw error;
     }
     // Last before it is stored: verifying can take its time, and may have begun yesterday.
-    const ended = authorityEnded(wish, await this.services.findActive(wish.serviceId));
+    const ended = authorityEnded(connectRequest, await this.services.findActive(connectRequest.serviceId));
     const refused = ended ? outcomeOfRefusal(ended) : null;
-    const outcome = refused ?? (meetsRequirement(account, wish.requireAccount) ? null : WRONG_ACCOUNT);
+    const outcome =
+      refused ?? (meetsRequirement(account, connectRequest.requireAccount) ? null : WRONG_ACCOUNT);
     if (outcome) {
       // Nothing usable is stored. It is not revoked either: that would end the account's other grants.
-      await this.ledger.bookUnused(account, wish.client, answer, this.clock.now());
+      await this.ledger.bookUnused(account, connectRequest.client, answer, this.clock.now());
       return outcome;
     }
-    return wish.confirm ? this.#hold(exchange, account) : this.#save(exchange, account);
+    return connectRequest.confirm ? this.#hold(exchange, account) : this.#save(exchange, account);
   }
 
   async #save(exchange: PendingExchange, account: VerifiedAccount): Promise<Finished> {
-    const { id: exchangeId, wish, answer, includedGranted } = exchange;
+    const { id: exchangeId, connectRequest, answer, includedGranted } = exchange;
     const saved = await this.grants.saveConsent({
-      userId: wish.userId,
-      client: wish.client,
+      userId: connectRequest.userId,
+      client: connectRequest.client,
       account,
-      requestedScopes: wish.scopes,
+      requestedScopes: connectRequest.scopes,
       answer,
       includedGranted,
       exchangeId,
@@ -85,7 +89,7 @@ export class FinishExchange {
     });
     switch (saved.kind) {
       case 'saved':
-        return outcomeOfGrant(saved.grant, wish, saved.unrequested);
+        return outcomeOfGrant(saved.grant, connectRequest, saved.unrequested);
       case 'gone':
         return { kind: 'finishing', cause: 'none', code: null };
       default:
@@ -94,11 +98,15 @@ export class FinishExchange {
   }
 
   async #hold(exchange: PendingExchange, account: VerifiedAccount): Promise<Finished> {
-    const { wish, answer, includedGranted } = exchange;
-    const grants = await this.grants.findIntact(wish.userId, wish.client, this.clock.now());
+    const { connectRequest, answer, includedGranted } = exchange;
+    const grants = await this.grants.findIntact(
+      connectRequest.userId,
+      connectRequest.client,
+      this.clock.now(),
+    );
     const [held] = livingGrants(grants, account.sub);
     const verdict = judgeConsent({
-      requested: wish.scopes,
+      requested: connectRequest.scopes,
       answered: answer.scopes,
       hasRefreshToken: answer.refreshToken !== null,
       includedGranted,
@@ -111,10 +119,10 @@ export class FinishExchange {
   /** Google leaves the refresh token out when it showed no consent screen. Ask once more, with one. */
   async #again(
     why: 'no_refresh_token' | 'narrower',
-    { wish, answer, forcedConsent }: PendingExchange,
+    { connectRequest, answer, forcedConsent }: PendingExchange,
     account: VerifiedAccount,
   ): Promise<Finished> {
-    await this.ledger.bookUnused(account, wish.client, answer, this.clock.now());
+    await this.ledger.bookUnused(account, connectRequest.client, answer, this.clock.now());
     return why === 'no_refresh_token' && forcedConsent ? NO_REFRESH_TOKEN : { kind: 'again', account };
   }
 }

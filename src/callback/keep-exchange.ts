@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
-import type { ConnectCause } from '../domain/connect-cause.js';
-import type { ConnectOutcome } from '../domain/connect-outcome.js';
-import { GoogleFailure } from '../domain/google-failure.js';
+import type { ConnectCause } from '../domain/connect/connect-cause.js';
+import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
+import { GoogleFailure } from '../domain/google/google-failure.js';
 import { Clock } from '../domain/ports/clock.js';
 import { DatabaseHealth } from '../domain/ports/database-health.js';
-import { PendingExchanges, type PendingExchange } from '../domain/ports/pending-exchanges.js';
-import { ExchangeCode } from './exchange-code.js';
-import { HoldConsent } from './hold-consent.js';
+import {
+  type PendingExchange,
+  PendingExchangesRepository,
+} from '../token-store/connects/pending-exchanges.repository.js';
+import { ExchangeCode } from './code-exchange.js';
+import { HoldPendingConsent } from './hold-pending-consent.js';
 
 /** Longer than a browser's request works on it. */
 const CLAIM_SECONDS = 60;
@@ -25,9 +28,9 @@ export class KeepExchange {
   constructor(
     private readonly clock: Clock,
     private readonly database: DatabaseHealth,
-    private readonly exchanges: PendingExchanges,
+    private readonly exchanges: PendingExchangesRepository,
     private readonly exchangeCode: ExchangeCode,
-    private readonly holdConsent: HoldConsent,
+    private readonly holdConsent: HoldPendingConsent,
   ) {}
 
   /** @throws when the database takes nothing; only then is the refresh token lost */
@@ -40,7 +43,7 @@ export class KeepExchange {
         return;
       } catch (error) {
         if (pause === null || !this.database.isOutage(error)) {
-          const { serviceId, client } = exchange.wish;
+          const { serviceId, client } = exchange.connectRequest;
           const facts = { err: error, service: serviceId, client };
           this.#log.error(facts, 'what Google gave could not be stored: the user must connect again');
           throw error;
@@ -52,10 +55,10 @@ export class KeepExchange {
 
   /** The browser need not wait, nor begin again: resume-connects.ts goes on. */
   async finishLater(exchange: PendingExchange, fault: unknown): Promise<ConnectOutcome> {
-    const { id, wish } = exchange;
+    const { id, connectRequest } = exchange;
     const cause = this.causeOf(fault);
     this.#log.warn({ err: fault, cause }, 'a connect is finished later');
-    const named = wish.confirm ? this.holdConsent.newCode(wish.serviceId) : null;
+    const named = connectRequest.confirm ? this.holdConsent.newCode(connectRequest.serviceId) : null;
     const dueAt = after(this.clock.now(), RETRY_SECONDS);
     const isNamed = await this.exchanges.postpone(id, dueAt, named?.codeHash ?? null).then(
       () => true,

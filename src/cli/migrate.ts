@@ -2,10 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { readTextFile } from '../config/text-file.js';
 import { Secret } from '../domain/secret.js';
-import type { AddressSource } from '../token-store/address-source.js';
-import { databaseFault } from '../token-store/database-fault.js';
-import { EXIT, Failure, faultyConfiguration } from './failure.js';
-import { type Answer, answers } from './print.js';
+import type { AddressSource } from '../token-store/client/address-source.js';
+import { databaseFault } from '../token-store/client/database-error.js';
+import { EXIT, Failure, faultyConfiguration } from './shared/failure.js';
+import { type Answer, answers } from './shared/print.js';
 
 /** As seen from dist/bundle/cli/, in a checkout and in the container image alike. */
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
@@ -48,7 +48,7 @@ function seconds(value: string): number {
 
 async function apply({ wait, grantRuntime: role }: Options, command: Command): Promise<Answer> {
   const source = await addressOf(process.env);
-  const store = await import('../token-store/migrate.js');
+  const store = await import('../token-store/migrations/migrate.js');
   // Standard error is kept for one JSON object then, which names them as well.
   const asJson = command.optsWithGlobals<{ json?: true }>().json === true;
   const say = asJson ? () => undefined : (line: string) => process.stderr.write(`${line}\n`);
@@ -66,7 +66,8 @@ async function apply({ wait, grantRuntime: role }: Options, command: Command): P
       );
     });
   const days = auditRetention(process.env);
-  const { grantRuntime, setAuditRetention, UnfitRole } = await import('../token-store/grant-runtime.js');
+  const { grantRuntime, setAuditRetention, UnfitRole } =
+    await import('../token-store/migrations/grant-runtime.js');
   if (days !== null) await setAuditRetention(source, days);
   if (role !== undefined) {
     await grantRuntime(source, role).catch((error: unknown) => {
@@ -97,8 +98,8 @@ function auditRetention(env: NodeJS.ProcessEnv): number | null {
 
 async function addressOf(env: NodeJS.ProcessEnv): Promise<AddressSource> {
   const [{ AddressSource }, { DatabaseUrlFault }] = await Promise.all([
-    import('../token-store/address-source.js'),
-    import('../token-store/database-address.js'),
+    import('../token-store/client/address-source.js'),
+    import('../token-store/client/database-address.js'),
   ]);
   const name = ['DATABASE_DIRECT_URL', 'DATABASE_URL'].find((each) => env[each] || env[`${each}_FILE`]);
   if (name === undefined) throw faultyConfiguration(['DATABASE_URL is not set']);

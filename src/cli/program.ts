@@ -1,23 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { loadEnvFile } from '../config/load-env-file.js';
-import { clientCheck } from './client-check.js';
-import { clientConfig } from './client-config.js';
-import { clientList } from './client-list.js';
-import { EXIT, Failure } from './failure.js';
-import { generateUserCredentials } from './generate-user-credentials.js';
-import { keysGenerate } from './keys-generate.js';
-import { keysReseal } from './keys-reseal.js';
+import { clientConfig } from './ads-credentials/client-config.js';
+import { generateUserCredentials } from './ads-credentials/generate-user-credentials.js';
+import { clientCheck } from './client/check.js';
+import { clientList } from './client/list.js';
+import { keysGenerate } from './keys/generate.js';
+import { keysReseal } from './keys/reseal.js';
 import { migrate } from './migrate.js';
-import { riscConfigure } from './risc-configure.js';
-import { riscStatus } from './risc-status.js';
-import { riscVerify } from './risc-verify.js';
-import { serviceAccountAdd } from './service-account-add.js';
-import { serviceAccountList } from './service-account-list.js';
-import { serviceAccountRemove } from './service-account-remove.js';
-import { serviceCreate } from './service-create.js';
-import { serviceList } from './service-list.js';
-import { serviceRevoke } from './service-revoke.js';
+import { riscConfigure } from './risc/configure.js';
+import { riscStatus } from './risc/status.js';
+import { riscVerify } from './risc/verify.js';
+import { serviceAccountAdd } from './service-account/add.js';
+import { serviceAccountList } from './service-account/list.js';
+import { serviceAccountRemove } from './service-account/remove.js';
+import { serviceCreate } from './service/create.js';
+import { serviceList } from './service/list.js';
+import { serviceRevoke } from './service/revoke.js';
+import { EXIT, Failure } from './shared/failure.js';
 
 const EXIT_CODES = `
 Exit codes:

@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander';
-import { explainFailure } from './explain-failure.js';
-import { EXIT } from './failure.js';
-import { printFailure } from './print.js';
 import { buildProgram } from './program.js';
+import { explainFailure } from './shared/explain-failure.js';
+import { EXIT } from './shared/failure.js';
+import { printFailure } from './shared/print.js';
 
 /**
  * Runs one command and says how it went.

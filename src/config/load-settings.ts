@@ -1,7 +1,7 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
+import type { ServiceIssuer } from '../domain/access/workload-identity.js';
 import { Secret } from '../domain/secret.js';
-import type { ServiceIssuer } from '../domain/workload-identity.js';
 import { ConfigurationError } from './configuration-error.js';
 import { Environment } from './environment.js';
 import { GoogleClients, readGoogleClients } from './google-clients.js';

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { isLocalHost } from '../domain/redirect-uri.js';
+import { isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
 import { Secret } from '../domain/secret.js';
 
 /** The names that curl, Go and Python know. In lower case they win, as everywhere. */

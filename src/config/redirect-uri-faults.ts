@@ -1,6 +1,6 @@
-import type { GoogleClient } from '../domain/google-client.js';
-import { brokenRules, findListed, isLocalHost } from '../domain/redirect-uri.js';
-import { readUri, shown } from '../domain/written-uri.js';
+import type { GoogleClient } from '../domain/google/google-client.js';
+import { readUri, shown } from '../domain/redirect-uri/parsed-uri.js';
+import { brokenRules, findListed, isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
 import { hasPublicSuffix } from './public-suffixes.js';
 
 /** Which rules of Google's our own callback breaks. */

@@ -1,5 +1,5 @@
-import { isLocalHost } from '../domain/redirect-uri.js';
-import { isTrustDomain, type ServiceIssuer } from '../domain/workload-identity.js';
+import { isTrustDomain, type ServiceIssuer } from '../domain/access/workload-identity.js';
+import { isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
 import { JwksFileError, readJwksFile } from './jwks-file.js';
 import { readTextFile } from './text-file.js';
 

@@ -1,5 +1,5 @@
+import type { ServiceIssuer } from '../domain/access/workload-identity.js';
 import type { Secret } from '../domain/secret.js';
-import type { ServiceIssuer } from '../domain/workload-identity.js';
 import type { GoogleClients } from './google-clients.js';
 
 /** Settings as the rest of the broker sees them: validated, frozen, secrets wrapped. Durations are in the names. */

@@ -1,6 +1,6 @@
 /**
  * Every refusal the broker can answer, by its stable code. How each is said over HTTP is one table in
- * http/problem-table.ts.
+ * http/problem/problem-table.ts.
  */
 export type BrokerErrorCode =
   | 'invalid_request'
@@ -22,7 +22,7 @@ export type BrokerErrorCode =
   | 'database_unavailable'
   | 'clock_skewed';
 
-/** A refusal that the caller can act on. `detail` and `carries` are shown as they are: no secret goes in. */
+/** A refusal that the caller can act on. `detail` and `extensions` are shown as they are: no secret goes in. */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError';
 
@@ -33,7 +33,7 @@ export class BrokerError extends Error {
   constructor(
     readonly code: BrokerErrorCode,
     readonly detail: string,
-    readonly carries: Readonly<Record<string, unknown>> = {},
+    readonly extensions: Readonly<Record<string, unknown>> = {},
   ) {
     super(`${code}: ${detail}`);
   }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { isFresh, renewFrom, secondsLeft } from './freshness.js';
-import { allowedScopes, mayUseClient, type Policy, type Service, demandAllowed } from './policy.js';
-import { choosePrompt } from './prompt.js';
-import { isRequiredAccount } from './required-account.js';
-import { restAfter } from './rest.js';
-import { isUserId } from './user-id.js';
-import type { Grant } from './grant.js';
+import { allowedScopes, assertAllowed, mayUseClient, type Policy, type Service } from './access/policy.js';
+import { isUserId } from './access/user-id.js';
+import { isRequiredAccount } from './connect/connect-request.js';
+import { choosePrompt } from './connect/prompt.js';
+import { backoffAfter } from './grant/backoff.js';
+import type { Grant } from './grant/grant.js';
+import { isFresh, renewFrom, secondsLeft } from './grant/token-freshness.js';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const inSeconds = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
@@ -62,7 +62,7 @@ describe('the rest of a grant after failures', () => {
     [7, 3, 0, 30_000],
     [1, 86_400, 0, 600_000],
   ])('failure %d, Google asks for %p s, jitter %d: %d ms', (failures, asked, jitter, ms) => {
-    expect(restAfter(failures, asked, jitter)).toBe(ms);
+    expect(backoffAfter(failures, asked, jitter)).toBe(ms);
   });
 });
 
@@ -86,7 +86,7 @@ describe('policy', () => {
     ['*', false],
   ])('users: %s %p', (userId, allowed) => {
     const demand = () => {
-      demandAllowed(service, userId, 'ads', []);
+      assertAllowed(service, userId, 'ads', []);
     };
     if (allowed) expect(demand).not.toThrow();
     else expect(demand).toThrow(/may not act for the user/);
@@ -97,7 +97,7 @@ describe('policy', () => {
       'https://www.googleapis.com/auth/userinfo.email',
     ]);
     expect(() => {
-      demandAllowed(service, 'bob', 'ads', ['openid']);
+      assertAllowed(service, 'bob', 'ads', ['openid']);
     }).toThrow(/may not ask for the scope openid/);
   });
 

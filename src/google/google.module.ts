@@ -1,12 +1,9 @@
 import { Global, Module } from '@nestjs/common';
-import { AdsApi } from '../domain/ports/ads-api.js';
-import { Google } from '../domain/ports/google.js';
-import { SecurityEventTokens } from '../domain/ports/security-event-tokens.js';
-import { GoogleAdsApi } from './google-ads-api.js';
-import { OAuthGoogle } from './oauth-google.js';
-import { RefreshRequests } from './refresh-requests.js';
-import { Stopping } from './stopping.js';
-import { GoogleSecurityEvents } from './verify-security-event.js';
+import { GoogleAdsApi } from './ads/google-ads-api.js';
+import { GoogleOAuthClient } from './oauth/google-oauth.client.js';
+import { RefreshRequests } from './oauth/refresh-requests.js';
+import { SecurityEventVerifier } from './risc/security-event-verifier.js';
+import { ShutdownSignal } from './shutdown-signal.js';
 
 /**
  * Owns every request to Google: consent URLs, code exchange, refresh, revocation, the stream of security events,
@@ -19,11 +16,11 @@ import { GoogleSecurityEvents } from './verify-security-event.js';
 @Module({
   providers: [
     RefreshRequests,
-    Stopping,
-    { provide: Google, useClass: OAuthGoogle },
-    { provide: AdsApi, useClass: GoogleAdsApi },
-    { provide: SecurityEventTokens, useClass: GoogleSecurityEvents },
+    ShutdownSignal,
+    { provide: GoogleOAuthClient, useClass: GoogleOAuthClient },
+    { provide: GoogleAdsApi, useClass: GoogleAdsApi },
+    { provide: SecurityEventVerifier, useClass: SecurityEventVerifier },
   ],
-  exports: [Google, AdsApi, SecurityEventTokens],
+  exports: [GoogleOAuthClient, GoogleAdsApi, SecurityEventVerifier],
 })
 export class GoogleModule {}

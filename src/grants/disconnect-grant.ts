@@ -1,17 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { assertMay, type Service } from '../domain/access/policy.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
-import type { Grant } from '../domain/grant.js';
-import { assertMay, type Service } from '../domain/policy.js';
+import type { Grant } from '../domain/grant/grant.js';
+import type { RevocationAttempt } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
-import { GrantStore } from '../domain/ports/grant-store.js';
-import { Revocations, type RevocationAttempt } from '../domain/ports/revocations.js';
+import { GrantsRepository } from '../token-store/grants/grants.repository.js';
+import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
 import { RevokeAtGoogle } from './revoke-at-google.js';
 
 const ONLY_LOCAL =
   'must be local for a service account: its key is deleted in the Google console (IAM, Service Accounts, Keys).';
 /** A consent makes us look again; more often than this is no coincidence. */
-const MOST_CHANGES = 3;
+const MAX_CHANGES = 3;
 
 export interface Revoked {
   /** The other grants that died with it, or will. */
@@ -25,8 +26,8 @@ export class DisconnectGrant {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly grants: GrantStore,
-    private readonly revocations: Revocations,
+    private readonly grants: GrantsRepository,
+    private readonly revocations: RevocationsRepository,
     private readonly revokeAtGoogle: RevokeAtGoogle,
   ) {}
 
@@ -48,12 +49,12 @@ export class DisconnectGrant {
    */
   async revoke(service: Service, grant: Grant, requestId: string): Promise<Revoked> {
     assertMay(service, 'revoke');
-    demandRevocable(grant);
+    assertRevocable(grant);
     const requester = { actor: service.name, serviceId: service.id, requestId };
     const { leaseMs } = this.revokeAtGoogle;
     const clients = this.#clientsOfProject(grant);
     let current: Grant | null = grant;
-    for (let look = 1; current && look <= MOST_CHANGES; look++) {
+    for (let look = 1; current && look <= MAX_CHANGES; look++) {
       // Asked again while it is not finished: goes on with it at once.
       const resumed = current.status === 'revoking' ? await this.revocations.resume(grant.id, leaseMs) : null;
       if (resumed === 'busy') return { also: await this.siblings(service, grant), isFinished: false };
@@ -76,7 +77,7 @@ export class DisconnectGrant {
    */
   async siblings(service: Service, grant: Grant): Promise<Grant[]> {
     assertMay(service, 'revoke');
-    demandRevocable(grant);
+    assertRevocable(grant);
     const all = await this.grants.findLivingByAccount(grant.account.sub, this.#clientsOfProject(grant));
     return all.filter((other) => other.id !== grant.id);
   }
@@ -91,6 +92,6 @@ export class DisconnectGrant {
   }
 }
 
-function demandRevocable({ kind }: Grant): void {
+function assertRevocable({ kind }: Grant): void {
   if (kind === 'service_account') throw invalidRequest({ mode: ONLY_LOCAL });
 }

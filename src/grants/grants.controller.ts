@@ -10,31 +10,30 @@ import {
 import { IsInt, IsUUID, Max, Min } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { REVOKING } from '../domain/diagnosis.js';
-import type { Grant } from '../domain/grant.js';
+import { assertMay, type Service } from '../domain/access/policy.js';
+import { REVOKING } from '../domain/grant/diagnosis.js';
+import type { Grant } from '../domain/grant/grant.js';
 import type { Page } from '../domain/page.js';
-import { assertMay, type Service } from '../domain/policy.js';
 import { Clock } from '../domain/ports/clock.js';
-import type { GrantPosition } from '../domain/ports/grant-store.js';
-import { Audit, Audited, type AuditFacts, type AuditNote } from '../http/audited.js';
-import { Caller } from '../http/caller.js';
-import { ToInteger } from '../http/field-rules.js';
-import { ListTurns } from '../http/list-turns.js';
+import { Audit, Audited, type AuditFacts, type AuditNote } from '../http/audit.decorator.js';
+import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { PageCursors, type CursorOf } from '../http/page-cursors.js';
-import { PageQuery } from '../http/page-query.js';
-import { UserPath } from '../http/user-path.js';
-import { DisconnectAnswer, DisconnectQuery, toSiblingsAnswer } from './disconnect-answer.js';
+import { ListTurns } from '../http/pagination/list-turns.js';
+import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
+import { PageQuery } from '../http/pagination/page.query.js';
+import { UserPath } from '../http/validation/user-id.param.js';
+import { ToInteger } from '../http/validation/validators.js';
+import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
 import { DisconnectGrant, type Revoked } from './disconnect-grant.js';
-import { FindExpiringGrants } from './find-expiring-grants.js';
-import { FindVisibleGrants } from './find-visible-grants.js';
+import { DisconnectQuery, DisconnectResponse, toSiblingsResponse } from './disconnect.response.js';
+import { FindExpiringGrants, FindVisibleGrants } from './find-visible-grants.js';
 import {
-  GrantAnswer,
-  GrantDetailAnswer,
-  GrantsAnswer,
-  toGrantAnswer,
-  toSlotsAnswer,
-} from './grant-answer.js';
+  GrantDetailResponse,
+  GrantResponse,
+  GrantsResponse,
+  toGrantResponse,
+  toSlotsResponse,
+} from './grant.response.js';
 import { InspectSlots } from './inspect-slots.js';
 
 const YEAR_SECONDS = 366 * 24 * 3600;
@@ -73,14 +72,14 @@ export class GrantsController {
   @Audited('grant.read', 'refusals')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'The grants of a user, the oldest first' })
-  @ApiOkResponse({ type: GrantsAnswer })
+  @ApiOkResponse({ type: GrantsResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
   async list(
     @Caller() service: Service,
     @Param() { userId }: UserPath,
     @Query() { limit, cursor }: PageQuery,
     @Audit() audit: AuditNote,
-  ): Promise<GrantsAnswer> {
+  ): Promise<GrantsResponse> {
     audit.add({ userId });
     const list: CursorOf = ['grants of a user', service.id, userId];
     const after = positionOf(await this.cursors.read(list, cursor));
@@ -91,12 +90,12 @@ export class GrantsController {
   @Get('grants')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Grants that will die soon if nobody does anything, soonest first' })
-  @ApiOkResponse({ type: GrantsAnswer })
+  @ApiOkResponse({ type: GrantsResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'rate_limited')
   async soon(
     @Caller() service: Service,
     @Query() { expiring_within, limit, cursor }: ExpiringQuery,
-  ): Promise<GrantsAnswer> {
+  ): Promise<GrantsResponse> {
     const list: CursorOf = ['expiring grants', service.id, expiring_within];
     const position = await this.cursors.read(list, cursor);
     // All pages end at the same time: that of the first.
@@ -114,16 +113,16 @@ export class GrantsController {
   @Audited('grant.read', 'refusals')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'One grant, and how the slots of its account stand' })
-  @ApiOkResponse({ type: GrantDetailAnswer })
+  @ApiOkResponse({ type: GrantDetailResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_found', 'rate_limited')
   async inspect(
     @Caller() service: Service,
     @Param() { id }: GrantPath,
     @Audit() audit: AuditNote,
-  ): Promise<GrantDetailAnswer> {
+  ): Promise<GrantDetailResponse> {
     audit.add({ grantId: id });
     const grant = await this.visible.byId(service, id);
-    const slots = toSlotsAnswer(await this.inspectSlots.of(grant), service.policy);
+    const slots = toSlotsResponse(await this.inspectSlots.of(grant), service.policy);
     return Object.assign(this.#answer(grant), { slots });
   }
 
@@ -131,9 +130,9 @@ export class GrantsController {
   @Audited('grant.disconnect')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Disconnect, here only or at Google too' })
-  @ApiOkResponse({ type: DisconnectAnswer })
+  @ApiOkResponse({ type: DisconnectResponse })
   @ApiAcceptedResponse({
-    type: DisconnectAnswer,
+    type: DisconnectResponse,
     description:
       'Google has not confirmed yet: no token is given any more, and the broker goes on until it has',
   })
@@ -145,7 +144,7 @@ export class GrantsController {
     @Audit() audit: AuditNote,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<DisconnectAnswer> {
+  ): Promise<DisconnectResponse> {
     audit.add({ grantId: id, details: { mode } });
     // First: it depends on no grant, so that it tells nothing of one.
     assertMay(service, RIGHT_FOR[mode]);
@@ -171,16 +170,16 @@ export class GrantsController {
       dry_run: dryRun,
       mode,
       disconnected: this.#answer(isFinished ? grant : { ...grant, status: 'revoking', diagnosis: REVOKING }),
-      ...toSiblingsAnswer(also, service.policy),
+      ...toSiblingsResponse(also, service.policy),
     };
   }
 
-  #page({ items }: Page<Grant, GrantPosition>, next: string | null): GrantsAnswer {
+  #page({ items }: Page<Grant, GrantPosition>, next: string | null): GrantsResponse {
     return { grants: items.map((grant) => this.#answer(grant)), next };
   }
 
-  #answer(grant: Grant): GrantAnswer {
-    return toGrantAnswer(grant, this.settings.testingClients);
+  #answer(grant: Grant): GrantResponse {
+    return toGrantResponse(grant, this.settings.testingClients);
   }
 }
 

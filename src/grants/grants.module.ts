@@ -1,10 +1,9 @@
 import { Module } from '@nestjs/common';
 import { DisconnectGrant } from './disconnect-grant.js';
-import { FindExpiringGrants } from './find-expiring-grants.js';
-import { InspectSlots } from './inspect-slots.js';
-import { FindVisibleGrants } from './find-visible-grants.js';
+import { FindExpiringGrants, FindVisibleGrants } from './find-visible-grants.js';
 import { GrantsController } from './grants.controller.js';
-import { ResumeRevocations } from './resume-revocations.js';
+import { InspectSlots } from './inspect-slots.js';
+import { ResumeRevocationsJob } from './resume-revocations.job.js';
 import { RevokeAtGoogle } from './revoke-at-google.js';
 
 /**
@@ -20,7 +19,7 @@ import { RevokeAtGoogle } from './revoke-at-google.js';
     InspectSlots,
     DisconnectGrant,
     RevokeAtGoogle,
-    ResumeRevocations,
+    ResumeRevocationsJob,
   ],
 })
 export class GrantsModule {}

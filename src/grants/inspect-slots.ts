@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import type { Grant } from '../domain/grant.js';
+import type { Grant } from '../domain/grant/grant.js';
+import { type Slots, slotsOf } from '../domain/grant/slots.js';
 import { Clock } from '../domain/ports/clock.js';
-import { SlotLedger } from '../domain/ports/slot-ledger.js';
-import { slotsOf, type Slots } from '../domain/slots.js';
+import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 
 export interface SlotsView extends Slots {
   /** Live refresh tokens of the account across all our clients. */
@@ -15,7 +15,7 @@ export class InspectSlots {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly ledger: SlotLedger,
+    private readonly ledger: SlotLedgerRepository,
   ) {}
 
   /** How a grant's account stands with its client, by the ledger. */

@@ -1,11 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { GoogleFailure } from '../domain/google-failure.js';
-import type { Grant } from '../domain/grant.js';
+import { GoogleFailure } from '../domain/google/google-failure.js';
+import { backoffAfter } from '../domain/grant/backoff.js';
+import type { Grant } from '../domain/grant/grant.js';
+import type { RevocationAttempt, RevocationEnd } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
-import { Google } from '../domain/ports/google.js';
-import { Revocations, type RevocationAttempt, type RevocationEnd } from '../domain/ports/revocations.js';
-import { restAfter } from '../domain/rest.js';
+import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
+import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
 
 /** Longer than Google may take, twice: an attempt ends by itself only when its replica died. */
 const LEASE_MARGIN_MS = 2000;
@@ -30,9 +31,9 @@ export class RevokeAtGoogle {
 
   constructor(
     private readonly settings: Settings,
-    private readonly google: Google,
+    private readonly google: GoogleOAuthClient,
     private readonly clock: Clock,
-    private readonly revocations: Revocations,
+    private readonly revocations: RevocationsRepository,
   ) {
     this.leaseMs = 2 * settings.googleTimeoutMs + LEASE_MARGIN_MS;
   }
@@ -62,13 +63,13 @@ export class RevokeAtGoogle {
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
       const { id, grantId, attempts } = attempt;
-      const restMs = restAfter(attempts, error.retryAfterSeconds, Math.random());
+      const backoffMs = backoffAfter(attempts, error.retryAfterSeconds, Math.random());
       this.#log.warn(
-        { revocation: id, grant: grantId, attempts, error: error.error, restMs },
+        { revocation: id, grant: grantId, attempts, error: error.error, backoffMs },
         'Google did not confirm a revocation; it is asked again',
       );
       // Where this fails too, the attempt ends by itself.
-      await this.revocations.postpone(attempt, restMs).catch((fault: unknown) => {
+      await this.revocations.postpone(attempt, backoffMs).catch((fault: unknown) => {
         this.#log.error({ err: fault, revocation: id }, 'a revocation could not be put off');
       });
       return null;

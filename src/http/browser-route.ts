@@ -19,7 +19,7 @@ export function allowFormToLeave(reply: FastifyReply): void {
  * Browsers say where a request comes from (Fetch Metadata, W3C); what is no browser has no cookies to abuse.
  * @throws {BrokerError} `invalid_request`
  */
-export function demandOwnPage(request: FastifyRequest): void {
+export function assertOwnPage(request: FastifyRequest): void {
   const site = request.headers['sec-fetch-site'];
   if (site === undefined || site === 'same-origin') return;
   throw new BrokerError(

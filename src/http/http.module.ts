@@ -1,11 +1,11 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
-import { ListTurns } from './list-turns.js';
-import { PageCursors } from './page-cursors.js';
-import { Problems } from './problem.js';
-import { ProblemFilter } from './problem.filter.js';
+import { ListTurns } from './pagination/list-turns.js';
+import { PageCursors } from './pagination/page-cursors.js';
+import { ProblemFilter } from './problem/problem.filter.js';
+import { Problems } from './problem/problem.js';
 import { StylesheetController } from './stylesheet.controller.js';
-import { validation } from './validation.js';
+import { validation } from './validation/validation.pipe.js';
 
 /**
  * Owns what every route shares: problem details, validation, request ids, the log's form, headers, rate limits,

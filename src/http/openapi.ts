@@ -1,9 +1,9 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiResponse, DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { PROBLEM_SCHEMA } from './problem-schema.js';
-import { PROBLEMS } from './problem-table.js';
-import { EXEMPT_ROUTE } from './route-kind.js';
+import { PROBLEMS } from './problem/problem-table.js';
+import { PROBLEM_SCHEMA } from './problem/problem.openapi.js';
+import { EXEMPT_ROUTE } from './rate-limit/route-kind.js';
 
 type Code = keyof typeof PROBLEMS;
 

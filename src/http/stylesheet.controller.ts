@@ -2,8 +2,8 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { STYLE } from '../pages/style.js';
-import { OpenToAll } from './caller.js';
-import { EXEMPT_ROUTE } from './route-kind.js';
+import { OpenToAll } from './caller.decorator.js';
+import { EXEMPT_ROUTE } from './rate-limit/route-kind.js';
 
 /** No call counts: the page that says that a limit is reached needs it too. */
 @Controller('style.css')

@@ -4,11 +4,11 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
-import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { Clock } from '../domain/ports/clock.js';
-import { OpenToAll } from '../http/caller.js';
+import { OpenToAll } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { EXEMPT_ROUTE } from '../http/route-kind.js';
+import { EXEMPT_ROUTE } from '../http/rate-limit/route-kind.js';
+import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { Readiness } from './readiness.js';
 
 const CHECKS = {

@@ -1,8 +1,8 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
-import { OpenToAll } from '../http/caller.js';
-import { EXEMPT_ROUTE } from '../http/route-kind.js';
+import { OpenToAll } from '../http/caller.decorator.js';
+import { EXEMPT_ROUTE } from '../http/rate-limit/route-kind.js';
 import { Metrics } from './metrics.js';
 
 @Controller('metrics')

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
-import type { Access } from '../http/access-log.js';
+import type { Access } from '../http/logging/access-log.js';
 
 /** Collecting takes some milliseconds. Who asks more often than this is shown what the last one saw. */
 const MAX_READS_PER_SECOND = 10;

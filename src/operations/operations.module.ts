@@ -1,24 +1,22 @@
-import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
-import { BackgroundWork } from '../domain/ports/background-work.js';
 import { Clock } from '../domain/ports/clock.js';
-import { ConnectMonitor } from '../domain/ports/connect-monitor.js';
 import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
 import { SlotAlarm } from '../domain/ports/slot-alarm.js';
+import { ClockSkewJob } from './clock-skew.job.js';
 import { ConnectMetrics } from './connect-metrics.js';
 import { HealthController } from './health.controller.js';
 import { IntegrityWarnings } from './integrity-warnings.js';
+import { MetricsController } from './metrics.controller.js';
 import { Metrics } from './metrics.js';
 import { Readiness } from './readiness.js';
+import { Scheduler } from './scheduler.js';
 import { SealMetrics } from './seal-metrics.js';
 import { SlotWarnings } from './slot-warnings.js';
-import { MetricsController } from './metrics.controller.js';
-import { TimedWork } from './timed-work.js';
-import { WatchClock } from './watch-clock.js';
 
 /**
  * Owns what an operator watches: health, metrics; the clock everything else asks, and when background work is done.
- * Does not own logging's form (http/logging.ts) nor what is worth measuring in a use case.
+ * Does not own logging's form (http/logging/logger.ts) nor what is worth measuring in a use case.
  */
 @Global()
 @Module({
@@ -27,14 +25,14 @@ import { WatchClock } from './watch-clock.js';
   providers: [
     Metrics,
     Readiness,
-    WatchClock,
+    ClockSkewJob,
     SealMetrics,
     { provide: SlotAlarm, useClass: SlotWarnings },
-    { provide: ConnectMonitor, useClass: ConnectMetrics },
+    { provide: ConnectMetrics, useClass: ConnectMetrics },
     { provide: IntegrityAlarm, useClass: IntegrityWarnings },
-    { provide: BackgroundWork, useClass: TimedWork },
+    { provide: Scheduler, useClass: Scheduler },
   ],
-  exports: [Metrics, Readiness, SlotAlarm, ConnectMonitor, IntegrityAlarm, BackgroundWork],
+  exports: [Metrics, Readiness, SlotAlarm, ConnectMetrics, IntegrityAlarm, Scheduler],
 })
 export class OperationsModule {
   static with(clock: Clock): DynamicModule {

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
-import { KeyUsage } from '../domain/ports/key-usage.js';
-import { Sealer } from '../domain/ports/sealer.js';
+import { Sealer } from '../sealing/sealer.js';
+import { KeyUsageRepository } from '../token-store/sealed/key-usage.repository.js';
 import { Metrics } from './metrics.js';
 
 /** What sealing keys were used for, read when somebody asks. */
 @Injectable()
 export class SealMetrics {
-  constructor({ registry }: Metrics, sealer: Sealer, usage: KeyUsage) {
+  constructor({ registry }: Metrics, sealer: Sealer, usage: KeyUsageRepository) {
     new Counter({
       name: 'token_broker_seals_total',
       help: 'Values that this process sealed, by key id.',

@@ -1,4 +1,4 @@
-import type { RequiredAccount } from '../domain/required-account.js';
+import type { RequiredAccount } from '../domain/connect/connect-request.js';
 import { Page, renderPage } from './page.js';
 import { ScopeList } from './scope-list.js';
 

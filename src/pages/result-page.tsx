@@ -1,4 +1,4 @@
-import type { ConnectOutcome } from '../domain/connect-outcome.js';
+import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import { Page, renderPage } from './page.js';
 import { ScopeList } from './scope-list.js';
 
@@ -10,14 +10,14 @@ type Failed = Extract<ConnectOutcome, { kind: 'failed' }>;
  * @param app what the user knows the app as
  * @param wayOn a link to try again, where something is left to do
  */
-export function resultPage(app: string, outcome: ConnectOutcome, wayOn: string | null): string {
-  return renderPage(pageOf(app, outcome, wayOn));
+export function resultPage(app: string, outcome: ConnectOutcome, nextStep: string | null): string {
+  return renderPage(pageOf(app, outcome, nextStep));
 }
 
-function pageOf(app: string, outcome: ConnectOutcome, wayOn: string | null) {
+function pageOf(app: string, outcome: ConnectOutcome, nextStep: string | null) {
   switch (outcome.kind) {
     case 'granted':
-      return outcome.missing.length === 0 ? whole(app, outcome) : partial(app, outcome, wayOn);
+      return outcome.missing.length === 0 ? whole(app, outcome) : partial(app, outcome, nextStep);
     case 'held':
       return (
         <Page title="Connected already" mood="good">
@@ -45,11 +45,11 @@ function pageOf(app: string, outcome: ConnectOutcome, wayOn: string | null) {
       return (
         <Page title="Not connected" mood="warn">
           <p>You did not allow {app} to use your Google account. Nothing was stored.</p>
-          <TryAgain link={wayOn} />
+          <TryAgain link={nextStep} />
         </Page>
       );
     case 'failed':
-      return failed(app, outcome, wayOn);
+      return failed(app, outcome, nextStep);
   }
 }
 
@@ -65,7 +65,7 @@ function whole(app: string, { account, scopes }: Granted) {
   );
 }
 
-function partial(app: string, { account, scopes, missing }: Granted, wayOn: string | null) {
+function partial(app: string, { account, scopes, missing }: Granted, nextStep: string | null) {
   return (
     <Page title="Connected in part" mood="warn">
       <p>
@@ -76,19 +76,19 @@ function partial(app: string, { account, scopes, missing }: Granted, wayOn: stri
       <h2>You did not allow it to</h2>
       <ScopeList scopes={missing} />
       <p>Some of {app} may not work without these.</p>
-      <TryAgain link={wayOn} />
+      <TryAgain link={nextStep} />
     </Page>
   );
 }
 
-function failed(app: string, { code, detail }: Failed, wayOn: string | null) {
+function failed(app: string, { code, detail }: Failed, nextStep: string | null) {
   return (
     <Page title="That did not work" mood="bad">
       <p>{detail}</p>
       <p class="soft">
         For {app}: <code>{code}</code>
       </p>
-      <TryAgain link={wayOn} />
+      <TryAgain link={nextStep} />
     </Page>
   );
 }

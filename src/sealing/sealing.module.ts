@@ -1,6 +1,5 @@
 import { Global, Module } from '@nestjs/common';
-import { Sealer } from '../domain/ports/sealer.js';
-import { JweSealer } from './jwe-sealer.js';
+import { Sealer } from './sealer.js';
 
 /**
  * Owns the key ring: sealing and opening of secrets, keyed fingerprints, and MACs over rows.
@@ -8,7 +7,7 @@ import { JweSealer } from './jwe-sealer.js';
  */
 @Global()
 @Module({
-  providers: [JweSealer, { provide: Sealer, useExisting: JweSealer }],
+  providers: [Sealer, { provide: Sealer, useExisting: Sealer }],
   exports: [Sealer],
 })
 export class SealingModule {}

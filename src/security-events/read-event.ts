@@ -1,6 +1,10 @@
-import type { Diagnosis } from '../domain/grant.js';
-import { eventRefused, type Measure } from '../domain/security-event.js';
-import { securityEventName, type SecurityEventName } from '../domain/security-event-types.js';
+import {
+  eventRefused,
+  type Measure,
+  securityEventName,
+  type SecurityEventName,
+} from '../domain/google/security-event.js';
+import type { Diagnosis } from '../domain/grant/grant.js';
 import { isPlainText } from '../domain/text.js';
 import { readAccount, readToken } from './read-subject.js';
 

@@ -1,5 +1,5 @@
+import { type AccountSubject, eventRefused, type TokenSubject } from '../domain/google/security-event.js';
 import { Secret } from '../domain/secret.js';
-import { eventRefused, type AccountSubject, type TokenSubject } from '../domain/security-event.js';
 import { isPlainText } from '../domain/text.js';
 
 type Details = Readonly<Record<string, unknown>>;

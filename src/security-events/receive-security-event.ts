@@ -2,14 +2,14 @@ import { Injectable, Logger } from '@nestjs/common';
 import { bulkhead } from 'cockatiel';
 import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
-import { GoogleFailure } from '../domain/google-failure.js';
-import type { Grant } from '../domain/grant.js';
-import { AuditLog } from '../domain/ports/audit-log.js';
+import { GoogleFailure } from '../domain/google/google-failure.js';
+import { eventRefused, type SecurityEventToken } from '../domain/google/security-event.js';
+import type { Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
-import { SecurityEventTokens } from '../domain/ports/security-event-tokens.js';
-import { SecurityMeasures } from '../domain/ports/security-measures.js';
-import { eventRefused, type SecurityEventToken } from '../domain/security-event.js';
 import { isPlainText } from '../domain/text.js';
+import { SecurityEventVerifier } from '../google/risc/security-event-verifier.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { SecurityEventsRepository } from '../token-store/security-events/security-events.repository.js';
 import { readEvent, type SecurityEvent } from './read-event.js';
 
 const RETRY_AFTER_SECONDS = 30;
@@ -28,8 +28,8 @@ export class ReceiveSecurityEvent {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly tokens: SecurityEventTokens,
-    private readonly measures: SecurityMeasures,
+    private readonly tokens: SecurityEventVerifier,
+    private readonly measures: SecurityEventsRepository,
     private readonly audit: AuditLog,
   ) {}
 
@@ -73,7 +73,7 @@ export class ReceiveSecurityEvent {
       return token;
     } catch (error) {
       if (error instanceof BrokerError)
-        this.#log.warn({ err: error.carries['err'] }, 'security event refused');
+        this.#log.warn({ err: error.extensions['err'] }, 'security event refused');
       if (!(error instanceof GoogleFailure)) throw error;
       throw new BrokerError('google_unavailable', `Google's keys cannot be read now (${error.error}).`, {
         retry_after: RETRY_AFTER_SECONDS,

@@ -2,11 +2,11 @@ import { Body, Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { OpenToAll } from '../http/caller.js';
+import { OpenToAll } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
-import { SECURITY_EVENTS_ROUTE } from '../http/route-kind.js';
-import { BODY_TYPES } from './event-body.js';
+import { SECURITY_EVENTS_ROUTE } from '../http/rate-limit/route-kind.js';
 import { ReceiveSecurityEvent } from './receive-security-event.js';
+import { BODY_TYPES } from './security-event.dto.js';
 
 @Controller('security-events')
 @ApiTags('security events')

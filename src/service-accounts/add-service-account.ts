@@ -1,16 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { isUserId, USER_ID_RULE } from '../domain/access/user-id.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
-import type { Account, Grant } from '../domain/grant.js';
-import { AuditLog } from '../domain/ports/audit-log.js';
+import { isScope, scopeSet } from '../domain/google/scopes.js';
+import { youTubeAnalyticsScopes } from '../domain/google/service-account.js';
+import type { Account, Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
-import { GrantStore } from '../domain/ports/grant-store.js';
-import { ServiceAccountStore } from '../domain/ports/service-account-store.js';
-import { isScope, scopeSet } from '../domain/scopes.js';
 import type { Secret } from '../domain/secret.js';
-import { youTubeAnalyticsScopes } from '../domain/service-account.js';
 import { isPlainText } from '../domain/text.js';
-import { isUserId, USER_ID_RULE } from '../domain/user-id.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { GrantsRepository } from '../token-store/grants/grants.repository.js';
+import { ServiceAccountsRepository } from '../token-store/grants/service-accounts.repository.js';
 
 const EMAIL = /^[^\s@]{1,64}@[^\s@]{1,255}$/;
 
@@ -42,14 +42,14 @@ export class AddServiceAccount {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly grants: GrantStore,
-    private readonly serviceAccounts: ServiceAccountStore,
+    private readonly grants: GrantsRepository,
+    private readonly serviceAccounts: ServiceAccountsRepository,
     private readonly audit: AuditLog,
   ) {}
 
   /** @throws {BrokerError} `invalid_request` for all that `add` refuses */
-  async demandPossible(order: NewServiceAccount): Promise<void> {
-    demandSound(order);
+  async assertPossible(order: NewServiceAccount): Promise<void> {
+    assertSound(order);
     const client = this.settings.clients.pick(order.client).alias;
     const held = await this.grants.findByUser(order.userId, client);
     const same = held.find(({ account }) => account.sub === order.account.sub);
@@ -58,7 +58,7 @@ export class AddServiceAccount {
 
   /** @throws {BrokerError} `invalid_request`: malformed, scopes that Google refuses here, or held already */
   async add(order: NewServiceAccount): Promise<AddedServiceAccount> {
-    await this.demandPossible(order);
+    await this.assertPossible(order);
     const { userId, account, subject } = order;
     const client = this.settings.clients.pick(order.client).alias;
     const now = this.clock.now();
@@ -81,7 +81,7 @@ export class AddServiceAccount {
   }
 }
 
-function demandSound({ userId, account, subject, scopes, forYouTubeReporting }: NewServiceAccount): void {
+function assertSound({ userId, account, subject, scopes, forYouTubeReporting }: NewServiceAccount): void {
   const errors: Record<string, string> = {};
   if (!isUserId(userId)) errors['user'] = USER_ID_RULE;
   if (account.sub === '') errors['key'] = 'lacks client_id, the number of the service account.';

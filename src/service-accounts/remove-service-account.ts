@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import type { Grant } from '../domain/grant.js';
-import { AuditLog } from '../domain/ports/audit-log.js';
+import type { Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
-import { GrantStore } from '../domain/ports/grant-store.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 
 @Injectable()
 export class RemoveServiceAccount {
   constructor(
     private readonly clock: Clock,
-    private readonly grants: GrantStore,
+    private readonly grants: GrantsRepository,
     private readonly audit: AuditLog,
   ) {}
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { AuditLog } from '../domain/ports/audit-log.js';
 import { Clock } from '../domain/ports/clock.js';
-import { ServiceStore } from '../domain/ports/service-store.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { ServicesRepository } from '../token-store/services/services.repository.js';
 
 export interface RevokedService {
   readonly id: string;
@@ -14,7 +14,7 @@ export interface RevokedService {
 @Injectable()
 export class RevokeService {
   constructor(
-    private readonly services: ServiceStore,
+    private readonly services: ServicesRepository,
     private readonly clock: Clock,
     private readonly audit: AuditLog,
   ) {}

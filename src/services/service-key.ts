@@ -1,6 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { StoredService } from '../domain/ports/service-store.js';
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import { Secret } from '../domain/secret.js';
+import { bearerToken } from '../http/credential.js';
+import type { StoredService } from '../token-store/services/services.repository.js';
+import { ServiceCache } from './service-cache.js';
 
 /** tbk_ + 12 characters of id + _ + 256 bits of secret. The prefix lets secret scanners find a leaked key. */
 const KEY = /^tbk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
@@ -45,4 +49,17 @@ export function sameHash(a: Uint8Array, b: Uint8Array): boolean {
 
 function hash(secret: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createHash('sha256').update(secret).digest());
+}
+
+/** Tells the keys of services from made-up ones for the rate limits, before anything is asked or read. */
+@Injectable()
+export class KeyLookup {
+  constructor(private readonly services: ServiceCache) {}
+
+  /** @returns the id of the service whose key the call shows, as far as memory knows */
+  serviceOf(request: FastifyRequest): string | null {
+    const key = readKey(bearerToken(request));
+    const service = key && this.services.recall(key.id);
+    return key && service && !service.revokedAt && isKeyOf(service, key) ? service.id : null;
+  }
 }

@@ -1,52 +1,35 @@
 import { Global, Module } from '@nestjs/common';
-import { AccountTrees } from '../domain/ports/account-trees.js';
-import { AuditLog } from '../domain/ports/audit-log.js';
-import { AuditTrail } from '../domain/ports/audit-trail.js';
-import { AuthorizationRequestStore } from '../domain/ports/authorization-request-store.js';
-import { ChangeFeed } from '../domain/ports/change-feed.js';
 import { DatabaseHealth } from '../domain/ports/database-health.js';
-import { KeyUsage } from '../domain/ports/key-usage.js';
-import { ExpiryNotices } from '../domain/ports/expiry-notices.js';
-import { GrantStore } from '../domain/ports/grant-store.js';
-import { PendingConsents } from '../domain/ports/pending-consents.js';
-import { PendingExchanges } from '../domain/ports/pending-exchanges.js';
-import { RefreshLeases } from '../domain/ports/refresh-leases.js';
-import { Revocations } from '../domain/ports/revocations.js';
-import { SlotLedger } from '../domain/ports/slot-ledger.js';
-import { SecurityMeasures } from '../domain/ports/security-measures.js';
-import { ServiceAccountStore } from '../domain/ports/service-account-store.js';
-import { ServiceStore } from '../domain/ports/service-store.js';
-import { UndeliveredEvents } from '../domain/ports/undelivered-events.js';
-import { AccountMeasures } from './account-measures.js';
-import { AccessTokens } from './access-tokens.js';
-import { ChangeHeartbeats } from './change-heartbeats.js';
-import { Credentials } from './credentials.js';
-import { GrantWatermarks } from './grant-watermarks.js';
-import { Database } from './database.js';
-import { GrantLists } from './grant-lists.js';
-import { PostgresChanges } from './postgres-changes.js';
-import { PostgresKeyUsage } from './postgres-key-usage.js';
-import { PostgresRefreshLeases } from './postgres-refresh-leases.js';
-import { PrismaAccountTrees } from './prisma-account-trees.js';
-import { PrismaAuditLog } from './prisma-audit-log.js';
-import { PrismaAuditTrail } from './prisma-audit-trail.js';
-import { PrismaAuthorizationRequests } from './prisma-authorization-requests.js';
-import { PrismaExpiryNotices } from './prisma-expiry-notices.js';
-import { PrismaGrants } from './prisma-grants.js';
-import { FinishRevocation } from './finish-revocation.js';
-import { Outbox } from './outbox.js';
-import { PrismaPendingConsents } from './prisma-pending-consents.js';
-import { PrismaPendingExchanges } from './prisma-pending-exchanges.js';
-import { PrismaSecurityMeasures } from './prisma-security-measures.js';
-import { PrismaRevocations } from './prisma-revocations.js';
-import { PrismaSlotLedger } from './prisma-slot-ledger.js';
-import { PrismaServiceAccounts } from './prisma-service-accounts.js';
-import { PrismaServices } from './prisma-services.js';
-import { PrismaUndeliveredEvents } from './prisma-undelivered-events.js';
-import { ResealCredentials } from './reseal-credentials.js';
-import { RefreshTokens } from './refresh-tokens.js';
-import { SaveRefresh } from './save-refresh.js';
-import { SlotBookings } from './slot-bookings.js';
+import { AccountTreesRepository } from './ads/account-trees.repository.js';
+import { AuditEventsRepository } from './audit/audit-events.repository.js';
+import { AuditLog } from './audit/audit-log.repository.js';
+import { ChangeFeed } from './change-feed/change-feed.js';
+import { ChangeHeartbeats } from './change-feed/change-heartbeats.js';
+import { Database } from './client/database.js';
+import { AuthorizationRequestsRepository } from './connects/authorization-requests.repository.js';
+import { PendingConsentsRepository } from './connects/pending-consents.repository.js';
+import { PendingExchangesRepository } from './connects/pending-exchanges.repository.js';
+import { AccessTokens } from './grants/access-tokens.repository.js';
+import { Credentials } from './grants/credentials.js';
+import { FinishRevocation } from './grants/finish-revocation.js';
+import { GrantLists } from './grants/grant-lists.repository.js';
+import { GrantWatermarks } from './grants/grant-watermarks.js';
+import { GrantsRepository } from './grants/grants.repository.js';
+import { RefreshLeaseRepository } from './grants/refresh-lease.repository.js';
+import { RefreshTokens } from './grants/refresh-tokens.repository.js';
+import { ResealCredentials } from './grants/reseal-credentials.js';
+import { RevocationsRepository } from './grants/revocations.repository.js';
+import { SaveRefresh } from './grants/save-refresh.js';
+import { ServiceAccountsRepository } from './grants/service-accounts.repository.js';
+import { SlotBookings } from './grants/slot-bookings.js';
+import { SlotLedgerRepository } from './grants/slot-ledger.repository.js';
+import { ExpiryNoticesRepository } from './outbox/expiry-notices.repository.js';
+import { OutboxEventsRepository } from './outbox/outbox-events.repository.js';
+import { Outbox } from './outbox/outbox.js';
+import { KeyUsageRepository } from './sealed/key-usage.repository.js';
+import { AccountMeasures } from './security-events/account-measures.js';
+import { SecurityEventsRepository } from './security-events/security-events.repository.js';
+import { ServicesRepository } from './services/services.repository.js';
 
 /**
  * Owns PostgreSQL: the tables, their migrations, and the ciphertext in them. The only room that knows Prisma.
@@ -57,8 +40,8 @@ import { SlotBookings } from './slot-bookings.js';
   providers: [
     Database,
     { provide: DatabaseHealth, useExisting: Database },
-    { provide: AuthorizationRequestStore, useClass: PrismaAuthorizationRequests },
-    { provide: GrantStore, useClass: PrismaGrants },
+    { provide: AuthorizationRequestsRepository, useClass: AuthorizationRequestsRepository },
+    { provide: GrantsRepository, useClass: GrantsRepository },
     AccessTokens,
     GrantLists,
     Credentials,
@@ -69,43 +52,43 @@ import { SlotBookings } from './slot-bookings.js';
     SlotBookings,
     Outbox,
     ChangeHeartbeats,
-    { provide: ChangeFeed, useClass: PostgresChanges },
-    { provide: RefreshLeases, useClass: PostgresRefreshLeases },
-    { provide: SlotLedger, useClass: PrismaSlotLedger },
+    { provide: ChangeFeed, useClass: ChangeFeed },
+    { provide: RefreshLeaseRepository, useClass: RefreshLeaseRepository },
+    { provide: SlotLedgerRepository, useClass: SlotLedgerRepository },
     FinishRevocation,
-    { provide: Revocations, useClass: PrismaRevocations },
-    { provide: PendingConsents, useClass: PrismaPendingConsents },
-    { provide: PendingExchanges, useClass: PrismaPendingExchanges },
+    { provide: RevocationsRepository, useClass: RevocationsRepository },
+    { provide: PendingConsentsRepository, useClass: PendingConsentsRepository },
+    { provide: PendingExchangesRepository, useClass: PendingExchangesRepository },
     AccountMeasures,
-    { provide: SecurityMeasures, useClass: PrismaSecurityMeasures },
-    { provide: ServiceStore, useClass: PrismaServices },
-    { provide: ServiceAccountStore, useClass: PrismaServiceAccounts },
-    { provide: UndeliveredEvents, useClass: PrismaUndeliveredEvents },
-    { provide: ExpiryNotices, useClass: PrismaExpiryNotices },
-    { provide: AccountTrees, useClass: PrismaAccountTrees },
-    { provide: AuditLog, useClass: PrismaAuditLog },
-    { provide: AuditTrail, useClass: PrismaAuditTrail },
-    { provide: KeyUsage, useClass: PostgresKeyUsage },
+    { provide: SecurityEventsRepository, useClass: SecurityEventsRepository },
+    { provide: ServicesRepository, useClass: ServicesRepository },
+    { provide: ServiceAccountsRepository, useClass: ServiceAccountsRepository },
+    { provide: OutboxEventsRepository, useClass: OutboxEventsRepository },
+    { provide: ExpiryNoticesRepository, useClass: ExpiryNoticesRepository },
+    { provide: AccountTreesRepository, useClass: AccountTreesRepository },
+    { provide: AuditLog, useClass: AuditLog },
+    { provide: AuditEventsRepository, useClass: AuditEventsRepository },
+    { provide: KeyUsageRepository, useClass: KeyUsageRepository },
   ],
   exports: [
     DatabaseHealth,
-    AuthorizationRequestStore,
-    GrantStore,
+    AuthorizationRequestsRepository,
+    GrantsRepository,
     ChangeFeed,
-    RefreshLeases,
-    SlotLedger,
-    Revocations,
-    PendingConsents,
-    PendingExchanges,
-    SecurityMeasures,
-    ServiceStore,
-    ServiceAccountStore,
-    UndeliveredEvents,
-    ExpiryNotices,
-    AccountTrees,
+    RefreshLeaseRepository,
+    SlotLedgerRepository,
+    RevocationsRepository,
+    PendingConsentsRepository,
+    PendingExchangesRepository,
+    SecurityEventsRepository,
+    ServicesRepository,
+    ServiceAccountsRepository,
+    OutboxEventsRepository,
+    ExpiryNoticesRepository,
+    AccountTreesRepository,
     AuditLog,
-    AuditTrail,
-    KeyUsage,
+    AuditEventsRepository,
+    KeyUsageRepository,
   ],
 })
 export class TokenStoreModule {}

@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { customerIdOf } from '../domain/ads/customer-id.js';
+import type { TokenRequest } from '../access-tokens/token-errors.js';
+import { UserTokens } from '../access-tokens/user-tokens.js';
+import { toAccessPathResponse } from '../ads/access-path.response.js';
+import { AdsAccess } from '../ads/find-ads-access.js';
 import type { AccessRole } from '../domain/ads/access-role.js';
+import { customerIdOf } from '../domain/ads/customer-id.js';
 import { invalidRequest } from '../domain/errors.js';
-import type { Grant } from '../domain/grant.js';
-import { AdsAccess } from '../domain/ports/ads-access.js';
-import { UserTokens } from '../domain/ports/user-tokens.js';
-import { ADWORDS } from '../domain/scopes.js';
-import { toWayAnswer } from '../http/way-answer.js';
-import type { TokenWish } from './refusals.js';
-import type { AdsAnswer } from './token-answer.js';
-import type { TokenQuery } from './token-query.js';
+import { ADWORDS } from '../domain/google/scopes.js';
+import type { Grant } from '../domain/grant/grant.js';
+import type { TokenQuery } from './token.query.js';
+import type { AdsResponse } from './token.response.js';
 
 type AdsQuery = Pick<TokenQuery, 'customer_id' | 'min_role' | 'denied_synced_at'>;
 
@@ -25,7 +25,10 @@ export class AdsHeaders {
    * @returns null where the caller names no Google Ads account
    * @throws {BrokerError} `invalid_request`, `no_ads_access`, and what a synchronisation can throw
    */
-  async find(wish: TokenWish, query: AdsQuery): Promise<(AdsAnswer & { readonly grant: Grant }) | null> {
+  async find(
+    tokenRequest: TokenRequest,
+    query: AdsQuery,
+  ): Promise<(AdsResponse & { readonly grant: Grant }) | null> {
     const { customer_id, min_role = null, denied_synced_at } = query;
     if (customer_id === undefined) {
       const alone = { min_role, denied_synced_at: denied_synced_at ?? null };
@@ -33,9 +36,9 @@ export class AdsHeaders {
       if (misplaced) throw invalidRequest({ [misplaced]: 'says something only beside customer_id.' });
       return null;
     }
-    const token = { ...wish, scopes: [ADWORDS] };
+    const token = { ...tokenRequest, scopes: [ADWORDS] };
     const grant = await this.tokens.grantOf(token);
-    const { way, alternatives, syncedAt } = await this.access.find({
+    const { path, alternatives, syncedAt } = await this.access.find({
       token,
       grant,
       customerId: customerIdOf(customer_id) ?? '',
@@ -44,9 +47,9 @@ export class AdsHeaders {
     });
     return {
       grant,
-      headers: way.headerNeeded ? { 'login-customer-id': way.loginCustomerId } : {},
-      ads: Object.assign(toWayAnswer(way), {
-        alternatives: alternatives.map(toWayAnswer),
+      headers: path.headerNeeded ? { 'login-customer-id': path.loginCustomerId } : {},
+      ads: Object.assign(toAccessPathResponse(path), {
+        alternatives: alternatives.map(toAccessPathResponse),
         synced_at: syncedAt.toISOString(),
       }),
     };

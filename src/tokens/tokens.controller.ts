@@ -2,20 +2,20 @@ import { Controller, Get, Header, Param, Query, Req, Res } from '@nestjs/common'
 import { RouteSchema } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AccessTokenService } from '../access-tokens/access-token.service.js';
 import { Settings } from '../config/settings.js';
-import type { Service } from '../domain/policy.js';
+import type { Service } from '../domain/access/policy.js';
+import { ADWORDS, parseScopes, scopeSet } from '../domain/google/scopes.js';
 import { Clock } from '../domain/ports/clock.js';
-import { ADWORDS, parseScopes, scopeSet } from '../domain/scopes.js';
-import { Audit, Audited, type AuditNote } from '../http/audited.js';
-import { Caller } from '../http/caller.js';
-import { hangUpOf } from '../http/hang-up.js';
+import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
+import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { UserPath } from '../http/user-path.js';
+import { hangUpOf } from '../http/server/hang-up.js';
+import { UserPath } from '../http/validation/user-id.param.js';
 import { AdsHeaders } from './ads-headers.js';
-import { GetAccessToken } from './get-access-token.js';
-import { RepeatAnswer } from './repeat-answer.js';
-import { answerOf, lastingAnswer, TOKEN_ANSWER_SCHEMA, TokenAnswer } from './token-answer.js';
-import { TokenQuery } from './token-query.js';
+import { ResponseCache } from './response-cache.js';
+import { TokenQuery } from './token.query.js';
+import { answerOf, cachedResponse, TOKEN_ANSWER_SCHEMA, TokenResponse } from './token.response.js';
 
 @Controller('tokens')
 @ApiTags('tokens')
@@ -24,9 +24,9 @@ export class TokensController {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly getAccessToken: GetAccessToken,
+    private readonly accessTokens: AccessTokenService,
     private readonly adsHeaders: AdsHeaders,
-    private readonly repeatAnswer: RepeatAnswer,
+    private readonly responseCache: ResponseCache,
   ) {}
 
   @Get(':userId')
@@ -34,7 +34,7 @@ export class TokensController {
   @Header('cache-control', 'no-store')
   @RouteSchema({ response: { 200: TOKEN_ANSWER_SCHEMA } })
   @ApiOperation({ summary: 'A fresh access token of a user' })
-  @ApiOkResponse({ type: TokenAnswer })
+  @ApiOkResponse({ type: TokenResponse })
   @ApiProblems(
     'invalid_request',
     'unauthenticated',
@@ -55,7 +55,7 @@ export class TokensController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
     @Audit() audit: AuditNote,
-  ): Promise<TokenAnswer> {
+  ): Promise<TokenResponse> {
     const wanted = query.scope === undefined ? [] : parseScopes(query.scope);
     const asked = query.customer_id === undefined ? wanted : scopeSet([...wanted, ADWORDS]);
     audit.add({ userId, details: asked.length > 0 ? { asked } : {} });
@@ -64,18 +64,18 @@ export class TokensController {
     const account = query.account ?? null;
     const minTtlSeconds = query.min_ttl;
     const call = { requestId: request.id, hangUp: () => hangUpOf(reply) };
-    const wish = { service, userId, client, account, scopes: asked, minTtlSeconds, ...call };
+    const tokenRequest = { service, userId, client, account, scopes: asked, minTtlSeconds, ...call };
     // First: Google Ads can take its time, and the token is to be that of the end.
-    const found = await this.adsHeaders.find(wish, query);
+    const found = await this.adsHeaders.find(tokenRequest, query);
     const { headers, ads } = found ?? {};
     if (found) audit.add({ details: { customer_id: query.customer_id ?? '', ...headers } });
-    const chosen = found ? { ...wish, account: found.grant.account.sub } : wish;
-    const { grant, token, known } = await this.getAccessToken.get(chosen);
+    const chosen = found ? { ...tokenRequest, account: found.grant.account.sub } : tokenRequest;
+    const { grant, token, known } = await this.accessTokens.get(chosen);
     audit.add({ grantId: grant.id, details: { scopes: token.scopes } });
-    const lasting = lastingAnswer(grant, token);
+    const lasting = cachedResponse(grant, token);
     if (known && !found) {
       const facts = audit.facts ?? {};
-      this.repeatAnswer.remember(request, { ...known, service, lasting, minTtlSeconds, facts });
+      this.responseCache.remember(request, { ...known, service, lasting, minTtlSeconds, facts });
     }
     return Object.assign(answerOf(lasting, token, this.clock.now()), headers && ads ? { headers, ads } : {});
   }

@@ -1,19 +1,18 @@
 import { Global, Module } from '@nestjs/common';
-import { UserTokens } from '../domain/ports/user-tokens.js';
+import { AccessTokenService } from '../access-tokens/access-token.service.js';
+import { FailureCache } from '../access-tokens/failure-cache.js';
+import { FindGrant } from '../access-tokens/find-grant.js';
+import { GrantCache } from '../access-tokens/grant-cache.js';
+import { ReportRefresh } from '../access-tokens/report-refresh.js';
+import { ServiceAuthority } from '../access-tokens/service-authority.js';
+import { TokenErrors } from '../access-tokens/token-errors.js';
+import { TokenRefresher } from '../access-tokens/token-refresher.js';
+import { RefreshRequest } from '../access-tokens/token-request.js';
+import { UnsavedRefreshes } from '../access-tokens/unsaved-refreshes.js';
+import { UserTokens } from '../access-tokens/user-tokens.js';
 import { AdsHeaders } from './ads-headers.js';
-import { AskForToken } from './ask-for-token.js';
-import { DemandAuthority } from './demand-authority.js';
-import { FindGrant } from './find-grant.js';
-import { GetAccessToken } from './get-access-token.js';
-import { LendUserTokens } from './lend-user-tokens.js';
-import { RecentFailures } from './recent-failures.js';
-import { RefreshAccessToken } from './refresh-access-token.js';
-import { Refusals } from './refusals.js';
-import { ReportRefresh } from './report-refresh.js';
-import { RememberedGrants } from './remembered-grants.js';
-import { RepeatAnswer } from './repeat-answer.js';
+import { ResponseCache } from './response-cache.js';
 import { TokensController } from './tokens.controller.js';
-import { UnsavedRefreshes } from './unsaved-refreshes.js';
 
 /**
  * Owns GET /tokens/:userId: which grant is meant, whether its token is fresh, refreshing it once for all callers,
@@ -25,18 +24,18 @@ import { UnsavedRefreshes } from './unsaved-refreshes.js';
   controllers: [TokensController],
   providers: [
     AdsHeaders,
-    GetAccessToken,
-    RememberedGrants,
-    DemandAuthority,
+    AccessTokenService,
+    GrantCache,
+    ServiceAuthority,
     FindGrant,
-    RefreshAccessToken,
-    AskForToken,
-    RecentFailures,
-    RepeatAnswer,
+    TokenRefresher,
+    RefreshRequest,
+    FailureCache,
+    ResponseCache,
     ReportRefresh,
-    Refusals,
+    TokenErrors,
     UnsavedRefreshes,
-    { provide: UserTokens, useClass: LendUserTokens },
+    { provide: UserTokens, useClass: UserTokens },
   ],
   exports: [UserTokens],
 })

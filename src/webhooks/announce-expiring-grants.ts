@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { forecast, type ExpiryReason } from '../domain/forecast.js';
-import type { Grant } from '../domain/grant.js';
+import { type ExpiryReason, forecast } from '../domain/grant/expiry-forecast.js';
+import type { Grant } from '../domain/grant/grant.js';
 import type { Page } from '../domain/page.js';
 import { Clock } from '../domain/ports/clock.js';
-import { ExpiryNotices } from '../domain/ports/expiry-notices.js';
-import { GrantStore, type GrantPosition } from '../domain/ports/grant-store.js';
+import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
+import { GrantsRepository } from '../token-store/grants/grants.repository.js';
+import { ExpiryNoticesRepository } from '../token-store/outbox/expiry-notices.repository.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -23,19 +24,19 @@ export class AnnounceExpiringGrants {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly grants: GrantStore,
-    private readonly notices: ExpiryNotices,
+    private readonly grants: GrantsRepository,
+    private readonly notices: ExpiryNoticesRepository,
   ) {}
 
-  async announce(stopping: AbortSignal): Promise<void> {
+  async announce(shutdown: AbortSignal): Promise<void> {
     const { testingClients } = this.settings;
     const until = new Date(this.clock.now().getTime() + Math.max(...Object.values(AHEAD_MS)));
-    const all = { users: ['*'], clients: ['*'], testingClients, until, isUntold: true, limit: BATCH };
+    const all = { users: ['*'], clients: ['*'], testingClients, until, isUnnotified: true, limit: BATCH };
     let after: GrantPosition | null = null;
     do {
       const page: Page<Grant, GrantPosition> = await this.grants.listExpiring({ ...all, after });
       for (const grant of page.items) {
-        if (stopping.aborted) return;
+        if (shutdown.aborted) return;
         await this.#announceOne(grant);
       }
       after = page.next;
@@ -46,6 +47,6 @@ export class AnnounceExpiringGrants {
     const now = this.clock.now();
     const expiry = forecast(grant, this.settings.testingClients.includes(grant.client));
     if (!expiry || expiry.at.getTime() > now.getTime() + AHEAD_MS[expiry.reason]) return;
-    await this.notices.tell(grant, expiry, now);
+    await this.notices.notify(grant, expiry, now);
   }
 }

@@ -1,7 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
-import { UndeliveredEvents, type UndeliveredEvent } from '../domain/ports/undelivered-events.js';
+import {
+  OutboxEventsRepository,
+  type UndeliveredEvent,
+} from '../token-store/outbox/outbox-events.repository.js';
 import { nextAttempt } from './retry-schedule.js';
 import { SendEvent } from './send-event.js';
 
@@ -19,43 +22,43 @@ export class DeliverEvents {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly events: UndeliveredEvents,
+    private readonly events: OutboxEventsRepository,
     private readonly sendEvent: SendEvent,
   ) {}
 
-  async deliver(stopping: AbortSignal): Promise<void> {
+  async deliver(shutdown: AbortSignal): Promise<void> {
     const giveUp = new AbortController();
     const onStop = () => {
       setTimeout(() => {
         giveUp.abort();
       }, LAST_ANSWER_MS).unref();
     };
-    stopping.addEventListener('abort', onStop, { once: true });
+    shutdown.addEventListener('abort', onStop, { once: true });
     try {
-      await this.#deliverDue(stopping, giveUp.signal);
+      await this.#deliverDue(shutdown, giveUp.signal);
     } finally {
-      stopping.removeEventListener('abort', onStop);
+      shutdown.removeEventListener('abort', onStop);
     }
   }
 
-  async #deliverDue(stopping: AbortSignal, giveUp: AbortSignal): Promise<void> {
+  async #deliverDue(shutdown: AbortSignal, giveUp: AbortSignal): Promise<void> {
     const claimMs = BATCH * (this.settings.webhook?.timeoutMs ?? 0) + CLAIM_MARGIN_MS;
     let isMore = true;
-    while (isMore && !stopping.aborted) {
+    while (isMore && !shutdown.aborted) {
       const now = this.clock.now();
       const batch = await this.events.claim(BATCH, now, new Date(now.getTime() + claimMs));
-      await this.#deliverAll(batch, stopping, giveUp);
+      await this.#deliverAll(batch, shutdown, giveUp);
       isMore = batch.length === BATCH;
     }
   }
 
   async #deliverAll(
     batch: readonly UndeliveredEvent[],
-    stopping: AbortSignal,
+    shutdown: AbortSignal,
     giveUp: AbortSignal,
   ): Promise<void> {
     for (const [index, event] of batch.entries()) {
-      if (stopping.aborted) {
+      if (shutdown.aborted) {
         const untried = batch.slice(index).map(({ id }) => id);
         await this.events.release(untried, this.clock.now());
         return;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
 import { ProxyRefused, send } from '../outbound/http-client.js';
-import type { UndeliveredEvent } from '../domain/ports/undelivered-events.js';
+import type { UndeliveredEvent } from '../token-store/outbox/outbox-events.repository.js';
 import { signMessage } from './sign-message.js';
 
 /** `gone`: the receiver never wants this event. An error is a status or a code, never what the receiver said. */

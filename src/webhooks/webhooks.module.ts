@@ -1,16 +1,16 @@
 import { Module } from '@nestjs/common';
 import { AnnounceExpiringGrants } from './announce-expiring-grants.js';
 import { DeliverEvents } from './deliver-events.js';
-import { RunWebhooks } from './run-webhooks.js';
 import { SendEvent } from './send-event.js';
+import { WebhooksJob } from './webhooks.job.js';
 
 /**
  * Owns telling the app what happened to its grants: signed webhooks, tried again until they are taken, and the notice
  * that a grant will die soon.
- * Does not own the events: each is written in the transaction of the change that it tells of (token-store/outbox.ts).
- * Nor does it own the forecast (domain/forecast.ts). Without WEBHOOK_URL nothing here runs.
+ * Does not own the events: each is written in the transaction of the change that it tells of (token-store/outbox/outbox.ts).
+ * Nor does it own the forecast (domain/grant/expiry-forecast.ts). Without WEBHOOK_URL nothing here runs.
  */
 @Module({
-  providers: [RunWebhooks, DeliverEvents, SendEvent, AnnounceExpiringGrants],
+  providers: [WebhooksJob, DeliverEvents, SendEvent, AnnounceExpiringGrants],
 })
 export class WebhooksModule {}

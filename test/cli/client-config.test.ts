@@ -1,4 +1,5 @@
 /** Each format is read back by a parser of its own: what a library would read, not what we meant to write. */
+import fc from 'fast-check';
 import { execFile, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -15,12 +16,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse as parseProperties } from 'dot-properties';
-import fc from 'fast-check';
 import { XMLParser } from 'fast-xml-parser';
 import { parse as parseIni } from 'ini';
 import { parse as parseYaml } from 'yaml';
-import { startStandIn, type StandIn } from '../../sandbox/google/stand-in.js';
-import { libraryConfiguration, type LibraryFormat } from '../../src/cli/client-config/formats.js';
+import { type StandIn, startStandIn } from '../../sandbox/google/stand-in.js';
+import { libraryConfiguration, type LibraryFormat } from '../../src/cli/ads-credentials/formats/formats.js';
 import { Secret } from '../../src/domain/secret.js';
 import { visitConsent } from '../support/visit-consent.js';
 import { ADS, ALICE } from '../support/world.js';
@@ -77,7 +77,7 @@ const CAMEL = [
   'loginCustomerId',
   'linkedCustomerId',
 ] as const;
-const SNAKE = CAMEL.map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+const SNAKE = CAMEL.map((name) => name.replace(/[A-Z]/g, (payload) => `_${payload.toLowerCase()}`));
 
 /** Parsers of npm. */
 const READERS: readonly (readonly [LibraryFormat, Reader])[] = [

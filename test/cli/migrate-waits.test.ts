@@ -1,11 +1,11 @@
+import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import pg from 'pg';
-import { migrate } from '../../src/token-store/migrate.js';
-import { startWorld, YOUTUBE, ALICE, type World } from '../support/world.js';
+import { migrate } from '../../src/token-store/migrations/migrate.js';
+import { ALICE, startWorld, type World, YOUTUBE } from '../support/world.js';
 import { emptyDatabase, query, startTokenBroker, tokenBroker } from './token-broker.js';
 
 const COLUMN = '29990101000000_note';

@@ -1,7 +1,7 @@
 /** A command of the command line in this process: quicker than one of its own, for what needs no shell to be seen. */
 import { Command } from 'commander';
-import { explainFailure } from '../../src/cli/explain-failure.js';
-import { EXIT } from '../../src/cli/failure.js';
+import { explainFailure } from '../../src/cli/shared/explain-failure.js';
+import { EXIT } from '../../src/cli/shared/failure.js';
 
 export interface CommandRun {
   readonly code: number;

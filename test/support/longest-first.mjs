@@ -2,7 +2,7 @@ import Sequencer from '@jest/test-sequencer';
 
 /** What takes long begins first, also in a fresh clone, where Jest knows no durations yet. */
 const LONGEST = [
-  'test/house/',
+  'test/codebase/',
   'test/cli/',
   'test/webhooks',
   'test/security-events',

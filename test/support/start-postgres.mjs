@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { startPostgres } from '../../dist/sandbox/trying/postgres.js';
-import { grantRuntime } from '../../dist/src/token-store/grant-runtime.js';
-import { migrate } from '../../dist/src/token-store/migrate.js';
+import { grantRuntime } from '../../dist/src/token-store/migrations/grant-runtime.js';
+import { migrate } from '../../dist/src/token-store/migrations/migrate.js';
 
 const RUNTIME_ROLE = 'token_broker_runtime';
 

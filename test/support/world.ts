@@ -3,22 +3,22 @@
  * for Google, all on one clock that the test moves. Nothing is mocked.
  */
 import 'reflect-metadata';
+import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import pg from 'pg';
-import { startStandIn, type StandIn } from '../../sandbox/google/stand-in.js';
+import { type StandIn, startStandIn } from '../../sandbox/google/stand-in.js';
 import { freePort } from '../../sandbox/trying/postgres.js';
-import type { Policy } from '../../src/domain/policy.js';
-import { ChangeFeed } from '../../src/domain/ports/change-feed.js';
+import { startBroker } from '../../src/bootstrap.js';
+import type { Policy } from '../../src/domain/access/policy.js';
 import { Clock } from '../../src/domain/ports/clock.js';
 import { readConfiguration } from '../../src/read-configuration.js';
 import { generateKeyRing } from '../../src/sealing/key-ring.js';
-import { CreateService } from '../../src/services/create-service.js';
-import { startBroker } from '../../src/start-broker.js';
+import { ServiceRegistry } from '../../src/services/service-registry.js';
+import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { Api } from './api.js';
 
 export const YOUTUBE = 'https://www.googleapis.com/auth/yt-analytics.readonly';
@@ -146,7 +146,7 @@ export async function startWorld(
   let app = await start(settings);
 
   const service = async (policy: Partial<Policy> = {}) => {
-    const { key } = await app.get(CreateService).create(`service ${randomUUID()}`, {
+    const { key } = await app.get(ServiceRegistry).create(`service ${randomUUID()}`, {
       clients: ['*'],
       scopes: ['*'],
       users: ['*'],

@@ -1,12 +1,12 @@
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DataFolder } from '../../sandbox/trying/data-folder.js';
-import { demandFreePort, readPorts } from '../../sandbox/trying/ports.js';
+import { assertFreePort, readPorts } from '../../sandbox/trying/ports.js';
 import { Api, Browser } from '../support/api.js';
-import { run, startTrying, stopAll, surroundings, type Surroundings } from './trying-mode.js';
+import { type BrokerOptions, options, run, startTrying, stopAll } from './trying-mode.js';
 
 const VIEWS = 'https://www.googleapis.com/auth/yt-analytics.readonly';
 const ALICE = 'alice@example.com';
@@ -16,7 +16,7 @@ const PATIENCE_MS = 60_000;
 describe('npm start without any configuration', () => {
   const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
   const folder = join(parent, 'data', 'trying');
-  let env: Surroundings;
+  let env: BrokerOptions;
   let trying: Awaited<ReturnType<typeof startTrying>>;
   const url = (setting: string) => `http://localhost:${env[setting] ?? ''}`;
   const broker = () => new Api(url('PORT'), readFileSync(join(folder, 'sample-app.key'), 'utf8'));
@@ -24,7 +24,7 @@ describe('npm start without any configuration', () => {
   beforeAll(async () => {
     // When root runs the tests, PostgreSQL runs as another user and must get there.
     chmodSync(parent, 0o755);
-    env = await surroundings(folder);
+    env = await options(folder);
     trying = await startTrying(env);
   }, PATIENCE_MS);
   afterAll(async () => {
@@ -110,7 +110,7 @@ describe('npm start where something is in the way', () => {
   });
 
   test('a port in use: one sentence with the way on, and exit code 1', async () => {
-    const env = { ...(await surroundings(join(parent, 'data'))), PORT: String(port) };
+    const env = { ...(await options(join(parent, 'data'))), PORT: String(port) };
     expect(await run('scripts/start.mjs', [], env)).toEqual({
       output: `Port ${port} is in use. Stop what runs there, or choose another: PORT=${port + 100} npm start\n`,
       code: 1,
@@ -118,7 +118,7 @@ describe('npm start where something is in the way', () => {
   });
 
   test('every other port and the data folder are named the same way', async () => {
-    await expect(demandFreePort('STAND_IN_PORT', port)).rejects.toThrow(
+    await expect(assertFreePort('STAND_IN_PORT', port)).rejects.toThrow(
       `STAND_IN_PORT=${port + 100} npm start`,
     );
     expect(() => readPorts({ PORT: '3001' })).toThrow('PORT and STAND_IN_PORT are both 3001.');

@@ -1,5 +1,5 @@
 /** The trying mode as a person runs it: a process of its own, found by what it prints. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { freePort } from '../../sandbox/trying/postgres.js';
 
@@ -17,9 +17,9 @@ const NOT_CONFIGURED = {
 
 const children = new Set<ChildProcess>();
 
-export type Surroundings = Readonly<Record<string, string>>;
+export type BrokerOptions = Readonly<Record<string, string>>;
 
-export async function surroundings(dataFolder: string): Promise<Surroundings> {
+export async function options(dataFolder: string): Promise<BrokerOptions> {
   const [broker, standIn, sampleApp] = [await freePort(), await freePort(), await freePort()].map(String);
   return {
     ...NOT_CONFIGURED,
@@ -36,14 +36,14 @@ export interface Ended {
 }
 
 /** Runs a script to its end. */
-export async function run(script: string, args: readonly string[], env: Surroundings): Promise<Ended> {
+export async function run(script: string, args: readonly string[], env: BrokerOptions): Promise<Ended> {
   const { child, output } = begin(script, args, env);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, output: output() };
 }
 
 /** Starts the trying mode and waits until it says what to open. */
-export async function startTrying(env: Surroundings): Promise<{ output: string; stop(): Promise<Ended> }> {
+export async function startTrying(env: BrokerOptions): Promise<{ output: string; stop(): Promise<Ended> }> {
   const { child, output } = begin('scripts/start.mjs', [], env);
   const ended = once(child, 'close') as Promise<[number | null]>;
   await new Promise<void>((resolve, reject) => {
@@ -74,7 +74,7 @@ export async function stopAll(): Promise<void> {
   );
 }
 
-function begin(script: string, args: readonly string[], env: Surroundings) {
+function begin(script: string, args: readonly string[], env: BrokerOptions) {
   const child = spawn(process.execPath, [script, ...args], { env: { ...process.env, ...env } });
   children.add(child);
   child.once('close', () => children.delete(child));

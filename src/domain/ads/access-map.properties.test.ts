@@ -1,8 +1,8 @@
 /** The access model on random graphs, against walks that are too plain to be wrong. */
-import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { expect, test } from '@jest/globals';
 import { AccessMap } from './access-map.js';
-import { CircularTree, type AccountTree } from './account-tree.js';
+import { type AccountTree, CircularTree } from './account-tree.js';
 
 const ROLES = ['ADMIN', 'STANDARD', 'READ_ONLY', 'EMAIL_ONLY', null] as const;
 
@@ -13,7 +13,7 @@ test('every answer is that of a brute-force walk over all paths', () => {
       for (const { id } of tree.accounts) {
         const ways = map
           .waysTo(id)
-          .map((way) => [way.loginCustomerId, { role: way.role, distance: way.distance }] as const);
+          .map((path) => [path.loginCustomerId, { role: path.role, distance: path.distance }] as const);
         expect(Object.fromEntries(ways)).toEqual(allPathsTo(tree, id));
       }
       const unreached = tree.accounts.filter(({ id }) => Object.keys(allPathsTo(tree, id)).length === 0);
@@ -47,7 +47,7 @@ test('5,000 accounts on 10 levels with diamonds: all answers equal walks down fr
   }
   const answers = tree.accounts.map<[string, string[]]>(({ id }) => [
     id,
-    map.waysTo(id).map((way) => `${way.loginCustomerId} ${String(way.role)} ${way.distance}`),
+    map.waysTo(id).map((path) => `${path.loginCustomerId} ${String(path.role)} ${path.distance}`),
   ]);
   for (const [id, ways] of answers) expect(ways.sort()).toEqual(expected.get(id)?.sort());
   const several = answers.filter(([, ways]) => ways.length > 1);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { AccessMap } from './access-map.js';
 import type { AccessRole } from './access-role.js';
-import { CircularTree, type AccountTree } from './account-tree.js';
+import { type AccountTree, CircularTree } from './account-tree.js';
 import { customerIdOf } from './customer-id.js';
 import { judgeAccess } from './judge-access.js';
 
@@ -29,8 +29,8 @@ const ALL = ['M1', 'M2', 'M3', 'A1', 'A2', 'A3', 'A4'];
 const through = (map: AccessMap, loginCustomerId: string) =>
   Object.fromEntries(
     ALL.flatMap((id) => {
-      const way = map.waysTo(id).find((each) => each.loginCustomerId === loginCustomerId);
-      return way ? [[id, way.role]] : [];
+      const path = map.waysTo(id).find((each) => each.loginCustomerId === loginCustomerId);
+      return path ? [[id, path.role]] : [];
     }),
   );
 
@@ -107,7 +107,7 @@ describe('ways', () => {
 describe('min_role', () => {
   const judged = (direct: Record<string, AccessRole | null>, minRole: AccessRole | null) => {
     const judgement = judgeAccess(guide(direct).waysTo('A1'), minRole);
-    return 'way' in judgement ? judgement.way.loginCustomerId : judgement;
+    return 'path' in judgement ? judgement.path.loginCustomerId : judgement;
   };
 
   test('chooses the first way that is enough', () => {
@@ -133,7 +133,7 @@ describe('min_role', () => {
   test('alternatives are all that would do as well', () => {
     const ways = guide({ M1: 'STANDARD', M2: 'ADMIN', M3: 'READ_ONLY' }).waysTo('A1');
     expect(judgeAccess(ways, 'STANDARD')).toMatchObject({
-      way: { loginCustomerId: 'M2' },
+      path: { loginCustomerId: 'M2' },
       alternatives: [{ loginCustomerId: 'M1' }],
     });
   });

@@ -1,9 +1,9 @@
-import { byPower, type AccessRole } from './access-role.js';
+import { type AccessRole, byPower } from './access-role.js';
 import type { AccountTree, AdsAccount } from './account-tree.js';
 import { distances, Links } from './links.js';
 
 /** One way to call an account: the root to name in the header `login-customer-id`, and what the user may do then. */
-export interface Way {
+export interface AccessPath {
   readonly loginCustomerId: string;
   /** The user's role on the root: it holds for everything below. Null: Google did not tell. */
   readonly role: AccessRole | null;
@@ -50,8 +50,8 @@ export class AccessMap {
    * Every way to an account: the most powerful role first, then the shortest path, then by customer id. Empty where
    * none leads there. Looks only at what is above the account.
    */
-  waysTo(id: string): Way[] {
-    const ways: Way[] = [];
+  waysTo(id: string): AccessPath[] {
+    const ways: AccessPath[] = [];
     for (const [loginCustomerId, distance] of distances([id], this.#links.managers)) {
       const role = this.#roles.get(loginCustomerId);
       if (role === undefined) continue;

@@ -1,5 +1,5 @@
 /**
- * What went wrong at the Google Ads API, classified once, in google/classify-ads-failure.ts:
+ * What went wrong at the Google Ads API, classified once, in google/ads/classify-ads-failure.ts:
  * - `refused`: this user may not do this with this account, at least not through this root
  * - `closed`: the account is cancelled, or not yet active
  * - `no_ads_user`: the Google Account belongs to no Google Ads account at all

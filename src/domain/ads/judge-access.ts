@@ -1,5 +1,5 @@
-import type { Way } from './access-map.js';
-import { isAtLeast, type AccessRole } from './access-role.js';
+import type { AccessPath } from './access-map.js';
+import { type AccessRole, isAtLeast } from './access-role.js';
 
 /**
  * Why an account cannot be called as asked.
@@ -10,7 +10,7 @@ import { isAtLeast, type AccessRole } from './access-role.js';
 export type AccessRefusal = 'no_way' | 'role_too_low' | 'role_unknown';
 
 export type Judgement =
-  | { readonly way: Way; readonly alternatives: readonly Way[] }
+  | { readonly path: AccessPath; readonly alternatives: readonly AccessPath[] }
   | { readonly refused: AccessRefusal; readonly bestRole: AccessRole | null };
 
 /**
@@ -18,12 +18,12 @@ export type Judgement =
  * @param ways as `AccessMap.waysTo` sorts them
  * @param minRole the least role that will do; null: whichever, as long as the API can be called with it
  */
-export function judgeAccess(ways: readonly Way[], minRole: AccessRole | null): Judgement {
+export function judgeAccess(ways: readonly AccessPath[], minRole: AccessRole | null): Judgement {
   const good = ways.filter(({ role }) =>
     minRole === null ? role !== 'EMAIL_ONLY' : isAtLeast(role, minRole),
   );
-  const [way, ...alternatives] = good;
-  if (way) return { way, alternatives };
+  const [path, ...alternatives] = good;
+  if (path) return { path, alternatives };
   if (ways.length === 0) return { refused: 'no_way', bestRole: null };
   // An unknown role may be enough, so "too low" would be a guess.
   const refused = ways.some(({ role }) => role === null) ? 'role_unknown' : 'role_too_low';

@@ -17,7 +17,7 @@ export class Links {
     }
     this.clients = clients;
     this.managers = managers;
-    demandNoCircle(this);
+    assertNoCircle(this);
   }
 }
 
@@ -38,7 +38,7 @@ export function distances(starts: Iterable<string>, next: Neighbours): Map<strin
 }
 
 /** Takes away accounts without managers until none is left (Kahn); what stays is on or below a circle. */
-function demandNoCircle({ clients, managers }: Links): void {
+function assertNoCircle({ clients, managers }: Links): void {
   const open = new Map([...managers].map(([client, above]) => [client, above.size]));
   const free = [...clients.keys()].filter((id) => !open.has(id));
   for (let id = free.pop(); id !== undefined; id = free.pop()) {

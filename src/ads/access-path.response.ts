@@ -1,0 +1,31 @@
+import { ApiProperty } from '@nestjs/swagger';
+import type { AccessPath } from '../domain/ads/access-map.js';
+
+/** One way to call a Google Ads account. */
+export class AccessPathResponse {
+  @ApiProperty({ description: 'The root that the call goes through', example: '1000000001' })
+  login_customer_id!: string;
+
+  @ApiProperty({
+    enum: ['ADMIN', 'STANDARD', 'READ_ONLY', 'EMAIL_ONLY'],
+    type: String,
+    nullable: true,
+    description: 'The role on the root, in force on the account; null: Google does not tell',
+  })
+  role!: string | null;
+
+  @ApiProperty({ description: 'Links between the root and the account', example: 1 })
+  distance!: number;
+
+  @ApiProperty({ description: 'Whether the header login-customer-id must be sent' })
+  header_needed!: boolean;
+}
+
+export function toAccessPathResponse({
+  loginCustomerId,
+  role,
+  distance,
+  headerNeeded,
+}: AccessPath): AccessPathResponse {
+  return { login_customer_id: loginCustomerId, role, distance, header_needed: headerNeeded };
+}

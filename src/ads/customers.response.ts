@@ -1,0 +1,152 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsInt, IsOptional, Max, Min } from 'class-validator';
+import type { AccessMap } from '../domain/ads/access-map.js';
+import { NEXT_PAGE, PageQuery } from '../http/pagination/page.query.js';
+import { AccountResponse } from '../http/validation/account.response.js';
+import { IsAccount, IsClientAlias, ToInteger } from '../http/validation/validators.js';
+import { AccessPathResponse, toAccessPathResponse } from './access-path.response.js';
+
+const GAPS = ['closed', 'refused', 'cut_off', 'unknown', 'unreached'];
+
+export class CustomersQuery extends PageQuery {
+  @ApiPropertyOptional({
+    description: 'The alias of the Google client; may be left out when there is a default',
+  })
+  @IsOptional()
+  @IsClientAlias()
+  client?: string;
+
+  @ApiPropertyOptional({ description: "Which of the user's accounts, by sub or email" })
+  @IsOptional()
+  @IsAccount()
+  account?: string;
+
+  @ApiPropertyOptional({
+    description:
+      'How old the answer may be, in seconds; less than ADS_MIN_AGE of the broker counts as that. By default ADS_MAX_AGE of the broker',
+    type: Number,
+  })
+  @IsOptional()
+  @ToInteger()
+  @IsInt({ message: 'must be a whole number of seconds.' })
+  @Min(0, { message: 'must be 0 or more.' })
+  @Max(31_622_400, { message: 'must be a year or less.' })
+  max_age?: number;
+}
+
+class CustomerResponse {
+  @ApiProperty({ example: '1000000004' })
+  id!: string;
+
+  @ApiProperty({ type: String, nullable: true })
+  name!: string | null;
+
+  @ApiProperty({ description: 'A manager, or an advertiser' })
+  manager!: boolean;
+
+  @ApiProperty({ type: String, nullable: true, description: "Google's CustomerStatus", example: 'ENABLED' })
+  status!: string | null;
+
+  @ApiProperty({ type: [String], description: 'The managers directly above it, as far as the user sees' })
+  managers!: string[];
+
+  @ApiProperty({
+    type: [AccessPathResponse],
+    description: 'The best first: by role, then by the shortest path',
+  })
+  access!: AccessPathResponse[];
+}
+
+class GapResponse {
+  @ApiProperty({ example: '1000000002' })
+  customer_id!: string;
+
+  @ApiProperty({ enum: GAPS })
+  why!: string;
+}
+
+/** The accounts a user reaches in Google Ads, and how. */
+export class CustomersResponse {
+  @ApiProperty({ type: AccountResponse })
+  account!: AccountResponse;
+
+  @ApiProperty({ description: 'The alias of the Google client', example: 'default' })
+  client!: string;
+
+  @ApiProperty({ format: 'date-time', description: 'When the broker began to ask Google' })
+  synced_at!: string;
+
+  @ApiProperty({ description: 'Seconds since then', example: 42 })
+  age!: number;
+
+  @ApiProperty({ description: 'Whether nothing is missing: `gaps` is empty on every page' })
+  complete!: boolean;
+
+  @ApiProperty({ type: [CustomerResponse], description: 'In the order of their ids' })
+  customers!: CustomerResponse[];
+
+  @ApiProperty({ type: [GapResponse], description: 'Accounts about which something is missing, and why' })
+  gaps!: GapResponse[];
+
+  @ApiProperty({ type: String, nullable: true, description: NEXT_PAGE })
+  next!: string | null;
+}
+
+/** `limit` customer ids behind `after`: the accounts and gaps about them, and the last id where there are more. */
+export function toCustomers(
+  map: AccessMap,
+  after: string | null,
+  limit: number,
+): Pick<CustomersResponse, 'customers' | 'gaps' | 'complete' | 'next'> {
+  const { ids, gaps } = orderOf(map);
+  const start = after === null ? 0 : ids.findIndex((id) => byNumber(after, id) < 0);
+  const page = start < 0 ? [] : ids.slice(start, start + limit);
+  return {
+    complete: gaps.size === 0,
+    customers: page.flatMap((id) => toCustomer(map, id) ?? []),
+    gaps: page.flatMap((id) => gaps.get(id) ?? []),
+    next: start >= 0 && ids.length > start + limit ? (page.at(-1) ?? null) : null,
+  };
+}
+
+function toCustomer(map: AccessMap, id: string): CustomerResponse | null {
+  const account = map.account(id);
+  if (!account) return null;
+  const { name, manager, status } = account;
+  return {
+    id,
+    name,
+    manager,
+    status,
+    managers: map.managersOf(id),
+    access: map.waysTo(id).map(toAccessPathResponse),
+  };
+}
+
+interface Order {
+  /** Of accounts and gaps. */
+  readonly ids: readonly string[];
+  readonly gaps: ReadonlyMap<string, readonly GapResponse[]>;
+}
+
+/** A map can hold very many accounts, and is paged through as long as it is in memory. */
+const ORDERS = new WeakMap<AccessMap, Order>();
+
+function orderOf(map: AccessMap): Order {
+  const known = ORDERS.get(map);
+  if (known) return known;
+  const gaps = new Map<string, GapResponse[]>();
+  const add = (id: string, why: string) => gaps.set(id, [...(gaps.get(id) ?? []), { customer_id: id, why }]);
+  for (const { customer, why } of map.tree.gaps) add(customer, why);
+  for (const id of map.unknown) add(id, 'unknown');
+  for (const id of map.unreached) add(id, 'unreached');
+  const ids = [...new Set([...map.tree.accounts.map(({ id }) => id), ...gaps.keys()])].sort(byNumber);
+  const order = { ids, gaps };
+  ORDERS.set(map, order);
+  return order;
+}
+
+/** Digits without leading zeros, of up to 19: too many for a number. */
+function byNumber(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+}

@@ -1,0 +1,57 @@
+import { parseCookie, stringifySetCookie } from 'cookie';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Secret } from '../domain/secret.js';
+
+/**
+ * The cookie that ties a trip to Google to the browser that began it, so that nobody can finish a connect that
+ * somebody else started (RFC 6749 section 10.12). One cookie a trip: tabs do not disturb each other.
+ */
+const NAME = 'connect-';
+
+function cookieName(authorizationId: string, secure: boolean): string {
+  // The prefix makes browsers insist on https, Path=/ and no Domain; on plain http they would refuse it.
+  return `${secure ? '__Host-' : ''}${NAME}${authorizationId}`;
+}
+
+export function setBrowserBinding(
+  reply: FastifyReply,
+  authorizationId: string,
+  key: Secret,
+  secure: boolean,
+  seconds: number,
+): void {
+  setCookie(reply, authorizationId, key.reveal(), secure, seconds);
+}
+
+export function readBrowserBinding(
+  request: FastifyRequest,
+  authorizationId: string,
+  secure: boolean,
+): Secret | null {
+  const value = parseCookie(request.headers.cookie ?? '')[cookieName(authorizationId, secure)];
+  return value === undefined ? null : new Secret(value);
+}
+
+export function clearBrowserBinding(reply: FastifyReply, authorizationId: string, secure: boolean): void {
+  setCookie(reply, authorizationId, '', secure, 0);
+}
+
+function setCookie(
+  reply: FastifyReply,
+  authorizationId: string,
+  value: string,
+  secure: boolean,
+  maxAge: number,
+): void {
+  const name = cookieName(authorizationId, secure);
+  const cookie = stringifySetCookie({
+    name,
+    value,
+    maxAge,
+    path: '/',
+    httpOnly: true,
+    secure,
+    sameSite: 'lax',
+  });
+  void reply.header('set-cookie', cookie);
+}

@@ -1,0 +1,61 @@
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { catchError, type Observable } from 'rxjs';
+import { causeOfReason, type ConnectCause } from '../domain/connect/connect-cause.js';
+import type { ConnectParties } from '../domain/connect/connect-end.js';
+import { BrokerError } from '../domain/errors.js';
+import { DatabaseHealth } from '../domain/ports/database-health.js';
+import { type AuditFacts, auditNoteOf } from '../http/audit.decorator.js';
+import { ConnectMetrics } from '../operations/connect-metrics.js';
+
+/**
+ * Says why a route of the connect refused: to the monitor, and to the audit of the call. Others say how it ended well. What
+ * belongs to no known connect is not audited: anybody can cause any number of such refusals, and there is no user to speak of.
+ */
+@Injectable()
+export class ConnectAuditInterceptor implements NestInterceptor {
+  constructor(
+    private readonly monitor: ConnectMetrics,
+    private readonly database: DatabaseHealth,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    return next.handle().pipe(
+      catchError((fault: unknown) => {
+        this.#report(request, fault);
+        throw fault;
+      }),
+    );
+  }
+
+  #report(request: FastifyRequest, fault: unknown): void {
+    const note = auditNoteOf(request);
+    const connectRequest = partiesOf(note.facts);
+    const cause = this.#causeOf(request, fault);
+    this.monitor.ended({ outcome: 'refused', cause, connectRequest, requestId: request.id });
+    if (note.facts || request.caller) note.add({ details: { cause } });
+  }
+
+  #causeOf({ query, body }: FastifyRequest, fault: unknown): ConnectCause {
+    if (!(fault instanceof BrokerError)) {
+      return this.database.isOutage(fault) ? 'database_unavailable' : 'internal_error';
+    }
+    const known = causeOfReason(fault.extensions['reason']) ?? causeOfReason(fault.code);
+    if (known !== null && known !== 'invalid_request') return known;
+    if (fault.code === 'not_allowed') return 'policy_changed';
+    const hasTicket = [query, body].some(
+      (from) => (from as { ticket?: unknown } | null)?.ticket !== undefined,
+    );
+    return fault.code === 'google_unavailable'
+      ? 'keys_unavailable'
+      : hasTicket
+        ? 'ticket_invalid'
+        : 'ticket_missing';
+  }
+}
+
+function partiesOf(facts: AuditFacts | null): ConnectParties | null {
+  const { serviceId, userId, client } = facts ?? {};
+  return serviceId && userId && client ? { serviceId, userId, client } : null;
+}

@@ -1,0 +1,119 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsBoolean, IsFQDN, IsOptional, IsString, Matches, MaxLength, ValidateNested } from 'class-validator';
+import {
+  IsClientAlias,
+  IsEmailAddress,
+  IsGoogleScopeList,
+  IsHttpUrl,
+  IsObject,
+  IsUserId,
+} from '../http/validation/validators.js';
+import { IsLoginHint } from './login-hint.js';
+import { MAX_TICKET } from './connect-ticket.js';
+
+export const REQUIREMENT_RULE = 'must be an object with email, sub or hd.';
+
+/** The account that must consent; any other is refused at the callback. */
+export class RequireAccount {
+  @ApiPropertyOptional({ example: 'alice@example.com' })
+  @IsOptional()
+  @IsEmailAddress()
+  email?: string;
+
+  @ApiPropertyOptional({ description: "Google's id of the account", example: '103400000000000000001' })
+  @IsOptional()
+  @Matches(/^[\x21-\x7e]{1,255}$/, { message: 'must be 1 to 255 printable ASCII characters.' })
+  sub?: string;
+
+  @ApiPropertyOptional({ description: 'A Google Workspace domain', example: 'example.com' })
+  @IsOptional()
+  @IsFQDN({}, { message: 'must be a domain name.' })
+  hd?: string;
+}
+
+export class ConnectTicketDto {
+  @ApiProperty({ description: 'Your own id of the user', example: 'alice' })
+  @IsUserId()
+  user_id!: string;
+
+  @ApiPropertyOptional({
+    description: 'The alias of the Google client; may be left out when there is a default',
+  })
+  @IsOptional()
+  @IsClientAlias()
+  client?: string;
+
+  @ApiProperty({
+    description: 'What you need, separated by spaces',
+    example: 'https://www.googleapis.com/auth/yt-analytics.readonly',
+  })
+  @IsGoogleScopeList()
+  scope!: string;
+
+  @ApiPropertyOptional({
+    description: 'The email or sub to suggest to the user',
+    example: 'alice@example.com',
+  })
+  @IsOptional()
+  @IsLoginHint()
+  account_hint?: string;
+
+  @ApiPropertyOptional({ type: RequireAccount })
+  @IsOptional()
+  @IsObject({ message: REQUIREMENT_RULE })
+  @ValidateNested({ message: REQUIREMENT_RULE })
+  @Type(() => RequireAccount)
+  require_account?: RequireAccount;
+
+  @ApiPropertyOptional({
+    description: 'Where the browser goes afterwards; its origin must be in RETURN_TO_ORIGINS',
+  })
+  @IsOptional()
+  @IsHttpUrl()
+  return_to?: string;
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    default: false,
+    description: 'Asks Google even when all scopes are held: to connect one more account',
+  })
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false.' })
+  another_account = false;
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    default: false,
+    description:
+      'The grant waits until your server posts connect_code to /connect/completions. Needs return_to',
+  })
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false.' })
+  confirm = false;
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    default: false,
+    description:
+      "Connects even when Google would end another user's grant of the same account for it (slots)",
+  })
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false.' })
+  force = false;
+}
+
+/** The answer: a link to show to the user, or to send them to. */
+export class ConnectTicketResponse {
+  @ApiProperty({ description: 'Works once, for 30 minutes' })
+  connect_url!: string;
+
+  @ApiProperty({ format: 'date-time' })
+  expires_at!: string;
+}
+
+export class TicketInput {
+  @IsString({ message: 'is missing: open the link exactly as the app gave it to you.' })
+  @MaxLength(MAX_TICKET, { message: 'is too long to be a ticket of this broker.' })
+  ticket!: string;
+}

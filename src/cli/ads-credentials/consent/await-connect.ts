@@ -1,0 +1,79 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { causeOfReason } from '../../../domain/connect/connect-cause.js';
+import type { ConnectOutcome } from '../../../domain/connect/connect-outcome.js';
+import type { ConnectRequest } from '../../../domain/connect/connect-request.js';
+import type { AuditEvent } from '../../../token-store/audit/audit-events.repository.js';
+import { EXIT, Failure } from '../../shared/failure.js';
+
+const LOOK_AGAIN_MS = 500;
+/** A link that was opened once too often, and a connect that the broker finishes by itself: the end is still to come. */
+const GOES_ON: ReadonlySet<string> = new Set(['invalid_request', 'finishing']);
+
+/**
+ * A connect through the broker's own /connect and /callback: a `web` client's browser can come back nowhere else.
+ * The running broker does everything; the audit trail tells how it ended.
+ * @param show told where the user has to go
+ * @throws {Failure} `timed_out`
+ */
+export async function awaitConnect(
+  broker: INestApplicationContext,
+  connectRequest: ConnectRequest,
+  seconds: number,
+  show: (url: string) => void,
+): Promise<ConnectOutcome> {
+  const [{ Clock }, { ConnectTickets }, { GrantsRepository }, { AuditEventsRepository }, { findHeldGrant }] =
+    await Promise.all([
+      import('../../../domain/ports/clock.js'),
+      import('../../../authorization/connect-ticket.js'),
+      import('../../../token-store/grants/grants.repository.js'),
+      import('../../../token-store/audit/audit-events.repository.js'),
+      import('../../../domain/connect/held-grant.js'),
+    ]);
+  const grants = broker.get(GrantsRepository);
+  const held = await grants.findIntact(connectRequest.userId, connectRequest.client, broker.get(Clock).now());
+  if (findHeldGrant(held, connectRequest)) return { kind: 'held' };
+  const newest = async () => {
+    const { userId, serviceId } = connectRequest;
+    const query = { users: ['*'], userId, serviceId, since: null, olderThan: null, limit: 1 };
+    return (await broker.get(AuditEventsRepository).find(query)).items[0];
+  };
+  const before = await newest();
+  show((await broker.get(ConnectTickets).create(connectRequest)).url);
+  const deadline = performance.now() + seconds * 1000;
+  while (performance.now() < deadline) {
+    await sleep(LOOK_AGAIN_MS);
+    const event = await newest();
+    if (event && event.id !== before?.id && !GOES_ON.has(event.outcome)) return outcomeOf(event);
+  }
+  throw new Failure(
+    EXIT.timedOut,
+    'timed_out',
+    `No connect was finished within ${seconds} seconds. Is the broker running at PUBLIC_URL? Run the command again, ` +
+      'with a longer --timeout if need be.',
+  );
+
+  async function outcomeOf(event: AuditEvent): Promise<ConnectOutcome> {
+    const grant = event.grantId === null ? null : await grants.findById(event.grantId);
+    if (grant) {
+      const { id: grantId, account, grantedScopes: scopes } = grant;
+      const { missing_scopes: missing } = event.details;
+      return {
+        kind: 'granted',
+        grantId,
+        account,
+        scopes,
+        missing: Array.isArray(missing) ? missing : [],
+        unrequested: [],
+      };
+    }
+    if (event.outcome === 'held' || event.outcome === 'denied') return { kind: event.outcome };
+    const { cause } = event.details;
+    return {
+      kind: 'failed',
+      code: event.outcome,
+      detail: 'The connect failed; the browser shows why.',
+      cause: causeOfReason(cause) ?? 'internal_error',
+    };
+  }
+}

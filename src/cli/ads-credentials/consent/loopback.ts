@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { credentialsPage } from '../../../pages/credentials-page.js';
+import { selfContained } from '../../../pages/page.js';
+import { STYLE } from '../../../pages/style.js';
+import { EXIT, Failure } from '../../shared/failure.js';
+import type { LoopbackAddress } from './loopback-address.js';
+
+/** What the browser gets: a page, or the way to another one. */
+type Reply = { readonly status: number; readonly page: string } | { readonly goTo: string };
+
+/** What one visit came to; without `outcome` the browser is expected once more. */
+export interface Visited<T> {
+  readonly reply: Reply;
+  readonly outcome?: { readonly value: T } | { readonly failure: unknown };
+}
+
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': `default-src 'none'; img-src data:; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+  // The address of the page holds the code.
+  'referrer-policy': 'no-referrer',
+  connection: 'close',
+};
+
+/** Google always sends one of these; a browser that is opened by hand sends none. */
+const RETURNING = ['state', 'code', 'error'];
+
+/** A server on this machine that waits for one browser (RFC 8252 section 7.3). */
+export class Loopback {
+  #visit: ((query: URLSearchParams) => Promise<Visited<unknown>>) | null = null;
+  #settle: (outcome: NonNullable<Visited<unknown>['outcome']>) => void = () => undefined;
+
+  private constructor(
+    private readonly servers: readonly Server[],
+    private readonly path: string,
+    readonly redirectUri: string,
+  ) {
+    for (const server of servers) {
+      server.on('request', (request, response) => void this.#answer(request, response));
+    }
+  }
+
+  /** @throws {Failure} when the port is taken or may not be used */
+  static async open(address: LoopbackAddress): Promise<Loopback> {
+    const servers: Server[] = [];
+    let { port } = address;
+    try {
+      for (const host of address.hosts) {
+        const server = await listen(host, port);
+        if (server === null) continue;
+        servers.push(server);
+        ({ port } = server.address() as AddressInfo);
+      }
+    } catch (error) {
+      for (const server of servers) server.close();
+      throw cannotListen(error, port);
+    }
+    return new Loopback(servers, address.path, address.redirectUri ?? `http://127.0.0.1:${port}`);
+  }
+
+  /**
+   * Waits for the browser.
+   * @param visit judges one return of it; no second one is let in meanwhile, nor after its outcome
+   * @param seconds how long the browser may take; what began in time is finished
+   * @throws {Failure} `timed_out`, or what the visit failed with
+   */
+  async receive<T>(visit: (query: URLSearchParams) => Promise<Visited<T>>, seconds: number): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const deadline = setInterval(() => {
+      if (this.#visit === null) return;
+      this.#visit = null;
+      reject(timedOut(seconds));
+    }, seconds * 1000);
+    this.#visit = visit;
+    this.#settle = (outcome) => {
+      if ('value' in outcome) resolve(outcome.value as T);
+      else reject(outcome.failure);
+    };
+    try {
+      return await promise;
+    } finally {
+      clearInterval(deadline);
+    }
+  }
+
+  close(): void {
+    for (const server of this.servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+  }
+
+  async #answer({ url = '', method }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path, query = ''] = url.split('?', 2);
+    if (path !== this.path || method !== 'GET') {
+      response.writeHead(404, HEADERS).end();
+      return;
+    }
+    const returned = new URLSearchParams(query);
+    if (!RETURNING.some((name) => returned.has(name))) {
+      await send(response, { status: 400, page: credentialsPage({ kind: 'waiting' }) });
+      return;
+    }
+    const visit = this.#visit;
+    if (visit === null) {
+      await send(response, { status: 409, page: credentialsPage({ kind: 'over' }) });
+      return;
+    }
+    this.#visit = null;
+    const { reply, outcome } = await visit(returned).catch((failure: unknown) => failed(failure));
+    // The process may end with the outcome: the browser gets its page first.
+    await send(response, reply);
+    if (outcome) this.#settle(outcome);
+    else this.#visit = visit;
+  }
+}
+
+/** The end of a visit that failed, in the words of the failure where it has any for a user. */
+export function failed(failure: unknown): Visited<never> {
+  const detail = failure instanceof Failure ? failure.message : 'Something unforeseen happened.';
+  return { reply: { status: 400, page: credentialsPage({ kind: 'failed', detail }) }, outcome: { failure } };
+}
+
+function send(response: ServerResponse, reply: Reply): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  response.once('close', () => {
+    resolve(undefined);
+  });
+  if ('goTo' in reply) response.writeHead(303, { ...HEADERS, location: reply.goTo }).end();
+  else response.writeHead(reply.status, HEADERS).end(selfContained(reply.page));
+  return promise;
+}
+
+/** @returns null where this machine has no such address: not every one speaks IPv6 */
+function listen(host: string, port: number): Promise<Server | null> {
+  const { promise, resolve, reject } = Promise.withResolvers<Server | null>();
+  const server = createServer();
+  server.once('error', (error: NodeJS.ErrnoException) => {
+    const isMissing = host === '::1' && ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(error.code ?? '');
+    if (isMissing) resolve(null);
+    else reject(error);
+  });
+  server.listen(port, host, () => {
+    resolve(server);
+  });
+  return promise;
+}
+
+function cannotListen(error: unknown, port: number): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall !== 'listen' || code === undefined) return error;
+  if (code === 'EADDRINUSE') {
+    return new Failure(
+      EXIT.portInUse,
+      'port_in_use',
+      `The port ${port} is in use on this machine. Stop what listens there, or name another one with --port; where ` +
+        'that is the broker itself, use --store.',
+    );
+  }
+  return new Failure(
+    EXIT.portInUse,
+    'port_not_usable',
+    `The port ${port} cannot be listened on (${code}). Name another one with --port.`,
+  );
+}
+
+function timedOut(seconds: number): Failure {
+  return new Failure(
+    EXIT.timedOut,
+    'timed_out',
+    `The browser did not come back within ${seconds} seconds. Run the command again, with a longer --timeout if need ` +
+      'be. If Google showed an error page, docs/google-errors.md says what to do.',
+  );
+}

@@ -1,0 +1,46 @@
+import { Command } from 'commander';
+import { shown } from '../../domain/redirect-uri/parsed-uri.js';
+import { faultyConfiguration } from '../shared/failure.js';
+import { type Answer, answers, table } from '../shared/print.js';
+import { readClientSettings } from './read-client-settings.js';
+
+const EXAMPLES = `
+Examples:
+  token-broker client list
+  token-broker client list --json | jq -r '.clients[].redirect_uris[]'
+
+Reads the files that GOOGLE_CLIENT_SECRETS names, and needs no other setting. Client secrets are not shown.
+\`token-broker client check\` says whether the clients work.`;
+
+export function clientList(): Command {
+  return new Command('list')
+    .description("List Google's OAuth clients that the broker serves")
+    .addHelpText('after', EXAMPLES)
+    .action(answers(list));
+}
+
+async function list(): Promise<Answer> {
+  const { clients, faults } = await readClientSettings(process.env);
+  if (faults.length > 0) throw faultyConfiguration(faults);
+  return {
+    text: table(
+      ['ALIAS', 'KIND', 'PROJECT', 'CLIENT ID', 'REDIRECT URIS'],
+      clients.map(({ alias, kind, projectId, clientId, redirectUris }) => [
+        alias,
+        kind,
+        projectId,
+        clientId,
+        redirectUris.map(shown).join(' ') || '(not in the file)',
+      ]),
+    ),
+    json: {
+      clients: clients.map(({ alias, clientId, kind, projectId, redirectUris }) => ({
+        alias,
+        client_id: clientId,
+        kind,
+        project_id: projectId,
+        redirect_uris: redirectUris,
+      })),
+    },
+  };
+}

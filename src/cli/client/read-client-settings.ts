@@ -1,0 +1,47 @@
+import type { GoogleClient } from '../../domain/google/google-client.js';
+
+/** What can be known of the clients although other settings may be missing or wrong. */
+export interface ClientSettings {
+  readonly clients: readonly GoogleClient[];
+  /** Of GOOGLE_CLIENT_SECRETS and the files it names, in the words of the check at start. */
+  readonly faults: readonly string[];
+  /** Null where the setting is missing or wrong. */
+  readonly publicUrl: string | null;
+  /** How to reach Google; null where a wrong setting leaves open whom to ask. */
+  readonly google: { readonly standInUrl: string | null; readonly timeoutMs: number } | null;
+}
+
+/** Reads the settings that concern clients, each judged on its own. */
+export async function readClientSettings(env: NodeJS.ProcessEnv): Promise<ClientSettings> {
+  await import('reflect-metadata');
+  const [{ plainToInstance }, { validateSync }, { Environment }, { readGoogleClients }, { proxyVariables }] =
+    await Promise.all([
+      import('class-transformer'),
+      import('class-validator'),
+      import('../../config/environment.js'),
+      import('../../config/google-clients.js'),
+      import('../../config/proxies.js'),
+    ]);
+  // Empty means unset, as for the broker.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const environment = plainToInstance(
+    Environment,
+    { ...given, ...proxyVariables(env) },
+    { exposeDefaultValues: true },
+  );
+  const faulty = new Set(validateSync(environment).map(({ property }) => property));
+  const isSound = (...names: (keyof typeof environment)[]) => !names.some((name) => faulty.has(name));
+
+  const named = isSound('GOOGLE_CLIENT_SECRETS');
+  const { clients, faults } = named
+    ? readGoogleClients(environment.GOOGLE_CLIENT_SECRETS)
+    : { clients: [], faults: null };
+  return {
+    clients,
+    faults: faults?.map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`) ?? ['GOOGLE_CLIENT_SECRETS is not set'],
+    publicUrl: isSound('PUBLIC_URL') ? environment.PUBLIC_URL : null,
+    google: isSound('GOOGLE_STAND_IN_URL', 'GOOGLE_TIMEOUT_MS', 'HTTPS_PROXY', 'HTTP_PROXY')
+      ? { standInUrl: environment.GOOGLE_STAND_IN_URL ?? null, timeoutMs: environment.GOOGLE_TIMEOUT_MS }
+      : null,
+  };
+}

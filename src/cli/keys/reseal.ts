@@ -1,0 +1,116 @@
+import { Command } from 'commander';
+import type { ResealReport } from '../../token-store/sealed/reseal.js';
+import { EXIT } from '../shared/failure.js';
+import { withBroker } from '../shared/open-broker.js';
+import { type Answer, answers, table } from '../shared/print.js';
+
+const EXAMPLES = `
+Examples:
+  token-broker keys reseal
+  token-broker keys reseal --json | jq .unused_key_ids
+  token-broker keys reseal --adopt
+
+Opens every sealed value of the database and seals it anew under the newest key, so that older keys can be removed
+from the key ring. Safe while the broker runs, safe to interrupt and to run again. Restart every replica with the
+new key ring first: one that only knows the older keys cannot open what is sealed under the new one.
+Services carry a MAC, and a row without one is no service. --adopt signs such rows, once, after an update from a version
+that made none: look at \`token-broker service list\` first, since it makes services of what anybody may have put there.
+Ends with 3 while anything is still sealed under an older key.`;
+
+export function keysReseal(): Command {
+  return new Command('reseal')
+    .description('Seal everything anew under the newest key')
+    .option('--adopt', 'first sign the services that carry no MAC, as older versions left them')
+    .addHelpText('after', EXAMPLES)
+    .action(answers(resealAll));
+}
+
+async function resealAll({ adopt = false }: { readonly adopt?: boolean }): Promise<Answer> {
+  const [
+    { reseal },
+    { adoptServices },
+    { ServicesRepository },
+    { Database },
+    { Sealer },
+    { Settings },
+    { readKeyRing },
+  ] = await Promise.all([
+    import('../../token-store/sealed/reseal.js'),
+    import('../../token-store/services/adopt-services.js'),
+    import('../../token-store/services/services.repository.js'),
+    import('../../token-store/client/database.js'),
+    import('../../sealing/sealer.js'),
+    import('../../config/settings.js'),
+    import('../../sealing/key-ring.js'),
+  ]);
+  return withBroker(async (broker) => {
+    const adopted = adopt ? await adoptServices(broker.get(Database), broker.get(Sealer)) : [];
+    const report = await reseal(broker.get(Database), broker.get(Sealer));
+    const unverified = (await broker.get(ServicesRepository).listUnverified()).map(({ name }) => name);
+    const held = [...readKeyRing(broker.get(Settings).keyRingFile).sealingKeys.keys()];
+    const unused = held.filter((id) => id !== report.newestKeyId && !report.keysInUse.has(id));
+    return answer(report, unused, { adopted, unverified });
+  });
+}
+
+interface Services {
+  readonly adopted: readonly string[];
+  readonly unverified: readonly string[];
+}
+
+function answer(report: ResealReport, unused: readonly string[], services: Services): Answer {
+  const { newestKeyId, columns, keysInUse, problems } = report;
+  const isDone = [...keysInUse.keys()].every((id) => id === newestKeyId);
+  const inUse = [...keysInUse].map(
+    ([id, count]) => `  ${id}: ${count} value(s)${id === newestKeyId ? ', newest' : ''}`,
+  );
+  return {
+    text: [
+      table(
+        ['COLUMN', 'RE-SEALED', 'NEWEST ALREADY', 'CHANGED MEANWHILE', 'NOT OPENED'],
+        columns.map(({ column, resealed, newest, changed, unopened }) => [
+          column,
+          ...[resealed, newest, changed, unopened].map(String),
+        ]),
+      ),
+      ...problems.map((problem) => `Problem: ${problem}`),
+      ...aboutServices(services),
+      `Keys in use:\n${inUse.join('\n') || '  none: nothing is stored yet'}`,
+      isDone ? aboutUnused(unused) : NOT_DONE,
+    ].join('\n\n'),
+    json: {
+      newest_key_id: newestKeyId,
+      columns,
+      keys_in_use: Object.fromEntries(keysInUse),
+      unused_key_ids: unused,
+      problems,
+      adopted_services: services.adopted,
+      unverified_services: services.unverified,
+    },
+    ...(isDone ? {} : { exitCode: EXIT.refused }),
+  };
+}
+
+function aboutServices({ adopted, unverified }: Services): string[] {
+  return [
+    ...(adopted.length > 0 ? [`Signed, and services from now on: ${adopted.join(', ')}.`] : []),
+    ...(unverified.length > 0
+      ? [
+          `Not verified, and turned away: ${unverified.join(', ')}. Look at \`token-broker service list\`; --adopt signs those ` +
+            'without a MAC, which an older version left. One with a wrong MAC was changed: revoke it.',
+        ]
+      : []),
+  ];
+}
+
+const NOT_DONE =
+  'Older keys are still in use: do not remove them. Restart every replica with the new key ring and run this again.';
+
+function aboutUnused(unused: readonly string[]): string {
+  if (unused.length === 0) return 'The key ring holds no key that could be removed.';
+  return (
+    `Nothing stored needs these keys any more: ${unused.join(', ')}.\n` +
+    'They may be removed from the key ring 30 minutes after the last replica read the new key: so long may connect links\n' +
+    'be on their way that were made with the older ones.'
+  );
+}

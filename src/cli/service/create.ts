@@ -1,0 +1,151 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { type Policy, type Right, RIGHTS } from '../../domain/access/policy.js';
+import type { WorkloadIdentity } from '../../domain/access/workload-identity.js';
+import type { BrokerError } from '../../domain/errors.js';
+import { scopeSet } from '../../domain/google/scopes.js';
+import type { CreatedService, ServiceWithKey } from '../../services/service-registry.js';
+import { EXIT, Failure } from '../shared/failure.js';
+import { withBroker } from '../shared/open-broker.js';
+import { type Answer, answers, repeated } from '../shared/print.js';
+
+const EXAMPLES = `
+Examples:
+  token-broker service create reports --client default \\
+    --scope https://www.googleapis.com/auth/yt-analytics.readonly --user 'team-a:*' --user alice
+  token-broker service create backoffice --client '*' --scope '*' --user '*' --allow disconnect,revoke
+  token-broker service create compliance --client '*' --scope '*' --user '*' --allow audit
+  token-broker service create reports --client default --scope '*' --user '*' --json | jq -r .key
+  token-broker service create reports --client default --scope '*' --user '*' \\
+    --issuer https://kubernetes.default.svc.cluster.local --subject system:serviceaccount:analytics:reports
+
+A service gets tokens and makes connect links. --allow adds: audit (read the audit trail of its users), disconnect (forget
+a grant here), revoke (end a grant at Google, and with it other users' of the same account), force (let a connect end
+another user's grant). A rule of --user is a user id, or a prefix with * behind it; \\* is a star of the user id itself.
+
+The key is shown once and cannot be shown again: the broker keeps only its hash. With --issuer and --subject there is
+no key: the service comes with JWTs of its platform (docs/service-identities.md). Quote every *, or the shell puts
+file names in its place.`;
+
+interface Options {
+  readonly client: string[];
+  readonly scope: string[];
+  readonly user: string[];
+  readonly allow?: Right[];
+  readonly issuer?: string;
+  readonly subject?: string;
+}
+
+export function serviceCreate(): Command {
+  return new Command('create')
+    .description('Make a service: with a key that is shown once, or for an identity of its platform')
+    .argument('<name>', 'how people call it: letters, digits, spaces or . _ -')
+    .requiredOption('--client <alias>', 'a client it may use, or *; repeat for several', repeated)
+    .requiredOption('--scope <scope>', 'a scope it may ask for, or *; repeat for several', repeated)
+    .requiredOption(
+      '--user <rule>',
+      'a user id it may act for, or a prefix that ends in *; repeat for several',
+      repeated,
+    )
+    .option(
+      '--allow <right>',
+      `what else it may do: ${RIGHTS.join(', ')}; separated by commas, or repeated`,
+      rights,
+    )
+    .option('--issuer <issuer>', 'whose JWTs it comes with, as SERVICE_ISSUERS_FILE names it')
+    .option('--subject <subject>', 'the `sub` of those JWTs')
+    .addHelpText('after', EXAMPLES)
+    .action(answers(create));
+}
+
+async function create(name: string, options: Options): Promise<Answer> {
+  const { client, scope, user, allow = [], issuer, subject } = options;
+  if ((issuer === undefined) !== (subject === undefined)) {
+    throw new Failure(EXIT.wrongUsage, 'wrong_usage', 'Wrong usage: --issuer and --subject go together.');
+  }
+  return withBroker(async (broker) => {
+    const { Settings } = await import('../../config/settings.js');
+    const { ServiceRegistry } = await import('../../services/service-registry.js');
+    assertServed(
+      client,
+      broker
+        .get(Settings)
+        .clients.all()
+        .map(({ alias }) => alias),
+    );
+    const policy: Policy = {
+      clients: client,
+      scopes: scopeSet(scope),
+      users: user,
+      audit: allow.includes('audit'),
+      disconnect: allow.includes('disconnect'),
+      revoke: allow.includes('revoke'),
+      force: allow.includes('force'),
+    };
+    const creation = broker.get(ServiceRegistry);
+    if (issuer === undefined || subject === undefined) {
+      return withKey(await creation.create(name, policy).catch(explain), policy);
+    }
+    const identity = { issuer, subject };
+    return withIdentity(
+      await creation.createForIdentity(name, policy, identity).catch(explain),
+      policy,
+      identity,
+    );
+  });
+}
+
+function rights(value: string, before: readonly Right[] = []): Right[] {
+  const named = value.split(',').map((each) => each.trim());
+  const unknown = named.find((each) => !RIGHTS.some((right) => right === each));
+  if (unknown !== undefined) throw new InvalidArgumentError(`There is no right ${unknown}.`);
+  return [...before, ...(named as Right[])];
+}
+
+function withKey({ id, name, key: secret }: ServiceWithKey, policy: Policy): Answer {
+  const key = secret.reveal();
+  return {
+    text: [
+      `The service ${name} may call the broker now. Its id is ${id}, its key is:`,
+      `\n  ${key}\n`,
+      'This key is not shown again. Put it into the secret store of the service now; it is sent as',
+      '`Authorization: Bearer tbk_...`. If it gets lost, revoke the service and create another.',
+    ].join('\n'),
+    json: { id, name, key, policy },
+  };
+}
+
+function withIdentity({ id, name }: CreatedService, policy: Policy, identity: WorkloadIdentity): Answer {
+  return {
+    text: [
+      `The service ${name} may call the broker now. Its id is ${id}. It has no key; it sends a JWT as`,
+      '`Authorization: Bearer eyJ...` that was issued',
+      `  by   ${identity.issuer}`,
+      `  for  ${identity.subject}`,
+    ].join('\n'),
+    json: { id, name, identity, policy },
+  };
+}
+
+/** The store would take any alias, and the service would find out at its first call. */
+function assertServed(asked: readonly string[], served: readonly string[]): void {
+  const unknown = asked.filter((alias) => alias !== '*' && !served.includes(alias));
+  if (unknown.length === 0) return;
+  throw new Failure(
+    EXIT.notFound,
+    'client_not_found',
+    `The broker serves no client called ${unknown.join(', ')}. It serves ${served.join(', ')}. Nothing was created.`,
+  );
+}
+
+/** A refusal that names fields is about how the command was called; others say what is taken. */
+function explain(error: unknown): never {
+  if (!(error instanceof Error) || error.name !== 'BrokerError') throw error;
+  const { extensions, detail } = error as BrokerError;
+  if ('errors' in extensions) throw new Failure(EXIT.wrongUsage, 'wrong_usage', `Wrong usage: ${detail}`);
+  if (extensions['taken'] === 'identity') throw new Failure(EXIT.refused, 'identity_taken', detail);
+  throw new Failure(
+    EXIT.refused,
+    'name_taken',
+    `${detail} Choose another name; a revoked service keeps its name, so that audits stay readable.`,
+  );
+}

@@ -1,0 +1,40 @@
+import { Command } from 'commander';
+import { EXIT, Failure } from '../shared/failure.js';
+import { withBroker } from '../shared/open-broker.js';
+import { type Answer, answers } from '../shared/print.js';
+
+const EXAMPLES = `
+Examples:
+  token-broker service revoke reports
+  token-broker service revoke h3k9x2mvq7aw
+
+It is turned away at once; users' grants stay. Its name stays taken, its identity does not. Revoking again changes nothing and is no error.`;
+
+export function serviceRevoke(): Command {
+  return new Command('revoke')
+    .description('Turn a service away, for good')
+    .argument('<id-or-name>', 'as `token-broker service list` shows it')
+    .addHelpText('after', EXAMPLES)
+    .action(answers(revoke));
+}
+
+function revoke(idOrName: string): Promise<Answer> {
+  return withBroker(async (broker) => {
+    const { RevokeService } = await import('../../services/revoke-service.js');
+    const service = await broker.get(RevokeService).revoke(idOrName);
+    if (!service) {
+      throw new Failure(
+        EXIT.notFound,
+        'service_not_found',
+        `There is no service ${idOrName}. \`token-broker service list\` shows all of them.`,
+      );
+    }
+    const { id, name, revokedAt, changed } = service;
+    return {
+      text: changed
+        ? `The service ${name} is revoked. It can no longer call the broker.`
+        : `The service ${name} was revoked before. Nothing changed.`,
+      json: { id, name, revoked_at: revokedAt, changed },
+    };
+  });
+}

@@ -1,0 +1,97 @@
+import { BrokerError } from '../errors.js';
+import { canonicalScope, scopeSet } from '../google/scopes.js';
+import { coversUser } from './user-rule.js';
+
+/**
+ * What a service may do beyond getting tokens and links; each is off unless the operator gives it.
+ * `audit`: read the audit trail of the users it covers. `disconnect`: forget a grant here. `revoke`: end it at Google,
+ * which also ends grants of other users. `force`: let a connect end another user's grant.
+ */
+export const RIGHTS = ['audit', 'disconnect', 'revoke', 'force'] as const;
+
+export type Right = (typeof RIGHTS)[number];
+
+/** For whom, for what, and what a service may do. `*` in a list means any. */
+export interface Policy extends Readonly<Record<Right, boolean>> {
+  readonly clients: readonly string[];
+  readonly scopes: readonly string[];
+  /** Rules of user-rule.ts. */
+  readonly users: readonly string[];
+}
+
+/** An internal caller that proved who it is. */
+export interface Service {
+  readonly id: string;
+  readonly name: string;
+  readonly policy: Policy;
+}
+
+export function mayUseClient(policy: Policy, client: string): boolean {
+  return policy.clients.includes('*') || policy.clients.includes(client);
+}
+
+export function maySeeUser(policy: Policy, userId: string): boolean {
+  return coversUser(policy.users, userId);
+}
+
+/** Of the given scopes, those the policy does not allow. */
+function forbiddenScopes(policy: Policy, scopes: readonly string[]): string[] {
+  if (policy.scopes.includes('*')) return [];
+  const allowed = new Set(policy.scopes.map(canonicalScope));
+  return scopeSet(scopes).filter((scope) => !allowed.has(scope));
+}
+
+/** Of the given scopes, those the policy allows. */
+export function allowedScopes(policy: Policy, scopes: readonly string[]): string[] {
+  const forbidden = new Set(forbiddenScopes(policy, scopes));
+  return scopeSet(scopes).filter((scope) => !forbidden.has(scope));
+}
+
+const DOES: Readonly<Record<Right, string>> = {
+  audit: 'read the audit trail',
+  disconnect: 'disconnect grants',
+  revoke: 'revoke grants at Google',
+  force: "ask with force, which can end another user's grant",
+};
+
+/**
+ * Refuses what a service was not given a right for. It depends on nothing but the policy, so it is asked first.
+ * @throws {BrokerError} `not_allowed`
+ */
+export function assertMay({ name, policy }: Service, right: Right): void {
+  if (policy[right]) return;
+  throw new BrokerError(
+    'not_allowed',
+    `The service ${name} may not ${DOES[right]}. Its policy lacks the right ${right}.`,
+  );
+}
+
+/** @throws {BrokerError} `not_allowed` */
+export function assertClient({ name, policy }: Service, client: string): void {
+  if (!mayUseClient(policy, client)) {
+    throw new BrokerError('not_allowed', `The service ${name} may not use the client ${client}.`);
+  }
+}
+
+/** Whether a service may know that a grant of this user and client exists. */
+export function maySeeGrant(policy: Policy, { userId, client }: { userId: string; client: string }): boolean {
+  return maySeeUser(policy, userId) && mayUseClient(policy, client);
+}
+
+/**
+ * Refuses what the policy does not allow.
+ * @throws {BrokerError} `not_allowed`, naming what was too much
+ */
+export function assertAllowed(
+  service: Service,
+  userId: string,
+  client: string,
+  scopes: readonly string[],
+): void {
+  const { policy, name } = service;
+  const refuse = (what: string) => new BrokerError('not_allowed', `The service ${name} may not ${what}.`);
+  if (!maySeeUser(policy, userId)) throw refuse(`act for the user ${userId}`);
+  assertClient(service, client);
+  const forbidden = forbiddenScopes(policy, scopes);
+  if (forbidden.length > 0) throw refuse(`ask for the scope ${forbidden.join(' ')}`);
+}

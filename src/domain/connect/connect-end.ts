@@ -1,0 +1,64 @@
+import type { AuditDetail } from '../audit-entry.js';
+import { type ConnectCause, googleErrorCode } from './connect-cause.js';
+import type { ConnectOutcome } from './connect-outcome.js';
+import type { ConnectRequest } from './connect-request.js';
+
+/** Whose connect it is. */
+export type ConnectParties = Pick<ConnectRequest, 'serviceId' | 'userId' | 'client'>;
+
+/** How a connect ended, for those who watch: one for every exit, good or bad. */
+export interface ConnectEnd {
+  readonly outcome: 'ok' | 'partial' | 'held' | 'pending' | 'finishing' | 'denied' | 'failed' | 'refused';
+  readonly cause: ConnectCause;
+  /** Null where it belongs to no connect that is known. */
+  readonly connectRequest: ConnectParties | null;
+  readonly requestId: string;
+  /** Whether it ended without its browser, long after that call. */
+  readonly isResumed?: boolean;
+  /** Google's `error`; of the form of one, or `unknown_error`. */
+  readonly googleError?: string;
+  readonly googleErrorSubtype?: string | null;
+}
+
+export function endOf(
+  outcome: ConnectOutcome,
+  connectRequest: ConnectParties | null,
+  requestId: string,
+): ConnectEnd {
+  const common = { connectRequest, requestId };
+  switch (outcome.kind) {
+    case 'granted':
+      return outcome.missing.length > 0
+        ? { ...common, outcome: 'partial', cause: 'scopes_unticked' }
+        : { ...common, outcome: 'ok', cause: 'none' };
+    case 'held':
+    case 'pending':
+      return { ...common, outcome: outcome.kind, cause: 'none' };
+    case 'finishing':
+      return { ...common, outcome: 'finishing', cause: outcome.cause };
+    case 'denied':
+      return { ...common, outcome: 'denied', cause: 'access_denied' };
+    case 'failed': {
+      const { google, cause } = outcome;
+      return {
+        ...common,
+        outcome: 'failed',
+        cause,
+        ...(google ? { googleError: googleErrorCode(google.error), googleErrorSubtype: google.subtype } : {}),
+      };
+    }
+  }
+}
+
+/** The same for the audit trail. Nothing where all went well. */
+export function causeFacts({
+  cause,
+  googleError,
+  googleErrorSubtype,
+}: ConnectEnd): Record<string, AuditDetail> {
+  return {
+    ...(cause === 'none' ? {} : { cause }),
+    ...(googleError === undefined ? {} : { google_error: googleError }),
+    ...(googleErrorSubtype ? { google_error_subtype: googleErrorCode(googleErrorSubtype) } : {}),
+  };
+}

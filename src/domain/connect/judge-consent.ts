@@ -1,0 +1,55 @@
+import { commonScopes, missingScopes, scopeSet, SIGN_IN_SCOPES } from '../google/scopes.js';
+
+/** What Google answered, and what it is held against. */
+export interface ConsentFacts {
+  /** What the service asked for. */
+  readonly requested: readonly string[];
+  /** What Google says the tokens are good for. */
+  readonly answered: readonly string[];
+  readonly hasRefreshToken: boolean;
+  /** Whether include_granted_scopes was sent: then the refresh token covers what was granted before, too. */
+  readonly includedGranted: boolean;
+  /** The living grant of this very user, client and account; null where there is none. */
+  readonly held: {
+    readonly scopes: readonly string[];
+    /** Whether its refresh token may take the place of one that did not come. */
+    readonly isActive: boolean;
+  } | null;
+}
+
+export type ConsentVerdict =
+  | {
+      readonly kind: 'store';
+      readonly granted: readonly string[];
+      /** What Google gave beyond it. Nothing may be done with these. */
+      readonly unrequested: readonly string[];
+      /** Whether the access token of the answer covers no more than the grant. */
+      readonly isTokenWithin: boolean;
+    }
+  /** No refresh token is there for what was granted. */
+  | { readonly kind: 'no_refresh_token' }
+  /** The refresh token that came covers less than the one that it would replace. */
+  | { readonly kind: 'narrower' };
+
+/**
+ * What a consent yields: at most what was asked for now, what this very grant held, and the sign-in scopes, whatever
+ * Google answers (RFC 9700 section 2.3). For Google a permission belongs to the whole project: an answer can cover what
+ * the account granted for another user or another client.
+ */
+export function judgeConsent(facts: ConsentFacts): ConsentVerdict {
+  const { held, hasRefreshToken, includedGranted } = facts;
+  const before = held?.scopes ?? [];
+  const allowed = scopeSet([...facts.requested, ...SIGN_IN_SCOPES, ...before]);
+  const within = commonScopes(facts.answered, allowed);
+  const unrequested = missingScopes(facts.answered, allowed);
+  const isTokenWithin = unrequested.length === 0;
+  if (!hasRefreshToken) {
+    const isCovered = missingScopes(within, [...before, ...SIGN_IN_SCOPES]).length === 0;
+    if (!held?.isActive || !isCovered) return { kind: 'no_refresh_token' };
+    // The refresh token that is kept covers what it always did.
+    return { kind: 'store', granted: scopeSet(before), unrequested, isTokenWithin };
+  }
+  const isLess = missingScopes(before, within).length > 0;
+  if (isLess && !includedGranted) return { kind: 'narrower' };
+  return { kind: 'store', granted: within, unrequested, isTokenWithin };
+}

@@ -1,0 +1,54 @@
+import type { TokenEndpointResponse } from '../grant/grant.js';
+import type { Secret } from '../secret.js';
+import type { GoogleClient } from './google-client.js';
+
+export interface ConsentRequest {
+  readonly client: GoogleClient;
+  readonly redirectUri: string;
+  /** `identify` only signs in: no refresh token comes of it, and no slot is spent. */
+  readonly purpose: 'consent' | 'identify';
+  readonly scopes: readonly string[];
+  readonly state: Secret;
+  readonly nonce: Secret;
+  readonly verifier: Secret;
+  /** An email address or `sub`. */
+  readonly loginHint: string | null;
+  readonly hostedDomain: string | null;
+  readonly prompt: 'consent' | 'select_account' | null;
+  /**
+   * Whether the tokens shall also cover what the account granted this project before (include_granted_scopes). Google
+   * does not say to which user or client that was: only for an account whose living grant this connect renews.
+   */
+  readonly includeGranted: boolean;
+}
+
+export interface CodeExchange {
+  readonly client: GoogleClient;
+  readonly redirectUri: string;
+  readonly code: Secret;
+  readonly verifier: Secret;
+  readonly scopes: readonly string[];
+}
+
+/** What a code was exchanged for. Nothing of it is verified yet. */
+export interface CodeExchangeResponse extends TokenEndpointResponse {
+  readonly idToken: Secret | null;
+}
+
+/** What an id_token must say. */
+export interface IdTokenExpectation {
+  readonly client: GoogleClient;
+  /** Checks the id_token's nonce. */
+  readonly isNonce: (nonce: string) => boolean;
+  /** When it came. Verified later, it must have been good then. */
+  readonly receivedAt: Date;
+}
+
+/** A service account asks for a token by its own signature (RFC 7523 section 2.1). */
+export interface Assertion {
+  /** The JSON file of Google's console. */
+  readonly key: Secret;
+  /** The user of a Workspace to act for, by email; null: the service account itself. */
+  readonly subject: string | null;
+  readonly scopes: readonly string[];
+}

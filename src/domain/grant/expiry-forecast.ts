@@ -1,0 +1,62 @@
+import { SIGN_IN_SCOPES } from '../google/scopes.js';
+import type { Grant } from './grant.js';
+import { INACTIVITY_SECONDS } from './slots.js';
+
+/** An app in Testing gets refresh tokens for 7 days, unless it asks for sign-in scopes only. */
+export const TESTING_SECONDS = 7 * 24 * 3600;
+
+export type ExpiryReason = 'testing_mode' | 'time_based_access' | 'inactivity';
+
+export interface Expiry {
+  readonly at: Date;
+  readonly reason: ExpiryReason;
+}
+
+/** What a forecast needs to know of a grant. */
+export type Expirable = Pick<
+  Grant,
+  | 'kind'
+  | 'status'
+  | 'grantedScopes'
+  | 'consentedAt'
+  | 'refreshedAt'
+  | 'refreshTokenExpiresAt'
+  | 'refreshTokenIssuedAt'
+>;
+
+const DAY_MS = 24 * 3600 * 1000;
+
+/**
+ * When a living grant will die if nobody does anything, and why: the earliest of what is known. The columns `expires_at`
+ * and `expires_at_in_testing` of grants hold the same, so that lists can be read in its order (migration bounded_lists).
+ * @param testing whether the operator says that the client's app is in Testing
+ */
+export function forecast(grant: Expirable, testing: boolean): Expiry | null {
+  if (grant.status !== 'active' || grant.kind !== 'user') return null;
+  const causes = [timeBased(grant), testing ? ofTesting(grant) : null, ofInactivity(grant)];
+  return causes.reduce((first, next) => (next && (!first || next.at < first.at) ? next : first), null);
+}
+
+function timeBased({ refreshTokenExpiresAt: at, refreshTokenIssuedAt: issued }: Expirable): Expiry | null {
+  if (at === null) return null;
+  const seconds = (at.getTime() - issued.getTime()) / 1000;
+  // Google says 604799 for apps in Testing; the user's own choice of a week looks the same and matters the same.
+  const isWeek = Math.abs(seconds - TESTING_SECONDS) < 60;
+  return { at, reason: isWeek ? 'testing_mode' : 'time_based_access' };
+}
+
+function ofTesting({ grantedScopes, refreshTokenIssuedAt }: Expirable): Expiry | null {
+  const free = new Set([...SIGN_IN_SCOPES, 'https://www.googleapis.com/auth/userinfo.profile']);
+  if (grantedScopes.every((scope) => free.has(scope))) return null;
+  return { at: after(refreshTokenIssuedAt, TESTING_SECONDS), reason: 'testing_mode' };
+}
+
+/** Counted from the beginning of the day (UTC) of the last use: Google's six months are no finer, and it moves once a day. */
+function ofInactivity({ refreshedAt, consentedAt }: Expirable): Expiry {
+  const day = Math.floor((refreshedAt ?? consentedAt).getTime() / DAY_MS) * DAY_MS;
+  return { at: after(new Date(day), INACTIVITY_SECONDS), reason: 'inactivity' };
+}
+
+function after(from: Date, seconds: number): Date {
+  return new Date(from.getTime() + seconds * 1000);
+}

@@ -1,0 +1,98 @@
+import type { Secret } from '../secret.js';
+
+/** A Google Account. `sub` never changes; the email can, and is absent when it was not shared with us. */
+export interface Account {
+  readonly sub: string;
+  readonly email: string | null;
+}
+
+/** An account as a verified id_token describes it. */
+export interface VerifiedAccount extends Account {
+  /** The account's Google Workspace domain. */
+  readonly hostedDomain: string | null;
+}
+
+/**
+ * `suspended`: Google disabled the account. The refresh token is kept, nothing is issued, and `account-enabled` makes
+ * the grant active again. `revoking`: a revocation at Google was begun and is not finished; nothing is issued. The last
+ * two hold no token any more.
+ */
+type GrantStatus = 'active' | 'suspended' | 'revoking' | 'reconnect_required' | 'revoked';
+
+/**
+ * `user`: a person consented, and there is a refresh token. `service_account`: an operator gave its key (RFC 7523); there
+ * is no refresh token, so no slot, and it does not die of age.
+ */
+type GrantKind = 'user' | 'service_account';
+
+/** Whether a grant is of use, or may be again; of a person's, whether it holds a refresh token, and so a slot at Google. */
+export function isActive({ status }: Pick<Grant, 'status'>): boolean {
+  return status === 'active' || status === 'suspended' || status === 'revoking';
+}
+
+/** Why a grant is dead, and who can mend it. */
+export interface Diagnosis {
+  readonly cause: string;
+  /** `certain`: Google or the user said so. `inferred`: the ledger or the dates make it likely. */
+  readonly confidence: 'certain' | 'inferred';
+  readonly who_must_act: 'user' | 'workspace_admin' | 'operator';
+  readonly detail: string;
+}
+
+/** user x client x account: what the user allowed this client to do, or the operator a service account. */
+export interface Grant {
+  readonly id: string;
+  readonly kind: GrantKind;
+  readonly userId: string;
+  readonly client: string;
+  readonly account: Account;
+  /** The user of a Workspace that a service account acts for, by email; null: for itself, or no service account. */
+  readonly subject: string | null;
+  /** What services asked for, over time; the user may have ticked less. */
+  readonly requestedScopes: readonly string[];
+  readonly grantedScopes: readonly string[];
+  readonly status: GrantStatus;
+  readonly diagnosis: Diagnosis | null;
+  /** Grows with every change; a refresh that began under an older version is discarded. */
+  readonly version: number;
+  /** Grows with every refresh. */
+  readonly refreshes: number;
+  readonly createdAt: Date;
+  readonly consentedAt: Date;
+  readonly refreshedAt: Date | null;
+  readonly refreshTokenIssuedAt: Date;
+  readonly refreshTokenExpiresAt: Date | null;
+}
+
+/** What Google's token endpoint gave us. */
+export interface TokenEndpointResponse {
+  readonly accessToken: Secret;
+  /** When the request began. */
+  readonly obtainedAt: Date;
+  /** Counted from the start of the request, so that a slow answer never makes a token look fresher than it is. */
+  readonly expiresAt: Date;
+  readonly scopes: readonly string[];
+  readonly refreshToken: Secret | null;
+  readonly refreshTokenExpiresAt: Date | null;
+}
+
+export interface AccessToken {
+  readonly token: Secret;
+  readonly obtainedAt: Date;
+  readonly expiresAt: Date;
+  readonly scopes: readonly string[];
+}
+
+/**
+ * An email address as it is compared: without case, of ASCII letters only. PostgreSQL does the same in collation "C",
+ * so that both sides agree whatever the locale of the database is.
+ */
+export function foldEmail(email: string): string {
+  return email.replaceAll(/[A-Z]/g, (payload) => payload.toLowerCase());
+}
+
+/** Whether an account is meant by a `sub` or an email address; emails compare without case. */
+export function isAccount(account: Account, subOrEmail: string): boolean {
+  if (account.sub === subOrEmail) return true;
+  return account.email !== null && foldEmail(account.email) === foldEmail(subOrEmail);
+}

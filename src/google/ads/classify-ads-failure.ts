@@ -1,0 +1,70 @@
+import { AdsFailure, type AdsFailureKind } from '../../domain/ads/ads-failure.js';
+import { printableLine, readJsonObject } from '../read-json.js';
+
+/** What a failed answer of the Google Ads API looked like. */
+export interface FailedAdsResponse {
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfter: string | null;
+}
+
+/**
+ * Codes of GoogleAdsFailure and of Google's ErrorInfo.
+ * https://developers.google.com/google-ads/api/docs/common-errors
+ */
+const BY_CODE: Readonly<Record<string, AdsFailureKind>> = {
+  USER_PERMISSION_DENIED: 'refused',
+  ACTION_NOT_PERMITTED: 'refused',
+  CUSTOMER_NOT_ENABLED: 'closed',
+  CUSTOMER_NOT_FOUND: 'closed',
+  NOT_ADS_USER: 'no_ads_user',
+  ACCESS_TOKEN_SCOPE_INSUFFICIENT: 'token_rejected',
+  RESOURCE_EXHAUSTED: 'unavailable',
+  RESOURCE_TEMPORARILY_EXHAUSTED: 'unavailable',
+};
+
+/** The one place that judges a failure of the Google Ads API. What is not known to be final is `unavailable`. */
+export function classifyAdsFailure({ status, body, retryAfter }: FailedAdsResponse): AdsFailure {
+  const { codes, message, retrySeconds } = read(body);
+  const header = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : null;
+  const failure = (kind: AdsFailureKind, code = codes[0]) =>
+    new AdsFailure(kind, code ?? `http_${status}`, message, header ?? retrySeconds);
+  // An error in a success or a redirect is not how a refusal looks.
+  if (status < 400 || status >= 500 || status === 408 || status === 429) return failure('unavailable');
+  const known = codes.find((code) => Object.hasOwn(BY_CODE, code));
+  if (known !== undefined) return failure(BY_CODE[known] ?? 'unavailable', known);
+  if (status === 401 || /insufficient authentication scopes/i.test(message)) return failure('token_rejected');
+  // A front end that is unwell answers HTML, also with 403.
+  return failure(codes.length > 0 || message !== '' ? 'project_rejected' : 'unavailable');
+}
+
+interface Detail {
+  readonly reason?: unknown;
+  readonly errors?: readonly {
+    readonly errorCode?: Readonly<Record<string, unknown>>;
+    readonly details?: { readonly quotaErrorDetails?: { readonly retryDelay?: unknown } };
+  }[];
+}
+
+/** google.rpc.Status as JSON, liberal in what it takes. The most telling code comes first. */
+function read(body: string): { codes: string[]; message: string; retrySeconds: number | null } {
+  try {
+    const { error } = (readJsonObject(body) ?? {}) as { error?: Record<string, unknown> };
+    const details = (Array.isArray(error?.['details']) ? error['details'] : []) as Detail[];
+    const errors = details.flatMap((detail) => detail.errors ?? []);
+    const codes = [
+      ...errors.flatMap(({ errorCode }) => Object.values(errorCode ?? {})),
+      ...details.map(({ reason }) => reason),
+      error?.['status'],
+    ].filter((code): code is string => typeof code === 'string' && /^[A-Z_]{2,80}$/.test(code));
+    const delays = errors.map(({ details: more }) => more?.quotaErrorDetails?.retryDelay);
+    const delay = delays.map((each) => /^(\d{1,6})(\.\d+)?s$/.exec(String(each))?.[1]).find(Boolean);
+    return {
+      codes,
+      message: typeof error?.['message'] === 'string' ? printableLine(error['message']) : '',
+      retrySeconds: delay === undefined ? null : Number(delay),
+    };
+  } catch {
+    return { codes: [], message: '', retrySeconds: null };
+  }
+}

@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CodeChallengeMethod, OAuth2Client } from 'google-auth-library';
+import { Settings } from '../../config/settings.js';
+import type { GoogleClient } from '../../domain/google/google-client.js';
+import { GoogleFailure } from '../../domain/google/google-failure.js';
+import {
+  Assertion,
+  CodeExchange,
+  CodeExchangeResponse,
+  ConsentRequest,
+  IdTokenExpectation,
+} from '../../domain/google/oauth.js';
+import { scopeSet, SIGN_IN_SCOPES } from '../../domain/google/scopes.js';
+import type { TokenEndpointResponse, VerifiedAccount } from '../../domain/grant/grant.js';
+import { Clock } from '../../domain/ports/clock.js';
+import type { Secret } from '../../domain/secret.js';
+import { type Endpoints, endpointsFor } from '../endpoints.js';
+import { readJsonObject } from '../read-json.js';
+import { ShutdownSignal } from '../shutdown-signal.js';
+import { classifyFailure } from './classify-failure.js';
+import { claimedSubject, IdTokenVerifier } from './id-token-verifier.js';
+import { askByAssertion } from './jwt-bearer-grant.js';
+import { postForm } from './post-form.js';
+import { RefreshRequests } from './refresh-requests.js';
+import { assertSomeOf, parseTokenEndpointResponse } from './token-endpoint-response.js';
+
+/**
+ * Google, as far as the broker needs it. Its requests throw `GoogleFailure` and nothing else.
+ *
+ * Google's OAuth 2.0 endpoints for web server applications.
+ */
+@Injectable()
+export class GoogleOAuthClient {
+  readonly #endpoints: Endpoints;
+  readonly #idTokens: IdTokenVerifier;
+  readonly #timeoutMs: number;
+
+  constructor(
+    // The command line asks for consent where no broker is configured, and so without the other settings.
+    @Inject(Settings) settings: Pick<Settings, 'googleStandInUrl' | 'googleTimeoutMs'>,
+    private readonly clock: Clock,
+    private readonly refreshes: RefreshRequests,
+    private readonly shutdown: ShutdownSignal,
+  ) {
+    this.#endpoints = endpointsFor(settings.googleStandInUrl);
+    this.#timeoutMs = settings.googleTimeoutMs;
+    this.#idTokens = new IdTokenVerifier(this.#endpoints, this.#timeoutMs, () => clock.monotonicMs());
+  }
+
+  /** RFC 9207: whether the `iss` of a redirect is Google. */
+  isIssuer(iss: string): boolean {
+    return this.#endpoints.issuers.includes(iss);
+  }
+
+  consentUrl(request: ConsentRequest): string {
+    const google = new OAuth2Client({
+      clientId: request.client.clientId,
+      redirectUri: request.redirectUri,
+      endpoints: { oauth2AuthBaseUrl: this.#endpoints.authorization },
+    });
+    return google.generateAuthUrl({
+      ...(request.purpose === 'consent'
+        ? { access_type: 'offline', ...(request.includeGranted ? { include_granted_scopes: true } : {}) }
+        : { access_type: 'online' }),
+      scope: scopeSet([...SIGN_IN_SCOPES, ...request.scopes]),
+      state: request.state.reveal(),
+      nonce: request.nonce.reveal(),
+      // RFC 7636 section 4.2
+      code_challenge_method: CodeChallengeMethod.S256,
+      code_challenge: createHash('sha256').update(request.verifier.reveal()).digest('base64url'),
+      ...(request.loginHint === null ? {} : { login_hint: request.loginHint }),
+      ...(request.hostedDomain === null ? {} : { hd: request.hostedDomain }),
+      ...(request.prompt === null ? {} : { prompt: request.prompt }),
+    });
+  }
+
+  /** Sends the code exactly once: a lost answer burns it (RFC 6749 section 4.1.2). */
+  exchangeCode(exchange: CodeExchange): Promise<CodeExchangeResponse> {
+    const { client, code, verifier, redirectUri, scopes } = exchange;
+    return this.#askForTokens(
+      'exchange',
+      client,
+      { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: redirectUri },
+      scopeSet([...SIGN_IN_SCOPES, ...scopes]),
+    );
+  }
+
+  /**
+   * Which account consented (OpenID Connect Core section 3.1.3.7). The subtype of a failure names the check.
+   * @throws {GoogleFailure} `code_rejected`: the token is not what we asked for; `unavailable`: Google's keys cannot be had
+   */
+  verifyIdToken(idToken: Secret | null, expected: IdTokenExpectation): Promise<VerifiedAccount> {
+    return this.#idTokens.verify(idToken, expected);
+  }
+
+  /** The `sub` that an id_token claims, unverified: good for bookkeeping and nothing else. */
+  claimedSubject(idToken: Secret | null): string | null {
+    return claimedSubject(idToken);
+  }
+
+  /** @param narrowTo the scopes the access token shall have; null asks for everything granted */
+  async refresh(
+    client: GoogleClient,
+    refreshToken: Secret,
+    granted: readonly string[],
+    narrowTo: readonly string[] | null,
+  ): Promise<TokenEndpointResponse> {
+    const fields = {
+      grant_type: 'refresh_token',
+      refresh_token: refreshToken,
+      ...(narrowTo === null ? {} : { scope: narrowTo.join(' ') }),
+    };
+    const { idToken: _unused, ...answer } = await this.refreshes.send(client.alias, () =>
+      // An answer that names no scopes did not narrow, as far as anybody can tell.
+      this.#askForTokens('refresh', client, fields, granted),
+    );
+    assertSomeOf(answer.scopes, granted);
+    // The one that we have is no new one: nothing about the grant changes.
+    const isSame = answer.refreshToken?.reveal() === refreshToken.reveal();
+    return isSame ? { ...answer, refreshToken: null, refreshTokenExpiresAt: null } : answer;
+  }
+
+  /** Fewer scopes are simply asked for: there is nothing to narrow. */
+  assert(client: GoogleClient, assertion: Assertion): Promise<TokenEndpointResponse> {
+    return this.refreshes.send(client.alias, () =>
+      askByAssertion(assertion, {
+        tokenUrl: this.#endpoints.token,
+        timeoutMs: this.#timeoutMs,
+        now: this.clock.now(),
+        shutdown: this.shutdown.signal,
+      }),
+    );
+  }
+
+  /** Revokes the whole project's grant for the account. A token that was dead already counts as revoked. */
+  async revoke(token: Secret): Promise<'revoked' | 'already_dead'> {
+    // The token goes into the body: in the query string it would land in access logs (RFC 7009 section 2.1).
+    const answer = await postForm(
+      this.#endpoints.revocation,
+      { token },
+      this.#timeoutMs,
+      this.shutdown.signal,
+    );
+    if (answer.status === 200) {
+      // RFC 7009 section 2.2: the status says it all. But a page is not Google's, and an error is no success.
+      const isSuccess =
+        answer.body.trim() === '' || (readJsonObject(answer.body)?.['error'] ?? null) === null;
+      if (isSuccess && !answer.body.trimStart().startsWith('<')) return 'revoked';
+      throw new GoogleFailure('unavailable', 'invalid_response', 'The answer to a revocation is none.');
+    }
+    const failure = classifyFailure({ ...answer, during: 'refresh' });
+    if (answer.status === 400 && failure.error === 'invalid_token') return 'already_dead';
+    throw failure;
+  }
+
+  async #askForTokens(
+    during: 'exchange' | 'refresh',
+    client: GoogleClient,
+    fields: Readonly<Record<string, string | Secret>>,
+    askedScopes: readonly string[],
+  ) {
+    const startedAt = this.clock.now();
+    const answer = await postForm(
+      this.#endpoints.token,
+      { client_id: client.clientId, client_secret: client.clientSecret, ...fields },
+      this.#timeoutMs,
+      this.shutdown.signal,
+    );
+    if (answer.status !== 200) throw classifyFailure({ ...answer, during });
+    return parseTokenEndpointResponse(answer.body, startedAt, askedScopes);
+  }
+}

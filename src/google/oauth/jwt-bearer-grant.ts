@@ -1,0 +1,53 @@
+import { GoogleFailure } from '../../domain/google/google-failure.js';
+import type { Assertion } from '../../domain/google/oauth.js';
+import type { TokenEndpointResponse } from '../../domain/grant/grant.js';
+import { endpointsFor } from '../endpoints.js';
+import { readServiceAccountKey, signAssertion } from '../service-account-key.js';
+import { classifyFailure } from './classify-failure.js';
+import { postForm } from './post-form.js';
+import { parseTokenEndpointResponse } from './token-endpoint-response.js';
+
+interface Where {
+  readonly tokenUrl: string;
+  readonly timeoutMs: number;
+  readonly now: Date;
+  readonly shutdown?: AbortSignal;
+}
+
+/**
+ * Asks once for an access token of a service account (RFC 7523 section 2.1). The key's own `token_uri` is not followed: a
+ * file must not decide where signatures go.
+ * @throws {GoogleFailure} `service_account_rejected`, `unavailable` or `withheld`
+ */
+export async function askByAssertion(
+  { key, subject, scopes }: Assertion,
+  { tokenUrl, timeoutMs, now, shutdown }: Where,
+): Promise<TokenEndpointResponse> {
+  const read = readServiceAccountKey(key.reveal());
+  if (typeof read === 'string') throw new Error(`The stored key of a service account ${read}.`);
+  const assertion = await signAssertion(read, tokenUrl, now, { subject, scopes });
+  const fields = { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion };
+  const answer = await postForm(tokenUrl, fields, timeoutMs, shutdown);
+  if (answer.status !== 200) throw classifyFailure({ ...answer, during: 'assertion' });
+  // Google names no scope here (seen): then it is what was asked (RFC 6749 section 5.1).
+  const { idToken: _unused, ...token } = parseTokenEndpointResponse(answer.body, now, scopes);
+  return { ...token, refreshToken: null, refreshTokenExpiresAt: null };
+}
+
+/**
+ * Whether Google gives such a token, tried before a key is kept.
+ * @param standInUrl the stand-in for Google; null asks the real one
+ * @returns why not; null where it does
+ */
+export async function tryAssertion(
+  assertion: Assertion,
+  { standInUrl, timeoutMs, now }: { readonly standInUrl: string | null; timeoutMs: number; now: Date },
+): Promise<GoogleFailure | null> {
+  try {
+    await askByAssertion(assertion, { tokenUrl: endpointsFor(standInUrl).token, timeoutMs, now });
+    return null;
+  } catch (error) {
+    if (error instanceof GoogleFailure) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,40 @@
+import { GoogleFailure } from '../../domain/google/google-failure.js';
+import { Secret } from '../../domain/secret.js';
+import { send } from '../../outbound/http-client.js';
+import { classifyLostRequest } from './classify-failure.js';
+
+/** A token answer has some 2 kB, most of it the id_token. */
+const MAX_BYTES = 128 * 1024;
+
+export interface FormResponse {
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfter: string | null;
+}
+
+/**
+ * Sends one form, once. No retry and no redirect: the first would burn an authorization code, the second could
+ * carry a token elsewhere.
+ * @param stopping takes the question back
+ * @throws {GoogleFailure} `unavailable` when no whole answer of a sane size came within `timeoutMs`; `withheld` when taken back
+ */
+export async function postForm(
+  url: string,
+  fields: Readonly<Record<string, string | Secret>>,
+  timeoutMs: number,
+  shutdown?: AbortSignal,
+): Promise<FormResponse> {
+  const form = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) {
+    form.set(name, value instanceof Secret ? value.reveal() : value);
+  }
+  try {
+    const request = { method: 'POST', body: form, timeoutMs, maxBytes: MAX_BYTES, signal: shutdown } as const;
+    const { status, body, headers } = await send(url, request);
+    return { status, body, retryAfter: headers.get('retry-after') };
+  } catch (error) {
+    if (shutdown?.aborted) throw new GoogleFailure('withheld', 'stopping');
+    // The error is dropped, not wrapped: it can hold the request.
+    throw classifyLostRequest(error);
+  }
+}

@@ -1,0 +1,50 @@
+import type { GoogleClient } from '../../domain/google/google-client.js';
+import { GoogleFailure } from '../../domain/google/google-failure.js';
+import { endpointsFor } from '../endpoints.js';
+import { classifyFailure } from './classify-failure.js';
+import { postForm } from './post-form.js';
+
+/** No refresh token of Google's looks like this. */
+const NEVER_ISSUED = 'token-broker-client-check';
+
+export type ProbeVerdict =
+  | { readonly verdict: 'accepted' }
+  /** `refused`: the client's id or secret; `no_answer`: Google could not be asked, or did not say. */
+  | { readonly verdict: 'refused' | 'no_answer'; readonly error: string; readonly description: string };
+
+/**
+ * Asks Google whether it accepts a client's id and secret, without any user: by refreshing a token that does not
+ * exist. Google looks at the client first (RFC 6749 section 5.2), so `invalid_grant` means that the client is fine.
+ * @param standInUrl the stand-in for Google; null asks the real one
+ */
+export async function probeClient(
+  client: GoogleClient,
+  { standInUrl, timeoutMs }: { readonly standInUrl: string | null; readonly timeoutMs: number },
+): Promise<ProbeVerdict> {
+  const { kind, error, description } = await refreshNothing(
+    client,
+    endpointsFor(standInUrl).token,
+    timeoutMs,
+  );
+  if (kind === 'grant_dead') return { verdict: 'accepted' };
+  return { verdict: kind === 'client_rejected' ? 'refused' : 'no_answer', error, description };
+}
+
+async function refreshNothing(
+  client: GoogleClient,
+  tokenUrl: string,
+  timeoutMs: number,
+): Promise<GoogleFailure> {
+  const form = {
+    grant_type: 'refresh_token',
+    client_id: client.clientId,
+    client_secret: client.clientSecret,
+    refresh_token: NEVER_ISSUED,
+  };
+  try {
+    return classifyFailure({ ...(await postForm(tokenUrl, form, timeoutMs)), during: 'refresh' });
+  } catch (failure) {
+    if (failure instanceof GoogleFailure) return failure;
+    throw failure;
+  }
+}

@@ -1,0 +1,109 @@
+import { GoogleFailure } from '../../domain/google/google-failure.js';
+import { areScopeTokens, missingScopes, parseScopes } from '../../domain/google/scopes.js';
+import type { TokenEndpointResponse } from '../../domain/grant/grant.js';
+import { Secret } from '../../domain/secret.js';
+import { readJsonObject } from '../read-json.js';
+
+/** Google's access tokens live about an hour; a longer claim is not believed. */
+const MAX_SECONDS = 24 * 3600;
+/** For an answer that says nothing usable: good for one call now, asked again soon. */
+const UNKNOWN_SECONDS = 60;
+const MAX_REFRESH_SECONDS = 10 * 365 * 86_400;
+
+/** Google promises 2048 and 512 characters at most. What is four times as long is no token. */
+const MAX_ACCESS_TOKEN = 8192;
+const MAX_REFRESH_TOKEN = 2048;
+const MAX_ID_TOKEN = 16_384;
+
+/** RFC 6750 section 2.1: what may stand in an Authorization header. */
+const BEARER_TOKEN = /^[\w.~+/-]+=*$/;
+/** RFC 6749 appendix A.17, without the space. */
+const VISIBLE = /^[\x21-\x7e]+$/;
+/** JWS compact serialisation: RFC 7515 section 7.1. */
+const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+export interface RawTokenResponse extends TokenEndpointResponse {
+  readonly idToken: Secret | null;
+}
+
+/**
+ * Reads a 200 of the token endpoint (RFC 6749 section 5.1). Liberal where Google or a proxy may be sloppy without harm;
+ * whatever could hand out a wrong token or change a grant by mistake is a broken answer: nothing of it is kept, and
+ * Google is asked again later.
+ * @param startedAt when the request began: lifetimes count from here, so a slow answer errs on the safe side
+ * @param askedScopes stands in for a missing `scope`, which then equals what was asked (section 5.1)
+ * @throws {GoogleFailure} `unavailable`
+ */
+export function parseTokenEndpointResponse(
+  body: string,
+  startedAt: Date,
+  askedScopes: readonly string[],
+): RawTokenResponse {
+  const json = readJsonObject(body);
+  if (!json) throw broken('is not one JSON object');
+  if (json['error'] !== undefined && json['error'] !== null) throw broken('holds an error beside a 200');
+  const { token_type: type } = json;
+  // Section 7.1: a token of a type that is not understood must not be used. The name is compared without case.
+  if (typeof type !== 'string' || type.toLowerCase() !== 'bearer')
+    throw broken('is not of token_type Bearer');
+  const accessToken = secret(json, 'access_token', BEARER_TOKEN, MAX_ACCESS_TOKEN);
+  if (!accessToken) throw broken('holds no access token');
+  const after = (seconds: number) => new Date(startedAt.getTime() + seconds * 1000);
+  const refreshSeconds = positive(json['refresh_token_expires_in']);
+  return {
+    accessToken,
+    obtainedAt: startedAt,
+    expiresAt: after(Math.min(positive(json['expires_in']) ?? UNKNOWN_SECONDS, MAX_SECONDS)),
+    scopes: scopes(json['scope'], askedScopes),
+    refreshToken: secret(json, 'refresh_token', VISIBLE, MAX_REFRESH_TOKEN),
+    refreshTokenExpiresAt:
+      refreshSeconds === null ? null : after(Math.min(refreshSeconds, MAX_REFRESH_SECONDS)),
+    idToken: secret(json, 'id_token', COMPACT_JWS, MAX_ID_TOKEN),
+  };
+}
+
+/**
+ * A refresh that names none of the scopes which were granted says nothing of the grant; a grant without scopes is none.
+ * @throws {GoogleFailure} `unavailable`
+ */
+export function assertSomeOf(answered: readonly string[], granted: readonly string[]): void {
+  const missing = missingScopes(granted, answered);
+  if (granted.length > 0 && missing.length === new Set(granted).size) {
+    throw broken('names none of the scopes that were granted');
+  }
+}
+
+function scopes(value: unknown, asked: readonly string[]): readonly string[] {
+  if (value === undefined || value === null) return asked;
+  if (typeof value !== 'string') throw broken('holds a scope that is no text');
+  // Section 3.3 knows the space only; another white space between two scopes is read the same.
+  const named = parseScopes(value.replaceAll(/[\t\r\n]/g, ' '));
+  if (named.length === 0) throw broken('names no scope');
+  if (!areScopeTokens(named)) throw broken('holds a scope that cannot be one');
+  return named;
+}
+
+/** An empty one is none. @throws {GoogleFailure} for what cannot be one */
+function secret(
+  json: Readonly<Record<string, unknown>>,
+  name: string,
+  form: RegExp,
+  longest: number,
+): Secret | null {
+  const value = json[name];
+  if (value === undefined || value === null || value === '') return null;
+  if (typeof value !== 'string') throw broken(`holds a ${name} that is no text`);
+  if (value.length > longest) throw broken(`holds a ${name} of ${value.length} characters`);
+  if (!form.test(value)) throw broken(`holds a ${name} with characters that none can have`);
+  return new Secret(value);
+}
+
+/** Whole seconds, as a number or its decimal digits; null for anything else. */
+function positive(value: unknown): number | null {
+  const number = typeof value === 'string' && /^\d{1,15}(\.\d+)?$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) && number >= 1 ? Math.floor(number) : null;
+}
+
+function broken(what: string): GoogleFailure {
+  return new GoogleFailure('unavailable', 'invalid_response', `The answer ${what}.`);
+}

@@ -1,0 +1,25 @@
+import { type BeforeApplicationShutdown, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+
+/** How long requests may still take when the broker stops. */
+const GRACE_MS = 5_000;
+
+/** Takes back whatever is still under way at Google some seconds after the broker began to stop. */
+@Injectable()
+export class ShutdownSignal implements BeforeApplicationShutdown, OnApplicationShutdown {
+  readonly #controller = new AbortController();
+  #grace: NodeJS.Timeout | null = null;
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  beforeApplicationShutdown(): void {
+    this.#grace = setTimeout(() => {
+      this.#controller.abort();
+    }, GRACE_MS);
+  }
+
+  onApplicationShutdown(): void {
+    if (this.#grace) clearTimeout(this.#grace);
+  }
+}

@@ -1,0 +1,190 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { maySeeGrant, type Policy } from '../domain/access/policy.js';
+import { missingScopes } from '../domain/google/scopes.js';
+import { forecast } from '../domain/grant/expiry-forecast.js';
+import type { Grant } from '../domain/grant/grant.js';
+import { NEXT_PAGE } from '../http/pagination/page.query.js';
+import { AccountResponse } from '../http/validation/account.response.js';
+import type { SlotsView } from './inspect-slots.js';
+
+class ExpiryResponse {
+  @ApiProperty({ format: 'date-time' })
+  at!: string;
+
+  @ApiProperty({ enum: ['testing_mode', 'time_based_access', 'inactivity'] })
+  reason!: string;
+}
+
+class DiagnosisResponse {
+  @ApiProperty({ example: 'user_revoked' })
+  cause!: string;
+
+  @ApiProperty({ enum: ['certain', 'inferred'] })
+  confidence!: string;
+
+  @ApiProperty({ enum: ['user', 'workspace_admin', 'operator'] })
+  who_must_act!: string;
+
+  @ApiProperty()
+  detail!: string;
+}
+
+/** A grant as services see it: everything but its tokens. */
+export class GrantResponse {
+  @ApiProperty({ format: 'uuid' })
+  id!: string;
+
+  @ApiProperty()
+  user_id!: string;
+
+  @ApiProperty()
+  client!: string;
+
+  @ApiProperty({
+    enum: ['user', 'service_account'],
+    description: 'Whether a person consented, or an operator gave the key of a service account',
+  })
+  kind!: string;
+
+  @ApiProperty({ type: AccountResponse })
+  account!: AccountResponse;
+
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The user of a Workspace that a service account acts for; null: for itself',
+  })
+  subject!: string | null;
+
+  @ApiProperty({
+    enum: ['active', 'suspended', 'revoking', 'reconnect_required', 'revoked'],
+    description:
+      '`suspended`: Google disabled the account; it may become active again by itself. `revoking`: a revocation was ' +
+      'begun and goes on until Google confirms it',
+  })
+  status!: string;
+
+  @ApiProperty({ description: 'What the user allowed' })
+  scope!: string;
+
+  @ApiProperty({ type: [String], description: 'What was asked for and not allowed' })
+  missing_scopes!: string[];
+
+  @ApiProperty({ type: DiagnosisResponse, nullable: true, description: 'Why the grant gives no tokens' })
+  diagnosis!: DiagnosisResponse | null;
+
+  @ApiProperty({
+    type: ExpiryResponse,
+    nullable: true,
+    description: 'When it will die if nobody does anything',
+  })
+  expires!: ExpiryResponse | null;
+
+  @ApiProperty({ format: 'date-time' })
+  created_at!: string;
+
+  @ApiProperty({ format: 'date-time' })
+  consented_at!: string;
+
+  @ApiProperty({ type: String, format: 'date-time', nullable: true })
+  refreshed_at!: string | null;
+}
+
+class ActiveTokenResponse {
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description:
+      'Null for one that no grant here uses, and for one of a grant that your policy does not cover',
+  })
+  grant_id!: string | null;
+
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'Null for one of a grant that your policy does not cover',
+  })
+  issued_at!: string | null;
+
+  @ApiProperty({ description: 'Whether its grant still refreshes with it' })
+  current!: boolean;
+}
+
+class SlotsResponse {
+  @ApiProperty({ description: 'Live refresh tokens that Google allows an account per client' })
+  limit!: number;
+
+  @ApiProperty()
+  used!: number;
+
+  @ApiProperty()
+  free!: number;
+
+  @ApiProperty({ description: 'Whether nine tenths are taken' })
+  nearly_full!: boolean;
+
+  @ApiProperty({ description: 'Live refresh tokens of the account across all clients here' })
+  used_by_account!: number;
+
+  @ApiProperty({
+    type: ActiveTokenResponse,
+    nullable: true,
+    description: 'Which one Google ends first; at once when none is free',
+  })
+  next_evicted!: ActiveTokenResponse | null;
+}
+
+export class GrantsResponse {
+  @ApiProperty({ type: [GrantResponse] })
+  grants!: GrantResponse[];
+
+  @ApiProperty({ type: String, nullable: true, description: NEXT_PAGE })
+  next!: string | null;
+}
+
+export class GrantDetailResponse extends GrantResponse {
+  @ApiProperty({ type: SlotsResponse })
+  slots!: SlotsResponse;
+}
+
+/** @param testingClients aliases of clients whose Google app is in Testing */
+export function toGrantResponse(grant: Grant, testingClients: readonly string[]): GrantResponse {
+  const expiry = forecast(grant, testingClients.includes(grant.client));
+  return {
+    id: grant.id,
+    user_id: grant.userId,
+    client: grant.client,
+    kind: grant.kind,
+    account: { sub: grant.account.sub, email: grant.account.email },
+    subject: grant.subject,
+    status: grant.status,
+    scope: grant.grantedScopes.join(' '),
+    missing_scopes: missingScopes(grant.requestedScopes, grant.grantedScopes),
+    diagnosis: grant.diagnosis,
+    expires: expiry && { at: expiry.at.toISOString(), reason: expiry.reason },
+    created_at: grant.createdAt.toISOString(),
+    consented_at: grant.consentedAt.toISOString(),
+    refreshed_at: grant.refreshedAt?.toISOString() ?? null,
+  };
+}
+
+/** A token of a grant that the service may not see counts, and nothing else of it is told. */
+export function toSlotsResponse(
+  { limit, used, free, nearlyFull, usedByAccount, oldest }: SlotsView,
+  policy: Policy,
+): SlotsResponse {
+  const isHidden = oldest?.userId != null && !maySeeGrant(policy, { ...oldest, userId: oldest.userId });
+  return {
+    limit,
+    used,
+    free,
+    nearly_full: nearlyFull,
+    used_by_account: usedByAccount,
+    next_evicted: oldest && {
+      grant_id: isHidden ? null : oldest.grantId,
+      issued_at: isHidden ? null : oldest.issuedAt.toISOString(),
+      current: oldest.current,
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Clock } from '../domain/ports/clock.js';
+import { Scheduler } from '../operations/scheduler.js';
+import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
+import { RevokeAtGoogle } from './revoke-at-google.js';
+
+/** At a time, in one process. */
+const PARALLEL = 5;
+const DAY_SECONDS = 24 * 3600;
+/** How long it can be looked up why a grant that came in between is dead. */
+const KEEP_SECONDS = 30 * DAY_SECONDS;
+
+/** Goes on with revocations that were begun and not finished, by whichever replica. */
+@Injectable()
+export class ResumeRevocationsJob implements OnModuleInit {
+  constructor(
+    private readonly clock: Clock,
+    private readonly work: Scheduler,
+    private readonly revocations: RevocationsRepository,
+    private readonly revokeAtGoogle: RevokeAtGoogle,
+  ) {}
+
+  onModuleInit(): void {
+    this.work.every(1, 'resume revocations', (shutdown) => this.#resume(shutdown));
+    this.work.every(DAY_SECONDS, 'prune revocations', () =>
+      this.revocations.prune(new Date(this.clock.now().getTime() - KEEP_SECONDS * 1000)),
+    );
+  }
+
+  async #resume(shutdown: AbortSignal): Promise<void> {
+    await this.revokeAtGoogle.finishUnwritten();
+    const first = await this.revocations.takeDue(this.revokeAtGoogle.leaseMs);
+    if (!first) return;
+    const work = async (taken: typeof first | null) => {
+      for (let next = taken; next; next = shutdown.aborted ? null : await this.#take()) {
+        await this.revokeAtGoogle.attempt(next, false);
+      }
+    };
+    await Promise.all([
+      work(first),
+      ...Array.from({ length: PARALLEL - 1 }, async () => work(await this.#take())),
+    ]);
+  }
+
+  #take() {
+    return this.revocations.takeDue(this.revokeAtGoogle.leaseMs);
+  }
+}

@@ -1,0 +1,83 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Logger as Log } from 'pino';
+import { callerOf } from '../caller.decorator.js';
+
+/** Room for the longest user id, percent-encoded: 255 characters of up to four bytes. */
+const MAX_PATH = 3_200;
+
+/** One finished call, as the metrics count it. */
+export interface Access {
+  readonly seconds: number;
+  /** From memory, without asking anybody: a good answer of GET /tokens/:userId. */
+  readonly isRepeated: boolean;
+  readonly method?: string;
+  /** The pattern, such as /tokens/:userId: few enough to count by. */
+  readonly route?: string;
+  readonly status?: number;
+}
+
+/** A call that was refused before it had a route. What is not known of it is left out. */
+export interface Refused {
+  readonly requestId: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  /** Why, in fixed words or a code. */
+  readonly reason: string;
+}
+
+/**
+ * Writes one line a call: who, what, outcome; the path without its query. Health checks are left out. An answer from
+ * memory is only worth a line when somebody looks for something: the audit trail and the metrics count it.
+ */
+export class AccessLog {
+  // Not through Nest's logger, which looks at every line anew: this one is written for every call.
+  readonly #lines: Log;
+
+  constructor(
+    log: Log,
+    private readonly count: (access: Access) => void,
+  ) {
+    this.#lines = log.child({ context: 'Access' });
+  }
+
+  watch(server: FastifyInstance): void {
+    server.addHook('onResponse', (request, reply, done) => {
+      const { isRepeated } = request;
+      const ms = reply.elapsedTime;
+      if (isRepeated && !this.#lines.isLevelEnabled('debug')) this.count({ seconds: ms / 1000, isRepeated });
+      else {
+        const status = reply.statusCode;
+        const route = request.routeOptions.url ?? 'none';
+        this.count({ method: request.method, route, status, seconds: ms / 1000, isRepeated });
+        const level = status >= 500 ? 'warn' : isRepeated ? 'debug' : 'info';
+        if (!route.startsWith('/health/')) this.#lines[level](lineOf(request, status, ms));
+      }
+      done();
+    });
+  }
+
+  /** Of a call that no hook of the server sees. */
+  refused({ requestId, method, url, status, ms, reason }: Refused): void {
+    this.count({ method: method ?? 'none', route: 'none', status, seconds: ms / 1000, isRepeated: false });
+    const path = url === undefined ? undefined : pathOf(url);
+    this.#lines.info({ request_id: requestId, method, path, status, ms: Math.round(ms), reason });
+  }
+}
+
+function pathOf(url: string): string | undefined {
+  return url.split('?', 1)[0]?.slice(0, MAX_PATH);
+}
+
+function lineOf(request: FastifyRequest, status: number, ms: number) {
+  const { method, url, id } = request;
+  return {
+    request_id: id,
+    method,
+    path: pathOf(url),
+    status,
+    ms: Math.round(ms),
+    service: callerOf(request)?.name,
+  };
+}

@@ -1,0 +1,30 @@
+import type { BrokerErrorCode } from '../../domain/errors.js';
+
+export interface ProblemKind {
+  readonly status: number;
+  /** What happened, for a person. */
+  readonly title: string;
+}
+
+/** How each refusal is said over HTTP. The OpenAPI document and docs/errors.md follow this table. */
+export const PROBLEMS: Readonly<Record<BrokerErrorCode | 'internal_error', ProblemKind>> = {
+  invalid_request: { status: 400, title: 'The request is malformed' },
+  unauthenticated: { status: 401, title: 'No valid service credential' },
+  not_allowed: { status: 403, title: 'The policy of this service forbids it' },
+  insufficient_scope: { status: 403, title: 'The grant lacks a scope' },
+  no_ads_access: { status: 403, title: 'The user has no such access to this Google Ads account' },
+  not_connected: { status: 404, title: 'This user has no grant here' },
+  not_found: { status: 404, title: 'There is nothing at this address' },
+  method_not_allowed: { status: 405, title: 'This method cannot be used here' },
+  ambiguous_account: { status: 409, title: 'Several accounts match' },
+  slots_full: { status: 409, title: "This connect would end another user's grant" },
+  reconnect_required: { status: 410, title: 'The grant is dead: the user must connect again' },
+  rate_limited: { status: 429, title: 'Too many calls' },
+  internal_error: { status: 500, title: 'Something went wrong on our side' },
+  integrity_failed: { status: 500, title: 'Stored data was changed outside the broker' },
+  client_misconfigured: { status: 502, title: 'Google rejects our client' },
+  google_unavailable: { status: 503, title: 'Google does not answer' },
+  database_unavailable: { status: 503, title: 'Our database does not answer' },
+  clock_skewed: { status: 503, title: "This machine's clock is wrong" },
+  issuer_unavailable: { status: 503, title: 'The issuer of this JWT does not answer' },
+};

@@ -1,0 +1,36 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Settings } from '../../config/settings.js';
+import { BrokerError } from '../../domain/errors.js';
+import { rateLimitsOf } from '../rate-limit/rate-limit.hook.js';
+import { Problems } from './problem.js';
+import { sendProblem } from './send-problem.js';
+
+/** Says every fault in one form: problem+json, or a plain page for a browser. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly log = new Logger('Problem');
+
+  constructor(
+    private readonly problems: Problems,
+    private readonly settings: Settings,
+  ) {}
+
+  catch(fault: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const problem = this.problems.of(isHangUp(request) ? NOT_WHOLE : fault, request.id);
+    if (problem.code === 'internal_error') this.log.error(fault);
+    const tooMany = rateLimitsOf(request).refused(request, reply, problem);
+    const said = tooMany ? this.problems.of(tooMany, request.id) : problem;
+    sendProblem(request, reply, said, this.settings.publicUrl);
+  }
+}
+
+const NOT_WHOLE = new BrokerError('invalid_request', 'The connection ended before the request was complete.');
+
+/** Node says of such a request what it says of a lost database: ECONNRESET. */
+function isHangUp({ raw }: FastifyRequest): boolean {
+  return raw.destroyed && !raw.complete;
+}

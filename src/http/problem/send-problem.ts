@@ -1,0 +1,38 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { errorPage } from '../../pages/error-page.js';
+import { securityHeaders } from '../security-headers.js';
+import type { Problem } from './problem.js';
+
+/** For a page that comes before helmet's hook, or without it: the stylesheet, the empty icon, and nothing else. */
+const PAGE_POLICY = "default-src 'none';style-src 'self';img-src data:;frame-ancestors 'none'";
+
+/** One form for all problems, from Nest, Fastify or Node: the headers are set here too, for those that no hook came before. */
+export function sendProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  problem: Problem,
+  publicUrl: string,
+): void {
+  void reply.status(problem.status).headers(problemHeaders(problem, publicUrl));
+  if (!wantsPage(request)) {
+    void reply.type('application/problem+json').send(JSON.stringify(problem));
+    return;
+  }
+  if (!reply.hasHeader('content-security-policy')) void reply.header('content-security-policy', PAGE_POLICY);
+  void reply.type('text/html; charset=utf-8').send(errorPage(problem));
+}
+
+export function problemHeaders(problem: Problem, publicUrl: string): Record<string, string> {
+  const retryAfter = problem['retry_after'];
+  return {
+    ...securityHeaders(publicUrl),
+    'cache-control': 'no-store',
+    'x-request-id': problem.request_id,
+    ...(problem.code === 'unauthenticated' ? { 'www-authenticate': 'Bearer realm="token-broker"' } : {}),
+    ...(typeof retryAfter === 'number' ? { 'retry-after': String(retryAfter) } : {}),
+  };
+}
+
+function wantsPage(request: FastifyRequest): boolean {
+  return request.headers.accept?.includes('text/html') ?? false;
+}

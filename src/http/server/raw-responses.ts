@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { BrokerError } from '../../domain/errors.js';
+import type { AccessLog } from '../logging/access-log.js';
+import { requestId } from '../logging/logger.js';
+import { type Problem, problemOf, refusedByFramework } from '../problem/problem.js';
+import { problemHeaders } from '../problem/send-problem.js';
+import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
+import { hasBody } from './connections.js';
+
+/** How long what was answered may take to arrive, before the connection is cut. */
+const LINGER_MS = 1000;
+
+const STATUSES: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+};
+
+/** A socket as Node's HTTP server has it: with the answer that is being written on it. */
+type HttpSocket = Socket & { readonly _httpMessage?: ServerResponse | null };
+
+/** Answers what never becomes a request of Fastify's, in the form of all other problems; counted and logged as they are. */
+export class RawResponses {
+  /** The last request with a body on each connection. */
+  readonly #begun = new WeakMap<Socket, ServerResponse>();
+
+  constructor(
+    private readonly limits: RateLimits,
+    private readonly access: AccessLog,
+    private readonly publicUrl: string,
+  ) {}
+
+  attach(server: Server): void {
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      this.#onClientError(error, socket as HttpSocket);
+    });
+    server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+      if (hasBody(request)) this.#begun.set(request.socket, response);
+    });
+    // Another expectation than 100-continue: RFC 9110 section 10.1.1.
+    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      const problem = this.#refuse(417, request.socket, requestId(request), 'expectation', request);
+      response.writeHead(problem.status, { ...this.#headersOf(problem), connection: 'close' });
+      response.end(request.method === 'HEAD' ? undefined : JSON.stringify(problem));
+    });
+    // The broker is no proxy. Without a listener, Node closes such a connection without a word.
+    server.on('connect', (request: IncomingMessage, socket) => {
+      const problem = this.#refuse(405, request.socket, requestId(request), 'connect', request);
+      this.#write(socket as Socket, problem, { allow: '' });
+    });
+  }
+
+  /** The connection is given up before its request is complete, and its place is free at once. */
+  giveUp(socket: Socket, reason: string): void {
+    const problem = this.#refuse(408, socket, randomUUID(), reason);
+    if (!this.#isAnswered(socket)) socket.write(toText(problem, this.#headersOf(problem)));
+    socket.destroy();
+  }
+
+  #onClientError(error: NodeJS.ErrnoException, socket: HttpSocket): void {
+    // No one waits for an answer: the other side is gone, or has its answer.
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || this.#isAnswered(socket)) {
+      socket.destroy();
+      return;
+    }
+    const request = socket._httpMessage?.req;
+    const id = request ? requestId(request) : randomUUID();
+    const status = STATUSES[error.code ?? ''] ?? 400;
+    this.#write(socket, this.#refuse(status, socket, id, error.code ?? 'unknown', request));
+  }
+
+  /** A request can have its answer before all of its body is there. A second one would answer nothing. */
+  #isAnswered(socket: HttpSocket): boolean {
+    if (socket.destroyed || socket.writableEnded || socket._httpMessage?.headersSent) return true;
+    const begun = this.#begun.get(socket);
+    return begun !== undefined && begun.headersSent && !begun.req.complete;
+  }
+
+  #refuse(status: number, socket: Socket, id: string, reason: string, request?: IncomingMessage): Problem {
+    const waitMs = this.limits.malformed(socket.remoteAddress ?? '');
+    const problem =
+      waitMs > 0
+        ? problemOf(tooMany(Math.ceil(waitMs / 1000)), id)
+        : status === 405
+          ? problemOf(new BrokerError('method_not_allowed', 'The broker is no proxy.'), id)
+          : refusedByFramework(status, id);
+    const { method, url } = request ?? {};
+    this.access.refused({ requestId: id, status: problem.status, ms: 0, method, url, reason });
+    return problem;
+  }
+
+  #headersOf(problem: Problem): Record<string, string> {
+    return {
+      ...problemHeaders(problem, this.publicUrl),
+      'content-type': 'application/problem+json; charset=utf-8',
+    };
+  }
+
+  #write(socket: Socket, problem: Problem, more: Readonly<Record<string, string>> = {}): void {
+    socket.end(toText(problem, { ...this.#headersOf(problem), ...more }));
+    // Cut at once, the answer could be lost: what the other side still sends makes its system drop what it got.
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  }
+}
+
+function tooMany(seconds: number): BrokerError {
+  return new BrokerError('rate_limited', 'Too many malformed requests. Try again later.', {
+    retry_after: seconds,
+  });
+}
+
+function toText(problem: Problem, more: Readonly<Record<string, string>>): string {
+  const body = JSON.stringify(problem);
+  const headers = {
+    date: new Date().toUTCString(),
+    connection: 'close',
+    ...more,
+    'content-length': String(Buffer.byteLength(body)),
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return [`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`, ...lines, '', body].join(
+    '\r\n',
+  );
+}

@@ -1,0 +1,37 @@
+import type { FastifyInstance } from 'fastify';
+import { invalidRequest } from '../../domain/errors.js';
+import { kindOf } from '../rate-limit/route-kind.js';
+
+const RULE = 'must be percent-encoded UTF-8 (RFC 3986 section 2.5).';
+
+/**
+ * Fastify leaves a parameter that it cannot decode as it is, so that `%FF` and `%25FF` would be one user. In a path it refuses
+ * that, and so does this in a query. Not on the way back from Google: unknown parameters are ignored there (RFC 6749
+ * section 4.1.2).
+ */
+export function refuseMalformedQueries(server: FastifyInstance): void {
+  server.addHook('onRequest', (request, _reply, done) => {
+    const { url } = request;
+    const at = url.indexOf('?');
+    const isEncoded = at >= 0 && url.includes('%', at) && kindOf(request) === 'service';
+    const field = isEncoded ? malformedParameter(url.slice(at + 1)) : null;
+    done(field === null ? undefined : invalidRequest({ [field]: RULE }));
+  });
+}
+
+/** @returns its name, or `query` where that is the malformed part */
+function malformedParameter(query: string): string | null {
+  if (decoded(query) !== null) return null;
+  for (const parameter of query.split('&')) {
+    if (decoded(parameter) === null) return decoded(parameter.split('=', 1)[0] ?? '') ?? 'query';
+  }
+  return null;
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}

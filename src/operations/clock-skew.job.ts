@@ -1,0 +1,62 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Gauge } from 'prom-client';
+import { Clock } from '../domain/ports/clock.js';
+import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
+import { Metrics } from './metrics.js';
+import { Scheduler } from './scheduler.js';
+
+const LOOK_SECONDS = 1;
+/** Less is what machines differ by until NTP has set them. */
+const WARN_MS = 5000;
+
+/** Says in the log and in the metrics how far this machine's clock is from the database's, and whether changes are heard. */
+@Injectable()
+export class ClockSkewJob implements OnModuleInit {
+  readonly #log = new Logger(ClockSkewJob.name);
+  #isSkewed = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly work: Scheduler,
+    changes: ChangeFeed,
+    { registry }: Metrics,
+  ) {
+    new Gauge({
+      name: 'token_broker_clock_skew_seconds',
+      help: "How far this machine's clock is ahead of the database's.",
+      registers: [registry],
+      collect() {
+        this.set(clock.skewMs / 1000);
+      },
+    });
+    new Gauge({
+      name: 'token_broker_changes_heard',
+      help: 'Whether changes are heard (1), or calls are answered from the database (0).',
+      registers: [registry],
+      collect() {
+        this.set(changes.fault === null && changes.isTrusted ? 1 : 0);
+      },
+    });
+  }
+
+  onModuleInit(): void {
+    this.work.every(LOOK_SECONDS, 'watch the clock', () => {
+      this.#look();
+      return Promise.resolve();
+    });
+  }
+
+  #look(): void {
+    const { skewMs } = this.clock;
+    const isSkewed = Math.abs(skewMs) > WARN_MS;
+    if (isSkewed === this.#isSkewed) return;
+    this.#isSkewed = isSkewed;
+    const seconds = Math.round(skewMs / 1000);
+    if (isSkewed) {
+      this.#log.warn(
+        { skew_seconds: seconds },
+        "this machine's clock differs from the database's, by which all lifetimes are counted. Set both by NTP",
+      );
+    } else this.#log.log({ skew_seconds: seconds }, "this machine's clock agrees with the database's again");
+  }
+}

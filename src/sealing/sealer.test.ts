@@ -1,0 +1,191 @@
+import { createHash, createHmac, hkdfSync } from 'node:crypto';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { inspect } from 'node:util';
+import { Logger } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { Secret } from '../domain/secret.js';
+import { generateKeyRing, keyRingFaults, readKeyRing } from './key-ring.js';
+import { SealBroken, Sealer } from './sealer.js';
+
+const TOKEN = new Secret('1//refresh-token');
+const AAD = 'grants.sealed_refresh_token/1';
+
+Logger.overrideLogger(false);
+
+describe('sealing', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'token-broker-ring-'));
+  });
+
+  const write = (name: string, content: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    return path;
+  };
+  const sealerOf = (path: string) => new Sealer(Object.assign(new Settings(), { keyRingFile: path }));
+  const newRing = (name: string) => write(name, generateKeyRing(new Date('2026-11-22')));
+
+  test('what was sealed opens in its place', async () => {
+    const sealer = sealerOf(newRing('a'));
+    const sealed = await sealer.seal(TOKEN, AAD);
+    expect(sealed).not.toContain('refresh-token');
+    expect((await sealer.open(sealed, AAD)).reveal()).toBe(TOKEN.reveal());
+  });
+
+  test('the same secret never seals to the same text', async () => {
+    const sealer = sealerOf(newRing('b'));
+    expect(await sealer.seal(TOKEN, AAD)).not.toBe(await sealer.seal(TOKEN, AAD));
+  });
+
+  test('a wrong key does not open it, also under the right key id', async () => {
+    const ring = newRing('right');
+    const sealed = await sealerOf(ring).seal(TOKEN, AAD);
+    await expect(sealerOf(newRing('wrong')).open(sealed, AAD)).rejects.toThrow(
+      /^The key ring has no key 2026-11-22-[0-9a-f]{6}: put the key that sealed this value back\.$/,
+    );
+    const file = JSON.parse(readFileSync(ring, 'utf8')) as { keys: { k: string }[] };
+    if (file.keys[0]) file.keys[0].k = Buffer.alloc(32, 7).toString('base64url');
+    const impostor = sealerOf(write('impostor', JSON.stringify(file)));
+    await expect(impostor.open(sealed, AAD)).rejects.toThrow(/does not open with key/);
+  });
+
+  test('a moved ciphertext does not open, not even with its header rewritten', async () => {
+    const sealer = sealerOf(newRing('c'));
+    const sealed = await sealer.seal(TOKEN, AAD);
+    const elsewhere = 'grants.sealed_refresh_token/2';
+    await expect(sealer.open(sealed, elsewhere)).rejects.toThrow(/belongs to another row or column/);
+    const [header = '', ...rest] = sealed.split('.');
+    const digest = (aad: string) => createHash('sha256').update(aad).digest('base64url');
+    const rewritten = Buffer.from(header, 'base64url').toString().replace(digest(AAD), digest(elsewhere));
+    expect(rewritten).toContain(digest(elsewhere));
+    const moved = [Buffer.from(rewritten).toString('base64url'), ...rest].join('.');
+    await expect(sealer.open(moved, elsewhere)).rejects.toThrow(/does not open with key/);
+  });
+
+  test('a truncated or foreign ciphertext does not open', async () => {
+    const sealer = sealerOf(newRing('d'));
+    const sealed = await sealer.seal(TOKEN, AAD);
+    const cuts = [
+      sealed.slice(0, -4),
+      sealed.slice(0, sealed.lastIndexOf('.')),
+      sealed.slice(0, 20),
+      '',
+      'x',
+    ];
+    for (const cut of cuts) {
+      await expect(sealer.open(cut, AAD)).rejects.toThrow(SealBroken);
+      await expect(sealer.open(cut, AAD)).rejects.toThrow(/cut short|does not open/);
+    }
+  });
+
+  test('a new key in front seals, the old one still opens, and a running sealer takes it up', async () => {
+    const ring = newRing('rotating');
+    const sealer = sealerOf(ring);
+    const before = await sealer.seal(TOKEN, AAD);
+    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
+    sealer.reload();
+    const after = await sealer.seal(TOKEN, AAD);
+    const kid = (sealed: string) =>
+      (JSON.parse(Buffer.from(sealed.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }).kid;
+    expect(kid(before)).toMatch(/^2026-11-22-/);
+    expect(kid(after)).toMatch(/^2027-01-01-/);
+    expect((await sealer.open(before, AAD)).reveal()).toBe(TOKEN.reveal());
+    expect((await sealer.open(after, AAD)).reveal()).toBe(TOKEN.reveal());
+  });
+
+  test('a replica that meets an unknown key id reads its ring again', async () => {
+    const ring = newRing('replicas');
+    const [one, other] = [sealerOf(ring), sealerOf(ring)];
+    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
+    one.reload();
+    const sealed = await one.seal(TOKEN, AAD);
+    expect((await other.open(sealed, AAD)).reveal()).toBe(TOKEN.reveal());
+  });
+
+  test('a ring that became faulty changes nothing', async () => {
+    const ring = newRing('spoilt');
+    const sealer = sealerOf(ring);
+    const sealed = await sealer.seal(TOKEN, AAD);
+    writeFileSync(ring, 'spoilt');
+    sealer.reload();
+    expect((await sealer.open(sealed, AAD)).reveal()).toBe(TOKEN.reveal());
+  });
+
+  test('fingerprints recognise a secret, survive rotation, and differ between rings', () => {
+    const ring = newRing('prints');
+    const before = sealerOf(ring).fingerprint(TOKEN, 'state');
+    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
+    expect(sealerOf(ring).fingerprint(new Secret(TOKEN.reveal()), 'state')).toEqual(before);
+    expect(sealerOf(newRing('other')).fingerprint(TOKEN, 'state')).not.toEqual(before);
+  });
+
+  test('what a fingerprint or a MAC is for is part of it', () => {
+    const sealer = sealerOf(newRing('purposes'));
+    const digests = [
+      sealer.fingerprint(TOKEN, 'state'),
+      sealer.fingerprint(TOKEN, 'nonce'),
+      sealer.fingerprint(TOKEN, 'refresh-token'),
+      sealer.mac(TOKEN.reveal(), 'services'),
+      sealer.mac(TOKEN.reveal(), 'refresh_tokens'),
+    ].map((bytes) => Buffer.from(bytes).toString('hex'));
+    expect(new Set(digests).size).toBe(digests.length);
+  });
+
+  test('the keys of purposes are those that HKDF of the HS256 key gives', () => {
+    const ring = newRing('hkdf');
+    const { keys } = JSON.parse(readFileSync(ring, 'utf8')) as { keys: { alg: string; k: string }[] };
+    const root = Buffer.from(keys.find(({ alg }) => alg === 'HS256')?.k ?? '', 'base64url');
+    const key = Buffer.from(hkdfSync('sha256', root, '', 'token-broker/fingerprint/state', 32));
+    const expected = createHmac('sha256', key).update(TOKEN.reveal()).digest();
+    expect(Buffer.from(sealerOf(ring).fingerprint(TOKEN, 'state'))).toEqual(expected);
+  });
+
+  test('counts what each key sealed', async () => {
+    const ring = newRing('counts');
+    const sealer = sealerOf(ring);
+    const [first] = readKeyRing(ring).sealingKeys.keys();
+    for (let seal = 0; seal < 3; seal++) await sealer.seal(TOKEN, AAD);
+    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
+    sealer.reload();
+    await sealer.seal(TOKEN, AAD);
+    const { sealingKeyId } = readKeyRing(ring);
+    expect(sealer.seals).toEqual(
+      new Map([
+        [first, 3],
+        [sealingKeyId, 1],
+      ]),
+    );
+  });
+
+  test('a secret never shows itself', () => {
+    const shown = [
+      String(TOKEN),
+      JSON.stringify({ TOKEN }),
+      inspect(TOKEN),
+      inspect({ deep: [TOKEN] }, { depth: 9 }),
+    ];
+    for (const text of shown) {
+      expect(text).not.toContain('refresh-token');
+      expect(text).toContain('[redacted]');
+    }
+  });
+
+  test.each([
+    ['not JSON', 'secret-looking text', 'is not a JSON Web Key Set'],
+    ['no keys', '{"keys":[]}', 'has no A256GCM key'],
+    ['a short key', '{"keys":[{"kid":"a","alg":"A256GCM","k":"c2hvcnQ"}]}', 'not 256 bits'],
+  ])('a key ring that is %s is named as such, without its content', (_, content, fault) => {
+    const [said] = keyRingFaults(write('faulty', content));
+    expect(said).toContain(fault);
+    expect(said).not.toContain('secret-looking');
+    expect(said).not.toContain('c2hvcnQ');
+  });
+
+  test('a missing key ring is named as such', () => {
+    expect(keyRingFaults(join(folder, 'nowhere'))).toEqual(['cannot be read (ENOENT)']);
+  });
+});

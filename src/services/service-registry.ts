@@ -1,0 +1,117 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import type { Policy } from '../domain/access/policy.js';
+import { isUserId, USER_ID_RULE } from '../domain/access/user-id.js';
+import { readUserRule } from '../domain/access/user-rule.js';
+import {
+  isSubject,
+  SUBJECT_RULE,
+  trustDomainOf,
+  type WorkloadIdentity,
+} from '../domain/access/workload-identity.js';
+import { BrokerError, invalidRequest } from '../domain/errors.js';
+import { isScope, scopeSet } from '../domain/google/scopes.js';
+import { Clock } from '../domain/ports/clock.js';
+import type { Secret } from '../domain/secret.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { type Credential, ServicesRepository } from '../token-store/services/services.repository.js';
+import { generateKey, generateServiceId } from './service-key.js';
+
+const USER_RULE = 'A * at the end makes it a prefix; \\* is a star and \\\\ a backslash of the user id.';
+const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$/;
+
+export interface CreatedService {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface ServiceWithKey extends CreatedService {
+  /** Shown once; only its hash is kept. */
+  readonly key: Secret;
+}
+
+@Injectable()
+export class ServiceRegistry {
+  constructor(
+    private readonly services: ServicesRepository,
+    private readonly clock: Clock,
+    private readonly settings: Settings,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /** @throws {BrokerError} `invalid_request`: a malformed policy or a name that is taken */
+  async create(name: string, policy: Policy): Promise<ServiceWithKey> {
+    assertSound(name, policy);
+    const { id, key, hash } = generateKey();
+    return { ...(await this.#add(id, name, policy, { kind: 'key', keyHash: hash })), key };
+  }
+
+  /**
+   * A service that has no key of ours: its platform's JWTs say who it is.
+   * @throws {BrokerError} `invalid_request`: also for an identity that is taken, or of no issuer that the broker trusts
+   */
+  async createForIdentity(name: string, policy: Policy, identity: WorkloadIdentity): Promise<CreatedService> {
+    assertSound(name, policy, this.#identityErrors(identity));
+    const { issuer, subject } = identity;
+    const holder = await this.services.findByIdentity(issuer, subject);
+    if (holder) {
+      throw new BrokerError(
+        'invalid_request',
+        `The service ${holder.name} has this identity already. Revoke it first.`,
+        { taken: 'identity' },
+      );
+    }
+    return this.#add(generateServiceId(), name, policy, { kind: 'identity', issuer, subject });
+  }
+
+  async #add(id: string, name: string, policy: Policy, credential: Credential): Promise<CreatedService> {
+    const kept = { ...policy, scopes: scopeSet(policy.scopes) };
+    const now = this.clock.now();
+    // The id of one and the name of another must not be the same: `service revoke` takes both.
+    const named = await this.services.findNamed(name);
+    if (named || !(await this.services.add({ id, name, credential, policy: kept, createdAt: now }))) {
+      throw new BrokerError('invalid_request', `A service called ${name} exists already.`, { taken: 'name' });
+    }
+    const proof = credential.kind === 'key' ? {} : { issuer: credential.issuer, subject: credential.subject };
+    this.audit.record({
+      at: now,
+      action: 'service.create',
+      outcome: 'ok',
+      actor: 'operator',
+      serviceId: id,
+      details: { name, ...kept, ...proof },
+    });
+    await this.audit.flush();
+    return { id, name };
+  }
+
+  #identityErrors({ issuer, subject }: WorkloadIdentity): Record<string, string> {
+    const errors: Record<string, string> = {};
+    const trusted = this.settings.serviceIssuers.map((each) => each.name);
+    if (!trusted.includes(issuer)) {
+      errors['issuer'] =
+        `is not trusted by the broker. SERVICE_ISSUERS_FILE has ${trusted.join(', ') || 'none'}.`;
+    }
+    if (!isSubject(subject)) errors['subject'] = SUBJECT_RULE;
+    else if (issuer.startsWith('spiffe://') && trustDomainOf(subject) !== issuer) {
+      errors['subject'] = `must be a SPIFFE ID such as ${issuer}/ns/default/sa/reports.`;
+    }
+    return errors;
+  }
+}
+
+function assertSound(
+  name: string,
+  { clients, scopes, users }: Policy,
+  others: Readonly<Record<string, string>> = {},
+): void {
+  const isRule = (rule: string) => rule === '*' || isUserId(readUserRule(rule)?.text ?? '');
+  const errors: Record<string, string> = { ...others };
+  if (!NAME.test(name)) errors['name'] = 'must be 1 to 80 letters, digits, spaces or . _ -';
+  if (clients.length === 0) errors['clients'] = 'must name at least one client, or *.';
+  if (scopes.length === 0 || !scopes.every((scope) => scope === '*' || isScope(scope))) {
+    errors['scopes'] = 'must be https URLs, openid, email, profile, or *.';
+  }
+  if (users.length === 0 || !users.every(isRule)) errors['users'] = `${USER_ID_RULE} ${USER_RULE}`;
+  if (Object.keys(errors).length > 0) throw invalidRequest(errors);
+}

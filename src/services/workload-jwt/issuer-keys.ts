@@ -1,0 +1,121 @@
+import { stat } from 'node:fs/promises';
+import { errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { type PublicKeySet, readJwksFile } from '../../config/jwks-file.js';
+import { isSafeAddress } from '../../config/service-issuers.js';
+import type { ServiceIssuer } from '../../domain/access/workload-identity.js';
+import { CachedResource, type CacheTimes } from '../../outbound/cached-resource.js';
+import { fetchJson } from '../../outbound/fetch-json.js';
+import { keysFrom, readKeySet } from '../../outbound/remote-key-set.js';
+
+const TIMEOUT_MS = 5_000;
+/** A key that the issuer took back counts for ten minutes at most, as long as the issuer answers. */
+const KEY_TIMES: CacheTimes = {
+  freshMs: 5 * 60_000,
+  staleMs: 10 * 60_000,
+  cooldownMs: 30_000,
+  retryMs: 5_000,
+};
+/** The address of the keys changes about never; when nothing comes from it, it is asked for again. */
+const DISCOVERY_TIMES: CacheTimes = {
+  freshMs: 3600_000,
+  staleMs: 24 * 3600_000,
+  cooldownMs: 30_000,
+  retryMs: 5_000,
+};
+/** A look at the file's time of change costs little, but anybody can cause one. */
+const FILE_TIMES: CacheTimes = { freshMs: 1000, staleMs: 1000, cooldownMs: 1000, retryMs: 1000 };
+
+/** The keys cannot be had: nothing is known about the token. */
+export class KeysUnavailable extends Error {
+  override readonly name = 'KeysUnavailable';
+}
+
+/** The keys are here, but the token's is not among them, or not alone. */
+function fitsNone(error: unknown): boolean {
+  return [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported].some(
+    (known) => error instanceof known,
+  );
+}
+
+interface Around {
+  /** Milliseconds. */
+  readonly now: () => number;
+  /** Told of the first of several failures in a row, and with null when it works again. */
+  readonly report: (failure: unknown) => void;
+}
+
+/**
+ * An issuer's keys, in memory until newer ones are there: neither an issuer that is down nor a forged token takes them
+ * away. An unknown key id asks the issuer again, at most every 30 seconds, however many are made up.
+ */
+export function keysOf(issuer: ServiceIssuer, { now, report }: Around): JWTVerifyGetKey {
+  const times = issuer.keys.from === 'file' ? FILE_TIMES : KEY_TIMES;
+  const keys = keysFrom(new CachedResource(loaderOf(issuer, now), now, times, report));
+  return async (header, token) => {
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      if (fitsNone(error)) throw error;
+      throw new KeysUnavailable('The keys of an issuer cannot be had.');
+    }
+  };
+}
+
+type Loader = (previous: JSONWebKeySet | null) => Promise<JSONWebKeySet>;
+
+function loaderOf({ name, kind, keys }: ServiceIssuer, now: () => number): Loader {
+  const adapt = kind === 'trust-domain' ? fromSpiffeBundle : (set: PublicKeySet) => set;
+  if (keys.from === 'file') return fromFile(keys.path, adapt);
+  if (keys.from === 'discovery') return fromDiscovery(name, now);
+  return async () => adapt(readKeySet(await fetchJson(keys.uri, TIMEOUT_MS))) as never;
+}
+
+function fromDiscovery(issuer: string, now: () => number): Loader {
+  const address = new CachedResource(() => discoverKeys(issuer, TIMEOUT_MS), now, DISCOVERY_TIMES);
+  const load = async (uri: string) => readKeySet(await fetchJson(uri, TIMEOUT_MS));
+  return async () => {
+    const uri = await address.get();
+    try {
+      return await load(uri);
+    } catch (error) {
+      // It may have moved.
+      const newest = await address.newest();
+      if (newest === uri) throw error;
+      return load(newest);
+    }
+  };
+}
+
+/** Read again when it changed: mounted bundles are replaced while we run. A broken one does not take the place of a good one. */
+function fromFile(path: string, adapt: (set: PublicKeySet) => PublicKeySet): Loader {
+  let read: string | null = null;
+  return async (previous) => {
+    const { mtimeMs, ino, size } = await stat(path);
+    const version = `${mtimeMs} ${ino} ${size}`;
+    if (previous && version === read) return previous;
+    const keys = adapt(readJwksFile(path)) as unknown as JSONWebKeySet;
+    read = version;
+    return keys;
+  };
+}
+
+/**
+ * A SPIFFE bundle names the use of its keys `jwt-svid` or `x509-svid` (SPIFFE Trust Domain and Bundle section 4.2.2),
+ * which RFC 7517 does not know. The latter are for certificates and stay unusable here.
+ */
+function fromSpiffeBundle({ keys }: PublicKeySet): PublicKeySet {
+  return { keys: keys.map((key) => (key['use'] === 'jwt-svid' ? { ...key, use: 'sig' } : key)) };
+}
+
+/**
+ * Where an issuer publishes its keys: OpenID Connect Discovery section 4.
+ * @throws when the document does not come, or is not this issuer's (section 4.3)
+ */
+export async function discoverKeys(issuer: string, timeoutMs: number): Promise<string> {
+  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const document = await fetchJson(url, timeoutMs);
+  if (document['issuer'] !== issuer) throw new Error('Discovery answered for another issuer.');
+  const uri = document['jwks_uri'];
+  if (typeof uri !== 'string' || !isSafeAddress(uri)) throw new Error('Discovery named no safe jwks_uri.');
+  return uri;
+}

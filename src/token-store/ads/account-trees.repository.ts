@@ -1,0 +1,39 @@
+import { Injectable } from '@nestjs/common';
+import { type AccountTree, isAccountTree } from '../../domain/ads/account-tree.js';
+import { Database } from '../client/database.js';
+
+export interface SyncedTree {
+  readonly tree: AccountTree;
+  /** When we began to ask Google: what changed since may be missing. */
+  readonly syncedAt: Date;
+}
+
+/** Keeps what Google Ads told of each grant: one tree a grant, deleted with it. */
+@Injectable()
+export class AccountTreesRepository {
+  constructor(private readonly database: Database) {}
+
+  async find(grantId: string): Promise<SyncedTree | null> {
+    const row = await this.database.adsTree.findUnique({ where: { grantId } });
+    if (!row) return null;
+    const { tree, syncedAt } = row;
+    // Written by `save` only, unless somebody changed it: then it is asked for again.
+    return isAccountTree(tree) ? { tree, syncedAt } : null;
+  }
+
+  /** How old the kept tree is, without reading it. */
+  async syncedAt(grantId: string): Promise<Date | null> {
+    const row = await this.database.adsTree.findUnique({ where: { grantId }, select: { syncedAt: true } });
+    return row?.syncedAt ?? null;
+  }
+
+  /** One statement: a disconnect in between leaves no row to hang the tree on, and a slow replica cannot win late. */
+  async save(grantId: string, { tree, syncedAt }: SyncedTree): Promise<boolean> {
+    const count = await this.database.$executeRaw`
+      INSERT INTO ads_trees (grant_id, tree, synced_at)
+      SELECT id, ${JSON.stringify(tree)}::jsonb, ${syncedAt} FROM grants WHERE id = ${grantId}::uuid
+      ON CONFLICT (grant_id) DO UPDATE SET tree = EXCLUDED.tree, synced_at = EXCLUDED.synced_at
+      WHERE ads_trees.synced_at < EXCLUDED.synced_at`;
+    return count > 0;
+  }
+}

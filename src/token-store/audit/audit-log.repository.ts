@@ -1,0 +1,133 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import type { AuditEntry } from '../../domain/audit-entry.js';
+import { Database } from '../client/database.js';
+import { type AuditRow, ownerOf, toAuditRow, WRITE_AUDIT_ROWS } from './audit-rows.js';
+import { RefusalRows } from './refusal-rows.js';
+import { WriteBehind } from './write-behind.js';
+
+/** How long the first of a batch waits for others. What was issued waits as long as the settings say. */
+const DELAY_MS = 100;
+
+interface Issued {
+  readonly alike: string;
+  readonly row: AuditRow;
+}
+
+/**
+ * Where everything that is worth remembering is written. Reading it is another port: audit-trail.ts.
+ *
+ * Writes the audit trail behind its callers' backs, so that a token does not wait for its own record. Tokens that are
+ * issued alike until the next flush are counted in one row, and so are refusals that are alike; everything else is a row
+ * of its own.
+ */
+@Injectable()
+export class AuditLog implements OnApplicationShutdown {
+  readonly #log = new Logger(AuditLog.name);
+  readonly #rows: WriteBehind<AuditRow>;
+  readonly #issued: WriteBehind<Issued>;
+  readonly #refused: RefusalRows;
+  readonly #alike = new Map<string, AuditRow>();
+  readonly #again = new Map<object, AuditRow>();
+  #isWaiting = false;
+
+  constructor(
+    private readonly database: Database,
+    settings: Settings,
+  ) {
+    const complain = (fault: unknown, waiting: number) => {
+      database.isOutage(fault);
+      // Once, not with each attempt until it is over.
+      if (this.#isWaiting) return;
+      this.#isWaiting = true;
+      this.#log.error(
+        { err: fault, waiting },
+        'audit events could not be written; they are kept and tried again',
+      );
+    };
+    this.#rows = new WriteBehind((batch) => this.#write(batch), complain, DELAY_MS);
+    this.#issued = new WriteBehind((batch) => this.#writeIssued(batch), complain, settings.auditFlushMs);
+    this.#refused = new RefusalRows((batch) => this.#write(batch), complain, settings.auditFlushMs);
+  }
+
+  /**
+   * Takes an entry; the caller does not wait until it is written. Nothing taken is dropped in silence. Tokens issued
+   * alike within a moment (same service, grant and scopes) become one event with a count.
+   */
+  record(entry: AuditEntry): void {
+    if (entry.action === 'token.issue' && entry.outcome === 'ok') this.#count(entry);
+    else this.#rows.add(toAuditRow(entry), ownerOf(entry));
+  }
+
+  /**
+   * As `record`, for a call that was refused. Refusals that are alike become one event with a count, and a service has a
+   * quota of events for those that differ: anybody with a credential can be refused as often as he likes.
+   */
+  recordRefusal(entry: AuditEntry): void {
+    this.#refused.add(entry);
+  }
+
+  /** Whether `room` would return at once. */
+  hasRoom(serviceId: string): boolean {
+    return this.#parts.every((part) => part.hasRoom(serviceId));
+  }
+
+  /**
+   * Waits while too much waits to be written, in all or for this service. Ask before an action that will be recorded.
+   * @throws when the store takes nothing: what cannot be recorded is better not done
+   */
+  async room(serviceId: string): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.room(serviceId)));
+  }
+
+  /** Waits until all that was recorded before is written. @throws when it cannot be */
+  async flush(): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.flush()));
+  }
+
+  /** Nest shuts down what depends on the database before the database. */
+  async onApplicationShutdown(): Promise<void> {
+    const [first, repeated] = this.#refused.parts;
+    const counted = [this.#issued.close(), first.close(), repeated.close()];
+    const [rows, ...others] = await Promise.all([this.#rows.close(), ...counted]);
+    for (const event of [...rows, ...others.flat().map(({ row }) => row)]) {
+      this.#log.error({ event }, 'audit event could not be written');
+    }
+  }
+
+  get #parts(): readonly Pick<WriteBehind<unknown>, 'hasRoom' | 'room' | 'flush'>[] {
+    return [this.#rows, this.#issued, ...this.#refused.parts];
+  }
+
+  #count(entry: AuditEntry): void {
+    // An answer that is given again comes with the very same details: found without comparing them.
+    const row = this.#again.get(entry.details ?? entry) ?? this.#rowOf(entry);
+    row.count++;
+    row.lastAt = entry.at;
+  }
+
+  #rowOf(entry: AuditEntry): AuditRow {
+    const alike = `${entry.serviceId ?? ''} ${entry.grantId ?? ''} ${JSON.stringify(entry.details)}`;
+    let row = this.#alike.get(alike);
+    if (!row) {
+      row = { ...toAuditRow(entry), count: 0 };
+      this.#alike.set(alike, row);
+      this.#issued.add({ alike, row }, ownerOf(entry));
+    }
+    if (entry.details) this.#again.set(entry.details, row);
+    return row;
+  }
+
+  async #writeIssued(batch: readonly Issued[]): Promise<void> {
+    // Whatever comes from now on is counted anew: a row that is being written must not change.
+    for (const { alike } of batch) this.#alike.delete(alike);
+    this.#again.clear();
+    await this.#write(batch.map(({ row }) => row));
+  }
+
+  async #write(batch: readonly AuditRow[]): Promise<void> {
+    // A batch may have been written although its answer was lost; ids of our own make a repetition harmless.
+    await this.database.prepared('write audit events', WRITE_AUDIT_ROWS, [JSON.stringify(batch)]);
+    this.#isWaiting = false;
+  }
+}

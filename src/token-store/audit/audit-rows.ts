@@ -1,0 +1,27 @@
+import { randomUUID } from 'node:crypto';
+import type { AuditEntry } from '../../domain/audit-entry.js';
+
+/** One text for batches of all sizes; Prisma would plan each size again, for ten milliseconds of the only thread. */
+export const WRITE_AUDIT_ROWS = `
+  INSERT INTO audit_events
+    (id, at, last_at, count, action, outcome, actor, service_id, user_id, client, grant_id, request_id, details)
+  SELECT id, at, "lastAt", count, action, outcome, actor, "serviceId", "userId", client, "grantId", "requestId", details
+  FROM jsonb_to_recordset($1) AS event(
+    id uuid, at timestamptz, "lastAt" timestamptz, count integer, action text, outcome text, actor text,
+    "serviceId" text, "userId" text, client text, "grantId" text, "requestId" text, details jsonb)
+  ON CONFLICT (id) DO NOTHING`;
+
+export type AuditRow = ReturnType<typeof toAuditRow>;
+
+export function toAuditRow({ at, ...entry }: AuditEntry) {
+  // PostgreSQL takes no NUL and no half of a surrogate pair. One such row would hold up all behind it.
+  const { details = {}, ...columns } = JSON.parse(JSON.stringify(entry), (_, value: unknown) =>
+    typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '') : value,
+  ) as Omit<AuditEntry, 'at'>;
+  return { ...columns, id: randomUUID(), at, lastAt: at, count: 1, details };
+}
+
+/** Whose share of the memory an entry takes. */
+export function ownerOf({ serviceId }: AuditEntry): string {
+  return serviceId ?? '';
+}

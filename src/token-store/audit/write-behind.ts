@@ -1,0 +1,89 @@
+const RETRY_MS = 1000;
+/** Whoever runs the broker waits for its end. */
+const MAX_CLOSE_MS = 2000;
+const BATCH = 500;
+
+/**
+ * Writes items in batches, after those who brought them have gone on. Holds no more than `most` for long, and no more than
+ * a quarter of it for one owner: whoever brings more asks for `room` first, and waits. A batch that could not be written
+ * stays, in order, and is tried again.
+ */
+export class WriteBehind<T> {
+  readonly #waiting: T[] = [];
+  readonly #owners: string[] = [];
+  readonly #perOwner = new Map<string, number>();
+  #taken = 0;
+  #written = 0;
+  #writing: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly write: (batch: readonly T[]) => Promise<void>,
+    private readonly complain: (fault: unknown, waiting: number) => void,
+    /** How long the first of a batch waits for others. */
+    private readonly delayMs: number,
+    private readonly most = 20_000,
+  ) {}
+
+  /** @param owner whose share of the room it takes */
+  add(item: T, owner = ''): void {
+    this.#waiting.push(item);
+    this.#owners.push(owner);
+    this.#perOwner.set(owner, (this.#perOwner.get(owner) ?? 0) + 1);
+    this.#taken++;
+    this.#writeIn(this.delayMs);
+  }
+
+  hasRoom(owner = ''): boolean {
+    return this.#waiting.length < this.most && (this.#perOwner.get(owner) ?? 0) < Math.ceil(this.most / 4);
+  }
+
+  async room(owner = ''): Promise<void> {
+    if (!this.hasRoom(owner)) await this.flush();
+  }
+
+  /** @throws what `write` threw; then nothing is lost */
+  async flush(): Promise<void> {
+    const goal = this.#taken;
+    while (this.#written < goal) {
+      this.#writing ??= this.#writeBatch().finally(() => (this.#writing = null));
+      await this.#writing;
+    }
+  }
+
+  /** Writes what waits, one last time. @returns what could not be written */
+  async close(): Promise<readonly T[]> {
+    const tooLong = new Promise<never>((_, reject) => {
+      setTimeout(() => {
+        reject(new Error('The store did not answer in time.'));
+      }, MAX_CLOSE_MS).unref();
+    });
+    await Promise.race([this.flush(), tooLong]).catch((fault: unknown) => {
+      this.complain(fault, this.#waiting.length);
+    });
+    if (this.#timer) clearTimeout(this.#timer);
+    return this.#waiting;
+  }
+
+  async #writeBatch(): Promise<void> {
+    const batch = this.#waiting.slice(0, BATCH);
+    await this.write(batch);
+    this.#waiting.splice(0, batch.length);
+    for (const owner of this.#owners.splice(0, batch.length)) {
+      const left = (this.#perOwner.get(owner) ?? 0) - 1;
+      if (left > 0) this.#perOwner.set(owner, left);
+      else this.#perOwner.delete(owner);
+    }
+    this.#written += batch.length;
+  }
+
+  #writeIn(ms: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.flush().catch((fault: unknown) => {
+        this.complain(fault, this.#waiting.length);
+        this.#writeIn(RETRY_MS);
+      });
+    }, ms).unref();
+  }
+}

@@ -1,0 +1,114 @@
+import { coversAll, rangesOf } from '../../domain/access/user-rule.js';
+import type { Page } from '../../domain/page.js';
+import { Prisma, type PrismaClient } from '../prisma-client/client.js';
+
+/** Rows that one page looks at, at most, however few of them its caller may see. */
+const SCANNED_ROWS = 5000;
+
+/** A service that sees no more rows than these in all gets them sorted, instead of found among those of all users. */
+const FEW_ROWS = 2000;
+
+interface Scan {
+  /** Rows in the order below, from an index, without LIMIT. */
+  readonly rows: Prisma.Sql;
+  readonly visible: Prisma.Sql;
+  readonly order: Prisma.Sql;
+  readonly limit: number;
+}
+
+interface Scanned {
+  readonly visible: boolean;
+  readonly row_number: number;
+}
+
+/**
+ * A page of the visible rows: stops at the limit, and at SCANNED_ROWS. PostgreSQL reads lazily, row by row, as long as
+ * the rows come in their order from an index. The last row that was looked at comes along when the scan ended there,
+ * visible or not: the next page goes on behind it.
+ */
+export function boundedScan({ rows, visible, order, limit }: Scan): Prisma.Sql {
+  return Prisma.sql`
+    SELECT * FROM (
+      SELECT scanned.*, (${visible}) IS TRUE AS visible, (row_number() OVER (ORDER BY ${order}))::int AS row_number
+      FROM (${rows} ORDER BY ${order} LIMIT ${SCANNED_ROWS}) scanned
+    ) numbered
+    WHERE visible OR row_number = ${SCANNED_ROWS} ORDER BY ${order} LIMIT ${limit + 1}`;
+}
+
+/** Several lists in the same order as one. Each is planned by itself: only so does PostgreSQL merge their indexes. */
+export function merged(lists: readonly Prisma.Sql[]): Prisma.Sql {
+  const each = lists.map((list) => Prisma.sql`(${list} LIMIT ${SCANNED_ROWS})`);
+  return Prisma.sql`SELECT * FROM (${Prisma.join(each, ' UNION ALL ')}) merged`;
+}
+
+/**
+ * Runs one query along its index. Left alone, PostgreSQL often reads a whole table and sorts it instead: it guesses how
+ * many rows there are, and knows nothing of a table that was just filled.
+ */
+export async function alongIndex<Row>(database: Batches, query: Prisma.Sql): Promise<Row[]> {
+  const [, rows] = await database.$transaction([
+    database.$queryRaw`SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
+      set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)`,
+    database.$queryRaw<Row[]>(query),
+  ]);
+  return rows;
+}
+
+/** What `boundedScan` found. @param limit the same */
+export function pageOf<Row extends Scanned, Item, Position>(
+  found: readonly Row[],
+  limit: number,
+  itemOf: (row: Row) => Item,
+  positionOf: (row: Row) => Position,
+): Page<Item, Position> {
+  const visible = found.filter((row) => row.visible);
+  const page = visible.slice(0, limit);
+  const end = found.at(-1);
+  const last = visible.length > limit ? page.at(-1) : end?.row_number === SCANNED_ROWS ? end : undefined;
+  return { items: page.map(itemOf), next: last ? positionOf(last) : null };
+}
+
+/** A table with `user_id`, and an index on it that begins with the collation "C". */
+type Table = 'grants' | 'audit_events';
+
+/** The users that rules of a policy cover, in SQL. User ids compare by their bytes, as everywhere. */
+export class CoveredUsers {
+  readonly #isAll: boolean;
+  readonly #lows: string[];
+  readonly #highs: string[];
+
+  constructor(rules: readonly string[]) {
+    this.#isAll = coversAll(rules);
+    const ranges = rangesOf(rules);
+    this.#lows = ranges.map(({ low }) => low);
+    this.#highs = ranges.map(({ high }) => high);
+  }
+
+  /** Whether a row's user is one of them: by bisection, so that many rules cost little. */
+  get predicate(): Prisma.Sql {
+    if (this.#isAll) return Prisma.sql`TRUE`;
+    const bounds = this.#lows.flatMap((low, index) => [low, this.#highs[index] ?? low]);
+    return Prisma.sql`width_bucket(user_id COLLATE "C", ${bounds}::text[]) % 2 = 1`;
+  }
+
+  /** Their rows, for whom has few: user by user from the index on users, in no order that a list has. */
+  from(table: Table): Prisma.Sql {
+    return Prisma.sql`unnest(${this.#lows}::text[], ${this.#highs}::text[]) AS covered(low, high)
+      CROSS JOIN LATERAL (
+        SELECT * FROM ${Prisma.raw(table)} WHERE user_id COLLATE "C" >= covered.low AND user_id COLLATE "C" < covered.high
+        ORDER BY user_id COLLATE "C" LIMIT ${FEW_ROWS + 1}
+      ) AS own`;
+  }
+
+  /** Counts the rows of these users in the index, up to FEW_ROWS. @returns whether there are no more */
+  async haveFewRows(database: Batches, table: Table): Promise<boolean> {
+    if (this.#isAll) return false;
+    const [counted] = await alongIndex<{ rows: number }>(
+      database,
+      Prisma.sql`SELECT count(*)::int AS rows FROM (SELECT 1 FROM ${this.from(table)} LIMIT ${FEW_ROWS + 1}) AS few`,
+    );
+    return (counted?.rows ?? 0) <= FEW_ROWS;
+  }
+}
+
+type Batches = Pick<PrismaClient, '$queryRaw' | '$transaction'>;

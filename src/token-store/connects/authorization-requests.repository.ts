@@ -1,0 +1,103 @@
+import { Injectable } from '@nestjs/common';
+import type { ConnectRequest } from '../../domain/connect/connect-request.js';
+import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import type { Secret } from '../../domain/secret.js';
+import { SealBroken, Sealer } from '../../sealing/sealer.js';
+import { isUniqueViolation } from '../client/database-error.js';
+import { Database, toJson } from '../client/database.js';
+import { verifierAad } from '../sealed/aad.js';
+
+/** One pending trip to Google's consent page. */
+export interface AuthorizationRequest {
+  readonly ticketId: string;
+  readonly connectRequest: ConnectRequest;
+  /** `identify` only signs in, to learn which account it is before a slot is spent. */
+  readonly purpose: 'consent' | 'identify';
+  /** Whether prompt=consent was sent, so that Google must answer with a refresh token. */
+  readonly forcedConsent: boolean;
+  /** Whether include_granted_scopes was sent. */
+  readonly includedGranted: boolean;
+  readonly verifier: Secret;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  /** Set from the start where no trip is needed: the ticket is used up all the same. */
+  readonly consumedAt: Date | null;
+}
+
+/** Digests of the secrets that the browser and Google carry; the secrets themselves are not kept. */
+export interface AuthorizationRequestKeys {
+  readonly stateHash: Uint8Array<ArrayBuffer>;
+  readonly nonceHash: Uint8Array<ArrayBuffer>;
+  readonly browserHash: Uint8Array<ArrayBuffer>;
+}
+
+export type PendingAuthorization = AuthorizationRequest & AuthorizationRequestKeys;
+
+/** Longer than a ticket lives: until then its row is what makes a ticket single-use. */
+const KEEP_MS = 24 * 3600 * 1000;
+
+@Injectable()
+export class AuthorizationRequestsRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly alarm: IntegrityAlarm,
+  ) {}
+
+  /** @returns false when the ticket has started a trip before; then nothing is stored */
+  async add(request: AuthorizationRequest, keys: AuthorizationRequestKeys): Promise<boolean> {
+    const { verifier, connectRequest, consumedAt, ...columns } = request;
+    const bound = { ...columns, ...keys, connectRequest: toJson(connectRequest) };
+    const sealedVerifier = await this.sealer.seal(verifier, verifierAad(bound));
+    try {
+      await this.database.authorizationRequest.create({ data: { ...bound, consumedAt, sealedVerifier } });
+    } catch (error) {
+      if (isUniqueViolation(error)) return false;
+      throw error;
+    }
+    await this.database.authorizationRequest.deleteMany({
+      where: { expiresAt: { lt: new Date(request.createdAt.getTime() - KEEP_MS) } },
+    });
+    return true;
+  }
+
+  async isTicketUsed(ticketId: string): Promise<boolean> {
+    return (await this.database.authorizationRequest.count({ where: { ticketId } })) > 0;
+  }
+
+  async find(stateHash: Uint8Array<ArrayBuffer>): Promise<PendingAuthorization | null> {
+    const row = await this.database.authorizationRequest.findUnique({ where: { stateHash } });
+    if (!row) return null;
+    const { sealedVerifier, consumedAt, ...bound } = row;
+    const verifier = await this.#open(sealedVerifier, bound);
+    return (
+      verifier && {
+        ...bound,
+        consumedAt,
+        connectRequest: bound.connectRequest as unknown as ConnectRequest,
+        purpose: bound.purpose === 'identify' ? 'identify' : 'consent',
+        verifier,
+      }
+    );
+  }
+
+  /** Takes the one use of a state. @returns false when another callback took it first */
+  async consume(stateHash: Uint8Array<ArrayBuffer>, now: Date): Promise<boolean> {
+    const { count } = await this.database.authorizationRequest.updateMany({
+      where: { stateHash, consumedAt: null, expiresAt: { gt: now } },
+      data: { consumedAt: now },
+    });
+    return count === 1;
+  }
+
+  /** A request that was changed under way is none: the seal of its verifier is a MAC over all that decides. */
+  async #open(sealed: string, bound: { readonly ticketId: string }): Promise<Secret | null> {
+    try {
+      return await this.sealer.open(sealed, verifierAad(bound));
+    } catch (error) {
+      if (!(error instanceof SealBroken)) throw error;
+      this.alarm.raise({ kind: 'authorization_request', id: bound.ticketId, reason: error.message });
+      return null;
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import { Injectable } from '@nestjs/common';
+import type { ConnectRequest } from '../../domain/connect/connect-request.js';
+import type { TokenEndpointResponse, VerifiedAccount } from '../../domain/grant/grant.js';
+import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { Secret } from '../../domain/secret.js';
+import { SealBroken, Sealer } from '../../sealing/sealer.js';
+import { Database } from '../client/database.js';
+import type { PendingConsent as Row, Prisma } from '../prisma-client/client.js';
+import { pendingConsentAad } from '../sealed/aad.js';
+import { takeExchange } from './pending-exchanges.repository.js';
+
+export interface PendingConsent {
+  readonly connectRequest: ConnectRequest;
+  /** Whether include_granted_scopes was sent. */
+  readonly includedGranted: boolean;
+  readonly answer: TokenEndpointResponse & { readonly account: VerifiedAccount };
+}
+
+/** What is sealed: everything, since it holds both tokens. */
+interface SealedPayload {
+  readonly connectRequest: ConnectRequest;
+  readonly includedGranted: boolean;
+  readonly account: VerifiedAccount;
+  readonly accessToken: string;
+  readonly obtainedAt: string;
+  readonly expiresAt: string;
+  readonly scopes: readonly string[];
+  readonly refreshToken: string | null;
+  readonly refreshTokenExpiresAt: string | null;
+}
+
+/** In the transaction of the grant that was made of it. @returns false when another has finished it */
+export async function takeConsent(
+  tx: Prisma.TransactionClient,
+  codeHash: Uint8Array<ArrayBuffer> | null,
+): Promise<boolean> {
+  return codeHash === null || (await tx.pendingConsent.deleteMany({ where: { codeHash } })).count > 0;
+}
+
+/** Consents that wait for the app's server to confirm the user, each under the digest of a code that works once. */
+@Injectable()
+export class PendingConsentsRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly alarm: IntegrityAlarm,
+  ) {}
+
+  /**
+   * @param exchangeId what waited to become this; removed with it
+   * @returns false when another has finished it; then nothing is stored
+   */
+  async put(
+    codeHash: Uint8Array<ArrayBuffer>,
+    { connectRequest, answer, includedGranted }: PendingConsent,
+    exchangeId: string,
+    now: Date,
+    expiresAt: Date,
+  ): Promise<boolean> {
+    const payload: SealedPayload = {
+      connectRequest,
+      includedGranted,
+      account: answer.account,
+      accessToken: answer.accessToken.reveal(),
+      obtainedAt: answer.obtainedAt.toISOString(),
+      expiresAt: answer.expiresAt.toISOString(),
+      scopes: answer.scopes,
+      refreshToken: answer.refreshToken?.reveal() ?? null,
+      refreshTokenExpiresAt: answer.refreshTokenExpiresAt?.toISOString() ?? null,
+    };
+    const sealedConsent = await this.sealer.seal(
+      new Secret(JSON.stringify(payload)),
+      pendingConsentAad({ codeHash, createdAt: now, expiresAt }),
+    );
+    await this.database.pendingConsent.deleteMany({ where: { expiresAt: { lte: now } } });
+    return this.database.$transaction(async (tx) => {
+      if (!(await takeExchange(tx, exchangeId))) return false;
+      await tx.pendingConsent.create({ data: { codeHash, sealedConsent, createdAt: now, expiresAt } });
+      return true;
+    });
+  }
+
+  /**
+   * Leaves it where it is: who makes the grant (grant-store.ts) removes it in the same transaction, so that a code works
+   * once and a failure loses nothing.
+   * @returns null when unknown, used or expired
+   */
+  async find(codeHash: Uint8Array<ArrayBuffer>, now: Date): Promise<PendingConsent | null> {
+    const row = await this.database.pendingConsent.findUnique({ where: { codeHash } });
+    if (!row || row.expiresAt <= now) return null;
+    const opened = await this.#open(row);
+    if (!opened) return null;
+    const payload = JSON.parse(opened.reveal()) as SealedPayload;
+    return {
+      connectRequest: payload.connectRequest,
+      includedGranted: payload.includedGranted,
+      answer: {
+        account: payload.account,
+        accessToken: new Secret(payload.accessToken),
+        obtainedAt: new Date(payload.obtainedAt),
+        expiresAt: new Date(payload.expiresAt),
+        scopes: payload.scopes,
+        refreshToken: payload.refreshToken === null ? null : new Secret(payload.refreshToken),
+        refreshTokenExpiresAt:
+          payload.refreshTokenExpiresAt === null ? null : new Date(payload.refreshTokenExpiresAt),
+      },
+    };
+  }
+
+  /** Nothing will come of it. Its refresh token stays booked: Google counts it. */
+  async remove(codeHash: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.database.pendingConsent.deleteMany({ where: { codeHash } });
+  }
+
+  async #open({ codeHash, sealedConsent, createdAt, expiresAt }: Row): Promise<Secret | null> {
+    try {
+      return await this.sealer.open(sealedConsent, pendingConsentAad({ codeHash, createdAt, expiresAt }));
+    } catch (error) {
+      if (!(error instanceof SealBroken)) throw error;
+      const id = Buffer.from(codeHash).toString('hex').slice(0, 12);
+      this.alarm.raise({ kind: 'pending_consent', id, reason: error.message });
+      return null;
+    }
+  }
+}

@@ -1,0 +1,200 @@
+import { Injectable } from '@nestjs/common';
+import type { ConnectRequest } from '../../domain/connect/connect-request.js';
+import type { CodeExchangeResponse } from '../../domain/google/oauth.js';
+import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { Secret } from '../../domain/secret.js';
+import { SealBroken, Sealer } from '../../sealing/sealer.js';
+import { Database } from '../client/database.js';
+import { SlotBookings } from '../grants/slot-bookings.js';
+import type { PendingExchange as Row, Prisma } from '../prisma-client/client.js';
+import { pendingExchangeAad } from '../sealed/aad.js';
+
+/** What a code was exchanged for, and what it is to be verified against. */
+export interface PendingExchange {
+  readonly id: string;
+  readonly connectRequest: ConnectRequest;
+  /** Whether prompt=consent was sent, so that Google must have answered with a refresh token. */
+  readonly forcedConsent: boolean;
+  readonly includedGranted: boolean;
+  readonly nonceHash: Uint8Array<ArrayBuffer>;
+  readonly answer: CodeExchangeResponse;
+  /** Names the call in log and audit, however much later it is finished. */
+  readonly requestId: string;
+  /** In confirm mode, once the browser got its code without the account being known: its digest. */
+  readonly codeHash: Uint8Array<ArrayBuffer> | null;
+}
+
+/** One that waits to be finished without a browser. */
+export interface DueExchange extends PendingExchange {
+  /** How often that was tried before. */
+  readonly attempts: number;
+  readonly expiresAt: Date;
+}
+
+/** What is sealed: everything, since it holds tokens. */
+interface SealedPayload {
+  readonly connectRequest: ConnectRequest;
+  readonly forcedConsent: boolean;
+  readonly includedGranted: boolean;
+  readonly nonceHash: string;
+  readonly requestId: string;
+  readonly accessToken: string;
+  readonly obtainedAt: string;
+  readonly accessTokenExpiresAt: string;
+  readonly scopes: readonly string[];
+  readonly refreshToken: string | null;
+  readonly refreshTokenExpiresAt: string | null;
+  readonly idToken: string | null;
+}
+
+/** In the transaction of what was made of it. @returns false when another has finished it */
+export async function takeExchange(tx: Prisma.TransactionClient, id: string | null): Promise<boolean> {
+  return id === null || (await tx.pendingExchange.deleteMany({ where: { id } })).count > 0;
+}
+
+/**
+ * Answers to code exchanges that became no grant yet. A code works once, so its refresh token is stored before anything
+ * that can fail. Who makes the grant (grant-store.ts, pending-consents.ts) removes it in the same transaction.
+ */
+@Injectable()
+export class PendingExchangesRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly ledger: SlotBookings,
+    private readonly alarm: IntegrityAlarm,
+  ) {}
+
+  /**
+   * Stores an answer, and books its refresh token in the slot ledger.
+   * @param claimedSub the account as the unverified id_token names it; null: not booked before it is verified
+   * @param dueAt when others may take it over from whoever put it
+   */
+  async put(
+    exchange: PendingExchange,
+    claimedSub: string | null,
+    now: Date,
+    dueAt: Date,
+    expiresAt: Date,
+  ): Promise<void> {
+    const { id, connectRequest, answer } = exchange;
+    const { client } = connectRequest;
+    const sealedExchange = await this.sealer.seal(
+      new Secret(JSON.stringify(write(exchange))),
+      pendingExchangeAad({ id, createdAt: now, expiresAt }),
+    );
+    const { refreshToken: token, refreshTokenExpiresAt } = answer;
+    await this.database.$transaction(async (tx) => {
+      await tx.pendingExchange.create({
+        data: { id, sealedExchange, createdAt: now, expiresAt, nextAttemptAt: dueAt },
+      });
+      if (token === null || claimedSub === null) return;
+      await this.ledger.book(tx, {
+        accountSub: claimedSub,
+        isAccountVerified: false,
+        client,
+        grantId: null,
+        token,
+        expiresAt: refreshTokenExpiresAt,
+        now,
+      });
+    });
+  }
+
+  /** Takes what is due; nobody else gets it before `until`. */
+  async claim(most: number, now: Date, until: Date): Promise<DueExchange[]> {
+    const due = await this.database.pendingExchange.findMany({
+      where: { nextAttemptAt: { lte: now } },
+      orderBy: { nextAttemptAt: 'asc' },
+      take: most,
+    });
+    const claimed = await Promise.all(due.map((row) => this.#claim(row, until)));
+    return claimed.filter((exchange) => exchange !== null);
+  }
+
+  /**
+   * The same for the one that waits under a completion code, due or not. @returns null when there is none
+   */
+  async claimByCode(codeHash: Uint8Array<ArrayBuffer>, until: Date): Promise<DueExchange | 'busy' | null> {
+    const row = await this.database.pendingExchange.findUnique({ where: { codeHash } });
+    if (!row) return null;
+    // The app's server waits: what rests until its next attempt is tried now.
+    return (await this.#claim(row, until)) ?? 'busy';
+  }
+
+  /** @returns null where another was first, or where it cannot be opened: this replica may lack the key */
+  async #claim(row: Row, until: Date): Promise<DueExchange | null> {
+    const { id, attempts } = row;
+    const { count } = await this.database.pendingExchange.updateMany({
+      where: { id, attempts },
+      data: { nextAttemptAt: until, attempts: { increment: 1 } },
+    });
+    if (count === 0) return null;
+    try {
+      return await this.#open(row);
+    } catch (error) {
+      if (!(error instanceof SealBroken)) throw error;
+      this.alarm.raise({ kind: 'pending_exchange', id, reason: error.message });
+      return null;
+    }
+  }
+
+  /** Gives it back to be tried again. @param codeHash set once, in confirm mode */
+  async postpone(id: string, nextAttemptAt: Date, codeHash: Uint8Array<ArrayBuffer> | null): Promise<void> {
+    await this.database.pendingExchange.updateMany({
+      where: { id },
+      data: { nextAttemptAt, ...(codeHash === null ? {} : { codeHash }) },
+    });
+  }
+
+  /** Nothing will come of it. Its refresh token stays booked: Google counts it. */
+  async remove(id: string): Promise<void> {
+    await this.database.pendingExchange.deleteMany({ where: { id } });
+  }
+
+  async #open(row: Row): Promise<DueExchange> {
+    const { id, sealedExchange, codeHash, attempts, expiresAt } = row;
+    const opened = await this.sealer.open(sealedExchange, pendingExchangeAad(row));
+    return { id, codeHash, attempts, expiresAt, ...read(JSON.parse(opened.reveal()) as SealedPayload) };
+  }
+}
+
+function write({ answer, nonceHash, ...exchange }: PendingExchange): SealedPayload {
+  const { connectRequest, forcedConsent, includedGranted, requestId } = exchange;
+  return {
+    connectRequest,
+    forcedConsent,
+    includedGranted,
+    requestId,
+    nonceHash: Buffer.from(nonceHash).toString('base64url'),
+    accessToken: answer.accessToken.reveal(),
+    obtainedAt: answer.obtainedAt.toISOString(),
+    accessTokenExpiresAt: answer.expiresAt.toISOString(),
+    scopes: answer.scopes,
+    refreshToken: answer.refreshToken?.reveal() ?? null,
+    refreshTokenExpiresAt: answer.refreshTokenExpiresAt?.toISOString() ?? null,
+    idToken: answer.idToken?.reveal() ?? null,
+  };
+}
+
+function read(payload: SealedPayload): Omit<PendingExchange, 'id' | 'codeHash'> {
+  const { connectRequest, forcedConsent, includedGranted, requestId } = payload;
+  const secret = (value: string | null) => (value === null ? null : new Secret(value));
+  return {
+    connectRequest,
+    forcedConsent,
+    includedGranted,
+    requestId,
+    nonceHash: new Uint8Array(Buffer.from(payload.nonceHash, 'base64url')),
+    answer: {
+      accessToken: new Secret(payload.accessToken),
+      obtainedAt: new Date(payload.obtainedAt),
+      expiresAt: new Date(payload.accessTokenExpiresAt),
+      scopes: payload.scopes,
+      refreshToken: secret(payload.refreshToken),
+      refreshTokenExpiresAt:
+        payload.refreshTokenExpiresAt === null ? null : new Date(payload.refreshTokenExpiresAt),
+      idToken: secret(payload.idToken),
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import { Injectable } from '@nestjs/common';
+import { scopeKey, scopeSet } from '../../domain/google/scopes.js';
+import type { GrantWithTokens } from '../../domain/grant/consent.js';
+import {
+  type AccessToken,
+  type Grant,
+  isActive,
+  type TokenEndpointResponse,
+} from '../../domain/grant/grant.js';
+import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { SealBroken, Sealer } from '../../sealing/sealer.js';
+import { Database } from '../client/database.js';
+import type { Grant as GrantRow, Prisma } from '../prisma-client/client.js';
+import { accessTokenAad } from '../sealed/aad.js';
+import { Credentials } from './credentials.js';
+import { fromRow, sealedFrom } from './grant-row.js';
+import { GrantWatermarks } from './grant-watermarks.js';
+
+interface TokenRow {
+  readonly scope_set: string;
+  readonly sealed_token: string;
+  readonly obtained_ms: number;
+  readonly expires_ms: number;
+}
+
+type Row = GrantRow & { readonly credential: string | null; readonly tokens: readonly TokenRow[] | null };
+
+const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
+
+/** The newest access token of a grant for each set of scopes that was asked for. */
+@Injectable()
+export class AccessTokens {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly credentials: Credentials,
+    private readonly watermarks: GrantWatermarks,
+    private readonly alarm: IntegrityAlarm,
+  ) {}
+
+  /** One query: Prisma's own joins would need two. */
+  async ofUser(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
+    const text = `
+      SELECT id, kind, user_id AS "userId", client, account_sub AS "accountSub", account_email AS "accountEmail", subject,
+        requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status, diagnosis, revocation_id AS "revocationId",
+        refresh_token_issued_at AS "refreshTokenIssuedAt", refresh_token_expires_at AS "refreshTokenExpiresAt",
+        version, refreshes, created_at AS "createdAt", consented_at AS "consentedAt", refreshed_at AS "refreshedAt",
+        coalesce(sealed_refresh_token, sealed_key) AS credential, credential_version AS "credentialVersion",
+        revoking_from AS "revokingFrom",
+        (SELECT json_agg(json_build_object('scope_set', scope_set, 'sealed_token', sealed_token,
+            'obtained_ms', extract(epoch FROM obtained_at) * 1000, 'expires_ms', extract(epoch FROM expires_at) * 1000))
+          FROM access_tokens WHERE grant_id = grants.id AND expires_at > $3) AS tokens
+      FROM grants WHERE user_id = $1 AND client = $2 ORDER BY created_at`;
+    const before = this.watermarks.before(userId, client);
+    const rows = await this.database.prepared<Row>('grants with tokens', text, [userId, client, now]);
+    const older = this.watermarks.judge(userId, client, before, rows);
+    return Promise.all(rows.map((row) => this.#withTokens(row, older.has(row.id))));
+  }
+
+  /** @param grant as it was sealed just now */
+  async put(
+    tx: Prisma.TransactionClient,
+    grant: Grant,
+    scopes: readonly string[],
+    answer: TokenEndpointResponse,
+  ): Promise<void> {
+    const { obtainedAt, expiresAt } = answer;
+    const identity = { grantId: grant.id, scopeSet: scopeKey(scopes) };
+    const sealedToken = await this.seal(grant, grant.version, identity.scopeSet, answer);
+    await tx.accessToken.upsert({
+      where: { grantId_scopeSet: identity },
+      create: { ...identity, sealedToken, obtainedAt, expiresAt },
+      update: { sealedToken, obtainedAt, expiresAt },
+    });
+  }
+
+  seal(grant: Grant, credentialVersion: number, key: string, answer: TokenEndpointResponse): Promise<string> {
+    return this.sealer.seal(answer.accessToken, accessTokenAad(grant, credentialVersion, key, answer));
+  }
+
+  /** What is not as the broker wrote it is left out, with an alarm; the user's other grants are as good as before. */
+  async #withTokens({ tokens, credential, ...row }: Row, isOlder: boolean): Promise<GrantWithTokens> {
+    const grant = fromRow(row);
+    if (isOlder) {
+      this.alarm.raise({
+        kind: 'rollback',
+        id: grant.id,
+        reason: `Version ${grant.version} came back after this process had seen a newer one, or the end of the grant.`,
+      });
+      return { grant, tokens: NO_TOKENS, isIntact: false };
+    }
+    // Proves the row: an access token says nothing of a grant whose tokens are over.
+    const isIntact = await this.#isIntact(sealedFrom(row), credential, row.credentialVersion);
+    const opened = isIntact
+      ? await Promise.all((tokens ?? []).map((each) => this.#open(grant, row.credentialVersion ?? 0, each)))
+      : [];
+    return { grant, tokens: new Map(opened.flatMap((token) => (token ? [token] : []))), isIntact };
+  }
+
+  async #isIntact(grant: Grant, sealed: string | null, credentialVersion: number | null): Promise<boolean> {
+    if (sealed !== null)
+      return (await this.credentials.tryOpen(grant, { sealed, credentialVersion })) !== null;
+    if (!isActive(grant)) return true;
+    const reason = `A grant that is ${grant.status} has no credential: it was taken away, or a dead grant was called ${grant.status}.`;
+    this.alarm.raise({ kind: 'credential', id: grant.id, reason });
+    return false;
+  }
+
+  async #open(grant: Grant, credentialVersion: number, row: TokenRow): Promise<[string, AccessToken] | null> {
+    const { scope_set: key, sealed_token: sealed } = row;
+    const times = { obtainedAt: new Date(row.obtained_ms), expiresAt: new Date(row.expires_ms) };
+    if (Object.values(times).some((time) => Number.isNaN(time.getTime()))) {
+      this.alarm.raise({ kind: 'access_token', id: grant.id, reason: 'Its times are none.' });
+      return null;
+    }
+    try {
+      const token = await this.sealer.open(sealed, accessTokenAad(grant, credentialVersion, key, times));
+      return [key, { token, ...times, scopes: scopeSet(key.split(' ')) }];
+    } catch (error) {
+      if (!(error instanceof SealBroken)) throw error;
+      this.alarm.raise({ kind: 'access_token', id: grant.id, reason: error.message });
+      return null;
+    }
+  }
+}

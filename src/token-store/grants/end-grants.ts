@@ -1,0 +1,41 @@
+import type { Diagnosis, Grant } from '../../domain/grant/grant.js';
+import { toJson } from '../client/database.js';
+import type { Prisma } from '../prisma-client/client.js';
+import { NO_LEASE, NOT_REVOKING } from './grant-row.js';
+
+/** The columns of a grant that died. */
+export function dead(status: 'reconnect_required' | 'revoked', diagnosis: Diagnosis) {
+  return {
+    ...NO_LEASE,
+    ...NOT_REVOKING,
+    status,
+    diagnosis: toJson(diagnosis),
+    sealedRefreshToken: null,
+    refreshTokenExpiresAt: null,
+    credentialVersion: null,
+  };
+}
+
+/** A grant that was forgotten, as the app is told of it. */
+export function disconnected(grant: Grant): Grant {
+  return { ...grant, status: 'revoked', diagnosis: grant.status === 'revoking' ? null : grant.diagnosis };
+}
+
+/** Nothing of a dead grant may be handed out, and its slots at Google are free. */
+export async function endTokens(
+  tx: Prisma.TransactionClient,
+  grantIds: string[],
+  endReason: string,
+  now: Date,
+): Promise<void> {
+  await tx.accessToken.deleteMany({ where: { grantId: { in: grantIds } } });
+  await tx.refreshToken.updateMany({
+    where: { grantId: { in: grantIds }, endedAt: null },
+    data: { endedAt: now, endReason },
+  });
+  // Also where the ledger knew of the end before: it must not become current again.
+  await tx.refreshToken.updateMany({
+    where: { grantId: { in: grantIds }, mac: { not: null } },
+    data: { mac: null },
+  });
+}

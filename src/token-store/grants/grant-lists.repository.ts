@@ -1,0 +1,119 @@
+import { Injectable } from '@nestjs/common';
+import type { Grant } from '../../domain/grant/grant.js';
+import type { Page } from '../../domain/page.js';
+import { alongIndex, boundedScan, CoveredUsers, merged, pageOf } from '../client/bounded-scan.js';
+import { Database } from '../client/database.js';
+import { type Grant as GrantRow, Prisma } from '../prisma-client/client.js';
+import { fromRow } from './grant-row.js';
+
+type Row = GrantRow & { readonly at: Date; readonly visible: boolean; readonly row_number: number };
+
+const COLUMNS = Prisma.raw(`id, kind, user_id AS "userId", client, account_sub AS "accountSub",
+  account_email AS "accountEmail", subject, requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes",
+  status, diagnosis, refresh_token_issued_at AS "refreshTokenIssuedAt",
+  refresh_token_expires_at AS "refreshTokenExpiresAt", version, refreshes, created_at AS "createdAt", revocation_id AS "revocationId",
+  consented_at AS "consentedAt", refreshed_at AS "refreshedAt", user_id, expiry_told_at`);
+
+const ORDER = Prisma.sql`at, id`;
+
+/** Grants page by page. Each query reads from an index in the order of the list, and no more than a page needs. */
+@Injectable()
+export class GrantLists {
+  constructor(private readonly database: Database) {}
+
+  async ofUser({ userId, clients, after, limit }: GrantsOfUser): Promise<Page<Grant, GrantPosition>> {
+    const rows = Prisma.sql`SELECT ${COLUMNS}, created_at AS at FROM grants
+      WHERE user_id COLLATE "C" = ${userId} ${behind(Prisma.sql`created_at`, after)}`;
+    return this.#page(boundedScan({ rows, visible: allowed(clients), order: ORDER, limit }), limit);
+  }
+
+  async expiring(query: ExpiringGrants): Promise<Page<Grant, GrantPosition>> {
+    const users = new CoveredUsers(query.users);
+    const isFew = await users.haveFewRows(this.database, 'grants');
+    const rows = isFew ? ofUsers(query, users) : await this.#ofClients(query);
+    if (rows === null) return { items: [], next: null };
+    const visible = Prisma.sql`${users.predicate} AND ${allowed(query.clients)} AND ${untold(query)}`;
+    return this.#page(boundedScan({ rows, visible, order: ORDER, limit: query.limit }), query.limit);
+  }
+
+  /** Each client has its index; PostgreSQL merges them. */
+  async #ofClients({ clients, testingClients, until, after }: ExpiringGrants): Promise<Prisma.Sql | null> {
+    const meant = clients.includes('*') ? await this.#clientsThere() : [...new Set(clients)];
+    if (meant.length === 0) return null;
+    const each = meant.map((client) => {
+      const at = testingClients.includes(client) ? IN_TESTING : OTHERWISE;
+      return Prisma.sql`SELECT ${COLUMNS}, ${at} AS at FROM grants
+        WHERE client = ${client} AND ${at} <= ${until} ${behind(at, after)} ORDER BY ${at}, id`;
+    });
+    return merged(each);
+  }
+
+  /** The clients that living grants are under, with one look into the index for each; settings may have lost some. */
+  async #clientsThere(): Promise<string[]> {
+    const rows = await alongIndex<{ client: string }>(
+      this.database,
+      Prisma.sql`
+      WITH RECURSIVE there AS (
+        (SELECT client FROM grants WHERE expires_at IS NOT NULL ORDER BY client LIMIT 1)
+        UNION ALL
+        SELECT (SELECT client FROM grants WHERE expires_at IS NOT NULL AND client > there.client ORDER BY client LIMIT 1)
+        FROM there WHERE client IS NOT NULL
+      ) SELECT client FROM there WHERE client IS NOT NULL`,
+    );
+    return rows.map(({ client }) => client);
+  }
+
+  async #page(query: Prisma.Sql, limit: number): Promise<Page<Grant, GrantPosition>> {
+    const rows = await alongIndex<Row>(this.database, query);
+    return pageOf(rows, limit, fromRow, ({ at, id }) => ({ at, id }));
+  }
+}
+
+const OTHERWISE = Prisma.sql`expires_at`;
+const IN_TESTING = Prisma.sql`expires_at_in_testing`;
+
+function ofUsers({ testingClients, until, after }: ExpiringGrants, users: CoveredUsers): Prisma.Sql {
+  return Prisma.sql`SELECT * FROM (
+      SELECT ${COLUMNS}, CASE WHEN client = ANY(${[...testingClients]}::text[]) THEN ${IN_TESTING} ELSE ${OTHERWISE} END AS at
+      FROM ${users.from('grants')}
+    ) few WHERE at <= ${until} ${behind(Prisma.sql`at`, after)}`;
+}
+
+function behind(at: Prisma.Sql, after: GrantPosition | null): Prisma.Sql {
+  return after === null ? Prisma.empty : Prisma.sql`AND (${at}, id) > (${after.at}, ${after.id}::uuid)`;
+}
+
+function allowed(clients: readonly string[]): Prisma.Sql {
+  return clients.includes('*') ? Prisma.sql`TRUE` : Prisma.sql`client = ANY(${[...clients]}::text[])`;
+}
+
+function untold({ isUnnotified }: ExpiringGrants): Prisma.Sql {
+  return isUnnotified ? Prisma.sql`expiry_told_at IS DISTINCT FROM at` : Prisma.sql`TRUE`;
+}
+
+/** A place in a list of grants: the time that it is sorted by, and the grant. */
+export interface GrantPosition {
+  readonly at: Date;
+  readonly id: string;
+}
+
+interface GrantList {
+  /** Aliases as a policy names them; `*` means any. */
+  readonly clients: readonly string[];
+  /** Only what is behind this; where the last page ended. */
+  readonly after: GrantPosition | null;
+  readonly limit: number;
+}
+
+export interface GrantsOfUser extends GrantList {
+  readonly userId: string;
+}
+
+export interface ExpiringGrants extends GrantList {
+  /** Rules of a policy: user-rule.ts. */
+  readonly users: readonly string[];
+  readonly testingClients: readonly string[];
+  readonly until: Date;
+  /** Only those whose app was not told of this expiry yet. */
+  readonly isUnnotified: boolean;
+}

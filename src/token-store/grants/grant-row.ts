@@ -1,0 +1,71 @@
+import { commonScopes, SIGN_IN_SCOPES } from '../../domain/google/scopes.js';
+import { REVOKING } from '../../domain/grant/diagnosis.js';
+import type { Diagnosis, Grant } from '../../domain/grant/grant.js';
+import { type Grant as Row, Prisma } from '../prisma-client/client.js';
+
+/** What only this room knows of a grant; no other gets to see it. */
+type Inner =
+  | 'sealedRefreshToken'
+  | 'sealedKey'
+  | 'credentialVersion'
+  | 'suspendedAt'
+  | 'revokingFrom'
+  | 'expiryToldAt'
+  | 'expiresAt'
+  | 'expiresAtInTesting'
+  | 'leaseOwner'
+  | 'leaseExpiresAt'
+  | 'leaseAwaited'
+  | 'refreshFailures';
+
+export function fromRow(row: Omit<Row, Inner>): Grant {
+  return {
+    id: row.id,
+    kind: row.kind,
+    userId: row.userId,
+    client: row.client,
+    account: { sub: row.accountSub, email: row.accountEmail },
+    subject: row.subject,
+    requestedScopes: row.requestedScopes,
+    grantedScopes: asked(row),
+    status: row.revocationId === null ? row.status : 'revoking',
+    diagnosis: row.revocationId === null ? (row.diagnosis as Diagnosis | null) : REVOKING,
+    version: row.version,
+    refreshes: row.refreshes,
+    createdAt: row.createdAt,
+    consentedAt: row.consentedAt,
+    refreshedAt: row.refreshedAt,
+    refreshTokenIssuedAt: row.refreshTokenIssuedAt,
+    refreshTokenExpiresAt: row.refreshTokenExpiresAt,
+  };
+}
+
+/** The grant as its credential was sealed: a revocation that is under way changes no seal. */
+export function sealedFrom(row: Omit<Row, Exclude<Inner, 'revokingFrom'>>): Grant {
+  const status = row.revocationId === null ? row.status : (row.revokingFrom ?? row.status);
+  return { ...fromRow(row), status };
+}
+
+/**
+ * A grant of a user holds nothing that was never asked for, whoever wrote the row: a broker of before stored all that
+ * Google answered (docs/decisions/0014).
+ */
+function asked({
+  kind,
+  grantedScopes,
+  requestedScopes,
+}: Pick<Row, 'kind' | 'grantedScopes' | 'requestedScopes'>) {
+  if (kind !== 'user') return grantedScopes;
+  return commonScopes(grantedScopes, [...requestedScopes, ...SIGN_IN_SCOPES]);
+}
+
+/** Nobody refreshes, and nobody has to wait: whatever was is over. */
+export const NO_LEASE = { leaseOwner: null, leaseExpiresAt: null, leaseAwaited: false, refreshFailures: 0 };
+
+/** No revocation at Google is under way that the grant ends with. */
+export const NOT_REVOKING = { revocationId: null, revokingFrom: null };
+
+/** An account's email as src/domain/grant/grant.ts compares it: equal but for the case of ASCII letters, and no pattern. */
+export function hasEmail(email: string): Prisma.Sql {
+  return Prisma.sql`lower(account_email COLLATE "C") = lower(${email}::text COLLATE "C")`;
+}

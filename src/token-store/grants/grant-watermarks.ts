@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Settings } from '../../config/settings.js';
+
+/** What of a row only grows. */
+export interface Progress {
+  readonly id: string;
+  readonly version: number;
+  readonly credentialVersion: number | null;
+}
+
+type Marks = ReadonlyMap<string, { readonly version: number; readonly credentialVersion: number }>;
+
+/** No row comes back: the id of a grant is never used again. */
+const GONE = { version: Number.POSITIVE_INFINITY, credentialVersion: Number.POSITIVE_INFINITY };
+const FIRST = { version: 0, credentialVersion: 0 };
+const NONE: Marks = new Map();
+const MIN_USERS = 20_000;
+
+/**
+ * The newest state that this process saw of each grant, so that an older row is noticed when somebody puts it back whole,
+ * seal included. Bounded, and gone with the process: a restart accepts what the database says, as after a restore.
+ */
+@Injectable()
+export class GrantWatermarks {
+  readonly #marks: LRUCache<string, Marks>;
+
+  constructor({ memoryUsers }: Settings) {
+    this.#marks = new LRUCache({ max: Math.max(MIN_USERS, memoryUsers) });
+  }
+
+  /** What was known when a read began; what another read learned meanwhile says nothing of this one. */
+  before(userId: string, client: string): Marks {
+    return this.#marks.get(keyOf(userId, client)) ?? NONE;
+  }
+
+  /** Remembers what was read. @returns the ids of rows that are older than what was known before */
+  judge(userId: string, client: string, before: Marks, rows: readonly Progress[]): ReadonlySet<string> {
+    if (rows.length === 0 && before.size === 0) return new Set();
+    const key = keyOf(userId, client);
+    const marks = new Map(this.#marks.get(key));
+    const older = new Set<string>();
+    for (const { id, version, credentialVersion } of rows) {
+      const known = before.get(id) ?? FIRST;
+      // A dead grant has no credential.
+      const seen = { version, credentialVersion: credentialVersion ?? known.credentialVersion };
+      if (seen.version < known.version || seen.credentialVersion < known.credentialVersion) older.add(id);
+      else if (seen.version >= (marks.get(id) ?? FIRST).version) marks.set(id, seen);
+    }
+    const read = new Set(rows.map(({ id }) => id));
+    for (const id of before.keys()) if (!read.has(id)) marks.set(id, GONE);
+    this.#marks.set(key, marks);
+    return older;
+  }
+}
+
+/** A line break is in no user id. */
+function keyOf(userId: string, client: string): string {
+  return `${client}\n${userId}`;
+}

@@ -1,0 +1,234 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { judgeConsent } from '../../domain/connect/judge-consent.js';
+import { isRenewable } from '../../domain/connect/prompt.js';
+import { sameScopes, scopeSet } from '../../domain/google/scopes.js';
+import { Consent, GrantWithTokens, SavedConsent } from '../../domain/grant/consent.js';
+import type { Grant } from '../../domain/grant/grant.js';
+import type { Page } from '../../domain/page.js';
+import type { Secret } from '../../domain/secret.js';
+import { ChangeFeed } from '../change-feed/change-feed.js';
+import { Database } from '../client/database.js';
+import { takeConsent } from '../connects/pending-consents.repository.js';
+import { takeExchange } from '../connects/pending-exchanges.repository.js';
+import { Outbox } from '../outbox/outbox.js';
+import { type Grant as Row, Prisma } from '../prisma-client/client.js';
+import { AccessTokens } from './access-tokens.repository.js';
+import { Credentials } from './credentials.js';
+import { disconnected, endTokens } from './end-grants.js';
+import { ExpiringGrants, GrantLists, GrantPosition, GrantsOfUser } from './grant-lists.repository.js';
+import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
+import { RefreshTokens } from './refresh-tokens.repository.js';
+import { SlotBookings } from './slot-bookings.js';
+
+/**
+ * What takes longer waited for the app or for Google's keys. Google may have told of its account meanwhile (disabled, signed out), and
+ * what was dropped then did not include this access token.
+ */
+const MAX_SAVE_MS = 30_000;
+
+/** Keeps grants, their tokens and the slot ledger. Every change of a grant raises its version. Refreshing: refresh-leases.ts. */
+@Injectable()
+export class GrantsRepository {
+  async findIntact(userId: string, client: string, now: Date): Promise<Grant[]> {
+    const all = await this.findWithTokens(userId, client, now);
+    return all.filter(({ isIntact }) => isIntact).map(({ grant }) => grant);
+  }
+
+  constructor(
+    private readonly database: Database,
+    private readonly accessTokens: AccessTokens,
+    private readonly credentials: Credentials,
+    private readonly refreshTokens: RefreshTokens,
+    private readonly ledger: SlotBookings,
+    private readonly outbox: Outbox,
+    private readonly changes: ChangeFeed,
+    private readonly lists: GrantLists,
+  ) {}
+
+  /**
+   * Stores what a consent gave, as far as it was asked for (judge-consent.ts), in one transaction. A missing refresh
+   * token keeps the stored one.
+   */
+  async saveConsent(consent: Consent): Promise<SavedConsent> {
+    const { userId, client, account, answer, now } = consent;
+    const saved = await this.database.$transaction(async (tx): Promise<SavedConsent> => {
+      const identity = { userId, client, accountSub: account.sub };
+      // Also serialises the first two consents for one grant, when there is no row to lock yet.
+      await this.ledger.lock(tx, account.sub, client);
+      // And waits for a death or a disconnect under way: what is kept below must be what is there.
+      await tx.$queryRaw`SELECT id FROM grants WHERE user_id = ${userId} AND client = ${client}
+        AND account_sub = ${account.sub} FOR UPDATE`;
+      const row = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
+      const stored = row && fromRow(row);
+      const kept = await this.#credentialOf(row);
+      // What the row of a living grant says counts only as far as its credential proves it.
+      const held = stored && isRenewable(stored) && kept !== null ? stored : null;
+      const verdict = judgeConsent({
+        requested: consent.requestedScopes,
+        answered: answer.scopes,
+        hasRefreshToken: answer.refreshToken !== null,
+        includedGranted: consent.includedGranted,
+        held: held && { scopes: held.grantedScopes, isActive: held.status === 'active' },
+      });
+      if (verdict.kind !== 'store') return verdict;
+      const refreshToken = answer.refreshToken ?? kept;
+      if (refreshToken === null) return { kind: 'no_refresh_token' };
+      // A consent can wait, for the app or for Google's keys, and its account be revoked meanwhile.
+      if (answer.refreshToken && (await this.ledger.isEnded(tx, answer.refreshToken)))
+        return { kind: 'no_refresh_token' };
+      const hasWaited = now.getTime() - answer.obtainedAt.getTime() > MAX_SAVE_MS;
+      const mayBeDead =
+        hasWaited || (await this.ledger.wasRevokedSince(tx, account.sub, client, answer.obtainedAt));
+      const keepsToken = verdict.isTokenWithin && !mayBeDead;
+      if (!(await takeExchange(tx, consent.exchangeId))) return { kind: 'gone' };
+      if (!(await takeConsent(tx, consent.codeHash))) return { kind: 'gone' };
+      const before = stored && isRenewable(stored) ? held : stored;
+      const grant = await this.#put(
+        tx,
+        consent,
+        refreshToken,
+        { granted: verdict.granted, keepsToken },
+        {
+          id: stored?.id ?? randomUUID(),
+          version: stored?.version ?? 0,
+          email: stored?.account.email ?? null,
+          requestedScopes: before?.requestedScopes ?? [],
+        },
+      );
+      if (row?.status !== 'active') await this.outbox.notify(tx, 'grant.connected', grant, now);
+      else if (stored && !sameScopes(stored.grantedScopes, grant.grantedScopes)) {
+        await this.outbox.notify(tx, 'grant.scopes_changed', grant, now);
+      }
+      return { kind: 'saved', grant, unrequested: verdict.unrequested };
+    });
+    if (saved.kind === 'saved') this.#notify(saved.grant);
+    return saved;
+  }
+
+  async #put(
+    tx: Prisma.TransactionClient,
+    { userId, client, account, answer, now, requestedScopes }: Consent,
+    refreshToken: Secret,
+    { granted, keepsToken }: { readonly granted: readonly string[]; readonly keepsToken: boolean },
+    before: {
+      readonly id: string;
+      readonly version: number;
+      readonly email: string | null;
+      readonly requestedScopes: readonly string[];
+    },
+  ): Promise<Grant> {
+    const { id } = before;
+    const columns = {
+      userId,
+      client,
+      accountSub: account.sub,
+      version: before.version + 1,
+      accountEmail: account.email ?? before.email,
+      requestedScopes: scopeSet([...before.requestedScopes, ...requestedScopes]),
+      grantedScopes: [...granted],
+      status: 'active' as const,
+      diagnosis: Prisma.DbNull,
+      consentedAt: now,
+      refreshedAt: now,
+      ...this.refreshTokens.dates(answer, now),
+      ...NO_LEASE,
+      ...NOT_REVOKING,
+    };
+    const unsealed = await tx.grant.upsert({
+      where: { id },
+      create: { refreshTokenIssuedAt: now, ...columns, id, createdAt: now },
+      update: columns,
+    });
+    const grant = fromRow(unsealed);
+    // The seal is bound to what was just written, also of a token that stays.
+    await tx.grant.update({ where: { id }, data: await this.credentials.seal(grant, refreshToken) });
+    // Tokens of before cover other scopes, perhaps more than the user allows now.
+    await tx.accessToken.deleteMany({ where: { grantId: id } });
+    // One that covers more than the grant, or may be dead, is not kept: the first call gets another from Google.
+    if (keepsToken) await this.accessTokens.put(tx, grant, scopeSet(answer.scopes), answer);
+    await this.refreshTokens.book(tx, grant, answer, now);
+    if (answer.refreshToken === null) await this.ledger.sign(tx, grant, refreshToken);
+    return grant;
+  }
+
+  async findById(id: string): Promise<Grant | null> {
+    const row = await this.database.grant.findUnique({ where: { id } });
+    return row && fromRow(row);
+  }
+
+  async findByUser(userId: string, client?: string): Promise<Grant[]> {
+    const rows = await this.database.grant.findMany({
+      where: { userId, ...(client === undefined ? {} : { client }) },
+      orderBy: { createdAt: 'asc' },
+    });
+    return rows.map(fromRow);
+  }
+
+  /**
+   * The living grants of one account under the given clients, of whatever user: Google's limit of slots bounds them.
+   */
+  async findLivingByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
+    const rows = await this.database.grant.findMany({
+      // All that are living (isLiving): a mark of a revocation is a column beside.
+      where: { accountSub, client: { in: [...clients] }, status: { in: ['active', 'suspended'] } },
+    });
+    return rows.map(fromRow);
+  }
+
+  /** A user's grants, the oldest first. */
+  listOfUser(query: GrantsOfUser): Promise<Page<Grant, GrantPosition>> {
+    return this.lists.ofUser(query);
+  }
+
+  /**
+   * Living grants that die until a time if nobody does anything, the soonest first: the order of forecast.ts.
+   */
+  listExpiring(query: ExpiringGrants): Promise<Page<Grant, GrantPosition>> {
+    return this.lists.expiring(query);
+  }
+
+  /**
+   * The grants of a user with what can be handed out of them, in one query. Tokens that are over are left out.
+   */
+  async findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
+    return this.accessTokens.ofUser(userId, client, now);
+  }
+
+  /** The refresh token of a living grant; null where there is none, or not as the broker wrote it. */
+  #credentialOf(stored: Row | null): Promise<Secret | null> {
+    if (stored?.sealedRefreshToken == null || !isRenewable(fromRow(stored))) return Promise.resolve(null);
+    const { sealedRefreshToken: sealed, credentialVersion } = stored;
+    return this.credentials.tryOpen(fromRow(stored), { sealed, credentialVersion });
+  }
+
+  /** Forgets the grant and its tokens; the ledger keeps the slot, because Google does. */
+  async forget(grant: Grant, endReason: string | null, now: Date): Promise<void> {
+    await this.database.$transaction(async (tx) => {
+      const { count } = await tx.grant.updateMany({
+        where: sameConsent(grant),
+        data: { version: { increment: 1 } },
+      });
+      if (count === 0) return;
+      if (endReason !== null) await endTokens(tx, [grant.id], endReason, now);
+      await tx.refreshToken.updateMany({
+        where: { grantId: grant.id, current: true },
+        data: { current: false, lastUsedAt: grant.refreshedAt ?? grant.consentedAt, mac: null },
+      });
+      await tx.grant.delete({ where: { id: grant.id } });
+      await this.outbox.notify(tx, 'grant.disconnected', disconnected(grant), now, {
+        revoked_at_google: endReason !== null,
+      });
+    });
+    this.#notify(grant);
+  }
+
+  #notify({ userId, client }: Pick<Grant, 'userId' | 'client'>): void {
+    this.changes.publish({ kind: 'grant', userId, client });
+  }
+}
+
+/** A user who consented anew in between meant the new grant to live, however long the end of the old one took. */
+function sameConsent({ id, consentedAt }: Grant) {
+  return { id, consentedAt };
+}

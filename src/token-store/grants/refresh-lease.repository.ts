@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { commonScopes } from '../../domain/google/scopes.js';
+import type { Diagnosis, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
+import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/refresh-lease.js';
+import { integrityFailed } from '../../domain/integrity.js';
+import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { ChangeFeed } from '../change-feed/change-feed.js';
+import { Database } from '../client/database.js';
+import { Outbox } from '../outbox/outbox.js';
+import { Credentials, type SealedCredential } from './credentials.js';
+import { dead, endTokens } from './end-grants.js';
+import { NO_LEASE } from './grant-row.js';
+import { SaveRefresh, WITHOUT_WAITING_FOR_DISK } from './save-refresh.js';
+import { SlotBookings } from './slot-bookings.js';
+
+interface Taken extends SealedCredential {
+  readonly failures: number;
+  /** What proves which refresh token is the one of this grant. */
+  readonly ledgerMacs: readonly string[];
+}
+
+/**
+ * No lease or backoff lasts longer (rest.ts, GOOGLE_TIMEOUT_MS). One that seems to was written before the database's clock was set
+ * back, or by somebody else, and holds nobody up.
+ */
+const MAX_LEASE = `interval '15 minutes'`;
+
+const TAKE = `
+  UPDATE grants SET lease_owner = $1, lease_awaited = false,
+    lease_expires_at = clock_timestamp() + $2 * interval '1 millisecond'
+  WHERE id = $3 AND version = $4 AND refreshes = $5 AND status = 'active'
+    AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL
+    AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp()
+      OR lease_expires_at > clock_timestamp() + ${MAX_LEASE})
+    AND ${WITHOUT_WAITING_FOR_DISK}
+  RETURNING coalesce(sealed_refresh_token, sealed_key) AS sealed, credential_version AS "credentialVersion",
+    refresh_failures AS failures, ARRAY(SELECT encode(mac, 'hex') FROM refresh_tokens
+      WHERE grant_id = grants.id AND current AND mac IS NOT NULL) AS "ledgerMacs"`;
+
+/**
+ * One refresh of a grant, across all replicas: from the right to ask Google to the writing of what came. Time is the
+ * database's, the one clock that all replicas share. Each write happens only while the lease is still held and the
+ * grant is still what it was: a consent, a disconnect or another's refresh in between wins.
+ *
+ * Leases are columns of the grant's row: one conditional UPDATE takes one, one statement ends it and writes what came.
+ */
+@Injectable()
+export class RefreshLeaseRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly saves: SaveRefresh,
+    private readonly ledger: SlotBookings,
+    private readonly outbox: Outbox,
+    private readonly changes: ChangeFeed,
+    private readonly credentials: Credentials,
+    private readonly alarm: IntegrityAlarm,
+  ) {}
+
+  async take(grant: Grant, ms: number): Promise<LeaseOutcome> {
+    const { id, version, refreshes } = grant;
+    const owner = randomUUID();
+    const values = [owner, ms, id, version, refreshes];
+    const [taken] = await this.database.prepared<Taken>('take lease', TAKE, values);
+    if (taken) {
+      const credential = await this.#open(grant, taken).catch(async (error: unknown) => {
+        // Another replica may have the key that this one lacks.
+        await this.#end(id, owner, 0);
+        throw error;
+      });
+      return {
+        kind: 'taken',
+        lease: {
+          owner,
+          grant,
+          credential,
+          credentialVersion: taken.credentialVersion ?? 0,
+          failures: taken.failures,
+        },
+      };
+    }
+    const [busy] = await this.database.$queryRaw<{ held: boolean; ms: number }[]>`
+      WITH busy AS (
+        SELECT lease_owner, (extract(epoch FROM lease_expires_at - clock_timestamp()) * 1000)::float8 AS ms FROM grants
+        WHERE id = ${id}::uuid AND version = ${version} AND refreshes = ${refreshes} AND status = 'active'
+          AND lease_expires_at > clock_timestamp()),
+      awaited AS (
+        UPDATE grants SET lease_awaited = true
+        WHERE id = ${id}::uuid AND lease_owner = (SELECT lease_owner FROM busy) AND NOT lease_awaited)
+      SELECT lease_owner IS NOT NULL AS held, ms FROM busy`;
+    return busy ? { kind: busy.held ? 'held' : 'resting', ms: Math.max(0, busy.ms) } : { kind: 'changed' };
+  }
+
+  /** With the grant as it was read: a row that was changed without a new version is another one. */
+  async #open(grant: Grant, taken: Taken): Promise<Lease['credential']> {
+    const secret = await this.credentials.open(grant, taken);
+    if (grant.kind === 'service_account') return { kind: 'service_account_key', key: secret };
+    const mac = this.ledger.macOf(grant, taken.credentialVersion ?? 0, secret);
+    if (!taken.ledgerMacs.includes(Buffer.from(mac).toString('hex'))) {
+      const reason =
+        'Its refresh token is not the one that the slot ledger knows: an older one was put back.';
+      this.alarm.raise({ kind: 'ledger', id: grant.id, reason });
+      throw integrityFailed();
+    }
+    return { kind: 'refresh_token', refreshToken: secret };
+  }
+
+  /**
+   * Keeps what Google gave, and ends the lease.
+   * @param scopes what the token was asked for
+   * @returns the grant as it is now; null when it changed meanwhile, and nothing was written
+   */
+  async save(
+    lease: Lease,
+    scopes: readonly string[],
+    answer: TokenEndpointResponse,
+    now: Date,
+  ): Promise<Grant | null> {
+    return this.saves.save(lease, scopes, answer, now);
+  }
+
+  /**
+   * Google covers less of the grant than we thought, and gave no token that may be kept. Ends the lease.
+   */
+  async narrow({ grant, owner, credential }: Lease, scopes: readonly string[], now: Date): Promise<void> {
+    const { id, version } = grant;
+    const grantedScopes = commonScopes(grant.grantedScopes, scopes);
+    const changed: Grant = { ...grant, grantedScopes, version: version + 1 };
+    const secret = secretOf(credential);
+    // The seal is bound to what is granted.
+    const sealed = await this.credentials.seal(changed, secret);
+    const narrowed = await this.database.$transaction(async (tx) => {
+      const { count } = await tx.grant.updateMany({
+        where: { id, version, leaseOwner: owner },
+        data: { ...NO_LEASE, ...sealed, grantedScopes, version: { increment: 1 } },
+      });
+      if (count === 0) return false;
+      await tx.accessToken.deleteMany({ where: { grantId: id } });
+      await this.ledger.sign(tx, changed, secret);
+      await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
+      return true;
+    });
+    if (narrowed) this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
+  }
+
+  /** Ends grant and lease. @returns false when the grant changed meanwhile; then nothing is written */
+  async markDead({ grant, owner }: Lease, diagnosis: Diagnosis, now: Date): Promise<boolean> {
+    const markedDead = await this.database.$transaction(async (tx) => {
+      const { count } = await tx.grant.updateMany({
+        where: { id: grant.id, version: grant.version, leaseOwner: owner },
+        data: { ...dead('reconnect_required', diagnosis), version: { increment: 1 } },
+      });
+      if (count === 0) return false;
+      await endTokens(tx, [grant.id], diagnosis.cause, now);
+      const ended: Grant = { ...grant, status: 'reconnect_required', diagnosis };
+      await this.outbox.notify(tx, 'grant.reconnect_required', ended, now);
+      return true;
+    });
+    if (markedDead) this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
+    return markedDead;
+  }
+
+  /** Ends the lease without a result. @param restMs for how long nobody may ask; 0: the next may at once */
+  async giveUp({ grant, owner }: Lease, backoffMs: number): Promise<void> {
+    await this.#end(grant.id, owner, backoffMs);
+  }
+
+  async #end(id: string, owner: string, backoffMs: number): Promise<void> {
+    await this.database.$executeRaw`
+      UPDATE grants SET lease_owner = NULL, lease_awaited = false,
+        lease_expires_at = CASE WHEN ${backoffMs} > 0 THEN clock_timestamp() + ${backoffMs} * interval '1 millisecond' END,
+        refresh_failures = refresh_failures + CASE WHEN ${backoffMs} > 0 THEN 1 ELSE 0 END
+      WHERE id = ${id}::uuid AND lease_owner = ${owner}::uuid`;
+  }
+}

@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import type { Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
+import { isNearlyFull } from '../../domain/grant/slots.js';
+import { SlotAlarm } from '../../domain/ports/slot-alarm.js';
+import { Outbox } from '../outbox/outbox.js';
+import type { Prisma } from '../prisma-client/client.js';
+import { SlotBookings } from './slot-bookings.js';
+
+/** A refresh token that came: the columns of its grant, its place in the ledger, and the alarm when slots run out. */
+@Injectable()
+export class RefreshTokens {
+  constructor(
+    private readonly ledger: SlotBookings,
+    private readonly outbox: Outbox,
+    private readonly alarm: SlotAlarm,
+    private readonly settings: Settings,
+  ) {}
+
+  /** Empty where none came: the stored one stays, and so do its dates. */
+  dates(answer: TokenEndpointResponse, now: Date) {
+    if (answer.refreshToken === null) return {};
+    return { refreshTokenIssuedAt: now, refreshTokenExpiresAt: answer.refreshTokenExpiresAt };
+  }
+
+  /** @param grant as it is stored with this answer, under the version that its credential was sealed under */
+  async book(
+    tx: Prisma.TransactionClient,
+    grant: Grant,
+    answer: TokenEndpointResponse,
+    now: Date,
+  ): Promise<void> {
+    const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
+    if (token === null) return;
+    const { client, id: grantId } = grant;
+    const accountSub = grant.account.sub;
+    const used = await this.ledger.book(tx, { accountSub, client, grantId, token, expiresAt, now });
+    await this.ledger.sign(tx, grant, token);
+    const { slotLimit: limit } = this.settings;
+    if (isNearlyFull(used, limit)) {
+      this.alarm.nearlyFull({ client, grantId, used, limit });
+      await this.outbox.notify(tx, 'slots.nearly_full', grant, now, {
+        slots: { limit, used, free: limit - used },
+      });
+    }
+  }
+}

@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { Grant } from '../../domain/grant/grant.js';
+import { RevocationAttempt, RevocationEnd, RevocationRequester } from '../../domain/grant/revocation.js';
+import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import type { Secret } from '../../domain/secret.js';
+import { SealBroken, Sealer } from '../../sealing/sealer.js';
+import { ChangeFeed } from '../change-feed/change-feed.js';
+import { Database } from '../client/database.js';
+import { Prisma, type Revocation as Row } from '../prisma-client/client.js';
+import { revocationTokenAad } from '../sealed/aad.js';
+import { Credentials } from './credentials.js';
+import { FinishRevocation, PROBABLY_DEAD } from './finish-revocation.js';
+import { fromRow, sealedFrom } from './grant-row.js';
+import { SlotBookings } from './slot-bookings.js';
+
+type Transaction = Prisma.TransactionClient;
+
+const DUE = Prisma.sql`next_attempt_at <= clock_timestamp()`;
+/** A caller who asks again need not wait for the backoff, only for an attempt that may be at Google still. */
+const NOT_UNDER_WAY = Prisma.sql`(attempt_id IS NULL OR next_attempt_at <= clock_timestamp())`;
+
+/**
+ * Revocations at Google, written before Google is asked. From `begin` to `finish` no replica gives a token of any grant
+ * concerned. A consent takes its grant out, and the next attempt, which would end it at Google too, takes it in again.
+ */
+@Injectable()
+export class RevocationsRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly ledger: SlotBookings,
+    private readonly credentials: Credentials,
+    private readonly alarm: IntegrityAlarm,
+    private readonly finishRevocation: FinishRevocation,
+    private readonly changes: ChangeFeed,
+  ) {}
+
+  /**
+   * Marks a grant and the living grants of the same account under these clients, in one statement.
+   * @returns `no_token` where there is nothing to revoke; null when the grant changed since it was read, or is being revoked
+   */
+  async begin(
+    grant: Grant,
+    clients: readonly string[],
+    requester: RevocationRequester,
+    leaseMs: number,
+    now: Date,
+  ): Promise<{ attempt: RevocationAttempt; siblings: readonly Grant[] } | 'no_token' | null> {
+    const { consentedAt } = grant;
+    const row = await this.database.grant.findFirst({ where: { id: grant.id, consentedAt } });
+    if (!row) return null;
+    if (row.sealedRefreshToken === null) return 'no_token';
+    const { sealedRefreshToken: sealed, credentialVersion } = row;
+    const token = await this.credentials.open(sealedFrom(row), { sealed, credentialVersion });
+    const [id, attemptId] = [randomUUID(), randomUUID()];
+    const sub = grant.account.sub;
+    const all = [...clients].sort();
+    const bound = { id, grantId: grant.id, consentedAt, accountSub: sub, clients: all };
+    const sealedToken = await this.sealer.seal(token, revocationTokenAad(bound));
+    const marked = await this.database.$transaction(async (tx) => {
+      await this.ledger.lockAll(tx, sub, all);
+      // A consent in between wins: its token is another one.
+      const begun = await tx.$executeRaw`
+        INSERT INTO revocations (id, grant_id, consented_at, account_sub, clients, sealed_token, requested_by, begun_at,
+          attempt_id, next_attempt_at, first_sequence, last_sequence)
+        SELECT ${id}::uuid, id, consented_at, account_sub, ${all}, ${sealedToken}, ${JSON.stringify(requester)}::jsonb,
+          ${now.toISOString()}::timestamptz, ${attemptId}::uuid, clock_timestamp() + ${leaseMs} * interval '1 millisecond',
+          newest, newest
+        FROM grants, (SELECT coalesce(max(sequence), 0) AS newest FROM refresh_tokens
+          WHERE account_sub = ${sub} AND client = ANY(${all})) AS ledger
+        WHERE id = ${grant.id}::uuid AND sealed_refresh_token = ${row.sealedRefreshToken}
+          AND NOT EXISTS (SELECT 1 FROM revocations AS other WHERE other.grant_id = grants.id
+            AND other.consented_at = grants.consented_at AND other.finished_at IS NULL)`;
+      if (begun === 0) return null;
+      await mark(tx, id, sub, all);
+      return tx.grant.findMany({ where: { revocationId: id } });
+    });
+    if (marked === null) return null;
+    const grants = marked.map(fromRow);
+    this.#publish(grants);
+    const attempt = { id, attemptId, grantId: grant.id, token, attempts: 1, isConfirmed: false };
+    return { attempt, siblings: grants.filter((each) => each.id !== grant.id) };
+  }
+
+  /**
+   * Takes the next attempt at the revocation of this grant. @returns `busy` while another asks; null: there is none
+   */
+  async resume(grantId: string, leaseMs: number): Promise<RevocationAttempt | 'busy' | null> {
+    const mine = Prisma.sql`grant_id = ${grantId}::uuid`;
+    const taken = await this.#take(Prisma.sql`${mine} AND ${NOT_UNDER_WAY}`, leaseMs);
+    if (taken) return taken;
+    const left = await this.database.revocation.count({ where: { grantId, finishedAt: null } });
+    return left > 0 ? 'busy' : null;
+  }
+
+  /** Takes an attempt that is due, of whichever replica. */
+  takeDue(leaseMs: number): Promise<RevocationAttempt | null> {
+    return this.#take(DUE, leaseMs);
+  }
+
+  /** Ends an attempt that brought nothing; the next one may begin after so long. */
+  async postpone({ id, attemptId }: RevocationAttempt, backoffMs: number): Promise<void> {
+    await this.database.$executeRaw`
+      UPDATE revocations SET attempt_id = NULL, next_attempt_at = clock_timestamp() + ${backoffMs} * interval '1 millisecond'
+      WHERE id = ${id}::uuid AND attempt_id = ${attemptId}::uuid AND finished_at IS NULL`;
+  }
+
+  /** Writes down that Google confirmed, where finishing failed. */
+  async confirm({ id }: RevocationAttempt): Promise<void> {
+    await this.database.revocation.updateMany({ where: { id, finishedAt: null }, data: { confirmed: true } });
+  }
+
+  /** Some of the grants that died if Google revoked at an earlier attempt, with their refresh tokens. */
+  async samples({ id }: RevocationAttempt, most: number): Promise<{ grant: Grant; refreshToken: Secret }[]> {
+    const rows = await this.database.$queryRaw<{ id: string }[]>`
+      SELECT grants.id FROM grants JOIN revocations ON revocations.id = ${id}::uuid
+      WHERE revocation_id IS NOT NULL AND revoking_from = 'active' AND sealed_refresh_token IS NOT NULL
+        AND grants.account_sub = revocations.account_sub AND client = ANY(clients) AND grants.id <> revocations.grant_id
+        AND ${PROBABLY_DEAD}
+      LIMIT ${most}`;
+    const grants = await this.database.grant.findMany({ where: { id: { in: rows.map((row) => row.id) } } });
+    const opened = await Promise.all(
+      grants.map(async (row) => {
+        const { sealedRefreshToken: sealed, credentialVersion } = row;
+        const credential = { sealed: sealed ?? '', credentialVersion };
+        const refreshToken = await this.credentials.tryOpen(sealedFrom(row), credential);
+        return refreshToken && { grant: fromRow(row), refreshToken };
+      }),
+    );
+    return opened.filter((sample) => sample !== null);
+  }
+
+  /**
+   * Writes what follows, for all grants at once: statuses, tokens, the slot ledger, events for the app, the audit trail.
+   * @param withAudit whether the disconnected grant gets its event too, because no request is there to write it
+   * @returns the other grants that were revoked; null when another replica finished before
+   */
+  async finish(
+    { id }: RevocationAttempt,
+    end: RevocationEnd,
+    now: Date,
+    withAudit: boolean,
+  ): Promise<readonly Grant[] | null> {
+    const finished = await this.finishRevocation.finish(id, end, now, withAudit);
+    if (!finished) return null;
+    this.#publish(finished.changed);
+    return finished.revoked;
+  }
+
+  /** Forgets those that were finished before a time. */
+  async prune(before: Date): Promise<void> {
+    await this.database.revocation.deleteMany({ where: { finishedAt: { lt: before } } });
+  }
+
+  /** Takes one attempt, and marks again: whoever consented since the last one ends with it at Google. */
+  async #take(which: Prisma.Sql, leaseMs: number): Promise<RevocationAttempt | null> {
+    const attemptId = randomUUID();
+    const taken = await this.database.$transaction(async (tx) => {
+      const [row] = await tx.$queryRaw<{ id: string }[]>`
+        SELECT id FROM revocations WHERE finished_at IS NULL AND ${which}
+        ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
+      if (!row) return null;
+      const revocation = await tx.revocation.findUniqueOrThrow({ where: row });
+      const { id, accountSub, clients } = revocation;
+      await this.ledger.lockAll(tx, accountSub, clients);
+      await tx.$executeRaw`
+        UPDATE revocations SET attempts = attempts + 1, attempt_id = ${attemptId}::uuid,
+          next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond',
+          last_sequence = (SELECT coalesce(max(sequence), 0) FROM refresh_tokens
+            WHERE account_sub = ${accountSub} AND client = ANY(${clients}))
+        WHERE id = ${id}::uuid`;
+      // A row that was changed by another marks nothing.
+      const token = await this.#open(revocation);
+      if (!token) return null;
+      const marked = await mark(tx, id, accountSub, clients);
+      const grants = await tx.grant.findMany({ where: { id: { in: marked } } });
+      return { revocation, token, grants: grants.map(fromRow) };
+    });
+    if (!taken) return null;
+    this.#publish(taken.grants);
+    const { id, grantId, attempts, confirmed: isConfirmed } = taken.revocation;
+    return { id, attemptId, grantId, token: taken.token, attempts: attempts + 1, isConfirmed };
+  }
+
+  /** @returns null, with an alarm, where it does not open: its turn comes again, and others are not held up */
+  async #open(row: Row): Promise<Secret | null> {
+    try {
+      return await this.sealer.open(row.sealedToken ?? '', revocationTokenAad(row));
+    } catch (error) {
+      if (!(error instanceof SealBroken)) throw error;
+      this.alarm.raise({ kind: 'revocation', id: row.id, reason: error.message });
+      return null;
+    }
+  }
+
+  #publish(grants: readonly Pick<Grant, 'userId' | 'client'>[]): void {
+    for (const { userId, client } of grants) this.changes.publish({ kind: 'grant', userId, client });
+  }
+}
+
+/**
+ * Marks what is not marked for this revocation yet. Its access tokens go at once: they are bound to the version before.
+ * @returns the ids
+ */
+async function mark(tx: Transaction, id: string, sub: string, clients: string[]): Promise<string[]> {
+  const rows = await tx.$queryRaw<{ id: string }[]>`
+    WITH marked AS (
+      UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
+        version = version + 1, lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false, refresh_failures = 0
+      WHERE id IN (
+        SELECT id FROM grants
+        WHERE account_sub = ${sub} AND client = ANY(${clients}) AND kind = 'user' AND status IN ('active', 'suspended')
+          AND revocation_id IS DISTINCT FROM ${id}::uuid
+        ORDER BY id FOR UPDATE)
+      RETURNING id),
+    dropped AS (DELETE FROM access_tokens WHERE grant_id IN (SELECT id FROM marked))
+    SELECT id FROM marked`;
+  return rows.map((row) => row.id);
+}

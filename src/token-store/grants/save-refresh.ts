@@ -1,0 +1,124 @@
+import { Injectable } from '@nestjs/common';
+import { commonScopes, sameScopes, scopeKey } from '../../domain/google/scopes.js';
+import type { Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
+import { type Lease, secretOf } from '../../domain/grant/refresh-lease.js';
+import { ChangeFeed } from '../change-feed/change-feed.js';
+import { Database } from '../client/database.js';
+import { Outbox } from '../outbox/outbox.js';
+import { AccessTokens } from './access-tokens.repository.js';
+import { Credentials } from './credentials.js';
+import { NO_LEASE } from './grant-row.js';
+import { RefreshTokens } from './refresh-tokens.repository.js';
+import { SlotBookings } from './slot-bookings.js';
+
+/**
+ * For the transaction of this one statement: a crash of PostgreSQL may forget a lease or an access token of the last
+ * moment, and both come again by asking Google once more. What cannot come again waits for the disk as always.
+ */
+export const WITHOUT_WAITING_FOR_DISK = `set_config('synchronous_commit', 'off', true) IS NOT NULL`;
+
+const SAVE = `
+  WITH refreshed AS (
+    UPDATE grants SET refreshed_at = $1, refreshes = refreshes + 1, refresh_failures = 0,
+      lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false
+    WHERE id = $2 AND version = $3 AND lease_owner = $4 AND ${WITHOUT_WAITING_FOR_DISK}
+    RETURNING id)
+  INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
+  SELECT id, $5, $6, $7, $8 FROM refreshed
+  ON CONFLICT (grant_id, scope_set) DO UPDATE SET sealed_token = excluded.sealed_token,
+    obtained_at = excluded.obtained_at, expires_at = excluded.expires_at
+  RETURNING grant_id`;
+
+/** Writes what a refresh gave, and ends its lease in the same statement or transaction. */
+@Injectable()
+export class SaveRefresh {
+  constructor(
+    private readonly database: Database,
+    private readonly accessTokens: AccessTokens,
+    private readonly refreshTokens: RefreshTokens,
+    private readonly ledger: SlotBookings,
+    private readonly outbox: Outbox,
+    private readonly changes: ChangeFeed,
+    private readonly credentials: Credentials,
+  ) {}
+
+  /** @returns the grant as it is now; null when it changed meanwhile, and nothing was written */
+  async save(
+    lease: Lease,
+    scopes: readonly string[],
+    answer: TokenEndpointResponse,
+    now: Date,
+  ): Promise<Grant | null> {
+    const { grant } = lease;
+    const isNarrowed =
+      sameScopes(scopes, grant.grantedScopes) && !sameScopes(answer.scopes, grant.grantedScopes);
+    return isNarrowed || answer.refreshToken !== null
+      ? this.#saveChange(lease, isNarrowed, isNarrowed ? answer.scopes : scopes, answer, now)
+      : this.#saveToken(lease, scopes, answer, now);
+  }
+
+  /** What nearly every refresh is: a new access token and nothing else, in one statement. */
+  async #saveToken(
+    { grant, owner, credentialVersion }: Lease,
+    scopes: readonly string[],
+    answer: TokenEndpointResponse,
+    now: Date,
+  ): Promise<Grant | null> {
+    const key = scopeKey(scopes);
+    const sealed = await this.accessTokens.seal(grant, credentialVersion, key, answer);
+    const { obtainedAt, expiresAt } = answer;
+    const values = [now, grant.id, grant.version, owner, key, sealed, obtainedAt, expiresAt];
+    const written = await this.database.prepared('save token', SAVE, values);
+    return written.length === 0 ? null : { ...grant, refreshedAt: now, refreshes: grant.refreshes + 1 };
+  }
+
+  /** Google gave another refresh token, or told of other scopes than we knew: the grant itself changes. */
+  async #saveChange(
+    { grant, owner, credential }: Lease,
+    isNarrowed: boolean,
+    tokenScopes: readonly string[],
+    answer: TokenEndpointResponse,
+    now: Date,
+  ): Promise<Grant | null> {
+    const { id, version, refreshes } = grant;
+    // A refresh never widens a grant.
+    const granted = isNarrowed ? { grantedScopes: commonScopes(grant.grantedScopes, answer.scopes) } : {};
+    const changed: Grant = {
+      ...grant,
+      ...granted,
+      ...this.refreshTokens.dates(answer, now),
+      refreshedAt: now,
+      version: version + 1,
+      refreshes: refreshes + 1,
+    };
+    const secret = answer.refreshToken ?? secretOf(credential);
+    const sealed = await this.credentials.seal(changed, secret);
+    const saved = await this.database.$transaction(async (tx) => {
+      // In the order of a consent: first the account's lock, then the row.
+      if (answer.refreshToken !== null) await this.ledger.lock(tx, grant.account.sub, grant.client);
+      const { count } = await tx.grant.updateMany({
+        where: { id, version, leaseOwner: owner },
+        data: {
+          ...NO_LEASE,
+          ...granted,
+          ...this.refreshTokens.dates(answer, now),
+          ...sealed,
+          refreshedAt: now,
+          version: { increment: 1 },
+          refreshes: { increment: 1 },
+        },
+      });
+      if (count === 0) return false;
+      // Each is bound to the version before.
+      await tx.accessToken.deleteMany({ where: { grantId: id } });
+      if (isNarrowed) await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
+      await this.accessTokens.put(tx, changed, tokenScopes, answer);
+      await this.refreshTokens.book(tx, changed, answer, now);
+      if (answer.refreshToken === null) await this.ledger.sign(tx, changed, secret);
+      return true;
+    });
+    if (!saved) return null;
+    this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
+    return changed;
+  }
+}

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import type { Grant } from '../../domain/grant/grant.js';
+import { INACTIVITY_SECONDS } from '../../domain/grant/slots.js';
+import { Secret } from '../../domain/secret.js';
+import { Sealer } from '../../sealing/sealer.js';
+import type { Prisma } from '../prisma-client/client.js';
+import { canonical } from '../sealed/canonical.js';
+
+type Transaction = Prisma.TransactionClient;
+
+/** A refresh token that came, and what it came for. */
+interface Issue {
+  readonly accountSub: string;
+  readonly client: string;
+  readonly grantId: string | null;
+  /** False where only an unverified id_token names the account. */
+  readonly isAccountVerified?: boolean;
+  readonly token: Secret;
+  readonly expiresAt: Date | null;
+  readonly now: Date;
+}
+
+/** What Google counts as live: not ended, not expired, and used within six months if nobody uses it any more. */
+export function live(now: Date): Prisma.RefreshTokenWhereInput {
+  return {
+    endedAt: null,
+    AND: [
+      { OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
+      {
+        OR: [{ current: true }, { lastUsedAt: { gt: new Date(now.getTime() - INACTIVITY_SECONDS * 1000) } }],
+      },
+    ],
+  };
+}
+
+/** Writes the slot ledger, always in the transaction of the change that a token came with. */
+@Injectable()
+export class SlotBookings {
+  constructor(
+    private readonly sealer: Sealer,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Books one token in the transaction of the change it came with, and ends those that Google ends for it.
+   * @returns how many slots of the account and client are taken now
+   */
+  async book(
+    tx: Transaction,
+    { token, accountSub, client, grantId, expiresAt, now, isAccountVerified = true }: Issue,
+  ): Promise<number> {
+    await this.lock(tx, accountSub, client);
+    if (grantId !== null) {
+      await tx.refreshToken.updateMany({
+        where: { grantId, current: true },
+        data: { current: false, lastUsedAt: now, mac: null },
+      });
+    }
+    const fingerprint = this.fingerprint(token);
+    const current = grantId !== null;
+    await tx.refreshToken.upsert({
+      where: { fingerprint },
+      create: {
+        fingerprint,
+        ...this.#riscNames(token),
+        accountSub,
+        accountVerified: isAccountVerified,
+        client,
+        grantId,
+        current,
+        issuedAt: now,
+        lastUsedAt: now,
+        expiresAt,
+      },
+      // Known already, and of no grant now: perhaps it was saved after all, and its grant uses it.
+      update: {
+        ...(current ? { grantId, current } : {}),
+        ...(isAccountVerified ? { accountSub, accountVerified: true } : {}),
+      },
+    });
+    // Which tokens Google ended for it is said once it is sure whose it is.
+    if (!isAccountVerified) return 0;
+    const taken = await this.#evict(tx, accountSub, client, now);
+    await tx.refreshToken.update({ where: { fingerprint }, data: { slotsTaken: taken } });
+    return taken;
+  }
+
+  /** For what concerns several clients: always in the same order, so that two of them do not wait for each other. */
+  async lockAll(tx: Transaction, accountSub: string, clients: readonly string[]): Promise<void> {
+    for (const client of [...clients].sort()) await this.lock(tx, accountSub, client);
+  }
+
+  /**
+   * Says of a booked token that it is the one of its grant, as sealed under the grant's version. What is not signed so is
+   * not used: an older token that somebody puts back, or a row of the ledger that somebody calls current.
+   */
+  async sign(tx: Transaction, grant: Grant, token: Secret): Promise<void> {
+    await tx.refreshToken.updateMany({
+      where: {
+        fingerprint: this.fingerprint(token),
+        grantId: grant.id,
+        current: true,
+      },
+      data: { mac: this.macOf(grant, grant.version, token) },
+    });
+  }
+
+  /** Whether a token that was booked before died since: with its account, or by eviction. */
+  async isEnded(tx: Transaction, token: Secret): Promise<boolean> {
+    const row = await tx.refreshToken.findUnique({ where: { fingerprint: this.fingerprint(token) } });
+    return row !== null && row.endedAt !== null;
+  }
+
+  /** Whether what Google gave for an account may have died by a revocation that ended here since, also by one whose end is unclear. */
+  async wasRevokedSince(tx: Transaction, accountSub: string, client: string, since: Date): Promise<boolean> {
+    const ended = { finishedAt: { gte: since }, NOT: { outcome: 'already_dead' } };
+    const found = await tx.revocation.findFirst({
+      where: { accountSub, clients: { has: client }, ...ended },
+    });
+    return found !== null;
+  }
+
+  fingerprint(token: Secret): Uint8Array<ArrayBuffer> {
+    return this.sealer.fingerprint(token, 'refresh-token');
+  }
+
+  /** @param version the one that the token was sealed under */
+  macOf({ id, client, account }: Grant, version: number, token: Secret): Uint8Array<ArrayBuffer> {
+    const fingerprint = this.fingerprint(token);
+    return this.sealer.mac(canonical([fingerprint, account.sub, client, id, version]), 'refresh_tokens');
+  }
+
+  /** Consents of one account and client happen one after the other, so that the order of issue is the order of rows. */
+  async lock(tx: Transaction, accountSub: string, client: string): Promise<void> {
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${accountSub} ${client}`}, 0))`;
+  }
+
+  async #evict(tx: Transaction, accountSub: string, client: string, now: Date): Promise<number> {
+    const rows = await tx.refreshToken.findMany({
+      where: { accountSub, client, ...live(now) },
+      orderBy: { sequence: 'asc' },
+      select: { fingerprint: true },
+    });
+    const evicted = rows.slice(0, Math.max(0, rows.length - this.settings.slotLimit));
+    if (evicted.length > 0) {
+      await tx.refreshToken.updateMany({
+        where: { fingerprint: { in: evicted.map(({ fingerprint }) => fingerprint) } },
+        data: { endedAt: now, endReason: 'slot_eviction' },
+      });
+    }
+    return rows.length - evicted.length;
+  }
+
+  /** By what Cross-Account Protection names a token (`token_identifier_alg`), as keyed digests. */
+  #riscNames(token: Secret) {
+    const text = token.reveal();
+    const twice = createHash('sha512').update(createHash('sha512').update(text).digest()).digest('base64');
+    return {
+      prefixHash: this.sealer.fingerprint(new Secret(text.slice(0, 16)), 'risc-prefix'),
+      sha512Hash: this.sealer.fingerprint(new Secret(twice), 'risc-sha512'),
+    };
+  }
+}

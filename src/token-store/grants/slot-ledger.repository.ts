@@ -1,0 +1,114 @@
+import { Injectable } from '@nestjs/common';
+import { type Account, isActive, type TokenEndpointResponse } from '../../domain/grant/grant.js';
+import type { LiveToken } from '../../domain/grant/slots.js';
+import { alongIndex } from '../client/bounded-scan.js';
+import { Database } from '../client/database.js';
+import { Prisma } from '../prisma-client/client.js';
+import { hasEmail } from './grant-row.js';
+import { live, SlotBookings } from './slot-bookings.js';
+
+/** Accounts that are looked into before a connect, at most. */
+const MAX_SUSPECTS = 20;
+
+/**
+ * Every refresh token that Google ever gave us, by its keyed fingerprint: the books that nobody else keeps.
+ *
+ * Which of Google's slots are taken, and what ended a token. slot-bookings.ts writes the rows.
+ */
+@Injectable()
+export class SlotLedgerRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly bookings: SlotBookings,
+  ) {}
+
+  /** The tokens that Google counts as live for one account and client, oldest first. */
+  async liveTokens(accountSub: string, client: string, now: Date): Promise<LiveToken[]> {
+    const rows = await this.database.refreshToken.findMany({
+      where: { accountSub, client, ...live(now) },
+      orderBy: { sequence: 'asc' },
+      include: { grant: { select: { userId: true, status: true } } },
+    });
+    return rows.map(({ grantId, grant, issuedAt, current }) => ({
+      grantId,
+      userId: grant?.userId ?? null,
+      client,
+      issuedAt,
+      current: current && grant !== null && isActive(grant),
+    }));
+  }
+
+  /** How many are live for the account across all our clients. Google's limit on these is unpublished. */
+  liveOfAccount(accountSub: string, now: Date): Promise<number> {
+    return this.database.refreshToken.count({ where: { accountSub, ...live(now) } });
+  }
+
+  /**
+   * Of a full account, the newest living token was booked when no slot was left. Few such tokens live; where more do than
+   * are looked into here, the answer is yes, and a user signs in once more than would have been needed.
+   */
+  async isAnyAccountFull(client: string, limit: number, now: Date): Promise<boolean> {
+    const suspects = await alongIndex<{ accountSub: string }>(
+      this.database,
+      Prisma.sql`SELECT account_sub AS "accountSub" FROM refresh_tokens
+        WHERE client = ${client} AND slots_taken >= ${limit} AND ended_at IS NULL
+        ORDER BY slots_taken DESC LIMIT ${MAX_SUSPECTS}`,
+    );
+    for (const accountSub of new Set(suspects.map((token) => token.accountSub))) {
+      if ((await this.liveTokens(accountSub, client, now)).length >= limit) return true;
+    }
+    return suspects.length === MAX_SUSPECTS;
+  }
+
+  /** The `sub` of an account that was seen before, by `sub` or email. */
+  async findAccount(subOrEmail: string): Promise<string | null> {
+    // A sub is a sub before it is an email; of an email that went from one account to another, the last one counts.
+    const [account] = await this.database.$queryRaw<{ accountSub: string }[]>`
+      (SELECT account_sub AS "accountSub" FROM grants WHERE account_sub = ${subOrEmail} LIMIT 1)
+      UNION ALL
+      (SELECT account_sub FROM grants WHERE ${hasEmail(subOrEmail)} ORDER BY consented_at DESC LIMIT 1)
+      LIMIT 1`;
+    return account?.accountSub ?? null;
+  }
+
+  /** Why the grant's refresh token ended, if the ledger knows. */
+  async endReason(grantId: string): Promise<string | null> {
+    const row = await this.database.refreshToken.findFirst({
+      where: { grantId, current: true },
+      orderBy: { sequence: 'desc' },
+    });
+    if (!row || row.endReason !== null) return row?.endReason ?? null;
+    const { client, accountSub, issuedAt } = row;
+    // It came while Google was being asked to revoke all of the account.
+    const during = {
+      accountSub,
+      clients: { has: client },
+      begunAt: { lte: issuedAt },
+      finishedAt: { gte: issuedAt },
+    };
+    const before = {
+      accountSub,
+      clients: { has: client },
+      outcome: 'unclear',
+      finishedAt: { gte: issuedAt },
+    };
+    const revocation = await this.database.revocation.findFirst({
+      where: { OR: [{ ...during, outcome: 'revoked' }, before] },
+    });
+    return revocation && 'revoked_with_sibling';
+  }
+
+  /** Books a token that came without becoming a grant: it takes a slot all the same. */
+  async bookUnused(
+    account: Account,
+    client: string,
+    answer: TokenEndpointResponse,
+    now: Date,
+  ): Promise<void> {
+    const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
+    if (token === null) return;
+    await this.database.$transaction((tx) =>
+      this.bookings.book(tx, { accountSub: account.sub, client, grantId: null, token, expiresAt, now }),
+    );
+  }
+}

@@ -1,0 +1,194 @@
+import pg from 'pg';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MigrationList, SchemaFilter } from '@prisma/schema-engine-wasm';
+import { Secret } from '../../domain/secret.js';
+import { AddressSource } from '../client/address-source.js';
+import { DatabaseClient } from '../client/database-client.js';
+import { codesOf } from '../client/database-error.js';
+import { type Blocker, DatabaseBusy, LockWait } from './lock-wait.js';
+import { MigrationLock } from './migration-lock.js';
+import { aheadOf, migrationNames } from './migration-state.js';
+import { withSchemaEngine } from './schema-engine.js';
+
+const NO_FILTER: SchemaFilter = { externalTables: [], externalEnums: [] };
+const WAIT_MS = 60_000;
+/** While a statement waits for a table, all others wait behind it: not for long, and then they get their turn. */
+const LOCK_TIMEOUT_MS = 500;
+const FIRST_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 4_000;
+const LOOK_MS = 150;
+
+export interface MigrateOptions {
+  /** How long it waits for others in all. */
+  readonly waitMs?: number;
+  /** Gets what it waits for, line by line. */
+  readonly say?: (line: string) => void;
+}
+
+/**
+ * Brings the database to the newest schema. Safe to run again, and safe beside `prisma migrate deploy`.
+ * @param database its URL, or where that is read from: past a pooler where there is a way
+ * @param folder the path of prisma/migrations
+ * @returns the names of the migrations that were applied just now
+ * @throws {DatabaseBusy} when others were in the way for too long; then the rest is left for the next run
+ */
+export async function migrate(
+  database: string | AddressSource,
+  folder: string,
+  { waitMs = WAIT_MS, say = () => undefined }: MigrateOptions = {},
+): Promise<string[]> {
+  const source = typeof database === 'string' ? new AddressSource(new Secret(database)) : database;
+  const lockWait = new LockWait(waitMs, say);
+  const lock = await MigrationLock.take(source, lockWait);
+  try {
+    await forgetInterrupted(source);
+    const scripts = new Scripts(folder, lock, lockWait);
+    const apply = withSchemaEngine(
+      source,
+      async (engine) =>
+        engine.applyMigrations({ migrationsList: readMigrations(folder), filters: NO_FILTER }),
+      (script, run) => scripts.run(script, run),
+    );
+    const { appliedMigrationNames } = await apply.catch((error: unknown) =>
+      leave(source, scripts.busy ?? error),
+    );
+    const unknown = await unknownMigrations(source, folder);
+    if (unknown.length > 0) say(aheadOf(unknown).message);
+    return appliedMigrationNames;
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Runs each migration as one transaction that gives way to others while it waits for a lock. */
+class Scripts {
+  readonly #names: ReadonlyMap<string, string>;
+  /** Why the last one was given up. */
+  busy: DatabaseBusy | null = null;
+
+  constructor(
+    folder: string,
+    private readonly lock: MigrationLock,
+    private readonly lockWait: LockWait,
+  ) {
+    this.#names = new Map(migrationNames(folder).map((name) => [readScript(folder, name), name]));
+  }
+
+  async run(script: string, run: (sql: string) => Promise<void>): Promise<void> {
+    const name = this.#names.get(script);
+    const marker = `/* token-broker migrate ${randomUUID()} */`;
+    const sql = `${marker} ${name === undefined || isConcurrent(script) ? script : inOneTransaction(script, name)}`;
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+      const blockers = new Map<number, Blocker>();
+      try {
+        await this.#watched(marker, blockers, run(sql));
+        return;
+      } catch (error) {
+        if (!codesOf(error).includes('55P03')) throw error;
+        if (await this.lockWait.pause(pauseMs)) continue;
+        const what = `The migration ${name ?? ''} did not get its lock on a table`;
+        this.busy = new DatabaseBusy(what, [...blockers.values()], this.lockWait);
+        throw error;
+      }
+    }
+  }
+
+  async #watched(marker: string, blockers: Map<number, Blocker>, running: Promise<void>): Promise<void> {
+    let isOver = false;
+    const watch = async () => {
+      while (!isOver) {
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        if (isOver as boolean) return;
+        const found = await this.lock.blockersOf(marker);
+        for (const blocker of found) blockers.set(blocker.pid, blocker);
+        if (found.length > 0) this.lockWait.waitsFor('a lock on a table', found);
+      }
+    };
+    const watching = watch().catch(() => undefined);
+    try {
+      await running;
+    } finally {
+      isOver = true;
+      await watching;
+    }
+  }
+}
+
+/** CREATE INDEX CONCURRENTLY waits without being in anybody's way, and in no transaction. */
+function isConcurrent(script: string): boolean {
+  return /\bCONCURRENTLY\b/i.test(script.replaceAll(/--.*$/gm, ''));
+}
+
+/** Several statements sent as one are one transaction. In it stands, too, that it is done: half of it is never true. */
+function inOneTransaction(script: string, name: string): string {
+  return `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = 0;
+SET LOCAL search_path = public;
+${script}
+;
+UPDATE public._prisma_migrations SET finished_at = clock_timestamp()
+WHERE migration_name = ${pg.escapeLiteral(name)} AND finished_at IS NULL AND rolled_back_at IS NULL`;
+}
+
+/** What was begun and given up is as if it never was: the engine refuses to go on after what it takes for a failure. */
+async function leave(source: AddressSource, error: unknown): Promise<never> {
+  if (error instanceof DatabaseBusy) await forgetInterrupted(source, 'logs IS NOT NULL OR');
+  throw error;
+}
+
+/**
+ * A migration that says nowhere that it failed, nor that it finished, was interrupted, and its transaction with it.
+ * @param also what else is forgotten
+ */
+async function forgetInterrupted(source: AddressSource, also = ''): Promise<void> {
+  await withClient(source, async (client) => {
+    const { rows } = await client.query(`SELECT to_regclass('public._prisma_migrations') AS records`);
+    if ((rows[0] as { records: string | null }).records === null) return;
+    await client.query(
+      `DELETE FROM public._prisma_migrations
+       WHERE finished_at IS NULL AND rolled_back_at IS NULL AND (${also} logs IS NULL)`,
+    );
+  });
+}
+
+function unknownMigrations(source: AddressSource, folder: string): Promise<string[]> {
+  return withClient(source, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      'SELECT migration_name AS name FROM public._prisma_migrations WHERE rolled_back_at IS NULL ORDER BY name',
+    );
+    const known = migrationNames(folder);
+    return rows.map(({ name }) => name).filter((name) => !known.includes(name));
+  });
+}
+
+async function withClient<T>(source: AddressSource, use: (client: DatabaseClient) => Promise<T>): Promise<T> {
+  const client = new DatabaseClient({ source, application_name: 'token-broker migrate' });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
+function readScript(folder: string, name: string): string {
+  return readFileSync(join(folder, name, 'migration.sql'), 'utf8');
+}
+
+function readMigrations(folder: string): MigrationList {
+  const lockfile = 'migration_lock.toml';
+  return {
+    baseDir: folder,
+    lockfile: { path: lockfile, content: readFileSync(join(folder, lockfile), 'utf8') },
+    shadowDbInitScript: '',
+    migrationDirectories: migrationNames(folder).map((name) => ({
+      path: name,
+      migrationFile: {
+        path: 'migration.sql',
+        content: { tag: 'ok', value: readScript(folder, name) },
+      },
+    })),
+  };
+}

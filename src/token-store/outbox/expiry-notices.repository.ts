@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import type { Expiry } from '../../domain/grant/expiry-forecast.js';
+import type { Grant } from '../../domain/grant/grant.js';
+import { Database } from '../client/database.js';
+import { Outbox } from './outbox.js';
+
+/** Tells the app that a grant will die, once for each time at which it would. */
+@Injectable()
+export class ExpiryNoticesRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly outbox: Outbox,
+  ) {}
+
+  /** @returns false when that was told before, or the grant changed since it was read */
+  async notify(grant: Grant, expiry: Expiry, now: Date): Promise<boolean> {
+    return this.database.$transaction(async (tx) => {
+      const { count } = await tx.grant.updateMany({
+        where: {
+          id: grant.id,
+          version: grant.version,
+          status: 'active',
+          // A refresh leaves the version alone, and may have moved the expiry.
+          refreshedAt: grant.refreshedAt,
+          OR: [{ expiryToldAt: null }, { expiryToldAt: { not: expiry.at } }],
+        },
+        data: { expiryToldAt: expiry.at },
+      });
+      if (count === 0) return false;
+      const expires = { at: expiry.at.toISOString(), reason: expiry.reason };
+      await this.outbox.notify(tx, 'grant.expiring', grant, now, { expires });
+      return true;
+    });
+  }
+}

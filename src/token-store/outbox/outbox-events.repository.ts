@@ -1,0 +1,99 @@
+import { Injectable } from '@nestjs/common';
+import type { EventType } from '../../domain/event-type.js';
+import { Database } from '../client/database.js';
+
+/** An event that the app was not told of yet. */
+export interface UndeliveredEvent {
+  /** Stays the same over all attempts, so that the app can recognise a repeated one. */
+  readonly id: string;
+  readonly type: EventType;
+  /** When it happened, as RFC 3339 writes it. */
+  readonly timestamp: string;
+  readonly data: object;
+  /** How often delivery failed. */
+  readonly failures: number;
+}
+
+interface Row {
+  readonly id: string;
+  readonly sequence: bigint;
+  readonly type: EventType;
+  readonly payload: { readonly timestamp: string; readonly data: object };
+  readonly attempts: number;
+}
+
+const PRUNE_BATCH = 5000;
+
+/** Still to be delivered. */
+const OPEN = { deliveredAt: null, abandonedAt: null };
+
+/** The outbox, read by those who deliver it. Several brokers share the work: what one has claimed, no other gets. */
+@Injectable()
+export class OutboxEventsRepository {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Takes what is due, in order of creation. Whoever claims and is not heard of again loses it.
+   * @param until from then on, another may take it
+   */
+  async claim(most: number, now: Date, until: Date): Promise<UndeliveredEvent[]> {
+    // One statement: no lock and no connection is held while the receiver answers.
+    const rows = await this.database.$queryRaw<Row[]>`
+      UPDATE outbox_events SET next_attempt_at = ${until}
+      WHERE id IN (
+        SELECT id FROM outbox_events
+        WHERE delivered_at IS NULL AND abandoned_at IS NULL AND next_attempt_at <= ${now}
+        ORDER BY next_attempt_at, sequence LIMIT ${most} FOR UPDATE SKIP LOCKED
+      )
+      RETURNING id, sequence, type, payload, attempts`;
+    return rows
+      .sort((a, b) => (a.sequence < b.sequence ? -1 : 1))
+      .map(({ id, type, payload: { timestamp, data }, attempts }) => ({
+        id,
+        type,
+        timestamp,
+        data,
+        failures: attempts,
+      }));
+  }
+
+  /** Gives back what was claimed and not tried. */
+  async release(ids: readonly string[], now: Date): Promise<void> {
+    await this.database.outboxEvent.updateMany({
+      where: { id: { in: [...ids] }, ...OPEN },
+      data: { nextAttemptAt: now },
+    });
+  }
+
+  async delivered(id: string, now: Date): Promise<void> {
+    await this.database.outboxEvent.updateMany({
+      where: { id },
+      data: { deliveredAt: now, abandonedAt: null, attempts: { increment: 1 }, lastError: null },
+    });
+  }
+
+  /** @param next when to try again; null: never */
+  async failed(id: string, error: string, now: Date, next: Date | null): Promise<void> {
+    await this.database.outboxEvent.updateMany({
+      // Another broker may have taken over and delivered it meanwhile.
+      where: { id, ...OPEN },
+      data: {
+        attempts: { increment: 1 },
+        lastError: error,
+        ...(next ? { nextAttemptAt: next } : { abandonedAt: now }),
+      },
+    });
+  }
+
+  /** Forgets what was delivered or given up before a time. */
+  async prune(before: Date): Promise<void> {
+    for (;;) {
+      const count = await this.database.$executeRaw`
+        DELETE FROM outbox_events WHERE id IN (
+          (SELECT id FROM outbox_events WHERE delivered_at < ${before} LIMIT ${PRUNE_BATCH})
+          UNION ALL
+          (SELECT id FROM outbox_events WHERE abandoned_at < ${before} AND delivered_at IS NULL LIMIT ${PRUNE_BATCH}))`;
+      if (count < PRUNE_BATCH) return;
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import type { Grant } from '../../domain/grant/grant.js';
+import { canonical } from './canonical.js';
+
+/*
+ * The associated data of each sealed value: its column, its row, and all of the row that decides who gets what of it. A
+ * row that was changed by another than the broker does not open. Changing one of these locks old rows out.
+ */
+
+/** All columns of a connect under way but the verifier and its use. */
+export function verifierAad(request: object): string {
+  return canonical(['authorization_requests.sealed_verifier', request]);
+}
+
+/**
+ * Of a refresh token or a service account's key: whose it is, what was granted, and under which version it was sealed.
+ * What changes without a new seal is not in it: `version`, the lease, the diagnosis.
+ */
+export function credentialAad(grant: Grant, version: number): string {
+  const column = grant.kind === 'user' ? 'grants.sealed_refresh_token' : 'grants.sealed_key';
+  return canonical([
+    column,
+    ...identity(grant),
+    version,
+    // The token of a suspended grant is kept, and must not open because somebody calls the grant active.
+    grant.status === 'suspended',
+    grant.account.email,
+    grant.requestedScopes,
+    grant.grantedScopes,
+    grant.consentedAt,
+    grant.refreshTokenIssuedAt,
+    grant.refreshTokenExpiresAt,
+  ]);
+}
+
+/**
+ * Bound to the version of the credential that it was fetched with: each new seal of that ends the access tokens of before. Not
+ * to the version of the grant, since a revocation that comes to nothing leaves them as they were.
+ */
+export function accessTokenAad(
+  grant: Grant,
+  credentialVersion: number,
+  scopeSetKey: string,
+  { obtainedAt, expiresAt }: { readonly obtainedAt: Date; readonly expiresAt: Date },
+): string {
+  return canonical([
+    'access_tokens.sealed_token',
+    ...identity(grant),
+    credentialVersion,
+    scopeSetKey,
+    obtainedAt,
+    expiresAt,
+  ]);
+}
+
+export function pendingConsentAad(consent: {
+  readonly codeHash: Uint8Array;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}): string {
+  return canonical(['pending_consents.sealed_consent', consent]);
+}
+
+/** When it is tried again, and the code that waits for it, change without a new seal. */
+export function pendingExchangeAad({
+  id,
+  createdAt,
+  expiresAt,
+}: {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}): string {
+  return canonical(['pending_exchanges.sealed_exchange', id, createdAt, expiresAt]);
+}
+
+/** What of a revocation says whose grants end; its attempts and its end change without a new seal. */
+export function revocationTokenAad(revocation: {
+  readonly id: string;
+  readonly grantId: string;
+  readonly consentedAt: Date;
+  readonly accountSub: string;
+  readonly clients: readonly string[];
+}): string {
+  const { id, grantId, consentedAt, accountSub, clients } = revocation;
+  return canonical(['revocations.sealed_token', id, grantId, consentedAt, accountSub, clients]);
+}
+
+function identity({ id, kind, userId, client, account, subject }: Grant) {
+  return [id, kind, userId, client, account.sub, subject];
+}

@@ -1,0 +1,83 @@
+import { Secret } from '../../domain/secret.js';
+import { SealBroken, type Sealer } from '../../sealing/sealer.js';
+import type { Database } from '../client/database.js';
+import { type SealedColumn, sealedColumns, type SealedValue } from './sealed-columns.js';
+
+/** What became of a value: sealed anew, under the newest key already, changed by the broker meanwhile, not opened. */
+type Outcome = 'resealed' | 'newest' | 'changed' | 'unopened';
+
+interface ColumnReport extends Readonly<Record<Outcome, number>> {
+  readonly column: string;
+}
+
+export interface ResealReport {
+  readonly newestKeyId: string;
+  readonly columns: readonly ColumnReport[];
+  /** How many values each key id seals, counted afterwards. */
+  readonly keysInUse: ReadonlyMap<string, number>;
+  /** Why values did not open, each reason once. */
+  readonly problems: readonly string[];
+}
+
+/** Stands for the key of a value that is no sealed one at all. */
+const NO_KEY = '(unreadable)';
+
+/**
+ * Seals every stored secret anew under the newest key. Safe while the broker runs: a value that the broker changed
+ * since it was read is left as the broker wrote it. A value that does not open is left too, and reported.
+ */
+export async function reseal(database: Database, sealer: Sealer): Promise<ResealReport> {
+  const newestKeyId = keyIdOf(await sealer.seal(new Secret('probe'), 'probe'));
+  const problems = new Set<string>();
+  const columns: ColumnReport[] = [];
+  for (const column of sealedColumns(database)) {
+    columns.push(await resealColumn(column, newestKeyId, sealer, problems));
+  }
+  return { newestKeyId, columns, keysInUse: await countKeys(database), problems: [...problems] };
+}
+
+async function resealColumn(
+  column: SealedColumn,
+  newestKeyId: string,
+  sealer: Sealer,
+  problems: Set<string>,
+): Promise<ColumnReport> {
+  const counts = { column: column.name, resealed: 0, newest: 0, changed: 0, unopened: 0 };
+  const resealOne = async (value: SealedValue): Promise<Outcome> => {
+    const { sealed, aad } = value;
+    if (keyIdOf(sealed) === newestKeyId) return 'newest';
+    try {
+      const secret = await sealer.open(sealed, aad);
+      return (await value.replace(await sealer.seal(secret, aad))) ? 'resealed' : 'changed';
+    } catch (error) {
+      if (!(error instanceof SealBroken)) throw error;
+      problems.add(error.message);
+      return 'unopened';
+    }
+  };
+  for await (const batch of column.batches()) {
+    for (const outcome of await Promise.all(batch.map(resealOne))) counts[outcome] += 1;
+  }
+  return counts;
+}
+
+async function countKeys(database: Database): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const column of sealedColumns(database)) {
+    for await (const batch of column.batches()) {
+      for (const { sealed } of batch) counts.set(keyIdOf(sealed), (counts.get(keyIdOf(sealed)) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+/** A sealed value is a JWE; its header is readable and names the key (RFC 7516 section 3.1). */
+function keyIdOf(sealed: string): string {
+  try {
+    const header: unknown = JSON.parse(Buffer.from(sealed.split('.', 1)[0] ?? '', 'base64url').toString());
+    const kid = typeof header === 'object' && header !== null && 'kid' in header ? header.kid : undefined;
+    return typeof kid === 'string' ? kid : NO_KEY;
+  } catch {
+    return NO_KEY;
+  }
+}

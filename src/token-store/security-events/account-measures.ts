@@ -1,0 +1,159 @@
+import { Injectable } from '@nestjs/common';
+import type { AccountMeasure } from '../../domain/google/security-event.js';
+import { type Diagnosis, type Grant, isActive } from '../../domain/grant/grant.js';
+import { toJson } from '../client/database.js';
+import { dead, disconnected, endTokens } from '../grants/end-grants.js';
+import { fromRow } from '../grants/grant-row.js';
+import { ResealCredentials } from '../grants/reseal-credentials.js';
+import { Outbox } from '../outbox/outbox.js';
+import { type Grant as Row, Prisma } from '../prisma-client/client.js';
+
+type Transaction = Prisma.TransactionClient;
+
+/** What Google's security events do to grants, in the transaction of the event. */
+@Injectable()
+export class AccountMeasures {
+  constructor(
+    private readonly outbox: Outbox,
+    private readonly resealCredentials: ResealCredentials,
+  ) {}
+
+  /** @returns the grants that it concerned, as they were before */
+  take(
+    tx: Transaction,
+    measure: AccountMeasure,
+    rows: readonly Row[],
+    occurredAt: Date,
+    now: Date,
+  ): Promise<Grant[]> {
+    const grants = rows.map(fromRow);
+    switch (measure.action) {
+      case 'revoke':
+        return this.kill(tx, grants, 'revoked', measure.diagnosis, now);
+      case 'suspend':
+        return this.#suspend(tx, rows.filter(isOfUse), measure.diagnosis, occurredAt, now);
+      case 'resume':
+        return this.#resume(
+          tx,
+          rows.filter((row) => isSuspendedAt(row, occurredAt)),
+          now,
+        );
+      case 'forget':
+        return this.#forget(tx, grants, measure.endReason, now);
+      case 'drop_access_tokens':
+        return this.#dropAccessTokens(tx, rows.filter(isOfUse));
+      case 'note':
+        return Promise.resolve(grants);
+    }
+  }
+
+  /** Why all refresh tokens of the account are dead after a measure; null where they live on. */
+  endReason(measure: AccountMeasure): string | null {
+    if (measure.action === 'revoke') return measure.diagnosis.cause;
+    return measure.action === 'forget' ? measure.endReason : null;
+  }
+
+  async kill(
+    tx: Transaction,
+    grants: readonly Grant[],
+    status: 'revoked' | 'reconnect_required',
+    diagnosis: Diagnosis,
+    now: Date,
+  ): Promise<Grant[]> {
+    const living = grants.filter(isActive);
+    const rows = await tx.grant.updateManyAndReturn({
+      where: { id: { in: living.map(({ id }) => id) }, status: { in: ['active', 'suspended'] } },
+      data: { ...dead(status, diagnosis), version: { increment: 1 } },
+      select: { id: true },
+    });
+    const ids = new Set(rows.map(({ id }) => id));
+    const killed = living.filter(({ id }) => ids.has(id));
+    await endTokens(tx, [...ids], diagnosis.cause, now);
+    const dying = killed.map((grant): Grant => ({ ...grant, status, diagnosis }));
+    await this.outbox.notifyAll(tx, 'grant.reconnect_required', dying, now);
+    return killed;
+  }
+
+  async #suspend(
+    tx: Transaction,
+    rows: readonly Row[],
+    diagnosis: Diagnosis,
+    suspendedAt: Date,
+    now: Date,
+  ): Promise<Grant[]> {
+    const grants = rows.map(fromRow);
+    const ids = grants.map(({ id }) => id);
+    await tx.grant.updateMany({
+      where: { id: { in: ids } },
+      data: { status: 'suspended', diagnosis: toJson(diagnosis), suspendedAt, version: { increment: 1 } },
+    });
+    // If the revocation turns out not to concern them, this is what they come back to.
+    await tx.grant.updateMany({
+      where: { id: { in: ids }, revocationId: { not: null } },
+      data: { revokingFrom: 'suspended' },
+    });
+    await this.resealCredentials.reseal(tx, rows, 'suspended');
+    await dropTokens(tx, grants);
+    const told = rows.filter((row) => statusOf(row) === 'active').map(fromRow);
+    const suspended = told.map((grant): Grant => ({ ...grant, status: 'suspended', diagnosis }));
+    await this.outbox.notifyAll(tx, 'grant.reconnect_required', suspended, now);
+    return grants;
+  }
+
+  async #resume(tx: Transaction, rows: readonly Row[], now: Date): Promise<Grant[]> {
+    const grants = rows.map(fromRow);
+    const where = { id: { in: grants.map(({ id }) => id) } };
+    await tx.grant.updateMany({
+      where: { ...where, revocationId: null },
+      data: { status: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
+    });
+    await tx.grant.updateMany({
+      where: { ...where, revocationId: { not: null } },
+      data: { revokingFrom: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
+    });
+    await this.resealCredentials.reseal(tx, rows, 'active');
+    const active = grants
+      .filter(({ status }) => status !== 'revoking')
+      .map((grant): Grant => ({ ...grant, status: 'active', diagnosis: null }));
+    await this.outbox.notifyAll(tx, 'grant.connected', active, now);
+    return grants;
+  }
+
+  async #forget(tx: Transaction, grants: Grant[], endReason: string, now: Date): Promise<Grant[]> {
+    const ids = grants.map(({ id }) => id);
+    await endTokens(tx, ids, endReason, now);
+    await tx.grant.deleteMany({ where: { id: { in: ids } } });
+    const revoked = grants.map(disconnected);
+    await this.outbox.notifyAll(tx, 'grant.disconnected', revoked, now, { revoked_at_google: true });
+    return grants;
+  }
+
+  async #dropAccessTokens(tx: Transaction, rows: readonly Row[]): Promise<Grant[]> {
+    const grants = rows.map(fromRow);
+    await dropTokens(tx, grants);
+    await tx.grant.updateMany({
+      where: { id: { in: grants.map(({ id }) => id) } },
+      data: { version: { increment: 1 } },
+    });
+    await this.resealCredentials.reseal(tx, rows);
+    return grants;
+  }
+}
+
+/** What the grant is apart from a revocation that is under way. */
+function statusOf({ status, revokingFrom }: Row): Row['status'] {
+  return revokingFrom ?? status;
+}
+
+function isOfUse(row: Row): boolean {
+  return isActive({ status: statusOf(row) });
+}
+
+/** An `account-enabled` that is older than the suspension came late: the account was disabled again since. */
+function isSuspendedAt(row: Row, occurredAt: Date): boolean {
+  return statusOf(row) === 'suspended' && (row.suspendedAt === null || row.suspendedAt <= occurredAt);
+}
+
+async function dropTokens(tx: Transaction, grants: readonly Grant[]): Promise<void> {
+  await tx.accessToken.deleteMany({ where: { grantId: { in: grants.map(({ id }) => id) } } });
+}

@@ -1,0 +1,143 @@
+import { Injectable } from '@nestjs/common';
+import type { AccountMeasure, AccountSubject, Measure } from '../../domain/google/security-event.js';
+import type { Grant } from '../../domain/grant/grant.js';
+import { Sealer } from '../../sealing/sealer.js';
+import { ChangeFeed } from '../change-feed/change-feed.js';
+import { isUniqueViolation } from '../client/database-error.js';
+import { Database } from '../client/database.js';
+import { fromRow, hasEmail } from '../grants/grant-row.js';
+import { SlotBookings } from '../grants/slot-bookings.js';
+import type { Prisma } from '../prisma-client/client.js';
+import { AccountMeasures } from './account-measures.js';
+
+export interface SecurityIncident {
+  readonly jti: string;
+  /** What came later is not touched: events can arrive late, and the user may have connected again meanwhile. */
+  readonly occurredAt: Date;
+  /** The aliases of the clients that it concerns; grants of others stay as they are. */
+  readonly clients: readonly string[];
+  readonly measures: readonly Measure[];
+}
+
+type Transaction = Prisma.TransactionClient;
+
+/** Longer than Google goes on delivering an event. */
+const REMEMBER_MS = 30 * 24 * 3600 * 1000;
+
+/** Carries out what follows from security events, on grants, tokens and the slot ledger. */
+@Injectable()
+export class SecurityEventsRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly ledger: SlotBookings,
+    private readonly accountMeasures: AccountMeasures,
+    private readonly changes: ChangeFeed,
+  ) {}
+
+  /**
+   * Takes all measures and remembers the event: everything or nothing, and never twice.
+   * @returns for each measure the grants that it concerned, as they were before; null when the event was handled before
+   */
+  async takeOnce(incident: SecurityIncident, now: Date): Promise<Grant[][] | null> {
+    await this.database.securityEvent.deleteMany({
+      where: { receivedAt: { lt: new Date(now.getTime() - REMEMBER_MS) } },
+    });
+    try {
+      const taken = await this.database.$transaction(async (tx) => {
+        // First: the same event delivered twice at once waits here until the other delivery is done.
+        await tx.securityEvent.create({ data: { jti: incident.jti, receivedAt: now } });
+        const touched: Grant[][] = [];
+        for (const measure of incident.measures) touched.push(await this.#take(tx, incident, measure, now));
+        return touched;
+      });
+      for (const { userId, client } of taken.flat()) this.changes.publish({ kind: 'grant', userId, client });
+      return taken;
+    } catch (error) {
+      if (isUniqueViolation(error)) return null;
+      throw error;
+    }
+  }
+
+  #take(tx: Transaction, incident: SecurityIncident, measure: Measure, now: Date): Promise<Grant[]> {
+    return measure.action === 'revoke_token'
+      ? this.#revokeToken(tx, incident, measure, now)
+      : this.#onAccount(tx, incident, measure, now);
+  }
+
+  async #onAccount(
+    tx: Transaction,
+    { clients, occurredAt }: SecurityIncident,
+    measure: AccountMeasure,
+    now: Date,
+  ): Promise<Grant[]> {
+    const subs = await this.#subsOf(tx, measure.account, clients);
+    for (const sub of subs) for (const client of clients) await this.ledger.lock(tx, sub, client);
+    const locked = await tx.$queryRaw<{ id: string }[]>`
+      SELECT id FROM grants
+      WHERE account_sub = ANY(${subs}) AND client = ANY(${[...clients]}) AND consented_at <= ${occurredAt}
+        AND kind = 'user'
+      ORDER BY id FOR UPDATE`;
+    const rows = await tx.grant.findMany({ where: { id: { in: locked.map(({ id }) => id) } } });
+    const touched = await this.accountMeasures.take(tx, measure, rows, occurredAt, now);
+    const endReason = this.accountMeasures.endReason(measure);
+    if (endReason !== null) {
+      // Also those that no grant uses any more: Google ended them all.
+      await tx.refreshToken.updateMany({
+        where: {
+          accountSub: { in: subs },
+          client: { in: [...clients] },
+          issuedAt: { lte: occurredAt },
+          endedAt: null,
+        },
+        data: { endedAt: now, endReason },
+      });
+    }
+    return touched;
+  }
+
+  /** Where only the email is known: every account that had it when its user last connected. */
+  async #subsOf(
+    tx: Transaction,
+    { sub, email }: AccountSubject,
+    clients: readonly string[],
+  ): Promise<string[]> {
+    if (sub !== null) return [sub];
+    const rows = await tx.$queryRaw<{ accountSub: string }[]>`
+      SELECT DISTINCT account_sub AS "accountSub" FROM grants
+      WHERE ${hasEmail(email ?? '')} AND client = ANY(${[...clients]}) ORDER BY account_sub`;
+    return rows.map(({ accountSub }) => accountSub);
+  }
+
+  async #revokeToken(
+    tx: Transaction,
+    { clients }: SecurityIncident,
+    { token, diagnosis }: Measure & { action: 'revoke_token' },
+    now: Date,
+  ): Promise<Grant[]> {
+    const name = this.sealer.fingerprint(
+      token.name,
+      token.namedBy === 'prefix' ? 'risc-prefix' : 'risc-sha512',
+    );
+    const named = {
+      ...(token.namedBy === 'prefix' ? { prefixHash: name } : { sha512Hash: name }),
+      client: { in: [...clients] },
+    };
+    for (const { accountSub, client } of await tx.refreshToken.findMany({
+      where: named,
+      distinct: ['accountSub', 'client'],
+      orderBy: [{ accountSub: 'asc' }, { client: 'asc' }],
+    })) {
+      await this.ledger.lock(tx, accountSub, client);
+    }
+    // Read again: a consent that was under way may have put another token in its place.
+    const rows = await tx.refreshToken.findMany({ where: named, include: { grant: true } });
+    const using = rows.flatMap(({ current, grant }) => (current && grant ? [fromRow(grant)] : []));
+    const killed = await this.accountMeasures.kill(tx, using, 'reconnect_required', diagnosis, now);
+    await tx.refreshToken.updateMany({
+      where: { ...named, endedAt: null },
+      data: { endedAt: now, endReason: diagnosis.cause },
+    });
+    return killed;
+  }
+}

@@ -1,0 +1,210 @@
+import { Injectable } from '@nestjs/common';
+import type { Policy, Right, Service } from '../../domain/access/policy.js';
+import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { Sealer } from '../../sealing/sealer.js';
+import { ChangeFeed } from '../change-feed/change-feed.js';
+import { isUniqueViolation } from '../client/database-error.js';
+import { Database } from '../client/database.js';
+import type { Prisma, Service as Row } from '../prisma-client/client.js';
+import { isSigned, serviceMac } from './service-mac.js';
+
+/** How a service proves who it is: a key of ours, or an identity of its platform (the issuer and subject of a JWT). */
+export type Credential =
+  | { readonly kind: 'key'; readonly keyHash: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'identity'; readonly issuer: string; readonly subject: string };
+
+export interface StoredService extends Service {
+  readonly credential: Credential;
+  readonly createdAt: Date;
+  readonly revokedAt: Date | null;
+}
+
+export interface NewService {
+  readonly id: string;
+  readonly name: string;
+  readonly credential: Credential;
+  readonly policy: Policy;
+  readonly createdAt: Date;
+}
+
+const BATCH = 500;
+
+/** A revoked service has no key hash any more; no key has an empty one. */
+const NO_KEY = new Uint8Array();
+
+/**
+ * Keeps services, by the hash of their key or by their identity. Only those that the broker itself wrote are found.
+ *
+ * Services carry a MAC. A row that was planted, widened or given another key does not exist for callers.
+ */
+@Injectable()
+export class ServicesRepository {
+  /** The ids of services that this process saw revoked: a row from before that is put back whole is no service again. */
+  readonly #revoked = new Set<string>();
+  /** The ids that were active when all were read last: one that is not there any more was revoked. */
+  #active: ReadonlySet<string> = new Set();
+
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly alarm: IntegrityAlarm,
+    private readonly changes: ChangeFeed,
+  ) {}
+
+  /** @returns false when the name is taken, or the identity by a service in force */
+  async add({ policy, credential, ...service }: NewService): Promise<boolean> {
+    const columns = {
+      ...service,
+      ...(credential.kind === 'key'
+        ? { keyHash: new Uint8Array(credential.keyHash) }
+        : { issuer: credential.issuer, subject: credential.subject }),
+      clients: [...policy.clients],
+      scopes: [...policy.scopes],
+      users: [...policy.users],
+      ...rightsOf(policy),
+    };
+    try {
+      await this.database.$transaction(async (tx) => {
+        // As the database keeps it, defaults included.
+        const row = await tx.service.create({ data: columns });
+        await tx.service.update({ where: { id: row.id }, data: { mac: serviceMac(this.sealer, row) } });
+      });
+      this.changes.publish({ kind: 'services' });
+      return true;
+    } catch (error) {
+      if (isUniqueViolation(error)) return false;
+      throw error;
+    }
+  }
+
+  async find(id: string): Promise<StoredService | null> {
+    const before = new Set(this.#revoked);
+    const row = await this.database.service.findUnique({ where: { id } });
+    return row && this.#verified(row, before);
+  }
+
+  /** @returns the one service in force; a revoked one has given its identity up */
+  async findByIdentity(issuer: string, subject: string): Promise<StoredService | null> {
+    const before = new Set(this.#revoked);
+    const row = await this.database.service.findFirst({ where: { issuer, subject, revokedAt: null } });
+    return row && this.#verified(row, before);
+  }
+
+  /** Verified or not: for an operator, never for a caller. */
+  async findNamed(idOrName: string): Promise<StoredService | null> {
+    const rows = await this.database.service.findMany({
+      where: { OR: [{ id: idOrName }, { name: idOrName }] },
+    });
+    const meant = rows.find(({ id }) => id === idOrName) ?? rows[0];
+    return meant ? fromRow(meant) : null;
+  }
+
+  /** All of them, the oldest first, read in batches. */
+  async *list(): AsyncGenerator<StoredService[]> {
+    yield* this.#verifiedBatches({});
+  }
+
+  /** Those that may call, read in batches. */
+  async *listActive(): AsyncGenerator<StoredService[]> {
+    const active = new Set<string>();
+    for await (const batch of this.#verifiedBatches({ revokedAt: null })) {
+      for (const { id } of batch) active.add(id);
+      yield batch;
+    }
+    for (const id of this.#active) if (!active.has(id)) this.#revoked.add(id);
+    this.#active = active;
+  }
+
+  /** Rows that are not as the broker wrote them. They are no services; an operator must know of them. */
+  async listUnverified(): Promise<StoredService[]> {
+    const unverified: StoredService[] = [];
+    for await (const { rows, before } of this.#batches({})) {
+      unverified.push(...rows.filter((row) => this.#fault(row, before) !== null).map(fromRow));
+    }
+    return unverified;
+  }
+
+  /** @returns false when no active service has this id */
+  async revoke(id: string, now: Date): Promise<boolean> {
+    const isRevoked = await this.database.$transaction(async (tx) => {
+      const row = await tx.service.findUnique({ where: { id } });
+      if (!row || row.revokedAt) return false;
+      const ended = { ...row, revokedAt: now, keyHash: null };
+      // Undoing the revocation in the database needs the old hash as well as the old MAC: both are gone.
+      const { count } = await tx.service.updateMany({
+        where: { id, revokedAt: null },
+        data: { revokedAt: now, keyHash: null, mac: serviceMac(this.sealer, ended) },
+      });
+      return count > 0;
+    });
+    if (isRevoked) this.#revoked.add(id);
+    this.changes.publish({ kind: 'services' });
+    return isRevoked;
+  }
+
+  async *#verifiedBatches(where: Prisma.ServiceWhereInput): AsyncGenerator<StoredService[]> {
+    for await (const { rows, before } of this.#batches(where)) {
+      yield rows.flatMap((row) => this.#verified(row, before) ?? []);
+    }
+  }
+
+  /** @param before which were known as revoked when the row was read */
+  #verified(row: Row, before: ReadonlySet<string>): StoredService | null {
+    const fault = this.#fault(row, before);
+    if (fault !== null) {
+      this.alarm.raise({ kind: 'service', id: row.id, reason: fault });
+      return null;
+    }
+    if (row.revokedAt) this.#revoked.add(row.id);
+    return fromRow(row);
+  }
+
+  #fault(row: Row, before: ReadonlySet<string>): string | null {
+    if (!isSigned(this.sealer, row)) {
+      return row.mac === null
+        ? 'The row has no MAC: it was added past the broker, or by an older version (`token-broker keys reseal --adopt`).'
+        : 'The row has a wrong MAC: it was changed outside the broker, or signed with another key ring.';
+    }
+    const isBack = row.revokedAt === null && before.has(row.id);
+    return isBack ? 'The service was revoked, and its row from before was put back.' : null;
+  }
+
+  async *#batches(
+    where: Prisma.ServiceWhereInput,
+  ): AsyncGenerator<{ readonly rows: Row[]; readonly before: ReadonlySet<string> }> {
+    let last: Row | undefined;
+    do {
+      const before = new Set(this.#revoked);
+      const behind: Prisma.ServiceWhereInput = last
+        ? { OR: [{ createdAt: { gt: last.createdAt } }, { createdAt: last.createdAt, id: { gt: last.id } }] }
+        : {};
+      const rows: Row[] = await this.database.service.findMany({
+        where: { AND: [where, behind] },
+        orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+        take: BATCH,
+      });
+      yield { rows, before };
+      last = rows.length === BATCH ? rows.at(-1) : undefined;
+    } while (last);
+  }
+}
+
+function fromRow(stored: Row): StoredService {
+  const { id, name, createdAt, revokedAt, clients, scopes, users, keyHash, issuer, subject } = stored;
+  return {
+    id,
+    name,
+    createdAt,
+    revokedAt,
+    policy: { clients, scopes, users, ...rightsOf(stored) },
+    credential:
+      issuer === null
+        ? { kind: 'key', keyHash: keyHash ?? NO_KEY }
+        : { kind: 'identity', issuer, subject: subject ?? '' },
+  };
+}
+
+function rightsOf(held: Readonly<Record<Right, boolean>>): Record<Right, boolean> {
+  const { audit, disconnect, revoke, force } = held;
+  return { audit, disconnect, revoke, force };
+}

@@ -1,0 +1,58 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { IsAccount, IsClientAlias, IsScopeList, IsTime, ToInteger } from '../http/validation/validators.js';
+
+export class TokenQuery {
+  @ApiPropertyOptional({
+    description: 'The alias of the Google client; may be left out when there is a default',
+  })
+  @IsOptional()
+  @IsClientAlias()
+  client?: string;
+
+  @ApiPropertyOptional({ description: "Which of the user's accounts, by sub or email" })
+  @IsOptional()
+  @IsAccount()
+  account?: string;
+
+  @ApiPropertyOptional({ description: 'What the token must be good for, separated by spaces' })
+  @IsOptional()
+  @IsScopeList()
+  scope?: string;
+
+  @ApiPropertyOptional({
+    description: 'The least remaining lifetime you accept, in seconds',
+    type: Number,
+    default: 300,
+  })
+  @IsOptional()
+  @ToInteger()
+  @IsInt({ message: 'must be a whole number of seconds.' })
+  @Min(0, { message: 'must be 0 or more.' })
+  @Max(3000, { message: 'must be 3000 or less: tokens of Google live an hour.' })
+  min_ttl = 300;
+
+  @ApiPropertyOptional({
+    description: 'The Google Ads account that the token is for: adds the header that its calls need',
+    example: '123-456-7890',
+  })
+  @IsOptional()
+  @Matches(/^(\d{1,19}|\d{3}-\d{3}-\d{4})$/, { message: 'must be a customer id: digits, or 123-456-7890.' })
+  customer_id?: string;
+
+  @ApiPropertyOptional({
+    description: 'The least role that will do on customer_id',
+    enum: ['READ_ONLY', 'STANDARD', 'ADMIN'],
+  })
+  @IsOptional()
+  @IsIn(['READ_ONLY', 'STANDARD', 'ADMIN'], { message: 'must be READ_ONLY, STANDARD or ADMIN.' })
+  min_role?: string;
+
+  @ApiPropertyOptional({
+    description: '`ads.synced_at` of the answer whose header Google refused with USER_PERMISSION_DENIED',
+    format: 'date-time',
+  })
+  @IsOptional()
+  @IsTime()
+  denied_synced_at?: string;
+}

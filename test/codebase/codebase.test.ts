@@ -1,0 +1,190 @@
+/**
+ * The rules of the codebase: format, lint, types, imports, unused code. Each import rule is broken once on purpose, in a
+ * copy of the sources.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
+const MINUTES = 2 * 60_000;
+
+function run(script: string): { ok: boolean; output: string } {
+  const { status, stdout, stderr } = spawnSync('npm', ['run', '--silent', script], { encoding: 'utf8' });
+  return { ok: status === 0, output: `${stdout}${stderr}` };
+}
+
+describe('the codebase', () => {
+  test.each([
+    ['is formatted', 'check:format'],
+    ['passes the linter without a warning', 'lint'],
+    ['type-checks', 'check:types'],
+    ['keeps its import rules', 'check:imports'],
+    ['has no unused code and no unused dependency', 'check:unused'],
+  ])(
+    '%s',
+    (_, script) => {
+      const { ok, output } = run(script);
+      if (!ok) throw new Error(output);
+    },
+    MINUTES,
+  );
+
+  test('no file is longer than 250 lines', () => {
+    const long = sources('src').filter((path) => readFileSync(path, 'utf8').split('\n').length > 250);
+    expect(long).toEqual([]);
+  });
+
+  test('secrets are revealed in few, known places', () => {
+    const revealing = sources('src').filter(
+      (path) => !path.includes('.test.') && /\.reveal\(\)/.test(readFileSync(path, 'utf8')),
+    );
+    expect(revealing.sort()).toEqual([...REVEALING].sort());
+  });
+
+  test('only sealing/ encrypts', () => {
+    const encrypting = sources('src').filter((path) =>
+      /create(Cipheriv|Decipheriv|SecretKey)/.test(readFileSync(path, 'utf8')),
+    );
+    expect(encrypting.filter((path) => !path.startsWith('src/sealing/'))).toEqual([]);
+  });
+
+  test('a file that reads import.meta.url is as deep in the bundle', () => {
+    const asking = sources('src').filter((path) =>
+      /import\.meta\.(url|dirname|filename)/.test(readFileSync(path, 'utf8')),
+    );
+    // One looks in every folder above it.
+    const anywhere = ['src/token-store/migrations/migration-state.ts'];
+    const deep = asking.filter((path) => !['src', 'src/cli'].includes(dirname(path)));
+    expect(deep.filter((path) => !anywhere.includes(path))).toEqual([]);
+  });
+
+  test('the lockfile has every machine’s build of every package', () => {
+    const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    const locked = new Set(Object.keys(packages).map((path) => path.split('node_modules/').at(-1)));
+    const wanted = Object.values(packages).flatMap(({ optionalDependencies = {} }) =>
+      Object.keys(optionalDependencies),
+    );
+    // npm refuses the whole file otherwise, on a machine that has installed nothing yet.
+    expect(wanted.filter((name) => !locked.has(name))).toEqual([]);
+  });
+});
+
+/** Google, sealing and the answer that hands out a token; then what the broker itself made and must give away once. */
+const REVEALING = [
+  'src/authorization/connect-ticket.ts', // the ticket it just opened
+  'src/callback/hold-pending-consent.ts', // the completion code, to a keyed digest
+  'src/cli/ads-credentials/formats/formats.ts', // the configuration of a client library, which the user asked for
+  'src/cli/ads-credentials/generate-user-credentials.ts', // the refresh token that the user asked for
+  'src/cli/service/create.ts', // the one showing of a new key
+  'src/google/ads/ads-http.client.ts', // the user's token, to the Google Ads API
+  'src/google/oauth/jwt-bearer-grant.ts', // a service account's key, to sign what asks for a token
+  'src/google/oauth/google-oauth.client.ts',
+  'src/google/oauth/post-form.ts',
+  'src/google/risc/risc-stream.ts', // the service account's token, to Google
+  'src/google/service-account-key.ts', // its key, to sign that token
+  'src/google/oauth/id-token-verifier.ts',
+  'src/authorization/browser-binding-cookie.ts', // the browser's cookie
+  'src/http/pagination/page-cursors.ts', // where a list goes on, for the next page
+  'src/services/workload-jwt/workload-identities.ts', // the JWT that a service came with, to check it
+  'src/outbound/http-client.ts', // the password of the proxy
+  'src/sealing/sealer.ts',
+  'src/token-store/client/address-source.ts', // the URL of the database
+  'src/token-store/client/database-address.ts', // its password, to pg
+  'src/token-store/connects/pending-consents.repository.ts', // both tokens, into one seal
+  'src/token-store/connects/pending-exchanges.repository.ts', // tokens whose account is not known yet, into one seal
+  'src/token-store/grants/slot-bookings.ts', // how Google names a token, into keyed digests
+  'src/tokens/token.response.ts',
+  'src/webhooks/sign-message.ts',
+];
+
+/** Each breaks one rule: the rule, the file, what it imports. */
+const VIOLATIONS: readonly [string, string, string][] = [
+  ['domain-is-pure', 'src/domain/broken-node.ts', 'node:fs'],
+  ['domain-is-pure', 'src/domain/broken-nest.ts', '@nestjs/common'],
+  ['operations-uses-what-is-declared', 'src/operations/broken-feature.ts', '../services/service-cache.js'],
+  ['services-uses-what-is-declared', 'src/services/broken-feature.ts', '../operations/scheduler.js'],
+  ['audit-uses-what-is-declared', 'src/audit/broken-feature.ts', '../services/service-cache.js'],
+  [
+    'security-events-uses-what-is-declared',
+    'src/security-events/broken-feature.ts',
+    '../operations/scheduler.js',
+  ],
+  [
+    'service-accounts-uses-what-is-declared',
+    'src/service-accounts/broken-feature.ts',
+    '../services/service-registry.js',
+  ],
+  ['webhooks-uses-what-is-declared', 'src/webhooks/broken-feature.ts', '../grants/grants.module.js'],
+  [
+    'grants-uses-what-is-declared',
+    'src/grants/broken-feature.ts',
+    '../access-tokens/access-token.service.js',
+  ],
+  [
+    'authorization-uses-what-is-declared',
+    'src/authorization/broken-feature.ts',
+    '../callback/complete-authorization.js',
+  ],
+  [
+    'callback-uses-what-is-declared',
+    'src/callback/broken-feature.ts',
+    '../access-tokens/access-token.service.js',
+  ],
+  ['access-tokens-uses-what-is-declared', 'src/access-tokens/broken-feature.ts', '../ads/find-ads-access.js'],
+  ['ads-uses-what-is-declared', 'src/ads/broken-feature.ts', '../tokens/token.response.js'],
+  ['tokens-uses-what-is-declared', 'src/tokens/broken-feature.ts', '../callback/complete-authorization.js'],
+  ['access-tokens-uses-what-is-declared', 'src/access-tokens/broken-http.ts', '../http/caller.decorator.js'],
+  ['tokens-uses-what-is-declared', 'src/tokens/broken-store.ts', '../token-store/client/database.js'],
+  ['adapters-know-no-feature', 'src/google/broken-adapter.ts', '../sealing/key-ring.js'],
+  ['token-store-knows-no-feature', 'src/token-store/broken-feature.ts', '../grants/grants.module.js'],
+  ['outbound-knows-no-caller', 'src/outbound/broken-google.ts', '../google/oauth/post-form.js'],
+  ['few-modules-send-requests', 'src/tokens/broken-outbound.ts', '../outbound/http-client.js'],
+  ['few-modules-send-requests', 'src/cli/broken-outbound.ts', '../outbound/fetch-json.js'],
+  ['only-outbound-sends', 'src/google/broken-undici.ts', 'undici'],
+  ['shared-code-knows-no-feature', 'src/http/broken-feature.ts', '../access-tokens/access-token.service.js'],
+  ['pages-are-views', 'src/pages/broken-http.ts', '../http/caller.decorator.js'],
+  ['entry-points-are-imported-by-none', 'src/tokens/broken-root.ts', '../app.module.js'],
+  ['only-google-reaches-google', 'src/tokens/broken-google.ts', 'google-auth-library'],
+  ['only-token-store-knows-the-database', 'src/tokens/broken-prisma.ts', '@prisma/adapter-pg'],
+  ['only-token-store-knows-the-database', 'src/tokens/broken-pg.ts', 'pg'],
+  ['only-sealing-holds-keys', 'src/tokens/broken-jose.ts', 'jose'],
+  ['only-sealing-holds-keys', 'src/services/broken-jose.ts', 'jose'],
+  ['no-sandbox-in-the-broker', 'src/tokens/broken-sandbox.ts', '../../sandbox/google/stand-in.js'],
+  ['stand-in-knows-no-broker', 'sandbox/google/broken-broker.ts', '../../src/domain/google/scopes.js'],
+  ['no-circular-imports', 'src/domain/broken-circle.ts', './broken-ring.js'],
+];
+
+describe('each import rule catches a deliberate violation', () => {
+  let copy: string;
+  let output: string;
+
+  beforeAll(() => {
+    copy = mkdtempSync(join(tmpdir(), 'token-broker-codebase-'));
+    const keep = ['src', 'sandbox', 'package.json', 'tsconfig.json', '.dependency-cruiser.cjs'];
+    for (const path of keep) cpSync(path, join(copy, path), { recursive: true });
+    symlinkSync(join(process.cwd(), 'node_modules'), join(copy, 'node_modules'));
+    for (const [, path, imported] of VIOLATIONS) writeFileSync(join(copy, path), `import '${imported}';\n`);
+    writeFileSync(join(copy, 'src/domain/broken-ring.ts'), `import './broken-circle.js';\n`);
+    output = spawnSync('depcruise', ['src', 'sandbox'], { cwd: copy, encoding: 'utf8' }).stdout;
+  }, MINUTES);
+
+  afterAll(() => {
+    rmSync(copy, { recursive: true, force: true });
+  });
+
+  test.each(VIOLATIONS)('%s: %s imports %s', (rule, path) => {
+    expect(output).toContain(`error ${rule}: ${path}`);
+  });
+});
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(
+      (entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !entry.parentPath.includes('prisma-client'),
+    )
+    .map((entry) => relative('.', join(entry.parentPath, entry.name)));
+}
