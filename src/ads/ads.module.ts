@@ -14,7 +14,7 @@ import { SyncAccountTree } from './sync-account-tree.js';
 @Global()
 @Module({
   controllers: [AdsController],
-  providers: [WalkAccounts, SyncAccountTree, AccessMapCache, { provide: AdsAccess, useClass: AdsAccess }],
+  providers: [WalkAccounts, SyncAccountTree, AccessMapCache, AdsAccess],
   exports: [AdsAccess],
 })
 export class AdsModule {}

@@ -12,14 +12,7 @@ import { StartAuthorization } from './start-authorization.js';
 @Global()
 @Module({
   controllers: [ConnectController],
-  providers: [
-    SlotCheck,
-    CreateConnectTicket,
-    ConnectTickets,
-    StartAuthorization,
-    { provide: ConnectTickets, useExisting: ConnectTickets },
-    { provide: StartAuthorization, useExisting: StartAuthorization },
-  ],
+  providers: [SlotCheck, CreateConnectTicket, ConnectTickets, StartAuthorization],
   exports: [ConnectTickets, StartAuthorization],
 })
 export class AuthorizationModule {}

@@ -28,9 +28,9 @@ import { SlotWarnings } from './slot-warnings.js';
     ClockSkewJob,
     SealMetrics,
     { provide: SlotAlarm, useClass: SlotWarnings },
-    { provide: ConnectMetrics, useClass: ConnectMetrics },
+    ConnectMetrics,
     { provide: IntegrityAlarm, useClass: IntegrityWarnings },
-    { provide: Scheduler, useClass: Scheduler },
+    Scheduler,
   ],
   exports: [Metrics, Readiness, SlotAlarm, ConnectMetrics, IntegrityAlarm, Scheduler],
 })

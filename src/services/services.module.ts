@@ -16,7 +16,6 @@ import { ServiceRegistry } from './service-registry.js';
   providers: [
     ServiceCache,
     KeyLookup,
-    { provide: ServiceCache, useExisting: ServiceCache },
     ServiceRegistry,
     RevokeService,
     { provide: APP_GUARD, useClass: ServiceAuthGuard },

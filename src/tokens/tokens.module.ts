@@ -35,7 +35,7 @@ import { TokensController } from './tokens.controller.js';
     ReportRefresh,
     TokenErrors,
     UnsavedRefreshes,
-    { provide: UserTokens, useClass: UserTokens },
+    UserTokens,
   ],
   exports: [UserTokens],
 })

@@ -8,7 +8,7 @@ import { WorkloadIdentities } from './workload-identities.js';
  */
 @Global()
 @Module({
-  providers: [{ provide: WorkloadIdentities, useClass: WorkloadIdentities }],
+  providers: [WorkloadIdentities],
   exports: [WorkloadIdentities],
 })
 export class IdentityModule {}

@@ -23,8 +23,6 @@ import { GoogleModule } from '../../../google/google.module.js';
     KeepExchange,
     FinishExchange,
     HoldPendingConsent,
-    { provide: ConnectTickets, useExisting: ConnectTickets },
-    { provide: StartAuthorization, useExisting: StartAuthorization },
   ],
 })
 export class ConsentModule {}
