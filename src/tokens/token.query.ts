@@ -1,5 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { CUSTOMER_ID } from '../domain/ads/customer-id.js';
 import { IsAccount, IsClientAlias, IsScopeList, IsTime, ToInteger } from '../http/validation/validators.js';
 
 export class TokenQuery {
@@ -37,7 +38,7 @@ export class TokenQuery {
     example: '123-456-7890',
   })
   @IsOptional()
-  @Matches(/^(\d{1,19}|\d{3}-\d{3}-\d{4})$/, { message: 'must be a customer id: digits, or 123-456-7890.' })
+  @Matches(CUSTOMER_ID, { message: 'must be a customer id: digits, or 123-456-7890.' })
   customer_id?: string;
 
   @ApiPropertyOptional({

@@ -1,4 +1,5 @@
 import { isAccessRole, type AccessRole } from './access-role.js';
+import { customerIdOf } from './customer-id.js';
 
 /** A Google Ads account: a manager, or an advertiser at a leaf. */
 export interface AdsAccount {
@@ -62,7 +63,7 @@ function record(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function isId(value: unknown): boolean {
-  return typeof value === 'string' && /^\d{1,19}$/.test(value);
+  return typeof value === 'string' && customerIdOf(value) === value;
 }
 
 /** A tree with a circle is no tree: who manages whom cannot be said of it. */
