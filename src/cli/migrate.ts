@@ -3,9 +3,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { readTextFile } from '../config/text-file.js';
 import { Secret } from '../domain/secret.js';
 import type { AddressSource } from '../token-store/client/address-source.js';
-import { databaseFault } from '../token-store/client/database-error.js';
+import { type CommandResult, printResult } from './shared/command-result.js';
 import { EXIT, Failure, faultyConfiguration } from './shared/failure.js';
-import { type Answer, answers } from './shared/print.js';
 
 /** As seen from dist/bundle/cli/, in a checkout and in the container image alike. */
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
@@ -19,12 +18,13 @@ Examples:
   token-broker migrate --wait 300
   DATABASE_URL=postgresql://broker:...@db.example.com/broker token-broker migrate
 
-With --grant-runtime it is run by the owner of the tables, and the broker by that other role: docs/configuration.md. Give
-it with each migrate. AUDIT_RETENTION_DAYS, where it is set, is written down for the database: it deletes no younger event.
+With --grant-runtime the owner of the tables runs this command, and the broker runs as that other role:
+docs/configuration.md. Pass it with each migrate. AUDIT_RETENTION_DAYS, where it is set, is stored in the database, which
+then refuses to delete younger events.
 
 Needs DATABASE_URL or DATABASE_URL_FILE and no other setting; behind a pooler, DATABASE_DIRECT_URL (or
 DATABASE_DIRECT_URL_FILE) past it is used instead. Run it before a new version of the broker starts; running it again
-is safe. Who is in its way is named on standard error. \`prisma migrate deploy\` does the same, without giving way.`;
+is safe. Sessions that block it are named on standard error. \`prisma migrate deploy\` does the same, without giving way.`;
 
 interface Options {
   readonly wait: number;
@@ -34,31 +34,34 @@ interface Options {
 export function migrate(): Command {
   return new Command('migrate')
     .description('Bring the database to the newest schema')
-    .option('--grant-runtime <role>', 'give the role that the broker runs as what it needs, and no more')
-    .option('--wait <seconds>', 'how long to wait for others in all, before giving up', seconds, WAIT_SECONDS)
+    .option('--grant-runtime <role>', 'grant the role that the broker runs as what it needs, and no more')
+    .option('--wait <seconds>', 'how long to wait for other sessions in all', seconds, WAIT_SECONDS)
     .addHelpText('after', EXAMPLES)
-    .action(answers(apply));
+    .action(printResult(apply));
 }
 
 function seconds(value: string): number {
   const number = Number(value);
-  if (!/^\d{1,6}$/.test(value)) throw new InvalidArgumentError('It is a number of seconds.');
+  if (!/^\d{1,6}$/.test(value)) throw new InvalidArgumentError('It is not a number of seconds.');
   return number;
 }
 
-async function apply({ wait, grantRuntime: role }: Options, command: Command): Promise<Answer> {
+async function apply({ wait, grantRuntime: role }: Options, command: Command): Promise<CommandResult> {
   const source = await addressOf(process.env);
-  const store = await import('../token-store/migrations/migrate.js');
-  // Standard error is kept for one JSON object then, which names them as well.
+  const [store, { DatabaseBusy }, { databaseFault }] = await Promise.all([
+    import('../token-store/migrations/migrate.js'),
+    import('../token-store/migrations/lock-wait.js'),
+    import('../token-store/client/database-error.js'),
+  ]);
+  // With --json, standard error is reserved for one JSON object, which names the blocking sessions as well.
   const asJson = command.optsWithGlobals<{ json?: true }>().json === true;
   const say = asJson ? () => undefined : (line: string) => process.stderr.write(`${line}\n`);
   const applied = await store
     .migrate(source, MIGRATIONS, { waitMs: wait * 1000, say })
     .catch((error: unknown) => {
-      if (error instanceof Error && error.name === 'DatabaseBusy')
-        throw new Failure(EXIT.unavailable, 'database_busy', error.message);
+      if (error instanceof DatabaseBusy) throw new Failure(EXIT.unavailable, 'database_busy', error.message);
       if (databaseFault(error) || !(error instanceof Error)) throw error;
-      // The engine explains itself; where in its WebAssembly it stopped is of no use.
+      // The schema engine explains itself; a stack of its WebAssembly is of no use.
       throw new Failure(
         EXIT.refused,
         'migration_failed',
@@ -85,7 +88,7 @@ async function apply({ wait, grantRuntime: role }: Options, command: Command): P
   };
 }
 
-/** The setting of the broker, so that the database keeps events as long as the broker shall. */
+/** The broker's setting: the database keeps audit events as long as the broker does. */
 function auditRetention(env: NodeJS.ProcessEnv): number | null {
   const text = env['AUDIT_RETENTION_DAYS'];
   if (!text) return null;

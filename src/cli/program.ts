@@ -17,7 +17,7 @@ import { serviceAccountRemove } from './service-account/remove.js';
 import { serviceCreate } from './service/create.js';
 import { serviceList } from './service/list.js';
 import { serviceRevoke } from './service/revoke.js';
-import { EXIT, Failure } from './shared/failure.js';
+import { wrongUsage } from './shared/failure.js';
 
 const EXIT_CODES = `
 Exit codes:
@@ -39,14 +39,14 @@ Examples:
 
 Settings are read from the environment and from a .env file in this folder; see docs/configuration.md.`;
 
-/** @param asJson whether standard error is kept for one JSON object */
+/** @param asJson whether standard error is reserved for one JSON object */
 export function buildProgram(asJson: boolean): Command {
   const program = new Command('token-broker')
     .description(
-      'Looks after a token broker: its database, services, Google clients and keys. Gets credentials for the Google Ads API.',
+      'Administers a token broker: its database, services, Google clients and keys. Gets credentials for the Google Ads API.',
     )
     .version(version())
-    .option('--json', 'answer in JSON on standard output, and name a failure in JSON on standard error')
+    .option('--json', 'print the result as JSON on standard output, and a failure as JSON on standard error')
     .addCommand(migrate())
     .addCommand(
       group('service', 'Services that may call the broker', serviceCreate(), serviceList(), serviceRevoke()),
@@ -54,13 +54,13 @@ export function buildProgram(asJson: boolean): Command {
     .addCommand(
       group(
         'service-account',
-        "Google's service accounts that hold access, without a user's consent",
+        "Google service accounts that give access without a user's consent",
         serviceAccountAdd(),
         serviceAccountList(),
         serviceAccountRemove(),
       ),
     )
-    .addCommand(group('client', "Google's OAuth clients that the broker serves", clientList(), clientCheck()))
+    .addCommand(group('client', 'Google OAuth clients that the broker serves', clientList(), clientCheck()))
     .addCommand(generateUserCredentials())
     .addCommand(clientConfig())
     .addCommand(group('keys', 'Keys that seal the stored tokens', keysGenerate(), keysReseal()))
@@ -86,7 +86,7 @@ function group(name: string, description: string, ...commands: Command[]): Comma
   return command;
 }
 
-/** Commander ends the process by itself and with 1; here wrong usage is a failure like others, said in one place. */
+/** Without this, Commander ends the process itself, with 1, on wrong usage. */
 function prepare(command: Command, asJson: boolean, path: readonly string[] = []): void {
   const here = [...path, command.name()];
   command
@@ -94,14 +94,10 @@ function prepare(command: Command, asJson: boolean, path: readonly string[] = []
     .configureOutput({ outputError: () => undefined, ...(asJson ? { writeErr: () => undefined } : {}) })
     .exitOverride((error) => {
       if (error.exitCode === 0) throw error;
-      // Without a command, Commander shows the help text and has nothing to say.
+      // Without a command, Commander shows the help text; its message is no sentence.
       const what =
         error.code === 'commander.help' ? 'a command is missing' : error.message.replace(/^error: /, '');
-      throw new Failure(
-        EXIT.wrongUsage,
-        'wrong_usage',
-        `Wrong usage: ${what}\nSee \`${here.join(' ')} --help\`.`,
-      );
+      throw wrongUsage(what, here.join(' '));
     });
   for (const child of command.commands) prepare(child, asJson, here);
 }

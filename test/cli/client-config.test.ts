@@ -20,7 +20,10 @@ import { XMLParser } from 'fast-xml-parser';
 import { parse as parseIni } from 'ini';
 import { parse as parseYaml } from 'yaml';
 import { type StandIn, startStandIn } from '../../sandbox/google/stand-in.js';
-import { libraryConfiguration, type LibraryFormat } from '../../src/cli/ads-credentials/formats/formats.js';
+import {
+  libraryConfiguration,
+  type LibraryFormat,
+} from '../../src/cli/ads-credentials/configuration-formats.js';
 import { Secret } from '../../src/domain/secret.js';
 import { visitConsent } from '../support/visit-consent.js';
 import { ADS, ALICE } from '../support/world.js';
@@ -140,7 +143,7 @@ const values = fc.record({
   developerToken: value,
 });
 
-/** PHP has no way to write these: see google-ads-php-ini.ts. */
+/** PHP has no way to write these: see library-files.ts. */
 const isBeyondPhp = (text: string) => text.includes('${') && text.includes("'");
 
 /**

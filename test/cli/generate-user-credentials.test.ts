@@ -6,11 +6,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { parse as parseYaml } from 'yaml';
 import { type StandIn, type StandInClient, startStandIn } from '../../sandbox/google/stand-in.js';
 import { freePort } from '../../sandbox/trying/postgres.js';
-import { type GivenOptions, readOrder } from '../../src/cli/ads-credentials/consent/read-request.js';
 import { generate } from '../../src/cli/ads-credentials/generate-user-credentials.js';
-import { explainFailure } from '../../src/cli/shared/explain-failure.js';
-import { Failure } from '../../src/cli/shared/failure.js';
-import type { Answer } from '../../src/cli/shared/print.js';
+import { type GivenOptions, readRequest } from '../../src/cli/ads-credentials/read-request.js';
+import type { CommandResult } from '../../src/cli/shared/command-result.js';
+import { explainFailure, Failure } from '../../src/cli/shared/failure.js';
 import { Browser } from '../support/api.js';
 import { type Choice, visitConsent } from '../support/visit-consent.js';
 import { ADS, ALICE, BOB, startWorld, type World, YOUTUBE } from '../support/world.js';
@@ -66,7 +65,7 @@ afterAll(async () => {
 
 interface Running {
   readonly shown: Promise<URL>;
-  readonly finished: Promise<Answer | Failure>;
+  readonly finished: Promise<CommandResult | Failure>;
 }
 
 /** In this process: a command takes most of a second to start. The first tests start it as a shell does. */
@@ -77,8 +76,8 @@ function begin(options: Partial<GivenOptions>, env: Record<string, string>): Run
     const show = (url: string) => {
       shown.resolve(new URL(url));
     };
-    const order = readOrder({ timeout: '20', browser: false, ...options });
-    return generate(order, { env, show });
+    const request = readRequest({ timeout: '20', browser: false, ...options });
+    return generate(request, { env, show });
   };
   const finished = run()
     .catch((error: unknown) => explainFailure(error))
@@ -109,7 +108,7 @@ async function open(url: URL) {
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
-function expectFailure(run: Answer | Failure, exitCode: number, says: RegExp): void {
+function expectFailure(run: CommandResult | Failure, exitCode: number, says: RegExp): void {
   if (!(run instanceof Failure)) throw new Error(`No failure: ${run.text}`);
   expect({ exitCode: run.exitCode, message: run.message }).toEqual({
     exitCode,
@@ -118,7 +117,7 @@ function expectFailure(run: Answer | Failure, exitCode: number, says: RegExp): v
   expect(run.message).not.toMatch(/\n|GOCSPX|AIza/);
 }
 
-function expectAnswer(run: Answer | Failure): Answer {
+function expectAnswer(run: CommandResult | Failure): CommandResult {
   if (run instanceof Failure) throw run;
   return run;
 }
@@ -263,7 +262,7 @@ describe('the desktop flow', () => {
     const rejected = await change(() => {
       google.control.failNext('token', { status: 400, body: { error: 'invalid_grant' } });
     });
-    expectFailure(rejected.run, 3, /did not accept the answer .*invalid_grant.* again/);
+    expectFailure(rejected.run, 3, /did not accept the code .*invalid_grant.* again/);
     const lost = await change(() => {
       google.control.failNext('token', { status: 503, body: 'unwell' });
     });

@@ -77,7 +77,7 @@ describe('the codebase', () => {
 const REVEALING = [
   'src/authorization/connect-ticket.ts', // the ticket it just opened
   'src/callback/hold-pending-consent.ts', // the completion code, to a keyed digest
-  'src/cli/ads-credentials/formats/formats.ts', // the configuration of a client library, which the user asked for
+  'src/cli/ads-credentials/configuration-formats.ts', // the configuration of a client library, which the user asked for
   'src/cli/ads-credentials/generate-user-credentials.ts', // the refresh token that the user asked for
   'src/cli/service/create.ts', // the one showing of a new key
   'src/google/ads/ads-http.client.ts', // the user's token, to the Google Ads API

@@ -1,11 +1,10 @@
+import { CUSTOMER_ID, customerIdOf } from '../../domain/ads/customer-id.js';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ADWORDS } from '../../domain/google/scopes.js';
-import { readClientFile } from '../client/read-client-file.js';
-import { EXIT, Failure } from '../shared/failure.js';
-import { type Answer, answers } from '../shared/print.js';
-import { readSecret } from '../shared/read-secret.js';
-import { writePrivateFile } from '../shared/write-private-file.js';
+import { type CommandResult, printResult } from '../shared/command-result.js';
+import { type Failure, wrongUsage } from '../shared/failure.js';
+import { readSecret, writePrivateFile } from '../shared/files.js';
 import {
   type AccountChoice,
   curlConfiguration,
@@ -13,8 +12,9 @@ import {
   type Format,
   FORMATS,
   libraryConfiguration,
-} from './formats/formats.js';
+} from './configuration-formats.js';
 import { explainGoogleFailure, reachGoogle } from './reach-google.js';
+import { readClientFile } from './read-client-file.js';
 
 const EXAMPLES = `
 Examples:
@@ -24,8 +24,8 @@ Examples:
   curl -s -H "Authorization: Bearer $KEY" "$BROKER/tokens/alice" | jq -r .access_token |
     token-broker client-config --format curl --access_token_file - --output headers.txt && curl -H @headers.txt ...
 
-Secrets come from files or from standard input (-), never as arguments: everybody on the machine can read those. The
-file gets mode 0600, and the name that the library looks for where --output names none: ${FORMATS.map(fileNameOf).join(', ')}.
+Secrets come from files or from standard input (-), never from arguments: every user of the machine can read those. The
+file is created with mode 0600, under the name that the library looks for if --output names none: ${FORMATS.map(fileNameOf).join(', ')}.
 curl gets an access token, which lives an hour at most: the one of --access_token_file, or one that Google gives for the
 refresh token. No broker is needed. Further exit codes: 13 a file is missing, 14 the client's JSON is broken, 15 it is
 of another kind.`;
@@ -49,7 +49,10 @@ export function clientConfig(): Command {
     .option('-c, --client_secrets_path <file>', "the client's JSON, from the Google console")
     .option('--refresh_token_file <file>', 'a file with the refresh token, or - for standard input')
     .option('--access_token_file <file>', 'for curl: a file with the access token, or -')
-    .option('--developer_token_file <file>', 'a file with the developer token, where the library still asks')
+    .option(
+      '--developer_token_file <file>',
+      'a file with the developer token, where the library still needs one',
+    )
     .option(
       '--login_customer_id <id>',
       'the manager account through which calls are made',
@@ -60,20 +63,20 @@ export function clientConfig(): Command {
       'the account of a linked data provider',
       readCustomerId('--linked_customer_id'),
     )
-    .option('--output <file>', 'where to write it; - shows it instead')
-    .option('--force', 'replace a file that is there')
+    .option('--output <file>', 'where to write it; - prints it instead')
+    .option('--force', 'replace an existing file')
     .addHelpText('after', EXAMPLES)
-    .action(answers(configure));
+    .action(printResult(configure));
 }
 
-async function configure(options: Options): Promise<Answer> {
+async function configure(options: Options): Promise<CommandResult> {
   const { format, force = false } = options;
   const content = await contentFor(options);
   if (options.output === '-') return { text: content.trimEnd(), json: { format, content } };
   const path = resolve(options.output ?? fileNameOf(format));
   writePrivateFile(path, content, force);
   return {
-    text: `Wrote ${path}. It holds secrets: only you may read it, and it belongs into no repository.`,
+    text: `Wrote ${path}. It holds secrets: only you can read it. Do not commit it to a repository.`,
     json: { format, file: path },
   };
 }
@@ -83,11 +86,11 @@ async function contentFor(options: Options): Promise<string> {
   assertOneInput(options);
   if (access_token_file !== undefined) {
     if (format !== 'curl')
-      throw wrongUsage(`--access_token_file is for --format curl; ${format} needs a refresh token.`);
+      throw usage(`--access_token_file is for --format curl; ${format} needs a refresh token.`);
     return curlConfiguration(await readSecret(access_token_file, 'access token'), await choiceOf(options));
   }
-  if (client_secrets_path === undefined) throw wrongUsage('--client_secrets_path is needed.');
-  if (refresh_token_file === undefined) throw wrongUsage('--refresh_token_file is needed.');
+  if (client_secrets_path === undefined) throw usage('--client_secrets_path is needed.');
+  if (refresh_token_file === undefined) throw usage('--refresh_token_file is needed.');
   const client = await readClientFile(client_secrets_path);
   const refreshToken = await readSecret(refresh_token_file, 'refresh token');
   const choice = await choiceOf(options);
@@ -117,29 +120,21 @@ async function choiceOf(options: Options): Promise<AccountChoice> {
 function assertOneInput(options: Options): void {
   const files = [options.refresh_token_file, options.access_token_file, options.developer_token_file];
   if (files.filter((file) => file === '-').length > 1)
-    throw wrongUsage('only one secret can come from standard input.');
+    throw usage('only one secret can come from standard input.');
 }
 
-function wrongUsage(what: string): Failure {
-  return new Failure(
-    EXIT.wrongUsage,
-    'wrong_usage',
-    `Wrong usage: ${what}\nSee \`token-broker client-config --help\`.`,
-  );
+function usage(what: string): Failure {
+  return wrongUsage(what, 'token-broker client-config');
 }
 
 /**
- * A Google Ads customer id, as people write it (123-456-7890) or as the API wants it (1234567890).
- * @returns the ten digits
- * @throws {Failure} for anything else
+ * @param option its name, for the refusal
+ * @returns a parser of Google Ads customer ids, written 123-456-7890 or 1234567890, that returns the ten digits
  */
 export function readCustomerId(option: string): (value: string) => string {
   return (value) => {
-    if (/^(\d{10}|\d{3}-\d{3}-\d{4})$/.test(value)) return value.replaceAll('-', '');
-    throw new Failure(
-      EXIT.wrongUsage,
-      'wrong_usage',
-      `Wrong usage: ${option} takes a customer id of ten digits, such as 123-456-7890 or 1234567890.`,
-    );
+    const digits = CUSTOMER_ID.test(value) ? customerIdOf(value) : null;
+    if (digits?.length === 10) return digits;
+    throw wrongUsage(`${option} takes a customer id of ten digits, such as 123-456-7890 or 1234567890.`);
   };
 }

@@ -1,22 +1,28 @@
 import { Command, Option } from 'commander';
 import type { GoogleClient } from '../../domain/google/google-client.js';
 import { scopeSet } from '../../domain/google/scopes.js';
-import { readClientFile } from '../client/read-client-file.js';
+import { type CommandResult, printResult } from '../shared/command-result.js';
 import { EXIT } from '../shared/failure.js';
-import { type Answer, answers } from '../shared/print.js';
 import { readCustomerId } from './client-config.js';
-import { answerStored } from './consent/answer-stored.js';
-import { type Consent, showAccessPath } from './consent/ask-consent.js';
-import { chooseAddress } from './consent/loopback-address.js';
-import { type GivenOptions, type Order, readOrder, type Shown } from './consent/read-request.js';
 import {
   curlConfiguration,
   fileNameOf,
   type Format,
   FORMATS,
   libraryConfiguration,
-} from './formats/formats.js';
+} from './configuration-formats.js';
+import type { Consent } from './consent/authorization-request.js';
+import { chooseAddress } from './consent/loopback-address.js';
+import { showConsentUrl } from './consent/open-browser.js';
+import { resultOfStore, storeGrant } from './consent/store-grant.js';
 import { reachGoogle } from './reach-google.js';
+import { readClientFile } from './read-client-file.js';
+import {
+  type CredentialsRequest,
+  type GivenOptions,
+  readRequest,
+  type ShowTokenRequest,
+} from './read-request.js';
 
 const EXAMPLES = `
 Examples:
@@ -25,20 +31,20 @@ Examples:
   token-broker generate-user-credentials -c client_secret.json --no-browser --json | jq -r .refresh_token > token.txt
   token-broker generate-user-credentials --store --user alice --client ads
 
-Needs no broker, except with --store. A Desktop app client comes back to any free port of this machine, a Web
-application client to the first http address of this machine among its redirect URIs. With --store the grant goes into
-the broker and no refresh token is shown; a Web application client then takes the way of the broker's own /connect.
+Needs no broker, except with --store. Google redirects a Desktop app client to any free port of this machine, a Web
+application client to the first http address of this machine among its redirect URIs. With --store the grant is stored in
+the broker and no refresh token is shown; a Web application client then uses the broker's own /connect.
 
 Exit codes of this command:
   10  consent refused                     15  the client's JSON is of another kind
-  11  wrong state: another's answer       16  a web client without a redirect URI on this machine
+  11  the state is wrong                  16  a web client without a redirect URI on this machine
   12  the port is in use                  17  the browser did not come back in time
   13  the client's JSON is missing        18  granted in part: not all scopes were allowed
   14  the client's JSON is broken         69  no network: Google cannot be reached`;
 
 export function generateUserCredentials(): Command {
   return new Command('generate-user-credentials')
-    .description("Get a user's refresh token for the Google Ads API, or put the grant into the broker")
+    .description("Get a user's refresh token for the Google Ads API, or store the grant in the broker")
     .option('-c, --client_secrets_path <file>', "the client's JSON, from the Google console")
     .option('--additional_scopes <scope...>', 'scopes besides the one of the Google Ads API')
     .option('--login_hint <account>', 'the email address to suggest to the user')
@@ -51,61 +57,71 @@ export function generateUserCredentials(): Command {
       'a manager account, for that configuration',
       readCustomerId('--login_customer_id'),
     )
-    .option('--store', 'put the grant into the broker and show no token')
+    .option('--store', 'store the grant in the broker and show no token')
     .option('--user <id>', 'with --store: whose grant it is')
     .option('--client <alias>', 'with --store: which client of the broker')
     .addHelpText('after', EXAMPLES)
     .action(async function (this: Command, options: GivenOptions) {
       const asJson = this.optsWithGlobals<{ json?: true }>().json ?? false;
-      await answers(() => {
-        const order = readOrder(options);
-        const { seconds, withBrowser } = order;
+      await printResult(() => {
+        const request = readRequest(options);
+        const { seconds, withBrowser } = request;
         const show = (url: string) => {
-          showAccessPath({ url, seconds, withBrowser, asJson });
+          showConsentUrl({ url, seconds, withBrowser, asJson });
         };
-        return generate(order, { env: process.env, show });
+        return generate(request, { env: process.env, show });
       }).call(this);
     });
 }
 
-/** What a run lives in; a test brings its own. */
-export interface BrokerOptions {
+/** A test passes its own. */
+export interface GenerateOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Told where the user has to go. */
+  /** Called with the consent URL. */
   readonly show: (url: string) => void;
 }
 
-/** @throws {Failure} and whatever explain-failure.ts explains */
-export async function generate(order: Order, options: BrokerOptions): Promise<Answer> {
-  if (order.store === null) {
-    const client = await readClientFile(order.clientFile);
-    return answer(client, await askGoogle(client, order, options), order);
+/** @throws {Failure} and other errors that explainFailure knows */
+export async function generate(
+  request: CredentialsRequest,
+  options: GenerateOptions,
+): Promise<CommandResult> {
+  if (request.store === null) {
+    const client = await readClientFile(request.clientFile);
+    return resultOf(client, await requestConsent(client, request, options), request);
   }
-  const { storeGrant } = await import('./consent/store-grant.js');
-  const { userId, alias, clientFile } = order.store;
+  const { userId, alias, clientFile } = request.store;
   const byFile = clientFile === null ? null : await readClientFile(clientFile);
   const client = alias === null ? byFile && { clientId: byFile.clientId } : { alias };
-  return answerStored(userId, await storeGrant({ ...order, userId, client }, options));
+  return resultOfStore(userId, await storeGrant({ ...request, userId, client }, options));
 }
 
-async function askGoogle(client: GoogleClient, order: Shown, { env, show }: BrokerOptions): Promise<Consent> {
+async function requestConsent(
+  client: GoogleClient,
+  request: ShowTokenRequest,
+  { env, show }: GenerateOptions,
+): Promise<Consent> {
   const { google, assertAccepted } = await reachGoogle(env);
-  const [{ Loopback }, { ConsentTrip }] = await Promise.all([
+  const [{ Loopback }, { AuthorizationRequest }] = await Promise.all([
     import('./consent/loopback.js'),
-    import('./consent/ask-consent.js'),
+    import('./consent/authorization-request.js'),
   ]);
-  const loopback = await Loopback.open(chooseAddress(client, order.port));
+  const loopback = await Loopback.open(chooseAddress(client, request.port));
   try {
     await assertAccepted(client);
-    const trip = new ConsentTrip(google, loopback, { client, ...order });
-    show(trip.url);
-    return await trip.finish(order.seconds);
+    const authorization = new AuthorizationRequest(google, loopback, { client, ...request });
+    show(authorization.url);
+    return await authorization.finish(request.seconds);
   } finally {
     loopback.close();
   }
 }
 
-function answer(client: GoogleClient, consent: Consent, { format, loginCustomerId }: Shown): Answer {
+function resultOf(
+  client: GoogleClient,
+  consent: Consent,
+  { format, loginCustomerId }: ShowTokenRequest,
+): CommandResult {
   const { account, missing } = consent;
   const token = consent.refreshToken.reveal();
   const configuration = configurationFor(format, client, consent, loginCustomerId);

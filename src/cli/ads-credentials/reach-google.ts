@@ -1,21 +1,19 @@
 import type { GoogleClient } from '../../domain/google/google-client.js';
-import type { GoogleFailure } from '../../domain/google/google-failure.js';
+import { GoogleFailure } from '../../domain/google/google-failure.js';
 import type { GoogleOAuthClient } from '../../google/oauth/google-oauth.client.js';
-import { readClientSettings } from '../client/read-client-settings.js';
-import { EXIT, Failure, faultyConfiguration } from '../shared/failure.js';
+import { googleAccessOf, readClientSettings } from '../shared/client-settings.js';
+import { EXIT, Failure } from '../shared/failure.js';
 
 /**
- * Google for commands that need no broker: no database, no keys, no client but the one in hand.
- * @throws {Failure} where a wrong setting leaves open whom to ask
+ * Google for commands that need no broker: no database, no keys, no configured client.
+ * @throws {Failure} where the settings do not say how to reach Google
  */
 export async function reachGoogle(env: NodeJS.ProcessEnv): Promise<{
   readonly google: GoogleOAuthClient;
-  /** @throws {Failure} when Google cannot be reached or refuses the client; no user is bothered before that is known */
+  /** Before the user is involved. @throws {Failure} when Google cannot be reached or refuses the client */
   readonly assertAccepted: (client: GoogleClient) => Promise<void>;
 }> {
-  const { google: settings } = await readClientSettings(env);
-  if (settings === null)
-    throw faultyConfiguration(['GOOGLE_STAND_IN_URL, GOOGLE_TIMEOUT_MS, HTTPS_PROXY or HTTP_PROXY is wrong']);
+  const settings = googleAccessOf(await readClientSettings(env));
   const [{ GoogleOAuthClient }, { RefreshRequests }, { ShutdownSignal }, { SystemClock }, { probeClient }] =
     await Promise.all([
       import('../../google/oauth/google-oauth.client.js'),
@@ -40,21 +38,19 @@ export async function reachGoogle(env: NodeJS.ProcessEnv): Promise<{
   };
 }
 
-/** What Google answered to a code or a refresh token, in words that say what to do. */
+/** @returns the Failure, with the remedy, for what Google answered to a code or a refresh token; another error as it is */
 export function explainGoogleFailure(error: unknown, client: GoogleClient): unknown {
-  // Known by name, not by class: importing the class would load its room at every start.
-  if (!(error instanceof Error) || error.name !== 'GoogleFailure') return error;
-  const failure = error as GoogleFailure;
-  switch (failure.kind) {
+  if (!(error instanceof GoogleFailure)) return error;
+  switch (error.kind) {
     case 'unavailable':
-      return unreachable(failure.error);
+      return unreachable(error.error);
     case 'client_rejected':
-      return clientRefused(client, failure.error);
+      return clientRefused(client, error.error);
     case 'grant_dead':
       return refused(
         'refresh_token_dead',
         'Google does not accept the refresh token: it was revoked, has expired or is of another client. ' +
-          'Make a new one with `token-broker generate-user-credentials`.',
+          'Get a new one with `token-broker generate-user-credentials`.',
       );
     case 'policy_rejected':
       return refused(
@@ -64,7 +60,7 @@ export function explainGoogleFailure(error: unknown, client: GoogleClient): unkn
     default:
       return refused(
         'google_refused',
-        `Google did not accept the answer that it had given (${failure.error}). Run the command again.`,
+        `Google did not accept the code that it had issued (${error.error}). Run the command again.`,
       );
   }
 }
@@ -82,13 +78,13 @@ function clientRefused({ clientId }: GoogleClient, error: string, standInUrl: st
     return refused(
       'client_refused',
       `The stand-in for Google at ${standInUrl} refuses the client ${clientId} (${error}). For the real Google, leave ` +
-        'GOOGLE_STAND_IN_URL unset; a trying mode that runs here lends it.',
+        'GOOGLE_STAND_IN_URL unset; the command takes it from a trying mode that runs here.',
     );
   }
   return refused(
     'client_refused',
     `Google refuses the client ${clientId} (${error}). Download its JSON again from the Google console (Clients); ` +
-      'if it was deleted, make a new client.',
+      'if it was deleted, create a new client.',
   );
 }
 

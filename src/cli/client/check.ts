@@ -1,7 +1,10 @@
 import { Command } from 'commander';
+import { ConfigurationError } from '../../config/configuration-error.js';
+import type { GoogleClient } from '../../domain/google/google-client.js';
+import type { ProbeVerdict } from '../../google/oauth/probe-client.js';
+import { type ClientSettings, readClientSettings } from '../shared/client-settings.js';
+import { type CommandResult, printResult } from '../shared/command-result.js';
 import { EXIT, type ExitCode } from '../shared/failure.js';
-import { type Answer, answers } from '../shared/print.js';
-import { checkClients, type CheckedClient, type ClientsReport } from './check-clients.js';
 
 const EXAMPLES = `
 Examples:
@@ -9,28 +12,28 @@ Examples:
   token-broker client check --offline
   token-broker client check --json | jq '.clients[] | {alias, google: .google.verdict}'
 
-Checks each client of GOOGLE_CLIENT_SECRETS: that its file is sound, that its redirect URIs keep Google's rules and
-include this broker's (PUBLIC_URL + /callback), and that Google accepts its id and secret. Works while other settings are still missing,
-and names those too. No user is involved and no token is made.
+Checks each client of GOOGLE_CLIENT_SECRETS: that its file is valid, that its redirect URIs follow Google's rules and
+include this broker's (PUBLIC_URL + /callback), and that Google accepts its id and secret. Works while other settings are
+still missing, and names those too. No user is involved and no token is issued.
 The exit code is the first that applies of 78 (a fault here), 3 (Google refuses), 69 (Google gave no answer), 0.`;
 
-/** As far as the words of a line begin. */
+/** The column where the text of a line begins. */
 const INDENT = ' '.repeat(16);
 
 export function clientCheck(): Command {
   return new Command('check')
-    .description('Check that the clients work, also at Google')
-    .option('--offline', 'do not ask Google')
+    .description('Check that the clients work, here and at Google')
+    .option('--offline', 'do not send requests to Google')
     .addHelpText('after', EXAMPLES)
-    .action(answers(check));
+    .action(printResult(check));
 }
 
-async function check({ offline = false }: { offline?: boolean }): Promise<Answer> {
+async function check({ offline = false }: { offline?: boolean }): Promise<CommandResult> {
   const report = await checkClients(process.env, offline);
   const others = report.faults.map((fault) => `  - ${fault}`).join('\n');
   return {
     text: [
-      ...report.clients.map(inWords),
+      ...report.clients.map(describeClient),
       ...(report.faults.length > 0 ? [`Faults of the configuration:\n${others}`] : []),
     ].join('\n\n'),
     json: {
@@ -55,16 +58,16 @@ function exitCodeOf({ clients, faults }: ClientsReport): ExitCode {
   return verdicts.includes('no_answer') ? EXIT.unavailable : EXIT.done;
 }
 
-function inWords({ client, redirectUri, google }: CheckedClient): string {
+function describeClient({ client, redirectUri, google }: CheckedClient): string {
   return [
     `${client.alias}: ${client.kind} client ${client.clientId} of project ${client.projectId}`,
     `  file          ok`,
-    `  redirect URI  ${aboutRedirectUri(redirectUri)}`,
-    `  Google        ${aboutGoogle(google)}`,
+    `  redirect URI  ${describeRedirectUri(redirectUri)}`,
+    `  Google        ${describeVerdict(google)}`,
   ].join('\n');
 }
 
-function aboutRedirectUri({ uri, state }: CheckedClient['redirectUri']): string {
+function describeRedirectUri({ uri, state }: CheckedClient['redirectUri']): string {
   switch (state) {
     case 'listed':
       return `ok: ${uri ?? ''} is listed`;
@@ -81,24 +84,92 @@ function aboutRedirectUri({ uri, state }: CheckedClient['redirectUri']): string 
   }
 }
 
-function aboutGoogle(google: CheckedClient['google']): string {
+function describeVerdict(google: CheckedClient['google']): string {
   switch (google.verdict) {
     case 'accepted':
       return 'ok: accepts id and secret';
     case 'refused':
       return (
         `REFUSES this client: ${google.error}${google.description ? `, "${google.description}"` : ''}\n` +
-        `${INDENT}Download its JSON again from the Google console (Clients); if it was deleted, make a new client.`
+        `${INDENT}Download its JSON again from the Google console (Clients); if it was deleted, create a new client.`
       );
     case 'no_answer':
-      return `NO ANSWER: ${whyNot(google.error)}. Whether it accepts the client is not known; try again.`;
+      return `NO ANSWER: ${explainNoAnswer(google.error)}. Whether it accepts the client is not known; try again.`;
     case 'not_asked':
       return `not asked: ${google.why}`;
   }
 }
 
-function whyNot(error: string): string {
+function explainNoAnswer(error: string): string {
   if (error === 'connection_lost') return 'Google cannot be reached from here';
   if (error === 'timeout') return 'Google did not answer within GOOGLE_TIMEOUT_MS';
   return `Google answered ${error}`;
+}
+
+interface CheckedClient {
+  readonly client: GoogleClient;
+  readonly redirectUri: {
+    readonly uri: string | null;
+    /** `breaks_rules`: the broker's own address does, or any that the file lists. */
+    readonly state: 'listed' | 'loopback' | 'unknown' | 'not_usable' | 'not_checked' | 'breaks_rules';
+  };
+  readonly google: ProbeVerdict | { readonly verdict: 'not_asked'; readonly why: string };
+}
+
+interface ClientsReport {
+  /** Those whose file is valid; the others are among the faults. */
+  readonly clients: readonly CheckedClient[];
+  /** All faults of the configuration, as the broker reports them at its start. */
+  readonly faults: readonly string[];
+}
+
+/** Checks every client as far as the configuration allows. Other faults are reported and stop nothing. */
+async function checkClients(env: NodeJS.ProcessEnv, offline: boolean): Promise<ClientsReport> {
+  const settings = await readClientSettings(env);
+  const clients = await Promise.all(
+    settings.clients.map(async (client) => ({
+      client,
+      redirectUri: await checkRedirectUri(client, settings.publicUrl),
+      google: await askGoogle(client, settings.google, offline),
+    })),
+  );
+  return { clients, faults: await allFaults(env) };
+}
+
+async function checkRedirectUri(
+  client: GoogleClient,
+  publicUrl: string | null,
+): Promise<CheckedClient['redirectUri']> {
+  const rules = await import('../../config/redirect-uri-faults.js');
+  const uri = publicUrl === null ? null : rules.callbackOf(publicUrl);
+  const broken = [...rules.listedUriFaults(client), ...(publicUrl ? rules.ownCallbackFaults(publicUrl) : [])];
+  if (broken.length > 0) return { uri, state: 'breaks_rules' };
+  if (publicUrl === null || uri === null) return { uri, state: 'not_checked' };
+  if (rules.returnFaults(client, publicUrl).length > 0) return { uri, state: 'not_usable' };
+  if (client.kind === 'installed') return { uri, state: 'loopback' };
+  return { uri, state: client.redirectUris.includes(uri) ? 'listed' : 'unknown' };
+}
+
+async function askGoogle(
+  client: GoogleClient,
+  google: ClientSettings['google'],
+  offline: boolean,
+): Promise<CheckedClient['google']> {
+  if (offline) return { verdict: 'not_asked', why: '--offline' };
+  // With a wrong GOOGLE_STAND_IN_URL, the stand-in's secrets would go to the real Google.
+  if (google === null)
+    return { verdict: 'not_asked', why: 'the settings for reaching it are wrong; see below' };
+  const { probeClient } = await import('../../google/oauth/probe-client.js');
+  return probeClient(client, google);
+}
+
+async function allFaults(env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+  const { readConfiguration } = await import('../../read-configuration.js');
+  try {
+    readConfiguration(env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.faults;
+    throw error;
+  }
 }

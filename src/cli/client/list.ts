@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { shown } from '../../domain/redirect-uri/parsed-uri.js';
+import { readClientSettings } from '../shared/client-settings.js';
+import { type CommandResult, printResult, table } from '../shared/command-result.js';
 import { faultyConfiguration } from '../shared/failure.js';
-import { type Answer, answers, table } from '../shared/print.js';
-import { readClientSettings } from './read-client-settings.js';
 
 const EXAMPLES = `
 Examples:
@@ -10,16 +10,16 @@ Examples:
   token-broker client list --json | jq -r '.clients[].redirect_uris[]'
 
 Reads the files that GOOGLE_CLIENT_SECRETS names, and needs no other setting. Client secrets are not shown.
-\`token-broker client check\` says whether the clients work.`;
+\`token-broker client check\` tests whether the clients work.`;
 
 export function clientList(): Command {
   return new Command('list')
-    .description("List Google's OAuth clients that the broker serves")
+    .description('List the Google OAuth clients that the broker serves')
     .addHelpText('after', EXAMPLES)
-    .action(answers(list));
+    .action(printResult(list));
 }
 
-async function list(): Promise<Answer> {
+async function list(): Promise<CommandResult> {
   const { clients, faults } = await readClientSettings(process.env);
   if (faults.length > 0) throw faultyConfiguration(faults);
   return {

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import type { ResealReport } from '../../token-store/sealed/reseal.js';
+import { type CommandResult, printResult, table } from '../shared/command-result.js';
 import { EXIT } from '../shared/failure.js';
 import { withBroker } from '../shared/open-broker.js';
-import { type Answer, answers, table } from '../shared/print.js';
 
 const EXAMPLES = `
 Examples:
@@ -10,22 +10,22 @@ Examples:
   token-broker keys reseal --json | jq .unused_key_ids
   token-broker keys reseal --adopt
 
-Opens every sealed value of the database and seals it anew under the newest key, so that older keys can be removed
+Opens every sealed value in the database and seals it again with the newest key, so that older keys can be removed
 from the key ring. Safe while the broker runs, safe to interrupt and to run again. Restart every replica with the
-new key ring first: one that only knows the older keys cannot open what is sealed under the new one.
-Services carry a MAC, and a row without one is no service. --adopt signs such rows, once, after an update from a version
-that made none: look at \`token-broker service list\` first, since it makes services of what anybody may have put there.
-Ends with 3 while anything is still sealed under an older key.`;
+new key ring first: one that has only the older keys cannot open what the new one sealed.
+Each service has a MAC, and the broker refuses rows without one. --adopt signs such rows, once, after an update from a
+version without MACs: look at \`token-broker service list\` first, since it also accepts rows that someone else inserted.
+Exits with 3 while anything is still sealed under an older key.`;
 
 export function keysReseal(): Command {
   return new Command('reseal')
-    .description('Seal everything anew under the newest key')
-    .option('--adopt', 'first sign the services that carry no MAC, as older versions left them')
+    .description('Seal everything again with the newest key')
+    .option('--adopt', 'first sign the services without a MAC, as older versions left them')
     .addHelpText('after', EXAMPLES)
-    .action(answers(resealAll));
+    .action(printResult(resealAll));
 }
 
-async function resealAll({ adopt = false }: { readonly adopt?: boolean }): Promise<Answer> {
+async function resealAll({ adopt = false }: { readonly adopt?: boolean }): Promise<CommandResult> {
   const [
     { reseal },
     { adoptServices },
@@ -49,7 +49,7 @@ async function resealAll({ adopt = false }: { readonly adopt?: boolean }): Promi
     const unverified = (await broker.get(ServicesRepository).listUnverified()).map(({ name }) => name);
     const held = [...readKeyRing(broker.get(Settings).keyRingFile).sealingKeys.keys()];
     const unused = held.filter((id) => id !== report.newestKeyId && !report.keysInUse.has(id));
-    return answer(report, unused, { adopted, unverified });
+    return resultOf(report, unused, { adopted, unverified });
   });
 }
 
@@ -58,7 +58,7 @@ interface Services {
   readonly unverified: readonly string[];
 }
 
-function answer(report: ResealReport, unused: readonly string[], services: Services): Answer {
+function resultOf(report: ResealReport, unused: readonly string[], services: Services): CommandResult {
   const { newestKeyId, columns, keysInUse, problems } = report;
   const isDone = [...keysInUse.keys()].every((id) => id === newestKeyId);
   const inUse = [...keysInUse].map(
@@ -93,10 +93,10 @@ function answer(report: ResealReport, unused: readonly string[], services: Servi
 
 function aboutServices({ adopted, unverified }: Services): string[] {
   return [
-    ...(adopted.length > 0 ? [`Signed, and services from now on: ${adopted.join(', ')}.`] : []),
+    ...(adopted.length > 0 ? [`Signed, and accepted from now on: ${adopted.join(', ')}.`] : []),
     ...(unverified.length > 0
       ? [
-          `Not verified, and turned away: ${unverified.join(', ')}. Look at \`token-broker service list\`; --adopt signs those ` +
+          `Not verified, and refused: ${unverified.join(', ')}. Look at \`token-broker service list\`; --adopt signs those ` +
             'without a MAC, which an older version left. One with a wrong MAC was changed: revoke it.',
         ]
       : []),
@@ -110,7 +110,7 @@ function aboutUnused(unused: readonly string[]): string {
   if (unused.length === 0) return 'The key ring holds no key that could be removed.';
   return (
     `Nothing stored needs these keys any more: ${unused.join(', ')}.\n` +
-    'They may be removed from the key ring 30 minutes after the last replica read the new key: so long may connect links\n' +
-    'be on their way that were made with the older ones.'
+    'They may be removed from the key ring 30 minutes after the last replica read the new key: until then, connect links\n' +
+    'that were made with the older ones may still be used.'
   );
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { SECURITY_EVENT_NAMES, SECURITY_EVENTS } from '../../domain/google/security-event.js';
-import { EXIT, Failure } from '../shared/failure.js';
-import { type Answer, answers } from '../shared/print.js';
+import { type CommandResult, printResult } from '../shared/command-result.js';
+import { wrongUsage } from '../shared/failure.js';
 import {
   type OpenStream,
   riscCommand,
@@ -30,10 +30,10 @@ export function riscConfigure(): Command {
     .option('--url <url>', "the broker's address for security events")
     .option('--events <name...>', 'names as below, or whole event types')
     .addHelpText('after', EXAMPLES)
-    .action(answers(configure));
+    .action(printResult(configure));
 }
 
-function configure(options: Options): Promise<Answer> {
+function configure(options: Options): Promise<CommandResult> {
   const events = (options.events ?? SECURITY_EVENT_NAMES).map(typeOf);
   return withRiscStream(options, async ({ stream, projectId, settings }) => {
     const url = addressOf(options.url, settings);
@@ -55,16 +55,14 @@ function addressOf(given: string | undefined, { publicUrl, google }: OpenStream[
   const url = given ?? (publicUrl === null ? undefined : `${publicUrl}/security-events/google`);
   const protocols = google?.standInUrl ? ['http:', 'https:'] : ['https:'];
   if (url !== undefined && URL.canParse(url) && protocols.includes(new URL(url).protocol)) return url;
-  throw new Failure(
-    EXIT.wrongUsage,
-    'wrong_usage',
+  throw wrongUsage(
     url === undefined
-      ? 'Wrong usage: --url is needed where PUBLIC_URL is not set.'
-      : `Wrong usage: ${url} is not an https address, and Google delivers to no other.`,
+      ? '--url is needed where PUBLIC_URL is not set.'
+      : `${url} is not an https address, and Google delivers to no other.`,
   );
 }
 
-/** A stream of another project would deliver events whose audience is none of our clients. */
+/** A stream of another project delivers events whose audience is no client of the broker. */
 function notesOn(projectId: string, { clients }: OpenStream['settings']): string[] {
   if (clients.length === 0 || clients.some((client) => client.projectId === projectId)) return [];
   return [
@@ -73,7 +71,7 @@ function notesOn(projectId: string, { clients }: OpenStream['settings']): string
   ];
 }
 
-/** What is no name of ours stays as it is, for Google to judge. */
+/** An unknown name is passed to Google as it is. */
 function typeOf(nameOrType: string): string {
   const name = SECURITY_EVENT_NAMES.find((each) => each === nameOrType);
   return name === undefined ? nameOrType : SECURITY_EVENTS[name];

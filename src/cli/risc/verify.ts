@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
-import { type Answer, answers } from '../shared/print.js';
+import { type CommandResult, printResult } from '../shared/command-result.js';
 import { riscCommand, type ServiceAccountOption, withRiscStream } from './open-risc-stream.js';
 
 const EXAMPLES = `
@@ -8,7 +8,7 @@ Examples:
   token-broker risc verify --service-account risc.json
   token-broker risc verify --service-account risc.json --state 'after the move'
 
-Google sends a test event that carries the state. When it arrives, the broker's log has a line with
+Google sends a test event with the state. When it arrives, the broker's log has a line with
 "event":"verification" and the same "state". That can take a minute.`;
 
 interface Options extends ServiceAccountOption {
@@ -17,12 +17,12 @@ interface Options extends ServiceAccountOption {
 
 export function riscVerify(): Command {
   return riscCommand('verify', 'Make Google deliver a test event')
-    .option('--state <text>', 'how to know it again; made up without this')
+    .option('--state <text>', 'identifies the event in the log; random by default')
     .addHelpText('after', EXAMPLES)
-    .action(answers(verify));
+    .action(printResult(verify));
 }
 
-function verify({ state = `token-broker-${randomUUID()}`, ...options }: Options): Promise<Answer> {
+function verify({ state = `token-broker-${randomUUID()}`, ...options }: Options): Promise<CommandResult> {
   return withRiscStream(options, async ({ stream, projectId }) => {
     await stream.verify(state);
     return {

@@ -1,13 +1,13 @@
 import { Command } from 'commander';
 import type { Settings } from '../../config/settings.js';
-import type { BrokerError } from '../../domain/errors.js';
+import { BrokerError } from '../../domain/errors.js';
 import { scopeSet } from '../../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../../domain/google/service-account.js';
 import type { AddedServiceAccount, NewServiceAccount } from '../../service-accounts/add-service-account.js';
-import { EXIT, Failure } from '../shared/failure.js';
+import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
+import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
+import { readServiceAccountFile } from '../shared/files.js';
 import { withBroker } from '../shared/open-broker.js';
-import { type Answer, answers, repeated } from '../shared/print.js';
-import { readServiceAccountFile } from './read-service-account-file.js';
 
 const EXAMPLES = `
 Examples:
@@ -18,9 +18,9 @@ Examples:
   token-broker service-account add NEW-KEY.json --user channel-reports --replace \\
     --scope https://www.googleapis.com/auth/adwords
 
-KEY.json is what the Google console gives out for a service account (IAM, Service Accounts, Keys). Google is asked for
-one token, so that a key or a scope that does not work is found out now. docs/service-accounts.md has all steps. This is
-not about who may call the broker: see \`token-broker service create\`.`;
+KEY.json is the key of a service account, from the Google console (IAM, Service Accounts, Keys). The command requests one
+token from Google, to find a key or a scope that does not work now. docs/service-accounts.md has all steps. Which services
+may call the broker is another matter: see \`token-broker service create\`.`;
 
 interface Options {
   readonly user: string;
@@ -34,25 +34,25 @@ interface Options {
 
 export function serviceAccountAdd(): Command {
   return new Command('add')
-    .description('Let a service account hold access for a user, without consent')
+    .description('Let a service account give access for a user, without consent')
     .argument('<key-file>', "the service account's key, a JSON file of the Google console")
     .requiredOption('--user <id>', 'the user whose tokens it gives, as in GET /tokens/ID')
     .requiredOption('--scope <scope>', 'a scope of its tokens; repeat for several', repeated)
     .option('--client <alias>', 'under which client services ask for it')
     .option('--subject <email>', 'a user of your Workspace to act for (domain-wide delegation)')
-    .option('--replace', 'take the place of the same service account: another key, subject or scopes')
+    .option('--replace', 'replace the key, subject or scopes of the same service account')
     .option(
       '--youtube-reporting',
       'the yt-analytics scopes are for the YouTube Reporting API of a content owner',
     )
-    .option('--offline', 'do not ask Google for a token first')
+    .option('--offline', 'do not request a token from Google first')
     .addHelpText('after', EXAMPLES)
-    .action(answers(add));
+    .action(printResult(add));
 }
 
-async function add(keyFile: string, options: Options): Promise<Answer> {
+async function add(keyFile: string, options: Options): Promise<CommandResult> {
   const { key, content } = await readServiceAccountFile(keyFile);
-  const order: NewServiceAccount = {
+  const request: NewServiceAccount = {
     userId: options.user,
     client: options.client,
     account: { sub: key.uniqueId, email: key.email },
@@ -69,27 +69,27 @@ async function add(keyFile: string, options: Options): Promise<Answer> {
     const settings = broker.get(Settings);
     assertServed(options.client, settings);
     const adding = broker.get(AddServiceAccount);
-    await adding.assertPossible(order).catch(explain);
-    if (!options.offline) await assertToken(order, settings, broker.get(Clock).now());
-    return toAnswer(await adding.add(order).catch(explain), !options.offline);
+    await adding.assertPossible(request).catch(explain);
+    if (!options.offline) await assertToken(request, settings, broker.get(Clock).now());
+    return resultOf(await adding.add(request).catch(explain), !options.offline);
   });
 }
 
-/** The policy of a service names clients, and a wrong one would be found out by its first call. */
+/** Any alias can be stored; services would find out at their first call. */
 function assertServed(client: string | undefined, { clients }: Settings): void {
   if (client === undefined || clients.get(client)) return;
   const served = clients.all().map(({ alias }) => alias);
   throw new Failure(
     EXIT.notFound,
     'client_not_found',
-    `The broker serves no client called ${client}. It serves ${served.join(', ')}. Nothing was kept.`,
+    `The broker serves no client called ${client}. It serves ${served.join(', ')}. Nothing was stored.`,
   );
 }
 
-async function assertToken(order: NewServiceAccount, settings: Settings, now: Date): Promise<void> {
+async function assertToken(request: NewServiceAccount, settings: Settings, now: Date): Promise<void> {
   const { tryAssertion } = await import('../../google/oauth/jwt-bearer-grant.js');
-  const { key, subject, account } = order;
-  const scopes = scopeSet(order.scopes);
+  const { key, subject, account } = request;
+  const scopes = scopeSet(request.scopes);
   const failure = await tryAssertion(
     { key, subject, scopes },
     { standInUrl: settings.googleStandInUrl, timeoutMs: settings.googleTimeoutMs, now },
@@ -100,28 +100,29 @@ async function assertToken(order: NewServiceAccount, settings: Settings, now: Da
     throw new Failure(
       EXIT.unavailable,
       'google_unavailable',
-      `Google gave no answer (${failure.error}). Nothing was kept; try again, or leave the question out with --offline.${said}`,
+      `Google gave no answer (${failure.error}). Nothing was stored; try again, or skip this request with --offline.${said}`,
     );
   }
   const { cause, mend } = explainServiceAccountFailure(failure, { account, subject, grantedScopes: scopes });
   throw new Failure(
     EXIT.refused,
     cause,
-    `Google gives ${account.email ?? account.sub} no token (${failure.error}). ${mend} Nothing was kept.${said}`,
+    `Google gives ${account.email ?? account.sub} no token (${failure.error}). ${mend} Nothing was stored.${said}`,
   );
 }
 
-function toAnswer({ grant, replaced, others }: AddedServiceAccount, isTried: boolean): Answer {
+function resultOf({ grant, replaced, others }: AddedServiceAccount, isTried: boolean): CommandResult {
   const { id, userId, client, account, subject, grantedScopes } = grant;
   const names = others.map(({ sub, email }) => email ?? sub);
   const notes = [
     ...(isTried
       ? []
-      : ['Google was not asked, as --offline wishes: a key that does not work shows at the first call.']),
+      : [
+          'No token was requested from Google (--offline): a key that does not work shows at the first call.',
+        ]),
     ...(names.length > 0
       ? [
-          `The user ${userId} has other accounts here too (${names.join(', ')}). Services must say with account= which one ` +
-            'they mean.',
+          `The user ${userId} has other accounts too (${names.join(', ')}). Services must select one with account=.`,
         ]
       : []),
   ];
@@ -134,7 +135,7 @@ function toAnswer({ grant, replaced, others }: AddedServiceAccount, isTried: boo
       `  acts for  ${subject ?? 'itself'}`,
       `  scopes    ${grantedScopes.join(' ')}`,
       ...notes,
-      'The key is sealed in the database. The broker needs the file no more: delete it, or keep it where keys are kept.',
+      'The key is sealed in the database. The broker no longer needs the file: delete it, or move it to your secret store.',
     ].join('\n'),
     json: {
       grant_id: id,
@@ -150,11 +151,11 @@ function toAnswer({ grant, replaced, others }: AddedServiceAccount, isTried: boo
   };
 }
 
-/** A refusal that names fields is about how the command was called. */
+/** A refusal that names fields is about the command line. */
 function explain(error: unknown): never {
-  if (!(error instanceof Error) || error.name !== 'BrokerError') throw error;
-  const { extensions, detail } = error as BrokerError;
-  if ('errors' in extensions) throw new Failure(EXIT.wrongUsage, 'wrong_usage', `Wrong usage: ${detail}`);
+  if (!(error instanceof BrokerError)) throw error;
+  const { extensions, detail } = error;
+  if ('errors' in extensions) throw wrongUsage(detail);
   const isTaken = extensions['taken'] !== undefined;
   throw new Failure(EXIT.refused, isTaken ? 'service_account_taken' : 'youtube_analytics_refused', detail);
 }

@@ -1,32 +1,34 @@
 import { Command } from 'commander';
 import type { Grant } from '../../domain/grant/grant.js';
-import { inBatches } from '../shared/in-batches.js';
+import { type CommandResult, printResult, table } from '../shared/command-result.js';
 import { withBroker } from '../shared/open-broker.js';
-import { type Answer, answers, table } from '../shared/print.js';
 
 const EXAMPLES = `
 Examples:
   token-broker service-account list
   token-broker service-account list --json | jq -r '.service_accounts[] | select(.user_id == "alice") | .grant_id'
 
-Keys are not listed: they are sealed, and only a request to Google opens them.`;
+Keys are not listed: they are sealed, and opened only for a request to Google.`;
 
 export function serviceAccountList(): Command {
   return new Command('list')
-    .description('List service accounts that hold access, for whom and with which scopes')
+    .description('List service accounts, with the users and scopes that they give access to')
     .addHelpText('after', EXAMPLES)
-    .action(answers(list));
+    .action(printResult(list));
 }
 
-async function list(): Promise<Answer> {
+async function list(): Promise<CommandResult> {
   const { ServiceAccountsRepository } =
     await import('../../token-store/grants/service-accounts.repository.js');
-  const grants = await withBroker((broker) => inBatches(broker.get(ServiceAccountsRepository).list()));
+  const grants: Grant[] = [];
+  await withBroker(async (broker) => {
+    for await (const batch of broker.get(ServiceAccountsRepository).list()) grants.push(...batch);
+  });
   return {
     text:
       grants.length > 0
         ? inTable(grants)
-        : 'No service account holds access. Add one with `token-broker service-account add`.',
+        : 'There are no service accounts. Add one with `token-broker service-account add`.',
     json: {
       service_accounts: grants.map(
         ({ id, userId, client, account, subject, grantedScopes, consentedAt }) => ({

@@ -1,12 +1,12 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type Policy, type Right, RIGHTS } from '../../domain/access/policy.js';
 import type { WorkloadIdentity } from '../../domain/access/workload-identity.js';
-import type { BrokerError } from '../../domain/errors.js';
+import { BrokerError } from '../../domain/errors.js';
 import { scopeSet } from '../../domain/google/scopes.js';
 import type { CreatedService, ServiceWithKey } from '../../services/service-registry.js';
-import { EXIT, Failure } from '../shared/failure.js';
+import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
+import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { withBroker } from '../shared/open-broker.js';
-import { type Answer, answers, repeated } from '../shared/print.js';
 
 const EXAMPLES = `
 Examples:
@@ -18,13 +18,13 @@ Examples:
   token-broker service create reports --client default --scope '*' --user '*' \\
     --issuer https://kubernetes.default.svc.cluster.local --subject system:serviceaccount:analytics:reports
 
-A service gets tokens and makes connect links. --allow adds: audit (read the audit trail of its users), disconnect (forget
-a grant here), revoke (end a grant at Google, and with it other users' of the same account), force (let a connect end
-another user's grant). A rule of --user is a user id, or a prefix with * behind it; \\* is a star of the user id itself.
+A service gets tokens and creates connect links. --allow adds: audit (read the audit trail of its users), disconnect
+(delete a grant in the broker), revoke (revoke a grant at Google, and with it other users' grants of the same account),
+force (let a connect end another user's grant). A rule of --user is a user id, or a prefix followed by *; \\* is a star in the user id itself.
 
-The key is shown once and cannot be shown again: the broker keeps only its hash. With --issuer and --subject there is
-no key: the service comes with JWTs of its platform (docs/service-identities.md). Quote every *, or the shell puts
-file names in its place.`;
+The key is shown once: the broker stores only its hash. With --issuer and --subject there is no key: the service
+authenticates with JWTs of its platform (docs/service-identities.md). Quote every *, or the shell replaces it with file
+names.`;
 
 interface Options {
   readonly client: string[];
@@ -37,8 +37,8 @@ interface Options {
 
 export function serviceCreate(): Command {
   return new Command('create')
-    .description('Make a service: with a key that is shown once, or for an identity of its platform')
-    .argument('<name>', 'how people call it: letters, digits, spaces or . _ -')
+    .description('Create a service: with a key that is shown once, or for an identity of its platform')
+    .argument('<name>', 'letters, digits, spaces or . _ -')
     .requiredOption('--client <alias>', 'a client it may use, or *; repeat for several', repeated)
     .requiredOption('--scope <scope>', 'a scope it may ask for, or *; repeat for several', repeated)
     .requiredOption(
@@ -51,16 +51,16 @@ export function serviceCreate(): Command {
       `what else it may do: ${RIGHTS.join(', ')}; separated by commas, or repeated`,
       rights,
     )
-    .option('--issuer <issuer>', 'whose JWTs it comes with, as SERVICE_ISSUERS_FILE names it')
+    .option('--issuer <issuer>', 'the issuer of its JWTs, as SERVICE_ISSUERS_FILE names it')
     .option('--subject <subject>', 'the `sub` of those JWTs')
     .addHelpText('after', EXAMPLES)
-    .action(answers(create));
+    .action(printResult(create));
 }
 
-async function create(name: string, options: Options): Promise<Answer> {
+async function create(name: string, options: Options): Promise<CommandResult> {
   const { client, scope, user, allow = [], issuer, subject } = options;
   if ((issuer === undefined) !== (subject === undefined)) {
-    throw new Failure(EXIT.wrongUsage, 'wrong_usage', 'Wrong usage: --issuer and --subject go together.');
+    throw wrongUsage('--issuer and --subject go together.');
   }
   return withBroker(async (broker) => {
     const { Settings } = await import('../../config/settings.js');
@@ -81,13 +81,13 @@ async function create(name: string, options: Options): Promise<Answer> {
       revoke: allow.includes('revoke'),
       force: allow.includes('force'),
     };
-    const creation = broker.get(ServiceRegistry);
+    const registry = broker.get(ServiceRegistry);
     if (issuer === undefined || subject === undefined) {
-      return withKey(await creation.create(name, policy).catch(explain), policy);
+      return withKey(await registry.create(name, policy).catch(explain), policy);
     }
     const identity = { issuer, subject };
     return withIdentity(
-      await creation.createForIdentity(name, policy, identity).catch(explain),
+      await registry.createForIdentity(name, policy, identity).catch(explain),
       policy,
       identity,
     );
@@ -101,20 +101,24 @@ function rights(value: string, before: readonly Right[] = []): Right[] {
   return [...before, ...(named as Right[])];
 }
 
-function withKey({ id, name, key: secret }: ServiceWithKey, policy: Policy): Answer {
+function withKey({ id, name, key: secret }: ServiceWithKey, policy: Policy): CommandResult {
   const key = secret.reveal();
   return {
     text: [
       `The service ${name} may call the broker now. Its id is ${id}, its key is:`,
       `\n  ${key}\n`,
       'This key is not shown again. Put it into the secret store of the service now; it is sent as',
-      '`Authorization: Bearer tbk_...`. If it gets lost, revoke the service and create another.',
+      '`Authorization: Bearer tbk_...`. If it is lost, revoke the service and create another.',
     ].join('\n'),
     json: { id, name, key, policy },
   };
 }
 
-function withIdentity({ id, name }: CreatedService, policy: Policy, identity: WorkloadIdentity): Answer {
+function withIdentity(
+  { id, name }: CreatedService,
+  policy: Policy,
+  identity: WorkloadIdentity,
+): CommandResult {
   return {
     text: [
       `The service ${name} may call the broker now. Its id is ${id}. It has no key; it sends a JWT as`,
@@ -126,7 +130,7 @@ function withIdentity({ id, name }: CreatedService, policy: Policy, identity: Wo
   };
 }
 
-/** The store would take any alias, and the service would find out at its first call. */
+/** Any alias can be stored; the service would find out at its first call. */
 function assertServed(asked: readonly string[], served: readonly string[]): void {
   const unknown = asked.filter((alias) => alias !== '*' && !served.includes(alias));
   if (unknown.length === 0) return;
@@ -137,11 +141,11 @@ function assertServed(asked: readonly string[], served: readonly string[]): void
   );
 }
 
-/** A refusal that names fields is about how the command was called; others say what is taken. */
+/** A refusal that names fields is about the command line; others say what is taken. */
 function explain(error: unknown): never {
-  if (!(error instanceof Error) || error.name !== 'BrokerError') throw error;
-  const { extensions, detail } = error as BrokerError;
-  if ('errors' in extensions) throw new Failure(EXIT.wrongUsage, 'wrong_usage', `Wrong usage: ${detail}`);
+  if (!(error instanceof BrokerError)) throw error;
+  const { extensions, detail } = error;
+  if ('errors' in extensions) throw wrongUsage(detail);
   if (extensions['taken'] === 'identity') throw new Failure(EXIT.refused, 'identity_taken', detail);
   throw new Failure(
     EXIT.refused,

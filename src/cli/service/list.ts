@@ -1,36 +1,37 @@
 import { Command } from 'commander';
 import { RIGHTS } from '../../domain/access/policy.js';
 import type { StoredService } from '../../token-store/services/services.repository.js';
-import { inBatches } from '../shared/in-batches.js';
+import { type CommandResult, printResult, table } from '../shared/command-result.js';
 import { withBroker } from '../shared/open-broker.js';
-import { type Answer, answers, table } from '../shared/print.js';
 
 const EXAMPLES = `
 Examples:
   token-broker service list
   token-broker service list --json | jq '.services[] | select(.revoked_at == null) | .name'
 
-ALSO says which rights a service was given with --allow. PROVEN BY says how a service shows who it is: by a key of the broker, or as a subject of an issuer of JWTs.
-Keys are not listed: the broker keeps only their hashes, and those stay in the database.`;
+ALSO shows the rights that --allow gave. PROVEN BY shows how a service authenticates: with a key of the broker, or as a
+subject of an issuer of JWTs. Keys are not listed: the broker stores only their hashes.`;
 
 export function serviceList(): Command {
   return new Command('list')
-    .description('List services, how they prove who they are, and what they may ask for')
+    .description('List services, how they authenticate, and what they may request')
     .addHelpText('after', EXAMPLES)
-    .action(answers(list));
+    .action(printResult(list));
 }
 
-async function list(): Promise<Answer> {
+async function list(): Promise<CommandResult> {
   const { ServicesRepository } = await import('../../token-store/services/services.repository.js');
   const { services, unverified } = await withBroker(async (broker) => {
-    const store = broker.get(ServicesRepository);
-    return { services: await inBatches(store.list()), unverified: await store.listUnverified() };
+    const repository = broker.get(ServicesRepository);
+    const services: StoredService[] = [];
+    for await (const batch of repository.list()) services.push(...batch);
+    return { services, unverified: await repository.listUnverified() };
   });
   return {
     text: [
       services.length > 0
         ? inTable(services)
-        : 'There are no services. Make one with `token-broker service create`.',
+        : 'There are no services. Create one with `token-broker service create`.',
       ...(unverified.length > 0 ? [UNVERIFIED, inTable(unverified)] : []),
     ].join('\n\n'),
     json: {
@@ -41,8 +42,8 @@ async function list(): Promise<Answer> {
 }
 
 const UNVERIFIED =
-  'NOT VERIFIED: these rows were not written, or not like this, by the broker or with this key ring. The broker turns them\n' +
-  'away. End each with `token-broker service revoke`; or, after an update from a version without MACs, look at them and run\n' +
+  'NOT VERIFIED: the broker did not write these rows, or not like this, or not with this key ring. It refuses them.\n' +
+  'End each with `token-broker service revoke`; or, after an update from a version without MACs, look at them and run\n' +
   '`token-broker keys reseal --adopt`.';
 
 function describe({ id, name, credential, policy, createdAt, revokedAt }: StoredService) {
@@ -63,7 +64,7 @@ function inTable(services: readonly StoredService[]): string {
       id,
       name,
       day(createdAt),
-      revokedAt ? `revoked ${day(revokedAt)}` : 'in force',
+      revokedAt ? `revoked ${day(revokedAt)}` : 'active',
       credential.kind === 'key' ? 'key' : `${credential.subject} of ${credential.issuer}`,
       policy.clients.join(' '),
       policy.users.join(' '),

@@ -1,24 +1,25 @@
 import { Command } from 'commander';
+import { type CommandResult, printResult } from '../shared/command-result.js';
 import { EXIT, Failure } from '../shared/failure.js';
 import { withBroker } from '../shared/open-broker.js';
-import { type Answer, answers } from '../shared/print.js';
 
 const EXAMPLES = `
 Examples:
   token-broker service revoke reports
   token-broker service revoke h3k9x2mvq7aw
 
-It is turned away at once; users' grants stay. Its name stays taken, its identity does not. Revoking again changes nothing and is no error.`;
+The broker refuses its calls at once; users' grants stay. Its name stays taken, its identity does not. Revoking again
+changes nothing and is no error.`;
 
 export function serviceRevoke(): Command {
   return new Command('revoke')
-    .description('Turn a service away, for good')
+    .description('Revoke a service, permanently')
     .argument('<id-or-name>', 'as `token-broker service list` shows it')
     .addHelpText('after', EXAMPLES)
-    .action(answers(revoke));
+    .action(printResult(revoke));
 }
 
-function revoke(idOrName: string): Promise<Answer> {
+function revoke(idOrName: string): Promise<CommandResult> {
   return withBroker(async (broker) => {
     const { RevokeService } = await import('../../services/revoke-service.js');
     const service = await broker.get(RevokeService).revoke(idOrName);

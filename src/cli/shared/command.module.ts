@@ -1,4 +1,4 @@
-import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
+import { type DynamicModule, Global, Injectable, Module, type Type } from '@nestjs/common';
 import { ConfigModule } from '../../config/config.module.js';
 import type { Settings } from '../../config/settings.js';
 import { Clock } from '../../domain/ports/clock.js';
@@ -10,12 +10,10 @@ import { ServiceAccountsModule } from '../../service-accounts/service-accounts.m
 import { ServicesModule } from '../../services/services.module.js';
 import { IdentityModule } from '../../services/workload-jwt/workload-jwt.module.js';
 import { TokenStoreModule } from '../../token-store/token-store.module.js';
-import { IntegrityNotes } from './integrity-notes.js';
-import { SlotNotes } from './slot-notes.js';
 
 /**
- * The rooms that commands need. The whole of app.module.ts would also work and take twice as long to start: routes,
- * OpenAPI, metrics and Google's libraries are of no use here.
+ * The modules that commands need: store, sealing, services. Owns no routes, OpenAPI or metrics; app.module.ts would work
+ * as well and take twice as long to start.
  */
 @Global()
 @Module({})
@@ -40,5 +38,30 @@ export class CommandModule {
       ],
       exports: [Clock, SlotAlarm, IntegrityAlarm],
     };
+  }
+}
+
+/** What the broker would log, kept for the result of the command. */
+@Injectable()
+export class SlotNotes extends SlotAlarm {
+  readonly #notes: string[] = [];
+
+  override nearlyFull({ client, used, limit }: Parameters<SlotAlarm['nearlyFull']>[0]): void {
+    this.#notes.push(
+      `Careful: this account holds ${used} of the ${limit} refresh tokens that Google allows it for the client ${client}. ` +
+        'At the limit, Google ends the oldest.',
+    );
+  }
+
+  get notes(): readonly string[] {
+    return this.#notes;
+  }
+}
+
+/** A command has no log and no metrics; what it cannot verify is part of its result. */
+@Injectable()
+class IntegrityNotes extends IntegrityAlarm {
+  override raise(): void {
+    // See above.
   }
 }

@@ -1,5 +1,8 @@
+import { ConfigurationError } from '../../config/configuration-error.js';
+import { BrokerError } from '../../domain/errors.js';
+
 /**
- * What a shell script can tell apart. 69 and 78 are EX_UNAVAILABLE and EX_CONFIG of sysexits.h; 10 to 18 are about
+ * Exit codes, for shell scripts. 69 and 78 are EX_UNAVAILABLE and EX_CONFIG of sysexits.h; 10 to 18 are about
  * a client's file and a user's consent, each for one thing that can go wrong there.
  */
 export const EXIT = {
@@ -9,7 +12,7 @@ export const EXIT = {
   refused: 3,
   notFound: 4,
   consentRefused: 10,
-  wrongReturn: 11,
+  wrongState: 11,
   portInUse: 12,
   fileMissing: 13,
   fileBroken: 14,
@@ -23,14 +26,14 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** A command that could not do its work, for a reason its user can act on. */
+/** The command failed for a reason that its user can act on. */
 export class Failure extends Error {
   override readonly name = 'Failure';
 
   /**
    * @param code stable, for scripts that read --json
    * @param message what happened and what to do next; never a secret
-   * @param faults the single faults, where there are several
+   * @param faults each fault, where there are several
    */
   constructor(
     readonly exitCode: ExitCode,
@@ -53,5 +56,31 @@ export function faultyConfiguration(faults: readonly string[]): Failure {
       'See docs/configuration.md for every setting.',
     ].join('\n'),
     faults,
+  );
+}
+
+/** @param command its name, for the line that points to its help; null leaves that line out */
+export function wrongUsage(what: string, command: string | null = null): Failure {
+  return new Failure(
+    EXIT.wrongUsage,
+    'wrong_usage',
+    `Wrong usage: ${what}${command === null ? '' : `\nSee \`${command} --help\`.`}`,
+  );
+}
+
+/** Makes a Failure of whatever a command threw. An error that is not foreseen keeps its stack trace. */
+export async function explainFailure(error: unknown): Promise<Failure> {
+  if (error instanceof Failure) return error;
+  if (error instanceof ConfigurationError) return faultyConfiguration(error.faults);
+  if (error instanceof BrokerError) return new Failure(EXIT.refused, error.code, error.detail);
+  // Loads Prisma's client.
+  const { databaseFault } = await import('../../token-store/client/database-error.js');
+  const fault = databaseFault(error);
+  if (fault) return new Failure(EXIT.unavailable, fault.code, fault.message);
+  const what = error instanceof Error ? (error.stack ?? error.message) : 'The thrown value is not an Error.';
+  return new Failure(
+    EXIT.unexpected,
+    'unexpected',
+    `This should not have happened. Please report it.\n${what}`,
   );
 }

@@ -2,12 +2,11 @@ import type { INestApplicationContext, Type } from '@nestjs/common';
 import type { Settings } from '../../config/settings.js';
 
 /**
- * Puts the broker's store together for a command.
- * @param use gets it; it is closed afterwards
+ * Starts the modules of a command, and closes them after `use`.
  * @throws {ConfigurationError} with all faults at once
  */
 export async function withBroker<T>(use: (broker: INestApplicationContext) => Promise<T>): Promise<T> {
-  return withRooms(await readSettings(process.env), [], use);
+  return withModules(await readSettings(process.env), [], use);
 }
 
 /** @throws {ConfigurationError} with all faults at once */
@@ -17,18 +16,18 @@ export async function readSettings(env: NodeJS.ProcessEnv): Promise<Settings> {
   return readConfiguration(env);
 }
 
-/** As withBroker, for a command that needs more than the store. @param rooms what it needs */
-export async function withRooms<T>(
+/** As withBroker, for a command that needs more modules. */
+export async function withModules<T>(
   settings: Settings,
-  rooms: readonly Type[],
+  modules: readonly Type[],
   use: (broker: INestApplicationContext) => Promise<T>,
 ): Promise<T> {
   const [{ NestFactory }, { CommandModule }] = await Promise.all([
     import('@nestjs/core'),
     import('./command.module.js'),
   ]);
-  // Standard output belongs to the command's answer: no log line may come in between.
-  const broker = await NestFactory.createApplicationContext(CommandModule.with(settings, rooms), {
+  // Standard output belongs to the command's result: no log line may come in between.
+  const broker = await NestFactory.createApplicationContext(CommandModule.with(settings, modules), {
     logger: false,
     abortOnError: false,
   });

@@ -1,8 +1,8 @@
 import { Secret } from '../../../domain/secret.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 
-/** What Google sent back with the browser. */
-export interface GoogleReturn {
+/** What Google redirects the browser back with (RFC 6749 section 4.1.2). */
+export interface AuthorizationResponse {
   readonly state: Secret;
   readonly code: Secret | null;
   readonly error: string | null;
@@ -10,18 +10,18 @@ export interface GoogleReturn {
   readonly iss: string | null;
 }
 
-/** @throws {Failure} for what Google never sends: a return without a state, or with two of something */
-export function readReturn(query: URLSearchParams): GoogleReturn {
+/** @throws {Failure} for a response without a state or with a repeated parameter (RFC 6749 section 3.1) */
+export function readAuthorizationResponse(query: URLSearchParams): AuthorizationResponse {
   const single = (name: string) => {
     const values = query.getAll(name);
-    if (values.length > 1) throw wrongReturn();
+    if (values.length > 1) throw wrongState();
     return values[0] || null;
   };
   const [state, code, error, iss] = ['state', 'code', 'error', 'iss'].map(single) as [
     string | null,
     ...(string | null)[],
   ];
-  if (state === null) throw wrongReturn();
+  if (state === null) throw wrongState();
   return {
     state: new Secret(state),
     code: code ? new Secret(code) : null,
@@ -32,12 +32,12 @@ export function readReturn(query: URLSearchParams): GoogleReturn {
   };
 }
 
-/** RFC 6749 section 10.12, RFC 9207 section 2.4: somebody else's answer is worse than none. */
-export function wrongReturn(): Failure {
+/** RFC 6749 section 10.12, RFC 9207 section 2.4. */
+export function wrongState(): Failure {
   return new Failure(
-    EXIT.wrongReturn,
+    EXIT.wrongState,
     'wrong_state',
-    'A browser came back with an answer that was not asked for here: its state is wrong. Nothing was taken from it. ' +
+    'A browser came back with a response to another request: its state is wrong. It was ignored. ' +
       'Run the command again, and open only the URL that it shows.',
   );
 }
@@ -55,6 +55,6 @@ export function refusedByGoogle(error: string): Failure {
   return new Failure(
     EXIT.refused,
     'google_refused',
-    `Google sent the browser back without a permission (${error}). docs/google-errors.md says what to do.`,
+    `Google sent the browser back without an authorization code (${error}). docs/google-errors.md says what to do.`,
   );
 }

@@ -6,14 +6,14 @@ import type { ConnectRequest } from '../../../domain/connect/connect-request.js'
 import type { AuditEvent } from '../../../token-store/audit/audit-events.repository.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 
-const LOOK_AGAIN_MS = 500;
-/** A link that was opened once too often, and a connect that the broker finishes by itself: the end is still to come. */
-const GOES_ON: ReadonlySet<string> = new Set(['invalid_request', 'finishing']);
+const POLL_MS = 500;
+/** The link was opened once too often, or the broker still finishes the connect: the final event is still to come. */
+const UNFINISHED: ReadonlySet<string> = new Set(['invalid_request', 'finishing']);
 
 /**
- * A connect through the broker's own /connect and /callback: a `web` client's browser can come back nowhere else.
- * The running broker does everything; the audit trail tells how it ended.
- * @param show told where the user has to go
+ * A connect through the broker's own /connect and /callback: Google redirects a `web` client nowhere else.
+ * The running broker does everything; this polls the audit trail for the outcome.
+ * @param show called with the link
  * @throws {Failure} `timed_out`
  */
 export async function awaitConnect(
@@ -42,9 +42,9 @@ export async function awaitConnect(
   show((await broker.get(ConnectTickets).create(connectRequest)).url);
   const deadline = performance.now() + seconds * 1000;
   while (performance.now() < deadline) {
-    await sleep(LOOK_AGAIN_MS);
+    await sleep(POLL_MS);
     const event = await newest();
-    if (event && event.id !== before?.id && !GOES_ON.has(event.outcome)) return outcomeOf(event);
+    if (event && event.id !== before?.id && !UNFINISHED.has(event.outcome)) return outcomeOf(event);
   }
   throw new Failure(
     EXIT.timedOut,

@@ -10,7 +10,10 @@ import { HoldPendingConsent } from '../../../callback/hold-pending-consent.js';
 import { KeepExchange } from '../../../callback/keep-exchange.js';
 import { GoogleModule } from '../../../google/google.module.js';
 
-/** The use cases of /connect and /callback without their routes: here, the command line is the browser's host. */
+/**
+ * The connect of `--store`: the use cases of authorization/ and callback/ without their routes.
+ * Owns nothing; the loopback server (loopback.ts) receives the authorization response instead of /callback.
+ */
 @Module({
   imports: [GoogleModule],
   providers: [

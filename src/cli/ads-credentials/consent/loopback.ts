@@ -7,11 +7,11 @@ import { STYLE } from '../../../pages/style.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 import type { LoopbackAddress } from './loopback-address.js';
 
-/** What the browser gets: a page, or the way to another one. */
-type Reply = { readonly status: number; readonly page: string } | { readonly goTo: string };
+/** What the browser gets: a page, or a redirect. */
+type Reply = { readonly status: number; readonly page: string } | { readonly location: string };
 
-/** What one visit came to; without `outcome` the browser is expected once more. */
-export interface Visited<T> {
+/** The result of one visit of the browser; without `outcome`, another visit follows. */
+export interface VisitResult<T> {
   readonly reply: Reply;
   readonly outcome?: { readonly value: T } | { readonly failure: unknown };
 }
@@ -25,13 +25,13 @@ const HEADERS = {
   connection: 'close',
 };
 
-/** Google always sends one of these; a browser that is opened by hand sends none. */
-const RETURNING = ['state', 'code', 'error'];
+/** Google always sends one of these; a browser that the user opens there sends none. */
+const RESPONSE_PARAMETERS = ['state', 'code', 'error'];
 
 /** A server on this machine that waits for one browser (RFC 8252 section 7.3). */
 export class Loopback {
-  #visit: ((query: URLSearchParams) => Promise<Visited<unknown>>) | null = null;
-  #settle: (outcome: NonNullable<Visited<unknown>['outcome']>) => void = () => undefined;
+  #visit: ((query: URLSearchParams) => Promise<VisitResult<unknown>>) | null = null;
+  #settle: (outcome: NonNullable<VisitResult<unknown>['outcome']>) => void = () => undefined;
 
   private constructor(
     private readonly servers: readonly Server[],
@@ -63,11 +63,11 @@ export class Loopback {
 
   /**
    * Waits for the browser.
-   * @param visit judges one return of it; no second one is let in meanwhile, nor after its outcome
-   * @param seconds how long the browser may take; what began in time is finished
+   * @param visit handles one authorization response; another one is refused meanwhile, and after its outcome
+   * @param seconds how long the browser may take; a visit that began in time is finished
    * @throws {Failure} `timed_out`, or what the visit failed with
    */
-  async receive<T>(visit: (query: URLSearchParams) => Promise<Visited<T>>, seconds: number): Promise<T> {
+  async receive<T>(visit: (query: URLSearchParams) => Promise<VisitResult<T>>, seconds: number): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const deadline = setInterval(() => {
       if (this.#visit === null) return;
@@ -99,8 +99,8 @@ export class Loopback {
       response.writeHead(404, HEADERS).end();
       return;
     }
-    const returned = new URLSearchParams(query);
-    if (!RETURNING.some((name) => returned.has(name))) {
+    const parameters = new URLSearchParams(query);
+    if (!RESPONSE_PARAMETERS.some((name) => parameters.has(name))) {
       await send(response, { status: 400, page: credentialsPage({ kind: 'waiting' }) });
       return;
     }
@@ -110,17 +110,17 @@ export class Loopback {
       return;
     }
     this.#visit = null;
-    const { reply, outcome } = await visit(returned).catch((failure: unknown) => failed(failure));
-    // The process may end with the outcome: the browser gets its page first.
+    const { reply, outcome } = await visit(parameters).catch((failure: unknown) => failed(failure));
+    // The process may end with the outcome, so the browser gets its page first.
     await send(response, reply);
     if (outcome) this.#settle(outcome);
     else this.#visit = visit;
   }
 }
 
-/** The end of a visit that failed, in the words of the failure where it has any for a user. */
-export function failed(failure: unknown): Visited<never> {
-  const detail = failure instanceof Failure ? failure.message : 'Something unforeseen happened.';
+/** A visit that failed. The page shows the message of a Failure. */
+export function failed(failure: unknown): VisitResult<never> {
+  const detail = failure instanceof Failure ? failure.message : 'An unexpected error occurred.';
   return { reply: { status: 400, page: credentialsPage({ kind: 'failed', detail }) }, outcome: { failure } };
 }
 
@@ -129,12 +129,12 @@ function send(response: ServerResponse, reply: Reply): Promise<void> {
   response.once('close', () => {
     resolve(undefined);
   });
-  if ('goTo' in reply) response.writeHead(303, { ...HEADERS, location: reply.goTo }).end();
+  if ('location' in reply) response.writeHead(303, { ...HEADERS, location: reply.location }).end();
   else response.writeHead(reply.status, HEADERS).end(selfContained(reply.page));
   return promise;
 }
 
-/** @returns null where this machine has no such address: not every one speaks IPv6 */
+/** @returns null where this machine has no such address, such as one without IPv6 */
 function listen(host: string, port: number): Promise<Server | null> {
   const { promise, resolve, reject } = Promise.withResolvers<Server | null>();
   const server = createServer();

@@ -6,8 +6,8 @@ const OPENERS: Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>> 
   win32: ['rundll32', 'url.dll,FileProtocolHandler'],
 };
 
-/** Tries to open the user's browser. @param failed told when there is none; nothing else comes of that */
-export function openBrowser(url: string, failed: () => void): void {
+/** @param failed called when no browser could be opened; the command goes on */
+function openBrowser(url: string, failed: () => void): void {
   const [command, ...args] = OPENERS[process.platform] ?? ['xdg-open'];
   const opener = spawn(command, [...args, url], { stdio: 'ignore', detached: true });
   opener.once('error', failed);
@@ -16,4 +16,27 @@ export function openBrowser(url: string, failed: () => void): void {
   });
   // A browser that stays open must not keep the command waiting.
   opener.unref();
+}
+
+export interface ConsentPrompt {
+  readonly url: string;
+  readonly seconds: number;
+  readonly withBrowser: boolean;
+  /** Whether standard error is read by a machine. */
+  readonly asJson: boolean;
+}
+
+/** Shows the consent URL and opens it. On standard error: standard output belongs to the command's result. */
+export function showConsentUrl({ url, seconds, withBrowser, asJson }: ConsentPrompt): void {
+  if (asJson) process.stderr.write(`${JSON.stringify({ open: url, timeout_seconds: seconds })}\n`);
+  else {
+    process.stderr.write(
+      `Paste this URL into your browser${withBrowser ? ', if it does not open by itself' : ''}:\n\n  ${url}\n\n` +
+        `Waiting for you to finish there, for up to ${seconds} seconds. Ctrl-C stops.\n`,
+    );
+  }
+  if (!withBrowser) return;
+  openBrowser(url, () => {
+    if (!asJson) process.stderr.write('No browser could be opened here.\n');
+  });
 }

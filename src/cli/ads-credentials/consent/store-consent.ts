@@ -4,18 +4,18 @@ import type { Completion } from '../../../callback/complete-authorization.js';
 import { Settings } from '../../../config/settings.js';
 import type { ConnectOutcome } from '../../../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../../../domain/connect/connect-request.js';
-import type { BrokerError } from '../../../domain/errors.js';
+import { BrokerError } from '../../../domain/errors.js';
 import type { Secret } from '../../../domain/secret.js';
 import { resultPage } from '../../../pages/result-page.js';
 import { EXIT, Failure } from '../../shared/failure.js';
-import { readReturn, wrongReturn } from './authorization-response.js';
-import { failed, type Loopback, type Visited } from './loopback.js';
+import { readAuthorizationResponse, wrongState } from './authorization-response.js';
+import { failed, type Loopback, type VisitResult } from './loopback.js';
 
 /**
- * A connect whose browser comes back to this command instead of the broker's /callback: the same use cases, and so
- * the same slot checks, ledger, outbox and audit.
- * @param broker put together with the loopback's redirect URI
- * @param show told where the user has to go
+ * A connect whose authorization response comes to this command instead of the broker's /callback: the same use cases, and
+ * so the same slot checks, ledger, outbox and audit.
+ * @param broker with the loopback's redirect URI in its settings
+ * @param show called with the consent URL
  */
 export async function storeConsent(
   broker: INestApplicationContext,
@@ -31,7 +31,7 @@ export async function storeConsent(
     import('../../../callback/complete-authorization.js'),
     import('../../../token-store/audit/audit-log.repository.js'),
   ]);
-  // What cannot be recorded is better not done.
+  // A connect that cannot be recorded is not started.
   await broker.get(AuditLog).room('');
   const start = await broker.get(StartAuthorization).begin({ id: randomUUID(), connectRequest });
   if (start.kind === 'held') {
@@ -39,7 +39,7 @@ export async function storeConsent(
     return start;
   }
   const requestId = randomUUID();
-  // What a browser keeps in a cookie: this command is the only one that may finish.
+  // Bound to the browser by a cookie in /connect; here, to this process.
   let { browserKey } = start.trip;
   show(start.trip.consentUrl);
   const outcome = await loopback.receive<ConnectOutcome>(async (query) => {
@@ -47,7 +47,7 @@ export async function storeConsent(
     if ('visit' in completion) return completion.visit;
     if ('trip' in completion) {
       ({ browserKey } = completion.trip);
-      return { reply: { goTo: completion.trip.consentUrl } };
+      return { reply: { location: completion.trip.consentUrl } };
     }
     await record(broker, connectRequest, completion.outcome);
     const page = resultPage(connectRequest.serviceName, completion.outcome, null);
@@ -58,17 +58,17 @@ export async function storeConsent(
   async function complete(
     query: URLSearchParams,
     key: Secret,
-  ): Promise<Completion | { readonly visit: Visited<never> }> {
+  ): Promise<Completion | { readonly visit: VisitResult<never> }> {
     try {
-      const back = { ...readReturn(query), browserKey: key };
-      return await broker.get(CompleteAuthorization).complete(back, requestId, () => undefined);
+      const response = { ...readAuthorizationResponse(query), browserKey: key };
+      return await broker.get(CompleteAuthorization).complete(response, requestId, () => undefined);
     } catch (error) {
       return { visit: failed(explain(error)) };
     }
   }
 }
 
-/** The settings of a broker whose callback is elsewhere. */
+/** @returns the settings with another redirect URI */
 export function withRedirectUri(settings: Settings, redirectUri: string): Settings {
   return Object.freeze(Object.assign(new Settings(), settings, { redirectUri }));
 }
@@ -99,10 +99,10 @@ async function record(
   await audit.flush();
 }
 
-/** Refusals of a return say to go back to the app; here there is none. */
+/** The texts of these refusals tell the user to go back to the app; here there is none. */
 function explain(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name !== 'BrokerError') return error;
-  const { reason } = (error as BrokerError).extensions;
+  if (!(error instanceof BrokerError)) return error;
+  const { reason } = error.extensions;
   if (reason === 'state_expired') {
     return new Failure(
       EXIT.timedOut,
@@ -110,5 +110,5 @@ function explain(error: unknown): unknown {
       'The consent took longer than 10 minutes. Run the command again.',
     );
   }
-  return reason === undefined ? error : wrongReturn();
+  return reason === undefined ? error : wrongState();
 }

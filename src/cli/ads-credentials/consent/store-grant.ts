@@ -7,12 +7,14 @@ import {
   plainConnectRequest,
 } from '../../../domain/connect/connect-request.js';
 import type { GoogleClient } from '../../../domain/google/google-client.js';
+import type { CommandResult } from '../../shared/command-result.js';
 import { EXIT, Failure } from '../../shared/failure.js';
-import { readSettings, withRooms } from '../../shared/open-broker.js';
+import { readSettings, withModules } from '../../shared/open-broker.js';
+import { consentRefused } from './authorization-response.js';
 import { awaitConnect } from './await-connect.js';
 import { chooseAddress } from './loopback-address.js';
 
-export interface StoreOrder {
+export interface GrantRequest {
   readonly userId: string;
   /** The alias or the id of the client; null: the only one, or the one called default. */
   readonly client: { readonly alias: string } | { readonly clientId: string } | null;
@@ -22,38 +24,38 @@ export interface StoreOrder {
   readonly seconds: number;
 }
 
-export interface Stored {
+interface Stored {
   readonly client: GoogleClient;
   readonly outcome: ConnectOutcome;
   readonly notes: readonly string[];
 }
 
-/** Puts a user's consent into the broker; no refresh token is ever shown. */
+/** Stores a user's consent in the broker; no refresh token is shown. */
 export async function storeGrant(
-  order: StoreOrder,
+  request: GrantRequest,
   { env, show }: { env: NodeJS.ProcessEnv; show: (url: string) => void },
 ): Promise<Stored> {
   const settings = await readSettings(env);
-  const client = findClient(settings, order.client);
+  const client = findClient(settings, request.client);
   const connectRequest = {
     ...plainConnectRequest({
       ...OPERATOR,
-      userId: order.userId,
+      userId: request.userId,
       client: client.alias,
-      scopes: order.scopes,
+      scopes: request.scopes,
     }),
-    accountHint: order.loginHint,
+    accountHint: request.loginHint,
   };
   return client.kind === 'web'
-    ? run(settings, client, (broker) => awaitConnect(broker, connectRequest, order.seconds, show))
-    : overLoopback(settings, client, connectRequest, order, show);
+    ? run(settings, client, (broker) => awaitConnect(broker, connectRequest, request.seconds, show))
+    : overLoopback(settings, client, connectRequest, request, show);
 }
 
 async function overLoopback(
   settings: Settings,
   client: GoogleClient,
   connectRequest: ConnectRequest,
-  { port, seconds }: StoreOrder,
+  { port, seconds }: GrantRequest,
   show: (url: string) => void,
 ): Promise<Stored> {
   const [{ Loopback }, { storeConsent, withRedirectUri }] = await Promise.all([
@@ -77,16 +79,16 @@ async function run(
 ): Promise<Stored> {
   const [{ ConsentModule }, { SlotNotes }] = await Promise.all([
     import('./consent.module.js'),
-    import('../../shared/slot-notes.js'),
+    import('../../shared/command.module.js'),
   ]);
-  return withRooms(settings, [ConsentModule], async (broker) => ({
+  return withModules(settings, [ConsentModule], async (broker) => ({
     outcome: await connect(broker),
     client,
     notes: broker.get(SlotNotes).notes,
   }));
 }
 
-function findClient({ clients }: Settings, named: StoreOrder['client']): GoogleClient {
+function findClient({ clients }: Settings, named: GrantRequest['client']): GoogleClient {
   if (named === null) return clients.pick();
   const found =
     'alias' in named
@@ -102,4 +104,56 @@ function findClient({ clients }: Settings, named: StoreOrder['client']): GoogleC
         .map(({ alias }) => alias)
         .join(', ')}.`,
   );
+}
+
+/** @throws {Failure} where nothing was stored */
+export function resultOfStore(userId: string, { client, outcome, notes }: Stored): CommandResult {
+  const { alias } = client;
+  const json = { user_id: userId, client: alias };
+  switch (outcome.kind) {
+    case 'granted': {
+      const { grantId, account, scopes, missing } = outcome;
+      const isWhole = missing.length === 0;
+      return {
+        text: [
+          `The broker may now use ${account.email ?? account.sub} for the user ${userId} (client ${alias}), grant ${grantId}.`,
+          ...(isWhole ? [] : ['Careful: these scopes were not allowed:', ...missing]),
+          ...notes,
+          `No token was shown. Services get access tokens at GET /tokens/${userId}.`,
+        ].join('\n'),
+        json: {
+          ...json,
+          grant_id: grantId,
+          account: { sub: account.sub, email: account.email },
+          scope: scopes.join(' '),
+          missing_scopes: missing,
+          notes,
+        },
+        ...(isWhole ? {} : { exitCode: EXIT.consentInPart }),
+      };
+    }
+    case 'held':
+      return {
+        text: `The broker holds all of this for the user ${userId} (client ${alias}) already. Nothing changed.`,
+        json: { ...json, held: true },
+      };
+    case 'denied':
+      throw consentRefused();
+    case 'finishing':
+      throw new Failure(
+        EXIT.unavailable,
+        'finishing',
+        'Google returned tokens, and they are stored; the account cannot be verified yet. A running broker ' +
+          `finishes this connect: see GET /users/${userId}/grants.`,
+      );
+    case 'pending':
+    case 'failed': {
+      const [code, detail] =
+        outcome.kind === 'failed'
+          ? [outcome.code, outcome.detail]
+          : ['pending', 'The consent waits for an app to confirm it.'];
+      const exitCode = code === 'google_unavailable' ? EXIT.unavailable : EXIT.refused;
+      throw new Failure(exitCode, code, `Nothing was stored (${code}). ${detail}`);
+    }
+  }
 }

@@ -1,32 +1,32 @@
 import { resolve } from 'node:path';
-import { readTextFile } from '../../config/text-file.js';
 import type { GoogleClient } from '../../domain/google/google-client.js';
-import { EXIT, type ExitCode, Failure } from '../shared/failure.js';
+import { EXIT, Failure } from '../shared/failure.js';
+import { readText } from '../shared/files.js';
 
 const DOWNLOAD =
   'Download the JSON of an OAuth client (Desktop app or Web application) from the Google console, under Clients';
 
 const OTHER_TYPES: Readonly<Record<string, string>> = {
-  service_account: 'the key of a service account, which acts for itself and never asks a user',
-  authorized_user: 'the credentials of a user who consented already, as gcloud keeps them',
+  service_account: 'the key of a service account, which acts for itself, without consent',
+  authorized_user: 'the credentials of a user who consented already, as gcloud stores them',
   external_account: 'a configuration of workload identity federation',
 };
 
 /**
  * Reads one client_secret JSON, for commands that need no broker.
- * @throws {Failure} with the way on; it names the file, never its content
+ * @throws {Failure} with the next step; it names the file, never its content
  */
 export async function readClientFile(given: string): Promise<GoogleClient> {
   const path = resolve(given);
   const wrong = wrongKind(parse(path));
   if (wrong !== null) {
-    throw failure(EXIT.fileOfWrongKind, 'client_file_of_wrong_kind', `${path} is ${wrong}. ${DOWNLOAD}.`);
+    throw new Failure(EXIT.fileOfWrongKind, 'client_file_of_wrong_kind', `${path} is ${wrong}. ${DOWNLOAD}.`);
   }
   const { readGoogleClients } = await import('../../config/google-clients.js');
   const { clients, faults } = readGoogleClients([`file=${path}`]);
   const [client] = clients;
   if (client) return client;
-  throw failure(
+  throw new Failure(
     EXIT.fileBroken,
     'client_file_broken',
     `${faults[0] ?? `${path} is broken`}. ${DOWNLOAD} again.`,
@@ -34,41 +34,35 @@ export async function readClientFile(given: string): Promise<GoogleClient> {
 }
 
 function parse(path: string): unknown {
-  let text: string;
-  try {
-    text = readTextFile(path);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-    throw failure(
-      EXIT.fileMissing,
-      'client_file_missing',
-      `${path} cannot be read (${code}). Name the client's JSON with --client_secrets_path. ${DOWNLOAD}.`,
-    );
-  }
+  const text = readText(
+    path,
+    (code) =>
+      new Failure(
+        EXIT.fileMissing,
+        'client_file_missing',
+        `${path} cannot be read (${code}). Name the client's JSON with --client_secrets_path. ${DOWNLOAD}.`,
+      ),
+  );
   try {
     return JSON.parse(text);
   } catch {
     if (isApiKey(text.trim())) return text.trim();
-    throw failure(EXIT.fileBroken, 'client_file_broken', `${path} is not JSON. ${DOWNLOAD} again.`);
+    throw new Failure(EXIT.fileBroken, 'client_file_broken', `${path} is not JSON. ${DOWNLOAD} again.`);
   }
 }
 
-/** @returns what the file is instead of an OAuth client; null for an OAuth client */
+/** @returns what the file is instead; null for an OAuth client */
 function wrongKind(json: unknown): string | null {
-  if (isApiKey(json)) return 'an API key, which stands for no user';
+  if (isApiKey(json)) return 'an API key, which identifies no user';
   if (typeof json !== 'object' || json === null) return 'not the JSON of an OAuth client';
   const { type, web, installed } = json as Record<string, unknown>;
   if (typeof web === 'object' || typeof installed === 'object') return null;
   const known = typeof type === 'string' ? OTHER_TYPES[type] : undefined;
   if (known !== undefined) return known;
-  if (Object.values(json).some(isApiKey)) return 'an API key, which stands for no user';
+  if (Object.values(json).some(isApiKey)) return 'an API key, which identifies no user';
   return 'not the JSON of an OAuth client: it has neither "web" nor "installed"';
 }
 
 function isApiKey(value: unknown): boolean {
   return typeof value === 'string' && /^AIza[\w-]{35}$/.test(value);
-}
-
-function failure(exitCode: ExitCode, code: string, message: string): Failure {
-  return new Failure(exitCode, code, message);
 }

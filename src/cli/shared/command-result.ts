@@ -1,16 +1,16 @@
 import type { Command } from 'commander';
-import type { ExitCode, Failure } from './failure.js';
+import type { ExitCode } from './failure.js';
 
-/** What a command answers: the same in words and for machines. */
-export interface Answer {
+/** What a command prints: the same as text and as JSON. */
+export interface CommandResult {
   readonly text: string;
   readonly json: object;
-  /** For a command whose answer is itself bad news. */
+  /** For a result that is itself a failure, such as a client that Google refuses. */
   readonly exitCode?: ExitCode;
 }
 
-/** Makes a command's action of its work: prints what it answers, as --json wishes. */
-export function answers<Args extends unknown[]>(work: (...args: Args) => Promise<Answer>) {
+/** Makes a Commander action that prints the result of `work`, as JSON with --json. */
+export function printResult<Args extends unknown[]>(work: (...args: Args) => Promise<CommandResult>) {
   return async function (this: Command, ...args: Args): Promise<void> {
     const { text, json, exitCode } = await work(...args);
     const asJson = this.optsWithGlobals<{ json?: true }>().json;
@@ -19,12 +19,7 @@ export function answers<Args extends unknown[]>(work: (...args: Args) => Promise
   };
 }
 
-export function printFailure({ exitCode, code, message, faults }: Failure, asJson: boolean): void {
-  const json = { error: code, message, exit_code: exitCode, ...(faults.length > 0 ? { faults } : {}) };
-  process.stderr.write(`${asJson ? JSON.stringify(json) : message}\n`);
-}
-
-/** Columns under upper-case headings. The last column may be long: nothing is lined up behind it. */
+/** Columns under upper-case headings. Only the last column may be long: none is aligned behind it. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [headings, ...rows];
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));

@@ -1,18 +1,21 @@
 /**
- * This folder owns the configuration files of Google's client libraries for the Google Ads API: one writer a file,
- * pure, values in, text out, each quoting as its own reader unquotes.
- * Does not own where credentials come from (../client-config.ts, ../generate-user-credentials.ts) nor what a file
- * on the disk needs (../write-private-file.ts).
+ * The configuration of Google's client libraries for the Google Ads API, and the headers for curl. Each file has one pure
+ * writer in library-files.ts; does not own where credentials come from, nor how a file is written (shared/files.ts).
  */
-import type { Secret } from '../../../domain/secret.js';
-import { adsProperties } from './ads-properties.js';
-import { appConfig } from './app-config.js';
-import { assertWritable, type ConfigurationValues } from './configuration-values.js';
-import { curlHeaders } from './curl-headers.js';
-import { googleAdsConfigRb } from './google-ads-config-rb.js';
-import { googleAdsPhpIni } from './google-ads-php-ini.js';
-import { googleAdsYaml } from './google-ads-yaml.js';
-import { googleadsProperties } from './googleads-properties.js';
+import type { Secret } from '../../domain/secret.js';
+import {
+  adsProperties,
+  appConfig,
+  assertWritable,
+  type ConfigurationValues,
+  googleAdsConfigRb,
+  googleAdsPhpIni,
+  googleadsProperties,
+  googleAdsYaml,
+  notWritable,
+  type Setting,
+  settingLines,
+} from './library-files.js';
 
 /** By language: the file that its library looks for, and how it is written. */
 const LIBRARIES = {
@@ -60,11 +63,25 @@ export function libraryConfiguration(format: LibraryFormat, credentials: Library
   return LIBRARIES[format].write(values);
 }
 
-/** @throws {Failure} when a value cannot stand in a header */
+/** Visible ASCII (RFC 9110 section 5.5), no spaces. */
+const VISIBLE = /^[\x21-\x7e]+$/;
+
+/**
+ * Lines for `curl -H @FILE`.
+ * @throws {Failure} when a value would need quoting, which a header does not have
+ */
 export function curlConfiguration(accessToken: Secret, choice: AccountChoice): string {
-  return curlHeaders({
-    ...choice,
-    accessToken: accessToken.reveal(),
-    developerToken: choice.developerToken?.reveal() ?? null,
-  });
+  const headers: readonly Setting[] = [
+    ['Authorization', `Bearer ${visible('access token', accessToken)}`],
+    ['developer-token', choice.developerToken && visible('developer token', choice.developerToken)],
+    ['login-customer-id', choice.loginCustomerId],
+    ['linked-customer-id', choice.linkedCustomerId],
+  ];
+  return `${settingLines(headers, (name, value) => `${name}: ${value}`).join('\n')}\n`;
+}
+
+function visible(name: string, secret: Secret): string {
+  const value = secret.reveal();
+  if (VISIBLE.test(value)) return value;
+  throw notWritable(name, 'holds a space or another character that no header can hold');
 }

@@ -1,17 +1,23 @@
 import type { GoogleClient } from '../../domain/google/google-client.js';
+import { faultyConfiguration } from './failure.js';
 
-/** What can be known of the clients although other settings may be missing or wrong. */
+/** What is known of the clients, even where other settings are missing or wrong. */
 export interface ClientSettings {
   readonly clients: readonly GoogleClient[];
-  /** Of GOOGLE_CLIENT_SECRETS and the files it names, in the words of the check at start. */
+  /** Of GOOGLE_CLIENT_SECRETS and the files it names, as the broker reports them at its start. */
   readonly faults: readonly string[];
   /** Null where the setting is missing or wrong. */
   readonly publicUrl: string | null;
-  /** How to reach Google; null where a wrong setting leaves open whom to ask. */
-  readonly google: { readonly standInUrl: string | null; readonly timeoutMs: number } | null;
+  /** Null where one of its settings is wrong: the client's secret could go to the wrong server. */
+  readonly google: GoogleAccess | null;
 }
 
-/** Reads the settings that concern clients, each judged on its own. */
+export interface GoogleAccess {
+  readonly standInUrl: string | null;
+  readonly timeoutMs: number;
+}
+
+/** Reads the settings that concern clients, each validated on its own. */
 export async function readClientSettings(env: NodeJS.ProcessEnv): Promise<ClientSettings> {
   await import('reflect-metadata');
   const [{ plainToInstance }, { validateSync }, { Environment }, { readGoogleClients }, { proxyVariables }] =
@@ -44,4 +50,10 @@ export async function readClientSettings(env: NodeJS.ProcessEnv): Promise<Client
       ? { standInUrl: environment.GOOGLE_STAND_IN_URL ?? null, timeoutMs: environment.GOOGLE_TIMEOUT_MS }
       : null,
   };
+}
+
+/** @throws {Failure} where the settings do not say how to reach Google */
+export function googleAccessOf({ google }: ClientSettings): GoogleAccess {
+  if (google) return google;
+  throw faultyConfiguration(['GOOGLE_STAND_IN_URL, GOOGLE_TIMEOUT_MS, HTTPS_PROXY or HTTP_PROXY is wrong']);
 }

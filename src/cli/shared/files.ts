@@ -1,0 +1,149 @@
+/** Files that commands read and write: every error becomes a Failure that names the path and shows no content. */
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { decodeText, readTextFile } from '../../config/text-file.js';
+import { Secret } from '../../domain/secret.js';
+import type { ServiceAccountKey } from '../../google/service-account-key.js';
+import { EXIT, Failure } from './failure.js';
+
+/**
+ * @param path absolute
+ * @param explain makes a Failure of the system's error code, such as `ENOENT`
+ * @throws {Failure}
+ */
+export function readText(path: string, explain: (code: string) => Failure): string {
+  try {
+    return readTextFile(path);
+  } catch (error) {
+    throw explain((error as NodeJS.ErrnoException).code ?? 'unknown');
+  }
+}
+
+/**
+ * A secret from a file, or from standard input where the path is `-`. Never from an argument: every user of the machine
+ * can see those, and they stay in the shell's history.
+ * @param what its name in a refusal
+ * @throws {Failure}
+ */
+export async function readSecret(path: string, what: string): Promise<Secret> {
+  const text =
+    path === '-'
+      ? await readStandardInput()
+      : readText(
+          resolve(path),
+          (code) =>
+            new Failure(
+              EXIT.fileMissing,
+              'secret_file_missing',
+              `The ${what} cannot be read from ${resolve(path)} (${code}). Name a file that holds it and nothing else, or -.`,
+            ),
+        );
+  // The line break that editors and `echo` put at the end; a space may belong to the secret.
+  const value = text.replace(/\r?\n$/, '');
+  if (value !== '') return new Secret(value);
+  throw new Failure(
+    EXIT.wrongUsage,
+    'secret_missing',
+    `The ${what} is missing: ${path === '-' ? 'nothing came on standard input' : `${resolve(path)} is empty`}.`,
+  );
+}
+
+async function readStandardInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return decodeText(Buffer.concat(chunks));
+}
+
+export interface ServiceAccountFile {
+  readonly key: ServiceAccountKey;
+  /** The whole file. */
+  readonly content: Secret;
+}
+
+/** @throws {Failure} when the file cannot be read or holds no key of a service account */
+export async function readServiceAccountFile(name: string): Promise<ServiceAccountFile> {
+  const { readServiceAccountKey } = await import('../../google/service-account-key.js');
+  const path = resolve(name);
+  const text = readText(
+    path,
+    (code) => new Failure(EXIT.notFound, 'service_account_not_found', `${path} cannot be read (${code}).`),
+  );
+  const key = readServiceAccountKey(text);
+  if (typeof key !== 'string') return { key, content: new Secret(text) };
+  throw new Failure(
+    EXIT.faultyConfiguration,
+    'service_account_faulty',
+    `${path} ${key}. Make a key for the service account in the Google console (JSON), and name that file.`,
+  );
+}
+
+/**
+ * Creates a file that is not there yet and syncs it to the disk; where that fails, no file is left.
+ * @param write makes the content, while the name is taken already
+ * @throws {NodeJS.ErrnoException} `EEXIST` when the name is taken, or what `write` throws
+ */
+export function createFile(path: string, mode: number, write: () => string): void {
+  const file = openSync(path, 'wx', mode);
+  try {
+    // Whatever the umask says.
+    fchmodSync(file, mode);
+    writeFileSync(file, write());
+    fsyncSync(file);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Writes a file that only its owner may read, whole or not at all: first under another name in the same folder.
+ * @param force whether an existing file is replaced
+ * @throws {Failure} `file_exists` without force; the existing file is untouched
+ */
+export function writePrivateFile(path: string, content: string, force: boolean): void {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
+  try {
+    createFile(temporary, 0o600, () => content);
+    // Unlike a rename, a link fails when the name is taken, also when it was taken a moment ago.
+    if (force) renameSync(temporary, path);
+    else linkSync(temporary, path);
+  } catch (error) {
+    if (!isExisting(error)) throw explainWrite(error, path);
+    throw new Failure(
+      EXIT.refused,
+      'file_exists',
+      `${path} exists already and was not touched. Name another file with --output, or replace it with --force.`,
+    );
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+export function isExisting(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EEXIST';
+}
+
+/** @returns the Failure for an error of the file system; any other error as it is */
+export function explainWrite(error: unknown, path: string): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return error;
+  if (code === 'ENOENT')
+    return new Failure(EXIT.notFound, 'folder_not_found', `The folder of ${path} does not exist.`);
+  return new Failure(
+    EXIT.refused,
+    'not_writable',
+    `${path} cannot be written (${code}). Nothing was changed.`,
+  );
+}
