@@ -2,7 +2,19 @@
 // generates the Prisma client and compiles, each only when something changed since the last time.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 process.chdir(join(import.meta.dirname, '..'));
@@ -45,13 +57,20 @@ for (const step of steps) {
 
 function run([command, ...args]) {
   const env = { ...process.env, PATH: `${BIN}${delimiter}${process.env.PATH ?? ''}` };
-  const { status, stdout, stderr, error } = spawnSync(command, args, {
+  // Shown when the step fails. A file and not a pipe: a pipe is read until the last descendant closes it, which may be
+  // long after the command was killed.
+  const folder = mkdtempSync(join(tmpdir(), 'token-broker-setup-'));
+  const log = openSync(join(folder, 'log'), 'a+');
+  const { status, error } = spawnSync(command, args, {
     env,
-    encoding: 'utf8',
+    stdio: ['ignore', log, log],
     shell: process.platform === 'win32',
   });
+  const output = status === 0 ? '' : readFileSync(join(folder, 'log'), 'utf8');
+  closeSync(log);
+  rmSync(folder, { recursive: true, force: true });
   if (status === 0) return;
-  console.error(`${stdout ?? ''}${stderr ?? ''}`);
+  console.error(output);
   console.error(`\`${[command, ...args].join(' ')}\` failed${error ? `: ${error.message}` : ''}.`);
   process.exit(1);
 }

@@ -31,6 +31,14 @@ describe('the codebase', () => {
     MINUTES,
   );
 
+  test('`npm run check` runs all of these', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const named = Object.keys(scripts).filter((name) => name === 'lint' || name.startsWith('check:'));
+    expect(scripts['check']).toBe(named.map((name) => `npm run --silent ${name}`).join(' && '));
+  });
+
   test('no file is longer than 250 lines', () => {
     const long = sources('src').filter((path) => readFileSync(path, 'utf8').split('\n').length > 250);
     expect(long).toEqual([]);
