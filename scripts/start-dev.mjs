@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { watch } from 'node:fs';
 import { join } from 'node:path';
-import { clearTimeout, setTimeout } from 'node:timers';
+import { clearTimeout, setInterval, setTimeout } from 'node:timers';
 
 process.chdir(join(import.meta.dirname, '..'));
 // An editor that saves several files, or a branch that is checked out, causes one restart.
@@ -14,10 +14,15 @@ let broker = start();
 let timer = null;
 let isRestarting = false;
 for (const folder of ['src', 'sandbox', 'prisma']) watch(folder, { recursive: true }, schedule);
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => {
-    void stop().then(() => process.exit(0));
-  });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);
+// A SIGTERM to npm ends the shell in between, and not this process.
+const shell = process.ppid;
+setInterval(() => {
+  if (process.ppid !== shell) end();
+}, 500);
+
+function end() {
+  void stop().then(() => process.exit(0));
 }
 
 function schedule() {
