@@ -1,6 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
-import { CUSTOMER_ID } from '../domain/ads/customer-id.js';
+import { CUSTOMER_ID } from '../domain/ads/account-tree.js';
 import { IsAccount, IsClientAlias, IsScopeList, IsTime, ToInteger } from '../http/validation/validators.js';
 
 export class TokenQuery {

@@ -1,6 +1,6 @@
-import { CUSTOMER_ID, customerIdOf } from '../../domain/ads/customer-id.js';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { CUSTOMER_ID, customerIdOf } from '../../domain/ads/account-tree.js';
 import { ADWORDS } from '../../domain/google/scopes.js';
 import { type CommandResult, printResult } from '../shared/command-result.js';
 import { type Failure, wrongUsage } from '../shared/failure.js';
