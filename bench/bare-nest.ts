@@ -1,4 +1,4 @@
-/** What an empty handler costs: NestJS on Fastify, a key check like ours, an answer as long as ours, and nothing else. */
+/** What an empty handler costs: NestJS on Fastify, a key check like the broker's, a response as long as its, and nothing else. */
 import 'reflect-metadata';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Controller, Get, Injectable, Module, type CanActivate, type ExecutionContext } from '@nestjs/common';

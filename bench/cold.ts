@@ -1,7 +1,7 @@
-/** Reads that no memory helps with: a token in PostgreSQL only, an expired one, and tables of every size. */
+/** Reads without a cache: a token in PostgreSQL only, an expired one, and tables of several sizes. */
 import { CLIENT_ID } from '../sandbox/fleet/fleet.js';
 import { seedGrants } from '../sandbox/fleet/seed.js';
-import { askOnce, median, percentile, withFleet, type Ground } from './surroundings.js';
+import { askOnce, type BenchEnvironment, median, percentile, withFleet } from './environment.js';
 
 const READS = 400;
 const READS_OF_A_SIZE = 1000;
@@ -19,12 +19,12 @@ export interface Cold extends Latency {
 }
 
 export function measureCold(databaseUrl: string): Promise<Cold> {
-  return withFleet(databaseUrl, 1, { AUDIT_FLUSH_SECONDS: '60' }, async (ground) => {
-    const users = await seed(ground, 'cold', READS + 50, 3000);
-    await readAll(ground, users.splice(0, 50));
-    const before = await grantScans(ground);
-    const latencies = await readAll(ground, users);
-    const after = await grantScans(ground);
+  return withFleet(databaseUrl, 1, { AUDIT_FLUSH_SECONDS: '60' }, async (environment) => {
+    const users = await seed(environment, 'cold', READS + 50, 3000);
+    await readAll(environment, users.splice(0, 50));
+    const before = await grantScans(environment);
+    const latencies = await readAll(environment, users);
+    const after = await grantScans(environment);
     return { ...summary(latencies), queries: (after - before) / users.length };
   });
 }
@@ -38,18 +38,18 @@ export interface Expired extends Latency {
 
 /** What the broker adds to what Google takes: find, lease, save. */
 export function measureExpired(databaseUrl: string): Promise<Expired> {
-  return withFleet(databaseUrl, 1, {}, async (ground) => {
-    ground.fleet.google.control.latency('token', GOOGLE_MS);
+  return withFleet(databaseUrl, 1, {}, async (environment) => {
+    environment.fleet.google.control.latency('token', GOOGLE_MS);
     const measure = async (name: string) => {
-      const google = await googleAlone(ground);
-      const latencies = await readAll(ground, await seed(ground, name, 200, 0));
+      const google = await googleAlone(environment);
+      const latencies = await readAll(environment, await seed(environment, name, 200, 0));
       return summary(latencies.map((ms) => ms - google));
     };
-    await readAll(ground, await seed(ground, 'first', 50, 0));
+    await readAll(environment, await seed(environment, 'first', 50, 0));
     const young = await measure('young');
     for (let crowd = 0; crowd < 60; crowd++) {
-      const users = await seed(ground, `crowd-${crowd}`, 20, 0);
-      await Promise.all(users.map((user) => readAll(ground, [user])));
+      const users = await seed(environment, `crowd-${crowd}`, 20, 0);
+      await Promise.all(users.map((user) => readAll(environment, [user])));
     }
     return { ...(await measure('old')), young, after: 50 + 200 + 60 * 20 };
   });
@@ -61,31 +61,31 @@ export interface Sized extends Latency {
 
 /** The same cold read over tables that grow. Users who are read are spread over all of it. */
 export function measureSizes(databaseUrl: string, sizes: readonly number[]): Promise<Sized[]> {
-  return withFleet(databaseUrl, 1, {}, async (ground) => {
+  return withFleet(databaseUrl, 1, {}, async (environment) => {
     const measured: Sized[] = [];
     let filled = 0;
     for (const size of sizes) {
-      await fill(ground, filled, size - READS_OF_A_SIZE);
+      await fill(environment, filled, size - READS_OF_A_SIZE);
       filled = size - READS_OF_A_SIZE;
-      // As after a while of quiet, not in the wake of a million inserts.
-      await ground.database.query('VACUUM (ANALYZE) grants, access_tokens');
-      await ground.database.query('CHECKPOINT');
-      const users = await seed(ground, `of-${size}`, READS_OF_A_SIZE, 3000);
-      await readAll(ground, users.splice(0, 300));
-      measured.push({ grants: size, ...summary(await readAll(ground, users)) });
+      // As in steady state, not right after a million inserts.
+      await environment.database.query('VACUUM (ANALYZE) grants, access_tokens');
+      await environment.database.query('CHECKPOINT');
+      const users = await seed(environment, `of-${size}`, READS_OF_A_SIZE, 3000);
+      await readAll(environment, users.splice(0, 300));
+      measured.push({ grants: size, ...summary(await readAll(environment, users)) });
     }
     return measured;
   });
 }
 
-async function seed({ fleet, database }: Ground, name: string, count: number, secondsLeft: number) {
+async function seed({ fleet, database }: BenchEnvironment, name: string, count: number, secondsLeft: number) {
   const users = Array.from({ length: count }, (_, user) => `${name}-${user}`);
   await seedGrants(fleet, database, users, secondsLeft);
   return users;
 }
 
-/** Rows as long as real ones, which nobody reads. */
-async function fill({ database }: Ground, from: number, to: number): Promise<void> {
+/** Rows as long as real ones, which no call reads. */
+async function fill({ database }: BenchEnvironment, from: number, to: number): Promise<void> {
   await database.query(
     `WITH filled AS (
        INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
@@ -101,7 +101,7 @@ async function fill({ database }: Ground, from: number, to: number): Promise<voi
   );
 }
 
-async function readAll({ fleet, key }: Ground, users: readonly string[]): Promise<number[]> {
+async function readAll({ fleet, key }: BenchEnvironment, users: readonly string[]): Promise<number[]> {
   const latencies: number[] = [];
   for (const user of users) {
     const { status, ms } = await askOnce(fleet.replicas[0]?.url ?? '', user, key);
@@ -111,9 +111,9 @@ async function readAll({ fleet, key }: Ground, users: readonly string[]): Promis
   return latencies;
 }
 
-/** How often the table of grants was looked into: once for each read, if a read is one query. */
-async function grantScans({ database }: Ground): Promise<number> {
-  // PostgreSQL counts a statement when its connection reports, which an idle one does late, and one that ends at once.
+/** Scans of the table of grants: one for each read, if a read is one query. */
+async function grantScans({ database }: BenchEnvironment): Promise<number> {
+  // PostgreSQL counts a statement when its session reports: an idle one late, an ending one at once.
   await database.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'token-broker'`,
   );
@@ -125,8 +125,8 @@ async function grantScans({ database }: Ground): Promise<number> {
   return Number(rows[0]?.scans ?? 0);
 }
 
-/** The same request to the stand-in without us. */
-async function googleAlone({ fleet }: Ground): Promise<number> {
+/** The same request to the stand-in, without the broker. */
+async function googleAlone({ fleet }: BenchEnvironment): Promise<number> {
   const { web } = fleet.google.clientSecretJson(CLIENT_ID) as { web?: Record<string, string> };
   const refreshToken = fleet.google.control.issueRefreshToken('103400000000000000001', CLIENT_ID, ['openid']);
   const latencies: number[] = [];

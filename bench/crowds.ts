@@ -1,6 +1,6 @@
 /** Many at once: one expired token and three replicas; thousands of expired tokens and one replica; a dead grant. */
 import { seedGrants } from '../sandbox/fleet/seed.js';
-import { askOnce, percentile, withFleet } from './surroundings.js';
+import { askOnce, percentile, withFleet } from './environment.js';
 
 export interface Herd {
   readonly callers: number;
@@ -39,7 +39,7 @@ export interface Storm {
   readonly poolSize: number;
   readonly concurrency: number;
   readonly answered: number;
-  /** Seconds that so many requests of Google's take, so many at a time, if nothing else took any. */
+  /** Seconds that these requests take at Google with this concurrency, without any overhead. */
   readonly floorSeconds: number;
   readonly seconds: number;
 }
@@ -101,7 +101,7 @@ export function measureDisconnects(databaseUrl: string): Promise<Disconnects> {
   });
 }
 
-/** The grant goes while nobody hears of it: how often is its token still given? */
+/** The grant is deleted without a notification: how often is its token still served? */
 async function servedAfterLoss(
   database: { query: (sql: string) => Promise<unknown> },
   ask: () => Promise<{ status: number }>,

@@ -1,4 +1,4 @@
-/** One load on one URL: so many connections, each asking again as soon as it was answered. */
+/** Loads one URL: `connections` clients, each sending its next request as soon as it has a response. */
 import { createHistogram } from 'node:perf_hooks';
 import autocannon from 'autocannon';
 

@@ -1,4 +1,4 @@
-/** Results in, a page and a plot out. The words of docs/performance.md are here, so that they fit the figures. */
+/** Renders the results as a page and a plot. The text of docs/performance.md is here, beside its figures. */
 import type { Cold, Expired, Sized } from './cold.js';
 import type { Dead, Disconnects, Herd, Storm } from './crowds.js';
 import type { Start } from './start.js';

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: every measure of docs/performance.md in one run, on whatever machine this is. Writes the table, the
- * plot and the raw figures there. Says for each goal whether it was reached; fails nothing, for timings decide no test.
+ * `npm run bench`: every measure of docs/performance.md in one run on this machine. Writes the table, the plot and
+ * the raw figures there. Says for each goal whether it was reached; never fails, since timings depend on the machine.
  */
 import { writeFileSync } from 'node:fs';
 import { arch, cpus, totalmem } from 'node:os';
@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { measureCold, measureExpired, measureSizes } from './cold.js';
 import { measureDead, measureDisconnects, measureHerd, measureStorm } from './crowds.js';
+import { withPostgres } from './environment.js';
 import { plot, report, type Results } from './report.js';
 import { measureStart } from './start.js';
-import { withPostgres } from './surroundings.js';
 import { measureWarm } from './warm.js';
 
 const SIZES = [1000, 100_000, 1_000_000];

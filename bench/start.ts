@@ -1,6 +1,6 @@
-/** How long from the start of a process to ready over an existing database, and what it weighs when nobody calls. */
+/** How long from the start of a process to ready over an existing database, and its memory when idle. */
 import { readFileSync } from 'node:fs';
-import { median, withFleet } from './surroundings.js';
+import { median, withFleet } from './environment.js';
 
 export interface Start {
   /** Milliseconds. */

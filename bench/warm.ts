@@ -1,12 +1,12 @@
 /** A warm GET /tokens beside an empty NestJS handler with the same key check, and beside node:http. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { compiled } from '../sandbox/compiled.js';
 import { NODE_FLAGS } from '../sandbox/fleet/fleet.js';
 import { seedGrants } from '../sandbox/fleet/seed.js';
 import { freePort } from '../sandbox/trying/postgres.js';
-import { compiled } from '../sandbox/compiled.js';
+import { median, withFleet } from './environment.js';
 import { load, type Load, type Target } from './load.js';
-import { median, withFleet } from './surroundings.js';
 
 const ROUNDS = 7;
 const SECONDS = 4;
@@ -49,7 +49,7 @@ export function measureWarm(databaseUrl: string): Promise<Warm> {
         broker: middle('broker'),
         nest: middle('nest'),
         http: middle('http'),
-        // Neighbours in time share whatever else the machine was doing.
+        // Measurements close in time share the other load of the machine.
         share: median(rounds.map((each) => each.broker.requestsPerSecond / each.nest.requestsPerSecond)),
         tail: median(rounds.map((each) => each.broker.p99 / each.nest.p99)),
         bodyBytes: Buffer.byteLength(body),

@@ -2,9 +2,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { generateKeyPair, SignJWT } from 'jose';
-import type { SecurityEventOrder } from '../sandbox/google/risc/security-events.js';
+import type { SecurityEventOptions } from '../sandbox/google/risc/security-events.js';
 import { contractOf } from './support/contract.js';
-import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const DAY = 24 * 3600;
 
@@ -22,7 +22,7 @@ const account = { subject_type: 'iss-sub', iss: 'https://accounts.google.com/', 
 /** The stand-in is the issuer here. */
 const subject = () => ({ ...account, iss: `${world.google.url}/` });
 
-async function send(order: SecurityEventOrder) {
+async function send(order: SecurityEventOptions) {
   const to = order.to === undefined ? `${world.url}/security-events/google` : order.to;
   const { token, status, body } = await world.google.control.sendSecurityEvent({ ...order, to });
   return { token, status, body };
@@ -45,7 +45,7 @@ async function post(body: string, type = 'application/secevent+jwt') {
   return { status, text, body: answer, retryAfter: Number(response.headers.get('retry-after')) };
 }
 
-const tokenOf = async (order: SecurityEventOrder) => (await send({ ...order, to: null })).token;
+const tokenOf = async (order: SecurityEventOptions) => (await send({ ...order, to: null })).token;
 
 const connect = (
   user_id = 'alice',
@@ -137,7 +137,7 @@ describe('what each event does', () => {
         createHash('sha512').update(createHash('sha512').update(token).digest()).digest('base64'),
     ],
   ])('token-revoked, named by %s', (token_identifier_alg, nameOf) => {
-    const event = (token: string): SecurityEventOrder => ({
+    const event = (token: string): SecurityEventOptions => ({
       type: 'token-revoked',
       subject: {
         subject_type: 'oauth_token',
@@ -439,7 +439,7 @@ describe('whom an event is about', () => {
 });
 
 describe('who may deliver', () => {
-  const order = (): SecurityEventOrder => ({ type: 'tokens-revoked', subject: subject() });
+  const order = (): SecurityEventOptions => ({ type: 'tokens-revoked', subject: subject() });
   const refused = async (token: string, err: string, type?: string) => {
     await connect();
     const { status, body } = await post(token, type);
@@ -563,7 +563,7 @@ describe('who may deliver', () => {
 });
 
 describe('each event once', () => {
-  const order = (more: Partial<SecurityEventOrder> = {}): SecurityEventOrder => ({
+  const order = (more: Partial<SecurityEventOptions> = {}): SecurityEventOptions => ({
     type: 'tokens-revoked',
     subject: subject(),
     ...more,

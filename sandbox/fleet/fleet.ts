@@ -1,7 +1,6 @@
 /**
- * Several brokers, each a process of its own, over one database and one stand-in for Google: what a test of replicas
- * and the benchmark need. Owns the processes and their settings; the database is the caller's, and so is its content
- * (seed.ts puts some in).
+ * Several brokers, each its own process, on one database and one stand-in for Google, for tests of replicas and the
+ * benchmark. Owns the processes and their settings; the caller owns the database and its content (seed.ts fills it).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -25,7 +24,7 @@ export interface Replica {
   readonly process: ChildProcess;
   /** Milliseconds from the start of the process until it was ready. */
   readonly readyAfterMs: number;
-  /** What it wrote to its log. */
+  /** Its log so far. */
   log(): string;
   /** Ends it and waits. @returns its exit code; null when the signal killed it */
   end(signal: NodeJS.Signals): Promise<number | null>;
@@ -51,7 +50,7 @@ export async function startFleet(
     writeFileSync(path, content, { mode: 0o600 });
     return path;
   };
-  // Browsers come to the first one; the others are behind the same address.
+  // Browsers reach the first one; the others share its public address.
   const firstPort = await freePort();
   const publicUrl = `http://127.0.0.1:${firstPort}`;
   const google = await startStandIn({
@@ -106,7 +105,7 @@ async function startReplica(settings: Readonly<Record<string, string>>, logFile:
     // An empty folder has no .env.
     cwd: tmpdir(),
     env: settings,
-    // Into a file: reading a busy broker's log would cost whoever measures it.
+    // To a file: reading a busy broker's log would slow down the process that measures it.
     stdio: ['ignore', openSync(logFile, 'a'), openSync(logFile, 'a')],
   });
   const log = () => readFileSync(logFile, 'utf8').slice(-100_000);

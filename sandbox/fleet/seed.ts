@@ -1,4 +1,4 @@
-/** Fills a fleet's database with what connects would have left there, quickly: thousands of users, some services. */
+/** Fills a fleet's database quickly as connects would have: thousands of users, some services. */
 import type pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import type { Grant } from '../../src/domain/grant/grant.js';
@@ -34,10 +34,10 @@ export async function seedService(fleet: Seeded, database: pg.Client): Promise<s
 /**
  * Each user has a grant of their own and a refresh token that the stand-in knows. The ledger has them as expired, so that
  * thousands do not fill the slots of their one account.
- * @param secondsLeft how long their access tokens live still; 0 or less: they have none
+ * @param secondsLeft until their access tokens expire; 0 or less: they have none
  * @param scope the only one
  * @param client its alias in the settings, and its id at Google
- * @returns which user each refresh token is of
+ * @returns the user of each refresh token
  */
 export async function seedGrants(
   fleet: Seeded,

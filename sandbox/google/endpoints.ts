@@ -1,4 +1,4 @@
-/** Google's endpoints, by the names under which they are counted and disturbed. */
+/** Google's endpoints, by the names under which requests are counted and faults injected. */
 export const endpoints = [
   'authorize',
   'token',

@@ -1,6 +1,6 @@
 /**
- * What every endpoint of the stand-in may look at: who is registered, how Google is set, what it remembers.
- * Owns the names of these things; the behaviour lives with the endpoints, the memory in ledger/.
+ * What every endpoint of the stand-in can read: what is registered, Google's settings, its state.
+ * Owns these types; the behaviour is in the endpoints, the state in ledger/.
  */
 import type { AdsHierarchy } from './ads/hierarchy.js';
 import type { Disturbances } from './control/disturbances.js';
@@ -24,7 +24,7 @@ export interface StandInAccount {
   hd?: string;
 }
 
-/** Sets up a project's stream of security events, and gets access tokens without any consent. Known by one key. */
+/** Configures a project's stream of security events, and gets access tokens without consent. Has one key. */
 export interface StandInServiceAccount {
   email: string;
   projectId: string;
@@ -35,7 +35,7 @@ export interface StandInServiceAccount {
   publicKey: string | null;
 }
 
-/** Where a project wants its security events delivered. */
+/** Where Google delivers a project's security events. */
 export interface SecurityStream {
   url: string;
   eventsRequested: string[];
@@ -56,7 +56,7 @@ export interface Settings {
   ads: AdsHierarchy;
   /** Rows of one page of googleAds:search. */
   adsPageSize: number;
-  /** Whether only administrators of an account may see who was invited to it. */
+  /** Whether only administrators of an account may list its users. */
   adsRolesForAdminsOnly: boolean;
 }
 

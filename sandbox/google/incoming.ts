@@ -1,4 +1,4 @@
-/** A request as the endpoints see it, before any web framework is involved. */
+/** A request to an endpoint, independent of any web framework. */
 export type Parameters = Record<string, string | string[] | undefined>;
 
 export interface Incoming {

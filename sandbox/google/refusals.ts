@@ -1,6 +1,6 @@
 /**
- * Every way Google says no, by name: the texts and statuses of Google's guide and of what is seen in the wild.
- * The endpoints refuse with these, and tests inject the same ones as faults, so there is one table for both.
+ * Google's error responses, by name: status and text from Google's guide, or as observed.
+ * The endpoints refuse with these, and tests inject the same ones as faults.
  */
 import { adsRefusals } from './ads/refusals.js';
 import type { Endpoint } from './endpoints.js';
@@ -41,7 +41,7 @@ const htmlError = (status: number, title: string): Refused => ({
   body: `<!DOCTYPE html><html lang=en><title>Error ${status} (${title})!!1</title><p><b>${status}.</b> ${title}`,
 });
 
-/** What Google's front ends answer when they are unwell; possible at every endpoint but the consent page. */
+/** Errors of Google's front ends; possible at every endpoint but the consent page. */
 const transient = {
   internal_failure: oauth(500, 'internal_failure', 'Backend Error'),
   server_error: oauth(500, 'server_error', 'Internal server error'),

@@ -1,4 +1,4 @@
-/** The forms in which Google says no. What it says is in refusals.ts and ads/refusals.ts. */
+/** The forms of Google's error responses. Their codes and texts are in refusals.ts and ads/refusals.ts. */
 export type Refused =
   | { form: 'json'; status: number; body: object; headers?: Record<string, string> }
   | { form: 'html'; status: number; body: string }

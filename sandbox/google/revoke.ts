@@ -1,12 +1,11 @@
-/** POST /revoke: any live token of an account ends all the project has of that account. */
-import { json } from './answer.js';
-import type { Answer } from './answer.js';
+/** POST /revoke: any active token of an account revokes all grants of that account to the project. */
 import type { Google } from './google.js';
 import type { Incoming } from './incoming.js';
 import { refuseCall } from './refusals.js';
+import { type EndpointResponse, json } from './response.js';
 
-export function revoke(google: Google, incoming: Incoming): Answer {
-  // The query works too, which is how some of Google's own libraries send it.
+export function revoke(google: Google, incoming: Incoming): EndpointResponse {
+  // Some of Google's own libraries send it in the query.
   const token = incoming.form['token'] ?? incoming.query['token'];
   if (typeof token !== 'string') throw refuseCall('invalid_token');
   const refreshToken = google.ledger.refreshToken(token);

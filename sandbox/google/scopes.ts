@@ -11,8 +11,8 @@ export const tellsEmail = (scopes: string[]): boolean => scopes.includes(emailSc
 export const tellsProfile = (scopes: string[]): boolean => scopes.includes(profileScope);
 
 /**
- * As Google names scopes in its answers, seen in the wild: sign-in scopes in full, openid added to any of
- * them, and not in the order they were asked for (here: backwards by name, so that nobody relies on it).
+ * As Google names scopes in responses (observed): sign-in scopes in full, openid added to any of them, and not in the
+ * requested order (here: descending by name, so that no caller relies on one).
  */
 export function canonicalScopes(scopes: Iterable<string>): string[] {
   const full = new Set([...scopes].map((scope) => aliases[scope] ?? scope));
@@ -28,7 +28,7 @@ export const isKnownShape = (scope: string): boolean =>
   scope === 'https://mail.google.com/' ||
   /^https:\/\/www\.googleapis\.com\/auth\/[a-z][a-z0-9._-]*$/.test(scope);
 
-/** Google's guide: single scopes can be unticked when two or more, or sign-in plus others, are asked for. */
+/** Google's guide: single scopes can be unticked when two or more, or sign-in plus others, are requested. */
 export function isGranular(scopes: string[]): boolean {
   const others = scopes.filter((scope) => !isSignIn(scope)).length;
   return others >= 2 || (others === 1 && scopes.length > 1);
@@ -59,6 +59,6 @@ const meanings: Partial<Record<string, string>> = {
   'https://mail.google.com/': 'Read, compose, send, and permanently delete all your email from Gmail',
 };
 
-/** What a scope means to a person; one the stand-in has no words for is described by its last part. */
+/** The description of a scope on the consent page; its last part, where the stand-in has no text for it. */
 export const meaningOf = (scope: string): string =>
   meanings[scope] ?? `Use your Google data under “${scope.split('/').pop() ?? scope}”`;

@@ -1,29 +1,31 @@
 /**
- * One request to one of Google's endpoints, from arrival to answer: noted, slowed, disturbed as a test wishes,
- * answered by the endpoint, its refusal put into Google's words.
+ * One request to one of Google's endpoints: recorded, delayed, failed where a test injects a fault, handled by the
+ * endpoint, and a refusal rendered in Google's format.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { html, json, redirect } from './answer.js';
-import type { Answer } from './answer.js';
 import type { Fault } from './control/disturbances.js';
 import type { Endpoint } from './endpoints.js';
 import type { Google } from './google.js';
 import type { Incoming } from './incoming.js';
 import { errorPage } from './pages/error-page.js';
 import { refusalNamed } from './refusals.js';
-import { Refusal } from './refused.js';
-import type { Refused } from './refused.js';
+import { Refusal, type Refused } from './refused.js';
+import { type EndpointResponse, html, json, redirect } from './response.js';
 
 export interface Route {
   method: 'GET' | 'POST';
   path: string;
-  /** The forms behind the consent page, and discovery, have none: they are neither counted nor disturbed. */
+  /** The forms behind the consent page, and discovery, have none: they are neither counted nor get faults. */
   endpoint?: Endpoint;
-  answer(google: Google, incoming: Incoming): Answer | Promise<Answer>;
+  answer(google: Google, incoming: Incoming): EndpointResponse | Promise<EndpointResponse>;
 }
 
-/** Undefined: hang up without an answer. */
-export async function serve(google: Google, route: Route, incoming: Incoming): Promise<Answer | undefined> {
+/** Undefined: close the connection without a response. */
+export async function serve(
+  google: Google,
+  route: Route,
+  incoming: Incoming,
+): Promise<EndpointResponse | undefined> {
   const { disturbances, requestLog } = google;
   requestLog.noteSecretsOf(incoming);
   if (!route.endpoint) return answerOrRefuse(google, route, incoming);
@@ -41,13 +43,13 @@ export async function serve(google: Google, route: Route, incoming: Incoming): P
   return answer;
 }
 
-async function answerOrRefuse(google: Google, route: Route, incoming: Incoming): Promise<Answer> {
+async function answerOrRefuse(google: Google, route: Route, incoming: Incoming): Promise<EndpointResponse> {
   const answer = await answerOf(google, route, incoming);
   google.requestLog.noteSecretsIn(answer);
   return answer;
 }
 
-async function answerOf(google: Google, route: Route, incoming: Incoming): Promise<Answer> {
+async function answerOf(google: Google, route: Route, incoming: Incoming): Promise<EndpointResponse> {
   try {
     return await route.answer(google, incoming);
   } catch (error) {
@@ -56,14 +58,14 @@ async function answerOf(google: Google, route: Route, incoming: Incoming): Promi
   }
 }
 
-function injected(endpoint: Endpoint, fault: Fault, incoming: Incoming): Answer | undefined {
+function injected(endpoint: Endpoint, fault: Fault, incoming: Incoming): EndpointResponse | undefined {
   if ('named' in fault) return inGooglesWords(refusalNamed(endpoint, fault.named), incoming);
   if (!('status' in fault)) return undefined;
   const { status, body, headers } = fault;
   return typeof body === 'string' ? html(status, body, headers) : json(status, body, headers);
 }
 
-function inGooglesWords(refused: Refused, { query }: Incoming): Answer {
+function inGooglesWords(refused: Refused, { query }: Incoming): EndpointResponse {
   switch (refused.form) {
     case 'json':
       return json(refused.status, refused.body, refused.headers);

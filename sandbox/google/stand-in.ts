@@ -1,7 +1,7 @@
 /**
- * A stand-in for Google: its consent page, OAuth endpoints and a little of its YouTube Analytics and Google Ads APIs,
- * faithful in what a broker of grants can notice. Here it is put together and started; what it does is in routes.ts.
- * Never loaded in production, and no place for real secrets: control.secrets() shows them all.
+ * A stand-in for Google: its consent page, OAuth endpoints and parts of its YouTube Analytics and Google Ads APIs,
+ * faithful in what a token broker can observe. This file assembles and starts it; routes.ts lists the endpoints.
+ * Never loaded in production, and not for real secrets: control.secrets() shows them all.
  */
 import { parse } from 'node:querystring';
 import fastify from 'fastify';
@@ -33,7 +33,7 @@ export interface StandInOptions {
   testingMode?: boolean;
   accessTokenSeconds?: number;
   serviceAccounts?: StandInServiceAccount[];
-  /** Nobody uses Google Ads if left out. */
+  /** Without it, no account has access to Google Ads. */
   ads?: AdsHierarchy;
   stateFile?: string;
   now?: () => Date;
@@ -60,10 +60,10 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     adsRolesForAdminsOnly: false,
   });
   const now = () => (options.now?.() ?? new Date()).getTime();
-  const remembered = options.stateFile === undefined ? undefined : readStateFile(options.stateFile);
-  const signingKey = remembered ? await signingKeyOf(remembered.signingKey) : await newSigningKey();
+  const saved = options.stateFile === undefined ? undefined : readStateFile(options.stateFile);
+  const signingKey = saved ? await signingKeyOf(saved.signingKey) : await newSigningKey();
   const ledger = new Ledger(now, () => stateFile?.writeSoon());
-  if (remembered) ledger.restore(remembered);
+  if (saved) ledger.restore(saved);
   const stateFile =
     options.stateFile === undefined
       ? undefined
@@ -103,7 +103,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
 }
 
 function serveOverHttp(google: Google): FastifyInstance {
-  // Faults leave connections hanging on purpose; closing must not wait for them.
+  // Faults leave connections open on purpose; closing does not wait for them.
   const app = fastify({ forceCloseConnections: true, bodyLimit: 1024 * 1024 });
   app.addContentTypeParser(
     'application/x-www-form-urlencoded',

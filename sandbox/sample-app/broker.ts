@@ -43,7 +43,7 @@ export class BrokerSilent extends Error {
   override readonly name = 'BrokerSilent';
 }
 
-const PATIENCE_MS = 15_000;
+const TIMEOUT_MS = 15_000;
 
 /** The broker's HTTP API, as far as this app needs it. Every call throws `BrokerRefusal` or `BrokerSilent`. */
 export class Broker {
@@ -56,7 +56,7 @@ export class Broker {
   }
 
   async grants(userId: string): Promise<Grant[]> {
-    // The first page is enough here: nobody connects a hundred accounts.
+    // The first page is enough for a sample: it has a hundred accounts.
     const answer = await this.#call('GET', `/users/${encodeURIComponent(userId)}/grants`);
     return (answer as { grants: Grant[] }).grants;
   }
@@ -67,8 +67,8 @@ export class Broker {
   }
 
   /** A link that takes the user to Google, and back to `return_to`. */
-  async connectUrl(wish: ConnectRequest): Promise<string> {
-    return ((await this.#call('POST', '/connect/tickets', wish)) as { connect_url: string }).connect_url;
+  async connectUrl(request: ConnectRequest): Promise<string> {
+    return ((await this.#call('POST', '/connect/tickets', request)) as { connect_url: string }).connect_url;
   }
 
   /** @returns how many other grants ended with it at Google, and whether Google has confirmed */
@@ -92,7 +92,7 @@ export class Broker {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     }).catch(() => {
       throw new BrokerSilent(`The broker at ${this.#url} does not answer. Is it running?`);
     });

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { actingUser, homeOf } from './acting-user.js';
 import type { Broker } from './broker.js';
 
-/** "Revoke" ends a grant at Google as well, "Clear" forgets it at the broker only. */
+/** "Revoke" revokes a grant at Google, "Clear" deletes it at the broker only. */
 export function disconnect(app: FastifyInstance, broker: Broker): void {
   const ways = [
     { path: '/revoke', mode: 'revoke', done: 'revoked' },

@@ -4,7 +4,7 @@ export interface Failure {
   readonly status: number;
   readonly title: string;
   readonly text: string;
-  /** For whoever reads the broker's log. */
+  /** To find the call in the broker's log. */
   readonly small?: string;
 }
 

@@ -9,7 +9,7 @@ const STATUS = {
   revoked: { mood: 'bad', words: 'Revoked' },
 };
 
-/** One Google account: how it stands, what it allowed, what is missing. */
+/** One Google account: its state, its granted scopes, the missing ones. */
 export function GrantCard({ grant }: { readonly grant: Grant }) {
   const { mood, words } = STATUS[grant.status];
   const why = grant.status === 'active' ? undefined : grant.diagnosis?.detail;

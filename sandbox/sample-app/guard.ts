@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 
-/** Thrown for a request that no page of ours makes. */
+/** Thrown for a request that no page of this app makes. */
 export class ForeignRequest extends Error {
   override readonly name = 'ForeignRequest';
 }
 
 /**
- * Keeps other sites out: their forms cannot change anything here, their frames cannot show us, and a name of theirs
- * that leads to this machine reads nothing.
+ * Refuses requests of other sites: their forms cannot change anything here, their frames cannot show this app, and a
+ * host name of theirs that resolves to this machine reads nothing.
  */
 export function guard(app: FastifyInstance, url: string, brokerOrigin: string): void {
   const { host, origin } = new URL(url);
@@ -17,7 +17,7 @@ export function guard(app: FastifyInstance, url: string, brokerOrigin: string): 
       'content-security-policy':
         `default-src 'none'; style-src 'self'; img-src data:; form-action 'self' ${brokerOrigin}; ` +
         "base-uri 'none'; frame-ancestors 'none'",
-      // With no-referrer, browsers would say `Origin: null` to our own forms.
+      // With no-referrer, browsers would send `Origin: null` with this app's own forms.
       'referrer-policy': 'same-origin',
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',

@@ -5,21 +5,21 @@ export interface Notice {
   readonly text: string;
 }
 
-/** What the broker says in `connect_error`, in a user's words. */
+/** Texts for the broker's `connect_error`. */
 const FAILURES: Readonly<Record<string, string>> = {
   google_unavailable: 'Google did not answer. Try again in a moment.',
-  client_misconfigured: "Google refuses the broker's client. Its operator must mend that.",
+  client_misconfigured: "Google refuses the broker's client. Its operator must fix that.",
   wrong_account: 'You chose another Google account than the one asked for.',
   policy_rejected: 'The administrator of your Google Workspace does not allow this.',
   no_refresh_token:
     'Google gave no lasting permission. Remove the app in your Google Account, then try again.',
 };
 
-/** What has just happened, as the address says that the broker (or we) sent the browser to. */
+/** The outcome in the query that the broker, or this app, redirected the browser with. */
 export function outcomeOf(fields: URLSearchParams): Notice | null {
   switch (fields.get('connect')) {
     case 'success':
-      return { mood: 'good', text: 'Connected. You allowed all that was asked for.' };
+      return { mood: 'good', text: 'Connected. You allowed all requested scopes.' };
     case 'partial':
       return { mood: 'warn', text: 'Connected in part. You left something out; see what is missing below.' };
     case 'denied':

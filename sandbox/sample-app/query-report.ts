@@ -3,7 +3,7 @@ import { youtubeAnalytics } from 'googleapis/build/src/apis/youtubeAnalytics/ind
 
 const DAYS = 7;
 const DAY_MS = 86_400_000;
-const PATIENCE_MS = 15_000;
+const TIMEOUT_MS = 15_000;
 
 const METRICS = {
   views: 'views,estimatedMinutesWatched,likes',
@@ -15,7 +15,7 @@ export interface Report {
   readonly rows: readonly (readonly (string | number)[])[];
 }
 
-/** Google said no to the token or to the question. */
+/** Google refused the token or the query. */
 export class GoogleRefusal extends Error {
   override readonly name = 'GoogleRefusal';
 }
@@ -46,7 +46,7 @@ export async function queryReport(
         dimensions: 'day',
         sort: 'day',
       },
-      { timeout: PATIENCE_MS },
+      { timeout: TIMEOUT_MS },
     );
     return {
       columns: (data.columnHeaders ?? []).map(({ name }) => name ?? ''),

@@ -1,7 +1,7 @@
 /**
- * A small web app that uses the token broker as an integrator's would: over its HTTP API, with a service key, and
- * nothing else. It offers what Google's own OAuth sample offers: try an API request, go through the authorization
- * flow, revoke, clear. Does not keep anything, not even who its user is: a real app takes that from its session.
+ * A small web app that uses the token broker as an integrator does: over its HTTP API, with a service key. It offers
+ * what Google's own OAuth sample offers: try an API request, go through the authorization flow, revoke, clear. Stores
+ * nothing, not even its user: a real app takes that from its session.
  */
 import fastify, { type FastifyInstance } from 'fastify';
 import { Broker } from './broker.js';

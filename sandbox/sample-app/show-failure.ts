@@ -5,7 +5,7 @@ import { failurePage, type Failure } from './failure-page.js';
 import { ForeignRequest } from './guard.js';
 import { GoogleRefusal } from './query-report.js';
 
-/** Says every fault in words on a page. */
+/** Shows every error as a page. */
 export function showFailure(app: FastifyInstance): void {
   app.setErrorHandler((error, _request, reply) => {
     const failure = explain(error);

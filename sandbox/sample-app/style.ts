@@ -1,4 +1,4 @@
-/** One stylesheet, in the manner of the broker's pages. */
+/** One stylesheet, similar to the broker's pages. */
 export const STYLE = `
 :root {
   color-scheme: light dark;

@@ -6,15 +6,15 @@ import { queryReport } from './query-report.js';
 import { reportPage } from './report-page.js';
 import { SCOPES } from './scopes.js';
 
-/** What a user mends by going through the authorization flow. */
-const MENDED_BY_CONNECTING = ['not_connected', 'insufficient_scope', 'reconnect_required'];
+/** Errors that the user can fix by going through the authorization flow. */
+const FIXED_BY_CONNECTING = ['not_connected', 'insufficient_scope', 'reconnect_required'];
 
 interface Place {
   readonly url: string;
   readonly standInUrl: string | null;
 }
 
-/** "Try an API request": ask the broker for a token, ask Google for a report, and show it. */
+/** "Try an API request": get a token from the broker and a report from Google, and show it. */
 export function tryApiRequest(app: FastifyInstance, broker: Broker, { url, standInUrl }: Place): void {
   app.get('/report', async (request, reply) => {
     const fields = fieldsOf(request);
@@ -33,9 +33,9 @@ export function tryApiRequest(app: FastifyInstance, broker: Broker, { url, stand
     try {
       token = await broker.token(user, scope, account);
     } catch (error) {
-      const mends = error instanceof BrokerRefusal && MENDED_BY_CONNECTING.includes(error.problem.code);
-      if (!mends || connected !== null) throw error;
-      // The refusal holds a ready link (connect_url), but that one ends at the broker; this one comes back here.
+      const isFixable = error instanceof BrokerRefusal && FIXED_BY_CONNECTING.includes(error.problem.code);
+      if (!isFixable || connected !== null) throw error;
+      // The refusal has a connect_url, but that one ends at the broker; this one returns to this app.
       const back = new URL(
         `/report?${new URLSearchParams({ user, kind, ...(account ? { account } : {}) }).toString()}`,
         url,

@@ -1,8 +1,8 @@
-/** What a person reads when the trying mode is ready. Names where things are; never a secret. */
+/** What the terminal shows when the trying mode is ready: addresses and paths, never a secret. */
 export interface Part {
   readonly name: string;
   readonly place: string;
-  /** Whether it was filled in, and how to bring one's own. */
+  /** Whether it was filled in, and how to configure another. */
   readonly note: string;
 }
 

@@ -28,7 +28,7 @@ export function dataFolderPath(env: Env): string {
 export class DataFolder {
   private constructor(private readonly path: string) {}
 
-  /** @throws {TryingFault} when it cannot be ours */
+  /** @throws {TryingFault} when the folder cannot be used */
   static open(env: Env): DataFolder {
     const folder = new DataFolder(dataFolderPath(env));
     try {
@@ -52,7 +52,7 @@ export class DataFolder {
     return folder;
   }
 
-  /** As a person at the terminal would write it. */
+  /** As the user would write it at the terminal. */
   get shown(): string {
     const short = relative('', this.path);
     return short.startsWith('..') ? this.path : short;
@@ -62,7 +62,7 @@ export class DataFolder {
     return join(this.path, name);
   }
 
-  /** What a file holds; it is made the first time. */
+  /** The content of a file, which is created the first time. */
   keep(name: string, make: () => string): string {
     try {
       return readFileSync(this.file(name), 'utf8');

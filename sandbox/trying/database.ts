@@ -12,8 +12,8 @@ export interface OwnDatabase {
 }
 
 /**
- * Starts an embedded PostgreSQL on the data folder, with a database that is made the first time.
- * @throws {TryingFault} when another one runs there, or the data is not what we left
+ * Starts an embedded PostgreSQL on the data folder, and creates its database the first time.
+ * @throws {TryingFault} when another one runs there, or the data does not fit its password
  */
 export async function startDatabase(folder: DataFolder, running: AsyncDisposableStack): Promise<OwnDatabase> {
   const password = folder.keep('postgres-password', () => randomBytes(24).toString('base64url'));
@@ -28,7 +28,7 @@ export async function startDatabase(folder: DataFolder, running: AsyncDisposable
     if (systemCode(error) !== '42P04') {
       throw new TryingFault(
         `The database in ${folder.shown} does not let us in (${systemCode(error) ?? 'unknown'}). ` +
-          `Put postgres-password back as it was, or remove ${folder.shown} to begin anew.`,
+          `Put postgres-password back as it was, or remove ${folder.shown} to start over.`,
       );
     }
   } finally {
@@ -49,6 +49,6 @@ async function start(folder: DataFolder, password: string): Promise<RunningPostg
           'or choose another folder: TRYING_DATA_DIR=/path/to/folder npm start',
       );
     }
-    throw new TryingFault(`${log}\nTo begin anew, remove ${folder.shown}.`);
+    throw new TryingFault(`${log}\nTo start over, remove ${folder.shown}.`);
   }
 }

@@ -1,9 +1,9 @@
-/** Something a person at the terminal can mend: what happened, and what to do next. Shown without a stack trace. */
+/** A fault that the user at the terminal can fix: what happened, and what to do next. Shown without a stack trace. */
 export class TryingFault extends Error {
   override readonly name = 'TryingFault';
 }
 
-/** The code of a fault of the system, such as `EACCES`. */
+/** The code of an error of the system, such as `EACCES`. */
 export function systemCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : undefined;

@@ -11,13 +11,13 @@ export interface FilledIn {
   /** The configured settings as they were, and the others filled in. */
   readonly environment: Env;
   readonly parts: readonly Part[];
-  /** Resolves when a database of ours ended by itself. */
+  /** Resolves when the embedded database ended by itself. */
   readonly databaseEnded: Promise<void>;
 }
 
 /**
- * Fills in each setting that is not configured, and starts what stands behind it.
- * @param running ends what is started here
+ * Fills in each setting that is not configured, and starts the service that it names.
+ * @param running stops what is started here
  */
 export async function fillIn(
   env: Env,

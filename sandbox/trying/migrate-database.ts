@@ -21,7 +21,7 @@ export async function migrateDatabase(url: string): Promise<void> {
   await assertSigned(url);
 }
 
-/** Such data would not open, call by call. */
+/** Such data could not be opened; every call would fail. */
 async function assertSigned(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

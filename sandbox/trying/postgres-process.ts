@@ -1,13 +1,13 @@
 /**
- * One embedded PostgreSQL and the process that watches over it. It ends when its parent says so or is gone, however
- * the parent died: no database is left behind. Knows nothing of what is stored in it.
+ * One embedded PostgreSQL and its supervisor process, which stops it when the parent says so or is gone, however the
+ * parent ended: no database is left running. Owns nothing of what is stored in it.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { dataFolderFor, postgresUser, programsFor, type User } from './postgres-place.js';
+import { dataFolderFor, postgresUser, programsFor, type User } from './postgres-files.js';
 
-export interface PostgresOrder {
+export interface PostgresSettings {
   readonly folder: string;
   readonly port: number;
   readonly user: string;
@@ -23,8 +23,8 @@ const LAST_LINES = 8;
 
 let running: ChildProcess | undefined;
 
-process.once('message', (order: PostgresOrder) => {
-  run(order).catch((error: unknown) => {
+process.once('message', (settings: PostgresSettings) => {
+  run(settings).catch((error: unknown) => {
     report({ failed: error instanceof Error ? error.message : 'PostgreSQL did not start.' });
     process.exitCode = 1;
     process.disconnect();
@@ -36,7 +36,7 @@ process.once('disconnect', () => {
   else process.exit();
 });
 
-async function run({ folder, port, user, password, flags }: PostgresOrder): Promise<void> {
+async function run({ folder, port, user, password, flags }: PostgresSettings): Promise<void> {
   const runsAs = postgresUser();
   const programs = programsFor(runsAs);
   const data = dataFolderFor(runsAs, folder);
@@ -62,7 +62,7 @@ async function run({ folder, port, user, password, flags }: PostgresOrder): Prom
   throw new Error(`PostgreSQL ended by itself:\n${server.lastLines()}`);
 }
 
-/** Under another name until it is whole: a start that was interrupted begins anew. */
+/** Under another name until it is complete: an interrupted start begins again. */
 async function initialise(initdb: string, data: string, user: string, password: string, runsAs: User | null) {
   const unfinished = `${data}.unfinished`;
   const passwordFile = `${data}.password`;
@@ -90,7 +90,7 @@ async function initialise(initdb: string, data: string, user: string, password: 
 }
 
 function start(program: string, args: readonly string[], runsAs: User | null) {
-  // Nothing of our environment: it can hold secrets, and PG* variables would change what is started.
+  // Without this process's environment: it can hold secrets, and PG* variables would change what is started.
   const { PATH, TZ, SystemRoot } = process.env;
   const child = spawn(program, args, { ...runsAs, cwd: '/', env: { PATH, TZ, SystemRoot, LC_ALL: 'C' } });
   running = child;

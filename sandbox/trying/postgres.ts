@@ -1,23 +1,23 @@
 /**
- * An embedded PostgreSQL as the rest sees it: start, the URL of a database on it, stop.
- * How it is run is in postgres-process.ts, where its files lie in postgres-place.ts.
+ * An embedded PostgreSQL: start, the URL of a database on it, stop. postgres-process.ts runs it, postgres-files.ts finds
+ * its programs and its data folder.
  */
 import { fork } from 'node:child_process';
 import { createServer } from 'node:net';
 import { compiled } from '../compiled.js';
-import type { PostgresOrder, PostgresReport } from './postgres-process.js';
+import type { PostgresReport, PostgresSettings } from './postgres-process.js';
 
 export interface RunningPostgres {
   readonly port: number;
   /** The URL of a database on this server. */
   url(database: string): string;
   stop(): Promise<void>;
-  /** Resolves when it ended, whether stopped or by itself. */
+  /** Resolves when it ended, stopped or by itself. */
   readonly ended: Promise<void>;
 }
 
 export interface PostgresOptions {
-  /** Where the data is kept; a second start finds it again. */
+  /** The data folder; the next start finds its data. */
   readonly folder: string;
   readonly password: string;
   /** Any free one where it is left out. */
@@ -45,8 +45,8 @@ export async function startPostgres({
       resolve();
     }),
   );
-  const order: PostgresOrder = { folder, port, user: USER, password, flags };
-  child.send(order);
+  const settings: PostgresSettings = { folder, port, user: USER, password, flags };
+  child.send(settings);
   await new Promise<void>((resolve, reject) => {
     child.once('message', (report: PostgresReport) => {
       if ('ready' in report) resolve();

@@ -5,7 +5,7 @@ import { systemCode } from './fault.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** What others on this machine need to know of a running trying mode. Holds secrets: for its owner alone. */
+/** What other processes need to know of a running trying mode. Holds secrets: readable by its owner only. */
 export interface Running {
   readonly pid: number;
   /** Where the broker answers on this machine. */
@@ -26,9 +26,9 @@ const SETTINGS = [
   'PORT',
   'RETURN_TO_ORIGINS',
 ];
-const PATIENCE_MS = 2000;
+const TIMEOUT_MS = 2000;
 
-export function rememberRunning(
+export function writeRunning(
   folder: DataFolder,
   { environment, ...where }: Omit<Running, 'settings'> & { environment: Env },
 ): void {
@@ -38,11 +38,11 @@ export function rememberRunning(
   folder.write(FILE, `${JSON.stringify({ ...where, settings }, null, 2)}\n`);
 }
 
-export function forgetRunning(folder: DataFolder): void {
+export function removeRunning(folder: DataFolder): void {
   rmSync(folder.file(FILE), { force: true });
 }
 
-/** The trying mode that runs on a data folder; null when none does, or when it died without a word. */
+/** The trying mode that runs on a data folder; null when none does, or when it ended without removing its file. */
 export async function findRunning(folderPath: string): Promise<Running | null> {
   try {
     const running = JSON.parse(readFileSync(join(folderPath, FILE), 'utf8')) as Running;
@@ -62,9 +62,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Process ids are used again, in containers often; so it must also answer. */
+/** Process ids are reused, often in containers, so the broker must also answer. */
 async function answers(brokerUrl: string): Promise<boolean> {
-  return fetch(new URL('/health/live', brokerUrl), { signal: AbortSignal.timeout(PATIENCE_MS) }).then(
+  return fetch(new URL('/health/live', brokerUrl), { signal: AbortSignal.timeout(TIMEOUT_MS) }).then(
     ({ ok }) => ok,
     () => false,
   );

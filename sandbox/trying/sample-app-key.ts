@@ -10,7 +10,7 @@ const NAME = 'Sample app';
 const RIGHTS = { audit: true, disconnect: true, revoke: true, force: false };
 const MAY_ALL = { clients: ['*'], scopes: ['*'], users: ['*'], ...RIGHTS };
 
-/** The sample app's service key: the one in the data folder, or a new one where the database does not know that. */
+/** The sample app's service key: the one in the data folder, or a new one where the database does not have it. */
 export async function sampleAppKey(broker: INestApplicationContext, folder: DataFolder): Promise<string> {
   const path = folder.file(FILE);
   const kept = existsSync(path) ? readFileSync(path, 'utf8') : '';
@@ -23,13 +23,13 @@ export async function sampleAppKey(broker: INestApplicationContext, folder: Data
 async function isInForce(broker: INestApplicationContext, text: string): Promise<boolean> {
   const presented = readKey(text);
   const service = presented && (await broker.get(ServicesRepository).find(presented.id));
-  // One that was made before services had rights could not disconnect.
+  // A service from before services had rights could not disconnect.
   const isAble = service?.policy.disconnect && service.policy.revoke;
   const held = service?.revokedAt || !isAble ? undefined : service.credential;
   return held?.kind === 'key' && !!presented && sameHash(held.keyHash, presented.hash);
 }
 
-/** A service keeps its name for good, also when its key got lost. */
+/** A service keeps its name, also when its key is lost. */
 async function freeName(broker: INestApplicationContext): Promise<string> {
   const services = broker.get(ServicesRepository);
   let name = NAME;

@@ -8,7 +8,7 @@ const CLIENT_ID = 'trying.apps.googleusercontent.com';
 
 /**
  * Starts the stand-in, and writes the client_secret JSON that the broker reads as it would read Google's.
- * What was granted yesterday is still granted today.
+ * Its grants are kept across restarts.
  */
 export async function startGoogle(
   folder: DataFolder,
@@ -38,7 +38,7 @@ export async function startGoogle(
     ads: guideHierarchy({ U2: 'alice@example.com', U3: 'bob.baker@example.net' }),
     stateFile: folder.file('google.json'),
   }).catch((error: unknown) => {
-    // A damaged state file: the stand-in says so itself, and what to do.
+    // A damaged state file: the message of the stand-in says what to do.
     if (error instanceof Error && systemCode(error) === undefined) throw new TryingFault(error.message);
     throw error;
   });

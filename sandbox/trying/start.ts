@@ -1,8 +1,8 @@
 /**
- * `npm start` outside production: fills in what is not configured (database, key ring, Google, addresses) and starts
- * the broker with it in this process, and a sample app beside it. A configured setting is left as it is.
- * Owns the order of start and stop, and what a person at the terminal reads. Does not own how the broker works
- * (src/), nor what its neighbours do (sandbox/google, sandbox/sample-app).
+ * `npm start` outside production: fills in what is not configured (database, key ring, Google, addresses), and starts the
+ * broker in this process with a sample app beside it. Configured settings stay.
+ * Owns the order of start and stop, and what the terminal shows. Does not own the broker (src/), the stand-in for Google
+ * (sandbox/google) or the sample app (sandbox/sample-app).
  */
 import 'reflect-metadata';
 import { startBroker } from '../../src/bootstrap.js';
@@ -16,11 +16,11 @@ import { systemCode, TryingFault } from './fault.js';
 import { fillIn } from './fill-in.js';
 import { migrateDatabase } from './migrate-database.js';
 import { assertFreePort, readPorts } from './ports.js';
-import { findRunning, forgetRunning, rememberRunning } from './running.js';
+import { findRunning, removeRunning, writeRunning } from './running.js';
 import { sampleAppKey } from './sample-app-key.js';
 
-const PATIENCE_MS = 10_000;
-const LOOK_AROUND_MS = 200;
+const STOP_TIMEOUT_MS = 10_000;
+const PARENT_CHECK_MS = 200;
 
 const running = new AsyncDisposableStack();
 try {
@@ -57,41 +57,41 @@ async function start(env: NodeJS.ProcessEnv): Promise<void> {
     standInUrl: settings.googleStandInUrl,
   });
   running.defer(() => sampleApp.close());
-  rememberRunning(folder, { pid: process.pid, brokerUrl: await broker.getUrl(), sampleAppUrl, environment });
+  writeRunning(folder, { pid: process.pid, brokerUrl: await broker.getUrl(), sampleAppUrl, environment });
   running.defer(() => {
-    forgetRunning(folder);
+    removeRunning(folder);
   });
 
-  stopWhenTold();
+  stopOnSignals();
   void databaseEnded.then(() => {
     stop(
       1,
-      `The database ended by itself. Start again; if that does not help, remove ${folder.shown} to begin anew.`,
+      `The database ended by itself. Start again; if that does not help, remove ${folder.shown} to start over.`,
     );
   });
   process.stdout.write(banner(sampleAppUrl, parts, folder.shown));
 }
 
-function stopWhenTold(): void {
+function stopOnSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       stop(0);
     });
   }
-  // A SIGTERM for npm ends the shell between us and leaves us behind.
+  // A SIGTERM to npm ends the shell in between, and not this process.
   const shell = process.ppid;
   if (process.env['npm_lifecycle_event'] !== undefined) {
     setInterval(() => {
       if (process.ppid !== shell) stop(0);
-    }, LOOK_AROUND_MS).unref();
+    }, PARENT_CHECK_MS).unref();
   }
 }
 
-/** Once: npm passes on the Ctrl-C that the terminal has sent us already. */
+/** Once: npm forwards the Ctrl-C that the terminal has sent already. */
 function stop(code: number, why?: string): void {
   if (running.disposed) return;
   if (why !== undefined) process.stderr.write(`${why}\n`);
-  setTimeout(() => process.exit(1), PATIENCE_MS).unref();
+  setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
   void running.disposeAsync().then(() => process.exit(code));
 }
 

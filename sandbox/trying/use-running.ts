@@ -1,6 +1,6 @@
 /**
- * Lends the settings of the running trying mode to the command line, so that `npm run token-broker -- service list`
- * works without any configuration. What is configured stays, and with a database of one's own nothing is lent.
+ * Passes the settings of the running trying mode to the command line, so that `npm run token-broker -- service list`
+ * works without configuration. Configured settings stay; with a configured database, nothing is passed.
  */
 import { loadEnvFile } from '../../src/config/load-env-file.js';
 import { dataFolderPath } from './data-folder.js';
@@ -9,7 +9,7 @@ import { findRunning } from './running.js';
 try {
   loadEnvFile();
 } catch {
-  // The command line reads it again, and says what is wrong.
+  // The command line reads it again, and reports the fault.
 }
 
 const { env } = process;
@@ -30,11 +30,11 @@ if (!env['DATABASE_URL'] && !env['DATABASE_URL_FILE']) {
 function needsSettings(args: readonly string[]): boolean {
   const words = args.filter((arg) => !arg.startsWith('-'));
   const asksForHelp = args.some((arg) => ['-h', '--help', '-V', '--version'].includes(arg));
-  return !asksForHelp && words.length > 0 && !isModest(words, args);
+  return !asksForHelp && words.length > 0 && !needsNone(words, args);
 }
 
-/** Commands that work on what their arguments name. */
-function isModest(words: readonly string[], args: readonly string[]): boolean {
+/** Commands that need no settings. */
+function needsNone(words: readonly string[], args: readonly string[]): boolean {
   if (words[0] === 'generate-user-credentials') return !args.includes('--store');
   return (
     ['help', 'client-config'].includes(words[0] ?? '') || words.slice(0, 2).join(' ') === 'keys generate'

@@ -44,7 +44,7 @@ test(
     expect((await service.token('alice')).status).toBe(404);
 
     const list = await tokenBroker(['service', 'list'], world.settings);
-    expect(list.stdout).toMatch(new RegExp(` reports +\\S+ +in force +${SUBJECT} of ${issuer.url} `));
+    expect(list.stdout).toMatch(new RegExp(` reports +\\S+ +active +${SUBJECT} of ${issuer.url} `));
     const { answer } = await asJson(['service', 'list'], world.settings);
     expect(answer?.['services']).toEqual([
       expect.objectContaining({ identity: null }),

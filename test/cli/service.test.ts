@@ -35,7 +35,7 @@ describe('token-broker service', () => {
     expect(list).toMatchObject({ code: 0, stderr: '' });
     expect(list.stdout).toMatch(/^ID +NAME +CREATED +STATE +PROVEN BY +CLIENTS +USERS +ALSO +SCOPES\n/);
     expect(list.stdout).toMatch(
-      / service \S+ +\d{4}-\d\d-\d\d +in force +key +\* +\* +disconnect revoke force +\*\n/,
+      / service \S+ +\d{4}-\d\d-\d\d +active +key +\* +\* +disconnect revoke force +\*\n/,
     );
     expect(list.stdout).toMatch(/ reports +\d{4}-\d\d-\d\d +revoked \d{4}-\d\d-\d\d +key +\* +\* +- +\*\n/);
     expect(list.stdout).not.toContain(key.slice(-43));

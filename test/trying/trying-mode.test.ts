@@ -11,7 +11,7 @@ import { type BrokerOptions, options, run, startTrying, stopAll } from './trying
 const VIEWS = 'https://www.googleapis.com/auth/yt-analytics.readonly';
 const ALICE = 'alice@example.com';
 /** Making a database takes two seconds, and far more on a busy machine. */
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 describe('npm start without any configuration', () => {
   const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
@@ -26,7 +26,7 @@ describe('npm start without any configuration', () => {
     chmodSync(parent, 0o755);
     env = await options(folder);
     trying = await startTrying(env);
-  }, PATIENCE_MS);
+  }, TIMEOUT_MS);
   afterAll(async () => {
     await stopAll();
     rmSync(parent, { recursive: true, force: true });
@@ -58,7 +58,7 @@ describe('npm start without any configuration', () => {
     const back = await new Browser().connect(link.headers.get('location') ?? '', { account: ALICE });
     expect(back.headers.get('location')).toBe(`${app}/?user=alice&connect=success`);
     const home = await (await fetch(back.headers.get('location') ?? '')).text();
-    expect(home).toContain('You allowed all that was asked for.');
+    expect(home).toContain('You allowed all requested scopes.');
     expect(home).toContain(ALICE);
     expect(await report()).toContain('Minutes watched');
   });
@@ -87,7 +87,7 @@ describe('npm start without any configuration', () => {
       expect(token.body).toMatchObject({ token_type: 'Bearer', account: { email: ALICE } });
       expect(await report()).toContain('Minutes watched');
     },
-    PATIENCE_MS,
+    TIMEOUT_MS,
   );
 
   async function report(): Promise<string> {

@@ -1,6 +1,6 @@
 /**
- * Google Ads accounts, who manages whom, and who was invited where; and the one question about them: may this person
- * call this account through that one? https://developers.google.com/google-ads/api/docs/oauth/access-model
+ * Google Ads accounts, their managers and users, and one question about them: may this user call this account through
+ * that one? https://developers.google.com/google-ads/api/docs/oauth/access-model
  */
 export type AdsRole = 'ADMIN' | 'STANDARD' | 'READ_ONLY' | 'EMAIL_ONLY';
 
@@ -16,7 +16,7 @@ export interface AdsHierarchy {
   accounts: StandInAdsAccount[];
   /** Pairs of a manager and an account directly below it. */
   links: [manager: string, client: string][];
-  /** Whom somebody invited to an account. */
+  /** Users who were invited to an account. */
   users: { customer: string; email: string; role: AdsRole }[];
 }
 
@@ -36,7 +36,7 @@ export const guideIds = {
 /**
  * The example of Google's guide: M1 manages M2; M2 manages A1, A2, A3; M3 manages A1, A4. U1 and the service account
  * SA1 are on M1, U2 on M2 and M3, U3 on A4, each with the role that the guide names, else STANDARD.
- * @param emails who plays whom; the others stay away
+ * @param emails the account that plays each user; the other users are left out
  */
 export function guideHierarchy(emails: Partial<Record<'U1' | 'SA1' | 'U2' | 'U3', string>>): AdsHierarchy {
   const { M1, M2, M3, A1, A2, A3, A4 } = guideIds;
@@ -74,7 +74,7 @@ export function levelsBelow({ links }: AdsHierarchy, top: string): Map<string, n
   return levels;
 }
 
-/** Where somebody was invited. A recipient of mails is no user. */
+/** The accounts that a user was invited to. EMAIL_ONLY does not count. */
 export function directRoles({ users }: AdsHierarchy, email: string): Map<string, AdsRole> {
   const own = users.filter(
     (user) => user.email.toLowerCase() === email.toLowerCase() && user.role !== 'EMAIL_ONLY',
@@ -82,7 +82,7 @@ export function directRoles({ users }: AdsHierarchy, email: string): Map<string,
   return new Map(own.map(({ customer, role }) => [customer, role]));
 }
 
-/** With which role somebody may call an account through a root, if at all. */
+/** The role with which a user may call an account through a root, if any. */
 export function roleThrough(
   ads: AdsHierarchy,
   email: string,

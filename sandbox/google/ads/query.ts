@@ -39,7 +39,7 @@ export function parseQuery(text: unknown): Query {
   };
 }
 
-/** The rows that the query wants. A range of dates is always met: the numbers here have no dates. */
+/** The rows that match the query. Every range of dates matches: the numbers here have no dates. */
 export function select(rows: Row[], { conditions, limit }: Query): Row[] {
   return rows
     .filter((row) =>
@@ -69,7 +69,7 @@ export function select(rows: Row[], { conditions, limit }: Query): Row[] {
     .slice(0, limit);
 }
 
-/** As REST says it: {"customerClient": {"id": "123"}}; 64-bit numbers are strings. */
+/** The REST representation: {"customerClient": {"id": "123"}}; 64-bit numbers are strings. */
 export function toJson(row: Row, fields: string[]): object {
   const json: Record<string, Record<string, Value>> = {};
   for (const name of fields) {

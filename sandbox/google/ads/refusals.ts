@@ -1,5 +1,5 @@
 /**
- * How the Google Ads API says no; refusals.ts has it all in one table.
+ * Error responses of the Google Ads API, part of the table in refusals.ts.
  * https://developers.google.com/google-ads/api/docs/common-errors
  */
 import { api, Refusal } from '../refused.js';

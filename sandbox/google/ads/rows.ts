@@ -1,4 +1,4 @@
-/** What the stand-in knows of each resource that can be queried. */
+/** The rows of each resource that can be queried. */
 import { createHash } from 'node:crypto';
 import { refuseAds, refuseAdsQuery } from './refusals.js';
 import { levelsBelow } from './hierarchy.js';
@@ -93,6 +93,6 @@ export function rowsFor(query: Query, ads: AdsHierarchy, customer: StandInAdsAcc
   return source.rows(ads, customer);
 }
 
-/** A number that depends on nothing but the question. */
+/** A number that depends on the query only. */
 const numberOf = (question: string[]): number =>
   createHash('sha256').update(JSON.stringify(question)).digest().readUInt32BE();

@@ -2,14 +2,12 @@
  * POST /vN/customers/{id}/googleAds:search and :searchStream, and GET /vN/customers:listAccessibleCustomers.
  * https://developers.google.com/google-ads/api/rest/common/search
  */
-import { json } from '../answer.js';
-import type { Answer } from '../answer.js';
 import { authorizeCall } from '../api/authorize-call.js';
 import type { Google } from '../google.js';
 import type { Incoming } from '../incoming.js';
 import { refuseCall } from '../refusals.js';
-import { directRoles, roleThrough } from './hierarchy.js';
-import type { StandInAdsAccount } from './hierarchy.js';
+import { type EndpointResponse, json } from '../response.js';
+import { directRoles, roleThrough, type StandInAdsAccount } from './hierarchy.js';
 import { parseQuery, select, toJson } from './query.js';
 import { refuseAds } from './refusals.js';
 import { rowsFor } from './rows.js';
@@ -17,15 +15,15 @@ import { rowsFor } from './rows.js';
 const scope = 'https://www.googleapis.com/auth/adwords';
 const served = ['v24', 'v25', 'v26'];
 
-/** Only where the person was invited to; the header login-customer-id changes nothing. */
-export function listAccessibleCustomers(google: Google, incoming: Incoming): Answer {
+/** Only accounts that the user was invited to; the header login-customer-id changes nothing. */
+export function listAccessibleCustomers(google: Google, incoming: Incoming): EndpointResponse {
   const email = callerOf(google, incoming);
   const ids = [...directRoles(google.settings.ads, email).keys()];
   if (ids.length === 0) throw refuseAds('ads_not_ads_user');
   return json(200, { resourceNames: ids.map((id) => `customers/${id}`) });
 }
 
-export function search(google: Google, incoming: Incoming): Answer {
+export function search(google: Google, incoming: Incoming): EndpointResponse {
   const { rows, fields } = found(google, incoming);
   const start = pageStart(incoming.form['pageToken']);
   const end = start + google.settings.adsPageSize;
@@ -38,7 +36,7 @@ export function search(google: Google, incoming: Incoming): Answer {
   });
 }
 
-export function searchStream(google: Google, incoming: Incoming): Answer {
+export function searchStream(google: Google, incoming: Incoming): EndpointResponse {
   const { rows, fields } = found(google, incoming);
   return json(200, [
     {
@@ -77,7 +75,7 @@ function callerOf(google: Google, incoming: Incoming): string {
   return email;
 }
 
-/** Google does not tell an account that does not exist from one that is not yours. */
+/** Google answers alike for an account that does not exist and one without access. */
 function called(google: Google, { url }: Incoming): StandInAdsAccount {
   const id = /\/customers\/(\d+)\//.exec(url)?.[1];
   const account = google.settings.ads.accounts.find((each) => each.id === id);

@@ -1,4 +1,4 @@
-/** What every API behind a bearer token checks first, refusing in Google's JSON error format. */
+/** The check of the bearer token that every API does first; refuses in Google's JSON error format. */
 import type { Google } from '../google.js';
 import { bearerToken } from '../incoming.js';
 import type { Incoming } from '../incoming.js';

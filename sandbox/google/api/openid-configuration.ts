@@ -1,9 +1,8 @@
 /** GET /.well-known/openid-configuration (OpenID Connect Discovery). */
-import { json } from '../answer.js';
-import type { Answer } from '../answer.js';
 import type { Google } from '../google.js';
+import { type EndpointResponse, json } from '../response.js';
 
-export const openidConfiguration = ({ url }: Google): Answer =>
+export const openidConfiguration = ({ url }: Google): EndpointResponse =>
   json(
     200,
     {

@@ -1,14 +1,12 @@
 /**
- * GET /v2/reports: YouTube Analytics' reports.query, the one Google API the sandbox calls with its tokens.
- * Numbers are made up, but always the same for the same question.
+ * GET /v2/reports: YouTube Analytics' reports.query, the one Google API that the sample app calls.
+ * Numbers are made up, but deterministic for a query.
  */
 import { createHash } from 'node:crypto';
-import { json } from '../answer.js';
-import type { Answer } from '../answer.js';
 import type { Google } from '../google.js';
-import { singleValues } from '../incoming.js';
-import type { Incoming } from '../incoming.js';
+import { type Incoming, singleValues } from '../incoming.js';
 import { refuseArgument, refuseCall } from '../refusals.js';
+import { type EndpointResponse, json } from '../response.js';
 import { authorizeCall } from './authorize-call.js';
 
 const scopes = [
@@ -16,7 +14,7 @@ const scopes = [
   'https://www.googleapis.com/auth/yt-analytics-monetary.readonly',
 ];
 
-/** What a metric may amount to on one row, at most. */
+/** The maximum of a metric on one row. */
 const metrics: Partial<Record<string, { type: 'INTEGER' | 'FLOAT'; most: number }>> = {
   views: { type: 'INTEGER', most: 20_000 },
   redViews: { type: 'INTEGER', most: 2_000 },
@@ -40,7 +38,7 @@ const dimensions: Partial<Record<string, (start: Date, end: Date) => string[]>> 
   video: () => ['dQw4w9WgXcQ', 'jNQXAC9IVRw', 'M7lc1UVf-VE'],
 };
 
-export function reports(google: Google, incoming: Incoming): Answer {
+export function reports(google: Google, incoming: Incoming): EndpointResponse {
   const { sub, serviceAccount } = authorizeCall(google, incoming, scopes);
   // Google's guide: this API does not support the service account flow. A channel belongs to no service account.
   if (serviceAccount !== undefined) throw refuseCall('forbidden');
@@ -98,7 +96,7 @@ function readDate(name: string, text: string): Date {
   return date;
 }
 
-/** At most two years of them, whatever was asked. */
+/** At most two years of them. */
 function datesBetween(start: Date, end: Date): string[] {
   const days = Math.min(731, Math.round((end.getTime() - start.getTime()) / 86_400_000) + 1);
   return Array.from({ length: Math.max(0, days) }, (_, day) =>
@@ -106,6 +104,6 @@ function datesBetween(start: Date, end: Date): string[] {
   );
 }
 
-/** A number from 0 to 1 that depends on nothing but the question. */
+/** A number from 0 to 1 that depends on the query only. */
 const shareOf = (question: string[]): number =>
   createHash('sha256').update(JSON.stringify(question)).digest().readUInt32BE() / 2 ** 32;

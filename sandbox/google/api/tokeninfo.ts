@@ -1,14 +1,12 @@
-/** GET and POST /tokeninfo: what an access token (parameter or bearer) or an id_token is worth. */
+/** GET and POST /tokeninfo: describes an access token (parameter or bearer) or an id_token. */
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { json } from '../answer.js';
-import type { Answer } from '../answer.js';
 import type { Google } from '../google.js';
-import { bearerToken, singleValues } from '../incoming.js';
-import type { Incoming } from '../incoming.js';
+import { bearerToken, type Incoming, singleValues } from '../incoming.js';
 import { refuseCall } from '../refusals.js';
+import { type EndpointResponse, json } from '../response.js';
 import { tellsEmail } from '../scopes.js';
 
-export async function tokeninfo(google: Google, incoming: Incoming): Promise<Answer> {
+export async function tokeninfo(google: Google, incoming: Incoming): Promise<EndpointResponse> {
   const { id_token, access_token = bearerToken(incoming) } = singleValues(
     { ...incoming.query, ...incoming.form },
     () => refuseCall('invalid_value'),

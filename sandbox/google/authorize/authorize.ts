@@ -1,21 +1,19 @@
 /**
- * GET /o/oauth2/v2/auth: decides what a person sees next: accounts to choose from, scopes to consent to, or
- * nothing at all because the project already has them.
- * Everyone at this browser counts as signed in to all accounts; the cookie only remembers the last one used.
+ * GET /o/oauth2/v2/auth: decides what the user sees next: the account chooser, the consent page, or a redirect because the
+ * project already has the scopes.
+ * Every browser counts as signed in to all accounts; the cookie only names the last one used.
  */
-import { html } from '../answer.js';
-import type { Answer } from '../answer.js';
 import type { Google, StandInAccount } from '../google.js';
 import type { Incoming } from '../incoming.js';
 import { chooseAccountPage } from '../pages/choose-account-page.js';
 import { consentPage } from '../pages/consent-page.js';
 import { refuseAuthorization } from '../refusals.js';
+import { type EndpointResponse, html } from '../response.js';
 import { accountOfBrowser } from './browser-session.js';
-import { readAuthorizationRequest } from './read-authorization-request.js';
-import type { AuthorizationRequest } from './read-authorization-request.js';
+import { type AuthorizationRequest, readAuthorizationRequest } from './read-authorization-request.js';
 import { sendCode } from './send-code.js';
 
-export function authorize(google: Google, incoming: Incoming): Answer {
+export function authorize(google: Google, incoming: Incoming): EndpointResponse {
   const asked = readAuthorizationRequest(google, incoming.query);
   const search = new URL(incoming.url, google.url).search;
   const account = asked.prompts.has('select_account')
@@ -27,13 +25,13 @@ export function authorize(google: Google, incoming: Incoming): Answer {
   return html(200, chooseAccountPage({ client: asked.client, accounts, search }));
 }
 
-/** The account is known: straight back to the app when it has consented before, to the consent page otherwise. */
+/** The account is known: redirects to the app if it has consented before, to the consent page otherwise. */
 export function continueWith(
   google: Google,
   asked: AuthorizationRequest,
   account: StandInAccount,
   search: string,
-): Answer {
+): EndpointResponse {
   if (google.settings.accountPolicy.get(account.sub) === 'admin_policy_enforced') {
     throw refuseAuthorization('admin_policy_enforced');
   }

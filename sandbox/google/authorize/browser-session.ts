@@ -1,9 +1,9 @@
-/** The cookie by which Google remembers who used this browser last. */
+/** The cookie that names the account last used in this browser. */
 import type { Google, StandInAccount } from '../google.js';
 
 const cookieName = 'stand_in_account';
 
-export const rememberInBrowser = (account: StandInAccount): Record<string, string> => ({
+export const lastAccountCookie = (account: StandInAccount): Record<string, string> => ({
   'set-cookie': `${cookieName}=${encodeURIComponent(account.sub)}; Path=/o/oauth2; HttpOnly; SameSite=Lax`,
 });
 

@@ -1,4 +1,4 @@
-/** Reads and checks what an app asks for. All its faults are shown on Google's own page, never redirected. */
+/** Parses and validates an authorization request. Its errors are shown on Google's own page, never redirected. */
 import type { Google, StandInClient } from '../google.js';
 import { singleValues } from '../incoming.js';
 import type { Parameters } from '../incoming.js';
@@ -55,7 +55,7 @@ function readClient(google: Google, clientId: string): StandInClient {
   return client;
 }
 
-/** Google's guide: a web client's URI must match to the letter; a desktop app's may be any loopback port. */
+/** Google's guide: a web client's URI must match exactly; a desktop app's may be any loopback port. */
 function acceptsRedirectUri(client: StandInClient, redirectUri: string): boolean {
   if (client.redirectUris.includes(redirectUri)) return true;
   if (client.kind === 'web' || !URL.canParse(redirectUri)) return false;

@@ -1,7 +1,6 @@
-/** The redirect back to the app with a code; parameters as seen in the wild. */
-import { redirect } from '../answer.js';
-import type { Answer } from '../answer.js';
+/** The redirect back to the app with a code; parameters as observed. */
 import type { Google, StandInAccount } from '../google.js';
+import { type EndpointResponse, redirect } from '../response.js';
 import { canonicalScopes, isSignIn } from '../scopes.js';
 import type { AuthorizationRequest } from './read-authorization-request.js';
 
@@ -10,8 +9,8 @@ export function sendCode(
   asked: AuthorizationRequest,
   account: StandInAccount,
   consent: { scopes: string[]; consentShown: boolean },
-): Answer {
-  // Incremental authorization: the code stands for all the project holds, also through its other clients.
+): EndpointResponse {
+  // Incremental authorization: the code covers all scopes that the project has, also through its other clients.
   const before = asked.includeGrantedScopes
     ? google.ledger.grantedScopes(asked.client.projectId, account.sub)
     : [];

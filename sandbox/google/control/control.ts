@@ -1,13 +1,9 @@
 /**
- * The test's side of the stand-in: one object, used in process as it is and by other processes as
- * POST /_control/<command> with a JSON array of arguments. Every own property of it is a command.
+ * The test's interface to the stand-in: one object, used directly in process, and by other processes as
+ * POST /_control/<command> with a JSON array of arguments. Each of its own properties is a command.
  */
-import type { Endpoint } from '../endpoints.js';
 import type { AdsHierarchy, AdsRole } from '../ads/hierarchy.js';
-import { endProjectGrant } from '../revoke.js';
-import { deliver } from '../risc/security-events.js';
-import { canonicalScopes } from '../scopes.js';
-import type { Delivery, SecurityEventOrder } from '../risc/security-events.js';
+import type { Endpoint } from '../endpoints.js';
 import type {
   AccountPolicy,
   Google,
@@ -16,6 +12,9 @@ import type {
   StandInClient,
   StandInServiceAccount,
 } from '../google.js';
+import { endProjectGrant } from '../revoke.js';
+import { deliver, type Delivery, type SecurityEventOptions } from '../risc/security-events.js';
+import { canonicalScopes } from '../scopes.js';
 import type { Fault, TokenAnswerPatch } from './disturbances.js';
 import type { RecordedRequest } from './request-log.js';
 
@@ -31,23 +30,23 @@ export interface Control {
   failAlways(endpoint: Endpoint, fault: Fault): void;
   clearFaults(): void;
   latency(endpoint: Endpoint, ms: number): void;
-  /** Amends the next successful token answers (null: none any more); without times, all of them. */
+  /** Amends the next successful token responses (null stops it); without times, all of them. */
   overrideTokenAnswer(patch: TokenAnswerPatch | null, times?: number): void;
 
-  /** As if the account had consented, without the trip. */
+  /** As if the account had consented, without an authorization request. */
   issueRefreshToken(sub: string, clientId: string, scopes: string[]): string;
-  /** What a person does at myaccount.google.com. */
+  /** As the user at myaccount.google.com. */
   revokeByUser(sub: string, projectId: string): void;
   killRefreshToken(token: string): void;
   /** In the order they were issued. */
   liveRefreshTokens(sub: string, clientId?: string): string[];
-  /** Signs a security event and delivers it, whatever types the stream asked for and whether it is enabled. */
-  sendSecurityEvent(order: SecurityEventOrder): Promise<Delivery>;
+  /** Signs and delivers a security event, whichever types the stream requests and whether it is enabled. */
+  sendSecurityEvent(event: SecurityEventOptions): Promise<Delivery>;
   /** May call the stream API for its project, and get access tokens for itself. */
   addServiceAccount(account: StandInServiceAccount): void;
-  /** What its owner does in Google's console: signatures made with it are worth nothing from then on. */
+  /** As its owner in Google's console: signatures made with it are invalid from then on. */
   deleteServiceAccountKey(keyId: string): void;
-  /** What a Workspace administrator does: the scopes that it may have for users; null takes the delegation back. */
+  /** As a Workspace administrator: the scopes that it may have for users; null removes the delegation. */
   delegate(serviceAccountEmail: string, scopes: string[] | null): void;
   setSlotLimit(limit: number): void;
   setTestingMode(on: boolean): void;
@@ -56,11 +55,11 @@ export interface Control {
   enableClient(clientId: string): void;
   setAccountPolicy(sub: string, policy: AccountPolicy | null): void;
   setAdsHierarchy(ads: AdsHierarchy): void;
-  /** Invites somebody to a Google Ads account, changes their role, or with null takes them off it. */
+  /** Invites a user to a Google Ads account, changes their role, or removes them with null. */
   setAdsRole(customer: string, email: string, role: AdsRole | null): void;
   setAdsPageSize(rows: number): void;
   hideAdsRoles(on: boolean): void;
-  /** As freshly started with the same options and nothing remembered; the signing key stays. */
+  /** As started with the same options and no state; the signing key stays. */
   reset(): void;
 }
 
@@ -112,7 +111,7 @@ export function createControl(google: Google, initialSettings: () => Settings): 
     },
     liveRefreshTokens: (sub, clientId) =>
       ledger.liveRefreshTokens(account(google, sub).sub, clientId).map(({ token }) => token),
-    sendSecurityEvent: (order) => deliver(google, order),
+    sendSecurityEvent: (event) => deliver(google, event),
     addServiceAccount: (account) => {
       google.serviceAccounts.push(account);
     },
@@ -166,7 +165,7 @@ export function createControl(google: Google, initialSettings: () => Settings): 
       google.settings.adsRolesForAdminsOnly = on;
     },
     reset: () => {
-      ledger.forgetEverything();
+      ledger.clear();
       disturbances.clear();
       requestLog.clear();
       google.securityStreams.clear();

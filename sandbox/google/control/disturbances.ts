@@ -1,6 +1,6 @@
 /**
- * What a test makes go wrong on purpose: faults queued or standing per endpoint, slowness, amended token answers.
- * Knows which fault is due; doing it is serve.ts's.
+ * Faults that tests inject: queued or permanent ones per endpoint, latency, amended token responses.
+ * Decides which fault applies; serve.ts executes it.
  */
 import { endpoints } from '../endpoints.js';
 import type { Endpoint } from '../endpoints.js';
@@ -14,11 +14,11 @@ export type Fault = (
   | { drop: true; afterProcessing?: boolean }
   | { delayMs: number }
 ) & {
-  /** How likely the fault is to strike, 0 to 1. A request it spares uses up one of its times all the same. */
+  /** The probability of the fault, 0 to 1. A request without the fault also uses up one of its times. */
   chance?: number;
 };
 
-/** Fields to merge into a token answer; null takes a field out. */
+/** Fields to merge into a token response; null removes a field. */
 export type TokenAnswerPatch = Record<string, unknown>;
 
 interface Due<T> {
@@ -66,7 +66,7 @@ export class Disturbances {
     return this.#latency.get(endpoint) ?? 0;
   }
 
-  /** The fault that strikes this request, if any: queued ones first, in order, then the standing one. */
+  /** The fault of this request, if any: queued ones first, in order, then the permanent one. */
   takeFault(endpoint: Endpoint): Fault | undefined {
     const queue = this.#queues.get(endpoint) ?? [];
     const next = queue[0];
@@ -75,7 +75,7 @@ export class Disturbances {
     return Math.random() < (fault?.chance ?? 1) ? fault : undefined;
   }
 
-  amendTokenAnswer(answer: object): object {
+  amendTokenResponse(answer: object): object {
     if (!this.#patch) return answer;
     const { what } = this.#patch;
     if (--this.#patch.times <= 0) this.#patch = undefined;
@@ -91,7 +91,7 @@ function checkEndpoint(endpoint: Endpoint): void {
   }
 }
 
-/** Faults also arrive as JSON from other processes, where no compiler has looked at them. */
+/** Faults also arrive as JSON from other processes, unchecked by the compiler. */
 function check(endpoint: Endpoint, fault: Fault): void {
   checkEndpoint(endpoint);
   if ('named' in fault) refusalNamed(endpoint, fault.named);

@@ -1,27 +1,27 @@
 /**
- * What was asked of Google, in order and in full, secrets included, and every secret that passed either way:
- * tests count requests here and search for leaks elsewhere.
+ * All requests, in order and in full, with their secrets, and every secret that was sent or received: tests count
+ * requests here, and search for leaks elsewhere.
  */
-import type { Answer } from '../answer.js';
 import type { Endpoint } from '../endpoints.js';
 import type { Incoming, Parameters } from '../incoming.js';
+import type { EndpointResponse } from '../response.js';
 
 export interface RecordedRequest {
   at: string;
   endpoint: Endpoint;
   method: string;
-  /** Path and query as they were sent, to see what would land in access logs. */
+  /** Path and query as they were sent, to see what would appear in access logs. */
   url: string;
   grantType?: string;
   /** Query and form together. */
   parameters: Parameters;
   authorization?: string;
   loginCustomerId?: string;
-  /** 0 as long as there is no answer, and for good when it was dropped. */
+  /** 0 while there is no response, and permanently when the connection was dropped. */
   status: number;
 }
 
-/** So that a sandbox left running, or under load, does not fill the memory; the oldest go first. */
+/** Limits the memory of a sandbox that runs long or under load; the oldest are dropped first. */
 const longestLog = 100_000;
 
 const secretParameters = [
@@ -68,7 +68,7 @@ export class RequestLog {
     }
   }
 
-  noteSecretsIn(answer: Answer): void {
+  noteSecretsIn(answer: EndpointResponse): void {
     const { location, 'content-type': type } = answer.headers;
     if (location !== undefined) this.#note(Object.fromEntries(new URL(location).searchParams));
     else if (type?.startsWith('application/json')) this.#note(JSON.parse(answer.body) as Parameters);

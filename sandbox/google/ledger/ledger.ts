@@ -1,7 +1,7 @@
 /**
- * What Google remembers: consents, codes and tokens, and when each of them ends.
- * Lifetimes are decided here by looking at the clock, so nothing needs sweeping. Who may have what is decided
- * by the endpoints; keeping it on disk is the state file's.
+ * Google's state: consents, codes and tokens, and when each of them expires.
+ * Expiry is computed from the clock, so nothing needs cleaning up. The endpoints decide who may have what; the state
+ * file stores it on disk.
  */
 import { randomBytes } from 'node:crypto';
 import type {
@@ -77,7 +77,7 @@ export class Ledger {
   }
 
   issueAccessToken(fields: Omit<AccessToken, 'token' | 'endedAt'>): AccessToken {
-    // Those of service accounts begin otherwise (seen).
+    // Those of service accounts begin differently (observed).
     const prefix = fields.serviceAccount === undefined ? 'ya29.a0A' : 'ya29.c.c0A';
     const token = { ...fields, token: `${prefix}${random(156)}` };
     this.#accessTokens.set(token.token, token);
@@ -99,7 +99,7 @@ export class Ledger {
     this.changed();
   }
 
-  /** The moment a refresh token died or will die; in the future while it is alive. */
+  /** When a refresh token ended or will end; in the future while it is active. */
   deathOf(token: RefreshToken): number {
     return Math.min(
       token.endedAt ?? Infinity,
@@ -137,12 +137,12 @@ export class Ledger {
     this.changed();
   }
 
-  forgetEverything(): void {
+  clear(): void {
     for (const rows of [this.#grants, this.#codes, this.#refreshTokens, this.#accessTokens]) rows.clear();
     this.changed();
   }
 
-  /** Without the access tokens and codes of earlier days, which nobody can use or ask about any more. */
+  /** Without access tokens and codes that expired long ago. */
   contents(): LedgerContents {
     const recent = (row: { expiresAt: number }) => this.now() < row.expiresAt + day;
     return {

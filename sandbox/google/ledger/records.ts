@@ -1,6 +1,6 @@
-/** The rows of the ledger. Times are milliseconds since the epoch, so that they keep as JSON. */
+/** The rows of the ledger. Times are milliseconds since the epoch, so that they can be stored as JSON. */
 
-/** What an account has allowed a project: Google keeps consent per project, not per client. */
+/** What an account has granted to a project: Google stores consent per project, not per client. */
 export interface ProjectGrant {
   projectId: string;
   sub: string;

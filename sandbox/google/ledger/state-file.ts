@@ -1,6 +1,6 @@
 /**
- * Keeps the signing key and the ledger in one file, so that a sandbox restarted tomorrow still honours the
- * tokens it issued today. A file it cannot read stops the start: starting empty would lose them silently.
+ * Keeps the signing key and the ledger in one file, so that a sandbox still accepts its tokens after a restart.
+ * A file it cannot read stops the start: starting empty would lose them silently.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { JWK } from 'jose';

@@ -1,4 +1,4 @@
-/** The frame of every page a person sees: plain, without scripts, and open about not being Google. */
+/** The layout of every page: plain, without scripts, and clear that it is not Google. */
 import type { ComponentChildren, VNode } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 

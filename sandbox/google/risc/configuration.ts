@@ -1,11 +1,10 @@
 /** GET /.well-known/risc-configuration: who signs security events. Google's issuer ends in a slash here, and only here. */
-import { json } from '../answer.js';
-import type { Answer } from '../answer.js';
 import type { Google } from '../google.js';
+import { type EndpointResponse, json } from '../response.js';
 
 export const riscIssuer = ({ url }: Google): string => `${url}/`;
 
-export const riscConfiguration = (google: Google): Answer =>
+export const riscConfiguration = (google: Google): EndpointResponse =>
   json(
     200,
     {

@@ -7,35 +7,35 @@ const risc = 'https://schemas.openid.net/secevent/risc/event-type/';
 const oauth = 'https://schemas.openid.net/secevent/oauth/event-type/';
 export const verificationType = `${risc}verification`;
 
-export interface SecurityEventOrder {
+export interface SecurityEventOptions {
   /** Such as `tokens-revoked`, or a whole URI. */
   type: string;
   subject?: object;
   reason?: string;
   state?: string;
-  /** Whose stream; without it the project of the first client. */
+  /** The project of the stream; without it, that of the first client. */
   projectId?: string;
   /** Without it, all client ids of the project. */
   audience?: string | string[];
   jti?: string;
-  /** Claims to merge into the token; null takes one out. */
+  /** Claims to merge into the token; null removes one. */
   claims?: Record<string, unknown>;
-  /** Where to, instead of the stream's address; null only makes the token. */
+  /** The address to deliver to instead of the stream's; null only signs the token. */
   to?: string | null;
 }
 
 export interface Delivery {
   token: string;
-  /** Of the receiver's answer; null when nothing was sent. */
+  /** Of the receiver's response; null when nothing was sent. */
   status: number | null;
   body: string;
 }
 
-export async function deliver(google: Google, order: SecurityEventOrder): Promise<Delivery> {
-  const projectId = order.projectId ?? [...google.clients.values()][0]?.projectId ?? '';
-  const token = await google.signingKey.sign(claimsOf(google, order, projectId), 'secevent+jwt');
-  if (order.to === null) return { token, status: null, body: '' };
-  const url = order.to ?? google.securityStreams.get(projectId)?.url;
+export async function deliver(google: Google, event: SecurityEventOptions): Promise<Delivery> {
+  const projectId = event.projectId ?? [...google.clients.values()][0]?.projectId ?? '';
+  const token = await google.signingKey.sign(claimsOf(google, event, projectId), 'secevent+jwt');
+  if (event.to === null) return { token, status: null, body: '' };
+  const url = event.to ?? google.securityStreams.get(projectId)?.url;
   if (url === undefined) throw new Error(`The project "${projectId}" has no stream; say where with "to".`);
   const response = await fetch(url, {
     method: 'POST',
@@ -45,24 +45,24 @@ export async function deliver(google: Google, order: SecurityEventOrder): Promis
   return { token, status: response.status, body: await response.text() };
 }
 
-function claimsOf(google: Google, order: SecurityEventOrder, projectId: string): Record<string, unknown> {
-  const { subject, reason, state, jti = randomUUID() } = order;
+function claimsOf(google: Google, event: SecurityEventOptions, projectId: string): Record<string, unknown> {
+  const { subject, reason, state, jti = randomUUID() } = event;
   const clientIds = [...google.clients.values()]
     .filter((client) => client.projectId === projectId)
     .map(({ clientId }) => clientId);
   const claims: Record<string, unknown> = {
     iss: riscIssuer(google),
-    aud: order.audience ?? clientIds,
+    aud: event.audience ?? clientIds,
     iat: Math.floor(google.now() / 1000),
     jti,
     events: {
-      [typeOf(order.type)]: {
+      [typeOf(event.type)]: {
         ...(subject && { subject }),
         ...(reason && { reason }),
         ...(state && { state }),
       },
     },
-    ...order.claims,
+    ...event.claims,
   };
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== null));
 }

@@ -4,14 +4,13 @@ import type { Google, StandInClient } from '../google.js';
 import type { AuthorizationCode } from '../ledger/records.js';
 import { refuseToken } from '../refusals.js';
 import { testingLifetime } from '../testing-mode.js';
-import { issueAccessToken } from './token-answer.js';
-import type { TokenAnswer } from './token-answer.js';
+import { issueAccessToken, type TokenResponse } from './token-response.js';
 
 export async function exchangeCode(
   google: Google,
   client: StandInClient,
   form: Partial<Record<string, string>>,
-): Promise<TokenAnswer> {
+): Promise<TokenResponse> {
   if (form['code'] === undefined) throw refuseToken('invalid_request', 'Missing required parameter: code');
   if (!/^4\/[\w-]+$/.test(form['code'])) throw refuseToken('malformed_auth_code');
   const code = google.ledger.usableCode(form['code']);

@@ -3,17 +3,16 @@ import type { Google, StandInClient } from '../google.js';
 import type { RefreshToken } from '../ledger/records.js';
 import { refuseToken } from '../refusals.js';
 import { canonicalScopes, splitScopes } from '../scopes.js';
-import { issueAccessToken } from './token-answer.js';
-import type { TokenAnswer } from './token-answer.js';
+import { issueAccessToken, type TokenResponse } from './token-response.js';
 
-/** Seen in the wild: a dead token's "expired or revoked" turns into a bare "Bad Request" some hours later. */
-const rememberedDeadMs = 3 * 60 * 60 * 1000;
+/** Observed: a dead token's "expired or revoked" turns into a bare "Bad Request" some hours later. */
+const explainedDeadMs = 3 * 60 * 60 * 1000;
 
 export async function refreshAccessToken(
   google: Google,
   client: StandInClient,
   form: Partial<Record<string, string>>,
-): Promise<TokenAnswer> {
+): Promise<TokenResponse> {
   if (form['refresh_token'] === undefined) {
     throw refuseToken('invalid_request', 'Missing required parameter: refresh_token');
   }
@@ -23,7 +22,7 @@ export async function refreshAccessToken(
   if (!google.ledger.isLive(refreshToken)) {
     const deadMs = google.now() - google.ledger.deathOf(refreshToken);
     throw refuseToken(
-      deadMs < rememberedDeadMs ? 'invalid_grant_expired_or_revoked' : 'invalid_grant_bad_request',
+      deadMs < explainedDeadMs ? 'invalid_grant_expired_or_revoked' : 'invalid_grant_bad_request',
     );
   }
   const policy = google.settings.accountPolicy.get(refreshToken.sub);
@@ -33,7 +32,7 @@ export async function refreshAccessToken(
   return issueAccessToken(google, { client, sub: refreshToken.sub, scopes, offline: true });
 }
 
-/** RFC 6749 section 6, which Google follows without documenting it: fewer scopes may be asked for, never more. */
+/** RFC 6749 section 6, which Google follows without documenting it: fewer scopes may be requested, never more. */
 function narrowedScopes(refreshToken: RefreshToken, scope: string | undefined): string[] {
   if (scope === undefined) return refreshToken.scopes;
   const asked = canonicalScopes(splitScopes(scope));

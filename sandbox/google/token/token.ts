@@ -1,25 +1,23 @@
 /**
  * POST /token: dispatches on the grant type.
- * Issues nothing itself: exchange-code, refresh-access-token and answer-assertion do. The test's override of the answer is applied last.
+ * Issues nothing itself: exchange-code, refresh-access-token and exchange-assertion do. The test's override of the response is applied last.
  */
-import { json } from '../answer.js';
-import type { Answer } from '../answer.js';
 import type { Google } from '../google.js';
-import { singleValues } from '../incoming.js';
-import type { Incoming } from '../incoming.js';
+import { type Incoming, singleValues } from '../incoming.js';
 import { refuseToken } from '../refusals.js';
-import { answerAssertion } from './answer-assertion.js';
+import { type EndpointResponse, json } from '../response.js';
 import { authenticateClient } from './authenticate-client.js';
+import { answerAssertion } from './exchange-assertion.js';
 import { exchangeCode } from './exchange-code.js';
 import { refreshAccessToken } from './refresh-access-token.js';
 
 /** RFC 7523 section 2.1. */
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
-export async function token(google: Google, incoming: Incoming): Promise<Answer> {
+export async function token(google: Google, incoming: Incoming): Promise<EndpointResponse> {
   const form = singleValues(incoming.form, (text) => refuseToken('invalid_request', text));
   const grantType = form['grant_type'] ?? '';
-  // A service account proves itself by its assertion; there is no client.
+  // A service account authenticates with its assertion; there is no client.
   if (grantType === JWT_BEARER) return answer(google, await answerAssertion(google, form));
   const client = authenticateClient(google, form, incoming.authorization);
   switch (grantType) {
@@ -32,4 +30,4 @@ export async function token(google: Google, incoming: Incoming): Promise<Answer>
   }
 }
 
-const answer = (google: Google, tokens: object) => json(200, google.disturbances.amendTokenAnswer(tokens));
+const answer = (google: Google, tokens: object) => json(200, google.disturbances.amendTokenResponse(tokens));

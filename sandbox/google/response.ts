@@ -1,5 +1,5 @@
-/** What goes back over the wire, before any web framework is involved. */
-export interface Answer {
+/** An endpoint's HTTP response, independent of any web framework. */
+export interface EndpointResponse {
   status: number;
   headers: Record<string, string>;
   body: string;
@@ -7,19 +7,27 @@ export interface Answer {
 
 const notStored = { 'cache-control': 'no-cache, no-store, max-age=0, must-revalidate', pragma: 'no-cache' };
 
-export const json = (status: number, body: object, headers: Record<string, string> = {}): Answer => ({
+export const json = (
+  status: number,
+  body: object,
+  headers: Record<string, string> = {},
+): EndpointResponse => ({
   status,
   headers: { 'content-type': 'application/json; charset=utf-8', ...notStored, ...headers },
   body: JSON.stringify(body, null, 2),
 });
 
-export const html = (status: number, body: string, headers: Record<string, string> = {}): Answer => ({
+export const html = (
+  status: number,
+  body: string,
+  headers: Record<string, string> = {},
+): EndpointResponse => ({
   status,
   headers: { 'content-type': 'text/html; charset=utf-8', ...notStored, ...headers },
   body,
 });
 
-export function redirect(to: string, parameters: Record<string, string | undefined>): Answer {
+export function redirect(to: string, parameters: Record<string, string | undefined>): EndpointResponse {
   const location = new URL(to);
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined) location.searchParams.append(name, value);

@@ -1,4 +1,4 @@
-/** What every measure needs: a PostgreSQL of its own with a migrated database, and fleets of brokers over it. */
+/** The environment of each measurement: its own PostgreSQL with a migrated database, and fleets of brokers on it. */
 import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { migrate } from '../src/token-store/migrations/migrate.js';
 
 const MIGRATIONS = new URL('../../prisma/migrations', import.meta.url).pathname;
 
-export interface Ground {
+export interface BenchEnvironment {
   readonly fleet: Fleet;
   readonly database: pg.Client;
   readonly key: string;
@@ -31,12 +31,12 @@ export async function withPostgres<T>(measure: (url: string) => Promise<T>): Pro
   }
 }
 
-/** An emptied database, and so many brokers that log as in production. */
+/** An emptied database, and `size` brokers that log as in production. */
 export async function withFleet<T>(
   databaseUrl: string,
   size: number,
   settings: Readonly<Record<string, string>>,
-  measure: (ground: Ground) => Promise<T>,
+  measure: (environment: BenchEnvironment) => Promise<T>,
 ): Promise<T> {
   const database = new pg.Client({ connectionString: databaseUrl });
   await database.connect();

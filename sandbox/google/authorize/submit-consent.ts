@@ -1,16 +1,16 @@
 /** POST /o/oauth2/v2/auth/consent: the consent page's form. */
-import type { Answer } from '../answer.js';
 import type { Google } from '../google.js';
 import type { Incoming } from '../incoming.js';
 import { refuseAuthorization } from '../refusals.js';
+import type { EndpointResponse } from '../response.js';
 import { isGranular, isSignIn } from '../scopes.js';
 import { testingLifetime } from '../testing-mode.js';
-import { rememberInBrowser } from './browser-session.js';
+import { lastAccountCookie } from './browser-session.js';
 import { accountInForm } from './choose-account.js';
 import { readAuthorizationRequest } from './read-authorization-request.js';
 import { sendCode } from './send-code.js';
 
-export function answerConsent(google: Google, incoming: Incoming): Answer {
+export function answerConsent(google: Google, incoming: Incoming): EndpointResponse {
   const asked = readAuthorizationRequest(google, incoming.query);
   const account = accountInForm(google, incoming.form);
   if (incoming.form['decision'] !== 'allow') throw refuseAuthorization('access_denied');
@@ -29,5 +29,5 @@ export function answerConsent(google: Google, incoming: Incoming): Answer {
     lifetime === undefined ? undefined : google.now() + lifetime,
   );
   const answer = sendCode(google, asked, account, { scopes, consentShown: true });
-  return { ...answer, headers: { ...answer.headers, ...rememberInBrowser(account) } };
+  return { ...answer, headers: { ...answer.headers, ...lastAccountCookie(account) } };
 }

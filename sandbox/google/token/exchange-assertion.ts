@@ -12,7 +12,7 @@ const hour = 3600;
 /** How far clocks may differ. */
 const skew = 300;
 
-/** Seen: no scope, no refresh token, no id_token. */
+/** Observed: no scope, no refresh token, no id_token. */
 interface AssertionAnswer {
   access_token: string;
   expires_in: number;
@@ -52,7 +52,7 @@ async function verify(google: Google, assertion: string) {
     throw refuseToken('invalid_jwt_signature');
   }
   demandTimely(google, claims);
-  // Google's own library always names Google, wherever it is sent.
+  // Google's own library always names Google as the audience, whatever address it sends to.
   const right = ['https://oauth2.googleapis.com/token', `${google.url}/token`];
   if (typeof claims.aud !== 'string' || !right.includes(claims.aud)) {
     throw refuseToken(
@@ -91,7 +91,7 @@ function askedScopes(claims: JWTPayload): string[] {
   return canonicalScopes(asked);
 }
 
-/** Whom the token acts for. A delegation covers all scopes that are asked for, or nothing comes of it. */
+/** The user that the token acts for. A delegation must cover all requested scopes. */
 function subjectOf(
   google: Google,
   { email, uniqueId }: StandInServiceAccount,

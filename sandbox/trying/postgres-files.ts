@@ -1,6 +1,7 @@
 /**
- * PostgreSQL refuses to run as root. Then it runs as the user `postgres`, who must be able to reach its programs and
- * its data; what lies in a folder closed to other users (such as /root) is kept outside of it.
+ * The user, the programs and the data folder of an embedded PostgreSQL. It refuses to run as root; then it runs as the
+ * user `postgres`, who needs access to its programs and data. Those in a folder closed to other users (such as /root)
+ * are stored outside of it.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -27,11 +28,11 @@ export interface User {
   readonly gid: number;
 }
 
-/** Only root can write here, so nobody can prepare a trap; and unlike /var/tmp, nothing sweeps it. */
+/** Only root can write here, so no other user can prepare links; and unlike /var/tmp, it is not cleaned up. */
 const OUTSIDE = '/var/lib/token-broker-trying';
 const FOR_ALL = 0o755;
 
-/** Whom PostgreSQL runs as; null: whoever we are. The user is made when it is missing. */
+/** The user that PostgreSQL runs as, created when missing; null for the current one. */
 export function postgresUser(): User | null {
   if (getuid?.() !== 0) return null;
   const found = lookUp('postgres');
@@ -40,7 +41,7 @@ export function postgresUser(): User | null {
   const made = lookUp('postgres');
   if (made) return made;
   throw new Error(
-    'PostgreSQL does not run as root, and a user called postgres could not be made. Start as another user.',
+    'PostgreSQL does not run as root, and a user called postgres could not be created. Start as another user.',
   );
 }
 
@@ -65,7 +66,7 @@ export function programsFor(user: User | null): string {
   return join(copy, 'bin');
 }
 
-/** Where the data of `folder` really lies: there, or outside with a link in its place. */
+/** Where the data of `folder` is stored: there, or outside with a symbolic link to it. */
 export function dataFolderFor(user: User | null, folder: string): string {
   const there = lstatSync(folder, { throwIfNoEntry: false });
   if (there?.isSymbolicLink()) return readlinkSync(folder);
@@ -94,7 +95,7 @@ function copyForAll(from: string, to: string): void {
     renameSync(unfinished, to);
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
-    // Another start was faster.
+    // Another start created it first.
     if (!existsSync(to)) throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** The part of a token answer that both grant types share: an access token and, for openid, an id_token. */
+/** The part of a token response that both grant types share: an access token and, for openid, an id_token. */
 import { createHash } from 'node:crypto';
 import type { Google, StandInAccount, StandInClient } from '../google.js';
 import { tellsEmail, tellsProfile } from '../scopes.js';
@@ -11,7 +11,7 @@ interface Issue {
   nonce?: string | undefined;
 }
 
-export interface TokenAnswer {
+export interface TokenResponse {
   access_token: string;
   expires_in: number;
   scope: string;
@@ -21,7 +21,7 @@ export interface TokenAnswer {
   refresh_token_expires_in?: number;
 }
 
-export async function issueAccessToken(google: Google, issue: Issue): Promise<TokenAnswer> {
+export async function issueAccessToken(google: Google, issue: Issue): Promise<TokenResponse> {
   const { client, sub, scopes, offline } = issue;
   const expiresIn = google.settings.accessTokenSeconds;
   const { token } = google.ledger.issueAccessToken({
