@@ -1,5 +1,5 @@
 // `npm run build`, second half: dist/src in two files, the broker's and the command line's, with all their packages.
-// Finding and reading two thousand files takes longer than all else of a start. Why so: docs/decisions/0012-bundle.md.
+// Finding and reading two thousand files takes longer than the rest of a start. See docs/decisions/0012-bundle.md.
 import { join } from 'node:path';
 import { build } from 'rolldown';
 
@@ -11,12 +11,12 @@ function bundle(file) {
     cwd: join(import.meta.dirname, '..'),
     input: `dist/src/${file}`,
     platform: 'node',
-    // What Nest can use and we do not have: it asks for them only when told to.
+    // Optional packages of Nest, not installed: it loads them only when configured.
     external: /^@nestjs\/(microservices|websockets|platform-express)|^@fastify\/(multipart|view)$/,
     output: {
       file: `dist/bundle/${file}`,
       format: 'esm',
-      // One file each: what is loaded late is in it too.
+      // One file each, dynamic imports included.
       codeSplitting: false,
       sourcemap: true,
       // For one character beyond ASCII, V8 would keep the whole file in two bytes each. Licences are in node_modules.

@@ -1,5 +1,5 @@
-// `npm run migration -- NAME`: writes prisma/migrations/<time>_<name>/migration.sql with what prisma/schema.prisma has
-// and the migrations lack. They are applied to a PostgreSQL that exists only for this; no database of yours is touched.
+// `npm run migration -- NAME`: writes prisma/migrations/<time>_<name>/migration.sql with the difference between
+// prisma/schema.prisma and the existing migrations, which are applied to a temporary PostgreSQL. No other database is used.
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ if (newest >= name) {
 }
 
 const home = mkdtempSync(join(tmpdir(), 'token-broker-migration-'));
-// When root runs this, PostgreSQL runs as another user and must get there.
+// When root runs this, PostgreSQL runs as another user, who needs access.
 chmodSync(home, 0o755);
 try {
   const folder = join(home, 'postgres');
@@ -59,9 +59,7 @@ async function write(databaseUrl) {
   writeFileSync(join(folder, 'migration.sql'), sql);
   await migrate(databaseUrl, MIGRATIONS);
   console.log(`${sql}\nWrote ${join(folder, 'migration.sql')}; on an empty database it works.`);
-  console.log(
-    'Read it as if a stranger had written it: does it keep the rows that are there, and how long does it lock?',
-  );
+  console.log('Review it: does it keep the existing rows, and how long does it lock?');
 }
 
 function fail(message) {

@@ -1,16 +1,16 @@
-// `npm start`: in production the broker alone; otherwise whatever is not configured is filled in for trying.
+// `npm start`: in production the broker alone; otherwise the trying mode, which fills in what is not configured.
 import module from 'node:module';
 import { join } from 'node:path';
 
 process.chdir(join(import.meta.dirname, '..'));
-// SIGUSR1 opens Node's inspector, and with it everything in memory to whoever reaches its port. A listener keeps it shut.
+// SIGUSR1 opens Node's inspector, whose port exposes everything in memory. A listener prevents that.
 process.on('SIGUSR1', () => undefined);
 try {
   // NODE_ENV may be set there.
   const { loadEnvFile } = await import('../dist/src/config/load-env-file.js');
   loadEnvFile();
 } catch {
-  // Missing, or faulty: what is started reads it again, and says so.
+  // Missing or faulty: the process that is started reads it again, and reports it.
 }
 if (process.env.NODE_ENV === 'production') {
   await import('../dist/bundle/main.js');

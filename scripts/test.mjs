@@ -1,5 +1,5 @@
-// `npm test`: everything, in one run of Jest; test/codebase/ holds lint, format, types, import laws and dead code.
-// The last line is the runner's own count.
+// `npm test`: everything, in one run of Jest; test/codebase/ includes `npm run check` (lint, format, types, imports,
+// unused code). The last line is the count of the runner.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

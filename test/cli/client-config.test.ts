@@ -1,4 +1,4 @@
-/** Each format is read back by a parser of its own: what a library would read, not what we meant to write. */
+/** Each format is read back by its own parser: what a library would read. */
 import fc from 'fast-check';
 import { execFile, spawnSync } from 'node:child_process';
 import {
@@ -154,7 +154,7 @@ const isMisreadByIni = (text: string) =>
   text.includes('${') || /[\u2028\u2029]|^(true|false|null)$/.test(text);
 
 describe.each(READERS)('%s', (format, { read, names }) => {
-  test('what is written is what its parser reads, whatever the values are', () => {
+  test('its parser reads what was written, for all values', () => {
     fc.assert(
       fc.property(values, (given) => {
         fc.pre(format !== 'php' || !inOrder(given).some(isMisreadByIni));
@@ -167,7 +167,7 @@ describe.each(READERS)('%s', (format, { read, names }) => {
 });
 
 test.each([...READERS.map(([format]) => format), 'ruby', 'perl'] as const)(
-  '%s: line breaks, other control characters and nothing at all are refused, and not shown',
+  '%s: line breaks, other control characters and empty values are refused, and not shown',
   (format) => {
     for (const bad of ['GOCSPX-a\nb', 'GOCSPX-a\rb', 'a\u0000b', 'a\u0085b', '\ud800', '']) {
       const given = { clientId: 'id', clientSecret: bad, refreshToken: 'r', developerToken: 'd' };
@@ -325,7 +325,7 @@ describe('token-broker client-config', () => {
     expect(readdirSync(cwd).sort()).toEqual(['google-ads.yaml', 'link.yaml']);
   });
 
-  test('wrong usage and files that are not there, each with its exit code', async () => {
+  test('wrong usage and missing files, each with its exit code', async () => {
     const token = ['--refresh_token_file', tokenFile];
     const cases: readonly (readonly [string[], number, RegExp])[] = [
       [['client-config'], 2, /'--format <format>' not specified/],
@@ -368,7 +368,7 @@ describe('token-broker client-config', () => {
       seen.push(request.headers);
       response.end();
     }).listen(0, '127.0.0.1');
-    // Where the test fails, nothing waits for it.
+    // A failed test does not wait for it.
     api.unref();
     await new Promise((done) => api.once('listening', done));
     const out = join(emptyFolder(), 'headers.txt');
@@ -401,7 +401,7 @@ describe('token-broker client-config', () => {
     api.closeAllConnections();
   });
 
-  test('curl: an access token by one refresh; dead tokens, no network and odd tokens are told apart', async () => {
+  test('curl: an access token by one refresh; dead tokens, no network and malformed tokens have different errors', async () => {
     const { token, control } = await issueRefreshToken(google);
     const live = join(folder, 'live.txt');
     writeFileSync(live, token);
@@ -423,7 +423,7 @@ describe('token-broker client-config', () => {
   });
 });
 
-/** As a user's consent would have given it. */
+/** As if a user had consented. */
 async function issueRefreshToken(google: StandIn) {
   const redirectUri = 'http://127.0.0.1:1';
   const consent = new URL('/o/oauth2/v2/auth', google.url);

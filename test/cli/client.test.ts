@@ -54,7 +54,7 @@ describe('token-broker client list', () => {
     expect(inWords.stdout + JSON.stringify(answer)).not.toContain('GOCSPX');
   });
 
-  test('a file that cannot serve: exit code 78', async () => {
+  test('a file that is no client: exit code 78', async () => {
     const { code, failure } = await asJson(['client', 'list'], {
       GOOGLE_CLIENT_SECRETS: 'one=/nowhere,BAD=/nowhere',
     });
@@ -67,7 +67,7 @@ describe('token-broker client list', () => {
 });
 
 describe('token-broker client check', () => {
-  test('clients that work: exit code 0, Google was asked once for each, no token came of it', async () => {
+  test('clients that work: exit code 0, one request to Google for each, no token issued', async () => {
     world.google.control.clearRequests();
     const inWords = await tokenBroker(['client', 'check'], world.settings);
     expect(inWords).toMatchObject({ code: 0, stderr: '' });
@@ -78,7 +78,7 @@ describe('token-broker client check', () => {
     expect(await check()).toMatchObject({ code: 0, faults: [] });
   });
 
-  test('--offline does not ask Google', async () => {
+  test('--offline sends nothing to Google', async () => {
     world.google.control.clearRequests();
     const { code, clients } = await check({}, '--offline');
     expect(code).toBe(0);
@@ -86,7 +86,7 @@ describe('token-broker client check', () => {
     expect(world.google.control.count('token')).toBe(0);
   });
 
-  test('a client that Google refuses: exit code 3, and the others are told apart', async () => {
+  test('a client that Google refuses: exit code 3, and the others are still checked', async () => {
     world.google.control.deleteClient('second');
     const wrongSecret = changed('elsewhere', (client) => (client['client_secret'] = 'GOCSPX-wrong'));
     const unknown = changed('elsewhere', (client) => (client['client_id'] = 'nobody'));
@@ -112,7 +112,7 @@ describe('token-broker client check', () => {
     expect((await check()).code).toBe(3);
   });
 
-  test('Google cannot be reached, is slow or is unwell: exit code 69', async () => {
+  test('Google cannot be reached, is slow or fails: exit code 69', async () => {
     const unreachable = await check({ GOOGLE_STAND_IN_URL: `http://127.0.0.1:${await freePort()}` });
     expect(unreachable.code).toBe(69);
     expect(unreachable.clients[0]?.google).toMatchObject({ verdict: 'no_answer', error: 'connection_lost' });
@@ -192,7 +192,7 @@ describe('token-broker client check', () => {
     expect(stdout).not.toContain('GOCSPX');
   });
 
-  test('a wrong address of the stand-in: nobody is shown the secrets', async () => {
+  test('a wrong address of the stand-in: no secret is sent', async () => {
     const { code, clients } = await check({ GOOGLE_STAND_IN_URL: 'not a url' });
     expect(code).toBe(78);
     expect(clients.map(({ google }) => google.verdict)).toEqual(['not_asked', 'not_asked', 'not_asked']);

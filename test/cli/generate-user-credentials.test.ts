@@ -168,13 +168,13 @@ describe('the desktop flow', () => {
     expect(page.status).toBe(200);
     expect(page.text).toContain('<h1>Done</h1>');
     expect(page.text).not.toContain(token);
-    // The server is gone: whatever the page wanted from somewhere, it would not get.
+    // The server is gone, so the page can load nothing from it.
     expect(page.text).toContain('<style>');
     expect(page.text).not.toMatch(/(href|src)="(?!data:)/);
     expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none';/);
   });
 
-  test('--json: the URL and the answer for machines; more scopes, a port of choice, another format', async () => {
+  test('--json: the URL and the result as JSON; more scopes, a chosen port, another format', async () => {
     const port = await freePort();
     const options = ['--json', '--no-browser', '--port', String(port), '--format', 'curl'];
     const running = startTokenBroker(
@@ -192,7 +192,7 @@ describe('the desktop flow', () => {
     const url = await running.shown;
     const redirectUri = `http://127.0.0.1:${port}`;
     expect(url.searchParams.get('redirect_uri')).toBe(redirectUri);
-    // A browser that is opened by hand, and one that asks for more than the page, end nothing.
+    // A visit without a response, and a request for another path, end nothing.
     expect(await open(new URL(redirectUri))).toMatchObject({ status: 400 });
     expect(await open(new URL('/favicon.ico', redirectUri))).toMatchObject({ status: 404 });
     const {
@@ -219,7 +219,7 @@ describe('the desktop flow', () => {
     expect(page.text).toContain('Done in part');
   });
 
-  test("refused consent, somebody else's answer, and nobody: exit codes 10, 11, 17", async () => {
+  test('refused consent, a response to another request, and no response: exit codes 10, 11, 17', async () => {
     const wrong = async (change: (back: URL) => void) => {
       const running = start('desktop');
       const back = await visitConsent(await running.shown, { account: ALICE.email });
@@ -252,7 +252,7 @@ describe('the desktop flow', () => {
     expect(google.control.liveRefreshTokens(ALICE.sub)).toEqual([]);
   });
 
-  test('a code that Google does not take, and an answer that gets lost', async () => {
+  test('a code that Google rejects, and a response that is lost', async () => {
     const change = async (fault: () => void) => {
       const running = start('desktop');
       await running.shown;
@@ -271,7 +271,7 @@ describe('the desktop flow', () => {
 });
 
 describe('the web flow', () => {
-  test('comes back to exactly the address of this machine that the client lists', async () => {
+  test('listens at exactly the address of this machine that the client lists', async () => {
     const running = start('local');
     const { run, back, page } = await go(running);
     expect({ code: expectAnswer(run).exitCode, status: page.status }).toEqual({
@@ -293,7 +293,7 @@ describe('the web flow', () => {
   });
 });
 
-describe('before anybody is asked', () => {
+describe('before the user is involved', () => {
   const KINDS: readonly (readonly [string, unknown, RegExp])[] = [
     ['account', { type: 'service_account', project_id: 'p' }, /is the key of a service account/],
     ['user', { type: 'authorized_user', client_id: 'x' }, /credentials of a user who consented already/],
@@ -393,14 +393,14 @@ describe('--store', () => {
       await world.sql('SELECT action, outcome, actor FROM audit_events WHERE grant_id = $1', [grantId]),
     ).toContainEqual({ action: 'connect.consent', outcome: 'ok', actor: 'operator' });
 
-    // Asked again, nobody is sent to Google. The client may also be named by its file.
+    // The second time, no consent is needed. The client may also be named by its file.
     const again = store({ user: 'dora', client_secrets_path: file('desktop') });
     expect(expectAnswer(await again.finished).text).toContain('holds all of this');
     await expect(again.shown).rejects.toThrow();
   });
 
-  test('a desktop client: slots are looked at as at /connect, with a sign-in first where one is full', async () => {
-    // The grant above filled Alice's one slot, and nobody knows yet which account this will be.
+  test('a desktop client: slots are checked as at /connect, with a sign-in first where one is full', async () => {
+    // The grant above filled Alice's one slot, and it is not known yet which account this will be.
     const asBob = async (user: string) => {
       const running = begin({ store: true, user, client: 'desktop' }, { ...world.settings, SLOT_LIMIT: '1' });
       const back = await open(await visitConsent(await running.shown, { account: BOB.email }));
@@ -429,7 +429,7 @@ describe('--store', () => {
     expect(await world.sql("SELECT id FROM grants WHERE user_id = 'nobody'")).toEqual([]);
   });
 
-  test("a web client: by the broker's own link, until the grant is there", async () => {
+  test("a web client: by the broker's own link, until the grant exists", async () => {
     const running = store({ user: 'wera', client: 'ads', login_hint: BOB.email });
     const link = await running.shown;
     expect(link.href).toContain(`${world.url}/connect?ticket=`);

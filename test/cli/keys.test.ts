@@ -33,7 +33,7 @@ const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
 const generate = (out: string, ...options: string[]) => ['keys', 'generate', '--out', out, ...options];
 
 describe('token-broker keys generate', () => {
-  test('makes a key ring that only its owner can read, and shows ids but no key', async () => {
+  test('creates a key ring that only its owner can read, and shows ids but no key', async () => {
     const out = join(emptyFolder(), 'ring.json');
     const { code, stdout, stderr } = await tokenBroker(generate(out));
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -103,7 +103,7 @@ describe('token-broker keys generate', () => {
     expect(sealingIds(out)).toEqual(expect.arrayContaining(added));
   });
 
-  test('an addition under way, or interrupted, is not run over: exit code 3', async () => {
+  test('an addition in progress, or interrupted, is not overwritten: exit code 3', async () => {
     const out = join(emptyFolder(), 'ring.json');
     await tokenBroker(generate(out));
     const before = readFileSync(out, 'utf8');
@@ -113,7 +113,7 @@ describe('token-broker keys generate', () => {
     expect(readFileSync(out, 'utf8')).toBe(before);
   });
 
-  test('--add without a key ring, or a folder that is not there: exit code 4', async () => {
+  test('--add without a key ring, or without its folder: exit code 4', async () => {
     const missing = await asJson(generate(join(emptyFolder(), 'ring.json'), '--add'));
     expect([missing.code, missing.failure?.['error']]).toEqual([4, 'key_ring_not_found']);
     const nowhere = await asJson(generate('/nowhere/ring.json'));
@@ -178,7 +178,7 @@ describe('token-broker keys reseal', () => {
     expect(sealingIds(ring)).toEqual([newId]);
     await world.restart();
     expect(await tokenOf('alice')).toBe(token);
-    // The refresh token opens as well: the access token has run out, and Google is asked.
+    // The refresh token opens as well: the access token has expired, so it is refreshed.
     world.clock.advance(3600);
     expect(await tokenOf('alice')).not.toBe(token);
     expect(await tokenOf('bob')).toMatch(/^ya29\./);
@@ -240,7 +240,7 @@ describe('token-broker keys reseal', () => {
     await world.sql('BEGIN');
     await world.sql(`UPDATE grants SET sealed_refresh_token = 'newer' WHERE user_id = 'alice'`);
     const run = reseal();
-    // The command has read the old value and now waits for the row that we hold.
+    // The command has read the old value and now waits for the row that this test has locked.
     await until(() => query(url, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'`));
     await world.sql('COMMIT');
     const { code, answer } = await run;

@@ -27,7 +27,7 @@ afterAll(() => world.stop());
 
 const url = () => world.ownerUrl;
 
-/** A report that reads for as long as the test likes. */
+/** A report that reads until the test ends it. */
 async function reader(name: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url(), application_name: name });
   await client.connect();
@@ -101,7 +101,7 @@ test('a reader that ends in time is waited for', async () => {
   );
 });
 
-test('the command says whom it waits for on standard error, and ends with 69', async () => {
+test('the command names the blocking sessions on standard error, and exits with 69', async () => {
   const database = await emptyDatabase();
   const other = new pg.Client({ connectionString: database, application_name: 'somebody else' });
   await other.connect();
@@ -121,14 +121,14 @@ test('the command says whom it waits for on standard error, and ends with 69', a
   expect((await tokenBroker(['migrate'], { DATABASE_URL: database })).code).toBe(0);
 });
 
-test('two at once: one waits for the other', async () => {
+test('two at once: the second waits for the first', async () => {
   const DATABASE_URL = await emptyDatabase();
   const both = await Promise.all([1, 2].map(() => tokenBroker(['migrate'], { DATABASE_URL })));
   expect(both.map(({ code }) => code)).toEqual([0, 0]);
   expect(both.map(({ stdout }) => stdout)).toContain('The database is up to date.\n');
 });
 
-test('killed while it waits: the next run goes on as if it had not been there', async () => {
+test('killed while it waits: the next run is not affected', async () => {
   const database = await emptyDatabase();
   await migrate(database, 'prisma/migrations');
   await query(
@@ -150,7 +150,7 @@ test('killed while it waits: the next run goes on as if it had not been there', 
   }
   running.kill('SIGKILL');
   await running.finished;
-  // What the server still does of it gives up as well.
+  // Its session on the server gives up as well.
   await new Promise((resolve) => setTimeout(resolve, 1500));
   await holder.query('COMMIT');
   await holder.end();

@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterAll(() => world.stop());
 
-/** @returns the path of the file that Google's console would give out */
+/** @returns the path of a key file as from Google's console */
 function serviceAccount(projectId: string, change: Record<string, unknown> = {}, known = true): string {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const keyId = randomUUID();
@@ -111,7 +111,7 @@ describe('token-broker risc', () => {
     expect((await risc('status', '--set', 'perhaps')).code).toBe(2);
   });
 
-  test('a service account of a project without clients here: told', async () => {
+  test('a service account of a project without clients of the broker: a note', async () => {
     const foreign = serviceAccount('project-x');
     const args = ['risc', 'configure', '--service-account', foreign];
     const { stdout } = await tokenBroker(args, env());
@@ -121,7 +121,7 @@ describe('token-broker risc', () => {
   });
 });
 
-describe('what Google refuses is said in plain words', () => {
+describe('what Google refuses is reported in plain words', () => {
   test.each([
     ['risc_api_disabled', 3, 'apis/library/risc.googleapis.com?project=project-a'],
     ['risc_role_missing', 3, 'roles/riscconfigs.admin'],
@@ -158,7 +158,7 @@ describe('what Google refuses is said in plain words', () => {
     });
   });
 
-  test('Google is unwell, or cannot be reached: exit code 69', async () => {
+  test('Google fails, or cannot be reached: exit code 69', async () => {
     world.google.control.failNext('risc', { status: 503, body: 'unwell' });
     expect(await risc('status')).toMatchObject({ code: 69, failure: { error: 'google_unavailable' } });
     const nobody = { ...env(), GOOGLE_STAND_IN_URL: `http://127.0.0.1:${await freePort()}` };
@@ -166,7 +166,7 @@ describe('what Google refuses is said in plain words', () => {
   });
 });
 
-describe('wrong usage is noticed before Google is asked', () => {
+describe('wrong usage is reported before any request to Google', () => {
   test.each([
     ['no file', () => '/nowhere/risc.json', 4, 'ENOENT'],
     ['an OAuth client', () => file({ web: {} }), 78, 'is an OAuth client'],

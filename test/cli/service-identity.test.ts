@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 test(
-  'create for an identity shows no key; its JWT works until revoke; list says who proves it',
+  'create for an identity shows no key; its JWT works until revoke; list shows the identity',
   async () => {
     const created = await tokenBroker(
       create('reports', '--issuer', issuer.url, '--subject', SUBJECT),

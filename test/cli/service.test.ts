@@ -88,7 +88,7 @@ describe('token-broker service', () => {
     });
     expect(JSON.stringify(answer)).not.toMatch(/hash|tbk_/i);
 
-    // By its id this time; again is no error.
+    // By its id this time; repeating it is no error.
     const revoked = await asJson(['service', 'revoke', String(id)], world.settings);
     expect(revoked).toMatchObject({ code: 0, answer: { id, name: 'narrow', changed: true } });
     const again = await asJson(['service', 'revoke', 'narrow'], world.settings);
@@ -117,7 +117,7 @@ describe('token-broker service', () => {
     expect(await world.sql(`SELECT 1 FROM services WHERE name = '/etc'`)).toEqual([]);
   });
 
-  test('a right that there is not: exit code 2, nothing is created', async () => {
+  test('an unknown right: exit code 2, nothing is created', async () => {
     const args = ['service', 'create', 'mighty', ...ANYTHING, '--allow', 'revoke,everything'];
     const { code, failure } = await asJson(args, world.settings);
     expect(code).toBe(2);
@@ -187,7 +187,7 @@ describe('token-broker service', () => {
     expect(failure?.['message']).toContain('token-broker migrate');
   });
 
-  test('the database is of an older version: the same, also where only the audit trail lacks a column', async () => {
+  test('the database has an older schema: the same, also where only the audit trail lacks a column', async () => {
     const env = { ...world.settings, DATABASE_URL: await emptyDatabase() };
     await tokenBroker(['migrate'], env);
     await query(env.DATABASE_URL, 'ALTER TABLE audit_events DROP COLUMN last_at');
@@ -195,7 +195,7 @@ describe('token-broker service', () => {
     expect({ code, failure }).toMatchObject({ code: 69, failure: { error: 'database_not_migrated' } });
   });
 
-  test('a fault that nobody foresaw: exit code 1, with a stack trace', async () => {
+  test('an unexpected fault: exit code 1, with a stack trace', async () => {
     const env = { ...world.settings, DATABASE_URL: await emptyDatabase() };
     await tokenBroker(['migrate'], env);
     await query(

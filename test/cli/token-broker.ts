@@ -1,4 +1,4 @@
-/** The command line as a shell sees it: a process of its own, what it wrote, and its exit code. */
+/** The command line as a shell runs it: its own process, its output and its exit code. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
@@ -14,12 +14,12 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** An empty folder to run in, so that no .env of the developer's gets in the way. */
+/** An empty folder to run in, so that no .env of the developer is read. */
 export const emptyFolder = () => mkdtempSync(join(tmpdir(), 'token-broker-cli-'));
 
-/** A command that goes on while the test does something else. */
+/** A command that runs while the test does something else. */
 export interface Running {
-  /** What it shows the user to open, as soon as it is there. */
+  /** The URL that it shows, as soon as it does. */
   readonly shown: Promise<URL>;
   readonly finished: Promise<Run>;
   readonly kill: (signal: NodeJS.Signals) => void;
@@ -33,7 +33,7 @@ export function tokenBroker(
   return startTokenBroker(args, env, cwd).finished;
 }
 
-/** @param input what comes on its standard input */
+/** @param input its standard input */
 export function startTokenBroker(
   args: string[],
   env: Record<string, string> = {},
@@ -58,7 +58,7 @@ export function startTokenBroker(
     const [url] = /https?:[^\s"]+(?=[\s"])/.exec(stderr) ?? [];
     if (url !== undefined && URL.canParse(url)) shown.resolve(new URL(url));
   });
-  // A command that reads nothing may be gone before the input is there.
+  // A command that reads nothing may end before its input is written.
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);
   const finished = new Promise<Run>((done) => {

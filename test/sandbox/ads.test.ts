@@ -1,13 +1,12 @@
 /** The stand-in's Google Ads API: direct access, login-customer-id, and how it refuses. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { guideHierarchy, guideIds } from '../../sandbox/google/ads/hierarchy.js';
-import { ada, adwords, ben, startGoogle, ytAnalytics } from './google-at-hand.js';
-import type { GoogleAtHand } from './google-at-hand.js';
+import { ada, adwords, ben, startGoogle, type TestGoogle, ytAnalytics } from './test-google.js';
 
 const { M1, M2, M3, A1, A4 } = guideIds;
 const CAMPAIGNS = 'SELECT campaign.name, metrics.clicks FROM campaign';
 
-let google: GoogleAtHand;
+let google: TestGoogle;
 let token: string;
 beforeAll(async () => {
   google = await startGoogle({ ads: guideHierarchy({ U2: ada.email, U3: ben.email }) });
@@ -33,7 +32,7 @@ const search = (customer: string, root?: string, query = CAMPAIGNS, method = 'se
 /** The code of a GoogleAdsFailure. */
 const codeOf = (body: unknown) => /"errorCode":\{"\w+":"(\w+)"\}/.exec(JSON.stringify(body))?.[1];
 
-test('listAccessibleCustomers tells direct access only, whatever the header says', async () => {
+test('listAccessibleCustomers lists direct access only, for every header', async () => {
   const expected = { status: 200, body: { resourceNames: [`customers/${M2}`, `customers/${M3}`] } };
   expect(await call('customers:listAccessibleCustomers')).toEqual(expected);
   expect(await call('customers:listAccessibleCustomers', M1)).toEqual(expected);
@@ -70,7 +69,7 @@ describe('login-customer-id', () => {
 });
 
 describe('queries', () => {
-  test('customer_client tells levels, and nothing of advertisers', async () => {
+  test('customer_client has levels, and no rows for advertisers', async () => {
     const query =
       'SELECT customer_client.id, customer_client.level, customer_client.manager FROM customer_client';
     const { body } = await search(M3, M3, `${query} WHERE customer_client.level <= 1`);
@@ -85,7 +84,7 @@ describe('queries', () => {
     expect((await search(A1, M3, query)).body).not.toHaveProperty('results');
   });
 
-  test('searchStream answers the same in one piece', async () => {
+  test('searchStream returns the same in one piece', async () => {
     const { results } = (await search(A1, M2)).body as { results: object[] };
     expect(results).toHaveLength(2);
     expect((await search(A1, M2, CAMPAIGNS, 'searchStream')).body).toMatchObject([{ results }]);
@@ -113,7 +112,7 @@ describe('credentials', () => {
     );
   });
 
-  test('the scope adwords is demanded', async () => {
+  test('the scope adwords is required', async () => {
     const { access_token } = await google.connect({ scope: ytAnalytics, include_granted_scopes: 'false' });
     const { status, body } = await call(
       'customers:listAccessibleCustomers',
@@ -134,7 +133,7 @@ describe('credentials', () => {
 });
 
 describe('control', () => {
-  test('roles can be given and taken', async () => {
+  test('roles can be granted and removed', async () => {
     google.control.setAdsRole(M1, ada.email, 'ADMIN');
     expect((await search(A1, M1)).status).toBe(200);
     google.control.setAdsRole(M1, ada.email, null);

@@ -1,10 +1,19 @@
-/** What opens with an access token: tokeninfo, userinfo, YouTube Analytics; and the discovery document. */
+/** APIs that take an access token: tokeninfo, userinfo, YouTube Analytics; and the discovery document. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { youtubeAnalytics } from 'googleapis/build/src/apis/youtubeAnalytics/index.js';
-import { ada, adwords, ben, hours, startGoogle, userinfoEmail, web, ytAnalytics } from './google-at-hand.js';
-import type { GoogleAtHand } from './google-at-hand.js';
+import {
+  ada,
+  adwords,
+  ben,
+  hours,
+  startGoogle,
+  type TestGoogle,
+  userinfoEmail,
+  web,
+  ytAnalytics,
+} from './test-google.js';
 
-let google: GoogleAtHand;
+let google: TestGoogle;
 beforeAll(async () => {
   google = await startGoogle();
 });
@@ -40,7 +49,7 @@ describe('tokeninfo', () => {
     expect(await google.post('/tokeninfo', { access_token })).toEqual(about);
   });
 
-  test('does not tell who without sign-in scopes', async () => {
+  test('does not identify the account without sign-in scopes', async () => {
     const { access_token } = await google.connect({ access_type: 'online' });
     const { body } = await get(`/tokeninfo?access_token=${access_token}`);
     expect(body).not.toHaveProperty('sub');
@@ -67,7 +76,7 @@ describe('tokeninfo', () => {
 });
 
 describe('userinfo', () => {
-  test('tells what the scopes allow', async () => {
+  test('returns what the scopes allow', async () => {
     const { access_token } = await google.connect({ scope: 'openid email profile' });
     expect(await get('/oauth2/v3/userinfo', access_token)).toEqual({
       status: 200,
@@ -120,7 +129,7 @@ describe('YouTube Analytics', () => {
     }
   });
 
-  test('gives the same numbers for the same question, and others for another account', async () => {
+  test('gives the same numbers for the same query, and others for another account', async () => {
     const { access_token } = await google.connect();
     const { access_token: bens } = await google.connect({}, { account: ben.email });
     const first = await get(`/v2/reports?${question}`, access_token);
@@ -180,7 +189,7 @@ describe('YouTube Analytics', () => {
     expect((await get(`/v2/reports?${question}`, access_token)).status).toBe(200);
   });
 
-  test('no longer answers once the person has revoked', async () => {
+  test('refuses once the user has revoked', async () => {
     const { access_token } = await google.connect();
     google.control.revokeByUser(ada.sub, web.projectId);
     expect((await get(`/v2/reports?${question}`, access_token)).status).toBe(401);

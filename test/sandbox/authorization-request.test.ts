@@ -1,10 +1,9 @@
-/** What Google checks of an authorization request, and tells on its own page. */
+/** Google's validation of an authorization request, with errors on its own page. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { GoogleErrorPage, visitConsent } from '../support/visit-consent.js';
-import { ada, desktop, startGoogle, web, ytAnalytics } from './google-at-hand.js';
-import type { GoogleAtHand } from './google-at-hand.js';
+import { ada, desktop, startGoogle, type TestGoogle, web, ytAnalytics } from './test-google.js';
 
-let google: GoogleAtHand;
+let google: TestGoogle;
 beforeAll(async () => {
   google = await startGoogle();
 });
@@ -67,7 +66,7 @@ describe('an error page of its own, and no redirect, for', () => {
     expect(await errorOf(parameters)).toBe(expected);
   });
 
-  test('a parameter given twice', async () => {
+  test('a repeated parameter', async () => {
     const url = `${google.authorizationUrl()}&scope=openid`;
     await expect(visitConsent(url, { account: ada.email })).rejects.toThrow(
       'only have a single value: scope',
@@ -113,7 +112,7 @@ test.each([
 });
 
 test.each(['https://localhost', 'http://localhost.evil.example', 'http://192.168.0.1', 'app:/back'])(
-  'a desktop client may not come back to %s',
+  'a desktop client may not redirect to %s',
   async (redirect_uri) => {
     expect(await errorOf({ client_id: desktop.clientId, redirect_uri })).toBe('400 redirect_uri_mismatch');
   },

@@ -1,4 +1,4 @@
-/** grant_type=authorization_code, and how clients prove who they are. */
+/** grant_type=authorization_code, and client authentication. */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
@@ -11,12 +11,12 @@ import {
   seconds,
   sibling,
   startGoogle,
+  type TestGoogle,
   web,
   ytAnalytics,
-} from './google-at-hand.js';
-import type { GoogleAtHand } from './google-at-hand.js';
+} from './test-google.js';
 
-let google: GoogleAtHand;
+let google: TestGoogle;
 beforeAll(async () => {
   google = await startGoogle();
 });
@@ -147,7 +147,7 @@ describe('PKCE', () => {
     expect((await google.exchange(code, { code_verifier })).status).toBe(200);
   });
 
-  test('a verifier nobody asked for is refused', async () => {
+  test('a verifier without a challenge is refused', async () => {
     expect(await google.exchange(await newCode(), { code_verifier })).toEqual(
       grantError('code_verifier or verifier is not needed.'),
     );

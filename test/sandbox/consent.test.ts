@@ -1,7 +1,6 @@
-/** What a person meets between the app and the app: accounts, ticks, and sometimes nothing. */
+/** The pages between the authorization request and the response: account chooser, consent, or none. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { visitConsent } from '../support/visit-consent.js';
-import type { Choice } from '../support/visit-consent.js';
+import { type Choice, visitConsent } from '../support/visit-consent.js';
 import {
   ada,
   adwords,
@@ -10,13 +9,13 @@ import {
   sibling,
   startGoogle,
   stranger,
+  type TestGoogle,
   userinfoEmail,
   userinfoProfile,
   ytAnalytics,
-} from './google-at-hand.js';
-import type { GoogleAtHand } from './google-at-hand.js';
+} from './test-google.js';
 
-let google: GoogleAtHand;
+let google: TestGoogle;
 beforeAll(async () => {
   google = await startGoogle();
 });
@@ -27,7 +26,7 @@ afterAll(() => google.close());
 
 type Parameters = Record<string, string | undefined>;
 
-/** What the app gets back, as plain fields. */
+/** The authorization response, as plain fields. */
 async function cameBack(parameters: Parameters, choice: Partial<Choice> = {}): Promise<Parameters> {
   const back = await visitConsent(google.authorizationUrl(parameters), { account: ada.email, ...choice });
   return Object.fromEntries(back.searchParams);
@@ -71,7 +70,7 @@ describe('the redirect back', () => {
     expect(back).not.toHaveProperty('hd');
   });
 
-  test('names scopes in another order than they were asked for', async () => {
+  test('names scopes in another order than requested', async () => {
     const asked = [adwords, calendar, ytAnalytics];
     const { scope } = await cameBack({ scope: asked.join(' ') });
     expect(scope?.split(' ')).not.toEqual(asked);
@@ -153,7 +152,7 @@ describe('the account', () => {
     expect(page).not.toContain(ada.email);
   });
 
-  test('is chosen when login_hint names nobody', async () => {
+  test('is shown when login_hint matches no account', async () => {
     expect(isChooser(await pageOf({ login_hint: 'carl@example.com' }))).toBe(true);
   });
 
@@ -189,7 +188,7 @@ describe('the account', () => {
 });
 
 describe('a second time', () => {
-  test('nobody is asked, and no refresh token is given, even for offline access', async () => {
+  test('no page is shown, and no refresh token issued, even for offline access', async () => {
     await google.connect({ scope: `openid ${ytAnalytics}` });
     const again = { scope: ytAnalytics, login_hint: ada.email };
     expect(await pageOf(again)).toBe('');
@@ -227,7 +226,7 @@ describe('prompt=none', () => {
   });
 
   test.each([
-    ['nobody has agreed', { login_hint: ada.sub }],
+    ['no consent yet', { login_hint: ada.sub }],
     ['it is not known who', {}],
   ])('is interaction_required when %s', async (_when, parameters) => {
     expect(await cameBack({ prompt: 'none', ...parameters })).toEqual({

@@ -1,11 +1,10 @@
-/** The test's side: what is recorded, and what can be made to go wrong. */
+/** The control interface: recorded requests and injected faults. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Control } from '../../sandbox/google/stand-in.js';
 import { GoogleErrorPage, visitConsent } from '../support/visit-consent.js';
-import { ada, redirectUri, startGoogle, web, ytAnalytics } from './google-at-hand.js';
-import type { GoogleAtHand } from './google-at-hand.js';
+import { ada, redirectUri, startGoogle, type TestGoogle, web, ytAnalytics } from './test-google.js';
 
-let google: GoogleAtHand;
+let google: TestGoogle;
 let control: Control;
 beforeAll(async () => {
   google = await startGoogle();
@@ -218,7 +217,7 @@ describe('faults', () => {
     }).toThrow('"org_internal" is no refusal of token; there are: invalid_grant_expired_or_revoked');
   });
 
-  test('drop hangs up before anything happened', async () => {
+  test('drop closes the connection before anything happened', async () => {
     const back = await visitConsent(google.authorizationUrl(), { account: ada.email });
     const code = back.searchParams.get('code') ?? '';
     control.failNext('token', { drop: true });
@@ -227,7 +226,7 @@ describe('faults', () => {
     expect((await google.exchange(code)).status).toBe(200);
   });
 
-  test('drop after processing loses the answer but not the effect', async () => {
+  test('drop after processing loses the response but not the effect', async () => {
     const back = await visitConsent(google.authorizationUrl(), { account: ada.email });
     const code = back.searchParams.get('code') ?? '';
     control.failNext('token', { drop: true, afterProcessing: true });
@@ -249,7 +248,7 @@ describe('faults', () => {
     expect(performance.now() - first).toBeLessThan(first - started);
   });
 
-  test('chance spares some', async () => {
+  test('chance affects some requests only', async () => {
     const { refresh_token } = await google.connect();
     control.failAlways('token', { named: 'server_error', chance: 0 });
     expect(await answers(refresh_token, 5)).toEqual([200, 200, 200, 200, 200]);
@@ -259,8 +258,8 @@ describe('faults', () => {
   });
 });
 
-describe('an overridden token answer', () => {
-  test('is merged into the next successes, as often as told', async () => {
+describe('an overridden token response', () => {
+  test('is merged into the next successes, the given number of times', async () => {
     const { refresh_token } = await google.connect();
     control.overrideTokenAnswer({ expires_in: '0', scope: null, extra: { deep: true } }, 2);
     expect((await google.refresh('dead')).status).toBe(400);
@@ -283,7 +282,7 @@ describe('an overridden token answer', () => {
   });
 });
 
-test('reset forgets grants, faults, settings and records, and keeps the signing key', async () => {
+test('reset clears grants, faults, settings and records, and keeps the signing key', async () => {
   const keys = async () => (await fetch(`${google.url}/oauth2/v3/certs`)).text();
   const before = await keys();
   const { refresh_token } = await google.connect();
@@ -298,9 +297,9 @@ test('reset forgets grants, faults, settings and records, and keeps the signing 
   expect(control.requests).toEqual([]);
   expect(control.secrets()).not.toContain(refresh_token);
   expect((await google.refresh(refresh_token)).status).toBe(400);
-  const anew = await google.connect();
-  expect(anew).toMatchObject({ expires_in: 3599, refresh_token: expect.any(String) });
-  expect(anew).not.toHaveProperty('refresh_token_expires_in');
+  const again = await google.connect();
+  expect(again).toMatchObject({ expires_in: 3599, refresh_token: expect.any(String) });
+  expect(again).not.toHaveProperty('refresh_token_expires_in');
   await google.connect({ prompt: 'consent' });
   expect(control.liveRefreshTokens(ada.sub)).toHaveLength(2);
   expect(await keys()).toBe(before);

@@ -7,13 +7,13 @@ import {
   seconds,
   sibling,
   startGoogle,
+  type TestGoogle,
   userinfoEmail,
   web,
   ytAnalytics,
-} from './google-at-hand.js';
-import type { GoogleAtHand } from './google-at-hand.js';
+} from './test-google.js';
 
-let google: GoogleAtHand;
+let google: TestGoogle;
 beforeAll(async () => {
   google = await startGoogle();
 });
@@ -40,7 +40,7 @@ test('gives an id_token too when openid was granted, without the nonce', async (
   expect(claims).not.toHaveProperty('nonce');
 });
 
-test('an access token lives as long as its expires_in says', async () => {
+test('an access token is valid for its expires_in', async () => {
   const tokens = await google.connect();
   const { body } = await google.refresh(tokens.refresh_token);
   google.turnClock((body.expires_in - 5) * seconds);
@@ -64,7 +64,7 @@ test('scope beyond the grant is refused', async () => {
   expect(body.error_description).toContain(`invalid=[${adwords}]`);
 });
 
-test('a refresh token of another client is refused, and lives on', async () => {
+test('a refresh token of another client is refused, and stays active', async () => {
   const { refresh_token } = await google.connect();
   const other = { client_id: sibling.clientId, client_secret: sibling.clientSecret };
   expect(await google.refresh(refresh_token, other)).toMatchObject({
@@ -82,7 +82,7 @@ test('a refresh token Google never issued is a bad request, and so is none', asy
   expect(await google.refresh(undefined)).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
 });
 
-test('an administrator’s rules are in the way until they are lifted', async () => {
+test('an administrator’s rules block it until they are lifted', async () => {
   const { refresh_token } = await google.connect();
   google.control.setAccountPolicy(ada.sub, 'invalid_rapt');
   expect(await google.refresh(refresh_token)).toEqual({

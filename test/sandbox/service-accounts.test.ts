@@ -1,17 +1,9 @@
-/** The JWT bearer grant of the stand-in, judged by Google's own library and by assertions that are wrong in one point. */
+/** The JWT bearer grant of the stand-in, with Google's own library and with assertions that have one fault each. */
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { JWT } from 'google-auth-library';
 import { importPKCS8, SignJWT } from 'jose';
-import {
-  ada,
-  adwords,
-  ben,
-  calendar,
-  startGoogle,
-  ytAnalytics,
-  type GoogleAtHand,
-} from './google-at-hand.js';
+import { ada, adwords, ben, calendar, startGoogle, type TestGoogle, ytAnalytics } from './test-google.js';
 
 const email = 'reports@insights.iam.gserviceaccount.com';
 const uniqueId = '110000000000000000001';
@@ -19,7 +11,7 @@ const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 20
 const spki = publicKey.export({ type: 'spki', format: 'pem' }).toString();
 const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 
-let google: GoogleAtHand;
+let google: TestGoogle;
 beforeAll(async () => {
   google = await startGoogle();
   google.control.addServiceAccount({ email, uniqueId, projectId: 'insights', keyId: 'key', publicKey: spki });
@@ -29,7 +21,7 @@ beforeEach(() => {
 });
 afterAll(() => google.close());
 
-/** Google's own client, whose address of Google cannot be changed: only what carries its requests can. */
+/** Google's own client. Its address of Google is fixed; only its transport can be replaced. */
 function library(subject?: string): JWT {
   const jwt = new JWT({
     email,

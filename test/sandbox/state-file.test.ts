@@ -1,17 +1,16 @@
-/** A sandbox that was stopped goes on where it was. */
+/** A restarted sandbox keeps its state. */
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { ada, startGoogle, web } from './google-at-hand.js';
-import type { GoogleAtHand } from './google-at-hand.js';
+import { ada, startGoogle, type TestGoogle, web } from './test-google.js';
 
 let folder: string;
 let stateFile: string;
-const running: GoogleAtHand[] = [];
+const running: TestGoogle[] = [];
 
-const start = async (): Promise<GoogleAtHand> => {
+const start = async (): Promise<TestGoogle> => {
   const google = await startGoogle({ stateFile });
   running.push(google);
   return google;
@@ -28,7 +27,7 @@ afterEach(async () => {
 
 test('a new start finds key, consents, codes, tokens and revocations again', async () => {
   const before = await start();
-  const keys = async (google: GoogleAtHand) => (await fetch(`${google.url}/oauth2/v3/certs`)).text();
+  const keys = async (google: TestGoogle) => (await fetch(`${google.url}/oauth2/v3/certs`)).text();
   const keysBefore = await keys(before);
   const tokens = await before.connect({ scope: 'openid' });
   const { refresh_token: killed = '' } = await before.connect({ prompt: 'consent' });

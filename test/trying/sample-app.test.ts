@@ -47,7 +47,7 @@ describe('the sample app', () => {
       text: await response.text(),
     };
   };
-  /** Goes through the authorization flow. @returns the page the user comes back to */
+  /** Goes through the authorization flow. @returns the page that the user returns to */
   const connect = async (user: string, choice: { untick?: string[]; deny?: boolean } = {}) => {
     const scopes: [string, string][] = [YOUTUBE, YOUTUBE_MONEY].map((scope) => ['scope', scope]);
     const { location } = await submit('/connect', [['user', user], ...scopes]);
@@ -125,7 +125,7 @@ describe('the sample app', () => {
     { name: 'a page that hides its origin', headers: { origin: 'null' } },
     { name: 'no page at all', headers: {} },
   ])('a form from $name changes nothing', async ({ headers }) => {
-    // Connected by the first of these tests; a second connect would go straight back.
+    // Connected by the first of these tests; a second connect would redirect at once.
     if ((await grantOf('guarded')) === '') await connect('guarded');
     const grant = await grantOf('guarded');
     const { status, text } = await submit(

@@ -10,7 +10,7 @@ import { type BrokerOptions, options, run, startTrying, stopAll } from './trying
 
 const VIEWS = 'https://www.googleapis.com/auth/yt-analytics.readonly';
 const ALICE = 'alice@example.com';
-/** Making a database takes two seconds, and far more on a busy machine. */
+/** Creating a database takes two seconds, and far more on a busy machine. */
 const TIMEOUT_MS = 60_000;
 
 describe('npm start without any configuration', () => {
@@ -22,7 +22,7 @@ describe('npm start without any configuration', () => {
   const broker = () => new Api(url('PORT'), readFileSync(join(folder, 'sample-app.key'), 'utf8'));
 
   beforeAll(async () => {
-    // When root runs the tests, PostgreSQL runs as another user and must get there.
+    // When root runs the tests, PostgreSQL runs as another user, who needs access.
     chmodSync(parent, 0o755);
     env = await options(folder);
     trying = await startTrying(env);
@@ -42,7 +42,7 @@ describe('npm start without any configuration', () => {
     }
   });
 
-  test('keeps its files for their owner alone', () => {
+  test('keeps its files readable by their owner only', () => {
     const open = readdirSync(folder).filter((name) => (statSync(join(folder, name)).mode & 0o077) !== 0);
     expect(open).toEqual([]);
   });
@@ -95,7 +95,7 @@ describe('npm start without any configuration', () => {
   }
 });
 
-describe('npm start where something is in the way', () => {
+describe('npm start with an obstacle', () => {
   const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
   const taken = createServer();
   let port: number;
@@ -109,7 +109,7 @@ describe('npm start where something is in the way', () => {
     rmSync(parent, { recursive: true, force: true });
   });
 
-  test('a port in use: one sentence with the way on, and exit code 1', async () => {
+  test('a port in use: one sentence with the next step, and exit code 1', async () => {
     const env = { ...(await options(join(parent, 'data'))), PORT: String(port) };
     expect(await run('scripts/start.mjs', [], env)).toEqual({
       output: `Port ${port} is in use. Stop what runs there, or choose another: PORT=${port + 100} npm start\n`,

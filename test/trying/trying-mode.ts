@@ -1,9 +1,9 @@
-/** The trying mode as a person runs it: a process of its own, found by what it prints. */
+/** The trying mode as a user runs it: its own process, found by its output. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { freePort } from '../../sandbox/trying/postgres.js';
 
-/** A .env file of whoever runs the tests must not configure anything. */
+/** A .env file of the developer must not configure anything. */
 const NOT_CONFIGURED = {
   DATABASE_URL: '',
   DATABASE_URL_FILE: '',
@@ -42,7 +42,7 @@ export async function run(script: string, args: readonly string[], env: BrokerOp
   return { code, output: output() };
 }
 
-/** Starts the trying mode and waits until it says what to open. */
+/** Starts the trying mode and waits until it shows what to open. */
 export async function startTrying(env: BrokerOptions): Promise<{ output: string; stop(): Promise<Ended> }> {
   const { child, output } = begin('scripts/start.mjs', [], env);
   const ended = once(child, 'close') as Promise<[number | null]>;
@@ -64,7 +64,7 @@ export async function startTrying(env: BrokerOptions): Promise<{ output: string;
   };
 }
 
-/** Ends what a failed test left behind. */
+/** Stops processes of a failed test. */
 export async function stopAll(): Promise<void> {
   await Promise.all(
     [...children].map((child) => {

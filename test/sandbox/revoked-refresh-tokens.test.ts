@@ -10,12 +10,12 @@ import {
   sibling,
   startGoogle,
   stranger,
+  type TestGoogle,
   web,
   ytAnalytics,
-} from './google-at-hand.js';
-import type { GoogleAtHand } from './google-at-hand.js';
+} from './test-google.js';
 
-let google: GoogleAtHand;
+let google: TestGoogle;
 beforeAll(async () => {
   google = await startGoogle();
 });
@@ -143,9 +143,9 @@ describe('revocation', () => {
       expect(await google.opens(strangers.access_token)).toBe(true);
       expect((await google.refresh(bens.refresh_token)).status).toBe(200);
 
-      // The scopes are gone too: the next visit is a first one.
-      const anew = await google.connect({ include_granted_scopes: 'true' });
-      expect(anew).toMatchObject({ scope: ytAnalytics, refresh_token: expect.any(String) });
+      // The scopes are gone too: the next authorization request is like the first.
+      const again = await google.connect({ include_granted_scopes: 'true' });
+      expect(again).toMatchObject({ scope: ytAnalytics, refresh_token: expect.any(String) });
     },
   );
 

@@ -1,13 +1,12 @@
-/** The stand-in judged from outside: Google's own library and jose go the whole way with it. */
+/** The whole flow of the stand-in, with Google's own library and jose. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { CodeChallengeMethod } from 'google-auth-library';
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { visitConsent } from '../support/visit-consent.js';
-import { ada, startGoogle, userinfoEmail, web, ytAnalytics } from './google-at-hand.js';
-import type { GoogleAtHand } from './google-at-hand.js';
+import { ada, startGoogle, type TestGoogle, userinfoEmail, web, ytAnalytics } from './test-google.js';
 
 describe("Google's own library, pointed at the stand-in", () => {
-  let google: GoogleAtHand;
+  let google: TestGoogle;
   beforeAll(async () => {
     google = await startGoogle();
   });

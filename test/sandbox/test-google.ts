@@ -1,9 +1,12 @@
-/** A stand-in with two projects and two people, a clock to turn, and Google's own library pointed at it. */
+/** A stand-in with two projects, two users and a clock, and Google's own library that uses it. */
 import { OAuth2Client } from 'google-auth-library';
-import { startStandIn } from '../../sandbox/google/stand-in.js';
-import type { StandIn, StandInClient, StandInOptions } from '../../sandbox/google/stand-in.js';
-import { visitConsent } from '../support/visit-consent.js';
-import type { Choice } from '../support/visit-consent.js';
+import {
+  type StandIn,
+  type StandInClient,
+  type StandInOptions,
+  startStandIn,
+} from '../../sandbox/google/stand-in.js';
+import { type Choice, visitConsent } from '../support/visit-consent.js';
 
 export const ytAnalytics = 'https://www.googleapis.com/auth/yt-analytics.readonly';
 export const adwords = 'https://www.googleapis.com/auth/adwords';
@@ -37,12 +40,12 @@ export const minutes = 60 * seconds;
 export const hours = 60 * minutes;
 export const days = 24 * hours;
 
-export interface GoogleAtHand extends StandIn {
+export interface TestGoogle extends StandIn {
   turnClock(ms: number): void;
   /** Google's own client, sending each request once. */
   library(client?: StandInClient): OAuth2Client;
   authorizationUrl(parameters?: Record<string, string | undefined>): string;
-  /** Consent and code exchange in one go, offline unless told otherwise. */
+  /** Consent and code exchange in one call, offline by default. */
   connect(parameters?: Record<string, string | undefined>, choice?: Partial<Choice>): Promise<TokenAnswer>;
   exchange(code: string, parameters?: Record<string, string | undefined>): Promise<PostAnswer>;
   refresh(
@@ -54,7 +57,7 @@ export interface GoogleAtHand extends StandIn {
     parameters: Record<string, string | undefined>,
     headers?: Record<string, string>,
   ): Promise<PostAnswer>;
-  /** Whether an access token opens anything. */
+  /** Whether an access token is valid. */
   opens(accessToken: string): Promise<boolean>;
 }
 
@@ -73,7 +76,7 @@ interface PostAnswer {
   body: TokenAnswer & { error?: string; error_description?: string; error_subtype?: string };
 }
 
-export async function startGoogle(options: Partial<StandInOptions> = {}): Promise<GoogleAtHand> {
+export async function startGoogle(options: Partial<StandInOptions> = {}): Promise<TestGoogle> {
   let turned = 0;
   const google = await startStandIn({
     clients: [web, sibling, stranger, desktop],
@@ -82,7 +85,7 @@ export async function startGoogle(options: Partial<StandInOptions> = {}): Promis
     ...options,
   });
 
-  const authorizationUrl: GoogleAtHand['authorizationUrl'] = (parameters) => {
+  const authorizationUrl: TestGoogle['authorizationUrl'] = (parameters) => {
     const url = new URL('/o/oauth2/v2/auth', google.url);
     const all: Record<string, string | undefined> = {
       client_id: web.clientId,
@@ -98,7 +101,7 @@ export async function startGoogle(options: Partial<StandInOptions> = {}): Promis
     return url.href;
   };
 
-  const post: GoogleAtHand['post'] = async (path, parameters, headers = {}) => {
+  const post: TestGoogle['post'] = async (path, parameters, headers = {}) => {
     const given = Object.entries(parameters).filter(
       (pair): pair is [string, string] => pair[1] !== undefined,
     );
@@ -110,7 +113,7 @@ export async function startGoogle(options: Partial<StandInOptions> = {}): Promis
     return { status: response.status, body: (await response.json()) as PostAnswer['body'] };
   };
 
-  const exchange: GoogleAtHand['exchange'] = (code, parameters) =>
+  const exchange: TestGoogle['exchange'] = (code, parameters) =>
     post('/token', {
       grant_type: 'authorization_code',
       code,
