@@ -7,7 +7,7 @@ import { tokeninfo } from './api/tokeninfo.js';
 import { userinfo } from './api/userinfo.js';
 import { authorize } from './authorize/authorize.js';
 import { chooseAccount } from './authorize/choose-account.js';
-import { answerConsent } from './authorize/submit-consent.js';
+import { submitConsent } from './authorize/submit-consent.js';
 import { revoke } from './revoke.js';
 import { riscConfiguration } from './risc/configuration.js';
 import { readStatus, readStream, updateStatus, updateStream, verifyStream } from './risc/stream.js';
@@ -19,7 +19,7 @@ export const routes: Route[] = [
   // The alias that client_secret files name.
   { method: 'GET', path: '/o/oauth2/auth', endpoint: 'authorize', answer: authorize },
   { method: 'POST', path: '/o/oauth2/v2/auth/account', answer: chooseAccount },
-  { method: 'POST', path: '/o/oauth2/v2/auth/consent', answer: answerConsent },
+  { method: 'POST', path: '/o/oauth2/v2/auth/consent', answer: submitConsent },
   { method: 'POST', path: '/token', endpoint: 'token', answer: token },
   { method: 'POST', path: '/revoke', endpoint: 'revoke', answer: revoke },
   { method: 'GET', path: '/oauth2/v3/certs', endpoint: 'certs', answer: jwkCerts },

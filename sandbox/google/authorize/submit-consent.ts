@@ -10,7 +10,7 @@ import { accountInForm } from './choose-account.js';
 import { readAuthorizationRequest } from './read-authorization-request.js';
 import { sendCode } from './send-code.js';
 
-export function answerConsent(google: Google, incoming: Incoming): EndpointResponse {
+export function submitConsent(google: Google, incoming: Incoming): EndpointResponse {
   const asked = readAuthorizationRequest(google, incoming.query);
   const account = accountInForm(google, incoming.form);
   if (incoming.form['decision'] !== 'allow') throw refuseAuthorization('access_denied');

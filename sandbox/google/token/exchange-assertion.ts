@@ -2,8 +2,7 @@
  * grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer (RFC 7523): a service account gets an access token for itself,
  * or for a user of a Workspace that delegated so. https://developers.google.com/identity/protocols/oauth2/service-account
  */
-import { compactVerify, decodeJwt, decodeProtectedHeader, importSPKI } from 'jose';
-import type { JWTPayload } from 'jose';
+import { compactVerify, decodeJwt, decodeProtectedHeader, importSPKI, type JWTPayload } from 'jose';
 import type { Google, StandInServiceAccount } from '../google.js';
 import { refuseToken } from '../refusals.js';
 import { canonicalScopes, isKnownShape, splitScopes } from '../scopes.js';
@@ -19,7 +18,7 @@ interface AssertionAnswer {
   token_type: 'Bearer';
 }
 
-export async function answerAssertion(
+export async function exchangeAssertion(
   google: Google,
   form: Partial<Record<string, string>>,
 ): Promise<AssertionAnswer> {

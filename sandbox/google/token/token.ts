@@ -7,7 +7,7 @@ import { type Incoming, singleValues } from '../incoming.js';
 import { refuseToken } from '../refusals.js';
 import { type EndpointResponse, json } from '../response.js';
 import { authenticateClient } from './authenticate-client.js';
-import { answerAssertion } from './exchange-assertion.js';
+import { exchangeAssertion } from './exchange-assertion.js';
 import { exchangeCode } from './exchange-code.js';
 import { refreshAccessToken } from './refresh-access-token.js';
 
@@ -18,7 +18,7 @@ export async function token(google: Google, incoming: Incoming): Promise<Endpoin
   const form = singleValues(incoming.form, (text) => refuseToken('invalid_request', text));
   const grantType = form['grant_type'] ?? '';
   // A service account authenticates with its assertion; there is no client.
-  if (grantType === JWT_BEARER) return answer(google, await answerAssertion(google, form));
+  if (grantType === JWT_BEARER) return answer(google, await exchangeAssertion(google, form));
   const client = authenticateClient(google, form, incoming.authorization);
   switch (grantType) {
     case 'authorization_code':
