@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ConnectTickets } from '../authorization/connect-ticket.js';
-import { isLoginHint } from '../authorization/login-hint.js';
+import { ConnectTickets, isLoginHint } from '../authorization/connect-ticket.js';
 import { allowedScopes, type Service } from '../domain/access/policy.js';
 import { plainConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';

@@ -76,7 +76,7 @@ describe('the codebase', () => {
 /** Google, sealing and the answer that hands out a token; then what the broker itself made and must give away once. */
 const REVEALING = [
   'src/authorization/connect-ticket.ts', // the ticket it just opened
-  'src/callback/hold-pending-consent.ts', // the completion code, to a keyed digest
+  'src/callback/pending-consents.ts', // the completion code, to a keyed digest
   'src/cli/ads-credentials/formats/formats.ts', // the configuration of a client library, which the user asked for
   'src/cli/ads-credentials/generate-user-credentials.ts', // the refresh token that the user asked for
   'src/cli/service/create.ts', // the one showing of a new key

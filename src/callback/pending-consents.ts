@@ -13,11 +13,11 @@ import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.reposito
 const LIFETIME_SECONDS = 10 * 60;
 
 /**
- * Keeps a consent apart until the app's own server says whose session brought it back. A link that somebody else's
- * browser consented to never becomes a grant: that session's user is another one than the link was made for.
+ * Holds a consent back until the app's server confirms whose session brought the completion code. A link that was
+ * forwarded to another person's browser never becomes a grant: that session belongs to another user than the link.
  */
 @Injectable()
-export class HoldPendingConsent {
+export class PendingConsents {
   constructor(
     private readonly clock: Clock,
     private readonly sealer: Sealer,
@@ -25,13 +25,13 @@ export class HoldPendingConsent {
     private readonly pending: PendingConsentsRepository,
   ) {}
 
-  /** A code for the app, and what it is stored under. */
+  /** A completion code for the app, and the digest that it is stored under. */
   newCode(serviceId: string): { readonly code: string; readonly codeHash: Uint8Array<ArrayBuffer> } {
     const code = randomBytes(32).toString('base64url');
     return { code, codeHash: this.hashOf(serviceId, new Secret(code)) };
   }
 
-  /** The digest holds the service that made the ticket: to any other, the code is unknown. */
+  /** The digest covers the service that made the ticket: no other service can find the code. */
   hashOf(serviceId: string, code: Secret): Uint8Array<ArrayBuffer> {
     return this.sealer.fingerprint(new Secret(`${serviceId} ${code.reveal()}`), 'completion-code');
   }
@@ -40,11 +40,11 @@ export class HoldPendingConsent {
     const { id, connectRequest, includedGranted } = exchange;
     const { idToken: _unused, ...answer } = exchange.answer;
     const now = this.clock.now();
-    // Where the account was not known at once, the browser has its code already.
+    // A postponed exchange has given the browser its code already.
     const { code, codeHash } = exchange.codeHash
       ? { code: null, codeHash: exchange.codeHash }
       : this.newCode(connectRequest.serviceId);
-    // Whatever comes of it, Google counts the token.
+    // Google counts the token whether or not the consent is confirmed.
     await this.ledger.bookUnused(account, connectRequest.client, answer, now);
     const consent = { connectRequest, includedGranted, answer: { ...answer, account } };
     const expiresAt = new Date(now.getTime() + LIFETIME_SECONDS * 1000);

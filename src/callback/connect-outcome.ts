@@ -10,7 +10,7 @@ import type { AuditFacts } from '../http/audit.decorator.js';
 
 type Failed = Extract<ConnectOutcome, { kind: 'failed' }>;
 
-/** A grant, held against what was asked for. */
+/** Compares a grant with the request. */
 export function outcomeOfGrant(
   { id: grantId, account, grantedScopes: scopes }: Grant,
   connectRequest: ConnectRequest,
@@ -26,7 +26,7 @@ export function outcomeOfGrant(
   };
 }
 
-/** A failure of Google's in a user's words. */
+/** A failure of Google, worded for the user. */
 export function outcomeOfFailure(failure: GoogleFailure): Failed {
   const { error, subtype } = failure;
   return {
@@ -38,10 +38,10 @@ export function outcomeOfFailure(failure: GoogleFailure): Failed {
   };
 }
 
-/** A refusal by the broker, after the user came back. */
+/** A refusal by the broker, after Google sent the user back. */
 export function outcomeOfRefusal({ code, detail, extensions }: BrokerError): Failed {
   const cause = causeOfReason(extensions['reason']) ?? causeOfReason(code) ?? 'internal_error';
-  // Where authority ended, another link would be refused as well.
+  // The service lost its authority: another link would be refused as well.
   return { kind: 'failed', code, detail, cause, isFinal: code === 'not_allowed' };
 }
 
@@ -98,7 +98,7 @@ export function consentFacts(outcome: ConnectOutcome): AuditFacts {
   }
 }
 
-/** What Google gave beyond what was asked: worth a look, and kept from every caller. */
+/** Scopes that Google gave without a request: for the audit trail only, never for a caller. */
 export function unrequestedFact(scopes: readonly string[]) {
   return scopes.length === 0 ? {} : { unrequested_scopes: scopes };
 }
