@@ -17,7 +17,6 @@ import { SystemClock } from './operations/system-clock.js';
 import { SealingModule } from './sealing/sealing.module.js';
 import { SecurityEventsModule } from './security-events/security-events.module.js';
 import { ServicesModule } from './services/services.module.js';
-import { IdentityModule } from './services/workload-jwt/workload-jwt.module.js';
 import { TokenStoreModule } from './token-store/token-store.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
@@ -41,7 +40,6 @@ export class AppModule {
         SealingModule,
         TokenStoreModule,
         GoogleModule,
-        IdentityModule,
         HttpModule,
         ServicesModule,
         AuthorizationModule,

@@ -1,7 +1,7 @@
 /** Which Google Ads accounts a user reaches: asked of Google, kept with an age, and the way to one of them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type AdsHierarchy, guideHierarchy, guideIds, noAds } from '../sandbox/google/ads/hierarchy.js';
-import { RevokeService } from '../src/services/revoke-service.js';
+import { ServiceRegistry } from '../src/services/service-registry.js';
 import type { Api } from './support/api.js';
 import { pause } from './support/webhook-receiver.js';
 import { ADS, ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
@@ -103,7 +103,7 @@ test('a service that is revoked while others wait for what it began takes nothin
   await pause(200);
   const joining = second.get('/users/dave/ads/customers');
   await pause(200);
-  await world.app.get(RevokeService).revoke(first.key.split('_')[1] ?? '');
+  await world.app.get(ServiceRegistry).revoke(first.key.split('_')[1] ?? '');
   expect((await beginning).status).toBe(401);
   expect((await joining).status).toBe(200);
 });

@@ -89,7 +89,7 @@ const REVEALING = [
   'src/google/oauth/id-token-verifier.ts',
   'src/authorization/browser-binding-cookie.ts', // the browser's cookie
   'src/http/pagination/page-cursors.ts', // where a list goes on, for the next page
-  'src/services/workload-jwt/workload-identities.ts', // the JWT that a service came with, to check it
+  'src/services/workload-jwt/workload-jwt-verifier.ts', // the JWT of a caller, to verify it
   'src/outbound/http-client.ts', // the password of the proxy
   'src/sealing/sealer.ts',
   'src/token-store/client/address-source.ts', // the URL of the database
