@@ -3,7 +3,10 @@ import type { Settings } from '../../config/settings.js';
 import type { BrokerError } from '../../domain/errors.js';
 import { scopeSet } from '../../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../../domain/google/service-account.js';
-import type { AddedServiceAccount, NewServiceAccount } from '../../service-accounts/add-service-account.js';
+import type {
+  AddedServiceAccount,
+  NewServiceAccount,
+} from '../../service-accounts/service-account-registry.js';
 import { EXIT, Failure } from '../shared/failure.js';
 import { withBroker } from '../shared/open-broker.js';
 import { type Answer, answers, repeated } from '../shared/print.js';
@@ -65,10 +68,10 @@ async function add(keyFile: string, options: Options): Promise<Answer> {
   return withBroker(async (broker) => {
     const { Settings } = await import('../../config/settings.js');
     const { Clock } = await import('../../domain/ports/clock.js');
-    const { AddServiceAccount } = await import('../../service-accounts/add-service-account.js');
+    const { ServiceAccountRegistry } = await import('../../service-accounts/service-account-registry.js');
     const settings = broker.get(Settings);
     assertServed(options.client, settings);
-    const adding = broker.get(AddServiceAccount);
+    const adding = broker.get(ServiceAccountRegistry);
     await adding.assertPossible(order).catch(explain);
     if (!options.offline) await assertToken(order, settings, broker.get(Clock).now());
     return toAnswer(await adding.add(order).catch(explain), !options.offline);

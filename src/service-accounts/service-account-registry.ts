@@ -14,31 +14,31 @@ import { ServiceAccountsRepository } from '../token-store/grants/service-account
 
 const EMAIL = /^[^\s@]{1,64}@[^\s@]{1,255}$/;
 
-/** A service account that shall hold access for a user of the app. */
+/** A service account that becomes the grant of a user. */
 export interface NewServiceAccount {
   readonly userId: string;
-  /** An alias; undefined picks as everywhere. */
+  /** An alias; undefined selects the default client. */
   readonly client: string | undefined;
   readonly account: Account;
-  /** The JSON file of Google's console. */
+  /** The JSON key file from Google's console. */
   readonly key: Secret;
   readonly subject: string | null;
   readonly scopes: readonly string[];
-  /** Whether it may take the place of the same service account. */
+  /** Whether it may replace the user's grant of the same service account. */
   readonly replace: boolean;
-  /** YouTube Reporting, for content owners, has the scopes of YouTube Analytics and does take service accounts. */
+  /** YouTube Reporting, for content owners, shares the scopes of YouTube Analytics and accepts service accounts. */
   readonly forYouTubeReporting: boolean;
 }
 
 export interface AddedServiceAccount {
   readonly grant: Grant;
   readonly replaced: boolean;
-  /** The user's other accounts under this client: callers must say now which one they mean. */
+  /** The user's other accounts under this client: callers must now name one with `account`. */
   readonly others: readonly Account[];
 }
 
 @Injectable()
-export class AddServiceAccount {
+export class ServiceAccountRegistry {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
@@ -47,24 +47,24 @@ export class AddServiceAccount {
     private readonly audit: AuditLog,
   ) {}
 
-  /** @throws {BrokerError} `invalid_request` for all that `add` refuses */
-  async assertPossible(order: NewServiceAccount): Promise<void> {
-    assertSound(order);
-    const client = this.settings.clients.pick(order.client).alias;
-    const held = await this.grants.findByUser(order.userId, client);
-    const same = held.find(({ account }) => account.sub === order.account.sub);
-    if (same && !order.replace) throw taken(order, client);
+  /** @throws {BrokerError} `invalid_request` for everything that `add` refuses */
+  async assertPossible(request: NewServiceAccount): Promise<void> {
+    assertValid(request);
+    const client = this.settings.clients.pick(request.client).alias;
+    const held = await this.grants.findByUser(request.userId, client);
+    const same = held.find(({ account }) => account.sub === request.account.sub);
+    if (same && !request.replace) throw taken(request, client);
   }
 
   /** @throws {BrokerError} `invalid_request`: malformed, scopes that Google refuses here, or held already */
-  async add(order: NewServiceAccount): Promise<AddedServiceAccount> {
-    await this.assertPossible(order);
-    const { userId, account, subject } = order;
-    const client = this.settings.clients.pick(order.client).alias;
+  async add(request: NewServiceAccount): Promise<AddedServiceAccount> {
+    await this.assertPossible(request);
+    const { userId, account, subject } = request;
+    const client = this.settings.clients.pick(request.client).alias;
     const now = this.clock.now();
-    const kept = await this.serviceAccounts.keep({ ...order, client, now });
-    if (!kept) throw taken(order, client);
-    const { grant, replaced } = kept;
+    const stored = await this.serviceAccounts.keep({ ...request, client, now });
+    if (!stored) throw taken(request, client);
+    const { grant, replaced } = stored;
     this.audit.record({
       at: now,
       action: 'service_account.add',
@@ -76,17 +76,40 @@ export class AddServiceAccount {
       details: { account: account.sub, email: account.email, subject, scopes: grant.grantedScopes, replaced },
     });
     await this.audit.flush();
-    const living = (await this.grants.findByUser(userId, client)).filter(({ status }) => status === 'active');
-    return { ...kept, others: living.filter(({ id }) => id !== grant.id).map((other) => other.account) };
+    const active = (await this.grants.findByUser(userId, client)).filter(({ status }) => status === 'active');
+    return { ...stored, others: active.filter(({ id }) => id !== grant.id).map((other) => other.account) };
+  }
+
+  /**
+   * Removes a key and its access tokens. Google is not called: the key itself stays valid.
+   * @returns what was removed; null when no service account has this id
+   */
+  async remove(grantId: string): Promise<Grant | null> {
+    const grant = isUuid(grantId) ? await this.grants.findById(grantId) : null;
+    if (grant?.kind !== 'service_account') return null;
+    const now = this.clock.now();
+    await this.grants.forget(grant, null, now);
+    this.audit.record({
+      at: now,
+      action: 'service_account.remove',
+      outcome: 'ok',
+      actor: 'operator',
+      userId: grant.userId,
+      client: grant.client,
+      grantId,
+      details: { account: grant.account.sub, email: grant.account.email },
+    });
+    await this.audit.flush();
+    return grant;
   }
 }
 
-function assertSound({ userId, account, subject, scopes, forYouTubeReporting }: NewServiceAccount): void {
+function assertValid({ userId, account, subject, scopes, forYouTubeReporting }: NewServiceAccount): void {
   const errors: Record<string, string> = {};
   if (!isUserId(userId)) errors['user'] = USER_ID_RULE;
   if (account.sub === '') errors['key'] = 'lacks client_id, the number of the service account.';
-  const kept = [account.sub, account.email ?? ''];
-  if (!kept.every(isPlainText)) errors['key'] = 'holds control characters in client_id or client_email.';
+  const stored = [account.sub, account.email ?? ''];
+  if (!stored.every(isPlainText)) errors['key'] = 'holds control characters in client_id or client_email.';
   if (subject !== null && !(EMAIL.test(subject) && isPlainText(subject)))
     errors['subject'] = 'must be the email address of a user.';
   const unknown = scopes.filter((scope) => !isScope(scope));
@@ -112,4 +135,9 @@ function taken({ userId, account }: NewServiceAccount, client: string): BrokerEr
       'another key, subject or scopes with --replace.',
     { taken: 'service_account' },
   );
+}
+
+/** The form that PostgreSQL writes; another text is not the id of a grant. */
+function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
