@@ -4,7 +4,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { startBroker } from './bootstrap.js';
 import { ConfigurationError } from './config/configuration-error.js';
 import { loadEnvFile } from './config/load-env-file.js';
-import { Readiness } from './operations/readiness.js';
+import { Readiness } from './operations/health.controller.js';
 import { readConfiguration } from './read-configuration.js';
 
 /** A database that does not answer must not hold up the end; whoever runs us kills after ten. */
