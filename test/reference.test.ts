@@ -10,7 +10,7 @@ import type { Command } from 'commander';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { Secret } from '../src/domain/secret.js';
 import { Metrics } from '../src/operations/metrics.js';
-import { signMessage } from '../src/webhooks/sign-message.js';
+import { signMessage } from '../src/webhooks/send-event.js';
 import { emptyFolder } from './cli/token-broker.js';
 import { startWorld, type World } from './support/world.js';
 

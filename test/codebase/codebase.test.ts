@@ -98,7 +98,7 @@ const REVEALING = [
   'src/token-store/connects/pending-exchanges.repository.ts', // tokens whose account is not known yet, into one seal
   'src/token-store/grants/slot-bookings.ts', // how Google names a token, into keyed digests
   'src/tokens/token.response.ts',
-  'src/webhooks/sign-message.ts',
+  'src/webhooks/send-event.ts',
 ];
 
 /** Each breaks one rule: the rule, the file, what it imports. */

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Secret } from '../domain/secret.js';
-import { signMessage } from './sign-message.js';
+import { signMessage } from './send-event.js';
 
 test('signs as the test vector of the Standard Webhooks specification does', () => {
   const secret = new Secret('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw');
