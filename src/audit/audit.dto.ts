@@ -4,7 +4,7 @@ import { NEXT_PAGE, PageQuery } from '../http/pagination/page.query.js';
 import { IsTime, IsUserId } from '../http/validation/validators.js';
 import type { AuditEvent } from '../token-store/audit/audit-events.repository.js';
 
-export class AuditQueryInput extends PageQuery {
+export class AuditQuery extends PageQuery {
   @ApiPropertyOptional({ description: 'Only events about this user' })
   @IsOptional()
   @IsUserId()
@@ -29,7 +29,7 @@ class AuditEventResponse {
   @ApiProperty({ format: 'date-time' })
   at!: string;
 
-  @ApiProperty({ description: 'How often: tokens issued alike within a moment are one event', example: 1 })
+  @ApiProperty({ description: 'How often: equal token events within a moment are one event', example: 1 })
   count!: number;
 
   @ApiProperty({ format: 'date-time', description: 'When the last of them happened' })
@@ -38,13 +38,17 @@ class AuditEventResponse {
   @ApiProperty({ example: 'token.issue' })
   action!: string;
 
-  @ApiProperty({ description: '`ok`, another good end of the action, or the code of the refusal' })
+  @ApiProperty({ description: '`ok`, another success of the action, or the code of the refusal' })
   outcome!: string;
 
   @ApiProperty({ description: "Who acted: a service's name, or `user`, `google`, `operator`, `broker`" })
   actor!: string;
 
-  @ApiProperty({ type: String, nullable: true, description: 'The service that acted, or that is concerned' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The service that acted, or that the event concerns',
+  })
   service_id!: string | null;
 
   @ApiProperty({ type: String, nullable: true })
