@@ -520,7 +520,7 @@ describe('a connect under way', () => {
     await world.sql(`UPDATE authorization_requests SET ${change}`);
     const { status, text } = await browser.open(back);
     expect(status).toBe(400);
-    expect(text).toContain('belongs to no connect that we know');
+    expect(text).toContain('belongs to no connect that is in progress');
     expect(await world.sql('SELECT 1 FROM grants')).toEqual([]);
     expect(world.google.control.count('token', 'authorization_code')).toBe(0);
     await expectAlarm(from, 'authorization_request', { ticket: expect.any(String) });

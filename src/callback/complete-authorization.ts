@@ -62,7 +62,7 @@ export class AuthorizationResponseValidator {
     const stateHash = this.sealer.fingerprint(state, 'state');
     const request = await this.requests.find(stateHash);
     const now = this.clock.now();
-    if (!request) throw refused('state_unknown', 'This answer belongs to no connect that we know.');
+    if (!request) throw refused('state_unknown', 'This answer belongs to no connect that is in progress.');
     onRequest(request.connectRequest);
     if (request.consumedAt) throw refused('state_used', 'This connect was finished already.');
     if (request.expiresAt <= now) {
@@ -71,7 +71,7 @@ export class AuthorizationResponseValidator {
     // RFC 6749 section 10.12: only the browser that started may finish.
     const binding = browserKey && this.sealer.fingerprint(browserKey, 'browser-key');
     if (!binding || !timingSafeEqual(binding, request.browserHash)) {
-      throw refused('other_browser', 'This connect was begun in another browser, or its cookie is gone.');
+      throw refused('other_browser', 'This connect was started in another browser, or its cookie is gone.');
     }
     // RFC 9207 section 2.4. Google has not always sent iss, so a missing one is accepted.
     if (iss !== null && !this.google.isIssuer(iss)) {

@@ -48,7 +48,7 @@ export function outcomeOfRefusal({ code, detail, extensions }: BrokerError): Fai
 export const NO_REFRESH_TOKEN: Failed = {
   kind: 'failed',
   code: 'no_refresh_token',
-  detail: 'Google gave no lasting permission, though we asked for one.',
+  detail: 'Google gave no lasting permission. Nothing was stored; try again.',
   cause: 'no_refresh_token',
 };
 
@@ -71,8 +71,9 @@ function failureDetail({ kind, error }: GoogleFailure): string {
     return 'Google did not answer in time. Nothing is wrong with your account; try again.';
   }
   if (kind === 'client_rejected')
-    return `Google refuses this broker (${code}). Its operator must correct that.`;
-  if (kind === 'policy_rejected') return 'The administrator of your Google Workspace does not allow this.';
+    return `Google does not accept the app that asks (${code}). You cannot correct this: tell the people who run the app.`;
+  if (kind === 'policy_rejected')
+    return 'The administrator of your Google Workspace does not allow this app. Ask the administrator to allow it.';
   return `Google did not accept the answer it had given (${code}). Try again.`;
 }
 
