@@ -96,7 +96,7 @@ export class ConnectController {
   @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
-  async go(
+  async submit(
     @Body() { ticket: sealed }: TicketDto,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,

@@ -64,7 +64,7 @@ export class SlotCheck {
   }
 
   /** @throws {BrokerError} `slots_full` when this connect would evict a token that another user still uses */
-  async assertRoom(request: ConnectRequest, account = request.accountHint): Promise<void> {
+  async assertFreeSlot(request: ConnectRequest, account = request.accountHint): Promise<void> {
     const sub = await this.#knownAccount({ ...request, accountHint: account });
     if (sub === null) return;
     const active = await this.ledger.liveTokens(sub, request.client, this.clock.now());
@@ -114,7 +114,7 @@ export class StartAuthorization {
       await this.#store(id, connectRequest, options, this.clock.now());
       return { kind: 'held' };
     }
-    await this.slots.assertRoom(connectRequest);
+    await this.slots.assertFreeSlot(connectRequest);
     const { accountHint, requireAccount } = connectRequest;
     const account = accountHint ?? requireAccount?.email ?? requireAccount?.sub ?? null;
     // include_granted_scopes adds to the grant of one account, so the account must be known first.
@@ -143,7 +143,7 @@ export class StartAuthorization {
     forceConsent: boolean,
   ): Promise<AuthorizationRedirect> {
     const grants = await this.#grantsFor(connectRequest);
-    await this.slots.assertRoom(connectRequest, sub);
+    await this.slots.assertFreeSlot(connectRequest, sub);
     return this.#redirect(randomUUID(), connectRequest, {
       purpose: 'consent',
       prompt: forceConsent ? 'consent' : choosePrompt(grants, sub, connectRequest.scopes),

@@ -17,7 +17,7 @@ export interface SecurityEvent {
   readonly name: string;
   readonly level: 'log' | 'warn';
   /** Null where it concerns no account and no token. */
-  readonly measure: Measure | null;
+  readonly remediation: Measure | null;
   readonly reason?: string;
   readonly state?: string;
 }
@@ -28,32 +28,32 @@ const READERS: Readonly<
 > = {
   'tokens-revoked': (details, issuer) => ({
     level: 'log',
-    measure: { action: 'revoke', account: readAccount(details, issuer), diagnosis: USER_REVOKED },
+    remediation: { action: 'revoke', account: readAccount(details, issuer), diagnosis: USER_REVOKED },
   }),
   'token-revoked': (details) => ({
     level: 'log',
-    measure: { action: 'revoke_token', token: readToken(details), diagnosis: TOKEN_REVOKED },
+    remediation: { action: 'revoke_token', token: readToken(details), diagnosis: TOKEN_REVOKED },
   }),
   'account-disabled': accountDisabled,
   'account-enabled': (details, issuer) => ({
     level: 'log',
-    measure: { action: 'resume', account: readAccount(details, issuer) },
+    remediation: { action: 'resume', account: readAccount(details, issuer) },
   }),
   'account-purged': (details, issuer) => ({
     level: 'log',
-    measure: { action: 'forget', account: readAccount(details, issuer), endReason: 'account_purged' },
+    remediation: { action: 'forget', account: readAccount(details, issuer), endReason: 'account_purged' },
   }),
   'sessions-revoked': (details, issuer) => ({
     level: 'log',
-    measure: { action: 'drop_access_tokens', account: readAccount(details, issuer) },
+    remediation: { action: 'drop_access_tokens', account: readAccount(details, issuer) },
   }),
   'account-credential-change-required': (details, issuer) => ({
     level: 'warn',
-    measure: { action: 'note', account: readAccount(details, issuer) },
+    remediation: { action: 'note', account: readAccount(details, issuer) },
   }),
   verification: ({ state }) => ({
     level: 'log',
-    measure: null,
+    remediation: null,
     ...(typeof state === 'string' ? { state: plainText('state', state, 256) } : {}),
   }),
 };
@@ -66,7 +66,7 @@ const READERS: Readonly<
 export function readEvent(type: string, details: unknown, issuer: string): SecurityEvent {
   const name = securityEventName(type);
   // Google adds types: an unknown one is accepted and logged.
-  if (name === null) return { name: plainText('events', type, 256), level: 'warn', measure: null };
+  if (name === null) return { name: plainText('events', type, 256), level: 'warn', remediation: null };
   if (typeof details !== 'object' || details === null)
     throw eventRefused('invalid_request', 'An event of the token is not a JSON object.');
   return { name, ...READERS[name](details as Details, issuer) };
@@ -79,11 +79,11 @@ export function readEvent(type: string, details: unknown, issuer: string): Secur
 function accountDisabled(details: Details, issuer: string): Omit<SecurityEvent, 'name'> {
   const account = readAccount(details, issuer);
   const reason = typeof details['reason'] === 'string' ? plainText('reason', details['reason'], 64) : 'none';
-  const measure: Measure =
+  const remediation: Measure =
     reason === 'bulk-account'
       ? { action: 'note', account }
       : { action: 'suspend', account, diagnosis: ACCOUNT_DISABLED };
-  return { level: 'warn', measure, reason };
+  return { level: 'warn', remediation, reason };
 }
 
 /**

@@ -44,13 +44,13 @@ export class ReceiveSecurityEvent {
     const events = Object.entries(token.events).map(([type, details]) =>
       readEvent(type, details, token.issuer),
     );
-    const acting = events.filter((event) => event.measure !== null);
+    const acting = events.filter((event) => event.remediation !== null);
     const touched = await this.securityEvents.takeOnce(
       {
         jti,
         occurredAt,
         clients: this.#clientsOf(token),
-        measures: acting.flatMap(({ measure }) => measure ?? []),
+        measures: acting.flatMap(({ remediation }) => remediation ?? []),
       },
       this.clock.now(),
     );
@@ -94,8 +94,8 @@ export class ReceiveSecurityEvent {
     grants: readonly Grant[],
     requestId: string,
   ): void {
-    const { name, level, measure, state, ...rest } = event;
-    const action = measure?.action ?? 'none';
+    const { name, level, remediation, state, ...rest } = event;
+    const action = remediation?.action ?? 'none';
     this.#log[level]({ event: name, jti, action, grants: grants.length, ...rest, state }, 'security event');
     const at = this.clock.now();
     const noGrant = { id: null, userId: null, client: null };
