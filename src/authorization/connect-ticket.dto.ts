@@ -122,7 +122,7 @@ export class ConnectTicketResponse {
 
 export class TicketDto {
   @IsString({ message: 'is missing: open the link exactly as the app gave it to you.' })
-  @MaxLength(MAX_TICKET_LENGTH, { message: 'is too long to be a ticket of this broker.' })
+  @MaxLength(MAX_TICKET_LENGTH, { message: 'is too long: open the link exactly as the app gave it to you.' })
   ticket!: string;
 }
 

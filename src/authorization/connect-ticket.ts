@@ -94,7 +94,7 @@ export class ConnectTickets {
    */
   async open(sealed: string, onRequest: (request: ConnectRequest) => void): Promise<Ticket> {
     const json = await this.sealer.open(sealed, AAD).catch(() => {
-      throw ticketRefused('ticket_invalid', 'This link is damaged or was not made by this broker.');
+      throw ticketRefused('ticket_invalid', 'This link is damaged or incomplete.');
     });
     const { expiresAt, ...ticket } = JSON.parse(json.reveal()) as Ticket & { expiresAt: string };
     onRequest(ticket.connectRequest);

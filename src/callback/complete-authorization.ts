@@ -125,7 +125,7 @@ export class CompleteAuthorization {
       return {
         kind: 'failed',
         code: error ?? 'code_missing',
-        detail: 'Google sent you back without a permission.',
+        detail: 'Google sent you back without a permission. Nothing was stored.',
         cause: causeOfRedirect(error),
         ...(error === null ? {} : { google: { error, subtype: errorSubtype } }),
       };
