@@ -127,7 +127,7 @@ const PREFIX_LENGTH = 16;
 const SHA512_BYTES = 64;
 
 /** The account of a subject `iss-sub` or `id_token_claims`; the latter can name it by email only. */
-export function readAccount(details: Details, issuer: string): AccountSubject {
+function readAccount(details: Details, issuer: string): AccountSubject {
   const subject = subjectOf(details);
   const type = typeOf(subject);
   const sub = text(subject['sub']);
@@ -144,7 +144,7 @@ export function readAccount(details: Details, issuer: string): AccountSubject {
 }
 
 /** The refresh token of a subject `oauth_token`, by either algorithm of Google's guide. */
-export function readToken(details: Details): TokenSubject {
+function readToken(details: Details): TokenSubject {
   const subject = subjectOf(details);
   const { token_type: kind, token_identifier_alg: algorithm, token } = subject;
   if (typeOf(subject) === 'oauth-token' && kind === 'refresh_token' && typeof token === 'string') {

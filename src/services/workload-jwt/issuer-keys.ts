@@ -111,7 +111,7 @@ function fromSpiffeBundle({ keys }: PublicKeySet): PublicKeySet {
  * Where an issuer publishes its keys: OpenID Connect Discovery section 4.
  * @throws when the document cannot be fetched, or names another issuer (section 4.3)
  */
-export async function discoverKeys(issuer: string, timeoutMs: number): Promise<string> {
+async function discoverKeys(issuer: string, timeoutMs: number): Promise<string> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const document = await fetchJson(url, timeoutMs);
   if (document['issuer'] !== issuer) throw new Error('Discovery answered for another issuer.');

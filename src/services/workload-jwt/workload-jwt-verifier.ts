@@ -111,7 +111,7 @@ export class WorkloadJwtVerifier {
 }
 
 /** The token is invalid, or not for this broker. */
-export class TokenRefused extends Error {
+class TokenRefused extends Error {
   override readonly name = 'TokenRefused';
 
   /** @param why a fixed word, never text of the token */
@@ -121,7 +121,7 @@ export class TokenRefused extends Error {
 }
 
 /** Verifies the JWTs of one issuer: RFC 7519, with the rules of RFC 8725 sections 3.1, 3.8, 3.9 and 3.11. */
-export class IssuerVerifier {
+class IssuerVerifier {
   readonly #keys: JWTVerifyGetKey;
 
   constructor(
