@@ -34,13 +34,13 @@ export class RefreshRequest {
     const isWhole = sameScopes(scopes, grant.grantedScopes);
     // A service account's token is requested with its scopes: nothing is narrowed.
     if (this.settings.narrowScopes || grant.kind === 'service_account') {
-      const answer = await this.#request(lease, scopeSet(scopes));
-      if (answer instanceof GoogleFailure) {
-        if (answer.kind !== 'scope_rejected') return { kind: 'failed', failure: answer };
+      const response = await this.#request(lease, scopeSet(scopes));
+      if (response instanceof GoogleFailure) {
+        if (response.kind !== 'scope_rejected') return { kind: 'failed', failure: response };
       } else {
         // Google narrows tokens but does not document it: a token counts for the scopes that the response names.
-        if (missingScopes(answer.scopes, scopes).length > 0) return this.#discard(lease);
-        if (isWhole || sameScopes(answer.scopes, scopes)) return this.#save(lease, scopes, answer);
+        if (missingScopes(response.scopes, scopes).length > 0) return this.#discard(lease);
+        if (isWhole || sameScopes(response.scopes, scopes)) return this.#save(lease, scopes, response);
       }
       // The grant holds less than its row says. A request for all of it shows what.
     }
@@ -50,11 +50,11 @@ export class RefreshRequest {
   /** Names no scopes: the response covers all that the refresh token does. */
   async #sendForAll(lease: Lease, isWhole: boolean): Promise<RefreshResult> {
     const { grantedScopes } = lease.grant;
-    const answer = await this.#request(lease, null);
-    if (answer instanceof GoogleFailure) return { kind: 'failed', failure: answer };
-    if (missingScopes(answer.scopes, grantedScopes).length > 0) {
+    const response = await this.#request(lease, null);
+    if (response instanceof GoogleFailure) return { kind: 'failed', failure: response };
+    if (missingScopes(response.scopes, grantedScopes).length > 0) {
       // More than the grant: the token is not handed out. It still shows which of the grant's scopes are left.
-      const left = commonScopes(grantedScopes, answer.scopes);
+      const left = commonScopes(grantedScopes, response.scopes);
       if (left.length === 0 || sameScopes(left, grantedScopes)) return this.#discard(lease);
       try {
         await this.leases.narrow(lease, left, this.clock.now());
@@ -63,7 +63,7 @@ export class RefreshRequest {
       }
       return { kind: 'changed' };
     }
-    const result = await this.#save(lease, grantedScopes, answer);
+    const result = await this.#save(lease, grantedScopes, response);
     // The grant is as its row says: a token for part of it was requested, and Google did not narrow.
     return isWhole || result.kind !== 'token' ? result : { kind: 'not_narrowed' };
   }
@@ -92,21 +92,21 @@ export class RefreshRequest {
   async #save(
     lease: Lease,
     scopes: readonly string[],
-    answer: TokenEndpointResponse,
+    response: TokenEndpointResponse,
   ): Promise<RefreshResult> {
-    const { accessToken, obtainedAt, expiresAt } = answer;
-    const token = { token: accessToken, obtainedAt, expiresAt, scopes: scopeSet(answer.scopes) };
-    const isAsRequested = sameScopes(answer.scopes, scopes);
+    const { accessToken, obtainedAt, expiresAt } = response;
+    const token = { token: accessToken, obtainedAt, expiresAt, scopes: scopeSet(response.scopes) };
+    const isAsRequested = sameScopes(response.scopes, scopes);
     const now = this.clock.now();
     let saved: Grant | null;
     try {
-      saved = await this.leases.save(lease, scopes, answer, now);
+      saved = await this.leases.save(lease, scopes, response, now);
     } catch (fault) {
-      return this.unsaved.keepToken(lease, scopes, { answer, token: isAsRequested ? token : null }, fault);
+      return this.unsaved.keepToken(lease, scopes, { response, token: isAsRequested ? token : null }, fault);
     }
     if (!saved) {
       // Not used, but it occupies a slot at Google.
-      await this.ledger.bookUnused(lease.grant.account, lease.grant.client, answer, now);
+      await this.ledger.bookUnused(lease.grant.account, lease.grant.client, response, now);
       return { kind: 'changed' };
     }
     this.grants.update(saved, scopes, token);

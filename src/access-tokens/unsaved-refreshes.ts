@@ -20,11 +20,11 @@ const MAX_ENTRIES = 10_000;
 const CLOSE_MS = 2000;
 
 type Outcome =
-  /** `token` is null where it must not be handed out: the answer changes the grant, and that is not written. */
+  /** `token` is null where it must not be handed out: the response changes the grant, and that is not written. */
   | {
       readonly kind: 'token';
       readonly scopes: readonly string[];
-      answer: TokenEndpointResponse;
+      response: TokenEndpointResponse;
       token: AccessToken | null;
     }
   | { readonly kind: 'narrowed'; readonly scopes: readonly string[] }
@@ -94,10 +94,10 @@ export class UnsavedRefreshes implements OnModuleInit, OnApplicationShutdown {
   keepToken(
     lease: Lease,
     scopes: readonly string[],
-    { answer, token }: { readonly answer: TokenEndpointResponse; readonly token: AccessToken | null },
+    { response, token }: { readonly response: TokenEndpointResponse; readonly token: AccessToken | null },
     fault: unknown,
   ): RefreshResult {
-    const entry = this.#keep(lease, { kind: 'token', scopes, answer, token }, fault);
+    const entry = this.#keep(lease, { kind: 'token', scopes, response, token }, fault);
     return token ? { kind: 'token', token } : unsaved(entry);
   }
 
@@ -141,7 +141,7 @@ export class UnsavedRefreshes implements OnModuleInit, OnApplicationShutdown {
   #stopServing(): void {
     for (const [key, { outcome }] of this.#entries) {
       if (outcome.kind !== 'token') continue;
-      if (outcome.answer.refreshToken === null) this.#entries.delete(key);
+      if (outcome.response.refreshToken === null) this.#entries.delete(key);
       else outcome.token = null;
     }
   }
@@ -163,8 +163,8 @@ export class UnsavedRefreshes implements OnModuleInit, OnApplicationShutdown {
     let lease: Lease | null = null;
     try {
       const grant = await this.grants.findById(id);
-      const isExpired = outcome.kind === 'token' && outcome.answer.expiresAt <= this.clock.now();
-      const isObsolete = isExpired && outcome.answer.refreshToken === null;
+      const isExpired = outcome.kind === 'token' && outcome.response.expiresAt <= this.clock.now();
+      const isObsolete = isExpired && outcome.response.refreshToken === null;
       if (grant?.version !== version || grant.status !== 'active' || isObsolete) {
         await this.#bookUnused(grant ?? this.#entries.get(key)?.grant, outcome);
         drop();
@@ -188,15 +188,15 @@ export class UnsavedRefreshes implements OnModuleInit, OnApplicationShutdown {
   }
 
   async #write(lease: Lease, outcome: Outcome & { kind: 'token' }): Promise<void> {
-    const saved = await this.leases.save(lease, outcome.scopes, outcome.answer, this.clock.now());
+    const saved = await this.leases.save(lease, outcome.scopes, outcome.response, this.clock.now());
     if (!saved) await this.#bookUnused(lease.grant, outcome);
     else if (outcome.token) this.cache.update(saved, outcome.scopes, outcome.token);
   }
 
   /** A refresh token occupies a slot at Google even if it is not used. */
   async #bookUnused(grant: Grant | null | undefined, outcome: Outcome): Promise<void> {
-    if (!grant || outcome.kind !== 'token' || outcome.answer.refreshToken === null) return;
-    await this.ledger.bookUnused(grant.account, grant.client, outcome.answer, this.clock.now());
+    if (!grant || outcome.kind !== 'token' || outcome.response.refreshToken === null) return;
+    await this.ledger.bookUnused(grant.account, grant.client, outcome.response, this.clock.now());
   }
 }
 
