@@ -34,7 +34,7 @@ export class TokenResponse {
   @ApiProperty({ format: 'date-time' })
   expires_at!: string;
 
-  @ApiProperty({ description: 'What the token is good for, separated by spaces' })
+  @ApiProperty({ description: 'The scopes of the token, separated by spaces' })
   scope!: string;
 
   @ApiProperty({ type: AccountResponse })
