@@ -15,7 +15,7 @@ import { type CachedResponse, toTokenResponse } from './token.response.js';
 
 /** Longer URLs are not cached, so that the number of entries limits their size. */
 const MAX_URL = 600;
-/** Only responses of this route are cached; requests for other routes cost no look-up. */
+/** Only responses of this route are cached. */
 const PATH = '/tokens/';
 
 /** A response, and everything that it was derived from. */
@@ -60,6 +60,7 @@ export class ResponseCache {
 
   /** @returns false on a cache miss: the request goes on to Nest */
   serve(request: FastifyRequest, reply: FastifyReply): boolean {
+    if (!request.url.startsWith(PATH) || request.method !== 'GET') return false;
     request.answersEpoch = this.#epoch;
     const key = keyOf(request);
     const entry = key === null ? undefined : this.#entries?.get(key);
@@ -103,7 +104,6 @@ function keyOf(request: FastifyRequest): string | null {
  */
 export function registerWarmPath(server: FastifyInstance, cache: () => ResponseCache | null): void {
   server.addHook('onRequest', (request, reply, done) => {
-    const isCacheable = request.method === 'GET' && request.url.startsWith(PATH);
-    if (!isCacheable || !cache()?.serve(request, reply)) done();
+    if (!cache()?.serve(request, reply)) done();
   });
 }
