@@ -86,7 +86,10 @@ module.exports = {
       from: { path: '^src/(config|http|pages)/', pathNot: tests },
       to: {
         path: '^src/',
-        pathNot: ['^src/(domain|config|http|pages|sealing)/', '^src/token-store/client/database-health\\.ts$'],
+        pathNot: [
+          '^src/(domain|config|http|pages|sealing)/',
+          '^src/token-store/client/database-health\\.ts$',
+        ],
       },
     },
     {
@@ -110,7 +113,8 @@ module.exports = {
     },
     {
       name: 'only-outbound-sends',
-      comment: 'Limits and proxies apply to every request because one module makes them; eslint forbids fetch elsewhere.',
+      comment:
+        'Limits and proxies apply to every request because one module makes them; eslint forbids fetch elsewhere.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/outbound/' },
       to: { path: 'node_modules/undici/' },

@@ -38,7 +38,7 @@ test('the broker reads one file and no package a second time, and its classes ha
     expect((await fetch(`${url}/tokens/alice?min_ttl=60`, { headers })).status).toBe(404);
     const document = await (await fetch(`${url}/openapi.json`)).text();
     expect(document).toContain('"operationId":"TokensController_get"');
-    expect(document).toContain('"#/components/schemas/TokenAnswer"');
+    expect(document).toContain('"#/components/schemas/TokenResponse"');
     expect((await fetch(`${url}/docs/swagger-ui.css`)).status).toBe(200);
     const file = (path: string) => pathToFileURL(resolve(path)).href;
     expect(readFileSync(list, 'utf8').trim().split('\n').sort()).toEqual([

@@ -48,8 +48,8 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     // Google knows Bob through another user; alice holds another account, so no consent is forced at first.
     await world.api.connect({ scope: YOUTUBE, user_id: 'somebody-else' }, { account: BOB.email });
     await world.api.connect({ scope: YOUTUBE, user_id: 'two-accounts' }, { account: ALICE.email });
-    const wish = { ...ticket, user_id: 'two-accounts', another_account: true };
-    const answer = await world.api.connect(wish, { account: BOB.email });
+    const request = { ...ticket, user_id: 'two-accounts', another_account: true };
+    const answer = await world.api.connect(request, { account: BOB.email });
     expect((await confirm(codeFrom(answer.headers.get('location')), 'two-accounts')).status).toBe(200);
     expect((await world.api.token('two-accounts', { account: BOB.email })).status).toBe(200);
   });

@@ -487,7 +487,7 @@ describe('a connect under way', () => {
     from = world.log().length;
   });
   const set = (member: string, value: unknown) =>
-    `wish = jsonb_set(wish, '{${member}}', '${JSON.stringify(value)}')`;
+    `connect_request = jsonb_set(connect_request, '{${member}}', '${JSON.stringify(value)}')`;
 
   test.each([
     ['its user', set('userId', 'mallory')],

@@ -208,7 +208,7 @@ describe('token-broker keys reseal', () => {
     await world.sql(`INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
       SELECT grant_id, 'copy ' || n, sealed_token, now(), now() FROM access_tokens, generate_series(1, 250) AS n`);
     await world.sql(`INSERT INTO authorization_requests
-      SELECT decode(md5(n || ticket_id), 'hex'), 'copy-' || n || ticket_id, wish, purpose, forced_consent, sealed_verifier,
+      SELECT decode(md5(n || ticket_id), 'hex'), 'copy-' || n || ticket_id, connect_request, purpose, forced_consent, sealed_verifier,
         nonce_hash, browser_hash, created_at, expires_at, consumed_at
       FROM authorization_requests, generate_series(1, 250) AS n`);
     const { code, answer } = await reseal();

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { type UserTokenRequest, UserTokens } from '../access-tokens/user-tokens.js';
+import { AccessTokenService } from '../access-tokens/access-token.service.js';
+import type { GrantRequest } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
 import { AccessMap } from '../domain/ads/access-map.js';
 import { CircularTree } from '../domain/ads/account-tree.js';
@@ -12,58 +13,58 @@ import type { Secret } from '../domain/secret.js';
 import { FairQueue } from '../outbound/fair-queue.js';
 import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
 import { AccountTreesRepository, type SyncedTree } from '../token-store/ads/account-trees.repository.js';
-import { WalkAccounts } from './account-tree-crawler.js';
+import { AccountTreeCrawler } from './account-tree-crawler.js';
 
 const RETRY_AFTER_SECONDS = 30;
-/** Synchronisations at a time; each sends five requests at a time, and can take most of a minute. */
-const AT_ONCE = 10;
+/** Each synchronization sends five requests at a time, and can take most of a minute. */
+const CONCURRENCY = 10;
 const MAX_FAILURES = 10_000;
 
 /**
- * Asks Google for a user's accounts and keeps the answer. However many ask at once in this process, Google is asked once
- * for a user; services take turns. What just failed is not asked for again at once.
+ * Reads the account tree of a grant from Google Ads and stores it. Concurrent callers in this process share one
+ * synchronization; services get their turns from a fair queue; a failure is cached for ADS_MIN_AGE.
  */
 @Injectable()
-export class SyncAccountTree {
-  readonly #log = new Logger(SyncAccountTree.name);
-  readonly #underWay = new Map<string, SharedWork<SyncedTree, null>>();
-  readonly #queue = new FairQueue(AT_ONCE);
+export class AccountTreeSync {
+  readonly #log = new Logger(AccountTreeSync.name);
+  readonly #inFlight = new Map<string, SharedWork<SyncedTree, null>>();
+  readonly #queue = new FairQueue(CONCURRENCY);
   readonly #failures: LRUCache<string, BrokerError> | null;
 
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly tokens: UserTokens,
+    private readonly accessTokens: AccessTokenService,
     private readonly trees: AccountTreesRepository,
-    private readonly accounts: WalkAccounts,
+    private readonly crawler: AccountTreeCrawler,
   ) {
     const ttl = settings.adsMinAgeSeconds * 1000;
     const perf = { now: () => clock.monotonicMs() };
     this.#failures = ttl === 0 ? null : new LRUCache({ max: MAX_FAILURES, ttl, ttlResolution: 0, perf });
   }
 
-  /** @throws {BrokerError} of GET /tokens/:userId, and `client_misconfigured`, `google_unavailable` for Google Ads */
-  async sync(tokenRequest: UserTokenRequest, grant: Grant): Promise<SyncedTree> {
-    // The very grant that was found, whatever was connected meanwhile.
-    const ownWish = { ...tokenRequest, account: grant.account.sub };
-    // Before joining others: each caller's token is its own matter.
-    const token = await this.tokens.tokenOf(ownWish);
+  /** @throws {BrokerError} as GET /tokens/:userId does; `client_misconfigured` and `google_unavailable` also for Google Ads */
+  async sync(callerRequest: GrantRequest, grant: Grant): Promise<SyncedTree> {
+    // Exactly this grant, even where the user connects another account meanwhile.
+    const request = { ...callerRequest, account: grant.account.sub };
+    // Before joining others: each caller must be allowed a token itself.
+    const token = await this.accessTokens.tokenFor(request);
     const failure = this.#failures?.get(keyOf(grant));
     if (failure) throw failure;
-    const underWay = this.#underWay.get(grant.id);
-    const work = underWay ?? this.#newWork(grant.id);
-    const lane = { service: tokenRequest.service.id, client: grant.client, isBackground: false };
-    const result = work.join({ lane, about: null, hangUp: tokenRequest.hangUp?.() });
-    // For all who share it: none of them ends it by hanging up.
-    if (!underWay) this.#start(work, { ...ownWish, hangUp: undefined }, grant, token);
+    const inFlight = this.#inFlight.get(grant.id);
+    const work = inFlight ?? this.#newWork(grant.id);
+    const lane = { service: request.service.id, client: grant.client, isBackground: false };
+    const result = work.join({ lane, about: null, hangUp: request.hangUp?.() });
+    // All callers share it: it goes on when one of them disconnects.
+    if (!inFlight) this.#start(work, { ...request, hangUp: undefined }, grant, token);
     try {
       const synced = await result;
-      // It can take most of a minute. A service that may not ask any more gets nothing of it.
-      await this.tokens.grantOf(ownWish);
+      // It can take most of a minute: the service may have been revoked or restricted meanwhile.
+      await this.accessTokens.grantFor(request);
       return synced;
     } catch (error) {
-      // Whoever began it was refused, in its own name and with a link of its own: this caller asks for itself.
-      if (underWay && isRefusalOfCaller(error)) return this.sync(tokenRequest, grant);
+      // The caller that started it was refused, with a link of its own: this one tries by itself.
+      if (inFlight && isRefusalOfCaller(error)) return this.sync(callerRequest, grant);
       if (!(error instanceof TurnNotTaken)) throw error;
       throw new BrokerError(
         'google_unavailable',
@@ -74,47 +75,42 @@ export class SyncAccountTree {
   }
 
   #newWork(grantId: string): SharedWork<SyncedTree, null> {
-    return new SharedWork(this.#queue, this.settings.googleQueueMs, () => this.#underWay.delete(grantId));
+    return new SharedWork(this.#queue, this.settings.googleQueueMs, () => this.#inFlight.delete(grantId));
   }
 
-  #start(
-    work: SharedWork<SyncedTree, null>,
-    tokenRequest: UserTokenRequest,
-    grant: Grant,
-    token: Secret,
-  ): void {
-    this.#underWay.set(grant.id, work);
+  #start(work: SharedWork<SyncedTree, null>, request: GrantRequest, grant: Grant, token: Secret): void {
+    this.#inFlight.set(grant.id, work);
     void work
-      .run(() => work.turn(() => this.#sync(tokenRequest, grant, token)))
+      .run(() => work.turn(() => this.#sync(request, grant, token)))
       .finally(() => {
-        if (this.#underWay.get(grant.id) === work) this.#underWay.delete(grant.id);
+        if (this.#inFlight.get(grant.id) === work) this.#inFlight.delete(grant.id);
       });
   }
 
-  async #sync(tokenRequest: UserTokenRequest, grant: Grant, token: Secret): Promise<SyncedTree> {
+  async #sync(request: GrantRequest, grant: Grant, token: Secret): Promise<SyncedTree> {
     try {
-      const synced = await this.#walk(token, grant).catch(async (error: unknown) => {
+      const synced = await this.#crawl(token, grant).catch(async (error: unknown) => {
         if (!(error instanceof AdsFailure) || error.kind !== 'token_rejected') throw error;
-        // It died before its time. A new one, or the refusal of it, tells whether the grant lives.
-        return this.#walk(await this.tokens.tokenOf(tokenRequest, 'renew'), grant);
+        // It ended before it expired. A refresh shows whether the grant is still active.
+        return this.#crawl(await this.accessTokens.tokenFor(request, 'renew'), grant);
       });
       if (await this.trees.save(grant.id, synced)) return synced;
-      // A newer one was kept meanwhile, or there is nothing to keep it with any more.
-      const kept = await this.trees.find(grant.id);
-      if (kept) return kept;
+      // A newer one was stored meanwhile, or the grant is gone.
+      const newer = await this.trees.find(grant.id);
+      if (newer) return newer;
       throw new BrokerError('not_connected', 'The grant was disconnected while Google Ads was asked.');
     } catch (error) {
-      const refusal = this.#refusal(error, tokenRequest, grant);
+      const refusal = this.#refusal(error, request, grant);
       if (refusal instanceof BrokerError && refusal !== error) this.#failures?.set(keyOf(grant), refusal);
       throw refusal;
     }
   }
 
-  async #walk(token: Secret, grant: Grant): Promise<SyncedTree> {
+  async #crawl(token: Secret, grant: Grant): Promise<SyncedTree> {
     const syncedAt = this.clock.now();
     const startedAt = this.clock.monotonicMs();
-    const tree = await this.accounts.walk(token, grant.account.email);
-    // Refuses a tree that is none, before it is kept.
+    const tree = await this.crawler.crawl(token, grant.account.email);
+    // Throws for a circular tree, before it is stored.
     const { unknown, unreached } = new AccessMap(tree);
     this.#log.log({
       grant: grant.id,
@@ -126,12 +122,12 @@ export class SyncAccountTree {
     return { tree, syncedAt };
   }
 
-  #refusal(error: unknown, { client }: UserTokenRequest, grant: Grant): unknown {
+  #refusal(error: unknown, { client }: GrantRequest, grant: Grant): unknown {
     if (error instanceof CircularTree) {
       this.#log.warn({ grant: grant.id, circle: error.circle }, 'Google Ads lists managers in a circle');
       return new BrokerError(
         'google_unavailable',
-        `Google Ads lists managers in a circle (${error.circle.join(', ')}). Nothing was kept; try again later.`,
+        `Google Ads lists managers in a circle (${error.circle.join(', ')}). Nothing was stored; try again later.`,
         { retry_after: RETRY_AFTER_SECONDS },
       );
     }
@@ -159,7 +155,7 @@ export class SyncAccountTree {
   }
 }
 
-/** What Google Ads said concerns all who share a synchronisation; all else is about the service that began it. */
+/** Failures of Google Ads concern all callers of a synchronization; others concern the service that started it. */
 function isRefusalOfCaller(error: unknown): boolean {
   return (
     error instanceof BrokerError &&
@@ -168,7 +164,7 @@ function isRefusalOfCaller(error: unknown): boolean {
   );
 }
 
-/** A consent or a change of scopes ends what was remembered. */
+/** With the version: after a consent or a change of scopes, an earlier failure does not count. */
 function keyOf({ id, version }: Grant): string {
   return `${id} ${version}`;
 }
