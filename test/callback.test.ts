@@ -127,7 +127,7 @@ describe('the way back from Google', () => {
   });
 
   test.each([
-    ['state', 'wrong'.repeat(8), 'no connect that we know'],
+    ['state', 'wrong'.repeat(8), 'no connect that is in progress'],
     ['iss', 'https://evil.example', 'does not come from Google'],
   ])('a wrong %s is refused before anything is sent to Google', async (name, value, text) => {
     const { browser, consent } = await begin();
