@@ -7,7 +7,7 @@ import { missingScopes, sameScopes, scopeKey } from '../domain/google/scopes.js'
 import type { AccessToken, Grant } from '../domain/grant/grant.js';
 import { isFresh } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { FindGrant } from './find-grant.js';
 import { type CachedToken, GrantCache, type UserGrants } from './grant-cache.js';
 import { ServiceAuthority } from './service-authority.js';

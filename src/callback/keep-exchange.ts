@@ -4,7 +4,7 @@ import type { ConnectCause } from '../domain/connect/connect-cause.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import { Clock } from '../domain/ports/clock.js';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 import {
   type PendingExchange,
   PendingExchangesRepository,

@@ -14,13 +14,7 @@ import { ShutdownSignal } from './shutdown-signal.js';
  */
 @Global()
 @Module({
-  providers: [
-    RefreshRequests,
-    ShutdownSignal,
-    { provide: GoogleOAuthClient, useClass: GoogleOAuthClient },
-    { provide: GoogleAdsApi, useClass: GoogleAdsApi },
-    { provide: SecurityEventVerifier, useClass: SecurityEventVerifier },
-  ],
+  providers: [RefreshRequests, ShutdownSignal, GoogleOAuthClient, GoogleAdsApi, SecurityEventVerifier],
   exports: [GoogleOAuthClient, GoogleAdsApi, SecurityEventVerifier],
 })
 export class GoogleModule {}

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 
 /** Whether calls should come here: what /health/ready answers. */
 @Injectable()

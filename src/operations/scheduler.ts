@@ -5,7 +5,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { Clock } from '../domain/ports/clock.js';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 
 /** How often we look what is due. Short, so that a clock that was moved is noticed. */
 const TICK_MS = 100;

@@ -7,7 +7,7 @@ import { Sealer } from './sealer.js';
  */
 @Global()
 @Module({
-  providers: [Sealer, { provide: Sealer, useExisting: Sealer }],
+  providers: [Sealer],
   exports: [Sealer],
 })
 export class SealingModule {}

@@ -1,10 +1,10 @@
 import { Global, Module } from '@nestjs/common';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { AccountTreesRepository } from './ads/account-trees.repository.js';
 import { AuditEventsRepository } from './audit/audit-events.repository.js';
 import { AuditLog } from './audit/audit-log.repository.js';
 import { ChangeFeed } from './change-feed/change-feed.js';
 import { ChangeHeartbeats } from './change-feed/change-heartbeats.js';
+import { DatabaseHealth } from './client/database-health.js';
 import { Database } from './client/database.js';
 import { AuthorizationRequestsRepository } from './connects/authorization-requests.repository.js';
 import { PendingConsentsRepository } from './connects/pending-consents.repository.js';
@@ -39,9 +39,9 @@ import { ServicesRepository } from './services/services.repository.js';
 @Module({
   providers: [
     Database,
-    { provide: DatabaseHealth, useExisting: Database },
-    { provide: AuthorizationRequestsRepository, useClass: AuthorizationRequestsRepository },
-    { provide: GrantsRepository, useClass: GrantsRepository },
+    DatabaseHealth,
+    AuthorizationRequestsRepository,
+    GrantsRepository,
     AccessTokens,
     GrantLists,
     Credentials,
@@ -52,23 +52,23 @@ import { ServicesRepository } from './services/services.repository.js';
     SlotBookings,
     Outbox,
     ChangeHeartbeats,
-    { provide: ChangeFeed, useClass: ChangeFeed },
-    { provide: RefreshLeaseRepository, useClass: RefreshLeaseRepository },
-    { provide: SlotLedgerRepository, useClass: SlotLedgerRepository },
+    ChangeFeed,
+    RefreshLeaseRepository,
+    SlotLedgerRepository,
     FinishRevocation,
-    { provide: RevocationsRepository, useClass: RevocationsRepository },
-    { provide: PendingConsentsRepository, useClass: PendingConsentsRepository },
-    { provide: PendingExchangesRepository, useClass: PendingExchangesRepository },
+    RevocationsRepository,
+    PendingConsentsRepository,
+    PendingExchangesRepository,
     AccountMeasures,
-    { provide: SecurityEventsRepository, useClass: SecurityEventsRepository },
-    { provide: ServicesRepository, useClass: ServicesRepository },
-    { provide: ServiceAccountsRepository, useClass: ServiceAccountsRepository },
-    { provide: OutboxEventsRepository, useClass: OutboxEventsRepository },
-    { provide: ExpiryNoticesRepository, useClass: ExpiryNoticesRepository },
-    { provide: AccountTreesRepository, useClass: AccountTreesRepository },
-    { provide: AuditLog, useClass: AuditLog },
-    { provide: AuditEventsRepository, useClass: AuditEventsRepository },
-    { provide: KeyUsageRepository, useClass: KeyUsageRepository },
+    SecurityEventsRepository,
+    ServicesRepository,
+    ServiceAccountsRepository,
+    OutboxEventsRepository,
+    ExpiryNoticesRepository,
+    AccountTreesRepository,
+    AuditLog,
+    AuditEventsRepository,
+    KeyUsageRepository,
   ],
   exports: [
     DatabaseHealth,

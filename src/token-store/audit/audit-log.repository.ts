@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { AuditEntry } from '../../domain/audit-entry.js';
+import { DatabaseHealth } from '../client/database-health.js';
 import { Database } from '../client/database.js';
 import { type AuditRow, ownerOf, toAuditRow, WRITE_AUDIT_ROWS } from './audit-rows.js';
 import { RefusalRows } from './refusal-rows.js';
@@ -33,10 +34,11 @@ export class AuditLog implements OnApplicationShutdown {
 
   constructor(
     private readonly database: Database,
+    health: DatabaseHealth,
     settings: Settings,
   ) {
     const complain = (fault: unknown, waiting: number) => {
-      database.isOutage(fault);
+      health.isOutage(fault);
       // Once, not with each attempt until it is over.
       if (this.#isWaiting) return;
       this.#isWaiting = true;
