@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { BrokerError } from '../domain/errors.js';
+import { BrokerError, integrityFailed } from '../domain/errors.js';
 import { isAccount } from '../domain/grant/grant.js';
-import { integrityFailed } from '../domain/integrity.js';
 import type { CachedGrant, UserGrants } from './grant-cache.js';
 import { listed, TokenErrors, type TokenRequest } from './token-errors.js';
 

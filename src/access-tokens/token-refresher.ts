@@ -1,8 +1,7 @@
 import { type BeforeApplicationShutdown, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { GoogleFailure } from '../domain/google/google-failure.js';
+import { backoffAfter, GoogleFailure } from '../domain/google/google-failure.js';
 import { scopeKey } from '../domain/google/scopes.js';
-import { backoffAfter } from '../domain/grant/backoff.js';
 import { diagnose } from '../domain/grant/diagnosis.js';
 import type { AccessToken, Diagnosis, Grant } from '../domain/grant/grant.js';
 import type { Lease } from '../domain/grant/refresh-lease.js';

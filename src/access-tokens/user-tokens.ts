@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Service } from '../domain/access/policy.js';
-import type { GoogleClient } from '../domain/google/google-client.js';
+import type { GoogleClient } from '../domain/google/oauth.js';
 import { missingScopes } from '../domain/google/scopes.js';
 import type { Grant } from '../domain/grant/grant.js';
 import type { Secret } from '../domain/secret.js';

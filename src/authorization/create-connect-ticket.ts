@@ -3,7 +3,7 @@ import { Settings } from '../config/settings.js';
 import { assertAllowed, assertMay, type Service } from '../domain/access/policy.js';
 import type { RequiredAccount } from '../domain/connect/connect-request.js';
 import { invalidRequest } from '../domain/errors.js';
-import type { GoogleClient } from '../domain/google/google-client.js';
+import type { GoogleClient } from '../domain/google/oauth.js';
 import { parseScopes } from '../domain/google/scopes.js';
 import { type ConnectTicketDto, type RequireAccount, REQUIREMENT_RULE } from './connect-ticket.dto.js';
 import { type ConnectLink, ConnectTickets } from './connect-ticket.js';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { allowedScopes, assertAllowed, mayUseClient, type Policy, type Service } from './access/policy.js';
-import { isUserId } from './access/user-id.js';
+import { isUserId } from './access/user-rule.js';
 import { isRequiredAccount } from './connect/connect-request.js';
-import { choosePrompt } from './connect/prompt.js';
-import { backoffAfter } from './grant/backoff.js';
+import { choosePrompt } from './connect/held-grant.js';
+import { backoffAfter } from './google/google-failure.js';
 import type { Grant } from './grant/grant.js';
 import { isFresh, renewFrom, secondsLeft } from './grant/token-freshness.js';
 

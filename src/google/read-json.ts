@@ -17,15 +17,6 @@ export function readJsonObject(text: string): Readonly<Record<string, unknown>> 
   return hasRepeatedMember(body) ? null : (json as Record<string, unknown>);
 }
 
-const MAX_LINE = 300;
-
-/** Google's text goes into answers, pages and the audit trail: one line, and not too long a one. */
-export function printableLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- those are what must go
-  const line = text.slice(0, MAX_LINE).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
-  return line.toWellFormed().trim();
-}
-
 /** Only of the outermost object, and only for text that is valid JSON. */
 function hasRepeatedMember(json: string): boolean {
   const names = new Set<unknown>();

@@ -4,7 +4,7 @@ import { UserTokens } from '../access-tokens/user-tokens.js';
 import { toAccessPathResponse } from '../ads/access-path.response.js';
 import { AdsAccess } from '../ads/find-ads-access.js';
 import type { AccessRole } from '../domain/ads/access-role.js';
-import { customerIdOf } from '../domain/ads/customer-id.js';
+import { customerIdOf } from '../domain/ads/account-tree.js';
 import { invalidRequest } from '../domain/errors.js';
 import { ADWORDS } from '../domain/google/scopes.js';
 import type { Grant } from '../domain/grant/grant.js';

@@ -1,9 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { AccessMap } from './access-map.js';
+import { AccessMap, judgeAccess } from './access-map.js';
 import type { AccessRole } from './access-role.js';
-import { type AccountTree, CircularTree } from './account-tree.js';
-import { customerIdOf } from './customer-id.js';
-import { judgeAccess } from './judge-access.js';
+import { type AccountTree, CircularTree, customerIdOf } from './account-tree.js';
 
 type Linked = Record<string, string[]>;
 

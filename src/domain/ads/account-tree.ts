@@ -1,4 +1,4 @@
-import { isAccessRole, type AccessRole } from './access-role.js';
+import { type AccessRole, isAccessRole } from './access-role.js';
 
 /** A Google Ads account: a manager, or an advertiser at a leaf. */
 export interface AdsAccount {
@@ -73,4 +73,13 @@ export class CircularTree extends Error {
   constructor(readonly circle: readonly string[]) {
     super(`Managers in a circle: ${circle.join(' > ')} > ${circle[0] ?? ''}`);
   }
+}
+
+/**
+ * A Google Ads customer id: ten digits for people, written `123-456-7890`; a 64-bit number for the API, without dashes.
+ * @returns its digits, or null where the text is none
+ */
+export function customerIdOf(text: string): string | null {
+  const digits = /^(?:customers\/)?(\d{1,19}|\d{3}-\d{3}-\d{4})$/.exec(text)?.[1];
+  return digits?.replaceAll('-', '') ?? null;
 }

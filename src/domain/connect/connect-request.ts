@@ -1,4 +1,5 @@
-import { foldEmail, type VerifiedAccount } from '../grant/grant.js';
+import type { VerifiedAccount } from '../grant/grant.js';
+import { foldEmail } from '../text.js';
 
 /** What a service wants of a user at Google, from the ticket to the callback. Holds no secret. */
 export interface ConnectRequest {

@@ -22,3 +22,36 @@ export function findHeldGrant(grants: readonly Grant[], connectRequest: Wish): G
   );
   return held[0] ?? null;
 }
+
+/** Whether a consent adds to a grant. One that is dead, or being revoked, gives nothing to its successor. */
+export function isRenewable({ status }: Pick<Grant, 'status'>): boolean {
+  return status === 'active' || status === 'suspended';
+}
+
+/** A user's living grants for an account; for any, where none is named. What an operator gave is no consent. */
+export function livingGrants(held: readonly Grant[], account: string | null): Grant[] {
+  return held.filter(
+    (grant) =>
+      isRenewable(grant) &&
+      grant.kind !== 'service_account' &&
+      (account === null || isAccount(grant.account, account)),
+  );
+}
+
+/**
+ * Which `prompt` to send. Google gives a refresh token only with a consent screen, and every one spends a slot of
+ * the account; so consent is forced only when no refresh token is held that covers what is asked. With one held and
+ * no account named, the user chooses.
+ */
+export function choosePrompt(
+  held: readonly Grant[],
+  account: string | null,
+  scopes: readonly string[] = [],
+): 'consent' | 'select_account' | null {
+  const usable = livingGrants(held, account).filter(
+    ({ status, grantedScopes }) =>
+      status === 'active' && (scopes.length === 0 || missingScopes(scopes, grantedScopes).length === 0),
+  );
+  if (usable.length === 0) return 'consent';
+  return account === null ? 'select_account' : null;
+}

@@ -1,6 +1,5 @@
 import type { TokenEndpointResponse } from '../grant/grant.js';
 import type { Secret } from '../secret.js';
-import type { GoogleClient } from './google-client.js';
 
 export interface ConsentRequest {
   readonly client: GoogleClient;
@@ -51,4 +50,17 @@ export interface Assertion {
   /** The user of a Workspace to act for, by email; null: the service account itself. */
   readonly subject: string | null;
   readonly scopes: readonly string[];
+}
+
+/** One Google OAuth client, read from the client_secret JSON that Google's console gives out. */
+export interface GoogleClient {
+  /** The name that services use for it. */
+  readonly alias: string;
+  readonly clientId: string;
+  readonly clientSecret: Secret;
+  readonly projectId: string;
+  /** `web` clients accept registered redirect URIs only; `installed` ones any loopback address. */
+  readonly kind: 'web' | 'installed';
+  /** From the file; empty when the file does not list them. */
+  readonly redirectUris: readonly string[];
 }

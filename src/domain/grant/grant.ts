@@ -1,4 +1,5 @@
 import type { Secret } from '../secret.js';
+import { foldEmail } from '../text.js';
 
 /** A Google Account. `sub` never changes; the email can, and is absent when it was not shared with us. */
 export interface Account {
@@ -81,14 +82,6 @@ export interface AccessToken {
   readonly obtainedAt: Date;
   readonly expiresAt: Date;
   readonly scopes: readonly string[];
-}
-
-/**
- * An email address as it is compared: without case, of ASCII letters only. PostgreSQL does the same in collation "C",
- * so that both sides agree whatever the locale of the database is.
- */
-export function foldEmail(email: string): string {
-  return email.replaceAll(/[A-Z]/g, (payload) => payload.toLowerCase());
 }
 
 /** Whether an account is meant by a `sub` or an email address; emails compare without case. */

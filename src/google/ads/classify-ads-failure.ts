@@ -1,5 +1,6 @@
 import { AdsFailure, type AdsFailureKind } from '../../domain/ads/ads-failure.js';
-import { printableLine, readJsonObject } from '../read-json.js';
+import { printableLine } from '../../domain/text.js';
+import { readJsonObject } from '../read-json.js';
 
 /** What a failed answer of the Google Ads API looked like. */
 export interface FailedAdsResponse {

@@ -1,12 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { type AccessRole, isAccessRole } from '../../domain/ads/access-role.js';
-import type { AdsAccount } from '../../domain/ads/account-tree.js';
+import { type AdsAccount, customerIdOf } from '../../domain/ads/account-tree.js';
 import { AdsFailure } from '../../domain/ads/ads-failure.js';
-import { customerIdOf } from '../../domain/ads/customer-id.js';
-import { foldEmail } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
-import { printableLine } from '../read-json.js';
+import { foldEmail, printableLine } from '../../domain/text.js';
 import { ShutdownSignal } from '../shutdown-signal.js';
 import { AdsCall, AdsListing, AdsRequests } from './ads-http.client.js';
 

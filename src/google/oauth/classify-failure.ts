@@ -1,6 +1,7 @@
 import { GoogleFailure, type GoogleFailureKind } from '../../domain/google/google-failure.js';
+import { printableLine } from '../../domain/text.js';
 import { BodyTooLarge, ProxyRefused } from '../../outbound/http-client.js';
-import { printableLine, readJsonObject } from '../read-json.js';
+import { readJsonObject } from '../read-json.js';
 
 /** What a failed answer of Google's looked like. */
 export interface FailedResponse {

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CodeChallengeMethod, OAuth2Client } from 'google-auth-library';
 import { Settings } from '../../config/settings.js';
-import type { GoogleClient } from '../../domain/google/google-client.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import {
   Assertion,
   CodeExchange,
   CodeExchangeResponse,
   ConsentRequest,
+  type GoogleClient,
   IdTokenExpectation,
 } from '../../domain/google/oauth.js';
 import { scopeSet, SIGN_IN_SCOPES } from '../../domain/google/scopes.js';

@@ -1,5 +1,5 @@
-import type { GoogleClient } from '../../domain/google/google-client.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
+import type { GoogleClient } from '../../domain/google/oauth.js';
 import { endpointsFor } from '../endpoints.js';
 import { classifyFailure } from './classify-failure.js';
 import { postForm } from './post-form.js';

@@ -6,8 +6,7 @@ import { Clock } from '../../domain/ports/clock.js';
 import { type Prisma, PrismaClient } from '../prisma-client/client.js';
 import { AddressSource } from './address-source.js';
 import { codesOf } from './database-error.js';
-import { CONNECT_TIMEOUT_MS, DatabasePool } from './database-pool.js';
-import { PooledServers } from './pooled-servers.js';
+import { CONNECT_TIMEOUT_MS, DatabasePool, PooledServers } from './database-pool.js';
 import { TRANSACTION_TIMEOUT_MS } from './session.js';
 import { AdapterWithZones } from './timestamps.js';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { integrityFailed } from '../../domain/errors.js';
 import type { Grant } from '../../domain/grant/grant.js';
-import { integrityFailed } from '../../domain/integrity.js';
 import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { isRenewable } from '../../domain/connect/held-grant.js';
 import { judgeConsent } from '../../domain/connect/judge-consent.js';
-import { isRenewable } from '../../domain/connect/prompt.js';
 import { sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import { Consent, GrantWithTokens, SavedConsent } from '../../domain/grant/consent.js';
 import type { Grant } from '../../domain/grant/grant.js';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { integrityFailed } from '../../domain/errors.js';
 import { commonScopes } from '../../domain/google/scopes.js';
 import type { Diagnosis, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/refresh-lease.js';
-import { integrityFailed } from '../../domain/integrity.js';
 import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';

@@ -6,7 +6,7 @@ import { INACTIVITY_SECONDS } from '../../domain/grant/slots.js';
 import { Secret } from '../../domain/secret.js';
 import { Sealer } from '../../sealing/sealer.js';
 import type { Prisma } from '../prisma-client/client.js';
-import { canonical } from '../sealed/canonical.js';
+import { canonical } from '../sealed/aad.js';
 
 type Transaction = Prisma.TransactionClient;
 

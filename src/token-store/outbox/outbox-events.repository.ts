@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { EventType } from '../../domain/event-type.js';
 import { Database } from '../client/database.js';
+import type { EventType } from './outbox.js';
 
 /** An event that the app was not told of yet. */
 export interface UndeliveredEvent {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import type { EventType } from '../../domain/event-type.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import type { Prisma } from '../prisma-client/client.js';
 
@@ -56,3 +55,12 @@ function describe(grant: Grant) {
     ...(grant.diagnosis ?? {}),
   };
 }
+
+/** What an app can be told by webhook. */
+export type EventType =
+  | 'grant.connected'
+  | 'grant.scopes_changed'
+  | 'grant.expiring'
+  | 'grant.reconnect_required'
+  | 'grant.disconnected'
+  | 'slots.nearly_full';
