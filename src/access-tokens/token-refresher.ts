@@ -128,7 +128,7 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     // Where Google refuses to narrow, it is asked a second time.
     const asks = grant.kind === 'user' ? 2 : 1;
     const outcome = await this.leases.take(grant, asks * this.#timeoutMs + LEASE_MARGIN_MS);
-    if (outcome.kind === 'resting') {
+    if (outcome.kind === 'backoff') {
       const failure = new GoogleFailure('withheld', 'recent_failure', '', null, Math.ceil(outcome.ms / 1000));
       this.recentFailures.add(grant, failure);
       throw failure;

@@ -1,4 +1,4 @@
-/** Where Google listens, and by which names it signs. https://accounts.google.com/.well-known/openid-configuration */
+/** Google's endpoints, and the issuers that it signs as. https://accounts.google.com/.well-known/openid-configuration */
 export interface Endpoints {
   readonly authorization: string;
   readonly token: string;

@@ -1,7 +1,7 @@
 /**
- * Reads an answer of Google's that must be one JSON object.
+ * Reads a response body that must be one JSON object.
  * @returns null for anything else: no JSON, an array, null, or a member that is there twice (RFC 6749 section 3.2
- * forbids that, and of two values nobody knows which one was meant)
+ * forbids that, and which of two values is meant is unknown)
  */
 export function readJsonObject(text: string): Readonly<Record<string, unknown>> | null {
   // RFC 8259 section 8.1: a byte order mark may be ignored.

@@ -12,7 +12,7 @@ export interface ServiceAccountKey {
   readonly privateKey: Secret;
 }
 
-/** Google takes an hour at most; it is used at once. */
+/** Google allows an hour at most; the assertion is used at once. */
 const LIFETIME_SECONDS = 600;
 
 /** @returns what is wrong where the text is no such key; nothing of its content */
@@ -48,7 +48,7 @@ export function selfSignedToken(key: ServiceAccountKey, audience: string, now: D
   return sign(key, audience, now, { sub: key.email });
 }
 
-/** What Google's token endpoint gives an access token for (RFC 7523 section 3). @param subject whom it shall act for */
+/** An assertion for Google's token endpoint (RFC 7523 section 3). @param subject the user to act for */
 export function signAssertion(
   key: ServiceAccountKey,
   audience: string,

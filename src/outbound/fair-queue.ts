@@ -1,12 +1,12 @@
-/** Who waits: callers of one service and Google client stand in one lane. */
+/** Callers of one service and Google client wait in one lane. */
 export interface Lane {
   readonly service: string;
   readonly client: string;
-  /** No caller waits for it: it is served when none does. */
+  /** No caller waits for it: it is served when no caller waits at all. */
   readonly isBackground: boolean;
 }
 
-/** Gives a turn back; a second time does nothing. */
+/** Releases a turn; a second call does nothing. */
 type Release = () => void;
 
 /** A service with one client may hold at most so many times the turns that are free; a client with all its services more. */
@@ -98,7 +98,7 @@ export class FairQueue {
   }
 }
 
-/** What waits in one lane or several, and is served in whichever comes first. */
+/** Waits in one lane or several, and is served in the first that has a turn. */
 export class Place {
   readonly turn: Promise<Release>;
   readonly #lanes = new Map<string, Lane>();

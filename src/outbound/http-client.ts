@@ -11,7 +11,7 @@ export interface OutboundRequest {
   readonly maxBytes: number;
   /** By default a redirect is an error: it could take a token to an address that is not configured. */
   readonly redirect?: 'error' | 'manual';
-  /** Takes the request back. */
+  /** Cancels the request. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -21,7 +21,7 @@ export interface OutboundResponse {
   readonly body: string;
 }
 
-/** More came than was agreed to read. The connection is closed, the rest is never received. */
+/** A body exceeds the limit. The connection is closed without reading the remainder. */
 export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
 }
@@ -61,7 +61,7 @@ export async function send(url: string, request: OutboundRequest): Promise<Outbo
   return { status, headers, body: await readBody(response.body, maxBytes) };
 }
 
-/** Reads piece by piece: what is too much is noticed when it comes, not when all of it is in memory. */
+/** Reads chunk by chunk: a body that is too large is rejected before it fills the memory. */
 async function readBody(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;

@@ -1,4 +1,4 @@
-import { keyOf, Place, type FairQueue, type Lane } from './fair-queue.js';
+import { type FairQueue, keyOf, type Lane, Place } from './fair-queue.js';
 
 export interface WaitingCaller<A> {
   readonly lane: Lane;
@@ -8,7 +8,7 @@ export interface WaitingCaller<A> {
   readonly about: A;
 }
 
-/** Nothing was asked for this caller: it waited too long for a turn, or it has gone. */
+/** No request was sent for this caller: it waited too long for a turn, or hung up. */
 export class TurnNotTaken extends Error {
   override readonly name = 'TurnNotTaken';
 
@@ -27,9 +27,9 @@ interface Waiter<T, A> extends WaitingCaller<A> {
 }
 
 /**
- * One piece of work for all who want its result. It takes its turns in the lane of whoever of them is first; who waits too
- * long for one, or hangs up, is let go, and work that is wanted by no caller any more never takes a turn. What is
- * under way already is finished: its result is kept for the next call.
+ * One piece of work shared by all callers who wait for its result. It takes its turns in the lane of the first of them. A
+ * caller who waits too long for a turn, or hangs up, is rejected; work without callers takes no turn. Work under way is
+ * finished: its result is cached for the next call.
  */
 export class SharedWork<T, A> {
   readonly #waiters = new Set<Waiter<T, A>>();
@@ -43,7 +43,7 @@ export class SharedWork<T, A> {
    */
   constructor(
     private readonly queue: FairQueue,
-    private readonly longestMs: number,
+    private readonly maxWaitMs: number,
     private readonly onAbandoned: () => void,
   ) {}
 
@@ -71,7 +71,7 @@ export class SharedWork<T, A> {
         },
         timer: null,
         queuedSince: 0,
-        leftMs: lane.isBackground ? Infinity : this.longestMs,
+        leftMs: lane.isBackground ? Infinity : this.maxWaitMs,
       };
       hangUp?.addEventListener('abort', waiter.onHangUp, { once: true });
       this.#waiters.add(waiter);

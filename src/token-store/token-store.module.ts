@@ -10,7 +10,7 @@ import { AuthorizationRequestsRepository } from './connects/authorization-reques
 import { PendingConsentsRepository } from './connects/pending-consents.repository.js';
 import { PendingExchangesRepository } from './connects/pending-exchanges.repository.js';
 import { AccessTokens } from './grants/access-tokens.repository.js';
-import { Credentials } from './grants/credentials.js';
+import { CredentialSealer } from './grants/credential-sealer.js';
 import { FinishRevocation } from './grants/finish-revocation.js';
 import { GrantLists } from './grants/grant-lists.repository.js';
 import { GrantWatermarks } from './grants/grant-watermarks.js';
@@ -32,8 +32,10 @@ import { SecurityEventsRepository } from './security-events/security-events.repo
 import { ServicesRepository } from './services/services.repository.js';
 
 /**
- * Owns PostgreSQL: the tables, their migrations, and the ciphertext in them. The only room that knows Prisma.
- * Does not own keys (sealing/) nor any decision: it stores what a use case decided, whole or not at all.
+ * Owns PostgreSQL: the tables, their migrations, and the ciphertext in them. The only module that knows Prisma and SQL. Others
+ * import its `*.repository.ts`, the change feed and database health. Transactions are READ COMMITTED; every change of a grant is
+ * atomic with its tokens, slots and events, and is published to all replicas.
+ * Does not own keys (sealing/) nor decisions: it stores what a use case decided, in full or not at all.
  */
 @Global()
 @Module({
@@ -44,7 +46,7 @@ import { ServicesRepository } from './services/services.repository.js';
     GrantsRepository,
     AccessTokens,
     GrantLists,
-    Credentials,
+    CredentialSealer,
     ResealCredentials,
     GrantWatermarks,
     RefreshTokens,

@@ -1,7 +1,7 @@
 import { isPlainText } from '../text.js';
 
 /*
- * Which users a policy covers. A rule is one user id, or a prefix of user ids with `*` behind it. A backslash takes the
+ * Which user ids are valid, and which a policy covers. A rule is one user id, or a prefix of user ids with `*` behind it. A backslash takes the
  * next character literally, so that a user id may hold and end in a star: `team-*` is a prefix, `team-\*` one user.
  */
 

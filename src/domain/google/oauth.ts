@@ -16,7 +16,7 @@ export interface ConsentRequest {
   readonly prompt: 'consent' | 'select_account' | null;
   /**
    * Whether the tokens shall also cover what the account granted this project before (include_granted_scopes). Google
-   * does not say to which user or client that was: only for an account whose living grant this connect renews.
+   * does not say to which user or client that was: only for an account whose active grant this connect renews.
    */
   readonly includeGranted: boolean;
 }
@@ -29,7 +29,7 @@ export interface CodeExchange {
   readonly scopes: readonly string[];
 }
 
-/** What a code was exchanged for. Nothing of it is verified yet. */
+/** The response to a code exchange. Nothing of it is verified yet. */
 export interface CodeExchangeResponse extends TokenEndpointResponse {
   readonly idToken: Secret | null;
 }
@@ -43,7 +43,7 @@ export interface IdTokenExpectation {
   readonly receivedAt: Date;
 }
 
-/** A service account asks for a token by its own signature (RFC 7523 section 2.1). */
+/** A token request of a service account, by its own signature (RFC 7523 section 2.1). */
 export interface Assertion {
   /** The JSON file of Google's console. */
   readonly key: Secret;

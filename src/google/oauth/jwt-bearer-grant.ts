@@ -27,10 +27,10 @@ export async function askByAssertion(
   if (typeof read === 'string') throw new Error(`The stored key of a service account ${read}.`);
   const assertion = await signAssertion(read, tokenUrl, now, { subject, scopes });
   const fields = { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion };
-  const answer = await postForm(tokenUrl, fields, timeoutMs, shutdown);
-  if (answer.status !== 200) throw classifyFailure({ ...answer, during: 'assertion' });
+  const response = await postForm(tokenUrl, fields, timeoutMs, shutdown);
+  if (response.status !== 200) throw classifyFailure({ ...response, during: 'assertion' });
   // Google names no scope here (seen): then it is what was asked (RFC 6749 section 5.1).
-  const { idToken: _unused, ...token } = parseTokenEndpointResponse(answer.body, now, scopes);
+  const { idToken: _unused, ...token } = parseTokenEndpointResponse(response.body, now, scopes);
   return { ...token, refreshToken: null, refreshTokenExpiresAt: null };
 }
 

@@ -4,9 +4,9 @@ import type { TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { Secret } from '../../domain/secret.js';
 import { readJsonObject } from '../read-json.js';
 
-/** Google's access tokens live about an hour; a longer claim is not believed. */
+/** Google's access tokens live about an hour; a longer lifetime is capped. */
 const MAX_SECONDS = 24 * 3600;
-/** For an answer that says nothing usable: good for one call now, asked again soon. */
+/** For a response without a usable lifetime: enough for one call, refreshed soon. */
 const UNKNOWN_SECONDS = 60;
 const MAX_REFRESH_SECONDS = 10 * 365 * 86_400;
 
@@ -27,10 +27,10 @@ export interface RawTokenResponse extends TokenEndpointResponse {
 }
 
 /**
- * Reads a 200 of the token endpoint (RFC 6749 section 5.1). Liberal where Google or a proxy may be sloppy without harm;
- * whatever could hand out a wrong token or change a grant by mistake is a broken answer: nothing of it is kept, and
- * Google is asked again later.
- * @param startedAt when the request began: lifetimes count from here, so a slow answer errs on the safe side
+ * Parses a 200 of the token endpoint (RFC 6749 section 5.1). Lenient where Google or a proxy may be sloppy without harm;
+ * a response that could hand out a wrong token or change a grant by mistake is invalid: nothing of it is kept, and the
+ * request is retried later.
+ * @param startedAt when the request began: lifetimes count from here, so a slow response errs on the safe side
  * @param askedScopes stands in for a missing `scope`, which then equals what was asked (section 5.1)
  * @throws {GoogleFailure} `unavailable`
  */
@@ -63,7 +63,7 @@ export function parseTokenEndpointResponse(
 }
 
 /**
- * A refresh that names none of the scopes which were granted says nothing of the grant; a grant without scopes is none.
+ * Rejects a refresh that names none of the granted scopes: it says nothing of the grant.
  * @throws {GoogleFailure} `unavailable`
  */
 export function assertSomeOf(answered: readonly string[], granted: readonly string[]): void {
@@ -88,12 +88,12 @@ function secret(
   json: Readonly<Record<string, unknown>>,
   name: string,
   form: RegExp,
-  longest: number,
+  maxLength: number,
 ): Secret | null {
   const value = json[name];
   if (value === undefined || value === null || value === '') return null;
   if (typeof value !== 'string') throw broken(`holds a ${name} that is no text`);
-  if (value.length > longest) throw broken(`holds a ${name} of ${value.length} characters`);
+  if (value.length > maxLength) throw broken(`holds a ${name} of ${value.length} characters`);
   if (!form.test(value)) throw broken(`holds a ${name} with characters that none can have`);
   return new Secret(value);
 }
@@ -105,5 +105,5 @@ function positive(value: unknown): number | null {
 }
 
 function broken(what: string): GoogleFailure {
-  return new GoogleFailure('unavailable', 'invalid_response', `The answer ${what}.`);
+  return new GoogleFailure('unavailable', 'invalid_response', `The response ${what}.`);
 }

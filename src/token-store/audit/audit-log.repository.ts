@@ -16,11 +16,9 @@ interface Issued {
 }
 
 /**
- * Where everything that is worth remembering is written. Reading it is another port: audit-trail.ts.
- *
- * Writes the audit trail behind its callers' backs, so that a token does not wait for its own record. Tokens that are
- * issued alike until the next flush are counted in one row, and so are refusals that are alike; everything else is a row
- * of its own.
+ * Writes the audit trail write-behind, so that a token does not wait for its own record. Tokens that are issued alike until the
+ * next flush are counted in one row, and so are equal refusals; everything else is a row of its own. Reading:
+ * audit-events.repository.ts.
  */
 @Injectable()
 export class AuditLog implements OnApplicationShutdown {
@@ -37,7 +35,7 @@ export class AuditLog implements OnApplicationShutdown {
     health: DatabaseHealth,
     settings: Settings,
   ) {
-    const complain = (fault: unknown, waiting: number) => {
+    const onError = (fault: unknown, waiting: number) => {
       health.isOutage(fault);
       // Once, not with each attempt until it is over.
       if (this.#isWaiting) return;
@@ -47,9 +45,9 @@ export class AuditLog implements OnApplicationShutdown {
         'audit events could not be written; they are kept and tried again',
       );
     };
-    this.#rows = new WriteBehind((batch) => this.#write(batch), complain, DELAY_MS);
-    this.#issued = new WriteBehind((batch) => this.#writeIssued(batch), complain, settings.auditFlushMs);
-    this.#refused = new RefusalRows((batch) => this.#write(batch), complain, settings.auditFlushMs);
+    this.#rows = new WriteBehind((batch) => this.#write(batch), onError, DELAY_MS);
+    this.#issued = new WriteBehind((batch) => this.#writeIssued(batch), onError, settings.auditFlushMs);
+    this.#refused = new RefusalRows((batch) => this.#write(batch), onError, settings.auditFlushMs);
   }
 
   /**
@@ -63,7 +61,7 @@ export class AuditLog implements OnApplicationShutdown {
 
   /**
    * As `record`, for a call that was refused. Refusals that are alike become one event with a count, and a service has a
-   * quota of events for those that differ: anybody with a credential can be refused as often as he likes.
+   * quota of events for those that differ: a caller with a credential can be refused as often as it likes.
    */
   recordRefusal(entry: AuditEntry): void {
     this.#refused.add(entry);
@@ -121,14 +119,14 @@ export class AuditLog implements OnApplicationShutdown {
   }
 
   async #writeIssued(batch: readonly Issued[]): Promise<void> {
-    // Whatever comes from now on is counted anew: a row that is being written must not change.
+    // What comes from now on is counted in another row: one that is being written must not change.
     for (const { alike } of batch) this.#alike.delete(alike);
     this.#again.clear();
     await this.#write(batch.map(({ row }) => row));
   }
 
   async #write(batch: readonly AuditRow[]): Promise<void> {
-    // A batch may have been written although its answer was lost; ids of our own make a repetition harmless.
+    // A batch may have been written although its response was lost; ids made here make a retry harmless.
     await this.database.prepared('write audit events', WRITE_AUDIT_ROWS, [JSON.stringify(batch)]);
     this.#isWaiting = false;
   }

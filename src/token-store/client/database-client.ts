@@ -85,7 +85,7 @@ function isOfPrisma(config: unknown): config is PrismaQuery {
   return typeof config === 'object' && config !== null && 'types' in config;
 }
 
-/** A host that swallows packets must leave time for the next one. */
+/** Leaves time for the next host after one that swallows packets. */
 const TIMEOUT_MS = 2000;
 
 /**
@@ -94,10 +94,7 @@ const TIMEOUT_MS = 2000;
  * @param first which one is tried first: it was the right one the last time
  * @throws what the last one that could not be reached said, or that none can be written to
  */
-async function chooseHost(
-  { hosts, mustBeWritable }: DatabaseAddress,
-  first: number,
-): Promise<DatabaseHost> {
+async function chooseHost({ hosts, mustBeWritable }: DatabaseAddress, first: number): Promise<DatabaseHost> {
   let fault: unknown = null;
   let isAnyReached = false;
   for (const host of [...hosts.slice(first), ...hosts.slice(0, first)]) {

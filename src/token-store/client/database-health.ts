@@ -58,27 +58,27 @@ export class DatabaseHealth implements OnApplicationShutdown {
   }
 }
 
-const LOOK_MS = 1000;
-/** How long nothing may have failed before an outage is over, where looking never saw it: a full disk can be read. */
+const CHECK_MS = 1000;
+/** How long without failures until an outage is over that the check never saw: a full disk can be read. */
 const QUIET_MS = 30_000;
 
-/** Says once that the database is away and why, and once that it is back, however many calls fail in between. */
+/** Logs an outage once, with its cause, and its end once, however many calls fail in between. */
 class OutageLog {
   readonly #log = new Logger('Database');
   #timer: NodeJS.Timeout | null = null;
   #lastAt = 0;
   #isSeen = false;
-  #isLooking = false;
+  #isChecking = false;
 
-  /** @param look whether the database cannot serve */
-  constructor(private readonly look: () => Promise<DatabaseFault | null>) {}
+  /** @param check why the database cannot serve; null when it can */
+  constructor(private readonly check: () => Promise<DatabaseFault | null>) {}
 
   note(fault: DatabaseFault, error?: unknown): void {
     this.#lastAt = performance.now();
     if (this.#timer) return;
     this.#log.error(error ? { err: error, codes: codesOf(error) } : {}, fault.message);
     this.#isSeen = false;
-    this.#timer = setInterval(() => void this.#lookAgain(), LOOK_MS).unref();
+    this.#timer = setInterval(() => void this.#checkAgain(), CHECK_MS).unref();
   }
 
   close(): void {
@@ -86,17 +86,17 @@ class OutageLog {
     this.#timer = null;
   }
 
-  async #lookAgain(): Promise<void> {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
+  async #checkAgain(): Promise<void> {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
     const began = performance.now();
-    const fault = await this.look().finally(() => (this.#isLooking = false));
+    const fault = await this.check().finally(() => (this.#isChecking = false));
     if (fault) {
       this.#isSeen = true;
       this.#lastAt = performance.now();
       return;
     }
-    // What failed while we looked may have failed after.
+    // A call that failed during the check may have failed after it.
     const isQuiet = this.#isSeen ? this.#lastAt < began : performance.now() - this.#lastAt > QUIET_MS;
     if (!this.#timer || !isQuiet) return;
     this.close();

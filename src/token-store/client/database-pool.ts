@@ -19,7 +19,7 @@ interface PoolSettings {
   readonly admit: (client: pg.ClientBase) => Promise<void>;
 }
 
-/** Connections that are prepared before anybody gets them, and given up when they are not what they were. */
+/** Connections that are prepared before first use, and closed when their server or session changed. */
 export class DatabasePool extends pg.Pool {
   readonly #idle = new Set<pg.PoolClient>();
   /** In use, and to be closed when they come back. */
@@ -35,7 +35,7 @@ export class DatabasePool extends pg.Pool {
       Client: DatabaseClient as unknown as new () => pg.ClientBase,
       maxLifetimeSeconds: lifetimeMs / 1000,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      // For a network that swallows the answer; the server's own timeouts end what it still hears of.
+      // For a network that swallows the response; the server's own timeouts end statements that it received.
       query_timeout: STATEMENT_TIMEOUT_MS + 2000,
       keepAlive: true,
       application_name: 'token-broker',
@@ -88,7 +88,7 @@ export class DatabasePool extends pg.Pool {
   }
 }
 
-/** A transaction that was left open, or a query that was given up: its rows would go to the next user. */
+/** A transaction that was left open, or a query that was abandoned: its rows would go to the next user. */
 function isUnfinished(client: pg.PoolClient): boolean {
   const status = client.getTransactionStatus();
   return status !== null && (status !== 'I' || Reflect.get(client, 'readyForQuery') === false);
@@ -119,7 +119,7 @@ export class PooledServers {
     this.#maxAgeMs = lifetimeMs + LAST_WORK_MS;
   }
 
-  /** Before the first use of a connection: so no row is read or written by a clock that is not the database's. */
+  /** Before the first use of a connection, so that no row is read or written by a clock other than the database's. */
   async admit(client: ClientBase): Promise<void> {
     const sentAt = performance.now();
     const { rows } = await client.query<{ databaseMs: number; server: string }>(

@@ -27,7 +27,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
   readonly #names = new Map<string, string>();
   readonly #namesAreOff: boolean;
   #areNamesRefused = false;
-  #hearsChanges: () => boolean = () => false;
+  #keepsSessions: () => boolean = () => false;
 
   constructor(settings: Settings, clock: Clock) {
     const servers = new PooledServers(clock, settings.databaseConnectionLifetimeMs);
@@ -47,15 +47,15 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
     });
     this.#pool = pool;
     this.#servers = servers;
-    // Only who hears changes through the very pooler of this pool knows that it keeps sessions.
+    // Notifications received through the pooler of this pool prove that it keeps sessions.
     this.#namesAreOff =
       settings.databasePooler === 'transaction' ||
       (settings.databasePooler === null && settings.databaseDirectUrl !== null);
   }
 
-  /** Statements have names only where a session is kept: behind a pooler that is known by changes that are heard. */
-  nameStatementsWhile(hearsChanges: () => boolean): void {
-    this.#hearsChanges = hearsChanges;
+  /** Statements are named only where sessions are kept: behind a pooler, received notifications prove that. */
+  nameStatementsWhile(keepsSessions: () => boolean): void {
+    this.#keepsSessions = keepsSessions;
   }
 
   /**
@@ -112,7 +112,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
 
   #mayName(): boolean {
     if (this.#pool.isDirect) return true;
-    return !this.#namesAreOff && !this.#areNamesRefused && this.#hearsChanges();
+    return !this.#namesAreOff && !this.#areNamesRefused && this.#keepsSessions();
   }
 
   /** Behind a pooler, a session may hold statements of another version: one name never stands for two texts. */
@@ -126,7 +126,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
   }
 }
 
-/** A value of ours for a JSON column. Prisma wants an index signature, which our interfaces rightly lack. */
+/** A value for a JSON column. Prisma wants an index signature, which interfaces lack. */
 export function toJson(value: object): Prisma.InputJsonObject {
   return value;
 }

@@ -6,8 +6,8 @@ import { SessionFault } from './database-error.js';
 /** No column is of another type of time. */
 const TIMESTAMPTZ = 1184;
 /**
- * The broker writes neither; somebody else can, and must not make lists fail in which such a row is one of many. A seal over
- * it does not open.
+ * The broker writes neither. A row that was changed in the database must not make a whole list fail; a seal over it does not
+ * open.
  */
 const ENDS_OF_TIME: ReadonlyMap<string, Date> = new Map([
   ['infinity', new Date('9900-01-01T00:00:00Z')],

@@ -7,7 +7,7 @@ import { isUniqueViolation } from '../client/database-error.js';
 import { Database, toJson } from '../client/database.js';
 import { verifierAad } from '../sealed/aad.js';
 
-/** One pending trip to Google's consent page. */
+/** A pending visit to Google's consent page. */
 export interface AuthorizationRequest {
   readonly ticketId: string;
   readonly connectRequest: ConnectRequest;
@@ -20,11 +20,11 @@ export interface AuthorizationRequest {
   readonly verifier: Secret;
   readonly createdAt: Date;
   readonly expiresAt: Date;
-  /** Set from the start where no trip is needed: the ticket is used up all the same. */
+  /** Set from the start where no visit is needed: the ticket is used up all the same. */
   readonly consumedAt: Date | null;
 }
 
-/** Digests of the secrets that the browser and Google carry; the secrets themselves are not kept. */
+/** Digests of the secrets that the browser and Google hold; the secrets themselves are not stored. */
 export interface AuthorizationRequestKeys {
   readonly stateHash: Uint8Array<ArrayBuffer>;
   readonly nonceHash: Uint8Array<ArrayBuffer>;
@@ -44,7 +44,7 @@ export class AuthorizationRequestsRepository {
     private readonly alarm: IntegrityAlarm,
   ) {}
 
-  /** @returns false when the ticket has started a trip before; then nothing is stored */
+  /** @returns false when the ticket has started an authorization request before; then nothing is stored */
   async add(request: AuthorizationRequest, keys: AuthorizationRequestKeys): Promise<boolean> {
     const { verifier, connectRequest, consumedAt, ...columns } = request;
     const bound = { ...columns, ...keys, connectRequest: toJson(connectRequest) };
@@ -90,7 +90,7 @@ export class AuthorizationRequestsRepository {
     return count === 1;
   }
 
-  /** A request that was changed under way is none: the seal of its verifier is a MAC over all that decides. */
+  /** Rejects a request that was changed in the database: the seal of its verifier authenticates all columns that matter. */
   async #open(sealed: string, bound: { readonly ticketId: string }): Promise<Secret | null> {
     try {
       return await this.sealer.open(sealed, verifierAad(bound));

@@ -29,7 +29,7 @@ interface SealedPayload {
   readonly refreshTokenExpiresAt: string | null;
 }
 
-/** In the transaction of the grant that was made of it. @returns false when another has finished it */
+/** In the transaction that creates the grant. @returns false when another replica has finished it */
 export async function takeConsent(
   tx: Prisma.TransactionClient,
   codeHash: Uint8Array<ArrayBuffer> | null,
@@ -47,8 +47,8 @@ export class PendingConsentsRepository {
   ) {}
 
   /**
-   * @param exchangeId what waited to become this; removed with it
-   * @returns false when another has finished it; then nothing is stored
+   * @param exchangeId the pending exchange that became this; removed with it
+   * @returns false when another replica has finished it; then nothing is stored
    */
   async put(
     codeHash: Uint8Array<ArrayBuffer>,
@@ -81,8 +81,8 @@ export class PendingConsentsRepository {
   }
 
   /**
-   * Leaves it where it is: who makes the grant (grant-store.ts) removes it in the same transaction, so that a code works
-   * once and a failure loses nothing.
+   * Does not remove it: grants.repository.ts does, in the transaction that creates the grant, so that a code works once and a
+   * failure loses nothing.
    * @returns null when unknown, used or expired
    */
   async find(codeHash: Uint8Array<ArrayBuffer>, now: Date): Promise<PendingConsent | null> {
@@ -107,7 +107,7 @@ export class PendingConsentsRepository {
     };
   }
 
-  /** Nothing will come of it. Its refresh token stays booked: Google counts it. */
+  /** Deletes one that becomes no grant. Its refresh token stays booked: Google counts it. */
   async remove(codeHash: Uint8Array<ArrayBuffer>): Promise<void> {
     await this.database.pendingConsent.deleteMany({ where: { codeHash } });
   }

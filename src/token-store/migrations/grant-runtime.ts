@@ -107,7 +107,7 @@ async function statements(client: pg.Client, role: string): Promise<string[]> {
   ];
 }
 
-/** What PUBLIC or another role gives it is not taken by the above, such as in a database that somebody else owns. */
+/** Rights from PUBLIC or another role are not revoked by the above, such as in a database with another owner. */
 async function assertNoDdl(client: pg.Client, role: string): Promise<void> {
   const { rows } = await client.query<{ creates: boolean }>(
     `SELECT has_schema_privilege($1, 'public', 'CREATE') AS creates`,

@@ -1,10 +1,10 @@
-/** A session that is in the way, as pg_stat_activity shows it to this role. */
+/** A session that blocks the migration, as pg_stat_activity shows it to this role. */
 export interface Blocker {
   readonly pid: number;
   readonly what: string;
 }
 
-/** How long a migration waits for others in all, and what it says meanwhile. */
+/** How long a migration waits for other sessions in all, and what it reports meanwhile. */
 export class LockWait {
   readonly #until: number;
   readonly #said = new Set<string>();
@@ -16,7 +16,7 @@ export class LockWait {
     this.#until = performance.now() + ms;
   }
 
-  /** Says it once for each that is in the way. */
+  /** Reports each blocking session once. */
   waitsFor(what: string, blockers: readonly Blocker[]): void {
     const key = `${what} ${blockers.map(({ pid }) => pid).join()}`;
     if (this.#said.has(key)) return;
@@ -33,7 +33,7 @@ export class LockWait {
   }
 }
 
-/** Others held up a migration for longer than it waits. Nothing of it was done. */
+/** Other sessions blocked a migration for longer than it waits. Nothing of it was done. */
 export class DatabaseBusy extends Error {
   override readonly name = 'DatabaseBusy';
 

@@ -17,7 +17,7 @@ import { AdapterWithZones } from '../client/timestamps.js';
 /** How one migration's SQL is run. @param run sends it, as often as needed */
 export type ScriptRunner = (script: string, run: (sql: string) => Promise<void>) => Promise<void>;
 
-/** The engine's own lock. Whoever calls takes it in another way: migration-lock.ts says why. */
+/** The engine's own lock is off: the caller holds the one of migration-lock.ts, which says why. */
 const ENGINE_LOCK = /^SELECT pg_advisory_lock\(\d+\)$/;
 
 /**
@@ -74,7 +74,7 @@ export async function missingSql(databaseUrl: string, schema: string): Promise<s
 const [CHAR, TEXT, TEXT_ARRAY, NAME_ARRAY] = [18, 25, 1009, 1003];
 
 /**
- * Prisma's adapter, mended where the engine needs more of it than the client does: it refuses two types that only
+ * Prisma's adapter, fixed where the engine needs more of it than the client does: it refuses two types that only
  * PostgreSQL's own catalogs use, and it cuts a script at every semicolon, also inside of strings and functions.
  */
 class EngineAdapters extends AdapterWithZones {
@@ -117,7 +117,7 @@ function readingCatalogs(pool: pg.Pool, characters: WeakMap<object, readonly num
   const query = pool.query.bind(pool) as (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult>;
   const readable = async (config: pg.QueryArrayConfig) => {
     const result = await query(config);
-    // A script of several statements has several results, which nobody reads.
+    // A script of several statements has several results, which are not read.
     if (Array.isArray(result)) return result;
     const { fields, rows } = result;
     characters.set(

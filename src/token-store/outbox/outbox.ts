@@ -5,8 +5,8 @@ import type { Grant } from '../../domain/grant/grant.js';
 import type { Prisma } from '../prisma-client/client.js';
 
 /**
- * Puts events for the app beside the change that they tell of, in its transaction: either both happen or neither.
- * Delivery is another matter (webhooks/). Without a webhook nothing is kept.
+ * Stores events for the app in the transaction of the change that caused them: either both happen or neither. Delivery is in
+ * webhooks/. Without a webhook nothing is stored.
  */
 @Injectable()
 export class Outbox {
@@ -36,7 +36,7 @@ export class Outbox {
       id: `msg_${randomUUID()}`,
       payload: { type, timestamp, data: { ...describe(grant), ...more } },
     }));
-    // As json, not jsonb: a payload is kept as it was written, member by member.
+    // As json, not jsonb: a payload keeps the order of its members.
     await tx.$executeRaw`
       INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
       SELECT id, ${type}, payload, ${timestamp}::timestamptz, ${timestamp}::timestamptz
@@ -56,7 +56,7 @@ function describe(grant: Grant) {
   };
 }
 
-/** What an app can be told by webhook. */
+/** The events that an app can receive by webhook. */
 export type EventType =
   | 'grant.connected'
   | 'grant.scopes_changed'

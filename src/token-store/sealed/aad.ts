@@ -1,11 +1,11 @@
 import type { Grant } from '../../domain/grant/grant.js';
 
 /*
- * The associated data of each sealed value: its column, its row, and all of the row that decides who gets what of it. A
- * row that was changed by another than the broker does not open. Changing one of these locks old rows out.
+ * The AAD (associated data) of each sealed value: its column, its row, and every column of the row that decides who gets the secret. A
+ * row that was not changed by the broker does not open. Changing one of these functions locks old rows out.
  */
 
-/** All columns of a connect under way but the verifier and its use. */
+/** All columns of an authorization request but the verifier and `consumed_at`. */
 export function verifierAad(request: object): string {
   return canonical(['authorization_requests.sealed_verifier', request]);
 }
@@ -20,7 +20,7 @@ export function credentialAad(grant: Grant, version: number): string {
     column,
     ...identity(grant),
     version,
-    // The token of a suspended grant is kept, and must not open because somebody calls the grant active.
+    // The token of a suspended grant is kept, and must not open when the row is set to active in the database.
     grant.status === 'suspended',
     grant.account.email,
     grant.requestedScopes,
@@ -32,8 +32,8 @@ export function credentialAad(grant: Grant, version: number): string {
 }
 
 /**
- * Bound to the version of the credential that it was fetched with: each new seal of that ends the access tokens of before. Not
- * to the version of the grant, since a revocation that comes to nothing leaves them as they were.
+ * Bound to the version of the credential that it was fetched with: each reseal of that invalidates former access tokens. Not
+ * to the version of the grant, since a revocation that fails does not invalidate them.
  */
 export function accessTokenAad(
   grant: Grant,
@@ -59,7 +59,7 @@ export function pendingConsentAad(consent: {
   return canonical(['pending_consents.sealed_consent', consent]);
 }
 
-/** When it is tried again, and the code that waits for it, change without a new seal. */
+/** The time of the next attempt and the code that waits for it change without a new seal. */
 export function pendingExchangeAad({
   id,
   createdAt,
@@ -72,7 +72,7 @@ export function pendingExchangeAad({
   return canonical(['pending_exchanges.sealed_exchange', id, createdAt, expiresAt]);
 }
 
-/** What of a revocation says whose grants end; its attempts and its end change without a new seal. */
+/** The columns that say whose grants end; attempts and outcome change without a new seal. */
 export function revocationTokenAad(revocation: {
   readonly id: string;
   readonly grantId: string;

@@ -17,7 +17,7 @@ export function isSigned(sealer: Sealer, row: SignedRow): boolean {
 }
 
 /**
- * Signs services that carry no MAC, as versions before MACs left them. A row with a wrong MAC is not signed: somebody changed it.
+ * Signs services without a MAC, as versions before MACs wrote them. A row with a wrong MAC is not signed: it was changed.
  * @returns the names of those that are services now
  */
 export async function adoptServices(database: Database, sealer: Sealer): Promise<string[]> {
