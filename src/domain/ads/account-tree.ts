@@ -34,7 +34,7 @@ export interface TreeGap {
   readonly why: 'closed' | 'refused' | 'cut_off';
 }
 
-/** What one user reaches in Google Ads: a directed acyclic graph, although Google and we call it a tree. */
+/** What one user reaches in Google Ads: a directed acyclic graph, although it is called a tree, as Google does. */
 export interface AccountTree {
   readonly accounts: readonly AdsAccount[];
   readonly links: readonly ManagerLink[];

@@ -12,9 +12,9 @@ export type Actor = 'user' | 'workspace_admin' | 'operator' | 'developer' | 'acc
 export interface FailureRow<Kind = GoogleFailureKind> {
   /** Google's codes. Empty for what has none, such as a timeout, and for all others. */
   readonly errors: readonly string[];
-  /** Google's `error_subtype`, where it tells rows of one code apart. */
+  /** Google's `error_subtype`, where it distinguishes rows of one code. */
   readonly subtype?: string;
-  /** Google's description, where it tells rows of one code apart. The first row that matches counts. */
+  /** Google's description, where it distinguishes rows of one code. The first row that matches counts. */
   readonly words?: RegExp;
   /** What else the documentation shows of the response: an example of the description, a status. */
   readonly shown?: string;

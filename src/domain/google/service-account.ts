@@ -139,11 +139,11 @@ export function explainServiceAccountFailure(
   const rows = SERVICE_ACCOUNT_FAILURES.filter(
     ({ withSubject }) => withSubject === undefined || withSubject === (access.subject !== null),
   );
-  const row = findFailure(rows, { error, description, subtype: null });
-  const { cause, whoMustAct, meaning, remedy } = row ?? UNKNOWN_SERVICE_ACCOUNT_FAILURE;
-  const mend = `${meaning} ${remedy}`
-    .replace('{subject}', access.subject ?? '')
-    .replace('{client_id}', access.account.sub)
-    .replace('{scopes}', access.grantedScopes.join(' '));
-  return { cause, whoMustAct, mend };
+  const facts = { error, description, subtype: null };
+  const { cause, whoMustAct, ...row } = findFailure(rows, facts) ?? UNKNOWN_SERVICE_ACCOUNT_FAILURE;
+  const words = `${row.meaning} ${row.remedy}`
+    .replace('{subject}', () => access.subject ?? '')
+    .replace('{client_id}', () => access.account.sub)
+    .replace('{scopes}', () => access.grantedScopes.join(' '));
+  return { cause, whoMustAct, mend: words };
 }

@@ -31,7 +31,7 @@ export class SecurityEventVerifier {
 
   /**
    * @param clientIds one of them must be the audience
-   * @throws {BrokerError} `invalid_request` with RFC 8935's `err` when the token is not from Google or not for us
+   * @throws {BrokerError} `invalid_request` with RFC 8935's `err` when the token is not from Google or not for the broker
    * @throws {GoogleFailure} `unavailable` when Google's keys cannot be read; the same token may be good later
    */
   async verify(token: string, clientIds: readonly string[]): Promise<SecurityEventToken> {

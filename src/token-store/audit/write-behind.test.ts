@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { WriteBehind } from './write-behind.js';
 
-/** A store that can be shut; it remembers what it was given. */
+/** A store that can be shut; it keeps what it was given. */
 function store() {
   const written: number[][] = [];
   const state = { isShut: false };
@@ -48,7 +48,7 @@ describe('writing behind the back of those who bring', () => {
     expect(written).toEqual([[1, 2]]);
   });
 
-  test('full, it lets nobody bring more before it has written; shut as well, it refuses', async () => {
+  test('full, it makes callers wait until it has written; shut as well, it refuses', async () => {
     const { written, state, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100, 8);
     await rows.room('');

@@ -57,7 +57,7 @@ export async function prepareSession(
 ): Promise<void> {
   const { rows } = await client.query<Session>(READ);
   const [session] = rows;
-  if (!session) throw new Error('The database told nothing of its session.');
+  if (!session) throw new Error('The database returned no row for its session.');
   // A pooler gives its clients numbers of its own making.
   const isDirect = Reflect.get(client, 'processID') === session.pid;
   client.isShared = pooler === 'transaction' || (pooler === null && !isDirect);

@@ -173,7 +173,7 @@ export class GrantsRepository {
    */
   async findLivingByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
     const rows = await this.database.grant.findMany({
-      // As `isActive`: a revocation under way is a column of its own.
+      // As `isActive`; a revocation under way is another column.
       where: { accountSub, client: { in: [...clients] }, status: { in: ['active', 'suspended'] } },
     });
     return rows.map(fromRow);

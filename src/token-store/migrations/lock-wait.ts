@@ -22,7 +22,7 @@ export class LockWait {
     if (this.#said.has(key)) return;
     this.#said.add(key);
     const who = blockers.map((blocker) => `\n  ${blocker.what}`).join('');
-    this.say(`Waiting for ${what}${who === '' ? '' : `, held up by${who}`}`);
+    this.say(`Waiting for ${what}${who === '' ? '' : `, blocked by${who}`}`);
   }
 
   /** @returns whether there is time left; false at once when there is not */
@@ -40,7 +40,7 @@ export class DatabaseBusy extends Error {
   constructor(what: string, blockers: readonly Blocker[], { ms }: LockWait) {
     const who = blockers.map((blocker) => `\n  ${blocker.what}`).join('');
     super(
-      `${what} within ${Math.round(ms / 1000)} seconds${who === '' ? '.' : `; in the way was${who}`}\n` +
+      `${what} within ${Math.round(ms / 1000)} seconds${who === '' ? '.' : `; blocked by${who}`}\n` +
         'End it (SELECT pg_terminate_backend(process)) or wait for it, and run `token-broker migrate` again, which is safe.',
     );
   }

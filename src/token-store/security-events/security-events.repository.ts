@@ -130,7 +130,7 @@ export class SecurityEventsRepository {
     })) {
       await this.ledger.lock(tx, accountSub, client);
     }
-    // Read again: a consent that was under way may have put another token in its place.
+    // Read again: a concurrent consent may have replaced the token.
     const rows = await tx.refreshToken.findMany({ where: named, include: { grant: true } });
     const using = rows.flatMap(({ current, grant }) => (current && grant ? [fromRow(grant)] : []));
     const ended = await this.accountMeasures.markDead(tx, using, 'reconnect_required', diagnosis, now);
