@@ -1,6 +1,6 @@
 import { type BeforeApplicationShutdown, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 
-/** How long requests may still take when the broker stops. */
+/** The grace period for requests when the broker stops. */
 const GRACE_MS = 5_000;
 
 /** Graceful shutdown: cancels requests to Google that are still under way some seconds after the broker began to stop. */

@@ -8,7 +8,7 @@ export interface CacheTimes {
   readonly freshMs: number;
   /** From this age on the caller waits for that, unless the last attempt failed. */
   readonly staleMs: number;
-  /** After a success no caller can cause another attempt before so long. */
+  /** The least time between a success and the next attempt, however many callers ask. */
   readonly cooldownMs: number;
   /** The same after a failure. */
   readonly retryMs: number;
@@ -54,7 +54,7 @@ export class CachedResource<T> {
   }
 
   /**
-   * For a caller who misses something in what `get` gave.
+   * For a caller that misses something in the result of `get`.
    * @throws {ResourceUnavailable} when the last attempt failed: whether it exists by now is unknown
    */
   async newest(): Promise<T> {
@@ -78,7 +78,7 @@ export class CachedResource<T> {
     this.#attemptedAt = this.now();
     const loading = this.#attempt().finally(() => (this.#loading = null));
     this.#loading = loading;
-    // Those who wait get it; where there are none, the report is enough.
+    // Waiting callers get the rejection; without them the report is enough.
     loading.catch(() => undefined);
     return loading;
   }

@@ -16,10 +16,10 @@ const CLIENT_SHARE = 15;
 /**
  * A number of turns at something slow, shared fairly: round robin between lanes, first come first served within one. Of
  * eight turns or more no service takes the last ones: it may hold seven times as many as are free, which is seven eighths
- * of all for one alone; of sixteen or more no client. So a newcomer finds a turn even while every request of another hangs.
+ * of all for one alone; of sixteen or more no client. So a new service finds a turn even while every request of another hangs.
  */
 export class FairQueue {
-  /** Those in which something waits, in the order of their turns. */
+  /** Lanes with waiting work, in the order of their turns. */
   readonly #lanes = new Map<string, Set<Place>>();
   readonly #held = new Map<string, number>();
   #free: number;
@@ -49,7 +49,7 @@ export class FairQueue {
       const next = this.#next(false) ?? this.#next(true);
       if (!next) return;
       const { key, waiting, place, lane } = next;
-      // To the end of the round.
+      // To the end of the round robin.
       this.#lanes.delete(key);
       this.#lanes.set(key, waiting);
       place.serve(this.#give(lane));
@@ -57,7 +57,7 @@ export class FairQueue {
   }
 
   #next(isBackground: boolean) {
-    // Half at most: a caller who comes while many renewals run must not wait for them.
+    // Half at most: a caller must not wait for many background refreshes.
     if (isBackground && this.#inBackground >= Math.ceil(this.turns / 2)) return null;
     for (const [key, waiting] of this.#lanes) {
       const [place] = waiting;
@@ -137,7 +137,7 @@ export class Place {
   }
 }
 
-/** Aliases and ids hold no space. */
+/** Aliases and ids contain no space. */
 export function keyOf({ service, client, isBackground }: Lane): string {
   return `${isBackground ? 'background' : 'caller'} ${service} ${client}`;
 }

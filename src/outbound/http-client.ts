@@ -5,7 +5,7 @@ export interface OutboundRequest {
   readonly method?: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | URLSearchParams;
-  /** For everything, from the connection to the last byte of the body. */
+  /** Covers everything from the connection to the last byte of the body. */
   readonly timeoutMs: number;
   /** The longest body that is read, after decoding; 0: only status and headers are of interest. */
   readonly maxBytes: number;
@@ -26,7 +26,7 @@ export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
 }
 
-/** The proxy would not open a tunnel. */
+/** The proxy refused to open a tunnel. */
 export class ProxyRefused extends Error {
   override readonly name = 'ProxyRefused';
 
@@ -39,8 +39,8 @@ export class ProxyRefused extends Error {
 let proxies: Proxies | undefined;
 
 /**
- * Every request that the broker makes. It is bounded in time and in bytes, whatever the other side does: a body that is
- * compressed counts decompressed, one without end is cut off. It goes through the proxy that the environment names.
+ * Sends every outbound request of the broker, bounded in time and in bytes: a compressed body counts decompressed, an endless
+ * one is cut off. It goes through the proxy that the environment names.
  * @throws {BodyTooLarge}
  * @throws {ProxyRefused}
  * @throws what fetch throws; an error can hold the request, so do not log it
@@ -76,7 +76,7 @@ async function readBody(body: ReadableStream<Uint8Array> | null, maxBytes: numbe
 
 type Undici = typeof import('undici');
 
-/** Loaded only where there is a proxy; Node's own fetch takes none on the oldest Node that is supported. */
+/** Loaded only where there is a proxy: Node's own fetch supports none on the oldest supported Node. */
 let undici: Promise<Undici> | undefined;
 const agents = new Map<string, InstanceType<Undici['ProxyAgent']>>();
 
@@ -88,7 +88,7 @@ async function fetchThrough(
 ): Promise<Response> {
   const { Pool, ProxyAgent, fetch: proxiedFetch } = await (undici ??= import('undici'));
   const uri = proxy.reveal();
-  // There are as many timeouts as uses.
+  // One agent for each timeout: there are few.
   const name = `${timeoutMs} ${uri}`;
   let agent = agents.get(name);
   if (!agent) {
@@ -114,7 +114,7 @@ async function fetchThrough(
   }
 }
 
-/** undici says it in words only, somewhere among the causes. */
+/** undici puts the status only into a message, somewhere among the causes. */
 function refusalIn(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const [, status] = /^Proxy response \((\d{3})\)/.exec(error.message) ?? [];

@@ -2,9 +2,9 @@ import { type FairQueue, keyOf, type Lane, Place } from './fair-queue.js';
 
 export interface WaitingCaller<A> {
   readonly lane: Lane;
-  /** Aborted when the caller has gone. */
+  /** Aborted when the caller hangs up. */
   readonly hangUp?: AbortSignal | undefined;
-  /** On whose behalf the work is done, while this caller is the first of those who wait. */
+  /** The requester that the work is done for, while this caller is the first in line. */
   readonly about: A;
 }
 
@@ -38,8 +38,8 @@ export class SharedWork<T, A> {
   #about: A | undefined;
 
   /**
-   * @param longestMs how long a caller waits for turns, all in all; background work waits as long as it takes
-   * @param onAbandoned called when the last caller went while the work waited
+   * @param maxWaitMs how long a caller waits for turns in total; background work waits without limit
+   * @param onAbandoned called when the last caller leaves while the work waits
    */
   constructor(
     private readonly queue: FairQueue,
@@ -47,7 +47,7 @@ export class SharedWork<T, A> {
     private readonly onAbandoned: () => void,
   ) {}
 
-  /** Of the first of those who wait; when all have gone, of the first who came. */
+  /** That of the first waiting caller; when all have left, of the first that came. */
   get about(): A {
     const [first] = this.#waiters;
     return first?.about ?? (this.#about as A);
@@ -82,7 +82,7 @@ export class SharedWork<T, A> {
     });
   }
 
-  /** Does the work, and gives its result to all who wait by then. */
+  /** Does the work, and resolves all callers who wait by then. */
   async run(work: () => Promise<T>): Promise<void> {
     try {
       const value = await work();
@@ -97,7 +97,7 @@ export class SharedWork<T, A> {
     if (!this.isWanted) throw new TurnNotTaken('caller_left');
     const release = await this.#takeTurn();
     try {
-      // They may have gone just when it came.
+      // The callers may have left just before the turn came.
       if (this.#waiters.size === 0) throw new TurnNotTaken('caller_left');
       return await part();
     } finally {
@@ -105,7 +105,7 @@ export class SharedWork<T, A> {
     }
   }
 
-  /** Drops work that waits for a turn and that no caller waits for. */
+  /** Drops work that waits for a turn without a caller. */
   dropBackground(): void {
     for (const waiter of this.#waiters) if (waiter.lane.isBackground) this.#leave(waiter, 'caller_left');
   }

@@ -21,7 +21,7 @@ export interface VerifiedAccount extends Account {
 type GrantStatus = 'active' | 'suspended' | 'revoking' | 'reconnect_required' | 'revoked';
 
 /**
- * `user`: a person consented, and there is a refresh token. `service_account`: an operator gave its key (RFC 7523); there
+ * `user`: a person consented, and there is a refresh token. `service_account`: an operator added its key (RFC 7523); there
  * is no refresh token, so no slot, and no expiry.
  */
 type GrantKind = 'user' | 'service_account';
@@ -40,7 +40,7 @@ export interface Diagnosis {
   readonly detail: string;
 }
 
-/** user x client x account: what the user allowed this client to do, or the operator a service account. */
+/** user x client x account: what the user allowed this client to do, or an operator a service account. */
 export interface Grant {
   readonly id: string;
   readonly kind: GrantKind;
@@ -49,7 +49,7 @@ export interface Grant {
   readonly account: Account;
   /** The user of a Workspace that a service account acts for, by email; null: for itself, or no service account. */
   readonly subject: string | null;
-  /** What services asked for, over time; the user may have ticked less. */
+  /** What services requested, over time; the user may have ticked less. */
   readonly requestedScopes: readonly string[];
   readonly grantedScopes: readonly string[];
   readonly status: GrantStatus;
@@ -84,7 +84,7 @@ export interface AccessToken {
   readonly scopes: readonly string[];
 }
 
-/** Whether an account is meant by a `sub` or an email address; emails compare without case. */
+/** Whether a `sub` or an email address names an account; emails compare without case. */
 export function isAccount(account: Account, subOrEmail: string): boolean {
   if (account.sub === subOrEmail) return true;
   return account.email !== null && foldEmail(account.email) === foldEmail(subOrEmail);

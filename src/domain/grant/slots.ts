@@ -3,7 +3,7 @@
  * https://developers.google.com/identity/protocols/oauth2#expiration. The ledger records every one that Google issued.
  */
 
-/** Google ends a refresh token that was not used for six months. */
+/** Google revokes a refresh token that was not used for six months. */
 export const INACTIVITY_SECONDS = 183 * 24 * 3600;
 
 /** A refresh token that Google counts as live, as far as the ledger knows. */

@@ -9,11 +9,11 @@ export interface FailedResponse {
   readonly status: number;
   readonly body: string;
   readonly retryAfter: string | null;
-  /** invalid_grant means a bad code in an exchange, a dead refresh token in a refresh, a bad assertion of a service account. */
+  /** `invalid_grant` means a bad code in an exchange, a dead refresh token in a refresh, a bad assertion of a service account. */
   readonly during: 'exchange' | 'refresh' | 'assertion';
 }
 
-/** What Google also refuses an assertion with. https://developers.google.com/identity/protocols/oauth2/service-account#error-codes */
+/** Codes that are final for an assertion only. https://developers.google.com/identity/protocols/oauth2/service-account#error-codes */
 const ASSERTION_REFUSALS: ReadonlySet<string> = new Set(['invalid_grant', 'access_denied']);
 
 /** The statuses of a refusal; 401 concerns the client (RFC 6749 section 5.2), 403 is Google's own. */

@@ -36,7 +36,7 @@ export class GoogleOAuthClient {
   readonly #timeoutMs: number;
 
   constructor(
-    // The command line asks for consent where no broker is configured, and so without the other settings.
+    // The command line asks for consent without a configured broker, and so without the other settings.
     @Inject(Settings) settings: Pick<Settings, 'googleStandInUrl' | 'googleTimeoutMs'>,
     private readonly clock: Clock,
     private readonly refreshes: RefreshRequests,
@@ -98,7 +98,7 @@ export class GoogleOAuthClient {
     return claimedSubject(idToken);
   }
 
-  /** @param narrowTo the scopes the access token shall have; null asks for everything granted */
+  /** @param narrowTo the scopes of the access token; null requests everything granted */
   async refresh(
     client: GoogleClient,
     refreshToken: Secret,

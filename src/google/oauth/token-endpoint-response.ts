@@ -10,12 +10,12 @@ const MAX_SECONDS = 24 * 3600;
 const UNKNOWN_SECONDS = 60;
 const MAX_REFRESH_SECONDS = 10 * 365 * 86_400;
 
-/** Google promises 2048 and 512 characters at most. What is four times as long is no token. */
+/** Google promises 2048 and 512 characters at most; four times as long is rejected. */
 const MAX_ACCESS_TOKEN = 8192;
 const MAX_REFRESH_TOKEN = 2048;
 const MAX_ID_TOKEN = 16_384;
 
-/** RFC 6750 section 2.1: what may stand in an Authorization header. */
+/** RFC 6750 section 2.1: the syntax of an Authorization header. */
 const BEARER_TOKEN = /^[\w.~+/-]+=*$/;
 /** RFC 6749 appendix A.17, without the space. */
 const VISIBLE = /^[\x21-\x7e]+$/;
@@ -31,7 +31,7 @@ export interface RawTokenResponse extends TokenEndpointResponse {
  * a response that could hand out a wrong token or change a grant by mistake is invalid: nothing of it is kept, and the
  * request is retried later.
  * @param startedAt when the request began: lifetimes count from here, so a slow response errs on the safe side
- * @param askedScopes stands in for a missing `scope`, which then equals what was asked (section 5.1)
+ * @param askedScopes replaces a missing `scope`, which then equals what was requested (section 5.1)
  * @throws {GoogleFailure} `unavailable`
  */
 export function parseTokenEndpointResponse(
@@ -83,7 +83,7 @@ function scopes(value: unknown, asked: readonly string[]): readonly string[] {
   return named;
 }
 
-/** An empty one is none. @throws {GoogleFailure} for what cannot be one */
+/** @returns null for an absent or empty member @throws {GoogleFailure} for a malformed one */
 function secret(
   json: Readonly<Record<string, unknown>>,
   name: string,

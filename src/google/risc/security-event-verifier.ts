@@ -8,7 +8,7 @@ import { RiscDiscovery } from './risc-configuration.js';
 
 /** RFC 7519 section 4.1.7 sets no limit; Google's are a tenth of this. */
 const MAX_JTI = 255;
-/** What is said to happen later than this was no time in seconds. */
+/** A time further in the future is not a time in seconds. */
 const LARGEST_SKEW_SECONDS = 24 * 3600;
 
 /**
@@ -73,13 +73,13 @@ function parse(payload: Uint8Array): Record<string, unknown> {
     const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
     if (isObject(claims)) return claims;
   } catch {
-    // Said below; the parser's own message would quote the claims.
+    // Refused below; the parser's own message would quote the claims.
   }
   throw eventRefused('invalid_request', "The token's claims are not a JSON object.");
 }
 
 /**
- * The last moment that can be meant: `toe` is when it happened, `iat` when Google wrote it down (RFC 8417 section 2.2),
+ * The latest time of the event: `toe` is when it happened, `iat` when Google issued the token (RFC 8417 section 2.2),
  * both in whole seconds. A time in the future is capped: it would outdate all later events of the account.
  */
 function timeOf({ toe, iat }: Record<string, unknown>, now: Date): Date {

@@ -7,7 +7,7 @@ import { type AuditRow, ownerOf, toAuditRow, WRITE_AUDIT_ROWS } from './audit-ro
 import { RefusalRows } from './refusal-rows.js';
 import { WriteBehind } from './write-behind.js';
 
-/** How long the first of a batch waits for others. What was issued waits as long as the settings say. */
+/** How long the first of a batch waits for others. Issued tokens wait as long as the settings say. */
 const DELAY_MS = 100;
 
 interface Issued {
@@ -37,7 +37,7 @@ export class AuditLog implements OnApplicationShutdown {
   ) {
     const onError = (fault: unknown, waiting: number) => {
       health.isOutage(fault);
-      // Once, not with each attempt until it is over.
+      // Once an outage, not with each attempt.
       if (this.#isWaiting) return;
       this.#isWaiting = true;
       this.#log.error(
@@ -51,7 +51,7 @@ export class AuditLog implements OnApplicationShutdown {
   }
 
   /**
-   * Takes an entry; the caller does not wait until it is written. Nothing taken is dropped in silence. Tokens issued
+   * Takes an entry; the caller does not wait until it is written. Nothing is dropped silently. Tokens issued
    * alike within a moment (same service, grant and scopes) become one event with a count.
    */
   record(entry: AuditEntry): void {
@@ -73,7 +73,7 @@ export class AuditLog implements OnApplicationShutdown {
   }
 
   /**
-   * Waits while too much waits to be written, in all or for this service. Ask before an action that will be recorded.
+   * Backpressure: waits while too much is unwritten, in total or for this service. Call it before an action that is audited.
    * @throws when the store takes nothing: what cannot be recorded is better not done
    */
   async room(serviceId: string): Promise<void> {
@@ -100,7 +100,7 @@ export class AuditLog implements OnApplicationShutdown {
   }
 
   #count(entry: AuditEntry): void {
-    // An answer that is given again comes with the very same details: found without comparing them.
+    // A cached response comes with the same details object: found without comparing.
     const row = this.#again.get(entry.details ?? entry) ?? this.#rowOf(entry);
     row.count++;
     row.lastAt = entry.at;

@@ -21,7 +21,7 @@ export function toAuditRow({ at, ...entry }: AuditEntry) {
   return { ...columns, id: randomUUID(), at, lastAt: at, count: 1, details };
 }
 
-/** Whose share of the memory an entry takes. */
+/** The owner of the share of the queue that an entry takes. */
 export function ownerOf({ serviceId }: AuditEntry): string {
   return serviceId ?? '';
 }

@@ -3,10 +3,10 @@ import type { AuditEntry } from '../../domain/audit-entry.js';
 import { type AuditRow, ownerOf, toAuditRow } from './audit-rows.js';
 import { WriteBehind } from './write-behind.js';
 
-/** After the first row of a refusal, those that are like it are counted for so long before the next row. */
+/** After the first row of a refusal, equal ones are counted for this long before the next row. */
 const REPEATED_MS = 60_000;
 const MAX_REMEMBERED = 20_000;
-/** Rows of refusals that one service can cause in a minute; beyond that they are counted without saying for whom. */
+/** Rows of refusals that one service can cause in a minute; beyond that they are counted without user or client. */
 const MAX_PER_MINUTE = 1000;
 
 interface Counted {

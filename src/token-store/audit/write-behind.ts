@@ -50,7 +50,7 @@ export class WriteBehind<T> {
     }
   }
 
-  /** Writes what waits, one last time. @returns what could not be written */
+  /** Writes what is left, one last time. @returns what could not be written */
   async close(): Promise<readonly T[]> {
     const timedOut = new Promise<never>((_, reject) => {
       setTimeout(() => {

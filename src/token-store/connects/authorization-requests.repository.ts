@@ -33,9 +33,10 @@ export interface AuthorizationRequestKeys {
 
 export type PendingAuthorization = AuthorizationRequest & AuthorizationRequestKeys;
 
-/** Longer than a ticket lives: until then its row is what makes a ticket single-use. */
+/** Longer than a ticket is valid: until then its row makes the ticket single-use. */
 const KEEP_MS = 24 * 3600 * 1000;
 
+/** Authorization requests. A unique ticket and one conditional UPDATE make ticket and state single-use across replicas. */
 @Injectable()
 export class AuthorizationRequestsRepository {
   constructor(
@@ -81,7 +82,7 @@ export class AuthorizationRequestsRepository {
     );
   }
 
-  /** Takes the one use of a state. @returns false when another callback took it first */
+  /** Uses a state up. @returns false when another callback used it first */
   async consume(stateHash: Uint8Array<ArrayBuffer>, now: Date): Promise<boolean> {
     const { count } = await this.database.authorizationRequest.updateMany({
       where: { stateHash, consumedAt: null, expiresAt: { gt: now } },

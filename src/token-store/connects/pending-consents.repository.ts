@@ -16,7 +16,7 @@ export interface PendingConsent {
   readonly answer: TokenEndpointResponse & { readonly account: VerifiedAccount };
 }
 
-/** What is sealed: everything, since it holds both tokens. */
+/** Sealed as a whole, since it holds both tokens. */
 interface SealedPayload {
   readonly connectRequest: ConnectRequest;
   readonly includedGranted: boolean;
@@ -37,7 +37,10 @@ export async function takeConsent(
   return codeHash === null || (await tx.pendingConsent.deleteMany({ where: { codeHash } })).count > 0;
 }
 
-/** Consents that wait for the app's server to confirm the user, each under the digest of a code that works once. */
+/**
+ * Consents that wait for the app's server to confirm the user, each under the digest of a single-use code. Stored in one
+ * transaction with the removal of the pending exchange; the transaction that creates the grant removes them.
+ */
 @Injectable()
 export class PendingConsentsRepository {
   constructor(

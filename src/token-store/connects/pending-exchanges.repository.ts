@@ -18,20 +18,20 @@ export interface PendingExchange {
   readonly includedGranted: boolean;
   readonly nonceHash: Uint8Array<ArrayBuffer>;
   readonly answer: CodeExchangeResponse;
-  /** Names the call in log and audit, however much later it is finished. */
+  /** The request id for log and audit, however much later it is finished. */
   readonly requestId: string;
-  /** In confirm mode, once the browser got its code without the account being known: its digest. */
+  /** In confirm mode: the digest of the completion code, once the browser got it before the account was known. */
   readonly codeHash: Uint8Array<ArrayBuffer> | null;
 }
 
-/** One that waits to be finished without a browser. */
+/** A pending exchange that is finished without a browser. */
 export interface DueExchange extends PendingExchange {
-  /** How often that was tried before. */
+  /** How many attempts failed before. */
   readonly attempts: number;
   readonly expiresAt: Date;
 }
 
-/** What is sealed: everything, since it holds tokens. */
+/** Sealed as a whole, since it holds tokens. */
 interface SealedPayload {
   readonly connectRequest: ConnectRequest;
   readonly forcedConsent: boolean;
@@ -113,7 +113,7 @@ export class PendingExchangesRepository {
   }
 
   /**
-   * The same for the one that waits under a completion code, due or not. @returns null when there is none
+   * Claims the one with a completion code, due or not. @returns null when there is none
    */
   async claimByCode(codeHash: Uint8Array<ArrayBuffer>, until: Date): Promise<DueExchange | 'busy' | null> {
     const row = await this.database.pendingExchange.findUnique({ where: { codeHash } });

@@ -27,7 +27,7 @@ type Row = GrantRow & { readonly credential: string | null; readonly tokens: rea
 
 const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
 
-/** The newest access token of a grant for each set of scopes that was asked for. */
+/** The newest access token of a grant for each requested set of scopes, sealed to the grant and its credential's version. */
 @Injectable()
 export class AccessTokens {
   constructor(

@@ -33,7 +33,7 @@ export async function endTokens(
     where: { grantId: { in: grantIds }, endedAt: null },
     data: { endedAt: now, endReason },
   });
-  // Also where the ledger knew of the end before: it must not become current again.
+  // Also where the ledger recorded the end before: it must not become current again.
   await tx.refreshToken.updateMany({
     where: { grantId: { in: grantIds }, mac: { not: null } },
     data: { mac: null },

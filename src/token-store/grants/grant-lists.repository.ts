@@ -16,7 +16,7 @@ const COLUMNS = Prisma.raw(`id, kind, user_id AS "userId", client, account_sub A
 
 const ORDER = Prisma.sql`at, id`;
 
-/** Grants page by page. Each query reads from an index in the order of the list, and no more than a page needs. */
+/** Grants page by page. Each query reads along an index in the order of the list, and no more than a page needs. */
 @Injectable()
 export class GrantLists {
   constructor(private readonly database: Database) {}

@@ -54,7 +54,7 @@ export class GrantWatermarks {
   }
 }
 
-/** A line break is in no user id. */
+/** User ids contain no line break. */
 function keyOf(userId: string, client: string): string {
   return `${client}\n${userId}`;
 }

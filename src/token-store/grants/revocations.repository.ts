@@ -60,7 +60,7 @@ export class RevocationsRepository {
     const sealedToken = await this.sealer.seal(token, revocationTokenAad(bound));
     const marked = await this.database.$transaction(async (tx) => {
       await this.ledger.lockAll(tx, sub, all);
-      // A consent in between wins: its token is another one.
+      // A consent in between wins: it brought another token.
       const begun = await tx.$executeRaw`
         INSERT INTO revocations (id, grant_id, consented_at, account_sub, clients, sealed_token, requested_by, begun_at,
           attempt_id, next_attempt_at, first_sequence, last_sequence)
@@ -84,7 +84,7 @@ export class RevocationsRepository {
   }
 
   /**
-   * Takes the next attempt at the revocation of this grant. @returns `busy` while another asks; null: there is none
+   * Takes the next attempt at the revocation of this grant. @returns `busy` while another replica asks; null: there is none
    */
   async resume(grantId: string, leaseMs: number): Promise<RevocationAttempt | 'busy' | null> {
     const mine = Prisma.sql`grant_id = ${grantId}::uuid`;
@@ -170,7 +170,7 @@ export class RevocationsRepository {
           last_sequence = (SELECT coalesce(max(sequence), 0) FROM refresh_tokens
             WHERE account_sub = ${accountSub} AND client = ANY(${clients}))
         WHERE id = ${id}::uuid`;
-      // A row that was changed by another marks nothing.
+      // A row that the broker did not write marks nothing.
       const token = await this.#open(revocation);
       if (!token) return null;
       const marked = await mark(tx, id, accountSub, clients);

@@ -61,7 +61,7 @@ export class SlotLedgerRepository {
 
   /** The `sub` of an account that was seen before, by `sub` or email. */
   async findAccount(subOrEmail: string): Promise<string | null> {
-    // A sub is a sub before it is an email; of an email that went from one account to another, the last one counts.
+    // A match by `sub` goes first; of an email that moved from one account to another, the last one counts.
     const [account] = await this.database.$queryRaw<{ accountSub: string }[]>`
       (SELECT account_sub AS "accountSub" FROM grants WHERE account_sub = ${subOrEmail} LIMIT 1)
       UNION ALL
@@ -78,7 +78,7 @@ export class SlotLedgerRepository {
     });
     if (!row || row.endReason !== null) return row?.endReason ?? null;
     const { client, accountSub, issuedAt } = row;
-    // It came while Google was being asked to revoke all of the account.
+    // It was issued while Google was revoking all grants of the account.
     const during = {
       accountSub,
       clients: { has: client },
@@ -97,7 +97,7 @@ export class SlotLedgerRepository {
     return revocation && 'revoked_with_sibling';
   }
 
-  /** Books a token that came without becoming a grant: it takes a slot all the same. */
+  /** Books a token that becomes no grant: it takes a slot all the same. */
   async bookUnused(
     account: Account,
     client: string,

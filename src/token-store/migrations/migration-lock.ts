@@ -8,7 +8,7 @@ const LOCK = 72_707_369;
 const POLL_MS = 500;
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** How a session is described: whose it is, since when, what it did last. Its text may be another role's secret. */
+/** Describes a session: its role, since when, its last statement. Its text may be another role's secret. */
 const DESCRIBED = `format('process %s (%s)%s', a.pid, concat_ws(', ', nullif(a.application_name, ''), 'role ' || a.usename,
     a.state, CASE WHEN a.xact_start IS NOT NULL THEN
       round(extract(epoch FROM clock_timestamp() - a.xact_start)) || ' s in its transaction' END),
@@ -40,7 +40,7 @@ export class MigrationLock {
       application_name: 'token-broker migrate',
       keepAlive: true,
     });
-    // What follows on it fails, and says so.
+    // The next query on it fails and reports it.
     client.on('error', () => undefined);
     const lock = new MigrationLock(client);
     try {

@@ -11,8 +11,8 @@ export function verifierAad(request: object): string {
 }
 
 /**
- * Of a refresh token or a service account's key: whose it is, what was granted, and under which version it was sealed.
- * What changes without a new seal is not in it: `version`, the lease, the diagnosis.
+ * Of a refresh token or a service account's key: its owner, what was granted, and the version of the seal. Without columns that
+ * change without a reseal: `version`, the lease, the diagnosis.
  */
 export function credentialAad(grant: Grant, version: number): string {
   const column = grant.kind === 'user' ? 'grants.sealed_refresh_token' : 'grants.sealed_key';
@@ -89,8 +89,8 @@ function identity({ id, kind, userId, client, account, subject }: Grant) {
 }
 
 /**
- * One text for one meaning, to be bound into a seal or a MAC: JSON with sorted members. What is absent, null, false or an
- * empty list is left out of objects, so that a column added later with such a default changes nothing of older rows.
+ * Canonical JSON for AADs and MACs: sorted members, without those that are absent, null, false or an empty list, so that a
+ * column added later with such a default does not change the text of older rows.
  */
 export function canonical(value: unknown): string {
   return JSON.stringify(normalized(value));

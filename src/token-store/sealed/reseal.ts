@@ -71,7 +71,7 @@ async function countKeys(database: Database): Promise<Map<string, number>> {
   return counts;
 }
 
-/** A sealed value is a JWE; its header is readable and names the key (RFC 7516 section 3.1). */
+/** The protected header of a JWE is readable and names the key (RFC 7516 section 3.1). */
 function keyIdOf(sealed: string): string {
   try {
     const header: unknown = JSON.parse(Buffer.from(sealed.split('.', 1)[0] ?? '', 'base64url').toString());
