@@ -1,8 +1,9 @@
 import { isPlainText } from '../text.js';
 
 /*
- * Which user ids are valid, and which a policy covers. A rule is one user id, or a prefix of user ids with `*` behind it. A backslash takes the
- * next character literally, so that a user id may hold and end in a star: `team-*` is a prefix, `team-\*` one user.
+ * Which user ids are valid, and which a policy covers. A rule is one user id, or a prefix of user ids followed by `*`. A
+ * backslash takes the next character literally, so that a user id may contain a star: `team-*` is a prefix, `team-\*` one
+ * user.
  */
 
 /** User ids from `low` on and before `high`, by code points: the order of UTF-8, and of PostgreSQL's collation "C". */

@@ -29,7 +29,7 @@ export interface CodeExchange {
   readonly scopes: readonly string[];
 }
 
-/** The response to a code exchange. Nothing of it is verified yet. */
+/** A response of the token endpoint with its id_token, as to a code exchange. Nothing of it is verified yet. */
 export interface CodeExchangeResponse extends TokenEndpointResponse {
   readonly idToken: Secret | null;
 }

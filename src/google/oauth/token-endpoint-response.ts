@@ -1,6 +1,6 @@
 import { GoogleFailure } from '../../domain/google/google-failure.js';
+import type { CodeExchangeResponse } from '../../domain/google/oauth.js';
 import { areScopeTokens, missingScopes, parseScopes } from '../../domain/google/scopes.js';
-import type { TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { Secret } from '../../domain/secret.js';
 import { readJsonObject } from '../read-json.js';
 
@@ -22,10 +22,6 @@ const VISIBLE = /^[\x21-\x7e]+$/;
 /** JWS compact serialisation: RFC 7515 section 7.1. */
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-export interface RawTokenResponse extends TokenEndpointResponse {
-  readonly idToken: Secret | null;
-}
-
 /**
  * Parses a 200 of the token endpoint (RFC 6749 section 5.1). Lenient where Google or a proxy may be sloppy without harm;
  * a response that could hand out a wrong token or change a grant by mistake is invalid: nothing of it is kept, and the
@@ -38,7 +34,7 @@ export function parseTokenEndpointResponse(
   body: string,
   startedAt: Date,
   askedScopes: readonly string[],
-): RawTokenResponse {
+): CodeExchangeResponse {
   const json = readJsonObject(body);
   if (!json) throw broken('is not one JSON object');
   if (json['error'] !== undefined && json['error'] !== null) throw broken('holds an error beside a 200');

@@ -17,7 +17,7 @@ export interface PendingConsent {
 }
 
 /** Sealed as a whole, since it holds both tokens. */
-interface SealedPayload {
+interface SealedConsent {
   readonly connectRequest: ConnectRequest;
   readonly includedGranted: boolean;
   readonly account: VerifiedAccount;
@@ -60,7 +60,7 @@ export class PendingConsentsRepository {
     now: Date,
     expiresAt: Date,
   ): Promise<boolean> {
-    const payload: SealedPayload = {
+    const payload: SealedConsent = {
       connectRequest,
       includedGranted,
       account: answer.account,
@@ -93,7 +93,7 @@ export class PendingConsentsRepository {
     if (!row || row.expiresAt <= now) return null;
     const opened = await this.#open(row);
     if (!opened) return null;
-    const payload = JSON.parse(opened.reveal()) as SealedPayload;
+    const payload = JSON.parse(opened.reveal()) as SealedConsent;
     return {
       connectRequest: payload.connectRequest,
       includedGranted: payload.includedGranted,

@@ -32,7 +32,7 @@ export interface DueExchange extends PendingExchange {
 }
 
 /** Sealed as a whole, since it holds tokens. */
-interface SealedPayload {
+interface SealedExchange {
   readonly connectRequest: ConnectRequest;
   readonly forcedConsent: boolean;
   readonly includedGranted: boolean;
@@ -155,11 +155,11 @@ export class PendingExchangesRepository {
   async #open(row: Row): Promise<DueExchange> {
     const { id, sealedExchange, codeHash, attempts, expiresAt } = row;
     const opened = await this.sealer.open(sealedExchange, pendingExchangeAad(row));
-    return { id, codeHash, attempts, expiresAt, ...read(JSON.parse(opened.reveal()) as SealedPayload) };
+    return { id, codeHash, attempts, expiresAt, ...read(JSON.parse(opened.reveal()) as SealedExchange) };
   }
 }
 
-function write({ answer, nonceHash, ...exchange }: PendingExchange): SealedPayload {
+function write({ answer, nonceHash, ...exchange }: PendingExchange): SealedExchange {
   const { connectRequest, forcedConsent, includedGranted, requestId } = exchange;
   return {
     connectRequest,
@@ -177,7 +177,7 @@ function write({ answer, nonceHash, ...exchange }: PendingExchange): SealedPaylo
   };
 }
 
-function read(payload: SealedPayload): Omit<PendingExchange, 'id' | 'codeHash'> {
+function read(payload: SealedExchange): Omit<PendingExchange, 'id' | 'codeHash'> {
   const { connectRequest, forcedConsent, includedGranted, requestId } = payload;
   const secret = (value: string | null) => (value === null ? null : new Secret(value));
   return {
