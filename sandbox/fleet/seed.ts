@@ -6,8 +6,7 @@ import { Secret } from '../../src/domain/secret.js';
 import { readConfiguration } from '../../src/read-configuration.js';
 import { Sealer } from '../../src/sealing/sealer.js';
 import { generateKey } from '../../src/services/service-key.js';
-import { accessTokenAad, credentialAad } from '../../src/token-store/sealed/aad.js';
-import { canonical } from '../../src/token-store/sealed/canonical.js';
+import { accessTokenAad, canonical, credentialAad } from '../../src/token-store/sealed/aad.js';
 import { serviceMac, type SignedRow } from '../../src/token-store/services/service-mac.js';
 import { CLIENT_ID, type Fleet } from './fleet.js';
 

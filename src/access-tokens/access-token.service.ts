@@ -1,16 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { allowedScopes, assertAllowed } from '../domain/access/policy.js';
-import { BrokerError } from '../domain/errors.js';
+import { BrokerError, integrityFailed } from '../domain/errors.js';
 import { isTransient } from '../domain/google/google-failure.js';
 import { missingScopes, sameScopes, scopeKey } from '../domain/google/scopes.js';
 import { type AccessToken, type Grant, isAccount } from '../domain/grant/grant.js';
 import { isFresh } from '../domain/grant/token-freshness.js';
-import { integrityFailed } from '../domain/integrity.js';
 import { Clock } from '../domain/ports/clock.js';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
 import type { Secret } from '../domain/secret.js';
 import { ServiceCache } from '../services/service-cache.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { type CachedGrant, type CachedToken, GrantCache, type UserGrants } from './grant-cache.js';
 import { type GrantRequest, TokenErrors, type TokenRequest } from './token-errors.js';
 import { TokenRefresher } from './token-refresher.js';

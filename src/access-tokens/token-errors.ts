@@ -3,8 +3,8 @@ import { ConnectTickets, isLoginHint } from '../authorization/connect-ticket.js'
 import { allowedScopes, type Service } from '../domain/access/policy.js';
 import { plainConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
-import type { GoogleClient } from '../domain/google/google-client.js';
 import { type GoogleFailure, isTransient } from '../domain/google/google-failure.js';
+import type { GoogleClient } from '../domain/google/oauth.js';
 import { isGoogleScope, scopeSet } from '../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../domain/google/service-account.js';
 import type { AccessToken, Account, Diagnosis, Grant } from '../domain/grant/grant.js';

@@ -6,9 +6,8 @@ import {
 } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { AuditDetail } from '../domain/audit-entry.js';
-import { GoogleFailure } from '../domain/google/google-failure.js';
+import { backoffAfter, GoogleFailure } from '../domain/google/google-failure.js';
 import { scopeKey } from '../domain/google/scopes.js';
-import { backoffAfter } from '../domain/grant/backoff.js';
 import { diagnose } from '../domain/grant/diagnosis.js';
 import type { Diagnosis, Grant } from '../domain/grant/grant.js';
 import type { Lease } from '../domain/grant/refresh-lease.js';
@@ -125,7 +124,7 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     const requests = grant.kind === 'user' ? 2 : 1;
     const leaseMs = requests * this.settings.googleTimeoutMs + LEASE_MARGIN_MS;
     const outcome = await this.leases.take(grant, leaseMs);
-    if (outcome.kind === 'resting') {
+    if (outcome.kind === 'backoff') {
       const backoff = withheld('recent_failure', Math.ceil(outcome.ms / 1000));
       this.failures.add(grant, backoff.failure);
       return backoff;

@@ -1,9 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { GrantRequest } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
-import type { AccessPath } from '../domain/ads/access-map.js';
+import {
+  type AccessPath,
+  type AccessRefusal,
+  judgeAccess,
+  type Judgement,
+} from '../domain/ads/access-map.js';
 import type { AccessRole } from '../domain/ads/access-role.js';
-import { type AccessRefusal, judgeAccess, type Judgement } from '../domain/ads/judge-access.js';
+
 import { BrokerError } from '../domain/errors.js';
 import type { Grant } from '../domain/grant/grant.js';
 import { AccessMapCache, type SyncedMap } from './access-map-cache.js';

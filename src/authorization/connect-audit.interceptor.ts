@@ -4,9 +4,9 @@ import { catchError, type Observable } from 'rxjs';
 import { causeOfReason, type ConnectCause } from '../domain/connect/connect-cause.js';
 import type { ConnectParties } from '../domain/connect/connect-end.js';
 import { BrokerError } from '../domain/errors.js';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { type AuditFacts, auditNoteOf } from '../http/audit.decorator.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 
 /**
  * Records why a connect route refused: in the metrics, and in the audit event of the call. The handlers record how a

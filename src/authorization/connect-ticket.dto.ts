@@ -3,7 +3,7 @@ import { Type } from 'class-transformer';
 import { IsBoolean, IsFQDN, IsOptional, IsString, Matches, MaxLength, ValidateNested } from 'class-validator';
 import type { Service } from '../domain/access/policy.js';
 import type { ConnectRequest, RequiredAccount } from '../domain/connect/connect-request.js';
-import type { GoogleClient } from '../domain/google/google-client.js';
+import type { GoogleClient } from '../domain/google/oauth.js';
 import { parseScopes } from '../domain/google/scopes.js';
 import {
   IsClientAlias,

@@ -1,6 +1,6 @@
 import { assertClient, type Service } from '../domain/access/policy.js';
 import { invalidRequest } from '../domain/errors.js';
-import type { GoogleClient } from '../domain/google/google-client.js';
+import type { GoogleClient } from '../domain/google/oauth.js';
 import { Secret } from '../domain/secret.js';
 import { readTextFile } from './text-file.js';
 

@@ -1,4 +1,4 @@
-import type { GoogleClient } from '../domain/google/google-client.js';
+import type { GoogleClient } from '../domain/google/oauth.js';
 import { readUri, shown } from '../domain/redirect-uri/parsed-uri.js';
 import { brokenRules, findListed, isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
 import { hasPublicSuffix } from './public-suffixes.js';

@@ -5,7 +5,7 @@ import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs
 import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { OpenToAll } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { EXEMPT_ROUTE } from '../http/rate-limit/route-kind.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { isUserId, USER_ID_RULE } from '../domain/access/user-id.js';
+import { isUserId, USER_ID_RULE } from '../domain/access/user-rule.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
 import { isScope, scopeSet } from '../domain/google/scopes.js';
 import { youTubeAnalyticsScopes } from '../domain/google/service-account.js';

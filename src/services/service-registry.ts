@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { Policy } from '../domain/access/policy.js';
-import { isUserId, USER_ID_RULE } from '../domain/access/user-id.js';
-import { readUserRule } from '../domain/access/user-rule.js';
+import { isUserId, readUserRule, USER_ID_RULE } from '../domain/access/user-rule.js';
 import {
   isSubject,
   SUBJECT_RULE,

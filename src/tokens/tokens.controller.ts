@@ -8,7 +8,7 @@ import { AdsAccessService, type FoundAccess } from '../ads/ads-access.service.js
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
 import type { AccessRole } from '../domain/ads/access-role.js';
-import { customerIdOf } from '../domain/ads/customer-id.js';
+import { customerIdOf } from '../domain/ads/account-tree.js';
 import { invalidRequest } from '../domain/errors.js';
 import { ADWORDS, parseScopes, scopeSet } from '../domain/google/scopes.js';
 import type { Grant } from '../domain/grant/grant.js';

@@ -1,5 +1,5 @@
-import type { GoogleClient } from '../../domain/google/google-client.js';
 import type { GoogleFailure } from '../../domain/google/google-failure.js';
+import type { GoogleClient } from '../../domain/google/oauth.js';
 import type { GoogleOAuthClient } from '../../google/oauth/google-oauth.client.js';
 import { readClientSettings } from '../client/read-client-settings.js';
 import { EXIT, Failure, faultyConfiguration } from '../shared/failure.js';

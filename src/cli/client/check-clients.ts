@@ -1,5 +1,5 @@
 import type { ConfigurationError } from '../../config/configuration-error.js';
-import type { GoogleClient } from '../../domain/google/google-client.js';
+import type { GoogleClient } from '../../domain/google/oauth.js';
 import type { ProbeVerdict } from '../../google/oauth/probe-client.js';
 import { type ClientSettings, readClientSettings } from './read-client-settings.js';
 

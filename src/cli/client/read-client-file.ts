@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { readTextFile } from '../../config/text-file.js';
-import type { GoogleClient } from '../../domain/google/google-client.js';
+import type { GoogleClient } from '../../domain/google/oauth.js';
 import { EXIT, type ExitCode, Failure } from '../shared/failure.js';
 
 const DOWNLOAD =

@@ -1,4 +1,4 @@
-import type { GoogleClient } from '../../domain/google/google-client.js';
+import type { GoogleClient } from '../../domain/google/oauth.js';
 
 /** What can be known of the clients although other settings may be missing or wrong. */
 export interface ClientSettings {

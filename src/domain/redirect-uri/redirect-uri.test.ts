@@ -10,7 +10,7 @@ interface Cases {
   readonly refused: readonly (string | readonly string[])[];
 }
 
-/** One world outside, and so one mistake for each: whoever adds a rule adds its cases here. */
+/** Cases of each rule: a new rule adds its own here. */
 const CASES: Readonly<Record<string, Cases>> = {
   'whole-uri': {
     accepted: [

@@ -1,6 +1,6 @@
 import { HttpException, Injectable } from '@nestjs/common';
 import { BrokerError, type BrokerErrorCode } from '../../domain/errors.js';
-import { DatabaseHealth } from '../../domain/ports/database-health.js';
+import { DatabaseHealth } from '../../token-store/client/database-health.js';
 import { PROBLEMS } from './problem-table.js';
 
 /** RFC 9457 problem details, with our stable `code`. */

@@ -8,7 +8,7 @@ import {
   registerDecorator,
   type ValidationOptions,
 } from 'class-validator';
-import { isUserId, USER_ID_RULE } from '../../domain/access/user-id.js';
+import { isUserId, USER_ID_RULE } from '../../domain/access/user-rule.js';
 import { isGoogleScope, isScope, parseScopes } from '../../domain/google/scopes.js';
 import { isPlainText } from '../../domain/text.js';
 

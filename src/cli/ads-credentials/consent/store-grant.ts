@@ -6,7 +6,7 @@ import {
   OPERATOR,
   plainConnectRequest,
 } from '../../../domain/connect/connect-request.js';
-import type { GoogleClient } from '../../../domain/google/google-client.js';
+import type { GoogleClient } from '../../../domain/google/oauth.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 import { readSettings, withRooms } from '../../shared/open-broker.js';
 import { awaitConnect } from './await-connect.js';

@@ -1,23 +1,23 @@
 import { Injectable } from '@nestjs/common';
+import { integrityFailed } from '../../domain/errors.js';
 import type { Grant } from '../../domain/grant/grant.js';
-import { integrityFailed } from '../../domain/integrity.js';
 import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { credentialAad } from '../sealed/aad.js';
 
-/** As a row keeps it. */
+/** As a row stores it. */
 export interface SealedCredential {
   readonly sealed: string;
   readonly credentialVersion: number | null;
 }
 
 /**
- * Refresh tokens and keys of service accounts, sealed with all of their grant that decides who gets what of them. Whoever
- * opens one with a grant that was read knows that this is the grant that the broker wrote.
+ * Seals and opens refresh tokens and keys of service accounts, with every column of their grant that decides who gets them as
+ * associated data. A credential that opens with a grant proves that the broker wrote that grant.
  */
 @Injectable()
-export class Credentials {
+export class CredentialSealer {
   constructor(
     private readonly sealer: Sealer,
     private readonly alarm: IntegrityAlarm,
@@ -36,7 +36,7 @@ export class Credentials {
     return this.sealer.seal(secret, credentialAad(grant, grant.version));
   }
 
-  /** @returns null, with an alarm, when it does not belong to this grant as it is */
+  /** @returns null, with an alarm, when it does not belong to this grant in its current state */
   async tryOpen(grant: Grant, { sealed, credentialVersion }: SealedCredential): Promise<Secret | null> {
     try {
       return await this.sealer.open(sealed, credentialAad(grant, credentialVersion ?? 0));
