@@ -4,8 +4,8 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { startBroker } from './bootstrap.js';
 import { ConfigurationError } from './config/configuration-error.js';
 import { loadEnvFile } from './config/load-env-file.js';
+import { readConfiguration } from './config/read-configuration.js';
 import { Readiness } from './operations/health.controller.js';
-import { readConfiguration } from './read-configuration.js';
 
 /** A database that does not answer must not hold up the end; whoever runs us kills after ten. */
 const MAX_STOP_MS = 9_500;

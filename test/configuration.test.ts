@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { ConfigurationError } from '../src/config/configuration-error.js';
 import type { Settings } from '../src/config/settings.js';
-import { readConfiguration } from '../src/read-configuration.js';
+import { readConfiguration } from '../src/config/read-configuration.js';
 import { generateKeyRing } from '../src/sealing/key-ring.js';
 import { createDatabase } from './support/world.js';
 

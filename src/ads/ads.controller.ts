@@ -63,7 +63,7 @@ export class AdsController {
     const request: GrantRequest = { service, userId, client, account, scopes: [ADWORDS], requestId, hangUp };
     const grant = await this.accessTokens.grantFor(request);
     audit.add({ grantId: grant.id });
-    const maxAge = query.max_age ?? this.settings.adsMaxAgeSeconds;
+    const maxAge = query.max_age ?? this.settings.adsMaxAge;
     // A caller that sets max_age is never served an older tree.
     const duringOutage = query.max_age === undefined ? 'serve_stale' : 'refuse';
     const { map, syncedAt } = await this.maps.get(request, grant, maxAge, duringOutage);

@@ -1,7 +1,7 @@
+import { parse } from 'tldts';
 import type { GoogleClient } from '../domain/google/google-client.js';
 import { readUri, shown } from '../domain/redirect-uri/parsed-uri.js';
 import { brokenRules, findListed, isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
-import { hasPublicSuffix } from './public-suffixes.js';
 
 /** Which rules of Google's our own callback breaks. */
 export function ownCallbackFaults(publicUrl: string): string[] {
@@ -44,4 +44,9 @@ export function returnFaults({ alias, kind, redirectUris }: GoogleClient, public
 
 export function callbackOf(publicUrl: string): string {
   return `${publicUrl}/callback`;
+}
+
+/** Whether a host ends in a top-level domain of the public suffix list's ICANN part. */
+export function hasPublicSuffix(host: string): boolean {
+  return parse(host, { extractHostname: false, validateHostname: false }).isIcann ?? false;
 }

@@ -1,6 +1,5 @@
 import { isTrustDomain, type ServiceIssuer } from '../domain/access/workload-identity.js';
 import { isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
-import { JwksFileError, readJwksFile } from './jwks-file.js';
 import { readTextFile } from './text-file.js';
 
 const FIELDS = ['issuer', 'trust_domain', 'jwks_uri', 'jwks_file', 'audience'] as const;
@@ -12,11 +11,11 @@ type Entry = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
  * @param path unset: no service comes with a JWT
  * @returns the issuers, and every fault of the file by the number of its entry
  */
-export function readServiceIssuers(path: string | undefined): {
+export function readServiceIssuers(path: string | null): {
   issuers: ServiceIssuer[];
   faults: string[];
 } {
-  if (path === undefined) return { issuers: [], faults: [] };
+  if (path === null) return { issuers: [], faults: [] };
   let json: unknown;
   try {
     json = JSON.parse(readTextFile(path));
@@ -102,4 +101,36 @@ export function isSafeAddress(text: string): boolean {
   if (!URL.canParse(text) || /[\s#@]/.test(text)) return false;
   const { protocol, hostname } = new URL(text);
   return protocol === 'https:' || (protocol === 'http:' && isLocalHost(hostname));
+}
+
+/** A JSON Web Key Set of public keys (RFC 7517). */
+export interface PublicKeySet {
+  readonly keys: readonly Readonly<Record<string, unknown>>[];
+}
+
+class JwksFileError extends Error {
+  override readonly name = 'JwksFileError';
+}
+
+/** @throws {JwksFileError} what is wrong with the file, without any of its content */
+export function readJwksFile(path: string): PublicKeySet {
+  let json: unknown;
+  try {
+    json = JSON.parse(readTextFile(path));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new JwksFileError(code ? `${path} cannot be read (${code})` : `${path} is not JSON`);
+  }
+  const keys = (json as { keys?: unknown } | null)?.keys;
+  if (!Array.isArray(keys) || keys.length === 0) throw new JwksFileError(`${path} has no list of "keys"`);
+  for (const key of keys as unknown[]) {
+    const { kty, d, k } = (key ?? {}) as Record<string, unknown>;
+    if (d !== undefined || k !== undefined || kty === 'oct') {
+      throw new JwksFileError(`${path} holds a secret key; keep only the public ones here`);
+    }
+    if (!['RSA', 'EC', 'OKP'].includes(kty as string)) {
+      throw new JwksFileError(`${path} holds something that is not a public key`);
+    }
+  }
+  return { keys: keys as PublicKeySet['keys'] };
 }

@@ -1,4 +1,5 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { hash } from 'node:crypto';
 import type { Service } from '../domain/access/policy.js';
 import type { AuditNote } from './audit.decorator.js';
 
@@ -32,4 +33,34 @@ export function decorateRequests(server: FastifyInstance): void {
   server.decorateRequest('auditNote', null);
   server.decorateRequest('answersEpoch', -1);
   server.decorateRequest('isRepeated', false);
+}
+
+/** @returns a signal that is aborted when the caller goes before it was answered; made only where a call must wait */
+export function hangUpOf(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  const { raw } = reply;
+  const look = () => {
+    if (!raw.writableFinished) controller.abort();
+  };
+  if (raw.destroyed || raw.closed) look();
+  else raw.once('close', look);
+  return controller.signal;
+}
+
+/** What a call's credential is counted and remembered under. @returns undefined where it came without */
+export function credentialDigest(request: FastifyRequest): string | undefined {
+  const { authorization } = request.headers;
+  if (authorization === undefined) return undefined;
+  request.credentialDigest ??= hash('sha256', authorization, 'base64url');
+  return request.credentialDigest;
+}
+
+/** The token of RFC 6750 section 2.1. @returns an empty text where there is none */
+export function bearerToken({ headers }: FastifyRequest): string {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+}
+
+/** By its prefix: whether it is one of ours, and in force, services/ decides. */
+export function isServiceKey({ headers }: FastifyRequest): boolean {
+  return /^Bearer +tbk_/i.test(headers.authorization ?? '');
 }

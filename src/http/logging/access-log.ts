@@ -42,7 +42,7 @@ export class AccessLog {
     this.#lines = log.child({ context: 'Access' });
   }
 
-  watch(server: FastifyInstance): void {
+  register(server: FastifyInstance): void {
     server.addHook('onResponse', (request, reply, done) => {
       const { isRepeated } = request;
       const ms = reply.elapsedTime;

@@ -2,38 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { BrokerError } from '../../domain/errors.js';
 import { callerOf } from '../caller.decorator.js';
-import { credentialDigest } from '../credential.js';
+import { credentialDigest } from '../request-context.js';
 import type { ClientAddresses } from './client-address.js';
 import { FixedWindowCounter, networkOf } from './fixed-window-counter.js';
-import { kindOf, type RouteKind } from './route-kind.js';
-
-/** Calls a minute. */
-export interface RatesPerMinute {
-  readonly service: number;
-  readonly browser: number;
-  readonly securityEvents: number;
-}
-
-interface Limit {
-  /** Counted for a service, once it proved to make the call; null: no credential is asked for. */
-  readonly byService: number | null;
-  /** Counted for an address: every call, or those that were refused before anybody proved to make them. */
-  readonly byAddress: { readonly what: 'calls' | 'unproved refusals'; readonly max: number } | null;
-}
-
-/** The one table of limits, by what a route is for. */
-function limitsByKind(rates: RatesPerMinute): Readonly<Record<RouteKind, Limit>> {
-  return {
-    service: { byService: rates.service, byAddress: { what: 'unproved refusals', max: rates.browser } },
-    browser: { byService: null, byAddress: { what: 'calls', max: rates.browser } },
-    // A signature proves an event, so that no event of Google's is refused for the junk of others.
-    'security-events': {
-      byService: null,
-      byAddress: { what: 'unproved refusals', max: rates.securityEvents },
-    },
-    exempt: { byService: null, byAddress: null },
-  };
-}
+import { kindOf, type Limit, limitsByKind, type RatesPerMinute, type RouteKind } from './route-limits.js';
 
 /** Credentials of services that were proved lately; a JWT is a new one every few minutes. */
 const MAX_PROVED = 50_000;
@@ -74,7 +46,7 @@ export class RateLimits {
       'security-events': counts('security-events'),
       exempt: counts('exempt'),
     };
-    this.#byService = new FixedWindowCounter(rates.service, new Map());
+    this.#byService = new FixedWindowCounter(rates.serviceRateLimit, new Map());
   }
 
   /** Before anything is looked at. @returns why the call is refused */
@@ -89,7 +61,7 @@ export class RateLimits {
     if (!byAddress || !counts) return undefined;
     const network = this.#networkOf(request);
     const now = performance.now();
-    if (byAddress.what === 'calls') return refusalOf(counts, counts.add(network, now), reply);
+    if (byAddress.counts === 'requests') return refusalOf(counts, counts.add(network, now), reply);
     const waitMs = counts.peek(network, now);
     const mayProve = waitMs === 0 || byService === null || this.#mayProve(request, reply);
     return mayProve ? undefined : refusalOf(counts, waitMs, reply);
@@ -115,7 +87,7 @@ export class RateLimits {
     if (code === 'rate_limited') return undefined;
     const kind = kindOf(request);
     const counts = this.#byAddress[kind];
-    if (!counts || this.#limits[kind].byAddress?.what === 'calls') return undefined;
+    if (!counts || this.#limits[kind].byAddress?.counts === 'requests') return undefined;
     if (code === 'unauthenticated') this.#proved.delete(credentialDigest(request) ?? '');
     else if (request.countedFor || callerOf(request)) return undefined;
     // A fault of the broker's own says nothing about the caller; an issuer that is asked about forged JWTs does.

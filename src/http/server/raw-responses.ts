@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../../domain/errors.js';
 import type { AccessLog } from '../logging/access-log.js';
 import { requestId } from '../logging/logger.js';
 import { type Problem, problemOf, refusedByFramework } from '../problem/problem.js';
-import { problemHeaders } from '../problem/send-problem.js';
+import { problemHeaders, sendProblem } from '../problem/send-problem.js';
 import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
 import { hasBody } from './connections.js';
 
@@ -53,7 +54,7 @@ export class RawResponses {
   }
 
   /** The connection is given up before its request is complete, and its place is free at once. */
-  giveUp(socket: Socket, reason: string): void {
+  evict(socket: Socket, reason: string): void {
     const problem = this.#refuse(408, socket, randomUUID(), reason);
     if (!this.#isAnswered(socket)) socket.write(toText(problem, this.#headersOf(problem)));
     socket.destroy();
@@ -123,4 +124,27 @@ function toText(problem: Problem, more: Readonly<Record<string, string>>): strin
   return [`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`, ...lines, '', body].join(
     '\r\n',
   );
+}
+
+/**
+ * Answers what Fastify's router refuses before there is a route: a malformed URL. No hook sees such a request, so
+ * everything that hooks do for others is done here.
+ */
+export function refuseForRouter(limits: RateLimits, access: AccessLog, publicUrl: string) {
+  return (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
+    const fault = limits.atDoor(request, reply) ?? error;
+    const problem = problemOf(fault, request.id);
+    const tooMany = limits.refused(request, reply, problem);
+    const said = tooMany ? problemOf(tooMany, request.id) : problem;
+    sendProblem(request, reply, said, publicUrl);
+    const { method, url } = request;
+    access.refused({
+      requestId: request.id,
+      status: said.status,
+      ms: 0,
+      method,
+      url,
+      reason: 'malformed_url',
+    });
+  };
 }

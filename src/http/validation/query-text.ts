@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { invalidRequest } from '../../domain/errors.js';
-import { kindOf } from '../rate-limit/route-kind.js';
+import { kindOf } from '../rate-limit/route-limits.js';
 
 const RULE = 'must be percent-encoded UTF-8 (RFC 3986 section 2.5).';
 
