@@ -10,7 +10,7 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
-import { hangUpOf } from '../http/server/hang-up.js';
+import { hangUpOf } from '../http/request-context.js';
 import { UserPath } from '../http/validation/user-id.param.js';
 import { AccessMapCache } from './access-map-cache.js';
 import { CustomersQuery, CustomersResponse, toCustomers } from './customers.response.js';

@@ -6,9 +6,8 @@ const FIELDS = ['issuer', 'trust_domain', 'jwks_uri', 'jwks_file', 'audience'] a
 type Entry = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
 
 /**
- * Reads SERVICE_ISSUERS_FILE: the platforms whose JWTs services may come with. Told to operators in
- * docs/service-identities.md.
- * @param path unset: no service comes with a JWT
+ * Reads SERVICE_ISSUERS_FILE: the issuers whose JWTs services may present. docs/service-identities.md has its format.
+ * @param path null: JWTs are not accepted
  * @returns the issuers, and every fault of the file by the number of its entry
  */
 export function readServiceIssuers(path: string | null): {
@@ -28,14 +27,18 @@ export function readServiceIssuers(path: string | null): {
   const faults: string[] = [];
   for (const [index, value] of (json as unknown[]).entries()) {
     const read = readEntry(value);
-    const all = Array.isArray(read) ? read : issuers.some(({ name }) => name === read.name) ? [TWICE] : [];
+    const all = Array.isArray(read)
+      ? read
+      : issuers.some(({ name }) => name === read.name)
+        ? [DUPLICATE]
+        : [];
     faults.push(...all.map((fault) => `entry ${index + 1}: ${fault}`));
     if (!Array.isArray(read) && all.length === 0) issuers.push(read);
   }
   return { issuers, faults };
 }
 
-const TWICE = 'its issuer has an entry already';
+const DUPLICATE = 'its issuer has an entry already';
 
 /** @returns the issuer, or all that is wrong with it */
 function readEntry(value: unknown): ServiceIssuer | string[] {
@@ -48,14 +51,13 @@ function readEntry(value: unknown): ServiceIssuer | string[] {
       faults.push(`${field} is not a text`);
     }
   }
-  // What is no text was named above; the rest is judged all the same.
+  // Fields that are not text have their fault already; the others are checked all the same.
   const entry = Object.fromEntries(
     Object.entries(value).filter(([, content]) => typeof content === 'string' && content !== ''),
   ) as Entry;
   faults.push(...nameFaults(entry), ...keyFaults(entry));
   const { issuer, trust_domain: domain, audience } = entry;
-  if (audience === undefined)
-    faults.push('lacks audience: what its tokens are made out to, such as PUBLIC_URL');
+  if (audience === undefined) faults.push('lacks audience: the aud claim of its tokens, such as PUBLIC_URL');
   if (faults.length > 0 || audience === undefined) return faults;
   const keys = keysOf(entry);
   return issuer === undefined
@@ -96,7 +98,7 @@ function keysOf({ jwks_uri: uri, jwks_file: path }: Entry): ServiceIssuer['keys'
   return path === undefined ? { from: 'discovery' } : { from: 'file', path };
 }
 
-/** Keys that came over plain http could be anybody's. */
+/** Keys fetched over plain http could be an attacker's. */
 export function isSafeAddress(text: string): boolean {
   if (!URL.canParse(text) || /[\s#@]/.test(text)) return false;
   const { protocol, hostname } = new URL(text);

@@ -14,7 +14,7 @@ import { registerMethodNotAllowed } from './server/method-not-allowed.js';
 import { refuseMalformedQueries } from './validation/query-text.js';
 
 /**
- * Sends the response of a request that was answered before and has the same answer still.
+ * Sends the cached response of a request, if it is still true.
  * @returns false: nothing was sent, and the request continues
  */
 export type WarmPath = (request: FastifyRequest, reply: FastifyReply) => boolean;
@@ -33,7 +33,7 @@ export interface PipelineParts {
  * is answered in server/raw-responses.ts: malformed HTTP, and a URL that the router cannot read.
  *
  * Call it before NestFactory.create(), which registers its middleware behind these hooks, and before any route: two of
- * the functions collect routes.
+ * these functions collect routes.
  */
 export async function registerPipeline(
   adapter: FastifyAdapter,

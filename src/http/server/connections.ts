@@ -95,10 +95,10 @@ class Incomplete {
 
   /** @param request once its headers arrived */
   add(socket: Socket, request: IncomingMessage | null = null): void {
-    const known = this.#waiting.get(socket);
+    const waiting = this.#waiting.get(socket);
     // The connection's previous request is finished.
-    if (known?.request?.complete) this.#waiting.delete(socket);
-    const since = known && !known.request?.complete ? known.since : performance.now();
+    if (waiting?.request?.complete) this.#waiting.delete(socket);
+    const since = waiting && !waiting.request?.complete ? waiting.since : performance.now();
     this.#waiting.set(socket, { since, request });
   }
 
