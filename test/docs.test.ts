@@ -18,7 +18,7 @@ function row(markdown: string, name: string): string[] | undefined {
 }
 
 describe.each(SETTING_NAMES)('the setting %s', (name) => {
-  const setting: Setting<unknown, boolean> = SETTINGS[name];
+  const setting: Setting<string | number | boolean | readonly string[] | null, boolean> = SETTINGS[name];
   const { doc, more, values, unit, example, default: value } = setting;
   const hasDefault = value !== undefined && value !== null && String(value) !== '';
 

@@ -17,7 +17,7 @@ const problem = (status: number, description: string) =>
 export const ApiBodyProblems = () =>
   applyDecorators(
     problem(413, '`invalid_request`: the body is too large'),
-    problem(415, '`invalid_request`: the body is of a type that is not taken here'),
+    problem(415, '`invalid_request`: the content type is not supported'),
   );
 
 /** Documents a route's problems, one entry per status. */
@@ -68,7 +68,7 @@ const text = (description: string) => ({ type: 'string', description });
 const texts = (description: string) => ({ type: 'array', items: { type: 'string' }, description });
 
 /** RFC 9457 problem details: members of every problem, and the extensions of some. */
-export const PROBLEM_SCHEMA = {
+const PROBLEM_SCHEMA = {
   type: 'object',
   required: ['type', 'status', 'title', 'code', 'detail', 'request_id'],
   additionalProperties: false,

@@ -17,10 +17,10 @@ import { refuseMalformedQueries } from './validation/query-text.js';
  * Sends the cached response of a request, if it is still true.
  * @returns false: nothing was sent, and the request continues
  */
-export type WarmPath = (request: FastifyRequest, reply: FastifyReply) => boolean;
+type WarmPath = (request: FastifyRequest, reply: FastifyReply) => boolean;
 
 /** What the pipeline takes from its caller. The last two come from features, which http/ does not import. */
-export interface PipelineParts {
+interface PipelineParts {
   readonly publicUrl: string;
   readonly limits: RateLimits;
   readonly accessLog: AccessLog;

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { choice, integer, list, matches, text } from '../setting.js';
 
 /** No path, query or fragment, so that joining a path has one meaning. */
-export const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
+const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
 const MODES = ['production', 'development', 'test'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 

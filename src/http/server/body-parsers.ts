@@ -1,5 +1,5 @@
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { BrokerError } from '../../domain/errors.js';
 
 export const MAX_BODY_BYTES = 64 * 1024;
@@ -39,7 +39,7 @@ export function acceptJson(adapter: FastifyAdapter): void {
       refuse();
       return;
     }
-    void parse(request as FastifyRequest, text, (error, value) => {
+    void parse(request, text, (error, value) => {
       if (error) refuse();
       else done(null, value);
     });
