@@ -11,7 +11,7 @@ export const PROCESS_SETTINGS = {
   NODE_ENV: choice(MODES, 'must be production, development or test', {
     default: 'development',
     doc: '`production` fills in nothing, and refuses what the trying mode made.',
-    more: 'See [what production refuses](#what-production-refuses). The other two do the same.',
+    more: 'See [what production refuses](#what-production-refuses). `development` and `test` do not differ.',
     example: 'production',
   }),
   HOST: text({
