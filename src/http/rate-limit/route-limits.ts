@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 
 /**
  * What a route is for, which decides its rate limit. A controller says it with `@RouteConfig`; a route that says nothing
- * is for services, and so is a request that matches no route.
+ * is for services. A request that matches no route, a malformed URL and what is no HTTP count like refusals of these.
  */
 export type RouteKind = 'service' | 'browser' | 'security-events' | 'exempt';
 
