@@ -21,13 +21,16 @@ import { TokenStoreModule } from './token-store/token-store.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
 
-/** What the process lives in; a test brings its own. */
+/** A test brings its own. */
 export interface BrokerOptions {
   readonly clock?: Clock;
   readonly log?: Log;
 }
 
-/** The only place where everything meets. Adapters are global: features ask for ports and get them. */
+/**
+ * Imports every module, and owns nothing else. Modules of adapters (google/, token-store/, sealing/) are global: a feature
+ * injects their classes without importing the module. Hooks and routes outside Nest are in bootstrap.ts.
+ */
 @Module({})
 export class AppModule {
   static with(settings: Settings, { clock, log }: BrokerOptions = {}): DynamicModule {

@@ -44,7 +44,7 @@ export class AccessMapCache {
     duringOutage: 'refuse' | 'serve_stale',
   ): Promise<SyncedMap> {
     // A synchronization takes dozens of requests of the project's quota: a caller must not cause one with each request.
-    const freshSeconds = Math.max(maxAgeSeconds, this.settings.adsMinAgeSeconds);
+    const freshSeconds = Math.max(maxAgeSeconds, this.settings.adsMinAge);
     const syncedAt = await this.trees.syncedAt(grant.id);
     const stored = syncedAt && (() => this.#stored(grant.id, syncedAt));
     if (stored && this.ageSeconds(syncedAt) < freshSeconds)

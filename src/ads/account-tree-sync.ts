@@ -38,7 +38,7 @@ export class AccountTreeSync {
     private readonly trees: AccountTreesRepository,
     private readonly crawler: AccountTreeCrawler,
   ) {
-    const ttl = settings.adsMinAgeSeconds * 1000;
+    const ttl = settings.adsMinAge * 1000;
     const perf = { now: () => clock.monotonicMs() };
     this.#failures = ttl === 0 ? null : new LRUCache({ max: MAX_FAILURES, ttl, ttlResolution: 0, perf });
   }

@@ -47,7 +47,7 @@ export class AdsAccessService {
   /** @throws {BrokerError} `no_ads_access`; without a cached tree also what a synchronization throws */
   async find(adsRequest: AdsAccessRequest): Promise<FoundAccess> {
     const { request, grant, customerId, minRole } = adsRequest;
-    let synced = await this.maps.get(request, grant, this.settings.adsMaxAgeSeconds, 'serve_stale');
+    let synced = await this.maps.get(request, grant, this.settings.adsMaxAge, 'serve_stale');
     const judge = () => judgeAccess(synced.map.waysTo(customerId), minRole);
     if (this.#isInDoubt(adsRequest, synced, judge())) synced = await this.maps.refresh(request, grant);
     const judgement = judge();

@@ -10,7 +10,7 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
-import { hangUpOf } from '../http/server/hang-up.js';
+import { hangUpOf } from '../http/request-context.js';
 import { UserPath } from '../http/validation/user-id.param.js';
 import { AccessMapCache } from './access-map-cache.js';
 import { CustomersQuery, CustomersResponse, toCustomers } from './customers.response.js';
@@ -63,7 +63,7 @@ export class AdsController {
     const request: GrantRequest = { service, userId, client, account, scopes: [ADWORDS], requestId, hangUp };
     const grant = await this.accessTokens.grantFor(request);
     audit.add({ grantId: grant.id });
-    const maxAge = query.max_age ?? this.settings.adsMaxAgeSeconds;
+    const maxAge = query.max_age ?? this.settings.adsMaxAge;
     // A caller that sets max_age is never served an older tree.
     const duringOutage = query.max_age === undefined ? 'serve_stale' : 'refuse';
     const { map, syncedAt } = await this.maps.get(request, grant, maxAge, duringOutage);

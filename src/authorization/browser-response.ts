@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import type { Settings } from '../config/settings.js';
 import { type ConnectOutcome, returnAddress } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
-import { sendPage } from '../http/browser-route.js';
+import { sendPage } from '../http/page-responses.js';
 import { resultPage } from '../pages/result-page.js';
 import { setBrowserBinding } from './browser-binding-cookie.js';
 import type { AuthorizationRedirect } from './start-authorization.js';

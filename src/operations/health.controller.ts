@@ -8,7 +8,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { OpenToAll } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { EXEMPT_ROUTE } from '../http/rate-limit/route-kind.js';
+import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 
 const CHECKS = {

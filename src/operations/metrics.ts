@@ -4,7 +4,7 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { OpenToAll } from '../http/caller.decorator.js';
 import type { Access } from '../http/logging/access-log.js';
-import { EXEMPT_ROUTE } from '../http/rate-limit/route-kind.js';
+import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
 
 /** Collecting takes some milliseconds. Above this rate, scrapes share the last result. */
 const MAX_READS_PER_SECOND = 10;

@@ -4,7 +4,7 @@ import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from
 import type { FastifyRequest } from 'fastify';
 import { OpenToAll } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
-import { SECURITY_EVENTS_ROUTE } from '../http/rate-limit/route-kind.js';
+import { SECURITY_EVENTS_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ReceiveSecurityEvent } from './receive-security-event.js';
 import { BODY_TYPES } from './security-event.dto.js';
 

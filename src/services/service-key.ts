@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Secret } from '../domain/secret.js';
-import { bearerToken } from '../http/credential.js';
+import { bearerToken } from '../http/request-context.js';
 import type { StoredService } from '../token-store/services/services.repository.js';
 import { ServiceCache } from './service-cache.js';
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import type { CachedGrant, CachedToken, UserGrants } from '../access-tokens/grant-cache.js';
 import { Settings } from '../config/settings.js';
@@ -8,7 +8,7 @@ import { isFresh } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { AuditFacts } from '../http/audit.decorator.js';
 import { setCaller } from '../http/caller.decorator.js';
-import { credentialDigest, isServiceKey } from '../http/credential.js';
+import { credentialDigest, isServiceKey } from '../http/request-context.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { type CachedResponse, toTokenResponse } from './token.response.js';
@@ -96,14 +96,4 @@ export class ResponseCache {
 function keyOf(request: FastifyRequest): string | null {
   if (!isServiceKey(request) || request.url.length > MAX_URL) return null;
   return `${credentialDigest(request) ?? ''} ${request.url}`;
-}
-
-/**
- * The warm path: serves cached responses after the hooks that every request passes (http/pipeline.ts), before Nest.
- * @param cache null until the broker has started
- */
-export function registerWarmPath(server: FastifyInstance, cache: () => ResponseCache | null): void {
-  server.addHook('onRequest', (request, reply, done) => {
-    if (!cache()?.serve(request, reply)) done();
-  });
 }

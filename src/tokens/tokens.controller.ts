@@ -16,7 +16,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { hangUpOf } from '../http/server/hang-up.js';
+import { hangUpOf } from '../http/request-context.js';
 import { UserPath } from '../http/validation/user-id.param.js';
 import { ResponseCache } from './response-cache.js';
 import { TokenQuery } from './token.query.js';

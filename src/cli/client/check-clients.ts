@@ -61,7 +61,7 @@ async function askGoogle(
 }
 
 async function allFaults(env: NodeJS.ProcessEnv): Promise<readonly string[]> {
-  const { readConfiguration } = await import('../../read-configuration.js');
+  const { readConfiguration } = await import('../../config/read-configuration.js');
   try {
     readConfiguration(env);
     return [];

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { hasPublicSuffix } from '../../config/public-suffixes.js';
+import { hasPublicSuffix } from '../../config/redirect-uri-faults.js';
 import { shown } from './parsed-uri.js';
 import { brokenRules, findListed, REDIRECT_URI_RULES } from './redirect-uri.js';
 

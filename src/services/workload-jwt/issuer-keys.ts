@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
-import { type PublicKeySet, readJwksFile } from '../../config/jwks-file.js';
-import { isSafeAddress } from '../../config/service-issuers.js';
+import { isSafeAddress, type PublicKeySet, readJwksFile } from '../../config/service-issuers.js';
 import type { ServiceIssuer } from '../../domain/access/workload-identity.js';
 import { CachedResource, type CacheTimes } from '../../outbound/cached-resource.js';
 import { fetchJson } from '../../outbound/fetch-json.js';

@@ -1,13 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 
-/** Marks a route that people's browsers use: limited by address, never by service. */
-export const BROWSER_ROUTE = { kind: 'browser' } as const;
-
 /**
- * Browsers hold the whole chain of redirects behind a form to form-action (CSP level 3, section 6.4.3): here Google,
- * the sign-on server of a user's Workspace, our callback, the app's own address. Nobody can list these, so the one
- * page whose form begins that chain goes without the directive. It holds no script and no markup of others.
+ * Drops form-action from the Content-Security-Policy of the connect page. Browsers apply it to every redirect that
+ * follows the form (CSP level 3, section 6.4.3): Google, the sign-on server of a user's Workspace, the callback, the
+ * app. These cannot be listed. The page holds no script and no markup of others.
  */
 export function allowFormToLeave(reply: FastifyReply): void {
   const policy = String(reply.getHeader('content-security-policy'));
@@ -15,8 +12,8 @@ export function allowFormToLeave(reply: FastifyReply): void {
 }
 
 /**
- * Refuses a form that another site's page sent: it would skip the page that says what is about to happen.
- * Browsers say where a request comes from (Fetch Metadata, W3C); what is no browser has no cookies to abuse.
+ * Refuses a form that another site's page sent: it would skip the page that says what the user confirms.
+ * Browsers send the origin's relation in Sec-Fetch-Site (Fetch Metadata, W3C); other clients have no cookies to abuse.
  * @throws {BrokerError} `invalid_request`
  */
 export function assertOwnPage(request: FastifyRequest): void {
@@ -31,7 +28,7 @@ export function assertOwnPage(request: FastifyRequest): void {
   );
 }
 
-/** Pages hold tickets, accounts and outcomes: none is kept by a browser or a proxy. */
+/** Pages hold tickets, accounts and outcomes: no browser or proxy may store one. */
 export async function sendPage(reply: FastifyReply, html: string): Promise<void> {
   await reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(html);
 }

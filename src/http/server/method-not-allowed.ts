@@ -8,8 +8,8 @@ interface Route {
 }
 
 /**
- * A known address with another method is 405 and says which methods there are (RFC 9110 section 15.5.6); OPTIONS is
- * answered with just that (section 9.3.7). Fastify would say 404. Call it before routes are added.
+ * Answers another method at a known path with 405 and Allow (RFC 9110 section 15.5.6), and OPTIONS with Allow (section
+ * 9.3.7). Fastify would answer 404. Call it before routes are registered.
  */
 export function registerMethodNotAllowed(server: FastifyInstance): void {
   const routes = new Map<string, Route>();
@@ -35,14 +35,14 @@ export function registerMethodNotAllowed(server: FastifyInstance): void {
       done(new BrokerError('method_not_allowed', `Only ${allow} can be used here. See /docs.`));
       return;
     }
-    // No credential is asked for, so that it counts as a refusal does.
+    // Without a credential it counts like a refusal.
     const tooMany = rateLimitsOf(request).refused(request, reply, { code: 'options', status: 204 });
     if (tooMany) done(tooMany);
     else void reply.code(204).send();
   });
 }
 
-/** RFC 9112 section 3.2.2: the address may come with scheme and host. */
+/** The request target may have a scheme and a host (RFC 9112 section 3.2.2). */
 function pathOf(url: string): string {
   const [path = ''] = url.split('?', 1);
   return /^https?:/i.test(path) && URL.canParse(path) ? new URL(path).pathname : path;
