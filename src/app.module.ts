@@ -17,18 +17,20 @@ import { SystemClock } from './operations/system-clock.js';
 import { SealingModule } from './sealing/sealing.module.js';
 import { SecurityEventsModule } from './security-events/security-events.module.js';
 import { ServicesModule } from './services/services.module.js';
-import { IdentityModule } from './services/workload-jwt/workload-jwt.module.js';
 import { TokenStoreModule } from './token-store/token-store.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
 
-/** What the process lives in; a test brings its own. */
+/** A test brings its own. */
 export interface BrokerOptions {
   readonly clock?: Clock;
   readonly log?: Log;
 }
 
-/** The only place where everything meets. Adapters are global: features ask for ports and get them. */
+/**
+ * Imports every module, and owns nothing else. Modules of adapters (google/, token-store/, sealing/) are global: a feature
+ * injects their classes without importing the module. Hooks and routes outside Nest are in bootstrap.ts.
+ */
 @Module({})
 export class AppModule {
   static with(settings: Settings, { clock, log }: BrokerOptions = {}): DynamicModule {
@@ -41,7 +43,6 @@ export class AppModule {
         SealingModule,
         TokenStoreModule,
         GoogleModule,
-        IdentityModule,
         HttpModule,
         ServicesModule,
         AuthorizationModule,

@@ -4,32 +4,32 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { startBroker } from './bootstrap.js';
 import { ConfigurationError } from './config/configuration-error.js';
 import { loadEnvFile } from './config/load-env-file.js';
-import { Readiness } from './operations/readiness.js';
-import { readConfiguration } from './read-configuration.js';
+import { readConfiguration } from './config/read-configuration.js';
+import { Readiness } from './operations/health.controller.js';
 
-/** A database that does not answer must not hold up the end; whoever runs us kills after ten. */
-const MAX_STOP_MS = 9_500;
+/** A database that does not answer must not delay the exit: orchestrators commonly send SIGKILL after 10 seconds. */
+const MAX_SHUTDOWN_MS = 9_500;
 
-// SIGUSR1 opens Node's inspector, and with it every secret in memory to any client that reaches its port. A listener keeps it shut.
+// SIGUSR1 opens Node's inspector: any client that reaches its port can read every secret in memory. A listener prevents that.
 process.on('SIGUSR1', () => undefined);
 
 try {
   loadEnvFile();
   refuseInspector(process.env);
   const settings = readConfiguration(process.env);
-  stopWhenTold(await startBroker(settings), settings.shutdownDelayMs);
-  // With --expose-gc, as in the image: what only the start needed is given back at once, some 10 MB.
+  shutDownOnSignal(await startBroker(settings), settings.shutdownDelayMs);
+  // With --expose-gc, as in the image: frees some 10 MB that only the start needed.
   void globalThis.gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
 } catch (error) {
   const fault = error instanceof ConfigurationError ? error : listenFault(error);
   if (!fault) throw error;
   process.stderr.write(`${fault.message}\nSee docs/configuration.md for every setting.\n`);
-  // EX_CONFIG of sysexits.h. What was opened before the port was tried would keep the process.
+  // EX_CONFIG of sysexits.h. Connections that are open already would keep the process running.
   process.exit(78);
 }
 
 /**
- * In production nothing but HOST and PORT listens. Flags such as `--inspect` open a port that asks for no credential.
+ * In production only HOST and PORT listen. A flag such as `--inspect` opens a port without authentication.
  * @throws {ConfigurationError}
  */
 function refuseInspector({ NODE_ENV }: NodeJS.ProcessEnv): void {
@@ -39,39 +39,40 @@ function refuseInspector({ NODE_ENV }: NodeJS.ProcessEnv): void {
   ]);
 }
 
-/** First not ready, for as long as the settings say; then no more calls, the end of those under way, exit code 0. */
-function stopWhenTold(broker: INestApplicationContext, delayMs: number): void {
-  let stop: (() => void) | null = null;
+/** Graceful shutdown: not ready for the delay, then no new requests; those in flight are answered; exit code 0. */
+function shutDownOnSignal(broker: INestApplicationContext, delayMs: number): void {
+  let shutDownNow: (() => void) | null = null;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      // Told twice: at once.
-      if (stop) stop();
-      else stop = stopAfter(broker, delayMs);
+      // A second signal skips the delay.
+      if (shutDownNow) shutDownNow();
+      else shutDownNow = shutDownAfter(broker, delayMs);
     });
   }
 }
 
-function stopAfter(broker: INestApplicationContext, delayMs: number): () => void {
+/** @returns shuts down without the delay */
+function shutDownAfter(broker: INestApplicationContext, delayMs: number): () => void {
   broker.get(Readiness).stop();
-  let isStopping = false;
-  const stop = () => {
-    if (isStopping) return;
-    isStopping = true;
+  let isClosing = false;
+  const shutDown = () => {
+    if (isClosing) return;
+    isClosing = true;
     setTimeout(() => {
-      process.stderr.write('Stopping took too long; what is left is given up.\n');
+      process.stderr.write('The shutdown took too long; the requests in flight are dropped.\n');
       process.exit(1);
-    }, MAX_STOP_MS).unref();
+    }, MAX_SHUTDOWN_MS).unref();
     void broker.close().then(
       () => process.exit(0),
       (error: unknown) => {
-        process.stderr.write(`Stopping failed: ${error instanceof Error ? error.message : ''}\n`);
+        process.stderr.write(`The shutdown failed: ${error instanceof Error ? error.message : ''}\n`);
         process.exit(1);
       },
     );
   };
-  if (delayMs === 0) stop();
-  else setTimeout(stop, delayMs);
-  return stop;
+  if (delayMs === 0) shutDown();
+  else setTimeout(shutDown, delayMs);
+  return shutDown;
 }
 
 function listenFault(error: unknown): ConfigurationError | null {

@@ -1,7 +1,7 @@
-/** Which Google Ads accounts a user reaches: asked of Google, kept with an age, and the way to one of them. */
+/** Which Google Ads accounts a user reaches: read from Google, cached with an age, and the access path to one of them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type AdsHierarchy, guideHierarchy, guideIds, noAds } from '../sandbox/google/ads/hierarchy.js';
-import { RevokeService } from '../src/services/revoke-service.js';
+import { ServiceRegistry } from '../src/services/service-registry.js';
 import type { Api } from './support/api.js';
 import { pause } from './support/webhook-receiver.js';
 import { ADS, ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
@@ -10,7 +10,7 @@ const { M1, M2, M3, A1, A2, A3, A4 } = guideIds;
 const DAY = 86_400;
 
 let world: World;
-/** One grant serves all tests that do not end it. */
+/** Tests that do not end the grant share it. */
 let isConnected = false;
 
 beforeAll(async () => {
@@ -27,7 +27,7 @@ beforeEach(async () => {
   if (!isConnected) await world.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
   isConnected = true;
   control.clearRequests();
-  // What failed in one test is not remembered in the next.
+  // Failures of one test are not cached in the next.
   world.clock.advance(10);
 });
 afterAll(() => world.stop());
@@ -77,7 +77,7 @@ const callAds = (token: string, customer: string, root: string | null, what = 'c
     body: JSON.stringify({ query: `SELECT ${what}` }),
   });
 
-test('who shares a synchronisation is refused in its own name, with a link of its own', async () => {
+test('callers that share a synchronization are each refused with a link of their own', async () => {
   await world.api.connect({ user_id: 'carol', scope: ADS }, { account: ALICE.email });
   play('U2');
   const { control } = world.google;
@@ -92,7 +92,7 @@ test('who shares a synchronisation is refused in its own name, with a link of it
   expect(control.count('token', 'refresh_token')).toBe(1);
 });
 
-test('a service that is revoked while others wait for what it began takes nothing from them', async () => {
+test('a service that is revoked during a synchronization does not fail it for others', async () => {
   await world.api.connect({ user_id: 'dave', scope: ADS }, { account: BOB.email });
   world.google.control.setAdsHierarchy(guideHierarchy({ U2: BOB.email }));
   const { control } = world.google;
@@ -103,7 +103,7 @@ test('a service that is revoked while others wait for what it began takes nothin
   await pause(200);
   const joining = second.get('/users/dave/ads/customers');
   await pause(200);
-  await world.app.get(RevokeService).revoke(first.key.split('_')[1] ?? '');
+  await world.app.get(ServiceRegistry).revoke(first.key.split('_')[1] ?? '');
   expect((await beginning).status).toBe(401);
   expect((await joining).status).toBe(200);
 });
@@ -115,7 +115,7 @@ test.each([
   '{"accounts":[],"links":[{"manager":"1","client":"1"}],"direct":[],"gaps":[]}',
   '{"accounts":[{"id":"1\\r\\nx: y"}],"links":[],"direct":[],"gaps":[]}',
   '{"accounts":[],"links":[],"direct":[{"customer":"1","role":"OWNER"}],"gaps":[]}',
-])('a stored tree that is none, %s, is asked for again', async (tree) => {
+])('an invalid stored tree, %s, is read from Google again', async (tree) => {
   play('U2');
   const before = (await ask()).body['customers'];
   await world.sql(`UPDATE ads_trees SET tree = $1, synced_at = synced_at + interval '1 ms'`, [tree]);
@@ -136,7 +136,7 @@ describe("the guide's tables, over HTTP", () => {
     expect(byRoot(customersOf(await ask()))).toEqual(expected);
   });
 
-  test('each way that is named opens its account at Google, and no other does', async () => {
+  test('each access path that is listed opens its account at Google, and no other does', async () => {
     play('U2');
     const { access_token: token } = (await world.api.token('alice', { scope: ADS })).body;
     const roots = byRoot(customersOf(await ask()));
@@ -166,7 +166,7 @@ describe("the guide's tables, over HTTP", () => {
     expect((await ask({ cursor: 'forged' })).status).toBe(400);
   });
 
-  test('the whole answer', async () => {
+  test('the whole response', async () => {
     play('U2');
     const { status, body } = await ask();
     expect(status).toBe(200);
@@ -192,7 +192,7 @@ describe("the guide's tables, over HTTP", () => {
   });
 });
 
-describe('what is asked of Google', () => {
+describe('the requests to Google', () => {
   test('each manager once, each call through a root of the user, with the token of the user', async () => {
     play('U1');
     await ask();
@@ -257,13 +257,13 @@ describe('what is asked of Google', () => {
     ]);
   });
 
-  test('an outage of one request is passed over', async () => {
+  test('a transient failure of one request is retried', async () => {
     play('U1');
     world.google.control.failNext('ads', { named: 'backend_error' });
     expect((await ask()).status).toBe(200);
   });
 
-  test('an account that Google closed is a gap, and the rest stands', async () => {
+  test('an account that Google closed is a gap, and the others are listed', async () => {
     const hierarchy = guideHierarchy({ U2: ALICE.email });
     const closed = hierarchy.accounts.map((each) =>
       each.id === M3 ? { ...each, status: 'CANCELED' } : each,
@@ -279,16 +279,16 @@ describe('what is asked of Google', () => {
     });
   });
 
-  test('who uses no Google Ads reaches nothing', async () => {
+  test('a user without Google Ads reaches no account', async () => {
     expect((await ask()).body).toMatchObject({ complete: true, customers: [] });
   });
 
-  test('roles that Google tells only administrators are unknown, not guessed', async () => {
+  test('roles that Google shows only to administrators are unknown, not guessed', async () => {
     play('U2');
     world.google.control.hideAdsRoles(true);
     world.google.control.setAdsRole(M3, ALICE.email, 'ADMIN');
-    const ways = customersOf(await ask()).find(({ id }) => id === A1)?.access;
-    expect(ways).toMatchObject([
+    const paths = customersOf(await ask()).find(({ id }) => id === A1)?.access;
+    expect(paths).toMatchObject([
       { login_customer_id: M3, role: 'ADMIN' },
       { login_customer_id: M2, role: null },
     ]);
@@ -313,7 +313,7 @@ describe('what is asked of Google', () => {
     expect(await world.sql('SELECT * FROM ads_trees')).toEqual([]);
   });
 
-  test('a token that died before its time is renewed once', async () => {
+  test('a token that ended before it expired is refreshed once', async () => {
     play('U1');
     world.google.control.failNext('ads', { named: 'invalid_credentials' });
     world.google.control.clearRequests();
@@ -321,7 +321,7 @@ describe('what is asked of Google', () => {
     expect(world.google.control.count('token', 'refresh_token')).toBe(1);
   });
 
-  test('a grant that the user ended is found dead', async () => {
+  test('a grant that the user revoked is marked dead', async () => {
     play('U1');
     isConnected = false;
     world.google.control.revokeByUser(ALICE.sub, 'project-a');
@@ -329,7 +329,7 @@ describe('what is asked of Google', () => {
     expect([answer.status, answer.body['code']]).toEqual([410, 'reconnect_required']);
   });
 
-  test('managers in a circle are refused', async () => {
+  test('a circular hierarchy is refused', async () => {
     const hierarchy = guideHierarchy({ U1: ALICE.email });
     const circle: AdsHierarchy = { ...hierarchy, links: [...hierarchy.links, [M2, M1]] };
     world.google.control.setAdsHierarchy(circle);
@@ -340,14 +340,14 @@ describe('what is asked of Google', () => {
   });
 });
 
-describe('the age of the answer', () => {
+describe('the age of the response', () => {
   beforeEach(async () => {
     play('U2');
     await ask();
     world.google.control.clearRequests();
   });
 
-  test('is told, and a young answer asks Google nothing', async () => {
+  test('is part of it, and a young tree causes no request to Google', async () => {
     world.clock.advance(100);
     const { body } = await ask({ max_age: '200' });
     expect(body['age']).toBeGreaterThanOrEqual(100);
@@ -367,7 +367,7 @@ describe('the age of the answer', () => {
     expect(byRoot(customersOf(answer))[M3]?.[A4]).toBe('ADMIN');
   });
 
-  test('several callers at once ask Google once', async () => {
+  test('concurrent callers share one synchronization', async () => {
     world.google.control.latency('ads', 50);
     world.clock.advance(10);
     const once = () => ask({ max_age: '0' });
@@ -377,7 +377,7 @@ describe('the age of the answer', () => {
     expect(lists).toHaveLength(1);
   });
 
-  test('no caller makes us ask Google more often than ADS_MIN_AGE, whatever it says and however it fails', async () => {
+  test('no caller causes more than one synchronization per ADS_MIN_AGE, even when it fails', async () => {
     const lists = () => world.google.control.requests.filter(({ url }) => url.includes('listAccessible'));
     for (let call = 0; call < 20; call++) expect((await ask({ max_age: '0' })).status).toBe(200);
     expect(lists()).toHaveLength(0);
@@ -389,14 +389,14 @@ describe('the age of the answer', () => {
     const failed = [];
     for (let call = 0; call < 20; call++) failed.push((await ask({ max_age: '0' })).status);
     expect(new Set(failed)).toEqual(new Set([503]));
-    // One synchronisation sends what got no answer a second time.
+    // One synchronization retries a failed request once.
     expect(lists()).toHaveLength(3);
     world.google.control.clearFaults();
     world.clock.advance(10);
     expect((await ask({ max_age: '0' })).status).toBe(200);
   });
 
-  test('synchronisations take turns: a quiet service does not wait behind the crowd of another', async () => {
+  test('synchronizations take turns: a quiet service does not wait behind the many calls of another', async () => {
     const users = Array.from({ length: 30 }, (_, index) => `crowd-${index}`);
     for (const user_id of [...users, 'quiet']) {
       await world.api.connect({ user_id, scope: ADS }, { account: ALICE.email });
@@ -417,7 +417,7 @@ describe('the age of the answer', () => {
     expect(done.indexOf('quiet')).toBeLessThan(21);
   }, 60_000);
 
-  test('while Google is down, the old answer with its age; none to a caller who says how old it may be', async () => {
+  test('during an outage of Google the stale tree is served with its age, but not to a caller with max_age', async () => {
     world.google.control.failAlways('ads', { drop: true });
     world.clock.advance(DAY + 1);
     const old = await ask();
@@ -426,7 +426,7 @@ describe('the age of the answer', () => {
     expect((await ask({ max_age: String(DAY) })).status).toBe(503);
   });
 
-  test('accounts that hang on nothing are reported', async () => {
+  test('accounts without an access path are reported', async () => {
     await world.sql(`UPDATE ads_trees SET synced_at = synced_at + interval '1 ms', tree = jsonb_set(
       jsonb_set(tree, '{links}', '[{"manager": "77", "client": "${A1}"}]'), '{direct}', '[]')`);
     const { body } = await ask();
@@ -435,7 +435,7 @@ describe('the age of the answer', () => {
     expect(body['gaps']).toContainEqual({ customer_id: A1, why: 'unreached' });
   });
 
-  test('goes with the grant', async () => {
+  test('the tree is deleted with the grant', async () => {
     isConnected = false;
     expect(await world.sql('SELECT * FROM ads_trees')).toHaveLength(1);
     const [grant] = (await world.api.get('/users/alice/grants')).body['grants'] as { id: string }[];
@@ -445,19 +445,19 @@ describe('the age of the answer', () => {
   });
 });
 
-describe('who may ask', () => {
+describe('authorization of callers', () => {
   test.each([
     [{ users: ['bob'] }, 'not_allowed'],
     [{ clients: ['second'] }, 'not_allowed'],
     [{ scopes: [YOUTUBE] }, 'not_allowed'],
-  ])('a service with %j may not, also where the tree is kept already', async (policy, code) => {
+  ])('a service with %j is refused, even where the tree is cached', async (policy, code) => {
     play('U1');
     await ask();
     const { status, body } = await ask({}, await world.service(policy));
     expect([status, body['code']]).toEqual([403, code]);
   });
 
-  test('a grant that lost the scope is refused, whatever is kept of it', async () => {
+  test('a grant that lost the scope is refused, even where the tree is cached', async () => {
     isConnected = false;
     await ask();
     world.clock.advance(3600);
@@ -483,7 +483,7 @@ describe('who may ask', () => {
     });
   });
 
-  test('each answer leaves an event', async () => {
+  test('each call leaves an audit event', async () => {
     play('U2');
     await ask();
     const auditor = await world.service({ audit: true });
@@ -527,7 +527,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
     expect(await refused.text()).toContain('USER_PERMISSION_DENIED');
   });
 
-  test('the most powerful role first, then the shortest path; none needed where access is direct', async () => {
+  test('the most powerful role first, then the shortest path; no header where access is direct', async () => {
     const whole = await token({ customer_id: A1 });
     expect(whole.body).toMatchObject({
       headers: { 'login-customer-id': M2 },
@@ -549,7 +549,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
     const dashed = A1.replace(/^(\d{3})(\d{3})(\d{4})$/, '$1-$2-$3');
     expect((await chosen({ customer_id: dashed })).login_customer_id).toBe(M2);
     expect(adsRequests()).toBe(asked);
-    // Other answers are as they were.
+    // Without customer_id there is no header.
     expect((await token({})).body).not.toHaveProperty('headers');
   });
 
@@ -572,7 +572,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
     });
   });
 
-  test('a no is looked up anew once the tree is a minute old', async () => {
+  test('a refusal is checked at Google again once the tree is a minute old', async () => {
     expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way' });
     world.google.control.setAdsRole(M1, ALICE.email, 'ADMIN');
     expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way' });
@@ -588,7 +588,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
     const again = await chosen({ customer_id: A1, denied_synced_at: synced_at });
     expect(again.login_customer_id).toBe(M3);
     const asked = adsRequests();
-    // The same denial, told late; and a denial of the new tree right away.
+    // The same denial, reported late; and a denial of the new tree at once.
     await token({ customer_id: A1, denied_synced_at: synced_at });
     await token({ customer_id: A1, denied_synced_at: again.synced_at });
     expect(adsRequests()).toBe(asked);
@@ -615,7 +615,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
   });
 });
 
-test('no token is in the log, nor beside the tree, whatever went wrong', async () => {
+test('no token is in the log or beside the tree, whatever failed', async () => {
   play('U2');
   await ask();
   for (const named of ['ads_user_permission_denied', 'ads_api_disabled', 'invalid_credentials'] as const) {
@@ -623,9 +623,9 @@ test('no token is in the log, nor beside the tree, whatever went wrong', async (
     world.google.control.failNext('ads', { named });
     await ask({ max_age: '0' });
   }
-  const kept = world.log() + JSON.stringify(await world.sql('SELECT * FROM ads_trees'));
-  expect(kept).toContain('Google Ads did not list the accounts');
-  for (const secret of world.google.control.secrets()) expect(kept).not.toContain(secret);
+  const stored = world.log() + JSON.stringify(await world.sql('SELECT * FROM ads_trees'));
+  expect(stored).toContain('Google Ads did not list the accounts');
+  for (const secret of world.google.control.secrets()) expect(stored).not.toContain(secret);
 });
 
 test('a tree with more managers than ADS_MOST_LISTINGS is cut off, nearest accounts first', async () => {

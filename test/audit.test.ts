@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { RevokeService } from '../src/services/revoke-service.js';
 import { ServiceRegistry } from '../src/services/service-registry.js';
 import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 import { type Api, Browser } from './support/api.js';
@@ -291,8 +290,8 @@ describe('what is remembered', () => {
     const rights = { audit: false, disconnect: true, revoke: false, force: false };
     const policy = { clients: ['default'], scopes: [YOUTUBE], users: ['team-a:*'], ...rights };
     const { id } = await world.app.get(ServiceRegistry).create('payroll', policy);
-    await world.app.get(RevokeService).revoke('payroll');
-    await world.app.get(RevokeService).revoke('payroll');
+    await world.app.get(ServiceRegistry).revoke('payroll');
+    await world.app.get(ServiceRegistry).revoke('payroll');
     const about = { actor: 'operator', service_id: id, request_id: null };
     expect(await trail({ service: 'payroll' })).toEqual([
       event({ ...about, action: 'service.create', details: { name: 'payroll', ...policy } }),

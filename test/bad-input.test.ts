@@ -343,7 +343,7 @@ describe('bad input gets a clear error and loses nothing', () => {
         const answer = await page(forged);
         expect(answer.status).toBe(400);
         expect(answer.headers.get('content-type')).toContain('text/html');
-        expect(answer.text).toContain('damaged or was not made by this broker');
+        expect(answer.text).toContain('damaged or incomplete');
         expect(answer.text).toContain('invalid_request');
       }
       expect(await stored(world)).toBe(before);

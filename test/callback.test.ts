@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Database } from '../src/token-store/client/database.js';
-import { Credentials } from '../src/token-store/grants/credentials.js';
+import { CredentialSealer } from '../src/token-store/grants/credential-sealer.js';
 import { fromRow } from '../src/token-store/grants/grant-row.js';
 import { Browser } from './support/api.js';
 import { visitConsent } from './support/visit-consent.js';
@@ -127,7 +127,7 @@ describe('the way back from Google', () => {
   });
 
   test.each([
-    ['state', 'wrong'.repeat(8), 'no connect that we know'],
+    ['state', 'wrong'.repeat(8), 'no connect that is in progress'],
     ['iss', 'https://evil.example', 'does not come from Google'],
   ])('a wrong %s is refused before anything is sent to Google', async (name, value, text) => {
     const { browser, consent } = await begin();
@@ -268,7 +268,7 @@ describe('the way back from Google', () => {
         const row = await world.app.get(Database).grant.findFirstOrThrow({ where: { userId: 'alice' } });
         const { sealedRefreshToken: sealed, credentialVersion } = row;
         const credential = { sealed: sealed ?? '', credentialVersion };
-        return (await world.app.get(Credentials).open(fromRow(row), credential)).reveal();
+        return (await world.app.get(CredentialSealer).open(fromRow(row), credential)).reveal();
       };
       const first = await held();
       const { browser, consent } = await begin({ account_hint: ALICE.email, another_account: true });

@@ -206,7 +206,7 @@ describe('triggers', () => {
     const until = performance.now() + 2000 + SLACK_MS;
     while ((await replicas.ask(second(), user, key)) !== 401) expect(performance.now()).toBeLessThan(until);
     await replicas.assertGone(user, 2000 + SLACK_MS);
-    expect(second().log()).not.toContain('heartbeat_not_heard');
+    expect(second().log()).not.toContain('heartbeat_not_received');
   });
 });
 
@@ -220,7 +220,7 @@ describe.each(['session', 'transaction'] as const)('behind PgBouncer in %s mode'
       const replicas = await Replicas.start(direct, pooler.url);
       const second = replicas.fleet.replicas[1] as Replica;
       try {
-        await replicas.untilChanges(second, mode === 'session' ? UP : down('heartbeat_not_heard'));
+        await replicas.untilChanges(second, mode === 'session' ? UP : down('heartbeat_not_received'));
         const user = await replicas.warmUser();
         await replicas.disconnect(replicas.fleet.replicas[0] as Replica, user);
         await replicas.assertGone(user, mode === 'session' ? SLACK_MS : 0);

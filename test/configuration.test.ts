@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { ConfigurationError } from '../src/config/configuration-error.js';
 import type { Settings } from '../src/config/settings.js';
-import { readConfiguration } from '../src/read-configuration.js';
+import { readConfiguration } from '../src/config/read-configuration.js';
 import { generateKeyRing } from '../src/sealing/key-ring.js';
 import { createDatabase } from './support/world.js';
 
@@ -52,7 +52,7 @@ function faultsOf(changes: Record<string, string | undefined>): string[] {
 }
 
 describe('the configuration', () => {
-  test('with the five settings of production it is sound', () => {
+  test('with the five settings of production it is valid', () => {
     const settings: Settings = readConfiguration(good);
     expect(settings).toMatchObject({
       production: true,
@@ -87,7 +87,7 @@ describe('the configuration', () => {
     ]);
   });
 
-  test('all faults are named at once, and no value is', () => {
+  test('all faults are named at once, without their values', () => {
     const faults = faultsOf({
       PORT: '70000',
       PUBLIC_URL: 'http://broker.example.com',
@@ -156,7 +156,7 @@ describe('the configuration', () => {
     ['https://bit.ly', 'no-url-shortener'],
     ['https://alice:hunter2@broker.example.com', 'no-userinfo'],
     ['http://broker.example.com', 'https'],
-  ])('our own callback breaks a rule of Google: PUBLIC_URL %s, %s', (publicUrl, rule) => {
+  ])('the callback of PUBLIC_URL %s breaks the rule %s of Google', (publicUrl, rule) => {
     for (const mode of ['production', 'development']) {
       const faults = faultsOf({
         NODE_ENV: mode,
@@ -169,19 +169,19 @@ describe('the configuration', () => {
   });
 
   test.each(['http://localhost:3000', 'http://127.0.0.1:3000', 'http://[::1]:3000'])(
-    '%s is for this machine only, and keeps the rules',
+    '%s is a loopback address, and keeps the rules',
     (publicUrl) => {
       const path = write('local.json', clientJson('web', { redirect_uris: [`${publicUrl}/callback`] }));
       expect(faultsOf({ PUBLIC_URL: publicUrl, GOOGLE_CLIENT_SECRETS: path })).toEqual([]);
     },
   );
 
-  test('every redirect URI that a client lists keeps the rules, also where it is not ours', () => {
-    const ours = 'https://broker.example.com/callback';
+  test("every redirect URI that a client lists must keep the rules, not only the broker's", () => {
+    const own = 'https://broker.example.com/callback';
     const others = ['https://alice:hunter2@a.example.com/', 'http://a.example.com/#\u001b[2J'];
     const faults = faultsOf({
       PUBLIC_URL: undefined,
-      GOOGLE_CLIENT_SECRETS: `ads=${write('others.json', clientJson('web', { redirect_uris: [ours, ...others] }))}`,
+      GOOGLE_CLIENT_SECRETS: `ads=${write('others.json', clientJson('web', { redirect_uris: [own, ...others] }))}`,
     });
     const uri = 'client ads: its redirect URI http://a.example.com/#\\u{1b}[2J';
     expect(faults).toEqual([
@@ -197,7 +197,7 @@ describe('the configuration', () => {
   test.each([
     ['https://broker.example.com/callback/', 'trailing slash'],
     ['https://broker.example.com/Callback', 'case'],
-  ])('a listed %s is near, and what differs is said: the %s', (listed, differsIn) => {
+  ])('a listed %s is similar, and the fault says what differs: the %s', (listed, differsIn) => {
     const path = write('near.json', clientJson('web', { redirect_uris: [listed] }));
     expect(faultsOf({ GOOGLE_CLIENT_SECRETS: path })).toEqual([
       expect.stringContaining(`${listed} is listed, which differs in the ${differsIn}`),
@@ -337,7 +337,7 @@ describe('the configuration', () => {
       ).toEqual([]);
     });
 
-    test('a key ring that everybody can read', () => {
+    test('a key ring that every user can read', () => {
       const ring = write('open-ring.json', generateKeyRing(new Date()));
       chmodSync(ring, 0o644);
       expect(faultsOf({ KEY_RING_FILE: ring })).toEqual([
@@ -363,14 +363,14 @@ describe('the configuration', () => {
       expect(fault).toBe('TRUSTED_PROXIES must be addresses or ranges such as 10.0.0.0/8, comma separated');
   });
 
-  test('a misspelt NODE_ENV would switch the rules of production off', () => {
+  test('a misspelt NODE_ENV is refused: it would turn the rules of production off', () => {
     expect(faultsOf({ NODE_ENV: 'prod' })).toEqual(['NODE_ENV must be production, development or test']);
   });
 
   test.each([
     ['a port that is taken', { HOST: '127.0.0.1' }, /^ +- HOST and PORT: .*\(EADDRINUSE\)/m],
-    ['a host that is none', { HOST: 'host.invalid' }, /^ +- HOST and PORT: .*\(E\w+\)/m],
-  ])('%s: the process says so, exits with 78, and shows no stack', async (_, changes, said) => {
+    ['an unknown host', { HOST: 'host.invalid' }, /^ +- HOST and PORT: .*\(E\w+\)/m],
+  ])('%s: the process names the setting, exits with 78, and prints no stack', async (_, changes, said) => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const child = spawn(process.execPath, ['dist/bundle/main.js'], {
@@ -393,7 +393,7 @@ describe('the configuration', () => {
     expect(stderr).not.toContain('host.invalid');
   });
 
-  test('the process says all faults, exits with 78, and shows no stack', () => {
+  test('the process names all faults, exits with 78, and prints no stack', () => {
     const { status, stderr } = spawnSync(process.execPath, ['dist/bundle/main.js'], {
       env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: 'x' },
       encoding: 'utf8',

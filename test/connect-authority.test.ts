@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Sealer } from '../src/sealing/sealer.js';
 import { Database } from '../src/token-store/client/database.js';
-import { adoptServices } from '../src/token-store/services/adopt-services.js';
+import { adoptServices } from '../src/token-store/services/service-mac.js';
 import { Api, Browser } from './support/api.js';
 import { visitConsent } from './support/visit-consent.js';
 import { ADS, ALICE, APP, startWorld, type World, YOUTUBE } from './support/world.js';

@@ -1,4 +1,4 @@
-/** What a connection may take: time for its request, time for nothing, and a place among others. */
+/** The limits of a connection: time for its request, idle time, and the number of connections. */
 import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { defaultMaxConnections } from '../src/http/server/connections.js';
@@ -18,12 +18,12 @@ afterEach(() => {
 function open(text = ''): Socket {
   const socket = openSocket(world.url);
   opened.push(socket);
-  // Who does not read does not see that the other side closed the connection.
+  // A socket that is not read does not see that the other side closed it.
   socket.resume();
   if (text !== '') socket.write(text);
   return socket;
 }
-/** Goes on sending, a byte at a time. */
+/** Keeps sending, a byte at a time. */
 function drip(socket: Socket, byte: string): Socket {
   const timer = setInterval(() => {
     if (socket.writable) socket.write(byte);
@@ -43,8 +43,8 @@ const get = (path: string) =>
 const chunked = (type: string) =>
   `POST /connect/tickets HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: ${type}\r\n\r\n5\r\nab`;
 
-describe('a request that does not become complete', () => {
-  test('is answered with 408 and closed in its time; honest calls go on meanwhile', async () => {
+describe('an incomplete request', () => {
+  test('gets 408 and is closed in time, while other requests are served', async () => {
     const unfinished = [
       ...Array.from({ length: 20 }, () => open()),
       ...Array.from({ length: 20 }, () => open('GET /tokens/alice HTTP/1.1\r\nHost: x\r\n')),
@@ -66,13 +66,13 @@ describe('a request that does not become complete', () => {
     expect(world.log()).not.toContain('"level":50');
   });
 
-  test('that has its answer already gets no second one', async () => {
+  test('that has its response already gets no second one', async () => {
     const { status, text } = await readAnswer(open(chunked('application/xml')));
     expect(status).toBe(415);
     expect(text).not.toContain('408');
   });
 
-  test('a second one on the same connection as well', async () => {
+  test('gets 408 as the second one on a connection, too', async () => {
     const socket = open('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
     await new Promise((answered) => socket.once('data', answered));
     socket.write('GET /health/live HTTP/1.1\r\nHost:');
@@ -81,7 +81,7 @@ describe('a request that does not become complete', () => {
     expect(text).toContain('"status":408');
   });
 
-  test('one that takes its time within the limit is served', async () => {
+  test('that becomes complete within the limit is served', async () => {
     const socket = open(post(2, ''));
     const answer = readAnswer(socket);
     setTimeout(() => socket.write('{}'), 400);
@@ -104,7 +104,7 @@ describe('idle connections', () => {
 });
 
 describe('many connections', () => {
-  test('those that wait longest for their request make room, and honest calls are served', async () => {
+  test('those whose request is incomplete longest are evicted, and complete requests are served', async () => {
     await world.restart({
       HTTP_MAX_CONNECTIONS: '20',
       HTTP_HEADERS_TIMEOUT_MS: '60000',
@@ -121,7 +121,7 @@ describe('many connections', () => {
     expect([...silent, ...slow].filter(isOpen).length).toBeLessThanOrEqual(20);
   });
 
-  test('where each is in use, the next is refused, and the log says which setting it is', async () => {
+  test('while each is in use, a new one is refused, and the log names the setting', async () => {
     await world.restart({ HTTP_MAX_CONNECTIONS: '2' });
     await world.sql('BEGIN');
     await world.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
@@ -137,7 +137,7 @@ describe('many connections', () => {
     expect((await sendRaw(world.url, get('/health/live'))).status).toBe(200);
   });
 
-  test('unless set, there are as many as the limit of open files leaves', () => {
+  test('by default there are as many as the limit of open files leaves', () => {
     const most = defaultMaxConnections(110);
     expect(most).toBeGreaterThanOrEqual(16);
     expect(most).toBeLessThanOrEqual(10_000);

@@ -6,13 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { getMetadataStorage } from 'class-validator';
 import { parse } from 'yaml';
-import { Environment } from '../src/config/environment.js';
+import { SETTING_NAMES } from '../src/config/environment.js';
 
-const settings = getMetadataStorage()
-  .getTargetValidationMetadatas(Environment, '', true, false)
-  .map(({ propertyName }) => propertyName);
+const settings: readonly string[] = SETTING_NAMES;
 
 describe('the Dockerfile', () => {
   const instructions = readFileSync('Dockerfile', 'utf8')

@@ -2,20 +2,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { getMetadataStorage } from 'class-validator';
-import { Environment } from '../src/config/environment.js';
+import { SETTING_NAMES, SETTINGS } from '../src/config/environment.js';
+import type { Setting } from '../src/config/setting.js';
 import { PROBLEMS } from '../src/http/problem/problem-table.js';
 
-const settings = [
-  ...new Set(
-    getMetadataStorage()
-      .getTargetValidationMetadatas(Environment, '', true, false)
-      .map(({ propertyName }) => propertyName),
-  ),
-];
-const defaults = new Environment() as unknown as Readonly<
-  Record<string, string | number | boolean | string[] | undefined>
->;
 const read = (path: string) => readFileSync(path, 'utf8');
 
 /** The cells of the table row that begins with this name. */
@@ -27,32 +17,33 @@ function row(markdown: string, name: string): string[] | undefined {
     .map((cell) => cell.trim());
 }
 
-test('the settings are found at all', () => {
-  expect(settings).toEqual(expect.arrayContaining(['NODE_ENV', 'PUBLIC_URL', 'NARROW_SCOPES']));
-});
+describe.each(SETTING_NAMES)('the setting %s', (name) => {
+  const setting: Setting<string | number | boolean | readonly string[] | null, boolean> = SETTINGS[name];
+  const { doc, more, values, unit, example, default: value } = setting;
+  const hasDefault = value !== undefined && value !== null && String(value) !== '';
 
-describe.each(settings)('the setting %s', (name) => {
-  const value = defaults[name];
-  const isUnset = value === undefined || (Array.isArray(value) && value.length === 0);
-
-  test('is in docs/configuration.md, with its default', () => {
-    const [, meaning, byDefault] = row(read('docs/configuration.md'), name) ?? [];
-    expect(meaning).toBeTruthy();
-    expect(byDefault).toBe(isUnset ? 'none' : `\`${String(value)}\``);
+  test('has its row in docs/configuration.md', () => {
+    expect(row(read('docs/configuration.md'), name)).toEqual([
+      `\`${name}\``,
+      [doc, more].filter(Boolean).join(' '),
+      [values, unit].filter(Boolean).join(' '),
+      hasDefault ? `\`${String(value)}\`` : value === undefined ? 'required' : 'none',
+      `\`${example}\``,
+    ]);
   });
 
-  test('is in .env.example, below a comment', () => {
+  test('is in .env.example below its sentence, with its default', () => {
     const lines = read('.env.example').split('\n');
-    const at = lines.findIndex((line) => new RegExp(`^(# )?${name}(_FILE)?=.`).test(line));
-    expect(lines[at]).toBeDefined();
-    expect(lines.slice(0, at).findLast((line) => !/^(# )?[A-Z_]+=/.test(line))).toMatch(/^# \w/);
+    const at = lines.indexOf(`# ${doc}`);
+    expect(lines[at + 1]).toMatch(new RegExp(`^(# )?${name}(_FILE)?=.`));
+    if (hasDefault && name !== 'NODE_ENV') expect(lines[at + 1]).toBe(`# ${name}=${String(value)}`);
   });
 });
 
 test('.env.example holds no secret, and no setting that does not exist', () => {
   const named = [...read('.env.example').matchAll(/^(?:# )?([A-Z_]+)=(.*)$/gm)];
   for (const [, name = '', value = ''] of named) {
-    expect([...settings, 'DATABASE_URL_FILE']).toContain(name);
+    expect([...SETTING_NAMES, 'DATABASE_URL_FILE']).toContain(name);
     expect(value).not.toMatch(/:[^/@]+@|GOCSPX|"k"/);
   }
 });

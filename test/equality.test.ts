@@ -96,8 +96,8 @@ test('a service is revoked by its id or its name, and no other with it', async (
   await add('aaaaaaaaaaaa', 'first');
   await add('bbbbbbbbbbbb', 'aaaaaaaaaaaa');
   await add('cccccccccccc', 'a_______');
-  const { RevokeService } = await import('../src/services/revoke-service.js');
-  const revoke = world.app.get(RevokeService);
+  const { ServiceRegistry } = await import('../src/services/service-registry.js');
+  const revoke = world.app.get(ServiceRegistry);
   expect(await revoke.revoke('a%')).toBeNull();
   expect(await revoke.revoke('FIRST')).toBeNull();
   expect(await revoke.revoke('aaaaaaaaaaaa')).toMatchObject({ name: 'first', changed: true });

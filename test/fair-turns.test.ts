@@ -25,7 +25,7 @@ afterAll(() => world.stop());
 
 const cold = (prefix: string, count: number, client?: string) => coldUsers(world, prefix, count, client);
 
-/** Who Google was asked for, in order. */
+/** The users of the refreshes that Google received, in order. */
 const asked = () =>
   world.google.control.requests
     .filter(({ grantType }) => grantType === 'refresh_token')
@@ -35,8 +35,8 @@ const until = async (look: () => boolean) => {
   for (const end = Date.now() + 10_000; !look() && Date.now() < end;) await pause(5);
 };
 
-describe('the queue before Google', () => {
-  /** Takes all turns, by calls of two services, for so long that everybody else has come when the first is given back. */
+describe('the queue of requests to Google', () => {
+  /** Occupies all turns by calls of two services, until all other calls of a test are queued. */
   async function holdAllTurns(): Promise<{ readonly released: Promise<unknown> }> {
     const holders = await cold(`holder-${randomUUID()}`, CONCURRENCY);
     const services = [await world.service(), await world.service()];
@@ -47,7 +47,7 @@ describe('the queue before Google', () => {
     return { released: Promise.all(calls) };
   }
 
-  test('a quiet service does not wait behind the crowd of another', async () => {
+  test('a quiet service does not wait behind the many calls of another', async () => {
     const many = await cold('crowd', 150);
     const [quietUser = ''] = await cold('quiet', 1);
     const quiet = await world.service();
@@ -62,7 +62,7 @@ describe('the queue before Google', () => {
     expect(asked().indexOf(quietUser)).toBeLessThan(CONCURRENCY + 3);
   }, 60_000);
 
-  test('three crowds, of two services and two clients, take turns', async () => {
+  test('two services and two clients take turns', async () => {
     const crowds = [await cold('one', 30), await cold('two', 30), await cold('three', 30, 'second')];
     const [one, two, three] = crowds as [string[], string[], string[]];
     const other = await world.service();
@@ -83,7 +83,7 @@ describe('the queue before Google', () => {
     }
   }, 60_000);
 
-  test('a client whose requests hang leaves turns to others', async () => {
+  test('a client whose requests hang leaves turns to other clients', async () => {
     const hanging = await cold('hang', 40);
     const [user = ''] = await cold('other-client', 1, 'elsewhere');
     world.google.control.clearRequests();
@@ -97,7 +97,7 @@ describe('the queue before Google', () => {
     await Promise.all(all);
   }, 60_000);
 
-  test('who waited too long is told when to come again; Google was not asked for them', async () => {
+  test('a call that waited too long gets Retry-After; Google received no request for it', async () => {
     const users = await cold('long', 40);
     await world.restart({ GOOGLE_CONCURRENCY: '2', GOOGLE_QUEUE_SECONDS: '1' });
     world.google.control.latency('token', 700);
@@ -113,13 +113,13 @@ describe('the queue before Google', () => {
     const served = answers.filter(({ status }) => status === 200).length;
     expect(served).toBeGreaterThan(0);
     expect(refreshes()).toBe(served);
-    // A refusal is no failure of the grant's.
+    // That is not a failure of the grant.
     world.google.control.latency('token', 0);
     expect((await world.api.token(users.at(-1) ?? '')).status).toBe(200);
     await world.restart();
   }, 60_000);
 
-  test('callers who hang up leave the queue', async () => {
+  test('callers that disconnect leave the queue', async () => {
     const users = await cold('gone', 40);
     world.google.control.latency('token', 400);
     world.google.control.clearRequests();
@@ -128,13 +128,13 @@ describe('the queue before Google', () => {
     await pause(100);
     for (const call of calls) call.destroy();
     await pause(1000);
-    // Those under way are finished; none of the others ever reached Google.
+    // Those in flight are finished; the others never reached Google.
     expect(refreshes()).toBeLessThanOrEqual(CONCURRENCY);
     const [last = ''] = users.slice(-1);
     expect((await world.api.token(last)).status).toBe(200);
   }, 60_000);
 
-  test('where one of two who wait for the same refresh hangs up, the other is served', async () => {
+  test('where one of two callers of the same refresh disconnects, the other is served', async () => {
     const users = await cold('shared', 20);
     const other = await world.service();
     world.google.control.latency('token', 200);
@@ -152,10 +152,10 @@ describe('the queue before Google', () => {
     expect(refreshes()).toBe(20);
   }, 60_000);
 
-  test('renewals in the background do not hold up who waits', async () => {
+  test('background refreshes do not delay callers', async () => {
     const renewed = await cold('renewed', 40);
     await Promise.all(renewed.map((user) => world.api.token(user)));
-    // Their tokens are good still, and due.
+    // Their tokens have not expired, but are due for a background refresh.
     world.clock.advance(3100);
     await world.restart();
     const [user = ''] = await cold('waiting', 1);
@@ -164,13 +164,13 @@ describe('the queue before Google', () => {
     const answers = await Promise.all(renewed.map((each) => world.api.token(each)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect((await world.api.token(user)).status).toBe(200);
-    // Five rounds of eight would have been before it; half the turns are left to callers.
+    // Otherwise five rounds of eight would precede it: half of the turns are reserved for callers.
     expect(refreshes()).toBeLessThanOrEqual(CONCURRENCY + 4);
     await until(() => refreshes() === 41);
   }, 60_000);
 });
 
-/** A call whose caller can hang up. */
+/** A call that can be aborted. */
 function callRaw(user: string) {
   const call = request(`${world.url}/tokens/${user}`, {
     headers: { authorization: `Bearer ${world.api.key}` },

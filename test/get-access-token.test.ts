@@ -36,7 +36,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(0);
     });
 
-    test('near its end it is served still, and one new token is fetched behind the callers', async () => {
+    test('near its end it is still served, and one background refresh gets a new token', async () => {
       await connect();
       const first = await world.api.token('alice');
       world.clock.advance(3050);
@@ -47,7 +47,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(1);
     });
 
-    test('where Google gives short tokens only, it is asked once for each half of a life', async () => {
+    test('where Google gives short tokens only, it is asked once per half of a lifetime', async () => {
       await connect();
       world.clock.advance(3600);
       world.google.control.overrideTokenAnswer({ expires_in: 100 });
@@ -58,7 +58,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(2);
     });
 
-    test('one that lives less than min_ttl is refreshed, by default 300 s before its end', async () => {
+    test('one that expires within min_ttl is refreshed, by default 300 s before its end', async () => {
       await connect();
       const first = await world.api.token('alice');
       world.clock.advance(3599 - 300 + 2);
@@ -71,7 +71,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(1);
     });
 
-    test('after a restart the stored token is served still', async () => {
+    test('after a restart the stored token is still served', async () => {
       await connect();
       const first = await world.api.token('alice');
       await world.restart();
@@ -79,7 +79,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(0);
     });
 
-    test('a hundred callers at once on an expired token: Google is asked once, all get the same token', async () => {
+    test('a hundred concurrent callers with an expired token: one request to Google, the same token for all', async () => {
       await connect();
       world.clock.advance(3600);
       world.google.control.latency('token', 100);
@@ -113,8 +113,8 @@ describe('GET /tokens/:userId', () => {
     });
   });
 
-  describe('memory and lease', () => {
-    test('a disconnect while Google stalls: nothing is given of the old token, though it lives on', async () => {
+  describe('grant cache and lease', () => {
+    test('a disconnect while Google stalls: the old token is not served, though it has not expired', async () => {
       await connect();
       const [grant] = await world.sql('SELECT id FROM grants');
       world.clock.advance(3400);
@@ -127,7 +127,7 @@ describe('GET /tokens/:userId', () => {
       expect((await late).body).toMatchObject({ code: 'not_connected' });
     }, 20_000);
 
-    test('one grant wanted in seven sets of scopes at once: everybody gets theirs', async () => {
+    test('one grant requested in six sets of scopes at once: each caller gets its own', async () => {
       await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}` });
       const sets = [
         [YOUTUBE],
@@ -145,7 +145,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(sets.length);
     });
 
-    test('users who do not exist push nobody out of memory, however many are asked for', async () => {
+    test('users without grants evict no other user from the cache, however many are requested', async () => {
       await world.restart({ MEMORY_USERS: '20' });
       await connect();
       await world.api.token('alice');
@@ -157,13 +157,13 @@ describe('GET /tokens/:userId', () => {
       await world.sql('BEGIN');
       await world.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
       try {
-        // Another question than before: only the memory of grants can answer it.
+        // Another URL than before: only the grant cache can serve it.
         const answer = await Promise.race([
           world.api.token('alice', { min_ttl: '301' }),
           new Promise<null>((resolve) => setTimeout(resolve, 3000, null)),
         ]);
         expect(answer?.status).toBe(200);
-        // The last ones who were not there are remembered, too.
+        // The latest users without grants are cached, too.
         expect((await world.api.token('unknown-9-19')).status).toBe(404);
       } finally {
         await world.sql('ROLLBACK');
@@ -171,7 +171,7 @@ describe('GET /tokens/:userId', () => {
       }
     });
 
-    test('whatever anybody NOTIFYs, the broker goes on', async () => {
+    test('an unknown NOTIFY payload is survived', async () => {
       await connect();
       for (const payload of ['', 'x', 'null', '{"kind":"grant"}', '{"kind":"new"}']) {
         await world.sql(`SELECT pg_notify('token_broker', $1)`, [payload]);
@@ -179,13 +179,13 @@ describe('GET /tokens/:userId', () => {
       expect((await world.api.token('alice')).status).toBe(200);
     });
 
-    test('times are right in whatever time zone the database lives', async () => {
+    test('times are right in any time zone of the database', async () => {
       const [here] = await world.sql('SELECT current_database() AS name');
       const name = here?.['name'] as string;
       await world.sql(`ALTER DATABASE ${name} SET timezone TO 'America/New_York'`);
       await world.restart();
       await connect();
-      // Another process reads what this one wrote.
+      // A new process reads what the first one wrote.
       await world.restart();
       const { body } = await world.api.token('alice');
       await world.sql(`ALTER DATABASE ${name} RESET timezone`);
@@ -195,7 +195,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(0);
     });
 
-    test('calls that memory answers count against the limit of their service', async () => {
+    test('responses from the cache count against the rate limit of the service', async () => {
       await world.restart({ SERVICE_RATE_LIMIT: '5' });
       const service = await world.service();
       const statuses: number[] = [];
@@ -221,7 +221,7 @@ describe('GET /tokens/:userId', () => {
       expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
     });
 
-    test('not connected, and no scope to make a link of: says how to get one', async () => {
+    test('not connected, and no scope for a link: the detail says how to get one', async () => {
       const answer = await world.api.token('alice');
       expect(answer.body).toMatchObject({ code: 'not_connected', detail: expect.stringContaining('scope=') });
       expect(answer.body).not.toHaveProperty('connect_url');
@@ -244,7 +244,7 @@ describe('GET /tokens/:userId', () => {
       expect((await world.api.token('alice', { scope: 'profile' })).status).toBe(403);
     });
 
-    test('several accounts: 409 lists them, account= chooses by sub or email', async () => {
+    test('several accounts: 409 lists them, account= selects by sub or email', async () => {
       await connect();
       await connect({ account_hint: BOB.email }, BOB as typeof ALICE);
       const answer = await world.api.token('alice');
@@ -288,7 +288,7 @@ describe('GET /tokens/:userId', () => {
       ['invalid_rapt', 'session_control', 'user'],
       ['admin_policy_enforced', 'admin_policy_enforced', 'workspace_admin'],
       ['invalid_grant_bad_request', 'user_revoked', 'user'],
-    ])('%s kills the grant as %s, and the %s must act', async (named, cause, who_must_act) => {
+    ])('%s ends the grant as %s, and the %s must act', async (named, cause, who_must_act) => {
       await connect();
       world.clock.advance(3600);
       world.google.control.failNext('token', { named } as never);
@@ -304,7 +304,7 @@ describe('GET /tokens/:userId', () => {
       ['invalid_client_secret'],
       ['unauthorized_client'],
       ['client_secret_missing'],
-    ])('%s: 502 names what Google says; the grant lives on', async (named) => {
+    ])('%s: 502 names Google’s error; the grant stays active', async (named) => {
       await connect();
       world.clock.advance(3600);
       world.google.control.failNext('token', { named } as never);
@@ -330,7 +330,7 @@ describe('GET /tokens/:userId', () => {
       [{ drop: true }],
       [{ delayMs: 2500 }],
     ])(
-      '%j: 503 with Retry-After when no token is left; the grant lives on',
+      '%j: 503 with Retry-After when no token is left; the grant stays active',
       async (fault) => {
         await connect();
         world.clock.advance(3600);
@@ -348,7 +348,7 @@ describe('GET /tokens/:userId', () => {
       20_000,
     );
 
-    test('while Google fails, a token that is still valid is served though it lives shorter than asked', async () => {
+    test('during an outage of Google, a token that has not expired is served although it expires within min_ttl', async () => {
       await connect();
       const first = await world.api.token('alice');
       world.clock.advance(3500);
@@ -361,7 +361,7 @@ describe('GET /tokens/:userId', () => {
     });
   });
 
-  describe('what a service may have', () => {
+  describe('the policy of a service', () => {
     beforeEach(async () => {
       await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
     });
@@ -383,7 +383,7 @@ describe('GET /tokens/:userId', () => {
       expect((await (await world.service({ users })).token('alice')).status).toBe(200);
     });
 
-    test('its token is narrowed to its policy, and cached apart from the whole one', async () => {
+    test('its token is narrowed to its policy, and cached apart from the token of the whole grant', async () => {
       const narrow = await world.service({ scopes: [YOUTUBE] });
       const whole = await world.api.token('alice');
       const token = await narrow.token('alice');
@@ -407,7 +407,7 @@ describe('GET /tokens/:userId', () => {
       const answer = await narrow.token('alice');
       expect(answer.status).toBe(403);
       expect(answer.text).not.toContain('ya29.');
-      // Nor later, from the store: nothing of it was kept.
+      // Nor later, from the database: the token was discarded.
       world.google.control.overrideTokenAnswer(null);
       const asked = refreshes();
       expect((await narrow.token('alice')).status).toBe(403);
@@ -418,7 +418,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(asked + 1);
     });
 
-    test('when Google refuses to narrow because the grant shrank, what it holds is learned', async () => {
+    test('when Google refuses to narrow because the grant holds less, the grant is updated', async () => {
       const narrow = await world.service({ scopes: [YOUTUBE, YOUTUBE_MONEY] });
       world.google.control.failNext('token', { named: 'invalid_scope' });
       world.google.control.overrideTokenAnswer({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
@@ -427,7 +427,7 @@ describe('GET /tokens/:userId', () => {
       expect(answer.body['scope']).toBe(YOUTUBE);
     });
 
-    test('when Google does not say what it gave, the token counts as wide: refused, and asked for once', async () => {
+    test('when Google names no scopes, the token counts as not narrowed: refused, and requested once', async () => {
       const narrow = await world.service({ scopes: [YOUTUBE] });
       world.google.control.overrideTokenAnswer({ scope: null });
       const answer = await narrow.token('alice');
@@ -436,7 +436,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(1);
     });
 
-    test('when Google refuses to narrow a grant that holds all, the service is refused after two requests', async () => {
+    test('when Google refuses to narrow a grant that holds everything, the service is refused after two requests', async () => {
       const narrow = await world.service({ scopes: [YOUTUBE] });
       world.google.control.failNext('token', { named: 'invalid_scope' });
       const answer = await narrow.token('alice');
@@ -448,9 +448,9 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(2);
     });
 
-    test('when Google refuses the scopes altogether, the operator is told so', async () => {
+    test('when Google refuses the scopes altogether, the error says so to the operator', async () => {
       world.clock.advance(3600);
-      // Named one by one, and all that the refresh token covers.
+      // With scopes, then without.
       world.google.control.failNext('token', { named: 'invalid_scope' }, 2);
       const answer = await world.api.token('alice');
       expect(answer.status).toBe(502);
@@ -462,7 +462,7 @@ describe('GET /tokens/:userId', () => {
       expect(answer.body['detail']).not.toContain('client_secret');
     });
 
-    test('scopes that the grant gained at Google do not reach a service that may not have them', async () => {
+    test('scopes that the grant gained at Google do not reach a service whose policy lacks them', async () => {
       const narrow = await world.service({ scopes: [YOUTUBE, YOUTUBE_MONEY, 'openid', 'email'] });
       expect((await narrow.token('alice')).status).toBe(200);
       world.clock.advance(3600);
@@ -490,7 +490,7 @@ describe('GET /tokens/:userId', () => {
     });
   });
 
-  test('with narrowing off, a service that may have less than the grant holds is refused', async () => {
+  test('without narrowing, a service whose policy is narrower than the grant is refused', async () => {
     await world.restart({ NARROW_SCOPES: 'false' });
     await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
     const answer = await (await world.service({ scopes: [YOUTUBE] })).token('alice');
@@ -514,7 +514,7 @@ describe('GET /tokens/:userId', () => {
     expect(grant?.['granted_scopes']).not.toContain(YOUTUBE_MONEY);
   });
 
-  test('a consent that lands during a refresh wins; the late answer is discarded', async () => {
+  test('a consent during a refresh wins; the late response is discarded', async () => {
     await connect();
     world.clock.advance(3600);
     const { browser, consent } = await (async () => {
@@ -538,7 +538,7 @@ describe('GET /tokens/:userId', () => {
     expect(grant?.['granted_scopes']).toContain(ADS);
   });
 
-  test('clients are apart: a grant of one is none of another', async () => {
+  test('clients are separate: a grant of one is not a grant of another', async () => {
     await connect({ client: 'second' });
     expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
     expect((await world.api.token('alice', { client: 'second' })).body['client']).toBe('second');

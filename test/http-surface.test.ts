@@ -13,14 +13,14 @@ describe('what every route shares', () => {
   });
   afterAll(() => world.stop());
 
-  test('health: alive, and ready while the database answers', async () => {
+  test('health: live, and ready while the database answers', async () => {
     expect(await (await fetch(`${world.url}/health/live`)).json()).toEqual({ status: 'ok' });
     const ready = await fetch(`${world.url}/health/ready`);
     expect(ready.status).toBe(200);
     expect(await ready.json()).toMatchObject({ status: 'ok', details: { database: { status: 'up' } } });
   });
 
-  test('metrics count calls by route pattern, never by user', async () => {
+  test('metrics count requests by route pattern, never by user', async () => {
     await world.api.token('a-very-special-user');
     const text = await (await fetch(`${world.url}/metrics`)).text();
     expect(text).toContain(
@@ -73,7 +73,7 @@ describe('what every route shares', () => {
     const policy = answer.headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("script-src 'none'");
-    // The connect page's form begins a chain of redirects that nobody can list; every other page's stays with us.
+    // The connect page's form begins a chain of redirects that cannot be listed; every other form stays with the broker.
     expect(policy).not.toContain('form-action');
     const refused = await new Browser().open(`${world.url}/connect?ticket=x`);
     expect(refused.headers.get('content-security-policy')).toContain("form-action 'self'");
@@ -85,7 +85,7 @@ describe('what every route shares', () => {
     expect(style.headers.get('content-type')).toBe('text/css; charset=utf-8');
   });
 
-  test('what a service or a user wrote is shown as text', async () => {
+  test('text of a service or a user is escaped', async () => {
     const url = await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, account_hint: '<b>"x"&' });
     const answer = await new Browser().open(url);
     expect(answer.text).toContain('&lt;b>&quot;x&quot;&amp;');
@@ -128,7 +128,7 @@ describe('what every route shares', () => {
     expect(Math.min(...order)).toBeGreaterThan(0);
   });
 
-  test('a request id of the caller is kept when it is sound, and answered in problems', async () => {
+  test('a well-formed request id of the caller is used, in problems too', async () => {
     const ask = async (id: string) => {
       const response = await fetch(`${world.url}/tokens/alice`, { headers: { 'x-request-id': id } });
       return ((await response.json()) as { request_id: string }).request_id;
@@ -138,7 +138,7 @@ describe('what every route shares', () => {
     expect(world.log()).toContain('"request_id":"my-request.1"');
   });
 
-  test('too many calls: 429 with Retry-After, counted per service and per address', async () => {
+  test('too many requests: 429 with Retry-After, counted per service and per address', async () => {
     await world.restart({ SERVICE_RATE_LIMIT: '3', BROWSER_RATE_LIMIT: '2' });
     const [one, other] = [await world.service(), await world.service()];
     const statuses = [];
@@ -157,13 +157,13 @@ describe('what every route shares', () => {
     expect(slowDown.text).toContain('Too many calls');
     const policy = slowDown.headers.get('content-security-policy');
     expect(policy).toContain("default-src 'none'");
-    // The page has a style and an empty icon, also where the browser has neither yet.
+    // The page may load its style and its empty icon.
     expect(policy).toContain("style-src 'self'");
     expect(policy).toContain('img-src data:');
     expect((await fetch(`${world.url}/style.css`)).status).toBe(200);
   });
 
-  test('a network of IPv6 is one address, however many it has', async () => {
+  test('a /64 of IPv6 counts as one address', async () => {
     await world.restart({ BROWSER_RATE_LIMIT: '1', TRUSTED_PROXIES: '127.0.0.1' });
     const from = async (address: string) =>
       (await fetch(`${world.url}/nowhere`, { headers: { 'x-forwarded-for': address } })).status;
@@ -174,8 +174,8 @@ describe('what every route shares', () => {
     expect(await from('::ffff:192.0.2.1')).toBe(429);
   });
 
-  test('where browsers come by https, the cookie is locked to this host', async () => {
-    // A client JSON may leave its redirect URIs out; then only Google knows them.
+  test('with https the cookie is bound to this host', async () => {
+    // A client JSON may omit its redirect URIs; then they cannot be checked.
     const client = join(mkdtempSync(join(tmpdir(), 'token-broker-https-')), 'client.json');
     writeFileSync(
       client,

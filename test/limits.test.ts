@@ -1,11 +1,10 @@
-/** Fair shares: what a caller that proves nothing can cost others, and what it cannot. */
+/** Rate limits: what a caller without a valid credential can cost others, and what it cannot. */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateKeyPair, SignJWT } from 'jose';
-import { RevokeService } from '../src/services/revoke-service.js';
 import { ServiceRegistry } from '../src/services/service-registry.js';
 import { Api, Browser } from './support/api.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
@@ -40,7 +39,7 @@ afterAll(async () => {
   await issuer.stop();
 });
 
-const madeUpKey = () => `Bearer tbk_abcdefghijkm_${randomUUID().replaceAll('-', '').padEnd(43, 'A')}`;
+const forgedKey = () => `Bearer tbk_abcdefghijkm_${randomUUID().replaceAll('-', '').padEnd(43, 'A')}`;
 const jwt = (key: SigningKey, sub: string) => {
   const now = Math.floor(Date.now() / 1000);
   return key.sign({ iss: issuer.url, aud: AUDIENCE, sub, iat: now, exp: now + 600, jti: randomUUID() });
@@ -62,27 +61,27 @@ async function flood(
   return counts;
 }
 
-describe('credentials that prove nothing', () => {
-  test('2,000 made-up keys count for one address; a service there, and its count, are left alone', async () => {
+describe('invalid credentials', () => {
+  test('2,000 forged keys count for one address, and not for a service there', async () => {
     await world.restart({ BROWSER_RATE_LIMIT: '20', SERVICE_RATE_LIMIT: '6' });
-    const [proved, fresh] = [await world.service(), await world.service()];
-    for (let call = 0; call < 3; call++) expect((await proved.token('alice')).status).toBe(404);
+    const [known, fresh] = [await world.service(), await world.service()];
+    for (let call = 0; call < 3; call++) expect((await known.token('alice')).status).toBe(404);
 
-    const counts = await flood(2000, () => statusOf('/tokens/alice', { authorization: madeUpKey() }));
+    const counts = await flood(2000, () => statusOf('/tokens/alice', { authorization: forgedKey() }));
     // Those that were let in before the first was refused may be more than the limit, one batch at most.
     expect(counts[401]).toBeGreaterThanOrEqual(20);
     expect(counts[401]).toBeLessThanOrEqual(120);
     expect((counts[401] ?? 0) + (counts[429] ?? 0)).toBe(2000);
 
-    for (let call = 0; call < 3; call++) expect((await proved.token('alice')).status).toBe(404);
-    expect((await proved.token('alice')).status).toBe(429);
+    for (let call = 0; call < 3; call++) expect((await known.token('alice')).status).toBe(404);
+    expect((await known.token('alice')).status).toBe(429);
     expect((await fresh.token('alice')).status).toBe(404);
     const late = await world.service();
     expect((await late.token('alice')).status).toBe(404);
   });
 
-  test('each refusal says when to come again, and has the headers of every answer', async () => {
-    const refused = await ask('/tokens/alice', { authorization: madeUpKey() });
+  test('each refusal says when to retry, and has the headers of every response', async () => {
+    const refused = await ask('/tokens/alice', { authorization: forgedKey() });
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(refused.headers.get('x-content-type-options')).toBe('nosniff');
@@ -99,7 +98,7 @@ describe('credentials that prove nothing', () => {
     ['JWTs of a stranger', async () => `Bearer ${await jwt(await SigningKey.make('key-1'), 'reports')}`],
     ['text that is no credential at all', () => Promise.resolve(`Bearer ${randomUUID()}`)],
     ['another scheme', () => Promise.resolve(`Basic ${randomUUID()}`)],
-  ])('%s are no other', async (_, make) => {
+  ])('%s count in the same way', async (_, make) => {
     await world.restart({ BROWSER_RATE_LIMIT: '3' });
     const statuses = [];
     for (let call = 0; call < 5; call++)
@@ -107,13 +106,13 @@ describe('credentials that prove nothing', () => {
     expect(statuses).toEqual([401, 401, 401, 429, 429]);
   });
 
-  test('a service with JWTs proves itself from an address that is over its limit, with each new one', async () => {
+  test('a service authenticates with each new JWT from an address that is over its limit', async () => {
     await world.restart({ BROWSER_RATE_LIMIT: '3' });
     const subject = `reports-${randomUUID()}`;
     await world.app
       .get(ServiceRegistry)
       .createForIdentity(`jwt ${randomUUID()}`, ANYTHING, { issuer: issuer.url, subject });
-    await flood(10, () => statusOf('/tokens/alice', { authorization: madeUpKey() }));
+    await flood(10, () => statusOf('/tokens/alice', { authorization: forgedKey() }));
     expect(await statusOf('/tokens/alice')).toBe(429);
     for (let call = 0; call < 5; call++)
       expect(
@@ -121,20 +120,20 @@ describe('credentials that prove nothing', () => {
       ).toBe(404);
   });
 
-  test('a revoked key counts for its address, however long it was proved before', async () => {
+  test('a revoked key counts for its address, however long it was valid before', async () => {
     await world.restart({ BROWSER_RATE_LIMIT: '3' });
     const name = `revoked ${randomUUID()}`;
     const { key } = await world.app.get(ServiceRegistry).create(name, ANYTHING);
     const service = new Api(world.url, key.reveal());
     for (let call = 0; call < 5; call++) expect((await service.token('alice')).status).toBe(404);
-    await world.app.get(RevokeService).revoke(name);
+    await world.app.get(ServiceRegistry).revoke(name);
     const statuses = [];
     for (let call = 0; call < 5; call++) statuses.push((await service.token('alice')).status);
     expect(statuses).toEqual([401, 401, 401, 429, 429]);
   });
 
   test.each([
-    ['an unknown address', () => statusOf('/nowhere')],
+    ['an unknown path', () => statusOf('/nowhere')],
     ['another method', async () => (await fetch(`${world.url}/tokens/alice`, { method: 'PUT' })).status],
     ['OPTIONS', async () => (await fetch(`${world.url}/tokens/alice`, { method: 'OPTIONS' })).status],
     ['a malformed URL', () => statusOf('/tokens/%')],
@@ -150,20 +149,20 @@ describe('credentials that prove nothing', () => {
     await world.restart({ BROWSER_RATE_LIMIT: '3' });
     for (let turn = 0; turn < 3; turn++) expect(await call()).not.toBe(429);
     expect(await call()).toBe(429);
-    expect(await statusOf('/tokens/alice', { authorization: madeUpKey() })).toBe(429);
+    expect(await statusOf('/tokens/alice', { authorization: forgedKey() })).toBe(429);
     expect((await world.api.token('alice')).status).toBe(404);
   });
 
   function postTicket(body: string): Promise<number> {
-    const headers = { 'content-type': 'application/json', authorization: madeUpKey() };
+    const headers = { 'content-type': 'application/json', authorization: forgedKey() };
     return fetch(`${world.url}/connect/tickets`, { method: 'POST', headers, body }).then(
       ({ status }) => status,
     );
   }
 });
 
-describe('what is exempt', () => {
-  test('health, metrics, the description of the API, the stylesheet: by exact path, and nothing beside them', async () => {
+describe('exempt routes', () => {
+  test('health, metrics, the OpenAPI document and the stylesheet are exempt by exact path', async () => {
     await world.restart({ BROWSER_RATE_LIMIT: '2' });
     for (const path of [
       '/health/live',
@@ -188,7 +187,7 @@ describe('what is exempt', () => {
     }
   });
 
-  test('pages for browsers count by address, the documentation too', async () => {
+  test('pages for browsers count by address, and so does the documentation', async () => {
     for (const path of ['/connect', '/docs']) {
       await world.restart({ BROWSER_RATE_LIMIT: '2' });
       const first = path === '/docs' ? 200 : 400;
@@ -212,7 +211,7 @@ describe('security events', () => {
       headers: { 'content-type': 'application/secevent+jwt', ...headers },
       body,
     });
-  /** Forged with care: only the signature tells. */
+  /** Only the signature is wrong. */
   const forge = async () => {
     const { privateKey } = await generateKeyPair('RS256');
     const [header = '', claims = ''] = (await deliver(null)).token.split('.');
@@ -222,13 +221,13 @@ describe('security events', () => {
       .sign(privateKey);
   };
 
-  test('130 genuine ones in a moment are all taken, whatever the limit for browsers is', async () => {
+  test('130 genuine ones at once are all accepted, whatever the limit for browsers is', async () => {
     await world.restart({ BROWSER_RATE_LIMIT: '120' });
     const counts = await flood(130, async () => (await deliver()).status ?? 0);
     expect(counts).toEqual({ 202: 130 });
   });
 
-  test('125 junk ones lock nobody out of the pages, and say themselves what is wrong', async () => {
+  test('125 junk ones do not block pages from the same address, and each is refused with its own error', async () => {
     await world.restart({ BROWSER_RATE_LIMIT: '120' });
     const junk = () => post('junk', { authorization: `Bearer ${randomUUID()}` }).then(({ status }) => status);
     expect(await flood(125, junk)).toEqual({ 400: 125 });
@@ -236,7 +235,7 @@ describe('security events', () => {
     expect(await statusOf('/tokens/alice')).toBe(401);
   });
 
-  test('over their own limit junk is turned away, with any credential; a genuine one never', async () => {
+  test('over their own limit junk is rate limited, with any credential, and a genuine one is not', async () => {
     await world.restart({ SECURITY_EVENT_RATE_LIMIT: '3' });
     const forged = await forge();
     const authorization = `Bearer ${world.api.key}`;
@@ -254,7 +253,7 @@ describe('security events', () => {
 });
 
 describe('behind a proxy', () => {
-  test('what is no address is no fresh count, and a made-up one in front of it neither', async () => {
+  test('malformed and forged addresses share the count of the proxy', async () => {
     await world.restart({ BROWSER_RATE_LIMIT: '2', TRUSTED_PROXIES: '127.0.0.1' });
     const from = (address: string) => statusOf('/nowhere', { 'x-forwarded-for': address });
     const garbage = [
@@ -274,7 +273,7 @@ describe('behind a proxy', () => {
     expect(await from('[2001:db8::3]')).toBe(429);
   });
 
-  test('RFC 7239 is read where X-Forwarded-For is not there', async () => {
+  test('Forwarded (RFC 7239) is read without X-Forwarded-For', async () => {
     await world.restart({ BROWSER_RATE_LIMIT: '1', TRUSTED_PROXIES: '127.0.0.1' });
     const from = (forwarded: string) => statusOf('/nowhere', { forwarded });
     expect(await from('for=192.0.2.60;proto=http;by=203.0.113.43')).toBe(404);

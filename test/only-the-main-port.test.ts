@@ -1,4 +1,4 @@
-/** Nothing but HOST and PORT listens: neither a signal nor a flag opens Node's inspector. */
+/** Only HOST and PORT listen: neither a signal nor a flag opens Node's inspector. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -25,14 +25,14 @@ function start(env: Record<string, string>) {
   return { broker, exit: once(broker, 'exit'), errors: () => errors };
 }
 
-test('SIGUSR1 opens no inspector, and the broker goes on', async () => {
+test('SIGUSR1 opens no inspector, and the broker still serves', async () => {
   const [port, inspectorPort] = [await freePort(), await freePort()];
   const env = { ...world.settings, PORT: String(port), NODE_OPTIONS: `--inspect-port=${inspectorPort}` };
   const { broker, exit, errors } = start(env);
   try {
     await until(() => isOpen(port));
     broker.kill('SIGUSR1');
-    // A signal is handled before the next answer.
+    // A signal is handled before the next response.
     for (let call = 0; call < 3; call++) {
       expect((await fetch(`http://127.0.0.1:${port}/health/live`)).status).toBe(200);
     }

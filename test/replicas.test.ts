@@ -47,7 +47,7 @@ describe('replicas', () => {
   const ask = ({ url }: Replica, user: string) =>
     fetch(`${url}/tokens/${user}`, { headers: { authorization: `Bearer ${key}` } });
 
-  test('a thousand callers at once on one expired token: Google is asked once, all get the same token', async () => {
+  test('a thousand concurrent callers with one expired token: one request to Google, the same token for all', async () => {
     await seed(['crowd']);
     fleet.google.control.latency('token', 200);
     const answers = await Promise.all(
@@ -58,7 +58,7 @@ describe('replicas', () => {
     expect(asked()).toBe(1);
   });
 
-  test('a leader killed between Google’s answer and its write: the lease runs out, another takes over', async () => {
+  test('a replica killed between Google’s response and its write: the lease expires, another replica takes over', async () => {
     await seed(['orphan']);
     const leader = await fleet.add();
     const locker = new pg.Client({ connectionString: url });
@@ -72,7 +72,7 @@ describe('replicas', () => {
       AND datname = current_database()`;
     await until(async () => (await rows(waiting)).length === 1);
     await leader.end('SIGKILL');
-    // Its statement would be carried out still, once the lock is free.
+    // Its statement would still run once the lock is free.
     await rows(`SELECT pg_terminate_backend(pid) FROM (${waiting}) AS w`);
     await locker.query('COMMIT');
     await locker.end();
@@ -88,7 +88,7 @@ describe('replicas', () => {
     expect(await grant('orphan')).toMatchObject({ refreshes: 1, lease_owner: null });
   });
 
-  test('a disconnect during a refresh: the late answer is thrown away', async () => {
+  test('a disconnect during a refresh: the late response is discarded', async () => {
     await seed(['leaving']);
     fleet.google.control.latency('token', 300);
     const late = api(0).token('leaving', { scope: YOUTUBE });
@@ -101,7 +101,7 @@ describe('replicas', () => {
     expect(await rows('SELECT * FROM access_tokens WHERE grant_id = $1', id)).toEqual([]);
   });
 
-  test('a consent during a refresh: the late answer is thrown away, the consent’s token is served', async () => {
+  test('a consent during a refresh: the late response is discarded, the consent’s token is served', async () => {
     await seed(['returning']);
     fleet.google.control.latency('token', 400);
     const late = api(1).token('returning');
@@ -116,7 +116,7 @@ describe('replicas', () => {
     expect(asked()).toBe(1);
   });
 
-  test('two refreshes in a race write once', async () => {
+  test('two concurrent refreshes write once', async () => {
     await seed(['racing']);
     fleet.google.control.latency('token', 300);
     const first = api(0).token('racing');
@@ -128,7 +128,7 @@ describe('replicas', () => {
     expect(one.body['access_token']).toBe(other.body['access_token']);
   });
 
-  test('what is disconnected on one replica is not served by another', async () => {
+  test('a grant disconnected on one replica is not served by another', async () => {
     await seed(['gone'], 3000);
     for (const each of apis) expect((await each.token('gone')).status).toBe(200);
     const { id } = await grant('gone');
@@ -138,7 +138,7 @@ describe('replicas', () => {
     await until(async () => (await api(2).token('gone')).status === 404);
   });
 
-  test('a service that is revoked on one replica is refused by all', async () => {
+  test('a service revoked on one replica is refused by all', async () => {
     await seed(['kept'], 3000);
     const other = await seedService(fleet, database);
     const services = fleet.replicas.slice(0, 3).map(({ url }) => new Api(url, other));
@@ -147,7 +147,7 @@ describe('replicas', () => {
     for (const each of services) await until(async () => (await each.token('kept')).status === 401);
   });
 
-  test('who cannot hear of changes does not answer from memory', async () => {
+  test('a replica without the change feed does not serve from its cache', async () => {
     await seed(['silent'], 3000);
     for (const each of apis) expect((await each.token('silent')).status).toBe(200);
     await rows('ALTER TABLE grants DISABLE TRIGGER USER');
@@ -161,7 +161,7 @@ describe('replicas', () => {
     for (const each of apis) expect((await each.token('silent')).status).toBe(404);
   });
 
-  test('Google failing three times in ten: nobody with a valid token sees it', async () => {
+  test('Google fails three times in ten: calls with a valid token succeed', async () => {
     const users = Array.from({ length: 30 }, (_, user) => `steady-${user}`);
     await seed(users, 500);
     for (const fault of [{ status: 500, body: '' }, { drop: true as const }, { delayMs: 10_000 }]) {
@@ -174,7 +174,7 @@ describe('replicas', () => {
     await until(() => asked() >= 30);
   });
 
-  test('Google failing always: however many ask, it is asked seldom', async () => {
+  test('Google fails always: however many calls, it receives few requests', async () => {
     await seed(['unlucky']);
     fleet.google.control.failAlways('token', { status: 503, body: '' });
     const start = performance.now();
@@ -182,15 +182,15 @@ describe('replicas', () => {
       const answers = await Promise.all(apis.map((each) => each.token('unlucky')));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
     }
-    // After 0.5 to 1 s once more, and after 1 to 2 s again.
+    // The backoff is 0.5 to 1 s, then 1 to 2 s.
     expect(asked()).toBeGreaterThanOrEqual(2);
     expect(asked()).toBeLessThanOrEqual(3);
   });
 
-  test('Google failing for all users: nobody asks for five seconds, then one tries for all', async () => {
+  test('Google fails for all users: the circuit is open for five seconds, then one request tries', async () => {
     const users = Array.from({ length: 40 }, (_, user) => `circuit-${user}`);
     await seed(users);
-    // Circuits are each process's own.
+    // Each process has its own circuits.
     const replica = await fleet.add();
     const askAll = (some: string[]) =>
       Promise.all(some.map(async (user) => (await ask(replica, user)).status));
@@ -206,12 +206,12 @@ describe('replicas', () => {
     const tried = await askAll(users.slice(30));
     expect(tried.toSorted()).toEqual([200, ...Array.from({ length: 9 }, () => 503)]);
     expect(asked()).toBe(before + 1);
-    // Those who were turned away hold no lease, and are told so for a second.
+    // The refused calls hold no lease; their failure is cached for a second.
     await wait(1100);
     expect(new Set(await askAll(users.slice(30)))).toEqual(new Set([200]));
   }, 30_000);
 
-  test('a refresh token that does not open: the lease is handed back, for whoever has the key', async () => {
+  test('a refresh token that does not open: the lease is handed back, for a replica that has the key', async () => {
     await seed(['unsealed']);
     const [row] = await rows(
       'SELECT sealed_refresh_token AS sealed FROM grants WHERE user_id = $1',
@@ -219,14 +219,14 @@ describe('replicas', () => {
     );
     const store = (sealed: unknown) =>
       rows('UPDATE grants SET sealed_refresh_token = $1 WHERE user_id = $2', sealed, 'unsealed');
-    await store('not sealed by us');
+    await store('not sealed by the broker');
     expect((await api(0).token('unsealed')).body).toMatchObject({ code: 'integrity_failed' });
     expect(await grant('unsealed')).toMatchObject({ lease_owner: null, lease_expires_at: null });
     await store(row?.['sealed']);
     expect((await api(0).token('unsealed')).status).toBe(200);
   });
 
-  test('a dead grant costs Google nothing, whoever asks', async () => {
+  test('a dead grant causes no requests to Google', async () => {
     await seed(['dead']);
     fleet.google.control.failNext('token', { named: 'invalid_grant_expired_or_revoked' });
     expect((await api(0).token('dead')).status).toBe(410);
@@ -243,7 +243,7 @@ describe('replicas', () => {
     expect(asked()).toBe(before);
   });
 
-  test('SIGTERM: what is in flight is finished, the lease handed back, the exit code 0', async () => {
+  test('SIGTERM: requests in flight finish, the lease is handed back, the exit code is 0', async () => {
     await seed(['last', 'stuck']);
     const [quick, slow] = [await fleet.add(), await fleet.add({ GOOGLE_TIMEOUT_MS: '30000' })];
     fleet.google.control.latency('token', 300);
@@ -263,7 +263,7 @@ describe('replicas', () => {
     expect(await grant('stuck')).toMatchObject({ lease_owner: null, lease_expires_at: null });
   }, 30_000);
 
-  test('SIGTERM while Google Ads keeps quiet: taken back, answered, the exit code 0', async () => {
+  test('SIGTERM while Google Ads stalls: the request is aborted, the caller gets 503, the exit code is 0', async () => {
     await seedGrants(fleet, database, ['advertiser'], 3000, ADWORDS);
     const replica = await fleet.add({ GOOGLE_TIMEOUT_MS: '30000' });
     fleet.google.control.latency('ads', 60_000);

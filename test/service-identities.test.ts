@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import type { Policy } from '../src/domain/access/policy.js';
-import { RevokeService } from '../src/services/revoke-service.js';
 import { ServiceRegistry } from '../src/services/service-registry.js';
 import { type Answer, Api } from './support/api.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
@@ -277,7 +276,7 @@ describe('what an identity may do', () => {
     await create('gone', identity);
     await expectAnswer(token(), ENTERED);
     await expect(create('again', identity)).rejects.toThrow('The service gone has this identity already');
-    await world.app.get(RevokeService).revoke('gone');
+    await world.app.get(ServiceRegistry).revoke('gone');
     await expectAnswer(token(), TURNED_AWAY);
     await create('again', identity);
     await expectAnswer(token(), ENTERED);
@@ -347,7 +346,7 @@ describe("the issuer's keys", () => {
       // What is known stays known while the issuer is away.
       late.isDown = true;
       await expectAnswer(token(), ENTERED);
-      expect(world.log()).toContain("an issuer's keys cannot be had");
+      expect(world.log()).toContain("an issuer's keys are unavailable");
     });
   });
 });
@@ -475,7 +474,7 @@ describe("one forged or failing input is nobody else's outage", () => {
   test('an outage is logged once, not by whoever calls', async () => {
     await expectAnswer(known(), ENTERED);
     cluster.isDown = true;
-    const complaints = () => world.log().split("an issuer's keys cannot be had").length;
+    const complaints = () => world.log().split("an issuer's keys are unavailable").length;
     const before = complaints();
     for (let call = 0; call < 5; call++) {
       world.clock.advance(31);

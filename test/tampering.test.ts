@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Metrics } from '../src/operations/metrics.js';
-import { RevokeService } from '../src/services/revoke-service.js';
 import { generateKey } from '../src/services/service-key.js';
+import { ServiceRegistry } from '../src/services/service-registry.js';
 import { ServicesRepository } from '../src/token-store/services/services.repository.js';
 import { Api, Browser } from './support/api.js';
 import { visitConsent } from './support/visit-consent.js';
@@ -410,7 +410,7 @@ describe('services', () => {
     // An operator sees it, and ends it.
     const unverified = await world.app.get(ServicesRepository).listUnverified();
     expect(unverified.map((service) => service.id)).toContain(id);
-    expect(await world.app.get(RevokeService).revoke(id)).toMatchObject({ id, changed: true });
+    expect(await world.app.get(ServiceRegistry).revoke(id)).toMatchObject({ id, changed: true });
   });
 
   test.each([
@@ -461,7 +461,7 @@ describe('services', () => {
     const [before] = await world.sql('SELECT to_jsonb(s) AS row FROM services s WHERE id = $1', [
       idOf(service),
     ]);
-    await world.app.get(RevokeService).revoke(idOf(service));
+    await world.app.get(ServiceRegistry).revoke(idOf(service));
     const [revoked] = await world.sql('SELECT key_hash FROM services WHERE id = $1', [idOf(service)]);
     expect(revoked).toEqual({ key_hash: null });
     await world.sql('UPDATE services SET revoked_at = NULL WHERE id = $1', [idOf(service)]);
@@ -520,7 +520,7 @@ describe('a connect under way', () => {
     await world.sql(`UPDATE authorization_requests SET ${change}`);
     const { status, text } = await browser.open(back);
     expect(status).toBe(400);
-    expect(text).toContain('belongs to no connect that we know');
+    expect(text).toContain('belongs to no connect that is in progress');
     expect(await world.sql('SELECT 1 FROM grants')).toEqual([]);
     expect(world.google.control.count('token', 'authorization_code')).toBe(0);
     await expectAlarm(from, 'authorization_request', { ticket: expect.any(String) });

@@ -7,7 +7,7 @@ import { fromRow } from '../src/token-store/grants/grant-row.js';
 import { credentialAad } from '../src/token-store/sealed/aad.js';
 import { ALICE, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
 
-/** Google answers, and the database does not take it: a full disk, an outage. */
+/** Responses of Google that the database does not accept: a full disk, an outage. */
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
@@ -42,7 +42,7 @@ const isSaved = async () =>
   (await world.sql('SELECT 1 FROM access_tokens WHERE expires_at > $1', [world.clock.now()])).length > 0;
 const tokenOf = ({ body }: { body: Record<string, unknown> }) => String(body['access_token']);
 
-test('a token that cannot be saved goes to all who wait and to those who come next; Google is asked once', async () => {
+test('a token that cannot be saved is served to all callers; one request to Google', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
   const crowd = await Promise.all(Array.from({ length: 30 }, () => world.api.token('alice')));
   const queue = [];
@@ -55,13 +55,13 @@ test('a token that cannot be saved goes to all who wait and to those who come ne
 
   await heal('access_tokens');
   await until(isSaved);
-  // From the database by now.
+  // A new process reads it from the database.
   await world.restart();
   expect(tokenOf(await world.api.token('alice'))).toBe(tokenOf(crowd[0] as (typeof crowd)[0]));
   expect(asked()).toBe(1);
 });
 
-test('without memory of grants it is the same', async () => {
+test('the same without a grant cache', async () => {
   await world.restart({ MEMORY_USERS: '0' });
   await fail('INSERT OR UPDATE', 'access_tokens');
   for (let call = 0; call < 30; call++) expect((await world.api.token('alice')).status).toBe(200);
@@ -70,7 +70,7 @@ test('without memory of grants it is the same', async () => {
   await world.restart();
 });
 
-test('one that lives shorter than asked for beats none, while the grant backs off', async () => {
+test('during the backoff a token that expires within min_ttl is served', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
   world.google.control.overrideTokenAnswer({ expires_in: 600 });
   for (let call = 0; call < 30; call++) {
@@ -80,7 +80,7 @@ test('one that lives shorter than asked for beats none, while the grant backs of
   await heal('access_tokens');
 });
 
-test('disconnected meanwhile: it is served to nobody, and saved never', async () => {
+test('after a disconnect it is neither served nor saved', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
   expect((await world.api.token('alice')).status).toBe(200);
   const [grant] = await world.sql('SELECT id FROM grants');
@@ -94,7 +94,7 @@ test('disconnected meanwhile: it is served to nobody, and saved never', async ()
   expect(await world.sql('SELECT 1 FROM access_tokens')).toHaveLength(1);
 });
 
-test('ended by SQL: it is served to nobody', async () => {
+test('after the grant was ended by SQL it is not served', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
   expect((await world.api.token('alice')).status).toBe(200);
   await world.sql(`UPDATE grants SET status = 'revoked'`);
@@ -102,7 +102,7 @@ test('ended by SQL: it is served to nobody', async () => {
   await heal('access_tokens');
 });
 
-test('all access tokens are to be forgotten: this one as well', async () => {
+test('after TRUNCATE access_tokens it is not served', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
   const before = tokenOf(await world.api.token('alice'));
   await world.sql('TRUNCATE access_tokens');
@@ -130,13 +130,13 @@ test('a new refresh token that cannot be saved is not lost', async () => {
   ]);
 });
 
-test('a grant that holds less by now, which cannot be written: Google is asked once, and it is written later', async () => {
+test('a narrowed grant that cannot be written: Google is asked once, and it is written later', async () => {
   await fail('UPDATE OF granted_scopes', 'grants');
   world.google.control.failNext('token', { named: 'invalid_scope' });
   const less = `${YOUTUBE} https://www.googleapis.com/auth/adwords`;
   world.google.control.overrideTokenAnswer({ scope: less }, 1);
   for (let call = 0; call < 10; call++) expect((await world.api.token('alice')).status).toBe(503);
-  // Refused by its scopes, and answered for all.
+  // Once with scopes, once without.
   expect(asked()).toBe(2);
   await heal('grants');
   const scopes = async () => (await world.sql('SELECT granted_scopes AS scopes FROM grants'))[0]?.['scopes'];
@@ -144,7 +144,7 @@ test('a grant that holds less by now, which cannot be written: Google is asked o
   expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
 });
 
-test('a new refresh token whose grant changed meanwhile still takes its slot in the ledger', async () => {
+test('a new refresh token whose grant changed meanwhile still occupies a slot in the ledger', async () => {
   world.google.control.latency('token', 500);
   world.google.control.overrideTokenAnswer({ refresh_token: '1//too-late' }, 1);
   const call = world.api.token('alice');
@@ -154,7 +154,7 @@ test('a new refresh token whose grant changed meanwhile still takes its slot in 
   expect(await world.sql('SELECT 1 FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(2);
 });
 
-test('a death that cannot be written is told to all, and Google is asked once', async () => {
+test('a dead grant that cannot be written is reported to all callers; one request to Google', async () => {
   await fail('UPDATE OF diagnosis', 'grants');
   world.google.control.revokeByUser(ALICE.sub, 'project-a');
   for (let call = 0; call < 30; call++) {
@@ -168,7 +168,7 @@ test('a death that cannot be written is told to all, and Google is asked once', 
   );
 });
 
-test('a grant that turned out smaller, and cannot be written so: no token of the larger one, and Google is asked seldom', async () => {
+test('a narrowed grant that cannot be written: no token is served for it, and Google is rarely asked', async () => {
   await fail('UPDATE OF granted_scopes', 'grants');
   world.google.control.overrideTokenAnswer({ scope: `openid ${YOUTUBE}` });
   for (let call = 0; call < 30; call++) {
@@ -181,7 +181,7 @@ test('a grant that turned out smaller, and cannot be written so: no token of the
   expect((await world.api.token('alice')).body['scope']).toBe(`${YOUTUBE} openid`);
 });
 
-test('the database goes away while Google answers: who waits gets the token, and who comes later does not', async () => {
+test('a database outage during a refresh: the waiting callers get the token, later ones do not', async () => {
   const admin = new pg.Client({ connectionString: `${process.env['TEST_POSTGRES_URL'] ?? ''}postgres` });
   await admin.connect();
   const name = new URL(world.settings['DATABASE_URL'] ?? '').pathname.slice(1);

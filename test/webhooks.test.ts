@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { startBroker } from '../src/bootstrap.js';
-import { readConfiguration } from '../src/read-configuration.js';
+import { readConfiguration } from '../src/config/read-configuration.js';
 import { pause, type Receiver, startReceiver } from './support/webhook-receiver.js';
 import { ADS, ALICE, startWorld, type World, YOUTUBE } from './support/world.js';
 

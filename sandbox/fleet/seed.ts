@@ -3,11 +3,10 @@ import type pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import type { Grant } from '../../src/domain/grant/grant.js';
 import { Secret } from '../../src/domain/secret.js';
-import { readConfiguration } from '../../src/read-configuration.js';
+import { readConfiguration } from '../../src/config/read-configuration.js';
 import { Sealer } from '../../src/sealing/sealer.js';
 import { generateKey } from '../../src/services/service-key.js';
-import { accessTokenAad, credentialAad } from '../../src/token-store/sealed/aad.js';
-import { canonical } from '../../src/token-store/sealed/canonical.js';
+import { accessTokenAad, canonical, credentialAad } from '../../src/token-store/sealed/aad.js';
 import { serviceMac, type SignedRow } from '../../src/token-store/services/service-mac.js';
 import { CLIENT_ID, type Fleet } from './fleet.js';
 

@@ -8,7 +8,7 @@ import 'reflect-metadata';
 import { startBroker } from '../../src/bootstrap.js';
 import { ConfigurationError } from '../../src/config/configuration-error.js';
 import { loadEnvFile } from '../../src/config/load-env-file.js';
-import { readConfiguration } from '../../src/read-configuration.js';
+import { readConfiguration } from '../../src/config/read-configuration.js';
 import { startSampleApp } from '../sample-app/sample-app.js';
 import { banner } from './banner.js';
 import { DataFolder, dataFolderPath } from './data-folder.js';

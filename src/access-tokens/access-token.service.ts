@@ -1,150 +1,198 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { allowedScopes, assertAllowed } from '../domain/access/policy.js';
-import { BrokerError } from '../domain/errors.js';
-import { GoogleFailure, isTransient } from '../domain/google/google-failure.js';
+import { BrokerError, integrityFailed } from '../domain/errors.js';
+import { isTransient } from '../domain/google/google-failure.js';
 import { missingScopes, sameScopes, scopeKey } from '../domain/google/scopes.js';
-import type { AccessToken, Grant } from '../domain/grant/grant.js';
+import { type AccessToken, type Grant, isAccount } from '../domain/grant/grant.js';
 import { isFresh } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
-import { FindGrant } from './find-grant.js';
-import { type CachedToken, GrantCache, type UserGrants } from './grant-cache.js';
-import { ServiceAuthority } from './service-authority.js';
-import { TokenErrors, type TokenRequest } from './token-errors.js';
+import type { Secret } from '../domain/secret.js';
+import { ServiceCache } from '../services/service-cache.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
+import { type CachedGrant, type CachedToken, GrantCache, type UserGrants } from './grant-cache.js';
+import { type GrantRequest, TokenErrors, type TokenRequest } from './token-errors.js';
 import { TokenRefresher } from './token-refresher.js';
 import { UnsavedRefreshes } from './unsaved-refreshes.js';
 
-/** A consent or a disconnect makes us look again; more often than this is no coincidence. */
+/** Versions of a grant that one request sees before it gives up: consents and disconnects rarely come in a row. */
 const MAX_CHANGES = 3;
-/** So does another's refresh: of a grant that is wanted in many sets of scopes, all are refreshed one after the other. */
+/** Reads of a grant. Higher, since a grant that is requested in many sets of scopes is refreshed for one after the other. */
 const MAX_ATTEMPTS = 100;
+/** For the broker's own requests: long enough for the longest synchronization with Google Ads. */
+const OWN_MIN_TTL_SECONDS = 120;
 
 export interface IssuedToken {
   readonly grant: Grant;
   readonly token: AccessToken;
-  /** What it was decided by, where that may be decided again: the token was known already. */
-  readonly known: { readonly user: UserGrants; readonly token: CachedToken } | null;
+  /** The cache entries that the token came from; null after a refresh. */
+  readonly cached: { readonly user: UserGrants; readonly token: CachedToken } | null;
 }
 
+/** Access tokens of users. A request reads the grant, refreshes its token where needed, and reads again where the grant changed. */
 @Injectable()
 export class AccessTokenService {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly remembered: GrantCache,
-    private readonly findGrant: FindGrant,
-    private readonly refreshAccessToken: TokenRefresher,
-    private readonly errors: TokenErrors,
+    private readonly grants: GrantCache,
+    private readonly services: ServiceCache,
+    private readonly refresher: TokenRefresher,
     private readonly unsaved: UnsavedRefreshes,
-    private readonly authority: ServiceAuthority,
+    private readonly errors: TokenErrors,
     private readonly database: DatabaseHealth,
   ) {}
 
   /**
-   * @param renew when an API refused the token that we hold, though it is not over
-   * @throws {BrokerError} any code of the table in http/problem/problem-table.ts
+   * @param renew an API refused the cached token: it is refreshed although it has not expired
+   * @throws {BrokerError} any code of http/problem/problem-table.ts
    */
-  async get(tokenRequest: TokenRequest, renew?: 'renew'): Promise<IssuedToken> {
-    const { userId, client } = tokenRequest;
-    assertAllowed(tokenRequest.service, userId, client.alias, tokenRequest.scopes);
+  async get(request: TokenRequest, renew?: 'renew'): Promise<IssuedToken> {
+    const { userId, client, minTtlSeconds } = request;
+    assertAllowed(request.service, userId, client.alias, request.scopes);
     const versions = new Set<string>();
     for (let attempt = 1; attempt <= MAX_ATTEMPTS && versions.size <= MAX_CHANGES; attempt++) {
-      const user = await this.remembered.of(userId, client.alias);
-      const { grant, tokens } = await this.findGrant.find(user, tokenRequest);
+      const user = await this.grants.find(userId, client.alias);
+      const { grant, tokens } = await this.#choose(user, request);
       versions.add(`${grant.id} ${grant.version}`);
-      const scopes = await this.#scopesFor(tokenRequest, grant);
-      const stored = tokens.get(scopeKey(scopes)) ?? null;
+      const scopes = await this.#scopesFor(request, grant);
       const isRefused = renew !== undefined && attempt === 1;
-      if (stored && !isRefused && isFresh(stored, this.clock.now(), tokenRequest.minTtlSeconds)) {
-        if (stored.renewFrom <= this.clock.now()) this.#renewBehind(tokenRequest, grant, scopes);
-        return { grant, token: stored, known: { user, token: stored } };
+      const cached = isRefused ? undefined : tokens.get(scopeKey(scopes));
+      if (cached && isFresh(cached, this.clock.now(), minTtlSeconds)) {
+        if (cached.renewFrom <= this.clock.now()) this.#refreshInBackground(request, grant, scopes);
+        return { grant, token: cached, cached: { user, token: cached } };
       }
       const unsaved = isRefused ? null : this.unsaved.token(grant, scopes);
-      if (unsaved && isFresh(unsaved, this.clock.now(), tokenRequest.minTtlSeconds))
-        return { grant, token: unsaved, known: null };
-      const token = await this.#renew(tokenRequest, grant, scopes);
+      if (unsaved && isFresh(unsaved, this.clock.now(), minTtlSeconds))
+        return { grant, token: unsaved, cached: null };
+      const token = await this.#refresh(request, grant, scopes);
       if (token) {
-        await this.#assertAuthority(tokenRequest, scopes);
-        return { grant, token, known: null };
+        await this.#assertStillAllowedIfKnown(request, scopes);
+        return { grant, token, cached: null };
       }
-      this.remembered.forget(userId, client.alias);
+      this.grants.evict(userId, client.alias);
     }
     throw new BrokerError('google_unavailable', 'The grant keeps changing. Try again soon.', {
       retry_after: 1,
     });
   }
 
-  /** Where the database went away meanwhile, what was allowed when the call began holds: nothing newer can be known. */
-  async #assertAuthority(tokenRequest: TokenRequest, scopes: readonly string[]): Promise<void> {
-    try {
-      await this.authority.demand(tokenRequest, scopes);
-    } catch (error) {
-      if (error instanceof BrokerError || !this.database.isOutage(error)) throw error;
-    }
+  /**
+   * A token for a request of the broker itself, under the rules of GET /tokens/:userId.
+   * @param renew as in `get`
+   * @throws {BrokerError} as `get` does
+   */
+  async tokenFor(request: GrantRequest, renew?: 'renew'): Promise<Secret> {
+    await this.#assertStillAllowed(request, request.scopes);
+    const { token } = await this.get({ ...request, minTtlSeconds: OWN_MIN_TTL_SECONDS }, renew);
+    return token.token;
   }
 
-  /** What the token shall cover: all that was granted, cut down to what this service may have. */
-  async #scopesFor(tokenRequest: TokenRequest, grant: Grant): Promise<string[]> {
-    const missing = missingScopes(tokenRequest.scopes, grant.grantedScopes);
-    if (missing.length > 0) throw await this.errors.insufficientScope(tokenRequest, grant, missing);
-    const scopes = allowedScopes(tokenRequest.service.policy, grant.grantedScopes);
-    if (scopes.length === 0)
-      throw await this.errors.insufficientScope(tokenRequest, grant, tokenRequest.service.policy.scopes);
-    // A service account asks for what it wants: nothing is narrowed.
+  /**
+   * The grant that a request means, if it holds the scopes. Sends nothing to Google.
+   * @throws {BrokerError} as `get` does
+   */
+  async grantFor(request: GrantRequest): Promise<Grant> {
+    await this.#assertStillAllowed(request, request.scopes);
+    const user = await this.grants.find(request.userId, request.client.alias);
+    const { grant } = await this.#choose(user, request);
+    await this.#assertGranted(request, grant);
+    return grant;
+  }
+
+  /** @throws {BrokerError} `not_connected`, `ambiguous_account`, `reconnect_required` or `integrity_failed` */
+  async #choose({ grants }: UserGrants, request: GrantRequest): Promise<CachedGrant> {
+    const { account } = request;
+    const matching =
+      account === null ? grants : grants.filter(({ grant }) => isAccount(grant.account, account));
+    const active = matching.filter(({ grant }) => grant.status === 'active');
+    const intact = active.filter(({ isIntact }) => isIntact);
+    if (intact.length > 1) throw this.errors.ambiguousAccount(intact.map(({ grant }) => grant.account));
+    if (intact[0]) return intact[0];
+    if (active.length > 0) throw integrityFailed();
+    // The newest explains best why there is no token now.
+    const dead = matching.at(-1);
+    if (dead) throw await this.errors.reconnectRequired(request, dead.grant);
+    throw await this.errors.notConnected(
+      request,
+      grants.map(({ grant }) => grant.account),
+    );
+  }
+
+  async #assertGranted(request: GrantRequest, grant: Grant): Promise<void> {
+    const missing = missingScopes(request.scopes, grant.grantedScopes);
+    if (missing.length > 0) throw await this.errors.insufficientScope(request, grant, missing);
+  }
+
+  /** The scopes of the token: all that the grant holds and the service's policy allows. */
+  async #scopesFor(request: TokenRequest, grant: Grant): Promise<string[]> {
+    await this.#assertGranted(request, grant);
+    const { name, policy } = request.service;
+    const scopes = allowedScopes(policy, grant.grantedScopes);
+    if (scopes.length === 0) throw await this.errors.insufficientScope(request, grant, policy.scopes);
+    // A service account's token is requested with its scopes: nothing is narrowed.
     const isNarrowed = grant.kind === 'user' && !sameScopes(scopes, grant.grantedScopes);
     if (!this.settings.narrowScopes && isNarrowed) {
       throw new BrokerError(
         'not_allowed',
-        `The grant holds more scopes than the service ${tokenRequest.service.name} may have, and NARROW_SCOPES is off.`,
+        `The grant holds more scopes than the service ${name} may have, and NARROW_SCOPES is off.`,
       );
     }
     return scopes;
   }
 
-  /** @returns null when the grant changed meanwhile and must be read again */
-  async #renew(
-    tokenRequest: TokenRequest,
+  /** @returns null when the grant changed and must be read again */
+  async #refresh(
+    request: TokenRequest,
     grant: Grant,
     scopes: readonly string[],
   ): Promise<AccessToken | null> {
-    try {
-      const refreshed = await this.refreshAccessToken.refresh(grant, scopes, tokenRequest);
-      switch (refreshed.kind) {
-        case 'token':
-          return refreshed.token;
-        case 'changed':
-          return null;
-        case 'dead':
-          throw await this.errors.reconnectRequired(tokenRequest, grant, refreshed.diagnosis);
-        case 'not_narrowed':
-          throw new BrokerError(
-            'not_allowed',
-            `Google did not narrow the token to what ${tokenRequest.service.name} may have.`,
-          );
-      }
-    } catch (error) {
-      if (!(error instanceof GoogleFailure)) throw error;
-      // Google can take its time: what the grant is by now counts, not what it was when it was read.
-      const user = await this.remembered.of(tokenRequest.userId, tokenRequest.client.alias);
-      const now = await this.findGrant.find(user, tokenRequest);
-      if (now.grant.id !== grant.id || now.grant.version !== grant.version) return null;
-      const stored = now.tokens.get(scopeKey(scopes));
-      // A token that lives shorter than asked still beats none.
-      if (isTransient(error) && stored && isFresh(stored, this.clock.now(), 1)) return stored;
-      throw this.errors.ofGoogle(error, grant);
+    const result = await this.refresher.refresh(grant, scopes, request);
+    if (result.kind === 'token') return result.token;
+    if (result.kind === 'changed') return null;
+    if (result.kind === 'failed') {
+      // Google can take seconds to fail: decide by the grant as it is now.
+      const user = await this.grants.find(request.userId, request.client.alias);
+      const current = await this.#choose(user, request);
+      if (current.grant.id !== grant.id || current.grant.version !== grant.version) return null;
+      const cached = current.tokens.get(scopeKey(scopes));
+      // One that expires before min_ttl is better than none.
+      if (isTransient(result.failure) && cached && isFresh(cached, this.clock.now(), 1)) return cached;
     }
+    throw await this.errors.ofRefresh(result, request, grant);
   }
 
-  /** For a token that is good still: failures are reported as always, and no caller waits for them. */
-  #renewBehind(tokenRequest: TokenRequest, grant: Grant, scopes: readonly string[]): void {
-    const { service, requestId } = tokenRequest;
-    this.refreshAccessToken.refresh(grant, scopes, { service, requestId, isBackground: true }).then(
+  /** Before the token expires. No caller waits for it, and a failure is reported as for any refresh. */
+  #refreshInBackground(request: TokenRequest, grant: Grant, scopes: readonly string[]): void {
+    const { service, requestId, userId, client } = request;
+    this.refresher.refresh(grant, scopes, { service, requestId, isBackground: true }).then(
       ({ kind }) => {
-        // Another replica was first. What it got is read with the next call.
-        if (kind === 'changed') this.remembered.forget(tokenRequest.userId, tokenRequest.client.alias);
+        // Another replica was first: its token is read at the next call.
+        if (kind === 'changed') this.grants.evict(userId, client.alias);
       },
       () => undefined,
     );
+  }
+
+  /**
+   * By the policy as it is now, not as it was when the request came: Google can take seconds.
+   * @throws {BrokerError} `unauthenticated` or `not_allowed`
+   */
+  async #assertStillAllowed(
+    { service, userId, client }: GrantRequest,
+    scopes: readonly string[],
+  ): Promise<void> {
+    const current = await this.services.findActive(service.id);
+    if (!current) throw new BrokerError('unauthenticated', 'This service was revoked during its request.');
+    assertAllowed(current, userId, client.alias, scopes);
+  }
+
+  /** During an outage of the database nothing newer can be known: what was allowed at the start counts. */
+  async #assertStillAllowedIfKnown(request: GrantRequest, scopes: readonly string[]): Promise<void> {
+    try {
+      await this.#assertStillAllowed(request, scopes);
+    } catch (error) {
+      if (error instanceof BrokerError || !this.database.isOutage(error)) throw error;
+    }
   }
 }

@@ -4,16 +4,17 @@ import { type GoogleFailure, isTransient } from '../domain/google/google-failure
 import { scopeKey } from '../domain/google/scopes.js';
 import type { Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
+import type { RefreshFailure } from './token-errors.js';
 
-const PASSING_MS = 1000;
-/** What somebody must mend first: our client, or its scopes. */
+const TRANSIENT_MS = 1000;
+/** For what the operator must fix first: the client, or its scopes. */
 const LASTING_MS = 10_000;
 const NOT_NARROWED_MS = 60_000;
-const MAX = 10_000;
+const MAX_ENTRIES = 10_000;
 
 /**
- * What just failed, so that callers who come again at once cost neither Google nor the database a question. How long a
- * grant really rests is written in its row, for all replicas (domain/grant/backoff.ts).
+ * The latest failure of each grant, so that callers who retry at once cost neither a request to Google nor a query. The
+ * backoff that all replicas share is a column of the grant's row (domain/grant/backoff.ts).
  */
 @Injectable()
 export class FailureCache {
@@ -21,31 +22,27 @@ export class FailureCache {
   readonly #notNarrowed: LRUCache<string, true>;
 
   constructor(clock: Clock) {
-    const options = { max: MAX, ttlResolution: 0, perf: { now: () => clock.monotonicMs() } };
-    this.#failures = new LRUCache({ ...options, ttl: PASSING_MS });
+    const options = { max: MAX_ENTRIES, ttlResolution: 0, perf: { now: () => clock.monotonicMs() } };
+    this.#failures = new LRUCache({ ...options, ttl: TRANSIENT_MS });
     this.#notNarrowed = new LRUCache({ ...options, ttl: NOT_NARROWED_MS });
   }
 
-  add(grant: Grant, failure: GoogleFailure): void {
-    this.#failures.set(keyOf(grant), failure, { ttl: isTransient(failure) ? PASSING_MS : LASTING_MS });
+  find(grant: Grant, scopes: readonly string[]): RefreshFailure | null {
+    const failure = this.#failures.get(keyOf(grant));
+    if (failure) return { kind: 'failed', failure };
+    return this.#notNarrowed.has(`${keyOf(grant)} ${scopeKey(scopes)}`) ? { kind: 'not_narrowed' } : null;
   }
 
-  /** @throws {GoogleFailure} the last one */
-  assertNone(grant: Grant): void {
-    const failure = this.#failures.get(keyOf(grant));
-    if (failure) throw failure;
+  add(grant: Grant, failure: GoogleFailure): void {
+    this.#failures.set(keyOf(grant), failure, { ttl: isTransient(failure) ? TRANSIENT_MS : LASTING_MS });
   }
 
   addNotNarrowed(grant: Grant, scopes: readonly string[]): void {
     this.#notNarrowed.set(`${keyOf(grant)} ${scopeKey(scopes)}`, true);
   }
-
-  wasNotNarrowed(grant: Grant, scopes: readonly string[]): boolean {
-    return this.#notNarrowed.has(`${keyOf(grant)} ${scopeKey(scopes)}`);
-  }
 }
 
-/** A consent or a change of scopes starts anew. */
+/** With the version: after a consent or a change of scopes, earlier failures do not count. */
 function keyOf({ id, version }: Grant): string {
   return `${id} ${version}`;
 }

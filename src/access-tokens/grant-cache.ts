@@ -10,7 +10,7 @@ import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 
 export interface CachedToken extends AccessToken {
-  /** From here on a new one is fetched in the background. */
+  /** From then on it is refreshed in the background. */
   readonly renewFrom: Date;
 }
 
@@ -20,34 +20,34 @@ export interface CachedGrant {
   readonly isIntact: boolean;
 }
 
-/** All grants of one user under one client; that there are none, or dead ones, is worth remembering too. */
+/** All grants of one user under one client, dead ones included; empty where there are none. */
 export interface UserGrants {
   grants: readonly CachedGrant[];
-  /** False once something changed: what was decided by this must be decided again. */
+  /** False once the entry was evicted: responses derived from it must not be served any more. */
   isCurrent: boolean;
-  /** When the database was asked, by performance.now(). */
+  /** When the query was sent, by performance.now(). */
   readonly readAt: number;
 }
 
 interface Entry {
   readonly user: UserGrants;
   readonly read: Promise<UserGrants>;
-  /** Whether it went from one memory to the other: then nothing about it ended. */
+  /** Whether it moves from one cache to the other: then it stays current. */
   isMoving: boolean;
 }
 
-/** Users who have nothing. Anybody can make those up, and none of them may push out one who has. */
+/** Users without grants. Callers can invent any number of those, and they must not evict users who have grants. */
 const MAX_WITHOUT_GRANTS = 5_000;
 
 /**
- * What the database said of a user's grants, until they change or the settings call it too old. An entry is made before the database
- * is asked, so that a change which comes while it answers finds something to throw away.
+ * Users' grants with their tokens, until the change feed reports a change or an entry exceeds its maximum age. An entry
+ * is set before the query is sent, so that a change during the query evicts it.
  */
 @Injectable()
 export class GrantCache {
   readonly #entries: LRUCache<string, Entry> | null;
-  /** Those that are being read, and those of whom it turned out that there are no grants. */
-  readonly #without: LRUCache<string, Entry> | null;
+  /** Users that are being read, and users without grants. */
+  readonly #empty: LRUCache<string, Entry> | null;
 
   constructor(
     settings: Settings,
@@ -60,94 +60,94 @@ export class GrantCache {
       if (!isMoving) user.isCurrent = false;
     };
     this.#entries = max === 0 ? null : new LRUCache({ max, dispose });
-    this.#without = max === 0 ? null : new LRUCache({ max: Math.min(max, MAX_WITHOUT_GRANTS), dispose });
+    this.#empty = max === 0 ? null : new LRUCache({ max: Math.min(max, MAX_WITHOUT_GRANTS), dispose });
     changes.subscribe((change) => {
       if (change.kind === 'everything') {
         this.#entries?.clear();
-        this.#without?.clear();
-      } else if (change.kind === 'grant') this.forget(change.userId, change.client);
+        this.#empty?.clear();
+      } else if (change.kind === 'grant') this.evict(change.userId, change.client);
     });
   }
 
-  async of(userId: string, client: string): Promise<UserGrants> {
+  async find(userId: string, client: string): Promise<UserGrants> {
     const readAt = performance.now();
     if (!this.changes.isTrusted || !this.#entries) {
       return this.#read({ grants: [], isCurrent: false, readAt }, userId, client);
     }
     const key = keyOf(userId, client);
-    const known = this.#known(key);
+    const known = this.#fresh(key);
     if (known) return known.read;
-    // One read for all who ask from here on.
+    // From here on callers share one query.
     const user: UserGrants = { grants: [], isCurrent: true, readAt };
     const entry: Entry = { user, read: this.#read(user, userId, client), isMoving: false };
-    this.#without?.set(key, entry);
+    this.#empty?.set(key, entry);
     entry.read.then(
       () => {
         if (user.grants.length > 0) this.#move(key, entry);
       },
       () => {
-        if (user.isCurrent) this.#without?.delete(key);
+        if (user.isCurrent) this.#empty?.delete(key);
       },
     );
     return entry.read;
   }
 
-  /** What a refresh brought. Nothing happens where the grant changed since, or was never remembered. */
-  renew(grant: Grant, scopes: readonly string[], token: AccessToken): void {
+  /** After a refresh. Does nothing where the grant changed since, or is not cached. */
+  update(grant: Grant, scopes: readonly string[], token: AccessToken): void {
     const user = this.#entries?.peek(keyOf(grant.userId, grant.client))?.user;
     if (!user) return;
     user.grants = user.grants.map((each) =>
       each.grant.id === grant.id &&
       each.grant.version === grant.version &&
       each.grant.refreshes < grant.refreshes
-        ? { ...each, grant, tokens: new Map(each.tokens).set(scopeKey(scopes), remember(token)) }
+        ? { ...each, grant, tokens: new Map(each.tokens).set(scopeKey(scopes), cached(token)) }
         : each,
     );
   }
 
-  forget(userId: string, client: string): void {
+  evict(userId: string, client: string): void {
     const key = keyOf(userId, client);
     this.#entries?.delete(key);
-    this.#without?.delete(key);
+    this.#empty?.delete(key);
   }
 
-  /** An entry that became too old is not current any more. */
-  #known(key: string): Entry | undefined {
-    for (const memory of [this.#entries, this.#without]) {
-      const known = memory?.get(key);
-      if (known && this.changes.believes(known.user.readAt)) return known;
-      if (known) memory?.delete(key);
+  /** Evicts an entry that is too old. */
+  #fresh(key: string): Entry | undefined {
+    for (const cache of [this.#entries, this.#empty]) {
+      const entry = cache?.get(key);
+      if (entry && this.changes.believes(entry.user.readAt)) return entry;
+      if (entry) cache?.delete(key);
     }
     return undefined;
   }
 
   #move(key: string, entry: Entry): void {
-    // Forgotten meanwhile, or pushed out: then it is not remembered.
-    if (this.#without?.peek(key) !== entry) return;
+    // Evicted during the query.
+    if (this.#empty?.peek(key) !== entry) return;
     entry.isMoving = true;
-    this.#without.delete(key);
+    this.#empty.delete(key);
     entry.isMoving = false;
     this.#entries?.set(key, entry);
   }
 
   async #read(user: UserGrants, userId: string, client: string): Promise<UserGrants> {
-    const held = await this.store.findWithTokens(userId, client, this.clock.now());
-    user.grants = held.map(rememberAll);
-    // Nothing tells us when an operator puts such a row right, or the key ring.
-    if (held.some(({ isIntact }) => !isIntact) && user.isCurrent) this.forget(userId, client);
+    const stored = await this.store.findWithTokens(userId, client, this.clock.now());
+    user.grants = stored.map(toCached);
+    // No change is published when an operator repairs such a row, or the key ring.
+    if (stored.some(({ isIntact }) => !isIntact) && user.isCurrent) this.evict(userId, client);
     return user;
   }
 }
 
-function rememberAll({ grant, tokens, isIntact }: GrantWithTokens): CachedGrant {
-  return { grant, isIntact, tokens: new Map([...tokens].map(([key, token]) => [key, remember(token)])) };
+function toCached({ grant, tokens, isIntact }: GrantWithTokens): CachedGrant {
+  return { grant, isIntact, tokens: new Map([...tokens].map(([key, token]) => [key, cached(token)])) };
 }
 
-function remember(token: AccessToken): CachedToken {
+function cached(token: AccessToken): CachedToken {
   return { ...token, renewFrom: renewFrom(token, Math.random()) };
 }
 
-/** A line break is in no user id. */
+/** No user id contains a line break. */
 function keyOf(userId: string, client: string): string {
   return `${client}\n${userId}`;
 }

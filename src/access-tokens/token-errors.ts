@@ -1,111 +1,126 @@
 import { Injectable } from '@nestjs/common';
-import { ConnectTickets } from '../authorization/connect-ticket.js';
-import { isLoginHint } from '../authorization/login-hint.js';
+import { ConnectTickets, isLoginHint } from '../authorization/connect-ticket.js';
 import { allowedScopes, type Service } from '../domain/access/policy.js';
 import { plainConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
-import type { GoogleClient } from '../domain/google/google-client.js';
 import { type GoogleFailure, isTransient } from '../domain/google/google-failure.js';
+import type { GoogleClient } from '../domain/google/oauth.js';
 import { isGoogleScope, scopeSet } from '../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../domain/google/service-account.js';
-import type { Account, Diagnosis, Grant } from '../domain/grant/grant.js';
+import type { AccessToken, Account, Diagnosis, Grant } from '../domain/grant/grant.js';
 
-/** What a service asks for. */
-export interface TokenRequest {
+/** Which grant a service means, and the scopes that it needs. */
+export interface GrantRequest {
   readonly service: Service;
   readonly userId: string;
   readonly client: GoogleClient;
-  /** `sub` or email; null where the caller leaves it to us. */
+  /** `sub` or email; null: the only account that the user has connected. */
   readonly account: string | null;
-  /** What the token must be good for; empty where the caller does not say. */
+  /** Scopes that the token must cover; empty: no particular ones. */
   readonly scopes: readonly string[];
-  readonly minTtlSeconds: number;
-  /** Names the call in log and audit. */
+  /** Names the request in log and audit trail. */
   readonly requestId: string;
-  /** Aborted when the caller has gone: nothing is asked for it any more. */
+  /** Aborted when the caller disconnects: from then on Google is not asked on its behalf. */
   readonly hangUp?: (() => AbortSignal) | undefined;
 }
 
-const RETRY_AFTER_SECONDS = 5;
+export interface TokenRequest extends GrantRequest {
+  readonly minTtlSeconds: number;
+}
 
-/** The refusals of the token endpoint. Where the user can mend it, each carries a ready link. */
+/** Every failure of a refresh travels as one of these values; `TokenErrors.ofRefresh` turns it into an error. */
+export type RefreshFailure =
+  | { readonly kind: 'failed'; readonly failure: GoogleFailure }
+  /** Google ended the grant for good. */
+  | { readonly kind: 'dead'; readonly diagnosis: Diagnosis }
+  /** Google gave more scopes than requested. The token was discarded. */
+  | { readonly kind: 'not_narrowed' }
+  /** Google's answer changes the grant, and the database did not accept it. */
+  | { readonly kind: 'unsaved'; readonly retryAfterSeconds: number };
+
+export type RefreshResult =
+  | { readonly kind: 'token'; readonly token: AccessToken }
+  /** A consent, a disconnect, another refresh or Google changed the grant: read it again. */
+  | { readonly kind: 'changed' }
+  | RefreshFailure;
+
+const RETRY_AFTER_SECONDS = 5;
+const MAX_LISTED_ACCOUNTS = 100;
+
+/** The errors of a token request. Where the user can fix the cause, the error has a ready link. */
 @Injectable()
 export class TokenErrors {
   constructor(private readonly links: ConnectTickets) {}
 
-  /** @param others the accounts that the user has connected, none of which was meant */
-  async notConnected(tokenRequest: TokenRequest, others: readonly Account[]): Promise<BrokerError> {
+  ambiguousAccount(accounts: readonly Account[]): BrokerError {
+    return new BrokerError(
+      'ambiguous_account',
+      'This user has connected several Google accounts. Say which one with account=, by sub or email.',
+      { accounts: listed(accounts) },
+    );
+  }
+
+  /** @param others the user's accounts, none of which was requested */
+  async notConnected(request: GrantRequest, others: readonly Account[]): Promise<BrokerError> {
     if (others.length === 0) {
       const what = 'The user has not connected a Google account here.';
-      return this.#withLink('not_connected', what, tokenRequest, null, {});
+      return this.#withLink('not_connected', what, request, null, {});
     }
-    const what = 'The user has not connected this Google account here; accounts says which there are.';
-    return this.#withLink('not_connected', what, tokenRequest, null, { accounts: listed(others) });
+    const what = 'The user has not connected this Google account here; accounts lists the connected ones.';
+    return this.#withLink('not_connected', what, request, null, { accounts: listed(others) });
   }
 
   async reconnectRequired(
-    tokenRequest: TokenRequest,
+    request: GrantRequest,
     grant: Grant,
     diagnosis = grant.diagnosis,
   ): Promise<BrokerError> {
     const { detail, ...members }: Partial<Diagnosis> = diagnosis ?? {};
-    return this.#withLink('reconnect_required', detail ?? 'The grant is dead.', tokenRequest, grant, members);
+    return this.#withLink('reconnect_required', detail ?? 'The grant is dead.', request, grant, members);
   }
 
   async insufficientScope(
-    tokenRequest: TokenRequest,
+    request: GrantRequest,
     grant: Grant,
     missing: readonly string[],
   ): Promise<BrokerError> {
-    if (grant.kind === 'service_account') return withoutScopes(grant, missing);
-    return this.#withLink(
-      'insufficient_scope',
-      'The user has not allowed all of these scopes.',
-      tokenRequest,
-      grant,
-      {
-        missing_scopes: missing,
-      },
-    );
+    if (grant.kind === 'service_account') return serviceAccountWithoutScopes(grant, missing);
+    const what = 'The user has not allowed all of these scopes.';
+    return this.#withLink('insufficient_scope', what, request, grant, { missing_scopes: missing });
   }
 
-  ofGoogle(failure: GoogleFailure, grant: Grant): BrokerError {
-    if (isTransient(failure)) {
-      return new BrokerError(
-        'google_unavailable',
-        failure.error === 'queue_timeout'
-          ? 'Too many calls wait for Google before this one (queue_timeout). Try again soon.'
-          : `Google did not give a token (${failure.error}). Try again soon.`,
-        {
-          retry_after: failure.retryAfterSeconds ?? RETRY_AFTER_SECONDS,
-        },
-      );
+  async ofRefresh(result: RefreshFailure, request: GrantRequest, grant: Grant): Promise<BrokerError> {
+    switch (result.kind) {
+      case 'failed':
+        return isTransient(result.failure)
+          ? unavailable(result.failure)
+          : misconfigured(result.failure, grant);
+      case 'dead':
+        return this.reconnectRequired(request, grant, result.diagnosis);
+      case 'not_narrowed':
+        return new BrokerError(
+          'not_allowed',
+          `Google did not narrow the token to what ${request.service.name} may have.`,
+        );
+      case 'unsaved':
+        return new BrokerError(
+          'database_unavailable',
+          'What Google answered could not be saved. Try again; contact the operator if this persists.',
+          { retry_after: result.retryAfterSeconds },
+        );
     }
-    const isServiceAccount = grant.kind === 'service_account';
-    const whom = isServiceAccount
-      ? `service account ${grant.account.email ?? grant.account.sub}`
-      : `client ${grant.client}`;
-    const { cause, whoMustAct, mend } = isServiceAccount
-      ? explainServiceAccountFailure(failure, grant)
-      : misconfiguration(failure);
-    return new BrokerError('client_misconfigured', `Google refuses the ${whom}: ${failure.error}. ${mend}`, {
-      google_error: failure.error,
-      google_error_description: failure.description,
-      cause,
-      who_must_act: whoMustAct,
-    });
   }
 
   async #withLink(
     code: BrokerErrorCode,
     what: string,
-    tokenRequest: TokenRequest,
+    request: GrantRequest,
     grant: Grant | null,
     members: Readonly<Record<string, unknown>>,
   ): Promise<BrokerError> {
-    // What is connected while a revocation is under way ends with it.
+    // What is connected during a revocation ends with it.
     if (grant?.status === 'revoking') return new BrokerError(code, what, members);
-    const url = await this.#connectUrl(tokenRequest, grant);
+    const url = await this.#connectUrl(request, grant);
     return new BrokerError(
       code,
       url
@@ -115,42 +130,39 @@ export class TokenErrors {
     );
   }
 
-  /** Asks for what is wanted and, for a dead grant, what it held; never more than the service may ask for. */
-  async #connectUrl(tokenRequest: TokenRequest, grant: Grant | null): Promise<string | null> {
-    const { policy } = tokenRequest.service;
+  /** For the requested scopes, or those that the grant was requested with; never more than the service may request. */
+  async #connectUrl(request: GrantRequest, grant: Grant | null): Promise<string | null> {
+    const { policy } = request.service;
     const fallback =
       grant?.requestedScopes ?? policy.scopes.filter((scope) => scope !== '*' && isGoogleScope(scope));
-    const scopes = tokenRequest.scopes.length > 0 ? tokenRequest.scopes : allowedScopes(policy, fallback);
-    // Google would refuse them on its own page: no link is better than that one.
+    const scopes = request.scopes.length > 0 ? request.scopes : allowedScopes(policy, fallback);
+    // Google refuses other scopes on its own page, which has no link back.
     if (scopes.length === 0 || !scopes.every(isGoogleScope)) return null;
     const { url } = await this.links.create({
       ...plainConnectRequest({
-        serviceId: tokenRequest.service.id,
-        serviceName: tokenRequest.service.name,
-        userId: tokenRequest.userId,
-        client: tokenRequest.client.alias,
+        serviceId: request.service.id,
+        serviceName: request.service.name,
+        userId: request.userId,
+        client: request.client.alias,
         scopes: scopeSet(scopes),
       }),
-      accountHint: grant?.account.email ?? grant?.account.sub ?? hintOf(tokenRequest.account),
+      accountHint: grant?.account.email ?? grant?.account.sub ?? hintOf(request.account),
     });
     return url;
   }
 }
 
-/** What Google would refuse on its own page, without a way back, is left out. */
+/** Google refuses other hints on its own page, which has no link back. */
 function hintOf(account: string | null): string | null {
   return account !== null && isLoginHint(account) ? account : null;
 }
 
-const MAX_ACCOUNTS = 100;
-
-/** Accounts as a refusal lists them. */
-export function listed(accounts: readonly Account[]): Account[] {
-  return accounts.slice(0, MAX_ACCOUNTS).map(({ sub, email }) => ({ sub, email }));
+function listed(accounts: readonly Account[]): Account[] {
+  return accounts.slice(0, MAX_LISTED_ACCOUNTS).map(({ sub, email }) => ({ sub, email }));
 }
 
-/** No consent gives a service account more: no link. */
-function withoutScopes({ account }: Grant, missing: readonly string[]): BrokerError {
+/** No link: a consent does not give a service account more scopes. */
+function serviceAccountWithoutScopes({ account }: Grant, missing: readonly string[]): BrokerError {
   return new BrokerError(
     'insufficient_scope',
     `The service account ${account.email ?? account.sub} was added without all of these scopes. The operator can add it ` +
@@ -159,13 +171,40 @@ function withoutScopes({ account }: Grant, missing: readonly string[]): BrokerEr
   );
 }
 
-function misconfiguration({ kind, error }: GoogleFailure) {
+function unavailable({ error, retryAfterSeconds }: GoogleFailure): BrokerError {
+  return new BrokerError(
+    'google_unavailable',
+    error === 'queue_timeout'
+      ? 'Too many calls wait for Google before this one (queue_timeout). Try again soon.'
+      : `Google did not give a token (${error}). Try again soon.`,
+    { retry_after: retryAfterSeconds ?? RETRY_AFTER_SECONDS },
+  );
+}
+
+function misconfigured(failure: GoogleFailure, grant: Grant): BrokerError {
+  const { error, description } = failure;
+  const isServiceAccount = grant.kind === 'service_account';
+  const refused = isServiceAccount
+    ? `service account ${grant.account.email ?? grant.account.sub}`
+    : `client ${grant.client}`;
+  const { cause, whoMustAct, mend } = isServiceAccount
+    ? explainServiceAccountFailure(failure, grant)
+    : explainClientFailure(failure);
+  return new BrokerError('client_misconfigured', `Google refuses the ${refused}: ${error}. ${mend}`, {
+    google_error: error,
+    google_error_description: description,
+    cause,
+    who_must_act: whoMustAct,
+  });
+}
+
+function explainClientFailure({ kind, error }: GoogleFailure) {
   const whoMustAct = 'operator' as const;
   if (kind === 'scope_rejected') {
     return {
       cause: 'scope_rejected',
       whoMustAct,
-      mend: "A scope of this grant is not known to Google any more, or not enabled for the project: see its console's Data Access.",
+      mend: "Google no longer knows a scope of this grant, or it is not enabled for the project: see its console's Data Access.",
     };
   }
   return {

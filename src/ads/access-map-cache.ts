@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { UserTokenRequest } from '../access-tokens/user-tokens.js';
+import type { GrantRequest } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
 import { AccessMap } from '../domain/ads/access-map.js';
 import { CircularTree } from '../domain/ads/account-tree.js';
@@ -8,21 +8,21 @@ import { BrokerError } from '../domain/errors.js';
 import type { Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AccountTreesRepository, type SyncedTree } from '../token-store/ads/account-trees.repository.js';
-import { SyncAccountTree } from './sync-account-tree.js';
+import { AccountTreeSync } from './account-tree-sync.js';
 
-/** Accounts that all maps in memory hold together, at most; the least used maps go first. */
-const MAX_IN_MEMORY = 200_000;
+/** Accounts of all cached maps together; the least recently used maps are evicted. */
+const MAX_CACHED_ACCOUNTS = 200_000;
 
 export interface SyncedMap {
   readonly map: AccessMap;
   readonly syncedAt: Date;
 }
 
-/** The access map of a grant, as fresh as a caller wants it: from memory, from the database, or from Google. */
+/** The access map of a grant, as fresh as a caller requires: from the cache, the database, or Google. */
 @Injectable()
 export class AccessMapCache {
-  readonly #memory = new LRUCache<string, SyncedMap>({
-    maxSize: MAX_IN_MEMORY,
+  readonly #maps = new LRUCache<string, SyncedMap>({
+    maxSize: MAX_CACHED_ACCOUNTS,
     sizeCalculation: ({ map }) => 1 + map.tree.accounts.length,
   });
 
@@ -30,60 +30,60 @@ export class AccessMapCache {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly trees: AccountTreesRepository,
-    private readonly syncTree: SyncAccountTree,
+    private readonly tree: AccountTreeSync,
   ) {}
 
   /**
-   * @param otherwise what to do with an older tree when Google does not answer: refuse, or make do with it
-   * @throws {BrokerError} what a synchronisation can throw
+   * @param duringOutage whether an older tree is served while Google is unavailable
+   * @throws {BrokerError} what a synchronization throws
    */
   async get(
-    tokenRequest: UserTokenRequest,
+    request: GrantRequest,
     grant: Grant,
     maxAgeSeconds: number,
-    otherwise: 'refuse' | 'make_do',
+    duringOutage: 'refuse' | 'serve_stale',
   ): Promise<SyncedMap> {
-    // A synchronisation costs dozens of calls of the project's quota: no caller may cause one at each of its calls.
-    const believedSeconds = Math.max(maxAgeSeconds, this.settings.adsMinAgeSeconds);
+    // A synchronization takes dozens of requests of the project's quota: a caller must not cause one with each request.
+    const freshSeconds = Math.max(maxAgeSeconds, this.settings.adsMinAge);
     const syncedAt = await this.trees.syncedAt(grant.id);
-    const kept = syncedAt && (() => this.#kept(grant.id, syncedAt));
-    if (kept && this.ageSeconds(syncedAt) < believedSeconds)
-      return (await kept()) ?? this.refresh(tokenRequest, grant);
+    const stored = syncedAt && (() => this.#stored(grant.id, syncedAt));
+    if (stored && this.ageSeconds(syncedAt) < freshSeconds)
+      return (await stored()) ?? this.refresh(request, grant);
     try {
-      return await this.refresh(tokenRequest, grant);
+      return await this.refresh(request, grant);
     } catch (error) {
       const isOutage = error instanceof BrokerError && error.code === 'google_unavailable';
-      const old = isOutage && otherwise === 'make_do' && kept ? await kept() : null;
-      if (old) return old;
+      const stale = isOutage && duringOutage === 'serve_stale' && stored ? await stored() : null;
+      if (stale) return stale;
       throw error;
     }
   }
 
-  /** Asks Google, however young the tree is. */
-  async refresh(tokenRequest: UserTokenRequest, grant: Grant): Promise<SyncedMap> {
-    return this.#remember(grant.id, await this.syncTree.sync(tokenRequest, grant));
+  /** From Google, however young the cached tree is. */
+  async refresh(request: GrantRequest, grant: Grant): Promise<SyncedMap> {
+    return this.#cache(grant.id, await this.tree.sync(request, grant));
   }
 
   ageSeconds(syncedAt: Date): number {
     return Math.max(0, (this.clock.now().getTime() - syncedAt.getTime()) / 1000);
   }
 
-  async #kept(grantId: string, syncedAt: Date): Promise<SyncedMap | null> {
-    const known = this.#memory.get(grantId);
-    if (known?.syncedAt.getTime() === syncedAt.getTime()) return known;
+  async #stored(grantId: string, syncedAt: Date): Promise<SyncedMap | null> {
+    const cached = this.#maps.get(grantId);
+    if (cached?.syncedAt.getTime() === syncedAt.getTime()) return cached;
     const stored = await this.trees.find(grantId);
     try {
-      return stored && this.#remember(grantId, stored);
+      return stored && this.#cache(grantId, stored);
     } catch (error) {
-      // None was ever kept with a circle: somebody changed it. It is asked for again.
+      // The broker stores no such tree: the row was changed by hand. It is read from Google again.
       if (error instanceof CircularTree) return null;
       throw error;
     }
   }
 
-  #remember(grantId: string, { tree, syncedAt }: SyncedTree): SyncedMap {
+  #cache(grantId: string, { tree, syncedAt }: SyncedTree): SyncedMap {
     const synced = { map: new AccessMap(tree), syncedAt };
-    this.#memory.set(grantId, synced);
+    this.#maps.set(grantId, synced);
     return synced;
   }
 }

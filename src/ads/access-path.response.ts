@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { AccessPath } from '../domain/ads/access-map.js';
 
-/** One way to call a Google Ads account. */
+/** How a Google Ads account can be called. */
 export class AccessPathResponse {
   @ApiProperty({ description: 'The root that the call goes through', example: '1000000001' })
   login_customer_id!: string;
@@ -10,7 +10,7 @@ export class AccessPathResponse {
     enum: ['ADMIN', 'STANDARD', 'READ_ONLY', 'EMAIL_ONLY'],
     type: String,
     nullable: true,
-    description: 'The role on the root, in force on the account; null: Google does not tell',
+    description: 'The role on the root, which holds on the account; null: Google does not say',
   })
   role!: string | null;
 

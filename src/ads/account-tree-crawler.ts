@@ -1,52 +1,75 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { AccessRole } from '../domain/ads/access-role.js';
-import type { AccountTree, TreeGap } from '../domain/ads/account-tree.js';
+import type {
+  AccountTree,
+  AdsAccount,
+  DirectAccess,
+  ManagerLink,
+  TreeGap,
+} from '../domain/ads/account-tree.js';
 import { AdsFailure } from '../domain/ads/ads-failure.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import type { AdsCall } from '../google/ads/ads-http.client.js';
 import { GoogleAdsApi } from '../google/ads/google-ads-api.js';
-import { CUT_OFF, TreeSketch, type Visit, type Visited } from './account-tree-builder.js';
 
-/** Accounts that Google is asked about at once, for one walk. */
-const AT_ONCE = 5;
-/** A walk ends its listing when it knows so many accounts or took so long; what is missing is said. */
+/** Accounts that one crawl lists at a time. */
+const CONCURRENCY = 5;
+/** Limits of one crawl; accounts beyond them become gaps. */
 const MAX_ACCOUNTS = 50_000;
 const MAX_SECONDS = 45;
 
+/** An account to list, and the root that leads to it: itself, where the user has direct access. */
+interface Visit {
+  readonly id: string;
+  readonly root: string;
+}
+
+interface Visited {
+  /** Null: Google said nothing about it. */
+  readonly account: AdsAccount | null;
+  readonly clients: readonly AdsAccount[];
+  readonly gap: TreeGap['why'] | null;
+  readonly role: AccessRole | null;
+}
+
+const CUT_OFF: Visited = { account: null, clients: [], gap: 'cut_off', role: null };
+
 /**
- * Asks Google for all that a user reaches. Google tells which accounts are below a manager, but not who manages whom;
- * so each manager is asked for the level below it, breadth first, as Google's guide does it.
+ * Reads all accounts that a user reaches from Google Ads. The API lists the accounts below a manager, but not who manages
+ * whom; so each manager is asked for the level below it, breadth first, as in Google's guide.
  * https://developers.google.com/google-ads/api/docs/account-management/get-account-hierarchy
  */
 @Injectable()
-export class WalkAccounts {
-  readonly #mostListings: number;
+export class AccountTreeCrawler {
+  readonly #maxListings: number;
 
   constructor(
     private readonly api: GoogleAdsApi,
     private readonly clock: Clock,
     settings: Settings,
   ) {
-    this.#mostListings = settings.adsMostListings;
+    this.#maxListings = settings.adsMostListings;
   }
 
   /**
-   * @param email whose roles are looked up; null: they stay unknown
-   * @throws {AdsFailure} when Google fails as a whole; what it refuses of single accounts becomes a gap
+   * @param email whose roles are looked up; null: roles stay unknown
+   * @throws {AdsFailure} when Google fails as a whole; a refusal of a single account becomes a gap
    */
-  async walk(token: Secret, email: string | null): Promise<AccountTree> {
-    const until = this.clock.monotonicMs() + MAX_SECONDS * 1000;
-    const sketch = new TreeSketch();
-    sketch.plan((await this.api.accessibleCustomers(token)).map((id) => ({ id, root: id })));
-    for (let batch = sketch.next(AT_ONCE); batch.length > 0; batch = sketch.next(AT_ONCE)) {
-      const isOver = sketch.size >= MAX_ACCOUNTS || this.clock.monotonicMs() >= until;
-      const room = isOver ? 0 : Math.max(0, this.#mostListings - sketch.visits);
-      const visits = await Promise.all(batch.slice(0, room).map((each) => this.#visit(token, each, email)));
-      for (const [at, visit] of batch.entries()) sketch.draw(visit, visits[at] ?? CUT_OFF);
+  async crawl(token: Secret, email: string | null): Promise<AccountTree> {
+    const deadline = this.clock.monotonicMs() + MAX_SECONDS * 1000;
+    const builder = new AccountTreeBuilder();
+    builder.plan((await this.api.accessibleCustomers(token)).map((id) => ({ id, root: id })));
+    for (let batch = builder.next(CONCURRENCY); batch.length > 0; batch = builder.next(CONCURRENCY)) {
+      const isOver = builder.size >= MAX_ACCOUNTS || this.clock.monotonicMs() >= deadline;
+      const left = isOver ? 0 : Math.max(0, this.#maxListings - builder.visits);
+      const visited = await Promise.all(
+        batch.slice(0, left).map((visit) => this.#visit(token, visit, email)),
+      );
+      for (const [index, visit] of batch.entries()) builder.add(visit, visited[index] ?? CUT_OFF);
     }
-    return sketch.tree();
+    return builder.build();
   }
 
   async #visit(token: Secret, { id, root }: Visit, email: string | null): Promise<Visited> {
@@ -64,7 +87,7 @@ export class WalkAccounts {
     }
   }
 
-  /** Google may tell roles to administrators only: then this one stays unknown. */
+  /** Google may show roles to administrators only: then this one stays unknown. */
   async #role(call: AdsCall, email: string): Promise<AccessRole | null> {
     try {
       return await this.api.roleOf(call, email);
@@ -79,4 +102,60 @@ export class WalkAccounts {
 function gapOf(error: unknown): TreeGap['why'] {
   if (error instanceof AdsFailure && (error.kind === 'refused' || error.kind === 'closed')) return error.kind;
   throw error;
+}
+
+/** The tree so far, and a queue of accounts to list: nearest first, each once. */
+class AccountTreeBuilder {
+  readonly #accounts = new Map<string, AdsAccount>();
+  readonly #links: ManagerLink[] = [];
+  readonly #direct: DirectAccess[] = [];
+  readonly #gaps: TreeGap[] = [];
+  readonly #planned = new Set<string>();
+  readonly #queue: Visit[] = [];
+  #visits = 0;
+
+  get size(): number {
+    return this.#accounts.size;
+  }
+
+  get visits(): number {
+    return this.#visits;
+  }
+
+  plan(visits: readonly Visit[]): void {
+    for (const visit of visits) {
+      if (this.#planned.has(visit.id)) continue;
+      this.#planned.add(visit.id);
+      this.#queue.push(visit);
+    }
+  }
+
+  next(max: number): Visit[] {
+    return this.#queue.splice(0, max);
+  }
+
+  add({ id, root }: Visit, { account, clients, gap, role }: Visited): void {
+    this.#visits++;
+    this.#accounts.set(id, account ?? this.#accounts.get(id) ?? nameless(id));
+    if (id === root) this.#direct.push({ customer: id, role });
+    if (gap) this.#gaps.push({ customer: id, why: gap });
+    for (const client of clients) {
+      this.#links.push({ manager: id, client: client.id });
+      if (!this.#accounts.has(client.id)) this.#accounts.set(client.id, client);
+    }
+    this.plan(clients.filter(({ manager }) => manager).map((client) => ({ id: client.id, root })));
+  }
+
+  build(): AccountTree {
+    return {
+      accounts: [...this.#accounts.values()],
+      links: this.#links,
+      direct: this.#direct,
+      gaps: this.#gaps,
+    };
+  }
+}
+
+function nameless(id: string): AdsAccount {
+  return { id, name: null, manager: false, status: null };
 }

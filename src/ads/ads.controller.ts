@@ -1,7 +1,8 @@
 import { Controller, Get, Header, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { UserTokens } from '../access-tokens/user-tokens.js';
+import { AccessTokenService } from '../access-tokens/access-token.service.js';
+import type { GrantRequest } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
 import { ADWORDS } from '../domain/google/scopes.js';
@@ -9,7 +10,7 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
-import { hangUpOf } from '../http/server/hang-up.js';
+import { hangUpOf } from '../http/request-context.js';
 import { UserPath } from '../http/validation/user-id.param.js';
 import { AccessMapCache } from './access-map-cache.js';
 import { CustomersQuery, CustomersResponse, toCustomers } from './customers.response.js';
@@ -20,7 +21,7 @@ import { CustomersQuery, CustomersResponse, toCustomers } from './customers.resp
 export class AdsController {
   constructor(
     private readonly settings: Settings,
-    private readonly tokens: UserTokens,
+    private readonly accessTokens: AccessTokenService,
     private readonly maps: AccessMapCache,
     private readonly cursors: PageCursors,
   ) {}
@@ -59,13 +60,13 @@ export class AdsController {
     const list: CursorOf = ['ads customers', service.id, userId, client.alias, account];
     const after = (await this.cursors.read(list, query.cursor))?.['id'] ?? null;
     const hangUp = () => hangUpOf(reply);
-    const tokenRequest = { service, userId, client, account, scopes: [ADWORDS], requestId, hangUp };
-    const grant = await this.tokens.grantOf(tokenRequest);
+    const request: GrantRequest = { service, userId, client, account, scopes: [ADWORDS], requestId, hangUp };
+    const grant = await this.accessTokens.grantFor(request);
     audit.add({ grantId: grant.id });
-    const maxAge = query.max_age ?? this.settings.adsMaxAgeSeconds;
-    // Who says how old an answer may be is not served an older one.
-    const otherwise = query.max_age === undefined ? 'make_do' : 'refuse';
-    const { map, syncedAt } = await this.maps.get(tokenRequest, grant, maxAge, otherwise);
+    const maxAge = query.max_age ?? this.settings.adsMaxAge;
+    // A caller that sets max_age is never served an older tree.
+    const duringOutage = query.max_age === undefined ? 'serve_stale' : 'refuse';
+    const { map, syncedAt } = await this.maps.get(request, grant, maxAge, duringOutage);
     audit.add({ details: { customers: map.tree.accounts.length, synced_at: syncedAt.toISOString() } });
     const { next, ...page } = toCustomers(map, after, query.limit);
     return {

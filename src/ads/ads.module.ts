@@ -1,20 +1,21 @@
-import { Global, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import { AccessTokensModule } from '../access-tokens/access-tokens.module.js';
 import { AccessMapCache } from './access-map-cache.js';
-import { WalkAccounts } from './account-tree-crawler.js';
+import { AccountTreeCrawler } from './account-tree-crawler.js';
+import { AccountTreeSync } from './account-tree-sync.js';
+import { AdsAccessService } from './ads-access.service.js';
 import { AdsController } from './ads.controller.js';
-import { AdsAccess } from './find-ads-access.js';
-import { SyncAccountTree } from './sync-account-tree.js';
 
 /**
- * Owns what a user reaches in Google Ads: asking Google for the accounts, keeping the answer for a while, and choosing
- * the root (login-customer-id) for one account.
- * Does not own the rules of access (domain/ads/), the calls to Google (google/), users' tokens (tokens/), nor the
- * table (token-store/).
+ * Owns which Google Ads accounts a user reaches: crawling the accounts, caching the tree, and choosing the
+ * login-customer-id for one account.
+ * Does not own the rules of access (domain/ads/), requests to Google (google/ads/), users' tokens (access-tokens/) nor
+ * the table (token-store/ads/).
  */
-@Global()
 @Module({
+  imports: [AccessTokensModule],
   controllers: [AdsController],
-  providers: [WalkAccounts, SyncAccountTree, AccessMapCache, AdsAccess],
-  exports: [AdsAccess],
+  providers: [AccountTreeCrawler, AccountTreeSync, AccessMapCache, AdsAccessService],
+  exports: [AdsAccessService],
 })
 export class AdsModule {}

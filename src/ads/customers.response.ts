@@ -47,7 +47,7 @@ class CustomerResponse {
   @ApiProperty({ type: String, nullable: true, description: "Google's CustomerStatus", example: 'ENABLED' })
   status!: string | null;
 
-  @ApiProperty({ type: [String], description: 'The managers directly above it, as far as the user sees' })
+  @ApiProperty({ type: [String], description: 'The managers directly above it that the user can see' })
   managers!: string[];
 
   @ApiProperty({
@@ -73,7 +73,7 @@ export class CustomersResponse {
   @ApiProperty({ description: 'The alias of the Google client', example: 'default' })
   client!: string;
 
-  @ApiProperty({ format: 'date-time', description: 'When the broker began to ask Google' })
+  @ApiProperty({ format: 'date-time', description: 'When the broker read the accounts from Google Ads' })
   synced_at!: string;
 
   @ApiProperty({ description: 'Seconds since then', example: 42 })
@@ -129,7 +129,7 @@ interface Order {
   readonly gaps: ReadonlyMap<string, readonly GapResponse[]>;
 }
 
-/** A map can hold very many accounts, and is paged through as long as it is in memory. */
+/** By map: sorting many accounts for each page is slow. */
 const ORDERS = new WeakMap<AccessMap, Order>();
 
 function orderOf(map: AccessMap): Order {

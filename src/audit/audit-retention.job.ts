@@ -6,20 +6,20 @@ import { AuditEventsRepository } from '../token-store/audit/audit-events.reposit
 
 const DAY_SECONDS = 24 * 3600;
 
-/** Forgets events when their time is over. The database keeps to the days that `token-broker migrate` was told, too. */
+/** Deletes events after AUDIT_RETENTION_DAYS. The database enforces the number that `token-broker migrate` stored, too. */
 @Injectable()
 export class AuditRetentionJob implements OnModuleInit {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly trail: AuditEventsRepository,
-    private readonly work: Scheduler,
+    private readonly events: AuditEventsRepository,
+    private readonly scheduler: Scheduler,
   ) {}
 
   onModuleInit(): void {
-    this.work.every(DAY_SECONDS, 'prune the audit trail', async () => {
+    this.scheduler.every(DAY_SECONDS, 'prune the audit trail', async () => {
       const keepMs = this.settings.auditRetentionDays * DAY_SECONDS * 1000;
-      await this.trail.prune(new Date(this.clock.now().getTime() - keepMs));
+      await this.events.prune(new Date(this.clock.now().getTime() - keepMs));
     });
   }
 }

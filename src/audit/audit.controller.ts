@@ -1,19 +1,42 @@
 import { Controller, Get, Header, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { Service } from '../domain/access/policy.js';
+import { assertMay, maySeeUser, type Service } from '../domain/access/policy.js';
+import { coversAll } from '../domain/access/user-rule.js';
+import { BrokerError, invalidRequest } from '../domain/errors.js';
+import type { Page } from '../domain/page.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { ListTurns } from '../http/pagination/list-turns.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
-import { AuditQueryInput, AuditResponse, toAuditEventResponse } from './audit.query.js';
-import { FindAuditEvents } from './find-audit-events.js';
+import {
+  type AuditEvent,
+  AuditEventsRepository,
+  type AuditPosition,
+} from '../token-store/audit/audit-events.repository.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { ServicesRepository } from '../token-store/services/services.repository.js';
+import { AuditQuery, AuditResponse, toAuditEventResponse } from './audit.dto.js';
+
+interface AuditFilter {
+  readonly user: string | null;
+  /** By name or id. */
+  readonly service: string | null;
+  readonly since: Date | null;
+  readonly olderThan: AuditPosition | null;
+  readonly limit: number;
+}
+
+/** Matches no service's id. */
+const NO_SERVICE = '';
 
 @Controller('audit')
 @ApiTags('audit')
 @ApiBearerAuth()
 export class AuditController {
   constructor(
-    private readonly findEvents: FindAuditEvents,
+    private readonly log: AuditLog,
+    private readonly events: AuditEventsRepository,
+    private readonly services: ServicesRepository,
     private readonly cursors: PageCursors,
     private readonly turns: ListTurns,
   ) {}
@@ -23,14 +46,14 @@ export class AuditController {
   @ApiOperation({ summary: 'Who did what, for whom, with what outcome; newest first' })
   @ApiOkResponse({ type: AuditResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
-  async read(@Caller() service: Service, @Query() query: AuditQueryInput): Promise<AuditResponse> {
-    const { user = null, service: of = null, since = null, limit, cursor } = query;
-    const list: CursorOf = ['audit', service.id, user, of, since];
+  async read(@Caller() caller: Service, @Query() query: AuditQuery): Promise<AuditResponse> {
+    const { user = null, service = null, since = null, limit, cursor } = query;
+    const list: CursorOf = ['audit', caller.id, user, service, since];
     const position = await this.cursors.read(list, cursor);
-    const { items, next } = await this.turns.run(service, () =>
-      this.findEvents.find(service, {
+    const { items, next } = await this.turns.run(caller, () =>
+      this.#find(caller, {
         user,
-        service: of,
+        service,
         since: since === null ? null : new Date(since),
         olderThan: position && {
           at: new Date(position['at'] ?? ''),
@@ -41,5 +64,29 @@ export class AuditController {
     );
     const end = next && { at: next.at.toISOString(), sequence: next.sequence.toString() };
     return { events: items.map(toAuditEventResponse), next: await this.cursors.write(list, end) };
+  }
+
+  /**
+   * The events that the caller may read: those of the users that its policy covers.
+   * @throws {BrokerError} `not_allowed` or `invalid_request`
+   */
+  async #find(
+    caller: Service,
+    { user, service, ...filter }: AuditFilter,
+  ): Promise<Page<AuditEvent, AuditPosition>> {
+    assertMay(caller, 'audit');
+    const { policy, name } = caller;
+    if (user !== null && !maySeeUser(policy, user)) {
+      throw new BrokerError('not_allowed', `The service ${name} may not act for the user ${user}.`);
+    }
+    const named = service === null ? null : await this.services.findNamed(service);
+    // A caller that sees some users only must not learn which services exist: it gets an empty list.
+    if (service !== null && named === null && coversAll(policy.users)) {
+      throw invalidRequest({ service: 'is neither the name nor the id of a service.' });
+    }
+    // Events are written behind: a caller finds what it just did.
+    await this.log.flush();
+    const serviceId = service === null ? null : (named?.id ?? NO_SERVICE);
+    return this.events.find({ ...filter, users: policy.users, userId: user, serviceId });
   }
 }

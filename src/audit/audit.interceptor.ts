@@ -9,12 +9,12 @@ import { callerOf } from '../http/caller.decorator.js';
 import { Problems } from '../http/problem/problem.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 
-/** What a refusal carries and the audit may repeat. A connect link is none of it: it is as good as a ticket. */
-const TELLING = ['reason', 'missing_scopes', 'cause', 'google_error'];
+/** Members of a problem that the audit repeats. A connect link is not among them: it is a credential. */
+const AUDITED_MEMBERS = ['reason', 'missing_scopes', 'cause', 'google_error'];
 
 /**
- * Writes an event for each call of a marked route. Who calls without a valid credential gets none: there is no "who",
- * and anybody could fill the trail. The access log has those calls.
+ * Records an event for each call of a marked route. Calls without a valid credential are not recorded: there is no actor
+ * to name, and anyone could fill the trail. They are in the access log.
  */
 @Injectable()
 export class AuditInterceptor implements NestInterceptor {
@@ -39,7 +39,7 @@ export class AuditInterceptor implements NestInterceptor {
         },
         error: (fault: unknown) => {
           const problem = this.problems.of(fault, request.id);
-          const entries = this.#entries(route, request, problem.code, tellingOf(problem));
+          const entries = this.#entries(route, request, problem.code, auditedMembersOf(problem));
           for (const entry of entries) this.audit.recordRefusal(entry);
         },
       }),
@@ -54,7 +54,7 @@ export class AuditInterceptor implements NestInterceptor {
   ): AuditEntry[] {
     const note = auditNoteOf(request);
     const service = callerOf(request);
-    // A browser's call says who it is about only when it belongs to a connect of ours.
+    // A browser's call names a user only when it belongs to a connect of the broker.
     if (!service && !note.facts) return [];
     const common = {
       at: this.clock.now(),
@@ -67,8 +67,8 @@ export class AuditInterceptor implements NestInterceptor {
   }
 }
 
-function tellingOf(problem: Readonly<Record<string, unknown>>): Record<string, AuditDetail> {
-  const told = TELLING.filter((name) => problem[name] !== undefined);
-  const details = Object.fromEntries(told.map((name) => [name, problem[name] as AuditDetail]));
+function auditedMembersOf(problem: Readonly<Record<string, unknown>>): Record<string, AuditDetail> {
+  const present = AUDITED_MEMBERS.filter((name) => problem[name] !== undefined);
+  const details = Object.fromEntries(present.map((name) => [name, problem[name] as AuditDetail]));
   return typeof problem['connect_url'] === 'string' ? { ...details, connect_link: true } : details;
 }

@@ -3,13 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Secret } from '../domain/secret.js';
 
 /**
- * The cookie that ties a trip to Google to the browser that began it, so that nobody can finish a connect that
- * somebody else started (RFC 6749 section 10.12). One cookie a trip: tabs do not disturb each other.
+ * Binds an authorization request to the browser that started it, so that a stranger's authorization response cannot be
+ * finished in this browser (RFC 6749 section 10.12, RFC 9700 section 4.7). One cookie per request: tabs do not
+ * disturb each other.
  */
 const NAME = 'connect-';
 
 function cookieName(authorizationId: string, secure: boolean): string {
-  // The prefix makes browsers insist on https, Path=/ and no Domain; on plain http they would refuse it.
+  // With the prefix, browsers require https, Path=/ and no Domain; on plain http they refuse the cookie.
   return `${secure ? '__Host-' : ''}${NAME}${authorizationId}`;
 }
 

@@ -4,18 +4,19 @@ import { catchError, type Observable } from 'rxjs';
 import { causeOfReason, type ConnectCause } from '../domain/connect/connect-cause.js';
 import type { ConnectParties } from '../domain/connect/connect-end.js';
 import { BrokerError } from '../domain/errors.js';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { type AuditFacts, auditNoteOf } from '../http/audit.decorator.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 
 /**
- * Says why a route of the connect refused: to the monitor, and to the audit of the call. Others say how it ended well. What
- * belongs to no known connect is not audited: anybody can cause any number of such refusals, and there is no user to speak of.
+ * Records why a connect route refused: in the metrics, and in the audit event of the call. The handlers record how a
+ * connect ended otherwise. A refusal that belongs to no known connect is not audited: any caller can cause any number
+ * of these, and there is no user to name.
  */
 @Injectable()
 export class ConnectAuditInterceptor implements NestInterceptor {
   constructor(
-    private readonly monitor: ConnectMetrics,
+    private readonly metrics: ConnectMetrics,
     private readonly database: DatabaseHealth,
   ) {}
 
@@ -31,9 +32,13 @@ export class ConnectAuditInterceptor implements NestInterceptor {
 
   #report(request: FastifyRequest, fault: unknown): void {
     const note = auditNoteOf(request);
-    const connectRequest = partiesOf(note.facts);
     const cause = this.#causeOf(request, fault);
-    this.monitor.ended({ outcome: 'refused', cause, connectRequest, requestId: request.id });
+    this.metrics.ended({
+      outcome: 'refused',
+      cause,
+      connectRequest: partiesOf(note.facts),
+      requestId: request.id,
+    });
     if (note.facts || request.caller) note.add({ details: { cause } });
   }
 

@@ -1,6 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsFQDN, IsOptional, IsString, Matches, MaxLength, ValidateNested } from 'class-validator';
+import type { Service } from '../domain/access/policy.js';
+import type { ConnectRequest, RequiredAccount } from '../domain/connect/connect-request.js';
+import type { GoogleClient } from '../domain/google/oauth.js';
+import { parseScopes } from '../domain/google/scopes.js';
 import {
   IsClientAlias,
   IsEmailAddress,
@@ -8,14 +12,18 @@ import {
   IsHttpUrl,
   IsObject,
   IsUserId,
+  rule,
 } from '../http/validation/validators.js';
-import { IsLoginHint } from './login-hint.js';
-import { MAX_TICKET } from './connect-ticket.js';
+import { isLoginHint, MAX_TICKET_LENGTH, REQUIREMENT_RULE } from './connect-ticket.js';
 
-export const REQUIREMENT_RULE = 'must be an object with email, sub or hd.';
+const IsLoginHint = rule(
+  'isLoginHint',
+  (value) => typeof value === 'string' && isLoginHint(value),
+  "must be an email address, or Google's id of the account (sub).",
+);
 
 /** The account that must consent; any other is refused at the callback. */
-export class RequireAccount {
+class RequireAccountDto {
   @ApiPropertyOptional({ example: 'alice@example.com' })
   @IsOptional()
   @IsEmailAddress()
@@ -59,12 +67,12 @@ export class ConnectTicketDto {
   @IsLoginHint()
   account_hint?: string;
 
-  @ApiPropertyOptional({ type: RequireAccount })
+  @ApiPropertyOptional({ type: RequireAccountDto })
   @IsOptional()
   @IsObject({ message: REQUIREMENT_RULE })
   @ValidateNested({ message: REQUIREMENT_RULE })
-  @Type(() => RequireAccount)
-  require_account?: RequireAccount;
+  @Type(() => RequireAccountDto)
+  require_account?: RequireAccountDto;
 
   @ApiPropertyOptional({
     description: 'Where the browser goes afterwards; its origin must be in RETURN_TO_ORIGINS',
@@ -103,7 +111,7 @@ export class ConnectTicketDto {
   force = false;
 }
 
-/** The answer: a link to show to the user, or to send them to. */
+/** A link to show to the user, or to redirect the user to. */
 export class ConnectTicketResponse {
   @ApiProperty({ description: 'Works once, for 30 minutes' })
   connect_url!: string;
@@ -112,8 +120,36 @@ export class ConnectTicketResponse {
   expires_at!: string;
 }
 
-export class TicketInput {
+export class TicketDto {
   @IsString({ message: 'is missing: open the link exactly as the app gave it to you.' })
-  @MaxLength(MAX_TICKET, { message: 'is too long to be a ticket of this broker.' })
+  @MaxLength(MAX_TICKET_LENGTH, { message: 'is too long: open the link exactly as the app gave it to you.' })
   ticket!: string;
+}
+
+export function toConnectRequest(
+  service: Service,
+  client: GoogleClient,
+  body: ConnectTicketDto,
+): ConnectRequest {
+  return {
+    serviceId: service.id,
+    serviceName: service.name,
+    userId: body.user_id,
+    client: client.alias,
+    scopes: parseScopes(body.scope),
+    accountHint: body.account_hint ?? null,
+    requireAccount: toRequiredAccount(body.require_account ?? null),
+    anotherAccount: body.another_account,
+    returnTo: body.return_to ?? null,
+    confirm: body.confirm,
+    force: body.force,
+    linkExpiresAt: null,
+  };
+}
+
+/** In JSON, null also means "not set". */
+function toRequiredAccount(required: RequireAccountDto | null): RequiredAccount | null {
+  if (required === null) return null;
+  const { email, sub, hd } = required;
+  return { email: email ?? undefined, sub: sub ?? undefined, hd: hd ?? undefined };
 }

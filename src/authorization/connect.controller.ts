@@ -24,17 +24,21 @@ import type { Service } from '../domain/access/policy.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import { parseScopes } from '../domain/google/scopes.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
-import { allowFormToLeave, assertOwnPage, BROWSER_ROUTE, sendPage } from '../http/browser-route.js';
 import { Caller, OpenToAll } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { allowFormToLeave, assertOwnPage, sendPage } from '../http/page-responses.js';
+import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { connectPage } from '../pages/connect-page.js';
-import { setBrowserBinding } from './browser-binding-cookie.js';
-import { respondToBrowser } from './browser-response.js';
+import { redirectToGoogle, respondToBrowser } from './browser-response.js';
 import { ConnectAuditInterceptor } from './connect-audit.interceptor.js';
-import { ConnectTicketDto, ConnectTicketResponse, TicketInput } from './connect-ticket.dto.js';
+import {
+  ConnectTicketDto,
+  ConnectTicketResponse,
+  TicketDto,
+  toConnectRequest,
+} from './connect-ticket.dto.js';
 import { ConnectTickets } from './connect-ticket.js';
-import { CreateConnectTicket } from './create-connect-ticket.js';
 import { StartAuthorization } from './start-authorization.js';
 
 @Controller('connect')
@@ -43,9 +47,8 @@ export class ConnectController {
   constructor(
     private readonly settings: Settings,
     private readonly tickets: ConnectTickets,
-    private readonly createTicket: CreateConnectTicket,
     private readonly startAuthorization: StartAuthorization,
-    private readonly monitor: ConnectMetrics,
+    private readonly metrics: ConnectMetrics,
   ) {}
 
   @Post('tickets')
@@ -65,11 +68,11 @@ export class ConnectController {
     audit.add({ userId: body.user_id, details: { asked: parseScopes(body.scope) } });
     const client = this.settings.clients.pickFor(service, body.client ?? undefined);
     audit.add({ client: client.alias });
-    const { url, expiresAt } = await this.createTicket.create(service, client, body);
+    const { url, expiresAt } = await this.tickets.issue(service, toConnectRequest(service, client, body));
     return { connect_url: url, expires_at: expiresAt.toISOString() };
   }
 
-  /** Only shows what is about to happen, so that a link preview cannot use up the ticket. */
+  /** Consumes nothing: a link preview must not use up the ticket. */
   @Get()
   @OpenToAll()
   @Audited('connect.consent', 'refusals')
@@ -77,12 +80,12 @@ export class ConnectController {
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
   async show(
-    @Query() { ticket }: TicketInput,
+    @Query() { ticket }: TicketDto,
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
-    const { connectRequest } = await this.tickets.open(ticket, (whose) => {
-      audit.add(aboutConnect(whose));
+    const { connectRequest } = await this.tickets.open(ticket, (request) => {
+      audit.add(aboutConnect(request));
     });
     allowFormToLeave(reply);
     await sendPage(reply, connectPage({ ...connectRequest, ticket }));
@@ -94,30 +97,26 @@ export class ConnectController {
   @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
-  async go(
-    @Body() { ticket: payload }: TicketInput,
+  async submit(
+    @Body() { ticket: sealed }: TicketDto,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
     assertOwnPage(request);
-    const ticket = await this.tickets.open(payload, (whose) => {
-      audit.add(aboutConnect(whose));
+    const ticket = await this.tickets.open(sealed, (connectRequest) => {
+      audit.add(aboutConnect(connectRequest));
     });
+    const { connectRequest } = ticket;
     const start = await this.startAuthorization.begin(ticket);
     if (start.kind === 'held') {
       audit.add({ outcome: 'held' });
-      this.monitor.ended(endOf(start, ticket.connectRequest, request.id));
-      await respondToBrowser(reply, ticket.connectRequest, start, () =>
-        this.tickets.renew(ticket.connectRequest),
-      );
+      this.metrics.ended(endOf(start, connectRequest, request.id));
+      await respondToBrowser(reply, connectRequest, start, () => this.tickets.renew(connectRequest));
       return;
     }
-    // The consent is not over yet: the callback tells how it ends.
+    // The connect has not ended: the callback records how it does.
     audit.beSilent();
-    const { trip } = start;
-    const secure = this.settings.publicUrl.startsWith('https:');
-    setBrowserBinding(reply, trip.id, trip.browserKey, secure, trip.seconds);
-    await reply.redirect(trip.consentUrl, 303);
+    await redirectToGoogle(reply, start.redirect, this.settings);
   }
 }

@@ -1,10 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
-import { findHeldGrant } from '../domain/connect/held-grant.js';
-import { choosePrompt, livingGrants } from '../domain/connect/prompt.js';
-import type { Account } from '../domain/grant/grant.js';
+import { choosePrompt, findHeldGrant, livingGrants } from '../domain/connect/held-grant.js';
+import { BrokerError } from '../domain/errors.js';
+import type { Account, Grant } from '../domain/grant/grant.js';
+import { slotsOf, wouldHarmAnother } from '../domain/grant/slots.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
@@ -14,35 +15,81 @@ import {
   AuthorizationRequestsRepository,
 } from '../token-store/connects/authorization-requests.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
+import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 import { type Ticket, ticketUsed } from './connect-ticket.js';
-import { SlotCheck } from './slot-check.js';
 
-export interface Trip {
+/** Takes a browser to Google with one authorization request, and binds it to that browser. */
+export interface AuthorizationRedirect {
   readonly consentUrl: string;
   /** Names the browser's cookie; derived from the state, so that the callback finds it. */
   readonly id: string;
-  /** Goes into the browser's cookie; the callback demands it back. */
+  /** Goes into the browser's cookie; the callback requires it. */
   readonly browserKey: Secret;
-  /** How long the user may take, in seconds. */
+  /** Lifetime of the authorization request, in seconds. */
   readonly seconds: number;
 }
 
-/** How long a user may take on Google's pages. */
-const LIFETIME_SECONDS = 10 * 60;
+export type Start =
+  { readonly kind: 'redirect'; readonly redirect: AuthorizationRedirect } | { readonly kind: 'held' };
 
-export type Start = { readonly kind: 'trip'; readonly trip: Trip } | { readonly kind: 'held' };
-
-type Asking = Pick<AuthorizationRequest, 'purpose'> & {
+type RequestOptions = Pick<AuthorizationRequest, 'purpose'> & {
   readonly prompt: 'consent' | 'select_account' | null;
-  /** Whom to suggest to Google. */
+  /** Becomes login_hint. */
   readonly account: string | null;
   readonly includeGranted: boolean;
 };
 
-/** Before it is known which account it is: no other permission may be included. */
+/** How long a user may take on Google's pages. */
+const LIFETIME_SECONDS = 10 * 60;
+
+/** Before the account is known: the consent must not include another account's permissions. */
 const SIGN_IN = { purpose: 'identify', prompt: 'select_account', includeGranted: false } as const;
 
-/** Sends users to Google. The callback uses it as well, when one trip was not enough. */
+/** Google evicts an account's oldest refresh token, without notice, when it issues one more than the limit. */
+@Injectable()
+export class SlotCheck {
+  readonly #log = new Logger(SlotCheck.name);
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly ledger: SlotLedgerRepository,
+  ) {}
+
+  /** Whether the user must sign in before the consent, because the account is unknown and one of them is full. */
+  async mustIdentify(request: ConnectRequest): Promise<boolean> {
+    if (request.force || (await this.#knownAccount(request)) !== null) return false;
+    return this.ledger.isAnyAccountFull(request.client, this.settings.slotLimit, this.clock.now());
+  }
+
+  /** @throws {BrokerError} `slots_full` when this connect would evict a token that another user still uses */
+  async assertFreeSlot(request: ConnectRequest, account = request.accountHint): Promise<void> {
+    const sub = await this.#knownAccount({ ...request, accountHint: account });
+    if (sub === null) return;
+    const active = await this.ledger.liveTokens(sub, request.client, this.clock.now());
+    const slots = slotsOf(active, this.settings.slotLimit);
+    if (!wouldHarmAnother(slots, request.userId)) return;
+    const evicted = { grant: slots.evicted?.grantId, client: request.client, forced: request.force };
+    this.#log.warn(evicted, 'a connect would end the grant of another user');
+    if (request.force) return;
+    throw new BrokerError(
+      'slots_full',
+      'This Google account is connected so often that Google would end its oldest connection, which another user ' +
+        'still uses. Disconnect one that is not needed, or use another Google account.',
+      { slots: { limit: slots.limit, used: slots.used, free: slots.free } },
+    );
+  }
+
+  async #knownAccount({ accountHint, requireAccount }: ConnectRequest): Promise<string | null> {
+    const named = requireAccount?.sub ?? requireAccount?.email ?? accountHint;
+    return named == null ? null : this.ledger.findAccount(named);
+  }
+}
+
+/**
+ * Creates and stores authorization requests: state, nonce and PKCE verifier, and a key for the browser's cookie. The
+ * callback uses it too, when one request to Google is not enough.
+ */
 @Injectable()
 export class StartAuthorization {
   constructor(
@@ -56,58 +103,47 @@ export class StartAuthorization {
   ) {}
 
   /**
-   * Uses up a ticket.
+   * Consumes a ticket.
    * @throws {BrokerError} `invalid_request` when it was used before, `slots_full` when it would harm another user
    */
   async begin({ id, connectRequest }: Ticket): Promise<Start> {
-    const grants = await this.grants.findIntact(
-      connectRequest.userId,
-      connectRequest.client,
-      this.clock.now(),
-    );
+    const grants = await this.#grantsFor(connectRequest);
     if (!connectRequest.anotherAccount && findHeldGrant(grants, connectRequest)) {
-      await this.#store(
-        id,
-        connectRequest,
-        { ...SIGN_IN, purpose: 'consent', account: null },
-        this.clock.now(),
-      );
+      const options = { ...SIGN_IN, purpose: 'consent', account: null } as const;
+      await this.#store(id, connectRequest, options, this.clock.now());
       return { kind: 'held' };
     }
-    await this.slots.assertRoom(connectRequest);
-    const account =
-      connectRequest.accountHint ??
-      connectRequest.requireAccount?.email ??
-      connectRequest.requireAccount?.sub ??
-      null;
-    // Which of the user's grants the consent adds to must be known before Google is asked to add to it.
+    await this.slots.assertFreeSlot(connectRequest);
+    const { accountHint, requireAccount } = connectRequest;
+    const account = accountHint ?? requireAccount?.email ?? requireAccount?.sub ?? null;
+    // include_granted_scopes adds to the grant of one account, so the account must be known first.
     const isUnclear = account === null && livingGrants(grants, null).length > 0;
-    const trip =
+    const redirect =
       isUnclear || (await this.slots.mustIdentify(connectRequest))
-        ? await this.#go(id, connectRequest, { ...SIGN_IN, account })
-        : await this.#go(id, connectRequest, {
+        ? await this.#redirect(id, connectRequest, { ...SIGN_IN, account })
+        : await this.#redirect(id, connectRequest, {
             purpose: 'consent',
             prompt: choosePrompt(grants, account, connectRequest.scopes),
             account,
             includeGranted: account !== null && livingGrants(grants, account).length > 0,
           });
-    return { kind: 'trip', trip };
+    return { kind: 'redirect', redirect };
   }
 
   /**
-   * One more trip of the same browser for the same wish.
-   * @param account where the last trip showed which one it is
+   * Another authorization request of the same browser for the same connect.
+   * @param account the account that the last response identified
    * @param forceConsent asks Google for a consent screen, and so for a refresh token
-   * @throws BrokerError `slots_full` when it would kill another user's grant
+   * @throws {BrokerError} `slots_full` when it would evict another user's refresh token
    */
-  async again(connectRequest: ConnectRequest, { sub, email }: Account, forceConsent: boolean): Promise<Trip> {
-    const grants = await this.grants.findIntact(
-      connectRequest.userId,
-      connectRequest.client,
-      this.clock.now(),
-    );
-    await this.slots.assertRoom(connectRequest, sub);
-    return this.#go(randomUUID(), connectRequest, {
+  async again(
+    connectRequest: ConnectRequest,
+    { sub, email }: Account,
+    forceConsent: boolean,
+  ): Promise<AuthorizationRedirect> {
+    const grants = await this.#grantsFor(connectRequest);
+    await this.slots.assertFreeSlot(connectRequest, sub);
+    return this.#redirect(randomUUID(), connectRequest, {
       purpose: 'consent',
       prompt: forceConsent ? 'consent' : choosePrompt(grants, sub, connectRequest.scopes),
       account: email ?? sub,
@@ -115,25 +151,33 @@ export class StartAuthorization {
     });
   }
 
-  /** The id of the trip that a state belongs to. */
+  /** The id of the authorization request with this state. */
   idOf(state: Secret): string {
     return Buffer.from(this.sealer.fingerprint(state, 'cookie-name')).toString('base64url').slice(0, 12);
   }
 
-  async #go(ticketId: string, connectRequest: ConnectRequest, asking: Asking): Promise<Trip> {
-    const { state, nonce, verifier, browserKey } = await this.#store(ticketId, connectRequest, asking, null);
+  #grantsFor({ userId, client }: ConnectRequest): Promise<Grant[]> {
+    return this.grants.findIntact(userId, client, this.clock.now());
+  }
+
+  async #redirect(
+    ticketId: string,
+    connectRequest: ConnectRequest,
+    options: RequestOptions,
+  ): Promise<AuthorizationRedirect> {
+    const { state, nonce, verifier, browserKey } = await this.#store(ticketId, connectRequest, options, null);
     const consentUrl = this.google.consentUrl({
       client: this.settings.clients.pick(connectRequest.client),
       redirectUri: this.settings.redirectUri,
-      purpose: asking.purpose,
-      scopes: asking.purpose === 'identify' ? [] : connectRequest.scopes,
+      purpose: options.purpose,
+      scopes: options.purpose === 'identify' ? [] : connectRequest.scopes,
       state,
       nonce,
       verifier,
-      loginHint: asking.account,
+      loginHint: options.account,
       hostedDomain: connectRequest.requireAccount?.hd ?? null,
-      prompt: asking.prompt,
-      includeGranted: asking.includeGranted,
+      prompt: options.prompt,
+      includeGranted: options.includeGranted,
     });
     return { consentUrl, id: this.idOf(state), browserKey, seconds: LIFETIME_SECONDS };
   }
@@ -141,7 +185,7 @@ export class StartAuthorization {
   async #store(
     ticketId: string,
     connectRequest: ConnectRequest,
-    { purpose, prompt, includeGranted }: Asking,
+    { purpose, prompt, includeGranted }: RequestOptions,
     consumedAt: Date | null,
   ) {
     const secrets = {

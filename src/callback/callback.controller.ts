@@ -2,12 +2,8 @@ import { Controller, Get, Req, Res, UseInterceptors } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import {
-  clearBrowserBinding,
-  readBrowserBinding,
-  setBrowserBinding,
-} from '../authorization/browser-binding-cookie.js';
-import { respondToBrowser } from '../authorization/browser-response.js';
+import { clearBrowserBinding, readBrowserBinding } from '../authorization/browser-binding-cookie.js';
+import { redirectToGoogle, respondToBrowser } from '../authorization/browser-response.js';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
 import { ConnectTickets } from '../authorization/connect-ticket.js';
 import { StartAuthorization } from '../authorization/start-authorization.js';
@@ -17,20 +13,19 @@ import { BrokerError } from '../domain/errors.js';
 import { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
-import { BROWSER_ROUTE } from '../http/browser-route.js';
 import { OpenToAll } from '../http/caller.decorator.js';
+import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
-import type { Return } from './authorization-response.js';
-import { CompleteAuthorization } from './complete-authorization.js';
-import { consentFacts } from './connect-outcome-of.js';
+import { type AuthorizationResponse, CompleteAuthorization } from './complete-authorization.js';
+import { consentFacts } from './connect-outcome.js';
 
 @Controller('callback')
 export class CallbackController {
   constructor(
     private readonly settings: Settings,
-    private readonly trips: StartAuthorization,
-    private readonly links: ConnectTickets,
-    private readonly monitor: ConnectMetrics,
+    private readonly startAuthorization: StartAuthorization,
+    private readonly tickets: ConnectTickets,
+    private readonly metrics: ConnectMetrics,
     private readonly completeAuthorization: CompleteAuthorization,
   ) {}
 
@@ -40,7 +35,7 @@ export class CallbackController {
   @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
   @ApiExcludeEndpoint()
-  async back(
+  async callback(
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
@@ -53,9 +48,9 @@ export class CallbackController {
         'is missing: this page is only for browsers that Google sends back.',
         'state_missing',
       );
-    const authorizationId = this.trips.idOf(new Secret(state));
+    const authorizationId = this.startAuthorization.idOf(new Secret(state));
     const code = parameter(request, 'code', 1024);
-    const back: Return = {
+    const response: AuthorizationResponse = {
       state: new Secret(state),
       code: code === null ? null : new Secret(code),
       error: errorCode(parameter(request, 'error', 256)),
@@ -63,34 +58,32 @@ export class CallbackController {
       iss: parameter(request, 'iss', 256),
       browserKey: readBrowserBinding(request, authorizationId, secure),
     };
-    const completion = await this.completeAuthorization.complete(back, request.id, (connectRequest) => {
+    const completion = await this.completeAuthorization.complete(response, request.id, (connectRequest) => {
       audit.add(aboutConnect(connectRequest));
     });
     clearBrowserBinding(reply, authorizationId, secure);
-    if ('trip' in completion) {
+    if ('redirect' in completion) {
       audit.beSilent();
-      const { trip } = completion;
-      setBrowserBinding(reply, trip.id, trip.browserKey, secure, trip.seconds);
-      await reply.redirect(trip.consentUrl, 303);
+      await redirectToGoogle(reply, completion.redirect, this.settings);
       return;
     }
     const { connectRequest, outcome } = completion;
     audit.add(consentFacts(outcome));
-    this.monitor.ended(endOf(outcome, connectRequest, request.id));
-    await respondToBrowser(reply, connectRequest, outcome, () => this.links.renew(connectRequest));
+    this.metrics.ended(endOf(outcome, connectRequest, request.id));
+    await respondToBrowser(reply, connectRequest, outcome, () => this.tickets.renew(connectRequest));
   }
 }
 
-/** Google may add parameters at any time, so unknown ones are ignored; a known one must be single and not too long. */
-function parameter(request: FastifyRequest, name: string, longest: number): string | null {
+/** Google may add parameters, so unknown ones are ignored; a known one must appear once and have a limited length. */
+function parameter(request: FastifyRequest, name: string, maxLength: number): string | null {
   const value = (request.query as Record<string, unknown>)[name];
   if (value === undefined || value === '') return null;
-  if (typeof value !== 'string' || value.length > longest || !isPlainText(value))
+  if (typeof value !== 'string' || value.length > maxLength || !isPlainText(value))
     throw malformed(name, 'is not as Google sends it.', 'malformed_response');
   return value;
 }
 
-/** One that only says more: nothing fails for it. */
+/** Only diagnostic: a malformed one is ignored. */
 function optional(request: FastifyRequest, name: string): string | null {
   const value = (request.query as Record<string, unknown>)[name];
   return typeof value === 'string' && value !== '' ? value : null;
@@ -100,7 +93,7 @@ function malformed(name: string, what: string, reason: string): BrokerError {
   return new BrokerError('invalid_request', `${name}: ${what}`, { errors: { [name]: what }, reason });
 }
 
-/** Anyone can put text into a link; only what looks like an OAuth error code (RFC 6749 section 4.1.2.1) is shown. */
+/** Anyone can put text into a link: only what has the form of an error code (RFC 6749 section 4.1.2.1) is shown. */
 function errorCode(error: string | null): string | null {
   if (error === null) return null;
   return /^[a-z_]{1,64}$/.test(error) ? error : 'unknown_error';

@@ -1,30 +1,28 @@
 import { Module } from '@nestjs/common';
-import { ClaimAuthorizationResponse } from './authorization-response.js';
 import { CallbackController } from './callback.controller.js';
-import { ExchangeCode } from './code-exchange.js';
-import { CompleteAuthorization } from './complete-authorization.js';
-import { CompletionsController } from './completions.controller.js';
-import { ConfirmPendingConsent } from './confirm-pending-consent.js';
+import { CodeExchange } from './code-exchange.js';
+import { AuthorizationResponseValidator, CompleteAuthorization } from './complete-authorization.js';
+import { CompletionsController, ConfirmPendingConsent } from './completions.controller.js';
 import { FinishExchange } from './finish-exchange.js';
-import { HoldPendingConsent } from './hold-pending-consent.js';
-import { KeepExchange } from './keep-exchange.js';
+import { PendingConsents } from './pending-consents.js';
 import { ResumeConnectsJob } from './resume-connects.job.js';
 
 /**
- * Owns the way back from Google: the state, cookie and issuer checks, the one exchange of the code, storing what
- * was granted (with the browser, or later without it), and holding it back where the app's server must confirm the user first. Does not own the way there (authorization/) nor how the grant is kept (token-store/).
+ * Owns the second half of the authorization code flow: the state, cookie and issuer checks, the one exchange of the
+ * code, the grant (in the browser's request, or later without it), and the consents that the app's server confirms.
+ * The walk of a code: callback.controller, complete-authorization, code-exchange, finish-exchange.
+ * Does not own the authorization request (authorization/) nor how grants are stored (token-store/).
  */
 @Module({
   controllers: [CallbackController, CompletionsController],
   providers: [
+    AuthorizationResponseValidator,
     CompleteAuthorization,
-    ClaimAuthorizationResponse,
-    ExchangeCode,
-    KeepExchange,
+    CodeExchange,
     FinishExchange,
-    ResumeConnectsJob,
-    HoldPendingConsent,
+    PendingConsents,
     ConfirmPendingConsent,
+    ResumeConnectsJob,
   ],
 })
 export class CallbackModule {}

@@ -1,24 +1,41 @@
-import { timingSafeEqual } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { CodeExchangeResponse } from '../domain/google/oauth.js';
-import type { VerifiedAccount } from '../domain/grant/grant.js';
-import { Secret } from '../domain/secret.js';
+import { Clock } from '../domain/ports/clock.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
+import type { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
-import { Sealer } from '../sealing/sealer.js';
 import type { PendingAuthorization } from '../token-store/connects/authorization-requests.repository.js';
-import type { PendingExchange } from '../token-store/connects/pending-exchanges.repository.js';
+import {
+  type PendingExchange,
+  PendingExchangesRepository,
+} from '../token-store/connects/pending-exchanges.repository.js';
 
-/** Exchanges a code, once: a lost answer burns it, and trying again would only hide that. */
+/** Longer than a browser's request works on an exchange; then resume-connects.job.ts may claim it. */
+const CLAIM_SECONDS = 60;
+/** How long the broker tries to finish a connect without its browser. */
+const LIFETIME_SECONDS = 24 * 3600;
+/** The user waits meanwhile. A database that fails over answers again within seconds. */
+const RETRY_DELAYS_MS = [100, 300, 1000, 3000];
+
+/** Exchanges a code, and stores the response before any other use of it. */
 @Injectable()
-export class ExchangeCode {
+export class CodeExchange {
+  readonly #log = new Logger(CodeExchange.name);
+
   constructor(
     private readonly settings: Settings,
+    private readonly clock: Clock,
     private readonly google: GoogleOAuthClient,
-    private readonly sealer: Sealer,
+    private readonly database: DatabaseHealth,
+    private readonly exchanges: PendingExchangesRepository,
   ) {}
 
-  /** @throws {GoogleFailure} */
+  /**
+   * Never retried: Google accepts a code once, so a retry after a lost response could only fail.
+   * @throws {GoogleFailure}
+   */
   exchange(
     { connectRequest, purpose, verifier }: PendingAuthorization,
     code: Secret,
@@ -32,21 +49,31 @@ export class ExchangeCode {
     });
   }
 
-  /** Which account consented, now or at any time later. @throws {GoogleFailure} */
-  verify({
-    connectRequest,
-    answer,
-    nonceHash,
-  }: Pick<PendingExchange, 'connectRequest' | 'answer' | 'nonceHash'>): Promise<VerifiedAccount> {
-    return this.google.verifyIdToken(answer.idToken, {
-      client: this.settings.clients.pick(connectRequest.client),
-      isNonce: (nonce) => timingSafeEqual(this.sealer.fingerprint(new Secret(nonce), 'nonce'), nonceHash),
-      receivedAt: answer.obtainedAt,
-    });
+  /** @throws when the database stores nothing; only then is the refresh token lost */
+  async store(exchange: PendingExchange): Promise<void> {
+    // The id_token is not verified yet; the unverified sub is enough to book a slot.
+    const sub = this.google.claimedSubject(exchange.answer.idToken);
+    for (const delay of [...RETRY_DELAYS_MS, null]) {
+      const now = this.clock.now();
+      try {
+        await this.exchanges.put(exchange, sub, now, after(now, CLAIM_SECONDS), after(now, LIFETIME_SECONDS));
+        return;
+      } catch (error) {
+        if (delay === null || !this.database.isOutage(error)) {
+          const { serviceId, client } = exchange.connectRequest;
+          const facts = { err: error, service: serviceId, client };
+          this.#log.error(
+            facts,
+            'the tokens of a code exchange could not be stored: the user must connect again',
+          );
+          throw error;
+        }
+        await sleep(delay);
+      }
+    }
   }
+}
 
-  /** Good enough to book a slot for, before it is verified. */
-  claimedSubject({ idToken }: CodeExchangeResponse): string | null {
-    return this.google.claimedSubject(idToken);
-  }
+function after(now: Date, seconds: number): Date {
+  return new Date(now.getTime() + seconds * 1000);
 }

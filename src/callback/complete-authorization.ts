@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
+import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { StartAuthorization, type Trip } from '../authorization/start-authorization.js';
+import { type AuthorizationRedirect, StartAuthorization } from '../authorization/start-authorization.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
 import { causeOfRedirect } from '../domain/connect/connect-cause.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
@@ -10,54 +10,113 @@ import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import type { CodeExchangeResponse } from '../domain/google/oauth.js';
 import { Clock } from '../domain/ports/clock.js';
+import type { Secret } from '../domain/secret.js';
+import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
+import { Sealer } from '../sealing/sealer.js';
 import { ServiceCache } from '../services/service-cache.js';
-import type { PendingAuthorization } from '../token-store/connects/authorization-requests.repository.js';
+import {
+  AuthorizationRequestsRepository,
+  type PendingAuthorization,
+} from '../token-store/connects/authorization-requests.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
-import { ClaimAuthorizationResponse, type Return } from './authorization-response.js';
-import { ExchangeCode } from './code-exchange.js';
-import { outcomeOfFailure, outcomeOfRefusal, WRONG_ACCOUNT } from './connect-outcome-of.js';
+import { CodeExchange } from './code-exchange.js';
+import { outcomeOfFailure, outcomeOfRefusal, WRONG_ACCOUNT } from './connect-outcome.js';
 import { FinishExchange } from './finish-exchange.js';
-import { KeepExchange } from './keep-exchange.js';
+
+/** The authorization response (RFC 6749 section 4.1.2), and the cookie of the browser that brought it. */
+export interface AuthorizationResponse {
+  readonly state: Secret;
+  readonly code: Secret | null;
+  /** Of the form of an error code, or `unknown_error`. */
+  readonly error: string | null;
+  readonly errorSubtype: string | null;
+  readonly iss: string | null;
+  readonly browserKey: Secret | null;
+}
 
 export type Completion = { readonly connectRequest: ConnectRequest } & (
   | { readonly outcome: ConnectOutcome }
-  /** The browser must go to Google once more. */
-  | { readonly trip: Trip }
+  /** The browser must go to Google again. */
+  | { readonly redirect: AuthorizationRedirect }
 );
 
+/** Finds the authorization request of a response, and consumes its state. */
+@Injectable()
+export class AuthorizationResponseValidator {
+  constructor(
+    private readonly google: GoogleOAuthClient,
+    private readonly sealer: Sealer,
+    private readonly clock: Clock,
+    private readonly requests: AuthorizationRequestsRepository,
+  ) {}
+
+  /**
+   * Consumes the state after every other check, so that a stranger cannot use it up.
+   * @param onRequest called when the request is found, before it is checked
+   * @throws {BrokerError} `invalid_request`, with the reason
+   */
+  async validate(
+    { state, iss, browserKey }: AuthorizationResponse,
+    onRequest: (connectRequest: ConnectRequest) => void,
+  ): Promise<PendingAuthorization> {
+    const stateHash = this.sealer.fingerprint(state, 'state');
+    const request = await this.requests.find(stateHash);
+    const now = this.clock.now();
+    if (!request) throw refused('state_unknown', 'This answer belongs to no connect that is in progress.');
+    onRequest(request.connectRequest);
+    if (request.consumedAt) throw refused('state_used', 'This connect was finished already.');
+    if (request.expiresAt <= now) {
+      throw refused('state_expired', 'This connect took longer than 10 minutes.');
+    }
+    // RFC 6749 section 10.12: only the browser that started may finish.
+    const binding = browserKey && this.sealer.fingerprint(browserKey, 'browser-key');
+    if (!binding || !timingSafeEqual(binding, request.browserHash)) {
+      throw refused('other_browser', 'This connect was started in another browser, or its cookie is gone.');
+    }
+    // RFC 9207 section 2.4. Google has not always sent iss, so a missing one is accepted.
+    if (iss !== null && !this.google.isIssuer(iss)) {
+      throw refused('wrong_issuer', 'This answer does not come from Google.');
+    }
+    if (!(await this.requests.consume(stateHash, now))) {
+      throw refused('state_used', 'This connect was finished already.');
+    }
+    return request;
+  }
+}
+
+/** The walk of a code: validate the response, exchange the code once, store the result, verify it, make the grant. */
 @Injectable()
 export class CompleteAuthorization {
   constructor(
     private readonly clock: Clock,
     private readonly grants: GrantsRepository,
-    private readonly trips: StartAuthorization,
+    private readonly startAuthorization: StartAuthorization,
     private readonly services: ServiceCache,
-    private readonly claimReturn: ClaimAuthorizationResponse,
-    private readonly exchangeCode: ExchangeCode,
-    private readonly keepExchange: KeepExchange,
+    private readonly validator: AuthorizationResponseValidator,
+    private readonly codeExchange: CodeExchange,
     private readonly finishExchange: FinishExchange,
   ) {}
 
   /**
-   * @param whose told as soon as the connect is known, whatever comes of it
-   * @throws {BrokerError} `invalid_request` when this return belongs to no trip of this browser; nothing is stored then
+   * @param onRequest called as soon as the connect is known, whatever its outcome
+   * @throws {BrokerError} `invalid_request` when the response belongs to no request of this browser; nothing is stored
    */
   async complete(
-    back: Return,
+    response: AuthorizationResponse,
     requestId: string,
-    whose: (connectRequest: ConnectRequest) => void,
+    onRequest: (connectRequest: ConnectRequest) => void,
   ): Promise<Completion> {
-    const request = await this.claimReturn.claim(back, whose);
+    const request = await this.validator.validate(response, onRequest);
     const { connectRequest } = request;
-    const next = await this.#answer(request, back, requestId);
-    return 'kind' in next ? { connectRequest, outcome: next } : { connectRequest, trip: next };
+    const next = await this.#handle(request, response, requestId);
+    return 'kind' in next ? { connectRequest, outcome: next } : { connectRequest, redirect: next };
   }
 
-  async #answer(
+  async #handle(
     request: PendingAuthorization,
-    { error, errorSubtype, code }: Return,
+    { error, errorSubtype, code }: AuthorizationResponse,
     requestId: string,
-  ): Promise<ConnectOutcome | Trip> {
+  ): Promise<ConnectOutcome | AuthorizationRedirect> {
     const { connectRequest, purpose } = request;
     const ended = authorityEnded(connectRequest, await this.services.findActive(connectRequest.serviceId));
     if (ended) return outcomeOfRefusal(ended);
@@ -66,16 +125,16 @@ export class CompleteAuthorization {
       return {
         kind: 'failed',
         code: error ?? 'code_missing',
-        detail: 'Google sent you back without a permission.',
+        detail: 'Google sent you back without a permission. Nothing was stored.',
         cause: causeOfRedirect(error),
         ...(error === null ? {} : { google: { error, subtype: errorSubtype } }),
       };
     }
     try {
-      const answer = await this.exchangeCode.exchange(request, code);
+      const tokens = await this.codeExchange.exchange(request, code);
       return await (purpose === 'identify'
-        ? this.#goOn(request, answer)
-        : this.#finish(request, answer, requestId));
+        ? this.#requestConsent(request, tokens)
+        : this.#storeAndFinish(request, tokens, requestId));
     } catch (fault) {
       if (fault instanceof GoogleFailure) return outcomeOfFailure(fault);
       if (fault instanceof BrokerError && fault.code === 'slots_full') return outcomeOfRefusal(fault);
@@ -83,27 +142,24 @@ export class CompleteAuthorization {
     }
   }
 
-  /** A sign-in: the account is known now, and no slot was spent. */
-  async #goOn(
+  /** After a sign-in: the account is known, no slot is taken, and the consent follows where it is needed. */
+  async #requestConsent(
     { connectRequest, nonceHash }: PendingAuthorization,
     answer: CodeExchangeResponse,
-  ): Promise<ConnectOutcome | Trip> {
-    const account = await this.exchangeCode.verify({ connectRequest, nonceHash, answer });
+  ): Promise<ConnectOutcome | AuthorizationRedirect> {
+    const account = await this.finishExchange.verifyAccount({ connectRequest, nonceHash, answer });
     if (!meetsRequirement(account, connectRequest.requireAccount)) return WRONG_ACCOUNT;
-    const grants = await this.grants.findIntact(
-      connectRequest.userId,
-      connectRequest.client,
-      this.clock.now(),
-    );
+    const { userId, client } = connectRequest;
+    const grants = await this.grants.findIntact(userId, client, this.clock.now());
     if (findHeldGrant(grants, { ...connectRequest, accountHint: account.sub })) return { kind: 'held' };
-    return this.trips.again(connectRequest, account, false);
+    return this.startAuthorization.again(connectRequest, account, false);
   }
 
-  async #finish(
+  async #storeAndFinish(
     { connectRequest, forcedConsent, includedGranted, nonceHash }: PendingAuthorization,
     answer: CodeExchangeResponse,
     requestId: string,
-  ): Promise<ConnectOutcome | Trip> {
+  ): Promise<ConnectOutcome | AuthorizationRedirect> {
     const exchange = {
       id: randomUUID(),
       connectRequest,
@@ -114,11 +170,18 @@ export class CompleteAuthorization {
       requestId,
       codeHash: null,
     };
-    // First of all: the code is burnt, and whatever follows can fail.
-    await this.keepExchange.keep(exchange);
+    // Stored first: the code cannot be exchanged again, and every later step can fail.
+    await this.codeExchange.store(exchange);
     const finished = await this.finishExchange
       .finish(exchange)
-      .catch((fault: unknown) => this.keepExchange.finishLater(exchange, fault));
-    return finished.kind === 'again' ? this.trips.again(connectRequest, finished.account, true) : finished;
+      .catch((fault: unknown) => this.finishExchange.postpone(exchange, fault));
+    return finished.kind === 'again'
+      ? this.startAuthorization.again(connectRequest, finished.account, true)
+      : finished;
   }
+}
+
+function refused(reason: string, what: string): BrokerError {
+  const detail = `${what} Go back to the app; if it is not connected, start again there.`;
+  return new BrokerError('invalid_request', detail, { reason });
 }

@@ -1,12 +1,19 @@
-import { Injectable } from '@nestjs/common';
+import { timingSafeEqual } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
+import type { ConnectCause } from '../domain/connect/connect-cause.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import { meetsRequirement } from '../domain/connect/connect-request.js';
+import { livingGrants } from '../domain/connect/held-grant.js';
 import { judgeConsent } from '../domain/connect/judge-consent.js';
-import { livingGrants } from '../domain/connect/prompt.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import type { VerifiedAccount } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
+import { Secret } from '../domain/secret.js';
+import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
+import { Sealer } from '../sealing/sealer.js';
 import { ServiceCache } from '../services/service-cache.js';
 import {
   type PendingExchange,
@@ -14,60 +21,103 @@ import {
 } from '../token-store/connects/pending-exchanges.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
-import { ExchangeCode } from './code-exchange.js';
 import {
   NO_REFRESH_TOKEN,
   outcomeOfFailure,
   outcomeOfGrant,
   outcomeOfRefusal,
   WRONG_ACCOUNT,
-} from './connect-outcome-of.js';
-import { HoldPendingConsent } from './hold-pending-consent.js';
+} from './connect-outcome.js';
+import { PendingConsents } from './pending-consents.js';
 
-/** What became of an exchange; or the account that must consent once more, with a consent screen. */
+/** The outcome of an exchange; or the account that must consent again, with a consent screen. */
 export type Finished = ConnectOutcome | { readonly kind: 'again'; readonly account: VerifiedAccount };
 
+const RETRY_SECONDS = 5;
+
 /**
- * Makes of a stored exchange what it is good for: a grant, a consent that waits for its confirmation, or nothing. Runs with
- * the browser, and again without it until it has come to an end; every check is the same.
+ * Turns a stored exchange into a grant, a consent that awaits confirmation, or a failure. Runs in the browser's request,
+ * and later without it (resume-connects.job.ts) until it succeeds or expires; the checks are the same.
  */
 @Injectable()
 export class FinishExchange {
+  readonly #log = new Logger(FinishExchange.name);
+
   constructor(
+    private readonly settings: Settings,
     private readonly clock: Clock,
+    private readonly sealer: Sealer,
+    private readonly google: GoogleOAuthClient,
+    private readonly database: DatabaseHealth,
     private readonly grants: GrantsRepository,
     private readonly ledger: SlotLedgerRepository,
     private readonly services: ServiceCache,
     private readonly exchanges: PendingExchangesRepository,
-    private readonly exchangeCode: ExchangeCode,
-    private readonly holdConsent: HoldPendingConsent,
+    private readonly pendingConsents: PendingConsents,
   ) {}
 
-  /** @throws what passes: Google's keys or the database cannot be had. Then the exchange is there still */
+  /**
+   * Verifies the id_token: which account consented. Works at any time after the exchange.
+   * @throws {GoogleFailure}
+   */
+  verifyAccount({
+    connectRequest,
+    answer,
+    nonceHash,
+  }: Pick<PendingExchange, 'connectRequest' | 'answer' | 'nonceHash'>): Promise<VerifiedAccount> {
+    return this.google.verifyIdToken(answer.idToken, {
+      client: this.settings.clients.pick(connectRequest.client),
+      isNonce: (nonce) => timingSafeEqual(this.sealer.fingerprint(new Secret(nonce), 'nonce'), nonceHash),
+      receivedAt: answer.obtainedAt,
+    });
+  }
+
+  /** @throws a transient failure: Google's keys or the database are unavailable. The exchange stays stored */
   async finish(exchange: PendingExchange): Promise<Finished> {
-    const finished = await this.#judge(exchange);
+    const finished = await this.#process(exchange);
+    // The other outcomes remove the exchange in their own transaction.
     const isTaken = ['granted', 'pending', 'finishing'].includes(finished.kind);
     if (!isTaken) await this.exchanges.remove(exchange.id);
     return finished;
   }
 
-  async #judge(exchange: PendingExchange): Promise<Finished> {
+  /** Leaves the exchange to resume-connects.job.ts; the browser neither waits nor starts again. */
+  async postpone(exchange: PendingExchange, fault: unknown): Promise<ConnectOutcome> {
+    const { id, connectRequest } = exchange;
+    const cause = this.causeOf(fault);
+    this.#log.warn({ err: fault, cause }, 'a connect is finished later');
+    const completion = connectRequest.confirm ? this.pendingConsents.newCode(connectRequest.serviceId) : null;
+    const dueAt = new Date(this.clock.now().getTime() + RETRY_SECONDS * 1000);
+    const isStored = await this.exchanges.postpone(id, dueAt, completion?.codeHash ?? null).then(
+      () => true,
+      // The exchange falls due without this, but the app then has no code to confirm it with.
+      () => false,
+    );
+    return { kind: 'finishing', cause, code: isStored ? (completion?.code ?? null) : null };
+  }
+
+  causeOf(fault: unknown): ConnectCause {
+    if (fault instanceof GoogleFailure) return 'keys_unavailable';
+    return this.database.isOutage(fault) ? 'database_unavailable' : 'internal_error';
+  }
+
+  async #process(exchange: PendingExchange): Promise<Finished> {
     const { connectRequest, answer } = exchange;
     let account: VerifiedAccount;
     try {
-      account = await this.exchangeCode.verify(exchange);
+      account = await this.verifyAccount(exchange);
     } catch (error) {
       if (error instanceof GoogleFailure && error.subtype !== 'keys_unavailable')
         return outcomeOfFailure(error);
       throw error;
     }
-    // Last before it is stored: verifying can take its time, and may have begun yesterday.
+    // Checked right before storing: the exchange can be a day old.
     const ended = authorityEnded(connectRequest, await this.services.findActive(connectRequest.serviceId));
     const refused = ended ? outcomeOfRefusal(ended) : null;
     const outcome =
       refused ?? (meetsRequirement(account, connectRequest.requireAccount) ? null : WRONG_ACCOUNT);
     if (outcome) {
-      // Nothing usable is stored. It is not revoked either: that would end the account's other grants.
+      // The tokens are discarded, not revoked: a revocation would end the account's other grants.
       await this.ledger.bookUnused(account, connectRequest.client, answer, this.clock.now());
       return outcome;
     }
@@ -99,24 +149,21 @@ export class FinishExchange {
 
   async #hold(exchange: PendingExchange, account: VerifiedAccount): Promise<Finished> {
     const { connectRequest, answer, includedGranted } = exchange;
-    const grants = await this.grants.findIntact(
-      connectRequest.userId,
-      connectRequest.client,
-      this.clock.now(),
-    );
+    const { userId, client, scopes } = connectRequest;
+    const grants = await this.grants.findIntact(userId, client, this.clock.now());
     const [held] = livingGrants(grants, account.sub);
     const verdict = judgeConsent({
-      requested: connectRequest.scopes,
+      requested: scopes,
       answered: answer.scopes,
       hasRefreshToken: answer.refreshToken !== null,
       includedGranted,
       held: held ? { scopes: held.grantedScopes, isActive: held.status === 'active' } : null,
     });
     if (verdict.kind !== 'store') return this.#again(verdict.kind, exchange, account);
-    return this.holdConsent.hold(exchange, account);
+    return this.pendingConsents.hold(exchange, account);
   }
 
-  /** Google leaves the refresh token out when it showed no consent screen. Ask once more, with one. */
+  /** Google omits the refresh token when it showed no consent screen: ask again, with prompt=consent. */
   async #again(
     why: 'no_refresh_token' | 'narrower',
     { connectRequest, answer, forcedConsent }: PendingExchange,

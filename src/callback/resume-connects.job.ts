@@ -10,39 +10,37 @@ import {
   type DueExchange,
   PendingExchangesRepository,
 } from '../token-store/connects/pending-exchanges.repository.js';
-import { consentFacts, NO_REFRESH_TOKEN } from './connect-outcome-of.js';
+import { consentFacts, NO_REFRESH_TOKEN } from './connect-outcome.js';
 import { FinishExchange } from './finish-exchange.js';
-import { KeepExchange } from './keep-exchange.js';
 
 const EVERY_SECONDS = 5;
 const BATCH = 20;
 /** Longer than Google and the database may take for a whole batch. */
 const CLAIM_MS = 5 * 60_000;
-const FIRST_MS = 5_000;
-const MAX_MS = 5 * 60_000;
+const MIN_BACKOFF_MS = 5_000;
+const MAX_BACKOFF_MS = 5 * 60_000;
 const RETRY_AFTER_SECONDS = 5;
-/** It is tried every few minutes. One that is over for longer was put back by somebody, or no broker ran for a day. */
-const MAX_OVER_MS = 3600_000;
+/** Retries come every few minutes: one this late was restored from a backup, or no replica ran for a day. */
+const MAX_OVERDUE_MS = 3600_000;
 
-/** Finishes connects whose browser has gone: Google's keys or the database could not be had when it came back. */
+/** Finishes connects without their browser: Google's keys or the database were unavailable when it came back. */
 @Injectable()
 export class ResumeConnectsJob implements OnModuleInit {
   constructor(
     private readonly clock: Clock,
-    private readonly work: Scheduler,
+    private readonly scheduler: Scheduler,
     private readonly exchanges: PendingExchangesRepository,
-    private readonly keepExchange: KeepExchange,
     private readonly finishExchange: FinishExchange,
     private readonly audit: AuditLog,
-    private readonly monitor: ConnectMetrics,
+    private readonly metrics: ConnectMetrics,
   ) {}
 
   onModuleInit(): void {
-    this.work.every(EVERY_SECONDS, 'finish connects', (shutdown) => this.#finishDue(shutdown));
+    this.scheduler.every(EVERY_SECONDS, 'finish connects', (shutdown) => this.#finishDue(shutdown));
   }
 
   /**
-   * What waits under a completion code is tried at once.
+   * Finishes the exchange of a completion code now.
    * @throws {BrokerError} `google_unavailable` while it cannot be finished
    */
   async finishByCode(codeHash: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -68,20 +66,20 @@ export class ResumeConnectsJob implements OnModuleInit {
     }
   }
 
-  /** @returns false when it must be tried again */
+  /** @returns false when it must be retried */
   async #finish(exchange: DueExchange): Promise<boolean> {
     const now = this.clock.now();
     try {
-      if (exchange.expiresAt.getTime() + MAX_OVER_MS <= now.getTime()) return await this.#giveUp(exchange);
+      if (exchange.expiresAt.getTime() + MAX_OVERDUE_MS <= now.getTime()) return await this.#giveUp(exchange);
       const finished = await this.finishExchange.finish(exchange);
-      // There is no browser that could be sent to Google once more.
+      // No browser is there to send to Google again.
       this.#report(exchange, finished.kind === 'again' ? NO_REFRESH_TOKEN : finished);
       return true;
     } catch (fault) {
-      const cause = this.keepExchange.causeOf(fault);
+      const cause = this.finishExchange.causeOf(fault);
       if (exchange.expiresAt <= now) return this.#giveUp(exchange, cause);
-      const pause = Math.min(MAX_MS, FIRST_MS * 2 ** Math.min(20, exchange.attempts));
-      await this.exchanges.postpone(exchange.id, new Date(now.getTime() + pause), null);
+      const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(20, exchange.attempts));
+      await this.exchanges.postpone(exchange.id, new Date(now.getTime() + backoffMs), null);
       return false;
     }
   }
@@ -94,10 +92,10 @@ export class ResumeConnectsJob implements OnModuleInit {
 
   #report(exchange: DueExchange, outcome: ConnectOutcome, lastFault: string | null = null): void {
     const { connectRequest, requestId } = exchange;
-    // Another replica finished it, and says so; or it waits for its confirmation now, as the browser was told.
+    // Another replica finished it and reports it, or it awaits its confirmation, as the browser was told.
     if (outcome.kind === 'finishing') return;
     const { details, ...facts } = consentFacts(outcome);
-    this.monitor.ended({ ...endOf(outcome, connectRequest, requestId), isResumed: true });
+    this.metrics.ended({ ...endOf(outcome, connectRequest, requestId), isResumed: true });
     this.audit.record({
       at: this.clock.now(),
       action: 'connect.consent',

@@ -1,4 +1,4 @@
-/** Every fault of the configuration at once. Names of settings and files, never values. */
+/** All faults of the configuration. They name settings and files, never values. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 

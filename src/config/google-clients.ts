@@ -1,12 +1,12 @@
 import { assertClient, type Service } from '../domain/access/policy.js';
 import { invalidRequest } from '../domain/errors.js';
-import type { GoogleClient } from '../domain/google/google-client.js';
+import type { GoogleClient } from '../domain/google/oauth.js';
 import { Secret } from '../domain/secret.js';
 import { readTextFile } from './text-file.js';
 
 const ALIAS = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 
-/** The clients the broker serves, by alias. */
+/** The configured OAuth clients, by alias. */
 export class GoogleClients {
   readonly #byAlias: ReadonlyMap<string, GoogleClient>;
 
@@ -23,7 +23,7 @@ export class GoogleClients {
   }
 
   /**
-   * The client a caller means; when it names none: the only one, or the one called `default`.
+   * The named client; without a name the only one, or `default`.
    * @throws {BrokerError} `invalid_request`
    */
   pick(alias?: string): GoogleClient {
@@ -32,16 +32,16 @@ export class GoogleClients {
       if (!named) throw invalidRequest({ client: 'is not the alias of a client that this broker serves.' });
       return named;
     }
-    const meant = this.#byAlias.size === 1 ? this.all()[0] : this.#byAlias.get('default');
-    if (!meant)
+    const implied = this.#byAlias.size === 1 ? this.all()[0] : this.#byAlias.get('default');
+    if (!implied)
       throw invalidRequest({
         client: 'is needed here: the broker serves several and none is called default.',
       });
-    return meant;
+    return implied;
   }
 
   /**
-   * The same for a service. A client that its policy does not name is refused alike whether the broker serves it or not.
+   * The same for a service. A client outside its policy is refused in the same way whether it is configured or not.
    * @throws {BrokerError} `not_allowed` or `invalid_request`
    */
   pickFor(service: Service, alias?: string): GoogleClient {
@@ -49,7 +49,7 @@ export class GoogleClients {
     return this.pick(alias);
   }
 
-  /** The aliases of all clients in the same Google Cloud project: they share one grant at Google. */
+  /** The aliases of the clients in one Google Cloud project: they share one grant at Google. */
   ofProject(projectId: string): string[] {
     return this.all()
       .filter((client) => client.projectId === projectId)
@@ -58,8 +58,8 @@ export class GoogleClients {
 }
 
 /**
- * Reads every client_secret JSON named in `alias=path` entries.
- * @returns the clients, and a fault for each file that cannot serve; a fault names the file, never its content
+ * Reads the client_secret JSON of each `alias=path` entry.
+ * @returns the clients, and a fault for each unusable file, which names the file, never its content
  */
 export function readGoogleClients(entries: readonly string[]): { clients: GoogleClient[]; faults: string[] } {
   const clients: GoogleClient[] = [];
@@ -83,8 +83,8 @@ function readClient(alias: string, path: string): GoogleClient | string {
   try {
     json = JSON.parse(readTextFile(path));
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code;
-    return missing ? `${path} cannot be read (${missing})` : `${path} is not JSON`;
+    const { code } = error as NodeJS.ErrnoException;
+    return code ? `${path} cannot be read (${code})` : `${path} is not JSON`;
   }
   const file = isRecord(json) ? json : {};
   const kind = isRecord(file['web']) ? 'web' : isRecord(file['installed']) ? 'installed' : null;
@@ -103,7 +103,7 @@ function readClient(alias: string, path: string): GoogleClient | string {
     alias,
     clientId: body['client_id'] as string,
     clientSecret: new Secret(body['client_secret'] as string),
-    // Files without a project id exist; a client then counts as a project of its own.
+    // Some files have no project id; the client then counts as its own project.
     projectId: typeof body['project_id'] === 'string' ? body['project_id'] : (body['client_id'] as string),
     kind,
     redirectUris: uris.filter((uri): uri is string => typeof uri === 'string'),

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
 import { Secret } from '../domain/secret.js';
 
-/** The names that curl, Go and Python know. In lower case they win, as everywhere. */
+/** The names that curl, Go and Python use. The lower-case name takes precedence, as there. */
 const PROXY_VARIABLES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 
 /** Which proxy each outbound request goes through. */
@@ -19,7 +19,7 @@ function proxyVariable(
   return env[name.toLowerCase()] || env[name] || undefined;
 }
 
-/** The variables under their names in upper case. */
+/** The variables by their upper-case names. */
 export function proxyVariables(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(
     PROXY_VARIABLES.flatMap((name) => {
@@ -29,7 +29,7 @@ export function proxyVariables(env: Readonly<Record<string, string | undefined>>
   );
 }
 
-/** An http or https address; without a scheme it counts as http, as curl takes it. */
+/** An http or https address. Without a scheme it is http, as in curl. */
 export function isProxyAddress(value: unknown): boolean {
   return typeof value === 'string' && proxyUrl(value) !== null;
 }
@@ -42,7 +42,7 @@ function proxyUrl(value: string): URL | null {
   return ['http:', 'https:'].includes(url.protocol) && url.hostname !== '' && isPlain ? url : null;
 }
 
-/** A raw % in a password would only be noticed by the first request. */
+/** Otherwise a raw % in a password would fail only at the first request. */
 function isDecodable({ username, password }: URL): boolean {
   try {
     return decodeURIComponent(`${username}:${password}`) !== '';
@@ -51,7 +51,7 @@ function isDecodable({ username, password }: URL): boolean {
   }
 }
 
-/** @param env checked by config/environment.ts: a faulty address stops the start */
+/** @param env checked by config/environment.ts: the broker does not start with a malformed address */
 export function proxiesOf(env: Readonly<Record<string, string | undefined>>): Proxies {
   const address = (name: 'HTTPS_PROXY' | 'HTTP_PROXY') => {
     const url = proxyUrl(proxyVariable(env, name) ?? '');
@@ -65,8 +65,8 @@ export function proxiesOf(env: Readonly<Record<string, string | undefined>>): Pr
 }
 
 /**
- * NO_PROXY as curl and Go read it: hosts with all that is below them, addresses, ranges in CIDR notation, each with a port or
- * without; `*` is every host. What listens on this machine is never asked through a proxy: a proxy elsewhere cannot reach it.
+ * NO_PROXY as curl and Go read it: hosts with their subdomains, addresses, ranges in CIDR notation, each with or without a
+ * port; `*` is every host. Loopback addresses never go through a proxy: a proxy on another machine cannot reach them.
  */
 function directRule(noProxy: string): (url: URL) => boolean {
   const ranges = new BlockList();

@@ -1,16 +1,16 @@
-import type { GoogleClient } from '../domain/google/google-client.js';
+import { parse } from 'tldts';
+import type { GoogleClient } from '../domain/google/oauth.js';
 import { readUri, shown } from '../domain/redirect-uri/parsed-uri.js';
 import { brokenRules, findListed, isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
-import { hasPublicSuffix } from './public-suffixes.js';
 
-/** Which rules of Google's our own callback breaks. */
+/** The rules of Google that the broker's own callback breaks. */
 export function ownCallbackFaults(publicUrl: string): string[] {
   return brokenRules(callbackOf(publicUrl), hasPublicSuffix).map(
     ({ rule, asks }) => `PUBLIC_URL + /callback breaks the rule ${rule}: a redirect URI ${asks}`,
   );
 }
 
-/** Which rules the URIs break that a client's JSON lists. */
+/** The rules that the redirect URIs in a client's JSON break. */
 export function listedUriFaults({ alias, redirectUris }: GoogleClient): string[] {
   return redirectUris.flatMap((uri) =>
     brokenRules(uri, hasPublicSuffix).map(
@@ -21,8 +21,8 @@ export function listedUriFaults({ alias, redirectUris }: GoogleClient): string[]
 }
 
 /**
- * Whether Google will send browsers back to us: a `web` client must list the exact address (scheme, case and
- * trailing slash included), an `installed` client takes any loopback address and nothing else.
+ * Whether Google will redirect to the broker's callback: a `web` client must list the exact address, scheme, case and
+ * trailing slash included; an `installed` client accepts loopback addresses only.
  */
 export function returnFaults({ alias, kind, redirectUris }: GoogleClient, publicUrl: string): string[] {
   const redirectUri = callbackOf(publicUrl);
@@ -44,4 +44,9 @@ export function returnFaults({ alias, kind, redirectUris }: GoogleClient, public
 
 export function callbackOf(publicUrl: string): string {
   return `${publicUrl}/callback`;
+}
+
+/** Whether a host ends in a top-level domain of the public suffix list's ICANN part. */
+export function hasPublicSuffix(host: string): boolean {
+  return parse(host, { extractHostname: false, validateHostname: false }).isIcann ?? false;
 }

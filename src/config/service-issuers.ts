@@ -1,22 +1,20 @@
 import { isTrustDomain, type ServiceIssuer } from '../domain/access/workload-identity.js';
 import { isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
-import { JwksFileError, readJwksFile } from './jwks-file.js';
 import { readTextFile } from './text-file.js';
 
 const FIELDS = ['issuer', 'trust_domain', 'jwks_uri', 'jwks_file', 'audience'] as const;
 type Entry = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
 
 /**
- * Reads SERVICE_ISSUERS_FILE: the platforms whose JWTs services may come with. Told to operators in
- * docs/service-identities.md.
- * @param path unset: no service comes with a JWT
+ * Reads SERVICE_ISSUERS_FILE: the issuers whose JWTs services may present. docs/service-identities.md has its format.
+ * @param path null: JWTs are not accepted
  * @returns the issuers, and every fault of the file by the number of its entry
  */
-export function readServiceIssuers(path: string | undefined): {
+export function readServiceIssuers(path: string | null): {
   issuers: ServiceIssuer[];
   faults: string[];
 } {
-  if (path === undefined) return { issuers: [], faults: [] };
+  if (path === null) return { issuers: [], faults: [] };
   let json: unknown;
   try {
     json = JSON.parse(readTextFile(path));
@@ -29,14 +27,18 @@ export function readServiceIssuers(path: string | undefined): {
   const faults: string[] = [];
   for (const [index, value] of (json as unknown[]).entries()) {
     const read = readEntry(value);
-    const all = Array.isArray(read) ? read : issuers.some(({ name }) => name === read.name) ? [TWICE] : [];
+    const all = Array.isArray(read)
+      ? read
+      : issuers.some(({ name }) => name === read.name)
+        ? [DUPLICATE]
+        : [];
     faults.push(...all.map((fault) => `entry ${index + 1}: ${fault}`));
     if (!Array.isArray(read) && all.length === 0) issuers.push(read);
   }
   return { issuers, faults };
 }
 
-const TWICE = 'its issuer has an entry already';
+const DUPLICATE = 'its issuer has an entry already';
 
 /** @returns the issuer, or all that is wrong with it */
 function readEntry(value: unknown): ServiceIssuer | string[] {
@@ -49,14 +51,13 @@ function readEntry(value: unknown): ServiceIssuer | string[] {
       faults.push(`${field} is not a text`);
     }
   }
-  // What is no text was named above; the rest is judged all the same.
+  // Fields that are not text have their fault already; the others are checked all the same.
   const entry = Object.fromEntries(
     Object.entries(value).filter(([, content]) => typeof content === 'string' && content !== ''),
   ) as Entry;
   faults.push(...nameFaults(entry), ...keyFaults(entry));
   const { issuer, trust_domain: domain, audience } = entry;
-  if (audience === undefined)
-    faults.push('lacks audience: what its tokens are made out to, such as PUBLIC_URL');
+  if (audience === undefined) faults.push('lacks audience: the aud claim of its tokens, such as PUBLIC_URL');
   if (faults.length > 0 || audience === undefined) return faults;
   const keys = keysOf(entry);
   return issuer === undefined
@@ -97,9 +98,41 @@ function keysOf({ jwks_uri: uri, jwks_file: path }: Entry): ServiceIssuer['keys'
   return path === undefined ? { from: 'discovery' } : { from: 'file', path };
 }
 
-/** Keys that came over plain http could be anybody's. */
+/** Keys fetched over plain http could be an attacker's. */
 export function isSafeAddress(text: string): boolean {
   if (!URL.canParse(text) || /[\s#@]/.test(text)) return false;
   const { protocol, hostname } = new URL(text);
   return protocol === 'https:' || (protocol === 'http:' && isLocalHost(hostname));
+}
+
+/** A JSON Web Key Set of public keys (RFC 7517). */
+export interface PublicKeySet {
+  readonly keys: readonly Readonly<Record<string, unknown>>[];
+}
+
+class JwksFileError extends Error {
+  override readonly name = 'JwksFileError';
+}
+
+/** @throws {JwksFileError} what is wrong with the file, without any of its content */
+export function readJwksFile(path: string): PublicKeySet {
+  let json: unknown;
+  try {
+    json = JSON.parse(readTextFile(path));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new JwksFileError(code ? `${path} cannot be read (${code})` : `${path} is not JSON`);
+  }
+  const keys = (json as { keys?: unknown } | null)?.keys;
+  if (!Array.isArray(keys) || keys.length === 0) throw new JwksFileError(`${path} has no list of "keys"`);
+  for (const key of keys as unknown[]) {
+    const { kty, d, k } = (key ?? {}) as Record<string, unknown>;
+    if (d !== undefined || k !== undefined || kty === 'oct') {
+      throw new JwksFileError(`${path} holds a secret key; keep only the public ones here`);
+    }
+    if (!['RSA', 'EC', 'OKP'].includes(kty as string)) {
+      throw new JwksFileError(`${path} holds something that is not a public key`);
+    }
+  }
+  return { keys: keys as PublicKeySet['keys'] };
 }

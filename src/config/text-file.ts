@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Reads a text file that a person or a tool wrote, also on Windows: UTF-8, or UTF-16 where a byte order mark says so
- * (PowerShell's `>` writes it). The mark is no part of the text. Line ends are left to the reader of the format.
+ * Reads a text file, also one written on Windows: UTF-8, or UTF-16 with a byte order mark (PowerShell's `>` writes it).
+ * The mark is dropped; line ends are kept.
  * @throws {NodeJS.ErrnoException} as `readFileSync` does
  */
 export function readTextFile(path: string): string {
   return decodeText(readFileSync(path));
 }
 
-/** The same for text that came another way, such as standard input. */
+/** The same for other sources, such as standard input. */
 export function decodeText(bytes: Uint8Array): string {
   const encoding =
     bytes[0] === 0xff && bytes[1] === 0xfe

@@ -1,5 +1,5 @@
 /**
- * What is worth remembering. `grant.read` is written only when it was refused.
+ * The audited actions. `grant.read` is written only when it was refused.
  * docs/audit.md explains each in a user's words.
  */
 export type AuditAction =

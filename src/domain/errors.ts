@@ -1,5 +1,5 @@
 /**
- * Every refusal the broker can answer, by its stable code. How each is said over HTTP is one table in
+ * Every refusal of the broker, by its stable code. Its HTTP status and title are in the table of
  * http/problem/problem-table.ts.
  */
 export type BrokerErrorCode =
@@ -28,7 +28,7 @@ export class BrokerError extends Error {
 
   /**
    * @param detail what happened and what to do next, in one or two plain sentences
-   * @param carries extra members of the answer, such as `missing_scopes` or `connect_url`
+   * @param extensions extra members of the problem (RFC 9457 section 3.2), such as `missing_scopes` or `connect_url`
    */
   constructor(
     readonly code: BrokerErrorCode,
@@ -43,4 +43,14 @@ export class BrokerError extends Error {
 export function invalidRequest(errors: Readonly<Record<string, string>>): BrokerError {
   const fields = Object.entries(errors).map(([field, message]) => `${field}: ${message}`);
   return new BrokerError('invalid_request', fields.join(' '), { errors });
+}
+
+/** For the caller, who cannot remedy it; the log says what it is about. */
+export function integrityFailed(): BrokerError {
+  return new BrokerError(
+    'integrity_failed',
+    'The stored grant is not as the broker wrote it, so it is not used. Tell the operator: the log of the broker ' +
+      'says which value and why.',
+    { who_must_act: 'operator' },
+  );
 }

@@ -4,7 +4,7 @@ const REDACTED = '[redacted]';
 /**
  * A value that must never be printed: a token, a code, a verifier, a key.
  * Printing, logging or serialising it gives `[redacted]`; `reveal()` is called only where the value
- * has to leave us (see the reveal check in test/codebase/).
+ * leaves the broker (see the reveal check in test/codebase/).
  */
 export class Secret {
   readonly #value: string;

@@ -6,3 +6,20 @@ const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/;
 export function isPlainText(value: string): boolean {
   return value.isWellFormed() && !CONTROL_CHARACTERS.test(value);
 }
+
+/**
+ * An email address as it is compared: without case, of ASCII letters only. PostgreSQL does the same in collation "C",
+ * so that both sides agree whatever the locale of the database is.
+ */
+export function foldEmail(email: string): string {
+  return email.replaceAll(/[A-Z]/g, (payload) => payload.toLowerCase());
+}
+
+const MAX_LINE = 300;
+
+/** Google's text goes into answers, pages and the audit trail: one line, and not too long a one. */
+export function printableLine(text: string): string {
+  // eslint-disable-next-line no-control-regex -- those are what must go
+  const line = text.slice(0, MAX_LINE).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
+  return line.toWellFormed().trim();
+}

@@ -1,4 +1,4 @@
-/** Where Google listens, and by which names it signs. https://accounts.google.com/.well-known/openid-configuration */
+/** Google's endpoints, and the issuers that it signs as. https://accounts.google.com/.well-known/openid-configuration */
 export interface Endpoints {
   readonly authorization: string;
   readonly token: string;
@@ -6,7 +6,7 @@ export interface Endpoints {
   readonly jwks: string;
   /** Google signs id_tokens under either name. */
   readonly issuers: readonly string[];
-  /** Who signs security events, and where the keys are. */
+  /** The discovery document of Cross-Account Protection: issuer and keys of security events. */
   readonly riscConfiguration: string;
   /** Google's API for the stream of security events. */
   readonly riscApi: string;

@@ -12,8 +12,8 @@ const KEY_TIMES: CacheTimes = {
 };
 
 /**
- * Google's public keys, kept while Google does not answer.
- * @param address where they are; asked for each time they are fetched
+ * Google's public keys, cached also while Google does not answer.
+ * @param address their URL, looked up at each fetch
  * @param now milliseconds
  */
 export function googleKeys(

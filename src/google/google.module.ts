@@ -6,11 +6,10 @@ import { SecurityEventVerifier } from './risc/security-event-verifier.js';
 import { ShutdownSignal } from './shutdown-signal.js';
 
 /**
- * Owns every request to Google: consent URLs, code exchange, refresh, revocation, the stream of security events,
- * the reading calls to the Google Ads API, what Google signs (id_tokens, security events), and the one classification of what can go wrong there. Nothing
- * else in src/ reaches Google.
- * Does not own what follows from an answer: callback/, tokens/, grants/ and security-events/ decide that. Never
- * retries a code.
+ * Owns every request to Google: consent URLs, code exchange, refresh, revocation, the stream of security events, reads of the
+ * Google Ads API, the verification of what Google signs (id_tokens, security events), and the classification of failures. No
+ * other module reaches Google. A code is never retried.
+ * Does not own what follows from a response: callback/, access-tokens/, grants/ and security-events/ decide that.
  */
 @Global()
 @Module({

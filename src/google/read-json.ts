@@ -1,7 +1,7 @@
 /**
- * Reads an answer of Google's that must be one JSON object.
+ * Reads a response body that must be one JSON object.
  * @returns null for anything else: no JSON, an array, null, or a member that is there twice (RFC 6749 section 3.2
- * forbids that, and of two values nobody knows which one was meant)
+ * forbids that, and which of two values is meant is unknown)
  */
 export function readJsonObject(text: string): Readonly<Record<string, unknown>> | null {
   // RFC 8259 section 8.1: a byte order mark may be ignored.
@@ -15,15 +15,6 @@ export function readJsonObject(text: string): Readonly<Record<string, unknown>> 
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return null;
   return hasRepeatedMember(body) ? null : (json as Record<string, unknown>);
-}
-
-const MAX_LINE = 300;
-
-/** Google's text goes into answers, pages and the audit trail: one line, and not too long a one. */
-export function printableLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- those are what must go
-  const line = text.slice(0, MAX_LINE).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
-  return line.toWellFormed().trim();
 }
 
 /** Only of the outermost object, and only for text that is valid JSON. */

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { SignJWT, type JWTPayload } from 'jose';
 import { Secret } from '../domain/secret.js';
 
-/** A key of a service account, as Google's console gives it out. */
+/** A key of a service account, as downloaded from Google's console. */
 export interface ServiceAccountKey {
   /** Never changes: `client_id` in the file; empty where the file lacks it. */
   readonly uniqueId: string;
@@ -12,10 +12,10 @@ export interface ServiceAccountKey {
   readonly privateKey: Secret;
 }
 
-/** Google takes an hour at most; it is used at once. */
+/** Google allows an hour at most; the assertion is used at once. */
 const LIFETIME_SECONDS = 600;
 
-/** @returns what is wrong where the text is no such key; nothing of its content */
+/** @returns the key, or what is wrong with the text; nothing of its content */
 export function readServiceAccountKey(text: string): ServiceAccountKey | string {
   let json: unknown;
   try {
@@ -43,12 +43,12 @@ export function readServiceAccountKey(text: string): ServiceAccountKey | string 
   };
 }
 
-/** A token that the service account made itself, for one API (https://google.aip.dev/auth/4111). */
+/** A self-signed JWT for one API (https://google.aip.dev/auth/4111). */
 export function selfSignedToken(key: ServiceAccountKey, audience: string, now: Date): Promise<Secret> {
   return sign(key, audience, now, { sub: key.email });
 }
 
-/** What Google's token endpoint gives an access token for (RFC 7523 section 3). @param subject whom it shall act for */
+/** An assertion for Google's token endpoint (RFC 7523 section 3). @param subject the user to act for */
 export function signAssertion(
   key: ServiceAccountKey,
   audience: string,

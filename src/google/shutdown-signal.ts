@@ -1,9 +1,9 @@
 import { type BeforeApplicationShutdown, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 
-/** How long requests may still take when the broker stops. */
+/** The grace period for requests when the broker stops. */
 const GRACE_MS = 5_000;
 
-/** Takes back whatever is still under way at Google some seconds after the broker began to stop. */
+/** Graceful shutdown: cancels requests to Google that are still under way some seconds after the broker began to stop. */
 @Injectable()
 export class ShutdownSignal implements BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #controller = new AbortController();

@@ -11,13 +11,13 @@ import { RevokeAtGoogle } from './revoke-at-google.js';
 
 const ONLY_LOCAL =
   'must be local for a service account: its key is deleted in the Google console (IAM, Service Accounts, Keys).';
-/** A consent makes us look again; more often than this is no coincidence. */
+/** A concurrent consent changes the grant, and it is read again; this often is no coincidence. */
 const MAX_CHANGES = 3;
 
 export interface Revoked {
-  /** The other grants that died with it, or will. */
+  /** The other grants that Google ended with it, or will. */
   readonly also: readonly Grant[];
-  /** False: Google has not confirmed yet. No token is given any more, and the broker goes on until it is done. */
+  /** False: Google has not confirmed yet. No token is issued any more, and the broker retries until it has. */
   readonly isFinished: boolean;
 }
 
@@ -32,7 +32,7 @@ export class DisconnectGrant {
   ) {}
 
   /**
-   * Forgets a grant here. Google still knows it, and its slot stays taken. A revocation that was begun goes on.
+   * Removes a grant here. At Google it stays valid and keeps its slot. A revocation that was begun continues.
    * @throws {BrokerError} `not_allowed` without the right `disconnect`
    */
   async forget(service: Service, grant: Grant): Promise<void> {
@@ -41,11 +41,11 @@ export class DisconnectGrant {
   }
 
   /**
-   * Revokes a grant at Google, then forgets it. At Google this ends every grant of the account in the whole
-   * project, of whatever client or user; those are marked revoked here too. What is meant to happen is written before
-   * Google is asked: from then on no replica gives a token of these grants, and what a failure interrupts is resumed.
-   * @throws {BrokerError} `not_allowed` without the right `revoke`, or `invalid_request` for a service account; nothing is
-   * done then
+   * Revokes a grant at Google, then removes it. Google ends every grant of the account in the whole project, of any
+   * client or user; those are marked revoked here too. The revocation is stored before Google is called: from then on
+   * no replica issues a token of these grants, and a failed attempt is resumed.
+   * @throws {BrokerError} `not_allowed` without the right `revoke`, or `invalid_request` for a service account; nothing
+   * changes then
    */
   async revoke(service: Service, grant: Grant, requestId: string): Promise<Revoked> {
     assertMay(service, 'revoke');
@@ -55,7 +55,7 @@ export class DisconnectGrant {
     const clients = this.#clientsOfProject(grant);
     let current: Grant | null = grant;
     for (let look = 1; current && look <= MAX_CHANGES; look++) {
-      // Asked again while it is not finished: goes on with it at once.
+      // A repeated call resumes an unfinished revocation now.
       const resumed = current.status === 'revoking' ? await this.revocations.resume(grant.id, leaseMs) : null;
       if (resumed === 'busy') return { also: await this.siblings(service, grant), isFinished: false };
       if (resumed) return this.#attempt(resumed, await this.siblings(service, grant));
@@ -71,9 +71,9 @@ export class DisconnectGrant {
   }
 
   /**
-   * The other living grants of the same account in the same Google Cloud project: what dies with it at Google.
+   * The other active grants of the same account in the same Google Cloud project: Google ends them too.
    * @throws {BrokerError} `not_allowed` without the right `revoke`, or `invalid_request` for a service account, which has
-   * nothing that could be revoked
+   * no refresh token to revoke
    */
   async siblings(service: Service, grant: Grant): Promise<Grant[]> {
     assertMay(service, 'revoke');

@@ -13,7 +13,7 @@ export class DisconnectQuery {
   @IsIn(['local', 'revoke'], { message: 'must be local (forget here) or revoke (end it at Google too).' })
   mode!: 'local' | 'revoke';
 
-  @ApiPropertyOptional({ enum: ['true', 'false'], description: 'Only says what would happen' })
+  @ApiPropertyOptional({ enum: ['true', 'false'], description: 'Only reports what would happen' })
   @IsOptional()
   @IsIn(['true', 'false'], { message: 'must be true or false.' })
   dry_run: 'true' | 'false' = 'false';
@@ -40,7 +40,7 @@ export class DisconnectResponse {
   @ApiProperty({ type: GrantResponse })
   disconnected!: GrantResponse;
 
-  @ApiProperty({ description: 'How many grants die with it at Google, of whatever user' })
+  @ApiProperty({ description: 'How many other grants Google ends with it, of any user' })
   also_revoked_total!: number;
 
   @ApiProperty({
@@ -52,7 +52,7 @@ export class DisconnectResponse {
 
 const MAX_LISTED = 100;
 
-/** What a service may know of the grants that die with one: how many, and which of its own users. */
+/** What a service may see of the grants that Google ends too: how many, and those that its policy covers. */
 export function toSiblingsResponse(
   siblings: readonly Grant[],
   policy: Policy,

@@ -5,7 +5,7 @@ import { forecast } from '../domain/grant/expiry-forecast.js';
 import type { Grant } from '../domain/grant/grant.js';
 import { NEXT_PAGE } from '../http/pagination/page.query.js';
 import { AccountResponse } from '../http/validation/account.response.js';
-import type { SlotsView } from './inspect-slots.js';
+import type { SlotsView } from './grants.service.js';
 
 class ExpiryResponse {
   @ApiProperty({ format: 'date-time' })
@@ -60,7 +60,7 @@ export class GrantResponse {
     enum: ['active', 'suspended', 'revoking', 'reconnect_required', 'revoked'],
     description:
       '`suspended`: Google disabled the account; it may become active again by itself. `revoking`: a revocation was ' +
-      'begun and goes on until Google confirms it',
+      'begun and continues until Google confirms it',
   })
   status!: string;
 
@@ -76,7 +76,7 @@ export class GrantResponse {
   @ApiProperty({
     type: ExpiryResponse,
     nullable: true,
-    description: 'When it will die if nobody does anything',
+    description: 'When it expires unless its user acts',
   })
   expires!: ExpiryResponse | null;
 
@@ -112,7 +112,7 @@ class ActiveTokenResponse {
 }
 
 class SlotsResponse {
-  @ApiProperty({ description: 'Live refresh tokens that Google allows an account per client' })
+  @ApiProperty({ description: 'Active refresh tokens that Google allows an account per client' })
   limit!: number;
 
   @ApiProperty()
@@ -124,13 +124,13 @@ class SlotsResponse {
   @ApiProperty({ description: 'Whether nine tenths are taken' })
   nearly_full!: boolean;
 
-  @ApiProperty({ description: 'Live refresh tokens of the account across all clients here' })
+  @ApiProperty({ description: 'Active refresh tokens of the account across all clients here' })
   used_by_account!: number;
 
   @ApiProperty({
     type: ActiveTokenResponse,
     nullable: true,
-    description: 'Which one Google ends first; at once when none is free',
+    description: 'Which one Google evicts first; with the next consent when none is free',
   })
   next_evicted!: ActiveTokenResponse | null;
 }
@@ -169,7 +169,7 @@ export function toGrantResponse(grant: Grant, testingClients: readonly string[])
   };
 }
 
-/** A token of a grant that the service may not see counts, and nothing else of it is told. */
+/** A token of a grant that the service may not see is counted, and nothing else about it is shown. */
 export function toSlotsResponse(
   { limit, used, free, nearlyFull, usedByAccount, oldest }: SlotsView,
   policy: Policy,

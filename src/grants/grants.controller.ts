@@ -26,7 +26,6 @@ import { ToInteger } from '../http/validation/validators.js';
 import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
 import { DisconnectGrant, type Revoked } from './disconnect-grant.js';
 import { DisconnectQuery, DisconnectResponse, toSiblingsResponse } from './disconnect.response.js';
-import { FindExpiringGrants, FindVisibleGrants } from './find-visible-grants.js';
 import {
   GrantDetailResponse,
   GrantResponse,
@@ -34,7 +33,7 @@ import {
   toGrantResponse,
   toSlotsResponse,
 } from './grant.response.js';
-import { InspectSlots } from './inspect-slots.js';
+import { GrantsService } from './grants.service.js';
 
 const YEAR_SECONDS = 366 * 24 * 3600;
 
@@ -62,9 +61,7 @@ export class GrantsController {
     private readonly clock: Clock,
     private readonly cursors: PageCursors,
     private readonly turns: ListTurns,
-    private readonly visible: FindVisibleGrants,
-    private readonly expiring: FindExpiringGrants,
-    private readonly inspectSlots: InspectSlots,
+    private readonly grants: GrantsService,
     private readonly disconnectGrant: DisconnectGrant,
   ) {}
 
@@ -83,27 +80,27 @@ export class GrantsController {
     audit.add({ userId });
     const list: CursorOf = ['grants of a user', service.id, userId];
     const after = positionOf(await this.cursors.read(list, cursor));
-    const page = await this.turns.run(service, () => this.visible.ofUser(service, userId, after, limit));
+    const page = await this.turns.run(service, () => this.grants.listOfUser(service, userId, after, limit));
     return this.#page(page, await this.cursors.write(list, toPosition(page.next)));
   }
 
   @Get('grants')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Grants that will die soon if nobody does anything, soonest first' })
+  @ApiOperation({ summary: 'Grants that expire soon unless their users act, soonest first' })
   @ApiOkResponse({ type: GrantsResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'rate_limited')
-  async soon(
+  async listExpiring(
     @Caller() service: Service,
     @Query() { expiring_within, limit, cursor }: ExpiringQuery,
   ): Promise<GrantsResponse> {
     const list: CursorOf = ['expiring grants', service.id, expiring_within];
     const position = await this.cursors.read(list, cursor);
-    // All pages end at the same time: that of the first.
+    // All pages share the end time of the first.
     const until = position
       ? new Date(position['until'] ?? '')
       : new Date(this.clock.now().getTime() + expiring_within * 1000);
     const page = await this.turns.run(service, () =>
-      this.expiring.until(until, service, positionOf(position), limit),
+      this.grants.listExpiring(service, until, positionOf(position), limit),
     );
     const next = page.next && { ...toPosition(page.next), until: until.toISOString() };
     return this.#page(page, await this.cursors.write(list, next));
@@ -112,7 +109,7 @@ export class GrantsController {
   @Get('grants/:id')
   @Audited('grant.read', 'refusals')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'One grant, and how the slots of its account stand' })
+  @ApiOperation({ summary: 'One grant, and the refresh-token slots of its account' })
   @ApiOkResponse({ type: GrantDetailResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_found', 'rate_limited')
   async inspect(
@@ -121,9 +118,9 @@ export class GrantsController {
     @Audit() audit: AuditNote,
   ): Promise<GrantDetailResponse> {
     audit.add({ grantId: id });
-    const grant = await this.visible.byId(service, id);
-    const slots = toSlotsResponse(await this.inspectSlots.of(grant), service.policy);
-    return Object.assign(this.#answer(grant), { slots });
+    const grant = await this.grants.findById(service, id);
+    const slots = toSlotsResponse(await this.grants.slotsOf(grant), service.policy);
+    return Object.assign(this.#toResponse(grant), { slots });
   }
 
   @Delete('grants/:id')
@@ -134,7 +131,7 @@ export class GrantsController {
   @ApiAcceptedResponse({
     type: DisconnectResponse,
     description:
-      'Google has not confirmed yet: no token is given any more, and the broker goes on until it has',
+      'Google has not confirmed yet: no token is issued any more, and the broker retries until it has',
   })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'not_found', 'rate_limited')
   async disconnect(
@@ -146,9 +143,9 @@ export class GrantsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<DisconnectResponse> {
     audit.add({ grantId: id, details: { mode } });
-    // First: it depends on no grant, so that it tells nothing of one.
+    // Checked before the lookup: the refusal must not reveal whether the grant exists.
     assertMay(service, RIGHT_FOR[mode]);
-    const grant = await this.visible.byId(service, id);
+    const grant = await this.grants.findById(service, id);
     audit.add(aboutGrant(grant));
     const dryRun = dry_run === 'true';
     if (dryRun) audit.beSilent();
@@ -160,7 +157,7 @@ export class GrantsController {
             isFinished: true,
           }
         : await this.disconnectGrant.revoke(service, grant, request.id);
-    // How many, not which: the trail of one user is read by services that may not know of the others.
+    // A count only: services that read one user's audit trail may not see the other users.
     if (also.length > 0) audit.add({ details: { also_revoked: also.length } });
     if (!isFinished) {
       audit.add({ outcome: 'revoking' });
@@ -169,16 +166,18 @@ export class GrantsController {
     return {
       dry_run: dryRun,
       mode,
-      disconnected: this.#answer(isFinished ? grant : { ...grant, status: 'revoking', diagnosis: REVOKING }),
+      disconnected: this.#toResponse(
+        isFinished ? grant : { ...grant, status: 'revoking', diagnosis: REVOKING },
+      ),
       ...toSiblingsResponse(also, service.policy),
     };
   }
 
   #page({ items }: Page<Grant, GrantPosition>, next: string | null): GrantsResponse {
-    return { grants: items.map((grant) => this.#answer(grant)), next };
+    return { grants: items.map((grant) => this.#toResponse(grant)), next };
   }
 
-  #answer(grant: Grant): GrantResponse {
+  #toResponse(grant: Grant): GrantResponse {
     return toGrantResponse(grant, this.settings.testingClients);
   }
 }

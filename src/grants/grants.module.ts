@@ -1,25 +1,17 @@
 import { Module } from '@nestjs/common';
 import { DisconnectGrant } from './disconnect-grant.js';
-import { FindExpiringGrants, FindVisibleGrants } from './find-visible-grants.js';
 import { GrantsController } from './grants.controller.js';
-import { InspectSlots } from './inspect-slots.js';
+import { GrantsService } from './grants.service.js';
 import { ResumeRevocationsJob } from './resume-revocations.job.js';
 import { RevokeAtGoogle } from './revoke-at-google.js';
 
 /**
- * Owns what services see of grants, when they will die, how their slots stand, and disconnecting: here only, or at
- * Google with all that dies there.
- * Does not own the making of grants (callback/) nor their tokens (tokens/).
+ * Owns what services see of grants (status, expiry, refresh-token slots) and how a grant is disconnected: here only, or
+ * revoked at Google together with every grant that Google ends with it.
+ * Does not own the making of grants (callback/), their access tokens (access-tokens/) nor their storage (token-store/).
  */
 @Module({
   controllers: [GrantsController],
-  providers: [
-    FindVisibleGrants,
-    FindExpiringGrants,
-    InspectSlots,
-    DisconnectGrant,
-    RevokeAtGoogle,
-    ResumeRevocationsJob,
-  ],
+  providers: [GrantsService, DisconnectGrant, RevokeAtGoogle, ResumeRevocationsJob],
 })
 export class GrantsModule {}

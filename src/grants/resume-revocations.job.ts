@@ -4,25 +4,25 @@ import { Scheduler } from '../operations/scheduler.js';
 import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
 import { RevokeAtGoogle } from './revoke-at-google.js';
 
-/** At a time, in one process. */
-const PARALLEL = 5;
+/** Attempts at the same time, per process. */
+const CONCURRENCY = 5;
 const DAY_SECONDS = 24 * 3600;
-/** How long it can be looked up why a grant that came in between is dead. */
+/** For diagnosis of a grant that was made while its account was being revoked. */
 const KEEP_SECONDS = 30 * DAY_SECONDS;
 
-/** Goes on with revocations that were begun and not finished, by whichever replica. */
+/** Resumes unfinished revocations of any replica. */
 @Injectable()
 export class ResumeRevocationsJob implements OnModuleInit {
   constructor(
     private readonly clock: Clock,
-    private readonly work: Scheduler,
+    private readonly scheduler: Scheduler,
     private readonly revocations: RevocationsRepository,
     private readonly revokeAtGoogle: RevokeAtGoogle,
   ) {}
 
   onModuleInit(): void {
-    this.work.every(1, 'resume revocations', (shutdown) => this.#resume(shutdown));
-    this.work.every(DAY_SECONDS, 'prune revocations', () =>
+    this.scheduler.every(1, 'resume revocations', (shutdown) => this.#resume(shutdown));
+    this.scheduler.every(DAY_SECONDS, 'prune revocations', () =>
       this.revocations.prune(new Date(this.clock.now().getTime() - KEEP_SECONDS * 1000)),
     );
   }
@@ -38,7 +38,7 @@ export class ResumeRevocationsJob implements OnModuleInit {
     };
     await Promise.all([
       work(first),
-      ...Array.from({ length: PARALLEL - 1 }, async () => work(await this.#take())),
+      ...Array.from({ length: CONCURRENCY - 1 }, async () => work(await this.#take())),
     ]);
   }
 

@@ -1,16 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { GoogleFailure } from '../domain/google/google-failure.js';
-import { backoffAfter } from '../domain/grant/backoff.js';
+import { backoffAfter, GoogleFailure } from '../domain/google/google-failure.js';
 import type { Grant } from '../domain/grant/grant.js';
 import type { RevocationAttempt, RevocationEnd } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
 import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
 
-/** Longer than Google may take, twice: an attempt ends by itself only when its replica died. */
+/** On top of two timeouts of Google: a lease expires during an attempt only when its replica has crashed. */
 const LEASE_MARGIN_MS = 2000;
-/** How many other tokens of the account say whether an earlier request was carried out. */
+/** How many other tokens of the account are probed to tell whether an earlier request took effect. */
 const SAMPLES = 3;
 
 const REVOKED: RevocationEnd = { outcome: 'revoked', isInferred: false };
@@ -18,11 +17,11 @@ const INFERRED: RevocationEnd = { outcome: 'revoked', isInferred: true };
 const ALREADY_DEAD: RevocationEnd = { outcome: 'already_dead', isInferred: false };
 const UNCLEAR: RevocationEnd = { outcome: 'unclear', isInferred: false };
 
-/** Carries out one attempt of a revocation that was begun: asks Google, then finishes. */
+/** Carries out one attempt of a stored revocation: calls Google, then stores the result. */
 @Injectable()
 export class RevokeAtGoogle {
   readonly #log = new Logger(RevokeAtGoogle.name);
-  /** What Google said, where it could not be written down. */
+  /** Responses of Google that could not be stored yet, by revocation. */
   readonly #unwritten = new Map<
     string,
     { readonly attempt: RevocationAttempt; readonly end: RevocationEnd }
@@ -39,49 +38,49 @@ export class RevokeAtGoogle {
   }
 
   /**
-   * @param forRequest whether a request waits, which tells of the disconnected grant in the audit trail
-   * @returns the other grants that were revoked; null: not finished, the broker goes on by itself
+   * @param forRequest whether a request waits for it; then that request's audit event covers the disconnected grant
+   * @returns the other grants that were revoked; null: not finished, and the job retries
    */
   async attempt(attempt: RevocationAttempt, forRequest: boolean): Promise<readonly Grant[] | null> {
-    const end = await this.#ask(attempt);
+    const end = await this.#call(attempt);
     return end && this.#finish(attempt, end, forRequest);
   }
 
-  /** Writes what could not be written before. */
+  /** Stores the responses that could not be stored before. */
   async finishUnwritten(): Promise<void> {
     for (const { attempt, end } of [...this.#unwritten.values()]) await this.#finish(attempt, end, false);
   }
 
-  async #ask(attempt: RevocationAttempt): Promise<RevocationEnd | null> {
+  async #call(attempt: RevocationAttempt): Promise<RevocationEnd | null> {
     if (attempt.isConfirmed) return REVOKED;
     const known = this.#unwritten.get(attempt.id);
     if (known) return known.end;
     try {
       if ((await this.google.revoke(attempt.token)) === 'revoked') return REVOKED;
-      // A token that was dead before (evicted, expired) ended no other, and says nothing of them.
-      return attempt.attempts === 1 ? ALREADY_DEAD : await this.#wasItUs(attempt);
+      // The token was dead before (evicted, expired): its revocation ended no other grant.
+      return attempt.attempts === 1 ? ALREADY_DEAD : await this.#inferFromSamples(attempt);
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
       const { id, grantId, attempts } = attempt;
       const backoffMs = backoffAfter(attempts, error.retryAfterSeconds, Math.random());
       this.#log.warn(
         { revocation: id, grant: grantId, attempts, error: error.error, backoffMs },
-        'Google did not confirm a revocation; it is asked again',
+        'Google did not confirm a revocation; it is retried',
       );
-      // Where this fails too, the attempt ends by itself.
+      // If this fails too, the lease expires and the attempt is due again.
       await this.revocations.postpone(attempt, backoffMs).catch((fault: unknown) => {
-        this.#log.error({ err: fault, revocation: id }, 'a revocation could not be put off');
+        this.#log.error({ err: fault, revocation: id }, 'a revocation could not be postponed');
       });
       return null;
     }
   }
 
   /**
-   * The token is dead, and an earlier request for it got no answer. If that one was carried out, other tokens of the
-   * account are dead too.
-   * @throws {GoogleFailure} while Google does not say
+   * The token is dead, and an earlier request got no response. If that request took effect, other tokens of the account
+   * are dead too.
+   * @throws {GoogleFailure} while Google does not answer
    */
-  async #wasItUs(attempt: RevocationAttempt): Promise<RevocationEnd> {
+  async #inferFromSamples(attempt: RevocationAttempt): Promise<RevocationEnd> {
     const samples = await this.revocations.samples(attempt, SAMPLES);
     if (samples.length === 0) return UNCLEAR;
     const isDead = await Promise.all(
@@ -109,15 +108,15 @@ export class RevokeAtGoogle {
     try {
       const revoked = await this.revocations.finish(attempt, end, this.clock.now(), !forRequest);
       this.#unwritten.delete(id);
-      // Null: another replica was faster, and has told of it.
+      // Null: another replica finished first, and reported it.
       return revoked ?? [];
     } catch (error) {
       this.#unwritten.set(id, { attempt, end });
       this.#log.error(
         { err: error, revocation: id, grant: grantId, ...end },
-        'what follows from a revocation could not be written; it is tried again',
+        'the result of a revocation could not be stored; it is retried',
       );
-      // The least that other replicas must know.
+      // Other replicas must at least not call Google again.
       if (end === REVOKED) await this.revocations.confirm(attempt).catch(() => undefined);
       return null;
     }

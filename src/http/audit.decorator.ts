@@ -11,8 +11,8 @@ export interface AuditedRoute {
 }
 
 /**
- * Every call of this route is an event of the audit trail; with `refusals`, only those that were refused.
- * audit/audit.interceptor.ts writes it; the handler adds what it knows to its `AuditNote`.
+ * Each request to this route is an event in the audit trail; with `refusals`, each refused one only.
+ * audit/audit.interceptor.ts writes the event; the handler adds facts with its `AuditNote`.
  */
 export const Audited = (action: AuditAction, only?: 'refusals') =>
   SetMetadata(AUDITED, { action, refusalsOnly: only === 'refusals' } satisfies AuditedRoute);
@@ -21,18 +21,18 @@ export type AuditFacts = Partial<
   Pick<AuditEntry, 'actor' | 'outcome' | 'serviceId' | 'userId' | 'client' | 'grantId' | 'details'>
 >;
 
-/** What the audit shall say of one call. */
+/** The facts for the audit event of one request. */
 export class AuditNote {
   #facts: AuditFacts | null = null;
   #isSilent = false;
 
-  /** Adds what became known; later facts win. */
+  /** Later facts replace earlier ones; details are merged. */
   add(facts: AuditFacts): void {
     const details = { ...this.#facts?.details, ...facts.details };
     this.#facts = { ...this.#facts, ...facts, details };
   }
 
-  /** This call changed nothing. A refusal is written all the same. */
+  /** Writes no event for a success that changed nothing. A refusal is still written. */
   beSilent(): void {
     this.#isSilent = true;
   }
@@ -41,7 +41,7 @@ export class AuditNote {
     return this.#isSilent;
   }
 
-  /** Null where the handler had nothing to say. */
+  /** Null when the handler added none. */
   get facts(): AuditFacts | null {
     return this.#facts;
   }
@@ -52,12 +52,12 @@ export function auditNoteOf(request: FastifyRequest): AuditNote {
   return request.auditNote;
 }
 
-/** The note of the call. */
+/** The request's note, as a handler's parameter. */
 export const Audit = createParamDecorator((_: unknown, context: ExecutionContext): AuditNote =>
   auditNoteOf(context.switchToHttp().getRequest<FastifyRequest>()),
 );
 
-/** Whose connect a browser goes through. */
+/** The facts of a connect that a browser performs. */
 export function aboutConnect({ serviceId, userId, client, scopes }: ConnectRequest): AuditFacts {
   return { serviceId, userId, client, details: { asked: scopes } };
 }

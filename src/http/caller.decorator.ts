@@ -4,10 +4,10 @@ import type { Service } from '../domain/access/policy.js';
 
 export const OPEN_TO_ALL = 'open-to-all';
 
-/** Every route wants a service credential, except those that say so with this. */
+/** Exempts a route from the guard: every other route needs a service credential. */
 export const OpenToAll = () => SetMetadata(OPEN_TO_ALL, true);
 
-/** @param readAt when the database was asked for the service, by performance.now() */
+/** @param readAt when the service was read from the database, by performance.now() */
 export function setCaller(request: FastifyRequest, service: Service, readAt: number): void {
   request.caller = service;
   request.callerReadAt = readAt;
@@ -17,9 +17,9 @@ export function callerOf(request: FastifyRequest): Service | undefined {
   return request.caller ?? undefined;
 }
 
-/** The service that makes the call, as its credential proved. */
+/** The authenticated service, as a handler's parameter. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Service => {
   const service = callerOf(context.switchToHttp().getRequest<FastifyRequest>());
-  if (!service) throw new Error('A route asks for its caller but is open to all.');
+  if (!service) throw new Error('A route that is open to all has no caller.');
   return service;
 });

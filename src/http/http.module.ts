@@ -8,9 +8,9 @@ import { StylesheetController } from './stylesheet.controller.js';
 import { validation } from './validation/validation.pipe.js';
 
 /**
- * Owns what every route shares: problem details, validation, request ids, the log's form, headers, rate limits,
- * the OpenAPI document, the
- * stylesheet. Does not own any other route, nor who may call (services/), nor what pages say (pages/).
+ * Owns what every route shares: the order of a request (pipeline.ts), problem details, validation, request ids, the log's
+ * format, headers, rate limits, pagination, the OpenAPI document, the stylesheet. Does not own any other route, nor who may
+ * call (services/), nor the content of pages (pages/).
  */
 @Global()
 @Module({

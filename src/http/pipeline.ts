@@ -1,69 +1,75 @@
-import helmet from '@fastify/helmet';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { BrokerError } from '../domain/errors.js';
-import { BROWSER_ROUTE } from './browser-route.js';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AccessLog } from './logging/access-log.js';
 import { limitRates, type RateLimits } from './rate-limit/rate-limit.hook.js';
-import { kindOf } from './rate-limit/route-kind.js';
 import { decorateRequests } from './request-context.js';
-import { securityHeaders } from './security-headers.js';
-import { closeConnectionsGracefully } from './server/graceful-close.js';
+import { registerPageHeaders, registerSecurityHeaders } from './security-headers.js';
+import {
+  acceptJson,
+  acceptText,
+  ignoreContentTypeOfEmptyBody,
+  type TextBodies,
+} from './server/body-parsers.js';
+import { registerMethodNotAllowed } from './server/method-not-allowed.js';
+import { refuseMalformedQueries } from './validation/query-text.js';
 
 /**
- * What holds for every call, whoever answers it: limits, and that nobody guesses at an answer's type. A service needs no
- * more; what tells a browser how to treat a page comes with `registerPageHeaders`.
+ * Sends the cached response of a request, if it is still true.
+ * @returns false: nothing was sent, and the request continues
  */
-export function registerPipeline(server: FastifyInstance, publicUrl: string, limits: RateLimits): void {
+type WarmPath = (request: FastifyRequest, reply: FastifyReply) => boolean;
+
+/** What the pipeline takes from its caller. The last two come from features, which http/ does not import. */
+interface PipelineParts {
+  readonly publicUrl: string;
+  readonly limits: RateLimits;
+  readonly accessLog: AccessLog;
+  readonly warmPath: WarmPath;
+  readonly textBodies: TextBodies;
+}
+
+/**
+ * The order of a request. server/http-server.ts bounds connections before it; what does not become a request of Fastify
+ * is answered in server/raw-responses.ts: malformed HTTP, and a URL that the router cannot read.
+ *
+ * Call it before NestFactory.create(), which registers its middleware behind these hooks, and before any route: two of
+ * these functions collect routes.
+ */
+export async function registerPipeline(
+  adapter: FastifyAdapter,
+  { publicUrl, limits, accessLog, warmPath, textBodies }: PipelineParts,
+): Promise<void> {
+  const server = adapter.getInstance<FastifyInstance>();
   decorateRequests(server);
-  const headers = securityHeaders(publicUrl);
-  server.addHook('onRequest', ({ raw }, reply, done) => {
-    void reply.headers(headers);
-    // RFC 9112 section 3.2; HTTP/1.0 knows no Host.
-    const lacksHost = raw.headers.host === undefined && raw.httpVersion === '1.1';
-    done(lacksHost ? new BrokerError('invalid_request', 'The header Host is missing.') : undefined);
-  });
+
+  // onRequest, in this order:
+  registerSecurityHeaders(server, publicUrl);
   limitRates(server, limits);
-  closeConnectionsGracefully(server);
+  registerWarmPath(server, warmPath);
+  registerMethodNotAllowed(server);
+  refuseMalformedQueries(server);
+  ignoreContentTypeOfEmptyBody(server);
+  await registerPageHeaders(server, publicUrl);
+  // pino-http (app.module.ts), Nest's only middleware: each log line has the request's id
+
+  // Body parsers, by content type. Nest adds application/x-www-form-urlencoded, for the pages' forms.
+  acceptJson(adapter);
+  acceptText(adapter, textBodies);
+
+  // Nest's route handler, in this order:
+  //   guard         services/service-auth.guard.ts   APP_GUARD in services.module.ts
+  //   interceptors  audit/audit.interceptor.ts       APP_INTERCEPTOR in audit.module.ts, then a controller's own
+  //   pipe          validation/validation.pipe.ts    APP_PIPE in http.module.ts
+  //   the controller's method
+  // The filter problem/problem.filter.ts (APP_FILTER in http.module.ts) answers whatever any of these or a hook above
+  // throws, and a request without a route. The routes of openapi.ts have no guard, interceptor and pipe.
+
+  // onResponse:
+  accessLog.register(server);
 }
 
-/** The headers of whatever a browser may show as a page. */
-export async function registerPageHeaders(server: FastifyInstance, https: boolean): Promise<void> {
-  // The documentation's routes are made by Swagger, which knows nothing of kinds.
-  server.addHook('onRoute', (route) => {
-    if (isDocs(route.url)) route.config = { ...route.config, ...BROWSER_ROUTE };
-  });
-  await server.register(helmet, {
-    global: false,
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        styleSrc: ["'self'", (request) => (isDocs(request.url) ? "'unsafe-inline'" : "'self'")],
-        scriptSrc: [(request) => (isDocs(request.url) ? "'self'" : "'none'")],
-        connectSrc: [(request) => (isDocs(request.url) ? "'self'" : "'none'")],
-        imgSrc: ["'self'", 'data:'],
-        formAction: ["'self'"],
-        baseUri: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-    // A ticket or a code must not travel on in a Referer header.
-    referrerPolicy: { policy: 'no-referrer' },
-    strictTransportSecurity: https,
-    // A page that opened the connect link in a window must still see that window close.
-    crossOriginOpenerPolicy: { policy: 'unsafe-none' },
-  });
+function registerWarmPath(server: FastifyInstance, warmPath: WarmPath): void {
   server.addHook('onRequest', (request, reply, done) => {
-    if (mayBePage(request)) void reply.helmet();
-    done();
+    if (!warmPath(request, reply)) done();
   });
-}
-
-/** Browsers ask for a page as text/html; the parts of the documentation belong to a page. */
-function mayBePage(request: FastifyRequest): boolean {
-  return kindOf(request) === 'browser' || (request.headers.accept?.includes('text/html') ?? false);
-}
-
-/** Only the API's documentation runs scripts. */
-function isDocs(url: string | undefined): boolean {
-  return url?.startsWith('/docs') ?? false;
 }

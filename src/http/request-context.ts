@@ -1,25 +1,26 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { hash } from 'node:crypto';
 import type { Service } from '../domain/access/policy.js';
 import type { AuditNote } from './audit.decorator.js';
 
 /**
- * What becomes known of a call while it is answered. Each has one file that writes and reads it; here is only their
- * place, reserved for all requests alike, which costs next to nothing.
+ * What is known of a request. One file writes and reads each property; it is declared here, so that all requests have
+ * the same shape (https://fastify.dev/docs/latest/Reference/Decorators/).
  */
 declare module 'fastify' {
   interface FastifyRequest {
     /** http/caller.decorator.ts */
     caller: Service | null;
     callerReadAt: number;
-    /** http/credential.ts */
+    /** credentialDigest() below */
     credentialDigest: string | null;
-    /** http/rate-limit/rate-limit.hook.ts: the id of the service that the call was counted for. */
+    /** http/rate-limit/rate-limit.hook.ts: the id of the service that the request counts for. */
     countedFor: string | null;
     /** http/audit.decorator.ts */
     auditNote: AuditNote | null;
-    /** tokens/response-cache.ts: what was true when the call came. */
+    /** tokens/response-cache.ts: the epoch of the cache when the request came. */
     answersEpoch: number;
-    /** Whether tokens/response-cache.ts gave the answer. */
+    /** Whether tokens/response-cache.ts sent the response. */
     isRepeated: boolean;
   }
 }
@@ -32,4 +33,34 @@ export function decorateRequests(server: FastifyInstance): void {
   server.decorateRequest('auditNote', null);
   server.decorateRequest('answersEpoch', -1);
   server.decorateRequest('isRepeated', false);
+}
+
+/** @returns a signal that is aborted when the caller disconnects before the response is sent; for requests that wait */
+export function hangUpOf(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  const { raw } = reply;
+  const abort = () => {
+    if (!raw.writableFinished) controller.abort();
+  };
+  if (raw.destroyed || raw.closed) abort();
+  else raw.once('close', abort);
+  return controller.signal;
+}
+
+/** The key of a credential in caches and counters. @returns undefined without a credential */
+export function credentialDigest(request: FastifyRequest): string | undefined {
+  const { authorization } = request.headers;
+  if (authorization === undefined) return undefined;
+  request.credentialDigest ??= hash('sha256', authorization, 'base64url');
+  return request.credentialDigest;
+}
+
+/** The bearer token (RFC 6750 section 2.1). @returns an empty string without one */
+export function bearerToken({ headers }: FastifyRequest): string {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+}
+
+/** By its prefix only: services/ decides whether it is an active key. */
+export function isServiceKey({ headers }: FastifyRequest): boolean {
+  return /^Bearer +tbk_/i.test(headers.authorization ?? '');
 }

@@ -1,9 +1,68 @@
-const NO_GUESSING = { 'x-content-type-options': 'nosniff' };
-/** As helmet says it. */
-const STRICT_TRANSPORT = { 'strict-transport-security': 'max-age=31536000; includeSubDomains' };
-const BOTH = { ...NO_GUESSING, ...STRICT_TRANSPORT };
+import helmet from '@fastify/helmet';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { BrokerError } from '../domain/errors.js';
+import { BROWSER_ROUTE, kindOf } from './rate-limit/route-limits.js';
 
-/** What every answer has: no one guesses at its type, and where browsers come by https, they keep to it. */
+const NO_SNIFFING = { 'x-content-type-options': 'nosniff' };
+/** The value that helmet sets. */
+const STRICT_TRANSPORT = { 'strict-transport-security': 'max-age=31536000; includeSubDomains' };
+const BOTH = { ...NO_SNIFFING, ...STRICT_TRANSPORT };
+
+/** The headers of every response. HSTS only where browsers reach the broker by https. */
 export function securityHeaders(publicUrl: string): Readonly<Record<string, string>> {
-  return publicUrl.startsWith('https:') ? BOTH : NO_GUESSING;
+  return publicUrl.startsWith('https:') ? BOTH : NO_SNIFFING;
+}
+
+/** Sets the headers of every response, and refuses a request without Host (RFC 9112 section 3.2). */
+export function registerSecurityHeaders(server: FastifyInstance, publicUrl: string): void {
+  const headers = securityHeaders(publicUrl);
+  server.addHook('onRequest', ({ raw }, reply, done) => {
+    void reply.headers(headers);
+    // HTTP/1.0 has no Host.
+    const lacksHost = raw.headers.host === undefined && raw.httpVersion === '1.1';
+    done(lacksHost ? new BrokerError('invalid_request', 'The header Host is missing.') : undefined);
+  });
+}
+
+/** Sets the further headers of a response that a browser may show as a page. */
+export async function registerPageHeaders(server: FastifyInstance, publicUrl: string): Promise<void> {
+  // Swagger registers the documentation's routes and sets no kind.
+  server.addHook('onRoute', (route) => {
+    if (isDocs(route.url)) route.config = { ...route.config, ...BROWSER_ROUTE };
+  });
+  await server.register(helmet, {
+    global: false,
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        styleSrc: ["'self'", (request) => (isDocs(request.url) ? "'unsafe-inline'" : "'self'")],
+        scriptSrc: [(request) => (isDocs(request.url) ? "'self'" : "'none'")],
+        connectSrc: [(request) => (isDocs(request.url) ? "'self'" : "'none'")],
+        imgSrc: ["'self'", 'data:'],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    // A ticket or a code must not leak in a Referer header.
+    referrerPolicy: { policy: 'no-referrer' },
+    strictTransportSecurity: publicUrl.startsWith('https:'),
+    // A page that opened the connect link in a window must still see that window close.
+    crossOriginOpenerPolicy: { policy: 'unsafe-none' },
+  });
+  server.addHook('onRequest', (request, reply, done) => {
+    if (mayBePage(request)) void reply.helmet();
+    done();
+  });
+}
+
+/** Browsers request a page as text/html; the files of the documentation belong to a page. */
+function mayBePage(request: FastifyRequest): boolean {
+  return kindOf(request) === 'browser' || (request.headers.accept?.includes('text/html') ?? false);
+}
+
+/** Only the API's documentation runs scripts. */
+function isDocs(url: string | undefined): boolean {
+  return url?.startsWith('/docs') ?? false;
 }

@@ -3,9 +3,9 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { STYLE } from '../pages/style.js';
 import { OpenToAll } from './caller.decorator.js';
-import { EXEMPT_ROUTE } from './rate-limit/route-kind.js';
+import { EXEMPT_ROUTE } from './rate-limit/route-limits.js';
 
-/** No call counts: the page that says that a limit is reached needs it too. */
+/** Exempt from rate limits: the page of a refused request needs it too. */
 @Controller('style.css')
 @ApiExcludeController()
 export class StylesheetController {

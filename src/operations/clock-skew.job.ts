@@ -5,11 +5,11 @@ import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { Metrics } from './metrics.js';
 import { Scheduler } from './scheduler.js';
 
-const LOOK_SECONDS = 1;
-/** Less is what machines differ by until NTP has set them. */
+const CHECK_SECONDS = 1;
+/** Machines differ by less until NTP has synchronized them. */
 const WARN_MS = 5000;
 
-/** Says in the log and in the metrics how far this machine's clock is from the database's, and whether changes are heard. */
+/** Logs and measures the skew between this machine's clock and the database's, and whether the change feed works. */
 @Injectable()
 export class ClockSkewJob implements OnModuleInit {
   readonly #log = new Logger(ClockSkewJob.name);
@@ -17,7 +17,7 @@ export class ClockSkewJob implements OnModuleInit {
 
   constructor(
     private readonly clock: Clock,
-    private readonly work: Scheduler,
+    private readonly scheduler: Scheduler,
     changes: ChangeFeed,
     { registry }: Metrics,
   ) {
@@ -31,7 +31,7 @@ export class ClockSkewJob implements OnModuleInit {
     });
     new Gauge({
       name: 'token_broker_changes_heard',
-      help: 'Whether changes are heard (1), or calls are answered from the database (0).',
+      help: 'Whether the change feed works (1), or calls are answered from the database (0).',
       registers: [registry],
       collect() {
         this.set(changes.fault === null && changes.isTrusted ? 1 : 0);
@@ -40,13 +40,13 @@ export class ClockSkewJob implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    this.work.every(LOOK_SECONDS, 'watch the clock', () => {
-      this.#look();
+    this.scheduler.every(CHECK_SECONDS, 'watch the clock', () => {
+      this.#check();
       return Promise.resolve();
     });
   }
 
-  #look(): void {
+  #check(): void {
     const { skewMs } = this.clock;
     const isSkewed = Math.abs(skewMs) > WARN_MS;
     if (isSkewed === this.#isSkewed) return;
@@ -55,7 +55,7 @@ export class ClockSkewJob implements OnModuleInit {
     if (isSkewed) {
       this.#log.warn(
         { skew_seconds: seconds },
-        "this machine's clock differs from the database's, by which all lifetimes are counted. Set both by NTP",
+        "this machine's clock differs from the database's, which all lifetimes are counted by. Synchronize both with NTP",
       );
     } else this.#log.log({ skew_seconds: seconds }, "this machine's clock agrees with the database's again");
   }

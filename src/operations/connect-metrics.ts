@@ -1,15 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { causeFacts, type ConnectEnd } from '../domain/connect/connect-end.js';
+import { SlotAlarm } from '../domain/ports/slot-alarm.js';
 import { Metrics } from './metrics.js';
 
-const GOOD_ENDS: ReadonlySet<ConnectEnd['outcome']> = new Set(['ok', 'held', 'pending']);
+const SUCCESSES: ReadonlySet<ConnectEnd['outcome']> = new Set(['ok', 'held', 'pending']);
 
-/**
- * Told how each connect ended, so that an operator can see why connects fail.
- *
- * Says in the log and in the metrics how connects end, and why so.
- */
+/** Logs and counts how connects end, and why. */
 @Injectable()
 export class ConnectMetrics {
   readonly #log = new Logger('Connect');
@@ -30,14 +27,36 @@ export class ConnectMetrics {
     const facts = {
       outcome,
       cause,
-      // Within a call, every line has its id.
+      // Within a call, the logger adds the id to every line.
       ...(isResumed ? { request_id: requestId, resumed: true } : {}),
       ...causeFacts(end),
       ...(connectRequest
         ? { service: connectRequest.serviceId, user: connectRequest.userId, client: connectRequest.client }
         : {}),
     };
-    if (GOOD_ENDS.has(outcome)) this.#log.debug(facts, 'connect ended');
+    if (SUCCESSES.has(outcome)) this.#log.debug(facts, 'connect ended');
     else this.#log.warn(facts, 'connect did not end well');
+  }
+}
+
+/** Logs and counts connects after which an account has few refresh-token slots left. */
+@Injectable()
+export class SlotWarnings extends SlotAlarm {
+  readonly #log = new Logger(SlotWarnings.name);
+  readonly #count: Counter<'client'>;
+
+  constructor(metrics: Metrics) {
+    super();
+    this.#count = new Counter({
+      name: 'token_broker_slots_nearly_full_total',
+      help: 'Connects after which an account held nine tenths or more of its slots for a client.',
+      labelNames: ['client'],
+      registers: [metrics.registry],
+    });
+  }
+
+  override nearlyFull(slots: { client: string; grantId: string; used: number; limit: number }): void {
+    this.#count.inc({ client: slots.client });
+    this.#log.warn(slots, 'the slots are nearly full: Google evicts the oldest refresh token at the limit');
   }
 }

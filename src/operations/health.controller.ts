@@ -1,15 +1,15 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Injectable } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { OpenToAll } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { EXEMPT_ROUTE } from '../http/rate-limit/route-kind.js';
+import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
-import { Readiness } from './readiness.js';
 
 const CHECKS = {
   type: 'object',
@@ -19,6 +19,27 @@ const CHECKS = {
     properties: { status: { type: 'string', enum: ['up', 'down'] } },
   },
 };
+
+/** Whether load balancers should send calls to this replica: the answer of /health/ready. */
+@Injectable()
+export class Readiness {
+  #isStopping = false;
+  #pending: Promise<string | null> | null = null;
+
+  constructor(private readonly database: DatabaseHealth) {}
+
+  /** Graceful shutdown: not ready any more, while calls that still arrive are served. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  /** Concurrent calls share one database check. @returns why the replica is not ready, as a sentence; null when it is */
+  async fault(): Promise<string | null> {
+    if (this.#isStopping) return 'The broker is about to stop.';
+    this.#pending ??= this.database.fault().finally(() => (this.#pending = null));
+    return this.#pending;
+  }
+}
 
 @Controller('health')
 @ApiTags('operations')
@@ -42,7 +63,7 @@ export class HealthController {
 
   @Get('ready')
   @RouteConfig(EXEMPT_ROUTE)
-  // Described here: Terminus would fetch a second @nestjs/swagger for it, past the one in the bundle.
+  // Described here: Terminus would load a second @nestjs/swagger, beside the bundled one.
   @HealthCheck({ noCache: true, swaggerDocumentation: false })
   @ApiOkResponse({
     schema: {
@@ -81,7 +102,7 @@ export class HealthController {
     return { ...result, details: { ...result.details, changes: this.#changes() } };
   }
 
-  /** The broker serves also while changes are not heard, from the database: it is ready, and says why it is slower. */
+  /** Without the change feed the broker serves from the database: ready but slower, and the answer has the reason. */
   #changes() {
     const { fault } = this.changes;
     return fault ? { status: 'down', reason: fault.reason } : { status: 'up' };

@@ -1,8 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Controller, Get, Header, Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { OpenToAll } from '../http/caller.decorator.js';
 import type { Access } from '../http/logging/access-log.js';
+import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
 
-/** Collecting takes some milliseconds. Who asks more often than this is shown what the last one saw. */
+/** Collecting takes some milliseconds. Above this rate, scrapes share the last result. */
 const MAX_READS_PER_SECOND = 10;
 
 /** Prometheus metrics. Labels are route patterns and statuses only: never an id, an account or a scope. */
@@ -18,10 +22,10 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  /** Apart and without labels: prom-client looks labels up anew each time, which such a call would feel. */
+  /** Separate and without labels: prom-client's label lookup would cost a noticeable part of such a call. */
   readonly #warm = new Histogram({
     name: 'token_broker_warm_answer_duration_seconds',
-    help: 'How long calls took that were answered from memory. They are in no other series.',
+    help: 'How long calls took that were answered from the response cache. They are in no other series.',
     buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1],
     registers: [this.registry],
   });
@@ -32,13 +36,13 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
-    // Gauges that are named like counters: `promtool check metrics` refuses them.
+    // These gauges are named like counters; `promtool check metrics` refuses them.
     for (const kind of ['handles', 'requests', 'resources']) {
       this.registry.removeSingleMetric(`nodejs_active_${kind}_total`);
     }
   }
 
-  /** For Prometheus. Anybody may ask, so that asking often costs no more than asking now and then. */
+  /** In Prometheus's text format. The endpoint is open to all, so frequent scrapes must cost no more than rare ones. */
   read(): Promise<string> {
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#second) {
@@ -54,5 +58,21 @@ export class Metrics {
   recordCall({ method = '', route = '', status = 0, seconds, isRepeated }: Access): void {
     if (isRepeated) this.#warm.observe(seconds);
     else this.#requests.observe({ method, route, status }, seconds);
+  }
+}
+
+@Controller('metrics')
+@ApiTags('operations')
+export class MetricsController {
+  constructor(private readonly metrics: Metrics) {}
+
+  @Get()
+  @OpenToAll()
+  @RouteConfig(EXEMPT_ROUTE)
+  @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+  @ApiProduces('text/plain')
+  @ApiOperation({ summary: 'Metrics for Prometheus' })
+  read(): Promise<string> {
+    return this.metrics.read();
   }
 }

@@ -4,19 +4,16 @@ import { Clock } from '../domain/ports/clock.js';
 import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
 import { SlotAlarm } from '../domain/ports/slot-alarm.js';
 import { ClockSkewJob } from './clock-skew.job.js';
-import { ConnectMetrics } from './connect-metrics.js';
-import { HealthController } from './health.controller.js';
-import { IntegrityWarnings } from './integrity-warnings.js';
-import { MetricsController } from './metrics.controller.js';
-import { Metrics } from './metrics.js';
-import { Readiness } from './readiness.js';
+import { ConnectMetrics, SlotWarnings } from './connect-metrics.js';
+import { HealthController, Readiness } from './health.controller.js';
+import { Metrics, MetricsController } from './metrics.js';
 import { Scheduler } from './scheduler.js';
-import { SealMetrics } from './seal-metrics.js';
-import { SlotWarnings } from './slot-warnings.js';
+import { IntegrityWarnings, SealMetrics } from './sealing-metrics.js';
 
 /**
- * Owns what an operator watches: health, metrics; the clock everything else asks, and when background work is done.
- * Does not own logging's form (http/logging/logger.ts) nor what is worth measuring in a use case.
+ * Owns what an operator monitors (health, metrics, and the warnings that go with them), the scheduler of background
+ * jobs, and the clock.
+ * Does not own the log's format (http/logging/), the jobs (each is in its feature), nor when a feature reports an event.
  */
 @Global()
 @Module({
@@ -27,10 +24,10 @@ import { SlotWarnings } from './slot-warnings.js';
     Readiness,
     ClockSkewJob,
     SealMetrics,
-    { provide: SlotAlarm, useClass: SlotWarnings },
     ConnectMetrics,
-    { provide: IntegrityAlarm, useClass: IntegrityWarnings },
     Scheduler,
+    { provide: SlotAlarm, useClass: SlotWarnings },
+    { provide: IntegrityAlarm, useClass: IntegrityWarnings },
   ],
   exports: [Metrics, Readiness, SlotAlarm, ConnectMetrics, IntegrityAlarm, Scheduler],
 })

@@ -5,9 +5,9 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { Clock } from '../domain/ports/clock.js';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 
-/** How often we look what is due. Short, so that a clock that was moved is noticed. */
+/** How often due jobs are looked for. Short, so that a change of the clock takes effect soon. */
 const TICK_MS = 100;
 
 interface Job {
@@ -16,14 +16,14 @@ interface Job {
   readonly task: (shutdown: AbortSignal) => Promise<void>;
   /** By Clock.monotonicMs(). */
   due: number;
-  underWay: Promise<void> | null;
+  running: Promise<void> | null;
 }
 
-/** Work that no request asks for. It stops with the broker, after what it has in hand. */
+/** Runs background jobs. On graceful shutdown it starts no more, and waits for those that run. */
 @Injectable()
 export class Scheduler implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #jobs: Job[] = [];
-  readonly #stopping = new AbortController();
+  readonly #shutdown = new AbortController();
   readonly #log = new Logger(Scheduler.name);
   #timer: NodeJS.Timeout | null = null;
 
@@ -33,43 +33,46 @@ export class Scheduler implements OnApplicationBootstrap, BeforeApplicationShutd
   ) {}
 
   /**
-   * Runs a task at the start and then every so many seconds by the Clock, never two runs of it at a time. A run that
-   * fails is logged, and the next one comes in its turn.
-   * @param task gets a signal that the broker is about to stop
+   * Runs a task at startup and then at an interval, by the Clock; runs of one task never overlap. A failure is logged,
+   * and the task runs again at the next interval.
+   * @param task gets the signal of a graceful shutdown
    */
   every(seconds: number, name: string, task: Job['task']): void {
-    this.#jobs.push({ name, seconds, task, due: 0, underWay: null });
+    this.#jobs.push({ name, seconds, task, due: 0, running: null });
   }
 
   onApplicationBootstrap(): void {
     this.#timer = setInterval(() => {
-      this.#startWhatIsDue();
+      this.#startDue();
     }, TICK_MS).unref();
   }
 
-  /** Before the database goes; requests that are under way are not our concern. */
+  /** Runs before the database is closed. Requests in progress are handled elsewhere (http/). */
   async beforeApplicationShutdown(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
-    this.#stopping.abort();
-    await Promise.all(this.#jobs.flatMap(({ underWay }) => underWay ?? []));
+    this.#shutdown.abort();
+    await Promise.all(this.#jobs.flatMap(({ running }) => running ?? []));
   }
 
-  #startWhatIsDue(): void {
+  #startDue(): void {
     const now = this.clock.monotonicMs();
     for (const job of this.#jobs) {
-      if (job.underWay || job.due > now) continue;
+      if (job.running || job.due > now) continue;
       job.due = now + job.seconds * 1000;
-      job.underWay = this.#run(job).finally(() => (job.underWay = null));
+      job.running = this.#run(job).finally(() => (job.running = null));
     }
   }
 
   async #run({ name, task }: Job): Promise<void> {
     try {
-      await task(this.#stopping.signal);
+      await task(this.#shutdown.signal);
     } catch (error) {
-      // Which is logged once, not for each work that waits for it.
+      // The outage itself is logged once, by the database client.
       if (this.database.isOutage(error)) return;
-      this.#log.error({ err: error, task: name }, 'background work failed; it is tried again in its turn');
+      this.#log.error(
+        { err: error, task: name },
+        'a background job failed; it runs again at the next interval',
+      );
     }
   }
 }

@@ -1,8 +1,8 @@
 import { Clock, type ClockReading } from '../domain/ports/clock.js';
 
 /**
- * Shows the database's time: this process's monotonic clock, and an offset learned with each heartbeat. The clock of the
- * machine counts only until the database was first reached.
+ * The database's time: the monotonic clock of this process plus an offset that each heartbeat updates. The machine's
+ * clock is used only until the database is first reached.
  */
 export class SystemClock extends Clock {
   #offsetMs = performance.timeOrigin;
@@ -22,8 +22,8 @@ export class SystemClock extends Clock {
   }
 
   /**
-   * The database read its clock somewhere between question and answer, so that the offset lies between two bounds. One
-   * that does already is kept: a slow answer must not move the time.
+   * The database read its clock between request and response, so the offset lies between two bounds. An offset that is
+   * within them is kept: a slow response must not move the time.
    */
   override synchronise({ databaseMs, sentAt, receivedAt }: ClockReading): void {
     const least = databaseMs - receivedAt;

@@ -1,14 +1,14 @@
-/** A resource cannot be had: there is none from before, or it may be out of date for this question. */
+/** A resource cannot be loaded: none is cached, or the cached one may be too old for this caller. */
 export class ResourceUnavailable extends Error {
   override readonly name = 'ResourceUnavailable';
 }
 
 export interface CacheTimes {
-  /** From this age on it is loaded again in the background. */
+  /** From this age on it is reloaded in the background. */
   readonly freshMs: number;
   /** From this age on the caller waits for that, unless the last attempt failed. */
   readonly staleMs: number;
-  /** After a success no caller can cause another attempt before so long. */
+  /** The least time between a success and the next attempt, however many callers ask. */
   readonly cooldownMs: number;
   /** The same after a failure. */
   readonly retryMs: number;
@@ -20,9 +20,9 @@ interface Loaded<T> {
 }
 
 /**
- * Something that others publish (keys, a discovery document), loaded once for all callers and kept until a newer one is
- * there: while its publisher is down, what was known stays known. However many ask for what is not in it, the
- * publisher is asked once per cooldown.
+ * A cached resource that others publish (keys, a discovery document), loaded once for all callers and kept until a newer one is
+ * loaded, also while its publisher is down. However many callers miss something in it, the publisher is asked once per
+ * cooldown.
  */
 export class CachedResource<T> {
   #loaded: Loaded<T> | null = null;
@@ -54,8 +54,8 @@ export class CachedResource<T> {
   }
 
   /**
-   * For a caller who misses something in what `get` gave.
-   * @throws {ResourceUnavailable} when the last attempt failed: nobody knows whether it is there by now
+   * For a caller that misses something in the result of `get`.
+   * @throws {ResourceUnavailable} when the last attempt failed: whether it exists by now is unknown
    */
   async newest(): Promise<T> {
     return this.#newest();
@@ -78,7 +78,7 @@ export class CachedResource<T> {
     this.#attemptedAt = this.now();
     const loading = this.#attempt().finally(() => (this.#loading = null));
     this.#loading = loading;
-    // Those who wait get it; where there are none, the report is enough.
+    // Waiting callers get the rejection; without them the report is enough.
     loading.catch(() => undefined);
     return loading;
   }

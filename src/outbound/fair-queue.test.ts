@@ -7,7 +7,7 @@ const lane = (service: string, client = 'default', isBackground = false): Lane =
   isBackground,
 });
 
-/** What takes a turn, and gives it back when told. */
+/** Takes a turn, and releases it on demand. */
 function enter(queue: FairQueue, name: string, ...lanes: Lane[]) {
   const place = new Place(queue);
   const entry: { readonly place: Place; release: () => void } = { place, release: () => undefined };
@@ -32,7 +32,7 @@ async function drain(entries: readonly ReturnType<typeof enter>[]) {
 }
 
 describe('turns', () => {
-  test('go round the lanes, whoever came first', async () => {
+  test('go round the lanes, not in order of arrival', async () => {
     served = [];
     const queue = new FairQueue(1);
     const entries = ['a1', 'a2', 'a3', 'a4'].map((name) => enter(queue, name, lane('a')));
@@ -42,7 +42,7 @@ describe('turns', () => {
       const last = served.at(-1) ?? '';
       entries[['a1', 'a2', 'a3', 'a4', 'b1', 'b2'].indexOf(last)]?.release();
     }
-    // When the second of them came, nobody else was there.
+    // When the second of them came, no other lane waited.
     expect(served).toEqual(['a1', 'a2', 'b1', 'a3', 'b2', 'a4']);
   });
 
@@ -56,7 +56,7 @@ describe('turns', () => {
     expect(served).toEqual(['first', 'a', 'shared']);
   });
 
-  test('who left is not served, and holds nobody up', async () => {
+  test('one that left is not served, and blocks no other', async () => {
     served = [];
     const queue = new FairQueue(1);
     const first = enter(queue, 'first', lane('a'));
@@ -84,7 +84,7 @@ describe('turns', () => {
     expect(served.at(-1)).toBe('other');
   });
 
-  test('the background is served when nobody waits, and never takes more than half', async () => {
+  test('the background is served when no caller waits, and never takes more than half', async () => {
     served = [];
     const queue = new FairQueue(4);
     const renewals = ['r1', 'r2', 'r3', 'r4'].map((name) => enter(queue, name, lane('a', 'default', true)));

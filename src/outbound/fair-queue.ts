@@ -1,12 +1,12 @@
-/** Who waits: callers of one service and Google client stand in one lane. */
+/** Callers of one service and Google client wait in one lane. */
 export interface Lane {
   readonly service: string;
   readonly client: string;
-  /** No caller waits for it: it is served when none does. */
+  /** No caller waits for it: it is served when no caller waits at all. */
   readonly isBackground: boolean;
 }
 
-/** Gives a turn back; a second time does nothing. */
+/** Releases a turn; a second call does nothing. */
 type Release = () => void;
 
 /** A service with one client may hold at most so many times the turns that are free; a client with all its services more. */
@@ -16,10 +16,10 @@ const CLIENT_SHARE = 15;
 /**
  * A number of turns at something slow, shared fairly: round robin between lanes, first come first served within one. Of
  * eight turns or more no service takes the last ones: it may hold seven times as many as are free, which is seven eighths
- * of all for one alone; of sixteen or more no client. So a newcomer finds a turn even while every request of another hangs.
+ * of all for one alone; of sixteen or more no client. So a new service finds a turn even while every request of another hangs.
  */
 export class FairQueue {
-  /** Those in which something waits, in the order of their turns. */
+  /** Lanes with waiting work, in the order of their turns. */
   readonly #lanes = new Map<string, Set<Place>>();
   readonly #held = new Map<string, number>();
   #free: number;
@@ -49,7 +49,7 @@ export class FairQueue {
       const next = this.#next(false) ?? this.#next(true);
       if (!next) return;
       const { key, waiting, place, lane } = next;
-      // To the end of the round.
+      // To the end of the round robin.
       this.#lanes.delete(key);
       this.#lanes.set(key, waiting);
       place.serve(this.#give(lane));
@@ -57,7 +57,7 @@ export class FairQueue {
   }
 
   #next(isBackground: boolean) {
-    // Half at most: a caller who comes while many renewals run must not wait for them.
+    // Half at most: a caller must not wait for many background refreshes.
     if (isBackground && this.#inBackground >= Math.ceil(this.turns / 2)) return null;
     for (const [key, waiting] of this.#lanes) {
       const [place] = waiting;
@@ -98,7 +98,7 @@ export class FairQueue {
   }
 }
 
-/** What waits in one lane or several, and is served in whichever comes first. */
+/** Waits in one lane or several, and is served in the first that has a turn. */
 export class Place {
   readonly turn: Promise<Release>;
   readonly #lanes = new Map<string, Lane>();
@@ -137,7 +137,7 @@ export class Place {
   }
 }
 
-/** Aliases and ids hold no space. */
+/** Aliases and ids contain no space. */
 export function keyOf({ service, client, isBackground }: Lane): string {
   return `${isBackground ? 'background' : 'caller'} ${service} ${client}`;
 }

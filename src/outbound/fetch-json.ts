@@ -4,16 +4,16 @@ import { send } from './http-client.js';
 const MAX_BYTES = 512 * 1024;
 
 /**
- * A public document: no credential goes with the request, and nothing of the answer gets into an error.
+ * Fetches a public JSON document: no credential is sent, and nothing of the response gets into an error.
  * @throws when no JSON object came with 200, in time and in size
  */
 export async function fetchJson(url: string, timeoutMs: number): Promise<Readonly<Record<string, unknown>>> {
   const headers = { accept: 'application/json' };
   const { status, body } = await send(url, { headers, timeoutMs, maxBytes: MAX_BYTES });
-  if (status !== 200) throw new Error(`The answer has status ${status}.`);
+  if (status !== 200) throw new Error(`The response has status ${status}.`);
   const json = parse(body);
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new Error('The answer is not a JSON object.');
+    throw new Error('The response is not a JSON object.');
   }
   return json as Readonly<Record<string, unknown>>;
 }

@@ -5,13 +5,13 @@ export interface OutboundRequest {
   readonly method?: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | URLSearchParams;
-  /** For everything, from the connection to the last byte of the body. */
+  /** Covers everything from the connection to the last byte of the body. */
   readonly timeoutMs: number;
   /** The longest body that is read, after decoding; 0: only status and headers are of interest. */
   readonly maxBytes: number;
   /** By default a redirect is an error: it could take a token to an address that is not configured. */
   readonly redirect?: 'error' | 'manual';
-  /** Takes the request back. */
+  /** Cancels the request. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -21,12 +21,12 @@ export interface OutboundResponse {
   readonly body: string;
 }
 
-/** More came than was agreed to read. The connection is closed, the rest is never received. */
+/** A body exceeds the limit. The connection is closed without reading the remainder. */
 export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
 }
 
-/** The proxy would not open a tunnel. */
+/** The proxy refused to open a tunnel. */
 export class ProxyRefused extends Error {
   override readonly name = 'ProxyRefused';
 
@@ -39,8 +39,8 @@ export class ProxyRefused extends Error {
 let proxies: Proxies | undefined;
 
 /**
- * Every request that the broker makes. It is bounded in time and in bytes, whatever the other side does: a body that is
- * compressed counts decompressed, one without end is cut off. It goes through the proxy that the environment names.
+ * Sends every outbound request of the broker, bounded in time and in bytes: a compressed body counts decompressed, an endless
+ * one is cut off. It goes through the proxy that the environment names.
  * @throws {BodyTooLarge}
  * @throws {ProxyRefused}
  * @throws what fetch throws; an error can hold the request, so do not log it
@@ -61,7 +61,7 @@ export async function send(url: string, request: OutboundRequest): Promise<Outbo
   return { status, headers, body: await readBody(response.body, maxBytes) };
 }
 
-/** Reads piece by piece: what is too much is noticed when it comes, not when all of it is in memory. */
+/** Reads chunk by chunk: a body that is too large is rejected before it fills the memory. */
 async function readBody(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -76,7 +76,7 @@ async function readBody(body: ReadableStream<Uint8Array> | null, maxBytes: numbe
 
 type Undici = typeof import('undici');
 
-/** Loaded only where there is a proxy; Node's own fetch takes none on the oldest Node that is supported. */
+/** Loaded only where there is a proxy: Node's own fetch supports none on the oldest supported Node. */
 let undici: Promise<Undici> | undefined;
 const agents = new Map<string, InstanceType<Undici['ProxyAgent']>>();
 
@@ -88,7 +88,7 @@ async function fetchThrough(
 ): Promise<Response> {
   const { Pool, ProxyAgent, fetch: proxiedFetch } = await (undici ??= import('undici'));
   const uri = proxy.reveal();
-  // There are as many timeouts as uses.
+  // One agent for each timeout: there are few.
   const name = `${timeoutMs} ${uri}`;
   let agent = agents.get(name);
   if (!agent) {
@@ -114,7 +114,7 @@ async function fetchThrough(
   }
 }
 
-/** undici says it in words only, somewhere among the causes. */
+/** undici puts the status only into a message, somewhere among the causes. */
 function refusalIn(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const [, status] = /^Proxy response \((\d{3})\)/.exec(error.message) ?? [];

@@ -3,7 +3,7 @@ import type { CachedResource } from './cached-resource.js';
 
 /** No issuer publishes so many; each can cost a signature check where a token does not name its key. */
 const MAX_KEYS = 100;
-/** RSA of more than 8192 bits takes milliseconds to check, and anybody can ask for that. In base64url. */
+/** RSA of more than 8192 bits takes milliseconds to verify, which any caller could cause. In base64url. */
 const MAX_MODULUS = 1366;
 
 /**
@@ -11,7 +11,7 @@ const MAX_MODULUS = 1366;
  * @throws when no usable key is left: an empty set must not take the place of a good one
  */
 export function readKeySet({ keys }: Readonly<Record<string, unknown>>): JSONWebKeySet {
-  if (!Array.isArray(keys)) throw new Error('The answer has no list of keys.');
+  if (!Array.isArray(keys)) throw new Error('The response has no list of keys.');
   if (keys.length > MAX_KEYS) throw new Error(`The key set has more than ${MAX_KEYS} keys.`);
   const usable = (keys as unknown[]).filter(isUsable);
   if (usable.length === 0) throw new Error('The key set has no usable key.');
@@ -27,8 +27,8 @@ function isUsable(key: unknown): key is JSONWebKeySet['keys'][number] {
 }
 
 /**
- * Chooses a token's key. One that is not there is looked for once more, as far as the resource's cooldown allows: no
- * token can make us forget the keys that we have, or ask for them again and again.
+ * Chooses a token's key. A missing one is fetched once more, as far as the resource's cooldown allows: no token can evict
+ * the cached keys, or cause one fetch after another.
  */
 export function keysFrom(resource: CachedResource<JSONWebKeySet>): JWTVerifyGetKey {
   const choosers = new WeakMap<JSONWebKeySet, JWTVerifyGetKey>();

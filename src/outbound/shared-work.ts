@@ -1,14 +1,14 @@
-import { keyOf, Place, type FairQueue, type Lane } from './fair-queue.js';
+import { type FairQueue, keyOf, type Lane, Place } from './fair-queue.js';
 
 export interface WaitingCaller<A> {
   readonly lane: Lane;
-  /** Aborted when the caller has gone. */
+  /** Aborted when the caller hangs up. */
   readonly hangUp?: AbortSignal | undefined;
-  /** On whose behalf the work is done, while this caller is the first of those who wait. */
+  /** The requester that the work is done for, while this caller is the first in line. */
   readonly about: A;
 }
 
-/** Nothing was asked for this caller: it waited too long for a turn, or it has gone. */
+/** No request was sent for this caller: it waited too long for a turn, or hung up. */
 export class TurnNotTaken extends Error {
   override readonly name = 'TurnNotTaken';
 
@@ -27,9 +27,9 @@ interface Waiter<T, A> extends WaitingCaller<A> {
 }
 
 /**
- * One piece of work for all who want its result. It takes its turns in the lane of whoever of them is first; who waits too
- * long for one, or hangs up, is let go, and work that is wanted by no caller any more never takes a turn. What is
- * under way already is finished: its result is kept for the next call.
+ * One piece of work shared by all callers who wait for its result. It takes its turns in the lane of the first of them. A
+ * caller who waits too long for a turn, or hangs up, is rejected; work without callers takes no turn. Work under way is
+ * finished: its result is cached for the next call.
  */
 export class SharedWork<T, A> {
   readonly #waiters = new Set<Waiter<T, A>>();
@@ -38,16 +38,16 @@ export class SharedWork<T, A> {
   #about: A | undefined;
 
   /**
-   * @param longestMs how long a caller waits for turns, all in all; background work waits as long as it takes
-   * @param onAbandoned called when the last caller went while the work waited
+   * @param maxWaitMs how long a caller waits for turns in total; background work waits without limit
+   * @param onAbandoned called when the last caller leaves while the work waits
    */
   constructor(
     private readonly queue: FairQueue,
-    private readonly longestMs: number,
+    private readonly maxWaitMs: number,
     private readonly onAbandoned: () => void,
   ) {}
 
-  /** Of the first of those who wait; when all have gone, of the first who came. */
+  /** That of the first waiting caller; when all have left, of the first that came. */
   get about(): A {
     const [first] = this.#waiters;
     return first?.about ?? (this.#about as A);
@@ -71,7 +71,7 @@ export class SharedWork<T, A> {
         },
         timer: null,
         queuedSince: 0,
-        leftMs: lane.isBackground ? Infinity : this.longestMs,
+        leftMs: lane.isBackground ? Infinity : this.maxWaitMs,
       };
       hangUp?.addEventListener('abort', waiter.onHangUp, { once: true });
       this.#waiters.add(waiter);
@@ -82,7 +82,7 @@ export class SharedWork<T, A> {
     });
   }
 
-  /** Does the work, and gives its result to all who wait by then. */
+  /** Does the work, and resolves all callers who wait by then. */
   async run(work: () => Promise<T>): Promise<void> {
     try {
       const value = await work();
@@ -97,7 +97,7 @@ export class SharedWork<T, A> {
     if (!this.isWanted) throw new TurnNotTaken('caller_left');
     const release = await this.#takeTurn();
     try {
-      // They may have gone just when it came.
+      // The callers may have left just before the turn came.
       if (this.#waiters.size === 0) throw new TurnNotTaken('caller_left');
       return await part();
     } finally {
@@ -105,7 +105,7 @@ export class SharedWork<T, A> {
     }
   }
 
-  /** Drops work that waits for a turn and that no caller waits for. */
+  /** Drops work that waits for a turn without a caller. */
   dropBackground(): void {
     for (const waiter of this.#waiters) if (waiter.lane.isBackground) this.#leave(waiter, 'caller_left');
   }

@@ -11,7 +11,7 @@ interface ConnectPageFacts {
   readonly ticket: string;
 }
 
-/** What a user sees before Google: who asks, for whom, for what. Nothing happens until the button. */
+/** Shown before Google's consent screen: who asks, for which user, for what. Nothing happens until the button. */
 export function connectPage({
   serviceName,
   userId,
@@ -42,8 +42,7 @@ export function connectPage({
       <h2>It asks to</h2>
       <ScopeList scopes={scopes} />
       <p class="soft">
-        It gets no more than this and what you allowed it before. Google also tells it which account you
-        chose.
+        It gets no more than this and what you allowed it before. It also learns which account you chose.
       </p>
       <form method="post" action="/connect" class="actions">
         <input type="hidden" name="ticket" value={ticket} />
@@ -56,7 +55,7 @@ export function connectPage({
   );
 }
 
-/** Which account Google must answer with; null where any will do, or where only its number is known. */
+/** The account that the user must choose; null where any is accepted, or where only its `sub` is known. */
 function accountWords(required: RequiredAccount | null): string | null {
   if (required?.email !== undefined) return `${required.email}, and no other`;
   return required?.hd === undefined ? null : `one of ${required.hd}, and no other`;

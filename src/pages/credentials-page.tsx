@@ -1,16 +1,16 @@
 import { Page, renderPage } from './page.js';
 import { ScopeList } from './scope-list.js';
 
-/** How a consent ended that a command line asked for. */
+/** The outcome of a consent for the command line. */
 export type CredentialsOutcome =
   | { readonly kind: 'done'; readonly account: string }
   | { readonly kind: 'in_part'; readonly account: string; readonly missing: readonly string[] }
   | { readonly kind: 'denied' }
   | { readonly kind: 'failed'; readonly detail: string }
-  /** Somebody opened the address by hand, or once too often. */
+  /** The address was opened by hand, or again after the end. */
   | { readonly kind: 'waiting' | 'over' };
 
-/** What the browser shows when it comes back to a command line. Never a token: that is the terminal's. */
+/** What the browser shows when Google redirects it to the command line. Never a token: the terminal prints that. */
 export function credentialsPage(outcome: CredentialsOutcome): string {
   return renderPage(pageOf(outcome));
 }
@@ -21,8 +21,8 @@ function pageOf(outcome: CredentialsOutcome) {
       return (
         <Page title="Done" mood="good">
           <p>
-            <strong>{outcome.account}</strong> gave its permission. Go back to the terminal; this page can be
-            closed.
+            <strong>{outcome.account}</strong> gave its permission. Go back to the terminal; you can close
+            this page.
           </p>
         </Page>
       );
@@ -31,7 +31,7 @@ function pageOf(outcome: CredentialsOutcome) {
         <Page title="Done in part" mood="warn">
           <p>
             <strong>{outcome.account}</strong> gave some of the permission. Go back to the terminal; it says
-            how to go on.
+            what to do next.
           </p>
           <h2>You did not allow it to</h2>
           <ScopeList scopes={outcome.missing} />
@@ -40,7 +40,7 @@ function pageOf(outcome: CredentialsOutcome) {
     case 'denied':
       return (
         <Page title="Not allowed" mood="warn">
-          <p>You did not give the permission. Go back to the terminal; it says how to go on.</p>
+          <p>You did not give the permission. Go back to the terminal; it says what to do next.</p>
         </Page>
       );
     case 'failed':
@@ -53,7 +53,7 @@ function pageOf(outcome: CredentialsOutcome) {
     case 'waiting':
       return (
         <Page title="Waiting for Google">
-          <p>Open the address that the terminal shows. Google brings you back here in the end.</p>
+          <p>Open the address that the terminal shows. Google then brings you back here.</p>
         </Page>
       );
     case 'over':

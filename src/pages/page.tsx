@@ -1,7 +1,7 @@
 /**
- * This folder owns what a person sees in a browser: the connect page, the result, errors, one stylesheet. Pages are
- * functions from facts to HTML, rendered here, without scripts. It does not own what happens on a click
- * (authorization/, callback/), nor the texts of refusals (domain/).
+ * pages/ owns what a person sees in a browser: the connect page, its result, errors, one stylesheet. A page is a
+ * function from facts to HTML, rendered on the server, without scripts.
+ * Does not own what a form submits to (authorization/, callback/), nor the texts of refusals (their features).
  */
 import type { ComponentChildren } from 'preact';
 import { render } from 'preact-render-to-string';
@@ -15,7 +15,7 @@ interface PageProps {
   readonly children: ComponentChildren;
 }
 
-/** One card in the middle of the page. */
+/** One centered card. */
 export function Page({ title, mood = 'plain', children }: PageProps) {
   return (
     <html lang="en">
@@ -41,7 +41,7 @@ export function renderPage(page: Parameters<typeof render>[0]): string {
   return `<!doctype html>${render(page)}`;
 }
 
-/** A page for a server that is gone once it has answered: it brings its style along, and asks nobody for anything. */
+/** Inlines the stylesheet, for a server that answers a single request. */
 export function selfContained(html: string): string {
   return html.replace('<link rel="stylesheet" href="/style.css"/>', `<style>${STYLE}</style>`);
 }

@@ -6,9 +6,9 @@ type Granted = Extract<ConnectOutcome, { kind: 'granted' }>;
 type Failed = Extract<ConnectOutcome, { kind: 'failed' }>;
 
 /**
- * Where a user ends up when the app named no address to go back to.
- * @param app what the user knows the app as
- * @param wayOn a link to try again, where something is left to do
+ * The end of a connect whose request names no return_to.
+ * @param app the app's name, as the user knows it
+ * @param nextStep a link to try again; null where nothing is left to do
  */
 export function resultPage(app: string, outcome: ConnectOutcome, nextStep: string | null): string {
   return renderPage(pageOf(app, outcome, nextStep));
@@ -17,12 +17,12 @@ export function resultPage(app: string, outcome: ConnectOutcome, nextStep: strin
 function pageOf(app: string, outcome: ConnectOutcome, nextStep: string | null) {
   switch (outcome.kind) {
     case 'granted':
-      return outcome.missing.length === 0 ? whole(app, outcome) : partial(app, outcome, nextStep);
+      return outcome.missing.length === 0 ? complete(app, outcome) : partial(app, outcome, nextStep);
     case 'held':
       return (
         <Page title="Connected already" mood="good">
           <p>
-            {app} may use your Google account as it asked to. Nothing had to change. You can close this page.
+            {app} may use your Google account as it asked. Nothing had to change. You can close this page.
           </p>
         </Page>
       );
@@ -53,7 +53,7 @@ function pageOf(app: string, outcome: ConnectOutcome, nextStep: string | null) {
   }
 }
 
-function whole(app: string, { account, scopes }: Granted) {
+function complete(app: string, { account, scopes }: Granted) {
   return (
     <Page title="Connected" mood="good">
       <p>
@@ -69,7 +69,8 @@ function partial(app: string, { account, scopes, missing }: Granted, nextStep: s
   return (
     <Page title="Connected in part" mood="warn">
       <p>
-        {app} may now use <strong>{account.email ?? account.sub}</strong>, but not for all that it asked.
+        {app} may now use <strong>{account.email ?? account.sub}</strong>, but not for everything that it
+        asked for.
       </p>
       <h2>You allowed it to</h2>
       <ScopeList scopes={scopes} />
@@ -86,7 +87,7 @@ function failed(app: string, { code, detail }: Failed, nextStep: string | null) 
     <Page title="That did not work" mood="bad">
       <p>{detail}</p>
       <p class="soft">
-        For {app}: <code>{code}</code>
+        If you ask for help, mention <code>{code}</code>.
       </p>
       <TryAgain link={nextStep} />
     </Page>

@@ -1,5 +1,5 @@
-/** In a user's words; Google's own are at https://developers.google.com/identity/protocols/oauth2/scopes */
-const WORDS: Readonly<Record<string, string>> = {
+/** Plain descriptions; Google's are at https://developers.google.com/identity/protocols/oauth2/scopes */
+const DESCRIPTIONS: Readonly<Record<string, string>> = {
   openid: 'Know who you are',
   'https://www.googleapis.com/auth/userinfo.email': 'See your email address',
   'https://www.googleapis.com/auth/userinfo.profile': 'See your name and picture',
@@ -14,7 +14,7 @@ const WORDS: Readonly<Record<string, string>> = {
   'https://www.googleapis.com/auth/calendar.readonly': 'View your Google Calendar',
 };
 
-/** What says who the user is comes last: it is asked for with everything. */
+/** The sign-in scopes are part of every request, so they come last. */
 const SIGN_IN = /^openid$|\/auth\/userinfo\.(email|profile)$/;
 
 export function ScopeList({ scopes }: { readonly scopes: readonly string[] }) {
@@ -23,7 +23,7 @@ export function ScopeList({ scopes }: { readonly scopes: readonly string[] }) {
     <ul>
       {signInLast.map((scope) => (
         <li>
-          {WORDS[scope] ?? 'Use this Google permission'}
+          {DESCRIPTIONS[scope] ?? 'Use this Google permission'}
           <code>{scope}</code>
         </li>
       ))}

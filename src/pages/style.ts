@@ -1,4 +1,4 @@
-/** The one stylesheet, served at /style.css: pages hold no inline style, so the content security policy stays strict. */
+/** Served at /style.css: pages have no inline style, so that the content security policy stays strict. */
 export const STYLE = `
 :root {
   color-scheme: light dark;

@@ -13,13 +13,13 @@ const byJose = (header: object, text = 'secret') =>
     .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', ...header })
     .encrypt(KEY);
 
-test.each(TEXTS)('jose opens what we made: %.20s', async (text) => {
+test.each(TEXTS)('jose opens what encrypt made: %.20s', async (text) => {
   const { plaintext, protectedHeader } = await compactDecrypt(encrypt(text, HEADER, KEY), KEY);
   expect(new TextDecoder().decode(plaintext)).toBe(text);
   expect(protectedHeader).toEqual({ alg: 'dir', enc: 'A256GCM', ...HEADER });
 });
 
-test.each(TEXTS)('we open what jose made: %.20s', async (text) => {
+test.each(TEXTS)('decrypt opens what jose made: %.20s', async (text) => {
   const jwe = await byJose(HEADER, text);
   expect(readHeader(jwe)).toEqual(HEADER);
   expect(decrypt(jwe, KEY)).toBe(text);

@@ -58,7 +58,7 @@ function encode(bytes: Buffer): string {
   return bytes.toString('base64url');
 }
 
-/** @throws for what nobody would have encoded so: each value has one spelling (RFC 4648 sections 3.3 and 3.5) */
+/** @throws for a non-canonical encoding: each value has one spelling (RFC 4648 sections 3.3 and 3.5) */
 function decode(text: string): Buffer {
   const bytes = Buffer.from(text, 'base64url');
   if (encode(bytes) !== text) throw new Error('not canonical base64url');

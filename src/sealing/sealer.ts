@@ -6,7 +6,7 @@ import { Secret } from '../domain/secret.js';
 import { decrypt, encrypt, readHeader } from './compact-jwe.js';
 import { type KeyRing, readKeyRing } from './key-ring.js';
 
-/** Why a sealed value did not open. The message names the key id, never a value. */
+/** A sealed value did not open. The message names the key id, never a value. */
 export class SealBroken extends Error {
   override readonly name = 'SealBroken';
 }
@@ -22,16 +22,16 @@ export type FingerprintPurpose =
   | 'risc-prefix'
   | 'risc-sha512';
 
-/** The rows that carry a MAC. */
+/** The tables whose rows have a MAC. */
 export type MacPurpose = 'services' | 'refresh_tokens';
 
 const POLL_MS = 5_000;
 
 /**
- * Seals secrets for storage. `aad` is the associated data (RFC 5116 section 2.1): the column and row a secret belongs to,
- * and whatever of that row decides who gets the secret. A value that was moved, or whose row was changed, does not open.
+ * Seals secrets for storage. `aad` is the AAD, associated data (RFC 5116 section 2.1): the column and row a secret belongs to, and
+ * every column of that row that decides who gets the secret. A value that was moved, or whose row was changed, does not open.
  *
- * Seals as JWE compact (RFC 7516), direct encryption with A256GCM. The protected header carries the key id and
+ * Seals as JWE compact (RFC 7516), direct encryption with A256GCM. The protected header holds the key id and
  * a digest of the associated data; it is the AEAD's additional data (section 5.1 step 14), so neither can be changed unnoticed.
  */
 @Injectable()
@@ -57,14 +57,14 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
     unwatchFile(this.settings.keyRingFile);
   }
 
-  /** Takes up keys that were added to the ring while the broker runs. A faulty file changes nothing. */
+  /** Loads keys that were added to the ring while the broker runs. A faulty file changes nothing. */
   reload(): void {
     this.#readChange = this.#lastChange();
     try {
       this.#ring = readKeyRing(this.settings.keyRingFile);
       this.#log.log({ sealing_key: this.#ring.sealingKeyId }, 'the key ring was read again');
     } catch (error) {
-      this.#log.error({ err: error }, 'the key ring cannot be read; the keys of before stay in use');
+      this.#log.error({ err: error }, 'the key ring cannot be read; the former keys stay in use');
     }
   }
 
@@ -110,7 +110,7 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
   #open(sealed: string, aad: string): Secret {
     const header = readHeader(sealed);
     if (!header) throw new SealBroken('The sealed value is cut short or was never sealed by this broker.');
-    // Another replica may have taken up a new key before this one did. A forged header costs one stat.
+    // Another replica may have loaded a new key before this one did. A forged header costs one stat.
     if (!this.#ring.sealingKeys.has(header.kid) && this.#lastChange() !== this.#readChange) this.reload();
     const key = this.#ring.sealingKeys.get(header.kid);
     if (!key)

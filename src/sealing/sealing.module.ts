@@ -2,8 +2,9 @@ import { Global, Module } from '@nestjs/common';
 import { Sealer } from './sealer.js';
 
 /**
- * Owns the key ring: sealing and opening of secrets, keyed fingerprints, and MACs over rows.
- * Does not own where sealed values are kept (token-store/) nor the secrets that Google gives our clients (config/).
+ * Owns the key ring: seals and opens secrets (AES-256-GCM with AAD), makes keyed fingerprints, and MACs over rows. The only
+ * module that holds keys; they rotate without a restart.
+ * Does not own where sealed values are stored (token-store/) nor the secrets of Google's clients (config/).
  */
 @Global()
 @Module({

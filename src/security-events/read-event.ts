@@ -1,100 +1,102 @@
 import {
+  type AccountSubject,
   eventRefused,
   type Measure,
   securityEventName,
   type SecurityEventName,
+  type TokenSubject,
 } from '../domain/google/security-event.js';
 import type { Diagnosis } from '../domain/grant/grant.js';
+import { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
-import { readAccount, readToken } from './read-subject.js';
+
+type Details = Readonly<Record<string, unknown>>;
 
 export interface SecurityEvent {
   /** The last part of the type, such as `tokens-revoked`; the whole type where it is unknown. */
   readonly name: string;
   readonly level: 'log' | 'warn';
   /** Null where it concerns no account and no token. */
-  readonly measure: Measure | null;
+  readonly remediation: Measure | null;
   readonly reason?: string;
   readonly state?: string;
 }
 
-type Details = Readonly<Record<string, unknown>>;
-
-/** What follows from which event: docs/security-events.md says why. */
-const READ: Readonly<
+/** What each event causes; docs/security-events.md has the reasons. */
+const READERS: Readonly<
   Record<SecurityEventName, (details: Details, issuer: string) => Omit<SecurityEvent, 'name'>>
 > = {
   'tokens-revoked': (details, issuer) => ({
     level: 'log',
-    measure: { action: 'revoke', account: readAccount(details, issuer), diagnosis: USER_REVOKED },
+    remediation: { action: 'revoke', account: readAccount(details, issuer), diagnosis: USER_REVOKED },
   }),
   'token-revoked': (details) => ({
     level: 'log',
-    measure: { action: 'revoke_token', token: readToken(details), diagnosis: TOKEN_REVOKED },
+    remediation: { action: 'revoke_token', token: readToken(details), diagnosis: TOKEN_REVOKED },
   }),
   'account-disabled': accountDisabled,
   'account-enabled': (details, issuer) => ({
     level: 'log',
-    measure: { action: 'resume', account: readAccount(details, issuer) },
+    remediation: { action: 'resume', account: readAccount(details, issuer) },
   }),
   'account-purged': (details, issuer) => ({
     level: 'log',
-    measure: { action: 'forget', account: readAccount(details, issuer), endReason: 'account_purged' },
+    remediation: { action: 'forget', account: readAccount(details, issuer), endReason: 'account_purged' },
   }),
   'sessions-revoked': (details, issuer) => ({
     level: 'log',
-    measure: { action: 'drop_access_tokens', account: readAccount(details, issuer) },
+    remediation: { action: 'drop_access_tokens', account: readAccount(details, issuer) },
   }),
   'account-credential-change-required': (details, issuer) => ({
     level: 'warn',
-    measure: { action: 'note', account: readAccount(details, issuer) },
+    remediation: { action: 'note', account: readAccount(details, issuer) },
   }),
   verification: ({ state }) => ({
     level: 'log',
-    measure: null,
+    remediation: null,
     ...(typeof state === 'string' ? { state: plainText('state', state, 256) } : {}),
   }),
 };
 
 /**
  * Reads one event of a token.
- * @param issuer of the token: a subject of another issuer is no Google Account
- * @throws {BrokerError} `invalid_request` when a known event does not say whom or what it is about
+ * @param issuer of the token: a subject of another issuer is not a Google Account
+ * @throws {BrokerError} `invalid_request` when a known event names no account or token
  */
 export function readEvent(type: string, details: unknown, issuer: string): SecurityEvent {
   const name = securityEventName(type);
-  // Google adds types; refusing one would not make it any better known.
-  if (name === null) return { name: plainText('events', type, 256), level: 'warn', measure: null };
+  // Google adds types: an unknown one is accepted and logged.
+  if (name === null) return { name: plainText('events', type, 256), level: 'warn', remediation: null };
   if (typeof details !== 'object' || details === null)
     throw eventRefused('invalid_request', 'An event of the token is not a JSON object.');
-  return { name, ...READ[name](details as Details, issuer) };
+  return { name, ...READERS[name](details as Details, issuer) };
 }
 
 /**
- * Only mass-made accounts are left as they are: Google asks to look at those, not to act. Any reason that we do not
- * know is taken as seriously as none.
+ * For `bulk-account` Google asks for a review, not for action. An unknown reason is treated like no reason: the account
+ * is suspended.
  */
 function accountDisabled(details: Details, issuer: string): Omit<SecurityEvent, 'name'> {
   const account = readAccount(details, issuer);
   const reason = typeof details['reason'] === 'string' ? plainText('reason', details['reason'], 64) : 'none';
-  const measure: Measure =
+  const remediation: Measure =
     reason === 'bulk-account'
       ? { action: 'note', account }
       : { action: 'suspend', account, diagnosis: ACCOUNT_DISABLED };
-  return { level: 'warn', measure, reason };
+  return { level: 'warn', remediation, reason };
 }
 
 /**
- * What goes into the audit trail and the log. PostgreSQL stores no NUL, and neither of them lone surrogates, which a cut
- * could leave.
+ * For the audit trail and the log. PostgreSQL stores no NUL, and neither stores lone surrogates, which cutting could
+ * leave.
  */
-function plainText(claim: string, value: string, longest: number): string {
+function plainText(claim: string, value: string, maxLength: number): string {
   if (!isPlainText(value))
     throw eventRefused(
       'invalid_request',
       `${claim}: must hold no control characters and no lone surrogates.`,
     );
-  return value.slice(0, longest).toWellFormed();
+  return value.slice(0, maxLength).toWellFormed();
 }
 
 const USER_REVOKED: Diagnosis = {
@@ -102,14 +104,14 @@ const USER_REVOKED: Diagnosis = {
   confidence: 'certain',
   who_must_act: 'user',
   detail:
-    "The app's access to the Google Account was taken away, as Google told us. The user must connect again.",
+    "The app's access to the Google Account was taken away, as Google reported. The user must connect again.",
 };
 
 const TOKEN_REVOKED: Diagnosis = {
   cause: 'token_revoked',
   confidence: 'certain',
   who_must_act: 'user',
-  detail: 'This refresh token was revoked, as Google told us. The user must connect again.',
+  detail: 'This refresh token was revoked, as Google reported. The user must connect again.',
 };
 
 const ACCOUNT_DISABLED: Diagnosis = {
@@ -117,6 +119,62 @@ const ACCOUNT_DISABLED: Diagnosis = {
   confidence: 'certain',
   who_must_act: 'user',
   detail:
-    'Google disabled this Google Account, perhaps because it is in the hands of a stranger. Its owner must recover ' +
-    'it with Google; then tokens are issued again by themselves, or once the user connects again.',
+    'Google disabled this Google Account, perhaps because it was hijacked. Its owner must recover it with Google; then ' +
+    'tokens are issued again, at the latest once the user connects again.',
 };
+
+const PREFIX_LENGTH = 16;
+const SHA512_BYTES = 64;
+
+/** The account of a subject `iss-sub` or `id_token_claims`; the latter can name it by email only. */
+function readAccount(details: Details, issuer: string): AccountSubject {
+  const subject = subjectOf(details);
+  const type = typeOf(subject);
+  const sub = text(subject['sub']);
+  const email = text(subject['email']);
+  const iss = text(subject['iss']);
+  if (iss !== null && bare(iss) !== bare(issuer))
+    throw eventRefused('invalid_request', 'The subject is an account of another issuer.');
+  const isNamed =
+    (type === 'iss-sub' && sub !== null) ||
+    (type === 'id-token-claims' && (sub !== null || email !== null)) ||
+    (type === 'email' && email !== null);
+  if (!isNamed) throw eventRefused('invalid_request', 'The subject names no account in a known format.');
+  return { sub, email };
+}
+
+/** The refresh token of a subject `oauth_token`, by either algorithm of Google's guide. */
+function readToken(details: Details): TokenSubject {
+  const subject = subjectOf(details);
+  const { token_type: kind, token_identifier_alg: algorithm, token } = subject;
+  if (typeOf(subject) === 'oauth-token' && kind === 'refresh_token' && typeof token === 'string') {
+    if (algorithm === 'prefix' && token.length >= PREFIX_LENGTH)
+      return { namedBy: 'prefix', name: new Secret(token.slice(0, PREFIX_LENGTH)) };
+    const hash = Buffer.from(token, 'base64');
+    // Encoded again: the URL-safe alphabet and missing padding make no difference.
+    if (algorithm === 'hash_base64_sha512_sha512' && hash.length === SHA512_BYTES)
+      return { namedBy: 'double_hash', name: new Secret(hash.toString('base64')) };
+  }
+  throw eventRefused('invalid_request', 'The subject names no refresh token in a known format.');
+}
+
+function subjectOf({ subject }: Details): Details {
+  if (typeof subject === 'object' && subject !== null) return subject as Details;
+  throw eventRefused('invalid_request', 'The event has no subject.');
+}
+
+/** The drafts of the standard differ in `iss-sub` and `iss_sub`. */
+function typeOf(subject: Details): string {
+  return text(subject['subject_type'])?.replaceAll('_', '-') ?? '';
+}
+
+/** Google writes its issuer with and without scheme and final slash. */
+function bare(issuer: string): string {
+  return issuer.replace(/^https?:\/\//, '').replace(/\/$/, '');
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' && value.length <= 320 && isPlainText(value)
+    ? value
+    : null;
+}

@@ -15,28 +15,27 @@ import { readEvent, type SecurityEvent } from './read-event.js';
 const RETRY_AFTER_SECONDS = 30;
 
 /**
- * Signatures are verified on the threads that also read files and resolve names. Junk, which anybody may send, must not
- * fill their queue; the rest waits here, in order, and none is refused for it.
+ * Signatures are verified on libuv's threads, which also read files and resolve names. Junk from anyone must not fill
+ * their queue: more events wait here, in order, and none is refused.
  */
-const MAX_VERIFYING = 8;
+const MAX_CONCURRENT_VERIFICATIONS = 8;
 
 @Injectable()
 export class ReceiveSecurityEvent {
   readonly #log = new Logger(ReceiveSecurityEvent.name);
-  readonly #turns = bulkhead(MAX_VERIFYING, Infinity);
+  readonly #turns = bulkhead(MAX_CONCURRENT_VERIFICATIONS, Infinity);
 
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly tokens: SecurityEventVerifier,
-    private readonly measures: SecurityEventsRepository,
+    private readonly verifier: SecurityEventVerifier,
+    private readonly securityEvents: SecurityEventsRepository,
     private readonly audit: AuditLog,
   ) {}
 
   /**
-   * Handles one delivery. When it returns, everything is done and remembered; when it throws, nothing is, and Google
-   * delivers again.
-   * @param requestId names the call in log and audit
+   * Handles one delivery. When it returns, every change is stored; when it throws, none is, and Google delivers again.
+   * @param requestId of the call, for log and audit
    * @throws {BrokerError} `invalid_request` with RFC 8935's `err`, or `google_unavailable`
    */
   async receive(body: unknown, requestId: string): Promise<void> {
@@ -45,13 +44,13 @@ export class ReceiveSecurityEvent {
     const events = Object.entries(token.events).map(([type, details]) =>
       readEvent(type, details, token.issuer),
     );
-    const acting = events.filter((event) => event.measure !== null);
-    const touched = await this.measures.takeOnce(
+    const acting = events.filter((event) => event.remediation !== null);
+    const touched = await this.securityEvents.takeOnce(
       {
         jti,
         occurredAt,
         clients: this.#clientsOf(token),
-        measures: acting.flatMap(({ measure }) => measure ?? []),
+        measures: acting.flatMap(({ remediation }) => remediation ?? []),
       },
       this.clock.now(),
     );
@@ -67,7 +66,7 @@ export class ReceiveSecurityEvent {
       throw eventRefused('invalid_request', 'The body must be one security event token.');
     const clientIds = this.settings.clients.all().map(({ clientId }) => clientId);
     try {
-      const token = await this.#turns.execute(() => this.tokens.verify(body, clientIds));
+      const token = await this.#turns.execute(() => this.verifier.verify(body, clientIds));
       if (!isPlainText(token.jti))
         throw eventRefused('invalid_request', 'jti: must hold no control characters and no lone surrogates.');
       return token;
@@ -75,32 +74,32 @@ export class ReceiveSecurityEvent {
       if (error instanceof BrokerError)
         this.#log.warn({ err: error.extensions['err'] }, 'security event refused');
       if (!(error instanceof GoogleFailure)) throw error;
-      throw new BrokerError('google_unavailable', `Google's keys cannot be read now (${error.error}).`, {
+      throw new BrokerError('google_unavailable', `Google's keys are unavailable (${error.error}).`, {
         retry_after: RETRY_AFTER_SECONDS,
       });
     }
   }
 
-  /** Google keeps a stream per project, and what a user allowed is the project's. */
+  /** Google keeps one stream per project, and a user's permission is the project's. */
   #clientsOf({ audience }: SecurityEventToken): string[] {
     const { clients } = this.settings;
-    const meant = clients.all().filter(({ clientId }) => audience.includes(clientId));
-    return [...new Set(meant.flatMap(({ projectId }) => clients.ofProject(projectId)))].sort();
+    const addressed = clients.all().filter(({ clientId }) => audience.includes(clientId));
+    return [...new Set(addressed.flatMap(({ projectId }) => clients.ofProject(projectId)))].sort();
   }
 
-  /** The one place that tells of a handled event: in the trail of each user whom it concerns. */
+  /** Logs a handled event, and records it in the audit trail of each user that it concerns. */
   #record(
     { jti }: SecurityEventToken,
     event: SecurityEvent,
     grants: readonly Grant[],
     requestId: string,
   ): void {
-    const { name, level, measure, state, ...rest } = event;
-    const action = measure?.action ?? 'none';
+    const { name, level, remediation, state, ...rest } = event;
+    const action = remediation?.action ?? 'none';
     this.#log[level]({ event: name, jti, action, grants: grants.length, ...rest, state }, 'security event');
     const at = this.clock.now();
-    const nobody = { id: null, userId: null, client: null };
-    for (const { id: grantId, userId, client } of grants.length > 0 ? grants : [nobody]) {
+    const noGrant = { id: null, userId: null, client: null };
+    for (const { id: grantId, userId, client } of grants.length > 0 ? grants : [noGrant]) {
       this.audit.record({
         at,
         action: 'security.event',

@@ -1,16 +1,7 @@
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { TextBodies } from '../http/server/body-parsers.js';
 
-/** The first is RFC 8935's; the others are what senders and tools put in its place. */
+/** The first is RFC 8935's; senders and tools use the others instead. */
 export const BODY_TYPES = ['application/secevent+jwt', 'application/jwt', 'text/plain'] as const;
 
-/** Google's are below 2 KiB. */
-const MAX_BYTES = 16 * 1024;
-
-/** Lets a body that is one JWT come through as text. */
-export function acceptEventBodies(app: NestFastifyApplication): void {
-  for (const type of BODY_TYPES) {
-    app.useBodyParser(type, { bodyLimit: MAX_BYTES }, (_request, body, done) => {
-      done(null, body.toString('utf8').trim());
-    });
-  }
-}
+/** A body is one JWT. Google's are below 2 KiB. */
+export const EVENT_BODIES: TextBodies = { types: BODY_TYPES, maxBytes: 16 * 1024 };

@@ -4,7 +4,7 @@ import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from
 import type { FastifyRequest } from 'fastify';
 import { OpenToAll } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
-import { SECURITY_EVENTS_ROUTE } from '../http/rate-limit/route-kind.js';
+import { SECURITY_EVENTS_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ReceiveSecurityEvent } from './receive-security-event.js';
 import { BODY_TYPES } from './security-event.dto.js';
 
@@ -21,9 +21,9 @@ export class SecurityEventsController {
   @ApiOperation({
     summary: "Google's Cross-Account Protection delivers here",
     description:
-      'Push delivery of security event tokens (RFC 8935). Only a token that Google signed for one of our clients ' +
-      'counts. An event that came before, and one of an unknown type, is accepted and changes nothing. A refusal ' +
-      'carries `err` and `description` of RFC 8935 beside the members of every problem.',
+      'Push delivery of security event tokens (RFC 8935). Only a token that Google signed for a client of the broker is ' +
+      'accepted. A repeated event, and one of an unknown type, is accepted and changes nothing. A refusal has `err` ' +
+      'and `description` of RFC 8935 as well as the members of every problem.',
   })
   @ApiConsumes(...BODY_TYPES)
   @ApiBody({ schema: { type: 'string', description: 'A security event token (RFC 8417) as a signed JWT' } })

@@ -3,10 +3,10 @@ import { ReceiveSecurityEvent } from './receive-security-event.js';
 import { SecurityEventsController } from './security-events.controller.js';
 
 /**
- * Owns what Google tells about accounts and tokens (Cross-Account Protection, RFC 8935): the endpoint, the reading of
- * an event, and the decision what follows from it; docs/security-events.md has the table.
- * Does not own who signed it (google/), nor how grants change (token-store/): one transaction does that and remembers
- * the event.
+ * Owns Google's Cross-Account Protection events (RISC, RFC 8935): the endpoint, how an event is read, and what it causes;
+ * docs/security-events.md has the table.
+ * Does not own the verification of the signature (google/risc/) nor how grants change (token-store/security-events/):
+ * one transaction changes the grants and stores the event's id.
  */
 @Module({
   controllers: [SecurityEventsController],

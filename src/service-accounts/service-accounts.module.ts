@@ -1,14 +1,14 @@
 import { Module } from '@nestjs/common';
-import { AddServiceAccount } from './add-service-account.js';
-import { RemoveServiceAccount } from './remove-service-account.js';
+import { ServiceAccountRegistry } from './service-account-registry.js';
 
 /**
- * Owns service accounts as holders of access: which keys may be kept for whom, with which scopes, and forgetting them.
- * Does not own what a key file looks like nor the asking for tokens (google/), handing them out (tokens/), sealing and
- * storage (token-store/), nor the commands (cli/). Services that call the broker are another matter (services/).
+ * Owns service accounts that hold access for a user: which keys are accepted, for whom and with which scopes, and their
+ * removal.
+ * Does not own key files and token requests (google/), issuing tokens (access-tokens/), sealing and storage
+ * (token-store/), nor the commands (cli/). Services that call the broker are in services/.
  */
 @Module({
-  providers: [AddServiceAccount, RemoveServiceAccount],
-  exports: [AddServiceAccount, RemoveServiceAccount],
+  providers: [ServiceAccountRegistry],
+  exports: [ServiceAccountRegistry],
 })
 export class ServiceAccountsModule {}

@@ -6,19 +6,19 @@ import { looksLikeJwt } from '../domain/access/workload-identity.js';
 import { BrokerError } from '../domain/errors.js';
 import { Secret } from '../domain/secret.js';
 import { OPEN_TO_ALL, setCaller } from '../http/caller.decorator.js';
-import { bearerToken } from '../http/credential.js';
 import { rateLimitsOf } from '../http/rate-limit/rate-limit.hook.js';
+import { bearerToken } from '../http/request-context.js';
 import { type KnownService, ServiceCache } from './service-cache.js';
 import { isKeyOf, readKey } from './service-key.js';
-import { WorkloadIdentities } from './workload-jwt/workload-identities.js';
+import { WorkloadJwtVerifier } from './workload-jwt/workload-jwt-verifier.js';
 
-/** Guards every route that does not say it is open to all. */
+/** Authenticates the caller of every route that is not marked `OpenToAll`. */
 @Injectable()
 export class ServiceAuthGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly services: ServiceCache,
-    private readonly identities: WorkloadIdentities,
+    private readonly workloadJwts: WorkloadJwtVerifier,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -35,7 +35,7 @@ export class ServiceAuthGuard implements CanActivate {
     return true;
   }
 
-  /** One answer for every fault, so that nothing is learned about which services exist. */
+  /** The same refusal for every fault, so that it does not reveal which services exist. */
   async #authenticate(request: FastifyRequest): Promise<Service & Pick<KnownService, 'readAt'>> {
     const service = await this.#find(bearerToken(request));
     if (!service || service.revokedAt) {
@@ -55,7 +55,7 @@ export class ServiceAuthGuard implements CanActivate {
       const service = await this.services.find(key.id);
       return service && isKeyOf(service, key) ? service : null;
     }
-    const identity = looksLikeJwt(token) ? await this.identities.identify(new Secret(token)) : null;
+    const identity = looksLikeJwt(token) ? await this.workloadJwts.identify(new Secret(token)) : null;
     return identity && this.services.findByIdentity(identity.issuer, identity.subject);
   }
 }

@@ -3,7 +3,7 @@ import type { Service } from '../domain/access/policy.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { ServicesRepository, type StoredService } from '../token-store/services/services.repository.js';
 
-/** A service, and when the database was asked for it, by performance.now(). */
+/** A service, and when it was read from the database, by performance.now(). */
 export type KnownService = StoredService & { readonly readAt: number };
 
 interface Snapshot {
@@ -12,10 +12,10 @@ interface Snapshot {
 }
 
 /**
- * Services as they are now: what was allowed when a call or a connect began may not be any more.
+ * All active services, read again after each change and when the cache is older than the settings allow. There are few
+ * of them, and with all in memory an unknown key costs no query, however many are tried.
  *
- * All services that may call, read again after each change and when the settings call them too old. There are few, and
- * having all of them means that a key which does not exist costs no query, however many of those are tried.
+ * A policy can change while a call or a connect is in progress: read the service where the policy is applied.
  */
 @Injectable()
 export class ServiceCache {
@@ -32,7 +32,7 @@ export class ServiceCache {
     });
   }
 
-  /** As the database said last, which may be out of date: to tell known callers from strangers, not to let anybody in. */
+  /** The last known state, possibly stale: for rate limits, never to authenticate. */
   recall(id: string): KnownService | null {
     return this.#latest?.byId.get(id) ?? null;
   }
@@ -42,7 +42,7 @@ export class ServiceCache {
     return (await this.#all()).byId.get(id) ?? null;
   }
 
-  /** @returns null when there is none with this id, or it was revoked */
+  /** @returns null when no service has this id, or it was revoked */
   async findActive(id: string): Promise<Service | null> {
     const service = await this.find(id);
     return service && !service.revokedAt ? service : null;
@@ -55,7 +55,7 @@ export class ServiceCache {
     return (await this.#all()).byIdentity.get(identityOf(issuer, subject)) ?? null;
   }
 
-  /** Made before the database is asked: a change that comes while it answers throws it away. */
+  /** Cached before the query runs, so that a change during the query invalidates it. */
   #all(): Promise<Snapshot> {
     if (this.#snapshot && this.changes.believes(this.#readAt)) return this.#snapshot;
     this.#readAt = performance.now();

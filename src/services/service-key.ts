@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Secret } from '../domain/secret.js';
-import { bearerToken } from '../http/credential.js';
+import { bearerToken } from '../http/request-context.js';
 import type { StoredService } from '../token-store/services/services.repository.js';
 import { ServiceCache } from './service-cache.js';
 
@@ -28,7 +28,7 @@ export function generateServiceId(): string {
 
 export interface PresentedKey {
   readonly id: string;
-  /** A plain SHA-256 is enough for 256 random bits: there is nothing to guess faster than the key itself. */
+  /** Plain SHA-256: a slow hash adds nothing to 256 random bits. */
   readonly hash: Uint8Array<ArrayBuffer>;
 }
 
@@ -37,7 +37,7 @@ export function readKey(text: string): PresentedKey | null {
   return id === undefined || secret === undefined ? null : { id, hash: hash(secret) };
 }
 
-/** Whether a key is the one of a service that has the id in it. */
+/** Whether the service was created with this key. */
 export function isKeyOf({ credential }: StoredService, key: PresentedKey): boolean {
   return credential.kind === 'key' && sameHash(credential.keyHash, key.hash);
 }
@@ -51,12 +51,12 @@ function hash(secret: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createHash('sha256').update(secret).digest());
 }
 
-/** Tells the keys of services from made-up ones for the rate limits, before anything is asked or read. */
+/** Recognizes service keys for the rate limits, from the cache and before the body is read. */
 @Injectable()
 export class KeyLookup {
   constructor(private readonly services: ServiceCache) {}
 
-  /** @returns the id of the service whose key the call shows, as far as memory knows */
+  /** @returns the id of the service whose key the call has, according to the cache */
   serviceOf(request: FastifyRequest): string | null {
     const key = readKey(bearerToken(request));
     const service = key && this.services.recall(key.id);

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { Policy } from '../domain/access/policy.js';
-import { isUserId, USER_ID_RULE } from '../domain/access/user-id.js';
-import { readUserRule } from '../domain/access/user-rule.js';
+import { isUserId, readUserRule, USER_ID_RULE } from '../domain/access/user-rule.js';
 import {
   isSubject,
   SUBJECT_RULE,
@@ -26,10 +25,19 @@ export interface CreatedService {
 }
 
 export interface ServiceWithKey extends CreatedService {
-  /** Shown once; only its hash is kept. */
+  /** Shown once; only its hash is stored. */
   readonly key: Secret;
 }
 
+export interface RevokedService {
+  readonly id: string;
+  readonly name: string;
+  readonly revokedAt: Date;
+  /** False when it was revoked before. */
+  readonly changed: boolean;
+}
+
+/** Creates and revokes services, for the operator. */
 @Injectable()
 export class ServiceRegistry {
   constructor(
@@ -41,17 +49,17 @@ export class ServiceRegistry {
 
   /** @throws {BrokerError} `invalid_request`: a malformed policy or a name that is taken */
   async create(name: string, policy: Policy): Promise<ServiceWithKey> {
-    assertSound(name, policy);
+    assertValid(name, policy);
     const { id, key, hash } = generateKey();
     return { ...(await this.#add(id, name, policy, { kind: 'key', keyHash: hash })), key };
   }
 
   /**
-   * A service that has no key of ours: its platform's JWTs say who it is.
-   * @throws {BrokerError} `invalid_request`: also for an identity that is taken, or of no issuer that the broker trusts
+   * A service without a key: the JWTs of its platform identify it.
+   * @throws {BrokerError} `invalid_request`: also for an identity that is taken, or of an issuer that is not configured
    */
   async createForIdentity(name: string, policy: Policy, identity: WorkloadIdentity): Promise<CreatedService> {
-    assertSound(name, policy, this.#identityErrors(identity));
+    assertValid(name, policy, this.#identityErrors(identity));
     const { issuer, subject } = identity;
     const holder = await this.services.findByIdentity(issuer, subject);
     if (holder) {
@@ -64,22 +72,45 @@ export class ServiceRegistry {
     return this.#add(generateServiceId(), name, policy, { kind: 'identity', issuer, subject });
   }
 
-  async #add(id: string, name: string, policy: Policy, credential: Credential): Promise<CreatedService> {
-    const kept = { ...policy, scopes: scopeSet(policy.scopes) };
+  /** Revokes a service for good; repeated calls change nothing. @returns null when no service has this name or id */
+  async revoke(idOrName: string): Promise<RevokedService | null> {
+    // findNamed also returns a row that the broker did not write, so that it can be revoked.
+    const service = await this.services.findNamed(idOrName);
+    if (!service) return null;
+    const { id, name } = service;
     const now = this.clock.now();
-    // The id of one and the name of another must not be the same: `service revoke` takes both.
+    if (!(await this.services.revoke(id, now))) {
+      return { id, name, revokedAt: service.revokedAt ?? now, changed: false };
+    }
+    this.audit.record({
+      at: now,
+      action: 'service.revoke',
+      outcome: 'ok',
+      actor: 'operator',
+      serviceId: id,
+      details: { name },
+    });
+    await this.audit.flush();
+    return { id, name, revokedAt: now, changed: true };
+  }
+
+  async #add(id: string, name: string, policy: Policy, credential: Credential): Promise<CreatedService> {
+    const stored = { ...policy, scopes: scopeSet(policy.scopes) };
+    const now = this.clock.now();
+    // A name must not equal another service's id: `service revoke` accepts both.
     const named = await this.services.findNamed(name);
-    if (named || !(await this.services.add({ id, name, credential, policy: kept, createdAt: now }))) {
+    if (named || !(await this.services.add({ id, name, credential, policy: stored, createdAt: now }))) {
       throw new BrokerError('invalid_request', `A service called ${name} exists already.`, { taken: 'name' });
     }
-    const proof = credential.kind === 'key' ? {} : { issuer: credential.issuer, subject: credential.subject };
+    const identity =
+      credential.kind === 'key' ? {} : { issuer: credential.issuer, subject: credential.subject };
     this.audit.record({
       at: now,
       action: 'service.create',
       outcome: 'ok',
       actor: 'operator',
       serviceId: id,
-      details: { name, ...kept, ...proof },
+      details: { name, ...stored, ...identity },
     });
     await this.audit.flush();
     return { id, name };
@@ -100,7 +131,7 @@ export class ServiceRegistry {
   }
 }
 
-function assertSound(
+function assertValid(
   name: string,
   { clients, scopes, users }: Policy,
   others: Readonly<Record<string, string>> = {},

@@ -1,16 +1,16 @@
 import { Global, Module } from '@nestjs/common';
-import { DatabaseHealth } from '../domain/ports/database-health.js';
 import { AccountTreesRepository } from './ads/account-trees.repository.js';
 import { AuditEventsRepository } from './audit/audit-events.repository.js';
 import { AuditLog } from './audit/audit-log.repository.js';
 import { ChangeFeed } from './change-feed/change-feed.js';
 import { ChangeHeartbeats } from './change-feed/change-heartbeats.js';
+import { DatabaseHealth } from './client/database-health.js';
 import { Database } from './client/database.js';
 import { AuthorizationRequestsRepository } from './connects/authorization-requests.repository.js';
 import { PendingConsentsRepository } from './connects/pending-consents.repository.js';
 import { PendingExchangesRepository } from './connects/pending-exchanges.repository.js';
 import { AccessTokens } from './grants/access-tokens.repository.js';
-import { Credentials } from './grants/credentials.js';
+import { CredentialSealer } from './grants/credential-sealer.js';
 import { FinishRevocation } from './grants/finish-revocation.js';
 import { GrantLists } from './grants/grant-lists.repository.js';
 import { GrantWatermarks } from './grants/grant-watermarks.js';
@@ -32,19 +32,21 @@ import { SecurityEventsRepository } from './security-events/security-events.repo
 import { ServicesRepository } from './services/services.repository.js';
 
 /**
- * Owns PostgreSQL: the tables, their migrations, and the ciphertext in them. The only room that knows Prisma.
- * Does not own keys (sealing/) nor any decision: it stores what a use case decided, whole or not at all.
+ * Owns PostgreSQL: the tables, their migrations, and the ciphertext in them. The only module that knows Prisma and SQL. Others
+ * import its `*.repository.ts`, the change feed and database health. Transactions are READ COMMITTED; every change of a grant is
+ * atomic with its tokens, slots and events, and is published to all replicas.
+ * Does not own keys (sealing/) nor decisions: it stores what a use case decided, in full or not at all.
  */
 @Global()
 @Module({
   providers: [
     Database,
-    { provide: DatabaseHealth, useExisting: Database },
+    DatabaseHealth,
     AuthorizationRequestsRepository,
     GrantsRepository,
     AccessTokens,
     GrantLists,
-    Credentials,
+    CredentialSealer,
     ResealCredentials,
     GrantWatermarks,
     RefreshTokens,

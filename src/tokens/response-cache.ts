@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import type { CachedGrant, CachedToken, UserGrants } from '../access-tokens/grant-cache.js';
 import { Settings } from '../config/settings.js';
@@ -8,39 +8,40 @@ import { isFresh } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { AuditFacts } from '../http/audit.decorator.js';
 import { setCaller } from '../http/caller.decorator.js';
-import { credentialDigest, isServiceKey } from '../http/credential.js';
+import { credentialDigest, isServiceKey } from '../http/request-context.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
-import { answerOf, type CachedResponse } from './token.response.js';
+import { type CachedResponse, toTokenResponse } from './token.response.js';
 
-/** Longer ones are remembered by nobody, so that the number of questions bounds their weight. */
+/** Longer URLs are not cached, so that the number of entries limits their size. */
 const MAX_URL = 600;
+/** Only responses of this route are cached. */
+const PATH = '/tokens/';
 
-/** How a question was answered, and all that the answer was decided by. */
-export interface Decision {
+/** A response, and everything that it was derived from. */
+export interface IssuedResponse {
   readonly service: Service;
   readonly user: UserGrants;
-  readonly lasting: CachedResponse;
   readonly token: CachedToken;
   readonly minTtlSeconds: number;
+  readonly response: CachedResponse;
   readonly facts: AuditFacts;
 }
 
-interface Remembered extends Decision {
+interface Entry extends IssuedResponse {
   readonly grants: readonly CachedGrant[];
-  /** When the database was asked for the service or the grants, whichever was first. */
+  /** When the service or the grants were read from the database, whichever was first; by performance.now(). */
   readonly readAt: number;
 }
 
 /**
- * The same question, and nothing changed since: the same answer, before any guard, pipe or handler is asked. A
- * question is a service key and a URL, to the letter. A change of any service forgets all answers; a change of the
- * user's grants, or a new token, makes its own answers void; so does time, and the age of what was read for it.
+ * Responses of GET /tokens/:userId, by service key and exact URL. A change of any service evicts all; an entry stops
+ * matching with a change of the user's grants, a new token, its token's age, or the age of what it was derived from.
  */
 @Injectable()
 export class ResponseCache {
-  readonly #answers: LRUCache<string, Remembered> | null;
-  /** Grows when all is forgotten: what was decided before must not be remembered after. */
+  readonly #entries: LRUCache<string, Entry> | null;
+  /** Incremented with each eviction of all: responses derived from older state are not stored. */
   #epoch = 0;
 
   constructor(
@@ -49,25 +50,26 @@ export class ResponseCache {
     private readonly changes: ChangeFeed,
     private readonly audit: AuditLog,
   ) {
-    this.#answers = settings.memoryUsers === 0 ? null : new LRUCache({ max: settings.memoryUsers });
+    this.#entries = settings.memoryUsers === 0 ? null : new LRUCache({ max: settings.memoryUsers });
     changes.subscribe(({ kind }) => {
       if (kind === 'grant') return;
       this.#epoch++;
-      this.#answers?.clear();
+      this.#entries?.clear();
     });
   }
 
-  /** @returns false when the question must go the whole way */
+  /** @returns false on a cache miss: the request goes on to Nest */
   serve(request: FastifyRequest, reply: FastifyReply): boolean {
+    if (!request.url.startsWith(PATH) || request.method !== 'GET') return false;
     request.answersEpoch = this.#epoch;
-    const key = questionOf(request);
-    const known = key === null ? undefined : this.#answers?.get(key);
-    if (!known || !this.changes.believes(known.readAt) || !this.audit.hasRoom(known.service.id)) return false;
-    const { user, grants, token, lasting, service } = known;
+    const key = keyOf(request);
+    const entry = key === null ? undefined : this.#entries?.get(key);
+    if (!entry || !this.changes.believes(entry.readAt) || !this.audit.hasRoom(entry.service.id)) return false;
+    const { user, grants, token, response, service } = entry;
     const now = this.clock.now();
     if (!user.isCurrent || user.grants !== grants) return false;
-    if (token.renewFrom <= now || !isFresh(token, now, known.minTtlSeconds)) return false;
-    setCaller(request, service, known.readAt);
+    if (token.renewFrom <= now || !isFresh(token, now, entry.minTtlSeconds)) return false;
+    setCaller(request, service, entry.readAt);
     request.isRepeated = true;
     this.audit.record({
       at: now,
@@ -75,37 +77,23 @@ export class ResponseCache {
       actor: service.name,
       serviceId: service.id,
       requestId: request.id,
-      ...known.facts,
+      ...entry.facts,
       outcome: 'ok',
     });
-    void reply.header('cache-control', 'no-store').send(answerOf(lasting, token, now));
+    void reply.header('cache-control', 'no-store').send(toTokenResponse(response, token, now));
     return true;
   }
 
-  remember(request: FastifyRequest, decision: Decision): void {
-    const key = questionOf(request);
-    if (key === null || request.answersEpoch !== this.#epoch || !decision.user.isCurrent) return;
-    const { grants, readAt } = decision.user;
-    this.#answers?.set(key, { ...decision, grants, readAt: Math.min(readAt, request.callerReadAt) });
+  store(request: FastifyRequest, issued: IssuedResponse): void {
+    const key = keyOf(request);
+    if (key === null || request.answersEpoch !== this.#epoch || !issued.user.isCurrent) return;
+    const { grants, readAt } = issued.user;
+    this.#entries?.set(key, { ...issued, grants, readAt: Math.min(readAt, request.callerReadAt) });
   }
 }
 
-/** Keys only: a JWT ends by itself, and is verified each time. */
-function questionOf(request: FastifyRequest): string | null {
+/** Service keys only: a JWT expires by itself, and is verified each time. */
+function keyOf(request: FastifyRequest): string | null {
   if (!isServiceKey(request) || request.url.length > MAX_URL) return null;
   return `${credentialDigest(request) ?? ''} ${request.url}`;
-}
-
-/** Only this route's answers are remembered; a look at the path saves looking for others. */
-const PATH = '/tokens/';
-
-/**
- * Puts memory in front of the route: after what counts and hardens every call, before all of Nest and of what pages need.
- * @param answers none until the broker is put together
- */
-export function registerWarmPath(server: FastifyInstance, answers: () => ResponseCache | null): void {
-  server.addHook('onRequest', (request, reply, done) => {
-    const mayBeKnown = request.url.startsWith(PATH) && request.method === 'GET';
-    if (!mayBeKnown || !answers()?.serve(request, reply)) done();
-  });
 }

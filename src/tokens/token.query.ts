@@ -16,13 +16,13 @@ export class TokenQuery {
   @IsAccount()
   account?: string;
 
-  @ApiPropertyOptional({ description: 'What the token must be good for, separated by spaces' })
+  @ApiPropertyOptional({ description: 'Scopes that the token must cover, separated by spaces' })
   @IsOptional()
   @IsScopeList()
   scope?: string;
 
   @ApiPropertyOptional({
-    description: 'The least remaining lifetime you accept, in seconds',
+    description: 'The minimum remaining lifetime, in seconds',
     type: Number,
     default: 300,
   })
@@ -34,7 +34,7 @@ export class TokenQuery {
   min_ttl = 300;
 
   @ApiPropertyOptional({
-    description: 'The Google Ads account that the token is for: adds the header that its calls need',
+    description: 'The Google Ads account to call: adds the header that its calls need',
     example: '123-456-7890',
   })
   @IsOptional()
@@ -42,7 +42,7 @@ export class TokenQuery {
   customer_id?: string;
 
   @ApiPropertyOptional({
-    description: 'The least role that will do on customer_id',
+    description: 'The minimum role on customer_id',
     enum: ['READ_ONLY', 'STANDARD', 'ADMIN'],
   })
   @IsOptional()
@@ -50,7 +50,7 @@ export class TokenQuery {
   min_role?: string;
 
   @ApiPropertyOptional({
-    description: '`ads.synced_at` of the answer whose header Google refused with USER_PERMISSION_DENIED',
+    description: '`ads.synced_at` of the response whose header Google refused with USER_PERMISSION_DENIED',
     format: 'date-time',
   })
   @IsOptional()

@@ -1,5 +1,7 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { AccessPathResponse } from '../ads/access-path.response.js';
+import type { Type } from '@nestjs/common';
+import { ApiProperty, type ApiPropertyOptions, ApiPropertyOptional, DECORATORS } from '@nestjs/swagger';
+import { AccessPathResponse, toAccessPathResponse } from '../ads/access-path.response.js';
+import type { FoundAccess } from '../ads/ads-access.service.js';
 import type { AccessToken, Grant } from '../domain/grant/grant.js';
 import { secondsLeft } from '../domain/grant/token-freshness.js';
 import { AccountResponse } from '../http/validation/account.response.js';
@@ -7,21 +9,18 @@ import { AccountResponse } from '../http/validation/account.response.js';
 class ChosenPath extends AccessPathResponse {
   @ApiProperty({
     type: [AccessPathResponse],
-    description: 'Other ways, the most powerful role first, then the shortest path',
+    description: 'Other access paths, the most powerful role first, then the shortest path',
   })
   alternatives!: AccessPathResponse[];
 
-  @ApiProperty({ format: 'date-time', description: 'As of when' })
+  @ApiProperty({ format: 'date-time', description: 'When the broker read the accounts from Google Ads' })
   synced_at!: string;
 }
 
-/** What comes with `customer_id`. */
-export interface AdsResponse {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly ads: ChosenPath;
-}
-
-/** The members of RFC 6749 section 5.1, and whose token it is. */
+/**
+ * The members of RFC 6749 section 5.1, and whose token it is. The one declaration of this shape: the OpenAPI document
+ * and the serializer are derived from it.
+ */
 export class TokenResponse {
   @ApiProperty({ example: 'ya29.a0...' })
   access_token!: string;
@@ -35,7 +34,7 @@ export class TokenResponse {
   @ApiProperty({ format: 'date-time' })
   expires_at!: string;
 
-  @ApiProperty({ description: 'What the token is good for, separated by spaces' })
+  @ApiProperty({ description: 'The scopes of the token, separated by spaces' })
   scope!: string;
 
   @ApiProperty({ type: AccountResponse })
@@ -47,53 +46,19 @@ export class TokenResponse {
   @ApiPropertyOptional({
     type: Object,
     additionalProperties: { type: 'string' },
-    description:
-      'With customer_id: what to send beside the token. Empty where direct access makes it unnecessary',
+    description: 'With customer_id: the headers to send with the token. Empty where access is direct',
     example: { 'login-customer-id': '1000000001' },
   })
   headers?: Readonly<Record<string, string>>;
 
-  @ApiPropertyOptional({ type: ChosenPath, description: 'With customer_id: the way that was chosen' })
+  @ApiPropertyOptional({ type: ChosenPath, description: 'With customer_id: the chosen access path' })
   ads?: ChosenPath;
 }
 
-const WAY = {
-  login_customer_id: { type: 'string' },
-  role: { type: ['string', 'null'] },
-  distance: { type: 'integer' },
-  header_needed: { type: 'boolean' },
-} as const;
-
-/** The same for Fastify, which compiles a serialiser of it. */
-export const TOKEN_ANSWER_SCHEMA = {
-  type: 'object',
-  properties: {
-    access_token: { type: 'string' },
-    token_type: { type: 'string' },
-    expires_in: { type: 'integer' },
-    expires_at: { type: 'string' },
-    scope: { type: 'string' },
-    account: {
-      type: 'object',
-      properties: { sub: { type: 'string' }, email: { type: ['string', 'null'] } },
-    },
-    client: { type: 'string' },
-    headers: { type: 'object', additionalProperties: { type: 'string' } },
-    ads: {
-      type: 'object',
-      properties: {
-        ...WAY,
-        alternatives: { type: 'array', items: { type: 'object', properties: WAY } },
-        synced_at: { type: 'string' },
-      },
-    },
-  },
-} as const;
-
-/** What of an answer stays the same as long as its token is given; nothing secret. */
+/** What the response cache keeps: the members that stay the same as long as the token is served. No secret. */
 export type CachedResponse = Omit<TokenResponse, 'access_token' | 'expires_in'>;
 
-export function cachedResponse(
+export function toCachedResponse(
   { account, client }: Grant,
   { expiresAt, scopes }: AccessToken,
 ): CachedResponse {
@@ -106,10 +71,57 @@ export function cachedResponse(
   };
 }
 
-export function answerOf(
-  lasting: CachedResponse,
+export function toTokenResponse(
+  cached: CachedResponse,
   { token, expiresAt }: AccessToken,
   now: Date,
 ): TokenResponse {
-  return { access_token: token.reveal(), expires_in: secondsLeft(expiresAt, now), ...lasting };
+  return { access_token: token.reveal(), expires_in: secondsLeft(expiresAt, now), ...cached };
+}
+
+/** The members that `customer_id` adds. */
+export function toAdsResponse({
+  path,
+  alternatives,
+  syncedAt,
+}: FoundAccess): Required<Pick<TokenResponse, 'headers' | 'ads'>> {
+  return {
+    headers: path.headerNeeded ? { 'login-customer-id': path.loginCustomerId } : {},
+    ads: Object.assign(toAccessPathResponse(path), {
+      alternatives: alternatives.map(toAccessPathResponse),
+      synced_at: syncedAt.toISOString(),
+    }),
+  };
+}
+
+const PRIMITIVES = new Map<unknown, string>([
+  [String, 'string'],
+  [Number, 'number'],
+  [Boolean, 'boolean'],
+]);
+
+/** For Fastify, which compiles a serializer from it. */
+export const TOKEN_RESPONSE_SCHEMA = schemaOf(TokenResponse);
+
+type Property = Pick<ApiPropertyOptions, 'nullable' | 'isArray'> & {
+  readonly type: Type<object>;
+  readonly additionalProperties?: object;
+};
+
+/** JSON Schema of a class with the decorators of @nestjs/swagger. */
+function schemaOf({ prototype }: Type<object>): object {
+  const keys = Reflect.getMetadata(DECORATORS.API_MODEL_PROPERTIES_ARRAY, prototype as object) as string[];
+  const properties = keys.map((key) => {
+    const name = key.slice(1);
+    const property: unknown = Reflect.getMetadata(DECORATORS.API_MODEL_PROPERTIES, prototype as object, name);
+    return [name, schemaOfProperty(property as Property)] as const;
+  });
+  return { type: 'object', properties: Object.fromEntries(properties) };
+}
+
+function schemaOfProperty({ type, nullable, isArray, additionalProperties }: Property): object {
+  const primitive = PRIMITIVES.get(type);
+  if (primitive) return { type: nullable ? [primitive, 'null'] : primitive };
+  if (additionalProperties) return { type: 'object', additionalProperties };
+  return isArray ? { type: 'array', items: schemaOf(type) } : schemaOf(type);
 }

@@ -3,19 +3,30 @@ import { RouteSchema } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccessTokenService } from '../access-tokens/access-token.service.js';
+import type { TokenRequest } from '../access-tokens/token-errors.js';
+import { AdsAccessService, type FoundAccess } from '../ads/ads-access.service.js';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
+import type { AccessRole } from '../domain/ads/access-role.js';
+import { customerIdOf } from '../domain/ads/account-tree.js';
+import { invalidRequest } from '../domain/errors.js';
 import { ADWORDS, parseScopes, scopeSet } from '../domain/google/scopes.js';
+import type { Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { hangUpOf } from '../http/server/hang-up.js';
+import { hangUpOf } from '../http/request-context.js';
 import { UserPath } from '../http/validation/user-id.param.js';
-import { AdsHeaders } from './ads-headers.js';
 import { ResponseCache } from './response-cache.js';
 import { TokenQuery } from './token.query.js';
-import { answerOf, cachedResponse, TOKEN_ANSWER_SCHEMA, TokenResponse } from './token.response.js';
+import {
+  toAdsResponse,
+  toCachedResponse,
+  TOKEN_RESPONSE_SCHEMA,
+  TokenResponse,
+  toTokenResponse,
+} from './token.response.js';
 
 @Controller('tokens')
 @ApiTags('tokens')
@@ -25,14 +36,14 @@ export class TokensController {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly accessTokens: AccessTokenService,
-    private readonly adsHeaders: AdsHeaders,
+    private readonly adsAccess: AdsAccessService,
     private readonly responseCache: ResponseCache,
   ) {}
 
   @Get(':userId')
   @Audited('token.issue')
   @Header('cache-control', 'no-store')
-  @RouteSchema({ response: { 200: TOKEN_ANSWER_SCHEMA } })
+  @RouteSchema({ response: { 200: TOKEN_RESPONSE_SCHEMA } })
   @ApiOperation({ summary: 'A fresh access token of a user' })
   @ApiOkResponse({ type: TokenResponse })
   @ApiProblems(
@@ -56,27 +67,58 @@ export class TokensController {
     @Res({ passthrough: true }) reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<TokenResponse> {
-    const wanted = query.scope === undefined ? [] : parseScopes(query.scope);
-    const asked = query.customer_id === undefined ? wanted : scopeSet([...wanted, ADWORDS]);
-    audit.add({ userId, details: asked.length > 0 ? { asked } : {} });
+    const requested = query.scope === undefined ? [] : parseScopes(query.scope);
+    const scopes = query.customer_id === undefined ? requested : scopeSet([...requested, ADWORDS]);
+    audit.add({ userId, details: scopes.length > 0 ? { asked: scopes } : {} });
     const client = this.settings.clients.pickFor(service, query.client);
     audit.add({ client: client.alias });
-    const account = query.account ?? null;
-    const minTtlSeconds = query.min_ttl;
-    const call = { requestId: request.id, hangUp: () => hangUpOf(reply) };
-    const tokenRequest = { service, userId, client, account, scopes: asked, minTtlSeconds, ...call };
-    // First: Google Ads can take its time, and the token is to be that of the end.
-    const found = await this.adsHeaders.find(tokenRequest, query);
-    const { headers, ads } = found ?? {};
-    if (found) audit.add({ details: { customer_id: query.customer_id ?? '', ...headers } });
-    const chosen = found ? { ...tokenRequest, account: found.grant.account.sub } : tokenRequest;
-    const { grant, token, known } = await this.accessTokens.get(chosen);
+    const tokenRequest: TokenRequest = {
+      service,
+      userId,
+      client,
+      account: query.account ?? null,
+      scopes,
+      minTtlSeconds: query.min_ttl,
+      requestId: request.id,
+      hangUp: () => hangUpOf(reply),
+    };
+    // Google Ads can take most of a minute: the token is issued after it.
+    const access = await this.#findAdsAccess(tokenRequest, query);
+    const ads = access && toAdsResponse(access);
+    if (ads) audit.add({ details: { customer_id: query.customer_id ?? '', ...ads.headers } });
+    const account = access?.grant.account.sub ?? tokenRequest.account;
+    const { grant, token, cached } = await this.accessTokens.get({ ...tokenRequest, account });
     audit.add({ grantId: grant.id, details: { scopes: token.scopes } });
-    const lasting = cachedResponse(grant, token);
-    if (known && !found) {
+    const response = toCachedResponse(grant, token);
+    if (cached && !ads) {
+      const { minTtlSeconds } = tokenRequest;
       const facts = audit.facts ?? {};
-      this.responseCache.remember(request, { ...known, service, lasting, minTtlSeconds, facts });
+      this.responseCache.store(request, { ...cached, service, response, minTtlSeconds, facts });
     }
-    return Object.assign(answerOf(lasting, token, this.clock.now()), headers && ads ? { headers, ads } : {});
+    return Object.assign(toTokenResponse(response, token, this.clock.now()), ads);
+  }
+
+  /** @returns null where the caller names no Google Ads account */
+  async #findAdsAccess(
+    tokenRequest: TokenRequest,
+    { customer_id, min_role, denied_synced_at }: TokenQuery,
+  ): Promise<(FoundAccess & { readonly grant: Grant }) | null> {
+    if (customer_id === undefined) {
+      const misplaced = Object.entries({ min_role, denied_synced_at }).find(
+        ([, value]) => value !== undefined,
+      );
+      if (misplaced) throw invalidRequest({ [misplaced[0]]: 'is only allowed with customer_id.' });
+      return null;
+    }
+    const request = { ...tokenRequest, scopes: [ADWORDS] };
+    const grant = await this.accessTokens.grantFor(request);
+    const access = await this.adsAccess.find({
+      request,
+      grant,
+      customerId: customerIdOf(customer_id) ?? '',
+      minRole: (min_role ?? null) as AccessRole | null,
+      deniedSyncedAt: denied_synced_at === undefined ? null : new Date(denied_synced_at),
+    });
+    return { ...access, grant };
   }
 }

@@ -10,8 +10,8 @@ import { ExpiryNoticesRepository } from '../token-store/outbox/expiry-notices.re
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** How long ahead the app is told. In Testing a grant lives only 7 days: told that early, it would be told at once. */
-const AHEAD_MS: Readonly<Record<ExpiryReason, number>> = {
+/** How long ahead the app is notified. In Testing, a grant lasts 7 days: a notice that early would follow the consent. */
+const NOTICE_MS: Readonly<Record<ExpiryReason, number>> = {
   testing_mode: DAY_MS,
   time_based_access: 7 * DAY_MS,
   inactivity: 7 * DAY_MS,
@@ -30,7 +30,7 @@ export class AnnounceExpiringGrants {
 
   async announce(shutdown: AbortSignal): Promise<void> {
     const { testingClients } = this.settings;
-    const until = new Date(this.clock.now().getTime() + Math.max(...Object.values(AHEAD_MS)));
+    const until = new Date(this.clock.now().getTime() + Math.max(...Object.values(NOTICE_MS)));
     const all = { users: ['*'], clients: ['*'], testingClients, until, isUnnotified: true, limit: BATCH };
     let after: GrantPosition | null = null;
     do {
@@ -46,7 +46,7 @@ export class AnnounceExpiringGrants {
   async #announceOne(grant: Grant): Promise<void> {
     const now = this.clock.now();
     const expiry = forecast(grant, this.settings.testingClients.includes(grant.client));
-    if (!expiry || expiry.at.getTime() > now.getTime() + AHEAD_MS[expiry.reason]) return;
+    if (!expiry || expiry.at.getTime() > now.getTime() + NOTICE_MS[expiry.reason]) return;
     await this.notices.notify(grant, expiry, now);
   }
 }

@@ -9,12 +9,12 @@ import { nextAttempt } from './retry-schedule.js';
 import { SendEvent } from './send-event.js';
 
 const BATCH = 10;
-/** On top of what a batch can take at most; only a broker that died leaves its events until then. */
+/** On top of a batch's timeouts. Only a crashed replica keeps its claim until it expires. */
 const CLAIM_MARGIN_MS = 20_000;
-/** How long a stopping broker waits for the answer it is waiting for. */
-const LAST_ANSWER_MS = 2000;
+/** Graceful shutdown: how long to wait for the response to the current request. */
+const SHUTDOWN_GRACE_MS = 2000;
 
-/** Sends what is due, one after the other in order of creation. A failure holds up only the event that failed. */
+/** Sends due events one by one, in order of creation. A failure delays only the event that failed. */
 @Injectable()
 export class DeliverEvents {
   readonly #log = new Logger(DeliverEvents.name);
@@ -27,27 +27,27 @@ export class DeliverEvents {
   ) {}
 
   async deliver(shutdown: AbortSignal): Promise<void> {
-    const giveUp = new AbortController();
+    const cancel = new AbortController();
     const onStop = () => {
       setTimeout(() => {
-        giveUp.abort();
-      }, LAST_ANSWER_MS).unref();
+        cancel.abort();
+      }, SHUTDOWN_GRACE_MS).unref();
     };
     shutdown.addEventListener('abort', onStop, { once: true });
     try {
-      await this.#deliverDue(shutdown, giveUp.signal);
+      await this.#deliverDue(shutdown, cancel.signal);
     } finally {
       shutdown.removeEventListener('abort', onStop);
     }
   }
 
-  async #deliverDue(shutdown: AbortSignal, giveUp: AbortSignal): Promise<void> {
+  async #deliverDue(shutdown: AbortSignal, cancel: AbortSignal): Promise<void> {
     const claimMs = BATCH * (this.settings.webhook?.timeoutMs ?? 0) + CLAIM_MARGIN_MS;
     let isMore = true;
     while (isMore && !shutdown.aborted) {
       const now = this.clock.now();
       const batch = await this.events.claim(BATCH, now, new Date(now.getTime() + claimMs));
-      await this.#deliverAll(batch, shutdown, giveUp);
+      await this.#deliverAll(batch, shutdown, cancel);
       isMore = batch.length === BATCH;
     }
   }
@@ -55,34 +55,34 @@ export class DeliverEvents {
   async #deliverAll(
     batch: readonly UndeliveredEvent[],
     shutdown: AbortSignal,
-    giveUp: AbortSignal,
+    cancel: AbortSignal,
   ): Promise<void> {
     for (const [index, event] of batch.entries()) {
       if (shutdown.aborted) {
-        const untried = batch.slice(index).map(({ id }) => id);
-        await this.events.release(untried, this.clock.now());
+        const unsent = batch.slice(index).map(({ id }) => id);
+        await this.events.release(unsent, this.clock.now());
         return;
       }
-      await this.#deliverOne(event, giveUp);
+      await this.#deliverOne(event, cancel);
     }
   }
 
-  async #deliverOne(event: UndeliveredEvent, giveUp: AbortSignal): Promise<void> {
+  async #deliverOne(event: UndeliveredEvent, cancel: AbortSignal): Promise<void> {
     const { id, type, failures } = event;
-    const receipt = await this.sendEvent.send(event, giveUp);
+    const delivery = await this.sendEvent.send(event, cancel);
     const now = this.clock.now();
-    if (receipt.kind === 'taken') {
+    if (delivery.kind === 'accepted') {
       await this.events.delivered(id, now);
       return;
     }
-    if (giveUp.aborted) {
+    if (cancel.aborted) {
       await this.events.release([id], now);
       return;
     }
-    const { error } = receipt;
-    const next = receipt.kind === 'gone' ? null : nextAttempt(failures + 1, now, Math.random());
+    const { error } = delivery;
+    const next = delivery.kind === 'gone' ? null : nextAttempt(failures + 1, now, Math.random());
     await this.events.failed(id, error, now, next);
-    if (next) this.#log.warn({ id, type, error, next }, 'a webhook was not delivered; it is tried again');
-    else this.#log.warn({ id, type, error }, 'a webhook was given up; the app does not know of this event');
+    if (next) this.#log.warn({ id, type, error, next }, 'a webhook was not delivered; it is retried');
+    else this.#log.warn({ id, type, error }, 'a webhook was given up; the app has not received this event');
   }
 }

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
+import { createHmac } from 'node:crypto';
 import { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
+import type { Secret } from '../domain/secret.js';
 import { ProxyRefused, send } from '../outbound/http-client.js';
 import type { UndeliveredEvent } from '../token-store/outbox/outbox-events.repository.js';
-import { signMessage } from './sign-message.js';
 
-/** `gone`: the receiver never wants this event. An error is a status or a code, never what the receiver said. */
-export type Receipt =
-  { readonly kind: 'taken' } | { readonly kind: 'gone' | 'failed'; readonly error: string };
+/** `gone`: the receiver refuses this event for good. An error is a status or a code, never the receiver's text. */
+export type Delivery =
+  { readonly kind: 'accepted' } | { readonly kind: 'gone' | 'failed'; readonly error: string };
 
 const GONE = 410;
 
@@ -18,8 +19,8 @@ export class SendEvent {
     private readonly clock: Clock,
   ) {}
 
-  /** @param giveUp ends the wait for an answer early */
-  async send({ id, type, timestamp, data }: UndeliveredEvent, giveUp: AbortSignal): Promise<Receipt> {
+  /** @param cancel aborts the request */
+  async send({ id, type, timestamp, data }: UndeliveredEvent, cancel: AbortSignal): Promise<Delivery> {
     const { webhook } = this.settings;
     if (webhook === null) return { kind: 'failed', error: 'no_webhook_url' };
     const body = JSON.stringify({ type, timestamp, data });
@@ -32,14 +33,14 @@ export class SendEvent {
           'user-agent': 'token-broker',
           ...signMessage(webhook.secret, id, this.clock.now(), body),
         },
-        // A redirect would take accounts and user ids to an address that nobody configured.
+        // A redirect would take accounts and user ids to an address that the operator did not configure.
         redirect: 'manual',
         timeoutMs: webhook.timeoutMs,
-        // The status says it all; a body would only hold the connection.
+        // Only the status counts; a body would hold the connection.
         maxBytes: 0,
-        signal: giveUp,
+        signal: cancel,
       });
-      if (status >= 200 && status < 300) return { kind: 'taken' };
+      if (status >= 200 && status < 300) return { kind: 'accepted' };
       return { kind: status === GONE ? 'gone' : 'failed', error: `http_${status}` };
     } catch (error) {
       return { kind: 'failed', error: codeOf(error) };
@@ -54,4 +55,17 @@ function codeOf(error: unknown): string {
   if (name === 'AbortError') return 'interrupted';
   const { code } = (cause ?? {}) as { code?: unknown };
   return typeof code === 'string' ? code.toLowerCase() : 'connection_failed';
+}
+
+const PREFIX = 'whsec_';
+
+/**
+ * The headers of Standard Webhooks (https://www.standardwebhooks.com). They prove to a receiver that a message comes
+ * from the broker, is unaltered and is recent.
+ */
+export function signMessage(secret: Secret, id: string, at: Date, body: string): Record<string, string> {
+  const timestamp = String(Math.floor(at.getTime() / 1000));
+  const key = Buffer.from(secret.reveal().slice(PREFIX.length), 'base64');
+  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
+  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` };
 }

@@ -8,7 +8,7 @@ import { DeliverEvents } from './deliver-events.js';
 
 const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
-/** How long an event can be looked up after it was delivered or given up. */
+/** How long an event is kept after it was delivered or given up. */
 const KEEP_SECONDS = 30 * DAY_SECONDS;
 
 @Injectable()
@@ -16,7 +16,7 @@ export class WebhooksJob implements OnModuleInit {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly work: Scheduler,
+    private readonly scheduler: Scheduler,
     private readonly deliverEvents: DeliverEvents,
     private readonly announceExpiring: AnnounceExpiringGrants,
     private readonly events: OutboxEventsRepository,
@@ -24,11 +24,11 @@ export class WebhooksJob implements OnModuleInit {
 
   onModuleInit(): void {
     if (this.settings.webhook === null) return;
-    this.work.every(1, 'deliver webhooks', (shutdown) => this.deliverEvents.deliver(shutdown));
-    this.work.every(HOUR_SECONDS, 'announce expiring grants', (shutdown) =>
+    this.scheduler.every(1, 'deliver webhooks', (shutdown) => this.deliverEvents.deliver(shutdown));
+    this.scheduler.every(HOUR_SECONDS, 'announce expiring grants', (shutdown) =>
       this.announceExpiring.announce(shutdown),
     );
-    this.work.every(DAY_SECONDS, 'prune webhooks', () =>
+    this.scheduler.every(DAY_SECONDS, 'prune webhooks', () =>
       this.events.prune(new Date(this.clock.now().getTime() - KEEP_SECONDS * 1000)),
     );
   }

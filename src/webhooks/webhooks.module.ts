@@ -5,9 +5,8 @@ import { SendEvent } from './send-event.js';
 import { WebhooksJob } from './webhooks.job.js';
 
 /**
- * Owns telling the app what happened to its grants: signed webhooks, tried again until they are taken, and the notice
- * that a grant will die soon.
- * Does not own the events: each is written in the transaction of the change that it tells of (token-store/outbox/outbox.ts).
+ * Owns the delivery of events to the app: signed webhooks with retries, and the notice that a grant expires soon.
+ * Does not own the events: each is written in the transaction of the change that it reports (token-store/outbox/outbox.ts).
  * Nor does it own the forecast (domain/grant/expiry-forecast.ts). Without WEBHOOK_URL nothing here runs.
  */
 @Module({

@@ -61,7 +61,7 @@ test('a long reader: calls go on, migrate names it, gives up, and the next run d
   const said: string[] = [];
   const attempt = migrate(url(), folder, { waitMs: 6000, say: (line) => said.push(line) });
   await expect(attempt).rejects.toThrow(
-    /did not get its lock on a table within 6 seconds; in the way was\n.*nightly report/,
+    /did not get its lock on a table within 6 seconds; blocked by\n.*nightly report/,
   );
   isOver = true;
   await calls;
@@ -69,7 +69,7 @@ test('a long reader: calls go on, migrate names it, gives up, and the next run d
   expect(slowest).toBeLessThan(2500);
   expect(said).toEqual([
     expect.stringMatching(
-      /^Waiting for a lock on a table, held up by\n {2}process \d+ \(nightly report, role \w+, idle in transaction, \d+ s in its transaction\): SELECT count/,
+      /^Waiting for a lock on a table, blocked by\n {2}process \d+ \(nightly report, role \w+, idle in transaction, \d+ s in its transaction\): SELECT count/,
     ),
   ]);
   expect(await records()).toEqual([]);
@@ -110,10 +110,10 @@ test('the command names the blocking sessions on standard error, and exits with 
   const { code, stdout, stderr } = await tokenBroker(['migrate', '--wait', '1'], { DATABASE_URL: database });
   expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
   expect(stderr).toMatch(
-    /^Waiting for another migration to end, held up by\n {2}process \d+ \(somebody else, role \w+, idle\): SELECT pg_advisory_lock/,
+    /^Waiting for another migration to end, blocked by\n {2}process \d+ \(somebody else, role \w+, idle\): SELECT pg_advisory_lock/,
   );
   expect(stderr).toMatch(
-    /\nAnother migration did not end within 1 seconds; in the way was\n.*somebody else[^]*run `token-broker migrate` again, which is safe\.\n$/,
+    /\nAnother migration did not end within 1 seconds; blocked by\n.*somebody else[^]*run `token-broker migrate` again, which is safe\.\n$/,
   );
   const json = await tokenBroker(['migrate', '--wait', '0', '--json'], { DATABASE_URL: database });
   expect(JSON.parse(json.stderr)).toMatchObject({ error: 'database_busy', exit_code: 69 });

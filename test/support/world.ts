@@ -15,7 +15,7 @@ import { freePort } from '../../sandbox/trying/postgres.js';
 import { startBroker } from '../../src/bootstrap.js';
 import type { Policy } from '../../src/domain/access/policy.js';
 import { Clock } from '../../src/domain/ports/clock.js';
-import { readConfiguration } from '../../src/read-configuration.js';
+import { readConfiguration } from '../../src/config/read-configuration.js';
 import { generateKeyRing } from '../../src/sealing/key-ring.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { GoogleClient } from '../../domain/google/google-client.js';
+import type { GoogleClient } from '../../domain/google/oauth.js';
 import { scopeSet } from '../../domain/google/scopes.js';
 import { type CommandResult, printResult } from '../shared/command-result.js';
 import { EXIT } from '../shared/failure.js';

@@ -1,4 +1,4 @@
-import type { GoogleClient } from '../../domain/google/google-client.js';
+import type { GoogleClient } from '../../domain/google/oauth.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import type { GoogleOAuthClient } from '../../google/oauth/google-oauth.client.js';
 import { googleAccessOf, readClientSettings } from '../shared/client-settings.js';

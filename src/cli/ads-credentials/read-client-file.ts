@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { GoogleClient } from '../../domain/google/google-client.js';
+import type { GoogleClient } from '../../domain/google/oauth.js';
 import { EXIT, Failure } from '../shared/failure.js';
 import { readText } from '../shared/files.js';
 

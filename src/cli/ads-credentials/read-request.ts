@@ -1,4 +1,4 @@
-import { isUserId, USER_ID_RULE } from '../../domain/access/user-id.js';
+import { isUserId, USER_ID_RULE } from '../../domain/access/user-rule.js';
 import { ADWORDS, isScope, scopeSet } from '../../domain/google/scopes.js';
 import { type Failure, wrongUsage } from '../shared/failure.js';
 import type { Format } from './configuration-formats.js';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { ConfigurationError } from '../../config/configuration-error.js';
-import type { GoogleClient } from '../../domain/google/google-client.js';
+import type { GoogleClient } from '../../domain/google/oauth.js';
 import type { ProbeVerdict } from '../../google/oauth/probe-client.js';
 import { type ClientSettings, readClientSettings } from '../shared/client-settings.js';
 import { type CommandResult, printResult } from '../shared/command-result.js';
@@ -164,7 +164,7 @@ async function askGoogle(
 }
 
 async function allFaults(env: NodeJS.ProcessEnv): Promise<readonly string[]> {
-  const { readConfiguration } = await import('../../read-configuration.js');
+  const { readConfiguration } = await import('../../config/read-configuration.js');
   try {
     readConfiguration(env);
     return [];

@@ -36,7 +36,7 @@ async function resealAll({ adopt = false }: { readonly adopt?: boolean }): Promi
     { readKeyRing },
   ] = await Promise.all([
     import('../../token-store/sealed/reseal.js'),
-    import('../../token-store/services/adopt-services.js'),
+    import('../../token-store/services/service-mac.js'),
     import('../../token-store/services/services.repository.js'),
     import('../../token-store/client/database.js'),
     import('../../sealing/sealer.js'),

@@ -3,7 +3,10 @@ import type { Settings } from '../../config/settings.js';
 import { BrokerError } from '../../domain/errors.js';
 import { scopeSet } from '../../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../../domain/google/service-account.js';
-import type { AddedServiceAccount, NewServiceAccount } from '../../service-accounts/add-service-account.js';
+import type {
+  AddedServiceAccount,
+  NewServiceAccount,
+} from '../../service-accounts/service-account-registry.js';
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { readServiceAccountFile } from '../shared/files.js';
@@ -65,13 +68,13 @@ async function add(keyFile: string, options: Options): Promise<CommandResult> {
   return withBroker(async (broker) => {
     const { Settings } = await import('../../config/settings.js');
     const { Clock } = await import('../../domain/ports/clock.js');
-    const { AddServiceAccount } = await import('../../service-accounts/add-service-account.js');
+    const { ServiceAccountRegistry } = await import('../../service-accounts/service-account-registry.js');
     const settings = broker.get(Settings);
     assertServed(options.client, settings);
-    const adding = broker.get(AddServiceAccount);
-    await adding.assertPossible(request).catch(explain);
+    const registry = broker.get(ServiceAccountRegistry);
+    await registry.assertPossible(request).catch(explain);
     if (!options.offline) await assertToken(request, settings, broker.get(Clock).now());
-    return resultOf(await adding.add(request).catch(explain), !options.offline);
+    return resultOf(await registry.add(request).catch(explain), !options.offline);
   });
 }
 

@@ -20,8 +20,8 @@ export function serviceAccountRemove(): Command {
 
 function remove(grantId: string): Promise<CommandResult> {
   return withBroker(async (broker) => {
-    const { RemoveServiceAccount } = await import('../../service-accounts/remove-service-account.js');
-    const grant = await broker.get(RemoveServiceAccount).remove(grantId);
+    const { ServiceAccountRegistry } = await import('../../service-accounts/service-account-registry.js');
+    const grant = await broker.get(ServiceAccountRegistry).remove(grantId);
     if (!grant) {
       throw new Failure(
         EXIT.notFound,

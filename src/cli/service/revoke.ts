@@ -21,8 +21,8 @@ export function serviceRevoke(): Command {
 
 function revoke(idOrName: string): Promise<CommandResult> {
   return withBroker(async (broker) => {
-    const { RevokeService } = await import('../../services/revoke-service.js');
-    const service = await broker.get(RevokeService).revoke(idOrName);
+    const { ServiceRegistry } = await import('../../services/service-registry.js');
+    const service = await broker.get(ServiceRegistry).revoke(idOrName);
     if (!service) {
       throw new Failure(
         EXIT.notFound,

@@ -1,4 +1,4 @@
-import type { GoogleClient } from '../../domain/google/google-client.js';
+import type { GoogleClient } from '../../domain/google/oauth.js';
 import { faultyConfiguration } from './failure.js';
 
 /** What is known of the clients, even where other settings are missing or wrong. */
@@ -19,23 +19,11 @@ export interface GoogleAccess {
 
 /** Reads the settings that concern clients, each validated on its own. */
 export async function readClientSettings(env: NodeJS.ProcessEnv): Promise<ClientSettings> {
-  await import('reflect-metadata');
-  const [{ plainToInstance }, { validateSync }, { Environment }, { readGoogleClients }, { proxyVariables }] =
-    await Promise.all([
-      import('class-transformer'),
-      import('class-validator'),
-      import('../../config/environment.js'),
-      import('../../config/google-clients.js'),
-      import('../../config/proxies.js'),
-    ]);
-  // Empty means unset, as for the broker.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const environment = plainToInstance(
-    Environment,
-    { ...given, ...proxyVariables(env) },
-    { exposeDefaultValues: true },
-  );
-  const faulty = new Set(validateSync(environment).map(({ property }) => property));
+  const [{ readEnvironment }, { readGoogleClients }] = await Promise.all([
+    import('../../config/environment.js'),
+    import('../../config/google-clients.js'),
+  ]);
+  const { environment, faults: faulty } = readEnvironment(env);
   const isSound = (...names: (keyof typeof environment)[]) => !names.some((name) => faulty.has(name));
 
   const named = isSound('GOOGLE_CLIENT_SECRETS');
@@ -47,7 +35,7 @@ export async function readClientSettings(env: NodeJS.ProcessEnv): Promise<Client
     faults: faults?.map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`) ?? ['GOOGLE_CLIENT_SECRETS is not set'],
     publicUrl: isSound('PUBLIC_URL') ? environment.PUBLIC_URL : null,
     google: isSound('GOOGLE_STAND_IN_URL', 'GOOGLE_TIMEOUT_MS', 'HTTPS_PROXY', 'HTTP_PROXY')
-      ? { standInUrl: environment.GOOGLE_STAND_IN_URL ?? null, timeoutMs: environment.GOOGLE_TIMEOUT_MS }
+      ? { standInUrl: environment.GOOGLE_STAND_IN_URL, timeoutMs: environment.GOOGLE_TIMEOUT_MS }
       : null,
   };
 }

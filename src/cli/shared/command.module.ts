@@ -8,7 +8,6 @@ import { SystemClock } from '../../operations/system-clock.js';
 import { SealingModule } from '../../sealing/sealing.module.js';
 import { ServiceAccountsModule } from '../../service-accounts/service-accounts.module.js';
 import { ServicesModule } from '../../services/services.module.js';
-import { IdentityModule } from '../../services/workload-jwt/workload-jwt.module.js';
 import { TokenStoreModule } from '../../token-store/token-store.module.js';
 
 /**
@@ -25,7 +24,6 @@ export class CommandModule {
         ConfigModule.with(settings),
         SealingModule,
         TokenStoreModule,
-        IdentityModule,
         ServicesModule,
         ServiceAccountsModule,
         ...more,

@@ -3,15 +3,15 @@ import { canonicalScope, scopeSet } from '../google/scopes.js';
 import { coversUser } from './user-rule.js';
 
 /**
- * What a service may do beyond getting tokens and links; each is off unless the operator gives it.
- * `audit`: read the audit trail of the users it covers. `disconnect`: forget a grant here. `revoke`: end it at Google,
+ * What a service may do beyond tokens and links; each is off by default.
+ * `audit`: read the audit trail of the users it covers. `disconnect`: delete a grant here. `revoke`: revoke it at Google,
  * which also ends grants of other users. `force`: let a connect end another user's grant.
  */
 export const RIGHTS = ['audit', 'disconnect', 'revoke', 'force'] as const;
 
 export type Right = (typeof RIGHTS)[number];
 
-/** For whom, for what, and what a service may do. `*` in a list means any. */
+/** Which users, clients and scopes a service may use, and its rights. `*` in a list means any. */
 export interface Policy extends Readonly<Record<Right, boolean>> {
   readonly clients: readonly string[];
   readonly scopes: readonly string[];
@@ -19,7 +19,7 @@ export interface Policy extends Readonly<Record<Right, boolean>> {
   readonly users: readonly string[];
 }
 
-/** An internal caller that proved who it is. */
+/** An authenticated internal caller. */
 export interface Service {
   readonly id: string;
   readonly name: string;
@@ -47,7 +47,7 @@ export function allowedScopes(policy: Policy, scopes: readonly string[]): string
   return scopeSet(scopes).filter((scope) => !forbidden.has(scope));
 }
 
-const DOES: Readonly<Record<Right, string>> = {
+const RIGHT_NAMES: Readonly<Record<Right, string>> = {
   audit: 'read the audit trail',
   disconnect: 'disconnect grants',
   revoke: 'revoke grants at Google',
@@ -55,14 +55,14 @@ const DOES: Readonly<Record<Right, string>> = {
 };
 
 /**
- * Refuses what a service was not given a right for. It depends on nothing but the policy, so it is asked first.
+ * Rejects a call without the right. Depends on nothing but the policy, so it is checked first.
  * @throws {BrokerError} `not_allowed`
  */
 export function assertMay({ name, policy }: Service, right: Right): void {
   if (policy[right]) return;
   throw new BrokerError(
     'not_allowed',
-    `The service ${name} may not ${DOES[right]}. Its policy lacks the right ${right}.`,
+    `The service ${name} may not ${RIGHT_NAMES[right]}. Its policy lacks the right ${right}.`,
   );
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from '@jest/globals';
-import { coversUser, rangesOf, readUserRule } from './user-rule.js';
+import { coversUser, isUserId, rangesOf, readUserRule } from './user-rule.js';
 
 describe('a rule of a policy', () => {
   test.each([
@@ -9,7 +9,7 @@ describe('a rule of a policy', () => {
     ['team-*', 'team-', true],
     ['team-*', 'team-7', true],
     ['team-*', 'team', false],
-    ['*', 'anybody', true],
+    ['*', 'any-user', true],
     // A star of the user id itself.
     ['star\\*', 'star*', true],
     ['star\\*', 'star-7', false],
@@ -27,7 +27,7 @@ describe('a rule of a policy', () => {
   });
 
   test.each(['', 'a*b', '**', 'a**', 'a\\b', 'a\\', '\ud800*'])(
-    '%j says nothing, and covers nobody',
+    '%j is invalid, and covers no user',
     (rule) => {
       expect(readUserRule(rule)).toBeNull();
       expect(['', 'a', 'a*b', 'ab', '**', 'a*', '*'].filter((userId) => coversUser([rule], userId))).toEqual(
@@ -63,6 +63,48 @@ describe('a rule of a policy', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('user ids', () => {
+  test.each([
+    'a',
+    'auth0|5f7c',
+    '_x',
+    'a==',
+    'müller',
+    'a/b',
+    '.',
+    '..',
+    ' a ',
+    '*',
+    '%2F',
+    '100%',
+    'e\u0301',
+    '用户',
+    '\u2028',
+    '\uffff',
+    'a'.repeat(255),
+    '😀'.repeat(255),
+  ])('%j is one', (id) => {
+    expect(isUserId(id)).toBe(true);
+  });
+
+  test.each([
+    '',
+    'a\n',
+    'a\u0000b',
+    '\u007f',
+    '\u0085',
+    '\u009f',
+    '\ud800',
+    '\ud83d',
+    '\ude00\ud83d',
+    'a'.repeat(256),
+    '😀'.repeat(256),
+    `${'😀'.repeat(255)}a`,
+  ])('%j is none', (id) => {
+    expect(isUserId(id)).toBe(false);
   });
 });
 

@@ -1,6 +1,9 @@
+import { isPlainText } from '../text.js';
+
 /*
- * Which users a policy covers. A rule is one user id, or a prefix of user ids with `*` behind it. A backslash takes the
- * next character literally, so that a user id may hold and end in a star: `team-*` is a prefix, `team-\*` one user.
+ * Which user ids are valid, and which a policy covers. A rule is one user id, or a prefix of user ids followed by `*`. A
+ * backslash takes the next character literally, so that a user id may contain a star: `team-*` is a prefix, `team-\*` one
+ * user.
  */
 
 /** User ids from `low` on and before `high`, by code points: the order of UTF-8, and of PostgreSQL's collation "C". */
@@ -73,3 +76,17 @@ function compareCodePoints(a: string, b: string): number {
 function codePoints(text: string): number[] {
   return Array.from(text, (character) => character.codePointAt(0) ?? 0);
 }
+
+const MAX_CHARACTERS = 255;
+
+/**
+ * The caller's own user id: opaque to the broker. Any text of 1 to 255 characters, which are Unicode code points, without
+ * control characters or lone surrogates. It is compared as it is: nothing is trimmed, folded or normalised.
+ */
+export function isUserId(value: string): boolean {
+  // A code point is one or two units of UTF-16: only between the two must they be counted.
+  if (value === '' || value.length > 2 * MAX_CHARACTERS || !isPlainText(value)) return false;
+  return value.length <= MAX_CHARACTERS || Array.from(value).length <= MAX_CHARACTERS;
+}
+
+export const USER_ID_RULE = 'must be 1 to 255 characters of Unicode, without control characters.';

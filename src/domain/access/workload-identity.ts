@@ -1,4 +1,4 @@
-/** Who a platform says a caller is: what service policies go by. */
+/** The identity of a caller at its platform, which policies refer to. */
 export interface WorkloadIdentity {
   /** The JWT's `iss`, or `spiffe://` and the trust domain. */
   readonly issuer: string;
@@ -10,7 +10,7 @@ export interface ServiceIssuer {
   /** The name that policies use for it, as WorkloadIdentity has it. */
   readonly name: string;
   readonly kind: 'issuer' | 'trust-domain';
-  /** What its tokens must be made out to. */
+  /** The audience that its tokens must name. */
   readonly audience: string;
   readonly keys:
     | { readonly from: 'discovery' }

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { AccessMap } from './access-map.js';
+import { AccessMap, judgeAccess } from './access-map.js';
 import type { AccessRole } from './access-role.js';
 import { type AccountTree, CircularTree, customerIdOf } from './account-tree.js';
-import { judgeAccess } from './judge-access.js';
 
 type Linked = Record<string, string[]>;
 
@@ -70,7 +69,7 @@ describe("the guide's example", () => {
   });
 });
 
-describe('ways', () => {
+describe('access paths', () => {
   const order = (direct: Record<string, AccessRole | null>, id = 'A1') =>
     guide(direct)
       .waysTo(id)
@@ -109,7 +108,7 @@ describe('min_role', () => {
     return 'path' in judgement ? judgement.path.loginCustomerId : judgement;
   };
 
-  test('chooses the first way that is enough', () => {
+  test('chooses the first path that is enough', () => {
     expect(judged({ M2: 'STANDARD', M3: 'READ_ONLY' }, 'STANDARD')).toBe('M2');
     expect(judged({ M2: null, M3: 'READ_ONLY' }, 'READ_ONLY')).toBe('M3');
     expect(judged({ M2: null }, null)).toBe('M2');

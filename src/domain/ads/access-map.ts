@@ -1,11 +1,11 @@
-import { type AccessRole, byPower } from './access-role.js';
+import { type AccessRole, byPower, isAtLeast } from './access-role.js';
 import type { AccountTree, AdsAccount } from './account-tree.js';
 import { distances, Links } from './links.js';
 
-/** One way to call an account: the root to name in the header `login-customer-id`, and what the user may do then. */
+/** One access path to an account: the root to name in the header `login-customer-id`, and the user's role then. */
 export interface AccessPath {
   readonly loginCustomerId: string;
-  /** The user's role on the root: it holds for everything below. Null: Google did not tell. */
+  /** The user's role on the root: it applies to everything below. Null: Google does not show it. */
   readonly role: AccessRole | null;
   /** Links between the root and the account, on the shortest path; 0: the user was invited to the account itself. */
   readonly distance: number;
@@ -20,7 +20,7 @@ export interface AccessPath {
 export class AccessMap {
   /** Accounts that no root leads to. */
   readonly unreached: readonly string[];
-  /** Accounts that a link or an invitation names, and nobody knows. */
+  /** Accounts that a link or an invitation names, and that are not in the tree. */
   readonly unknown: readonly string[];
   readonly #accounts: ReadonlyMap<string, AdsAccount>;
   readonly #roles: ReadonlyMap<string, AccessRole | null>;
@@ -47,17 +47,17 @@ export class AccessMap {
   }
 
   /**
-   * Every way to an account: the most powerful role first, then the shortest path, then by customer id. Empty where
-   * none leads there. Looks only at what is above the account.
+   * Every access path to an account: the most powerful role first, then the shortest, then by customer id. Visits only what
+   * is above the account.
    */
   waysTo(id: string): AccessPath[] {
-    const ways: AccessPath[] = [];
+    const paths: AccessPath[] = [];
     for (const [loginCustomerId, distance] of distances([id], this.#links.managers)) {
       const role = this.#roles.get(loginCustomerId);
       if (role === undefined) continue;
-      ways.push({ loginCustomerId, role, distance, headerNeeded: distance > 0 });
+      paths.push({ loginCustomerId, role, distance, headerNeeded: distance > 0 });
     }
-    return ways.sort(
+    return paths.sort(
       (a, b) =>
         byPower(a.role, b.role) ||
         a.distance - b.distance ||
@@ -74,4 +74,33 @@ function strongest({ direct }: AccountTree): Map<string, AccessRole | null> {
     if (known === undefined || byPower(role, known) < 0) roles.set(customer, role);
   }
   return roles;
+}
+
+/**
+ * Why an account cannot be called as asked.
+ * - `no_way`: none of the user's roots reaches it
+ * - `role_too_low`: the best role is known, and it is less
+ * - `role_unknown`: an access path exists, but Google does not show its role
+ */
+export type AccessRefusal = 'no_way' | 'role_too_low' | 'role_unknown';
+
+export type Judgement =
+  | { readonly path: AccessPath; readonly alternatives: readonly AccessPath[] }
+  | { readonly refused: AccessRefusal; readonly bestRole: AccessRole | null };
+
+/**
+ * Chooses the access path to an account.
+ * @param paths as `AccessMap.waysTo` sorts them
+ * @param minRole the least role that will do; null: whichever, as long as the API can be called with it
+ */
+export function judgeAccess(paths: readonly AccessPath[], minRole: AccessRole | null): Judgement {
+  const good = paths.filter(({ role }) =>
+    minRole === null ? role !== 'EMAIL_ONLY' : isAtLeast(role, minRole),
+  );
+  const [path, ...alternatives] = good;
+  if (path) return { path, alternatives };
+  if (paths.length === 0) return { refused: 'no_way', bestRole: null };
+  // An unknown role may be enough, so "too low" would be a guess.
+  const refused = paths.some(({ role }) => role === null) ? 'role_unknown' : 'role_too_low';
+  return { refused, bestRole: paths.find(({ role }) => role !== null)?.role ?? null };
 }

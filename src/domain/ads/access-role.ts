@@ -13,7 +13,7 @@ export function isAccessRole(value: unknown): value is AccessRole {
 }
 
 /**
- * Sorts the more powerful role first. A role that Google did not tell (null) comes after those that can certainly
+ * Sorts the more powerful role first. An unknown role (null) comes after those that can certainly
  * read, and before the one that certainly cannot.
  */
 export function byPower(a: AccessRole | null, b: AccessRole | null): number {

@@ -6,7 +6,7 @@ export interface AdsAccount {
   readonly id: string;
   readonly name: string | null;
   readonly manager: boolean;
-  /** Google's CustomerStatus, such as `ENABLED`; null where Google did not tell. */
+  /** Google's CustomerStatus, such as `ENABLED`; null where Google does not show it. */
   readonly status: string | null;
 }
 
@@ -19,13 +19,13 @@ export interface ManagerLink {
 /** An account that the user was invited to. Everything below it follows from that. */
 export interface DirectAccess {
   readonly customer: string;
-  /** Null: Google did not tell. */
+  /** Null: Google does not show it. */
   readonly role: AccessRole | null;
 }
 
 /**
  * Why the tree may lack something.
- * - `closed`: the account is cancelled or not yet active; Google tells nothing more of it
+ * - `closed`: the account is cancelled or not yet active; Google lists nothing below it
  * - `refused`: Google did not let this user list what is below it
  * - `cut_off`: there is more below it than one synchronisation looks at
  */
@@ -34,7 +34,7 @@ export interface TreeGap {
   readonly why: 'closed' | 'refused' | 'cut_off';
 }
 
-/** What one user reaches in Google Ads: a directed acyclic graph, although Google and we call it a tree. */
+/** What one user reaches in Google Ads: a directed acyclic graph, although it is called a tree, as Google does. */
 export interface AccountTree {
   readonly accounts: readonly AdsAccount[];
   readonly links: readonly ManagerLink[];

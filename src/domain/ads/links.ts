@@ -2,7 +2,7 @@ import { CircularTree, type ManagerLink } from './account-tree.js';
 
 export type Neighbours = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** The links of a tree, both ways round. */
+/** The links of a tree, in both directions. */
 export class Links {
   readonly clients: Neighbours;
   readonly managers: Neighbours;

@@ -3,9 +3,9 @@ import { BrokerError } from '../errors.js';
 import { type ConnectRequest, OPERATOR } from './connect-request.js';
 
 /**
- * A connect lives on the authority of the service that asked for it, from its link to the grant.
+ * A connect depends on the authority of the service that requested it, from its link to the grant.
  * @param service as it is now; null when it was revoked
- * @returns why it may not go on, in words for a user; null where it may
+ * @returns why it must not continue, in words for a user; null where it may
  */
 export function authorityEnded(connectRequest: ConnectRequest, service: Service | null): BrokerError | null {
   if (connectRequest.serviceId === OPERATOR.serviceId) return null;

@@ -1,10 +1,11 @@
-import { GoogleFailure } from '../google/google-failure.js';
+import type { GoogleFailure } from '../google/google-failure.js';
+import { GOOGLE_ERROR_CODES, type GoogleErrorCode } from '../google/google-failures.js';
 
 /**
- * Why a connect ended as it did, for the log, the audit trail and a metric. A fixed list: what Google or a browser sends
- * never becomes a label. docs/connecting.md explains each.
+ * Why a connect ended as it did, for the log, the audit trail and a metric: these, and Google's own codes. A fixed list:
+ * what Google or a browser sends never becomes a label. docs/connecting.md explains each.
  */
-const CAUSES = [
+const BROKER_CAUSES = [
   'none',
   // The link.
   'ticket_missing',
@@ -12,7 +13,7 @@ const CAUSES = [
   'ticket_expired',
   'ticket_used',
   'other_site',
-  // Who asked for it.
+  // The service that asked for it.
   'service_revoked',
   'policy_changed',
   // The authorization response.
@@ -24,29 +25,11 @@ const CAUSES = [
   'other_browser',
   'wrong_issuer',
   'code_missing',
-  // Google's own words, in the redirect (RFC 6749 section 4.1.2.1) or at the token endpoint (section 5.2).
-  'access_denied',
-  'interaction_required',
-  'immediate_failed',
-  'invalid_request',
-  'invalid_grant',
-  'invalid_scope',
-  'invalid_client',
-  'unauthorized_client',
+  // Google's codes that no table of google-failures.ts lists: RFC 6749 section 4.1.2.1, Google's guide.
   'unauthorized_scope',
   'unsupported_response_type',
-  'unsupported_grant_type',
-  'redirect_uri_mismatch',
-  'deleted_client',
-  'disabled_client',
-  'org_internal',
-  'admin_policy_enforced',
-  'server_error',
-  'temporarily_unavailable',
-  'internal_failure',
-  'rate_limit_exceeded',
   'other_google_error',
-  // The exchange of the code got no answer that could be read.
+  // The exchange of the code got no readable response.
   'timeout',
   'connection_lost',
   'http_error',
@@ -64,12 +47,12 @@ const CAUSES = [
   'id_token_claim',
   'id_token_malformed',
   'keys_unavailable',
-  // What the answer is worth.
+  // The consent.
   'scopes_unticked',
   'wrong_account',
   'no_refresh_token',
   'slots_full',
-  // The confirmation of the app.
+  // The confirmation by the app.
   'code_unknown',
   'wrong_user',
   // The broker.
@@ -79,15 +62,15 @@ const CAUSES = [
   'internal_error',
 ] as const;
 
-export type ConnectCause = (typeof CAUSES)[number];
+export type ConnectCause = (typeof BROKER_CAUSES)[number] | GoogleErrorCode;
 
-const KNOWN: ReadonlySet<string> = new Set(CAUSES);
+const KNOWN: ReadonlySet<string> = new Set([...BROKER_CAUSES, ...GOOGLE_ERROR_CODES]);
 
 function isCause(text: string): text is ConnectCause {
   return KNOWN.has(text);
 }
 
-/** Google's `error`, where it looks like one: anybody can put text into a link, and an answer can hold anything. */
+/** Google's `error`, where it looks like one: a link or a response can hold any text. */
 export function googleErrorCode(error: string): string {
   return /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/.test(error) ? error : 'unknown_error';
 }
@@ -109,7 +92,7 @@ export function causeOfFailure({ error, subtype }: GoogleFailure): ConnectCause 
   return isCause(error) && error !== 'none' ? error : 'other_google_error';
 }
 
-/** Of a refusal, by the `reason` that it carries. */
+/** The cause of a refusal, by its extension `reason`. */
 export function causeOfReason(reason: unknown): ConnectCause | null {
   return typeof reason === 'string' && isCause(reason) ? reason : null;
 }

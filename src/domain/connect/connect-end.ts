@@ -3,10 +3,10 @@ import { type ConnectCause, googleErrorCode } from './connect-cause.js';
 import type { ConnectOutcome } from './connect-outcome.js';
 import type { ConnectRequest } from './connect-request.js';
 
-/** Whose connect it is. */
+/** The parties of a connect. */
 export type ConnectParties = Pick<ConnectRequest, 'serviceId' | 'userId' | 'client'>;
 
-/** How a connect ended, for those who watch: one for every exit, good or bad. */
+/** How a connect ended, for the log, the audit trail and metrics: one for every exit. */
 export interface ConnectEnd {
   readonly outcome: 'ok' | 'partial' | 'held' | 'pending' | 'finishing' | 'denied' | 'failed' | 'refused';
   readonly cause: ConnectCause;
@@ -50,7 +50,7 @@ export function endOf(
   }
 }
 
-/** The same for the audit trail. Nothing where all went well. */
+/** The cause as audit details; empty after success. */
 export function causeFacts({
   cause,
   googleError,

@@ -1,9 +1,10 @@
-import { foldEmail, type VerifiedAccount } from '../grant/grant.js';
+import type { VerifiedAccount } from '../grant/grant.js';
+import { foldEmail } from '../text.js';
 
-/** What a service wants of a user at Google, from the ticket to the callback. Holds no secret. */
+/** What a service requests of a user at Google, from the ticket to the callback. Holds no secret. */
 export interface ConnectRequest {
   readonly serviceId: string;
-  /** Shown to the user: who is asking. */
+  /** Shown to the user: which service asks. */
   readonly serviceName: string;
   readonly userId: string;
   readonly client: string;
@@ -12,21 +13,21 @@ export interface ConnectRequest {
   /** The `sub` or email to suggest to the user. */
   readonly accountHint: string | null;
   readonly requireAccount: RequiredAccount | null;
-  /** The user wants to connect one more account, whatever is held already. */
+  /** The user connects one more account, whatever is held already. */
   readonly anotherAccount: boolean;
   readonly returnTo: string | null;
   /** The grant waits until the app's own server confirms the user. */
   readonly confirm: boolean;
-  /** A connect that kills another user's grant at Google is wanted all the same. */
+  /** Connect even if it ends another user's grant at Google. */
   readonly force: boolean;
   /** When the first link of this connect ends; a renewed one ends with it. Null where no link was made. */
   readonly linkExpiresAt: string | null;
 }
 
-/** Asks in the operator's name, from the command line: no service stands behind it, and no policy. */
+/** The operator at the command line: no service, and no policy. */
 export const OPERATOR = { serviceId: 'operator', serviceName: 'token-broker' } as const;
 
-/** A wish without any of the options. */
+/** A connect request without any of the options. */
 export function plainConnectRequest(
   connectRequest: Pick<ConnectRequest, 'serviceId' | 'serviceName' | 'userId' | 'client' | 'scopes'>,
 ): ConnectRequest {
@@ -52,7 +53,7 @@ export interface RequiredAccount {
 
 /**
  * Whether an account is the one that was asked for. Every condition given must hold; emails compare without case.
- * No condition at all is met by nobody: a requirement that got lost on its way must not open the door.
+ * No account meets a requirement without conditions: one whose conditions got lost must not admit every account.
  */
 export function isRequiredAccount(account: VerifiedAccount, required: RequiredAccount): boolean {
   const { email, sub, hd } = required;

@@ -2,23 +2,56 @@ import { missingScopes } from '../google/scopes.js';
 import { type Grant, isAccount } from '../grant/grant.js';
 import type { ConnectRequest } from './connect-request.js';
 
-type Wish = Pick<ConnectRequest, 'scopes' | 'accountHint' | 'requireAccount'>;
+type HeldGrantQuery = Pick<ConnectRequest, 'scopes' | 'accountHint' | 'requireAccount'>;
 
 /**
- * A living grant that covers the whole wish already, so that nobody has to go to Google and no slot is spent.
- * A wish for a Workspace domain is never covered: which domain an account belongs to can change.
+ * An active grant that covers the whole request already, so that the user need not visit Google and no slot is spent.
+ * A required Workspace domain is never covered: which domain an account belongs to can change.
  */
-export function findHeldGrant(grants: readonly Grant[], connectRequest: Wish): Grant | null {
+export function findHeldGrant(grants: readonly Grant[], connectRequest: HeldGrantQuery): Grant | null {
   const { accountHint, requireAccount } = connectRequest;
   if (requireAccount?.hd !== undefined) return null;
   const wanted = [accountHint, requireAccount?.sub, requireAccount?.email].filter((name) => name != null);
   const held = grants.filter(
     (grant) =>
       grant.status === 'active' &&
-      // What a service account may do is no consent of the user's.
+      // A service account is no consent of the user's.
       grant.kind === 'user' &&
       wanted.every((name) => isAccount(grant.account, name)) &&
       missingScopes(connectRequest.scopes, grant.grantedScopes).length === 0,
   );
   return held[0] ?? null;
+}
+
+/** Whether a consent extends a grant. One that is dead, or being revoked, passes nothing on to the next. */
+export function isRenewable({ status }: Pick<Grant, 'status'>): boolean {
+  return status === 'active' || status === 'suspended';
+}
+
+/** A user's renewable grants of an account; of any account, where none is named. Without service accounts. */
+export function livingGrants(held: readonly Grant[], account: string | null): Grant[] {
+  return held.filter(
+    (grant) =>
+      isRenewable(grant) &&
+      grant.kind !== 'service_account' &&
+      (account === null || isAccount(grant.account, account)),
+  );
+}
+
+/**
+ * Which `prompt` to send. Google gives a refresh token only with a consent screen, and every one spends a slot of
+ * the account; so consent is forced only when no refresh token is held that covers what is asked. With one held and
+ * no account named, the user chooses.
+ */
+export function choosePrompt(
+  held: readonly Grant[],
+  account: string | null,
+  scopes: readonly string[] = [],
+): 'consent' | 'select_account' | null {
+  const usable = livingGrants(held, account).filter(
+    ({ status, grantedScopes }) =>
+      status === 'active' && (scopes.length === 0 || missingScopes(scopes, grantedScopes).length === 0),
+  );
+  if (usable.length === 0) return 'consent';
+  return account === null ? 'select_account' : null;
 }

@@ -1,6 +1,6 @@
 import { commonScopes, missingScopes, scopeSet, SIGN_IN_SCOPES } from '../google/scopes.js';
 
-/** What Google answered, and what it is held against. */
+/** What Google answered, and what it is compared with. */
 export interface ConsentFacts {
   /** What the service asked for. */
   readonly requested: readonly string[];
@@ -9,7 +9,7 @@ export interface ConsentFacts {
   readonly hasRefreshToken: boolean;
   /** Whether include_granted_scopes was sent: then the refresh token covers what was granted before, too. */
   readonly includedGranted: boolean;
-  /** The living grant of this very user, client and account; null where there is none. */
+  /** The active grant of this user, client and account; null where there is none. */
   readonly held: {
     readonly scopes: readonly string[];
     /** Whether its refresh token may take the place of one that did not come. */

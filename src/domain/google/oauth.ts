@@ -1,6 +1,5 @@
 import type { TokenEndpointResponse } from '../grant/grant.js';
 import type { Secret } from '../secret.js';
-import type { GoogleClient } from './google-client.js';
 
 export interface ConsentRequest {
   readonly client: GoogleClient;
@@ -17,7 +16,7 @@ export interface ConsentRequest {
   readonly prompt: 'consent' | 'select_account' | null;
   /**
    * Whether the tokens shall also cover what the account granted this project before (include_granted_scopes). Google
-   * does not say to which user or client that was: only for an account whose living grant this connect renews.
+   * does not say to which user or client that was: only for an account whose active grant this connect renews.
    */
   readonly includeGranted: boolean;
 }
@@ -30,7 +29,7 @@ export interface CodeExchange {
   readonly scopes: readonly string[];
 }
 
-/** What a code was exchanged for. Nothing of it is verified yet. */
+/** A response of the token endpoint with its id_token, as to a code exchange. Nothing of it is verified yet. */
 export interface CodeExchangeResponse extends TokenEndpointResponse {
   readonly idToken: Secret | null;
 }
@@ -44,11 +43,24 @@ export interface IdTokenExpectation {
   readonly receivedAt: Date;
 }
 
-/** A service account asks for a token by its own signature (RFC 7523 section 2.1). */
+/** A token request of a service account, by its own signature (RFC 7523 section 2.1). */
 export interface Assertion {
   /** The JSON file of Google's console. */
   readonly key: Secret;
   /** The user of a Workspace to act for, by email; null: the service account itself. */
   readonly subject: string | null;
   readonly scopes: readonly string[];
+}
+
+/** One Google OAuth client, read from the client_secret JSON that Google's console gives out. */
+export interface GoogleClient {
+  /** The name that services use for it. */
+  readonly alias: string;
+  readonly clientId: string;
+  readonly clientSecret: Secret;
+  readonly projectId: string;
+  /** `web` clients accept registered redirect URIs only; `installed` ones any loopback address. */
+  readonly kind: 'web' | 'installed';
+  /** From the file; empty when the file does not list them. */
+  readonly redirectUris: readonly string[];
 }

@@ -10,7 +10,7 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Asked for at every connect, so that the id_token tells which account consented. Without it neither the
+ * Asked for at every connect, so that the id_token names the account that consented. Without it neither the
  * grant's identity nor the slot ledger (100 refresh tokens per account and client) could be kept.
  */
 export const SIGN_IN_SCOPES: readonly string[] = ['openid', `${USERINFO}email`];

@@ -7,14 +7,14 @@ export interface SecurityEventToken {
   /** The same when Google sends it again. */
   readonly jti: string;
   readonly issuer: string;
-  /** Client ids, ours among them. */
+  /** Client ids, the broker's among them. */
   readonly audience: readonly string[];
   readonly occurredAt: Date;
   /** By event type, as they came. */
   readonly events: Readonly<Record<string, unknown>>;
 }
 
-/** An account, by what is known of it: at least one of both. */
+/** An account by `sub` or email: at least one of both. */
 export interface AccountSubject {
   readonly sub: string | null;
   readonly email: string | null;
@@ -28,7 +28,7 @@ export interface TokenSubject {
 
 /** What is done about an event. */
 export type Measure =
-  /** The grant that lives on this token is dead; a token that another took the place of leaves the ledger only. */
+  /** The grant that uses this token is dead; a token that was replaced leaves the ledger only. */
   | { readonly action: 'revoke_token'; readonly token: TokenSubject; readonly diagnosis: Diagnosis }
   | AccountMeasure;
 
@@ -39,18 +39,18 @@ export type AccountMeasure = { readonly account: AccountSubject } &
     /** Nothing is issued until `resume`; the refresh tokens are kept. */
     | { readonly action: 'suspend'; readonly diagnosis: Diagnosis }
     | { readonly action: 'resume' }
-    /** The grants are forgotten. */
+    /** The grants are deleted. */
     | { readonly action: 'forget'; readonly endReason: string }
-    /** Forgets access tokens only; the next caller gets a new one. */
+    /** Deletes access tokens only; the next call refreshes. */
     | { readonly action: 'drop_access_tokens' }
-    /** Nothing but to know whom it concerns. */
+    /** Records whom it concerns. */
     | { readonly action: 'note' }
   );
 
 /** RFC 8935 section 2.4 */
 export type EventFault = 'invalid_request' | 'invalid_key' | 'invalid_issuer' | 'invalid_audience';
 
-/** The refusal of a security event token, in the members of RFC 8935 section 2.3 beside our own. */
+/** The refusal of a security event token, with the members of RFC 8935 section 2.3. */
 export function eventRefused(err: EventFault, description: string): BrokerError {
   return new BrokerError('invalid_request', description, { err, description });
 }

@@ -8,9 +8,9 @@ export interface Consent {
   readonly answer: TokenEndpointResponse;
   /** Whether include_granted_scopes was sent. */
   readonly includedGranted: boolean;
-  /** The exchange that waits to become this grant; it is removed with it. */
+  /** The pending exchange that becomes this grant; it is removed in the same transaction. */
   readonly exchangeId: string | null;
-  /** The same for the consent that waited for the app: the digest of its code. */
+  /** The same for a pending consent: the digest of its completion code. */
   readonly codeHash: Uint8Array<ArrayBuffer> | null;
   readonly now: Date;
 }
@@ -19,18 +19,18 @@ export type SavedConsent =
   | {
       readonly kind: 'saved';
       readonly grant: Grant;
-      /** What Google gave beyond what was asked and held. Nothing may be done with it. */
+      /** Scopes that Google granted beyond what was requested and held. They are never used. */
       readonly unrequested: readonly string[];
     }
-  /** Nothing was stored: a consent with a consent screen is needed. */
+  /** Nothing was stored: a consent with a consent screen (prompt=consent) is needed. */
   | { readonly kind: 'no_refresh_token' | 'narrower' }
-  /** The exchange, or the consent that waited, is not there any more: another has finished it. */
+  /** The pending exchange or consent is gone: another replica has finished it. */
   | { readonly kind: 'gone' };
 
 export interface GrantWithTokens {
   readonly grant: Grant;
   /** The newest for each set of scopes, by `scopeKey`. */
   readonly tokens: ReadonlyMap<string, AccessToken>;
-  /** False for a row that is not as the broker wrote it: nothing of it may be handed out. */
+  /** False for a row that the broker did not write: nothing of it is issued. */
   readonly isIntact: boolean;
 }

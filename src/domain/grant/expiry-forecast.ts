@@ -12,7 +12,7 @@ export interface Expiry {
   readonly reason: ExpiryReason;
 }
 
-/** What a forecast needs to know of a grant. */
+/** The facts that a forecast depends on. */
 export type Expirable = Pick<
   Grant,
   | 'kind'
@@ -27,8 +27,8 @@ export type Expirable = Pick<
 const DAY_MS = 24 * 3600 * 1000;
 
 /**
- * When a living grant will die if nobody does anything, and why: the earliest of what is known. The columns `expires_at`
- * and `expires_at_in_testing` of grants hold the same, so that lists can be read in its order (migration bounded_lists).
+ * When an active grant expires if it is neither used nor renewed, and why: the earliest known reason. The generated columns
+ * `expires_at` and `expires_at_in_testing` of grants hold the same, so that lists can be read in its order (migration bounded_lists).
  * @param testing whether the operator says that the client's app is in Testing
  */
 export function forecast(grant: Expirable, testing: boolean): Expiry | null {

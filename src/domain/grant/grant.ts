@@ -1,6 +1,7 @@
 import type { Secret } from '../secret.js';
+import { foldEmail } from '../text.js';
 
-/** A Google Account. `sub` never changes; the email can, and is absent when it was not shared with us. */
+/** A Google Account. `sub` never changes; the email can, and is absent when it was not shared. */
 export interface Account {
   readonly sub: string;
   readonly email: string | null;
@@ -14,23 +15,23 @@ export interface VerifiedAccount extends Account {
 
 /**
  * `suspended`: Google disabled the account. The refresh token is kept, nothing is issued, and `account-enabled` makes
- * the grant active again. `revoking`: a revocation at Google was begun and is not finished; nothing is issued. The last
- * two hold no token any more.
+ * the grant active again. `revoking`: a revocation at Google has begun and is not finished; nothing is issued. The last
+ * two are dead and hold no token.
  */
 type GrantStatus = 'active' | 'suspended' | 'revoking' | 'reconnect_required' | 'revoked';
 
 /**
- * `user`: a person consented, and there is a refresh token. `service_account`: an operator gave its key (RFC 7523); there
- * is no refresh token, so no slot, and it does not die of age.
+ * `user`: a person consented, and there is a refresh token. `service_account`: an operator added its key (RFC 7523); there
+ * is no refresh token, so no slot, and no expiry.
  */
 type GrantKind = 'user' | 'service_account';
 
-/** Whether a grant is of use, or may be again; of a person's, whether it holds a refresh token, and so a slot at Google. */
+/** Whether a grant can issue tokens, now or again later. Of a user's: whether it holds a refresh token, and so a slot at Google. */
 export function isActive({ status }: Pick<Grant, 'status'>): boolean {
   return status === 'active' || status === 'suspended' || status === 'revoking';
 }
 
-/** Why a grant is dead, and who can mend it. */
+/** Why a grant is dead, and who can remedy it. */
 export interface Diagnosis {
   readonly cause: string;
   /** `certain`: Google or the user said so. `inferred`: the ledger or the dates make it likely. */
@@ -39,7 +40,7 @@ export interface Diagnosis {
   readonly detail: string;
 }
 
-/** user x client x account: what the user allowed this client to do, or the operator a service account. */
+/** user x client x account: what the user allowed this client to do, or an operator a service account. */
 export interface Grant {
   readonly id: string;
   readonly kind: GrantKind;
@@ -48,7 +49,7 @@ export interface Grant {
   readonly account: Account;
   /** The user of a Workspace that a service account acts for, by email; null: for itself, or no service account. */
   readonly subject: string | null;
-  /** What services asked for, over time; the user may have ticked less. */
+  /** What services requested, over time; the user may have ticked less. */
   readonly requestedScopes: readonly string[];
   readonly grantedScopes: readonly string[];
   readonly status: GrantStatus;
@@ -64,12 +65,12 @@ export interface Grant {
   readonly refreshTokenExpiresAt: Date | null;
 }
 
-/** What Google's token endpoint gave us. */
+/** A response of Google's token endpoint. */
 export interface TokenEndpointResponse {
   readonly accessToken: Secret;
   /** When the request began. */
   readonly obtainedAt: Date;
-  /** Counted from the start of the request, so that a slow answer never makes a token look fresher than it is. */
+  /** Counted from the start of the request, so that a slow response never makes a token look fresher than it is. */
   readonly expiresAt: Date;
   readonly scopes: readonly string[];
   readonly refreshToken: Secret | null;
@@ -83,15 +84,7 @@ export interface AccessToken {
   readonly scopes: readonly string[];
 }
 
-/**
- * An email address as it is compared: without case, of ASCII letters only. PostgreSQL does the same in collation "C",
- * so that both sides agree whatever the locale of the database is.
- */
-export function foldEmail(email: string): string {
-  return email.replaceAll(/[A-Z]/g, (payload) => payload.toLowerCase());
-}
-
-/** Whether an account is meant by a `sub` or an email address; emails compare without case. */
+/** Whether a `sub` or an email address names an account; emails compare without case. */
 export function isAccount(account: Account, subOrEmail: string): boolean {
   if (account.sub === subOrEmail) return true;
   return account.email !== null && foldEmail(account.email) === foldEmail(subOrEmail);

@@ -1,17 +1,17 @@
 import type { Secret } from '../secret.js';
 import type { Grant } from './grant.js';
 
-/** What Google gives an access token for. */
-type Credential =
+/** What a grant is refreshed with. */
+type GrantCredential =
   | { readonly kind: 'refresh_token'; readonly refreshToken: Secret }
-  /** The JSON file of Google's console, as it was given to us. */
+  /** The JSON file of Google's console. */
   | { readonly kind: 'service_account_key'; readonly key: Secret };
 
-/** The right to ask Google for one grant now, and what is needed to ask. */
+/** A lease: the right of one replica to refresh one grant now, with the credential that it needs. */
 export interface Lease {
   readonly owner: string;
   readonly grant: Grant;
-  readonly credential: Credential;
+  readonly credential: GrantCredential;
   /** The version of the grant under which the credential was sealed. */
   readonly credentialVersion: number;
   /** How often Google failed in a row before. */
@@ -20,14 +20,14 @@ export interface Lease {
 
 export type LeaseOutcome =
   | { readonly kind: 'taken'; readonly lease: Lease }
-  /** The grant is not what it was when it was read. */
+  /** The grant changed since it was read. */
   | { readonly kind: 'changed' }
-  /** Another asks Google now. It will tell when it is done; after so long it may be taken for dead. */
+  /** Another replica refreshes now and publishes the change; after `ms` its lease has expired. */
   | { readonly kind: 'held'; readonly ms: number }
-  /** Google failed lately: nobody asks before so long. */
-  | { readonly kind: 'resting'; readonly ms: number };
+  /** Google failed recently: no replica asks again for `ms`. */
+  | { readonly kind: 'backoff'; readonly ms: number };
 
-/** A refresh token or a key: what the lease was taken with. */
+/** The refresh token or key of a lease. */
 export function secretOf(credential: Lease['credential']): Secret {
   return credential.kind === 'refresh_token' ? credential.refreshToken : credential.key;
 }

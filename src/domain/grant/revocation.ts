@@ -1,20 +1,20 @@
 import type { Secret } from '../secret.js';
 
-/** Who asked for a revocation, for the audit trail. */
+/** The requester of a revocation, for the audit trail. */
 export interface RevocationRequester {
   readonly actor: string;
   readonly serviceId: string;
   readonly requestId: string;
 }
 
-/** An attempt to revoke at Google. Its holder is the only one that asks Google now. */
+/** An attempt to revoke at Google, leased to one replica. */
 export interface RevocationAttempt {
   readonly id: string;
   readonly attemptId: string;
   /** The grant that was disconnected. */
   readonly grantId: string;
   readonly token: Secret;
-  /** This one included. After the first, Google may have carried out an earlier request whose answer was lost. */
+  /** This one included. After the first, Google may have carried out an earlier request whose response was lost. */
   readonly attempts: number;
   /** Whether Google confirmed before, and only finishing failed. */
   readonly isConfirmed: boolean;
@@ -24,12 +24,12 @@ export interface RevocationAttempt {
  * How a revocation ended:
  * - `revoked`: Google confirmed, and every grant of the account in the project is dead
  * - `already_dead`: the token was dead before, and ended no other
- * - `unclear`: it is dead now, perhaps by an earlier request whose answer was lost; Google is asked for each grant
+ * - `unclear`: it is dead now, perhaps by an earlier request whose response was lost; Google is asked for each grant
  */
 type RevocationOutcome = 'revoked' | 'already_dead' | 'unclear';
 
 export interface RevocationEnd {
   readonly outcome: RevocationOutcome;
-  /** `revoked`, though Google never said so: it follows from other tokens of the account, which are dead too. */
+  /** `revoked` is inferred from other tokens of the account, which are dead too. */
   readonly isInferred: boolean;
 }

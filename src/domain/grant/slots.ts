@@ -1,18 +1,18 @@
 /*
- * Google keeps 100 live refresh tokens per account and client (SLOT_LIMIT); one more silently kills the oldest:
- * https://developers.google.com/identity/protocols/oauth2#expiration. The ledger knows every one that we were given.
+ * Google keeps 100 live refresh tokens per account and client (SLOT_LIMIT); one more silently revokes the oldest:
+ * https://developers.google.com/identity/protocols/oauth2#expiration. The ledger records every one that Google issued.
  */
 
-/** Google ends a refresh token that was not used for six months. */
+/** Google revokes a refresh token that was not used for six months. */
 export const INACTIVITY_SECONDS = 183 * 24 * 3600;
 
-/** A refresh token that Google counts as live, as far as we know. */
+/** A refresh token that Google counts as live, as far as the ledger knows. */
 export interface LiveToken {
   readonly grantId: string | null;
   readonly userId: string | null;
   readonly client: string;
   readonly issuedAt: Date;
-  /** Whether the grant still refreshes with it; otherwise a newer one took its place, or the grant was forgotten. */
+  /** Whether the grant still refreshes with it; otherwise a newer one replaced it, or the grant was deleted. */
   readonly current: boolean;
 }
 
@@ -21,9 +21,9 @@ export interface Slots {
   readonly used: number;
   readonly free: number;
   readonly nearlyFull: boolean;
-  /** Whom the next new token would kill; null while slots are free. */
+  /** The token that the next new one would evict; null while slots are free. */
   readonly evicted: LiveToken | null;
-  /** Who is the oldest, and so the next in line. */
+  /** The oldest, and so the next to be evicted. */
   readonly oldest: LiveToken | null;
 }
 
@@ -47,7 +47,7 @@ export function isNearlyFull(used: number, limit: number): boolean {
   return used >= Math.ceil(limit * NEARLY_FULL);
 }
 
-/** Whether a new token would kill what another user still uses. */
+/** Whether a new token would evict one that another user still uses. */
 export function wouldHarmAnother(slots: Slots, userId: string): boolean {
   const { evicted } = slots;
   return evicted !== null && evicted.current && evicted.userId !== null && evicted.userId !== userId;

@@ -2,9 +2,9 @@ import type { AccessToken } from './grant.js';
 
 type Lifetime = Pick<AccessToken, 'obtainedAt' | 'expiresAt'>;
 
-/** A new token is fetched this long before the old one ends, while the old one is served still. */
+/** The background refresh begins this long before a token expires, while the token is still served. */
 const RENEW_AHEAD_SECONDS = 600;
-/** Tokens that came together shall not be renewed together: each up to so much earlier. */
+/** Jitter: tokens obtained together are not refreshed together. */
 const SPREAD_SECONDS = 120;
 
 /** Whole seconds for which a token is still valid; never negative. */
@@ -13,8 +13,8 @@ export function secondsLeft(expiresAt: Date, now: Date): number {
 }
 
 /**
- * Whether a token may be handed to a caller who needs it to live for at least `minTtlSeconds` more. Where Google gives
- * only shorter ones, a younger half of such a life is the best there is: asking again would give nothing better.
+ * Whether a token may be issued to a caller who needs it for at least `minTtlSeconds` more. Where Google issues only
+ * shorter ones, a token in the first half of its lifetime is fresh: a refresh would yield nothing better.
  */
 export function isFresh({ obtainedAt, expiresAt }: Lifetime, now: Date, minTtlSeconds: number): boolean {
   const left = secondsLeft(expiresAt, now);
@@ -24,7 +24,7 @@ export function isFresh({ obtainedAt, expiresAt }: Lifetime, now: Date, minTtlSe
 }
 
 /**
- * From when on a new token is fetched in the background. Never in the first half of a life, however short it is.
+ * When the background refresh begins. Never in the first half of a lifetime, however short it is.
  * @param jitter 0 to 1, chosen once for each token
  */
 export function renewFrom({ obtainedAt, expiresAt }: Lifetime, jitter: number): Date {

@@ -1,4 +1,4 @@
-/** What the database's clock showed, between two moments of this process's monotonic clock. */
+/** A reading of the database's clock, between two moments of this process's monotonic clock. */
 export interface ClockReading {
   /** Milliseconds since 1970. */
   readonly databaseMs: number;
@@ -6,9 +6,9 @@ export interface ClockReading {
   readonly receivedAt: number;
 }
 
-/** The time. Tests move it; everything that depends on time asks here. */
+/** The time. Tests replace it; everything that depends on time reads it here. */
 export abstract class Clock {
-  /** What the database's clock shows: all replicas store and judge lifetimes by it, whatever their own clocks say. */
+  /** The database's clock: all replicas store and compare lifetimes by it, whatever their own clocks show. */
   abstract now(): Date;
 
   /** Milliseconds that only grow, whatever happens to any clock: for waiting and measuring within this process. */
@@ -17,6 +17,6 @@ export abstract class Clock {
   /** How far this machine's clock is ahead of the database's, in milliseconds; negative: behind. */
   abstract get skewMs(): number;
 
-  /** Learns what the database's clock shows. */
+  /** Corrects the offset by a reading of the database's clock. */
   abstract synchronise(reading: ClockReading): void;
 }

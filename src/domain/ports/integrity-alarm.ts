@@ -1,4 +1,4 @@
-/** Something stored that does not fit what the broker wrote: changed by another, put back, or without its key. */
+/** A stored value that is not as the broker wrote it: changed, rolled back, or sealed with a missing key. */
 export interface IntegrityFault {
   readonly kind:
     | 'access_token'

@@ -1,4 +1,4 @@
-/** Told when an account has taken nine tenths of its slots for a client. */
+/** Notified when an account has taken nine tenths of its slots for a client. */
 export abstract class SlotAlarm {
   abstract nearlyFull(slots: {
     readonly client: string;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { hasPublicSuffix } from '../../config/public-suffixes.js';
+import { hasPublicSuffix } from '../../config/redirect-uri-faults.js';
 import { shown } from './parsed-uri.js';
 import { brokenRules, findListed, REDIRECT_URI_RULES } from './redirect-uri.js';
 
@@ -10,7 +10,7 @@ interface Cases {
   readonly refused: readonly (string | readonly string[])[];
 }
 
-/** One world outside, and so one mistake for each: whoever adds a rule adds its cases here. */
+/** Cases of each rule: a new rule adds its own here. */
 const CASES: Readonly<Record<string, Cases>> = {
   'whole-uri': {
     accepted: [

@@ -3,7 +3,7 @@
  * which of them a URI breaks. A URI is judged as it is written: what a browser's parser makes of it hides `..`,
  * backslashes and control characters.
  * Does not own the public suffix list, which is an argument, nor what follows from a broken rule (config/).
- * docs/redirect-uris.md tells each rule to a user.
+ * docs/redirect-uris.md explains each rule to users.
  */
 import { decoded, readUri, type WrittenUri } from './parsed-uri.js';
 

@@ -17,12 +17,12 @@ const MAX_BYTES = 16 * 1024 * 1024;
 
 type AdsRequest = Pick<OutboundRequest, 'method' | 'headers' | 'body'>;
 
-/** Requests to the Google Ads API. They only read, so each may be sent a second time when no answer came. */
+/** Sends requests to the Google Ads API. They only read, so each is retried once after an outage. */
 export class AdsRequests {
   readonly #api: string;
   readonly #timeoutMs: number;
 
-  /** @param stopping takes questions back */
+  /** @param shutdown cancels requests */
   constructor(
     { googleStandInUrl, googleAdsApiVersion, googleTimeoutMs }: Settings,
     private readonly shutdown: AbortSignal,
@@ -45,7 +45,7 @@ export class AdsRequests {
     const rows: Json[] = [];
     let pageToken = '';
     for (let page = 1; page <= MAX_PAGES; page++) {
-      const answer = await this.#send(`customers/${call.customerId}/googleAds:search`, {
+      const response = await this.#send(`customers/${call.customerId}/googleAds:search`, {
         method: 'POST',
         headers: {
           ...authorized(call.token),
@@ -55,8 +55,8 @@ export class AdsRequests {
         },
         body: JSON.stringify({ query, ...(pageToken === '' ? {} : { pageToken }) }),
       });
-      rows.push(...rowsOf(answer['results']));
-      const { nextPageToken } = answer;
+      rows.push(...rowsOf(response['results']));
+      const { nextPageToken } = response;
       if (typeof nextPageToken !== 'string' || nextPageToken === '') return { rows, isCutOff: false };
       pageToken = nextPageToken;
     }
@@ -68,7 +68,7 @@ export class AdsRequests {
       return await this.#sendOnce(path, init);
     } catch (error) {
       const mayPass = error instanceof AdsFailure && error.kind === 'unavailable';
-      // A quota is not mended by asking again at once.
+      // An immediate retry does not help against a quota.
       if (!mayPass || error.retryAfterSeconds !== null || error.error.includes('EXHAUSTED')) throw error;
       if (error.error === 'too_large') throw error;
       return this.#sendOnce(path, init);
@@ -76,11 +76,11 @@ export class AdsRequests {
   }
 
   async #sendOnce(path: string, init: AdsRequest): Promise<Json> {
-    const answer = await this.#fetch(`${this.#api}/${path}`, init);
-    if (answer.status !== 200) throw classifyAdsFailure(answer);
-    const json = readJsonObject(answer.body);
+    const response = await this.#fetch(`${this.#api}/${path}`, init);
+    if (response.status !== 200) throw classifyAdsFailure(response);
+    const json = readJsonObject(response.body);
     if (json && json['error'] === undefined) return json;
-    throw new AdsFailure('unavailable', 'invalid_response', 'The answer is not one JSON object.');
+    throw new AdsFailure('unavailable', 'invalid_response', 'The response is not one JSON object.');
   }
 
   async #fetch(url: string, init: AdsRequest) {
@@ -96,12 +96,12 @@ export class AdsRequests {
   }
 }
 
-/** Left out where there are none. What is no list of objects is no answer: it must not pass for "nothing". */
+/** Absent where there are none. Anything but a list of objects is an invalid response: it must not count as empty. */
 function rowsOf(results: unknown): Json[] {
   if (results === undefined || results === null) return [];
   const isRow = (row: unknown) => typeof row === 'object' && row !== null && !Array.isArray(row);
   if (Array.isArray(results) && results.every(isRow)) return results as Json[];
-  throw new AdsFailure('unavailable', 'invalid_response', 'The answer holds no rows.');
+  throw new AdsFailure('unavailable', 'invalid_response', 'The response holds no rows.');
 }
 
 function authorized(token: Secret): Record<string, string> {
@@ -121,6 +121,6 @@ export interface AdsListing {
   readonly self: AdsAccount | null;
   /** The accounts directly below it. */
   readonly clients: readonly AdsAccount[];
-  /** Google had more pages than we read. */
+  /** Google had more pages than MAX_PAGES. */
   readonly isCutOff: boolean;
 }

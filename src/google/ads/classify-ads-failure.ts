@@ -1,7 +1,8 @@
-import { AdsFailure, type AdsFailureKind } from '../../domain/ads/ads-failure.js';
-import { printableLine, readJsonObject } from '../read-json.js';
+import { ADS_FAILURES, AdsFailure, type AdsFailureKind } from '../../domain/ads/ads-failure.js';
+import { printableLine } from '../../domain/text.js';
+import { readJsonObject } from '../read-json.js';
 
-/** What a failed answer of the Google Ads API looked like. */
+/** A failed response of the Google Ads API. */
 export interface FailedAdsResponse {
   readonly status: number;
   readonly body: string;
@@ -9,32 +10,27 @@ export interface FailedAdsResponse {
 }
 
 /**
- * Codes of GoogleAdsFailure and of Google's ErrorInfo.
- * https://developers.google.com/google-ads/api/docs/common-errors
+ * Codes that decide by themselves. `project_rejected` is what is left: its codes, such as PERMISSION_DENIED, also stand
+ * beside others that say more.
  */
-const BY_CODE: Readonly<Record<string, AdsFailureKind>> = {
-  USER_PERMISSION_DENIED: 'refused',
-  ACTION_NOT_PERMITTED: 'refused',
-  CUSTOMER_NOT_ENABLED: 'closed',
-  CUSTOMER_NOT_FOUND: 'closed',
-  NOT_ADS_USER: 'no_ads_user',
-  ACCESS_TOKEN_SCOPE_INSUFFICIENT: 'token_rejected',
-  RESOURCE_EXHAUSTED: 'unavailable',
-  RESOURCE_TEMPORARILY_EXHAUSTED: 'unavailable',
-};
+const BY_CODE: ReadonlyMap<string, AdsFailureKind> = new Map(
+  ADS_FAILURES.filter(({ kind }) => kind !== 'project_rejected').flatMap(({ errors, kind }) =>
+    errors.map((code) => [code, kind] as const),
+  ),
+);
 
-/** The one place that judges a failure of the Google Ads API. What is not known to be final is `unavailable`. */
+/** Classifies a failure of the Google Ads API. What is not known to be final is `unavailable`. */
 export function classifyAdsFailure({ status, body, retryAfter }: FailedAdsResponse): AdsFailure {
   const { codes, message, retrySeconds } = read(body);
   const header = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : null;
   const failure = (kind: AdsFailureKind, code = codes[0]) =>
     new AdsFailure(kind, code ?? `http_${status}`, message, header ?? retrySeconds);
-  // An error in a success or a redirect is not how a refusal looks.
+  // An error in a success or a redirect is not how Google refuses.
   if (status < 400 || status >= 500 || status === 408 || status === 429) return failure('unavailable');
-  const known = codes.find((code) => Object.hasOwn(BY_CODE, code));
-  if (known !== undefined) return failure(BY_CODE[known] ?? 'unavailable', known);
+  const known = codes.find((code) => BY_CODE.has(code));
+  if (known !== undefined) return failure(BY_CODE.get(known) ?? 'unavailable', known);
   if (status === 401 || /insufficient authentication scopes/i.test(message)) return failure('token_rejected');
-  // A front end that is unwell answers HTML, also with 403.
+  // A front end in an outage answers HTML, also with 403.
   return failure(codes.length > 0 || message !== '' ? 'project_rejected' : 'unavailable');
 }
 
@@ -46,7 +42,7 @@ interface Detail {
   }[];
 }
 
-/** google.rpc.Status as JSON, liberal in what it takes. The most telling code comes first. */
+/** Reads google.rpc.Status as JSON, leniently. The most specific code comes first. */
 function read(body: string): { codes: string[]; message: string; retrySeconds: number | null } {
   try {
     const { error } = (readJsonObject(body) ?? {}) as { error?: Record<string, unknown> };

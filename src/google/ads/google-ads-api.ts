@@ -3,9 +3,8 @@ import { Settings } from '../../config/settings.js';
 import { type AccessRole, isAccessRole } from '../../domain/ads/access-role.js';
 import { type AdsAccount, customerIdOf } from '../../domain/ads/account-tree.js';
 import { AdsFailure } from '../../domain/ads/ads-failure.js';
-import { foldEmail } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
-import { printableLine } from '../read-json.js';
+import { foldEmail, printableLine } from '../../domain/text.js';
 import { ShutdownSignal } from '../shutdown-signal.js';
 import { AdsCall, AdsListing, AdsRequests } from './ads-http.client.js';
 
@@ -14,9 +13,7 @@ const CLIENT_FIELDS = ['id', 'level', 'manager', 'descriptive_name', 'status']
   .join(', ');
 
 /**
- * The Google Ads API, as far as the broker needs it. Its requests throw `AdsFailure` and nothing else.
- *
- * The Google Ads API over REST, with the user's own token.
+ * The Google Ads API over REST, with the user's own access token. Requests throw `AdsFailure` and nothing else.
  * https://developers.google.com/google-ads/api/docs/account-management/get-account-hierarchy
  */
 @Injectable()
@@ -31,10 +28,10 @@ export class GoogleAdsApi {
   async accessibleCustomers(token: Secret): Promise<string[]> {
     try {
       const { resourceNames } = await this.#requests.get('customers:listAccessibleCustomers', token);
-      // Left out where there are none. What is no list must not pass for "nothing".
+      // Absent where there are none. Anything but a list must not count as empty.
       if (resourceNames === undefined || resourceNames === null) return [];
       if (!Array.isArray(resourceNames))
-        throw new AdsFailure('unavailable', 'invalid_response', 'The answer holds no list of accounts.');
+        throw new AdsFailure('unavailable', 'invalid_response', 'The response holds no list of accounts.');
       return resourceNames.flatMap((name) => (typeof name === 'string' ? (customerIdOf(name) ?? []) : []));
     } catch (error) {
       if (error instanceof AdsFailure && error.kind === 'no_ads_user') return [];
@@ -42,7 +39,7 @@ export class GoogleAdsApi {
     }
   }
 
-  /** Google tells no parents, only how far below an account is: links are learned one level at a time. */
+  /** Google lists no parents, only how far below an account is: links are read one level at a time. */
   async list(call: AdsCall): Promise<AdsListing> {
     const { rows, isCutOff } = await this.#requests.search(
       call,
@@ -68,7 +65,7 @@ export class GoogleAdsApi {
     return readAccount(record(rows[0]?.['customer']));
   }
 
-  /** @returns null where Google does not tell this user */
+  /** @returns null where Google does not show the role to this user */
   async roleOf(call: AdsCall, email: string): Promise<AccessRole | null> {
     // Compared here, not in the query: addresses are compared without case, and need no quoting.
     const { rows } = await this.#requests.search(

@@ -1,11 +1,11 @@
-/** Of at least so many answers within so long, this share must be outages to open the circuit. */
+/** The circuit opens when of at least FEWEST_ANSWERS responses within SAMPLE_SECONDS this share are outages. */
 const SAMPLE_SECONDS = 10;
 const FEWEST_ANSWERS = 20;
 const FAILING_SHARE = 0.6;
-/** So long no request goes out; then one tries. */
+/** How long the circuit stays open; then one trial request is sent. */
 export const OPEN_MS = 5_000;
 
-/** What an answer says of the other side. `nothing`: it was never asked, or did not have its time. */
+/** What a response says of the other side. `nothing`: no request was sent, or it was cancelled. */
 export type Verdict = 'answers' | 'outage' | 'nothing';
 
 interface Second {
@@ -15,8 +15,7 @@ interface Second {
 }
 
 /**
- * Counts how many answers were outages, by a clock that no change of the system's time moves: a circuit that stays open
- * until a clock that was set back is where it was would refuse everything for so long.
+ * A circuit breaker that counts outages by the monotonic clock: a system clock that was set back must not keep it open.
  */
 export class CircuitBreaker {
   #seconds: Second[] = [];
@@ -26,7 +25,7 @@ export class CircuitBreaker {
   /** @param monotonicMs milliseconds that only grow */
   constructor(private readonly monotonicMs: () => number) {}
 
-  /** @returns `pass`, and for one request after some time `try`; each is followed by `judge` */
+  /** @returns `pass`, or `try` for one trial request while open; each is followed by `judge` */
   enter(): 'pass' | 'try' | 'open' | 'trying' {
     if (this.#openedAt === null) return 'pass';
     if (this.#isTrying) return 'trying';

@@ -1,71 +1,51 @@
 import { GoogleFailure, type GoogleFailureKind } from '../../domain/google/google-failure.js';
+import { tokenEndpointFailure } from '../../domain/google/google-failures.js';
+import { printableLine } from '../../domain/text.js';
 import { BodyTooLarge, ProxyRefused } from '../../outbound/http-client.js';
-import { printableLine, readJsonObject } from '../read-json.js';
+import { readJsonObject } from '../read-json.js';
 
-/** What a failed answer of Google's looked like. */
+/** A failed response of Google's token endpoint. */
 export interface FailedResponse {
   readonly status: number;
   readonly body: string;
   readonly retryAfter: string | null;
-  /** invalid_grant means a bad code in an exchange, a dead refresh token in a refresh, a bad assertion of a service account. */
+  /** `invalid_grant` means a bad code in an exchange, a dead refresh token in a refresh, a bad assertion of a service account. */
   readonly during: 'exchange' | 'refresh' | 'assertion';
 }
 
-/** Google's `error` values (RFC 6749 section 5.2, Google's own, and those seen in the wild). */
-const BY_ERROR: ReadonlyMap<string, GoogleFailureKind> = new Map([
-  ['invalid_client', 'client_rejected'],
-  ['unauthorized_client', 'client_rejected'],
-  ['deleted_client', 'client_rejected'],
-  ['disabled_client', 'client_rejected'],
-  ['redirect_uri_mismatch', 'client_rejected'],
-  ['org_internal', 'client_rejected'],
-  ['unsupported_grant_type', 'client_rejected'],
-  ['invalid_scope', 'scope_rejected'],
-  ['admin_policy_enforced', 'policy_rejected'],
-  ['internal_failure', 'unavailable'],
-  ['server_error', 'unavailable'],
-  ['temporarily_unavailable', 'unavailable'],
-  ['rate_limit_exceeded', 'unavailable'],
-]);
+/** Codes that are final for an assertion only. https://developers.google.com/identity/protocols/oauth2/service-account#error-codes */
+const ASSERTION_REFUSALS: ReadonlySet<string> = new Set(['invalid_grant', 'access_denied']);
 
-/** Besides those above. https://developers.google.com/identity/protocols/oauth2/service-account#error-codes */
-const ASSERTION_REFUSED: ReadonlySet<string> = new Set(['invalid_grant', 'access_denied']);
+/** The statuses of a refusal; 401 concerns the client (RFC 6749 section 5.2), 403 is Google's own. */
+const REFUSAL_STATUSES: ReadonlySet<number> = new Set([400, 401, 403]);
 
-/** With these a token endpoint says no; 401 for the client (RFC 6749 section 5.2), 403 is Google's own. */
-const REFUSALS: ReadonlySet<number> = new Set([400, 401, 403]);
-
-/** An error code is a word. What is none (text with spaces, control characters, a page) is not passed on as one. */
+/** An error code is a word. Anything else (text with spaces, control characters, a page) is not passed on. */
 const ERROR_CODE = /^[\w.:/-]{1,100}$/;
 
 /**
- * The one place that judges a failure of Google's token endpoint. Whatever is not known to be final counts as
- * `unavailable`: a grant must never be declared dead because Google had a bad day.
+ * Classifies a failed response of Google's token endpoint by the table of google-failures.ts. Whatever is not known to
+ * be final counts as `unavailable`: an outage of Google's must never mark a grant dead.
  */
 export function classifyFailure({ status, body, retryAfter, during }: FailedResponse): GoogleFailure {
   const { error, description, subtype } = parse(body);
   const retry = retrySeconds(retryAfter);
   const failure = (kind: GoogleFailureKind) =>
     new GoogleFailure(kind, error || `http_${status}`, description, subtype, retry);
-  // An error in a success, a redirect, a 404, 408, 429 or 5xx is not how a refusal looks, whatever the body says. 403 with
+  // An error in a success, a redirect, a 404, 408, 429 or 5xx is not how Google refuses, whatever the body says. 403 with
   // an HTML page is a rate limit: it has no error code.
-  if (!REFUSALS.has(status)) return failure('unavailable');
-  const known = BY_ERROR.get(error) ?? 'unavailable';
+  if (!REFUSAL_STATUSES.has(status)) return failure('unavailable');
+  const kind = tokenEndpointFailure({ error, description, subtype })?.kind ?? 'unavailable';
   if (during === 'assertion') {
-    const isFinal = ASSERTION_REFUSED.has(error) || known !== 'unavailable';
+    const isFinal = ASSERTION_REFUSALS.has(error) || (kind !== 'unavailable' && error !== 'invalid_request');
     return failure(isFinal ? 'service_account_rejected' : 'unavailable');
   }
-  if (error === 'invalid_grant') {
-    // Section 5.2: with 400, always. It ends a grant, so nothing else is believed.
-    if (status !== 400) return failure('unavailable');
-    return failure(during === 'refresh' ? 'grant_dead' : 'code_rejected');
-  }
-  // "client_secret is missing." and the like; in an exchange the request itself may be at fault.
-  if (error === 'invalid_request')
-    return failure(/client/i.test(description) ? 'client_rejected' : 'unavailable');
-  return failure(known);
+  if (kind !== 'grant_dead') return failure(kind);
+  // Section 5.2: always with 400. It ends a grant, so no other status is accepted.
+  if (status !== 400) return failure('unavailable');
+  return failure(during === 'refresh' ? 'grant_dead' : 'code_rejected');
 }
 
-/** A request that got no answer that could be read: refused, reset, timed out, or without end. */
+/** A request without a readable response: refused, reset, timed out, or too large. */
 export function classifyLostRequest(error: unknown): GoogleFailure {
   if (error instanceof BodyTooLarge) return new GoogleFailure('unavailable', 'too_large');
   if (error instanceof ProxyRefused) return new GoogleFailure('unavailable', `proxy_${error.status}`);

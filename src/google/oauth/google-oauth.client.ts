@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CodeChallengeMethod, OAuth2Client } from 'google-auth-library';
 import { Settings } from '../../config/settings.js';
-import type { GoogleClient } from '../../domain/google/google-client.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import {
   Assertion,
   CodeExchange,
   CodeExchangeResponse,
   ConsentRequest,
+  type GoogleClient,
   IdTokenExpectation,
 } from '../../domain/google/oauth.js';
 import { scopeSet, SIGN_IN_SCOPES } from '../../domain/google/scopes.js';
@@ -26,9 +26,8 @@ import { RefreshRequests } from './refresh-requests.js';
 import { assertSomeOf, parseTokenEndpointResponse } from './token-endpoint-response.js';
 
 /**
- * Google, as far as the broker needs it. Its requests throw `GoogleFailure` and nothing else.
- *
- * Google's OAuth 2.0 endpoints for web server applications.
+ * Google's OAuth 2.0 endpoints for web server applications: consent URL, code exchange, id_token, refresh, assertion, revocation.
+ * Requests throw `GoogleFailure` and nothing else.
  */
 @Injectable()
 export class GoogleOAuthClient {
@@ -37,7 +36,7 @@ export class GoogleOAuthClient {
   readonly #timeoutMs: number;
 
   constructor(
-    // The command line asks for consent where no broker is configured, and so without the other settings.
+    // The command line asks for consent without a configured broker, and so without the other settings.
     @Inject(Settings) settings: Pick<Settings, 'googleStandInUrl' | 'googleTimeoutMs'>,
     private readonly clock: Clock,
     private readonly refreshes: RefreshRequests,
@@ -75,7 +74,7 @@ export class GoogleOAuthClient {
     });
   }
 
-  /** Sends the code exactly once: a lost answer burns it (RFC 6749 section 4.1.2). */
+  /** Sends the code exactly once: a lost response uses it up (RFC 6749 section 4.1.2). */
   exchangeCode(exchange: CodeExchange): Promise<CodeExchangeResponse> {
     const { client, code, verifier, redirectUri, scopes } = exchange;
     return this.#askForTokens(
@@ -88,18 +87,18 @@ export class GoogleOAuthClient {
 
   /**
    * Which account consented (OpenID Connect Core section 3.1.3.7). The subtype of a failure names the check.
-   * @throws {GoogleFailure} `code_rejected`: the token is not what we asked for; `unavailable`: Google's keys cannot be had
+   * @throws {GoogleFailure} `code_rejected`: not the token that was requested; `unavailable`: Google's keys cannot be fetched
    */
   verifyIdToken(idToken: Secret | null, expected: IdTokenExpectation): Promise<VerifiedAccount> {
     return this.#idTokens.verify(idToken, expected);
   }
 
-  /** The `sub` that an id_token claims, unverified: good for bookkeeping and nothing else. */
+  /** The `sub` that an id_token claims, unverified: for the slot ledger and nothing else. */
   claimedSubject(idToken: Secret | null): string | null {
     return claimedSubject(idToken);
   }
 
-  /** @param narrowTo the scopes the access token shall have; null asks for everything granted */
+  /** @param narrowTo the scopes of the access token; null requests everything granted */
   async refresh(
     client: GoogleClient,
     refreshToken: Secret,
@@ -111,17 +110,17 @@ export class GoogleOAuthClient {
       refresh_token: refreshToken,
       ...(narrowTo === null ? {} : { scope: narrowTo.join(' ') }),
     };
-    const { idToken: _unused, ...answer } = await this.refreshes.send(client.alias, () =>
-      // An answer that names no scopes did not narrow, as far as anybody can tell.
+    const { idToken: _unused, ...response } = await this.refreshes.send(client.alias, () =>
+      // A response that names no scopes counts as not narrowed (RFC 6749 section 5.1).
       this.#askForTokens('refresh', client, fields, granted),
     );
-    assertSomeOf(answer.scopes, granted);
-    // The one that we have is no new one: nothing about the grant changes.
-    const isSame = answer.refreshToken?.reveal() === refreshToken.reveal();
-    return isSame ? { ...answer, refreshToken: null, refreshTokenExpiresAt: null } : answer;
+    assertSomeOf(response.scopes, granted);
+    // The same refresh token again is no change of the grant.
+    const isSame = response.refreshToken?.reveal() === refreshToken.reveal();
+    return isSame ? { ...response, refreshToken: null, refreshTokenExpiresAt: null } : response;
   }
 
-  /** Fewer scopes are simply asked for: there is nothing to narrow. */
+  /** An access token of a service account. Fewer scopes are simply requested: there is nothing to narrow. */
   assert(client: GoogleClient, assertion: Assertion): Promise<TokenEndpointResponse> {
     return this.refreshes.send(client.alias, () =>
       askByAssertion(assertion, {
@@ -133,24 +132,24 @@ export class GoogleOAuthClient {
     );
   }
 
-  /** Revokes the whole project's grant for the account. A token that was dead already counts as revoked. */
+  /** Revokes the whole project's grant for the account. */
   async revoke(token: Secret): Promise<'revoked' | 'already_dead'> {
     // The token goes into the body: in the query string it would land in access logs (RFC 7009 section 2.1).
-    const answer = await postForm(
+    const response = await postForm(
       this.#endpoints.revocation,
       { token },
       this.#timeoutMs,
       this.shutdown.signal,
     );
-    if (answer.status === 200) {
-      // RFC 7009 section 2.2: the status says it all. But a page is not Google's, and an error is no success.
+    if (response.status === 200) {
+      // RFC 7009 section 2.2: the status decides. But a page is not Google's, and an error is no success.
       const isSuccess =
-        answer.body.trim() === '' || (readJsonObject(answer.body)?.['error'] ?? null) === null;
-      if (isSuccess && !answer.body.trimStart().startsWith('<')) return 'revoked';
-      throw new GoogleFailure('unavailable', 'invalid_response', 'The answer to a revocation is none.');
+        response.body.trim() === '' || (readJsonObject(response.body)?.['error'] ?? null) === null;
+      if (isSuccess && !response.body.trimStart().startsWith('<')) return 'revoked';
+      throw new GoogleFailure('unavailable', 'invalid_response', 'The response to a revocation is invalid.');
     }
-    const failure = classifyFailure({ ...answer, during: 'refresh' });
-    if (answer.status === 400 && failure.error === 'invalid_token') return 'already_dead';
+    const failure = classifyFailure({ ...response, during: 'refresh' });
+    if (response.status === 400 && failure.error === 'invalid_token') return 'already_dead';
     throw failure;
   }
 
@@ -161,13 +160,13 @@ export class GoogleOAuthClient {
     askedScopes: readonly string[],
   ) {
     const startedAt = this.clock.now();
-    const answer = await postForm(
+    const response = await postForm(
       this.#endpoints.token,
       { client_id: client.clientId, client_secret: client.clientSecret, ...fields },
       this.#timeoutMs,
       this.shutdown.signal,
     );
-    if (answer.status !== 200) throw classifyFailure({ ...answer, during });
-    return parseTokenEndpointResponse(answer.body, startedAt, askedScopes);
+    if (response.status !== 200) throw classifyFailure({ ...response, during });
+    return parseTokenEndpointResponse(response.body, startedAt, askedScopes);
   }
 }

@@ -7,14 +7,14 @@ import { isPlainText } from '../../domain/text.js';
 import type { Endpoints } from '../endpoints.js';
 import { googleKeys } from '../google-keys.js';
 
-/** Clocks of Google and ours may differ by this much. */
+/** Tolerated difference between Google's clock and the broker's. */
 const TOLERANCE_SECONDS = 60;
 /** OpenID Connect Core section 2. */
 const MAX_SUBJECT = 255;
-/** RFC 5321 section 4.5.3.1.3, with room. */
+/** RFC 5321 section 4.5.3.1.3 says 256; with margin. */
 const MAX_TEXT = 320;
 
-/** The check that failed, by what `jose` says; whatever else went wrong is about fetching the keys, and passes. */
+/** The check that failed, by jose's code; any other code is a transient failure to fetch the keys. */
 const FINAL: Readonly<Record<string, string>> = {
   ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'signature',
   ERR_JWT_EXPIRED: 'expired',
@@ -37,7 +37,7 @@ export class IdTokenVerifier {
     this.#keys = googleKeys(() => Promise.resolve(endpoints.jwks), timeoutMs, now);
   }
 
-  /** @throws {GoogleFailure} `code_rejected` when the token is not what we asked for; its subtype names the check */
+  /** @throws {GoogleFailure} `code_rejected` when it is not the token that was requested; the subtype names the check */
   async verify(idToken: Secret | null, expected: IdTokenExpectation): Promise<VerifiedAccount> {
     if (idToken === null) {
       const what = 'The answer holds no id_token, though openid was asked.';
@@ -45,11 +45,11 @@ export class IdTokenVerifier {
     }
     const payload = await this.#payload(idToken, expected);
     if (typeof payload['nonce'] !== 'string' || !expected.isNonce(payload['nonce'])) {
-      throw rejected('nonce', 'The nonce is not the one we sent.');
+      throw rejected('nonce', 'The nonce is not the one that was sent.');
     }
     const sub = text(payload.sub, MAX_SUBJECT);
     if (sub === null) throw rejected('subject', 'The subject is no plain text.');
-    // An address that Google has not verified is a claim of the user's.
+    // An unverified address is only the user's claim.
     const email = payload['email_verified'] === true ? text(payload['email'], MAX_TEXT) : null;
     return { sub, email, hostedDomain: text(payload['hd'], MAX_TEXT) };
   }
@@ -89,7 +89,7 @@ function rejected(check: string, why: string): GoogleFailure {
   return new GoogleFailure('code_rejected', 'invalid_id_token', why, check);
 }
 
-function text(value: unknown, longest: number): string | null {
-  const isText = typeof value === 'string' && value !== '' && value.length <= longest && isPlainText(value);
+function text(value: unknown, maxLength: number): string | null {
+  const isText = typeof value === 'string' && value !== '' && value.length <= maxLength && isPlainText(value);
   return isText ? value : null;
 }

@@ -15,7 +15,7 @@ interface Where {
 }
 
 /**
- * Asks once for an access token of a service account (RFC 7523 section 2.1). The key's own `token_uri` is not followed: a
+ * Requests one access token of a service account (RFC 7523 section 2.1). The key's own `token_uri` is not followed: a
  * file must not decide where signatures go.
  * @throws {GoogleFailure} `service_account_rejected`, `unavailable` or `withheld`
  */
@@ -27,17 +27,17 @@ export async function askByAssertion(
   if (typeof read === 'string') throw new Error(`The stored key of a service account ${read}.`);
   const assertion = await signAssertion(read, tokenUrl, now, { subject, scopes });
   const fields = { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion };
-  const answer = await postForm(tokenUrl, fields, timeoutMs, shutdown);
-  if (answer.status !== 200) throw classifyFailure({ ...answer, during: 'assertion' });
-  // Google names no scope here (seen): then it is what was asked (RFC 6749 section 5.1).
-  const { idToken: _unused, ...token } = parseTokenEndpointResponse(answer.body, now, scopes);
+  const response = await postForm(tokenUrl, fields, timeoutMs, shutdown);
+  if (response.status !== 200) throw classifyFailure({ ...response, during: 'assertion' });
+  // Google names no scope here (seen): it is what was requested (RFC 6749 section 5.1).
+  const { idToken: _unused, ...token } = parseTokenEndpointResponse(response.body, now, scopes);
   return { ...token, refreshToken: null, refreshTokenExpiresAt: null };
 }
 
 /**
- * Whether Google gives such a token, tried before a key is kept.
- * @param standInUrl the stand-in for Google; null asks the real one
- * @returns why not; null where it does
+ * Tries an assertion before a key is stored.
+ * @param standInUrl the stand-in for Google; null: Google itself
+ * @returns the failure; null when Google issues a token
  */
 export async function tryAssertion(
   assertion: Assertion,

@@ -3,7 +3,7 @@ import { Secret } from '../../domain/secret.js';
 import { send } from '../../outbound/http-client.js';
 import { classifyLostRequest } from './classify-failure.js';
 
-/** A token answer has some 2 kB, most of it the id_token. */
+/** A token response has some 2 kB, most of it the id_token. */
 const MAX_BYTES = 128 * 1024;
 
 export interface FormResponse {
@@ -13,10 +13,10 @@ export interface FormResponse {
 }
 
 /**
- * Sends one form, once. No retry and no redirect: the first would burn an authorization code, the second could
- * carry a token elsewhere.
- * @param stopping takes the question back
- * @throws {GoogleFailure} `unavailable` when no whole answer of a sane size came within `timeoutMs`; `withheld` when taken back
+ * Sends one form, once. No retry and no redirect: the first would use up an authorization code, the second could
+ * send a token elsewhere.
+ * @param shutdown cancels the request
+ * @throws {GoogleFailure} `unavailable` without a complete response of a sane size within `timeoutMs`; `withheld` when cancelled
  */
 export async function postForm(
   url: string,

@@ -1,21 +1,21 @@
-import type { GoogleClient } from '../../domain/google/google-client.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
+import type { GoogleClient } from '../../domain/google/oauth.js';
 import { endpointsFor } from '../endpoints.js';
 import { classifyFailure } from './classify-failure.js';
 import { postForm } from './post-form.js';
 
-/** No refresh token of Google's looks like this. */
+/** Never a refresh token of Google's. */
 const NEVER_ISSUED = 'token-broker-client-check';
 
 export type ProbeVerdict =
   | { readonly verdict: 'accepted' }
-  /** `refused`: the client's id or secret; `no_answer`: Google could not be asked, or did not say. */
+  /** `refused`: the client's id or secret is; `no_answer`: Google was not reached, or did not decide. */
   | { readonly verdict: 'refused' | 'no_answer'; readonly error: string; readonly description: string };
 
 /**
  * Asks Google whether it accepts a client's id and secret, without any user: by refreshing a token that does not
  * exist. Google looks at the client first (RFC 6749 section 5.2), so `invalid_grant` means that the client is fine.
- * @param standInUrl the stand-in for Google; null asks the real one
+ * @param standInUrl the stand-in for Google; null: Google itself
  */
 export async function probeClient(
   client: GoogleClient,

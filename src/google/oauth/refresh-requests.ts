@@ -3,12 +3,12 @@ import { GoogleFailure } from '../../domain/google/google-failure.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { CircuitBreaker, OPEN_MS, type Verdict } from './circuit-breaker.js';
 
-/** About what the one request needs that tries. */
+/** About what the trial request needs. */
 const TRIAL_SECONDS = 1;
 
 /**
- * Refreshes that are on their way to Google. Each client has a circuit breaker: while Google answers it with nothing
- * but outages, nobody asks. Codes are none of its business: each is exchanged once, whatever comes.
+ * Sends refreshes through a circuit breaker for each client: while Google answers a client with nothing but outages, no request
+ * is sent. Code exchanges do not pass through it: each code is sent once.
  */
 @Injectable()
 export class RefreshRequests {
@@ -22,12 +22,12 @@ export class RefreshRequests {
     const circuit = this.#circuitOf(client);
     const entered = circuit.enter();
     if (entered === 'open') throw withheld(OPEN_MS / 1000);
-    // One request tries; the others would wait for it, and hold their leases and places in the queue.
+    // One trial request is under way; others would wait for it, and hold their leases and turns.
     if (entered === 'trying') throw withheld(TRIAL_SECONDS);
     try {
-      const answer = await ask();
+      const response = await ask();
       this.#note(client, circuit.judge(entered, 'answers'));
-      return answer;
+      return response;
     } catch (error) {
       this.#note(client, circuit.judge(entered, verdictOf(error)));
       throw error;
@@ -50,7 +50,7 @@ export class RefreshRequests {
   }
 }
 
-/** A refusal is an answer, too. */
+/** A refusal is a response, too. */
 function verdictOf(error: unknown): Verdict {
   if (!(error instanceof GoogleFailure) || error.kind === 'withheld') return 'nothing';
   return error.kind === 'unavailable' ? 'outage' : 'answers';

@@ -1,44 +1,40 @@
 import { GoogleFailure } from '../../domain/google/google-failure.js';
+import type { CodeExchangeResponse } from '../../domain/google/oauth.js';
 import { areScopeTokens, missingScopes, parseScopes } from '../../domain/google/scopes.js';
-import type { TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { Secret } from '../../domain/secret.js';
 import { readJsonObject } from '../read-json.js';
 
-/** Google's access tokens live about an hour; a longer claim is not believed. */
+/** Google's access tokens live about an hour; a longer lifetime is capped. */
 const MAX_SECONDS = 24 * 3600;
-/** For an answer that says nothing usable: good for one call now, asked again soon. */
+/** For a response without a usable lifetime: enough for one call, refreshed soon. */
 const UNKNOWN_SECONDS = 60;
 const MAX_REFRESH_SECONDS = 10 * 365 * 86_400;
 
-/** Google promises 2048 and 512 characters at most. What is four times as long is no token. */
+/** Google promises 2048 and 512 characters at most; four times as long is rejected. */
 const MAX_ACCESS_TOKEN = 8192;
 const MAX_REFRESH_TOKEN = 2048;
 const MAX_ID_TOKEN = 16_384;
 
-/** RFC 6750 section 2.1: what may stand in an Authorization header. */
+/** RFC 6750 section 2.1: the syntax of an Authorization header. */
 const BEARER_TOKEN = /^[\w.~+/-]+=*$/;
 /** RFC 6749 appendix A.17, without the space. */
 const VISIBLE = /^[\x21-\x7e]+$/;
 /** JWS compact serialisation: RFC 7515 section 7.1. */
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-export interface RawTokenResponse extends TokenEndpointResponse {
-  readonly idToken: Secret | null;
-}
-
 /**
- * Reads a 200 of the token endpoint (RFC 6749 section 5.1). Liberal where Google or a proxy may be sloppy without harm;
- * whatever could hand out a wrong token or change a grant by mistake is a broken answer: nothing of it is kept, and
- * Google is asked again later.
- * @param startedAt when the request began: lifetimes count from here, so a slow answer errs on the safe side
- * @param askedScopes stands in for a missing `scope`, which then equals what was asked (section 5.1)
+ * Parses a 200 of the token endpoint (RFC 6749 section 5.1). Lenient where Google or a proxy may be sloppy without harm;
+ * a response that could hand out a wrong token or change a grant by mistake is invalid: nothing of it is kept, and the
+ * request is retried later.
+ * @param startedAt when the request began: lifetimes count from here, so a slow response errs on the safe side
+ * @param askedScopes replaces a missing `scope`, which then equals what was requested (section 5.1)
  * @throws {GoogleFailure} `unavailable`
  */
 export function parseTokenEndpointResponse(
   body: string,
   startedAt: Date,
   askedScopes: readonly string[],
-): RawTokenResponse {
+): CodeExchangeResponse {
   const json = readJsonObject(body);
   if (!json) throw broken('is not one JSON object');
   if (json['error'] !== undefined && json['error'] !== null) throw broken('holds an error beside a 200');
@@ -63,7 +59,7 @@ export function parseTokenEndpointResponse(
 }
 
 /**
- * A refresh that names none of the scopes which were granted says nothing of the grant; a grant without scopes is none.
+ * Rejects a refresh that names none of the granted scopes: it says nothing of the grant.
  * @throws {GoogleFailure} `unavailable`
  */
 export function assertSomeOf(answered: readonly string[], granted: readonly string[]): void {
@@ -83,17 +79,17 @@ function scopes(value: unknown, asked: readonly string[]): readonly string[] {
   return named;
 }
 
-/** An empty one is none. @throws {GoogleFailure} for what cannot be one */
+/** @returns null for an absent or empty member @throws {GoogleFailure} for a malformed one */
 function secret(
   json: Readonly<Record<string, unknown>>,
   name: string,
   form: RegExp,
-  longest: number,
+  maxLength: number,
 ): Secret | null {
   const value = json[name];
   if (value === undefined || value === null || value === '') return null;
   if (typeof value !== 'string') throw broken(`holds a ${name} that is no text`);
-  if (value.length > longest) throw broken(`holds a ${name} of ${value.length} characters`);
+  if (value.length > maxLength) throw broken(`holds a ${name} of ${value.length} characters`);
   if (!form.test(value)) throw broken(`holds a ${name} with characters that none can have`);
   return new Secret(value);
 }
@@ -105,5 +101,5 @@ function positive(value: unknown): number | null {
 }
 
 function broken(what: string): GoogleFailure {
-  return new GoogleFailure('unavailable', 'invalid_response', `The answer ${what}.`);
+  return new GoogleFailure('unavailable', 'invalid_response', `The response ${what}.`);
 }

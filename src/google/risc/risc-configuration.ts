@@ -9,7 +9,7 @@ interface Discovered {
   readonly jwksUri: string;
 }
 
-/** The document changes about never. */
+/** The document hardly ever changes. */
 const TIMES = { freshMs: 24 * 3600_000, staleMs: 24 * 3600_000, cooldownMs: 30_000, retryMs: 5_000 };
 
 /** Google's discovery document for Cross-Account Protection, read once a day, and the keys that it names. */
@@ -28,7 +28,7 @@ export class RiscDiscovery {
   }
 
   /**
-   * Who signs security events.
+   * The issuer of security events.
    * @throws {GoogleFailure} `unavailable` when it cannot be read and was never read before
    */
   async issuer(): Promise<string> {
@@ -36,7 +36,7 @@ export class RiscDiscovery {
   }
 
   /**
-   * A key that is not there is the token's fault; keys that cannot be read are not.
+   * A missing key is the token's fault; keys that cannot be fetched are not.
    * @throws {GoogleFailure} `unavailable`
    */
   get keys(): JWTVerifyGetKey {

@@ -57,27 +57,27 @@ export class RiscStream {
     await this.#send('POST', 'stream/status:update', { status });
   }
 
-  /** Makes Google deliver a verification event that carries the state. */
+  /** Makes Google deliver a verification event with this state. */
   async verify(state: string): Promise<void> {
     await this.#send('POST', 'stream:verify', { state });
   }
 
   async #send(method: 'GET' | 'POST', path: string, body?: object): Promise<Record<string, unknown>> {
     const bearer = await selfSignedToken(this.key, AUDIENCE, new Date());
-    const answer = await this.#fetch(`${this.#api}/${path}`, {
+    const response = await this.#fetch(`${this.#api}/${path}`, {
       method,
       headers: { authorization: `Bearer ${bearer.reveal()}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       timeoutMs: this.#timeoutMs,
       maxBytes: MAX_BYTES,
     });
-    const json = parse(answer.body);
-    if (answer.status === 200) return json;
+    const json = parse(response.body);
+    if (response.status === 200) return json;
     const { message } = (json['error'] ?? {}) as { message?: unknown };
-    const isFinal = answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status);
+    const isFinal = response.status >= 400 && response.status < 500 && ![408, 429].includes(response.status);
     throw new GoogleFailure(
       isFinal ? 'client_rejected' : 'unavailable',
-      `http_${answer.status}`,
+      `http_${response.status}`,
       typeof message === 'string' ? message.slice(0, 500) : '',
     );
   }

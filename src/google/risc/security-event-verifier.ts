@@ -8,15 +8,13 @@ import { RiscDiscovery } from './risc-configuration.js';
 
 /** RFC 7519 section 4.1.7 sets no limit; Google's are a tenth of this. */
 const MAX_JTI = 255;
-/** What is said to happen later than this was no time in seconds. */
+/** A time further in the future is not a time in seconds. */
 const LARGEST_SKEW_SECONDS = 24 * 3600;
 
 /**
- * Tells Google's security event tokens from all others.
- *
- * Verifies security event tokens as Google's guide to Cross-Account Protection asks. `exp` is not looked at: an event
- * has happened and does not expire. Neither is `typ`: RFC 8417 only recommends it. What keeps an id_token, signed with
- * the same keys for the same audience, from passing for an event is that it has no `events`.
+ * Verifies security event tokens as Google's guide to Cross-Account Protection asks. `exp` is not checked: an event
+ * does not expire. Neither is `typ`: RFC 8417 only recommends it. An id_token, signed with the same keys for the same audience,
+ * is rejected because it has no `events`.
  */
 @Injectable()
 export class SecurityEventVerifier {
@@ -33,7 +31,7 @@ export class SecurityEventVerifier {
 
   /**
    * @param clientIds one of them must be the audience
-   * @throws {BrokerError} `invalid_request` with RFC 8935's `err` when the token is not from Google or not for us
+   * @throws {BrokerError} `invalid_request` with RFC 8935's `err` when the token is not from Google or not for the broker
    * @throws {GoogleFailure} `unavailable` when Google's keys cannot be read; the same token may be good later
    */
   async verify(token: string, clientIds: readonly string[]): Promise<SecurityEventToken> {
@@ -44,7 +42,7 @@ export class SecurityEventVerifier {
     if (iss !== issuer) throw eventRefused('invalid_issuer', 'The issuer is not Google.');
     const audience = [claims['aud']].flat().filter((id) => typeof id === 'string');
     if (!audience.some((id) => clientIds.includes(id)))
-      throw eventRefused('invalid_audience', 'The audience is none of our client ids.');
+      throw eventRefused('invalid_audience', 'The audience is none of the client ids of the broker.');
     if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI)
       throw eventRefused('invalid_request', 'The token has no usable jti.');
     if (!isObject(events) || Object.keys(events).length === 0)
@@ -75,14 +73,14 @@ function parse(payload: Uint8Array): Record<string, unknown> {
     const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
     if (isObject(claims)) return claims;
   } catch {
-    // Said below; the parser's own message would quote the claims.
+    // Refused below; the parser's own message would quote the claims.
   }
   throw eventRefused('invalid_request', "The token's claims are not a JSON object.");
 }
 
 /**
- * The last moment that can be meant: `toe` is when it happened, `iat` when Google wrote it down (RFC 8417 section 2.2),
- * both in whole seconds. What is told has happened: a time to come would outdate all later events of the account.
+ * The latest time of the event: `toe` is when it happened, `iat` when Google issued the token (RFC 8417 section 2.2),
+ * both in whole seconds. A time in the future is capped: it would outdate all later events of the account.
  */
 function timeOf({ toe, iat }: Record<string, unknown>, now: Date): Date {
   const latest = now.getTime() / 1000 + LARGEST_SKEW_SECONDS;

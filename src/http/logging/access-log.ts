@@ -2,37 +2,37 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger as Log } from 'pino';
 import { callerOf } from '../caller.decorator.js';
 
-/** Room for the longest user id, percent-encoded: 255 characters of up to four bytes. */
+/** Longer than the longest user id, percent-encoded: 255 characters of up to four bytes. */
 const MAX_PATH = 3_200;
 
-/** One finished call, as the metrics count it. */
+/** One answered request, for the metrics. */
 export interface Access {
   readonly seconds: number;
-  /** From memory, without asking anybody: a good answer of GET /tokens/:userId. */
+  /** Answered on the warm path: a successful GET /tokens/:userId. */
   readonly isRepeated: boolean;
   readonly method?: string;
-  /** The pattern, such as /tokens/:userId: few enough to count by. */
+  /** The pattern, such as /tokens/:userId. */
   readonly route?: string;
   readonly status?: number;
 }
 
-/** A call that was refused before it had a route. What is not known of it is left out. */
+/** A request that was refused before it had a route. */
 export interface Refused {
   readonly requestId: string;
   readonly status: number;
   readonly ms: number;
   readonly method?: string | undefined;
   readonly url?: string | undefined;
-  /** Why, in fixed words or a code. */
+  /** A fixed text or an error code. */
   readonly reason: string;
 }
 
 /**
- * Writes one line a call: who, what, outcome; the path without its query. Health checks are left out. An answer from
- * memory is only worth a line when somebody looks for something: the audit trail and the metrics count it.
+ * Writes one line per request: service, method, path without query, status, time. Health checks have none. A response of
+ * the warm path is logged at level debug only; the audit trail and the metrics count it.
  */
 export class AccessLog {
-  // Not through Nest's logger, which looks at every line anew: this one is written for every call.
+  // Not through Nest's logger, which is slower: there is one line per request.
   readonly #lines: Log;
 
   constructor(
@@ -42,7 +42,7 @@ export class AccessLog {
     this.#lines = log.child({ context: 'Access' });
   }
 
-  watch(server: FastifyInstance): void {
+  register(server: FastifyInstance): void {
     server.addHook('onResponse', (request, reply, done) => {
       const { isRepeated } = request;
       const ms = reply.elapsedTime;
@@ -58,7 +58,7 @@ export class AccessLog {
     });
   }
 
-  /** Of a call that no hook of the server sees. */
+  /** For a request that no hook sees. */
   refused({ requestId, method, url, status, ms, reason }: Refused): void {
     this.count({ method: method ?? 'none', route: 'none', status, seconds: ms / 1000, isRepeated: false });
     const path = url === undefined ? undefined : pathOf(url);

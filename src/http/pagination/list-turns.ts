@@ -2,24 +2,24 @@ import { Injectable } from '@nestjs/common';
 import type { Service } from '../../domain/access/policy.js';
 import { BrokerError } from '../../domain/errors.js';
 
-/** Lists that are read at the same time in one process; tokens go past them. */
-const AT_ONCE = 2;
+/** Lists that one process reads concurrently. Token requests do not wait for them. */
+const MAX_CONCURRENT = 2;
 const MAX_WAITING = 20;
 
 type Wake = () => void;
 
 /**
- * Lists are read a few at a time, so that a caller of many keeps neither connections nor the thread from tokens. Services
- * take turns: one that asks for many waits behind its own.
+ * A fair queue for lists: few are read concurrently, so that they take neither connections nor the event loop from token
+ * requests. Services take turns: one with many requests waits behind its own.
  */
 @Injectable()
 export class ListTurns {
   #running = 0;
   readonly #waiting = new Map<string, Wake[]>();
 
-  /** @throws {BrokerError} `rate_limited` when too many calls of this service wait */
-  async run<Answer>({ id }: Service, read: () => Promise<Answer>): Promise<Answer> {
-    if (this.#running >= AT_ONCE) await this.#turn(id);
+  /** @throws {BrokerError} `rate_limited` when too many requests of this service wait */
+  async run<Result>({ id }: Service, read: () => Promise<Result>): Promise<Result> {
+    if (this.#running >= MAX_CONCURRENT) await this.#turn(id);
     else this.#running++;
     try {
       return await read();
@@ -35,7 +35,7 @@ export class ListTurns {
     if (own.length >= MAX_WAITING) {
       throw new BrokerError(
         'rate_limited',
-        'Too many lists are asked for at the same time. Ask for one after the other.',
+        'Too many lists are requested at the same time. Request one after the other.',
         {
           retry_after: 1,
         },
@@ -46,7 +46,7 @@ export class ListTurns {
     });
   }
 
-  /** The first of the service that waits longest since its last turn. */
+  /** The first request of the service whose last turn is longest ago. */
   #next(): Wake | undefined {
     const [first] = this.#waiting;
     if (!first) return undefined;

@@ -2,11 +2,11 @@ import type { BrokerErrorCode } from '../../domain/errors.js';
 
 export interface ProblemKind {
   readonly status: number;
-  /** What happened, for a person. */
+  /** For people. */
   readonly title: string;
 }
 
-/** How each refusal is said over HTTP. The OpenAPI document and docs/errors.md follow this table. */
+/** The HTTP status and title of each error code. The OpenAPI document and docs/errors.md follow this table. */
 export const PROBLEMS: Readonly<Record<BrokerErrorCode | 'internal_error', ProblemKind>> = {
   invalid_request: { status: 400, title: 'The request is malformed' },
   unauthenticated: { status: 401, title: 'No valid service credential' },

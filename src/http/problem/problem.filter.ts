@@ -6,7 +6,7 @@ import { rateLimitsOf } from '../rate-limit/rate-limit.hook.js';
 import { Problems } from './problem.js';
 import { sendProblem } from './send-problem.js';
 
-/** Says every fault in one form: problem+json, or a plain page for a browser. */
+/** Answers every error with a problem: problem+json, or a page for a browser. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly log = new Logger('Problem');
@@ -20,17 +20,20 @@ export class ProblemFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    const problem = this.problems.of(isHangUp(request) ? NOT_WHOLE : fault, request.id);
+    const problem = this.problems.of(isDisconnected(request) ? INCOMPLETE : fault, request.id);
     if (problem.code === 'internal_error') this.log.error(fault);
     const tooMany = rateLimitsOf(request).refused(request, reply, problem);
-    const said = tooMany ? this.problems.of(tooMany, request.id) : problem;
-    sendProblem(request, reply, said, this.settings.publicUrl);
+    const sent = tooMany ? this.problems.of(tooMany, request.id) : problem;
+    sendProblem(request, reply, sent, this.settings.publicUrl);
   }
 }
 
-const NOT_WHOLE = new BrokerError('invalid_request', 'The connection ended before the request was complete.');
+const INCOMPLETE = new BrokerError(
+  'invalid_request',
+  'The connection ended before the request was complete.',
+);
 
-/** Node says of such a request what it says of a lost database: ECONNRESET. */
-function isHangUp({ raw }: FastifyRequest): boolean {
+/** Node's error for it is ECONNRESET, like that of a lost database connection. */
+function isDisconnected({ raw }: FastifyRequest): boolean {
   return raw.destroyed && !raw.complete;
 }

@@ -1,9 +1,9 @@
 import { HttpException, Injectable } from '@nestjs/common';
 import { BrokerError, type BrokerErrorCode } from '../../domain/errors.js';
-import { DatabaseHealth } from '../../domain/ports/database-health.js';
+import { DatabaseHealth } from '../../token-store/client/database-health.js';
 import { PROBLEMS } from './problem-table.js';
 
-/** RFC 9457 problem details, with our stable `code`. */
+/** RFC 9457 problem details, with a stable `code` and extensions. */
 export interface Problem {
   readonly type: string;
   readonly status: number;
@@ -11,7 +11,7 @@ export interface Problem {
   readonly code: string;
   readonly detail: string;
   readonly request_id: string;
-  readonly [extra: string]: unknown;
+  readonly [extension: string]: unknown;
 }
 
 const RETRY_SECONDS = 2;
@@ -20,25 +20,25 @@ const RETRY_SECONDS = 2;
 export class Problems {
   constructor(private readonly database: DatabaseHealth) {}
 
-  /** Any fault as a problem. What we do not know is opaque: its text could hold a secret. */
+  /** Maps any error to a problem. The text of an unknown error is not shown: it could hold a secret. */
   of(fault: unknown, requestId: string): Problem {
-    // What is refused knows why; a database's fault is known by its words only, which a refusal may hold as well.
+    // A database's error is recognised by its text, which that of a BrokerError may contain.
     const isOutage = !(fault instanceof BrokerError) && this.database.isOutage(fault);
     return isOutage ? toProblem(DATABASE_OUTAGE, requestId) : problemOf(fault, requestId);
   }
 }
 
-/** As `Problems` has it, of a fault that cannot be the database's. */
+/** As `Problems.of`, for an error that cannot be the database's. */
 export function problemOf(fault: unknown, requestId: string): Problem {
-  return toProblem(read(fault), requestId);
+  return toProblem(partsOf(fault), requestId);
 }
 
-/** What the framework refuses before there is a route: its status and what to say. */
+/** The problem of a request that Node or Fastify refuses before there is a route. */
 export function refusedByFramework(status: number, requestId: string): Problem {
   return toProblem(clientFault(status), requestId);
 }
 
-function toProblem({ code, detail, extensions, status }: Reading, requestId: string): Problem {
+function toProblem({ code, detail, extensions, status }: ProblemParts, requestId: string): Problem {
   return {
     type: `urn:token-broker:problem:${code}`,
     status: status ?? PROBLEMS[code].status,
@@ -50,23 +50,23 @@ function toProblem({ code, detail, extensions, status }: Reading, requestId: str
   };
 }
 
-interface Reading {
+interface ProblemParts {
   readonly code: BrokerErrorCode | 'internal_error';
   readonly detail: string;
   readonly extensions?: Readonly<Record<string, unknown>>;
   readonly status?: number;
 }
 
-const DATABASE_OUTAGE: Reading = {
+const DATABASE_OUTAGE: ProblemParts = {
   code: 'database_unavailable',
   detail: 'The database does not answer the broker. Try again; tell the operator if it stays.',
   extensions: { retry_after: RETRY_SECONDS },
 };
 
-function read(fault: unknown): Reading {
+function partsOf(fault: unknown): ProblemParts {
   if (fault instanceof BrokerError) return fault;
   const status = httpStatus(fault);
-  // The documentation's files say 403 for a path that leaves their folder.
+  // @fastify/static answers 403 for a path outside its folder.
   if (status === 404 || status === 403)
     return { code: 'not_found', detail: 'Nothing is served at this address. See /docs for what is.' };
   if (status === 429)
@@ -81,7 +81,7 @@ function read(fault: unknown): Reading {
   };
 }
 
-function clientFault(status: number): Reading {
+function clientFault(status: number): ProblemParts {
   return {
     code: 'invalid_request',
     detail: CLIENT_FAULTS[status] ?? 'The request could not be read.',
@@ -89,7 +89,7 @@ function clientFault(status: number): Reading {
   };
 }
 
-const BAD_URL: Reading = {
+const BAD_URL: ProblemParts = {
   code: 'invalid_request',
   detail: 'path: must be percent-encoded UTF-8 (RFC 3986 section 2.5).',
   extensions: { errors: { path: 'must be percent-encoded UTF-8 (RFC 3986 section 2.5).' } },
@@ -99,15 +99,15 @@ function isBadUrl(fault: unknown): boolean {
   return (fault as { code?: unknown } | null)?.code === 'FST_ERR_BAD_URL';
 }
 
-/** What Node and Fastify refuse before a controller sees it. */
+/** What Node and Fastify refuse before a controller. */
 const CLIENT_FAULTS: Readonly<Record<number, string>> = {
   400: 'The request could not be read: it is not HTTP/1.1 (RFC 9112), or its body is not what its headers say.',
   408: 'The request did not arrive completely in time.',
   413: 'The body is too large.',
   414: 'The address is too long.',
-  417: 'Of Expect only 100-continue is known here.',
+  417: 'Expect: only 100-continue is supported (RFC 9110 section 10.1.1).',
   431: 'The headers are too large.',
-  415: 'The body is of a type that is not taken here. Send what /docs says, with its content-type.',
+  415: 'This content type is not supported here. /docs has the ones that are.',
 };
 
 function httpStatus(fault: unknown): number | null {

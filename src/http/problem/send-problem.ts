@@ -3,10 +3,10 @@ import { errorPage } from '../../pages/error-page.js';
 import { securityHeaders } from '../security-headers.js';
 import type { Problem } from './problem.js';
 
-/** For a page that comes before helmet's hook, or without it: the stylesheet, the empty icon, and nothing else. */
+/** The policy of a page that is sent before helmet's hook, or without it: the stylesheet and the empty icon. */
 const PAGE_POLICY = "default-src 'none';style-src 'self';img-src data:;frame-ancestors 'none'";
 
-/** One form for all problems, from Nest, Fastify or Node: the headers are set here too, for those that no hook came before. */
+/** Sends a problem, from Nest, Fastify or Node, with all its headers: hooks may not have set them. */
 export function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,

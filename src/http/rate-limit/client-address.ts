@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 
-/** Names for ranges that everybody knows, as TRUSTED_PROXIES takes them. */
+/** Named ranges that TRUSTED_PROXIES accepts. */
 const NAMED_RANGES: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1/128'],
   linklocal: ['169.254.0.0/16', 'fe80::/10'],
   uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
 };
 
-/** Where requests come from, as far as trusted proxies say. */
+/** The addresses of callers, as trusted proxies report them. */
 export class ClientAddresses {
   readonly #proxies: BlockList | null;
 
@@ -24,16 +24,16 @@ export class ClientAddresses {
   }
 
   /**
-   * The last address that no trusted proxy has: each proxy appends whom it heard from. Where a proxy names no address
-   * (`unknown`, an obfuscated identifier, anything malformed), its own is the last one known; what a client made up never
-   * counts as an address.
+   * The last address in the list that is not a trusted proxy's: each proxy appends the address of its peer. When a proxy
+   * reports none (`unknown`, an obfuscated identifier, anything malformed), its own address is used; what a client put into
+   * the header is never believed.
    */
   of({ socket, headers }: IncomingMessage): string {
     let address = socket.remoteAddress ?? 'unknown';
     if (!this.isProxy(address)) return address;
     const forwardedFor = headers['x-forwarded-for'];
     const { forwarded } = headers;
-    // X-Forwarded-For has no RFC; proxies that speak RFC 7239 mostly send both.
+    // X-Forwarded-For has no RFC; most proxies that send Forwarded (RFC 7239) send both.
     const hops =
       forwardedFor === undefined
         ? readForwarded(forwarded ?? '')
@@ -58,7 +58,7 @@ function blockListOf(proxies: readonly string[]): BlockList {
   return list;
 }
 
-/** Empty members of a list are no members (RFC 9110 section 5.6.1.2). */
+/** Empty list elements are ignored (RFC 9110 section 5.6.1.2). */
 function members(list: string): string[] {
   return list
     .split(',')
@@ -66,10 +66,10 @@ function members(list: string): string[] {
     .filter((member) => member !== '');
 }
 
-/** RFC 7239 section 6: an address of IPv4, or of IPv6 in brackets, and perhaps a port, which can be obfuscated. */
+/** RFC 7239 section 6: an IPv4 address, or an IPv6 address in brackets, with an optional port, which can be obfuscated. */
 const NODE = /^(?:\[([\da-f:.]+)\]|([\d.]+))(?::(?:\d{1,5}|_[\w.-]+))?$/i;
 
-/** @param isLenient X-Forwarded-For names IPv6 without brackets too; then there is no port */
+/** @param isLenient X-Forwarded-For may have IPv6 without brackets, then without a port */
 function addressOfNode(node: string, isLenient: boolean): string | null {
   if (isLenient && isIPv6(node)) return withoutZone(node);
   const [, v6, v4] = NODE.exec(node) ?? [];
@@ -77,7 +77,7 @@ function addressOfNode(node: string, isLenient: boolean): string | null {
   return v4 !== undefined && isIP(v4) === 4 ? v4 : null;
 }
 
-/** A zone is a name that only the proxy's own host knows (RFC 4007 section 11). */
+/** A zone has a meaning only on the proxy's own host (RFC 4007 section 11). */
 function withoutZone(address: string): string {
   return address.split('%', 1)[0] ?? address;
 }
@@ -86,8 +86,8 @@ function withoutZone(address: string): string {
 const PAIR = /\s*([!#$%&'*+.^_`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~\w:[\]-]+))\s*(?:([;,])|$)/y;
 
 /**
- * The `for` of each element, in order; null where an element names no address. What follows malformed text cannot be
- * told apart from what a client made up, so nothing before the last well-formed end is believed.
+ * The `for` of each element, in order; null for an element without an address. After malformed text, a client's part of the
+ * header cannot be told from a proxy's: then the result is one null.
  */
 function readForwarded(header: string): (string | null)[] {
   const hops: (string | null)[] = [];
@@ -99,7 +99,7 @@ function readForwarded(header: string): (string | null)[] {
   PAIR.lastIndex = 0;
   let at = 0;
   while (at < header.length) {
-    // Between elements there can be empty ones.
+    // Skips empty elements.
     if (Object.keys(names).length === 0) {
       const empty = /[\s,]*/y;
       empty.lastIndex = at;

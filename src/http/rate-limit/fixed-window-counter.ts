@@ -2,11 +2,11 @@ import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
 
 const MINUTE_MS = 60_000;
-/** The caller that called least recently is forgotten first, and starts again from zero. */
+/** The least recently seen caller is evicted first, and starts from zero again. */
 const MAX_CALLERS = 50_000;
 
 interface Window {
-  calls: number;
+  count: number;
   readonly endsAt: number;
 }
 
@@ -15,11 +15,11 @@ interface Windows {
   set(caller: string, window: Window): unknown;
 }
 
-/** Counts calls by caller, in windows of a minute that begin with the caller's first call. */
+/** Counts requests by caller, in windows of a minute that begin with the caller's first request. */
 export class FixedWindowCounter {
   /**
    * @param perMinute at least one
-   * @param windows bounded, unless the caller of this class bounds how many callers there are
+   * @param windows bounded, unless the number of callers is
    */
   constructor(
     readonly perMinute: number,
@@ -27,25 +27,25 @@ export class FixedWindowCounter {
   ) {}
 
   /**
-   * Counts a call.
-   * @param now milliseconds of any clock that never goes back
-   * @returns milliseconds until the caller may call again; 0 when this call was not too many
+   * Counts a request.
+   * @param now milliseconds of a monotonic clock
+   * @returns milliseconds until the window ends; 0 when the request is within the limit
    */
   add(caller: string, now: number): number {
     const window = this.windows.get(caller);
     if (!window || window.endsAt <= now) {
-      this.windows.set(caller, { calls: 1, endsAt: now + MINUTE_MS });
+      this.windows.set(caller, { count: 1, endsAt: now + MINUTE_MS });
       return 0;
     }
-    window.calls++;
-    return window.calls > this.perMinute ? window.endsAt - now : 0;
+    window.count++;
+    return window.count > this.perMinute ? window.endsAt - now : 0;
   }
 
-  /** What `add` would answer, without counting. */
+  /** What `add` would return, without counting. */
   peek(caller: string, now: number): number {
     const window = this.windows.get(caller);
     if (!window || window.endsAt <= now) return 0;
-    return window.calls >= this.perMinute ? window.endsAt - now : 0;
+    return window.count >= this.perMinute ? window.endsAt - now : 0;
   }
 }
 
@@ -53,13 +53,13 @@ export class FixedWindowCounter {
 const OF_IPV4 = ['0:0:0:0:0:ffff', '64:ff9b:0:0:0:0'];
 
 /**
- * Who an address counts as. A home or a server has a whole /64 of IPv6 (RFC 6177), and could call from a new address
- * each time; an IPv4 address may come in IPv6's clothes.
+ * The network that an address counts as. A home or a server has a whole /64 of IPv6 (RFC 6177), and could use a new address
+ * for each request. An IPv4 address that is mapped into IPv6 counts as itself.
  */
 export function networkOf(address: string): string {
   const [plain = ''] = address.split('%', 1);
   if (!isIPv6(plain)) return address;
-  // A URL has one spelling for each: no zeros in front, no dots, the longest run of zeros left out (RFC 5952).
+  // A URL normalises the address: no leading zeros, no dots, the longest run of zeros omitted (RFC 5952).
   const [head = '', tail = ''] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::');
   const [before, after] = [head, tail].map((half) => half.split(':').filter(Boolean)) as [string[], string[]];
   const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');

@@ -2,61 +2,33 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { BrokerError } from '../../domain/errors.js';
 import { callerOf } from '../caller.decorator.js';
-import { credentialDigest } from '../credential.js';
+import { credentialDigest } from '../request-context.js';
 import type { ClientAddresses } from './client-address.js';
 import { FixedWindowCounter, networkOf } from './fixed-window-counter.js';
-import { kindOf, type RouteKind } from './route-kind.js';
+import { kindOf, type Limit, limitsByKind, type RatesPerMinute, type RouteKind } from './route-limits.js';
 
-/** Calls a minute. */
-export interface RatesPerMinute {
-  readonly service: number;
-  readonly browser: number;
-  readonly securityEvents: number;
-}
+/** Cached digests of verified credentials; a JWT is a new one every few minutes. */
+const MAX_VERIFIED = 50_000;
+/** How many credentials from addresses over their limit are verified concurrently. */
+const MAX_VERIFYING = 8;
 
-interface Limit {
-  /** Counted for a service, once it proved to make the call; null: no credential is asked for. */
-  readonly byService: number | null;
-  /** Counted for an address: every call, or those that were refused before anybody proved to make them. */
-  readonly byAddress: { readonly what: 'calls' | 'unproved refusals'; readonly max: number } | null;
-}
-
-/** The one table of limits, by what a route is for. */
-function limitsByKind(rates: RatesPerMinute): Readonly<Record<RouteKind, Limit>> {
-  return {
-    service: { byService: rates.service, byAddress: { what: 'unproved refusals', max: rates.browser } },
-    browser: { byService: null, byAddress: { what: 'calls', max: rates.browser } },
-    // A signature proves an event, so that no event of Google's is refused for the junk of others.
-    'security-events': {
-      byService: null,
-      byAddress: { what: 'unproved refusals', max: rates.securityEvents },
-    },
-    exempt: { byService: null, byAddress: null },
-  };
-}
-
-/** Credentials of services that were proved lately; a JWT is a new one every few minutes. */
-const MAX_PROVED = 50_000;
-/** From addresses over their limit, so many credentials may be looked at at a time. */
-const MAX_PROVING = 8;
-
-/** @returns the id of the service whose key a call shows; null for a made-up one. At once, from memory, perhaps out of date */
+/** @returns the id of the service whose key the request has; null for any other credential. From a cache, perhaps stale */
 export type ServiceOfKey = (request: FastifyRequest) => string | null;
 
 const NAME = 'rateLimits';
 
 /**
- * Counts calls. A made-up credential must cost its sender something, and the calls of nobody else: so a call counts for
- * its address until its credential is proved, and for its service from then on. What is remembered as proved decides
- * only what a call counts for; whether it may do anything, the guard of services/ decides each time.
+ * Counts requests by the table in route-limits.ts. A forged credential must use up the limit of its sender, and no other:
+ * a request counts for its address until its credential is verified, and for its service from then on. The cache of verified
+ * credentials decides only what a request counts for; the guard of services/ authenticates each request.
  */
 export class RateLimits {
   readonly #limits: Readonly<Record<RouteKind, Limit>>;
   readonly #byAddress: Readonly<Record<RouteKind, FixedWindowCounter | null>>;
-  /** Only services that proved themselves get in: they are few, and no stranger can push one out. */
+  /** Unbounded: it has authenticated services only, which are few, so that no stranger can evict one. */
   readonly #byService: FixedWindowCounter;
-  readonly #proved = new LRUCache<string, string>({ max: MAX_PROVED });
-  #proving = 0;
+  readonly #verified = new LRUCache<string, string>({ max: MAX_VERIFIED });
+  #verifying = 0;
 
   constructor(
     rates: RatesPerMinute,
@@ -74,11 +46,11 @@ export class RateLimits {
       'security-events': counts('security-events'),
       exempt: counts('exempt'),
     };
-    this.#byService = new FixedWindowCounter(rates.service, new Map());
+    this.#byService = new FixedWindowCounter(rates.serviceRateLimit, new Map());
   }
 
-  /** Before anything is looked at. @returns why the call is refused */
-  atDoor(request: FastifyRequest, reply: FastifyReply): BrokerError | undefined {
+  /** Counts a request before anything else is done with it. @returns the refusal, if it is over a limit */
+  admit(request: FastifyRequest, reply: FastifyReply): BrokerError | undefined {
     const kind = kindOf(request);
     const { byService, byAddress } = this.#limits[kind];
     if (byService !== null) {
@@ -89,43 +61,43 @@ export class RateLimits {
     if (!byAddress || !counts) return undefined;
     const network = this.#networkOf(request);
     const now = performance.now();
-    if (byAddress.what === 'calls') return refusalOf(counts, counts.add(network, now), reply);
+    if (byAddress.counts === 'requests') return refusalOf(counts, counts.add(network, now), reply);
     const waitMs = counts.peek(network, now);
-    const mayProve = waitMs === 0 || byService === null || this.#mayProve(request, reply);
-    return mayProve ? undefined : refusalOf(counts, waitMs, reply);
+    const mayVerify = waitMs === 0 || byService === null || this.#mayVerify(request, reply);
+    return mayVerify ? undefined : refusalOf(counts, waitMs, reply);
   }
 
   /**
-   * A call turned out to be a service's.
+   * Counts a request for the service that it was authenticated as.
    * @throws {BrokerError} `rate_limited`
    */
   prove(request: FastifyRequest, reply: FastifyReply, serviceId: string): void {
     if (request.countedFor === serviceId) return;
     const digest = credentialDigest(request);
-    if (digest !== undefined) this.#proved.set(digest, serviceId);
+    if (digest !== undefined) this.#verified.set(digest, serviceId);
     const refusal = this.#countForService(serviceId, request, reply);
     if (refusal) throw refusal;
   }
 
   /**
-   * A call is about to be refused, for whatever reason. Without a proved credential, its address is charged.
-   * @returns what to say instead when the address had too many of those
+   * Counts a refusal, for any reason, for its address, unless the credential is verified.
+   * @returns the refusal to send instead when the address is over its limit
    */
   refused(request: FastifyRequest, reply: FastifyReply, { code, status }: Refusal): BrokerError | undefined {
     if (code === 'rate_limited') return undefined;
     const kind = kindOf(request);
     const counts = this.#byAddress[kind];
-    if (!counts || this.#limits[kind].byAddress?.what === 'calls') return undefined;
-    if (code === 'unauthenticated') this.#proved.delete(credentialDigest(request) ?? '');
+    if (!counts || this.#limits[kind].byAddress?.counts === 'requests') return undefined;
+    if (code === 'unauthenticated') this.#verified.delete(credentialDigest(request) ?? '');
     else if (request.countedFor || callerOf(request)) return undefined;
-    // A fault of the broker's own says nothing about the caller; an issuer that is asked about forged JWTs does.
+    // An error of the broker is not the caller's doing; an issuer that does not answer may be: its JWTs can be forged.
     if (status >= 500 && code !== 'issuer_unavailable') return undefined;
     return refusalOf(counts, counts.add(this.#networkOf(request), performance.now()), reply);
   }
 
-  /** Something came that is no request. @returns milliseconds until its sender may try again; 0: now */
+  /** Counts what is no HTTP request. @returns milliseconds until its sender may try again; 0: now */
   malformed(address: string): number {
-    // A proxy passes requests of many on; who sent this one is not known.
+    // A proxy forwards requests of many callers; this one's sender is not known.
     if (this.addresses.isProxy(address)) return 0;
     return this.#byAddress.service?.add(networkOf(address), performance.now()) ?? 0;
   }
@@ -133,10 +105,10 @@ export class RateLimits {
   #serviceOf(request: FastifyRequest): string | null {
     const digest = credentialDigest(request);
     if (digest === undefined) return null;
-    const proved = this.#proved.get(digest);
-    if (proved !== undefined) return proved;
+    const verified = this.#verified.get(digest);
+    if (verified !== undefined) return verified;
     const service = this.serviceOfKey(request);
-    if (service !== null) this.#proved.set(digest, service);
+    if (service !== null) this.#verified.set(digest, service);
     return service;
   }
 
@@ -146,14 +118,14 @@ export class RateLimits {
   }
 
   /**
-   * A service behind the same address as an attacker must still be able to prove itself with a new JWT, or with its key
-   * while services are not in memory. A few at a time may, which bounds the work; a refusal then says `rate_limited`.
+   * A service behind the same address as an attacker must still be able to authenticate with a new JWT, or with its key while
+   * services are not cached. A few may at a time, which bounds the work; the refusal of the others is `rate_limited`.
    */
-  #mayProve({ headers }: FastifyRequest, reply: FastifyReply): boolean {
-    if (headers.authorization === undefined || this.#proving >= MAX_PROVING) return false;
-    this.#proving++;
+  #mayVerify({ headers }: FastifyRequest, reply: FastifyReply): boolean {
+    if (headers.authorization === undefined || this.#verifying >= MAX_VERIFYING) return false;
+    this.#verifying++;
     reply.raw.once('close', () => {
-      this.#proving--;
+      this.#verifying--;
     });
     return true;
   }
@@ -171,7 +143,7 @@ interface Refusal {
 export function limitRates(server: FastifyInstance, limits: RateLimits): void {
   server.decorate(NAME, limits);
   server.addHook('onRequest', (request, reply, done) => {
-    done(limits.atDoor(request, reply));
+    done(limits.admit(request, reply));
   });
 }
 

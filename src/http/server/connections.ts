@@ -4,15 +4,18 @@ import type { Socket } from 'node:net';
 
 const MAX_CONNECTIONS = 10_000;
 const MIN_CONNECTIONS = 16;
-/** Open files that the broker needs besides connections: its log, its key ring, sockets of the runtime. */
+/** Open files besides connections: log, key ring, sockets of the runtime. */
 const OTHER_FILES = 64;
-/** A connection is given up only when it had at least this long: its request may be there and not be read yet. */
+/** No connection is evicted earlier: its request may have arrived and not be read yet. */
 const MIN_WAIT_MS = 50;
-/** Idle connections are closed to make room, and the operator is told, not more often than this. */
+/** How often idle connections are closed at most, and the log warns. */
 const CLEARANCE_MS = 1_000;
 const WARNING_MS = 60_000;
 
-/** As many as the system's limit of open files leaves: when that is reached, not even the database can be asked. */
+/**
+ * The connections that the limit of open files leaves. At that limit the broker could not even reach the database.
+ * @param outgoing connections to PostgreSQL and Google
+ */
 export function defaultMaxConnections(outgoing: number): number {
   const left = openFilesLimit() - outgoing - OTHER_FILES;
   return Math.max(MIN_CONNECTIONS, Math.min(MAX_CONNECTIONS, left));
@@ -29,21 +32,21 @@ function openFilesLimit(): number {
 }
 
 /**
- * Bounds how many connections there are. At the bound, the one that has waited longest for its request to become complete
- * makes room for the next: an honest caller sends its request at once, and one that fills the broker up with silent
- * connections loses those. Then idle ones make room. Only where every connection has a call under way, the next is refused.
- * @param listeners.giveUp ends a connection whose request is not complete, at once
+ * Bounds the number of connections. At the limit, the connection whose request has been incomplete longest is evicted: an
+ * honest caller sends its request at once, and one that opens many silent connections loses those. Then idle connections
+ * are closed. A new connection is refused only while each of the others has a request in flight.
+ * @param listeners.evict closes a connection whose request is not complete, at once
  */
 export function boundConnections(
   server: Server,
   max: number,
-  { giveUp, warn }: { giveUp: (socket: Socket) => void; warn: () => void },
+  { evict, warn }: { evict: (socket: Socket) => void; warn: () => void },
 ): void {
   const incomplete = new Incomplete();
   const open = new Set<Socket>();
   const mayClear = atMostEvery(CLEARANCE_MS);
   const mayWarn = atMostEvery(WARNING_MS);
-  // Not by `maxConnections` of Node, which refuses the next one whatever the others do.
+  // Node's own `maxConnections` would always refuse the new one.
   server.on('connection', (socket: Socket) => {
     open.add(socket);
     incomplete.add(socket);
@@ -54,10 +57,10 @@ export function boundConnections(
     if (open.size <= max) return;
     const oldest = incomplete.oldest();
     if (oldest) {
-      // Now, and not when it says that it is closed: many can come before that.
+      // Not when it emits 'close': many can connect before that.
       open.delete(oldest);
       incomplete.delete(oldest);
-      giveUp(oldest);
+      evict(oldest);
       return;
     }
     if (mayClear()) {
@@ -69,7 +72,7 @@ export function boundConnections(
     open.delete(socket);
     if (mayWarn()) warn();
   });
-  // First of all listeners, so that a request is known before it is answered.
+  // Before all other listeners: the request is known before it is answered.
   server.prependListener('request', (request: IncomingMessage) => {
     if (hasBody(request)) incomplete.add(request.socket, request);
     else incomplete.delete(request.socket);
@@ -86,16 +89,16 @@ function atMostEvery(ms: number): () => boolean {
   };
 }
 
-/** Connections whose request is not complete, in the order in which they came or began it. */
+/** Connections with an incomplete request, oldest first. */
 class Incomplete {
   readonly #waiting = new Map<Socket, { readonly since: number; readonly request: IncomingMessage | null }>();
 
-  /** @param request once its headers are there */
+  /** @param request once its headers arrived */
   add(socket: Socket, request: IncomingMessage | null = null): void {
-    const known = this.#waiting.get(socket);
-    // The request before it on this connection is over.
-    if (known?.request?.complete) this.#waiting.delete(socket);
-    const since = known && !known.request?.complete ? known.since : performance.now();
+    const waiting = this.#waiting.get(socket);
+    // The connection's previous request is finished.
+    if (waiting?.request?.complete) this.#waiting.delete(socket);
+    const since = waiting && !waiting.request?.complete ? waiting.since : performance.now();
     this.#waiting.set(socket, { since, request });
   }
 
@@ -103,7 +106,7 @@ class Incomplete {
     this.#waiting.delete(socket);
   }
 
-  /** The one that has waited longest, if that is long enough. */
+  /** The connection that has waited longest, if it waited MIN_WAIT_MS. */
   oldest(): Socket | null {
     const youngest = performance.now() - MIN_WAIT_MS;
     for (const [socket, { since, request }] of this.#waiting) {

@@ -1,53 +1,102 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger as Log } from 'pino';
-import { boundConnections } from './connections.js';
-import type { RawResponses } from './raw-responses.js';
+import type { AccessLog } from '../logging/access-log.js';
+import { requestId } from '../logging/logger.js';
+import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
+import { MAX_BODY_BYTES } from './body-parsers.js';
+import { boundConnections, defaultMaxConnections } from './connections.js';
+import { RawResponses, refuseForRouter } from './raw-responses.js';
 
-/** How long a connection may take for what, in milliseconds. docs/configuration.md says when each counts. */
-export interface ConnectionTimes {
-  readonly headersMs: number;
-  readonly requestMs: number;
-  readonly idleMs: number;
-  readonly keepAliveMs: number;
-}
-
-/** Node looks for late requests now and then: often enough that a short time is kept as well. */
+/** Longer than any URL that Node accepts: validation then refuses a long parameter, and names it. */
+const MAX_PARAMETER = 20_000;
+/** How often Node looks for late requests: often enough to keep a short timeout, too. */
 const CHECKS_PER_TIMEOUT = 4;
 const MAX_CHECK_MS = 2_000;
+const CLOSE_IDLE_MS = 50;
 
-/**
- * Node's HTTP server, with a bound on everything that a connection can take: time for headers, for the whole request, for
- * an answer that is not read, and how many there are.
- */
-export function createHttpServer(
+/** docs/configuration.md#connections says when each counts. */
+export interface ServerOptions {
+  readonly publicUrl: string;
+  readonly httpHeadersTimeoutMs: number;
+  readonly httpRequestTimeoutMs: number;
+  readonly httpConnectionTimeoutMs: number;
+  readonly httpKeepAliveMs: number;
+  /** Null: what the limit of open files leaves after the connections to PostgreSQL and Google. */
+  readonly httpMaxConnections: number | null;
+  readonly databasePoolSize: number;
+  readonly googleConcurrency: number;
+}
+
+/** Creates Fastify on a server with bounded connections. It answers in one format also what never becomes a request. */
+export function createAdapter(
+  options: ServerOptions,
+  log: Log,
+  limits: RateLimits,
+  accessLog: AccessLog,
+): FastifyAdapter {
+  const { publicUrl } = options;
+  const rawResponses = new RawResponses(limits, accessLog, publicUrl);
+  const adapter = new FastifyAdapter({
+    serverFactory: (listener: RequestListener) => createHttpServer(listener, options, rawResponses, log),
+    frameworkErrors: refuseForRouter(limits, accessLog, publicUrl),
+    routerOptions: { maxParamLength: MAX_PARAMETER },
+    bodyLimit: MAX_BODY_BYTES,
+    genReqId: requestId,
+    forceCloseConnections: 'idle',
+    // A request that comes during shutdown is answered like any other; Fastify's own 503 is no problem+json.
+    return503OnClosing: false,
+  });
+  closeConnectionsGracefully(adapter.getInstance<FastifyInstance>());
+  return adapter;
+}
+
+function createHttpServer(
   listener: RequestListener,
-  times: ConnectionTimes,
-  maxConnections: number,
-  answers: RawResponses,
+  options: ServerOptions,
+  rawResponses: RawResponses,
   log: Log,
 ): Server {
-  const headersTimeout = Math.min(times.headersMs, times.requestMs);
+  const headersTimeout = Math.min(options.httpHeadersTimeoutMs, options.httpRequestTimeoutMs);
   const server = createServer(
     {
       headersTimeout,
-      requestTimeout: times.requestMs,
-      keepAliveTimeout: times.keepAliveMs,
+      requestTimeout: options.httpRequestTimeoutMs,
+      keepAliveTimeout: options.httpKeepAliveMs,
       connectionsCheckingInterval: Math.min(MAX_CHECK_MS, Math.ceil(headersTimeout / CHECKS_PER_TIMEOUT)),
-      // Node would answer by itself, without a body; `registerPipeline` refuses it as RFC 9112 section 3.2 asks.
+      // Node would answer without a body; `registerSecurityHeaders` refuses the request with one.
       requireHostHeader: false,
     },
     listener,
   );
-  server.timeout = times.idleMs;
-  answers.attach(server);
-  boundConnections(server, maxConnections, {
-    giveUp: (socket) => {
-      answers.giveUp(socket, 'too_many_connections');
+  server.timeout = options.httpConnectionTimeoutMs;
+  rawResponses.attach(server);
+  const max =
+    options.httpMaxConnections ?? defaultMaxConnections(options.databasePoolSize + options.googleConcurrency);
+  boundConnections(server, max, {
+    evict: (socket) => {
+      rawResponses.evict(socket, 'too_many_connections');
     },
     warn: () => {
-      const facts = { context: 'Connections', max: maxConnections };
-      log.warn(facts, 'connections are refused: HTTP_MAX_CONNECTIONS is reached');
+      log.warn({ context: 'Connections', max }, 'connections are refused: HTTP_MAX_CONNECTIONS is reached');
     },
   });
   return server;
+}
+
+/**
+ * Closes callers' connections during shutdown. Fastify closes those that are idle when it begins; one with a request in
+ * flight would be kept alive after the response, and delay the exit.
+ */
+function closeConnectionsGracefully(server: FastifyInstance): void {
+  server.addHook('preClose', (done) => {
+    const timer = setInterval(() => {
+      server.server.closeIdleConnections();
+    }, CLOSE_IDLE_MS);
+    server.server.once('close', () => {
+      clearInterval(timer);
+    });
+    done();
+  });
 }

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../../domain/errors.js';
 import type { AccessLog } from '../logging/access-log.js';
 import { requestId } from '../logging/logger.js';
 import { type Problem, problemOf, refusedByFramework } from '../problem/problem.js';
-import { problemHeaders } from '../problem/send-problem.js';
+import { problemHeaders, sendProblem } from '../problem/send-problem.js';
 import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
 import { hasBody } from './connections.js';
 
-/** How long what was answered may take to arrive, before the connection is cut. */
+/** How long a response may take to arrive before the connection is destroyed. */
 const LINGER_MS = 1000;
 
 const STATUSES: Readonly<Record<string, number>> = {
@@ -18,10 +19,10 @@ const STATUSES: Readonly<Record<string, number>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
 };
 
-/** A socket as Node's HTTP server has it: with the answer that is being written on it. */
+/** A socket of Node's HTTP server, with the response that is being written. */
 type HttpSocket = Socket & { readonly _httpMessage?: ServerResponse | null };
 
-/** Answers what never becomes a request of Fastify's, in the form of all other problems; counted and logged as they are. */
+/** Sends a problem for what never becomes a request of Fastify; counts and logs it like any other. */
 export class RawResponses {
   /** The last request with a body on each connection. */
   readonly #begun = new WeakMap<Socket, ServerResponse>();
@@ -39,28 +40,28 @@ export class RawResponses {
     server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
       if (hasBody(request)) this.#begun.set(request.socket, response);
     });
-    // Another expectation than 100-continue: RFC 9110 section 10.1.1.
+    // An expectation other than 100-continue (RFC 9110 section 10.1.1).
     server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
       const problem = this.#refuse(417, request.socket, requestId(request), 'expectation', request);
       response.writeHead(problem.status, { ...this.#headersOf(problem), connection: 'close' });
       response.end(request.method === 'HEAD' ? undefined : JSON.stringify(problem));
     });
-    // The broker is no proxy. Without a listener, Node closes such a connection without a word.
+    // The broker is no proxy. Without a listener, Node closes the connection without a response.
     server.on('connect', (request: IncomingMessage, socket) => {
       const problem = this.#refuse(405, request.socket, requestId(request), 'connect', request);
       this.#write(socket as Socket, problem, { allow: '' });
     });
   }
 
-  /** The connection is given up before its request is complete, and its place is free at once. */
-  giveUp(socket: Socket, reason: string): void {
+  /** Closes a connection before its request is complete, at once. */
+  evict(socket: Socket, reason: string): void {
     const problem = this.#refuse(408, socket, randomUUID(), reason);
     if (!this.#isAnswered(socket)) socket.write(toText(problem, this.#headersOf(problem)));
     socket.destroy();
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: HttpSocket): void {
-    // No one waits for an answer: the other side is gone, or has its answer.
+    // The caller disconnected, or has its response.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || this.#isAnswered(socket)) {
       socket.destroy();
       return;
@@ -71,7 +72,7 @@ export class RawResponses {
     this.#write(socket, this.#refuse(status, socket, id, error.code ?? 'unknown', request));
   }
 
-  /** A request can have its answer before all of its body is there. A second one would answer nothing. */
+  /** A request can have its response before its body is complete. A second response would belong to no request. */
   #isAnswered(socket: HttpSocket): boolean {
     if (socket.destroyed || socket.writableEnded || socket._httpMessage?.headersSent) return true;
     const begun = this.#begun.get(socket);
@@ -100,7 +101,7 @@ export class RawResponses {
 
   #write(socket: Socket, problem: Problem, more: Readonly<Record<string, string>> = {}): void {
     socket.end(toText(problem, { ...this.#headersOf(problem), ...more }));
-    // Cut at once, the answer could be lost: what the other side still sends makes its system drop what it got.
+    // Destroyed at once, the response could be lost: data that still arrives makes the caller's system drop it.
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   }
 }
@@ -123,4 +124,26 @@ function toText(problem: Problem, more: Readonly<Record<string, string>>): strin
   return [`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`, ...lines, '', body].join(
     '\r\n',
   );
+}
+
+/**
+ * Answers what Fastify's router refuses before there is a route: a malformed URL. No hook runs for such a request, so
+ * this does what the hooks of pipeline.ts do: headers, rate limit, access log.
+ */
+export function refuseForRouter(limits: RateLimits, access: AccessLog, publicUrl: string) {
+  return (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
+    const problem = problemOf(limits.admit(request, reply) ?? error, request.id);
+    const tooMany = limits.refused(request, reply, problem);
+    const sent = tooMany ? problemOf(tooMany, request.id) : problem;
+    sendProblem(request, reply, sent, publicUrl);
+    const { method, url } = request;
+    access.refused({
+      requestId: request.id,
+      status: sent.status,
+      ms: 0,
+      method,
+      url,
+      reason: 'malformed_url',
+    });
+  };
 }

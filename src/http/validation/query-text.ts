@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { invalidRequest } from '../../domain/errors.js';
-import { kindOf } from '../rate-limit/route-kind.js';
+import { kindOf } from '../rate-limit/route-limits.js';
 
 const RULE = 'must be percent-encoded UTF-8 (RFC 3986 section 2.5).';
 
 /**
- * Fastify leaves a parameter that it cannot decode as it is, so that `%FF` and `%25FF` would be one user. In a path it refuses
- * that, and so does this in a query. Not on the way back from Google: unknown parameters are ignored there (RFC 6749
+ * Refuses a query that is not percent-encoded UTF-8, as Fastify does in a path. Fastify leaves such a parameter undecoded:
+ * `%FF` and `%25FF` would be one user. Routes for browsers are excepted: /callback must ignore unknown parameters (RFC 6749
  * section 4.1.2).
  */
 export function refuseMalformedQueries(server: FastifyInstance): void {
@@ -19,7 +19,7 @@ export function refuseMalformedQueries(server: FastifyInstance): void {
   });
 }
 
-/** @returns its name, or `query` where that is the malformed part */
+/** @returns its name, or `query` if the name is malformed */
 function malformedParameter(query: string): string | null {
   if (decoded(query) !== null) return null;
   for (const parameter of query.split('&')) {

@@ -2,12 +2,12 @@ import { Injectable, ValidationPipe, type ArgumentMetadata, type ValidationError
 import { invalidRequest } from '../../domain/errors.js';
 import { isPlainText } from '../../domain/text.js';
 
-/** Deeper than anything that is asked for here; what walks a value recursively must not run out of stack. */
+/** No DTO is deeper. Bounds every recursion over the value. */
 const MAX_DEPTH = 8;
 
 /**
- * Checks bodies and queries against their classes; an unknown member is refused, since it is likely a typo. Before that,
- * every text in them must be one that can be stored and sent on, whatever the rules of its field say.
+ * Validates bodies, queries and parameters against their DTO, and refuses unknown members, which are likely typos. Before
+ * that, it checks every text: it must have no control characters, whatever the rules of its field.
  */
 @Injectable()
 class Validation extends ValidationPipe {
@@ -38,7 +38,7 @@ function findFaults(
   }
   for (const [name, inner] of Object.entries(value)) {
     const inside = path === '' ? name : `${path}.${name}`;
-    // The whitelist of class-validator takes what every object inherits for known.
+    // The whitelist of class-validator accepts what every object inherits.
     if (name in Object.prototype) errors[inside] = 'is not known here.';
     else findFaults(inner, root, inside, depth + 1, errors);
   }
@@ -57,7 +57,7 @@ function messages(
   parent = '',
 ): [string, string][] {
   const name = `${parent}${property}`;
-  // The last one is the decorator written first: what the value must be at all.
+  // The last constraint is the first decorator: the type.
   const [rule, message] = Object.entries(constraints ?? {}).at(-1) ?? [];
   const own: [string, string][] =
     message === undefined
@@ -66,7 +66,7 @@ function messages(
   return [...own, ...children.flatMap((child) => messages(child, `${name}.`))];
 }
 
-/** class-validator begins its own messages with the property's name; the field is named beside it already. */
+/** class-validator begins its messages with the property's name, which is the member's key here. */
 function sentence(message: string, property: string): string {
   const text = message.startsWith(`${property} `) ? message.slice(property.length + 1) : message;
   return text.endsWith('.') ? text : `${text}.`;

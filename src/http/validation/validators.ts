@@ -8,11 +8,11 @@ import {
   registerDecorator,
   type ValidationOptions,
 } from 'class-validator';
-import { isUserId, USER_ID_RULE } from '../../domain/access/user-id.js';
+import { isUserId, USER_ID_RULE } from '../../domain/access/user-rule.js';
 import { isGoogleScope, isScope, parseScopes } from '../../domain/google/scopes.js';
 import { isPlainText } from '../../domain/text.js';
 
-/** A rule of ours as a class-validator decorator. The message never quotes the value. */
+/** Makes a class-validator decorator. The message never quotes the value. */
 export function rule(name: string, accepts: (value: unknown) => boolean, message: string) {
   return (options?: ValidationOptions): PropertyDecorator =>
     (target, propertyName) => {
@@ -32,7 +32,7 @@ export const IsUserId = rule(
   USER_ID_RULE,
 );
 
-/** Text that can be stored, logged, sent on and shown as it is. */
+/** Text that can be stored, logged, forwarded and shown unchanged. */
 const IsPlainText = rule(
   'isPlainText',
   (value) => typeof value === 'string' && isPlainText(value),
@@ -52,7 +52,7 @@ function isScopeList(value: unknown, isKnown: (scope: string) => boolean): boole
   return scopes.length >= 1 && scopes.length <= 50 && scopes.every(isKnown);
 }
 
-/** A list of scopes in one string, as OAuth writes it: at least one, 50 at most. */
+/** 1 to 50 scopes in one string, separated by spaces (RFC 6749 section 3.3). */
 export const IsScopeList = () =>
   applyDecorators(
     IsString(),
@@ -63,7 +63,7 @@ export const IsScopeList = () =>
     )(),
   );
 
-/** One that a user can be sent to Google with: any other form ends there, on a page without a way back. */
+/** Scopes for an authorization request. Google answers any other with an error page that has no link back. */
 export const IsGoogleScopeList = () =>
   applyDecorators(
     IsString(),
@@ -89,7 +89,7 @@ export const IsEmailAddress = rule(
 export const IsHttpUrl = rule(
   'isHttpUrl',
   (value) => {
-    // A parser drops or repairs these in silence, and another one reads another address.
+    // URL parsers drop or repair these silently, and each in its own way.
     if (typeof value !== 'string' || value.length > 2000 || !isPlainText(value)) return false;
     if (/[\s\\]/.test(value) || !URL.canParse(value)) return false;
     const { protocol, username, password } = new URL(value);
@@ -117,7 +117,7 @@ function isYear(year: number): boolean {
   return year >= 1 && year <= 9999;
 }
 
-/** A whole number written in a query; whatever else stays text, and is refused. */
+/** Converts a whole number in a query. Anything else stays text, and fails validation. */
 export const ToInteger = () =>
   Transform(({ value }: { value: unknown }) =>
     typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : value,

@@ -1,62 +1,61 @@
 import { stat } from 'node:fs/promises';
 import { errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
-import { type PublicKeySet, readJwksFile } from '../../config/jwks-file.js';
-import { isSafeAddress } from '../../config/service-issuers.js';
+import { isSafeAddress, type PublicKeySet, readJwksFile } from '../../config/service-issuers.js';
 import type { ServiceIssuer } from '../../domain/access/workload-identity.js';
 import { CachedResource, type CacheTimes } from '../../outbound/cached-resource.js';
 import { fetchJson } from '../../outbound/fetch-json.js';
 import { keysFrom, readKeySet } from '../../outbound/remote-key-set.js';
 
 const TIMEOUT_MS = 5_000;
-/** A key that the issuer took back counts for ten minutes at most, as long as the issuer answers. */
+/** A key that the issuer withdrew is accepted for ten more minutes at most, as long as the issuer answers. */
 const KEY_TIMES: CacheTimes = {
   freshMs: 5 * 60_000,
   staleMs: 10 * 60_000,
   cooldownMs: 30_000,
   retryMs: 5_000,
 };
-/** The address of the keys changes about never; when nothing comes from it, it is asked for again. */
+/** jwks_uri hardly ever changes; it is discovered again when it stops answering. */
 const DISCOVERY_TIMES: CacheTimes = {
   freshMs: 3600_000,
   staleMs: 24 * 3600_000,
   cooldownMs: 30_000,
   retryMs: 5_000,
 };
-/** A look at the file's time of change costs little, but anybody can cause one. */
+/** Reading the file's mtime costs little, but any caller can cause it. */
 const FILE_TIMES: CacheTimes = { freshMs: 1000, staleMs: 1000, cooldownMs: 1000, retryMs: 1000 };
 
-/** The keys cannot be had: nothing is known about the token. */
+/** The keys are unavailable: the token can be neither accepted nor refused. */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable';
 }
 
-/** The keys are here, but the token's is not among them, or not alone. */
-function fitsNone(error: unknown): boolean {
+/** The key set is available, but the token's key is missing or ambiguous. */
+function hasNoSingleMatch(error: unknown): boolean {
   return [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported].some(
     (known) => error instanceof known,
   );
 }
 
-interface Around {
+interface IssuerKeysOptions {
   /** Milliseconds. */
   readonly now: () => number;
-  /** Told of the first of several failures in a row, and with null when it works again. */
+  /** Called with the first of several failures in a row, and with null after the next success. */
   readonly report: (failure: unknown) => void;
 }
 
 /**
- * An issuer's keys, in memory until newer ones are there: neither an issuer that is down nor a forged token takes them
- * away. An unknown key id asks the issuer again, at most every 30 seconds, however many are made up.
+ * The cached keys of an issuer. They stay until newer ones arrive, whether the issuer is down or tokens are forged. An
+ * unknown key id refetches them, at most every 30 seconds.
  */
-export function keysOf(issuer: ServiceIssuer, { now, report }: Around): JWTVerifyGetKey {
+export function keysOf(issuer: ServiceIssuer, { now, report }: IssuerKeysOptions): JWTVerifyGetKey {
   const times = issuer.keys.from === 'file' ? FILE_TIMES : KEY_TIMES;
   const keys = keysFrom(new CachedResource(loaderOf(issuer, now), now, times, report));
   return async (header, token) => {
     try {
       return await keys(header, token);
     } catch (error) {
-      if (fitsNone(error)) throw error;
-      throw new KeysUnavailable('The keys of an issuer cannot be had.');
+      if (hasNoSingleMatch(error)) throw error;
+      throw new KeysUnavailable('The keys of an issuer are unavailable.');
     }
   };
 }
@@ -78,7 +77,7 @@ function fromDiscovery(issuer: string, now: () => number): Loader {
     try {
       return await load(uri);
     } catch (error) {
-      // It may have moved.
+      // The address may have changed.
       const newest = await address.newest();
       if (newest === uri) throw error;
       return load(newest);
@@ -86,7 +85,7 @@ function fromDiscovery(issuer: string, now: () => number): Loader {
   };
 }
 
-/** Read again when it changed: mounted bundles are replaced while we run. A broken one does not take the place of a good one. */
+/** Reads the file again when it has changed: mounted bundles rotate. A broken file does not replace a good one. */
 function fromFile(path: string, adapt: (set: PublicKeySet) => PublicKeySet): Loader {
   let read: string | null = null;
   return async (previous) => {
@@ -101,7 +100,7 @@ function fromFile(path: string, adapt: (set: PublicKeySet) => PublicKeySet): Loa
 
 /**
  * A SPIFFE bundle names the use of its keys `jwt-svid` or `x509-svid` (SPIFFE Trust Domain and Bundle section 4.2.2),
- * which RFC 7517 does not know. The latter are for certificates and stay unusable here.
+ * which RFC 7517 does not define. The latter are for certificates and stay unusable here.
  */
 function fromSpiffeBundle({ keys }: PublicKeySet): PublicKeySet {
   return { keys: keys.map((key) => (key['use'] === 'jwt-svid' ? { ...key, use: 'sig' } : key)) };
@@ -109,7 +108,7 @@ function fromSpiffeBundle({ keys }: PublicKeySet): PublicKeySet {
 
 /**
  * Where an issuer publishes its keys: OpenID Connect Discovery section 4.
- * @throws when the document does not come, or is not this issuer's (section 4.3)
+ * @throws when the document cannot be fetched, or names another issuer (section 4.3)
  */
 async function discoverKeys(issuer: string, timeoutMs: number): Promise<string> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;

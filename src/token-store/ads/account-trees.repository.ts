@@ -4,11 +4,11 @@ import { Database } from '../client/database.js';
 
 export interface SyncedTree {
   readonly tree: AccountTree;
-  /** When we began to ask Google: what changed since may be missing. */
+  /** When the broker began to ask Google: changes since may be missing. */
   readonly syncedAt: Date;
 }
 
-/** Keeps what Google Ads told of each grant: one tree a grant, deleted with it. */
+/** The Google Ads accounts that each grant reaches: one tree a grant, deleted with it. */
 @Injectable()
 export class AccountTreesRepository {
   constructor(private readonly database: Database) {}
@@ -17,7 +17,7 @@ export class AccountTreesRepository {
     const row = await this.database.adsTree.findUnique({ where: { grantId } });
     if (!row) return null;
     const { tree, syncedAt } = row;
-    // Written by `save` only, unless somebody changed it: then it is asked for again.
+    // Written by `save` only; one that was changed in the database is synchronised again.
     return isAccountTree(tree) ? { tree, syncedAt } : null;
   }
 

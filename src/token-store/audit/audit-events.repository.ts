@@ -7,14 +7,14 @@ import { type AuditEvent as AuditRow, Prisma } from '../prisma-client/client.js'
 
 export type AuditEvent = Required<AuditEntry> & {
   readonly id: string;
-  /** Tells events of one millisecond apart. */
+  /** Distinguishes events of one millisecond. */
   readonly sequence: bigint;
   /** Tokens issued alike within a moment are one event: how many, the first at `at`, the last here. */
   readonly count: number;
   readonly lastAt: Date;
 };
 
-/** The place of an event in the trail. */
+/** The position of an event in the trail. */
 export type AuditPosition = Pick<AuditEvent, 'at' | 'sequence'>;
 
 export interface AuditQuery {
@@ -39,7 +39,7 @@ const COLUMNS =
 
 const NEWEST_FIRST = Prisma.sql`at DESC, sequence DESC`;
 
-/** Reads back what audit-log.ts wrote. */
+/** Reads and prunes the audit trail that audit-log.repository.ts writes. */
 @Injectable()
 export class AuditEventsRepository {
   readonly #log = new Logger(AuditEventsRepository.name);
@@ -54,7 +54,7 @@ export class AuditEventsRepository {
       userId === null ? Prisma.sql`TRUE` : Prisma.sql`user_id COLLATE "C" = ${userId}`,
       serviceId === null ? Prisma.sql`TRUE` : Prisma.sql`service_id = ${serviceId}`,
     ];
-    // The walk is along the events of the user or the service, where one is named; what else is asked is looked at there.
+    // Reads along the events of the user or the service, where one is named, and filters there.
     const isFew = userId === null && (await users.haveFewRows(this.database, 'audit_events'));
     const from = isFew ? users.from('audit_events') : Prisma.sql`audit_events`;
     const along = isFew ? Prisma.sql`TRUE` : (conditions[userId === null ? 1 : 0] ?? Prisma.empty);
@@ -67,7 +67,7 @@ export class AuditEventsRepository {
     return pageOf(found, limit, toEvent, ({ at, sequence }) => ({ at, sequence }));
   }
 
-  /** Forgets everything older than a time, in batches that lock nothing for long. @returns how many */
+  /** Deletes everything older than a time, in batches that lock nothing for long. @returns how many */
   async prune(before: Date): Promise<number> {
     let pruned = 0;
     for (;;) {
@@ -82,7 +82,7 @@ export class AuditEventsRepository {
     return pruned;
   }
 
-  /** Two who say different things: the longer time counts, and an operator should know. */
+  /** Where broker and database differ, the longer retention counts, and the operator should know. */
   async #compareRetention(before: Date): Promise<void> {
     const [kept] = await this.database.$queryRaw<{ days: number; longer: boolean }[]>`
       SELECT days, ${before} > now() - days * interval '1 day' + interval '1 hour' AS longer FROM audit_retention`;

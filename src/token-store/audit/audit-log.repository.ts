@@ -1,12 +1,13 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { AuditEntry } from '../../domain/audit-entry.js';
+import { DatabaseHealth } from '../client/database-health.js';
 import { Database } from '../client/database.js';
 import { type AuditRow, ownerOf, toAuditRow, WRITE_AUDIT_ROWS } from './audit-rows.js';
 import { RefusalRows } from './refusal-rows.js';
 import { WriteBehind } from './write-behind.js';
 
-/** How long the first of a batch waits for others. What was issued waits as long as the settings say. */
+/** How long the first of a batch waits for others. Issued tokens wait as long as the settings say. */
 const DELAY_MS = 100;
 
 interface Issued {
@@ -15,11 +16,9 @@ interface Issued {
 }
 
 /**
- * Where everything that is worth remembering is written. Reading it is another port: audit-trail.ts.
- *
- * Writes the audit trail behind its callers' backs, so that a token does not wait for its own record. Tokens that are
- * issued alike until the next flush are counted in one row, and so are refusals that are alike; everything else is a row
- * of its own.
+ * Writes the audit trail write-behind, so that a token does not wait for its own record. Tokens that are issued alike until the
+ * next flush are counted in one row, and so are equal refusals; everything else is a row of its own. Reading:
+ * audit-events.repository.ts.
  */
 @Injectable()
 export class AuditLog implements OnApplicationShutdown {
@@ -33,11 +32,12 @@ export class AuditLog implements OnApplicationShutdown {
 
   constructor(
     private readonly database: Database,
+    health: DatabaseHealth,
     settings: Settings,
   ) {
-    const complain = (fault: unknown, waiting: number) => {
-      database.isOutage(fault);
-      // Once, not with each attempt until it is over.
+    const onError = (fault: unknown, waiting: number) => {
+      health.isOutage(fault);
+      // Once an outage, not with each attempt.
       if (this.#isWaiting) return;
       this.#isWaiting = true;
       this.#log.error(
@@ -45,13 +45,13 @@ export class AuditLog implements OnApplicationShutdown {
         'audit events could not be written; they are kept and tried again',
       );
     };
-    this.#rows = new WriteBehind((batch) => this.#write(batch), complain, DELAY_MS);
-    this.#issued = new WriteBehind((batch) => this.#writeIssued(batch), complain, settings.auditFlushMs);
-    this.#refused = new RefusalRows((batch) => this.#write(batch), complain, settings.auditFlushMs);
+    this.#rows = new WriteBehind((batch) => this.#write(batch), onError, DELAY_MS);
+    this.#issued = new WriteBehind((batch) => this.#writeIssued(batch), onError, settings.auditFlushMs);
+    this.#refused = new RefusalRows((batch) => this.#write(batch), onError, settings.auditFlushMs);
   }
 
   /**
-   * Takes an entry; the caller does not wait until it is written. Nothing taken is dropped in silence. Tokens issued
+   * Takes an entry; the caller does not wait until it is written. Nothing is dropped silently. Tokens issued
    * alike within a moment (same service, grant and scopes) become one event with a count.
    */
   record(entry: AuditEntry): void {
@@ -61,7 +61,7 @@ export class AuditLog implements OnApplicationShutdown {
 
   /**
    * As `record`, for a call that was refused. Refusals that are alike become one event with a count, and a service has a
-   * quota of events for those that differ: anybody with a credential can be refused as often as he likes.
+   * quota of events for those that differ: a caller with a credential can be refused as often as it likes.
    */
   recordRefusal(entry: AuditEntry): void {
     this.#refused.add(entry);
@@ -73,7 +73,7 @@ export class AuditLog implements OnApplicationShutdown {
   }
 
   /**
-   * Waits while too much waits to be written, in all or for this service. Ask before an action that will be recorded.
+   * Backpressure: waits while too much is unwritten, in total or for this service. Call it before an action that is audited.
    * @throws when the store takes nothing: what cannot be recorded is better not done
    */
   async room(serviceId: string): Promise<void> {
@@ -100,7 +100,7 @@ export class AuditLog implements OnApplicationShutdown {
   }
 
   #count(entry: AuditEntry): void {
-    // An answer that is given again comes with the very same details: found without comparing them.
+    // A cached response comes with the same details object: found without comparing.
     const row = this.#again.get(entry.details ?? entry) ?? this.#rowOf(entry);
     row.count++;
     row.lastAt = entry.at;
@@ -119,14 +119,14 @@ export class AuditLog implements OnApplicationShutdown {
   }
 
   async #writeIssued(batch: readonly Issued[]): Promise<void> {
-    // Whatever comes from now on is counted anew: a row that is being written must not change.
+    // What comes from now on is counted in another row: one that is being written must not change.
     for (const { alike } of batch) this.#alike.delete(alike);
     this.#again.clear();
     await this.#write(batch.map(({ row }) => row));
   }
 
   async #write(batch: readonly AuditRow[]): Promise<void> {
-    // A batch may have been written although its answer was lost; ids of our own make a repetition harmless.
+    // A batch may have been written although its response was lost; ids made here make a retry harmless.
     await this.database.prepared('write audit events', WRITE_AUDIT_ROWS, [JSON.stringify(batch)]);
     this.#isWaiting = false;
   }

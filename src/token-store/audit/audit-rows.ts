@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditEntry } from '../../domain/audit-entry.js';
 
-/** One text for batches of all sizes; Prisma would plan each size again, for ten milliseconds of the only thread. */
+/** One text for batches of all sizes; Prisma would plan each size again, for ten milliseconds of the event loop. */
 export const WRITE_AUDIT_ROWS = `
   INSERT INTO audit_events
     (id, at, last_at, count, action, outcome, actor, service_id, user_id, client, grant_id, request_id, details)
@@ -14,14 +14,14 @@ export const WRITE_AUDIT_ROWS = `
 export type AuditRow = ReturnType<typeof toAuditRow>;
 
 export function toAuditRow({ at, ...entry }: AuditEntry) {
-  // PostgreSQL takes no NUL and no half of a surrogate pair. One such row would hold up all behind it.
+  // PostgreSQL accepts no NUL and no lone surrogate. One such row would block all behind it.
   const { details = {}, ...columns } = JSON.parse(JSON.stringify(entry), (_, value: unknown) =>
     typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '') : value,
   ) as Omit<AuditEntry, 'at'>;
   return { ...columns, id: randomUUID(), at, lastAt: at, count: 1, details };
 }
 
-/** Whose share of the memory an entry takes. */
+/** The owner of the share of the queue that an entry takes. */
 export function ownerOf({ serviceId }: AuditEntry): string {
   return serviceId ?? '';
 }

@@ -3,10 +3,10 @@ import type { AuditEntry } from '../../domain/audit-entry.js';
 import { type AuditRow, ownerOf, toAuditRow } from './audit-rows.js';
 import { WriteBehind } from './write-behind.js';
 
-/** After the first row of a refusal, those that are like it are counted for so long before the next row. */
+/** After the first row of a refusal, equal ones are counted for this long before the next row. */
 const REPEATED_MS = 60_000;
 const MAX_REMEMBERED = 20_000;
-/** Rows of refusals that one service can cause in a minute; beyond that they are counted without saying for whom. */
+/** Rows of refusals that one service can cause in a minute; beyond that they are counted without user or client. */
 const MAX_PER_MINUTE = 1000;
 
 interface Counted {
@@ -16,7 +16,7 @@ interface Counted {
 
 /**
  * Refusals as rows. The same refusal again and again is one row that is written soon, and one for each minute after it,
- * with a count. A service that is refused in many different ways fills a quota, and then one row for all the rest.
+ * with a count. A service that is refused in many different ways fills a quota, and then one row for all others.
  */
 export class RefusalRows {
   readonly #open = new Map<string, AuditRow>();
@@ -27,7 +27,7 @@ export class RefusalRows {
 
   constructor(
     write: (rows: readonly AuditRow[]) => Promise<void>,
-    complain: (fault: unknown, waiting: number) => void,
+    onError: (fault: unknown, waiting: number) => void,
     firstMs: number,
   ) {
     const close = async (batch: readonly Counted[]) => {
@@ -38,8 +38,8 @@ export class RefusalRows {
       }
       await write(batch.map(({ row }) => row));
     };
-    this.#first = new WriteBehind(close, complain, firstMs);
-    this.#repeated = new WriteBehind(close, complain, REPEATED_MS);
+    this.#first = new WriteBehind(close, onError, firstMs);
+    this.#repeated = new WriteBehind(close, onError, REPEATED_MS);
   }
 
   add(entry: AuditEntry): void {
@@ -53,11 +53,11 @@ export class RefusalRows {
   }
 
   #rowOf(entry: AuditEntry): AuditRow {
-    const told = this.#hasQuota(entry) ? entry : withoutWhom(entry);
-    const alike = alikeOf(told);
+    const counted = this.#hasQuota(entry) ? entry : withoutWhom(entry);
+    const alike = alikeOf(counted);
     const open = this.#open.get(alike);
     if (open) return open;
-    const row = { ...toAuditRow(told), count: 0 };
+    const row = { ...toAuditRow(counted), count: 0 };
     this.#open.set(alike, row);
     (this.#written.has(alike) ? this.#repeated : this.#first).add({ alike, row }, ownerOf(entry));
     return row;

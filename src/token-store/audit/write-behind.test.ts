@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { WriteBehind } from './write-behind.js';
 
-/** A store that can be shut; it remembers what it was given. */
+/** A store that can be shut; it keeps what it was given. */
 function store() {
   const written: number[][] = [];
   const state = { isShut: false };
@@ -11,13 +11,13 @@ function store() {
     if (state.isShut) throw new Error('shut');
     written.push([...batch]);
   };
-  return { written, state, faults, write, complain: (fault: unknown) => void faults.push(fault) };
+  return { written, state, faults, write, onError: (fault: unknown) => void faults.push(fault) };
 }
 
 describe('writing behind the back of those who bring', () => {
   test('what comes close together is written together, in order', async () => {
-    const { written, write, complain } = store();
-    const rows = new WriteBehind(write, complain, 100);
+    const { written, write, onError } = store();
+    const rows = new WriteBehind(write, onError, 100);
     for (const item of [1, 2, 3]) rows.add(item);
     expect(written).toEqual([]);
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -25,8 +25,8 @@ describe('writing behind the back of those who bring', () => {
   });
 
   test('a flush waits for all that came before it, also for what is being written', async () => {
-    const { written, write, complain } = store();
-    const rows = new WriteBehind(write, complain, 100);
+    const { written, write, onError } = store();
+    const rows = new WriteBehind(write, onError, 100);
     rows.add(1);
     const first = rows.flush();
     rows.add(2);
@@ -35,8 +35,8 @@ describe('writing behind the back of those who bring', () => {
   });
 
   test('what could not be written is kept, in order, and tried again', async () => {
-    const { written, state, faults, write, complain } = store();
-    const rows = new WriteBehind(write, complain, 100);
+    const { written, state, faults, write, onError } = store();
+    const rows = new WriteBehind(write, onError, 100);
     state.isShut = true;
     rows.add(1);
     await expect(rows.flush()).rejects.toThrow('shut');
@@ -48,9 +48,9 @@ describe('writing behind the back of those who bring', () => {
     expect(written).toEqual([[1, 2]]);
   });
 
-  test('full, it lets nobody bring more before it has written; shut as well, it refuses', async () => {
-    const { written, state, write, complain } = store();
-    const rows = new WriteBehind(write, complain, 100, 8);
+  test('full, it makes callers wait until it has written; shut as well, it refuses', async () => {
+    const { written, state, write, onError } = store();
+    const rows = new WriteBehind(write, onError, 100, 8);
     await rows.room('');
     rows.add(1);
     await rows.room('');
@@ -65,8 +65,8 @@ describe('writing behind the back of those who bring', () => {
   });
 
   test('one owner fills a quarter; the others still have room', async () => {
-    const { state, write, complain } = store();
-    const rows = new WriteBehind(write, complain, 100, 8);
+    const { state, write, onError } = store();
+    const rows = new WriteBehind(write, onError, 100, 8);
     rows.add(1, 'a');
     rows.add(2, 'a');
     expect([rows.hasRoom('a'), rows.hasRoom('b')]).toEqual([false, true]);
@@ -78,8 +78,8 @@ describe('writing behind the back of those who bring', () => {
   });
 
   test('closed, it writes the rest, and gives back what it could not write', async () => {
-    const { written, state, faults, write, complain } = store();
-    const rows = new WriteBehind(write, complain, 100);
+    const { written, state, faults, write, onError } = store();
+    const rows = new WriteBehind(write, onError, 100);
     rows.add(1);
     expect(await rows.close()).toEqual([]);
     state.isShut = true;

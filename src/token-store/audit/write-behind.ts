@@ -1,12 +1,11 @@
 const RETRY_MS = 1000;
-/** Whoever runs the broker waits for its end. */
+/** Bounds the shutdown. */
 const MAX_CLOSE_MS = 2000;
 const BATCH = 500;
 
 /**
- * Writes items in batches, after those who brought them have gone on. Holds no more than `most` for long, and no more than
- * a quarter of it for one owner: whoever brings more asks for `room` first, and waits. A batch that could not be written
- * stays, in order, and is tried again.
+ * Writes items in batches, behind their callers. Holds at most `max`, and at most a quarter of that for one owner: callers
+ * wait for `room` first. A batch that could not be written stays, in order, and is retried.
  */
 export class WriteBehind<T> {
   readonly #waiting: T[] = [];
@@ -19,10 +18,10 @@ export class WriteBehind<T> {
 
   constructor(
     private readonly write: (batch: readonly T[]) => Promise<void>,
-    private readonly complain: (fault: unknown, waiting: number) => void,
+    private readonly onError: (fault: unknown, waiting: number) => void,
     /** How long the first of a batch waits for others. */
     private readonly delayMs: number,
-    private readonly most = 20_000,
+    private readonly max = 20_000,
   ) {}
 
   /** @param owner whose share of the room it takes */
@@ -35,7 +34,7 @@ export class WriteBehind<T> {
   }
 
   hasRoom(owner = ''): boolean {
-    return this.#waiting.length < this.most && (this.#perOwner.get(owner) ?? 0) < Math.ceil(this.most / 4);
+    return this.#waiting.length < this.max && (this.#perOwner.get(owner) ?? 0) < Math.ceil(this.max / 4);
   }
 
   async room(owner = ''): Promise<void> {
@@ -51,15 +50,15 @@ export class WriteBehind<T> {
     }
   }
 
-  /** Writes what waits, one last time. @returns what could not be written */
+  /** Writes what is left, one last time. @returns what could not be written */
   async close(): Promise<readonly T[]> {
-    const tooLong = new Promise<never>((_, reject) => {
+    const timedOut = new Promise<never>((_, reject) => {
       setTimeout(() => {
         reject(new Error('The store did not answer in time.'));
       }, MAX_CLOSE_MS).unref();
     });
-    await Promise.race([this.flush(), tooLong]).catch((fault: unknown) => {
-      this.complain(fault, this.#waiting.length);
+    await Promise.race([this.flush(), timedOut]).catch((fault: unknown) => {
+      this.onError(fault, this.#waiting.length);
     });
     if (this.#timer) clearTimeout(this.#timer);
     return this.#waiting;
@@ -81,7 +80,7 @@ export class WriteBehind<T> {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.flush().catch((fault: unknown) => {
-        this.complain(fault, this.#waiting.length);
+        this.onError(fault, this.#waiting.length);
         this.#writeIn(RETRY_MS);
       });
     }, ms).unref();

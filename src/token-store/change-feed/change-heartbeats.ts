@@ -3,12 +3,12 @@ import { Injectable } from '@nestjs/common';
 import type { ClockReading } from '../../domain/ports/clock.js';
 import { Database } from '../client/database.js';
 import { SERVER } from './change-listener.js';
-import type { ChangesFault } from './change.js';
+import type { ChangesFault } from './feed-freshness.js';
 
-/** A statement that takes longer is stuck, on a connection that is of no use. */
+/** A statement that takes longer is stuck, and so is its connection. */
 const TIMEOUT_MS = 3000;
 
-/** Every trigger that must fire for a change to be heard, and for what: pg_trigger.tgtype. */
+/** Every trigger that must fire for a change to be published, and on which statements: pg_trigger.tgtype. */
 const TRIGGERS: readonly (readonly [table: string, trigger: string, type: number])[] = [
   ['change_heartbeats', 'change_heartbeat_sent', 1 + 4 + 16],
   ['grants', 'grant_came_or_went', 1 + 4 + 8],
@@ -19,8 +19,8 @@ const TRIGGERS: readonly (readonly [table: string, trigger: string, type: number
 ];
 
 /**
- * Writes the row whose trigger notifies, and looks on the same connection whether all other triggers would fire too: an
- * ordinary one (`O`) does not in a session whose session_replication_role is replica, ALWAYS (`A`) does.
+ * Writes the row whose trigger notifies, and checks on the same connection that all other triggers would fire too: an
+ * ordinary one (`O`) does not in a session whose session_replication_role is replica, an ALWAYS trigger (`A`) does.
  */
 const SEND = `
   WITH required AS (
@@ -53,12 +53,12 @@ interface Row {
 }
 
 export interface HeartbeatReport extends ClockReading {
-  /** Which server it was written to. */
+  /** The server that it was written to: see SERVER. */
   readonly server: string;
   readonly fault: ChangesFault | null;
 }
 
-/** Heartbeats of this replica: written through the pool, as every change is, and so on other connections than LISTEN's. */
+/** Writes the heartbeats of this replica through the pool, as every change is: on other connections than LISTEN's. */
 @Injectable()
 export class ChangeHeartbeats {
   readonly #replicaId = randomUUID();
@@ -78,7 +78,7 @@ export class ChangeHeartbeats {
     return { sentAt, receivedAt, databaseMs: row.databaseMs, server: row.server, fault: faultOf(row) };
   }
 
-  /** Rows of replicas that ended. */
+  /** Deletes rows of replicas that ended. */
   async prune(): Promise<void> {
     await this.database.timed(
       `DELETE FROM change_heartbeats WHERE sent_at < clock_timestamp() - interval '10 minutes'`,

@@ -2,31 +2,37 @@ import type pg from 'pg';
 import type { AddressSource } from '../client/address-source.js';
 import { DatabaseClient } from '../client/database-client.js';
 import { type Pooler, prepareSession } from '../client/session.js';
-import type { Change } from './change.js';
 
 const CHANNEL = 'token_broker';
 const CONNECT_TIMEOUT_MS = 3000;
 /** `end` of a connection that is gone already does not always return. */
 const CLOSE_TIMEOUT_MS = 200;
 
-/** Which run of which server a session is at: no two have the same. */
+/** Identifies one run of one server: no two have the same start time. */
 export const SERVER = `extract(epoch FROM pg_postmaster_start_time())::text`;
+
+/** A change by this process, another replica, a command, or an operator with SQL. */
+export type Change =
+  | { readonly kind: 'grant'; readonly userId: string; readonly client: string }
+  | { readonly kind: 'services' }
+  /** Anything may have changed, such as while notifications were not received. */
+  | { readonly kind: 'everything' };
 
 export type Notification = Change | { readonly kind: 'heartbeat'; readonly id: string };
 
 interface Events {
   readonly notified: (notification: Notification, by: ChangeListener) => void;
-  /** It hears nothing any more. Not called for one that was closed. */
+  /** The connection ended. Not called after `close`. */
   readonly lost: (listener: ChangeListener, error?: Error) => void;
 }
 
-/** One connection that LISTENs for what triggers NOTIFY. Nothing else is ever asked on it. */
+/** One connection that LISTENs for what triggers NOTIFY. It runs no other query. */
 export class ChangeListener {
   readonly openedAt = performance.now();
 
   private constructor(
     private readonly client: pg.Client,
-    /** Where it listens. */
+    /** The server that it listens at: see SERVER. */
     readonly server: string,
   ) {}
 
@@ -47,7 +53,7 @@ export class ChangeListener {
     try {
       await client.connect();
       await prepareSession(client, pooler);
-      // In one message: a pooler could give each another server.
+      // In one message: a pooler could send each to another server.
       const results = (await client.query(
         `LISTEN ${CHANNEL}; SELECT ${SERVER} AS server`,
       )) as unknown as pg.QueryResult<{ server: string }>[];
@@ -75,11 +81,11 @@ export class ChangeListener {
 
 async function close(client: pg.Client): Promise<void> {
   client.removeAllListeners().on('error', () => undefined);
-  const tooLong = new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS).unref());
-  await Promise.race([client.end(), tooLong]).catch(() => undefined);
+  const timedOut = new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS).unref());
+  await Promise.race([client.end(), timedOut]).catch(() => undefined);
 }
 
-/** Any session may NOTIFY. What cannot be read, such as what another version says, may mean anything. */
+/** Any session may NOTIFY. A payload that cannot be read, such as one of another version, may mean anything. */
 function readPayload(payload: string): Notification {
   try {
     const notification = JSON.parse(payload) as Notification | null;
@@ -92,7 +98,7 @@ function readPayload(payload: string): Notification {
           return notification;
     }
   } catch {
-    // Answered below.
+    // Not JSON: see below.
   }
   return { kind: 'everything' };
 }

@@ -3,11 +3,11 @@ import { readTextFile } from '../../config/text-file.js';
 import { Secret } from '../../domain/secret.js';
 import { type DatabaseAddress, parseDatabaseUrl } from './database-address.js';
 
-/** Reads its file again for each connection: a password or a server that was changed there is taken up. */
+/** Reads its file again for each connection, so that a changed password or server takes effect. */
 export class AddressSource {
   #url: string;
   #address: DatabaseAddress;
-  /** Which host of several was the right one the last time. */
+  /** The index of the host that was chosen the last time. */
   preferred = 0;
 
   /** @throws {DatabaseUrlFault} */
@@ -28,13 +28,13 @@ export class AddressSource {
       if (url !== this.#url) this.preferred = 0;
       this.#url = url;
     } catch {
-      // Half written, or gone for a moment: what was read before may still hold.
+      // Half written, or missing for a moment: the former address may still work.
     }
     return this.#address;
   }
 }
 
-/** Past a pooler where the settings name a way. */
+/** Bypasses a pooler where the settings name a direct address. */
 export function directAddress(
   settings: Pick<Settings, 'databaseUrl' | 'databaseUrlFile' | 'databaseDirectUrl' | 'databaseDirectUrlFile'>,
 ): AddressSource {

@@ -68,7 +68,7 @@ export function pageOf<Row extends Scanned, Item, Position>(
   return { items: page.map(itemOf), next: last ? positionOf(last) : null };
 }
 
-/** A table with `user_id`, and an index on it that begins with the collation "C". */
+/** A table with `user_id`, and an index on it in the collation "C". */
 type Table = 'grants' | 'audit_events';
 
 /** The users that rules of a policy cover, in SQL. User ids compare by their bytes, as everywhere. */
@@ -91,7 +91,7 @@ export class CoveredUsers {
     return Prisma.sql`width_bucket(user_id COLLATE "C", ${bounds}::text[]) % 2 = 1`;
   }
 
-  /** Their rows, for whom has few: user by user from the index on users, in no order that a list has. */
+  /** Their rows, where they are few: user by user from the index on users, in no order of a list. */
   from(table: Table): Prisma.Sql {
     return Prisma.sql`unnest(${this.#lows}::text[], ${this.#highs}::text[]) AS covered(low, high)
       CROSS JOIN LATERAL (

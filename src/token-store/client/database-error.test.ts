@@ -111,7 +111,7 @@ test.each(['42P01', '42703', '3F000', 'P2021', 'P2022'])('%s: not migrated', (co
 test.each([
   ['23505', 'a duplicate'],
   ['22P02', 'a malformed value'],
-  ['42601', 'a fault in our SQL'],
+  ['42601', "a fault in the broker's SQL"],
   ['P2002', 'a duplicate'],
   ['ENOENT', 'a file that is missing'],
   ['EACCES', 'a file that may not be read'],

@@ -50,7 +50,7 @@ const CODES: readonly (readonly [RegExp, string])[] = [
   [/^42501$/, NO_RIGHT],
   [/^(40\w{3}|P2034)$/, CONFLICT],
   [/^P1001$/, UNREACHABLE],
-  // The addresses of a name cannot be found or reached, or we have no port or file left to reach them with.
+  // The addresses of a name cannot be found or reached, or this process has no port or file descriptor left.
   [
     /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|ENONET|EADDRNOTAVAIL|ENOBUFS)$/,
     UNREACHABLE,

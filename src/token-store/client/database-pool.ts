@@ -1,4 +1,7 @@
 import pg from 'pg';
+import type { ClientBase } from 'pg';
+import type { Clock } from '../../domain/ports/clock.js';
+import { SERVER } from '../change-feed/change-listener.js';
 import type { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
 import { type Pooler, prepareSession, STATEMENT_TIMEOUT_MS } from './session.js';
@@ -16,7 +19,7 @@ interface PoolSettings {
   readonly admit: (client: pg.ClientBase) => Promise<void>;
 }
 
-/** Connections that are prepared before anybody gets them, and given up when they are not what they were. */
+/** Connections that are prepared before first use, and closed when their server or session changed. */
 export class DatabasePool extends pg.Pool {
   readonly #idle = new Set<pg.PoolClient>();
   /** In use, and to be closed when they come back. */
@@ -32,7 +35,7 @@ export class DatabasePool extends pg.Pool {
       Client: DatabaseClient as unknown as new () => pg.ClientBase,
       maxLifetimeSeconds: lifetimeMs / 1000,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      // For a network that swallows the answer; the server's own timeouts end what it still hears of.
+      // For a network that swallows the response; the server's own timeouts end statements that it received.
       query_timeout: STATEMENT_TIMEOUT_MS + 2000,
       keepAlive: true,
       application_name: 'token-broker',
@@ -85,7 +88,7 @@ export class DatabasePool extends pg.Pool {
   }
 }
 
-/** A transaction that was left open, or a query that was given up: its rows would go to the next user. */
+/** A transaction that was left open, or a query that was abandoned: its rows would go to the next user. */
 function isUnfinished(client: pg.PoolClient): boolean {
   const status = client.getTransactionStatus();
   return status !== null && (status !== 'I' || Reflect.get(client, 'readyForQuery') === false);
@@ -94,4 +97,49 @@ function isUnfinished(client: pg.PoolClient): boolean {
 /** What makes pg-pool close it. */
 function giveUp(client: pg.PoolClient): void {
   Reflect.set(client, '_queryable', false);
+}
+
+/** An old connection that is at work lives a little longer than it may. */
+const LAST_WORK_MS = 15_000;
+
+interface Pooled {
+  readonly server: string;
+  readonly openedAt: number;
+}
+
+/** Which servers the pool's connections reach. After a failover that left the old primary running, these may be two. */
+export class PooledServers {
+  readonly #pooled = new Map<ClientBase, Pooled>();
+  readonly #maxAgeMs: number;
+
+  constructor(
+    private readonly clock: Clock,
+    lifetimeMs: number,
+  ) {
+    this.#maxAgeMs = lifetimeMs + LAST_WORK_MS;
+  }
+
+  /** Before the first use of a connection, so that no row is read or written by a clock other than the database's. */
+  async admit(client: ClientBase): Promise<void> {
+    const sentAt = performance.now();
+    const { rows } = await client.query<{ databaseMs: number; server: string }>(
+      `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS "databaseMs", ${SERVER} AS server`,
+    );
+    const [row] = rows;
+    if (!row) return;
+    const openedAt = performance.now();
+    this.clock.synchronise({ databaseMs: row.databaseMs, sentAt, receivedAt: openedAt });
+    this.#pooled.set(client, { server: row.server, openedAt });
+    client.once('end', () => this.#pooled.delete(client));
+  }
+
+  /** One that a silent network took never says that it ended; but it is not used beyond its lifetime. */
+  areAll(server: string): boolean {
+    const oldest = performance.now() - this.#maxAgeMs;
+    for (const [client, pooled] of this.#pooled) {
+      if (pooled.openedAt < oldest) this.#pooled.delete(client);
+      else if (pooled.server !== server) return false;
+    }
+    return true;
+  }
 }

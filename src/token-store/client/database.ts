@@ -3,21 +3,12 @@ import { createHash } from 'node:crypto';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { Clock } from '../../domain/ports/clock.js';
-import type { DatabaseHealth } from '../../domain/ports/database-health.js';
-import { MigrationState, type RecordedMigration } from '../migrations/migration-state.js';
 import { type Prisma, PrismaClient } from '../prisma-client/client.js';
 import { AddressSource } from './address-source.js';
-import { codesOf, databaseFault, type DatabaseFault, NO_ANSWER, READ_ONLY } from './database-error.js';
-import { CONNECT_TIMEOUT_MS, DatabasePool } from './database-pool.js';
-import { OutageLog } from './outage-log.js';
-import { PooledServers } from './pooled-servers.js';
+import { codesOf } from './database-error.js';
+import { CONNECT_TIMEOUT_MS, DatabasePool, PooledServers } from './database-pool.js';
 import { TRANSACTION_TIMEOUT_MS } from './session.js';
 import { AdapterWithZones } from './timestamps.js';
-
-const READINESS = `
-  SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS "isReadOnly",
-    (SELECT json_agg(json_build_object('name', migration_name, 'isFinished', finished_at IS NOT NULL))
-      FROM public._prisma_migrations WHERE rolled_back_at IS NULL) AS migrations`;
 
 /** A statement of this name is not in the session, is there already, or was prepared for a table that changed since. */
 const NAME_FAULTS = ['26000', '42P05', '0A000'];
@@ -30,16 +21,13 @@ interface TimedRows {
 
 /** PostgreSQL through Prisma. */
 @Injectable()
-export class Database extends PrismaClient implements DatabaseHealth, OnApplicationShutdown {
+export class Database extends PrismaClient implements OnApplicationShutdown {
   readonly #pool: DatabasePool;
   readonly #servers: PooledServers;
-  readonly #outages = new OutageLog(() => this.#look());
-  readonly #migrations: MigrationState;
   readonly #names = new Map<string, string>();
   readonly #namesAreOff: boolean;
   #areNamesRefused = false;
-  #lastError: unknown = null;
-  #hearsChanges: () => boolean = () => false;
+  #keepsSessions: () => boolean = () => false;
 
   constructor(settings: Settings, clock: Clock) {
     const servers = new PooledServers(clock, settings.databaseConnectionLifetimeMs);
@@ -59,16 +47,15 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
     });
     this.#pool = pool;
     this.#servers = servers;
-    this.#migrations = new MigrationState(settings.allowNewerSchema);
-    // Only who hears changes through the very pooler of this pool knows that it keeps sessions.
+    // Notifications received through the pooler of this pool prove that it keeps sessions.
     this.#namesAreOff =
       settings.databasePooler === 'transaction' ||
       (settings.databasePooler === null && settings.databaseDirectUrl !== null);
   }
 
-  /** Statements have names only where a session is kept: behind a pooler that is known by changes that are heard. */
-  nameStatementsWhile(hearsChanges: () => boolean): void {
-    this.#hearsChanges = hearsChanges;
+  /** Statements are named only where sessions are kept: behind a pooler, received notifications prove that. */
+  nameStatementsWhile(keepsSessions: () => boolean): void {
+    this.#keepsSessions = keepsSessions;
   }
 
   /**
@@ -89,7 +76,12 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
     }
   }
 
-  /** One statement that is not prepared. @returns when it went out and when its answer came, too, by performance.now() */
+  /** One statement past Prisma that is not prepared. */
+  async unprepared<Row extends object>(text: string): Promise<Row[]> {
+    return (await this.#pool.query<Row>(text)).rows;
+  }
+
+  /** The same with a timeout of its own. @returns when it went out and when its answer came, too, by performance.now() */
   async timed(text: string, values: unknown[], timeoutMs: number): Promise<TimedRows> {
     const client = await this.#pool.connect();
     try {
@@ -113,44 +105,14 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
     return this.#servers.areAll(server);
   }
 
-  async fault(): Promise<string | null> {
-    const fault = await this.#look();
-    if (fault) this.#outages.note(fault, this.#lastError);
-    return fault?.message ?? null;
-  }
-
-  isOutage(error: unknown): boolean {
-    const fault = databaseFault(error);
-    if (!fault) return false;
-    this.#outages.note(fault, error);
-    return true;
-  }
-
   async onApplicationShutdown(): Promise<void> {
-    this.#outages.close();
     await this.$disconnect();
     await this.#pool.end();
   }
 
-  async #look(): Promise<DatabaseFault | null> {
-    this.#lastError = null;
-    try {
-      const { rows } = await this.#pool.query<{
-        isReadOnly: boolean;
-        migrations: RecordedMigration[] | null;
-      }>(READINESS);
-      const [row] = rows;
-      if (row?.isReadOnly) return READ_ONLY;
-      return this.#migrations.fault(row?.migrations ?? []);
-    } catch (error) {
-      this.#lastError = error;
-      return databaseFault(error) ?? NO_ANSWER;
-    }
-  }
-
   #mayName(): boolean {
     if (this.#pool.isDirect) return true;
-    return !this.#namesAreOff && !this.#areNamesRefused && this.#hearsChanges();
+    return !this.#namesAreOff && !this.#areNamesRefused && this.#keepsSessions();
   }
 
   /** Behind a pooler, a session may hold statements of another version: one name never stands for two texts. */
@@ -164,7 +126,7 @@ export class Database extends PrismaClient implements DatabaseHealth, OnApplicat
   }
 }
 
-/** A value of ours for a JSON column. Prisma wants an index signature, which our interfaces rightly lack. */
+/** A value for a JSON column. Prisma wants an index signature, which interfaces lack. */
 export function toJson(value: object): Prisma.InputJsonObject {
   return value;
 }

@@ -7,7 +7,7 @@ export const STATEMENT_TIMEOUT_MS = 10_000;
 const LOCK_TIMEOUT_MS = 5_000;
 export const TRANSACTION_TIMEOUT_MS = 10_000;
 
-/** Which pooler the operator says is in between; null: find out. */
+/** The pooler that the operator names; null: detect it. */
 export type Pooler = 'session' | 'transaction' | null;
 
 /** In milliseconds, as PostgreSQL takes them; 0: none. */
@@ -21,7 +21,7 @@ const LIMITS: SessionLimits = {
   idle_in_transaction_session_timeout: String(TRANSACTION_TIMEOUT_MS),
 };
 
-/** For what takes as long as it takes. */
+/** For migrations. */
 export const NO_LIMITS: SessionLimits = {
   statement_timeout: '0',
   lock_timeout: '0',
@@ -46,7 +46,7 @@ const READ = `
     current_setting('idle_session_timeout', true) AS idle_timeout`;
 
 /**
- * Sets what the code assumes of a session, or checks it where the session is not ours alone, whatever role, database,
+ * Sets what the code assumes of a session, or checks it where the session is shared, whatever role, database,
  * URL or pooler say. No time zone: times travel with their offset.
  * @throws {SessionFault} what does not fit, and could not be set
  */
@@ -57,7 +57,7 @@ export async function prepareSession(
 ): Promise<void> {
   const { rows } = await client.query<Session>(READ);
   const [session] = rows;
-  if (!session) throw new Error('The database told nothing of its session.');
+  if (!session) throw new Error('The database returned no row for its session.');
   // A pooler gives its clients numbers of its own making.
   const isDirect = Reflect.get(client, 'processID') === session.pid;
   client.isShared = pooler === 'transaction' || (pooler === null && !isDirect);
@@ -91,7 +91,7 @@ async function setOwn(client: DatabaseClient, session: Session, limits: SessionL
     default_transaction_isolation: 'read committed',
   };
   if (session.synchronous_commit === 'off') settings['synchronous_commit'] = 'on';
-  // Ours come back from idle hours; the pool closes them itself.
+  // Idle connections are reused after hours; the pool closes them itself.
   if (session.idle_timeout !== null) settings['idle_session_timeout'] = '0';
   const names = Object.keys(settings);
   const calls = names.map((name, index) => `set_config('${name}', $${index + 1}, false)`);

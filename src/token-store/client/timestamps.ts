@@ -6,8 +6,8 @@ import { SessionFault } from './database-error.js';
 /** No column is of another type of time. */
 const TIMESTAMPTZ = 1184;
 /**
- * The broker writes neither; somebody else can, and must not make lists fail in which such a row is one of many. A seal over
- * it does not open.
+ * The broker writes neither. A row that was changed in the database must not make a whole list fail; a seal over it does not
+ * open.
  */
 const ENDS_OF_TIME: ReadonlyMap<string, Date> = new Map([
   ['infinity', new Date('9900-01-01T00:00:00Z')],
@@ -29,10 +29,10 @@ export function parseTimestamp(text: string): Date {
   const [year = 0, month = 1, day, hour, minute, second] = found.slice(1, 7).map(Number);
   const [, , , , , , , fraction = '0', sign, hours, minutes = '0', seconds = '0', era] = found;
   const offset = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
-  const ours = new Date(0);
-  ours.setUTCFullYear(era === undefined ? year : 1 - year, month - 1, day);
-  ours.setUTCHours(hour ?? 0, minute, second, Math.trunc(Number(fraction) * 1000));
-  return new Date(ours.getTime() - (sign === '-' ? -offset : offset) * 1000);
+  const local = new Date(0);
+  local.setUTCFullYear(era === undefined ? year : 1 - year, month - 1, day);
+  local.setUTCHours(hour ?? 0, minute, second, Math.trunc(Number(fraction) * 1000));
+  return new Date(local.getTime() - (sign === '-' ? -offset : offset) * 1000);
 }
 
 /** @param as what a time becomes: a Date, or what Prisma wants */

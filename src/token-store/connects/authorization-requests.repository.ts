@@ -7,7 +7,7 @@ import { isUniqueViolation } from '../client/database-error.js';
 import { Database, toJson } from '../client/database.js';
 import { verifierAad } from '../sealed/aad.js';
 
-/** One pending trip to Google's consent page. */
+/** A pending visit to Google's consent page. */
 export interface AuthorizationRequest {
   readonly ticketId: string;
   readonly connectRequest: ConnectRequest;
@@ -20,11 +20,11 @@ export interface AuthorizationRequest {
   readonly verifier: Secret;
   readonly createdAt: Date;
   readonly expiresAt: Date;
-  /** Set from the start where no trip is needed: the ticket is used up all the same. */
+  /** Set from the start where no visit is needed: the ticket is used up all the same. */
   readonly consumedAt: Date | null;
 }
 
-/** Digests of the secrets that the browser and Google carry; the secrets themselves are not kept. */
+/** Digests of the secrets that the browser and Google hold; the secrets themselves are not stored. */
 export interface AuthorizationRequestKeys {
   readonly stateHash: Uint8Array<ArrayBuffer>;
   readonly nonceHash: Uint8Array<ArrayBuffer>;
@@ -33,9 +33,10 @@ export interface AuthorizationRequestKeys {
 
 export type PendingAuthorization = AuthorizationRequest & AuthorizationRequestKeys;
 
-/** Longer than a ticket lives: until then its row is what makes a ticket single-use. */
+/** Longer than a ticket is valid: until then its row makes the ticket single-use. */
 const KEEP_MS = 24 * 3600 * 1000;
 
+/** Authorization requests. A unique ticket and one conditional UPDATE make ticket and state single-use across replicas. */
 @Injectable()
 export class AuthorizationRequestsRepository {
   constructor(
@@ -44,7 +45,7 @@ export class AuthorizationRequestsRepository {
     private readonly alarm: IntegrityAlarm,
   ) {}
 
-  /** @returns false when the ticket has started a trip before; then nothing is stored */
+  /** @returns false when the ticket has started an authorization request before; then nothing is stored */
   async add(request: AuthorizationRequest, keys: AuthorizationRequestKeys): Promise<boolean> {
     const { verifier, connectRequest, consumedAt, ...columns } = request;
     const bound = { ...columns, ...keys, connectRequest: toJson(connectRequest) };
@@ -81,7 +82,7 @@ export class AuthorizationRequestsRepository {
     );
   }
 
-  /** Takes the one use of a state. @returns false when another callback took it first */
+  /** Uses a state up. @returns false when another callback used it first */
   async consume(stateHash: Uint8Array<ArrayBuffer>, now: Date): Promise<boolean> {
     const { count } = await this.database.authorizationRequest.updateMany({
       where: { stateHash, consumedAt: null, expiresAt: { gt: now } },
@@ -90,7 +91,7 @@ export class AuthorizationRequestsRepository {
     return count === 1;
   }
 
-  /** A request that was changed under way is none: the seal of its verifier is a MAC over all that decides. */
+  /** Rejects a request that was changed in the database: the seal of its verifier authenticates all columns that matter. */
   async #open(sealed: string, bound: { readonly ticketId: string }): Promise<Secret | null> {
     try {
       return await this.sealer.open(sealed, verifierAad(bound));

@@ -16,8 +16,8 @@ export interface PendingConsent {
   readonly answer: TokenEndpointResponse & { readonly account: VerifiedAccount };
 }
 
-/** What is sealed: everything, since it holds both tokens. */
-interface SealedPayload {
+/** Sealed as a whole, since it holds both tokens. */
+interface SealedConsent {
   readonly connectRequest: ConnectRequest;
   readonly includedGranted: boolean;
   readonly account: VerifiedAccount;
@@ -29,7 +29,7 @@ interface SealedPayload {
   readonly refreshTokenExpiresAt: string | null;
 }
 
-/** In the transaction of the grant that was made of it. @returns false when another has finished it */
+/** In the transaction that creates the grant. @returns false when another replica has finished it */
 export async function takeConsent(
   tx: Prisma.TransactionClient,
   codeHash: Uint8Array<ArrayBuffer> | null,
@@ -37,7 +37,10 @@ export async function takeConsent(
   return codeHash === null || (await tx.pendingConsent.deleteMany({ where: { codeHash } })).count > 0;
 }
 
-/** Consents that wait for the app's server to confirm the user, each under the digest of a code that works once. */
+/**
+ * Consents that wait for the app's server to confirm the user, each under the digest of a single-use code. Stored in one
+ * transaction with the removal of the pending exchange; the transaction that creates the grant removes them.
+ */
 @Injectable()
 export class PendingConsentsRepository {
   constructor(
@@ -47,8 +50,8 @@ export class PendingConsentsRepository {
   ) {}
 
   /**
-   * @param exchangeId what waited to become this; removed with it
-   * @returns false when another has finished it; then nothing is stored
+   * @param exchangeId the pending exchange that became this; removed with it
+   * @returns false when another replica has finished it; then nothing is stored
    */
   async put(
     codeHash: Uint8Array<ArrayBuffer>,
@@ -57,7 +60,7 @@ export class PendingConsentsRepository {
     now: Date,
     expiresAt: Date,
   ): Promise<boolean> {
-    const payload: SealedPayload = {
+    const payload: SealedConsent = {
       connectRequest,
       includedGranted,
       account: answer.account,
@@ -81,8 +84,8 @@ export class PendingConsentsRepository {
   }
 
   /**
-   * Leaves it where it is: who makes the grant (grant-store.ts) removes it in the same transaction, so that a code works
-   * once and a failure loses nothing.
+   * Does not remove it: grants.repository.ts does, in the transaction that creates the grant, so that a code works once and a
+   * failure loses nothing.
    * @returns null when unknown, used or expired
    */
   async find(codeHash: Uint8Array<ArrayBuffer>, now: Date): Promise<PendingConsent | null> {
@@ -90,7 +93,7 @@ export class PendingConsentsRepository {
     if (!row || row.expiresAt <= now) return null;
     const opened = await this.#open(row);
     if (!opened) return null;
-    const payload = JSON.parse(opened.reveal()) as SealedPayload;
+    const payload = JSON.parse(opened.reveal()) as SealedConsent;
     return {
       connectRequest: payload.connectRequest,
       includedGranted: payload.includedGranted,
@@ -107,7 +110,7 @@ export class PendingConsentsRepository {
     };
   }
 
-  /** Nothing will come of it. Its refresh token stays booked: Google counts it. */
+  /** Deletes one that becomes no grant. Its refresh token stays booked: Google counts it. */
   async remove(codeHash: Uint8Array<ArrayBuffer>): Promise<void> {
     await this.database.pendingConsent.deleteMany({ where: { codeHash } });
   }

@@ -9,7 +9,7 @@ import { SlotBookings } from '../grants/slot-bookings.js';
 import type { PendingExchange as Row, Prisma } from '../prisma-client/client.js';
 import { pendingExchangeAad } from '../sealed/aad.js';
 
-/** What a code was exchanged for, and what it is to be verified against. */
+/** The response to a code exchange, and what it is verified against. */
 export interface PendingExchange {
   readonly id: string;
   readonly connectRequest: ConnectRequest;
@@ -18,21 +18,21 @@ export interface PendingExchange {
   readonly includedGranted: boolean;
   readonly nonceHash: Uint8Array<ArrayBuffer>;
   readonly answer: CodeExchangeResponse;
-  /** Names the call in log and audit, however much later it is finished. */
+  /** The request id for log and audit, however much later it is finished. */
   readonly requestId: string;
-  /** In confirm mode, once the browser got its code without the account being known: its digest. */
+  /** In confirm mode: the digest of the completion code, once the browser got it before the account was known. */
   readonly codeHash: Uint8Array<ArrayBuffer> | null;
 }
 
-/** One that waits to be finished without a browser. */
+/** A pending exchange that is finished without a browser. */
 export interface DueExchange extends PendingExchange {
-  /** How often that was tried before. */
+  /** How many attempts failed before. */
   readonly attempts: number;
   readonly expiresAt: Date;
 }
 
-/** What is sealed: everything, since it holds tokens. */
-interface SealedPayload {
+/** Sealed as a whole, since it holds tokens. */
+interface SealedExchange {
   readonly connectRequest: ConnectRequest;
   readonly forcedConsent: boolean;
   readonly includedGranted: boolean;
@@ -47,14 +47,14 @@ interface SealedPayload {
   readonly idToken: string | null;
 }
 
-/** In the transaction of what was made of it. @returns false when another has finished it */
+/** In the transaction that creates the grant or the pending consent. @returns false when another replica has finished it */
 export async function takeExchange(tx: Prisma.TransactionClient, id: string | null): Promise<boolean> {
   return id === null || (await tx.pendingExchange.deleteMany({ where: { id } })).count > 0;
 }
 
 /**
- * Answers to code exchanges that became no grant yet. A code works once, so its refresh token is stored before anything
- * that can fail. Who makes the grant (grant-store.ts, pending-consents.ts) removes it in the same transaction.
+ * Responses to code exchanges that became no grant yet. A code works once, so its refresh token is stored before anything
+ * that can fail. The transaction that creates the grant or the pending consent removes it.
  */
 @Injectable()
 export class PendingExchangesRepository {
@@ -66,9 +66,9 @@ export class PendingExchangesRepository {
   ) {}
 
   /**
-   * Stores an answer, and books its refresh token in the slot ledger.
+   * Stores a response and books its refresh token in the slot ledger, in one transaction.
    * @param claimedSub the account as the unverified id_token names it; null: not booked before it is verified
-   * @param dueAt when others may take it over from whoever put it
+   * @param dueAt when another replica may take it over
    */
   async put(
     exchange: PendingExchange,
@@ -101,7 +101,7 @@ export class PendingExchangesRepository {
     });
   }
 
-  /** Takes what is due; nobody else gets it before `until`. */
+  /** Takes what is due; no other replica gets it before `until`. */
   async claim(most: number, now: Date, until: Date): Promise<DueExchange[]> {
     const due = await this.database.pendingExchange.findMany({
       where: { nextAttemptAt: { lte: now } },
@@ -113,16 +113,16 @@ export class PendingExchangesRepository {
   }
 
   /**
-   * The same for the one that waits under a completion code, due or not. @returns null when there is none
+   * Claims the one with a completion code, due or not. @returns null when there is none
    */
   async claimByCode(codeHash: Uint8Array<ArrayBuffer>, until: Date): Promise<DueExchange | 'busy' | null> {
     const row = await this.database.pendingExchange.findUnique({ where: { codeHash } });
     if (!row) return null;
-    // The app's server waits: what rests until its next attempt is tried now.
+    // The app's server waits: the backoff until the next attempt does not apply.
     return (await this.#claim(row, until)) ?? 'busy';
   }
 
-  /** @returns null where another was first, or where it cannot be opened: this replica may lack the key */
+  /** @returns null where another replica was first, or where it does not open: this replica may lack the key */
   async #claim(row: Row, until: Date): Promise<DueExchange | null> {
     const { id, attempts } = row;
     const { count } = await this.database.pendingExchange.updateMany({
@@ -139,7 +139,7 @@ export class PendingExchangesRepository {
     }
   }
 
-  /** Gives it back to be tried again. @param codeHash set once, in confirm mode */
+  /** Releases it to be retried. @param codeHash set once, in confirm mode */
   async postpone(id: string, nextAttemptAt: Date, codeHash: Uint8Array<ArrayBuffer> | null): Promise<void> {
     await this.database.pendingExchange.updateMany({
       where: { id },
@@ -147,7 +147,7 @@ export class PendingExchangesRepository {
     });
   }
 
-  /** Nothing will come of it. Its refresh token stays booked: Google counts it. */
+  /** Deletes one that becomes no grant. Its refresh token stays booked: Google counts it. */
   async remove(id: string): Promise<void> {
     await this.database.pendingExchange.deleteMany({ where: { id } });
   }
@@ -155,11 +155,11 @@ export class PendingExchangesRepository {
   async #open(row: Row): Promise<DueExchange> {
     const { id, sealedExchange, codeHash, attempts, expiresAt } = row;
     const opened = await this.sealer.open(sealedExchange, pendingExchangeAad(row));
-    return { id, codeHash, attempts, expiresAt, ...read(JSON.parse(opened.reveal()) as SealedPayload) };
+    return { id, codeHash, attempts, expiresAt, ...read(JSON.parse(opened.reveal()) as SealedExchange) };
   }
 }
 
-function write({ answer, nonceHash, ...exchange }: PendingExchange): SealedPayload {
+function write({ answer, nonceHash, ...exchange }: PendingExchange): SealedExchange {
   const { connectRequest, forcedConsent, includedGranted, requestId } = exchange;
   return {
     connectRequest,
@@ -177,7 +177,7 @@ function write({ answer, nonceHash, ...exchange }: PendingExchange): SealedPaylo
   };
 }
 
-function read(payload: SealedPayload): Omit<PendingExchange, 'id' | 'codeHash'> {
+function read(payload: SealedExchange): Omit<PendingExchange, 'id' | 'codeHash'> {
   const { connectRequest, forcedConsent, includedGranted, requestId } = payload;
   const secret = (value: string | null) => (value === null ? null : new Secret(value));
   return {

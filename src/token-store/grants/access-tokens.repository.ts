@@ -12,7 +12,7 @@ import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
 import type { Grant as GrantRow, Prisma } from '../prisma-client/client.js';
 import { accessTokenAad } from '../sealed/aad.js';
-import { Credentials } from './credentials.js';
+import { CredentialSealer } from './credential-sealer.js';
 import { fromRow, sealedFrom } from './grant-row.js';
 import { GrantWatermarks } from './grant-watermarks.js';
 
@@ -27,13 +27,13 @@ type Row = GrantRow & { readonly credential: string | null; readonly tokens: rea
 
 const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
 
-/** The newest access token of a grant for each set of scopes that was asked for. */
+/** The newest access token of a grant for each requested set of scopes, sealed to the grant and its credential's version. */
 @Injectable()
 export class AccessTokens {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
-    private readonly credentials: Credentials,
+    private readonly credentials: CredentialSealer,
     private readonly watermarks: GrantWatermarks,
     private readonly alarm: IntegrityAlarm,
   ) {}
@@ -57,7 +57,7 @@ export class AccessTokens {
     return Promise.all(rows.map((row) => this.#withTokens(row, older.has(row.id))));
   }
 
-  /** @param grant as it was sealed just now */
+  /** @param grant as it was just sealed */
   async put(
     tx: Prisma.TransactionClient,
     grant: Grant,
@@ -78,7 +78,7 @@ export class AccessTokens {
     return this.sealer.seal(answer.accessToken, accessTokenAad(grant, credentialVersion, key, answer));
   }
 
-  /** What is not as the broker wrote it is left out, with an alarm; the user's other grants are as good as before. */
+  /** Leaves out what the broker did not write, with an alarm; the user's other grants are not affected. */
   async #withTokens({ tokens, credential, ...row }: Row, isOlder: boolean): Promise<GrantWithTokens> {
     const grant = fromRow(row);
     if (isOlder) {
@@ -89,7 +89,7 @@ export class AccessTokens {
       });
       return { grant, tokens: NO_TOKENS, isIntact: false };
     }
-    // Proves the row: an access token says nothing of a grant whose tokens are over.
+    // Proves the row: a grant whose tokens have expired has no access token to prove it.
     const isIntact = await this.#isIntact(sealedFrom(row), credential, row.credentialVersion);
     const opened = isIntact
       ? await Promise.all((tokens ?? []).map((each) => this.#open(grant, row.credentialVersion ?? 0, each)))
@@ -110,7 +110,7 @@ export class AccessTokens {
     const { scope_set: key, sealed_token: sealed } = row;
     const times = { obtainedAt: new Date(row.obtained_ms), expiresAt: new Date(row.expires_ms) };
     if (Object.values(times).some((time) => Number.isNaN(time.getTime()))) {
-      this.alarm.raise({ kind: 'access_token', id: grant.id, reason: 'Its times are none.' });
+      this.alarm.raise({ kind: 'access_token', id: grant.id, reason: 'Its times are not valid.' });
       return null;
     }
     try {

@@ -3,8 +3,8 @@ import { toJson } from '../client/database.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { NO_LEASE, NOT_REVOKING } from './grant-row.js';
 
-/** The columns of a grant that died. */
-export function dead(status: 'reconnect_required' | 'revoked', diagnosis: Diagnosis) {
+/** The columns of a dead grant. */
+export function deadColumns(status: 'reconnect_required' | 'revoked', diagnosis: Diagnosis) {
   return {
     ...NO_LEASE,
     ...NOT_REVOKING,
@@ -16,12 +16,12 @@ export function dead(status: 'reconnect_required' | 'revoked', diagnosis: Diagno
   };
 }
 
-/** A grant that was forgotten, as the app is told of it. */
+/** A disconnected grant, as its event shows it. */
 export function disconnected(grant: Grant): Grant {
   return { ...grant, status: 'revoked', diagnosis: grant.status === 'revoking' ? null : grant.diagnosis };
 }
 
-/** Nothing of a dead grant may be handed out, and its slots at Google are free. */
+/** Deletes the access tokens of dead grants and frees their slots. In the transaction of the change. */
 export async function endTokens(
   tx: Prisma.TransactionClient,
   grantIds: string[],
@@ -33,7 +33,7 @@ export async function endTokens(
     where: { grantId: { in: grantIds }, endedAt: null },
     data: { endedAt: now, endReason },
   });
-  // Also where the ledger knew of the end before: it must not become current again.
+  // Also where the ledger recorded the end before: it must not become current again.
   await tx.refreshToken.updateMany({
     where: { grantId: { in: grantIds }, mac: { not: null } },
     data: { mac: null },

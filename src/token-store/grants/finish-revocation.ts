@@ -6,7 +6,7 @@ import { toAuditRow, WRITE_AUDIT_ROWS } from '../audit/audit-rows.js';
 import { Database } from '../client/database.js';
 import { Outbox } from '../outbox/outbox.js';
 import { Prisma, type Revocation } from '../prisma-client/client.js';
-import { dead, disconnected } from './end-grants.js';
+import { deadColumns, disconnected } from './end-grants.js';
 import { fromRow } from './grant-row.js';
 import { SlotBookings } from './slot-bookings.js';
 
@@ -17,14 +17,14 @@ export interface Finished {
   readonly changed: readonly Pick<Grant, 'userId' | 'client'>[];
 }
 
-/** Holds for a grant whose refresh token is as old as the first attempt: it died if that one was carried out. */
+/** Holds for a grant whose refresh token is as old as the first attempt: dead if that attempt was carried out. */
 export const PROBABLY_DEAD = Prisma.sql`coalesce((SELECT max(sequence) FROM refresh_tokens
   WHERE grant_id = grants.id AND current), 0) <= first_sequence`;
 
 /**
- * Writes the end of a revocation in one transaction, with as many statements for a thousand grants as for one. Whoever
- * consented after the last attempt began is not marked, and lives; their access tokens go, because nobody knows
- * whether Google revoked before or after that consent, and only asking Google tells.
+ * Writes the end of a revocation in one transaction, with a constant number of statements. Locks in the order revocation,
+ * account, grants. A grant whose user consented after the last attempt began is not marked and stays active; its access
+ * tokens are deleted, because only a request to Google shows whether the revocation came before or after that consent.
  */
 @Injectable()
 export class FinishRevocation {
@@ -37,7 +37,7 @@ export class FinishRevocation {
   /** @returns null when it is finished already */
   finish(id: string, end: RevocationEnd, now: Date, withAudit: boolean): Promise<Finished | null> {
     return this.database.$transaction(async (tx) => {
-      // First the revocation, then the account, then its grants: in the order of whoever takes an attempt.
+      // Lock order: the revocation, the account, its grants, as in taking an attempt.
       const [revocation] = await tx.revocation.updateManyAndReturn({
         where: { id, finishedAt: null },
         data: { finishedAt: now, outcome: end.outcome, sealedToken: null, attemptId: null },
@@ -66,7 +66,7 @@ export class FinishRevocation {
     const diagnosis = isInferred
       ? { ...REVOKED_WITH_SIBLING, confidence: 'inferred' as const }
       : REVOKED_WITH_SIBLING;
-    // Also what other revocations of the account have marked: this one ended it all.
+    // Also grants that other revocations of the account have marked: this one ended them all.
     const found = await tx.$queryRaw<{ id: string }[]>`
       SELECT grants.id FROM grants JOIN revocations ON revocations.id = ${id}::uuid
       WHERE grants.account_sub = ${accountSub} AND client = ANY(${clients}) AND revocation_id IS NOT NULL
@@ -75,14 +75,17 @@ export class FinishRevocation {
     const ids = found.map((row) => row.id);
     const where = { id: { in: ids } };
     const grants = (await tx.grant.findMany({ where })).map(fromRow);
-    await tx.grant.updateMany({ where, data: { ...dead('revoked', diagnosis), version: { increment: 1 } } });
+    await tx.grant.updateMany({
+      where,
+      data: { ...deadColumns('revoked', diagnosis), version: { increment: 1 } },
+    });
     await tx.refreshToken.updateMany({ where: { grantId: { in: ids } }, data: { mac: null } });
     const revoked = grants.map((grant): Grant => ({ ...grant, status: 'revoked', diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', revoked, now);
     return revoked;
   }
 
-  /** The grant that was disconnected, unless its user consented again since. */
+  /** Deletes the grant that was disconnected, unless its user consented again since. */
   async #forget(tx: Transaction, { grantId, consentedAt }: Revocation, now: Date): Promise<Grant | null> {
     const row = await tx.grant.findFirst({ where: { id: grantId, consentedAt } });
     if (!row) return null;
@@ -100,7 +103,7 @@ export class FinishRevocation {
     return target;
   }
 
-  /** What this revocation did not end is again what it was, on a fresh access token, or waits for another revocation that concerns it. */
+  /** Restores grants that this revocation did not end, or hands them to another revocation that concerns them. */
   async #restore(tx: Transaction, { id }: Revocation): Promise<{ userId: string; client: string }[]> {
     return tx.$queryRaw`
       UPDATE grants SET version = version + 1, revocation_id = next,
@@ -129,7 +132,7 @@ export class FinishRevocation {
       RETURNING user_id AS "userId", client`;
   }
 
-  /** Also those that no grant uses any more: Google ended them all. */
+  /** Also of tokens that no grant uses any more: Google revoked them all. */
   async #endSlots(
     tx: Transaction,
     { accountSub, clients, firstSequence, lastSequence }: Revocation,
@@ -145,7 +148,7 @@ export class FinishRevocation {
       WHERE account_sub = ${accountSub} AND client = ANY(${clients}) AND ended_at IS NULL AND sequence <= ${newest}`;
   }
 
-  /** Each user's own events tell how their grant ended. */
+  /** One event for each user whose grant ended. */
   async #audit(
     tx: Transaction,
     { grantId, requestedBy }: Revocation,
@@ -161,7 +164,7 @@ export class FinishRevocation {
         userId: grant.userId,
         client: grant.client,
         grantId: grant.id,
-        // Which one it was, the trail of another user tells.
+        // Which grant it was stands in the audit trail of the other user.
         details: { with_sibling: true },
       }),
     );

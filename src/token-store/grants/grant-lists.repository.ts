@@ -16,7 +16,7 @@ const COLUMNS = Prisma.raw(`id, kind, user_id AS "userId", client, account_sub A
 
 const ORDER = Prisma.sql`at, id`;
 
-/** Grants page by page. Each query reads from an index in the order of the list, and no more than a page needs. */
+/** Grants page by page. Each query reads along an index in the order of the list, and no more than a page needs. */
 @Injectable()
 export class GrantLists {
   constructor(private readonly database: Database) {}
@@ -32,7 +32,7 @@ export class GrantLists {
     const isFew = await users.haveFewRows(this.database, 'grants');
     const rows = isFew ? ofUsers(query, users) : await this.#ofClients(query);
     if (rows === null) return { items: [], next: null };
-    const visible = Prisma.sql`${users.predicate} AND ${allowed(query.clients)} AND ${untold(query)}`;
+    const visible = Prisma.sql`${users.predicate} AND ${allowed(query.clients)} AND ${unnotified(query)}`;
     return this.#page(boundedScan({ rows, visible, order: ORDER, limit: query.limit }), query.limit);
   }
 
@@ -48,7 +48,7 @@ export class GrantLists {
     return merged(each);
   }
 
-  /** The clients that living grants are under, with one look into the index for each; settings may have lost some. */
+  /** The clients that active grants are under, by one index lookup for each; settings may lack some. */
   async #clientsThere(): Promise<string[]> {
     const rows = await alongIndex<{ client: string }>(
       this.database,
@@ -87,11 +87,11 @@ function allowed(clients: readonly string[]): Prisma.Sql {
   return clients.includes('*') ? Prisma.sql`TRUE` : Prisma.sql`client = ANY(${[...clients]}::text[])`;
 }
 
-function untold({ isUnnotified }: ExpiringGrants): Prisma.Sql {
+function unnotified({ isUnnotified }: ExpiringGrants): Prisma.Sql {
   return isUnnotified ? Prisma.sql`expiry_told_at IS DISTINCT FROM at` : Prisma.sql`TRUE`;
 }
 
-/** A place in a list of grants: the time that it is sorted by, and the grant. */
+/** A position in a list of grants: the time that it is sorted by, and the grant. */
 export interface GrantPosition {
   readonly at: Date;
   readonly id: string;
@@ -114,6 +114,6 @@ export interface ExpiringGrants extends GrantList {
   readonly users: readonly string[];
   readonly testingClients: readonly string[];
   readonly until: Date;
-  /** Only those whose app was not told of this expiry yet. */
+  /** Only grants whose expiry was not notified yet. */
   readonly isUnnotified: boolean;
 }

@@ -3,7 +3,7 @@ import { REVOKING } from '../../domain/grant/diagnosis.js';
 import type { Diagnosis, Grant } from '../../domain/grant/grant.js';
 import { type Grant as Row, Prisma } from '../prisma-client/client.js';
 
-/** What only this room knows of a grant; no other gets to see it. */
+/** Columns that no other module sees. */
 type Inner =
   | 'sealedRefreshToken'
   | 'sealedKey'
@@ -27,7 +27,7 @@ export function fromRow(row: Omit<Row, Inner>): Grant {
     account: { sub: row.accountSub, email: row.accountEmail },
     subject: row.subject,
     requestedScopes: row.requestedScopes,
-    grantedScopes: asked(row),
+    grantedScopes: requested(row),
     status: row.revocationId === null ? row.status : 'revoking',
     diagnosis: row.revocationId === null ? (row.diagnosis as Diagnosis | null) : REVOKING,
     version: row.version,
@@ -40,17 +40,17 @@ export function fromRow(row: Omit<Row, Inner>): Grant {
   };
 }
 
-/** The grant as its credential was sealed: a revocation that is under way changes no seal. */
+/** The grant as its credential was sealed: a revocation under way changes no seal. */
 export function sealedFrom(row: Omit<Row, Exclude<Inner, 'revokingFrom'>>): Grant {
   const status = row.revocationId === null ? row.status : (row.revokingFrom ?? row.status);
   return { ...fromRow(row), status };
 }
 
 /**
- * A grant of a user holds nothing that was never asked for, whoever wrote the row: a broker of before stored all that
- * Google answered (docs/decisions/0014).
+ * A grant of a user holds nothing that was never requested: earlier versions stored every scope that Google answered
+ * (docs/decisions/0014).
  */
-function asked({
+function requested({
   kind,
   grantedScopes,
   requestedScopes,
@@ -59,10 +59,10 @@ function asked({
   return commonScopes(grantedScopes, [...requestedScopes, ...SIGN_IN_SCOPES]);
 }
 
-/** Nobody refreshes, and nobody has to wait: whatever was is over. */
+/** No lease, no backoff. */
 export const NO_LEASE = { leaseOwner: null, leaseExpiresAt: null, leaseAwaited: false, refreshFailures: 0 };
 
-/** No revocation at Google is under way that the grant ends with. */
+/** Not marked by a revocation. */
 export const NOT_REVOKING = { revocationId: null, revokingFrom: null };
 
 /** An account's email as src/domain/grant/grant.ts compares it: equal but for the case of ASCII letters, and no pattern. */

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Settings } from '../../config/settings.js';
 
-/** What of a row only grows. */
+/** The columns of a row that only grow. */
 export interface Progress {
   readonly id: string;
   readonly version: number;
@@ -11,15 +11,15 @@ export interface Progress {
 
 type Marks = ReadonlyMap<string, { readonly version: number; readonly credentialVersion: number }>;
 
-/** No row comes back: the id of a grant is never used again. */
+/** A deleted row never returns: the id of a grant is never reused. */
 const GONE = { version: Number.POSITIVE_INFINITY, credentialVersion: Number.POSITIVE_INFINITY };
 const FIRST = { version: 0, credentialVersion: 0 };
 const NONE: Marks = new Map();
 const MIN_USERS = 20_000;
 
 /**
- * The newest state that this process saw of each grant, so that an older row is noticed when somebody puts it back whole,
- * seal included. Bounded, and gone with the process: a restart accepts what the database says, as after a restore.
+ * The newest versions that this process read of each grant: detects a row that was rolled back whole, seal included.
+ * A bounded cache of this process: a restart accepts what the database holds, as after a restore.
  */
 @Injectable()
 export class GrantWatermarks {
@@ -29,12 +29,12 @@ export class GrantWatermarks {
     this.#marks = new LRUCache({ max: Math.max(MIN_USERS, memoryUsers) });
   }
 
-  /** What was known when a read began; what another read learned meanwhile says nothing of this one. */
+  /** What was known when a read began; what another read sees meanwhile does not concern this one. */
   before(userId: string, client: string): Marks {
     return this.#marks.get(keyOf(userId, client)) ?? NONE;
   }
 
-  /** Remembers what was read. @returns the ids of rows that are older than what was known before */
+  /** Caches what was read. @returns the ids of rows that are older than what was known before */
   judge(userId: string, client: string, before: Marks, rows: readonly Progress[]): ReadonlySet<string> {
     if (rows.length === 0 && before.size === 0) return new Set();
     const key = keyOf(userId, client);
@@ -54,7 +54,7 @@ export class GrantWatermarks {
   }
 }
 
-/** A line break is in no user id. */
+/** User ids contain no line break. */
 function keyOf(userId: string, client: string): string {
   return `${client}\n${userId}`;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { isRenewable } from '../../domain/connect/held-grant.js';
 import { judgeConsent } from '../../domain/connect/judge-consent.js';
-import { isRenewable } from '../../domain/connect/prompt.js';
 import { sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import { Consent, GrantWithTokens, SavedConsent } from '../../domain/grant/consent.js';
 import type { Grant } from '../../domain/grant/grant.js';
@@ -14,7 +14,7 @@ import { takeExchange } from '../connects/pending-exchanges.repository.js';
 import { Outbox } from '../outbox/outbox.js';
 import { type Grant as Row, Prisma } from '../prisma-client/client.js';
 import { AccessTokens } from './access-tokens.repository.js';
-import { Credentials } from './credentials.js';
+import { CredentialSealer } from './credential-sealer.js';
 import { disconnected, endTokens } from './end-grants.js';
 import { ExpiringGrants, GrantLists, GrantPosition, GrantsOfUser } from './grant-lists.repository.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
@@ -22,12 +22,15 @@ import { RefreshTokens } from './refresh-tokens.repository.js';
 import { SlotBookings } from './slot-bookings.js';
 
 /**
- * What takes longer waited for the app or for Google's keys. Google may have told of its account meanwhile (disabled, signed out), and
- * what was dropped then did not include this access token.
+ * A consent that takes longer waited for the app or for Google's keys. A security event (disabled, signed out) may have arrived
+ * meanwhile, which did not drop this access token.
  */
 const MAX_SAVE_MS = 30_000;
 
-/** Keeps grants, their tokens and the slot ledger. Every change of a grant raises its version. Refreshing: refresh-leases.ts. */
+/**
+ * Grants and their tokens. Every change raises the grant's version, in one transaction with its tokens, the slot ledger and the
+ * event for the app. Lock order: the account (advisory), then the grant's row. Refreshes: refresh-lease.repository.ts.
+ */
 @Injectable()
 export class GrantsRepository {
   async findIntact(userId: string, client: string, now: Date): Promise<Grant[]> {
@@ -38,7 +41,7 @@ export class GrantsRepository {
   constructor(
     private readonly database: Database,
     private readonly accessTokens: AccessTokens,
-    private readonly credentials: Credentials,
+    private readonly credentials: CredentialSealer,
     private readonly refreshTokens: RefreshTokens,
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
@@ -47,22 +50,22 @@ export class GrantsRepository {
   ) {}
 
   /**
-   * Stores what a consent gave, as far as it was asked for (judge-consent.ts), in one transaction. A missing refresh
-   * token keeps the stored one.
+   * Stores the result of a consent, as far as it was requested (judge-consent.ts), in one transaction. Without a new refresh
+   * token the stored one is kept.
    */
   async saveConsent(consent: Consent): Promise<SavedConsent> {
     const { userId, client, account, answer, now } = consent;
     const saved = await this.database.$transaction(async (tx): Promise<SavedConsent> => {
       const identity = { userId, client, accountSub: account.sub };
-      // Also serialises the first two consents for one grant, when there is no row to lock yet.
+      // Also serialises the first two consents of one grant, when there is no row to lock yet.
       await this.ledger.lock(tx, account.sub, client);
-      // And waits for a death or a disconnect under way: what is kept below must be what is there.
+      // Also waits for a concurrent markDead or disconnect: the credential that is kept below must be current.
       await tx.$queryRaw`SELECT id FROM grants WHERE user_id = ${userId} AND client = ${client}
         AND account_sub = ${account.sub} FOR UPDATE`;
       const row = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
       const stored = row && fromRow(row);
       const kept = await this.#credentialOf(row);
-      // What the row of a living grant says counts only as far as its credential proves it.
+      // The row of an active grant counts only if its credential proves it.
       const held = stored && isRenewable(stored) && kept !== null ? stored : null;
       const verdict = judgeConsent({
         requested: consent.requestedScopes,
@@ -143,9 +146,9 @@ export class GrantsRepository {
     const grant = fromRow(unsealed);
     // The seal is bound to what was just written, also of a token that stays.
     await tx.grant.update({ where: { id }, data: await this.credentials.seal(grant, refreshToken) });
-    // Tokens of before cover other scopes, perhaps more than the user allows now.
+    // Former tokens cover other scopes, perhaps more than the user allows now.
     await tx.accessToken.deleteMany({ where: { grantId: id } });
-    // One that covers more than the grant, or may be dead, is not kept: the first call gets another from Google.
+    // One that covers more than the grant, or may be dead, is not stored: the first call refreshes.
     if (keepsToken) await this.accessTokens.put(tx, grant, scopeSet(answer.scopes), answer);
     await this.refreshTokens.book(tx, grant, answer, now);
     if (answer.refreshToken === null) await this.ledger.sign(tx, grant, refreshToken);
@@ -166,11 +169,11 @@ export class GrantsRepository {
   }
 
   /**
-   * The living grants of one account under the given clients, of whatever user: Google's limit of slots bounds them.
+   * The active grants of one account under the given clients, of any user: Google's slot limit bounds them.
    */
   async findLivingByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
     const rows = await this.database.grant.findMany({
-      // All that are living (isLiving): a mark of a revocation is a column beside.
+      // As `isActive`; a revocation under way is another column.
       where: { accountSub, client: { in: [...clients] }, status: { in: ['active', 'suspended'] } },
     });
     return rows.map(fromRow);
@@ -182,27 +185,27 @@ export class GrantsRepository {
   }
 
   /**
-   * Living grants that die until a time if nobody does anything, the soonest first: the order of forecast.ts.
+   * Active grants that expire before a time if they are not used or renewed, soonest first: the order of expiry-forecast.ts.
    */
   listExpiring(query: ExpiringGrants): Promise<Page<Grant, GrantPosition>> {
     return this.lists.expiring(query);
   }
 
   /**
-   * The grants of a user with what can be handed out of them, in one query. Tokens that are over are left out.
+   * The grants of a user with their access tokens, in one query. Expired tokens are left out.
    */
   async findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
     return this.accessTokens.ofUser(userId, client, now);
   }
 
-  /** The refresh token of a living grant; null where there is none, or not as the broker wrote it. */
+  /** The refresh token of an active grant; null where there is none, or it does not open. */
   #credentialOf(stored: Row | null): Promise<Secret | null> {
     if (stored?.sealedRefreshToken == null || !isRenewable(fromRow(stored))) return Promise.resolve(null);
     const { sealedRefreshToken: sealed, credentialVersion } = stored;
     return this.credentials.tryOpen(fromRow(stored), { sealed, credentialVersion });
   }
 
-  /** Forgets the grant and its tokens; the ledger keeps the slot, because Google does. */
+  /** Deletes the grant and its tokens; the ledger keeps the slot, because Google does. */
   async forget(grant: Grant, endReason: string | null, now: Date): Promise<void> {
     await this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
@@ -228,7 +231,7 @@ export class GrantsRepository {
   }
 }
 
-/** A user who consented anew in between meant the new grant to live, however long the end of the old one took. */
+/** A user who consented again in between keeps the new grant, however long ending the old one took. */
 function sameConsent({ id, consentedAt }: Grant) {
   return { id, consentedAt };
 }

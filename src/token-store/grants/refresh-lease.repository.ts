@@ -1,28 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { integrityFailed } from '../../domain/errors.js';
 import { commonScopes } from '../../domain/google/scopes.js';
 import type { Diagnosis, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/refresh-lease.js';
-import { integrityFailed } from '../../domain/integrity.js';
 import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
 import { Outbox } from '../outbox/outbox.js';
-import { Credentials, type SealedCredential } from './credentials.js';
-import { dead, endTokens } from './end-grants.js';
+import { CredentialSealer, type SealedCredential } from './credential-sealer.js';
+import { deadColumns, endTokens } from './end-grants.js';
 import { NO_LEASE } from './grant-row.js';
 import { SaveRefresh, WITHOUT_WAITING_FOR_DISK } from './save-refresh.js';
 import { SlotBookings } from './slot-bookings.js';
 
-interface Taken extends SealedCredential {
+interface TakenLease extends SealedCredential {
   readonly failures: number;
-  /** What proves which refresh token is the one of this grant. */
+  /** Proves which refresh token belongs to this grant. */
   readonly ledgerMacs: readonly string[];
 }
 
 /**
- * No lease or backoff lasts longer (rest.ts, GOOGLE_TIMEOUT_MS). One that seems to was written before the database's clock was set
- * back, or by somebody else, and holds nobody up.
+ * No lease or backoff lasts longer (`backoffAfter`, GOOGLE_TIMEOUT_MS). One that seems to was written before the database's clock was set
+ * back, or not by the broker, and is ignored.
  */
 const MAX_LEASE = `interval '15 minutes'`;
 
@@ -39,11 +39,11 @@ const TAKE = `
       WHERE grant_id = grants.id AND current AND mac IS NOT NULL) AS "ledgerMacs"`;
 
 /**
- * One refresh of a grant, across all replicas: from the right to ask Google to the writing of what came. Time is the
- * database's, the one clock that all replicas share. Each write happens only while the lease is still held and the
- * grant is still what it was: a consent, a disconnect or another's refresh in between wins.
+ * One refresh of a grant across all replicas, from taking the lease to storing the result. Time is the database's, the one
+ * clock that all replicas share. Each write is conditional on the lease and on the grant's version: a consent, a disconnect or
+ * another refresh in between wins.
  *
- * Leases are columns of the grant's row: one conditional UPDATE takes one, one statement ends it and writes what came.
+ * A lease is columns of the grant's row: one conditional UPDATE takes it, one statement ends it and stores the result.
  */
 @Injectable()
 export class RefreshLeaseRepository {
@@ -53,7 +53,7 @@ export class RefreshLeaseRepository {
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
-    private readonly credentials: Credentials,
+    private readonly credentials: CredentialSealer,
     private readonly alarm: IntegrityAlarm,
   ) {}
 
@@ -61,7 +61,7 @@ export class RefreshLeaseRepository {
     const { id, version, refreshes } = grant;
     const owner = randomUUID();
     const values = [owner, ms, id, version, refreshes];
-    const [taken] = await this.database.prepared<Taken>('take lease', TAKE, values);
+    const [taken] = await this.database.prepared<TakenLease>('take lease', TAKE, values);
     if (taken) {
       const credential = await this.#open(grant, taken).catch(async (error: unknown) => {
         // Another replica may have the key that this one lacks.
@@ -88,11 +88,11 @@ export class RefreshLeaseRepository {
         UPDATE grants SET lease_awaited = true
         WHERE id = ${id}::uuid AND lease_owner = (SELECT lease_owner FROM busy) AND NOT lease_awaited)
       SELECT lease_owner IS NOT NULL AS held, ms FROM busy`;
-    return busy ? { kind: busy.held ? 'held' : 'resting', ms: Math.max(0, busy.ms) } : { kind: 'changed' };
+    return busy ? { kind: busy.held ? 'held' : 'backoff', ms: Math.max(0, busy.ms) } : { kind: 'changed' };
   }
 
-  /** With the grant as it was read: a row that was changed without a new version is another one. */
-  async #open(grant: Grant, taken: Taken): Promise<Lease['credential']> {
+  /** Opens with the grant as it was read: a row that was changed without a new version does not open. */
+  async #open(grant: Grant, taken: TakenLease): Promise<Lease['credential']> {
     const secret = await this.credentials.open(grant, taken);
     if (grant.kind === 'service_account') return { kind: 'service_account_key', key: secret };
     const mac = this.ledger.macOf(grant, taken.credentialVersion ?? 0, secret);
@@ -106,7 +106,7 @@ export class RefreshLeaseRepository {
   }
 
   /**
-   * Keeps what Google gave, and ends the lease.
+   * Stores the response and ends the lease.
    * @param scopes what the token was asked for
    * @returns the grant as it is now; null when it changed meanwhile, and nothing was written
    */
@@ -120,7 +120,7 @@ export class RefreshLeaseRepository {
   }
 
   /**
-   * Google covers less of the grant than we thought, and gave no token that may be kept. Ends the lease.
+   * Narrows the grant to what Google still covers, without a token to store. Ends the lease.
    */
   async narrow({ grant, owner, credential }: Lease, scopes: readonly string[], now: Date): Promise<void> {
     const { id, version } = grant;
@@ -148,7 +148,7 @@ export class RefreshLeaseRepository {
     const markedDead = await this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
         where: { id: grant.id, version: grant.version, leaseOwner: owner },
-        data: { ...dead('reconnect_required', diagnosis), version: { increment: 1 } },
+        data: { ...deadColumns('reconnect_required', diagnosis), version: { increment: 1 } },
       });
       if (count === 0) return false;
       await endTokens(tx, [grant.id], diagnosis.cause, now);
@@ -160,7 +160,7 @@ export class RefreshLeaseRepository {
     return markedDead;
   }
 
-  /** Ends the lease without a result. @param restMs for how long nobody may ask; 0: the next may at once */
+  /** Ends the lease without a result. @param backoffMs how long no replica may ask Google; 0: the next may at once */
   async giveUp({ grant, owner }: Lease, backoffMs: number): Promise<void> {
     await this.#end(grant.id, owner, backoffMs);
   }

@@ -7,7 +7,7 @@ import { Outbox } from '../outbox/outbox.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { SlotBookings } from './slot-bookings.js';
 
-/** A refresh token that came: the columns of its grant, its place in the ledger, and the alarm when slots run out. */
+/** Stores a new refresh token: the columns of its grant, its booking in the slot ledger, and the alarm when slots run out. */
 @Injectable()
 export class RefreshTokens {
   constructor(

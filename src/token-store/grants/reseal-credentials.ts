@@ -1,24 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import type { Grant } from '../../domain/grant/grant.js';
 import type { Grant as Row, Prisma } from '../prisma-client/client.js';
-import { Credentials } from './credentials.js';
+import { CredentialSealer } from './credential-sealer.js';
 import { sealedFrom } from './grant-row.js';
 import { SlotBookings } from './slot-bookings.js';
 
 /**
- * Seals refresh tokens again in the transaction of a change of their grants. For another status: a token that is kept while
- * its grant is suspended must not open because somebody calls the row active. For the same: access tokens of before end. As many statements for a thousand
- * grants as for one.
+ * Seals refresh tokens again in the transaction of a change of their grants, with a constant number of statements. With another
+ * status, because the token of a suspended grant must not open when the row is set to active in the database; with the same
+ * status, to invalidate access tokens.
  */
 @Injectable()
 export class ResealCredentials {
   constructor(
-    private readonly credentials: Credentials,
+    private readonly credentials: CredentialSealer,
     private readonly ledger: SlotBookings,
   ) {}
 
   /**
-   * @param rows as they were before the change, which raised each version by one; what does not open stays as it is
+   * @param rows as they were before the change, which raised each version by one; what does not open is not changed
    * @param status left out where it stays
    */
   async reseal(

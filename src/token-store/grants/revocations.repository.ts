@@ -9,7 +9,7 @@ import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
 import { Prisma, type Revocation as Row } from '../prisma-client/client.js';
 import { revocationTokenAad } from '../sealed/aad.js';
-import { Credentials } from './credentials.js';
+import { CredentialSealer } from './credential-sealer.js';
 import { FinishRevocation, PROBABLY_DEAD } from './finish-revocation.js';
 import { fromRow, sealedFrom } from './grant-row.js';
 import { SlotBookings } from './slot-bookings.js';
@@ -17,12 +17,12 @@ import { SlotBookings } from './slot-bookings.js';
 type Transaction = Prisma.TransactionClient;
 
 const DUE = Prisma.sql`next_attempt_at <= clock_timestamp()`;
-/** A caller who asks again need not wait for the backoff, only for an attempt that may be at Google still. */
+/** A caller who retries need not wait for the backoff, only for an attempt that may still be at Google. */
 const NOT_UNDER_WAY = Prisma.sql`(attempt_id IS NULL OR next_attempt_at <= clock_timestamp())`;
 
 /**
- * Revocations at Google, written before Google is asked. From `begin` to `finish` no replica gives a token of any grant
- * concerned. A consent takes its grant out, and the next attempt, which would end it at Google too, takes it in again.
+ * Revocations at Google, written before Google is asked. From `begin` to `finish` no replica issues a token of any grant
+ * concerned. A consent unmarks its grant; the next attempt, which would end it at Google too, marks it again.
  */
 @Injectable()
 export class RevocationsRepository {
@@ -30,14 +30,14 @@ export class RevocationsRepository {
     private readonly database: Database,
     private readonly sealer: Sealer,
     private readonly ledger: SlotBookings,
-    private readonly credentials: Credentials,
+    private readonly credentials: CredentialSealer,
     private readonly alarm: IntegrityAlarm,
     private readonly finishRevocation: FinishRevocation,
     private readonly changes: ChangeFeed,
   ) {}
 
   /**
-   * Marks a grant and the living grants of the same account under these clients, in one statement.
+   * Marks a grant and the active grants of the same account under these clients, in one transaction.
    * @returns `no_token` where there is nothing to revoke; null when the grant changed since it was read, or is being revoked
    */
   async begin(
@@ -60,7 +60,7 @@ export class RevocationsRepository {
     const sealedToken = await this.sealer.seal(token, revocationTokenAad(bound));
     const marked = await this.database.$transaction(async (tx) => {
       await this.ledger.lockAll(tx, sub, all);
-      // A consent in between wins: its token is another one.
+      // A consent in between wins: it brought another token.
       const begun = await tx.$executeRaw`
         INSERT INTO revocations (id, grant_id, consented_at, account_sub, clients, sealed_token, requested_by, begun_at,
           attempt_id, next_attempt_at, first_sequence, last_sequence)
@@ -84,7 +84,7 @@ export class RevocationsRepository {
   }
 
   /**
-   * Takes the next attempt at the revocation of this grant. @returns `busy` while another asks; null: there is none
+   * Takes the next attempt at the revocation of this grant. @returns `busy` while another replica asks; null: there is none
    */
   async resume(grantId: string, leaseMs: number): Promise<RevocationAttempt | 'busy' | null> {
     const mine = Prisma.sql`grant_id = ${grantId}::uuid`;
@@ -94,24 +94,24 @@ export class RevocationsRepository {
     return left > 0 ? 'busy' : null;
   }
 
-  /** Takes an attempt that is due, of whichever replica. */
+  /** Takes an attempt that is due, of any replica. */
   takeDue(leaseMs: number): Promise<RevocationAttempt | null> {
     return this.#take(DUE, leaseMs);
   }
 
-  /** Ends an attempt that brought nothing; the next one may begin after so long. */
+  /** Ends an attempt without a result; the next one may begin after the backoff. */
   async postpone({ id, attemptId }: RevocationAttempt, backoffMs: number): Promise<void> {
     await this.database.$executeRaw`
       UPDATE revocations SET attempt_id = NULL, next_attempt_at = clock_timestamp() + ${backoffMs} * interval '1 millisecond'
       WHERE id = ${id}::uuid AND attempt_id = ${attemptId}::uuid AND finished_at IS NULL`;
   }
 
-  /** Writes down that Google confirmed, where finishing failed. */
+  /** Records that Google confirmed, where finishing failed. */
   async confirm({ id }: RevocationAttempt): Promise<void> {
     await this.database.revocation.updateMany({ where: { id, finishedAt: null }, data: { confirmed: true } });
   }
 
-  /** Some of the grants that died if Google revoked at an earlier attempt, with their refresh tokens. */
+  /** Some of the grants that are dead if Google revoked at an earlier attempt, with their refresh tokens. */
   async samples({ id }: RevocationAttempt, most: number): Promise<{ grant: Grant; refreshToken: Secret }[]> {
     const rows = await this.database.$queryRaw<{ id: string }[]>`
       SELECT grants.id FROM grants JOIN revocations ON revocations.id = ${id}::uuid
@@ -132,8 +132,8 @@ export class RevocationsRepository {
   }
 
   /**
-   * Writes what follows, for all grants at once: statuses, tokens, the slot ledger, events for the app, the audit trail.
-   * @param withAudit whether the disconnected grant gets its event too, because no request is there to write it
+   * Writes the consequences for all grants in one transaction: statuses, tokens, the slot ledger, events, the audit trail.
+   * @param withAudit whether the disconnected grant gets its audit event too, because no request is there to write it
    * @returns the other grants that were revoked; null when another replica finished before
    */
   async finish(
@@ -148,12 +148,12 @@ export class RevocationsRepository {
     return finished.revoked;
   }
 
-  /** Forgets those that were finished before a time. */
+  /** Deletes those that were finished before a time. */
   async prune(before: Date): Promise<void> {
     await this.database.revocation.deleteMany({ where: { finishedAt: { lt: before } } });
   }
 
-  /** Takes one attempt, and marks again: whoever consented since the last one ends with it at Google. */
+  /** Takes one attempt, and marks again: grants consented to since the last one end with it at Google. */
   async #take(which: Prisma.Sql, leaseMs: number): Promise<RevocationAttempt | null> {
     const attemptId = randomUUID();
     const taken = await this.database.$transaction(async (tx) => {
@@ -170,7 +170,7 @@ export class RevocationsRepository {
           last_sequence = (SELECT coalesce(max(sequence), 0) FROM refresh_tokens
             WHERE account_sub = ${accountSub} AND client = ANY(${clients}))
         WHERE id = ${id}::uuid`;
-      // A row that was changed by another marks nothing.
+      // A row that the broker did not write marks nothing.
       const token = await this.#open(revocation);
       if (!token) return null;
       const marked = await mark(tx, id, accountSub, clients);
@@ -183,7 +183,7 @@ export class RevocationsRepository {
     return { id, attemptId, grantId, token: taken.token, attempts: attempts + 1, isConfirmed };
   }
 
-  /** @returns null, with an alarm, where it does not open: its turn comes again, and others are not held up */
+  /** @returns null, with an alarm, where it does not open: it is retried later and does not block others */
   async #open(row: Row): Promise<Secret | null> {
     try {
       return await this.sealer.open(row.sealedToken ?? '', revocationTokenAad(row));
@@ -200,7 +200,7 @@ export class RevocationsRepository {
 }
 
 /**
- * Marks what is not marked for this revocation yet. Its access tokens go at once: they are bound to the version before.
+ * Marks grants that are not marked for this revocation yet, and deletes their access tokens, which are bound to the former version.
  * @returns the ids
  */
 async function mark(tx: Transaction, id: string, sub: string, clients: string[]): Promise<string[]> {

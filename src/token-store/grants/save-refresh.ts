@@ -6,7 +6,7 @@ import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
 import { Outbox } from '../outbox/outbox.js';
 import { AccessTokens } from './access-tokens.repository.js';
-import { Credentials } from './credentials.js';
+import { CredentialSealer } from './credential-sealer.js';
 import { NO_LEASE } from './grant-row.js';
 import { RefreshTokens } from './refresh-tokens.repository.js';
 import { SlotBookings } from './slot-bookings.js';
@@ -29,7 +29,7 @@ const SAVE = `
     obtained_at = excluded.obtained_at, expires_at = excluded.expires_at
   RETURNING grant_id`;
 
-/** Writes what a refresh gave, and ends its lease in the same statement or transaction. */
+/** Stores the response of a refresh and ends its lease, in one statement or transaction. */
 @Injectable()
 export class SaveRefresh {
   constructor(
@@ -39,7 +39,7 @@ export class SaveRefresh {
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
-    private readonly credentials: Credentials,
+    private readonly credentials: CredentialSealer,
   ) {}
 
   /** @returns the grant as it is now; null when it changed meanwhile, and nothing was written */
@@ -57,7 +57,7 @@ export class SaveRefresh {
       : this.#saveToken(lease, scopes, answer, now);
   }
 
-  /** What nearly every refresh is: a new access token and nothing else, in one statement. */
+  /** Nearly every refresh: a new access token and nothing else, in one statement. */
   async #saveToken(
     { grant, owner, credentialVersion }: Lease,
     scopes: readonly string[],
@@ -72,7 +72,7 @@ export class SaveRefresh {
     return written.length === 0 ? null : { ...grant, refreshedAt: now, refreshes: grant.refreshes + 1 };
   }
 
-  /** Google gave another refresh token, or told of other scopes than we knew: the grant itself changes. */
+  /** Google sent another refresh token, or other scopes than the grant's: the grant itself changes. */
   async #saveChange(
     { grant, owner, credential }: Lease,
     isNarrowed: boolean,
@@ -94,7 +94,7 @@ export class SaveRefresh {
     const secret = answer.refreshToken ?? secretOf(credential);
     const sealed = await this.credentials.seal(changed, secret);
     const saved = await this.database.$transaction(async (tx) => {
-      // In the order of a consent: first the account's lock, then the row.
+      // Lock order as in a consent: the account, then the row.
       if (answer.refreshToken !== null) await this.ledger.lock(tx, grant.account.sub, grant.client);
       const { count } = await tx.grant.updateMany({
         where: { id, version, leaseOwner: owner },
@@ -109,7 +109,7 @@ export class SaveRefresh {
         },
       });
       if (count === 0) return false;
-      // Each is bound to the version before.
+      // Each is bound to the former version.
       await tx.accessToken.deleteMany({ where: { grantId: id } });
       if (isNarrowed) await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
       await this.accessTokens.put(tx, changed, tokenScopes, answer);

@@ -8,7 +8,7 @@ import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
 import { Outbox } from '../outbox/outbox.js';
 import { type Grant as Row, Prisma } from '../prisma-client/client.js';
-import { Credentials } from './credentials.js';
+import { CredentialSealer } from './credential-sealer.js';
 import { fromRow, NO_LEASE } from './grant-row.js';
 
 /** A service account's key, given to the broker for one user of the app. */
@@ -28,20 +28,19 @@ export interface KeyDeposit {
 const BATCH = 500;
 
 /**
- * Keeps keys of service accounts as grants. Their tokens: refresh-leases.ts; forgetting them: grant-store.ts.
- *
- * Keys of service accounts: rows of `grants` that hold a key where others hold a refresh token.
+ * Keys of service accounts: rows of `grants` that hold a key where others hold a refresh token. One transaction locks the row
+ * and writes grant, seal and event. Their tokens: refresh-lease.repository.ts; deleting them: grants.repository.ts.
  */
 @Injectable()
 export class ServiceAccountsRepository {
   constructor(
     private readonly database: Database,
-    private readonly credentials: Credentials,
+    private readonly credentials: CredentialSealer,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
   ) {}
 
-  /** Tokens of the key before are forgotten. @returns null when one is held and may not be replaced */
+  /** Deletes the tokens of a former key. @returns null when one is held and may not be replaced */
   async keep(deposit: KeyDeposit) {
     try {
       const kept = await this.#keep(deposit);
@@ -95,7 +94,7 @@ export class ServiceAccountsRepository {
       const unsealed = await tx.grant.upsert({
         where: { id },
         create: { ...columns, id, kind: 'service_account', createdAt: now },
-        // A refresh under way with the key before is discarded.
+        // A refresh under way with the former key is discarded.
         update: columns,
       });
       const grant = fromRow(unsealed);

@@ -6,11 +6,11 @@ import { INACTIVITY_SECONDS } from '../../domain/grant/slots.js';
 import { Secret } from '../../domain/secret.js';
 import { Sealer } from '../../sealing/sealer.js';
 import type { Prisma } from '../prisma-client/client.js';
-import { canonical } from '../sealed/canonical.js';
+import { canonical } from '../sealed/aad.js';
 
 type Transaction = Prisma.TransactionClient;
 
-/** A refresh token that came, and what it came for. */
+/** A new refresh token, and what it was issued for. */
 interface Issue {
   readonly accountSub: string;
   readonly client: string;
@@ -22,7 +22,7 @@ interface Issue {
   readonly now: Date;
 }
 
-/** What Google counts as live: not ended, not expired, and used within six months if nobody uses it any more. */
+/** What Google counts as live: not ended, not expired, and used within six months where it is not current. */
 export function live(now: Date): Prisma.RefreshTokenWhereInput {
   return {
     endedAt: null,
@@ -35,7 +35,7 @@ export function live(now: Date): Prisma.RefreshTokenWhereInput {
   };
 }
 
-/** Writes the slot ledger, always in the transaction of the change that a token came with. */
+/** Writes the slot ledger, always in the transaction of the change that brought the token. Serialised by account and client. */
 @Injectable()
 export class SlotBookings {
   constructor(
@@ -74,27 +74,27 @@ export class SlotBookings {
         lastUsedAt: now,
         expiresAt,
       },
-      // Known already, and of no grant now: perhaps it was saved after all, and its grant uses it.
+      // Booked before, and now without a grant: perhaps it was saved after all, and its grant uses it.
       update: {
         ...(current ? { grantId, current } : {}),
         ...(isAccountVerified ? { accountSub, accountVerified: true } : {}),
       },
     });
-    // Which tokens Google ended for it is said once it is sure whose it is.
+    // Evictions are booked once the account is verified.
     if (!isAccountVerified) return 0;
     const taken = await this.#evict(tx, accountSub, client, now);
     await tx.refreshToken.update({ where: { fingerprint }, data: { slotsTaken: taken } });
     return taken;
   }
 
-  /** For what concerns several clients: always in the same order, so that two of them do not wait for each other. */
+  /** For several clients, always in the same order: no deadlock. */
   async lockAll(tx: Transaction, accountSub: string, clients: readonly string[]): Promise<void> {
     for (const client of [...clients].sort()) await this.lock(tx, accountSub, client);
   }
 
   /**
-   * Says of a booked token that it is the one of its grant, as sealed under the grant's version. What is not signed so is
-   * not used: an older token that somebody puts back, or a row of the ledger that somebody calls current.
+   * Signs a booked token as the current one of its grant, sealed under the grant's version. An unsigned one is not used: an
+   * older token that was put back, or a row of the ledger that was set to current in the database.
    */
   async sign(tx: Transaction, grant: Grant, token: Secret): Promise<void> {
     await tx.refreshToken.updateMany({
@@ -107,13 +107,13 @@ export class SlotBookings {
     });
   }
 
-  /** Whether a token that was booked before died since: with its account, or by eviction. */
+  /** Whether a booked token has ended since: with its account, or by eviction. */
   async isEnded(tx: Transaction, token: Secret): Promise<boolean> {
     const row = await tx.refreshToken.findUnique({ where: { fingerprint: this.fingerprint(token) } });
     return row !== null && row.endedAt !== null;
   }
 
-  /** Whether what Google gave for an account may have died by a revocation that ended here since, also by one whose end is unclear. */
+  /** Whether a revocation that finished since may have ended the tokens of an account, also one with an unclear outcome. */
   async wasRevokedSince(tx: Transaction, accountSub: string, client: string, since: Date): Promise<boolean> {
     const ended = { finishedAt: { gte: since }, NOT: { outcome: 'already_dead' } };
     const found = await tx.revocation.findFirst({
@@ -132,7 +132,7 @@ export class SlotBookings {
     return this.sealer.mac(canonical([fingerprint, account.sub, client, id, version]), 'refresh_tokens');
   }
 
-  /** Consents of one account and client happen one after the other, so that the order of issue is the order of rows. */
+  /** Serialises consents of one account and client, so that the order of issue is the order of rows. */
   async lock(tx: Transaction, accountSub: string, client: string): Promise<void> {
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${accountSub} ${client}`}, 0))`;
   }
@@ -153,7 +153,7 @@ export class SlotBookings {
     return rows.length - evicted.length;
   }
 
-  /** By what Cross-Account Protection names a token (`token_identifier_alg`), as keyed digests. */
+  /** The names that Cross-Account Protection gives a token (`token_identifier_alg`), as keyed digests. */
   #riscNames(token: Secret) {
     const text = token.reveal();
     const twice = createHash('sha512').update(createHash('sha512').update(text).digest()).digest('base64');

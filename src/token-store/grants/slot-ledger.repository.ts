@@ -7,13 +7,12 @@ import { Prisma } from '../prisma-client/client.js';
 import { hasEmail } from './grant-row.js';
 import { live, SlotBookings } from './slot-bookings.js';
 
-/** Accounts that are looked into before a connect, at most. */
+/** At most so many accounts are checked before a connect. */
 const MAX_SUSPECTS = 20;
 
 /**
- * Every refresh token that Google ever gave us, by its keyed fingerprint: the books that nobody else keeps.
- *
- * Which of Google's slots are taken, and what ended a token. slot-bookings.ts writes the rows.
+ * Reads the slot ledger: every refresh token that Google issued to the broker, by its keyed fingerprint. Which of Google's
+ * slots are taken, and what ended a token. slot-bookings.ts writes the rows.
  */
 @Injectable()
 export class SlotLedgerRepository {
@@ -38,14 +37,14 @@ export class SlotLedgerRepository {
     }));
   }
 
-  /** How many are live for the account across all our clients. Google's limit on these is unpublished. */
+  /** How many are live for the account across all clients. Google's limit on these is unpublished. */
   liveOfAccount(accountSub: string, now: Date): Promise<number> {
     return this.database.refreshToken.count({ where: { accountSub, ...live(now) } });
   }
 
   /**
-   * Of a full account, the newest living token was booked when no slot was left. Few such tokens live; where more do than
-   * are looked into here, the answer is yes, and a user signs in once more than would have been needed.
+   * The newest live token of a full account was booked when no slot was free. Such tokens are few; where there are more
+   * than are checked here, the answer is yes, and a user signs in once more than necessary.
    */
   async isAnyAccountFull(client: string, limit: number, now: Date): Promise<boolean> {
     const suspects = await alongIndex<{ accountSub: string }>(
@@ -62,7 +61,7 @@ export class SlotLedgerRepository {
 
   /** The `sub` of an account that was seen before, by `sub` or email. */
   async findAccount(subOrEmail: string): Promise<string | null> {
-    // A sub is a sub before it is an email; of an email that went from one account to another, the last one counts.
+    // A match by `sub` goes first; of an email that moved from one account to another, the last one counts.
     const [account] = await this.database.$queryRaw<{ accountSub: string }[]>`
       (SELECT account_sub AS "accountSub" FROM grants WHERE account_sub = ${subOrEmail} LIMIT 1)
       UNION ALL
@@ -79,7 +78,7 @@ export class SlotLedgerRepository {
     });
     if (!row || row.endReason !== null) return row?.endReason ?? null;
     const { client, accountSub, issuedAt } = row;
-    // It came while Google was being asked to revoke all of the account.
+    // It was issued while Google was revoking all grants of the account.
     const during = {
       accountSub,
       clients: { has: client },
@@ -98,7 +97,7 @@ export class SlotLedgerRepository {
     return revocation && 'revoked_with_sibling';
   }
 
-  /** Books a token that came without becoming a grant: it takes a slot all the same. */
+  /** Books a token that becomes no grant: it takes a slot all the same. */
   async bookUnused(
     account: Account,
     client: string,

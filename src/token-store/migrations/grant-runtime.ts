@@ -3,7 +3,7 @@ import { Secret } from '../../domain/secret.js';
 import { AddressSource } from '../client/address-source.js';
 import { DatabaseClient } from '../client/database-client.js';
 
-/** What the broker may do with tables that it does not write freely; with all others it may read and write rows. */
+/** The broker's rights on tables that it does not write freely; on all others it reads and writes rows. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   audit_events: 'SELECT, INSERT',
   audit_retention: 'SELECT',
@@ -23,9 +23,8 @@ interface RoleFacts {
 }
 
 /**
- * Gives the role that the broker runs as what it needs and no more, and takes what it has beyond that: no DDL, no TRUNCATE,
- * of the audit trail SELECT and INSERT. Run by the owner of the tables; running it again is safe. Tables that a later
- * migration adds are covered by default privileges, also before this ran again.
+ * Grants the broker's role what it needs and revokes everything else: no DDL, no TRUNCATE, of the audit trail SELECT and
+ * INSERT. Run by the owner of the tables; safe to run again. Default privileges cover tables that a later migration adds.
  * @throws {UnfitRole} when nothing that is granted could hold the role back, or it could still change the schema
  */
 export async function grantRuntime(database: string | AddressSource, role: string): Promise<void> {
@@ -67,7 +66,7 @@ async function assertFit(client: pg.Client, role: string): Promise<void> {
 }
 
 async function statements(client: pg.Client, role: string): Promise<string[]> {
-  // Of others, such as an extension's, nothing is given away.
+  // Nothing is granted on the objects of others, such as an extension's.
   const { rows } = await client.query<{
     database: string;
     tables: string[];
@@ -107,7 +106,7 @@ async function statements(client: pg.Client, role: string): Promise<string[]> {
   ];
 }
 
-/** What PUBLIC or another role gives it is not taken by the above, such as in a database that somebody else owns. */
+/** Rights from PUBLIC or another role are not revoked by the above, such as in a database with another owner. */
 async function assertNoDdl(client: pg.Client, role: string): Promise<void> {
   const { rows } = await client.query<{ creates: boolean }>(
     `SELECT has_schema_privilege($1, 'public', 'CREATE') AS creates`,

@@ -14,11 +14,11 @@ import { withSchemaEngine } from './schema-engine.js';
 
 const NO_FILTER: SchemaFilter = { externalTables: [], externalEnums: [] };
 const WAIT_MS = 60_000;
-/** While a statement waits for a table, all others wait behind it: not for long, and then they get their turn. */
+/** While a statement waits for a table, all others wait behind it: so it waits briefly and retries. */
 const LOCK_TIMEOUT_MS = 500;
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 4_000;
-const LOOK_MS = 150;
+const POLL_MS = 150;
 
 export interface MigrateOptions {
   /** How long it waits for others in all. */
@@ -29,10 +29,10 @@ export interface MigrateOptions {
 
 /**
  * Brings the database to the newest schema. Safe to run again, and safe beside `prisma migrate deploy`.
- * @param database its URL, or where that is read from: past a pooler where there is a way
+ * @param database its URL, or where that is read from: past a pooler where possible
  * @param folder the path of prisma/migrations
  * @returns the names of the migrations that were applied just now
- * @throws {DatabaseBusy} when others were in the way for too long; then the rest is left for the next run
+ * @throws {DatabaseBusy} when other sessions blocked for too long; then the remaining migrations are left for the next run
  */
 export async function migrate(
   database: string | AddressSource,
@@ -62,7 +62,7 @@ export async function migrate(
   }
 }
 
-/** Runs each migration as one transaction that gives way to others while it waits for a lock. */
+/** Runs each migration as one transaction that yields to other sessions while it waits for a lock. */
 class Scripts {
   readonly #names: ReadonlyMap<string, string>;
   /** Why the last one was given up. */
@@ -99,7 +99,7 @@ class Scripts {
     let isOver = false;
     const watch = async () => {
       while (!isOver) {
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
         if (isOver as boolean) return;
         const found = await this.lock.blockersOf(marker);
         for (const blocker of found) blockers.set(blocker.pid, blocker);
@@ -116,12 +116,12 @@ class Scripts {
   }
 }
 
-/** CREATE INDEX CONCURRENTLY waits without being in anybody's way, and in no transaction. */
+/** CREATE INDEX CONCURRENTLY waits without blocking other sessions, and in no transaction. */
 function isConcurrent(script: string): boolean {
   return /\bCONCURRENTLY\b/i.test(script.replaceAll(/--.*$/gm, ''));
 }
 
-/** Several statements sent as one are one transaction. In it stands, too, that it is done: half of it is never true. */
+/** Several statements sent as one are one transaction, which also records that the migration finished. */
 function inOneTransaction(script: string, name: string): string {
   return `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = 0;
 SET LOCAL search_path = public;
@@ -131,14 +131,14 @@ UPDATE public._prisma_migrations SET finished_at = clock_timestamp()
 WHERE migration_name = ${pg.escapeLiteral(name)} AND finished_at IS NULL AND rolled_back_at IS NULL`;
 }
 
-/** What was begun and given up is as if it never was: the engine refuses to go on after what it takes for a failure. */
+/** Removes the record of a migration that was given up: the engine refuses to continue after a failed one. */
 async function leave(source: AddressSource, error: unknown): Promise<never> {
   if (error instanceof DatabaseBusy) await forgetInterrupted(source, 'logs IS NOT NULL OR');
   throw error;
 }
 
 /**
- * A migration that says nowhere that it failed, nor that it finished, was interrupted, and its transaction with it.
+ * A migration that is recorded neither as failed nor as finished was interrupted, and its transaction with it.
  * @param also what else is forgotten
  */
 async function forgetInterrupted(source: AddressSource, also = ''): Promise<void> {

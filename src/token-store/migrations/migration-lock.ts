@@ -3,12 +3,12 @@ import { DatabaseClient } from '../client/database-client.js';
 import { NO_LIMITS, prepareSession } from '../client/session.js';
 import { type Blocker, DatabaseBusy, type LockWait } from './lock-wait.js';
 
-/** Of Prisma's engine, so that `prisma migrate deploy` and we keep out of each other's way. */
+/** The lock of Prisma's engine, so that `prisma migrate deploy` and this exclude each other. */
 const LOCK = 72_707_369;
-const LOOK_MS = 500;
+const POLL_MS = 500;
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** How a session is described: whose it is, since when, what it did last. Its text may be another role's secret. */
+/** Describes a session: its role, since when, its last statement. Its text may be another role's secret. */
 const DESCRIBED = `format('process %s (%s)%s', a.pid, concat_ws(', ', nullif(a.application_name, ''), 'role ' || a.usename,
     a.state, CASE WHEN a.xact_start IS NOT NULL THEN
       round(extract(epoch FROM clock_timestamp() - a.xact_start)) || ' s in its transaction' END),
@@ -26,7 +26,7 @@ const BLOCKERS = `
   WHERE waiting.wait_event_type = 'Lock' AND left(waiting.query, length($1::text)) = $1::text`;
 
 /**
- * Only one migrates at a time. The engine would lock its session, and a pooler in transaction mode keeps that session,
+ * One migration at a time. The engine would lock its session, and a pooler in transaction mode keeps that session,
  * locked, for the next client. This lock is of a transaction: it ends with the connection, wherever that leads.
  */
 export class MigrationLock {
@@ -40,7 +40,7 @@ export class MigrationLock {
       application_name: 'token-broker migrate',
       keepAlive: true,
     });
-    // What follows on it fails, and says so.
+    // The next query on it fails and reports it.
     client.on('error', () => undefined);
     const lock = new MigrationLock(client);
     try {
@@ -59,7 +59,7 @@ export class MigrationLock {
 
   /** @param marker what the waiting statement begins with */
   async blockersOf(marker: string): Promise<Blocker[]> {
-    // Within a transaction, what others do is shown as it was first.
+    // Within a transaction, statistics are a snapshot.
     await this.client.query('SELECT pg_stat_clear_snapshot()');
     return (await this.client.query<Blocker>(BLOCKERS, [marker])).rows;
   }
@@ -80,7 +80,7 @@ export class MigrationLock {
       await this.client.query('SELECT pg_stat_clear_snapshot()');
       const { rows: holders } = await this.client.query<Blocker>(HOLDERS);
       lockWait.waitsFor('another migration to end', holders);
-      if (!(await lockWait.pause(LOOK_MS))) {
+      if (!(await lockWait.pause(POLL_MS))) {
         throw new DatabaseBusy('Another migration did not end', holders, lockWait);
       }
     }

@@ -14,10 +14,10 @@ import { DatabaseClient, type DatabaseClientConfig } from '../client/database-cl
 import { NO_LIMITS, prepareSession } from '../client/session.js';
 import { AdapterWithZones } from '../client/timestamps.js';
 
-/** How one migration's SQL is run. @param run sends it, as often as needed */
+/** Runs one migration's SQL. @param run sends it, as often as needed */
 export type ScriptRunner = (script: string, run: (sql: string) => Promise<void>) => Promise<void>;
 
-/** The engine's own lock. Whoever calls takes it in another way: migration-lock.ts says why. */
+/** The engine's own lock is off: the caller holds the one of migration-lock.ts, which says why. */
 const ENGINE_LOCK = /^SELECT pg_advisory_lock\(\d+\)$/;
 
 /**
@@ -39,7 +39,7 @@ export async function withSchemaEngine<T>(
     onConnect: ((client: DatabaseClient) => prepareSession(client, null, NO_LIMITS)) as unknown as () => void,
   };
   const pool = new pg.Pool(config);
-  // A connection that breaks while it is idle; the next query says so.
+  // A connection that breaks while it is idle; the next query reports it.
   pool.on('error', () => undefined);
   try {
     const adapter = bindMigrationAwareSqlAdapterFactory(new EngineAdapters(pool, runScript));
@@ -52,7 +52,7 @@ export async function withSchemaEngine<T>(
 
 /**
  * Compares a database, as its migrations left it, with prisma/schema.prisma. For `npm run migration` and the test
- * that keeps the two together; the broker itself never asks.
+ * that keeps the two together; the broker itself does not use it.
  * @param schema the content of prisma/schema.prisma
  * @returns the SQL that is missing; null when the database is as the schema says
  */
@@ -70,11 +70,11 @@ export async function missingSql(databaseUrl: string, schema: string): Promise<s
   });
 }
 
-/** Numbers of pg_type; the last one is `name[]`. */
+/** Oids of pg_type; the last one is `name[]`. */
 const [CHAR, TEXT, TEXT_ARRAY, NAME_ARRAY] = [18, 25, 1009, 1003];
 
 /**
- * Prisma's adapter, mended where the engine needs more of it than the client does: it refuses two types that only
+ * Prisma's adapter, fixed where the engine needs more of it than the client does: it refuses two types that only
  * PostgreSQL's own catalogs use, and it cuts a script at every semicolon, also inside of strings and functions.
  */
 class EngineAdapters extends AdapterWithZones {
@@ -117,7 +117,7 @@ function readingCatalogs(pool: pg.Pool, characters: WeakMap<object, readonly num
   const query = pool.query.bind(pool) as (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult>;
   const readable = async (config: pg.QueryArrayConfig) => {
     const result = await query(config);
-    // A script of several statements has several results, which nobody reads.
+    // A script of several statements has several results, which are not read.
     if (Array.isArray(result)) return result;
     const { fields, rows } = result;
     characters.set(

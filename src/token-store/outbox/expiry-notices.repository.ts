@@ -4,7 +4,7 @@ import type { Grant } from '../../domain/grant/grant.js';
 import { Database } from '../client/database.js';
 import { Outbox } from './outbox.js';
 
-/** Tells the app that a grant will die, once for each time at which it would. */
+/** Writes the event that a grant will expire, once for each expiry, in one transaction with the mark on the grant. */
 @Injectable()
 export class ExpiryNoticesRepository {
   constructor(
@@ -12,7 +12,7 @@ export class ExpiryNoticesRepository {
     private readonly outbox: Outbox,
   ) {}
 
-  /** @returns false when that was told before, or the grant changed since it was read */
+  /** @returns false when that was notified before, or the grant changed since it was read */
   async notify(grant: Grant, expiry: Expiry, now: Date): Promise<boolean> {
     return this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import type { EventType } from '../../domain/event-type.js';
 import { Database } from '../client/database.js';
+import type { EventType } from './outbox.js';
 
-/** An event that the app was not told of yet. */
+/** An event that is not delivered yet. */
 export interface UndeliveredEvent {
   /** Stays the same over all attempts, so that the app can recognise a repeated one. */
   readonly id: string;
@@ -27,13 +27,13 @@ const PRUNE_BATCH = 5000;
 /** Still to be delivered. */
 const OPEN = { deliveredAt: null, abandonedAt: null };
 
-/** The outbox, read by those who deliver it. Several brokers share the work: what one has claimed, no other gets. */
+/** Reads the outbox for delivery. Replicas share the work: what one has claimed, no other gets (FOR UPDATE SKIP LOCKED). */
 @Injectable()
 export class OutboxEventsRepository {
   constructor(private readonly database: Database) {}
 
   /**
-   * Takes what is due, in order of creation. Whoever claims and is not heard of again loses it.
+   * Takes what is due, in order of creation. A replica that dies after claiming loses the claim.
    * @param until from then on, another may take it
    */
   async claim(most: number, now: Date, until: Date): Promise<UndeliveredEvent[]> {
@@ -57,7 +57,7 @@ export class OutboxEventsRepository {
       }));
   }
 
-  /** Gives back what was claimed and not tried. */
+  /** Releases what was claimed and not tried. */
   async release(ids: readonly string[], now: Date): Promise<void> {
     await this.database.outboxEvent.updateMany({
       where: { id: { in: [...ids] }, ...OPEN },
@@ -75,7 +75,7 @@ export class OutboxEventsRepository {
   /** @param next when to try again; null: never */
   async failed(id: string, error: string, now: Date, next: Date | null): Promise<void> {
     await this.database.outboxEvent.updateMany({
-      // Another broker may have taken over and delivered it meanwhile.
+      // Another replica may have taken over and delivered it meanwhile.
       where: { id, ...OPEN },
       data: {
         attempts: { increment: 1 },
@@ -85,7 +85,7 @@ export class OutboxEventsRepository {
     });
   }
 
-  /** Forgets what was delivered or given up before a time. */
+  /** Deletes what was delivered or abandoned before a time. */
   async prune(before: Date): Promise<void> {
     for (;;) {
       const count = await this.database.$executeRaw`

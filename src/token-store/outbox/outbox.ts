@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import type { EventType } from '../../domain/event-type.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import type { Prisma } from '../prisma-client/client.js';
 
 /**
- * Puts events for the app beside the change that they tell of, in its transaction: either both happen or neither.
- * Delivery is another matter (webhooks/). Without a webhook nothing is kept.
+ * Stores events for the app in the transaction of the change that caused them: either both happen or neither. Delivery is in
+ * webhooks/. Without a webhook nothing is stored.
  */
 @Injectable()
 export class Outbox {
@@ -37,7 +36,7 @@ export class Outbox {
       id: `msg_${randomUUID()}`,
       payload: { type, timestamp, data: { ...describe(grant), ...more } },
     }));
-    // As json, not jsonb: a payload is kept as it was written, member by member.
+    // As json, not jsonb: a payload keeps the order of its members.
     await tx.$executeRaw`
       INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
       SELECT id, ${type}, payload, ${timestamp}::timestamptz, ${timestamp}::timestamptz
@@ -56,3 +55,12 @@ function describe(grant: Grant) {
     ...(grant.diagnosis ?? {}),
   };
 }
+
+/** The events that an app can receive by webhook. */
+export type EventType =
+  | 'grant.connected'
+  | 'grant.scopes_changed'
+  | 'grant.expiring'
+  | 'grant.reconnect_required'
+  | 'grant.disconnected'
+  | 'slots.nearly_full';

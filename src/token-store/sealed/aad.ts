@@ -1,19 +1,18 @@
 import type { Grant } from '../../domain/grant/grant.js';
-import { canonical } from './canonical.js';
 
 /*
- * The associated data of each sealed value: its column, its row, and all of the row that decides who gets what of it. A
- * row that was changed by another than the broker does not open. Changing one of these locks old rows out.
+ * The AAD (associated data) of each sealed value: its column, its row, and every column of the row that decides who gets the secret. A
+ * row that was not changed by the broker does not open. Changing one of these functions locks old rows out.
  */
 
-/** All columns of a connect under way but the verifier and its use. */
+/** All columns of an authorization request but the verifier and `consumed_at`. */
 export function verifierAad(request: object): string {
   return canonical(['authorization_requests.sealed_verifier', request]);
 }
 
 /**
- * Of a refresh token or a service account's key: whose it is, what was granted, and under which version it was sealed.
- * What changes without a new seal is not in it: `version`, the lease, the diagnosis.
+ * Of a refresh token or a service account's key: its owner, what was granted, and the version of the seal. Without columns that
+ * change without a reseal: `version`, the lease, the diagnosis.
  */
 export function credentialAad(grant: Grant, version: number): string {
   const column = grant.kind === 'user' ? 'grants.sealed_refresh_token' : 'grants.sealed_key';
@@ -21,7 +20,7 @@ export function credentialAad(grant: Grant, version: number): string {
     column,
     ...identity(grant),
     version,
-    // The token of a suspended grant is kept, and must not open because somebody calls the grant active.
+    // The token of a suspended grant is kept, and must not open when the row is set to active in the database.
     grant.status === 'suspended',
     grant.account.email,
     grant.requestedScopes,
@@ -33,8 +32,8 @@ export function credentialAad(grant: Grant, version: number): string {
 }
 
 /**
- * Bound to the version of the credential that it was fetched with: each new seal of that ends the access tokens of before. Not
- * to the version of the grant, since a revocation that comes to nothing leaves them as they were.
+ * Bound to the version of the credential that it was fetched with: each reseal of that invalidates former access tokens. Not
+ * to the version of the grant, since a revocation that fails does not invalidate them.
  */
 export function accessTokenAad(
   grant: Grant,
@@ -60,7 +59,7 @@ export function pendingConsentAad(consent: {
   return canonical(['pending_consents.sealed_consent', consent]);
 }
 
-/** When it is tried again, and the code that waits for it, change without a new seal. */
+/** The time of the next attempt and the code that waits for it change without a new seal. */
 export function pendingExchangeAad({
   id,
   createdAt,
@@ -73,7 +72,7 @@ export function pendingExchangeAad({
   return canonical(['pending_exchanges.sealed_exchange', id, createdAt, expiresAt]);
 }
 
-/** What of a revocation says whose grants end; its attempts and its end change without a new seal. */
+/** The columns that say whose grants end; attempts and outcome change without a new seal. */
 export function revocationTokenAad(revocation: {
   readonly id: string;
   readonly grantId: string;
@@ -87,4 +86,28 @@ export function revocationTokenAad(revocation: {
 
 function identity({ id, kind, userId, client, account, subject }: Grant) {
   return [id, kind, userId, client, account.sub, subject];
+}
+
+/**
+ * Canonical JSON for AADs and MACs: sorted members, without those that are absent, null, false or an empty list, so that a
+ * column added later with such a default does not change the text of older rows.
+ */
+export function canonical(value: unknown): string {
+  return JSON.stringify(normalized(value));
+}
+
+function normalized(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64url');
+  if (value instanceof Date) return value.toISOString();
+  if (typeof value === 'bigint') return value.toString();
+  if (Array.isArray(value)) return value.map(normalized);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).filter(([, member]) => !isAbsent(member));
+  return Object.fromEntries(
+    members.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, normalized(member)]),
+  );
+}
+
+function isAbsent(member: unknown): boolean {
+  return member == null || member === false || (Array.isArray(member) && member.length === 0);
 }

@@ -3,7 +3,7 @@ import { Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
 
 const TICK_MS = 5_000;
-/** Reserved ahead at least, so that what a crash forgets was counted before. */
+/** Reserved ahead at least, so that what a crash loses was counted before. */
 const MIN_AHEAD = 500;
 /** With random nonces a key of AES-GCM seals 2^32 values at most (NIST SP 800-38D section 8.3). */
 const LIMIT = 2 ** 32;
@@ -24,10 +24,8 @@ interface Reservation {
 }
 
 /**
- * How many values each sealing key sealed, of all replicas since the key was made.
- *
- * Counts what each key seals, in a table that all replicas share. No call waits for it: each process reserves some seals
- * ahead, by one statement every few seconds at most, and gives back what it did not need when it stops.
+ * Counts how many values each key sealed, of all replicas since the key was made. No call waits for it: each process reserves
+ * seals ahead, by one statement every few seconds at most, and returns what it did not need when it stops.
  */
 @Injectable()
 export class KeyUsageRepository implements OnApplicationBootstrap, OnApplicationShutdown {

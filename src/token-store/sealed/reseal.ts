@@ -3,7 +3,7 @@ import { SealBroken, type Sealer } from '../../sealing/sealer.js';
 import type { Database } from '../client/database.js';
 import { type SealedColumn, sealedColumns, type SealedValue } from './sealed-columns.js';
 
-/** What became of a value: sealed anew, under the newest key already, changed by the broker meanwhile, not opened. */
+/** What happened to a value: resealed, under the newest key already, changed by the broker meanwhile, not opened. */
 type Outcome = 'resealed' | 'newest' | 'changed' | 'unopened';
 
 interface ColumnReport extends Readonly<Record<Outcome, number>> {
@@ -23,7 +23,7 @@ export interface ResealReport {
 const NO_KEY = '(unreadable)';
 
 /**
- * Seals every stored secret anew under the newest key. Safe while the broker runs: a value that the broker changed
+ * Seals every stored secret again under the newest key. Safe while the broker runs: a value that the broker changed
  * since it was read is left as the broker wrote it. A value that does not open is left too, and reported.
  */
 export async function reseal(database: Database, sealer: Sealer): Promise<ResealReport> {
@@ -71,7 +71,7 @@ async function countKeys(database: Database): Promise<Map<string, number>> {
   return counts;
 }
 
-/** A sealed value is a JWE; its header is readable and names the key (RFC 7516 section 3.1). */
+/** The protected header of a JWE is readable and names the key (RFC 7516 section 3.1). */
 function keyIdOf(sealed: string): string {
   try {
     const header: unknown = JSON.parse(Buffer.from(sealed.split('.', 1)[0] ?? '', 'base64url').toString());

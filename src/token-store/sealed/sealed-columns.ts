@@ -13,7 +13,7 @@ import {
 /** Enough to keep the connections busy, few enough to hold in memory. */
 const BATCH = 100;
 
-/** A sealed value where it stands. */
+/** A sealed value in its row. */
 export interface SealedValue {
   readonly sealed: string;
   readonly aad: string;
@@ -23,7 +23,7 @@ export interface SealedValue {
 
 export interface SealedColumn {
   readonly name: string;
-  /** All values in the order of a key, so that rows that come or go in between make us skip no other. */
+  /** All values in the order of a key, so that concurrent inserts and deletes skip no other row. */
   batches(): AsyncIterable<SealedValue[]>;
 }
 
@@ -54,7 +54,7 @@ async function* credentials(
     yield rows.map((row) => ({
       sealed: row[column] ?? '',
       aad: credentialAad(sealedFrom(row), row.credentialVersion ?? 0),
-      // What the seal is bound to stays, and so does the version: nothing that a refresh under way relies on has changed.
+      // The associated data and the version do not change: a refresh under way is not affected.
       replace: async (sealed) =>
         (
           await grant.updateMany({
@@ -135,7 +135,7 @@ async function* revocations({ revocation }: Database): AsyncGenerator<SealedValu
   }
 }
 
-/** They live ten minutes, so all of them fit into one batch. */
+/** They exist for ten minutes, so all of them fit into one batch. */
 async function* pendingConsents({ pendingConsent }: Database): AsyncGenerator<SealedValue[]> {
   const rows = await pendingConsent.findMany();
   yield rows.map(({ sealedConsent, ...bound }) => ({
@@ -151,7 +151,7 @@ async function* pendingConsents({ pendingConsent }: Database): AsyncGenerator<Se
   }));
 }
 
-/** They live a day at most, while Google's keys cannot be had. */
+/** They exist for a day at most, while Google's keys cannot be fetched. */
 async function* pendingExchanges({ pendingExchange }: Database): AsyncGenerator<SealedValue[]> {
   const read = (after?: string) =>
     pendingExchange.findMany({

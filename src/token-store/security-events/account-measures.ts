@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { AccountMeasure } from '../../domain/google/security-event.js';
 import { type Diagnosis, type Grant, isActive } from '../../domain/grant/grant.js';
 import { toJson } from '../client/database.js';
-import { dead, disconnected, endTokens } from '../grants/end-grants.js';
+import { deadColumns, disconnected, endTokens } from '../grants/end-grants.js';
 import { fromRow } from '../grants/grant-row.js';
 import { ResealCredentials } from '../grants/reseal-credentials.js';
 import { Outbox } from '../outbox/outbox.js';
@@ -10,7 +10,7 @@ import { type Grant as Row, Prisma } from '../prisma-client/client.js';
 
 type Transaction = Prisma.TransactionClient;
 
-/** What Google's security events do to grants, in the transaction of the event. */
+/** Applies the measures of a security event to grants, in the transaction of the event. */
 @Injectable()
 export class AccountMeasures {
   constructor(
@@ -29,7 +29,7 @@ export class AccountMeasures {
     const grants = rows.map(fromRow);
     switch (measure.action) {
       case 'revoke':
-        return this.kill(tx, grants, 'revoked', measure.diagnosis, now);
+        return this.markDead(tx, grants, 'revoked', measure.diagnosis, now);
       case 'suspend':
         return this.#suspend(tx, rows.filter(isOfUse), measure.diagnosis, occurredAt, now);
       case 'resume':
@@ -47,31 +47,31 @@ export class AccountMeasures {
     }
   }
 
-  /** Why all refresh tokens of the account are dead after a measure; null where they live on. */
+  /** Why all refresh tokens of the account are dead after a measure; null where they stay valid. */
   endReason(measure: AccountMeasure): string | null {
     if (measure.action === 'revoke') return measure.diagnosis.cause;
     return measure.action === 'forget' ? measure.endReason : null;
   }
 
-  async kill(
+  async markDead(
     tx: Transaction,
     grants: readonly Grant[],
     status: 'revoked' | 'reconnect_required',
     diagnosis: Diagnosis,
     now: Date,
   ): Promise<Grant[]> {
-    const living = grants.filter(isActive);
+    const active = grants.filter(isActive);
     const rows = await tx.grant.updateManyAndReturn({
-      where: { id: { in: living.map(({ id }) => id) }, status: { in: ['active', 'suspended'] } },
-      data: { ...dead(status, diagnosis), version: { increment: 1 } },
+      where: { id: { in: active.map(({ id }) => id) }, status: { in: ['active', 'suspended'] } },
+      data: { ...deadColumns(status, diagnosis), version: { increment: 1 } },
       select: { id: true },
     });
     const ids = new Set(rows.map(({ id }) => id));
-    const killed = living.filter(({ id }) => ids.has(id));
+    const ended = active.filter(({ id }) => ids.has(id));
     await endTokens(tx, [...ids], diagnosis.cause, now);
-    const dying = killed.map((grant): Grant => ({ ...grant, status, diagnosis }));
-    await this.outbox.notifyAll(tx, 'grant.reconnect_required', dying, now);
-    return killed;
+    const dead = ended.map((grant): Grant => ({ ...grant, status, diagnosis }));
+    await this.outbox.notifyAll(tx, 'grant.reconnect_required', dead, now);
+    return ended;
   }
 
   async #suspend(
@@ -87,15 +87,15 @@ export class AccountMeasures {
       where: { id: { in: ids } },
       data: { status: 'suspended', diagnosis: toJson(diagnosis), suspendedAt, version: { increment: 1 } },
     });
-    // If the revocation turns out not to concern them, this is what they come back to.
+    // The status that they return to if the revocation turns out not to concern them.
     await tx.grant.updateMany({
       where: { id: { in: ids }, revocationId: { not: null } },
       data: { revokingFrom: 'suspended' },
     });
     await this.resealCredentials.reseal(tx, rows, 'suspended');
     await dropTokens(tx, grants);
-    const told = rows.filter((row) => statusOf(row) === 'active').map(fromRow);
-    const suspended = told.map((grant): Grant => ({ ...grant, status: 'suspended', diagnosis }));
+    const notified = rows.filter((row) => statusOf(row) === 'active').map(fromRow);
+    const suspended = notified.map((grant): Grant => ({ ...grant, status: 'suspended', diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', suspended, now);
     return grants;
   }
@@ -140,7 +140,7 @@ export class AccountMeasures {
   }
 }
 
-/** What the grant is apart from a revocation that is under way. */
+/** The status apart from a revocation under way. */
 function statusOf({ status, revokingFrom }: Row): Row['status'] {
   return revokingFrom ?? status;
 }
@@ -149,7 +149,7 @@ function isOfUse(row: Row): boolean {
   return isActive({ status: statusOf(row) });
 }
 
-/** An `account-enabled` that is older than the suspension came late: the account was disabled again since. */
+/** An `account-enabled` older than the suspension arrived late: the account was disabled again since. */
 function isSuspendedAt(row: Row, occurredAt: Date): boolean {
   return statusOf(row) === 'suspended' && (row.suspendedAt === null || row.suspendedAt <= occurredAt);
 }

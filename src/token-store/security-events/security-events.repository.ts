@@ -12,7 +12,7 @@ import { AccountMeasures } from './account-measures.js';
 
 export interface SecurityIncident {
   readonly jti: string;
-  /** What came later is not touched: events can arrive late, and the user may have connected again meanwhile. */
+  /** Later consents are not touched: events can arrive late, and the user may have connected again meanwhile. */
   readonly occurredAt: Date;
   /** The aliases of the clients that it concerns; grants of others stay as they are. */
   readonly clients: readonly string[];
@@ -21,10 +21,10 @@ export interface SecurityIncident {
 
 type Transaction = Prisma.TransactionClient;
 
-/** Longer than Google goes on delivering an event. */
+/** Longer than Google retries the delivery of an event. */
 const REMEMBER_MS = 30 * 24 * 3600 * 1000;
 
-/** Carries out what follows from security events, on grants, tokens and the slot ledger. */
+/** Applies security events to grants, tokens and the slot ledger, each event in one transaction and once. */
 @Injectable()
 export class SecurityEventsRepository {
   constructor(
@@ -36,7 +36,7 @@ export class SecurityEventsRepository {
   ) {}
 
   /**
-   * Takes all measures and remembers the event: everything or nothing, and never twice.
+   * Takes all measures and records the event, in one transaction. Lock order: the event, the account, its grants.
    * @returns for each measure the grants that it concerned, as they were before; null when the event was handled before
    */
   async takeOnce(incident: SecurityIncident, now: Date): Promise<Grant[][] | null> {
@@ -82,7 +82,7 @@ export class SecurityEventsRepository {
     const touched = await this.accountMeasures.take(tx, measure, rows, occurredAt, now);
     const endReason = this.accountMeasures.endReason(measure);
     if (endReason !== null) {
-      // Also those that no grant uses any more: Google ended them all.
+      // Also tokens that no grant uses any more: Google revoked them all.
       await tx.refreshToken.updateMany({
         where: {
           accountSub: { in: subs },
@@ -130,14 +130,14 @@ export class SecurityEventsRepository {
     })) {
       await this.ledger.lock(tx, accountSub, client);
     }
-    // Read again: a consent that was under way may have put another token in its place.
+    // Read again: a concurrent consent may have replaced the token.
     const rows = await tx.refreshToken.findMany({ where: named, include: { grant: true } });
     const using = rows.flatMap(({ current, grant }) => (current && grant ? [fromRow(grant)] : []));
-    const killed = await this.accountMeasures.kill(tx, using, 'reconnect_required', diagnosis, now);
+    const ended = await this.accountMeasures.markDead(tx, using, 'reconnect_required', diagnosis, now);
     await tx.refreshToken.updateMany({
       where: { ...named, endedAt: null },
       data: { endedAt: now, endReason: diagnosis.cause },
     });
-    return killed;
+    return ended;
   }
 }

@@ -8,7 +8,7 @@ import { Database } from '../client/database.js';
 import type { Prisma, Service as Row } from '../prisma-client/client.js';
 import { isSigned, serviceMac } from './service-mac.js';
 
-/** How a service proves who it is: a key of ours, or an identity of its platform (the issuer and subject of a JWT). */
+/** How a service authenticates: a key of the broker's, or an identity of its platform (the issuer and subject of a JWT). */
 export type Credential =
   | { readonly kind: 'key'; readonly keyHash: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'identity'; readonly issuer: string; readonly subject: string };
@@ -33,9 +33,8 @@ const BATCH = 500;
 const NO_KEY = new Uint8Array();
 
 /**
- * Keeps services, by the hash of their key or by their identity. Only those that the broker itself wrote are found.
- *
- * Services carry a MAC. A row that was planted, widened or given another key does not exist for callers.
+ * Services, found by the hash of their key or by their identity. Every row has a MAC: one that was inserted, widened or given another
+ * key in the database does not exist for callers, and raises an alarm.
  */
 @Injectable()
 export class ServicesRepository {
@@ -51,7 +50,7 @@ export class ServicesRepository {
     private readonly changes: ChangeFeed,
   ) {}
 
-  /** @returns false when the name is taken, or the identity by a service in force */
+  /** @returns false when the name is taken, or the identity by an active service */
   async add({ policy, credential, ...service }: NewService): Promise<boolean> {
     const columns = {
       ...service,
@@ -83,7 +82,7 @@ export class ServicesRepository {
     return row && this.#verified(row, before);
   }
 
-  /** @returns the one service in force; a revoked one has given its identity up */
+  /** @returns the one active service; a revoked one has given its identity up */
   async findByIdentity(issuer: string, subject: string): Promise<StoredService | null> {
     const before = new Set(this.#revoked);
     const row = await this.database.service.findFirst({ where: { issuer, subject, revokedAt: null } });
@@ -130,7 +129,7 @@ export class ServicesRepository {
       const row = await tx.service.findUnique({ where: { id } });
       if (!row || row.revokedAt) return false;
       const ended = { ...row, revokedAt: now, keyHash: null };
-      // Undoing the revocation in the database needs the old hash as well as the old MAC: both are gone.
+      // Undoing the revocation in the database would need the old hash and the old MAC: both are deleted.
       const { count } = await tx.service.updateMany({
         where: { id, revokedAt: null },
         data: { revokedAt: now, keyHash: null, mac: serviceMac(this.sealer, ended) },

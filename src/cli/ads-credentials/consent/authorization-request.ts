@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { GoogleClient } from '../../../domain/google/google-client.js';
+import type { GoogleClient } from '../../../domain/google/oauth.js';
 import { missingScopes } from '../../../domain/google/scopes.js';
 import type { TokenEndpointResponse, VerifiedAccount } from '../../../domain/grant/grant.js';
 import { Secret } from '../../../domain/secret.js';

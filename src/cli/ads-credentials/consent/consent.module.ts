@@ -1,13 +1,13 @@
 import { Module } from '@nestjs/common';
 import { ConnectTickets } from '../../../authorization/connect-ticket.js';
-import { SlotCheck } from '../../../authorization/slot-check.js';
-import { StartAuthorization } from '../../../authorization/start-authorization.js';
-import { ClaimAuthorizationResponse } from '../../../callback/authorization-response.js';
-import { ExchangeCode } from '../../../callback/code-exchange.js';
-import { CompleteAuthorization } from '../../../callback/complete-authorization.js';
+import { SlotCheck, StartAuthorization } from '../../../authorization/start-authorization.js';
+import { CodeExchange } from '../../../callback/code-exchange.js';
+import {
+  AuthorizationResponseValidator,
+  CompleteAuthorization,
+} from '../../../callback/complete-authorization.js';
 import { FinishExchange } from '../../../callback/finish-exchange.js';
-import { HoldPendingConsent } from '../../../callback/hold-pending-consent.js';
-import { KeepExchange } from '../../../callback/keep-exchange.js';
+import { PendingConsents } from '../../../callback/pending-consents.js';
 import { GoogleModule } from '../../../google/google.module.js';
 
 /**
@@ -17,15 +17,14 @@ import { GoogleModule } from '../../../google/google.module.js';
 @Module({
   imports: [GoogleModule],
   providers: [
-    SlotCheck,
     ConnectTickets,
+    SlotCheck,
     StartAuthorization,
-    ClaimAuthorizationResponse,
+    AuthorizationResponseValidator,
     CompleteAuthorization,
-    ExchangeCode,
-    KeepExchange,
+    CodeExchange,
     FinishExchange,
-    HoldPendingConsent,
+    PendingConsents,
   ],
 })
 export class ConsentModule {}

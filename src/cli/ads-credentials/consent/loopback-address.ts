@@ -4,7 +4,7 @@
  * Does not own requests to Google (google/), nor how a grant is stored: `--store` runs the use cases of authorization/ and
  * callback/.
  */
-import type { GoogleClient } from '../../../domain/google/google-client.js';
+import type { GoogleClient } from '../../../domain/google/oauth.js';
 import { readUri, shown } from '../../../domain/redirect-uri/parsed-uri.js';
 import { isLocalHost } from '../../../domain/redirect-uri/redirect-uri.js';
 import { EXIT, Failure } from '../../shared/failure.js';

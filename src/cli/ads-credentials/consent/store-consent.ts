@@ -40,14 +40,14 @@ export async function storeConsent(
   }
   const requestId = randomUUID();
   // Bound to the browser by a cookie in /connect; here, to this process.
-  let { browserKey } = start.trip;
-  show(start.trip.consentUrl);
+  let { browserKey } = start.redirect;
+  show(start.redirect.consentUrl);
   const outcome = await loopback.receive<ConnectOutcome>(async (query) => {
     const completion = await complete(query, browserKey);
     if ('visit' in completion) return completion.visit;
-    if ('trip' in completion) {
-      ({ browserKey } = completion.trip);
-      return { reply: { location: completion.trip.consentUrl } };
+    if ('redirect' in completion) {
+      ({ browserKey } = completion.redirect);
+      return { reply: { location: completion.redirect.consentUrl } };
     }
     await record(broker, connectRequest, completion.outcome);
     const page = resultPage(connectRequest.serviceName, completion.outcome, null);
@@ -81,7 +81,7 @@ async function record(
   const [{ AuditLog }, { Clock }, { consentFacts }] = await Promise.all([
     import('../../../token-store/audit/audit-log.repository.js'),
     import('../../../domain/ports/clock.js'),
-    import('../../../callback/connect-outcome-of.js'),
+    import('../../../callback/connect-outcome.js'),
   ]);
   const { userId, client, scopes } = connectRequest;
   const { details, ...facts } = consentFacts(outcome);

@@ -6,7 +6,7 @@ import {
   OPERATOR,
   plainConnectRequest,
 } from '../../../domain/connect/connect-request.js';
-import type { GoogleClient } from '../../../domain/google/google-client.js';
+import type { GoogleClient } from '../../../domain/google/oauth.js';
 import type { CommandResult } from '../../shared/command-result.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 import { readSettings, withModules } from '../../shared/open-broker.js';

@@ -1,0 +1,28 @@
+import { Module } from '@nestjs/common';
+import { AccessTokenService } from './access-token.service.js';
+import { FailureCache } from './failure-cache.js';
+import { GrantCache } from './grant-cache.js';
+import { RefreshRequest } from './refresh-request.js';
+import { TokenErrors } from './token-errors.js';
+import { TokenRefresher } from './token-refresher.js';
+import { UnsavedRefreshes } from './unsaved-refreshes.js';
+
+/**
+ * Owns access tokens without HTTP: which grant a request means, whether its token is fresh, one refresh for all
+ * callers and replicas, the caches, and the errors with the caller's next step. Start at access-token.service.ts.
+ * Does not own consent (authorization/, callback/), the classification of Google's failures (google/), leases and rows
+ * (token-store/), nor HTTP (tokens/, ads/).
+ */
+@Module({
+  providers: [
+    AccessTokenService,
+    TokenRefresher,
+    RefreshRequest,
+    GrantCache,
+    FailureCache,
+    UnsavedRefreshes,
+    TokenErrors,
+  ],
+  exports: [AccessTokenService],
+})
+export class AccessTokensModule {}

@@ -1,0 +1,170 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { AccessTokenService } from '../access-tokens/access-token.service.js';
+import type { GrantRequest } from '../access-tokens/token-errors.js';
+import { Settings } from '../config/settings.js';
+import { AccessMap } from '../domain/ads/access-map.js';
+import { CircularTree } from '../domain/ads/account-tree.js';
+import { AdsFailure } from '../domain/ads/ads-failure.js';
+import { BrokerError } from '../domain/errors.js';
+import type { Grant } from '../domain/grant/grant.js';
+import { Clock } from '../domain/ports/clock.js';
+import type { Secret } from '../domain/secret.js';
+import { FairQueue } from '../outbound/fair-queue.js';
+import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
+import { AccountTreesRepository, type SyncedTree } from '../token-store/ads/account-trees.repository.js';
+import { AccountTreeCrawler } from './account-tree-crawler.js';
+
+const RETRY_AFTER_SECONDS = 30;
+/** Each synchronization sends five requests at a time, and can take most of a minute. */
+const CONCURRENCY = 10;
+const MAX_FAILURES = 10_000;
+
+/**
+ * Reads the account tree of a grant from Google Ads and stores it. Concurrent callers in this process share one
+ * synchronization; services get their turns from a fair queue; a failure is cached for ADS_MIN_AGE.
+ */
+@Injectable()
+export class AccountTreeSync {
+  readonly #log = new Logger(AccountTreeSync.name);
+  readonly #inFlight = new Map<string, SharedWork<SyncedTree, null>>();
+  readonly #queue = new FairQueue(CONCURRENCY);
+  readonly #failures: LRUCache<string, BrokerError> | null;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly accessTokens: AccessTokenService,
+    private readonly trees: AccountTreesRepository,
+    private readonly crawler: AccountTreeCrawler,
+  ) {
+    const ttl = settings.adsMinAge * 1000;
+    const perf = { now: () => clock.monotonicMs() };
+    this.#failures = ttl === 0 ? null : new LRUCache({ max: MAX_FAILURES, ttl, ttlResolution: 0, perf });
+  }
+
+  /** @throws {BrokerError} as GET /tokens/:userId does; `client_misconfigured` and `google_unavailable` also for Google Ads */
+  async sync(callerRequest: GrantRequest, grant: Grant): Promise<SyncedTree> {
+    // Exactly this grant, even where the user connects another account meanwhile.
+    const request = { ...callerRequest, account: grant.account.sub };
+    // Before joining others: each caller must be allowed a token itself.
+    const token = await this.accessTokens.tokenFor(request);
+    const failure = this.#failures?.get(keyOf(grant));
+    if (failure) throw failure;
+    const inFlight = this.#inFlight.get(grant.id);
+    const work = inFlight ?? this.#newWork(grant.id);
+    const lane = { service: request.service.id, client: grant.client, isBackground: false };
+    const result = work.join({ lane, about: null, hangUp: request.hangUp?.() });
+    // All callers share it: it goes on when one of them disconnects.
+    if (!inFlight) this.#start(work, { ...request, hangUp: undefined }, grant, token);
+    try {
+      const synced = await result;
+      // It can take most of a minute: the service may have been revoked or restricted meanwhile.
+      await this.accessTokens.grantFor(request);
+      return synced;
+    } catch (error) {
+      // The caller that started it was refused, with a link of its own: this one tries by itself.
+      if (inFlight && isRefusalOfCaller(error)) return this.sync(callerRequest, grant);
+      if (!(error instanceof TurnNotTaken)) throw error;
+      throw new BrokerError(
+        'google_unavailable',
+        `Too many calls wait for Google Ads before this one (${error.why}). Try again soon.`,
+        { retry_after: RETRY_AFTER_SECONDS },
+      );
+    }
+  }
+
+  #newWork(grantId: string): SharedWork<SyncedTree, null> {
+    return new SharedWork(this.#queue, this.settings.googleQueueMs, () => this.#inFlight.delete(grantId));
+  }
+
+  #start(work: SharedWork<SyncedTree, null>, request: GrantRequest, grant: Grant, token: Secret): void {
+    this.#inFlight.set(grant.id, work);
+    void work
+      .run(() => work.turn(() => this.#sync(request, grant, token)))
+      .finally(() => {
+        if (this.#inFlight.get(grant.id) === work) this.#inFlight.delete(grant.id);
+      });
+  }
+
+  async #sync(request: GrantRequest, grant: Grant, token: Secret): Promise<SyncedTree> {
+    try {
+      const synced = await this.#crawl(token, grant).catch(async (error: unknown) => {
+        if (!(error instanceof AdsFailure) || error.kind !== 'token_rejected') throw error;
+        // It ended before it expired. A refresh shows whether the grant is still active.
+        return this.#crawl(await this.accessTokens.tokenFor(request, 'renew'), grant);
+      });
+      if (await this.trees.save(grant.id, synced)) return synced;
+      // A newer one was stored meanwhile, or the grant is gone.
+      const newer = await this.trees.find(grant.id);
+      if (newer) return newer;
+      throw new BrokerError('not_connected', 'The grant was disconnected while Google Ads was asked.');
+    } catch (error) {
+      const refusal = this.#refusal(error, request, grant);
+      if (refusal instanceof BrokerError && refusal !== error) this.#failures?.set(keyOf(grant), refusal);
+      throw refusal;
+    }
+  }
+
+  async #crawl(token: Secret, grant: Grant): Promise<SyncedTree> {
+    const syncedAt = this.clock.now();
+    const startedAt = this.clock.monotonicMs();
+    const tree = await this.crawler.crawl(token, grant.account.email);
+    // Throws for a circular tree, before it is stored.
+    const { unknown, unreached } = new AccessMap(tree);
+    this.#log.log({
+      grant: grant.id,
+      accounts: tree.accounts.length,
+      gaps: tree.gaps.length,
+      orphans: unknown.length + unreached.length,
+      ms: Math.round(this.clock.monotonicMs() - startedAt),
+    });
+    return { tree, syncedAt };
+  }
+
+  #refusal(error: unknown, { client }: GrantRequest, grant: Grant): unknown {
+    if (error instanceof CircularTree) {
+      this.#log.warn({ grant: grant.id, circle: error.circle }, 'Google Ads lists managers in a circle');
+      return new BrokerError(
+        'google_unavailable',
+        `Google Ads lists managers in a circle (${error.circle.join(', ')}). Nothing was stored; try again later.`,
+        { retry_after: RETRY_AFTER_SECONDS },
+      );
+    }
+    if (!(error instanceof AdsFailure)) return error;
+    const { kind, error: googleError, description, retryAfterSeconds } = error;
+    this.#log.warn({ grant: grant.id, kind, error: googleError }, 'Google Ads did not list the accounts');
+    if (kind === 'project_rejected') {
+      return new BrokerError(
+        'client_misconfigured',
+        `The Google Ads API refuses the project of the client ${client.alias}: ${googleError}. ` +
+          'Is the API enabled in its console, and GOOGLE_ADS_API_VERSION still served?',
+        {
+          google_error: googleError,
+          google_error_description: description,
+          cause: 'ads_api_rejected',
+          who_must_act: 'operator',
+        },
+      );
+    }
+    return new BrokerError(
+      'google_unavailable',
+      `Google Ads did not list the user's accounts (${googleError}). Try again soon.`,
+      { retry_after: retryAfterSeconds ?? RETRY_AFTER_SECONDS },
+    );
+  }
+}
+
+/** Failures of Google Ads concern all callers of a synchronization; others concern the service that started it. */
+function isRefusalOfCaller(error: unknown): boolean {
+  return (
+    error instanceof BrokerError &&
+    error.code !== 'google_unavailable' &&
+    error.code !== 'client_misconfigured'
+  );
+}
+
+/** With the version: after a consent or a change of scopes, an earlier failure does not count. */
+function keyOf({ id, version }: Grant): string {
+  return `${id} ${version}`;
+}

@@ -1,0 +1,86 @@
+import { Injectable } from '@nestjs/common';
+import type { GrantRequest } from '../access-tokens/token-errors.js';
+import { Settings } from '../config/settings.js';
+import {
+  type AccessPath,
+  type AccessRefusal,
+  judgeAccess,
+  type Judgement,
+} from '../domain/ads/access-map.js';
+import type { AccessRole } from '../domain/ads/access-role.js';
+
+import { BrokerError } from '../domain/errors.js';
+import type { Grant } from '../domain/grant/grant.js';
+import { AccessMapCache, type SyncedMap } from './access-map-cache.js';
+
+export interface AdsAccessRequest {
+  /** For the token of a synchronization. */
+  readonly request: GrantRequest;
+  readonly grant: Grant;
+  /** Digits, without dashes. */
+  readonly customerId: string;
+  readonly minRole: AccessRole | null;
+  /** Google answered USER_PERMISSION_DENIED to a path from the tree of this time: such a tree, or an older one, is refreshed. */
+  readonly deniedSyncedAt: Date | null;
+}
+
+export interface FoundAccess {
+  readonly path: AccessPath;
+  /** Other sufficient paths, the best first. */
+  readonly alternatives: readonly AccessPath[];
+  readonly syncedAt: Date;
+}
+
+/** A refusal by a younger tree is final: requests for accounts out of reach must not use up the project's quota. */
+const REFUSAL_TTL_SECONDS = 60;
+/** Google can refuse what a new tree allows: one denial must not cause two synchronizations. */
+const DENIAL_TTL_SECONDS = 10;
+
+/** Chooses the access path to a Google Ads account: the root to send as login-customer-id, and the user's role on it. */
+@Injectable()
+export class AdsAccessService {
+  constructor(
+    private readonly settings: Settings,
+    private readonly maps: AccessMapCache,
+  ) {}
+
+  /** @throws {BrokerError} `no_ads_access`; without a cached tree also what a synchronization throws */
+  async find(adsRequest: AdsAccessRequest): Promise<FoundAccess> {
+    const { request, grant, customerId, minRole } = adsRequest;
+    let synced = await this.maps.get(request, grant, this.settings.adsMaxAge, 'serve_stale');
+    const judge = () => judgeAccess(synced.map.waysTo(customerId), minRole);
+    if (this.#isInDoubt(adsRequest, synced, judge())) synced = await this.maps.refresh(request, grant);
+    const judgement = judge();
+    if ('refused' in judgement) {
+      throw noAdsAccess(adsRequest, judgement.refused, judgement.bestRole, synced.syncedAt);
+    }
+    return { ...judgement, syncedAt: synced.syncedAt };
+  }
+
+  #isInDoubt({ deniedSyncedAt }: AdsAccessRequest, { syncedAt }: SyncedMap, judgement: Judgement): boolean {
+    const age = this.maps.ageSeconds(syncedAt);
+    if (deniedSyncedAt !== null && syncedAt <= deniedSyncedAt) return age >= DENIAL_TTL_SECONDS;
+    return 'refused' in judgement && age >= REFUSAL_TTL_SECONDS;
+  }
+}
+
+function noAdsAccess(
+  { customerId, minRole, grant }: AdsAccessRequest,
+  reason: AccessRefusal,
+  bestRole: string | null,
+  syncedAt: Date,
+): BrokerError {
+  const who = grant.account.email ?? grant.account.sub;
+  const details: Record<AccessRefusal, string> = {
+    no_way: `No Google Ads account of ${who} leads to ${customerId}. An administrator must invite ${who}, there or to a manager above it.`,
+    role_too_low: `${who} has no more than ${String(bestRole)} on ${customerId}. An administrator of the account can give more.`,
+    role_unknown: `Google does not say which role ${who} has on ${customerId}. Ask without min_role, and let Google decide.`,
+  };
+  return new BrokerError('no_ads_access', details[reason], {
+    reason,
+    customer_id: customerId,
+    best_role: bestRole,
+    min_role: minRole,
+    synced_at: syncedAt.toISOString(),
+  });
+}

@@ -1,0 +1,89 @@
+import { statSync } from 'node:fs';
+import { Secret } from '../domain/secret.js';
+import { keyRingFaults } from '../sealing/key-ring.js';
+import { databaseUrlFaults } from '../token-store/client/database-address.js';
+import { ConfigurationError } from './configuration-error.js';
+import { type Environment, type EnvironmentVariables, readEnvironment } from './environment.js';
+import { GoogleClients, readGoogleClients } from './google-clients.js';
+import { callbackOf, listedUriFaults, ownCallbackFaults, returnFaults } from './redirect-uri-faults.js';
+import { readServiceIssuers } from './service-issuers.js';
+import { declaredSettings, type Settings } from './settings.js';
+
+/**
+ * Reads, validates and freezes the configuration: each setting by its declaration, then the files it names and the rules
+ * between settings.
+ * @throws {ConfigurationError} with all faults, not only the first
+ */
+export function readConfiguration(env: EnvironmentVariables): Settings {
+  const { environment, fileFaults, faults: malformed } = readEnvironment(env);
+  const faults = [...fileFaults, ...malformed.values()];
+  const isSet = !malformed.has('GOOGLE_CLIENT_SECRETS');
+  const { clients, faults: clientFaults } = readGoogleClients(isSet ? environment.GOOGLE_CLIENT_SECRETS : []);
+  if (isSet) faults.push(...clientFaults.map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`));
+  const { issuers, faults: issuerFaults } = readServiceIssuers(environment.SERVICE_ISSUERS_FILE);
+  faults.push(...issuerFaults.map((fault) => `SERVICE_ISSUERS_FILE ${fault}`));
+  faults.push(...productionFaults(environment));
+  if (!malformed.has('KEY_RING_FILE'))
+    faults.push(...keyRingFaults(environment.KEY_RING_FILE).map((fault) => `KEY_RING_FILE ${fault}`));
+  for (const name of ['DATABASE_URL', 'DATABASE_DIRECT_URL'] as const) {
+    const url = environment[name];
+    if (url && !malformed.has(name)) faults.push(...databaseUrlFaults(name, url));
+  }
+  faults.push(...clients.flatMap(listedUriFaults));
+  if (!malformed.has('PUBLIC_URL')) {
+    faults.push(...ownCallbackFaults(environment.PUBLIC_URL));
+    faults.push(...clients.flatMap((client) => returnFaults(client, environment.PUBLIC_URL)));
+  }
+  if (faults.length > 0) throw new ConfigurationError(faults);
+  return Object.freeze({
+    ...declaredSettings(environment),
+    returnToOrigins: environment.RETURN_TO_ORIGINS.map((origin) => new URL(origin).origin),
+    production: environment.NODE_ENV === 'production',
+    redirectUri: callbackOf(environment.PUBLIC_URL),
+    databaseUrlFile: env['DATABASE_URL_FILE'] || null,
+    databaseDirectUrlFile: env['DATABASE_DIRECT_URL_FILE'] || null,
+    clients: new GoogleClients(clients),
+    serviceIssuers: issuers,
+    webhook: webhookOf(environment),
+  });
+}
+
+function webhookOf({ WEBHOOK_URL, WEBHOOK_SECRET, WEBHOOK_TIMEOUT_MS }: Environment): Settings['webhook'] {
+  if (!WEBHOOK_URL || !WEBHOOK_SECRET) return null;
+  return { url: WEBHOOK_URL, secret: new Secret(WEBHOOK_SECRET), timeoutMs: WEBHOOK_TIMEOUT_MS };
+}
+
+/** The trying mode keeps its key ring and its client there. */
+const TRYING_DATA = /(^|[/\\])data[/\\]trying([/\\]|$)/;
+
+/** What production must not start with. Names the setting, never its value. */
+function productionFaults({
+  NODE_ENV,
+  KEY_RING_FILE,
+  GOOGLE_STAND_IN_URL,
+  GOOGLE_CLIENT_SECRETS,
+}: Partial<Environment>): string[] {
+  const faults: string[] = [];
+  if (NODE_ENV !== 'production') return faults;
+  if (GOOGLE_STAND_IN_URL)
+    faults.push('GOOGLE_STAND_IN_URL is set: production talks to the real Google only');
+  if (KEY_RING_FILE && TRYING_DATA.test(KEY_RING_FILE)) {
+    faults.push(
+      'KEY_RING_FILE is the key ring of the trying mode: make one with `token-broker keys generate`',
+    );
+  }
+  if (KEY_RING_FILE && isReadableByOthers(KEY_RING_FILE)) {
+    faults.push('KEY_RING_FILE can be read by every user of this machine: allow only its owner (chmod 600)');
+  }
+  if (GOOGLE_CLIENT_SECRETS?.some((entry) => TRYING_DATA.test(entry))) {
+    faults.push(
+      'GOOGLE_CLIENT_SECRETS names the client of the trying mode: download one from the Google console',
+    );
+  }
+  return faults;
+}
+
+function isReadableByOthers(path: string): boolean {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode;
+  return process.platform !== 'win32' && mode !== undefined && (mode & 0o004) !== 0;
+}

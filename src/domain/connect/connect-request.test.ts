@@ -1,0 +1,31 @@
+import { describe, expect, test } from '@jest/globals';
+import { isRequiredAccount, meetsRequirement } from './connect-request.js';
+
+describe('required account', () => {
+  const account = { sub: '1', email: 'Alice@Example.com', hostedDomain: 'example.com' };
+
+  test.each([
+    // No account meets an empty requirement.
+    [{}, false],
+    [{ sub: '1' }, true],
+    [{ sub: '2' }, false],
+    [{ email: 'alice@example.com' }, true],
+    [{ email: 'bob@example.com' }, false],
+    [{ hd: 'EXAMPLE.com' }, true],
+    [{ hd: 'evil.com' }, false],
+    [{ sub: '1', email: 'bob@example.com' }, false],
+  ])('%j: %p', (required, expected) => {
+    expect(isRequiredAccount(account, required)).toBe(expected);
+  });
+
+  test('an account without email or domain meets no condition on them', () => {
+    const bare = { sub: '1', email: null, hostedDomain: null };
+    expect(isRequiredAccount(bare, { email: 'a@x.example' })).toBe(false);
+    expect(isRequiredAccount(bare, { hd: 'example.com' })).toBe(false);
+  });
+
+  test('any account will do where none is required', () => {
+    expect(meetsRequirement(account, null)).toBe(true);
+    expect(meetsRequirement(account, {})).toBe(false);
+  });
+});

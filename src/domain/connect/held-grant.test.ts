@@ -1,0 +1,59 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Grant } from '../grant/grant.js';
+import { choosePrompt, findHeldGrant, isRenewable, livingGrants } from './held-grant.js';
+
+function grant(changes: Partial<Grant>): Grant {
+  const account = { sub: '1', email: 'alice@example.com' };
+  return { kind: 'user', status: 'active', account, grantedScopes: ['a', 'b'], ...changes } as Grant;
+}
+
+describe('a held grant', () => {
+  const request = { scopes: ['a'], accountHint: null, requireAccount: null };
+
+  test.each<[string, Partial<Grant>, boolean]>([
+    ['that covers the request', {}, true],
+    ['that lacks a scope', { grantedScopes: ['b'] }, false],
+    ['that is suspended', { status: 'suspended' }, false],
+    ['that is being revoked', { status: 'revoking' }, false],
+    ['that is dead', { status: 'reconnect_required' }, false],
+    ['of a service account, which no user consented to', { kind: 'service_account' }, false],
+  ])('%s: %p', (_, changes, isHeld) => {
+    const held = grant(changes);
+    expect(findHeldGrant([held], request)).toBe(isHeld ? held : null);
+  });
+
+  test.each<[string, Partial<Parameters<typeof findHeldGrant>[1]>, boolean]>([
+    ['the hint names it by email, in any case', { accountHint: 'Alice@Example.com' }, true],
+    ['the hint names another', { accountHint: 'bob@example.com' }, false],
+    ['it is required by sub', { requireAccount: { sub: '1' } }, true],
+    ['another is required', { requireAccount: { sub: '2' } }, false],
+    ['the hint and the requirement differ', { accountHint: '1', requireAccount: { sub: '2' } }, false],
+    ['a Workspace domain is required, which can change', { requireAccount: { hd: 'example.com' } }, false],
+  ])('is found by account: %s', (_, changes, isHeld) => {
+    expect(findHeldGrant([grant({})], { ...request, ...changes }) !== null).toBe(isHeld);
+  });
+
+  test('a consent renews active and suspended grants only', () => {
+    const statuses = ['active', 'suspended', 'revoking', 'reconnect_required', 'revoked'] as const;
+    expect(statuses.filter((status) => isRenewable({ status }))).toEqual(['active', 'suspended']);
+    const all = [...statuses.map((status) => grant({ status })), grant({ kind: 'service_account' })];
+    expect(livingGrants(all, null)).toHaveLength(2);
+    expect(livingGrants(all, 'bob@example.com')).toHaveLength(0);
+  });
+});
+
+describe('prompt', () => {
+  const held = (status: Grant['status'], email: string) =>
+    ({ status, account: { sub: `sub-${email}`, email } }) as Grant;
+
+  test.each<[string, Grant[], string | null, string | null]>([
+    ['nothing held', [], null, 'consent'],
+    ['only a dead grant', [held('reconnect_required', 'a@x')], 'a@x', 'consent'],
+    ['an active one, account named', [held('active', 'a@x')], 'a@x', null],
+    ['an active one, account named by sub', [held('active', 'a@x')], 'sub-a@x', null],
+    ['an active one of another account', [held('active', 'a@x')], 'b@x', 'consent'],
+    ['an active one, no account named', [held('active', 'a@x')], null, 'select_account'],
+  ])('%s', (_, grants, hint, prompt) => {
+    expect(choosePrompt(grants, hint)).toBe(prompt);
+  });
+});

@@ -1,0 +1,47 @@
+import { describe, expect, test } from '@jest/globals';
+import { isNearlyFull, type LiveToken, slotsOf, wouldHarmAnother } from './slots.js';
+
+const LIMIT = 100;
+
+function tokens(count: number, first: Partial<LiveToken> = {}): LiveToken[] {
+  const token = { grantId: 'g', userId: 'bob', client: 'ads', issuedAt: new Date(0), current: true };
+  return Array.from({ length: count }, (_, index) => ({ ...token, ...(index === 0 ? first : {}) }));
+}
+
+describe('the slots of an account and client', () => {
+  test.each([
+    [0, 100, false, false],
+    [89, 11, false, false],
+    [90, 10, true, false],
+    [99, 1, true, false],
+    [100, 0, true, true],
+    // Google has evicted the oldest by then.
+    [101, 0, true, true],
+  ])('with %d live tokens, %d are free', (count, free, nearlyFull, evicts) => {
+    const live = tokens(count);
+    expect(slotsOf(live, LIMIT)).toEqual({
+      limit: LIMIT,
+      used: LIMIT - free,
+      free,
+      nearlyFull,
+      evicted: evicts ? live[0] : null,
+      oldest: live[0] ?? null,
+    });
+  });
+
+  test('a small limit is nearly full at nine tenths, rounded up', () => {
+    expect([1, 2, 3].map((used) => isNearlyFull(used, 3))).toEqual([false, false, true]);
+  });
+});
+
+describe("a new token would evict another user's", () => {
+  test.each<[string, number, Partial<LiveToken>, boolean]>([
+    ['slots are free', 99, {}, false],
+    ["the oldest is another user's", 100, {}, true],
+    ["the oldest is the user's own", 100, { userId: 'alice' }, false],
+    ['a newer token took the place of the oldest', 100, { current: false }, false],
+    ['the oldest belongs to no grant any more', 100, { userId: null, grantId: null }, false],
+  ])('%s: %s', (_, count, first, harms) => {
+    expect(wouldHarmAnother(slotsOf(tokens(count, first), LIMIT), 'alice')).toBe(harms);
+  });
+});

@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { assertAllowed, maySeeGrant, type Service } from '../domain/access/policy.js';
+import { BrokerError } from '../domain/errors.js';
+import type { Grant } from '../domain/grant/grant.js';
+import { type Slots, slotsOf } from '../domain/grant/slots.js';
+import type { Page } from '../domain/page.js';
+import { Clock } from '../domain/ports/clock.js';
+import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
+import { GrantsRepository } from '../token-store/grants/grants.repository.js';
+import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
+
+export interface SlotsView extends Slots {
+  /** Active refresh tokens of the account across all clients of the broker. */
+  readonly usedByAccount: number;
+}
+
+/** The grants that a service may see, by its policy. */
+@Injectable()
+export class GrantsService {
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly grants: GrantsRepository,
+    private readonly ledger: SlotLedgerRepository,
+  ) {}
+
+  /** @throws {BrokerError} `not_allowed` when the policy does not cover this user, whether there are grants or not */
+  async listOfUser(
+    service: Service,
+    userId: string,
+    after: GrantPosition | null,
+    limit: number,
+  ): Promise<Page<Grant, GrantPosition>> {
+    const { clients } = service.policy;
+    assertAllowed(service, userId, clients[0] ?? '', []);
+    return this.grants.listOfUser({ userId, clients, after, limit });
+  }
+
+  /** The grants that expire before a time unless their users act, soonest first. */
+  listExpiring(
+    { policy: { users, clients } }: Service,
+    until: Date,
+    after: GrantPosition | null,
+    limit: number,
+  ): Promise<Page<Grant, GrantPosition>> {
+    const { testingClients } = this.settings;
+    return this.grants.listExpiring({
+      users,
+      clients,
+      testingClients,
+      until,
+      after,
+      limit,
+      isUnnotified: false,
+    });
+  }
+
+  /** @throws {BrokerError} `not_found`: also for a grant that the policy does not cover, with the same text and timing */
+  async findById(service: Service, id: string): Promise<Grant> {
+    const grant = await this.grants.findById(id);
+    if (grant && maySeeGrant(service.policy, grant)) return grant;
+    throw new BrokerError('not_found', 'There is no such grant; it may have been disconnected.');
+  }
+
+  /** The refresh-token slots of a grant's account with its client, by the ledger. */
+  async slotsOf({ account, client }: Grant): Promise<SlotsView> {
+    const now = this.clock.now();
+    const [active, usedByAccount] = await Promise.all([
+      this.ledger.liveTokens(account.sub, client, now),
+      this.ledger.liveOfAccount(account.sub, now),
+    ]);
+    return { ...slotsOf(active, this.settings.slotLimit), usedByAccount };
+  }
+}

@@ -1,0 +1,61 @@
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { BrokerError } from '../../domain/errors.js';
+
+export const MAX_BODY_BYTES = 64 * 1024;
+
+/**
+ * Without content, Content-Type has no meaning (RFC 9110 section 8.3): many clients send `Content-Type:
+ * application/json` with every request, a DELETE too, and an empty body is not malformed JSON.
+ */
+export function ignoreContentTypeOfEmptyBody(server: FastifyInstance): void {
+  server.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
+    if (headers['content-type'] !== undefined && headers['transfer-encoding'] === undefined) {
+      const length = headers['content-length'];
+      if (length === undefined || length === '0') delete headers['content-type'];
+    }
+    done();
+  });
+}
+
+/** JSON is UTF-8 (RFC 8259 section 8.1). A decoder that replaces malformed bytes would make two ids one. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+export function acceptJson(adapter: FastifyAdapter): void {
+  const parse = adapter.getInstance<FastifyInstance>().getDefaultJsonParser('error', 'error');
+  adapter.useBodyParser('application/json', false, { bodyLimit: MAX_BODY_BYTES }, (request, body, done) => {
+    // In chunks: Content-Length did not say that the body is empty.
+    if (body.length === 0) {
+      done(null, undefined);
+      return;
+    }
+    const refuse = () => {
+      done(new BrokerError('invalid_request', 'The body is not valid JSON.'), undefined);
+    };
+    let text: string;
+    try {
+      text = UTF8.decode(body);
+    } catch {
+      refuse();
+      return;
+    }
+    void parse(request, text, (error, value) => {
+      if (error) refuse();
+      else done(null, value);
+    });
+  });
+}
+
+/** Content types whose body the handler gets as trimmed text. */
+export interface TextBodies {
+  readonly types: readonly string[];
+  readonly maxBytes: number;
+}
+
+export function acceptText(adapter: FastifyAdapter, { types, maxBytes }: TextBodies): void {
+  for (const type of types) {
+    adapter.useBodyParser(type, false, { bodyLimit: maxBytes }, (_request, body, done) => {
+      done(null, body.toString('utf8').trim());
+    });
+  }
+}

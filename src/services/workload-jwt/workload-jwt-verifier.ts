@@ -1,0 +1,197 @@
+import { Injectable, Logger } from '@nestjs/common';
+import {
+  decodeJwt,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  type JWTVerifyResult,
+} from 'jose';
+import { Settings } from '../../config/settings.js';
+import {
+  isSubject,
+  type ServiceIssuer,
+  trustDomainOf,
+  type WorkloadIdentity,
+} from '../../domain/access/workload-identity.js';
+import { BrokerError } from '../../domain/errors.js';
+import { Clock } from '../../domain/ports/clock.js';
+import type { Secret } from '../../domain/secret.js';
+import { keysOf, KeysUnavailable } from './issuer-keys.js';
+
+/** Asymmetric algorithms only: with a shared secret, the verifier could also issue tokens. Never `none`. */
+const ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ');
+
+/** Refuses logout tokens, security events and other kinds that have a `typ` of their own (RFC 8725 section 3.11). */
+const TYPES = [undefined, 'JWT', 'JOSE'];
+
+/** Allowed difference between the clocks of an issuer and of the broker. */
+const CLOCK_TOLERANCE_SECONDS = 60;
+const MAX_LIFETIME_SECONDS = 24 * 3600;
+const RETRY_SECONDS = 5;
+
+/** Verifies the JWTs with which workloads identify themselves: which configured issuer signed them, and for whom. */
+@Injectable()
+export class WorkloadJwtVerifier {
+  readonly #log = new Logger(WorkloadJwtVerifier.name);
+  readonly #issuers: ReadonlyMap<string, IssuerVerifier>;
+
+  constructor(
+    settings: Settings,
+    private readonly clock: Clock,
+  ) {
+    const now = () => clock.monotonicMs();
+    this.#issuers = new Map(
+      settings.serviceIssuers.map((issuer) => {
+        const report = (failure: unknown) => {
+          this.#report(issuer, failure);
+        };
+        return [issuer.name, new IssuerVerifier(issuer, { now, report })];
+      }),
+    );
+  }
+
+  /**
+   * @returns the identity that the token proves; null when it is refused, or of no configured issuer
+   * @throws {BrokerError} `issuer_unavailable`: the keys of a configured issuer are unavailable
+   */
+  async identify(token: Secret): Promise<WorkloadIdentity | null> {
+    const jwt = token.reveal();
+    const verifier = this.#issuerOf(jwt);
+    if (!verifier) return null;
+    const { name } = verifier.issuer;
+    try {
+      return { issuer: name, subject: await verifier.verify(jwt, this.clock.now()) };
+    } catch (error) {
+      // Logs only the configured name and fixed words: anyone can send a token.
+      if (error instanceof TokenRefused) {
+        this.#log.log({ issuer: name, why: error.why }, 'a JWT was refused');
+        return null;
+      }
+      if (!(error instanceof KeysUnavailable)) throw error;
+      throw new BrokerError(
+        'issuer_unavailable',
+        'The broker cannot get the keys to verify this JWT. Try again; if it persists, tell the operator.',
+        { retry_after: RETRY_SECONDS },
+      );
+    }
+  }
+
+  /** Once per outage, not per call: anyone can cause calls. */
+  #report({ name }: ServiceIssuer, failure: unknown): void {
+    if (failure === null) this.#log.log({ issuer: name }, "an issuer's keys are available again");
+    else
+      this.#log.warn(
+        { issuer: name, err: failure },
+        "an issuer's keys are unavailable; the cached ones stay in use",
+      );
+  }
+
+  /** By the token's unverified claims; the keys of that issuer then verify the token. */
+  #issuerOf(jwt: string): IssuerVerifier | undefined {
+    let claims: JWTPayload;
+    try {
+      claims = decodeJwt(jwt);
+    } catch {
+      return undefined;
+    }
+    const { iss, sub } = claims;
+    const byIssuer = typeof iss === 'string' ? this.#ofKind('issuer', iss) : undefined;
+    if (byIssuer) return byIssuer;
+    // JWT-SVID section 3: `iss` is optional, and the trust domain of the subject is the issuer.
+    const domain = isSubject(sub) ? trustDomainOf(sub) : null;
+    return domain === null ? undefined : this.#ofKind('trust-domain', domain);
+  }
+
+  #ofKind(kind: ServiceIssuer['kind'], name: string): IssuerVerifier | undefined {
+    const verifier = this.#issuers.get(name);
+    return verifier?.issuer.kind === kind ? verifier : undefined;
+  }
+}
+
+/** The token is invalid, or not for this broker. */
+class TokenRefused extends Error {
+  override readonly name = 'TokenRefused';
+
+  /** @param why a fixed word, never text of the token */
+  constructor(readonly why: string) {
+    super(why);
+  }
+}
+
+/** Verifies the JWTs of one issuer: RFC 7519, with the rules of RFC 8725 sections 3.1, 3.8, 3.9 and 3.11. */
+class IssuerVerifier {
+  readonly #keys: JWTVerifyGetKey;
+
+  constructor(
+    readonly issuer: ServiceIssuer,
+    options: Parameters<typeof keysOf>[1],
+  ) {
+    this.#keys = keysOf(issuer, options);
+  }
+
+  /**
+   * @returns the subject
+   * @throws {TokenRefused}
+   * @throws {KeysUnavailable}
+   */
+  async verify(jwt: string, now: Date): Promise<string> {
+    const { name, kind, audience } = this.issuer;
+    const { payload, protectedHeader } = await verified(jwt, this.#keys, {
+      ...(kind === 'issuer' ? { issuer: name } : {}),
+      audience,
+      algorithms: ALGORITHMS,
+      requiredClaims: ['sub', 'exp'],
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      currentDate: now,
+    });
+    if (!TYPES.includes(protectedHeader.typ)) throw new TokenRefused('typ');
+    assertShortLifetime(payload, now);
+    const { sub } = payload;
+    if (!isSubject(sub)) throw new TokenRefused('sub');
+    return sub;
+  }
+}
+
+/** A token that is valid for months is a key that cannot be revoked. */
+function assertShortLifetime({ iat, exp = Infinity }: JWTPayload, now: Date): void {
+  const seconds = now.getTime() / 1000;
+  if (iat !== undefined && iat > seconds + CLOCK_TOLERANCE_SECONDS) throw new TokenRefused('iat');
+  if (exp - (iat ?? seconds) > MAX_LIFETIME_SECONDS) throw new TokenRefused('lifetime');
+}
+
+async function verified(
+  jwt: string,
+  keys: JWTVerifyGetKey,
+  options: JWTVerifyOptions,
+): Promise<JWTVerifyResult> {
+  try {
+    return await jwtVerify(jwt, keys, options).catch((error: unknown) => {
+      // A JWT-SVID may omit the key id: every matching key is tried.
+      if (error instanceof errors.JWKSMultipleMatchingKeys) return withAny(error, jwt, options);
+      throw error;
+    });
+  } catch (error) {
+    if (error instanceof KeysUnavailable) throw error;
+    if (error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired) {
+      throw new TokenRefused(error.claim);
+    }
+    throw new TokenRefused(error instanceof errors.JOSEError ? error.code : 'unverifiable');
+  }
+}
+
+async function withAny(
+  keys: errors.JWKSMultipleMatchingKeys,
+  jwt: string,
+  options: JWTVerifyOptions,
+): Promise<JWTVerifyResult> {
+  for await (const key of keys) {
+    try {
+      return await jwtVerify(jwt, key, options);
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
+}

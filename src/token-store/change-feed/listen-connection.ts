@@ -1,0 +1,116 @@
+import type { Settings } from '../../config/settings.js';
+import { type AddressSource, directAddress } from '../client/address-source.js';
+import { ChangeListener, type Notification } from './change-listener.js';
+import { FRESH_MS } from './feed-freshness.js';
+
+const RECONNECT_MS = 200;
+const MAX_RECONNECT_MS = 5000;
+/** The connection is replaced at a random moment between these shares of its lifetime: 0.7 and 0.7 + 0.2. */
+const REPLACE_FROM = 0.7;
+const REPLACE_SPREAD = 0.2;
+
+type ListenSettings = Pick<Settings, 'databaseConnectionLifetimeMs' | 'databasePooler'> &
+  Parameters<typeof directAddress>[0];
+
+interface ListenEvents {
+  readonly notified: (notification: Notification, by: ChangeListener) => void;
+  /** A connection listens; `previous` listens too until this handler closes it. */
+  readonly opened: (listener: ChangeListener, previous: ChangeListener | null) => Promise<void>;
+  /** The current connection ended, or is too old. */
+  readonly lost: (error: unknown) => void;
+  /** None listens, and none could be opened. */
+  readonly openFailed: (error: unknown) => void;
+}
+
+/** Keeps one connection listening: replaces it before it is too old, and reconnects with backoff when it is lost. */
+export class ListenConnection {
+  readonly #source: AddressSource;
+  #current: ChangeListener | null = null;
+  #replaceAt = 0;
+  #reconnectMs = RECONNECT_MS;
+  #isOpening = false;
+  #isClosed = false;
+
+  constructor(
+    private readonly settings: ListenSettings,
+    private readonly events: ListenEvents,
+  ) {
+    this.#source = directAddress(settings);
+  }
+
+  get current(): ChangeListener | null {
+    return this.#current;
+  }
+
+  /** Opens a connection that takes the place of the current one. */
+  async open(): Promise<void> {
+    if (this.#isOpening || this.#isClosed) return;
+    this.#isOpening = true;
+    try {
+      const listener = await this.#connect();
+      const previous = this.#current;
+      this.#current = listener;
+      const lifetimeMs = this.settings.databaseConnectionLifetimeMs;
+      this.#replaceAt = listener.openedAt + lifetimeMs * (REPLACE_FROM + REPLACE_SPREAD * Math.random());
+      await this.events.opened(listener, previous);
+    } catch (error) {
+      if (!this.#current) this.events.openFailed(error);
+    } finally {
+      this.#isOpening = false;
+      if (!this.#current) this.#reconnectLater();
+    }
+  }
+
+  /** Called regularly: replaces a connection that is due. */
+  replaceWhenDue(): void {
+    const now = performance.now();
+    const listener = this.#current;
+    if (!listener || now < this.#replaceAt) return;
+    // One that could not be replaced in time may be at a server that takes no writes any more.
+    const lifetimeMs = this.settings.databaseConnectionLifetimeMs + FRESH_MS;
+    if (now > listener.openedAt + lifetimeMs) this.#lose(listener);
+    else void this.open();
+  }
+
+  /** Closes a connection that delivers nothing, and opens another. */
+  drop(listener: ChangeListener): void {
+    this.#current = null;
+    if (!this.#isOpening) this.#reconnectLater();
+    void listener.close();
+  }
+
+  resetBackoff(): void {
+    this.#reconnectMs = RECONNECT_MS;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#current?.close();
+  }
+
+  async #connect(): Promise<ChangeListener> {
+    const { databaseDirectUrl, databasePooler } = this.settings;
+    const pooler = databaseDirectUrl === null ? databasePooler : 'session';
+    const listener = await ChangeListener.open(this.#source, pooler, {
+      notified: this.events.notified,
+      lost: (lost, error) => {
+        this.#lose(lost, error);
+      },
+    });
+    if (!this.#isClosed) return listener;
+    await listener.close();
+    throw new Error('The broker stops.');
+  }
+
+  #reconnectLater(): void {
+    const ms = this.#reconnectMs;
+    this.#reconnectMs = Math.min(MAX_RECONNECT_MS, 2 * ms);
+    setTimeout(() => void this.open(), ms).unref();
+  }
+
+  #lose(listener: ChangeListener, error?: Error): void {
+    if (listener !== this.#current || this.#isClosed) return;
+    this.events.lost(error);
+    this.drop(listener);
+  }
+}

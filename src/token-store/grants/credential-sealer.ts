@@ -1,0 +1,56 @@
+import { Injectable } from '@nestjs/common';
+import { integrityFailed } from '../../domain/errors.js';
+import type { Grant } from '../../domain/grant/grant.js';
+import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import type { Secret } from '../../domain/secret.js';
+import { SealBroken, Sealer } from '../../sealing/sealer.js';
+import { credentialAad } from '../sealed/aad.js';
+
+/** As a row stores it. */
+export interface SealedCredential {
+  readonly sealed: string;
+  readonly credentialVersion: number | null;
+}
+
+/**
+ * Seals and opens refresh tokens and keys of service accounts, with every column of their grant that decides who gets them as
+ * associated data. A credential that opens with a grant proves that the broker wrote that grant.
+ */
+@Injectable()
+export class CredentialSealer {
+  constructor(
+    private readonly sealer: Sealer,
+    private readonly alarm: IntegrityAlarm,
+  ) {}
+
+  /** The columns of a credential. @param grant as it will be stored, with the version under which it is sealed */
+  async seal(grant: Grant, secret: Secret) {
+    const sealed = await this.sealValue(grant, secret);
+    return {
+      ...(grant.kind === 'user' ? { sealedRefreshToken: sealed } : { sealedKey: sealed }),
+      credentialVersion: grant.version,
+    };
+  }
+
+  sealValue(grant: Grant, secret: Secret): Promise<string> {
+    return this.sealer.seal(secret, credentialAad(grant, grant.version));
+  }
+
+  /** @returns null, with an alarm, when it does not belong to this grant in its current state */
+  async tryOpen(grant: Grant, { sealed, credentialVersion }: SealedCredential): Promise<Secret | null> {
+    try {
+      return await this.sealer.open(sealed, credentialAad(grant, credentialVersion ?? 0));
+    } catch (error) {
+      if (!(error instanceof SealBroken)) throw error;
+      this.alarm.raise({ kind: 'credential', id: grant.id, reason: error.message });
+      return null;
+    }
+  }
+
+  /** @throws {BrokerError} `integrity_failed` */
+  async open(grant: Grant, credential: SealedCredential): Promise<Secret> {
+    const secret = await this.tryOpen(grant, credential);
+    if (!secret) throw integrityFailed();
+    return secret;
+  }
+}
