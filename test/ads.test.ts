@@ -3,18 +3,18 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { type AdsHierarchy, guideHierarchy, guideIds, noAds } from '../sandbox/google/ads/hierarchy.js';
 import { RevokeService } from '../src/services/revoke-service.js';
 import type { Api } from './support/api.js';
+import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { pause } from './support/webhook-receiver.js';
-import { ADS, ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const { M1, M2, M3, A1, A2, A3, A4 } = guideIds;
 const DAY = 86_400;
 
-let world: World;
+let world: TestBed;
 /** One grant serves all tests that do not end it. */
 let isConnected = false;
 
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startTestBed();
 });
 beforeEach(async () => {
   const { control } = world.google;

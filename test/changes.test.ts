@@ -14,7 +14,7 @@ import { ServicesRepository } from '../src/token-store/services/services.reposit
 import { hasPgBouncer, startPgBouncer } from './support/pgbouncer.js';
 import { startStandby } from './support/standby.js';
 import { startTcpProxy } from './support/tcp-proxy.js';
-import { ALICE, createDatabase, startWorld, YOUTUBE } from './support/world.js';
+import { ALICE, createDatabase, startTestBed, YOUTUBE } from './support/test-bed.js';
 
 /** What docs/decisions/0011-memory-and-leases.md promises, and as much again for a busy machine. */
 const NOTICED_MS = 2000;
@@ -267,24 +267,24 @@ test('a failover that leaves the old primary running, and connections to it: not
 }, 90_000);
 
 test('what got too old is read once for all who ask, and then no more', async () => {
-  const world = await startWorld({ CACHE_MAX_AGE_SECONDS: '2' });
+  const bed = await startTestBed({ CACHE_MAX_AGE_SECONDS: '2' });
   try {
-    await world.api.connect(
+    await bed.api.connect(
       { user_id: 'popular', scope: YOUTUBE, account_hint: ALICE.email },
       { account: ALICE.email },
     );
-    for (let call = 0; call < 3; call++) expect((await world.api.token('popular')).status).toBe(200);
-    const grants = jest.spyOn(world.app.get(GrantsRepository), 'findWithTokens');
-    const services = jest.spyOn(world.app.get(ServicesRepository), 'listActive');
-    await world.api.token('popular');
+    for (let call = 0; call < 3; call++) expect((await bed.api.token('popular')).status).toBe(200);
+    const grants = jest.spyOn(bed.app.get(GrantsRepository), 'findWithTokens');
+    const services = jest.spyOn(bed.app.get(ServicesRepository), 'listActive');
+    await bed.api.token('popular');
     expect([grants, services].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
     await wait(2100);
     for (let round = 0; round < 2; round++) {
-      const answers = await Promise.all(Array.from({ length: 50 }, () => world.api.token('popular')));
+      const answers = await Promise.all(Array.from({ length: 50 }, () => bed.api.token('popular')));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     }
     expect([grants, services].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
   } finally {
-    await world.stop();
+    await bed.stop();
   }
 });

@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { defaultMaxConnections } from '../src/http/server/connections.js';
 import { openSocket, type RawAnswer, readAnswer, sendRaw } from './support/raw-http.js';
-import { startWorld, type World } from './support/world.js';
+import { startTestBed, type TestBed } from './support/test-bed.js';
 
-let world: World;
+let world: TestBed;
 beforeAll(async () => {
-  world = await startWorld({ HTTP_HEADERS_TIMEOUT_MS: '600', HTTP_REQUEST_TIMEOUT_MS: '1500' });
+  world = await startTestBed({ HTTP_HEADERS_TIMEOUT_MS: '600', HTTP_REQUEST_TIMEOUT_MS: '1500' });
 });
 afterAll(() => world.stop());
 

@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { coldUsers, userOfToken } from './support/cold-users.js';
+import { startTestBed, type TestBed } from './support/test-bed.js';
 import { pause } from './support/webhook-receiver.js';
-import { startWorld, type World } from './support/world.js';
 
 const CONCURRENCY = 8;
 const HELD_MS = 4000;
 
-let world: World;
+let world: TestBed;
 
 beforeAll(async () => {
-  world = await startWorld({
+  world = await startTestBed({
     GOOGLE_CONCURRENCY: String(CONCURRENCY),
     GOOGLE_QUEUE_SECONDS: '60',
     GOOGLE_TIMEOUT_MS: '30000',

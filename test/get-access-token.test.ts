@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { type Answer, Browser } from './support/api.js';
+import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
-import { Browser, type Answer } from './support/api.js';
-import { ADS, ALICE, BOB, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
 
 const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
 
 describe('GET /tokens/:userId', () => {
-  let world: World;
+  let world: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    world = await startTestBed();
   });
   beforeEach(async () => {
     world.google.control.reset();
@@ -313,7 +313,7 @@ describe('GET /tokens/:userId', () => {
       expect(answer.body).toMatchObject({ code: 'client_misconfigured', google_error: expect.any(String) });
       expect((await world.api.token('alice')).status).toBe(502);
       expect(refreshes()).toBe(1);
-      await world.rested();
+      await world.afterBackoff();
       expect((await world.api.token('alice')).status).toBe(200);
     });
 
@@ -342,7 +342,7 @@ describe('GET /tokens/:userId', () => {
         const asked = refreshes();
         expect((await world.api.token('alice')).status).toBe(503);
         expect(refreshes()).toBe(asked);
-        await world.rested();
+        await world.afterBackoff();
         expect((await world.api.token('alice')).status).toBe(200);
       },
       20_000,

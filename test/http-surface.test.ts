@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
-import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
 import { sendRaw } from './support/raw-http.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 describe('what every route shares', () => {
-  let world: World;
+  let world: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    world = await startTestBed();
   });
   afterAll(() => world.stop());
 

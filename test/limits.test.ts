@@ -10,7 +10,7 @@ import { ServiceRegistry } from '../src/services/service-registry.js';
 import { Api, Browser } from './support/api.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
 import { sendRaw } from './support/raw-http.js';
-import { ALICE, startWorld, type World } from './support/world.js';
+import { ALICE, startTestBed, type TestBed } from './support/test-bed.js';
 
 const AUDIENCE = 'https://broker.example.com';
 const ANYTHING = {
@@ -23,7 +23,7 @@ const ANYTHING = {
   force: false,
 };
 
-let world: World;
+let world: TestBed;
 let issuer: LocalIssuer;
 let signingKey: SigningKey;
 
@@ -33,7 +33,7 @@ beforeAll(async () => {
   issuer.keys = [signingKey.publicJwk];
   const issuers = join(mkdtempSync(join(tmpdir(), 'token-broker-limits-')), 'issuers.json');
   writeFileSync(issuers, JSON.stringify([{ issuer: issuer.url, audience: AUDIENCE }]));
-  world = await startWorld({ SERVICE_ISSUERS_FILE: issuers });
+  world = await startTestBed({ SERVICE_ISSUERS_FILE: issuers });
 });
 afterAll(async () => {
   await world.stop();

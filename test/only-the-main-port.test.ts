@@ -6,11 +6,11 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { emptyFolder } from './cli/token-broker.js';
-import { startWorld, type World } from './support/world.js';
+import { startTestBed, type TestBed } from './support/test-bed.js';
 
-let world: World;
+let world: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startTestBed();
 });
 afterAll(() => world.stop());
 

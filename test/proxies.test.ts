@@ -2,6 +2,7 @@
  * Every outbound request of a process goes through the proxy that its environment names, and trusts a private CA. The
  * proxy leads every tunnel to a TLS end on this machine, whose certificate is for Google's hosts and an issuer's.
  */
+import pg from 'pg';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { request as ask } from 'node:http';
@@ -10,13 +11,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import pg from 'pg';
-import { startFleet, type Fleet } from '../sandbox/fleet/fleet.js';
-import { startStandIn, type StandIn } from '../sandbox/google/stand-in.js';
+import { type Fleet, startFleet } from '../sandbox/fleet/fleet.js';
+import { type StandIn, startStandIn } from '../sandbox/google/stand-in.js';
 import { tokenBroker } from './cli/token-broker.js';
 import { ConnectProxy } from './support/connect-proxy.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
-import { createDatabase } from './support/world.js';
+import { createDatabase } from './support/test-bed.js';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 const describeWithTls = hasOpenssl ? describe : describe.skip;

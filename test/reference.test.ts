@@ -12,7 +12,7 @@ import { Secret } from '../src/domain/secret.js';
 import { Metrics } from '../src/operations/metrics.js';
 import { signMessage } from '../src/webhooks/sign-message.js';
 import { emptyFolder } from './cli/token-broker.js';
-import { startWorld, type World } from './support/world.js';
+import { startTestBed, type TestBed } from './support/test-bed.js';
 
 // Compiled: it finds package.json by its own place.
 const { buildProgram } = (await import(
@@ -101,14 +101,14 @@ describe('codes', () => {
 });
 
 describe('metrics', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   test('docs/metrics.md has every metric of the broker, with its type and labels, and no other', async () => {
-    const { registry } = world.app.get(Metrics);
+    const { registry } = bed.app.get(Metrics);
     const own = (await registry.getMetricsAsJSON()).filter(({ name }) => name.startsWith('token_broker_'));
     const rows = read('docs/metrics.md').matchAll(/^\| `(token_broker_\w+)` +\| (\w+) +\|([^|]*)\|/gm);
     const told = [...rows].map(([, name = '', type = '', third = '']) => {
@@ -124,7 +124,7 @@ describe('metrics', () => {
 
   const promtool = spawnSync('promtool', ['--version']).status === 0 ? test : test.skip;
   promtool('`promtool check metrics` has nothing to say (skipped where promtool is missing)', async () => {
-    const text = await (await fetch(`${world.url}/metrics`)).text();
+    const text = await (await fetch(`${bed.url}/metrics`)).text();
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
       input: text,
       encoding: 'utf8',

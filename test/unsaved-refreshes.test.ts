@@ -5,12 +5,12 @@ import { Sealer } from '../src/sealing/sealer.js';
 import { Database } from '../src/token-store/client/database.js';
 import { fromRow } from '../src/token-store/grants/grant-row.js';
 import { credentialAad } from '../src/token-store/sealed/aad.js';
-import { ALICE, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 
 /** Google answers, and the database does not take it: a full disk, an outage. */
-let world: World;
+let world: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startTestBed();
   await world.sql(`
     CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`);

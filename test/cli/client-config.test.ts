@@ -22,8 +22,8 @@ import { parse as parseYaml } from 'yaml';
 import { type StandIn, startStandIn } from '../../sandbox/google/stand-in.js';
 import { libraryConfiguration, type LibraryFormat } from '../../src/cli/ads-credentials/formats/formats.js';
 import { Secret } from '../../src/domain/secret.js';
+import { ADS, ALICE } from '../support/test-bed.js';
 import { visitConsent } from '../support/visit-consent.js';
-import { ADS, ALICE } from '../support/world.js';
 import { emptyFolder, startTokenBroker, tokenBroker } from './token-broker.js';
 
 interface Values {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trying/postgres.js';
-import { startWorld, type World } from '../support/world.js';
+import { startTestBed, type TestBed } from '../support/test-bed.js';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
 
 interface Checked {
@@ -11,9 +11,9 @@ interface Checked {
   readonly google: { readonly verdict: string; readonly error?: string };
 }
 
-let world: World;
+let world: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startTestBed();
 });
 afterAll(() => world.stop());
 afterEach(() => {

@@ -12,14 +12,14 @@ import { explainFailure } from '../../src/cli/shared/explain-failure.js';
 import { Failure } from '../../src/cli/shared/failure.js';
 import type { Answer } from '../../src/cli/shared/print.js';
 import { Browser } from '../support/api.js';
+import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { type Choice, visitConsent } from '../support/visit-consent.js';
-import { ADS, ALICE, BOB, startWorld, type World, YOUTUBE } from '../support/world.js';
 import { emptyFolder, startTokenBroker, tokenBroker } from './token-broker.js';
 
 const COMMAND = 'generate-user-credentials';
 
 let google: StandIn;
-let world: World;
+let world: TestBed;
 let localPort: number;
 const folder = emptyFolder();
 
@@ -50,7 +50,7 @@ beforeAll(async () => {
     accounts: [ALICE, BOB],
   });
   for (const id of ['desktop', 'local', 'remote', 'ads']) write(id, google.clientSecretJson(id));
-  world = await startWorld({
+  world = await startTestBed({
     GOOGLE_STAND_IN_URL: google.url,
     GOOGLE_CLIENT_SECRETS: `desktop=${file('desktop')},ads=${file('ads')}`,
   });

@@ -2,8 +2,8 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  readFileSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   statSync,
   symlinkSync,
@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateKeyRing, readKeyRing } from '../../src/sealing/key-ring.js';
-import { ALICE, BOB, startWorld, YOUTUBE, type World } from '../support/world.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { asJson, emptyFolder, query, tokenBroker } from './token-broker.js';
 
 async function until(look: () => Promise<unknown[]>): Promise<void> {
@@ -131,11 +131,11 @@ describe('token-broker keys generate', () => {
 });
 
 describe('token-broker keys reseal', () => {
-  let world: World;
+  let world: TestBed;
   let ring: string;
   let url: string;
   beforeAll(async () => {
-    world = await startWorld();
+    world = await startTestBed();
     ring = world.settings['KEY_RING_FILE'] ?? '';
     url = world.settings['DATABASE_URL'] ?? '';
     await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });

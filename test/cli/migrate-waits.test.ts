@@ -5,16 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
-import { ALICE, startWorld, type World, YOUTUBE } from '../support/world.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { emptyDatabase, query, startTokenBroker, tokenBroker } from './token-broker.js';
 
 const COLUMN = '29990101000000_note';
 
-let world: World;
+let world: TestBed;
 let folder: string;
 
 beforeAll(async () => {
-  world = await startWorld({ MEMORY_USERS: '0' });
+  world = await startTestBed({ MEMORY_USERS: '0' });
   await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
 });
 beforeEach(() => {

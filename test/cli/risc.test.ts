@@ -3,16 +3,16 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trying/postgres.js';
-import { startWorld, type World } from '../support/world.js';
+import { startTestBed, type TestBed } from '../support/test-bed.js';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
 
 const RISC = 'https://schemas.openid.net/secevent/risc/event-type/';
 const OAUTH = 'https://schemas.openid.net/secevent/oauth/event-type/';
 
-let world: World;
+let world: TestBed;
 let key: string;
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startTestBed();
   key = serviceAccount('project-a');
 });
 beforeEach(() => {

@@ -1,16 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
 import { Api } from '../support/api.js';
-import { startWorld, type World } from '../support/world.js';
+import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
+import { startTestBed, type TestBed } from '../support/test-bed.js';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
 
 const ANYTHING = ['--client', '*', '--scope', '*', '--user', '*'];
 const SUBJECT = 'system:serviceaccount:analytics:reports';
 
 let issuer: LocalIssuer;
-let world: World;
+let world: TestBed;
 /** Each command is a process of its own. */
 const LONG = 60_000;
 const create = (name: string, ...more: string[]) => ['service', 'create', name, ...ANYTHING, ...more];
@@ -19,7 +19,7 @@ beforeAll(async () => {
   issuer = await LocalIssuer.start();
   const path = join(emptyFolder(), 'issuers.json');
   writeFileSync(path, JSON.stringify([{ issuer: issuer.url, audience: 'broker' }]));
-  world = await startWorld({ SERVICE_ISSUERS_FILE: path });
+  world = await startTestBed({ SERVICE_ISSUERS_FILE: path });
 });
 afterAll(async () => {
   await world.stop();

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ALICE, startWorld, YOUTUBE, type World } from '../support/world.js';
 import { Api } from '../support/api.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { asJson, emptyDatabase, query, tokenBroker } from './token-broker.js';
 
 const KEY = /tbk_[a-z0-9]{12}_[A-Za-z0-9_-]{43}/;
 const ANYTHING = ['--client', '*', '--scope', '*', '--user', '*'];
 
-let world: World;
+let world: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startTestBed();
   await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
 });
 afterAll(() => world.stop());

@@ -2,17 +2,17 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startSampleApp } from '../../sandbox/sample-app/sample-app.js';
 import { freePort } from '../../sandbox/trying/postgres.js';
 import { Browser } from '../support/api.js';
-import { ALICE, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from '../support/world.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 
 describe('the sample app', () => {
-  let world: World;
+  let world: TestBed;
   let url: string;
   let app: { close(): Promise<void> };
 
   beforeAll(async () => {
     const port = await freePort();
     url = `http://localhost:${port}`;
-    world = await startWorld({ RETURN_TO_ORIGINS: url });
+    world = await startTestBed({ RETURN_TO_ORIGINS: url });
     app = await startSampleApp({
       port,
       url,
