@@ -67,7 +67,7 @@ const caller = async () => {
   return { actor: String(row?.['name']), service_id: String(row?.['id']) };
 };
 
-describe('what is remembered', () => {
+describe('what is recorded', () => {
   test('a ticket, its consent, an issuance: who, for whom, what, with what outcome', async () => {
     await connect();
     const { body } = await bed.api.token('alice', { scope: YOUTUBE });
@@ -153,7 +153,7 @@ describe('what is remembered', () => {
     expect(consents[0]?.details['missing_scopes']).toEqual([YOUTUBE_MONEY]);
   });
 
-  test('a consent that somebody else brings back', async () => {
+  test('a consent that another user's browser brings back', async () => {
     const consent = await new Browser().begin(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     const back = await visitConsent(consent, { account: ALICE.email });
     await new Browser().open(back);
@@ -199,7 +199,7 @@ describe('what is remembered', () => {
     expect(await trail()).toHaveLength(5);
   });
 
-  test('each refresh is an event, for whoever brought it about', async () => {
+  test('each refresh is an event, for the service that caused it', async () => {
     await connect();
     bed.clock.advance(3600);
     await bed.api.token('alice');
@@ -209,7 +209,7 @@ describe('what is remembered', () => {
     );
   });
 
-  test('a refresh that fails: what Google said, and what came of it', async () => {
+  test('a refresh that fails: what Google said, and the result', async () => {
     await connect();
     const id = await grantOf('alice');
     bed.clock.advance(3600);
@@ -269,7 +269,7 @@ describe('what is remembered', () => {
     );
   });
 
-  test("a security event of Google's, for each user whom it concerns", async () => {
+  test("a security event from Google, for each user whom it concerns", async () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     await trail();
@@ -419,7 +419,7 @@ describe('who may read it', () => {
     ['a limit that is no number', { limit: 'many' }, 'limit'],
     ['a user id that is none', { user: 'a\u0007b' }, 'user'],
     ['a service that does not exist', { service: 'nobody' }, 'service'],
-    ['a cursor that is none of ours', { cursor: 'abc' }, 'cursor'],
+    ['a cursor that the broker did not make', { cursor: 'abc' }, 'cursor'],
     ['a cursor with quotes', { cursor: "' OR 1=1" }, 'cursor'],
     ['a filter that does not exist', { users: 'alice' }, 'users'],
   ])('%s is refused', async (_, query: Record<string, string>, field) => {
@@ -460,7 +460,7 @@ describe('how long it lasts', () => {
 
   test('text that PostgreSQL cannot hold holds up nothing', async () => {
     await connect();
-    // No caller and no answer of Google's gets such text in any more; should another way be found, this must still hold.
+    // No caller and no response from Google gets such text in any more; should another path be found, this must still hold.
     bed.app.get(AuditLog).record({
       at: bed.clock.now(),
       action: 'token.refresh',
@@ -540,12 +540,12 @@ describe('refusals in masses', () => {
     const rows = await bed.sql(
       `SELECT user_id, count, details FROM audit_events WHERE outcome = 'not_connected'`,
     );
-    const told = rows.filter(({ user_id }) => String(user_id).startsWith('made-up-'));
-    expect(told.filter(({ user_id }) => user_id !== 'made-up-by-another')).toHaveLength(1000);
-    expect(told.map(({ user_id }) => user_id)).toContain('made-up-by-another');
-    const rest = rows.filter(({ user_id }) => user_id === null);
-    expect(rest.map(({ details }) => details)).toEqual(rest.map(() => ({ over_quota: true })));
-    expect(rest.reduce((sum, { count }) => sum + Number(count), 0)).toBe(200);
-    expect(rest.length).toBeLessThanOrEqual(3);
+    const recorded = rows.filter(({ user_id }) => String(user_id).startsWith('made-up-'));
+    expect(recorded.filter(({ user_id }) => user_id !== 'made-up-by-another')).toHaveLength(1000);
+    expect(recorded.map(({ user_id }) => user_id)).toContain('made-up-by-another');
+    const aggregated = rows.filter(({ user_id }) => user_id === null);
+    expect(aggregated.map(({ details }) => details)).toEqual(aggregated.map(() => ({ over_quota: true })));
+    expect(aggregated.reduce((sum, { count }) => sum + Number(count), 0)).toBe(200);
+    expect(aggregated.length).toBeLessThanOrEqual(3);
   }, 60_000);
 });

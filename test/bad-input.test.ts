@@ -106,7 +106,7 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['a hint that is empty', { ...ticket, account_hint: '' }, 'account_hint'],
     ['a hint that is an object', { ...ticket, account_hint: { email: 'a@b.example' } }, 'account_hint'],
     ['a client with a NUL', { ...ticket, client: 'default\u0000' }, 'client'],
-    ['a scope of somebody else', { ...ticket, scope: 'https://example.com/auth/x' }, 'scope'],
+    ['a scope of another API provider', { ...ticket, scope: 'https://example.com/auth/x' }, 'scope'],
     ["a scope that is only Google's host", { ...ticket, scope: 'https://www.googleapis.com/' }, 'scope'],
     ['a scope without a name', { ...ticket, scope: 'https://www.googleapis.com/auth/' }, 'scope'],
     ['a scope with a query', { ...ticket, scope: `${YOUTUBE}?x=1` }, 'scope'],
@@ -311,7 +311,7 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['no credential', undefined],
     ['another scheme', 'Basic YWxpY2U6eA=='],
     ['a key that is none', 'Bearer tbk_x'],
-    ['a well-formed key of nobody', `Bearer tbk_abcdefghijkm_${'A'.repeat(43)}`],
+    ['a well-formed key of no service', `Bearer tbk_abcdefghijkm_${'A'.repeat(43)}`],
   ])('%s is unauthenticated', async (_, authorization) => {
     const response = await fetch(`${bed.url}/tokens/alice`, {
       headers: authorization ? { authorization } : {},
@@ -381,7 +381,7 @@ describe('bad input gets a clear error and loses nothing', () => {
       expect(await stored(bed)).toBe(before);
     });
 
-    test('used: the page may be looked at often, the trip begins once', async () => {
+    test('used: the page may be opened often, the authorization request is made once', async () => {
       const url = await bed.api.connectUrl(ticket);
       expect((await page(url)).status).toBe(200);
       expect((await page(url)).status).toBe(200);
@@ -406,7 +406,7 @@ describe('bad input gets a clear error and loses nothing', () => {
       expect((await post('same-origin')).status).toBe(303);
     });
 
-    test('used twice at the same moment: one trip begins', async () => {
+    test('used twice at the same moment: one authorization request is made', async () => {
       const url = await bed.api.connectUrl(ticket);
       const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };
       const answers = await Promise.all(

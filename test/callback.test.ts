@@ -33,7 +33,7 @@ describe('the way back from Google', () => {
   };
   const grants = () => bed.sql('SELECT * FROM grants');
 
-  test('the consent URL carries everything that Google documents', async () => {
+  test('the consent URL has every parameter that Google documents', async () => {
     const { consent } = await begin({ account_hint: ALICE.email });
     expect(consent.pathname).toBe('/o/oauth2/v2/auth');
     expect(Object.fromEntries(consent.searchParams)).toEqual({
@@ -65,7 +65,7 @@ describe('the way back from Google', () => {
     }
   });
 
-  test('the cookie is HttpOnly, SameSite=Lax and for this trip only', async () => {
+  test('the cookie is HttpOnly, SameSite=Lax and for this authorization request only', async () => {
     const browser = new Browser();
     const url = await bed.api.connectUrl(ticket);
     const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };
@@ -109,7 +109,7 @@ describe('the way back from Google', () => {
   test.each([
     ['without the cookie', () => new Browser(), 'another browser'],
     [
-      'with the cookie of another trip',
+      'with the cookie of another authorization request',
       async () => {
         const other = await begin();
         return other.browser;
@@ -174,7 +174,7 @@ describe('the way back from Google', () => {
     expect((await browser.open(back)).status).toBe(200);
   });
 
-  test('an error text of somebody else is not shown', async () => {
+  test('an error text that a third party put into the link is not shown', async () => {
     const { browser, consent } = await begin();
     const state = consent.searchParams.get('state') ?? '';
     const answer = await browser.open(`${bed.url}/callback?state=${state}&error=%3Cscript%3E`);
@@ -288,7 +288,7 @@ describe('the way back from Google', () => {
     });
 
     test('without one, and none stored, the user is asked once more with prompt=consent', async () => {
-      // Google knows Alice through another user of ours, and would stay silent; the broker holds a grant of Bob only.
+      // Google knows Alice through another user of the broker, and would stay silent; the broker holds a grant of Bob only.
       await bed.api.connect({ ...ticket, user_id: 'somebody-else' }, { account: ALICE.email });
       await bed.api.connect(ticket, { account: BOB.email });
       const { browser, consent } = await begin({ another_account: true });

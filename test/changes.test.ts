@@ -1,4 +1,4 @@
-/** Replicas that cannot hear of changes, each for another reason: what was disconnected elsewhere is not served. */
+/** Replicas that are not notified of changes, each for another reason: what was disconnected elsewhere is not served. */
 import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -55,7 +55,7 @@ class Replicas {
     const user = `user-${randomUUID()}`;
     await seedGrants(this.fleet, this.database, [user], 3000);
     for (const replica of this.fleet.replicas) {
-      // Twice: the second answer comes from memory, where there is any.
+      // Twice: the second answer comes from the cache, where there is one.
       for (let served = 0; served < 2;) if ((await this.ask(replica, user)) === 200) served++;
     }
     return user;
@@ -163,7 +163,7 @@ describe('triggers', () => {
       'triggers_missing',
     ],
     [
-      'they fire, and tell nothing',
+      'they fire, and notify of nothing',
       'ALTER FUNCTION tell_grant_change() RENAME TO kept; CREATE FUNCTION tell_grant_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; CREATE OR REPLACE TRIGGER grant_came_or_went AFTER INSERT OR DELETE ON grants FOR EACH ROW EXECUTE FUNCTION tell_grant_change()',
       'DROP FUNCTION tell_grant_change() CASCADE; ALTER FUNCTION kept() RENAME TO tell_grant_change; CREATE TRIGGER grant_came_or_went AFTER INSERT OR DELETE ON grants FOR EACH ROW EXECUTE FUNCTION tell_grant_change()',
       'triggers_missing',
@@ -188,7 +188,7 @@ describe('triggers', () => {
     await replicas.untilChanges(second(), UP);
   });
 
-  test('session_replication_role is replica: the change is heard all the same', async () => {
+  test('session_replication_role is replica: the change is published all the same', async () => {
     const user = await replicas.warmUser();
     await sql(
       `BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM grants WHERE user_id = '${user}'; COMMIT`,
@@ -196,7 +196,7 @@ describe('triggers', () => {
     await replicas.assertGone(user, SLACK_MS);
   });
 
-  test('what nobody can hear of, as triggers were away for one transaction, is believed no longer than the greatest age', async () => {
+  test('a change that no replica is notified of, as triggers were off for one transaction, is cached no longer than the maximum age', async () => {
     const user = await replicas.warmUser();
     const key = await seedService(replicas.fleet, replicas.database);
     expect(await replicas.ask(second(), user, key)).toBe(200);

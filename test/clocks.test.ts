@@ -1,4 +1,4 @@
-/** Replicas whose clocks are wrong. Lifetimes are the database's; waiting is nobody's. */
+/** Replicas whose clocks are wrong. Lifetimes go by the database's clock; waiting goes by a monotonic one. */
 import pg from 'pg';
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

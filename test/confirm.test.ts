@@ -28,7 +28,7 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     expect((await confirm(code, 'alice')).status).toBe(400);
   });
 
-  test('attack: a link consented by somebody else never yields a token', async () => {
+  test('attack: a link that another person consented to never yields a token', async () => {
     // Mallory makes a link for himself and lures Alice into it; her browser brings the code into her own session.
     const link = await bed.api.connectUrl({ ...ticket, user_id: 'mallory' });
     const answer = await new Browser().connect(link, { account: ALICE.email });
@@ -47,8 +47,8 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     // Google knows Bob through another user; alice holds another account, so no consent is forced at first.
     await bed.api.connect({ scope: YOUTUBE, user_id: 'somebody-else' }, { account: BOB.email });
     await bed.api.connect({ scope: YOUTUBE, user_id: 'two-accounts' }, { account: ALICE.email });
-    const wish = { ...ticket, user_id: 'two-accounts', another_account: true };
-    const answer = await bed.api.connect(wish, { account: BOB.email });
+    const request = { ...ticket, user_id: 'two-accounts', another_account: true };
+    const answer = await bed.api.connect(request, { account: BOB.email });
     expect((await confirm(codeFrom(answer.headers.get('location')), 'two-accounts')).status).toBe(200);
     expect((await bed.api.token('two-accounts', { account: BOB.email })).status).toBe(200);
   });

@@ -76,7 +76,7 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     expect(second?.['request_id']).toBe(first?.['request_id']);
   });
 
-  test('the app is told so, and a broker that was restarted goes on', async () => {
+  test('the app is notified, and a broker that was restarted goes on', async () => {
     const answer = await back({ return_to: `${APP}/done` });
     expect(answer.headers.get('location')).toBe(`${APP}/done?connect=pending`);
     await bed.restart();
@@ -274,7 +274,7 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
       },
     );
 
-    test('where nobody knows what Google heard first, Google is asked before a token is given', async () => {
+    test('where the order of events at Google is unknown, Google is asked before a token is given', async () => {
       bed.google.control.latency('revoke', 1500);
       const revoking = bed.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });
       await until(

@@ -73,7 +73,7 @@ describe('what a consent yields', () => {
     },
   );
 
-  test('whatever Google answers, the rest is reported and kept from every caller', async () => {
+  test('whatever Google answers, the other scopes are reported and kept from every caller', async () => {
     const { browser, consent } = await begin({ user_id: 'mallory-2', scope: 'email' });
     // As if Google included it all by itself.
     consent.searchParams.set('include_granted_scopes', 'true');
@@ -82,7 +82,7 @@ describe('what a consent yields', () => {
     expect(await events('mallory-2')).toMatchObject([
       { outcome: 'ok', details: { scopes: SIGN_IN, unrequested_scopes: [ADS, YOUTUBE].sort() } },
     ]);
-    // The access token of the exchange covers more: it is given to nobody, now and after each refresh.
+    // The access token of the exchange covers more: no caller gets it, now and after each refresh.
     for (let hour = 0; hour < 2; hour++) {
       const token = await bed.api.token('mallory-2');
       expect(scopesOf(token)).toEqual(SIGN_IN);
@@ -94,7 +94,7 @@ describe('what a consent yields', () => {
     expect((await grantOf('mallory-2'))?.granted_scopes.sort()).toEqual(SIGN_IN);
   });
 
-  test('when Google does not narrow a token that covers more than the grant, nobody gets it', async () => {
+  test('when Google does not narrow a token that covers more than the grant, no caller gets it', async () => {
     const { browser, consent } = await begin({ user_id: 'mallory-1', scope: 'email' });
     consent.searchParams.set('include_granted_scopes', 'true');
     await browser.open(await visitConsent(consent, { account: ALICE.email }));
@@ -135,7 +135,7 @@ describe('what a consent yields', () => {
     }
   });
 
-  test('confirm mode: the completion yields no more, and reports the rest', async () => {
+  test('confirm mode: the completion yields no more, and reports the other scopes', async () => {
     const { browser, consent } = await begin({
       user_id: 'mallory-3',
       scope: 'email',
@@ -182,7 +182,7 @@ describe('what a consent yields', () => {
       );
     });
 
-    test('nobody said which account: a sign-in tells, before anything is included', async () => {
+    test('no account is named: a sign-in identifies it, before anything is included', async () => {
       const { browser, consent } = await begin({ user_id: 'alice', scope: YOUTUBE_MONEY });
       expect(consent.searchParams.get('access_type')).toBe('online');
       expect(consent.searchParams.has('include_granted_scopes')).toBe(false);
@@ -195,7 +195,7 @@ describe('what a consent yields', () => {
       expect((await grantOf('alice'))?.granted_scopes).toContain(YOUTUBE_MONEY);
     });
 
-    test('nobody said which account, and another one came: nothing is included', async () => {
+    test('no account is named, and another one came: nothing is included', async () => {
       const { browser, consent } = await begin({ user_id: 'alice', scope: YOUTUBE_MONEY });
       const next = await browser.open(await visitConsent(consent, { account: BOB.email }));
       const second = new URL(next.headers.get('location') ?? '');
@@ -206,7 +206,7 @@ describe('what a consent yields', () => {
     });
 
     test('another account than the hint was chosen: what others granted with it does not come along', async () => {
-      // bob@ granted Ads for somebody else.
+      // bob@ granted Ads for another user.
       await bed.api.connect({ user_id: 'somebody', scope: ADS }, { account: BOB.email });
       const { browser, consent } = await begin({
         user_id: 'alice',

@@ -54,7 +54,7 @@ describe('what a role, a database or a URL say of a session', () => {
       expect(status).toBe(200);
       expect(body['expires_in']).toBeGreaterThan(3500);
       expect(body['expires_in']).toBeLessThanOrEqual(3600);
-      // Out of memory, out of the database.
+      // From the cache, from the database.
       await bed.restart();
     }
     await new Promise((resolve) => setTimeout(resolve, 600));
@@ -64,7 +64,7 @@ describe('what a role, a database or a URL say of a session', () => {
     };
     const [grant] = grants;
     expect(Math.abs(Date.parse(grant?.created_at ?? '') - Date.now())).toBeLessThan(60_000);
-    // Triggers run: another connection hears of it.
+    // Triggers run: another connection is notified.
     await query(
       bed.ownerUrl,
       `SET session_replication_role = origin; SET statement_timeout = 0; SET lock_timeout = 0; DELETE FROM public.grants`,
@@ -137,7 +137,7 @@ describe('a role with a password and a limit', () => {
     expect((await bed.api.get('/users/alice/grants')).status).toBe(200);
   });
 
-  test('a server that ends idle sessions ends none of ours', async () => {
+  test('a server that ends idle sessions ends none that the broker uses', async () => {
     await query(own, `ALTER ROLE ${role} SET idle_session_timeout = 300`);
     await cut();
     expect((await bed.api.get('/users/alice/grants')).status).toBe(200);

@@ -43,14 +43,14 @@ describe('a dead grant says why, how sure, and who must act', () => {
     expect(await reason()).toEqual(['user_revoked_or_password_changed', 'inferred', 'user']);
   });
 
-  test('an app in Testing, where Google told the lifetime', async () => {
+  test('an app in Testing, where Google gave the lifetime', async () => {
     bed.google.control.setTestingMode(true);
     await connect();
     bed.clock.advance(7 * DAY + 60);
     expect(await reason()).toEqual(['testing_mode', 'certain', 'operator']);
   });
 
-  test('an app in Testing, where Google told nothing: it worked until the seventh day and not after', async () => {
+  test('an app in Testing, where Google gave no lifetime: it worked until the seventh day and not after', async () => {
     bed.google.control.setTestingMode(true);
     bed.google.control.overrideTokenAnswer({ refresh_token_expires_in: null });
     await connect();
@@ -111,7 +111,7 @@ describe('a dead grant says why, how sure, and who must act', () => {
   });
 });
 
-describe('a living grant says when it will die', () => {
+describe('an active grant says when it will expire', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed({ TESTING_CLIENTS: 'second' });
@@ -127,7 +127,7 @@ describe('a living grant says when it will die', () => {
     );
   };
 
-  test('by what Google told, by what the operator told of Testing, and by inactivity', async () => {
+  test('by the lifetime that Google gave, by the setting for apps in Testing, and by inactivity', async () => {
     await connect('idle', 'default');
     bed.clock.advance(60);
     await connect('in-testing', 'second');

@@ -4,7 +4,7 @@ import { isPlainText } from '../src/domain/text.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 
 /**
- * Answers that Google should not give and somebody gives all the same: Google on a bad day, a proxy, a stand-in. None of
+ * Responses that Google should not give, from Google in an incident, a proxy or a stand-in. None of
  * them may cost a user the grant, change what it holds, or reach a caller as a token.
  */
 const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
@@ -154,18 +154,15 @@ const GOOD: readonly (readonly [string, Odd])[] = [
   ['expires_in true', { body: good({ expires_in: true }) }],
   ['expires_in as a word and digits', { body: good({ expires_in: '3599 seconds' }) }],
   ['expires_in below zero', { body: good({ expires_in: -3599 }) }],
-  [
-    'members that nobody knows, also deep ones',
-    { body: good({ x: { scope: '', scope2: [{ access_token: '' }] } }) },
-  ],
-  ['an id_token of somebody else', { body: good({ id_token: 'eyJhbGciOiJub25lIn0.e30.AA' }) }],
+  ['unknown members, also deep ones', { body: good({ x: { scope: '', scope2: [{ access_token: '' }] } }) }],
+  ['an id_token of another issuer', { body: good({ id_token: 'eyJhbGciOiJub25lIn0.e30.AA' }) }],
   ['a token with every character that one may have', { body: good({ access_token: 'ya29.aZ09-._~+/==' }) }],
 ];
 
 describe('odd answers of Google', () => {
   let bed: TestBed;
   beforeAll(async () => {
-    // A failure of Google Ads is not remembered: each answer is looked at by itself.
+    // A failure of Google Ads is not cached: each answer is looked at by itself.
     bed = await startTestBed({ ADS_MIN_AGE: '0' });
     await bed.api.connect(
       { user_id: 'alice', scope: `${YOUTUBE} ${YOUTUBE_MONEY}` },

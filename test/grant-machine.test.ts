@@ -14,7 +14,7 @@ import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-
 
 /**
  * The life of grants as a machine: random steps, several at once, on a real broker, database and stand-in. After each
- * round the laws must hold, whatever order things happened in.
+ * round the invariants must hold, whatever order things happened in.
  */
 let bed: TestBed;
 beforeAll(async () => {
@@ -25,7 +25,7 @@ afterAll(() => bed.stop());
 const ACCOUNTS = { alice: ALICE, bob: BOB };
 type User = keyof typeof ACCOUNTS;
 
-/** What can happen. `user` may be somebody without any grant. */
+/** What can happen. `user` may be one without any grant. */
 const STEPS = {
   connect: async (user: User) => {
     // Asked for one more account, Google is always gone to, and gives a refresh token only where it must.
@@ -125,7 +125,7 @@ async function checkLaws(before: readonly Row[]): Promise<Row[]> {
   return rows();
 }
 
-test('the laws hold after whatever happens, at once or one after the other', async () => {
+test('the invariants hold after any sequence of events, at once or one after the other', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(round, { minLength: 3, maxLength: 10 }), async (rounds) => {
       bed.google.control.reset();
@@ -134,7 +134,7 @@ test('the laws hold after whatever happens, at once or one after the other', asy
       for (const steps of rounds) {
         if (steps === 'restart') await bed.restart();
         else {
-          // Long enough for every token to be asked for anew, and for no grant to rest.
+          // Long enough for every token to be refreshed, and for no grant to be in backoff.
           bed.clock.advance(700);
           await bed.afterBackoff();
           await Promise.all(steps.map(({ kind, user }) => STEPS[kind](user)));

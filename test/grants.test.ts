@@ -115,7 +115,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
   });
 
-  test('a token that was dead alone takes nobody with it', async () => {
+  test('a token that was dead alone ends no other grant', async () => {
     await connect('alice', ALICE);
     const [token] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');

@@ -146,7 +146,7 @@ const POLICIES = {
 };
 
 describe.each([
-  ['as it was filled', false],
+  ['without statistics', false],
   ['with statistics', true],
 ])('%s, whatever the policy, a page reads as many rows as a page needs', (_, analyzed) => {
   beforeAll(async () => {

@@ -79,7 +79,7 @@ test('PostgreSQL stops under load and comes back: each replica does what its set
   await postgres.stop();
   await until(async () => (await ask(strict, 'alice')).status === 503);
   expect(await ask(lenient, 'alice')).toEqual({ status: 200, code: undefined, token });
-  // Bob's is in nobody's memory.
+  // Bob's is in no cache.
   for (const replica of fleet.replicas) {
     expect(await ask(replica, 'bob')).toMatchObject({ status: 503, code: 'database_unavailable' });
   }

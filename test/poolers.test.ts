@@ -38,7 +38,7 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
     beforeAll(async () => {
       receiver = await startReceiver(() => new Date());
       bed = await startTestBed(async (databaseUrl, ownerUrl) => {
-        // What a session may be by no doing of ours: the broker must not care.
+        // What others may set for a session: the broker must not depend on it.
         const name = new URL(databaseUrl).pathname.slice(1);
         for (const setting of [
           "timezone = 'America/New_York'",

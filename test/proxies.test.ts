@@ -77,7 +77,7 @@ describeWithTls(
     let proxy: ConnectProxy;
     let ca: string;
     let key: SigningKey;
-    const told: string[] = [];
+    const delivered: string[] = [];
 
     beforeAll(async () => {
       google = await startStandIn({
@@ -102,7 +102,7 @@ describeWithTls(
       tls = createServer(made, (request, response) => {
         const { host = '' } = request.headers;
         if (host === 'app.example.com') {
-          told.push(request.url ?? '');
+          delivered.push(request.url ?? '');
           response.writeHead(204).end();
           return;
         }
@@ -239,10 +239,10 @@ describeWithTls(
           headers: { authorization: `Bearer ${jwt}` },
         });
         expect(answer.status).toBe(404);
-        for (const end = Date.now() + 10_000; told.length === 0 && Date.now() < end;) {
+        for (const end = Date.now() + 10_000; delivered.length === 0 && Date.now() < end;) {
           await new Promise((resolve) => setTimeout(resolve, 50));
         }
-        expect(told).toEqual(['/hooks']);
+        expect(delivered).toEqual(['/hooks']);
         expect(new Set(proxy.asked)).toEqual(
           new Set(['CONNECT issuer.example.com:443', 'CONNECT app.example.com:443']),
         );

@@ -57,7 +57,7 @@ describe('what the database records of migrations', () => {
     expect(await ready(bed.url)).toBe(200);
   });
 
-  test('ahead: who was ready before serves on; who starts is not ready, unless told so', async () => {
+  test('ahead: a replica that was ready serves on; one that starts is not ready, unless a setting allows it', async () => {
     await bed.sql(
       `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at)
        VALUES ('newer', '', '29990101000000_newer', now())`,
@@ -105,7 +105,7 @@ describe('SIGTERM with SHUTDOWN_DELAY_SECONDS', () => {
     expect(performance.now() - began).toBeGreaterThan(2900);
   });
 
-  test('told twice: at once', async () => {
+  test('a second signal stops at once', async () => {
     const replica = await fleet.add({ SHUTDOWN_DELAY_SECONDS: '60' });
     const began = performance.now();
     const ended = replica.end('SIGTERM');

@@ -14,7 +14,7 @@ import { signMessage } from '../src/webhooks/sign-message.js';
 import { emptyFolder } from './cli/token-broker.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
 
-// Compiled: it finds package.json by its own place.
+// Compiled: it finds package.json by its own path.
 const { buildProgram } = (await import(
   resolve('dist/src/cli/program.js')
 )) as typeof import('../src/cli/program.js');
@@ -111,15 +111,15 @@ describe('metrics', () => {
     const { registry } = bed.app.get(Metrics);
     const own = (await registry.getMetricsAsJSON()).filter(({ name }) => name.startsWith('token_broker_'));
     const rows = read('docs/metrics.md').matchAll(/^\| `(token_broker_\w+)` +\| (\w+) +\|([^|]*)\|/gm);
-    const told = [...rows].map(([, name = '', type = '', third = '']) => {
+    const documentedMetrics = [...rows].map(([, name = '', type = '', third = '']) => {
       const labels = [...third.matchAll(/`(\w+)`/g)].map(([, label = '']) => label);
       return `${name} ${type} ${labels.sort().join(' ')}`;
     });
-    const known = own.map(({ name, type }) => {
+    const registered = own.map(({ name, type }) => {
       const { labelNames } = registry.getSingleMetric(name) as unknown as { labelNames: string[] };
       return `${name} ${String(type)} ${labelNames.toSorted().join(' ')}`;
     });
-    expect(told.sort()).toEqual(known.sort());
+    expect(documentedMetrics.sort()).toEqual(registered.sort());
   });
 
   const promtool = spawnSync('promtool', ['--version']).status === 0 ? test : test.skip;

@@ -42,7 +42,7 @@ async function killAt(moment: () => Promise<boolean> | boolean): Promise<{ survi
   const evicted = await fleet.add();
   const survivor = new Api((fleet.replicas[0] as Replica).url, key);
   await seedGrants(fleet, database, ['gone', 'sibling'], 3000);
-  // Both are in memory everywhere.
+  // Both are cached on every replica.
   for (const user of ['gone', 'sibling']) {
     expect((await survivor.token(user)).status).toBe(200);
     expect((await new Api(evicted.url, key).token(user)).status).toBe(200);

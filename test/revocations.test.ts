@@ -5,7 +5,7 @@ import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-
 describe('revocations', () => {
   let bed: TestBed;
   beforeAll(async () => {
-    // Nobody listens there: events stay in the outbox.
+    // No server listens there: events stay in the outbox.
     bed = await startTestBed({
       WEBHOOK_URL: 'http://127.0.0.1:9/',
       WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
@@ -67,7 +67,7 @@ describe('revocations', () => {
     await connect('in-another-project', ALICE, 'elsewhere');
     await connect('bob', BOB);
     await bed.sql('DELETE FROM outbox_events');
-    // Memory is warm.
+    // The cache is warm.
     expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
     control().failAlways('revoke', { status: 503, body: '' });
     const answer = await revoke('alice');
@@ -214,7 +214,7 @@ describe('revocations', () => {
     expect(after.body['access_token']).not.toBe(before);
   });
 
-  test('a token that was dead before takes nobody with it', async () => {
+  test('a token that was dead before ends no other grant', async () => {
     await connect('alice');
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');
@@ -293,7 +293,7 @@ describe('revocations', () => {
     expect(control().liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
   });
 
-  test('two revocations of one account: each ends its own grant, whichever Google hears first', async () => {
+  test('two revocations of one account: each ends its own grant, whichever reaches Google first', async () => {
     await connect('alice');
     await connect('alice-too', ALICE, 'second');
     await connect('alice-third', ALICE);

@@ -26,7 +26,7 @@ const idOf = async (userId: string) => {
 };
 const said = ({ status, body }: Answer) => ({ status, code: body['code'] });
 
-test('without a right nothing is done, and nothing is told; with it, only what it says', async () => {
+test('without a right nothing is done and nothing is disclosed; with it, only what it allows', async () => {
   await connect('alice');
   const id = await idOf('alice');
   const calls: Record<string, (api: Api) => Promise<Answer>> = {
@@ -70,7 +70,7 @@ describe('what the policy does not cover', () => {
       expect(answer.text).not.toContain('stranger');
       expect(answer.text).not.toContain(strange);
     }
-    // Nor does the trail of alice tell who else it was, or that of the stranger who began.
+    // Nor does the audit trail of alice disclose who else it was, or that of the stranger who began.
     const auditor = await bed.service({ users: ['alice'], audit: true });
     expect((await auditor.get('/audit')).text).not.toContain(strange);
     const other = await bed.service({ users: ['stranger'], audit: true });
@@ -81,7 +81,7 @@ describe('what the policy does not cover', () => {
     expect(events.text).not.toContain(id);
   });
 
-  test('the grant that is next to die is told of only where it may be seen', async () => {
+  test('the grant that would be evicted next is disclosed only where it may be seen', async () => {
     await connect('stranger');
     await connect('alice');
     const narrow = await bed.service({ users: ['alice'] });
@@ -203,7 +203,7 @@ describe('cursors', () => {
   });
 });
 
-test('a user is told which accounts there are when another is named', async () => {
+test('an error lists the accounts of the user when another is named', async () => {
   await connect('alice');
   const answer = await bed.api.token('alice', { account: BOB.email, scope: YOUTUBE });
   expect(answer.status).toBe(404);

@@ -4,7 +4,7 @@ import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.j
 import { visitConsent } from './support/visit-consent.js';
 
 /**
- * Runs everything that carries a secret, at the most verbose log level, with failures in between, and then looks
+ * Runs everything that handles a secret, at the most verbose log level, with failures in between, and then looks
  * for every secret that crossed the wire in the log, in every answer but the one that may hold it, and in a dump of
  * the whole database.
  */

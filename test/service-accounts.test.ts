@@ -36,7 +36,7 @@ afterAll(() => bed.stop());
 const COMMANDS = { add: serviceAccountAdd, list: serviceAccountList, remove: serviceAccountRemove };
 const cli = async (name: keyof typeof COMMANDS, ...args: string[]) => {
   const run = await runCommand(COMMANDS[name](), args, bed.settings);
-  // What another process changed the broker has heard of when the test goes on.
+  // The broker has been notified of what another process changed when the test goes on.
   await bed.sql('SELECT 1');
   return run;
 };
@@ -71,7 +71,7 @@ describe('a service account holds access', () => {
     expect(asked()).toHaveLength(1);
   });
 
-  test('GET /tokens mints by its signature, once for all who ask, and remembers', async () => {
+  test('GET /tokens mints by its signature, once for all callers, and caches', async () => {
     await add('robot', [ADS]);
     const answers = await Promise.all(Array.from({ length: 8 }, () => bed.api.token('robot')));
     expect(answers[0]).toMatchObject({
@@ -216,7 +216,7 @@ describe('a service account holds access', () => {
     expect(await bed.sql('SELECT scope_set FROM access_tokens')).toEqual([{ scope_set: CALENDAR }]);
   });
 
-  test('two that add the same at once: one of them is told', async () => {
+  test('two that add the same at once: one of them gets a conflict', async () => {
     const deposit = {
       client: 'default',
       account: { sub: ROBOT.uniqueId, email: ROBOT.email },
@@ -292,7 +292,7 @@ describe('as a grant', () => {
     expect((await bed.api.token('robot')).status).toBe(404);
   });
 
-  test('is no matter of security events, which tell of people', async () => {
+  test('is not affected by security events, which concern people', async () => {
     await add('robot', [ADS]);
     const account = { sub: ROBOT.uniqueId, email: ROBOT.email };
     const measures = [{ action: 'forget', account, endReason: 'account_purged' }] as const;
@@ -457,7 +457,7 @@ describe('the commands', () => {
 });
 
 describe('the key', () => {
-  test('is sealed, bound to its row, and sealed anew when keys rotate', async () => {
+  test('is sealed, bound to its row, and resealed when keys rotate', async () => {
     await add('robot', [ADS]);
     await add('other', [ADS]);
     const dump = await bed.sql('SELECT g::text AS row FROM grants g');

@@ -303,7 +303,7 @@ describe("the issuer's keys", () => {
     const next = await SigningKey.make('cluster-2');
     const asked = cluster.asked.length;
     cluster.keys = [next.publicJwk];
-    // So soon after the last fetch nobody can make us ask again.
+    // So soon after the last fetch no caller can cause another one.
     await expectAnswer(next.sign(clusterClaims()), TURNED_AWAY);
     expect(cluster.asked).toHaveLength(asked);
 
@@ -352,7 +352,7 @@ describe("the issuer's keys", () => {
   });
 });
 
-describe("one forged or failing input is nobody else's outage", () => {
+describe('one forged or failing input is an outage for no other caller', () => {
   const UNKNOWN = { status: 503, code: 'issuer_unavailable' };
   const known = () => clusterKey.sign(clusterClaims());
   let forger: SigningKey;
@@ -472,7 +472,7 @@ describe("one forged or failing input is nobody else's outage", () => {
     },
   );
 
-  test('an outage is logged once, not by whoever calls', async () => {
+  test('an outage is logged once, not for each call', async () => {
     await expectAnswer(known(), ENTERED);
     cluster.isDown = true;
     const complaints = () => bed.log().split("an issuer's keys cannot be had").length;
@@ -485,7 +485,7 @@ describe("one forged or failing input is nobody else's outage", () => {
   });
 });
 
-test('calls are counted by service, however often its token changes, and nobody else can use them up', async () => {
+test('calls are counted by service, however often its token changes, and no other caller can use them up', async () => {
   await bed.restart({ SERVICE_RATE_LIMIT: '3' });
   const token = (jti: number, claims: JWTPayload = {}) =>
     clusterKey.sign(clusterClaims({ jti: `${jti}`, ...claims }));

@@ -50,7 +50,7 @@ describe('the slot ledger', () => {
     });
   });
 
-  test('12 connects by 6 users sharing one account: the predicted victim is the one that Google kills, every time', async () => {
+  test('12 connects by 6 users sharing one account: the predicted grant is the one that Google evicts, every time', async () => {
     const alive: string[] = [];
     for (let connects = 0; connects < 12; connects++) {
       const userId = `user-${connects % 6}`;
@@ -64,12 +64,12 @@ describe('the slot ledger', () => {
       await connect(userId);
 
       const after = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
-      const killed = before.filter((token) => !after.includes(token));
-      expect(killed).toHaveLength(before.length === LIMIT ? 1 : 0);
-      if (killed.length === 1) {
+      const evicted = before.filter((token) => !after.includes(token));
+      expect(evicted).toHaveLength(before.length === LIMIT ? 1 : 0);
+      if (evicted.length === 1) {
         expect(predicted?.['free']).toBe(0);
-        expect(killed[0]).toBe(before[0]);
-        expect(predictedUser === null || predictedUser === ownerAtGoogle.get(killed[0] ?? '')).toBe(true);
+        expect(evicted[0]).toBe(before[0]);
+        expect(predictedUser === null || predictedUser === ownerAtGoogle.get(evicted[0] ?? '')).toBe(true);
       }
       const [issued] = after.filter((token) => !before.includes(token));
       ownerAtGoogle.set(issued ?? '', userId);
@@ -93,17 +93,17 @@ describe('the slot ledger', () => {
     await expect(named).rejects.toThrow('oldest connection');
     expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
 
-    // Nobody said which account it would be: the broker learns it by a sign-in that spends no slot.
+    // No account is named: the broker learns it by a sign-in that takes no slot.
     const unnamed = await connect('newcomer', { force: false });
     expect(unnamed.text).toContain('slots_full');
     expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
 
-    // Another account has room.
+    // Another account has free slots.
     const bob = await bed.api.connect({ user_id: 'newcomer', scope: YOUTUBE }, { account: BOB.email });
     expect(bob.text).toContain('Connected');
   });
 
-  test('forced, it goes through, and the victim is told why', async () => {
+  test('forced, it goes through, and the user of the evicted grant gets the reason', async () => {
     for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
     const forced = await connect('newcomer', { account_hint: ALICE.email });
     expect(forced.text).toContain('Connected');

@@ -9,7 +9,7 @@ import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './sup
 import { visitConsent } from './support/visit-consent.js';
 
 /**
- * A writer of the database is not a reader of tokens: each test is what somebody could do with SQL alone, and then asks
+ * A writer of the database is not a reader of tokens: each test is what an attacker could do with SQL alone, and then asks
  * over HTTP. Nothing of another's is handed out, the log and the metrics say so, and the neighbours go on working.
  */
 let bed: TestBed;
@@ -44,7 +44,7 @@ async function expectAlarm(from: number, kind: string, row: Record<string, unkno
 }
 
 const REFUSED = { status: 500, body: { code: 'integrity_failed', who_must_act: 'operator' } };
-/** Nothing is answered from memory, as if time had passed. */
+/** Nothing is answered from a cache, as if time had passed. */
 const forget = () => bed.sql(`SELECT pg_notify('token_broker', 'anything')`);
 
 const grantOf = async (user: string) =>
@@ -71,7 +71,7 @@ describe('grants', () => {
   const rows = () =>
     bed.sql(`SELECT to_jsonb(g) AS grant, (SELECT jsonb_agg(t) FROM access_tokens t WHERE t.grant_id = g.id) AS tokens,
       (SELECT jsonb_agg(r) FROM refresh_tokens r WHERE r.grant_id = g.id) AS ledger FROM grants g WHERE user_id = 'alice'`);
-  /** A row as it was kept, without what the database computes. */
+  /** A row as stored, without what the database computes. */
   const columnsOf = async (table: string) => {
     const columns = await bed.sql(
       `SELECT string_agg(quote_ident(column_name), ', ') AS list FROM information_schema.columns
@@ -166,7 +166,7 @@ describe('grants', () => {
     }
   });
 
-  test('a lease for longer than any lasts holds nobody up', async () => {
+  test('a lease for longer than any lasts blocks no caller', async () => {
     for (const until of [`now() + interval '1 hour'`, `'infinity'`]) {
       await bed.sql(`UPDATE grants SET lease_expires_at = ${until}, lease_owner = NULL`);
       await bed.sql('DELETE FROM access_tokens');

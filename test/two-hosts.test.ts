@@ -9,7 +9,7 @@ import { migrate } from '../src/token-store/migrations/migrate.js';
 import { query, tokenBroker } from './cli/token-broker.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
-/** A primary, and a standby that is a copy of it: it follows nobody, but can be read and promoted. */
+/** A primary, and a standby that is a copy of it: it does not follow the primary, but can be read and promoted. */
 let folder: string;
 let primary: RunningPostgres;
 let standby: RunningPostgres;

@@ -44,7 +44,7 @@ test.each(IDS)('%j', async (id) => {
   expect(page.status).toBe(200);
   const token = await bed.api.get(`/tokens/${path}`);
   expect(token.status).toBe(200);
-  // From memory too.
+  // From the cache too.
   expect((await bed.api.get(`/tokens/${path}`)).body['access_token']).toBe(token.body['access_token']);
   const grants = (await bed.api.get(`/users/${path}/grants`)).body['grants'] as {
     id: string;
@@ -87,12 +87,12 @@ test.each(['.', '..'])(
 );
 
 test('confirm mode and webhooks name the user to the letter', async () => {
-  const told: string[] = [];
+  const delivered: string[] = [];
   const receiver = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.on('end', () => {
-      told.push(body);
+      delivered.push(body);
       response.end();
     });
   });
@@ -109,9 +109,11 @@ test('confirm mode and webhooks name the user to the letter', async () => {
   const back = await browser.open(await visitConsent(consent, { account: ALICE.email }));
   const code = new URL(back.headers.get('location') ?? '').searchParams.get('connect_code');
   expect((await bed.api.post('/connect/completions', { code, user_id: id })).status).toBe(200);
-  for (let wait = 0; wait < 100 && told.length === 0; wait++)
+  for (let wait = 0; wait < 100 && delivered.length === 0; wait++)
     await new Promise((next) => setTimeout(next, 100));
-  expect(told.map((body) => (JSON.parse(body) as { data: { user_id: string } }).data.user_id)).toContain(id);
+  expect(delivered.map((body) => (JSON.parse(body) as { data: { user_id: string } }).data.user_id)).toContain(
+    id,
+  );
   await new Promise((closed) => receiver.close(closed));
 });
 

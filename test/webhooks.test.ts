@@ -74,7 +74,7 @@ const isOver = async () => {
   throw new Error('Some webhooks are neither delivered nor given up.');
 };
 
-describe('the app is told of every change', () => {
+describe('the app is notified of every change', () => {
   test('connected, more scopes, dead, connected again, disconnected: each once, in order, signed', async () => {
     await connect();
     await connect('alice', { scope: ADS });
@@ -142,7 +142,7 @@ describe('the app is told of every change', () => {
     expect(receiver.received.map(({ id }) => id)).toEqual(ids);
   });
 
-  test('a sibling that died of a revocation is told about as well', async () => {
+  test('the app is notified of a sibling that ended with a revocation as well', async () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     await bed.api.delete(`/grants/${await grantIdOf('alice')}`, { mode: 'revoke' });
@@ -155,7 +155,7 @@ describe('the app is told of every change', () => {
 });
 
 describe('a grant that will die soon', () => {
-  test('in Testing: told once, a day ahead, and again for the next expiry', async () => {
+  test('in Testing: notified once, a day ahead, and again for the next expiry', async () => {
     await connect('alice', { client: 'second' });
     await arrive(1);
     bed.clock.advance(5.9 * DAY);
@@ -181,7 +181,7 @@ describe('a grant that will die soon', () => {
     expect(again).toMatchObject({ type: 'grant.expiring', data: { user_id: 'alice' } });
   });
 
-  test('unused for long: told a week ahead; used again, it is not told', async () => {
+  test('unused for long: notified a week ahead; used again, not notified', async () => {
     await connect('idle');
     await connect('busy');
     await arrive(2);
@@ -325,7 +325,7 @@ describe('brokers that come and go', () => {
       await isOver();
       await quiet(40);
       expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(40);
-      // Both look for grants that expire, and the app hears of it once.
+      // Both look for grants that expire, and the app is notified once.
       await connect('alice', { client: 'second' });
       await arrive(41);
       bed.clock.advance(6.5 * DAY);

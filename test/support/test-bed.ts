@@ -161,7 +161,7 @@ export async function startTestBed(
 
   const sql = async (query: string, values?: unknown[]) => {
     const { rows } = await database.query<Record<string, unknown>>(query, values);
-    // What a test changed behind the broker's back it has heard of when the test goes on.
+    // The broker has been notified of what a test changed in the database when the test goes on.
     await app.get(ChangeFeed).catchUp();
     return rows;
   };
