@@ -153,7 +153,7 @@ describe('what is recorded', () => {
     expect(consents[0]?.details['missing_scopes']).toEqual([YOUTUBE_MONEY]);
   });
 
-  test('a consent that another user's browser brings back', async () => {
+  test("a consent that another user's browser brings back", async () => {
     const consent = await new Browser().begin(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     const back = await visitConsent(consent, { account: ALICE.email });
     await new Browser().open(back);
@@ -269,7 +269,7 @@ describe('what is recorded', () => {
     );
   });
 
-  test("a security event from Google, for each user whom it concerns", async () => {
+  test('a security event from Google, for each user whom it concerns', async () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     await trail();

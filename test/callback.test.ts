@@ -15,7 +15,7 @@ import {
 } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
 
-describe('the way back from Google', () => {
+describe('the authorization response', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed();
@@ -51,7 +51,7 @@ describe('the way back from Google', () => {
     });
   });
 
-  test('state, verifier and cookie are stored as digests or sealed, never as they are', async () => {
+  test('state, verifier and cookie are stored as digests or sealed, never in plain text', async () => {
     const { browser, consent } = await begin();
     const [row] = await bed.sql('SELECT r::text FROM authorization_requests r');
     const text = String(row?.['r']);
@@ -167,7 +167,7 @@ describe('the way back from Google', () => {
     expect(answer.headers.get('content-type')).toContain('text/html');
   });
 
-  test('parameters we do not know are ignored', async () => {
+  test('unknown parameters are ignored', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
     back.searchParams.set('new_at_google', 'x'.repeat(2000));
@@ -248,14 +248,14 @@ describe('the way back from Google', () => {
   });
 
   describe('what the user sees without a return_to', () => {
-    test('denied: plain words and a way on', async () => {
+    test('denied: plain words and the next step', async () => {
       const answer = await bed.api.connect(ticket, { account: ALICE.email, deny: true });
       expect(answer.text).toContain('Not connected');
       const link = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(answer.text)?.[1] ?? '';
       expect((await new Browser().connect(link, { account: ALICE.email })).text).toContain('Connected');
     });
 
-    test('partial: what was not allowed, and a way on', async () => {
+    test('partial: what was not allowed, and the next step', async () => {
       const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
       const answer = await bed.api.connect(
         { ...ticket, scope },
@@ -302,7 +302,7 @@ describe('the way back from Google', () => {
       expect(done.text).toContain('Connected');
     });
 
-    test('a grant that dies while a consent without one is stored is not revived empty', async () => {
+    test('a grant that ends while a consent without one is stored does not become active without a token', async () => {
       await bed.api.connect(ticket, { account: ALICE.email });
       const { browser, consent } = await begin({ account_hint: ALICE.email, another_account: true });
       const back = await visitConsent(consent, { account: ALICE.email });
@@ -320,7 +320,7 @@ describe('the way back from Google', () => {
       expect((await grants())[0]?.['status']).toBe('reconnect_required');
     });
 
-    test('when Google gives none even then, the user is told and nothing is stored', async () => {
+    test('when Google gives none even then, the page says so and nothing is stored', async () => {
       bed.google.control.overrideTokenAnswer({ refresh_token: undefined });
       const answer = await bed.api.connect(ticket, { account: ALICE.email });
       expect(answer.text).toContain('no_refresh_token');

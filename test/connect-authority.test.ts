@@ -8,7 +8,7 @@ import { Api, Browser } from './support/api.js';
 import { ADS, ALICE, APP, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
 
-describe('a connect lives on the authority of its service', () => {
+describe('a connect needs the authority of its service until its end', () => {
   let bed: TestBed;
   let service: Api;
   beforeAll(async () => {
@@ -60,7 +60,7 @@ describe('a connect lives on the authority of its service', () => {
       expect(bed.google.control.requests).toEqual([]);
     });
 
-    test('the callback exchanges nothing, and offers no other try', async () => {
+    test('the callback exchanges nothing, and offers no retry', async () => {
       const { browser, consent } = await begin();
       const back = await visitConsent(consent, { account: ALICE.email });
       await end(service);
@@ -119,7 +119,7 @@ describe('a connect lives on the authority of its service', () => {
     );
   });
 
-  test('a denied consent offers no other try to a service that was revoked', async () => {
+  test('a denied consent offers no retry to a service that was revoked', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email, deny: true });
     await ends[0]?.[1](service);
@@ -158,7 +158,7 @@ describe('a connect lives on the authority of its service', () => {
     expect(late.text).toContain('older than 30 minutes');
   });
 
-  test('after its time is over, no other try is offered', async () => {
+  test('after its time is over, no retry is offered', async () => {
     const { browser, consent } = await (async () => {
       const url = await service.connectUrl(ticket);
       bed.clock.advance(29 * 60);

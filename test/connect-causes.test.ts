@@ -303,7 +303,7 @@ describe('why a connect failed', () => {
     throw new Error(`No event with the cause ${cause}.`);
   };
 
-  test('a completion that is refused says why, too', async () => {
+  test('a completion that is refused says why', async () => {
     await bed.api.post('/connect/completions', { code: 'A'.repeat(43), user_id: ticket.user_id });
     expect((await eventOf('code_unknown'))['action']).toBe('connect.completion');
     const answer = await consentTo({ confirm: true, return_to: `${APP}/done` });

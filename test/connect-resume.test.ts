@@ -47,7 +47,7 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     bed.clock.advance(400);
   };
 
-  test('the user need not start again, the refresh token is sealed and booked, and the grant comes by itself', async () => {
+  test('the user need not start again, the refresh token is sealed and booked, and the grant is made without the browser', async () => {
     const answer = await back();
     expect(answer.status).toBe(200);
     expect(answer.text).toContain('goes on by itself');
@@ -85,7 +85,7 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  test('hours later, what was good when it came is good still', async () => {
+  test('hours later, a response that was valid when it came is still valid', async () => {
     await back();
     bed.clock.advance(5 * 3600);
     keysAreBack();
@@ -93,7 +93,7 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  test('resumed, it is as strict: another nonce gets nothing', async () => {
+  test('resumed, the checks are the same: another nonce gets nothing', async () => {
     await back({}, (consent) => {
       consent.searchParams.set('nonce', 'of-somebody-else');
     });
@@ -306,7 +306,7 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  test('disconnected after it waited, nothing comes back by itself', async () => {
+  test('disconnected after it waited, no grant comes back', async () => {
     await back();
     keysAreBack();
     await until(isOver);

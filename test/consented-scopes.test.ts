@@ -164,7 +164,7 @@ describe('what a consent yields', () => {
     expect((await bed.api.token('bob', { scope: ADS })).status).toBe(403);
   });
 
-  describe('more scopes for a grant that is there', () => {
+  describe('more scopes for an existing grant', () => {
     test('the account named: include_granted_scopes, and what was held stays', async () => {
       const { browser, consent } = await begin({
         user_id: 'alice',
@@ -205,7 +205,7 @@ describe('what a consent yields', () => {
       expect(rows).toEqual([{ granted_scopes: [EMAIL, YOUTUBE_MONEY, 'openid'].sort() }]);
     });
 
-    test('another account than the hint was chosen: what others granted with it does not come along', async () => {
+    test('another account than the hint was chosen: scopes that other users granted with it are not included', async () => {
       // bob@ granted Ads for another user.
       await bed.api.connect({ user_id: 'somebody', scope: ADS }, { account: BOB.email });
       const { browser, consent } = await begin({
@@ -253,7 +253,7 @@ describe('what a consent yields', () => {
       expect(await scopesAtGoogle(token)).toContain(YOUTUBE_MONEY);
     });
 
-    test('a dead grant gives nothing to its successor', async () => {
+    test('a new grant takes no scopes over from a dead one', async () => {
       bed.google.control.revokeByUser(ALICE.sub, 'project-a');
       bed.clock.advance(3600);
       expect((await bed.api.token('alice')).status).toBe(410);

@@ -117,7 +117,7 @@ describe('docker-compose.yml', () => {
   const { broker, migrate, roles, database } = compose.services;
   const services = Object.entries(compose.services);
 
-  test.each(services)('%s can do no more than it must', (_, service) => {
+  test.each(services)('%s has only the privileges that it needs', (_, service) => {
     expect(service).toMatchObject({
       read_only: true,
       cap_drop: ['ALL'],

@@ -42,7 +42,7 @@ describe('a database that takes no writes', () => {
   );
   afterAll(() => bed.stop());
 
-  test('read-only: 503, not ready and why, once in the log; and back', async () => {
+  test('read-only: 503, not ready with the reason, logged once; then it recovers', async () => {
     const url = bed.ownerUrl;
     const name = new URL(url).pathname.slice(1);
     const admin = url.replace(name, 'postgres');

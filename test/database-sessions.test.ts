@@ -21,7 +21,7 @@ async function until(look: () => Promise<boolean>): Promise<void> {
   while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-describe('what a role, a database or a URL say of a session', () => {
+describe('session settings of a role, a database or a URL', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed(async (databaseUrl, ownerUrl) => {
@@ -46,7 +46,7 @@ describe('what a role, a database or a URL say of a session', () => {
   });
   afterAll(() => bed.stop());
 
-  test('changes nothing', async () => {
+  test('change nothing', async () => {
     const page = await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     expect(page.status).toBe(200);
     for (let call = 0; call < 2; call++) {
@@ -130,7 +130,7 @@ describe('a role with a password and a limit', () => {
     await until(async () => (await ready(bed)).status === 200);
   });
 
-  test('a right that is missing is named', async () => {
+  test('a missing privilege is named', async () => {
     await query(own, `REVOKE SELECT ON grants FROM ${role}`);
     expect((await bed.api.get('/users/alice/grants')).status).toBe(503);
     await query(own, `GRANT SELECT ON grants TO ${role}`);

@@ -23,7 +23,7 @@ describe('a dead grant says why, how sure, and who must act', () => {
     return [body['cause'], body['confidence'], body['who_must_act']];
   };
 
-  test('the user took the access away', async () => {
+  test('the user removed the access', async () => {
     await connect();
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     bed.clock.advance(3600);

@@ -159,7 +159,7 @@ const GOOD: readonly (readonly [string, Odd])[] = [
   ['a token with every character that one may have', { body: good({ access_token: 'ya29.aZ09-._~+/==' }) }],
 ];
 
-describe('odd answers of Google', () => {
+describe('odd responses from Google', () => {
   let bed: TestBed;
   beforeAll(async () => {
     // A failure of Google Ads is not cached: each answer is looked at by itself.
@@ -195,7 +195,7 @@ describe('odd answers of Google', () => {
     return { answer, before, after: await stored() };
   };
 
-  test.each(BROKEN)('%s: a broken answer', async (_, odd) => {
+  test.each(BROKEN)('%s: a broken response', async (_, odd) => {
     const { answer, before, after } = await askAfterExpiry(odd);
     expect([answer.status, answer.body['code']]).toEqual([503, 'google_unavailable']);
     expect(answer.text).not.toContain('ya29.');
@@ -205,7 +205,7 @@ describe('odd answers of Google', () => {
     expect([next.status, next.body['scope']]).toEqual([200, WHOLE.split(' ').sort().join(' ')]);
   });
 
-  test.each(GOOD)('%s: a good answer', async (_, odd) => {
+  test.each(GOOD)('%s: a valid response', async (_, odd) => {
     const { answer, before, after } = await askAfterExpiry(odd);
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ token_type: 'Bearer', scope: WHOLE.split(' ').sort().join(' ') });
@@ -214,7 +214,7 @@ describe('odd answers of Google', () => {
     expect(after).toEqual(before);
   });
 
-  test('the refresh token that is held already: nothing about the grant changes', async () => {
+  test('the stored refresh token again: nothing about the grant changes', async () => {
     const [held] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
     const odd = { body: good({ refresh_token: held, refresh_token_expires_in: 0 }) };
     const { answer, before, after } = await askAfterExpiry(odd);
@@ -222,7 +222,7 @@ describe('odd answers of Google', () => {
     expect(after).toEqual(before);
   });
 
-  test("Google's words come out in one line, of a sane length, and its codes only as codes", async () => {
+  test("Google's texts come out in one line of bounded length, and its codes only as codes", async () => {
     const description = `Bad\r\nset-cookie: a=b\u0000\u001b[31m\u2028 ${'x'.repeat(1_000)}`;
     const { answer } = await askAfterExpiry({
       status: 401,

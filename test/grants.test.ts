@@ -20,7 +20,7 @@ describe('grants: list, inspect, disconnect', () => {
     return (body['grants'] as Record<string, unknown>[])[0] ?? {};
   };
 
-  test('a grant shows who, what and how it stands, and no token', async () => {
+  test('a grant shows user, account, scopes and status, and no token', async () => {
     await connect('alice', ALICE);
     const grant = await grantOf('alice');
     expect(grant).toEqual({
@@ -61,7 +61,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect((await otherClient.get('/users/alice/grants')).body).toEqual({ grants: [], next: null });
   });
 
-  test('mode=local forgets here; Google still knows, and the slot stays taken', async () => {
+  test('mode=local deletes the grant here; Google still knows it, and the slot stays taken', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
     const answer = await bed.api.delete(`/grants/${String(id)}`, { mode: 'local' });
@@ -74,7 +74,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect(await bed.sql('SELECT * FROM access_tokens')).toHaveLength(0);
   });
 
-  test('mode=revoke ends it at Google, and marks what died with it', async () => {
+  test('mode=revoke ends it at Google, and marks the grants that ended with it', async () => {
     await connect('alice', ALICE);
     await connect('alice-too', ALICE, 'second');
     await connect('in-another-project', ALICE, 'elsewhere');
@@ -139,7 +139,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
   });
 
-  test('the mode must be said', async () => {
+  test('the mode is required', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
     for (const query of [{}, { mode: 'hard' }]) {

@@ -47,7 +47,7 @@ describe('a connect whose scopes are all held goes straight back', () => {
     expect(answer.headers.get('location')).toContain(`${bed.google.url}/o/oauth2/`);
   });
 
-  test('the ticket is used up all the same', async () => {
+  test('the ticket is used up', async () => {
     const { url } = await press();
     expect((await new Browser().open(url)).text).toContain('used already');
   });

@@ -115,7 +115,7 @@ describe('a token answer', () => {
   );
 });
 
-test('eight bombs at once weigh what eight limits weigh', async () => {
+test('eight decompression bombs at once take no more memory than eight limits', async () => {
   await bed.restart();
   const users = Array.from({ length: 8 }, (_, index) => `user-${index}`);
   for (const user_id of users) await bed.api.connect({ user_id, scope: YOUTUBE }, { account: ALICE.email });
@@ -131,7 +131,7 @@ test('eight bombs at once weigh what eight limits weigh', async () => {
   expect(growth).toBeLessThan(400 * 1024 * 1024);
 }, 30_000);
 
-describe('what else is read of Google', () => {
+describe('other responses from Google', () => {
   beforeEach(async () => {
     await bed.restart();
     await bed.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
@@ -178,7 +178,7 @@ describe('what else is read of Google', () => {
   });
 });
 
-describe('what is read of an issuer', () => {
+describe('responses from an issuer', () => {
   beforeEach(() => bed.restart());
 
   test.each(
@@ -198,7 +198,7 @@ describe('what is read of an issuer', () => {
   });
 });
 
-test('what a receiver of webhooks answers is not read', async () => {
+test('the response body of a webhook receiver is not read', async () => {
   await bed.restart({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}` });
   await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
   for (const end = Date.now() + 5000; receiver.closed === 0 && Date.now() < end;) await pause(20);

@@ -181,7 +181,7 @@ describe.each([
   });
 });
 
-test('whether any account is full is known without counting those of all', async () => {
+test('whether any account is full is known without counting the tokens of every account', async () => {
   const ledger = bed.app.get(SlotLedgerRepository);
   await bed.sql(
     `INSERT INTO refresh_tokens (fingerprint, account_sub, client, issued_at, last_used_at, prefix_hash, sha512_hash, slots_taken)

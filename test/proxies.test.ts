@@ -159,7 +159,7 @@ describeWithTls(
         expect(run.stdout + run.stderr).not.toContain('p@ss');
       });
 
-      test('a proxy that refuses is named, not passed by', async () => {
+      test('a proxy that refuses is named, not bypassed', async () => {
         proxy.refusal = 407;
         const run = await check({ HTTPS_PROXY: `http://user:secret@${proxy.address}` });
         expect(verdictOf(run)).toMatchObject({ verdict: 'no_answer', error: 'proxy_407' });
@@ -222,7 +222,7 @@ describeWithTls(
         await database.query('DELETE FROM outbox_events');
       }, 30_000);
 
-      test("to an issuer's discovery and keys, and to the receiver of webhooks; never to what is on this machine", async () => {
+      test("to an issuer's discovery and keys, and to the receiver of webhooks; never to addresses of this machine", async () => {
         const created = await tokenBroker(
           [
             ...['service', 'create', 'jwt', '--client', 'default', '--scope', '*', '--user', '*'],
@@ -256,7 +256,7 @@ describeWithTls(
         expect(proxy.asked.filter((each) => each.includes('127.0.0.1'))).toEqual([]);
       }, 30_000);
 
-      test('a faulty address stops the start, by its name', async () => {
+      test('an invalid proxy address stops the start, and its setting is named', async () => {
         await expect(fleet.add({ HTTPS_PROXY: 'socks5://user:secret@proxy' })).rejects.toThrow(
           /HTTPS_PROXY must be the address of a proxy(?![\s\S]*secret)/,
         );

@@ -20,7 +20,7 @@ describe('what the database records of migrations', () => {
 
   const refused = (detail: unknown) => ({ status: 503, code: 'database_unavailable', detail });
 
-  test('all of this version: ready', async () => {
+  test('all migrations of this version: ready', async () => {
     expect(await ready(bed.url)).toBe(200);
   });
 
@@ -89,7 +89,7 @@ describe('SIGTERM with SHUTDOWN_DELAY_SECONDS', () => {
   });
   afterAll(() => fleet.stop());
 
-  test('not ready at once, serving for as long as it says, then the end with 0', async () => {
+  test('not ready at once, serving during the delay, then exit code 0', async () => {
     const replica = await fleet.add({ SHUTDOWN_DELAY_SECONDS: '3' });
     const began = performance.now();
     const ended = replica.end('SIGTERM');

@@ -61,7 +61,7 @@ describe('revocations', () => {
     }
   };
 
-  test('while Google does not answer, no token is given to anybody concerned, and it is finished when Google does', async () => {
+  test('while Google does not answer, no token of the grants concerned is given, and it is finished when Google does', async () => {
     await connect('alice');
     await connect('alice-too', ALICE, 'second');
     await connect('in-another-project', ALICE, 'elsewhere');
@@ -117,7 +117,7 @@ describe('revocations', () => {
     ]);
   });
 
-  test('the same DELETE again goes on with it at once', async () => {
+  test('the same DELETE again continues it at once', async () => {
     await connect('alice');
     control().failNext('revoke', { status: 503, body: '', headers: { 'retry-after': '60' } });
     expect((await revoke('alice')).status).toBe(202);
@@ -176,7 +176,7 @@ describe('revocations', () => {
     expect(asked()).toBe(1);
   });
 
-  test('the intent cannot be written: Google is not asked, and everything is as before', async () => {
+  test('the intent cannot be written: Google is not asked, and nothing changes', async () => {
     await connect('alice');
     await failing('INSERT', 'revocations', async () => {
       expect((await revoke('alice')).status).toBeGreaterThanOrEqual(500);
@@ -227,7 +227,7 @@ describe('revocations', () => {
   });
 
   describe('a consent in between', () => {
-    test('while Google answers: it is kept, its token is not served, and Google says what it is worth', async () => {
+    test('while Google answers: it is kept, its token is not served, and the next refresh shows whether it is valid', async () => {
       await connect('alice');
       await connect('alice-too', ALICE, 'second');
       control().latency('revoke', 800);
@@ -241,7 +241,7 @@ describe('revocations', () => {
       expect(refused.body).toMatchObject({ cause: 'revoked_with_sibling', confidence: 'inferred' });
     });
 
-    test('between two attempts: the next one ends it at Google, and here', async () => {
+    test('between two attempts: the next one revokes it at Google, and here', async () => {
       await connect('alice');
       control().failAlways('revoke', { status: 503, body: '' });
       expect((await revoke('alice')).status).toBe(202);
@@ -256,7 +256,7 @@ describe('revocations', () => {
       expect(control().liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
     });
 
-    test('after Google revoked and its answer was lost: it lives', async () => {
+    test('after Google revoked and its response was lost: it stays active', async () => {
       await connect('alice');
       await connect('alice-too', ALICE, 'second');
       control().failNext('revoke', { drop: true, afterProcessing: true });
@@ -269,7 +269,7 @@ describe('revocations', () => {
       expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
     });
 
-    test('after it is finished: it lives', async () => {
+    test('after it is finished: it stays active', async () => {
       await connect('alice');
       expect((await revoke('alice')).status).toBe(200);
       await connect('alice');
@@ -361,7 +361,7 @@ describe('revocations', () => {
       expect(await statusOf('alice-too')).toBe('revoked');
     });
 
-    test('account-purged: all are forgotten, and nothing is left to do', async () => {
+    test('account-purged: all are deleted, and nothing is left to do', async () => {
       await begin();
       await event('account-purged');
       await end();
@@ -404,7 +404,7 @@ describe('revocations', () => {
     expect(took).toBeLessThan(2500);
   });
 
-  test('what is sealed in a revocation is gone when it is finished, and forgotten after 30 days', async () => {
+  test('what is sealed in a revocation is gone when it is finished, and the row is deleted after 30 days', async () => {
     await connect('alice');
     await revoke('alice');
     expect(await bed.sql('SELECT sealed_token, outcome FROM revocations')).toEqual([

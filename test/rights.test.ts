@@ -128,7 +128,7 @@ describe('what the policy does not cover', () => {
     }
   });
 
-  test('a service that is none is like one that did nothing for the users it covers', async () => {
+  test('an unknown service is like one that did nothing for the users it covers', async () => {
     await bed.api.token('alice');
     const [{ name } = {}] = await bed.sql('SELECT name FROM services WHERE id = $1', [
       bed.api.key.split('_')[1],

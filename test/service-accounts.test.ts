@@ -234,7 +234,7 @@ describe('a service account holds access', () => {
     }
   });
 
-  test('Google is unwell: as for any grant', async () => {
+  test('Google is unavailable: as for any grant', async () => {
     await add('robot', [ADS]);
     bed.google.control.failNext('token', { named: 'internal_failure' });
     expect(await bed.api.token('robot')).toMatchObject({
@@ -247,7 +247,7 @@ describe('a service account holds access', () => {
 });
 
 describe('as a grant', () => {
-  test('shows its kind, takes no slot and does not die of age', async () => {
+  test('shows its kind, takes no slot and does not expire', async () => {
     await add('alice', [ADS], '--subject', ALICE.email);
     const grant = await grantOf('alice');
     expect(grant).toMatchObject({

@@ -35,7 +35,7 @@ describe('the slot ledger', () => {
     return (await bed.api.token(userId)).status === 200;
   };
 
-  test('a grant shows used and free slots, and who is next', async () => {
+  test('a grant shows used and free slots, and which grant is evicted next', async () => {
     await connect('user-1');
     await connect('user-2');
     await connect('user-2', { client: 'second' });
@@ -118,7 +118,7 @@ describe('the slot ledger', () => {
     expect(await isAlive('user-2')).toBe(true);
   });
 
-  test('at the limit, a user who would only end an own, older token is let through', async () => {
+  test('at the limit, a user who would only evict an own, older token may connect', async () => {
     await connect('user-1');
     for (let time = 0; time < LIMIT; time++) {
       await bed.sql('DELETE FROM grants');

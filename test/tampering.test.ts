@@ -128,7 +128,7 @@ describe('grants', () => {
     await neighbourWorks();
   });
 
-  test('a moved row gives away neither tokens nor what is known of Google Ads', async () => {
+  test('a moved row gives away neither tokens nor the Google Ads accounts', async () => {
     const { id } = await grantOf('alice');
     await bed.sql(`INSERT INTO ads_trees VALUES ($1, '{}', now())`, [id]);
     await bed.sql(`UPDATE grants SET user_id = 'mallory', granted_scopes = '{${ADS}}' WHERE id = $1`, [id]);
@@ -136,7 +136,7 @@ describe('grants', () => {
     expect(await bed.api.get('/users/mallory/ads/customers')).toMatchObject(REFUSED);
   });
 
-  test('a planted row beside an honest one does not stand in its way', async () => {
+  test('a planted row beside an intact one does not block it', async () => {
     const [kept = {}] = await rows();
     await insertBack('grants', [{ ...(kept['grant'] as object), id: randomUUID(), user_id: 'bob' }]);
     await forget();
@@ -268,7 +268,7 @@ describe('grants', () => {
     await neighbourWorks();
   });
 
-  test('a whole older row that is put back is noticed by who saw the newer one', async () => {
+  test('a whole older row that is put back is detected by a process that saw the newer one', async () => {
     const [kept = {}] = await rows();
     await again();
     expect((await bed.api.token('alice')).status).toBe(200);
@@ -336,7 +336,7 @@ describe('grants', () => {
     expect(alarmsSince(from)).toEqual([]);
   });
 
-  test('a consent does not take over what a changed row says', async () => {
+  test('a consent takes nothing over from a changed row', async () => {
     await bed.sql(`UPDATE grants SET requested_scopes = requested_scopes || '{${ADS}}',
       granted_scopes = granted_scopes || '{${ADS}}' WHERE user_id = 'alice'`);
     // Google gives no refresh token without a consent screen: the one that is held must open, or it is asked once more.
@@ -348,7 +348,7 @@ describe('grants', () => {
     expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  test('every consent, refresh and event of an honest life raises no alarm', async () => {
+  test('consents, refreshes and events without tampering raise no alarm', async () => {
     await again();
     bed.google.control.overrideTokenAnswer({ refresh_token: '1//rotated' });
     bed.clock.advance(700);
@@ -479,7 +479,7 @@ describe('services', () => {
   });
 });
 
-describe('a connect under way', () => {
+describe('an authorization request', () => {
   let from = 0;
   beforeEach(async () => {
     bed.google.control.reset();

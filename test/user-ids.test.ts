@@ -63,7 +63,7 @@ test.each(IDS)('%j', async (id) => {
   expect((await bed.api.get(`/tokens/${path}`)).status).toBe(404);
 });
 
-test('no two are one: not by case, by normal form, by spaces at the ends', async () => {
+test('no two ids are the same by case, by normal form or by spaces at the ends', async () => {
   await bed.api.connect({ user_id: 'm\u00fcller', scope: YOUTUBE }, { account: ALICE.email });
   for (const other of ['mu\u0308ller', 'M\u00fcller', 'm\u00fcller ', ' m\u00fcller', 'm%C3%BCller'])
     expect((await bed.api.get(`/tokens/${encodeURIComponent(other)}`)).status).toBe(404);
@@ -134,7 +134,7 @@ describe('a body that is not there', () => {
     expect(status).toBe(200);
   });
 
-  test('in chunks, of which there is none', async () => {
+  test('chunked, with no chunk', async () => {
     const answer = await sendRaw(
       bed.url,
       `DELETE /grants/5a77c913-b1bb-411f-8e92-3501dac4ad07?mode=local HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${bed.api.key}\r\n` +

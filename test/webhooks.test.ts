@@ -154,7 +154,7 @@ describe('the app is notified of every change', () => {
   });
 });
 
-describe('a grant that will die soon', () => {
+describe('a grant that will expire soon', () => {
   test('in Testing: notified once, a day ahead, and again for the next expiry', async () => {
     await connect('alice', { client: 'second' });
     await arrive(1);
@@ -197,8 +197,8 @@ describe('a grant that will die soon', () => {
   });
 });
 
-describe('a receiver that does not take it', () => {
-  test('is asked again, later each time, with the same id and a fresh signature', async () => {
+describe('a receiver that refuses an event', () => {
+  test('gets it again, later each time, with the same id and a fresh signature', async () => {
     receiver.answer(500, 'silence', 404);
     await connect();
     await arrive(1);
@@ -231,7 +231,7 @@ describe('a receiver that does not take it', () => {
     throw new Error(`The webhook did not fail ${count} times.`);
   };
 
-  test('away, it gets everything when it is back', async () => {
+  test('gets every event when it is back', async () => {
     await receiver.close();
     await connect('alice');
     await failuresAre(1);
@@ -241,7 +241,7 @@ describe('a receiver that does not take it', () => {
     await arrive(1);
   });
 
-  test('one event that fails holds up no other', async () => {
+  test('one event that fails delays no other', async () => {
     receiver.answer(500);
     await connect('alice');
     await connect('bob');
@@ -277,7 +277,7 @@ describe('a receiver that does not take it', () => {
     expect(await outbox()).toMatchObject([{ abandoned_at: expect.any(Date), attempts: 10 }]);
   });
 
-  test('what was delivered is forgotten after 30 days, what was not is kept', async () => {
+  test('delivered events are deleted after 30 days, others are kept', async () => {
     await connect('alice');
     await arrive(1);
     await isOver();
@@ -308,7 +308,7 @@ describe('brokers that come and go', () => {
     expect((await outbox()).map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
   });
 
-  test('an event of a broker that died while delivering it is taken over', async () => {
+  test('an event of a broker that was stopped while delivering it is taken over', async () => {
     await pile(1, 20);
     await quiet(0);
     bed.clock.advance(20);
