@@ -128,7 +128,7 @@ describe('what is recorded', () => {
     expect(refused[4]?.details).toEqual({ asked: [ADS], missing_scopes: [ADS], connect_link: true });
   });
 
-  test('consents that came to less, or to nothing', async () => {
+  test('partial and failed consents', async () => {
     const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
     const url = () => bed.api.connectUrl({ user_id: 'alice', scope });
     await new Browser().connect(await url(), { account: ALICE.email, untick: [YOUTUBE_MONEY] });
@@ -234,7 +234,7 @@ describe('what is recorded', () => {
     ]);
   });
 
-  test('a disconnect, and the grants that died with it; a dry run is none', async () => {
+  test('a disconnect, and the grants that ended with it; a dry run is not recorded', async () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     const [alice, bob] = [await grantOf('alice'), await grantOf('bob')];
@@ -294,7 +294,7 @@ describe('what is recorded', () => {
     ]);
   });
 
-  test('a policy that is made, and ended', async () => {
+  test('the creation and the revocation of a policy', async () => {
     const rights = { audit: false, disconnect: true, revoke: false, force: false };
     const policy = { clients: ['default'], scopes: [YOUTUBE], users: ['team-a:*'], ...rights };
     const { id } = await bed.app.get(ServiceRegistry).create('payroll', policy);
@@ -307,7 +307,7 @@ describe('what is recorded', () => {
     ]);
   });
 
-  test('calls without a valid credential leave nothing: anybody can make them', async () => {
+  test('calls without a valid credential leave nothing: any client can make them', async () => {
     await fetch(`${bed.url}/tokens/alice`, { headers: { authorization: 'Bearer tbk_aaaaaaaaaaaa_x' } });
     expect(await trail()).toEqual([]);
   });
@@ -353,7 +353,7 @@ describe('what is recorded', () => {
   });
 });
 
-describe('who may read it', () => {
+describe('access to the trail', () => {
   test('a service whose policy says so, and no other', async () => {
     const answer = await bed.api.get('/audit');
     expect(answer.status).toBe(403);
@@ -429,7 +429,7 @@ describe('who may read it', () => {
   });
 });
 
-describe('how long it lasts', () => {
+describe('retention', () => {
   test('until its time is over', async () => {
     // As `token-broker migrate` writes it down; the database goes by its own clock.
     await bed.sql('UPDATE audit_retention SET days = 30');
@@ -458,7 +458,7 @@ describe('how long it lasts', () => {
     expect(await bed.sql('SELECT * FROM audit_events')).toHaveLength(30);
   });
 
-  test('text that PostgreSQL cannot hold holds up nothing', async () => {
+  test('text that PostgreSQL cannot store delays nothing', async () => {
     await connect();
     // No caller and no response from Google gets such text in any more; should another path be found, this must still hold.
     bed.app.get(AuditLog).record({
@@ -480,7 +480,7 @@ describe('how long it lasts', () => {
     }
   });
 
-  test('what cannot be written now is kept and written later', async () => {
+  test('events that cannot be written now are kept and written later', async () => {
     await connect();
     await trail();
     await bed.sql('ALTER TABLE audit_events RENAME TO away');

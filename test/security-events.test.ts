@@ -258,7 +258,7 @@ describe('what each event does', () => {
     },
   );
 
-  test('a suspended grant dies with a sibling that is revoked', async () => {
+  test('a suspended grant ends with a sibling that is revoked', async () => {
     await connect();
     await send({ type: 'account-disabled', subject: subject() });
     bed.clock.advance(60);
@@ -325,7 +325,7 @@ describe('what each event does', () => {
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('account-purged: the grants are forgotten, their slots end', async () => {
+  test('account-purged: the grants are deleted, their slots are freed', async () => {
     await connect();
     await connect('abroad', { client: 'elsewhere' });
     await send({ type: 'account-purged', subject: subject() });
@@ -337,7 +337,7 @@ describe('what each event does', () => {
     ]);
   });
 
-  test('sessions-revoked: access tokens are dropped, the grant lives', async () => {
+  test('sessions-revoked: access tokens are dropped, the grant stays active', async () => {
     await connect();
     const before = (await bed.api.token('alice')).body['access_token'];
     await send({ type: 'sessions-revoked', subject: subject() });
@@ -380,7 +380,7 @@ describe('what each event does', () => {
   });
 });
 
-describe('whom an event is about', () => {
+describe('the subject of an event', () => {
   test.each([
     [
       'id_token_claims with sub',
@@ -438,7 +438,7 @@ describe('whom an event is about', () => {
   });
 });
 
-describe('who may deliver', () => {
+describe('the sender of an event', () => {
   const order = (): SecurityEventOrder => ({ type: 'tokens-revoked', subject: subject() });
   const refused = async (token: string, err: string, type?: string) => {
     await connect();
@@ -552,7 +552,7 @@ describe('who may deliver', () => {
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('one of several audiences is ours', async () => {
+  test('one of several audiences is a client of the broker', async () => {
     await connect();
     expect((await send({ ...order(), audience: ['somebody', 'default'] })).status).toBe(202);
     expect(await statusOf('alice')).toEqual(['revoked']);

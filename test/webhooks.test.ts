@@ -136,7 +136,7 @@ describe('the app is notified of every change', () => {
     });
   });
 
-  test('what piled up is sent oldest first', async () => {
+  test('a backlog is sent oldest first', async () => {
     const ids = await pile(25);
     await arrive(25);
     expect(receiver.received.map(({ id }) => id)).toEqual(ids);
@@ -264,7 +264,7 @@ describe('a receiver that refuses an event', () => {
     expect(bed.log()).toContain('a webhook was given up');
   });
 
-  test('is given up on in the end', async () => {
+  test('is abandoned after the last attempt', async () => {
     receiver.answer(503, 503);
     await connect();
     await arrive(1);
