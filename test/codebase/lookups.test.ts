@@ -6,14 +6,14 @@ import { expect, test } from '@jest/globals';
 /** The word, and the file that explains it. */
 const LOOKUPS: readonly [string, RegExp][] = [
   ['cache', /^(tokens\/response-cache|access-tokens\/grant-cache)\.ts$/],
-  ['backoff', /^domain\/grant\/backoff\.ts$/],
+  ['backoff', /^(domain\/grant\/backoff|access-tokens\/token-refresher)\.ts$/],
   ['guard', /^services\/service-auth\.guard\.ts$/],
   ['repository', /^token-store\/.+\.repository\.ts$/],
   ['retry', /^webhooks\/retry-schedule\.ts$/],
   ['AAD', /^token-store\/sealed\/aad\.ts$/],
   ['PKCE', /^authorization\/start-authorization\.ts$/],
   ['scheduler', /^operations\/scheduler\.ts$/],
-  ['graceful shutdown', /^main\.ts$/],
+  ['graceful shutdown', /^(main|graceful-shutdown)\.ts$/],
   ['heartbeat', /^token-store\/change-feed\/change-heartbeats\.ts$/],
 ];
 
@@ -39,5 +39,5 @@ function hits(word: string): { path: string; isNamed: boolean; count: number }[]
       count: file.text.split(text).length - 1,
     }))
     .filter(({ isNamed, count }) => isNamed || count > 0)
-    .sort((a, b) => Number(b.isNamed) - Number(a.isNamed) || b.count - a.count);
+    .sort((a, b) => Number(b.isNamed) - Number(a.isNamed) || b.count - a.count || (a.path < b.path ? -1 : 1));
 }
