@@ -52,18 +52,18 @@ ${rows.map((row) => `| ${row} |`).join('\n')}
 
 ![Requests a second, one process: the broker with a warm token beside an empty NestJS handler and node:http](performance.svg)
 
-What the words mean:
+Terms:
 
-- _warm_: the token is in memory. The empty handler is NestJS on Fastify with the same key check (SHA-256, compared in
+- _warm_: the token is in the cache. The empty handler is NestJS on Fastify with the same key check (SHA-256, compared in
   constant time) and an answer of the same ${warm.bodyBytes} bytes: no logging, no limits, no headers, no audit, which the
   broker has. ${warm.rounds.length} rounds, each measuring all three one after the other with 32 connections; medians of the
   rounds, and of the ratios within a round. All three run with the flags of the container image.
-- _broker's own share_: the whole call, less what the same stand-in takes for a request without us. One call after the
+- _broker's own share_: the whole call, less what the same stand-in takes for a request without the broker. One call after the
   other, in a process that has answered ${whole(results.expired.after)} before; _soon after the start_ it had answered 50.
 - _callers_, _users at once_: all calls are sent before the first is answered, by one process that competes for the cores.
 - _limit_: users ÷ GOOGLE_CONCURRENCY × Google's time, were everything else free.
 - _start_: the process itself; the first start after an installation takes longer.
-- _cold read_: the user is in nobody's memory; a fresh broker process, one call after the other.
+- _cold read_: the user is in no cache; a fresh broker process, one call after the other.
 `;
 }
 
@@ -89,7 +89,7 @@ function lines({ warm, cold, expired, herd, storm, disconnects, dead, sizes, sta
       isReached: null,
     },
     {
-      measure: 'a token in PostgreSQL but not in memory',
+      measure: 'a token in PostgreSQL but not in the cache',
       measured: `p50 ${ms(cold.p50)}, p99 ${ms(cold.p99)}; ${cold.queries.toFixed(2)} queries`,
       goal: '1 query',
       isReached: Math.round(cold.queries) === 1,
@@ -119,7 +119,7 @@ function lines({ warm, cold, expired, herd, storm, disconnects, dead, sizes, sta
       isReached: disconnects.p99 <= 100,
     },
     {
-      measure: 'disconnect unheard, after losing LISTEN: tokens served from memory in 100 reads',
+      measure: 'disconnect not received, after losing LISTEN: tokens served from the cache in 100 reads',
       measured: String(disconnects.servedAfterLoss),
       goal: '0',
       isReached: disconnects.servedAfterLoss === 0,

@@ -3,41 +3,41 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { type AdsHierarchy, guideHierarchy, guideIds, noAds } from '../sandbox/google/ads/hierarchy.js';
 import { ServiceRegistry } from '../src/services/service-registry.js';
 import type { Api } from './support/api.js';
+import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { pause } from './support/webhook-receiver.js';
-import { ADS, ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const { M1, M2, M3, A1, A2, A3, A4 } = guideIds;
 const DAY = 86_400;
 
-let world: World;
+let bed: TestBed;
 /** Tests that do not end the grant share it. */
 let isConnected = false;
 
 beforeAll(async () => {
-  world = await startWorld();
+  bed = await startTestBed();
 });
 beforeEach(async () => {
-  const { control } = world.google;
+  const { control } = bed.google;
   control.clearFaults();
   control.latency('ads', 0);
   control.setAdsPageSize(10_000);
   control.hideAdsRoles(false);
   control.setAdsHierarchy(noAds());
-  await world.sql('TRUNCATE ads_trees');
-  if (!isConnected) await world.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
+  await bed.sql('TRUNCATE ads_trees');
+  if (!isConnected) await bed.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
   isConnected = true;
   control.clearRequests();
   // Failures of one test are not cached in the next.
-  world.clock.advance(10);
+  bed.clock.advance(10);
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 const play = (user: 'U1' | 'SA1' | 'U2' | 'U3') => {
-  world.google.control.setAdsHierarchy(guideHierarchy({ [user]: ALICE.email }));
+  bed.google.control.setAdsHierarchy(guideHierarchy({ [user]: ALICE.email }));
 };
-const ask = (query: Record<string, string> = {}, api = world.api) =>
+const ask = (query: Record<string, string> = {}, api = bed.api) =>
   api.get('/users/alice/ads/customers', query);
-const adsRequests = () => world.google.control.count('ads');
+const adsRequests = () => bed.google.control.count('ads');
 
 interface AccessPath {
   login_customer_id: string;
@@ -67,7 +67,7 @@ function byRoot(customers: readonly Customer[]) {
 }
 
 const callAds = (token: string, customer: string, root: string | null, what = 'campaign.id FROM campaign') =>
-  fetch(`${world.google.url}/v26/customers/${customer}/googleAds:search`, {
+  fetch(`${bed.google.url}/v26/customers/${customer}/googleAds:search`, {
     method: 'POST',
     headers: {
       authorization: `Bearer ${token}`,
@@ -78,13 +78,13 @@ const callAds = (token: string, customer: string, root: string | null, what = 'c
   });
 
 test('callers that share a synchronization are each refused with a link of their own', async () => {
-  await world.api.connect({ user_id: 'carol', scope: ADS }, { account: ALICE.email });
+  await bed.api.connect({ user_id: 'carol', scope: ADS }, { account: ALICE.email });
   play('U2');
-  const { control } = world.google;
+  const { control } = bed.google;
   control.latency('ads', 400);
   control.failNext('ads', { status: 401, body: { error: { code: 401, status: 'UNAUTHENTICATED' } } });
   control.failNext('token', { status: 400, body: { error: 'invalid_grant' } });
-  const services = [await world.service(), await world.service()];
+  const services = [await bed.service(), await bed.service()];
   const refusals = await Promise.all(services.map((api) => api.get('/users/carol/ads/customers')));
   expect(refusals.map(({ status }) => status)).toEqual([410, 410]);
   const links = refusals.map(({ body }) => body['connect_url']);
@@ -93,17 +93,17 @@ test('callers that share a synchronization are each refused with a link of their
 });
 
 test('a service that is revoked during a synchronization does not fail it for others', async () => {
-  await world.api.connect({ user_id: 'dave', scope: ADS }, { account: BOB.email });
-  world.google.control.setAdsHierarchy(guideHierarchy({ U2: BOB.email }));
-  const { control } = world.google;
+  await bed.api.connect({ user_id: 'dave', scope: ADS }, { account: BOB.email });
+  bed.google.control.setAdsHierarchy(guideHierarchy({ U2: BOB.email }));
+  const { control } = bed.google;
   control.latency('ads', 600);
   control.failNext('ads', { status: 401, body: { error: { code: 401, status: 'UNAUTHENTICATED' } } });
-  const [first, second] = [await world.service(), await world.service()];
+  const [first, second] = [await bed.service(), await bed.service()];
   const beginning = first.get('/users/dave/ads/customers');
   await pause(200);
   const joining = second.get('/users/dave/ads/customers');
   await pause(200);
-  await world.app.get(ServiceRegistry).revoke(first.key.split('_')[1] ?? '');
+  await bed.app.get(ServiceRegistry).revoke(first.key.split('_')[1] ?? '');
   expect((await beginning).status).toBe(401);
   expect((await joining).status).toBe(200);
 });
@@ -118,9 +118,9 @@ test.each([
 ])('an invalid stored tree, %s, is read from Google again', async (tree) => {
   play('U2');
   const before = (await ask()).body['customers'];
-  await world.sql(`UPDATE ads_trees SET tree = $1, synced_at = synced_at + interval '1 ms'`, [tree]);
+  await bed.sql(`UPDATE ads_trees SET tree = $1, synced_at = synced_at + interval '1 ms'`, [tree]);
   expect((await ask()).body['customers']).toEqual(before);
-  expect((await world.api.token('alice', { customer_id: A1 })).status).toBe(200);
+  expect((await bed.api.token('alice', { customer_id: A1 })).status).toBe(200);
 });
 
 describe("the guide's tables, over HTTP", () => {
@@ -138,7 +138,7 @@ describe("the guide's tables, over HTTP", () => {
 
   test('each access path that is listed opens its account at Google, and no other does', async () => {
     play('U2');
-    const { access_token: token } = (await world.api.token('alice', { scope: ADS })).body;
+    const { access_token: token } = (await bed.api.token('alice', { scope: ADS })).body;
     const roots = byRoot(customersOf(await ask()));
     for (const root of [null, ...Object.values(guideIds)]) {
       for (const customer of Object.values(guideIds)) {
@@ -196,7 +196,7 @@ describe('the requests to Google', () => {
   test('each manager once, each call through a root of the user, with the token of the user', async () => {
     play('U1');
     await ask();
-    const asked = world.google.control.requests.filter(({ endpoint }) => endpoint === 'ads');
+    const asked = bed.google.control.requests.filter(({ endpoint }) => endpoint === 'ads');
     const calls = asked.map(({ url, loginCustomerId, parameters }) => [
       url.replace('/v26/', ''),
       loginCustomerId,
@@ -214,7 +214,7 @@ describe('the requests to Google', () => {
 
   test('pages are read to the end', async () => {
     play('U2');
-    world.google.control.setAdsPageSize(1);
+    bed.google.control.setAdsPageSize(1);
     expect(customersOf(await ask())).toHaveLength(6);
   });
 
@@ -228,7 +228,7 @@ describe('the requests to Google', () => {
         [second, right],
       ] satisfies [string, string][];
     });
-    world.google.control.setAdsHierarchy({
+    bed.google.control.setAdsHierarchy({
       accounts: levels.flat().map((id) => ({ id, name: id, manager: true })),
       links,
       users: [{ customer: '310', email: ALICE.email, role: 'ADMIN' }],
@@ -244,7 +244,7 @@ describe('the requests to Google', () => {
   });
 
   test('an advertiser with direct access is known by name, and addresses compare without case', async () => {
-    world.google.control.setAdsHierarchy(guideHierarchy({ U3: ALICE.email.toUpperCase() }));
+    bed.google.control.setAdsHierarchy(guideHierarchy({ U3: ALICE.email.toUpperCase() }));
     expect(customersOf(await ask())).toEqual([
       {
         id: A4,
@@ -259,7 +259,7 @@ describe('the requests to Google', () => {
 
   test('a transient failure of one request is retried', async () => {
     play('U1');
-    world.google.control.failNext('ads', { named: 'backend_error' });
+    bed.google.control.failNext('ads', { named: 'backend_error' });
     expect((await ask()).status).toBe(200);
   });
 
@@ -268,7 +268,7 @@ describe('the requests to Google', () => {
     const closed = hierarchy.accounts.map((each) =>
       each.id === M3 ? { ...each, status: 'CANCELED' } : each,
     );
-    world.google.control.setAdsHierarchy({ ...hierarchy, accounts: closed });
+    bed.google.control.setAdsHierarchy({ ...hierarchy, accounts: closed });
     const answer = await ask();
     expect(answer.body).toMatchObject({ complete: false, gaps: [{ customer_id: M3, why: 'closed' }] });
     expect(byRoot(customersOf(answer))[M2]).toEqual({
@@ -285,8 +285,8 @@ describe('the requests to Google', () => {
 
   test('roles that Google shows only to administrators are unknown, not guessed', async () => {
     play('U2');
-    world.google.control.hideAdsRoles(true);
-    world.google.control.setAdsRole(M3, ALICE.email, 'ADMIN');
+    bed.google.control.hideAdsRoles(true);
+    bed.google.control.setAdsRole(M3, ALICE.email, 'ADMIN');
     const paths = customersOf(await ask()).find(({ id }) => id === A1)?.access;
     expect(paths).toMatchObject([
       { login_customer_id: M3, role: 'ADMIN' },
@@ -306,25 +306,25 @@ describe('the requests to Google', () => {
     ['ads_unsupported_version', 502, { code: 'client_misconfigured', google_error: 'UNSUPPORTED_VERSION' }],
   ] as const)('%s is answered with %d', async (named, status, body) => {
     play('U1');
-    world.google.control.failAlways('ads', { named });
+    bed.google.control.failAlways('ads', { named });
     const answer = await ask();
     expect(answer.status).toBe(status);
     expect(answer.body).toMatchObject(body);
-    expect(await world.sql('SELECT * FROM ads_trees')).toEqual([]);
+    expect(await bed.sql('SELECT * FROM ads_trees')).toEqual([]);
   });
 
   test('a token that ended before it expired is refreshed once', async () => {
     play('U1');
-    world.google.control.failNext('ads', { named: 'invalid_credentials' });
-    world.google.control.clearRequests();
+    bed.google.control.failNext('ads', { named: 'invalid_credentials' });
+    bed.google.control.clearRequests();
     expect((await ask()).status).toBe(200);
-    expect(world.google.control.count('token', 'refresh_token')).toBe(1);
+    expect(bed.google.control.count('token', 'refresh_token')).toBe(1);
   });
 
   test('a grant that the user revoked is marked dead', async () => {
     play('U1');
     isConnected = false;
-    world.google.control.revokeByUser(ALICE.sub, 'project-a');
+    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     const answer = await ask();
     expect([answer.status, answer.body['code']]).toEqual([410, 'reconnect_required']);
   });
@@ -332,11 +332,11 @@ describe('the requests to Google', () => {
   test('a circular hierarchy is refused', async () => {
     const hierarchy = guideHierarchy({ U1: ALICE.email });
     const circle: AdsHierarchy = { ...hierarchy, links: [...hierarchy.links, [M2, M1]] };
-    world.google.control.setAdsHierarchy(circle);
+    bed.google.control.setAdsHierarchy(circle);
     const { status, body } = await ask();
     expect(status).toBe(503);
     expect(body['detail']).toContain('circle');
-    expect(await world.sql('SELECT * FROM ads_trees')).toEqual([]);
+    expect(await bed.sql('SELECT * FROM ads_trees')).toEqual([]);
   });
 });
 
@@ -344,11 +344,11 @@ describe('the age of the response', () => {
   beforeEach(async () => {
     play('U2');
     await ask();
-    world.google.control.clearRequests();
+    bed.google.control.clearRequests();
   });
 
   test('is part of it, and a young tree causes no request to Google', async () => {
-    world.clock.advance(100);
+    bed.clock.advance(100);
     const { body } = await ask({ max_age: '200' });
     expect(body['age']).toBeGreaterThanOrEqual(100);
     expect(body['age']).toBeLessThan(160);
@@ -360,57 +360,57 @@ describe('the age of the response', () => {
     [100, '60'],
     [DAY + 1, undefined],
   ])('after %d s, max_age=%s asks Google', async (seconds, max_age) => {
-    world.google.control.setAdsRole(M3, ALICE.email, 'ADMIN');
-    world.clock.advance(seconds);
+    bed.google.control.setAdsRole(M3, ALICE.email, 'ADMIN');
+    bed.clock.advance(seconds);
     const answer = await ask(max_age === undefined ? {} : { max_age });
     expect(answer.body['age']).toBeLessThan(60);
     expect(byRoot(customersOf(answer))[M3]?.[A4]).toBe('ADMIN');
   });
 
   test('concurrent callers share one synchronization', async () => {
-    world.google.control.latency('ads', 50);
-    world.clock.advance(10);
+    bed.google.control.latency('ads', 50);
+    bed.clock.advance(10);
     const once = () => ask({ max_age: '0' });
     const answers = await Promise.all([once(), once(), once(), once()]);
     expect(new Set(answers.map(({ body }) => body['synced_at'])).size).toBe(1);
-    const lists = world.google.control.requests.filter(({ url }) => url.includes('listAccessible'));
+    const lists = bed.google.control.requests.filter(({ url }) => url.includes('listAccessible'));
     expect(lists).toHaveLength(1);
   });
 
   test('no caller causes more than one synchronization per ADS_MIN_AGE, even when it fails', async () => {
-    const lists = () => world.google.control.requests.filter(({ url }) => url.includes('listAccessible'));
+    const lists = () => bed.google.control.requests.filter(({ url }) => url.includes('listAccessible'));
     for (let call = 0; call < 20; call++) expect((await ask({ max_age: '0' })).status).toBe(200);
     expect(lists()).toHaveLength(0);
-    world.clock.advance(10);
+    bed.clock.advance(10);
     for (let call = 0; call < 20; call++) expect((await ask({ max_age: '0' })).status).toBe(200);
     expect(lists()).toHaveLength(1);
-    world.clock.advance(10);
-    world.google.control.failAlways('ads', { status: 400, body: 'odd' });
+    bed.clock.advance(10);
+    bed.google.control.failAlways('ads', { status: 400, body: 'odd' });
     const failed = [];
     for (let call = 0; call < 20; call++) failed.push((await ask({ max_age: '0' })).status);
     expect(new Set(failed)).toEqual(new Set([503]));
     // One synchronization retries a failed request once.
     expect(lists()).toHaveLength(3);
-    world.google.control.clearFaults();
-    world.clock.advance(10);
+    bed.google.control.clearFaults();
+    bed.clock.advance(10);
     expect((await ask({ max_age: '0' })).status).toBe(200);
   });
 
   test('synchronizations take turns: a quiet service does not wait behind the many calls of another', async () => {
     const users = Array.from({ length: 30 }, (_, index) => `crowd-${index}`);
     for (const user_id of [...users, 'quiet']) {
-      await world.api.connect({ user_id, scope: ADS }, { account: ALICE.email });
+      await bed.api.connect({ user_id, scope: ADS }, { account: ALICE.email });
     }
-    world.google.control.clearRequests();
-    world.google.control.latency('ads', 100);
-    const other = await world.service();
+    bed.google.control.clearRequests();
+    bed.google.control.latency('ads', 100);
+    const other = await bed.service();
     const done: string[] = [];
     const call = async (api: Api, user: string) => {
       const { status } = await api.get(`/users/${user}/ads/customers`);
       expect(status).toBe(200);
       done.push(user);
     };
-    const crowd = users.map((user) => call(world.api, user));
+    const crowd = users.map((user) => call(bed.api, user));
     await new Promise((resolve) => setTimeout(resolve, 50));
     const quiet = call(other, 'quiet');
     await Promise.all([...crowd, quiet]);
@@ -418,8 +418,8 @@ describe('the age of the response', () => {
   }, 60_000);
 
   test('during an outage of Google the stale tree is served with its age, but not to a caller with max_age', async () => {
-    world.google.control.failAlways('ads', { drop: true });
-    world.clock.advance(DAY + 1);
+    bed.google.control.failAlways('ads', { drop: true });
+    bed.clock.advance(DAY + 1);
     const old = await ask();
     expect(old.status).toBe(200);
     expect(old.body['age']).toBeGreaterThan(DAY);
@@ -427,7 +427,7 @@ describe('the age of the response', () => {
   });
 
   test('accounts without an access path are reported', async () => {
-    await world.sql(`UPDATE ads_trees SET synced_at = synced_at + interval '1 ms', tree = jsonb_set(
+    await bed.sql(`UPDATE ads_trees SET synced_at = synced_at + interval '1 ms', tree = jsonb_set(
       jsonb_set(tree, '{links}', '[{"manager": "77", "client": "${A1}"}]'), '{direct}', '[]')`);
     const { body } = await ask();
     expect(body['complete']).toBe(false);
@@ -437,10 +437,10 @@ describe('the age of the response', () => {
 
   test('the tree is deleted with the grant', async () => {
     isConnected = false;
-    expect(await world.sql('SELECT * FROM ads_trees')).toHaveLength(1);
-    const [grant] = (await world.api.get('/users/alice/grants')).body['grants'] as { id: string }[];
-    await world.api.delete(`/grants/${String(grant?.id)}`, { mode: 'local' });
-    expect(await world.sql('SELECT * FROM ads_trees')).toEqual([]);
+    expect(await bed.sql('SELECT * FROM ads_trees')).toHaveLength(1);
+    const [grant] = (await bed.api.get('/users/alice/grants')).body['grants'] as { id: string }[];
+    await bed.api.delete(`/grants/${String(grant?.id)}`, { mode: 'local' });
+    expect(await bed.sql('SELECT * FROM ads_trees')).toEqual([]);
     expect((await ask()).status).toBe(404);
   });
 });
@@ -453,24 +453,24 @@ describe('authorization of callers', () => {
   ])('a service with %j is refused, even where the tree is cached', async (policy, code) => {
     play('U1');
     await ask();
-    const { status, body } = await ask({}, await world.service(policy));
+    const { status, body } = await ask({}, await bed.service(policy));
     expect([status, body['code']]).toEqual([403, code]);
   });
 
   test('a grant that lost the scope is refused, even where the tree is cached', async () => {
     isConnected = false;
     await ask();
-    world.clock.advance(3600);
+    bed.clock.advance(3600);
     const less = { access_token: 'ya29.less', expires_in: 3599, token_type: 'Bearer', scope: 'openid' };
-    world.google.control.failNext('token', { status: 200, body: less }, 2);
-    await world.api.token('alice');
-    world.google.control.clearFaults();
+    bed.google.control.failNext('token', { status: 200, body: less }, 2);
+    await bed.api.token('alice');
+    bed.google.control.clearFaults();
     expect((await ask()).body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
   });
 
   test('a grant without the scope is refused with a link', async () => {
-    await world.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
-    const { status, body } = await world.api.get('/users/bob/ads/customers');
+    await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+    const { status, body } = await bed.api.get('/users/bob/ads/customers');
     expect(status).toBe(403);
     expect(body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
     expect(body['connect_url']).toContain('/connect?ticket=');
@@ -486,7 +486,7 @@ describe('authorization of callers', () => {
   test('each call leaves an audit event', async () => {
     play('U2');
     await ask();
-    const auditor = await world.service({ audit: true });
+    const auditor = await bed.service({ audit: true });
     const events = async () =>
       (await auditor.get('/audit', { user: 'alice', limit: '1' })).body['events'] as Record<
         string,
@@ -502,7 +502,7 @@ describe('authorization of callers', () => {
 });
 
 describe('GET /tokens/:userId?customer_id=', () => {
-  const token = (query: Record<string, string>) => world.api.token('alice', query);
+  const token = (query: Record<string, string>) => bed.api.token('alice', query);
   const chosen = async (query: Record<string, string>) => (await token(query)).body['ads'] as Chosen;
   beforeEach(() => {
     play('U2');
@@ -512,7 +512,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
     const { body } = await token({ customer_id: A4 });
     expect(body).toMatchObject({ headers: { 'login-customer-id': M3 }, ads: { role: 'READ_ONLY' } });
     const call = (headers: object) =>
-      fetch(`${world.google.url}/v26/customers/${A4}/googleAds:search`, {
+      fetch(`${bed.google.url}/v26/customers/${A4}/googleAds:search`, {
         method: 'POST',
         headers: {
           authorization: `Bearer ${body['access_token'] as string}`,
@@ -565,8 +565,8 @@ describe('GET /tokens/:userId?customer_id=', () => {
     });
     expect((await token({ customer_id: A1, min_role: 'STANDARD' })).status).toBe(200);
     expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way', best_role: null });
-    world.google.control.hideAdsRoles(true);
-    world.clock.advance(61);
+    bed.google.control.hideAdsRoles(true);
+    bed.clock.advance(61);
     expect((await token({ customer_id: A1, min_role: 'ADMIN' })).body).toMatchObject({
       reason: 'role_unknown',
     });
@@ -574,17 +574,17 @@ describe('GET /tokens/:userId?customer_id=', () => {
 
   test('a refusal is checked at Google again once the tree is a minute old', async () => {
     expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way' });
-    world.google.control.setAdsRole(M1, ALICE.email, 'ADMIN');
+    bed.google.control.setAdsRole(M1, ALICE.email, 'ADMIN');
     expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way' });
-    world.clock.advance(61);
+    bed.clock.advance(61);
     expect(await chosen({ customer_id: M1 })).toMatchObject({ role: 'ADMIN', distance: 0 });
   });
 
   test('USER_PERMISSION_DENIED from Google refreshes the tree once', async () => {
     const { login_customer_id, synced_at } = await chosen({ customer_id: A1 });
     expect(login_customer_id).toBe(M2);
-    world.google.control.setAdsRole(M2, ALICE.email, null);
-    world.clock.advance(15);
+    bed.google.control.setAdsRole(M2, ALICE.email, null);
+    bed.clock.advance(15);
     const again = await chosen({ customer_id: A1, denied_synced_at: synced_at });
     expect(again.login_customer_id).toBe(M3);
     const asked = adsRequests();
@@ -607,8 +607,8 @@ describe('GET /tokens/:userId?customer_id=', () => {
   });
 
   test('a grant without the scope of Google Ads is refused with a link', async () => {
-    await world.api.connect({ user_id: 'carol', scope: YOUTUBE }, { account: BOB.email });
-    const { status, body } = await world.api.token('carol', { customer_id: A1 });
+    await bed.api.connect({ user_id: 'carol', scope: YOUTUBE }, { account: BOB.email });
+    const { status, body } = await bed.api.token('carol', { customer_id: A1 });
     expect(status).toBe(403);
     expect(body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
     expect(body['connect_url']).toEqual(expect.any(String));
@@ -619,17 +619,17 @@ test('no token is in the log or beside the tree, whatever failed', async () => {
   play('U2');
   await ask();
   for (const named of ['ads_user_permission_denied', 'ads_api_disabled', 'invalid_credentials'] as const) {
-    world.clock.advance(10);
-    world.google.control.failNext('ads', { named });
+    bed.clock.advance(10);
+    bed.google.control.failNext('ads', { named });
     await ask({ max_age: '0' });
   }
-  const stored = world.log() + JSON.stringify(await world.sql('SELECT * FROM ads_trees'));
+  const stored = bed.log() + JSON.stringify(await bed.sql('SELECT * FROM ads_trees'));
   expect(stored).toContain('Google Ads did not list the accounts');
-  for (const secret of world.google.control.secrets()) expect(stored).not.toContain(secret);
+  for (const secret of bed.google.control.secrets()) expect(stored).not.toContain(secret);
 });
 
 test('a tree with more managers than ADS_MOST_LISTINGS is cut off, nearest accounts first', async () => {
-  await world.restart({ ADS_MOST_LISTINGS: '1' });
+  await bed.restart({ ADS_MOST_LISTINGS: '1' });
   play('U1');
   const answer = await ask();
   expect(answer.body).toMatchObject({ complete: false, gaps: [{ customer_id: M2, why: 'cut_off' }] });

@@ -2,8 +2,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { ServiceRegistry } from '../src/services/service-registry.js';
 import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 import { type Api, Browser } from './support/api.js';
+import {
+  ADS,
+  ALICE,
+  APP,
+  BOB,
+  startTestBed,
+  type TestBed,
+  YOUTUBE,
+  YOUTUBE_MONEY,
+} from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ADS, ALICE, APP, BOB, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
 
 const DAY = 24 * 3600;
 
@@ -23,20 +32,20 @@ interface Event {
   readonly details: Record<string, unknown>;
 }
 
-let world: World;
+let bed: TestBed;
 let auditor: Api;
 
 beforeAll(async () => {
-  world = await startWorld({ AUDIT_RETENTION_DAYS: '30' });
-  auditor = await world.service({ audit: true });
+  bed = await startTestBed({ AUDIT_RETENTION_DAYS: '30' });
+  auditor = await bed.service({ audit: true });
 });
 beforeEach(async () => {
   // Whatever waits to be written belongs to the test before.
   await trail();
-  await world.reset();
-  world.google.control.reset();
+  await bed.reset();
+  bed.google.control.reset();
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 const read = async (query: Record<string, string> = {}, reader = auditor) => {
   const { status, text, body } = await reader.get('/audit', query);
@@ -46,21 +55,21 @@ const read = async (query: Record<string, string> = {}, reader = auditor) => {
 /** Oldest first, as it happened. */
 const trail = async (query: Record<string, string> = {}) => (await read(query)).events.toReversed();
 const connect = (user_id = 'alice', more: Record<string, unknown> = {}, account = ALICE.email) =>
-  world.api.connect({ user_id, scope: YOUTUBE, ...more }, { account });
+  bed.api.connect({ user_id, scope: YOUTUBE, ...more }, { account });
 const grantOf = async (userId: string) => {
-  const { body } = await world.api.get(`/users/${userId}/grants`);
+  const { body } = await bed.api.get(`/users/${userId}/grants`);
   return (body['grants'] as { id: string }[])[0]?.id ?? '';
 };
 /** The service that `world.api` calls as. */
 const caller = async () => {
-  const [row] = await world.sql('SELECT id, name FROM services WHERE id = $1', [world.api.key.split('_')[1]]);
+  const [row] = await bed.sql('SELECT id, name FROM services WHERE id = $1', [bed.api.key.split('_')[1]]);
   return { actor: String(row?.['name']), service_id: String(row?.['id']) };
 };
 
 describe('what is remembered', () => {
   test('a ticket, its consent, an issuance: who, for whom, what, with what outcome', async () => {
     await connect();
-    const { body } = await world.api.token('alice', { scope: YOUTUBE });
+    const { body } = await bed.api.token('alice', { scope: YOUTUBE });
     const grant_id = await grantOf('alice');
     const service = await caller();
     const about = { user_id: 'alice', client: 'default', service_id: service.service_id };
@@ -85,24 +94,24 @@ describe('what is remembered', () => {
   });
 
   test('the request id is that of the log and of the problem', async () => {
-    const { body } = await world.api.token('alice');
+    const { body } = await bed.api.token('alice');
     const [refused] = await trail();
     expect(refused).toMatchObject({ outcome: 'not_connected', request_id: body['request_id'] });
-    expect(world.log()).toContain(`"request_id":"${String(refused?.request_id)}"`);
+    expect(bed.log()).toContain(`"request_id":"${String(refused?.request_id)}"`);
   });
 
   test('refusals, each with its code', async () => {
     await connect();
     await trail();
-    const strict = await world.service({ users: ['bob'] });
+    const strict = await bed.service({ users: ['bob'] });
     await strict.token('alice');
     await strict.get('/users/alice/grants');
     await strict.get(`/grants/${await grantOf('alice')}`);
     await strict.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE });
-    await world.api.token('alice', { scope: ADS });
-    await world.api.token('alice', { min_ttl: 'x' });
-    await world.api.token('alice', { client: 'unknown' });
-    await world.api.token('nobody');
+    await bed.api.token('alice', { scope: ADS });
+    await bed.api.token('alice', { min_ttl: 'x' });
+    await bed.api.token('alice', { client: 'unknown' });
+    await bed.api.token('nobody');
     const refused = (await trail()).filter(({ outcome }) => outcome !== 'ok');
     expect(refused.map(({ action, outcome, user_id }) => [action, outcome, user_id])).toEqual([
       ['token.issue', 'not_allowed', 'alice'],
@@ -120,18 +129,18 @@ describe('what is remembered', () => {
 
   test('consents that came to less, or to nothing', async () => {
     const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
-    const url = () => world.api.connectUrl({ user_id: 'alice', scope });
+    const url = () => bed.api.connectUrl({ user_id: 'alice', scope });
     await new Browser().connect(await url(), { account: ALICE.email, untick: [YOUTUBE_MONEY] });
     await new Browser().connect(await url(), { account: ALICE.email, deny: true });
-    world.google.control.failNext('token', { named: 'internal_failure' } as never);
+    bed.google.control.failNext('token', { named: 'internal_failure' } as never);
     await new Browser().connect(await url(), { account: ALICE.email });
-    await world.api.connect(
+    await bed.api.connect(
       { user_id: 'alice', scope: ADS, require_account: { email: ALICE.email } },
       { account: BOB.email },
     );
     // All is held: Google is not asked.
     const held = new Browser();
-    await held.begin(await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE })).catch(String);
+    await held.begin(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE })).catch(String);
     const consents = (await trail()).filter(({ action }) => action === 'connect.consent');
     expect(consents.map(({ outcome, actor }) => [outcome, actor])).toEqual([
       ['partial', 'user'],
@@ -144,12 +153,10 @@ describe('what is remembered', () => {
   });
 
   test('a consent that somebody else brings back', async () => {
-    const consent = await new Browser().begin(
-      await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }),
-    );
+    const consent = await new Browser().begin(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     const back = await visitConsent(consent, { account: ALICE.email });
     await new Browser().open(back);
-    await new Browser().open(`${world.url}/callback?state=${'x'.repeat(43)}&code=x`);
+    await new Browser().open(`${bed.url}/callback?state=${'x'.repeat(43)}&code=x`);
     const consents = (await trail()).filter(({ action }) => action === 'connect.consent');
     // The second belongs to no connect: anybody can make such calls, and there is no user to speak of.
     expect(consents).toMatchObject([
@@ -161,8 +168,8 @@ describe('what is remembered', () => {
     const more = { confirm: true, return_to: `${APP}/done` };
     const done = await connect('alice', more);
     const code = new URL(done.headers.get('location') ?? '').searchParams.get('connect_code');
-    await world.api.post('/connect/completions', { code, user_id: 'alice' });
-    await world.api.post('/connect/completions', { code, user_id: 'alice' });
+    await bed.api.post('/connect/completions', { code, user_id: 'alice' });
+    await bed.api.post('/connect/completions', { code, user_id: 'alice' });
     expect((await trail()).slice(1)).toMatchObject([
       { action: 'connect.consent', outcome: 'pending', user_id: 'alice', grant_id: null },
       { action: 'connect.completion', outcome: 'ok', user_id: 'alice', grant_id: await grantOf('alice') },
@@ -172,13 +179,13 @@ describe('what is remembered', () => {
 
   test('tokens issued alike within a moment are one event, refusals too; what differs is not', async () => {
     await connect();
-    const other = await world.service();
+    const other = await bed.service();
     await trail();
-    await world.sql('TRUNCATE audit_events');
-    for (let call = 0; call < 20; call++) await world.api.token('alice');
+    await bed.sql('TRUNCATE audit_events');
+    for (let call = 0; call < 20; call++) await bed.api.token('alice');
     for (let call = 0; call < 3; call++) await other.token('alice');
-    await world.api.token('alice', { scope: YOUTUBE });
-    for (let call = 0; call < 2; call++) await world.api.token('alice', { scope: ADS });
+    await bed.api.token('alice', { scope: YOUTUBE });
+    for (let call = 0; call < 2; call++) await bed.api.token('alice', { scope: ADS });
     const events = (await trail()).toSorted((a, b) => b.count - a.count);
     expect(events.map(({ count, outcome, details }) => [count, outcome, details['asked'] ?? null])).toEqual([
       [20, 'ok', null],
@@ -187,14 +194,14 @@ describe('what is remembered', () => {
       [1, 'ok', [YOUTUBE]],
     ]);
     expect(Date.parse(events[0]?.last_at ?? '')).toBeGreaterThan(Date.parse(events[0]?.at ?? ''));
-    await world.api.token('alice');
+    await bed.api.token('alice');
     expect(await trail()).toHaveLength(5);
   });
 
   test('each refresh is an event, for whoever brought it about', async () => {
     await connect();
-    world.clock.advance(3600);
-    await world.api.token('alice');
+    bed.clock.advance(3600);
+    await bed.api.token('alice');
     const refresh = { action: 'token.refresh', actor: 'google', outcome: 'ok', user_id: 'alice' };
     expect(await trail()).toContainEqual(
       expect.objectContaining({ ...refresh, ...(await caller()), actor: 'google' }),
@@ -204,12 +211,12 @@ describe('what is remembered', () => {
   test('a refresh that fails: what Google said, and what came of it', async () => {
     await connect();
     const id = await grantOf('alice');
-    world.clock.advance(3600);
-    world.google.control.failNext('token', { named: 'internal_failure' } as never);
-    await world.api.token('alice');
-    await world.rested();
-    world.google.control.revokeByUser(ALICE.sub, 'project-a');
-    const { body } = await world.api.token('alice');
+    bed.clock.advance(3600);
+    bed.google.control.failNext('token', { named: 'internal_failure' } as never);
+    await bed.api.token('alice');
+    await bed.afterBackoff();
+    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+    const { body } = await bed.api.token('alice');
     const { service_id } = await caller();
     const about = { action: 'token.refresh', actor: 'google', user_id: 'alice', grant_id: id, service_id };
     const failed = (await trail()).filter(({ action }) => action.startsWith('token.'));
@@ -230,10 +237,10 @@ describe('what is remembered', () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     const [alice, bob] = [await grantOf('alice'), await grantOf('bob')];
-    const since = world.clock.now().toISOString();
-    await world.api.delete(`/grants/${alice}`, { mode: 'revoke', dry_run: 'true' });
-    await world.api.delete(`/grants/${alice}`, { mode: 'revoke' });
-    await world.api.delete(`/grants/${alice}`, { mode: 'local' });
+    const since = bed.clock.now().toISOString();
+    await bed.api.delete(`/grants/${alice}`, { mode: 'revoke', dry_run: 'true' });
+    await bed.api.delete(`/grants/${alice}`, { mode: 'revoke' });
+    await bed.api.delete(`/grants/${alice}`, { mode: 'local' });
     const events = (await trail({ since })).toSorted((a, b) => a.at.localeCompare(b.at));
     const service = await caller();
     const action = 'grant.disconnect';
@@ -265,11 +272,11 @@ describe('what is remembered', () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     await trail();
-    await world.sql('TRUNCATE audit_events');
-    await world.google.control.sendSecurityEvent({
-      to: `${world.url}/security-events/google`,
+    await bed.sql('TRUNCATE audit_events');
+    await bed.google.control.sendSecurityEvent({
+      to: `${bed.url}/security-events/google`,
       type: 'account-disabled',
-      subject: { subject_type: 'iss-sub', iss: `${world.google.url}/`, sub: ALICE.sub },
+      subject: { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub },
       reason: 'hijacking',
     });
     const about = { actor: 'google', action: 'security.event' };
@@ -289,9 +296,9 @@ describe('what is remembered', () => {
   test('a policy that is made, and ended', async () => {
     const rights = { audit: false, disconnect: true, revoke: false, force: false };
     const policy = { clients: ['default'], scopes: [YOUTUBE], users: ['team-a:*'], ...rights };
-    const { id } = await world.app.get(ServiceRegistry).create('payroll', policy);
-    await world.app.get(ServiceRegistry).revoke('payroll');
-    await world.app.get(ServiceRegistry).revoke('payroll');
+    const { id } = await bed.app.get(ServiceRegistry).create('payroll', policy);
+    await bed.app.get(ServiceRegistry).revoke('payroll');
+    await bed.app.get(ServiceRegistry).revoke('payroll');
     const about = { actor: 'operator', service_id: id, request_id: null };
     expect(await trail({ service: 'payroll' })).toEqual([
       event({ ...about, action: 'service.create', details: { name: 'payroll', ...policy } }),
@@ -300,33 +307,33 @@ describe('what is remembered', () => {
   });
 
   test('calls without a valid credential leave nothing: anybody can make them', async () => {
-    await fetch(`${world.url}/tokens/alice`, { headers: { authorization: 'Bearer tbk_aaaaaaaaaaaa_x' } });
+    await fetch(`${bed.url}/tokens/alice`, { headers: { authorization: 'Bearer tbk_aaaaaaaaaaaa_x' } });
     expect(await trail()).toEqual([]);
   });
 
   test('and never a secret', async () => {
     const browser = new Browser();
-    const url = await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE });
+    const url = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE });
     const consent = await browser.begin(url);
     const cookies = [...browser.cookies.values()];
     const back = await visitConsent(consent, { account: ALICE.email });
     await browser.open(back);
     await browser.open(back);
-    const token = await world.api.token('alice');
-    const refused = await world.api.token('alice', { scope: ADS });
-    world.google.control.revokeByUser(ALICE.sub, 'project-a');
-    world.clock.advance(3600);
-    const dead = await world.api.token('alice');
+    const token = await bed.api.token('alice');
+    const refused = await bed.api.token('alice', { scope: ADS });
+    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+    bed.clock.advance(3600);
+    const dead = await bed.api.token('alice');
     const pending = await connect('carol', { confirm: true, return_to: `${APP}/done` }, BOB.email);
     const code = new URL(pending.headers.get('location') ?? '').searchParams.get('connect_code');
-    await world.api.post('/connect/completions', { code, user_id: 'carol' });
-    await world.api.delete(`/grants/${await grantOf('carol')}`, { mode: 'revoke' });
+    await bed.api.post('/connect/completions', { code, user_id: 'carol' });
+    await bed.api.delete(`/grants/${await grantOf('carol')}`, { mode: 'revoke' });
     const ticketOf = (link: unknown) => new URL(String(link)).searchParams.get('ticket');
     const secrets = [
-      ...world.google.control.secrets(),
+      ...bed.google.control.secrets(),
       ...cookies,
-      world.api.key,
-      world.api.key.slice(-43),
+      bed.api.key,
+      bed.api.key.slice(-43),
       consent.searchParams.get('state'),
       consent.searchParams.get('nonce'),
       back.searchParams.get('code'),
@@ -339,7 +346,7 @@ describe('what is remembered', () => {
     expect(new Set(secrets).size).toBeGreaterThan(15);
     const events = await trail();
     expect(events.length).toBeGreaterThan(8);
-    const rows = await world.sql('SELECT e::text AS row FROM audit_events e');
+    const rows = await bed.sql('SELECT e::text AS row FROM audit_events e');
     const text = JSON.stringify([events, rows]);
     for (const secret of secrets) expect(text.includes(secret) ? secret : null).toBeNull();
   });
@@ -347,16 +354,16 @@ describe('what is remembered', () => {
 
 describe('who may read it', () => {
   test('a service whose policy says so, and no other', async () => {
-    const answer = await world.api.get('/audit');
+    const answer = await bed.api.get('/audit');
     expect(answer.status).toBe(403);
     expect(answer.body).toMatchObject({ code: 'not_allowed' });
-    expect((await fetch(`${world.url}/audit`)).status).toBe(401);
+    expect((await fetch(`${bed.url}/audit`)).status).toBe(401);
   });
 
   test('only what is about users it covers, exactly or by prefix', async () => {
-    for (const user of ['alice', 'team_a:1', 'team_a:2', 'teamXa:3', 'team']) await world.api.token(user);
-    await world.api.token('alice', { min_ttl: 'x' });
-    const reader = await world.service({ audit: true, users: ['alice', 'team_a:*'] });
+    for (const user of ['alice', 'team_a:1', 'team_a:2', 'teamXa:3', 'team']) await bed.api.token(user);
+    await bed.api.token('alice', { min_ttl: 'x' });
+    const reader = await bed.service({ audit: true, users: ['alice', 'team_a:*'] });
     const seen = async (query: Record<string, string> = {}) =>
       (await read(query, reader)).events.map(({ user_id }) => user_id).sort();
     expect(await seen()).toEqual(['alice', 'team_a:1', 'team_a:2']);
@@ -367,10 +374,10 @@ describe('who may read it', () => {
   });
 
   test('filtered by user, by service (name or id) and by time', async () => {
-    const other = await world.service();
-    await world.api.token('alice');
-    world.clock.advance(60);
-    const since = world.clock.now().toISOString();
+    const other = await bed.service();
+    await bed.api.token('alice');
+    bed.clock.advance(60);
+    const since = bed.clock.now().toISOString();
     await other.token('alice');
     await other.token('bob');
     const { actor, service_id } = await caller();
@@ -392,13 +399,13 @@ describe('who may read it', () => {
       } while (cursor !== null);
       return seen;
     };
-    for (let call = 0; call < 7; call++) await world.api.token(`user-${call}`);
+    for (let call = 0; call < 7; call++) await bed.api.token(`user-${call}`);
     const newest = [['user-6', 'user-5', 'user-4'], ['user-3', 'user-2', 'user-1'], ['user-0']];
     expect(await pages()).toEqual(newest);
-    await world.sql("UPDATE audit_events SET at = '2026-01-01'");
+    await bed.sql("UPDATE audit_events SET at = '2026-01-01'");
     expect(await pages()).toEqual(newest);
     // As brokers that write in batches leave them: not in the order in which they happened.
-    await world.sql("UPDATE audit_events SET at = at - sequence * interval '1 second'");
+    await bed.sql("UPDATE audit_events SET at = at - sequence * interval '1 second'");
     expect((await pages()).flat()).toEqual(newest.flat().toReversed());
   });
 
@@ -424,19 +431,19 @@ describe('who may read it', () => {
 describe('how long it lasts', () => {
   test('until its time is over', async () => {
     // As `token-broker migrate` writes it down; the database goes by its own clock.
-    await world.sql('UPDATE audit_retention SET days = 30');
-    await world.api.token('alice');
-    await world.api.token('bob');
+    await bed.sql('UPDATE audit_retention SET days = 30');
+    await bed.api.token('alice');
+    await bed.api.token('bob');
     await trail();
-    await world.sql("UPDATE audit_events SET at = at - interval '29.5 days' WHERE user_id = 'alice'");
+    await bed.sql("UPDATE audit_events SET at = at - interval '29.5 days' WHERE user_id = 'alice'");
     const users = async () =>
-      (await world.sql('SELECT user_id FROM audit_events')).map((row) => row['user_id']);
+      (await bed.sql('SELECT user_id FROM audit_events')).map((row) => row['user_id']);
     expect(await users()).toEqual(expect.arrayContaining(['alice', 'bob']));
-    world.clock.advance(1.1 * DAY);
+    bed.clock.advance(1.1 * DAY);
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(await users()).toContain('alice');
-    await world.sql("UPDATE audit_events SET at = at - interval '1 day' WHERE user_id = 'alice'");
-    world.clock.advance(1.1 * DAY);
+    await bed.sql("UPDATE audit_events SET at = at - interval '1 day' WHERE user_id = 'alice'");
+    bed.clock.advance(1.1 * DAY);
     for (let looks = 0; looks < 50 && (await users()).includes('alice'); looks++) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -444,26 +451,26 @@ describe('how long it lasts', () => {
   });
 
   test('a broker that stops writes what it holds', async () => {
-    const calls = Array.from({ length: 30 }, (_, call) => world.api.token(`user-${call}`));
+    const calls = Array.from({ length: 30 }, (_, call) => bed.api.token(`user-${call}`));
     await Promise.all(calls);
-    await world.restart();
-    expect(await world.sql('SELECT * FROM audit_events')).toHaveLength(30);
+    await bed.restart();
+    expect(await bed.sql('SELECT * FROM audit_events')).toHaveLength(30);
   });
 
   test('text that PostgreSQL cannot hold holds up nothing', async () => {
     await connect();
     // No caller and no answer of Google's gets such text in any more; should another way be found, this must still hold.
-    world.app.get(AuditLog).record({
-      at: world.clock.now(),
+    bed.app.get(AuditLog).record({
+      at: bed.clock.now(),
       action: 'token.refresh',
       outcome: 'unavailable',
       actor: 'google',
       userId: 'alice',
       details: { google_error: 'odd\u0000\ud800' },
     });
-    world.clock.advance(3600);
-    world.google.control.failNext('token', { status: 400, body: { error: 'odd\u0000\ud800' } });
-    await world.api.token('alice');
+    bed.clock.advance(3600);
+    bed.google.control.failNext('token', { status: 400, body: { error: 'odd\u0000\ud800' } });
+    await bed.api.token('alice');
     const events = await trail();
     for (const google_error of ['odd\ufffd', 'http_400']) {
       expect(events).toContainEqual(
@@ -475,13 +482,13 @@ describe('how long it lasts', () => {
   test('what cannot be written now is kept and written later', async () => {
     await connect();
     await trail();
-    await world.sql('ALTER TABLE audit_events RENAME TO away');
-    expect((await world.api.token('alice')).status).toBe(200);
+    await bed.sql('ALTER TABLE audit_events RENAME TO away');
+    expect((await bed.api.token('alice')).status).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 1300));
     expect((await auditor.get('/audit')).status).toBe(503);
-    await world.sql('ALTER TABLE away RENAME TO audit_events');
+    await bed.sql('ALTER TABLE away RENAME TO audit_events');
     expect((await trail()).at(-1)).toMatchObject({ action: 'token.issue', outcome: 'ok' });
-    expect(world.log()).toContain('audit events could not be written');
+    expect(bed.log()).toContain('audit events could not be written');
   });
 });
 
@@ -508,7 +515,7 @@ function event(members: Partial<Event>): Event {
 
 describe('refusals in masses', () => {
   test('that are alike share an event, with a count and the time of the last', async () => {
-    const strict = await world.service({ users: ['bob'] });
+    const strict = await bed.service({ users: ['bob'] });
     for (let batch = 0; batch < 20; batch++) {
       await Promise.all(Array.from({ length: 10 }, () => strict.token('alice')));
     }
@@ -523,13 +530,13 @@ describe('refusals in masses', () => {
   });
 
   test('that differ fill the quota of their service, not the trail, and not that of others', async () => {
-    const [prober, other] = [await world.service(), await world.service()];
+    const [prober, other] = [await bed.service(), await bed.service()];
     for (let batch = 0; batch < 24; batch++) {
       await Promise.all(Array.from({ length: 50 }, (_, index) => prober.token(`made-up-${batch}-${index}`)));
     }
     await other.token('made-up-by-another');
     await trail();
-    const rows = await world.sql(
+    const rows = await bed.sql(
       `SELECT user_id, count, details FROM audit_events WHERE outcome = 'not_connected'`,
     );
     const told = rows.filter(({ user_id }) => String(user_id).startsWith('made-up-'));

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Api, Browser } from './support/api.js';
 import { contractOf } from './support/contract.js';
-import { APP, startWorld, YOUTUBE, type World } from './support/world.js';
+import { APP, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 const cursor = (text: string) => Buffer.from(text).toString('base64url');
 
 /** What the database holds, apart from the services that tests make. */
-async function stored(world: World): Promise<number> {
-  const [row] = await world.sql(
+async function stored(bed: TestBed): Promise<number> {
+  const [row] = await bed.sql(
     'SELECT (SELECT count(*) FROM grants) + (SELECT count(*) FROM authorization_requests) ' +
       '+ (SELECT count(*) FROM refresh_tokens) AS rows',
   );
@@ -15,15 +15,15 @@ async function stored(world: World): Promise<number> {
 }
 
 describe('bad input gets a clear error and loses nothing', () => {
-  let world: World;
+  let bed: TestBed;
   let before: number;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
   beforeEach(async () => {
-    before = await stored(world);
+    before = await stored(bed);
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const ticket = { user_id: 'alice', scope: YOUTUBE };
   const tickets: [string, unknown, string][] = [
@@ -106,7 +106,7 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['a hint that is empty', { ...ticket, account_hint: '' }, 'account_hint'],
     ['a hint that is an object', { ...ticket, account_hint: { email: 'a@b.example' } }, 'account_hint'],
     ['a client with a NUL', { ...ticket, client: 'default\u0000' }, 'client'],
-    ['a scope of somebody else', { ...ticket, scope: 'https://example.com/auth/x' }, 'scope'],
+    ['a scope of another API provider', { ...ticket, scope: 'https://example.com/auth/x' }, 'scope'],
     ["a scope that is only Google's host", { ...ticket, scope: 'https://www.googleapis.com/' }, 'scope'],
     ['a scope without a name', { ...ticket, scope: 'https://www.googleapis.com/auth/' }, 'scope'],
     ['a scope with a query', { ...ticket, scope: `${YOUTUBE}?x=1` }, 'scope'],
@@ -143,7 +143,7 @@ describe('bad input gets a clear error and loses nothing', () => {
   ];
 
   test.each(tickets)('POST /connect/tickets with %s', async (_, body, field) => {
-    const answer = await world.api.post('/connect/tickets', body);
+    const answer = await bed.api.post('/connect/tickets', body);
     expect(answer.status).toBe(400);
     expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
     expect(answer.body).toMatchObject({
@@ -153,11 +153,11 @@ describe('bad input gets a clear error and loses nothing', () => {
       errors: { [field]: expect.stringMatching(/\.$/) },
       request_id: expect.any(String),
     });
-    expect(await stored(world)).toBe(before);
+    expect(await stored(bed)).toBe(before);
   });
 
   test('what a required account must be is said in words for its author', async () => {
-    const { body } = await world.api.post('/connect/tickets', {
+    const { body } = await bed.api.post('/connect/tickets', {
       ...ticket,
       require_account: 'bob@example.com',
     });
@@ -170,10 +170,10 @@ describe('bad input gets a clear error and loses nothing', () => {
       (_, i) => `https://www.googleapis.com/auth/${'a'.repeat(40)}${i}`,
     ).join(' ');
     const wide = { ...ticket, scope, return_to: `${APP}/${'é'.repeat(1900)}` };
-    const refused = await world.api.post('/connect/tickets', wide);
+    const refused = await bed.api.post('/connect/tickets', wide);
     expect(refused.status).toBe(400);
     expect(refused.body).toMatchObject({ errors: { scope: expect.stringContaining('a link can carry') } });
-    const good = await world.api.connectUrl({ ...wide, return_to: `${APP}/${'e'.repeat(1000)}` });
+    const good = await bed.api.connectUrl({ ...wide, return_to: `${APP}/${'e'.repeat(1000)}` });
     expect((await new Browser().open(good)).status).toBe(200);
   });
 
@@ -183,11 +183,11 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['an older scope', { scope: 'https://mail.google.com/ https://www.google.com/calendar/feeds/' }],
     ['an address with other letters', { return_to: `${APP}/müller?x=1#top` }],
   ])('%s is taken', async (_, more) => {
-    expect((await world.api.post('/connect/tickets', { ...ticket, ...more })).status).toBe(201);
+    expect((await bed.api.post('/connect/tickets', { ...ticket, ...more })).status).toBe(201);
   });
 
   test('an account with a NUL is refused for tokens, too', async () => {
-    const answer = await world.api.token('alice', { account: 'a\u0000b' });
+    const answer = await bed.api.token('alice', { account: 'a\u0000b' });
     expect(answer.status).toBe(400);
     expect(answer.body).toMatchObject({ errors: { account: expect.any(String) } });
   });
@@ -200,7 +200,7 @@ describe('bad input gets a clear error and loses nothing', () => {
   ])(
     '%s as account: the link in the refusal suggests to Google what Google takes',
     async (_, account, hint) => {
-      const { status, body } = await world.api.token('stranger', { account, scope: YOUTUBE });
+      const { status, body } = await bed.api.token('stranger', { account, scope: YOUTUBE });
       expect(status).toBe(404);
       const consent = await new Browser().begin(new URL(body['connect_url'] as string).href);
       expect(consent.searchParams.get('login_hint')).toBe(hint);
@@ -209,7 +209,7 @@ describe('bad input gets a clear error and loses nothing', () => {
 
   test('null means not set, as JSON writers have it', async () => {
     const unset = { client: null, account_hint: null, require_account: null, return_to: null };
-    expect((await world.api.post('/connect/tickets', { ...ticket, ...unset })).status).toBe(201);
+    expect((await bed.api.post('/connect/tickets', { ...ticket, ...unset })).status).toBe(201);
   });
 
   test.each([
@@ -226,15 +226,15 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['of another type', '<user/>', 'application/xml', 415],
     ['that is too large', `{"user_id":"${'a'.repeat(70_000)}"}`, 'application/json', 413],
   ])('POST /connect/tickets with a body %s', async (_, body, type, status) => {
-    const response = await fetch(`${world.url}/connect/tickets`, {
+    const response = await fetch(`${bed.url}/connect/tickets`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${world.api.key}`, 'content-type': type },
+      headers: { authorization: `Bearer ${bed.api.key}`, 'content-type': type },
       body,
     });
     expect(response.status).toBe(status);
     const problem: unknown = await response.json();
     expect(problem).toMatchObject({ code: 'invalid_request', status });
-    const contract = await contractOf(world.url);
+    const contract = await contractOf(bed.url);
     contract.check('POST', '/connect/tickets', status, response.headers.get('content-type'), problem);
   });
 
@@ -272,7 +272,7 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['a min_ttl longer than a token lives', '/tokens/alice', { min_ttl: '3601' }, 'min_ttl'],
     ['a grant id that is none', '/grants/1', {}, 'id'],
   ])('GET with %s', async (_, path, query: Record<string, string>, field) => {
-    const answer = await world.api.get(path, query);
+    const answer = await bed.api.get(path, query);
     expect(answer.status).toBe(400);
     expect(answer.body).toMatchObject({ code: 'invalid_request', errors: { [field]: expect.any(String) } });
   });
@@ -285,24 +285,24 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['a name that is not UTF-8', '%FF=1', 'query'],
   ])('%s in a query is refused, as it is in a path', async (_, query, field) => {
     for (const path of ['/tokens/alice', '/users/alice/grants', '/audit']) {
-      const response = await fetch(`${world.url}${path}?${query}`, {
-        headers: { authorization: `Bearer ${world.api.key}` },
+      const response = await fetch(`${bed.url}${path}?${query}`, {
+        headers: { authorization: `Bearer ${bed.api.key}` },
       });
       expect(response.status).toBe(400);
       const problem: unknown = await response.json();
       expect(problem).toMatchObject({
         errors: { [field]: expect.stringContaining('percent-encoded UTF-8') },
       });
-      const contract = await contractOf(world.url);
+      const contract = await contractOf(bed.url);
       contract.check('GET', path, 400, response.headers.get('content-type'), problem);
     }
   });
 
   test('a parameter given twice is refused', async () => {
-    const answer = await world.api.get(`/tokens/alice?scope=${YOUTUBE}&scope=${YOUTUBE}`.split('?')[0] ?? '');
+    const answer = await bed.api.get(`/tokens/alice?scope=${YOUTUBE}&scope=${YOUTUBE}`.split('?')[0] ?? '');
     expect(answer.status).toBe(404);
-    const twice = await fetch(`${world.url}/tokens/alice?scope=${YOUTUBE}&scope=${YOUTUBE}`, {
-      headers: { authorization: `Bearer ${world.api.key}` },
+    const twice = await fetch(`${bed.url}/tokens/alice?scope=${YOUTUBE}&scope=${YOUTUBE}`, {
+      headers: { authorization: `Bearer ${bed.api.key}` },
     });
     expect(twice.status).toBe(400);
   });
@@ -311,9 +311,9 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['no credential', undefined],
     ['another scheme', 'Basic YWxpY2U6eA=='],
     ['a key that is none', 'Bearer tbk_x'],
-    ['a well-formed key of nobody', `Bearer tbk_abcdefghijkm_${'A'.repeat(43)}`],
+    ['a well-formed key of no service', `Bearer tbk_abcdefghijkm_${'A'.repeat(43)}`],
   ])('%s is unauthenticated', async (_, authorization) => {
-    const response = await fetch(`${world.url}/tokens/alice`, {
+    const response = await fetch(`${bed.url}/tokens/alice`, {
       headers: authorization ? { authorization } : {},
     });
     expect(response.status).toBe(401);
@@ -322,12 +322,12 @@ describe('bad input gets a clear error and loses nothing', () => {
   });
 
   test('a key with the right id and a wrong secret is unauthenticated', async () => {
-    const wrong = new Api(world.url, `${world.api.key.slice(0, -43)}${'A'.repeat(43)}`);
+    const wrong = new Api(bed.url, `${bed.api.key.slice(0, -43)}${'A'.repeat(43)}`);
     expect((await wrong.token('alice')).status).toBe(401);
   });
 
   test('an unknown address is a problem too', async () => {
-    const answer = await world.api.get('/nowhere');
+    const answer = await bed.api.get('/nowhere');
     expect(answer.status).toBe(404);
     expect(answer.body).toMatchObject({ code: 'not_found' });
   });
@@ -336,53 +336,53 @@ describe('bad input gets a clear error and loses nothing', () => {
     const page = async (url: string) => new Browser().open(url);
 
     test('forged: altered, cut short, made up', async () => {
-      const url = await world.api.connectUrl(ticket);
+      const url = await bed.api.connectUrl(ticket);
       const middle = url.length - 60;
       const altered = `${url.slice(0, middle)}${url[middle] === 'A' ? 'B' : 'A'}${url.slice(middle + 1)}`;
-      for (const forged of [altered, url.slice(0, -10), `${world.url}/connect?ticket=abc`]) {
+      for (const forged of [altered, url.slice(0, -10), `${bed.url}/connect?ticket=abc`]) {
         const answer = await page(forged);
         expect(answer.status).toBe(400);
         expect(answer.headers.get('content-type')).toContain('text/html');
         expect(answer.text).toContain('damaged or incomplete');
         expect(answer.text).toContain('invalid_request');
       }
-      expect(await stored(world)).toBe(before);
+      expect(await stored(bed)).toBe(before);
     });
 
     test('missing', async () => {
-      const answer = await page(`${world.url}/connect`);
+      const answer = await page(`${bed.url}/connect`);
       expect(answer.status).toBe(400);
       expect(answer.text).toContain('open the link exactly as the app gave it to you');
     });
 
     test('a secret of another kind does not pass as a ticket', async () => {
       // Sealed with the same key, but for another place.
-      const { body } = await world.api.token('nobody', { scope: YOUTUBE });
+      const { body } = await bed.api.token('nobody', { scope: YOUTUBE });
       const sealed = new URL(body['connect_url'] as string).searchParams.get('ticket') ?? '';
       const [header, ...rest] = sealed.split('.');
       const moved = JSON.parse(Buffer.from(header ?? '', 'base64url').toString()) as Record<string, unknown>;
       const other = Buffer.from(JSON.stringify({ ...moved, place: 'grants' })).toString('base64url');
-      const answer = await page(`${world.url}/connect?ticket=${[other, ...rest].join('.')}`);
+      const answer = await page(`${bed.url}/connect?ticket=${[other, ...rest].join('.')}`);
       expect(answer.status).toBe(400);
     });
 
     test('expired: 30 minutes and not one second more', async () => {
-      const url = await world.api.connectUrl(ticket);
-      world.clock.advance(30 * 60 - 5);
+      const url = await bed.api.connectUrl(ticket);
+      bed.clock.advance(30 * 60 - 5);
       expect((await page(url)).status).toBe(200);
-      world.clock.advance(6);
+      bed.clock.advance(6);
       const answer = await page(url);
       expect(answer.status).toBe(400);
       expect(answer.text).toContain('older than 30 minutes');
-      const submitted = await new Browser().submit(new URL('/connect', world.url), {
+      const submitted = await new Browser().submit(new URL('/connect', bed.url), {
         ticket: new URL(url).searchParams.get('ticket') ?? '',
       });
       expect(submitted.status).toBe(400);
-      expect(await stored(world)).toBe(before);
+      expect(await stored(bed)).toBe(before);
     });
 
-    test('used: the page may be looked at often, the trip begins once', async () => {
-      const url = await world.api.connectUrl(ticket);
+    test('used: the page may be opened often, the authorization request is made once', async () => {
+      const url = await bed.api.connectUrl(ticket);
       expect((await page(url)).status).toBe(200);
       expect((await page(url)).status).toBe(200);
       await new Browser().begin(url);
@@ -392,10 +392,10 @@ describe('bad input gets a clear error and loses nothing', () => {
     });
 
     test('sent from the page of another site: refused, and not used up', async () => {
-      const url = await world.api.connectUrl(ticket);
+      const url = await bed.api.connectUrl(ticket);
       const body = new URLSearchParams({ ticket: new URL(url).searchParams.get('ticket') ?? '' });
       const post = (site: string) =>
-        fetch(`${world.url}/connect`, {
+        fetch(`${bed.url}/connect`, {
           method: 'POST',
           body,
           redirect: 'manual',
@@ -406,18 +406,18 @@ describe('bad input gets a clear error and loses nothing', () => {
       expect((await post('same-origin')).status).toBe(303);
     });
 
-    test('used twice at the same moment: one trip begins', async () => {
-      const url = await world.api.connectUrl(ticket);
+    test('used twice at the same moment: one authorization request is made', async () => {
+      const url = await bed.api.connectUrl(ticket);
       const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };
       const answers = await Promise.all(
-        Array.from({ length: 5 }, () => new Browser().submit(new URL('/connect', world.url), fields)),
+        Array.from({ length: 5 }, () => new Browser().submit(new URL('/connect', bed.url), fields)),
       );
       expect(answers.map(({ status }) => status).sort()).toEqual([303, 400, 400, 400, 400]);
     });
   });
 
   test('the same refusals are problem+json for a caller that is no browser', async () => {
-    const response = await fetch(`${world.url}/connect?ticket=abc`);
+    const response = await fetch(`${bed.url}/connect?ticket=abc`);
     expect(response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
     expect(await response.json()).toMatchObject({ code: 'invalid_request', reason: 'ticket_invalid' });
   });

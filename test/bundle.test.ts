@@ -1,12 +1,12 @@
+import pg from 'pg';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from '@jest/globals';
-import pg from 'pg';
 import { startFleet } from '../sandbox/fleet/fleet.js';
 import { seedService } from '../sandbox/fleet/seed.js';
-import { createDatabase } from './support/world.js';
+import { createDatabase } from './support/test-bed.js';
 
 test('the broker reads one file and no package a second time, and its classes have their names', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-bundle-'));

@@ -3,33 +3,42 @@ import { Database } from '../src/token-store/client/database.js';
 import { CredentialSealer } from '../src/token-store/grants/credential-sealer.js';
 import { fromRow } from '../src/token-store/grants/grant-row.js';
 import { Browser } from './support/api.js';
+import {
+  ADS,
+  ALICE,
+  APP,
+  BOB,
+  startTestBed,
+  type TestBed,
+  YOUTUBE,
+  YOUTUBE_MONEY,
+} from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ADS, ALICE, APP, BOB, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
 
 describe('the way back from Google', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
   beforeEach(async () => {
-    world.google.control.reset();
-    await world.reset();
+    bed.google.control.reset();
+    await bed.reset();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const ticket = { user_id: 'alice', scope: YOUTUBE };
   const begin = async (more: Record<string, unknown> = {}) => {
     const browser = new Browser();
-    return { browser, consent: await browser.begin(await world.api.connectUrl({ ...ticket, ...more })) };
+    return { browser, consent: await browser.begin(await bed.api.connectUrl({ ...ticket, ...more })) };
   };
-  const grants = () => world.sql('SELECT * FROM grants');
+  const grants = () => bed.sql('SELECT * FROM grants');
 
   test('the consent URL carries everything that Google documents', async () => {
     const { consent } = await begin({ account_hint: ALICE.email });
     expect(consent.pathname).toBe('/o/oauth2/v2/auth');
     expect(Object.fromEntries(consent.searchParams)).toEqual({
       client_id: 'default',
-      redirect_uri: `${world.url}/callback`,
+      redirect_uri: `${bed.url}/callback`,
       response_type: 'code',
       access_type: 'offline',
       scope: `https://www.googleapis.com/auth/userinfo.email ${YOUTUBE} openid`,
@@ -44,7 +53,7 @@ describe('the way back from Google', () => {
 
   test('state, verifier and cookie are stored as digests or sealed, never as they are', async () => {
     const { browser, consent } = await begin();
-    const [row] = await world.sql('SELECT r::text FROM authorization_requests r');
+    const [row] = await bed.sql('SELECT r::text FROM authorization_requests r');
     const text = String(row?.['r']);
     for (const secret of [
       consent.searchParams.get('state'),
@@ -58,7 +67,7 @@ describe('the way back from Google', () => {
 
   test('the cookie is HttpOnly, SameSite=Lax and for this trip only', async () => {
     const browser = new Browser();
-    const url = await world.api.connectUrl(ticket);
+    const url = await bed.api.connectUrl(ticket);
     const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };
     const { headers } = await browser.submit(new URL('/connect', url), fields);
     expect(headers.get('set-cookie')).toMatch(
@@ -72,14 +81,14 @@ describe('the way back from Google', () => {
     const cookies = new Map(browser.cookies);
     expect((await browser.open(back)).status).toBe(200);
     const before = await grants();
-    const exchanges = world.google.control.count('token');
+    const exchanges = bed.google.control.count('token');
 
     cookies.forEach((value, name) => browser.cookies.set(name, value));
     const again = await browser.open(back);
     expect(again.status).toBe(400);
     expect(again.text).toContain('finished already');
     expect(await grants()).toEqual(before);
-    expect(world.google.control.count('token')).toBe(exchanges);
+    expect(bed.google.control.count('token')).toBe(exchanges);
   });
 
   test('two callbacks at the same moment: one exchange, one grant', async () => {
@@ -93,7 +102,7 @@ describe('the way back from Google', () => {
       }),
     );
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400, 400, 400]);
-    expect(world.google.control.count('token')).toBe(1);
+    expect(bed.google.control.count('token')).toBe(1);
     expect(await grants()).toHaveLength(1);
   });
 
@@ -113,7 +122,7 @@ describe('the way back from Google', () => {
     const refused = await (await stranger()).open(back);
     expect(refused.status).toBe(400);
     expect(refused.text).toContain(text);
-    expect(world.google.control.count('token')).toBe(0);
+    expect(bed.google.control.count('token')).toBe(0);
     expect(await grants()).toHaveLength(0);
     expect((await browser.open(back)).status).toBe(200);
   });
@@ -136,13 +145,13 @@ describe('the way back from Google', () => {
     const answer = await browser.open(back);
     expect(answer.status).toBe(400);
     expect(answer.text).toContain(text);
-    expect(world.google.control.count('token')).toBe(0);
+    expect(bed.google.control.count('token')).toBe(0);
   });
 
   test('an answer after 10 minutes is refused', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
-    world.clock.advance(601);
+    bed.clock.advance(601);
     const answer = await browser.open(back);
     expect(answer.status).toBe(400);
     expect(answer.text).toContain('longer than 10 minutes');
@@ -153,7 +162,7 @@ describe('the way back from Google', () => {
     ['a 10 KB state', `/callback?state=${'a'.repeat(10_000)}`],
     ['a state given twice', '/callback?state=a&state=b'],
   ])('%s is refused', async (_, path) => {
-    const answer = await new Browser().open(new URL(path, world.url));
+    const answer = await new Browser().open(new URL(path, bed.url));
     expect(answer.status).toBe(400);
     expect(answer.headers.get('content-type')).toContain('text/html');
   });
@@ -168,7 +177,7 @@ describe('the way back from Google', () => {
   test('an error text of somebody else is not shown', async () => {
     const { browser, consent } = await begin();
     const state = consent.searchParams.get('state') ?? '';
-    const answer = await browser.open(`${world.url}/callback?state=${state}&error=%3Cscript%3E`);
+    const answer = await browser.open(`${bed.url}/callback?state=${state}&error=%3Cscript%3E`);
     expect(answer.text).toContain('unknown_error');
     expect(answer.text).not.toContain('script>');
   });
@@ -181,12 +190,12 @@ describe('the way back from Google', () => {
     };
 
     test('success', async () => {
-      const answer = await world.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
+      const answer = await bed.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
       expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=success`);
     });
 
     test('partial, when a tick is missing', async () => {
-      const answer = await world.api.connect(
+      const answer = await bed.api.connect(
         { ...ticket, scope: `${YOUTUBE} ${YOUTUBE_MONEY}`, ...returning },
         { account: ALICE.email, untick: [YOUTUBE_MONEY] },
       );
@@ -197,10 +206,7 @@ describe('the way back from Google', () => {
     });
 
     test('denied, when the user says no', async () => {
-      const answer = await world.api.connect(
-        { ...ticket, ...returning },
-        { account: ALICE.email, deny: true },
-      );
+      const answer = await bed.api.connect({ ...ticket, ...returning }, { account: ALICE.email, deny: true });
       expect(locationOf(answer)).toBe(
         `${APP}/settings?tab=google&connect=denied&connect_error=access_denied`,
       );
@@ -215,16 +221,16 @@ describe('the way back from Google', () => {
       [{ drop: true }, 'google_unavailable'],
       [{ drop: true, afterProcessing: true }, 'google_unavailable'],
     ])('failed, when the exchange fails with %j; the code is sent once', async (fault, code) => {
-      world.google.control.failAlways('token', fault as never);
-      const answer = await world.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
+      bed.google.control.failAlways('token', fault as never);
+      const answer = await bed.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
       expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=failed&connect_error=${code}`);
-      expect(world.google.control.count('token')).toBe(1);
+      expect(bed.google.control.count('token')).toBe(1);
       expect(await grants()).toHaveLength(0);
     });
 
     test('conditions of null are none: the others hold, and nothing breaks after the exchange', async () => {
       const require_account = { email: ALICE.email, sub: null, hd: null };
-      const answer = await world.api.connect(
+      const answer = await bed.api.connect(
         { ...ticket, ...returning, require_account },
         { account: ALICE.email },
       );
@@ -243,7 +249,7 @@ describe('the way back from Google', () => {
 
   describe('what the user sees without a return_to', () => {
     test('denied: plain words and a way on', async () => {
-      const answer = await world.api.connect(ticket, { account: ALICE.email, deny: true });
+      const answer = await bed.api.connect(ticket, { account: ALICE.email, deny: true });
       expect(answer.text).toContain('Not connected');
       const link = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(answer.text)?.[1] ?? '';
       expect((await new Browser().connect(link, { account: ALICE.email })).text).toContain('Connected');
@@ -251,7 +257,7 @@ describe('the way back from Google', () => {
 
     test('partial: what was not allowed, and a way on', async () => {
       const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
-      const answer = await world.api.connect(
+      const answer = await bed.api.connect(
         { ...ticket, scope },
         { account: ALICE.email, untick: [YOUTUBE_MONEY] },
       );
@@ -263,12 +269,12 @@ describe('the way back from Google', () => {
 
   describe('refresh tokens', () => {
     test('a second connect without a new consent keeps the refresh token', async () => {
-      await world.api.connect(ticket, { account: ALICE.email });
+      await bed.api.connect(ticket, { account: ALICE.email });
       const held = async () => {
-        const row = await world.app.get(Database).grant.findFirstOrThrow({ where: { userId: 'alice' } });
+        const row = await bed.app.get(Database).grant.findFirstOrThrow({ where: { userId: 'alice' } });
         const { sealedRefreshToken: sealed, credentialVersion } = row;
         const credential = { sealed: sealed ?? '', credentialVersion };
-        return (await world.app.get(CredentialSealer).open(fromRow(row), credential)).reveal();
+        return (await bed.app.get(CredentialSealer).open(fromRow(row), credential)).reveal();
       };
       const first = await held();
       const { browser, consent } = await begin({ account_hint: ALICE.email, another_account: true });
@@ -278,13 +284,13 @@ describe('the way back from Google', () => {
       expect(first).toMatch(/^1\/\//);
       expect(await held()).toBe(first);
       expect(second?.['version']).toBe(2);
-      expect(await world.sql('SELECT * FROM refresh_tokens')).toHaveLength(1);
+      expect(await bed.sql('SELECT * FROM refresh_tokens')).toHaveLength(1);
     });
 
     test('without one, and none stored, the user is asked once more with prompt=consent', async () => {
       // Google knows Alice through another user of ours, and would stay silent; the broker holds a grant of Bob only.
-      await world.api.connect({ ...ticket, user_id: 'somebody-else' }, { account: ALICE.email });
-      await world.api.connect(ticket, { account: BOB.email });
+      await bed.api.connect({ ...ticket, user_id: 'somebody-else' }, { account: ALICE.email });
+      await bed.api.connect(ticket, { account: BOB.email });
       const { browser, consent } = await begin({ another_account: true });
       expect(consent.searchParams.get('prompt')).toBe('select_account');
       const again = await browser.open(await visitConsent(consent, { account: ALICE.email }));
@@ -297,17 +303,17 @@ describe('the way back from Google', () => {
     });
 
     test('a grant that dies while a consent without one is stored is not revived empty', async () => {
-      await world.api.connect(ticket, { account: ALICE.email });
+      await bed.api.connect(ticket, { account: ALICE.email });
       const { browser, consent } = await begin({ account_hint: ALICE.email, another_account: true });
       const back = await visitConsent(consent, { account: ALICE.email });
       // A refresh of another replica finds the token dead, and has not committed yet.
-      await world.sql('BEGIN');
-      await world.sql(
+      await bed.sql('BEGIN');
+      await bed.sql(
         "UPDATE grants SET status = 'reconnect_required', sealed_refresh_token = NULL, version = version + 1",
       );
       const storing = browser.open(back);
       await new Promise((resolve) => setTimeout(resolve, 500));
-      await world.sql('COMMIT');
+      await bed.sql('COMMIT');
       const again = await storing;
       expect(again.status).toBe(303);
       expect(new URL(again.headers.get('location') ?? '').searchParams.get('prompt')).toBe('consent');
@@ -315,8 +321,8 @@ describe('the way back from Google', () => {
     });
 
     test('when Google gives none even then, the user is told and nothing is stored', async () => {
-      world.google.control.overrideTokenAnswer({ refresh_token: undefined });
-      const answer = await world.api.connect(ticket, { account: ALICE.email });
+      bed.google.control.overrideTokenAnswer({ refresh_token: undefined });
+      const answer = await bed.api.connect(ticket, { account: ALICE.email });
       expect(answer.text).toContain('no_refresh_token');
       expect(await grants()).toHaveLength(0);
     });
@@ -331,8 +337,8 @@ describe('the way back from Google', () => {
   });
 
   test('scopes of an earlier connect come along and are kept', async () => {
-    await world.api.connect(ticket, { account: ALICE.email });
-    await world.api.connect({ ...ticket, scope: ADS }, { account: ALICE.email });
+    await bed.api.connect(ticket, { account: ALICE.email });
+    await bed.api.connect({ ...ticket, scope: ADS }, { account: ALICE.email });
     const [grant] = await grants();
     expect(grant?.['granted_scopes']).toEqual(expect.arrayContaining([YOUTUBE, ADS]));
     expect(grant?.['requested_scopes']).toEqual([ADS, YOUTUBE].sort());

@@ -1,4 +1,4 @@
-/** Replicas that cannot hear of changes, each for another reason: what was disconnected elsewhere is not served. */
+/** Replicas that are not notified of changes, each for another reason: what was disconnected elsewhere is not served. */
 import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { ServicesRepository } from '../src/token-store/services/services.reposit
 import { hasPgBouncer, startPgBouncer } from './support/pgbouncer.js';
 import { startStandby } from './support/standby.js';
 import { startTcpProxy } from './support/tcp-proxy.js';
-import { ALICE, createDatabase, startWorld, YOUTUBE } from './support/world.js';
+import { ALICE, createDatabase, startTestBed, YOUTUBE } from './support/test-bed.js';
 
 /** What docs/decisions/0011-memory-and-leases.md promises, and as much again for a busy machine. */
 const NOTICED_MS = 2000;
@@ -55,7 +55,7 @@ class Replicas {
     const user = `user-${randomUUID()}`;
     await seedGrants(this.fleet, this.database, [user], 3000);
     for (const replica of this.fleet.replicas) {
-      // Twice: the second answer comes from memory, where there is any.
+      // Twice: the second answer comes from the cache, where there is one.
       for (let served = 0; served < 2;) if ((await this.ask(replica, user)) === 200) served++;
     }
     return user;
@@ -163,7 +163,7 @@ describe('triggers', () => {
       'triggers_missing',
     ],
     [
-      'they fire, and tell nothing',
+      'they fire, and notify of nothing',
       'ALTER FUNCTION tell_grant_change() RENAME TO kept; CREATE FUNCTION tell_grant_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; CREATE OR REPLACE TRIGGER grant_came_or_went AFTER INSERT OR DELETE ON grants FOR EACH ROW EXECUTE FUNCTION tell_grant_change()',
       'DROP FUNCTION tell_grant_change() CASCADE; ALTER FUNCTION kept() RENAME TO tell_grant_change; CREATE TRIGGER grant_came_or_went AFTER INSERT OR DELETE ON grants FOR EACH ROW EXECUTE FUNCTION tell_grant_change()',
       'triggers_missing',
@@ -188,7 +188,7 @@ describe('triggers', () => {
     await replicas.untilChanges(second(), UP);
   });
 
-  test('session_replication_role is replica: the change is heard all the same', async () => {
+  test('session_replication_role is replica: the change is published all the same', async () => {
     const user = await replicas.warmUser();
     await sql(
       `BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM grants WHERE user_id = '${user}'; COMMIT`,
@@ -196,7 +196,7 @@ describe('triggers', () => {
     await replicas.assertGone(user, SLACK_MS);
   });
 
-  test('what nobody can hear of, as triggers were away for one transaction, is believed no longer than the greatest age', async () => {
+  test('a change that no replica is notified of, as triggers were off for one transaction, is cached no longer than the maximum age', async () => {
     const user = await replicas.warmUser();
     const key = await seedService(replicas.fleet, replicas.database);
     expect(await replicas.ask(second(), user, key)).toBe(200);
@@ -267,24 +267,24 @@ test('a failover that leaves the old primary running, and connections to it: not
 }, 90_000);
 
 test('what got too old is read once for all who ask, and then no more', async () => {
-  const world = await startWorld({ CACHE_MAX_AGE_SECONDS: '2' });
+  const bed = await startTestBed({ CACHE_MAX_AGE_SECONDS: '2' });
   try {
-    await world.api.connect(
+    await bed.api.connect(
       { user_id: 'popular', scope: YOUTUBE, account_hint: ALICE.email },
       { account: ALICE.email },
     );
-    for (let call = 0; call < 3; call++) expect((await world.api.token('popular')).status).toBe(200);
-    const grants = jest.spyOn(world.app.get(GrantsRepository), 'findWithTokens');
-    const services = jest.spyOn(world.app.get(ServicesRepository), 'listActive');
-    await world.api.token('popular');
+    for (let call = 0; call < 3; call++) expect((await bed.api.token('popular')).status).toBe(200);
+    const grants = jest.spyOn(bed.app.get(GrantsRepository), 'findWithTokens');
+    const services = jest.spyOn(bed.app.get(ServicesRepository), 'listActive');
+    await bed.api.token('popular');
     expect([grants, services].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
     await wait(2100);
     for (let round = 0; round < 2; round++) {
-      const answers = await Promise.all(Array.from({ length: 50 }, () => world.api.token('popular')));
+      const answers = await Promise.all(Array.from({ length: 50 }, () => bed.api.token('popular')));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     }
     expect([grants, services].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
   } finally {
-    await world.stop();
+    await bed.stop();
   }
 });

@@ -1,12 +1,12 @@
-/** Replicas whose clocks are wrong. Lifetimes are the database's; waiting is nobody's. */
+/** Replicas whose clocks are wrong. Lifetimes go by the database's clock; waiting goes by a monotonic one. */
+import pg from 'pg';
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import pg from 'pg';
-import { startFleet, type Fleet, type Replica } from '../sandbox/fleet/fleet.js';
+import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
-import { createDatabase } from './support/world.js';
+import { createDatabase } from './support/test-bed.js';
 
 const LIBRARY = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
   .map((machine) => `/usr/lib/${machine}/faketime/libfaketime.so.1`)

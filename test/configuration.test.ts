@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -9,7 +9,7 @@ import { ConfigurationError } from '../src/config/configuration-error.js';
 import type { Settings } from '../src/config/settings.js';
 import { readConfiguration } from '../src/config/read-configuration.js';
 import { generateKeyRing } from '../src/sealing/key-ring.js';
-import { createDatabase } from './support/world.js';
+import { createDatabase } from './support/test-bed.js';
 
 let folder: string;
 let good: Record<string, string>;

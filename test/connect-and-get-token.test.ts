@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 describe('connect a Google account, then ask for its token', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   test('a user consents, and a service gets a bearer token that YouTube Analytics accepts', async () => {
-    const page = await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    const page = await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     expect(page.status).toBe(200);
     expect(page.text).toContain('Connected');
     expect(page.text).toContain(ALICE.email);
 
-    const token = await world.api.token('alice', { scope: YOUTUBE });
+    const token = await bed.api.token('alice', { scope: YOUTUBE });
     expect(token.status).toBe(200);
     expect(token.headers.get('cache-control')).toBe('no-store');
     expect(token.body).toEqual({
@@ -29,7 +29,7 @@ describe('connect a Google account, then ask for its token', () => {
     expect(token.body['expires_in']).toBeGreaterThan(3500);
 
     const report = await fetch(
-      `${world.google.url}/v2/reports?ids=channel==MINE&startDate=2026-01-01&endDate=2026-01-31&metrics=views`,
+      `${bed.google.url}/v2/reports?ids=channel==MINE&startDate=2026-01-01&endDate=2026-01-31&metrics=views`,
       { headers: { authorization: `Bearer ${String(token.body['access_token'])}` } },
     );
     expect(report.status).toBe(200);

@@ -5,45 +5,45 @@ import { Sealer } from '../src/sealing/sealer.js';
 import { Database } from '../src/token-store/client/database.js';
 import { adoptServices } from '../src/token-store/services/service-mac.js';
 import { Api, Browser } from './support/api.js';
+import { ADS, ALICE, APP, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ADS, ALICE, APP, startWorld, type World, YOUTUBE } from './support/world.js';
 
-describe('a connect lives on the authority of its service', () => {
-  let world: World;
+describe('a connect needs the authority of its service until its end', () => {
+  let bed: TestBed;
   let service: Api;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
   beforeEach(async () => {
-    world.google.control.reset();
-    await world.reset();
-    service = await world.service();
+    bed.google.control.reset();
+    await bed.reset();
+    service = await bed.service();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const ticket = { user_id: 'alice', scope: YOUTUBE };
   const idOf = ({ key }: Api) => key.split('_')[1];
   const ends: [string, (api: Api) => Promise<unknown>][] = [
-    ['revoked', (api) => world.sql('UPDATE services SET revoked_at = now() WHERE id = $1', [idOf(api)])],
+    ['revoked', (api) => bed.sql('UPDATE services SET revoked_at = now() WHERE id = $1', [idOf(api)])],
     [
       'kept from this user',
-      (api) => world.sql("UPDATE services SET users = '{bob}' WHERE id = $1", [idOf(api)]),
+      (api) => bed.sql("UPDATE services SET users = '{bob}' WHERE id = $1", [idOf(api)]),
     ],
     [
       'kept from this client',
-      (api) => world.sql("UPDATE services SET clients = '{second}' WHERE id = $1", [idOf(api)]),
+      (api) => bed.sql("UPDATE services SET clients = '{second}' WHERE id = $1", [idOf(api)]),
     ],
     [
       'kept from this scope',
-      (api) => world.sql('UPDATE services SET scopes = $2 WHERE id = $1', [idOf(api), [ADS]]),
+      (api) => bed.sql('UPDATE services SET scopes = $2 WHERE id = $1', [idOf(api), [ADS]]),
     ],
   ];
   const begin = async (more: Record<string, unknown> = {}) => {
     const browser = new Browser();
     return { browser, consent: await browser.begin(await service.connectUrl({ ...ticket, ...more })) };
   };
-  const grants = () => world.sql('SELECT * FROM grants');
-  const tokensLive = () => world.google.control.liveRefreshTokens(ALICE.sub).length;
+  const grants = () => bed.sql('SELECT * FROM grants');
+  const tokensLive = () => bed.google.control.liveRefreshTokens(ALICE.sub).length;
 
   describe.each(ends)('%s', (_, end) => {
     test('the page and the button refuse, in words for the user', async () => {
@@ -57,34 +57,34 @@ describe('a connect lives on the authority of its service', () => {
         ticket: new URL(url).searchParams.get('ticket') ?? '',
       });
       expect(pressed.status).toBe(403);
-      expect(world.google.control.requests).toEqual([]);
+      expect(bed.google.control.requests).toEqual([]);
     });
 
-    test('the callback exchanges nothing, and offers no other try', async () => {
+    test('the callback exchanges nothing, and offers no retry', async () => {
       const { browser, consent } = await begin();
       const back = await visitConsent(consent, { account: ALICE.email });
       await end(service);
       const answer = await browser.open(back);
       expect(answer.text).toContain('ask the people who run the app');
       expect(answer.text).not.toContain('/connect?ticket=');
-      expect(world.google.control.count('token')).toBe(0);
+      expect(bed.google.control.count('token')).toBe(0);
       expect(await grants()).toHaveLength(0);
     });
 
     test('ended while Google answers: nothing usable is stored, and the slot is booked', async () => {
       const { browser, consent } = await begin({ return_to: `${APP}/done` });
       const back = await visitConsent(consent, { account: ALICE.email });
-      world.google.control.latency('token', 700);
+      bed.google.control.latency('token', 700);
       const answering = browser.open(back);
       await sleep(300);
       await end(service);
       const answer = await answering;
       expect(answer.headers.get('location')).toBe(`${APP}/done?connect=failed&connect_error=not_allowed`);
       expect(await grants()).toHaveLength(0);
-      expect(await world.sql('SELECT * FROM pending_exchanges')).toHaveLength(0);
+      expect(await bed.sql('SELECT * FROM pending_exchanges')).toHaveLength(0);
       // It is not revoked: that would end what the account granted others.
       expect(tokensLive()).toBe(1);
-      const [booked] = await world.sql('SELECT account_sub, grant_id, ended_at FROM refresh_tokens');
+      const [booked] = await bed.sql('SELECT account_sub, grant_id, ended_at FROM refresh_tokens');
       expect(booked).toEqual({ account_sub: ALICE.sub, grant_id: null, ended_at: null });
     });
 
@@ -106,20 +106,20 @@ describe('a connect lives on the authority of its service', () => {
         const url = await service.connectUrl({ ...ticket, force: true });
         const held = await begin({ force: true });
         const back = await visitConsent(held.consent, { account: ALICE.email });
-        await world.sql(`UPDATE services SET ${change}, mac = NULL WHERE id = $1`, [idOf(service)]);
-        await adoptServices(world.app.get(Database), world.app.get(Sealer));
+        await bed.sql(`UPDATE services SET ${change}, mac = NULL WHERE id = $1`, [idOf(service)]);
+        await adoptServices(bed.app.get(Database), bed.app.get(Sealer));
         const pressed = new Browser().submit(new URL('/connect', url), {
           ticket: new URL(url).searchParams.get('ticket') ?? '',
         });
         expect([(await new Browser().open(url)).status, (await pressed).status]).toEqual([403, 403]);
         expect((await held.browser.open(back)).text).toContain('may not ask for this any more');
-        expect(world.google.control.count('token')).toBe(0);
+        expect(bed.google.control.count('token')).toBe(0);
         expect(await grants()).toHaveLength(0);
       },
     );
   });
 
-  test('a denied consent offers no other try to a service that was revoked', async () => {
+  test('a denied consent offers no retry to a service that was revoked', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email, deny: true });
     await ends[0]?.[1](service);
@@ -128,8 +128,8 @@ describe('a connect lives on the authority of its service', () => {
 
   test('a token that Google gives while its service is revoked is not handed out', async () => {
     await service.connect(ticket, { account: ALICE.email });
-    world.clock.advance(3600);
-    world.google.control.latency('token', 700);
+    bed.clock.advance(3600);
+    bed.google.control.latency('token', 700);
     const answering = service.token('alice');
     await sleep(300);
     await ends[0]?.[1](service);
@@ -148,25 +148,25 @@ describe('a connect lives on the authority of its service', () => {
       const next = await tryAgain();
       expect(next).not.toBeNull();
       url = next ?? '';
-      world.clock.advance(12 * 60);
+      bed.clock.advance(12 * 60);
     }
     // 24 minutes after the first: one more link, good for 6 minutes.
     const last = await tryAgain();
-    world.clock.advance(6 * 60 + 1);
+    bed.clock.advance(6 * 60 + 1);
     const late = await new Browser().open(last ?? '');
     expect(late.status).toBe(400);
     expect(late.text).toContain('older than 30 minutes');
   });
 
-  test('after its time is over, no other try is offered', async () => {
+  test('after its time is over, no retry is offered', async () => {
     const { browser, consent } = await (async () => {
       const url = await service.connectUrl(ticket);
-      world.clock.advance(29 * 60);
+      bed.clock.advance(29 * 60);
       const browser = new Browser();
       return { browser, consent: await browser.begin(url) };
     })();
     const back = await visitConsent(consent, { account: ALICE.email, deny: true });
-    world.clock.advance(2 * 60);
+    bed.clock.advance(2 * 60);
     const answer = await browser.open(back);
     expect(answer.text).toContain('Not connected');
     expect(answer.text).not.toContain('/connect?ticket=');
@@ -176,7 +176,7 @@ describe('a connect lives on the authority of its service', () => {
     const { browser, consent } = await begin({ confirm: true, return_to: `${APP}/done` });
     const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
     const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
-    const other = await world.service();
+    const other = await bed.service();
     const stolen = await other.post('/connect/completions', { code, user_id: 'alice' });
     const madeUp = await other.post('/connect/completions', { code: 'A'.repeat(43), user_id: 'alice' });
     expect(stolen.status).toBe(400);

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Answer, Browser } from './support/api.js';
+import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { type Choice, visitConsent } from './support/visit-consent.js';
-import { ALICE, APP, BOB, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
 
 const LIMIT = 3;
 /** They belong to no connect: counted and logged, but not in the audit trail. */
@@ -16,22 +16,22 @@ const ABOUT_NOBODY = new Set([
 ]);
 
 describe('why a connect failed', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld({ SLOT_LIMIT: String(LIMIT), GOOGLE_TIMEOUT_MS: '1000' });
+    bed = await startTestBed({ SLOT_LIMIT: String(LIMIT), GOOGLE_TIMEOUT_MS: '1000' });
   });
   beforeEach(async () => {
     ticket = { user_id: `alice-${randomUUID()}`, scope: YOUTUBE };
-    world.google.control.reset();
-    await world.reset();
+    bed.google.control.reset();
+    await bed.reset();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   // Alike refusals share a row of the audit trail, so each test has a user of its own.
   let ticket = { user_id: '', scope: YOUTUBE };
   const begin = async (more: Record<string, unknown> = {}) => {
     const browser = new Browser();
-    return { browser, consent: await browser.begin(await world.api.connectUrl({ ...ticket, ...more })) };
+    return { browser, consent: await browser.begin(await bed.api.connectUrl({ ...ticket, ...more })) };
   };
   const consentTo = async (
     more: Record<string, unknown> = {},
@@ -50,20 +50,20 @@ describe('why a connect failed', () => {
   };
   const stay = () => undefined;
   const failing = (fault: object, endpoint: 'token' | 'certs' = 'token') => {
-    world.google.control.failAlways(endpoint, fault as never);
+    bed.google.control.failAlways(endpoint, fault as never);
     return consentTo();
   };
 
   const exits: [string, string, string, () => Promise<Answer>, string?][] = [
-    ['refused', 'ticket_missing', 'page', () => new Browser().open(`${world.url}/connect`)],
-    ['refused', 'ticket_invalid', 'page', () => new Browser().open(`${world.url}/connect?ticket=abc`)],
+    ['refused', 'ticket_missing', 'page', () => new Browser().open(`${bed.url}/connect`)],
+    ['refused', 'ticket_invalid', 'page', () => new Browser().open(`${bed.url}/connect?ticket=abc`)],
     [
       'refused',
       'ticket_expired',
       'page',
       async () => {
-        const url = await world.api.connectUrl(ticket);
-        world.clock.advance(31 * 60);
+        const url = await bed.api.connectUrl(ticket);
+        bed.clock.advance(31 * 60);
         return new Browser().open(url);
       },
     ],
@@ -72,7 +72,7 @@ describe('why a connect failed', () => {
       'ticket_used',
       'page',
       async () => {
-        const url = await world.api.connectUrl(ticket);
+        const url = await bed.api.connectUrl(ticket);
         await new Browser().begin(url);
         return new Browser().open(url);
       },
@@ -82,24 +82,24 @@ describe('why a connect failed', () => {
       'ticket_used',
       'button',
       async () => {
-        const url = await world.api.connectUrl(ticket);
+        const url = await bed.api.connectUrl(ticket);
         await new Browser().begin(url);
         const payload = new URL(url).searchParams.get('ticket') ?? '';
         return new Browser().submit(new URL('/connect', url), { ticket: payload });
       },
     ],
-    ['refused', 'state_missing', 'callback', () => new Browser().open(`${world.url}/callback`)],
+    ['refused', 'state_missing', 'callback', () => new Browser().open(`${bed.url}/callback`)],
     [
       'refused',
       'state_unknown',
       'callback',
-      () => new Browser().open(`${world.url}/callback?state=${'a'.repeat(43)}`),
+      () => new Browser().open(`${bed.url}/callback?state=${'a'.repeat(43)}`),
     ],
     [
       'refused',
       'malformed_response',
       'callback',
-      () => new Browser().open(`${world.url}/callback?state=a&state=b`),
+      () => new Browser().open(`${bed.url}/callback?state=a&state=b`),
     ],
     ['refused', 'other_browser', 'callback', () => backWith(stay, () => new Browser())],
     [
@@ -117,7 +117,7 @@ describe('why a connect failed', () => {
       'callback',
       () =>
         backWith(() => {
-          world.clock.advance(601);
+          bed.clock.advance(601);
         }),
     ],
     [
@@ -191,7 +191,7 @@ describe('why a connect failed', () => {
       'id_token_missing',
       'id_token',
       () => {
-        world.google.control.overrideTokenAnswer({ id_token: null });
+        bed.google.control.overrideTokenAnswer({ id_token: null });
         return consentTo();
       },
       'invalid_response',
@@ -201,7 +201,7 @@ describe('why a connect failed', () => {
       'id_token_malformed',
       'id_token',
       () => {
-        world.google.control.overrideTokenAnswer({ id_token: 'a.b.c' });
+        bed.google.control.overrideTokenAnswer({ id_token: 'a.b.c' });
         return consentTo();
       },
       'invalid_id_token',
@@ -220,7 +220,7 @@ describe('why a connect failed', () => {
       'no_refresh_token',
       'account',
       () => {
-        world.google.control.overrideTokenAnswer({ refresh_token: null });
+        bed.google.control.overrideTokenAnswer({ refresh_token: null });
         return consentTo();
       },
     ],
@@ -236,11 +236,11 @@ describe('why a connect failed', () => {
       'button',
       async () => {
         for (let user = 0; user < LIMIT; user++)
-          await world.api.connect(
+          await bed.api.connect(
             { user_id: `u${user}`, scope: YOUTUBE, force: true },
             { account: ALICE.email },
           );
-        const url = await world.api.connectUrl({ ...ticket, account_hint: ALICE.email });
+        const url = await bed.api.connectUrl({ ...ticket, account_hint: ALICE.email });
         const payload = new URL(url).searchParams.get('ticket') ?? '';
         return new Browser().submit(new URL('/connect', url), { ticket: payload });
       },
@@ -251,7 +251,7 @@ describe('why a connect failed', () => {
       'callback',
       async () => {
         for (let user = 0; user < LIMIT; user++)
-          await world.api.connect(
+          await bed.api.connect(
             { user_id: `u${user}`, scope: YOUTUBE, force: true },
             { account: ALICE.email },
           );
@@ -264,7 +264,7 @@ describe('why a connect failed', () => {
     // Not as five parameters: Jest takes one that a row lacks for its callback.
     const [outcome, cause, , leave, googleError] = exit;
     const countOf = async () => {
-      const text = await (await fetch(`${world.url}/metrics`)).text();
+      const text = await (await fetch(`${bed.url}/metrics`)).text();
       const [, count] =
         new RegExp(
           `^token_broker_connects_total\\{outcome="${outcome}",cause="${cause}"\\} (\\d+)`,
@@ -273,10 +273,10 @@ describe('why a connect failed', () => {
       return Number(count ?? 0);
     };
     const before = await countOf();
-    const logged = world.log().length;
+    const logged = bed.log().length;
     await leave();
     expect(await countOf()).toBe(before + 1);
-    const lines = world
+    const lines = bed
       .log()
       .slice(logged)
       .split('\n')
@@ -293,7 +293,7 @@ describe('why a connect failed', () => {
 
   const eventOf = async (cause: string) => {
     for (let look = 0; look < 50; look++) {
-      const [row] = await world.sql(
+      const [row] = await bed.sql(
         "SELECT * FROM audit_events WHERE details->>'cause' = $1 AND user_id = $2",
         [cause, ticket.user_id],
       );
@@ -303,13 +303,13 @@ describe('why a connect failed', () => {
     throw new Error(`No event with the cause ${cause}.`);
   };
 
-  test('a completion that is refused says why, too', async () => {
-    await world.api.post('/connect/completions', { code: 'A'.repeat(43), user_id: ticket.user_id });
+  test('a completion that is refused says why', async () => {
+    await bed.api.post('/connect/completions', { code: 'A'.repeat(43), user_id: ticket.user_id });
     expect((await eventOf('code_unknown'))['action']).toBe('connect.completion');
     const answer = await consentTo({ confirm: true, return_to: `${APP}/done` });
     const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
     const other = `bob-${randomUUID()}`;
-    await world.api.post('/connect/completions', { code, user_id: other });
+    await bed.api.post('/connect/completions', { code, user_id: other });
     ticket = { ...ticket, user_id: other };
     expect((await eventOf('wrong_user'))['outcome']).toBe('not_allowed');
   });
@@ -317,13 +317,13 @@ describe('why a connect failed', () => {
   test('strangers cannot fill the audit trail, nor make labels', async () => {
     for (let time = 0; time < 40; time++) {
       await new Browser().open(
-        `${world.url}/callback?state=${String(time).padStart(43, 'x')}&error=made_up_${time}`,
+        `${bed.url}/callback?state=${String(time).padStart(43, 'x')}&error=made_up_${time}`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(
-      await world.sql("SELECT * FROM audit_events WHERE user_id IS NULL AND action LIKE 'connect.%'"),
+      await bed.sql("SELECT * FROM audit_events WHERE user_id IS NULL AND action LIKE 'connect.%'"),
     ).toEqual([]);
-    expect(await (await fetch(`${world.url}/metrics`)).text()).not.toContain('made_up');
+    expect(await (await fetch(`${bed.url}/metrics`)).text()).not.toContain('made_up');
   });
 });

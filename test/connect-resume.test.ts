@@ -2,22 +2,22 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { generateKeyPair, SignJWT } from 'jose';
 import { Browser } from './support/api.js';
+import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ALICE, APP, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
 
 describe('Google gave its permission, and its keys cannot be fetched', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
   beforeEach(async () => {
-    world.google.control.reset();
+    bed.google.control.reset();
     // Writes what it still has to say of the test before, and forgets the keys that it knows.
-    await world.restart();
-    await world.reset();
-    world.google.control.failAlways('certs', { status: 503, body: 'busy' });
+    await bed.restart();
+    await bed.reset();
+    bed.google.control.failAlways('certs', { status: 503, body: 'busy' });
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const ticket = { user_id: 'alice', scope: YOUTUBE };
   const back = async (
@@ -25,7 +25,7 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     change: (consent: URL) => void = () => undefined,
   ) => {
     const browser = new Browser();
-    const consent = await browser.begin(await world.api.connectUrl({ ...ticket, ...more }));
+    const consent = await browser.begin(await bed.api.connectUrl({ ...ticket, ...more }));
     change(consent);
     return browser.open(await visitConsent(consent, { account: ALICE.email }));
   };
@@ -36,36 +36,34 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     }
     throw new Error('It did not happen.');
   };
-  const waiting = () => world.sql('SELECT p.*, p::text AS row FROM pending_exchanges p');
+  const waiting = () => bed.sql('SELECT p.*, p::text AS row FROM pending_exchanges p');
   const isOver = async () => (await waiting()).length === 0;
   const events = () =>
-    world.sql(
+    bed.sql(
       "SELECT outcome, actor, details, request_id FROM audit_events WHERE action = 'connect.consent' ORDER BY sequence",
     );
   const keysAreBack = () => {
-    world.google.control.clearFaults();
-    world.clock.advance(400);
+    bed.google.control.clearFaults();
+    bed.clock.advance(400);
   };
 
-  test('the user need not start again, the refresh token is sealed and booked, and the grant comes by itself', async () => {
+  test('the user need not start again, the refresh token is sealed and booked, and the grant is made without the browser', async () => {
     const answer = await back();
     expect(answer.status).toBe(200);
     expect(answer.text).toContain('goes on by itself');
     expect(answer.text).not.toContain('Try again');
     const [row] = await waiting();
-    for (const secret of world.google.control.secrets()) expect(String(row?.['row'])).not.toContain(secret);
-    expect(await world.sql('SELECT account_sub, account_verified, grant_id FROM refresh_tokens')).toEqual([
+    for (const secret of bed.google.control.secrets()) expect(String(row?.['row'])).not.toContain(secret);
+    expect(await bed.sql('SELECT account_sub, account_verified, grant_id FROM refresh_tokens')).toEqual([
       { account_sub: ALICE.sub, account_verified: false, grant_id: null },
     ]);
-    expect((await world.api.token('alice')).status).toBe(404);
+    expect((await bed.api.token('alice')).status).toBe(404);
 
     keysAreBack();
     await until(isOver);
-    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
-    expect(world.google.control.count('token', 'authorization_code')).toBe(1);
-    const booked = await world.sql(
-      'SELECT account_verified, grant_id IS NOT NULL AS used FROM refresh_tokens',
-    );
+    expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
+    expect(bed.google.control.count('token', 'authorization_code')).toBe(1);
+    const booked = await bed.sql('SELECT account_verified, grant_id IS NOT NULL AS used FROM refresh_tokens');
     expect(booked).toEqual([{ account_verified: true, used: true }]);
     await until(async () => (await events()).length === 2);
     const [first, second] = await events();
@@ -78,30 +76,30 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     expect(second?.['request_id']).toBe(first?.['request_id']);
   });
 
-  test('the app is told so, and a broker that was restarted goes on', async () => {
+  test('the app is notified, and a broker that was restarted goes on', async () => {
     const answer = await back({ return_to: `${APP}/done` });
     expect(answer.headers.get('location')).toBe(`${APP}/done?connect=pending`);
-    await world.restart();
+    await bed.restart();
     keysAreBack();
     await until(isOver);
-    expect((await world.api.token('alice')).status).toBe(200);
+    expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  test('hours later, what was good when it came is good still', async () => {
+  test('hours later, a response that was valid when it came is still valid', async () => {
     await back();
-    world.clock.advance(5 * 3600);
+    bed.clock.advance(5 * 3600);
     keysAreBack();
     await until(isOver);
-    expect((await world.api.token('alice')).status).toBe(200);
+    expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  test('resumed, it is as strict: another nonce gets nothing', async () => {
+  test('resumed, the checks are the same: another nonce gets nothing', async () => {
     await back({}, (consent) => {
       consent.searchParams.set('nonce', 'of-somebody-else');
     });
     keysAreBack();
     await until(isOver);
-    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
+    expect(await bed.sql('SELECT * FROM grants')).toHaveLength(0);
     await until(async () => (await events()).length === 2);
     expect((await events())[1]).toMatchObject({
       outcome: 'code_rejected',
@@ -110,24 +108,24 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
   });
 
   test('a wrong signature is final, at once', async () => {
-    world.google.control.clearFaults();
-    const { keys } = (await (await fetch(`${world.google.url}/oauth2/v3/certs`)).json()) as {
+    bed.google.control.clearFaults();
+    const { keys } = (await (await fetch(`${bed.google.url}/oauth2/v3/certs`)).json()) as {
       keys: { kid: string }[];
     };
     const { privateKey } = await generateKeyPair('RS256');
     const forged = await new SignJWT({ nonce: 'x' })
       .setProtectedHeader({ alg: 'RS256', kid: keys[0]?.kid ?? '' })
-      .setIssuer(world.google.url)
+      .setIssuer(bed.google.url)
       .setAudience('default')
       .setSubject(BOB.sub)
       .setIssuedAt()
       .setExpirationTime('1h')
       .sign(privateKey);
-    world.google.control.overrideTokenAnswer({ id_token: forged });
+    bed.google.control.overrideTokenAnswer({ id_token: forged });
     const answer = await back();
     expect(answer.text).toContain('That did not work');
     expect(await waiting()).toHaveLength(0);
-    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
+    expect(await bed.sql('SELECT * FROM grants')).toHaveLength(0);
     await until(async () => (await events()).length === 1);
     expect((await events())[0]).toMatchObject({ details: { cause: 'id_token_signature' } });
   });
@@ -138,27 +136,27 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     });
     keysAreBack();
     await until(isOver);
-    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
-    expect(await world.sql('SELECT account_verified FROM refresh_tokens')).toEqual([
+    expect(await bed.sql('SELECT * FROM grants')).toHaveLength(0);
+    expect(await bed.sql('SELECT account_verified FROM refresh_tokens')).toEqual([
       { account_verified: true },
     ]);
   });
 
   test('a service that was revoked meanwhile gets nothing', async () => {
     await back();
-    await world.sql('UPDATE services SET revoked_at = now()');
+    await bed.sql('UPDATE services SET revoked_at = now()');
     keysAreBack();
     await until(isOver);
-    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
-    await world.sql('UPDATE services SET revoked_at = NULL');
+    expect(await bed.sql('SELECT * FROM grants')).toHaveLength(0);
+    await bed.sql('UPDATE services SET revoked_at = NULL');
   });
 
   test('after a day it is given up, and reported', async () => {
     await back();
-    world.clock.advance(24 * 3600 + 1);
+    bed.clock.advance(24 * 3600 + 1);
     await until(isOver);
-    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
-    expect(await world.sql('SELECT ended_at FROM refresh_tokens')).toEqual([{ ended_at: null }]);
+    expect(await bed.sql('SELECT * FROM grants')).toHaveLength(0);
+    expect(await bed.sql('SELECT ended_at FROM refresh_tokens')).toEqual([{ ended_at: null }]);
     const gaveUp = async () => (await events()).find(({ outcome }) => outcome === 'gave_up');
     await until(async () => (await gaveUp()) !== undefined);
     expect(await gaveUp()).toMatchObject({ details: { cause: 'gave_up', last_fault: 'keys_unavailable' } });
@@ -169,61 +167,61 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
     const location = new URL(answer.headers.get('location') ?? '');
     expect(location.searchParams.get('connect')).toBe('pending');
     const code = location.searchParams.get('connect_code');
-    const confirm = () => world.api.post('/connect/completions', { code, user_id: 'alice' });
+    const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
     const early = await confirm();
     expect(early.status).toBe(503);
     expect(early.body).toMatchObject({ code: 'google_unavailable', retry_after: 5 });
-    world.google.control.clearFaults();
+    bed.google.control.clearFaults();
     // Google's keys are not asked for again at once.
-    world.clock.advance(6);
+    bed.clock.advance(6);
     expect((await confirm()).status).toBe(200);
-    expect((await world.api.token('alice')).status).toBe(200);
+    expect((await bed.api.token('alice')).status).toBe(200);
     expect((await confirm()).status).toBe(400);
   });
 
   test('a database that hiccups between the exchange and the grant loses nothing', async () => {
-    world.google.control.clearFaults();
-    await world.sql('ALTER TABLE grants RENAME TO grants_away');
+    bed.google.control.clearFaults();
+    await bed.sql('ALTER TABLE grants RENAME TO grants_away');
     let answer;
     try {
       answer = await (async () => {
         const browser = new Browser();
-        const url = await world.api.connectUrl(ticket);
-        await world.sql('ALTER TABLE grants_away RENAME TO grants');
+        const url = await bed.api.connectUrl(ticket);
+        await bed.sql('ALTER TABLE grants_away RENAME TO grants');
         const consent = await browser.begin(url);
         const back = await visitConsent(consent, { account: ALICE.email });
-        await world.sql('ALTER TABLE grants RENAME TO grants_away');
+        await bed.sql('ALTER TABLE grants RENAME TO grants_away');
         return browser.open(back);
       })();
     } finally {
-      await world.sql('ALTER TABLE IF EXISTS grants_away RENAME TO grants');
+      await bed.sql('ALTER TABLE IF EXISTS grants_away RENAME TO grants');
     }
     expect(answer.text).toContain('goes on by itself');
-    world.clock.advance(10);
+    bed.clock.advance(10);
     await until(isOver);
-    expect((await world.api.token('alice')).status).toBe(200);
+    expect((await bed.api.token('alice')).status).toBe(200);
   });
 
   test('an exchange that is put back long after its time makes no grant', async () => {
     await back();
-    const [row] = await world.sql('SELECT to_jsonb(p) AS row FROM pending_exchanges p');
+    const [row] = await bed.sql('SELECT to_jsonb(p) AS row FROM pending_exchanges p');
     keysAreBack();
     await until(isOver);
-    const [grant] = await world.sql('SELECT id FROM grants');
-    await world.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'local' });
-    world.clock.advance(26 * 3600);
-    await world.sql(
+    const [grant] = await bed.sql('SELECT id FROM grants');
+    await bed.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'local' });
+    bed.clock.advance(26 * 3600);
+    await bed.sql(
       'INSERT INTO pending_exchanges SELECT * FROM jsonb_populate_record(NULL::pending_exchanges, $1)',
       [row?.['row']],
     );
     await until(isOver);
-    expect(await world.sql('SELECT * FROM grants')).toEqual([]);
+    expect(await bed.sql('SELECT * FROM grants')).toEqual([]);
     await until(async () => (await events()).some(({ outcome }) => outcome === 'gave_up'));
   });
 
   describe('its account is revoked while it waits', () => {
     const grantOf = async (user: string) => {
-      const { body } = await world.api.get(`/users/${user}/grants`);
+      const { body } = await bed.api.get(`/users/${user}/grants`);
       return (body['grants'] as { id: string }[])[0]?.id ?? '';
     };
     const hold = async () => {
@@ -231,91 +229,91 @@ describe('Google gave its permission, and its keys cannot be fetched', () => {
       return new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
     };
     beforeEach(async () => {
-      world.google.control.clearFaults();
-      await world.api.connect({ user_id: 'other', scope: YOUTUBE }, { account: ALICE.email });
+      bed.google.control.clearFaults();
+      await bed.api.connect({ user_id: 'other', scope: YOUTUBE }, { account: ALICE.email });
     });
 
     test('nothing is made of its dead refresh token', async () => {
-      await world.restart();
-      world.google.control.failAlways('certs', { status: 503, body: 'busy' });
+      await bed.restart();
+      bed.google.control.failAlways('certs', { status: 503, body: 'busy' });
       await back();
       expect(await waiting()).toHaveLength(1);
-      const gone = await world.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });
+      const gone = await bed.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });
       expect(gone.status).toBe(200);
       keysAreBack();
       await until(isOver);
-      expect((await world.api.token('alice')).status).toBe(404);
+      expect((await bed.api.token('alice')).status).toBe(404);
       await until(async () => (await events()).some(({ outcome }) => outcome === 'no_refresh_token'));
     });
 
     test('nor when the app confirms it', async () => {
       const code = await hold();
-      await world.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });
-      const answer = await world.api.post('/connect/completions', { code, user_id: 'alice' });
+      await bed.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });
+      const answer = await bed.api.post('/connect/completions', { code, user_id: 'alice' });
       expect(answer).toMatchObject({ status: 404, body: { reason: 'no_refresh_token' } });
-      expect((await world.api.token('alice')).status).toBe(404);
+      expect((await bed.api.token('alice')).status).toBe(404);
     });
 
     test.each(['sessions-revoked', 'account-disabled'])(
       'after %s, its access token is not given: Google is asked first',
       async (type) => {
         const code = await hold();
-        world.clock.advance(60);
-        const subject = { subject_type: 'iss-sub', iss: `${world.google.url}/`, sub: ALICE.sub };
-        const to = `${world.url}/security-events/google`;
-        const event = await world.google.control.sendSecurityEvent({
+        bed.clock.advance(60);
+        const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub };
+        const to = `${bed.url}/security-events/google`;
+        const event = await bed.google.control.sendSecurityEvent({
           type,
           subject,
           to,
         });
         expect(event.status).toBe(202);
-        expect((await world.api.post('/connect/completions', { code, user_id: 'alice' })).status).toBe(200);
-        const before = world.google.control.count('token', 'refresh_token');
-        await world.api.token('alice');
-        expect(world.google.control.count('token', 'refresh_token')).toBe(before + 1);
+        expect((await bed.api.post('/connect/completions', { code, user_id: 'alice' })).status).toBe(200);
+        const before = bed.google.control.count('token', 'refresh_token');
+        await bed.api.token('alice');
+        expect(bed.google.control.count('token', 'refresh_token')).toBe(before + 1);
       },
     );
 
-    test('where nobody knows what Google heard first, Google is asked before a token is given', async () => {
-      world.google.control.latency('revoke', 1500);
-      const revoking = world.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });
+    test('where the order of events at Google is unknown, Google is asked before a token is given', async () => {
+      bed.google.control.latency('revoke', 1500);
+      const revoking = bed.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });
       await until(
-        async () => (await world.sql('SELECT 1 FROM revocations WHERE finished_at IS NULL')).length > 0,
+        async () => (await bed.sql('SELECT 1 FROM revocations WHERE finished_at IS NULL')).length > 0,
       );
       const code = await hold();
       expect((await revoking).status).toBe(200);
-      const answer = await world.api.post('/connect/completions', { code, user_id: 'alice' });
+      const answer = await bed.api.post('/connect/completions', { code, user_id: 'alice' });
       expect(answer.status).toBe(200);
-      expect((await world.api.token('alice')).status).toBe(410);
+      expect((await bed.api.token('alice')).status).toBe(410);
     });
   });
 
   test('a completion that the database does not take loses nothing, and works once', async () => {
-    world.google.control.clearFaults();
+    bed.google.control.clearFaults();
     const answer = await back({ confirm: true, return_to: `${APP}/done` });
     const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
-    const confirm = () => world.api.post('/connect/completions', { code, user_id: 'alice' });
-    await world.sql('ALTER TABLE grants RENAME TO grants_away');
+    const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
+    await bed.sql('ALTER TABLE grants RENAME TO grants_away');
     try {
       expect((await confirm()).status).toBe(503);
     } finally {
-      await world.sql('ALTER TABLE grants_away RENAME TO grants');
+      await bed.sql('ALTER TABLE grants_away RENAME TO grants');
     }
     const both = await Promise.all([confirm(), confirm()]);
     expect(both.map(({ status }) => status).sort()).toEqual([200, 400]);
     expect((await confirm()).status).toBe(400);
-    expect(await world.sql('SELECT * FROM pending_consents')).toEqual([]);
-    expect((await world.api.token('alice')).status).toBe(200);
+    expect(await bed.sql('SELECT * FROM pending_consents')).toEqual([]);
+    expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  test('disconnected after it waited, nothing comes back by itself', async () => {
+  test('disconnected after it waited, no grant comes back', async () => {
     await back();
     keysAreBack();
     await until(isOver);
-    const [grant] = await world.sql('SELECT id FROM grants');
-    await world.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'local' });
-    world.clock.advance(600);
+    const [grant] = await bed.sql('SELECT id FROM grants');
+    await bed.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'local' });
+    bed.clock.advance(600);
     await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(await world.sql('SELECT * FROM grants')).toHaveLength(0);
+    expect(await bed.sql('SELECT * FROM grants')).toHaveLength(0);
   });
 });

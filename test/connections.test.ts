@@ -3,20 +3,20 @@ import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { defaultMaxConnections } from '../src/http/server/connections.js';
 import { openSocket, type RawAnswer, readAnswer, sendRaw } from './support/raw-http.js';
-import { startWorld, type World } from './support/world.js';
+import { startTestBed, type TestBed } from './support/test-bed.js';
 
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld({ HTTP_HEADERS_TIMEOUT_MS: '600', HTTP_REQUEST_TIMEOUT_MS: '1500' });
+  bed = await startTestBed({ HTTP_HEADERS_TIMEOUT_MS: '600', HTTP_REQUEST_TIMEOUT_MS: '1500' });
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 const opened: Socket[] = [];
 afterEach(() => {
   for (const socket of opened.splice(0)) socket.destroy();
 });
 function open(text = ''): Socket {
-  const socket = openSocket(world.url);
+  const socket = openSocket(bed.url);
   opened.push(socket);
   // A socket that is not read does not see that the other side closed it.
   socket.resume();
@@ -35,11 +35,11 @@ function drip(socket: Socket, byte: string): Socket {
   return socket;
 }
 const post = (length: number, begun: string) =>
-  `POST /connect/tickets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${world.api.key}\r\n` +
+  `POST /connect/tickets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${bed.api.key}\r\n` +
   `Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${begun}`;
 
 const get = (path: string) =>
-  `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${world.api.key}\r\nConnection: close\r\n\r\n`;
+  `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${bed.api.key}\r\nConnection: close\r\n\r\n`;
 const chunked = (type: string) =>
   `POST /connect/tickets HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: ${type}\r\n\r\n5\r\nab`;
 
@@ -54,16 +54,16 @@ describe('an incomplete request', () => {
       open(chunked('application/json')),
     ];
     const answers = Promise.all(unfinished.map(readAnswer));
-    for (let call = 0; call < 5; call++) expect((await world.api.token('alice')).status).toBe(404);
+    for (let call = 0; call < 5; call++) expect((await bed.api.token('alice')).status).toBe(404);
     for (const { status, body, headers, ms } of await answers) {
       expect(status).toBe(408);
       expect(ms).toBeLessThan(6000);
       expect(headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
       expect(body).toMatchObject({ code: 'invalid_request', status: 408 });
     }
-    expect(world.log()).toContain('"status":408');
-    expect(await (await fetch(`${world.url}/metrics`)).text()).toContain('status="408"');
-    expect(world.log()).not.toContain('"level":50');
+    expect(bed.log()).toContain('"status":408');
+    expect(await (await fetch(`${bed.url}/metrics`)).text()).toContain('status="408"');
+    expect(bed.log()).not.toContain('"level":50');
   });
 
   test('that has its response already gets no second one', async () => {
@@ -87,13 +87,13 @@ describe('an incomplete request', () => {
     setTimeout(() => socket.write('{}'), 400);
     setTimeout(() => socket.end(), 900);
     expect((await answer).status).toBe(400);
-    expect((await sendRaw(world.url, get('/health/live'))).status).toBe(200);
+    expect((await sendRaw(bed.url, get('/health/live'))).status).toBe(200);
   });
 });
 
 describe('idle connections', () => {
   test('are kept for HTTP_KEEP_ALIVE_MS', async () => {
-    await world.restart({ HTTP_KEEP_ALIVE_MS: '1000' });
+    await bed.restart({ HTTP_KEEP_ALIVE_MS: '1000' });
     const socket = open('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
     const { status, ms, headers } = await readAnswer(socket);
     expect(status).toBe(200);
@@ -105,7 +105,7 @@ describe('idle connections', () => {
 
 describe('many connections', () => {
   test('those whose request is incomplete longest are evicted, and complete requests are served', async () => {
-    await world.restart({
+    await bed.restart({
       HTTP_MAX_CONNECTIONS: '20',
       HTTP_HEADERS_TIMEOUT_MS: '60000',
       HTTP_REQUEST_TIMEOUT_MS: '60000',
@@ -114,7 +114,7 @@ describe('many connections', () => {
     const slow = Array.from({ length: 30 }, () => open(post(20, '{"us')));
     await new Promise((resolve) => setTimeout(resolve, 300));
     for (let call = 0; call < 5; call++) {
-      const answer = await sendRaw(world.url, get('/tokens/alice'));
+      const answer = await sendRaw(bed.url, get('/tokens/alice'));
       expect(answer.status).toBe(404);
     }
     const isOpen = (socket: Socket) => !socket.destroyed && socket.readyState === 'open';
@@ -122,19 +122,19 @@ describe('many connections', () => {
   });
 
   test('while each is in use, a new one is refused, and the log names the setting', async () => {
-    await world.restart({ HTTP_MAX_CONNECTIONS: '2' });
-    await world.sql('BEGIN');
-    await world.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
+    await bed.restart({ HTTP_MAX_CONNECTIONS: '2' });
+    await bed.sql('BEGIN');
+    await bed.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
     const busy: Promise<RawAnswer>[] = [];
     for (let call = 0; call < 2; call++) {
       busy.push(readAnswer(open(get('/users/alice/grants'))));
       await new Promise((resolve) => setTimeout(resolve, 300));
     }
-    expect((await sendRaw(world.url, get('/health/live'))).status).toBe(0);
-    expect(world.log()).toContain('HTTP_MAX_CONNECTIONS is reached');
-    await world.sql('ROLLBACK');
+    expect((await sendRaw(bed.url, get('/health/live'))).status).toBe(0);
+    expect(bed.log()).toContain('HTTP_MAX_CONNECTIONS is reached');
+    await bed.sql('ROLLBACK');
     for (const { status } of await Promise.all(busy)) expect(status).toBe(200);
-    expect((await sendRaw(world.url, get('/health/live'))).status).toBe(200);
+    expect((await sendRaw(bed.url, get('/health/live'))).status).toBe(200);
   });
 
   test('by default there are as many as the limit of open files leaves', () => {

@@ -1,43 +1,52 @@
 /** A consent yields what this user was asked for, and never what the account granted for another user or client. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Browser, type Answer } from './support/api.js';
+import { type Answer, Browser } from './support/api.js';
+import {
+  ADS,
+  ALICE,
+  APP,
+  BOB,
+  startTestBed,
+  type TestBed,
+  YOUTUBE,
+  YOUTUBE_MONEY,
+} from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ADS, ALICE, APP, BOB, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
 
 const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
 const SIGN_IN = [EMAIL, 'openid'];
 
 describe('what a consent yields', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
   beforeEach(async () => {
-    world.google.control.reset();
-    await world.reset();
+    bed.google.control.reset();
+    await bed.reset();
     // alice@ granted a lot, for the user alice.
-    await world.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
+    await bed.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const grantOf = async (userId: string) => {
-    const [row] = await world.sql('SELECT * FROM grants WHERE user_id = $1', [userId]);
+    const [row] = await bed.sql('SELECT * FROM grants WHERE user_id = $1', [userId]);
     return row as { granted_scopes: string[]; requested_scopes: string[]; version: number } | undefined;
   };
   const scopesOf = ({ body }: Answer) => String(body['scope']).split(' ').sort();
   /** What Google says the token is good for, whatever the broker says. */
   const scopesAtGoogle = async ({ body }: Answer) => {
-    const url = `${world.google.url}/tokeninfo?access_token=${String(body['access_token'])}`;
+    const url = `${bed.google.url}/tokeninfo?access_token=${String(body['access_token'])}`;
     const info = (await (await fetch(url)).json()) as { scope: string };
     return info.scope.split(' ').sort();
   };
   const begin = async (ticket: Record<string, unknown>) => {
     const browser = new Browser();
-    return { browser, consent: await browser.begin(await world.api.connectUrl(ticket)) };
+    return { browser, consent: await browser.begin(await bed.api.connectUrl(ticket)) };
   };
   const events = async (userId: string, most = 1) => {
     for (let look = 0; look < 50; look++) {
-      const rows = await world.sql(
+      const rows = await bed.sql(
         "SELECT outcome, details FROM audit_events WHERE user_id = $1 AND action LIKE 'connect.co%' ORDER BY sequence",
         [userId],
       );
@@ -55,16 +64,16 @@ describe('what a consent yields', () => {
       expect(consent.searchParams.has('include_granted_scopes')).toBe(false);
       await browser.open(await visitConsent(consent, { account: ALICE.email }));
       expect((await grantOf('mallory-1'))?.granted_scopes.sort()).toEqual(SIGN_IN);
-      const token = await world.api.token('mallory-1', { client });
+      const token = await bed.api.token('mallory-1', { client });
       expect(scopesOf(token)).toEqual(SIGN_IN);
       expect(await scopesAtGoogle(token)).toEqual(SIGN_IN);
-      const wider = await world.api.token('mallory-1', { client, scope: ADS });
+      const wider = await bed.api.token('mallory-1', { client, scope: ADS });
       expect(wider.status).toBe(403);
       expect(wider.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
     },
   );
 
-  test('whatever Google answers, the rest is reported and kept from every caller', async () => {
+  test('whatever Google answers, the other scopes are reported and kept from every caller', async () => {
     const { browser, consent } = await begin({ user_id: 'mallory-2', scope: 'email' });
     // As if Google included it all by itself.
     consent.searchParams.set('include_granted_scopes', 'true');
@@ -73,28 +82,28 @@ describe('what a consent yields', () => {
     expect(await events('mallory-2')).toMatchObject([
       { outcome: 'ok', details: { scopes: SIGN_IN, unrequested_scopes: [ADS, YOUTUBE].sort() } },
     ]);
-    // The access token of the exchange covers more: it is given to nobody, now and after each refresh.
+    // The access token of the exchange covers more: no caller gets it, now and after each refresh.
     for (let hour = 0; hour < 2; hour++) {
-      const token = await world.api.token('mallory-2');
+      const token = await bed.api.token('mallory-2');
       expect(scopesOf(token)).toEqual(SIGN_IN);
       expect(await scopesAtGoogle(token)).toEqual(SIGN_IN);
-      world.clock.advance(3600);
+      bed.clock.advance(3600);
     }
-    const { text } = await world.api.get('/users/mallory-2/grants');
+    const { text } = await bed.api.get('/users/mallory-2/grants');
     expect(text).not.toContain(ADS);
     expect((await grantOf('mallory-2'))?.granted_scopes.sort()).toEqual(SIGN_IN);
   });
 
-  test('when Google does not narrow a token that covers more than the grant, nobody gets it', async () => {
+  test('when Google does not narrow a token that covers more than the grant, no caller gets it', async () => {
     const { browser, consent } = await begin({ user_id: 'mallory-1', scope: 'email' });
     consent.searchParams.set('include_granted_scopes', 'true');
     await browser.open(await visitConsent(consent, { account: ALICE.email }));
-    world.google.control.overrideTokenAnswer({ scope: `${ADS} ${SIGN_IN.join(' ')}` });
-    const answer = await world.api.token('mallory-1');
+    bed.google.control.overrideTokenAnswer({ scope: `${ADS} ${SIGN_IN.join(' ')}` });
+    const answer = await bed.api.token('mallory-1');
     expect(answer.status).toBe(403);
     expect(answer.text).not.toContain('ya29.');
     expect((await grantOf('mallory-1'))?.granted_scopes.sort()).toEqual(SIGN_IN);
-    expect(await world.sql('SELECT * FROM access_tokens WHERE scope_set LIKE $1', [`%${ADS}%`])).toHaveLength(
+    expect(await bed.sql('SELECT * FROM access_tokens WHERE scope_set LIKE $1', [`%${ADS}%`])).toHaveLength(
       1,
     );
   });
@@ -103,30 +112,30 @@ describe('what a consent yields', () => {
     const { browser, consent } = await begin({ user_id: 'mallory-1', scope: YOUTUBE });
     consent.searchParams.set('include_granted_scopes', 'true');
     await browser.open(await visitConsent(consent, { account: ALICE.email }));
-    world.google.control.failNext('token', { named: 'invalid_scope' });
-    world.google.control.overrideTokenAnswer({ scope: `${ADS} ${SIGN_IN.join(' ')}` }, 1);
-    const answer = await world.api.token('mallory-1');
+    bed.google.control.failNext('token', { named: 'invalid_scope' });
+    bed.google.control.overrideTokenAnswer({ scope: `${ADS} ${SIGN_IN.join(' ')}` }, 1);
+    const answer = await bed.api.token('mallory-1');
     expect(scopesOf(answer)).toEqual(SIGN_IN);
     expect(await scopesAtGoogle(answer)).toEqual(SIGN_IN);
   });
 
   test('with narrowing off, a wider token is refused, not handed out', async () => {
-    await world.restart({ NARROW_SCOPES: 'false' });
+    await bed.restart({ NARROW_SCOPES: 'false' });
     try {
       const { browser, consent } = await begin({ user_id: 'mallory-1', scope: 'email' });
       consent.searchParams.set('include_granted_scopes', 'true');
       await browser.open(await visitConsent(consent, { account: ALICE.email }));
-      const answer = await world.api.token('mallory-1');
+      const answer = await bed.api.token('mallory-1');
       expect(answer.status).toBe(403);
       expect(answer.text).not.toContain('ya29.');
       // One that covers exactly its grant is good.
-      expect((await world.api.token('alice')).status).toBe(200);
+      expect((await bed.api.token('alice')).status).toBe(200);
     } finally {
-      await world.restart();
+      await bed.restart();
     }
   });
 
-  test('confirm mode: the completion yields no more, and reports the rest', async () => {
+  test('confirm mode: the completion yields no more, and reports the other scopes', async () => {
     const { browser, consent } = await begin({
       user_id: 'mallory-3',
       scope: 'email',
@@ -136,26 +145,26 @@ describe('what a consent yields', () => {
     consent.searchParams.set('include_granted_scopes', 'true');
     const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
     const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
-    const done = await world.api.post('/connect/completions', { code, user_id: 'mallory-3' });
+    const done = await bed.api.post('/connect/completions', { code, user_id: 'mallory-3' });
     expect(done.body).toMatchObject({ connect: 'success' });
-    expect(scopesOf(await world.api.token('mallory-3'))).toEqual(SIGN_IN);
+    expect(scopesOf(await bed.api.token('mallory-3'))).toEqual(SIGN_IN);
     const all = await events('mallory-3', 2);
     expect(all.at(-1)).toMatchObject({ details: { unrequested_scopes: [ADS, YOUTUBE].sort() } });
   });
 
   test('a grant that was stored whole before is cut down to what was asked for', async () => {
-    await world.api.connect({ user_id: 'bob', scope: 'email' }, { account: ALICE.email });
-    await world.sql('UPDATE grants SET granted_scopes = $1, version = version + 1 WHERE user_id = $2', [
+    await bed.api.connect({ user_id: 'bob', scope: 'email' }, { account: ALICE.email });
+    await bed.sql('UPDATE grants SET granted_scopes = $1, version = version + 1 WHERE user_id = $2', [
       [ADS, YOUTUBE, ...SIGN_IN],
       'bob',
     ]);
-    const token = await world.api.token('bob');
+    const token = await bed.api.token('bob');
     expect(scopesOf(token)).toEqual(SIGN_IN);
-    expect((await world.api.get('/users/bob/grants')).text).not.toContain(ADS);
-    expect((await world.api.token('bob', { scope: ADS })).status).toBe(403);
+    expect((await bed.api.get('/users/bob/grants')).text).not.toContain(ADS);
+    expect((await bed.api.token('bob', { scope: ADS })).status).toBe(403);
   });
 
-  describe('more scopes for a grant that is there', () => {
+  describe('more scopes for an existing grant', () => {
     test('the account named: include_granted_scopes, and what was held stays', async () => {
       const { browser, consent } = await begin({
         user_id: 'alice',
@@ -167,13 +176,13 @@ describe('what a consent yields', () => {
       expect((await grantOf('alice'))?.granted_scopes).toEqual(
         [ADS, YOUTUBE, YOUTUBE_MONEY, ...SIGN_IN].sort(),
       );
-      world.clock.advance(3600);
-      expect(scopesOf(await world.api.token('alice'))).toEqual(
+      bed.clock.advance(3600);
+      expect(scopesOf(await bed.api.token('alice'))).toEqual(
         [ADS, YOUTUBE, YOUTUBE_MONEY, ...SIGN_IN].sort(),
       );
     });
 
-    test('nobody said which account: a sign-in tells, before anything is included', async () => {
+    test('no account is named: a sign-in identifies it, before anything is included', async () => {
       const { browser, consent } = await begin({ user_id: 'alice', scope: YOUTUBE_MONEY });
       expect(consent.searchParams.get('access_type')).toBe('online');
       expect(consent.searchParams.has('include_granted_scopes')).toBe(false);
@@ -186,19 +195,19 @@ describe('what a consent yields', () => {
       expect((await grantOf('alice'))?.granted_scopes).toContain(YOUTUBE_MONEY);
     });
 
-    test('nobody said which account, and another one came: nothing is included', async () => {
+    test('no account is named, and another one came: nothing is included', async () => {
       const { browser, consent } = await begin({ user_id: 'alice', scope: YOUTUBE_MONEY });
       const next = await browser.open(await visitConsent(consent, { account: BOB.email }));
       const second = new URL(next.headers.get('location') ?? '');
       expect(second.searchParams.has('include_granted_scopes')).toBe(false);
       await browser.open(await visitConsent(second, { account: BOB.email }));
-      const rows = await world.sql('SELECT granted_scopes FROM grants WHERE account_sub = $1', [BOB.sub]);
+      const rows = await bed.sql('SELECT granted_scopes FROM grants WHERE account_sub = $1', [BOB.sub]);
       expect(rows).toEqual([{ granted_scopes: [EMAIL, YOUTUBE_MONEY, 'openid'].sort() }]);
     });
 
-    test('another account than the hint was chosen: what others granted with it does not come along', async () => {
-      // bob@ granted Ads for somebody else.
-      await world.api.connect({ user_id: 'somebody', scope: ADS }, { account: BOB.email });
+    test('another account than the hint was chosen: scopes that other users granted with it are not included', async () => {
+      // bob@ granted Ads for another user.
+      await bed.api.connect({ user_id: 'somebody', scope: ADS }, { account: BOB.email });
       const { browser, consent } = await begin({
         user_id: 'alice',
         scope: YOUTUBE_MONEY,
@@ -207,7 +216,7 @@ describe('what a consent yields', () => {
       expect(consent.searchParams.get('include_granted_scopes')).toBe('true');
       consent.searchParams.delete('login_hint');
       await browser.open(await visitConsent(consent, { account: BOB.email }));
-      const token = await world.api.token('alice', { account: BOB.email });
+      const token = await bed.api.token('alice', { account: BOB.email });
       expect(scopesOf(token)).toEqual([EMAIL, YOUTUBE_MONEY, 'openid'].sort());
       expect(await scopesAtGoogle(token)).toEqual([EMAIL, YOUTUBE_MONEY, 'openid'].sort());
     });
@@ -231,7 +240,7 @@ describe('what a consent yields', () => {
 
     test('a scope that only the project holds needs a refresh token of this grant', async () => {
       // The project has it, so Google would stay silent, and the refresh token that is held does not cover it.
-      await world.api.connect({ user_id: 'other', scope: YOUTUBE_MONEY }, { account: ALICE.email });
+      await bed.api.connect({ user_id: 'other', scope: YOUTUBE_MONEY }, { account: ALICE.email });
       const { browser, consent } = await begin({
         user_id: 'alice',
         scope: YOUTUBE_MONEY,
@@ -239,16 +248,16 @@ describe('what a consent yields', () => {
       });
       expect(consent.searchParams.get('prompt')).toBe('consent');
       await browser.open(await visitConsent(consent, { account: ALICE.email }));
-      world.clock.advance(3600);
-      const token = await world.api.token('alice', { scope: YOUTUBE_MONEY });
+      bed.clock.advance(3600);
+      const token = await bed.api.token('alice', { scope: YOUTUBE_MONEY });
       expect(await scopesAtGoogle(token)).toContain(YOUTUBE_MONEY);
     });
 
-    test('a dead grant gives nothing to its successor', async () => {
-      world.google.control.revokeByUser(ALICE.sub, 'project-a');
-      world.clock.advance(3600);
-      expect((await world.api.token('alice')).status).toBe(410);
-      world.google.control.issueRefreshToken(ALICE.sub, 'second', [ADS]);
+    test('a new grant takes no scopes over from a dead one', async () => {
+      bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+      bed.clock.advance(3600);
+      expect((await bed.api.token('alice')).status).toBe(410);
+      bed.google.control.issueRefreshToken(ALICE.sub, 'second', [ADS]);
       const { browser, consent } = await begin({ user_id: 'alice', scope: 'email', account_hint: ALICE.sub });
       expect(consent.searchParams.has('include_granted_scopes')).toBe(false);
       await browser.open(await visitConsent(consent, { account: ALICE.email }));

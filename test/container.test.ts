@@ -18,12 +18,12 @@ describe('the Dockerfile', () => {
     .split('\n')
     .filter((line) => line.trim() !== '')
     .map((line) => {
-      const [, name = '', rest = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
-      return { name, rest };
+      const [, name = '', args = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
+      return { name, args };
     });
   const stages = instructions.flatMap(({ name }, index) => (name === 'FROM' ? [index] : []));
   const last = instructions.slice(stages.at(-1));
-  const inLast = (name: string) => last.filter((one) => one.name === name).map(({ rest }) => rest);
+  const inLast = (name: string) => last.filter((one) => one.name === name).map(({ args }) => args);
 
   test('is understood by this test', () => {
     expect(instructions.filter(({ name }) => name === '')).toEqual([]);
@@ -35,7 +35,7 @@ describe('the Dockerfile', () => {
       devDependencies: { node: string };
     };
     const major = /\d+/.exec(devDependencies.node)?.[0] ?? '';
-    for (const at of stages) expect(instructions[at]?.rest).toMatch(new RegExp(`^node:${major}-slim( |$)`));
+    for (const at of stages) expect(instructions[at]?.args).toMatch(new RegExp(`^node:${major}-slim( |$)`));
   });
 
   test('runs as a user who is not root, and cannot change what it runs', () => {
@@ -51,7 +51,7 @@ describe('the Dockerfile', () => {
       'prisma/migrations ./prisma/migrations',
       'dist/bundle ./dist/bundle',
     ]);
-    expect(instructions.filter(({ rest }) => /npm ci .*--omit=dev --omit=optional/.test(rest))).toHaveLength(
+    expect(instructions.filter(({ args }) => /npm ci .*--omit=dev --omit=optional/.test(args))).toHaveLength(
       1,
     );
   });
@@ -114,7 +114,7 @@ describe('docker-compose.yml', () => {
   const { broker, migrate, roles, database } = compose.services;
   const services = Object.entries(compose.services);
 
-  test.each(services)('%s can do no more than it must', (_, service) => {
+  test.each(services)('%s has only the privileges that it needs', (_, service) => {
     expect(service).toMatchObject({
       read_only: true,
       cap_drop: ['ALL'],
@@ -191,7 +191,7 @@ describe('docker-compose.yml', () => {
     },
   );
 
-  test('only the broker is reachable, from this machine; the database keeps its data and reaches nobody', () => {
+  test('only the broker is reachable, from this machine; the database keeps its data and has no way out', () => {
     expect(broker.ports).toEqual([expect.stringMatching(/^127\.0\.0\.1:/)]);
     expect([migrate.ports, roles.ports, database.ports]).toEqual([undefined, undefined, undefined]);
     expect(database.networks.map((name) => compose.networks[name]?.internal)).toEqual([true]);

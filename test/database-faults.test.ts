@@ -1,14 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
 import { query } from './cli/token-broker.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 interface Ready {
   readonly status: number;
   readonly detail: string | undefined;
 }
 
-async function ready(world: World): Promise<Ready> {
-  const answer = await fetch(`${world.url}/health/ready`);
+async function ready(bed: TestBed): Promise<Ready> {
+  const answer = await fetch(`${bed.url}/health/ready`);
   const body = (await answer.json()) as { detail?: string };
   return { status: answer.status, detail: body.detail };
 }
@@ -17,33 +17,33 @@ async function until(look: () => Promise<boolean>): Promise<void> {
   while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-const outages = (world: World) =>
-  world
+const outages = (bed: TestBed) =>
+  bed
     .log()
     .split('\n')
     .filter((line) => line.includes('"context":"Database"') && line.includes('"level":50'));
-const recoveries = (world: World) =>
-  world
+const recoveries = (bed: TestBed) =>
+  bed
     .log()
     .split('\n')
     .filter((line) => line.includes('the database serves again'));
 
 describe('a database that takes no writes', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
-    await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
-    await world.sql(`
+    bed = await startTestBed();
+    await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    await bed.sql(`
       CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN RAISE EXCEPTION 'said in any language' USING ERRCODE = TG_ARGV[0]; END $$`);
   });
   afterEach(() =>
-    world.sql('DROP TRIGGER IF EXISTS fail ON authorization_requests; DROP TRIGGER IF EXISTS fail ON grants'),
+    bed.sql('DROP TRIGGER IF EXISTS fail ON authorization_requests; DROP TRIGGER IF EXISTS fail ON grants'),
   );
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
-  test('read-only: 503, not ready and why, once in the log; and back', async () => {
-    const url = world.ownerUrl;
+  test('read-only: 503, not ready with the reason, logged once; then it recovers', async () => {
+    const url = bed.ownerUrl;
     const name = new URL(url).pathname.slice(1);
     const admin = url.replace(name, 'postgres');
     const cut = () =>
@@ -54,31 +54,31 @@ describe('a database that takes no writes', () => {
       );
     await query(admin, `ALTER DATABASE ${name} SET default_transaction_read_only = on`);
     await cut();
-    expect((await ready(world)).detail).toMatch(/^The database can only be read/);
-    world.clock.advance(3590);
+    expect((await ready(bed)).detail).toMatch(/^The database can only be read/);
+    bed.clock.advance(3590);
     for (let call = 0; call < 5; call++) {
-      const { status, body } = await world.api.token('alice');
+      const { status, body } = await bed.api.token('alice');
       expect({ status, code: body['code'] }).toEqual({ status: 503, code: 'database_unavailable' });
     }
-    expect((await ready(world)).status).toBe(503);
-    expect(outages(world)).toHaveLength(1);
+    expect((await ready(bed)).status).toBe(503);
+    expect(outages(bed)).toHaveLength(1);
 
     await query(admin, `ALTER DATABASE ${name} RESET default_transaction_read_only`);
     await cut();
-    await until(async () => (await world.api.token('alice')).status === 200);
-    expect((await ready(world)).status).toBe(200);
-    await until(() => Promise.resolve(recoveries(world).length > 0));
-    expect([outages(world).length, recoveries(world).length]).toEqual([1, 1]);
+    await until(async () => (await bed.api.token('alice')).status === 200);
+    expect((await ready(bed)).status).toBe(200);
+    await until(() => Promise.resolve(recoveries(bed).length > 0));
+    expect([outages(bed).length, recoveries(bed).length]).toEqual([1, 1]);
   });
 
   /** Of a statement past Prisma, which takes the lease, and of one through it, in a transaction. */
   async function statuses(code: string): Promise<number[]> {
-    await world.sql(
+    await bed.sql(
       `CREATE TRIGGER fail BEFORE UPDATE ON grants FOR EACH ROW EXECUTE FUNCTION fail('${code}')`,
     );
-    const [grant] = await world.sql('SELECT id FROM grants');
-    const token = await world.api.token('alice');
-    const gone = await world.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'local' });
+    const [grant] = await bed.sql('SELECT id FROM grants');
+    const token = await bed.api.token('alice');
+    const gone = await bed.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'local' });
     return [token.status, gone.status];
   }
 
@@ -95,7 +95,7 @@ describe('a database that takes no writes', () => {
     '42501',
     '55P03',
   ])('SQLSTATE %s: 503 database_unavailable', async (code) => {
-    await world.sql('TRUNCATE access_tokens');
+    await bed.sql('TRUNCATE access_tokens');
     expect(await statuses(code)).toEqual([503, 503]);
   });
 
@@ -104,7 +104,7 @@ describe('a database that takes no writes', () => {
   });
 
   test('the cause is logged once, however many fail', () => {
-    expect(outages(world)).toHaveLength(2);
-    expect(outages(world)[1]).toContain('53100');
+    expect(outages(bed)).toHaveLength(2);
+    expect(outages(bed)[1]).toContain('53100');
   });
 });

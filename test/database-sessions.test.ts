@@ -3,16 +3,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
 import { query } from './cli/token-broker.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 interface Ready {
   readonly status: number;
   readonly detail: string | undefined;
 }
 
-async function ready(world: World): Promise<Ready> {
-  const answer = await fetch(`${world.url}/health/ready`);
+async function ready(bed: TestBed): Promise<Ready> {
+  const answer = await fetch(`${bed.url}/health/ready`);
   const body = (await answer.json()) as { detail?: string };
   return { status: answer.status, detail: body.detail };
 }
@@ -21,10 +21,10 @@ async function until(look: () => Promise<boolean>): Promise<void> {
   while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-describe('what a role, a database or a URL say of a session', () => {
-  let world: World;
+describe('session settings of a role, a database or a URL', () => {
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld(async (databaseUrl, ownerUrl) => {
+    bed = await startTestBed(async (databaseUrl, ownerUrl) => {
       const name = new URL(databaseUrl).pathname.slice(1);
       for (const setting of [
         "timezone = 'America/New_York'",
@@ -44,44 +44,44 @@ describe('what a role, a database or a URL say of a session', () => {
       return { DATABASE_URL: `${databaseUrl}?options=-c%20TimeZone%3DAsia/Kolkata` };
     });
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
-  test('changes nothing', async () => {
-    const page = await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+  test('change nothing', async () => {
+    const page = await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     expect(page.status).toBe(200);
     for (let call = 0; call < 2; call++) {
-      const { status, body } = await world.api.token('alice');
+      const { status, body } = await bed.api.token('alice');
       expect(status).toBe(200);
       expect(body['expires_in']).toBeGreaterThan(3500);
       expect(body['expires_in']).toBeLessThanOrEqual(3600);
-      // Out of memory, out of the database.
-      await world.restart();
+      // From the cache, from the database.
+      await bed.restart();
     }
     await new Promise((resolve) => setTimeout(resolve, 600));
-    expect((await ready(world)).status).toBe(200);
-    const { grants } = (await world.api.get('/users/alice/grants')).body as {
+    expect((await ready(bed)).status).toBe(200);
+    const { grants } = (await bed.api.get('/users/alice/grants')).body as {
       grants: { created_at: string }[];
     };
     const [grant] = grants;
     expect(Math.abs(Date.parse(grant?.created_at ?? '') - Date.now())).toBeLessThan(60_000);
-    // Triggers run: another connection hears of it.
+    // Triggers run: another connection is notified.
     await query(
-      world.ownerUrl,
+      bed.ownerUrl,
       `SET session_replication_role = origin; SET statement_timeout = 0; SET lock_timeout = 0; DELETE FROM public.grants`,
     );
-    await until(async () => (await world.api.token('alice')).status === 404);
+    await until(async () => (await bed.api.token('alice')).status === 404);
   });
 });
 
 describe('a role with a password and a limit', () => {
-  let world: World;
+  let bed: TestBed;
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-rotation-'));
   const file = join(folder, 'database-url');
   const role = `role_${randomUUID().replaceAll('-', '')}`;
   let own = '';
 
   beforeAll(async () => {
-    world = await startWorld(async (_, ownerUrl) => {
+    bed = await startTestBed(async (_, ownerUrl) => {
       own = ownerUrl;
       await query(
         own,
@@ -90,10 +90,10 @@ describe('a role with a password and a limit', () => {
       write('first');
       return { DATABASE_URL: '', DATABASE_URL_FILE: file };
     });
-    await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
   });
   afterAll(async () => {
-    await world.stop();
+    await bed.stop();
     await query(own, `DROP OWNED BY ${role}; DROP ROLE ${role}`);
     rmSync(folder, { recursive: true });
   });
@@ -110,37 +110,37 @@ describe('a role with a password and a limit', () => {
   test('a password that no longer holds is an outage; a new one in the file is taken up without a restart', async () => {
     await query(own, `ALTER ROLE ${role} PASSWORD 'second'`);
     await cut();
-    expect((await world.api.get('/users/alice/grants')).status).toBe(503);
-    expect(await ready(world)).toEqual({
+    expect((await bed.api.get('/users/alice/grants')).status).toBe(503);
+    expect(await ready(bed)).toEqual({
       status: 503,
       detail: 'The database does not accept the user or password in DATABASE_URL.',
     });
     write('second');
-    await until(async () => (await world.api.get('/users/alice/grants')).status === 200);
-    await until(async () => (await ready(world)).status === 200);
-    expect(world.log()).not.toContain('second');
+    await until(async () => (await bed.api.get('/users/alice/grants')).status === 200);
+    await until(async () => (await ready(bed)).status === 200);
+    expect(bed.log()).not.toContain('second');
   });
 
   test('no connection left: 503 and not ready, then ready again', async () => {
     await query(own, `ALTER ROLE ${role} CONNECTION LIMIT 0`);
     await cut();
-    expect((await world.api.get('/users/alice/grants')).status).toBe(503);
-    expect((await ready(world)).detail).toContain('has no connection left');
+    expect((await bed.api.get('/users/alice/grants')).status).toBe(503);
+    expect((await ready(bed)).detail).toContain('has no connection left');
     await query(own, `ALTER ROLE ${role} CONNECTION LIMIT -1`);
-    await until(async () => (await ready(world)).status === 200);
+    await until(async () => (await ready(bed)).status === 200);
   });
 
-  test('a right that is missing is named', async () => {
+  test('a missing privilege is named', async () => {
     await query(own, `REVOKE SELECT ON grants FROM ${role}`);
-    expect((await world.api.get('/users/alice/grants')).status).toBe(503);
+    expect((await bed.api.get('/users/alice/grants')).status).toBe(503);
     await query(own, `GRANT SELECT ON grants TO ${role}`);
-    expect((await world.api.get('/users/alice/grants')).status).toBe(200);
+    expect((await bed.api.get('/users/alice/grants')).status).toBe(200);
   });
 
-  test('a server that ends idle sessions ends none of ours', async () => {
+  test('a server that ends idle sessions ends none that the broker uses', async () => {
     await query(own, `ALTER ROLE ${role} SET idle_session_timeout = 300`);
     await cut();
-    expect((await world.api.get('/users/alice/grants')).status).toBe(200);
+    expect((await bed.api.get('/users/alice/grants')).status).toBe(200);
     const pids = () =>
       query(
         own,
@@ -156,11 +156,11 @@ describe('a role with a password and a limit', () => {
     await query(own, `ALTER ROLE ${role} SET session_replication_role = replica`);
     await cut();
     await until(async () => {
-      const answer = await fetch(`${world.url}/health/ready`);
+      const answer = await fetch(`${bed.url}/health/ready`);
       return (await answer.text()).includes('triggers_bypassed');
     });
     await query(own, `ALTER ROLE ${role} RESET session_replication_role`);
     await cut();
-    await until(async () => (await ready(world)).status === 200);
+    await until(async () => (await ready(bed)).status === 200);
   });
 });

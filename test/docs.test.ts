@@ -89,6 +89,13 @@ test.each(pages)('%s links to files and headings that exist', (page) => {
   }
 });
 
+test.each(pages)('%s names source files that exist', (page) => {
+  const named = [...read(page).matchAll(/`((?:[\w.-]+\/)+[\w.-]+\.(?:tsx?|mjs|cjs|prisma))`/g)].map(
+    ([, path = '']) => path,
+  );
+  expect(named.filter((path) => !existsSync(path) && !existsSync(join('src', path)))).toEqual([]);
+});
+
 /** As GitHub makes anchors of them. */
 function headings(markdown: string): string[] {
   return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, text = '']) =>

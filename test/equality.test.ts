@@ -5,7 +5,7 @@ import { CoveredUsers } from '../src/token-store/client/bounded-scan.js';
 import { Database } from '../src/token-store/client/database.js';
 import { SlotLedgerRepository } from '../src/token-store/grants/slot-ledger.repository.js';
 import { Prisma } from '../src/token-store/prisma-client/client.js';
-import { ALICE, startWorld, type World, YOUTUBE } from './support/world.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 const EMAILS = [
   'john_doe@example.com',
@@ -16,18 +16,18 @@ const EMAILS = [
   'MÜLLER@example.com',
 ];
 
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
+  bed = await startTestBed();
 });
 beforeEach(async () => {
-  await world.reset();
+  await bed.reset();
   for (const email of EMAILS) await seed(email, email);
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 const seed = (userId: string, email: string) =>
-  world.sql(
+  bed.sql(
     `INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
        sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
      VALUES (gen_random_uuid(), $1, 'default', 'sub of ' || $2, $2, ARRAY[$3], ARRAY[$3], 'active', 'x',
@@ -52,8 +52,8 @@ describe("a security event by email means that account's grants and no other", (
     ['\u212aohn_doe@example.com', []],
   ])('%s', async (email, expected) => {
     const subject = { subject_type: 'id_token_claims', email };
-    const to = `${world.url}/security-events/google`;
-    const { status } = (await world.google.control.sendSecurityEvent({
+    const to = `${bed.url}/security-events/google`;
+    const { status } = (await bed.google.control.sendSecurityEvent({
       type: 'account-purged',
       subject,
       to,
@@ -61,7 +61,7 @@ describe("a security event by email means that account's grants and no other", (
       status?: number;
     };
     expect(status ?? 202).toBe(202);
-    const left = (await world.sql('SELECT account_email AS email FROM grants')).map((row) =>
+    const left = (await bed.sql('SELECT account_email AS email FROM grants')).map((row) =>
       String(row['email']),
     );
     expect(EMAILS.filter((each) => !left.includes(each))).toEqual(expected);
@@ -77,12 +77,12 @@ test.each([
   ['sub of %', null],
   ['_________________@example.com', null],
 ])('the slot ledger finds the account of %s', async (named, sub) => {
-  expect(await world.app.get(SlotLedgerRepository).findAccount(named)).toBe(sub);
+  expect(await bed.app.get(SlotLedgerRepository).findAccount(named)).toBe(sub);
 });
 
 test('a service is revoked by its id or its name, and no other with it', async () => {
   const { ServicesRepository } = await import('../src/token-store/services/services.repository.js');
-  const store = world.app.get(ServicesRepository);
+  const store = bed.app.get(ServicesRepository);
   const rights = { audit: false, disconnect: false, revoke: false, force: false };
   const policy = { clients: ['*'], scopes: ['*'], users: ['*'], ...rights };
   const add = (id: string, name: string) =>
@@ -97,11 +97,11 @@ test('a service is revoked by its id or its name, and no other with it', async (
   await add('bbbbbbbbbbbb', 'aaaaaaaaaaaa');
   await add('cccccccccccc', 'a_______');
   const { ServiceRegistry } = await import('../src/services/service-registry.js');
-  const revoke = world.app.get(ServiceRegistry);
+  const revoke = bed.app.get(ServiceRegistry);
   expect(await revoke.revoke('a%')).toBeNull();
   expect(await revoke.revoke('FIRST')).toBeNull();
   expect(await revoke.revoke('aaaaaaaaaaaa')).toMatchObject({ name: 'first', changed: true });
-  const active = await world.sql('SELECT id FROM services WHERE id ~ $1 AND revoked_at IS NULL', [
+  const active = await bed.sql('SELECT id FROM services WHERE id ~ $1 AND revoked_at IS NULL', [
     '^[abc]{12}$',
   ]);
   expect(active.map(({ id }) => id).sort()).toEqual(['bbbbbbbbbbbb', 'cccccccccccc']);
@@ -127,7 +127,7 @@ test('the users of a policy are the same in SQL and in code', async () => {
   const rules = ['a', 'a*', 'a\\*', 'a\\**', 'a_*', 'a%*', 'a\\\\*', 'a\ud7ff*', 'a\u{10ffff}*', '*', 'a*b'];
   for (const policy of [...rules.map((rule) => [rule]), ['a', 'b', 'a_*'], ['a\\**', 'a\\\\*', 'aé']]) {
     const { predicate } = new CoveredUsers(policy);
-    const rows = await world.app
+    const rows = await bed.app
       .get(Database)
       .$queryRaw<{ id: string }[]>(
         Prisma.sql`SELECT user_id AS id FROM unnest(${ids}::text[]) AS listed(user_id) WHERE ${predicate}`,
@@ -139,7 +139,7 @@ test('the users of a policy are the same in SQL and in code', async () => {
 test('the forecast is the same in SQL and in code', async () => {
   const { forecast } = await import('../src/domain/grant/expiry-forecast.js');
   const { GrantsRepository } = await import('../src/token-store/grants/grants.repository.js');
-  await world.sql(
+  await bed.sql(
     `INSERT INTO grants (id, user_id, client, account_sub, requested_scopes, granted_scopes, status, kind,
        sealed_refresh_token, refresh_token_issued_at, refresh_token_expires_at, created_at, consented_at, refreshed_at)
      SELECT gen_random_uuid(), 'many', 'default', 's' || n, ARRAY[$1],
@@ -151,10 +151,10 @@ test('the forecast is the same in SQL and in code', async () => {
      FROM generate_series(1, 200) AS n`,
     [YOUTUBE],
   );
-  const grants = await world.app.get(GrantsRepository).findByUser('many');
+  const grants = await bed.app.get(GrantsRepository).findByUser('many');
   expect(grants).toHaveLength(200);
   for (const grant of grants) {
-    const [row] = await world.sql('SELECT expires_at, expires_at_in_testing FROM grants WHERE id = $1', [
+    const [row] = await bed.sql('SELECT expires_at, expires_at_in_testing FROM grants WHERE id = $1', [
       grant.id,
     ]);
     expect([row?.['expires_at'], row?.['expires_at_in_testing']]).toEqual([
@@ -165,9 +165,9 @@ test('the forecast is the same in SQL and in code', async () => {
 });
 
 test.each(['%', '_', 'alice_', 'ALICE@EXAMPLE.CO_'])('account=%s is no account of hers', async (account) => {
-  await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
-  const { status, body } = await world.api.token('alice', { account });
+  await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+  const { status, body } = await bed.api.token('alice', { account });
   expect(status).toBe(404);
   expect(body).toMatchObject({ code: 'not_connected', accounts: [{ sub: ALICE.sub, email: ALICE.email }] });
-  expect((await world.api.token('alice', { account: ALICE.email.toUpperCase() })).status).toBe(200);
+  expect((await bed.api.token('alice', { account: ALICE.email.toUpperCase() })).status).toBe(200);
 });

@@ -2,32 +2,32 @@ import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { coldUsers, userOfToken } from './support/cold-users.js';
+import { startTestBed, type TestBed } from './support/test-bed.js';
 import { pause } from './support/webhook-receiver.js';
-import { startWorld, type World } from './support/world.js';
 
 const CONCURRENCY = 8;
 const HELD_MS = 4000;
 
-let world: World;
+let bed: TestBed;
 
 beforeAll(async () => {
-  world = await startWorld({
+  bed = await startTestBed({
     GOOGLE_CONCURRENCY: String(CONCURRENCY),
     GOOGLE_QUEUE_SECONDS: '60',
     GOOGLE_TIMEOUT_MS: '30000',
   });
 }, 60_000);
 beforeEach(() => {
-  world.google.control.clearFaults();
-  world.google.control.latency('token', 0);
+  bed.google.control.clearFaults();
+  bed.google.control.latency('token', 0);
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
-const cold = (prefix: string, count: number, client?: string) => coldUsers(world, prefix, count, client);
+const cold = (prefix: string, count: number, client?: string) => coldUsers(bed, prefix, count, client);
 
 /** The users of the refreshes that Google received, in order. */
 const asked = () =>
-  world.google.control.requests
+  bed.google.control.requests
     .filter(({ grantType }) => grantType === 'refresh_token')
     .map(({ parameters }) => userOfToken.get(String(parameters['refresh_token'])) ?? '');
 const refreshes = () => asked().length;
@@ -39,10 +39,10 @@ describe('the queue of requests to Google', () => {
   /** Occupies all turns by calls of two services, until all other calls of a test are queued. */
   async function holdAllTurns(): Promise<{ readonly released: Promise<unknown> }> {
     const holders = await cold(`holder-${randomUUID()}`, CONCURRENCY);
-    const services = [await world.service(), await world.service()];
-    world.google.control.failNext('token', { delayMs: HELD_MS }, CONCURRENCY);
-    world.google.control.clearRequests();
-    const calls = holders.map((user, index) => (services[index % 2] ?? world.api).token(user));
+    const services = [await bed.service(), await bed.service()];
+    bed.google.control.failNext('token', { delayMs: HELD_MS }, CONCURRENCY);
+    bed.google.control.clearRequests();
+    const calls = holders.map((user, index) => (services[index % 2] ?? bed.api).token(user));
     await until(() => refreshes() >= CONCURRENCY);
     return { released: Promise.all(calls) };
   }
@@ -50,9 +50,9 @@ describe('the queue of requests to Google', () => {
   test('a quiet service does not wait behind the many calls of another', async () => {
     const many = await cold('crowd', 150);
     const [quietUser = ''] = await cold('quiet', 1);
-    const quiet = await world.service();
+    const quiet = await bed.service();
     const { released } = await holdAllTurns();
-    const all = many.map((user) => world.api.token(user));
+    const all = many.map((user) => bed.api.token(user));
     await pause(HELD_MS / 3);
     all.push(quiet.token(quietUser));
     const answers = await Promise.all(all);
@@ -65,12 +65,12 @@ describe('the queue of requests to Google', () => {
   test('two services and two clients take turns', async () => {
     const crowds = [await cold('one', 30), await cold('two', 30), await cold('three', 30, 'second')];
     const [one, two, three] = crowds as [string[], string[], string[]];
-    const other = await world.service();
+    const other = await bed.service();
     const { released } = await holdAllTurns();
     const all = [
-      ...one.map((user) => world.api.token(user)),
+      ...one.map((user) => bed.api.token(user)),
       ...two.map((user) => other.token(user)),
-      ...three.map((user) => world.api.token(user, { client: 'second' })),
+      ...three.map((user) => bed.api.token(user, { client: 'second' })),
     ];
     const answers = await Promise.all(all);
     await released;
@@ -86,23 +86,23 @@ describe('the queue of requests to Google', () => {
   test('a client whose requests hang leaves turns to other clients', async () => {
     const hanging = await cold('hang', 40);
     const [user = ''] = await cold('other-client', 1, 'elsewhere');
-    world.google.control.clearRequests();
-    world.google.control.failNext('token', { delayMs: 1900 }, CONCURRENCY - 1);
-    const all = hanging.map((each) => world.api.token(each));
+    bed.google.control.clearRequests();
+    bed.google.control.failNext('token', { delayMs: 1900 }, CONCURRENCY - 1);
+    const all = hanging.map((each) => bed.api.token(each));
     await until(() => refreshes() >= CONCURRENCY - 1);
     await pause(50);
     expect(refreshes()).toBe(CONCURRENCY - 1);
-    expect((await world.api.token(user, { client: 'elsewhere' })).status).toBe(200);
+    expect((await bed.api.token(user, { client: 'elsewhere' })).status).toBe(200);
     expect(asked().indexOf(user)).toBe(CONCURRENCY - 1);
     await Promise.all(all);
   }, 60_000);
 
   test('a call that waited too long gets Retry-After; Google received no request for it', async () => {
     const users = await cold('long', 40);
-    await world.restart({ GOOGLE_CONCURRENCY: '2', GOOGLE_QUEUE_SECONDS: '1' });
-    world.google.control.latency('token', 700);
-    world.google.control.clearRequests();
-    const answers = await Promise.all(users.map((user) => world.api.token(user)));
+    await bed.restart({ GOOGLE_CONCURRENCY: '2', GOOGLE_QUEUE_SECONDS: '1' });
+    bed.google.control.latency('token', 700);
+    bed.google.control.clearRequests();
+    const answers = await Promise.all(users.map((user) => bed.api.token(user)));
     const refused = answers.filter(({ status }) => status === 503);
     expect(refused.length).toBeGreaterThan(30);
     for (const { body, headers } of refused) {
@@ -114,15 +114,15 @@ describe('the queue of requests to Google', () => {
     expect(served).toBeGreaterThan(0);
     expect(refreshes()).toBe(served);
     // That is not a failure of the grant.
-    world.google.control.latency('token', 0);
-    expect((await world.api.token(users.at(-1) ?? '')).status).toBe(200);
-    await world.restart();
+    bed.google.control.latency('token', 0);
+    expect((await bed.api.token(users.at(-1) ?? '')).status).toBe(200);
+    await bed.restart();
   }, 60_000);
 
   test('callers that disconnect leave the queue', async () => {
     const users = await cold('gone', 40);
-    world.google.control.latency('token', 400);
-    world.google.control.clearRequests();
+    bed.google.control.latency('token', 400);
+    bed.google.control.clearRequests();
     const calls = users.map((user) => callRaw(user));
     await until(() => refreshes() >= CONCURRENCY - 1);
     await pause(100);
@@ -131,15 +131,15 @@ describe('the queue of requests to Google', () => {
     // Those in flight are finished; the others never reached Google.
     expect(refreshes()).toBeLessThanOrEqual(CONCURRENCY);
     const [last = ''] = users.slice(-1);
-    expect((await world.api.token(last)).status).toBe(200);
+    expect((await bed.api.token(last)).status).toBe(200);
   }, 60_000);
 
   test('where one of two callers of the same refresh disconnects, the other is served', async () => {
     const users = await cold('shared', 20);
-    const other = await world.service();
-    world.google.control.latency('token', 200);
-    world.google.control.clearRequests();
-    const before = users.slice(0, 19).map((user) => world.api.token(user));
+    const other = await bed.service();
+    bed.google.control.latency('token', 200);
+    bed.google.control.clearRequests();
+    const before = users.slice(0, 19).map((user) => bed.api.token(user));
     await until(() => refreshes() >= CONCURRENCY - 1);
     const [last = ''] = users.slice(-1);
     const gone = callRaw(last);
@@ -154,16 +154,16 @@ describe('the queue of requests to Google', () => {
 
   test('background refreshes do not delay callers', async () => {
     const renewed = await cold('renewed', 40);
-    await Promise.all(renewed.map((user) => world.api.token(user)));
+    await Promise.all(renewed.map((user) => bed.api.token(user)));
     // Their tokens have not expired, but are due for a background refresh.
-    world.clock.advance(3100);
-    await world.restart();
+    bed.clock.advance(3100);
+    await bed.restart();
     const [user = ''] = await cold('waiting', 1);
-    world.google.control.latency('token', 1000);
-    world.google.control.clearRequests();
-    const answers = await Promise.all(renewed.map((each) => world.api.token(each)));
+    bed.google.control.latency('token', 1000);
+    bed.google.control.clearRequests();
+    const answers = await Promise.all(renewed.map((each) => bed.api.token(each)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-    expect((await world.api.token(user)).status).toBe(200);
+    expect((await bed.api.token(user)).status).toBe(200);
     // Otherwise five rounds of eight would precede it: half of the turns are reserved for callers.
     expect(refreshes()).toBeLessThanOrEqual(CONCURRENCY + 4);
     await until(() => refreshes() === 41);
@@ -172,8 +172,8 @@ describe('the queue of requests to Google', () => {
 
 /** A call that can be aborted. */
 function callRaw(user: string) {
-  const call = request(`${world.url}/tokens/${user}`, {
-    headers: { authorization: `Bearer ${world.api.key}` },
+  const call = request(`${bed.url}/tokens/${user}`, {
+    headers: { authorization: `Bearer ${bed.api.key}` },
     agent: false,
   });
   call.on('error', () => undefined);

@@ -1,36 +1,36 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { type Answer, Browser } from './support/api.js';
+import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
-import { Browser, type Answer } from './support/api.js';
-import { ADS, ALICE, BOB, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
 
 const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
 
 describe('GET /tokens/:userId', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
   beforeEach(async () => {
-    world.google.control.reset();
-    await world.reset();
+    bed.google.control.reset();
+    await bed.reset();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const until = async (look: () => Promise<boolean>) => {
     while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
   };
   const connect = (more: Record<string, unknown> = {}, account = ALICE) =>
-    world.api.connect({ user_id: 'alice', scope: YOUTUBE, ...more }, { account: account.email });
-  const refreshes = () => world.google.control.count('token', 'refresh_token');
+    bed.api.connect({ user_id: 'alice', scope: YOUTUBE, ...more }, { account: account.email });
+  const refreshes = () => bed.google.control.count('token', 'refresh_token');
   const tokenOf = ({ body }: Answer) => body['access_token'] as string;
   const linkOf = ({ body }: Answer) => body['connect_url'] as string;
 
   describe('freshness', () => {
     test('a fresh token is served without asking Google', async () => {
       await connect();
-      const first = await world.api.token('alice');
-      world.clock.advance(2800);
-      const second = await world.api.token('alice');
+      const first = await bed.api.token('alice');
+      bed.clock.advance(2800);
+      const second = await bed.api.token('alice');
       expect(tokenOf(second)).toBe(tokenOf(first));
       expect(second.body['expires_in']).toBeLessThan(800);
       expect(refreshes()).toBe(0);
@@ -38,52 +38,52 @@ describe('GET /tokens/:userId', () => {
 
     test('near its end it is still served, and one background refresh gets a new token', async () => {
       await connect();
-      const first = await world.api.token('alice');
-      world.clock.advance(3050);
-      world.google.control.latency('token', 1000);
-      const near = await Promise.all(Array.from({ length: 20 }, () => world.api.token('alice')));
+      const first = await bed.api.token('alice');
+      bed.clock.advance(3050);
+      bed.google.control.latency('token', 1000);
+      const near = await Promise.all(Array.from({ length: 20 }, () => bed.api.token('alice')));
       expect(new Set(near.map(tokenOf))).toEqual(new Set([tokenOf(first)]));
-      await until(async () => tokenOf(await world.api.token('alice')) !== tokenOf(first));
+      await until(async () => tokenOf(await bed.api.token('alice')) !== tokenOf(first));
       expect(refreshes()).toBe(1);
     });
 
     test('where Google gives short tokens only, it is asked once per half of a lifetime', async () => {
       await connect();
-      world.clock.advance(3600);
-      world.google.control.overrideTokenAnswer({ expires_in: 100 });
-      for (let call = 0; call < 10; call++) expect((await world.api.token('alice')).status).toBe(200);
+      bed.clock.advance(3600);
+      bed.google.control.overrideTokenAnswer({ expires_in: 100 });
+      for (let call = 0; call < 10; call++) expect((await bed.api.token('alice')).status).toBe(200);
       expect(refreshes()).toBe(1);
-      world.clock.advance(60);
-      expect((await world.api.token('alice')).body['expires_in']).toBeGreaterThan(90);
+      bed.clock.advance(60);
+      expect((await bed.api.token('alice')).body['expires_in']).toBeGreaterThan(90);
       expect(refreshes()).toBe(2);
     });
 
     test('one that expires within min_ttl is refreshed, by default 300 s before its end', async () => {
       await connect();
-      const first = await world.api.token('alice');
-      world.clock.advance(3599 - 300 + 2);
-      const second = await world.api.token('alice');
+      const first = await bed.api.token('alice');
+      bed.clock.advance(3599 - 300 + 2);
+      const second = await bed.api.token('alice');
       expect(second.status).toBe(200);
       expect(tokenOf(second)).not.toBe(tokenOf(first));
       expect(second.body['expires_in']).toBeGreaterThan(3500);
       expect(refreshes()).toBe(1);
-      expect((await world.api.token('alice', { min_ttl: '3000' })).status).toBe(200);
+      expect((await bed.api.token('alice', { min_ttl: '3000' })).status).toBe(200);
       expect(refreshes()).toBe(1);
     });
 
     test('after a restart the stored token is still served', async () => {
       await connect();
-      const first = await world.api.token('alice');
-      await world.restart();
-      expect(tokenOf(await world.api.token('alice'))).toBe(tokenOf(first));
+      const first = await bed.api.token('alice');
+      await bed.restart();
+      expect(tokenOf(await bed.api.token('alice'))).toBe(tokenOf(first));
       expect(refreshes()).toBe(0);
     });
 
     test('a hundred concurrent callers with an expired token: one request to Google, the same token for all', async () => {
       await connect();
-      world.clock.advance(3600);
-      world.google.control.latency('token', 100);
-      const answers = await Promise.all(Array.from({ length: 100 }, () => world.api.token('alice')));
+      bed.clock.advance(3600);
+      bed.google.control.latency('token', 100);
+      const answers = await Promise.all(Array.from({ length: 100 }, () => bed.api.token('alice')));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
       expect(new Set(answers.map(tokenOf)).size).toBe(1);
       expect(refreshes()).toBe(1);
@@ -91,39 +91,39 @@ describe('GET /tokens/:userId', () => {
 
     test.each([[0], [-5], ['soon'], [undefined]])('an expires_in of %p is survived', async (expires_in) => {
       await connect();
-      world.clock.advance(3600);
-      world.google.control.overrideTokenAnswer({ expires_in });
-      const answer = await world.api.token('alice');
+      bed.clock.advance(3600);
+      bed.google.control.overrideTokenAnswer({ expires_in });
+      const answer = await bed.api.token('alice');
       expect(answer.status).toBe(200);
       expect(answer.body['expires_in']).toBeLessThanOrEqual(60);
     });
 
     test('an expires_in of ten years is not believed', async () => {
       await connect();
-      world.clock.advance(3600);
-      world.google.control.overrideTokenAnswer({ expires_in: 315_360_000 });
-      expect((await world.api.token('alice')).body['expires_in']).toBeLessThanOrEqual(86_400);
+      bed.clock.advance(3600);
+      bed.google.control.overrideTokenAnswer({ expires_in: 315_360_000 });
+      expect((await bed.api.token('alice')).body['expires_in']).toBeLessThanOrEqual(86_400);
     });
 
     test('a lifetime counts from the start of the request', async () => {
       await connect();
-      world.clock.advance(3600);
-      world.google.control.latency('token', 1500);
-      expect((await world.api.token('alice')).body['expires_in']).toBeLessThanOrEqual(3598);
+      bed.clock.advance(3600);
+      bed.google.control.latency('token', 1500);
+      expect((await bed.api.token('alice')).body['expires_in']).toBeLessThanOrEqual(3598);
     });
   });
 
   describe('grant cache and lease', () => {
     test('a disconnect while Google stalls: the old token is not served, though it has not expired', async () => {
       await connect();
-      const [grant] = await world.sql('SELECT id FROM grants');
-      world.clock.advance(3400);
-      world.google.control.failNext('token', { delayMs: 2500 });
-      const late = world.api.token('alice', { scope: YOUTUBE });
+      const [grant] = await bed.sql('SELECT id FROM grants');
+      bed.clock.advance(3400);
+      bed.google.control.failNext('token', { delayMs: 2500 });
+      const late = bed.api.token('alice', { scope: YOUTUBE });
       await until(
-        async () => (await world.sql('SELECT 1 FROM grants WHERE lease_owner IS NOT NULL')).length > 0,
+        async () => (await bed.sql('SELECT 1 FROM grants WHERE lease_owner IS NOT NULL')).length > 0,
       );
-      await world.api.delete(`/grants/${grant?.['id'] as string}`, { mode: 'local' });
+      await bed.api.delete(`/grants/${grant?.['id'] as string}`, { mode: 'local' });
       expect((await late).body).toMatchObject({ code: 'not_connected' });
     }, 20_000);
 
@@ -137,7 +137,7 @@ describe('GET /tokens/:userId', () => {
         [YOUTUBE_MONEY, ADS],
         [YOUTUBE, YOUTUBE_MONEY],
       ];
-      const services = await Promise.all(sets.map((scopes) => world.service({ scopes })));
+      const services = await Promise.all(sets.map((scopes) => bed.service({ scopes })));
       const answers = await Promise.all(services.map((service) => service.token('alice')));
       expect(answers.map(({ body }) => body['scope'])).toEqual(
         sets.map((scopes) => scopes.toSorted().join(' ')),
@@ -146,108 +146,108 @@ describe('GET /tokens/:userId', () => {
     });
 
     test('users without grants evict no other user from the cache, however many are requested', async () => {
-      await world.restart({ MEMORY_USERS: '20' });
+      await bed.restart({ MEMORY_USERS: '20' });
       await connect();
-      await world.api.token('alice');
+      await bed.api.token('alice');
       for (let batch = 0; batch < 10; batch++) {
         await Promise.all(
-          Array.from({ length: 20 }, (_, index) => world.api.token(`unknown-${batch}-${index}`)),
+          Array.from({ length: 20 }, (_, index) => bed.api.token(`unknown-${batch}-${index}`)),
         );
       }
-      await world.sql('BEGIN');
-      await world.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
+      await bed.sql('BEGIN');
+      await bed.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
       try {
         // Another URL than before: only the grant cache can serve it.
         const answer = await Promise.race([
-          world.api.token('alice', { min_ttl: '301' }),
+          bed.api.token('alice', { min_ttl: '301' }),
           new Promise<null>((resolve) => setTimeout(resolve, 3000, null)),
         ]);
         expect(answer?.status).toBe(200);
         // The latest users without grants are cached, too.
-        expect((await world.api.token('unknown-9-19')).status).toBe(404);
+        expect((await bed.api.token('unknown-9-19')).status).toBe(404);
       } finally {
-        await world.sql('ROLLBACK');
-        await world.restart();
+        await bed.sql('ROLLBACK');
+        await bed.restart();
       }
     });
 
     test('an unknown NOTIFY payload is survived', async () => {
       await connect();
       for (const payload of ['', 'x', 'null', '{"kind":"grant"}', '{"kind":"new"}']) {
-        await world.sql(`SELECT pg_notify('token_broker', $1)`, [payload]);
+        await bed.sql(`SELECT pg_notify('token_broker', $1)`, [payload]);
       }
-      expect((await world.api.token('alice')).status).toBe(200);
+      expect((await bed.api.token('alice')).status).toBe(200);
     });
 
     test('times are right in any time zone of the database', async () => {
-      const [here] = await world.sql('SELECT current_database() AS name');
+      const [here] = await bed.sql('SELECT current_database() AS name');
       const name = here?.['name'] as string;
-      await world.sql(`ALTER DATABASE ${name} SET timezone TO 'America/New_York'`);
-      await world.restart();
+      await bed.sql(`ALTER DATABASE ${name} SET timezone TO 'America/New_York'`);
+      await bed.restart();
       await connect();
       // A new process reads what the first one wrote.
-      await world.restart();
-      const { body } = await world.api.token('alice');
-      await world.sql(`ALTER DATABASE ${name} RESET timezone`);
-      await world.restart();
+      await bed.restart();
+      const { body } = await bed.api.token('alice');
+      await bed.sql(`ALTER DATABASE ${name} RESET timezone`);
+      await bed.restart();
       expect(body['expires_in']).toBeGreaterThan(3500);
       expect(body['expires_in']).toBeLessThan(3600);
       expect(refreshes()).toBe(0);
     });
 
     test('responses from the cache count against the rate limit of the service', async () => {
-      await world.restart({ SERVICE_RATE_LIMIT: '5' });
-      const service = await world.service();
+      await bed.restart({ SERVICE_RATE_LIMIT: '5' });
+      const service = await bed.service();
       const statuses: number[] = [];
       for (let call = 0; call < 7; call++) statuses.push((await service.token('nobody')).status);
       expect(statuses).toEqual([404, 404, 404, 404, 404, 429, 429]);
-      await world.restart();
+      await bed.restart();
       await connect();
-      await world.restart({ SERVICE_RATE_LIMIT: '5' });
-      const other = await world.service();
+      await bed.restart({ SERVICE_RATE_LIMIT: '5' });
+      const other = await bed.service();
       statuses.length = 0;
       for (let call = 0; call < 7; call++) statuses.push((await other.token('alice')).status);
-      await world.restart();
+      await bed.restart();
       expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429]);
     });
   });
 
   describe('refusals', () => {
     test('not connected: 404 with a link that connects', async () => {
-      const answer = await world.api.token('alice', { scope: YOUTUBE });
+      const answer = await bed.api.token('alice', { scope: YOUTUBE });
       expect(answer.status).toBe(404);
       expect(answer.body).toMatchObject({ code: 'not_connected' });
       await new Browser().connect(linkOf(answer), { account: ALICE.email });
-      expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
+      expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
     });
 
     test('not connected, and no scope for a link: the detail says how to get one', async () => {
-      const answer = await world.api.token('alice');
+      const answer = await bed.api.token('alice');
       expect(answer.body).toMatchObject({ code: 'not_connected', detail: expect.stringContaining('scope=') });
       expect(answer.body).not.toHaveProperty('connect_url');
     });
 
     test('a missing scope: 403 names it, and its link adds it to the grant', async () => {
       await connect();
-      const answer = await world.api.token('alice', { scope: `${YOUTUBE} ${ADS}` });
+      const answer = await bed.api.token('alice', { scope: `${YOUTUBE} ${ADS}` });
       expect(answer.status).toBe(403);
       expect(answer.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
       await new Browser().connect(linkOf(answer), { account: ALICE.email });
-      const token = await world.api.token('alice', { scope: `${YOUTUBE} ${ADS}` });
+      const token = await bed.api.token('alice', { scope: `${YOUTUBE} ${ADS}` });
       expect(token.body['scope']).toBe([YOUTUBE, ADS, EMAIL, 'openid'].sort().join(' '));
     });
 
     test('email and profile mean what Google means by them', async () => {
       await connect({ scope: `${YOUTUBE} email` });
-      expect((await world.api.token('alice', { scope: 'email openid' })).status).toBe(200);
-      expect((await world.api.token('alice', { scope: EMAIL })).status).toBe(200);
-      expect((await world.api.token('alice', { scope: 'profile' })).status).toBe(403);
+      expect((await bed.api.token('alice', { scope: 'email openid' })).status).toBe(200);
+      expect((await bed.api.token('alice', { scope: EMAIL })).status).toBe(200);
+      expect((await bed.api.token('alice', { scope: 'profile' })).status).toBe(403);
     });
 
     test('several accounts: 409 lists them, account= selects by sub or email', async () => {
       await connect();
       await connect({ account_hint: BOB.email }, BOB as typeof ALICE);
-      const answer = await world.api.token('alice');
+      const answer = await bed.api.token('alice');
       expect(answer.status).toBe(409);
       expect(answer.body).toMatchObject({
         code: 'ambiguous_account',
@@ -257,19 +257,19 @@ describe('GET /tokens/:userId', () => {
         ],
       });
       for (const account of [BOB.sub, BOB.email, BOB.email.toUpperCase()]) {
-        expect((await world.api.token('alice', { account })).body['account']).toEqual({
+        expect((await bed.api.token('alice', { account })).body['account']).toEqual({
           sub: BOB.sub,
           email: BOB.email,
         });
       }
-      expect((await world.api.token('alice', { account: 'carol@example.com' })).status).toBe(404);
+      expect((await bed.api.token('alice', { account: 'carol@example.com' })).status).toBe(404);
     });
 
     test('a dead grant: 410 with cause, confidence, who must act and a link; Google is asked once, not again', async () => {
       await connect();
-      world.google.control.revokeByUser(ALICE.sub, 'project-a');
-      world.clock.advance(3600);
-      const answer = await world.api.token('alice');
+      bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+      bed.clock.advance(3600);
+      const answer = await bed.api.token('alice');
       expect(answer.status).toBe(410);
       expect(answer.body).toMatchObject({
         code: 'reconnect_required',
@@ -277,11 +277,11 @@ describe('GET /tokens/:userId', () => {
         confidence: 'inferred',
         who_must_act: 'user',
       });
-      for (let call = 0; call < 20; call++) expect((await world.api.token('alice')).status).toBe(410);
+      for (let call = 0; call < 20; call++) expect((await bed.api.token('alice')).status).toBe(410);
       expect(refreshes()).toBe(1);
 
       await new Browser().connect(linkOf(answer), { account: ALICE.email });
-      expect((await world.api.token('alice')).status).toBe(200);
+      expect((await bed.api.token('alice')).status).toBe(200);
     });
 
     test.each([
@@ -290,12 +290,12 @@ describe('GET /tokens/:userId', () => {
       ['invalid_grant_bad_request', 'user_revoked', 'user'],
     ])('%s ends the grant as %s, and the %s must act', async (named, cause, who_must_act) => {
       await connect();
-      world.clock.advance(3600);
-      world.google.control.failNext('token', { named } as never);
-      const answer = await world.api.token('alice');
+      bed.clock.advance(3600);
+      bed.google.control.failNext('token', { named } as never);
+      const answer = await bed.api.token('alice');
       expect(answer.status).toBe(410);
       expect(answer.body).toMatchObject({ cause, who_must_act });
-      await world.api.token('alice');
+      await bed.api.token('alice');
       expect(refreshes()).toBe(1);
     });
 
@@ -306,15 +306,15 @@ describe('GET /tokens/:userId', () => {
       ['client_secret_missing'],
     ])('%s: 502 names Google’s error; the grant stays active', async (named) => {
       await connect();
-      world.clock.advance(3600);
-      world.google.control.failNext('token', { named } as never);
-      const answer = await world.api.token('alice');
+      bed.clock.advance(3600);
+      bed.google.control.failNext('token', { named } as never);
+      const answer = await bed.api.token('alice');
       expect(answer.status).toBe(502);
       expect(answer.body).toMatchObject({ code: 'client_misconfigured', google_error: expect.any(String) });
-      expect((await world.api.token('alice')).status).toBe(502);
+      expect((await bed.api.token('alice')).status).toBe(502);
       expect(refreshes()).toBe(1);
-      await world.rested();
-      expect((await world.api.token('alice')).status).toBe(200);
+      await bed.afterBackoff();
+      expect((await bed.api.token('alice')).status).toBe(200);
     });
 
     test.each([
@@ -333,31 +333,31 @@ describe('GET /tokens/:userId', () => {
       '%j: 503 with Retry-After when no token is left; the grant stays active',
       async (fault) => {
         await connect();
-        world.clock.advance(3600);
-        world.google.control.failNext('token', fault as never);
-        const answer = await world.api.token('alice');
+        bed.clock.advance(3600);
+        bed.google.control.failNext('token', fault as never);
+        const answer = await bed.api.token('alice');
         expect(answer.status).toBe(503);
         expect(answer.body).toMatchObject({ code: 'google_unavailable' });
         expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
         const asked = refreshes();
-        expect((await world.api.token('alice')).status).toBe(503);
+        expect((await bed.api.token('alice')).status).toBe(503);
         expect(refreshes()).toBe(asked);
-        await world.rested();
-        expect((await world.api.token('alice')).status).toBe(200);
+        await bed.afterBackoff();
+        expect((await bed.api.token('alice')).status).toBe(200);
       },
       20_000,
     );
 
     test('during an outage of Google, a token that has not expired is served although it expires within min_ttl', async () => {
       await connect();
-      const first = await world.api.token('alice');
-      world.clock.advance(3500);
-      world.google.control.failAlways('token', { status: 503, body: '' });
-      const answer = await world.api.token('alice');
+      const first = await bed.api.token('alice');
+      bed.clock.advance(3500);
+      bed.google.control.failAlways('token', { status: 503, body: '' });
+      const answer = await bed.api.token('alice');
       expect(answer.status).toBe(200);
       expect(tokenOf(answer)).toBe(tokenOf(first));
-      world.clock.advance(120);
-      expect((await world.api.token('alice')).status).toBe(503);
+      bed.clock.advance(120);
+      expect((await bed.api.token('alice')).status).toBe(503);
     });
   });
 
@@ -371,7 +371,7 @@ describe('GET /tokens/:userId', () => {
       ['another client', { clients: ['second'] }, {}],
       ['a scope', { scopes: [YOUTUBE] }, { scope: YOUTUBE_MONEY }],
     ])('%s is refused with 403', async (_, policy, query) => {
-      const service = await world.service(policy);
+      const service = await bed.service(policy);
       const answer = await service.token('alice', query);
       expect(answer.status).toBe(403);
       expect(answer.body).toMatchObject({ code: 'not_allowed' });
@@ -380,12 +380,12 @@ describe('GET /tokens/:userId', () => {
     });
 
     test.each([[['alice']], [['al*']], [['*']]])('users %j covers alice', async (users) => {
-      expect((await (await world.service({ users })).token('alice')).status).toBe(200);
+      expect((await (await bed.service({ users })).token('alice')).status).toBe(200);
     });
 
     test('its token is narrowed to its policy, and cached apart from the token of the whole grant', async () => {
-      const narrow = await world.service({ scopes: [YOUTUBE] });
-      const whole = await world.api.token('alice');
+      const narrow = await bed.service({ scopes: [YOUTUBE] });
+      const whole = await bed.api.token('alice');
       const token = await narrow.token('alice');
       expect(token.body['scope']).toBe(YOUTUBE);
       expect(tokenOf(token)).not.toBe(tokenOf(whole));
@@ -393,7 +393,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(1);
       const report = (metrics: string) =>
         fetch(
-          `${world.google.url}/v2/reports?ids=channel==MINE&startDate=2026-01-01&endDate=2026-01-02&metrics=${metrics}`,
+          `${bed.google.url}/v2/reports?ids=channel==MINE&startDate=2026-01-01&endDate=2026-01-02&metrics=${metrics}`,
           {
             headers: { authorization: `Bearer ${tokenOf(token)}` },
           },
@@ -402,34 +402,34 @@ describe('GET /tokens/:userId', () => {
     });
 
     test('when Google does not narrow, the wider token is never handed out', async () => {
-      const narrow = await world.service({ scopes: [YOUTUBE] });
-      world.google.control.overrideTokenAnswer({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
+      const narrow = await bed.service({ scopes: [YOUTUBE] });
+      bed.google.control.overrideTokenAnswer({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
       const answer = await narrow.token('alice');
       expect(answer.status).toBe(403);
       expect(answer.text).not.toContain('ya29.');
       // Nor later, from the database: the token was discarded.
-      world.google.control.overrideTokenAnswer(null);
+      bed.google.control.overrideTokenAnswer(null);
       const asked = refreshes();
       expect((await narrow.token('alice')).status).toBe(403);
       expect(refreshes()).toBe(asked);
-      world.clock.advance(61);
+      bed.clock.advance(61);
       const later = await narrow.token('alice');
       expect(later.body['scope']).toBe(YOUTUBE);
       expect(refreshes()).toBe(asked + 1);
     });
 
     test('when Google refuses to narrow because the grant holds less, the grant is updated', async () => {
-      const narrow = await world.service({ scopes: [YOUTUBE, YOUTUBE_MONEY] });
-      world.google.control.failNext('token', { named: 'invalid_scope' });
-      world.google.control.overrideTokenAnswer({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
+      const narrow = await bed.service({ scopes: [YOUTUBE, YOUTUBE_MONEY] });
+      bed.google.control.failNext('token', { named: 'invalid_scope' });
+      bed.google.control.overrideTokenAnswer({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
       const answer = await narrow.token('alice');
       expect(answer.status).toBe(200);
       expect(answer.body['scope']).toBe(YOUTUBE);
     });
 
     test('when Google names no scopes, the token counts as not narrowed: refused, and requested once', async () => {
-      const narrow = await world.service({ scopes: [YOUTUBE] });
-      world.google.control.overrideTokenAnswer({ scope: null });
+      const narrow = await bed.service({ scopes: [YOUTUBE] });
+      bed.google.control.overrideTokenAnswer({ scope: null });
       const answer = await narrow.token('alice');
       expect(answer.status).toBe(403);
       expect(answer.text).not.toContain('ya29.');
@@ -437,8 +437,8 @@ describe('GET /tokens/:userId', () => {
     });
 
     test('when Google refuses to narrow a grant that holds everything, the service is refused after two requests', async () => {
-      const narrow = await world.service({ scopes: [YOUTUBE] });
-      world.google.control.failNext('token', { named: 'invalid_scope' });
+      const narrow = await bed.service({ scopes: [YOUTUBE] });
+      bed.google.control.failNext('token', { named: 'invalid_scope' });
       const answer = await narrow.token('alice');
       expect(answer.status).toBe(403);
       expect(answer.body).toMatchObject({
@@ -449,10 +449,10 @@ describe('GET /tokens/:userId', () => {
     });
 
     test('when Google refuses the scopes altogether, the error says so to the operator', async () => {
-      world.clock.advance(3600);
+      bed.clock.advance(3600);
       // With scopes, then without.
-      world.google.control.failNext('token', { named: 'invalid_scope' }, 2);
-      const answer = await world.api.token('alice');
+      bed.google.control.failNext('token', { named: 'invalid_scope' }, 2);
+      const answer = await bed.api.token('alice');
       expect(answer.status).toBe(502);
       expect(answer.body).toMatchObject({
         google_error: 'invalid_scope',
@@ -463,63 +463,63 @@ describe('GET /tokens/:userId', () => {
     });
 
     test('scopes that the grant gained at Google do not reach a service whose policy lacks them', async () => {
-      const narrow = await world.service({ scopes: [YOUTUBE, YOUTUBE_MONEY, 'openid', 'email'] });
+      const narrow = await bed.service({ scopes: [YOUTUBE, YOUTUBE_MONEY, 'openid', 'email'] });
       expect((await narrow.token('alice')).status).toBe(200);
-      world.clock.advance(3600);
-      world.google.control.overrideTokenAnswer(
+      bed.clock.advance(3600);
+      bed.google.control.overrideTokenAnswer(
         { scope: `openid ${EMAIL} ${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}` },
         1,
       );
       const answer = await narrow.token('alice');
       expect(answer.status).toBe(403);
       expect(answer.text).not.toContain('ya29.');
-      const [grant] = await world.sql('SELECT granted_scopes FROM grants');
+      const [grant] = await bed.sql('SELECT granted_scopes FROM grants');
       expect(grant?.['granted_scopes']).not.toContain(ADS);
       // Once Google narrows again, there is a token again.
-      world.clock.advance(61);
+      bed.clock.advance(61);
       const later = await narrow.token('alice');
       expect(later.body['scope']).toContain(YOUTUBE_MONEY);
       expect(later.body['scope']).not.toContain(ADS);
     });
 
     test('a revoked key stops working', async () => {
-      const service = await world.service();
+      const service = await bed.service();
       const id = service.key.split('_')[1];
-      await world.sql('UPDATE services SET revoked_at = now() WHERE id = $1', [id]);
+      await bed.sql('UPDATE services SET revoked_at = now() WHERE id = $1', [id]);
       expect((await service.token('alice')).status).toBe(401);
     });
   });
 
   test('without narrowing, a service whose policy is narrower than the grant is refused', async () => {
-    await world.restart({ NARROW_SCOPES: 'false' });
+    await bed.restart({ NARROW_SCOPES: 'false' });
     await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
-    const answer = await (await world.service({ scopes: [YOUTUBE] })).token('alice');
+    const answer = await (await bed.service({ scopes: [YOUTUBE] })).token('alice');
     expect(answer.status).toBe(403);
     expect(answer.body).toMatchObject({
       code: 'not_allowed',
       detail: expect.stringContaining('NARROW_SCOPES'),
     });
-    expect((await world.api.token('alice')).status).toBe(200);
-    await world.restart();
+    expect((await bed.api.token('alice')).status).toBe(200);
+    await bed.restart();
   });
 
   test('a grant narrows when Google narrows it', async () => {
     await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
-    world.clock.advance(3600);
-    world.google.control.overrideTokenAnswer({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
-    const answer = await world.api.token('alice', { scope: YOUTUBE_MONEY });
+    bed.clock.advance(3600);
+    bed.google.control.overrideTokenAnswer({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
+    const answer = await bed.api.token('alice', { scope: YOUTUBE_MONEY });
     expect(answer.status).toBe(403);
     expect(answer.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [YOUTUBE_MONEY] });
-    const [grant] = await world.sql('SELECT granted_scopes FROM grants');
+    const [grant] = await bed.sql('SELECT granted_scopes FROM grants');
     expect(grant?.['granted_scopes']).not.toContain(YOUTUBE_MONEY);
   });
 
   test('a consent during a refresh wins; the late response is discarded', async () => {
     await connect();
-    world.clock.advance(3600);
+    bed.clock.advance(3600);
     const { browser, consent } = await (async () => {
       const browser = new Browser();
-      const url = await world.api.connectUrl({
+      const url = await bed.api.connectUrl({
         user_id: 'alice',
         scope: `${YOUTUBE} ${ADS}`,
         account_hint: ALICE.email,
@@ -527,20 +527,20 @@ describe('GET /tokens/:userId', () => {
       return { browser, consent: await browser.begin(url) };
     })();
     const back = await visitConsent(consent, { account: ALICE.email });
-    world.google.control.failNext('token', { delayMs: 800 });
-    const slow = world.api.token('alice');
+    bed.google.control.failNext('token', { delayMs: 800 });
+    const slow = bed.api.token('alice');
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect((await browser.open(back)).status).toBe(200);
     const answer = await slow;
     expect(answer.status).toBe(200);
     expect(answer.body['scope']).toContain(ADS);
-    const [grant] = await world.sql('SELECT version, granted_scopes FROM grants');
+    const [grant] = await bed.sql('SELECT version, granted_scopes FROM grants');
     expect(grant?.['granted_scopes']).toContain(ADS);
   });
 
   test('clients are separate: a grant of one is not a grant of another', async () => {
     await connect({ client: 'second' });
-    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
-    expect((await world.api.token('alice', { client: 'second' })).body['client']).toBe('second');
+    expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    expect((await bed.api.token('alice', { client: 'second' })).body['client']).toBe('second');
   });
 });

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { guideHierarchy } from '../sandbox/google/ads/hierarchy.js';
 import { isPlainText } from '../src/domain/text.js';
-import { ADS, ALICE, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from './support/world.js';
+import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 
 /**
- * Answers that Google should not give and somebody gives all the same: Google on a bad day, a proxy, a stand-in. None of
+ * Responses that Google should not give, from Google in an incident, a proxy or a stand-in. None of
  * them may cost a user the grant, change what it holds, or reach a caller as a token.
  */
 const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
@@ -154,33 +154,30 @@ const GOOD: readonly (readonly [string, Odd])[] = [
   ['expires_in true', { body: good({ expires_in: true }) }],
   ['expires_in as a word and digits', { body: good({ expires_in: '3599 seconds' }) }],
   ['expires_in below zero', { body: good({ expires_in: -3599 }) }],
-  [
-    'members that nobody knows, also deep ones',
-    { body: good({ x: { scope: '', scope2: [{ access_token: '' }] } }) },
-  ],
-  ['an id_token of somebody else', { body: good({ id_token: 'eyJhbGciOiJub25lIn0.e30.AA' }) }],
+  ['unknown members, also deep ones', { body: good({ x: { scope: '', scope2: [{ access_token: '' }] } }) }],
+  ['an id_token of another issuer', { body: good({ id_token: 'eyJhbGciOiJub25lIn0.e30.AA' }) }],
   ['a token with every character that one may have', { body: good({ access_token: 'ya29.aZ09-._~+/==' }) }],
 ];
 
-describe('odd answers of Google', () => {
-  let world: World;
+describe('odd responses from Google', () => {
+  let bed: TestBed;
   beforeAll(async () => {
-    // A failure of Google Ads is not remembered: each answer is looked at by itself.
-    world = await startWorld({ ADS_MIN_AGE: '0' });
-    await world.api.connect(
+    // A failure of Google Ads is not cached: each answer is looked at by itself.
+    bed = await startTestBed({ ADS_MIN_AGE: '0' });
+    await bed.api.connect(
       { user_id: 'alice', scope: `${YOUTUBE} ${YOUTUBE_MONEY}` },
       { account: ALICE.email },
     );
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const stored = () =>
-    world.sql(`SELECT id, status, version, granted_scopes, requested_scopes, diagnosis, sealed_refresh_token,
+    bed.sql(`SELECT id, status, version, granted_scopes, requested_scopes, diagnosis, sealed_refresh_token,
       refresh_token_expires_at, (SELECT count(*)::int FROM refresh_tokens WHERE ended_at IS NULL) AS slots,
       (SELECT array_agg(scope_set) FROM access_tokens) AS kept FROM grants`);
   const answerWith = ({ status = 200, body, headers = {} }: Odd) => {
     const raw = typeof body === 'string' ? body : JSON.stringify(body);
-    world.google.control.failNext('token', {
+    bed.google.control.failNext('token', {
       status,
       body: raw,
       headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
@@ -188,27 +185,27 @@ describe('odd answers of Google', () => {
   };
   const askAfterExpiry = async (odd: Odd) => {
     // The longest that any token is believed to live.
-    world.clock.advance(87_000);
-    await world.rested();
+    bed.clock.advance(87_000);
+    await bed.afterBackoff();
     const before = await stored();
     answerWith(odd);
-    world.google.control.clearRequests();
-    const answer = await world.api.token('alice');
-    expect(world.google.control.count('token')).toBe(1);
+    bed.google.control.clearRequests();
+    const answer = await bed.api.token('alice');
+    expect(bed.google.control.count('token')).toBe(1);
     return { answer, before, after: await stored() };
   };
 
-  test.each(BROKEN)('%s: a broken answer', async (_, odd) => {
+  test.each(BROKEN)('%s: a broken response', async (_, odd) => {
     const { answer, before, after } = await askAfterExpiry(odd);
     expect([answer.status, answer.body['code']]).toEqual([503, 'google_unavailable']);
     expect(answer.text).not.toContain('ya29.');
     expect(after).toEqual(before);
-    await world.rested();
-    const next = await world.api.token('alice');
+    await bed.afterBackoff();
+    const next = await bed.api.token('alice');
     expect([next.status, next.body['scope']]).toEqual([200, WHOLE.split(' ').sort().join(' ')]);
   });
 
-  test.each(GOOD)('%s: a good answer', async (_, odd) => {
+  test.each(GOOD)('%s: a valid response', async (_, odd) => {
     const { answer, before, after } = await askAfterExpiry(odd);
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ token_type: 'Bearer', scope: WHOLE.split(' ').sort().join(' ') });
@@ -217,15 +214,15 @@ describe('odd answers of Google', () => {
     expect(after).toEqual(before);
   });
 
-  test('the refresh token that is held already: nothing about the grant changes', async () => {
-    const [held] = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
+  test('the stored refresh token again: nothing about the grant changes', async () => {
+    const [held] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
     const odd = { body: good({ refresh_token: held, refresh_token_expires_in: 0 }) };
     const { answer, before, after } = await askAfterExpiry(odd);
     expect(answer.status).toBe(200);
     expect(after).toEqual(before);
   });
 
-  test("Google's words come out in one line, of a sane length, and its codes only as codes", async () => {
+  test("Google's texts come out in one line of bounded length, and its codes only as codes", async () => {
     const description = `Bad\r\nset-cookie: a=b\u0000\u001b[31m\u2028 ${'x'.repeat(1_000)}`;
     const { answer } = await askAfterExpiry({
       status: 401,
@@ -252,17 +249,14 @@ describe('odd answers of Google', () => {
       ['401 with invalid_token', { status: 401, body: '{"error":"invalid_token"}' }],
     ])('%s: not confirmed, asked again', async (_, fault) => {
       const user = `revoked-${crypto.randomUUID()}`;
-      await world.api.connect(
-        { user_id: user, scope: YOUTUBE, client: 'elsewhere' },
-        { account: ALICE.email },
-      );
-      const { body } = await world.api.get(`/users/${user}/grants`);
+      await bed.api.connect({ user_id: user, scope: YOUTUBE, client: 'elsewhere' }, { account: ALICE.email });
+      const { body } = await bed.api.get(`/users/${user}/grants`);
       const [grant] = body['grants'] as { id: string }[];
-      world.google.control.failNext('revoke', fault);
+      bed.google.control.failNext('revoke', fault);
       const path = `/grants/${grant?.id ?? ''}`;
-      expect((await world.api.delete(path, { mode: 'revoke' })).status).toBe(202);
-      expect((await world.api.delete(path, { mode: 'revoke' })).status).toBe(200);
-      expect(world.google.control.liveRefreshTokens(ALICE.sub, 'elsewhere')).toEqual([]);
+      expect((await bed.api.delete(path, { mode: 'revoke' })).status).toBe(202);
+      expect((await bed.api.delete(path, { mode: 'revoke' })).status).toBe(200);
+      expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'elsewhere')).toEqual([]);
     });
   });
 
@@ -275,13 +269,13 @@ describe('odd answers of Google', () => {
     )('%s: the connect fails, nothing is kept', async (_, odd) => {
       const user = `connecting-${crypto.randomUUID()}`;
       answerWith(odd);
-      const page = await world.api.connect(
+      const page = await bed.api.connect(
         { user_id: user, scope: YOUTUBE, client: 'second' },
         { account: ALICE.email },
       );
       expect(page.text).not.toContain('ya29.');
-      expect((await world.api.token(user, { client: 'second', scope: YOUTUBE })).status).toBe(404);
-      expect((await world.api.get(`/users/${user}/grants`)).body).toEqual({ grants: [], next: null });
+      expect((await bed.api.token(user, { client: 'second', scope: YOUTUBE })).status).toBe(404);
+      expect((await bed.api.get(`/users/${user}/grants`)).body).toEqual({ grants: [], next: null });
     });
   });
 
@@ -294,23 +288,23 @@ describe('odd answers of Google', () => {
       ['an error with 200', '{"error":{"code":500}}'],
     ])('%s: nothing is learned from it, and it is asked again', async (_, body) => {
       const user = `ads-${crypto.randomUUID()}`;
-      await world.api.connect({ user_id: user, scope: ADS }, { account: ALICE.email });
-      world.google.control.failNext('ads', { status: 200, body }, 2);
-      const answer = await world.api.get(`/users/${user}/ads/customers`);
+      await bed.api.connect({ user_id: user, scope: ADS }, { account: ALICE.email });
+      bed.google.control.failNext('ads', { status: 200, body }, 2);
+      const answer = await bed.api.get(`/users/${user}/ads/customers`);
       expect(answer.status).toBe(503);
-      world.google.control.clearFaults();
-      expect((await world.api.get(`/users/${user}/ads/customers`)).status).toBe(200);
+      bed.google.control.clearFaults();
+      expect((await bed.api.get(`/users/${user}/ads/customers`)).status).toBe(200);
     });
 
     test.each(['a\u0000b', 'a\ud800b', 'a\u001b[31mb', 'a\r\nb'])(
       'a name such as %j is kept as a line of text',
       async (name) => {
         const user = `ads-${crypto.randomUUID()}`;
-        await world.api.connect({ user_id: user, scope: ADS }, { account: ALICE.email });
+        await bed.api.connect({ user_id: user, scope: ADS }, { account: ALICE.email });
         const { accounts, ...rest } = guideHierarchy({ U2: ALICE.email });
         const named = accounts.map((account) => ({ ...account, name }));
-        world.google.control.setAdsHierarchy({ ...rest, accounts: named });
-        const { status, body } = await world.api.get(`/users/${user}/ads/customers`);
+        bed.google.control.setAdsHierarchy({ ...rest, accounts: named });
+        const { status, body } = await bed.api.get(`/users/${user}/ads/customers`);
         expect(status).toBe(200);
         const names = (body['customers'] as { name: string }[]).map((customer) => customer.name);
         expect(new Set(names).size).toBe(1);

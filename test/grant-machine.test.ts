@@ -10,51 +10,51 @@ import type {
   RefreshToken,
 } from '../src/token-store/prisma-client/client.js';
 import { accessTokenAad, credentialAad } from '../src/token-store/sealed/aad.js';
-import { ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 /**
  * The life of grants as a machine: random steps, several at once, on a real broker, database and stand-in. After each
- * round the laws must hold, whatever order things happened in.
+ * round the invariants must hold, whatever order things happened in.
  */
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
+  bed = await startTestBed();
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 const ACCOUNTS = { alice: ALICE, bob: BOB };
 type User = keyof typeof ACCOUNTS;
 
-/** What can happen. `user` may be somebody without any grant. */
+/** What can happen. `user` may be one without any grant. */
 const STEPS = {
   connect: async (user: User) => {
     // Asked for one more account, Google is always gone to, and gives a refresh token only where it must.
     const ticket = { user_id: user, scope: YOUTUBE, another_account: true };
-    await world.api.connect(ticket, { account: ACCOUNTS[user].email });
+    await bed.api.connect(ticket, { account: ACCOUNTS[user].email });
   },
   token: async (user: User) => {
-    await world.api.token(user);
+    await bed.api.token(user);
   },
   refresh: async (user: User) => {
-    await world.api.token(user, { min_ttl: '3000' });
+    await bed.api.token(user, { min_ttl: '3000' });
   },
   refuse: async (user: User) => {
-    world.google.control.revokeByUser(ACCOUNTS[user].sub, 'project-a');
-    await world.api.token(user, { min_ttl: '3000' });
+    bed.google.control.revokeByUser(ACCOUNTS[user].sub, 'project-a');
+    await bed.api.token(user, { min_ttl: '3000' });
   },
   disconnect: async (user: User) => {
-    const { body } = await world.api.get(`/users/${user}/grants`);
+    const { body } = await bed.api.get(`/users/${user}/grants`);
     for (const { id } of body['grants'] as { id: string }[])
-      await world.api.delete(`/grants/${id}`, { mode: 'local' });
+      await bed.api.delete(`/grants/${id}`, { mode: 'local' });
   },
   event: async (user: User) => {
-    const subject = { subject_type: 'iss-sub', iss: world.google.url, sub: ACCOUNTS[user].sub };
-    const to = `${world.url}/security-events/google`;
-    await world.google.control.sendSecurityEvent({ type: 'tokens-revoked', subject, to });
+    const subject = { subject_type: 'iss-sub', iss: bed.google.url, sub: ACCOUNTS[user].sub };
+    const to = `${bed.url}/security-events/google`;
+    await bed.google.control.sendSecurityEvent({ type: 'tokens-revoked', subject, to });
   },
   outage: async (user: User) => {
-    world.google.control.failNext('token', { drop: true });
-    await world.api.token(user, { min_ttl: '3000' });
+    bed.google.control.failNext('token', { drop: true });
+    await bed.api.token(user, { min_ttl: '3000' });
   },
 };
 
@@ -79,14 +79,14 @@ interface Row extends GrantRow {
 }
 
 async function rows(): Promise<Row[]> {
-  const found = await world.app.get(Database).grant.findMany({
+  const found = await bed.app.get(Database).grant.findMany({
     include: { accessTokens: true, refreshTokens: { where: { current: true } } },
   });
   return found.map(({ refreshTokens, ...row }) => ({ ...row, current: refreshTokens }));
 }
 
 async function checkLaws(before: readonly Row[]): Promise<Row[]> {
-  const sealer = world.app.get(Sealer);
+  const sealer = bed.app.get(Sealer);
   const after = await rows();
   for (const row of after) {
     const old = before.find(({ id }) => id === row.id);
@@ -102,7 +102,7 @@ async function checkLaws(before: readonly Row[]): Promise<Row[]> {
       expect(row.current.map(({ fingerprint, mac }) => [hex(fingerprint), hex(mac)])).toEqual([
         [
           hex(sealer.fingerprint(stored, 'refresh-token')),
-          hex(world.app.get(SlotBookings).macOf(grant, version, stored)),
+          hex(bed.app.get(SlotBookings).macOf(grant, version, stored)),
         ],
       ]);
       // Every change of a grant ended the access tokens of before.
@@ -118,25 +118,25 @@ async function checkLaws(before: readonly Row[]): Promise<Row[]> {
   }
   for (const user of ['alice', 'bob'] as const) {
     const isActive = after.some((row) => row.userId === user && row.status === 'active');
-    const { status } = await world.api.token(user, { min_ttl: '1' });
+    const { status } = await bed.api.token(user, { min_ttl: '1' });
     if (isActive) expect([200, 410, 503]).toContain(status);
     else expect([404, 410]).toContain(status);
   }
   return rows();
 }
 
-test('the laws hold after whatever happens, at once or one after the other', async () => {
+test('the invariants hold after any sequence of events, at once or one after the other', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(round, { minLength: 3, maxLength: 10 }), async (rounds) => {
-      world.google.control.reset();
-      await world.reset();
+      bed.google.control.reset();
+      await bed.reset();
       let known: Row[] = [];
       for (const steps of rounds) {
-        if (steps === 'restart') await world.restart();
+        if (steps === 'restart') await bed.restart();
         else {
-          // Long enough for every token to be asked for anew, and for no grant to rest.
-          world.clock.advance(700);
-          await world.rested();
+          // Long enough for every token to be refreshed, and for no grant to be in backoff.
+          bed.clock.advance(700);
+          await bed.afterBackoff();
           await Promise.all(steps.map(({ kind, user }) => STEPS[kind](user)));
         }
         known = await checkLaws(known);

@@ -1,26 +1,26 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Answer } from './support/api.js';
-import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 describe('grants: list, inspect, disconnect', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
   beforeEach(async () => {
-    world.google.control.reset();
-    await world.reset();
+    bed.google.control.reset();
+    await bed.reset();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const connect = (user_id: string, account: { email: string }, client = 'default') =>
-    world.api.connect({ user_id, scope: YOUTUBE, client }, { account: account.email });
+    bed.api.connect({ user_id, scope: YOUTUBE, client }, { account: account.email });
   const grantOf = async (userId: string) => {
-    const { body } = await world.api.get(`/users/${userId}/grants`);
+    const { body } = await bed.api.get(`/users/${userId}/grants`);
     return (body['grants'] as Record<string, unknown>[])[0] ?? {};
   };
 
-  test('a grant shows who, what and how it stands, and no token', async () => {
+  test('a grant shows user, account, scopes and status, and no token', async () => {
     await connect('alice', ALICE);
     const grant = await grantOf('alice');
     expect(grant).toEqual({
@@ -39,17 +39,17 @@ describe('grants: list, inspect, disconnect', () => {
       consented_at: expect.any(String),
       refreshed_at: expect.any(String),
     });
-    expect((await world.api.get(`/grants/${String(grant['id'])}`)).body).toMatchObject(grant);
+    expect((await bed.api.get(`/grants/${String(grant['id'])}`)).body).toMatchObject(grant);
   });
 
   test('a service sees only what its policy covers', async () => {
     await connect('alice', ALICE);
     const id = String((await grantOf('alice'))['id']);
-    const other = await world.service({ users: ['bob'] });
+    const other = await bed.service({ users: ['bob'] });
     expect((await other.get('/users/alice/grants')).status).toBe(403);
     const unknown = '00000000-0000-4000-8000-000000000000';
     const said = ({ status, body }: Answer) => ({ status, code: body['code'], detail: body['detail'] });
-    for (const stranger of [other, await world.service({ clients: ['second'] })]) {
+    for (const stranger of [other, await bed.service({ clients: ['second'] })]) {
       const none = said(await stranger.get(`/grants/${unknown}`));
       expect(none).toMatchObject({ status: 404, code: 'not_found' });
       expect(said(await stranger.get(`/grants/${id}`))).toEqual(none);
@@ -57,93 +57,93 @@ describe('grants: list, inspect, disconnect', () => {
         expect(said(await stranger.delete(`/grants/${id}`, query))).toEqual(none);
       }
     }
-    const otherClient = await world.service({ clients: ['second'] });
+    const otherClient = await bed.service({ clients: ['second'] });
     expect((await otherClient.get('/users/alice/grants')).body).toEqual({ grants: [], next: null });
   });
 
-  test('mode=local forgets here; Google still knows, and the slot stays taken', async () => {
+  test('mode=local deletes the grant here; Google still knows it, and the slot stays taken', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
-    const answer = await world.api.delete(`/grants/${String(id)}`, { mode: 'local' });
+    const answer = await bed.api.delete(`/grants/${String(id)}`, { mode: 'local' });
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ dry_run: false, mode: 'local', also_revoked: [] });
-    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
-    expect((await world.api.get(`/grants/${String(id)}`)).status).toBe(404);
-    expect(world.google.control.count('revoke')).toBe(0);
-    expect(await world.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(1);
-    expect(await world.sql('SELECT * FROM access_tokens')).toHaveLength(0);
+    expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    expect((await bed.api.get(`/grants/${String(id)}`)).status).toBe(404);
+    expect(bed.google.control.count('revoke')).toBe(0);
+    expect(await bed.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(1);
+    expect(await bed.sql('SELECT * FROM access_tokens')).toHaveLength(0);
   });
 
-  test('mode=revoke ends it at Google, and marks what died with it', async () => {
+  test('mode=revoke ends it at Google, and marks the grants that ended with it', async () => {
     await connect('alice', ALICE);
     await connect('alice-too', ALICE, 'second');
     await connect('in-another-project', ALICE, 'elsewhere');
     await connect('bob', BOB);
     const { id } = await grantOf('alice');
 
-    const dry = await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke', dry_run: 'true' });
+    const dry = await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke', dry_run: 'true' });
     const also = (dry.body['also_revoked'] as { user_id: string }[]).map(({ user_id }) => user_id);
     expect(also).toEqual(['alice-too']);
     expect((await grantOf('alice'))['status']).toBe('active');
-    expect(world.google.control.count('revoke')).toBe(0);
+    expect(bed.google.control.count('revoke')).toBe(0);
 
-    const answer = await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
+    const answer = await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
     expect(answer.body).toMatchObject({ also_revoked: [{ user_id: 'alice-too' }] });
-    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
-    const sibling = await world.api.token('alice-too', { client: 'second' });
+    expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    const sibling = await bed.api.token('alice-too', { client: 'second' });
     expect(sibling.status).toBe(410);
     expect(sibling.body).toMatchObject({ cause: 'revoked_with_sibling' });
-    expect((await world.api.token('in-another-project', { client: 'elsewhere' })).status).toBe(200);
-    expect((await world.api.token('bob')).status).toBe(200);
-    expect(world.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
+    expect((await bed.api.token('in-another-project', { client: 'elsewhere' })).status).toBe(200);
+    expect((await bed.api.token('bob')).status).toBe(200);
+    expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
   });
 
   test('the token goes to Google in the body, not in the address', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
-    await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
-    const [request] = world.google.control.requests.filter(({ endpoint }) => endpoint === 'revoke');
+    await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
+    const [request] = bed.google.control.requests.filter(({ endpoint }) => endpoint === 'revoke');
     expect(request?.parameters).toHaveProperty('token');
     expect(JSON.stringify(request)).not.toContain('?token=');
   });
 
   test('already dead at Google counts as done', async () => {
     await connect('alice', ALICE);
-    world.google.control.revokeByUser(ALICE.sub, 'project-a');
+    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     const { id } = await grantOf('alice');
-    expect((await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' })).status).toBe(200);
-    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    expect((await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' })).status).toBe(200);
+    expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
   });
 
-  test('a token that was dead alone takes nobody with it', async () => {
+  test('a token that was dead alone ends no other grant', async () => {
     await connect('alice', ALICE);
-    const [token] = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
+    const [token] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');
     await connect('bob-with-the-same-account', ALICE);
-    world.google.control.killRefreshToken(token ?? '');
+    bed.google.control.killRefreshToken(token ?? '');
     const { id } = await grantOf('alice');
-    const answer = await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
+    const answer = await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
     expect(answer.body).toMatchObject({ also_revoked: [] });
-    world.clock.advance(3600);
-    expect((await world.api.token('alice-too', { client: 'second' })).status).toBe(200);
-    expect((await world.api.token('bob-with-the-same-account')).status).toBe(200);
-    const live = world.google.control.liveRefreshTokens(ALICE.sub).length;
-    expect(await world.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(live);
+    bed.clock.advance(3600);
+    expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
+    expect((await bed.api.token('bob-with-the-same-account')).status).toBe(200);
+    const live = bed.google.control.liveRefreshTokens(ALICE.sub).length;
+    expect(await bed.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(live);
   });
 
   test('mode=local always works, also while Google is out of reach', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
-    world.google.control.failAlways('revoke', { status: 503, body: '' });
-    expect((await world.api.delete(`/grants/${String(id)}`, { mode: 'local' })).status).toBe(200);
-    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    bed.google.control.failAlways('revoke', { status: 503, body: '' });
+    expect((await bed.api.delete(`/grants/${String(id)}`, { mode: 'local' })).status).toBe(200);
+    expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
   });
 
-  test('the mode must be said', async () => {
+  test('the mode is required', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
     for (const query of [{}, { mode: 'hard' }]) {
-      const answer = await world.api.delete(`/grants/${String(id)}`, query);
+      const answer = await bed.api.delete(`/grants/${String(id)}`, query);
       expect(answer.status).toBe(400);
     }
     expect((await grantOf('alice'))['status']).toBe('active');

@@ -1,23 +1,23 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
-import { ADS, ALICE, APP, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 describe('a connect whose scopes are all held goes straight back', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
   beforeEach(async () => {
-    world.google.control.reset();
-    await world.reset();
-    await world.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
-    world.google.control.clearRequests();
+    bed.google.control.reset();
+    await bed.reset();
+    await bed.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
+    bed.google.control.clearRequests();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const press = async (more: Record<string, unknown> = {}) => {
     const url = new URL(
-      await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, return_to: `${APP}/done`, ...more }),
+      await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, return_to: `${APP}/done`, ...more }),
     );
     const fields = { ticket: url.searchParams.get('ticket') ?? '' };
     return { url, answer: await new Browser().submit(new URL('/connect', url), fields) };
@@ -31,8 +31,8 @@ describe('a connect whose scopes are all held goes straight back', () => {
   ])('%s: no Google, no slot', async (_, more) => {
     const { answer } = await press(more);
     expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success`);
-    expect(world.google.control.requests).toEqual([]);
-    expect(await world.sql('SELECT * FROM refresh_tokens')).toHaveLength(1);
+    expect(bed.google.control.requests).toEqual([]);
+    expect(await bed.sql('SELECT * FROM refresh_tokens')).toHaveLength(1);
   });
 
   test.each([
@@ -44,18 +44,18 @@ describe('a connect whose scopes are all held goes straight back', () => {
     ['another user', { user_id: 'bob' }],
   ])('%s goes to Google', async (_, more) => {
     const { answer } = await press(more);
-    expect(answer.headers.get('location')).toContain(`${world.google.url}/o/oauth2/`);
+    expect(answer.headers.get('location')).toContain(`${bed.google.url}/o/oauth2/`);
   });
 
-  test('the ticket is used up all the same', async () => {
+  test('the ticket is used up', async () => {
     const { url } = await press();
     expect((await new Browser().open(url)).text).toContain('used already');
   });
 
   test('a dead grant is not held', async () => {
-    world.google.control.revokeByUser(ALICE.sub, 'project-a');
-    world.clock.advance(3600);
-    expect((await world.api.token('alice')).status).toBe(410);
+    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+    bed.clock.advance(3600);
+    expect((await bed.api.token('alice')).status).toBe(410);
     const { answer } = await press();
     expect(new URL(answer.headers.get('location') ?? '').searchParams.get('prompt')).toBe('consent');
   });

@@ -8,8 +8,8 @@ import { ServiceRegistry } from '../src/services/service-registry.js';
 import { Api } from './support/api.js';
 import { HostileServer, HOSTILITIES, type Hostility } from './support/hostile-server.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
+import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { pause } from './support/webhook-receiver.js';
-import { ADS, ALICE, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const AUDIENCE = 'https://broker.example.com';
 const SUBJECT = 'system:serviceaccount:analytics:reports';
@@ -18,7 +18,7 @@ const TIMEOUT_MS = 1500;
 /** What an endless body may fill before its end is noticed: the limit, and the buffers of two sockets. */
 const FEW_BYTES = 30 * 1024 * 1024;
 
-let world: World;
+let bed: TestBed;
 let google: HostileServer;
 let issuer: LocalIssuer;
 let issuerFront: HostileServer;
@@ -35,8 +35,8 @@ beforeAll(async () => {
   receiver.hostile.set('/', 'endless');
   const path = join(mkdtempSync(join(tmpdir(), 'token-broker-hostile-')), 'issuers.json');
   writeFileSync(path, JSON.stringify([{ issuer: issuerFront.url, audience: AUDIENCE }]));
-  world = await startWorld({ SERVICE_ISSUERS_FILE: path });
-  await world.app.get(ServiceRegistry).createForIdentity(
+  bed = await startTestBed({ SERVICE_ISSUERS_FILE: path });
+  await bed.app.get(ServiceRegistry).createForIdentity(
     'reports',
     {
       clients: ['*'],
@@ -49,7 +49,7 @@ beforeAll(async () => {
     },
     { issuer: issuerFront.url, subject: SUBJECT },
   );
-  google = await HostileServer.start(world.google.url);
+  google = await HostileServer.start(bed.google.url);
 });
 
 beforeEach(async () => {
@@ -57,19 +57,19 @@ beforeEach(async () => {
     server.hostile.clear();
     Object.assign(server, { status: 200, sent: 0, closed: 0 });
   }
-  world.google.control.reset();
-  await world.reset();
+  bed.google.control.reset();
+  await bed.reset();
 });
 
 afterAll(async () => {
-  await world.stop();
+  await bed.stop();
   await Promise.all([google, issuerFront, receiver].map((server) => server.stop()));
   await issuer.stop();
 });
 
-const grants = () => world.sql('SELECT id, version, granted_scopes, status FROM grants ORDER BY id');
+const grants = () => bed.sql('SELECT id, version, granted_scopes, status FROM grants ORDER BY id');
 const restartBehind = () =>
-  world.restart({ GOOGLE_STAND_IN_URL: google.url, GOOGLE_TIMEOUT_MS: String(TIMEOUT_MS) });
+  bed.restart({ GOOGLE_STAND_IN_URL: google.url, GOOGLE_TIMEOUT_MS: String(TIMEOUT_MS) });
 
 /** @returns the highest growth of the process while it lasts: broker, callers and server together */
 async function memoryOf(work: () => Promise<void>): Promise<number> {
@@ -84,9 +84,9 @@ async function memoryOf(work: () => Promise<void>): Promise<number> {
 
 describe('a token answer', () => {
   beforeEach(async () => {
-    await world.restart();
-    await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
-    world.clock.advance(3600);
+    await bed.restart();
+    await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    bed.clock.advance(3600);
     await restartBehind();
   });
 
@@ -101,40 +101,40 @@ describe('a token answer', () => {
       google.hostile.set('/token', kind);
       google.status = status;
       const startedAt = performance.now();
-      const answer = await world.api.token('alice');
+      const answer = await bed.api.token('alice');
       expect(answer).toMatchObject({ status: 503, body: { code: 'google_unavailable' } });
       expect(answer.body['detail']).toContain(kind === 'trickle' ? 'timeout' : 'too_large');
       expect(performance.now() - startedAt).toBeLessThan(TIMEOUT_MS + 1500);
       expect(google.sent).toBeLessThan(FEW_BYTES);
       expect(await grants()).toEqual(before);
       google.hostile.clear();
-      await world.rested();
-      expect((await world.api.token('alice')).status).toBe(200);
+      await bed.afterBackoff();
+      expect((await bed.api.token('alice')).status).toBe(200);
     },
     20_000,
   );
 });
 
-test('eight bombs at once weigh what eight limits weigh', async () => {
-  await world.restart();
+test('eight decompression bombs at once take no more memory than eight limits', async () => {
+  await bed.restart();
   const users = Array.from({ length: 8 }, (_, index) => `user-${index}`);
-  for (const user_id of users) await world.api.connect({ user_id, scope: YOUTUBE }, { account: ALICE.email });
-  world.clock.advance(3600);
+  for (const user_id of users) await bed.api.connect({ user_id, scope: YOUTUBE }, { account: ALICE.email });
+  bed.clock.advance(3600);
   await restartBehind();
   google.hostile.set('/token', 'gzip');
-  await world.api.token('user-0');
+  await bed.api.token('user-0');
   const growth = await memoryOf(async () => {
-    const answers = await Promise.all(users.slice(1).map((user) => world.api.token(user)));
+    const answers = await Promise.all(users.slice(1).map((user) => bed.api.token(user)));
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 503));
   });
   // Whole, they are 1.8 GB.
   expect(growth).toBeLessThan(400 * 1024 * 1024);
 }, 30_000);
 
-describe('what else is read of Google', () => {
+describe('other responses from Google', () => {
   beforeEach(async () => {
-    await world.restart();
-    await world.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
+    await bed.restart();
+    await bed.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
     await restartBehind();
   });
 
@@ -142,7 +142,7 @@ describe('what else is read of Google', () => {
     google.hostile.set('/revoke', kind);
     google.status = 503;
     const [grant] = await grants();
-    const answer = await world.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'revoke' });
+    const answer = await bed.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'revoke' });
     // Begun, and not confirmed: it is tried again.
     expect(answer).toMatchObject({ status: 202, body: { disconnected: { status: 'revoking' } } });
     expect(google.sent).toBeLessThan(FEW_BYTES);
@@ -150,17 +150,17 @@ describe('what else is read of Google', () => {
 
   test.each(HOSTILITIES)('Google Ads: %s', async (kind) => {
     google.hostile.set('/v', kind);
-    const answer = await world.api.get('/users/alice/ads/customers');
+    const answer = await bed.api.get('/users/alice/ads/customers');
     expect(answer).toMatchObject({ status: 503, body: { code: 'google_unavailable' } });
     expect(google.sent).toBeLessThan(FEW_BYTES + 16 * 1024 * 1024);
   });
 
   test.each(HOSTILITIES)('configuration of security events: %s', async (kind) => {
     google.hostile.set('/.well-known/risc', kind);
-    const answer = await fetch(`${world.url}/security-events/google`, {
+    const answer = await fetch(`${bed.url}/security-events/google`, {
       method: 'POST',
       headers: { 'content-type': 'application/secevent+jwt' },
-      body: await issuerKey.sign({ iss: world.google.url }),
+      body: await issuerKey.sign({ iss: bed.google.url }),
     });
     expect(answer.status).toBe(503);
     expect(google.sent).toBeLessThan(FEW_BYTES);
@@ -178,8 +178,8 @@ describe('what else is read of Google', () => {
   });
 });
 
-describe('what is read of an issuer', () => {
-  beforeEach(() => world.restart());
+describe('responses from an issuer', () => {
+  beforeEach(() => bed.restart());
 
   test.each(
     ['/.well-known/openid-configuration', '/keys'].flatMap((path) =>
@@ -187,23 +187,23 @@ describe('what is read of an issuer', () => {
     ),
   )('%s: %s', async (path, kind) => {
     issuerFront.hostile.set(path, kind);
-    const seconds = Math.floor(world.clock.now().getTime() / 1000);
+    const seconds = Math.floor(bed.clock.now().getTime() / 1000);
     const claims = { iss: issuerFront.url, sub: SUBJECT, aud: AUDIENCE, iat: seconds, exp: seconds + 3600 };
-    const api = new Api(world.url, await issuerKey.sign(claims));
+    const api = new Api(bed.url, await issuerKey.sign(claims));
     expect(await api.token('alice')).toMatchObject({ status: 503, body: { code: 'issuer_unavailable' } });
     expect(issuerFront.sent).toBeLessThan(FEW_BYTES);
     issuerFront.hostile.clear();
-    world.clock.advance(31);
+    bed.clock.advance(31);
     expect((await api.token('alice')).status).toBe(404);
   });
 });
 
-test('what a receiver of webhooks answers is not read', async () => {
-  await world.restart({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}` });
-  await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+test('the response body of a webhook receiver is not read', async () => {
+  await bed.restart({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}` });
+  await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
   for (const end = Date.now() + 5000; receiver.closed === 0 && Date.now() < end;) await pause(20);
   expect(receiver.closed).toBeGreaterThan(0);
   expect(receiver.sent).toBeLessThan(FEW_BYTES);
-  const events = await world.sql('SELECT delivered_at FROM outbox_events');
+  const events = await bed.sql('SELECT delivered_at FROM outbox_events');
   expect(events).toHaveLength(1);
 });

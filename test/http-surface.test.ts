@@ -3,26 +3,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
-import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
 import { sendRaw } from './support/raw-http.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 describe('what every route shares', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   test('health: live, and ready while the database answers', async () => {
-    expect(await (await fetch(`${world.url}/health/live`)).json()).toEqual({ status: 'ok' });
-    const ready = await fetch(`${world.url}/health/ready`);
+    expect(await (await fetch(`${bed.url}/health/live`)).json()).toEqual({ status: 'ok' });
+    const ready = await fetch(`${bed.url}/health/ready`);
     expect(ready.status).toBe(200);
     expect(await ready.json()).toMatchObject({ status: 'ok', details: { database: { status: 'up' } } });
   });
 
   test('metrics count requests by route pattern, never by user', async () => {
-    await world.api.token('a-very-special-user');
-    const text = await (await fetch(`${world.url}/metrics`)).text();
+    await bed.api.token('a-very-special-user');
+    const text = await (await fetch(`${bed.url}/metrics`)).text();
     expect(text).toContain(
       'token_broker_http_request_duration_seconds_count{method="GET",route="/tokens/:userId",status="404"}',
     );
@@ -30,7 +30,7 @@ describe('what every route shares', () => {
   });
 
   test('the API describes itself, with every endpoint and error', async () => {
-    const document = (await (await fetch(`${world.url}/openapi.json`)).json()) as {
+    const document = (await (await fetch(`${bed.url}/openapi.json`)).json()) as {
       paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
     };
     expect(Object.keys(document.paths).sort()).toEqual([
@@ -51,7 +51,7 @@ describe('what every route shares', () => {
     expect(statuses).toEqual(
       expect.arrayContaining(['200', '400', '401', '403', '404', '409', '410', '429', '502', '503']),
     );
-    const docs = await fetch(`${world.url}/docs`);
+    const docs = await fetch(`${bed.url}/docs`);
     expect(docs.status).toBe(200);
     expect(await docs.text()).toContain('swagger-ui');
   });
@@ -63,30 +63,30 @@ describe('what every route shares', () => {
     ['GET /docs/../metrics', 404],
     ['GET /docs/..%2f..%2fpackage.json', 404],
   ])('%s: %d', async (line, status) => {
-    const answer = await sendRaw(world.url, `${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    const answer = await sendRaw(bed.url, `${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expect(answer.status).toBe(status);
     if (status === 404) expect(answer.body).toMatchObject({ status: 404, code: 'not_found' });
   });
 
   test('pages run no script and load nothing from elsewhere', async () => {
-    const answer = await new Browser().open(await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
+    const answer = await new Browser().open(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     const policy = answer.headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("script-src 'none'");
     // The connect page's form begins a chain of redirects that cannot be listed; every other form stays with the broker.
     expect(policy).not.toContain('form-action');
-    const refused = await new Browser().open(`${world.url}/connect?ticket=x`);
+    const refused = await new Browser().open(`${bed.url}/connect?ticket=x`);
     expect(refused.headers.get('content-security-policy')).toContain("form-action 'self'");
     expect(policy).toContain("frame-ancestors 'none'");
     expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
     expect(answer.headers.get('cache-control')).toBe('no-store');
     expect(answer.text).not.toContain('<script');
-    const style = await fetch(`${world.url}/style.css`);
+    const style = await fetch(`${bed.url}/style.css`);
     expect(style.headers.get('content-type')).toBe('text/css; charset=utf-8');
   });
 
   test('text of a service or a user is escaped', async () => {
-    const url = await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, account_hint: '<b>"x"&' });
+    const url = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, account_hint: '<b>"x"&' });
     const answer = await new Browser().open(url);
     expect(answer.text).toContain('&lt;b>&quot;x&quot;&amp;');
     expect(answer.text).not.toContain('<b>"x"');
@@ -96,7 +96,7 @@ describe('what every route shares', () => {
     [{ email: ALICE.email }, `${ALICE.email}, and no other`],
     [{ hd: 'example.com' }, 'one of example.com, and no other'],
   ])('the connect page names the account that is required: %j', async (require_account, words) => {
-    const url = await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, require_account });
+    const url = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, require_account });
     expect((await new Browser().open(url)).text).toContain(`<dd>${words}</dd>`);
   });
 
@@ -113,16 +113,13 @@ describe('what every route shares', () => {
     ],
     ['/callback?state=a&state=b', 'This answer cannot be used', 'The state is not as Google sends it.'],
   ])('an error page is in words for people: %s', async (path, title, words) => {
-    const { text } = await new Browser().open(`${world.url}${path}`);
+    const { text } = await new Browser().open(`${bed.url}${path}`);
     expect(text).toContain(`${title}</h1>`);
     expect(text).toContain(words);
   });
 
   test('what says who the user is comes last in a list of permissions', async () => {
-    const { text } = await world.api.connect(
-      { user_id: 'in-order', scope: YOUTUBE },
-      { account: ALICE.email },
-    );
+    const { text } = await bed.api.connect({ user_id: 'in-order', scope: YOUTUBE }, { account: ALICE.email });
     const order = [YOUTUBE, 'userinfo.email', 'openid'].map((scope) => text.indexOf(`${scope}</code>`));
     expect(order).toEqual(order.toSorted((one, other) => one - other));
     expect(Math.min(...order)).toBeGreaterThan(0);
@@ -130,17 +127,17 @@ describe('what every route shares', () => {
 
   test('a well-formed request id of the caller is used, in problems too', async () => {
     const ask = async (id: string) => {
-      const response = await fetch(`${world.url}/tokens/alice`, { headers: { 'x-request-id': id } });
+      const response = await fetch(`${bed.url}/tokens/alice`, { headers: { 'x-request-id': id } });
       return ((await response.json()) as { request_id: string }).request_id;
     };
     expect(await ask('my-request.1')).toBe('my-request.1');
     expect(await ask('no "good"')).toMatch(/^[0-9a-f-]{36}$/);
-    expect(world.log()).toContain('"request_id":"my-request.1"');
+    expect(bed.log()).toContain('"request_id":"my-request.1"');
   });
 
   test('too many requests: 429 with Retry-After, counted per service and per address', async () => {
-    await world.restart({ SERVICE_RATE_LIMIT: '3', BROWSER_RATE_LIMIT: '2' });
-    const [one, other] = [await world.service(), await world.service()];
+    await bed.restart({ SERVICE_RATE_LIMIT: '3', BROWSER_RATE_LIMIT: '2' });
+    const [one, other] = [await bed.service(), await bed.service()];
     const statuses = [];
     for (let call = 0; call < 4; call++) statuses.push((await one.token('alice')).status);
     expect(statuses).toEqual([404, 404, 404, 429]);
@@ -149,7 +146,7 @@ describe('what every route shares', () => {
     expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
     expect((await other.token('alice')).status).toBe(404);
 
-    const page = () => new Browser().open(`${world.url}/connect?ticket=x`);
+    const page = () => new Browser().open(`${bed.url}/connect?ticket=x`);
     expect((await page()).status).toBe(400);
     expect((await page()).status).toBe(400);
     const slowDown = await page();
@@ -160,13 +157,13 @@ describe('what every route shares', () => {
     // The page may load its style and its empty icon.
     expect(policy).toContain("style-src 'self'");
     expect(policy).toContain('img-src data:');
-    expect((await fetch(`${world.url}/style.css`)).status).toBe(200);
+    expect((await fetch(`${bed.url}/style.css`)).status).toBe(200);
   });
 
   test('a /64 of IPv6 counts as one address', async () => {
-    await world.restart({ BROWSER_RATE_LIMIT: '1', TRUSTED_PROXIES: '127.0.0.1' });
+    await bed.restart({ BROWSER_RATE_LIMIT: '1', TRUSTED_PROXIES: '127.0.0.1' });
     const from = async (address: string) =>
-      (await fetch(`${world.url}/nowhere`, { headers: { 'x-forwarded-for': address } })).status;
+      (await fetch(`${bed.url}/nowhere`, { headers: { 'x-forwarded-for': address } })).status;
     expect(await from('2001:db8:1:2::1')).toBe(404);
     expect(await from('2001:db8:1:2:ffff::2')).toBe(429);
     expect(await from('2001:db8:1:3::1')).toBe(404);
@@ -181,10 +178,10 @@ describe('what every route shares', () => {
       client,
       JSON.stringify({ web: { client_id: 'default', client_secret: 'x', project_id: 'p' } }),
     );
-    await world.restart({ PUBLIC_URL: 'https://broker.example.com', GOOGLE_CLIENT_SECRETS: client });
-    const link = new URL(await (await world.service()).connectUrl({ user_id: 'alice', scope: YOUTUBE }));
+    await bed.restart({ PUBLIC_URL: 'https://broker.example.com', GOOGLE_CLIENT_SECRETS: client });
+    const link = new URL(await (await bed.service()).connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     expect(link.origin).toBe('https://broker.example.com');
-    const answer = await new Browser().submit(new URL('/connect', world.url), {
+    const answer = await new Browser().submit(new URL('/connect', bed.url), {
       ticket: link.searchParams.get('ticket') ?? '',
     });
     expect(answer.headers.get('set-cookie')).toMatch(

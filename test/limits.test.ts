@@ -9,7 +9,7 @@ import { ServiceRegistry } from '../src/services/service-registry.js';
 import { Api, Browser } from './support/api.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
 import { sendRaw } from './support/raw-http.js';
-import { ALICE, startWorld, type World } from './support/world.js';
+import { ALICE, startTestBed, type TestBed } from './support/test-bed.js';
 
 const AUDIENCE = 'https://broker.example.com';
 const ANYTHING = {
@@ -22,7 +22,7 @@ const ANYTHING = {
   force: false,
 };
 
-let world: World;
+let bed: TestBed;
 let issuer: LocalIssuer;
 let signingKey: SigningKey;
 
@@ -32,10 +32,10 @@ beforeAll(async () => {
   issuer.keys = [signingKey.publicJwk];
   const issuers = join(mkdtempSync(join(tmpdir(), 'token-broker-limits-')), 'issuers.json');
   writeFileSync(issuers, JSON.stringify([{ issuer: issuer.url, audience: AUDIENCE }]));
-  world = await startWorld({ SERVICE_ISSUERS_FILE: issuers });
+  bed = await startTestBed({ SERVICE_ISSUERS_FILE: issuers });
 });
 afterAll(async () => {
-  await world.stop();
+  await bed.stop();
   await issuer.stop();
 });
 
@@ -44,7 +44,7 @@ const jwt = (key: SigningKey, sub: string) => {
   const now = Math.floor(Date.now() / 1000);
   return key.sign({ iss: issuer.url, aud: AUDIENCE, sub, iat: now, exp: now + 600, jti: randomUUID() });
 };
-const ask = (path: string, headers: Record<string, string> = {}) => fetch(`${world.url}${path}`, { headers });
+const ask = (path: string, headers: Record<string, string> = {}) => fetch(`${bed.url}${path}`, { headers });
 const statusOf = async (path: string, headers: Record<string, string> = {}) =>
   (await ask(path, headers)).status;
 
@@ -63,8 +63,8 @@ async function flood(
 
 describe('invalid credentials', () => {
   test('2,000 forged keys count for one address, and not for a service there', async () => {
-    await world.restart({ BROWSER_RATE_LIMIT: '20', SERVICE_RATE_LIMIT: '6' });
-    const [known, fresh] = [await world.service(), await world.service()];
+    await bed.restart({ BROWSER_RATE_LIMIT: '20', SERVICE_RATE_LIMIT: '6' });
+    const [known, fresh] = [await bed.service(), await bed.service()];
     for (let call = 0; call < 3; call++) expect((await known.token('alice')).status).toBe(404);
 
     const counts = await flood(2000, () => statusOf('/tokens/alice', { authorization: forgedKey() }));
@@ -76,7 +76,7 @@ describe('invalid credentials', () => {
     for (let call = 0; call < 3; call++) expect((await known.token('alice')).status).toBe(404);
     expect((await known.token('alice')).status).toBe(429);
     expect((await fresh.token('alice')).status).toBe(404);
-    const late = await world.service();
+    const late = await bed.service();
     expect((await late.token('alice')).status).toBe(404);
   });
 
@@ -99,7 +99,7 @@ describe('invalid credentials', () => {
     ['text that is no credential at all', () => Promise.resolve(`Bearer ${randomUUID()}`)],
     ['another scheme', () => Promise.resolve(`Basic ${randomUUID()}`)],
   ])('%s count in the same way', async (_, make) => {
-    await world.restart({ BROWSER_RATE_LIMIT: '3' });
+    await bed.restart({ BROWSER_RATE_LIMIT: '3' });
     const statuses = [];
     for (let call = 0; call < 5; call++)
       statuses.push(await statusOf('/tokens/alice', { authorization: await make() }));
@@ -107,9 +107,9 @@ describe('invalid credentials', () => {
   });
 
   test('a service authenticates with each new JWT from an address that is over its limit', async () => {
-    await world.restart({ BROWSER_RATE_LIMIT: '3' });
+    await bed.restart({ BROWSER_RATE_LIMIT: '3' });
     const subject = `reports-${randomUUID()}`;
-    await world.app
+    await bed.app
       .get(ServiceRegistry)
       .createForIdentity(`jwt ${randomUUID()}`, ANYTHING, { issuer: issuer.url, subject });
     await flood(10, () => statusOf('/tokens/alice', { authorization: forgedKey() }));
@@ -121,12 +121,12 @@ describe('invalid credentials', () => {
   });
 
   test('a revoked key counts for its address, however long it was valid before', async () => {
-    await world.restart({ BROWSER_RATE_LIMIT: '3' });
+    await bed.restart({ BROWSER_RATE_LIMIT: '3' });
     const name = `revoked ${randomUUID()}`;
-    const { key } = await world.app.get(ServiceRegistry).create(name, ANYTHING);
-    const service = new Api(world.url, key.reveal());
+    const { key } = await bed.app.get(ServiceRegistry).create(name, ANYTHING);
+    const service = new Api(bed.url, key.reveal());
     for (let call = 0; call < 5; call++) expect((await service.token('alice')).status).toBe(404);
-    await world.app.get(ServiceRegistry).revoke(name);
+    await bed.app.get(ServiceRegistry).revoke(name);
     const statuses = [];
     for (let call = 0; call < 5; call++) statuses.push((await service.token('alice')).status);
     expect(statuses).toEqual([401, 401, 401, 429, 429]);
@@ -134,28 +134,28 @@ describe('invalid credentials', () => {
 
   test.each([
     ['an unknown path', () => statusOf('/nowhere')],
-    ['another method', async () => (await fetch(`${world.url}/tokens/alice`, { method: 'PUT' })).status],
-    ['OPTIONS', async () => (await fetch(`${world.url}/tokens/alice`, { method: 'OPTIONS' })).status],
+    ['another method', async () => (await fetch(`${bed.url}/tokens/alice`, { method: 'PUT' })).status],
+    ['OPTIONS', async () => (await fetch(`${bed.url}/tokens/alice`, { method: 'OPTIONS' })).status],
     ['a malformed URL', () => statusOf('/tokens/%')],
     ['a body that cannot be read', () => postTicket('{')],
     ['a body that is too large', () => postTicket(`"${'a'.repeat(70_000)}"`)],
     [
       'headers that are too large',
       async () =>
-        (await sendRaw(world.url, `GET /x HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`)).status,
+        (await sendRaw(bed.url, `GET /x HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`)).status,
     ],
-    ['what is no HTTP', async () => (await sendRaw(world.url, 'hello\r\n\r\n')).status],
+    ['what is no HTTP', async () => (await sendRaw(bed.url, 'hello\r\n\r\n')).status],
   ])('%s counts too', async (_, call) => {
-    await world.restart({ BROWSER_RATE_LIMIT: '3' });
+    await bed.restart({ BROWSER_RATE_LIMIT: '3' });
     for (let turn = 0; turn < 3; turn++) expect(await call()).not.toBe(429);
     expect(await call()).toBe(429);
     expect(await statusOf('/tokens/alice', { authorization: forgedKey() })).toBe(429);
-    expect((await world.api.token('alice')).status).toBe(404);
+    expect((await bed.api.token('alice')).status).toBe(404);
   });
 
   function postTicket(body: string): Promise<number> {
     const headers = { 'content-type': 'application/json', authorization: forgedKey() };
-    return fetch(`${world.url}/connect/tickets`, { method: 'POST', headers, body }).then(
+    return fetch(`${bed.url}/connect/tickets`, { method: 'POST', headers, body }).then(
       ({ status }) => status,
     );
   }
@@ -163,7 +163,7 @@ describe('invalid credentials', () => {
 
 describe('exempt routes', () => {
   test('health, metrics, the OpenAPI document and the stylesheet are exempt by exact path', async () => {
-    await world.restart({ BROWSER_RATE_LIMIT: '2' });
+    await bed.restart({ BROWSER_RATE_LIMIT: '2' });
     for (const path of [
       '/health/live',
       '/health/ready',
@@ -182,14 +182,14 @@ describe('exempt routes', () => {
       '/style.cssx',
       '/HEALTH/live',
     ]) {
-      await world.restart({ BROWSER_RATE_LIMIT: '2' });
+      await bed.restart({ BROWSER_RATE_LIMIT: '2' });
       expect([await statusOf(path), await statusOf(path), await statusOf(path)]).toEqual([404, 404, 429]);
     }
   });
 
   test('pages for browsers count by address, and so does the documentation', async () => {
     for (const path of ['/connect', '/docs']) {
-      await world.restart({ BROWSER_RATE_LIMIT: '2' });
+      await bed.restart({ BROWSER_RATE_LIMIT: '2' });
       const first = path === '/docs' ? 200 : 400;
       expect([await statusOf(path), await statusOf(path), await statusOf(path)]).toEqual([first, first, 429]);
     }
@@ -197,16 +197,16 @@ describe('exempt routes', () => {
 });
 
 describe('security events', () => {
-  const subject = () => ({ subject_type: 'iss-sub', iss: `${world.google.url}/`, sub: ALICE.sub });
-  const deliver = (to: string | null = `${world.url}/security-events/google`) =>
-    world.google.control.sendSecurityEvent({
+  const subject = () => ({ subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub });
+  const deliver = (to: string | null = `${bed.url}/security-events/google`) =>
+    bed.google.control.sendSecurityEvent({
       type: 'sessions-revoked',
       subject: subject(),
       audience: 'default',
       to,
     });
   const post = async (body: string, headers: Record<string, string> = {}) =>
-    fetch(`${world.url}/security-events/google`, {
+    fetch(`${bed.url}/security-events/google`, {
       method: 'POST',
       headers: { 'content-type': 'application/secevent+jwt', ...headers },
       body,
@@ -222,23 +222,23 @@ describe('security events', () => {
   };
 
   test('130 genuine ones at once are all accepted, whatever the limit for browsers is', async () => {
-    await world.restart({ BROWSER_RATE_LIMIT: '120' });
+    await bed.restart({ BROWSER_RATE_LIMIT: '120' });
     const counts = await flood(130, async () => (await deliver()).status ?? 0);
     expect(counts).toEqual({ 202: 130 });
   });
 
   test('125 junk ones do not block pages from the same address, and each is refused with its own error', async () => {
-    await world.restart({ BROWSER_RATE_LIMIT: '120' });
+    await bed.restart({ BROWSER_RATE_LIMIT: '120' });
     const junk = () => post('junk', { authorization: `Bearer ${randomUUID()}` }).then(({ status }) => status);
     expect(await flood(125, junk)).toEqual({ 400: 125 });
-    expect((await new Browser().open(`${world.url}/connect?ticket=x`)).status).toBe(400);
+    expect((await new Browser().open(`${bed.url}/connect?ticket=x`)).status).toBe(400);
     expect(await statusOf('/tokens/alice')).toBe(401);
   });
 
   test('over their own limit junk is rate limited, with any credential, and a genuine one is not', async () => {
-    await world.restart({ SECURITY_EVENT_RATE_LIMIT: '3' });
+    await bed.restart({ SECURITY_EVENT_RATE_LIMIT: '3' });
     const forged = await forge();
-    const authorization = `Bearer ${world.api.key}`;
+    const authorization = `Bearer ${bed.api.key}`;
     for (const body of ['junk', forged, 'x.y.z'])
       expect((await post(body, { authorization })).status).toBe(400);
     for (const body of ['junk', forged, 'x.y.z', 'a'.repeat(20_000)]) {
@@ -248,13 +248,13 @@ describe('security events', () => {
     }
     expect(await flood(50, async () => (await deliver()).status ?? 0)).toEqual({ 202: 50 });
     expect((await post('junk')).status).toBe(429);
-    expect((await new Browser().open(`${world.url}/connect?ticket=x`)).status).toBe(400);
+    expect((await new Browser().open(`${bed.url}/connect?ticket=x`)).status).toBe(400);
   });
 });
 
 describe('behind a proxy', () => {
   test('malformed and forged addresses share the count of the proxy', async () => {
-    await world.restart({ BROWSER_RATE_LIMIT: '2', TRUSTED_PROXIES: '127.0.0.1' });
+    await bed.restart({ BROWSER_RATE_LIMIT: '2', TRUSTED_PROXIES: '127.0.0.1' });
     const from = (address: string) => statusOf('/nowhere', { 'x-forwarded-for': address });
     const garbage = [
       'unknown',
@@ -274,7 +274,7 @@ describe('behind a proxy', () => {
   });
 
   test('Forwarded (RFC 7239) is read without X-Forwarded-For', async () => {
-    await world.restart({ BROWSER_RATE_LIMIT: '1', TRUSTED_PROXIES: '127.0.0.1' });
+    await bed.restart({ BROWSER_RATE_LIMIT: '1', TRUSTED_PROXIES: '127.0.0.1' });
     const from = (forwarded: string) => statusOf('/nowhere', { forwarded });
     expect(await from('for=192.0.2.60;proto=http;by=203.0.113.43')).toBe(404);
     expect(await from('proto=https;For="192.0.2.60:4711"')).toBe(429);

@@ -5,7 +5,7 @@ import { Database } from '../src/token-store/client/database.js';
 import { SlotLedgerRepository } from '../src/token-store/grants/slot-ledger.repository.js';
 import { Prisma } from '../src/token-store/prisma-client/client.js';
 import type { Api } from './support/api.js';
-import { startWorld, type World, YOUTUBE } from './support/world.js';
+import { startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 const GRANTS = 100_000;
 const DAY = 24 * 3600;
@@ -28,15 +28,15 @@ function rowsRead(plan: Plan): number {
   return own + (plan.Plans ?? []).reduce((sum, child) => sum + rowsRead(child), 0);
 }
 
-let world: World;
+let bed: TestBed;
 let client: pg.Client;
 
 beforeAll(async () => {
-  world = await startWorld({ TESTING_CLIENTS: 'second', DATABASE_POOL_SIZE: '3' });
-  client = new pg.Client({ connectionString: world.settings['DATABASE_URL'] });
+  bed = await startTestBed({ TESTING_CLIENTS: 'second', DATABASE_POOL_SIZE: '3' });
+  client = new pg.Client({ connectionString: bed.settings['DATABASE_URL'] });
   await client.connect();
   // Three clients, one of them in Testing and one that settings lost; teams of two sizes; a user with very many accounts.
-  await world.sql(
+  await bed.sql(
     `INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
        sealed_refresh_token, refresh_token_issued_at, refresh_token_expires_at, created_at, consented_at, refreshed_at)
      SELECT gen_random_uuid(),
@@ -57,8 +57,8 @@ beforeAll(async () => {
     disconnect: false,
     revoke: false,
   };
-  const { id } = await world.app.get(ServiceRegistry).create('known', { ...policy, force: false });
-  await world.sql(
+  const { id } = await bed.app.get(ServiceRegistry).create('known', { ...policy, force: false });
+  await bed.sql(
     `INSERT INTO audit_events (id, at, last_at, action, outcome, actor, service_id, user_id)
      SELECT gen_random_uuid(), now() - n / 50 * interval '1 second', now(), 'token.issue', 'ok', 'x',
        CASE WHEN n % 2 = 0 THEN $2 END, CASE WHEN n = 4711 THEN 'only-one' ELSE 'team_a:' || n % 5000 END
@@ -68,12 +68,12 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await client.end();
-  await world.stop();
+  await bed.stop();
 });
 
 /** How many rows the queries of a call read, by running each of them once more under EXPLAIN. */
 async function readBy(call: () => Promise<unknown>): Promise<number> {
-  const database = world.app.get(Database);
+  const database = bed.app.get(Database);
   const sent: Prisma.Sql[] = [];
   const original = database.$queryRaw.bind(database) as (...query: unknown[]) => unknown;
   Object.defineProperty(database, '$queryRaw', {
@@ -146,15 +146,15 @@ const POLICIES = {
 };
 
 describe.each([
-  ['as it was filled', false],
+  ['without statistics', false],
   ['with statistics', true],
 ])('%s, whatever the policy, a page reads as many rows as a page needs', (_, analyzed) => {
   beforeAll(async () => {
-    if (analyzed) await world.sql('ANALYZE');
+    if (analyzed) await bed.sql('ANALYZE');
   });
 
   test.each(Object.entries(POLICIES))('GET /grants: %s', async (_name, policy) => {
-    const api = await world.service(policy);
+    const api = await bed.service(policy);
     const query = { expiring_within: YEAR, limit: '100' };
     expect(await readBy(() => page(api, '/grants', query))).toBeLessThan(9500);
     const { next } = await page(api, '/grants', query);
@@ -164,32 +164,32 @@ describe.each([
 
   test('GET /grants: who sees all reads no more than the page of each client', async () => {
     const query = { expiring_within: YEAR, limit: '100' };
-    expect(await readBy(() => page(world.api, '/grants', query))).toBeLessThan(330);
-    const one = await world.service({ users: ['only-one'] });
+    expect(await readBy(() => page(bed.api, '/grants', query))).toBeLessThan(330);
+    const one = await bed.service({ users: ['only-one'] });
     expect(await readBy(() => page(one, '/grants', query))).toBeLessThan(5);
   });
 
   test.each(Object.entries(POLICIES))('GET /audit: %s', async (_name, policy) => {
-    const api = await world.service({ ...policy, audit: true });
+    const api = await bed.service({ ...policy, audit: true });
     for (const query of [{}, { service: 'known' }, { since: new Date(Date.now() - 60_000).toISOString() }]) {
       expect(await readBy(() => page(api, '/audit', query))).toBeLessThan(9500);
     }
   });
 
   test('GET /users/:userId/grants of a user with very many', async () => {
-    expect(await readBy(() => page(world.api, '/users/everything/grants', {}))).toBeLessThan(110);
+    expect(await readBy(() => page(bed.api, '/users/everything/grants', {}))).toBeLessThan(110);
   });
 });
 
-test('whether any account is full is known without counting those of all', async () => {
-  const ledger = world.app.get(SlotLedgerRepository);
-  await world.sql(
+test('whether any account is full is known without counting the tokens of every account', async () => {
+  const ledger = bed.app.get(SlotLedgerRepository);
+  await bed.sql(
     `INSERT INTO refresh_tokens (fingerprint, account_sub, client, issued_at, last_used_at, prefix_hash, sha512_hash, slots_taken)
      SELECT decode(md5(n::text), 'hex'), 'account ' || n / 50, 'default', now(), now(), '', '', 1 + n % 50
      FROM generate_series(0, $1::int - 1) AS n`,
     [GRANTS],
   );
-  const isFull = (limit: number) => ledger.isAnyAccountFull('default', limit, world.clock.now());
+  const isFull = (limit: number) => ledger.isAnyAccountFull('default', limit, bed.clock.now());
   expect([await isFull(51), await isFull(50), await isFull(10)]).toEqual([false, true, true]);
   expect(await readBy(() => isFull(51))).toBe(0);
   expect(await readBy(() => isFull(50))).toBeLessThan(50);
@@ -199,7 +199,7 @@ describe('page by page', () => {
   test.each(Object.entries(POLICIES).filter(([name]) => !/everything|nearly all/.test(name)))(
     'GET /grants is whole and in order: %s',
     async (_name, policy: { users: string[]; clients?: string[] }) => {
-      const found = await all(await world.service(policy), '/grants', { expiring_within: YEAR });
+      const found = await all(await bed.service(policy), '/grants', { expiring_within: YEAR });
       const { rows } = await client.query<{ count: number }>(
         `SELECT count(*)::int AS count FROM grants WHERE client = ANY($1) OR client = ANY($1) IS NULL
            AND EXISTS (SELECT FROM unnest($2::text[]) AS rule WHERE CASE WHEN right(rule, 1) = '*'

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { freePort } from '../sandbox/trying/postgres.js';
-import { startWorld } from './support/world.js';
+import { startTestBed } from './support/test-bed.js';
 
 const { engines } = JSON.parse(readFileSync('package.json', 'utf8')) as { engines: { node: string } };
 const version = `${engines.node.replace('>=', '')}.0`;
@@ -38,11 +38,11 @@ whereItIs(`Node.js ${version} (skipped unless scripts/lowest-node.mjs has fetche
   });
 
   test('the broker starts, answers and stops', async () => {
-    const world = await startWorld();
+    const bed = await startTestBed();
     const port = String(await freePort());
     const broker = spawn(lowest, [resolve('dist/bundle/main.js')], {
       cwd,
-      env: { ...world.settings, PORT: port, LOG_LEVEL: 'warn' },
+      env: { ...bed.settings, PORT: port, LOG_LEVEL: 'warn' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
@@ -58,7 +58,7 @@ whereItIs(`Node.js ${version} (skipped unless scripts/lowest-node.mjs has fetche
       expect(output).toBe('');
     } finally {
       broker.kill('SIGKILL');
-      await world.stop();
+      await bed.stop();
     }
   });
 });

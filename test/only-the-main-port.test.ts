@@ -6,13 +6,13 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { emptyFolder } from './cli/token-broker.js';
-import { startWorld, type World } from './support/world.js';
+import { startTestBed, type TestBed } from './support/test-bed.js';
 
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
+  bed = await startTestBed();
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 function start(env: Record<string, string>) {
   const broker = spawn(process.execPath, [resolve('dist/bundle/main.js')], {
@@ -27,7 +27,7 @@ function start(env: Record<string, string>) {
 
 test('SIGUSR1 opens no inspector, and the broker still serves', async () => {
   const [port, inspectorPort] = [await freePort(), await freePort()];
-  const env = { ...world.settings, PORT: String(port), NODE_OPTIONS: `--inspect-port=${inspectorPort}` };
+  const env = { ...bed.settings, PORT: String(port), NODE_OPTIONS: `--inspect-port=${inspectorPort}` };
   const { broker, exit, errors } = start(env);
   try {
     await until(() => isOpen(port));
@@ -46,7 +46,7 @@ test('SIGUSR1 opens no inspector, and the broker still serves', async () => {
 });
 
 test('in production a flag that opens the inspector is refused', async () => {
-  const env = { ...world.settings, NODE_ENV: 'production', NODE_OPTIONS: '--inspect=127.0.0.1:0' };
+  const env = { ...bed.settings, NODE_ENV: 'production', NODE_OPTIONS: '--inspect=127.0.0.1:0' };
   const { exit, errors } = start({ ...env, PORT: String(await freePort()) });
   expect(await exit).toEqual([78, null]);
   expect(errors()).toContain('remove --inspect in production');

@@ -61,7 +61,7 @@ async function until(look: () => Promise<boolean>): Promise<void> {
   while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-test('PostgreSQL stops under load and comes back: each replica does what its settings say, and nothing wrong', async () => {
+test('PostgreSQL stops under load and comes back: each replica does what its settings say', async () => {
   const [strict, lenient] = fleet.replicas as [Replica, Replica];
   const token = (await ask(strict, 'alice')).token;
   const seen = new Map([strict, lenient].map((replica) => [replica, new Set<string>()]));
@@ -79,7 +79,7 @@ test('PostgreSQL stops under load and comes back: each replica does what its set
   await postgres.stop();
   await until(async () => (await ask(strict, 'alice')).status === 503);
   expect(await ask(lenient, 'alice')).toEqual({ status: 200, code: undefined, token });
-  // Bob's is in nobody's memory.
+  // Bob's is in no cache.
   for (const replica of fleet.replicas) {
     expect(await ask(replica, 'bob')).toMatchObject({ status: 503, code: 'database_unavailable' });
   }

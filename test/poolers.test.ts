@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { startPgBouncer, WITHOUT_PGBOUNCER, type PgBouncer } from './support/pgbouncer.js';
-import { startReceiver, type Receiver } from './support/webhook-receiver.js';
-import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { emptyDatabase, query, tokenBroker } from './cli/token-broker.js';
+import { type PgBouncer, startPgBouncer, WITHOUT_PGBOUNCER } from './support/pgbouncer.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { type Receiver, startReceiver } from './support/webhook-receiver.js';
 
 const run = WITHOUT_PGBOUNCER === '' ? describe : describe.skip;
 
@@ -32,13 +32,13 @@ const SETUPS: Setup[] = [
 describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, settings }) => {
   run('the broker', () => {
     let pooler: PgBouncer;
-    let world: World;
+    let bed: TestBed;
     let receiver: Receiver;
 
     beforeAll(async () => {
       receiver = await startReceiver(() => new Date());
-      world = await startWorld(async (databaseUrl, ownerUrl) => {
-        // What a session may be by no doing of ours: the broker must not care.
+      bed = await startTestBed(async (databaseUrl, ownerUrl) => {
+        // What others may set for a session: the broker must not depend on it.
         const name = new URL(databaseUrl).pathname.slice(1);
         for (const setting of [
           "timezone = 'America/New_York'",
@@ -57,22 +57,22 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
       });
     });
     afterAll(async () => {
-      await world.stop();
+      await bed.stop();
       await pooler.stop();
       await receiver.close();
     });
 
     test('is ready', async () => {
-      expect((await fetch(`${world.url}/health/ready`)).status).toBe(200);
+      expect((await fetch(`${bed.url}/health/ready`)).status).toBe(200);
     });
 
     test('connects, serves, refreshes and disconnects, for many at a time', async () => {
       const users = Array.from({ length: 12 }, (_, user) => `user-${user}`);
       for (const user of users) {
         const account = user.endsWith('1') ? BOB.email : ALICE.email;
-        expect((await world.api.connect({ user_id: user, scope: YOUTUBE }, { account })).status).toBe(200);
+        expect((await bed.api.connect({ user_id: user, scope: YOUTUBE }, { account })).status).toBe(200);
       }
-      const ask = () => Promise.all(users.map((user) => world.api.token(user)));
+      const ask = () => Promise.all(users.map((user) => bed.api.token(user)));
       for (let round = 0; round < 3; round++) {
         for (const { status, body } of await ask()) {
           expect({ status, code: body['code'] }).toEqual({ status: 200 });
@@ -80,23 +80,23 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
           expect(body['expires_in']).toBeLessThanOrEqual(3600);
         }
       }
-      world.clock.advance(3590);
+      bed.clock.advance(3590);
       const refreshed = await ask();
       expect(new Set(refreshed.map(({ status }) => status))).toEqual(new Set([200]));
       expect(refreshed[0]?.body['expires_in']).toBeGreaterThan(3500);
 
-      const { grants } = (await world.api.get('/users/user-0/grants')).body as {
+      const { grants } = (await bed.api.get('/users/user-0/grants')).body as {
         grants: { id: string; created_at: string }[];
       };
       const [grant] = grants;
       expect(Math.abs(Date.parse(grant?.created_at ?? '') - Date.now())).toBeLessThan(60_000);
-      expect((await world.api.delete(`/grants/${grant?.id ?? ''}`, { mode: 'local' })).status).toBe(200);
-      expect((await world.api.token('user-0')).status).toBe(404);
+      expect((await bed.api.delete(`/grants/${grant?.id ?? ''}`, { mode: 'local' })).status).toBe(200);
+      expect((await bed.api.token('user-0')).status).toBe(404);
       await receiver.wait(users.length + 1, 10_000);
     });
 
     test('keeps its audit trail, and finds in it by time', async () => {
-      const auditor = await world.service({ audit: true });
+      const auditor = await bed.service({ audit: true });
       await new Promise((resolve) => setTimeout(resolve, 1300));
       const since = new Date(Date.now() - 120_000).toISOString();
       const { status, body } = await auditor.get('/audit', { user: 'user-0', since });
@@ -116,7 +116,7 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
     });
 
     test('logs no fault', () => {
-      const faults = world
+      const faults = bed
         .log()
         .split('\n')
         .filter((line) => /"level":(50|60)/.test(line));

@@ -2,6 +2,7 @@
  * Every outbound request of a process goes through the proxy that its environment names, and trusts a private CA. The
  * proxy leads every tunnel to a TLS end on this machine, whose certificate is for Google's hosts and an issuer's.
  */
+import pg from 'pg';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { request as ask } from 'node:http';
@@ -10,13 +11,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import pg from 'pg';
-import { startFleet, type Fleet } from '../sandbox/fleet/fleet.js';
-import { startStandIn, type StandIn } from '../sandbox/google/stand-in.js';
+import { type Fleet, startFleet } from '../sandbox/fleet/fleet.js';
+import { type StandIn, startStandIn } from '../sandbox/google/stand-in.js';
 import { tokenBroker } from './cli/token-broker.js';
 import { ConnectProxy } from './support/connect-proxy.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
-import { createDatabase } from './support/world.js';
+import { createDatabase } from './support/test-bed.js';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 const describeWithTls = hasOpenssl ? describe : describe.skip;
@@ -77,7 +77,7 @@ describeWithTls(
     let proxy: ConnectProxy;
     let ca: string;
     let key: SigningKey;
-    const told: string[] = [];
+    const delivered: string[] = [];
 
     beforeAll(async () => {
       google = await startStandIn({
@@ -102,7 +102,7 @@ describeWithTls(
       tls = createServer(made, (request, response) => {
         const { host = '' } = request.headers;
         if (host === 'app.example.com') {
-          told.push(request.url ?? '');
+          delivered.push(request.url ?? '');
           response.writeHead(204).end();
           return;
         }
@@ -159,7 +159,7 @@ describeWithTls(
         expect(run.stdout + run.stderr).not.toContain('p@ss');
       });
 
-      test('a proxy that refuses is named, not passed by', async () => {
+      test('a proxy that refuses is named, not bypassed', async () => {
         proxy.refusal = 407;
         const run = await check({ HTTPS_PROXY: `http://user:secret@${proxy.address}` });
         expect(verdictOf(run)).toMatchObject({ verdict: 'no_answer', error: 'proxy_407' });
@@ -222,7 +222,7 @@ describeWithTls(
         await database.query('DELETE FROM outbox_events');
       }, 30_000);
 
-      test("to an issuer's discovery and keys, and to the receiver of webhooks; never to what is on this machine", async () => {
+      test("to an issuer's discovery and keys, and to the receiver of webhooks; never to addresses of this machine", async () => {
         const created = await tokenBroker(
           [
             ...['service', 'create', 'jwt', '--client', 'default', '--scope', '*', '--user', '*'],
@@ -239,10 +239,10 @@ describeWithTls(
           headers: { authorization: `Bearer ${jwt}` },
         });
         expect(answer.status).toBe(404);
-        for (const end = Date.now() + 10_000; told.length === 0 && Date.now() < end;) {
+        for (const end = Date.now() + 10_000; delivered.length === 0 && Date.now() < end;) {
           await new Promise((resolve) => setTimeout(resolve, 50));
         }
-        expect(told).toEqual(['/hooks']);
+        expect(delivered).toEqual(['/hooks']);
         expect(new Set(proxy.asked)).toEqual(
           new Set(['CONNECT issuer.example.com:443', 'CONNECT app.example.com:443']),
         );
@@ -256,7 +256,7 @@ describeWithTls(
         expect(proxy.asked.filter((each) => each.includes('127.0.0.1'))).toEqual([]);
       }, 30_000);
 
-      test('a faulty address stops the start, by its name', async () => {
+      test('an invalid proxy address stops the start, and its setting is named', async () => {
         await expect(fleet.add({ HTTPS_PROXY: 'socks5://user:secret@proxy' })).rejects.toThrow(
           /HTTPS_PROXY must be the address of a proxy(?![\s\S]*secret)/,
         );

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startFleet, type Fleet } from '../sandbox/fleet/fleet.js';
-import { createDatabase, startWorld, type World } from './support/world.js';
+import { type Fleet, startFleet } from '../sandbox/fleet/fleet.js';
+import { createDatabase, startTestBed, type TestBed } from './support/test-bed.js';
 
 const NOT_MIGRATED =
   'The database lacks a table or column of this version. Run `token-broker migrate` first.';
@@ -12,73 +12,73 @@ async function ready(url: string) {
 }
 
 describe('what the database records of migrations', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const refused = (detail: unknown) => ({ status: 503, code: 'database_unavailable', detail });
 
-  test('all of this version: ready', async () => {
-    expect(await ready(world.url)).toBe(200);
+  test('all migrations of this version: ready', async () => {
+    expect(await ready(bed.url)).toBe(200);
   });
 
   test('one is missing, under way or failed: not ready, in the words of the command line', async () => {
-    await world.sql(`CREATE TABLE kept AS SELECT * FROM _prisma_migrations`);
-    await world.sql(
+    await bed.sql(`CREATE TABLE kept AS SELECT * FROM _prisma_migrations`);
+    await bed.sql(
       `UPDATE _prisma_migrations SET finished_at = NULL WHERE migration_name LIKE '%service_accounts'`,
     );
-    expect(await ready(world.url)).toEqual(refused(NOT_MIGRATED));
-    await world.sql(`DELETE FROM _prisma_migrations WHERE migration_name LIKE '%service_accounts'`);
-    expect(await ready(world.url)).toEqual(refused(NOT_MIGRATED));
-    await world.sql(`TRUNCATE _prisma_migrations; INSERT INTO _prisma_migrations SELECT * FROM kept`);
-    expect(await ready(world.url)).toBe(200);
+    expect(await ready(bed.url)).toEqual(refused(NOT_MIGRATED));
+    await bed.sql(`DELETE FROM _prisma_migrations WHERE migration_name LIKE '%service_accounts'`);
+    expect(await ready(bed.url)).toEqual(refused(NOT_MIGRATED));
+    await bed.sql(`TRUNCATE _prisma_migrations; INSERT INTO _prisma_migrations SELECT * FROM kept`);
+    expect(await ready(bed.url)).toBe(200);
   });
 
   test('however many ask at once, the database is asked once', async () => {
-    await world.sql('BEGIN');
-    await world.sql('LOCK TABLE _prisma_migrations IN ACCESS EXCLUSIVE MODE');
-    const answers = Array.from({ length: 50 }, () => ready(world.url));
+    await bed.sql('BEGIN');
+    await bed.sql('LOCK TABLE _prisma_migrations IN ACCESS EXCLUSIVE MODE');
+    const answers = Array.from({ length: 50 }, () => ready(bed.url));
     const waiting = `SELECT count(*)::int AS count FROM pg_locks
       WHERE NOT granted AND relation = '_prisma_migrations'::regclass`;
-    while ((await world.sql(waiting))[0]?.['count'] === 0) await new Promise((done) => setTimeout(done, 10));
+    while ((await bed.sql(waiting))[0]?.['count'] === 0) await new Promise((done) => setTimeout(done, 10));
     // Time for the others to get there as well.
     await new Promise((done) => setTimeout(done, 300));
-    expect(await world.sql(waiting)).toEqual([{ count: 1 }]);
-    await world.sql('COMMIT');
+    expect(await bed.sql(waiting)).toEqual([{ count: 1 }]);
+    await bed.sql('COMMIT');
     expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
   });
 
   test('never migrated: not ready', async () => {
-    await world.sql(`ALTER TABLE _prisma_migrations RENAME TO away`);
-    expect(await ready(world.url)).toEqual(refused(NOT_MIGRATED));
-    await world.sql(`ALTER TABLE away RENAME TO _prisma_migrations`);
-    expect(await ready(world.url)).toBe(200);
+    await bed.sql(`ALTER TABLE _prisma_migrations RENAME TO away`);
+    expect(await ready(bed.url)).toEqual(refused(NOT_MIGRATED));
+    await bed.sql(`ALTER TABLE away RENAME TO _prisma_migrations`);
+    expect(await ready(bed.url)).toBe(200);
   });
 
-  test('ahead: who was ready before serves on; who starts is not ready, unless told so', async () => {
-    await world.sql(
+  test('ahead: a replica that was ready serves on; one that starts is not ready, unless a setting allows it', async () => {
+    await bed.sql(
       `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at)
        VALUES ('newer', '', '29990101000000_newer', now())`,
     );
-    expect(await ready(world.url)).toBe(200);
-    await world.sql(`UPDATE _prisma_migrations SET finished_at = now() WHERE id = 'newer'`);
-    expect(await ready(world.url)).toBe(200);
+    expect(await ready(bed.url)).toBe(200);
+    await bed.sql(`UPDATE _prisma_migrations SET finished_at = now() WHERE id = 'newer'`);
+    expect(await ready(bed.url)).toBe(200);
 
-    await world.restart();
-    expect(await ready(world.url)).toEqual(
+    await bed.restart();
+    expect(await ready(bed.url)).toEqual(
       refused(
         expect.stringMatching(
           /^The database is ahead of this version.* 29990101000000_newer\. .*ALLOW_NEWER_SCHEMA=true/,
         ),
       ),
     );
-    await world.restart({ ALLOW_NEWER_SCHEMA: 'true' });
-    expect(await ready(world.url)).toBe(200);
-    await world.sql(`UPDATE _prisma_migrations SET rolled_back_at = now() WHERE id = 'newer'`);
-    await world.restart();
-    expect(await ready(world.url)).toBe(200);
+    await bed.restart({ ALLOW_NEWER_SCHEMA: 'true' });
+    expect(await ready(bed.url)).toBe(200);
+    await bed.sql(`UPDATE _prisma_migrations SET rolled_back_at = now() WHERE id = 'newer'`);
+    await bed.restart();
+    expect(await ready(bed.url)).toBe(200);
   });
 });
 
@@ -89,7 +89,7 @@ describe('SIGTERM with SHUTDOWN_DELAY_SECONDS', () => {
   });
   afterAll(() => fleet.stop());
 
-  test('not ready at once, serving for as long as it says, then the end with 0', async () => {
+  test('not ready at once, serving during the delay, then exit code 0', async () => {
     const replica = await fleet.add({ SHUTDOWN_DELAY_SECONDS: '3' });
     const began = performance.now();
     const ended = replica.end('SIGTERM');
@@ -105,7 +105,7 @@ describe('SIGTERM with SHUTDOWN_DELAY_SECONDS', () => {
     expect(performance.now() - began).toBeGreaterThan(2900);
   });
 
-  test('told twice: at once', async () => {
+  test('a second signal stops at once', async () => {
     const replica = await fleet.add({ SHUTDOWN_DELAY_SECONDS: '60' });
     const began = performance.now();
     const ended = replica.end('SIGTERM');

@@ -12,9 +12,9 @@ import { Secret } from '../src/domain/secret.js';
 import { Metrics } from '../src/operations/metrics.js';
 import { signMessage } from '../src/webhooks/send-event.js';
 import { emptyFolder } from './cli/token-broker.js';
-import { startWorld, type World } from './support/world.js';
+import { startTestBed, type TestBed } from './support/test-bed.js';
 
-// Compiled: it finds package.json by its own place.
+// Compiled: it finds package.json by its own path.
 const { buildProgram } = (await import(
   resolve('dist/src/cli/program.js')
 )) as typeof import('../src/cli/program.js');
@@ -101,30 +101,30 @@ describe('codes', () => {
 });
 
 describe('metrics', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld();
+    bed = await startTestBed();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   test('docs/metrics.md has every metric of the broker, with its type and labels, and no other', async () => {
-    const { registry } = world.app.get(Metrics);
+    const { registry } = bed.app.get(Metrics);
     const own = (await registry.getMetricsAsJSON()).filter(({ name }) => name.startsWith('token_broker_'));
     const rows = read('docs/metrics.md').matchAll(/^\| `(token_broker_\w+)` +\| (\w+) +\|([^|]*)\|/gm);
-    const told = [...rows].map(([, name = '', type = '', third = '']) => {
+    const documentedMetrics = [...rows].map(([, name = '', type = '', third = '']) => {
       const labels = [...third.matchAll(/`(\w+)`/g)].map(([, label = '']) => label);
       return `${name} ${type} ${labels.sort().join(' ')}`;
     });
-    const known = own.map(({ name, type }) => {
+    const registered = own.map(({ name, type }) => {
       const { labelNames } = registry.getSingleMetric(name) as unknown as { labelNames: string[] };
       return `${name} ${String(type)} ${labelNames.toSorted().join(' ')}`;
     });
-    expect(told.sort()).toEqual(known.sort());
+    expect(documentedMetrics.sort()).toEqual(registered.sort());
   });
 
   const promtool = spawnSync('promtool', ['--version']).status === 0 ? test : test.skip;
   promtool('`promtool check metrics` has nothing to say (skipped where promtool is missing)', async () => {
-    const text = await (await fetch(`${world.url}/metrics`)).text();
+    const text = await (await fetch(`${bed.url}/metrics`)).text();
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
       input: text,
       encoding: 'utf8',

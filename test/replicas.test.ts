@@ -4,7 +4,7 @@ import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js'
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { ADWORDS } from '../src/domain/google/scopes.js';
 import { Api } from './support/api.js';
-import { asRuntime, createDatabase, YOUTUBE } from './support/world.js';
+import { asRuntime, createDatabase, YOUTUBE } from './support/test-bed.js';
 
 const ALICE = { email: 'alice@example.com' };
 

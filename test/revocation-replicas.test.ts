@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { Api } from './support/api.js';
-import { createDatabase } from './support/world.js';
+import { createDatabase } from './support/test-bed.js';
 
 /** A revocation whose replica is killed, at each moment that matters; another one takes it over. */
 let fleet: Fleet;
@@ -42,7 +42,7 @@ async function killAt(moment: () => Promise<boolean> | boolean): Promise<{ survi
   const evicted = await fleet.add();
   const survivor = new Api((fleet.replicas[0] as Replica).url, key);
   await seedGrants(fleet, database, ['gone', 'sibling'], 3000);
-  // Both are in memory everywhere.
+  // Both are cached on every replica.
   for (const user of ['gone', 'sibling']) {
     expect((await survivor.token(user)).status).toBe(200);
     expect((await new Api(evicted.url, key).token(user)).status).toBe(200);
@@ -67,20 +67,20 @@ async function expectEnd(survivor: Api): Promise<void> {
   expect([sibling.status, sibling.body['cause']]).toEqual([410, 'revoked_with_sibling']);
 }
 
-test('killed before Google was reached', async () => {
+test('stopped before Google was reached', async () => {
   fleet.google.control.failAlways('revoke', { drop: true });
   const { survivor } = await killAt(() => fleet.google.control.count('revoke') > 0);
   fleet.google.control.clearFaults();
   await expectEnd(survivor);
 }, 60_000);
 
-test('killed while Google revokes', async () => {
+test('stopped while Google revokes', async () => {
   fleet.google.control.latency('revoke', 500);
   const { survivor } = await killAt(() => fleet.google.control.count('revoke') > 0);
   await expectEnd(survivor);
 }, 60_000);
 
-test('killed after Google said yes, before it was written', async () => {
+test('stopped after Google said yes, before it was written', async () => {
   await database.query('CREATE TRIGGER waits BEFORE DELETE ON grants FOR EACH ROW EXECUTE FUNCTION wait()');
   const { survivor } = await killAt(async () => {
     const { rows } = await database.query(

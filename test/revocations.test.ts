@@ -1,35 +1,35 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { ALICE, BOB, startWorld, YOUTUBE, type World } from './support/world.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 /** A revocation is written before Google is asked; what interrupts it afterwards is resumed, and no token is given. */
 describe('revocations', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    // Nobody listens there: events stay in the outbox.
-    world = await startWorld({
+    // No server listens there: events stay in the outbox.
+    bed = await startTestBed({
       WEBHOOK_URL: 'http://127.0.0.1:9/',
       WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
       GOOGLE_TIMEOUT_MS: '1000',
     });
-    await world.sql(`
+    await bed.sql(`
       CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`);
   });
   beforeEach(async () => {
-    world.google.control.reset();
-    await world.reset();
+    bed.google.control.reset();
+    await bed.reset();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
-  const control = () => world.google.control;
+  const control = () => bed.google.control;
   const connect = (user_id: string, account: { email: string } = ALICE, client = 'default') =>
-    world.api.connect({ user_id, scope: YOUTUBE, client, another_account: true }, { account: account.email });
+    bed.api.connect({ user_id, scope: YOUTUBE, client, another_account: true }, { account: account.email });
   const grantOf = async (userId: string) => {
-    const { body } = await world.api.get(`/users/${userId}/grants`);
+    const { body } = await bed.api.get(`/users/${userId}/grants`);
     return (body['grants'] as Record<string, unknown>[])[0] ?? {};
   };
   const revoke = async (userId: string) =>
-    world.api.delete(`/grants/${String((await grantOf(userId))['id'])}`, { mode: 'revoke' });
+    bed.api.delete(`/grants/${String((await grantOf(userId))['id'])}`, { mode: 'revoke' });
   const statusOf = async (userId: string) => (await grantOf(userId))['status'];
   const asked = () => control().count('revoke');
   const until = async (look: () => Promise<boolean> | boolean, ms = 10_000) => {
@@ -40,35 +40,35 @@ describe('revocations', () => {
     throw new Error('It did not happen in time.');
   };
   const finished = () =>
-    until(async () => (await world.sql('SELECT id FROM revocations WHERE finished_at IS NULL')).length === 0);
+    until(async () => (await bed.sql('SELECT id FROM revocations WHERE finished_at IS NULL')).length === 0);
   /** As if the time until the next attempt were over. */
-  const due = () => world.sql('UPDATE revocations SET next_attempt_at = now()');
+  const due = () => bed.sql('UPDATE revocations SET next_attempt_at = now()');
   const outbox = async () => {
-    const rows = await world.sql('SELECT type, payload FROM outbox_events ORDER BY sequence');
+    const rows = await bed.sql('SELECT type, payload FROM outbox_events ORDER BY sequence');
     return rows.map(({ type, payload }) => {
       const { data } = payload as { data: { user_id: string; cause?: string } };
       return [type, data.user_id, data.cause];
     });
   };
   const failing = async (statement: string, table: string, doing: () => Promise<void>) => {
-    await world.sql(
+    await bed.sql(
       `CREATE TRIGGER failing BEFORE ${statement} ON ${table} FOR EACH ROW EXECUTE FUNCTION fail()`,
     );
     try {
       await doing();
     } finally {
-      await world.sql(`DROP TRIGGER failing ON ${table}`);
+      await bed.sql(`DROP TRIGGER failing ON ${table}`);
     }
   };
 
-  test('while Google does not answer, no token is given to anybody concerned, and it is finished when Google does', async () => {
+  test('while Google does not answer, no token of the grants concerned is given, and it is finished when Google does', async () => {
     await connect('alice');
     await connect('alice-too', ALICE, 'second');
     await connect('in-another-project', ALICE, 'elsewhere');
     await connect('bob', BOB);
-    await world.sql('DELETE FROM outbox_events');
-    // Memory is warm.
-    expect((await world.api.token('alice-too', { client: 'second' })).status).toBe(200);
+    await bed.sql('DELETE FROM outbox_events');
+    // The cache is warm.
+    expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
     control().failAlways('revoke', { status: 503, body: '' });
     const answer = await revoke('alice');
     expect(answer.status).toBe(202);
@@ -81,14 +81,14 @@ describe('revocations', () => {
       ['alice-too', 'second'],
     ] as const) {
       expect(await statusOf(user)).toBe('revoking');
-      const refused = await world.api.token(user, { client, scope: YOUTUBE });
+      const refused = await bed.api.token(user, { client, scope: YOUTUBE });
       expect(refused.status).toBe(410);
       expect(refused.body).toMatchObject({ code: 'reconnect_required', cause: 'revoking' });
       // A permission that is given now would end with the others.
       expect(refused.body).not.toHaveProperty('connect_url');
     }
-    expect((await world.api.token('in-another-project', { client: 'elsewhere' })).status).toBe(200);
-    expect((await world.api.token('bob')).status).toBe(200);
+    expect((await bed.api.token('in-another-project', { client: 'elsewhere' })).status).toBe(200);
+    expect((await bed.api.token('bob')).status).toBe(200);
     expect((await revoke('alice')).status).toBe(202);
     expect(await outbox()).toEqual([]);
 
@@ -96,8 +96,8 @@ describe('revocations', () => {
     await due();
     await finished();
     expect(await statusOf('alice')).toBeUndefined();
-    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
-    expect((await world.api.token('alice-too', { client: 'second' })).body).toMatchObject({
+    expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    expect((await bed.api.token('alice-too', { client: 'second' })).body).toMatchObject({
       cause: 'revoked_with_sibling',
       connect_url: expect.any(String),
     });
@@ -106,8 +106,8 @@ describe('revocations', () => {
       ['grant.disconnected', 'alice', undefined],
     ]);
     const live = 'SELECT client FROM refresh_tokens WHERE ended_at IS NULL ORDER BY client';
-    expect(await world.sql(live)).toEqual([{ client: 'default' }, { client: 'elsewhere' }]);
-    const trail = await world.sql(
+    expect(await bed.sql(live)).toEqual([{ client: 'default' }, { client: 'elsewhere' }]);
+    const trail = await bed.sql(
       `SELECT user_id, outcome, details->>'with_sibling' IS NOT NULL AS with_other FROM audit_events
        WHERE action = 'grant.disconnect' AND outcome = 'ok' ORDER BY user_id`,
     );
@@ -117,7 +117,7 @@ describe('revocations', () => {
     ]);
   });
 
-  test('the same DELETE again goes on with it at once', async () => {
+  test('the same DELETE again continues it at once', async () => {
     await connect('alice');
     control().failNext('revoke', { status: 503, body: '', headers: { 'retry-after': '60' } });
     expect((await revoke('alice')).status).toBe(202);
@@ -148,14 +148,14 @@ describe('revocations', () => {
       await failing(statement, table, async () => {
         const answer = await revoke('alice');
         expect(answer.status).toBe(202);
-        expect((await world.api.token('alice')).status).toBe(410);
-        expect((await world.api.token('alice-too', { client: 'second' })).body).toMatchObject({
+        expect((await bed.api.token('alice')).status).toBe(410);
+        expect((await bed.api.token('alice-too', { client: 'second' })).body).toMatchObject({
           cause: 'revoking',
         });
       });
       await finished();
-      expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
-      expect((await world.api.token('alice-too', { client: 'second' })).body).toMatchObject({
+      expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+      expect((await bed.api.token('alice-too', { client: 'second' })).body).toMatchObject({
         cause: 'revoked_with_sibling',
         confidence: 'certain',
       });
@@ -171,18 +171,18 @@ describe('revocations', () => {
     await failing('DELETE', 'grants', async () => {
       expect((await revoke('alice')).status).toBe(202);
     });
-    await until(async () => [200, 404].includes((await world.api.delete(path, { mode: 'revoke' })).status));
+    await until(async () => [200, 404].includes((await bed.api.delete(path, { mode: 'revoke' })).status));
     expect(await statusOf('alice-too')).toBe('revoked');
     expect(asked()).toBe(1);
   });
 
-  test('the intent cannot be written: Google is not asked, and everything is as before', async () => {
+  test('the intent cannot be written: Google is not asked, and nothing changes', async () => {
     await connect('alice');
     await failing('INSERT', 'revocations', async () => {
       expect((await revoke('alice')).status).toBeGreaterThanOrEqual(500);
     });
     expect(asked()).toBe(0);
-    expect((await world.api.token('alice')).status).toBe(200);
+    expect((await bed.api.token('alice')).status).toBe(200);
   });
 
   test('the answer was lost after Google had revoked: other dead tokens of the account say so', async () => {
@@ -192,29 +192,29 @@ describe('revocations', () => {
     expect((await revoke('alice')).status).toBe(202);
     await finished();
     expect(await statusOf('alice-too')).toBe('revoked');
-    expect((await world.api.token('alice-too', { client: 'second' })).body).toMatchObject({
+    expect((await bed.api.token('alice-too', { client: 'second' })).body).toMatchObject({
       cause: 'revoked_with_sibling',
       confidence: 'inferred',
     });
-    expect(await world.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toEqual([]);
+    expect(await bed.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toEqual([]);
   });
 
   test('the answer was lost, and the token was dead alone: the others are active again, on fresh tokens only', async () => {
     await connect('alice');
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');
-    const before = (await world.api.token('alice-too', { client: 'second' })).body['access_token'];
+    const before = (await bed.api.token('alice-too', { client: 'second' })).body['access_token'];
     control().killRefreshToken(token ?? '');
     control().failNext('revoke', { drop: true });
     expect((await revoke('alice')).status).toBe(202);
     await finished();
     expect(await statusOf('alice-too')).toBe('active');
-    const after = await world.api.token('alice-too', { client: 'second' });
+    const after = await bed.api.token('alice-too', { client: 'second' });
     expect(after.status).toBe(200);
     expect(after.body['access_token']).not.toBe(before);
   });
 
-  test('a token that was dead before takes nobody with it', async () => {
+  test('a token that was dead before ends no other grant', async () => {
     await connect('alice');
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');
@@ -222,12 +222,12 @@ describe('revocations', () => {
     const answer = await revoke('alice');
     expect([answer.status, answer.body['also_revoked']]).toEqual([200, []]);
     expect(await statusOf('alice-too')).toBe('active');
-    expect((await world.api.token('alice-too', { client: 'second' })).status).toBe(200);
-    expect(world.log()).not.toContain('does not open');
+    expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
+    expect(bed.log()).not.toContain('does not open');
   });
 
   describe('a consent in between', () => {
-    test('while Google answers: it is kept, its token is not served, and Google says what it is worth', async () => {
+    test('while Google answers: it is kept, its token is not served, and the next refresh shows whether it is valid', async () => {
       await connect('alice');
       await connect('alice-too', ALICE, 'second');
       control().latency('revoke', 800);
@@ -237,17 +237,17 @@ describe('revocations', () => {
       expect((await revoking).status).toBe(200);
       expect(await statusOf('alice-too')).toBe('active');
       // The stand-in revoked after that consent.
-      const refused = await world.api.token('alice-too', { client: 'second' });
+      const refused = await bed.api.token('alice-too', { client: 'second' });
       expect(refused.body).toMatchObject({ cause: 'revoked_with_sibling', confidence: 'inferred' });
     });
 
-    test('between two attempts: the next one ends it at Google, and here', async () => {
+    test('between two attempts: the next one revokes it at Google, and here', async () => {
       await connect('alice');
       control().failAlways('revoke', { status: 503, body: '' });
       expect((await revoke('alice')).status).toBe(202);
-      await world.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+      await bed.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
       await connect('alice');
-      expect((await world.api.token('alice')).status).toBe(200);
+      expect((await bed.api.token('alice')).status).toBe(200);
       control().clearFaults();
       await due();
       await finished();
@@ -256,24 +256,24 @@ describe('revocations', () => {
       expect(control().liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
     });
 
-    test('after Google revoked and its answer was lost: it lives', async () => {
+    test('after Google revoked and its response was lost: it stays active', async () => {
       await connect('alice');
       await connect('alice-too', ALICE, 'second');
       control().failNext('revoke', { drop: true, afterProcessing: true });
       expect((await revoke('alice')).status).toBe(202);
-      await world.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+      await bed.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
       await connect('alice-too', ALICE, 'second');
       await due();
       await finished();
       expect(await statusOf('alice-too')).toBe('active');
-      expect((await world.api.token('alice-too', { client: 'second' })).status).toBe(200);
+      expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
     });
 
-    test('after it is finished: it lives', async () => {
+    test('after it is finished: it stays active', async () => {
       await connect('alice');
       expect((await revoke('alice')).status).toBe(200);
       await connect('alice');
-      expect((await world.api.token('alice')).status).toBe(200);
+      expect((await bed.api.token('alice')).status).toBe(200);
     });
   });
 
@@ -283,8 +283,8 @@ describe('revocations', () => {
     control().failAlways('revoke', { status: 503, body: '' });
     const { id } = await grantOf('alice');
     expect((await revoke('alice')).status).toBe(202);
-    expect((await world.api.delete(`/grants/${String(id)}`, { mode: 'local' })).status).toBe(200);
-    expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    expect((await bed.api.delete(`/grants/${String(id)}`, { mode: 'local' })).status).toBe(200);
+    expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
     expect(await statusOf('alice-too')).toBe('revoking');
     control().clearFaults();
     await due();
@@ -293,7 +293,7 @@ describe('revocations', () => {
     expect(control().liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
   });
 
-  test('two revocations of one account: each ends its own grant, whichever Google hears first', async () => {
+  test('two revocations of one account: each ends its own grant, whichever reaches Google first', async () => {
     await connect('alice');
     await connect('alice-too', ALICE, 'second');
     await connect('alice-third', ALICE);
@@ -309,8 +309,8 @@ describe('revocations', () => {
     const event = (type: string, more: { reason?: string } = {}) =>
       control().sendSecurityEvent({
         type,
-        subject: { subject_type: 'iss-sub', iss: world.google.url, sub: ALICE.sub },
-        to: `${world.url}/security-events/google`,
+        subject: { subject_type: 'iss-sub', iss: bed.google.url, sub: ALICE.sub },
+        to: `${bed.url}/security-events/google`,
         ...more,
       });
     const begin = async () => {
@@ -318,7 +318,7 @@ describe('revocations', () => {
       await connect('alice-too', ALICE, 'second');
       control().failAlways('revoke', { status: 503, body: '' });
       expect((await revoke('alice')).status).toBe(202);
-      await world.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+      await bed.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
     };
     const end = async () => {
       control().clearFaults();
@@ -341,7 +341,7 @@ describe('revocations', () => {
       await connect('alice-too', ALICE, 'second');
       control().failAlways('revoke', { status: 503, body: '' });
       await revoke('alice');
-      await world.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+      await bed.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
       await event('account-disabled', { reason: 'hijacking' });
       expect(await statusOf('alice-too')).toBe('revoking');
       control().killRefreshToken(token ?? '');
@@ -356,12 +356,12 @@ describe('revocations', () => {
       await event('account-disabled', { reason: 'hijacking' });
       await event('account-enabled');
       expect(await statusOf('alice-too')).toBe('revoking');
-      expect((await world.api.token('alice-too', { client: 'second' })).status).toBe(410);
+      expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(410);
       await end();
       expect(await statusOf('alice-too')).toBe('revoked');
     });
 
-    test('account-purged: all are forgotten, and nothing is left to do', async () => {
+    test('account-purged: all are deleted, and nothing is left to do', async () => {
       await begin();
       await event('account-purged');
       await end();
@@ -374,25 +374,25 @@ describe('revocations', () => {
     await connect('alice');
     await connect('bob', BOB);
     const id = String((await grantOf('alice'))['id']);
-    await world.sql(`
+    await bed.sql(`
       INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
         sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
       SELECT gen_random_uuid(), 'user-' || n, 'second', account_sub, account_email, requested_scopes, granted_scopes, status,
         sealed_refresh_token, refresh_token_issued_at, created_at, consented_at
       FROM grants, generate_series(1, 600) AS n WHERE user_id = 'alice'`);
-    await world.sql(`
+    await bed.sql(`
       INSERT INTO access_tokens SELECT grants.id, 'x', 'x', now(), now() + interval '1 hour' FROM grants WHERE user_id LIKE 'user-%'`);
-    await world.sql(`
+    await bed.sql(`
       INSERT INTO refresh_tokens (fingerprint, account_sub, client, grant_id, issued_at, last_used_at, prefix_hash, sha512_hash)
       SELECT decode(md5(id::text), 'hex'), account_sub, client, id, now(), now(), '\\x00', '\\x00' FROM grants WHERE user_id LIKE 'user-%'`);
-    await world.sql('DELETE FROM outbox_events');
+    await bed.sql('DELETE FROM outbox_events');
     const began = performance.now();
-    const answer = await world.api.delete(`/grants/${id}`, { mode: 'revoke' });
+    const answer = await bed.api.delete(`/grants/${id}`, { mode: 'revoke' });
     const took = performance.now() - began;
     expect(answer.status).toBe(200);
     expect(answer.body['also_revoked_total']).toBe(600);
     expect(answer.body['also_revoked']).toHaveLength(100);
-    const [counts] = await world.sql(
+    const [counts] = await bed.sql(
       `SELECT
       (SELECT count(*)::int FROM grants WHERE status = 'revoked') AS revoked,
       (SELECT count(*)::int FROM access_tokens JOIN grants ON grants.id = grant_id WHERE user_id LIKE 'user-%') AS tokens,
@@ -404,13 +404,13 @@ describe('revocations', () => {
     expect(took).toBeLessThan(2500);
   });
 
-  test('what is sealed in a revocation is gone when it is finished, and forgotten after 30 days', async () => {
+  test('what is sealed in a revocation is gone when it is finished, and the row is deleted after 30 days', async () => {
     await connect('alice');
     await revoke('alice');
-    expect(await world.sql('SELECT sealed_token, outcome FROM revocations')).toEqual([
+    expect(await bed.sql('SELECT sealed_token, outcome FROM revocations')).toEqual([
       { sealed_token: null, outcome: 'revoked' },
     ]);
-    world.clock.advance(31 * 24 * 3600);
-    await until(async () => (await world.sql('SELECT id FROM revocations')).length === 0);
+    bed.clock.advance(31 * 24 * 3600);
+    await until(async () => (await bed.sql('SELECT id FROM revocations')).length === 0);
   });
 });

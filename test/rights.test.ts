@@ -1,32 +1,32 @@
 /** What a service may do, and that what it may not see does not exist for it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Answer, Api } from './support/api.js';
-import { ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 const LIMIT = 3;
 
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld({ SLOT_LIMIT: String(LIMIT) });
+  bed = await startTestBed({ SLOT_LIMIT: String(LIMIT) });
 });
 beforeEach(async () => {
-  world.google.control.reset();
-  world.google.control.setSlotLimit(LIMIT);
-  await world.reset();
+  bed.google.control.reset();
+  bed.google.control.setSlotLimit(LIMIT);
+  await bed.reset();
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 const NONE = { audit: false, disconnect: false, revoke: false, force: false };
 
 const connect = (user_id: string, client = 'default', account = ALICE.email) =>
-  world.api.connect({ user_id, scope: YOUTUBE, client }, { account });
+  bed.api.connect({ user_id, scope: YOUTUBE, client }, { account });
 const idOf = async (userId: string) => {
-  const { body } = await world.api.get(`/users/${userId}/grants`);
+  const { body } = await bed.api.get(`/users/${userId}/grants`);
   return (body['grants'] as { id: string }[])[0]?.id ?? '';
 };
 const said = ({ status, body }: Answer) => ({ status, code: body['code'] });
 
-test('without a right nothing is done, and nothing is told; with it, only what it says', async () => {
+test('without a right nothing is done and nothing is disclosed; with it, only what it allows', async () => {
   await connect('alice');
   const id = await idOf('alice');
   const calls: Record<string, (api: Api) => Promise<Answer>> = {
@@ -36,7 +36,7 @@ test('without a right nothing is done, and nothing is told; with it, only what i
     audit: (api) => api.get('/audit'),
   };
   for (const right of ['none', ...Object.keys(calls)]) {
-    const api = await world.service({ ...NONE, ...(right === 'none' ? {} : { [right]: true }) });
+    const api = await bed.service({ ...NONE, ...(right === 'none' ? {} : { [right]: true }) });
     for (const [name, call] of Object.entries(calls)) {
       const answer = await call(api);
       const { status } = answer;
@@ -50,12 +50,10 @@ test('without a right nothing is done, and nothing is told; with it, only what i
     }
     expect((await api.token('alice')).status).toBe(200);
   }
-  expect((await (await world.service(NONE)).delete(`/grants/${id}`, { mode: 'local' })).status).toBe(403);
+  expect((await (await bed.service(NONE)).delete(`/grants/${id}`, { mode: 'local' })).status).toBe(403);
   // The same for what is not there: the right comes first.
   const unknown = '00000000-0000-4000-8000-000000000000';
-  expect((await (await world.service(NONE)).delete(`/grants/${unknown}`, { mode: 'revoke' })).status).toBe(
-    403,
-  );
+  expect((await (await bed.service(NONE)).delete(`/grants/${unknown}`, { mode: 'revoke' })).status).toBe(403);
   expect(await idOf('alice')).toBe(id);
 });
 
@@ -64,7 +62,7 @@ describe('what the policy does not cover', () => {
     await connect('alice');
     await connect('stranger', 'second');
     await connect('alice-too', 'second');
-    const narrow = await world.service({ users: ['alice*'] });
+    const narrow = await bed.service({ users: ['alice*'] });
     const [id, strange] = [await idOf('alice'), await idOf('stranger')];
     for (const dry_run of ['true', 'false']) {
       const answer = await narrow.delete(`/grants/${id}`, { mode: 'revoke', dry_run });
@@ -72,10 +70,10 @@ describe('what the policy does not cover', () => {
       expect(answer.text).not.toContain('stranger');
       expect(answer.text).not.toContain(strange);
     }
-    // Nor does the trail of alice tell who else it was, or that of the stranger who began.
-    const auditor = await world.service({ users: ['alice'], audit: true });
+    // Nor does the audit trail of alice disclose who else it was, or that of the stranger who began.
+    const auditor = await bed.service({ users: ['alice'], audit: true });
     expect((await auditor.get('/audit')).text).not.toContain(strange);
-    const other = await world.service({ users: ['stranger'], audit: true });
+    const other = await bed.service({ users: ['stranger'], audit: true });
     const events = await other.get('/audit');
     expect(events.body['events']).toContainEqual(
       expect.objectContaining({ action: 'grant.disconnect', details: { with_sibling: true } }),
@@ -83,24 +81,24 @@ describe('what the policy does not cover', () => {
     expect(events.text).not.toContain(id);
   });
 
-  test('the grant that is next to die is told of only where it may be seen', async () => {
+  test('the grant that would be evicted next is disclosed only where it may be seen', async () => {
     await connect('stranger');
     await connect('alice');
-    const narrow = await world.service({ users: ['alice'] });
+    const narrow = await bed.service({ users: ['alice'] });
     const { body, text } = await narrow.get(`/grants/${await idOf('alice')}`);
     expect(body['slots']).toMatchObject({
       used: 2,
       next_evicted: { grant_id: null, issued_at: null, current: true },
     });
     expect(text).not.toContain(await idOf('stranger'));
-    expect((await world.api.get(`/grants/${await idOf('alice')}`)).body['slots']).toMatchObject({
+    expect((await bed.api.get(`/grants/${await idOf('alice')}`)).body['slots']).toMatchObject({
       next_evicted: { grant_id: await idOf('stranger'), issued_at: expect.any(String), current: true },
     });
   });
 
   test('a user is named by the caller itself: the answer is the same whether there is one or not', async () => {
     await connect('alice');
-    const narrow = await world.service({ users: ['bob'], audit: true });
+    const narrow = await bed.service({ users: ['bob'], audit: true });
     const ask: ((user: string) => Promise<Answer>)[] = [
       (user) => narrow.get(`/users/${user}/grants`),
       (user) => narrow.get(`/users/${user}/ads/customers`),
@@ -115,7 +113,7 @@ describe('what the policy does not cover', () => {
   });
 
   test('a client outside the policy is refused alike whether the broker serves it or not', async () => {
-    const narrow = await world.service({ clients: ['default'] });
+    const narrow = await bed.service({ clients: ['default'] });
     const ask: ((client: string) => Promise<Answer>)[] = [
       (client) => narrow.token('alice', { client }),
       (client) => narrow.get('/users/alice/ads/customers', { client }),
@@ -130,12 +128,12 @@ describe('what the policy does not cover', () => {
     }
   });
 
-  test('a service that is none is like one that did nothing for the users it covers', async () => {
-    await world.api.token('alice');
-    const [{ name } = {}] = await world.sql('SELECT name FROM services WHERE id = $1', [
-      world.api.key.split('_')[1],
+  test('an unknown service is like one that did nothing for the users it covers', async () => {
+    await bed.api.token('alice');
+    const [{ name } = {}] = await bed.sql('SELECT name FROM services WHERE id = $1', [
+      bed.api.key.split('_')[1],
     ]);
-    const narrow = await world.service({ users: ['bob'], audit: true });
+    const narrow = await bed.service({ users: ['bob'], audit: true });
     const there = await narrow.get('/audit', { service: String(name) });
     const none = await narrow.get('/audit', { service: 'nobody' });
     expect([there.status, there.body]).toEqual([200, { events: [], next: null }]);
@@ -153,7 +151,7 @@ describe('cursors', () => {
     for (const user of ['alice', 'bob', 'carol'])
       await connect(user, 'default', user === 'bob' ? BOB.email : ALICE.email);
     await connect('alice', 'second');
-    const auditor = await world.service({ audit: true });
+    const auditor = await bed.service({ audit: true });
     const lists: [string, Record<string, string>, Record<string, string>][] = [
       ['/grants', { expiring_within: '31000000' }, { expiring_within: '31000001' }],
       ['/users/alice/grants', {}, {}],
@@ -163,7 +161,7 @@ describe('cursors', () => {
       const cursor = await first(auditor, path, filter);
       expect((await auditor.get(path, { ...filter, cursor })).status).toBe(200);
       const refused = [
-        await (await world.service({ audit: true })).get(path, { ...filter, cursor }),
+        await (await bed.service({ audit: true })).get(path, { ...filter, cursor }),
         await auditor.get(path, { ...filter, cursor: `${cursor.slice(0, -2)}AA` }),
         await auditor.get(path, { ...filter, cursor: 'eyJhbGciOiJkaXIifQ....' }),
         await auditor.get(path, { ...filter, cursor: '' }),
@@ -183,7 +181,7 @@ describe('cursors', () => {
     await connect('alice', 'elsewhere');
     const ids: string[] = [];
     for (let next: string | null = '', query = {}; next !== null; query = { cursor: next }) {
-      const { body } = await world.api.get('/users/alice/grants', { ...query, limit: '2' });
+      const { body } = await bed.api.get('/users/alice/grants', { ...query, limit: '2' });
       ids.push(...(body['grants'] as { id: string }[]).map(({ id }) => id));
       next = body['next'] as string | null;
     }
@@ -198,21 +196,21 @@ describe('cursors', () => {
     ['no end', '+infinity'],
     ['five digits', '10000-01-01T00:00:00Z'],
   ])('GET /audit since %s is refused, naming the field', async (_, since) => {
-    const auditor = await world.service({ audit: true });
+    const auditor = await bed.service({ audit: true });
     const { status, body } = await auditor.get('/audit', { since });
     expect([status, body['errors']]).toEqual([400, { since: expect.any(String) }]);
     expect((await auditor.get('/audit', { since: '0001-01-01T00:00:00Z' })).status).toBe(200);
   });
 });
 
-test('a user is told which accounts there are when another is named', async () => {
+test('an error lists the accounts of the user when another is named', async () => {
   await connect('alice');
-  const answer = await world.api.token('alice', { account: BOB.email, scope: YOUTUBE });
+  const answer = await bed.api.token('alice', { account: BOB.email, scope: YOUTUBE });
   expect(answer.status).toBe(404);
   expect(answer.body).toMatchObject({
     code: 'not_connected',
     accounts: [{ sub: ALICE.sub, email: ALICE.email }],
     connect_url: expect.any(String),
   });
-  expect((await world.api.token('nobody', { account: BOB.email })).body).not.toHaveProperty('accounts');
+  expect((await bed.api.token('nobody', { account: BOB.email })).body).not.toHaveProperty('accounts');
 });

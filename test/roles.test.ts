@@ -69,7 +69,7 @@ test.each([
   await expect(query(runtime, sql)).rejects.toThrow(DENIED);
 });
 
-test('it has these rights on every table, and the owner and the role are no superusers', async () => {
+test('it has these rights on every table, and neither the owner nor the role is a superuser', async () => {
   const rights = await query(
     owner,
     `SELECT c.relname::text AS table, string_agg(privilege_type, ', ' ORDER BY privilege_type) AS rights
@@ -183,7 +183,7 @@ describe('the broker as the runtime role', () => {
     expect(usage?.['seals']).toBeLessThan(Number(sealed) + 50);
   }, 60_000);
 
-  test('a key that sealed half of what it may is warned of', async () => {
+  test('a key that sealed half of its maximum is logged as a warning', async () => {
     const replica = await fleet.add();
     const { keys } = JSON.parse(readFileSync(fleet.settings['KEY_RING_FILE'] ?? '', 'utf8')) as {
       keys: { kid: string; alg: string }[];

@@ -1,75 +1,75 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ALICE, startWorld, YOUTUBE, type World } from './support/world.js';
 
 /**
- * Runs everything that carries a secret, at the most verbose log level, with failures in between, and then looks
+ * Runs everything that handles a secret, at the most verbose log level, with failures in between, and then looks
  * for every secret that crossed the wire in the log, in every answer but the one that may hold it, and in a dump of
  * the whole database.
  */
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld({ LOG_LEVEL: 'trace' });
+  bed = await startTestBed({ LOG_LEVEL: 'trace' });
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 test('no token, code, verifier, key or secret is ever logged, answered or stored unsealed', async () => {
   const answers: string[] = [];
   const browser = new Browser();
-  const url = await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE });
+  const url = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE });
   const consent = await browser.begin(url);
   const cookies = [...browser.cookies.values()];
   const back = await visitConsent(consent, { account: ALICE.email });
   answers.push((await browser.open(back)).text, (await browser.open(back)).text);
 
-  const token = await world.api.token('alice');
-  world.clock.advance(3600);
+  const token = await bed.api.token('alice');
+  bed.clock.advance(3600);
   for (const named of ['internal_failure', 'invalid_client_secret', 'user_rate_limit_html']) {
-    world.google.control.failNext('token', { named } as never);
-    answers.push((await world.api.token('alice')).text);
-    await world.rested();
+    bed.google.control.failNext('token', { named } as never);
+    answers.push((await bed.api.token('alice')).text);
+    await bed.afterBackoff();
   }
-  world.google.control.failNext('token', { drop: true });
-  answers.push((await world.api.token('alice')).text);
-  await world.rested();
-  const refreshed = await world.api.token('alice');
+  bed.google.control.failNext('token', { drop: true });
+  answers.push((await bed.api.token('alice')).text);
+  await bed.afterBackoff();
+  const refreshed = await bed.api.token('alice');
 
   // Echoes of a request in an answer, as a proxy in between might make them.
-  const second = await browser.begin(await world.api.connectUrl({ user_id: 'bob', scope: YOUTUBE }));
+  const second = await browser.begin(await bed.api.connectUrl({ user_id: 'bob', scope: YOUTUBE }));
   const secondBack = await visitConsent(second, { account: ALICE.email });
-  world.google.control.failNext('token', {
+  bed.google.control.failNext('token', {
     status: 400,
     body: { error: 'invalid_grant', error_description: 'Bad Request' },
   });
   answers.push((await browser.open(secondBack)).text);
 
   // The database is gone under a request.
-  await world.sql('ALTER TABLE access_tokens RENAME TO gone');
-  await world.restart();
-  const broken = await world.api.token('alice');
+  await bed.sql('ALTER TABLE access_tokens RENAME TO gone');
+  await bed.restart();
+  const broken = await bed.api.token('alice');
   expect(broken.status).toBe(503);
   expect(broken.body).toMatchObject({ code: 'database_unavailable', request_id: expect.any(String) });
   answers.push(broken.text);
-  await world.sql('ALTER TABLE gone RENAME TO access_tokens');
+  await bed.sql('ALTER TABLE gone RENAME TO access_tokens');
 
-  const log = world.log();
-  const dump = await dumpOf(world);
+  const log = bed.log();
+  const dump = await dumpOf(bed);
   expect(log).toContain('/tokens/alice');
   expect(log).toContain(String(broken.body['request_id']));
   expect(dump).toContain(ALICE.sub);
 
   const secrets = [
-    ...world.google.control.secrets(),
+    ...bed.google.control.secrets(),
     ...cookies,
-    world.api.key,
+    bed.api.key,
     consent.searchParams.get('state'),
     consent.searchParams.get('nonce'),
     back.searchParams.get('code'),
     new URL(url).searchParams.get('ticket'),
     token.body['access_token'],
     refreshed.body['access_token'],
-    new URL(world.settings['DATABASE_URL'] ?? '').password,
+    new URL(bed.settings['DATABASE_URL'] ?? '').password,
   ].filter((secret): secret is string => typeof secret === 'string');
   // Code, verifier, access and refresh tokens, id_tokens, client secrets, and what the broker itself made.
   expect(new Set(secrets).size).toBeGreaterThan(15);
@@ -99,7 +99,7 @@ function formsOf(secret: string): string[] {
   ];
 }
 
-async function dumpOf({ sql }: World): Promise<string> {
+async function dumpOf({ sql }: TestBed): Promise<string> {
   const tables = await sql("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'");
   const rows = await Promise.all(
     tables.map(({ table_name }) => sql(`SELECT t::text AS row FROM "${String(table_name)}" t`)),

@@ -4,32 +4,32 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { generateKeyPair, SignJWT } from 'jose';
 import type { SecurityEventOptions } from '../sandbox/google/risc/security-events.js';
 import { contractOf } from './support/contract.js';
-import { ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 const DAY = 24 * 3600;
 
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
+  bed = await startTestBed();
 });
 beforeEach(async () => {
-  world.google.control.reset();
-  await world.reset();
+  bed.google.control.reset();
+  await bed.reset();
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 const account = { subject_type: 'iss-sub', iss: 'https://accounts.google.com/', sub: ALICE.sub };
 /** The stand-in is the issuer here. */
-const subject = () => ({ ...account, iss: `${world.google.url}/` });
+const subject = () => ({ ...account, iss: `${bed.google.url}/` });
 
 async function send(order: SecurityEventOptions) {
-  const to = order.to === undefined ? `${world.url}/security-events/google` : order.to;
-  const { token, status, body } = await world.google.control.sendSecurityEvent({ ...order, to });
+  const to = order.to === undefined ? `${bed.url}/security-events/google` : order.to;
+  const { token, status, body } = await bed.google.control.sendSecurityEvent({ ...order, to });
   return { token, status, body };
 }
 
 async function post(body: string, type = 'application/secevent+jwt') {
-  const response = await fetch(`${world.url}/security-events/google`, {
+  const response = await fetch(`${bed.url}/security-events/google`, {
     method: 'POST',
     headers: { 'content-type': type, accept: 'application/json' },
     body,
@@ -40,7 +40,7 @@ async function post(body: string, type = 'application/secevent+jwt') {
   const answer = isJson ? (JSON.parse(text) as Record<string, unknown>) : {};
   const { status } = response;
   if (status === 400 || status === 503) {
-    (await contractOf(world.url)).check('POST', '/security-events/google', status, contentType, answer);
+    (await contractOf(bed.url)).check('POST', '/security-events/google', status, contentType, answer);
   }
   return { status, text, body: answer, retryAfter: Number(response.headers.get('retry-after')) };
 }
@@ -51,21 +51,21 @@ const connect = (
   user_id = 'alice',
   more: Record<string, unknown> = {},
   { email } = ALICE as { email: string },
-) => world.api.connect({ user_id, scope: YOUTUBE, ...more }, { account: email });
+) => bed.api.connect({ user_id, scope: YOUTUBE, ...more }, { account: email });
 
 async function grantsOf(user: string) {
-  const { body } = await world.api.get(`/users/${user}/grants`);
+  const { body } = await bed.api.get(`/users/${user}/grants`);
   return body['grants'] as { id: string; status: string; diagnosis: { cause: string } | null }[];
 }
 const statusOf = async (user: string) => (await grantsOf(user)).map(({ status }) => status);
 
-const refreshesAtGoogle = () => world.google.control.count('token', 'refresh_token');
+const refreshesAtGoogle = () => bed.google.control.count('token', 'refresh_token');
 const slotsOf = async (user: string) => {
   const [grant] = await grantsOf(user);
-  const { body } = await world.api.get(`/grants/${grant?.id ?? ''}`);
+  const { body } = await bed.api.get(`/grants/${grant?.id ?? ''}`);
   return (body['slots'] as { used: number }).used;
 };
-const handled = async () => Number((await world.sql('SELECT count(*) AS n FROM security_events'))[0]?.['n']);
+const handled = async () => Number((await bed.sql('SELECT count(*) AS n FROM security_events'))[0]?.['n']);
 
 describe('what each event does', () => {
   test('tokens-revoked: every grant of the account in the project is dead, at once and for certain', async () => {
@@ -84,7 +84,7 @@ describe('what each event does', () => {
     expect(await statusOf('abroad')).toEqual(['active']);
     expect(await statusOf('bob')).toEqual(['active']);
     const before = refreshesAtGoogle();
-    const { status, body } = await world.api.token('alice', { client: 'default' });
+    const { status, body } = await bed.api.token('alice', { client: 'default' });
     expect(status).toBe(410);
     expect(body).toMatchObject({ cause: 'user_revoked', confidence: 'certain', who_must_act: 'user' });
     expect(body['connect_url']).toBeDefined();
@@ -92,7 +92,7 @@ describe('what each event does', () => {
     expect(await slotsOf('other')).toBe(0);
     expect(await slotsOf('abroad')).toBe(1);
     expect(
-      await world.sql('SELECT 1 FROM grants WHERE status = $1 AND sealed_refresh_token IS NOT NULL', [
+      await bed.sql('SELECT 1 FROM grants WHERE status = $1 AND sealed_refresh_token IS NOT NULL', [
         'revoked',
       ]),
     ).toEqual([]);
@@ -118,11 +118,11 @@ describe('what each event does', () => {
 
   test('tokens-revoked that comes late does not end what the user connected since', async () => {
     await connect();
-    world.clock.advance(60);
+    bed.clock.advance(60);
     const late = await tokenOf({ type: 'tokens-revoked', subject: subject() });
-    world.google.control.revokeByUser(ALICE.sub, 'project-a');
-    world.clock.advance(3600);
-    expect((await world.api.token('alice')).status).toBe(410);
+    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+    bed.clock.advance(3600);
+    expect((await bed.api.token('alice')).status).toBe(410);
     await connect();
     expect((await post(late)).status).toBe(202);
     expect(await statusOf('alice')).toEqual(['active']);
@@ -146,7 +146,7 @@ describe('what each event does', () => {
         token: nameOf(token),
       },
     });
-    const tokens = (client = 'default') => world.google.control.liveRefreshTokens(ALICE.sub, client);
+    const tokens = (client = 'default') => bed.google.control.liveRefreshTokens(ALICE.sub, client);
 
     test('the grant that lives on it is dead, others are not', async () => {
       await connect('alice');
@@ -156,10 +156,10 @@ describe('what each event does', () => {
       expect(await statusOf('alice')).toEqual(['reconnect_required']);
       expect(await statusOf('other')).toEqual(['active']);
       expect(await slotsOf('other')).toBe(1);
-      const { status, body } = await world.api.token('alice');
+      const { status, body } = await bed.api.token('alice');
       expect(status).toBe(410);
       expect(body).toMatchObject({ cause: 'token_revoked', confidence: 'certain', who_must_act: 'user' });
-      expect((await world.api.token('other')).status).toBe(200);
+      expect((await bed.api.token('other')).status).toBe(200);
     });
 
     test('a superseded token only leaves the ledger', async () => {
@@ -169,7 +169,7 @@ describe('what each event does', () => {
       await send(event(superseded ?? ''));
       expect(await statusOf('alice')).toEqual(['active']);
       expect(await slotsOf('alice')).toBe(1);
-      expect((await world.api.token('alice')).status).toBe(200);
+      expect((await bed.api.token('alice')).status).toBe(200);
     });
 
     test('a token of another project is not touched', async () => {
@@ -191,11 +191,11 @@ describe('what each event does', () => {
     async (reason) => {
       await connect();
       await connect('abroad', { client: 'elsewhere' });
-      const before = (await world.api.token('alice')).body['access_token'];
+      const before = (await bed.api.token('alice')).body['access_token'];
       await send({ type: 'account-disabled', subject: subject(), ...(reason && { reason }) });
 
       const asked = refreshesAtGoogle();
-      const { status, body } = await world.api.token('alice');
+      const { status, body } = await bed.api.token('alice');
       expect(status).toBe(410);
       expect(body).toMatchObject({
         code: 'reconnect_required',
@@ -212,7 +212,7 @@ describe('what each event does', () => {
       expect(await slotsOf('alice')).toBe(1);
 
       await send({ type: 'account-enabled', subject: subject() });
-      const again = await world.api.token('alice');
+      const again = await bed.api.token('alice');
       expect(again.status).toBe(200);
       expect(again.body['access_token']).not.toBe(before);
       expect((await grantsOf('alice'))[0]).toMatchObject({ status: 'active', diagnosis: null });
@@ -221,23 +221,23 @@ describe('what each event does', () => {
 
   test('account-disabled (bulk-account): told, nothing taken away', async () => {
     await connect();
-    const before = (await world.api.token('alice')).body['access_token'];
+    const before = (await bed.api.token('alice')).body['access_token'];
     await send({ type: 'account-disabled', subject: subject(), reason: 'bulk-account', jti: 'bulk-1' });
-    expect((await world.api.token('alice')).body['access_token']).toBe(before);
-    expect(world.log()).toMatch(
+    expect((await bed.api.token('alice')).body['access_token']).toBe(before);
+    expect(bed.log()).toMatch(
       /"event":"account-disabled","jti":"bulk-1".*"grants":1,"reason":"bulk-account"/,
     );
   });
 
   test('a refresh under way when the account is disabled gives nothing', async () => {
     await connect();
-    world.clock.advance(3600);
-    world.google.control.latency('token', 300);
-    const underWay = world.api.token('alice');
+    bed.clock.advance(3600);
+    bed.google.control.latency('token', 300);
+    const underWay = bed.api.token('alice');
     await new Promise((resolve) => setTimeout(resolve, 100));
     await send({ type: 'account-disabled', subject: subject(), reason: 'hijacking' });
     expect((await underWay).status).toBe(410);
-    expect(await world.sql('SELECT 1 FROM access_tokens')).toEqual([]);
+    expect(await bed.sql('SELECT 1 FROM access_tokens')).toEqual([]);
   });
 
   test.each([
@@ -247,10 +247,10 @@ describe('what each event does', () => {
     'a refresh under way at %s is asked for once more, and the first answer is not kept',
     async (_, types) => {
       await connect();
-      world.clock.advance(3600);
+      bed.clock.advance(3600);
       const before = refreshesAtGoogle();
-      world.google.control.latency('token', 300);
-      const underWay = world.api.token('alice');
+      bed.google.control.latency('token', 300);
+      const underWay = bed.api.token('alice');
       await new Promise((resolve) => setTimeout(resolve, 100));
       for (const type of types) await send({ type, subject: subject() });
       expect((await underWay).status).toBe(200);
@@ -261,10 +261,10 @@ describe('what each event does', () => {
   test('a suspended grant dies with a sibling that is revoked', async () => {
     await connect();
     await send({ type: 'account-disabled', subject: subject() });
-    world.clock.advance(60);
+    bed.clock.advance(60);
     await connect('other', { client: 'second' });
     const [other] = await grantsOf('other');
-    const { body } = await world.api.delete(`/grants/${other?.id ?? ''}`, { mode: 'revoke' });
+    const { body } = await bed.api.delete(`/grants/${other?.id ?? ''}`, { mode: 'revoke' });
     expect(body['also_revoked']).toMatchObject([{ user_id: 'alice' }]);
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
@@ -272,20 +272,20 @@ describe('what each event does', () => {
   test('a suspended grant works again once the user connects again', async () => {
     await connect();
     await send({ type: 'account-disabled', subject: subject(), reason: 'hijacking' });
-    world.clock.advance(DAY);
+    bed.clock.advance(DAY);
     await connect();
-    expect((await world.api.token('alice')).status).toBe(200);
+    expect((await bed.api.token('alice')).status).toBe(200);
   });
 
   test('account-enabled that is older than the suspension lifts nothing; account-disabled that is older than the consent suspends nothing', async () => {
     const oldDisabled = await tokenOf({ type: 'account-disabled', subject: subject() });
-    world.clock.advance(60);
+    bed.clock.advance(60);
     await connect();
     expect((await post(oldDisabled)).status).toBe(202);
     expect(await statusOf('alice')).toEqual(['active']);
 
     const oldEnabled = await tokenOf({ type: 'account-enabled', subject: subject() });
-    world.clock.advance(60);
+    bed.clock.advance(60);
     await send({ type: 'account-disabled', subject: subject() });
     expect((await post(oldEnabled)).status).toBe(202);
     expect(await statusOf('alice')).toEqual(['suspended']);
@@ -302,7 +302,7 @@ describe('what each event does', () => {
     const disabled = await send({ type: 'account-disabled', subject: subject(), claims: { toe } });
     expect(disabled.status).toBe(202);
     expect(await statusOf('alice')).toEqual(['suspended']);
-    world.clock.advance(60);
+    bed.clock.advance(60);
     expect((await send({ type: 'account-enabled', subject: subject() })).status).toBe(202);
     expect(await statusOf('alice')).toEqual(['active']);
   });
@@ -320,7 +320,7 @@ describe('what each event does', () => {
     await connect();
     await send({ type: 'account-disabled', subject: subject() });
     await send({ type: 'tokens-revoked', subject: subject() });
-    expect((await world.api.token('alice')).body['cause']).toBe('user_revoked');
+    expect((await bed.api.token('alice')).body['cause']).toBe('user_revoked');
     await send({ type: 'account-enabled', subject: subject() });
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
@@ -330,42 +330,42 @@ describe('what each event does', () => {
     await connect('abroad', { client: 'elsewhere' });
     await send({ type: 'account-purged', subject: subject() });
     expect(await grantsOf('alice')).toEqual([]);
-    expect((await world.api.token('alice')).body['code']).toBe('not_connected');
+    expect((await bed.api.token('alice')).body['code']).toBe('not_connected');
     expect(await statusOf('abroad')).toEqual(['active']);
-    expect(await world.sql('SELECT end_reason FROM refresh_tokens WHERE client = $1', ['default'])).toEqual([
+    expect(await bed.sql('SELECT end_reason FROM refresh_tokens WHERE client = $1', ['default'])).toEqual([
       { end_reason: 'account_purged' },
     ]);
   });
 
   test('sessions-revoked: access tokens are dropped, the grant lives', async () => {
     await connect();
-    const before = (await world.api.token('alice')).body['access_token'];
+    const before = (await bed.api.token('alice')).body['access_token'];
     await send({ type: 'sessions-revoked', subject: subject() });
-    const after = await world.api.token('alice');
+    const after = await bed.api.token('alice');
     expect(after.status).toBe(200);
     expect(after.body['access_token']).not.toBe(before);
   });
 
   test('account-credential-change-required: told, nothing dropped', async () => {
     await connect();
-    const before = (await world.api.token('alice')).body['access_token'];
+    const before = (await bed.api.token('alice')).body['access_token'];
     await send({ type: 'account-credential-change-required', subject: subject(), jti: 'change-1' });
-    expect((await world.api.token('alice')).body['access_token']).toBe(before);
-    expect(world.log()).toMatch(/"event":"account-credential-change-required","jti":"change-1".*"grants":1/);
+    expect((await bed.api.token('alice')).body['access_token']).toBe(before);
+    expect(bed.log()).toMatch(/"event":"account-credential-change-required","jti":"change-1".*"grants":1/);
   });
 
   test('verification: the log shows its state', async () => {
     const state = `state ${randomUUID()}`;
     expect((await send({ type: 'verification', state })).status).toBe(202);
-    expect(world.log()).toContain(`"event":"verification"`);
-    expect(world.log()).toContain(`"state":"${state}"`);
+    expect(bed.log()).toContain(`"event":"verification"`);
+    expect(bed.log()).toContain(`"state":"${state}"`);
   });
 
   test('an unknown event is accepted, told, and not handled twice', async () => {
     const order = { type: 'https://schemas.openid.net/secevent/risc/event-type/of-tomorrow', jti: 'new-1' };
     expect((await send(order)).status).toBe(202);
     expect((await send(order)).status).toBe(202);
-    expect(world.log().match(/"event":"https:[^"]*of-tomorrow","jti":"new-1"/g)).toHaveLength(1);
+    expect(bed.log().match(/"event":"https:[^"]*of-tomorrow","jti":"new-1"/g)).toHaveLength(1);
   });
 
   test('several events in one token are all handled', async () => {
@@ -391,7 +391,7 @@ describe('whom an event is about', () => {
       () => ({ subject_type: 'id_token_claims', email: 'ALICE@example.com' }),
     ],
     ['iss_sub, as newer drafts write it', () => ({ ...subject(), subject_type: 'iss_sub' })],
-    ['an issuer without its slash', () => ({ ...subject(), iss: world.google.url })],
+    ['an issuer without its slash', () => ({ ...subject(), iss: bed.google.url })],
   ])('%s', async (_, named) => {
     await connect();
     await connect('bob', {}, BOB);
@@ -496,10 +496,7 @@ describe('who may deliver', () => {
 
   test('HS256 with the public key as secret', async () => {
     const token = await tokenOf(order());
-    const certs = (await (await fetch(`${world.google.url}/oauth2/v1/certs`)).json()) as Record<
-      string,
-      string
-    >;
+    const certs = (await (await fetch(`${bed.google.url}/oauth2/v1/certs`)).json()) as Record<string, string>;
     const [kid = '', pem = ''] = Object.entries(certs)[0] ?? [];
     const forged = await new SignJWT(claimsOf(token))
       .setProtectedHeader({ alg: 'HS256', kid })
@@ -583,21 +580,21 @@ describe('each event once', () => {
     const token = await tokenOf(order({ jti: 'at-once' }));
     const answers = await Promise.all(Array.from({ length: 5 }, () => post(token)));
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202, 202]);
-    expect(world.log().match(/"event":"tokens-revoked","jti":"at-once"/g)).toHaveLength(1);
+    expect(bed.log().match(/"event":"tokens-revoked","jti":"at-once"/g)).toHaveLength(1);
   });
 
   test('the database fails halfway: 500, nothing done, and the next delivery does it all', async () => {
     await connect();
-    await world.sql(
+    await bed.sql(
       `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'unwell'; END $$`,
     );
-    await world.sql('CREATE TRIGGER unwell BEFORE UPDATE ON refresh_tokens EXECUTE FUNCTION fail()');
+    await bed.sql('CREATE TRIGGER unwell BEFORE UPDATE ON refresh_tokens EXECUTE FUNCTION fail()');
     const token = await tokenOf(order());
     try {
       expect((await post(token)).status).toBe(500);
     } finally {
-      await world.sql('DROP TRIGGER unwell ON refresh_tokens');
-      await world.sql('DROP FUNCTION fail()');
+      await bed.sql('DROP TRIGGER unwell ON refresh_tokens');
+      await bed.sql('DROP FUNCTION fail()');
     }
     expect(await statusOf('alice')).toEqual(['active']);
     expect(await handled()).toBe(0);
@@ -607,12 +604,12 @@ describe('each event once', () => {
 
   test('events are remembered for 30 days', async () => {
     await send(order({ jti: 'old' }));
-    world.clock.advance(29 * DAY);
+    bed.clock.advance(29 * DAY);
     await send(order({ jti: 'newer' }));
     expect(await handled()).toBe(2);
-    world.clock.advance(2 * DAY);
+    bed.clock.advance(2 * DAY);
     await send(order({ jti: 'newest' }));
-    expect(await world.sql('SELECT jti FROM security_events ORDER BY received_at')).toEqual([
+    expect(await bed.sql('SELECT jti FROM security_events ORDER BY received_at')).toEqual([
       { jti: 'newer' },
       { jti: 'newest' },
     ]);
@@ -623,32 +620,32 @@ describe("Google's discovery document and keys", () => {
   const pair = generateKeyPair('RS256');
   /** Signed by somebody else, under a key id that nobody has seen. */
   const forge = async () =>
-    new SignJWT({ iss: world.google.url, aud: 'default', jti: randomUUID(), events: {} })
+    new SignJWT({ iss: bed.google.url, aud: 'default', jti: randomUUID(), events: {} })
       .setProtectedHeader({ alg: 'RS256', kid: randomUUID() })
       .sign((await pair).privateKey);
 
-  beforeEach(() => world.restart());
+  beforeEach(() => bed.restart());
 
   test('are fetched once', async () => {
     for (let each = 0; each < 3; each++) {
       await send({ type: 'verification', state: 'x' });
     }
-    expect(world.google.control.count('risc_configuration')).toBe(1);
-    expect(world.google.control.count('certs')).toBe(1);
+    expect(bed.google.control.count('risc_configuration')).toBe(1);
+    expect(bed.google.control.count('certs')).toBe(1);
   });
 
   test.each(['risc_configuration', 'certs'] as const)(
     '%s cannot be read: 503 with Retry-After, and the same event is good later',
     async (endpoint) => {
       await connect();
-      world.google.control.failAlways(endpoint, { status: 503, body: 'unwell' });
-      await world.restart();
+      bed.google.control.failAlways(endpoint, { status: 503, body: 'unwell' });
+      await bed.restart();
       const token = await tokenOf({ type: 'tokens-revoked', subject: subject() });
       const unwell = await post(token);
       expect(unwell.status).toBe(503);
       expect(unwell.retryAfter).toBeGreaterThan(0);
-      world.google.control.clearFaults();
-      world.clock.advance(unwell.retryAfter);
+      bed.google.control.clearFaults();
+      bed.clock.advance(unwell.retryAfter);
       expect((await post(token)).status).toBe(202);
       expect(await statusOf('alice')).toEqual(['revoked']);
     },
@@ -657,36 +654,36 @@ describe("Google's discovery document and keys", () => {
   test.each(['risc_configuration', 'certs'] as const)(
     '%s cannot be read: however many events come, forged ones too, Google is asked once',
     async (endpoint) => {
-      world.google.control.clearRequests();
-      world.google.control.failAlways(endpoint, { status: 503, body: 'unwell' });
+      bed.google.control.clearRequests();
+      bed.google.control.failAlways(endpoint, { status: 503, body: 'unwell' });
       const forged = await forge();
       const statuses = await Promise.all(Array.from({ length: 50 }, async () => (await post(forged)).status));
       statuses.push((await post(forged)).status);
       expect(new Set(statuses)).toEqual(new Set([503]));
-      expect(world.google.control.count(endpoint)).toBe(1);
-      world.google.control.clearFaults();
+      expect(bed.google.control.count(endpoint)).toBe(1);
+      bed.google.control.clearFaults();
     },
   );
 
   test('forged events with key ids of their own fetch no keys again, and take none away', async () => {
     await send({ type: 'verification', state: 'x' });
-    world.google.control.clearRequests();
-    world.google.control.failAlways('certs', { status: 503, body: 'unwell' });
-    world.google.control.failAlways('risc_configuration', { status: 503, body: 'unwell' });
+    bed.google.control.clearRequests();
+    bed.google.control.failAlways('certs', { status: 503, body: 'unwell' });
+    bed.google.control.failAlways('risc_configuration', { status: 503, body: 'unwell' });
     for (const seconds of [0, 31, 3600, 2 * 86_400]) {
-      world.clock.advance(seconds);
+      bed.clock.advance(seconds);
       for (let each = 0; each < 5; each++) expect([400, 503]).toContain((await post(await forge())).status);
       expect((await post(await tokenOf({ type: 'verification', state: 'x' }))).status).toBe(202);
     }
-    expect(world.google.control.count('certs')).toBeLessThan(5);
-    expect(world.google.control.count('risc_configuration')).toBeLessThan(5);
-    world.google.control.clearFaults();
+    expect(bed.google.control.count('certs')).toBeLessThan(5);
+    expect(bed.google.control.count('risc_configuration')).toBeLessThan(5);
+    bed.google.control.clearFaults();
   });
 });
 
 test('no token, prefix or hash of a token is logged', async () => {
   await connect();
-  const [token = ''] = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
+  const [token = ''] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
   const name = token.slice(0, 16);
   const named = {
     subject_type: 'oauth_token',
@@ -696,5 +693,5 @@ test('no token, prefix or hash of a token is logged', async () => {
   };
   await send({ type: 'token-revoked', subject: named });
   expect(await statusOf('alice')).toEqual(['reconnect_required']);
-  expect(world.log()).not.toContain(name);
+  expect(bed.log()).not.toContain(name);
 });

@@ -14,30 +14,30 @@ import { SecurityEventsRepository } from '../src/token-store/security-events/sec
 import { tokenBroker } from './cli/token-broker.js';
 import { runCommand } from './support/command.js';
 import { file, keyFile, type KeyFile, ROBOT } from './support/service-account.js';
-import { ADS, ALICE, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
+import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 
 const CALENDAR = 'https://www.googleapis.com/auth/calendar.readonly';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
-let world: World;
+let bed: TestBed;
 let key: KeyFile;
 beforeAll(async () => {
-  world = await startWorld();
+  bed = await startTestBed();
 });
 beforeEach(async () => {
   // Commands live by the machine's clock.
-  world.clock.advance((Date.now() - world.clock.now().getTime()) / 1000);
-  world.google.control.reset();
-  key = keyFile(world.google);
-  await world.sql('DELETE FROM grants');
+  bed.clock.advance((Date.now() - bed.clock.now().getTime()) / 1000);
+  bed.google.control.reset();
+  key = keyFile(bed.google);
+  await bed.sql('DELETE FROM grants');
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 const COMMANDS = { add: serviceAccountAdd, list: serviceAccountList, remove: serviceAccountRemove };
 const cli = async (name: keyof typeof COMMANDS, ...args: string[]) => {
-  const run = await runCommand(COMMANDS[name](), args, world.settings);
-  // What another process changed the broker has heard of when the test goes on.
-  await world.sql('SELECT 1');
+  const run = await runCommand(COMMANDS[name](), args, bed.settings);
+  // The broker has been notified of what another process changed when the test goes on.
+  await bed.sql('SELECT 1');
   return run;
 };
 /** Without asking Google first: the test's clock runs ahead of the command's. */
@@ -53,27 +53,27 @@ const add = (userId: string, scopes: string[], ...more: string[]) =>
   );
 
 const asked = () =>
-  world.google.control.requests
+  bed.google.control.requests
     .filter(({ grantType }) => grantType === JWT_BEARER)
     .map(({ parameters }) => decodeJwt(String(parameters['assertion'])));
 
 const grantOf = async (userId: string) =>
-  ((await world.api.get(`/users/${userId}/grants`)).body['grants'] as Record<string, unknown>[])[0] ?? {};
+  ((await bed.api.get(`/users/${userId}/grants`)).body['grants'] as Record<string, unknown>[])[0] ?? {};
 
 describe('a service account holds access', () => {
   test('add, in a process of its own: Google is tried, and nothing secret is shown', async () => {
     const args = ['service-account', 'add', key.path, '--user', 'robot', '--scope', ADS];
-    const { code, stdout, stderr } = await tokenBroker(args, world.settings);
+    const { code, stdout, stderr } = await tokenBroker(args, bed.settings);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(`The user robot has access by the service account ${ROBOT.email} now`);
     expect(stdout).toMatch(/acts for {2}itself\n {2}scopes {4}https:\/\/www.googleapis.com\/auth\/adwords/);
-    expect(stdout + world.log()).not.toContain('PRIVATE KEY');
+    expect(stdout + bed.log()).not.toContain('PRIVATE KEY');
     expect(asked()).toHaveLength(1);
   });
 
-  test('GET /tokens mints by its signature, once for all who ask, and remembers', async () => {
+  test('GET /tokens mints by its signature, once for all callers, and caches', async () => {
     await add('robot', [ADS]);
-    const answers = await Promise.all(Array.from({ length: 8 }, () => world.api.token('robot')));
+    const answers = await Promise.all(Array.from({ length: 8 }, () => bed.api.token('robot')));
     expect(answers[0]).toMatchObject({
       status: 200,
       body: {
@@ -87,34 +87,34 @@ describe('a service account holds access', () => {
     expect(new Set(answers.map(({ body }) => body['access_token'])).size).toBe(1);
     const [claims, ...others] = asked();
     expect(others).toEqual([]);
-    expect(claims).toMatchObject({ iss: ROBOT.email, scope: ADS, aud: `${world.google.url}/token` });
+    expect(claims).toMatchObject({ iss: ROBOT.email, scope: ADS, aud: `${bed.google.url}/token` });
     expect(claims).not.toHaveProperty('sub');
     expect((claims?.exp ?? 0) - (claims?.iat ?? 0)).toBeLessThanOrEqual(3600);
 
     // Kept in the database, like any token; over after an hour.
-    await world.restart();
-    expect((await world.api.token('robot')).body['access_token']).toBe(answers[0]?.body['access_token']);
-    world.clock.advance(3600);
-    expect((await world.api.token('robot')).status).toBe(200);
+    await bed.restart();
+    expect((await bed.api.token('robot')).body['access_token']).toBe(answers[0]?.body['access_token']);
+    bed.clock.advance(3600);
+    expect((await bed.api.token('robot')).status).toBe(200);
     expect(asked()).toHaveLength(2);
   });
 
   test('a service gets what its policy allows, by asking for less', async () => {
     await add('robot', [ADS, CALENDAR]);
-    const narrow = await world.service({ scopes: [CALENDAR] });
+    const narrow = await bed.service({ scopes: [CALENDAR] });
     expect((await narrow.token('robot')).body['scope']).toBe(CALENDAR);
-    expect((await world.api.token('robot')).body['scope']).toBe(`${ADS} ${CALENDAR}`);
+    expect((await bed.api.token('robot')).body['scope']).toBe(`${ADS} ${CALENDAR}`);
     expect(asked().map(({ scope }) => scope)).toEqual([CALENDAR, `${ADS} ${CALENDAR}`]);
     // That switch is for Google's narrowing of refreshed tokens, which is documented nowhere. This is.
-    await world.restart({ NARROW_SCOPES: 'false' });
-    world.clock.advance(3600);
+    await bed.restart({ NARROW_SCOPES: 'false' });
+    bed.clock.advance(3600);
     expect((await narrow.token('robot')).body['scope']).toBe(CALENDAR);
-    await world.restart();
+    await bed.restart();
   });
 
   test('scopes that it was not added with: no link, for no consent helps', async () => {
     await add('robot', [ADS]);
-    const { status, body } = await world.api.token('robot', { scope: CALENDAR });
+    const { status, body } = await bed.api.token('robot', { scope: CALENDAR });
     expect({ status, body }).toMatchObject({
       status: 403,
       body: { code: 'insufficient_scope', missing_scopes: [CALENDAR], who_must_act: 'operator' },
@@ -124,7 +124,7 @@ describe('a service account holds access', () => {
 
   test('for a user of a Workspace, as soon as the administrator has delegated that', async () => {
     await add('alice', [ADS, CALENDAR], '--subject', ALICE.email);
-    const refused = await world.api.token('alice');
+    const refused = await bed.api.token('alice');
     expect(refused).toMatchObject({
       status: 502,
       body: {
@@ -136,24 +136,24 @@ describe('a service account holds access', () => {
       },
     });
     expect(refused.body['detail']).toContain(`${ADS} ${CALENDAR}`);
-    world.google.control.delegate(ROBOT.email, [ADS, CALENDAR]);
-    world.clock.advance(11);
-    expect((await world.api.token('alice')).status).toBe(200);
+    bed.google.control.delegate(ROBOT.email, [ADS, CALENDAR]);
+    bed.clock.advance(11);
+    expect((await bed.api.token('alice')).status).toBe(200);
     expect(asked().at(-1)).toMatchObject({ iss: ROBOT.email, sub: ALICE.email });
   });
 
   test("the guide's SA1: invited to M1, it calls A1 through M1, and as what M1 made it", async () => {
     const { M1, A1 } = guideIds;
-    world.google.control.setAdsHierarchy(guideHierarchy({ SA1: ROBOT.email }));
+    bed.google.control.setAdsHierarchy(guideHierarchy({ SA1: ROBOT.email }));
     await add('robot', [ADS]);
-    const { status, body } = await world.api.token('robot', { customer_id: A1 });
+    const { status, body } = await bed.api.token('robot', { customer_id: A1 });
     expect(status).toBe(200);
     expect(body).toMatchObject({
       headers: { 'login-customer-id': M1 },
       ads: { role: 'STANDARD', distance: 2 },
     });
     const call = (headers: object) =>
-      fetch(`${world.google.url}/v26/customers/${A1}/googleAds:search`, {
+      fetch(`${bed.google.url}/v26/customers/${A1}/googleAds:search`, {
         method: 'POST',
         headers: {
           authorization: `Bearer ${body['access_token'] as string}`,
@@ -168,18 +168,18 @@ describe('a service account holds access', () => {
 
   test('a deleted key: who must act; another key takes its place', async () => {
     await add('robot', [ADS]);
-    await world.api.token('robot');
-    world.google.control.deleteServiceAccountKey(key.keyId);
-    expect((await world.api.token('robot')).status).toBe(200);
-    world.clock.advance(3600);
-    expect(await world.api.token('robot')).toMatchObject({
+    await bed.api.token('robot');
+    bed.google.control.deleteServiceAccountKey(key.keyId);
+    expect((await bed.api.token('robot')).status).toBe(200);
+    bed.clock.advance(3600);
+    expect(await bed.api.token('robot')).toMatchObject({
       status: 502,
       body: { cause: 'key_rejected', who_must_act: 'operator', google_error: 'invalid_grant' },
     });
     const { id, status } = await grantOf('robot');
     expect(status).toBe('active');
 
-    key = keyFile(world.google);
+    key = keyFile(bed.google);
     expect(await add('robot', [ADS, CALENDAR])).toMatchObject({
       code: 3,
       failure: { error: 'service_account_taken' },
@@ -188,19 +188,19 @@ describe('a service account holds access', () => {
       code: 0,
       answer: { grant_id: id, replaced: true },
     });
-    expect((await world.api.token('robot')).body['scope']).toBe(`${ADS} ${CALENDAR}`);
+    expect((await bed.api.token('robot')).body['scope']).toBe(`${ADS} ${CALENDAR}`);
   });
 
   test('--replace: what the key before gave is given no more', async () => {
     await add('alice', [ADS]);
-    const { body } = await world.api.token('alice');
+    const { body } = await bed.api.token('alice');
     const again = ['add', key.path, '--user', 'alice', '--scope', ADS] as const;
     expect(await cli(...again)).toMatchObject({ code: 3, failure: { error: 'service_account_taken' } });
     // Refused before Google was asked.
     expect(asked()).toHaveLength(1);
-    world.google.control.delegate(ROBOT.email, [ADS]);
+    bed.google.control.delegate(ROBOT.email, [ADS]);
     expect((await cli(...again, '--subject', ALICE.email, '--replace')).code).toBe(0);
-    const replaced = await world.api.token('alice');
+    const replaced = await bed.api.token('alice');
     expect(replaced.status).toBe(200);
     expect(replaced.body['access_token']).not.toBe(body['access_token']);
     expect(asked().at(-1)?.sub).toBe(ALICE.email);
@@ -208,15 +208,15 @@ describe('a service account holds access', () => {
 
   test('a token that Google is just making for the key before is thrown away', async () => {
     await add('robot', [ADS]);
-    world.google.control.latency('token', 400);
-    const pending = world.api.token('robot');
+    bed.google.control.latency('token', 400);
+    const pending = bed.api.token('robot');
     while (asked().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
     await add('robot', [CALENDAR], '--replace');
     expect((await pending).body['scope']).toBe(CALENDAR);
-    expect(await world.sql('SELECT scope_set FROM access_tokens')).toEqual([{ scope_set: CALENDAR }]);
+    expect(await bed.sql('SELECT scope_set FROM access_tokens')).toEqual([{ scope_set: CALENDAR }]);
   });
 
-  test('two that add the same at once: one of them is told', async () => {
+  test('two that add the same at once: one of them gets a conflict', async () => {
     const deposit = {
       client: 'default',
       account: { sub: ROBOT.uniqueId, email: ROBOT.email },
@@ -226,7 +226,7 @@ describe('a service account holds access', () => {
       replace: false,
       now: new Date(),
     };
-    const store = world.app.get(ServiceAccountsRepository);
+    const store = bed.app.get(ServiceAccountsRepository);
     // Several times: with cold connections they come one after the other.
     for (const userId of ['one', 'two', 'three']) {
       const kept = await Promise.all(Array.from({ length: 5 }, () => store.keep({ ...deposit, userId })));
@@ -234,20 +234,20 @@ describe('a service account holds access', () => {
     }
   });
 
-  test('Google is unwell: as for any grant', async () => {
+  test('Google is unavailable: as for any grant', async () => {
     await add('robot', [ADS]);
-    world.google.control.failNext('token', { named: 'internal_failure' });
-    expect(await world.api.token('robot')).toMatchObject({
+    bed.google.control.failNext('token', { named: 'internal_failure' });
+    expect(await bed.api.token('robot')).toMatchObject({
       status: 503,
       body: { code: 'google_unavailable' },
     });
-    await world.rested();
-    expect((await world.api.token('robot')).status).toBe(200);
+    await bed.afterBackoff();
+    expect((await bed.api.token('robot')).status).toBe(200);
   });
 });
 
 describe('as a grant', () => {
-  test('shows its kind, takes no slot and does not die of age', async () => {
+  test('shows its kind, takes no slot and does not expire', async () => {
     await add('alice', [ADS], '--subject', ALICE.email);
     const grant = await grantOf('alice');
     expect(grant).toMatchObject({
@@ -257,15 +257,15 @@ describe('as a grant', () => {
       status: 'active',
       expires: null,
     });
-    const { body } = await world.api.get(`/grants/${String(grant['id'])}`);
+    const { body } = await bed.api.get(`/grants/${String(grant['id'])}`);
     expect(body['slots']).toMatchObject({ used: 0, used_by_account: 0 });
-    expect(await world.sql('SELECT * FROM refresh_tokens WHERE account_sub = $1', [ROBOT.uniqueId])).toEqual(
+    expect(await bed.sql('SELECT * FROM refresh_tokens WHERE account_sub = $1', [ROBOT.uniqueId])).toEqual(
       [],
     );
-    await world.sql(
+    await bed.sql(
       "UPDATE grants SET refreshed_at = now() - interval '2 years', consented_at = now() - interval '2 years'",
     );
-    expect((await world.api.get('/grants', { expiring_within: '31000000' })).body).toEqual({
+    expect((await bed.api.get('/grants', { expiring_within: '31000000' })).body).toEqual({
       grants: [],
       next: null,
     });
@@ -273,52 +273,52 @@ describe('as a grant', () => {
 
   test('cannot be revoked at Google, only forgotten here', async () => {
     await add('robot', [ADS]);
-    await world.api.token('robot');
+    await bed.api.token('robot');
     const path = `/grants/${String((await grantOf('robot'))['id'])}`;
     for (const query of [{ mode: 'revoke' }, { mode: 'revoke', dry_run: 'true' }] as Record<
       string,
       string
     >[]) {
-      expect(await world.api.delete(path, query)).toMatchObject({
+      expect(await bed.api.delete(path, query)).toMatchObject({
         status: 400,
         body: { code: 'invalid_request', errors: { mode: expect.stringContaining('Google console') } },
       });
     }
-    expect((await world.api.token('robot')).status).toBe(200);
-    expect(await world.api.delete(path, { mode: 'local' })).toMatchObject({
+    expect((await bed.api.token('robot')).status).toBe(200);
+    expect(await bed.api.delete(path, { mode: 'local' })).toMatchObject({
       status: 200,
       body: { disconnected: { kind: 'service_account' }, also_revoked: [] },
     });
-    expect((await world.api.token('robot')).status).toBe(404);
+    expect((await bed.api.token('robot')).status).toBe(404);
   });
 
-  test('is no matter of security events, which tell of people', async () => {
+  test('is not affected by security events, which concern people', async () => {
     await add('robot', [ADS]);
     const account = { sub: ROBOT.uniqueId, email: ROBOT.email };
     const measures = [{ action: 'forget', account, endReason: 'account_purged' }] as const;
-    const incident = { jti: 'about a robot', occurredAt: world.clock.now(), clients: ['default'], measures };
-    expect(await world.app.get(SecurityEventsRepository).takeOnce(incident, world.clock.now())).toEqual([[]]);
-    expect((await world.api.token('robot')).status).toBe(200);
+    const incident = { jti: 'about a robot', occurredAt: bed.clock.now(), clients: ['default'], measures };
+    expect(await bed.app.get(SecurityEventsRepository).takeOnce(incident, bed.clock.now())).toEqual([[]]);
+    expect((await bed.api.token('robot')).status).toBe(200);
   });
 
   test("does not stand in for the user's own consent; of two accounts the caller says which", async () => {
     await add('alice', [ADS]);
-    const page = await world.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
+    const page = await bed.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
     expect(page.status).toBe(200);
-    expect(await world.api.token('alice')).toMatchObject({
+    expect(await bed.api.token('alice')).toMatchObject({
       status: 409,
       body: { code: 'ambiguous_account' },
     });
     for (const { sub, email } of [{ sub: ROBOT.uniqueId, email: ROBOT.email }, ALICE]) {
-      expect((await world.api.token('alice', { account: email })).body['account']).toEqual({ sub, email });
+      expect((await bed.api.token('alice', { account: email })).body['account']).toEqual({ sub, email });
     }
     const again = await add('alice', [CALENDAR], '--replace');
     expect(again.answer['notes']).toEqual(expect.arrayContaining([expect.stringContaining(ALICE.email)]));
     // The user's grant is revoked at Google; the service account's stays.
-    const grants = (await world.api.get('/users/alice/grants')).body['grants'] as Record<string, unknown>[];
+    const grants = (await bed.api.get('/users/alice/grants')).body['grants'] as Record<string, unknown>[];
     const own = grants.find(({ kind }) => kind === 'user');
-    expect((await world.api.delete(`/grants/${String(own?.['id'])}`, { mode: 'revoke' })).status).toBe(200);
-    expect((await world.api.token('alice')).body['scope']).toBe(CALENDAR);
+    expect((await bed.api.delete(`/grants/${String(own?.['id'])}`, { mode: 'revoke' })).status).toBe(200);
+    expect((await bed.api.token('alice')).body['scope']).toBe(CALENDAR);
   });
 });
 
@@ -338,14 +338,14 @@ describe('the commands', () => {
         added_at: expect.any(String),
       },
     ]);
-    await world.api.token('robot', { client: 'second' });
+    await bed.api.token('robot', { client: 'second' });
     expect((await cli('remove', String(answer['grant_id']))).code).toBe(0);
-    expect((await world.api.token('robot', { client: 'second' })).status).toBe(404);
+    expect((await bed.api.token('robot', { client: 'second' })).status).toBe(404);
     expect(await cli('remove', 'nonsense')).toMatchObject({
       code: 4,
       failure: { error: 'service_account_not_found' },
     });
-    const trail = await world.sql(
+    const trail = await bed.sql(
       "SELECT action, actor, user_id, client, details->>'email' AS email FROM audit_events WHERE action LIKE 'service_account.%' ORDER BY sequence DESC LIMIT 2",
     );
     const about = { actor: 'operator', user_id: 'robot', client: 'second', email: ROBOT.email };
@@ -406,20 +406,20 @@ describe('the commands', () => {
       });
       expect(String(failure['message'])).not.toMatch(/\n|secret-text|PRIVATE KEY/);
       expect(asked()).toEqual([]);
-      expect(await world.sql('SELECT id FROM grants')).toEqual([]);
+      expect(await bed.sql('SELECT id FROM grants')).toEqual([]);
     },
   );
 
   test('YouTube Reporting has the same scopes, and takes service accounts', async () => {
     expect((await cli('add', key.path, ...OF_YOUTUBE, '--youtube-reporting', '--offline')).code).toBe(0);
-    expect((await world.api.token('robot')).body['scope']).toBe(`${YOUTUBE_MONEY} ${YOUTUBE}`);
+    expect((await bed.api.token('robot')).body['scope']).toBe(`${YOUTUBE_MONEY} ${YOUTUBE}`);
   });
 
   test.each<[string, () => void, string[], number, string]>([
     [
       'a deleted key',
       () => {
-        world.google.control.deleteServiceAccountKey(key.keyId);
+        bed.google.control.deleteServiceAccountKey(key.keyId);
       },
       USUAL,
       3,
@@ -443,7 +443,7 @@ describe('the commands', () => {
     [
       'an outage',
       () => {
-        world.google.control.failNext('token', { named: 'server_error' });
+        bed.google.control.failNext('token', { named: 'server_error' });
       },
       USUAL,
       69,
@@ -452,46 +452,46 @@ describe('the commands', () => {
   ])('add, %s: Google says so, and nothing is kept', async (_, arrange, args, code, error) => {
     arrange();
     expect(await cli('add', key.path, ...args)).toMatchObject({ code, failure: { error } });
-    expect(await world.sql('SELECT id FROM grants')).toEqual([]);
+    expect(await bed.sql('SELECT id FROM grants')).toEqual([]);
   });
 });
 
 describe('the key', () => {
-  test('is sealed, bound to its row, and sealed anew when keys rotate', async () => {
+  test('is sealed, bound to its row, and resealed when keys rotate', async () => {
     await add('robot', [ADS]);
     await add('other', [ADS]);
-    const dump = await world.sql('SELECT g::text AS row FROM grants g');
+    const dump = await bed.sql('SELECT g::text AS row FROM grants g');
     expect(JSON.stringify(dump)).not.toMatch(/PRIVATE|private_key/);
 
-    const ring = world.settings['KEY_RING_FILE'] ?? '';
-    expect((await runCommand(keysGenerate(), ['--out', ring, '--add'], world.settings)).code).toBe(0);
-    const { answer } = await runCommand(keysReseal(), [], world.settings);
+    const ring = bed.settings['KEY_RING_FILE'] ?? '';
+    expect((await runCommand(keysGenerate(), ['--out', ring, '--add'], bed.settings)).code).toBe(0);
+    const { answer } = await runCommand(keysReseal(), [], bed.settings);
     const column = (answer['columns'] as Record<string, unknown>[]).find(
       (each) => each['column'] === 'grants.sealed_key',
     );
     expect(column).toMatchObject({ resealed: 2, unopened: 0 });
-    await world.restart();
-    expect((await world.api.token('robot')).status).toBe(200);
+    await bed.restart();
+    expect((await bed.api.token('robot')).status).toBe(200);
 
-    await world.sql(
+    await bed.sql(
       "UPDATE grants SET sealed_key = (SELECT sealed_key FROM grants WHERE user_id = 'robot'), version = version + 1 WHERE user_id = 'other'",
     );
-    expect(await world.api.token('other')).toMatchObject({ status: 500, body: { code: 'integrity_failed' } });
-    expect(world.log()).not.toMatch(/PRIVATE KEY/);
-    for (const { parameters } of world.google.control.requests) {
-      if (parameters['assertion'] !== undefined) expect(world.log()).not.toContain(parameters['assertion']);
+    expect(await bed.api.token('other')).toMatchObject({ status: 500, body: { code: 'integrity_failed' } });
+    expect(bed.log()).not.toMatch(/PRIVATE KEY/);
+    for (const { parameters } of bed.google.control.requests) {
+      if (parameters['assertion'] !== undefined) expect(bed.log()).not.toContain(parameters['assertion']);
     }
   });
 
   test('and a refresh token are never in one row', async () => {
     await add('robot', [ADS]);
-    await expect(world.sql("UPDATE grants SET sealed_refresh_token = 'x'")).rejects.toThrow(
+    await expect(bed.sql("UPDATE grants SET sealed_refresh_token = 'x'")).rejects.toThrow(
       'grants_one_credential',
     );
-    await expect(world.sql("UPDATE grants SET kind = 'user'")).rejects.toThrow('grants_one_credential');
+    await expect(bed.sql("UPDATE grants SET kind = 'user'")).rejects.toThrow('grants_one_credential');
   });
 });
 
 function broken(change: Record<string, unknown>): string {
-  return keyFile(world.google, ROBOT, change).path;
+  return keyFile(bed.google, ROBOT, change).path;
 }

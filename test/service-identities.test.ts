@@ -7,7 +7,7 @@ import type { Policy } from '../src/domain/access/policy.js';
 import { ServiceRegistry } from '../src/services/service-registry.js';
 import { type Answer, Api } from './support/api.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
-import { startWorld, type World, YOUTUBE } from './support/world.js';
+import { startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 const AUDIENCE = 'https://broker.example.com';
 const GOOGLE = 'https://accounts.google.com';
@@ -26,7 +26,7 @@ const file = (name: string, content: unknown) => {
 /** A running broker looks at the file once a second. */
 const replaceBundle = (content: unknown) => {
   file('bundle.json', content);
-  world.clock.advance(1);
+  bed.clock.advance(1);
 };
 
 let cluster: LocalIssuer;
@@ -37,7 +37,7 @@ let clusterKey: SigningKey;
 let googleKey: SigningKey;
 let spireKey: SigningKey;
 let bundlePath: string;
-let world: World;
+let bed: TestBed;
 const tokens: string[] = [];
 
 beforeAll(async () => {
@@ -54,7 +54,7 @@ beforeAll(async () => {
   google.keys = [googleKey.publicJwk];
   bundle.keys = [spireKey.publicJwk];
   bundlePath = file('bundle.json', { keys: [spireKey.publicJwk] });
-  world = await startWorld({
+  bed = await startTestBed({
     SERVICE_ISSUERS_FILE: file('issuers.json', [
       { issuer: cluster.url, audience: AUDIENCE },
       { issuer: GOOGLE, jwks_uri: google.jwksUri, audience: AUDIENCE },
@@ -68,15 +68,15 @@ beforeAll(async () => {
   await create('spiffe', { issuer: 'spiffe://example.org', subject: SPIFFE_ID });
 });
 afterAll(async () => {
-  await world.stop();
+  await bed.stop();
   await Promise.all([cluster, google, late, bundle].map((issuer) => issuer.stop()));
 });
 
 function create(name: string, identity: { issuer: string; subject: string }, policy: Partial<Policy> = {}) {
-  return world.app.get(ServiceRegistry).createForIdentity(name, { ...ANYTHING, ...policy }, identity);
+  return bed.app.get(ServiceRegistry).createForIdentity(name, { ...ANYTHING, ...policy }, identity);
 }
 
-const seconds = (ahead = 0) => Math.floor(world.clock.now().getTime() / 1000) + ahead;
+const seconds = (ahead = 0) => Math.floor(bed.clock.now().getTime() / 1000) + ahead;
 
 /** As a projected service account token has them. @param changes `undefined` leaves a claim out */
 const clusterClaims = (changes: Record<string, unknown> = {}): JWTPayload => ({
@@ -98,7 +98,7 @@ const spiffeClaims = (changes: Record<string, unknown> = {}): JWTPayload => ({
 
 function call(token: string): Promise<Answer> {
   tokens.push(token);
-  return new Api(world.url, token).token('alice');
+  return new Api(bed.url, token).token('alice');
 }
 
 /** Through the door, where nothing is connected yet; or turned away at it. */
@@ -158,7 +158,7 @@ describe('a good token of each kind opens the door', () => {
 
   test("time is the broker's clock", async () => {
     const token = await clusterKey.sign(clusterClaims());
-    world.clock.advance(2 * 3600);
+    bed.clock.advance(2 * 3600);
     await expectAnswer(token, TURNED_AWAY);
     await expectAnswer(clusterKey.sign(clusterClaims()), ENTERED);
   });
@@ -263,7 +263,7 @@ describe('what an identity may do', () => {
   test('its policy holds as for a key', async () => {
     const subject = 'system:serviceaccount:analytics:narrow';
     await create('narrow', { issuer: cluster.url, subject }, { users: ['team-a:*'], scopes: [YOUTUBE] });
-    const api = new Api(world.url, await clusterKey.sign(clusterClaims({ sub: subject })));
+    const api = new Api(bed.url, await clusterKey.sign(clusterClaims({ sub: subject })));
     expect((await api.token('team-a:1')).status).toBe(404);
     const refused = await api.token('bob');
     expect(refused).toMatchObject({ status: 403, body: { code: 'not_allowed' } });
@@ -276,13 +276,13 @@ describe('what an identity may do', () => {
     await create('gone', identity);
     await expectAnswer(token(), ENTERED);
     await expect(create('again', identity)).rejects.toThrow('The service gone has this identity already');
-    await world.app.get(ServiceRegistry).revoke('gone');
+    await bed.app.get(ServiceRegistry).revoke('gone');
     await expectAnswer(token(), TURNED_AWAY);
     await create('again', identity);
     await expectAnswer(token(), ENTERED);
-    await expect(
-      world.sql('UPDATE services SET revoked_at = NULL WHERE name = $1', ['gone']),
-    ).rejects.toThrow('services_identity_in_force');
+    await expect(bed.sql('UPDATE services SET revoked_at = NULL WHERE name = $1', ['gone'])).rejects.toThrow(
+      'services_identity_in_force',
+    );
   });
 
   test('only identities of trusted issuers, and sound ones, become services', async () => {
@@ -306,7 +306,7 @@ describe("the issuer's keys", () => {
     await expectAnswer(next.sign(clusterClaims()), TURNED_AWAY);
     expect(cluster.asked).toHaveLength(asked);
 
-    world.clock.advance(31);
+    bed.clock.advance(31);
     await expectAnswer(next.sign(clusterClaims()), ENTERED);
     expect(cluster.asked).toHaveLength(asked + 1);
     await expectAnswer(clusterKey.sign(clusterClaims()), TURNED_AWAY);
@@ -336,17 +336,17 @@ describe("the issuer's keys", () => {
         { jwks_uri: `${late.url}/nowhere` },
       ];
       for (const discovery of faults) {
-        world.clock.advance(31);
+        bed.clock.advance(31);
         late.discovery = discovery;
         await expectAnswer(token(), UNKNOWN);
       }
       late.discovery = {};
-      world.clock.advance(31);
+      bed.clock.advance(31);
       await expectAnswer(token(), ENTERED);
       // What is known stays known while the issuer is away.
       late.isDown = true;
       await expectAnswer(token(), ENTERED);
-      expect(world.log()).toContain("an issuer's keys are unavailable");
+      expect(bed.log()).toContain("an issuer's keys are unavailable");
     });
   });
 });
@@ -365,7 +365,7 @@ describe("one forged or failing input is nobody else's outage", () => {
   };
   beforeEach(async () => {
     restore();
-    await world.restart();
+    await bed.restart();
   });
   afterAll(restore);
 
@@ -373,7 +373,7 @@ describe("one forged or failing input is nobody else's outage", () => {
     await expectAnswer(known(), ENTERED);
     cluster.isDown = true;
     for (const seconds of [0, 31, 31, 3600, 2 * 86_400]) {
-      world.clock.advance(seconds);
+      bed.clock.advance(seconds);
       await call(await forged('unknown'));
       await expectAnswer(known(), ENTERED);
     }
@@ -383,7 +383,7 @@ describe("one forged or failing input is nobody else's outage", () => {
 
   test('a hundred forged JWTs, each with a key id of its own: the issuer is asked once', async () => {
     await expectAnswer(known(), ENTERED);
-    world.clock.advance(31);
+    bed.clock.advance(31);
     const asked = cluster.asked.length;
     for (let batch = 0; batch < 5; batch++) {
       await Promise.all(
@@ -403,7 +403,7 @@ describe("one forged or failing input is nobody else's outage", () => {
     }
     expect(cluster.asked.length - asked).toBe(1);
     cluster.isDown = false;
-    world.clock.advance(5);
+    bed.clock.advance(5);
     await expectAnswer(known(), ENTERED);
   });
 
@@ -416,7 +416,7 @@ describe("one forged or failing input is nobody else's outage", () => {
     await expectAnswer(known(), ENTERED);
     cluster.keys = keys() as never;
     for (const seconds of [31, 3600, 86_400]) {
-      world.clock.advance(seconds);
+      bed.clock.advance(seconds);
       await call(await forged('unknown'));
       await expectAnswer(known(), ENTERED);
     }
@@ -439,19 +439,19 @@ describe("one forged or failing input is nobody else's outage", () => {
     await expectAnswer(known(), ENTERED);
     const next = await SigningKey.make('cluster-next');
     cluster.keys = [next.publicJwk];
-    world.clock.advance(5 * 60);
+    bed.clock.advance(5 * 60);
     await expectAnswer(known(), ENTERED);
     await expectAnswer(next.sign(clusterClaims()), ENTERED);
     await expectAnswer(known(), TURNED_AWAY);
     cluster.keys = [clusterKey.publicJwk];
-    world.clock.advance(11 * 60);
+    bed.clock.advance(11 * 60);
     await expectAnswer(next.sign(clusterClaims()), TURNED_AWAY);
   });
 
   test('keys that moved are found at their new place', async () => {
     await expectAnswer(known(), ENTERED);
     cluster.movedTo = '/new-keys';
-    world.clock.advance(11 * 60);
+    bed.clock.advance(11 * 60);
     await expectAnswer(known(), ENTERED);
     expect(cluster.asked.at(-1)).toBe('/new-keys');
   });
@@ -474,10 +474,10 @@ describe("one forged or failing input is nobody else's outage", () => {
   test('an outage is logged once, not by whoever calls', async () => {
     await expectAnswer(known(), ENTERED);
     cluster.isDown = true;
-    const complaints = () => world.log().split("an issuer's keys are unavailable").length;
+    const complaints = () => bed.log().split("an issuer's keys are unavailable").length;
     const before = complaints();
     for (let call = 0; call < 5; call++) {
-      world.clock.advance(31);
+      bed.clock.advance(31);
       await expectAnswer(forged(`${call}`), UNKNOWN);
     }
     expect(complaints() - before).toBe(1);
@@ -485,7 +485,7 @@ describe("one forged or failing input is nobody else's outage", () => {
 });
 
 test('calls are counted by service, however often its token changes, and nobody else can use them up', async () => {
-  await world.restart({ SERVICE_RATE_LIMIT: '3' });
+  await bed.restart({ SERVICE_RATE_LIMIT: '3' });
   const token = (jti: number, claims: JWTPayload = {}) =>
     clusterKey.sign(clusterClaims({ jti: `${jti}`, ...claims }));
   const forger = await SigningKey.make(clusterKey.kid);
@@ -500,7 +500,7 @@ test('calls are counted by service, however often its token changes, and nobody 
 });
 
 test('nothing of any token is in the log', () => {
-  const log = world.log();
+  const log = bed.log();
   expect(log).toContain('a JWT was refused');
   expect(tokens.length).toBeGreaterThan(50);
   for (const token of tokens) {

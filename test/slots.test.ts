@@ -1,41 +1,41 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ALICE, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const LIMIT = 5;
 
 describe('the slot ledger', () => {
-  let world: World;
+  let bed: TestBed;
   beforeAll(async () => {
-    world = await startWorld({ SLOT_LIMIT: String(LIMIT) });
+    bed = await startTestBed({ SLOT_LIMIT: String(LIMIT) });
   });
   beforeEach(async () => {
-    world.google.control.reset();
-    world.google.control.setSlotLimit(LIMIT);
-    await world.reset();
+    bed.google.control.reset();
+    bed.google.control.setSlotLimit(LIMIT);
+    await bed.reset();
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const connect = (user_id: string, more: Record<string, unknown> = {}) =>
-    world.api.connect({ user_id, scope: YOUTUBE, force: true, ...more }, { account: ALICE.email });
+    bed.api.connect({ user_id, scope: YOUTUBE, force: true, ...more }, { account: ALICE.email });
   const grantOf = async (userId: string) => {
-    const { body } = await world.api.get(`/users/${userId}/grants`);
+    const { body } = await bed.api.get(`/users/${userId}/grants`);
     return (body['grants'] as { id: string; status: string }[])[0];
   };
   const slotsOf = async (userId: string) => {
-    const { body } = await world.api.get(`/grants/${(await grantOf(userId))?.id ?? ''}`);
+    const { body } = await bed.api.get(`/grants/${(await grantOf(userId))?.id ?? ''}`);
     return body['slots'] as Record<string, unknown> & {
       next_evicted: { grant_id: string | null; current: boolean };
     };
   };
   /** Who is dead at Google, by asking for tokens there. */
   const isAlive = async (userId: string) => {
-    world.clock.advance(3600);
-    return (await world.api.token(userId)).status === 200;
+    bed.clock.advance(3600);
+    return (await bed.api.token(userId)).status === 200;
   };
 
-  test('a grant shows used and free slots, and who is next', async () => {
+  test('a grant shows used and free slots, and which grant is evicted next', async () => {
     await connect('user-1');
     await connect('user-2');
     await connect('user-2', { client: 'second' });
@@ -50,26 +50,26 @@ describe('the slot ledger', () => {
     });
   });
 
-  test('12 connects by 6 users sharing one account: the predicted victim is the one that Google kills, every time', async () => {
+  test('12 connects by 6 users sharing one account: the predicted grant is the one that Google evicts, every time', async () => {
     const alive: string[] = [];
     for (let connects = 0; connects < 12; connects++) {
       const userId = `user-${connects % 6}`;
-      const before = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
+      const before = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
       const predicted = alive.length > 0 ? await slotsOf(alive.at(-1) ?? '') : null;
       const predictedUser = predicted && (await userOfGrant(predicted.next_evicted.grant_id));
 
       // Each is a new consent: the user has disconnected here, or Google ended the grant.
       const grant = await grantOf(userId);
-      if (grant) await world.api.delete(`/grants/${grant.id}`, { mode: 'local' });
+      if (grant) await bed.api.delete(`/grants/${grant.id}`, { mode: 'local' });
       await connect(userId);
 
-      const after = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
-      const killed = before.filter((token) => !after.includes(token));
-      expect(killed).toHaveLength(before.length === LIMIT ? 1 : 0);
-      if (killed.length === 1) {
+      const after = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
+      const evicted = before.filter((token) => !after.includes(token));
+      expect(evicted).toHaveLength(before.length === LIMIT ? 1 : 0);
+      if (evicted.length === 1) {
         expect(predicted?.['free']).toBe(0);
-        expect(killed[0]).toBe(before[0]);
-        expect(predictedUser === null || predictedUser === ownerAtGoogle.get(killed[0] ?? '')).toBe(true);
+        expect(evicted[0]).toBe(before[0]);
+        expect(predictedUser === null || predictedUser === ownerAtGoogle.get(evicted[0] ?? '')).toBe(true);
       }
       const [issued] = after.filter((token) => !before.includes(token));
       ownerAtGoogle.set(issued ?? '', userId);
@@ -81,34 +81,34 @@ describe('the slot ledger', () => {
 
   const ownerAtGoogle = new Map<string, string>();
   const userOfGrant = async (id: string | null) => {
-    const [row] = await world.sql('SELECT user_id FROM grants WHERE id = $1', [id]);
+    const [row] = await bed.sql('SELECT user_id FROM grants WHERE id = $1', [id]);
     return (row?.['user_id'] as string | undefined) ?? null;
   };
 
   test('at the limit, a connect that would end another user is refused, before any slot is spent', async () => {
     for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
-    const before = world.google.control.liveRefreshTokens(ALICE.sub, 'default');
+    const before = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
 
     const named = connect('newcomer', { account_hint: ALICE.email, force: false });
     await expect(named).rejects.toThrow('oldest connection');
-    expect(world.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
+    expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
 
-    // Nobody said which account it would be: the broker learns it by a sign-in that spends no slot.
+    // No account is named: the broker learns it by a sign-in that takes no slot.
     const unnamed = await connect('newcomer', { force: false });
     expect(unnamed.text).toContain('slots_full');
-    expect(world.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
+    expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
 
-    // Another account has room.
-    const bob = await world.api.connect({ user_id: 'newcomer', scope: YOUTUBE }, { account: BOB.email });
+    // Another account has free slots.
+    const bob = await bed.api.connect({ user_id: 'newcomer', scope: YOUTUBE }, { account: BOB.email });
     expect(bob.text).toContain('Connected');
   });
 
-  test('forced, it goes through, and the victim is told why', async () => {
+  test('forced, it goes through, and the user of the evicted grant gets the reason', async () => {
     for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
     const forced = await connect('newcomer', { account_hint: ALICE.email });
     expect(forced.text).toContain('Connected');
     expect(await isAlive('newcomer')).toBe(true);
-    const evicted = await world.api.token('user-1');
+    const evicted = await bed.api.token('user-1');
     expect(evicted.status).toBe(410);
     expect(evicted.body).toMatchObject({
       cause: 'slot_eviction',
@@ -118,10 +118,10 @@ describe('the slot ledger', () => {
     expect(await isAlive('user-2')).toBe(true);
   });
 
-  test('at the limit, a user who would only end an own, older token is let through', async () => {
+  test('at the limit, a user who would only evict an own, older token may connect', async () => {
     await connect('user-1');
     for (let time = 0; time < LIMIT; time++) {
-      await world.sql('DELETE FROM grants');
+      await bed.sql('DELETE FROM grants');
       await connect('user-1');
     }
     const again = await connect('user-2', { account_hint: ALICE.email, force: false });
@@ -131,8 +131,8 @@ describe('the slot ledger', () => {
   test('nine tenths taken: the grant says so, and so does the log', async () => {
     for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
     expect(await slotsOf('user-1')).toMatchObject({ nearly_full: true, free: 0 });
-    expect(world.log()).toContain('slots are nearly full');
-    expect(await (await fetch(`${world.url}/metrics`)).text()).toMatch(
+    expect(bed.log()).toContain('slots are nearly full');
+    expect(await (await fetch(`${bed.url}/metrics`)).text()).toMatch(
       /token_broker_slots_nearly_full_total\{client="default"\} [1-9]/,
     );
   });
@@ -140,18 +140,18 @@ describe('the slot ledger', () => {
   test('revoking frees all slots of the account in the project', async () => {
     await connect('user-1');
     await connect('user-2', { client: 'second' });
-    await world.api.delete(`/grants/${(await grantOf('user-1'))?.id ?? ''}`, { mode: 'revoke' });
-    expect(await world.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(0);
+    await bed.api.delete(`/grants/${(await grantOf('user-1'))?.id ?? ''}`, { mode: 'revoke' });
+    expect(await bed.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(0);
   });
 
   test('a token that Google gave for a wrong account takes a slot as well', async () => {
     const browser = new Browser();
     const consent = await browser.begin(
-      await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, require_account: { email: BOB.email } }),
+      await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, require_account: { email: BOB.email } }),
     );
     consent.searchParams.delete('login_hint');
     await browser.open(await visitConsent(consent, { account: ALICE.email }));
     expect(await grantOf('alice')).toBeUndefined();
-    expect(await world.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(1);
+    expect(await bed.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(1);
   });
 });

@@ -5,22 +5,22 @@ import { generateKey } from '../src/services/service-key.js';
 import { ServiceRegistry } from '../src/services/service-registry.js';
 import { ServicesRepository } from '../src/token-store/services/services.repository.js';
 import { Api, Browser } from './support/api.js';
+import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
-import { ADS, ALICE, APP, BOB, startWorld, type World, YOUTUBE } from './support/world.js';
 
 /**
  * A writer of the database is not a reader of tokens: each test is what somebody could do with SQL alone, and then asks
  * over HTTP. Nothing of another's is handed out, the log and the metrics say so, and the neighbours go on working.
  */
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
+  bed = await startTestBed();
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 const failures = async (kind: string) => {
   // Not over HTTP, where an answer may be a second old.
-  const text = await world.app.get(Metrics).registry.metrics();
+  const text = await bed.app.get(Metrics).registry.metrics();
   const line = new RegExp(`^token_broker_integrity_failures_total\\{kind="${kind}"\\} (\\d+)$`, 'm').exec(
     text,
   );
@@ -29,7 +29,7 @@ const failures = async (kind: string) => {
 
 /** What the log said at error level since a point. */
 const alarmsSince = (from: number) =>
-  world
+  bed
     .log()
     .slice(from)
     .split('\n')
@@ -45,35 +45,35 @@ async function expectAlarm(from: number, kind: string, row: Record<string, unkno
 
 const REFUSED = { status: 500, body: { code: 'integrity_failed', who_must_act: 'operator' } };
 /** Nothing is answered from memory, as if time had passed. */
-const forget = () => world.sql(`SELECT pg_notify('token_broker', 'anything')`);
+const forget = () => bed.sql(`SELECT pg_notify('token_broker', 'anything')`);
 
 const grantOf = async (user: string) =>
-  (await world.sql('SELECT * FROM grants WHERE user_id = $1', [user]))[0] as Record<string, unknown>;
+  (await bed.sql('SELECT * FROM grants WHERE user_id = $1', [user]))[0] as Record<string, unknown>;
 
 describe('grants', () => {
   let from = 0;
   let secrets: Set<string>;
   beforeEach(async () => {
-    world.google.control.reset();
-    await world.reset();
-    await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
-    await world.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
-    secrets = new Set([String((await world.api.token('alice')).body['access_token'])]);
-    from = world.log().length;
+    bed.google.control.reset();
+    await bed.reset();
+    await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+    secrets = new Set([String((await bed.api.token('alice')).body['access_token'])]);
+    from = bed.log().length;
   });
 
   const neighbourWorks = async () => {
-    expect((await world.api.token('bob', { min_ttl: '3000' })).status).toBe(200);
-    expect((await world.api.get('/users/alice/grants')).status).toBe(200);
-    expect((await world.api.get('/users/bob/grants')).status).toBe(200);
+    expect((await bed.api.token('bob', { min_ttl: '3000' })).status).toBe(200);
+    expect((await bed.api.get('/users/alice/grants')).status).toBe(200);
+    expect((await bed.api.get('/users/bob/grants')).status).toBe(200);
   };
 
   const rows = () =>
-    world.sql(`SELECT to_jsonb(g) AS grant, (SELECT jsonb_agg(t) FROM access_tokens t WHERE t.grant_id = g.id) AS tokens,
+    bed.sql(`SELECT to_jsonb(g) AS grant, (SELECT jsonb_agg(t) FROM access_tokens t WHERE t.grant_id = g.id) AS tokens,
       (SELECT jsonb_agg(r) FROM refresh_tokens r WHERE r.grant_id = g.id) AS ledger FROM grants g WHERE user_id = 'alice'`);
   /** A row as it was kept, without what the database computes. */
   const columnsOf = async (table: string) => {
-    const columns = await world.sql(
+    const columns = await bed.sql(
       `SELECT string_agg(quote_ident(column_name), ', ') AS list FROM information_schema.columns
        WHERE table_name = $1 AND is_generated = 'NEVER'`,
       [table],
@@ -82,13 +82,13 @@ describe('grants', () => {
   };
   const insertBack = async (table: string, kept: unknown) => {
     const columns = await columnsOf(table);
-    await world.sql(
+    await bed.sql(
       `INSERT INTO ${table} (${columns}) SELECT ${columns} FROM jsonb_populate_recordset(NULL::${table}, $1)`,
       [JSON.stringify(kept)],
     );
   };
   const putBack = async (kept: Record<string, unknown>, columns: string) => {
-    await world.sql(
+    await bed.sql(
       `UPDATE grants SET (${columns}) = (SELECT ${columns} FROM jsonb_populate_record(NULL::grants, $1)) WHERE user_id = 'alice'`,
       [kept['grant']],
     );
@@ -113,16 +113,16 @@ describe('grants', () => {
     ['its id', `id = gen_random_uuid()`, 'alice', {}],
   ])('a row that was changed: %s', async (_, change, user, query: Record<string, string>) => {
     for (const drops of ['', 'DELETE FROM access_tokens']) {
-      if (drops) await world.sql(drops);
-      await world.sql(
+      if (drops) await bed.sql(drops);
+      await bed.sql(
         `UPDATE grants SET ${change} WHERE id = (SELECT id FROM grants WHERE account_sub = $1 OR
         account_sub = '999')`,
         [ALICE.sub],
       );
       await forget();
-      const asked = world.google.control.count('token', 'refresh_token');
-      expect(await world.api.token(user, query)).toMatchObject(REFUSED);
-      expect(world.google.control.count('token', 'refresh_token')).toBe(asked);
+      const asked = bed.google.control.count('token', 'refresh_token');
+      expect(await bed.api.token(user, query)).toMatchObject(REFUSED);
+      expect(bed.google.control.count('token', 'refresh_token')).toBe(asked);
     }
     await expectAlarm(from, 'credential', { grant: expect.stringMatching(/^[0-9a-f-]{36}$/) });
     await neighbourWorks();
@@ -130,19 +130,19 @@ describe('grants', () => {
 
   test('a moved row gives away neither tokens nor what is known of Google Ads', async () => {
     const { id } = await grantOf('alice');
-    await world.sql(`INSERT INTO ads_trees VALUES ($1, '{}', now())`, [id]);
-    await world.sql(`UPDATE grants SET user_id = 'mallory', granted_scopes = '{${ADS}}' WHERE id = $1`, [id]);
+    await bed.sql(`INSERT INTO ads_trees VALUES ($1, '{}', now())`, [id]);
+    await bed.sql(`UPDATE grants SET user_id = 'mallory', granted_scopes = '{${ADS}}' WHERE id = $1`, [id]);
     await forget();
-    expect(await world.api.get('/users/mallory/ads/customers')).toMatchObject(REFUSED);
+    expect(await bed.api.get('/users/mallory/ads/customers')).toMatchObject(REFUSED);
   });
 
   test('a planted row beside an honest one does not stand in its way', async () => {
     const [kept = {}] = await rows();
     await insertBack('grants', [{ ...(kept['grant'] as object), id: randomUUID(), user_id: 'bob' }]);
     await forget();
-    const { status, body } = await world.api.token('bob');
+    const { status, body } = await bed.api.token('bob');
     expect([status, body['account']]).toEqual([200, { sub: BOB.sub, email: BOB.email }]);
-    expect(await world.api.token('bob', { account: ALICE.sub })).toMatchObject(REFUSED);
+    expect(await bed.api.token('bob', { account: ALICE.sub })).toMatchObject(REFUSED);
     await expectAlarm(from, 'credential');
   });
 
@@ -157,31 +157,31 @@ describe('grants', () => {
   ])('%s.%s that is no time: lists go on, with the neighbours', async (table, column) => {
     const own = `${table === 'grants' ? 'id' : 'grant_id'} IN (SELECT id FROM grants WHERE user_id = 'alice')`;
     for (const value of ['infinity', '-infinity']) {
-      await world.sql(`UPDATE ${table} SET ${column} = $1 WHERE ${own}`, [value]);
+      await bed.sql(`UPDATE ${table} SET ${column} = $1 WHERE ${own}`, [value]);
       await forget();
       await neighbourWorks();
-      expect((await world.api.get('/grants', { expiring_within: '31000000' })).status).toBe(200);
-      const { status, body } = await world.api.token('alice');
+      expect((await bed.api.get('/grants', { expiring_within: '31000000' })).status).toBe(200);
+      const { status, body } = await bed.api.token('alice');
       expect(status === 200 || body['code'] === 'integrity_failed').toBe(true);
     }
   });
 
   test('a lease for longer than any lasts holds nobody up', async () => {
     for (const until of [`now() + interval '1 hour'`, `'infinity'`]) {
-      await world.sql(`UPDATE grants SET lease_expires_at = ${until}, lease_owner = NULL`);
-      await world.sql('DELETE FROM access_tokens');
+      await bed.sql(`UPDATE grants SET lease_expires_at = ${until}, lease_owner = NULL`);
+      await bed.sql('DELETE FROM access_tokens');
       await forget();
-      expect((await world.api.token('alice')).status).toBe(200);
+      expect((await bed.api.token('alice')).status).toBe(200);
     }
   });
 
   test('two rows whose tokens were swapped', async () => {
-    await world.sql('DELETE FROM access_tokens');
-    await world.sql(
+    await bed.sql('DELETE FROM access_tokens');
+    await bed.sql(
       `UPDATE grants a SET sealed_refresh_token = b.sealed_refresh_token FROM grants b WHERE a.id <> b.id`,
     );
     await forget();
-    for (const user of ['alice', 'bob']) expect(await world.api.token(user)).toMatchObject(REFUSED);
+    for (const user of ['alice', 'bob']) expect(await bed.api.token(user)).toMatchObject(REFUSED);
   });
 
   test.each([
@@ -197,84 +197,84 @@ describe('grants', () => {
       `UPDATE access_tokens SET sealed_token = sealed_refresh_token FROM grants WHERE id = grant_id`,
     ],
   ])('an access token %s is not handed out; a new one is fetched', async (_, change) => {
-    await world.sql(change);
-    await world.sql(`DELETE FROM access_tokens WHERE scope_set = 'openid'
+    await bed.sql(change);
+    await bed.sql(`DELETE FROM access_tokens WHERE scope_set = 'openid'
       AND grant_id <> (SELECT id FROM grants WHERE user_id = 'alice')`);
     await forget();
-    const asked = world.google.control.count('token', 'refresh_token');
-    const { status, body } = await world.api.token('alice');
+    const asked = bed.google.control.count('token', 'refresh_token');
+    const { status, body } = await bed.api.token('alice');
     expect(status).toBe(200);
     expect(secrets).not.toContain(body['access_token']);
-    expect(world.google.control.count('token', 'refresh_token')).toBe(asked + 1);
+    expect(bed.google.control.count('token', 'refresh_token')).toBe(asked + 1);
     await expectAlarm(from, 'access_token', { grant: (await grantOf('alice'))['id'] });
     await neighbourWorks();
   });
 
   test('an access token that Google had dropped, put back', async () => {
     const [kept = {}] = await rows();
-    const subject = { subject_type: 'iss-sub', iss: world.google.url, sub: ALICE.sub };
-    const to = `${world.url}/security-events/google`;
-    await world.google.control.sendSecurityEvent({ type: 'sessions-revoked', subject, to });
+    const subject = { subject_type: 'iss-sub', iss: bed.google.url, sub: ALICE.sub };
+    const to = `${bed.url}/security-events/google`;
+    await bed.google.control.sendSecurityEvent({ type: 'sessions-revoked', subject, to });
     expect(
-      await world.sql('SELECT 1 FROM access_tokens t JOIN grants g ON g.id = grant_id AND user_id = $1', [
+      await bed.sql('SELECT 1 FROM access_tokens t JOIN grants g ON g.id = grant_id AND user_id = $1', [
         'alice',
       ]),
     ).toEqual([]);
     await insertBack('access_tokens', kept['tokens']);
     await forget();
-    const { status, body } = await world.api.token('alice');
+    const { status, body } = await bed.api.token('alice');
     expect(status).toBe(200);
     expect(secrets).not.toContain(body['access_token']);
     await expectAlarm(from, 'access_token');
   });
 
   test('an access token under another grant: the row is moved with its key', async () => {
-    await world.sql(
+    await bed.sql(
       `UPDATE access_tokens SET grant_id = (SELECT id FROM grants WHERE user_id = 'bob'), scope_set = scope_set || ' moved'
        WHERE grant_id = (SELECT id FROM grants WHERE user_id = 'alice')`,
     );
     await forget();
-    const { body } = await world.api.token('bob');
+    const { body } = await bed.api.token('bob');
     expect(secrets).not.toContain(body['access_token']);
     await expectAlarm(from, 'access_token');
   });
 
   /** A second consent with a refresh token of its own, for more. */
   const again = () =>
-    world.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
+    bed.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
 
   test('an older refresh token that is put back, alone and with all that its seal is bound to', async () => {
     const [kept = {}] = await rows();
     await again();
-    await world.sql('DELETE FROM access_tokens');
+    await bed.sql('DELETE FROM access_tokens');
     await putBack(kept, 'sealed_refresh_token, status');
-    await world.restart();
-    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    await bed.restart();
+    expect(await bed.api.token('alice')).toMatchObject(REFUSED);
     await putBack(
       kept,
       `sealed_refresh_token, credential_version, granted_scopes, requested_scopes, consented_at, refresh_token_issued_at,
         refresh_token_expires_at, account_email`,
     );
-    await world.restart();
-    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    await bed.restart();
+    expect(await bed.api.token('alice')).toMatchObject(REFUSED);
     await expectAlarm(from, 'ledger', { grant: (await grantOf('alice'))['id'] });
     // Nor does the ledger believe that the older one is the current one.
-    await world.sql('UPDATE refresh_tokens SET current = NOT current, ended_at = NULL');
-    expect(await world.api.token('alice')).toMatchObject(REFUSED);
-    await world.sql(
+    await bed.sql('UPDATE refresh_tokens SET current = NOT current, ended_at = NULL');
+    expect(await bed.api.token('alice')).toMatchObject(REFUSED);
+    await bed.sql(
       'UPDATE refresh_tokens SET current = true, mac = (SELECT mac FROM refresh_tokens WHERE mac IS NOT NULL LIMIT 1)',
     );
-    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    expect(await bed.api.token('alice')).toMatchObject(REFUSED);
     await neighbourWorks();
   });
 
   test('a whole older row that is put back is noticed by who saw the newer one', async () => {
     const [kept = {}] = await rows();
     await again();
-    expect((await world.api.token('alice')).status).toBe(200);
-    await world.sql('DELETE FROM access_tokens');
+    expect((await bed.api.token('alice')).status).toBe(200);
+    await bed.sql('DELETE FROM access_tokens');
     await putBack(kept, await columnsOf('grants'));
-    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    expect(await bed.api.token('alice')).toMatchObject(REFUSED);
     await expectAlarm(from, 'rollback', { grant: (await grantOf('alice'))['id'] });
     await neighbourWorks();
   });
@@ -282,16 +282,16 @@ describe('grants', () => {
   test('a disconnected grant that is put back whole', async () => {
     const [kept = {}] = await rows();
     const id = String((await grantOf('alice'))['id']);
-    expect((await world.api.delete(`/grants/${id}`, { mode: 'local' })).status).toBe(200);
-    expect((await world.api.token('alice')).status).toBe(404);
+    expect((await bed.api.delete(`/grants/${id}`, { mode: 'local' })).status).toBe(200);
+    expect((await bed.api.token('alice')).status).toBe(404);
     await insertBack('grants', [kept['grant']]);
     await insertBack('access_tokens', kept['tokens']);
-    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    expect(await bed.api.token('alice')).toMatchObject(REFUSED);
     await expectAlarm(from, 'rollback');
     // One that never saw it asks the ledger before it asks Google.
-    await world.sql('DELETE FROM access_tokens');
-    await world.restart();
-    expect(await world.api.token('alice')).toMatchObject(REFUSED);
+    await bed.sql('DELETE FROM access_tokens');
+    await bed.restart();
+    expect(await bed.api.token('alice')).toMatchObject(REFUSED);
     await expectAlarm(from, 'ledger');
   });
 
@@ -299,64 +299,64 @@ describe('grants', () => {
     'a grant that is %s and called active',
     async (status) => {
       const [kept = {}] = await rows();
-      const to = `${world.url}/security-events/google`;
-      const subject = { subject_type: 'iss-sub', iss: world.google.url, sub: ALICE.sub };
+      const to = `${bed.url}/security-events/google`;
+      const subject = { subject_type: 'iss-sub', iss: bed.google.url, sub: ALICE.sub };
       if (status === 'suspended') {
-        await world.google.control.sendSecurityEvent({ type: 'account-disabled', subject, to });
+        await bed.google.control.sendSecurityEvent({ type: 'account-disabled', subject, to });
       } else if (status === 'revoked') {
-        await world.google.control.sendSecurityEvent({ type: 'tokens-revoked', subject, to });
+        await bed.google.control.sendSecurityEvent({ type: 'tokens-revoked', subject, to });
       } else {
-        world.google.control.failNext('token', { named: 'invalid_grant_expired_or_revoked' });
-        await world.sql('DELETE FROM access_tokens');
-        await world.restart();
-        await world.api.token('alice');
+        bed.google.control.failNext('token', { named: 'invalid_grant_expired_or_revoked' });
+        await bed.sql('DELETE FROM access_tokens');
+        await bed.restart();
+        await bed.api.token('alice');
       }
       expect((await grantOf('alice'))['status']).toBe(status);
-      await world.restart();
+      await bed.restart();
       for (const columns of [
         'status',
         'status, sealed_refresh_token',
         'status, sealed_refresh_token, refresh_token_expires_at, credential_version',
       ]) {
         await putBack(kept, columns);
-        expect(await world.api.token('alice')).toMatchObject(REFUSED);
+        expect(await bed.api.token('alice')).toMatchObject(REFUSED);
       }
       await neighbourWorks();
     },
   );
 
   test('a suspended grant goes on with its token once Google enables the account', async () => {
-    const to = `${world.url}/security-events/google`;
-    const subject = { subject_type: 'iss-sub', iss: world.google.url, sub: ALICE.sub };
-    await world.google.control.sendSecurityEvent({ type: 'account-disabled', subject, to });
-    expect((await world.api.token('alice')).status).toBe(410);
-    world.clock.advance(2);
-    await world.google.control.sendSecurityEvent({ type: 'account-enabled', subject, to });
-    expect((await world.api.token('alice')).status).toBe(200);
+    const to = `${bed.url}/security-events/google`;
+    const subject = { subject_type: 'iss-sub', iss: bed.google.url, sub: ALICE.sub };
+    await bed.google.control.sendSecurityEvent({ type: 'account-disabled', subject, to });
+    expect((await bed.api.token('alice')).status).toBe(410);
+    bed.clock.advance(2);
+    await bed.google.control.sendSecurityEvent({ type: 'account-enabled', subject, to });
+    expect((await bed.api.token('alice')).status).toBe(200);
     expect(alarmsSince(from)).toEqual([]);
   });
 
   test('a consent does not take over what a changed row says', async () => {
-    await world.sql(`UPDATE grants SET requested_scopes = requested_scopes || '{${ADS}}',
+    await bed.sql(`UPDATE grants SET requested_scopes = requested_scopes || '{${ADS}}',
       granted_scopes = granted_scopes || '{${ADS}}' WHERE user_id = 'alice'`);
     // Google gives no refresh token without a consent screen: the one that is held must open, or it is asked once more.
     const ticket = { user_id: 'alice', scope: YOUTUBE };
-    const done = await world.api.connect(ticket, { account: ALICE.email });
+    const done = await bed.api.connect(ticket, { account: ALICE.email });
     expect([done.status, done.text]).toEqual([200, expect.stringContaining('Connected')]);
     const { requested_scopes: requested } = await grantOf('alice');
     expect(requested).not.toContain(ADS);
-    expect((await world.api.token('alice')).status).toBe(200);
+    expect((await bed.api.token('alice')).status).toBe(200);
   });
 
   test('every consent, refresh and event of an honest life raises no alarm', async () => {
     await again();
-    world.google.control.overrideTokenAnswer({ refresh_token: '1//rotated' });
-    world.clock.advance(700);
-    expect((await world.api.token('alice', { min_ttl: '3000' })).status).toBe(200);
+    bed.google.control.overrideTokenAnswer({ refresh_token: '1//rotated' });
+    bed.clock.advance(700);
+    expect((await bed.api.token('alice', { min_ttl: '3000' })).status).toBe(200);
     expect((await grantOf('alice'))['credential_version']).toBe(3);
-    world.google.control.overrideTokenAnswer({});
+    bed.google.control.overrideTokenAnswer({});
     await forget();
-    expect((await world.api.token('alice')).status).toBe(200);
+    expect((await bed.api.token('alice')).status).toBe(200);
     expect(alarmsSince(from)).toEqual([]);
   });
 
@@ -369,26 +369,26 @@ describe('grants', () => {
       `sealed_token = (SELECT sealed_refresh_token FROM grants WHERE user_id = 'bob')`,
     ],
   ])('a revocation that was made one %s revokes nothing', async (_, change) => {
-    world.google.control.failAlways('revoke', { status: 503, body: '' });
+    bed.google.control.failAlways('revoke', { status: 503, body: '' });
     const { id } = await grantOf('alice');
-    await world.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
-    await world.sql(`UPDATE revocations SET ${change}, next_attempt_at = now(), attempt_id = NULL`);
-    world.google.control.reset();
+    await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
+    await bed.sql(`UPDATE revocations SET ${change}, next_attempt_at = now(), attempt_id = NULL`);
+    bed.google.control.reset();
     for (let looks = 0; looks < 100 && alarmsSince(from).length === 0; looks++) {
-      world.clock.advance(1);
+      bed.clock.advance(1);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     await expectAlarm(from, 'revocation');
-    expect(world.google.control.count('revoke')).toBe(0);
-    expect((await world.api.token('bob')).status).toBe(200);
-    await world.sql('DELETE FROM revocations');
+    expect(bed.google.control.count('revoke')).toBe(0);
+    expect((await bed.api.token('bob')).status).toBe(200);
+    await bed.sql('DELETE FROM revocations');
   });
 });
 
 describe('services', () => {
   let from = 0;
   beforeEach(() => {
-    from = world.log().length;
+    from = bed.log().length;
   });
   const UNKNOWN = { status: 401, body: { code: 'unauthenticated' } };
   const idOf = ({ key }: Api) => key.split('_')[1] ?? '';
@@ -399,18 +399,18 @@ describe('services', () => {
     ['planted with the MAC of another', '(SELECT mac FROM services LIMIT 1)'],
   ])('%s', async (_, mac) => {
     const { id, key, hash } = generateKey();
-    await world.sql(
+    await bed.sql(
       `INSERT INTO services (id, name, key_hash, clients, scopes, users, audit, created_at, mac)
        VALUES ($1, $2, $3, '{*}', '{*}', '{*}', true, now(), ${mac})`,
       [id, `planted ${id}`, Buffer.from(hash)],
     );
-    expect(await new Api(world.url, key.reveal()).token('bob')).toMatchObject(UNKNOWN);
+    expect(await new Api(bed.url, key.reveal()).token('bob')).toMatchObject(UNKNOWN);
     await expectAlarm(from, 'service', { service: id });
-    expect((await world.api.get('/users/bob/grants')).status).toBe(200);
+    expect((await bed.api.get('/users/bob/grants')).status).toBe(200);
     // An operator sees it, and ends it.
-    const unverified = await world.app.get(ServicesRepository).listUnverified();
+    const unverified = await bed.app.get(ServicesRepository).listUnverified();
     expect(unverified.map((service) => service.id)).toContain(id);
-    expect(await world.app.get(ServiceRegistry).revoke(id)).toMatchObject({ id, changed: true });
+    expect(await bed.app.get(ServiceRegistry).revoke(id)).toMatchObject({ id, changed: true });
   });
 
   test.each([
@@ -428,45 +428,45 @@ describe('services', () => {
     ['its id', `id = 'aaaaaaaaaaaa'`],
     ['whether it is revoked', 'revoked_at = now()'],
   ])('changed: %s', async (_, change) => {
-    const narrow = await world.service({ users: ['bob'], scopes: [YOUTUBE], clients: ['default'] });
+    const narrow = await bed.service({ users: ['bob'], scopes: [YOUTUBE], clients: ['default'] });
     expect((await narrow.get('/users/bob/grants')).status).toBe(200);
-    await world.sql(`UPDATE services SET ${change} WHERE id = $1`, [idOf(narrow)]);
+    await bed.sql(`UPDATE services SET ${change} WHERE id = $1`, [idOf(narrow)]);
     expect(await narrow.get('/users/bob/grants')).toMatchObject(UNKNOWN);
     // Who is revoked is not looked at any more.
     if (!/^(id|revoked_at) =/.test(change)) await expectAlarm(from, 'service', { service: idOf(narrow) });
-    expect((await world.api.get('/users/bob/grants')).status).toBe(200);
+    expect((await bed.api.get('/users/bob/grants')).status).toBe(200);
   });
 
   test.each(['infinity', '-infinity'])('one that was made at %s: all others go on', async (time) => {
-    const [other, service] = [await world.service(), await world.service()];
-    await world.sql(`UPDATE services SET created_at = $1 WHERE id = $2`, [time, idOf(other)]);
+    const [other, service] = [await bed.service(), await bed.service()];
+    await bed.sql(`UPDATE services SET created_at = $1 WHERE id = $2`, [time, idOf(other)]);
     expect((await service.token('alice')).status).not.toBe(500);
     expect((await other.token('alice')).status).toBe(401);
-    await world.sql('DELETE FROM services WHERE id = $1', [idOf(other)]);
+    await bed.sql('DELETE FROM services WHERE id = $1', [idOf(other)]);
   });
 
   test('one whose key was swapped for that of another', async () => {
-    const [narrow, wide] = [await world.service({ users: ['bob'] }), await world.service()];
-    await world.sql(
+    const [narrow, wide] = [await bed.service({ users: ['bob'] }), await bed.service()];
+    await bed.sql(
       'UPDATE services SET key_hash = (SELECT key_hash FROM services WHERE id = $1) WHERE id = $2',
       [idOf(narrow), idOf(wide)],
     );
-    const forged = new Api(world.url, narrow.key.replace(idOf(narrow), idOf(wide)));
+    const forged = new Api(bed.url, narrow.key.replace(idOf(narrow), idOf(wide)));
     expect(await forged.get('/users/alice/grants')).toMatchObject(UNKNOWN);
     expect((await narrow.get('/users/bob/grants')).status).toBe(200);
   });
 
   test('one that was revoked and is called active, by one column and by its whole row from before', async () => {
-    const service = await world.service();
-    const [before] = await world.sql('SELECT to_jsonb(s) AS row FROM services s WHERE id = $1', [
+    const service = await bed.service();
+    const [before] = await bed.sql('SELECT to_jsonb(s) AS row FROM services s WHERE id = $1', [
       idOf(service),
     ]);
-    await world.app.get(ServiceRegistry).revoke(idOf(service));
-    const [revoked] = await world.sql('SELECT key_hash FROM services WHERE id = $1', [idOf(service)]);
+    await bed.app.get(ServiceRegistry).revoke(idOf(service));
+    const [revoked] = await bed.sql('SELECT key_hash FROM services WHERE id = $1', [idOf(service)]);
     expect(revoked).toEqual({ key_hash: null });
-    await world.sql('UPDATE services SET revoked_at = NULL WHERE id = $1', [idOf(service)]);
+    await bed.sql('UPDATE services SET revoked_at = NULL WHERE id = $1', [idOf(service)]);
     expect(await service.get('/users/bob/grants')).toMatchObject(UNKNOWN);
-    await world.sql(
+    await bed.sql(
       `UPDATE services SET (revoked_at, key_hash, mac) =
          (SELECT revoked_at, key_hash, mac FROM jsonb_populate_record(NULL::services, $1)) WHERE id = $2`,
       [before?.['row'], idOf(service)],
@@ -482,9 +482,9 @@ describe('services', () => {
 describe('a connect under way', () => {
   let from = 0;
   beforeEach(async () => {
-    world.google.control.reset();
-    await world.reset();
-    from = world.log().length;
+    bed.google.control.reset();
+    await bed.reset();
+    from = bed.log().length;
   });
   const set = (member: string, value: unknown) =>
     `connect_request = jsonb_set(connect_request, '{${member}}', '${JSON.stringify(value)}')`;
@@ -508,7 +508,7 @@ describe('a connect under way', () => {
   ])('changed: %s', async (_, change) => {
     const browser = new Browser();
     const consent = await browser.begin(
-      await world.api.connectUrl({
+      await bed.api.connectUrl({
         user_id: 'alice',
         scope: YOUTUBE,
         return_to: `${APP}/done`,
@@ -517,20 +517,20 @@ describe('a connect under way', () => {
       }),
     );
     const back = await visitConsent(consent, { account: ALICE.email });
-    await world.sql(`UPDATE authorization_requests SET ${change}`);
+    await bed.sql(`UPDATE authorization_requests SET ${change}`);
     const { status, text } = await browser.open(back);
     expect(status).toBe(400);
     expect(text).toContain('belongs to no connect that is in progress');
-    expect(await world.sql('SELECT 1 FROM grants')).toEqual([]);
-    expect(world.google.control.count('token', 'authorization_code')).toBe(0);
+    expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
+    expect(bed.google.control.count('token', 'authorization_code')).toBe(0);
     await expectAlarm(from, 'authorization_request', { ticket: expect.any(String) });
-    await world.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
-    expect((await world.api.token('bob')).status).toBe(200);
+    await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+    expect((await bed.api.token('bob')).status).toBe(200);
   });
 
   const pending = async (user: string, account: string) => {
     const ticket = { user_id: user, scope: YOUTUBE, return_to: `${APP}/done`, confirm: true };
-    const { headers } = await world.api.connect(ticket, { account });
+    const { headers } = await bed.api.connect(ticket, { account });
     return new URL(headers.get('location') ?? '').searchParams.get('connect_code') ?? '';
   };
 
@@ -544,19 +544,19 @@ describe('a connect under way', () => {
   ])('a consent that waits for the app, %s', async (_, change) => {
     const codes = [await pending('alice', ALICE.email), await pending('bob', BOB.email)];
     expect(codes).not.toContain('');
-    await world.sql(change);
+    await bed.sql(change);
     for (const [at, user_id] of ['alice', 'bob'].entries()) {
-      const answer = await world.api.post('/connect/completions', { code: codes[at], user_id });
+      const answer = await bed.api.post('/connect/completions', { code: codes[at], user_id });
       expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
     }
-    expect(await world.sql('SELECT 1 FROM grants')).toEqual([]);
+    expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
     await expectAlarm(from, 'pending_consent');
   });
 
   test('digests of one purpose are of no use for another', async () => {
     const browser = new Browser();
-    await browser.begin(await world.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
-    const [row] = await world.sql('SELECT * FROM authorization_requests');
+    await browser.begin(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
+    const [row] = await bed.sql('SELECT * FROM authorization_requests');
     const hashes = [row?.['state_hash'], row?.['nonce_hash'], row?.['browser_hash']].map(String);
     expect(new Set(hashes).size).toBe(3);
     const [cookie = ''] = browser.cookies.keys();

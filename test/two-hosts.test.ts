@@ -7,13 +7,13 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type RunningPostgres, startPostgres } from '../sandbox/trying/postgres.js';
 import { migrate } from '../src/token-store/migrations/migrate.js';
 import { query, tokenBroker } from './cli/token-broker.js';
-import { ALICE, startWorld, type World, YOUTUBE } from './support/world.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
-/** A primary, and a standby that is a copy of it: it follows nobody, but can be read and promoted. */
+/** A primary, and a standby that is a copy of it: it does not follow the primary, but can be read and promoted. */
 let folder: string;
 let primary: RunningPostgres;
 let standby: RunningPostgres;
-let world: World;
+let bed: TestBed;
 const password = randomUUID();
 
 const both = (attributes = '') =>
@@ -32,25 +32,25 @@ beforeAll(async () => {
   writeFileSync(join(second, 'standby.signal'), '');
   primary = await startPostgres({ folder: first, password, flags });
   standby = await startPostgres({ folder: second, password, flags });
-  world = await startWorld(() => ({ DATABASE_URL: both('?target_session_attrs=read-write') }));
+  bed = await startTestBed(() => ({ DATABASE_URL: both('?target_session_attrs=read-write') }));
 }, 120_000);
 
 afterAll(async () => {
-  await world.stop();
+  await bed.stop();
   await Promise.all([primary.stop(), standby.stop()]);
   rmSync(folder, { recursive: true, force: true });
 });
 
 const ready = async () => {
-  const answer = await fetch(`${world.url}/health/ready`);
+  const answer = await fetch(`${bed.url}/health/ready`);
   return { status: answer.status, detail: ((await answer.json()) as { detail?: string }).detail };
 };
 
 test('the one that can be written to is found, whichever comes first; migrate finds it too', async () => {
   expect((await ready()).status).toBe(200);
-  const page = await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+  const page = await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
   expect(page.status).toBe(200);
-  expect((await world.api.token('alice')).status).toBe(200);
+  expect((await bed.api.token('alice')).status).toBe(200);
   expect(await tokenBroker(['migrate'], { DATABASE_URL: both() })).toMatchObject({
     code: 0,
     stdout: 'The database is up to date.\n',
@@ -64,12 +64,12 @@ test('a standby alone: not ready, 503, and migrate says why', async () => {
     code: 69,
     stderr: expect.stringMatching(/^The database can only be read: it is a standby/),
   });
-  await world.restart({ DATABASE_URL: alone });
+  await bed.restart({ DATABASE_URL: alone });
   expect(await ready()).toEqual({
     status: 503,
     detail: expect.stringMatching(/^The database can only be read/),
   });
-  await world.restart();
+  await bed.restart();
   expect((await ready()).status).toBe(200);
 });
 
@@ -81,7 +81,7 @@ test('a failover: the standby is promoted, the primary stops, and the broker goe
     await new Promise((resolve) => setTimeout(resolve, 100));
   expect(await ready()).toEqual({ status: 200, detail: undefined });
   // The copy was made before anybody connected, and before the service had its key.
-  expect((await world.api.token('alice')).status).toBe(401);
-  const service = await world.service();
+  expect((await bed.api.token('alice')).status).toBe(401);
+  const service = await bed.service();
   expect((await service.token('alice')).status).toBe(404);
 });

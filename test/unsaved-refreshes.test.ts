@@ -5,32 +5,29 @@ import { Sealer } from '../src/sealing/sealer.js';
 import { Database } from '../src/token-store/client/database.js';
 import { fromRow } from '../src/token-store/grants/grant-row.js';
 import { credentialAad } from '../src/token-store/sealed/aad.js';
-import { ALICE, startWorld, type World, YOUTUBE, YOUTUBE_MONEY } from './support/world.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 
 /** Responses of Google that the database does not accept: a full disk, an outage. */
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
-  await world.sql(`
+  bed = await startTestBed();
+  await bed.sql(`
     CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`);
 });
 beforeEach(async () => {
-  world.google.control.reset();
-  await world.reset();
-  await world.api.connect(
-    { user_id: 'alice', scope: `${YOUTUBE} ${YOUTUBE_MONEY}` },
-    { account: ALICE.email },
-  );
-  world.clock.advance(3600);
-  world.google.control.clearRequests();
+  bed.google.control.reset();
+  await bed.reset();
+  await bed.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${YOUTUBE_MONEY}` }, { account: ALICE.email });
+  bed.clock.advance(3600);
+  bed.google.control.clearRequests();
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
-const asked = () => world.google.control.count('token');
+const asked = () => bed.google.control.count('token');
 const fail = (statement: string, table: string) =>
-  world.sql(`CREATE TRIGGER failing BEFORE ${statement} ON ${table} FOR EACH ROW EXECUTE FUNCTION fail()`);
-const heal = (table: string) => world.sql(`DROP TRIGGER failing ON ${table}`);
+  bed.sql(`CREATE TRIGGER failing BEFORE ${statement} ON ${table} FOR EACH ROW EXECUTE FUNCTION fail()`);
+const heal = (table: string) => bed.sql(`DROP TRIGGER failing ON ${table}`);
 const until = async (look: () => Promise<boolean>) => {
   for (const end = Date.now() + 20_000; Date.now() < end;) {
     if (await look()) return;
@@ -39,42 +36,42 @@ const until = async (look: () => Promise<boolean>) => {
   throw new Error('It did not happen in time.');
 };
 const isSaved = async () =>
-  (await world.sql('SELECT 1 FROM access_tokens WHERE expires_at > $1', [world.clock.now()])).length > 0;
+  (await bed.sql('SELECT 1 FROM access_tokens WHERE expires_at > $1', [bed.clock.now()])).length > 0;
 const tokenOf = ({ body }: { body: Record<string, unknown> }) => String(body['access_token']);
 
 test('a token that cannot be saved is served to all callers; one request to Google', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
-  const crowd = await Promise.all(Array.from({ length: 30 }, () => world.api.token('alice')));
+  const crowd = await Promise.all(Array.from({ length: 30 }, () => bed.api.token('alice')));
   const queue = [];
-  for (let call = 0; call < 30; call++) queue.push(await world.api.token('alice'));
+  for (let call = 0; call < 30; call++) queue.push(await bed.api.token('alice'));
   expect(new Set([...crowd, ...queue].map(({ status }) => status))).toEqual(new Set([200]));
   expect(new Set([...crowd, ...queue].map(tokenOf)).size).toBe(1);
   expect(asked()).toBe(1);
   expect(await isSaved()).toBe(false);
-  expect(world.log()).toContain('could not be saved');
+  expect(bed.log()).toContain('could not be saved');
 
   await heal('access_tokens');
   await until(isSaved);
   // A new process reads it from the database.
-  await world.restart();
-  expect(tokenOf(await world.api.token('alice'))).toBe(tokenOf(crowd[0] as (typeof crowd)[0]));
+  await bed.restart();
+  expect(tokenOf(await bed.api.token('alice'))).toBe(tokenOf(crowd[0] as (typeof crowd)[0]));
   expect(asked()).toBe(1);
 });
 
 test('the same without a grant cache', async () => {
-  await world.restart({ MEMORY_USERS: '0' });
+  await bed.restart({ MEMORY_USERS: '0' });
   await fail('INSERT OR UPDATE', 'access_tokens');
-  for (let call = 0; call < 30; call++) expect((await world.api.token('alice')).status).toBe(200);
+  for (let call = 0; call < 30; call++) expect((await bed.api.token('alice')).status).toBe(200);
   expect(asked()).toBe(1);
   await heal('access_tokens');
-  await world.restart();
+  await bed.restart();
 });
 
 test('during the backoff a token that expires within min_ttl is served', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
-  world.google.control.overrideTokenAnswer({ expires_in: 600 });
+  bed.google.control.overrideTokenAnswer({ expires_in: 600 });
   for (let call = 0; call < 30; call++) {
-    expect((await world.api.token('alice', { min_ttl: '3000' })).status).toBe(200);
+    expect((await bed.api.token('alice', { min_ttl: '3000' })).status).toBe(200);
   }
   expect(asked()).toBeLessThanOrEqual(4);
   await heal('access_tokens');
@@ -82,49 +79,49 @@ test('during the backoff a token that expires within min_ttl is served', async (
 
 test('after a disconnect it is neither served nor saved', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
-  expect((await world.api.token('alice')).status).toBe(200);
-  const [grant] = await world.sql('SELECT id FROM grants');
-  await world.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'local' });
-  expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+  expect((await bed.api.token('alice')).status).toBe(200);
+  const [grant] = await bed.sql('SELECT id FROM grants');
+  await bed.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'local' });
+  expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
   await heal('access_tokens');
-  await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
-  const fresh = tokenOf(await world.api.token('alice'));
+  await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+  const fresh = tokenOf(await bed.api.token('alice'));
   await new Promise((resolve) => setTimeout(resolve, 2500));
-  expect(tokenOf(await world.api.token('alice'))).toBe(fresh);
-  expect(await world.sql('SELECT 1 FROM access_tokens')).toHaveLength(1);
+  expect(tokenOf(await bed.api.token('alice'))).toBe(fresh);
+  expect(await bed.sql('SELECT 1 FROM access_tokens')).toHaveLength(1);
 });
 
 test('after the grant was ended by SQL it is not served', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
-  expect((await world.api.token('alice')).status).toBe(200);
-  await world.sql(`UPDATE grants SET status = 'revoked'`);
-  expect((await world.api.token('alice')).status).toBe(410);
+  expect((await bed.api.token('alice')).status).toBe(200);
+  await bed.sql(`UPDATE grants SET status = 'revoked'`);
+  expect((await bed.api.token('alice')).status).toBe(410);
   await heal('access_tokens');
 });
 
 test('after TRUNCATE access_tokens it is not served', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
-  const before = tokenOf(await world.api.token('alice'));
-  await world.sql('TRUNCATE access_tokens');
-  expect(tokenOf(await world.api.token('alice'))).not.toBe(before);
+  const before = tokenOf(await bed.api.token('alice'));
+  await bed.sql('TRUNCATE access_tokens');
+  expect(tokenOf(await bed.api.token('alice'))).not.toBe(before);
   await heal('access_tokens');
 });
 
 test('a new refresh token that cannot be saved is not lost', async () => {
   const rotated = '1//rotated-while-the-disk-was-full';
   await fail('UPDATE OF sealed_refresh_token', 'grants');
-  world.google.control.overrideTokenAnswer({ refresh_token: rotated }, 1);
-  for (let call = 0; call < 30; call++) expect((await world.api.token('alice')).status).toBe(200);
+  bed.google.control.overrideTokenAnswer({ refresh_token: rotated }, 1);
+  for (let call = 0; call < 30; call++) expect((await bed.api.token('alice')).status).toBe(200);
   expect(asked()).toBe(1);
   await heal('grants');
   await until(isSaved);
-  const row = await world.app.get(Database).grant.findFirstOrThrow();
-  const sealer = world.app.get(Sealer);
+  const row = await bed.app.get(Database).grant.findFirstOrThrow();
+  const sealer = bed.app.get(Sealer);
   const { sealedRefreshToken, credentialVersion } = row;
   const aad = credentialAad(fromRow(row), credentialVersion ?? 0);
   const stored = await sealer.open(sealedRefreshToken ?? '', aad);
   expect(stored.reveal()).toBe(rotated);
-  const booked = await world.sql('SELECT fingerprint FROM refresh_tokens WHERE current');
+  const booked = await bed.sql('SELECT fingerprint FROM refresh_tokens WHERE current');
   expect(booked).toEqual([
     { fingerprint: Buffer.from(sealer.fingerprint(new Secret(rotated), 'refresh-token')) },
   ]);
@@ -132,61 +129,61 @@ test('a new refresh token that cannot be saved is not lost', async () => {
 
 test('a narrowed grant that cannot be written: Google is asked once, and it is written later', async () => {
   await fail('UPDATE OF granted_scopes', 'grants');
-  world.google.control.failNext('token', { named: 'invalid_scope' });
+  bed.google.control.failNext('token', { named: 'invalid_scope' });
   const less = `${YOUTUBE} https://www.googleapis.com/auth/adwords`;
-  world.google.control.overrideTokenAnswer({ scope: less }, 1);
-  for (let call = 0; call < 10; call++) expect((await world.api.token('alice')).status).toBe(503);
+  bed.google.control.overrideTokenAnswer({ scope: less }, 1);
+  for (let call = 0; call < 10; call++) expect((await bed.api.token('alice')).status).toBe(503);
   // Once with scopes, once without.
   expect(asked()).toBe(2);
   await heal('grants');
-  const scopes = async () => (await world.sql('SELECT granted_scopes AS scopes FROM grants'))[0]?.['scopes'];
+  const scopes = async () => (await bed.sql('SELECT granted_scopes AS scopes FROM grants'))[0]?.['scopes'];
   await until(async () => JSON.stringify(await scopes()) === JSON.stringify([YOUTUBE]));
-  expect((await world.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
+  expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
 });
 
 test('a new refresh token whose grant changed meanwhile still occupies a slot in the ledger', async () => {
-  world.google.control.latency('token', 500);
-  world.google.control.overrideTokenAnswer({ refresh_token: '1//too-late' }, 1);
-  const call = world.api.token('alice');
+  bed.google.control.latency('token', 500);
+  bed.google.control.overrideTokenAnswer({ refresh_token: '1//too-late' }, 1);
+  const call = bed.api.token('alice');
   await until(async () => Promise.resolve(asked() === 1));
-  await world.sql('UPDATE grants SET version = version + 1');
+  await bed.sql('UPDATE grants SET version = version + 1');
   expect((await call).status).toBe(200);
-  expect(await world.sql('SELECT 1 FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(2);
+  expect(await bed.sql('SELECT 1 FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(2);
 });
 
 test('a dead grant that cannot be written is reported to all callers; one request to Google', async () => {
   await fail('UPDATE OF diagnosis', 'grants');
-  world.google.control.revokeByUser(ALICE.sub, 'project-a');
+  bed.google.control.revokeByUser(ALICE.sub, 'project-a');
   for (let call = 0; call < 30; call++) {
-    const answer = await world.api.token('alice');
+    const answer = await bed.api.token('alice');
     expect([answer.status, answer.body['cause']]).toEqual([410, 'user_revoked']);
   }
   expect(asked()).toBe(1);
   await heal('grants');
   await until(
-    async () => (await world.sql(`SELECT 1 FROM grants WHERE status = 'reconnect_required'`)).length === 1,
+    async () => (await bed.sql(`SELECT 1 FROM grants WHERE status = 'reconnect_required'`)).length === 1,
   );
 });
 
 test('a narrowed grant that cannot be written: no token is served for it, and Google is rarely asked', async () => {
   await fail('UPDATE OF granted_scopes', 'grants');
-  world.google.control.overrideTokenAnswer({ scope: `openid ${YOUTUBE}` });
+  bed.google.control.overrideTokenAnswer({ scope: `openid ${YOUTUBE}` });
   for (let call = 0; call < 30; call++) {
-    const answer = await world.api.token('alice');
+    const answer = await bed.api.token('alice');
     expect([answer.status, answer.body['code']]).toEqual([503, 'database_unavailable']);
   }
   expect(asked()).toBeLessThanOrEqual(6);
   await heal('grants');
-  await until(async () => (await world.api.token('alice')).status === 200);
-  expect((await world.api.token('alice')).body['scope']).toBe(`${YOUTUBE} openid`);
+  await until(async () => (await bed.api.token('alice')).status === 200);
+  expect((await bed.api.token('alice')).body['scope']).toBe(`${YOUTUBE} openid`);
 });
 
 test('a database outage during a refresh: the waiting callers get the token, later ones do not', async () => {
   const admin = new pg.Client({ connectionString: `${process.env['TEST_POSTGRES_URL'] ?? ''}postgres` });
   await admin.connect();
-  const name = new URL(world.settings['DATABASE_URL'] ?? '').pathname.slice(1);
-  world.google.control.latency('token', 600);
-  const waiting = [world.api.token('alice'), world.api.token('alice')];
+  const name = new URL(bed.settings['DATABASE_URL'] ?? '').pathname.slice(1);
+  bed.google.control.latency('token', 600);
+  const waiting = [bed.api.token('alice'), bed.api.token('alice')];
   await until(async () => Promise.resolve(asked() === 1));
   await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
   await admin.query(
@@ -196,10 +193,10 @@ test('a database outage during a refresh: the waiting callers get the token, lat
   );
   const answers = await Promise.all(waiting);
   expect(answers.map(({ status }) => status)).toEqual([200, 200]);
-  expect((await world.api.token('alice')).status).toBeGreaterThanOrEqual(500);
+  expect((await bed.api.token('alice')).status).toBeGreaterThanOrEqual(500);
   expect(asked()).toBe(1);
   await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
   await admin.end();
-  await until(async () => (await world.api.token('alice')).status === 200);
+  await until(async () => (await bed.api.token('alice')).status === 200);
   expect(asked()).toBeLessThanOrEqual(2);
 });

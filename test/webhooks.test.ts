@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { freePort } from '../sandbox/trying/postgres.js';
 import { startBroker } from '../src/bootstrap.js';
 import { readConfiguration } from '../src/config/read-configuration.js';
+import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { pause, type Receiver, startReceiver } from './support/webhook-receiver.js';
-import { ADS, ALICE, startWorld, type World, YOUTUBE } from './support/world.js';
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -11,58 +11,58 @@ const SLOT_LIMIT = 3;
 
 let now = () => new Date();
 let receiver: Receiver;
-let world: World;
+let bed: TestBed;
 
 beforeAll(async () => {
   receiver = await startReceiver(() => now());
-  world = await startWorld({
+  bed = await startTestBed({
     WEBHOOK_URL: receiver.url,
     WEBHOOK_SECRET: receiver.secret,
     WEBHOOK_TIMEOUT_MS: '300',
     SLOT_LIMIT: String(SLOT_LIMIT),
     TESTING_CLIENTS: 'second',
   });
-  now = () => world.clock.now();
+  now = () => bed.clock.now();
 });
 beforeEach(async () => {
-  await world.reset();
-  world.google.control.reset();
+  await bed.reset();
+  bed.google.control.reset();
   receiver.clear();
 });
 afterAll(async () => {
-  await world.stop();
+  await bed.stop();
   await receiver.close();
 });
 
 const connect = (user_id = 'alice', more: Record<string, unknown> = {}) =>
-  world.api.connect({ user_id, scope: YOUTUBE, force: true, ...more }, { account: ALICE.email });
+  bed.api.connect({ user_id, scope: YOUTUBE, force: true, ...more }, { account: ALICE.email });
 const grantIdOf = async (userId: string) => {
-  const { body } = await world.api.get(`/users/${userId}/grants`);
+  const { body } = await bed.api.get(`/users/${userId}/grants`);
   return (body['grants'] as { id: string }[])[0]?.id ?? '';
 };
-const outbox = () => world.sql('SELECT * FROM outbox_events ORDER BY sequence');
+const outbox = () => bed.sql('SELECT * FROM outbox_events ORDER BY sequence');
 /** The broker looks for work every second of its clock. */
 const arrive = async (count: number) => {
   for (let looks = 0; looks < 50 && receiver.received.length < count; looks++) {
-    world.clock.advance(1);
+    bed.clock.advance(1);
     await pause(100);
   }
   return receiver.wait(count);
 };
 /** Long enough for a delivery that must not come. */
 const quiet = async (count: number) => {
-  world.clock.advance(1);
+  bed.clock.advance(1);
   await pause(300);
   expect(receiver.received).toHaveLength(count);
 };
 /** Events as a busy hour leaves them. @param inSeconds when they are due */
 const pile = async (count: number, inSeconds = 0) => {
   const ids = Array.from({ length: count }, (_, index) => `msg_${index}`);
-  await world.sql(
+  await bed.sql(
     `INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
      SELECT id, 'grant.connected', '{"type":"grant.connected","timestamp":"2026-01-01T00:00:00.000Z","data":{}}', now(), $2
      FROM unnest($1::text[]) AS id`,
-    [ids, new Date(world.clock.now().getTime() + inSeconds * 1000)],
+    [ids, new Date(bed.clock.now().getTime() + inSeconds * 1000)],
   );
   return ids;
 };
@@ -79,11 +79,11 @@ describe('the app is told of every change', () => {
     await connect();
     await connect('alice', { scope: ADS });
     const id = await grantIdOf('alice');
-    world.google.control.revokeByUser(ALICE.sub, 'project-a');
-    world.clock.advance(HOUR);
-    await world.api.token('alice');
+    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+    bed.clock.advance(HOUR);
+    await bed.api.token('alice');
     await connect();
-    await world.api.delete(`/grants/${id}`, { mode: 'revoke' });
+    await bed.api.delete(`/grants/${id}`, { mode: 'revoke' });
 
     const events = await arrive(5);
     expect(events.map(({ type }) => type)).toEqual([
@@ -103,7 +103,7 @@ describe('the app is told of every change', () => {
     };
     for (const { data, timestamp } of events) {
       expect(data).toMatchObject(about);
-      expect(Math.abs(world.clock.now().getTime() - Date.parse(timestamp))).toBeLessThan(2 * HOUR * 1000);
+      expect(Math.abs(bed.clock.now().getTime() - Date.parse(timestamp))).toBeLessThan(2 * HOUR * 1000);
     }
     const [connected, changed, dead, , gone] = events;
     expect(connected?.data).toMatchObject({ status: 'active', scope: expect.stringContaining(YOUTUBE) });
@@ -120,10 +120,10 @@ describe('the app is told of every change', () => {
 
     await isOver();
     await quiet(5);
-    for (const secret of world.google.control.secrets()) {
+    for (const secret of bed.google.control.secrets()) {
       for (const { text } of events) expect(text).not.toContain(secret);
     }
-    expect(world.log()).not.toContain(receiver.secret.slice('whsec_'.length));
+    expect(bed.log()).not.toContain(receiver.secret.slice('whsec_'.length));
   });
 
   test('the slots of an account are nearly full', async () => {
@@ -145,7 +145,7 @@ describe('the app is told of every change', () => {
   test('a sibling that died of a revocation is told about as well', async () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
-    await world.api.delete(`/grants/${await grantIdOf('alice')}`, { mode: 'revoke' });
+    await bed.api.delete(`/grants/${await grantIdOf('alice')}`, { mode: 'revoke' });
     const events = await arrive(4);
     expect(events.slice(2).map(({ type, data }) => [type, data['user_id']])).toEqual([
       ['grant.reconnect_required', 'bob'],
@@ -158,10 +158,10 @@ describe('a grant that will die soon', () => {
   test('in Testing: told once, a day ahead, and again for the next expiry', async () => {
     await connect('alice', { client: 'second' });
     await arrive(1);
-    world.clock.advance(5.9 * DAY);
+    bed.clock.advance(5.9 * DAY);
     await quiet(1);
     await quiet(1);
-    world.clock.advance(0.2 * DAY);
+    bed.clock.advance(0.2 * DAY);
     const [connected, expiring] = await arrive(2);
     const at = new Date(Date.parse(connected?.timestamp ?? '') + 7 * DAY * 1000).toISOString();
     expect(expiring).toMatchObject({
@@ -169,14 +169,14 @@ describe('a grant that will die soon', () => {
       isSigned: true,
       data: { user_id: 'alice', status: 'active', expires: { at, reason: 'testing_mode' } },
     });
-    world.clock.advance(HOUR);
+    bed.clock.advance(HOUR);
     await quiet(2);
     await quiet(2);
 
-    await world.sql('DELETE FROM access_tokens');
+    await bed.sql('DELETE FROM access_tokens');
     await connect('alice', { client: 'second', another_account: true, scope: ADS });
     await arrive(3);
-    world.clock.advance(6.5 * DAY);
+    bed.clock.advance(6.5 * DAY);
     const again = (await arrive(4)).at(-1);
     expect(again).toMatchObject({ type: 'grant.expiring', data: { user_id: 'alice' } });
   });
@@ -185,9 +185,9 @@ describe('a grant that will die soon', () => {
     await connect('idle');
     await connect('busy');
     await arrive(2);
-    world.clock.advance(170 * DAY);
-    await world.api.token('busy');
-    world.clock.advance(7 * DAY);
+    bed.clock.advance(170 * DAY);
+    await bed.api.token('busy');
+    bed.clock.advance(7 * DAY);
     const last = (await arrive(3)).at(-1);
     expect(last).toMatchObject({
       type: 'grant.expiring',
@@ -208,16 +208,16 @@ describe('a receiver that does not take it', () => {
       [4, 120],
     ] as const) {
       await failuresAre(attempt - 1);
-      world.clock.advance(seconds * 0.9 - 2);
+      bed.clock.advance(seconds * 0.9 - 2);
       await quiet(attempt - 1);
-      world.clock.advance(seconds * 0.2 + 2);
+      bed.clock.advance(seconds * 0.2 + 2);
       await receiver.wait(attempt);
     }
     await isOver();
     expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(1);
     expect(new Set(receiver.received.map(({ text }) => text)).size).toBe(1);
     expect(receiver.received.every(({ isSigned }) => isSigned)).toBe(true);
-    const log = world.log();
+    const log = bed.log();
     for (const error of ['http_500', 'timeout', 'http_404']) expect(log).toContain(`"error":"${error}"`);
     expect(log).not.toContain('whatever a receiver says');
     expect(log).not.toContain(receiver.url);
@@ -237,7 +237,7 @@ describe('a receiver that does not take it', () => {
     await failuresAre(1);
     expect((await outbox())[0]?.['last_error']).toBe('econnrefused');
     await receiver.reopen();
-    world.clock.advance(6);
+    bed.clock.advance(6);
     await arrive(1);
   });
 
@@ -261,7 +261,7 @@ describe('a receiver that does not take it', () => {
       { abandoned_at: expect.any(Date), last_error: 'http_410', attempts: 1 },
       { abandoned_at: null, last_error: 'http_302', attempts: 1 },
     ]);
-    expect(world.log()).toContain('a webhook was given up');
+    expect(bed.log()).toContain('a webhook was given up');
   });
 
   test('is given up on in the end', async () => {
@@ -269,8 +269,8 @@ describe('a receiver that does not take it', () => {
     await connect();
     await arrive(1);
     await failuresAre(1);
-    await world.sql('UPDATE outbox_events SET attempts = 9');
-    world.clock.advance(6);
+    await bed.sql('UPDATE outbox_events SET attempts = 9');
+    bed.clock.advance(6);
     await arrive(2);
     await isOver();
     await quiet(2);
@@ -282,11 +282,11 @@ describe('a receiver that does not take it', () => {
     await arrive(1);
     await isOver();
     receiver.answer(...Array.from({ length: 5 }, () => 503));
-    world.clock.advance(29 * DAY);
+    bed.clock.advance(29 * DAY);
     await connect('bob');
     await arrive(2);
     expect(await outbox()).toHaveLength(2);
-    world.clock.advance(2 * DAY);
+    bed.clock.advance(2 * DAY);
     for (let looks = 0; looks < 50 && (await outbox()).length > 1; looks++) await pause(20);
     expect(await outbox()).toMatchObject([{ delivered_at: null }]);
   });
@@ -294,13 +294,13 @@ describe('a receiver that does not take it', () => {
 
 describe('brokers that come and go', () => {
   test('nothing is lost when the broker stops between a change and its delivery', async () => {
-    await world.restart({ WEBHOOK_TIMEOUT_MS: '10000' });
+    await bed.restart({ WEBHOOK_TIMEOUT_MS: '10000' });
     receiver.answer('silence');
     await connect('alice');
     await connect('bob');
     await arrive(1);
     await connect('carol', { client: 'elsewhere' });
-    await world.restart();
+    await bed.restart();
     const events = (await receiver.wait(4)).slice(1);
     await isOver();
     // Also the one that waited for an answer is sent again at once, and none counts as failed.
@@ -311,14 +311,14 @@ describe('brokers that come and go', () => {
   test('an event of a broker that died while delivering it is taken over', async () => {
     await pile(1, 20);
     await quiet(0);
-    world.clock.advance(20);
+    bed.clock.advance(20);
     await arrive(1);
   });
 
   test('two over one database deliver each event once', async () => {
     const port = String(await freePort());
-    const settings = { ...world.settings, PORT: port };
-    const second = await startBroker(readConfiguration(settings), { clock: world.clock });
+    const settings = { ...bed.settings, PORT: port };
+    const second = await startBroker(readConfiguration(settings), { clock: bed.clock });
     try {
       await pile(40);
       await arrive(40);
@@ -328,7 +328,7 @@ describe('brokers that come and go', () => {
       // Both look for grants that expire, and the app hears of it once.
       await connect('alice', { client: 'second' });
       await arrive(41);
-      world.clock.advance(6.5 * DAY);
+      bed.clock.advance(6.5 * DAY);
       await arrive(42);
       await quiet(42);
     } finally {
@@ -337,10 +337,10 @@ describe('brokers that come and go', () => {
   });
 
   test('without WEBHOOK_URL nothing is stored, and nothing runs', async () => {
-    await world.restart({ WEBHOOK_URL: '', WEBHOOK_SECRET: '' });
+    await bed.restart({ WEBHOOK_URL: '', WEBHOOK_SECRET: '' });
     await connect();
     expect(await outbox()).toEqual([]);
-    await world.restart();
+    await bed.restart();
   });
 });
 
@@ -354,7 +354,7 @@ describe('the configuration', () => {
     ['an address that is none', { WEBHOOK_URL: 'app.example.com/hooks' }, 'WEBHOOK_URL'],
     ['an address with a password', { WEBHOOK_URL: 'https://a:b@app.example.com/' }, 'WEBHOOK_URL'],
   ])('%s is refused at start', (_, changes: Record<string, string>, fault) => {
-    const read = () => readConfiguration({ ...world.settings, ...changes });
+    const read = () => readConfiguration({ ...bed.settings, ...changes });
     expect(read).toThrow(fault);
     const given = changes['WEBHOOK_SECRET'] ?? '';
     if (given !== '') expect(read).not.toThrow(given);

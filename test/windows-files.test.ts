@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { emptyFolder, startTokenBroker, tokenBroker } from './cli/token-broker.js';
-import { startWorld, type World } from './support/world.js';
+import { startTestBed, type TestBed } from './support/test-bed.js';
 
 const ENCODINGS: readonly [string, (text: string) => Buffer][] = [
   ['UTF-8 with a byte order mark', (text) => Buffer.from(`\uFEFF${text}`)],
@@ -11,11 +11,11 @@ const ENCODINGS: readonly [string, (text: string) => Buffer][] = [
   ['UTF-16, big endian', (text) => Buffer.from(`\uFEFF${text}`, 'utf16le').swap16()],
 ];
 
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
+  bed = await startTestBed();
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 describe.each(ENCODINGS)('%s and CRLF', (_, encode) => {
   const write = (folder: string, name: string, text: string) => {
@@ -26,7 +26,7 @@ describe.each(ENCODINGS)('%s and CRLF', (_, encode) => {
 
   test('every file of the configuration: .env, clients, key ring, database URL, issuers and their keys', async () => {
     const folder = emptyFolder();
-    const { KEY_RING_FILE = '', DATABASE_URL = '', GOOGLE_CLIENT_SECRETS = '' } = world.settings;
+    const { KEY_RING_FILE = '', DATABASE_URL = '', GOOGLE_CLIENT_SECRETS = '' } = bed.settings;
     const [, client = ''] = /default=([^,]+)/.exec(GOOGLE_CLIENT_SECRETS) ?? [];
     const jwks = { keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }] };
     const issuers = [
@@ -37,7 +37,7 @@ describe.each(ENCODINGS)('%s and CRLF', (_, encode) => {
       },
     ];
     const settings = {
-      ...world.settings,
+      ...bed.settings,
       KEY_RING_FILE: write(folder, 'key-ring.json', readFileSync(KEY_RING_FILE, 'utf8')),
       GOOGLE_CLIENT_SECRETS: write(folder, 'client.json', readFileSync(client, 'utf8')),
       DATABASE_URL: '',
@@ -53,7 +53,7 @@ describe.each(ENCODINGS)('%s and CRLF', (_, encode) => {
 
   test('a secret from a file and from standard input', async () => {
     const folder = emptyFolder();
-    const [, client = ''] = /default=([^,]+)/.exec(world.settings['GOOGLE_CLIENT_SECRETS'] ?? '') ?? [];
+    const [, client = ''] = /default=([^,]+)/.exec(bed.settings['GOOGLE_CLIENT_SECRETS'] ?? '') ?? [];
     const file = write(folder, 'token', '1//refresh-token\n');
     const args = [
       'client-config',

@@ -25,8 +25,8 @@ import {
   type LibraryFormat,
 } from '../../src/cli/ads-credentials/configuration-formats.js';
 import { Secret } from '../../src/domain/secret.js';
+import { ADS, ALICE } from '../support/test-bed.js';
 import { visitConsent } from '../support/visit-consent.js';
-import { ADS, ALICE } from '../support/world.js';
 import { emptyFolder, startTokenBroker, tokenBroker } from './token-broker.js';
 
 interface Values {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trying/postgres.js';
-import { startWorld, type World } from '../support/world.js';
+import { startTestBed, type TestBed } from '../support/test-bed.js';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
 
 interface Checked {
@@ -11,23 +11,23 @@ interface Checked {
   readonly google: { readonly verdict: string; readonly error?: string };
 }
 
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
+  bed = await startTestBed();
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 afterEach(() => {
-  world.google.control.reset();
+  bed.google.control.reset();
 });
 
 async function check(env: Record<string, string> = {}, ...options: string[]) {
-  const { code, answer } = await asJson(['client', 'check', ...options], { ...world.settings, ...env });
+  const { code, answer } = await asJson(['client', 'check', ...options], { ...bed.settings, ...env });
   return { code, clients: answer?.['clients'] as Checked[], faults: answer?.['faults'] };
 }
 
 /** A client_secret JSON of the stand-in's, changed. */
 function changed(alias: string, change: (client: Record<string, unknown>) => void, kind = 'web'): string {
-  const { web } = world.google.clientSecretJson(alias) as { web: Record<string, unknown> };
+  const { web } = bed.google.clientSecretJson(alias) as { web: Record<string, unknown> };
   const client = { ...web };
   change(client);
   const path = join(emptyFolder(), `${alias}.json`);
@@ -37,7 +37,7 @@ function changed(alias: string, change: (client: Record<string, unknown>) => voi
 
 describe('token-broker client list', () => {
   test('shows every client and no secret, whatever else is missing', async () => {
-    const env = { GOOGLE_CLIENT_SECRETS: world.settings['GOOGLE_CLIENT_SECRETS'] ?? '' };
+    const env = { GOOGLE_CLIENT_SECRETS: bed.settings['GOOGLE_CLIENT_SECRETS'] ?? '' };
     const inWords = await tokenBroker(['client', 'list'], env);
     expect(inWords).toMatchObject({ code: 0, stderr: '' });
     expect(inWords.stdout).toMatch(
@@ -49,7 +49,7 @@ describe('token-broker client list', () => {
       client_id: 'elsewhere',
       kind: 'web',
       project_id: 'project-b',
-      redirect_uris: [`${world.url}/callback`],
+      redirect_uris: [`${bed.url}/callback`],
     });
     expect(inWords.stdout + JSON.stringify(answer)).not.toContain('GOCSPX');
   });
@@ -68,30 +68,30 @@ describe('token-broker client list', () => {
 
 describe('token-broker client check', () => {
   test('clients that work: exit code 0, one request to Google for each, no token issued', async () => {
-    world.google.control.clearRequests();
-    const inWords = await tokenBroker(['client', 'check'], world.settings);
+    bed.google.control.clearRequests();
+    const inWords = await tokenBroker(['client', 'check'], bed.settings);
     expect(inWords).toMatchObject({ code: 0, stderr: '' });
     expect(inWords.stdout.match(/ok: accepts id and secret/g)).toHaveLength(3);
-    expect(inWords.stdout).toContain(`ok: ${world.url}/callback is listed`);
+    expect(inWords.stdout).toContain(`ok: ${bed.url}/callback is listed`);
     expect(inWords.stdout).not.toContain('GOCSPX');
-    expect(world.google.control.count('token', 'refresh_token')).toBe(3);
+    expect(bed.google.control.count('token', 'refresh_token')).toBe(3);
     expect(await check()).toMatchObject({ code: 0, faults: [] });
   });
 
   test('--offline sends nothing to Google', async () => {
-    world.google.control.clearRequests();
+    bed.google.control.clearRequests();
     const { code, clients } = await check({}, '--offline');
     expect(code).toBe(0);
     expect(clients.map(({ google }) => google.verdict)).toEqual(['not_asked', 'not_asked', 'not_asked']);
-    expect(world.google.control.count('token')).toBe(0);
+    expect(bed.google.control.count('token')).toBe(0);
   });
 
   test('a client that Google refuses: exit code 3, and the others are still checked', async () => {
-    world.google.control.deleteClient('second');
+    bed.google.control.deleteClient('second');
     const wrongSecret = changed('elsewhere', (client) => (client['client_secret'] = 'GOCSPX-wrong'));
     const unknown = changed('elsewhere', (client) => (client['client_id'] = 'nobody'));
     const { code, clients } = await check({
-      GOOGLE_CLIENT_SECRETS: `${world.settings['GOOGLE_CLIENT_SECRETS'] ?? ''},wrong=${wrongSecret},unknown=${unknown}`,
+      GOOGLE_CLIENT_SECRETS: `${bed.settings['GOOGLE_CLIENT_SECRETS'] ?? ''},wrong=${wrongSecret},unknown=${unknown}`,
     });
     expect(code).toBe(3);
     expect(clients.map(({ alias, google }) => [alias, google.verdict, google.error])).toEqual([
@@ -101,14 +101,14 @@ describe('token-broker client check', () => {
       ['wrong', 'refused', 'invalid_client'],
       ['unknown', 'refused', 'invalid_client'],
     ]);
-    const { stdout } = await tokenBroker(['client', 'check'], world.settings);
+    const { stdout } = await tokenBroker(['client', 'check'], bed.settings);
     expect(stdout).toMatch(
       /^second: .*\n.*\n.*\n {2}Google +REFUSES this client: deleted_client.*\n.*new client/m,
     );
   });
 
   test('unauthorized_client counts as refused as well', async () => {
-    world.google.control.failAlways('token', { status: 401, body: { error: 'unauthorized_client' } });
+    bed.google.control.failAlways('token', { status: 401, body: { error: 'unauthorized_client' } });
     expect((await check()).code).toBe(3);
   });
 
@@ -117,29 +117,29 @@ describe('token-broker client check', () => {
     expect(unreachable.code).toBe(69);
     expect(unreachable.clients[0]?.google).toMatchObject({ verdict: 'no_answer', error: 'connection_lost' });
 
-    world.google.control.latency('token', 1000);
-    const slow = await tokenBroker(['client', 'check'], { ...world.settings, GOOGLE_TIMEOUT_MS: '200' });
+    bed.google.control.latency('token', 1000);
+    const slow = await tokenBroker(['client', 'check'], { ...bed.settings, GOOGLE_TIMEOUT_MS: '200' });
     expect(slow).toMatchObject({
       code: 69,
       stdout: expect.stringContaining('did not answer within GOOGLE_TIMEOUT_MS'),
     });
 
-    world.google.control.reset();
-    world.google.control.failAlways('token', { status: 503, body: 'unwell' });
+    bed.google.control.reset();
+    bed.google.control.failAlways('token', { status: 503, body: 'unwell' });
     expect(await check()).toMatchObject({ code: 69, clients: [{ google: { error: 'http_503' } }, {}, {}] });
   });
 
   test('a redirect URI that breaks a rule of Google is named with the rule', async () => {
     const path = changed('default', (client) => {
-      client['redirect_uris'] = [`${world.url}/callback`, 'https://a.example.com/*'];
+      client['redirect_uris'] = [`${bed.url}/callback`, 'https://a.example.com/*'];
     });
     const env = { GOOGLE_CLIENT_SECRETS: path };
     const { code, clients, faults } = await check(env, '--offline');
     expect(code).toBe(78);
-    expect(clients[0]?.redirect_uri).toEqual({ uri: `${world.url}/callback`, state: 'breaks_rules' });
+    expect(clients[0]?.redirect_uri).toEqual({ uri: `${bed.url}/callback`, state: 'breaks_rules' });
     const named = 'client default: its redirect URI https://a.example.com/* breaks the rule no-wildcard: ';
     expect(faults).toEqual([expect.stringContaining(named)]);
-    const inWords = await tokenBroker(['client', 'check', '--offline'], { ...world.settings, ...env });
+    const inWords = await tokenBroker(['client', 'check', '--offline'], { ...bed.settings, ...env });
     expect(inWords.stdout).toContain(named);
     expect(inWords.stdout).toContain('redirect URI  FAULT: one breaks');
   });
@@ -153,7 +153,7 @@ describe('token-broker client check', () => {
         'installed',
       ),
       silent: changed('default', (client) => delete client['redirect_uris']),
-      another: changed('default', (client) => (client['redirect_uris'] = [`${world.url}/callback/`])),
+      another: changed('default', (client) => (client['redirect_uris'] = [`${bed.url}/callback/`])),
     };
     const { code, clients, faults } = await check({
       GOOGLE_CLIENT_SECRETS: Object.entries(files)
@@ -171,7 +171,7 @@ describe('token-broker client check', () => {
   });
 
   test('works while other settings are faulty, and names all faults: exit code 78', async () => {
-    const { DATABASE_URL: _database, KEY_RING_FILE: _ring, PUBLIC_URL: _url, ...rest } = world.settings;
+    const { DATABASE_URL: _database, KEY_RING_FILE: _ring, PUBLIC_URL: _url, ...rest } = bed.settings;
     const broken = join(emptyFolder(), 'broken.json');
     writeFileSync(broken, 'GOCSPX-in-a-broken-file');
     const env = { ...rest, GOOGLE_CLIENT_SECRETS: `${rest['GOOGLE_CLIENT_SECRETS'] ?? ''},broken=${broken}` };

@@ -11,14 +11,14 @@ import { type GivenOptions, readRequest } from '../../src/cli/ads-credentials/re
 import type { CommandResult } from '../../src/cli/shared/command-result.js';
 import { explainFailure, Failure } from '../../src/cli/shared/failure.js';
 import { Browser } from '../support/api.js';
+import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { type Choice, visitConsent } from '../support/visit-consent.js';
-import { ADS, ALICE, BOB, startWorld, type World, YOUTUBE } from '../support/world.js';
 import { emptyFolder, startTokenBroker, tokenBroker } from './token-broker.js';
 
 const COMMAND = 'generate-user-credentials';
 
 let google: StandIn;
-let world: World;
+let bed: TestBed;
 let localPort: number;
 const folder = emptyFolder();
 
@@ -49,17 +49,17 @@ beforeAll(async () => {
     accounts: [ALICE, BOB],
   });
   for (const id of ['desktop', 'local', 'remote', 'ads']) write(id, google.clientSecretJson(id));
-  world = await startWorld({
+  bed = await startTestBed({
     GOOGLE_STAND_IN_URL: google.url,
     GOOGLE_CLIENT_SECRETS: `desktop=${file('desktop')},ads=${file('ads')}`,
   });
-  ads.redirectUris.push(`${world.url}/callback`);
+  ads.redirectUris.push(`${bed.url}/callback`);
 });
 beforeEach(() => {
   google.control.reset();
 });
 afterAll(async () => {
-  await world.stop();
+  await bed.stop();
   await google.close();
 });
 
@@ -91,7 +91,7 @@ function begin(options: Partial<GivenOptions>, env: Record<string, string>): Run
 const start = (name: string, options: Partial<GivenOptions> = {}) =>
   begin({ client_secrets_path: file(name), ...options }, { GOOGLE_STAND_IN_URL: google.url });
 
-const store = (options: Partial<GivenOptions>) => begin({ store: true, ...options }, world.settings);
+const store = (options: Partial<GivenOptions>) => begin({ store: true, ...options }, bed.settings);
 
 /** The user's part. @returns what the command answered, and the page that the browser shows in the end */
 async function go<T>(
@@ -383,14 +383,14 @@ describe('--store', () => {
     expect(json).toMatchObject({ user_id: 'dora', client: 'desktop', missing_scopes: [], notes: [] });
     expect(page).toMatchObject({ status: 200, text: expect.stringContaining('<h1>Connected</h1>') });
 
-    const issued = await world.api.token('dora', { client: 'desktop', scope: ADS });
+    const issued = await bed.api.token('dora', { client: 'desktop', scope: ADS });
     expect(issued).toMatchObject({ status: 200, body: { account: { email: ALICE.email } } });
     const { grant_id: grantId } = json as { grant_id: string };
-    expect(await world.sql('SELECT client FROM refresh_tokens WHERE grant_id = $1', [grantId])).toEqual([
+    expect(await bed.sql('SELECT client FROM refresh_tokens WHERE grant_id = $1', [grantId])).toEqual([
       { client: 'desktop' },
     ]);
     expect(
-      await world.sql('SELECT action, outcome, actor FROM audit_events WHERE grant_id = $1', [grantId]),
+      await bed.sql('SELECT action, outcome, actor FROM audit_events WHERE grant_id = $1', [grantId]),
     ).toContainEqual({ action: 'connect.consent', outcome: 'ok', actor: 'operator' });
 
     // The second time, no consent is needed. The client may also be named by its file.
@@ -402,7 +402,7 @@ describe('--store', () => {
   test('a desktop client: slots are checked as at /connect, with a sign-in first where one is full', async () => {
     // The grant above filled Alice's one slot, and it is not known yet which account this will be.
     const asBob = async (user: string) => {
-      const running = begin({ store: true, user, client: 'desktop' }, { ...world.settings, SLOT_LIMIT: '1' });
+      const running = begin({ store: true, user, client: 'desktop' }, { ...bed.settings, SLOT_LIMIT: '1' });
       const back = await open(await visitConsent(await running.shown, { account: BOB.email }));
       return { running, back };
     };
@@ -415,7 +415,7 @@ describe('--store', () => {
     const greta = await asBob('greta');
     expect(greta.back).toMatchObject({ status: 200, text: expect.stringContaining('That did not work') });
     expectFailure(await greta.running.finished, 3, /^Nothing was stored \(slots_full\)/);
-    expect(await world.sql("SELECT id FROM grants WHERE user_id = 'greta'")).toEqual([]);
+    expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'greta'")).toEqual([]);
   });
 
   test('a desktop client: nothing is stored of a refused consent or of a wrong state', async () => {
@@ -426,19 +426,19 @@ describe('--store', () => {
     await open(back);
     expectFailure(await wrong.finished, 11, /its state is wrong/);
     expectFailure((await go(refused, { deny: true })).run, 10, /The consent was refused/);
-    expect(await world.sql("SELECT id FROM grants WHERE user_id = 'nobody'")).toEqual([]);
+    expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'nobody'")).toEqual([]);
   });
 
   test("a web client: by the broker's own link, until the grant exists", async () => {
     const running = store({ user: 'wera', client: 'ads', login_hint: BOB.email });
     const link = await running.shown;
-    expect(link.href).toContain(`${world.url}/connect?ticket=`);
+    expect(link.href).toContain(`${bed.url}/connect?ticket=`);
     const page = await new Browser().connect(link.href, { account: BOB.email });
     expect(page.text).toContain('<h1>Connected</h1>');
     expect(expectAnswer(await running.finished).text).toMatch(
       /^The broker may now use bob@gmail\.test for the user wera \(client ads\), grant \S+\.\nNo token was shown/,
     );
-    expect((await world.api.token('wera', { client: 'ads' })).status).toBe(200);
+    expect((await bed.api.token('wera', { client: 'ads' })).status).toBe(200);
 
     const refused = store({ user: 'willi', client: 'ads' });
     await new Browser().connect((await refused.shown).href, { account: BOB.email, deny: true });

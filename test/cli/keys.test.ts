@@ -2,8 +2,8 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  readFileSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   statSync,
   symlinkSync,
@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateKeyRing, readKeyRing } from '../../src/sealing/key-ring.js';
-import { ALICE, BOB, startWorld, YOUTUBE, type World } from '../support/world.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { asJson, emptyFolder, query, tokenBroker } from './token-broker.js';
 
 async function until(look: () => Promise<unknown[]>): Promise<void> {
@@ -131,28 +131,28 @@ describe('token-broker keys generate', () => {
 });
 
 describe('token-broker keys reseal', () => {
-  let world: World;
+  let bed: TestBed;
   let ring: string;
   let url: string;
   beforeAll(async () => {
-    world = await startWorld();
-    ring = world.settings['KEY_RING_FILE'] ?? '';
-    url = world.settings['DATABASE_URL'] ?? '';
-    await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
-    await world.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+    bed = await startTestBed();
+    ring = bed.settings['KEY_RING_FILE'] ?? '';
+    url = bed.settings['DATABASE_URL'] ?? '';
+    await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
   });
-  afterAll(() => world.stop());
+  afterAll(() => bed.stop());
 
   const tokenOf = async (user: string) =>
-    (await world.api.token(user, { scope: YOUTUBE })).body['access_token'];
-  const reseal = () => asJson(['keys', 'reseal'], world.settings);
+    (await bed.api.token(user, { scope: YOUTUBE })).body['access_token'];
+  const reseal = () => asJson(['keys', 'reseal'], bed.settings);
 
   test('the whole rotation: add a key, restart, reseal, remove the old key, restart; tokens are still served', async () => {
     const oldId = readKeyRing(ring).sealingKeyId;
     const token = await tokenOf('alice');
     await tokenBroker(generate(ring, '--add'));
     const newId = readKeyRing(ring).sealingKeyId;
-    await world.restart();
+    await bed.restart();
 
     const { code, answer } = await reseal();
     expect(code).toBe(0);
@@ -176,20 +176,20 @@ describe('token-broker keys reseal', () => {
 
     write(ring, { keys: read(ring).keys.filter(({ kid }) => kid !== oldId) });
     expect(sealingIds(ring)).toEqual([newId]);
-    await world.restart();
+    await bed.restart();
     expect(await tokenOf('alice')).toBe(token);
     // The refresh token opens as well: the access token has expired, so it is refreshed.
-    world.clock.advance(3600);
+    bed.clock.advance(3600);
     expect(await tokenOf('alice')).not.toBe(token);
     expect(await tokenOf('bob')).toMatch(/^ya29\./);
 
-    const again = await tokenBroker(['keys', 'reseal'], world.settings);
+    const again = await tokenBroker(['keys', 'reseal'], bed.settings);
     expect(again).toMatchObject({ code: 0, stderr: '' });
     expect(again.stdout).toContain('The key ring holds no key that could be removed.');
   });
 
   test('every sealed column of the database is among those that are resealed', async () => {
-    const columns = await world.sql(
+    const columns = await bed.sql(
       `SELECT table_name || '.' || column_name AS name FROM information_schema.columns
        WHERE table_schema = 'public' AND column_name LIKE 'sealed%' ORDER BY name`,
     );
@@ -202,12 +202,12 @@ describe('token-broker keys reseal', () => {
     const oldId = readKeyRing(ring).sealingKeyId;
     await tokenBroker(generate(ring, '--add'));
     // Copies stand in other places than their seal says; they do not open, and each must be met exactly once.
-    await world.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
+    await bed.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
       SELECT gen_random_uuid(), 'copy-' || n, client, account_sub, status, sealed_refresh_token, now(), now(), now()
       FROM grants, generate_series(1, 250) AS n WHERE user_id = 'alice'`);
-    await world.sql(`INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
+    await bed.sql(`INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
       SELECT grant_id, 'copy ' || n, sealed_token, now(), now() FROM access_tokens, generate_series(1, 250) AS n`);
-    await world.sql(`INSERT INTO authorization_requests
+    await bed.sql(`INSERT INTO authorization_requests
       SELECT decode(md5(n || ticket_id), 'hex'), 'copy-' || n || ticket_id, connect_request, purpose, forced_consent, sealed_verifier,
         nonce_hash, browser_hash, created_at, expires_at, consumed_at
       FROM authorization_requests, generate_series(1, 250) AS n`);
@@ -225,24 +225,24 @@ describe('token-broker keys reseal', () => {
     expect(answer?.['keys_in_use']).toEqual({ [readKeyRing(ring).sealingKeyId]: 6, [oldId]: 1250 });
     expect(answer?.['problems']).toEqual([expect.stringContaining('it was moved')]);
     expect(answer?.['unused_key_ids']).toEqual([]);
-    await world.sql(`DELETE FROM access_tokens WHERE scope_set LIKE 'copy%'`);
-    await world.sql(`DELETE FROM grants WHERE user_id LIKE 'copy%'`);
-    await world.sql(`DELETE FROM authorization_requests WHERE ticket_id LIKE 'copy%'`);
-    await world.restart();
+    await bed.sql(`DELETE FROM access_tokens WHERE scope_set LIKE 'copy%'`);
+    await bed.sql(`DELETE FROM grants WHERE user_id LIKE 'copy%'`);
+    await bed.sql(`DELETE FROM authorization_requests WHERE ticket_id LIKE 'copy%'`);
+    await bed.restart();
     expect((await reseal()).code).toBe(0);
   });
 
   test('a value that the broker changes meanwhile stays as the broker wrote it', async () => {
     await tokenBroker(generate(ring, '--add'));
-    const [before] = await world.sql(
+    const [before] = await bed.sql(
       `SELECT sealed_refresh_token AS sealed FROM grants WHERE user_id = 'alice'`,
     );
-    await world.sql('BEGIN');
-    await world.sql(`UPDATE grants SET sealed_refresh_token = 'newer' WHERE user_id = 'alice'`);
+    await bed.sql('BEGIN');
+    await bed.sql(`UPDATE grants SET sealed_refresh_token = 'newer' WHERE user_id = 'alice'`);
     const run = reseal();
     // The command has read the old value and now waits for the row that this test has locked.
     await until(() => query(url, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'`));
-    await world.sql('COMMIT');
+    await bed.sql('COMMIT');
     const { code, answer } = await run;
     expect(code).toBe(3);
     expect(answer?.['columns']).toContainEqual({
@@ -253,11 +253,11 @@ describe('token-broker keys reseal', () => {
       unopened: 0,
     });
     expect(answer?.['keys_in_use']).toMatchObject({ '(unreadable)': 1 });
-    const [after] = await world.sql(
+    const [after] = await bed.sql(
       `SELECT sealed_refresh_token AS sealed FROM grants WHERE user_id = 'alice'`,
     );
     expect(after).toEqual({ sealed: 'newer' });
-    await world.sql(`UPDATE grants SET sealed_refresh_token = $1 WHERE user_id = 'alice'`, [
+    await bed.sql(`UPDATE grants SET sealed_refresh_token = $1 WHERE user_id = 'alice'`, [
       before?.['sealed'],
     ]);
     expect((await reseal()).code).toBe(0);
@@ -265,23 +265,23 @@ describe('token-broker keys reseal', () => {
 
   test('a value that the ring cannot open is left alone and named: exit code 3', async () => {
     await tokenBroker(generate(ring, '--add'));
-    const before = await world.sql('SELECT sealed_refresh_token FROM grants ORDER BY id');
+    const before = await bed.sql('SELECT sealed_refresh_token FROM grants ORDER BY id');
     const another = join(emptyFolder(), 'another.json');
     writeFileSync(another, generateKeyRing(new Date()), { mode: 0o600 });
     const { code, stdout } = await tokenBroker(['keys', 'reseal'], {
-      ...world.settings,
+      ...bed.settings,
       KEY_RING_FILE: another,
     });
     expect(code).toBe(3);
     expect(stdout).toContain('Problem: The key ring has no key');
     expect(stdout).toContain('Older keys are still in use: do not remove them.');
-    expect(await world.sql('SELECT sealed_refresh_token FROM grants ORDER BY id')).toEqual(before);
+    expect(await bed.sql('SELECT sealed_refresh_token FROM grants ORDER BY id')).toEqual(before);
   });
 
   test('services without a MAC are named, and signed with --adopt alone; a changed one never', async () => {
-    const [old, changed] = [await world.service(), await world.service()];
+    const [old, changed] = [await bed.service(), await bed.service()];
     const owner = async (sql: string) => {
-      await world.sql(sql);
+      await bed.sql(sql);
     };
     const idOf = ({ key }: { key: string }) => key.split('_')[1] ?? '';
     await owner(`UPDATE services SET mac = NULL WHERE id = '${idOf(old)}'`);
@@ -290,10 +290,10 @@ describe('token-broker keys reseal', () => {
     const { answer } = await reseal();
     expect(answer?.['unverified_services']).toHaveLength(2);
     expect(answer?.['adopted_services']).toEqual([]);
-    const listed = await asJson(['service', 'list'], world.settings);
+    const listed = await asJson(['service', 'list'], bed.settings);
     const ids = (listed.answer?.['unverified'] as { id: string }[]).map(({ id }) => id);
     expect(ids.sort()).toEqual([idOf(old), idOf(changed)].sort());
-    const adopting = await asJson(['keys', 'reseal', '--adopt'], world.settings);
+    const adopting = await asJson(['keys', 'reseal', '--adopt'], bed.settings);
     expect(adopting.answer?.['adopted_services']).toHaveLength(1);
     expect(adopting.answer?.['unverified_services']).toHaveLength(1);
     expect((await old.get('/users/alice/grants')).status).toBe(200);
@@ -301,7 +301,7 @@ describe('token-broker keys reseal', () => {
   });
 
   test('the database cannot be reached: exit code 69', async () => {
-    const env = { ...world.settings, DATABASE_URL: 'postgresql://broker@127.0.0.1:1/broker' };
+    const env = { ...bed.settings, DATABASE_URL: 'postgresql://broker@127.0.0.1:1/broker' };
     expect((await asJson(['keys', 'reseal'], env)).code).toBe(69);
   });
 });

@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
-import { ALICE, startWorld, type World, YOUTUBE } from '../support/world.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { emptyDatabase, query, startTokenBroker, tokenBroker } from './token-broker.js';
 
 const COLUMN = '29990101000000_note';
 
-let world: World;
+let bed: TestBed;
 let folder: string;
 
 beforeAll(async () => {
-  world = await startWorld({ MEMORY_USERS: '0' });
-  await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+  bed = await startTestBed({ MEMORY_USERS: '0' });
+  await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
 });
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'token-broker-migrations-'));
@@ -23,9 +23,9 @@ beforeEach(() => {
   mkdirSync(join(folder, COLUMN));
   writeFileSync(join(folder, COLUMN, 'migration.sql'), 'ALTER TABLE grants ADD COLUMN note text; -- the end');
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
-const url = () => world.ownerUrl;
+const url = () => bed.ownerUrl;
 
 /** A report that reads until the test ends it. */
 async function reader(name: string): Promise<pg.Client> {
@@ -54,7 +54,7 @@ test('a long reader: calls go on, migrate names it, gives up, and the next run d
   const calls = (async () => {
     while (!(isOver as boolean)) {
       const began = performance.now();
-      statuses.push((await world.api.token('alice')).status);
+      statuses.push((await bed.api.token('alice')).status);
       slowest = Math.max(slowest, performance.now() - began);
     }
   })();
@@ -79,7 +79,7 @@ test('a long reader: calls go on, migrate names it, gives up, and the next run d
   expect(await migrate(url(), folder)).toEqual([COLUMN]);
   expect(await records()).toEqual([{ migration_name: COLUMN, finished: true, logs: null }]);
   // The old version runs on the newer schema.
-  expect((await world.api.token('alice')).status).toBe(200);
+  expect((await bed.api.token('alice')).status).toBe(200);
   expect(await query(url(), ADVISORY_LOCKS)).toEqual([]);
   await query(
     url(),

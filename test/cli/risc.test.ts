@@ -3,22 +3,22 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trying/postgres.js';
-import { startWorld, type World } from '../support/world.js';
+import { startTestBed, type TestBed } from '../support/test-bed.js';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
 
 const RISC = 'https://schemas.openid.net/secevent/risc/event-type/';
 const OAUTH = 'https://schemas.openid.net/secevent/oauth/event-type/';
 
-let world: World;
+let bed: TestBed;
 let key: string;
 beforeAll(async () => {
-  world = await startWorld();
+  bed = await startTestBed();
   key = serviceAccount('project-a');
 });
 beforeEach(() => {
-  world.google.control.reset();
+  bed.google.control.reset();
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 /** @returns the path of a key file as from Google's console */
 function serviceAccount(projectId: string, change: Record<string, unknown> = {}, known = true): string {
@@ -27,7 +27,7 @@ function serviceAccount(projectId: string, change: Record<string, unknown> = {},
   const email = `risc@${projectId}.iam.gserviceaccount.com`;
   if (known) {
     const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
-    world.google.control.addServiceAccount({ email, projectId, keyId, publicKey: pem });
+    bed.google.control.addServiceAccount({ email, projectId, keyId, publicKey: pem });
   }
   const file = {
     type: 'service_account',
@@ -44,12 +44,12 @@ function serviceAccount(projectId: string, change: Record<string, unknown> = {},
 
 /** These commands need no database and no keys. */
 const env = () => ({
-  PUBLIC_URL: world.url,
-  GOOGLE_CLIENT_SECRETS: world.settings['GOOGLE_CLIENT_SECRETS'] ?? '',
-  GOOGLE_STAND_IN_URL: world.google.url,
+  PUBLIC_URL: bed.url,
+  GOOGLE_CLIENT_SECRETS: bed.settings['GOOGLE_CLIENT_SECRETS'] ?? '',
+  GOOGLE_STAND_IN_URL: bed.google.url,
 });
 const risc = (...args: string[]) => asJson(['risc', ...args, '--service-account', key], env());
-const url = () => `${world.url}/security-events/google`;
+const url = () => `${bed.url}/security-events/google`;
 
 describe('token-broker risc', () => {
   test('configure, status, verify: the test event arrives at the broker', async () => {
@@ -79,10 +79,10 @@ describe('token-broker risc', () => {
       code: 0,
       answer: { state: 'after the move' },
     });
-    expect(world.log()).toMatch(/"event":"verification".*"state":"after the move"/);
+    expect(bed.log()).toMatch(/"event":"verification".*"state":"after the move"/);
 
     const { answer } = await risc('verify');
-    expect(world.log()).toContain(`"state":"${String(answer?.['state'])}"`);
+    expect(bed.log()).toContain(`"state":"${String(answer?.['state'])}"`);
   });
 
   test('--url and --events, by name or whole type, replace what was set', async () => {
@@ -128,7 +128,7 @@ describe('what Google refuses is reported in plain words', () => {
     ['risc_foreign_domain', 3, 'authorized domains'],
     ['risc_not_https', 3, 'https'],
   ] as const)('%s', async (named, code, words) => {
-    world.google.control.failNext('risc', { named });
+    bed.google.control.failNext('risc', { named });
     const { failure, ...run } = await risc('configure');
     expect(run.code).toBe(code);
     expect(failure).toMatchObject({ error: named, message: expect.stringContaining(words) });
@@ -151,7 +151,7 @@ describe('what Google refuses is reported in plain words', () => {
   });
 
   test('something new: Google’s own words', async () => {
-    world.google.control.failNext('risc', { status: 403, body: { error: { message: 'Not on Sundays.' } } });
+    bed.google.control.failNext('risc', { status: 403, body: { error: { message: 'Not on Sundays.' } } });
     expect(await risc('status')).toMatchObject({
       code: 3,
       failure: { error: 'risc_refused', message: expect.stringContaining('Not on Sundays.') },
@@ -159,7 +159,7 @@ describe('what Google refuses is reported in plain words', () => {
   });
 
   test('Google fails, or cannot be reached: exit code 69', async () => {
-    world.google.control.failNext('risc', { status: 503, body: 'unwell' });
+    bed.google.control.failNext('risc', { status: 503, body: 'unwell' });
     expect(await risc('status')).toMatchObject({ code: 69, failure: { error: 'google_unavailable' } });
     const nobody = { ...env(), GOOGLE_STAND_IN_URL: `http://127.0.0.1:${await freePort()}` };
     expect((await asJson(['risc', 'status', '--service-account', key], nobody)).code).toBe(69);
@@ -184,7 +184,7 @@ describe('wrong usage is reported before any request to Google', () => {
     expect(run.code).toBe(code);
     expect(failure?.['message']).toContain(words);
     expect(JSON.stringify(failure)).not.toContain('secret-text');
-    expect(world.google.control.count('risc')).toBe(0);
+    expect(bed.google.control.count('risc')).toBe(0);
   });
 
   test.each([
@@ -197,7 +197,7 @@ describe('wrong usage is reported before any request to Google', () => {
       ...changes,
     });
     expect(run).toMatchObject({ code: 2, failure: { error: 'wrong_usage' } });
-    expect(world.google.control.count('risc')).toBe(0);
+    expect(bed.google.control.count('risc')).toBe(0);
   });
 
   test('a wrong address of the stand-in: exit code 78', async () => {

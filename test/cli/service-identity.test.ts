@@ -1,16 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
 import { Api } from '../support/api.js';
-import { startWorld, type World } from '../support/world.js';
+import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
+import { startTestBed, type TestBed } from '../support/test-bed.js';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
 
 const ANYTHING = ['--client', '*', '--scope', '*', '--user', '*'];
 const SUBJECT = 'system:serviceaccount:analytics:reports';
 
 let issuer: LocalIssuer;
-let world: World;
+let bed: TestBed;
 /** Each command is a process of its own. */
 const LONG = 60_000;
 const create = (name: string, ...more: string[]) => ['service', 'create', name, ...ANYTHING, ...more];
@@ -19,10 +19,10 @@ beforeAll(async () => {
   issuer = await LocalIssuer.start();
   const path = join(emptyFolder(), 'issuers.json');
   writeFileSync(path, JSON.stringify([{ issuer: issuer.url, audience: 'broker' }]));
-  world = await startWorld({ SERVICE_ISSUERS_FILE: path });
+  bed = await startTestBed({ SERVICE_ISSUERS_FILE: path });
 });
 afterAll(async () => {
-  await world.stop();
+  await bed.stop();
   await issuer.stop();
 });
 
@@ -31,7 +31,7 @@ test(
   async () => {
     const created = await tokenBroker(
       create('reports', '--issuer', issuer.url, '--subject', SUBJECT),
-      world.settings,
+      bed.settings,
     );
     expect(created).toMatchObject({ code: 0, stderr: '' });
     expect(created.stdout).toContain(`for  ${SUBJECT}`);
@@ -40,27 +40,24 @@ test(
     const key = await SigningKey.make('1');
     issuer.keys = [key.publicJwk];
     const exp = Math.floor(Date.now() / 1000) + 600;
-    const service = new Api(world.url, await key.sign({ iss: issuer.url, sub: SUBJECT, aud: 'broker', exp }));
+    const service = new Api(bed.url, await key.sign({ iss: issuer.url, sub: SUBJECT, aud: 'broker', exp }));
     expect((await service.token('alice')).status).toBe(404);
 
-    const list = await tokenBroker(['service', 'list'], world.settings);
+    const list = await tokenBroker(['service', 'list'], bed.settings);
     expect(list.stdout).toMatch(new RegExp(` reports +\\S+ +active +${SUBJECT} of ${issuer.url} `));
-    const { answer } = await asJson(['service', 'list'], world.settings);
+    const { answer } = await asJson(['service', 'list'], bed.settings);
     expect(answer?.['services']).toEqual([
       expect.objectContaining({ identity: null }),
       expect.objectContaining({ name: 'reports', identity: { issuer: issuer.url, subject: SUBJECT } }),
     ]);
 
-    const taken = await asJson(
-      create('others', '--issuer', issuer.url, '--subject', SUBJECT),
-      world.settings,
-    );
+    const taken = await asJson(create('others', '--issuer', issuer.url, '--subject', SUBJECT), bed.settings);
     expect(taken).toMatchObject({ code: 3, failure: { error: 'identity_taken' } });
     expect(taken.failure?.['message']).toContain('The service reports has this identity already');
 
-    expect((await tokenBroker(['service', 'revoke', 'reports'], world.settings)).code).toBe(0);
+    expect((await tokenBroker(['service', 'revoke', 'reports'], bed.settings)).code).toBe(0);
     expect((await service.token('alice')).status).toBe(401);
-    const again = await asJson(create('again', '--issuer', issuer.url, '--subject', SUBJECT), world.settings);
+    const again = await asJson(create('again', '--issuer', issuer.url, '--subject', SUBJECT), bed.settings);
     expect(again.answer).toMatchObject({ name: 'again', identity: { issuer: issuer.url, subject: SUBJECT } });
     expect(again.answer).not.toHaveProperty('key');
   },
@@ -72,8 +69,8 @@ test.each([
   [['--issuer', 'https://other.example.com'], '--issuer and --subject go together'],
   [['--subject', SUBJECT], '--issuer and --subject go together'],
 ])('wrong usage: %j', async (options, fault) => {
-  const { code, failure } = await asJson(create('wrong', ...options), world.settings);
+  const { code, failure } = await asJson(create('wrong', ...options), bed.settings);
   expect(code).toBe(2);
   expect(failure?.['message']).toContain(fault);
-  expect(await world.sql(`SELECT 1 FROM services WHERE name = 'wrong'`)).toEqual([]);
+  expect(await bed.sql(`SELECT 1 FROM services WHERE name = 'wrong'`)).toEqual([]);
 });

@@ -1,37 +1,37 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ALICE, startWorld, YOUTUBE, type World } from '../support/world.js';
 import { Api } from '../support/api.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { asJson, emptyDatabase, query, tokenBroker } from './token-broker.js';
 
 const KEY = /tbk_[a-z0-9]{12}_[A-Za-z0-9_-]{43}/;
 const ANYTHING = ['--client', '*', '--scope', '*', '--user', '*'];
 
-let world: World;
+let bed: TestBed;
 beforeAll(async () => {
-  world = await startWorld();
-  await world.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+  bed = await startTestBed();
+  await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
 });
-afterAll(() => world.stop());
+afterAll(() => bed.stop());
 
 describe('token-broker service', () => {
   test('create shows the key once; it works until revoke, and the list never shows it', async () => {
-    const created = await tokenBroker(['service', 'create', 'reports', ...ANYTHING], world.settings);
+    const created = await tokenBroker(['service', 'create', 'reports', ...ANYTHING], bed.settings);
     expect(created).toMatchObject({ code: 0, stderr: '' });
     expect(created.stdout).toContain('not shown again');
     expect(created.stdout.match(new RegExp(KEY, 'g'))).toHaveLength(1);
     const key = KEY.exec(created.stdout)?.[0] ?? '';
-    const service = new Api(world.url, key);
+    const service = new Api(bed.url, key);
     expect((await service.token('alice', { scope: YOUTUBE })).status).toBe(200);
     expect((await service.token('nobody')).status).toBe(404);
 
-    expect(await tokenBroker(['service', 'revoke', 'reports'], world.settings)).toEqual({
+    expect(await tokenBroker(['service', 'revoke', 'reports'], bed.settings)).toEqual({
       code: 0,
       stdout: 'The service reports is revoked. It can no longer call the broker.\n',
       stderr: '',
     });
     expect((await service.token('alice', { scope: YOUTUBE })).status).toBe(401);
 
-    const list = await tokenBroker(['service', 'list'], world.settings);
+    const list = await tokenBroker(['service', 'list'], bed.settings);
     expect(list).toMatchObject({ code: 0, stderr: '' });
     expect(list.stdout).toMatch(/^ID +NAME +CREATED +STATE +PROVEN BY +CLIENTS +USERS +ALSO +SCOPES\n/);
     expect(list.stdout).toMatch(
@@ -65,18 +65,18 @@ describe('token-broker service', () => {
         '--allow',
         'audit,revoke',
       ],
-      world.settings,
+      bed.settings,
     );
     expect(created).toEqual({
       code: 0,
       answer: { id: expect.any(String), name: 'narrow', key: expect.stringMatching(KEY), policy },
       failure: null,
     });
-    const service = new Api(world.url, String(created.answer?.['key']));
+    const service = new Api(bed.url, String(created.answer?.['key']));
     expect((await service.token('team-a:1', { scope: YOUTUBE, client: 'second' })).status).toBe(404);
     expect((await service.token('bob', { scope: YOUTUBE })).status).toBe(403);
 
-    const { answer } = await asJson(['service', 'list'], world.settings);
+    const { answer } = await asJson(['service', 'list'], bed.settings);
     const id = created.answer?.['id'];
     expect(answer?.['services']).toContainEqual({
       id,
@@ -89,16 +89,16 @@ describe('token-broker service', () => {
     expect(JSON.stringify(answer)).not.toMatch(/hash|tbk_/i);
 
     // By its id this time; repeating it is no error.
-    const revoked = await asJson(['service', 'revoke', String(id)], world.settings);
+    const revoked = await asJson(['service', 'revoke', String(id)], bed.settings);
     expect(revoked).toMatchObject({ code: 0, answer: { id, name: 'narrow', changed: true } });
-    const again = await asJson(['service', 'revoke', 'narrow'], world.settings);
+    const again = await asJson(['service', 'revoke', 'narrow'], bed.settings);
     expect(again).toEqual({ ...revoked, answer: { ...revoked.answer, changed: false } });
   });
 
   test('a name that is taken is refused: exit code 3', async () => {
     const create = ['service', 'create', 'twice', ...ANYTHING];
-    await tokenBroker(create, world.settings);
-    expect(await asJson(create, world.settings)).toEqual({
+    await tokenBroker(create, bed.settings);
+    expect(await asJson(create, bed.settings)).toEqual({
       code: 3,
       answer: null,
       failure: {
@@ -111,51 +111,51 @@ describe('token-broker service', () => {
 
   test('a malformed name or policy: exit code 2, every fault is named, nothing is created', async () => {
     const args = ['service', 'create', '/etc', '--client', '*', '--scope', 'adwords', '--user', 'a\nb'];
-    const { code, stdout, stderr } = await tokenBroker(args, world.settings);
+    const { code, stdout, stderr } = await tokenBroker(args, bed.settings);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^Wrong usage: name: must be .* scopes: must be .* users: must be .*\n$/);
-    expect(await world.sql(`SELECT 1 FROM services WHERE name = '/etc'`)).toEqual([]);
+    expect(await bed.sql(`SELECT 1 FROM services WHERE name = '/etc'`)).toEqual([]);
   });
 
   test('an unknown right: exit code 2, nothing is created', async () => {
     const args = ['service', 'create', 'mighty', ...ANYTHING, '--allow', 'revoke,everything'];
-    const { code, failure } = await asJson(args, world.settings);
+    const { code, failure } = await asJson(args, bed.settings);
     expect(code).toBe(2);
     expect(failure?.['message']).toContain('everything');
-    expect(await world.sql(`SELECT 1 FROM services WHERE name = 'mighty'`)).toEqual([]);
+    expect(await bed.sql(`SELECT 1 FROM services WHERE name = 'mighty'`)).toEqual([]);
   });
 
   test('a star in the middle of a user rule is refused; escaped, it is a star', async () => {
     const args = ['service', 'create', 'starry', '--client', '*', '--scope', '*', '--user'];
     for (const rule of ['a*b', '**', 'a\\b']) {
-      expect((await asJson([...args, rule], world.settings)).code).toBe(2);
+      expect((await asJson([...args, rule], bed.settings)).code).toBe(2);
     }
   });
 
   test('more services than one batch are all listed, the oldest first', async () => {
-    await world.sql(
+    await bed.sql(
       `INSERT INTO services (id, name, key_hash, clients, scopes, users, created_at, revoked_at)
        SELECT 'many' || n, 'many ' || n, '\\x00', '{*}', '{*}', '{*}', '2020-01-01', '2020-01-02' FROM generate_series(1, 1100) AS n`,
     );
     // Written past the broker: they count once an operator has adopted them.
-    expect((await asJson(['keys', 'reseal', '--adopt'], world.settings)).code).toBe(0);
-    const { answer } = await asJson(['service', 'list'], world.settings);
+    expect((await asJson(['keys', 'reseal', '--adopt'], bed.settings)).code).toBe(0);
+    const { answer } = await asJson(['service', 'list'], bed.settings);
     const names = (answer?.['services'] as { name: string }[]).map(({ name }) => name);
     expect(names.filter((name) => name.startsWith('many'))).toHaveLength(1100);
     expect(new Set(names).size).toBe(names.length);
-    await world.sql(`DELETE FROM services WHERE id LIKE 'many%'`);
+    await bed.sql(`DELETE FROM services WHERE id LIKE 'many%'`);
   });
 
   test('a client that the broker does not serve: exit code 4, nothing is created', async () => {
     const args = ['service', 'create', 'typo', '--client', 'defualt', '--scope', '*', '--user', '*'];
-    const { code, failure } = await asJson(args, world.settings);
+    const { code, failure } = await asJson(args, bed.settings);
     expect(code).toBe(4);
     expect(failure).toMatchObject({ error: 'client_not_found', message: expect.stringContaining('defualt') });
-    expect(await world.sql(`SELECT 1 FROM services WHERE name = 'typo'`)).toEqual([]);
+    expect(await bed.sql(`SELECT 1 FROM services WHERE name = 'typo'`)).toEqual([]);
   });
 
   test('revoking an unknown service: exit code 4', async () => {
-    expect(await asJson(['service', 'revoke', 'nobody'], world.settings)).toEqual({
+    expect(await asJson(['service', 'revoke', 'nobody'], bed.settings)).toEqual({
       code: 4,
       answer: null,
       failure: {
@@ -167,7 +167,7 @@ describe('token-broker service', () => {
   });
 
   test('the database cannot be reached: exit code 69, no stack trace, no password', async () => {
-    const env = { ...world.settings, DATABASE_URL: 'postgresql://broker:hunter2@127.0.0.1:1/broker' };
+    const env = { ...bed.settings, DATABASE_URL: 'postgresql://broker:hunter2@127.0.0.1:1/broker' };
     expect(await asJson(['service', 'list'], env)).toEqual({
       code: 69,
       answer: null,
@@ -180,7 +180,7 @@ describe('token-broker service', () => {
   });
 
   test('the database was never migrated: exit code 69, and what to do', async () => {
-    const env = { ...world.settings, DATABASE_URL: await emptyDatabase() };
+    const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
     const { code, failure } = await asJson(['service', 'list'], env);
     expect(code).toBe(69);
     expect(failure).toMatchObject({ error: 'database_not_migrated' });
@@ -188,7 +188,7 @@ describe('token-broker service', () => {
   });
 
   test('the database has an older schema: the same, also where only the audit trail lacks a column', async () => {
-    const env = { ...world.settings, DATABASE_URL: await emptyDatabase() };
+    const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
     await tokenBroker(['migrate'], env);
     await query(env.DATABASE_URL, 'ALTER TABLE audit_events DROP COLUMN last_at');
     const { code, failure } = await asJson(['service', 'create', 'late', ...ANYTHING], env);
@@ -196,7 +196,7 @@ describe('token-broker service', () => {
   });
 
   test('an unexpected fault: exit code 1, with a stack trace', async () => {
-    const env = { ...world.settings, DATABASE_URL: await emptyDatabase() };
+    const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
     await tokenBroker(['migrate'], env);
     await query(
       env.DATABASE_URL,

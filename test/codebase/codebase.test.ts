@@ -44,7 +44,7 @@ describe('the codebase', () => {
     expect(long).toEqual([]);
   });
 
-  test('secrets are revealed in few, known places', () => {
+  test('secrets are revealed in few, known files', () => {
     const revealing = sources('src').filter(
       (path) => !path.includes('.test.') && /\.reveal\(\)/.test(readFileSync(path, 'utf8')),
     );

@@ -1,4 +1,4 @@
-/** A proxy as companies have one: it opens tunnels (RFC 9110 section 9.3.6), forwards plain http, and remembers for what. */
+/** A proxy as companies have one: it opens tunnels (RFC 9110 section 9.3.6), forwards plain http, and records the targets. */
 import { once } from 'node:events';
 import { createServer, request as ask } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
@@ -9,7 +9,7 @@ export class ConnectProxy {
   readonly credentials: (string | undefined)[] = [];
   /** Answers every CONNECT with this status instead. */
   refusal: number | null = null;
-  /** Lets whoever asks for a tunnel wait for an answer. */
+  /** Lets clients that ask for a tunnel wait for a response. */
   isSilent = false;
   /** Connections that wait so. */
   waiting = 0;

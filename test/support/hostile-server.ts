@@ -1,5 +1,5 @@
 /**
- * A server that answers as nobody should: bodies without end, bodies that grow a thousandfold when decoded, bodies that
+ * A server that answers as none should: bodies without end, bodies that grow a thousandfold when decoded, bodies that
  * come byte by byte. What is not set to be hostile it passes on to the server behind it.
  */
 import { once } from 'node:events';

@@ -18,7 +18,7 @@ export interface Standby {
 
 /**
  * A streaming standby of a running server: a copy in backup mode, as
- * https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP tells.
+ * https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP describes.
  */
 export async function startStandby(primary: Primary, folder: string): Promise<Standby> {
   const client = new pg.Client({ connectionString: primary.postgres.url('postgres') });

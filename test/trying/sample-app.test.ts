@@ -2,28 +2,28 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startSampleApp } from '../../sandbox/sample-app/sample-app.js';
 import { freePort } from '../../sandbox/trying/postgres.js';
 import { Browser } from '../support/api.js';
-import { ALICE, startWorld, YOUTUBE, YOUTUBE_MONEY, type World } from '../support/world.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 
 describe('the sample app', () => {
-  let world: World;
+  let bed: TestBed;
   let url: string;
   let app: { close(): Promise<void> };
 
   beforeAll(async () => {
     const port = await freePort();
     url = `http://localhost:${port}`;
-    world = await startWorld({ RETURN_TO_ORIGINS: url });
+    bed = await startTestBed({ RETURN_TO_ORIGINS: url });
     app = await startSampleApp({
       port,
       url,
-      brokerUrl: world.url,
-      serviceKey: world.api.key,
-      standInUrl: world.google.url,
+      brokerUrl: bed.url,
+      serviceKey: bed.api.key,
+      standInUrl: bed.google.url,
     });
   });
   afterAll(async () => {
     await app.close();
-    await world.stop();
+    await bed.stop();
   });
 
   const open = async (path: string) => {
@@ -55,7 +55,7 @@ describe('the sample app', () => {
     return open(back.headers.get('location') ?? '');
   };
   const grantOf = async (user: string) =>
-    ((await world.api.get(`/users/${user}/grants`)).body['grants'] as { id: string }[])[0]?.id ?? '';
+    ((await bed.api.get(`/users/${user}/grants`)).body['grants'] as { id: string }[])[0]?.id ?? '';
 
   test('shows a user without an account, and has nothing to revoke for them', async () => {
     const { text } = await open('/?user=nobody');
@@ -78,12 +78,12 @@ describe('the sample app', () => {
     const { text } = await open('/report?user=reporting&kind=revenue');
     expect(text).toContain('Estimated revenue');
     expect(text).toMatch(/good for 59 minutes/);
-    for (const secret of world.google.control.secrets()) expect(text).not.toContain(secret);
+    for (const secret of bed.google.control.secrets()) expect(text).not.toContain(secret);
   });
 
   test('an API request of a user without a grant leads to Google, and back to the report', async () => {
     const { location } = await open('/report?user=later');
-    expect(location).toContain(`${world.url}/connect?ticket=`);
+    expect(location).toContain(`${bed.url}/connect?ticket=`);
     const back = await new Browser().connect(location, { account: ALICE.email });
     expect((await open(back.headers.get('location') ?? '')).text).toContain('Minutes watched');
   });

@@ -1,5 +1,5 @@
 /**
- * A whole world for one test file: a broker over HTTP, a database of its own in a real PostgreSQL, and the stand-in
+ * A test bed for one test file: a broker over HTTP, a database of its own in a real PostgreSQL, and the stand-in
  * for Google, all on one clock that the test moves. Nothing is mocked.
  */
 import 'reflect-metadata';
@@ -75,7 +75,7 @@ class MovableClock extends Clock {
   }
 }
 
-export interface World {
+export interface TestBed {
   readonly url: string;
   /** The URL of its database, as the owner of the tables. */
   readonly ownerUrl: string;
@@ -85,8 +85,8 @@ export interface World {
   readonly settings: Readonly<Record<string, string>>;
   /** Everything the broker logged. */
   readonly log: () => string;
-  /** As if the rest were over that a grant gets after a failure of Google's. */
-  readonly rested: () => Promise<void>;
+  /** Moves the clock past the backoff that a grant gets after a failure of Google. */
+  readonly afterBackoff: () => Promise<void>;
   readonly sql: (query: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
   readonly app: NestFastifyApplication;
   /** Empties every table but those of services and of the schema, while the broker goes on. */
@@ -99,15 +99,15 @@ export interface World {
 }
 
 /** @param overrides settings; or what makes them for the URL of the new database */
-export async function startWorld(
+export async function startTestBed(
   overrides:
     | Record<string, string>
     | ((
         databaseUrl: string,
         ownerUrl: string,
       ) => Promise<Record<string, string>> | Record<string, string>) = {},
-): Promise<World> {
-  const folder = mkdtempSync(join(tmpdir(), 'token-broker-world-'));
+): Promise<TestBed> {
+  const folder = mkdtempSync(join(tmpdir(), 'token-broker-test-'));
   const clock = new MovableClock();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -161,7 +161,7 @@ export async function startWorld(
 
   const sql = async (query: string, values?: unknown[]) => {
     const { rows } = await database.query<Record<string, unknown>>(query, values);
-    // What a test changed behind the broker's back it has heard of when the test goes on.
+    // The broker has been notified of what a test changed in the database when the test goes on.
     await app.get(ChangeFeed).catchUp();
     return rows;
   };
@@ -188,7 +188,7 @@ export async function startWorld(
     log: () => log,
     sql,
     reset,
-    rested: async () => {
+    afterBackoff: async () => {
       clock.advance(11);
       await sql('UPDATE grants SET lease_expires_at = NULL WHERE lease_owner IS NULL');
     },

@@ -1,0 +1,43 @@
+/** A newcomer searches for the field's word and reads the first hit: ten of those searches lead to the right file. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { expect, test } from '@jest/globals';
+
+/** The word, and the file that explains it. */
+const LOOKUPS: readonly [string, RegExp][] = [
+  ['cache', /^(tokens\/response-cache|access-tokens\/grant-cache)\.ts$/],
+  ['backoff', /^domain\/grant\/backoff\.ts$/],
+  ['guard', /^services\/service-auth\.guard\.ts$/],
+  ['repository', /^token-store\/.+\.repository\.ts$/],
+  ['retry', /^webhooks\/retry-schedule\.ts$/],
+  ['AAD', /^token-store\/sealed\/aad\.ts$/],
+  ['PKCE', /^authorization\/start-authorization\.ts$/],
+  ['scheduler', /^operations\/scheduler\.ts$/],
+  ['graceful shutdown', /^(main|graceful-shutdown)\.ts$/],
+  ['heartbeat', /^token-store\/change-feed\/change-heartbeats\.ts$/],
+];
+
+const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((path) => /\.tsx?$/.test(path) && !/\.test\.|prisma-client/.test(path))
+  .map((path) => ({ path, text: readFileSync(join('src', path), 'utf8').toLowerCase() }));
+
+test.each(LOOKUPS)('%s leads to the right file on the first try', (word, right) => {
+  expect(hits(word)[0]?.path).toMatch(right);
+});
+
+test.each(LOOKUPS)('%s is not only a file name: the right file uses the word', (word, right) => {
+  expect(hits(word).filter(({ path, count }) => right.test(path) && count > 0)).not.toEqual([]);
+});
+
+/** Files whose name has the word come first; after that, those that use it most. */
+function hits(word: string): { path: string; isNamed: boolean; count: number }[] {
+  const text = word.toLowerCase();
+  return files
+    .map((file) => ({
+      path: file.path,
+      isNamed: basename(file.path).includes(text.replaceAll(' ', '-')),
+      count: file.text.split(text).length - 1,
+    }))
+    .filter(({ isNamed, count }) => isNamed || count > 0)
+    .sort((a, b) => Number(b.isNamed) - Number(a.isNamed) || b.count - a.count || (a.path < b.path ? -1 : 1));
+}
