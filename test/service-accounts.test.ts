@@ -295,8 +295,13 @@ describe('as a grant', () => {
   test('is not affected by security events, which concern people', async () => {
     await add('robot', [ADS]);
     const account = { sub: ROBOT.uniqueId, email: ROBOT.email };
-    const measures = [{ action: 'forget', account, endReason: 'account_purged' }] as const;
-    const incident = { jti: 'about a robot', occurredAt: bed.clock.now(), clients: ['default'], measures };
+    const remediations = [{ action: 'forget', account, endReason: 'account_purged' }] as const;
+    const incident = {
+      jti: 'about a robot',
+      occurredAt: bed.clock.now(),
+      clients: ['default'],
+      remediations,
+    };
     expect(await bed.app.get(SecurityEventsRepository).takeOnce(incident, bed.clock.now())).toEqual([[]]);
     expect((await bed.api.token('robot')).status).toBe(200);
   });

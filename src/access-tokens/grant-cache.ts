@@ -71,7 +71,7 @@ export class GrantCache {
 
   async find(userId: string, client: string): Promise<UserGrants> {
     const readAt = performance.now();
-    if (!this.changes.isTrusted || !this.#entries) {
+    if (!this.changes.isUpToDate || !this.#entries) {
       return this.#read({ grants: [], isCurrent: false, readAt }, userId, client);
     }
     const key = keyOf(userId, client);
@@ -115,7 +115,7 @@ export class GrantCache {
   #fresh(key: string): Entry | undefined {
     for (const cache of [this.#entries, this.#empty]) {
       const entry = cache?.get(key);
-      if (entry && this.changes.believes(entry.user.readAt)) return entry;
+      if (entry && this.changes.isValidSince(entry.user.readAt)) return entry;
       if (entry) cache?.delete(key);
     }
     return undefined;

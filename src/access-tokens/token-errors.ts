@@ -187,10 +187,10 @@ function misconfigured(failure: GoogleFailure, grant: Grant): BrokerError {
   const refused = isServiceAccount
     ? `service account ${grant.account.email ?? grant.account.sub}`
     : `client ${grant.client}`;
-  const { cause, whoMustAct, mend } = isServiceAccount
+  const { cause, whoMustAct, remedy } = isServiceAccount
     ? explainServiceAccountFailure(failure, grant)
     : explainClientFailure(failure);
-  return new BrokerError('client_misconfigured', `Google refuses the ${refused}: ${error}. ${mend}`, {
+  return new BrokerError('client_misconfigured', `Google refuses the ${refused}: ${error}. ${remedy}`, {
     google_error: error,
     google_error_description: description,
     cause,
@@ -204,14 +204,15 @@ function explainClientFailure({ kind, error }: GoogleFailure) {
     return {
       cause: 'scope_rejected',
       whoMustAct,
-      mend: "Google no longer knows a scope of this grant, or it is not enabled for the project: see its console's Data Access.",
+      remedy:
+        "Google no longer knows a scope of this grant, or it is not enabled for the project: see its console's Data Access.",
     };
   }
   return {
     // RFC 6749 section 5.2: the refresh token was issued to another client.
     cause: error === 'unauthorized_client' ? 'wrong_client' : 'client_rejected',
     whoMustAct,
-    mend:
+    remedy:
       'Compare its client_secret JSON with the Google console (deleted, disabled, or with a new secret?), ' +
       'then run `token-broker client check`.',
   };

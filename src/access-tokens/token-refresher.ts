@@ -114,7 +114,7 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
       if (outcome.kind === 'not_narrowed') this.failures.addNotNarrowed(grant, scopes);
       if (outcome.kind !== 'held') return outcome;
       if (this.#isStopping) return withheld('stopping');
-      await this.changes.changeOf(grant.userId, grant.client, Math.min(outcome.ms, POLL_MS));
+      await this.changes.nextChange(grant.userId, grant.client, Math.min(outcome.ms, POLL_MS));
     }
   }
 

@@ -8,7 +8,6 @@ import {
   type Judgement,
 } from '../domain/ads/access-map.js';
 import type { AccessRole } from '../domain/ads/access-role.js';
-
 import { BrokerError } from '../domain/errors.js';
 import type { Grant } from '../domain/grant/grant.js';
 import { AccessMapCache, type SyncedMap } from './access-map-cache.js';
@@ -48,7 +47,7 @@ export class AdsAccessService {
   async find(adsRequest: AdsAccessRequest): Promise<FoundAccess> {
     const { request, grant, customerId, minRole } = adsRequest;
     let synced = await this.maps.get(request, grant, this.settings.adsMaxAge, 'serve_stale');
-    const judge = () => judgeAccess(synced.map.waysTo(customerId), minRole);
+    const judge = () => judgeAccess(synced.map.pathsTo(customerId), minRole);
     if (this.#isInDoubt(adsRequest, synced, judge())) synced = await this.maps.refresh(request, grant);
     const judgement = judge();
     if ('refused' in judgement) {

@@ -10,7 +10,7 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
-import { hangUpOf } from '../http/request-context.js';
+import { disconnectSignal } from '../http/request-context.js';
 import { UserPath } from '../http/validation/user-id.param.js';
 import { AccessMapCache } from './access-map-cache.js';
 import { CustomersQuery, CustomersResponse, toCustomers } from './customers.response.js';
@@ -59,7 +59,7 @@ export class AdsController {
     const account = query.account ?? null;
     const list: CursorOf = ['ads customers', service.id, userId, client.alias, account];
     const after = (await this.cursors.read(list, query.cursor))?.['id'] ?? null;
-    const hangUp = () => hangUpOf(reply);
+    const hangUp = () => disconnectSignal(reply);
     const request: GrantRequest = { service, userId, client, account, scopes: [ADWORDS], requestId, hangUp };
     const grant = await this.accessTokens.grantFor(request);
     audit.add({ grantId: grant.id });

@@ -119,7 +119,7 @@ function toCustomer(map: AccessMap, id: string): CustomerResponse | null {
     manager,
     status,
     managers: map.managersOf(id),
-    access: map.waysTo(id).map(toAccessPathResponse),
+    access: map.pathsTo(id).map(toAccessPathResponse),
   };
 }
 

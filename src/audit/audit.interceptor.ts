@@ -29,7 +29,7 @@ export class AuditInterceptor implements NestInterceptor {
     const route = this.reflector.get<AuditedRoute | undefined>(AUDITED, context.getHandler());
     if (!route) return next.handle();
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    await this.audit.room(callerOf(request)?.id ?? '');
+    await this.audit.waitForCapacity(callerOf(request)?.id ?? '');
     return next.handle().pipe(
       tap({
         next: () => {

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
-import { choosePrompt, findHeldGrant, livingGrants } from '../domain/connect/held-grant.js';
+import { choosePrompt, findHeldGrant, renewableGrants } from '../domain/connect/held-grant.js';
 import { BrokerError } from '../domain/errors.js';
 import type { Account, Grant } from '../domain/grant/grant.js';
 import { slotsOf, wouldHarmAnother } from '../domain/grant/slots.js';
@@ -66,7 +66,7 @@ export class SlotCheck {
   async assertFreeSlot(request: ConnectRequest, account = request.accountHint): Promise<void> {
     const sub = await this.#knownAccount({ ...request, accountHint: account });
     if (sub === null) return;
-    const active = await this.ledger.liveTokens(sub, request.client, this.clock.now());
+    const active = await this.ledger.activeTokens(sub, request.client, this.clock.now());
     const slots = slotsOf(active, this.settings.slotLimit);
     if (!wouldHarmAnother(slots, request.userId)) return;
     const evicted = { grant: slots.evicted?.grantId, client: request.client, forced: request.force };
@@ -117,7 +117,7 @@ export class StartAuthorization {
     const { accountHint, requireAccount } = connectRequest;
     const account = accountHint ?? requireAccount?.email ?? requireAccount?.sub ?? null;
     // include_granted_scopes adds to the grant of one account, so the account must be known first.
-    const isUnclear = account === null && livingGrants(grants, null).length > 0;
+    const isUnclear = account === null && renewableGrants(grants, null).length > 0;
     const redirect =
       isUnclear || (await this.slots.mustIdentify(connectRequest))
         ? await this.#redirect(id, connectRequest, { ...SIGN_IN, account })
@@ -125,7 +125,7 @@ export class StartAuthorization {
             purpose: 'consent',
             prompt: choosePrompt(grants, account, connectRequest.scopes),
             account,
-            includeGranted: account !== null && livingGrants(grants, account).length > 0,
+            includeGranted: account !== null && renewableGrants(grants, account).length > 0,
           });
     return { kind: 'redirect', redirect };
   }
@@ -147,7 +147,7 @@ export class StartAuthorization {
       purpose: 'consent',
       prompt: forceConsent ? 'consent' : choosePrompt(grants, sub, connectRequest.scopes),
       account: email ?? sub,
-      includeGranted: livingGrants(grants, sub).length > 0,
+      includeGranted: renewableGrants(grants, sub).length > 0,
     });
   }
 
@@ -157,7 +157,7 @@ export class StartAuthorization {
   }
 
   #grantsFor({ userId, client }: ConnectRequest): Promise<Grant[]> {
-    return this.grants.findIntact(userId, client, this.clock.now());
+    return this.grants.findVerified(userId, client, this.clock.now());
   }
 
   async #redirect(

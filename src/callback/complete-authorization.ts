@@ -150,7 +150,7 @@ export class CompleteAuthorization {
     const account = await this.finishExchange.verifyAccount({ connectRequest, nonceHash, answer });
     if (!meetsRequirement(account, connectRequest.requireAccount)) return WRONG_ACCOUNT;
     const { userId, client } = connectRequest;
-    const grants = await this.grants.findIntact(userId, client, this.clock.now());
+    const grants = await this.grants.findVerified(userId, client, this.clock.now());
     if (findHeldGrant(grants, { ...connectRequest, accountHint: account.sub })) return { kind: 'held' };
     return this.startAuthorization.again(connectRequest, account, false);
   }

@@ -5,16 +5,16 @@ import { authorityEnded } from '../domain/connect/connect-authority.js';
 import type { ConnectCause } from '../domain/connect/connect-cause.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import { meetsRequirement } from '../domain/connect/connect-request.js';
-import { livingGrants } from '../domain/connect/held-grant.js';
+import { renewableGrants } from '../domain/connect/held-grant.js';
 import { judgeConsent } from '../domain/connect/judge-consent.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import type { VerifiedAccount } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
-import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
 import { Sealer } from '../sealing/sealer.js';
 import { ServiceCache } from '../services/service-cache.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 import {
   type PendingExchange,
   PendingExchangesRepository,
@@ -150,8 +150,8 @@ export class FinishExchange {
   async #hold(exchange: PendingExchange, account: VerifiedAccount): Promise<Finished> {
     const { connectRequest, answer, includedGranted } = exchange;
     const { userId, client, scopes } = connectRequest;
-    const grants = await this.grants.findIntact(userId, client, this.clock.now());
-    const [held] = livingGrants(grants, account.sub);
+    const grants = await this.grants.findVerified(userId, client, this.clock.now());
+    const [held] = renewableGrants(grants, account.sub);
     const verdict = judgeConsent({
       requested: scopes,
       answered: answer.scopes,

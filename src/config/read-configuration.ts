@@ -5,7 +5,7 @@ import { databaseUrlFaults } from '../token-store/client/database-address.js';
 import { ConfigurationError } from './configuration-error.js';
 import { type Environment, type EnvironmentVariables, readEnvironment } from './environment.js';
 import { GoogleClients, readGoogleClients } from './google-clients.js';
-import { callbackOf, listedUriFaults, ownCallbackFaults, returnFaults } from './redirect-uri-faults.js';
+import { callbackOf, listedUriFaults, ownCallbackFaults, redirectFaults } from './redirect-uri-faults.js';
 import { readServiceIssuers } from './service-issuers.js';
 import { declaredSettings, type Settings } from './settings.js';
 
@@ -32,7 +32,7 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
   faults.push(...clients.flatMap(listedUriFaults));
   if (!malformed.has('PUBLIC_URL')) {
     faults.push(...ownCallbackFaults(environment.PUBLIC_URL));
-    faults.push(...clients.flatMap((client) => returnFaults(client, environment.PUBLIC_URL)));
+    faults.push(...clients.flatMap((client) => redirectFaults(client, environment.PUBLIC_URL)));
   }
   if (faults.length > 0) throw new ConfigurationError(faults);
   return Object.freeze({

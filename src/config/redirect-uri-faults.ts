@@ -24,7 +24,7 @@ export function listedUriFaults({ alias, redirectUris }: GoogleClient): string[]
  * Whether Google will redirect to the broker's callback: a `web` client must list the exact address, scheme, case and
  * trailing slash included; an `installed` client accepts loopback addresses only.
  */
-export function returnFaults({ alias, kind, redirectUris }: GoogleClient, publicUrl: string): string[] {
+export function redirectFaults({ alias, kind, redirectUris }: GoogleClient, publicUrl: string): string[] {
   const redirectUri = callbackOf(publicUrl);
   if (kind === 'installed') {
     return isLocalHost(readUri(redirectUri).host)

@@ -78,7 +78,7 @@ export class DisconnectGrant {
   async siblings(service: Service, grant: Grant): Promise<Grant[]> {
     assertMay(service, 'revoke');
     assertRevocable(grant);
-    const all = await this.grants.findLivingByAccount(grant.account.sub, this.#clientsOfProject(grant));
+    const all = await this.grants.findRenewableByAccount(grant.account.sub, this.#clientsOfProject(grant));
     return all.filter((other) => other.id !== grant.id);
   }
 

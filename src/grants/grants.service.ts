@@ -67,8 +67,8 @@ export class GrantsService {
   async slotsOf({ account, client }: Grant): Promise<SlotsView> {
     const now = this.clock.now();
     const [active, usedByAccount] = await Promise.all([
-      this.ledger.liveTokens(account.sub, client, now),
-      this.ledger.liveOfAccount(account.sub, now),
+      this.ledger.activeTokens(account.sub, client, now),
+      this.ledger.countActiveOfAccount(account.sub, now),
     ]);
     return { ...slotsOf(active, this.settings.slotLimit), usedByAccount };
   }

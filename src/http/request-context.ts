@@ -19,9 +19,9 @@ declare module 'fastify' {
     /** http/audit.decorator.ts */
     auditNote: AuditNote | null;
     /** tokens/response-cache.ts: the epoch of the cache when the request came. */
-    answersEpoch: number;
+    cacheEpoch: number;
     /** Whether tokens/response-cache.ts sent the response. */
-    isRepeated: boolean;
+    isCached: boolean;
   }
 }
 
@@ -36,7 +36,7 @@ export function decorateRequests(server: FastifyInstance): void {
 }
 
 /** @returns a signal that is aborted when the caller disconnects before the response is sent; for requests that wait */
-export function hangUpOf(reply: FastifyReply): AbortSignal {
+export function disconnectSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   const { raw } = reply;
   const abort = () => {

@@ -34,7 +34,7 @@ export class ClockSkewJob implements OnModuleInit {
       help: 'Whether the change feed works (1), or calls are answered from the database (0).',
       registers: [registry],
       collect() {
-        this.set(changes.fault === null && changes.isTrusted ? 1 : 0);
+        this.set(changes.fault === null && changes.isUpToDate ? 1 : 0);
       },
     });
   }

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { causeFacts, type ConnectEnd } from '../domain/connect/connect-end.js';
-import { SlotAlarm } from '../domain/ports/slot-alarm.js';
+import { SlotReporter } from '../domain/ports/slot-reporter.js';
 import { Metrics } from './metrics.js';
 
 const SUCCESSES: ReadonlySet<ConnectEnd['outcome']> = new Set(['ok', 'held', 'pending']);
@@ -41,7 +41,7 @@ export class ConnectMetrics {
 
 /** Logs and counts connects after which an account has few refresh-token slots left. */
 @Injectable()
-export class SlotWarnings extends SlotAlarm {
+export class SlotWarnings extends SlotReporter {
   readonly #log = new Logger(SlotWarnings.name);
   readonly #count: Counter<'client'>;
 

@@ -55,8 +55,8 @@ export class Metrics {
     return text;
   }
 
-  recordCall({ method = '', route = '', status = 0, seconds, isRepeated }: Access): void {
-    if (isRepeated) this.#warm.observe(seconds);
+  recordCall({ method = '', route = '', status = 0, seconds, isCached }: Access): void {
+    if (isCached) this.#warm.observe(seconds);
     else this.#requests.observe({ method, route, status }, seconds);
   }
 }

@@ -1,8 +1,8 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { Clock } from '../domain/ports/clock.js';
-import { IntegrityAlarm } from '../domain/ports/integrity-alarm.js';
-import { SlotAlarm } from '../domain/ports/slot-alarm.js';
+import { IntegrityReporter } from '../domain/ports/integrity-reporter.js';
+import { SlotReporter } from '../domain/ports/slot-reporter.js';
 import { ClockSkewJob } from './clock-skew.job.js';
 import { ConnectMetrics, SlotWarnings } from './connect-metrics.js';
 import { HealthController, Readiness } from './health.controller.js';
@@ -26,10 +26,10 @@ import { IntegrityWarnings, SealMetrics } from './sealing-metrics.js';
     SealMetrics,
     ConnectMetrics,
     Scheduler,
-    { provide: SlotAlarm, useClass: SlotWarnings },
-    { provide: IntegrityAlarm, useClass: IntegrityWarnings },
+    { provide: SlotReporter, useClass: SlotWarnings },
+    { provide: IntegrityReporter, useClass: IntegrityWarnings },
   ],
-  exports: [Metrics, Readiness, SlotAlarm, ConnectMetrics, IntegrityAlarm, Scheduler],
+  exports: [Metrics, Readiness, SlotReporter, ConnectMetrics, IntegrityReporter, Scheduler],
 })
 export class OperationsModule {
   static with(clock: Clock): DynamicModule {

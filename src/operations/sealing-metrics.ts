@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Counter, Gauge } from 'prom-client';
-import { IntegrityAlarm, type IntegrityFault } from '../domain/ports/integrity-alarm.js';
+import { type IntegrityFault, IntegrityReporter } from '../domain/ports/integrity-reporter.js';
 import { Sealer } from '../sealing/sealer.js';
 import { KeyUsageRepository } from '../token-store/sealed/key-usage.repository.js';
 import { Metrics } from './metrics.js';
@@ -25,7 +25,7 @@ const ID_FIELDS: Readonly<Record<IntegrityFault['kind'], string>> = {
 
 /** Logs and counts stored data that was changed outside the broker. */
 @Injectable()
-export class IntegrityWarnings extends IntegrityAlarm {
+export class IntegrityWarnings extends IntegrityReporter {
   readonly #log = new Logger('Integrity');
   readonly #logged = new LRUCache<string, true>({ max: MAX_LOGGED_ROWS, ttl: LOG_INTERVAL_MS });
   readonly #count: Counter<'kind'>;
@@ -40,7 +40,7 @@ export class IntegrityWarnings extends IntegrityAlarm {
     });
   }
 
-  override raise({ kind, id, reason }: IntegrityFault): void {
+  override report({ kind, id, reason }: IntegrityFault): void {
     this.#count.inc({ kind });
     const key = `${kind} ${id} ${reason}`;
     if (this.#logged.has(key)) return;

@@ -1,7 +1,7 @@
 import {
   type AccountSubject,
   eventRefused,
-  type Measure,
+  type Remediation,
   securityEventName,
   type SecurityEventName,
   type TokenSubject,
@@ -17,7 +17,7 @@ export interface SecurityEvent {
   readonly name: string;
   readonly level: 'log' | 'warn';
   /** Null where it concerns no account and no token. */
-  readonly remediation: Measure | null;
+  readonly remediation: Remediation | null;
   readonly reason?: string;
   readonly state?: string;
 }
@@ -79,7 +79,7 @@ export function readEvent(type: string, details: unknown, issuer: string): Secur
 function accountDisabled(details: Details, issuer: string): Omit<SecurityEvent, 'name'> {
   const account = readAccount(details, issuer);
   const reason = typeof details['reason'] === 'string' ? plainText('reason', details['reason'], 64) : 'none';
-  const remediation: Measure =
+  const remediation: Remediation =
     reason === 'bulk-account'
       ? { action: 'note', account }
       : { action: 'suspend', account, diagnosis: ACCOUNT_DISABLED };

@@ -50,7 +50,7 @@ export class ReceiveSecurityEvent {
         jti,
         occurredAt,
         clients: this.#clientsOf(token),
-        measures: acting.flatMap(({ remediation }) => remediation ?? []),
+        remediations: acting.flatMap(({ remediation }) => remediation ?? []),
       },
       this.clock.now(),
     );

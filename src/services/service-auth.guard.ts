@@ -31,7 +31,7 @@ export class ServiceAuthGuard implements CanActivate {
     const request = http.getRequest<FastifyRequest>();
     const { readAt, ...service } = await this.#authenticate(request);
     setCaller(request, service, readAt);
-    rateLimitsOf(request).prove(request, http.getResponse<FastifyReply>(), service.id);
+    rateLimitsOf(request).authenticated(request, http.getResponse<FastifyReply>(), service.id);
     return true;
   }
 

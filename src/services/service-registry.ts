@@ -13,7 +13,7 @@ import { isScope, scopeSet } from '../domain/google/scopes.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
-import { type Credential, ServicesRepository } from '../token-store/services/services.repository.js';
+import { type ServiceCredential, ServicesRepository } from '../token-store/services/services.repository.js';
 import { generateKey, generateServiceId } from './service-key.js';
 
 const USER_RULE = 'A * at the end makes it a prefix; \\* is a star and \\\\ a backslash of the user id.';
@@ -94,7 +94,12 @@ export class ServiceRegistry {
     return { id, name, revokedAt: now, changed: true };
   }
 
-  async #add(id: string, name: string, policy: Policy, credential: Credential): Promise<CreatedService> {
+  async #add(
+    id: string,
+    name: string,
+    policy: Policy,
+    credential: ServiceCredential,
+  ): Promise<CreatedService> {
     const stored = { ...policy, scopes: scopeSet(policy.scopes) };
     const now = this.clock.now();
     // A name must not equal another service's id: `service revoke` accepts both.

@@ -27,7 +27,7 @@ import { ExpiryNoticesRepository } from './outbox/expiry-notices.repository.js';
 import { OutboxEventsRepository } from './outbox/outbox-events.repository.js';
 import { Outbox } from './outbox/outbox.js';
 import { KeyUsageRepository } from './sealed/key-usage.repository.js';
-import { AccountMeasures } from './security-events/account-measures.js';
+import { AccountRemediations } from './security-events/account-remediations.js';
 import { SecurityEventsRepository } from './security-events/security-events.repository.js';
 import { ServicesRepository } from './services/services.repository.js';
 
@@ -61,7 +61,7 @@ import { ServicesRepository } from './services/services.repository.js';
     RevocationsRepository,
     PendingConsentsRepository,
     PendingExchangesRepository,
-    AccountMeasures,
+    AccountRemediations,
     SecurityEventsRepository,
     ServicesRepository,
     ServiceAccountsRepository,

@@ -61,16 +61,17 @@ export class ResponseCache {
   /** @returns false on a cache miss: the request goes on to Nest */
   serve(request: FastifyRequest, reply: FastifyReply): boolean {
     if (!request.url.startsWith(PATH) || request.method !== 'GET') return false;
-    request.answersEpoch = this.#epoch;
+    request.cacheEpoch = this.#epoch;
     const key = keyOf(request);
     const entry = key === null ? undefined : this.#entries?.get(key);
-    if (!entry || !this.changes.believes(entry.readAt) || !this.audit.hasRoom(entry.service.id)) return false;
+    if (!entry || !this.changes.isValidSince(entry.readAt) || !this.audit.hasCapacity(entry.service.id))
+      return false;
     const { user, grants, token, response, service } = entry;
     const now = this.clock.now();
     if (!user.isCurrent || user.grants !== grants) return false;
     if (token.renewFrom <= now || !isFresh(token, now, entry.minTtlSeconds)) return false;
     setCaller(request, service, entry.readAt);
-    request.isRepeated = true;
+    request.isCached = true;
     this.audit.record({
       at: now,
       action: 'token.issue',
@@ -86,7 +87,7 @@ export class ResponseCache {
 
   store(request: FastifyRequest, issued: IssuedResponse): void {
     const key = keyOf(request);
-    if (key === null || request.answersEpoch !== this.#epoch || !issued.user.isCurrent) return;
+    if (key === null || request.cacheEpoch !== this.#epoch || !issued.user.isCurrent) return;
     const { grants, readAt } = issued.user;
     this.#entries?.set(key, { ...issued, grants, readAt: Math.min(readAt, request.callerReadAt) });
   }

@@ -16,7 +16,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { hangUpOf } from '../http/request-context.js';
+import { disconnectSignal } from '../http/request-context.js';
 import { UserPath } from '../http/validation/user-id.param.js';
 import { ResponseCache } from './response-cache.js';
 import { TokenQuery } from './token.query.js';
@@ -80,7 +80,7 @@ export class TokensController {
       scopes,
       minTtlSeconds: query.min_ttl,
       requestId: request.id,
-      hangUp: () => hangUpOf(reply),
+      hangUp: () => disconnectSignal(reply),
     };
     // Google Ads can take most of a minute: the token is issued after it.
     const access = await this.#findAdsAccess(tokenRequest, query);

@@ -145,7 +145,7 @@ async function checkRedirectUri(
   const broken = [...rules.listedUriFaults(client), ...(publicUrl ? rules.ownCallbackFaults(publicUrl) : [])];
   if (broken.length > 0) return { uri, state: 'breaks_rules' };
   if (publicUrl === null || uri === null) return { uri, state: 'not_checked' };
-  if (rules.returnFaults(client, publicUrl).length > 0) return { uri, state: 'not_usable' };
+  if (rules.redirectFaults(client, publicUrl).length > 0) return { uri, state: 'not_usable' };
   if (client.kind === 'installed') return { uri, state: 'loopback' };
   return { uri, state: client.redirectUris.includes(uri) ? 'listed' : 'unknown' };
 }

@@ -106,11 +106,15 @@ async function assertToken(request: NewServiceAccount, settings: Settings, now: 
       `Google gave no answer (${failure.error}). Nothing was stored; try again, or skip this request with --offline.${said}`,
     );
   }
-  const { cause, mend } = explainServiceAccountFailure(failure, { account, subject, grantedScopes: scopes });
+  const { cause, remedy } = explainServiceAccountFailure(failure, {
+    account,
+    subject,
+    grantedScopes: scopes,
+  });
   throw new Failure(
     EXIT.refused,
     cause,
-    `Google gives ${account.email ?? account.sub} no token (${failure.error}). ${mend} Nothing was stored.${said}`,
+    `Google gives ${account.email ?? account.sub} no token (${failure.error}). ${remedy} Nothing was stored.${said}`,
   );
 }
 

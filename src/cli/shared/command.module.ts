@@ -2,8 +2,8 @@ import { type DynamicModule, Global, Injectable, Module, type Type } from '@nest
 import { ConfigModule } from '../../config/config.module.js';
 import type { Settings } from '../../config/settings.js';
 import { Clock } from '../../domain/ports/clock.js';
-import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
-import { SlotAlarm } from '../../domain/ports/slot-alarm.js';
+import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { SlotReporter } from '../../domain/ports/slot-reporter.js';
 import { SystemClock } from '../../operations/system-clock.js';
 import { SealingModule } from '../../sealing/sealing.module.js';
 import { ServiceAccountsModule } from '../../service-accounts/service-accounts.module.js';
@@ -31,20 +31,20 @@ export class CommandModule {
       providers: [
         { provide: Clock, useClass: SystemClock },
         SlotNotes,
-        { provide: SlotAlarm, useExisting: SlotNotes },
-        { provide: IntegrityAlarm, useClass: IntegrityNotes },
+        { provide: SlotReporter, useExisting: SlotNotes },
+        { provide: IntegrityReporter, useClass: IntegrityNotes },
       ],
-      exports: [Clock, SlotAlarm, IntegrityAlarm],
+      exports: [Clock, SlotReporter, IntegrityReporter],
     };
   }
 }
 
 /** What the broker would log, kept for the result of the command. */
 @Injectable()
-export class SlotNotes extends SlotAlarm {
+export class SlotNotes extends SlotReporter {
   readonly #notes: string[] = [];
 
-  override nearlyFull({ client, used, limit }: Parameters<SlotAlarm['nearlyFull']>[0]): void {
+  override nearlyFull({ client, used, limit }: Parameters<SlotReporter['nearlyFull']>[0]): void {
     this.#notes.push(
       `Careful: this account holds ${used} of the ${limit} refresh tokens that Google allows it for the client ${client}. ` +
         'At the limit, Google ends the oldest.',
@@ -58,8 +58,8 @@ export class SlotNotes extends SlotAlarm {
 
 /** A command has no log and no metrics; what it cannot verify is part of its result. */
 @Injectable()
-class IntegrityNotes extends IntegrityAlarm {
-  override raise(): void {
+class IntegrityNotes extends IntegrityReporter {
+  override report(): void {
     // See above.
   }
 }

@@ -27,7 +27,7 @@ const ALL = ['M1', 'M2', 'M3', 'A1', 'A2', 'A3', 'A4'];
 const through = (map: AccessMap, loginCustomerId: string) =>
   Object.fromEntries(
     ALL.flatMap((id) => {
-      const path = map.waysTo(id).find((each) => each.loginCustomerId === loginCustomerId);
+      const path = map.pathsTo(id).find((each) => each.loginCustomerId === loginCustomerId);
       return path ? [[id, path.role]] : [];
     }),
   );
@@ -60,10 +60,10 @@ describe("the guide's example", () => {
   });
 
   test('only direct access makes the header needless', () => {
-    expect(guide({ A4: 'STANDARD' }).waysTo('A4')).toEqual([
+    expect(guide({ A4: 'STANDARD' }).pathsTo('A4')).toEqual([
       { loginCustomerId: 'A4', role: 'STANDARD', distance: 0, headerNeeded: false },
     ]);
-    expect(guide({ M3: 'STANDARD' }).waysTo('A4')).toEqual([
+    expect(guide({ M3: 'STANDARD' }).pathsTo('A4')).toEqual([
       { loginCustomerId: 'M3', role: 'STANDARD', distance: 1, headerNeeded: true },
     ]);
   });
@@ -72,7 +72,7 @@ describe("the guide's example", () => {
 describe('access paths', () => {
   const order = (direct: Record<string, AccessRole | null>, id = 'A1') =>
     guide(direct)
-      .waysTo(id)
+      .pathsTo(id)
       .map(({ loginCustomerId, role }) => `${loginCustomerId} ${String(role)}`);
 
   test('the most powerful role comes first, then the shortest path', () => {
@@ -98,13 +98,13 @@ describe('access paths', () => {
 
   test('of two paths from one root, the shorter counts', () => {
     const diamond = new AccessMap(treeOf({ A: ['B', 'C'], B: ['D'], C: ['E'], D: ['E'] }, { A: 'ADMIN' }));
-    expect(diamond.waysTo('E')).toMatchObject([{ loginCustomerId: 'A', distance: 2 }]);
+    expect(diamond.pathsTo('E')).toMatchObject([{ loginCustomerId: 'A', distance: 2 }]);
   });
 });
 
 describe('min_role', () => {
   const judged = (direct: Record<string, AccessRole | null>, minRole: AccessRole | null) => {
-    const judgement = judgeAccess(guide(direct).waysTo('A1'), minRole);
+    const judgement = judgeAccess(guide(direct).pathsTo('A1'), minRole);
     return 'path' in judgement ? judgement.path.loginCustomerId : judgement;
   };
 
@@ -129,7 +129,7 @@ describe('min_role', () => {
   });
 
   test('alternatives are all that would do as well', () => {
-    const ways = guide({ M1: 'STANDARD', M2: 'ADMIN', M3: 'READ_ONLY' }).waysTo('A1');
+    const ways = guide({ M1: 'STANDARD', M2: 'ADMIN', M3: 'READ_ONLY' }).pathsTo('A1');
     expect(judgeAccess(ways, 'STANDARD')).toMatchObject({
       path: { loginCustomerId: 'M2' },
       alternatives: [{ loginCustomerId: 'M1' }],
@@ -165,8 +165,8 @@ describe('a tree that is none', () => {
     const map = new AccessMap(tree);
     expect(map.unreached).toEqual(['N', 'B']);
     expect(map.unknown.toSorted()).toEqual(['A', 'X']);
-    expect(map.waysTo('B')).toEqual([]);
-    expect(map.waysTo('nobody')).toEqual([]);
+    expect(map.pathsTo('B')).toEqual([]);
+    expect(map.pathsTo('nobody')).toEqual([]);
   });
 });
 

@@ -50,7 +50,7 @@ export class AccessMap {
    * Every access path to an account: the most powerful role first, then the shortest, then by customer id. Visits only what
    * is above the account.
    */
-  waysTo(id: string): AccessPath[] {
+  pathsTo(id: string): AccessPath[] {
     const paths: AccessPath[] = [];
     for (const [loginCustomerId, distance] of distances([id], this.#links.managers)) {
       const role = this.#roles.get(loginCustomerId);

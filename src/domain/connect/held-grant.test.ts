@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Grant } from '../grant/grant.js';
-import { choosePrompt, findHeldGrant, isRenewable, livingGrants } from './held-grant.js';
+import { choosePrompt, findHeldGrant, isRenewable, renewableGrants } from './held-grant.js';
 
 function grant(changes: Partial<Grant>): Grant {
   const account = { sub: '1', email: 'alice@example.com' };
@@ -37,8 +37,8 @@ describe('a held grant', () => {
     const statuses = ['active', 'suspended', 'revoking', 'reconnect_required', 'revoked'] as const;
     expect(statuses.filter((status) => isRenewable({ status }))).toEqual(['active', 'suspended']);
     const all = [...statuses.map((status) => grant({ status })), grant({ kind: 'service_account' })];
-    expect(livingGrants(all, null)).toHaveLength(2);
-    expect(livingGrants(all, 'bob@example.com')).toHaveLength(0);
+    expect(renewableGrants(all, null)).toHaveLength(2);
+    expect(renewableGrants(all, 'bob@example.com')).toHaveLength(0);
   });
 });
 

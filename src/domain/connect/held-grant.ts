@@ -29,7 +29,7 @@ export function isRenewable({ status }: Pick<Grant, 'status'>): boolean {
 }
 
 /** A user's renewable grants of an account; of any account, where none is named. Without service accounts. */
-export function livingGrants(held: readonly Grant[], account: string | null): Grant[] {
+export function renewableGrants(held: readonly Grant[], account: string | null): Grant[] {
   return held.filter(
     (grant) =>
       isRenewable(grant) &&
@@ -48,7 +48,7 @@ export function choosePrompt(
   account: string | null,
   scopes: readonly string[] = [],
 ): 'consent' | 'select_account' | null {
-  const usable = livingGrants(held, account).filter(
+  const usable = renewableGrants(held, account).filter(
     ({ status, grantedScopes }) =>
       status === 'active' && (scopes.length === 0 || missingScopes(scopes, grantedScopes).length === 0),
   );

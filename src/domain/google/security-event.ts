@@ -27,12 +27,12 @@ export interface TokenSubject {
 }
 
 /** What is done about an event. */
-export type Measure =
+export type Remediation =
   /** The grant that uses this token is dead; a token that was replaced leaves the ledger only. */
   | { readonly action: 'revoke_token'; readonly token: TokenSubject; readonly diagnosis: Diagnosis }
-  | AccountMeasure;
+  | AccountRemediation;
 
-export type AccountMeasure = { readonly account: AccountSubject } &
+export type AccountRemediation = { readonly account: AccountSubject } &
   /** The grants are dead, their tokens deleted, their slots free. */
   (
     | { readonly action: 'revoke'; readonly diagnosis: Diagnosis }

@@ -15,7 +15,7 @@ export type ServiceAccountAccess = Pick<Grant, 'account' | 'subject' | 'grantedS
 export interface ServiceAccountFault {
   readonly cause: string;
   readonly whoMustAct: Diagnosis['who_must_act'];
-  readonly mend: string;
+  readonly remedy: string;
 }
 
 interface ServiceAccountFailure extends FailureRow<'service_account_rejected'> {
@@ -145,5 +145,5 @@ export function explainServiceAccountFailure(
     .replace('{subject}', () => access.subject ?? '')
     .replace('{client_id}', () => access.account.sub)
     .replace('{scopes}', () => access.grantedScopes.join(' '));
-  return { cause, whoMustAct, mend: words };
+  return { cause, whoMustAct, remedy: words };
 }

@@ -9,7 +9,7 @@ const MAX_PATH = 3_200;
 export interface Access {
   readonly seconds: number;
   /** Answered on the warm path: a successful GET /tokens/:userId. */
-  readonly isRepeated: boolean;
+  readonly isCached: boolean;
   readonly method?: string;
   /** The pattern, such as /tokens/:userId. */
   readonly route?: string;
@@ -44,14 +44,14 @@ export class AccessLog {
 
   register(server: FastifyInstance): void {
     server.addHook('onResponse', (request, reply, done) => {
-      const { isRepeated } = request;
+      const { isCached } = request;
       const ms = reply.elapsedTime;
-      if (isRepeated && !this.#lines.isLevelEnabled('debug')) this.count({ seconds: ms / 1000, isRepeated });
+      if (isCached && !this.#lines.isLevelEnabled('debug')) this.count({ seconds: ms / 1000, isCached });
       else {
         const status = reply.statusCode;
         const route = request.routeOptions.url ?? 'none';
-        this.count({ method: request.method, route, status, seconds: ms / 1000, isRepeated });
-        const level = status >= 500 ? 'warn' : isRepeated ? 'debug' : 'info';
+        this.count({ method: request.method, route, status, seconds: ms / 1000, isCached });
+        const level = status >= 500 ? 'warn' : isCached ? 'debug' : 'info';
         if (!route.startsWith('/health/')) this.#lines[level](lineOf(request, status, ms));
       }
       done();
@@ -60,7 +60,7 @@ export class AccessLog {
 
   /** For a request that no hook sees. */
   refused({ requestId, method, url, status, ms, reason }: Refused): void {
-    this.count({ method: method ?? 'none', route: 'none', status, seconds: ms / 1000, isRepeated: false });
+    this.count({ method: method ?? 'none', route: 'none', status, seconds: ms / 1000, isCached: false });
     const path = url === undefined ? undefined : pathOf(url);
     this.#lines.info({ request_id: requestId, method, path, status, ms: Math.round(ms), reason });
   }

@@ -71,7 +71,7 @@ export class RateLimits {
    * Counts a request for the service that it was authenticated as.
    * @throws {BrokerError} `rate_limited`
    */
-  prove(request: FastifyRequest, reply: FastifyReply, serviceId: string): void {
+  authenticated(request: FastifyRequest, reply: FastifyReply, serviceId: string): void {
     if (request.countedFor === serviceId) return;
     const digest = credentialDigest(request);
     if (digest !== undefined) this.#verified.set(digest, serviceId);

@@ -67,17 +67,17 @@ export class AuditLog implements OnApplicationShutdown {
     this.#refused.add(entry);
   }
 
-  /** Whether `room` would return at once. */
-  hasRoom(serviceId: string): boolean {
-    return this.#parts.every((part) => part.hasRoom(serviceId));
+  /** Whether `waitForCapacity` would return at once. */
+  hasCapacity(serviceId: string): boolean {
+    return this.#parts.every((part) => part.hasCapacity(serviceId));
   }
 
   /**
    * Backpressure: waits while too much is unwritten, in total or for this service. Call it before an action that is audited.
    * @throws when the store takes nothing: what cannot be recorded is better not done
    */
-  async room(serviceId: string): Promise<void> {
-    await Promise.all(this.#parts.map((part) => part.room(serviceId)));
+  async waitForCapacity(serviceId: string): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.waitForCapacity(serviceId)));
   }
 
   /** Waits until all that was recorded before is written. @throws when it cannot be */
@@ -95,7 +95,7 @@ export class AuditLog implements OnApplicationShutdown {
     }
   }
 
-  get #parts(): readonly Pick<WriteBehind<unknown>, 'hasRoom' | 'room' | 'flush'>[] {
+  get #parts(): readonly Pick<WriteBehind<unknown>, 'hasCapacity' | 'waitForCapacity' | 'flush'>[] {
     return [this.#rows, this.#issued, ...this.#refused.parts];
   }
 

@@ -51,17 +51,17 @@ describe('writing behind the back of those who bring', () => {
   test('full, it makes callers wait until it has written; shut as well, it refuses', async () => {
     const { written, state, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100, 8);
-    await rows.room('');
+    await rows.waitForCapacity('');
     rows.add(1);
-    await rows.room('');
+    await rows.waitForCapacity('');
     expect(written).toEqual([]);
     rows.add(2);
-    await rows.room('');
+    await rows.waitForCapacity('');
     expect(written).toEqual([[1, 2]]);
     rows.add(3);
     rows.add(4);
     state.isShut = true;
-    await expect(rows.room('')).rejects.toThrow('shut');
+    await expect(rows.waitForCapacity('')).rejects.toThrow('shut');
   });
 
   test('one owner fills a quarter; the others still have room', async () => {
@@ -69,12 +69,12 @@ describe('writing behind the back of those who bring', () => {
     const rows = new WriteBehind(write, onError, 100, 8);
     rows.add(1, 'a');
     rows.add(2, 'a');
-    expect([rows.hasRoom('a'), rows.hasRoom('b')]).toEqual([false, true]);
-    await rows.room('a');
-    expect(rows.hasRoom('a')).toBe(true);
+    expect([rows.hasCapacity('a'), rows.hasCapacity('b')]).toEqual([false, true]);
+    await rows.waitForCapacity('a');
+    expect(rows.hasCapacity('a')).toBe(true);
     state.isShut = true;
     for (const owner of ['a', 'a', 'a', 'b', 'c', 'd', 'e', 'f']) rows.add(3, owner);
-    expect([rows.hasRoom('b'), rows.hasRoom('g')]).toEqual([false, false]);
+    expect([rows.hasCapacity('b'), rows.hasCapacity('g')]).toEqual([false, false]);
   });
 
   test('closed, it writes the rest, and gives back what it could not write', async () => {

@@ -5,7 +5,7 @@ const BATCH = 500;
 
 /**
  * Writes items in batches, behind their callers. Holds at most `max`, and at most a quarter of that for one owner: callers
- * wait for `room` first. A batch that could not be written stays, in order, and is retried.
+ * wait for `waitForCapacity` first. A batch that could not be written stays, in order, and is retried.
  */
 export class WriteBehind<T> {
   readonly #waiting: T[] = [];
@@ -33,12 +33,12 @@ export class WriteBehind<T> {
     this.#writeIn(this.delayMs);
   }
 
-  hasRoom(owner = ''): boolean {
+  hasCapacity(owner = ''): boolean {
     return this.#waiting.length < this.max && (this.#perOwner.get(owner) ?? 0) < Math.ceil(this.max / 4);
   }
 
-  async room(owner = ''): Promise<void> {
-    if (!this.hasRoom(owner)) await this.flush();
+  async waitForCapacity(owner = ''): Promise<void> {
+    if (!this.hasCapacity(owner)) await this.flush();
   }
 
   /** @throws what `write` threw; then nothing is lost */

@@ -62,11 +62,11 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
         this.#report({ reason: 'not_listening', seen: seenOf(error) });
       },
     });
-    database.nameStatementsWhile(() => this.isTrusted);
+    database.nameStatementsWhile(() => this.isUpToDate);
   }
 
   /** Whether caches may be used: notifications arrive within moments, or the settings allow a time without them. */
-  get isTrusted(): boolean {
+  get isUpToDate(): boolean {
     return this.#freshness.isValid;
   }
 
@@ -80,7 +80,7 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
    * allow.
    * @param readAt when the query was sent, by performance.now()
    */
-  believes(readAt: number): boolean {
+  isValidSince(readAt: number): boolean {
     return this.#freshness.isValidSince(readAt);
   }
 
@@ -95,7 +95,7 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
   }
 
   /** Waits for the next change of a user's grants under a client, for `timeoutMs` at most. */
-  changeOf(userId: string, client: string, timeoutMs: number): Promise<void> {
+  nextChange(userId: string, client: string, timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         unsubscribe();

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectRequest } from '../../domain/connect/connect-request.js';
-import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { isUniqueViolation } from '../client/database-error.js';
@@ -42,7 +42,7 @@ export class AuthorizationRequestsRepository {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
-    private readonly alarm: IntegrityAlarm,
+    private readonly reporter: IntegrityReporter,
   ) {}
 
   /** @returns false when the ticket has started an authorization request before; then nothing is stored */
@@ -97,7 +97,7 @@ export class AuthorizationRequestsRepository {
       return await this.sealer.open(sealed, verifierAad(bound));
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
-      this.alarm.raise({ kind: 'authorization_request', id: bound.ticketId, reason: error.message });
+      this.reporter.report({ kind: 'authorization_request', id: bound.ticketId, reason: error.message });
       return null;
     }
   }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectRequest } from '../../domain/connect/connect-request.js';
 import type { TokenEndpointResponse, VerifiedAccount } from '../../domain/grant/grant.js';
-import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
@@ -46,7 +46,7 @@ export class PendingConsentsRepository {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
-    private readonly alarm: IntegrityAlarm,
+    private readonly reporter: IntegrityReporter,
   ) {}
 
   /**
@@ -121,7 +121,7 @@ export class PendingConsentsRepository {
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
       const id = Buffer.from(codeHash).toString('hex').slice(0, 12);
-      this.alarm.raise({ kind: 'pending_consent', id, reason: error.message });
+      this.reporter.report({ kind: 'pending_consent', id, reason: error.message });
       return null;
     }
   }

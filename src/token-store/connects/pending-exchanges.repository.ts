@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectRequest } from '../../domain/connect/connect-request.js';
 import type { CodeExchangeResponse } from '../../domain/google/oauth.js';
-import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
@@ -62,7 +62,7 @@ export class PendingExchangesRepository {
     private readonly database: Database,
     private readonly sealer: Sealer,
     private readonly ledger: SlotBookings,
-    private readonly alarm: IntegrityAlarm,
+    private readonly reporter: IntegrityReporter,
   ) {}
 
   /**
@@ -134,7 +134,7 @@ export class PendingExchangesRepository {
       return await this.#open(row);
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
-      this.alarm.raise({ kind: 'pending_exchange', id, reason: error.message });
+      this.reporter.report({ kind: 'pending_exchange', id, reason: error.message });
       return null;
     }
   }

@@ -7,7 +7,7 @@ import {
   isActive,
   type TokenEndpointResponse,
 } from '../../domain/grant/grant.js';
-import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
 import type { Grant as GrantRow, Prisma } from '../prisma-client/client.js';
@@ -35,7 +35,7 @@ export class AccessTokens {
     private readonly sealer: Sealer,
     private readonly credentials: CredentialSealer,
     private readonly watermarks: GrantWatermarks,
-    private readonly alarm: IntegrityAlarm,
+    private readonly reporter: IntegrityReporter,
   ) {}
 
   /** One query: Prisma's own joins would need two. */
@@ -82,7 +82,7 @@ export class AccessTokens {
   async #withTokens({ tokens, credential, ...row }: Row, isOlder: boolean): Promise<GrantWithTokens> {
     const grant = fromRow(row);
     if (isOlder) {
-      this.alarm.raise({
+      this.reporter.report({
         kind: 'rollback',
         id: grant.id,
         reason: `Version ${grant.version} came back after this process had seen a newer one, or the end of the grant.`,
@@ -102,7 +102,7 @@ export class AccessTokens {
       return (await this.credentials.tryOpen(grant, { sealed, credentialVersion })) !== null;
     if (!isActive(grant)) return true;
     const reason = `A grant that is ${grant.status} has no credential: it was taken away, or a dead grant was called ${grant.status}.`;
-    this.alarm.raise({ kind: 'credential', id: grant.id, reason });
+    this.reporter.report({ kind: 'credential', id: grant.id, reason });
     return false;
   }
 
@@ -110,7 +110,7 @@ export class AccessTokens {
     const { scope_set: key, sealed_token: sealed } = row;
     const times = { obtainedAt: new Date(row.obtained_ms), expiresAt: new Date(row.expires_ms) };
     if (Object.values(times).some((time) => Number.isNaN(time.getTime()))) {
-      this.alarm.raise({ kind: 'access_token', id: grant.id, reason: 'Its times are not valid.' });
+      this.reporter.report({ kind: 'access_token', id: grant.id, reason: 'Its times are not valid.' });
       return null;
     }
     try {
@@ -118,7 +118,7 @@ export class AccessTokens {
       return [key, { token, ...times, scopes: scopeSet(key.split(' ')) }];
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
-      this.alarm.raise({ kind: 'access_token', id: grant.id, reason: error.message });
+      this.reporter.report({ kind: 'access_token', id: grant.id, reason: error.message });
       return null;
     }
   }

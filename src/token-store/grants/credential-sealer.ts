@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { integrityFailed } from '../../domain/errors.js';
 import type { Grant } from '../../domain/grant/grant.js';
-import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { credentialAad } from '../sealed/aad.js';
@@ -20,7 +20,7 @@ export interface SealedCredential {
 export class CredentialSealer {
   constructor(
     private readonly sealer: Sealer,
-    private readonly alarm: IntegrityAlarm,
+    private readonly reporter: IntegrityReporter,
   ) {}
 
   /** The columns of a credential. @param grant as it will be stored, with the version under which it is sealed */
@@ -42,7 +42,7 @@ export class CredentialSealer {
       return await this.sealer.open(sealed, credentialAad(grant, credentialVersion ?? 0));
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
-      this.alarm.raise({ kind: 'credential', id: grant.id, reason: error.message });
+      this.reporter.report({ kind: 'credential', id: grant.id, reason: error.message });
       return null;
     }
   }

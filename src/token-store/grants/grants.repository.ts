@@ -33,7 +33,7 @@ const MAX_SAVE_MS = 30_000;
  */
 @Injectable()
 export class GrantsRepository {
-  async findIntact(userId: string, client: string, now: Date): Promise<Grant[]> {
+  async findVerified(userId: string, client: string, now: Date): Promise<Grant[]> {
     const all = await this.findWithTokens(userId, client, now);
     return all.filter(({ isIntact }) => isIntact).map(({ grant }) => grant);
   }
@@ -171,7 +171,7 @@ export class GrantsRepository {
   /**
    * The active grants of one account under the given clients, of any user: Google's slot limit bounds them.
    */
-  async findLivingByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
+  async findRenewableByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
     const rows = await this.database.grant.findMany({
       // As `isActive`; a revocation under way is another column.
       where: { accountSub, client: { in: [...clients] }, status: { in: ['active', 'suspended'] } },

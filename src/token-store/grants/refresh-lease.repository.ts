@@ -4,7 +4,7 @@ import { integrityFailed } from '../../domain/errors.js';
 import { commonScopes } from '../../domain/google/scopes.js';
 import type { Diagnosis, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/refresh-lease.js';
-import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
 import { Outbox } from '../outbox/outbox.js';
@@ -54,7 +54,7 @@ export class RefreshLeaseRepository {
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
     private readonly credentials: CredentialSealer,
-    private readonly alarm: IntegrityAlarm,
+    private readonly reporter: IntegrityReporter,
   ) {}
 
   async take(grant: Grant, ms: number): Promise<LeaseOutcome> {
@@ -99,7 +99,7 @@ export class RefreshLeaseRepository {
     if (!taken.ledgerMacs.includes(Buffer.from(mac).toString('hex'))) {
       const reason =
         'Its refresh token is not the one that the slot ledger knows: an older one was put back.';
-      this.alarm.raise({ kind: 'ledger', id: grant.id, reason });
+      this.reporter.report({ kind: 'ledger', id: grant.id, reason });
       throw integrityFailed();
     }
     return { kind: 'refresh_token', refreshToken: secret };

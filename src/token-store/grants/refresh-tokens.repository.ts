@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { isNearlyFull } from '../../domain/grant/slots.js';
-import { SlotAlarm } from '../../domain/ports/slot-alarm.js';
+import { SlotReporter } from '../../domain/ports/slot-reporter.js';
 import { Outbox } from '../outbox/outbox.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { SlotBookings } from './slot-bookings.js';
@@ -13,7 +13,7 @@ export class RefreshTokens {
   constructor(
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
-    private readonly alarm: SlotAlarm,
+    private readonly reporter: SlotReporter,
     private readonly settings: Settings,
   ) {}
 
@@ -38,7 +38,7 @@ export class RefreshTokens {
     await this.ledger.sign(tx, grant, token);
     const { slotLimit: limit } = this.settings;
     if (isNearlyFull(used, limit)) {
-      this.alarm.nearlyFull({ client, grantId, used, limit });
+      this.reporter.nearlyFull({ client, grantId, used, limit });
       await this.outbox.notify(tx, 'slots.nearly_full', grant, now, {
         slots: { limit, used, free: limit - used },
       });

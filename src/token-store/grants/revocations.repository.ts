@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Grant } from '../../domain/grant/grant.js';
 import { RevocationAttempt, RevocationEnd, RevocationRequester } from '../../domain/grant/revocation.js';
-import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
@@ -31,7 +31,7 @@ export class RevocationsRepository {
     private readonly sealer: Sealer,
     private readonly ledger: SlotBookings,
     private readonly credentials: CredentialSealer,
-    private readonly alarm: IntegrityAlarm,
+    private readonly reporter: IntegrityReporter,
     private readonly finishRevocation: FinishRevocation,
     private readonly changes: ChangeFeed,
   ) {}
@@ -189,7 +189,7 @@ export class RevocationsRepository {
       return await this.sealer.open(row.sealedToken ?? '', revocationTokenAad(row));
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
-      this.alarm.raise({ kind: 'revocation', id: row.id, reason: error.message });
+      this.reporter.report({ kind: 'revocation', id: row.id, reason: error.message });
       return null;
     }
   }

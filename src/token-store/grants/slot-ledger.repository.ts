@@ -22,7 +22,7 @@ export class SlotLedgerRepository {
   ) {}
 
   /** The tokens that Google counts as live for one account and client, oldest first. */
-  async liveTokens(accountSub: string, client: string, now: Date): Promise<LiveToken[]> {
+  async activeTokens(accountSub: string, client: string, now: Date): Promise<LiveToken[]> {
     const rows = await this.database.refreshToken.findMany({
       where: { accountSub, client, ...live(now) },
       orderBy: { sequence: 'asc' },
@@ -38,7 +38,7 @@ export class SlotLedgerRepository {
   }
 
   /** How many are live for the account across all clients. Google's limit on these is unpublished. */
-  liveOfAccount(accountSub: string, now: Date): Promise<number> {
+  countActiveOfAccount(accountSub: string, now: Date): Promise<number> {
     return this.database.refreshToken.count({ where: { accountSub, ...live(now) } });
   }
 
@@ -54,7 +54,7 @@ export class SlotLedgerRepository {
         ORDER BY slots_taken DESC LIMIT ${MAX_SUSPECTS}`,
     );
     for (const accountSub of new Set(suspects.map((token) => token.accountSub))) {
-      if ((await this.liveTokens(accountSub, client, now)).length >= limit) return true;
+      if ((await this.activeTokens(accountSub, client, now)).length >= limit) return true;
     }
     return suspects.length === MAX_SUSPECTS;
   }

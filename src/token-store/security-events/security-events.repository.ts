@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { AccountMeasure, AccountSubject, Measure } from '../../domain/google/security-event.js';
+import type { AccountRemediation, AccountSubject, Remediation } from '../../domain/google/security-event.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
@@ -8,7 +8,7 @@ import { Database } from '../client/database.js';
 import { fromRow, hasEmail } from '../grants/grant-row.js';
 import { SlotBookings } from '../grants/slot-bookings.js';
 import type { Prisma } from '../prisma-client/client.js';
-import { AccountMeasures } from './account-measures.js';
+import { AccountRemediations } from './account-remediations.js';
 
 export interface SecurityIncident {
   readonly jti: string;
@@ -16,7 +16,7 @@ export interface SecurityIncident {
   readonly occurredAt: Date;
   /** The aliases of the clients that it concerns; grants of others stay as they are. */
   readonly clients: readonly string[];
-  readonly measures: readonly Measure[];
+  readonly remediations: readonly Remediation[];
 }
 
 type Transaction = Prisma.TransactionClient;
@@ -31,7 +31,7 @@ export class SecurityEventsRepository {
     private readonly database: Database,
     private readonly sealer: Sealer,
     private readonly ledger: SlotBookings,
-    private readonly accountMeasures: AccountMeasures,
+    private readonly accountMeasures: AccountRemediations,
     private readonly changes: ChangeFeed,
   ) {}
 
@@ -48,7 +48,8 @@ export class SecurityEventsRepository {
         // First: the same event delivered twice at once waits here until the other delivery is done.
         await tx.securityEvent.create({ data: { jti: incident.jti, receivedAt: now } });
         const touched: Grant[][] = [];
-        for (const measure of incident.measures) touched.push(await this.#take(tx, incident, measure, now));
+        for (const remediation of incident.remediations)
+          touched.push(await this.#take(tx, incident, remediation, now));
         return touched;
       });
       for (const { userId, client } of taken.flat()) this.changes.publish({ kind: 'grant', userId, client });
@@ -59,19 +60,19 @@ export class SecurityEventsRepository {
     }
   }
 
-  #take(tx: Transaction, incident: SecurityIncident, measure: Measure, now: Date): Promise<Grant[]> {
-    return measure.action === 'revoke_token'
-      ? this.#revokeToken(tx, incident, measure, now)
-      : this.#onAccount(tx, incident, measure, now);
+  #take(tx: Transaction, incident: SecurityIncident, remediation: Remediation, now: Date): Promise<Grant[]> {
+    return remediation.action === 'revoke_token'
+      ? this.#revokeToken(tx, incident, remediation, now)
+      : this.#onAccount(tx, incident, remediation, now);
   }
 
   async #onAccount(
     tx: Transaction,
     { clients, occurredAt }: SecurityIncident,
-    measure: AccountMeasure,
+    remediation: AccountRemediation,
     now: Date,
   ): Promise<Grant[]> {
-    const subs = await this.#subsOf(tx, measure.account, clients);
+    const subs = await this.#subsOf(tx, remediation.account, clients);
     for (const sub of subs) for (const client of clients) await this.ledger.lock(tx, sub, client);
     const locked = await tx.$queryRaw<{ id: string }[]>`
       SELECT id FROM grants
@@ -79,8 +80,8 @@ export class SecurityEventsRepository {
         AND kind = 'user'
       ORDER BY id FOR UPDATE`;
     const rows = await tx.grant.findMany({ where: { id: { in: locked.map(({ id }) => id) } } });
-    const touched = await this.accountMeasures.take(tx, measure, rows, occurredAt, now);
-    const endReason = this.accountMeasures.endReason(measure);
+    const touched = await this.accountMeasures.take(tx, remediation, rows, occurredAt, now);
+    const endReason = this.accountMeasures.endReason(remediation);
     if (endReason !== null) {
       // Also tokens that no grant uses any more: Google revoked them all.
       await tx.refreshToken.updateMany({
@@ -112,7 +113,7 @@ export class SecurityEventsRepository {
   async #revokeToken(
     tx: Transaction,
     { clients }: SecurityIncident,
-    { token, diagnosis }: Measure & { action: 'revoke_token' },
+    { token, diagnosis }: Remediation & { action: 'revoke_token' },
     now: Date,
   ): Promise<Grant[]> {
     const name = this.sealer.fingerprint(

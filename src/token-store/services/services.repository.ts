@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Policy, Right, Service } from '../../domain/access/policy.js';
-import { IntegrityAlarm } from '../../domain/ports/integrity-alarm.js';
+import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { isUniqueViolation } from '../client/database-error.js';
@@ -9,12 +9,12 @@ import type { Prisma, Service as Row } from '../prisma-client/client.js';
 import { isSigned, serviceMac } from './service-mac.js';
 
 /** How a service authenticates: a key of the broker's, or an identity of its platform (the issuer and subject of a JWT). */
-export type Credential =
+export type ServiceCredential =
   | { readonly kind: 'key'; readonly keyHash: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'identity'; readonly issuer: string; readonly subject: string };
 
 export interface StoredService extends Service {
-  readonly credential: Credential;
+  readonly credential: ServiceCredential;
   readonly createdAt: Date;
   readonly revokedAt: Date | null;
 }
@@ -22,7 +22,7 @@ export interface StoredService extends Service {
 export interface NewService {
   readonly id: string;
   readonly name: string;
-  readonly credential: Credential;
+  readonly credential: ServiceCredential;
   readonly policy: Policy;
   readonly createdAt: Date;
 }
@@ -46,7 +46,7 @@ export class ServicesRepository {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
-    private readonly alarm: IntegrityAlarm,
+    private readonly reporter: IntegrityReporter,
     private readonly changes: ChangeFeed,
   ) {}
 
@@ -151,7 +151,7 @@ export class ServicesRepository {
   #verified(row: Row, before: ReadonlySet<string>): StoredService | null {
     const fault = this.#fault(row, before);
     if (fault !== null) {
-      this.alarm.raise({ kind: 'service', id: row.id, reason: fault });
+      this.reporter.report({ kind: 'service', id: row.id, reason: fault });
       return null;
     }
     if (row.revokedAt) this.#revoked.add(row.id);

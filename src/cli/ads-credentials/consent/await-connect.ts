@@ -31,7 +31,11 @@ export async function awaitConnect(
       import('../../../domain/connect/held-grant.js'),
     ]);
   const grants = broker.get(GrantsRepository);
-  const held = await grants.findIntact(connectRequest.userId, connectRequest.client, broker.get(Clock).now());
+  const held = await grants.findVerified(
+    connectRequest.userId,
+    connectRequest.client,
+    broker.get(Clock).now(),
+  );
   if (findHeldGrant(held, connectRequest)) return { kind: 'held' };
   const newest = async () => {
     const { userId, serviceId } = connectRequest;

@@ -32,7 +32,7 @@ export async function storeConsent(
     import('../../../token-store/audit/audit-log.repository.js'),
   ]);
   // A connect that cannot be recorded is not started.
-  await broker.get(AuditLog).room('');
+  await broker.get(AuditLog).waitForCapacity('');
   const start = await broker.get(StartAuthorization).begin({ id: randomUUID(), connectRequest });
   if (start.kind === 'held') {
     await record(broker, connectRequest, start);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { AccountMeasure } from '../../domain/google/security-event.js';
+import type { AccountRemediation } from '../../domain/google/security-event.js';
 import { type Diagnosis, type Grant, isActive } from '../../domain/grant/grant.js';
 import { toJson } from '../client/database.js';
 import { deadColumns, disconnected, endTokens } from '../grants/end-grants.js';
@@ -12,7 +12,7 @@ type Transaction = Prisma.TransactionClient;
 
 /** Applies the measures of a security event to grants, in the transaction of the event. */
 @Injectable()
-export class AccountMeasures {
+export class AccountRemediations {
   constructor(
     private readonly outbox: Outbox,
     private readonly resealCredentials: ResealCredentials,
@@ -21,17 +21,17 @@ export class AccountMeasures {
   /** @returns the grants that it concerned, as they were before */
   take(
     tx: Transaction,
-    measure: AccountMeasure,
+    remediation: AccountRemediation,
     rows: readonly Row[],
     occurredAt: Date,
     now: Date,
   ): Promise<Grant[]> {
     const grants = rows.map(fromRow);
-    switch (measure.action) {
+    switch (remediation.action) {
       case 'revoke':
-        return this.markDead(tx, grants, 'revoked', measure.diagnosis, now);
+        return this.markDead(tx, grants, 'revoked', remediation.diagnosis, now);
       case 'suspend':
-        return this.#suspend(tx, rows.filter(isOfUse), measure.diagnosis, occurredAt, now);
+        return this.#suspend(tx, rows.filter(isOfUse), remediation.diagnosis, occurredAt, now);
       case 'resume':
         return this.#resume(
           tx,
@@ -39,7 +39,7 @@ export class AccountMeasures {
           now,
         );
       case 'forget':
-        return this.#forget(tx, grants, measure.endReason, now);
+        return this.#forget(tx, grants, remediation.endReason, now);
       case 'drop_access_tokens':
         return this.#dropAccessTokens(tx, rows.filter(isOfUse));
       case 'note':
@@ -48,9 +48,9 @@ export class AccountMeasures {
   }
 
   /** Why all refresh tokens of the account are dead after a measure; null where they stay valid. */
-  endReason(measure: AccountMeasure): string | null {
-    if (measure.action === 'revoke') return measure.diagnosis.cause;
-    return measure.action === 'forget' ? measure.endReason : null;
+  endReason(remediation: AccountRemediation): string | null {
+    if (remediation.action === 'revoke') return remediation.diagnosis.cause;
+    return remediation.action === 'forget' ? remediation.endReason : null;
   }
 
   async markDead(

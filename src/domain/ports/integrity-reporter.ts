@@ -16,6 +16,6 @@ export interface IntegrityFault {
   readonly reason: string;
 }
 
-export abstract class IntegrityAlarm {
-  abstract raise(fault: IntegrityFault): void;
+export abstract class IntegrityReporter {
+  abstract report(fault: IntegrityFault): void;
 }

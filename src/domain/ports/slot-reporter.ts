@@ -1,5 +1,5 @@
 /** Notified when an account has taken nine tenths of its slots for a client. */
-export abstract class SlotAlarm {
+export abstract class SlotReporter {
   abstract nearlyFull(slots: {
     readonly client: string;
     readonly grantId: string;
