@@ -134,7 +134,7 @@ function resultOf(
       ...inPart,
       `The refresh token of ${account.email ?? account.sub} is:`,
       `\n  ${token}\n`,
-      'It is not shown again. Whoever has it can act for this user: keep it like a password.',
+      'It is not shown again. Anyone who has it can act for this user: keep it like a password.',
       `With it, ${fileNameOf(format)} is (--format for another library):\n`,
       configuration.trimEnd(),
     ].join('\n'),

@@ -27,7 +27,7 @@ export function settingLines(
 const UNWRITABLE = /\p{Cc}|[\ufffe\uffff]|\p{Cs}/u;
 
 /**
- * Refuses what no format can hold: a value in which somebody put a line break or half a character.
+ * Refuses what no format can hold: a value with a line break or half a character.
  * @throws {Failure} names the value, never shows it
  */
 export function assertWritable(name: string, value: string): void {

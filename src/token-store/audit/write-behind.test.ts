@@ -64,7 +64,7 @@ describe('writing behind the back of those who bring', () => {
     await expect(rows.waitForCapacity('')).rejects.toThrow('shut');
   });
 
-  test('one owner fills a quarter; the others still have room', async () => {
+  test('one owner fills a quarter; the others still have capacity', async () => {
     const { state, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100, 8);
     rows.add(1, 'a');

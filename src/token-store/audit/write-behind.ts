@@ -24,7 +24,7 @@ export class WriteBehind<T> {
     private readonly max = 20_000,
   ) {}
 
-  /** @param owner whose share of the room it takes */
+  /** @param owner whose share of the capacity it takes */
   add(item: T, owner = ''): void {
     this.#waiting.push(item);
     this.#owners.push(owner);
