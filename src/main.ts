@@ -1,14 +1,10 @@
 import 'reflect-metadata';
 import inspector from 'node:inspector';
-import type { INestApplicationContext } from '@nestjs/common';
 import { startBroker } from './bootstrap.js';
 import { ConfigurationError } from './config/configuration-error.js';
 import { loadEnvFile } from './config/load-env-file.js';
 import { readConfiguration } from './config/read-configuration.js';
-import { Readiness } from './operations/health.controller.js';
-
-/** A database that does not answer must not delay the exit: orchestrators commonly send SIGKILL after 10 seconds. */
-const MAX_SHUTDOWN_MS = 9_500;
+import { shutDownOnSignal } from './graceful-shutdown.js';
 
 // SIGUSR1 opens Node's inspector: any client that reaches its port can read every secret in memory. A listener prevents that.
 process.on('SIGUSR1', () => undefined);
@@ -37,42 +33,6 @@ function refuseInspector({ NODE_ENV }: NodeJS.ProcessEnv): void {
   throw new ConfigurationError([
     'NODE_OPTIONS or the command line opens the inspector of Node.js: remove --inspect in production',
   ]);
-}
-
-/** Graceful shutdown: not ready for the delay, then no new requests; those in flight are answered; exit code 0. */
-function shutDownOnSignal(broker: INestApplicationContext, delayMs: number): void {
-  let shutDownNow: (() => void) | null = null;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      // A second signal skips the delay.
-      if (shutDownNow) shutDownNow();
-      else shutDownNow = shutDownAfter(broker, delayMs);
-    });
-  }
-}
-
-/** @returns shuts down without the delay */
-function shutDownAfter(broker: INestApplicationContext, delayMs: number): () => void {
-  broker.get(Readiness).stop();
-  let isClosing = false;
-  const shutDown = () => {
-    if (isClosing) return;
-    isClosing = true;
-    setTimeout(() => {
-      process.stderr.write('The shutdown took too long; the requests in flight are dropped.\n');
-      process.exit(1);
-    }, MAX_SHUTDOWN_MS).unref();
-    void broker.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        process.stderr.write(`The shutdown failed: ${error instanceof Error ? error.message : ''}\n`);
-        process.exit(1);
-      },
-    );
-  };
-  if (delayMs === 0) shutDown();
-  else setTimeout(shutDown, delayMs);
-  return shutDown;
 }
 
 function listenFault(error: unknown): ConfigurationError | null {

@@ -66,7 +66,7 @@ const caller = async () => {
   return { actor: String(row?.['name']), service_id: String(row?.['id']) };
 };
 
-describe('what is remembered', () => {
+describe('what is recorded', () => {
   test('a ticket, its consent, an issuance: who, for whom, what, with what outcome', async () => {
     await connect();
     const { body } = await bed.api.token('alice', { scope: YOUTUBE });
@@ -127,7 +127,7 @@ describe('what is remembered', () => {
     expect(refused[4]?.details).toEqual({ asked: [ADS], missing_scopes: [ADS], connect_link: true });
   });
 
-  test('consents that came to less, or to nothing', async () => {
+  test('partial and failed consents', async () => {
     const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
     const url = () => bed.api.connectUrl({ user_id: 'alice', scope });
     await new Browser().connect(await url(), { account: ALICE.email, untick: [YOUTUBE_MONEY] });
@@ -152,7 +152,7 @@ describe('what is remembered', () => {
     expect(consents[0]?.details['missing_scopes']).toEqual([YOUTUBE_MONEY]);
   });
 
-  test('a consent that somebody else brings back', async () => {
+  test("a consent that another user's browser brings back", async () => {
     const consent = await new Browser().begin(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     const back = await visitConsent(consent, { account: ALICE.email });
     await new Browser().open(back);
@@ -198,7 +198,7 @@ describe('what is remembered', () => {
     expect(await trail()).toHaveLength(5);
   });
 
-  test('each refresh is an event, for whoever brought it about', async () => {
+  test('each refresh is an event, for the service that caused it', async () => {
     await connect();
     bed.clock.advance(3600);
     await bed.api.token('alice');
@@ -208,7 +208,7 @@ describe('what is remembered', () => {
     );
   });
 
-  test('a refresh that fails: what Google said, and what came of it', async () => {
+  test('a refresh that fails: what Google said, and the result', async () => {
     await connect();
     const id = await grantOf('alice');
     bed.clock.advance(3600);
@@ -233,7 +233,7 @@ describe('what is remembered', () => {
     ]);
   });
 
-  test('a disconnect, and the grants that died with it; a dry run is none', async () => {
+  test('a disconnect, and the grants that ended with it; a dry run is not recorded', async () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     const [alice, bob] = [await grantOf('alice'), await grantOf('bob')];
@@ -268,7 +268,7 @@ describe('what is remembered', () => {
     );
   });
 
-  test("a security event of Google's, for each user whom it concerns", async () => {
+  test('a security event from Google, for each user whom it concerns', async () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     await trail();
@@ -293,7 +293,7 @@ describe('what is remembered', () => {
     ]);
   });
 
-  test('a policy that is made, and ended', async () => {
+  test('the creation and the revocation of a policy', async () => {
     const rights = { audit: false, disconnect: true, revoke: false, force: false };
     const policy = { clients: ['default'], scopes: [YOUTUBE], users: ['team-a:*'], ...rights };
     const { id } = await bed.app.get(ServiceRegistry).create('payroll', policy);
@@ -306,7 +306,7 @@ describe('what is remembered', () => {
     ]);
   });
 
-  test('calls without a valid credential leave nothing: anybody can make them', async () => {
+  test('calls without a valid credential leave nothing: any client can make them', async () => {
     await fetch(`${bed.url}/tokens/alice`, { headers: { authorization: 'Bearer tbk_aaaaaaaaaaaa_x' } });
     expect(await trail()).toEqual([]);
   });
@@ -352,7 +352,7 @@ describe('what is remembered', () => {
   });
 });
 
-describe('who may read it', () => {
+describe('access to the trail', () => {
   test('a service whose policy says so, and no other', async () => {
     const answer = await bed.api.get('/audit');
     expect(answer.status).toBe(403);
@@ -418,7 +418,7 @@ describe('who may read it', () => {
     ['a limit that is no number', { limit: 'many' }, 'limit'],
     ['a user id that is none', { user: 'a\u0007b' }, 'user'],
     ['a service that does not exist', { service: 'nobody' }, 'service'],
-    ['a cursor that is none of ours', { cursor: 'abc' }, 'cursor'],
+    ['a cursor that the broker did not make', { cursor: 'abc' }, 'cursor'],
     ['a cursor with quotes', { cursor: "' OR 1=1" }, 'cursor'],
     ['a filter that does not exist', { users: 'alice' }, 'users'],
   ])('%s is refused', async (_, query: Record<string, string>, field) => {
@@ -428,7 +428,7 @@ describe('who may read it', () => {
   });
 });
 
-describe('how long it lasts', () => {
+describe('retention', () => {
   test('until its time is over', async () => {
     // As `token-broker migrate` writes it down; the database goes by its own clock.
     await bed.sql('UPDATE audit_retention SET days = 30');
@@ -457,9 +457,9 @@ describe('how long it lasts', () => {
     expect(await bed.sql('SELECT * FROM audit_events')).toHaveLength(30);
   });
 
-  test('text that PostgreSQL cannot hold holds up nothing', async () => {
+  test('text that PostgreSQL cannot store delays nothing', async () => {
     await connect();
-    // No caller and no answer of Google's gets such text in any more; should another way be found, this must still hold.
+    // No caller and no response from Google gets such text in any more; should another path be found, this must still hold.
     bed.app.get(AuditLog).record({
       at: bed.clock.now(),
       action: 'token.refresh',
@@ -479,7 +479,7 @@ describe('how long it lasts', () => {
     }
   });
 
-  test('what cannot be written now is kept and written later', async () => {
+  test('events that cannot be written now are kept and written later', async () => {
     await connect();
     await trail();
     await bed.sql('ALTER TABLE audit_events RENAME TO away');
@@ -539,12 +539,12 @@ describe('refusals in masses', () => {
     const rows = await bed.sql(
       `SELECT user_id, count, details FROM audit_events WHERE outcome = 'not_connected'`,
     );
-    const told = rows.filter(({ user_id }) => String(user_id).startsWith('made-up-'));
-    expect(told.filter(({ user_id }) => user_id !== 'made-up-by-another')).toHaveLength(1000);
-    expect(told.map(({ user_id }) => user_id)).toContain('made-up-by-another');
-    const rest = rows.filter(({ user_id }) => user_id === null);
-    expect(rest.map(({ details }) => details)).toEqual(rest.map(() => ({ over_quota: true })));
-    expect(rest.reduce((sum, { count }) => sum + Number(count), 0)).toBe(200);
-    expect(rest.length).toBeLessThanOrEqual(3);
+    const recorded = rows.filter(({ user_id }) => String(user_id).startsWith('made-up-'));
+    expect(recorded.filter(({ user_id }) => user_id !== 'made-up-by-another')).toHaveLength(1000);
+    expect(recorded.map(({ user_id }) => user_id)).toContain('made-up-by-another');
+    const aggregated = rows.filter(({ user_id }) => user_id === null);
+    expect(aggregated.map(({ details }) => details)).toEqual(aggregated.map(() => ({ over_quota: true })));
+    expect(aggregated.reduce((sum, { count }) => sum + Number(count), 0)).toBe(200);
+    expect(aggregated.length).toBeLessThanOrEqual(3);
   }, 60_000);
 });

@@ -15,7 +15,7 @@ import {
 } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
 
-describe('the way back from Google', () => {
+describe('the authorization response', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed();
@@ -33,7 +33,7 @@ describe('the way back from Google', () => {
   };
   const grants = () => bed.sql('SELECT * FROM grants');
 
-  test('the consent URL carries everything that Google documents', async () => {
+  test('the consent URL has every parameter that Google documents', async () => {
     const { consent } = await begin({ account_hint: ALICE.email });
     expect(consent.pathname).toBe('/o/oauth2/v2/auth');
     expect(Object.fromEntries(consent.searchParams)).toEqual({
@@ -51,7 +51,7 @@ describe('the way back from Google', () => {
     });
   });
 
-  test('state, verifier and cookie are stored as digests or sealed, never as they are', async () => {
+  test('state, verifier and cookie are stored as digests or sealed, never in plain text', async () => {
     const { browser, consent } = await begin();
     const [row] = await bed.sql('SELECT r::text FROM authorization_requests r');
     const text = String(row?.['r']);
@@ -65,7 +65,7 @@ describe('the way back from Google', () => {
     }
   });
 
-  test('the cookie is HttpOnly, SameSite=Lax and for this trip only', async () => {
+  test('the cookie is HttpOnly, SameSite=Lax and for this authorization request only', async () => {
     const browser = new Browser();
     const url = await bed.api.connectUrl(ticket);
     const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };
@@ -109,7 +109,7 @@ describe('the way back from Google', () => {
   test.each([
     ['without the cookie', () => new Browser(), 'another browser'],
     [
-      'with the cookie of another trip',
+      'with the cookie of another authorization request',
       async () => {
         const other = await begin();
         return other.browser;
@@ -167,14 +167,14 @@ describe('the way back from Google', () => {
     expect(answer.headers.get('content-type')).toContain('text/html');
   });
 
-  test('parameters we do not know are ignored', async () => {
+  test('unknown parameters are ignored', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
     back.searchParams.set('new_at_google', 'x'.repeat(2000));
     expect((await browser.open(back)).status).toBe(200);
   });
 
-  test('an error text of somebody else is not shown', async () => {
+  test('an error text that a third party put into the link is not shown', async () => {
     const { browser, consent } = await begin();
     const state = consent.searchParams.get('state') ?? '';
     const answer = await browser.open(`${bed.url}/callback?state=${state}&error=%3Cscript%3E`);
@@ -248,14 +248,14 @@ describe('the way back from Google', () => {
   });
 
   describe('what the user sees without a return_to', () => {
-    test('denied: plain words and a way on', async () => {
+    test('denied: plain words and the next step', async () => {
       const answer = await bed.api.connect(ticket, { account: ALICE.email, deny: true });
       expect(answer.text).toContain('Not connected');
       const link = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(answer.text)?.[1] ?? '';
       expect((await new Browser().connect(link, { account: ALICE.email })).text).toContain('Connected');
     });
 
-    test('partial: what was not allowed, and a way on', async () => {
+    test('partial: what was not allowed, and the next step', async () => {
       const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
       const answer = await bed.api.connect(
         { ...ticket, scope },
@@ -288,7 +288,7 @@ describe('the way back from Google', () => {
     });
 
     test('without one, and none stored, the user is asked once more with prompt=consent', async () => {
-      // Google knows Alice through another user of ours, and would stay silent; the broker holds a grant of Bob only.
+      // Google knows Alice through another user of the broker, and would stay silent; the broker holds a grant of Bob only.
       await bed.api.connect({ ...ticket, user_id: 'somebody-else' }, { account: ALICE.email });
       await bed.api.connect(ticket, { account: BOB.email });
       const { browser, consent } = await begin({ another_account: true });
@@ -302,7 +302,7 @@ describe('the way back from Google', () => {
       expect(done.text).toContain('Connected');
     });
 
-    test('a grant that dies while a consent without one is stored is not revived empty', async () => {
+    test('a grant that ends while a consent without one is stored does not become active without a token', async () => {
       await bed.api.connect(ticket, { account: ALICE.email });
       const { browser, consent } = await begin({ account_hint: ALICE.email, another_account: true });
       const back = await visitConsent(consent, { account: ALICE.email });
@@ -320,7 +320,7 @@ describe('the way back from Google', () => {
       expect((await grants())[0]?.['status']).toBe('reconnect_required');
     });
 
-    test('when Google gives none even then, the user is told and nothing is stored', async () => {
+    test('when Google gives none even then, the page says so and nothing is stored', async () => {
       bed.google.control.overrideTokenAnswer({ refresh_token: undefined });
       const answer = await bed.api.connect(ticket, { account: ALICE.email });
       expect(answer.text).toContain('no_refresh_token');

@@ -28,7 +28,7 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     expect((await confirm(code, 'alice')).status).toBe(400);
   });
 
-  test('attack: a link consented by somebody else never yields a token', async () => {
+  test('attack: a link that another person consented to never yields a token', async () => {
     // Mallory makes a link for himself and lures Alice into it; her browser brings the code into her own session.
     const link = await bed.api.connectUrl({ ...ticket, user_id: 'mallory' });
     const answer = await new Browser().connect(link, { account: ALICE.email });
@@ -43,7 +43,7 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     expect(await bed.sql('SELECT * FROM pending_consents')).toHaveLength(0);
   });
 
-  test('an account that Google is silent about is asked for consent, here too', async () => {
+  test('when Google gives no refresh token, the user is asked for consent, here too', async () => {
     // Google knows Bob through another user; alice holds another account, so no consent is forced at first.
     await bed.api.connect({ scope: YOUTUBE, user_id: 'somebody-else' }, { account: BOB.email });
     await bed.api.connect({ scope: YOUTUBE, user_id: 'two-accounts' }, { account: ALICE.email });
@@ -64,7 +64,7 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400]);
   });
 
-  test('after 10 minutes it is forgotten', async () => {
+  test('after 10 minutes it has expired', async () => {
     const answer = await bed.api.connect({ ...ticket, user_id: 'late' }, { account: ALICE.email });
     const code = codeFrom(answer.headers.get('location'));
     bed.clock.advance(601);
@@ -79,7 +79,7 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     expect(refused.status).toBe(403);
   });
 
-  test('what waits is sealed', async () => {
+  test('a pending consent is sealed', async () => {
     await bed.api.connect({ ...ticket, user_id: 'sealed' }, { account: ALICE.email });
     const [row] = await bed.sql('SELECT p::text FROM pending_consents p');
     for (const secret of bed.google.control.secrets()) expect(String(row?.['p'])).not.toContain(secret);

@@ -9,7 +9,7 @@ import { Api } from './support/api.js';
 
 /**
  * Two roles of PostgreSQL, neither a superuser: one owns the tables and migrates, the broker runs as the other. Every
- * other test runs its brokers as such a role too (test/support/world.ts); here is what that role cannot do.
+ * other test runs its brokers as such a role too (test/support/test-bed.ts); here is what that role cannot do.
  */
 const id = randomUUID().slice(0, 8);
 const OWNER = `owner-${id}`;

@@ -219,7 +219,7 @@ describe('what each event does', () => {
     },
   );
 
-  test('account-disabled (bulk-account): told, nothing taken away', async () => {
+  test('account-disabled (bulk-account): the app is notified, nothing is revoked', async () => {
     await connect();
     const before = (await bed.api.token('alice')).body['access_token'];
     await send({ type: 'account-disabled', subject: subject(), reason: 'bulk-account', jti: 'bulk-1' });
@@ -258,7 +258,7 @@ describe('what each event does', () => {
     },
   );
 
-  test('a suspended grant dies with a sibling that is revoked', async () => {
+  test('a suspended grant ends with a sibling that is revoked', async () => {
     await connect();
     await send({ type: 'account-disabled', subject: subject() });
     bed.clock.advance(60);
@@ -316,7 +316,7 @@ describe('what each event does', () => {
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('tokens-revoked kills suspended grants too', async () => {
+  test('tokens-revoked ends suspended grants too', async () => {
     await connect();
     await send({ type: 'account-disabled', subject: subject() });
     await send({ type: 'tokens-revoked', subject: subject() });
@@ -325,7 +325,7 @@ describe('what each event does', () => {
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('account-purged: the grants are forgotten, their slots end', async () => {
+  test('account-purged: the grants are deleted, their slots are freed', async () => {
     await connect();
     await connect('abroad', { client: 'elsewhere' });
     await send({ type: 'account-purged', subject: subject() });
@@ -337,7 +337,7 @@ describe('what each event does', () => {
     ]);
   });
 
-  test('sessions-revoked: access tokens are dropped, the grant lives', async () => {
+  test('sessions-revoked: access tokens are dropped, the grant stays active', async () => {
     await connect();
     const before = (await bed.api.token('alice')).body['access_token'];
     await send({ type: 'sessions-revoked', subject: subject() });
@@ -346,7 +346,7 @@ describe('what each event does', () => {
     expect(after.body['access_token']).not.toBe(before);
   });
 
-  test('account-credential-change-required: told, nothing dropped', async () => {
+  test('account-credential-change-required: the app is notified, nothing is dropped', async () => {
     await connect();
     const before = (await bed.api.token('alice')).body['access_token'];
     await send({ type: 'account-credential-change-required', subject: subject(), jti: 'change-1' });
@@ -361,7 +361,7 @@ describe('what each event does', () => {
     expect(bed.log()).toContain(`"state":"${state}"`);
   });
 
-  test('an unknown event is accepted, told, and not handled twice', async () => {
+  test('an unknown event is accepted, the app is notified, and it is not handled twice', async () => {
     const order = { type: 'https://schemas.openid.net/secevent/risc/event-type/of-tomorrow', jti: 'new-1' };
     expect((await send(order)).status).toBe(202);
     expect((await send(order)).status).toBe(202);
@@ -380,7 +380,7 @@ describe('what each event does', () => {
   });
 });
 
-describe('whom an event is about', () => {
+describe('the subject of an event', () => {
   test.each([
     [
       'id_token_claims with sub',
@@ -402,9 +402,9 @@ describe('whom an event is about', () => {
 
   test('an account that never connected here', async () => {
     await connect();
-    const nobody = { ...subject(), sub: '999' };
+    const unknownSubject = { ...subject(), sub: '999' };
     for (const type of ['tokens-revoked', 'account-disabled', 'account-purged']) {
-      expect((await send({ type, subject: nobody })).status).toBe(202);
+      expect((await send({ type, subject: unknownSubject })).status).toBe(202);
     }
     expect(await statusOf('alice')).toEqual(['active']);
   });
@@ -416,7 +416,7 @@ describe('whom an event is about', () => {
     ['a sub that is no text', () => ({ ...subject(), sub: 7 })],
     ['another issuer', () => ({ ...subject(), iss: 'https://accounts.example.com/' })],
     ['an unknown kind', () => ({ ...subject(), subject_type: 'phone' })],
-  ])('%s: refused with 400, nothing done, nothing remembered', async (_, wrong) => {
+  ])('%s: refused with 400, nothing done, nothing stored', async (_, wrong) => {
     await connect();
     const named = wrong();
     const { status, body } = await send({ type: 'account-disabled', ...(named && { subject: named }) });
@@ -552,7 +552,7 @@ describe('who may deliver', () => {
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('one of several audiences is ours', async () => {
+  test('one of several audiences is a client of the broker', async () => {
     await connect();
     expect((await send({ ...order(), audience: ['somebody', 'default'] })).status).toBe(202);
     expect(await statusOf('alice')).toEqual(['revoked']);
@@ -602,7 +602,7 @@ describe('each event once', () => {
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('events are remembered for 30 days', async () => {
+  test('events are stored for 30 days', async () => {
     await send(order({ jti: 'old' }));
     bed.clock.advance(29 * DAY);
     await send(order({ jti: 'newer' }));
@@ -618,7 +618,7 @@ describe('each event once', () => {
 
 describe("Google's discovery document and keys", () => {
   const pair = generateKeyPair('RS256');
-  /** Signed by somebody else, under a key id that nobody has seen. */
+  /** Signed by another party, under an unknown key id. */
   const forge = async () =>
     new SignJWT({ iss: bed.google.url, aud: 'default', jti: randomUUID(), events: {} })
       .setProtectedHeader({ alg: 'RS256', kid: randomUUID() })

@@ -111,7 +111,7 @@ async function expectAnswer(token: string | Promise<string>, expected: { status:
   return answer;
 }
 
-describe('a good token of each kind opens the door', () => {
+describe('a valid token of each kind is accepted', () => {
   test('Kubernetes: a projected service account token, keys by discovery', async () => {
     await expectAnswer(clusterKey.sign(clusterClaims()), ENTERED);
     expect(cluster.asked.sort()).toEqual(['/.well-known/openid-configuration', '/keys']);
@@ -169,7 +169,7 @@ describe('a good token of each kind opens the door', () => {
   });
 });
 
-describe('a bad token is turned away', () => {
+describe('an invalid token is refused', () => {
   const other = SigningKey.make('cluster-1');
 
   test.each<[string, () => string | Promise<string>]>([
@@ -233,7 +233,7 @@ describe('a bad token is turned away', () => {
     }
   });
 
-  test('a key that the token brings along, or names the place of', async () => {
+  test('a key that the token brings along, or points to', async () => {
     const key = await SigningKey.make('mine');
     const asked = late.asked.length;
     await expectAnswer(
@@ -270,7 +270,7 @@ describe('what an identity may do', () => {
     expect(refused.text).toContain('The service narrow may not');
   });
 
-  test('revoked, it is turned away; then another service may have the identity', async () => {
+  test('revoked, it is refused; then another service may have the identity', async () => {
     const identity = { issuer: cluster.url, subject: 'system:serviceaccount:analytics:gone' };
     const token = () => clusterKey.sign(clusterClaims({ sub: identity.subject }));
     await create('gone', identity);
@@ -285,7 +285,7 @@ describe('what an identity may do', () => {
     );
   });
 
-  test('only identities of trusted issuers, and sound ones, become services', async () => {
+  test('only identities of trusted issuers, and valid ones, become services', async () => {
     await expect(create('x', { issuer: 'https://other.example.com', subject: 'a' })).rejects.toThrow(
       /^invalid_request: issuer: is not trusted by the broker\. SERVICE_ISSUERS_FILE has .*spiffe:\/\/example\.org/,
     );
@@ -302,7 +302,7 @@ describe("the issuer's keys", () => {
     const next = await SigningKey.make('cluster-2');
     const asked = cluster.asked.length;
     cluster.keys = [next.publicJwk];
-    // So soon after the last fetch nobody can make us ask again.
+    // So soon after the last fetch no caller can cause another one.
     await expectAnswer(next.sign(clusterClaims()), TURNED_AWAY);
     expect(cluster.asked).toHaveLength(asked);
 
@@ -323,7 +323,7 @@ describe("the issuer's keys", () => {
       Object.assign(late, { keys: [key.publicJwk], isDown: false, discovery: {} });
     });
 
-    test('the issuer is down, answers for another, or names an unsafe place: 503, and all is well afterwards', async () => {
+    test('the issuer is down, answers for another, or points to an unsafe address: 503, and it recovers afterwards', async () => {
       await create('late', { issuer: late.url, subject: REPORTS });
       late.isDown = true;
       const answer = await expectAnswer(token(), UNKNOWN);
@@ -351,7 +351,7 @@ describe("the issuer's keys", () => {
   });
 });
 
-describe("one forged or failing input is nobody else's outage", () => {
+describe('one forged or failing input is an outage for no other caller', () => {
   const UNKNOWN = { status: 503, code: 'issuer_unavailable' };
   const known = () => clusterKey.sign(clusterClaims());
   let forger: SigningKey;
@@ -435,7 +435,7 @@ describe("one forged or failing input is nobody else's outage", () => {
     await expectAnswer(known(), ENTERED);
   });
 
-  test('a key that the issuer took back counts for ten minutes at most, and no call waits for a renewal before', async () => {
+  test('a key that the issuer withdrew counts for ten minutes at most, and no call waits for a renewal before', async () => {
     await expectAnswer(known(), ENTERED);
     const next = await SigningKey.make('cluster-next');
     cluster.keys = [next.publicJwk];
@@ -448,7 +448,7 @@ describe("one forged or failing input is nobody else's outage", () => {
     await expectAnswer(next.sign(clusterClaims()), TURNED_AWAY);
   });
 
-  test('keys that moved are found at their new place', async () => {
+  test('keys that moved are found at their new address', async () => {
     await expectAnswer(known(), ENTERED);
     cluster.movedTo = '/new-keys';
     bed.clock.advance(11 * 60);
@@ -471,7 +471,7 @@ describe("one forged or failing input is nobody else's outage", () => {
     },
   );
 
-  test('an outage is logged once, not by whoever calls', async () => {
+  test('an outage is logged once, not for each call', async () => {
     await expectAnswer(known(), ENTERED);
     cluster.isDown = true;
     const complaints = () => bed.log().split("an issuer's keys are unavailable").length;
@@ -484,7 +484,7 @@ describe("one forged or failing input is nobody else's outage", () => {
   });
 });
 
-test('calls are counted by service, however often its token changes, and nobody else can use them up', async () => {
+test('calls are counted by service, however often its token changes, and no other caller can use them up', async () => {
   await bed.restart({ SERVICE_RATE_LIMIT: '3' });
   const token = (jti: number, claims: JWTPayload = {}) =>
     clusterKey.sign(clusterClaims({ jti: `${jti}`, ...claims }));

@@ -9,7 +9,7 @@ import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './sup
 import { visitConsent } from './support/visit-consent.js';
 
 /**
- * A writer of the database is not a reader of tokens: each test is what somebody could do with SQL alone, and then asks
+ * A writer of the database is not a reader of tokens: each test is what an attacker could do with SQL alone, and then asks
  * over HTTP. Nothing of another's is handed out, the log and the metrics say so, and the neighbours go on working.
  */
 let bed: TestBed;
@@ -44,7 +44,7 @@ async function expectAlarm(from: number, kind: string, row: Record<string, unkno
 }
 
 const REFUSED = { status: 500, body: { code: 'integrity_failed', who_must_act: 'operator' } };
-/** Nothing is answered from memory, as if time had passed. */
+/** Nothing is answered from a cache, as if time had passed. */
 const forget = () => bed.sql(`SELECT pg_notify('token_broker', 'anything')`);
 
 const grantOf = async (user: string) =>
@@ -71,7 +71,7 @@ describe('grants', () => {
   const rows = () =>
     bed.sql(`SELECT to_jsonb(g) AS grant, (SELECT jsonb_agg(t) FROM access_tokens t WHERE t.grant_id = g.id) AS tokens,
       (SELECT jsonb_agg(r) FROM refresh_tokens r WHERE r.grant_id = g.id) AS ledger FROM grants g WHERE user_id = 'alice'`);
-  /** A row as it was kept, without what the database computes. */
+  /** A row as stored, without what the database computes. */
   const columnsOf = async (table: string) => {
     const columns = await bed.sql(
       `SELECT string_agg(quote_ident(column_name), ', ') AS list FROM information_schema.columns
@@ -128,7 +128,7 @@ describe('grants', () => {
     await neighbourWorks();
   });
 
-  test('a moved row gives away neither tokens nor what is known of Google Ads', async () => {
+  test('a moved row gives away neither tokens nor the Google Ads accounts', async () => {
     const { id } = await grantOf('alice');
     await bed.sql(`INSERT INTO ads_trees VALUES ($1, '{}', now())`, [id]);
     await bed.sql(`UPDATE grants SET user_id = 'mallory', granted_scopes = '{${ADS}}' WHERE id = $1`, [id]);
@@ -136,7 +136,7 @@ describe('grants', () => {
     expect(await bed.api.get('/users/mallory/ads/customers')).toMatchObject(REFUSED);
   });
 
-  test('a planted row beside an honest one does not stand in its way', async () => {
+  test('a planted row beside an intact one does not block it', async () => {
     const [kept = {}] = await rows();
     await insertBack('grants', [{ ...(kept['grant'] as object), id: randomUUID(), user_id: 'bob' }]);
     await forget();
@@ -166,7 +166,7 @@ describe('grants', () => {
     }
   });
 
-  test('a lease for longer than any lasts holds nobody up', async () => {
+  test('a lease for longer than any lasts blocks no caller', async () => {
     for (const until of [`now() + interval '1 hour'`, `'infinity'`]) {
       await bed.sql(`UPDATE grants SET lease_expires_at = ${until}, lease_owner = NULL`);
       await bed.sql('DELETE FROM access_tokens');
@@ -268,7 +268,7 @@ describe('grants', () => {
     await neighbourWorks();
   });
 
-  test('a whole older row that is put back is noticed by who saw the newer one', async () => {
+  test('a whole older row that is put back is detected by a process that saw the newer one', async () => {
     const [kept = {}] = await rows();
     await again();
     expect((await bed.api.token('alice')).status).toBe(200);
@@ -336,7 +336,7 @@ describe('grants', () => {
     expect(alarmsSince(from)).toEqual([]);
   });
 
-  test('a consent does not take over what a changed row says', async () => {
+  test('a consent takes nothing over from a changed row', async () => {
     await bed.sql(`UPDATE grants SET requested_scopes = requested_scopes || '{${ADS}}',
       granted_scopes = granted_scopes || '{${ADS}}' WHERE user_id = 'alice'`);
     // Google gives no refresh token without a consent screen: the one that is held must open, or it is asked once more.
@@ -348,7 +348,7 @@ describe('grants', () => {
     expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  test('every consent, refresh and event of an honest life raises no alarm', async () => {
+  test('consents, refreshes and events without tampering raise no alarm', async () => {
     await again();
     bed.google.control.overrideTokenAnswer({ refresh_token: '1//rotated' });
     bed.clock.advance(700);
@@ -479,7 +479,7 @@ describe('services', () => {
   });
 });
 
-describe('a connect under way', () => {
+describe('an authorization request', () => {
   let from = 0;
   beforeEach(async () => {
     bed.google.control.reset();

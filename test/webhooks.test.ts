@@ -74,7 +74,7 @@ const isOver = async () => {
   throw new Error('Some webhooks are neither delivered nor given up.');
 };
 
-describe('the app is told of every change', () => {
+describe('the app is notified of every change', () => {
   test('connected, more scopes, dead, connected again, disconnected: each once, in order, signed', async () => {
     await connect();
     await connect('alice', { scope: ADS });
@@ -136,13 +136,13 @@ describe('the app is told of every change', () => {
     });
   });
 
-  test('what piled up is sent oldest first', async () => {
+  test('a backlog is sent oldest first', async () => {
     const ids = await pile(25);
     await arrive(25);
     expect(receiver.received.map(({ id }) => id)).toEqual(ids);
   });
 
-  test('a sibling that died of a revocation is told about as well', async () => {
+  test('the app is notified of a sibling that ended with a revocation as well', async () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     await bed.api.delete(`/grants/${await grantIdOf('alice')}`, { mode: 'revoke' });
@@ -154,8 +154,8 @@ describe('the app is told of every change', () => {
   });
 });
 
-describe('a grant that will die soon', () => {
-  test('in Testing: told once, a day ahead, and again for the next expiry', async () => {
+describe('a grant that will expire soon', () => {
+  test('in Testing: notified once, a day ahead, and again for the next expiry', async () => {
     await connect('alice', { client: 'second' });
     await arrive(1);
     bed.clock.advance(5.9 * DAY);
@@ -181,7 +181,7 @@ describe('a grant that will die soon', () => {
     expect(again).toMatchObject({ type: 'grant.expiring', data: { user_id: 'alice' } });
   });
 
-  test('unused for long: told a week ahead; used again, it is not told', async () => {
+  test('unused for long: notified a week ahead; used again, not notified', async () => {
     await connect('idle');
     await connect('busy');
     await arrive(2);
@@ -197,8 +197,8 @@ describe('a grant that will die soon', () => {
   });
 });
 
-describe('a receiver that does not take it', () => {
-  test('is asked again, later each time, with the same id and a fresh signature', async () => {
+describe('a receiver that refuses an event', () => {
+  test('gets it again, later each time, with the same id and a fresh signature', async () => {
     receiver.answer(500, 'silence', 404);
     await connect();
     await arrive(1);
@@ -231,7 +231,7 @@ describe('a receiver that does not take it', () => {
     throw new Error(`The webhook did not fail ${count} times.`);
   };
 
-  test('away, it gets everything when it is back', async () => {
+  test('gets every event when it is back', async () => {
     await receiver.close();
     await connect('alice');
     await failuresAre(1);
@@ -241,7 +241,7 @@ describe('a receiver that does not take it', () => {
     await arrive(1);
   });
 
-  test('one event that fails holds up no other', async () => {
+  test('one event that fails delays no other', async () => {
     receiver.answer(500);
     await connect('alice');
     await connect('bob');
@@ -264,7 +264,7 @@ describe('a receiver that does not take it', () => {
     expect(bed.log()).toContain('a webhook was given up');
   });
 
-  test('is given up on in the end', async () => {
+  test('is abandoned after the last attempt', async () => {
     receiver.answer(503, 503);
     await connect();
     await arrive(1);
@@ -277,7 +277,7 @@ describe('a receiver that does not take it', () => {
     expect(await outbox()).toMatchObject([{ abandoned_at: expect.any(Date), attempts: 10 }]);
   });
 
-  test('what was delivered is forgotten after 30 days, what was not is kept', async () => {
+  test('delivered events are deleted after 30 days, others are kept', async () => {
     await connect('alice');
     await arrive(1);
     await isOver();
@@ -308,7 +308,7 @@ describe('brokers that come and go', () => {
     expect((await outbox()).map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
   });
 
-  test('an event of a broker that died while delivering it is taken over', async () => {
+  test('an event of a broker that was stopped while delivering it is taken over', async () => {
     await pile(1, 20);
     await quiet(0);
     bed.clock.advance(20);
@@ -325,7 +325,7 @@ describe('brokers that come and go', () => {
       await isOver();
       await quiet(40);
       expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(40);
-      // Both look for grants that expire, and the app hears of it once.
+      // Both look for grants that expire, and the app is notified once.
       await connect('alice', { client: 'second' });
       await arrive(41);
       bed.clock.advance(6.5 * DAY);

@@ -6,8 +6,9 @@ import {
 } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { AuditDetail } from '../domain/audit-entry.js';
-import { backoffAfter, GoogleFailure } from '../domain/google/google-failure.js';
+import { GoogleFailure } from '../domain/google/google-failure.js';
 import { scopeKey } from '../domain/google/scopes.js';
+import { backoffAfter } from '../domain/grant/backoff.js';
 import { diagnose } from '../domain/grant/diagnosis.js';
 import type { Diagnosis, Grant } from '../domain/grant/grant.js';
 import type { Lease } from '../domain/grant/refresh-lease.js';

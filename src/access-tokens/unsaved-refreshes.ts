@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { backoffAfter } from '../domain/google/google-failure.js';
 import { scopeKey } from '../domain/google/scopes.js';
+import { backoffAfter } from '../domain/grant/backoff.js';
 import type { AccessToken, Diagnosis, Grant, TokenEndpointResponse } from '../domain/grant/grant.js';
 import type { Lease } from '../domain/grant/refresh-lease.js';
 import { isFresh } from '../domain/grant/token-freshness.js';

@@ -4,11 +4,12 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
 
-const MAX_FILES = 305;
+const MAX_FILES = 307;
 const SMALL_LINES = 40;
 const MAX_SMALL_SHARE = 0.25;
 const MAX_COLD_READ_FILES = 25;
-const MAX_CORE_FILES = 5;
+/** The service, the refresher, its request, the grant cache, the errors; and what is kept of failures and of unsaved refreshes. */
+const MAX_CORE_FILES = 7;
 
 describe('the sources', () => {
   const files = readdirSync('src', { recursive: true, encoding: 'utf8' })

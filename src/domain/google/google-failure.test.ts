@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { backoffAfter, GoogleFailure, type GoogleFailureKind, isTransient } from './google-failure.js';
+import { backoffAfter } from '../grant/backoff.js';
+import { GoogleFailure, type GoogleFailureKind, isTransient } from './google-failure.js';
 
 describe('the backoff of a grant after failures', () => {
   test.each([
