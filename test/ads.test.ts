@@ -564,7 +564,10 @@ describe('GET /tokens/:userId?customer_id=', () => {
       min_role: 'STANDARD',
     });
     expect((await token({ customer_id: A1, min_role: 'STANDARD' })).status).toBe(200);
-    expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way', best_role: null });
+    expect((await token({ customer_id: M1 })).body).toMatchObject({
+      reason: 'no_access_path',
+      best_role: null,
+    });
     bed.google.control.hideAdsRoles(true);
     bed.clock.advance(61);
     expect((await token({ customer_id: A1, min_role: 'ADMIN' })).body).toMatchObject({
@@ -573,9 +576,9 @@ describe('GET /tokens/:userId?customer_id=', () => {
   });
 
   test('a refusal is checked at Google again once the tree is a minute old', async () => {
-    expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way' });
+    expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_access_path' });
     bed.google.control.setAdsRole(M1, ALICE.email, 'ADMIN');
-    expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_way' });
+    expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_access_path' });
     bed.clock.advance(61);
     expect(await chosen({ customer_id: M1 })).toMatchObject({ role: 'ADMIN', distance: 0 });
   });
@@ -628,8 +631,8 @@ test('no token is in the log or beside the tree, whatever failed', async () => {
   for (const secret of bed.google.control.secrets()) expect(stored).not.toContain(secret);
 });
 
-test('a tree with more managers than ADS_MOST_LISTINGS is cut off, nearest accounts first', async () => {
-  await bed.restart({ ADS_MOST_LISTINGS: '1' });
+test('a tree with more managers than ADS_MAX_LISTINGS is cut off, nearest accounts first', async () => {
+  await bed.restart({ ADS_MAX_LISTINGS: '1' });
   play('U1');
   const answer = await ask();
   expect(answer.body).toMatchObject({ complete: false, gaps: [{ customer_id: M2, why: 'cut_off' }] });

@@ -146,7 +146,7 @@ describe('GET /tokens/:userId', () => {
     });
 
     test('users without grants evict no other user from the cache, however many are requested', async () => {
-      await bed.restart({ MEMORY_USERS: '20' });
+      await bed.restart({ CACHE_USERS: '20' });
       await connect();
       await bed.api.token('alice');
       for (let batch = 0; batch < 10; batch++) {

@@ -26,7 +26,7 @@ beforeAll(async () => {
   const url = postgres.url('postgres');
   await migrate(url, 'prisma/migrations');
   fleet = await startFleet(url, 1);
-  await fleet.add({ MEMORY_WITHOUT_DATABASE_SECONDS: '60' });
+  await fleet.add({ CACHE_WITHOUT_DATABASE_SECONDS: '60' });
   const database = await open(url);
   key = await seedService(fleet, database);
   await seedGrants(fleet, database, ['alice', 'bob'], 3000);

@@ -59,7 +59,7 @@ test('a token that cannot be saved is served to all callers; one request to Goog
 });
 
 test('the same without a grant cache', async () => {
-  await bed.restart({ MEMORY_USERS: '0' });
+  await bed.restart({ CACHE_USERS: '0' });
   await fail('INSERT OR UPDATE', 'access_tokens');
   for (let call = 0; call < 30; call++) expect((await bed.api.token('alice')).status).toBe(200);
   expect(asked()).toBe(1);

@@ -55,7 +55,7 @@ export class GrantCache {
     private readonly store: GrantsRepository,
     private readonly changes: ChangeFeed,
   ) {
-    const max = settings.memoryUsers;
+    const max = settings.cacheUsers;
     const dispose = ({ user, isMoving }: Entry) => {
       if (!isMoving) user.isCurrent = false;
     };

@@ -50,7 +50,7 @@ export class AccountTreeCrawler {
     private readonly clock: Clock,
     settings: Settings,
   ) {
-    this.#maxListings = settings.adsMostListings;
+    this.#maxListings = settings.adsMaxListings;
   }
 
   /**

@@ -71,7 +71,7 @@ function noAdsAccess(
 ): BrokerError {
   const who = grant.account.email ?? grant.account.sub;
   const details: Record<AccessRefusal, string> = {
-    no_way: `No Google Ads account of ${who} leads to ${customerId}. An administrator must invite ${who}, there or to a manager above it.`,
+    no_access_path: `No Google Ads account of ${who} leads to ${customerId}. An administrator must invite ${who}, there or to a manager above it.`,
     role_too_low: `${who} has no more than ${String(bestRole)} on ${customerId}. An administrator of the account can give more.`,
     role_unknown: `Google does not say which role ${who} has on ${customerId}. Ask without min_role, and let Google decide.`,
   };

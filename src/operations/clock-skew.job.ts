@@ -30,7 +30,7 @@ export class ClockSkewJob implements OnModuleInit {
       },
     });
     new Gauge({
-      name: 'token_broker_changes_heard',
+      name: 'token_broker_change_feed_up',
       help: 'Whether the change feed works (1), or calls are answered from the database (0).',
       registers: [registry],
       collect() {

@@ -50,7 +50,7 @@ export class ResponseCache {
     private readonly changes: ChangeFeed,
     private readonly audit: AuditLog,
   ) {
-    this.#entries = settings.memoryUsers === 0 ? null : new LRUCache({ max: settings.memoryUsers });
+    this.#entries = settings.cacheUsers === 0 ? null : new LRUCache({ max: settings.cacheUsers });
     changes.subscribe(({ kind }) => {
       if (kind === 'grant') return;
       this.#epoch++;

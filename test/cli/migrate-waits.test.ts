@@ -14,7 +14,7 @@ let bed: TestBed;
 let folder: string;
 
 beforeAll(async () => {
-  bed = await startTestBed({ MEMORY_USERS: '0' });
+  bed = await startTestBed({ CACHE_USERS: '0' });
   await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
 });
 beforeEach(() => {

@@ -14,7 +14,7 @@ export const BROKER_SETTINGS = {
     more: 'See [service identities](service-identities.md).',
     example: '/run/secrets/issuers.json',
   }),
-  MEMORY_USERS: integer({
+  CACHE_USERS: integer({
     default: 20_000,
     min: 0,
     max: 10_000_000,
@@ -22,7 +22,7 @@ export const BROKER_SETTINGS = {
     more: '[What a user weighs](scaling.md#memory).',
     example: '200000',
   }),
-  MEMORY_WITHOUT_DATABASE_SECONDS: integer({
+  CACHE_WITHOUT_DATABASE_SECONDS: integer({
     default: 0,
     min: 0,
     max: 600,

@@ -80,7 +80,7 @@ export const GOOGLE_SETTINGS = {
     more: 'Until then the same answer, or failure, [is given again](access-model.md#how-old-the-answer-may-be).',
     example: '60',
   }),
-  ADS_MOST_LISTINGS: integer({
+  ADS_MAX_LISTINGS: integer({
     default: 500,
     min: 1,
     max: 10_000,

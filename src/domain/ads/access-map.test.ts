@@ -115,7 +115,7 @@ describe('min_role', () => {
   });
 
   test('says why not', () => {
-    expect(judged({}, null)).toEqual({ refused: 'no_way', bestRole: null });
+    expect(judged({}, null)).toEqual({ refused: 'no_access_path', bestRole: null });
     expect(judged({ M3: 'READ_ONLY' }, 'STANDARD')).toEqual({
       refused: 'role_too_low',
       bestRole: 'READ_ONLY',

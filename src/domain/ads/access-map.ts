@@ -78,11 +78,11 @@ function strongest({ direct }: AccountTree): Map<string, AccessRole | null> {
 
 /**
  * Why an account cannot be called as asked.
- * - `no_way`: none of the user's roots reaches it
+ * - `no_access_path`: none of the user's roots reaches it
  * - `role_too_low`: the best role is known, and it is less
  * - `role_unknown`: an access path exists, but Google does not show its role
  */
-export type AccessRefusal = 'no_way' | 'role_too_low' | 'role_unknown';
+export type AccessRefusal = 'no_access_path' | 'role_too_low' | 'role_unknown';
 
 export type Judgement =
   | { readonly path: AccessPath; readonly alternatives: readonly AccessPath[] }
@@ -99,7 +99,7 @@ export function judgeAccess(paths: readonly AccessPath[], minRole: AccessRole | 
   );
   const [path, ...alternatives] = good;
   if (path) return { path, alternatives };
-  if (paths.length === 0) return { refused: 'no_way', bestRole: null };
+  if (paths.length === 0) return { refused: 'no_access_path', bestRole: null };
   // An unknown role may be enough, so "too low" would be a guess.
   const refused = paths.some(({ role }) => role === null) ? 'role_unknown' : 'role_too_low';
   return { refused, bestRole: paths.find(({ role }) => role !== null)?.role ?? null };

@@ -48,7 +48,7 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
     private readonly heartbeats: ChangeHeartbeats,
   ) {
     const log = new Logger(ChangeFeed.name);
-    this.#freshness = new FeedFreshness(log, settings.memoryWithoutDatabaseMs, settings.cacheMaxAgeMs);
+    this.#freshness = new FeedFreshness(log, settings.cacheWithoutDatabaseMs, settings.cacheMaxAgeMs);
     this.#connection = new ListenConnection(settings, {
       notified: (notification, by) => {
         this.#notified(notification, by);

@@ -25,8 +25,8 @@ const MIN_USERS = 20_000;
 export class GrantWatermarks {
   readonly #marks: LRUCache<string, Marks>;
 
-  constructor({ memoryUsers }: Settings) {
-    this.#marks = new LRUCache({ max: Math.max(MIN_USERS, memoryUsers) });
+  constructor({ cacheUsers }: Settings) {
+    this.#marks = new LRUCache({ max: Math.max(MIN_USERS, cacheUsers) });
   }
 
   /** What was known when a read began; what another read sees meanwhile does not concern this one. */
