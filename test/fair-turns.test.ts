@@ -121,13 +121,13 @@ describe('the queue of requests to Google', () => {
 
   test('callers that disconnect leave the queue', async () => {
     const users = await cold('gone', 40);
-    bed.google.control.latency('token', 400);
+    bed.google.control.latency('token', 1500);
     bed.google.control.clearRequests();
     const calls = users.map((user) => callRaw(user));
     await until(() => refreshes() >= CONCURRENCY - 1);
     await pause(100);
     for (const call of calls) call.destroy();
-    await pause(1000);
+    await pause(2500);
     // Those in flight are finished; the others never reached Google.
     expect(refreshes()).toBeLessThanOrEqual(CONCURRENCY);
     const [last = ''] = users.slice(-1);

@@ -17,7 +17,7 @@ export const GOOGLE_SETTINGS = {
   TESTING_CLIENTS: list({
     default: [],
     doc: 'Aliases of clients whose Google app is in Testing, comma separated: their refresh tokens expire after 7 days.',
-    more: '[The forecast](grants.md#when-it-will-die) says so.',
+    more: '[The forecast](grants.md#when-it-will-expire) says so.',
     example: 'default',
   }),
   GOOGLE_STAND_IN_URL: text({
