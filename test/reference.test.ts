@@ -56,13 +56,13 @@ describe('codes', () => {
   test.each([
     [
       'a cause of a dead grant',
-      either(CAUSE, 'domain/diagnosis', 'security-events/'),
+      either(CAUSE, 'domain/grant/diagnosis', 'domain/google/dead-grants', 'security-events/'),
       'docs/grants.md',
       'cause',
     ],
     [
       'a cause of a refused service account',
-      either(CAUSE, 'domain/service-account'),
+      either(CAUSE, 'domain/google/service-account'),
       'docs/service-accounts.md',
       'cause',
     ],
