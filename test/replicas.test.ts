@@ -103,7 +103,7 @@ describe('replicas', () => {
 
   test('a consent during a refresh: the late response is discarded, the consent’s token is served', async () => {
     await seed(['returning']);
-    fleet.google.control.latency('token', 400);
+    fleet.google.control.latency('token', 2500);
     const late = api(1).token('returning');
     await until(async () => (await isLeased('returning')) && asked() === 1);
     fleet.google.control.latency('token', 0);
