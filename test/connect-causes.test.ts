@@ -18,7 +18,7 @@ const ABOUT_NOBODY = new Set([
 describe('why a connect failed', () => {
   let bed: TestBed;
   beforeAll(async () => {
-    bed = await startTestBed({ SLOT_LIMIT: String(LIMIT), GOOGLE_TIMEOUT_MS: '1000' });
+    bed = await startTestBed({ SLOT_LIMIT: String(LIMIT), GOOGLE_TIMEOUT_MS: '4000' });
   });
   beforeEach(async () => {
     ticket = { user_id: `alice-${randomUUID()}`, scope: YOUTUBE };
@@ -175,7 +175,7 @@ describe('why a connect failed', () => {
       'http_400',
     ],
     ['failed', 'connection_lost', 'exchange', () => failing({ drop: true }), 'connection_lost'],
-    ['failed', 'timeout', 'exchange', () => failing({ delayMs: 1500 }), 'timeout'],
+    ['failed', 'timeout', 'exchange', () => failing({ delayMs: 5000 }), 'timeout'],
     [
       'failed',
       'id_token_nonce',
