@@ -208,9 +208,12 @@ describe('a service account holds access', () => {
 
   test('a token that Google is just making for the key before is thrown away', async () => {
     await add('robot', [ADS]);
-    bed.google.control.latency('token', 400);
+    await bed.restart({ GOOGLE_TIMEOUT_MS: '30000' });
+    // Longer than the command takes.
+    bed.google.control.latency('token', 6000);
     const pending = bed.api.token('robot');
     while (asked().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    bed.google.control.latency('token', 0);
     await add('robot', [CALENDAR], '--replace');
     expect((await pending).body['scope']).toBe(CALENDAR);
     expect(await bed.sql('SELECT scope_set FROM access_tokens')).toEqual([{ scope_set: CALENDAR }]);
