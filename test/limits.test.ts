@@ -45,8 +45,12 @@ const jwt = (key: SigningKey, sub: string) => {
   return key.sign({ iss: issuer.url, aud: AUDIENCE, sub, iat: now, exp: now + 600, jti: randomUUID() });
 };
 const ask = (path: string, headers: Record<string, string> = {}) => fetch(`${bed.url}${path}`, { headers });
-const statusOf = async (path: string, headers: Record<string, string> = {}) =>
-  (await ask(path, headers)).status;
+const statusOf = async (path: string, headers: Record<string, string> = {}) => {
+  const response = await ask(path, headers);
+  // A connection whose body is not read stays busy, and a restart would wait for it.
+  await response.arrayBuffer();
+  return response.status;
+};
 
 /** Statuses of many calls, a hundred at a time, with how often each came. */
 async function flood(
