@@ -199,7 +199,7 @@ describe('a service account holds access', () => {
     // Refused before Google was asked.
     expect(asked()).toHaveLength(1);
     bed.google.control.delegate(ROBOT.email, [ADS]);
-    expect((await cli(...again, '--subject', ALICE.email, '--replace')).code).toBe(0);
+    expect(await cli(...again, '--subject', ALICE.email, '--replace')).toMatchObject({ code: 0 });
     const replaced = await bed.api.token('alice');
     expect(replaced.status).toBe(200);
     expect(replaced.body['access_token']).not.toBe(body['access_token']);
