@@ -25,14 +25,19 @@ declare module 'fastify' {
   }
 }
 
+/** Declared before the first request, so that all requests have the same hidden class in V8. Typed, so that no name is misspelt. */
+const INITIAL = {
+  caller: null,
+  callerReadAt: 0,
+  credentialDigest: null,
+  countedFor: null,
+  auditNote: null,
+  cacheEpoch: -1,
+  isCached: false,
+} satisfies Partial<FastifyRequest>;
+
 export function decorateRequests(server: FastifyInstance): void {
-  server.decorateRequest('caller', null);
-  server.decorateRequest('callerReadAt', 0);
-  server.decorateRequest('credentialDigest', null);
-  server.decorateRequest('countedFor', null);
-  server.decorateRequest('auditNote', null);
-  server.decorateRequest('answersEpoch', -1);
-  server.decorateRequest('isRepeated', false);
+  for (const [name, value] of Object.entries<unknown>(INITIAL)) server.decorateRequest(name, value);
 }
 
 /** @returns a signal that is aborted when the caller disconnects before the response is sent; for requests that wait */
