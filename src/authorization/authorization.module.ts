@@ -1,7 +1,8 @@
 import { Global, Module } from '@nestjs/common';
 import { ConnectTickets } from './connect-ticket.js';
 import { ConnectController } from './connect.controller.js';
-import { SlotCheck, StartAuthorization } from './start-authorization.js';
+import { SlotCheck } from './slot-check.js';
+import { StartAuthorization } from './start-authorization.js';
 
 /**
  * Owns the first half of the authorization code flow: connect tickets, the page that announces the consent, and the

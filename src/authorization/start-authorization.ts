@@ -1,11 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { choosePrompt, findHeldGrant, renewableGrants } from '../domain/connect/held-grant.js';
-import { BrokerError } from '../domain/errors.js';
 import type { Account, Grant } from '../domain/grant/grant.js';
-import { slotsOf, wouldHarmAnother } from '../domain/grant/slots.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
@@ -15,8 +13,8 @@ import {
   AuthorizationRequestsRepository,
 } from '../token-store/connects/authorization-requests.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
-import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 import { type Ticket, ticketUsed } from './connect-ticket.js';
+import { SlotCheck } from './slot-check.js';
 
 /** Takes a browser to Google with one authorization request, and binds it to that browser. */
 export interface AuthorizationRedirect {
@@ -44,47 +42,6 @@ const LIFETIME_SECONDS = 10 * 60;
 
 /** Before the account is known: the consent must not include another account's permissions. */
 const SIGN_IN = { purpose: 'identify', prompt: 'select_account', includeGranted: false } as const;
-
-/** Google evicts an account's oldest refresh token, without notice, when it issues one more than the limit. */
-@Injectable()
-export class SlotCheck {
-  readonly #log = new Logger(SlotCheck.name);
-
-  constructor(
-    private readonly settings: Settings,
-    private readonly clock: Clock,
-    private readonly ledger: SlotLedgerRepository,
-  ) {}
-
-  /** Whether the user must sign in before the consent, because the account is unknown and one of them is full. */
-  async mustIdentify(request: ConnectRequest): Promise<boolean> {
-    if (request.force || (await this.#knownAccount(request)) !== null) return false;
-    return this.ledger.isAnyAccountFull(request.client, this.settings.slotLimit, this.clock.now());
-  }
-
-  /** @throws {BrokerError} `slots_full` when this connect would evict a token that another user still uses */
-  async assertFreeSlot(request: ConnectRequest, account = request.accountHint): Promise<void> {
-    const sub = await this.#knownAccount({ ...request, accountHint: account });
-    if (sub === null) return;
-    const active = await this.ledger.activeTokens(sub, request.client, this.clock.now());
-    const slots = slotsOf(active, this.settings.slotLimit);
-    if (!wouldHarmAnother(slots, request.userId)) return;
-    const evicted = { grant: slots.evicted?.grantId, client: request.client, forced: request.force };
-    this.#log.warn(evicted, 'a connect would end the grant of another user');
-    if (request.force) return;
-    throw new BrokerError(
-      'slots_full',
-      'This Google account is connected so often that Google would end its oldest connection, which another user ' +
-        'still uses. Disconnect one that is not needed, or use another Google account.',
-      { slots: { limit: slots.limit, used: slots.used, free: slots.free } },
-    );
-  }
-
-  async #knownAccount({ accountHint, requireAccount }: ConnectRequest): Promise<string | null> {
-    const named = requireAccount?.sub ?? requireAccount?.email ?? accountHint;
-    return named == null ? null : this.ledger.findAccount(named);
-  }
-}
 
 /**
  * Creates and stores authorization requests: state, nonce and PKCE verifier, and a key for the browser's cookie. The

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ConnectTickets } from '../../../authorization/connect-ticket.js';
-import { SlotCheck, StartAuthorization } from '../../../authorization/start-authorization.js';
+import { SlotCheck } from '../../../authorization/slot-check.js';
+import { StartAuthorization } from '../../../authorization/start-authorization.js';
 import { CodeExchange } from '../../../callback/code-exchange.js';
 import {
   AuthorizationResponseValidator,

@@ -1,0 +1,52 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import { BrokerError } from '../domain/errors.js';
+import { slotsOf, wouldHarmAnother } from '../domain/grant/slots.js';
+import { Clock } from '../domain/ports/clock.js';
+import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
+
+/**
+ * Checks before a consent that its refresh token evicts none that another user still uses: Google evicts an account's
+ * oldest one, without notice, when it issues one more than the limit. Owns `slots_full` and its text.
+ * Does not own the rule (domain/grant/slots.ts) nor the ledger (token-store/grants/slot-ledger.repository.ts).
+ */
+@Injectable()
+export class SlotCheck {
+  readonly #log = new Logger(SlotCheck.name);
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly ledger: SlotLedgerRepository,
+  ) {}
+
+  /** Whether the user must sign in before the consent, because the account is unknown and one of them is full. */
+  async mustIdentify(request: ConnectRequest): Promise<boolean> {
+    if (request.force || (await this.#knownAccount(request)) !== null) return false;
+    return this.ledger.isAnyAccountFull(request.client, this.settings.slotLimit, this.clock.now());
+  }
+
+  /** @throws {BrokerError} `slots_full` when this connect would evict a token that another user still uses */
+  async assertFreeSlot(request: ConnectRequest, account = request.accountHint): Promise<void> {
+    const sub = await this.#knownAccount({ ...request, accountHint: account });
+    if (sub === null) return;
+    const active = await this.ledger.activeTokens(sub, request.client, this.clock.now());
+    const slots = slotsOf(active, this.settings.slotLimit);
+    if (!wouldHarmAnother(slots, request.userId)) return;
+    const evicted = { grant: slots.evicted?.grantId, client: request.client, forced: request.force };
+    this.#log.warn(evicted, 'a connect would end the grant of another user');
+    if (request.force) return;
+    throw new BrokerError(
+      'slots_full',
+      'This Google account is connected so often that Google would end its oldest connection, which another user ' +
+        'still uses. Disconnect one that is not needed, or use another Google account.',
+      { slots: { limit: slots.limit, used: slots.used, free: slots.free } },
+    );
+  }
+
+  async #knownAccount({ accountHint, requireAccount }: ConnectRequest): Promise<string | null> {
+    const named = requireAccount?.sub ?? requireAccount?.email ?? accountHint;
+    return named == null ? null : this.ledger.findAccount(named);
+  }
+}
