@@ -6,7 +6,7 @@ import type { Grant } from '../domain/grant/grant.js';
 import { type Slots, slotsOf } from '../domain/grant/slots.js';
 import type { Page } from '../domain/page.js';
 import { Clock } from '../domain/ports/clock.js';
-import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
+import { type GrantPosition, GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 
@@ -22,6 +22,7 @@ export class GrantsService {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly grants: GrantsRepository,
+    private readonly lists: GrantListsRepository,
     private readonly ledger: SlotLedgerRepository,
   ) {}
 
@@ -34,7 +35,7 @@ export class GrantsService {
   ): Promise<Page<Grant, GrantPosition>> {
     const { clients } = service.policy;
     assertAllowed(service, userId, clients[0] ?? '', []);
-    return this.grants.listOfUser({ userId, clients, after, limit });
+    return this.lists.ofUser({ userId, clients, after, limit });
   }
 
   /** The grants that expire before a time unless their users act, soonest first. */
@@ -45,7 +46,7 @@ export class GrantsService {
     limit: number,
   ): Promise<Page<Grant, GrantPosition>> {
     const { testingClients } = this.settings;
-    return this.grants.listExpiring({
+    return this.lists.expiring({
       users,
       clients,
       testingClients,

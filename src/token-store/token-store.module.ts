@@ -12,7 +12,7 @@ import { PendingExchangesRepository } from './connects/pending-exchanges.reposit
 import { AccessTokens } from './grants/access-tokens.repository.js';
 import { CredentialSealer } from './grants/credential-sealer.js';
 import { FinishRevocation } from './grants/finish-revocation.js';
-import { GrantLists } from './grants/grant-lists.repository.js';
+import { GrantListsRepository } from './grants/grant-lists.repository.js';
 import { GrantWatermarks } from './grants/grant-watermarks.js';
 import { GrantsRepository } from './grants/grants.repository.js';
 import { RefreshLeaseRepository } from './grants/refresh-lease.repository.js';
@@ -45,7 +45,7 @@ import { ServicesRepository } from './services/services.repository.js';
     AuthorizationRequestsRepository,
     GrantsRepository,
     AccessTokens,
-    GrantLists,
+    GrantListsRepository,
     CredentialSealer,
     ResealCredentials,
     GrantWatermarks,
@@ -76,6 +76,7 @@ import { ServicesRepository } from './services/services.repository.js';
     DatabaseHealth,
     AuthorizationRequestsRepository,
     GrantsRepository,
+    GrantListsRepository,
     ChangeFeed,
     RefreshLeaseRepository,
     SlotLedgerRepository,

@@ -4,8 +4,7 @@ import { type ExpiryReason, forecast } from '../domain/grant/expiry-forecast.js'
 import type { Grant } from '../domain/grant/grant.js';
 import type { Page } from '../domain/page.js';
 import { Clock } from '../domain/ports/clock.js';
-import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
-import { GrantsRepository } from '../token-store/grants/grants.repository.js';
+import { type GrantPosition, GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';
 import { ExpiryNoticesRepository } from '../token-store/outbox/expiry-notices.repository.js';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -24,7 +23,7 @@ export class AnnounceExpiringGrants {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly grants: GrantsRepository,
+    private readonly grants: GrantListsRepository,
     private readonly notices: ExpiryNoticesRepository,
   ) {}
 
@@ -34,7 +33,7 @@ export class AnnounceExpiringGrants {
     const all = { users: ['*'], clients: ['*'], testingClients, until, isUnnotified: true, limit: BATCH };
     let after: GrantPosition | null = null;
     do {
-      const page: Page<Grant, GrantPosition> = await this.grants.listExpiring({ ...all, after });
+      const page: Page<Grant, GrantPosition> = await this.grants.expiring({ ...all, after });
       for (const grant of page.items) {
         if (shutdown.aborted) return;
         await this.#announceOne(grant);

@@ -15,50 +15,57 @@ const COLUMNS = Prisma.raw(`id, kind, user_id AS "userId", client, account_sub A
   consented_at AS "consentedAt", refreshed_at AS "refreshedAt", user_id, expiry_told_at`);
 
 const ORDER = Prisma.sql`at, id`;
+const EXPIRY = Prisma.sql`expires_at`;
+const EXPIRY_IN_TESTING = Prisma.sql`expires_at_in_testing`;
 
-/** Grants page by page. Each query reads along an index in the order of the list, and no more than a page needs. */
+/**
+ * The lists of grants, page by page. Each query reads along an index in the order of the list, and no more than a page needs.
+ * Does not own how a page stays bounded (client/bounded-scan.ts) nor when a grant expires (domain/grant/expiry-forecast.ts).
+ */
 @Injectable()
-export class GrantLists {
+export class GrantListsRepository {
   constructor(private readonly database: Database) {}
 
+  /** A user's grants, the oldest first. */
   async ofUser({ userId, clients, after, limit }: GrantsOfUser): Promise<Page<Grant, GrantPosition>> {
     const rows = Prisma.sql`SELECT ${COLUMNS}, created_at AS at FROM grants
-      WHERE user_id COLLATE "C" = ${userId} ${behind(Prisma.sql`created_at`, after)}`;
-    return this.#page(boundedScan({ rows, visible: allowed(clients), order: ORDER, limit }), limit);
+      WHERE user_id COLLATE "C" = ${userId} ${afterPosition(Prisma.sql`created_at`, after)}`;
+    return this.#page(boundedScan({ rows, visible: clientFilter(clients), order: ORDER, limit }), limit);
   }
 
+  /** Active grants that expire before a time if they are not used or renewed, the soonest first: by expiry-forecast.ts. */
   async expiring(query: ExpiringGrants): Promise<Page<Grant, GrantPosition>> {
     const users = new CoveredUsers(query.users);
     const isFew = await users.haveFewRows(this.database, 'grants');
     const rows = isFew ? ofUsers(query, users) : await this.#ofClients(query);
     if (rows === null) return { items: [], next: null };
-    const visible = Prisma.sql`${users.predicate} AND ${allowed(query.clients)} AND ${unnotified(query)}`;
+    const visible = Prisma.sql`${users.predicate} AND ${clientFilter(query.clients)} AND ${noticeFilter(query)}`;
     return this.#page(boundedScan({ rows, visible, order: ORDER, limit: query.limit }), query.limit);
   }
 
   /** Each client has its index; PostgreSQL merges them. */
   async #ofClients({ clients, testingClients, until, after }: ExpiringGrants): Promise<Prisma.Sql | null> {
-    const meant = clients.includes('*') ? await this.#clientsThere() : [...new Set(clients)];
-    if (meant.length === 0) return null;
-    const each = meant.map((client) => {
-      const at = testingClients.includes(client) ? IN_TESTING : OTHERWISE;
+    const aliases = clients.includes('*') ? await this.#clientsWithExpiry() : [...new Set(clients)];
+    if (aliases.length === 0) return null;
+    const each = aliases.map((client) => {
+      const at = testingClients.includes(client) ? EXPIRY_IN_TESTING : EXPIRY;
       return Prisma.sql`SELECT ${COLUMNS}, ${at} AS at FROM grants
-        WHERE client = ${client} AND ${at} <= ${until} ${behind(at, after)} ORDER BY ${at}, id`;
+        WHERE client = ${client} AND ${at} <= ${until} ${afterPosition(at, after)} ORDER BY ${at}, id`;
     });
     return merged(each);
   }
 
-  /** The clients that active grants are under, by one index lookup for each; settings may lack some. */
-  async #clientsThere(): Promise<string[]> {
+  /** The clients of grants that expire, by one index lookup for each. The settings may lack some of them. */
+  async #clientsWithExpiry(): Promise<string[]> {
     const rows = await alongIndex<{ client: string }>(
       this.database,
       Prisma.sql`
-      WITH RECURSIVE there AS (
+      WITH RECURSIVE found AS (
         (SELECT client FROM grants WHERE expires_at IS NOT NULL ORDER BY client LIMIT 1)
         UNION ALL
-        SELECT (SELECT client FROM grants WHERE expires_at IS NOT NULL AND client > there.client ORDER BY client LIMIT 1)
-        FROM there WHERE client IS NOT NULL
-      ) SELECT client FROM there WHERE client IS NOT NULL`,
+        SELECT (SELECT client FROM grants WHERE expires_at IS NOT NULL AND client > found.client ORDER BY client LIMIT 1)
+        FROM found WHERE client IS NOT NULL
+      ) SELECT client FROM found WHERE client IS NOT NULL`,
     );
     return rows.map(({ client }) => client);
   }
@@ -69,25 +76,22 @@ export class GrantLists {
   }
 }
 
-const OTHERWISE = Prisma.sql`expires_at`;
-const IN_TESTING = Prisma.sql`expires_at_in_testing`;
-
 function ofUsers({ testingClients, until, after }: ExpiringGrants, users: CoveredUsers): Prisma.Sql {
   return Prisma.sql`SELECT * FROM (
-      SELECT ${COLUMNS}, CASE WHEN client = ANY(${[...testingClients]}::text[]) THEN ${IN_TESTING} ELSE ${OTHERWISE} END AS at
+      SELECT ${COLUMNS}, CASE WHEN client = ANY(${[...testingClients]}::text[]) THEN ${EXPIRY_IN_TESTING} ELSE ${EXPIRY} END AS at
       FROM ${users.from('grants')}
-    ) few WHERE at <= ${until} ${behind(Prisma.sql`at`, after)}`;
+    ) few WHERE at <= ${until} ${afterPosition(Prisma.sql`at`, after)}`;
 }
 
-function behind(at: Prisma.Sql, after: GrantPosition | null): Prisma.Sql {
+function afterPosition(at: Prisma.Sql, after: GrantPosition | null): Prisma.Sql {
   return after === null ? Prisma.empty : Prisma.sql`AND (${at}, id) > (${after.at}, ${after.id}::uuid)`;
 }
 
-function allowed(clients: readonly string[]): Prisma.Sql {
+function clientFilter(clients: readonly string[]): Prisma.Sql {
   return clients.includes('*') ? Prisma.sql`TRUE` : Prisma.sql`client = ANY(${[...clients]}::text[])`;
 }
 
-function unnotified({ isUnnotified }: ExpiringGrants): Prisma.Sql {
+function noticeFilter({ isUnnotified }: ExpiringGrants): Prisma.Sql {
   return isUnnotified ? Prisma.sql`expiry_told_at IS DISTINCT FROM at` : Prisma.sql`TRUE`;
 }
 
@@ -100,7 +104,7 @@ export interface GrantPosition {
 interface GrantList {
   /** Aliases as a policy names them; `*` means any. */
   readonly clients: readonly string[];
-  /** Only what is behind this; where the last page ended. */
+  /** Where the last page ended; null for the first page. */
   readonly after: GrantPosition | null;
   readonly limit: number;
 }

@@ -5,7 +5,6 @@ import { judgeConsent } from '../../domain/connect/judge-consent.js';
 import { sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import { Consent, GrantWithTokens, SavedConsent } from '../../domain/grant/consent.js';
 import type { Grant } from '../../domain/grant/grant.js';
-import type { Page } from '../../domain/page.js';
 import type { Secret } from '../../domain/secret.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
@@ -16,7 +15,6 @@ import { type Grant as Row, Prisma } from '../prisma-client/client.js';
 import { AccessTokens } from './access-tokens.repository.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { disconnected, endTokens } from './end-grants.js';
-import { ExpiringGrants, GrantLists, GrantPosition, GrantsOfUser } from './grant-lists.repository.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
 import { RefreshTokens } from './refresh-tokens.repository.js';
 import { SlotBookings } from './slot-bookings.js';
@@ -29,15 +27,12 @@ const MAX_SAVE_MS = 30_000;
 
 /**
  * Grants and their tokens. Every change raises the grant's version, in one transaction with its tokens, the slot ledger and the
- * event for the app. Lock order: the account (advisory), then the grant's row. Refreshes: refresh-lease.repository.ts.
+ * event for the app. Lock order: the account (advisory), then the grant's row.
+ * Does not own refreshes (refresh-lease.repository.ts), the lists of the API (grant-lists.repository.ts) nor revocations
+ * (revocations.repository.ts).
  */
 @Injectable()
 export class GrantsRepository {
-  async findVerified(userId: string, client: string, now: Date): Promise<Grant[]> {
-    const all = await this.findWithTokens(userId, client, now);
-    return all.filter(({ isIntact }) => isIntact).map(({ grant }) => grant);
-  }
-
   constructor(
     private readonly database: Database,
     private readonly accessTokens: AccessTokens,
@@ -46,7 +41,6 @@ export class GrantsRepository {
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
-    private readonly lists: GrantLists,
   ) {}
 
   /**
@@ -179,23 +173,17 @@ export class GrantsRepository {
     return rows.map(fromRow);
   }
 
-  /** A user's grants, the oldest first. */
-  listOfUser(query: GrantsOfUser): Promise<Page<Grant, GrantPosition>> {
-    return this.lists.ofUser(query);
-  }
-
-  /**
-   * Active grants that expire before a time if they are not used or renewed, soonest first: the order of expiry-forecast.ts.
-   */
-  listExpiring(query: ExpiringGrants): Promise<Page<Grant, GrantPosition>> {
-    return this.lists.expiring(query);
-  }
-
   /**
    * The grants of a user with their access tokens, in one query. Expired tokens are left out.
    */
   async findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
     return this.accessTokens.ofUser(userId, client, now);
+  }
+
+  /** Without grants whose stored values are not as the broker wrote them. */
+  async findVerified(userId: string, client: string, now: Date): Promise<Grant[]> {
+    const all = await this.findWithTokens(userId, client, now);
+    return all.filter(({ isIntact }) => isIntact).map(({ grant }) => grant);
   }
 
   /** The refresh token of an active grant; null where there is none, or it does not open. */
