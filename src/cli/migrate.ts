@@ -69,11 +69,11 @@ async function apply({ wait, grantRuntime: role }: Options, command: Command): P
       );
     });
   const days = auditRetention(process.env);
-  const { grantRuntime, setAuditRetention, UnfitRole } =
-    await import('../token-store/migrations/grant-runtime.js');
+  const { grantPrivileges, setAuditRetention, UnfitRole } =
+    await import('../token-store/migrations/runtime-privileges.js');
   if (days !== null) await setAuditRetention(source, days);
   if (role !== undefined) {
-    await grantRuntime(source, role).catch((error: unknown) => {
+    await grantPrivileges(source, role).catch((error: unknown) => {
       if (error instanceof UnfitRole) throw new Failure(EXIT.refused, 'role_unfit', error.message);
       throw error;
     });

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { startPostgres } from '../../dist/sandbox/trying/postgres.js';
-import { grantRuntime } from '../../dist/src/token-store/migrations/grant-runtime.js';
 import { migrate } from '../../dist/src/token-store/migrations/migrate.js';
+import { grantPrivileges } from '../../dist/src/token-store/migrations/runtime-privileges.js';
 
 const RUNTIME_ROLE = 'token_broker_runtime';
 
@@ -25,7 +25,7 @@ export default async function start() {
   // The brokers under test run as a role that may do no more than it must.
   await client.query(`CREATE ROLE ${RUNTIME_ROLE} LOGIN PASSWORD '${password}'`);
   await client.end();
-  await grantRuntime(postgres.url('migrated'), RUNTIME_ROLE);
+  await grantPrivileges(postgres.url('migrated'), RUNTIME_ROLE);
   process.env.TEST_POSTGRES_URL = postgres.url('');
   globalThis.testPostgres = { postgres, folder };
 }

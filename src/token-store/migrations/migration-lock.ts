@@ -26,7 +26,7 @@ const BLOCKERS = `
   WHERE waiting.wait_event_type = 'Lock' AND left(waiting.query, length($1::text)) = $1::text`;
 
 /**
- * One migration at a time. The engine would lock its session, and a pooler in transaction mode keeps that session,
+ * One migration at a time, by an advisory lock of PostgreSQL. The engine would lock its session, and a pooler in transaction mode keeps that session,
  * locked, for the next client. This lock is of a transaction: it ends with the connection, wherever that leads.
  */
 export class MigrationLock {

@@ -3,7 +3,13 @@ import { Secret } from '../../domain/secret.js';
 import { AddressSource } from '../client/address-source.js';
 import { DatabaseClient } from '../client/database-client.js';
 
-/** The broker's rights on tables that it does not write freely; on all others it reads and writes rows. */
+/*
+ * What `token-broker migrate` sets besides the schema: the privileges of the role that the broker runs as, and how long the
+ * database refuses to delete audit events. Does not create the roles (deploy/roles.sql) nor delete events
+ * (audit/audit-retention.job.ts).
+ */
+
+/** Privileges on tables that the broker does not write freely; on all others it reads and writes rows. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   audit_events: 'SELECT, INSERT',
   audit_retention: 'SELECT',
@@ -27,7 +33,7 @@ interface RoleFacts {
  * INSERT. Run by the owner of the tables; safe to run again. Default privileges cover tables that a later migration adds.
  * @throws {UnfitRole} when nothing that is granted could hold the role back, or it could still change the schema
  */
-export async function grantRuntime(database: string | AddressSource, role: string): Promise<void> {
+export async function grantPrivileges(database: string | AddressSource, role: string): Promise<void> {
   const client = new DatabaseClient({ source: sourceOf(database) });
   await client.connect();
   try {
@@ -106,7 +112,7 @@ async function statements(client: pg.Client, role: string): Promise<string[]> {
   ];
 }
 
-/** Rights from PUBLIC or another role are not revoked by the above, such as in a database with another owner. */
+/** Privileges by way of PUBLIC or another role are not revoked by the above, such as in a database with another owner. */
 async function assertNoDdl(client: pg.Client, role: string): Promise<void> {
   const { rows } = await client.query<{ creates: boolean }>(
     `SELECT has_schema_privilege($1, 'public', 'CREATE') AS creates`,
