@@ -14,7 +14,8 @@ const AUDITED_MEMBERS = ['reason', 'missing_scopes', 'cause', 'google_error'];
 
 /**
  * Records an event for each call of a marked route. Calls without a valid credential are not recorded: there is no actor
- * to name, and anyone could fill the trail. They are in the access log.
+ * to name, and anyone could fill the trail. They are in the access log. A call that the warm path answers does not come here:
+ * tokens/response-cache.ts records it.
  */
 @Injectable()
 export class AuditInterceptor implements NestInterceptor {

@@ -7,8 +7,8 @@ import { AuditInterceptor } from './audit.interceptor.js';
 /**
  * Owns the audit of HTTP calls: which are recorded (those marked in http/audit.decorator.ts), GET /audit, and how long
  * events are kept.
- * Does not own events outside of calls: the code that causes them records them itself. Nor does it own the writing
- * (token-store/audit/).
+ * Does not own events outside of calls, which the code that causes them records, nor those of the warm path, which Nest
+ * does not see (tokens/response-cache.ts), nor the writing (token-store/audit/).
  */
 @Module({
   controllers: [AuditController],

@@ -4,7 +4,7 @@ import { Secret } from '../domain/secret.js';
 
 /**
  * Binds an authorization request to the browser that started it, so that a stranger's authorization response cannot be
- * finished in this browser (RFC 6749 section 10.12, RFC 9700 section 4.7). One cookie per request: tabs do not
+ * finished in this browser (CSRF: RFC 6749 section 10.12, RFC 9700 section 4.7). One cookie per request: tabs do not
  * disturb each other.
  */
 const NAME = 'connect-';

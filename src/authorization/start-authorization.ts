@@ -45,7 +45,9 @@ const SIGN_IN = { purpose: 'identify', prompt: 'select_account', includeGranted:
 
 /**
  * Creates and stores authorization requests: state, nonce and PKCE verifier, and a key for the browser's cookie. The
- * callback uses it too, when one request to Google is not enough.
+ * callback uses it too, when one request to Google is not enough. Decides the prompt and incremental authorization
+ * (include_granted_scopes).
+ * Does not own the URL of the consent page with its code_challenge (google/oauth/google-oauth.client.ts).
  */
 @Injectable()
 export class StartAuthorization {

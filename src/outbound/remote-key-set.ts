@@ -7,7 +7,7 @@ const MAX_KEYS = 100;
 const MAX_MODULUS = 1366;
 
 /**
- * Reads a JSON Web Key Set (RFC 7517 section 5); what is not a public key of a known kind is left out of it.
+ * Reads a JSON Web Key Set (JWKS, RFC 7517 section 5); what is not a public key of a known kind is left out of it.
  * @throws when no usable key is left: an empty set must not take the place of a good one
  */
 export function readKeySet({ keys }: Readonly<Record<string, unknown>>): JSONWebKeySet {

@@ -27,7 +27,7 @@ interface Waiter<T, A> extends WaitingCaller<A> {
 }
 
 /**
- * One piece of work shared by all callers who wait for its result. It takes its turns in the lane of the first of them. A
+ * One piece of work shared by all callers who wait for its result (single flight). It takes its turns in the lane of the first of them. A
  * caller who waits too long for a turn, or hangs up, is rejected; work without callers takes no turn. Work under way is
  * finished: its result is cached for the next call.
  */

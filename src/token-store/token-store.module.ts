@@ -9,14 +9,14 @@ import { Database } from './client/database.js';
 import { AuthorizationRequestsRepository } from './connects/authorization-requests.repository.js';
 import { PendingConsentsRepository } from './connects/pending-consents.repository.js';
 import { PendingExchangesRepository } from './connects/pending-exchanges.repository.js';
-import { AccessTokens } from './grants/access-tokens.repository.js';
+import { AccessTokens } from './grants/access-tokens.js';
 import { CredentialSealer } from './grants/credential-sealer.js';
 import { FinishRevocation } from './grants/finish-revocation.js';
 import { GrantListsRepository } from './grants/grant-lists.repository.js';
 import { GrantWatermarks } from './grants/grant-watermarks.js';
 import { GrantsRepository } from './grants/grants.repository.js';
 import { RefreshLeaseRepository } from './grants/refresh-lease.repository.js';
-import { RefreshTokens } from './grants/refresh-tokens.repository.js';
+import { RefreshTokens } from './grants/refresh-tokens.js';
 import { ResealCredentials } from './grants/reseal-credentials.js';
 import { RevocationsRepository } from './grants/revocations.repository.js';
 import { SaveRefresh } from './grants/save-refresh.js';
@@ -33,7 +33,7 @@ import { ServicesRepository } from './services/services.repository.js';
 
 /**
  * Owns PostgreSQL: the tables, their migrations, and the ciphertext in them. The only module that knows Prisma and SQL. Others
- * import its `*.repository.ts`, the change feed and database health. Transactions are READ COMMITTED; every change of a grant is
+ * import its `*.repository.ts`, the change feed and database health; other files serve these. Transactions are READ COMMITTED; every change of a grant is
  * atomic with its tokens, slots and events, and is published to all replicas.
  * Does not own keys (sealing/) nor decisions: it stores what a use case decided, in full or not at all.
  */

@@ -27,7 +27,11 @@ type Row = GrantRow & { readonly credential: string | null; readonly tokens: rea
 
 const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
 
-/** The newest access token of a grant for each requested set of scopes, sealed to the grant and its credential's version. */
+/**
+ * The newest access token of a grant for each requested set of scopes, sealed to the grant and its credential's version; and
+ * the one SELECT of a cold read, which proves each grant that it returns.
+ * Does not own how the token of a refresh is stored: save-refresh.ts does that in one statement.
+ */
 @Injectable()
 export class AccessTokens {
   constructor(

@@ -3,6 +3,12 @@ import { toJson } from '../client/database.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { NO_LEASE, NOT_REVOKING } from './grant-row.js';
 
+/*
+ * What every end of a grant writes. Does not own when one ends: a refresh that Google refuses (refresh-lease.repository.ts,
+ * markDead), a revocation (finish-revocation.ts), a security event (security-events/account-remediations.ts) or a
+ * disconnect (grants.repository.ts, forget).
+ */
+
 /** The columns of a dead grant. */
 export function deadColumns(status: 'reconnect_required' | 'revoked', diagnosis: Diagnosis) {
   return {

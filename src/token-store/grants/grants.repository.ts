@@ -12,11 +12,11 @@ import { takeConsent } from '../connects/pending-consents.repository.js';
 import { takeExchange } from '../connects/pending-exchanges.repository.js';
 import { Outbox } from '../outbox/outbox.js';
 import { type Grant as Row, Prisma } from '../prisma-client/client.js';
-import { AccessTokens } from './access-tokens.repository.js';
+import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { disconnected, endTokens } from './end-grants.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
-import { RefreshTokens } from './refresh-tokens.repository.js';
+import { RefreshTokens } from './refresh-tokens.js';
 import { SlotBookings } from './slot-bookings.js';
 
 /**
@@ -174,7 +174,7 @@ export class GrantsRepository {
   }
 
   /**
-   * The grants of a user with their access tokens, in one query. Expired tokens are left out.
+   * The grants of a user with their access tokens, in one query (access-tokens.ts). Expired tokens are left out.
    */
   async findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
     return this.accessTokens.ofUser(userId, client, now);

@@ -7,7 +7,11 @@ import { Outbox } from '../outbox/outbox.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { SlotBookings } from './slot-bookings.js';
 
-/** Stores a new refresh token: the columns of its grant, its booking in the slot ledger, and the alarm when slots run out. */
+/**
+ * A new refresh token in the transaction that stores its grant: the dates of the grant, the booking in the slot ledger, and
+ * the alarm when slots run out.
+ * Does not own its ciphertext (credential-sealer.ts) nor how the ledger is written (slot-bookings.ts).
+ */
 @Injectable()
 export class RefreshTokens {
   constructor(

@@ -5,10 +5,10 @@ import { type Lease, secretOf } from '../../domain/grant/refresh-lease.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
 import { Outbox } from '../outbox/outbox.js';
-import { AccessTokens } from './access-tokens.repository.js';
+import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { NO_LEASE } from './grant-row.js';
-import { RefreshTokens } from './refresh-tokens.repository.js';
+import { RefreshTokens } from './refresh-tokens.js';
 import { SlotBookings } from './slot-bookings.js';
 
 /**

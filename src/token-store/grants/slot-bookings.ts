@@ -35,7 +35,11 @@ export function live(now: Date): Prisma.RefreshTokenWhereInput {
   };
 }
 
-/** Writes the slot ledger, always in the transaction of the change that brought the token. Serialised by account and client. */
+/**
+ * Writes the slot ledger (the table refresh_tokens), always in the transaction of the change that brought the token.
+ * Serialised by account and client, with an advisory lock.
+ * Does not own what the ledger answers: slot-ledger.repository.ts reads it.
+ */
 @Injectable()
 export class SlotBookings {
   constructor(
