@@ -1,4 +1,4 @@
-/** A newcomer searches for the field's word and reads the first hit: ten of those searches lead to the right file. */
+/** A newcomer searches for the field's word and reads the first hit: these searches lead to the right file. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -15,6 +15,16 @@ const LOOKUPS: readonly [string, RegExp][] = [
   ['scheduler', /^operations\/scheduler\.ts$/],
   ['graceful shutdown', /^(main|graceful-shutdown)\.ts$/],
   ['heartbeat', /^token-store\/change-feed\/change-heartbeats\.ts$/],
+  ['slots_full', /^authorization\/slot-check\.ts$/],
+  ['cookie', /^authorization\/browser-binding-cookie\.ts$/],
+  ['CSRF', /^authorization\/browser-binding-cookie\.ts$/],
+  ['incremental', /^authorization\/start-authorization\.ts$/],
+  ['circuit breaker', /^google\/oauth\/circuit-breaker\.ts$/],
+  ['single flight', /^outbound\/shared-work\.ts$/],
+  ['advisory lock', /^token-store\/(grants\/slot-bookings|migrations\/migration-lock)\.ts$/],
+  ['privileges', /^token-store\/migrations\/runtime-privileges\.ts$/],
+  ['cursor', /^http\/pagination\/page-cursors\.ts$/],
+  ['crawl', /^ads\/account-tree-crawler\.ts$/],
 ];
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
