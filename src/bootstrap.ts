@@ -12,7 +12,7 @@ import { ClientAddresses } from './http/rate-limit/client-address.js';
 import { RateLimits } from './http/rate-limit/rate-limit.hook.js';
 import { createAdapter } from './http/server/http-server.js';
 import { Metrics } from './operations/metrics.js';
-import { EVENT_BODIES } from './security-events/security-event.dto.js';
+import { EVENT_BODIES } from './security-events/security-events.controller.js';
 import { KeyLookup } from './services/service-key.js';
 import { ResponseCache } from './tokens/response-cache.js';
 

@@ -3,9 +3,9 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { CodeExchangeResponse } from '../domain/google/oauth.js';
 import { Clock } from '../domain/ports/clock.js';
-import { DatabaseHealth } from '../token-store/client/database-health.js';
 import type { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 import type { PendingAuthorization } from '../token-store/connects/authorization-requests.repository.js';
 import {
   type PendingExchange,

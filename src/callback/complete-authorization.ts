@@ -40,7 +40,7 @@ export type Completion = { readonly connectRequest: ConnectRequest } & (
   | { readonly redirect: AuthorizationRedirect }
 );
 
-/** Finds the authorization request of a response, and consumes its state. */
+/** Finds the authorization request of a response, checks state, age, browser and issuer, and consumes the state. */
 @Injectable()
 export class AuthorizationResponseValidator {
   constructor(

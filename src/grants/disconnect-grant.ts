@@ -11,8 +11,8 @@ import { RevokeAtGoogle } from './revoke-at-google.js';
 
 const ONLY_LOCAL =
   'must be local for a service account: its key is deleted in the Google console (IAM, Service Accounts, Keys).';
-/** A concurrent consent changes the grant, and it is read again; this often is no coincidence. */
-const MAX_CHANGES = 3;
+/** How often a grant is read again that a concurrent consent has changed. */
+const MAX_READS = 3;
 
 export interface Revoked {
   /** The other grants that Google ended with it, or will. */
@@ -54,7 +54,7 @@ export class DisconnectGrant {
     const { leaseMs } = this.revokeAtGoogle;
     const clients = this.#clientsOfProject(grant);
     let current: Grant | null = grant;
-    for (let look = 1; current && look <= MAX_CHANGES; look++) {
+    for (let reads = 1; current && reads <= MAX_READS; reads++) {
       // A repeated call resumes an unfinished revocation now.
       const resumed = current.status === 'revoking' ? await this.revocations.resume(grant.id, leaseMs) : null;
       if (resumed === 'busy') return { also: await this.siblings(service, grant), isFinished: false };

@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type { RevocationAttempt } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Scheduler } from '../operations/scheduler.js';
 import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
@@ -29,9 +30,9 @@ export class ResumeRevocationsJob implements OnModuleInit {
 
   async #resume(shutdown: AbortSignal): Promise<void> {
     await this.revokeAtGoogle.finishUnwritten();
-    const first = await this.revocations.takeDue(this.revokeAtGoogle.leaseMs);
+    const first = await this.#take();
     if (!first) return;
-    const work = async (taken: typeof first | null) => {
+    const work = async (taken: RevocationAttempt | null) => {
       for (let next = taken; next; next = shutdown.aborted ? null : await this.#take()) {
         await this.revokeAtGoogle.attempt(next, false);
       }
@@ -42,7 +43,7 @@ export class ResumeRevocationsJob implements OnModuleInit {
     ]);
   }
 
-  #take() {
+  #take(): Promise<RevocationAttempt | null> {
     return this.revocations.takeDue(this.revokeAtGoogle.leaseMs);
   }
 }

@@ -22,6 +22,33 @@ export interface SecurityEvent {
   readonly state?: string;
 }
 
+const USER_REVOKED: Diagnosis = {
+  cause: 'user_revoked',
+  confidence: 'certain',
+  who_must_act: 'user',
+  detail:
+    "The app's access to the Google Account was taken away, as Google reported. The user must connect again.",
+};
+
+const TOKEN_REVOKED: Diagnosis = {
+  cause: 'token_revoked',
+  confidence: 'certain',
+  who_must_act: 'user',
+  detail: 'This refresh token was revoked, as Google reported. The user must connect again.',
+};
+
+const ACCOUNT_DISABLED: Diagnosis = {
+  cause: 'account_disabled',
+  confidence: 'certain',
+  who_must_act: 'user',
+  detail:
+    'Google disabled this Google Account, perhaps because it was hijacked. Its owner must recover it with Google; then ' +
+    'tokens are issued again, at the latest once the user connects again.',
+};
+
+const PREFIX_LENGTH = 16;
+const SHA512_BYTES = 64;
+
 /** What each event causes; docs/security-events.md has the reasons. */
 const READERS: Readonly<
   Record<SecurityEventName, (details: Details, issuer: string) => Omit<SecurityEvent, 'name'>>
@@ -99,33 +126,6 @@ function plainText(claim: string, value: string, maxLength: number): string {
   return value.slice(0, maxLength).toWellFormed();
 }
 
-const USER_REVOKED: Diagnosis = {
-  cause: 'user_revoked',
-  confidence: 'certain',
-  who_must_act: 'user',
-  detail:
-    "The app's access to the Google Account was taken away, as Google reported. The user must connect again.",
-};
-
-const TOKEN_REVOKED: Diagnosis = {
-  cause: 'token_revoked',
-  confidence: 'certain',
-  who_must_act: 'user',
-  detail: 'This refresh token was revoked, as Google reported. The user must connect again.',
-};
-
-const ACCOUNT_DISABLED: Diagnosis = {
-  cause: 'account_disabled',
-  confidence: 'certain',
-  who_must_act: 'user',
-  detail:
-    'Google disabled this Google Account, perhaps because it was hijacked. Its owner must recover it with Google; then ' +
-    'tokens are issued again, at the latest once the user connects again.',
-};
-
-const PREFIX_LENGTH = 16;
-const SHA512_BYTES = 64;
-
 /** The account of a subject `iss-sub` or `id_token_claims`; the latter can name it by email only. */
 function readAccount(details: Details, issuer: string): AccountSubject {
   const subject = subjectOf(details);
@@ -133,7 +133,7 @@ function readAccount(details: Details, issuer: string): AccountSubject {
   const sub = text(subject['sub']);
   const email = text(subject['email']);
   const iss = text(subject['iss']);
-  if (iss !== null && bare(iss) !== bare(issuer))
+  if (iss !== null && issuerName(iss) !== issuerName(issuer))
     throw eventRefused('invalid_request', 'The subject is an account of another issuer.');
   const isNamed =
     (type === 'iss-sub' && sub !== null) ||
@@ -169,7 +169,7 @@ function typeOf(subject: Details): string {
 }
 
 /** Google writes its issuer with and without scheme and final slash. */
-function bare(issuer: string): string {
+function issuerName(issuer: string): string {
   return issuer.replace(/^https?:\/\//, '').replace(/\/$/, '');
 }
 

@@ -44,21 +44,22 @@ export class ReceiveSecurityEvent {
     const events = Object.entries(token.events).map(([type, details]) =>
       readEvent(type, details, token.issuer),
     );
-    const acting = events.filter((event) => event.remediation !== null);
-    const touched = await this.securityEvents.takeOnce(
+    const withRemediation = events.filter((event) => event.remediation !== null);
+    const affected = await this.securityEvents.takeOnce(
       {
         jti,
         occurredAt,
         clients: this.#clientsOf(token),
-        remediations: acting.flatMap(({ remediation }) => remediation ?? []),
+        remediations: withRemediation.flatMap(({ remediation }) => remediation ?? []),
       },
       this.clock.now(),
     );
-    if (touched === null) {
+    if (affected === null) {
       this.#log.log({ jti }, 'security event was handled before');
       return;
     }
-    for (const event of events) this.#record(token, event, touched[acting.indexOf(event)] ?? [], requestId);
+    for (const event of events)
+      this.#record(token, event, affected[withRemediation.indexOf(event)] ?? [], requestId);
   }
 
   async #verify(body: unknown): Promise<SecurityEventToken> {

@@ -5,8 +5,14 @@ import type { FastifyRequest } from 'fastify';
 import { OpenToAll } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { SECURITY_EVENTS_ROUTE } from '../http/rate-limit/route-limits.js';
+import type { TextBodies } from '../http/server/body-parsers.js';
 import { ReceiveSecurityEvent } from './receive-security-event.js';
-import { BODY_TYPES } from './security-event.dto.js';
+
+/** The first is RFC 8935's; senders and tools use the others instead. */
+const BODY_TYPES = ['application/secevent+jwt', 'application/jwt', 'text/plain'] as const;
+
+/** A body is one JWT. Google's are below 2 KiB. */
+export const EVENT_BODIES: TextBodies = { types: BODY_TYPES, maxBytes: 16 * 1024 };
 
 @Controller('security-events')
 @ApiTags('security events')

@@ -18,6 +18,10 @@ const NOTICE_MS: Readonly<Record<ExpiryReason, number>> = {
 
 const BATCH = 500;
 
+/**
+ * Writes the event `grant.expiring` for each grant that expires soon, once for each expiry.
+ * Does not own when a grant expires (domain/grant/expiry-forecast.ts) nor the query (token-store/grants/grant-lists.repository.ts).
+ */
 @Injectable()
 export class AnnounceExpiringGrants {
   constructor(

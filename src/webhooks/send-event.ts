@@ -11,7 +11,12 @@ export type Delivery =
   { readonly kind: 'accepted' } | { readonly kind: 'gone' | 'failed'; readonly error: string };
 
 const GONE = 410;
+const PREFIX = 'whsec_';
 
+/**
+ * Sends one event once, as a webhook with the signature of Standard Webhooks.
+ * Does not own retries: deliver-events.ts, by retry-schedule.ts.
+ */
 @Injectable()
 export class SendEvent {
   constructor(
@@ -56,8 +61,6 @@ function codeOf(error: unknown): string {
   const { code } = (cause ?? {}) as { code?: unknown };
   return typeof code === 'string' ? code.toLowerCase() : 'connection_failed';
 }
-
-const PREFIX = 'whsec_';
 
 /**
  * The headers of Standard Webhooks (https://www.standardwebhooks.com). They prove to a receiver that a message comes

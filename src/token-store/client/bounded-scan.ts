@@ -8,6 +8,9 @@ const SCANNED_ROWS = 5000;
 /** A service that sees no more rows than these in all gets them sorted, instead of found among those of all users. */
 const FEW_ROWS = 2000;
 
+/** A client that runs several statements in one transaction. */
+type BatchClient = Pick<PrismaClient, '$queryRaw' | '$transaction'>;
+
 interface Scan {
   /** Rows in the order below, from an index, without LIMIT. */
   readonly rows: Prisma.Sql;
@@ -23,8 +26,8 @@ interface Scanned {
 
 /**
  * A page of the visible rows: stops at the limit, and at SCANNED_ROWS. PostgreSQL reads lazily, row by row, as long as
- * the rows come in their order from an index. The last row that was looked at comes along when the scan ended there,
- * visible or not: the next page goes on behind it.
+ * an index returns the rows in their order. A scan that stops at SCANNED_ROWS also returns its last row, visible or not:
+ * the next page begins after it.
  */
 export function boundedScan({ rows, visible, order, limit }: Scan): Prisma.Sql {
   return Prisma.sql`
@@ -35,17 +38,20 @@ export function boundedScan({ rows, visible, order, limit }: Scan): Prisma.Sql {
     WHERE visible OR row_number = ${SCANNED_ROWS} ORDER BY ${order} LIMIT ${limit + 1}`;
 }
 
-/** Several lists in the same order as one. Each is planned by itself: only so does PostgreSQL merge their indexes. */
+/**
+ * Several lists in the same order as one. With a LIMIT of its own PostgreSQL plans each by itself: only then does it merge
+ * their indexes.
+ */
 export function merged(lists: readonly Prisma.Sql[]): Prisma.Sql {
   const each = lists.map((list) => Prisma.sql`(${list} LIMIT ${SCANNED_ROWS})`);
   return Prisma.sql`SELECT * FROM (${Prisma.join(each, ' UNION ALL ')}) merged`;
 }
 
 /**
- * Runs one query along its index. Left alone, PostgreSQL often reads a whole table and sorts it instead: it guesses how
- * many rows there are, and knows nothing of a table that was just filled.
+ * Runs one query along its index. By its own estimates PostgreSQL often reads a whole table and sorts it instead; for a
+ * table that was just filled it has no statistics at all.
  */
-export async function alongIndex<Row>(database: Batches, query: Prisma.Sql): Promise<Row[]> {
+export async function alongIndex<Row>(database: BatchClient, query: Prisma.Sql): Promise<Row[]> {
   const [, rows] = await database.$transaction([
     database.$queryRaw`SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
       set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)`,
@@ -54,7 +60,7 @@ export async function alongIndex<Row>(database: Batches, query: Prisma.Sql): Pro
   return rows;
 }
 
-/** What `boundedScan` found. @param limit the same */
+/** The page that `boundedScan` found. @param limit as it was given there */
 export function pageOf<Row extends Scanned, Item, Position>(
   found: readonly Row[],
   limit: number,
@@ -71,7 +77,10 @@ export function pageOf<Row extends Scanned, Item, Position>(
 /** A table with `user_id`, and an index on it in the collation "C". */
 type Table = 'grants' | 'audit_events';
 
-/** The users that rules of a policy cover, in SQL. User ids compare by their bytes, as everywhere. */
+/**
+ * The users that the rules of a policy cover, in SQL. User ids compare by their bytes, as everywhere.
+ * What a rule means: domain/access/user-rule.ts.
+ */
 export class CoveredUsers {
   readonly #isAll: boolean;
   readonly #lows: string[];
@@ -101,7 +110,7 @@ export class CoveredUsers {
   }
 
   /** Counts the rows of these users in the index, up to FEW_ROWS. @returns whether there are no more */
-  async haveFewRows(database: Batches, table: Table): Promise<boolean> {
+  async haveFewRows(database: BatchClient, table: Table): Promise<boolean> {
     if (this.#isAll) return false;
     const [counted] = await alongIndex<{ rows: number }>(
       database,
@@ -110,5 +119,3 @@ export class CoveredUsers {
     return (counted?.rows ?? 0) <= FEW_ROWS;
   }
 }
-
-type Batches = Pick<PrismaClient, '$queryRaw' | '$transaction'>;
