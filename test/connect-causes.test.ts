@@ -15,7 +15,7 @@ const ABOUT_NOBODY = new Set([
   'malformed_response',
 ]);
 
-describe('why a connect failed', () => {
+describe('a connect that fails', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed({ SLOT_LIMIT: String(LIMIT), GOOGLE_TIMEOUT_MS: '4000' });
@@ -260,7 +260,7 @@ describe('why a connect failed', () => {
     ],
   ];
 
-  test.each(exits)('%s: %s at the %s', async (...exit) => {
+  test.each(exits)('is %s with the cause %s at the %s', async (...exit) => {
     // Not as five parameters: Jest takes one that a row lacks for its callback.
     const [outcome, cause, , leave, googleError] = exit;
     const countOf = async () => {
@@ -309,7 +309,7 @@ describe('why a connect failed', () => {
     throw new Error(`No event with the cause ${cause}.`);
   };
 
-  test('a completion that is refused says why', async () => {
+  test('says why where a completion is refused', async () => {
     await bed.api.post('/connect/completions', { code: 'A'.repeat(43), user_id: ticket.user_id });
     expect((await eventOf('code_unknown'))['action']).toBe('connect.completion');
     const answer = await consentTo({ confirm: true, return_to: `${APP}/done` });
@@ -320,7 +320,7 @@ describe('why a connect failed', () => {
     expect((await eventOf('wrong_user'))['outcome']).toBe('not_allowed');
   });
 
-  test('strangers cannot fill the audit trail, nor make labels', async () => {
+  test('lets strangers neither fill the audit trail nor make labels', async () => {
     for (let time = 0; time < 40; time++) {
       await new Browser().open(
         `${bed.url}/callback?state=${String(time).padStart(43, 'x')}&error=made_up_${time}`,

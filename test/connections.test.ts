@@ -66,7 +66,7 @@ describe('an incomplete request', () => {
     expect(bed.log()).not.toContain('"level":50');
   });
 
-  test('that has its response already gets no second one', async () => {
+  test('gets no second response where it already has one', async () => {
     const { status, text } = await readAnswer(open(chunked('application/xml')));
     expect(status).toBe(415);
     expect(text).not.toContain('408');
@@ -81,7 +81,7 @@ describe('an incomplete request', () => {
     expect(text).toContain('"status":408');
   });
 
-  test('that becomes complete within the limit is served', async () => {
+  test('is served where it becomes complete within the limit', async () => {
     const socket = open(post(2, ''));
     const answer = readAnswer(socket);
     setTimeout(() => socket.write('{}'), 400);
@@ -103,8 +103,8 @@ describe('idle connections', () => {
   });
 });
 
-describe('many connections', () => {
-  test('those whose request is incomplete longest are evicted, and complete requests are served', async () => {
+describe('the limit of connections', () => {
+  test('evicts those whose request is incomplete longest, and serves complete requests', async () => {
     await bed.restart({
       HTTP_MAX_CONNECTIONS: '20',
       HTTP_HEADERS_TIMEOUT_MS: '60000',
@@ -121,7 +121,7 @@ describe('many connections', () => {
     expect([...silent, ...slow].filter(isOpen).length).toBeLessThanOrEqual(20);
   });
 
-  test('while each is in use, a new one is refused, and the log names the setting', async () => {
+  test('refuses a new one while each is in use, and the log names the setting', async () => {
     await bed.restart({ HTTP_MAX_CONNECTIONS: '2' });
     await bed.sql('BEGIN');
     await bed.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
@@ -137,7 +137,7 @@ describe('many connections', () => {
     expect((await sendRaw(bed.url, get('/health/live'))).status).toBe(200);
   });
 
-  test('by default there are as many as the limit of open files leaves', () => {
+  test('allows by default as many as the limit of open files leaves', () => {
     const most = defaultMaxConnections(110);
     expect(most).toBeGreaterThanOrEqual(16);
     expect(most).toBeLessThanOrEqual(10_000);

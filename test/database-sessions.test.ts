@@ -46,7 +46,7 @@ describe('session settings of a role, a database or a URL', () => {
   });
   afterAll(() => bed.stop());
 
-  test('change nothing', async () => {
+  test('change nothing for the broker', async () => {
     const page = await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     expect(page.status).toBe(200);
     for (let call = 0; call < 2; call++) {
@@ -73,7 +73,7 @@ describe('session settings of a role, a database or a URL', () => {
   });
 });
 
-describe('a role with a password and a limit', () => {
+describe('a database role with a password and a limit', () => {
   let bed: TestBed;
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-rotation-'));
   const file = join(folder, 'database-url');
@@ -107,7 +107,7 @@ describe('a role with a password and a limit', () => {
   const cut = () =>
     query(own, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
 
-  test('a password that no longer holds is an outage; a new one in the file is taken up without a restart', async () => {
+  test('has an outage while its password is wrong, and a new one in the file is used without a restart', async () => {
     await query(own, `ALTER ROLE ${role} PASSWORD 'second'`);
     await cut();
     expect((await bed.api.get('/users/alice/grants')).status).toBe(503);
@@ -121,7 +121,7 @@ describe('a role with a password and a limit', () => {
     expect(bed.log()).not.toContain('second');
   });
 
-  test('no connection left: 503 and not ready, then ready again', async () => {
+  test('gives 503 and is not ready while no connection is left, then is ready again', async () => {
     await query(own, `ALTER ROLE ${role} CONNECTION LIMIT 0`);
     await cut();
     expect((await bed.api.get('/users/alice/grants')).status).toBe(503);
@@ -130,14 +130,14 @@ describe('a role with a password and a limit', () => {
     await until(async () => (await ready(bed)).status === 200);
   });
 
-  test('a missing privilege is named', async () => {
+  test('is named with a missing privilege', async () => {
     await query(own, `REVOKE SELECT ON grants FROM ${role}`);
     expect((await bed.api.get('/users/alice/grants')).status).toBe(503);
     await query(own, `GRANT SELECT ON grants TO ${role}`);
     expect((await bed.api.get('/users/alice/grants')).status).toBe(200);
   });
 
-  test('a server that ends idle sessions ends none that the broker uses', async () => {
+  test('loses no session that the broker uses where the server ends idle sessions', async () => {
     await query(own, `ALTER ROLE ${role} SET idle_session_timeout = 300`);
     await cut();
     expect((await bed.api.get('/users/alice/grants')).status).toBe(200);
@@ -152,7 +152,7 @@ describe('a role with a password and a limit', () => {
     await query(own, `ALTER ROLE ${role} RESET idle_session_timeout`);
   });
 
-  test('triggers that are bypassed, which the role cannot undo, are named', async () => {
+  test('is named with triggers that are bypassed, which it cannot undo', async () => {
     await query(own, `ALTER ROLE ${role} SET session_replication_role = replica`);
     await cut();
     await until(async () => {

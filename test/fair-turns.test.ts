@@ -47,7 +47,7 @@ describe('the queue of requests to Google', () => {
     return { released: Promise.all(calls) };
   }
 
-  test('a quiet service does not wait behind the many calls of another', async () => {
+  test('lets no quiet service wait behind the many calls of another', async () => {
     const many = await cold('crowd', 150);
     const [quietUser = ''] = await cold('quiet', 1);
     const quiet = await bed.service();
@@ -62,7 +62,7 @@ describe('the queue of requests to Google', () => {
     expect(asked().indexOf(quietUser)).toBeLessThan(CONCURRENCY + 3);
   }, 60_000);
 
-  test('two services and two clients take turns', async () => {
+  test('serves two services and two clients in turn', async () => {
     const crowds = [await cold('one', 30), await cold('two', 30), await cold('three', 30, 'second')];
     const [one, two, three] = crowds as [string[], string[], string[]];
     const other = await bed.service();
@@ -83,7 +83,7 @@ describe('the queue of requests to Google', () => {
     }
   }, 60_000);
 
-  test('a client whose requests hang leaves turns to other clients', async () => {
+  test('leaves slots to other clients where the requests of one hang', async () => {
     const hanging = await cold('hang', 40);
     const [user = ''] = await cold('other-client', 1, 'elsewhere');
     bed.google.control.clearRequests();
@@ -97,7 +97,7 @@ describe('the queue of requests to Google', () => {
     await Promise.all(all);
   }, 60_000);
 
-  test('a call that waited too long gets Retry-After; Google received no request for it', async () => {
+  test('gives a call that waited too long Retry-After, and sends no request for it to Google', async () => {
     const users = await cold('long', 40);
     await bed.restart({ GOOGLE_CONCURRENCY: '2', GOOGLE_QUEUE_SECONDS: '1' });
     bed.google.control.latency('token', 700);
@@ -119,7 +119,7 @@ describe('the queue of requests to Google', () => {
     await bed.restart();
   }, 60_000);
 
-  test('callers that disconnect leave the queue', async () => {
+  test('drops callers that disconnect', async () => {
     const users = await cold('gone', 40);
     bed.google.control.latency('token', 1500);
     bed.google.control.clearRequests();
@@ -134,7 +134,7 @@ describe('the queue of requests to Google', () => {
     expect((await bed.api.token(last)).status).toBe(200);
   }, 60_000);
 
-  test('where one of two callers of the same refresh disconnects, the other is served', async () => {
+  test('serves one of two callers of the same refresh where the other disconnects', async () => {
     const users = await cold('shared', 20);
     const other = await bed.service();
     bed.google.control.latency('token', 200);
@@ -152,7 +152,7 @@ describe('the queue of requests to Google', () => {
     expect(refreshes()).toBe(20);
   }, 60_000);
 
-  test('background refreshes do not delay callers', async () => {
+  test('does not delay callers by background refreshes', async () => {
     const renewed = await cold('renewed', 40);
     await Promise.all(renewed.map((user) => bed.api.token(user)));
     // Their tokens have not expired, but are due for a background refresh.

@@ -61,7 +61,7 @@ async function until(look: () => Promise<boolean>): Promise<void> {
   while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-test('PostgreSQL stops under load and comes back: each replica does what its settings say', async () => {
+test('each replica does what its settings say while PostgreSQL stops under load and comes back', async () => {
   const [strict, lenient] = fleet.replicas as [Replica, Replica];
   const token = (await ask(strict, 'alice')).token;
   const seen = new Map([strict, lenient].map((replica) => [replica, new Set<string>()]));

@@ -67,20 +67,20 @@ async function expectEnd(survivor: Api): Promise<void> {
   expect([sibling.status, sibling.body['cause']]).toEqual([410, 'revoked_with_sibling']);
 }
 
-test('stopped before Google was reached', async () => {
+test('a revocation is finished by another replica where one is stopped before Google was reached', async () => {
   fleet.google.control.failAlways('revoke', { drop: true });
   const { survivor } = await killAt(() => fleet.google.control.count('revoke') > 0);
   fleet.google.control.clearFaults();
   await expectEnd(survivor);
 }, 60_000);
 
-test('stopped while Google revokes', async () => {
+test('a revocation is finished by another replica where one is stopped while Google revokes', async () => {
   fleet.google.control.latency('revoke', 500);
   const { survivor } = await killAt(() => fleet.google.control.count('revoke') > 0);
   await expectEnd(survivor);
 }, 60_000);
 
-test('stopped after Google said yes, before it was written', async () => {
+test('a revocation is finished by another replica where one is stopped after Google said yes, before it was written', async () => {
   await database.query('CREATE TRIGGER waits BEFORE DELETE ON grants FOR EACH ROW EXECUTE FUNCTION wait()');
   const { survivor } = await killAt(async () => {
     const { rows } = await database.query(

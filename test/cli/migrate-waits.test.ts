@@ -46,7 +46,7 @@ const records = () =>
 const ADVISORY_LOCKS = `SELECT * FROM pg_locks WHERE locktype = 'advisory'
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
-test('a long reader: calls go on, migrate names it, gives up, and the next run does the rest', async () => {
+test('migrate names a long reader and gives up while calls go on, and the next run does the rest', async () => {
   const report = await reader('nightly report');
   const statuses: number[] = [];
   let slowest = 0;
@@ -88,7 +88,7 @@ test('a long reader: calls go on, migrate names it, gives up, and the next run d
   rmSync(folder, { recursive: true });
 });
 
-test('a reader that ends in time is waited for', async () => {
+test('migrate waits for a reader that ends in time', async () => {
   const report = await reader('short report');
   const applying = migrate(url(), folder);
   await new Promise((resolve) => setTimeout(resolve, 1500));
@@ -101,7 +101,7 @@ test('a reader that ends in time is waited for', async () => {
   );
 });
 
-test('the command names the blocking sessions on standard error, and exits with 69', async () => {
+test('migrate names the blocking sessions on standard error, and exits with 69', async () => {
   const database = await emptyDatabase();
   const other = new pg.Client({ connectionString: database, application_name: 'somebody else' });
   await other.connect();
@@ -121,14 +121,14 @@ test('the command names the blocking sessions on standard error, and exits with 
   expect((await tokenBroker(['migrate'], { DATABASE_URL: database })).code).toBe(0);
 });
 
-test('two at once: the second waits for the first', async () => {
+test('the second of two runs of migrate waits for the first', async () => {
   const DATABASE_URL = await emptyDatabase();
   const both = await Promise.all([1, 2].map(() => tokenBroker(['migrate'], { DATABASE_URL })));
   expect(both.map(({ code }) => code)).toEqual([0, 0]);
   expect(both.map(({ stdout }) => stdout)).toContain('The database is up to date.\n');
 });
 
-test('killed while it waits: the next run is not affected', async () => {
+test('a run of migrate that is killed while it waits does not affect the next run', async () => {
   const database = await emptyDatabase();
   await migrate(database, 'prisma/migrations');
   await query(
@@ -159,7 +159,7 @@ test('killed while it waits: the next run is not affected', async () => {
   expect(stdout).toContain('service_accounts');
 });
 
-test('faulty --wait: wrong usage', async () => {
+test('migrate refuses a faulty --wait as wrong usage', async () => {
   const { code, stderr } = await tokenBroker(['migrate', '--wait', randomUUID()], {});
   expect(code).toBe(2);
   expect(stderr).toContain('--wait');

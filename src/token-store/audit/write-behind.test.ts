@@ -14,8 +14,8 @@ function store() {
   return { written, state, faults, write, onError: (fault: unknown) => void faults.push(fault) };
 }
 
-describe('writing behind the back of those who bring', () => {
-  test('what comes close together is written together, in order', async () => {
+describe('the write-behind buffer', () => {
+  test('writes together what comes close together, in order', async () => {
     const { written, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100);
     for (const item of [1, 2, 3]) rows.add(item);
@@ -24,7 +24,7 @@ describe('writing behind the back of those who bring', () => {
     expect(written).toEqual([[1, 2, 3]]);
   });
 
-  test('a flush waits for all that came before it, also for what is being written', async () => {
+  test('waits in a flush for all that came before it, also for what is being written', async () => {
     const { written, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100);
     rows.add(1);
@@ -34,7 +34,7 @@ describe('writing behind the back of those who bring', () => {
     expect(written.flat()).toEqual([1, 2]);
   });
 
-  test('what could not be written is kept, in order, and tried again', async () => {
+  test('keeps what it could not write, in order, and tries again', async () => {
     const { written, state, faults, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100);
     state.isShut = true;
@@ -48,7 +48,7 @@ describe('writing behind the back of those who bring', () => {
     expect(written).toEqual([[1, 2]]);
   });
 
-  test('full, it makes callers wait until it has written; shut as well, it refuses', async () => {
+  test('makes callers wait while it is full, and refuses them once it is closed as well', async () => {
     const { written, state, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100, 8);
     await rows.waitForCapacity('');
@@ -64,7 +64,7 @@ describe('writing behind the back of those who bring', () => {
     await expect(rows.waitForCapacity('')).rejects.toThrow('shut');
   });
 
-  test('one owner fills a quarter; the others still have capacity', async () => {
+  test('gives one owner a quarter of its capacity, and leaves the rest to others', async () => {
     const { state, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100, 8);
     rows.add(1, 'a');
@@ -77,7 +77,7 @@ describe('writing behind the back of those who bring', () => {
     expect([rows.hasCapacity('b'), rows.hasCapacity('g')]).toEqual([false, false]);
   });
 
-  test('closed, it writes the rest, and gives back what it could not write', async () => {
+  test('writes the rest when it is closed, and gives back what it could not write', async () => {
     const { written, state, faults, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100);
     rows.add(1);
