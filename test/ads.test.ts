@@ -5,6 +5,8 @@ import { ServiceRegistry } from '../src/services/service-registry.js';
 import type { Api } from './support/api.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { pause } from './support/webhook-receiver.js';
+import { until } from './support/until.js';
+import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 
 const { M1, M2, M3, A1, A2, A3, A4 } = guideIds;
 const DAY = 86_400;
@@ -99,8 +101,9 @@ test('a service that is revoked during a synchronization does not fail it for ot
   control.latency('ads', 600);
   control.failNext('ads', { status: 401, body: { error: { code: 401, status: 'UNAUTHENTICATED' } } });
   const [first, second] = [await bed.service(), await bed.service()];
+  const before = control.count('ads');
   const beginning = first.get('/users/dave/ads/customers');
-  await pause(200);
+  await until(() => control.count('ads') > before);
   const joining = second.get('/users/dave/ads/customers');
   await pause(200);
   await bed.app.get(ServiceRegistry).revoke(first.key.split('_')[1] ?? '');
@@ -492,11 +495,8 @@ describe('authorization of callers', () => {
         string,
         unknown
       >[];
-    let [event] = await events();
-    for (let tries = 0; tries < 40 && event?.['action'] !== 'ads.read'; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 25));
-      [event] = await events();
-    }
+    await bed.app.get(AuditLog).flush();
+    const [event] = await events();
     expect(event).toMatchObject({ action: 'ads.read', outcome: 'ok', details: { customers: 6 } });
   });
 });

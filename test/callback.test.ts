@@ -14,6 +14,7 @@ import {
   YOUTUBE_MONEY,
 } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
+import { BLOCKED_SESSIONS, until } from './support/until.js';
 
 describe('the authorization response', () => {
   let bed: TestBed;
@@ -312,7 +313,7 @@ describe('the authorization response', () => {
         "UPDATE grants SET status = 'reconnect_required', sealed_refresh_token = NULL, version = version + 1",
       );
       const storing = browser.open(back);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await until(async () => (await bed.sql(BLOCKED_SESSIONS))[0]?.['count'] !== 0);
       await bed.sql('COMMIT');
       const again = await storing;
       expect(again.status).toBe(303);

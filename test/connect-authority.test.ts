@@ -1,5 +1,4 @@
 /** Authority that ended, ends: at each step of a connect the service is still active and allowed to ask. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Sealer } from '../src/sealing/sealer.js';
 import { Database } from '../src/token-store/client/database.js';
@@ -7,6 +6,7 @@ import { adoptServices } from '../src/token-store/services/service-mac.js';
 import { Api, Browser } from './support/api.js';
 import { ADS, ALICE, APP, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
+import { until } from './support/until.js';
 
 describe('a connect', () => {
   let bed: TestBed;
@@ -75,8 +75,9 @@ describe('a connect', () => {
       const { browser, consent } = await begin({ return_to: `${APP}/done` });
       const back = await visitConsent(consent, { account: ALICE.email });
       bed.google.control.latency('token', 700);
+      const before = bed.google.control.count('token');
       const answering = browser.open(back);
-      await sleep(300);
+      await until(() => bed.google.control.count('token') > before);
       await end(service);
       const answer = await answering;
       expect(answer.headers.get('location')).toBe(`${APP}/done?connect=failed&connect_error=not_allowed`);
@@ -130,8 +131,9 @@ describe('a connect', () => {
     await service.connect(ticket, { account: ALICE.email });
     bed.clock.advance(3600);
     bed.google.control.latency('token', 700);
+    const before = bed.google.control.count('token');
     const answering = service.token('alice');
-    await sleep(300);
+    await until(() => bed.google.control.count('token') > before);
     await ends[0]?.[1](service);
     const answer = await answering;
     expect(answer.status).toBe(401);

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { defaultMaxConnections } from '../src/http/server/connections.js';
 import { openSocket, type RawAnswer, readAnswer, sendRaw } from './support/raw-http.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
+import { BLOCKED_SESSIONS, until } from './support/until.js';
 
 let bed: TestBed;
 beforeAll(async () => {
@@ -110,14 +111,14 @@ describe('the limit of connections', () => {
       HTTP_HEADERS_TIMEOUT_MS: '60000',
       HTTP_REQUEST_TIMEOUT_MS: '60000',
     });
+    const isOpen = (socket: Socket) => !socket.destroyed && socket.readyState === 'open';
     const silent = Array.from({ length: 60 }, () => open());
     const slow = Array.from({ length: 30 }, () => open(post(20, '{"us')));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until(() => [...silent, ...slow].filter(isOpen).length <= 20);
     for (let call = 0; call < 5; call++) {
       const answer = await sendRaw(bed.url, get('/tokens/alice'));
       expect(answer.status).toBe(404);
     }
-    const isOpen = (socket: Socket) => !socket.destroyed && socket.readyState === 'open';
     expect([...silent, ...slow].filter(isOpen).length).toBeLessThanOrEqual(20);
   });
 
@@ -128,7 +129,7 @@ describe('the limit of connections', () => {
     const busy: Promise<RawAnswer>[] = [];
     for (let call = 0; call < 2; call++) {
       busy.push(readAnswer(open(get('/users/alice/grants'))));
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await until(async () => Number((await bed.sql(BLOCKED_SESSIONS))[0]?.['count']) > call);
     }
     expect((await sendRaw(bed.url, get('/health/live'))).status).toBe(0);
     expect(bed.log()).toContain('HTTP_MAX_CONNECTIONS is reached');

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { query } from './cli/token-broker.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 interface Ready {
   readonly status: number;
@@ -11,10 +12,6 @@ async function ready(bed: TestBed): Promise<Ready> {
   const answer = await fetch(`${bed.url}/health/ready`);
   const body = (await answer.json()) as { detail?: string };
   return { status: answer.status, detail: body.detail };
-}
-
-async function until(look: () => Promise<boolean>): Promise<void> {
-  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 const outages = (bed: TestBed) =>

@@ -1,3 +1,5 @@
+import pg from 'pg';
+import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -5,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { query } from './cli/token-broker.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 interface Ready {
   readonly status: number;
@@ -15,10 +18,6 @@ async function ready(bed: TestBed): Promise<Ready> {
   const answer = await fetch(`${bed.url}/health/ready`);
   const body = (await answer.json()) as { detail?: string };
   return { status: answer.status, detail: body.detail };
-}
-
-async function until(look: () => Promise<boolean>): Promise<void> {
-  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 describe('session settings of a role, a database or a URL', () => {
@@ -147,7 +146,15 @@ describe('a database role with a password and a limit', () => {
         `SELECT pid FROM pg_stat_activity WHERE usename = '${role}' AND application_name = 'token-broker'`,
       );
     const before = await pids();
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    // One that is idle since later than those is ended.
+    const url = new URL(own);
+    url.username = role;
+    url.password = 'second';
+    const marker = new pg.Client({ connectionString: url.href });
+    marker.on('error', () => undefined);
+    const ended = once(marker, 'end');
+    await marker.connect();
+    await ended;
     expect(await pids()).toEqual(before);
     await query(own, `ALTER ROLE ${role} RESET idle_session_timeout`);
   });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { coldUsers, userOfToken } from './support/cold-users.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
 import { pause } from './support/webhook-receiver.js';
+import { until } from './support/until.js';
 
 const CONCURRENCY = 8;
 const HELD_MS = 4000;
@@ -31,10 +32,6 @@ const asked = () =>
     .filter(({ grantType }) => grantType === 'refresh_token')
     .map(({ parameters }) => userOfToken.get(String(parameters['refresh_token'])) ?? '');
 const refreshes = () => asked().length;
-const until = async (look: () => boolean) => {
-  for (const end = Date.now() + 10_000; !look() && Date.now() < end;) await pause(5);
-};
-
 describe('the queue of requests to Google', () => {
   /** Occupies all turns by calls of two services, until all other calls of a test are queued. */
   async function holdAllTurns(): Promise<{ readonly released: Promise<unknown> }> {
@@ -127,11 +124,10 @@ describe('the queue of requests to Google', () => {
     await until(() => refreshes() >= CONCURRENCY - 1);
     await pause(100);
     for (const call of calls) call.destroy();
-    await pause(2500);
-    // Those in flight are finished; the others never reached Google.
-    expect(refreshes()).toBeLessThanOrEqual(CONCURRENCY);
-    const [last = ''] = users.slice(-1);
-    expect((await bed.api.token(last)).status).toBe(200);
+    // It is queued last. Those in flight are finished before it; the others never reach Google.
+    const [marker = ''] = await cold('marker', 1);
+    expect((await bed.api.token(marker)).status).toBe(200);
+    expect(refreshes()).toBeLessThanOrEqual(CONCURRENCY + 1);
   }, 60_000);
 
   test('serves one of two callers of the same refresh where the other disconnects', async () => {

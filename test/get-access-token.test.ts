@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { type Answer, Browser } from './support/api.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
+import { until } from './support/until.js';
 
 const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
 
@@ -16,9 +17,6 @@ describe('GET /tokens/:userId', () => {
   });
   afterAll(() => bed.stop());
 
-  const until = async (look: () => Promise<boolean>) => {
-    while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
-  };
   const connect = (more: Record<string, unknown> = {}, account = ALICE) =>
     bed.api.connect({ user_id: 'alice', scope: YOUTUBE, ...more }, { account: account.email });
   const refreshes = () => bed.google.control.count('token', 'refresh_token');
@@ -528,8 +526,9 @@ describe('GET /tokens/:userId', () => {
     })();
     const back = await visitConsent(consent, { account: ALICE.email });
     bed.google.control.failNext('token', { delayMs: 800 });
+    const before = refreshes();
     const slow = bed.api.token('alice');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await until(() => refreshes() > before);
     expect((await browser.open(back)).status).toBe(200);
     const answer = await slow;
     expect(answer.status).toBe(200);

@@ -66,7 +66,7 @@ async function flood(
 }
 
 describe('invalid credentials', () => {
-  test('count 2,000 forged keys for one address, and not for a service there', async () => {
+  test('count for their address when 2,000 of them are forged keys, and not for a service there', async () => {
     await bed.restart({ BROWSER_RATE_LIMIT: '20', SERVICE_RATE_LIMIT: '6' });
     const [known, fresh] = [await bed.service(), await bed.service()];
     for (let call = 0; call < 3; call++) expect((await known.token('alice')).status).toBe(404);
@@ -102,7 +102,7 @@ describe('invalid credentials', () => {
     ['JWTs of a stranger', async () => `Bearer ${await jwt(await SigningKey.make('key-1'), 'reports')}`],
     ['text that is no credential at all', () => Promise.resolve(`Bearer ${randomUUID()}`)],
     ['another scheme', () => Promise.resolve(`Basic ${randomUUID()}`)],
-  ])('count in the same way as %s', async (_, make) => {
+  ])('count in the same way when they are %s', async (_, make) => {
     await bed.restart({ BROWSER_RATE_LIMIT: '3' });
     const statuses = [];
     for (let call = 0; call < 5; call++)
@@ -149,7 +149,7 @@ describe('invalid credentials', () => {
         (await sendRaw(bed.url, `GET /x HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`)).status,
     ],
     ['what is no HTTP', async () => (await sendRaw(bed.url, 'hello\r\n\r\n')).status],
-  ])('count with %s too', async (_, call) => {
+  ])('count together with %s', async (_, call) => {
     await bed.restart({ BROWSER_RATE_LIMIT: '3' });
     for (let turn = 0; turn < 3; turn++) expect(await call()).not.toBe(429);
     expect(await call()).toBe(429);

@@ -4,6 +4,7 @@ import { emptyDatabase, query, tokenBroker } from './cli/token-broker.js';
 import { type PgBouncer, startPgBouncer, WITHOUT_PGBOUNCER } from './support/pgbouncer.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { type Receiver, startReceiver } from './support/webhook-receiver.js';
+import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 
 const run = WITHOUT_PGBOUNCER === '' ? describe : describe.skip;
 
@@ -97,7 +98,7 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
 
     test('keeps the audit trail, and finds in it by time', async () => {
       const auditor = await bed.service({ audit: true });
-      await new Promise((resolve) => setTimeout(resolve, 1300));
+      await bed.app.get(AuditLog).flush();
       const since = new Date(Date.now() - 120_000).toISOString();
       const { status, body } = await auditor.get('/audit', { user: 'user-0', since });
       expect(status).toBe(200);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fleet, startFleet } from '../sandbox/fleet/fleet.js';
 import { createDatabase, startTestBed, type TestBed } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 const NOT_MIGRATED =
   'The database lacks a table or column of this version. Run `token-broker migrate` first.';
@@ -39,12 +40,12 @@ describe('the readiness by the recorded migrations', () => {
   test('is read from the database once, however many ask at once', async () => {
     await bed.sql('BEGIN');
     await bed.sql('LOCK TABLE _prisma_migrations IN ACCESS EXCLUSIVE MODE');
+    let arrived = 0;
+    bed.app.getHttpServer().on('request', () => arrived++);
     const answers = Array.from({ length: 50 }, () => ready(bed.url));
     const waiting = `SELECT count(*)::int AS count FROM pg_locks
       WHERE NOT granted AND relation = '_prisma_migrations'::regclass`;
-    while ((await bed.sql(waiting))[0]?.['count'] === 0) await new Promise((done) => setTimeout(done, 10));
-    // Time for the others to get there as well.
-    await new Promise((done) => setTimeout(done, 300));
+    await until(async () => (await bed.sql(waiting))[0]?.['count'] !== 0 && arrived === 50);
     expect(await bed.sql(waiting)).toEqual([{ count: 1 }]);
     await bed.sql('COMMIT');
     expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
@@ -93,7 +94,7 @@ describe('SIGTERM with SHUTDOWN_DELAY_SECONDS', () => {
     const replica = await fleet.add({ SHUTDOWN_DELAY_SECONDS: '3' });
     const began = performance.now();
     const ended = replica.end('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until(async () => (await ready(replica.url)) !== 200);
     expect(await ready(replica.url)).toEqual({
       status: 503,
       code: 'database_unavailable',
@@ -109,7 +110,7 @@ describe('SIGTERM with SHUTDOWN_DELAY_SECONDS', () => {
     const replica = await fleet.add({ SHUTDOWN_DELAY_SECONDS: '60' });
     const began = performance.now();
     const ended = replica.end('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until(async () => (await ready(replica.url)) !== 200);
     replica.process.kill('SIGTERM');
     expect(await ended).toBe(0);
     expect(performance.now() - began).toBeLessThan(15_000);

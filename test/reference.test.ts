@@ -13,6 +13,7 @@ import { Metrics } from '../src/operations/metrics.js';
 import { signMessage } from '../src/webhooks/send-event.js';
 import { emptyFolder } from './cli/token-broker.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 // Compiled: it finds package.json by its own path.
 const { buildProgram } = (await import(
@@ -227,11 +228,3 @@ describe('a sample of docs/webhooks.md that runs as it is pasted', () => {
     },
   );
 });
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
-    if (await isTrue()) return;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  throw new Error('It did not happen within 20 seconds.');
-}

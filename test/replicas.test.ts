@@ -5,14 +5,11 @@ import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { ADWORDS } from '../src/domain/google/scopes.js';
 import { Api } from './support/api.js';
 import { asRuntime, createDatabase, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 const ALICE = { email: 'alice@example.com' };
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-async function until(look: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await look())) await wait(10);
-}
-
 /** Three brokers, each a process of its own, over one database. */
 describe('the replicas', () => {
   let fleet: Fleet;

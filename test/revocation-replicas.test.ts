@@ -4,6 +4,7 @@ import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js'
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { Api } from './support/api.js';
 import { createDatabase } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 /** A revocation whose replica is killed, at each moment that matters; another one takes it over. */
 let fleet: Fleet;
@@ -27,9 +28,6 @@ afterAll(async () => {
   await database.end();
 });
 
-const until = async (look: () => Promise<boolean> | boolean) => {
-  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
-};
 const grantIdOf = async (user: string) => {
   const { rows } = await database.query<{ id: string }>('SELECT id FROM grants WHERE user_id = $1', [user]);
   return rows[0]?.id ?? '';

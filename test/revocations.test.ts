@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 /** A revocation is written before Google is asked; what interrupts it afterwards is resumed, and no token is given. */
 describe('a revocation', () => {
@@ -32,13 +33,6 @@ describe('a revocation', () => {
     bed.api.delete(`/grants/${String((await grantOf(userId))['id'])}`, { mode: 'revoke' });
   const statusOf = async (userId: string) => (await grantOf(userId))['status'];
   const asked = () => control().count('revoke');
-  const until = async (look: () => Promise<boolean> | boolean, ms = 10_000) => {
-    for (const end = Date.now() + ms; Date.now() < end;) {
-      if (await look()) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    throw new Error('It did not happen in time.');
-  };
   const finished = () =>
     until(async () => (await bed.sql('SELECT id FROM revocations WHERE finished_at IS NULL')).length === 0);
   /** As if the time until the next attempt were over. */

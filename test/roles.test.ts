@@ -6,6 +6,7 @@ import { startFleet, type Fleet } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { asJson, query, tokenBroker } from './cli/token-broker.js';
 import { Api } from './support/api.js';
+import { until } from './support/until.js';
 
 /**
  * Two roles of PostgreSQL, neither a superuser: one owns the tables and migrates, the broker runs as the other. Every
@@ -195,9 +196,7 @@ describe('the broker as the runtime role', () => {
       user_id: 'x',
       scope: 'https://www.googleapis.com/auth/yt-analytics.readonly',
     });
-    while (!replica.log().includes('a sealing key nears its limit')) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    await until(() => replica.log().includes('a sealing key nears its limit'));
     const metrics = await (await fetch(`${replica.url}/metrics`)).text();
     expect(metrics).toMatch(/^token_broker_key_seals\{key="[^"]+"\} 21474841\d\d$/m);
   }, 60_000);

@@ -5,6 +5,7 @@ import { generateKeyPair, SignJWT } from 'jose';
 import type { SecurityEventOptions } from '../sandbox/google/risc/security-events.js';
 import { contractOf } from './support/contract.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 const DAY = 24 * 3600;
 
@@ -232,9 +233,10 @@ describe('a security event', () => {
   test('that disables the account during a refresh leaves that refresh without a token', async () => {
     await connect();
     bed.clock.advance(3600);
+    const before = refreshesAtGoogle();
     bed.google.control.latency('token', 300);
     const underWay = bed.api.token('alice');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until(() => refreshesAtGoogle() > before);
     await send({ type: 'account-disabled', subject: subject(), reason: 'hijacking' });
     expect((await underWay).status).toBe(410);
     expect(await bed.sql('SELECT 1 FROM access_tokens')).toEqual([]);
@@ -249,7 +251,7 @@ describe('a security event', () => {
     const before = refreshesAtGoogle();
     bed.google.control.latency('token', 300);
     const underWay = bed.api.token('alice');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until(() => refreshesAtGoogle() > before);
     for (const type of types) await send({ type, subject: subject() });
     expect((await underWay).status).toBe(200);
     expect(refreshesAtGoogle()).toBe(before + 2);

@@ -15,6 +15,7 @@ import { tokenBroker } from './cli/token-broker.js';
 import { runCommand } from './support/command.js';
 import { file, keyFile, type KeyFile, ROBOT } from './support/service-account.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 const CALENDAR = 'https://www.googleapis.com/auth/calendar.readonly';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -212,7 +213,7 @@ describe('a service account that holds access', () => {
     // Longer than the command takes.
     bed.google.control.latency('token', 6000);
     const pending = bed.api.token('robot');
-    while (asked().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until(() => asked().length > 0);
     bed.google.control.latency('token', 0);
     await add('robot', [CALENDAR], '--replace');
     expect((await pending).body['scope']).toBe(CALENDAR);

@@ -8,6 +8,7 @@ import { type RunningPostgres, startPostgres } from '../sandbox/trying/postgres.
 import { migrate } from '../src/token-store/migrations/migrate.js';
 import { query, tokenBroker } from './cli/token-broker.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 /** A primary, and a standby that is a copy of it: it does not follow the primary, but can be read and promoted. */
 let folder: string;
@@ -76,9 +77,7 @@ test('a standby alone is not ready and gives 503, and migrate says why', async (
 test('the broker goes on at the promoted standby after the primary stops', async () => {
   await primary.stop();
   await query(standby.url('postgres'), 'SELECT pg_promote()');
-  const deadline = Date.now() + 20_000;
-  while ((await ready()).status !== 200 && Date.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  await until(async () => (await ready()).status === 200);
   expect(await ready()).toEqual({ status: 200, detail: undefined });
   // The copy was made before anybody connected, and before the service had its key.
   expect((await bed.api.token('alice')).status).toBe(401);

@@ -6,6 +6,7 @@ import { Database } from '../src/token-store/client/database.js';
 import { fromRow } from '../src/token-store/grants/grant-row.js';
 import { credentialAad } from '../src/token-store/sealed/aad.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 /** Responses of Google that the database does not accept: a full disk, an outage. */
 let bed: TestBed;
@@ -28,13 +29,6 @@ const asked = () => bed.google.control.count('token');
 const fail = (statement: string, table: string) =>
   bed.sql(`CREATE TRIGGER failing BEFORE ${statement} ON ${table} FOR EACH ROW EXECUTE FUNCTION fail()`);
 const heal = (table: string) => bed.sql(`DROP TRIGGER failing ON ${table}`);
-const until = async (look: () => Promise<boolean>) => {
-  for (const end = Date.now() + 20_000; Date.now() < end;) {
-    if (await look()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('It did not happen in time.');
-};
 const isSaved = async () =>
   (await bed.sql('SELECT 1 FROM access_tokens WHERE expires_at > $1', [bed.clock.now()])).length > 0;
 const tokenOf = ({ body }: { body: Record<string, unknown> }) => String(body['access_token']);

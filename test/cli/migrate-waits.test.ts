@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { emptyDatabase, query, startTokenBroker, tokenBroker } from './token-broker.js';
+import { BLOCKED_SESSIONS, until } from '../support/until.js';
 
 const COLUMN = '29990101000000_note';
 
@@ -41,6 +42,8 @@ const records = () =>
     url(),
     `SELECT migration_name, finished_at IS NOT NULL AS finished, logs FROM _prisma_migrations WHERE migration_name = '${COLUMN}'`,
   );
+
+const blocked = async (database: string) => Number((await query(database, BLOCKED_SESSIONS))[0]?.['count']);
 
 // Other databases of the server are those of other tests.
 const ADVISORY_LOCKS = `SELECT * FROM pg_locks WHERE locktype = 'advisory'
@@ -91,7 +94,7 @@ test('migrate names a long reader and gives up while calls go on, and the next r
 test('migrate waits for a reader that ends in time', async () => {
   const report = await reader('short report');
   const applying = migrate(url(), folder);
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await until(async () => (await blocked(url())) > 0);
   await report.query('COMMIT');
   await report.end();
   expect(await applying).toEqual([COLUMN]);
@@ -140,18 +143,11 @@ test('a run of migrate that is killed while it waits does not affect the next ru
   await holder.query('BEGIN');
   await holder.query('LOCK TABLE grants IN ACCESS SHARE MODE');
   const running = startTokenBroker(['migrate'], { DATABASE_URL: database });
-  for (;;) {
-    const waiting = await query(
-      database,
-      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    );
-    if (waiting.length > 0) break;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await until(async () => (await blocked(database)) > 0);
   running.kill('SIGKILL');
   await running.finished;
   // Its session on the server gives up as well.
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await until(async () => (await blocked(database)) === 0);
   await holder.query('COMMIT');
   await holder.end();
   const { code, stdout } = await tokenBroker(['migrate'], { DATABASE_URL: database });

@@ -1,10 +1,10 @@
 /** A restarted sandbox keeps its state. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ada, startGoogle, type TestGoogle, web } from './test-google.js';
+import { until } from '../support/until.js';
 
 let folder: string;
 let stateFile: string;
@@ -46,8 +46,7 @@ test('a new start finds key, consents, codes, tokens and revocations again', asy
 test('the state file is for its owner only, and is there soon, without waiting for the end', async () => {
   const google = await start();
   const { refresh_token = 'none' } = await google.connect();
-  await sleep(500);
-  expect(readFileSync(stateFile, 'utf8')).toContain(refresh_token);
+  await until(() => existsSync(stateFile) && readFileSync(stateFile, 'utf8').includes(refresh_token));
   expect(statSync(stateFile).mode & 0o777).toBe(0o600);
 });
 

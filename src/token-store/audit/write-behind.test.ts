@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { WriteBehind } from './write-behind.js';
 
 /** A store that can be shut; it keeps what it was given. */
@@ -15,12 +15,19 @@ function store() {
 }
 
 describe('the write-behind buffer', () => {
+  beforeAll(() => {
+    jest.useFakeTimers({ advanceTimers: true });
+  });
+  afterAll(() => {
+    jest.useRealTimers();
+  });
+
   test('writes together what comes close together, in order', async () => {
     const { written, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100);
     for (const item of [1, 2, 3]) rows.add(item);
     expect(written).toEqual([]);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await jest.advanceTimersByTimeAsync(200);
     expect(written).toEqual([[1, 2, 3]]);
   });
 
@@ -41,10 +48,10 @@ describe('the write-behind buffer', () => {
     rows.add(1);
     await expect(rows.flush()).rejects.toThrow('shut');
     rows.add(2);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await jest.advanceTimersByTimeAsync(200);
     expect(faults).toHaveLength(1);
     state.isShut = false;
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await jest.advanceTimersByTimeAsync(1200);
     expect(written).toEqual([[1, 2]]);
   });
 
