@@ -1,5 +1,4 @@
 import pg from 'pg';
-import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -152,7 +151,7 @@ describe('a database role with a password and a limit', () => {
     url.password = 'second';
     const marker = new pg.Client({ connectionString: url.href });
     marker.on('error', () => undefined);
-    const ended = once(marker, 'end');
+    const ended = new Promise((resolve) => marker.once('end', resolve));
     await marker.connect();
     await ended;
     expect(await pids()).toEqual(before);

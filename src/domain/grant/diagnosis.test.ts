@@ -91,7 +91,7 @@ describe('the diagnosis of a grant of which Google says only that it is dead', (
       ['user_revoked_or_password_changed', 'inferred', 'user'],
     ],
     ['nothing else explains it', evidence({}, day(31)), ['user_revoked', 'inferred', 'user']],
-  ])('%s', (_, facts, expected) => {
+  ])('is right where %s', (_, facts, expected) => {
     expect(summary(REVOKED, facts)).toEqual(expected);
   });
 
