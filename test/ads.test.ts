@@ -5,6 +5,8 @@ import { ServiceRegistry } from '../src/services/service-registry.js';
 import type { Api } from './support/api.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { pause } from './support/webhook-receiver.js';
+import { until } from './support/until.js';
+import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 
 const { M1, M2, M3, A1, A2, A3, A4 } = guideIds;
 const DAY = 86_400;
@@ -99,8 +101,9 @@ test('a service that is revoked during a synchronization does not fail it for ot
   control.latency('ads', 600);
   control.failNext('ads', { status: 401, body: { error: { code: 401, status: 'UNAUTHENTICATED' } } });
   const [first, second] = [await bed.service(), await bed.service()];
+  const before = control.count('ads');
   const beginning = first.get('/users/dave/ads/customers');
-  await pause(200);
+  await until(() => control.count('ads') > before);
   const joining = second.get('/users/dave/ads/customers');
   await pause(200);
   await bed.app.get(ServiceRegistry).revoke(first.key.split('_')[1] ?? '');
@@ -123,7 +126,7 @@ test.each([
   expect((await bed.api.token('alice', { customer_id: A1 })).status).toBe(200);
 });
 
-describe("the guide's tables, over HTTP", () => {
+describe("the guide's tables, over HTTP,", () => {
   const onAll = (ids: readonly string[], role: string) => Object.fromEntries(ids.map((id) => [id, role]));
 
   test.each([
@@ -131,7 +134,7 @@ describe("the guide's tables, over HTTP", () => {
     ['SA1', { [M1]: onAll([M1, M2, A1, A2, A3], 'STANDARD') }],
     ['U2', { [M2]: onAll([M2, A1, A2, A3], 'STANDARD'), [M3]: onAll([M3, A1, A4], 'READ_ONLY') }],
     ['U3', { [A4]: { [A4]: 'STANDARD' } }],
-  ] as const)('%s', async (user, expected) => {
+  ] as const)('hold for %s', async (user, expected) => {
     play(user);
     expect(byRoot(customersOf(await ask()))).toEqual(expected);
   });
@@ -151,7 +154,7 @@ describe("the guide's tables, over HTTP", () => {
     expect(denied).toContain('USER_PERMISSION_DENIED');
   });
 
-  test('page by page, in the order of the ids, each once', async () => {
+  test('list accounts page by page, in the order of the ids, each once', async () => {
     play('U2');
     const whole = customersOf(await ask()).map(({ id }) => id);
     expect(whole).toEqual(whole.toSorted());
@@ -166,7 +169,7 @@ describe("the guide's tables, over HTTP", () => {
     expect((await ask({ cursor: 'forged' })).status).toBe(400);
   });
 
-  test('the whole response', async () => {
+  test('have the whole response as documented', async () => {
     play('U2');
     const { status, body } = await ask();
     expect(status).toBe(200);
@@ -193,7 +196,7 @@ describe("the guide's tables, over HTTP", () => {
 });
 
 describe('the requests to Google', () => {
-  test('each manager once, each call through a root of the user, with the token of the user', async () => {
+  test('ask each manager once, each through a root of the user, with the token of the user', async () => {
     play('U1');
     await ask();
     const asked = bed.google.control.requests.filter(({ endpoint }) => endpoint === 'ads');
@@ -212,13 +215,13 @@ describe('the requests to Google', () => {
     expect(tokens.size).toBe(1);
   });
 
-  test('pages are read to the end', async () => {
+  test('read pages to the end', async () => {
     play('U2');
     bed.google.control.setAdsPageSize(1);
     expect(customersOf(await ask())).toHaveLength(6);
   });
 
-  test('deep trees and diamonds keep their links', async () => {
+  test('keep the links of deep trees and diamonds', async () => {
     const levels = Array.from({ length: 10 }, (_, level) => [`31${level}`, `32${level}`] as const);
     const links = levels.slice(1).flatMap(([left, right], above) => {
       const [first = '', second = ''] = levels[above] ?? [];
@@ -243,7 +246,7 @@ describe('the requests to Google', () => {
     });
   });
 
-  test('an advertiser with direct access is known by name, and addresses compare without case', async () => {
+  test('name an advertiser with direct access, and compare addresses without case', async () => {
     bed.google.control.setAdsHierarchy(guideHierarchy({ U3: ALICE.email.toUpperCase() }));
     expect(customersOf(await ask())).toEqual([
       {
@@ -257,13 +260,13 @@ describe('the requests to Google', () => {
     ]);
   });
 
-  test('a transient failure of one request is retried', async () => {
+  test('are retried after a transient failure of one', async () => {
     play('U1');
     bed.google.control.failNext('ads', { named: 'backend_error' });
     expect((await ask()).status).toBe(200);
   });
 
-  test('an account that Google closed is a gap, and the others are listed', async () => {
+  test('list the others where Google closed an account, which is a gap', async () => {
     const hierarchy = guideHierarchy({ U2: ALICE.email });
     const closed = hierarchy.accounts.map((each) =>
       each.id === M3 ? { ...each, status: 'CANCELED' } : each,
@@ -279,11 +282,11 @@ describe('the requests to Google', () => {
     });
   });
 
-  test('a user without Google Ads reaches no account', async () => {
+  test('find no account for a user without Google Ads', async () => {
     expect((await ask()).body).toMatchObject({ complete: true, customers: [] });
   });
 
-  test('roles that Google shows only to administrators are unknown, not guessed', async () => {
+  test('leave roles unknown that Google shows only to administrators', async () => {
     play('U2');
     bed.google.control.hideAdsRoles(true);
     bed.google.control.setAdsRole(M3, ALICE.email, 'ADMIN');
@@ -304,7 +307,7 @@ describe('the requests to Google', () => {
       { code: 'client_misconfigured', cause: 'ads_api_rejected', google_error: 'PERMISSION_DENIED' },
     ],
     ['ads_unsupported_version', 502, { code: 'client_misconfigured', google_error: 'UNSUPPORTED_VERSION' }],
-  ] as const)('%s is answered with %d', async (named, status, body) => {
+  ] as const)('are answered after %s with %d', async (named, status, body) => {
     play('U1');
     bed.google.control.failAlways('ads', { named });
     const answer = await ask();
@@ -313,7 +316,7 @@ describe('the requests to Google', () => {
     expect(await bed.sql('SELECT * FROM ads_trees')).toEqual([]);
   });
 
-  test('a token that ended before it expired is refreshed once', async () => {
+  test('refresh once a token that ended before it expired', async () => {
     play('U1');
     bed.google.control.failNext('ads', { named: 'invalid_credentials' });
     bed.google.control.clearRequests();
@@ -321,7 +324,7 @@ describe('the requests to Google', () => {
     expect(bed.google.control.count('token', 'refresh_token')).toBe(1);
   });
 
-  test('a grant that the user revoked is marked dead', async () => {
+  test('mark a grant dead that the user revoked', async () => {
     play('U1');
     isConnected = false;
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
@@ -329,7 +332,7 @@ describe('the requests to Google', () => {
     expect([answer.status, answer.body['code']]).toEqual([410, 'reconnect_required']);
   });
 
-  test('a circular hierarchy is refused', async () => {
+  test('refuse a circular hierarchy', async () => {
     const hierarchy = guideHierarchy({ U1: ALICE.email });
     const circle: AdsHierarchy = { ...hierarchy, links: [...hierarchy.links, [M2, M1]] };
     bed.google.control.setAdsHierarchy(circle);
@@ -359,7 +362,7 @@ describe('the age of the response', () => {
     [10, '0'],
     [100, '60'],
     [DAY + 1, undefined],
-  ])('after %d s, max_age=%s asks Google', async (seconds, max_age) => {
+  ])('of %d s makes a call with max_age=%s ask Google', async (seconds, max_age) => {
     bed.google.control.setAdsRole(M3, ALICE.email, 'ADMIN');
     bed.clock.advance(seconds);
     const answer = await ask(max_age === undefined ? {} : { max_age });
@@ -367,7 +370,7 @@ describe('the age of the response', () => {
     expect(byRoot(customersOf(answer))[M3]?.[A4]).toBe('ADMIN');
   });
 
-  test('concurrent callers share one synchronization', async () => {
+  test('is set by one synchronization that concurrent callers share', async () => {
     bed.google.control.latency('ads', 50);
     bed.clock.advance(10);
     const once = () => ask({ max_age: '0' });
@@ -377,7 +380,7 @@ describe('the age of the response', () => {
     expect(lists).toHaveLength(1);
   });
 
-  test('no caller causes more than one synchronization per ADS_MIN_AGE, even when it fails', async () => {
+  test('lets no caller cause more than one synchronization per ADS_MIN_AGE, even when it fails', async () => {
     const lists = () => bed.google.control.requests.filter(({ url }) => url.includes('listAccessible'));
     for (let call = 0; call < 20; call++) expect((await ask({ max_age: '0' })).status).toBe(200);
     expect(lists()).toHaveLength(0);
@@ -396,7 +399,7 @@ describe('the age of the response', () => {
     expect((await ask({ max_age: '0' })).status).toBe(200);
   });
 
-  test('synchronizations take turns: a quiet service does not wait behind the many calls of another', async () => {
+  test('is renewed in turns, and a quiet service does not wait behind the many calls of another', async () => {
     const users = Array.from({ length: 30 }, (_, index) => `crowd-${index}`);
     for (const user_id of [...users, 'quiet']) {
       await bed.api.connect({ user_id, scope: ADS }, { account: ALICE.email });
@@ -417,7 +420,7 @@ describe('the age of the response', () => {
     expect(done.indexOf('quiet')).toBeLessThan(21);
   }, 60_000);
 
-  test('during an outage of Google the stale tree is served with its age, but not to a caller with max_age', async () => {
+  test('is stated during an outage of Google, when the stale tree is served, but not to a caller with max_age', async () => {
     bed.google.control.failAlways('ads', { drop: true });
     bed.clock.advance(DAY + 1);
     const old = await ask();
@@ -426,7 +429,7 @@ describe('the age of the response', () => {
     expect((await ask({ max_age: String(DAY) })).status).toBe(503);
   });
 
-  test('accounts without an access path are reported', async () => {
+  test('belongs to a tree that reports accounts without an access path', async () => {
     await bed.sql(`UPDATE ads_trees SET synced_at = synced_at + interval '1 ms', tree = jsonb_set(
       jsonb_set(tree, '{links}', '[{"manager": "77", "client": "${A1}"}]'), '{direct}', '[]')`);
     const { body } = await ask();
@@ -435,7 +438,7 @@ describe('the age of the response', () => {
     expect(body['gaps']).toContainEqual({ customer_id: A1, why: 'unreached' });
   });
 
-  test('the tree is deleted with the grant', async () => {
+  test('ends when the tree is deleted with the grant', async () => {
     isConnected = false;
     expect(await bed.sql('SELECT * FROM ads_trees')).toHaveLength(1);
     const [grant] = (await bed.api.get('/users/alice/grants')).body['grants'] as { id: string }[];
@@ -450,14 +453,14 @@ describe('authorization of callers', () => {
     [{ users: ['bob'] }, 'not_allowed'],
     [{ clients: ['second'] }, 'not_allowed'],
     [{ scopes: [YOUTUBE] }, 'not_allowed'],
-  ])('a service with %j is refused, even where the tree is cached', async (policy, code) => {
+  ])('refuses a service with %j, even where the tree is cached', async (policy, code) => {
     play('U1');
     await ask();
     const { status, body } = await ask({}, await bed.service(policy));
     expect([status, body['code']]).toEqual([403, code]);
   });
 
-  test('a grant that lost the scope is refused, even where the tree is cached', async () => {
+  test('refuses a grant that lost the scope, even where the tree is cached', async () => {
     isConnected = false;
     await ask();
     bed.clock.advance(3600);
@@ -468,7 +471,7 @@ describe('authorization of callers', () => {
     expect((await ask()).body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
   });
 
-  test('a grant without the scope is refused with a link', async () => {
+  test('refuses a grant without the scope, with a link', async () => {
     await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
     const { status, body } = await bed.api.get('/users/bob/ads/customers');
     expect(status).toBe(403);
@@ -476,14 +479,14 @@ describe('authorization of callers', () => {
     expect(body['connect_url']).toContain('/connect?ticket=');
   });
 
-  test.each(['-1', 'soon', '1.5'])('max_age=%s is refused', async (max_age) => {
+  test.each(['-1', 'soon', '1.5'])('refuses max_age=%s', async (max_age) => {
     expect((await ask({ max_age })).body).toMatchObject({
       code: 'invalid_request',
       errors: { max_age: /./ },
     });
   });
 
-  test('each call leaves an audit event', async () => {
+  test('leaves an audit event of each call', async () => {
     play('U2');
     await ask();
     const auditor = await bed.service({ audit: true });
@@ -492,11 +495,8 @@ describe('authorization of callers', () => {
         string,
         unknown
       >[];
-    let [event] = await events();
-    for (let tries = 0; tries < 40 && event?.['action'] !== 'ads.read'; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 25));
-      [event] = await events();
-    }
+    await bed.app.get(AuditLog).flush();
+    const [event] = await events();
     expect(event).toMatchObject({ action: 'ads.read', outcome: 'ok', details: { customers: 6 } });
   });
 });
@@ -508,7 +508,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
     play('U2');
   });
 
-  test('gives the header that the call needs: with it Google answers, without it refuses', async () => {
+  test('gives the header that the call needs, with which Google answers and without which it refuses', async () => {
     const { body } = await token({ customer_id: A4 });
     expect(body).toMatchObject({ headers: { 'login-customer-id': M3 }, ads: { role: 'READ_ONLY' } });
     const call = (headers: object) =>
@@ -527,7 +527,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
     expect(await refused.text()).toContain('USER_PERMISSION_DENIED');
   });
 
-  test('the most powerful role first, then the shortest path; no header where access is direct', async () => {
+  test('prefers the most powerful role, then the shortest path, and gives no header where access is direct', async () => {
     const whole = await token({ customer_id: A1 });
     expect(whole.body).toMatchObject({
       headers: { 'login-customer-id': M2 },
@@ -553,7 +553,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
     expect((await token({})).body).not.toHaveProperty('headers');
   });
 
-  test('min_role refuses with the reason', async () => {
+  test('refuses with the reason where min_role is not met', async () => {
     const refused = await token({ customer_id: A4, min_role: 'STANDARD' });
     expect(refused.status).toBe(403);
     expect(refused.text).not.toContain('ya29.');
@@ -575,7 +575,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
     });
   });
 
-  test('a refusal is checked at Google again once the tree is a minute old', async () => {
+  test('checks a refusal at Google again once the tree is a minute old', async () => {
     expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_access_path' });
     bed.google.control.setAdsRole(M1, ALICE.email, 'ADMIN');
     expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_access_path' });
@@ -583,7 +583,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
     expect(await chosen({ customer_id: M1 })).toMatchObject({ role: 'ADMIN', distance: 0 });
   });
 
-  test('USER_PERMISSION_DENIED from Google refreshes the tree once', async () => {
+  test('refreshes the tree once after USER_PERMISSION_DENIED from Google', async () => {
     const { login_customer_id, synced_at } = await chosen({ customer_id: A1 });
     expect(login_customer_id).toBe(M2);
     bed.google.control.setAdsRole(M2, ALICE.email, null);
@@ -603,13 +603,13 @@ describe('GET /tokens/:userId?customer_id=', () => {
     [{ min_role: 'ADMIN' }, 'min_role'],
     [{ denied_synced_at: '2026-11-22T00:00:00Z' }, 'denied_synced_at'],
     [{ customer_id: A1, denied_synced_at: 'yesterday' }, 'denied_synced_at'],
-  ])('%j is refused, naming %s', async (query, field) => {
+  ])('refuses %j, naming %s', async (query, field) => {
     const { status, body } = await token(query);
     expect(status).toBe(400);
     expect(body['errors']).toHaveProperty(field);
   });
 
-  test('a grant without the scope of Google Ads is refused with a link', async () => {
+  test('refuses a grant without the scope of Google Ads, with a link', async () => {
     await bed.api.connect({ user_id: 'carol', scope: YOUTUBE }, { account: BOB.email });
     const { status, body } = await bed.api.token('carol', { customer_id: A1 });
     expect(status).toBe(403);
@@ -618,7 +618,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
   });
 });
 
-test('no token is in the log or beside the tree, whatever failed', async () => {
+test('no token is in the log or beside the tree, whatever fails', async () => {
   play('U2');
   await ask();
   for (const named of ['ads_user_permission_denied', 'ads_api_disabled', 'invalid_credentials'] as const) {

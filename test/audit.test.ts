@@ -13,6 +13,7 @@ import {
   YOUTUBE_MONEY,
 } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
+import { until } from './support/until.js';
 
 const DAY = 24 * 3600;
 
@@ -66,8 +67,8 @@ const caller = async () => {
   return { actor: String(row?.['name']), service_id: String(row?.['id']) };
 };
 
-describe('what is recorded', () => {
-  test('a ticket, its consent, an issuance: who, for whom, what, with what outcome', async () => {
+describe('the audit trail', () => {
+  test('records a ticket, its consent and an issuance with who, for whom, what, and with what outcome', async () => {
     await connect();
     const { body } = await bed.api.token('alice', { scope: YOUTUBE });
     const grant_id = await grantOf('alice');
@@ -93,14 +94,14 @@ describe('what is recorded', () => {
     ]);
   });
 
-  test('the request id is that of the log and of the problem', async () => {
+  test('has the request id of the log and of the problem', async () => {
     const { body } = await bed.api.token('alice');
     const [refused] = await trail();
     expect(refused).toMatchObject({ outcome: 'not_connected', request_id: body['request_id'] });
     expect(bed.log()).toContain(`"request_id":"${String(refused?.request_id)}"`);
   });
 
-  test('refusals, each with its code', async () => {
+  test('records refusals, each with its code', async () => {
     await connect();
     await trail();
     const strict = await bed.service({ users: ['bob'] });
@@ -127,7 +128,7 @@ describe('what is recorded', () => {
     expect(refused[4]?.details).toEqual({ asked: [ADS], missing_scopes: [ADS], connect_link: true });
   });
 
-  test('partial and failed consents', async () => {
+  test('records partial and failed consents', async () => {
     const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
     const url = () => bed.api.connectUrl({ user_id: 'alice', scope });
     await new Browser().connect(await url(), { account: ALICE.email, untick: [YOUTUBE_MONEY] });
@@ -152,7 +153,7 @@ describe('what is recorded', () => {
     expect(consents[0]?.details['missing_scopes']).toEqual([YOUTUBE_MONEY]);
   });
 
-  test("a consent that another user's browser brings back", async () => {
+  test("records a consent that another user's browser brings back", async () => {
     const consent = await new Browser().begin(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     const back = await visitConsent(consent, { account: ALICE.email });
     await new Browser().open(back);
@@ -164,7 +165,7 @@ describe('what is recorded', () => {
     ]);
   });
 
-  test('a consent that waits, and its completion', async () => {
+  test('records a consent that waits, and its completion', async () => {
     const more = { confirm: true, return_to: `${APP}/done` };
     const done = await connect('alice', more);
     const code = new URL(done.headers.get('location') ?? '').searchParams.get('connect_code');
@@ -177,7 +178,7 @@ describe('what is recorded', () => {
     ]);
   });
 
-  test('tokens issued alike within a moment are one event, refusals too; what differs is not', async () => {
+  test('records tokens and refusals alike within a moment as one event, and those that differ apart', async () => {
     await connect();
     const other = await bed.service();
     await trail();
@@ -198,7 +199,7 @@ describe('what is recorded', () => {
     expect(await trail()).toHaveLength(5);
   });
 
-  test('each refresh is an event, for the service that caused it', async () => {
+  test('records each refresh for the service that caused it', async () => {
     await connect();
     bed.clock.advance(3600);
     await bed.api.token('alice');
@@ -208,7 +209,7 @@ describe('what is recorded', () => {
     );
   });
 
-  test('a refresh that fails: what Google said, and the result', async () => {
+  test('records of a refresh that fails what Google said, and the result', async () => {
     await connect();
     const id = await grantOf('alice');
     bed.clock.advance(3600);
@@ -233,7 +234,7 @@ describe('what is recorded', () => {
     ]);
   });
 
-  test('a disconnect, and the grants that ended with it; a dry run is not recorded', async () => {
+  test('records a disconnect and the grants that ended with it, and no dry run', async () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     const [alice, bob] = [await grantOf('alice'), await grantOf('bob')];
@@ -268,7 +269,7 @@ describe('what is recorded', () => {
     );
   });
 
-  test('a security event from Google, for each user whom it concerns', async () => {
+  test('records a security event from Google for each user whom it concerns', async () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     await trail();
@@ -293,7 +294,7 @@ describe('what is recorded', () => {
     ]);
   });
 
-  test('the creation and the revocation of a policy', async () => {
+  test('records the creation and the revocation of a policy', async () => {
     const rights = { audit: false, disconnect: true, revoke: false, force: false };
     const policy = { clients: ['default'], scopes: [YOUTUBE], users: ['team-a:*'], ...rights };
     const { id } = await bed.app.get(ServiceRegistry).create('payroll', policy);
@@ -306,12 +307,12 @@ describe('what is recorded', () => {
     ]);
   });
 
-  test('calls without a valid credential leave nothing: any client can make them', async () => {
+  test('records no call without a valid credential, as any client can make them', async () => {
     await fetch(`${bed.url}/tokens/alice`, { headers: { authorization: 'Bearer tbk_aaaaaaaaaaaa_x' } });
     expect(await trail()).toEqual([]);
   });
 
-  test('and never a secret', async () => {
+  test('never holds a secret', async () => {
     const browser = new Browser();
     const url = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE });
     const consent = await browser.begin(url);
@@ -352,15 +353,15 @@ describe('what is recorded', () => {
   });
 });
 
-describe('access to the trail', () => {
-  test('a service whose policy says so, and no other', async () => {
+describe('a reader of the trail', () => {
+  test('is a service whose policy says so, and no other', async () => {
     const answer = await bed.api.get('/audit');
     expect(answer.status).toBe(403);
     expect(answer.body).toMatchObject({ code: 'not_allowed' });
     expect((await fetch(`${bed.url}/audit`)).status).toBe(401);
   });
 
-  test('only what is about users it covers, exactly or by prefix', async () => {
+  test('sees only what is about users its policy covers, exactly or by prefix', async () => {
     for (const user of ['alice', 'team_a:1', 'team_a:2', 'teamXa:3', 'team']) await bed.api.token(user);
     await bed.api.token('alice', { min_ttl: 'x' });
     const reader = await bed.service({ audit: true, users: ['alice', 'team_a:*'] });
@@ -373,7 +374,7 @@ describe('access to the trail', () => {
     expect((await trail()).filter(({ user_id }) => user_id === null).length).toBeGreaterThan(0);
   });
 
-  test('filtered by user, by service (name or id) and by time', async () => {
+  test('filters by user, by service (name or id) and by time', async () => {
     const other = await bed.service();
     await bed.api.token('alice');
     bed.clock.advance(60);
@@ -388,7 +389,7 @@ describe('access to the trail', () => {
     expect(await trail({ since, user: 'alice', service: actor })).toEqual([]);
   });
 
-  test('page by page, newest first, each event once', async () => {
+  test('reads page by page, newest first, each event once', async () => {
     const pages = async () => {
       const seen: (string | null)[][] = [];
       let cursor: string | null = null;
@@ -421,43 +422,43 @@ describe('access to the trail', () => {
     ['a cursor that the broker did not make', { cursor: 'abc' }, 'cursor'],
     ['a cursor with quotes', { cursor: "' OR 1=1" }, 'cursor'],
     ['a filter that does not exist', { users: 'alice' }, 'users'],
-  ])('%s is refused', async (_, query: Record<string, string>, field) => {
+  ])('is refused with %s', async (_, query: Record<string, string>, field) => {
     const { status, body } = await auditor.get('/audit', query);
     expect(status).toBe(400);
     expect(body).toMatchObject({ code: 'invalid_request', errors: { [field]: expect.any(String) } });
   });
 });
 
-describe('retention', () => {
-  test('until its time is over', async () => {
+describe('the retention of events', () => {
+  test('ends when their time is over', async () => {
     // As `token-broker migrate` writes it down; the database goes by its own clock.
     await bed.sql('UPDATE audit_retention SET days = 30');
     await bed.api.token('alice');
     await bed.api.token('bob');
+    await bed.api.token('too-old');
     await trail();
+    await bed.sql("UPDATE audit_events SET at = at - interval '31 days' WHERE user_id = 'too-old'");
     await bed.sql("UPDATE audit_events SET at = at - interval '29.5 days' WHERE user_id = 'alice'");
     const users = async () =>
       (await bed.sql('SELECT user_id FROM audit_events')).map((row) => row['user_id']);
     expect(await users()).toEqual(expect.arrayContaining(['alice', 'bob']));
     bed.clock.advance(1.1 * DAY);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await until(async () => !(await users()).includes('too-old'));
     expect(await users()).toContain('alice');
     await bed.sql("UPDATE audit_events SET at = at - interval '1 day' WHERE user_id = 'alice'");
     bed.clock.advance(1.1 * DAY);
-    for (let looks = 0; looks < 50 && (await users()).includes('alice'); looks++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(async () => !(await users()).includes('alice'));
     expect(await users()).toEqual(['bob']);
   });
 
-  test('a broker that stops writes what it holds', async () => {
+  test('includes what a broker that stops still holds', async () => {
     const calls = Array.from({ length: 30 }, (_, call) => bed.api.token(`user-${call}`));
     await Promise.all(calls);
     await bed.restart();
     expect(await bed.sql('SELECT * FROM audit_events')).toHaveLength(30);
   });
 
-  test('text that PostgreSQL cannot store delays nothing', async () => {
+  test('is not delayed by text that PostgreSQL cannot store', async () => {
     await connect();
     // No caller and no response from Google gets such text in any more; should another path be found, this must still hold.
     bed.app.get(AuditLog).record({
@@ -479,16 +480,15 @@ describe('retention', () => {
     }
   });
 
-  test('events that cannot be written now are kept and written later', async () => {
+  test('includes events that cannot be written now and are written later', async () => {
     await connect();
     await trail();
     await bed.sql('ALTER TABLE audit_events RENAME TO away');
     expect((await bed.api.token('alice')).status).toBe(200);
-    await new Promise((resolve) => setTimeout(resolve, 1300));
+    await until(() => bed.log().includes('audit events could not be written'));
     expect((await auditor.get('/audit')).status).toBe(503);
     await bed.sql('ALTER TABLE away RENAME TO audit_events');
     expect((await trail()).at(-1)).toMatchObject({ action: 'token.issue', outcome: 'ok' });
-    expect(bed.log()).toContain('audit events could not be written');
   });
 });
 
@@ -513,8 +513,8 @@ function event(members: Partial<Event>): Event {
   };
 }
 
-describe('refusals in masses', () => {
-  test('that are alike share an event, with a count and the time of the last', async () => {
+describe('a mass of refusals', () => {
+  test('that are alike shares an event, with a count and the time of the last', async () => {
     const strict = await bed.service({ users: ['bob'] });
     for (let batch = 0; batch < 20; batch++) {
       await Promise.all(Array.from({ length: 10 }, () => strict.token('alice')));
@@ -529,7 +529,7 @@ describe('refusals in masses', () => {
     expect(refused.filter(({ user_id }) => user_id === 'carol')).toHaveLength(1);
   });
 
-  test('that differ fill the quota of their service, not the trail, and not that of others', async () => {
+  test('that differ fills the quota of its service, not the trail, and not that of others', async () => {
     const [prober, other] = [await bed.service(), await bed.service()];
     for (let batch = 0; batch < 24; batch++) {
       await Promise.all(Array.from({ length: 50 }, (_, index) => prober.token(`made-up-${batch}-${index}`)));

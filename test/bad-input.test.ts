@@ -142,7 +142,7 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['a return_to on another port', { ...ticket, return_to: `${APP}:8443/` }, 'return_to'],
   ];
 
-  test.each(tickets)('POST /connect/tickets with %s', async (_, body, field) => {
+  test.each(tickets)('POST /connect/tickets is refused with %s', async (_, body, field) => {
     const answer = await bed.api.post('/connect/tickets', body);
     expect(answer.status).toBe(400);
     expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
@@ -156,7 +156,7 @@ describe('bad input gets a clear error and loses nothing', () => {
     expect(await stored(bed)).toBe(before);
   });
 
-  test('what a required account must be is said in words for its author', async () => {
+  test('a required account has its conditions explained in words for its author', async () => {
     const { body } = await bed.api.post('/connect/tickets', {
       ...ticket,
       require_account: 'bob@example.com',
@@ -164,7 +164,7 @@ describe('bad input gets a clear error and loses nothing', () => {
     expect(body['errors']).toEqual({ require_account: 'must be an object with email, sub or hd.' });
   });
 
-  test('more than a link can carry is refused when it is asked for, not when it is opened', async () => {
+  test('more than a link can carry is refused when it is requested, not when it is opened', async () => {
     const scope = Array.from(
       { length: 50 },
       (_, i) => `https://www.googleapis.com/auth/${'a'.repeat(40)}${i}`,
@@ -182,7 +182,7 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['an email', { account_hint: 'alice@example.com' }],
     ['an older scope', { scope: 'https://mail.google.com/ https://www.google.com/calendar/feeds/' }],
     ['an address with other letters', { return_to: `${APP}/müller?x=1#top` }],
-  ])('%s is taken', async (_, more) => {
+  ])('%s is accepted', async (_, more) => {
     expect((await bed.api.post('/connect/tickets', { ...ticket, ...more })).status).toBe(201);
   });
 
@@ -198,7 +198,7 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['an email', 'alice@example.com', 'alice@example.com'],
     ['a sub', '103400000000000000009', '103400000000000000009'],
   ])(
-    '%s as account: the link in the refusal suggests to Google what Google takes',
+    'for %s as account, the link in the refusal suggests to Google only what Google takes',
     async (_, account, hint) => {
       const { status, body } = await bed.api.token('stranger', { account, scope: YOUTUBE });
       expect(status).toBe(404);
@@ -225,7 +225,7 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['that is null', 'null', 'application/json', 400],
     ['of another type', '<user/>', 'application/xml', 415],
     ['that is too large', `{"user_id":"${'a'.repeat(70_000)}"}`, 'application/json', 413],
-  ])('POST /connect/tickets with a body %s', async (_, body, type, status) => {
+  ])('POST /connect/tickets is refused with a body %s', async (_, body, type, status) => {
     const response = await fetch(`${bed.url}/connect/tickets`, {
       method: 'POST',
       headers: { authorization: `Bearer ${bed.api.key}`, 'content-type': type },
@@ -271,7 +271,7 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['a min_ttl that is no number', '/tokens/alice', { min_ttl: 'soon' }, 'min_ttl'],
     ['a min_ttl longer than a token lives', '/tokens/alice', { min_ttl: '3601' }, 'min_ttl'],
     ['a grant id that is none', '/grants/1', {}, 'id'],
-  ])('GET with %s', async (_, path, query: Record<string, string>, field) => {
+  ])('GET is refused with %s', async (_, path, query: Record<string, string>, field) => {
     const answer = await bed.api.get(path, query);
     expect(answer.status).toBe(400);
     expect(answer.body).toMatchObject({ code: 'invalid_request', errors: { [field]: expect.any(String) } });
@@ -332,10 +332,10 @@ describe('bad input gets a clear error and loses nothing', () => {
     expect(answer.body).toMatchObject({ code: 'not_found' });
   });
 
-  describe('tickets, in the browser', () => {
+  describe('a ticket in the browser', () => {
     const page = async (url: string) => new Browser().open(url);
 
-    test('forged: altered, cut short, made up', async () => {
+    test('is refused when it is forged, altered, cut short or made up', async () => {
       const url = await bed.api.connectUrl(ticket);
       const middle = url.length - 60;
       const altered = `${url.slice(0, middle)}${url[middle] === 'A' ? 'B' : 'A'}${url.slice(middle + 1)}`;
@@ -349,13 +349,13 @@ describe('bad input gets a clear error and loses nothing', () => {
       expect(await stored(bed)).toBe(before);
     });
 
-    test('missing', async () => {
+    test('is required', async () => {
       const answer = await page(`${bed.url}/connect`);
       expect(answer.status).toBe(400);
       expect(answer.text).toContain('open the link exactly as the app gave it to you');
     });
 
-    test('a secret of another kind does not pass as a ticket', async () => {
+    test('is refused when it is a secret of another kind', async () => {
       // Sealed with the same key, but for another place.
       const { body } = await bed.api.token('nobody', { scope: YOUTUBE });
       const sealed = new URL(body['connect_url'] as string).searchParams.get('ticket') ?? '';
@@ -366,7 +366,7 @@ describe('bad input gets a clear error and loses nothing', () => {
       expect(answer.status).toBe(400);
     });
 
-    test('expired: 30 minutes and not one second more', async () => {
+    test('expires after 30 minutes and not one second later', async () => {
       const url = await bed.api.connectUrl(ticket);
       bed.clock.advance(30 * 60 - 5);
       expect((await page(url)).status).toBe(200);
@@ -381,7 +381,7 @@ describe('bad input gets a clear error and loses nothing', () => {
       expect(await stored(bed)).toBe(before);
     });
 
-    test('used: the page may be opened often, the authorization request is made once', async () => {
+    test('may be opened often, and makes one authorization request', async () => {
       const url = await bed.api.connectUrl(ticket);
       expect((await page(url)).status).toBe(200);
       expect((await page(url)).status).toBe(200);
@@ -391,7 +391,7 @@ describe('bad input gets a clear error and loses nothing', () => {
       expect(answer.text).toContain('used already');
     });
 
-    test('sent from the page of another site: refused, and not used up', async () => {
+    test('is refused from the page of another site, and not used up', async () => {
       const url = await bed.api.connectUrl(ticket);
       const body = new URLSearchParams({ ticket: new URL(url).searchParams.get('ticket') ?? '' });
       const post = (site: string) =>
@@ -406,7 +406,7 @@ describe('bad input gets a clear error and loses nothing', () => {
       expect((await post('same-origin')).status).toBe(303);
     });
 
-    test('used twice at the same moment: one authorization request is made', async () => {
+    test('makes one authorization request when it is used twice at the same moment', async () => {
       const url = await bed.api.connectUrl(ticket);
       const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };
       const answers = await Promise.all(

@@ -14,6 +14,7 @@ import {
   YOUTUBE_MONEY,
 } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
+import { BLOCKED_SESSIONS, until } from './support/until.js';
 
 describe('the authorization response', () => {
   let bed: TestBed;
@@ -33,7 +34,7 @@ describe('the authorization response', () => {
   };
   const grants = () => bed.sql('SELECT * FROM grants');
 
-  test('the consent URL has every parameter that Google documents', async () => {
+  test('comes from a consent URL that has every parameter that Google documents', async () => {
     const { consent } = await begin({ account_hint: ALICE.email });
     expect(consent.pathname).toBe('/o/oauth2/v2/auth');
     expect(Object.fromEntries(consent.searchParams)).toEqual({
@@ -51,7 +52,7 @@ describe('the authorization response', () => {
     });
   });
 
-  test('state, verifier and cookie are stored as digests or sealed, never in plain text', async () => {
+  test('leaves state, verifier and cookie stored as digests or sealed, never in plain text', async () => {
     const { browser, consent } = await begin();
     const [row] = await bed.sql('SELECT r::text FROM authorization_requests r');
     const text = String(row?.['r']);
@@ -65,7 +66,7 @@ describe('the authorization response', () => {
     }
   });
 
-  test('the cookie is HttpOnly, SameSite=Lax and for this authorization request only', async () => {
+  test('is bound to a cookie that is HttpOnly, SameSite=Lax and for this authorization request only', async () => {
     const browser = new Browser();
     const url = await bed.api.connectUrl(ticket);
     const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };
@@ -75,7 +76,7 @@ describe('the authorization response', () => {
     );
   });
 
-  test('a second callback with the same state is refused, and changes nothing', async () => {
+  test('is refused in a second callback with the same state, which changes nothing', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
     const cookies = new Map(browser.cookies);
@@ -91,7 +92,7 @@ describe('the authorization response', () => {
     expect(bed.google.control.count('token')).toBe(exchanges);
   });
 
-  test('two callbacks at the same moment: one exchange, one grant', async () => {
+  test('in two callbacks at the same moment leads to one exchange and one grant', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
     const answers = await Promise.all(
@@ -116,7 +117,7 @@ describe('the authorization response', () => {
       },
       'another browser',
     ],
-  ])('%s it is refused, and the right browser can still finish', async (_, stranger, text) => {
+  ])('%s is refused, and the right browser can still finish', async (_, stranger, text) => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
     const refused = await (await stranger()).open(back);
@@ -127,7 +128,7 @@ describe('the authorization response', () => {
     expect((await browser.open(back)).status).toBe(200);
   });
 
-  test('a cookie with the right name and a wrong value is refused', async () => {
+  test('is refused with a cookie that has the right name and a wrong value', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
     for (const name of browser.cookies.keys()) browser.cookies.set(name, 'A'.repeat(43));
@@ -138,7 +139,7 @@ describe('the authorization response', () => {
   test.each([
     ['state', 'wrong'.repeat(8), 'no connect that is in progress'],
     ['iss', 'https://evil.example', 'does not come from Google'],
-  ])('a wrong %s is refused before anything is sent to Google', async (name, value, text) => {
+  ])('with a wrong %s is refused before anything is sent to Google', async (name, value, text) => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
     back.searchParams.set(name, value);
@@ -148,7 +149,7 @@ describe('the authorization response', () => {
     expect(bed.google.control.count('token')).toBe(0);
   });
 
-  test('an answer after 10 minutes is refused', async () => {
+  test('is refused after 10 minutes', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
     bed.clock.advance(601);
@@ -161,20 +162,20 @@ describe('the authorization response', () => {
     ['no state', '/callback'],
     ['a 10 KB state', `/callback?state=${'a'.repeat(10_000)}`],
     ['a state given twice', '/callback?state=a&state=b'],
-  ])('%s is refused', async (_, path) => {
+  ])('is refused with %s', async (_, path) => {
     const answer = await new Browser().open(new URL(path, bed.url));
     expect(answer.status).toBe(400);
     expect(answer.headers.get('content-type')).toContain('text/html');
   });
 
-  test('unknown parameters are ignored', async () => {
+  test('may have unknown parameters, which are ignored', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
     back.searchParams.set('new_at_google', 'x'.repeat(2000));
     expect((await browser.open(back)).status).toBe(200);
   });
 
-  test('an error text that a third party put into the link is not shown', async () => {
+  test('does not show an error text that a third party put into the link', async () => {
     const { browser, consent } = await begin();
     const state = consent.searchParams.get('state') ?? '';
     const answer = await browser.open(`${bed.url}/callback?state=${state}&error=%3Cscript%3E`);
@@ -182,19 +183,19 @@ describe('the authorization response', () => {
     expect(answer.text).not.toContain('script>');
   });
 
-  describe('what the app gets', () => {
+  describe('the outcome for the app', () => {
     const returning = { return_to: `${APP}/settings?tab=google` };
     const locationOf = (answer: { status: number; headers: Headers }) => {
       expect(answer.status).toBe(303);
       return answer.headers.get('location');
     };
 
-    test('success', async () => {
+    test('is success', async () => {
       const answer = await bed.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
       expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=success`);
     });
 
-    test('partial, when a tick is missing', async () => {
+    test('is partial when a tick is missing', async () => {
       const answer = await bed.api.connect(
         { ...ticket, scope: `${YOUTUBE} ${YOUTUBE_MONEY}`, ...returning },
         { account: ALICE.email, untick: [YOUTUBE_MONEY] },
@@ -205,7 +206,7 @@ describe('the authorization response', () => {
       expect(grant?.['requested_scopes']).toContain(YOUTUBE_MONEY);
     });
 
-    test('denied, when the user says no', async () => {
+    test('is denied when the user says no', async () => {
       const answer = await bed.api.connect({ ...ticket, ...returning }, { account: ALICE.email, deny: true });
       expect(locationOf(answer)).toBe(
         `${APP}/settings?tab=google&connect=denied&connect_error=access_denied`,
@@ -220,7 +221,7 @@ describe('the authorization response', () => {
       [{ named: 'admin_policy_enforced' }, 'policy_rejected'],
       [{ drop: true }, 'google_unavailable'],
       [{ drop: true, afterProcessing: true }, 'google_unavailable'],
-    ])('failed, when the exchange fails with %j; the code is sent once', async (fault, code) => {
+    ])('is failed when the exchange fails with %j, and the code is sent once', async (fault, code) => {
       bed.google.control.failAlways('token', fault as never);
       const answer = await bed.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
       expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=failed&connect_error=${code}`);
@@ -228,7 +229,7 @@ describe('the authorization response', () => {
       expect(await grants()).toHaveLength(0);
     });
 
-    test('conditions of null are none: the others hold, and nothing breaks after the exchange', async () => {
+    test('is not affected by conditions of null, and the other conditions hold', async () => {
       const require_account = { email: ALICE.email, sub: null, hd: null };
       const answer = await bed.api.connect(
         { ...ticket, ...returning, require_account },
@@ -237,7 +238,7 @@ describe('the authorization response', () => {
       expect(locationOf(answer)).toContain('connect=success');
     });
 
-    test('failed, when another account consents than was required', async () => {
+    test('is failed when another account consents than was required', async () => {
       const require_account = { email: BOB.email };
       const { browser, consent } = await begin({ ...returning, require_account });
       consent.searchParams.delete('login_hint');
@@ -247,15 +248,15 @@ describe('the authorization response', () => {
     });
   });
 
-  describe('what the user sees without a return_to', () => {
-    test('denied: plain words and the next step', async () => {
+  describe('the page for a user without a return_to', () => {
+    test('says in plain words that the consent was denied, and the next step', async () => {
       const answer = await bed.api.connect(ticket, { account: ALICE.email, deny: true });
       expect(answer.text).toContain('Not connected');
       const link = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(answer.text)?.[1] ?? '';
       expect((await new Browser().connect(link, { account: ALICE.email })).text).toContain('Connected');
     });
 
-    test('partial: what was not allowed, and the next step', async () => {
+    test('says what was not allowed, and the next step', async () => {
       const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
       const answer = await bed.api.connect(
         { ...ticket, scope },
@@ -267,8 +268,8 @@ describe('the authorization response', () => {
     });
   });
 
-  describe('refresh tokens', () => {
-    test('a second connect without a new consent keeps the refresh token', async () => {
+  describe('the refresh token', () => {
+    test('is kept by a second connect without a new consent', async () => {
       await bed.api.connect(ticket, { account: ALICE.email });
       const held = async () => {
         const row = await bed.app.get(Database).grant.findFirstOrThrow({ where: { userId: 'alice' } });
@@ -287,7 +288,7 @@ describe('the authorization response', () => {
       expect(await bed.sql('SELECT * FROM refresh_tokens')).toHaveLength(1);
     });
 
-    test('without one, and none stored, the user is asked once more with prompt=consent', async () => {
+    test('is requested once more with prompt=consent where none comes and none is stored', async () => {
       // Google knows Alice through another user of the broker, and would stay silent; the broker holds a grant of Bob only.
       await bed.api.connect({ ...ticket, user_id: 'somebody-else' }, { account: ALICE.email });
       await bed.api.connect(ticket, { account: BOB.email });
@@ -302,7 +303,7 @@ describe('the authorization response', () => {
       expect(done.text).toContain('Connected');
     });
 
-    test('a grant that ends while a consent without one is stored does not become active without a token', async () => {
+    test('is needed for an active grant, also where the grant ends while a consent without one is stored', async () => {
       await bed.api.connect(ticket, { account: ALICE.email });
       const { browser, consent } = await begin({ account_hint: ALICE.email, another_account: true });
       const back = await visitConsent(consent, { account: ALICE.email });
@@ -312,7 +313,7 @@ describe('the authorization response', () => {
         "UPDATE grants SET status = 'reconnect_required', sealed_refresh_token = NULL, version = version + 1",
       );
       const storing = browser.open(back);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await until(async () => (await bed.sql(BLOCKED_SESSIONS))[0]?.['count'] !== 0);
       await bed.sql('COMMIT');
       const again = await storing;
       expect(again.status).toBe(303);
@@ -320,7 +321,7 @@ describe('the authorization response', () => {
       expect((await grants())[0]?.['status']).toBe('reconnect_required');
     });
 
-    test('when Google gives none even then, the page says so and nothing is stored', async () => {
+    test('is reported missing on the page when Google gives none even then, and nothing is stored', async () => {
       bed.google.control.overrideTokenAnswer({ refresh_token: undefined });
       const answer = await bed.api.connect(ticket, { account: ALICE.email });
       expect(answer.text).toContain('no_refresh_token');
@@ -328,7 +329,7 @@ describe('the authorization response', () => {
     });
   });
 
-  test('an id_token with another nonce is refused', async () => {
+  test('is refused with an id_token of another nonce', async () => {
     const { browser, consent } = await begin();
     consent.searchParams.set('nonce', 'of-somebody-else');
     const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
@@ -336,7 +337,7 @@ describe('the authorization response', () => {
     expect(await grants()).toHaveLength(0);
   });
 
-  test('scopes of an earlier connect come along and are kept', async () => {
+  test('keeps scopes of an earlier connect that come along', async () => {
     await bed.api.connect(ticket, { account: ALICE.email });
     await bed.api.connect({ ...ticket, scope: ADS }, { account: ALICE.email });
     const [grant] = await grants();

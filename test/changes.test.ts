@@ -117,7 +117,7 @@ class Replicas {
 const UP = { status: 'up' };
 const down = (reason: string) => ({ status: 'down', reason });
 
-describe('triggers', () => {
+describe('the triggers that publish changes', () => {
   let replicas: Replicas;
   let sql: (query: string) => Promise<unknown>;
   beforeAll(async () => {
@@ -174,7 +174,7 @@ describe('triggers', () => {
       'ALTER DATABASE $DATABASE RESET session_replication_role',
       'triggers_bypassed',
     ],
-  ])('%s: named, and what was disconnected is not served', async (_, fault, repair, reason) => {
+  ])('are named when %s, and what was disconnected is not served', async (_, fault, repair, reason) => {
     const user = await replicas.warmUser();
     await replicas.untilChanges(second(), UP);
     const isWarm = await replicas.ask(second(), user);
@@ -188,7 +188,7 @@ describe('triggers', () => {
     await replicas.untilChanges(second(), UP);
   });
 
-  test('session_replication_role is replica: the change is published all the same', async () => {
+  test('publish a change under session_replication_role = replica as well', async () => {
     const user = await replicas.warmUser();
     await sql(
       `BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM grants WHERE user_id = '${user}'; COMMIT`,
@@ -196,7 +196,7 @@ describe('triggers', () => {
     await replicas.assertGone(user, SLACK_MS);
   });
 
-  test('a change that no replica is notified of, as triggers were off for one transaction, is cached no longer than the maximum age', async () => {
+  test('that were off for one transaction leave a change cached no longer than the maximum age', async () => {
     const user = await replicas.warmUser();
     const key = await seedService(replicas.fleet, replicas.database);
     expect(await replicas.ask(second(), user, key)).toBe(200);
@@ -234,7 +234,7 @@ describe.each(['session', 'transaction'] as const)('behind PgBouncer in %s mode'
   );
 });
 
-test('a failover that leaves the old primary running, and connections to it: noticed when they end', async () => {
+test('a failover is noticed when connections end, where the old primary and connections to it go on', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-failover-'));
   chmodSync(folder, 0o755);
   const primary = { folder: join(folder, 'primary'), password: randomUUID() };
@@ -266,7 +266,7 @@ test('a failover that leaves the old primary running, and connections to it: not
   }
 }, 90_000);
 
-test('what got too old is read once for all who ask, and then no more', async () => {
+test('what exceeds the maximum age is read once for all who ask, and not again', async () => {
   const bed = await startTestBed({ CACHE_MAX_AGE_SECONDS: '2' });
   try {
     await bed.api.connect(

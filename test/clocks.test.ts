@@ -77,7 +77,7 @@ maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'w
     return Number(/^token_broker_clock_skew_seconds (\S+)$/m.exec(text)?.[1]);
   };
 
-  test('the skew is measured, and warned of', async () => {
+  test('the skew is measured, and a warning names it', async () => {
     expect(await skew(RIGHT)).toBeCloseTo(0, 0);
     expect(await skew(SLOW)).toBeCloseTo(-10 * MINUTES, 0);
     expect(await skew(FAST)).toBeCloseTo(10 * MINUTES, 0);
@@ -99,7 +99,7 @@ maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'w
     fleet.google.control.clearFaults();
   });
 
-  test.each([SLOW, FAST])('what a replica with a wrong clock stores is right for all (%p)', async (at) => {
+  test.each([SLOW, FAST])('what a replica with a wrong clock stores is correct for all (%p)', async (at) => {
     const user = `stored-${at}`;
     await seedGrants(fleet, database, [user], 0);
     expect((await ask(at, user)).status).toBe(200);
@@ -120,7 +120,7 @@ maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'w
       expect((await ask(other, user)).body.expires_in).toBeGreaterThan(3500);
   });
 
-  test('a clock set back an hour while a grant backs off, and while the circuit is open: asked again in time', async () => {
+  test('a grant that backs off and an open circuit retry in time where a clock is set back an hour', async () => {
     const users = Array.from({ length: 30 }, (_, user) => `backing-off-${user}`);
     await seedGrants(fleet, database, users, 0);
     fleet.google.control.failAlways('token', { status: 503, body: '' });
@@ -138,7 +138,7 @@ maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'w
     expect(await skew(SET_BACK)).toBeCloseTo(-60 * MINUTES, 0);
   }, 60_000);
 
-  test('beyond the bound: not ready, and why; ready again when the clock is right', async () => {
+  test('a broker is not ready beyond the maximum skew, says why, and is ready again when the clock is right', async () => {
     const ready = async () => (await fetch(`${replica(SET_BACK).url}/health/ready`)).status;
     const until = async (status: number) => {
       while ((await ready()) !== status) await wait(50);

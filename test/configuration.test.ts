@@ -52,7 +52,7 @@ function faultsOf(changes: Record<string, string | undefined>): string[] {
 }
 
 describe('the configuration', () => {
-  test('with the five settings of production it is valid', () => {
+  test('is valid with the five settings of production', () => {
     const settings: Settings = readConfiguration(good);
     expect(settings).toMatchObject({
       production: true,
@@ -64,7 +64,7 @@ describe('the configuration', () => {
     expect(JSON.stringify(settings)).not.toContain('password');
   });
 
-  test('several clients, each with its alias', () => {
+  test('can have several clients, each with its alias', () => {
     const ads = write('ads.json', clientJson('web', { client_id: 'ads', project_id: 'other' }));
     const settings = readConfiguration({
       ...good,
@@ -74,7 +74,7 @@ describe('the configuration', () => {
     expect(settings.clients.ofProject('project')).toEqual(['default']);
   });
 
-  test('DATABASE_URL may come from a file', () => {
+  test('can have DATABASE_URL in a file', () => {
     const path = write('database-url', `${good['DATABASE_URL'] ?? ''}\n`);
     const settings = readConfiguration({ ...good, DATABASE_URL: undefined, DATABASE_URL_FILE: path });
     expect(settings.databaseUrl.reveal()).toBe(good['DATABASE_URL']);
@@ -87,7 +87,7 @@ describe('the configuration', () => {
     ]);
   });
 
-  test('all faults are named at once, without their values', () => {
+  test('names all faults at once, without their values', () => {
     const faults = faultsOf({
       PORT: '70000',
       PUBLIC_URL: 'http://broker.example.com',
@@ -113,7 +113,7 @@ describe('the configuration', () => {
     }
   });
 
-  test('nothing set: every required setting is named', () => {
+  test('names every required setting when nothing is set', () => {
     const missing = {
       PUBLIC_URL: undefined,
       DATABASE_URL: undefined,
@@ -143,7 +143,7 @@ describe('the configuration', () => {
       clientJson('installed', { redirect_uris: ['http://localhost'] }),
       'works on localhost only',
     ],
-  ])('a client JSON that is %s', (_, content, fault) => {
+  ])('refuses a client JSON that is %s', (_, content, fault) => {
     const faults = faultsOf({ GOOGLE_CLIENT_SECRETS: write('faulty.json', content) });
     expect(faults).toEqual([expect.stringContaining(fault)]);
     expect(faults.join()).not.toContain('GOCSPX');
@@ -156,7 +156,7 @@ describe('the configuration', () => {
     ['https://bit.ly', 'no-url-shortener'],
     ['https://alice:hunter2@broker.example.com', 'no-userinfo'],
     ['http://broker.example.com', 'https'],
-  ])('the callback of PUBLIC_URL %s breaks the rule %s of Google', (publicUrl, rule) => {
+  ])('is refused where the callback of PUBLIC_URL %s breaks the rule %s of Google', (publicUrl, rule) => {
     for (const mode of ['production', 'development']) {
       const faults = faultsOf({
         NODE_ENV: mode,
@@ -169,14 +169,14 @@ describe('the configuration', () => {
   });
 
   test.each(['http://localhost:3000', 'http://127.0.0.1:3000', 'http://[::1]:3000'])(
-    '%s is a loopback address, and keeps the rules',
+    'accepts the loopback address %s, which keeps the rules',
     (publicUrl) => {
       const path = write('local.json', clientJson('web', { redirect_uris: [`${publicUrl}/callback`] }));
       expect(faultsOf({ PUBLIC_URL: publicUrl, GOOGLE_CLIENT_SECRETS: path })).toEqual([]);
     },
   );
 
-  test("every redirect URI that a client lists must keep the rules, not only the broker's", () => {
+  test("must keep the rules in every redirect URI that a client lists, not only in the broker's", () => {
     const own = 'https://broker.example.com/callback';
     const others = ['https://alice:hunter2@a.example.com/', 'http://a.example.com/#\u001b[2J'];
     const faults = faultsOf({
@@ -197,14 +197,14 @@ describe('the configuration', () => {
   test.each([
     ['https://broker.example.com/callback/', 'trailing slash'],
     ['https://broker.example.com/Callback', 'case'],
-  ])('a listed %s is similar, and the fault says what differs: the %s', (listed, differsIn) => {
+  ])('says of the similar %s in a list what differs, the %s', (listed, differsIn) => {
     const path = write('near.json', clientJson('web', { redirect_uris: [listed] }));
     expect(faultsOf({ GOOGLE_CLIENT_SECRETS: path })).toEqual([
       expect.stringContaining(`${listed} is listed, which differs in the ${differsIn}`),
     ]);
   });
 
-  test('an alias twice, or malformed, and a missing file', () => {
+  test('refuses an alias twice, or malformed, and a missing file', () => {
     const path = good['GOOGLE_CLIENT_SECRETS'] ?? '';
     const faults = faultsOf({ GOOGLE_CLIENT_SECRETS: `a=${path},a=${path},B=${path},c=/nowhere` });
     expect(faults).toEqual([
@@ -223,7 +223,7 @@ describe('the configuration', () => {
     const issuerFaults = (content: unknown) =>
       faultsOf({ SERVICE_ISSUERS_FILE: write('issuers.json', JSON.stringify(content)) });
 
-    test('issuers with discovery, keys by address or in a file, and trust domains', () => {
+    test('takes issuers with discovery, keys by address or in a file, and trust domains', () => {
       const path = write('bundle.json', JSON.stringify({ keys: [key] }));
       expect(
         issuersOf([
@@ -283,7 +283,7 @@ describe('the configuration', () => {
       [{ issuer: 'https://a.example', jwks_uri: 'https://a', jwks_file: 'b', audience }, 'has both'],
       [{ issuer: 'https://a.example', jwks_file: '/nowhere', audience }, '/nowhere cannot be read (ENOENT)'],
       ['https://a.example', 'is not an object'],
-    ])('%j', (entry, fault) => {
+    ])('refuses %j', (entry, fault) => {
       expect(issuerFaults([{ issuer: 'https://good.example', audience }, entry])).toEqual(
         expect.arrayContaining([expect.stringContaining(`SERVICE_ISSUERS_FILE entry 2: `)]),
       );
@@ -295,14 +295,14 @@ describe('the configuration', () => {
       ['a shared secret', { keys: [{ kty: 'oct', k: 'hunter2' }] }, 'holds a secret key'],
       ['no key', { keys: [] }, 'has no list of "keys"'],
       ['something else', { keys: ['hunter2'] }, 'is not a public key'],
-    ])('a key file with %s', (_, content, fault) => {
+    ])('refuses a key file with %s', (_, content, fault) => {
       const path = write('keys.json', JSON.stringify(content));
       const faults = issuerFaults([{ issuer: 'https://a.example', jwks_file: path, audience }]);
       expect(faults).toEqual([expect.stringContaining(fault)]);
       expect(faults.join()).not.toContain('hunter2');
     });
 
-    test('all faults of all entries at once; an issuer only once; and the file itself', () => {
+    test('names all faults of all entries at once, a repeated issuer, and a faulty file itself', () => {
       const twice = { issuer: 'https://a.example', audience };
       expect(issuerFaults([twice, { issuer: 'http://b.example', x: 1 }, {}, twice])).toEqual([
         expect.stringMatching(/entry 2: has the unknown field "x"$/),
@@ -322,8 +322,8 @@ describe('the configuration', () => {
     });
   });
 
-  describe('production refuses what the trying mode made', () => {
-    test('its key ring and its client', () => {
+  describe('the configuration of production', () => {
+    test('refuses the key ring and the client of the trying mode', () => {
       mkdirSync(join(folder, 'data/trying'), { recursive: true });
       const ring = write('data/trying/key-ring.json', generateKeyRing(new Date()));
       const client = write('data/trying/client.json', clientJson('web'));
@@ -337,7 +337,7 @@ describe('the configuration', () => {
       ).toEqual([]);
     });
 
-    test('a key ring that every user can read', () => {
+    test('refuses a key ring that every user can read', () => {
       const ring = write('open-ring.json', generateKeyRing(new Date()));
       chmodSync(ring, 0o644);
       expect(faultsOf({ KEY_RING_FILE: ring })).toEqual([
@@ -356,44 +356,47 @@ describe('the configuration', () => {
     ['10.0.0.0/8', 0],
     ['10.0.0.1, 2001:db8::/64, ::1', 0],
     ['loopback,uniquelocal', 0],
-  ])('TRUSTED_PROXIES=%s has %i faults', (value, count) => {
+  ])('names in TRUSTED_PROXIES=%s as many as %i faults', (value, count) => {
     const faults = faultsOf({ TRUSTED_PROXIES: value });
     expect(faults).toHaveLength(count);
     for (const fault of faults)
       expect(fault).toBe('TRUSTED_PROXIES must be addresses or ranges such as 10.0.0.0/8, comma separated');
   });
 
-  test('a misspelt NODE_ENV is refused: it would turn the rules of production off', () => {
+  test('refuses a misspelt NODE_ENV, which would turn the rules of production off', () => {
     expect(faultsOf({ NODE_ENV: 'prod' })).toEqual(['NODE_ENV must be production, development or test']);
   });
 
   test.each([
     ['a port that is taken', { HOST: '127.0.0.1' }, /^ +- HOST and PORT: .*\(EADDRINUSE\)/m],
     ['an unknown host', { HOST: 'host.invalid' }, /^ +- HOST and PORT: .*\(E\w+\)/m],
-  ])('%s: the process names the setting, exits with 78, and prints no stack', async (_, changes, said) => {
-    const taken = createServer().listen(0, '127.0.0.1');
-    await once(taken, 'listening');
-    const child = spawn(process.execPath, ['dist/bundle/main.js'], {
-      env: {
-        PATH: process.env['PATH'],
-        ...good,
-        DATABASE_URL: await createDatabase(),
-        LOG_LEVEL: 'silent',
-        PORT: String((taken.address() as AddressInfo).port),
-        ...changes,
-      },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let stderr = '';
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
-    const [status] = (await once(child, 'exit')) as [number];
-    taken.close();
-    expect({ status, stderr }).toMatchObject({ status: 78, stderr: expect.stringMatching(said) });
-    expect(stderr).not.toMatch(/\n\s+at /);
-    expect(stderr).not.toContain('host.invalid');
-  });
+  ])(
+    'makes the process exit with 78 for %s, naming the setting and printing no stack',
+    async (_, changes, said) => {
+      const taken = createServer().listen(0, '127.0.0.1');
+      await once(taken, 'listening');
+      const child = spawn(process.execPath, ['dist/bundle/main.js'], {
+        env: {
+          PATH: process.env['PATH'],
+          ...good,
+          DATABASE_URL: await createDatabase(),
+          LOG_LEVEL: 'silent',
+          PORT: String((taken.address() as AddressInfo).port),
+          ...changes,
+        },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let stderr = '';
+      child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
+      const [status] = (await once(child, 'exit')) as [number];
+      taken.close();
+      expect({ status, stderr }).toMatchObject({ status: 78, stderr: expect.stringMatching(said) });
+      expect(stderr).not.toMatch(/\n\s+at /);
+      expect(stderr).not.toContain('host.invalid');
+    },
+  );
 
-  test('the process names all faults, exits with 78, and prints no stack', () => {
+  test('makes the process name all faults, exit with 78, and print no stack', () => {
     const { status, stderr } = spawnSync(process.execPath, ['dist/bundle/main.js'], {
       env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: 'x' },
       encoding: 'utf8',

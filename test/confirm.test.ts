@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
 import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
-describe('confirm mode: a grant waits until the app confirms the user', () => {
+describe('a consent in confirm mode', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed();
@@ -17,7 +17,7 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
   };
   const confirm = (code: string, user_id: string) => bed.api.post('/connect/completions', { code, user_id });
 
-  test('confirmed by the same user, it becomes a grant', async () => {
+  test('becomes a grant when the same user confirms', async () => {
     const answer = await bed.api.connect({ ...ticket, user_id: 'alice' }, { account: ALICE.email });
     const code = codeFrom(answer.headers.get('location'));
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
@@ -28,7 +28,7 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     expect((await confirm(code, 'alice')).status).toBe(400);
   });
 
-  test('attack: a link that another person consented to never yields a token', async () => {
+  test('never yields a token from a link that another person consented to', async () => {
     // Mallory makes a link for himself and lures Alice into it; her browser brings the code into her own session.
     const link = await bed.api.connectUrl({ ...ticket, user_id: 'mallory' });
     const answer = await new Browser().connect(link, { account: ALICE.email });
@@ -43,7 +43,7 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     expect(await bed.sql('SELECT * FROM pending_consents')).toHaveLength(0);
   });
 
-  test('when Google gives no refresh token, the user is asked for consent, here too', async () => {
+  test('is requested again when Google gives no refresh token, here too', async () => {
     // Google knows Bob through another user; alice holds another account, so no consent is forced at first.
     await bed.api.connect({ scope: YOUTUBE, user_id: 'somebody-else' }, { account: BOB.email });
     await bed.api.connect({ scope: YOUTUBE, user_id: 'two-accounts' }, { account: ALICE.email });
@@ -53,7 +53,7 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     expect((await bed.api.token('two-accounts', { account: BOB.email })).status).toBe(200);
   });
 
-  test('two confirmations at once: one grant', async () => {
+  test('becomes one grant when it is confirmed twice at once', async () => {
     const answer = await bed.api.connect({ ...ticket, user_id: 'twice' }, { account: ALICE.email });
     const code = codeFrom(answer.headers.get('location'));
     const answers = await Promise.all([
@@ -64,14 +64,14 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400]);
   });
 
-  test('after 10 minutes it has expired', async () => {
+  test('expires after 10 minutes', async () => {
     const answer = await bed.api.connect({ ...ticket, user_id: 'late' }, { account: ALICE.email });
     const code = codeFrom(answer.headers.get('location'));
     bed.clock.advance(601);
     expect((await confirm(code, 'late')).status).toBe(400);
   });
 
-  test('a service without the right to the user cannot confirm', async () => {
+  test('cannot be confirmed by a service without the right to the user', async () => {
     const answer = await bed.api.connect({ ...ticket, user_id: 'alice-2' }, { account: ALICE.email });
     const code = codeFrom(answer.headers.get('location'));
     const other = await bed.service({ users: ['bob'] });
@@ -79,7 +79,7 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
     expect(refused.status).toBe(403);
   });
 
-  test('a pending consent is sealed', async () => {
+  test('is sealed while it is pending', async () => {
     await bed.api.connect({ ...ticket, user_id: 'sealed' }, { account: ALICE.email });
     const [row] = await bed.sql('SELECT p::text FROM pending_consents p');
     for (const secret of bed.google.control.secrets()) expect(String(row?.['p'])).not.toContain(secret);
@@ -88,7 +88,7 @@ describe('confirm mode: a grant waits until the app confirms the user', () => {
   test.each([
     ['without a return_to', { user_id: 'alice', scope: YOUTUBE, confirm: true }, 'return_to'],
     ['that is no boolean', { ...ticket, user_id: 'alice', confirm: 'yes' }, 'confirm'],
-  ])('confirm %s is refused', async (_, body, field) => {
+  ])('is refused where confirm is %s', async (_, body, field) => {
     const answer = await bed.api.post('/connect/tickets', body);
     expect(answer.status).toBe(400);
     expect(answer.body).toMatchObject({ errors: { [field]: expect.any(String) } });

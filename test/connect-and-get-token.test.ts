@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
-describe('connect a Google account, then ask for its token', () => {
+describe('connecting a Google account and getting its token', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed();
   });
   afterAll(() => bed.stop());
 
-  test('a user consents, and a service gets a bearer token that YouTube Analytics accepts', async () => {
+  test('lets a user consent, and gives a service a bearer token that YouTube Analytics accepts', async () => {
     const page = await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     expect(page.status).toBe(200);
     expect(page.text).toContain('Connected');

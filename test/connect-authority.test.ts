@@ -1,5 +1,4 @@
 /** Authority that ended, ends: at each step of a connect the service is still active and allowed to ask. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Sealer } from '../src/sealing/sealer.js';
 import { Database } from '../src/token-store/client/database.js';
@@ -7,8 +6,9 @@ import { adoptServices } from '../src/token-store/services/service-mac.js';
 import { Api, Browser } from './support/api.js';
 import { ADS, ALICE, APP, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
+import { until } from './support/until.js';
 
-describe('a connect needs the authority of its service until its end', () => {
+describe('a connect', () => {
   let bed: TestBed;
   let service: Api;
   beforeAll(async () => {
@@ -45,8 +45,8 @@ describe('a connect needs the authority of its service until its end', () => {
   const grants = () => bed.sql('SELECT * FROM grants');
   const tokensLive = () => bed.google.control.liveRefreshTokens(ALICE.sub).length;
 
-  describe.each(ends)('%s', (_, end) => {
-    test('the page and the button refuse, in words for the user', async () => {
+  describe.each(ends)('of a service that is %s', (_, end) => {
+    test('is refused by the page and the button, in words for the user', async () => {
       const url = await service.connectUrl(ticket);
       await end(service);
       const page = await new Browser().open(url);
@@ -60,7 +60,7 @@ describe('a connect needs the authority of its service until its end', () => {
       expect(bed.google.control.requests).toEqual([]);
     });
 
-    test('the callback exchanges nothing, and offers no retry', async () => {
+    test('is refused by the callback, which exchanges nothing and offers no retry', async () => {
       const { browser, consent } = await begin();
       const back = await visitConsent(consent, { account: ALICE.email });
       await end(service);
@@ -71,12 +71,13 @@ describe('a connect needs the authority of its service until its end', () => {
       expect(await grants()).toHaveLength(0);
     });
 
-    test('ended while Google answers: nothing usable is stored, and the slot is booked', async () => {
+    test('stores nothing usable, and books the slot, where the service ends while Google answers', async () => {
       const { browser, consent } = await begin({ return_to: `${APP}/done` });
       const back = await visitConsent(consent, { account: ALICE.email });
       bed.google.control.latency('token', 700);
+      const before = bed.google.control.count('token');
       const answering = browser.open(back);
-      await sleep(300);
+      await until(() => bed.google.control.count('token') > before);
       await end(service);
       const answer = await answering;
       expect(answer.headers.get('location')).toBe(`${APP}/done?connect=failed&connect_error=not_allowed`);
@@ -88,7 +89,7 @@ describe('a connect needs the authority of its service until its end', () => {
       expect(booked).toEqual({ account_sub: ALICE.sub, grant_id: null, ended_at: null });
     });
 
-    test('a consent that waits is not confirmed', async () => {
+    test('is not confirmed while its consent waits', async () => {
       const { browser, consent } = await begin({ confirm: true, return_to: `${APP}/done` });
       const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
       const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
@@ -99,9 +100,9 @@ describe('a connect needs the authority of its service until its end', () => {
     });
   });
 
-  describe('its policy was narrowed and signed again', () => {
+  describe('of a service whose policy was narrowed and signed again', () => {
     test.each(["users = '{bob}'", "clients = '{second}'", `scopes = '{${ADS}}'`, 'force = false'])(
-      '%s: no step goes on',
+      'is refused in every step after %s',
       async (change) => {
         const url = await service.connectUrl({ ...ticket, force: true });
         const held = await begin({ force: true });
@@ -119,26 +120,27 @@ describe('a connect needs the authority of its service until its end', () => {
     );
   });
 
-  test('a denied consent offers no retry to a service that was revoked', async () => {
+  test('offers no retry after a denied consent to a service that was revoked', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email, deny: true });
     await ends[0]?.[1](service);
     expect((await browser.open(back)).text).not.toContain('/connect?ticket=');
   });
 
-  test('a token that Google gives while its service is revoked is not handed out', async () => {
+  test('hands out no token that Google gives while its service is revoked', async () => {
     await service.connect(ticket, { account: ALICE.email });
     bed.clock.advance(3600);
     bed.google.control.latency('token', 700);
+    const before = bed.google.control.count('token');
     const answering = service.token('alice');
-    await sleep(300);
+    await until(() => bed.google.control.count('token') > before);
     await ends[0]?.[1](service);
     const answer = await answering;
     expect(answer.status).toBe(401);
     expect(answer.text).not.toContain('ya29.');
   });
 
-  test('"try again" keeps the first expiry, however often', async () => {
+  test('keeps its first expiry, however often the user tries again', async () => {
     let url = await service.connectUrl(ticket);
     const tryAgain = async () => {
       const answer = await new Browser().connect(url, { account: ALICE.email, deny: true });
@@ -158,7 +160,7 @@ describe('a connect needs the authority of its service until its end', () => {
     expect(late.text).toContain('older than 30 minutes');
   });
 
-  test('after its time is over, no retry is offered', async () => {
+  test('offers no retry after its time is over', async () => {
     const { browser, consent } = await (async () => {
       const url = await service.connectUrl(ticket);
       bed.clock.advance(29 * 60);
@@ -172,7 +174,7 @@ describe('a connect needs the authority of its service until its end', () => {
     expect(answer.text).not.toContain('/connect?ticket=');
   });
 
-  test('a completion code is unknown to another service, and stays good for its own', async () => {
+  test('has a completion code that another service cannot use, and that stays valid for its own', async () => {
     const { browser, consent } = await begin({ confirm: true, return_to: `${APP}/done` });
     const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
     const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { defaultMaxConnections } from '../src/http/server/connections.js';
 import { openSocket, type RawAnswer, readAnswer, sendRaw } from './support/raw-http.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
+import { BLOCKED_SESSIONS, until } from './support/until.js';
 
 let bed: TestBed;
 beforeAll(async () => {
@@ -66,7 +67,7 @@ describe('an incomplete request', () => {
     expect(bed.log()).not.toContain('"level":50');
   });
 
-  test('that has its response already gets no second one', async () => {
+  test('gets no second response where it already has one', async () => {
     const { status, text } = await readAnswer(open(chunked('application/xml')));
     expect(status).toBe(415);
     expect(text).not.toContain('408');
@@ -81,7 +82,7 @@ describe('an incomplete request', () => {
     expect(text).toContain('"status":408');
   });
 
-  test('that becomes complete within the limit is served', async () => {
+  test('is served where it becomes complete within the limit', async () => {
     const socket = open(post(2, ''));
     const answer = readAnswer(socket);
     setTimeout(() => socket.write('{}'), 400);
@@ -103,32 +104,32 @@ describe('idle connections', () => {
   });
 });
 
-describe('many connections', () => {
-  test('those whose request is incomplete longest are evicted, and complete requests are served', async () => {
+describe('the limit of connections', () => {
+  test('evicts those whose request is incomplete longest, and serves complete requests', async () => {
     await bed.restart({
       HTTP_MAX_CONNECTIONS: '20',
       HTTP_HEADERS_TIMEOUT_MS: '60000',
       HTTP_REQUEST_TIMEOUT_MS: '60000',
     });
+    const isOpen = (socket: Socket) => !socket.destroyed && socket.readyState === 'open';
     const silent = Array.from({ length: 60 }, () => open());
     const slow = Array.from({ length: 30 }, () => open(post(20, '{"us')));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until(() => [...silent, ...slow].filter(isOpen).length <= 20);
     for (let call = 0; call < 5; call++) {
       const answer = await sendRaw(bed.url, get('/tokens/alice'));
       expect(answer.status).toBe(404);
     }
-    const isOpen = (socket: Socket) => !socket.destroyed && socket.readyState === 'open';
     expect([...silent, ...slow].filter(isOpen).length).toBeLessThanOrEqual(20);
   });
 
-  test('while each is in use, a new one is refused, and the log names the setting', async () => {
+  test('refuses a new one while each is in use, and the log names the setting', async () => {
     await bed.restart({ HTTP_MAX_CONNECTIONS: '2' });
     await bed.sql('BEGIN');
     await bed.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
     const busy: Promise<RawAnswer>[] = [];
     for (let call = 0; call < 2; call++) {
       busy.push(readAnswer(open(get('/users/alice/grants'))));
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await until(async () => Number((await bed.sql(BLOCKED_SESSIONS))[0]?.['count']) > call);
     }
     expect((await sendRaw(bed.url, get('/health/live'))).status).toBe(0);
     expect(bed.log()).toContain('HTTP_MAX_CONNECTIONS is reached');
@@ -137,7 +138,7 @@ describe('many connections', () => {
     expect((await sendRaw(bed.url, get('/health/live'))).status).toBe(200);
   });
 
-  test('by default there are as many as the limit of open files leaves', () => {
+  test('allows by default as many as the limit of open files leaves', () => {
     const most = defaultMaxConnections(110);
     expect(most).toBeGreaterThanOrEqual(16);
     expect(most).toBeLessThanOrEqual(10_000);

@@ -77,7 +77,7 @@ describe('the Dockerfile', () => {
     expect(names).not.toContain('DATABASE_URL');
   });
 
-  test('its context leaves out what is not named', () => {
+  test('has a context that leaves out what is not named', () => {
     const lines = readFileSync('.dockerignore', 'utf8').split('\n');
     expect(lines.find((line) => line !== '' && !line.startsWith('#'))).toBe('*');
     for (const path of ['!sandbox', '!test', '!secrets', '!data', '!.env']) expect(lines).not.toContain(path);
@@ -114,7 +114,7 @@ describe('docker-compose.yml', () => {
   const { broker, migrate, roles, database } = compose.services;
   const services = Object.entries(compose.services);
 
-  test.each(services)('%s has only the privileges that it needs', (_, service) => {
+  test.each(services)('gives %s only the privileges that it needs', (_, service) => {
     expect(service).toMatchObject({
       read_only: true,
       cap_drop: ['ALL'],
@@ -124,11 +124,11 @@ describe('docker-compose.yml', () => {
     if (service !== database) expect(service).not.toHaveProperty('cap_add');
   });
 
-  test.each(services)('%s names its version', (_, { image, build }) => {
+  test.each(services)('names the version of %s', (_, { image, build }) => {
     expect(image).toMatch(build === undefined ? /^[a-z/]+:\d+/ : /^token-broker:local$/);
   });
 
-  test('the broker waits for a healthy database and finished migrations', () => {
+  test('makes the broker wait for a healthy database and finished migrations', () => {
     expect(broker.depends_on).toEqual({
       database: { condition: 'service_healthy' },
       migrate: { condition: 'service_completed_successfully' },
@@ -145,7 +145,7 @@ describe('docker-compose.yml', () => {
     expect([broker.restart, migrate.restart]).toEqual(['unless-stopped', 'no']);
   });
 
-  test('every setting named exists, and none has a secret for a value', () => {
+  test('names only settings that exist, and gives none a secret as its value', () => {
     for (const [name, value] of Object.entries({ ...broker.environment, ...migrate.environment })) {
       expect([...settings, 'DATABASE_URL_FILE']).toContain(name);
       expect(value).toMatch(/^(\w+=)?\/run\/secrets\/\w+$|^\$\{\w+:[-?][^}]*\}$/);
@@ -154,7 +154,7 @@ describe('docker-compose.yml', () => {
     expect(database.environment).not.toHaveProperty('POSTGRES_PASSWORD');
   });
 
-  test('the broker and migrate come as two roles, and neither knows the password of the superuser', () => {
+  test('runs the broker and migrate as two roles, and neither knows the password of the superuser', () => {
     expect(roles.image).toBe(database.image);
     expect([broker.environment['DATABASE_URL_FILE'], migrate.environment['DATABASE_URL_FILE']]).toEqual([
       '/run/secrets/database_url',
@@ -173,25 +173,22 @@ describe('docker-compose.yml', () => {
     expect(made).toContain('postgresql://token_broker_owner:%s@database');
   });
 
-  test('PUBLIC_URL must be given; no stand-in, no other mode', () => {
+  test('requires PUBLIC_URL, and has no stand-in and no other mode', () => {
     expect(broker.environment['PUBLIC_URL']).toMatch(/^\$\{PUBLIC_URL:\?/);
     expect(broker.environment).not.toHaveProperty('GOOGLE_STAND_IN_URL');
     expect(broker.environment).not.toHaveProperty('NODE_ENV');
   });
 
-  test.each(services)(
-    '%s gets the secrets that it names, and they are files outside of git',
-    (_, service) => {
-      const values = JSON.stringify(service.environment);
-      const used = [...values.matchAll(/\/run\/secrets\/(\w+)/g)].map(([, name]) => name ?? '');
-      expect(used.sort()).toEqual([...service.secrets].sort());
-      const ignored = readFileSync('.gitignore', 'utf8').split('\n');
-      for (const name of service.secrets) expect(compose.secrets[name]?.file).toMatch(/^\.\/secrets\//);
-      expect(ignored).toContain('secrets/');
-    },
-  );
+  test.each(services)('gives %s the secrets that it names, as files outside of git', (_, service) => {
+    const values = JSON.stringify(service.environment);
+    const used = [...values.matchAll(/\/run\/secrets\/(\w+)/g)].map(([, name]) => name ?? '');
+    expect(used.sort()).toEqual([...service.secrets].sort());
+    const ignored = readFileSync('.gitignore', 'utf8').split('\n');
+    for (const name of service.secrets) expect(compose.secrets[name]?.file).toMatch(/^\.\/secrets\//);
+    expect(ignored).toContain('secrets/');
+  });
 
-  test('only the broker is reachable, from this machine; the database keeps its data and has no way out', () => {
+  test('exposes the broker alone, to this machine, and the database keeps its data and reaches nothing outside', () => {
     expect(broker.ports).toEqual([expect.stringMatching(/^127\.0\.0\.1:/)]);
     expect([migrate.ports, roles.ports, database.ports]).toEqual([undefined, undefined, undefined]);
     expect(database.networks.map((name) => compose.networks[name]?.internal)).toEqual([true]);

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { query } from './cli/token-broker.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 interface Ready {
   readonly status: number;
@@ -11,10 +12,6 @@ async function ready(bed: TestBed): Promise<Ready> {
   const answer = await fetch(`${bed.url}/health/ready`);
   const body = (await answer.json()) as { detail?: string };
   return { status: answer.status, detail: body.detail };
-}
-
-async function until(look: () => Promise<boolean>): Promise<void> {
-  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 const outages = (bed: TestBed) =>
@@ -42,7 +39,7 @@ describe('a database that takes no writes', () => {
   );
   afterAll(() => bed.stop());
 
-  test('read-only: 503, not ready with the reason, logged once; then it recovers', async () => {
+  test('that is read-only gives 503, is not ready with the reason logged once, and recovers', async () => {
     const url = bed.ownerUrl;
     const name = new URL(url).pathname.slice(1);
     const admin = url.replace(name, 'postgres');
@@ -94,16 +91,16 @@ describe('a database that takes no writes', () => {
     '28P01',
     '42501',
     '55P03',
-  ])('SQLSTATE %s: 503 database_unavailable', async (code) => {
+  ])('for SQLSTATE %s gives 503 database_unavailable', async (code) => {
     await bed.sql('TRUNCATE access_tokens');
     expect(await statuses(code)).toEqual([503, 503]);
   });
 
-  test('a cause that is no outage stays what it is', async () => {
+  test('for a cause that is no outage keeps that cause', async () => {
     expect(await statuses('22012')).toEqual([500, 500]);
   });
 
-  test('the cause is logged once, however many fail', () => {
+  test('has its cause logged once, however many calls fail', () => {
     expect(outages(bed)).toHaveLength(2);
     expect(outages(bed)[1]).toContain('53100');
   });

@@ -6,6 +6,7 @@ import { startFleet, type Fleet } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { asJson, query, tokenBroker } from './cli/token-broker.js';
 import { Api } from './support/api.js';
+import { until } from './support/until.js';
 
 /**
  * Two roles of PostgreSQL, neither a superuser: one owns the tables and migrates, the broker runs as the other. Every
@@ -69,7 +70,7 @@ test.each([
   await expect(query(runtime, sql)).rejects.toThrow(DENIED);
 });
 
-test('it has these rights on every table, and neither the owner nor the role is a superuser', async () => {
+test('the runtime role has these rights on every table, and neither the owner nor the role is a superuser', async () => {
   const rights = await query(
     owner,
     `SELECT c.relname::text AS table, string_agg(privilege_type, ', ' ORDER BY privilege_type) AS rights
@@ -96,7 +97,7 @@ test('it has these rights on every table, and neither the owner nor the role is 
   ).toEqual([{ rolsuper: false }, { rolsuper: false }]);
 });
 
-test('a table of a later migration is covered, and running it again changes nothing', async () => {
+test('the rights cover a table of a later migration, and running the grants again changes nothing', async () => {
   await query(owner, 'CREATE TABLE later (id bigserial, note text)');
   await query(runtime, `INSERT INTO later (note) VALUES ('x')`);
   await expect(query(runtime, 'TRUNCATE later')).rejects.toThrow(DENIED);
@@ -106,7 +107,7 @@ test('a table of a later migration is covered, and running it again changes noth
   await query(owner, 'DROP TABLE later');
 });
 
-test('events end when they are older than the owner says, however old the broker says they must be', async () => {
+test('events end when they are older than the owner says, whatever age the broker says', async () => {
   const add = (days: number) =>
     query(
       runtime,
@@ -129,7 +130,7 @@ test.each([
   ['does not exist', 'nobody-at-all', 'no role'],
   ['owns the tables', OWNER, 'owns the tables'],
   ['is a superuser', new URL(admin).username, 'superuser'],
-])('a role that %s is refused, and nothing is granted', async (_, role, why) => {
+])('a role that %s is refused, and nothing is granted to it', async (_, role, why) => {
   const { code, failure } = await asJson(['migrate', '--grant-runtime', role], { DATABASE_URL: owner });
   expect({ code, error: failure?.['error'] }).toEqual({ code: 3, error: 'role_unfit' });
   expect(failure?.['message']).toContain(why);
@@ -183,7 +184,7 @@ describe('the broker as the runtime role', () => {
     expect(usage?.['seals']).toBeLessThan(Number(sealed) + 50);
   }, 60_000);
 
-  test('a key that sealed half of its maximum is logged as a warning', async () => {
+  test('warns in the log of a key that sealed half of its maximum', async () => {
     const replica = await fleet.add();
     const { keys } = JSON.parse(readFileSync(fleet.settings['KEY_RING_FILE'] ?? '', 'utf8')) as {
       keys: { kid: string; alg: string }[];
@@ -195,9 +196,7 @@ describe('the broker as the runtime role', () => {
       user_id: 'x',
       scope: 'https://www.googleapis.com/auth/yt-analytics.readonly',
     });
-    while (!replica.log().includes('a sealing key nears its limit')) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    await until(() => replica.log().includes('a sealing key nears its limit'));
     const metrics = await (await fetch(`${replica.url}/metrics`)).text();
     expect(metrics).toMatch(/^token_broker_key_seals\{key="[^"]+"\} 21474841\d\d$/m);
   }, 60_000);

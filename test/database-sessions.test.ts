@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -5,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { query } from './cli/token-broker.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 interface Ready {
   readonly status: number;
@@ -15,10 +17,6 @@ async function ready(bed: TestBed): Promise<Ready> {
   const answer = await fetch(`${bed.url}/health/ready`);
   const body = (await answer.json()) as { detail?: string };
   return { status: answer.status, detail: body.detail };
-}
-
-async function until(look: () => Promise<boolean>): Promise<void> {
-  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 describe('session settings of a role, a database or a URL', () => {
@@ -46,7 +44,7 @@ describe('session settings of a role, a database or a URL', () => {
   });
   afterAll(() => bed.stop());
 
-  test('change nothing', async () => {
+  test('change nothing for the broker', async () => {
     const page = await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     expect(page.status).toBe(200);
     for (let call = 0; call < 2; call++) {
@@ -73,7 +71,7 @@ describe('session settings of a role, a database or a URL', () => {
   });
 });
 
-describe('a role with a password and a limit', () => {
+describe('a database role with a password and a limit', () => {
   let bed: TestBed;
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-rotation-'));
   const file = join(folder, 'database-url');
@@ -107,7 +105,7 @@ describe('a role with a password and a limit', () => {
   const cut = () =>
     query(own, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
 
-  test('a password that no longer holds is an outage; a new one in the file is taken up without a restart', async () => {
+  test('has an outage while its password is wrong, and a new one in the file is used without a restart', async () => {
     await query(own, `ALTER ROLE ${role} PASSWORD 'second'`);
     await cut();
     expect((await bed.api.get('/users/alice/grants')).status).toBe(503);
@@ -121,7 +119,7 @@ describe('a role with a password and a limit', () => {
     expect(bed.log()).not.toContain('second');
   });
 
-  test('no connection left: 503 and not ready, then ready again', async () => {
+  test('gives 503 and is not ready while no connection is left, then is ready again', async () => {
     await query(own, `ALTER ROLE ${role} CONNECTION LIMIT 0`);
     await cut();
     expect((await bed.api.get('/users/alice/grants')).status).toBe(503);
@@ -130,14 +128,14 @@ describe('a role with a password and a limit', () => {
     await until(async () => (await ready(bed)).status === 200);
   });
 
-  test('a missing privilege is named', async () => {
+  test('is named with a missing privilege', async () => {
     await query(own, `REVOKE SELECT ON grants FROM ${role}`);
     expect((await bed.api.get('/users/alice/grants')).status).toBe(503);
     await query(own, `GRANT SELECT ON grants TO ${role}`);
     expect((await bed.api.get('/users/alice/grants')).status).toBe(200);
   });
 
-  test('a server that ends idle sessions ends none that the broker uses', async () => {
+  test('loses no session that the broker uses where the server ends idle sessions', async () => {
     await query(own, `ALTER ROLE ${role} SET idle_session_timeout = 300`);
     await cut();
     expect((await bed.api.get('/users/alice/grants')).status).toBe(200);
@@ -147,12 +145,20 @@ describe('a role with a password and a limit', () => {
         `SELECT pid FROM pg_stat_activity WHERE usename = '${role}' AND application_name = 'token-broker'`,
       );
     const before = await pids();
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    // One that is idle since later than those is ended.
+    const url = new URL(own);
+    url.username = role;
+    url.password = 'second';
+    const marker = new pg.Client({ connectionString: url.href });
+    marker.on('error', () => undefined);
+    const ended = new Promise((resolve) => marker.once('end', resolve));
+    await marker.connect();
+    await ended;
     expect(await pids()).toEqual(before);
     await query(own, `ALTER ROLE ${role} RESET idle_session_timeout`);
   });
 
-  test('triggers that are bypassed, which the role cannot undo, are named', async () => {
+  test('is named with triggers that are bypassed, which it cannot undo', async () => {
     await query(own, `ALTER ROLE ${role} SET session_replication_role = replica`);
     await cut();
     await until(async () => {

@@ -3,7 +3,7 @@ import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.j
 
 const DAY = 24 * 3600;
 
-describe('a dead grant says why, how sure, and who must act', () => {
+describe('the cause of a dead grant', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed();
@@ -23,7 +23,7 @@ describe('a dead grant says why, how sure, and who must act', () => {
     return [body['cause'], body['confidence'], body['who_must_act']];
   };
 
-  test('the user removed the access', async () => {
+  test('is that the user removed the access', async () => {
     await connect();
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     bed.clock.advance(3600);
@@ -36,21 +36,21 @@ describe('a dead grant says why, how sure, and who must act', () => {
     });
   });
 
-  test('with Gmail scopes a changed password is as likely', async () => {
+  test('is as likely a changed password with Gmail scopes', async () => {
     await connect({ scope: 'https://mail.google.com/' });
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     bed.clock.advance(3600);
     expect(await reason()).toEqual(['user_revoked_or_password_changed', 'inferred', 'user']);
   });
 
-  test('an app in Testing, where Google gave the lifetime', async () => {
+  test('is an app in Testing, where Google gave the lifetime', async () => {
     bed.google.control.setTestingMode(true);
     await connect();
     bed.clock.advance(7 * DAY + 60);
     expect(await reason()).toEqual(['testing_mode', 'certain', 'operator']);
   });
 
-  test('an app in Testing, where Google gave no lifetime: it worked until the seventh day and not after', async () => {
+  test('is an app in Testing, where Google gave no lifetime and it worked until the seventh day and not after', async () => {
     bed.google.control.setTestingMode(true);
     bed.google.control.overrideTokenAnswer({ refresh_token_expires_in: null });
     await connect();
@@ -60,7 +60,7 @@ describe('a dead grant says why, how sure, and who must act', () => {
     expect(await reason()).toEqual(['testing_mode', 'inferred', 'operator']);
   });
 
-  test('time-based access that ran out', async () => {
+  test('is time-based access that ran out', async () => {
     bed.google.control.overrideTokenAnswer({ refresh_token_expires_in: 2 * DAY });
     await connect();
     bed.google.control.overrideTokenAnswer(null);
@@ -69,27 +69,27 @@ describe('a dead grant says why, how sure, and who must act', () => {
     expect(await reason()).toEqual(['time_based_access', 'certain', 'user']);
   });
 
-  test('six months unused', async () => {
+  test('is six months without use', async () => {
     await connect();
     bed.clock.advance(184 * DAY);
     expect(await reason()).toEqual(['inactivity', 'inferred', 'user']);
   });
 
-  test('a Workspace that ends sessions', async () => {
+  test('is a Workspace that ends sessions', async () => {
     await connect();
     bed.google.control.setAccountPolicy(ALICE.sub, 'invalid_rapt');
     bed.clock.advance(3600);
     expect(await reason()).toEqual(['session_control', 'certain', 'user']);
   });
 
-  test('a Workspace administrator who forbids it', async () => {
+  test('is a Workspace administrator who forbids it', async () => {
     await connect();
     bed.google.control.setAccountPolicy(ALICE.sub, 'admin_policy_enforced');
     bed.clock.advance(3600);
     expect(await reason()).toEqual(['admin_policy_enforced', 'certain', 'workspace_admin']);
   });
 
-  test('the wrong client: not the grant is dead, but the configuration', async () => {
+  test('is the configuration and not the grant, where the client is wrong', async () => {
     await connect();
     bed.clock.advance(3600);
     bed.google.control.failNext('token', { named: 'unauthorized_client' });
@@ -102,7 +102,7 @@ describe('a dead grant says why, how sure, and who must act', () => {
     });
   });
 
-  test('revoked together with another grant of the account', async () => {
+  test('is the revocation of another grant of the account', async () => {
     await connect();
     await bed.api.connect({ user_id: 'other', scope: YOUTUBE, client: 'second' }, { account: ALICE.email });
     const [grant] = (await bed.api.get('/users/other/grants')).body['grants'] as { id: string }[];
@@ -111,7 +111,7 @@ describe('a dead grant says why, how sure, and who must act', () => {
   });
 });
 
-describe('an active grant says when it will expire', () => {
+describe('the expiry of an active grant', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed({ TESTING_CLIENTS: 'second' });
@@ -127,7 +127,7 @@ describe('an active grant says when it will expire', () => {
     );
   };
 
-  test('by the lifetime that Google gave, by the setting for apps in Testing, and by inactivity', async () => {
+  test('follows from the lifetime that Google gave, the setting for apps in Testing, and inactivity', async () => {
     await connect('idle', 'default');
     bed.clock.advance(60);
     await connect('in-testing', 'second');
@@ -145,14 +145,14 @@ describe('an active grant says when it will expire', () => {
     ]);
   });
 
-  test('a service sees only what its policy covers', async () => {
+  test('is visible to a service only for what its policy covers', async () => {
     expect(await expiring(184 * DAY, await bed.service({ users: ['idle'] }))).toEqual(['idle: inactivity']);
     expect(await expiring(184 * DAY, await bed.service({ clients: ['second'] }))).toEqual([
       'in-testing: testing_mode',
     ]);
   });
 
-  test.each(['', 'soon', '-1', '99999999999'])('expiring_within=%j is refused', async (value) => {
+  test.each(['', 'soon', '-1', '99999999999'])('cannot be queried with expiring_within=%j', async (value) => {
     expect((await bed.api.get('/grants', { expiring_within: value })).status).toBe(400);
   });
 });

@@ -70,9 +70,12 @@ const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Re
   Record<string, string>
 >;
 
-test.each(Object.keys({ ...dependencies, ...devDependencies }))('%s has its reason', (name) => {
-  expect(row(read('docs/decisions/0001-stack.md'), name)?.[1]).toBeTruthy();
-});
+test.each(Object.keys({ ...dependencies, ...devDependencies }))(
+  'the dependency %s has its reason',
+  (name) => {
+    expect(row(read('docs/decisions/0001-stack.md'), name)?.[1]).toBeTruthy();
+  },
+);
 
 const pages = [
   ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((path) => join('docs', path)),

@@ -35,7 +35,7 @@ const seed = (userId: string, email: string) =>
     [userId, email, YOUTUBE],
   );
 
-describe("a security event by email means that account's grants and no other", () => {
+describe('a security event by email', () => {
   test.each([
     ['john_doe@example.com', ['john_doe@example.com']],
     ['JOHN_DOE@EXAMPLE.COM', ['john_doe@example.com']],
@@ -50,7 +50,7 @@ describe("a security event by email means that account's grants and no other", (
     // Other letters have their case, and one that looks like a K has another.
     ['MÜLLER@EXAMPLE.com', ['MÜLLER@example.com']],
     ['\u212aohn_doe@example.com', []],
-  ])('%s', async (email, expected) => {
+  ])("for %s finds that account's grants and no other", async (email, expected) => {
     const subject = { subject_type: 'id_token_claims', email };
     const to = `${bed.url}/security-events/google`;
     const { status } = (await bed.google.control.sendSecurityEvent({
@@ -164,10 +164,13 @@ test('the forecast is the same in SQL and in code', async () => {
   }
 });
 
-test.each(['%', '_', 'alice_', 'ALICE@EXAMPLE.CO_'])('account=%s is no account of hers', async (account) => {
-  await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
-  const { status, body } = await bed.api.token('alice', { account });
-  expect(status).toBe(404);
-  expect(body).toMatchObject({ code: 'not_connected', accounts: [{ sub: ALICE.sub, email: ALICE.email }] });
-  expect((await bed.api.token('alice', { account: ALICE.email.toUpperCase() })).status).toBe(200);
-});
+test.each(['%', '_', 'alice_', 'ALICE@EXAMPLE.CO_'])(
+  'an account=%s matches no account of hers',
+  async (account) => {
+    await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    const { status, body } = await bed.api.token('alice', { account });
+    expect(status).toBe(404);
+    expect(body).toMatchObject({ code: 'not_connected', accounts: [{ sub: ALICE.sub, email: ALICE.email }] });
+    expect((await bed.api.token('alice', { account: ALICE.email.toUpperCase() })).status).toBe(200);
+  },
+);

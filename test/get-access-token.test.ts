@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { type Answer, Browser } from './support/api.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
+import { until } from './support/until.js';
 
 const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
 
@@ -16,17 +17,14 @@ describe('GET /tokens/:userId', () => {
   });
   afterAll(() => bed.stop());
 
-  const until = async (look: () => Promise<boolean>) => {
-    while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
-  };
   const connect = (more: Record<string, unknown> = {}, account = ALICE) =>
     bed.api.connect({ user_id: 'alice', scope: YOUTUBE, ...more }, { account: account.email });
   const refreshes = () => bed.google.control.count('token', 'refresh_token');
   const tokenOf = ({ body }: Answer) => body['access_token'] as string;
   const linkOf = ({ body }: Answer) => body['connect_url'] as string;
 
-  describe('freshness', () => {
-    test('a fresh token is served without asking Google', async () => {
+  describe('the freshness of a token', () => {
+    test('is served from the cache without asking Google', async () => {
       await connect();
       const first = await bed.api.token('alice');
       bed.clock.advance(2800);
@@ -36,7 +34,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(0);
     });
 
-    test('near its end it is still served, and one background refresh gets a new token', async () => {
+    test('near its end still suffices, and one background refresh gets a new token', async () => {
       await connect();
       const first = await bed.api.token('alice');
       bed.clock.advance(3050);
@@ -47,7 +45,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(1);
     });
 
-    test('where Google gives short tokens only, it is asked once per half of a lifetime', async () => {
+    test('of half a lifetime decides when Google gives short tokens only', async () => {
       await connect();
       bed.clock.advance(3600);
       bed.google.control.overrideTokenAnswer({ expires_in: 100 });
@@ -58,7 +56,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(2);
     });
 
-    test('one that expires within min_ttl is refreshed, by default 300 s before its end', async () => {
+    test('below min_ttl causes a refresh, by default 300 s before its end', async () => {
       await connect();
       const first = await bed.api.token('alice');
       bed.clock.advance(3599 - 300 + 2);
@@ -71,7 +69,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(1);
     });
 
-    test('after a restart the stored token is still served', async () => {
+    test('is kept across a restart, after which the stored token is served', async () => {
       await connect();
       const first = await bed.api.token('alice');
       await bed.restart();
@@ -79,7 +77,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(0);
     });
 
-    test('a hundred concurrent callers with an expired token: one request to Google, the same token for all', async () => {
+    test('that has ended causes one request to Google for a hundred concurrent callers, with the same token for all', async () => {
       await connect();
       bed.clock.advance(3600);
       bed.google.control.latency('token', 100);
@@ -89,7 +87,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(1);
     });
 
-    test.each([[0], [-5], ['soon'], [undefined]])('an expires_in of %p is survived', async (expires_in) => {
+    test.each([[0], [-5], ['soon'], [undefined]])('survives an expires_in of %p', async (expires_in) => {
       await connect();
       bed.clock.advance(3600);
       bed.google.control.overrideTokenAnswer({ expires_in });
@@ -98,14 +96,14 @@ describe('GET /tokens/:userId', () => {
       expect(answer.body['expires_in']).toBeLessThanOrEqual(60);
     });
 
-    test('an expires_in of ten years is not believed', async () => {
+    test('does not follow an expires_in of ten years', async () => {
       await connect();
       bed.clock.advance(3600);
       bed.google.control.overrideTokenAnswer({ expires_in: 315_360_000 });
       expect((await bed.api.token('alice')).body['expires_in']).toBeLessThanOrEqual(86_400);
     });
 
-    test('a lifetime counts from the start of the request', async () => {
+    test('counts from the start of the request', async () => {
       await connect();
       bed.clock.advance(3600);
       bed.google.control.latency('token', 1500);
@@ -113,8 +111,8 @@ describe('GET /tokens/:userId', () => {
     });
   });
 
-  describe('grant cache and lease', () => {
-    test('a disconnect while Google stalls: the old token is not served, though it has not expired', async () => {
+  describe('the grant cache and its lease', () => {
+    test('serve no old token where the user disconnects while Google stalls, though it has not expired', async () => {
       await connect();
       const [grant] = await bed.sql('SELECT id FROM grants');
       bed.clock.advance(3400);
@@ -127,7 +125,7 @@ describe('GET /tokens/:userId', () => {
       expect((await late).body).toMatchObject({ code: 'not_connected' });
     }, 20_000);
 
-    test('one grant requested in six sets of scopes at once: each caller gets its own', async () => {
+    test('give each caller its own token where one grant is requested in six sets of scopes at once', async () => {
       await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}` });
       const sets = [
         [YOUTUBE],
@@ -145,7 +143,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(sets.length);
     });
 
-    test('users without grants evict no other user from the cache, however many are requested', async () => {
+    test('keep every other user where users without grants are requested, however many', async () => {
       await bed.restart({ CACHE_USERS: '20' });
       await connect();
       await bed.api.token('alice');
@@ -171,7 +169,7 @@ describe('GET /tokens/:userId', () => {
       }
     });
 
-    test('an unknown NOTIFY payload is survived', async () => {
+    test('survive an unknown NOTIFY payload', async () => {
       await connect();
       for (const payload of ['', 'x', 'null', '{"kind":"grant"}', '{"kind":"new"}']) {
         await bed.sql(`SELECT pg_notify('token_broker', $1)`, [payload]);
@@ -179,7 +177,7 @@ describe('GET /tokens/:userId', () => {
       expect((await bed.api.token('alice')).status).toBe(200);
     });
 
-    test('times are right in any time zone of the database', async () => {
+    test('keep correct times in any time zone of the database', async () => {
       const [here] = await bed.sql('SELECT current_database() AS name');
       const name = here?.['name'] as string;
       await bed.sql(`ALTER DATABASE ${name} SET timezone TO 'America/New_York'`);
@@ -195,7 +193,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(0);
     });
 
-    test('responses from the cache count against the rate limit of the service', async () => {
+    test('count responses from the cache against the rate limit of the service', async () => {
       await bed.restart({ SERVICE_RATE_LIMIT: '5' });
       const service = await bed.service();
       const statuses: number[] = [];
@@ -212,8 +210,8 @@ describe('GET /tokens/:userId', () => {
     });
   });
 
-  describe('refusals', () => {
-    test('not connected: 404 with a link that connects', async () => {
+  describe('a refused call', () => {
+    test('gets 404 with a link that connects, where the user is not connected', async () => {
       const answer = await bed.api.token('alice', { scope: YOUTUBE });
       expect(answer.status).toBe(404);
       expect(answer.body).toMatchObject({ code: 'not_connected' });
@@ -221,13 +219,13 @@ describe('GET /tokens/:userId', () => {
       expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
     });
 
-    test('not connected, and no scope for a link: the detail says how to get one', async () => {
+    test('learns how to get a scope for a link, where the user is not connected', async () => {
       const answer = await bed.api.token('alice');
       expect(answer.body).toMatchObject({ code: 'not_connected', detail: expect.stringContaining('scope=') });
       expect(answer.body).not.toHaveProperty('connect_url');
     });
 
-    test('a missing scope: 403 names it, and its link adds it to the grant', async () => {
+    test('gets 403 that names a missing scope, and a link that adds it to the grant', async () => {
       await connect();
       const answer = await bed.api.token('alice', { scope: `${YOUTUBE} ${ADS}` });
       expect(answer.status).toBe(403);
@@ -237,14 +235,14 @@ describe('GET /tokens/:userId', () => {
       expect(token.body['scope']).toBe([YOUTUBE, ADS, EMAIL, 'openid'].sort().join(' '));
     });
 
-    test('email and profile mean what Google means by them', async () => {
+    test('takes email and profile as Google does', async () => {
       await connect({ scope: `${YOUTUBE} email` });
       expect((await bed.api.token('alice', { scope: 'email openid' })).status).toBe(200);
       expect((await bed.api.token('alice', { scope: EMAIL })).status).toBe(200);
       expect((await bed.api.token('alice', { scope: 'profile' })).status).toBe(403);
     });
 
-    test('several accounts: 409 lists them, account= selects by sub or email', async () => {
+    test('gets 409 with a list of several accounts, and account= selects by sub or email', async () => {
       await connect();
       await connect({ account_hint: BOB.email }, BOB as typeof ALICE);
       const answer = await bed.api.token('alice');
@@ -265,7 +263,7 @@ describe('GET /tokens/:userId', () => {
       expect((await bed.api.token('alice', { account: 'carol@example.com' })).status).toBe(404);
     });
 
-    test('a dead grant: 410 with cause, confidence, who must act and a link; Google is asked once, not again', async () => {
+    test('gets 410 with cause, confidence, who must act and a link for a dead grant, after one request to Google', async () => {
       await connect();
       bed.google.control.revokeByUser(ALICE.sub, 'project-a');
       bed.clock.advance(3600);
@@ -288,7 +286,7 @@ describe('GET /tokens/:userId', () => {
       ['invalid_rapt', 'session_control', 'user'],
       ['admin_policy_enforced', 'admin_policy_enforced', 'workspace_admin'],
       ['invalid_grant_bad_request', 'user_revoked', 'user'],
-    ])('%s ends the grant as %s, and the %s must act', async (named, cause, who_must_act) => {
+    ])('after %s ends the grant as %s, and the %s must act', async (named, cause, who_must_act) => {
       await connect();
       bed.clock.advance(3600);
       bed.google.control.failNext('token', { named } as never);
@@ -304,7 +302,7 @@ describe('GET /tokens/:userId', () => {
       ['invalid_client_secret'],
       ['unauthorized_client'],
       ['client_secret_missing'],
-    ])('%s: 502 names Google’s error; the grant stays active', async (named) => {
+    ])('after %s gets 502 with Google’s error, and the grant stays active', async (named) => {
       await connect();
       bed.clock.advance(3600);
       bed.google.control.failNext('token', { named } as never);
@@ -330,7 +328,7 @@ describe('GET /tokens/:userId', () => {
       [{ drop: true }],
       [{ delayMs: 2500 }],
     ])(
-      '%j: 503 with Retry-After when no token is left; the grant stays active',
+      'after %j gets 503 with Retry-After when no token is left, and the grant stays active',
       async (fault) => {
         await connect();
         bed.clock.advance(3600);
@@ -348,7 +346,7 @@ describe('GET /tokens/:userId', () => {
       20_000,
     );
 
-    test('during an outage of Google, a token that has not expired is served although it expires within min_ttl', async () => {
+    test('is served in an outage of Google with a token that has not expired, although it expires within min_ttl', async () => {
       await connect();
       const first = await bed.api.token('alice');
       bed.clock.advance(3500);
@@ -370,7 +368,7 @@ describe('GET /tokens/:userId', () => {
       ['another user', { users: ['bob', 'team-*'] }, {}],
       ['another client', { clients: ['second'] }, {}],
       ['a scope', { scopes: [YOUTUBE] }, { scope: YOUTUBE_MONEY }],
-    ])('%s is refused with 403', async (_, policy, query) => {
+    ])('is refused with 403 for %s', async (_, policy, query) => {
       const service = await bed.service(policy);
       const answer = await service.token('alice', query);
       expect(answer.status).toBe(403);
@@ -379,11 +377,11 @@ describe('GET /tokens/:userId', () => {
       expect(ticket.status).toBe(403);
     });
 
-    test.each([[['alice']], [['al*']], [['*']]])('users %j covers alice', async (users) => {
+    test.each([[['alice']], [['al*']], [['*']]])('of users %j covers alice', async (users) => {
       expect((await (await bed.service({ users })).token('alice')).status).toBe(200);
     });
 
-    test('its token is narrowed to its policy, and cached apart from the token of the whole grant', async () => {
+    test('narrows the token to it, and caches it apart from the token of the whole grant', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE] });
       const whole = await bed.api.token('alice');
       const token = await narrow.token('alice');
@@ -401,7 +399,7 @@ describe('GET /tokens/:userId', () => {
       expect((await report('views')).status).toBe(200);
     });
 
-    test('when Google does not narrow, the wider token is never handed out', async () => {
+    test('never hands out the wider token when Google does not narrow', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE] });
       bed.google.control.overrideTokenAnswer({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
       const answer = await narrow.token('alice');
@@ -418,7 +416,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(asked + 1);
     });
 
-    test('when Google refuses to narrow because the grant holds less, the grant is updated', async () => {
+    test('updates the grant when Google refuses to narrow because the grant holds less', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE, YOUTUBE_MONEY] });
       bed.google.control.failNext('token', { named: 'invalid_scope' });
       bed.google.control.overrideTokenAnswer({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
@@ -427,7 +425,7 @@ describe('GET /tokens/:userId', () => {
       expect(answer.body['scope']).toBe(YOUTUBE);
     });
 
-    test('when Google names no scopes, the token counts as not narrowed: refused, and requested once', async () => {
+    test('refuses a token without scopes as not narrowed, and requests it once', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE] });
       bed.google.control.overrideTokenAnswer({ scope: null });
       const answer = await narrow.token('alice');
@@ -436,7 +434,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(1);
     });
 
-    test('when Google refuses to narrow a grant that holds everything, the service is refused after two requests', async () => {
+    test('refuses the service after two requests when Google refuses to narrow a grant that holds everything', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE] });
       bed.google.control.failNext('token', { named: 'invalid_scope' });
       const answer = await narrow.token('alice');
@@ -448,7 +446,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(2);
     });
 
-    test('when Google refuses the scopes altogether, the error says so to the operator', async () => {
+    test('says so to the operator when Google refuses the scopes altogether', async () => {
       bed.clock.advance(3600);
       // With scopes, then without.
       bed.google.control.failNext('token', { named: 'invalid_scope' }, 2);
@@ -462,7 +460,7 @@ describe('GET /tokens/:userId', () => {
       expect(answer.body['detail']).not.toContain('client_secret');
     });
 
-    test('scopes that the grant gained at Google do not reach a service whose policy lacks them', async () => {
+    test('keeps scopes that the grant gained at Google from a service whose policy lacks them', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE, YOUTUBE_MONEY, 'openid', 'email'] });
       expect((await narrow.token('alice')).status).toBe(200);
       bed.clock.advance(3600);
@@ -482,7 +480,7 @@ describe('GET /tokens/:userId', () => {
       expect(later.body['scope']).not.toContain(ADS);
     });
 
-    test('a revoked key stops working', async () => {
+    test('ends with a revoked key', async () => {
       const service = await bed.service();
       const id = service.key.split('_')[1];
       await bed.sql('UPDATE services SET revoked_at = now() WHERE id = $1', [id]);
@@ -514,7 +512,7 @@ describe('GET /tokens/:userId', () => {
     expect(grant?.['granted_scopes']).not.toContain(YOUTUBE_MONEY);
   });
 
-  test('a consent during a refresh wins; the late response is discarded', async () => {
+  test('a consent during a refresh prevails, and the late response is discarded', async () => {
     await connect();
     bed.clock.advance(3600);
     const { browser, consent } = await (async () => {
@@ -528,8 +526,9 @@ describe('GET /tokens/:userId', () => {
     })();
     const back = await visitConsent(consent, { account: ALICE.email });
     bed.google.control.failNext('token', { delayMs: 800 });
+    const before = refreshes();
     const slow = bed.api.token('alice');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await until(() => refreshes() > before);
     expect((await browser.open(back)).status).toBe(200);
     const answer = await slow;
     expect(answer.status).toBe(200);
@@ -538,7 +537,7 @@ describe('GET /tokens/:userId', () => {
     expect(grant?.['granted_scopes']).toContain(ADS);
   });
 
-  test('clients are separate: a grant of one is not a grant of another', async () => {
+  test('a grant of one client is not a grant of another', async () => {
     await connect({ client: 'second' });
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
     expect((await bed.api.token('alice', { client: 'second' })).body['client']).toBe('second');

@@ -159,7 +159,7 @@ const GOOD: readonly (readonly [string, Odd])[] = [
   ['a token with every character that one may have', { body: good({ access_token: 'ya29.aZ09-._~+/==' }) }],
 ];
 
-describe('odd responses from Google', () => {
+describe('an odd response from Google', () => {
   let bed: TestBed;
   beforeAll(async () => {
     // A failure of Google Ads is not cached: each answer is looked at by itself.
@@ -195,7 +195,7 @@ describe('odd responses from Google', () => {
     return { answer, before, after: await stored() };
   };
 
-  test.each(BROKEN)('%s: a broken response', async (_, odd) => {
+  test.each(BROKEN)('is broken where it has %s', async (_, odd) => {
     const { answer, before, after } = await askAfterExpiry(odd);
     expect([answer.status, answer.body['code']]).toEqual([503, 'google_unavailable']);
     expect(answer.text).not.toContain('ya29.');
@@ -205,7 +205,7 @@ describe('odd responses from Google', () => {
     expect([next.status, next.body['scope']]).toEqual([200, WHOLE.split(' ').sort().join(' ')]);
   });
 
-  test.each(GOOD)('%s: a valid response', async (_, odd) => {
+  test.each(GOOD)('is valid where it has %s', async (_, odd) => {
     const { answer, before, after } = await askAfterExpiry(odd);
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ token_type: 'Bearer', scope: WHOLE.split(' ').sort().join(' ') });
@@ -214,7 +214,7 @@ describe('odd responses from Google', () => {
     expect(after).toEqual(before);
   });
 
-  test('the stored refresh token again: nothing about the grant changes', async () => {
+  test('changes nothing about the grant where it has the stored refresh token again', async () => {
     const [held] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
     const odd = { body: good({ refresh_token: held, refresh_token_expires_in: 0 }) };
     const { answer, before, after } = await askAfterExpiry(odd);
@@ -222,7 +222,7 @@ describe('odd responses from Google', () => {
     expect(after).toEqual(before);
   });
 
-  test("Google's texts come out in one line of bounded length, and its codes only as codes", async () => {
+  test('has its texts shown in one line of bounded length, and its codes only as codes', async () => {
     const description = `Bad\r\nset-cookie: a=b\u0000\u001b[31m\u2028 ${'x'.repeat(1_000)}`;
     const { answer } = await askAfterExpiry({
       status: 401,
@@ -247,7 +247,7 @@ describe('odd responses from Google', () => {
       ['400 with a list', { status: 400, body: '["invalid_token"]' }],
       ['400 in odd case', { status: 400, body: '{"error":"INVALID_TOKEN"}' }],
       ['401 with invalid_token', { status: 401, body: '{"error":"invalid_token"}' }],
-    ])('%s: not confirmed, asked again', async (_, fault) => {
+    ])('is not confirmed with %s, and Google is asked again', async (_, fault) => {
       const user = `revoked-${crypto.randomUUID()}`;
       await bed.api.connect({ user_id: user, scope: YOUTUBE, client: 'elsewhere' }, { account: ALICE.email });
       const { body } = await bed.api.get(`/users/${user}/grants`);
@@ -266,7 +266,7 @@ describe('odd responses from Google', () => {
       BROKEN.filter(([, { status = 200 }]) => status === 200).filter(
         ([name]) => !/nothing was granted|id_token/.test(name),
       ),
-    )('%s: the connect fails, nothing is kept', async (_, odd) => {
+    )('fails the connect with %s, and nothing is kept', async (_, odd) => {
       const user = `connecting-${crypto.randomUUID()}`;
       answerWith(odd);
       const page = await bed.api.connect(
@@ -286,7 +286,7 @@ describe('odd responses from Google', () => {
       ['null', 'null'],
       ['accounts that are no list', '{"resourceNames":"customers/1000000001"}'],
       ['an error with 200', '{"error":{"code":500}}'],
-    ])('%s: nothing is learned from it, and it is asked again', async (_, body) => {
+    ])('teaches nothing with %s, and Google is asked again', async (_, body) => {
       const user = `ads-${crypto.randomUUID()}`;
       await bed.api.connect({ user_id: user, scope: ADS }, { account: ALICE.email });
       bed.google.control.failNext('ads', { status: 200, body }, 2);
@@ -297,7 +297,7 @@ describe('odd responses from Google', () => {
     });
 
     test.each(['a\u0000b', 'a\ud800b', 'a\u001b[31mb', 'a\r\nb'])(
-      'a name such as %j is kept as a line of text',
+      'keeps a name such as %j as a line of text',
       async (name) => {
         const user = `ads-${crypto.randomUUID()}`;
         await bed.api.connect({ user_id: user, scope: ADS }, { account: ALICE.email });

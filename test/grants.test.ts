@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { Answer } from './support/api.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
-describe('grants: list, inspect, disconnect', () => {
+describe('the grants of a user', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed();
@@ -20,7 +20,7 @@ describe('grants: list, inspect, disconnect', () => {
     return (body['grants'] as Record<string, unknown>[])[0] ?? {};
   };
 
-  test('a grant shows user, account, scopes and status, and no token', async () => {
+  test('show user, account, scopes and status, and no token', async () => {
     await connect('alice', ALICE);
     const grant = await grantOf('alice');
     expect(grant).toEqual({
@@ -42,7 +42,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect((await bed.api.get(`/grants/${String(grant['id'])}`)).body).toMatchObject(grant);
   });
 
-  test('a service sees only what its policy covers', async () => {
+  test('are visible to a service only as far as its policy covers', async () => {
     await connect('alice', ALICE);
     const id = String((await grantOf('alice'))['id']);
     const other = await bed.service({ users: ['bob'] });
@@ -61,7 +61,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect((await otherClient.get('/users/alice/grants')).body).toEqual({ grants: [], next: null });
   });
 
-  test('mode=local deletes the grant here; Google still knows it, and the slot stays taken', async () => {
+  test('are deleted here with mode=local, while Google still knows them and the slot stays taken', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
     const answer = await bed.api.delete(`/grants/${String(id)}`, { mode: 'local' });
@@ -74,7 +74,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect(await bed.sql('SELECT * FROM access_tokens')).toHaveLength(0);
   });
 
-  test('mode=revoke ends it at Google, and marks the grants that ended with it', async () => {
+  test('end at Google with mode=revoke, and the grants that ended with it are marked', async () => {
     await connect('alice', ALICE);
     await connect('alice-too', ALICE, 'second');
     await connect('in-another-project', ALICE, 'elsewhere');
@@ -98,7 +98,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
   });
 
-  test('the token goes to Google in the body, not in the address', async () => {
+  test('have their token sent to Google in the body, not in the address', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
     await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
@@ -107,7 +107,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect(JSON.stringify(request)).not.toContain('?token=');
   });
 
-  test('already dead at Google counts as done', async () => {
+  test('count as revoked when they are already dead at Google', async () => {
     await connect('alice', ALICE);
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     const { id } = await grantOf('alice');
@@ -115,7 +115,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
   });
 
-  test('a token that was dead alone ends no other grant', async () => {
+  test('stay where a token was dead alone', async () => {
     await connect('alice', ALICE);
     const [token] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');
@@ -131,7 +131,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect(await bed.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(live);
   });
 
-  test('mode=local always works, also while Google is out of reach', async () => {
+  test('can always be forgotten with mode=local, also while Google cannot be reached', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
     bed.google.control.failAlways('revoke', { status: 503, body: '' });
@@ -139,7 +139,7 @@ describe('grants: list, inspect, disconnect', () => {
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
   });
 
-  test('the mode is required', async () => {
+  test('need a mode to be disconnected', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
     for (const query of [{}, { mode: 'hard' }]) {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { Browser } from './support/api.js';
 import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
-describe('a connect whose scopes are all held goes straight back', () => {
+describe('a connect whose scopes are all held', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed();
@@ -28,7 +28,7 @@ describe('a connect whose scopes are all held goes straight back', () => {
     ['with the account named', { account_hint: ALICE.email }],
     ['with the account required', { require_account: { sub: ALICE.sub } }],
     ['asking for email, which Google calls otherwise', { scope: `email openid ${YOUTUBE}` }],
-  ])('%s: no Google, no slot', async (_, more) => {
+  ])('asks Google for nothing and takes no slot %s', async (_, more) => {
     const { answer } = await press(more);
     expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success`);
     expect(bed.google.control.requests).toEqual([]);
@@ -42,17 +42,17 @@ describe('a connect whose scopes are all held goes straight back', () => {
     ['a Workspace domain', { require_account: { hd: 'example.com' } }],
     ['another client', { client: 'second' }],
     ['another user', { user_id: 'bob' }],
-  ])('%s goes to Google', async (_, more) => {
+  ])('goes to Google for %s', async (_, more) => {
     const { answer } = await press(more);
     expect(answer.headers.get('location')).toContain(`${bed.google.url}/o/oauth2/`);
   });
 
-  test('the ticket is used up', async () => {
+  test('uses its ticket up', async () => {
     const { url } = await press();
     expect((await new Browser().open(url)).text).toContain('used already');
   });
 
-  test('a dead grant is not held', async () => {
+  test('goes to Google where the grant is dead', async () => {
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     bed.clock.advance(3600);
     expect((await bed.api.token('alice')).status).toBe(410);

@@ -82,7 +82,7 @@ async function memoryOf(work: () => Promise<void>): Promise<number> {
   return most - before;
 }
 
-describe('a token answer', () => {
+describe('a hostile token response', () => {
   beforeEach(async () => {
     await bed.restart();
     await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
@@ -95,7 +95,7 @@ describe('a token answer', () => {
     ['gzip', 400] as const,
     ['endless', 503] as const,
   ])(
-    '%s with status %d: 503, nothing is stored, and all is well afterwards',
+    'of kind %s with status %d gives 503, stores nothing, and does no lasting harm',
     async (kind: Hostility, status: number) => {
       const before = await grants();
       google.hostile.set('/token', kind);
@@ -131,14 +131,14 @@ test('eight decompression bombs at once take no more memory than eight limits', 
   expect(growth).toBeLessThan(400 * 1024 * 1024);
 }, 30_000);
 
-describe('other responses from Google', () => {
+describe('another hostile response from Google', () => {
   beforeEach(async () => {
     await bed.restart();
     await bed.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
     await restartBehind();
   });
 
-  test.each(HOSTILITIES)('revoke: %s', async (kind) => {
+  test.each(HOSTILITIES)('to a revocation is bounded, as with %s', async (kind) => {
     google.hostile.set('/revoke', kind);
     google.status = 503;
     const [grant] = await grants();
@@ -148,14 +148,14 @@ describe('other responses from Google', () => {
     expect(google.sent).toBeLessThan(FEW_BYTES);
   });
 
-  test.each(HOSTILITIES)('Google Ads: %s', async (kind) => {
+  test.each(HOSTILITIES)('of Google Ads is bounded, as with %s', async (kind) => {
     google.hostile.set('/v', kind);
     const answer = await bed.api.get('/users/alice/ads/customers');
     expect(answer).toMatchObject({ status: 503, body: { code: 'google_unavailable' } });
     expect(google.sent).toBeLessThan(FEW_BYTES + 16 * 1024 * 1024);
   });
 
-  test.each(HOSTILITIES)('configuration of security events: %s', async (kind) => {
+  test.each(HOSTILITIES)('with the configuration of security events is bounded, as with %s', async (kind) => {
     google.hostile.set('/.well-known/risc', kind);
     const answer = await fetch(`${bed.url}/security-events/google`, {
       method: 'POST',
@@ -166,7 +166,7 @@ describe('other responses from Google', () => {
     expect(google.sent).toBeLessThan(FEW_BYTES);
   });
 
-  test.each(HOSTILITIES)('keys: %s', async (kind) => {
+  test.each(HOSTILITIES)('with keys is bounded, as with %s', async (kind) => {
     google.hostile.set('/oauth2/v3/certs', kind);
     const keys = googleKeys(
       () => Promise.resolve(`${google.url}/oauth2/v3/certs`),
@@ -178,14 +178,14 @@ describe('other responses from Google', () => {
   });
 });
 
-describe('responses from an issuer', () => {
+describe('a hostile response from an issuer', () => {
   beforeEach(() => bed.restart());
 
   test.each(
     ['/.well-known/openid-configuration', '/keys'].flatMap((path) =>
       HOSTILITIES.filter((kind) => kind !== 'trickle').map((kind): [string, Hostility] => [path, kind]),
     ),
-  )('%s: %s', async (path, kind) => {
+  )('at %s is bounded, as with %s', async (path, kind) => {
     issuerFront.hostile.set(path, kind);
     const seconds = Math.floor(bed.clock.now().getTime() / 1000);
     const claims = { iss: issuerFront.url, sub: SUBJECT, aud: AUDIENCE, iat: seconds, exp: seconds + 3600 };

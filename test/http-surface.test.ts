@@ -6,21 +6,21 @@ import { Browser } from './support/api.js';
 import { sendRaw } from './support/raw-http.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
-describe('what every route shares', () => {
+describe('every route', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed();
   });
   afterAll(() => bed.stop());
 
-  test('health: live, and ready while the database answers', async () => {
+  test('is healthy, live, and ready while the database answers', async () => {
     expect(await (await fetch(`${bed.url}/health/live`)).json()).toEqual({ status: 'ok' });
     const ready = await fetch(`${bed.url}/health/ready`);
     expect(ready.status).toBe(200);
     expect(await ready.json()).toMatchObject({ status: 'ok', details: { database: { status: 'up' } } });
   });
 
-  test('metrics count requests by route pattern, never by user', async () => {
+  test('is counted in the metrics by its pattern, never by user', async () => {
     await bed.api.token('a-very-special-user');
     const text = await (await fetch(`${bed.url}/metrics`)).text();
     expect(text).toContain(
@@ -29,7 +29,7 @@ describe('what every route shares', () => {
     expect(text).not.toContain('a-very-special-user');
   });
 
-  test('the API describes itself, with every endpoint and error', async () => {
+  test('is described by the API, with every endpoint and error', async () => {
     const document = (await (await fetch(`${bed.url}/openapi.json`)).json()) as {
       paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
     };
@@ -62,13 +62,13 @@ describe('what every route shares', () => {
     ['PUT http://broker.example.com/metrics', 405],
     ['GET /docs/../metrics', 404],
     ['GET /docs/..%2f..%2fpackage.json', 404],
-  ])('%s: %d', async (line, status) => {
+  ])('answers %s with %d', async (line, status) => {
     const answer = await sendRaw(bed.url, `${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expect(answer.status).toBe(status);
     if (status === 404) expect(answer.body).toMatchObject({ status: 404, code: 'not_found' });
   });
 
-  test('pages run no script and load nothing from elsewhere', async () => {
+  test('that is a page runs no script and loads nothing from elsewhere', async () => {
     const answer = await new Browser().open(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     const policy = answer.headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'");
@@ -85,7 +85,7 @@ describe('what every route shares', () => {
     expect(style.headers.get('content-type')).toBe('text/css; charset=utf-8');
   });
 
-  test('text of a service or a user is escaped', async () => {
+  test('escapes text of a service or a user', async () => {
     const url = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, account_hint: '<b>"x"&' });
     const answer = await new Browser().open(url);
     expect(answer.text).toContain('&lt;b>&quot;x&quot;&amp;');
@@ -95,7 +95,7 @@ describe('what every route shares', () => {
   test.each([
     [{ email: ALICE.email }, `${ALICE.email}, and no other`],
     [{ hd: 'example.com' }, 'one of example.com, and no other'],
-  ])('the connect page names the account that is required: %j', async (require_account, words) => {
+  ])('that connects names the required account %j', async (require_account, words) => {
     const url = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, require_account });
     expect((await new Browser().open(url)).text).toContain(`<dd>${words}</dd>`);
   });
@@ -112,20 +112,20 @@ describe('what every route shares', () => {
       'The state is missing: this page is only for browsers',
     ],
     ['/callback?state=a&state=b', 'This answer cannot be used', 'The state is not as Google sends it.'],
-  ])('an error page is in words for people: %s', async (path, title, words) => {
+  ])('shows an error page in words for people, as %s does', async (path, title, words) => {
     const { text } = await new Browser().open(`${bed.url}${path}`);
     expect(text).toContain(`${title}</h1>`);
     expect(text).toContain(words);
   });
 
-  test('what says who the user is comes last in a list of permissions', async () => {
+  test('names permissions in a list that ends with what says who the user is', async () => {
     const { text } = await bed.api.connect({ user_id: 'in-order', scope: YOUTUBE }, { account: ALICE.email });
     const order = [YOUTUBE, 'userinfo.email', 'openid'].map((scope) => text.indexOf(`${scope}</code>`));
     expect(order).toEqual(order.toSorted((one, other) => one - other));
     expect(Math.min(...order)).toBeGreaterThan(0);
   });
 
-  test('a well-formed request id of the caller is used, in problems too', async () => {
+  test('uses a well-formed request id of the caller, in problems too', async () => {
     const ask = async (id: string) => {
       const response = await fetch(`${bed.url}/tokens/alice`, { headers: { 'x-request-id': id } });
       return ((await response.json()) as { request_id: string }).request_id;
@@ -135,7 +135,7 @@ describe('what every route shares', () => {
     expect(bed.log()).toContain('"request_id":"my-request.1"');
   });
 
-  test('too many requests: 429 with Retry-After, counted per service and per address', async () => {
+  test('answers too many requests with 429 and Retry-After, counted per service and per address', async () => {
     await bed.restart({ SERVICE_RATE_LIMIT: '3', BROWSER_RATE_LIMIT: '2' });
     const [one, other] = [await bed.service(), await bed.service()];
     const statuses = [];
@@ -160,7 +160,7 @@ describe('what every route shares', () => {
     expect((await fetch(`${bed.url}/style.css`)).status).toBe(200);
   });
 
-  test('a /64 of IPv6 counts as one address', async () => {
+  test('counts a /64 of IPv6 as one address', async () => {
     await bed.restart({ BROWSER_RATE_LIMIT: '1', TRUSTED_PROXIES: '127.0.0.1' });
     const from = async (address: string) =>
       (await fetch(`${bed.url}/nowhere`, { headers: { 'x-forwarded-for': address } })).status;
@@ -171,7 +171,7 @@ describe('what every route shares', () => {
     expect(await from('::ffff:192.0.2.1')).toBe(429);
   });
 
-  test('with https the cookie is bound to this host', async () => {
+  test('binds its cookie to this host with https', async () => {
     // A client JSON may omit its redirect URIs; then they cannot be checked.
     const client = join(mkdtempSync(join(tmpdir(), 'token-broker-https-')), 'client.json');
     writeFileSync(

@@ -66,7 +66,7 @@ async function flood(
 }
 
 describe('invalid credentials', () => {
-  test('2,000 forged keys count for one address, and not for a service there', async () => {
+  test('count for their address when 2,000 of them are forged keys, and not for a service there', async () => {
     await bed.restart({ BROWSER_RATE_LIMIT: '20', SERVICE_RATE_LIMIT: '6' });
     const [known, fresh] = [await bed.service(), await bed.service()];
     for (let call = 0; call < 3; call++) expect((await known.token('alice')).status).toBe(404);
@@ -84,7 +84,7 @@ describe('invalid credentials', () => {
     expect((await late.token('alice')).status).toBe(404);
   });
 
-  test('each refusal says when to retry, and has the headers of every response', async () => {
+  test('get in each refusal the time to retry, and the headers of every response', async () => {
     const refused = await ask('/tokens/alice', { authorization: forgedKey() });
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
@@ -102,7 +102,7 @@ describe('invalid credentials', () => {
     ['JWTs of a stranger', async () => `Bearer ${await jwt(await SigningKey.make('key-1'), 'reports')}`],
     ['text that is no credential at all', () => Promise.resolve(`Bearer ${randomUUID()}`)],
     ['another scheme', () => Promise.resolve(`Basic ${randomUUID()}`)],
-  ])('%s count in the same way', async (_, make) => {
+  ])('count in the same way when they are %s', async (_, make) => {
     await bed.restart({ BROWSER_RATE_LIMIT: '3' });
     const statuses = [];
     for (let call = 0; call < 5; call++)
@@ -110,7 +110,7 @@ describe('invalid credentials', () => {
     expect(statuses).toEqual([401, 401, 401, 429, 429]);
   });
 
-  test('a service authenticates with each new JWT from an address that is over its limit', async () => {
+  test('from an address over its limit do not stop a service that authenticates with each new JWT', async () => {
     await bed.restart({ BROWSER_RATE_LIMIT: '3' });
     const subject = `reports-${randomUUID()}`;
     await bed.app
@@ -124,7 +124,7 @@ describe('invalid credentials', () => {
       ).toBe(404);
   });
 
-  test('a revoked key counts for its address, however long it was valid before', async () => {
+  test('include a revoked key, however long it was valid before', async () => {
     await bed.restart({ BROWSER_RATE_LIMIT: '3' });
     const name = `revoked ${randomUUID()}`;
     const { key } = await bed.app.get(ServiceRegistry).create(name, ANYTHING);
@@ -149,7 +149,7 @@ describe('invalid credentials', () => {
         (await sendRaw(bed.url, `GET /x HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`)).status,
     ],
     ['what is no HTTP', async () => (await sendRaw(bed.url, 'hello\r\n\r\n')).status],
-  ])('%s counts too', async (_, call) => {
+  ])('count together with %s', async (_, call) => {
     await bed.restart({ BROWSER_RATE_LIMIT: '3' });
     for (let turn = 0; turn < 3; turn++) expect(await call()).not.toBe(429);
     expect(await call()).toBe(429);
@@ -166,7 +166,7 @@ describe('invalid credentials', () => {
 });
 
 describe('exempt routes', () => {
-  test('health, metrics, the OpenAPI document and the stylesheet are exempt by exact path', async () => {
+  test('include health, metrics, the OpenAPI document and the stylesheet by exact path', async () => {
     await bed.restart({ BROWSER_RATE_LIMIT: '2' });
     for (const path of [
       '/health/live',
@@ -191,7 +191,7 @@ describe('exempt routes', () => {
     }
   });
 
-  test('pages for browsers count by address, and so does the documentation', async () => {
+  test('exclude pages for browsers and the documentation, which count by address', async () => {
     for (const path of ['/connect', '/docs']) {
       await bed.restart({ BROWSER_RATE_LIMIT: '2' });
       const first = path === '/docs' ? 200 : 400;
@@ -225,13 +225,13 @@ describe('security events', () => {
       .sign(privateKey);
   };
 
-  test('130 genuine ones at once are all accepted, whatever the limit for browsers is', async () => {
+  test('are all accepted where 130 genuine ones come at once, whatever the limit for browsers is', async () => {
     await bed.restart({ BROWSER_RATE_LIMIT: '120' });
     const counts = await flood(130, async () => (await deliver()).status ?? 0);
     expect(counts).toEqual({ 202: 130 });
   });
 
-  test('125 junk ones do not block pages from the same address, and each is refused with its own error', async () => {
+  test('that are junk do not block pages from the same address, and each of 125 is refused with its own error', async () => {
     await bed.restart({ BROWSER_RATE_LIMIT: '120' });
     const junk = () => post('junk', { authorization: `Bearer ${randomUUID()}` }).then(({ status }) => status);
     expect(await flood(125, junk)).toEqual({ 400: 125 });
@@ -239,7 +239,7 @@ describe('security events', () => {
     expect(await statusOf('/tokens/alice')).toBe(401);
   });
 
-  test('over their own limit junk is rate limited, with any credential, and a genuine one is not', async () => {
+  test('over their own limit are rate limited as junk, with any credential, and genuine ones are not', async () => {
     await bed.restart({ SECURITY_EVENT_RATE_LIMIT: '3' });
     const forged = await forge();
     const authorization = `Bearer ${bed.api.key}`;
@@ -256,8 +256,8 @@ describe('security events', () => {
   });
 });
 
-describe('behind a proxy', () => {
-  test('malformed and forged addresses share the count of the proxy', async () => {
+describe('a broker behind a proxy', () => {
+  test('counts malformed and forged addresses for the proxy', async () => {
     await bed.restart({ BROWSER_RATE_LIMIT: '2', TRUSTED_PROXIES: '127.0.0.1' });
     const from = (address: string) => statusOf('/nowhere', { 'x-forwarded-for': address });
     const garbage = [
@@ -277,7 +277,7 @@ describe('behind a proxy', () => {
     expect(await from('[2001:db8::3]')).toBe(429);
   });
 
-  test('Forwarded (RFC 7239) is read without X-Forwarded-For', async () => {
+  test('reads Forwarded (RFC 7239) without X-Forwarded-For', async () => {
     await bed.restart({ BROWSER_RATE_LIMIT: '1', TRUSTED_PROXIES: '127.0.0.1' });
     const from = (forwarded: string) => statusOf('/nowhere', { forwarded });
     expect(await from('for=192.0.2.60;proto=http;by=203.0.113.43')).toBe(404);

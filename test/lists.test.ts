@@ -148,35 +148,45 @@ const POLICIES = {
 describe.each([
   ['without statistics', false],
   ['with statistics', true],
-])('%s, whatever the policy, a page reads as many rows as a page needs', (_, analyzed) => {
+])('a page %s, whatever the policy,', (_, analyzed) => {
   beforeAll(async () => {
     if (analyzed) await bed.sql('ANALYZE');
   });
 
-  test.each(Object.entries(POLICIES))('GET /grants: %s', async (_name, policy) => {
-    const api = await bed.service(policy);
-    const query = { expiring_within: YEAR, limit: '100' };
-    expect(await readBy(() => page(api, '/grants', query))).toBeLessThan(9500);
-    const { next } = await page(api, '/grants', query);
-    if (next === null) return;
-    expect(await readBy(() => page(api, '/grants', { ...query, cursor: next }))).toBeLessThan(9500);
-  });
+  test.each(Object.entries(POLICIES))(
+    'of GET /grants reads as many rows as it needs for a policy of %s',
+    async (_name, policy) => {
+      const api = await bed.service(policy);
+      const query = { expiring_within: YEAR, limit: '100' };
+      expect(await readBy(() => page(api, '/grants', query))).toBeLessThan(9500);
+      const { next } = await page(api, '/grants', query);
+      if (next === null) return;
+      expect(await readBy(() => page(api, '/grants', { ...query, cursor: next }))).toBeLessThan(9500);
+    },
+  );
 
-  test('GET /grants: who sees all reads no more than the page of each client', async () => {
+  test('of GET /grants reads no more than the page of each client for who sees all', async () => {
     const query = { expiring_within: YEAR, limit: '100' };
     expect(await readBy(() => page(bed.api, '/grants', query))).toBeLessThan(330);
     const one = await bed.service({ users: ['only-one'] });
     expect(await readBy(() => page(one, '/grants', query))).toBeLessThan(5);
   });
 
-  test.each(Object.entries(POLICIES))('GET /audit: %s', async (_name, policy) => {
-    const api = await bed.service({ ...policy, audit: true });
-    for (const query of [{}, { service: 'known' }, { since: new Date(Date.now() - 60_000).toISOString() }]) {
-      expect(await readBy(() => page(api, '/audit', query))).toBeLessThan(9500);
-    }
-  });
+  test.each(Object.entries(POLICIES))(
+    'of GET /audit reads as many rows as it needs for a policy of %s',
+    async (_name, policy) => {
+      const api = await bed.service({ ...policy, audit: true });
+      for (const query of [
+        {},
+        { service: 'known' },
+        { since: new Date(Date.now() - 60_000).toISOString() },
+      ]) {
+        expect(await readBy(() => page(api, '/audit', query))).toBeLessThan(9500);
+      }
+    },
+  );
 
-  test('GET /users/:userId/grants of a user with very many', async () => {
+  test('of GET /users/:userId/grants reads as many rows as it needs for a user with very many', async () => {
     expect(await readBy(() => page(bed.api, '/users/everything/grants', {}))).toBeLessThan(110);
   });
 });
@@ -195,9 +205,9 @@ test('whether any account is full is known without counting the tokens of every 
   expect(await readBy(() => isFull(50))).toBeLessThan(50);
 });
 
-describe('page by page', () => {
+describe('a list read page by page', () => {
   test.each(Object.entries(POLICIES).filter(([name]) => !/everything|nearly all/.test(name)))(
-    'GET /grants is whole and in order: %s',
+    'of GET /grants is whole and in order for a policy of %s',
     async (_name, policy: { users: string[]; clients?: string[] }) => {
       const found = await all(await bed.service(policy), '/grants', { expiring_within: YEAR });
       const { rows } = await client.query<{ count: number }>(

@@ -23,21 +23,24 @@ test('package.json promises one lowest version', () => {
 whereItIs(`Node.js ${version} (skipped unless scripts/lowest-node.mjs has fetched it)`, () => {
   const cwd = mkdtempSync(join(tmpdir(), 'token-broker-lowest-'));
 
-  test.each(['--help', 'service create --help', '--version'])('token-broker %s', (args) => {
-    const { status, stdout, stderr } = spawnSync(
-      lowest,
-      [resolve('dist/bundle/cli/main.js'), ...args.split(' ')],
-      {
-        cwd,
-        env: {},
-        encoding: 'utf8',
-      },
-    );
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).not.toBe('');
-  });
+  test.each(['--help', 'service create --help', '--version'])(
+    'the lowest version runs token-broker %s',
+    (args) => {
+      const { status, stdout, stderr } = spawnSync(
+        lowest,
+        [resolve('dist/bundle/cli/main.js'), ...args.split(' ')],
+        {
+          cwd,
+          env: {},
+          encoding: 'utf8',
+        },
+      );
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout).not.toBe('');
+    },
+  );
 
-  test('the broker starts, answers and stops', async () => {
+  test('the broker starts, answers and stops on the lowest version', async () => {
     const bed = await startTestBed();
     const port = String(await freePort());
     const broker = spawn(lowest, [resolve('dist/bundle/main.js')], {

@@ -33,12 +33,12 @@ describe('the migrations', () => {
     rmSync(copy, { recursive: true, force: true });
   });
 
-  test('make what prisma/schema.prisma says: `npm run migration -- NAME` writes what is missing', async () => {
+  test('make what prisma/schema.prisma says, and `npm run migration -- NAME` writes what is missing', async () => {
     await migrate(url, MIGRATIONS);
     expect(await missingSql(url, schema)).toBeNull();
   });
 
-  test('a field more in the schema is noticed, and the SQL for it is named', async () => {
+  test('lack a field that the schema has more, and the SQL for it is named', async () => {
     await migrate(url, MIGRATIONS);
     const changed = schema.replace('model Service {', 'model Service {\n  note String?');
     expect(await missingSql(url, changed)).toContain('ADD COLUMN     "note" TEXT');
@@ -76,7 +76,7 @@ describe('the migrations', () => {
     expect(rows).toEqual([{ text: 'a;b', number: 2 }]);
   });
 
-  test('one that fails changes nothing and stops those after it', async () => {
+  test('change nothing where one fails, and those after it are not applied', async () => {
     add('29990102000000_faulty', 'CREATE TABLE half (id int); SELECT nonsense;');
     await expect(migrate(url, copy)).rejects.toThrow('nonsense');
     const { rows } = await database.query("SELECT to_regclass('half') AS half");

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { emptyFolder } from './cli/token-broker.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 let bed: TestBed;
 beforeAll(async () => {
@@ -51,14 +52,6 @@ test('in production a flag that opens the inspector is refused', async () => {
   expect(await exit).toEqual([78, null]);
   expect(errors()).toContain('remove --inspect in production');
 });
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline;) {
-    if (await isTrue()) return;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  throw new Error('It did not happen within 30 seconds.');
-}
 
 function isOpen(port: number): Promise<boolean> {
   return new Promise((done) => {

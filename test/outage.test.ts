@@ -8,6 +8,7 @@ import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js'
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { type RunningPostgres, startPostgres } from '../sandbox/trying/postgres.js';
 import { migrate } from '../src/token-store/migrations/migrate.js';
+import { until } from './support/until.js';
 
 /** A PostgreSQL of its own, which may be stopped. */
 let folder: string;
@@ -57,11 +58,7 @@ async function ask({ url }: Replica, user: string): Promise<Answered> {
   return { status: answer.status, code: body['code'], token: body['access_token'] };
 }
 
-async function until(look: () => Promise<boolean>): Promise<void> {
-  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-test('PostgreSQL stops under load and comes back: each replica does what its settings say', async () => {
+test('each replica does what its settings say while PostgreSQL stops under load and comes back', async () => {
   const [strict, lenient] = fleet.replicas as [Replica, Replica];
   const token = (await ask(strict, 'alice')).token;
   const seen = new Map([strict, lenient].map((replica) => [replica, new Set<string>()]));

@@ -4,6 +4,7 @@ import { emptyDatabase, query, tokenBroker } from './cli/token-broker.js';
 import { type PgBouncer, startPgBouncer, WITHOUT_PGBOUNCER } from './support/pgbouncer.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { type Receiver, startReceiver } from './support/webhook-receiver.js';
+import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 
 const run = WITHOUT_PGBOUNCER === '' ? describe : describe.skip;
 
@@ -62,11 +63,11 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
       await receiver.close();
     });
 
-    test('is ready', async () => {
+    test('lets the broker become ready', async () => {
       expect((await fetch(`${bed.url}/health/ready`)).status).toBe(200);
     });
 
-    test('connects, serves, refreshes and disconnects, for many at a time', async () => {
+    test('lets it connect, serve, refresh and disconnect, for many at a time', async () => {
       const users = Array.from({ length: 12 }, (_, user) => `user-${user}`);
       for (const user of users) {
         const account = user.endsWith('1') ? BOB.email : ALICE.email;
@@ -95,9 +96,9 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
       await receiver.wait(users.length + 1, 10_000);
     });
 
-    test('keeps its audit trail, and finds in it by time', async () => {
+    test('keeps the audit trail, and finds in it by time', async () => {
       const auditor = await bed.service({ audit: true });
-      await new Promise((resolve) => setTimeout(resolve, 1300));
+      await bed.app.get(AuditLog).flush();
       const since = new Date(Date.now() - 120_000).toISOString();
       const { status, body } = await auditor.get('/audit', { user: 'user-0', since });
       expect(status).toBe(200);
@@ -105,7 +106,7 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
       expect(events.map(({ action }) => action)).toContain('token.issue');
     });
 
-    test('leaves no settings behind for others who share its sessions', async () => {
+    test('has no settings left behind for others who share its sessions', async () => {
       const client = new pg.Client({ connectionString: pooler.url });
       await client.connect();
       const { rows } = await client.query(
@@ -115,7 +116,7 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
       expect(rows).toEqual([{ statement: '0', lock: '0' }]);
     });
 
-    test('logs no fault', () => {
+    test('causes no logged fault', () => {
       const faults = bed
         .log()
         .split('\n')
@@ -129,7 +130,7 @@ describe.each(['session', 'transaction'] as const)(
   `migrate through PgBouncer in %s mode${WITHOUT_PGBOUNCER}`,
   (mode) => {
     run('token-broker migrate', () => {
-      test('applies all, again finds nothing to do, and leaves no lock', async () => {
+      test('applies all migrations, again finds nothing to do, and leaves no lock', async () => {
         const direct = await emptyDatabase();
         const pooler = await startPgBouncer(direct, mode);
         const env = { DATABASE_URL: pooler.url };

@@ -133,7 +133,7 @@ describeWithTls(
       await google.close();
     });
 
-    describe('of a command, to the real Google', () => {
+    describe('the requests of a command to the real Google', () => {
       const check = (env: Record<string, string>) => {
         const clients = file('client.json', google.clientSecretJson('through-proxy'));
         const settings = {
@@ -152,27 +152,27 @@ describeWithTls(
         expect(proxy.asked).toEqual(['CONNECT oauth2.googleapis.com:443']);
       });
 
-      test('with a user name and password', async () => {
+      test('carry a user name and password to the proxy', async () => {
         const run = await check({ HTTPS_PROXY: `http://user:p%40ss@${proxy.address}` });
         expect(verdictOf(run)).toMatchObject({ verdict: 'accepted' });
         expect(proxy.credentials).toEqual([`Basic ${Buffer.from('user:p@ss').toString('base64')}`]);
         expect(run.stdout + run.stderr).not.toContain('p@ss');
       });
 
-      test('a proxy that refuses is named, not bypassed', async () => {
+      test('name a proxy that refuses, and do not bypass it', async () => {
         proxy.refusal = 407;
         const run = await check({ HTTPS_PROXY: `http://user:secret@${proxy.address}` });
         expect(verdictOf(run)).toMatchObject({ verdict: 'no_answer', error: 'proxy_407' });
         expect(run.stdout + run.stderr).not.toContain('secret');
       });
 
-      test('a certificate of an unknown authority is refused', async () => {
+      test('fail where the certificate is of an unknown authority', async () => {
         const run = await check({ HTTPS_PROXY: `http://${proxy.address}`, NODE_EXTRA_CA_CERTS: '' });
         expect(verdictOf(run)).toMatchObject({ verdict: 'no_answer' });
       });
 
       test.each(['socks5://proxy.example.com', 'http://user:secret@:3128'])(
-        'a proxy that cannot be meant (%s) is a fault, and shows no password',
+        'report as a fault a proxy that cannot be meant (%s), and show no password',
         async (address) => {
           const run = await check({ HTTPS_PROXY: address });
           expect(proxy.asked).toEqual([]);
@@ -182,7 +182,7 @@ describeWithTls(
       );
     });
 
-    describe('of a broker', () => {
+    describe('the requests of a broker', () => {
       let fleet: Fleet;
       let database: pg.Client;
 
@@ -205,7 +205,7 @@ describeWithTls(
         await database.end();
       });
 
-      test('that does not answer holds no connection longer than the request that it was for', async () => {
+      test('hold no connection to a silent proxy longer than they last', async () => {
         proxy.isSilent = true;
         await database.query(`INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
         VALUES ('event-2', 'grant.connected', '{}', now(), now())`);
@@ -222,7 +222,7 @@ describeWithTls(
         await database.query('DELETE FROM outbox_events');
       }, 30_000);
 
-      test("to an issuer's discovery and keys, and to the receiver of webhooks; never to addresses of this machine", async () => {
+      test('go through the proxy to an issuer and to the receiver of webhooks, never to addresses of this machine', async () => {
         const created = await tokenBroker(
           [
             ...['service', 'create', 'jwt', '--client', 'default', '--scope', '*', '--user', '*'],
@@ -256,7 +256,7 @@ describeWithTls(
         expect(proxy.asked.filter((each) => each.includes('127.0.0.1'))).toEqual([]);
       }, 30_000);
 
-      test('an invalid proxy address stops the start, and its setting is named', async () => {
+      test('are not made with an invalid proxy address, which stops the start and is named', async () => {
         await expect(fleet.add({ HTTPS_PROXY: 'socks5://user:secret@proxy' })).rejects.toThrow(
           /HTTPS_PROXY must be the address of a proxy(?![\s\S]*secret)/,
         );

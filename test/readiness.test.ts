@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fleet, startFleet } from '../sandbox/fleet/fleet.js';
 import { createDatabase, startTestBed, type TestBed } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 const NOT_MIGRATED =
   'The database lacks a table or column of this version. Run `token-broker migrate` first.';
@@ -11,7 +12,7 @@ async function ready(url: string) {
   return answer.status === 200 ? 200 : { status: answer.status, code: body.code, detail: body.detail };
 }
 
-describe('what the database records of migrations', () => {
+describe('the readiness by the recorded migrations', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed();
@@ -20,11 +21,11 @@ describe('what the database records of migrations', () => {
 
   const refused = (detail: unknown) => ({ status: 503, code: 'database_unavailable', detail });
 
-  test('all migrations of this version: ready', async () => {
+  test('is given with all migrations of this version', async () => {
     expect(await ready(bed.url)).toBe(200);
   });
 
-  test('one is missing, under way or failed: not ready, in the words of the command line', async () => {
+  test('is not given with one missing, under way or failed, in the words of the command line', async () => {
     await bed.sql(`CREATE TABLE kept AS SELECT * FROM _prisma_migrations`);
     await bed.sql(
       `UPDATE _prisma_migrations SET finished_at = NULL WHERE migration_name LIKE '%service_accounts'`,
@@ -36,28 +37,28 @@ describe('what the database records of migrations', () => {
     expect(await ready(bed.url)).toBe(200);
   });
 
-  test('however many ask at once, the database is asked once', async () => {
+  test('is read from the database once, however many ask at once', async () => {
     await bed.sql('BEGIN');
     await bed.sql('LOCK TABLE _prisma_migrations IN ACCESS EXCLUSIVE MODE');
+    let arrived = 0;
+    bed.app.getHttpServer().on('request', () => arrived++);
     const answers = Array.from({ length: 50 }, () => ready(bed.url));
     const waiting = `SELECT count(*)::int AS count FROM pg_locks
       WHERE NOT granted AND relation = '_prisma_migrations'::regclass`;
-    while ((await bed.sql(waiting))[0]?.['count'] === 0) await new Promise((done) => setTimeout(done, 10));
-    // Time for the others to get there as well.
-    await new Promise((done) => setTimeout(done, 300));
+    await until(async () => (await bed.sql(waiting))[0]?.['count'] !== 0 && arrived === 50);
     expect(await bed.sql(waiting)).toEqual([{ count: 1 }]);
     await bed.sql('COMMIT');
     expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
   });
 
-  test('never migrated: not ready', async () => {
+  test('is not given where the database was never migrated', async () => {
     await bed.sql(`ALTER TABLE _prisma_migrations RENAME TO away`);
     expect(await ready(bed.url)).toEqual(refused(NOT_MIGRATED));
     await bed.sql(`ALTER TABLE away RENAME TO _prisma_migrations`);
     expect(await ready(bed.url)).toBe(200);
   });
 
-  test('ahead: a replica that was ready serves on; one that starts is not ready, unless a setting allows it', async () => {
+  test('is kept by a running replica where the database is ahead, but a new one needs a setting for it', async () => {
     await bed.sql(
       `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at)
        VALUES ('newer', '', '29990101000000_newer', now())`,
@@ -89,11 +90,11 @@ describe('SIGTERM with SHUTDOWN_DELAY_SECONDS', () => {
   });
   afterAll(() => fleet.stop());
 
-  test('not ready at once, serving during the delay, then exit code 0', async () => {
+  test('makes the broker not ready at once, lets it serve during the delay, and ends with exit code 0', async () => {
     const replica = await fleet.add({ SHUTDOWN_DELAY_SECONDS: '3' });
     const began = performance.now();
     const ended = replica.end('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until(async () => (await ready(replica.url)) !== 200);
     expect(await ready(replica.url)).toEqual({
       status: 503,
       code: 'database_unavailable',
@@ -105,17 +106,17 @@ describe('SIGTERM with SHUTDOWN_DELAY_SECONDS', () => {
     expect(performance.now() - began).toBeGreaterThan(2900);
   });
 
-  test('a second signal stops at once', async () => {
+  test('stops at once with a second signal', async () => {
     const replica = await fleet.add({ SHUTDOWN_DELAY_SECONDS: '60' });
     const began = performance.now();
     const ended = replica.end('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until(async () => (await ready(replica.url)) !== 200);
     replica.process.kill('SIGTERM');
     expect(await ended).toBe(0);
     expect(performance.now() - began).toBeLessThan(15_000);
   });
 
-  test('a delay that is no number is named', async () => {
+  test('names a delay that is no number', async () => {
     await expect(Promise.all([fleet.add({ SHUTDOWN_DELAY_SECONDS: 'x' })])).rejects.toThrow(
       'SHUTDOWN_DELAY_SECONDS',
     );

@@ -13,6 +13,7 @@ import { Metrics } from '../src/operations/metrics.js';
 import { signMessage } from '../src/webhooks/send-event.js';
 import { emptyFolder } from './cli/token-broker.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 // Compiled: it finds package.json by its own path.
 const { buildProgram } = (await import(
@@ -45,7 +46,7 @@ function documented(page: string, column: string): string[] {
   return [...new Set(codes)].sort();
 }
 
-describe('codes', () => {
+describe('the codes', () => {
   const CAUSE = /\bcause: '([a-z_]+)'|byOperator\(\s*'([a-z_]+)'/;
   const REASON = /[rR]efused\(\s*'([a-z_]+)'|\breason: '([a-z_]+)'/;
   const either = (pattern: RegExp, ...under: string[]) => [
@@ -74,7 +75,7 @@ describe('codes', () => {
     ],
     ['how a connect failed', emitted(/\bcode: '([a-z_]+)'/g, 'callback/'), 'docs/errors.md', 'connect_error'],
     ['an audit action', emitted(/^ {2}\| '([a-z_.]+)'/gm, 'domain/audit-entry'), 'docs/audit.md', 'action'],
-  ])('%s is on its page, with a row of its table', (_, codes, page, column) => {
+  ])('contain each %s on its page, with a row of its table', (_, codes, page, column) => {
     expect(codes.length).toBeGreaterThan(0);
     expect(documented(page, column)).toEqual(expect.arrayContaining(codes));
   });
@@ -88,26 +89,26 @@ describe('codes', () => {
     ['docs/connecting.md', 'connect_error'],
     ['docs/audit.md', 'action'],
     ['docs/access-model.md', 'why'],
-  ])('the table of %s with the column %s has no code that is never emitted', (page, column) => {
+  ])('have in the table of %s with the column %s none that is never emitted', (page, column) => {
     const codes = documented(page, column);
     expect(codes.length).toBeGreaterThan(0);
     expect(codes.filter((code) => !allSource.includes(`'${code}'`))).toEqual([]);
   });
 
-  test('docs/errors.md names the same causes of a dead grant as docs/grants.md', () => {
+  test('are the same in docs/errors.md and docs/grants.md for the causes of a dead grant', () => {
     const causes = documented('docs/grants.md', 'cause');
     expect(documented('docs/errors.md', 'cause')).toEqual(expect.arrayContaining(causes));
   });
 });
 
-describe('metrics', () => {
+describe('the metrics', () => {
   let bed: TestBed;
   beforeAll(async () => {
     bed = await startTestBed();
   });
   afterAll(() => bed.stop());
 
-  test('docs/metrics.md has every metric of the broker, with its type and labels, and no other', async () => {
+  test('are all in docs/metrics.md, with type and labels, and no other is', async () => {
     const { registry } = bed.app.get(Metrics);
     const own = (await registry.getMetricsAsJSON()).filter(({ name }) => name.startsWith('token_broker_'));
     const rows = read('docs/metrics.md').matchAll(/^\| `(token_broker_\w+)` +\| (\w+) +\|([^|]*)\|/gm);
@@ -141,13 +142,13 @@ describe('the command line', () => {
   const commands = leaves(buildProgram(false));
   const pages = ['docs/cli.md', 'docs/security-events.md', 'docs/service-accounts.md'].map(read).join('\n');
 
-  test.each(commands)('`$name` is documented, with every option', ({ name, options }) => {
+  test.each(commands)('has `$name` documented, with every option', ({ name, options }) => {
     const [group = '', ...rest] = name.split(' ');
     expect(pages).toMatch(new RegExp(`token-broker ${name}\\b|\\b${group} ${rest.join('|')}\\b`));
     expect(options.filter((option) => !pages.includes(option))).toEqual([]);
   });
 
-  test('no page names a command that does not exist', () => {
+  test('has every command that a page names', () => {
     const groups = new Set(commands.map(({ name }) => name.split(' ')[0]));
     const names = new Set(commands.map(({ name }) => name));
     for (const page of ['README.md', ...readdirSync('docs').map((name) => join('docs', name))]) {
@@ -161,7 +162,7 @@ describe('the command line', () => {
     }
   });
 
-  test('no option in docs/cli.md is unknown', () => {
+  test('has every option that docs/cli.md names', () => {
     const known = new Set([
       ...commands.flatMap(({ options }) => options),
       '--json',
@@ -184,7 +185,7 @@ test('the table of settings in docs/configuration.md names no setting that does 
   expect(names.filter((name) => !SETTING_NAMES.includes(name as never))).toEqual([]);
 });
 
-describe('the samples of docs/webhooks.md run as they are pasted', () => {
+describe('a sample of docs/webhooks.md that runs as it is pasted', () => {
   const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
   const sample = (language: string) =>
     new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'm').exec(read('docs/webhooks.md'))?.[1] ?? '';
@@ -192,43 +193,38 @@ describe('the samples of docs/webhooks.md run as they are pasted', () => {
   test.each([
     ['js', process.execPath, 'receiver.mjs'],
     ['python', 'python3', 'receiver.py'],
-  ])('%s: takes what is genuine, refuses what is altered, forged or old', async (language, program, name) => {
-    if (spawnSync(program, ['--version']).status !== 0) {
-      console.warn(`${program} is not on this machine: its sample was not run.`);
-      return;
-    }
-    const [folder, port] = [emptyFolder(), String(await freePort())];
-    writeFileSync(join(folder, name), sample(language));
-    const receiver = spawn(program, [name], {
-      cwd: folder,
-      env: { PATH: process.env['PATH'], WEBHOOK_SECRET: secret, PORT: port },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    receiver.stdout.on('data', (chunk) => (output += String(chunk)));
-    receiver.stderr.on('data', (chunk) => (output += String(chunk)));
-    const body = JSON.stringify({ type: 'grant.connected', data: { user_id: 'müller' } });
-    const send = async (text: string, headers: Record<string, string>) =>
-      (await fetch(`http://127.0.0.1:${port}/hooks`, { method: 'POST', body: text, headers })).status;
-    const signed = (key: string, at: Date) => signMessage(new Secret(key), 'msg_1', at, body);
-    try {
-      await until(() => fetch(`http://127.0.0.1:${port}/`, { method: 'POST' }).then(Boolean, () => false));
-      expect(await send(body, signed(secret, new Date()))).toBe(204);
-      await until(() => Promise.resolve(output.includes('msg_1 grant.connected müller')));
-      expect(await send(`${body} `, signed(secret, new Date()))).toBe(400);
-      expect(await send(body, signed('whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', new Date()))).toBe(400);
-      expect(await send(body, signed(secret, new Date(Date.now() - 600_000)))).toBe(400);
-      expect(await send(body, {})).toBe(400);
-    } finally {
-      receiver.kill('SIGKILL');
-    }
-  });
+  ])(
+    'in %s takes what is genuine, and refuses what is altered, forged or old',
+    async (language, program, name) => {
+      if (spawnSync(program, ['--version']).status !== 0) {
+        console.warn(`${program} is not on this machine: its sample was not run.`);
+        return;
+      }
+      const [folder, port] = [emptyFolder(), String(await freePort())];
+      writeFileSync(join(folder, name), sample(language));
+      const receiver = spawn(program, [name], {
+        cwd: folder,
+        env: { PATH: process.env['PATH'], WEBHOOK_SECRET: secret, PORT: port },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let output = '';
+      receiver.stdout.on('data', (chunk) => (output += String(chunk)));
+      receiver.stderr.on('data', (chunk) => (output += String(chunk)));
+      const body = JSON.stringify({ type: 'grant.connected', data: { user_id: 'müller' } });
+      const send = async (text: string, headers: Record<string, string>) =>
+        (await fetch(`http://127.0.0.1:${port}/hooks`, { method: 'POST', body: text, headers })).status;
+      const signed = (key: string, at: Date) => signMessage(new Secret(key), 'msg_1', at, body);
+      try {
+        await until(() => fetch(`http://127.0.0.1:${port}/`, { method: 'POST' }).then(Boolean, () => false));
+        expect(await send(body, signed(secret, new Date()))).toBe(204);
+        await until(() => Promise.resolve(output.includes('msg_1 grant.connected müller')));
+        expect(await send(`${body} `, signed(secret, new Date()))).toBe(400);
+        expect(await send(body, signed('whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', new Date()))).toBe(400);
+        expect(await send(body, signed(secret, new Date(Date.now() - 600_000)))).toBe(400);
+        expect(await send(body, {})).toBe(400);
+      } finally {
+        receiver.kill('SIGKILL');
+      }
+    },
+  );
 });
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
-    if (await isTrue()) return;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  throw new Error('It did not happen within 20 seconds.');
-}

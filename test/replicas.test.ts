@@ -5,16 +5,13 @@ import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { ADWORDS } from '../src/domain/google/scopes.js';
 import { Api } from './support/api.js';
 import { asRuntime, createDatabase, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 const ALICE = { email: 'alice@example.com' };
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-async function until(look: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await look())) await wait(10);
-}
-
 /** Three brokers, each a process of its own, over one database. */
-describe('replicas', () => {
+describe('the replicas', () => {
   let fleet: Fleet;
   let database: pg.Client;
   let url: string;
@@ -47,7 +44,7 @@ describe('replicas', () => {
   const ask = ({ url }: Replica, user: string) =>
     fetch(`${url}/tokens/${user}`, { headers: { authorization: `Bearer ${key}` } });
 
-  test('a thousand concurrent callers with one expired token: one request to Google, the same token for all', async () => {
+  test('make one request to Google for a thousand concurrent callers with one expired token, and give all the same', async () => {
     await seed(['crowd']);
     fleet.google.control.latency('token', 200);
     const answers = await Promise.all(
@@ -58,7 +55,7 @@ describe('replicas', () => {
     expect(asked()).toBe(1);
   });
 
-  test('a replica killed between Google’s response and its write: the lease expires, another replica takes over', async () => {
+  test('take over a lease that expires when one is killed between Google’s response and its write', async () => {
     await seed(['orphan']);
     const leader = await fleet.add();
     const locker = new pg.Client({ connectionString: url });
@@ -88,7 +85,7 @@ describe('replicas', () => {
     expect(await grant('orphan')).toMatchObject({ refreshes: 1, lease_owner: null });
   });
 
-  test('a disconnect during a refresh: the late response is discarded', async () => {
+  test('discard the late response of a refresh after a disconnect', async () => {
     await seed(['leaving']);
     fleet.google.control.latency('token', 300);
     const late = api(0).token('leaving', { scope: YOUTUBE });
@@ -101,7 +98,7 @@ describe('replicas', () => {
     expect(await rows('SELECT * FROM access_tokens WHERE grant_id = $1', id)).toEqual([]);
   });
 
-  test('a consent during a refresh: the late response is discarded, the consent’s token is served', async () => {
+  test('discard the late response of a refresh after a consent, and serve the consent’s token', async () => {
     await seed(['returning']);
     fleet.google.control.latency('token', 2500);
     const late = api(1).token('returning');
@@ -116,7 +113,7 @@ describe('replicas', () => {
     expect(asked()).toBe(1);
   });
 
-  test('two concurrent refreshes write once', async () => {
+  test('write once for two concurrent refreshes', async () => {
     await seed(['racing']);
     fleet.google.control.latency('token', 300);
     const first = api(0).token('racing');
@@ -128,7 +125,7 @@ describe('replicas', () => {
     expect(one.body['access_token']).toBe(other.body['access_token']);
   });
 
-  test('a grant disconnected on one replica is not served by another', async () => {
+  test('serve no grant that was disconnected on another', async () => {
     await seed(['gone'], 3000);
     for (const each of apis) expect((await each.token('gone')).status).toBe(200);
     const { id } = await grant('gone');
@@ -138,7 +135,7 @@ describe('replicas', () => {
     await until(async () => (await api(2).token('gone')).status === 404);
   });
 
-  test('a service revoked on one replica is refused by all', async () => {
+  test('refuse a service that was revoked on one', async () => {
     await seed(['kept'], 3000);
     const other = await seedService(fleet, database);
     const services = fleet.replicas.slice(0, 3).map(({ url }) => new Api(url, other));
@@ -147,7 +144,7 @@ describe('replicas', () => {
     for (const each of services) await until(async () => (await each.token('kept')).status === 401);
   });
 
-  test('a replica without the change feed does not serve from its cache', async () => {
+  test('serve nothing from the cache without the change feed', async () => {
     await seed(['silent'], 3000);
     for (const each of apis) expect((await each.token('silent')).status).toBe(200);
     await rows('ALTER TABLE grants DISABLE TRIGGER USER');
@@ -161,7 +158,7 @@ describe('replicas', () => {
     for (const each of apis) expect((await each.token('silent')).status).toBe(404);
   });
 
-  test('Google fails three times in ten: calls with a valid token succeed', async () => {
+  test('serve calls with a valid token while Google fails three times in ten', async () => {
     const users = Array.from({ length: 30 }, (_, user) => `steady-${user}`);
     await seed(users, 500);
     for (const fault of [{ status: 500, body: '' }, { drop: true as const }, { delayMs: 10_000 }]) {
@@ -174,7 +171,7 @@ describe('replicas', () => {
     await until(() => asked() >= 30);
   });
 
-  test('Google fails always: however many calls, it receives few requests', async () => {
+  test('send few requests to Google while it always fails, however many calls come', async () => {
     await seed(['unlucky']);
     fleet.google.control.failAlways('token', { status: 503, body: '' });
     const start = performance.now();
@@ -187,7 +184,7 @@ describe('replicas', () => {
     expect(asked()).toBeLessThanOrEqual(3);
   });
 
-  test('Google fails for all users: the circuit is open for five seconds, then one request tries', async () => {
+  test('keep the circuit open for five seconds when Google fails for all users, then try one request', async () => {
     const users = Array.from({ length: 40 }, (_, user) => `circuit-${user}`);
     await seed(users);
     // Each process has its own circuits.
@@ -211,7 +208,7 @@ describe('replicas', () => {
     expect(new Set(await askAll(users.slice(30)))).toEqual(new Set([200]));
   }, 30_000);
 
-  test('a refresh token that does not open: the lease is handed back, for a replica that has the key', async () => {
+  test('hand the lease back where a refresh token does not open, for one that has the key', async () => {
     await seed(['unsealed']);
     const [row] = await rows(
       'SELECT sealed_refresh_token AS sealed FROM grants WHERE user_id = $1',
@@ -226,7 +223,7 @@ describe('replicas', () => {
     expect((await api(0).token('unsealed')).status).toBe(200);
   });
 
-  test('a dead grant causes no requests to Google', async () => {
+  test('send no requests to Google for a dead grant', async () => {
     await seed(['dead']);
     fleet.google.control.failNext('token', { named: 'invalid_grant_expired_or_revoked' });
     expect((await api(0).token('dead')).status).toBe(410);
@@ -243,7 +240,7 @@ describe('replicas', () => {
     expect(asked()).toBe(before);
   });
 
-  test('SIGTERM: requests in flight finish, the lease is handed back, the exit code is 0', async () => {
+  test('finish requests in flight, hand the lease back and exit with 0 on SIGTERM', async () => {
     await seed(['last', 'stuck']);
     const [quick, slow] = [await fleet.add(), await fleet.add({ GOOGLE_TIMEOUT_MS: '30000' })];
     fleet.google.control.latency('token', 300);
@@ -263,7 +260,7 @@ describe('replicas', () => {
     expect(await grant('stuck')).toMatchObject({ lease_owner: null, lease_expires_at: null });
   }, 30_000);
 
-  test('SIGTERM while Google Ads stalls: the request is aborted, the caller gets 503, the exit code is 0', async () => {
+  test('abort a request to stalled Google Ads on SIGTERM, answer the caller with 503 and exit with 0', async () => {
     await seedGrants(fleet, database, ['advertiser'], 3000, ADWORDS);
     const replica = await fleet.add({ GOOGLE_TIMEOUT_MS: '30000' });
     fleet.google.control.latency('ads', 60_000);

@@ -4,6 +4,7 @@ import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js'
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { Api } from './support/api.js';
 import { createDatabase } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 /** A revocation whose replica is killed, at each moment that matters; another one takes it over. */
 let fleet: Fleet;
@@ -27,9 +28,6 @@ afterAll(async () => {
   await database.end();
 });
 
-const until = async (look: () => Promise<boolean> | boolean) => {
-  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
-};
 const grantIdOf = async (user: string) => {
   const { rows } = await database.query<{ id: string }>('SELECT id FROM grants WHERE user_id = $1', [user]);
   return rows[0]?.id ?? '';
@@ -67,20 +65,20 @@ async function expectEnd(survivor: Api): Promise<void> {
   expect([sibling.status, sibling.body['cause']]).toEqual([410, 'revoked_with_sibling']);
 }
 
-test('stopped before Google was reached', async () => {
+test('a revocation is finished by another replica where one is stopped before Google was reached', async () => {
   fleet.google.control.failAlways('revoke', { drop: true });
   const { survivor } = await killAt(() => fleet.google.control.count('revoke') > 0);
   fleet.google.control.clearFaults();
   await expectEnd(survivor);
 }, 60_000);
 
-test('stopped while Google revokes', async () => {
+test('a revocation is finished by another replica where one is stopped while Google revokes', async () => {
   fleet.google.control.latency('revoke', 500);
   const { survivor } = await killAt(() => fleet.google.control.count('revoke') > 0);
   await expectEnd(survivor);
 }, 60_000);
 
-test('stopped after Google said yes, before it was written', async () => {
+test('a revocation is finished by another replica where one is stopped after Google said yes, before it was written', async () => {
   await database.query('CREATE TRIGGER waits BEFORE DELETE ON grants FOR EACH ROW EXECUTE FUNCTION wait()');
   const { survivor } = await killAt(async () => {
     const { rows } = await database.query(

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 /** A revocation is written before Google is asked; what interrupts it afterwards is resumed, and no token is given. */
-describe('revocations', () => {
+describe('a revocation', () => {
   let bed: TestBed;
   beforeAll(async () => {
     // No server listens there: events stay in the outbox.
@@ -32,13 +33,6 @@ describe('revocations', () => {
     bed.api.delete(`/grants/${String((await grantOf(userId))['id'])}`, { mode: 'revoke' });
   const statusOf = async (userId: string) => (await grantOf(userId))['status'];
   const asked = () => control().count('revoke');
-  const until = async (look: () => Promise<boolean> | boolean, ms = 10_000) => {
-    for (const end = Date.now() + ms; Date.now() < end;) {
-      if (await look()) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    throw new Error('It did not happen in time.');
-  };
   const finished = () =>
     until(async () => (await bed.sql('SELECT id FROM revocations WHERE finished_at IS NULL')).length === 0);
   /** As if the time until the next attempt were over. */
@@ -61,7 +55,7 @@ describe('revocations', () => {
     }
   };
 
-  test('while Google does not answer, no token of the grants concerned is given, and it is finished when Google does', async () => {
+  test('gives no token of the grants concerned while Google does not answer, and is finished when Google does', async () => {
     await connect('alice');
     await connect('alice-too', ALICE, 'second');
     await connect('in-another-project', ALICE, 'elsewhere');
@@ -117,7 +111,7 @@ describe('revocations', () => {
     ]);
   });
 
-  test('the same DELETE again continues it at once', async () => {
+  test('continues at once with the same DELETE again', async () => {
     await connect('alice');
     control().failNext('revoke', { status: 503, body: '', headers: { 'retry-after': '60' } });
     expect((await revoke('alice')).status).toBe(202);
@@ -126,7 +120,7 @@ describe('revocations', () => {
     expect(asked()).toBe(2);
   });
 
-  test('two DELETEs at once ask Google once', async () => {
+  test('asks Google once for two DELETEs at once', async () => {
     await connect('alice');
     control().latency('revoke', 300);
     const answers = await Promise.all([revoke('alice'), revoke('alice')]);
@@ -141,7 +135,7 @@ describe('revocations', () => {
     ['the events', 'INSERT', 'outbox_events'],
     ['the audit trail', 'INSERT', 'audit_events'],
   ])(
-    'the database fails at %s after Google said yes: nothing is served, and it is finished later',
+    'serves nothing where the database fails at %s after Google said yes, and is finished later',
     async (_, statement, table) => {
       await connect('alice');
       await connect('alice-too', ALICE, 'second');
@@ -164,7 +158,7 @@ describe('revocations', () => {
     },
   );
 
-  test('a retry by DELETE finishes what the database did not take', async () => {
+  test('is finished by a DELETE that retries what the database did not take', async () => {
     await connect('alice');
     await connect('alice-too', ALICE, 'second');
     const path = `/grants/${String((await grantOf('alice'))['id'])}`;
@@ -176,7 +170,7 @@ describe('revocations', () => {
     expect(asked()).toBe(1);
   });
 
-  test('the intent cannot be written: Google is not asked, and nothing changes', async () => {
+  test('asks Google nothing and changes nothing where its intent cannot be written', async () => {
     await connect('alice');
     await failing('INSERT', 'revocations', async () => {
       expect((await revoke('alice')).status).toBeGreaterThanOrEqual(500);
@@ -185,7 +179,7 @@ describe('revocations', () => {
     expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  test('the answer was lost after Google had revoked: other dead tokens of the account say so', async () => {
+  test('is known from other dead tokens of the account where the answer was lost after Google had revoked', async () => {
     await connect('alice');
     await connect('alice-too', ALICE, 'second');
     control().failNext('revoke', { drop: true, afterProcessing: true });
@@ -199,7 +193,7 @@ describe('revocations', () => {
     expect(await bed.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toEqual([]);
   });
 
-  test('the answer was lost, and the token was dead alone: the others are active again, on fresh tokens only', async () => {
+  test('leaves the others active, on fresh tokens only, where the answer was lost and the token was dead alone', async () => {
     await connect('alice');
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');
@@ -214,7 +208,7 @@ describe('revocations', () => {
     expect(after.body['access_token']).not.toBe(before);
   });
 
-  test('a token that was dead before ends no other grant', async () => {
+  test('ends no other grant with a token that was dead before', async () => {
     await connect('alice');
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');
@@ -226,8 +220,8 @@ describe('revocations', () => {
     expect(bed.log()).not.toContain('does not open');
   });
 
-  describe('a consent in between', () => {
-    test('while Google answers: it is kept, its token is not served, and the next refresh shows whether it is valid', async () => {
+  describe('a consent during a revocation', () => {
+    test('is kept while Google answers, its token is not served, and the next refresh shows whether it is valid', async () => {
       await connect('alice');
       await connect('alice-too', ALICE, 'second');
       control().latency('revoke', 800);
@@ -241,7 +235,7 @@ describe('revocations', () => {
       expect(refused.body).toMatchObject({ cause: 'revoked_with_sibling', confidence: 'inferred' });
     });
 
-    test('between two attempts: the next one revokes it at Google, and here', async () => {
+    test('between two attempts is revoked by the next one at Google, and here', async () => {
       await connect('alice');
       control().failAlways('revoke', { status: 503, body: '' });
       expect((await revoke('alice')).status).toBe(202);
@@ -256,7 +250,7 @@ describe('revocations', () => {
       expect(control().liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
     });
 
-    test('after Google revoked and its response was lost: it stays active', async () => {
+    test('stays active after Google revoked and its response was lost', async () => {
       await connect('alice');
       await connect('alice-too', ALICE, 'second');
       control().failNext('revoke', { drop: true, afterProcessing: true });
@@ -269,7 +263,7 @@ describe('revocations', () => {
       expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
     });
 
-    test('after it is finished: it stays active', async () => {
+    test('stays active after the revocation is finished', async () => {
       await connect('alice');
       expect((await revoke('alice')).status).toBe(200);
       await connect('alice');
@@ -277,7 +271,7 @@ describe('revocations', () => {
     });
   });
 
-  test('mode=local meanwhile forgets the grant; the revocation goes on for the others', async () => {
+  test('goes on for the others where mode=local forgets the grant meanwhile', async () => {
     await connect('alice');
     await connect('alice-too', ALICE, 'second');
     control().failAlways('revoke', { status: 503, body: '' });
@@ -293,7 +287,7 @@ describe('revocations', () => {
     expect(control().liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
   });
 
-  test('two revocations of one account: each ends its own grant, whichever reaches Google first', async () => {
+  test('ends its own grant beside another of the same account, whichever reaches Google first', async () => {
     await connect('alice');
     await connect('alice-too', ALICE, 'second');
     await connect('alice-third', ALICE);
@@ -305,7 +299,7 @@ describe('revocations', () => {
     expect(await statusOf('alice-third')).toBe('revoked');
   });
 
-  describe('a security event meanwhile', () => {
+  describe('a security event during a revocation', () => {
     const event = (type: string, more: { reason?: string } = {}) =>
       control().sendSecurityEvent({
         type,
@@ -326,7 +320,7 @@ describe('revocations', () => {
       await finished();
     };
 
-    test('tokens-revoked: all are dead, and the disconnect is finished', async () => {
+    test('of type tokens-revoked marks all dead, and the disconnect is finished', async () => {
       await begin();
       control().revokeByUser(ALICE.sub, 'project-a');
       await event('tokens-revoked');
@@ -335,7 +329,7 @@ describe('revocations', () => {
       expect(await statusOf('alice')).toBeUndefined();
     });
 
-    test('account-disabled, and the token turns out dead alone: the others are suspended', async () => {
+    test('of type account-disabled suspends the others where the token turns out dead alone', async () => {
       await connect('alice');
       const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
       await connect('alice-too', ALICE, 'second');
@@ -351,7 +345,7 @@ describe('revocations', () => {
       expect(await statusOf('alice-too')).toBe('active');
     });
 
-    test('account-enabled lifts no revocation', async () => {
+    test('of type account-enabled lifts no revocation', async () => {
       await begin();
       await event('account-disabled', { reason: 'hijacking' });
       await event('account-enabled');
@@ -361,7 +355,7 @@ describe('revocations', () => {
       expect(await statusOf('alice-too')).toBe('revoked');
     });
 
-    test('account-purged: all are deleted, and nothing is left to do', async () => {
+    test('of type account-purged deletes all, and nothing is left to do', async () => {
       await begin();
       await event('account-purged');
       await end();
@@ -370,7 +364,7 @@ describe('revocations', () => {
     });
   });
 
-  test('600 siblings: in about a second, with their events, slots and audit trail', async () => {
+  test('ends 600 siblings in about a second, with their events, slots and audit trail', async () => {
     await connect('alice');
     await connect('bob', BOB);
     const id = String((await grantOf('alice'))['id']);
@@ -404,7 +398,7 @@ describe('revocations', () => {
     expect(took).toBeLessThan(2500);
   });
 
-  test('what is sealed in a revocation is gone when it is finished, and the row is deleted after 30 days', async () => {
+  test('loses what is sealed in it when it is finished, and its row is deleted after 30 days', async () => {
     await connect('alice');
     await revoke('alice');
     expect(await bed.sql('SELECT sealed_token, outcome FROM revocations')).toEqual([

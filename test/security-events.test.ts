@@ -5,6 +5,7 @@ import { generateKeyPair, SignJWT } from 'jose';
 import type { SecurityEventOptions } from '../sandbox/google/risc/security-events.js';
 import { contractOf } from './support/contract.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 const DAY = 24 * 3600;
 
@@ -67,8 +68,8 @@ const slotsOf = async (user: string) => {
 };
 const handled = async () => Number((await bed.sql('SELECT count(*) AS n FROM security_events'))[0]?.['n']);
 
-describe('what each event does', () => {
-  test('tokens-revoked: every grant of the account in the project is dead, at once and for certain', async () => {
+describe('a security event', () => {
+  test('of type tokens-revoked ends every grant of the account in the project at once and for certain', async () => {
     await connect('alice');
     await connect('alice', { client: 'second' });
     await connect('other', { client: 'second' });
@@ -99,7 +100,7 @@ describe('what each event does', () => {
   });
 
   test.each([{ toe: Date.now() }, { toe: -8e12 + 1 }, { toe: 7e12 }, { toe: 0 }])(
-    'a time that can be none, such as %j, is not believed',
+    'with an impossible time, such as %j, is not believed',
     async (times) => {
       await connect('alice');
       const token = await tokenOf({ type: 'tokens-revoked', subject: subject(), claims: times });
@@ -108,7 +109,7 @@ describe('what each event does', () => {
     },
   );
 
-  test('tokens-revoked also ends superseded and unclaimed tokens in the ledger', async () => {
+  test('of type tokens-revoked also ends superseded and unclaimed tokens in the ledger', async () => {
     await connect();
     await connect('alice', { scope: 'https://www.googleapis.com/auth/adwords' });
     expect(await slotsOf('alice')).toBe(2);
@@ -116,7 +117,7 @@ describe('what each event does', () => {
     expect(await slotsOf('alice')).toBe(0);
   });
 
-  test('tokens-revoked that comes late does not end what the user connected since', async () => {
+  test('of type tokens-revoked that comes late does not end what the user connected since', async () => {
     await connect();
     bed.clock.advance(60);
     const late = await tokenOf({ type: 'tokens-revoked', subject: subject() });
@@ -136,7 +137,7 @@ describe('what each event does', () => {
       (token: string) =>
         createHash('sha512').update(createHash('sha512').update(token).digest()).digest('base64'),
     ],
-  ])('token-revoked, named by %s', (token_identifier_alg, nameOf) => {
+  ])('of type token-revoked, named by %s,', (token_identifier_alg, nameOf) => {
     const event = (token: string): SecurityEventOptions => ({
       type: 'token-revoked',
       subject: {
@@ -148,7 +149,7 @@ describe('what each event does', () => {
     });
     const tokens = (client = 'default') => bed.google.control.liveRefreshTokens(ALICE.sub, client);
 
-    test('the grant that lives on it is dead, others are not', async () => {
+    test('ends the grant that lives on it, and no others', async () => {
       await connect('alice');
       await connect('other');
       const [first] = tokens();
@@ -162,7 +163,7 @@ describe('what each event does', () => {
       expect((await bed.api.token('other')).status).toBe(200);
     });
 
-    test('a superseded token only leaves the ledger', async () => {
+    test('takes only a superseded token out of the ledger', async () => {
       await connect();
       await connect('alice', { scope: 'https://www.googleapis.com/auth/adwords' });
       const [superseded] = tokens();
@@ -172,14 +173,14 @@ describe('what each event does', () => {
       expect((await bed.api.token('alice')).status).toBe(200);
     });
 
-    test('a token of another project is not touched', async () => {
+    test('does not touch a token of another project', async () => {
       await connect('abroad', { client: 'elsewhere' });
       const [token] = tokens('elsewhere');
       expect((await send(event(token ?? ''))).status).toBe(202);
       expect(await statusOf('abroad')).toEqual(['active']);
     });
 
-    test('an unknown token is accepted and changes nothing', async () => {
+    test('accepts an unknown token and changes nothing', async () => {
       await connect();
       expect((await send(event(`1//0${randomUUID()}`))).status).toBe(202);
       expect(await statusOf('alice')).toEqual(['active']);
@@ -187,7 +188,7 @@ describe('what each event does', () => {
   });
 
   test.each(['hijacking', undefined, 'a-reason-of-tomorrow'])(
-    'account-disabled (%s): nothing is issued until account-enabled, then everything as before',
+    'of type account-disabled (%s) stops every token until account-enabled, then all is as before',
     async (reason) => {
       await connect();
       await connect('abroad', { client: 'elsewhere' });
@@ -219,7 +220,7 @@ describe('what each event does', () => {
     },
   );
 
-  test('account-disabled (bulk-account): the app is notified, nothing is revoked', async () => {
+  test('of type account-disabled (bulk-account) notifies the app, and revokes nothing', async () => {
     await connect();
     const before = (await bed.api.token('alice')).body['access_token'];
     await send({ type: 'account-disabled', subject: subject(), reason: 'bulk-account', jti: 'bulk-1' });
@@ -229,12 +230,13 @@ describe('what each event does', () => {
     );
   });
 
-  test('a refresh under way when the account is disabled gives nothing', async () => {
+  test('that disables the account during a refresh leaves that refresh without a token', async () => {
     await connect();
     bed.clock.advance(3600);
+    const before = refreshesAtGoogle();
     bed.google.control.latency('token', 300);
     const underWay = bed.api.token('alice');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until(() => refreshesAtGoogle() > before);
     await send({ type: 'account-disabled', subject: subject(), reason: 'hijacking' });
     expect((await underWay).status).toBe(410);
     expect(await bed.sql('SELECT 1 FROM access_tokens')).toEqual([]);
@@ -243,22 +245,19 @@ describe('what each event does', () => {
   test.each([
     ['sessions-revoked', ['sessions-revoked']],
     ['account-disabled and account-enabled', ['account-disabled', 'account-enabled']],
-  ])(
-    'a refresh under way at %s is asked for once more, and the first answer is not kept',
-    async (_, types) => {
-      await connect();
-      bed.clock.advance(3600);
-      const before = refreshesAtGoogle();
-      bed.google.control.latency('token', 300);
-      const underWay = bed.api.token('alice');
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      for (const type of types) await send({ type, subject: subject() });
-      expect((await underWay).status).toBe(200);
-      expect(refreshesAtGoogle()).toBe(before + 2);
-    },
-  );
+  ])('of %s during a refresh makes it run once more, and the first answer is not kept', async (_, types) => {
+    await connect();
+    bed.clock.advance(3600);
+    const before = refreshesAtGoogle();
+    bed.google.control.latency('token', 300);
+    const underWay = bed.api.token('alice');
+    await until(() => refreshesAtGoogle() > before);
+    for (const type of types) await send({ type, subject: subject() });
+    expect((await underWay).status).toBe(200);
+    expect(refreshesAtGoogle()).toBe(before + 2);
+  });
 
-  test('a suspended grant ends with a sibling that is revoked', async () => {
+  test('ends a suspended grant with a sibling that is revoked', async () => {
     await connect();
     await send({ type: 'account-disabled', subject: subject() });
     bed.clock.advance(60);
@@ -269,7 +268,7 @@ describe('what each event does', () => {
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('a suspended grant works again once the user connects again', async () => {
+  test('leaves a suspended grant that works again once the user connects again', async () => {
     await connect();
     await send({ type: 'account-disabled', subject: subject(), reason: 'hijacking' });
     bed.clock.advance(DAY);
@@ -277,7 +276,7 @@ describe('what each event does', () => {
     expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  test('account-enabled that is older than the suspension lifts nothing; account-disabled that is older than the consent suspends nothing', async () => {
+  test('that is older than what it would undo changes nothing, for account-enabled and account-disabled', async () => {
     const oldDisabled = await tokenOf({ type: 'account-disabled', subject: subject() });
     bed.clock.advance(60);
     await connect();
@@ -297,7 +296,7 @@ describe('what each event does', () => {
     ['before the year 1', -7e12],
     ['of a year that PostgreSQL has not', 7e12],
     ['to come', 4_102_444_800],
-  ])('a time %s: the event counts as of now, and a later one counts after it', async (_, toe) => {
+  ])('with a time %s counts as of now, and a later one counts after it', async (_, toe) => {
     await connect();
     const disabled = await send({ type: 'account-disabled', subject: subject(), claims: { toe } });
     expect(disabled.status).toBe(202);
@@ -307,7 +306,7 @@ describe('what each event does', () => {
     expect(await statusOf('alice')).toEqual(['active']);
   });
 
-  test('account-enabled leaves dead grants dead', async () => {
+  test('of type account-enabled leaves dead grants dead', async () => {
     await connect();
     await send({ type: 'tokens-revoked', subject: subject() });
     await send({ type: 'account-disabled', subject: subject() });
@@ -316,7 +315,7 @@ describe('what each event does', () => {
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('tokens-revoked ends suspended grants too', async () => {
+  test('of type tokens-revoked ends suspended grants too', async () => {
     await connect();
     await send({ type: 'account-disabled', subject: subject() });
     await send({ type: 'tokens-revoked', subject: subject() });
@@ -325,7 +324,7 @@ describe('what each event does', () => {
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('account-purged: the grants are deleted, their slots are freed', async () => {
+  test('of type account-purged deletes the grants and frees their slots', async () => {
     await connect();
     await connect('abroad', { client: 'elsewhere' });
     await send({ type: 'account-purged', subject: subject() });
@@ -337,7 +336,7 @@ describe('what each event does', () => {
     ]);
   });
 
-  test('sessions-revoked: access tokens are dropped, the grant stays active', async () => {
+  test('of type sessions-revoked drops access tokens, and the grant stays active', async () => {
     await connect();
     const before = (await bed.api.token('alice')).body['access_token'];
     await send({ type: 'sessions-revoked', subject: subject() });
@@ -346,7 +345,7 @@ describe('what each event does', () => {
     expect(after.body['access_token']).not.toBe(before);
   });
 
-  test('account-credential-change-required: the app is notified, nothing is dropped', async () => {
+  test('of type account-credential-change-required notifies the app, and drops nothing', async () => {
     await connect();
     const before = (await bed.api.token('alice')).body['access_token'];
     await send({ type: 'account-credential-change-required', subject: subject(), jti: 'change-1' });
@@ -354,21 +353,21 @@ describe('what each event does', () => {
     expect(bed.log()).toMatch(/"event":"account-credential-change-required","jti":"change-1".*"grants":1/);
   });
 
-  test('verification: the log shows its state', async () => {
+  test('of type verification shows its state in the log', async () => {
     const state = `state ${randomUUID()}`;
     expect((await send({ type: 'verification', state })).status).toBe(202);
     expect(bed.log()).toContain(`"event":"verification"`);
     expect(bed.log()).toContain(`"state":"${state}"`);
   });
 
-  test('an unknown event is accepted, the app is notified, and it is not handled twice', async () => {
+  test('of an unknown type is accepted, the app is notified, and it is not handled twice', async () => {
     const order = { type: 'https://schemas.openid.net/secevent/risc/event-type/of-tomorrow', jti: 'new-1' };
     expect((await send(order)).status).toBe(202);
     expect((await send(order)).status).toBe(202);
     expect(bed.log().match(/"event":"https:[^"]*of-tomorrow","jti":"new-1"/g)).toHaveLength(1);
   });
 
-  test('several events in one token are all handled', async () => {
+  test('with several events in one token has them all handled', async () => {
     await connect();
     const type = 'https://schemas.openid.net/secevent/risc/event-type/';
     const events = {
@@ -392,7 +391,7 @@ describe('the subject of an event', () => {
     ],
     ['iss_sub, as newer drafts write it', () => ({ ...subject(), subject_type: 'iss_sub' })],
     ['an issuer without its slash', () => ({ ...subject(), iss: bed.google.url })],
-  ])('%s', async (_, named) => {
+  ])('is recognised as %s', async (_, named) => {
     await connect();
     await connect('bob', {}, BOB);
     expect((await send({ type: 'tokens-revoked', subject: named() })).status).toBe(202);
@@ -400,7 +399,7 @@ describe('the subject of an event', () => {
     expect(await statusOf('bob')).toEqual(['active']);
   });
 
-  test('an account that never connected here', async () => {
+  test('may be an account that never connected here', async () => {
     await connect();
     const unknownSubject = { ...subject(), sub: '999' };
     for (const type of ['tokens-revoked', 'account-disabled', 'account-purged']) {
@@ -416,7 +415,7 @@ describe('the subject of an event', () => {
     ['a sub that is no text', () => ({ ...subject(), sub: 7 })],
     ['another issuer', () => ({ ...subject(), iss: 'https://accounts.example.com/' })],
     ['an unknown kind', () => ({ ...subject(), subject_type: 'phone' })],
-  ])('%s: refused with 400, nothing done, nothing stored', async (_, wrong) => {
+  ])('is refused with 400 for %s, and nothing is done or stored', async (_, wrong) => {
     await connect();
     const named = wrong();
     const { status, body } = await send({ type: 'account-disabled', ...(named && { subject: named }) });
@@ -432,13 +431,13 @@ describe('the subject of an event', () => {
     { token_identifier_alg: 'hash_base64_sha512_sha512', token: 'dG9vIHNob3J0' },
     { token_identifier_alg: 'prefix', token: '1//0aaaaaaaaaaaaaaaa', token_type: 'access_token' },
     { token_identifier_alg: 'prefix' },
-  ])('token-revoked with %j: refused', async (wrong) => {
+  ])('is refused where token-revoked has %j', async (wrong) => {
     const named = { subject_type: 'oauth_token', token_type: 'refresh_token', ...wrong };
     expect((await send({ type: 'token-revoked', subject: named })).status).toBe(400);
   });
 });
 
-describe('who may deliver', () => {
+describe('the sender of an event', () => {
   const order = (): SecurityEventOptions => ({ type: 'tokens-revoked', subject: subject() });
   const refused = async (token: string, err: string, type?: string) => {
     await connect();
@@ -465,18 +464,18 @@ describe('who may deliver', () => {
     'application/jwt',
     'text/plain',
     'application/secevent+jwt; charset=utf-8',
-  ])('a body of type %s is taken', async (type) => {
+  ])('may use a body of type %s', async (type) => {
     expect((await post(`${await tokenOf(order())}\n`, type)).status).toBe(202);
   });
 
-  test('an altered claim: the signature is bad', async () => {
+  test('is refused with an altered claim, as the signature is bad', async () => {
     const [header, payload, signature] = (await tokenOf(order())).split('.');
     const claims = claimsOf(`.${payload ?? ''}`);
     await refused([header, part({ ...claims, jti: 'other' }), signature].join('.'), 'invalid_key');
   });
 
   test.each(['its own id', 'the id of a key of Google'])(
-    'a key that Google does not have, under %s',
+    'is refused with a key that Google does not have, under %s',
     async (id) => {
       const token = await tokenOf(order());
       const { kid } = headerOf(token);
@@ -488,13 +487,13 @@ describe('who may deliver', () => {
     },
   );
 
-  test.each(['none', 'HS256'])('alg %s', async (alg) => {
+  test.each(['none', 'HS256'])('is refused with alg %s', async (alg) => {
     const token = await tokenOf(order());
     const unsigned = `${part({ alg, typ: 'secevent+jwt' })}.${token.split('.')[1] ?? ''}.`;
     await refused(alg === 'none' ? unsigned : `${unsigned}c2lnbmF0dXJl`, 'invalid_key');
   });
 
-  test('HS256 with the public key as secret', async () => {
+  test('is refused with HS256 and the public key as secret', async () => {
     const token = await tokenOf(order());
     const certs = (await (await fetch(`${bed.google.url}/oauth2/v1/certs`)).json()) as Record<string, string>;
     const [kid = '', pem = ''] = Object.entries(certs)[0] ?? [];
@@ -523,50 +522,50 @@ describe('who may deliver', () => {
       { events: { 'https://schemas.openid.net/secevent/oauth/event-type/tokens-revoked': 'x' } },
       'invalid_request',
     ],
-  ])('%s', async (_, claims, err) => {
+  ])('is refused with %s', async (_, claims, err) => {
     await refused(await tokenOf({ ...order(), claims }), err);
   });
 
   test.each(['', 'garbage', 'a.b.c', 'eyJhbGciOiJSUzI1NiIsImtpZCI6', '{"events":{}}'])(
-    'the body %j',
+    'is refused with the body %j',
     async (body) => {
       await refused(body, 'invalid_request');
     },
   );
 
-  test('JSON is no event', async () => {
+  test('is refused with JSON, which is no event', async () => {
     await refused(JSON.stringify({ token: await tokenOf(order()) }), 'invalid_request', 'application/json');
   });
 
-  test('another content type, and a body that is too large', async () => {
+  test('is refused with another content type, and with a body that is too large', async () => {
     expect((await post('<x/>', 'application/xml')).status).toBe(415);
     for (const type of ['application/secevent+jwt', 'text/plain']) {
       expect((await post('x'.repeat(20_000), type)).status).toBe(413);
     }
   });
 
-  test('expired and not yet valid do not matter: an event has happened', async () => {
+  test('may be late or early, as an event has happened', async () => {
     await connect();
     const claims = { exp: 1, nbf: 4_000_000_000 };
     expect((await send({ ...order(), claims })).status).toBe(202);
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('one of several audiences is a client of the broker', async () => {
+  test('may name several audiences, one of which is a client of the broker', async () => {
     await connect();
     expect((await send({ ...order(), audience: ['somebody', 'default'] })).status).toBe(202);
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 });
 
-describe('each event once', () => {
+describe('an event', () => {
   const order = (more: Partial<SecurityEventOptions> = {}): SecurityEventOptions => ({
     type: 'tokens-revoked',
     subject: subject(),
     ...more,
   });
 
-  test('a repeated event is accepted and does nothing', async () => {
+  test('that is repeated is accepted and does nothing', async () => {
     await connect();
     const disabled = await tokenOf(order({ type: 'account-disabled' }));
     expect((await post(disabled)).status).toBe(202);
@@ -575,7 +574,7 @@ describe('each event once', () => {
     expect(await statusOf('alice')).toEqual(['active']);
   });
 
-  test('delivered five times at once, it is handled once', async () => {
+  test('that is delivered five times at once is handled once', async () => {
     await connect();
     const token = await tokenOf(order({ jti: 'at-once' }));
     const answers = await Promise.all(Array.from({ length: 5 }, () => post(token)));
@@ -583,7 +582,7 @@ describe('each event once', () => {
     expect(bed.log().match(/"event":"tokens-revoked","jti":"at-once"/g)).toHaveLength(1);
   });
 
-  test('the database fails halfway: 500, nothing done, and the next delivery does it all', async () => {
+  test('that the database fails halfway gets 500 and does nothing, and the next delivery does it all', async () => {
     await connect();
     await bed.sql(
       `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'unwell'; END $$`,
@@ -602,7 +601,7 @@ describe('each event once', () => {
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('events are stored for 30 days', async () => {
+  test('is stored for 30 days', async () => {
     await send(order({ jti: 'old' }));
     bed.clock.advance(29 * DAY);
     await send(order({ jti: 'newer' }));
@@ -635,7 +634,7 @@ describe("Google's discovery document and keys", () => {
   });
 
   test.each(['risc_configuration', 'certs'] as const)(
-    '%s cannot be read: 503 with Retry-After, and the same event is good later',
+    'leave the same event valid later where %s cannot be read, after 503 with Retry-After',
     async (endpoint) => {
       await connect();
       bed.google.control.failAlways(endpoint, { status: 503, body: 'unwell' });
@@ -652,7 +651,7 @@ describe("Google's discovery document and keys", () => {
   );
 
   test.each(['risc_configuration', 'certs'] as const)(
-    '%s cannot be read: however many events come, forged ones too, Google is asked once',
+    'are requested once where %s cannot be read, however many events come, forged ones too',
     async (endpoint) => {
       bed.google.control.clearRequests();
       bed.google.control.failAlways(endpoint, { status: 503, body: 'unwell' });
@@ -665,7 +664,7 @@ describe("Google's discovery document and keys", () => {
     },
   );
 
-  test('forged events with key ids of their own fetch no keys again, and take none away', async () => {
+  test('are not fetched again for forged events with key ids of their own, and none is removed', async () => {
     await send({ type: 'verification', state: 'x' });
     bed.google.control.clearRequests();
     bed.google.control.failAlways('certs', { status: 503, body: 'unwell' });

@@ -15,6 +15,7 @@ import { tokenBroker } from './cli/token-broker.js';
 import { runCommand } from './support/command.js';
 import { file, keyFile, type KeyFile, ROBOT } from './support/service-account.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 const CALENDAR = 'https://www.googleapis.com/auth/calendar.readonly';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -60,8 +61,8 @@ const asked = () =>
 const grantOf = async (userId: string) =>
   ((await bed.api.get(`/users/${userId}/grants`)).body['grants'] as Record<string, unknown>[])[0] ?? {};
 
-describe('a service account holds access', () => {
-  test('add, in a process of its own: Google is tried, and nothing secret is shown', async () => {
+describe('a service account that holds access', () => {
+  test('is added in a process of its own, after Google is tried, and nothing secret is shown', async () => {
     const args = ['service-account', 'add', key.path, '--user', 'robot', '--scope', ADS];
     const { code, stdout, stderr } = await tokenBroker(args, bed.settings);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -71,7 +72,7 @@ describe('a service account holds access', () => {
     expect(asked()).toHaveLength(1);
   });
 
-  test('GET /tokens mints by its signature, once for all callers, and caches', async () => {
+  test('gets a token by its signature at GET /tokens, once for all callers, and it is cached', async () => {
     await add('robot', [ADS]);
     const answers = await Promise.all(Array.from({ length: 8 }, () => bed.api.token('robot')));
     expect(answers[0]).toMatchObject({
@@ -99,7 +100,7 @@ describe('a service account holds access', () => {
     expect(asked()).toHaveLength(2);
   });
 
-  test('a service gets what its policy allows, by asking for less', async () => {
+  test('gives a service what its policy allows, by asking for less', async () => {
     await add('robot', [ADS, CALENDAR]);
     const narrow = await bed.service({ scopes: [CALENDAR] });
     expect((await narrow.token('robot')).body['scope']).toBe(CALENDAR);
@@ -112,7 +113,7 @@ describe('a service account holds access', () => {
     await bed.restart();
   });
 
-  test('scopes that it was not added with: no link, for no consent helps', async () => {
+  test('gives no link for scopes that it was not added with, for no consent helps', async () => {
     await add('robot', [ADS]);
     const { status, body } = await bed.api.token('robot', { scope: CALENDAR });
     expect({ status, body }).toMatchObject({
@@ -122,7 +123,7 @@ describe('a service account holds access', () => {
     expect(body).not.toHaveProperty('connect_url');
   });
 
-  test('for a user of a Workspace, as soon as the administrator has delegated that', async () => {
+  test('acts for a user of a Workspace as soon as the administrator has delegated that', async () => {
     await add('alice', [ADS, CALENDAR], '--subject', ALICE.email);
     const refused = await bed.api.token('alice');
     expect(refused).toMatchObject({
@@ -142,7 +143,7 @@ describe('a service account holds access', () => {
     expect(asked().at(-1)).toMatchObject({ iss: ROBOT.email, sub: ALICE.email });
   });
 
-  test("the guide's SA1: invited to M1, it calls A1 through M1, and as what M1 made it", async () => {
+  test('calls A1 through M1 as what M1 made it, as SA1 in the guide that is invited to M1', async () => {
     const { M1, A1 } = guideIds;
     bed.google.control.setAdsHierarchy(guideHierarchy({ SA1: ROBOT.email }));
     await add('robot', [ADS]);
@@ -166,7 +167,7 @@ describe('a service account holds access', () => {
     expect((await call({})).status).toBe(403);
   });
 
-  test('a deleted key: who must act; another key takes its place', async () => {
+  test('says who must act after its key is deleted, and another key takes its place', async () => {
     await add('robot', [ADS]);
     await bed.api.token('robot');
     bed.google.control.deleteServiceAccountKey(key.keyId);
@@ -191,7 +192,7 @@ describe('a service account holds access', () => {
     expect((await bed.api.token('robot')).body['scope']).toBe(`${ADS} ${CALENDAR}`);
   });
 
-  test('--replace: what the key before gave is given no more', async () => {
+  test('is replaced with --replace, and what the key before gave is given no more', async () => {
     await add('alice', [ADS]);
     const { body } = await bed.api.token('alice');
     const again = ['add', key.path, '--user', 'alice', '--scope', ADS] as const;
@@ -206,20 +207,20 @@ describe('a service account holds access', () => {
     expect(asked().at(-1)?.sub).toBe(ALICE.email);
   });
 
-  test('a token that Google is just making for the key before is thrown away', async () => {
+  test('discards a token that Google is just making for the key before', async () => {
     await add('robot', [ADS]);
     await bed.restart({ GOOGLE_TIMEOUT_MS: '30000' });
     // Longer than the command takes.
     bed.google.control.latency('token', 6000);
     const pending = bed.api.token('robot');
-    while (asked().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until(() => asked().length > 0);
     bed.google.control.latency('token', 0);
     await add('robot', [CALENDAR], '--replace');
     expect((await pending).body['scope']).toBe(CALENDAR);
     expect(await bed.sql('SELECT scope_set FROM access_tokens')).toEqual([{ scope_set: CALENDAR }]);
   });
 
-  test('two that add the same at once: one of them gets a conflict', async () => {
+  test('is added once where two add the same at once, and one of them gets a conflict', async () => {
     const deposit = {
       client: 'default',
       account: { sub: ROBOT.uniqueId, email: ROBOT.email },
@@ -237,7 +238,7 @@ describe('a service account holds access', () => {
     }
   });
 
-  test('Google is unavailable: as for any grant', async () => {
+  test('is as unavailable as any grant while Google is', async () => {
     await add('robot', [ADS]);
     bed.google.control.failNext('token', { named: 'internal_failure' });
     expect(await bed.api.token('robot')).toMatchObject({
@@ -249,7 +250,7 @@ describe('a service account holds access', () => {
   });
 });
 
-describe('as a grant', () => {
+describe('the grant of a service account', () => {
   test('shows its kind, takes no slot and does not expire', async () => {
     await add('alice', [ADS], '--subject', ALICE.email);
     const grant = await grantOf('alice');
@@ -309,7 +310,7 @@ describe('as a grant', () => {
     expect((await bed.api.token('robot')).status).toBe(200);
   });
 
-  test("does not stand in for the user's own consent; of two accounts the caller says which", async () => {
+  test("does not replace the user's own consent, and the caller selects one of two accounts", async () => {
     await add('alice', [ADS]);
     const page = await bed.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
     expect(page.status).toBe(200);
@@ -330,8 +331,8 @@ describe('as a grant', () => {
   });
 });
 
-describe('the commands', () => {
-  test('list and remove', async () => {
+describe('the commands for service accounts', () => {
+  test('list and remove them', async () => {
     expect((await cli('list')).answer).toEqual({ service_accounts: [] });
     const { answer } = await add('robot', [ADS], '--client', 'second');
     const listed = await cli('list');
@@ -405,7 +406,7 @@ describe('the commands', () => {
     ],
     ['no address', () => key.path, [...USUAL, '--subject', 'alice'], 2, 'wrong_usage', 'subject: must be'],
   ])(
-    'add, %s: one line, its exit code, and Google is not asked',
+    'refuse to add with %s in one line with its exit code, and do not ask Google',
     async (_, path, args, code, error, words) => {
       const { failure, ...run } = await cli('add', path(), ...args);
       expect({ code: run.code, failure }).toEqual({
@@ -418,7 +419,7 @@ describe('the commands', () => {
     },
   );
 
-  test('YouTube Reporting has the same scopes, and takes service accounts', async () => {
+  test('take service accounts for YouTube Reporting, which has the same scopes', async () => {
     expect((await cli('add', key.path, ...OF_YOUTUBE, '--youtube-reporting', '--offline')).code).toBe(0);
     expect((await bed.api.token('robot')).body['scope']).toBe(`${YOUTUBE_MONEY} ${YOUTUBE}`);
   });
@@ -457,14 +458,14 @@ describe('the commands', () => {
       69,
       'google_unavailable',
     ],
-  ])('add, %s: Google says so, and nothing is kept', async (_, arrange, args, code, error) => {
+  ])('report what Google says of adding with %s, and keep nothing', async (_, arrange, args, code, error) => {
     arrange();
     expect(await cli('add', key.path, ...args)).toMatchObject({ code, failure: { error } });
     expect(await bed.sql('SELECT id FROM grants')).toEqual([]);
   });
 });
 
-describe('the key', () => {
+describe('the key of a service account', () => {
   test('is sealed, bound to its row, and resealed when keys rotate', async () => {
     await add('robot', [ADS]);
     await add('other', [ADS]);
@@ -491,7 +492,7 @@ describe('the key', () => {
     }
   });
 
-  test('and a refresh token are never in one row', async () => {
+  test('is never in one row with a refresh token', async () => {
     await add('robot', [ADS]);
     await expect(bed.sql("UPDATE grants SET sealed_refresh_token = 'x'")).rejects.toThrow(
       'grants_one_credential',

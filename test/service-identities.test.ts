@@ -111,27 +111,27 @@ async function expectAnswer(token: string | Promise<string>, expected: { status:
   return answer;
 }
 
-describe('a valid token of each kind is accepted', () => {
-  test('Kubernetes: a projected service account token, keys by discovery', async () => {
+describe('a valid token is accepted', () => {
+  test('for Kubernetes as a projected service account token, with keys by discovery', async () => {
     await expectAnswer(clusterKey.sign(clusterClaims()), ENTERED);
     expect(cluster.asked.sort()).toEqual(['/.well-known/openid-configuration', '/keys']);
     await expectAnswer(clusterKey.sign(clusterClaims()), ENTERED);
     expect(cluster.asked).toHaveLength(2);
   });
 
-  test('Google: an ID token of a service account, keys by address', async () => {
+  test('for Google as an ID token of a service account, with keys by address', async () => {
     const claims = { iss: GOOGLE, sub: ROBOT, azp: ROBOT, aud: AUDIENCE, iat: seconds(), exp: seconds(3600) };
     await expectAnswer(googleKey.sign({ ...claims, email_verified: true }, { typ: 'JWT' }), ENTERED);
     expect(google.asked).toEqual(['/keys']);
   });
 
-  test('SPIFFE: a JWT-SVID without iss and iat, keys from a file, and named by the trust domain', async () => {
+  test('for SPIFFE as a JWT-SVID without iss and iat, with keys from a file, named by the trust domain', async () => {
     await expectAnswer(spireKey.sign(spiffeClaims()), ENTERED);
     await expectAnswer(spireKey.sign(spiffeClaims({ iss: 'https://spire.example.org' })), ENTERED);
     await expectAnswer(spireKey.sign(spiffeClaims(), { kid: undefined }), ENTERED);
   });
 
-  test('SPIFFE: keys of a bundle by address; a file is read again when it changes', async () => {
+  test('for SPIFFE with keys of a bundle by address, and a file is read again when it changes', async () => {
     const subject = 'spiffe://elsewhere.example/reports';
     await create('elsewhere', { issuer: 'spiffe://elsewhere.example', subject });
     await expectAnswer(spireKey.sign(spiffeClaims({ sub: subject })), ENTERED);
@@ -150,20 +150,20 @@ describe('a valid token of each kind is accepted', () => {
     await expectAnswer(next.sign(spiffeClaims()), TURNED_AWAY);
   });
 
-  test.each(['PS256', 'ES384', 'EdDSA'])('%s', async (alg) => {
+  test.each(['PS256', 'ES384', 'EdDSA'])('with alg %s', async (alg) => {
     const key = await SigningKey.make(alg, alg, { use: 'jwt-svid' });
     replaceBundle({ keys: [spireKey.publicJwk, key.publicJwk] });
     await expectAnswer(key.sign(spiffeClaims()), ENTERED);
   });
 
-  test("time is the broker's clock", async () => {
+  test("by the time of the broker's clock", async () => {
     const token = await clusterKey.sign(clusterClaims());
     bed.clock.advance(2 * 3600);
     await expectAnswer(token, TURNED_AWAY);
     await expectAnswer(clusterKey.sign(clusterClaims()), ENTERED);
   });
 
-  test('clocks may differ by a minute', async () => {
+  test('where clocks differ by up to a minute', async () => {
     await expectAnswer(clusterKey.sign(clusterClaims({ exp: seconds(-55) })), ENTERED);
     await expectAnswer(clusterKey.sign(clusterClaims({ nbf: seconds(55), iat: seconds(55) })), ENTERED);
   });
@@ -211,11 +211,11 @@ describe('an invalid token is refused', () => {
     ['an extension that we do not know', () => clusterKey.sign(clusterClaims(), { crit: ['x'], x: 1 })],
     ['no JWT', () => 'eyJhbGciOiJSUzI1NiJ9.bm9uc2Vuc2U.c2ln'],
     ['an array of claims', async () => withPayload(await clusterKey.sign(clusterClaims()), [1])],
-  ])('%s', async (_, token) => {
+  ])('with %s', async (_, token) => {
     await expectAnswer(await token(), TURNED_AWAY);
   });
 
-  test('alg none', async () => {
+  test('with alg none', async () => {
     const unsecured = new UnsecuredJWT(clusterClaims()).encode();
     await expectAnswer(unsecured, TURNED_AWAY);
     const [, payload = ''] = unsecured.split('.');
@@ -225,7 +225,7 @@ describe('an invalid token is refused', () => {
     }
   });
 
-  test("HS256 with the issuer's public key as the secret", async () => {
+  test("with HS256 and the issuer's public key as the secret", async () => {
     const { n = '' } = clusterKey.publicJwk;
     for (const secret of [JSON.stringify(clusterKey.publicJwk), n]) {
       const forged = new SignJWT(clusterClaims()).setProtectedHeader({ alg: 'HS256', kid: 'cluster-1' });
@@ -233,7 +233,7 @@ describe('an invalid token is refused', () => {
     }
   });
 
-  test('a key that the token brings along, or points to', async () => {
+  test('with a key that it brings along, or points to', async () => {
     const key = await SigningKey.make('mine');
     const asked = late.asked.length;
     await expectAnswer(
@@ -243,7 +243,7 @@ describe('an invalid token is refused', () => {
     expect(late.asked).toHaveLength(asked);
   });
 
-  test('every refusal is the same, so that nothing is learned', async () => {
+  test('with the same response for every reason, so that nothing is learned', async () => {
     const refused = [
       await call(await clusterKey.sign(clusterClaims({ sub: 'unknown' }))),
       await call(await clusterKey.sign(clusterClaims({ exp: seconds(-100) }))),
@@ -259,8 +259,8 @@ describe('an invalid token is refused', () => {
   });
 });
 
-describe('what an identity may do', () => {
-  test('its policy holds as for a key', async () => {
+describe('an identity', () => {
+  test('has a policy that holds as for a key', async () => {
     const subject = 'system:serviceaccount:analytics:narrow';
     await create('narrow', { issuer: cluster.url, subject }, { users: ['team-a:*'], scopes: [YOUTUBE] });
     const api = new Api(bed.url, await clusterKey.sign(clusterClaims({ sub: subject })));
@@ -270,7 +270,7 @@ describe('what an identity may do', () => {
     expect(refused.text).toContain('The service narrow may not');
   });
 
-  test('revoked, it is refused; then another service may have the identity', async () => {
+  test('is refused once it is revoked, and then another service can have it', async () => {
     const identity = { issuer: cluster.url, subject: 'system:serviceaccount:analytics:gone' };
     const token = () => clusterKey.sign(clusterClaims({ sub: identity.subject }));
     await create('gone', identity);
@@ -285,7 +285,7 @@ describe('what an identity may do', () => {
     );
   });
 
-  test('only identities of trusted issuers, and valid ones, become services', async () => {
+  test('becomes a service only when it is valid and of a trusted issuer', async () => {
     await expect(create('x', { issuer: 'https://other.example.com', subject: 'a' })).rejects.toThrow(
       /^invalid_request: issuer: is not trusted by the broker\. SERVICE_ISSUERS_FILE has .*spiffe:\/\/example\.org/,
     );
@@ -297,8 +297,8 @@ describe('what an identity may do', () => {
   });
 });
 
-describe("the issuer's keys", () => {
-  test('a new key is fetched when a token names it; an ended one no longer counts', async () => {
+describe('the keys of an issuer', () => {
+  test('are renewed when a token names a new one, and an ended one no longer counts', async () => {
     const next = await SigningKey.make('cluster-2');
     const asked = cluster.asked.length;
     cluster.keys = [next.publicJwk];
@@ -313,7 +313,7 @@ describe("the issuer's keys", () => {
     clusterKey = next;
   });
 
-  describe('cannot be had', () => {
+  describe('that cannot be read', () => {
     let key: SigningKey;
     const token = () => key.sign(clusterClaims({ iss: late.url }));
     const UNKNOWN = { status: 503, code: 'issuer_unavailable' };
@@ -323,7 +323,7 @@ describe("the issuer's keys", () => {
       Object.assign(late, { keys: [key.publicJwk], isDown: false, discovery: {} });
     });
 
-    test('the issuer is down, answers for another, or points to an unsafe address: 503, and it recovers afterwards', async () => {
+    test('give 503 where the issuer is down, answers for another or points to an unsafe address, and recover afterwards', async () => {
       await create('late', { issuer: late.url, subject: REPORTS });
       late.isDown = true;
       const answer = await expectAnswer(token(), UNKNOWN);
@@ -351,7 +351,7 @@ describe("the issuer's keys", () => {
   });
 });
 
-describe('one forged or failing input is an outage for no other caller', () => {
+describe('the keys of an issuer under forged or failing input', () => {
   const UNKNOWN = { status: 503, code: 'issuer_unavailable' };
   const known = () => clusterKey.sign(clusterClaims());
   let forger: SigningKey;
@@ -369,7 +369,7 @@ describe('one forged or failing input is an outage for no other caller', () => {
   });
   afterAll(restore);
 
-  test('a forged JWT with an unknown key id, while the issuer is down: its good tokens go on', async () => {
+  test('stay valid for its tokens after a forged JWT with an unknown key id while the issuer is down', async () => {
     await expectAnswer(known(), ENTERED);
     cluster.isDown = true;
     for (const seconds of [0, 31, 31, 3600, 2 * 86_400]) {
@@ -381,7 +381,7 @@ describe('one forged or failing input is an outage for no other caller', () => {
     await expectAnswer(forged('another'), UNKNOWN);
   });
 
-  test('a hundred forged JWTs, each with a key id of its own: the issuer is asked once', async () => {
+  test('are requested once for a hundred forged JWTs, each with a key id of its own', async () => {
     await expectAnswer(known(), ENTERED);
     bed.clock.advance(31);
     const asked = cluster.asked.length;
@@ -394,7 +394,7 @@ describe('one forged or failing input is an outage for no other caller', () => {
     await expectAnswer(known(), ENTERED);
   });
 
-  test('a hundred calls with a JWT of an issuer that is down and was never reached: it is asked once in five seconds', async () => {
+  test('are requested once in five seconds for a hundred calls, where the issuer is down and was never reached', async () => {
     cluster.isDown = true;
     const asked = cluster.asked.length;
     const token = await known();
@@ -412,7 +412,7 @@ describe('one forged or failing input is an outage for no other caller', () => {
     ['no list of keys', () => 'none'],
     ['a key set of thousands', () => Array.from({ length: 10_000 }, () => forger.publicJwk)],
     ['secret keys only', () => [{ kty: 'oct', k: 'c2VjcmV0', kid: clusterKey.kid }]],
-  ])('an issuer that publishes %s: the keys of before stay', async (_, keys) => {
+  ])('stay as they were where the issuer publishes %s', async (_, keys) => {
     await expectAnswer(known(), ENTERED);
     cluster.keys = keys() as never;
     for (const seconds of [31, 3600, 86_400]) {
@@ -422,7 +422,7 @@ describe('one forged or failing input is an outage for no other caller', () => {
     }
   });
 
-  test('one broken key among the published ones spoils only its own tokens', async () => {
+  test('spoil only their own tokens where one of them is broken', async () => {
     cluster.keys = [
       null as never,
       { kty: 'RSA', kid: 'giant', n: 'A'.repeat(100_000), e: 'AQAB' },
@@ -435,7 +435,7 @@ describe('one forged or failing input is an outage for no other caller', () => {
     await expectAnswer(known(), ENTERED);
   });
 
-  test('a key that the issuer withdrew counts for ten minutes at most, and no call waits for a renewal before', async () => {
+  test('count for ten minutes at most after the issuer withdraws them, and no call waits for a renewal before', async () => {
     await expectAnswer(known(), ENTERED);
     const next = await SigningKey.make('cluster-next');
     cluster.keys = [next.publicJwk];
@@ -448,7 +448,7 @@ describe('one forged or failing input is an outage for no other caller', () => {
     await expectAnswer(next.sign(clusterClaims()), TURNED_AWAY);
   });
 
-  test('keys that moved are found at their new address', async () => {
+  test('are found at their new address after they moved', async () => {
     await expectAnswer(known(), ENTERED);
     cluster.movedTo = '/new-keys';
     bed.clock.advance(11 * 60);
@@ -457,7 +457,7 @@ describe('one forged or failing input is an outage for no other caller', () => {
   });
 
   test.each(['', 'not json', '{"keys": []}', '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}'])(
-    'a file that breaks while we run (%s): the keys of before stay, and it is read again when it is whole',
+    'stay as they were where their file breaks (%s) while the broker runs, until it is whole',
     async (content) => {
       replaceBundle({ keys: [spireKey.publicJwk] });
       await expectAnswer(spireKey.sign(spiffeClaims()), ENTERED);
@@ -471,7 +471,7 @@ describe('one forged or failing input is an outage for no other caller', () => {
     },
   );
 
-  test('an outage is logged once, not for each call', async () => {
+  test('have an outage logged once, not for each call', async () => {
     await expectAnswer(known(), ENTERED);
     cluster.isDown = true;
     const complaints = () => bed.log().split("an issuer's keys are unavailable").length;
@@ -484,7 +484,7 @@ describe('one forged or failing input is an outage for no other caller', () => {
   });
 });
 
-test('calls are counted by service, however often its token changes, and no other caller can use them up', async () => {
+test('calls are counted by service, however often its token changes, and no other caller can exhaust them', async () => {
   await bed.restart({ SERVICE_RATE_LIMIT: '3' });
   const token = (jti: number, claims: JWTPayload = {}) =>
     clusterKey.sign(clusterClaims({ jti: `${jti}`, ...claims }));

@@ -26,7 +26,7 @@ const idOf = async (userId: string) => {
 };
 const said = ({ status, body }: Answer) => ({ status, code: body['code'] });
 
-test('without a right nothing is done and nothing is disclosed; with it, only what it allows', async () => {
+test('a service without a right does and learns nothing, and with it only what it allows', async () => {
   await connect('alice');
   const id = await idOf('alice');
   const calls: Record<string, (api: Api) => Promise<Answer>> = {
@@ -58,7 +58,7 @@ test('without a right nothing is done and nothing is disclosed; with it, only wh
 });
 
 describe('what the policy does not cover', () => {
-  test('siblings of strangers are a number', async () => {
+  test('includes siblings of strangers, which are shown as a number', async () => {
     await connect('alice');
     await connect('stranger', 'second');
     await connect('alice-too', 'second');
@@ -81,7 +81,7 @@ describe('what the policy does not cover', () => {
     expect(events.text).not.toContain(id);
   });
 
-  test('the grant that would be evicted next is disclosed only where it may be seen', async () => {
+  test('includes the grant that would be evicted next, which is disclosed only where it may be seen', async () => {
     await connect('stranger');
     await connect('alice');
     const narrow = await bed.service({ users: ['alice'] });
@@ -96,7 +96,7 @@ describe('what the policy does not cover', () => {
     });
   });
 
-  test('a user is named by the caller itself: the answer is the same whether there is one or not', async () => {
+  test('does not depend on a user that the caller names, and the answer is the same whether there is one or not', async () => {
     await connect('alice');
     const narrow = await bed.service({ users: ['bob'], audit: true });
     const ask: ((user: string) => Promise<Answer>)[] = [
@@ -112,7 +112,7 @@ describe('what the policy does not cover', () => {
     }
   });
 
-  test('a client outside the policy is refused alike whether the broker serves it or not', async () => {
+  test('includes a client outside of it, which is refused alike whether the broker serves it or not', async () => {
     const narrow = await bed.service({ clients: ['default'] });
     const ask: ((client: string) => Promise<Answer>)[] = [
       (client) => narrow.token('alice', { client }),
@@ -128,7 +128,7 @@ describe('what the policy does not cover', () => {
     }
   });
 
-  test('an unknown service is like one that did nothing for the users it covers', async () => {
+  test('makes an unknown service look like one that did nothing for the users it covers', async () => {
     await bed.api.token('alice');
     const [{ name } = {}] = await bed.sql('SELECT name FROM services WHERE id = $1', [
       bed.api.key.split('_')[1],
@@ -141,13 +141,13 @@ describe('what the policy does not cover', () => {
   });
 });
 
-describe('cursors', () => {
+describe('the cursor of a list', () => {
   const first = async (api: Api, path: string, query: Record<string, string>) => {
     const { body } = await api.get(path, { ...query, limit: '1' });
     return String(body['next']);
   };
 
-  test('go on with the same list, caller and filter, and with no other', async () => {
+  test('goes on with the same list, caller and filter, and with no other', async () => {
     for (const user of ['alice', 'bob', 'carol'])
       await connect(user, 'default', user === 'bob' ? BOB.email : ALICE.email);
     await connect('alice', 'second');
@@ -175,7 +175,7 @@ describe('cursors', () => {
     }
   });
 
-  test('a user with several grants is listed page by page, each once', async () => {
+  test('shows a user with several grants page by page, each once', async () => {
     await connect('alice');
     await connect('alice', 'second');
     await connect('alice', 'elsewhere');
@@ -195,7 +195,7 @@ describe('cursors', () => {
     ['a zone that leads past 9999', '9999-12-31T23:59:59-14:00'],
     ['no end', '+infinity'],
     ['five digits', '10000-01-01T00:00:00Z'],
-  ])('GET /audit since %s is refused, naming the field', async (_, since) => {
+  ])('is refused for GET /audit since %s, naming the field', async (_, since) => {
     const auditor = await bed.service({ audit: true });
     const { status, body } = await auditor.get('/audit', { since });
     expect([status, body['errors']]).toEqual([400, { since: expect.any(String) }]);

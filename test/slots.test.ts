@@ -35,7 +35,7 @@ describe('the slot ledger', () => {
     return (await bed.api.token(userId)).status === 200;
   };
 
-  test('a grant shows used and free slots, and which grant is evicted next', async () => {
+  test('shows for a grant used and free slots, and which grant is evicted next', async () => {
     await connect('user-1');
     await connect('user-2');
     await connect('user-2', { client: 'second' });
@@ -50,7 +50,7 @@ describe('the slot ledger', () => {
     });
   });
 
-  test('12 connects by 6 users sharing one account: the predicted grant is the one that Google evicts, every time', async () => {
+  test('predicts the grant that Google evicts for each of 12 connects by 6 users sharing one account', async () => {
     const alive: string[] = [];
     for (let connects = 0; connects < 12; connects++) {
       const userId = `user-${connects % 6}`;
@@ -85,7 +85,7 @@ describe('the slot ledger', () => {
     return (row?.['user_id'] as string | undefined) ?? null;
   };
 
-  test('at the limit, a connect that would end another user is refused, before any slot is spent', async () => {
+  test('refuses at the limit a connect that would end another user, before any slot is spent', async () => {
     for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
     const before = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
 
@@ -103,7 +103,7 @@ describe('the slot ledger', () => {
     expect(bob.text).toContain('Connected');
   });
 
-  test('forced, it goes through, and the user of the evicted grant gets the reason', async () => {
+  test('lets a forced connect through, and the user of the evicted grant gets the reason', async () => {
     for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
     const forced = await connect('newcomer', { account_hint: ALICE.email });
     expect(forced.text).toContain('Connected');
@@ -118,7 +118,7 @@ describe('the slot ledger', () => {
     expect(await isAlive('user-2')).toBe(true);
   });
 
-  test('at the limit, a user who would only evict an own, older token may connect', async () => {
+  test('lets a user at the limit connect who would only evict an own, older token', async () => {
     await connect('user-1');
     for (let time = 0; time < LIMIT; time++) {
       await bed.sql('DELETE FROM grants');
@@ -128,7 +128,7 @@ describe('the slot ledger', () => {
     expect(again.text).toContain('Connected');
   });
 
-  test('nine tenths taken: the grant says so, and so does the log', async () => {
+  test('says in the grant and in the log that nine tenths are taken', async () => {
     for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
     expect(await slotsOf('user-1')).toMatchObject({ nearly_full: true, free: 0 });
     expect(bed.log()).toContain('slots are nearly full');
@@ -137,14 +137,14 @@ describe('the slot ledger', () => {
     );
   });
 
-  test('revoking frees all slots of the account in the project', async () => {
+  test('frees all slots of the account in the project with a revocation', async () => {
     await connect('user-1');
     await connect('user-2', { client: 'second' });
     await bed.api.delete(`/grants/${(await grantOf('user-1'))?.id ?? ''}`, { mode: 'revoke' });
     expect(await bed.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(0);
   });
 
-  test('a token that Google gave for a wrong account takes a slot as well', async () => {
+  test('counts a token that Google gave for a wrong account as well', async () => {
     const browser = new Browser();
     const consent = await browser.begin(
       await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, require_account: { email: BOB.email } }),

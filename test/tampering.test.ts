@@ -50,7 +50,7 @@ const forget = () => bed.sql(`SELECT pg_notify('token_broker', 'anything')`);
 const grantOf = async (user: string) =>
   (await bed.sql('SELECT * FROM grants WHERE user_id = $1', [user]))[0] as Record<string, unknown>;
 
-describe('grants', () => {
+describe('a grant', () => {
   let from = 0;
   let secrets: Set<string>;
   beforeEach(async () => {
@@ -111,7 +111,7 @@ describe('grants', () => {
     ['when its token was issued', `refresh_token_issued_at = now() + interval '1 year'`, 'alice', {}],
     ['which seal it has', `credential_version = credential_version + 1`, 'alice', {}],
     ['its id', `id = gen_random_uuid()`, 'alice', {}],
-  ])('a row that was changed: %s', async (_, change, user, query: Record<string, string>) => {
+  ])('is refused after %s was changed', async (_, change, user, query: Record<string, string>) => {
     for (const drops of ['', 'DELETE FROM access_tokens']) {
       if (drops) await bed.sql(drops);
       await bed.sql(
@@ -128,7 +128,7 @@ describe('grants', () => {
     await neighbourWorks();
   });
 
-  test('a moved row gives away neither tokens nor the Google Ads accounts', async () => {
+  test('that was moved gives away neither tokens nor the Google Ads accounts', async () => {
     const { id } = await grantOf('alice');
     await bed.sql(`INSERT INTO ads_trees VALUES ($1, '{}', now())`, [id]);
     await bed.sql(`UPDATE grants SET user_id = 'mallory', granted_scopes = '{${ADS}}' WHERE id = $1`, [id]);
@@ -136,7 +136,7 @@ describe('grants', () => {
     expect(await bed.api.get('/users/mallory/ads/customers')).toMatchObject(REFUSED);
   });
 
-  test('a planted row beside an intact one does not block it', async () => {
+  test('that is intact is not blocked by a planted one beside it', async () => {
     const [kept = {}] = await rows();
     await insertBack('grants', [{ ...(kept['grant'] as object), id: randomUUID(), user_id: 'bob' }]);
     await forget();
@@ -154,19 +154,22 @@ describe('grants', () => {
     ['grants', 'created_at'],
     ['access_tokens', 'expires_at'],
     ['access_tokens', 'obtained_at'],
-  ])('%s.%s that is no time: lists go on, with the neighbours', async (table, column) => {
-    const own = `${table === 'grants' ? 'id' : 'grant_id'} IN (SELECT id FROM grants WHERE user_id = 'alice')`;
-    for (const value of ['infinity', '-infinity']) {
-      await bed.sql(`UPDATE ${table} SET ${column} = $1 WHERE ${own}`, [value]);
-      await forget();
-      await neighbourWorks();
-      expect((await bed.api.get('/grants', { expiring_within: '31000000' })).status).toBe(200);
-      const { status, body } = await bed.api.token('alice');
-      expect(status === 200 || body['code'] === 'integrity_failed').toBe(true);
-    }
-  });
+  ])(
+    'does not stop lists where %s.%s is no time, and they go on with its neighbours',
+    async (table, column) => {
+      const own = `${table === 'grants' ? 'id' : 'grant_id'} IN (SELECT id FROM grants WHERE user_id = 'alice')`;
+      for (const value of ['infinity', '-infinity']) {
+        await bed.sql(`UPDATE ${table} SET ${column} = $1 WHERE ${own}`, [value]);
+        await forget();
+        await neighbourWorks();
+        expect((await bed.api.get('/grants', { expiring_within: '31000000' })).status).toBe(200);
+        const { status, body } = await bed.api.token('alice');
+        expect(status === 200 || body['code'] === 'integrity_failed').toBe(true);
+      }
+    },
+  );
 
-  test('a lease for longer than any lasts blocks no caller', async () => {
+  test('with a lease for longer than any lasts blocks no caller', async () => {
     for (const until of [`now() + interval '1 hour'`, `'infinity'`]) {
       await bed.sql(`UPDATE grants SET lease_expires_at = ${until}, lease_owner = NULL`);
       await bed.sql('DELETE FROM access_tokens');
@@ -175,7 +178,7 @@ describe('grants', () => {
     }
   });
 
-  test('two rows whose tokens were swapped', async () => {
+  test("is refused where its token was swapped with another's", async () => {
     await bed.sql('DELETE FROM access_tokens');
     await bed.sql(
       `UPDATE grants a SET sealed_refresh_token = b.sealed_refresh_token FROM grants b WHERE a.id <> b.id`,
@@ -196,7 +199,7 @@ describe('grants', () => {
       'that is a refresh token',
       `UPDATE access_tokens SET sealed_token = sealed_refresh_token FROM grants WHERE id = grant_id`,
     ],
-  ])('an access token %s is not handed out; a new one is fetched', async (_, change) => {
+  ])('has an access token %s replaced by a new one, and it is not handed out', async (_, change) => {
     await bed.sql(change);
     await bed.sql(`DELETE FROM access_tokens WHERE scope_set = 'openid'
       AND grant_id <> (SELECT id FROM grants WHERE user_id = 'alice')`);
@@ -210,7 +213,7 @@ describe('grants', () => {
     await neighbourWorks();
   });
 
-  test('an access token that Google had dropped, put back', async () => {
+  test('does not hand out an access token that Google had dropped and that is put back', async () => {
     const [kept = {}] = await rows();
     const subject = { subject_type: 'iss-sub', iss: bed.google.url, sub: ALICE.sub };
     const to = `${bed.url}/security-events/google`;
@@ -228,7 +231,7 @@ describe('grants', () => {
     await expectAlarm(from, 'access_token');
   });
 
-  test('an access token under another grant: the row is moved with its key', async () => {
+  test('does not hand out an access token that was moved to it with its key', async () => {
     await bed.sql(
       `UPDATE access_tokens SET grant_id = (SELECT id FROM grants WHERE user_id = 'bob'), scope_set = scope_set || ' moved'
        WHERE grant_id = (SELECT id FROM grants WHERE user_id = 'alice')`,
@@ -243,7 +246,7 @@ describe('grants', () => {
   const again = () =>
     bed.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${ADS}` }, { account: ALICE.email });
 
-  test('an older refresh token that is put back, alone and with all that its seal is bound to', async () => {
+  test('is refused with an older refresh token that is put back, alone and with all that its seal is bound to', async () => {
     const [kept = {}] = await rows();
     await again();
     await bed.sql('DELETE FROM access_tokens');
@@ -268,7 +271,7 @@ describe('grants', () => {
     await neighbourWorks();
   });
 
-  test('a whole older row that is put back is detected by a process that saw the newer one', async () => {
+  test('that is put back as a whole older row is detected by a process that saw the newer one', async () => {
     const [kept = {}] = await rows();
     await again();
     expect((await bed.api.token('alice')).status).toBe(200);
@@ -279,7 +282,7 @@ describe('grants', () => {
     await neighbourWorks();
   });
 
-  test('a disconnected grant that is put back whole', async () => {
+  test('is refused where it was disconnected and is put back whole', async () => {
     const [kept = {}] = await rows();
     const id = String((await grantOf('alice'))['id']);
     expect((await bed.api.delete(`/grants/${id}`, { mode: 'local' })).status).toBe(200);
@@ -296,7 +299,7 @@ describe('grants', () => {
   });
 
   test.each(['revoked', 'reconnect_required', 'suspended'])(
-    'a grant that is %s and called active',
+    'is refused where it is %s and called active',
     async (status) => {
       const [kept = {}] = await rows();
       const to = `${bed.url}/security-events/google`;
@@ -325,7 +328,7 @@ describe('grants', () => {
     },
   );
 
-  test('a suspended grant goes on with its token once Google enables the account', async () => {
+  test('goes on with its token once Google enables the suspended account', async () => {
     const to = `${bed.url}/security-events/google`;
     const subject = { subject_type: 'iss-sub', iss: bed.google.url, sub: ALICE.sub };
     await bed.google.control.sendSecurityEvent({ type: 'account-disabled', subject, to });
@@ -336,7 +339,7 @@ describe('grants', () => {
     expect(alarmsSince(from)).toEqual([]);
   });
 
-  test('a consent takes nothing over from a changed row', async () => {
+  test('that was changed passes nothing on to a consent', async () => {
     await bed.sql(`UPDATE grants SET requested_scopes = requested_scopes || '{${ADS}}',
       granted_scopes = granted_scopes || '{${ADS}}' WHERE user_id = 'alice'`);
     // Google gives no refresh token without a consent screen: the one that is held must open, or it is asked once more.
@@ -348,7 +351,7 @@ describe('grants', () => {
     expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  test('consents, refreshes and events without tampering raise no alarm', async () => {
+  test('raises no alarm for consents, refreshes and events without tampering', async () => {
     await again();
     bed.google.control.overrideTokenAnswer({ refresh_token: '1//rotated' });
     bed.clock.advance(700);
@@ -368,7 +371,7 @@ describe('grants', () => {
       'with the token of another row',
       `sealed_token = (SELECT sealed_refresh_token FROM grants WHERE user_id = 'bob')`,
     ],
-  ])('a revocation that was made one %s revokes nothing', async (_, change) => {
+  ])('is not ended by a revocation that was made one %s', async (_, change) => {
     bed.google.control.failAlways('revoke', { status: 503, body: '' });
     const { id } = await grantOf('alice');
     await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
@@ -385,7 +388,7 @@ describe('grants', () => {
   });
 });
 
-describe('services', () => {
+describe('a service', () => {
   let from = 0;
   beforeEach(() => {
     from = bed.log().length;
@@ -397,7 +400,7 @@ describe('services', () => {
     ['planted without a MAC', 'NULL'],
     ['planted with a MAC that was made up', `decode('${'ab'.repeat(32)}', 'hex')`],
     ['planted with the MAC of another', '(SELECT mac FROM services LIMIT 1)'],
-  ])('%s', async (_, mac) => {
+  ])('is refused where it was %s', async (_, mac) => {
     const { id, key, hash } = generateKey();
     await bed.sql(
       `INSERT INTO services (id, name, key_hash, clients, scopes, users, audit, created_at, mac)
@@ -427,7 +430,7 @@ describe('services', () => {
     ['its age', `created_at = created_at - interval '1 day'`],
     ['its id', `id = 'aaaaaaaaaaaa'`],
     ['whether it is revoked', 'revoked_at = now()'],
-  ])('changed: %s', async (_, change) => {
+  ])('is refused after %s changed', async (_, change) => {
     const narrow = await bed.service({ users: ['bob'], scopes: [YOUTUBE], clients: ['default'] });
     expect((await narrow.get('/users/bob/grants')).status).toBe(200);
     await bed.sql(`UPDATE services SET ${change} WHERE id = $1`, [idOf(narrow)]);
@@ -437,7 +440,7 @@ describe('services', () => {
     expect((await bed.api.get('/users/bob/grants')).status).toBe(200);
   });
 
-  test.each(['infinity', '-infinity'])('one that was made at %s: all others go on', async (time) => {
+  test.each(['infinity', '-infinity'])('that was made at %s does not stop all others', async (time) => {
     const [other, service] = [await bed.service(), await bed.service()];
     await bed.sql(`UPDATE services SET created_at = $1 WHERE id = $2`, [time, idOf(other)]);
     expect((await service.token('alice')).status).not.toBe(500);
@@ -445,7 +448,7 @@ describe('services', () => {
     await bed.sql('DELETE FROM services WHERE id = $1', [idOf(other)]);
   });
 
-  test('one whose key was swapped for that of another', async () => {
+  test('is refused where its key was swapped for that of another', async () => {
     const [narrow, wide] = [await bed.service({ users: ['bob'] }), await bed.service()];
     await bed.sql(
       'UPDATE services SET key_hash = (SELECT key_hash FROM services WHERE id = $1) WHERE id = $2',
@@ -456,7 +459,7 @@ describe('services', () => {
     expect((await narrow.get('/users/bob/grants')).status).toBe(200);
   });
 
-  test('one that was revoked and is called active, by one column and by its whole row from before', async () => {
+  test('is refused where it was revoked and is called active, by one column and by its whole row from before', async () => {
     const service = await bed.service();
     const [before] = await bed.sql('SELECT to_jsonb(s) AS row FROM services s WHERE id = $1', [
       idOf(service),
@@ -505,7 +508,7 @@ describe('an authorization request', () => {
     ['its ticket', `ticket_id = 'another'`],
     ['how long it may take', `expires_at = expires_at + interval '1 day'`],
     ['when it began', `created_at = created_at + interval '1 second'`],
-  ])('changed: %s', async (_, change) => {
+  ])('is refused after %s changed', async (_, change) => {
     const browser = new Browser();
     const consent = await browser.begin(
       await bed.api.connectUrl({
@@ -541,7 +544,7 @@ describe('an authorization request', () => {
        WHERE a.code_hash <> b.code_hash`,
     ],
     ['kept for longer', `UPDATE pending_consents SET expires_at = expires_at + interval '1 day'`],
-  ])('a consent that waits for the app, %s', async (_, change) => {
+  ])('does not complete with a consent that waits for the app and was %s', async (_, change) => {
     const codes = [await pending('alice', ALICE.email), await pending('bob', BOB.email)];
     expect(codes).not.toContain('');
     await bed.sql(change);
@@ -553,7 +556,7 @@ describe('an authorization request', () => {
     await expectAlarm(from, 'pending_consent');
   });
 
-  test('digests of one purpose are of no use for another', async () => {
+  test('has digests of one purpose that are of no use for another', async () => {
     const browser = new Browser();
     await browser.begin(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     const [row] = await bed.sql('SELECT * FROM authorization_requests');

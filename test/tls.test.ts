@@ -102,12 +102,12 @@ run(`PostgreSQL over TLS${hasOpenssl ? '' : ' (skipped: openssl is not installed
     expect(await faultOver('sslmode=verify-full')).toEqual(refused);
   });
 
-  test('sslmode=no-verify takes any, and disable takes none', async () => {
+  test('sslmode=no-verify takes any certificate, and disable takes none', async () => {
     expect(await faultOver('sslmode=no-verify')).toBeNull();
     expect(await faultOver('sslmode=disable')).toBeNull();
   });
 
-  test('as libpq does, where the URL says so', async () => {
+  test('the certificate is verified as libpq does, where the URL says so', async () => {
     expect(await faultOver('uselibpqcompat=true&sslmode=require')).toBeNull();
     expect(
       await faultOver(`uselibpqcompat=true&sslmode=verify-ca&sslrootcert=${file('ca.pem')}`, '127.0.0.1'),

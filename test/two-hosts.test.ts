@@ -8,6 +8,7 @@ import { type RunningPostgres, startPostgres } from '../sandbox/trying/postgres.
 import { migrate } from '../src/token-store/migrations/migrate.js';
 import { query, tokenBroker } from './cli/token-broker.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 /** A primary, and a standby that is a copy of it: it does not follow the primary, but can be read and promoted. */
 let folder: string;
@@ -46,7 +47,7 @@ const ready = async () => {
   return { status: answer.status, detail: ((await answer.json()) as { detail?: string }).detail };
 };
 
-test('the one that can be written to is found, whichever comes first; migrate finds it too', async () => {
+test('the writable host is found, whichever comes first, and migrate finds it too', async () => {
   expect((await ready()).status).toBe(200);
   const page = await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
   expect(page.status).toBe(200);
@@ -57,7 +58,7 @@ test('the one that can be written to is found, whichever comes first; migrate fi
   });
 });
 
-test('a standby alone: not ready, 503, and migrate says why', async () => {
+test('a standby alone is not ready and gives 503, and migrate says why', async () => {
   const alone = standby.url('postgres');
   const { code, stderr } = await tokenBroker(['migrate'], { DATABASE_URL: alone });
   expect({ code, stderr }).toEqual({
@@ -73,12 +74,10 @@ test('a standby alone: not ready, 503, and migrate says why', async () => {
   expect((await ready()).status).toBe(200);
 });
 
-test('a failover: the standby is promoted, the primary stops, and the broker goes on there', async () => {
+test('the broker goes on at the promoted standby after the primary stops', async () => {
   await primary.stop();
   await query(standby.url('postgres'), 'SELECT pg_promote()');
-  const deadline = Date.now() + 20_000;
-  while ((await ready()).status !== 200 && Date.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  await until(async () => (await ready()).status === 200);
   expect(await ready()).toEqual({ status: 200, detail: undefined });
   // The copy was made before anybody connected, and before the service had its key.
   expect((await bed.api.token('alice')).status).toBe(401);

@@ -6,6 +6,7 @@ import { Database } from '../src/token-store/client/database.js';
 import { fromRow } from '../src/token-store/grants/grant-row.js';
 import { credentialAad } from '../src/token-store/sealed/aad.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 /** Responses of Google that the database does not accept: a full disk, an outage. */
 let bed: TestBed;
@@ -28,18 +29,11 @@ const asked = () => bed.google.control.count('token');
 const fail = (statement: string, table: string) =>
   bed.sql(`CREATE TRIGGER failing BEFORE ${statement} ON ${table} FOR EACH ROW EXECUTE FUNCTION fail()`);
 const heal = (table: string) => bed.sql(`DROP TRIGGER failing ON ${table}`);
-const until = async (look: () => Promise<boolean>) => {
-  for (const end = Date.now() + 20_000; Date.now() < end;) {
-    if (await look()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('It did not happen in time.');
-};
 const isSaved = async () =>
   (await bed.sql('SELECT 1 FROM access_tokens WHERE expires_at > $1', [bed.clock.now()])).length > 0;
 const tokenOf = ({ body }: { body: Record<string, unknown> }) => String(body['access_token']);
 
-test('a token that cannot be saved is served to all callers; one request to Google', async () => {
+test('a token that cannot be saved is served to all callers after one request to Google', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
   const crowd = await Promise.all(Array.from({ length: 30 }, () => bed.api.token('alice')));
   const queue = [];
@@ -58,7 +52,7 @@ test('a token that cannot be saved is served to all callers; one request to Goog
   expect(asked()).toBe(1);
 });
 
-test('the same without a grant cache', async () => {
+test('a token that cannot be saved is served to all callers without a grant cache too', async () => {
   await bed.restart({ CACHE_USERS: '0' });
   await fail('INSERT OR UPDATE', 'access_tokens');
   for (let call = 0; call < 30; call++) expect((await bed.api.token('alice')).status).toBe(200);
@@ -67,7 +61,7 @@ test('the same without a grant cache', async () => {
   await bed.restart();
 });
 
-test('during the backoff a token that expires within min_ttl is served', async () => {
+test('a token that expires within min_ttl is served during the backoff', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
   bed.google.control.overrideTokenAnswer({ expires_in: 600 });
   for (let call = 0; call < 30; call++) {
@@ -77,7 +71,7 @@ test('during the backoff a token that expires within min_ttl is served', async (
   await heal('access_tokens');
 });
 
-test('after a disconnect it is neither served nor saved', async () => {
+test('a token that cannot be saved is neither served nor saved after a disconnect', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
   expect((await bed.api.token('alice')).status).toBe(200);
   const [grant] = await bed.sql('SELECT id FROM grants');
@@ -91,7 +85,7 @@ test('after a disconnect it is neither served nor saved', async () => {
   expect(await bed.sql('SELECT 1 FROM access_tokens')).toHaveLength(1);
 });
 
-test('after the grant was ended by SQL it is not served', async () => {
+test('a token that cannot be saved is not served after the grant was ended by SQL', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
   expect((await bed.api.token('alice')).status).toBe(200);
   await bed.sql(`UPDATE grants SET status = 'revoked'`);
@@ -99,7 +93,7 @@ test('after the grant was ended by SQL it is not served', async () => {
   await heal('access_tokens');
 });
 
-test('after TRUNCATE access_tokens it is not served', async () => {
+test('a token that cannot be saved is not served after TRUNCATE access_tokens', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
   const before = tokenOf(await bed.api.token('alice'));
   await bed.sql('TRUNCATE access_tokens');
@@ -127,7 +121,7 @@ test('a new refresh token that cannot be saved is not lost', async () => {
   ]);
 });
 
-test('a narrowed grant that cannot be written: Google is asked once, and it is written later', async () => {
+test('a narrowed grant that cannot be written is requested from Google once, and written later', async () => {
   await fail('UPDATE OF granted_scopes', 'grants');
   bed.google.control.failNext('token', { named: 'invalid_scope' });
   const less = `${YOUTUBE} https://www.googleapis.com/auth/adwords`;
@@ -151,7 +145,7 @@ test('a new refresh token whose grant changed meanwhile still occupies a slot in
   expect(await bed.sql('SELECT 1 FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(2);
 });
 
-test('a dead grant that cannot be written is reported to all callers; one request to Google', async () => {
+test('a dead grant that cannot be written is reported to all callers after one request to Google', async () => {
   await fail('UPDATE OF diagnosis', 'grants');
   bed.google.control.revokeByUser(ALICE.sub, 'project-a');
   for (let call = 0; call < 30; call++) {
@@ -165,7 +159,7 @@ test('a dead grant that cannot be written is reported to all callers; one reques
   );
 });
 
-test('a narrowed grant that cannot be written: no token is served for it, and Google is rarely asked', async () => {
+test('a narrowed grant that cannot be written has no token served for it, and Google is rarely asked', async () => {
   await fail('UPDATE OF granted_scopes', 'grants');
   bed.google.control.overrideTokenAnswer({ scope: `openid ${YOUTUBE}` });
   for (let call = 0; call < 30; call++) {
@@ -178,7 +172,7 @@ test('a narrowed grant that cannot be written: no token is served for it, and Go
   expect((await bed.api.token('alice')).body['scope']).toBe(`${YOUTUBE} openid`);
 });
 
-test('a database outage during a refresh: the waiting callers get the token, later ones do not', async () => {
+test('a database outage during a refresh leaves the waiting callers with the token, and later ones without', async () => {
   const admin = new pg.Client({ connectionString: `${process.env['TEST_POSTGRES_URL'] ?? ''}postgres` });
   await admin.connect();
   const name = new URL(bed.settings['DATABASE_URL'] ?? '').pathname.slice(1);

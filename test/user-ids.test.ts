@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => bed.stop());
 
-test.each(IDS)('%j', async (id) => {
+test.each(IDS)('the user id %j works in every route', async (id) => {
   const path = encodeURIComponent(id);
   const before = await bed.api.get(`/tokens/${path}`);
   expect(before.body).toMatchObject({ code: 'not_connected' });
@@ -117,14 +117,14 @@ test('confirm mode and webhooks name the user to the letter', async () => {
   await new Promise((closed) => receiver.close(closed));
 });
 
-describe('a body that is not there', () => {
+describe('a missing body', () => {
   test.each([
     'application/json',
     'application/json; charset=utf-8',
     'application/xml',
     'text/plain',
     'nonsense',
-  ])('DELETE with the content type %s', async (type) => {
+  ])('is accepted in DELETE with the content type %s', async (type) => {
     await bed.api.connect({ user_id: 'delete', scope: YOUTUBE }, { account: ALICE.email });
     const [grant] = (await bed.api.get('/users/delete/grants')).body['grants'] as { id: string }[];
     const { status } = await fetch(`${bed.url}/grants/${grant?.id ?? ''}?mode=local`, {
@@ -134,7 +134,7 @@ describe('a body that is not there', () => {
     expect(status).toBe(200);
   });
 
-  test('chunked, with no chunk', async () => {
+  test('is accepted where the request is chunked, with no chunk', async () => {
     const answer = await sendRaw(
       bed.url,
       `DELETE /grants/5a77c913-b1bb-411f-8e92-3501dac4ad07?mode=local HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${bed.api.key}\r\n` +
@@ -143,7 +143,7 @@ describe('a body that is not there', () => {
     expect(answer.body).toMatchObject({ code: 'not_found' });
   });
 
-  test('where one is needed, its fields are named', async () => {
+  test('is refused where a body is needed, and its fields are named', async () => {
     const answer = await fetch(`${bed.url}/connect/tickets`, {
       method: 'POST',
       headers: { authorization: `Bearer ${bed.api.key}`, 'content-type': 'application/json' },

@@ -17,14 +17,14 @@ beforeAll(async () => {
 });
 afterAll(() => bed.stop());
 
-describe.each(ENCODINGS)('%s and CRLF', (_, encode) => {
+describe.each(ENCODINGS)('a file in %s with CRLF', (_, encode) => {
   const write = (folder: string, name: string, text: string) => {
     const path = join(folder, name);
     writeFileSync(path, encode(text.replaceAll(/\r?\n/g, '\r\n')), { mode: 0o600 });
     return path;
   };
 
-  test('every file of the configuration: .env, clients, key ring, database URL, issuers and their keys', async () => {
+  test('is read as every file of the configuration (.env, clients, key ring, database URL, issuers and their keys)', async () => {
     const folder = emptyFolder();
     const { KEY_RING_FILE = '', DATABASE_URL = '', GOOGLE_CLIENT_SECRETS = '' } = bed.settings;
     const [, client = ''] = /default=([^,]+)/.exec(GOOGLE_CLIENT_SECRETS) ?? [];
@@ -51,7 +51,7 @@ describe.each(ENCODINGS)('%s and CRLF', (_, encode) => {
     expect(JSON.parse(listed.stdout)).toMatchObject({ services: [expect.anything()] });
   });
 
-  test('a secret from a file and from standard input', async () => {
+  test('is read as a secret from a file and from standard input', async () => {
     const folder = emptyFolder();
     const [, client = ''] = /default=([^,]+)/.exec(bed.settings['GOOGLE_CLIENT_SECRETS'] ?? '') ?? [];
     const file = write(folder, 'token', '1//refresh-token\n');

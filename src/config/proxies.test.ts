@@ -5,7 +5,7 @@ const PROXY = 'http://proxy.example.com:3128';
 const through = (env: Record<string, string>, url: string) =>
   proxiesOf(env).of(new URL(url))?.reveal() ?? null;
 
-describe('which proxy a request goes through', () => {
+describe('the proxy of a request', () => {
   test.each<[Record<string, string>, string, string | null]>([
     [{ HTTPS_PROXY: PROXY }, 'https://oauth2.googleapis.com/token', `${PROXY}/`],
     [{ https_proxy: PROXY }, 'https://oauth2.googleapis.com/token', `${PROXY}/`],
@@ -16,7 +16,7 @@ describe('which proxy a request goes through', () => {
     [{ HTTP_PROXY: PROXY }, 'https://a.example.com', null],
     [{ HTTPS_PROXY: '' }, 'https://a.example.com', null],
     [{}, 'https://a.example.com', null],
-  ])('%j: %s', (env, url, proxy) => {
+  ])('under %j, a request to %s goes through %p', (env, url, proxy) => {
     expect(through(env, url)).toBe(proxy);
   });
 
@@ -47,7 +47,7 @@ describe('which proxy a request goes through', () => {
     ['', 'http://127.8.0.1:3001/', true],
     ['', 'http://[::1]:3001/', true],
     ['', 'https://localhost.example.com/', false],
-  ])('NO_PROXY=%s: %s is asked directly: %p', (NO_PROXY, url, isDirect) => {
+  ])('with NO_PROXY=%s, whether %s is direct is %p', (NO_PROXY, url, isDirect) => {
     for (const name of ['NO_PROXY', 'no_proxy']) {
       expect(through({ HTTPS_PROXY: PROXY, HTTP_PROXY: PROXY, [name]: NO_PROXY }, url) === null).toBe(
         isDirect,
@@ -65,7 +65,7 @@ describe('which proxy a request goes through', () => {
     ['http://', false],
     ['http://proxy.example.com/path', false],
     ['not a proxy', false],
-  ])('%s is an address: %p', (address, isOne) => {
+  ])('whether %s is taken as an address is %p', (address, isOne) => {
     expect(isProxyAddress(address)).toBe(isOne);
   });
 });

@@ -31,8 +31,8 @@ async function drain(entries: readonly ReturnType<typeof enter>[]) {
   }
 }
 
-describe('turns', () => {
-  test('go round the lanes, not in order of arrival', async () => {
+describe('the fair queue', () => {
+  test('serves the lanes in turn, not in order of arrival', async () => {
     served = [];
     const queue = new FairQueue(1);
     const entries = ['a1', 'a2', 'a3', 'a4'].map((name) => enter(queue, name, lane('a')));
@@ -46,7 +46,7 @@ describe('turns', () => {
     expect(served).toEqual(['a1', 'a2', 'b1', 'a3', 'b2', 'a4']);
   });
 
-  test('what waits in two lanes is served in the first, and once', async () => {
+  test('serves what waits in two lanes in the first, and once', async () => {
     served = [];
     const queue = new FairQueue(1);
     const first = enter(queue, 'first', lane('a'));
@@ -56,7 +56,7 @@ describe('turns', () => {
     expect(served).toEqual(['first', 'a', 'shared']);
   });
 
-  test('one that left is not served, and blocks no other', async () => {
+  test('does not serve an entry that left, and lets it block no other', async () => {
     served = [];
     const queue = new FairQueue(1);
     const first = enter(queue, 'first', lane('a'));
@@ -67,7 +67,7 @@ describe('turns', () => {
     expect(served).toEqual(['first', 'last']);
   });
 
-  test('one service leaves some of many turns free, and so does one client', async () => {
+  test('leaves some of many slots free beside one service, and beside one client', async () => {
     served = [];
     const queue = new FairQueue(32);
     const crowd = (service: string) => {
@@ -84,7 +84,7 @@ describe('turns', () => {
     expect(served.at(-1)).toBe('other');
   });
 
-  test('the background is served when no caller waits, and never takes more than half', async () => {
+  test('serves the background when no caller waits, and gives it no more than half', async () => {
     served = [];
     const queue = new FairQueue(4);
     const renewals = ['r1', 'r2', 'r3', 'r4'].map((name) => enter(queue, name, lane('a', 'default', true)));
@@ -97,7 +97,7 @@ describe('turns', () => {
     expect(served).toEqual(['r1', 'r2', 'c1', 'c2', 'c3']);
   });
 
-  test('a turn that is given back twice counts once', async () => {
+  test('counts a slot that is given back twice once', async () => {
     served = [];
     const queue = new FairQueue(1);
     const first = enter(queue, 'first', lane('a'));

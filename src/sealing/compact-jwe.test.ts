@@ -13,19 +13,19 @@ const byJose = (header: object, text = 'secret') =>
     .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', ...header })
     .encrypt(KEY);
 
-test.each(TEXTS)('jose opens what encrypt made: %.20s', async (text) => {
+test.each(TEXTS)('jose opens what encrypt made of %.20s', async (text) => {
   const { plaintext, protectedHeader } = await compactDecrypt(encrypt(text, HEADER, KEY), KEY);
   expect(new TextDecoder().decode(plaintext)).toBe(text);
   expect(protectedHeader).toEqual({ alg: 'dir', enc: 'A256GCM', ...HEADER });
 });
 
-test.each(TEXTS)('decrypt opens what jose made: %.20s', async (text) => {
+test.each(TEXTS)('decrypt opens what jose made of %.20s', async (text) => {
   const jwe = await byJose(HEADER, text);
   expect(readHeader(jwe)).toEqual(HEADER);
   expect(decrypt(jwe, KEY)).toBe(text);
 });
 
-test('every character counts: with any one changed it does not open', () => {
+test('a JWE with any one character changed does not open', () => {
   // Seven bytes, so that the ciphertext too ends with bits that belong to no byte.
   const jwe = encrypt('secret!', HEADER, KEY);
   const others = (at: number) =>
@@ -42,11 +42,11 @@ test('every character counts: with any one changed it does not open', () => {
   }
 });
 
-test('another key does not open it', () => {
+test('a JWE does not open with another key', () => {
   expect(() => decrypt(encrypt('secret', HEADER, KEY), newKey())).toThrow();
 });
 
-test('a tag cut short, however right, does not open', () => {
+test('a JWE with a correct tag that is cut short does not open', () => {
   const [header = '', , iv = '', ciphertext = '', tag = ''] = encrypt('secret', HEADER, KEY).split('.');
   for (const bytes of [0, 4, 12, 15]) {
     const short = Buffer.from(tag, 'base64url').subarray(0, bytes).toString('base64url');
@@ -63,7 +63,7 @@ test.each([
   ['an extension that must be understood', { crit: ['exp'], exp: 1 }],
   ['no key id', { kid: undefined }],
   ['associated data that is no text', { aad: 1 }],
-])('%s is no such JWE', (_, more) => {
+])('decrypt refuses a JWE with %s', (_, more) => {
   const header = { alg: 'dir', enc: 'A256GCM', ...HEADER, ...more };
   const [, ...rest] = encrypt('secret', HEADER, KEY).split('.');
   expect(
@@ -72,7 +72,7 @@ test.each([
 });
 
 test.each(['', 'x', 'a.b.c.d.e', 'e30..AAAAAAAAAAAAAAAA..AAAAAAAAAAAAAAAAAAAAAA', 'null'])(
-  '%p is none',
+  'decrypt refuses %p, which is no JWE',
   (text) => {
     expect(readHeader(text)).toBeNull();
   },

@@ -15,7 +15,7 @@ const AAD = 'grants.sealed_refresh_token/1';
 
 Logger.overrideLogger(false);
 
-describe('sealing', () => {
+describe('the sealer', () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'token-broker-ring-'));
@@ -29,19 +29,19 @@ describe('sealing', () => {
   const sealerOf = (path: string) => new Sealer(Object.assign(new Settings(), { keyRingFile: path }));
   const newRing = (name: string) => write(name, generateKeyRing(new Date('2026-11-22')));
 
-  test('what was sealed opens in its place', async () => {
+  test('opens what it sealed in its place', async () => {
     const sealer = sealerOf(newRing('a'));
     const sealed = await sealer.seal(TOKEN, AAD);
     expect(sealed).not.toContain('refresh-token');
     expect((await sealer.open(sealed, AAD)).reveal()).toBe(TOKEN.reveal());
   });
 
-  test('the same secret never seals to the same text', async () => {
+  test('never seals the same secret to the same text', async () => {
     const sealer = sealerOf(newRing('b'));
     expect(await sealer.seal(TOKEN, AAD)).not.toBe(await sealer.seal(TOKEN, AAD));
   });
 
-  test('a wrong key does not open it, also under the right key id', async () => {
+  test('does not open with a wrong key, also under the right key id', async () => {
     const ring = newRing('right');
     const sealed = await sealerOf(ring).seal(TOKEN, AAD);
     await expect(sealerOf(newRing('wrong')).open(sealed, AAD)).rejects.toThrow(
@@ -53,7 +53,7 @@ describe('sealing', () => {
     await expect(impostor.open(sealed, AAD)).rejects.toThrow(/does not open with key/);
   });
 
-  test('a moved ciphertext does not open, not even with its header rewritten', async () => {
+  test('does not open a moved ciphertext, not even with its header rewritten', async () => {
     const sealer = sealerOf(newRing('c'));
     const sealed = await sealer.seal(TOKEN, AAD);
     const elsewhere = 'grants.sealed_refresh_token/2';
@@ -66,7 +66,7 @@ describe('sealing', () => {
     await expect(sealer.open(moved, elsewhere)).rejects.toThrow(/does not open with key/);
   });
 
-  test('a truncated or foreign ciphertext does not open', async () => {
+  test('does not open a truncated or foreign ciphertext', async () => {
     const sealer = sealerOf(newRing('d'));
     const sealed = await sealer.seal(TOKEN, AAD);
     const cuts = [
@@ -82,7 +82,7 @@ describe('sealing', () => {
     }
   });
 
-  test('a new key in front seals, the old one still opens, and a running sealer takes it up', async () => {
+  test('seals with a new first key, opens with the old one, and takes the new one up while it runs', async () => {
     const ring = newRing('rotating');
     const sealer = sealerOf(ring);
     const before = await sealer.seal(TOKEN, AAD);
@@ -97,7 +97,7 @@ describe('sealing', () => {
     expect((await sealer.open(after, AAD)).reveal()).toBe(TOKEN.reveal());
   });
 
-  test('a replica that meets an unknown key id reads its ring again', async () => {
+  test('reads its ring again when it meets an unknown key id', async () => {
     const ring = newRing('replicas');
     const [one, other] = [sealerOf(ring), sealerOf(ring)];
     writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
@@ -106,7 +106,7 @@ describe('sealing', () => {
     expect((await other.open(sealed, AAD)).reveal()).toBe(TOKEN.reveal());
   });
 
-  test('a ring that became faulty changes nothing', async () => {
+  test('keeps its ring when the file becomes faulty', async () => {
     const ring = newRing('spoilt');
     const sealer = sealerOf(ring);
     const sealed = await sealer.seal(TOKEN, AAD);
@@ -115,7 +115,7 @@ describe('sealing', () => {
     expect((await sealer.open(sealed, AAD)).reveal()).toBe(TOKEN.reveal());
   });
 
-  test('fingerprints recognise a secret, survive rotation, and differ between rings', () => {
+  test('makes fingerprints that recognise a secret, survive rotation, and differ between rings', () => {
     const ring = newRing('prints');
     const before = sealerOf(ring).fingerprint(TOKEN, 'state');
     writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
@@ -123,7 +123,7 @@ describe('sealing', () => {
     expect(sealerOf(newRing('other')).fingerprint(TOKEN, 'state')).not.toEqual(before);
   });
 
-  test('what a fingerprint or a MAC is for is part of it', () => {
+  test('makes the purpose part of a fingerprint and of a MAC', () => {
     const sealer = sealerOf(newRing('purposes'));
     const digests = [
       sealer.fingerprint(TOKEN, 'state'),
@@ -135,7 +135,7 @@ describe('sealing', () => {
     expect(new Set(digests).size).toBe(digests.length);
   });
 
-  test('the keys of purposes are those that HKDF of the HS256 key gives', () => {
+  test('derives the keys of purposes as HKDF of the HS256 key does', () => {
     const ring = newRing('hkdf');
     const { keys } = JSON.parse(readFileSync(ring, 'utf8')) as { keys: { alg: string; k: string }[] };
     const root = Buffer.from(keys.find(({ alg }) => alg === 'HS256')?.k ?? '', 'base64url');
@@ -161,7 +161,7 @@ describe('sealing', () => {
     );
   });
 
-  test('a secret never shows itself', () => {
+  test('never shows a secret', () => {
     const shown = [
       String(TOKEN),
       JSON.stringify({ TOKEN }),
@@ -178,14 +178,14 @@ describe('sealing', () => {
     ['not JSON', 'secret-looking text', 'is not a JSON Web Key Set'],
     ['no keys', '{"keys":[]}', 'has no A256GCM key'],
     ['a short key', '{"keys":[{"kid":"a","alg":"A256GCM","k":"c2hvcnQ"}]}', 'not 256 bits'],
-  ])('a key ring that is %s is named as such, without its content', (_, content, fault) => {
+  ])('names a key ring that is %s as such, without its content', (_, content, fault) => {
     const [said] = keyRingFaults(write('faulty', content));
     expect(said).toContain(fault);
     expect(said).not.toContain('secret-looking');
     expect(said).not.toContain('c2hvcnQ');
   });
 
-  test('a missing key ring is named as such', () => {
+  test('names a missing key ring as such', () => {
     expect(keyRingFaults(join(folder, 'nowhere'))).toEqual(['cannot be read (ENOENT)']);
   });
 });

@@ -7,7 +7,7 @@ const wait = (failures: number, chance: number) => {
   return next && (next.getTime() - NOW.getTime()) / 1000;
 };
 
-test('waits longer after each failure, about three days in all, then no more', () => {
+test('the retry schedule waits longer after each failure, for about three days in all, then ends', () => {
   const waits = Array.from({ length: 10 }, (_, index) => wait(index + 1, 0.5));
   expect(waits.slice(0, 4)).toEqual([5, 30, 120, 600]);
   expect(waits.at(-1)).toBeNull();
@@ -19,7 +19,7 @@ test('waits longer after each failure, about three days in all, then no more', (
   expect(days).toBeLessThan(3.2);
 });
 
-test('spreads by a tenth', () => {
+test('the retry schedule spreads by a tenth', () => {
   expect(wait(4, 0)).toBe(540);
   expect(wait(4, 1)).toBe(660);
 });

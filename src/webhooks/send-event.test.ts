@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { Secret } from '../domain/secret.js';
 import { signMessage } from './send-event.js';
 
-test('signs as the test vector of the Standard Webhooks specification does', () => {
+test('an event is signed as the test vector of the Standard Webhooks specification is', () => {
   const secret = new Secret('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw');
   const at = new Date(1_614_265_330_000);
   expect(signMessage(secret, 'msg_p5jXN8AQM9LWM0D4loKWxJek', at, '{"test": 2432232314}')).toEqual({

@@ -153,8 +153,8 @@ const isBeyondPhp = (text: string) => text.includes('${') && text.includes("'");
 const isMisreadByIni = (text: string) =>
   text.includes('${') || /[\u2028\u2029]|^(true|false|null)$/.test(text);
 
-describe.each(READERS)('%s', (format, { read, names }) => {
-  test('its parser reads what was written, for all values', () => {
+describe.each(READERS)('the parser of %s', (format, { read, names }) => {
+  test('reads what was written, for all values', () => {
     fc.assert(
       fc.property(values, (given) => {
         fc.pre(format !== 'php' || !inOrder(given).some(isMisreadByIni));
@@ -167,7 +167,7 @@ describe.each(READERS)('%s', (format, { read, names }) => {
 });
 
 test.each([...READERS.map(([format]) => format), 'ruby', 'perl'] as const)(
-  '%s: line breaks, other control characters and empty values are refused, and not shown',
+  '%s refuses line breaks, other control characters and empty values, and does not show them',
   (format) => {
     for (const bad of ['GOCSPX-a\nb', 'GOCSPX-a\rb', 'a\u0000b', 'a\u0085b', '\ud800', '']) {
       const given = { clientId: 'id', clientSecret: bad, refreshToken: 'r', developerToken: 'd' };
@@ -176,7 +176,7 @@ test.each([...READERS.map(([format]) => format), 'ruby', 'perl'] as const)(
   },
 );
 
-test('php: what its ini files cannot hold is refused', () => {
+test('php refuses what its ini files cannot hold', () => {
   const given = { clientId: 'id', clientSecret: `\${a}'`, refreshToken: 'r', developerToken: 'd' };
   expect(() => write('php', given)).toThrow(/clientSecret holds both/);
 });
@@ -231,7 +231,7 @@ for f in sys.argv[1:]:
   ],
 ];
 
-describe.each(LANGUAGES)('%s, by the language itself', (format, command, args) => {
+describe.each(LANGUAGES)('the language %s itself', (format, command, args) => {
   const probe = command === 'python3' ? ['-c', 'import yaml'] : ['--version'];
   const isHere = spawnSync(command, probe).status === 0;
   const ask = isHere ? test : test.skip;
@@ -325,7 +325,7 @@ describe('token-broker client-config', () => {
     expect(readdirSync(cwd).sort()).toEqual(['google-ads.yaml', 'link.yaml']);
   });
 
-  test('wrong usage and missing files, each with its exit code', async () => {
+  test('refuses wrong usage and missing files, each with its exit code', async () => {
     const token = ['--refresh_token_file', tokenFile];
     const cases: readonly (readonly [string[], number, RegExp])[] = [
       [['client-config'], 2, /'--format <format>' not specified/],
@@ -362,7 +362,7 @@ describe('token-broker client-config', () => {
     expect(existsSync(join(folder, 'ads.properties'))).toBe(false);
   });
 
-  test('curl sends exactly these headers', async () => {
+  test('makes curl send exactly these headers', async () => {
     const seen: IncomingHttpHeaders[] = [];
     const api = createServer((request, response) => {
       seen.push(request.headers);
@@ -401,7 +401,7 @@ describe('token-broker client-config', () => {
     api.closeAllConnections();
   });
 
-  test('curl: an access token by one refresh; dead tokens, no network and malformed tokens have different errors', async () => {
+  test('makes curl refresh an access token once, and tell dead tokens, no network and malformed tokens apart', async () => {
     const { token, control } = await issueRefreshToken(google);
     const live = join(folder, 'live.txt');
     writeFileSync(live, token);

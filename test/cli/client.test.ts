@@ -54,7 +54,7 @@ describe('token-broker client list', () => {
     expect(inWords.stdout + JSON.stringify(answer)).not.toContain('GOCSPX');
   });
 
-  test('a file that is no client: exit code 78', async () => {
+  test('exits with 78 where a file is no client', async () => {
     const { code, failure } = await asJson(['client', 'list'], {
       GOOGLE_CLIENT_SECRETS: 'one=/nowhere,BAD=/nowhere',
     });
@@ -67,7 +67,7 @@ describe('token-broker client list', () => {
 });
 
 describe('token-broker client check', () => {
-  test('clients that work: exit code 0, one request to Google for each, no token issued', async () => {
+  test('exits with 0 for clients that work, after one request to Google for each, with no token issued', async () => {
     bed.google.control.clearRequests();
     const inWords = await tokenBroker(['client', 'check'], bed.settings);
     expect(inWords).toMatchObject({ code: 0, stderr: '' });
@@ -78,7 +78,7 @@ describe('token-broker client check', () => {
     expect(await check()).toMatchObject({ code: 0, faults: [] });
   });
 
-  test('--offline sends nothing to Google', async () => {
+  test('sends nothing to Google with --offline', async () => {
     bed.google.control.clearRequests();
     const { code, clients } = await check({}, '--offline');
     expect(code).toBe(0);
@@ -86,7 +86,7 @@ describe('token-broker client check', () => {
     expect(bed.google.control.count('token')).toBe(0);
   });
 
-  test('a client that Google refuses: exit code 3, and the others are still checked', async () => {
+  test('exits with 3 for a client that Google refuses, and still checks the others', async () => {
     bed.google.control.deleteClient('second');
     const wrongSecret = changed('elsewhere', (client) => (client['client_secret'] = 'GOCSPX-wrong'));
     const unknown = changed('elsewhere', (client) => (client['client_id'] = 'nobody'));
@@ -107,12 +107,12 @@ describe('token-broker client check', () => {
     );
   });
 
-  test('unauthorized_client counts as refused as well', async () => {
+  test('counts unauthorized_client as refused as well', async () => {
     bed.google.control.failAlways('token', { status: 401, body: { error: 'unauthorized_client' } });
     expect((await check()).code).toBe(3);
   });
 
-  test('Google cannot be reached, is slow or fails: exit code 69', async () => {
+  test('exits with 69 where Google cannot be reached, is slow or fails', async () => {
     const unreachable = await check({ GOOGLE_STAND_IN_URL: `http://127.0.0.1:${await freePort()}` });
     expect(unreachable.code).toBe(69);
     expect(unreachable.clients[0]?.google).toMatchObject({ verdict: 'no_answer', error: 'connection_lost' });
@@ -129,7 +129,7 @@ describe('token-broker client check', () => {
     expect(await check()).toMatchObject({ code: 69, clients: [{ google: { error: 'http_503' } }, {}, {}] });
   });
 
-  test('a redirect URI that breaks a rule of Google is named with the rule', async () => {
+  test('names the rule of Google that a redirect URI breaks', async () => {
     const path = changed('default', (client) => {
       client['redirect_uris'] = [`${bed.url}/callback`, 'https://a.example.com/*'];
     });
@@ -144,7 +144,7 @@ describe('token-broker client check', () => {
     expect(inWords.stdout).toContain('redirect URI  FAULT: one breaks');
   });
 
-  test('the redirect URI: listed, any loopback, unknown, not usable', async () => {
+  test('says whether the redirect URI is listed, any loopback, unknown or not usable', async () => {
     const files = {
       listed: changed('default', () => undefined),
       installed: changed(
@@ -170,7 +170,7 @@ describe('token-broker client check', () => {
     expect(faults).toEqual([expect.stringMatching(/^client another: .*redirect_uris/)]);
   });
 
-  test('works while other settings are faulty, and names all faults: exit code 78', async () => {
+  test('works while other settings are faulty, names all faults, and exits with 78', async () => {
     const { DATABASE_URL: _database, KEY_RING_FILE: _ring, PUBLIC_URL: _url, ...rest } = bed.settings;
     const broken = join(emptyFolder(), 'broken.json');
     writeFileSync(broken, 'GOCSPX-in-a-broken-file');
@@ -192,13 +192,13 @@ describe('token-broker client check', () => {
     expect(stdout).not.toContain('GOCSPX');
   });
 
-  test('a wrong address of the stand-in: no secret is sent', async () => {
+  test('sends no secret to a wrong address of the stand-in', async () => {
     const { code, clients } = await check({ GOOGLE_STAND_IN_URL: 'not a url' });
     expect(code).toBe(78);
     expect(clients.map(({ google }) => google.verdict)).toEqual(['not_asked', 'not_asked', 'not_asked']);
   });
 
-  test('no client is configured: exit code 78', async () => {
+  test('exits with 78 where no client is configured', async () => {
     expect(await check({ GOOGLE_CLIENT_SECRETS: '' })).toEqual({
       code: 78,
       clients: [],

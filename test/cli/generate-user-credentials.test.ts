@@ -174,7 +174,7 @@ describe('the desktop flow', () => {
     expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none';/);
   });
 
-  test('--json: the URL and the result as JSON; more scopes, a chosen port, another format', async () => {
+  test('prints the URL and the result as JSON with --json, also for more scopes, a chosen port and another format', async () => {
     const port = await freePort();
     const options = ['--json', '--no-browser', '--port', String(port), '--format', 'curl'];
     const running = startTokenBroker(
@@ -211,7 +211,7 @@ describe('the desktop flow', () => {
     expect(String(answer['scope']).split(' ')).toEqual(expect.arrayContaining([ADS, YOUTUBE]));
   });
 
-  test('what the user does not tick is named: exit code 18', async () => {
+  test('names what the user does not tick, and exits with 18', async () => {
     const { run, page } = await go(start('desktop', { additional_scopes: [YOUTUBE] }), { untick: [YOUTUBE] });
     const { exitCode, text } = expectAnswer(run);
     expect(exitCode).toBe(18);
@@ -219,7 +219,7 @@ describe('the desktop flow', () => {
     expect(page.text).toContain('Done in part');
   });
 
-  test('refused consent, a response to another request, and no response: exit codes 10, 11, 17', async () => {
+  test('exits with 10, 11 or 17 after a refused consent, a response to another request, or no response', async () => {
     const wrong = async (change: (back: URL) => void) => {
       const running = start('desktop');
       const back = await visitConsent(await running.shown, { account: ALICE.email });
@@ -252,7 +252,7 @@ describe('the desktop flow', () => {
     expect(google.control.liveRefreshTokens(ALICE.sub)).toEqual([]);
   });
 
-  test('a code that Google rejects, and a response that is lost', async () => {
+  test('reports a code that Google rejects, and a response that is lost', async () => {
     const change = async (fault: () => void) => {
       const running = start('desktop');
       await running.shown;
@@ -283,7 +283,7 @@ describe('the web flow', () => {
     expect(back.href).toContain(`${uri}&`);
   });
 
-  test('without one, says which to add: exit code 16', async () => {
+  test('says which address to add where the client lists none, and exits with 16', async () => {
     const [none, otherPort] = await Promise.all([
       start('remote').finished,
       start('local', { port: '4711' }).finished,
@@ -293,7 +293,7 @@ describe('the web flow', () => {
   });
 });
 
-describe('before the user is involved', () => {
+describe('a run that fails before the user is involved', () => {
   const KINDS: readonly (readonly [string, unknown, RegExp])[] = [
     ['account', { type: 'service_account', project_id: 'p' }, /is the key of a service account/],
     ['user', { type: 'authorized_user', client_id: 'x' }, /credentials of a user who consented already/],
@@ -303,14 +303,14 @@ describe('before the user is involved', () => {
     ['list', [], /neither "web" nor "installed"/],
   ];
 
-  test.each(KINDS)('a JSON of the wrong kind (%s): exit code 15', async (name, content, says) => {
+  test.each(KINDS)('exits with 15 for a JSON of the wrong kind (%s)', async (name, content, says) => {
     write(name, content);
     const run = await start(name).finished;
     expectFailure(run, 15, says);
     expectFailure(run, 15, /Download the JSON of an OAuth client/);
   });
 
-  test('a missing, a broken, an incomplete JSON: exit codes 13 and 14', async () => {
+  test('exits with 13 or 14 for a missing, a broken or an incomplete JSON', async () => {
     write('broken', '{"installed": {"client_secret": "GOCSPX-half');
     write('incomplete', { installed: { client_id: 'x' } });
     const [missing, broken, incomplete] = await Promise.all([
@@ -323,7 +323,7 @@ describe('before the user is involved', () => {
     expectFailure(incomplete, 14, /incomplete\.json lacks client_secret\. Download/);
   });
 
-  test('a port in use, no network, a client that Google refuses: exit codes 12, 69, 3', async () => {
+  test('exits with 12, 69 or 3 for a port in use, no network, or a client that Google refuses', async () => {
     const squatter = createServer().listen(0, '127.0.0.1');
     await new Promise((done) => squatter.once('listening', done));
     const { port } = squatter.address() as AddressInfo;
@@ -352,14 +352,14 @@ describe('before the user is involved', () => {
     [{ client_secrets_path: 'x', port: '65536' }, '--port takes a whole number from 1 to 65535'],
     [{ client_secrets_path: 'x', timeout: '0.5' }, '--timeout takes a whole number'],
     [{ client_secrets_path: 'x', additional_scopes: ['youtube'] }, 'not youtube'],
-  ])('wrong usage %j: exit code 2', async (options, says) => {
+  ])('exits with 2 for the wrong usage %j', async (options, says) => {
     expect(await begin(options, {}).finished).toMatchObject({
       exitCode: 2,
       message: expect.stringContaining(says),
     });
   });
 
-  test('as a shell sees a failure: its exit code, one line, nothing on standard output', async () => {
+  test('shows a shell its exit code and one line, and nothing on standard output', async () => {
     const [missing, usage] = await Promise.all([
       tokenBroker([COMMAND, '-c', '/nowhere.json']),
       tokenBroker([COMMAND, '-c', 'x', '--login_customer_id', '12-34']),
@@ -374,7 +374,7 @@ describe('before the user is involved', () => {
 });
 
 describe('--store', () => {
-  test('a desktop client: the grant is in the broker, booked and audited, and no token is shown', async () => {
+  test('puts the grant of a desktop client into the broker, books and audits it, and shows no token', async () => {
     const { run, page } = await go(store({ user: 'dora', client: 'desktop' }));
     const { text, json, exitCode } = expectAnswer(run);
     expect(exitCode).toBeUndefined();
@@ -399,7 +399,7 @@ describe('--store', () => {
     await expect(again.shown).rejects.toThrow();
   });
 
-  test('a desktop client: slots are checked as at /connect, with a sign-in first where one is full', async () => {
+  test('checks slots for a desktop client as /connect does, with a sign-in first where one is full', async () => {
     // The grant above filled Alice's one slot, and it is not known yet which account this will be.
     const asBob = async (user: string) => {
       const running = begin({ store: true, user, client: 'desktop' }, { ...bed.settings, SLOT_LIMIT: '1' });
@@ -418,7 +418,7 @@ describe('--store', () => {
     expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'greta'")).toEqual([]);
   });
 
-  test('a desktop client: nothing is stored of a refused consent or of a wrong state', async () => {
+  test('stores nothing for a desktop client of a refused consent or of a wrong state', async () => {
     const wrong = store({ user: 'nobody', client: 'desktop' });
     const refused = store({ user: 'nobody', client: 'desktop' });
     const back = new URL((await wrong.shown).searchParams.get('redirect_uri') ?? '');
@@ -429,7 +429,7 @@ describe('--store', () => {
     expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'nobody'")).toEqual([]);
   });
 
-  test("a web client: by the broker's own link, until the grant exists", async () => {
+  test("uses the broker's own link for a web client, and waits until the grant exists", async () => {
     const running = store({ user: 'wera', client: 'ads', login_hint: BOB.email });
     const link = await running.shown;
     expect(link.href).toContain(`${bed.url}/connect?ticket=`);
@@ -445,7 +445,7 @@ describe('--store', () => {
     expectFailure(await refused.finished, 10, /The consent was refused/);
   });
 
-  test('a client that the broker does not serve: exit code 4; a faulty configuration: 78', async () => {
+  test('exits with 4 for a client that the broker does not serve, and with 78 for a faulty configuration', async () => {
     const [unknown, byFile, faulty] = await Promise.all([
       store({ user: 'alice', client: 'nowhere' }).finished,
       store({ user: 'alice', client_secrets_path: file('local') }).finished,

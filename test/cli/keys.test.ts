@@ -43,7 +43,7 @@ describe('token-broker keys generate', () => {
     for (const { k } of read(out).keys) expect(stdout).not.toContain(k);
   });
 
-  test('refuses an existing file: exit code 3, untouched', async () => {
+  test('refuses an existing file with exit code 3, and leaves it untouched', async () => {
     const out = join(emptyFolder(), 'ring.json');
     await tokenBroker(generate(out));
     const before = readFileSync(out, 'utf8');
@@ -53,7 +53,7 @@ describe('token-broker keys generate', () => {
     expect(readFileSync(out, 'utf8')).toBe(before);
   });
 
-  test('--add puts a new key in front of the old ones and leaves nothing else behind', async () => {
+  test('puts a new key in front of the old ones with --add, and leaves nothing else behind', async () => {
     const out = join(emptyFolder(), 'ring.json');
     const first = await asJson(generate(out));
     expect(first.answer).toEqual({
@@ -80,7 +80,7 @@ describe('token-broker keys generate', () => {
     for (const { k } of read(out).keys) expect(stdout).not.toContain(k);
   });
 
-  test('--add goes through a symbolic link and keeps it', async () => {
+  test('goes through a symbolic link with --add, and keeps it', async () => {
     const folder = emptyFolder();
     mkdirSync(join(folder, 'real'));
     const real = join(folder, 'real', 'ring.json');
@@ -91,7 +91,7 @@ describe('token-broker keys generate', () => {
     expect(realpathSync(join(folder, 'link.json'))).toBe(realpathSync(real));
   });
 
-  test('of two that add at the same time, neither loses its key', async () => {
+  test('loses neither key of two runs of --add at the same time', async () => {
     const out = join(emptyFolder(), 'ring.json');
     await tokenBroker(generate(out));
     const runs = await Promise.all(Array.from({ length: 4 }, () => asJson(generate(out, '--add'))));
@@ -103,7 +103,7 @@ describe('token-broker keys generate', () => {
     expect(sealingIds(out)).toEqual(expect.arrayContaining(added));
   });
 
-  test('an addition in progress, or interrupted, is not overwritten: exit code 3', async () => {
+  test('does not overwrite an addition in progress, or an interrupted one, and exits with 3', async () => {
     const out = join(emptyFolder(), 'ring.json');
     await tokenBroker(generate(out));
     const before = readFileSync(out, 'utf8');
@@ -113,14 +113,14 @@ describe('token-broker keys generate', () => {
     expect(readFileSync(out, 'utf8')).toBe(before);
   });
 
-  test('--add without a key ring, or without its folder: exit code 4', async () => {
+  test('exits with 4 for --add without a key ring, or without its folder', async () => {
     const missing = await asJson(generate(join(emptyFolder(), 'ring.json'), '--add'));
     expect([missing.code, missing.failure?.['error']]).toEqual([4, 'key_ring_not_found']);
     const nowhere = await asJson(generate('/nowhere/ring.json'));
     expect([nowhere.code, nowhere.failure?.['error']]).toEqual([4, 'folder_not_found']);
   });
 
-  test('--add to a file that is no key ring: exit code 78, untouched', async () => {
+  test('exits with 78 for --add to a file that is no key ring, and leaves it untouched', async () => {
     const out = join(emptyFolder(), 'ring.json');
     writeFileSync(out, '{"keys":[]}');
     const { code, failure } = await asJson(generate(out, '--add'));
@@ -147,7 +147,7 @@ describe('token-broker keys reseal', () => {
     (await bed.api.token(user, { scope: YOUTUBE })).body['access_token'];
   const reseal = () => asJson(['keys', 'reseal'], bed.settings);
 
-  test('the whole rotation: add a key, restart, reseal, remove the old key, restart; tokens are still served', async () => {
+  test('completes a rotation in which a key is added, rows are resealed and the old key removed, and tokens are still served', async () => {
     const oldId = readKeyRing(ring).sealingKeyId;
     const token = await tokenOf('alice');
     await tokenBroker(generate(ring, '--add'));
@@ -188,7 +188,7 @@ describe('token-broker keys reseal', () => {
     expect(again.stdout).toContain('The key ring holds no key that could be removed.');
   });
 
-  test('every sealed column of the database is among those that are resealed', async () => {
+  test('reseals every sealed column of the database', async () => {
     const columns = await bed.sql(
       `SELECT table_name || '.' || column_name AS name FROM information_schema.columns
        WHERE table_schema = 'public' AND column_name LIKE 'sealed%' ORDER BY name`,
@@ -198,7 +198,7 @@ describe('token-broker keys reseal', () => {
     expect(resealed.sort()).toEqual(columns.map(({ name }) => name));
   });
 
-  test('more rows than one batch: all of them, in every column', async () => {
+  test('reseals more rows than one batch, in every column', async () => {
     const oldId = readKeyRing(ring).sealingKeyId;
     await tokenBroker(generate(ring, '--add'));
     // Copies stand in other places than their seal says; they do not open, and each must be met exactly once.
@@ -232,7 +232,7 @@ describe('token-broker keys reseal', () => {
     expect((await reseal()).code).toBe(0);
   });
 
-  test('a value that the broker changes meanwhile stays as the broker wrote it', async () => {
+  test('leaves a value that the broker changes meanwhile as the broker wrote it', async () => {
     await tokenBroker(generate(ring, '--add'));
     const [before] = await bed.sql(
       `SELECT sealed_refresh_token AS sealed FROM grants WHERE user_id = 'alice'`,
@@ -263,7 +263,7 @@ describe('token-broker keys reseal', () => {
     expect((await reseal()).code).toBe(0);
   });
 
-  test('a value that the ring cannot open is left alone and named: exit code 3', async () => {
+  test('leaves a value that the ring cannot open alone, names it, and exits with 3', async () => {
     await tokenBroker(generate(ring, '--add'));
     const before = await bed.sql('SELECT sealed_refresh_token FROM grants ORDER BY id');
     const another = join(emptyFolder(), 'another.json');
@@ -278,7 +278,7 @@ describe('token-broker keys reseal', () => {
     expect(await bed.sql('SELECT sealed_refresh_token FROM grants ORDER BY id')).toEqual(before);
   });
 
-  test('services without a MAC are named, and signed with --adopt alone; a changed one never', async () => {
+  test('names services without a MAC, signs them with --adopt alone, and never signs a changed one', async () => {
     const [old, changed] = [await bed.service(), await bed.service()];
     const owner = async (sql: string) => {
       await bed.sql(sql);
@@ -300,7 +300,7 @@ describe('token-broker keys reseal', () => {
     expect((await changed.get('/users/alice/grants')).status).toBe(401);
   });
 
-  test('the database cannot be reached: exit code 69', async () => {
+  test('exits with 69 where the database cannot be reached', async () => {
     const env = { ...bed.settings, DATABASE_URL: 'postgresql://broker@127.0.0.1:1/broker' };
     expect((await asJson(['keys', 'reseal'], env)).code).toBe(69);
   });

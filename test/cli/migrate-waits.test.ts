@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { emptyDatabase, query, startTokenBroker, tokenBroker } from './token-broker.js';
+import { BLOCKED_SESSIONS, until } from '../support/until.js';
 
 const COLUMN = '29990101000000_note';
 
@@ -42,11 +43,13 @@ const records = () =>
     `SELECT migration_name, finished_at IS NOT NULL AS finished, logs FROM _prisma_migrations WHERE migration_name = '${COLUMN}'`,
   );
 
+const blocked = async (database: string) => Number((await query(database, BLOCKED_SESSIONS))[0]?.['count']);
+
 // Other databases of the server are those of other tests.
 const ADVISORY_LOCKS = `SELECT * FROM pg_locks WHERE locktype = 'advisory'
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
-test('a long reader: calls go on, migrate names it, gives up, and the next run does the rest', async () => {
+test('migrate names a long reader and gives up while calls go on, and the next run does the rest', async () => {
   const report = await reader('nightly report');
   const statuses: number[] = [];
   let slowest = 0;
@@ -88,10 +91,10 @@ test('a long reader: calls go on, migrate names it, gives up, and the next run d
   rmSync(folder, { recursive: true });
 });
 
-test('a reader that ends in time is waited for', async () => {
+test('migrate waits for a reader that ends in time', async () => {
   const report = await reader('short report');
   const applying = migrate(url(), folder);
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await until(async () => (await blocked(url())) > 0);
   await report.query('COMMIT');
   await report.end();
   expect(await applying).toEqual([COLUMN]);
@@ -101,7 +104,7 @@ test('a reader that ends in time is waited for', async () => {
   );
 });
 
-test('the command names the blocking sessions on standard error, and exits with 69', async () => {
+test('migrate names the blocking sessions on standard error, and exits with 69', async () => {
   const database = await emptyDatabase();
   const other = new pg.Client({ connectionString: database, application_name: 'somebody else' });
   await other.connect();
@@ -121,14 +124,14 @@ test('the command names the blocking sessions on standard error, and exits with 
   expect((await tokenBroker(['migrate'], { DATABASE_URL: database })).code).toBe(0);
 });
 
-test('two at once: the second waits for the first', async () => {
+test('the second of two runs of migrate waits for the first', async () => {
   const DATABASE_URL = await emptyDatabase();
   const both = await Promise.all([1, 2].map(() => tokenBroker(['migrate'], { DATABASE_URL })));
   expect(both.map(({ code }) => code)).toEqual([0, 0]);
   expect(both.map(({ stdout }) => stdout)).toContain('The database is up to date.\n');
 });
 
-test('killed while it waits: the next run is not affected', async () => {
+test('a run of migrate that is killed while it waits does not affect the next run', async () => {
   const database = await emptyDatabase();
   await migrate(database, 'prisma/migrations');
   await query(
@@ -140,18 +143,11 @@ test('killed while it waits: the next run is not affected', async () => {
   await holder.query('BEGIN');
   await holder.query('LOCK TABLE grants IN ACCESS SHARE MODE');
   const running = startTokenBroker(['migrate'], { DATABASE_URL: database });
-  for (;;) {
-    const waiting = await query(
-      database,
-      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    );
-    if (waiting.length > 0) break;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await until(async () => (await blocked(database)) > 0);
   running.kill('SIGKILL');
   await running.finished;
   // Its session on the server gives up as well.
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await until(async () => (await blocked(database)) === 0);
   await holder.query('COMMIT');
   await holder.end();
   const { code, stdout } = await tokenBroker(['migrate'], { DATABASE_URL: database });
@@ -159,7 +155,7 @@ test('killed while it waits: the next run is not affected', async () => {
   expect(stdout).toContain('service_accounts');
 });
 
-test('faulty --wait: wrong usage', async () => {
+test('migrate refuses a faulty --wait as wrong usage', async () => {
   const { code, stderr } = await tokenBroker(['migrate', '--wait', randomUUID()], {});
   expect(code).toBe(2);
   expect(stderr).toContain('--wait');

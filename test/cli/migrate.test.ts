@@ -9,7 +9,7 @@ const MIGRATIONS = readdirSync('prisma/migrations', { withFileTypes: true })
   .sort();
 
 describe('token-broker migrate', () => {
-  test('an empty database gets every migration; the second run finds nothing to do', async () => {
+  test('applies every migration to an empty database, and finds nothing to do in the second run', async () => {
     const DATABASE_URL = await emptyDatabase();
     expect(await tokenBroker(['migrate'], { DATABASE_URL })).toEqual({
       code: 0,
@@ -26,7 +26,7 @@ describe('token-broker migrate', () => {
     });
   });
 
-  test('--json, with the URL in a file', async () => {
+  test('prints JSON with --json, with the URL in a file', async () => {
     const file = join(emptyFolder(), 'database-url');
     writeFileSync(file, `${await emptyDatabase()}\n`);
     const env = { DATABASE_URL_FILE: file };
@@ -42,7 +42,7 @@ describe('token-broker migrate', () => {
     [{}, 'DATABASE_URL is not set'],
     [{ DATABASE_URL: 'mysql://root:hunter2@db' }, 'DATABASE_URL must be a postgresql:// URL'],
     [{ DATABASE_URL_FILE: '/nowhere' }, 'DATABASE_URL_FILE names a file that cannot be read'],
-  ])('faulty configuration %j: exit code 78', async (env: Record<string, string>, fault) => {
+  ])('exits with 78 for the faulty configuration %j', async (env: Record<string, string>, fault) => {
     const { code, failure } = await asJson(['migrate'], env);
     expect({ code, faults: failure?.['faults'] }).toEqual({ code: 78, faults: [fault] });
   });
@@ -51,7 +51,7 @@ describe('token-broker migrate', () => {
     ['no server there', (url: URL) => (url.port = '1'), 'cannot be reached'],
     ['a wrong password', (url: URL) => (url.password = 'hunter2'), 'does not accept the user or password'],
     ['no such database', (url: URL) => (url.pathname = '/nowhere'), 'does not exist on its server'],
-  ])('%s: exit code 69, no stack trace, no password', async (_, change, what) => {
+  ])('exits with 69 for %s, without a stack trace or a password', async (_, change, what) => {
     const url = new URL(await emptyDatabase());
     change(url);
     const { code, stdout, stderr } = await tokenBroker(['migrate'], { DATABASE_URL: url.href });
@@ -60,7 +60,7 @@ describe('token-broker migrate', () => {
     expect(stderr).not.toContain('hunter2');
   });
 
-  test('a migration that fails: exit code 3, with the reason', async () => {
+  test('exits with 3 after a migration that fails, and gives the reason', async () => {
     const DATABASE_URL = await emptyDatabase();
     await query(DATABASE_URL, 'CREATE TABLE services (id int)');
     const { code, failure } = await asJson(['migrate'], { DATABASE_URL });

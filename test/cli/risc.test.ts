@@ -52,7 +52,7 @@ const risc = (...args: string[]) => asJson(['risc', ...args, '--service-account'
 const url = () => `${bed.url}/security-events/google`;
 
 describe('token-broker risc', () => {
-  test('configure, status, verify: the test event arrives at the broker', async () => {
+  test('makes the test event arrive at the broker, by configure, status and verify', async () => {
     const configured = await risc('configure');
     expect(configured).toMatchObject({
       code: 0,
@@ -85,7 +85,7 @@ describe('token-broker risc', () => {
     expect(bed.log()).toContain(`"state":"${String(answer?.['state'])}"`);
   });
 
-  test('--url and --events, by name or whole type, replace what was set', async () => {
+  test('replaces what was set by --url and --events, by name or whole type', async () => {
     await risc('configure');
     await risc(
       'configure',
@@ -103,7 +103,7 @@ describe('token-broker risc', () => {
     });
   });
 
-  test('status --set switches the stream off and on', async () => {
+  test('switches the stream off and on with status --set', async () => {
     await risc('configure');
     expect((await risc('status', '--set', 'disabled')).answer?.['status']).toBe('disabled');
     expect((await risc('status')).answer?.['status']).toBe('disabled');
@@ -111,7 +111,7 @@ describe('token-broker risc', () => {
     expect((await risc('status', '--set', 'perhaps')).code).toBe(2);
   });
 
-  test('a service account of a project without clients of the broker: a note', async () => {
+  test('adds a note for a service account of a project without clients of the broker', async () => {
     const foreign = serviceAccount('project-x');
     const args = ['risc', 'configure', '--service-account', foreign];
     const { stdout } = await tokenBroker(args, env());
@@ -121,13 +121,13 @@ describe('token-broker risc', () => {
   });
 });
 
-describe('what Google refuses is reported in plain words', () => {
+describe('a refusal of Google', () => {
   test.each([
     ['risc_api_disabled', 3, 'apis/library/risc.googleapis.com?project=project-a'],
     ['risc_role_missing', 3, 'roles/riscconfigs.admin'],
     ['risc_foreign_domain', 3, 'authorized domains'],
     ['risc_not_https', 3, 'https'],
-  ] as const)('%s', async (named, code, words) => {
+  ] as const)('is reported in plain words for %s', async (named, code, words) => {
     bed.google.control.failNext('risc', { named });
     const { failure, ...run } = await risc('configure');
     expect(run.code).toBe(code);
@@ -135,7 +135,7 @@ describe('what Google refuses is reported in plain words', () => {
     expect(failure?.['message']).toContain('Google said: ');
   });
 
-  test('no stream yet: exit code 4', async () => {
+  test('exits with 4 where there is no stream yet', async () => {
     for (const command of ['status', 'verify']) {
       expect(await risc(command)).toMatchObject({
         code: 4,
@@ -144,13 +144,13 @@ describe('what Google refuses is reported in plain words', () => {
     }
   });
 
-  test('a key that Google does not know: exit code 3', async () => {
+  test('exits with 3 for a key that Google does not know', async () => {
     const unknown = serviceAccount('project-a', {}, false);
     const { code, failure } = await asJson(['risc', 'status', '--service-account', unknown], env());
     expect({ code, error: failure?.['error'] }).toEqual({ code: 3, error: 'service_account_refused' });
   });
 
-  test('something new: Google’s own words', async () => {
+  test('is reported in Google’s own words where it is new', async () => {
     bed.google.control.failNext('risc', { status: 403, body: { error: { message: 'Not on Sundays.' } } });
     expect(await risc('status')).toMatchObject({
       code: 3,
@@ -158,7 +158,7 @@ describe('what Google refuses is reported in plain words', () => {
     });
   });
 
-  test('Google fails, or cannot be reached: exit code 69', async () => {
+  test('exits with 69 where Google fails, or cannot be reached', async () => {
     bed.google.control.failNext('risc', { status: 503, body: 'unwell' });
     expect(await risc('status')).toMatchObject({ code: 69, failure: { error: 'google_unavailable' } });
     const nobody = { ...env(), GOOGLE_STAND_IN_URL: `http://127.0.0.1:${await freePort()}` };
@@ -166,7 +166,7 @@ describe('what Google refuses is reported in plain words', () => {
   });
 });
 
-describe('wrong usage is reported before any request to Google', () => {
+describe('wrong usage', () => {
   test.each([
     ['no file', () => '/nowhere/risc.json', 4, 'ENOENT'],
     ['an OAuth client', () => file({ web: {} }), 78, 'is an OAuth client'],
@@ -179,7 +179,7 @@ describe('wrong usage is reported before any request to Google', () => {
     ['no JSON', () => file('secret-text'), 78, 'is not JSON'],
     ['a field missing', () => serviceAccount('p', { private_key_id: '' }), 78, 'lacks private_key_id'],
     ['a broken key', () => serviceAccount('p', { private_key: 'secret-text' }), 78, 'cannot be read'],
-  ])('%s', async (_, path, code, words) => {
+  ])('is reported before any request to Google with %s', async (_, path, code, words) => {
     const { failure, ...run } = await asJson(['risc', 'status', '--service-account', path()], env());
     expect(run.code).toBe(code);
     expect(failure?.['message']).toContain(words);
@@ -191,7 +191,7 @@ describe('wrong usage is reported before any request to Google', () => {
     ['plain http to the real Google', { GOOGLE_STAND_IN_URL: '' }, ['--url', 'http://broker.example.com/x']],
     ['no url and no PUBLIC_URL', { PUBLIC_URL: '' }, []],
     ['not a url', {}, ['--url', 'broker']],
-  ])('%s: exit code 2', async (_, changes, args) => {
+  ])('exits with 2 for %s', async (_, changes, args) => {
     const run = await asJson(['risc', 'configure', '--service-account', key, ...args], {
       ...env(),
       ...changes,
@@ -200,7 +200,7 @@ describe('wrong usage is reported before any request to Google', () => {
     expect(bed.google.control.count('risc')).toBe(0);
   });
 
-  test('a wrong address of the stand-in: exit code 78', async () => {
+  test('exits with 78 for a wrong address of the stand-in', async () => {
     const run = await asJson(['risc', 'status', '--service-account', key], {
       ...env(),
       GOOGLE_STAND_IN_URL: 'not a url',

@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 test(
-  'create for an identity shows no key; its JWT works until revoke; list shows the identity',
+  'create for an identity shows no key, list shows the identity, and its JWT works until revoke',
   async () => {
     const created = await tokenBroker(
       create('reports', '--issuer', issuer.url, '--subject', SUBJECT),
@@ -68,7 +68,7 @@ test.each([
   [['--issuer', 'https://other.example.com', '--subject', SUBJECT], 'issuer: is not trusted by the broker'],
   [['--issuer', 'https://other.example.com'], '--issuer and --subject go together'],
   [['--subject', SUBJECT], '--issuer and --subject go together'],
-])('wrong usage: %j', async (options, fault) => {
+])('create refuses the wrong usage %j', async (options, fault) => {
   const { code, failure } = await asJson(create('wrong', ...options), bed.settings);
   expect(code).toBe(2);
   expect(failure?.['message']).toContain(fault);

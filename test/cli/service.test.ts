@@ -41,7 +41,7 @@ describe('token-broker service', () => {
     expect(list.stdout).not.toContain(key.slice(-43));
   });
 
-  test('--json: what create says is what list says, and the policy holds', async () => {
+  test('says the same with --json in create and in list, and the policy holds', async () => {
     const policy = {
       clients: ['default', 'second'],
       scopes: [YOUTUBE, 'openid'],
@@ -95,7 +95,7 @@ describe('token-broker service', () => {
     expect(again).toEqual({ ...revoked, answer: { ...revoked.answer, changed: false } });
   });
 
-  test('a name that is taken is refused: exit code 3', async () => {
+  test('refuses a name that is taken, with exit code 3', async () => {
     const create = ['service', 'create', 'twice', ...ANYTHING];
     await tokenBroker(create, bed.settings);
     expect(await asJson(create, bed.settings)).toEqual({
@@ -109,7 +109,7 @@ describe('token-broker service', () => {
     });
   });
 
-  test('a malformed name or policy: exit code 2, every fault is named, nothing is created', async () => {
+  test('names every fault of a malformed name or policy, creates nothing, and exits with 2', async () => {
     const args = ['service', 'create', '/etc', '--client', '*', '--scope', 'adwords', '--user', 'a\nb'];
     const { code, stdout, stderr } = await tokenBroker(args, bed.settings);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -117,7 +117,7 @@ describe('token-broker service', () => {
     expect(await bed.sql(`SELECT 1 FROM services WHERE name = '/etc'`)).toEqual([]);
   });
 
-  test('an unknown right: exit code 2, nothing is created', async () => {
+  test('refuses an unknown right with exit code 2, and creates nothing', async () => {
     const args = ['service', 'create', 'mighty', ...ANYTHING, '--allow', 'revoke,everything'];
     const { code, failure } = await asJson(args, bed.settings);
     expect(code).toBe(2);
@@ -125,14 +125,14 @@ describe('token-broker service', () => {
     expect(await bed.sql(`SELECT 1 FROM services WHERE name = 'mighty'`)).toEqual([]);
   });
 
-  test('a star in the middle of a user rule is refused; escaped, it is a star', async () => {
+  test('refuses a star in the middle of a user rule, and takes an escaped one as a star', async () => {
     const args = ['service', 'create', 'starry', '--client', '*', '--scope', '*', '--user'];
     for (const rule of ['a*b', '**', 'a\\b']) {
       expect((await asJson([...args, rule], bed.settings)).code).toBe(2);
     }
   });
 
-  test('more services than one batch are all listed, the oldest first', async () => {
+  test('lists more services than one batch, the oldest first', async () => {
     await bed.sql(
       `INSERT INTO services (id, name, key_hash, clients, scopes, users, created_at, revoked_at)
        SELECT 'many' || n, 'many ' || n, '\\x00', '{*}', '{*}', '{*}', '2020-01-01', '2020-01-02' FROM generate_series(1, 1100) AS n`,
@@ -146,7 +146,7 @@ describe('token-broker service', () => {
     await bed.sql(`DELETE FROM services WHERE id LIKE 'many%'`);
   });
 
-  test('a client that the broker does not serve: exit code 4, nothing is created', async () => {
+  test('refuses a client that the broker does not serve with exit code 4, and creates nothing', async () => {
     const args = ['service', 'create', 'typo', '--client', 'defualt', '--scope', '*', '--user', '*'];
     const { code, failure } = await asJson(args, bed.settings);
     expect(code).toBe(4);
@@ -154,7 +154,7 @@ describe('token-broker service', () => {
     expect(await bed.sql(`SELECT 1 FROM services WHERE name = 'typo'`)).toEqual([]);
   });
 
-  test('revoking an unknown service: exit code 4', async () => {
+  test('exits with 4 where the service to revoke is unknown', async () => {
     expect(await asJson(['service', 'revoke', 'nobody'], bed.settings)).toEqual({
       code: 4,
       answer: null,
@@ -166,7 +166,7 @@ describe('token-broker service', () => {
     });
   });
 
-  test('the database cannot be reached: exit code 69, no stack trace, no password', async () => {
+  test('exits with 69 where the database cannot be reached, without a stack trace or a password', async () => {
     const env = { ...bed.settings, DATABASE_URL: 'postgresql://broker:hunter2@127.0.0.1:1/broker' };
     expect(await asJson(['service', 'list'], env)).toEqual({
       code: 69,
@@ -179,7 +179,7 @@ describe('token-broker service', () => {
     });
   });
 
-  test('the database was never migrated: exit code 69, and what to do', async () => {
+  test('exits with 69 where the database was never migrated, and says what to do', async () => {
     const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
     const { code, failure } = await asJson(['service', 'list'], env);
     expect(code).toBe(69);
@@ -187,7 +187,7 @@ describe('token-broker service', () => {
     expect(failure?.['message']).toContain('token-broker migrate');
   });
 
-  test('the database has an older schema: the same, also where only the audit trail lacks a column', async () => {
+  test('exits with 69 where the database has an older schema, also where only the audit trail lacks a column', async () => {
     const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
     await tokenBroker(['migrate'], env);
     await query(env.DATABASE_URL, 'ALTER TABLE audit_events DROP COLUMN last_at');
@@ -195,7 +195,7 @@ describe('token-broker service', () => {
     expect({ code, failure }).toMatchObject({ code: 69, failure: { error: 'database_not_migrated' } });
   });
 
-  test('an unexpected fault: exit code 1, with a stack trace', async () => {
+  test('exits with 1 and a stack trace after an unexpected fault', async () => {
     const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
     await tokenBroker(['migrate'], env);
     await query(

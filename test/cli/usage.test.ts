@@ -21,8 +21,8 @@ const COMMANDS = [
   'client-config',
 ];
 
-describe('how the command line is used', () => {
-  test.each(['', ...COMMANDS])('`%s --help` shows examples and exit codes', async (command) => {
+describe('the command line', () => {
+  test.each(['', ...COMMANDS])('shows examples and exit codes in `%s --help`', async (command) => {
     const { code, stdout, stderr } = await tokenBroker([...command.split(' ').filter(Boolean), '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(`Usage: token-broker ${command}`.trimEnd());
@@ -32,7 +32,7 @@ describe('how the command line is used', () => {
     expect(stdout).toContain('--json');
   });
 
-  test('a reader that stops reading, such as `head`, is no failure', async () => {
+  test('takes it for no failure when a reader such as `head` stops reading', async () => {
     const child = spawn(process.execPath, [resolve('dist/bundle/cli/main.js'), '--help'], {
       cwd: emptyFolder(),
       env: {},
@@ -45,7 +45,7 @@ describe('how the command line is used', () => {
     expect(errors).toBe('');
   });
 
-  test('`--version` is the one of package.json', async () => {
+  test('has the version of package.json', async () => {
     expect(await tokenBroker(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' });
   });
 
@@ -64,7 +64,7 @@ describe('how the command line is used', () => {
     ],
     [['service', 'revoke', 'a', 'b'], 'too many arguments'],
     [['keys', 'generate'], "'--out <file>' not specified"],
-  ])('wrong usage, %j: exit code 2, in words and in JSON', async (args, what) => {
+  ])('exits with 2 for the wrong usage %j, in words and in JSON', async (args, what) => {
     const inWords = await tokenBroker(args);
     expect(inWords).toMatchObject({ code: 2, stdout: '' });
     expect(inWords.stderr).toContain(what);
@@ -76,7 +76,7 @@ describe('how the command line is used', () => {
     });
   });
 
-  test('without settings, all that are missing are named: exit code 78', async () => {
+  test('names all settings that are missing, and exits with 78', async () => {
     const missing = ['PUBLIC_URL', 'DATABASE_URL', 'KEY_RING_FILE', 'GOOGLE_CLIENT_SECRETS'];
     const inWords = await tokenBroker(['service', 'list']);
     expect(inWords).toMatchObject({ code: 78, stdout: '' });
@@ -91,7 +91,7 @@ describe('how the command line is used', () => {
     });
   });
 
-  test('settings may stand in .env; the environment wins', async () => {
+  test('reads settings from .env, and prefers the environment', async () => {
     const folder = emptyFolder();
     writeFileSync(join(folder, '.env'), 'DATABASE_URL=mysql://nowhere\n');
     const fromFile = await tokenBroker(['migrate'], {}, folder);

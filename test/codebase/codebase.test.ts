@@ -23,7 +23,7 @@ describe('the codebase', () => {
     ['keeps its import rules', 'check:imports'],
     ['has no unused code and no unused dependency', 'check:unused'],
   ])(
-    '%s',
+    '%s (npm run %s)',
     (_, script) => {
       const { ok, output } = run(script);
       if (!ok) throw new Error(output);
@@ -170,7 +170,7 @@ const VIOLATIONS: readonly [string, string, string][] = [
   ['no-circular-imports', 'src/domain/broken-circle.ts', './broken-ring.js'],
 ];
 
-describe('each import rule catches a deliberate violation', () => {
+describe('the import rule', () => {
   let copy: string;
   let output: string;
 
@@ -188,7 +188,7 @@ describe('each import rule catches a deliberate violation', () => {
     rmSync(copy, { recursive: true, force: true });
   });
 
-  test.each(VIOLATIONS)('%s: %s imports %s', (rule, path) => {
+  test.each(VIOLATIONS)('%s catches that %s imports %s', (rule, path) => {
     expect(output).toContain(`error ${rule}: ${path}`);
   });
 });

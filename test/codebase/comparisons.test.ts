@@ -28,7 +28,7 @@ const RIGHT = [
   `export const said = 'A connect like the one before.';`,
 ];
 
-describe('comparisons', () => {
+describe('the linter on comparisons', () => {
   let lint: (code: string) => Promise<string[]>;
   beforeAll(() => {
     const eslint = new ESLint();
@@ -42,7 +42,7 @@ describe('comparisons', () => {
   });
 
   test.each(VIOLATIONS)(
-    '%s is found',
+    'finds %s',
     async (_, code) => {
       expect(await lint(code)).toEqual(['no-restricted-syntax']);
     },
@@ -50,7 +50,7 @@ describe('comparisons', () => {
   );
 
   test.each(RIGHT)(
-    '%s is right',
+    'accepts %s',
     async (code) => {
       expect(await lint(code)).toEqual([]);
     },

@@ -31,11 +31,11 @@ const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .filter((path) => /\.tsx?$/.test(path) && !/\.test\.|prisma-client/.test(path))
   .map((path) => ({ path, text: readFileSync(join('src', path), 'utf8').toLowerCase() }));
 
-test.each(LOOKUPS)('%s leads to the right file on the first try', (word, right) => {
+test.each(LOOKUPS)('the word %s leads to the right file on the first try', (word, right) => {
   expect(hits(word)[0]?.path).toMatch(right);
 });
 
-test.each(LOOKUPS)('%s is not only a file name: the right file uses the word', (word, right) => {
+test.each(LOOKUPS)('the word %s is used in the right file, and is not only its name', (word, right) => {
   expect(hits(word).filter(({ path, count }) => right.test(path) && count > 0)).not.toEqual([]);
 });
 

@@ -30,7 +30,7 @@ describe('the sources', () => {
  * GET /tokens/:userId, cold, with a refresh. `domain/` (the vocabulary), `http/` and `config/` (what all routes share) and
  * modules (wiring) are not counted.
  */
-describe('a cold read', () => {
+describe('the code that a cold read runs through', () => {
   const walked = walk('src/tokens/tokens.controller.ts', /^src\/(tokens|access-tokens)\//);
 
   test(`is read in at most ${MAX_COLD_READ_FILES} files`, () => {

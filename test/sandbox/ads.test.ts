@@ -38,7 +38,7 @@ test('listAccessibleCustomers lists direct access only, for every header', async
   expect(await call('customers:listAccessibleCustomers', M1)).toEqual(expected);
 });
 
-describe('login-customer-id', () => {
+describe('the login-customer-id', () => {
   test.each([
     [A1, M2, 200],
     [A1, M3, 200],
@@ -49,7 +49,7 @@ describe('login-customer-id', () => {
     [A1, undefined, 403],
     [M3, undefined, 400],
     ['9999999999', M3, 403],
-  ])('%s through %s: %d', async (customer, root, status) => {
+  ])('gives for %s through %s the status %d', async (customer, root, status) => {
     const answer = await search(customer, root);
     expect(answer.status).toBe(status);
     if (status === 403) {
@@ -68,8 +68,8 @@ describe('login-customer-id', () => {
   });
 });
 
-describe('queries', () => {
-  test('customer_client has levels, and no rows for advertisers', async () => {
+describe('a query', () => {
+  test('finds levels in customer_client, and no rows for advertisers', async () => {
     const query =
       'SELECT customer_client.id, customer_client.level, customer_client.manager FROM customer_client';
     const { body } = await search(M3, M3, `${query} WHERE customer_client.level <= 1`);
@@ -84,7 +84,7 @@ describe('queries', () => {
     expect((await search(A1, M3, query)).body).not.toHaveProperty('results');
   });
 
-  test('searchStream returns the same in one piece', async () => {
+  test('returns the same in one piece with searchStream', async () => {
     const { results } = (await search(A1, M2)).body as { results: object[] };
     expect(results).toHaveLength(2);
     expect((await search(A1, M2, CAMPAIGNS, 'searchStream')).body).toMatchObject([{ results }]);
@@ -95,24 +95,24 @@ describe('queries', () => {
     ['SELECT campaign.id FROM campaigns', 'BAD_RESOURCE_TYPE_IN_FROM_CLAUSE'],
     ['campaign.id', 'UNEXPECTED_INPUT'],
     ['SELECT campaign.id FROM campaign WHERE campaign.id', 'BAD_OPERATOR'],
-  ])('%s is refused', async (query, code) => {
+  ])('is refused, as %s is', async (query, code) => {
     const { status, body } = await search(A1, M2, query);
     expect([status, codeOf(body)]).toEqual([400, code]);
   });
 
-  test('managers have no metrics', async () => {
+  test('finds no metrics of managers', async () => {
     expect(codeOf((await search(M2, M2)).body)).toBe('REQUESTED_METRICS_FOR_MANAGER');
   });
 });
 
-describe('credentials', () => {
-  test('a bad token is refused with 401', async () => {
+describe('the credentials of a request', () => {
+  test('are refused with 401 for a bad token', async () => {
     expect((await call('customers:listAccessibleCustomers', undefined, undefined, 'ya29.x')).status).toBe(
       401,
     );
   });
 
-  test('the scope adwords is required', async () => {
+  test('need the scope adwords', async () => {
     const { access_token } = await google.connect({ scope: ytAnalytics, include_granted_scopes: 'false' });
     const { status, body } = await call(
       'customers:listAccessibleCustomers',
@@ -126,14 +126,14 @@ describe('credentials', () => {
     ]);
   });
 
-  test('an old version is not served', async () => {
+  test('do not help with an old version, which is not served', async () => {
     const { body } = await call('customers:listAccessibleCustomers', undefined, undefined, token, 'v12');
     expect(codeOf(body)).toBe('UNSUPPORTED_VERSION');
   });
 });
 
-describe('control', () => {
-  test('roles can be granted and removed', async () => {
+describe('the control of Google Ads', () => {
+  test('grants and removes roles', async () => {
     google.control.setAdsRole(M1, ada.email, 'ADMIN');
     expect((await search(A1, M1)).status).toBe(200);
     google.control.setAdsRole(M1, ada.email, null);

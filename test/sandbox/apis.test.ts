@@ -150,7 +150,7 @@ describe('YouTube Analytics', () => {
     expect(await rows('&maxResults=3')).toHaveLength(3);
   });
 
-  test('refuses in Google’s words: no token, a dead one, one without the scope', async () => {
+  test('refuses no token, a dead one and one without the scope in Google’s words', async () => {
     const error = (code: number, status: string, reason: string, message: unknown) => ({
       status: code,
       body: { error: { code, message, status, errors: [{ message, domain: 'global', reason }] } },

@@ -20,7 +20,7 @@ async function errorOf(parameters: Record<string, string | undefined>): Promise<
   return `${error.status} ${error.code}`;
 }
 
-describe('an error page of its own, and no redirect, for', () => {
+describe('an error page of its own without a redirect', () => {
   test.each([
     ['an unknown client', { client_id: 'nobody' }, '401 invalid_client'],
     [
@@ -62,18 +62,18 @@ describe('an error page of its own, and no redirect, for', () => {
       { code_challenge: 'c'.repeat(43), code_challenge_method: 'S512' },
       '400 invalid_request',
     ],
-  ])('%s', async (_what, parameters, expected) => {
+  ])('is shown for %s', async (_what, parameters, expected) => {
     expect(await errorOf(parameters)).toBe(expected);
   });
 
-  test('a repeated parameter', async () => {
+  test('is shown for a repeated parameter', async () => {
     const url = `${google.authorizationUrl()}&scope=openid`;
     await expect(visitConsent(url, { account: ada.email })).rejects.toThrow(
       'only have a single value: scope',
     );
   });
 
-  test('a client that was deleted or disabled', async () => {
+  test('is shown for a client that was deleted or disabled', async () => {
     google.control.deleteClient(web.clientId);
     expect(await errorOf({})).toBe('401 deleted_client');
     google.control.disableClient(web.clientId);
@@ -82,7 +82,7 @@ describe('an error page of its own, and no redirect, for', () => {
     await expect(google.connect()).resolves.toBeDefined();
   });
 
-  test('an account whose administrator blocks the app', async () => {
+  test('is shown for an account whose administrator blocks the app', async () => {
     google.control.setAccountPolicy(ada.sub, 'admin_policy_enforced');
     expect(await errorOf({})).toBe('400 admin_policy_enforced');
     google.control.setAccountPolicy(ada.sub, null);
@@ -90,7 +90,7 @@ describe('an error page of its own, and no redirect, for', () => {
   });
 });
 
-test('the error page names the fault, what was sent, and runs nothing that was sent', async () => {
+test('names the fault and what was sent, and runs nothing that was sent', async () => {
   const response = await fetch(google.authorizationUrl({ client_id: '<script>alert(1)</script>' }));
   const page = await response.text();
   expect(page).toContain('Error 401: invalid_client');
@@ -104,7 +104,7 @@ test.each([
   'http://localhost:8085/any/path',
   'http://127.0.0.1:1',
   'http://[::1]:4000/back?x=1',
-])('a desktop client may come back to %s', async (redirect_uri) => {
+])('a desktop client can redirect to %s', async (redirect_uri) => {
   const url = google.authorizationUrl({ client_id: desktop.clientId, redirect_uri });
   const back = await visitConsent(url, { account: ada.email });
   expect(back.href.startsWith(redirect_uri)).toBe(true);
@@ -112,7 +112,7 @@ test.each([
 });
 
 test.each(['https://localhost', 'http://localhost.evil.example', 'http://192.168.0.1', 'app:/back'])(
-  'a desktop client may not redirect to %s',
+  'a desktop client cannot redirect to %s',
   async (redirect_uri) => {
     expect(await errorOf({ client_id: desktop.clientId, redirect_uri })).toBe('400 redirect_uri_mismatch');
   },

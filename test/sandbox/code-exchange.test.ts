@@ -30,7 +30,7 @@ async function newCode(parameters: Record<string, string> = {}): Promise<string>
   return back.searchParams.get('code') ?? '';
 }
 
-describe('tokens', () => {
+describe('the tokens', () => {
   test('look like Google’s, and are not to be stored by caches', async () => {
     const response = await fetch(`${google.url}/token`, {
       method: 'POST',
@@ -133,7 +133,7 @@ describe('PKCE', () => {
     body: { error: 'invalid_grant', error_description },
   });
 
-  test('the right verifier is needed, and a failed attempt does not spend the code', async () => {
+  test('needs the right verifier, and a failed attempt does not spend the code', async () => {
     const code = await newCode({ code_challenge, code_challenge_method: 'S256' });
     expect(await google.exchange(code)).toEqual(grantError('Missing code verifier.'));
     expect(await google.exchange(code, { code_verifier: `${code_verifier}1` })).toEqual(
@@ -142,12 +142,12 @@ describe('PKCE', () => {
     expect((await google.exchange(code, { code_verifier })).status).toBe(200);
   });
 
-  test('is plain when no method is named', async () => {
+  test('uses plain when no method is named', async () => {
     const code = await newCode({ code_challenge: code_verifier });
     expect((await google.exchange(code, { code_verifier })).status).toBe(200);
   });
 
-  test('a verifier without a challenge is refused', async () => {
+  test('refuses a verifier without a challenge', async () => {
     expect(await google.exchange(await newCode(), { code_verifier })).toEqual(
       grantError('code_verifier or verifier is not needed.'),
     );
@@ -177,13 +177,16 @@ describe('a client', () => {
     ],
     ['without a secret', { client_secret: undefined }, 400, 'invalid_request', 'client_secret is missing.'],
     ['not named', none, 400, 'invalid_request', 'Could not determine client ID from request.'],
-  ])('%s is refused, and the code not spent', async (_who, given, status, error, error_description) => {
-    const code = await newCode();
-    expect(await google.exchange(code, given)).toEqual({ status, body: { error, error_description } });
-    expect((await google.exchange(code)).status).toBe(200);
-  });
+  ])(
+    'that is %s is refused, and the code not spent',
+    async (_who, given, status, error, error_description) => {
+      const code = await newCode();
+      expect(await google.exchange(code, given)).toEqual({ status, body: { error, error_description } });
+      expect((await google.exchange(code)).status).toBe(200);
+    },
+  );
 
-  test('deleted or disabled is refused', async () => {
+  test('that is deleted or disabled is refused', async () => {
     google.control.deleteClient(web.clientId);
     expect(await google.exchange('4/0Ax')).toMatchObject({ status: 401, body: { error: 'deleted_client' } });
     google.control.disableClient(web.clientId);

@@ -45,7 +45,7 @@ const isChooser = (page: string) => page.includes('<h1>Choose an account</h1>');
 const scopesOf = (parameters: Parameters) => new Set(parameters['scope']?.split(' '));
 
 describe('the redirect back', () => {
-  test('with sign-in scopes tells state, issuer, code, scopes and who', async () => {
+  test('has state, issuer, code, scopes and account with sign-in scopes', async () => {
     const { code, scope, ...rest } = await cameBack({ scope: 'email profile', state: 'with spaces & signs' });
     expect(rest).toEqual({
       state: 'with spaces & signs',
@@ -59,7 +59,7 @@ describe('the redirect back', () => {
     expect(new Set(scope?.split(' '))).toEqual(new Set(['openid', userinfoEmail, userinfoProfile]));
   });
 
-  test('with API scopes only leaves authuser, hd and prompt out', async () => {
+  test('leaves authuser, hd and prompt out with API scopes only', async () => {
     const back = await cameBack({ scope: ytAnalytics });
     expect(Object.keys(back).sort()).toEqual(['code', 'iss', 'scope', 'state']);
   });
@@ -87,20 +87,20 @@ describe('the redirect back', () => {
   });
 });
 
-describe('ticks', () => {
-  test('all are set to begin with, and unticking one grants the others', async () => {
+describe('the ticks', () => {
+  test('are all set to begin with, and unticking one grants the others', async () => {
     const back = await cameBack({ scope: `${ytAnalytics} ${adwords}` }, { untick: [adwords] });
     expect(scopesOf(back)).toEqual(new Set([ytAnalytics]));
   });
 
-  test('sign-in scopes cannot be unticked', async () => {
+  test('cannot be removed from sign-in scopes', async () => {
     const asked = { scope: `openid email ${ytAnalytics}` };
     await expect(cameBack(asked, { untick: [userinfoEmail] })).rejects.toThrow('cannot be unticked');
     const back = await cameBack(asked, { untick: [ytAnalytics] });
     expect(scopesOf(back)).toEqual(new Set(['openid', userinfoEmail]));
   });
 
-  test('there are none for a single scope, nor for sign-in alone', async () => {
+  test('do not exist for a single scope, nor for sign-in alone', async () => {
     expect(await pageOf({ scope: ytAnalytics, login_hint: ada.sub })).not.toContain('type="checkbox"');
     expect(await pageOf({ scope: 'openid email profile', login_hint: ada.sub })).not.toContain(
       'type="checkbox"',
@@ -110,17 +110,17 @@ describe('ticks', () => {
     );
   });
 
-  test('nothing ticked is a denial', async () => {
+  test('mean a denial when none is set', async () => {
     const back = await cameBack({ scope: `${ytAnalytics} ${adwords}` }, { untick: [ytAnalytics, adwords] });
     expect(back).toEqual({ error: 'access_denied', state: 'a state' });
   });
 
-  test('Cancel is a denial, and grants nothing', async () => {
+  test('do not count after Cancel, which is a denial and grants nothing', async () => {
     expect(await cameBack({}, { deny: true })).toEqual({ error: 'access_denied', state: 'a state' });
     expect(isConsent(await pageOf({ login_hint: ada.sub }))).toBe(true);
   });
 
-  test('a form that asks for more than the app did gets no more', async () => {
+  test('get nothing from a form that asks for more than the app did', async () => {
     const search = new URL(google.authorizationUrl({ scope: `${ytAnalytics} openid` })).search;
     const response = await fetch(`${google.url}/o/oauth2/v2/auth/consent${search}`, {
       method: 'POST',
@@ -187,31 +187,31 @@ describe('the account', () => {
   });
 });
 
-describe('a second time', () => {
-  test('no page is shown, and no refresh token issued, even for offline access', async () => {
+describe('a second visit', () => {
+  test('shows no page and gives no refresh token, even for offline access', async () => {
     await google.connect({ scope: `openid ${ytAnalytics}` });
     const again = { scope: ytAnalytics, login_hint: ada.email };
     expect(await pageOf(again)).toBe('');
     expect(await google.connect(again)).not.toHaveProperty('refresh_token');
   });
 
-  test('the redirect says that nothing was shown', async () => {
+  test('has a redirect that says that nothing was shown', async () => {
     await google.connect({ scope: 'openid' });
     expect(await cameBack({ scope: 'openid' })).toHaveProperty('prompt', 'none');
   });
 
-  test('prompt=consent asks again, and gives a refresh token', async () => {
+  test('asks again with prompt=consent, and gives a refresh token', async () => {
     await google.connect();
     expect(await google.connect({ prompt: 'consent' })).toHaveProperty('refresh_token');
   });
 
-  test('a new scope asks again, and tells which ones are new', async () => {
+  test('asks again for a new scope, and tells which ones are new', async () => {
     await google.connect();
     const page = await pageOf({ scope: `${ytAnalytics} ${adwords}`, login_hint: ada.sub });
     expect(page.match(/already allowed/g)).toHaveLength(1);
   });
 
-  test('consent holds for all clients of the project, and for no other project or account', async () => {
+  test('needs no consent for all clients of the project, but for another project or account', async () => {
     await google.connect();
     expect(await pageOf({ client_id: sibling.clientId, login_hint: ada.sub })).toBe('');
     expect(isConsent(await pageOf({ client_id: stranger.clientId, login_hint: ada.sub }))).toBe(true);
@@ -256,7 +256,7 @@ describe('include_granted_scopes', () => {
     expect(scopesOf(await cameBack(more))).toEqual(new Set([adwords]));
   });
 
-  test('left out, the token has the new scopes only', async () => {
+  test('gives the token the new scopes only where it is left out', async () => {
     await google.connect();
     expect(scopesOf(await cameBack({ scope: adwords }))).toEqual(new Set([adwords]));
   });

@@ -15,8 +15,8 @@ beforeEach(() => {
 });
 afterAll(() => google.close());
 
-describe('requests', () => {
-  test('are recorded in order and in full', async () => {
+describe('the log of requests', () => {
+  test('has them in order and in full', async () => {
     const { refresh_token } = await google.connect();
     await google.refresh(refresh_token);
     await google.post('/revoke?token=in-query', {});
@@ -37,7 +37,7 @@ describe('requests', () => {
     });
   });
 
-  test('are counted by endpoint and grant type, until cleared', async () => {
+  test('counts them by endpoint and grant type, until it is cleared', async () => {
     const { refresh_token } = await google.connect();
     await google.refresh(refresh_token);
     expect(control.count('token')).toBe(2);
@@ -50,8 +50,8 @@ describe('requests', () => {
   });
 });
 
-describe('secrets', () => {
-  test('are all those issued and received, whichever way', async () => {
+describe('the list of secrets', () => {
+  test('contains all those issued and received, whichever way', async () => {
     const back = await visitConsent(google.authorizationUrl({ scope: 'openid' }), { account: ada.email });
     const code = back.searchParams.get('code') ?? '';
     await google.exchange(code, { code_verifier: 'sent-in-vain', client_secret: 'a-wrong-secret' });
@@ -80,7 +80,7 @@ describe('secrets', () => {
     expect(control.secrets()).not.toContain(redirectUri);
   });
 
-  test('include tokens whose answer was lost', async () => {
+  test('contains tokens whose answer was lost', async () => {
     const { refresh_token } = await google.connect();
     const before = control.secrets().length;
     control.failNext('token', { drop: true, afterProcessing: true });
@@ -89,7 +89,7 @@ describe('secrets', () => {
   });
 });
 
-describe('faults', () => {
+describe('a fault', () => {
   const answers = async (refreshToken: string | undefined, times: number) => {
     const seen: number[] = [];
     for (let time = 0; time < times; time++) {
@@ -107,7 +107,7 @@ describe('faults', () => {
     return seen;
   };
 
-  test('strike the next requests, one after another, and no other endpoint', async () => {
+  test('strikes the next requests, one after another, and no other endpoint', async () => {
     const { refresh_token } = await google.connect();
     control.failNext('token', { named: 'temporarily_unavailable' }, 2);
     control.failNext('token', { status: 418, body: {} });
@@ -115,7 +115,7 @@ describe('faults', () => {
     expect(await answers(refresh_token, 4)).toEqual([503, 503, 418, 200]);
   });
 
-  test('strike always until cleared, after those queued', async () => {
+  test('strikes always until it is cleared, after those queued', async () => {
     const { refresh_token } = await google.connect();
     control.failAlways('token', { named: 'internal_failure' });
     control.failNext('token', { named: 'too_many_requests' });
@@ -124,7 +124,7 @@ describe('faults', () => {
     expect(await answers(refresh_token, 1)).toEqual([200]);
   });
 
-  test('answer as told, status, headers and body', async () => {
+  test('answers as configured, with status, headers and body', async () => {
     const headers = { 'retry-after': '7' };
     control.failNext('token', { status: 503, body: { error: 'made_up' }, headers });
     control.failNext('token', { status: 502, body: '<p>Bad gateway</p>' });
@@ -156,16 +156,19 @@ describe('faults', () => {
     ['internal_failure', 500, 'internal_failure', expect.any(String)],
     ['server_error', 500, 'server_error', expect.any(String)],
     ['temporarily_unavailable', 503, 'temporarily_unavailable', expect.any(String)],
-  ] as const)('named %s at the token endpoint', async (named, status, error, error_description) => {
-    control.failNext('token', { named });
-    expect(await google.refresh('x')).toMatchObject({ status, body: { error, error_description } });
-  });
+  ] as const)(
+    'named %s answers at the token endpoint as Google does',
+    async (named, status, error, error_description) => {
+      control.failNext('token', { named });
+      expect(await google.refresh('x')).toMatchObject({ status, body: { error, error_description } });
+    },
+  );
 
   test.each([
     ['user_rate_limit_html', 403, 'User Rate Limit Exceeded'],
     ['request_timeout', 408, 'Request Timeout'],
     ['bad_gateway_html', 502, 'Server Error'],
-  ] as const)('named %s is a page of HTML', async (named, status, text) => {
+  ] as const)('named %s answers with a page of HTML', async (named, status, text) => {
     control.failNext('token', { named });
     const response = await fetch(`${google.url}/token`, { method: 'POST', body: new URLSearchParams() });
     expect(response.status).toBe(status);
@@ -184,7 +187,7 @@ describe('faults', () => {
     ['org_internal', 403, 'org_internal'],
     ['not_a_test_user', 403, 'access_denied'],
     ['rate_limit_exceeded', 403, 'rate_limit_exceeded'],
-  ] as const)('named %s on Google’s own page', async (named, status, code) => {
+  ] as const)('named %s answers on Google’s own page', async (named, status, code) => {
     control.failNext('authorize', { named });
     const error: unknown = await visitConsent(google.authorizationUrl(), { account: ada.email }).catch(
       (thrown: unknown) => thrown,
@@ -194,7 +197,7 @@ describe('faults', () => {
   });
 
   test.each(['access_denied', 'interaction_required', 'immediate_failed', 'server_error'] as const)(
-    'named %s in the redirect back',
+    'named %s answers in the redirect back',
     async (named) => {
       control.failNext('authorize', { named });
       const back = await visitConsent(google.authorizationUrl(), { account: ada.email });
@@ -204,20 +207,20 @@ describe('faults', () => {
     },
   );
 
-  test('an API call can be refused by name', async () => {
+  test('named for an API call refuses it', async () => {
     control.failNext('reports', { named: 'quota_exceeded' });
     const response = await fetch(`${google.url}/v2/reports`);
     expect(response.status).toBe(403);
     expect(await response.text()).toContain('quotaExceeded');
   });
 
-  test('a name the endpoint does not know is refused at once', () => {
+  test('of a name that the endpoint does not know is refused at once', () => {
     expect(() => {
       control.failNext('token', { named: 'org_internal' });
     }).toThrow('"org_internal" is no refusal of token; there are: invalid_grant_expired_or_revoked');
   });
 
-  test('drop closes the connection before anything happened', async () => {
+  test('of kind drop closes the connection before anything happened', async () => {
     const back = await visitConsent(google.authorizationUrl(), { account: ada.email });
     const code = back.searchParams.get('code') ?? '';
     control.failNext('token', { drop: true });
@@ -226,7 +229,7 @@ describe('faults', () => {
     expect((await google.exchange(code)).status).toBe(200);
   });
 
-  test('drop after processing loses the response but not the effect', async () => {
+  test('of kind drop after processing loses the response but not the effect', async () => {
     const back = await visitConsent(google.authorizationUrl(), { account: ada.email });
     const code = back.searchParams.get('code') ?? '';
     control.failNext('token', { drop: true, afterProcessing: true });
@@ -235,7 +238,7 @@ describe('faults', () => {
     expect(control.liveRefreshTokens(ada.sub)).toHaveLength(1);
   });
 
-  test('delayMs and latency keep one waiting, then all goes on as usual', async () => {
+  test('of kind delayMs and latency keeps the caller waiting, then all goes on as usual', async () => {
     const { refresh_token } = await google.connect();
     control.failNext('token', { delayMs: 150 });
     control.latency('token', 60);
@@ -248,7 +251,7 @@ describe('faults', () => {
     expect(performance.now() - first).toBeLessThan(first - started);
   });
 
-  test('chance affects some requests only', async () => {
+  test('with a chance affects some requests only', async () => {
     const { refresh_token } = await google.connect();
     control.failAlways('token', { named: 'server_error', chance: 0 });
     expect(await answers(refresh_token, 5)).toEqual([200, 200, 200, 200, 200]);
@@ -305,7 +308,7 @@ test('reset clears grants, faults, settings and records, and keeps the signing k
   expect(await keys()).toBe(before);
 });
 
-test('names that do not exist are refused', () => {
+test('the control refuses names that do not exist', () => {
   expect(() => {
     control.revokeByUser('nobody', web.projectId);
   }).toThrow('no account with sub "nobody"');
@@ -320,7 +323,7 @@ test('names that do not exist are refused', () => {
   }).toThrow('from 1');
 });
 
-describe('over HTTP', () => {
+describe('the control over HTTP', () => {
   async function command(name: string, ...given: unknown[]): Promise<{ status: number; result: unknown }> {
     const response = await fetch(`${google.url}/_control/${name}`, {
       method: 'POST',
@@ -330,7 +333,7 @@ describe('over HTTP', () => {
     return { status: response.status, result: await response.json() };
   }
 
-  test('the same commands do the same', async () => {
+  test('has the same commands, which do the same', async () => {
     const { refresh_token } = await google.connect();
     expect(await command('count', 'token', 'authorization_code')).toEqual({ status: 200, result: 1 });
     expect(await command('requests')).toEqual({ status: 200, result: control.requests });

@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 afterAll(() => google.close());
 
-test('gives a new access token and keeps the refresh token', async () => {
+test('a refresh gives a new access token and keeps the refresh token', async () => {
   const tokens = await google.connect();
   const { status, body } = await google.refresh(tokens.refresh_token);
   expect(status).toBe(200);
@@ -32,7 +32,7 @@ test('gives a new access token and keeps the refresh token', async () => {
   expect((await google.refresh(tokens.refresh_token)).status).toBe(200);
 });
 
-test('gives an id_token too when openid was granted, without the nonce', async () => {
+test('a refresh gives an id_token too when openid was granted, without the nonce', async () => {
   const tokens = await google.connect({ scope: 'openid', nonce: 'once' });
   const { body } = await google.refresh(tokens.refresh_token);
   const claims = decodeJwt(body.id_token ?? '');
@@ -49,7 +49,7 @@ test('an access token is valid for its expires_in', async () => {
   expect(await google.opens(body.access_token)).toBe(false);
 });
 
-test('scope narrows the access token, in aliases as well', async () => {
+test('scope narrows the access token of a refresh, in aliases as well', async () => {
   const { refresh_token } = await google.connect({ scope: `email ${ytAnalytics} ${adwords}` });
   expect((await google.refresh(refresh_token, { scope: ytAnalytics })).body.scope).toBe(ytAnalytics);
   const { body } = await google.refresh(refresh_token, { scope: 'email' });
@@ -57,7 +57,7 @@ test('scope narrows the access token, in aliases as well', async () => {
   expect((await google.refresh(refresh_token)).body.scope).toContain(adwords);
 });
 
-test('scope beyond the grant is refused', async () => {
+test('a scope beyond the grant is refused', async () => {
   const { refresh_token } = await google.connect();
   const { status, body } = await google.refresh(refresh_token, { scope: `${ytAnalytics} ${adwords}` });
   expect({ status, error: body.error }).toEqual({ status: 400, error: 'invalid_scope' });
@@ -74,7 +74,7 @@ test('a refresh token of another client is refused, and stays active', async () 
   expect((await google.refresh(refresh_token)).status).toBe(200);
 });
 
-test('a refresh token Google never issued is a bad request, and so is none', async () => {
+test('a refresh token that Google never issued is a bad request, and so is none', async () => {
   expect(await google.refresh('1//0invented')).toEqual({
     status: 400,
     body: { error: 'invalid_grant', error_description: 'Bad Request' },
@@ -82,7 +82,7 @@ test('a refresh token Google never issued is a bad request, and so is none', asy
   expect(await google.refresh(undefined)).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
 });
 
-test('an administrator’s rules block it until they are lifted', async () => {
+test('an administrator’s rules block a refresh token until they are lifted', async () => {
   const { refresh_token } = await google.connect();
   google.control.setAccountPolicy(ada.sub, 'invalid_rapt');
   expect(await google.refresh(refresh_token)).toEqual({

@@ -31,8 +31,8 @@ const dead = {
 const longDead = { status: 400, body: { error: 'invalid_grant', error_description: 'Bad Request' } };
 const again = { prompt: 'consent' };
 
-describe('slots', () => {
-  test('one more than the limit kills the oldest of the account at this client, silently', async () => {
+describe('the slots of an account at a client', () => {
+  test('lose the oldest token silently when one more than the limit comes', async () => {
     google.control.setSlotLimit(2);
     const elsewhere = await google.connect({ client_id: sibling.clientId });
     const others = await google.connect({}, { account: ben.email });
@@ -53,7 +53,7 @@ describe('slots', () => {
     expect(google.control.liveRefreshTokens(ada.sub)).toHaveLength(3);
   });
 
-  test('there are 100 of them', async () => {
+  test('number 100', async () => {
     const first = await google.connect();
     for (let slot = 2; slot <= 100; slot++) await google.connect(again);
     expect((await google.refresh(first.refresh_token)).status).toBe(200);
@@ -62,7 +62,7 @@ describe('slots', () => {
     expect(google.control.liveRefreshTokens(ada.sub, web.clientId)).toHaveLength(100);
   });
 
-  test('an exchange that gives no refresh token takes none', async () => {
+  test('do not include an exchange that gives no refresh token', async () => {
     google.control.setSlotLimit(1);
     const first = await google.connect();
     await google.connect({ login_hint: ada.sub });
@@ -70,7 +70,7 @@ describe('slots', () => {
   });
 });
 
-describe('Testing', () => {
+describe('an app in Testing', () => {
   beforeEach(() => {
     google.control.setTestingMode(true);
   });
@@ -98,7 +98,7 @@ describe('Testing', () => {
     expect((await google.refresh(tokens.refresh_token)).status).toBe(200);
   });
 
-  test('in production nothing ends after seven days', async () => {
+  test('in production lets nothing end after seven days', async () => {
     google.control.setTestingMode(false);
     const tokens = await google.connect();
     google.turnClock(8 * days);
@@ -106,7 +106,7 @@ describe('Testing', () => {
   });
 });
 
-test('six months without use', async () => {
+test('a refresh token ends after six months without use', async () => {
   const [used, unused] = [await google.connect(), await google.connect(again)];
   google.turnClock(150 * days);
   expect((await google.refresh(used.refresh_token)).status).toBe(200);
@@ -115,7 +115,7 @@ test('six months without use', async () => {
   expect(await google.refresh(unused.refresh_token)).toEqual(dead);
 });
 
-test('hours later, the same death reads differently', async () => {
+test('a dead refresh token has another description hours later', async () => {
   const { refresh_token = '' } = await google.connect();
   google.control.killRefreshToken(refresh_token);
   expect(await google.refresh(refresh_token)).toEqual(dead);
@@ -168,7 +168,7 @@ describe('revocation', () => {
     expect(await google.post('/revoke', {})).toEqual(invalid);
   });
 
-  test('by the person, at their account page', async () => {
+  test('by the user, at their account page, ends all tokens', async () => {
     const { refresh_token, access_token } = await google.connect();
     google.control.revokeByUser(ada.sub, web.projectId);
     expect(await google.refresh(refresh_token)).toEqual(dead);

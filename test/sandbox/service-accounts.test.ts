@@ -82,7 +82,7 @@ describe("Google's own library", () => {
   });
 });
 
-describe('an assertion that is right', () => {
+describe('a correct assertion', () => {
   test('gives a token for an hour, without scope, id_token or refresh token', async () => {
     const { status, body } = await send(await assertion());
     expect({ status, body }).toEqual({
@@ -112,7 +112,7 @@ describe('an assertion that is right', () => {
   });
 });
 
-describe('an assertion that is wrong', () => {
+describe('a wrong assertion', () => {
   const now = Math.floor(Date.now() / 1000);
   test.each<[string, Record<string, unknown>, number, string, string]>([
     ['no scope', { scope: undefined }, 400, 'invalid_scope', 'Invalid OAuth scope'],
@@ -126,7 +126,7 @@ describe('an assertion that is wrong', () => {
     ['an unknown subject', { sub: 'nobody@example.com' }, 400, 'invalid_grant', 'Not a valid email'],
     ['a user without delegation', { sub: ada.email }, 401, 'unauthorized_client', 'Client is unauthorized'],
     ['a user of no Workspace', { sub: ben.email }, 401, 'unauthorized_client', 'Client is unauthorized'],
-  ])('%s', async (_, change, status, error, words) => {
+  ])('is refused for %s', async (_, change, status, error, words) => {
     const answer = await send(await assertion(change));
     expect(answer).toMatchObject({
       status,
@@ -134,13 +134,13 @@ describe('an assertion that is wrong', () => {
     });
   });
 
-  test('more scopes than were delegated', async () => {
+  test('is refused for more scopes than were delegated', async () => {
     google.control.delegate(email, [adwords]);
     const answer = await send(await assertion({ sub: ada.email, scope: `${adwords} ${calendar}` }));
     expect(answer).toMatchObject({ status: 401, body: { error: 'unauthorized_client' } });
   });
 
-  test('another key, another key id, a deleted key, no signature at all', async () => {
+  test('is refused for another key, another key id, a deleted key, and no signature at all', async () => {
     const other = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const pem = other.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     google.control.addServiceAccount({ email, projectId: 'insights', keyId: 'gone', publicKey: spki });
@@ -162,7 +162,7 @@ describe('an assertion that is wrong', () => {
     }
   });
 
-  test('none, or no JWT', async () => {
+  test('is refused when there is none, or it is no JWT', async () => {
     expect(await send(undefined)).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
     expect(await send('nonsense')).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
   });

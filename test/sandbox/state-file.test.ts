@@ -1,10 +1,10 @@
 /** A restarted sandbox keeps its state. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ada, startGoogle, type TestGoogle, web } from './test-google.js';
+import { until } from '../support/until.js';
 
 let folder: string;
 let stateFile: string;
@@ -43,15 +43,14 @@ test('a new start finds key, consents, codes, tokens and revocations again', asy
   expect(await after.connect({ login_hint: ada.sub })).not.toHaveProperty('refresh_token');
 });
 
-test('the file is for its owner only, and is there soon, without waiting for the end', async () => {
+test('the state file is for its owner only, and is there soon, without waiting for the end', async () => {
   const google = await start();
   const { refresh_token = 'none' } = await google.connect();
-  await sleep(500);
-  expect(readFileSync(stateFile, 'utf8')).toContain(refresh_token);
+  await until(() => existsSync(stateFile) && readFileSync(stateFile, 'utf8').includes(refresh_token));
   expect(statSync(stateFile).mode & 0o777).toBe(0o600);
 });
 
-test('reset empties the file too', async () => {
+test('a reset empties the state file too', async () => {
   const google = await start();
   const { refresh_token = 'none' } = await google.connect();
   google.control.reset();
@@ -75,7 +74,7 @@ test.each([
   expect(readFileSync(stateFile, 'utf8')).toBe(damaged);
 });
 
-test('without a state file nothing is kept', async () => {
+test('nothing is kept without a state file', async () => {
   const before = await startGoogle();
   const { refresh_token } = await before.connect();
   await before.close();

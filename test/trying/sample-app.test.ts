@@ -63,17 +63,17 @@ describe('the sample app', () => {
     expect(text).toMatch(/<button[^>]* disabled[^>]*>Revoke/);
   });
 
-  test('a partial consent names what is missing', async () => {
+  test('names what is missing in a partial consent', async () => {
     const { text } = await connect('partial', { untick: [YOUTUBE_MONEY] });
     expect(text).toContain('Connected in part.');
     expect(text).toMatch(/Missing<.*YouTube Analytics revenue reports/s);
   });
 
-  test('a denial says so, and that nothing was stored', async () => {
+  test('says after a denial that nothing was stored', async () => {
     expect((await connect('denying', { deny: true })).text).toContain('nothing was stored');
   });
 
-  test('an API request shows numbers and how long the token lasts, never the token', async () => {
+  test('shows numbers after an API request and how long the token lasts, never the token', async () => {
     await connect('reporting');
     const { text } = await open('/report?user=reporting&kind=revenue');
     expect(text).toContain('Estimated revenue');
@@ -81,21 +81,21 @@ describe('the sample app', () => {
     for (const secret of bed.google.control.secrets()) expect(text).not.toContain(secret);
   });
 
-  test('an API request of a user without a grant leads to Google, and back to the report', async () => {
+  test('leads an API request of a user without a grant to Google, and back to the report', async () => {
     const { location } = await open('/report?user=later');
     expect(location).toContain(`${bed.url}/connect?ticket=`);
     const back = await new Browser().connect(location, { account: ALICE.email });
     expect((await open(back.headers.get('location') ?? '')).text).toContain('Minutes watched');
   });
 
-  test('a denial on that way ends on the home page, and does not lead to Google again', async () => {
+  test('ends a denial on the way back on the home page, and does not lead to Google again', async () => {
     const { location } = await open('/report?user=never');
     const back = await new Browser().connect(location, { account: ALICE.email, deny: true });
     const { location: home } = await open(back.headers.get('location') ?? '');
     expect(home).toBe('/?user=never&connect=denied&connect_error=access_denied');
   });
 
-  test('clear forgets at the broker; revoke ends it at Google, with the others of that account', async () => {
+  test('forgets at the broker with clear, and ends it at Google with revoke, with the others of that account', async () => {
     await connect('clearing');
     const cleared = await submit('/clear', [
       ['user', 'clearing'],
@@ -124,7 +124,7 @@ describe('the sample app', () => {
     },
     { name: 'a page that hides its origin', headers: { origin: 'null' } },
     { name: 'no page at all', headers: {} },
-  ])('a form from $name changes nothing', async ({ headers }) => {
+  ])('changes nothing for a form from $name', async ({ headers }) => {
     // Connected by the first of these tests; a second connect would redirect at once.
     if ((await grantOf('guarded')) === '') await connect('guarded');
     const grant = await grantOf('guarded');
@@ -141,7 +141,7 @@ describe('the sample app', () => {
     expect(await grantOf('guarded')).toBe(grant);
   });
 
-  test("the broker's refusals are shown in its words", async () => {
+  test("shows the broker's refusals in its words", async () => {
     const { status, text } = await submit('/revoke', [
       ['user', 'x'],
       ['grant', '00000000-0000-4000-8000-000000000000'],
@@ -151,7 +151,7 @@ describe('the sample app', () => {
     expect((await open('/?user=..')).status).toBe(400);
   });
 
-  test('what others write into an address is shown as text, or not at all', async () => {
+  test('shows what others write into an address as text, or not at all', async () => {
     const { text } = await open('/?user=a&connect=failed&connect_error=%3Cb%3Ehello');
     expect(text).toContain('No reason was given.');
     expect(text).not.toContain('hello');

@@ -47,7 +47,7 @@ describe('npm start without any configuration', () => {
     expect(open).toEqual([]);
   });
 
-  test('a user connects in the sample app, and comes back to a report', async () => {
+  test('lets a user connect in the sample app, who comes back to a report', async () => {
     const app = url('SAMPLE_APP_PORT');
     const link = await fetch(new URL('/connect', app), {
       method: 'POST',
@@ -63,13 +63,13 @@ describe('npm start without any configuration', () => {
     expect(await report()).toContain('Minutes watched');
   });
 
-  test('the command line works on its database', async () => {
+  test('works with the command line on its database', async () => {
     const { code, output } = await run('scripts/token-broker.mjs', ['service', 'list'], env);
     expect(output).toContain('Sample app');
     expect(code).toBe(0);
   });
 
-  test('a second one on the same data says that it runs already', async () => {
+  test('says in a second run on the same data that it runs already', async () => {
     const { code, output } = await run('scripts/start.mjs', [], env);
     expect(output).toMatch(/^The trying mode runs already: open \S+, or stop it \(process \d+\)[^\n]+\n$/);
     expect(code).toBe(1);
@@ -109,7 +109,7 @@ describe('npm start with an obstacle', () => {
     rmSync(parent, { recursive: true, force: true });
   });
 
-  test('a port in use: one sentence with the next step, and exit code 1', async () => {
+  test('says in one sentence with the next step that a port is in use, and exits with 1', async () => {
     const env = { ...(await options(join(parent, 'data'))), PORT: String(port) };
     expect(await run('scripts/start.mjs', [], env)).toEqual({
       output: `Port ${port} is in use. Stop what runs there, or choose another: PORT=${port + 100} npm start\n`,
@@ -117,7 +117,7 @@ describe('npm start with an obstacle', () => {
     });
   });
 
-  test('every other port and the data folder are named the same way', async () => {
+  test('names every other port and the data folder the same way', async () => {
     await expect(assertFreePort('STAND_IN_PORT', port)).rejects.toThrow(
       `STAND_IN_PORT=${port + 100} npm start`,
     );

@@ -10,7 +10,7 @@ import {
 
 const NO_RIGHTS = { audit: false, disconnect: false, revoke: false, force: false };
 
-describe('policy', () => {
+describe('a policy', () => {
   const policy: Policy = {
     clients: ['ads'],
     scopes: ['email', 'https://x.example/a'],
@@ -26,7 +26,7 @@ describe('policy', () => {
     ['team-', true],
     ['teamster', false],
     ['*', false],
-  ])('users: %s %p', (userId, allowed) => {
+  ])('decides whether it covers the user %s as %p', (userId, allowed) => {
     const assertion = () => {
       assertAllowed(service, userId, 'ads', []);
     };
@@ -34,7 +34,7 @@ describe('policy', () => {
     else expect(assertion).toThrow(/may not act for the user/);
   });
 
-  test('scopes compare by their canonical names', () => {
+  test('compares scopes by their canonical names', () => {
     expect(allowedScopes(policy, ['https://www.googleapis.com/auth/userinfo.email', 'openid'])).toEqual([
       'https://www.googleapis.com/auth/userinfo.email',
     ]);
@@ -43,12 +43,12 @@ describe('policy', () => {
     }).toThrow(/may not ask for the scope openid/);
   });
 
-  test('* means any, and only as a whole word', () => {
+  test('takes * for any, and only as a whole word', () => {
     expect(mayUseClient({ ...policy, clients: ['*'] }, 'anything')).toBe(true);
     expect(mayUseClient({ ...policy, clients: ['a*'] }, 'ads')).toBe(false);
   });
 
-  test('a right that the policy lacks is refused by name', () => {
+  test('refuses a right that it lacks by name', () => {
     expect(() => {
       assertMay(service, 'revoke');
     }).toThrow(/lacks the right revoke/);

@@ -22,7 +22,7 @@ describe('a rule of a policy', () => {
     ['a%', 'abc', false],
     ['a.c', 'abc', false],
     ['A*', 'abc', false],
-  ])('%s, the user %s: %p', (rule, userId, covered) => {
+  ])('decides for %s whether it covers the user %s as %p', (rule, userId, covered) => {
     expect(coversUser([rule], userId)).toBe(covered);
   });
 
@@ -50,7 +50,7 @@ describe('a rule of a policy', () => {
   );
   const text = fc.string({ unit: character, maxLength: 4 });
 
-  test('ranges cover the same users as the rules, and lie apart in the order of UTF-8', () => {
+  test('covers the same users as its ranges do, and the ranges lie apart in the order of UTF-8', () => {
     const literal = (id: string) => id.replaceAll(/[*\\]/g, '\\$&');
     const rule = fc.tuple(text, fc.boolean()).map(([id, isPrefix]) => `${literal(id)}${isPrefix ? '*' : ''}`);
     fc.assert(
@@ -66,7 +66,7 @@ describe('a rule of a policy', () => {
   });
 });
 
-describe('user ids', () => {
+describe('the syntax of user ids', () => {
   test.each([
     'a',
     'auth0|5f7c',
@@ -86,7 +86,7 @@ describe('user ids', () => {
     '\uffff',
     'a'.repeat(255),
     '😀'.repeat(255),
-  ])('%j is one', (id) => {
+  ])('allows %j', (id) => {
     expect(isUserId(id)).toBe(true);
   });
 
@@ -103,7 +103,7 @@ describe('user ids', () => {
     'a'.repeat(256),
     '😀'.repeat(256),
     `${'😀'.repeat(255)}a`,
-  ])('%j is none', (id) => {
+  ])('refuses %j', (id) => {
     expect(isUserId(id)).toBe(false);
   });
 });

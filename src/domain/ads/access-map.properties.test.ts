@@ -6,7 +6,7 @@ import { type AccountTree, CircularTree } from './account-tree.js';
 
 const ROLES = ['ADMIN', 'STANDARD', 'READ_ONLY', 'EMAIL_ONLY', null] as const;
 
-test('every answer is that of a brute-force walk over all paths', () => {
+test('every answer equals that of a brute-force walk over all paths', () => {
   fc.assert(
     fc.property(trees({ levels: 10, width: 3 }), (tree) => {
       const map = new AccessMap(tree);
@@ -36,7 +36,7 @@ test('one link back up is always noticed', () => {
   );
 });
 
-test('5,000 accounts on 10 levels with diamonds: all answers equal walks down from each root', () => {
+test('for 5,000 accounts on 10 levels with diamonds, all answers equal walks down from each root', () => {
   const tree = largeTree(5_000, 10);
   const map = new AccessMap(tree);
   const expected = new Map<string, string[]>(tree.accounts.map(({ id }) => [id, []]));

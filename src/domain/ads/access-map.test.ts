@@ -59,7 +59,7 @@ describe("the guide's example", () => {
     expect(through(guide(DIRECT[user] ?? {}), login)).toEqual(expected);
   });
 
-  test('only direct access makes the header needless', () => {
+  test('needs no header for direct access, and for nothing else', () => {
     expect(guide({ A4: 'STANDARD' }).pathsTo('A4')).toEqual([
       { loginCustomerId: 'A4', role: 'STANDARD', distance: 0, headerNeeded: false },
     ]);
@@ -69,13 +69,13 @@ describe("the guide's example", () => {
   });
 });
 
-describe('access paths', () => {
+describe('the access paths of an account', () => {
   const order = (direct: Record<string, AccessRole | null>, id = 'A1') =>
     guide(direct)
       .pathsTo(id)
       .map(({ loginCustomerId, role }) => `${loginCustomerId} ${String(role)}`);
 
-  test('the most powerful role comes first, then the shortest path', () => {
+  test('begin with the most powerful role, then with the shortest path', () => {
     expect(order({ M1: 'ADMIN', M3: 'READ_ONLY', A1: 'STANDARD' })).toEqual([
       'M1 ADMIN',
       'A1 STANDARD',
@@ -88,7 +88,7 @@ describe('access paths', () => {
     ]);
   });
 
-  test('an unknown role comes after those that can read, before the one that cannot', () => {
+  test('put an unknown role after those that can read, and before the one that cannot', () => {
     expect(order({ M1: null, M2: 'EMAIL_ONLY', M3: 'READ_ONLY' })).toEqual([
       'M3 READ_ONLY',
       'M1 null',
@@ -96,7 +96,7 @@ describe('access paths', () => {
     ]);
   });
 
-  test('of two paths from one root, the shorter counts', () => {
+  test('keep the shorter of two paths from one root', () => {
     const diamond = new AccessMap(treeOf({ A: ['B', 'C'], B: ['D'], C: ['E'], D: ['E'] }, { A: 'ADMIN' }));
     expect(diamond.pathsTo('E')).toMatchObject([{ loginCustomerId: 'A', distance: 2 }]);
   });
@@ -114,7 +114,7 @@ describe('min_role', () => {
     expect(judged({ M2: null }, null)).toBe('M2');
   });
 
-  test('says why not', () => {
+  test('says why no path is enough', () => {
     expect(judged({}, null)).toEqual({ refused: 'no_access_path', bestRole: null });
     expect(judged({ M3: 'READ_ONLY' }, 'STANDARD')).toEqual({
       refused: 'role_too_low',
@@ -128,7 +128,7 @@ describe('min_role', () => {
     expect(judged({ M2: 'EMAIL_ONLY' }, null)).toEqual({ refused: 'role_too_low', bestRole: 'EMAIL_ONLY' });
   });
 
-  test('alternatives are all that would do as well', () => {
+  test('names all alternatives that would do as well', () => {
     const ways = guide({ M1: 'STANDARD', M2: 'ADMIN', M3: 'READ_ONLY' }).pathsTo('A1');
     expect(judgeAccess(ways, 'STANDARD')).toMatchObject({
       path: { loginCustomerId: 'M2' },
@@ -137,7 +137,7 @@ describe('min_role', () => {
   });
 });
 
-describe('a tree that is none', () => {
+describe('a tree with a fault', () => {
   const circle = (linked: Linked) => {
     try {
       new AccessMap(treeOf(linked, {}));
@@ -151,15 +151,15 @@ describe('a tree that is none', () => {
     [{ A: ['A'] }, ['A']],
     [{ A: ['B'], B: ['A'] }, ['A', 'B']],
     [{ R: ['A'], A: ['B'], B: ['C', 'L'], C: ['A'], L: ['Z'] }, ['A', 'B', 'C']],
-  ])('a circle in %j is refused and named', (linked, expected) => {
+  ])('is refused for the circle in %j, which is named', (linked, expected) => {
     expect([...(circle(linked as Linked) ?? [])].sort()).toEqual(expected);
   });
 
-  test('each account of a named circle manages the next', () => {
+  test('has a named circle, in which each account manages the next', () => {
     expect(circle({ A: ['B'], B: ['C'], C: ['D'], D: ['B'] })?.join('')).toMatch(/^(BCD|CDB|DBC)$/);
   });
 
-  test('orphans are reported', () => {
+  test('has its orphans reported', () => {
     const { accounts, ...rest } = treeOf({ M: ['A'], N: ['B'] }, { M: 'ADMIN', X: null });
     const tree: AccountTree = { ...rest, accounts: accounts.filter(({ id }) => id !== 'A' && id !== 'X') };
     const map = new AccessMap(tree);
@@ -177,6 +177,6 @@ test.each([
   ['123-4567890', null],
   ['customers/', null],
   ['12a', null],
-])('the customer id in %s is %s', (text, id) => {
+])('the customer id is read from %s as %s', (text, id) => {
   expect(customerIdOf(text)).toBe(id);
 });

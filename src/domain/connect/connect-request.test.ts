@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { isRequiredAccount, meetsRequirement } from './connect-request.js';
 
-describe('required account', () => {
+describe('a required account', () => {
   const account = { sub: '1', email: 'Alice@Example.com', hostedDomain: 'example.com' };
 
   test.each([
@@ -14,17 +14,17 @@ describe('required account', () => {
     [{ hd: 'EXAMPLE.com' }, true],
     [{ hd: 'evil.com' }, false],
     [{ sub: '1', email: 'bob@example.com' }, false],
-  ])('%j: %p', (required, expected) => {
+  ])('%j is met by the account as %p', (required, expected) => {
     expect(isRequiredAccount(account, required)).toBe(expected);
   });
 
-  test('an account without email or domain meets no condition on them', () => {
+  test('is not met by an account without email or domain', () => {
     const bare = { sub: '1', email: null, hostedDomain: null };
     expect(isRequiredAccount(bare, { email: 'a@x.example' })).toBe(false);
     expect(isRequiredAccount(bare, { hd: 'example.com' })).toBe(false);
   });
 
-  test('any account will do where none is required', () => {
+  test('is met by any account where none is required', () => {
     expect(meetsRequirement(account, null)).toBe(true);
     expect(meetsRequirement(account, {})).toBe(false);
   });

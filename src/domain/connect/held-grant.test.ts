@@ -17,7 +17,7 @@ describe('a held grant', () => {
     ['that is being revoked', { status: 'revoking' }, false],
     ['that is dead', { status: 'reconnect_required' }, false],
     ['of a service account, which no user consented to', { kind: 'service_account' }, false],
-  ])('%s: %p', (_, changes, isHeld) => {
+  ])('decides for one %s whether it counts as held as %p', (_, changes, isHeld) => {
     const held = grant(changes);
     expect(findHeldGrant([held], request)).toBe(isHeld ? held : null);
   });
@@ -29,11 +29,11 @@ describe('a held grant', () => {
     ['another is required', { requireAccount: { sub: '2' } }, false],
     ['the hint and the requirement differ', { accountHint: '1', requireAccount: { sub: '2' } }, false],
     ['a Workspace domain is required, which can change', { requireAccount: { hd: 'example.com' } }, false],
-  ])('is found by account: %s', (_, changes, isHeld) => {
+  ])('is found by its account where %s', (_, changes, isHeld) => {
     expect(findHeldGrant([grant({})], { ...request, ...changes }) !== null).toBe(isHeld);
   });
 
-  test('a consent renews active and suspended grants only', () => {
+  test('is renewed by a consent only while it is active or suspended', () => {
     const statuses = ['active', 'suspended', 'revoking', 'reconnect_required', 'revoked'] as const;
     expect(statuses.filter((status) => isRenewable({ status }))).toEqual(['active', 'suspended']);
     const all = [...statuses.map((status) => grant({ status })), grant({ kind: 'service_account' })];
@@ -42,7 +42,7 @@ describe('a held grant', () => {
   });
 });
 
-describe('prompt', () => {
+describe('the prompt of an authorization request', () => {
   const held = (status: Grant['status'], email: string) =>
     ({ status, account: { sub: `sub-${email}`, email } }) as Grant;
 
@@ -53,7 +53,7 @@ describe('prompt', () => {
     ['an active one, account named by sub', [held('active', 'a@x')], 'sub-a@x', null],
     ['an active one of another account', [held('active', 'a@x')], 'b@x', 'consent'],
     ['an active one, no account named', [held('active', 'a@x')], null, 'select_account'],
-  ])('%s', (_, grants, hint, prompt) => {
+  ])('is right where a user has %s', (_, grants, hint, prompt) => {
     expect(choosePrompt(grants, hint)).toBe(prompt);
   });
 });

@@ -42,7 +42,7 @@ describe('what a consent yields', () => {
       ['a'],
       ['profile'],
     ],
-  ])('%s', (_, more, granted, unrequested) => {
+  ])('includes %s', (_, more, granted, unrequested) => {
     const full = unrequested.map((scope) =>
       scope === 'profile' ? EMAIL.replace('email', 'profile') : scope,
     );
@@ -67,7 +67,7 @@ describe('what a consent yields', () => {
       'no_refresh_token',
     ],
     ['a refresh token that would lose what is held', { held: held('b') }, 'narrower'],
-  ])('%s: nothing is stored', (_, more, kind) => {
+  ])('leaves nothing to store with %s', (_, more, kind) => {
     expect(judgeConsent(facts(more))).toEqual({ kind });
   });
 });

@@ -6,7 +6,7 @@ test.each<[GoogleFailureKind, boolean]>([
   ['withheld', true],
   ['grant_dead', false],
   ['client_rejected', false],
-])('%s is transient: %p', (kind, expected) => {
+])('that a failure of kind %s is transient is %p', (kind, expected) => {
   expect(isTransient(new GoogleFailure(kind, 'error'))).toBe(expected);
 });
 

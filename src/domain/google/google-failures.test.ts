@@ -30,10 +30,10 @@ const ANSWERS: Readonly<Partial<Record<GoogleFailureKind, readonly [string, stri
   unavailable: ['google_unavailable', 'google_unavailable'],
 };
 
-describe('docs/google-errors.md lists every row, with the same meaning, actor and remedy', () => {
+describe('docs/google-errors.md has the same meaning, actor and remedy in every row', () => {
   const document = readFileSync('docs/google-errors.md', 'utf8');
 
-  test('of the token endpoint, with what the broker answers', () => {
+  test('for the token endpoint, with what the broker answers', () => {
     const rows: readonly FailureRow[] = TOKEN_ENDPOINT_FAILURES;
     expect(tableUnder(document, 'At the token endpoint')).toEqual(
       rows.map((row) => [
@@ -46,12 +46,12 @@ describe('docs/google-errors.md lists every row, with the same meaning, actor an
     );
   });
 
-  test('of the authorization response', () => {
+  test('for the authorization response', () => {
     const rows: readonly FailureRow<unknown>[] = AUTHORIZATION_RESPONSE_FAILURES;
     expect(withoutColumn(tableUnder(document, 'Sent back to us'), 2)).toEqual(rows.map(cells));
   });
 
-  test('of dead grants, by their cause', () => {
+  test('for dead grants, by their cause', () => {
     const causes = Object.entries(DEAD_GRANTS);
     expect(tableUnder(document, 'Why a grant is dead')).toEqual(
       causes.map(([cause, { meaning, whoMustAct, remedy }]) => [
@@ -63,19 +63,19 @@ describe('docs/google-errors.md lists every row, with the same meaning, actor an
     );
   });
 
-  test('of service accounts, by their cause', () => {
+  test('for service accounts, by their cause', () => {
     const rows = [...SERVICE_ACCOUNT_FAILURES, UNKNOWN_SERVICE_ACCOUNT_FAILURE];
     expect(tableUnder(document, 'Of a service account')).toEqual(
       rows.map((row) => [`\`${row.cause}\``, ...cells(row)]),
     );
   });
 
-  test('of the Google Ads API', () => {
+  test('for the Google Ads API', () => {
     expect(withoutColumn(tableUnder(document, 'At the Google Ads API'), 2)).toEqual(ADS_FAILURES.map(cells));
   });
 });
 
-describe('a failure of the token endpoint is found', () => {
+describe('the table of failures of the token endpoint', () => {
   test.each([
     ['invalid_grant', 'Bad Request', null, 'The code, or the refresh token, is not valid (any more)'],
     ['invalid_grant', 'reauth related error', 'invalid_rapt', 'The Workspace session is over'],
@@ -88,11 +88,11 @@ describe('a failure of the token endpoint is found', () => {
     ['invalid_client', 'The OAuth client was not found.', null, 'No client has this id'],
     ['invalid_request', 'client_secret is missing.', null, 'The JSON holds no secret that Google accepts'],
     ['invalid_request', 'Missing parameter: code', null, 'Unclear; may be transient'],
-  ])('%s, "%s", %p', (error, description, subtype, meaning) => {
+  ])('finds a row for %s, "%s" and %p', (error, description, subtype, meaning) => {
     expect(tokenEndpointFailure({ error, description, subtype })?.meaning).toBe(meaning);
   });
 
-  test.each(['', 'access_denied', 'INVALID_GRANT', 'toString'])('not by %j', (error) => {
+  test.each(['', 'access_denied', 'INVALID_GRANT', 'toString'])('finds no row for %j', (error) => {
     expect(tokenEndpointFailure({ error, description: '', subtype: null })).toBeNull();
   });
 });

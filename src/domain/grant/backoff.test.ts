@@ -10,7 +10,10 @@ describe('the backoff of a grant after failures', () => {
     [1, 30, 1, 30_000],
     [7, 3, 0, 30_000],
     [1, 86_400, 0, 600_000],
-  ])('failure %d, Google asks for %p s, jitter %d: %d ms', (failures, asked, jitter, ms) => {
-    expect(backoffAfter(failures, asked, jitter)).toBe(ms);
-  });
+  ])(
+    'after failure %d, with %p s asked by Google and jitter %d, lasts %d ms',
+    (failures, asked, jitter, ms) => {
+      expect(backoffAfter(failures, asked, jitter)).toBe(ms);
+    },
+  );
 });

@@ -27,7 +27,7 @@ function summary(failure: GoogleFailure, facts: Evidence) {
   return [cause, confidence, who];
 }
 
-describe('Google says why', () => {
+describe('the diagnosis of a grant whose reason Google names', () => {
   test.each([
     [
       new GoogleFailure('grant_dead', 'invalid_grant', 'reauth related error (invalid_rapt)', 'invalid_rapt'),
@@ -37,12 +37,12 @@ describe('Google says why', () => {
       new GoogleFailure('policy_rejected', 'admin_policy_enforced'),
       ['admin_policy_enforced', 'certain', 'workspace_admin'],
     ],
-  ])('%s', (failure, expected) => {
+  ])('reads %s', (failure, expected) => {
     expect(summary(failure, evidence({}, day(31)))).toEqual(expected);
   });
 });
 
-describe('Google says only that the refresh token is dead', () => {
+describe('the diagnosis of a grant of which Google says only that it is dead', () => {
   test.each<[string, Evidence, string[]]>([
     [
       'the week that Google gave an app in Testing has passed',
@@ -91,11 +91,11 @@ describe('Google says only that the refresh token is dead', () => {
       ['user_revoked_or_password_changed', 'inferred', 'user'],
     ],
     ['nothing else explains it', evidence({}, day(31)), ['user_revoked', 'inferred', 'user']],
-  ])('%s', (_, facts, expected) => {
+  ])('is right where %s', (_, facts, expected) => {
     expect(summary(REVOKED, facts)).toEqual(expected);
   });
 
-  test('the detail says what happened, then what to do', () => {
+  test('says in its detail what happened, then what to do', () => {
     expect(diagnose(REVOKED, evidence({}, day(30 + 183))).detail).toBe(
       'The grant was not used for six months; Google ends such grants. The user must connect again.',
     );

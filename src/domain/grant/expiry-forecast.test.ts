@@ -19,7 +19,7 @@ function grant(changes: Partial<Expirable> = {}): Expirable {
 }
 
 describe('the expiry of a grant', () => {
-  test('six months without use, counted from the day of the last use', () => {
+  test('follows six months without use, counted from the day of the last use', () => {
     const inactivity = { at: new Date('2027-05-03T00:00:00Z'), reason: 'inactivity' };
     expect(forecast(grant(), false)).toEqual(inactivity);
     expect(forecast(grant({ refreshedAt: after(2 * DAY) }), false)).toEqual({
@@ -28,11 +28,11 @@ describe('the expiry of a grant', () => {
     });
   });
 
-  test('7 days for an app in Testing, where the operator says so', () => {
+  test('follows after 7 days for an app in Testing, where the operator says so', () => {
     expect(forecast(grant(), true)).toEqual({ at: after(7 * DAY), reason: 'testing_mode' });
   });
 
-  test('an app in Testing that only signs users in is exempt', () => {
+  test('does not come after 7 days for an app in Testing that only signs users in', () => {
     const scopes = ['openid', 'email', 'profile'].map((name) =>
       name === 'openid' ? name : `https://www.googleapis.com/auth/userinfo.${name}`,
     );
@@ -44,12 +44,12 @@ describe('the expiry of a grant', () => {
     [604_799, 'testing_mode'],
     [3 * 24 * 3600, 'time_based_access'],
     [30 * 24 * 3600, 'time_based_access'],
-  ])('a refresh token that Google gives for %d s: %s', (seconds, reason) => {
+  ])('of %d s that Google gives has the reason %s', (seconds, reason) => {
     const at = after(seconds * 1000);
     expect(forecast(grant({ refreshTokenExpiresAt: at }), false)).toEqual({ at, reason });
   });
 
-  test('the earliest counts', () => {
+  test('is the earliest of several', () => {
     const limited = grant({ refreshTokenExpiresAt: after(3 * DAY) });
     expect(forecast(limited, true)).toEqual({ at: after(3 * DAY), reason: 'time_based_access' });
   });
@@ -58,7 +58,7 @@ describe('the expiry of a grant', () => {
     { status: 'suspended' },
     { status: 'reconnect_required' },
     { kind: 'service_account' },
-  ])('%j: none', (changes) => {
+  ])('does not exist for %j', (changes) => {
     expect(forecast(grant(changes), true)).toBeNull();
   });
 });

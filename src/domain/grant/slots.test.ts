@@ -17,7 +17,7 @@ describe('the slots of an account and client', () => {
     [100, 0, true, true],
     // Google has evicted the oldest by then.
     [101, 0, true, true],
-  ])('with %d live tokens, %d are free', (count, free, nearlyFull, evicts) => {
+  ])('with %d live tokens include %d free ones', (count, free, nearlyFull, evicts) => {
     const live = tokens(count);
     expect(slotsOf(live, LIMIT)).toEqual({
       limit: LIMIT,
@@ -29,19 +29,19 @@ describe('the slots of an account and client', () => {
     });
   });
 
-  test('a small limit is nearly full at nine tenths, rounded up', () => {
+  test('are nearly full at nine tenths of a small limit, rounded up', () => {
     expect([1, 2, 3].map((used) => isNearlyFull(used, 3))).toEqual([false, false, true]);
   });
 });
 
-describe("a new token would evict another user's", () => {
+describe("whether a new token would evict another user's", () => {
   test.each<[string, number, Partial<LiveToken>, boolean]>([
     ['slots are free', 99, {}, false],
     ["the oldest is another user's", 100, {}, true],
     ["the oldest is the user's own", 100, { userId: 'alice' }, false],
     ['a newer token took the place of the oldest', 100, { current: false }, false],
     ['the oldest belongs to no grant any more', 100, { userId: null, grantId: null }, false],
-  ])('%s: %s', (_, count, first, harms) => {
+  ])('is decided where %s with %d live tokens', (_, count, first, harms) => {
     expect(wouldHarmAnother(slotsOf(tokens(count, first), LIMIT), 'alice')).toBe(harms);
   });
 });

@@ -196,16 +196,16 @@ describe.each(REDIRECT_URI_RULES.map(({ rule }) => rule))('the rule %s', (rule) 
 
 const namesOf = (uri: string) => brokenRules(uri, hasPublicSuffix).map(({ rule }) => rule);
 
-test('the public suffix list is asked for the host alone', () => {
+test('the public suffix list is looked up by the host alone', () => {
   const asked: string[] = [];
   brokenRules('https://a:b@Broker.Example.com.:8443/callback?x=y', (host) => asked.push(host) > 0);
   expect(asked).toEqual(['broker.example.com']);
 });
 
-describe('the match is exact', () => {
+describe('the exact match of a redirect URI', () => {
   const listed = ['https://broker.example.com/callback', 'http://localhost:3000/'];
 
-  test.each(listed)('%s is listed', (uri) => {
+  test.each(listed)('finds %s in the list', (uri) => {
     expect(findListed(uri, listed)).toBe('listed');
   });
 
@@ -216,19 +216,19 @@ describe('the match is exact', () => {
     ['https://BROKER.example.com/callback', 'case'],
     ['https://broker.example.com/callback/', 'trailing slash'],
     ['http://localhost:3000', 'trailing slash'],
-  ])('%s is not: it differs in the %s', (uri, differsIn) => {
+  ])('does not find %s, and says that it differs in the %s', (uri, differsIn) => {
     expect(findListed(uri, listed)).toMatchObject({ differsIn });
   });
 
   test.each(['https://broker.example.com/callback2', 'https://broker.example.com/callback?x'])(
-    '%s is another',
+    'takes %s for a different one',
     (uri) => {
       expect(findListed(uri, listed)).toBeNull();
     },
   );
 });
 
-test('what is shown of a URI holds no password and no control character', () => {
+test('a URI is shown without its password and without control characters', () => {
   expect(shown('https://alice:pass@word@a.example.com/\u001b[2J\u009b')).toBe(
     'https://[hidden]@a.example.com/\\u{1b}[2J\\u{9b}',
   );

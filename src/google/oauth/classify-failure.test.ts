@@ -77,13 +77,16 @@ describe('a failure of the token endpoint', () => {
     [400, error('error_of_tomorrow'), 'unavailable', 'unavailable', 'unavailable'],
     // A member twice: which one is meant is unknown.
     [400, '{"error":"invalid_grant","error":"x"}', 'unavailable', 'unavailable', 'unavailable'],
-  ])('%d %j: %s, %s, %s', (status, body, exchange, refresh, assertion) => {
-    expect([
-      kindOf(status, body, 'exchange'),
-      kindOf(status, body, 'refresh'),
-      kindOf(status, body, 'assertion'),
-    ]).toEqual([exchange, refresh, assertion]);
-  });
+  ])(
+    'with status %d and body %j is classified as %s, %s or %s',
+    (status, body, exchange, refresh, assertion) => {
+      expect([
+        kindOf(status, body, 'exchange'),
+        kindOf(status, body, 'refresh'),
+        kindOf(status, body, 'assertion'),
+      ]).toEqual([exchange, refresh, assertion]);
+    },
+  );
 
   test("keeps Google's code, description and subtype", () => {
     const body = JSON.stringify({
@@ -112,7 +115,7 @@ describe('a failure of the token endpoint', () => {
   });
 
   test.each([{ error: 'two words' }, { error: 'x\u0000' }, { error: 7 }, { error: '' }])(
-    'without a plain code is named by its status: %j',
+    'without a plain code is named by its status, as in %j',
     (body) => {
       const facts = { status: 400, body: JSON.stringify(body), retryAfter: null, during: 'refresh' } as const;
       expect(classifyFailure(facts).error).toBe('http_400');
@@ -126,6 +129,6 @@ test.each<[unknown, string]>([
   [new DOMException('slow', 'TimeoutError'), 'timeout'],
   [new TypeError('fetch failed'), 'connection_lost'],
   [null, 'connection_lost'],
-])('a lost request is unavailable: %s', (lost, code) => {
+])('a lost request is unavailable, as with %s', (lost, code) => {
   expect(classifyLostRequest(lost)).toMatchObject({ kind: 'unavailable', error: code, description: '' });
 });

@@ -36,7 +36,7 @@ test.each([
   ["192.0.2.1' OR 1=1", PROXY],
   ['', PROXY],
   [' , ,', PROXY],
-])('X-Forwarded-For: %j names %s', (header, address) => {
+])('an X-Forwarded-For of %j names %s', (header, address) => {
   expect(from({ 'x-forwarded-for': header })).toBe(address);
 });
 
@@ -63,11 +63,11 @@ test.each([
   ['for', PROXY],
   ['=', PROXY],
   ['', PROXY],
-])('Forwarded: %j names %s', (header, address) => {
+])('a Forwarded header of %j names %s', (header, address) => {
   expect(from({ forwarded: header })).toBe(address);
 });
 
-test('X-Forwarded-For counts where both are there, and neither from a stranger', () => {
+test('X-Forwarded-For counts where both are there, and neither counts from a stranger', () => {
   const both = { 'x-forwarded-for': '192.0.2.1', forwarded: 'for=192.0.2.2' };
   expect(from(both)).toBe('192.0.2.1');
   expect(from(both, '203.0.113.5')).toBe('203.0.113.5');
@@ -83,7 +83,7 @@ test.each([
   [['192.0.2.7'], '::ffff:192.0.2.7'],
   [['2001:db8::/32'], '2001:db8:1::1'],
   [['0.0.0.0/0'], '203.0.113.5'],
-])('with TRUSTED_PROXIES %j, %s is one', (proxies, address) => {
+])('with TRUSTED_PROXIES %j, %s is a trusted proxy', (proxies, address) => {
   expect(new ClientAddresses(proxies).isProxy(address)).toBe(true);
   expect(new ClientAddresses(proxies).isProxy('2606:4700::1')).toBe(false);
 });

@@ -1,15 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { FixedWindowCounter, networkOf } from './fixed-window-counter.js';
 
-describe('calls in a minute', () => {
-  test('as many as allowed, then none until the minute of the first is over', () => {
+describe('the counter of calls in a minute', () => {
+  test('allows as many as the limit, then none until the minute of the first is over', () => {
     const counts = new FixedWindowCounter(2);
     expect([0, 10_000, 20_000, 59_999, 60_000, 60_001, 60_002].map((now) => counts.add('a', now))).toEqual([
       0, 0, 40_000, 1, 0, 0, 59_998,
     ]);
   });
 
-  test('each caller has its own', () => {
+  test('counts each caller apart', () => {
     const counts = new FixedWindowCounter(1);
     expect(['a', 'b', 'a', 'b'].map((caller) => counts.add(caller, 0))).toEqual([0, 0, 60_000, 60_000]);
   });
@@ -34,6 +34,6 @@ test.each([
   ['1::2:3:4:5:1.2.3.4', '1:0:2:3::/64'],
   ['1:2:3:4:5:6:7::', '1:2:3:4::/64'],
   ['unknown', 'unknown'],
-])('%s counts as %s', (address, network) => {
+])('the address %s counts as %s', (address, network) => {
   expect(networkOf(address)).toBe(network);
 });

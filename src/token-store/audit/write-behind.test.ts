@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { WriteBehind } from './write-behind.js';
 
 /** A store that can be shut; it keeps what it was given. */
@@ -14,17 +14,24 @@ function store() {
   return { written, state, faults, write, onError: (fault: unknown) => void faults.push(fault) };
 }
 
-describe('writing behind the back of those who bring', () => {
-  test('what comes close together is written together, in order', async () => {
+describe('the write-behind buffer', () => {
+  beforeAll(() => {
+    jest.useFakeTimers({ advanceTimers: true });
+  });
+  afterAll(() => {
+    jest.useRealTimers();
+  });
+
+  test('writes together what comes close together, in order', async () => {
     const { written, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100);
     for (const item of [1, 2, 3]) rows.add(item);
     expect(written).toEqual([]);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await jest.advanceTimersByTimeAsync(200);
     expect(written).toEqual([[1, 2, 3]]);
   });
 
-  test('a flush waits for all that came before it, also for what is being written', async () => {
+  test('waits in a flush for all that came before it, also for what is being written', async () => {
     const { written, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100);
     rows.add(1);
@@ -34,21 +41,21 @@ describe('writing behind the back of those who bring', () => {
     expect(written.flat()).toEqual([1, 2]);
   });
 
-  test('what could not be written is kept, in order, and tried again', async () => {
+  test('keeps what it could not write, in order, and tries again', async () => {
     const { written, state, faults, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100);
     state.isShut = true;
     rows.add(1);
     await expect(rows.flush()).rejects.toThrow('shut');
     rows.add(2);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await jest.advanceTimersByTimeAsync(200);
     expect(faults).toHaveLength(1);
     state.isShut = false;
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await jest.advanceTimersByTimeAsync(1200);
     expect(written).toEqual([[1, 2]]);
   });
 
-  test('full, it makes callers wait until it has written; shut as well, it refuses', async () => {
+  test('makes callers wait while it is full, and refuses them once it is closed as well', async () => {
     const { written, state, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100, 8);
     await rows.waitForCapacity('');
@@ -64,7 +71,7 @@ describe('writing behind the back of those who bring', () => {
     await expect(rows.waitForCapacity('')).rejects.toThrow('shut');
   });
 
-  test('one owner fills a quarter; the others still have capacity', async () => {
+  test('gives one owner a quarter of its capacity, and leaves the rest to others', async () => {
     const { state, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100, 8);
     rows.add(1, 'a');
@@ -77,7 +84,7 @@ describe('writing behind the back of those who bring', () => {
     expect([rows.hasCapacity('b'), rows.hasCapacity('g')]).toEqual([false, false]);
   });
 
-  test('closed, it writes the rest, and gives back what it could not write', async () => {
+  test('writes the rest when it is closed, and gives back what it could not write', async () => {
     const { written, state, faults, write, onError } = store();
     const rows = new WriteBehind(write, onError, 100);
     rows.add(1);

@@ -15,7 +15,7 @@ afterAll(() => {
 
 const secretOf = (url: string) => /:\/\/[^:]*:(hunter2[^@]*)@/.exec(url)?.[1];
 
-describe('faults', () => {
+describe('a faulty database URL', () => {
   test.each([
     ['postgresql://u:hunter2#x@h/db', 'holds a raw #'],
     ['postgresql://u:12#hunter2@h/db', 'holds a raw #'],
@@ -56,7 +56,7 @@ describe('faults', () => {
     ['postgresql://u:hunter2@[::z]/db', 'cannot be parsed'],
     ['postgresql://u:hunter2@h o/db', 'must be a postgresql:// URL'],
     ['mysql://u:hunter2@h/db', 'must be a postgresql:// URL'],
-  ])('%s', (url, fault) => {
+  ])('is refused, as %s is', (url, fault) => {
     const [said = '', ...more] = databaseUrlFaults('DATABASE_URL', url);
     expect(said).toContain(`DATABASE_URL ${fault}`);
     expect(more).toEqual([]);
@@ -73,7 +73,7 @@ function hosts(url: string) {
   }));
 }
 
-describe('what is read', () => {
+describe('a valid database URL', () => {
   test.each([
     ['postgresql://u:p%23%40%2Fp@h/db', ['u@h:5432/db'], 'p#@/p'],
     ['postgres://u:p@a:5433,b:5434/db', ['u@a:5433/db', 'u@b:5434/db'], 'p'],
@@ -84,7 +84,7 @@ describe('what is read', () => {
     ['postgres://u:p@/db?host=/run/postgresql', ['u@/run/postgresql:5432/db'], 'p'],
     ['postgres://u:p@%2Frun%2Fpostgresql/db', ['u@/run/postgresql:5432/db'], 'p'],
     ['postgres://u:p@h/db?schema=public&connection_limit=5&pgbouncer=true', ['u@h:5432/db'], 'p'],
-  ])('%s', (url, at, password) => {
+  ])('is read from %s', (url, at, password) => {
     expect(hosts(url)).toEqual(at.map((each) => ({ at: each, password })));
   });
 
@@ -94,11 +94,11 @@ describe('what is read', () => {
     ['postgresql://a,b/db?target_session_attrs=any', false],
     ['postgresql://h/db?target_session_attrs=primary', true],
     ['postgresql://h/db?target_session_attrs=read-write', true],
-  ])('%s must be writable: %s', (url, mustBeWritable) => {
+  ])('says that with %s the server must be writable as %s', (url, mustBeWritable) => {
     expect(parseDatabaseUrl(url).mustBeWritable).toBe(mustBeWritable);
   });
 
-  test('nothing of a URL reaches pg but what is known: no parameter turns it upside down', () => {
+  test('passes on to pg only what is known, so that no parameter overrides another', () => {
     const [host] = parseDatabaseUrl(
       'postgresql://h/db?binary=true&statement_timeout=1&types=x&options=-c%20a.b%3D1',
     ).hosts;
@@ -107,7 +107,7 @@ describe('what is read', () => {
   });
 });
 
-test('a file is read again for each connection; while it is broken, what it said before holds', () => {
+test('a file is read again for each connection, and its last valid content holds while it is broken', () => {
   const file = join(folder, 'url');
   const write = (url: string) => {
     writeFileSync(file, url);

@@ -42,8 +42,8 @@ const SQLSTATES = [
   ...['57P01', '57P02', '57P03', '57P04', '57P05', '58000', '58030', '58P01', 'XX001', 'XX002'],
 ];
 
-describe('an outage, by code', () => {
-  test.each(SQLSTATES)('SQLSTATE %s, from pg and through Prisma', (code) => {
+describe('an outage is recognised', () => {
+  test.each(SQLSTATES)('by SQLSTATE %s, from pg and through Prisma', (code) => {
     expect(databaseFault(withCode(code))?.code).toBe('database_unavailable');
     expect(databaseFault(throughPrisma(code))?.code).toBe('database_unavailable');
   });
@@ -68,21 +68,21 @@ describe('an outage, by code', () => {
     ],
     ...['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER'],
     ...['P1000', 'P1001', 'P1002', 'P1008', 'P1010', 'P1011', 'P1017', 'P2024', 'P2028', 'P2034', 'P2037'],
-  ])('%s of Node or Prisma', (code) => {
+  ])('by the code %s of Node or Prisma', (code) => {
     expect(databaseFault(withCode(code))?.code).toBe('database_unavailable');
   });
 
-  test('several addresses of one name, none of which answers', () => {
+  test('where none of several addresses of one name answers', () => {
     const error = new AggregateError([withCode('ENETUNREACH'), withCode('ECONNREFUSED')]);
     expect(databaseFault(error)?.message).toContain('cannot be reached');
   });
 
-  test('whatever PostgreSQL or a pooler calls FATAL: the connection is over', () => {
+  test('by what PostgreSQL or a pooler calls FATAL, as the connection is over', () => {
     expect(databaseFault(withCode('XX000', { severity: 'FATAL' }))?.code).toBe('database_unavailable');
     expect(databaseFault(withCode('XX000', { severity: 'ERROR' }))).toBeNull();
   });
 
-  test('a session that does not fit names the setting', () => {
+  test('where a session does not fit, and the message names the setting', () => {
     expect(databaseFault(new SessionFault('search_path', 'leads elsewhere', 'public'))?.message).toBe(
       'The database gives sessions in which search_path leads elsewhere. Run ALTER ROLE … SET search_path = public for the role of DATABASE_URL.',
     );
@@ -99,14 +99,17 @@ describe('an outage, by code', () => {
     'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string',
     'connect ENOENT /run/postgresql/.s.PGSQL.5432',
     'connect EMFILE 127.0.0.1:5432 - Local (undefined:undefined)',
-  ])('pg without a code: %s', (message) => {
+  ])('by the text "%s" of pg, which has no code', (message) => {
     expect(databaseFault(new Error(message))?.code).toBe('database_unavailable');
   });
 });
 
-test.each(['42P01', '42703', '3F000', 'P2021', 'P2022'])('%s: not migrated', (code) => {
-  expect(databaseFault(withCode(code))?.code).toBe('database_not_migrated');
-});
+test.each(['42P01', '42703', '3F000', 'P2021', 'P2022'])(
+  'SQLSTATE %s means that the database is not migrated',
+  (code) => {
+    expect(databaseFault(withCode(code))?.code).toBe('database_not_migrated');
+  },
+);
 
 test.each([
   ['23505', 'a duplicate'],
@@ -115,6 +118,6 @@ test.each([
   ['P2002', 'a duplicate'],
   ['ENOENT', 'a file that is missing'],
   ['EACCES', 'a file that may not be read'],
-])('%s is no outage: %s', (code) => {
+])('SQLSTATE %s, %s, is no outage', (code) => {
   expect(databaseFault(withCode(code))).toBeNull();
 });

@@ -10,7 +10,7 @@ test.each([
   ['0044-03-15 12:00:00+00 BC', '-000043-03-15T12:00:00.000Z'],
   ['12026-01-01 00:00:00-01', '+012026-01-01T01:00:00.000Z'],
   ['9999-12-31 23:59:59+00', '9999-12-31T23:59:59.000Z'],
-])('%s', (text, expected) => {
+])('%s is read as a time', (text, expected) => {
   expect(parseTimestamp(text).toISOString()).toBe(expected);
 });
 
@@ -19,6 +19,6 @@ test.each([
   '11/27/2026 08:39:12 EST',
   '27.11.2026 08:39:12 CET',
   'Fri 27 Nov 08:39:12 2026 EST',
-])('%s is of another DateStyle: named, not guessed', (text) => {
+])('%s, which has another DateStyle, is named and not guessed', (text) => {
   expect(() => parseTimestamp(text)).toThrow(/DateStyle is not ISO/);
 });
