@@ -1,51 +1,84 @@
 /**
- * `npm run bench`: every measure of docs/performance.md in one run on this machine. Writes the table, the plot and
- * the raw figures there. Says for each goal whether it was reached; never fails, since timings depend on the machine.
+ * `npm run bench`: takes the measures, all or those that are named, and writes docs/performance.md, its plots and its figures.
+ * Says for each goal whether it was reached, and never fails for one: timings depend on the machine.
  */
-import { writeFileSync } from 'node:fs';
-import { arch, cpus, totalmem } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { format, resolveConfig } from 'prettier';
-import { measureCold, measureExpired, measureSizes } from './cold.js';
-import { measureDead, measureDisconnects, measureHerd, measureStorm } from './crowds.js';
+import { parseArgs } from 'node:util';
 import { withPostgres } from './environment.js';
-import { plot, report, type Results } from './report.js';
-import { measureStart } from './start.js';
-import { measureWarm } from './warm.js';
+import { FULL, LeftOut, type Measure, QUICK } from './measure.js';
+import { MEASURES } from './measures.js';
+import { summary } from './page/page.js';
+import { readResults, type Results, thisMachine, writeResults } from './page/results.js';
 
-const SIZES = [1000, 100_000, 1_000_000];
-const DOCS = join(import.meta.dirname, '../../docs/performance');
+const DOCS = join(import.meta.dirname, '../../docs');
+const USAGE = `npm run bench -- [options] [measure ...]
 
-const results = await withPostgres(async (url): Promise<Results> => {
-  const step = async <T>(name: string, measure: (url: string) => Promise<T>): Promise<T> => {
-    const start = performance.now();
-    const measured = await measure(url);
-    process.stderr.write(`${name}: ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
-    return measured;
-  };
-  return {
-    machine: {
-      processor: cpus()[0]?.model ?? 'unknown',
-      cores: cpus().length,
-      gigabytes: Math.round(totalmem() / 2 ** 30),
-      platform: `${process.platform} ${arch()}`,
-      node: process.version,
-      date: new Date().toISOString().slice(0, 10),
-    },
-    warm: await step('warm', measureWarm),
-    cold: await step('cold', measureCold),
-    expired: await step('expired', measureExpired),
-    herd: await step('herd', measureHerd),
-    storm: await step('storm', measureStorm),
-    disconnects: await step('disconnects', measureDisconnects),
-    dead: await step('dead', measureDead),
-    sizes: await step('sizes', (each) => measureSizes(each, SIZES)),
-    start: await step('start', measureStart),
-  };
-});
+Without a measure: all of them. Writes docs/performance.md; a run of one measure changes its section only.
 
-const page = await format(report(results), { ...(await resolveConfig(DOCS)), parser: 'markdown' });
-writeFileSync(`${DOCS}.json`, await format(JSON.stringify(results), { parser: 'json' }));
-writeFileSync(`${DOCS}.svg`, plot(results));
-writeFileSync(`${DOCS}.md`, page);
-process.stdout.write(page);
+  --list         names the measures
+  --quick        a small part of each, which shows that it works; its figures mean nothing, and are not written to docs/
+  --into FOLDER  writes performance.md there instead
+`;
+
+const { wanted, options } = readArguments();
+if (options.help) process.stdout.write(USAGE);
+else if (options.list) for (const { name, title } of MEASURES) console.log(`${name.padEnd(20)}${title}`);
+else await run(wanted);
+
+async function run(measures: readonly Measure<unknown>[]): Promise<void> {
+  const folder = options.into ?? (options.quick ? null : DOCS);
+  if (folder !== null) mkdirSync(folder, { recursive: true });
+  let results: Results = folder === null ? {} : readResults(folder);
+  await withPostgres(async (url) => {
+    for (const measure of measures) {
+      const startedAt = performance.now();
+      const taken = await take(measure, url);
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
+      console.error(`${measure.name}: ${taken ? '' : 'failed after '}${seconds} s`);
+      if (!taken) continue;
+      results = { ...results, [measure.name]: taken };
+      // After each one: a run that is ended early keeps what it has.
+      if (folder !== null) await writeResults(folder, results, MEASURES);
+    }
+  });
+  console.log(summary(results, measures));
+  // Connections to brokers that were stopped are still open.
+  process.exit();
+}
+
+/** @returns null when it failed: its result from before stays */
+async function take(measure: Measure<unknown>, url: string) {
+  const effort = options.quick ? QUICK : FULL;
+  const about = { date: new Date().toISOString().slice(0, 10), machine: thisMachine() };
+  try {
+    return { ...about, result: await measure.take(url, effort) };
+  } catch (error) {
+    if (error instanceof LeftOut) return { ...about, leftOut: error.message };
+    console.error(error);
+    process.exitCode = 1;
+    return null;
+  }
+}
+
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        help: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        quick: { type: 'boolean', default: false },
+        into: { type: 'string' },
+      },
+    });
+    const unknown = positionals.filter((name) => !MEASURES.some((measure) => measure.name === name));
+    if (unknown.length > 0)
+      throw new Error(`There is no measure ${unknown.join(', ')}; --list names all of them.`);
+    const named = MEASURES.filter(({ name }) => positionals.includes(name));
+    return { wanted: named.length > 0 ? named : MEASURES, options: values };
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}

@@ -1,12 +1,13 @@
 /** What an empty handler costs: NestJS on Fastify, a key check like the broker's, a response as long as its, and nothing else. */
 import 'reflect-metadata';
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
 import { Controller, Get, Injectable, Module, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { APP_GUARD, NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
 
-const { PORT = '0', BODY = '{}', KEY = '' } = process.env;
+const { BODY = '{}', KEY = '' } = process.env;
 const body = JSON.parse(BODY) as object;
 const KEY_FORM = /^Bearer tbk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
 const digest = (text: string) => createHash('sha256').update(text).digest();
@@ -37,4 +38,6 @@ class EmptyModule {}
 const app = await NestFactory.create<NestFastifyApplication>(EmptyModule, new FastifyAdapter(), {
   logger: false,
 });
-await app.listen(Number(PORT), '127.0.0.1');
+await app.listen(0, '127.0.0.1');
+process.send?.({ port: (app.getHttpServer().address() as AddressInfo).port });
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,72 @@
+/**
+ * What a measure is: a name, its explanation for docs/performance.md, how it is taken, and the rows and plots that its
+ * result becomes. Each is one file in measures/; measures.ts lists them, run.ts takes them, page/ writes them down.
+ */
+export interface Measure<Result> {
+  /** What `npm run bench -- NAME` takes. */
+  readonly name: string;
+  readonly title: string;
+  /** What is measured and how, in a sentence or two. */
+  readonly explanation: string;
+  /** @throws {LeftOut} where this machine or this version of the broker has not what it takes */
+  take(databaseUrl: string, effort: Effort): Promise<Result>;
+  rows(result: Result): readonly Row[];
+  /** More sentences, which depend on the result. */
+  notes?(result: Result): string;
+  plots?(result: Result): readonly Plot[];
+}
+
+export interface Row {
+  readonly measure: string;
+  readonly measured: string;
+  /** Null where there is none. */
+  readonly goal: Goal | null;
+}
+
+export interface Goal {
+  readonly text: string;
+  readonly isReached: boolean;
+}
+
+export interface Plot {
+  /** Of the file, without its ending. */
+  readonly name: string;
+  /** The text in place of the picture. */
+  readonly alt: string;
+  readonly svg: string;
+}
+
+export interface Effort {
+  /** How often each measurement is repeated; the median counts. */
+  readonly rounds: number;
+  /** How long each target is loaded in each round. */
+  readonly seconds: number;
+  /** How many of `count` calls, users or grants: all, or a part. */
+  readonly some: (count: number) => number;
+}
+
+export const FULL: Effort = { rounds: 5, seconds: 4, some: (count) => count };
+/** Shows that each measure works. Its figures mean nothing. */
+export const QUICK: Effort = { rounds: 1, seconds: 1, some: (count) => Math.ceil(count / 20) };
+
+/** A measure that cannot be taken here, which is no fault of the broker. */
+export class LeftOut extends Error {
+  override readonly name = 'LeftOut';
+}
+
+/** As precise as the figure that is shown: 0.72 is not shown as less than 0.72. */
+export const atLeast = (value: number, limit: number): Goal => ({
+  text: `≥ ${limit}`,
+  isReached: Number(value.toFixed(2)) >= limit,
+});
+
+export const atMost = (value: number, limit: number, unit = ''): Goal => ({
+  text: `≤ ${limit.toLocaleString('en-US')}${unit}`,
+  isReached: Number(value.toFixed(2)) <= limit,
+});
+
+export const isTrue = (text: string, isReached: boolean): Goal => ({ text, isReached });
+
+export const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
+export const ms = (value: number): string => `${value < 10 ? value.toFixed(1) : whole(value)} ms`;
+export const ratio = (value: number): string => value.toFixed(2);

@@ -1,0 +1,71 @@
+/** The results beside the page, so that a run of one measure changes its section only: docs/performance.json. */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { arch, availableParallelism, cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import type { Measure } from '../measure.js';
+import { page, plotsOf } from './page.js';
+
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  readonly gigabytes: number;
+  readonly platform: string;
+  readonly node: string;
+}
+
+/** One measure: where, when and how it was taken, and what came out. */
+export type Taken = {
+  readonly date: string;
+  readonly machine: Machine;
+} & ({ readonly result: unknown } | { readonly leftOut: string });
+
+/** By the measure's name. */
+export type Results = Readonly<Record<string, Taken>>;
+
+/** Of another form of the file: a run of all measures begins again. */
+const VERSION = 2;
+const NAME = 'performance';
+/** The text comes with line breaks of the sources. */
+const PROSE = { proseWrap: 'always', printWidth: 120 } as const;
+
+export function readResults(folder: string): Results {
+  const path = join(folder, `${NAME}.json`);
+  if (!existsSync(path)) return {};
+  const { version, measures } = JSON.parse(readFileSync(path, 'utf8')) as {
+    version?: number;
+    measures: Results;
+  };
+  return version === VERSION ? measures : {};
+}
+
+/** The page, its plots and the results, all from the results. */
+export async function writeResults(
+  folder: string,
+  results: Results,
+  measures: readonly Measure<unknown>[],
+): Promise<void> {
+  const plots = join(folder, NAME);
+  rmSync(plots, { recursive: true, force: true });
+  mkdirSync(plots, { recursive: true });
+  for (const { name, svg } of plotsOf(results, measures)) writeFileSync(join(plots, `${name}.svg`), svg);
+  // In the order of the page, whatever the order of the runs.
+  const known = Object.fromEntries(
+    measures.flatMap(({ name }) => (results[name] ? [[name, results[name]]] : [])),
+  );
+  const json = JSON.stringify({ version: VERSION, measures: known });
+  writeFileSync(join(folder, `${NAME}.json`), await format(json, { parser: 'json' }));
+  const style = await resolveConfig(join(import.meta.dirname, '../../../package.json'));
+  const markdown = await format(page(results, measures), { ...style, ...PROSE, parser: 'markdown' });
+  writeFileSync(join(folder, `${NAME}.md`), markdown);
+}
+
+export function thisMachine(): Machine {
+  return {
+    processor: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    gigabytes: Math.round(totalmem() / 2 ** 30),
+    platform: `${process.platform} ${arch()}`,
+    node: process.version,
+  };
+}
