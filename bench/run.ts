@@ -8,8 +8,8 @@ import { parseArgs } from 'node:util';
 import { withPostgres } from './environment.js';
 import { FULL, LeftOut, type Measure, QUICK } from './measure.js';
 import { MEASURES } from './measures.js';
-import { summary } from './page/page.js';
-import { readResults, type Results, thisMachine, writeResults } from './page/results.js';
+import { type Results, summary } from './page/page.js';
+import { readResults, thisMachine, writeResults } from './page/results.js';
 
 const DOCS = join(import.meta.dirname, '../../docs');
 const USAGE = `npm run bench -- [options] [measure ...]

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { XMLParser } from 'fast-xml-parser';
 import { type Load, PERCENTILES } from '../bench/load.js';
 import { MEASURES } from '../bench/measures.js';
-import { readResults, type Results, type Taken, writeResults } from '../bench/page/results.js';
+import type { Results, Taken } from '../bench/page/page.js';
+import { readResults, writeResults } from '../bench/page/results.js';
 
 let folder: string;
 beforeEach(() => {

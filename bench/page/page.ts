@@ -1,6 +1,22 @@
 /** Renders docs/performance.md: a table of all goals, then a section for each measure. The measures bring their own text. */
 import { FULL, type Measure, type Plot, type Row } from '../measure.js';
-import type { Machine, Results, Taken } from './results.js';
+
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  readonly gigabytes: number;
+  readonly platform: string;
+  readonly node: string;
+}
+
+/** One measure: where, when and how it was taken, and what came out. */
+export type Taken = {
+  readonly date: string;
+  readonly machine: Machine;
+} & ({ readonly result: unknown } | { readonly leftOut: string });
+
+/** By the measure's name. */
+export type Results = Readonly<Record<string, Taken>>;
 
 interface Section {
   readonly measure: Measure<unknown>;

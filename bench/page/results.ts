@@ -4,24 +4,7 @@ import { arch, availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import type { Measure } from '../measure.js';
-import { page, plotsOf } from './page.js';
-
-export interface Machine {
-  readonly processor: string;
-  readonly cores: number;
-  readonly gigabytes: number;
-  readonly platform: string;
-  readonly node: string;
-}
-
-/** One measure: where, when and how it was taken, and what came out. */
-export type Taken = {
-  readonly date: string;
-  readonly machine: Machine;
-} & ({ readonly result: unknown } | { readonly leftOut: string });
-
-/** By the measure's name. */
-export type Results = Readonly<Record<string, Taken>>;
+import { type Machine, page, plotsOf, type Results } from './page.js';
 
 /** Of another form of the file: a run of all measures begins again. */
 const VERSION = 2;
