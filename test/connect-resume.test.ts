@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { generateKeyPair, SignJWT } from 'jose';
 import { Browser } from './support/api.js';
-import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
 import { until } from './support/until.js';
 
@@ -194,6 +194,120 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     bed.clock.advance(10);
     await until(isOver);
     expect((await bed.api.token('alice')).status).toBe(200);
+  });
+
+  describe('a newer consent is stored while it waits', () => {
+    const connectNow = async (scope: string) => {
+      await bed.sql(`UPDATE pending_exchanges SET next_attempt_at = now() + interval '1 year'`);
+      keysAreBack();
+      const page = await bed.api.connect(
+        { ...ticket, scope, another_account: true },
+        { account: ALICE.email },
+      );
+      expect(page.text).toContain('Connected');
+    };
+    const finishOlder = async () => {
+      await bed.sql(`UPDATE pending_exchanges SET next_attempt_at = now() - interval '1 year'`);
+      bed.clock.advance(10);
+      await until(isOver);
+    };
+    const current = async () =>
+      (
+        await bed.sql(
+          'SELECT encode(fingerprint, $1) AS token FROM refresh_tokens WHERE current AND mac IS NOT NULL',
+          ['hex'],
+        )
+      ).map(({ token }) => token);
+    const grantRow = () => bed.sql('SELECT sealed_refresh_token, granted_scopes, consented_at FROM grants');
+
+    test('its refresh token stays; the older one is booked and replaces nothing', async () => {
+      await back();
+      await connectNow(`${YOUTUBE} ${ADS}`);
+      const [before, tokens] = [await grantRow(), await current()];
+      expect(tokens).toHaveLength(1);
+      await finishOlder();
+      expect(await grantRow()).toEqual(before);
+      expect(await current()).toEqual(tokens);
+      expect(
+        await bed.sql('SELECT account_verified, current, ended_at FROM refresh_tokens ORDER BY sequence'),
+      ).toEqual([
+        { account_verified: true, current: false, ended_at: null },
+        { account_verified: true, current: true, ended_at: null },
+      ]);
+      expect((await bed.api.token('alice')).status).toBe(200);
+      await until(async () =>
+        (await events()).some(({ outcome, actor }) => outcome === 'ok' && actor === 'broker'),
+      );
+      // The newest one is what refreshes.
+      bed.clock.advance(3600);
+      bed.google.control.killRefreshToken(
+        bed.google.control.liveRefreshTokens(ALICE.sub, 'default')[0] ?? '',
+      );
+      expect((await bed.api.token('alice')).status).toBe(200);
+    });
+
+    test('what only the older one was given is not granted', async () => {
+      await back({ scope: ADS });
+      await connectNow(YOUTUBE);
+      const before = await grantRow();
+      await finishOlder();
+      expect(await grantRow()).toEqual(before);
+      await until(async () => (await events()).some(({ outcome }) => outcome === 'no_refresh_token'));
+    });
+
+    test('the newer one waits as well: it wins, in whatever order they are finished', async () => {
+      for (const first of ['older', 'newer']) {
+        await bed.reset();
+        await bed.restart();
+        bed.google.control.failAlways('certs', { status: 503, body: 'busy' });
+        await back();
+        const [older] = await waiting();
+        bed.clock.advance(1);
+        await back({ scope: `${YOUTUBE} ${ADS}`, another_account: true });
+        const [, newest] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default').slice(-2);
+        await bed.sql(`UPDATE pending_exchanges SET next_attempt_at = now() + interval '1 year'`);
+        bed.google.control.clearFaults();
+        bed.clock.advance(400);
+        const isOlder = first === 'older' ? '=' : '<>';
+        await bed.sql(`UPDATE pending_exchanges SET next_attempt_at = now() WHERE id ${isOlder} $1`, [
+          older?.['id'],
+        ]);
+        await until(async () => (await waiting()).length === 1);
+        await bed.sql('UPDATE pending_exchanges SET next_attempt_at = now()');
+        bed.clock.advance(10);
+        await until(isOver);
+        expect((await grantRow())[0]?.['granted_scopes']).toContain(ADS);
+        expect(await current()).toHaveLength(1);
+        for (const token of bed.google.control.liveRefreshTokens(ALICE.sub, 'default'))
+          if (token !== newest) bed.google.control.killRefreshToken(token);
+        bed.clock.advance(3600);
+        expect((await bed.api.token('alice')).status).toBe(200);
+      }
+    });
+
+    test('it is confirmed later than the newer one: the newer one stays', async () => {
+      bed.google.control.clearFaults();
+      const answer = await back({ confirm: true, return_to: `${APP}/done` });
+      const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+      bed.clock.advance(1);
+      await connectNow(`${YOUTUBE} ${ADS}`);
+      const before = await grantRow();
+      const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
+      expect((await confirm()).body).toMatchObject({ connect: 'success', missing_scopes: [] });
+      expect((await confirm()).status).toBe(400);
+      expect(await grantRow()).toEqual(before);
+    });
+  });
+
+  test.each([2147483647, -2147483648])('a count of attempts of %d stops no other', async (attempts) => {
+    await back();
+    await bed.sql(`UPDATE pending_exchanges SET attempts = $1, next_attempt_at = now() - interval '1 year'`, [
+      attempts,
+    ]);
+    await back({ user_id: 'bob' });
+    keysAreBack();
+    await until(isOver);
+    for (const user of ['alice', 'bob']) expect((await bed.api.token(user)).status).toBe(200);
   });
 
   test('makes no grant of an exchange that is put back long after its time', async () => {

@@ -327,6 +327,10 @@ describe('GET /tokens/:userId', () => {
       [{ status: 400, body: { error: 'something_new' } }],
       [{ drop: true }],
       [{ delayMs: 2500 }],
+      [{ status: 503, body: '', headers: { 'retry-after': '99999999' } }],
+      [{ status: 503, body: '', headers: { 'retry-after': 'Fri, 31 Dec 9999 23:59:59 GMT' } }],
+      [{ status: 503, body: '', headers: { 'retry-after': '-5' } }],
+      [{ status: 503, body: '', headers: { 'retry-after': 'soon' } }],
     ])(
       'after %j gets 503 with Retry-After when no token is left, and the grant stays active',
       async (fault) => {
@@ -337,6 +341,8 @@ describe('GET /tokens/:userId', () => {
         expect(answer.status).toBe(503);
         expect(answer.body).toMatchObject({ code: 'google_unavailable' });
         expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+        // However long Google asks to wait.
+        expect(Number(answer.headers.get('retry-after'))).toBeLessThanOrEqual(3600);
         const asked = refreshes();
         expect((await bed.api.token('alice')).status).toBe(503);
         expect(refreshes()).toBe(asked);

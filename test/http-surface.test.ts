@@ -68,6 +68,61 @@ describe('every route', () => {
     if (status === 404) expect(answer.body).toMatchObject({ status: 404, code: 'not_found' });
   });
 
+  describe('Host (RFC 9112 section 3.2)', () => {
+    const send = (lines: string, version = '1.1', path = '/health/live') =>
+      sendRaw(bed.url, `GET ${path} HTTP/${version}\r\n${lines}Connection: close\r\n\r\n`);
+
+    test.each([
+      ['none', ''],
+      ['two', 'Host: x\r\nHost: y\r\n'],
+      ['two that are equal', 'Host: x\r\nHost: x\r\n'],
+      ['two in different cases', 'Host: x\r\nHOST: x\r\n'],
+      ['a space', 'Host: a b\r\n'],
+      ['a user', 'Host: a@b\r\n'],
+      ['a list', 'Host: a, b\r\n'],
+      ['a path', 'Host: a/b\r\n'],
+      ['a query', 'Host: a?b\r\n'],
+      ['a fragment', 'Host: a#b\r\n'],
+      ['a scheme', 'Host: http://a\r\n'],
+      ['a port that is none', 'Host: a:b\r\n'],
+      ['two ports', 'Host: a:1:2\r\n'],
+      ['an address in brackets that do not close', 'Host: [::1\r\n'],
+      ['an address of IPv6 without brackets', 'Host: ::1\r\n'],
+      ['a broken percent-encoding', 'Host: a%2\r\n'],
+      ['a quote', 'Host: a"b\r\n'],
+      ['bytes beyond ASCII', 'Host: \u00fc\r\n'],
+      ['a tab', 'Host: a\tb\r\n'],
+    ])('%s: 400 as a problem', async (_, lines) => {
+      for (const path of ['/health/live', '/tokens/alice', '/nowhere', '/connect?ticket=x']) {
+        const answer = await send(lines, '1.1', path);
+        expect(answer.status).toBe(400);
+        expect(answer.headers.get('content-type')).toContain('application/problem+json');
+        expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+        expect(answer.body).toMatchObject({ status: 400, code: 'invalid_request' });
+      }
+    });
+
+    test.each([
+      'x',
+      'a-b.example.com',
+      'a:8080',
+      'a:',
+      '127.0.0.1:80',
+      '[::1]',
+      '[::1]:80',
+      'a_b',
+      'a%20b',
+      '',
+    ])('%j is valid', async (host) => {
+      expect((await send(`Host: ${host}\r\n`)).status).toBe(200);
+    });
+
+    test('HTTP/1.0 needs none, and has no two', async () => {
+      expect((await send('', '1.0')).status).toBe(200);
+      expect((await send('Host: x\r\nHost: y\r\n', '1.0')).status).toBe(400);
+    });
+  });
+
   test('that is a page runs no script and loads nothing from elsewhere', async () => {
     const answer = await new Browser().open(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     const policy = answer.headers.get('content-security-policy') ?? '';

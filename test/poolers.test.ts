@@ -126,6 +126,50 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
   });
 });
 
+const REFUSED =
+  'PgBouncer in pool_mode=statement is not supported: it refuses transactions. Use pool_mode=transaction or session.';
+
+describe(`PgBouncer in statement mode${WITHOUT_PGBOUNCER}`, () => {
+  run.each<Record<string, string>>([{}, { DATABASE_POOLER: 'session' }, { DATABASE_POOLER: 'transaction' }])(
+    'with %j',
+    (more) => {
+      test('the broker is not ready and says why, and calls are 503', async () => {
+        let pooler: PgBouncer | undefined;
+        const bed = await startTestBed();
+        try {
+          pooler = await startPgBouncer(bed.settings['DATABASE_URL'] ?? '', 'statement');
+          await bed.restart({ ...more, DATABASE_URL: pooler.url });
+          const answer = await fetch(`${bed.url}/health/ready`);
+          expect([answer.status, await answer.json()]).toEqual([
+            503,
+            expect.objectContaining({ code: 'database_unavailable', detail: REFUSED }),
+          ]);
+          expect(await bed.api.token('alice')).toMatchObject({
+            status: 503,
+            body: { code: 'database_unavailable' },
+          });
+        } finally {
+          await bed.stop();
+          await pooler?.stop();
+        }
+      });
+    },
+  );
+
+  run('token-broker migrate', () => {
+    test('says why it cannot', async () => {
+      const pooler = await startPgBouncer(await emptyDatabase(), 'statement');
+      try {
+        const { code, stderr } = await tokenBroker(['migrate'], { DATABASE_URL: pooler.url });
+        expect(code).not.toBe(0);
+        expect(stderr).toContain(REFUSED);
+      } finally {
+        await pooler.stop();
+      }
+    });
+  });
+});
+
 describe.each(['session', 'transaction'] as const)(
   `migrate through PgBouncer in %s mode${WITHOUT_PGBOUNCER}`,
   (mode) => {

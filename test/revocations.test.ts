@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { until } from './support/until.js';
 
@@ -129,9 +129,9 @@ describe('a revocation', () => {
   });
 
   test.each([
-    ['the siblings', 'UPDATE OF sealed_refresh_token', 'grants'],
+    ['the siblings', 'UPDATE OF diagnosis', 'grants'],
     ['the grant', 'DELETE', 'grants'],
-    ['the slots', 'UPDATE', 'refresh_tokens'],
+    ['the slots', 'UPDATE OF ended_at', 'refresh_tokens'],
     ['the events', 'INSERT', 'outbox_events'],
     ['the audit trail', 'INSERT', 'audit_events'],
   ])(
@@ -362,6 +362,101 @@ describe('a revocation', () => {
       expect(await statusOf('alice')).toBeUndefined();
       expect(await statusOf('alice-too')).toBeUndefined();
     });
+  });
+
+  describe('the client is taken out of the settings meanwhile', () => {
+    const entries = () => bed.settings['GOOGLE_CLIENT_SECRETS']?.split(',') ?? [];
+    const without = (alias: string) =>
+      bed.restart({
+        GOOGLE_CLIENT_SECRETS: entries()
+          .filter((entry) => !entry.startsWith(`${alias}=`))
+          .join(','),
+      });
+    const waitingHour = () => bed.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+    afterEach(() => bed.restart());
+
+    test('Google is asked all the same: it needs the token only', async () => {
+      await connect('alice', ALICE, 'second');
+      await connect('alice-too');
+      control().failAlways('revoke', { status: 503, body: '' });
+      expect((await revoke('alice')).status).toBe(202);
+      await without('second');
+      control().clearFaults();
+      await due();
+      await finished();
+      expect(await statusOf('alice')).toBeUndefined();
+      expect(await statusOf('alice-too')).toBe('revoked');
+      expect(control().liveRefreshTokens(ALICE.sub, 'second')).toEqual([]);
+    });
+
+    test('a lost answer: its tokens cannot be tried, and the revocation ends', async () => {
+      await connect('alice');
+      await connect('alice-too', ALICE, 'second');
+      control().failNext('revoke', { drop: true, afterProcessing: true });
+      expect((await revoke('alice')).status).toBe(202);
+      await waitingHour();
+      await without('second');
+      await due();
+      await finished();
+      expect(await statusOf('alice')).toBeUndefined();
+      expect(await bed.sql('SELECT outcome FROM revocations')).toEqual([{ outcome: 'unclear' }]);
+      // Back in the settings, its grants are asked for at Google before a token is given.
+      await bed.restart();
+      expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(410);
+    });
+
+    test('a lost answer: others are tried in place of its tokens', async () => {
+      await connect('alice');
+      await connect('alice-too', ALICE, 'second');
+      await connect('alice-third');
+      control().failNext('revoke', { drop: true, afterProcessing: true });
+      expect((await revoke('alice')).status).toBe(202);
+      await waitingHour();
+      await without('second');
+      await due();
+      await finished();
+      expect(await statusOf('alice-too')).toBe('revoked');
+      expect(await statusOf('alice-third')).toBe('revoked');
+    });
+
+    test('the same DELETE continues it; a new one says what is missing, and changes nothing', async () => {
+      await connect('alice', ALICE, 'second');
+      await connect('bob', BOB, 'second');
+      control().failAlways('revoke', { status: 503, body: '' });
+      expect((await revoke('alice')).status).toBe(202);
+      await waitingHour();
+      control().clearFaults();
+      await without('second');
+      expect((await revoke('alice')).status).toBe(200);
+      expect(await statusOf('alice')).toBeUndefined();
+      const { status, body } = await revoke('bob');
+      expect([status, body['code']]).toEqual([400, 'invalid_request']);
+      expect(body['detail']).toContain('the client second is not in GOOGLE_CLIENT_SECRETS');
+      expect(await statusOf('bob')).toBe('active');
+      const { id } = await grantOf('bob');
+      expect((await bed.api.delete(`/grants/${String(id)}`, { mode: 'local' })).status).toBe(200);
+    });
+  });
+
+  test.each([
+    ['its requester is gone', `requested_by = 'null'`],
+    ['its requester is no text', `requested_by = '{"actor": {"a": 1}, "serviceId": 7}'`],
+    ['it counts more attempts than there are numbers', 'attempts = 2147483647'],
+  ])('a row that was changed stops neither itself nor others: %s', async (_, change) => {
+    await connect('alice');
+    await connect('bob', BOB);
+    control().failAlways('revoke', { status: 503, body: '' });
+    expect((await revoke('alice')).status).toBe(202);
+    expect((await revoke('bob')).status).toBe(202);
+    await bed.sql(
+      `UPDATE revocations SET ${change}, next_attempt_at = now() - interval '1 hour', attempt_id = NULL WHERE account_sub = $1`,
+      [ALICE.sub],
+    );
+    control().clearFaults();
+    await bed.sql('UPDATE revocations SET next_attempt_at = now() WHERE account_sub = $1', [BOB.sub]);
+    await finished();
+    expect(await statusOf('alice')).toBeUndefined();
+    expect(await statusOf('bob')).toBeUndefined();
   });
 
   test('ends 600 siblings in about a second, with their events, slots and audit trail', async () => {

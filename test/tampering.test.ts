@@ -328,6 +328,124 @@ describe('a grant', () => {
     },
   );
 
+  describe('a revocation that is not finished', () => {
+    const begin = async () => {
+      bed.google.control.failAlways('revoke', { status: 503, body: '' });
+      expect((await revoke()).status).toBe(202);
+      await bed.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour', attempt_id = NULL`);
+    };
+    const revoke = async () =>
+      bed.api.delete(`/grants/${String((await grantOf('alice'))['id'])}`, { mode: 'revoke' });
+    const finish = async () => {
+      bed.google.control.reset();
+      await bed.sql('UPDATE revocations SET next_attempt_at = now()');
+      const open = () => bed.sql('SELECT 1 FROM revocations WHERE finished_at IS NULL');
+      while ((await open()).length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    /** Neither from memory nor from the database, nor from Google, nor by a process that starts now. */
+    const expectNoToken = async (user = 'alice', query = {}, ways = [false, true]) => {
+      for (const restarts of ways) {
+        if (restarts) await bed.restart();
+        await forget();
+        const asked = bed.google.control.count('token', 'refresh_token');
+        const { status, body } = await bed.api.token(user, query);
+        expect([410, 500]).toContain(status);
+        expect(body).not.toHaveProperty('access_token');
+        expect(bed.google.control.count('token', 'refresh_token')).toBe(asked);
+      }
+    };
+    const FREED = `status = 'active', revocation_id = NULL, revoking_from = NULL`;
+
+    test.each([
+      ['its grant is called active', [`UPDATE grants SET status = 'active'`]],
+      ['its row is deleted', ['DELETE FROM revocations']],
+      [
+        'its row is deleted, its grant called active',
+        ['DELETE FROM revocations', `UPDATE grants SET ${FREED}`],
+      ],
+      ['its grant is called active and not revoking', [`UPDATE grants SET ${FREED}`]],
+      [
+        'its grant is called active from before',
+        [`UPDATE grants SET status = 'active', revocation_id = NULL`],
+      ],
+      [
+        'its row is called finished',
+        ['UPDATE revocations SET finished_at = now()', `UPDATE grants SET ${FREED}`],
+      ],
+    ])('%s', async (_, changes) => {
+      const [kept = {}] = await rows();
+      await begin();
+      for (const change of changes)
+        await bed.sql(change.replace(/UPDATE grants.*/, `$& WHERE user_id = 'alice'`));
+      await expectNoToken();
+      await insertBack('access_tokens', kept['tokens']);
+      await expectNoToken();
+      // This process saw the newer seal; one that starts later asks the ledger before it asks Google.
+      await putBack(kept, 'sealed_refresh_token, credential_version');
+      await expectNoToken('alice', {}, [false]);
+      await bed.sql('DELETE FROM access_tokens');
+      await expectNoToken();
+      await neighbourWorks();
+      await bed.sql('DELETE FROM revocations');
+    });
+
+    test('the grant of another user that ends with it is called active, and dies with it', async () => {
+      await bed.api.connect(
+        { user_id: 'alice-too', scope: YOUTUBE, client: 'second' },
+        { account: ALICE.email },
+      );
+      expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
+      await begin();
+      await bed.sql(`UPDATE grants SET ${FREED} WHERE user_id = 'alice-too'`);
+      await expectNoToken('alice-too', { client: 'second' });
+      await finish();
+      expect((await grantOf('alice-too'))['status']).toBe('revoked');
+    });
+
+    test('a suspended grant does not become active by a revocation that does not end it', async () => {
+      const [token] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
+      await bed.api.connect(
+        { user_id: 'alice-too', scope: YOUTUBE, client: 'second' },
+        { account: ALICE.email },
+      );
+      const to = `${bed.url}/security-events/google`;
+      const subject = { subject_type: 'iss-sub', iss: bed.google.url, sub: ALICE.sub };
+      await bed.google.control.sendSecurityEvent({ type: 'account-disabled', subject, to });
+      for (const when of ['before', 'after']) {
+        if (when === 'before')
+          await bed.sql(`UPDATE grants SET revoking_from = 'active' WHERE user_id = 'alice-too'`);
+        else await begin();
+        await bed.sql(`UPDATE grants SET revoking_from = 'active' WHERE user_id = 'alice-too'`);
+      }
+      bed.google.control.killRefreshToken(token ?? '');
+      await finish();
+      await expectNoToken('alice-too', { client: 'second' });
+    });
+  });
+
+  test('a change of a grant does not sign an older refresh token that was put back', async () => {
+    const [kept = {}] = await rows();
+    await again();
+    await bed.sql('DELETE FROM access_tokens');
+    await putBack(
+      kept,
+      `sealed_refresh_token, credential_version, granted_scopes, requested_scopes, consented_at, refresh_token_issued_at,
+        refresh_token_expires_at, account_email`,
+    );
+    await bed.sql('UPDATE refresh_tokens SET current = true, ended_at = NULL');
+    await bed.sql(
+      `UPDATE refresh_tokens SET grant_id = (SELECT id FROM grants WHERE user_id = 'alice') WHERE account_sub = $1`,
+      [ALICE.sub],
+    );
+    await bed.restart();
+    const to = `${bed.url}/security-events/google`;
+    const subject = { subject_type: 'iss-sub', iss: bed.google.url, sub: ALICE.sub };
+    bed.clock.advance(2);
+    await bed.google.control.sendSecurityEvent({ type: 'sessions-revoked', subject, to });
+    expect(await bed.api.token('alice')).toMatchObject(REFUSED);
+    await expectAlarm(from, 'ledger');
+  });
+
   test('goes on with its token once Google enables the suspended account', async () => {
     const to = `${bed.url}/security-events/google`;
     const subject = { subject_type: 'iss-sub', iss: bed.google.url, sub: ALICE.sub };

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { startBroker } from '../src/bootstrap.js';
+import { Metrics } from '../src/operations/metrics.js';
 import { readConfiguration } from '../src/config/read-configuration.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { pause, type Receiver, startReceiver } from './support/webhook-receiver.js';
@@ -290,6 +291,42 @@ describe('a receiver that refuses an event', () => {
     for (let looks = 0; looks < 50 && (await outbox()).length > 1; looks++) await pause(20);
     expect(await outbox()).toMatchObject([{ delivered_at: null }]);
   });
+});
+
+describe('a row of the outbox that the broker did not write', () => {
+  test.each([
+    ['whose payload is null', `payload = 'null'`],
+    ['whose payload is no object', `payload = '[]'`],
+    ['whose payload is a text', `payload = '"text"'`],
+    ['without data', `payload = '{"timestamp":"2026-01-01T00:00:00.000Z"}'`],
+    ['whose data is a list', `payload = '{"timestamp":"2026-01-01T00:00:00.000Z","data":[]}'`],
+    ['without a time', `payload = '{"data":{}}'`],
+    ['with a time that is none', `payload = '{"timestamp":"soon","data":{}}'`],
+    ['nested deeper than can be read', `payload = (repeat('[', 3000) || repeat(']', 3000))::json`],
+    ['with an id that is no header', `id = id || E'\\n'`],
+    ['that was tried more often than there are numbers', 'attempts = 2147483647'],
+    ['that was tried less than never', 'attempts = -1'],
+  ])('%s is given up with an alarm; the others are delivered', async (_, change) => {
+    const before = await alarms();
+    await pile(12, 5);
+    await bed.sql(`UPDATE outbox_events SET ${change} WHERE id IN ('msg_0', 'msg_3')`);
+    bed.clock.advance(5);
+    await arrive(10);
+    await isOver();
+    await quiet(10);
+    const given = (await outbox()).filter((row) => row['abandoned_at'] !== null);
+    expect(given).toHaveLength(2);
+    for (const row of given) expect(row).toMatchObject({ last_error: 'malformed', delivered_at: null });
+    expect(await alarms()).toBe(before + 2);
+    expect(bed.log()).toContain('"kind":"outbox_event","event":"msg_0');
+  });
+
+  const alarms = async () => {
+    const text = await bed.app.get(Metrics).registry.metrics();
+    return Number(
+      /^token_broker_integrity_failures_total\{kind="outbox_event"\} (\d+)$/m.exec(text)?.[1] ?? 0,
+    );
+  };
 });
 
 describe('brokers that come and go', () => {

@@ -52,13 +52,16 @@ export class DisconnectGrant {
     assertRevocable(grant);
     const requester = { actor: service.name, serviceId: service.id, requestId };
     const { leaseMs } = this.revokeAtGoogle;
-    const clients = this.#clientsOfProject(grant);
+    // A client may have been taken out of the settings since; Google needs only the token.
+    const known = this.#clientsOfProject(grant) ?? [grant.client];
     let current: Grant | null = grant;
     for (let reads = 1; current && reads <= MAX_READS; reads++) {
       // A repeated call resumes an unfinished revocation now.
       const resumed = current.status === 'revoking' ? await this.revocations.resume(grant.id, leaseMs) : null;
-      if (resumed === 'busy') return { also: await this.siblings(service, grant), isFinished: false };
-      if (resumed) return this.#attempt(resumed, await this.siblings(service, grant));
+      if (resumed === 'busy') return { also: await this.#others(grant, known), isFinished: false };
+      if (resumed) return this.#attempt(resumed, await this.#others(grant, known));
+      const clients = this.#clientsOfProject(grant);
+      if (clients === null) throw clientUnknown(grant);
       const begun = await this.revocations.begin(current, clients, requester, leaseMs, this.clock.now());
       if (begun === 'no_token') {
         await this.grants.forget(current, 'revoked', this.clock.now());
@@ -73,13 +76,19 @@ export class DisconnectGrant {
   /**
    * The other active grants of the same account in the same Google Cloud project: Google ends them too.
    * @throws {BrokerError} `not_allowed` without the right `revoke`, or `invalid_request` for a service account, which has
-   * no refresh token to revoke
+   * no refresh token to revoke, and for a client that is not in the settings
    */
   async siblings(service: Service, grant: Grant): Promise<Grant[]> {
     assertMay(service, 'revoke');
     assertRevocable(grant);
-    const all = await this.grants.findRenewableByAccount(grant.account.sub, this.#clientsOfProject(grant));
-    return all.filter((other) => other.id !== grant.id);
+    const clients = this.#clientsOfProject(grant);
+    if (clients === null) throw clientUnknown(grant);
+    return this.#others(grant, clients);
+  }
+
+  async #others({ id, account }: Grant, clients: readonly string[]): Promise<Grant[]> {
+    const all = await this.grants.findRenewableByAccount(account.sub, clients);
+    return all.filter((other) => other.id !== id);
   }
 
   async #attempt(attempt: RevocationAttempt, siblings: readonly Grant[]): Promise<Revoked> {
@@ -87,11 +96,19 @@ export class DisconnectGrant {
     return also ? { also, isFinished: true } : { also: siblings, isFinished: false };
   }
 
-  #clientsOfProject({ client }: Grant): string[] {
-    return this.settings.clients.ofProject(this.settings.clients.pick(client).projectId);
+  /** Null where the settings do not have the client: its project is unknown, and so are the grants that end with this one. */
+  #clientsOfProject({ client }: Grant): string[] | null {
+    const { clients } = this.settings;
+    const configured = clients.get(client);
+    return configured ? clients.ofProject(configured.projectId) : null;
   }
 }
 
 function assertRevocable({ kind }: Grant): void {
   if (kind === 'service_account') throw invalidRequest({ mode: ONLY_LOCAL });
+}
+
+function clientUnknown({ client }: Grant): BrokerError {
+  const what = `must be local while the client ${client} is not in GOOGLE_CLIENT_SECRETS: which grants would end with this one is unknown.`;
+  return invalidRequest({ mode: what });
 }

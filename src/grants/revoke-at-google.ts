@@ -82,7 +82,9 @@ export class RevokeAtGoogle {
    * @throws {GoogleFailure} while Google does not answer
    */
   async #inferFromSamples(attempt: RevocationAttempt): Promise<RevocationEnd> {
-    const samples = await this.revocations.samples(attempt, SAMPLES);
+    // A client that was taken out of the settings since cannot be asked with.
+    const clients = this.settings.clients.all().map(({ alias }) => alias);
+    const samples = await this.revocations.samples(attempt, clients, SAMPLES);
     if (samples.length === 0) return UNCLEAR;
     const isDead = await Promise.all(
       samples.map(async ({ grant, refreshToken }) => {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import helmet from '@fastify/helmet';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
@@ -13,15 +14,30 @@ export function securityHeaders(publicUrl: string): Readonly<Record<string, stri
   return publicUrl.startsWith('https:') ? BOTH : NO_SNIFFING;
 }
 
-/** Sets the headers of every response, and refuses a request without Host (RFC 9112 section 3.2). */
+/** Sets the headers of every response, and refuses a request without exactly one valid Host (RFC 9112 section 3.2). */
 export function registerSecurityHeaders(server: FastifyInstance, publicUrl: string): void {
   const headers = securityHeaders(publicUrl);
   server.addHook('onRequest', ({ raw }, reply, done) => {
     void reply.headers(headers);
-    // HTTP/1.0 has no Host.
-    const lacksHost = raw.headers.host === undefined && raw.httpVersion === '1.1';
-    done(lacksHost ? new BrokerError('invalid_request', 'The header Host is missing.') : undefined);
+    const fault = hostFault(raw);
+    done(fault === null ? undefined : new BrokerError('invalid_request', `The header Host ${fault}`));
   });
+}
+
+/** RFC 9110 section 7.2, RFC 3986 section 3.2: a name or an address, and a port; no user, no space, no list of two. */
+const HOST = /^(?:\[[\dA-Za-z.:]+\]|(?:[\w.~!$&'()*+,;=-]|%[\dA-Fa-f]{2})*)(?::\d*)?$/;
+
+function hostFault({ headers: { host }, httpVersion, rawHeaders }: IncomingMessage): string | null {
+  // HTTP/1.0 has no Host.
+  if (host === undefined) return httpVersion === '1.1' ? 'is missing.' : null;
+  if (!HOST.test(host)) return 'is malformed.';
+  // Node keeps the first one and drops the others.
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (name.length === 4 && name.toLowerCase() === 'host') count++;
+  }
+  return count > 1 ? 'stands there more than once.' : null;
 }
 
 /** Sets the further headers of a response that a browser may show as a page. */

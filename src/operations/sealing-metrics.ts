@@ -21,6 +21,7 @@ const ID_FIELDS: Readonly<Record<IntegrityFault['kind'], string>> = {
   pending_consent: 'consent',
   pending_exchange: 'exchange',
   revocation: 'revocation',
+  outbox_event: 'event',
 };
 
 /** Logs and counts stored data that was changed outside the broker. */

@@ -47,8 +47,8 @@ export class DeliverEvents {
     while (isMore && !shutdown.aborted) {
       const now = this.clock.now();
       const batch = await this.events.claim(BATCH, now, new Date(now.getTime() + claimMs));
-      await this.#deliverAll(batch, shutdown, cancel);
-      isMore = batch.length === BATCH;
+      await this.#deliverAll(batch.events, shutdown, cancel);
+      isMore = batch.isMore;
     }
   }
 

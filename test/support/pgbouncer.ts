@@ -22,7 +22,10 @@ export interface PgBouncer {
 }
 
 /** @param target the URL of a database of the tests' PostgreSQL */
-export async function startPgBouncer(target: string, mode: 'session' | 'transaction'): Promise<PgBouncer> {
+export async function startPgBouncer(
+  target: string,
+  mode: 'session' | 'transaction' | 'statement',
+): Promise<PgBouncer> {
   if (PROGRAM === undefined) throw new Error('pgbouncer is not installed.');
   const { hostname, port, username, password, pathname } = new URL(target);
   const own = await freePort();

@@ -9,7 +9,8 @@ export interface IntegrityFault {
     | 'authorization_request'
     | 'pending_consent'
     | 'pending_exchange'
-    | 'revocation';
+    | 'revocation'
+    | 'outbox_event';
   /** Which row: the id of a grant or service, or another name that is no secret. */
   readonly id: string;
   /** What is wrong; never a value. */

@@ -6,6 +6,7 @@ import { type OutboundRequest, send } from '../../outbound/http-client.js';
 import { endpointsFor } from '../endpoints.js';
 import { classifyLostRequest } from '../oauth/classify-failure.js';
 import { readJsonObject } from '../read-json.js';
+import { retryAfter } from '../retry-after.js';
 import { classifyAdsFailure } from './classify-ads-failure.js';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -87,7 +88,7 @@ export class AdsRequests {
     try {
       const limits = { timeoutMs: this.#timeoutMs, maxBytes: MAX_BYTES, signal: this.shutdown };
       const { status, body, headers } = await send(url, { ...init, ...limits });
-      return { status, body, retryAfter: headers.get('retry-after') };
+      return { status, body, retryAfter: retryAfter(headers) };
     } catch (error) {
       const cause = this.shutdown.aborted ? 'stopping' : classifyLostRequest(error).error;
       // The error is dropped, not wrapped: it can hold the request.

@@ -1,12 +1,14 @@
 import { ADS_FAILURES, AdsFailure, type AdsFailureKind } from '../../domain/ads/ads-failure.js';
 import { printableLine } from '../../domain/text.js';
 import { readJsonObject } from '../read-json.js';
+import { boundedSeconds } from '../retry-after.js';
 
 /** A failed response of the Google Ads API. */
 export interface FailedAdsResponse {
   readonly status: number;
   readonly body: string;
-  readonly retryAfter: string | null;
+  /** In seconds. */
+  readonly retryAfter: number | null;
 }
 
 /**
@@ -22,9 +24,8 @@ const BY_CODE: ReadonlyMap<string, AdsFailureKind> = new Map(
 /** Classifies a failure of the Google Ads API. What is not known to be final is `unavailable`. */
 export function classifyAdsFailure({ status, body, retryAfter }: FailedAdsResponse): AdsFailure {
   const { codes, message, retrySeconds } = read(body);
-  const header = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : null;
   const failure = (kind: AdsFailureKind, code = codes[0]) =>
-    new AdsFailure(kind, code ?? `http_${status}`, message, header ?? retrySeconds);
+    new AdsFailure(kind, code ?? `http_${status}`, message, retryAfter ?? retrySeconds);
   // An error in a success or a redirect is not how Google refuses.
   if (status < 400 || status >= 500 || status === 408 || status === 429) return failure('unavailable');
   const known = codes.find((code) => BY_CODE.has(code));
@@ -54,11 +55,11 @@ function read(body: string): { codes: string[]; message: string; retrySeconds: n
       error?.['status'],
     ].filter((code): code is string => typeof code === 'string' && /^[A-Z_]{2,80}$/.test(code));
     const delays = errors.map(({ details: more }) => more?.quotaErrorDetails?.retryDelay);
-    const delay = delays.map((each) => /^(\d{1,6})(\.\d+)?s$/.exec(String(each))?.[1]).find(Boolean);
+    const delay = delays.map((each) => /^(\d+)(\.\d+)?s$/.exec(String(each))?.[1]).find(Boolean);
     return {
       codes,
       message: typeof error?.['message'] === 'string' ? printableLine(error['message']) : '',
-      retrySeconds: delay === undefined ? null : Number(delay),
+      retrySeconds: delay === undefined ? null : boundedSeconds(Number(delay)),
     };
   } catch {
     return { codes: [], message: '', retrySeconds: null };

@@ -102,16 +102,9 @@ describe('a failure of the token endpoint', () => {
     });
   });
 
-  test.each([
-    ['30', 30],
-    ['0', 0],
-    ['Wed, 21 Oct 2026 07:28:00 GMT', null],
-    ['-1', null],
-    ['1e9', null],
-  ])('with Retry-After %j asks for %p s', (retryAfter, seconds) => {
-    const failure = classifyFailure({ status: 503, body: '', retryAfter, during: 'refresh' });
-    expect(failure.retryAfterSeconds).toBe(seconds);
-    expect(failure.error).toBe('http_503');
+  test('with Retry-After says when to ask again', () => {
+    const failure = classifyFailure({ status: 503, body: '', retryAfter: 30, during: 'refresh' });
+    expect(failure).toMatchObject({ error: 'http_503', retryAfterSeconds: 30 });
   });
 
   test.each([{ error: 'two words' }, { error: 'x\u0000' }, { error: 7 }, { error: '' }])(

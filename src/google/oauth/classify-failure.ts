@@ -8,7 +8,8 @@ import { readJsonObject } from '../read-json.js';
 export interface FailedResponse {
   readonly status: number;
   readonly body: string;
-  readonly retryAfter: string | null;
+  /** In seconds. */
+  readonly retryAfter: number | null;
   /** `invalid_grant` means a bad code in an exchange, a dead refresh token in a refresh, a bad assertion of a service account. */
   readonly during: 'exchange' | 'refresh' | 'assertion';
 }
@@ -28,9 +29,8 @@ const ERROR_CODE = /^[\w.:/-]{1,100}$/;
  */
 export function classifyFailure({ status, body, retryAfter, during }: FailedResponse): GoogleFailure {
   const { error, description, subtype } = parse(body);
-  const retry = retrySeconds(retryAfter);
   const failure = (kind: GoogleFailureKind) =>
-    new GoogleFailure(kind, error || `http_${status}`, description, subtype, retry);
+    new GoogleFailure(kind, error || `http_${status}`, description, subtype, retryAfter);
   // An error in a success, a redirect, a 404, 408, 429 or 5xx is not how Google refuses, whatever the body says. 403 with
   // an HTML page is a rate limit: it has no error code.
   if (!REFUSAL_STATUSES.has(status)) return failure('unavailable');
@@ -65,9 +65,4 @@ function parse(body: string): { error: string; description: string; subtype: str
     description: typeof description === 'string' ? printableLine(description) : '',
     subtype: code('error_subtype') || null,
   };
-}
-
-/** RFC 9110 section 10.2.3, the form in seconds; Google sends no dates here. */
-function retrySeconds(header: string | null): number | null {
-  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) : null;
 }

@@ -1,6 +1,7 @@
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import { Secret } from '../../domain/secret.js';
 import { send } from '../../outbound/http-client.js';
+import { retryAfter } from '../retry-after.js';
 import { classifyLostRequest } from './classify-failure.js';
 
 /** A token response has some 2 kB, most of it the id_token. */
@@ -9,7 +10,8 @@ const MAX_BYTES = 128 * 1024;
 export interface FormResponse {
   readonly status: number;
   readonly body: string;
-  readonly retryAfter: string | null;
+  /** In seconds. */
+  readonly retryAfter: number | null;
 }
 
 /**
@@ -31,7 +33,7 @@ export async function postForm(
   try {
     const request = { method: 'POST', body: form, timeoutMs, maxBytes: MAX_BYTES, signal: shutdown } as const;
     const { status, body, headers } = await send(url, request);
-    return { status, body, retryAfter: headers.get('retry-after') };
+    return { status, body, retryAfter: retryAfter(headers) };
   } catch (error) {
     if (shutdown?.aborted) throw new GoogleFailure('withheld', 'stopping');
     // The error is dropped, not wrapped: it can hold the request.

@@ -66,6 +66,14 @@ const CODES: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+/** PgBouncer's refusal of BEGIN; its code is that of every protocol error. */
+const POOLS_STATEMENTS = /statement pooling mode/;
+const NO_STATEMENT_POOLING: DatabaseFault = {
+  code: 'database_unavailable',
+  message:
+    'PgBouncer in pool_mode=statement is not supported: it refuses transactions. Use pool_mode=transaction or session.',
+};
+
 /** A table, column or schema does not exist, in Prisma's words and in PostgreSQL's. */
 const MISSING = /^(P2021|P2022|42P01|42703|3F000)$/;
 
@@ -94,6 +102,7 @@ export function databaseFault(error: unknown): DatabaseFault | null {
   const { codes, severities } = factsOf(error);
   if (codes.some((code) => MISSING.test(code))) return NOT_MIGRATED;
   if (codes.includes('25006')) return READ_ONLY;
+  if (POOLS_STATEMENTS.test(error.message)) return NO_STATEMENT_POOLING;
   const [, why] = CODES.find(([form]) => codes.some((code) => form.test(code))) ?? [];
   if (why !== undefined) return unavailable(why);
   if (severities.some((severity) => IS_OVER.test(severity))) return unavailable(NOT_ANSWERED);

@@ -60,6 +60,12 @@ export async function prepareSession(
   if (!session) throw new Error('The database returned no row for its session.');
   // A pooler gives its clients numbers of its own making.
   const isDirect = Reflect.get(client, 'processID') === session.pid;
+  // PgBouncer would refuse the first transaction, long after it was ready. https://www.pgbouncer.org/config.html#pool_mode
+  if (!isDirect) {
+    // In two messages: in one, the transaction is over before PgBouncer looks.
+    await client.query('BEGIN');
+    await client.query('COMMIT');
+  }
   client.isShared = pooler === 'transaction' || (pooler === null && !isDirect);
   await setReported(client);
   if (!client.isShared) await setOwn(client, session, limits);

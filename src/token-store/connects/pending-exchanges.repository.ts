@@ -47,6 +47,9 @@ interface SealedExchange {
   readonly idToken: string | null;
 }
 
+/** In a day there are fewer. A count that was changed in the database must not overflow, and stop the others. */
+const MAX_ATTEMPTS = 1_000_000;
+
 /** In the transaction that creates the grant or the pending consent. @returns false when another replica has finished it */
 export async function takeExchange(tx: Prisma.TransactionClient, id: string | null): Promise<boolean> {
   return id === null || (await tx.pendingExchange.deleteMany({ where: { id } })).count > 0;
@@ -127,7 +130,7 @@ export class PendingExchangesRepository {
     const { id, attempts } = row;
     const { count } = await this.database.pendingExchange.updateMany({
       where: { id, attempts },
-      data: { nextAttemptAt: until, attempts: { increment: 1 } },
+      data: { nextAttemptAt: until, attempts: attempts < MAX_ATTEMPTS ? attempts + 1 : 0 },
     });
     if (count === 0) return null;
     try {

@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { integrityFailed } from '../../domain/errors.js';
-import type { Grant } from '../../domain/grant/grant.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
-import { credentialAad } from '../sealed/aad.js';
+import { credentialAad, type SealedGrant } from '../sealed/aad.js';
 
 /** As a row stores it. */
 export interface SealedCredential {
@@ -24,7 +23,7 @@ export class CredentialSealer {
   ) {}
 
   /** The columns of a credential. @param grant as it will be stored, with the version under which it is sealed */
-  async seal(grant: Grant, secret: Secret) {
+  async seal(grant: SealedGrant, secret: Secret) {
     const sealed = await this.sealValue(grant, secret);
     return {
       ...(grant.kind === 'user' ? { sealedRefreshToken: sealed } : { sealedKey: sealed }),
@@ -32,12 +31,12 @@ export class CredentialSealer {
     };
   }
 
-  sealValue(grant: Grant, secret: Secret): Promise<string> {
+  sealValue(grant: SealedGrant, secret: Secret): Promise<string> {
     return this.sealer.seal(secret, credentialAad(grant, grant.version));
   }
 
   /** @returns null, with an alarm, when it does not belong to this grant in its current state */
-  async tryOpen(grant: Grant, { sealed, credentialVersion }: SealedCredential): Promise<Secret | null> {
+  async tryOpen(grant: SealedGrant, { sealed, credentialVersion }: SealedCredential): Promise<Secret | null> {
     try {
       return await this.sealer.open(sealed, credentialAad(grant, credentialVersion ?? 0));
     } catch (error) {
@@ -48,7 +47,7 @@ export class CredentialSealer {
   }
 
   /** @throws {BrokerError} `integrity_failed` */
-  async open(grant: Grant, credential: SealedCredential): Promise<Secret> {
+  async open(grant: SealedGrant, credential: SealedCredential): Promise<Secret> {
     const secret = await this.tryOpen(grant, credential);
     if (!secret) throw integrityFailed();
     return secret;

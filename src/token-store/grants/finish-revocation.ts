@@ -8,6 +8,7 @@ import { Outbox } from '../outbox/outbox.js';
 import { Prisma, type Revocation } from '../prisma-client/client.js';
 import { deadColumns, disconnected } from './end-grants.js';
 import { fromRow } from './grant-row.js';
+import { ResealCredentials } from './reseal-credentials.js';
 import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
@@ -31,6 +32,7 @@ export class FinishRevocation {
   constructor(
     private readonly database: Database,
     private readonly ledger: SlotBookings,
+    private readonly resealCredentials: ResealCredentials,
     private readonly outbox: Outbox,
   ) {}
 
@@ -105,7 +107,9 @@ export class FinishRevocation {
 
   /** Restores grants that this revocation did not end, or hands them to another revocation that concerns them. */
   async #restore(tx: Transaction, { id }: Revocation): Promise<{ userId: string; client: string }[]> {
-    return tx.$queryRaw`
+    const before = await tx.grant.findMany({ where: { revocationId: id } });
+    if (before.length === 0) return [];
+    await tx.$executeRaw`
       UPDATE grants SET version = version + 1, revocation_id = next,
         status = CASE WHEN next IS NULL THEN revoking_from ELSE status END,
         revoking_from = CASE WHEN next IS NULL THEN NULL ELSE revoking_from END
@@ -115,8 +119,9 @@ export class FinishRevocation {
           WHERE other.finished_at IS NULL AND other.account_sub = grants.account_sub AND client = ANY(other.clients)
           ORDER BY begun_at LIMIT 1) AS next
         FROM grants WHERE revocation_id = ${id}::uuid) AS left_over
-      WHERE grants.id = marked
-      RETURNING user_id AS "userId", client`;
+      WHERE grants.id = marked`;
+    await this.resealCredentials.reseal(tx, before);
+    return before;
   }
 
   async #askAgain(
@@ -156,7 +161,7 @@ export class FinishRevocation {
     target: Grant | null,
     at: Date,
   ): Promise<void> {
-    const { actor, serviceId, requestId } = requestedBy as unknown as RevocationRequester;
+    const { actor, serviceId, requestId } = requesterOf(requestedBy);
     const common = { at, action: 'grant.disconnect', outcome: 'ok', actor, serviceId, requestId } as const;
     const rows = revoked.map((grant) =>
       toAuditRow({
@@ -174,4 +179,13 @@ export class FinishRevocation {
     }
     if (rows.length > 0) await tx.$executeRawUnsafe(WRITE_AUDIT_ROWS, JSON.stringify(rows));
   }
+}
+
+/** No seal is bound to it: what was changed in the database must not keep a revocation unfinished. */
+function requesterOf(stored: Prisma.JsonValue) {
+  const { actor, serviceId, requestId } = (stored ?? {}) as Partial<
+    Record<keyof RevocationRequester, unknown>
+  >;
+  const text = (value: unknown) => (typeof value === 'string' ? value : null);
+  return { actor: text(actor) ?? 'unknown', serviceId: text(serviceId), requestId: text(requestId) };
 }

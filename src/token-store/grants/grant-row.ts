@@ -2,6 +2,7 @@ import { commonScopes, SIGN_IN_SCOPES } from '../../domain/google/scopes.js';
 import { REVOKING } from '../../domain/grant/diagnosis.js';
 import type { Diagnosis, Grant } from '../../domain/grant/grant.js';
 import { type Grant as Row, Prisma } from '../prisma-client/client.js';
+import type { SealedGrant } from '../sealed/aad.js';
 
 /** Columns that no other module sees. */
 type Inner =
@@ -40,10 +41,9 @@ export function fromRow(row: Omit<Row, Inner>): Grant {
   };
 }
 
-/** The grant as its credential was sealed: a revocation under way changes no seal. */
-export function sealedFrom(row: Omit<Row, Exclude<Inner, 'revokingFrom'>>): Grant {
-  const status = row.revocationId === null ? row.status : (row.revokingFrom ?? row.status);
-  return { ...fromRow(row), status };
+/** The grant as its credential is sealed. */
+export function sealedFrom(row: Omit<Row, Exclude<Inner, 'revokingFrom'>>): SealedGrant {
+  return { ...fromRow(row), revokingFrom: row.revokingFrom };
 }
 
 /**

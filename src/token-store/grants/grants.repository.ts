@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { isRenewable } from '../../domain/connect/held-grant.js';
 import { judgeConsent } from '../../domain/connect/judge-consent.js';
-import { sameScopes, scopeSet } from '../../domain/google/scopes.js';
+import { commonScopes, missingScopes, sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import { Consent, GrantWithTokens, SavedConsent } from '../../domain/grant/consent.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
@@ -61,6 +61,7 @@ export class GrantsRepository {
       const kept = await this.#credentialOf(row);
       // The row of an active grant counts only if its credential proves it.
       const held = stored && isRenewable(stored) && kept !== null ? stored : null;
+      if (held && answer.obtainedAt < held.consentedAt) return this.#keepNewer(tx, consent, held);
       const verdict = judgeConsent({
         requested: consent.requestedScopes,
         answered: answer.scopes,
@@ -103,6 +104,17 @@ export class GrantsRepository {
     return saved;
   }
 
+  /** Google answered before it answered the stored consent: the token of that one stays, and this one is booked as unused. */
+  async #keepNewer(tx: Prisma.TransactionClient, consent: Consent, held: Grant): Promise<SavedConsent> {
+    const { client, account, requestedScopes, answer, now } = consent;
+    const given = commonScopes(answer.scopes, requestedScopes);
+    if (missingScopes(given, held.grantedScopes).length > 0) return { kind: 'narrower' };
+    if (!(await takeExchange(tx, consent.exchangeId))) return { kind: 'gone' };
+    if (!(await takeConsent(tx, consent.codeHash))) return { kind: 'gone' };
+    await this.refreshTokens.bookUnused(tx, { account, client, answer, now });
+    return { kind: 'saved', grant: held, unrequested: [] };
+  }
+
   async #put(
     tx: Prisma.TransactionClient,
     { userId, client, account, answer, now, requestedScopes }: Consent,
@@ -126,7 +138,8 @@ export class GrantsRepository {
       grantedScopes: [...granted],
       status: 'active' as const,
       diagnosis: Prisma.DbNull,
-      consentedAt: now,
+      // When Google answered: a consent can wait, and a newer one be stored meanwhile.
+      consentedAt: answer.obtainedAt,
       refreshedAt: now,
       ...this.refreshTokens.dates(answer, now),
       ...NO_LEASE,

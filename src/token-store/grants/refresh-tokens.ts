@@ -1,11 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import type { Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
+import type { Account, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { isNearlyFull } from '../../domain/grant/slots.js';
 import { SlotReporter } from '../../domain/ports/slot-reporter.js';
 import { Outbox } from '../outbox/outbox.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { SlotBookings } from './slot-bookings.js';
+
+interface Unused {
+  readonly account: Account;
+  readonly client: string;
+  readonly answer: TokenEndpointResponse;
+  readonly now: Date;
+}
 
 /**
  * A new refresh token in the transaction that stores its grant: the dates of the grant, the booking in the slot ledger, and
@@ -25,6 +32,13 @@ export class RefreshTokens {
   dates(answer: TokenEndpointResponse, now: Date) {
     if (answer.refreshToken === null) return {};
     return { refreshTokenIssuedAt: now, refreshTokenExpiresAt: answer.refreshTokenExpiresAt };
+  }
+
+  /** Books a token that becomes no grant's: it takes a slot all the same. */
+  async bookUnused(tx: Prisma.TransactionClient, { account, client, answer, now }: Unused): Promise<void> {
+    const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
+    if (token === null) return;
+    await this.ledger.book(tx, { accountSub: account.sub, client, grantId: null, token, expiresAt, now });
   }
 
   /** @param grant as it is stored with this answer, under the version that its credential was sealed under */

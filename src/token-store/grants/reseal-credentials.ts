@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import type { Grant } from '../../domain/grant/grant.js';
+import type { Secret } from '../../domain/secret.js';
 import type { Grant as Row, Prisma } from '../prisma-client/client.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { sealedFrom } from './grant-row.js';
 import { SlotBookings } from './slot-bookings.js';
 
 /**
- * Seals refresh tokens again in the transaction of a change of their grants, with a constant number of statements. With another
- * status, because the token of a suspended grant must not open when the row is set to active in the database; with the same
- * status, to invalidate access tokens.
+ * Seals refresh tokens again in the transaction of a change of their grants, with a constant number of statements. A seal is bound
+ * to whether the grant is suspended or being revoked, so that its token does not open when the row is set to active in the
+ * database; and access tokens are bound to the version of the seal, so that each reseal invalidates them.
  */
 @Injectable()
 export class ResealCredentials {
@@ -18,40 +18,45 @@ export class ResealCredentials {
   ) {}
 
   /**
-   * @param rows as they were before the change, which raised each version by one; what does not open is not changed
-   * @param status left out where it stays
+   * Call it after the change, which raised each version.
+   * @param before the rows as they were; a credential that does not open with its row is not sealed again
    */
-  async reseal(
-    tx: Prisma.TransactionClient,
-    rows: readonly Row[],
-    status?: 'active' | 'suspended',
-  ): Promise<void> {
-    const sealed = (await Promise.all(rows.map((row) => this.#reseal(row, status)))).filter(
-      (one) => one !== null,
+  async reseal(tx: Prisma.TransactionClient, before: readonly Row[]): Promise<void> {
+    const found = await Promise.all(before.map(async (row) => ({ row, token: await this.#open(row) })));
+    const opened = new Map(found.map((one) => [one.row.id, one]));
+    const rows = await tx.grant.findMany({ where: { id: { in: [...opened.keys()] } } });
+    const sealed = await Promise.all(
+      rows.map(async (row) => {
+        const { row: former, token } = opened.get(row.id) ?? {};
+        return former && token ? this.#seal(former, row, token) : null;
+      }),
     );
-    if (sealed.length === 0) return;
-    const values = JSON.stringify(sealed);
+    const values = JSON.stringify(sealed.filter((one) => one !== null));
+    if (values === '[]') return;
     await tx.$executeRaw`
       UPDATE grants SET sealed_refresh_token = one.sealed, credential_version = one.version
       FROM jsonb_to_recordset(${values}::jsonb) AS one (id uuid, sealed text, version int) WHERE grants.id = one.id`;
+    // Only a token that the ledger had signed: an older one that was put back is not signed by a change of its grant.
     await tx.$executeRaw`
       UPDATE refresh_tokens SET mac = decode(one.mac, 'hex')
-      FROM jsonb_to_recordset(${values}::jsonb) AS one (id uuid, fingerprint text, mac text)
-      WHERE refresh_tokens.fingerprint = decode(one.fingerprint, 'hex') AND grant_id = one.id AND current`;
+      FROM jsonb_to_recordset(${values}::jsonb) AS one (id uuid, fingerprint text, former text, mac text)
+      WHERE refresh_tokens.fingerprint = decode(one.fingerprint, 'hex') AND grant_id = one.id AND current
+        AND refresh_tokens.mac = decode(one.former, 'hex')`;
   }
 
-  async #reseal(row: Row, status: Grant['status'] = sealedFrom(row).status) {
-    const { id, sealedRefreshToken: sealed, credentialVersion } = row;
-    const before = sealedFrom(row);
-    const token =
-      sealed === null ? null : await this.credentials.tryOpen(before, { sealed, credentialVersion });
-    if (!token) return null;
-    const grant: Grant = { ...before, status, version: row.version + 1 };
+  async #open(row: Row): Promise<Secret | null> {
+    const { sealedRefreshToken: sealed, credentialVersion } = row;
+    return sealed === null ? null : this.credentials.tryOpen(sealedFrom(row), { sealed, credentialVersion });
+  }
+
+  async #seal(former: Row, row: Row, token: Secret) {
+    const grant = sealedFrom(row);
     return {
-      id,
+      id: grant.id,
       sealed: await this.credentials.sealValue(grant, token),
       version: grant.version,
       fingerprint: hex(this.ledger.fingerprint(token)),
+      former: hex(this.ledger.macOf(grant, former.credentialVersion ?? 0, token)),
       mac: hex(this.ledger.macOf(grant, grant.version, token)),
     };
   }

@@ -12,11 +12,14 @@ import { revocationTokenAad } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { FinishRevocation, PROBABLY_DEAD } from './finish-revocation.js';
 import { fromRow, sealedFrom } from './grant-row.js';
+import { ResealCredentials } from './reseal-credentials.js';
 import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
 
 const DUE = Prisma.sql`next_attempt_at <= clock_timestamp()`;
+/** A count that was changed in the database must not overflow, and stop other revocations. */
+const MAX_ATTEMPTS = 1_000_000;
 /** A caller who retries need not wait for the backoff, only for an attempt that may still be at Google. */
 const NOT_UNDER_WAY = Prisma.sql`(attempt_id IS NULL OR next_attempt_at <= clock_timestamp())`;
 
@@ -31,6 +34,7 @@ export class RevocationsRepository {
     private readonly sealer: Sealer,
     private readonly ledger: SlotBookings,
     private readonly credentials: CredentialSealer,
+    private readonly resealCredentials: ResealCredentials,
     private readonly reporter: IntegrityReporter,
     private readonly finishRevocation: FinishRevocation,
     private readonly changes: ChangeFeed,
@@ -73,7 +77,7 @@ export class RevocationsRepository {
           AND NOT EXISTS (SELECT 1 FROM revocations AS other WHERE other.grant_id = grants.id
             AND other.consented_at = grants.consented_at AND other.finished_at IS NULL)`;
       if (begun === 0) return null;
-      await mark(tx, id, sub, all);
+      await this.#mark(tx, id, sub, all);
       return tx.grant.findMany({ where: { revocationId: id } });
     });
     if (marked === null) return null;
@@ -111,12 +115,20 @@ export class RevocationsRepository {
     await this.database.revocation.updateMany({ where: { id, finishedAt: null }, data: { confirmed: true } });
   }
 
-  /** Some of the grants that are dead if Google revoked at an earlier attempt, with their refresh tokens. */
-  async samples({ id }: RevocationAttempt, most: number): Promise<{ grant: Grant; refreshToken: Secret }[]> {
+  /**
+   * Some of the grants that are dead if Google revoked at an earlier attempt, with their refresh tokens.
+   * @param among the clients that Google can be asked with
+   */
+  async samples(
+    { id }: RevocationAttempt,
+    among: readonly string[],
+    most: number,
+  ): Promise<{ grant: Grant; refreshToken: Secret }[]> {
     const rows = await this.database.$queryRaw<{ id: string }[]>`
       SELECT grants.id FROM grants JOIN revocations ON revocations.id = ${id}::uuid
       WHERE revocation_id IS NOT NULL AND revoking_from = 'active' AND sealed_refresh_token IS NOT NULL
-        AND grants.account_sub = revocations.account_sub AND client = ANY(clients) AND grants.id <> revocations.grant_id
+        AND grants.account_sub = revocations.account_sub AND client = ANY(clients) AND client = ANY(${[...among]})
+        AND grants.id <> revocations.grant_id
         AND ${PROBABLY_DEAD}
       LIMIT ${most}`;
     const grants = await this.database.grant.findMany({ where: { id: { in: rows.map((row) => row.id) } } });
@@ -165,7 +177,7 @@ export class RevocationsRepository {
       const { id, accountSub, clients } = revocation;
       await this.ledger.lockAll(tx, accountSub, clients);
       await tx.$executeRaw`
-        UPDATE revocations SET attempts = attempts + 1, attempt_id = ${attemptId}::uuid,
+        UPDATE revocations SET attempts = least(attempts, ${MAX_ATTEMPTS}) + 1, attempt_id = ${attemptId}::uuid,
           next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond',
           last_sequence = (SELECT coalesce(max(sequence), 0) FROM refresh_tokens
             WHERE account_sub = ${accountSub} AND client = ANY(${clients}))
@@ -173,7 +185,7 @@ export class RevocationsRepository {
       // A row that the broker did not write marks nothing.
       const token = await this.#open(revocation);
       if (!token) return null;
-      const marked = await mark(tx, id, accountSub, clients);
+      const marked = await this.#mark(tx, id, accountSub, clients);
       const grants = await tx.grant.findMany({ where: { id: { in: marked } } });
       return { revocation, token, grants: grants.map(fromRow) };
     });
@@ -197,24 +209,27 @@ export class RevocationsRepository {
   #publish(grants: readonly Pick<Grant, 'userId' | 'client'>[]): void {
     for (const { userId, client } of grants) this.changes.publish({ kind: 'grant', userId, client });
   }
-}
 
-/**
- * Marks grants that are not marked for this revocation yet, and deletes their access tokens, which are bound to the former version.
- * @returns the ids
- */
-async function mark(tx: Transaction, id: string, sub: string, clients: string[]): Promise<string[]> {
-  const rows = await tx.$queryRaw<{ id: string }[]>`
-    WITH marked AS (
+  /**
+   * Marks grants that are not marked for this revocation yet. Their access tokens are deleted, and their refresh tokens sealed as
+   * those of grants under revocation.
+   * @returns the ids
+   */
+  async #mark(tx: Transaction, id: string, sub: string, clients: string[]): Promise<string[]> {
+    const found = await tx.$queryRaw<{ id: string }[]>`
+      SELECT id FROM grants
+      WHERE account_sub = ${sub} AND client = ANY(${clients}) AND kind = 'user' AND status IN ('active', 'suspended')
+        AND revocation_id IS DISTINCT FROM ${id}::uuid
+      ORDER BY id FOR UPDATE`;
+    if (found.length === 0) return [];
+    const ids = found.map((row) => row.id);
+    const before = await tx.grant.findMany({ where: { id: { in: ids } } });
+    await tx.$executeRaw`
+      WITH dropped AS (DELETE FROM access_tokens WHERE grant_id = ANY(${ids}::uuid[]))
       UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
         version = version + 1, lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false, refresh_failures = 0
-      WHERE id IN (
-        SELECT id FROM grants
-        WHERE account_sub = ${sub} AND client = ANY(${clients}) AND kind = 'user' AND status IN ('active', 'suspended')
-          AND revocation_id IS DISTINCT FROM ${id}::uuid
-        ORDER BY id FOR UPDATE)
-      RETURNING id),
-    dropped AS (DELETE FROM access_tokens WHERE grant_id IN (SELECT id FROM marked))
-    SELECT id FROM marked`;
-  return rows.map((row) => row.id);
+      WHERE id = ANY(${ids}::uuid[])`;
+    await this.resealCredentials.reseal(tx, before);
+    return ids;
+  }
 }

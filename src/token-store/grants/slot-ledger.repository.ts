@@ -5,7 +5,8 @@ import { alongIndex } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import { hasEmail } from './grant-row.js';
-import { live, SlotBookings } from './slot-bookings.js';
+import { RefreshTokens } from './refresh-tokens.repository.js';
+import { live } from './slot-bookings.js';
 
 /** At most so many accounts are checked before a connect. */
 const MAX_SUSPECTS = 20;
@@ -18,7 +19,7 @@ const MAX_SUSPECTS = 20;
 export class SlotLedgerRepository {
   constructor(
     private readonly database: Database,
-    private readonly bookings: SlotBookings,
+    private readonly refreshTokens: RefreshTokens,
   ) {}
 
   /** The tokens that Google counts as live for one account and client, oldest first. */
@@ -104,10 +105,9 @@ export class SlotLedgerRepository {
     answer: TokenEndpointResponse,
     now: Date,
   ): Promise<void> {
-    const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
-    if (token === null) return;
+    if (answer.refreshToken === null) return;
     await this.database.$transaction((tx) =>
-      this.bookings.book(tx, { accountSub: account.sub, client, grantId: null, token, expiresAt, now }),
+      this.refreshTokens.bookUnused(tx, { account, client, answer, now }),
     );
   }
 }

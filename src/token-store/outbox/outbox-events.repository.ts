@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { Database } from '../client/database.js';
 import type { EventType } from './outbox.js';
 
@@ -18,11 +19,14 @@ interface Row {
   readonly id: string;
   readonly sequence: bigint;
   readonly type: EventType;
-  readonly payload: { readonly timestamp: string; readonly data: object };
+  /** As text: a payload that Prisma cannot read must not fail the others. */
+  readonly payload: string;
   readonly attempts: number;
 }
 
 const PRUNE_BATCH = 5000;
+/** No event is tried so often: the schedule ends before. */
+const MAX_ATTEMPTS = 1000;
 
 /** Still to be delivered. */
 const OPEN = { deliveredAt: null, abandonedAt: null };
@@ -30,13 +34,22 @@ const OPEN = { deliveredAt: null, abandonedAt: null };
 /** Reads the outbox for delivery. Replicas share the work: what one has claimed, no other gets (FOR UPDATE SKIP LOCKED). */
 @Injectable()
 export class OutboxEventsRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly reporter: IntegrityReporter,
+  ) {}
 
   /**
-   * Takes what is due, in order of creation. A replica that dies after claiming loses the claim.
+   * Takes what is due, in order of creation. A replica that dies after claiming loses the claim. Rows that the broker did not
+   * write are abandoned, with an alarm.
    * @param until from then on, another may take it
+   * @returns `isMore` when as many as wanted were due
    */
-  async claim(most: number, now: Date, until: Date): Promise<UndeliveredEvent[]> {
+  async claim(
+    most: number,
+    now: Date,
+    until: Date,
+  ): Promise<{ readonly events: readonly UndeliveredEvent[]; readonly isMore: boolean }> {
     // One statement: no lock and no connection is held while the receiver answers.
     const rows = await this.database.$queryRaw<Row[]>`
       UPDATE outbox_events SET next_attempt_at = ${until}
@@ -45,16 +58,21 @@ export class OutboxEventsRepository {
         WHERE delivered_at IS NULL AND abandoned_at IS NULL AND next_attempt_at <= ${now}
         ORDER BY next_attempt_at, sequence LIMIT ${most} FOR UPDATE SKIP LOCKED
       )
-      RETURNING id, sequence, type, payload, attempts`;
-    return rows
-      .sort((a, b) => (a.sequence < b.sequence ? -1 : 1))
-      .map(({ id, type, payload: { timestamp, data }, attempts }) => ({
-        id,
-        type,
-        timestamp,
-        data,
-        failures: attempts,
-      }));
+      RETURNING id, sequence, type, payload::text AS payload, attempts`;
+    const events = rows.sort((a, b) => (a.sequence < b.sequence ? -1 : 1)).map(read);
+    const malformed = rows.filter((_, index) => events[index] === null);
+    if (malformed.length > 0) await this.#abandon(malformed, now);
+    return { events: events.filter((event) => event !== null), isMore: rows.length === most };
+  }
+
+  async #abandon(malformed: readonly Row[], now: Date): Promise<void> {
+    const ids = malformed.map(({ id }) => id);
+    await this.database.outboxEvent.updateMany({
+      where: { id: { in: ids }, ...OPEN },
+      data: { abandonedAt: now, lastError: 'malformed' },
+    });
+    const reason = 'An event for the app is malformed and was given up: the app has not received it.';
+    for (const id of ids) this.reporter.report({ kind: 'outbox_event', id, reason });
   }
 
   /** Releases what was claimed and not tried. */
@@ -95,5 +113,22 @@ export class OutboxEventsRepository {
           (SELECT id FROM outbox_events WHERE abandoned_at < ${before} AND delivered_at IS NULL LIMIT ${PRUNE_BATCH}))`;
       if (count < PRUNE_BATCH) return;
     }
+  }
+}
+
+/** An id is sent as a header. */
+const ID = /^[\w.-]{1,200}$/;
+
+/** @returns null for a row that the broker did not write */
+function read({ id, type, payload: text, attempts }: Row): UndeliveredEvent | null {
+  if (!ID.test(id) || attempts < 0 || attempts > MAX_ATTEMPTS) return null;
+  try {
+    const payload = JSON.parse(text) as { timestamp?: unknown; data?: unknown } | null;
+    const { timestamp, data } = payload ?? {};
+    if (typeof timestamp !== 'string' || Number.isNaN(Date.parse(timestamp))) return null;
+    if (typeof data !== 'object' || data === null || Array.isArray(data)) return null;
+    return { id, type, timestamp, data, failures: attempts };
+  } catch {
+    return null;
   }
 }

@@ -1,5 +1,11 @@
 import type { Grant } from '../../domain/grant/grant.js';
 
+/** A grant as its credential is sealed. */
+export type SealedGrant = Grant & {
+  /** The status before the revocation under way, where there is one. */
+  readonly revokingFrom?: string | null;
+};
+
 /*
  * The AAD (associated data) of each sealed value: its column, its row, and every column of the row that decides who gets the secret. A
  * row that was not changed by the broker does not open. Changing one of these functions locks old rows out.
@@ -14,14 +20,13 @@ export function verifierAad(request: object): string {
  * Of a refresh token or a service account's key: its owner, what was granted, and the version of the seal. Without columns that
  * change without a reseal: `version`, the lease, the diagnosis.
  */
-export function credentialAad(grant: Grant, version: number): string {
+export function credentialAad(grant: SealedGrant, version: number): string {
   const column = grant.kind === 'user' ? 'grants.sealed_refresh_token' : 'grants.sealed_key';
   return canonical([
     column,
     ...identity(grant),
     version,
-    // The token of a suspended grant is kept, and must not open when the row is set to active in the database.
-    grant.status === 'suspended',
+    state(grant),
     grant.account.email,
     grant.requestedScopes,
     grant.grantedScopes,
@@ -32,8 +37,16 @@ export function credentialAad(grant: Grant, version: number): string {
 }
 
 /**
+ * The token of a grant that is suspended or being revoked is kept, and must not open when the row is set to active in the
+ * database.
+ */
+function state({ status, revokingFrom = null }: SealedGrant) {
+  return status === 'revoking' || revokingFrom !== null ? [status, revokingFrom] : status === 'suspended';
+}
+
+/**
  * Bound to the version of the credential that it was fetched with: each reseal of that invalidates former access tokens. Not
- * to the version of the grant, since a revocation that fails does not invalidate them.
+ * to the version of the grant, which also changes without a reseal.
  */
 export function accessTokenAad(
   grant: Grant,

@@ -92,7 +92,7 @@ export class AccountRemediations {
       where: { id: { in: ids }, revocationId: { not: null } },
       data: { revokingFrom: 'suspended' },
     });
-    await this.resealCredentials.reseal(tx, rows, 'suspended');
+    await this.resealCredentials.reseal(tx, rows);
     await dropTokens(tx, grants);
     const notified = rows.filter((row) => statusOf(row) === 'active').map(fromRow);
     const suspended = notified.map((grant): Grant => ({ ...grant, status: 'suspended', diagnosis }));
@@ -111,7 +111,7 @@ export class AccountRemediations {
       where: { ...where, revocationId: { not: null } },
       data: { revokingFrom: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
     });
-    await this.resealCredentials.reseal(tx, rows, 'active');
+    await this.resealCredentials.reseal(tx, rows);
     const active = grants
       .filter(({ status }) => status !== 'revoking')
       .map((grant): Grant => ({ ...grant, status: 'active', diagnosis: null }));
