@@ -5,7 +5,7 @@ import { alongIndex } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import { hasEmail } from './grant-row.js';
-import { RefreshTokens } from './refresh-tokens.repository.js';
+import { RefreshTokens } from './refresh-tokens.js';
 import { live } from './slot-bookings.js';
 
 /** At most so many accounts are checked before a connect. */
