@@ -196,7 +196,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     expect((await bed.api.token('alice')).status).toBe(200);
   });
 
-  describe('a newer consent is stored while it waits', () => {
+  describe('and that waits while a newer consent is stored', () => {
     const connectNow = async (scope: string) => {
       await bed.sql(`UPDATE pending_exchanges SET next_attempt_at = now() + interval '1 year'`);
       keysAreBack();
@@ -220,7 +220,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       ).map(({ token }) => token);
     const grantRow = () => bed.sql('SELECT sealed_refresh_token, granted_scopes, consented_at FROM grants');
 
-    test('its refresh token stays; the older one is booked and replaces nothing', async () => {
+    test('books its refresh token and replaces nothing', async () => {
       await back();
       await connectNow(`${YOUTUBE} ${ADS}`);
       const [before, tokens] = [await grantRow(), await current()];
@@ -246,7 +246,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       expect((await bed.api.token('alice')).status).toBe(200);
     });
 
-    test('what only the older one was given is not granted', async () => {
+    test('grants nothing that only the older consent was given', async () => {
       await back({ scope: ADS });
       await connectNow(YOUTUBE);
       const before = await grantRow();
@@ -255,7 +255,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       await until(async () => (await events()).some(({ outcome }) => outcome === 'no_refresh_token'));
     });
 
-    test('the newer one waits as well: it wins, in whatever order they are finished', async () => {
+    test('loses to one that waits as well, in whatever order they are finished', async () => {
       for (const first of ['older', 'newer']) {
         await bed.reset();
         await bed.restart();
@@ -285,7 +285,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       }
     });
 
-    test('it is confirmed later than the newer one: the newer one stays', async () => {
+    test('replaces nothing when the app confirms it later', async () => {
       bed.google.control.clearFaults();
       const answer = await back({ confirm: true, return_to: `${APP}/done` });
       const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
@@ -299,7 +299,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     });
   });
 
-  test.each([2147483647, -2147483648])('a count of attempts of %d stops no other', async (attempts) => {
+  test.each([2147483647, -2147483648])('stops no other by a count of attempts of %d', async (attempts) => {
     await back();
     await bed.sql(`UPDATE pending_exchanges SET attempts = $1, next_attempt_at = now() - interval '1 year'`, [
       attempts,

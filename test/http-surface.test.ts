@@ -68,7 +68,7 @@ describe('every route', () => {
     if (status === 404) expect(answer.body).toMatchObject({ status: 404, code: 'not_found' });
   });
 
-  describe('Host (RFC 9112 section 3.2)', () => {
+  describe('that is called with a Host header', () => {
     const send = (lines: string, version = '1.1', path = '/health/live') =>
       sendRaw(bed.url, `GET ${path} HTTP/${version}\r\n${lines}Connection: close\r\n\r\n`);
 
@@ -92,7 +92,7 @@ describe('every route', () => {
       ['a quote', 'Host: a"b\r\n'],
       ['bytes beyond ASCII', 'Host: \u00fc\r\n'],
       ['a tab', 'Host: a\tb\r\n'],
-    ])('%s: 400 as a problem', async (_, lines) => {
+    ])('refuses %s with 400 as a problem', async (_, lines) => {
       for (const path of ['/health/live', '/tokens/alice', '/nowhere', '/connect?ticket=x']) {
         const answer = await send(lines, '1.1', path);
         expect(answer.status).toBe(400);
@@ -113,11 +113,11 @@ describe('every route', () => {
       'a_b',
       'a%20b',
       '',
-    ])('%j is valid', async (host) => {
+    ])('accepts %j', async (host) => {
       expect((await send(`Host: ${host}\r\n`)).status).toBe(200);
     });
 
-    test('HTTP/1.0 needs none, and has no two', async () => {
+    test('accepts none in HTTP/1.0, and no two', async () => {
       expect((await send('', '1.0')).status).toBe(200);
       expect((await send('Host: x\r\nHost: y\r\n', '1.0')).status).toBe(400);
     });

@@ -364,7 +364,7 @@ describe('a revocation', () => {
     });
   });
 
-  describe('the client is taken out of the settings meanwhile', () => {
+  describe('whose client is taken out of the settings', () => {
     const entries = () => bed.settings['GOOGLE_CLIENT_SECRETS']?.split(',') ?? [];
     const without = (alias: string) =>
       bed.restart({
@@ -375,7 +375,7 @@ describe('a revocation', () => {
     const waitingHour = () => bed.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
     afterEach(() => bed.restart());
 
-    test('Google is asked all the same: it needs the token only', async () => {
+    test('still reaches Google, which needs only the token', async () => {
       await connect('alice', ALICE, 'second');
       await connect('alice-too');
       control().failAlways('revoke', { status: 503, body: '' });
@@ -389,7 +389,7 @@ describe('a revocation', () => {
       expect(control().liveRefreshTokens(ALICE.sub, 'second')).toEqual([]);
     });
 
-    test('a lost answer: its tokens cannot be tried, and the revocation ends', async () => {
+    test('ends as unclear after a lost response, because its tokens cannot be tried', async () => {
       await connect('alice');
       await connect('alice-too', ALICE, 'second');
       control().failNext('revoke', { drop: true, afterProcessing: true });
@@ -405,7 +405,7 @@ describe('a revocation', () => {
       expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(410);
     });
 
-    test('a lost answer: others are tried in place of its tokens', async () => {
+    test('tries the tokens of other clients after a lost response', async () => {
       await connect('alice');
       await connect('alice-too', ALICE, 'second');
       await connect('alice-third');
@@ -419,7 +419,7 @@ describe('a revocation', () => {
       expect(await statusOf('alice-third')).toBe('revoked');
     });
 
-    test('the same DELETE continues it; a new one says what is missing, and changes nothing', async () => {
+    test('continues by the same DELETE, and a new one is refused with what is missing', async () => {
       await connect('alice', ALICE, 'second');
       await connect('bob', BOB, 'second');
       control().failAlways('revoke', { status: 503, body: '' });
@@ -439,10 +439,10 @@ describe('a revocation', () => {
   });
 
   test.each([
-    ['its requester is gone', `requested_by = 'null'`],
-    ['its requester is no text', `requested_by = '{"actor": {"a": 1}, "serviceId": 7}'`],
-    ['it counts more attempts than there are numbers', 'attempts = 2147483647'],
-  ])('a row that was changed stops neither itself nor others: %s', async (_, change) => {
+    ['its requester is null', `requested_by = 'null'`],
+    ['its requester is not text', `requested_by = '{"actor": {"a": 1}, "serviceId": 7}'`],
+    ['its count of attempts is the largest integer', 'attempts = 2147483647'],
+  ])('finishes, and stops no other, when %s in the database', async (_, change) => {
     await connect('alice');
     await connect('bob', BOB);
     control().failAlways('revoke', { status: 503, body: '' });

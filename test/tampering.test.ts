@@ -328,7 +328,7 @@ describe('a grant', () => {
     },
   );
 
-  describe('a revocation that is not finished', () => {
+  describe('whose revocation is not finished', () => {
     const begin = async () => {
       bed.google.control.failAlways('revoke', { status: 503, body: '' });
       expect((await revoke()).status).toBe(202);
@@ -357,22 +357,22 @@ describe('a grant', () => {
     const FREED = `status = 'active', revocation_id = NULL, revoking_from = NULL`;
 
     test.each([
-      ['its grant is called active', [`UPDATE grants SET status = 'active'`]],
-      ['its row is deleted', ['DELETE FROM revocations']],
+      ['it is called active', [`UPDATE grants SET status = 'active'`]],
+      ['the row of its revocation is deleted', ['DELETE FROM revocations']],
       [
-        'its row is deleted, its grant called active',
+        'the row of its revocation is deleted and it is called active',
         ['DELETE FROM revocations', `UPDATE grants SET ${FREED}`],
       ],
-      ['its grant is called active and not revoking', [`UPDATE grants SET ${FREED}`]],
+      ['it is called active and not revoking', [`UPDATE grants SET ${FREED}`]],
       [
-        'its grant is called active from before',
+        'it is called active and was active before',
         [`UPDATE grants SET status = 'active', revocation_id = NULL`],
       ],
       [
-        'its row is called finished',
+        'its revocation is called finished',
         ['UPDATE revocations SET finished_at = now()', `UPDATE grants SET ${FREED}`],
       ],
-    ])('%s', async (_, changes) => {
+    ])('gives no token when %s', async (_, changes) => {
       const [kept = {}] = await rows();
       await begin();
       for (const change of changes)
@@ -389,7 +389,7 @@ describe('a grant', () => {
       await bed.sql('DELETE FROM revocations');
     });
 
-    test('the grant of another user that ends with it is called active, and dies with it', async () => {
+    test('dies with its sibling although it was called active', async () => {
       await bed.api.connect(
         { user_id: 'alice-too', scope: YOUTUBE, client: 'second' },
         { account: ALICE.email },
@@ -402,7 +402,7 @@ describe('a grant', () => {
       expect((await grantOf('alice-too'))['status']).toBe('revoked');
     });
 
-    test('a suspended grant does not become active by a revocation that does not end it', async () => {
+    test('stays suspended after a revocation that does not end it', async () => {
       const [token] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
       await bed.api.connect(
         { user_id: 'alice-too', scope: YOUTUBE, client: 'second' },
@@ -423,7 +423,7 @@ describe('a grant', () => {
     });
   });
 
-  test('a change of a grant does not sign an older refresh token that was put back', async () => {
+  test('does not get an older refresh token signed by a change', async () => {
     const [kept = {}] = await rows();
     await again();
     await bed.sql('DELETE FROM access_tokens');
