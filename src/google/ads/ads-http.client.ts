@@ -4,9 +4,8 @@ import { AdsFailure } from '../../domain/ads/ads-failure.js';
 import type { Secret } from '../../domain/secret.js';
 import { type OutboundRequest, send } from '../../outbound/http-client.js';
 import { endpointsFor } from '../endpoints.js';
-import { classifyLostRequest } from '../oauth/classify-failure.js';
+import { classifyLostRequest, retryAfter } from '../oauth/classify-failure.js';
 import { readJsonObject } from '../read-json.js';
-import { retryAfter } from '../retry-after.js';
 import { classifyAdsFailure } from './classify-ads-failure.js';
 
 type Json = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import { ADS_FAILURES, AdsFailure, type AdsFailureKind } from '../../domain/ads/ads-failure.js';
 import { printableLine } from '../../domain/text.js';
 import { readJsonObject } from '../read-json.js';
-import { boundedSeconds } from '../retry-after.js';
+import { boundedSeconds } from '../oauth/classify-failure.js';
 
 /** A failed response of the Google Ads API. */
 export interface FailedAdsResponse {

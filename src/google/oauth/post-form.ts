@@ -1,8 +1,7 @@
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import { Secret } from '../../domain/secret.js';
 import { send } from '../../outbound/http-client.js';
-import { retryAfter } from '../retry-after.js';
-import { classifyLostRequest } from './classify-failure.js';
+import { classifyLostRequest, retryAfter } from './classify-failure.js';
 
 /** A token response has some 2 kB, most of it the id_token. */
 const MAX_BYTES = 128 * 1024;
