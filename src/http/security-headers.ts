@@ -13,6 +13,11 @@ export function securityHeaders(publicUrl: string): Readonly<Record<string, stri
   return publicUrl.startsWith('https:') ? BOTH : NO_SNIFFING;
 }
 
+/** The headers of each response that holds a token, a refusal of one or anything else that no cache may keep, as a flat list. */
+export function uncachedHeaders(publicUrl: string): string[] {
+  return Object.entries({ ...securityHeaders(publicUrl), 'cache-control': 'no-store' }).flat();
+}
+
 /** Sets the headers of every response, and refuses a request without Host (RFC 9112 section 3.2). */
 export function registerSecurityHeaders(server: FastifyInstance, publicUrl: string): void {
   const headers = securityHeaders(publicUrl);
