@@ -30,10 +30,14 @@ interface WarmPathParts {
  * Decides nothing: what is not in the cache, and what is unusual in any way, goes on to Fastify as it came.
  */
 export class WarmPath {
-  readonly #headers: readonly string[];
+  /** Node reads such a list within `writeHead`: the last element, the length, is set for each response. */
+  readonly #tokenHeaders: string[];
+  readonly #problemHeaders: readonly string[];
 
   constructor(private readonly parts: WarmPathParts) {
-    this.#headers = uncachedHeaders(parts.publicUrl);
+    const common = uncachedHeaders(parts.publicUrl);
+    this.#tokenHeaders = [...common, 'content-type', JSON_TYPE, 'content-length', ''];
+    this.#problemHeaders = [...common, 'content-type', PROBLEM_TYPE, 'x-request-id'];
   }
 
   /** @returns false: nothing was sent and nothing counted */
@@ -69,17 +73,12 @@ export class WarmPath {
   #send(answer: CachedAnswer, now: Date, response: ServerResponse, requestId: () => string): number {
     if (answer.kind === 'token') {
       const body = serializeResponse(answer.rest, answer.token, now);
-      const length = String(Buffer.byteLength(body));
-      response.writeHead(200, [...this.#headers, 'content-type', JSON_TYPE, 'content-length', length]);
-      response.end(body);
+      send(response, 200, this.#tokenHeaders, body);
       return 200;
     }
     const id = requestId();
     const body = `${answer.beforeId}${id}${answer.afterId}`;
-    const length = String(Buffer.byteLength(body));
-    const headers = [...this.#headers, 'x-request-id', id, 'content-type', PROBLEM_TYPE];
-    response.writeHead(answer.status, [...headers, 'content-length', length]);
-    response.end(body);
+    send(response, answer.status, [...this.#problemHeaders, id, 'content-length', ''], body);
     return answer.status;
   }
 }
@@ -111,6 +110,14 @@ function hasOneCredential(rawHeaders: readonly string[]): boolean {
     if (name?.length === 13 && name.toLowerCase() === 'authorization') count++;
   }
   return count === 1;
+}
+
+function send(response: ServerResponse, status: number, headers: string[], body: string): void {
+  const length = Buffer.byteLength(body);
+  headers[headers.length - 1] = String(length);
+  response.writeHead(status, headers);
+  // ASCII is the same in both, and Node writes latin1 without transcoding.
+  response.end(body, length === body.length ? 'latin1' : 'utf8');
 }
 
 function lazyId(request: IncomingMessage): () => string {

@@ -39,7 +39,7 @@ export interface ServerOptions {
  * Sends the cached response of a request, if it is still true.
  * @returns false: nothing was sent and nothing counted, and the request goes on to Fastify as it came
  */
-export type WarmPath = (request: IncomingMessage, response: ServerResponse) => boolean;
+type WarmPath = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /** What the server takes from its caller. The last one comes from a feature, which http/ does not import. */
 interface ServerParts {
