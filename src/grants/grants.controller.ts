@@ -21,7 +21,7 @@ import { ApiProblems } from '../http/openapi.js';
 import { ListTurns } from '../http/pagination/list-turns.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { PageQuery } from '../http/pagination/page.query.js';
-import { UserPath } from '../http/validation/user-id.param.js';
+import { UserPath } from '../http/validation/validators.js';
 import { ToInteger } from '../http/validation/validators.js';
 import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
 import { DisconnectGrant, type Revoked } from './disconnect-grant.js';

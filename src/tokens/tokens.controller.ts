@@ -17,7 +17,7 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
-import { UserPath } from '../http/validation/user-id.param.js';
+import { UserPath } from '../http/validation/validators.js';
 import { ResponseCache } from './response-cache.js';
 import { TokenQuery } from './token.query.js';
 import { toAdsResponse, TOKEN_RESPONSE_SCHEMA, TokenResponse, toTokenResponse } from './token.response.js';
