@@ -4,6 +4,7 @@ import { Logger } from 'nestjs-pino';
 import type { DestinationStream } from 'pino';
 import { AppModule, type BrokerOptions } from './app.module.js';
 import type { Settings } from './config/settings.js';
+import { Clock } from './domain/ports/clock.js';
 import { AccessLog } from './http/logging/access-log.js';
 import { openLog } from './http/logging/logger.js';
 import { serveOpenApi } from './http/openapi.js';
@@ -14,7 +15,9 @@ import { createAdapter } from './http/server/http-server.js';
 import { Metrics } from './operations/metrics.js';
 import { EVENT_BODIES } from './security-events/security-events.controller.js';
 import { KeyLookup } from './services/service-key.js';
+import { AuditLog } from './token-store/audit/audit-log.repository.js';
 import { ResponseCache } from './tokens/response-cache.js';
+import { WarmPath } from './tokens/warm-path.js';
 
 /** The length of the accept queue, as far as the system allows. Node's 511 are too few for a burst of connections. */
 const BACKLOG = 4096;
@@ -24,10 +27,10 @@ interface StartOptions extends Pick<BrokerOptions, 'clock'> {
   readonly logDestination?: DestinationStream;
 }
 
-/** What the pipeline takes from features. Nest creates these after the pipeline, and before the first request. */
+/** What server and pipeline take from features. Nest creates these after the pipeline, and before the first request. */
 interface Features {
   readonly keys: KeyLookup;
-  readonly responses: ResponseCache;
+  readonly warmPath: WarmPath;
   readonly metrics: Metrics;
 }
 
@@ -46,20 +49,26 @@ export async function startBroker(
     (request) => features?.keys.serviceOf(request) ?? null,
   );
   const accessLog = new AccessLog(log, (access) => features?.metrics.recordCall(access));
-  const adapter = createAdapter(settings, log, limits, accessLog);
-  await registerPipeline(adapter, {
-    publicUrl,
+  const adapter = createAdapter(settings, {
+    log,
     limits,
     accessLog,
-    warmPath: (request, reply) => features?.responses.serve(request, reply) ?? false,
-    textBodies: EVENT_BODIES,
+    warmPath: (request, response) => features?.warmPath.serve(request, response) ?? false,
   });
+  await registerPipeline(adapter, { publicUrl, limits, accessLog, textBodies: EVENT_BODIES });
 
   const module = AppModule.with(settings, clock ? { clock, log } : { log });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { bufferLogs: true });
   features = {
     keys: app.get(KeyLookup),
-    responses: app.get(ResponseCache),
+    warmPath: new WarmPath({
+      publicUrl,
+      limits,
+      accessLog,
+      responses: app.get(ResponseCache),
+      clock: app.get(Clock),
+      audit: app.get(AuditLog),
+    }),
     metrics: app.get(Metrics),
   };
   app.useLogger(app.get(Logger));

@@ -32,8 +32,13 @@ const STEPS = {
     const ticket = { user_id: user, scope: YOUTUBE, another_account: true };
     await bed.api.connect(ticket, { account: ACCOUNTS[user].email });
   },
+  // Twice: the second one can be warm.
   token: async (user: User) => {
     await bed.api.token(user);
+    await bed.api.token(user);
+  },
+  warm: async (user: User) => {
+    await Promise.all([1, 2, 3].map(() => bed.api.token(user, { min_ttl: '1' })));
   },
   refresh: async (user: User) => {
     await bed.api.token(user, { min_ttl: '3000' });
@@ -118,9 +123,12 @@ async function checkLaws(before: readonly Row[]): Promise<Row[]> {
   }
   for (const user of ['alice', 'bob'] as const) {
     const isActive = after.some((row) => row.userId === user && row.status === 'active');
-    const { status } = await bed.api.token(user, { min_ttl: '1' });
-    if (isActive) expect([200, 410, 503]).toContain(status);
-    else expect([404, 410]).toContain(status);
+    // The second one comes from the response cache, unless something changed meanwhile.
+    for (let call = 1; call <= 2; call++) {
+      const { status } = await bed.api.token(user, { min_ttl: '1' });
+      if (isActive) expect([200, 410, 503]).toContain(status);
+      else expect([404, 410]).toContain(status);
+    }
   }
   return rows();
 }

@@ -11,7 +11,7 @@ import type { Secret } from '../domain/secret.js';
 import { ServiceCache } from '../services/service-cache.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { type CachedGrant, type CachedToken, GrantCache, type UserGrants } from './grant-cache.js';
-import { type GrantRequest, TokenErrors, type TokenRequest } from './token-errors.js';
+import { type GrantRequest, throwRepeatable, TokenErrors, type TokenRequest } from './token-errors.js';
 import { TokenRefresher } from './token-refresher.js';
 import { UnsavedRefreshes } from './unsaved-refreshes.js';
 
@@ -49,13 +49,16 @@ export class AccessTokenService {
    */
   async get(request: TokenRequest, renew?: 'renew'): Promise<IssuedToken> {
     const { userId, client, minTtlSeconds } = request;
-    assertAllowed(request.service, userId, client.alias, request.scopes);
+    try {
+      assertAllowed(request.service, userId, client.alias, request.scopes);
+    } catch (error) {
+      throwRepeatable(error, null);
+    }
     const versions = new Set<string>();
     for (let attempt = 1; attempt <= MAX_ATTEMPTS && versions.size <= MAX_CHANGES; attempt++) {
       const user = await this.grants.find(userId, client.alias);
-      const { grant, tokens } = await this.#choose(user, request);
+      const { grant, tokens, scopes } = await this.#decide(user, request);
       versions.add(`${grant.id} ${grant.version}`);
-      const scopes = await this.#scopesFor(request, grant);
       const isRefused = renew !== undefined && attempt === 1;
       const cached = isRefused ? undefined : tokens.get(scopeKey(scopes));
       if (cached && isFresh(cached, this.clock.now(), minTtlSeconds)) {
@@ -98,6 +101,17 @@ export class AccessTokenService {
     const { grant } = await this.#choose(user, request);
     await this.#assertGranted(request, grant);
     return grant;
+  }
+
+  /** @throws {RepeatableRefusal} what `#choose` and `#scopesFor` throw */
+  async #decide(user: UserGrants, request: TokenRequest) {
+    const { grants } = user;
+    try {
+      const { grant, tokens } = await this.#choose(user, request);
+      return { grant, tokens, scopes: await this.#scopesFor(request, grant) };
+    } catch (error) {
+      return throwRepeatable(error, { user, grants });
+    }
   }
 
   /** @throws {BrokerError} `not_connected`, `ambiguous_account`, `reconnect_required` or `integrity_failed` */

@@ -8,6 +8,7 @@ import type { GoogleClient } from '../domain/google/oauth.js';
 import { isGoogleScope, scopeSet } from '../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../domain/google/service-account.js';
 import type { AccessToken, Account, Diagnosis, Grant } from '../domain/grant/grant.js';
+import type { CachedGrant, UserGrants } from './grant-cache.js';
 
 /** Which grant a service means, and the scopes that it needs. */
 export interface GrantRequest {
@@ -43,6 +44,28 @@ export type RefreshResult =
   /** A consent, a disconnect, another refresh or Google changed the grant: read it again. */
   | { readonly kind: 'changed' }
   | RefreshFailure;
+
+/** The grants that a decision followed from, as they were then. */
+export interface DecidedBy {
+  readonly user: UserGrants;
+  readonly grants: readonly CachedGrant[];
+}
+
+/** A refusal that follows from the service, the request and these grants alone, so that it repeats until one changes. */
+export class RepeatableRefusal extends BrokerError {
+  /** @param decidedBy null: the service's policy alone */
+  constructor(
+    { code, detail, extensions }: BrokerError,
+    readonly decidedBy: DecidedBy | null,
+  ) {
+    super(code, detail, extensions);
+  }
+}
+
+/** @throws the error, as a `RepeatableRefusal` where it is a refusal */
+export function throwRepeatable(error: unknown, decidedBy: DecidedBy | null): never {
+  throw error instanceof BrokerError ? new RepeatableRefusal(error, decidedBy) : error;
+}
 
 const RETRY_AFTER_SECONDS = 5;
 const MAX_LISTED_ACCOUNTS = 100;

@@ -2,15 +2,18 @@ import { type CallHandler, type ExecutionContext, Injectable, type NestIntercept
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { type Observable, tap } from 'rxjs';
-import type { AuditDetail, AuditEntry } from '../domain/audit-entry.js';
+import type { AuditEntry } from '../domain/audit-entry.js';
 import { Clock } from '../domain/ports/clock.js';
-import { AUDITED, type AuditedRoute, type AuditFacts, auditNoteOf } from '../http/audit.decorator.js';
+import {
+  AUDITED,
+  auditedMembersOf,
+  type AuditedRoute,
+  type AuditFacts,
+  auditNoteOf,
+} from '../http/audit.decorator.js';
 import { callerOf } from '../http/caller.decorator.js';
 import { Problems } from '../http/problem/problem.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
-
-/** Members of a problem that the audit repeats. A connect link is not among them: it is a credential. */
-const AUDITED_MEMBERS = ['reason', 'missing_scopes', 'cause', 'google_error'];
 
 /**
  * Records an event for each call of a marked route. Calls without a valid credential are not recorded: there is no actor
@@ -66,10 +69,4 @@ export class AuditInterceptor implements NestInterceptor {
     };
     return [{ ...common, ...note.facts, outcome, details: { ...note.facts?.details, ...details } }];
   }
-}
-
-function auditedMembersOf(problem: Readonly<Record<string, unknown>>): Record<string, AuditDetail> {
-  const present = AUDITED_MEMBERS.filter((name) => problem[name] !== undefined);
-  const details = Object.fromEntries(present.map((name) => [name, problem[name] as AuditDetail]));
-  return typeof problem['connect_url'] === 'string' ? { ...details, connect_link: true } : details;
 }

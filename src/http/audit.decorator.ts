@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import type { AuditAction, AuditEntry } from '../domain/audit-entry.js';
+import type { AuditAction, AuditDetail, AuditEntry } from '../domain/audit-entry.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 
 export const AUDITED = 'audited';
@@ -20,6 +20,16 @@ export const Audited = (action: AuditAction, only?: 'refusals') =>
 export type AuditFacts = Partial<
   Pick<AuditEntry, 'actor' | 'outcome' | 'serviceId' | 'userId' | 'client' | 'grantId' | 'details'>
 >;
+
+/** Members of a problem that the audit repeats. A connect link is not among them: it is a credential. */
+const AUDITED_MEMBERS = ['reason', 'missing_scopes', 'cause', 'google_error'];
+
+/** The details of a refusal's event. */
+export function auditedMembersOf(problem: Readonly<Record<string, unknown>>): Record<string, AuditDetail> {
+  const present = AUDITED_MEMBERS.filter((name) => problem[name] !== undefined);
+  const details = Object.fromEntries(present.map((name) => [name, problem[name] as AuditDetail]));
+  return typeof problem['connect_url'] === 'string' ? { ...details, connect_link: true } : details;
+}
 
 /** The facts for the audit event of one request. */
 export class AuditNote {

@@ -7,10 +7,16 @@ export const OPEN_TO_ALL = 'open-to-all';
 /** Exempts a route from the guard: every other route needs a service credential. */
 export const OpenToAll = () => SetMetadata(OPEN_TO_ALL, true);
 
+/** Whether a credential that was verified still proves its service, as long as no service has changed. */
+export interface Proof {
+  isValid(now: Date): boolean;
+}
+
 /** @param readAt when the service was read from the database, by performance.now() */
-export function setCaller(request: FastifyRequest, service: Service, readAt: number): void {
+export function setCaller(request: FastifyRequest, service: Service, readAt: number, proof: Proof): void {
   request.caller = service;
   request.callerReadAt = readAt;
+  request.callerProof = proof;
 }
 
 export function callerOf(request: FastifyRequest): Service | undefined {

@@ -1,5 +1,5 @@
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { AccessLog } from './logging/access-log.js';
 import { limitRates, type RateLimits } from './rate-limit/rate-limit.hook.js';
 import { decorateRequests } from './request-context.js';
@@ -13,31 +13,26 @@ import {
 import { registerMethodNotAllowed } from './server/method-not-allowed.js';
 import { refuseMalformedQueries } from './validation/query-text.js';
 
-/**
- * Sends the cached response of a request, if it is still true.
- * @returns false: nothing was sent, and the request continues
- */
-type WarmPath = (request: FastifyRequest, reply: FastifyReply) => boolean;
-
-/** What the pipeline takes from its caller. The last two come from features, which http/ does not import. */
+/** What the pipeline takes from its caller. The last one comes from a feature, which http/ does not import. */
 interface PipelineParts {
   readonly publicUrl: string;
   readonly limits: RateLimits;
   readonly accessLog: AccessLog;
-  readonly warmPath: WarmPath;
   readonly textBodies: TextBodies;
 }
 
 /**
- * The order of a request. server/http-server.ts bounds connections before it; what does not become a request of Fastify
- * is answered in server/raw-responses.ts: malformed HTTP, and a URL that the router cannot read.
+ * The order of a request. server/http-server.ts bounds connections before it, and asks the warm path
+ * (tokens/warm-path.ts), which answers what it has from the cache: such a request sees nothing of the following. What does
+ * not become a request of Fastify is answered in server/raw-responses.ts: malformed HTTP, and a URL that the router cannot
+ * read.
  *
  * Call it before NestFactory.create(), which registers its middleware behind these hooks, and before any route: two of
  * these functions collect routes.
  */
 export async function registerPipeline(
   adapter: FastifyAdapter,
-  { publicUrl, limits, accessLog, warmPath, textBodies }: PipelineParts,
+  { publicUrl, limits, accessLog, textBodies }: PipelineParts,
 ): Promise<void> {
   const server = adapter.getInstance<FastifyInstance>();
   decorateRequests(server);
@@ -45,7 +40,6 @@ export async function registerPipeline(
   // onRequest, in this order:
   registerSecurityHeaders(server, publicUrl);
   limitRates(server, limits);
-  registerWarmPath(server, warmPath);
   registerMethodNotAllowed(server);
   refuseMalformedQueries(server);
   ignoreContentTypeOfEmptyBody(server);
@@ -66,10 +60,4 @@ export async function registerPipeline(
 
   // onResponse:
   accessLog.register(server);
-}
-
-function registerWarmPath(server: FastifyInstance, warmPath: WarmPath): void {
-  server.addHook('onRequest', (request, reply, done) => {
-    if (!warmPath(request, reply)) done();
-  });
 }

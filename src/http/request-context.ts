@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hash } from 'node:crypto';
 import type { Service } from '../domain/access/policy.js';
 import type { AuditNote } from './audit.decorator.js';
+import type { Proof } from './caller.decorator.js';
 
 /**
  * What is known of a request. One file writes and reads each property; it is declared here, so that all requests have
@@ -12,16 +13,13 @@ declare module 'fastify' {
     /** http/caller.decorator.ts */
     caller: Service | null;
     callerReadAt: number;
+    callerProof: Proof | null;
     /** credentialDigest() below */
     credentialDigest: string | null;
     /** http/rate-limit/rate-limit.hook.ts: the id of the service that the request counts for. */
     countedFor: string | null;
     /** http/audit.decorator.ts */
     auditNote: AuditNote | null;
-    /** tokens/response-cache.ts: the epoch of the cache when the request came. */
-    cacheEpoch: number;
-    /** Whether tokens/response-cache.ts sent the response. */
-    isCached: boolean;
   }
 }
 
@@ -29,11 +27,10 @@ declare module 'fastify' {
 const INITIAL = {
   caller: null,
   callerReadAt: 0,
+  callerProof: null,
   credentialDigest: null,
   countedFor: null,
   auditNote: null,
-  cacheEpoch: -1,
-  isCached: false,
 } satisfies Partial<FastifyRequest>;
 
 export function decorateRequests(server: FastifyInstance): void {
@@ -56,16 +53,16 @@ export function disconnectSignal(reply: FastifyReply): AbortSignal {
 export function credentialDigest(request: FastifyRequest): string | undefined {
   const { authorization } = request.headers;
   if (authorization === undefined) return undefined;
-  request.credentialDigest ??= hash('sha256', authorization, 'base64url');
+  request.credentialDigest ??= digestOf(authorization);
   return request.credentialDigest;
+}
+
+/** Of a whole Authorization header, to the letter. */
+export function digestOf(authorization: string): string {
+  return hash('sha256', authorization, 'base64url');
 }
 
 /** The bearer token (RFC 6750 section 2.1). @returns an empty string without one */
 export function bearerToken({ headers }: FastifyRequest): string {
   return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
-}
-
-/** By its prefix only: services/ decides whether it is an active key. */
-export function isServiceKey({ headers }: FastifyRequest): boolean {
-  return /^Bearer +tbk_/i.test(headers.authorization ?? '');
 }

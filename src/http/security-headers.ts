@@ -14,6 +14,11 @@ export function securityHeaders(publicUrl: string): Readonly<Record<string, stri
   return publicUrl.startsWith('https:') ? BOTH : NO_SNIFFING;
 }
 
+/** The headers of each response that holds a token, a refusal of one or anything else that no cache may keep, as a flat list. */
+export function uncachedHeaders(publicUrl: string): string[] {
+  return Object.entries({ ...securityHeaders(publicUrl), 'cache-control': 'no-store' }).flat();
+}
+
 /** Sets the headers of every response, and refuses a request without exactly one valid Host (RFC 9112 section 3.2). */
 export function registerSecurityHeaders(server: FastifyInstance, publicUrl: string): void {
   const headers = securityHeaders(publicUrl);
@@ -27,10 +32,15 @@ export function registerSecurityHeaders(server: FastifyInstance, publicUrl: stri
 /** RFC 9110 section 7.2, RFC 3986 section 3.2: a name or an address, and a port; no user, no space, no list of two. */
 const HOST = /^(?:\[[\dA-Za-z.:]+\]|(?:[\w.~!$&'()*+,;=-]|%[\dA-Fa-f]{2})*)(?::\d*)?$/;
 
+/** @returns whether the value of a Host header is well-formed */
+export function isHost(value: string): boolean {
+  return HOST.test(value);
+}
+
 function hostFault({ headers: { host }, httpVersion, rawHeaders }: IncomingMessage): string | null {
   // HTTP/1.0 has no Host.
   if (host === undefined) return httpVersion === '1.1' ? 'is missing.' : null;
-  if (!HOST.test(host)) return 'is malformed.';
+  if (!isHost(host)) return 'is malformed.';
   // Node keeps the first one and drops the others.
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {

@@ -25,7 +25,7 @@ export class Metrics {
   /** Separate and without labels: prom-client's label lookup would cost a noticeable part of such a call. */
   readonly #warm = new Histogram({
     name: 'token_broker_warm_answer_duration_seconds',
-    help: 'How long calls took that were answered from the response cache. They are in no other series.',
+    help: 'How long calls took that were answered with a token from the response cache. They are in no other series.',
     buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1],
     registers: [this.registry],
   });

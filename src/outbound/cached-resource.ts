@@ -43,14 +43,21 @@ export class CachedResource<T> {
 
   /** @throws {ResourceUnavailable} when it never could be loaded */
   async get(): Promise<T> {
+    const current = this.current();
+    if (current !== null) return current;
     const loaded = this.#loaded;
-    if (!loaded) return this.#newest();
+    return loaded ? this.#newest().catch(() => loaded.value) : this.#newest();
+  }
+
+  /** What `get` returns where it does not wait. @returns null where it waits */
+  current(): T | null {
+    const loaded = this.#loaded;
+    if (!loaded) return null;
     const age = this.#since(loaded.at);
     if (age < this.times.freshMs) return loaded.value;
     const isFailing = this.#failure !== null;
-    const loading = this.#loading ?? (this.#mayAttempt() ? this.#start() : null);
-    const kept = loading?.catch(() => loaded.value) ?? loaded.value;
-    return age >= this.times.staleMs && !isFailing ? kept : loaded.value;
+    if (!this.#loading && this.#mayAttempt()) void this.#start();
+    return age >= this.times.staleMs && !isFailing && this.#loading ? null : loaded.value;
   }
 
   /**

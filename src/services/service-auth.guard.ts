@@ -5,7 +5,7 @@ import type { Service } from '../domain/access/policy.js';
 import { looksLikeJwt } from '../domain/access/workload-identity.js';
 import { BrokerError } from '../domain/errors.js';
 import { Secret } from '../domain/secret.js';
-import { OPEN_TO_ALL, setCaller } from '../http/caller.decorator.js';
+import { OPEN_TO_ALL, type Proof, setCaller } from '../http/caller.decorator.js';
 import { rateLimitsOf } from '../http/rate-limit/rate-limit.hook.js';
 import { bearerToken } from '../http/request-context.js';
 import { type KnownService, ServiceCache } from './service-cache.js';
@@ -29,33 +29,46 @@ export class ServiceAuthGuard implements CanActivate {
     if (open) return true;
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
-    const { readAt, ...service } = await this.#authenticate(request);
-    setCaller(request, service, readAt);
+    const { service, readAt, proof } = await this.#authenticate(request);
+    setCaller(request, service, readAt, proof);
     rateLimitsOf(request).authenticated(request, http.getResponse<FastifyReply>(), service.id);
     return true;
   }
 
   /** The same refusal for every fault, so that it does not reveal which services exist. */
-  async #authenticate(request: FastifyRequest): Promise<Service & Pick<KnownService, 'readAt'>> {
-    const service = await this.#find(bearerToken(request));
-    if (!service || service.revokedAt) {
+  async #authenticate(request: FastifyRequest): Promise<AuthenticatedCaller> {
+    const { known, proof } = await this.#find(bearerToken(request));
+    if (!known || known.revokedAt) {
       throw new BrokerError(
         'unauthenticated',
         "Send a service key, or a JWT of your platform's, as `Authorization: Bearer ...`. An operator makes services " +
           'with `token-broker service create`.',
       );
     }
-    const { id, name, policy, readAt } = service;
-    return { id, name, policy, readAt };
+    const { id, name, policy, readAt } = known;
+    return { service: { id, name, policy }, readAt, proof };
   }
 
-  async #find(token: string): Promise<KnownService | null> {
+  async #find(token: string): Promise<{ readonly known: KnownService | null; readonly proof: Proof }> {
     const key = readKey(token);
     if (key) {
       const service = await this.services.find(key.id);
-      return service && isKeyOf(service, key) ? service : null;
+      return { known: service && isKeyOf(service, key) ? service : null, proof: LASTING };
     }
     const identity = looksLikeJwt(token) ? await this.workloadJwts.identify(new Secret(token)) : null;
-    return identity && this.services.findByIdentity(identity.issuer, identity.subject);
+    if (!identity) return { known: null, proof: LASTING };
+    return {
+      known: await this.services.findByIdentity(identity.issuer, identity.subject),
+      proof: identity,
+    };
   }
 }
+
+interface AuthenticatedCaller {
+  readonly service: Service;
+  readonly readAt: number;
+  readonly proof: Proof;
+}
+
+/** A key proves its service as long as the service is as it was. */
+const LASTING: Proof = { isValid: () => true };

@@ -1,100 +1,161 @@
+import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import type { CachedGrant, CachedToken, UserGrants } from '../access-tokens/grant-cache.js';
+import type { DecidedBy, RepeatableRefusal } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
 import { isFresh } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
-import type { AuditFacts } from '../http/audit.decorator.js';
-import { setCaller } from '../http/caller.decorator.js';
-import { credentialDigest, isServiceKey } from '../http/request-context.js';
-import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { type AuditFacts, auditedMembersOf } from '../http/audit.decorator.js';
+import type { Proof } from '../http/caller.decorator.js';
+import { problemOf } from '../http/problem/problem.js';
+import { credentialDigest } from '../http/request-context.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
-import { type CachedResponse, toTokenResponse } from './token.response.js';
+import { serializeRest, type TokenResponse } from './token.response.js';
 
 /** Longer URLs are not cached, so that the number of entries limits their size. */
 const MAX_URL = 600;
-/** Only responses of this route are cached. */
-const PATH = '/tokens/';
+/** Apart from tokens: callers can invent any number of users, and they must not evict users who have grants. */
+const MAX_REFUSALS = 5000;
+/** A refusal has a link that works for 30 minutes: it still does for most of that time. */
+const MAX_REFUSAL_MS = 60_000;
+/** Stands where the id of each request goes. Random, so that no part of a refusal contains it. */
+const REQUEST_ID = randomUUID();
 
-/** A response, and everything that it was derived from. */
 export interface IssuedResponse {
-  readonly service: Service;
   readonly user: UserGrants;
   readonly token: CachedToken;
   readonly minTtlSeconds: number;
-  readonly response: CachedResponse;
+  readonly response: TokenResponse;
+}
+
+/** A response, and everything that it was derived from. */
+interface CommonEntry {
+  readonly service: Service;
+  readonly proof: Proof;
+  /** Null: the service's policy alone. */
+  readonly decidedBy: DecidedBy | null;
+  /** When the service or the grants were read from the database, whichever was first; by performance.now(). */
+  readonly readAt: number;
+  /** Of its audit event. One object, by which audit-log.repository.ts finds events that are alike. */
+  readonly details: NonNullable<AuditFacts['details']>;
   readonly facts: AuditFacts;
 }
 
-interface Entry extends IssuedResponse {
-  readonly grants: readonly CachedGrant[];
-  /** When the service or the grants were read from the database, whichever was first; by performance.now(). */
-  readonly readAt: number;
+export interface CachedTokenResponse extends CommonEntry {
+  readonly kind: 'token';
+  readonly token: CachedToken;
+  readonly minTtlSeconds: number;
+  /** token.response.ts */
+  readonly rest: string;
 }
 
+export interface CachedRefusal extends CommonEntry {
+  readonly kind: 'refusal';
+  readonly status: number;
+  readonly code: string;
+  /** The body, before and after the id of the request. */
+  readonly beforeId: string;
+  readonly afterId: string;
+  /** Milliseconds since 1970. */
+  readonly validUntil: number;
+}
+
+export type CachedAnswer = CachedTokenResponse | CachedRefusal;
+
 /**
- * Responses of GET /tokens/:userId, by service key and exact URL. A change of any service evicts all; an entry stops
- * matching with a change of the user's grants, a new token, its token's age, or the age of what it was derived from.
+ * Responses of GET /tokens/:userId, by credential and URL, to the letter: tokens, and refusals that follow from the grants
+ * alone. A change of any service evicts all; an entry is no longer valid after a change of the user's grants, a new token, at
+ * its token's age, when its credential expires, or at the age of what it was derived from. Sending is warm-path.ts's part.
  */
 @Injectable()
 export class ResponseCache {
-  readonly #entries: LRUCache<string, Entry> | null;
-  /** Incremented with each eviction of all: responses derived from older state are not stored. */
-  #epoch = 0;
+  readonly #tokens: LRUCache<string, CachedTokenResponse> | null;
+  readonly #refusals: LRUCache<string, CachedRefusal> | null;
+  /** By performance.now(): what was derived from a service that was read earlier is not stored. */
+  #clearedAt = 0;
 
   constructor(
     settings: Settings,
     private readonly clock: Clock,
     private readonly changes: ChangeFeed,
-    private readonly audit: AuditLog,
   ) {
-    this.#entries = settings.cacheUsers === 0 ? null : new LRUCache({ max: settings.cacheUsers });
+    const max = settings.cacheUsers;
+    this.#tokens = max === 0 ? null : new LRUCache({ max });
+    this.#refusals = max === 0 ? null : new LRUCache({ max: Math.min(max, MAX_REFUSALS) });
     changes.subscribe(({ kind }) => {
       if (kind === 'grant') return;
-      this.#epoch++;
-      this.#entries?.clear();
+      this.#clearedAt = performance.now();
+      this.#tokens?.clear();
+      this.#refusals?.clear();
     });
   }
 
-  /** @returns false on a cache miss: the request goes on to Nest */
-  serve(request: FastifyRequest, reply: FastifyReply): boolean {
-    if (!request.url.startsWith(PATH) || request.method !== 'GET') return false;
-    request.cacheEpoch = this.#epoch;
-    const key = keyOf(request);
-    const entry = key === null ? undefined : this.#entries?.get(key);
-    if (!entry || !this.changes.isValidSince(entry.readAt) || !this.audit.hasCapacity(entry.service.id))
-      return false;
-    const { user, grants, token, response, service } = entry;
-    const now = this.clock.now();
-    if (!user.isCurrent || user.grants !== grants) return false;
-    if (token.renewFrom <= now || !isFresh(token, now, entry.minTtlSeconds)) return false;
-    setCaller(request, service, entry.readAt);
-    request.isCached = true;
-    this.audit.record({
-      at: now,
-      action: 'token.issue',
-      actor: service.name,
-      serviceId: service.id,
-      requestId: request.id,
-      ...entry.facts,
-      outcome: 'ok',
-    });
-    void reply.header('cache-control', 'no-store').send(toTokenResponse(response, token, now));
-    return true;
+  /** @param digest of the Authorization header: request-context.ts */
+  find(digest: string, url: string, now: Date): CachedAnswer | null {
+    const key = keyOf(digest, url);
+    const entry = this.#tokens?.get(key) ?? this.#refusals?.get(key);
+    return entry && this.#isValid(entry, now) ? entry : null;
   }
 
-  store(request: FastifyRequest, issued: IssuedResponse): void {
-    const key = keyOf(request);
-    if (key === null || request.cacheEpoch !== this.#epoch || !issued.user.isCurrent) return;
-    const { grants, readAt } = issued.user;
-    this.#entries?.set(key, { ...issued, grants, readAt: Math.min(readAt, request.callerReadAt) });
+  store(request: FastifyRequest, issued: IssuedResponse, facts: AuditFacts | null): void {
+    const { user, token, minTtlSeconds, response } = issued;
+    const common = this.#commonOf(request, { user, grants: user.grants }, facts, {});
+    if (!common) return;
+    const rest = serializeRest(response);
+    this.#tokens?.set(common.key, { kind: 'token', ...common.entry, token, minTtlSeconds, rest });
+  }
+
+  storeRefusal(request: FastifyRequest, refusal: RepeatableRefusal, facts: AuditFacts | null): void {
+    const problem = problemOf(refusal, REQUEST_ID);
+    const common = this.#commonOf(request, refusal.decidedBy, facts, auditedMembersOf(problem));
+    if (!common) return;
+    const [beforeId = '', afterId = ''] = JSON.stringify(problem).split(REQUEST_ID);
+    const validUntil = this.clock.now().getTime() + MAX_REFUSAL_MS;
+    const { status, code } = problem;
+    const answer = { kind: 'refusal', status, code, beforeId, afterId, validUntil } as const;
+    this.#refusals?.set(common.key, { ...common.entry, ...answer });
+    this.#tokens?.delete(common.key);
+  }
+
+  #isValid(entry: CachedAnswer, now: Date): boolean {
+    const { decidedBy } = entry;
+    if (!this.changes.isValidSince(entry.readAt) || !entry.proof.isValid(now)) return false;
+    if (decidedBy && !isCurrent(decidedBy)) return false;
+    if (entry.kind === 'refusal') return now.getTime() < entry.validUntil;
+    const { token, minTtlSeconds } = entry;
+    return token.renewFrom > now && isFresh(token, now, minTtlSeconds);
+  }
+
+  /** @returns null where the response must not be cached */
+  #commonOf(
+    request: FastifyRequest,
+    decidedBy: DecidedBy | null,
+    facts: AuditFacts | null,
+    details: AuditFacts['details'],
+  ): { readonly key: string; readonly entry: CommonEntry } | null {
+    const { url, caller: service, callerProof: proof, callerReadAt } = request;
+    const digest = credentialDigest(request);
+    if (!service || !proof || digest === undefined || url.length > MAX_URL) return null;
+    if (callerReadAt <= this.#clearedAt || (decidedBy && !isCurrent(decidedBy))) return null;
+    const entry = {
+      service,
+      proof,
+      decidedBy,
+      readAt: Math.min(callerReadAt, decidedBy?.user.readAt ?? callerReadAt),
+      details: { ...facts?.details, ...details },
+      facts: facts ?? {},
+    };
+    return { key: keyOf(digest, url), entry };
   }
 }
 
-/** Service keys only: a JWT expires by itself, and is verified each time. */
-function keyOf(request: FastifyRequest): string | null {
-  if (!isServiceKey(request) || request.url.length > MAX_URL) return null;
-  return `${credentialDigest(request) ?? ''} ${request.url}`;
+function isCurrent({ user, grants }: { user: UserGrants; grants: readonly CachedGrant[] }): boolean {
+  return user.isCurrent && user.grants === grants;
+}
+
+function keyOf(digest: string, url: string): string {
+  return `${digest} ${url}`;
 }

@@ -55,15 +55,15 @@ export class TokenResponse {
   ads?: ChosenPath;
 }
 
-/** What the response cache keeps: the members that stay the same as long as the token is served. No secret. */
-export type CachedResponse = Omit<TokenResponse, 'access_token' | 'expires_in'>;
-
-export function toCachedResponse(
+export function toTokenResponse(
   { account, client }: Grant,
-  { expiresAt, scopes }: AccessToken,
-): CachedResponse {
+  { token, expiresAt, scopes }: AccessToken,
+  now: Date,
+): TokenResponse {
   return {
+    access_token: token.reveal(),
     token_type: 'Bearer',
+    expires_in: secondsLeft(expiresAt, now),
     expires_at: expiresAt.toISOString(),
     scope: scopes.join(' '),
     account: { sub: account.sub, email: account.email },
@@ -71,12 +71,18 @@ export function toCachedResponse(
   };
 }
 
-export function toTokenResponse(
-  cached: CachedResponse,
-  { token, expiresAt }: AccessToken,
-  now: Date,
-): TokenResponse {
-  return { access_token: token.reveal(), expires_in: secondsLeft(expiresAt, now), ...cached };
+/**
+ * For the response cache: the serialized members behind `expires_in`, which stay the same as long as the token is served.
+ * No secret is in it.
+ */
+export function serializeRest({ expires_at, scope, account, client }: TokenResponse): string {
+  return JSON.stringify({ expires_at, scope, account, client }).slice(1);
+}
+
+/** The body that Fastify would send; test/warm-path.test.ts compares them. */
+export function serializeResponse(rest: string, { token, expiresAt }: AccessToken, now: Date): string {
+  const token_type = 'Bearer' satisfies TokenResponse['token_type'];
+  return `{"access_token":${JSON.stringify(token.reveal())},"token_type":"${token_type}","expires_in":${secondsLeft(expiresAt, now)},${rest}`;
 }
 
 /** The members that `customer_id` adds. */

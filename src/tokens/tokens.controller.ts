@@ -3,7 +3,7 @@ import { RouteSchema } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccessTokenService } from '../access-tokens/access-token.service.js';
-import type { TokenRequest } from '../access-tokens/token-errors.js';
+import { RepeatableRefusal, type TokenRequest } from '../access-tokens/token-errors.js';
 import { AdsAccessService, type FoundAccess } from '../ads/ads-access.service.js';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
@@ -17,16 +17,10 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
-import { UserPath } from '../http/validation/user-id.param.js';
+import { UserPath } from '../http/validation/validators.js';
 import { ResponseCache } from './response-cache.js';
 import { TokenQuery } from './token.query.js';
-import {
-  toAdsResponse,
-  toCachedResponse,
-  TOKEN_RESPONSE_SCHEMA,
-  TokenResponse,
-  toTokenResponse,
-} from './token.response.js';
+import { toAdsResponse, TOKEN_RESPONSE_SCHEMA, TokenResponse, toTokenResponse } from './token.response.js';
 
 @Controller('tokens')
 @ApiTags('tokens')
@@ -87,15 +81,21 @@ export class TokensController {
     const ads = access && toAdsResponse(access);
     if (ads) audit.add({ details: { customer_id: query.customer_id ?? '', ...ads.headers } });
     const account = access?.grant.account.sub ?? tokenRequest.account;
-    const { grant, token, cached } = await this.accessTokens.get({ ...tokenRequest, account });
+    const { grant, token, cached } = await this.accessTokens
+      .get({ ...tokenRequest, account })
+      .catch((error: unknown) => {
+        // What a user reaches in Google Ads changes without the grant.
+        if (error instanceof RepeatableRefusal && !ads)
+          this.responseCache.storeRefusal(request, error, audit.facts);
+        throw error;
+      });
     audit.add({ grantId: grant.id, details: { scopes: token.scopes } });
-    const response = toCachedResponse(grant, token);
+    const response = toTokenResponse(grant, token, this.clock.now());
     if (cached && !ads) {
       const { minTtlSeconds } = tokenRequest;
-      const facts = audit.facts ?? {};
-      this.responseCache.store(request, { ...cached, service, response, minTtlSeconds, facts });
+      this.responseCache.store(request, { ...cached, response, minTtlSeconds }, audit.facts);
     }
-    return Object.assign(toTokenResponse(response, token, this.clock.now()), ads);
+    return Object.assign(response, ads);
   }
 
   /** @returns null where the caller names no Google Ads account */

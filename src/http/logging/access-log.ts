@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance } from 'fastify';
 import type { Logger as Log } from 'pino';
 import { callerOf } from '../caller.decorator.js';
 
@@ -8,12 +9,23 @@ const MAX_PATH = 3_200;
 /** One answered request, for the metrics. */
 export interface Access {
   readonly seconds: number;
-  /** Answered on the warm path: a successful GET /tokens/:userId. */
+  /** A token of the warm path: a successful GET /tokens/:userId. */
   readonly isCached: boolean;
   readonly method?: string;
   /** The pattern, such as /tokens/:userId. */
   readonly route?: string;
   readonly status?: number;
+}
+
+/** A request that the warm path answered. */
+export interface Cached {
+  readonly request: IncomingMessage;
+  readonly route: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly service: string;
+  /** Made only where it is shown. */
+  readonly requestId: () => string;
 }
 
 /** A request that was refused before it had a route. */
@@ -28,8 +40,8 @@ export interface Refused {
 }
 
 /**
- * Writes one line per request: service, method, path without query, status, time. Health checks have none. A response of
- * the warm path is logged at level debug only; the audit trail and the metrics count it.
+ * Writes one line per request: service, method, path without query, status, time. Health checks have none. A token of the
+ * warm path is logged at level debug only; the audit trail and the metrics count it.
  */
 export class AccessLog {
   // Not through Nest's logger, which is slower: there is one line per request.
@@ -44,18 +56,26 @@ export class AccessLog {
 
   register(server: FastifyInstance): void {
     server.addHook('onResponse', (request, reply, done) => {
-      const { isCached } = request;
-      const ms = reply.elapsedTime;
-      if (isCached && !this.#lines.isLevelEnabled('debug')) this.count({ seconds: ms / 1000, isCached });
-      else {
-        const status = reply.statusCode;
-        const route = request.routeOptions.url ?? 'none';
-        this.count({ method: request.method, route, status, seconds: ms / 1000, isCached });
-        const level = status >= 500 ? 'warn' : isCached ? 'debug' : 'info';
-        if (!route.startsWith('/health/')) this.#lines[level](lineOf(request, status, ms));
+      const { method, url, id } = request;
+      const { statusCode: status, elapsedTime: ms } = reply;
+      const route = request.routeOptions.url ?? 'none';
+      this.count({ method, route, status, seconds: ms / 1000, isCached: false });
+      if (!route.startsWith('/health/')) {
+        const line = { request_id: id, method, path: pathOf(url), status, ms: Math.round(ms) };
+        this.#lines[status >= 500 ? 'warn' : 'info']({ ...line, service: callerOf(request)?.name });
       }
       done();
     });
+  }
+
+  /** For a request that the warm path answered: no hook sees it. */
+  cached({ request: { method = '', url = '' }, route, status, ms, service, requestId }: Cached): void {
+    const isCached = status === 200;
+    this.count({ method, route, status, seconds: ms / 1000, isCached });
+    const level = isCached ? 'debug' : 'info';
+    if (!this.#lines.isLevelEnabled(level)) return;
+    const line = { request_id: requestId(), method, path: pathOf(url), status, ms: Math.round(ms) };
+    this.#lines[level]({ ...line, service });
   }
 
   /** For a request that no hook sees. */
@@ -68,16 +88,4 @@ export class AccessLog {
 
 function pathOf(url: string): string | undefined {
   return url.split('?', 1)[0]?.slice(0, MAX_PATH);
-}
-
-function lineOf(request: FastifyRequest, status: number, ms: number) {
-  const { method, url, id } = request;
-  return {
-    request_id: id,
-    method,
-    path: pathOf(url),
-    status,
-    ms: Math.round(ms),
-    service: callerOf(request)?.name,
-  };
 }

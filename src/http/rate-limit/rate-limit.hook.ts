@@ -80,6 +80,17 @@ export class RateLimits {
   }
 
   /**
+   * Counts a request for the service that its cached response belongs to.
+   * @returns false where it is over the limit: then it is not counted yet
+   */
+  admitCached(serviceId: string): boolean {
+    const now = performance.now();
+    if (this.#byService.peek(serviceId, now) > 0) return false;
+    this.#byService.add(serviceId, now);
+    return true;
+  }
+
+  /**
    * Counts a refusal, for any reason, for its address, unless the credential is verified.
    * @returns the refusal to send instead when the address is over its limit
    */

@@ -1,4 +1,10 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Logger as Log } from 'pino';
@@ -29,17 +35,36 @@ export interface ServerOptions {
   readonly googleConcurrency: number;
 }
 
+/**
+ * Sends the cached response of a request, if it is still true.
+ * @returns false: nothing was sent and nothing counted, and the request goes on to Fastify as it came
+ */
+type WarmPath = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/** What the server takes from its caller. The last one comes from a feature, which http/ does not import. */
+interface ServerParts {
+  readonly log: Log;
+  readonly limits: RateLimits;
+  readonly accessLog: AccessLog;
+  readonly warmPath: WarmPath;
+}
+
 /** Creates Fastify on a server with bounded connections. It answers in one format also what never becomes a request. */
 export function createAdapter(
   options: ServerOptions,
-  log: Log,
-  limits: RateLimits,
-  accessLog: AccessLog,
+  { log, limits, accessLog, warmPath }: ServerParts,
 ): FastifyAdapter {
   const { publicUrl } = options;
   const rawResponses = new RawResponses(limits, accessLog, publicUrl);
+  let isClosing = false;
   const adapter = new FastifyAdapter({
-    serverFactory: (listener: RequestListener) => createHttpServer(listener, options, rawResponses, log),
+    serverFactory: (listener: RequestListener) => {
+      const listenWarm: RequestListener = (request, response) => {
+        // While it closes, Fastify says so to each caller: `Connection: close`.
+        if (isClosing || !warmPath(request, response)) listener(request, response);
+      };
+      return createHttpServer(listenWarm, options, rawResponses, log);
+    },
     frameworkErrors: refuseForRouter(limits, accessLog, publicUrl),
     routerOptions: { maxParamLength: MAX_PARAMETER },
     bodyLimit: MAX_BODY_BYTES,
@@ -48,7 +73,12 @@ export function createAdapter(
     // A request that comes during shutdown is answered like any other; Fastify's own 503 is no problem+json.
     return503OnClosing: false,
   });
-  closeConnectionsGracefully(adapter.getInstance<FastifyInstance>());
+  const server = adapter.getInstance<FastifyInstance>();
+  server.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  closeConnectionsGracefully(server);
   return adapter;
 }
 

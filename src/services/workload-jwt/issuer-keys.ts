@@ -47,17 +47,39 @@ interface IssuerKeysOptions {
  * The cached keys of an issuer. They stay until newer ones arrive, whether the issuer is down or tokens are forged. An
  * unknown key id refetches them, at most every 30 seconds.
  */
-export function keysOf(issuer: ServiceIssuer, { now, report }: IssuerKeysOptions): JWTVerifyGetKey {
-  const times = issuer.keys.from === 'file' ? FILE_TIMES : KEY_TIMES;
-  const keys = keysFrom(new CachedResource(loaderOf(issuer, now), now, times, report));
-  return async (header, token) => {
+export class IssuerKeys {
+  readonly #sets: CachedResource<JSONWebKeySet>;
+  readonly #keys: JWTVerifyGetKey;
+
+  constructor(issuer: ServiceIssuer, { now, report }: IssuerKeysOptions) {
+    const times = issuer.keys.from === 'file' ? FILE_TIMES : KEY_TIMES;
+    this.#sets = new CachedResource(loaderOf(issuer, now), now, times, report);
+    this.#keys = keysFrom(this.#sets);
+  }
+
+  /** The set that a token would be verified with now; null where it must be fetched first. */
+  current(): JSONWebKeySet | null {
+    return this.#sets.current();
+  }
+
+  /** As `current`, once it is fetched. @throws {KeysUnavailable} */
+  get(): Promise<JSONWebKeySet> {
+    return this.#sets.get().catch(unavailable);
+  }
+
+  /** @throws {KeysUnavailable} */
+  readonly choose: JWTVerifyGetKey = async (header, token) => {
     try {
-      return await keys(header, token);
+      return await this.#keys(header, token);
     } catch (error) {
       if (hasNoSingleMatch(error)) throw error;
-      throw new KeysUnavailable('The keys of an issuer are unavailable.');
+      return unavailable();
     }
   };
+}
+
+function unavailable(): never {
+  throw new KeysUnavailable('The keys of an issuer are unavailable.');
 }
 
 type Loader = (previous: JSONWebKeySet | null) => Promise<JSONWebKeySet>;

@@ -1,13 +1,16 @@
+import { hash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import {
   decodeJwt,
   errors,
+  type JSONWebKeySet,
   type JWTPayload,
   jwtVerify,
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
   type JWTVerifyResult,
 } from 'jose';
+import { LRUCache } from 'lru-cache';
 import { Settings } from '../../config/settings.js';
 import {
   isSubject,
@@ -18,7 +21,8 @@ import {
 import { BrokerError } from '../../domain/errors.js';
 import { Clock } from '../../domain/ports/clock.js';
 import type { Secret } from '../../domain/secret.js';
-import { keysOf, KeysUnavailable } from './issuer-keys.js';
+import type { Proof } from '../../http/caller.decorator.js';
+import { IssuerKeys, KeysUnavailable } from './issuer-keys.js';
 
 /** Asymmetric algorithms only: with a shared secret, the verifier could also issue tokens. Never `none`. */
 const ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ');
@@ -30,12 +34,22 @@ const TYPES = [undefined, 'JWT', 'JOSE'];
 const CLOCK_TOLERANCE_SECONDS = 60;
 const MAX_LIFETIME_SECONDS = 24 * 3600;
 const RETRY_SECONDS = 5;
+/** Each workload has a new JWT every few minutes or hours. */
+const MAX_VERIFIED = 20_000;
 
-/** Verifies the JWTs with which workloads identify themselves: which configured issuer signed them, and for whom. */
+/** An identity, and how long its JWT proves it without being verified again. */
+export type ProvedIdentity = WorkloadIdentity & Proof;
+
+/**
+ * Verifies the JWTs with which workloads identify themselves: which configured issuer signed them, and for whom. A valid
+ * one is cached by its digest, until it expires or its issuer's keys are loaded again. Whether a service has the identity
+ * is the caller's question, each time.
+ */
 @Injectable()
 export class WorkloadJwtVerifier {
   readonly #log = new Logger(WorkloadJwtVerifier.name);
   readonly #issuers: ReadonlyMap<string, IssuerVerifier>;
+  readonly #verified = new LRUCache<string, VerifiedJwt>({ max: MAX_VERIFIED });
 
   constructor(
     settings: Settings,
@@ -56,14 +70,20 @@ export class WorkloadJwtVerifier {
    * @returns the identity that the token proves; null when it is refused, or of no configured issuer
    * @throws {BrokerError} `issuer_unavailable`: the keys of a configured issuer are unavailable
    */
-  async identify(token: Secret): Promise<WorkloadIdentity | null> {
+  async identify(token: Secret): Promise<ProvedIdentity | null> {
     const jwt = token.reveal();
+    const digest = hash('sha256', jwt, 'base64url');
+    const known = this.#verified.get(digest);
+    if (await known?.isValidOnceFetched(this.clock.now())) return known ?? null;
     const verifier = this.#issuerOf(jwt);
     if (!verifier) return null;
     const { name } = verifier.issuer;
     try {
-      return { issuer: name, subject: await verifier.verify(jwt, this.clock.now()) };
+      const verified = await verifier.verify(jwt, this.clock.now());
+      this.#verified.set(digest, verified);
+      return verified;
     } catch (error) {
+      this.#verified.delete(digest);
       // Logs only the configured name and fixed words: anyone can send a token.
       if (error instanceof TokenRefused) {
         this.#log.log({ issuer: name, why: error.why }, 'a JWT was refused');
@@ -120,25 +140,51 @@ class TokenRefused extends Error {
   }
 }
 
+/** Valid until its `exp`, and as long as the keys are the ones that verified it: a withdrawn key ends it. */
+class VerifiedJwt implements ProvedIdentity {
+  constructor(
+    readonly issuer: string,
+    readonly subject: string,
+    private readonly expiresAt: number,
+    private readonly keys: IssuerKeys,
+    /** Null where they were loaded for it, or meanwhile: then it is valid for one call. */
+    private readonly verifiedWith: JSONWebKeySet | null,
+  ) {}
+
+  isValid(now: Date): boolean {
+    return (
+      this.verifiedWith !== null &&
+      now.getTime() < this.expiresAt &&
+      this.keys.current() === this.verifiedWith
+    );
+  }
+
+  /** As `isValid`, after keys that are due were fetched. */
+  async isValidOnceFetched(now: Date): Promise<boolean> {
+    if (this.verifiedWith !== null && this.keys.current() === null) await this.keys.get().catch(() => null);
+    return this.isValid(now);
+  }
+}
+
 /** Verifies the JWTs of one issuer: RFC 7519, with the rules of RFC 8725 sections 3.1, 3.8, 3.9 and 3.11. */
 class IssuerVerifier {
-  readonly #keys: JWTVerifyGetKey;
+  readonly #keys: IssuerKeys;
 
   constructor(
     readonly issuer: ServiceIssuer,
-    options: Parameters<typeof keysOf>[1],
+    options: ConstructorParameters<typeof IssuerKeys>[1],
   ) {
-    this.#keys = keysOf(issuer, options);
+    this.#keys = new IssuerKeys(issuer, options);
   }
 
   /**
-   * @returns the subject
    * @throws {TokenRefused}
    * @throws {KeysUnavailable}
    */
-  async verify(jwt: string, now: Date): Promise<string> {
+  async verify(jwt: string, now: Date): Promise<VerifiedJwt> {
     const { name, kind, audience } = this.issuer;
-    const { payload, protectedHeader } = await verified(jwt, this.#keys, {
+    const keys = this.#keys.current();
+    const { payload, protectedHeader } = await verified(jwt, this.#keys.choose, {
       ...(kind === 'issuer' ? { issuer: name } : {}),
       audience,
       algorithms: ALGORITHMS,
@@ -148,9 +194,10 @@ class IssuerVerifier {
     });
     if (!TYPES.includes(protectedHeader.typ)) throw new TokenRefused('typ');
     assertShortLifetime(payload, now);
-    const { sub } = payload;
+    const { sub, exp = 0 } = payload;
     if (!isSubject(sub)) throw new TokenRefused('sub');
-    return sub;
+    const verifiedWith = this.#keys.current() === keys ? keys : null;
+    return new VerifiedJwt(name, sub, exp * 1000, this.#keys, verifiedWith);
   }
 }
 

@@ -27,7 +27,9 @@ export class AuditLog implements OnApplicationShutdown {
   readonly #issued: WriteBehind<Issued>;
   readonly #refused: RefusalRows;
   readonly #alike = new Map<string, AuditRow>();
+  /** By the details object of the response cache: found without comparing. */
   readonly #again = new Map<object, AuditRow>();
+  readonly #parts: readonly Pick<WriteBehind<unknown>, 'hasCapacity' | 'waitForCapacity' | 'flush'>[];
   #isWaiting = false;
 
   constructor(
@@ -48,6 +50,7 @@ export class AuditLog implements OnApplicationShutdown {
     this.#rows = new WriteBehind((batch) => this.#write(batch), onError, DELAY_MS);
     this.#issued = new WriteBehind((batch) => this.#writeIssued(batch), onError, settings.auditFlushMs);
     this.#refused = new RefusalRows((batch) => this.#write(batch), onError, settings.auditFlushMs);
+    this.#parts = [this.#rows, this.#issued, ...this.#refused.parts];
   }
 
   /**
@@ -67,9 +70,23 @@ export class AuditLog implements OnApplicationShutdown {
     this.#refused.add(entry);
   }
 
+  /**
+   * Counts an event that is the same as one that waits to be written, but for its time and request.
+   * @param details the object that the first one was recorded with
+   * @returns false where none waits: then it must be recorded
+   */
+  repeat(details: object, at: Date): boolean {
+    const row = this.#again.get(details) ?? this.#refused.again(details);
+    if (!row) return false;
+    row.count++;
+    row.lastAt = at;
+    return true;
+  }
+
   /** Whether `waitForCapacity` would return at once. */
   hasCapacity(serviceId: string): boolean {
-    return this.#parts.every((part) => part.hasCapacity(serviceId));
+    for (const part of this.#parts) if (!part.hasCapacity(serviceId)) return false;
+    return true;
   }
 
   /**
@@ -95,13 +112,8 @@ export class AuditLog implements OnApplicationShutdown {
     }
   }
 
-  get #parts(): readonly Pick<WriteBehind<unknown>, 'hasCapacity' | 'waitForCapacity' | 'flush'>[] {
-    return [this.#rows, this.#issued, ...this.#refused.parts];
-  }
-
   #count(entry: AuditEntry): void {
-    // A cached response comes with the same details object: found without comparing.
-    const row = this.#again.get(entry.details ?? entry) ?? this.#rowOf(entry);
+    const row = this.#rowOf(entry);
     row.count++;
     row.lastAt = entry.at;
   }

@@ -20,6 +20,8 @@ interface Counted {
  */
 export class RefusalRows {
   readonly #open = new Map<string, AuditRow>();
+  /** By the details object of the response cache: found without comparing. */
+  #again = new WeakMap<object, AuditRow>();
   readonly #written = new LRUCache<string, true>({ max: MAX_REMEMBERED, ttl: REPEATED_MS });
   readonly #windows = new Map<string, { endsAt: number; rows: number }>();
   readonly #first: WriteBehind<Counted>;
@@ -36,6 +38,7 @@ export class RefusalRows {
         if (this.#open.get(alike) === row) this.#open.delete(alike);
         this.#written.set(alike, true);
       }
+      this.#again = new WeakMap();
       await write(batch.map(({ row }) => row));
     };
     this.#first = new WriteBehind(close, onError, firstMs);
@@ -46,6 +49,12 @@ export class RefusalRows {
     const row = this.#open.get(alikeOf(entry)) ?? this.#rowOf(entry);
     row.count++;
     row.lastAt = entry.at;
+    if (entry.details) this.#again.set(entry.details, row);
+  }
+
+  /** The row that counts a refusal with this details object, until it is written. */
+  again(details: object): AuditRow | undefined {
+    return this.#again.get(details);
   }
 
   get parts(): readonly [WriteBehind<Counted>, WriteBehind<Counted>] {

@@ -4,6 +4,7 @@ import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { isUniqueViolation } from '../client/database-error.js';
+import type { Change } from '../change-feed/change-listener.js';
 import { Database, toJson } from '../client/database.js';
 import { verifierAad } from '../sealed/aad.js';
 
@@ -45,13 +46,22 @@ export class AuthorizationRequestsRepository {
     private readonly reporter: IntegrityReporter,
   ) {}
 
-  /** @returns false when the ticket has started an authorization request before; then nothing is stored */
+  /**
+   * Publishes a change of the user's grants, as triggers do for grants: a refusal that is cached must not lead to a ticket
+   * that was used.
+   * @returns false when the ticket has started an authorization request before; then nothing is stored
+   */
   async add(request: AuthorizationRequest, keys: AuthorizationRequestKeys): Promise<boolean> {
     const { verifier, connectRequest, consumedAt, ...columns } = request;
     const bound = { ...columns, ...keys, connectRequest: toJson(connectRequest) };
     const sealedVerifier = await this.sealer.seal(verifier, verifierAad(bound));
     try {
-      await this.database.authorizationRequest.create({ data: { ...bound, consumedAt, sealedVerifier } });
+      const { userId, client } = connectRequest;
+      const change = JSON.stringify({ kind: 'grant', userId, client } satisfies Change);
+      await this.database.$transaction([
+        this.database.authorizationRequest.create({ data: { ...bound, consumedAt, sealedVerifier } }),
+        this.database.$queryRaw`SELECT pg_notify('token_broker', ${change})::text`,
+      ]);
     } catch (error) {
       if (isUniqueViolation(error)) return false;
       throw error;

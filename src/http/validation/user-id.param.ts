@@ -1,8 +1,0 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { IsUserId } from './validators.js';
-
-export class UserPath {
-  @ApiProperty({ description: 'Your own id of the user', example: 'alice' })
-  @IsUserId()
-  userId!: string;
-}
