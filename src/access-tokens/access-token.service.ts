@@ -11,9 +11,9 @@ import type { Secret } from '../domain/secret.js';
 import { ServiceCache } from '../services/service-cache.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { type CachedGrant, type CachedToken, GrantCache, type UserGrants } from './grant-cache.js';
+import { RefreshResults } from './refresh-results.js';
 import { type GrantRequest, throwRepeatable, TokenErrors, type TokenRequest } from './token-errors.js';
 import { TokenRefresher } from './token-refresher.js';
-import { UnsavedRefreshes } from './unsaved-refreshes.js';
 
 /** Versions of a grant that one request sees before it gives up: consents and disconnects rarely come in a row. */
 const MAX_CHANGES = 3;
@@ -38,7 +38,7 @@ export class AccessTokenService {
     private readonly grants: GrantCache,
     private readonly services: ServiceCache,
     private readonly refresher: TokenRefresher,
-    private readonly unsaved: UnsavedRefreshes,
+    private readonly results: RefreshResults,
     private readonly errors: TokenErrors,
     private readonly database: DatabaseHealth,
   ) {}
@@ -65,7 +65,7 @@ export class AccessTokenService {
         if (cached.renewFrom <= this.clock.now()) this.#refreshInBackground(request, grant, scopes);
         return { grant, token: cached, cached: { user, token: cached } };
       }
-      const unsaved = isRefused ? null : this.unsaved.token(grant, scopes);
+      const unsaved = isRefused ? null : this.results.unsavedToken(grant, scopes);
       if (unsaved && isFresh(unsaved, this.clock.now(), minTtlSeconds))
         return { grant, token: unsaved, cached: null };
       const token = await this.#refresh(request, grant, scopes);

@@ -1,11 +1,9 @@
 import { Module } from '@nestjs/common';
 import { AccessTokenService } from './access-token.service.js';
-import { FailureCache } from './failure-cache.js';
 import { GrantCache } from './grant-cache.js';
-import { RefreshRequest } from './refresh-request.js';
+import { RefreshResults } from './refresh-results.js';
 import { TokenErrors } from './token-errors.js';
 import { TokenRefresher } from './token-refresher.js';
-import { UnsavedRefreshes } from './unsaved-refreshes.js';
 
 /**
  * Owns access tokens without HTTP: which grant a request means, whether its token is fresh, one refresh for all
@@ -14,15 +12,7 @@ import { UnsavedRefreshes } from './unsaved-refreshes.js';
  * (token-store/), nor HTTP (tokens/, ads/).
  */
 @Module({
-  providers: [
-    AccessTokenService,
-    TokenRefresher,
-    RefreshRequest,
-    GrantCache,
-    FailureCache,
-    UnsavedRefreshes,
-    TokenErrors,
-  ],
+  providers: [AccessTokenService, TokenRefresher, GrantCache, RefreshResults, TokenErrors],
   exports: [AccessTokenService],
 })
 export class AccessTokensModule {}

@@ -4,6 +4,7 @@ import { allowedScopes, type Service } from '../domain/access/policy.js';
 import { plainConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
 import { type GoogleFailure, isTransient } from '../domain/google/google-failure.js';
+import { explainFailure } from '../domain/google/google-failures.js';
 import type { GoogleClient } from '../domain/google/oauth.js';
 import { isGoogleScope, scopeSet } from '../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../domain/google/service-account.js';
@@ -194,13 +195,12 @@ function serviceAccountWithoutScopes({ account }: Grant, missing: readonly strin
   );
 }
 
-function unavailable({ error, retryAfterSeconds }: GoogleFailure): BrokerError {
+function unavailable(failure: GoogleFailure): BrokerError {
+  const { meaning, remedy } = explainFailure(failure, 'refresh');
   return new BrokerError(
     'google_unavailable',
-    error === 'queue_timeout'
-      ? 'Too many calls wait for Google before this one (queue_timeout). Try again soon.'
-      : `Google did not give a token (${error}). Try again soon.`,
-    { retry_after: retryAfterSeconds ?? RETRY_AFTER_SECONDS },
+    `There is no token from Google now (${failure.error}). ${meaning} ${remedy}`,
+    { retry_after: failure.retryAfterSeconds ?? RETRY_AFTER_SECONDS },
   );
 }
 
@@ -221,22 +221,9 @@ function misconfigured(failure: GoogleFailure, grant: Grant): BrokerError {
   });
 }
 
-function explainClientFailure({ kind, error }: GoogleFailure) {
-  const whoMustAct = 'operator' as const;
-  if (kind === 'scope_rejected') {
-    return {
-      cause: 'scope_rejected',
-      whoMustAct,
-      remedy:
-        "Google no longer knows a scope of this grant, or it is not enabled for the project: see its console's Data Access.",
-    };
-  }
-  return {
-    // RFC 6749 section 5.2: the refresh token was issued to another client.
-    cause: error === 'unauthorized_client' ? 'wrong_client' : 'client_rejected',
-    whoMustAct,
-    remedy:
-      'Compare its client_secret JSON with the Google console (deleted, disabled, or with a new secret?), ' +
-      'then run `token-broker client check`.',
-  };
+function explainClientFailure(failure: GoogleFailure) {
+  const { meaning, whoMustAct, remedy } = explainFailure(failure, 'refresh');
+  // RFC 6749 section 5.2: the refresh token was issued to another client.
+  const cause = failure.error === 'unauthorized_client' ? 'wrong_client' : failure.kind;
+  return { cause, whoMustAct, remedy: `${meaning} ${remedy}` };
 }

@@ -7,33 +7,29 @@ import {
 import { Settings } from '../config/settings.js';
 import type { AuditDetail } from '../domain/audit-entry.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
-import { scopeKey } from '../domain/google/scopes.js';
+import { commonScopes, missingScopes, sameScopes, scopeKey, scopeSet } from '../domain/google/scopes.js';
 import { backoffAfter } from '../domain/grant/backoff.js';
 import { diagnose } from '../domain/grant/diagnosis.js';
-import type { Diagnosis, Grant } from '../domain/grant/grant.js';
+import type { Grant, TokenEndpointResponse } from '../domain/grant/grant.js';
 import type { Lease } from '../domain/grant/refresh-lease.js';
 import { Clock } from '../domain/ports/clock.js';
+import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
 import { FairQueue } from '../outbound/fair-queue.js';
-import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
+import { type SharedWork, TurnNotTaken, WorkInFlight } from '../outbound/shared-work.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { RefreshLeaseRepository } from '../token-store/grants/refresh-lease.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
-import { FailureCache } from './failure-cache.js';
-import { RefreshRequest } from './refresh-request.js';
+import { RefreshResults } from './refresh-results.js';
 import type { GrantRequest, RefreshResult } from './token-errors.js';
-import { UnsavedRefreshes } from './unsaved-refreshes.js';
 
 /** On whose behalf Google is asked. Other callers may wait for the same refresh. */
 type Requester = Pick<GrantRequest, 'service' | 'requestId'>;
 
-interface RefreshCaller extends Requester {
-  readonly hangUp?: (() => AbortSignal) | undefined;
+interface RefreshCaller extends Pick<GrantRequest, 'service' | 'requestId' | 'hangUp'> {
   /** The current token is still served meanwhile. */
   readonly isBackground?: boolean;
 }
-
-type Work = SharedWork<RefreshResult, Requester>;
 
 /** Beyond the timeouts of the requests to Google, so that a lease expires only when its owner crashed. */
 const LEASE_MARGIN_MS = 2000;
@@ -48,23 +44,20 @@ const POLL_MS = 200;
 @Injectable()
 export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #log = new Logger(TokenRefresher.name);
-  readonly #inFlight = new Map<string, Work>();
-  readonly #runs = new Set<Promise<void>>();
-  readonly #queue: FairQueue;
+  readonly #work: WorkInFlight<RefreshResult, Requester>;
   #isStopping = false;
 
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
+    private readonly google: GoogleOAuthClient,
     private readonly leases: RefreshLeaseRepository,
+    private readonly results: RefreshResults,
     private readonly changes: ChangeFeed,
     private readonly ledger: SlotLedgerRepository,
-    private readonly request: RefreshRequest,
-    private readonly failures: FailureCache,
-    private readonly unsaved: UnsavedRefreshes,
     private readonly audit: AuditLog,
   ) {
-    this.#queue = new FairQueue(settings.googleConcurrency);
+    this.#work = new WorkInFlight(new FairQueue(settings.googleConcurrency), settings.googleQueueMs);
   }
 
   /** Every failure is a result; only faults of the database or of a seal are thrown. */
@@ -72,13 +65,10 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     const { service, isBackground = false, hangUp } = caller;
     const lane = { service: service.id, client: grant.client, isBackground };
     const key = `${grant.id} ${grant.version} ${scopeKey(scopes)}`;
-    const inFlight = this.#inFlight.get(key);
-    const work: Work =
-      inFlight ?? new SharedWork(this.#queue, this.settings.googleQueueMs, () => this.#inFlight.delete(key));
-    const result = work.join({ lane, about: caller, hangUp: hangUp?.() });
-    if (!inFlight) this.#start(key, work, grant, scopes);
     try {
-      return await result;
+      return await this.#work.share(key, { lane, about: caller, hangUp: hangUp?.() }, (work) =>
+        this.#refresh(grant, scopes, work),
+      );
     } catch (error) {
       if (error instanceof TurnNotTaken) return withheld(error.why);
       throw error;
@@ -88,31 +78,23 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
   /** Waiting for other replicas' leases ends, and background refreshes are left to the next start. */
   beforeApplicationShutdown(): void {
     this.#isStopping = true;
-    for (const work of this.#inFlight.values()) work.dropBackground();
+    this.#work.dropBackground();
   }
 
-  /** Also for refreshes whose callers have gone: each one hands its lease back. */
+  /** Each refresh hands its lease back. */
   async onApplicationShutdown(): Promise<void> {
-    await Promise.allSettled(this.#runs);
+    await this.#work.ended();
   }
 
-  #start(key: string, work: Work, grant: Grant, scopes: readonly string[]): void {
-    this.#inFlight.set(key, work);
-    const run = work
-      .run(() => this.#run(work, grant, scopes))
-      .finally(() => {
-        this.#runs.delete(run);
-        if (this.#inFlight.get(key) === work) this.#inFlight.delete(key);
-      });
-    this.#runs.add(run);
-  }
-
-  async #run(work: Work, grant: Grant, scopes: readonly string[]): Promise<RefreshResult> {
-    const known = this.unsaved.resultFor(grant, scopes) ?? this.failures.find(grant, scopes);
+  async #refresh(
+    grant: Grant,
+    scopes: readonly string[],
+    work: SharedWork<RefreshResult, Requester>,
+  ): Promise<RefreshResult> {
+    const known = this.results.find(grant, scopes);
     if (known) return known;
     for (;;) {
       const outcome = await work.turn(() => this.#takeTurn(grant, scopes, work.about));
-      if (outcome.kind === 'not_narrowed') this.failures.addNotNarrowed(grant, scopes);
       if (outcome.kind !== 'held') return outcome;
       if (this.#isStopping) return withheld('stopping');
       await this.changes.nextChange(grant.userId, grant.client, Math.min(outcome.ms, POLL_MS));
@@ -127,15 +109,16 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     const outcome = await this.leases.take(grant, leaseMs);
     if (outcome.kind === 'backoff') {
       const backoff = withheld('recent_failure', Math.ceil(outcome.ms / 1000));
-      this.failures.add(grant, backoff.failure);
+      this.results.cacheFailure(grant, scopes, backoff);
       return backoff;
     }
     if (outcome.kind !== 'taken') return outcome;
     const { lease } = outcome;
     try {
-      const result = await this.request.send(lease, scopes);
-      if (result.kind === 'failed') return await this.#fail(lease, result.failure, requester);
+      const result = await this.#askGoogle(lease, scopes);
+      if (result instanceof GoogleFailure) return await this.#fail(lease, result, requester);
       if (result.kind === 'token') this.#record('ok', grant, requester, { scopes: result.token.scopes });
+      if (result.kind === 'not_narrowed') this.results.cacheFailure(grant, scopes, result);
       return result;
     } catch (error) {
       await this.leases.giveUp(lease, 0).catch(() => undefined);
@@ -143,45 +126,99 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     }
   }
 
+  /**
+   * Ends the lease, except with a failure. Names the scopes even for the whole grant: a refresh token of Google's can
+   * cover more, namely what the account granted this project for other users (RFC 9700 section 2.3).
+   */
+  async #askGoogle(lease: Lease, scopes: readonly string[]): Promise<RefreshResult | GoogleFailure> {
+    const { grantedScopes, kind } = lease.grant;
+    const isWhole = sameScopes(scopes, grantedScopes);
+    // A service account's token is requested with its scopes: nothing is narrowed.
+    if (this.settings.narrowScopes || kind === 'service_account') {
+      const response = await this.#send(lease, scopeSet(scopes));
+      if (response instanceof GoogleFailure) {
+        if (response.kind !== 'scope_rejected') return response;
+      } else {
+        // Google narrows tokens but does not document it: a token counts for the scopes that the response names.
+        if (missingScopes(response.scopes, scopes).length > 0) return this.#discard(lease);
+        if (isWhole || sameScopes(response.scopes, scopes)) return this.#save(lease, scopes, response);
+      }
+      // The grant holds less than its row says. A request for all of it shows what.
+    }
+    const response = await this.#send(lease, null);
+    if (response instanceof GoogleFailure) return response;
+    if (missingScopes(response.scopes, grantedScopes).length > 0) {
+      // More than the grant: the token is not handed out. It still shows which of the grant's scopes are left.
+      const left = commonScopes(grantedScopes, response.scopes);
+      if (left.length === 0 || sameScopes(left, grantedScopes)) return this.#discard(lease);
+      return this.results.save(lease, { kind: 'narrowed', scopes: left });
+    }
+    const result = await this.#save(lease, grantedScopes, response);
+    // The grant is as its row says: a token for part of it was requested, and Google did not narrow.
+    return isWhole || result.kind !== 'token' ? result : { kind: 'not_narrowed' };
+  }
+
+  /** @param narrowTo null: names no scopes, and the response covers all that the refresh token does */
+  async #send(
+    { grant, credential }: Lease,
+    narrowTo: readonly string[] | null,
+  ): Promise<TokenEndpointResponse | GoogleFailure> {
+    const client = this.settings.clients.pick(grant.client);
+    const { grantedScopes, subject } = grant;
+    const sent =
+      credential.kind === 'refresh_token'
+        ? this.google.refresh(client, credential.refreshToken, grantedScopes, narrowTo)
+        : this.google.assert(client, { key: credential.key, subject, scopes: narrowTo ?? grantedScopes });
+    return sent.catch((error: unknown) => {
+      if (error instanceof GoogleFailure) return error;
+      throw error;
+    });
+  }
+
+  /** Where Google gave fewer scopes than requested, the grant holds fewer: the token is not handed out before that is saved. */
+  #save(lease: Lease, scopes: readonly string[], response: TokenEndpointResponse): Promise<RefreshResult> {
+    const { accessToken, obtainedAt, expiresAt } = response;
+    const token = { token: accessToken, obtainedAt, expiresAt, scopes: scopeSet(response.scopes) };
+    const isAsRequested = sameScopes(response.scopes, scopes);
+    return this.results.save(lease, {
+      kind: 'token',
+      scopes,
+      response,
+      token: isAsRequested ? token : null,
+    });
+  }
+
+  async #discard(lease: Lease): Promise<RefreshResult> {
+    await this.leases.giveUp(lease, 0);
+    return { kind: 'not_narrowed' };
+  }
+
+  /** Google's description stays out of log and audit trail: it is free text. */
   async #fail(lease: Lease, failure: GoogleFailure, requester: Requester): Promise<RefreshResult> {
     const { grant } = lease;
-    if (failure.kind === 'grant_dead' || failure.kind === 'policy_rejected') {
-      return this.#markDead(lease, failure, requester);
+    const { kind, error, subtype } = failure;
+    const isDead = kind === 'grant_dead' || kind === 'policy_rejected';
+    // During an outage of the database the diagnosis has less to go by; the grant is dead all the same.
+    const ledgerSays = isDead ? await this.ledger.endReason(grant.id).catch(() => null) : null;
+    const diagnosis = isDead ? diagnose(failure, { grant, now: this.clock.now(), ledgerSays }) : null;
+    if (kind !== 'withheld') {
+      this.#log.warn({ grant: grant.id, kind, error, subtype }, 'refresh failed');
+      this.#record(kind, grant, requester, {
+        google_error: error,
+        ...(subtype === null ? {} : { google_error_subtype: subtype }),
+        ...(diagnosis ? { cause: diagnosis.cause, confidence: diagnosis.confidence } : {}),
+      });
     }
-    if (failure.kind !== 'withheld') this.#report(failure, grant, requester, null);
-    this.failures.add(grant, failure);
-    const isOutage = failure.kind === 'unavailable';
+    if (diagnosis) return this.results.save(lease, { kind: 'dead', diagnosis });
+    const result = { kind: 'failed', failure } as const;
+    this.results.cacheFailure(grant, [], result);
+    const isOutage = kind === 'unavailable';
     const backoffMs = isOutage
       ? backoffAfter(lease.failures + 1, failure.retryAfterSeconds, Math.random())
       : 0;
     // Where this fails, the lease expires; the callers get Google's failure all the same.
     await this.leases.giveUp(lease, backoffMs).catch(() => undefined);
-    return { kind: 'failed', failure };
-  }
-
-  async #markDead(lease: Lease, failure: GoogleFailure, requester: Requester): Promise<RefreshResult> {
-    const { grant } = lease;
-    // During an outage of the database the diagnosis has less to go by; the grant is dead all the same.
-    const ledgerSays = await this.ledger.endReason(grant.id).catch(() => null);
-    const diagnosis = diagnose(failure, { grant, now: this.clock.now(), ledgerSays });
-    this.#report(failure, grant, requester, diagnosis);
-    try {
-      const isMarked = await this.leases.markDead(lease, diagnosis, this.clock.now());
-      return isMarked ? { kind: 'dead', diagnosis } : { kind: 'changed' };
-    } catch (fault) {
-      return this.unsaved.keepDeadMark(lease, diagnosis, fault);
-    }
-  }
-
-  /** Google's description stays out of log and audit trail: it is free text. */
-  #report(failure: GoogleFailure, grant: Grant, requester: Requester, diagnosis: Diagnosis | null): void {
-    const { kind, error, subtype } = failure;
-    this.#log.warn({ grant: grant.id, kind, error, subtype }, 'refresh failed');
-    this.#record(kind, grant, requester, {
-      google_error: error,
-      ...(subtype === null ? {} : { google_error_subtype: subtype }),
-      ...(diagnosis ? { cause: diagnosis.cause, confidence: diagnosis.confidence } : {}),
-    });
+    return result;
   }
 
   #record(outcome: string, grant: Grant, requester: Requester, details: Record<string, AuditDetail>): void {

@@ -5,13 +5,13 @@ import type { GrantRequest } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
 import { AccessMap } from '../domain/ads/access-map.js';
 import { CircularTree } from '../domain/ads/account-tree.js';
-import { AdsFailure } from '../domain/ads/ads-failure.js';
+import { AdsFailure, explainAdsFailure } from '../domain/ads/ads-failure.js';
 import { BrokerError } from '../domain/errors.js';
 import type { Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { FairQueue } from '../outbound/fair-queue.js';
-import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
+import { TurnNotTaken, WorkInFlight } from '../outbound/shared-work.js';
 import { AccountTreesRepository, type SyncedTree } from '../token-store/ads/account-trees.repository.js';
 import { AccountTreeCrawler } from './account-tree-crawler.js';
 
@@ -27,17 +27,17 @@ const MAX_FAILURES = 10_000;
 @Injectable()
 export class AccountTreeSync {
   readonly #log = new Logger(AccountTreeSync.name);
-  readonly #inFlight = new Map<string, SharedWork<SyncedTree, null>>();
-  readonly #queue = new FairQueue(CONCURRENCY);
+  readonly #work: WorkInFlight<SyncedTree, null>;
   readonly #failures: LRUCache<string, BrokerError> | null;
 
   constructor(
-    private readonly settings: Settings,
+    settings: Settings,
     private readonly clock: Clock,
     private readonly accessTokens: AccessTokenService,
     private readonly trees: AccountTreesRepository,
     private readonly crawler: AccountTreeCrawler,
   ) {
+    this.#work = new WorkInFlight(new FairQueue(CONCURRENCY), settings.googleQueueMs);
     const ttl = settings.adsMinAge * 1000;
     const perf = { now: () => clock.monotonicMs() };
     this.#failures = ttl === 0 ? null : new LRUCache({ max: MAX_FAILURES, ttl, ttlResolution: 0, perf });
@@ -51,40 +51,28 @@ export class AccountTreeSync {
     const token = await this.accessTokens.tokenFor(request);
     const failure = this.#failures?.get(keyOf(grant));
     if (failure) throw failure;
-    const inFlight = this.#inFlight.get(grant.id);
-    const work = inFlight ?? this.#newWork(grant.id);
+    const isJoining = this.#work.has(grant.id);
     const lane = { service: request.service.id, client: grant.client, isBackground: false };
-    const result = work.join({ lane, about: null, hangUp: request.hangUp?.() });
-    // All callers share it: it goes on when one of them disconnects.
-    if (!inFlight) this.#start(work, { ...request, hangUp: undefined }, grant, token);
     try {
-      const synced = await result;
+      const synced = await this.#work.share(
+        grant.id,
+        { lane, about: null, hangUp: request.hangUp?.() },
+        // All callers share it: it goes on when one of them disconnects.
+        (work) => work.turn(() => this.#sync({ ...request, hangUp: undefined }, grant, token)),
+      );
       // It can take most of a minute: the service may have been revoked or restricted meanwhile.
       await this.accessTokens.grantFor(request);
       return synced;
     } catch (error) {
       // The caller that started it was refused, with a link of its own: this one tries by itself.
-      if (inFlight && isRefusalOfCaller(error)) return this.sync(callerRequest, grant);
+      if (isJoining && isRefusalOfCaller(error)) return this.sync(callerRequest, grant);
       if (!(error instanceof TurnNotTaken)) throw error;
       throw new BrokerError(
         'google_unavailable',
-        `Too many calls wait for Google Ads before this one (${error.why}). Try again soon.`,
+        `This call got no turn at Google Ads (${error.why}). Try again soon.`,
         { retry_after: RETRY_AFTER_SECONDS },
       );
     }
-  }
-
-  #newWork(grantId: string): SharedWork<SyncedTree, null> {
-    return new SharedWork(this.#queue, this.settings.googleQueueMs, () => this.#inFlight.delete(grantId));
-  }
-
-  #start(work: SharedWork<SyncedTree, null>, request: GrantRequest, grant: Grant, token: Secret): void {
-    this.#inFlight.set(grant.id, work);
-    void work
-      .run(() => work.turn(() => this.#sync(request, grant, token)))
-      .finally(() => {
-        if (this.#inFlight.get(grant.id) === work) this.#inFlight.delete(grant.id);
-      });
   }
 
   async #sync(request: GrantRequest, grant: Grant, token: Secret): Promise<SyncedTree> {
@@ -133,23 +121,23 @@ export class AccountTreeSync {
     }
     if (!(error instanceof AdsFailure)) return error;
     const { kind, error: googleError, description, retryAfterSeconds } = error;
+    const { meaning, whoMustAct, remedy } = explainAdsFailure(error);
     this.#log.warn({ grant: grant.id, kind, error: googleError }, 'Google Ads did not list the accounts');
     if (kind === 'project_rejected') {
       return new BrokerError(
         'client_misconfigured',
-        `The Google Ads API refuses the project of the client ${client.alias}: ${googleError}. ` +
-          'Is the API enabled in its console, and GOOGLE_ADS_API_VERSION still served?',
+        `The Google Ads API refuses the project of the client ${client.alias}: ${googleError}. ${meaning} ${remedy}`,
         {
           google_error: googleError,
           google_error_description: description,
           cause: 'ads_api_rejected',
-          who_must_act: 'operator',
+          who_must_act: whoMustAct,
         },
       );
     }
     return new BrokerError(
       'google_unavailable',
-      `Google Ads did not list the user's accounts (${googleError}). Try again soon.`,
+      `Google Ads did not list the user's accounts (${googleError}). ${meaning} ${remedy}`,
       { retry_after: retryAfterSeconds ?? RETRY_AFTER_SECONDS },
     );
   }

@@ -160,6 +160,51 @@ export class SharedWork<T, A> {
   }
 }
 
+/**
+ * Shared work in flight, by what it is for: the first caller starts it, later ones join it. All takes its turns from one
+ * queue.
+ */
+export class WorkInFlight<T, A> {
+  readonly #works = new Map<string, SharedWork<T, A>>();
+  readonly #runs = new Set<Promise<void>>();
+
+  /** @param maxWaitMs as in SharedWork */
+  constructor(
+    private readonly queue: FairQueue,
+    private readonly maxWaitMs: number,
+  ) {}
+
+  has(key: string): boolean {
+    return this.#works.has(key);
+  }
+
+  /** @throws {TurnNotTaken} and what the work throws */
+  share(key: string, caller: WaitingCaller<A>, start: (work: SharedWork<T, A>) => Promise<T>): Promise<T> {
+    const inFlight = this.#works.get(key);
+    const work = inFlight ?? new SharedWork(this.queue, this.maxWaitMs, () => this.#works.delete(key));
+    const result = work.join(caller);
+    if (inFlight) return result;
+    this.#works.set(key, work);
+    const run = work
+      .run(() => start(work))
+      .finally(() => {
+        this.#runs.delete(run);
+        if (this.#works.get(key) === work) this.#works.delete(key);
+      });
+    this.#runs.add(run);
+    return result;
+  }
+
+  dropBackground(): void {
+    for (const work of this.#works.values()) work.dropBackground();
+  }
+
+  /** Also of work whose callers have left. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#runs);
+  }
+}
+
 function stopTimer(waiter: { timer: NodeJS.Timeout | null; queuedSince: number; leftMs: number }): void {
   if (!waiter.timer) return;
   clearTimeout(waiter.timer);

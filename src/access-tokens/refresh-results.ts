@@ -1,0 +1,228 @@
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { isTransient } from '../domain/google/google-failure.js';
+import { scopeKey } from '../domain/google/scopes.js';
+import { backoffAfter } from '../domain/grant/backoff.js';
+import type { AccessToken, Diagnosis, Grant, TokenEndpointResponse } from '../domain/grant/grant.js';
+import type { Lease } from '../domain/grant/refresh-lease.js';
+import { isFresh } from '../domain/grant/token-freshness.js';
+import { Clock } from '../domain/ports/clock.js';
+import { Scheduler } from '../operations/scheduler.js';
+import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
+import { GrantsRepository } from '../token-store/grants/grants.repository.js';
+import { RefreshLeaseRepository } from '../token-store/grants/refresh-lease.repository.js';
+import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
+import { GrantCache } from './grant-cache.js';
+import type { RefreshFailure, RefreshResult } from './token-errors.js';
+
+/** For one write. */
+const LEASE_MS = 10_000;
+const MAX_ENTRIES = 10_000;
+const CLOSE_MS = 2000;
+
+const TRANSIENT_MS = 1000;
+/** For what the operator must fix first: the client, or its scopes. */
+const LASTING_MS = 10_000;
+const NOT_NARROWED_MS = 60_000;
+
+/** What Google's response changes. */
+type Outcome =
+  /** `token` is null where it must not be handed out before it is saved: the response changes the grant. */
+  | {
+      readonly kind: 'token';
+      readonly scopes: readonly string[];
+      readonly response: TokenEndpointResponse;
+      token: AccessToken | null;
+    }
+  | { readonly kind: 'narrowed'; readonly scopes: readonly string[] }
+  | { readonly kind: 'dead'; readonly diagnosis: Diagnosis };
+
+interface Unsaved {
+  readonly grant: Grant;
+  readonly outcome: Outcome;
+  readonly failures: number;
+  /** By performance.now(): neither Google nor the database is asked before. */
+  readonly nextAt: number;
+}
+
+/**
+ * Saves what Google answered to a refresh. What the database does not accept (a full disk, an outage) is kept, served as
+ * long as the grant has not changed, and saved later, with backoff. The latest failures are cached, so that callers who
+ * retry at once cost neither a request to Google nor a query; the backoff that all replicas share is a column of the
+ * grant's row (domain/grant/backoff.ts). An entry belongs to one version of a grant, which each caller has just read:
+ * whatever ends the grant ends the entry.
+ */
+@Injectable()
+export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
+  readonly #log = new Logger(RefreshResults.name);
+  readonly #unsaved = new LRUCache<string, Unsaved>({ max: MAX_ENTRIES });
+  readonly #failures: LRUCache<string, RefreshFailure>;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly grants: GrantsRepository,
+    private readonly leases: RefreshLeaseRepository,
+    private readonly ledger: SlotLedgerRepository,
+    private readonly cache: GrantCache,
+    private readonly changes: ChangeFeed,
+    private readonly scheduler: Scheduler,
+  ) {
+    const perf = { now: () => clock.monotonicMs() };
+    this.#failures = new LRUCache({ max: MAX_ENTRIES, ttl: TRANSIENT_MS, ttlResolution: 0, perf });
+  }
+
+  onModuleInit(): void {
+    this.scheduler.every(1, 'save refreshes', () => this.#saveDue());
+    this.changes.subscribe(({ kind }) => {
+      if (kind === 'everything') this.#stopServing();
+    });
+  }
+
+  /** A last attempt, above all for new refresh tokens. */
+  async onApplicationShutdown(): Promise<void> {
+    const all = Promise.allSettled([...this.#unsaved].map(([key, entry]) => this.#saveAgain(key, entry)));
+    await Promise.race([all, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
+  }
+
+  /** A token that is not saved, and may be served like one that is. */
+  unsavedToken(grant: Grant, scopes: readonly string[]): AccessToken | null {
+    const outcome = this.#unsaved.get(keyOf(grant, scopes))?.outcome;
+    return outcome?.kind === 'token' ? outcome.token : null;
+  }
+
+  /** The result of an earlier refresh, for a caller who would ask Google again. */
+  find(grant: Grant, scopes: readonly string[]): RefreshResult | null {
+    const change = this.#unsaved.get(keyOf(grant));
+    if (change?.outcome.kind === 'dead') return change.outcome;
+    if (change && change.nextAt > performance.now()) return unsaved(change);
+    const entry = this.#unsaved.get(keyOf(grant, scopes));
+    if (entry?.outcome.kind === 'token' && entry.nextAt > performance.now()) {
+      const { token } = entry.outcome;
+      // One that expires before min_ttl is better than none.
+      return token && isFresh(token, this.clock.now(), 1) ? { kind: 'token', token } : unsaved(entry);
+    }
+    return this.#failures.get(keyOf(grant)) ?? this.#failures.get(keyOf(grant, scopes)) ?? null;
+  }
+
+  /** A failure concerns the whole grant; that Google did not narrow, only these scopes. */
+  cacheFailure(
+    grant: Grant,
+    scopes: readonly string[],
+    result: Extract<RefreshFailure, { kind: 'failed' | 'not_narrowed' }>,
+  ): void {
+    if (result.kind === 'not_narrowed') {
+      this.#failures.set(keyOf(grant, scopes), result, { ttl: NOT_NARROWED_MS });
+    } else {
+      const ttl = isTransient(result.failure) ? TRANSIENT_MS : LASTING_MS;
+      this.#failures.set(keyOf(grant), result, { ttl });
+    }
+  }
+
+  /** @returns `changed` where the grant changed meanwhile, or the response changed it: it must be read again */
+  async save(lease: Lease, outcome: Outcome): Promise<RefreshResult> {
+    let isSaved;
+    try {
+      isSaved = await this.#write(lease, outcome);
+    } catch (fault) {
+      const entry = this.#keep(lease.grant, outcome, fault);
+      // Not awaited: where this fails as well, the lease expires.
+      void this.leases.giveUp(lease, 0).catch(() => undefined);
+      return resultOf(outcome) ?? unsaved(entry);
+    }
+    if (isSaved) return resultOf(outcome) ?? { kind: 'changed' };
+    await this.#bookUnused(lease.grant, outcome);
+    return { kind: 'changed' };
+  }
+
+  /** @returns false when the grant changed meanwhile, and nothing was written */
+  async #write(lease: Lease, outcome: Outcome): Promise<boolean> {
+    const now = this.clock.now();
+    if (outcome.kind === 'dead') return this.leases.markDead(lease, outcome.diagnosis, now);
+    if (outcome.kind === 'narrowed') {
+      await this.leases.narrow(lease, outcome.scopes, now);
+      return true;
+    }
+    const saved = await this.leases.save(lease, outcome.scopes, outcome.response, now);
+    if (saved && outcome.token) this.cache.update(saved, outcome.scopes, outcome.token);
+    return saved !== null;
+  }
+
+  #keep(grant: Grant, outcome: Outcome, fault: unknown): Unsaved {
+    const key = keyOf(grant, outcome.kind === 'token' ? outcome.scopes : null);
+    const failures = (this.#unsaved.get(key)?.failures ?? 0) + 1;
+    const backoffMs = backoffAfter(failures, null, Math.random());
+    const entry = { grant, outcome, failures, nextAt: performance.now() + backoffMs };
+    this.#unsaved.set(key, entry);
+    this.#log.error(
+      { err: fault, grant: grant.id, kind: outcome.kind, failures, backoffMs },
+      'what Google answered could not be saved; it is retried',
+    );
+    return entry;
+  }
+
+  /** Any grant may have changed. New refresh tokens are still saved. */
+  #stopServing(): void {
+    for (const [key, { outcome }] of this.#unsaved) {
+      if (outcome.kind !== 'token') continue;
+      if (outcome.response.refreshToken === null) this.#unsaved.delete(key);
+      else outcome.token = null;
+    }
+  }
+
+  async #saveDue(): Promise<void> {
+    const now = performance.now();
+    const due = [...this.#unsaved].filter(([, { nextAt }]) => nextAt <= now);
+    for (const [key, entry] of due) {
+      // Where one fails, so does the next. Its backoff lets the others go first in the next round.
+      if (!(await this.#saveAgain(key, entry))) return;
+    }
+  }
+
+  /** @returns false when the database still accepts nothing */
+  async #saveAgain(key: string, { grant, outcome }: Unsaved): Promise<boolean> {
+    const isKept = () => this.#unsaved.get(key)?.outcome === outcome;
+    let lease: Lease | null = null;
+    try {
+      const current = await this.grants.findById(grant.id);
+      const isExpired = outcome.kind === 'token' && outcome.response.expiresAt <= this.clock.now();
+      const isObsolete = isExpired && outcome.response.refreshToken === null;
+      if (current?.version !== grant.version || current.status !== 'active' || isObsolete) {
+        await this.#bookUnused(current ?? grant, outcome);
+      } else {
+        const taken = await this.leases.take(current, LEASE_MS);
+        // Another replica has the lease, or has just refreshed the grant: retried in the next round.
+        if (taken.kind !== 'taken') return true;
+        ({ lease } = taken);
+        if (!(await this.#write(lease, outcome))) await this.#bookUnused(lease.grant, outcome);
+      }
+      if (isKept()) this.#unsaved.delete(key);
+      return true;
+    } catch (fault) {
+      if (isKept()) this.#keep(grant, outcome, fault);
+      if (lease) void this.leases.giveUp(lease, 0).catch(() => undefined);
+      return false;
+    }
+  }
+
+  /** A refresh token occupies a slot at Google even if it is not used. */
+  async #bookUnused({ account, client }: Grant, outcome: Outcome): Promise<void> {
+    if (outcome.kind === 'token')
+      await this.ledger.bookUnused(account, client, outcome.response, this.clock.now());
+  }
+}
+
+/** With the version: after a consent or a change of scopes, earlier results do not count. */
+function keyOf({ id, version }: Grant, scopes: readonly string[] | null = null): string {
+  return `${id} ${version} ${scopes === null ? '' : scopeKey(scopes)}`;
+}
+
+/** Null where the grant must be saved, and read again, first. */
+function resultOf(outcome: Outcome): RefreshResult | null {
+  if (outcome.kind === 'token') return outcome.token && { kind: 'token', token: outcome.token };
+  return outcome.kind === 'dead' ? outcome : null;
+}
+
+function unsaved({ nextAt }: Unsaved): RefreshFailure {
+  const retryAfterSeconds = Math.max(1, Math.ceil((nextAt - performance.now()) / 1000));
+  return { kind: 'unsaved', retryAfterSeconds };
+}
