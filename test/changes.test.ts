@@ -147,13 +147,13 @@ describe('the triggers that publish changes', () => {
     [
       'one is dropped',
       'DROP TRIGGER services_changed ON services',
-      `CREATE TRIGGER services_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON services FOR EACH STATEMENT EXECUTE FUNCTION tell_change('services')`,
+      `CREATE TRIGGER services_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON services FOR EACH STATEMENT EXECUTE FUNCTION notify_change('services')`,
       'triggers_missing',
     ],
     [
       'one is there for part of what it must fire for',
-      'DROP TRIGGER grant_came_or_went ON grants; CREATE TRIGGER grant_came_or_went AFTER INSERT ON grants FOR EACH ROW EXECUTE FUNCTION tell_grant_change()',
-      'DROP TRIGGER grant_came_or_went ON grants; CREATE TRIGGER grant_came_or_went AFTER INSERT OR DELETE ON grants FOR EACH ROW EXECUTE FUNCTION tell_grant_change()',
+      'DROP TRIGGER grant_came_or_went ON grants; CREATE TRIGGER grant_came_or_went AFTER INSERT ON grants FOR EACH ROW EXECUTE FUNCTION notify_grant_change()',
+      'DROP TRIGGER grant_came_or_went ON grants; CREATE TRIGGER grant_came_or_went AFTER INSERT OR DELETE ON grants FOR EACH ROW EXECUTE FUNCTION notify_grant_change()',
       'triggers_missing',
     ],
     [
@@ -164,8 +164,8 @@ describe('the triggers that publish changes', () => {
     ],
     [
       'they fire, and notify of nothing',
-      'ALTER FUNCTION tell_grant_change() RENAME TO kept; CREATE FUNCTION tell_grant_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; CREATE OR REPLACE TRIGGER grant_came_or_went AFTER INSERT OR DELETE ON grants FOR EACH ROW EXECUTE FUNCTION tell_grant_change()',
-      'DROP FUNCTION tell_grant_change() CASCADE; ALTER FUNCTION kept() RENAME TO tell_grant_change; CREATE TRIGGER grant_came_or_went AFTER INSERT OR DELETE ON grants FOR EACH ROW EXECUTE FUNCTION tell_grant_change()',
+      'ALTER FUNCTION notify_grant_change() RENAME TO kept; CREATE FUNCTION notify_grant_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; CREATE OR REPLACE TRIGGER grant_came_or_went AFTER INSERT OR DELETE ON grants FOR EACH ROW EXECUTE FUNCTION notify_grant_change()',
+      'DROP FUNCTION notify_grant_change() CASCADE; ALTER FUNCTION kept() RENAME TO notify_grant_change; CREATE TRIGGER grant_came_or_went AFTER INSERT OR DELETE ON grants FOR EACH ROW EXECUTE FUNCTION notify_grant_change()',
       'triggers_missing',
     ],
     [

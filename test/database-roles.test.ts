@@ -46,7 +46,7 @@ test.each([
   ['drop a table', 'DROP TABLE grants'],
   ['disable a trigger', 'ALTER TABLE grants DISABLE TRIGGER USER'],
   ['pass triggers by', `SET session_replication_role = replica`],
-  ['make a trigger', 'CREATE TRIGGER mine AFTER INSERT ON grants EXECUTE FUNCTION tell_change()'],
+  ['make a trigger', 'CREATE TRIGGER mine AFTER INSERT ON grants EXECUTE FUNCTION notify_change()'],
   ['change a function', `ALTER FUNCTION prune_audit_events(timestamptz, integer) SECURITY INVOKER`],
   ['empty a table', 'TRUNCATE grants CASCADE'],
   ['empty the audit trail', 'TRUNCATE audit_events'],

@@ -12,7 +12,7 @@ const COLUMNS = Prisma.raw(`id, kind, user_id AS "userId", client, account_sub A
   account_email AS "accountEmail", subject, requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes",
   status, diagnosis, refresh_token_issued_at AS "refreshTokenIssuedAt",
   refresh_token_expires_at AS "refreshTokenExpiresAt", version, refreshes, created_at AS "createdAt", revocation_id AS "revocationId",
-  consented_at AS "consentedAt", refreshed_at AS "refreshedAt", user_id, expiry_told_at`);
+  consented_at AS "consentedAt", refreshed_at AS "refreshedAt", user_id, expiry_notified_at`);
 
 const ORDER = Prisma.sql`at, id`;
 const EXPIRY = Prisma.sql`expires_at`;
@@ -92,7 +92,7 @@ function clientFilter(clients: readonly string[]): Prisma.Sql {
 }
 
 function noticeFilter({ isUnnotified }: ExpiringGrants): Prisma.Sql {
-  return isUnnotified ? Prisma.sql`expiry_told_at IS DISTINCT FROM at` : Prisma.sql`TRUE`;
+  return isUnnotified ? Prisma.sql`expiry_notified_at IS DISTINCT FROM at` : Prisma.sql`TRUE`;
 }
 
 /** A position in a list of grants: the time that it is sorted by, and the grant. */

@@ -11,7 +11,7 @@ type Inner =
   | 'credentialVersion'
   | 'suspendedAt'
   | 'revokingFrom'
-  | 'expiryToldAt'
+  | 'expiryNotifiedAt'
   | 'expiresAt'
   | 'expiresAtInTesting'
   | 'leaseOwner'

@@ -22,9 +22,9 @@ export class ExpiryNoticesRepository {
           status: 'active',
           // A refresh leaves the version alone, and may have moved the expiry.
           refreshedAt: grant.refreshedAt,
-          OR: [{ expiryToldAt: null }, { expiryToldAt: { not: expiry.at } }],
+          OR: [{ expiryNotifiedAt: null }, { expiryNotifiedAt: { not: expiry.at } }],
         },
-        data: { expiryToldAt: expiry.at },
+        data: { expiryNotifiedAt: expiry.at },
       });
       if (count === 0) return false;
       const expires = { at: expiry.at.toISOString(), reason: expiry.reason };
