@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { tokenEndpointFailure } from '../src/domain/google/google-failures.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 const DAY = 24 * 3600;
@@ -89,17 +90,26 @@ describe('the cause of a dead grant', () => {
     expect(await reason()).toEqual(['admin_policy_enforced', 'certain', 'workspace_admin']);
   });
 
-  test('is the configuration and not the grant, where the client is wrong', async () => {
+  test.each([
+    ['unauthorized_client', 'Unauthorized', 'wrong_client'],
+    ['invalid_client', 'The provided client secret is invalid.', 'client_rejected'],
+    ['invalid_client', 'The OAuth client was not found.', 'client_rejected'],
+    ['deleted_client', 'The OAuth client was deleted.', 'client_rejected'],
+    ['invalid_request', 'client_secret is missing.', 'client_rejected'],
+    ['org_internal', '', 'client_rejected'],
+    ['invalid_scope', 'Some requested scopes were invalid.', 'scope_rejected'],
+  ])('is the configuration and not the grant, where Google answers %s, "%s"', async (error, description, cause) => {
     await connect();
     bed.clock.advance(3600);
-    bed.google.control.failNext('token', { named: 'unauthorized_client' });
+    const fault = { status: 400, body: JSON.stringify({ error, error_description: description }) };
+    bed.google.control.failNext('token', fault, 2);
     const { status, body } = await bed.api.token('alice');
+    const row = tokenEndpointFailure({ error, description, subtype: null }, 'refresh');
     expect(status).toBe(502);
-    expect(body).toMatchObject({
-      code: 'client_misconfigured',
-      cause: 'wrong_client',
-      who_must_act: 'operator',
-    });
+    expect(body).toMatchObject({ code: 'client_misconfigured', cause, who_must_act: row?.whoMustAct });
+    expect(body['detail']).toBe(
+      `Google refuses the client default: ${error}. ${row?.meaning ?? ''} ${row?.remedy ?? ''}`,
+    );
   });
 
   test('is the revocation of another grant of the account', async () => {

@@ -3,7 +3,8 @@ import { causeFacts, endOf } from '../domain/connect/connect-end.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import type { BrokerError } from '../domain/errors.js';
-import type { GoogleFailure } from '../domain/google/google-failure.js';
+import { type Actor, type GoogleFailure, isTransient } from '../domain/google/google-failure.js';
+import { explainFailure } from '../domain/google/google-failures.js';
 import { missingScopes } from '../domain/google/scopes.js';
 import type { Grant } from '../domain/grant/grant.js';
 import type { AuditFacts } from '../http/audit.decorator.js';
@@ -65,16 +66,20 @@ function failureCode({ kind }: GoogleFailure): string {
   return kind;
 }
 
-function failureDetail({ kind, error }: GoogleFailure): string {
-  const code = googleErrorCode(error);
-  if (kind === 'unavailable' || kind === 'withheld') {
-    return 'Google did not answer in time. Nothing is wrong with your account; try again.';
-  }
-  if (kind === 'client_rejected')
-    return `Google does not accept the app that asks (${code}). You cannot correct this: tell the people who run the app.`;
-  if (kind === 'policy_rejected')
-    return 'The administrator of your Google Workspace does not allow this app. Ask the administrator to allow it.';
-  return `Google did not accept the answer it had given (${code}). Try again.`;
+/** What the user can do, by who must act. */
+const NEXT_STEPS: Readonly<Record<Actor, string>> = {
+  user: 'Start again in the app.',
+  workspace_admin: 'Ask the administrator to allow it.',
+  operator: 'You cannot correct this: ask the people who run the app.',
+  developer: 'You cannot correct this: ask the people who run the app.',
+  account_admin: 'Ask an administrator of the account.',
+  none: 'Nothing is wrong with your account: try again.',
+};
+
+function failureDetail(failure: GoogleFailure): string {
+  const { meaning, whoMustAct } = explainFailure(failure, 'exchange');
+  const nextStep = NEXT_STEPS[isTransient(failure) ? 'none' : whoMustAct];
+  return `${meaning} ${nextStep} (${googleErrorCode(failure.error)})`;
 }
 
 /** How a connect ended, for the audit trail. */

@@ -49,7 +49,7 @@ export function invalidRequest(errors: Readonly<Record<string, string>>): Broker
 export function integrityFailed(): BrokerError {
   return new BrokerError(
     'integrity_failed',
-    'The stored grant is not as the broker wrote it, so it is not used. Tell the operator: the log of the broker ' +
+    'The stored grant is not as the broker wrote it, so it is not used. Inform the operator: the log of the broker ' +
       'says which value and why.',
     { who_must_act: 'operator' },
   );

@@ -6,7 +6,7 @@ import {
   type SecurityEventName,
   type TokenSubject,
 } from '../domain/google/security-event.js';
-import type { Diagnosis } from '../domain/grant/grant.js';
+import { diagnosisOf } from '../domain/grant/diagnosis.js';
 import { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
 
@@ -22,30 +22,6 @@ export interface SecurityEvent {
   readonly state?: string;
 }
 
-const USER_REVOKED: Diagnosis = {
-  cause: 'user_revoked',
-  confidence: 'certain',
-  who_must_act: 'user',
-  detail:
-    "The app's access to the Google Account was taken away, as Google reported. The user must connect again.",
-};
-
-const TOKEN_REVOKED: Diagnosis = {
-  cause: 'token_revoked',
-  confidence: 'certain',
-  who_must_act: 'user',
-  detail: 'This refresh token was revoked, as Google reported. The user must connect again.',
-};
-
-const ACCOUNT_DISABLED: Diagnosis = {
-  cause: 'account_disabled',
-  confidence: 'certain',
-  who_must_act: 'user',
-  detail:
-    'Google disabled this Google Account, perhaps because it was hijacked. Its owner must recover it with Google; then ' +
-    'tokens are issued again, at the latest once the user connects again.',
-};
-
 const PREFIX_LENGTH = 16;
 const SHA512_BYTES = 64;
 
@@ -55,11 +31,19 @@ const READERS: Readonly<
 > = {
   'tokens-revoked': (details, issuer) => ({
     level: 'log',
-    remediation: { action: 'revoke', account: readAccount(details, issuer), diagnosis: USER_REVOKED },
+    remediation: {
+      action: 'revoke',
+      account: readAccount(details, issuer),
+      diagnosis: diagnosisOf('user_revoked', 'certain'),
+    },
   }),
   'token-revoked': (details) => ({
     level: 'log',
-    remediation: { action: 'revoke_token', token: readToken(details), diagnosis: TOKEN_REVOKED },
+    remediation: {
+      action: 'revoke_token',
+      token: readToken(details),
+      diagnosis: diagnosisOf('token_revoked', 'certain'),
+    },
   }),
   'account-disabled': accountDisabled,
   'account-enabled': (details, issuer) => ({
@@ -109,7 +93,7 @@ function accountDisabled(details: Details, issuer: string): Omit<SecurityEvent, 
   const remediation: Remediation =
     reason === 'bulk-account'
       ? { action: 'note', account }
-      : { action: 'suspend', account, diagnosis: ACCOUNT_DISABLED };
+      : { action: 'suspend', account, diagnosis: diagnosisOf('account_disabled', 'certain') };
   return { level: 'warn', remediation, reason };
 }
 

@@ -121,7 +121,7 @@ describe('token-broker client check', () => {
     const slow = await tokenBroker(['client', 'check'], { ...bed.settings, GOOGLE_TIMEOUT_MS: '200' });
     expect(slow).toMatchObject({
       code: 69,
-      stdout: expect.stringContaining('did not answer within GOOGLE_TIMEOUT_MS'),
+      stdout: expect.stringContaining('Google did not answer in time'),
     });
 
     bed.google.control.reset();

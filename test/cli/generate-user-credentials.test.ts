@@ -266,7 +266,7 @@ describe('the desktop flow', () => {
     const lost = await change(() => {
       google.control.failNext('token', { status: 503, body: 'unwell' });
     });
-    expectFailure(lost.run, 69, /no answer \(http_503\)/);
+    expectFailure(lost.run, 69, /no usable response.* \(http_503\)/);
   });
 });
 

@@ -102,7 +102,7 @@ async function contentFor(options: Options): Promise<string> {
   const { accessToken } = await google
     .refresh(client, refreshToken, [ADWORDS], null)
     .catch((error: unknown) => {
-      throw explainGoogleFailure(error, client);
+      throw explainGoogleFailure(error, client, 'refresh');
     });
   return curlConfiguration(accessToken, choice);
 }

@@ -1,5 +1,6 @@
 import type { GoogleClient } from '../../domain/google/oauth.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
+import { explainFailure } from '../../domain/google/google-failures.js';
 import type { GoogleOAuthClient } from '../../google/oauth/google-oauth.client.js';
 import { googleAccessOf, readClientSettings } from '../shared/client-settings.js';
 import { EXIT, Failure } from '../shared/failure.js';
@@ -32,60 +33,58 @@ export async function reachGoogle(env: NodeJS.ProcessEnv): Promise<{
     ),
     assertAccepted: async (client) => {
       const answer = await probeClient(client, settings);
-      if (answer.verdict === 'no_answer') throw unreachable(answer.error);
-      if (answer.verdict === 'refused') throw clientRefused(client, answer.error, settings.standInUrl);
+      if (answer.verdict === 'no_answer') throw unreachable(answer);
+      if (answer.verdict === 'accepted') return;
+      if (settings.standInUrl === null) throw clientRefused(client, answer);
+      throw refused(
+        'client_refused',
+        `The stand-in for Google at ${settings.standInUrl} refuses the client ${client.clientId} (${answer.error}). For the ` +
+          'real Google, leave GOOGLE_STAND_IN_URL unset; the command takes it from a trying mode that runs here.',
+      );
     },
   };
 }
 
-/** @returns the Failure, with the remedy, for what Google answered to a code or a refresh token; another error as it is */
-export function explainGoogleFailure(error: unknown, client: GoogleClient): unknown {
+/**
+ * @param during what Google was asked: to exchange a code, or to refresh a token
+ * @returns the Failure, with the remedy, for a failure of Google; another error as it is
+ */
+export function explainGoogleFailure(
+  error: unknown,
+  client: GoogleClient,
+  during: 'exchange' | 'refresh',
+): unknown {
   if (!(error instanceof GoogleFailure)) return error;
+  const explained = { ...explainFailure(error, during), error: error.error };
   switch (error.kind) {
     case 'unavailable':
-      return unreachable(error.error);
+      return unreachable(explained);
     case 'client_rejected':
-      return clientRefused(client, error.error);
+      return clientRefused(client, explained);
     case 'grant_dead':
       return refused(
         'refresh_token_dead',
-        'Google does not accept the refresh token: it was revoked, has expired or is of another client. ' +
-          'Get a new one with `token-broker generate-user-credentials`.',
+        `${explained.meaning} Get a new one with \`token-broker generate-user-credentials\`.`,
       );
     case 'policy_rejected':
-      return refused(
-        'policy_rejected',
-        'The administrator of the Google Workspace does not allow this. Ask for the app to be trusted there.',
-      );
+      return refused('policy_rejected', `${explained.meaning} ${explained.remedy}`);
     default:
-      return refused(
-        'google_refused',
-        `Google did not accept the code that it had issued (${error.error}). Run the command again.`,
-      );
+      return refused('google_refused', `${explained.meaning} (${explained.error}) Run the command again.`);
   }
 }
 
-function unreachable(error: string): Failure {
-  const why =
-    error === 'connection_lost'
-      ? 'Google cannot be reached from here. Check the network and the proxy'
-      : `Google gave no answer (${error})`;
-  return new Failure(EXIT.unavailable, 'google_unavailable', `${why}, and try again.`);
+interface Explained {
+  readonly error: string;
+  readonly meaning: string;
+  readonly remedy: string;
 }
 
-function clientRefused({ clientId }: GoogleClient, error: string, standInUrl: string | null = null): Failure {
-  if (standInUrl !== null) {
-    return refused(
-      'client_refused',
-      `The stand-in for Google at ${standInUrl} refuses the client ${clientId} (${error}). For the real Google, leave ` +
-        'GOOGLE_STAND_IN_URL unset; the command takes it from a trying mode that runs here.',
-    );
-  }
-  return refused(
-    'client_refused',
-    `Google refuses the client ${clientId} (${error}). Download its JSON again from the Google console (Clients); ` +
-      'if it was deleted, create a new client.',
-  );
+function unreachable({ error, meaning, remedy }: Explained): Failure {
+  return new Failure(EXIT.unavailable, 'google_unavailable', `${meaning} ${remedy} (${error})`);
+}
+
+function clientRefused({ clientId }: GoogleClient, { error, meaning, remedy }: Explained): Failure {
+  return refused('client_refused', `Google refuses the client ${clientId} (${error}). ${meaning} ${remedy}`);
 }
 
 function refused(code: string, message: string): Failure {

@@ -91,19 +91,16 @@ function describeVerdict(google: CheckedClient['google']): string {
     case 'refused':
       return (
         `REFUSES this client: ${google.error}${google.description ? `, "${google.description}"` : ''}\n` +
-        `${INDENT}Download its JSON again from the Google console (Clients); if it was deleted, create a new client.`
+        `${INDENT}${google.meaning} ${google.remedy}`
       );
     case 'no_answer':
-      return `NO ANSWER: ${explainNoAnswer(google.error)}. Whether it accepts the client is not known; try again.`;
+      return (
+        `NO ANSWER (${google.error}): ${google.meaning} Whether it accepts the client is not known.\n` +
+        `${INDENT}${google.remedy}`
+      );
     case 'not_asked':
       return `not asked: ${google.why}`;
   }
-}
-
-function explainNoAnswer(error: string): string {
-  if (error === 'connection_lost') return 'Google cannot be reached from here';
-  if (error === 'timeout') return 'Google did not answer within GOOGLE_TIMEOUT_MS';
-  return `Google answered ${error}`;
 }
 
 interface CheckedClient {

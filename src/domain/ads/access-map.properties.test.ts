@@ -11,10 +11,10 @@ test('every answer equals that of a brute-force walk over all paths', () => {
     fc.property(trees({ levels: 10, width: 3 }), (tree) => {
       const map = new AccessMap(tree);
       for (const { id } of tree.accounts) {
-        const ways = map
+        const paths = map
           .pathsTo(id)
           .map((path) => [path.loginCustomerId, { role: path.role, distance: path.distance }] as const);
-        expect(Object.fromEntries(ways)).toEqual(allPathsTo(tree, id));
+        expect(Object.fromEntries(paths)).toEqual(allPathsTo(tree, id));
       }
       const unreached = tree.accounts.filter(({ id }) => Object.keys(allPathsTo(tree, id)).length === 0);
       expect(map.unreached).toEqual(unreached.map(({ id }) => id));
@@ -49,8 +49,8 @@ test('for 5,000 accounts on 10 levels with diamonds, all answers equal walks dow
     id,
     map.pathsTo(id).map((path) => `${path.loginCustomerId} ${String(path.role)} ${path.distance}`),
   ]);
-  for (const [id, ways] of answers) expect(ways.sort()).toEqual(expected.get(id)?.sort());
-  const several = answers.filter(([, ways]) => ways.length > 1);
+  for (const [id, paths] of answers) expect(paths.sort()).toEqual(expected.get(id)?.sort());
+  const several = answers.filter(([, paths]) => paths.length > 1);
   expect(several.length).toBeGreaterThan(1_000);
 });
 

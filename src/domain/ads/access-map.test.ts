@@ -129,8 +129,8 @@ describe('min_role', () => {
   });
 
   test('names all alternatives that would do as well', () => {
-    const ways = guide({ M1: 'STANDARD', M2: 'ADMIN', M3: 'READ_ONLY' }).pathsTo('A1');
-    expect(judgeAccess(ways, 'STANDARD')).toMatchObject({
+    const paths = guide({ M1: 'STANDARD', M2: 'ADMIN', M3: 'READ_ONLY' }).pathsTo('A1');
+    expect(judgeAccess(paths, 'STANDARD')).toMatchObject({
       path: { loginCustomerId: 'M2' },
       alternatives: [{ loginCustomerId: 'M1' }],
     });

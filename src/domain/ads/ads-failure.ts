@@ -1,4 +1,4 @@
-import type { FailureRow } from '../google/google-failures.js';
+import { type FailureRow, findFailure } from '../google/google-failure.js';
 
 /**
  * What went wrong at the Google Ads API, classified once, in google/ads/classify-ads-failure.ts:
@@ -27,6 +27,15 @@ export class AdsFailure extends Error {
   }
 }
 
+const UNKNOWN: FailureRow<AdsFailureKind> = {
+  errors: [],
+  shown: 'any other',
+  kind: 'project_rejected',
+  meaning: 'Not known to the broker.',
+  whoMustAct: 'operator',
+  remedy: "Look it up in Google's documentation.",
+};
+
 /**
  * In the form of google-failures.ts, by codes of GoogleAdsFailure and of Google's ErrorInfo.
  * https://developers.google.com/google-ads/api/docs/common-errors
@@ -35,68 +44,68 @@ export const ADS_FAILURES: readonly FailureRow<AdsFailureKind>[] = [
   {
     errors: ['USER_PERMISSION_DENIED', 'ACTION_NOT_PERMITTED'],
     kind: 'refused',
-    meaning: 'This user may not do this here, or not through this root',
+    meaning: 'This user may not do this here, or not through this root.',
     whoMustAct: 'account_admin',
-    remedy: 'Invite the user to the account, or give a stronger role',
+    remedy: 'Invite the user to the account, or give a stronger role.',
   },
   {
     errors: ['CUSTOMER_NOT_ENABLED', 'CUSTOMER_NOT_FOUND'],
     kind: 'closed',
-    meaning: 'The account is cancelled, or not active yet',
+    meaning: 'The account is cancelled, or not active yet.',
     whoMustAct: 'account_admin',
-    remedy: 'Activate the account again',
+    remedy: 'Activate the account again.',
   },
   {
     errors: ['NOT_ADS_USER'],
     kind: 'no_ads_user',
-    meaning: 'The Google Account belongs to no Google Ads account',
+    meaning: 'The Google Account belongs to no Google Ads account.',
     whoMustAct: 'account_admin',
-    remedy: 'Invite the user',
+    remedy: 'Invite the user.',
   },
   {
     errors: ['ACCESS_TOKEN_SCOPE_INSUFFICIENT'],
     shown: '401 `UNAUTHENTICATED`',
     kind: 'token_rejected',
-    meaning: 'The token ended before its time, or lacks the scope',
+    meaning: 'The token ended before its time, or lacks the scope.',
     whoMustAct: 'none',
-    remedy: 'The broker refreshes the token once; a dead grant shows in that',
+    remedy: 'The broker refreshes the token once; a dead grant shows in that.',
   },
   {
     errors: ['RESOURCE_EXHAUSTED', 'RESOURCE_TEMPORARILY_EXHAUSTED'],
     shown: '429',
     kind: 'unavailable',
-    meaning: 'A quota is used up',
+    meaning: 'A quota is used up.',
     whoMustAct: 'none',
-    remedy: "Try again after Google's delay; if it comes often, the operator asks Google for more quota",
+    remedy: "Try again after Google's delay; if it comes often, the operator asks Google for more quota.",
   },
   {
     errors: [],
     shown: '5xx, 408, an HTML page, no response',
     kind: 'unavailable',
-    meaning: 'An outage. The broker retries once',
+    meaning: 'An outage. The broker retries once.',
     whoMustAct: 'none',
-    remedy: 'Try again later',
+    remedy: 'Try again later.',
   },
   {
     errors: ['UNSUPPORTED_VERSION'],
     kind: 'project_rejected',
-    meaning: '`GOOGLE_ADS_API_VERSION` is not served any more',
+    meaning: '`GOOGLE_ADS_API_VERSION` is not served any more.',
     whoMustAct: 'operator',
-    remedy: 'Set a newer version',
+    remedy: 'Set a newer version.',
   },
   {
     errors: ['PERMISSION_DENIED', 'SERVICE_DISABLED'],
     kind: 'project_rejected',
-    meaning: "The API is not enabled in the client's Google Cloud project",
+    meaning: "The API is not enabled in the client's Google Cloud project.",
     whoMustAct: 'operator',
-    remedy: 'Enable it in the console',
+    remedy: 'Enable it in the console.',
   },
-  {
-    errors: [],
-    shown: 'any other',
-    kind: 'project_rejected',
-    meaning: 'Not known to the broker',
-    whoMustAct: 'operator',
-    remedy: "Look it up in Google's documentation",
-  },
+  UNKNOWN,
 ];
+
+/** What a failure means, who must act and what to do. */
+export function explainAdsFailure({ kind, error, description }: AdsFailure): FailureRow<AdsFailureKind> {
+  const rows = ADS_FAILURES.filter((row) => row.kind === kind);
+  const known = findFailure(rows, { error, description, subtype: null });
+  return known ?? rows.find(({ errors }) => errors.length === 0) ?? UNKNOWN;
+}

@@ -1,7 +1,9 @@
 import type { Diagnosis } from '../grant/grant.js';
 
-interface DeadGrantRow {
+export interface DeadGrantRow {
   readonly meaning: string;
+  /** The meaning where it is not inferred: Google reported it by a security event. */
+  readonly reported?: string;
   readonly whoMustAct: Diagnosis['who_must_act'];
   readonly remedy: string;
 }
@@ -49,6 +51,7 @@ export const DEAD_GRANTS = {
     meaning:
       'Google no longer accepts the refresh token, and nothing else explains it: most likely the user removed the ' +
       "app's access in the Google Account.",
+    reported: "The app's access to the Google Account was taken away, as Google reported.",
     whoMustAct: 'user',
     remedy: 'The user must connect again.',
   },
@@ -58,6 +61,17 @@ export const DEAD_GRANTS = {
       'grants that hold Gmail scopes.',
     whoMustAct: 'user',
     remedy: 'The user must connect again.',
+  },
+  token_revoked: {
+    meaning: 'This refresh token was revoked, as Google reported.',
+    whoMustAct: 'user',
+    remedy: 'The user must connect again.',
+  },
+  account_disabled: {
+    meaning: 'Google disabled this Google Account, perhaps because it was hijacked.',
+    whoMustAct: 'user',
+    remedy:
+      'Its owner must recover it with Google; then tokens are issued again, at the latest once the user connects again.',
   },
   revoked_with_sibling: {
     meaning:

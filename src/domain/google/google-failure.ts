@@ -39,3 +39,41 @@ export class GoogleFailure extends Error {
 export function isTransient({ kind }: GoogleFailure): boolean {
   return kind === 'unavailable' || kind === 'withheld';
 }
+
+/** Who can remedy a failure; `none`: it is transient. */
+export type Actor = 'user' | 'workspace_admin' | 'operator' | 'developer' | 'account_admin' | 'none';
+
+/** A row of a table of failures. Meaning and remedy are sentences: answers, pages and commands are made of them. */
+export interface FailureRow<Kind = GoogleFailureKind> {
+  /** Google's codes. Empty where the description alone decides, and for all others. */
+  readonly errors: readonly string[];
+  /** Google's `error_subtype`, where it distinguishes rows of one code. */
+  readonly subtype?: string;
+  /** Google's description, where it distinguishes rows of one code. The first row that matches counts. */
+  readonly words?: RegExp;
+  /** Where the same code means different things. */
+  readonly during?: 'exchange' | 'refresh';
+  /** What else the documentation shows of the response: an example of the description, a status. */
+  readonly shown?: string;
+  readonly kind: Kind;
+  readonly meaning: string;
+  readonly whoMustAct: Actor;
+  readonly remedy: string;
+}
+
+/** The first row that fits Google's code, subtype and description. */
+export function findFailure<Row extends FailureRow<unknown>>(
+  rows: readonly Row[],
+  { error, description, subtype }: Pick<GoogleFailure, 'error' | 'description' | 'subtype'>,
+): Row | null {
+  const fits = ({ errors, subtype: named, words }: Row) =>
+    (errors.length === 0 ? words !== undefined : errors.includes(error)) &&
+    (named === undefined || named === subtype) &&
+    (words === undefined || words.test(description));
+  return rows.find(fits) ?? null;
+}
+
+/** A text of a row, with its `{names}` replaced. */
+export function withValues(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replaceAll(/\{(\w+)\}/g, (all, name: string) => values[name] ?? all);
+}

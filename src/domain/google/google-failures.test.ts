@@ -1,15 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { ADS_FAILURES } from '../ads/ads-failure.js';
-import { DEAD_GRANTS } from './dead-grants.js';
-import type { GoogleFailureKind } from './google-failure.js';
+import { DEAD_GRANTS, type DeadGrantRow } from './dead-grants.js';
+import { type Actor, type FailureRow, GoogleFailure, type GoogleFailureKind } from './google-failure.js';
 import {
-  type Actor,
   AUTHORIZATION_RESPONSE_FAILURES,
-  type FailureRow,
+  explainFailure,
   TOKEN_ENDPOINT_FAILURES,
   tokenEndpointFailure,
 } from './google-failures.js';
+import { LOCAL_FAILURES } from './local-failures.js';
+import { RISC_FAILURES, UNKNOWN_RISC_FAILURE } from './risc-failures.js';
 import { SERVICE_ACCOUNT_FAILURES, UNKNOWN_SERVICE_ACCOUNT_FAILURE } from './service-account.js';
 
 const ACTORS: Readonly<Record<Actor, string>> = {
@@ -23,7 +24,8 @@ const ACTORS: Readonly<Record<Actor, string>> = {
 
 /** What the broker answers in a connect and in a refresh. */
 const ANSWERS: Readonly<Partial<Record<GoogleFailureKind, readonly [string, string]>>> = {
-  grant_dead: ['code_rejected', 'reconnect_required'],
+  code_rejected: ['code_rejected', ''],
+  grant_dead: ['', 'reconnect_required'],
   policy_rejected: ['policy_rejected', 'reconnect_required'],
   client_rejected: ['client_misconfigured', 'client_misconfigured'],
   scope_rejected: ['scope_rejected', 'client_misconfigured'],
@@ -36,30 +38,35 @@ describe('docs/google-errors.md has the same meaning, actor and remedy in every 
   test('for the token endpoint, with what the broker answers', () => {
     const rows: readonly FailureRow[] = TOKEN_ENDPOINT_FAILURES;
     expect(tableUnder(document, 'At the token endpoint')).toEqual(
-      rows.map((row) => [
-        label(row),
-        row.meaning,
-        ...(ANSWERS[row.kind] ?? []).map((code) => `\`${code}\``),
-        ACTORS[row.whoMustAct],
-        row.remedy,
-      ]),
+      rows.map((row) => [label(row), row.meaning, ...answers(row), ACTORS[row.whoMustAct], row.remedy]),
     );
   });
 
   test('for the authorization response', () => {
     const rows: readonly FailureRow<unknown>[] = AUTHORIZATION_RESPONSE_FAILURES;
-    expect(withoutColumn(tableUnder(document, 'Sent back to us'), 2)).toEqual(rows.map(cells));
+    expect(withoutColumn(tableUnder(document, 'Sent back to the broker'), 2)).toEqual(rows.map(cells));
   });
 
   test('for dead grants, by their cause', () => {
-    const causes = Object.entries(DEAD_GRANTS);
+    const causes = Object.entries<DeadGrantRow>(DEAD_GRANTS);
     expect(tableUnder(document, 'Why a grant is dead')).toEqual(
-      causes.map(([cause, { meaning, whoMustAct, remedy }]) => [
+      causes.map(([cause, { meaning, reported, whoMustAct, remedy }]) => [
         `\`${cause}\``,
-        meaning,
+        reported ? `${meaning} After a security event: ${reported}` : meaning,
         ACTORS[whoMustAct],
         remedy,
       ]),
+    );
+  });
+
+  test('for failures without a code of Google', () => {
+    expect(tableUnder(document, 'Without a code of Google')).toEqual(LOCAL_FAILURES.map(cells));
+  });
+
+  test('for the RISC API, by the code of the command', () => {
+    const rows = [...RISC_FAILURES, UNKNOWN_RISC_FAILURE];
+    expect(tableUnder(document, 'At the RISC API')).toEqual(
+      rows.map((row) => [`\`${row.cause}\``, ...cells(row)]),
     );
   });
 
@@ -77,28 +84,52 @@ describe('docs/google-errors.md has the same meaning, actor and remedy in every 
 
 describe('the table of failures of the token endpoint', () => {
   test.each([
-    ['invalid_grant', 'Bad Request', null, 'The code, or the refresh token, is not valid (any more)'],
-    ['invalid_grant', 'reauth related error', 'invalid_rapt', 'The Workspace session is over'],
+    ['invalid_grant', 'Bad Request', null, 'refresh', 'grant_dead', /does not accept the refresh token/],
+    ['invalid_grant', 'Bad Request', null, 'exchange', 'code_rejected', /did not accept the code/],
+    ['invalid_grant', 'reauth related error', 'invalid_rapt', 'refresh', 'grant_dead', /ends sessions/],
     [
       'invalid_client',
       'The provided client secret is invalid.',
       null,
-      'The secret was replaced in the console',
+      'refresh',
+      'client_rejected',
+      /secret/,
     ],
-    ['invalid_client', 'The OAuth client was not found.', null, 'No client has this id'],
-    ['invalid_request', 'client_secret is missing.', null, 'The JSON holds no secret that Google accepts'],
-    ['invalid_request', 'Missing parameter: code', null, 'Unclear; may be transient'],
-  ])('finds a row for %s, "%s" and %p', (error, description, subtype, meaning) => {
-    expect(tokenEndpointFailure({ error, description, subtype })?.meaning).toBe(meaning);
+    ['invalid_client', 'The OAuth client was not found.', null, 'refresh', 'client_rejected', /no client/],
+    ['invalid_request', 'client_secret is missing.', null, 'refresh', 'client_rejected', /no secret/],
+    ['invalid_request', 'Missing parameter: code', null, 'exchange', 'unavailable', /^Unclear/],
+    ['invalid_scope', '', null, 'exchange', 'scope_rejected', /does not exist/],
+    ['invalid_scope', '', null, 'refresh', 'scope_rejected', /no longer knows/],
+  ] as const)('finds a row for %s, "%s", %p, in a %s', (error, description, subtype, during, kind, meaning) => {
+    const row = tokenEndpointFailure({ error, description, subtype }, during);
+    expect(row).toMatchObject({ kind, meaning: expect.stringMatching(meaning) });
+    expect(explainFailure(new GoogleFailure(kind, error, description, subtype), during)).toBe(row);
   });
 
   test.each(['', 'access_denied', 'INVALID_GRANT', 'toString'])('finds no row for %j', (error) => {
-    expect(tokenEndpointFailure({ error, description: '', subtype: null })).toBeNull();
+    expect(tokenEndpointFailure({ error, description: '', subtype: null }, 'refresh')).toBeNull();
+  });
+
+  test.each([
+    ['timeout', /in time/],
+    ['connection_lost', /cannot be reached/],
+    ['http_503', /no usable response/],
+    ['invalid_grant', /no usable response/],
+  ])('explains a request that got no answer: %s', (error, meaning) => {
+    expect(explainFailure(new GoogleFailure('unavailable', error), 'refresh').meaning).toMatch(meaning);
   });
 });
 
 function cells(row: FailureRow<unknown>): string[] {
   return [label(row), row.meaning, ACTORS[row.whoMustAct], row.remedy];
+}
+
+/** What the broker answers in a connect and in a refresh. */
+function answers({ kind, during }: FailureRow): string[] {
+  const [connect, refresh] = ANSWERS[kind] ?? [];
+  return [during === 'refresh' ? '' : connect, during === 'exchange' ? '' : refresh].map((code) =>
+    code ? `\`${code}\`` : '',
+  );
 }
 
 function label({ errors, subtype, shown }: FailureRow<unknown>): string {

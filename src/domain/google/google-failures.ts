@@ -1,158 +1,153 @@
 /**
  * What each failure of Google's OAuth endpoints means, who must act, and what to do: the one source for the broker's
- * answers, its pages, the command line and docs/google-errors.md, which a test compares. In the same form: failures of
- * service accounts in service-account.ts, of the Google Ads API in ads/ads-failure.ts, and why a grant is dead in dead-grants.ts.
+ * answers, its pages, the command line and docs/google-errors.md, which a test compares. In the same form: failures
+ * without a code of Google's in local-failures.ts, of service accounts in service-account.ts, of the RISC API in
+ * risc-failures.ts, of the Google Ads API in ads/ads-failure.ts, and why a grant is dead in dead-grants.ts.
  * Does not own how a response is parsed and classified (google/oauth/classify-failure.ts).
  */
-import type { GoogleFailure, GoogleFailureKind } from './google-failure.js';
+import { DEAD_GRANTS } from './dead-grants.js';
+import { type FailureRow, findFailure, type GoogleFailure } from './google-failure.js';
+import { LOCAL_FAILURES, UNUSABLE_RESPONSE } from './local-failures.js';
 
-/** Who can remedy a failure; `none`: it is transient. */
-export type Actor = 'user' | 'workspace_admin' | 'operator' | 'developer' | 'account_admin' | 'none';
-
-export interface FailureRow<Kind = GoogleFailureKind> {
-  /** Google's codes. Empty for what has none, such as a timeout, and for all others. */
-  readonly errors: readonly string[];
-  /** Google's `error_subtype`, where it distinguishes rows of one code. */
-  readonly subtype?: string;
-  /** Google's description, where it distinguishes rows of one code. The first row that matches counts. */
-  readonly words?: RegExp;
-  /** What else the documentation shows of the response: an example of the description, a status. */
-  readonly shown?: string;
-  readonly kind: Kind;
-  readonly meaning: string;
-  readonly whoMustAct: Actor;
-  readonly remedy: string;
-}
-
-/**
- * Of a code exchange or a refresh: RFC 6749 section 5.2, Google's own, and those seen in practice.
- * In an exchange `grant_dead` is `code_rejected`.
- */
+/** Of a code exchange or a refresh: RFC 6749 section 5.2, Google's own, and those seen in practice. */
 export const TOKEN_ENDPOINT_FAILURES = [
   {
     errors: ['invalid_grant'],
     subtype: 'invalid_rapt',
+    during: 'refresh',
     kind: 'grant_dead',
-    meaning: 'The Workspace session is over',
-    whoMustAct: 'user',
-    remedy: 'Connect again, each time; a Workspace administrator can stop that by trusting this app',
+    ...DEAD_GRANTS.session_control,
   },
   {
     errors: ['invalid_grant'],
+    during: 'refresh',
+    shown: 'in a refresh',
     kind: 'grant_dead',
-    meaning: 'The code, or the refresh token, is not valid (any more)',
+    meaning:
+      'Google does not accept the refresh token: it was revoked, has expired, or belongs to another client.',
     whoMustAct: 'user',
-    remedy: 'Connect again',
+    remedy: 'Connect again.',
+  },
+  {
+    errors: ['invalid_grant'],
+    during: 'exchange',
+    shown: 'in a connect',
+    kind: 'code_rejected',
+    meaning:
+      'Google did not accept the code: it was used before, is older than 10 minutes, was cut, or its PKCE verifier does not fit.',
+    whoMustAct: 'user',
+    remedy: 'Connect again.',
   },
   {
     errors: ['admin_policy_enforced'],
     kind: 'policy_rejected',
-    meaning: 'The administrator of the Google Workspace does not allow this app or one of its scopes',
-    whoMustAct: 'workspace_admin',
-    remedy: 'Allow the app in the Admin console; then the user connects again',
+    ...DEAD_GRANTS.admin_policy_enforced,
   },
   {
     errors: ['invalid_client'],
     words: /secret/i,
     shown: '"The provided client secret is invalid."',
     kind: 'client_rejected',
-    meaning: 'The secret was replaced in the console',
+    meaning: "The client's secret was replaced in the Google console.",
     whoMustAct: 'operator',
-    remedy: 'Download the JSON again and restart. Grants stay',
+    remedy: 'Download its JSON again from the Google console (Clients), and restart. Grants stay.',
   },
   {
     errors: ['invalid_client'],
     shown: '"The OAuth client was not found."',
     kind: 'client_rejected',
-    meaning: 'No client has this id',
+    meaning: 'Google knows no client with this id.',
     whoMustAct: 'operator',
     remedy:
-      'Download the JSON of an existing client; `token-broker client check` says whether Google knows it',
+      'Download its JSON again from the Google console (Clients); if it was deleted, restore it or create a new client. ' +
+      '`token-broker client check` says whether Google knows it.',
   },
   {
     errors: ['deleted_client', 'disabled_client'],
     kind: 'client_rejected',
-    meaning: 'The client was deleted or disabled (seen)',
+    meaning: 'The client was deleted or disabled.',
     whoMustAct: 'operator',
-    remedy: 'Restore or enable the client in the console',
+    remedy: 'Restore or enable it in the Google console (Clients), or create a new client.',
   },
   {
     errors: ['unauthorized_client'],
     kind: 'client_rejected',
-    meaning: 'The refresh token was issued to another client',
+    meaning: 'The refresh token was issued to another client.',
     whoMustAct: 'operator',
     remedy:
-      'Check whether an alias in `GOOGLE_CLIENT_SECRETS` names another client than it did, and put the former one back',
+      'Check whether an alias in `GOOGLE_CLIENT_SECRETS` names another client than it did, and put the former one back.',
   },
   {
     errors: ['invalid_request'],
     words: /client/i,
     shown: '"client_secret is missing."',
     kind: 'client_rejected',
-    meaning: 'The JSON holds no secret that Google accepts',
+    meaning: "The client's JSON holds no secret that Google accepts.",
     whoMustAct: 'operator',
-    remedy: 'Download the JSON again',
+    remedy: 'Download its JSON again from the Google console (Clients), and restart.',
   },
   {
     errors: ['invalid_request'],
     shown: 'other texts',
     kind: 'unavailable',
-    meaning: 'Unclear; may be transient',
+    meaning: 'Unclear; may be transient.',
     whoMustAct: 'none',
-    remedy: 'Try again; if it persists, report it',
+    remedy: 'Try again; if it persists, report it.',
   },
   {
     errors: ['redirect_uri_mismatch'],
     kind: 'client_rejected',
-    meaning: 'The exchange names another address than the consent did: `PUBLIC_URL` changed in between',
+    meaning: 'The exchange names another address than the consent did: `PUBLIC_URL` changed in between.',
     whoMustAct: 'operator',
-    remedy: 'Let the user connect again; if it persists, correct the redirect URIs in the console',
+    remedy: "Let the user connect again; if it persists, correct the client's redirect URIs.",
   },
   {
     errors: ['invalid_scope'],
-    shown: '"Some requested scopes were invalid."',
+    during: 'exchange',
+    shown: 'in a connect',
     kind: 'scope_rejected',
-    meaning: 'A scope that the grant does not hold, or that does not exist',
+    meaning: 'A scope does not exist, or this client may not ask for it.',
     whoMustAct: 'developer',
-    remedy: 'Correct `scope`; in a refresh, let the user connect again',
+    remedy: 'Correct `scope`.',
+  },
+  {
+    errors: ['invalid_scope'],
+    during: 'refresh',
+    shown: 'in a refresh, "Some requested scopes were invalid."',
+    kind: 'scope_rejected',
+    meaning: 'Google no longer knows a scope of the grant, or it is not enabled for the project.',
+    whoMustAct: 'operator',
+    remedy: "Look at Data Access in the project's Google console; then the user connects again.",
   },
   {
     errors: ['org_internal'],
     kind: 'client_rejected',
-    meaning: 'The app is Internal: only accounts of its own organisation may use it',
+    meaning: 'The app is Internal: only accounts of its own organisation may use it.',
     whoMustAct: 'operator',
-    remedy: 'Make the app External in the console, or let the user choose an account of the organisation',
+    remedy: 'Make the app External in the console, or let the user choose an account of the organisation.',
   },
   {
     errors: ['unsupported_grant_type'],
     kind: 'client_rejected',
-    meaning: 'A bug, or a proxy that changes requests',
+    meaning: 'A bug, or a proxy that changes requests.',
     whoMustAct: 'operator',
-    remedy: 'Check proxies on the path, then report it',
+    remedy: 'Check proxies on the path, then report it.',
   },
   {
     errors: ['internal_failure', 'server_error', 'temporarily_unavailable'],
     shown: 'any 5xx, 408',
     kind: 'unavailable',
-    meaning: 'Google is unavailable for a moment',
+    meaning: 'Google is unavailable for a moment.',
     whoMustAct: 'none',
-    remedy: 'Try again after `Retry-After`',
+    remedy: 'Try again after `Retry-After`.',
   },
   {
     errors: ['rate_limit_exceeded'],
     shown: '429, 403 with a page "User Rate Limit Exceeded" (seen)',
     kind: 'unavailable',
-    meaning: 'The project, or this user, exceeds a rate limit',
+    meaning: 'The project, or this user, exceeds a rate limit.',
     whoMustAct: 'none',
-    remedy: 'Try again after `Retry-After`; if it comes often, the operator asks Google for more quota',
-  },
-  {
-    errors: [],
-    shown: 'nothing: a timeout, a lost connection, a response that is no JSON or too large',
-    kind: 'unavailable',
-    meaning: 'The network, or Google',
-    whoMustAct: 'none',
-    remedy: "Try again; if it persists, the operator checks the broker's outbound network",
+    remedy: 'Try again after `Retry-After`; if it comes often, the operator asks Google for more quota.',
   },
 ] as const satisfies readonly FailureRow[];
 
@@ -161,42 +156,42 @@ export const AUTHORIZATION_RESPONSE_FAILURES = [
   {
     errors: ['access_denied'],
     kind: 'denied',
-    meaning: 'The user pressed Cancel, or unticked everything',
+    meaning: 'The user pressed Cancel, or unticked everything.',
     whoMustAct: 'user',
-    remedy: 'The app says what it cannot do without the permission, and offers it again later',
+    remedy: 'The app says what it cannot do without the permission, and offers it again later.',
   },
   {
     errors: ['interaction_required', 'immediate_failed'],
     shown: 'also with an `error_subtype` (both seen)',
     kind: 'failed',
     meaning:
-      'Google was asked to show nothing (`prompt=none`), and would have to. The broker never sends `prompt=none`',
+      'Google was asked to show nothing (`prompt=none`), and would have to. The broker never sends `prompt=none`.',
     whoMustAct: 'user',
-    remedy: 'Try again; if it persists, report it',
+    remedy: 'Try again; if it persists, report it.',
   },
   {
     errors: ['server_error', 'temporarily_unavailable'],
     kind: 'failed',
-    meaning: 'Google is unavailable for a moment',
+    meaning: 'Google is unavailable for a moment.',
     whoMustAct: 'user',
-    remedy: 'Try again in a minute',
+    remedy: 'Try again in a minute.',
   },
   {
     errors: [],
     shown: 'another',
     kind: 'failed',
     meaning:
-      'Not known to the broker. It is passed on if it looks like an error code, else as `unknown_error`',
+      'Not known to the broker. It is passed on if it looks like an error code, else as `unknown_error`.',
     whoMustAct: 'user',
-    remedy: "Try again; if it persists, the operator looks it up in Google's documentation",
+    remedy: "Try again; if it persists, the operator looks it up in Google's documentation.",
   },
   {
     errors: [],
     shown: 'none, and no code either',
     kind: 'failed',
-    meaning: 'Not as Google sends it. Passed on as `code_missing`',
+    meaning: 'Not as Google sends it. Passed on as `code_missing`.',
     whoMustAct: 'user',
-    remedy: 'Start again in the app',
+    remedy: 'Start again in the app.',
   },
 ] as const satisfies readonly FailureRow<'denied' | 'failed'>[];
 
@@ -212,21 +207,23 @@ export const GOOGLE_ERROR_CODES: readonly GoogleErrorCode[] = [
   ),
 ];
 
-type Facts = Pick<GoogleFailure, 'error' | 'description' | 'subtype'>;
+type During = NonNullable<FailureRow['during']>;
 
-/** @returns null for a failure that the table does not name: it counts as transient */
-export function tokenEndpointFailure(failure: Facts): FailureRow | null {
-  return findFailure<FailureRow>(TOKEN_ENDPOINT_FAILURES, failure);
+/** The row by which a response is classified. @returns null for what the table does not name: it counts as transient */
+export function tokenEndpointFailure(
+  facts: Pick<GoogleFailure, 'error' | 'description' | 'subtype'>,
+  during: During,
+): FailureRow | null {
+  return findFailure(rowsOf(TOKEN_ENDPOINT_FAILURES, during), facts);
 }
 
-/** The first row that fits Google's code, subtype and description. */
-export function findFailure<Row extends FailureRow<unknown>>(
-  rows: readonly Row[],
-  { error, description, subtype }: Facts,
-): Row | null {
-  const fits = ({ errors, subtype: named, words }: Row) =>
-    errors.includes(error) &&
-    (named === undefined || named === subtype) &&
-    (words === undefined || words.test(description));
-  return rows.find(fits) ?? null;
+/** What a failure means, who must act and what to do. */
+export function explainFailure(failure: GoogleFailure, during: During): FailureRow {
+  const rows = rowsOf([...TOKEN_ENDPOINT_FAILURES, ...LOCAL_FAILURES], during);
+  const sameKind = rows.filter(({ kind }) => kind === failure.kind);
+  return findFailure(sameKind, failure) ?? UNUSABLE_RESPONSE;
+}
+
+function rowsOf(rows: readonly FailureRow[], during: During): FailureRow[] {
+  return rows.filter((row) => row.during === undefined || row.during === during);
 }

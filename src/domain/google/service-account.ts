@@ -1,6 +1,6 @@
 import type { Diagnosis, Grant } from '../grant/grant.js';
-import type { GoogleFailure } from './google-failure.js';
-import { type FailureRow, findFailure } from './google-failures.js';
+import { DEAD_GRANTS } from './dead-grants.js';
+import { type FailureRow, findFailure, type GoogleFailure, withValues } from './google-failure.js';
 import { scopeSet } from './scopes.js';
 
 /** Of the given scopes, those of YouTube Analytics: Google's guide says that its API takes no service accounts. */
@@ -116,8 +116,7 @@ export const SERVICE_ACCOUNT_FAILURES: readonly ServiceAccountFailure[] = [
     errors: ['admin_policy_enforced'],
     kind,
     cause: 'admin_policy_enforced',
-    meaning: "The administrator of the user's Google Workspace does not allow it, or one of its scopes.",
-    whoMustAct: 'workspace_admin',
+    ...DEAD_GRANTS.admin_policy_enforced,
     remedy: 'The administrator must allow it in the Admin console.',
   },
 ];
@@ -129,7 +128,7 @@ export const UNKNOWN_SERVICE_ACCOUNT_FAILURE: ServiceAccountFailure = {
   cause: 'service_account_rejected',
   meaning: 'Google refuses it.',
   whoMustAct: 'operator',
-  remedy: 'Look at it in the Google console (IAM, Service Accounts).',
+  remedy: 'Look at it in the Google console, under IAM and Service Accounts.',
 };
 
 export function explainServiceAccountFailure(
@@ -141,9 +140,10 @@ export function explainServiceAccountFailure(
   );
   const facts = { error, description, subtype: null };
   const { cause, whoMustAct, ...row } = findFailure(rows, facts) ?? UNKNOWN_SERVICE_ACCOUNT_FAILURE;
-  const words = `${row.meaning} ${row.remedy}`
-    .replace('{subject}', () => access.subject ?? '')
-    .replace('{client_id}', () => access.account.sub)
-    .replace('{scopes}', () => access.grantedScopes.join(' '));
-  return { cause, whoMustAct, remedy: words };
+  const remedy = withValues(`${row.meaning} ${row.remedy}`, {
+    subject: access.subject ?? '',
+    client_id: access.account.sub,
+    scopes: access.grantedScopes.join(' '),
+  });
+  return { cause, whoMustAct, remedy };
 }

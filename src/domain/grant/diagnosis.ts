@@ -1,4 +1,4 @@
-import { DEAD_GRANTS, type DeadGrantCause } from '../google/dead-grants.js';
+import { DEAD_GRANTS, type DeadGrantCause, type DeadGrantRow } from '../google/dead-grants.js';
 import type { GoogleFailure } from '../google/google-failure.js';
 import { forecast, TESTING_SECONDS } from './expiry-forecast.js';
 import type { Diagnosis, Grant } from './grant.js';
@@ -59,10 +59,11 @@ function seconds(from: Date, to: Date): number {
   return (to.getTime() - from.getTime()) / 1000;
 }
 
-/** The API's words for a cause. */
-function diagnosisOf(cause: DeadGrantCause, confidence: Diagnosis['confidence']): Diagnosis {
-  const { meaning, whoMustAct, remedy } = DEAD_GRANTS[cause];
-  return { cause, confidence, who_must_act: whoMustAct, detail: `${meaning} ${remedy}` };
+/** By the table of dead-grants.ts. */
+export function diagnosisOf(cause: DeadGrantCause, confidence: Diagnosis['confidence']): Diagnosis {
+  const row: DeadGrantRow = DEAD_GRANTS[cause];
+  const meaning = (confidence === 'certain' ? row.reported : undefined) ?? row.meaning;
+  return { cause, confidence, who_must_act: row.whoMustAct, detail: `${meaning} ${row.remedy}` };
 }
 
 export const REVOKED_WITH_SIBLING: Diagnosis = diagnosisOf('revoked_with_sibling', 'certain');

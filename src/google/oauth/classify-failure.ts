@@ -34,15 +34,18 @@ export function classifyFailure({ status, body, retryAfter, during }: FailedResp
   // An error in a success, a redirect, a 404, 408, 429 or 5xx is not how Google refuses, whatever the body says. 403 with
   // an HTML page is a rate limit: it has no error code.
   if (!REFUSAL_STATUSES.has(status)) return failure('unavailable');
-  const kind = tokenEndpointFailure({ error, description, subtype })?.kind ?? 'unavailable';
+  const row = tokenEndpointFailure(
+    { error, description, subtype },
+    during === 'exchange' ? 'exchange' : 'refresh',
+  );
+  const kind = row?.kind ?? 'unavailable';
   if (during === 'assertion') {
     const isFinal = ASSERTION_REFUSALS.has(error) || (kind !== 'unavailable' && error !== 'invalid_request');
     return failure(isFinal ? 'service_account_rejected' : 'unavailable');
   }
-  if (kind !== 'grant_dead') return failure(kind);
   // Section 5.2: always with 400. It ends a grant, so no other status is accepted.
-  if (status !== 400) return failure('unavailable');
-  return failure(during === 'refresh' ? 'grant_dead' : 'code_rejected');
+  if (error === 'invalid_grant' && status !== 400) return failure('unavailable');
+  return failure(kind);
 }
 
 /** A request without a readable response: refused, reset, timed out, or too large. */

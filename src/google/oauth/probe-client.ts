@@ -1,4 +1,5 @@
 import { GoogleFailure } from '../../domain/google/google-failure.js';
+import { explainFailure } from '../../domain/google/google-failures.js';
 import type { GoogleClient } from '../../domain/google/oauth.js';
 import { endpointsFor } from '../endpoints.js';
 import { classifyFailure } from './classify-failure.js';
@@ -10,7 +11,13 @@ const NEVER_ISSUED = 'token-broker-client-check';
 export type ProbeVerdict =
   | { readonly verdict: 'accepted' }
   /** `refused`: the client's id or secret is; `no_answer`: Google was not reached, or did not decide. */
-  | { readonly verdict: 'refused' | 'no_answer'; readonly error: string; readonly description: string };
+  | {
+      readonly verdict: 'refused' | 'no_answer';
+      readonly error: string;
+      readonly description: string;
+      readonly meaning: string;
+      readonly remedy: string;
+    };
 
 /**
  * Asks Google whether it accepts a client's id and secret, without any user: by refreshing a token that does not
@@ -21,13 +28,17 @@ export async function probeClient(
   client: GoogleClient,
   { standInUrl, timeoutMs }: { readonly standInUrl: string | null; readonly timeoutMs: number },
 ): Promise<ProbeVerdict> {
-  const { kind, error, description } = await refreshNothing(
-    client,
-    endpointsFor(standInUrl).token,
-    timeoutMs,
-  );
+  const failure = await refreshNothing(client, endpointsFor(standInUrl).token, timeoutMs);
+  const { kind, error, description } = failure;
   if (kind === 'grant_dead') return { verdict: 'accepted' };
-  return { verdict: kind === 'client_rejected' ? 'refused' : 'no_answer', error, description };
+  const { meaning, remedy } = explainFailure(failure, 'refresh');
+  return {
+    verdict: kind === 'client_rejected' ? 'refused' : 'no_answer',
+    error,
+    description,
+    meaning,
+    remedy,
+  };
 }
 
 async function refreshNothing(

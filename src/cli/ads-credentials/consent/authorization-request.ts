@@ -78,7 +78,7 @@ export class AuthorizationRequest {
           : credentialsPage({ kind: 'in_part', account, missing: consent.missing });
       return { reply: { status: 200, page }, outcome: { value: consent } };
     } catch (error) {
-      const failure = explainGoogleFailure(error, this.request.client);
+      const failure = explainGoogleFailure(error, this.request.client, 'exchange');
       const isDenied = failure instanceof Failure && failure.exitCode === EXIT.consentRefused;
       if (!isDenied) return failed(failure);
       return { reply: { status: 200, page: credentialsPage({ kind: 'denied' }) }, outcome: { failure } };
