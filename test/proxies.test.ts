@@ -206,7 +206,7 @@ describeWithTls(
       });
 
       test('hold no connection to a silent proxy longer than they last', async () => {
-        proxy.isSilent = true;
+        proxy.isUnresponsive = true;
         await database.query(`INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
         VALUES ('event-2', 'grant.connected', '{}', now(), now())`);
         const until = async (look: () => boolean) => {
@@ -218,7 +218,7 @@ describeWithTls(
         expect(await until(() => proxy.waiting > 0)).toBe(true);
         // Before it is tried again.
         expect(await until(() => proxy.waiting === 0)).toBe(true);
-        proxy.isSilent = false;
+        proxy.isUnresponsive = false;
         await database.query('DELETE FROM outbox_events');
       }, 30_000);
 

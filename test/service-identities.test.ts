@@ -208,7 +208,10 @@ describe('an invalid token is refused', () => {
       'a SPIFFE ID of another trust domain, by a key of this one',
       async () => (await SigningKey.make('spire-1', 'ES256')).sign(spiffeClaims()),
     ],
-    ['an extension that we do not know', () => clusterKey.sign(clusterClaims(), { crit: ['x'], x: 1 })],
+    [
+      'an extension that the broker does not know',
+      () => clusterKey.sign(clusterClaims(), { crit: ['x'], x: 1 }),
+    ],
     ['no JWT', () => 'eyJhbGciOiJSUzI1NiJ9.bm9uc2Vuc2U.c2ln'],
     ['an array of claims', async () => withPayload(await clusterKey.sign(clusterClaims()), [1])],
   ])('with %s', async (_, token) => {

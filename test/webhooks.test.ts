@@ -200,7 +200,7 @@ describe('a grant that will expire soon', () => {
 
 describe('a receiver that refuses an event', () => {
   test('gets it again, later each time, with the same id and a fresh signature', async () => {
-    receiver.answer(500, 'silence', 404);
+    receiver.answer(500, 'no_response', 404);
     await connect();
     await arrive(1);
     for (const [attempt, seconds] of [
@@ -332,7 +332,7 @@ describe('a row of the outbox that the broker did not write', () => {
 describe('brokers that come and go', () => {
   test('lose nothing when one stops between a change and its delivery', async () => {
     await bed.restart({ WEBHOOK_TIMEOUT_MS: '10000' });
-    receiver.answer('silence');
+    receiver.answer('no_response');
     await connect('alice');
     await connect('bob');
     await arrive(1);

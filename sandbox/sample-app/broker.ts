@@ -39,13 +39,13 @@ export class BrokerRefusal extends Error {
   }
 }
 
-export class BrokerSilent extends Error {
-  override readonly name = 'BrokerSilent';
+export class BrokerUnavailable extends Error {
+  override readonly name = 'BrokerUnavailable';
 }
 
 const TIMEOUT_MS = 15_000;
 
-/** The broker's HTTP API, as far as this app needs it. Every call throws `BrokerRefusal` or `BrokerSilent`. */
+/** The broker's HTTP API, as far as this app needs it. Every call throws `BrokerRefusal` or `BrokerUnavailable`. */
 export class Broker {
   readonly #url: string;
   readonly #serviceKey: string;
@@ -94,12 +94,12 @@ export class Broker {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     }).catch(() => {
-      throw new BrokerSilent(`The broker at ${this.#url} does not answer. Is it running?`);
+      throw new BrokerUnavailable(`The broker at ${this.#url} does not answer. Is it running?`);
     });
     if (response.ok) return response.json();
     if (response.headers.get('content-type')?.startsWith('application/problem+json')) {
       throw new BrokerRefusal((await response.json()) as Problem);
     }
-    throw new BrokerSilent(`What answers at ${this.#url} is not the broker (status ${response.status}).`);
+    throw new BrokerUnavailable(`What answers at ${this.#url} is not the broker (status ${response.status}).`);
   }
 }

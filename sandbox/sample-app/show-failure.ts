@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { NoUserId } from './acting-user.js';
-import { BrokerRefusal, BrokerSilent } from './broker.js';
+import { BrokerRefusal, BrokerUnavailable } from './broker.js';
 import { failurePage, type Failure } from './failure-page.js';
 import { ForeignRequest } from './guard.js';
 import { GoogleRefusal } from './query-report.js';
@@ -29,7 +29,7 @@ function explain(error: unknown): Failure {
       small: `${code}, request ${request_id}`,
     };
   }
-  if (error instanceof BrokerSilent)
+  if (error instanceof BrokerUnavailable)
     return { status: 502, title: 'The broker does not answer', text: error.message };
   if (error instanceof GoogleRefusal)
     return { status: 502, title: 'Google refused the request', text: error.message };

@@ -59,7 +59,7 @@ export function programsFor(user: User | null): string {
   );
   const home = dirname(dirname(entry));
   const programs = join(home, 'native', 'bin');
-  if (!user || isOpenToAll(programs)) return programs;
+  if (!user || canEveryoneEnter(programs)) return programs;
   const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string };
   const copy = join(OUTSIDE, `programs-${version}`);
   if (!existsSync(copy)) copyForAll(join(home, 'native'), copy);
@@ -70,7 +70,7 @@ export function programsFor(user: User | null): string {
 export function dataFolderFor(user: User | null, folder: string): string {
   const there = lstatSync(folder, { throwIfNoEntry: false });
   if (there?.isSymbolicLink()) return readlinkSync(folder);
-  if (!user || isOpenToAll(dirname(folder))) return folder;
+  if (!user || canEveryoneEnter(dirname(folder))) return folder;
   if (there) {
     throw new Error(
       `PostgreSQL runs as the user postgres, who cannot enter ${dirname(folder)}. Let others pass (chmod o+x).`,
@@ -106,7 +106,7 @@ function openFolder(path: string): void {
 }
 
 /** Whether every user may enter a folder and all those above it. */
-function isOpenToAll(folder: string): boolean {
+function canEveryoneEnter(folder: string): boolean {
   const open = (statSync(folder).mode & 0o001) !== 0;
-  return open && (dirname(folder) === folder || isOpenToAll(dirname(folder)));
+  return open && (dirname(folder) === folder || canEveryoneEnter(dirname(folder)));
 }

@@ -6,7 +6,7 @@ import { BrokerError, invalidRequest } from '../domain/errors.js';
 import type { Page } from '../domain/page.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { ListTurns } from '../http/pagination/list-turns.js';
+import { ListQueue } from '../http/pagination/list-queue.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import {
   type AuditEvent,
@@ -38,7 +38,7 @@ export class AuditController {
     private readonly events: AuditEventsRepository,
     private readonly services: ServicesRepository,
     private readonly cursors: PageCursors,
-    private readonly turns: ListTurns,
+    private readonly lists: ListQueue,
   ) {}
 
   @Get()
@@ -50,7 +50,7 @@ export class AuditController {
     const { user = null, service = null, since = null, limit, cursor } = query;
     const list: CursorOf = ['audit', caller.id, user, service, since];
     const position = await this.cursors.read(list, cursor);
-    const { items, next } = await this.turns.run(caller, () =>
+    const { items, next } = await this.lists.run(caller, () =>
       this.#find(caller, {
         user,
         service,

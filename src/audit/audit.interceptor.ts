@@ -37,8 +37,8 @@ export class AuditInterceptor implements NestInterceptor {
     return next.handle().pipe(
       tap({
         next: () => {
-          const { isSilent, facts } = auditNoteOf(request);
-          if (route.refusalsOnly || isSilent) return;
+          const { omitsSuccess, facts } = auditNoteOf(request);
+          if (route.refusalsOnly || omitsSuccess) return;
           for (const entry of this.#entries(route, request, facts?.outcome ?? 'ok')) this.audit.record(entry);
         },
         error: (fault: unknown) => {

@@ -24,7 +24,7 @@ import type { Service } from '../domain/access/policy.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import { parseScopes } from '../domain/google/scopes.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
-import { Caller, OpenToAll } from '../http/caller.decorator.js';
+import { Caller, Public } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { allowFormToLeave, assertOwnPage, sendPage } from '../http/page-responses.js';
 import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
@@ -74,7 +74,7 @@ export class ConnectController {
 
   /** Consumes nothing: a link preview must not use up the ticket. */
   @Get()
-  @OpenToAll()
+  @Public()
   @Audited('connect.consent', 'refusals')
   @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
@@ -92,7 +92,7 @@ export class ConnectController {
   }
 
   @Post()
-  @OpenToAll()
+  @Public()
   @Audited('connect.consent')
   @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
@@ -116,7 +116,7 @@ export class ConnectController {
       return;
     }
     // The connect has not ended: the callback records how it does.
-    audit.beSilent();
+    audit.omitSuccess();
     await redirectToGoogle(reply, start.redirect, this.settings);
   }
 }

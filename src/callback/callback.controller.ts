@@ -13,7 +13,7 @@ import { BrokerError } from '../domain/errors.js';
 import { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
-import { OpenToAll } from '../http/caller.decorator.js';
+import { Public } from '../http/caller.decorator.js';
 import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { type AuthorizationResponse, CompleteAuthorization } from './complete-authorization.js';
@@ -30,7 +30,7 @@ export class CallbackController {
   ) {}
 
   @Get()
-  @OpenToAll()
+  @Public()
   @Audited('connect.consent')
   @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
@@ -63,7 +63,7 @@ export class CallbackController {
     });
     clearBrowserBinding(reply, authorizationId, secure);
     if ('redirect' in completion) {
-      audit.beSilent();
+      audit.omitSuccess();
       await redirectToGoogle(reply, completion.redirect, this.settings);
       return;
     }

@@ -92,7 +92,7 @@ export class ResumeConnectsJob implements OnModuleInit {
 
   #report(exchange: DueExchange, outcome: ConnectOutcome, lastFault: string | null = null): void {
     const { connectRequest, requestId } = exchange;
-    // Another replica finished it and reports it, or it awaits its confirmation, as the browser was told.
+    // Another replica finished it and reports it, or it awaits its confirmation, as its page said.
     if (outcome.kind === 'finishing') return;
     const { details, ...facts } = consentFacts(outcome);
     this.metrics.ended({ ...endOf(outcome, connectRequest, requestId), isResumed: true });

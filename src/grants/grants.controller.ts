@@ -18,7 +18,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditFacts, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { ListTurns } from '../http/pagination/list-turns.js';
+import { ListQueue } from '../http/pagination/list-queue.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { PageQuery } from '../http/pagination/page.query.js';
 import { ToInteger, UserPath } from '../http/validation/validators.js';
@@ -59,7 +59,7 @@ export class GrantsController {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly cursors: PageCursors,
-    private readonly turns: ListTurns,
+    private readonly lists: ListQueue,
     private readonly grants: GrantsService,
     private readonly disconnectGrant: DisconnectGrant,
   ) {}
@@ -79,7 +79,7 @@ export class GrantsController {
     audit.add({ userId });
     const list: CursorOf = ['grants of a user', service.id, userId];
     const after = positionOf(await this.cursors.read(list, cursor));
-    const page = await this.turns.run(service, () => this.grants.listOfUser(service, userId, after, limit));
+    const page = await this.lists.run(service, () => this.grants.listOfUser(service, userId, after, limit));
     return this.#page(page, await this.cursors.write(list, toPosition(page.next)));
   }
 
@@ -98,7 +98,7 @@ export class GrantsController {
     const until = position
       ? new Date(position['until'] ?? '')
       : new Date(this.clock.now().getTime() + expiring_within * 1000);
-    const page = await this.turns.run(service, () =>
+    const page = await this.lists.run(service, () =>
       this.grants.listExpiring(service, until, positionOf(position), limit),
     );
     const next = page.next && { ...toPosition(page.next), until: until.toISOString() };
@@ -147,7 +147,7 @@ export class GrantsController {
     const grant = await this.grants.findById(service, id);
     audit.add(aboutGrant(grant));
     const dryRun = dry_run === 'true';
-    if (dryRun) audit.beSilent();
+    if (dryRun) audit.omitSuccess();
     if (mode === 'local' && !dryRun) await this.disconnectGrant.forget(service, grant);
     const { also, isFinished }: Revoked =
       mode === 'local' || dryRun

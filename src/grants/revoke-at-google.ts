@@ -10,7 +10,7 @@ import { RevocationsRepository } from '../token-store/grants/revocations.reposit
 
 /** On top of two timeouts of Google: a lease expires during an attempt only when its replica has crashed. */
 const LEASE_MARGIN_MS = 2000;
-/** How many other tokens of the account are probed to tell whether an earlier request took effect. */
+/** How many other tokens of the account are probed to find whether an earlier request took effect. */
 const SAMPLES = 3;
 
 const REVOKED: RevocationEnd = { outcome: 'revoked', isInferred: false };

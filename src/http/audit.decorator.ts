@@ -34,7 +34,7 @@ export function auditedMembersOf(problem: Readonly<Record<string, unknown>>): Re
 /** The facts for the audit event of one request. */
 export class AuditNote {
   #facts: AuditFacts | null = null;
-  #isSilent = false;
+  #omitsSuccess = false;
 
   /** Later facts replace earlier ones; details are merged. */
   add(facts: AuditFacts): void {
@@ -43,12 +43,12 @@ export class AuditNote {
   }
 
   /** Writes no event for a success that changed nothing. A refusal is still written. */
-  beSilent(): void {
-    this.#isSilent = true;
+  omitSuccess(): void {
+    this.#omitsSuccess = true;
   }
 
-  get isSilent(): boolean {
-    return this.#isSilent;
+  get omitsSuccess(): boolean {
+    return this.#omitsSuccess;
   }
 
   /** Null when the handler added none. */

@@ -2,10 +2,10 @@ import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestj
 import type { FastifyRequest } from 'fastify';
 import type { Service } from '../domain/access/policy.js';
 
-export const OPEN_TO_ALL = 'open-to-all';
+export const IS_PUBLIC = 'public';
 
 /** Exempts a route from the guard: every other route needs a service credential. */
-export const OpenToAll = () => SetMetadata(OPEN_TO_ALL, true);
+export const Public = () => SetMetadata(IS_PUBLIC, true);
 
 /** Whether a credential that was verified still proves its service, as long as no service has changed. */
 export interface Proof {
@@ -26,6 +26,6 @@ export function callerOf(request: FastifyRequest): Service | undefined {
 /** The authenticated service, as a handler's parameter. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Service => {
   const service = callerOf(context.switchToHttp().getRequest<FastifyRequest>());
-  if (!service) throw new Error('A route that is open to all has no caller.');
+  if (!service) throw new Error('A public route has no caller.');
   return service;
 });

@@ -1,6 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
-import { ListTurns } from './pagination/list-turns.js';
+import { ListQueue } from './pagination/list-queue.js';
 import { PageCursors } from './pagination/page-cursors.js';
 import { ProblemFilter } from './problem/problem.filter.js';
 import { Problems } from './problem/problem.js';
@@ -18,10 +18,10 @@ import { validation } from './validation/validation.pipe.js';
   providers: [
     Problems,
     PageCursors,
-    ListTurns,
+    ListQueue,
     { provide: APP_FILTER, useClass: ProblemFilter },
     { provide: APP_PIPE, useValue: validation },
   ],
-  exports: [Problems, PageCursors, ListTurns],
+  exports: [Problems, PageCursors, ListQueue],
 })
 export class HttpModule {}

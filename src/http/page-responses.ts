@@ -21,7 +21,7 @@ export function assertOwnPage(request: FastifyRequest): void {
   if (site === undefined || site === 'same-origin') return;
   throw new BrokerError(
     'invalid_request',
-    'This form was not sent from our own page. Open the link and press the button.',
+    "This form was not sent from the broker's own page. Open the link and press the button.",
     {
       reason: 'other_site',
     },

@@ -2,7 +2,7 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { STYLE } from '../pages/style.js';
-import { OpenToAll } from './caller.decorator.js';
+import { Public } from './caller.decorator.js';
 import { EXEMPT_ROUTE } from './rate-limit/route-limits.js';
 
 /** Exempt from rate limits: the page of a refused request needs it too. */
@@ -10,7 +10,7 @@ import { EXEMPT_ROUTE } from './rate-limit/route-limits.js';
 @ApiExcludeController()
 export class StylesheetController {
   @Get()
-  @OpenToAll()
+  @Public()
   @RouteConfig(EXEMPT_ROUTE)
   @Header('content-type', 'text/css; charset=utf-8')
   @Header('cache-control', 'public, max-age=3600')

@@ -6,7 +6,7 @@ import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
-import { OpenToAll } from '../http/caller.decorator.js';
+import { Public } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
@@ -43,7 +43,7 @@ export class Readiness {
 
 @Controller('health')
 @ApiTags('operations')
-@OpenToAll()
+@Public()
 export class HealthController {
   constructor(
     private readonly checks: HealthCheckService,

@@ -2,7 +2,7 @@ import { Controller, Get, Header, Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
-import { OpenToAll } from '../http/caller.decorator.js';
+import { Public } from '../http/caller.decorator.js';
 import type { Access } from '../http/logging/access-log.js';
 import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
 
@@ -25,7 +25,7 @@ export class Metrics {
   /** Separate and without labels: prom-client's label lookup would cost a noticeable part of such a call. */
   readonly #warm = new Histogram({
     name: 'token_broker_warm_answer_duration_seconds',
-    help: 'How long calls took that were answered with a token from the response cache. They are in no other series.',
+    help: 'How long calls took that were answered with a token from the response cache. Other series do not include them.',
     buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1],
     registers: [this.registry],
   });
@@ -67,7 +67,7 @@ export class MetricsController {
   constructor(private readonly metrics: Metrics) {}
 
   @Get()
-  @OpenToAll()
+  @Public()
   @RouteConfig(EXEMPT_ROUTE)
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   @ApiProduces('text/plain')

@@ -51,10 +51,10 @@ const BY_CODE: Readonly<Record<string, Message>> = {
   slots_full: { title: 'This Google account is connected too often' },
   database_unavailable: {
     title: 'This service is not available',
-    detail: 'Nothing was lost. Try again in a minute; if it persists, tell the people who run the app.',
+    detail: 'Nothing was lost. Try again in a minute; if it persists, contact the people who run the app.',
   },
   internal_error: {
-    detail: 'Try again. If it persists, tell the people who run the app, and mention the request below.',
+    detail: 'Try again. If it persists, contact the people who run the app, and mention the request below.',
   },
 };
 

@@ -2,7 +2,7 @@ import { Body, Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { OpenToAll } from '../http/caller.decorator.js';
+import { Public } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { SECURITY_EVENTS_ROUTE } from '../http/rate-limit/route-limits.js';
 import type { TextBodies } from '../http/server/body-parsers.js';
@@ -20,7 +20,7 @@ export class SecurityEventsController {
   constructor(private readonly receiveSecurityEvent: ReceiveSecurityEvent) {}
 
   @Post('google')
-  @OpenToAll()
+  @Public()
   @HttpCode(202)
   @Header('cache-control', 'no-store')
   @RouteConfig(SECURITY_EVENTS_ROUTE)

@@ -5,14 +5,14 @@ import type { Service } from '../domain/access/policy.js';
 import { looksLikeJwt } from '../domain/access/workload-identity.js';
 import { BrokerError } from '../domain/errors.js';
 import { Secret } from '../domain/secret.js';
-import { OPEN_TO_ALL, type Proof, setCaller } from '../http/caller.decorator.js';
+import { IS_PUBLIC, type Proof, setCaller } from '../http/caller.decorator.js';
 import { rateLimitsOf } from '../http/rate-limit/rate-limit.hook.js';
 import { bearerToken } from '../http/request-context.js';
 import { type KnownService, ServiceCache } from './service-cache.js';
 import { isKeyOf, readKey } from './service-key.js';
 import { WorkloadJwtVerifier } from './workload-jwt/workload-jwt-verifier.js';
 
-/** Authenticates the caller of every route that is not marked `OpenToAll`. */
+/** Authenticates the caller of every route that is not marked `Public`. */
 @Injectable()
 export class ServiceAuthGuard implements CanActivate {
   constructor(
@@ -22,7 +22,7 @@ export class ServiceAuthGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const open = this.reflector.getAllAndOverride<boolean>(OPEN_TO_ALL, [
+    const open = this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [
       context.getHandler(),
       context.getClass(),
     ]);

@@ -29,7 +29,7 @@ async function get(path: string, accessToken?: string): Promise<{ status: number
 }
 
 describe('tokeninfo', () => {
-  test('tells an access token’s client, scopes and age, in strings', async () => {
+  test('returns an access token’s client, scopes and age, in strings', async () => {
     const { access_token } = await google.connect({ scope: `email ${ytAnalytics}` });
     const about = {
       status: 200,

@@ -138,7 +138,7 @@ describe('the ticks', () => {
 });
 
 describe('the account', () => {
-  test('is chosen from all accounts when nothing tells', async () => {
+  test('is chosen from all accounts when nothing names one', async () => {
     const page = await pageOf({});
     expect(isChooser(page)).toBe(true);
     expect(page).toContain(ada.email);
@@ -205,7 +205,7 @@ describe('a second visit', () => {
     expect(await google.connect({ prompt: 'consent' })).toHaveProperty('refresh_token');
   });
 
-  test('asks again for a new scope, and tells which ones are new', async () => {
+  test('asks again for a new scope, and shows which ones are new', async () => {
     await google.connect();
     const page = await pageOf({ scope: `${ytAnalytics} ${adwords}`, login_hint: ada.sub });
     expect(page.match(/already allowed/g)).toHaveLength(1);

@@ -10,7 +10,7 @@ export class ConnectProxy {
   /** Answers every CONNECT with this status instead. */
   refusal: number | null = null;
   /** Lets clients that ask for a tunnel wait for a response. */
-  isSilent = false;
+  isUnresponsive = false;
   /** Connections that wait so. */
   waiting = 0;
   readonly #sockets = new Set<Socket>();
@@ -36,7 +36,7 @@ export class ConnectProxy {
     proxy.#server.on('connect', (request, client: Socket) => {
       proxy.asked.push(`CONNECT ${request.url ?? ''}`);
       proxy.credentials.push(request.headers['proxy-authorization']);
-      if (proxy.isSilent) {
+      if (proxy.isUnresponsive) {
         proxy.waiting++;
         proxy.#sockets.add(client);
         client.on('error', () => undefined);

@@ -19,7 +19,7 @@ interface Received {
 }
 
 /** A status, or no answer at all. */
-type Reply = number | 'silence' | { readonly status: number; readonly location: string };
+type Reply = number | 'no_response' | { readonly status: number; readonly location: string };
 
 export interface Receiver {
   readonly url: string;
@@ -56,7 +56,7 @@ export async function startReceiver(now: () => Date): Promise<Receiver> {
         isSigned: header('signature').split(' ').includes(`v1,${signature}`) && age < 300,
       });
       const reply = replies.shift() ?? 204;
-      if (reply === 'silence') return;
+      if (reply === 'no_response') return;
       if (typeof reply === 'number') response.writeHead(reply).end('whatever a receiver says');
       else response.writeHead(reply.status, { location: reply.location }).end();
     });

@@ -26,7 +26,7 @@ interface Options extends ServiceAccountOption {
 }
 
 export function riscConfigure(): Command {
-  return riscCommand('configure', 'Tell Google where to deliver security events, and which')
+  return riscCommand('configure', 'Set where Google delivers security events, and which')
     .option('--url <url>', "the broker's address for security events")
     .option('--events <name...>', 'names as below, or whole event types')
     .addHelpText('after', EXAMPLES)

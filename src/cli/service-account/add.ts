@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Settings } from '../../config/settings.js';
 import { BrokerError } from '../../domain/errors.js';
+import { explainFailure } from '../../domain/google/google-failures.js';
 import { scopeSet } from '../../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../../domain/google/service-account.js';
 import type {
@@ -10,7 +11,7 @@ import type {
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { readServiceAccountFile } from '../shared/files.js';
-import { withBroker } from '../shared/open-broker.js';
+import { assertClientsServed, withBroker } from '../shared/open-broker.js';
 
 const EXAMPLES = `
 Examples:
@@ -70,23 +71,12 @@ async function add(keyFile: string, options: Options): Promise<CommandResult> {
     const { Clock } = await import('../../domain/ports/clock.js');
     const { ServiceAccountRegistry } = await import('../../service-accounts/service-account-registry.js');
     const settings = broker.get(Settings);
-    assertServed(options.client, settings);
+    assertClientsServed(options.client === undefined ? [] : [options.client], settings);
     const registry = broker.get(ServiceAccountRegistry);
     await registry.assertPossible(request).catch(explain);
     if (!options.offline) await assertToken(request, settings, broker.get(Clock).now());
     return resultOf(await registry.add(request).catch(explain), !options.offline);
   });
-}
-
-/** Any alias can be stored; services would find out at their first call. */
-function assertServed(client: string | undefined, { clients }: Settings): void {
-  if (client === undefined || clients.get(client)) return;
-  const served = clients.all().map(({ alias }) => alias);
-  throw new Failure(
-    EXIT.notFound,
-    'client_not_found',
-    `The broker serves no client called ${client}. It serves ${served.join(', ')}. Nothing was stored.`,
-  );
 }
 
 async function assertToken(request: NewServiceAccount, settings: Settings, now: Date): Promise<void> {
@@ -100,10 +90,11 @@ async function assertToken(request: NewServiceAccount, settings: Settings, now: 
   if (!failure) return;
   const said = failure.description ? ` Google said: ${failure.description}` : '';
   if (failure.kind === 'unavailable') {
+    const { meaning, remedy } = explainFailure(failure, 'refresh');
     throw new Failure(
       EXIT.unavailable,
       'google_unavailable',
-      `Google gave no answer (${failure.error}). Nothing was stored; try again, or skip this request with --offline.${said}`,
+      `${meaning} Nothing was stored. ${remedy} Or skip this request with --offline. (${failure.error})${said}`,
     );
   }
   const { cause, remedy } = explainServiceAccountFailure(failure, {

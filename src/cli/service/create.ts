@@ -6,7 +6,7 @@ import { scopeSet } from '../../domain/google/scopes.js';
 import type { CreatedService, ServiceWithKey } from '../../services/service-registry.js';
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
-import { withBroker } from '../shared/open-broker.js';
+import { assertClientsServed, withBroker } from '../shared/open-broker.js';
 
 const EXAMPLES = `
 Examples:
@@ -65,12 +65,9 @@ async function create(name: string, options: Options): Promise<CommandResult> {
   return withBroker(async (broker) => {
     const { Settings } = await import('../../config/settings.js');
     const { ServiceRegistry } = await import('../../services/service-registry.js');
-    assertServed(
-      client,
-      broker
-        .get(Settings)
-        .clients.all()
-        .map(({ alias }) => alias),
+    assertClientsServed(
+      client.filter((alias) => alias !== '*'),
+      broker.get(Settings),
     );
     const policy: Policy = {
       clients: client,
@@ -128,17 +125,6 @@ function withIdentity(
     ].join('\n'),
     json: { id, name, identity, policy },
   };
-}
-
-/** Any alias can be stored; the service would find out at its first call. */
-function assertServed(asked: readonly string[], served: readonly string[]): void {
-  const unknown = asked.filter((alias) => alias !== '*' && !served.includes(alias));
-  if (unknown.length === 0) return;
-  throw new Failure(
-    EXIT.notFound,
-    'client_not_found',
-    `The broker serves no client called ${unknown.join(', ')}. It serves ${served.join(', ')}. Nothing was created.`,
-  );
 }
 
 /** A refusal that names fields is about the command line; others say what is taken. */

@@ -1,5 +1,6 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import type { Settings } from '../../config/settings.js';
+import { EXIT, Failure } from './failure.js';
 
 /**
  * Starts the modules of a command, and closes them after `use`.
@@ -14,6 +15,21 @@ export async function readSettings(env: NodeJS.ProcessEnv): Promise<Settings> {
   await import('reflect-metadata');
   const { readConfiguration } = await import('../../config/read-configuration.js');
   return readConfiguration(env);
+}
+
+/**
+ * Any alias can be stored; services would find out at their first call.
+ * @throws {Failure} where the broker does not serve one
+ */
+export function assertClientsServed(aliases: readonly string[], { clients }: Settings): void {
+  const served = clients.all().map(({ alias }) => alias);
+  const unknown = aliases.filter((alias) => !served.includes(alias));
+  if (unknown.length === 0) return;
+  throw new Failure(
+    EXIT.notFound,
+    'client_not_found',
+    `The broker serves no client called ${unknown.join(', ')}. It serves ${served.join(', ')}. Nothing was stored.`,
+  );
 }
 
 /** As withBroker, for a command that needs more modules. */

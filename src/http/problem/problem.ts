@@ -59,7 +59,7 @@ interface ProblemParts {
 
 const DATABASE_OUTAGE: ProblemParts = {
   code: 'database_unavailable',
-  detail: 'The database does not answer the broker. Try again; tell the operator if it stays.',
+  detail: 'The database does not answer the broker. Try again; inform the operator if it persists.',
   extensions: { retry_after: RETRY_SECONDS },
 };
 
@@ -77,7 +77,7 @@ function partsOf(fault: unknown): ProblemParts {
   return {
     code: 'internal_error',
     detail:
-      'The cause is in the log of the broker, under this request_id. Try again; tell the operator if it stays.',
+      'The cause is in the log of the broker, under this request_id. Try again; inform the operator if it persists.',
   };
 }
 

@@ -87,7 +87,7 @@ const PAIR = /\s*([!#$%&'*+.^_`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~\
 
 /**
  * The `for` of each element, in order; null for an element without an address. After malformed text, a client's part of the
- * header cannot be told from a proxy's: then the result is one null.
+ * header cannot be distinguished from a proxy's: then the result is one null.
  */
 function readForwarded(header: string): (string | null)[] {
   const hops: (string | null)[] = [];

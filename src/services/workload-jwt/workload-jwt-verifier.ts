@@ -92,7 +92,7 @@ export class WorkloadJwtVerifier {
       if (!(error instanceof KeysUnavailable)) throw error;
       throw new BrokerError(
         'issuer_unavailable',
-        'The broker cannot get the keys to verify this JWT. Try again; if it persists, tell the operator.',
+        'The broker cannot get the keys to verify this JWT. Try again; if it persists, inform the operator.',
         { retry_after: RETRY_SECONDS },
       );
     }

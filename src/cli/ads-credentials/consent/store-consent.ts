@@ -99,7 +99,7 @@ async function record(
   await audit.flush();
 }
 
-/** The texts of these refusals tell the user to go back to the app; here there is none. */
+/** The texts of these refusals send the user back to the app; here there is none. */
 function explain(error: unknown): unknown {
   if (!(error instanceof BrokerError)) return error;
   const { reason } = error.extensions;

@@ -13,7 +13,7 @@ type Wake = () => void;
  * requests. Services take turns: one with many requests waits behind its own.
  */
 @Injectable()
-export class ListTurns {
+export class ListQueue {
   #running = 0;
   readonly #waiting = new Map<string, Wake[]>();
 
