@@ -100,6 +100,8 @@ export class Broker {
     if (response.headers.get('content-type')?.startsWith('application/problem+json')) {
       throw new BrokerRefusal((await response.json()) as Problem);
     }
-    throw new BrokerUnavailable(`What answers at ${this.#url} is not the broker (status ${response.status}).`);
+    throw new BrokerUnavailable(
+      `What answers at ${this.#url} is not the broker (status ${response.status}).`,
+    );
   }
 }
