@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { freePort } from '../sandbox/trying/postgres.js';
+import { DEAD_GRANTS } from '../src/domain/google/dead-grants.js';
 import { Secret } from '../src/domain/secret.js';
 import { Metrics } from '../src/operations/metrics.js';
 import { signMessage } from '../src/webhooks/send-event.js';
@@ -57,14 +58,14 @@ describe('the codes', () => {
   test.each([
     [
       'a cause of a dead grant',
-      either(CAUSE, 'domain/grant/diagnosis', 'domain/google/dead-grants', 'security-events/'),
+      [...Object.keys(DEAD_GRANTS), ...either(CAUSE, 'domain/grant/diagnosis', 'security-events/')],
       'docs/grants.md',
       'cause',
     ],
     [
       'a cause of a refused service account',
       either(CAUSE, 'domain/google/service-account'),
-      'docs/service-accounts.md',
+      'docs/google-errors.md',
       'cause',
     ],
     [
@@ -83,7 +84,7 @@ describe('the codes', () => {
   test.each([
     ['docs/grants.md', 'cause'],
     ['docs/errors.md', 'cause'],
-    ['docs/service-accounts.md', 'cause'],
+    ['docs/google-errors.md', 'cause'],
     ['docs/errors.md', 'reason'],
     ['docs/errors.md', 'connect_error'],
     ['docs/connecting.md', 'connect_error'],

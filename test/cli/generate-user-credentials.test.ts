@@ -262,7 +262,7 @@ describe('the desktop flow', () => {
     const rejected = await change(() => {
       google.control.failNext('token', { status: 400, body: { error: 'invalid_grant' } });
     });
-    expectFailure(rejected.run, 3, /did not accept the code .*invalid_grant.* again/);
+    expectFailure(rejected.run, 3, /did not accept the code.*invalid_grant.* again/);
     const lost = await change(() => {
       google.control.failNext('token', { status: 503, body: 'unwell' });
     });
