@@ -98,19 +98,22 @@ describe('the cause of a dead grant', () => {
     ['invalid_request', 'client_secret is missing.', 'client_rejected'],
     ['org_internal', '', 'client_rejected'],
     ['invalid_scope', 'Some requested scopes were invalid.', 'scope_rejected'],
-  ])('is the configuration and not the grant, where Google answers %s, "%s"', async (error, description, cause) => {
-    await connect();
-    bed.clock.advance(3600);
-    const fault = { status: 400, body: JSON.stringify({ error, error_description: description }) };
-    bed.google.control.failNext('token', fault, 2);
-    const { status, body } = await bed.api.token('alice');
-    const row = tokenEndpointFailure({ error, description, subtype: null }, 'refresh');
-    expect(status).toBe(502);
-    expect(body).toMatchObject({ code: 'client_misconfigured', cause, who_must_act: row?.whoMustAct });
-    expect(body['detail']).toBe(
-      `Google refuses the client default: ${error}. ${row?.meaning ?? ''} ${row?.remedy ?? ''}`,
-    );
-  });
+  ])(
+    'is the configuration and not the grant, where Google answers %s, "%s"',
+    async (error, description, cause) => {
+      await connect();
+      bed.clock.advance(3600);
+      const fault = { status: 400, body: JSON.stringify({ error, error_description: description }) };
+      bed.google.control.failNext('token', fault, 2);
+      const { status, body } = await bed.api.token('alice');
+      const row = tokenEndpointFailure({ error, description, subtype: null }, 'refresh');
+      expect(status).toBe(502);
+      expect(body).toMatchObject({ code: 'client_misconfigured', cause, who_must_act: row?.whoMustAct });
+      expect(body['detail']).toBe(
+        `Google refuses the client default: ${error}. ${row?.meaning ?? ''} ${row?.remedy ?? ''}`,
+      );
+    },
+  );
 
   test('is the revocation of another grant of the account', async () => {
     await connect();

@@ -100,11 +100,14 @@ describe('the table of failures of the token endpoint', () => {
     ['invalid_request', 'Missing parameter: code', null, 'exchange', 'unavailable', /^Unclear/],
     ['invalid_scope', '', null, 'exchange', 'scope_rejected', /does not exist/],
     ['invalid_scope', '', null, 'refresh', 'scope_rejected', /no longer knows/],
-  ] as const)('finds a row for %s, "%s", %p, in a %s', (error, description, subtype, during, kind, meaning) => {
-    const row = tokenEndpointFailure({ error, description, subtype }, during);
-    expect(row).toMatchObject({ kind, meaning: expect.stringMatching(meaning) });
-    expect(explainFailure(new GoogleFailure(kind, error, description, subtype), during)).toBe(row);
-  });
+  ] as const)(
+    'finds a row for %s, "%s", %p, in a %s',
+    (error, description, subtype, during, kind, meaning) => {
+      const row = tokenEndpointFailure({ error, description, subtype }, during);
+      expect(row).toMatchObject({ kind, meaning: expect.stringMatching(meaning) });
+      expect(explainFailure(new GoogleFailure(kind, error, description, subtype), during)).toBe(row);
+    },
+  );
 
   test.each(['', 'access_denied', 'INVALID_GRANT', 'toString'])('finds no row for %j', (error) => {
     expect(tokenEndpointFailure({ error, description: '', subtype: null }, 'refresh')).toBeNull();
