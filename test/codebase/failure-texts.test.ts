@@ -49,7 +49,7 @@ describe('a text of the tables of failures', () => {
     expect(copies).toEqual([]);
   });
 
-  test('is found where it stands: all of them in the tables', () => {
+  test('is found in the tables, where each one stands', () => {
     const found = new Set(
       files.filter((path) => TABLES.test(path)).flatMap((path) => copiesIn(readFileSync(path, 'utf8'))),
     );

@@ -44,7 +44,7 @@ describe('the code that a cold read runs through', () => {
     expect(tooMany(core, MAX_CORE_FILES)).toEqual([]);
   });
 
-  test('is followed to its end: the database, Google, and the waiting for a turn', () => {
+  test('is followed to the database, to Google, and to the waiting for a turn', () => {
     expect(counted).toEqual(
       expect.arrayContaining([
         'src/access-tokens/token-refresher.ts',

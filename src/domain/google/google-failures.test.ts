@@ -118,7 +118,7 @@ describe('the table of failures of the token endpoint', () => {
     ['connection_lost', /cannot be reached/],
     ['http_503', /no usable response/],
     ['invalid_grant', /no usable response/],
-  ])('explains a request that got no answer: %s', (error, meaning) => {
+  ])('explains a request that got no answer (%s)', (error, meaning) => {
     expect(explainFailure(new GoogleFailure('unavailable', error), 'refresh').meaning).toMatch(meaning);
   });
 });
