@@ -45,7 +45,7 @@ export default tseslint.config(
         {
           selector:
             'BinaryExpression[operator=/^[!=]==$/][right.type!="Literal"] > CallExpression.left > MemberExpression[property.name=/^to(Locale)?(Lower|Upper)Case$/]',
-          message: 'Fold emails and domains with foldEmail of src/domain/grant/grant.ts, on both sides.',
+          message: 'Fold emails and domains with foldEmail of src/domain/text.ts, on both sides.',
         },
       ],
     },
@@ -66,7 +66,14 @@ export default tseslint.config(
   {
     files: ['**/*.mjs', '**/*.cjs'],
     languageOptions: {
-      globals: { process: 'readonly', console: 'readonly', URL: 'readonly', module: 'readonly' },
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        module: 'readonly',
+        setTimeout: 'readonly',
+        clearTimeout: 'readonly',
+      },
     },
   },
 );

@@ -1,15 +1,16 @@
 export default {
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['**/*.test.ts', '**/*.test.tsx'],
-  testEnvironment: 'node',
-  extensionsToTreatAsEsm: ['.ts', '.tsx'],
-  transform: { '^.+\\.tsx?$': '@swc/jest' },
-  // Sources import './x.js', as Node wants of the compiled files; Jest runs './x.ts'.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  // Test files run in plain Node.js, several one after another in a process that has the broker loaded already. Jest's
+  // own runner loads it into a new VM for each file, which took longer than the tests.
+  runner: 'jest-light-runner/child-process',
+  setupFiles: ['<rootDir>/test/support/typescript-loader.mjs'],
+  setupFilesAfterEnv: ['<rootDir>/test/support/time-limit.mjs'],
+  transform: {},
   globalSetup: '<rootDir>/test/support/start-postgres.mjs',
   globalTeardown: '<rootDir>/test/support/stop-postgres.mjs',
   testSequencer: '<rootDir>/test/support/longest-first.mjs',
   maxWorkers: 2,
-  // Far above what any test needs: timings decide nothing, also on a busy machine.
-  testTimeout: 90_000,
+  // A test that failed halfway may have left a connection open.
+  forceExit: true,
 };

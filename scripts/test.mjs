@@ -7,10 +7,9 @@ import { join } from 'node:path';
 
 const folder = mkdtempSync(join(tmpdir(), 'token-broker-results-'));
 const results = join(folder, 'results.json');
-const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
 const { status } = spawnSync(
   process.execPath,
-  [...jest, '--json', `--outputFile=${results}`, ...process.argv.slice(2)],
+  ['node_modules/jest/bin/jest.js', '--json', `--outputFile=${results}`, ...process.argv.slice(2)],
   // Jest prints the JSON on stdout as well; its report for people is on stderr.
   { stdio: ['ignore', 'ignore', 'inherit'] },
 );

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Fleet, startFleet } from '../sandbox/fleet/fleet.js';
 import { type StandIn, startStandIn } from '../sandbox/google/stand-in.js';
-import { tokenBroker } from './cli/token-broker.js';
+import { startTokenBroker, tokenBroker } from './cli/token-broker.js';
 import { ConnectProxy } from './support/connect-proxy.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
 import { createDatabase } from './support/test-bed.js';
@@ -30,6 +30,7 @@ const HOSTS = [
 ];
 const ISSUER = 'https://issuer.example.com';
 const AUDIENCE = 'https://broker.example.com';
+const EVENT = '{"type":"grant.connected","timestamp":"2026-01-01T00:00:00.000Z","data":{}}';
 
 const folder = mkdtempSync(join(tmpdir(), 'token-broker-proxies-'));
 const file = (name: string, content: unknown) => {
@@ -141,7 +142,9 @@ describeWithTls(
           GOOGLE_CLIENT_SECRETS: clients,
           GOOGLE_TIMEOUT_MS: '3000',
         };
-        return tokenBroker(['client', 'check', '--json'], { ...settings, NODE_EXTRA_CA_CERTS: ca, ...env });
+        // Node.js reads this variable when a process starts.
+        const more = { NODE_EXTRA_CA_CERTS: ca, ...env };
+        return startTokenBroker(['client', 'check', '--json'], { ...settings, ...more }).finished;
       };
       const verdictOf = ({ stdout }: { stdout: string }) =>
         (JSON.parse(stdout) as { clients: { google: Record<string, unknown> }[] }).clients[0]?.google;
@@ -208,7 +211,7 @@ describeWithTls(
       test('hold no connection to a silent proxy longer than they last', async () => {
         proxy.isUnresponsive = true;
         await database.query(`INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
-        VALUES ('event-2', 'grant.connected', '{}', now(), now())`);
+        VALUES ('msg_2', 'grant.connected', '${EVENT}', now(), now())`);
         const until = async (look: () => boolean) => {
           for (const end = Date.now() + 8_000; !look() && Date.now() < end;) {
             await new Promise((resolve) => setTimeout(resolve, 20));
@@ -232,7 +235,7 @@ describeWithTls(
         );
         expect(created).toMatchObject({ code: 0 });
         await database.query(`INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
-        VALUES ('event-1', 'grant.connected', '{}', now(), now())`);
+        VALUES ('msg_1', 'grant.connected', '${EVENT}', now(), now())`);
         const now = Math.floor(Date.now() / 1000);
         const jwt = await key.sign({ iss: ISSUER, sub: 'reports', aud: AUDIENCE, iat: now, exp: now + 600 });
         const answer = await fetch(`${fleet.replicas[0]?.url ?? ''}/tokens/alice`, {

@@ -164,9 +164,7 @@ const WARM: Readonly<Record<string, Bytes>> = {
   'Connection: close': GET('/tokens/alice', 'Connection: close'),
   'Connection: keep-alive': GET('/tokens/alice', 'Connection: keep-alive'),
   'a refusal, and Connection: close': GET('/tokens/bob', 'Connection: close'),
-  'two Hosts': request(ALICE_LINE, HOST, 'Host: other.example.com', KEY),
   'an empty Host': request(ALICE_LINE, 'Host:', KEY),
-  'a malformed Host': request(ALICE_LINE, 'Host: a b', KEY),
   'Accept: application/json': GET('/tokens/alice', 'Accept: application/json'),
   'Accept-Encoding': GET('/tokens/alice', 'Accept-Encoding: gzip, br'),
   'a refusal, and Accept-Encoding': GET('/tokens/nobody', 'Accept-Encoding: gzip, br'),
@@ -190,6 +188,8 @@ const WARM: Readonly<Record<string, Bytes>> = {
 
 /** Each goes the whole way. */
 const UNUSUAL: Readonly<Record<string, Bytes>> = {
+  'two Hosts': request(ALICE_LINE, HOST, 'Host: other.example.com', KEY),
+  'a malformed Host': request(ALICE_LINE, 'Host: a b', KEY),
   'Basic authentication': request(ALICE_LINE, HOST, 'Authorization: Basic {key}'),
   'a tab in the credential': request(ALICE_LINE, HOST, 'Authorization: Bearer\t{key}'),
   'no credential': request(ALICE_LINE, HOST),
@@ -273,7 +273,7 @@ const UNUSUAL: Readonly<Record<string, Bytes>> = {
 };
 
 describe('every kind of request has the same answer from the cache and without it', () => {
-  test.each(Object.entries(WARM))('warm: %s', async (_, bytes) => {
+  test.each(Object.entries(WARM))('answers %s from the cache, as it does without one', async (_, bytes) => {
     const expected = await exchange(coldUrl, bytes);
     expect(expected).toMatch(/HTTP\/1\.1 (200 OK\r\ncache|403|404|410)/);
     const before = await warmCalls();
@@ -290,7 +290,7 @@ describe('every kind of request has the same answer from the cache and without i
     }
   });
 
-  test.each(Object.entries(UNUSUAL))('unusual: %s', async (_, bytes) => {
+  test.each(Object.entries(UNUSUAL))('leaves %s to the pipeline, with the same answer', async (_, bytes) => {
     await whenWarm('alice');
     const expected = await exchange(coldUrl, bytes);
     const before = await warmCalls();
@@ -319,28 +319,33 @@ describe('every kind of request has the same answer from the cache and without i
     }
   });
 
-  test.each(['/tokens/alice', '/tokens/bob'])('the rate limit counts the same: %s', async (path) => {
-    const limit = { SERVICE_RATE_LIMIT: '4' };
-    const [app, url] = await startCold(limit);
-    await bed.restart(limit);
-    const answers = async (to: string) => {
-      const all: string[] = [];
-      for (let call = 1; call <= 6; call++) all.push(await exchange(to, GET(path)));
-      return all.map((answer) => answer.replaceAll(/(reset: |retry-after: |retry_after":)\d+/g, '$1SECONDS'));
-    };
-    try {
-      const expected = await answers(url);
-      expect(expected.map((answer) => answer.slice(9, 12)).slice(3)).toEqual([
-        path === '/tokens/alice' ? '200' : '410',
-        '429',
-        '429',
-      ]);
-      expect(await answers(bed.url)).toEqual(expected);
-    } finally {
-      await app.close();
-      await bed.restart();
-    }
-  });
+  test.each(['/tokens/alice', '/tokens/bob'])(
+    'counts %s for the rate limit as the pipeline does',
+    async (path) => {
+      const limit = { SERVICE_RATE_LIMIT: '4' };
+      const [app, url] = await startCold(limit);
+      await bed.restart(limit);
+      const answers = async (to: string) => {
+        const all: string[] = [];
+        for (let call = 1; call <= 6; call++) all.push(await exchange(to, GET(path)));
+        return all.map((answer) =>
+          answer.replaceAll(/(reset: |retry-after: |retry_after":)\d+/g, '$1SECONDS'),
+        );
+      };
+      try {
+        const expected = await answers(url);
+        expect(expected.map((answer) => answer.slice(9, 12)).slice(3)).toEqual([
+          path === '/tokens/alice' ? '200' : '410',
+          '429',
+          '429',
+        ]);
+        expect(await answers(bed.url)).toEqual(expected);
+      } finally {
+        await app.close();
+        await bed.restart();
+      }
+    },
+  );
 });
 
 describe('a call that is answered from the cache', () => {
@@ -439,7 +444,7 @@ describe('a cached refusal', () => {
     ['nobody-yet', { scope: YOUTUBE }],
     ['bob', {}],
     ['alice', { scope: YOUTUBE_MONEY }],
-  ])('has another link once its link was used, whoever used it: %s', async (user, query) => {
+  ])('has another link once its link was used (%s)', async (user, query) => {
     const link = await repeated(user, query);
     await new Browser().begin(link);
     let next = await linkOf(user, query);
@@ -457,7 +462,7 @@ describe('a cached refusal', () => {
     expect((await bed.api.token('carol', { scope: YOUTUBE_MONEY })).status).toBe(200);
   });
 
-  test.each(['UPDATE', 'DELETE'])('ends with a change of the row: %s', async (kind) => {
+  test.each(['UPDATE', 'DELETE'])('ends with an %s of the row', async (kind) => {
     const user = `dave-${kind}`;
     await bed.api.connect({ user_id: user, scope: YOUTUBE }, { account: ALICE.email });
     const before = await bed.api.token(user, { scope: YOUTUBE_MONEY });

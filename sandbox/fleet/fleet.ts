@@ -15,7 +15,7 @@ import { freePort } from '../trying/postgres.js';
 
 /** As in the container image. */
 export const NODE_FLAGS = ['--max-semi-space-size=64', '--expose-gc'];
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 
 export const CLIENT_ID = 'fleet-client';
 

@@ -129,5 +129,5 @@ function hex(bytes: Uint8Array): string {
 }
 
 function camelCase(name: string): string {
-  return name.replaceAll(/_([a-z])/g, (_, payload: string) => payload.toUpperCase());
+  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

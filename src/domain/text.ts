@@ -12,7 +12,7 @@ export function isPlainText(value: string): boolean {
  * so that both sides agree whatever the locale of the database is.
  */
 export function foldEmail(email: string): string {
-  return email.replaceAll(/[A-Z]/g, (payload) => payload.toLowerCase());
+  return email.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 const MAX_LINE = 300;

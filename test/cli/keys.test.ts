@@ -14,7 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateKeyRing, readKeyRing } from '../../src/sealing/key-ring.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
-import { asJson, emptyFolder, query, tokenBroker } from './token-broker.js';
+import { asJson, emptyFolder, query, startTokenBroker, tokenBroker } from './token-broker.js';
 
 async function until(look: () => Promise<unknown[]>): Promise<void> {
   while ((await look()).length === 0) await sleep(20);
@@ -94,10 +94,16 @@ describe('token-broker keys generate', () => {
   test('loses neither key of two runs of --add at the same time', async () => {
     const out = join(emptyFolder(), 'ring.json');
     await tokenBroker(generate(out));
-    const runs = await Promise.all(Array.from({ length: 4 }, () => asJson(generate(out, '--add'))));
-    const added = runs.filter(({ code }) => code === 0).map(({ answer }) => answer?.['sealing_key_id']);
+    const runs = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const { code, stdout, stderr } = await startTokenBroker([...generate(out, '--add'), '--json'])
+          .finished;
+        return { code, result: JSON.parse(code === 0 ? stdout : stderr) as Record<string, unknown> };
+      }),
+    );
+    const added = runs.filter(({ code }) => code === 0).map(({ result }) => result['sealing_key_id']);
     expect(
-      runs.filter(({ code }) => code !== 0).every(({ failure }) => failure?.['error'] === 'key_ring_busy'),
+      runs.filter(({ code }) => code !== 0).every(({ result }) => result['error'] === 'key_ring_busy'),
     ).toBe(true);
     expect(sealingIds(out)).toHaveLength(1 + added.length);
     expect(sealingIds(out)).toEqual(expect.arrayContaining(added));

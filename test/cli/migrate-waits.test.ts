@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
-import { emptyDatabase, query, startTokenBroker, tokenBroker } from './token-broker.js';
+import { emptyDatabase, query, startTokenBroker } from './token-broker.js';
 import { BLOCKED_SESSIONS, until } from '../support/until.js';
 
 const COLUMN = '29990101000000_note';
@@ -110,7 +110,9 @@ test('migrate names the blocking sessions on standard error, and exits with 69',
   await other.connect();
   // As Prisma's own command does.
   await other.query('SELECT pg_advisory_lock(72707369)');
-  const { code, stdout, stderr } = await tokenBroker(['migrate', '--wait', '1'], { DATABASE_URL: database });
+  const { code, stdout, stderr } = await startTokenBroker(['migrate', '--wait', '1'], {
+    DATABASE_URL: database,
+  }).finished;
   expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
   expect(stderr).toMatch(
     /^Waiting for another migration to end, blocked by\n {2}process \d+ \(somebody else, role \w+, idle\): SELECT pg_advisory_lock/,
@@ -118,15 +120,16 @@ test('migrate names the blocking sessions on standard error, and exits with 69',
   expect(stderr).toMatch(
     /\nAnother migration did not end within 1 seconds; blocked by\n.*somebody else[^]*run `token-broker migrate` again, which is safe\.\n$/,
   );
-  const json = await tokenBroker(['migrate', '--wait', '0', '--json'], { DATABASE_URL: database });
+  const json = await startTokenBroker(['migrate', '--wait', '0', '--json'], { DATABASE_URL: database })
+    .finished;
   expect(JSON.parse(json.stderr)).toMatchObject({ error: 'database_busy', exit_code: 69 });
   await other.end();
-  expect((await tokenBroker(['migrate'], { DATABASE_URL: database })).code).toBe(0);
+  expect((await startTokenBroker(['migrate'], { DATABASE_URL: database }).finished).code).toBe(0);
 });
 
 test('the second of two runs of migrate waits for the first', async () => {
   const DATABASE_URL = await emptyDatabase();
-  const both = await Promise.all([1, 2].map(() => tokenBroker(['migrate'], { DATABASE_URL })));
+  const both = await Promise.all([1, 2].map(() => startTokenBroker(['migrate'], { DATABASE_URL }).finished));
   expect(both.map(({ code }) => code)).toEqual([0, 0]);
   expect(both.map(({ stdout }) => stdout)).toContain('The database is up to date.\n');
 });
@@ -150,13 +153,13 @@ test('a run of migrate that is killed while it waits does not affect the next ru
   await until(async () => (await blocked(database)) === 0);
   await holder.query('COMMIT');
   await holder.end();
-  const { code, stdout } = await tokenBroker(['migrate'], { DATABASE_URL: database });
+  const { code, stdout } = await startTokenBroker(['migrate'], { DATABASE_URL: database }).finished;
   expect(code).toBe(0);
   expect(stdout).toContain('service_accounts');
 });
 
 test('migrate refuses a faulty --wait as wrong usage', async () => {
-  const { code, stderr } = await tokenBroker(['migrate', '--wait', randomUUID()], {});
+  const { code, stderr } = await startTokenBroker(['migrate', '--wait', randomUUID()], {}).finished;
   expect(code).toBe(2);
   expect(stderr).toContain('--wait');
 });

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trying/postgres.js';
+import { until } from '../support/until.js';
 import { startTestBed, type TestBed } from '../support/test-bed.js';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
 
@@ -79,10 +80,10 @@ describe('token-broker risc', () => {
       code: 0,
       answer: { state: 'after the move' },
     });
-    expect(bed.log()).toMatch(/"event":"verification".*"state":"after the move"/);
+    await until(() => /"event":"verification".*"state":"after the move"/.test(bed.log()));
 
     const { answer } = await risc('verify');
-    expect(bed.log()).toContain(`"state":"${String(answer?.['state'])}"`);
+    await until(() => bed.log().includes(`"state":"${String(answer?.['state'])}"`));
   });
 
   test('replaces what was set by --url and --events, by name or whole type', async () => {

@@ -1,10 +1,14 @@
-/** The command line as a shell runs it: its own process, its output and its exit code. */
+/** The command line: its output and its exit code, in this process or, as a shell runs it, in one of its own. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Logger, type LoggerService } from '@nestjs/common';
 import pg from 'pg';
+
+// Compiled: it finds package.json by its own path.
+const { run } = (await import(resolve('dist/src/cli/run.js'))) as typeof import('../../src/cli/run.js');
 
 const MAIN = resolve('dist/bundle/cli/main.js');
 
@@ -25,12 +29,59 @@ export interface Running {
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
+/** One after the other: a command has the environment, the working directory and the output of the process. */
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs a command in this process, which saves the start of another one. For what needs a process, such as signals,
+ * standard input, two commands at once or a variable that Node.js reads at its start, there is `startTokenBroker`.
+ */
 export function tokenBroker(
   args: string[],
   env: Record<string, string> = {},
   cwd = emptyFolder(),
 ): Promise<Run> {
-  return startTokenBroker(args, env, cwd).finished;
+  // Prisma's schema engine does not survive a migration that fails.
+  if (args[0] === 'migrate') return startTokenBroker(args, env, cwd).finished;
+  const run = turn.then(() => runHere(args, env, cwd));
+  turn = run.catch(() => undefined);
+  return run;
+}
+
+async function runHere(args: string[], env: Record<string, string>, cwd: string): Promise<Run> {
+  const { stdout, stderr, env: ownEnv } = process;
+  const ownCwd = process.cwd();
+  // A command turns Nest's log off, for the whole process.
+  const log: unknown = Reflect.get(Logger, 'staticInstanceRef');
+  const written = { out: '', err: '' };
+  const restore = [
+    capture(stdout, (text) => (written.out += text)),
+    capture(stderr, (text) => (written.err += text)),
+  ];
+  process.env = { ...env };
+  process.chdir(cwd);
+  try {
+    const code = await run(args);
+    return { code, stdout: written.out, stderr: written.err };
+  } finally {
+    process.exitCode = undefined;
+    Logger.overrideLogger(log as LoggerService);
+    process.chdir(ownCwd);
+    process.env = ownEnv;
+    for (const each of restore) each();
+  }
+}
+
+/** @returns what gives the stream back its own `write` */
+function capture(stream: NodeJS.WriteStream, take: (text: string) => void): () => void {
+  const write = stream.write.bind(stream);
+  stream.write = (text) => {
+    take(text.toString());
+    return true;
+  };
+  return () => {
+    stream.write = write;
+  };
 }
 
 /** @param input its standard input */

@@ -4,7 +4,6 @@ import { join, relative } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
 
-const MAX_FILES = 307;
 const SMALL_LINES = 40;
 const MAX_SMALL_SHARE = 0.25;
 const MAX_COLD_READ_FILES = 25;
@@ -15,10 +14,6 @@ describe('the sources', () => {
   const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
     .filter((path) => /\.tsx?$/.test(path) && !/\.test\.|prisma-client/.test(path))
     .map((path) => join('src', path));
-
-  test(`are at most ${MAX_FILES} files`, () => {
-    expect(files.length).toBeLessThanOrEqual(MAX_FILES);
-  });
 
   test(`have ${SMALL_LINES} lines or fewer in at most ${MAX_SMALL_SHARE * 100} % of the files`, () => {
     const small = files.filter((path) => read(path).trimEnd().split('\n').length <= SMALL_LINES);

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { type StandIn, startStandIn } from '../../sandbox/google/stand-in.js';
@@ -20,6 +20,11 @@ import { generateKeyRing } from '../../src/sealing/key-ring.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { Api } from './api.js';
+
+// nestjs-pino keeps the log of the first broker of a process; here one broker follows another. It exports no reset.
+const { resetRootLogger } = (await import(resolve('node_modules/nestjs-pino/dist/esm/rootLogger.js'))) as {
+  resetRootLogger: () => void;
+};
 
 export const YOUTUBE = 'https://www.googleapis.com/auth/yt-analytics.readonly';
 export const YOUTUBE_MONEY = 'https://www.googleapis.com/auth/yt-analytics-monetary.readonly';
@@ -141,8 +146,10 @@ export async function startTestBed(
   });
   const database = new pg.Client({ connectionString: databaseUrl });
   await database.connect();
-  const start = (env: Record<string, string>) =>
-    startBroker(readConfiguration(env), { clock, logDestination });
+  const start = (env: Record<string, string>) => {
+    resetRootLogger();
+    return startBroker(readConfiguration(env), { clock, logDestination });
+  };
   let app = await start(settings);
 
   const service = async (policy: Partial<Policy> = {}) => {

@@ -90,7 +90,7 @@ export type Judgement =
 
 /**
  * Chooses the access path to an account.
- * @param paths as `AccessMap.waysTo` sorts them
+ * @param paths as `AccessMap.pathsTo` sorts them
  * @param minRole the least role that will do; null: whichever, as long as the API can be called with it
  */
 export function judgeAccess(paths: readonly AccessPath[], minRole: AccessRole | null): Judgement {
