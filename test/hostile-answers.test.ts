@@ -45,7 +45,7 @@ beforeAll(async () => {
       audit: false,
       disconnect: false,
       revoke: false,
-      force: false,
+      force: false, import: false,
     },
     { issuer: issuerFront.url, subject: SUBJECT },
   );

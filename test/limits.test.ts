@@ -19,7 +19,7 @@ const ANYTHING = {
   audit: false,
   disconnect: false,
   revoke: false,
-  force: false,
+  force: false, import: false,
 };
 
 let bed: TestBed;

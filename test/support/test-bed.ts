@@ -153,7 +153,7 @@ export async function startTestBed(
       audit: false,
       disconnect: true,
       revoke: true,
-      force: true,
+      force: true, import: false,
       ...policy,
     });
     return new Api(url, key.reveal());
