@@ -45,7 +45,8 @@ beforeAll(async () => {
       audit: false,
       disconnect: false,
       revoke: false,
-      force: false, import: false,
+      force: false,
+      import: false,
     },
     { issuer: issuerFront.url, subject: SUBJECT },
   );

@@ -19,7 +19,8 @@ const ANYTHING = {
   audit: false,
   disconnect: false,
   revoke: false,
-  force: false, import: false,
+  force: false,
+  import: false,
 };
 
 let bed: TestBed;

@@ -90,7 +90,8 @@ export class GrantResponse {
     type: String,
     format: 'date-time',
     nullable: true,
-    description: 'When its refresh token was imported from another system; null where a consent here brought it',
+    description:
+      'When its refresh token was imported from another system; null where a consent here brought it',
   })
   imported_at!: string | null;
 
@@ -119,7 +120,8 @@ class ActiveTokenResponse {
   current!: boolean;
 
   @ApiProperty({
-    description: 'False where an imported token, whose age is not known, may be evicted before it or after it',
+    description:
+      'False where an imported token, whose age is not known, may be evicted before it or after it',
   })
   certain!: boolean;
 }

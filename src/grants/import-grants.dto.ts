@@ -29,7 +29,8 @@ class ImportItemDto {
   user_id!: string;
 
   @ApiPropertyOptional({
-    description: 'The alias of the Google client that obtained the token; may be left out when there is a default',
+    description:
+      'The alias of the Google client that obtained the token; may be left out when there is a default',
   })
   @IsOptional()
   @IsClientAlias()
@@ -43,7 +44,8 @@ class ImportItemDto {
 
   @ApiPropertyOptional({
     type: [String],
-    description: 'The grant gets these, and openid and the email address, and no others; left out: all that the token covers',
+    description:
+      'The grant gets these, and openid and the email address, and no others; left out: all that the token covers',
     example: ['https://www.googleapis.com/auth/yt-analytics.readonly'],
   })
   @IsOptional()
@@ -87,7 +89,10 @@ export async function readImportItem(value: unknown): Promise<ImportItem | Inval
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { errors: { item: 'must be a JSON object.' } };
   try {
-    const dto = (await validation.transform(value, { type: 'body', metatype: ImportItemDto })) as ImportItemDto;
+    const dto = (await validation.transform(value, {
+      type: 'body',
+      metatype: ImportItemDto,
+    })) as ImportItemDto;
     return {
       userId: dto.user_id,
       client: dto.client ?? undefined,
@@ -114,7 +119,11 @@ export class ImportResultResponse {
   })
   status!: string;
 
-  @ApiProperty({ enum: Object.keys(IMPORT_REFUSALS), nullable: true, description: 'Why it is refused or postponed' })
+  @ApiProperty({
+    enum: Object.keys(IMPORT_REFUSALS),
+    nullable: true,
+    description: 'Why it is refused or postponed',
+  })
   cause!: string | null;
 
   @ApiProperty({ type: String, nullable: true, description: 'What happened, and what to do next' })

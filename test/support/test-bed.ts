@@ -153,7 +153,8 @@ export async function startTestBed(
       audit: false,
       disconnect: true,
       revoke: true,
-      force: true, import: false,
+      force: true,
+      import: false,
       ...policy,
     });
     return new Api(url, key.reveal());

@@ -59,7 +59,9 @@ export class ImportReport {
     const faults = Object.entries(errors ?? {}).map(([field, fault]) => `${field} ${fault}`);
     const why = cause === null ? [] : [`${cause}:`, ...(faults.length > 0 ? faults : [detail])];
     const missing = missingScopes ? [missingScopes.join(' ')] : [];
-    return [`line ${line}`, status, ...who, ...(grantId === null ? [] : [grantId]), ...why, ...missing].join('  ');
+    return [`line ${line}`, status, ...who, ...(grantId === null ? [] : [grantId]), ...why, ...missing].join(
+      '  ',
+    );
   }
 
   #draw(): void {
@@ -67,7 +69,9 @@ export class ImportReport {
     const { refused, postponed } = this.summary;
     const filled = Math.round((this.#done / this.total) * BAR_WIDTH);
     const bar = `${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}`;
-    process.stderr.write(`\r[${bar}] ${this.#done}/${this.total}, refused ${refused}, postponed ${postponed}`);
+    process.stderr.write(
+      `\r[${bar}] ${this.#done}/${this.total}, refused ${refused}, postponed ${postponed}`,
+    );
   }
 
   #clear(): void {

@@ -62,12 +62,16 @@ async function importFile(file: string, options: Options, asJson: boolean): Prom
   async function* items(): AsyncGenerator<ImportItem | InvalidItem> {
     for (const { text } of lines) {
       const value = readJsonObject(text);
-      yield value ? await readImportItem(value) : { errors: { line: 'must be one JSON object, with each member once.' } };
+      yield value
+        ? await readImportItem(value)
+        : { errors: { line: 'must be one JSON object, with each member once.' } };
     }
   }
   const results: object[] = [];
   await withModules(settings, [ImportModule], async (broker) => {
-    const importing = broker.get(ImportGrants).run(items(), { service: null, requestId: null, replace, dryRun });
+    const importing = broker
+      .get(ImportGrants)
+      .run(items(), { service: null, requestId: null, replace, dryRun });
     let at = 0;
     for await (const result of importing) {
       const { number } = lines[at++] as Line;

@@ -17,10 +17,12 @@ export const IMPORT_REFUSALS = {
   unknown_client: { detail: 'The broker serves no such client. Name an alias of GOOGLE_CLIENT_SECRETS.' },
   not_allowed: { detail: 'The policy of the service does not allow it.' },
   dead_token: {
-    detail: 'Google no longer accepts this refresh token: it expired or was revoked. The user must connect again.',
+    detail:
+      'Google no longer accepts this refresh token: it expired or was revoked. The user must connect again.',
   },
   wrong_client: {
-    detail: 'The refresh token was issued to another OAuth client. Name the alias of the client that obtained it.',
+    detail:
+      'The refresh token was issued to another OAuth client. Name the alias of the client that obtained it.',
   },
   client_misconfigured: {
     detail: 'Google rejects the client itself. `token-broker client check` says why; then import again.',
@@ -36,7 +38,8 @@ export const IMPORT_REFUSALS = {
   },
   wrong_account: { detail: 'Google says that the token belongs to another account than `account`.' },
   other_token: {
-    detail: 'The user has an active grant of this account and client, with another token. It stays, unless you ask to replace it.',
+    detail:
+      'The user has an active grant of this account and client, with another token. It stays, unless you ask to replace it.',
   },
   token_in_use: { detail: 'Another grant refreshes with this very token. One token belongs to one user.' },
   being_revoked: {

@@ -53,7 +53,15 @@ export class RefreshTokens {
     if (token === null) return;
     const { client, id: grantId } = grant;
     const accountSub = grant.account.sub;
-    const used = await this.ledger.book(tx, { accountSub, client, grantId, token, expiresAt, isImported, now });
+    const used = await this.ledger.book(tx, {
+      accountSub,
+      client,
+      grantId,
+      token,
+      expiresAt,
+      isImported,
+      now,
+    });
     await this.ledger.sign(tx, grant, token);
     const { slotLimit: limit } = this.settings;
     if (isNearlyFull(used, limit)) {

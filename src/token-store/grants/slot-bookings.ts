@@ -55,7 +55,16 @@ export class SlotBookings {
    */
   async book(
     tx: Transaction,
-    { token, accountSub, client, grantId, expiresAt, now, isAccountVerified = true, isImported = false }: Issue,
+    {
+      token,
+      accountSub,
+      client,
+      grantId,
+      expiresAt,
+      now,
+      isAccountVerified = true,
+      isImported = false,
+    }: Issue,
   ): Promise<number> {
     await this.lock(tx, accountSub, client);
     if (grantId !== null) {
