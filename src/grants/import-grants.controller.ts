@@ -4,6 +4,7 @@ import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swa
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertMay, type Service } from '../domain/access/policy.js';
 import { BrokerError } from '../domain/errors.js';
+import type { ImportItem, InvalidItem } from '../domain/grant/grant-import.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
@@ -15,7 +16,7 @@ import {
   readImportItem,
   toImportResponse,
 } from './import-grants.dto.js';
-import { ImportGrants, type ImportItem, type InvalidItem } from './import-grants.js';
+import { ImportGrants } from './import-grants.js';
 
 /** A hundred refresh tokens of the length that Google promises need a tenth of it. */
 const IMPORT_ROUTE = { maxBodyBytes: 512 * 1024 } as const;
@@ -66,7 +67,8 @@ export class ImportGrantsController {
       const response: ImportGrantsResponse = { dry_run, summary: emptySummary(), results: [] };
       for await (const result of this.imports.run(itemsOf(grants), options)) {
         response.summary[result.status]++;
-        response.results.push({ index: response.results.length, ...toImportResponse(result) });
+        const index = response.results.length;
+        response.results.push(Object.assign(toImportResponse(result), { index }));
       }
       return response;
     } finally {

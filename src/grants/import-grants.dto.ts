@@ -2,12 +2,16 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsBoolean, IsOptional, Matches } from 'class-validator';
 import { BrokerError } from '../domain/errors.js';
 import { isScope, scopeSet } from '../domain/google/scopes.js';
-import { IMPORT_REFUSALS } from '../domain/grant/grant-import.js';
+import {
+  IMPORT_REFUSALS,
+  type ImportItem,
+  type ImportResult,
+  type InvalidItem,
+} from '../domain/grant/grant-import.js';
 import { Secret } from '../domain/secret.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 import { validation } from '../http/validation/validation.pipe.js';
 import { IsAccount, IsClientAlias, IsUserId, rule } from '../http/validation/validators.js';
-import type { ImportItem, ImportResult, InvalidItem } from './import-grants.js';
 
 export const MAX_IMPORTS = 100;
 const MAX_SCOPES = 50;

@@ -8,15 +8,15 @@ import { missingScopes, SIGN_IN_SCOPES } from '../domain/google/scopes.js';
 import { type Account, type Grant, isAccount } from '../domain/grant/grant.js';
 import {
   IMPORT_REFUSALS,
-  type ImportRefusal,
+  type ImportItem,
   ImportRefused,
+  type ImportResult,
+  type InvalidItem,
   isTransientRefusal,
   narrowedScopes,
   refusalByGoogle,
-  type RefusalFacts,
 } from '../domain/grant/grant-import.js';
 import { Clock } from '../domain/ports/clock.js';
-import type { Secret } from '../domain/secret.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { GrantImportsRepository } from '../token-store/grants/grant-imports.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
@@ -24,22 +24,6 @@ import { type Inspected, VerifyRefreshToken } from './verify-refresh-token.js';
 
 /** Tokens that one import has under way. */
 const CONCURRENCY = 4;
-
-/** A grant of another system. */
-export interface ImportItem {
-  readonly userId: string;
-  /** An alias; undefined selects the default client. */
-  readonly client: string | undefined;
-  readonly refreshToken: Secret;
-  /** Null: all that the token covers. */
-  readonly scopes: readonly string[] | null;
-  /** A `sub` or an email address. */
-  readonly account: string | null;
-}
-
-export interface InvalidItem {
-  readonly errors: Readonly<Record<string, string>>;
-}
 
 export interface ImportOptions {
   /** Null: an operator. */
@@ -50,16 +34,9 @@ export interface ImportOptions {
   readonly hangUp?: AbortSignal;
 }
 
-/** What became of one item. */
-export interface ImportResult extends Partial<Pick<RefusalFacts, 'errors' | 'missingScopes'>> {
-  readonly status: 'imported' | 'replaced' | 'unchanged' | 'refused' | 'postponed';
-  readonly userId: string | null;
-  readonly client: string | null;
-  readonly cause: ImportRefusal | null;
-  readonly detail: string | null;
-  readonly grantId: string | null;
-  readonly account: Account | null;
-  readonly scopes: readonly string[] | null;
+interface Run extends ImportOptions {
+  /** Aliases of clients that Google rejected. */
+  readonly rejected: Set<string>;
 }
 
 /**
@@ -87,6 +64,7 @@ export class ImportGrants {
     options: ImportOptions,
   ): AsyncGenerator<ImportResult> {
     const underWay: Promise<ImportResult>[] = [];
+    const run: Run = { ...options, rejected: new Set() };
     let isOutage = false;
     const settle = async () => {
       const result = (await underWay.shift()) as ImportResult;
@@ -94,7 +72,7 @@ export class ImportGrants {
       return result;
     };
     for await (const item of items) {
-      const result = this.#result(item, options, isOutage);
+      const result = this.#result(item, run, isOutage);
       // It is awaited later; until then a rejection must not count as unhandled.
       result.catch(() => undefined);
       underWay.push(result);
@@ -104,34 +82,26 @@ export class ImportGrants {
     await this.audit.flush();
   }
 
-  async #result(
-    item: ImportItem | InvalidItem,
-    options: ImportOptions,
-    isOutage: boolean,
-  ): Promise<ImportResult> {
+  async #result(item: ImportItem | InvalidItem, options: Run, isOutage: boolean): Promise<ImportResult> {
     try {
       if ('errors' in item) throw new ImportRefused('invalid_item', item);
       if (isOutage || options.hangUp?.aborted) throw new ImportRefused('not_attempted');
       return await this.#import(item, options);
     } catch (error) {
-      const refused = error instanceof GoogleFailure ? refusalByGoogle(error) : error;
-      if (!(refused instanceof ImportRefused)) throw error;
-      return this.#refuse(refused, 'errors' in item ? null : item, options);
+      if (!(error instanceof ImportRefused)) throw error;
+      return this.#refuse(error, 'errors' in item ? null : item, options);
     }
   }
 
-  async #import(item: ImportItem, options: ImportOptions): Promise<ImportResult> {
+  async #import(item: ImportItem, options: Run): Promise<ImportResult> {
     const { userId, refreshToken } = item;
-    const { service, requestId, replace, dryRun, hangUp } = options;
+    const { service, requestId, replace, dryRun } = options;
     const client = this.#clientOf(item, service);
     const holder = await this.imports.findHolder(userId, client.alias, refreshToken);
     if (holder === 'another') throw new ImportRefused('token_in_use');
     // With other scopes, a replacement is to be verified.
     if (holder && !(replace && item.scopes)) return resultOf('unchanged', holder);
-    const inspected = await this.google.verify(client, refreshToken, {
-      serviceId: service?.id ?? null,
-      hangUp,
-    });
+    const inspected = await this.#inspect(client, item, options);
     const { answer } = inspected;
     const grantedScopes = narrowedScopes(item.scopes, answer.scopes);
     if (service) assertPolicy(service, item, client, missingScopes(grantedScopes, SIGN_IN_SCOPES));
@@ -158,6 +128,20 @@ export class ImportGrants {
     if (saved.grant) return resultOf(saved.kind, saved.grant);
     const would = { ...NOTHING, userId, client: client.alias, account, scopes: grantedScopes };
     return { ...would, status: saved.kind };
+  }
+
+  async #inspect(client: GoogleClient, item: ImportItem, options: Run): Promise<Inspected> {
+    const { service, hangUp, rejected } = options;
+    // Google said it once: the other items of a long file would get the same answer.
+    if (rejected.has(client.alias)) throw new ImportRefused('client_misconfigured');
+    try {
+      return await this.google.verify(client, item.refreshToken, { serviceId: service?.id ?? null, hangUp });
+    } catch (error) {
+      if (!(error instanceof GoogleFailure)) throw error;
+      const refused = refusalByGoogle(error);
+      if (refused.reason === 'client_misconfigured') rejected.add(client.alias);
+      throw refused;
+    }
   }
 
   /** Users and clients before anything is looked up, and the scopes as far as they are known. */
@@ -194,7 +178,7 @@ export class ImportGrants {
     return { sub: known, email: address };
   }
 
-  #refuse({ reason, facts }: ImportRefused, item: ImportItem | null, options: ImportOptions): ImportResult {
+  #refuse({ reason, facts }: ImportRefused, item: ImportItem | null, options: Run): ImportResult {
     const { errors, missingScopes: missing, googleError, detail } = facts;
     const isTransient = isTransientRefusal(reason);
     const { service, requestId, dryRun } = options;

@@ -1,4 +1,4 @@
-import type { ImportResult } from '../../grants/import-grants.js';
+import type { ImportResult } from '../../domain/grant/grant-import.js';
 
 const BAR_WIDTH = 30;
 

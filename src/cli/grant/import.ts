@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import type { ImportItem, ImportResult, InvalidItem } from '../../grants/import-grants.js';
+import type { ImportItem, ImportResult, InvalidItem } from '../../domain/grant/grant-import.js';
 import type { CommandResult } from '../shared/command-result.js';
 import { EXIT, type ExitCode, Failure } from '../shared/failure.js';
 import { readStandardInput, readText } from '../shared/files.js';
@@ -76,7 +76,7 @@ async function importFile(file: string, options: Options, asJson: boolean): Prom
     for await (const result of importing) {
       const { number } = lines[at++] as Line;
       report.add(number, result);
-      if (asJson) results.push({ line: number, ...toImportResponse(result) });
+      if (asJson) results.push(Object.assign({ line: number }, toImportResponse(result)));
     }
   }).finally(() => {
     report.close();

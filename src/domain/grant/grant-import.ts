@@ -1,10 +1,28 @@
 import { type GoogleFailure, isTransient } from '../google/google-failure.js';
 import { commonScopes, missingScopes, scopeSet, SIGN_IN_SCOPES } from '../google/scopes.js';
+import type { Secret } from '../secret.js';
+import type { Account } from './grant.js';
 
 /*
- * Why a grant that another system made is not imported: the one source for the reports of the command line, of
- * POST /grants/import, and docs/errors.md. Does not own the checks themselves (grants/import-grants.ts).
+ * What is imported, what becomes of it, and why it is refused: the one source for the reports of the command line, of
+ * POST /grants/import, and docs/errors.md. Does not own the order of the checks (grants/import-grants.ts).
  */
+
+/** A grant of another system. */
+export interface ImportItem {
+  readonly userId: string;
+  /** An alias; undefined selects the default client. */
+  readonly client: string | undefined;
+  readonly refreshToken: Secret;
+  /** Null: all that the token covers. */
+  readonly scopes: readonly string[] | null;
+  /** A `sub` or an email address. */
+  readonly account: string | null;
+}
+
+export interface InvalidItem {
+  readonly errors: Readonly<Record<string, string>>;
+}
 
 interface ImportRefusalRow {
   /** Whether the same line may be imported later: nothing was decided. */
@@ -60,12 +78,24 @@ export function isTransientRefusal(cause: ImportRefusal): boolean {
   return row.isTransient ?? false;
 }
 
-export interface RefusalFacts {
+interface RefusalFacts {
   /** In place of the one of the table. */
   readonly detail: string;
   readonly errors: Readonly<Record<string, string>>;
   readonly missingScopes: readonly string[];
   readonly googleError: string;
+}
+
+/** What became of one item. */
+export interface ImportResult extends Partial<Pick<RefusalFacts, 'errors' | 'missingScopes'>> {
+  readonly status: 'imported' | 'replaced' | 'unchanged' | 'refused' | 'postponed';
+  readonly userId: string | null;
+  readonly client: string | null;
+  readonly cause: ImportRefusal | null;
+  readonly detail: string | null;
+  readonly grantId: string | null;
+  readonly account: Account | null;
+  readonly scopes: readonly string[] | null;
 }
 
 /** Nothing of the item is stored. */
