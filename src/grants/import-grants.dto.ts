@@ -13,7 +13,7 @@ import { AccountResponse } from '../http/validation/account.response.js';
 import { validation } from '../http/validation/validation.pipe.js';
 import { IsAccount, IsClientAlias, IsUserId, rule } from '../http/validation/validators.js';
 
-export const MAX_IMPORTS = 100;
+const MAX_IMPORTS = 100;
 const MAX_SCOPES = 50;
 
 const IsScopes = rule(

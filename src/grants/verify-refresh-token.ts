@@ -54,7 +54,7 @@ export class VerifyRefreshToken {
         return await this.#inTurn(client, token, caller);
       } catch (error) {
         const isFinal = !(error instanceof GoogleFailure) || !isTransient(error) || attempt === MAX_ATTEMPTS;
-        if (isFinal || caller.hangUp?.aborted) throw error;
+        if (isFinal || error.error === 'stopping' || caller.hangUp?.aborted) throw error;
         const waitMs = error.retryAfterSeconds === null ? 0 : error.retryAfterSeconds * 1000;
         await sleep(Math.min(Math.max(waitMs, FIRST_WAIT_MS * 2 ** (attempt - 1)), MAX_WAIT_MS));
       }
