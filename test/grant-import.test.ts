@@ -314,7 +314,7 @@ describe('the slots of an account with an imported token', () => {
     expect(refusal).toContain('which another user still uses');
   });
 
-  test('do not grow by an import: nothing is evicted for it, and what Google accepts has not ended', async () => {
+  test('lose none to an import, and a token that Google accepts has not ended', async () => {
     for (let i = 0; i < LIMIT + 1; i++) await first({ user_id: `u${i}`, refresh_token: issue() });
     expect(await bed.sql('SELECT 1 FROM refresh_tokens WHERE ended_at IS NOT NULL')).toEqual([]);
     const token = issue();
