@@ -295,7 +295,7 @@ describe('the audit trail', () => {
   });
 
   test('records the creation and the revocation of a policy', async () => {
-    const rights = { audit: false, disconnect: true, revoke: false, force: false };
+    const rights = { audit: false, disconnect: true, revoke: false, force: false, import: false };
     const policy = { clients: ['default'], scopes: [YOUTUBE], users: ['team-a:*'], ...rights };
     const { id } = await bed.app.get(ServiceRegistry).create('payroll', policy);
     await bed.app.get(ServiceRegistry).revoke('payroll');

@@ -83,7 +83,7 @@ test.each([
 test('a service is revoked by its id or its name, and no other with it', async () => {
   const { ServicesRepository } = await import('../src/token-store/services/services.repository.js');
   const store = bed.app.get(ServicesRepository);
-  const rights = { audit: false, disconnect: false, revoke: false, force: false };
+  const rights = { audit: false, disconnect: false, revoke: false, force: false, import: false };
   const policy = { clients: ['*'], scopes: ['*'], users: ['*'], ...rights };
   const add = (id: string, name: string) =>
     store.add({

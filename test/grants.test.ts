@@ -37,6 +37,7 @@ describe('the grants of a user', () => {
       expires: { at: expect.any(String), reason: 'inactivity' },
       created_at: expect.any(String),
       consented_at: expect.any(String),
+      imported_at: null,
       refreshed_at: expect.any(String),
     });
     expect((await bed.api.get(`/grants/${String(grant['id'])}`)).body).toMatchObject(grant);

@@ -46,6 +46,7 @@ beforeAll(async () => {
       disconnect: false,
       revoke: false,
       force: false,
+      import: false,
     },
     { issuer: issuerFront.url, subject: SUBJECT },
   );

@@ -38,6 +38,7 @@ describe('every route', () => {
       '/connect/completions',
       '/connect/tickets',
       '/grants',
+      '/grants/import',
       '/grants/{id}',
       '/health/live',
       '/health/ready',

@@ -20,6 +20,7 @@ const ANYTHING = {
   disconnect: false,
   revoke: false,
   force: false,
+  import: false,
 };
 
 let bed: TestBed;

@@ -57,7 +57,9 @@ beforeAll(async () => {
     disconnect: false,
     revoke: false,
   };
-  const { id } = await bed.app.get(ServiceRegistry).create('known', { ...policy, force: false });
+  const { id } = await bed.app
+    .get(ServiceRegistry)
+    .create('known', { ...policy, force: false, import: false });
   await bed.sql(
     `INSERT INTO audit_events (id, at, last_at, action, outcome, actor, service_id, user_id)
      SELECT gen_random_uuid(), now() - n / 50 * interval '1 second', now(), 'token.issue', 'ok', 'x',

@@ -229,3 +229,55 @@ describe('a sample of docs/webhooks.md that runs as it is pasted', () => {
     },
   );
 });
+
+describe('docs/migrating.md and docs/errors.md, about imports', () => {
+  test('name every cause of a refused import, and no other', async () => {
+    const { IMPORT_REFUSALS } = await import('../src/domain/grant/grant-import.js');
+    const section = read('docs/errors.md').split('\n## Imports\n')[1]?.split('\n## ')[0] ?? '';
+    const rows = [...section.matchAll(/^\| `([a-z_]+)` +\| (refused|postponed) /gm)];
+    const isTransient = (row: object) => 'isTransient' in row;
+    const expected = Object.entries(IMPORT_REFUSALS).map(([cause, row]) => [
+      cause,
+      isTransient(row) ? 'postponed' : 'refused',
+    ]);
+    expect(rows.map(([, cause, status]) => [cause, status])).toEqual(expected);
+  });
+
+  const OTHERS = [
+    {
+      name: 'better-auth',
+      tables: `CREATE TEMP TABLE account ("userId" text, "providerId" text, "accountId" text, "refreshToken" text);
+        INSERT INTO account VALUES ('alice', 'google', '1034', '1//0alice'), ('alice', 'github', '7', 'gh'),
+          ('bob', 'google', '1035', NULL)`,
+    },
+    {
+      name: 'Keycloak',
+      tables: `CREATE TEMP TABLE realm (id text, name text);
+        CREATE TEMP TABLE federated_identity (user_id text, realm_id text, identity_provider text, federated_user_id text, token text);
+        INSERT INTO realm VALUES ('r1', 'my-realm'), ('r2', 'other');
+        INSERT INTO federated_identity VALUES
+          ('alice', 'r1', 'google', '1034', '{"access_token": "ya29", "refresh_token": "1//0alice"}'),
+          ('bob', 'r1', 'google', '1035', '{"access_token": "ya29"}'), ('carol', 'r1', 'google', '1036', NULL),
+          ('dan', 'r2', 'google', '1037', '{"refresh_token": "1//0dan"}'), ('erin', 'r1', 'github', '8', 'access_token=gh')`,
+    },
+  ];
+  test.each(OTHERS)(
+    'have SQL that exports the grants of $name as lines of the file',
+    async ({ name, tables }) => {
+      const { default: pg } = await import('pg');
+      const { readImportItem } = await import('../src/grants/import-grants.dto.js');
+      const recipe = read('docs/migrating.md').split(`\n## ${name}\n`)[1] ?? '';
+      const [, sql = ''] = /^```sql\n([^]*?)^```/m.exec(recipe) ?? [];
+      const client = new pg.Client({ connectionString: `${process.env['TEST_POSTGRES_URL'] ?? ''}postgres` });
+      await client.connect();
+      try {
+        await client.query(tables);
+        const { rows } = await client.query<{ json_build_object: unknown }>(sql);
+        const items = await Promise.all(rows.map((row) => readImportItem(row.json_build_object)));
+        expect(items).toMatchObject([{ userId: 'alice', client: 'default', account: '1034' }]);
+      } finally {
+        await client.end();
+      }
+    },
+  );
+});

@@ -14,7 +14,7 @@ const GOOGLE = 'https://accounts.google.com';
 const REPORTS = 'system:serviceaccount:analytics:reports';
 const ROBOT = '103400000000000009999';
 const SPIFFE_ID = 'spiffe://example.org/ns/analytics/sa/reports';
-const NO_RIGHTS = { audit: false, disconnect: false, revoke: false, force: false };
+const NO_RIGHTS = { audit: false, disconnect: false, revoke: false, force: false, import: false };
 const ANYTHING: Policy = { clients: ['*'], scopes: ['*'], users: ['*'], ...NO_RIGHTS };
 
 const folder = mkdtempSync(join(tmpdir(), 'token-broker-issuers-'));

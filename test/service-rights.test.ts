@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterAll(() => bed.stop());
 
-const NONE = { audit: false, disconnect: false, revoke: false, force: false };
+const NONE = { audit: false, disconnect: false, revoke: false, force: false, import: false };
 
 const connect = (user_id: string, client = 'default', account = ALICE.email) =>
   bed.api.connect({ user_id, scope: YOUTUBE, client }, { account });
@@ -34,6 +34,8 @@ test('a service without a right does and learns nothing, and with it only what i
     revoke: (api) => api.delete(`/grants/${id}`, { mode: 'revoke', dry_run: 'true' }),
     force: (api) => api.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE, force: true }),
     audit: (api) => api.get('/audit'),
+    // An empty body is refused, but only with the right.
+    import: (api) => api.post('/grants/import', { grants: [{}] }),
   };
   for (const right of ['none', ...Object.keys(calls)]) {
     const api = await bed.service({ ...NONE, ...(right === 'none' ? {} : { [right]: true }) });

@@ -46,7 +46,7 @@ describe('the slot ledger', () => {
       free: 3,
       nearly_full: false,
       used_by_account: 3,
-      next_evicted: { grant_id: first?.id, issued_at: expect.any(String), current: true },
+      next_evicted: { grant_id: first?.id, issued_at: expect.any(String), current: true, certain: true },
     });
   });
 

@@ -58,6 +58,7 @@ const ANYTHING = {
   disconnect: false,
   revoke: false,
   force: false,
+  import: false,
 };
 const identity = () => ({ issuer: issuer.url, subject: WORKLOAD });
 

@@ -117,6 +117,7 @@ function newGrant(userId: string, scope: string, client: string, now: Date): Gra
     refreshedAt: null,
     refreshTokenIssuedAt: now,
     refreshTokenExpiresAt: null,
+    importedAt: null,
   };
 }
 

@@ -7,7 +7,7 @@ import type { DataFolder } from './data-folder.js';
 
 const FILE = 'sample-app.key';
 const NAME = 'Sample app';
-const RIGHTS = { audit: true, disconnect: true, revoke: true, force: false };
+const RIGHTS = { audit: true, disconnect: true, revoke: true, force: false, import: false };
 const MAY_ALL = { clients: ['*'], scopes: ['*'], users: ['*'], ...RIGHTS };
 
 /** The sample app's service key: the one in the data folder, or a new one where the database does not have it. */

@@ -14,7 +14,7 @@ import type { Grant, TokenEndpointResponse } from '../domain/grant/grant.js';
 import type { Lease } from '../domain/grant/refresh-lease.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
-import { FairQueue } from '../outbound/fair-queue.js';
+import { GoogleTurns } from '../google/oauth/refresh-requests.js';
 import { type SharedWork, TurnNotTaken, WorkInFlight } from '../outbound/shared-work.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
@@ -56,8 +56,9 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     private readonly changes: ChangeFeed,
     private readonly ledger: SlotLedgerRepository,
     private readonly audit: AuditLog,
+    turns: GoogleTurns,
   ) {
-    this.#work = new WorkInFlight(new FairQueue(settings.googleConcurrency), settings.googleQueueMs);
+    this.#work = new WorkInFlight(turns, settings.googleQueueMs);
   }
 
   /** Every failure is a result; only faults of the database or of a seal are thrown. */

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError } from '../domain/errors.js';
-import { slotsOf, wouldHarmAnother } from '../domain/grant/slots.js';
+import { harmedByNewToken, slotsOf } from '../domain/grant/slots.js';
 import { Clock } from '../domain/ports/clock.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 
@@ -33,8 +33,9 @@ export class SlotCheck {
     if (sub === null) return;
     const active = await this.ledger.activeTokens(sub, request.client, this.clock.now());
     const slots = slotsOf(active, this.settings.slotLimit);
-    if (!wouldHarmAnother(slots, request.userId)) return;
-    const evicted = { grant: slots.evicted?.grantId, client: request.client, forced: request.force };
+    const harmed = harmedByNewToken(slots, request.userId);
+    if (!harmed) return;
+    const evicted = { grant: harmed.grantId, client: request.client, forced: request.force };
     this.#log.warn(evicted, 'a connect would end the grant of another user');
     if (request.force) return;
     throw new BrokerError(

@@ -5,6 +5,7 @@ import { clientConfig } from './ads-credentials/client-config.js';
 import { generateUserCredentials } from './ads-credentials/generate-user-credentials.js';
 import { clientCheck } from './client/check.js';
 import { clientList } from './client/list.js';
+import { grantImport } from './grant/import.js';
 import { keysGenerate } from './keys/generate.js';
 import { keysReseal } from './keys/reseal.js';
 import { migrate } from './migrate.js';
@@ -25,7 +26,7 @@ Exit codes:
   1   unexpected fault, with a stack trace
   2   wrong usage
   3   refused: a name is taken, a key ring exists, Google refuses a client, a service
-      account or the stream of security events, keys are still needed
+      account or the stream of security events, keys are still needed, lines of an import
   4   not found
   10 to 18: see \`token-broker generate-user-credentials --help\`
   69  unavailable: the database or Google cannot be reached
@@ -60,6 +61,7 @@ export function buildProgram(asJson: boolean): Command {
         serviceAccountRemove(),
       ),
     )
+    .addCommand(group('grant', 'Grants of users', grantImport()))
     .addCommand(group('client', 'Google OAuth clients that the broker serves', clientList(), clientCheck()))
     .addCommand(generateUserCredentials())
     .addCommand(clientConfig())

@@ -22,7 +22,7 @@ export interface Setting<Raw, IsSecret extends boolean = false> {
   readonly faultOf: (value: unknown) => string | null;
 }
 
-export type Unit = 'milliseconds' | 'seconds' | 'days' | 'requests a minute';
+export type Unit = 'milliseconds' | 'seconds' | 'days' | 'requests a minute' | 'a second';
 
 /** What every declaration has. `default: null` makes a setting optional; one without `default` must be set. */
 interface Description<Default> {

@@ -9,6 +9,7 @@ export type AuditAction =
   | 'token.issue'
   | 'token.refresh'
   | 'grant.read'
+  | 'grant.import'
   | 'grant.disconnect'
   | 'ads.read'
   | 'service.create'

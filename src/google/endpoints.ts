@@ -4,6 +4,8 @@ export interface Endpoints {
   readonly token: string;
   readonly revocation: string;
   readonly jwks: string;
+  /** Describes an access token: its client, its scopes, its account as far as the scopes allow. */
+  readonly tokenInfo: string;
   /** Google signs id_tokens under either name. */
   readonly issuers: readonly string[];
   /** The discovery document of Cross-Account Protection: issuer and keys of security events. */
@@ -19,6 +21,7 @@ const GOOGLE: Endpoints = {
   token: 'https://oauth2.googleapis.com/token',
   revocation: 'https://oauth2.googleapis.com/revoke',
   jwks: 'https://www.googleapis.com/oauth2/v3/certs',
+  tokenInfo: 'https://oauth2.googleapis.com/tokeninfo',
   issuers: ['https://accounts.google.com', 'accounts.google.com'],
   riscConfiguration: 'https://accounts.google.com/.well-known/risc-configuration',
   riscApi: 'https://risc.googleapis.com/v1beta',
@@ -33,6 +36,7 @@ export function endpointsFor(standInUrl: string | null): Endpoints {
     token: `${origin}/token`,
     revocation: `${origin}/revoke`,
     jwks: `${origin}/oauth2/v3/certs`,
+    tokenInfo: `${origin}/tokeninfo`,
     issuers: [origin],
     riscConfiguration: `${origin}/.well-known/risc-configuration`,
     riscApi: `${origin}/v1beta`,

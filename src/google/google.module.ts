@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { GoogleAdsApi } from './ads/google-ads-api.js';
 import { GoogleOAuthClient } from './oauth/google-oauth.client.js';
-import { RefreshRequests } from './oauth/refresh-requests.js';
+import { GoogleTurns, RefreshRequests } from './oauth/refresh-requests.js';
 import { SecurityEventVerifier } from './risc/security-event-verifier.js';
 import { ShutdownSignal } from './shutdown-signal.js';
 
@@ -13,7 +13,14 @@ import { ShutdownSignal } from './shutdown-signal.js';
  */
 @Global()
 @Module({
-  providers: [RefreshRequests, ShutdownSignal, GoogleOAuthClient, GoogleAdsApi, SecurityEventVerifier],
-  exports: [GoogleOAuthClient, GoogleAdsApi, SecurityEventVerifier],
+  providers: [
+    GoogleTurns,
+    RefreshRequests,
+    ShutdownSignal,
+    GoogleOAuthClient,
+    GoogleAdsApi,
+    SecurityEventVerifier,
+  ],
+  exports: [GoogleTurns, GoogleOAuthClient, GoogleAdsApi, SecurityEventVerifier],
 })
 export class GoogleModule {}

@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { maySeeGrant, type Policy } from '../domain/access/policy.js';
 import { missingScopes } from '../domain/google/scopes.js';
 import { forecast } from '../domain/grant/expiry-forecast.js';
-import type { Grant } from '../domain/grant/grant.js';
+import { type Grant, isAgeKnown } from '../domain/grant/grant.js';
 import { NEXT_PAGE } from '../http/pagination/page.query.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 import type { SlotsView } from './grants.service.js';
@@ -86,6 +86,15 @@ export class GrantResponse {
   @ApiProperty({ format: 'date-time' })
   consented_at!: string;
 
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description:
+      'When its refresh token was imported from another system; null where a consent here brought it',
+  })
+  imported_at!: string | null;
+
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   refreshed_at!: string | null;
 }
@@ -103,12 +112,18 @@ class ActiveTokenResponse {
     type: String,
     format: 'date-time',
     nullable: true,
-    description: 'Null for one of a grant that your policy does not cover',
+    description: 'Null for one of a grant that your policy does not cover, and for an imported one',
   })
   issued_at!: string | null;
 
   @ApiProperty({ description: 'Whether its grant still refreshes with it' })
   current!: boolean;
+
+  @ApiProperty({
+    description:
+      'False where an imported token, whose age is not known, may be evicted before it or after it',
+  })
+  certain!: boolean;
 }
 
 class SlotsResponse {
@@ -165,13 +180,14 @@ export function toGrantResponse(grant: Grant, testingClients: readonly string[])
     expires: expiry && { at: expiry.at.toISOString(), reason: expiry.reason },
     created_at: grant.createdAt.toISOString(),
     consented_at: grant.consentedAt.toISOString(),
+    imported_at: isAgeKnown(grant) ? null : grant.refreshTokenIssuedAt.toISOString(),
     refreshed_at: grant.refreshedAt?.toISOString() ?? null,
   };
 }
 
 /** A token of a grant that the service may not see is counted, and nothing else about it is shown. */
 export function toSlotsResponse(
-  { limit, used, free, nearlyFull, usedByAccount, oldest }: SlotsView,
+  { limit, used, free, nearlyFull, usedByAccount, oldest, isOldestCertain }: SlotsView,
   policy: Policy,
 ): SlotsResponse {
   const isHidden = oldest?.userId != null && !maySeeGrant(policy, { ...oldest, userId: oldest.userId });
@@ -183,8 +199,9 @@ export function toSlotsResponse(
     used_by_account: usedByAccount,
     next_evicted: oldest && {
       grant_id: isHidden ? null : oldest.grantId,
-      issued_at: isHidden ? null : oldest.issuedAt.toISOString(),
+      issued_at: isHidden || !oldest.isAgeKnown ? null : oldest.issuedAt.toISOString(),
       current: oldest.current,
+      certain: isOldestCertain,
     },
   };
 }

@@ -7,6 +7,7 @@ import { registerPageHeaders, registerSecurityHeaders } from './security-headers
 import {
   acceptJson,
   acceptText,
+  allowLongerBodies,
   ignoreContentTypeOfEmptyBody,
   type TextBodies,
 } from './server/body-parsers.js';
@@ -27,8 +28,8 @@ interface PipelineParts {
  * not become a request of Fastify is answered in server/raw-responses.ts: malformed HTTP, and a URL that the router cannot
  * read.
  *
- * Call it before NestFactory.create(), which registers its middleware behind these hooks, and before any route: two of
- * these functions collect routes.
+ * Call it before NestFactory.create(), which registers its middleware behind these hooks, and before any route: these
+ * functions collect routes, or configure them.
  */
 export async function registerPipeline(
   adapter: FastifyAdapter,
@@ -47,6 +48,7 @@ export async function registerPipeline(
   // pino-http (app.module.ts), Nest's only middleware: each log line has the request's id
 
   // Body parsers, by content type. Nest adds application/x-www-form-urlencoded, for the pages' forms.
+  allowLongerBodies(server);
   acceptJson(adapter);
   acceptText(adapter, textBodies);
 

@@ -12,6 +12,7 @@ import { PendingExchangesRepository } from './connects/pending-exchanges.reposit
 import { AccessTokens } from './grants/access-tokens.js';
 import { CredentialSealer } from './grants/credential-sealer.js';
 import { FinishRevocation } from './grants/finish-revocation.js';
+import { GrantImportsRepository } from './grants/grant-imports.repository.js';
 import { GrantListsRepository } from './grants/grant-lists.repository.js';
 import { GrantWatermarks } from './grants/grant-watermarks.js';
 import { GrantsRepository } from './grants/grants.repository.js';
@@ -45,6 +46,7 @@ import { ServicesRepository } from './services/services.repository.js';
     AuthorizationRequestsRepository,
     GrantsRepository,
     AccessTokens,
+    GrantImportsRepository,
     GrantListsRepository,
     CredentialSealer,
     ResealCredentials,
@@ -76,6 +78,7 @@ import { ServicesRepository } from './services/services.repository.js';
     DatabaseHealth,
     AuthorizationRequestsRepository,
     GrantsRepository,
+    GrantImportsRepository,
     GrantListsRepository,
     ChangeFeed,
     RefreshLeaseRepository,

@@ -50,6 +50,7 @@ describe('token-broker service', () => {
       disconnect: false,
       revoke: true,
       force: false,
+      import: false,
     };
     const args = ['--client', 'default', '--client', 'second', '--scope', YOUTUBE, '--scope', 'openid'];
     const created = await asJson(

@@ -35,7 +35,11 @@ export class Contract {
   constructor(private readonly document: Document) {
     formats.default(this.#ajv);
     this.#ajv.addSchema({ $id: 'api', components: tighten(document.components) });
-    this.#routes = Object.keys(document.paths).map((path) => ({
+    // A path without parameters comes first, as in the router.
+    const paths = Object.keys(document.paths).sort(
+      (a, b) => Number(a.includes('{')) - Number(b.includes('{')),
+    );
+    this.#routes = paths.map((path) => ({
       path,
       pattern: new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+')}$`),
     }));

@@ -161,6 +161,7 @@ export async function startTestBed(
       disconnect: true,
       revoke: true,
       force: true,
+      import: false,
       ...policy,
     });
     return new Api(url, key.reveal());

@@ -20,7 +20,7 @@ Examples:
 
 A service gets tokens and creates connect links. --allow adds: audit (read the audit trail of its users), disconnect
 (delete a grant in the broker), revoke (revoke a grant at Google, and with it other users' grants of the same account),
-force (let a connect end another user's grant). A rule of --user is a user id, or a prefix followed by *; \\* is a star in the user id itself.
+force (let a connect end another user's grant), import (bring refresh tokens of another system). A rule of --user is a user id, or a prefix followed by *; \\* is a star in the user id itself.
 
 The key is shown once: the broker stores only its hash. With --issuer and --subject there is no key: the service
 authenticates with JWTs of its platform (docs/service-identities.md). Quote every *, or the shell replaces it with file
@@ -77,6 +77,7 @@ async function create(name: string, options: Options): Promise<CommandResult> {
       disconnect: allow.includes('disconnect'),
       revoke: allow.includes('revoke'),
       force: allow.includes('force'),
+      import: allow.includes('import'),
     };
     const registry = broker.get(ServiceRegistry);
     if (issuer === undefined || subject === undefined) {

@@ -58,7 +58,7 @@ export async function readSecret(path: string, what: string): Promise<Secret> {
   );
 }
 
-async function readStandardInput(): Promise<string> {
+export async function readStandardInput(): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   return decodeText(Buffer.concat(chunks));

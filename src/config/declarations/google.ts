@@ -56,6 +56,15 @@ export const GOOGLE_SETTINGS = {
     more: 'Then it gets [`google_unavailable`](errors.md#google_unavailable) with `Retry-After`.',
     example: '5',
   }),
+  IMPORT_RATE: integer({
+    default: 10,
+    min: 1,
+    max: 1000,
+    unit: 'a second',
+    doc: 'How many refresh tokens one process verifies at Google a second at most, while it imports grants.',
+    more: 'See [importing](migrating.md#how-fast).',
+    example: '25',
+  }),
   GOOGLE_ADS_API_VERSION: text({
     default: 'v26',
     rule: matches(/^v\d{1,3}$/, 'must be a version such as v26'),

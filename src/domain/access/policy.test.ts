@@ -8,7 +8,7 @@ import {
   type Service,
 } from './policy.js';
 
-const NO_RIGHTS = { audit: false, disconnect: false, revoke: false, force: false };
+const NO_RIGHTS = { audit: false, disconnect: false, revoke: false, force: false, import: false };
 
 describe('a policy', () => {
   const policy: Policy = {

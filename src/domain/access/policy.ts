@@ -5,9 +5,10 @@ import { coversUser } from './user-rule.js';
 /**
  * What a service may do beyond tokens and links; each is off by default.
  * `audit`: read the audit trail of the users it covers. `disconnect`: delete a grant here. `revoke`: revoke it at Google,
- * which also ends grants of other users. `force`: let a connect end another user's grant.
+ * which also ends grants of other users. `force`: let a connect end another user's grant. `import`: bring refresh tokens
+ * that another system obtained.
  */
-export const RIGHTS = ['audit', 'disconnect', 'revoke', 'force'] as const;
+export const RIGHTS = ['audit', 'disconnect', 'revoke', 'force', 'import'] as const;
 
 export type Right = (typeof RIGHTS)[number];
 
@@ -52,6 +53,7 @@ const RIGHT_NAMES: Readonly<Record<Right, string>> = {
   disconnect: 'disconnect grants',
   revoke: 'revoke grants at Google',
   force: "ask with force, which can end another user's grant",
+  import: 'import grants',
 };
 
 /**

@@ -37,8 +37,8 @@ export interface CodeExchangeResponse extends TokenEndpointResponse {
 /** What an id_token must say. */
 export interface IdTokenExpectation {
   readonly client: GoogleClient;
-  /** Checks the id_token's nonce. */
-  readonly isNonce: (nonce: string) => boolean;
+  /** Checks the id_token's nonce; null for one of a refresh, which has none (OpenID Connect Core section 12.2). */
+  readonly isNonce: ((nonce: string) => boolean) | null;
   /** When it came. Verified later, it must have been good then. */
   readonly receivedAt: Date;
 }

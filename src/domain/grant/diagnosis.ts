@@ -1,7 +1,7 @@
 import { DEAD_GRANTS, type DeadGrantCause, type DeadGrantRow } from '../google/dead-grants.js';
 import type { GoogleFailure } from '../google/google-failure.js';
 import { forecast, TESTING_SECONDS } from './expiry-forecast.js';
-import type { Diagnosis, Grant } from './grant.js';
+import { type Diagnosis, type Grant, isAgeKnown } from './grant.js';
 import { INACTIVITY_SECONDS } from './slots.js';
 
 /** What is known of a grant whose refresh token Google no longer accepts. */
@@ -40,6 +40,7 @@ function byLedger({ ledgerSays }: Evidence): Diagnosis | null {
 function byAge({ grant, now }: Evidence): Diagnosis | null {
   const lastUse = grant.refreshedAt ?? grant.consentedAt;
   if (seconds(lastUse, now) >= INACTIVITY_SECONDS) return diagnosisOf('inactivity', 'inferred');
+  if (!isAgeKnown(grant)) return null;
   const issued = grant.refreshTokenIssuedAt;
   // It worked until its seventh day and not after it, as tokens of apps in Testing do.
   const endedAtSeven = seconds(issued, now) >= TESTING_SECONDS && seconds(issued, lastUse) < TESTING_SECONDS;

@@ -61,8 +61,16 @@ export interface Grant {
   readonly createdAt: Date;
   readonly consentedAt: Date;
   readonly refreshedAt: Date | null;
+  /** Of an imported refresh token the latest time that is possible: see `isAgeKnown`. */
   readonly refreshTokenIssuedAt: Date;
   readonly refreshTokenExpiresAt: Date | null;
+  /** When another system's refresh token was imported; a consent since then brought a new one. */
+  readonly importedAt: Date | null;
+}
+
+/** Whether it is known when Google issued the refresh token. */
+export function isAgeKnown({ importedAt, refreshTokenIssuedAt }: Grant): boolean {
+  return importedAt?.getTime() !== refreshTokenIssuedAt.getTime();
 }
 
 /** A response of Google's token endpoint. */

@@ -1,10 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
-import { isNearlyFull, type LiveToken, slotsOf, wouldHarmAnother } from './slots.js';
+import { harmedByNewToken, isNearlyFull, type LiveToken, slotsOf } from './slots.js';
 
 const LIMIT = 100;
 
 function tokens(count: number, first: Partial<LiveToken> = {}): LiveToken[] {
-  const token = { grantId: 'g', userId: 'bob', client: 'ads', issuedAt: new Date(0), current: true };
+  const token = {
+    grantId: 'g',
+    userId: 'bob',
+    client: 'ads',
+    issuedAt: new Date(0),
+    isAgeKnown: true,
+    current: true,
+  };
   return Array.from({ length: count }, (_, index) => ({ ...token, ...(index === 0 ? first : {}) }));
 }
 
@@ -24,8 +31,9 @@ describe('the slots of an account and client', () => {
       used: LIMIT - free,
       free,
       nearlyFull,
-      evicted: evicts ? live[0] : null,
+      evictable: evicts ? live.slice(0, 1) : [],
       oldest: live[0] ?? null,
+      isOldestCertain: true,
     });
   });
 
@@ -42,6 +50,18 @@ describe("whether a new token would evict another user's", () => {
     ['a newer token took the place of the oldest', 100, { current: false }, false],
     ['the oldest belongs to no grant any more', 100, { userId: null, grantId: null }, false],
   ])('is decided where %s with %d live tokens', (_, count, first, harms) => {
-    expect(wouldHarmAnother(slotsOf(tokens(count, first), LIMIT), 'alice')).toBe(harms);
+    expect(harmedByNewToken(slotsOf(tokens(count, first), LIMIT), 'alice') !== null).toBe(harms);
+  });
+
+  test('is assumed of an imported one that may be older than those booked before it', () => {
+    const [own, ...others] = tokens(LIMIT, { userId: 'alice' });
+    const rest = others.map((token) => ({ ...token, userId: 'alice' }));
+    const imported = { ...(own as LiveToken), grantId: 'imported', userId: 'bob', isAgeKnown: false };
+    const slots = slotsOf([own as LiveToken, imported, ...rest.slice(1)], LIMIT);
+    expect(slots).toMatchObject({ oldest: imported, isOldestCertain: false });
+    expect(harmedByNewToken(slots, 'alice')).toBe(imported);
+    // Whatever was booked after it is younger.
+    const first = slotsOf([imported, own as LiveToken, ...rest.slice(1)], LIMIT);
+    expect(first).toMatchObject({ evictable: [imported], isOldestCertain: true });
   });
 });

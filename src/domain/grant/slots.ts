@@ -11,7 +11,9 @@ export interface LiveToken {
   readonly grantId: string | null;
   readonly userId: string | null;
   readonly client: string;
+  /** When Google issued it; of an imported one, when it was imported: Google issued it some time before. */
   readonly issuedAt: Date;
+  readonly isAgeKnown: boolean;
   /** Whether the grant still refreshes with it; otherwise a newer one replaced it, or the grant was deleted. */
   readonly current: boolean;
 }
@@ -21,34 +23,44 @@ export interface Slots {
   readonly used: number;
   readonly free: number;
   readonly nearlyFull: boolean;
-  /** The token that the next new one would evict; null while slots are free. */
-  readonly evicted: LiveToken | null;
+  /** Those of which the next new token would evict one; none while slots are free. More than one only after an import. */
+  readonly evictable: readonly LiveToken[];
   /** The oldest, and so the next to be evicted. */
   readonly oldest: LiveToken | null;
+  /** Whether no other may be older: the age of an imported token is not known. */
+  readonly isOldestCertain: boolean;
 }
 
 const NEARLY_FULL = 0.9;
 
-/** @param live the tokens of one account and client, oldest first */
+/** @param live the tokens of one account and client, in the order in which they were booked */
 export function slotsOf(live: readonly LiveToken[], limit: number): Slots {
   const used = Math.min(live.length, limit);
-  const oldest = live[0] ?? null;
+  // What was booked after an imported token was issued after it. An imported one may be older than any other.
+  const candidates = live.filter(({ isAgeKnown }, index) => index === 0 || !isAgeKnown);
   return {
     limit,
     used,
     free: limit - used,
     nearlyFull: isNearlyFull(used, limit),
-    evicted: used >= limit ? oldest : null,
-    oldest,
+    evictable: used >= limit ? candidates : [],
+    oldest: oldestFirst(candidates)[0] ?? null,
+    isOldestCertain: candidates.length <= 1,
   };
+}
+
+/** In the order in which Google is believed to evict them: another system obtained imported ones, most likely long ago. */
+export function oldestFirst<Token extends Pick<LiveToken, 'isAgeKnown'>>(booked: readonly Token[]): Token[] {
+  return [...booked].sort((a, b) => Number(a.isAgeKnown) - Number(b.isAgeKnown));
 }
 
 export function isNearlyFull(used: number, limit: number): boolean {
   return used >= Math.ceil(limit * NEARLY_FULL);
 }
 
-/** Whether a new token would evict one that another user still uses. */
-export function wouldHarmAnother(slots: Slots, userId: string): boolean {
-  const { evicted } = slots;
-  return evicted !== null && evicted.current && evicted.userId !== null && evicted.userId !== userId;
+/** A token that another user still uses and that a new one would evict, or may evict; null where there is none. */
+export function harmedByNewToken({ evictable }: Slots, userId: string): LiveToken | null {
+  return (
+    evictable.find(({ current, userId: owner }) => current && owner !== null && owner !== userId) ?? null
+  );
 }

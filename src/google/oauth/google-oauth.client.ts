@@ -19,7 +19,7 @@ import { type Endpoints, endpointsFor } from '../endpoints.js';
 import { readJsonObject } from '../read-json.js';
 import { ShutdownSignal } from '../shutdown-signal.js';
 import { classifyFailure } from './classify-failure.js';
-import { claimedSubject, IdTokenVerifier } from './id-token-verifier.js';
+import { type ClaimedAccount, claimedSubject, IdTokenVerifier, readTokenInfo } from './id-token-verifier.js';
 import { askByAssertion } from './jwt-bearer-grant.js';
 import { postForm } from './post-form.js';
 import { RefreshRequests } from './refresh-requests.js';
@@ -118,6 +118,26 @@ export class GoogleOAuthClient {
     // The same refresh token again is no change of the grant.
     const isSame = response.refreshToken?.reveal() === refreshToken.reveal();
     return isSame ? { ...response, refreshToken: null, refreshTokenExpiresAt: null } : response;
+  }
+
+  /** What a refresh token is good for, as Google says itself: nothing is known of it yet. With an id_token where it covers `openid`. */
+  async inspect(client: GoogleClient, refreshToken: Secret): Promise<CodeExchangeResponse> {
+    const fields = { grant_type: 'refresh_token', refresh_token: refreshToken };
+    const response = await this.refreshes.send(client.alias, () =>
+      this.#askForTokens('refresh', client, fields, []),
+    );
+    if (response.scopes.length > 0) return response;
+    throw new GoogleFailure('unavailable', 'invalid_response', 'The response names no scope.');
+  }
+
+  /** The account of an access token, as far as its scopes let Google say; for a response without an id_token. */
+  accountOf(client: GoogleClient, accessToken: Secret): Promise<ClaimedAccount> {
+    return this.refreshes.send(client.alias, async () => {
+      const form = { access_token: accessToken };
+      const response = await postForm(this.#endpoints.tokenInfo, form, this.#timeoutMs, this.shutdown.signal);
+      if (response.status !== 200) throw classifyFailure({ ...response, during: 'refresh' });
+      return readTokenInfo(response.body, client.clientId);
+    });
   }
 
   /** An access token of a service account. Fewer scopes are simply requested: there is nothing to narrow. */

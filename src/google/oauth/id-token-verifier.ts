@@ -6,6 +6,7 @@ import type { Secret } from '../../domain/secret.js';
 import { isPlainText } from '../../domain/text.js';
 import type { Endpoints } from '../endpoints.js';
 import { googleKeys } from '../google-keys.js';
+import { readJsonObject } from '../read-json.js';
 
 /** Tolerated difference between Google's clock and the broker's. */
 const TOLERANCE_SECONDS = 60;
@@ -44,7 +45,8 @@ export class IdTokenVerifier {
       throw new GoogleFailure('unavailable', 'invalid_response', what, 'id_token_missing');
     }
     const payload = await this.#payload(idToken, expected);
-    if (typeof payload['nonce'] !== 'string' || !expected.isNonce(payload['nonce'])) {
+    const { isNonce } = expected;
+    if (isNonce && (typeof payload['nonce'] !== 'string' || !isNonce(payload['nonce']))) {
       throw rejected('nonce', 'The nonce is not the one that was sent.');
     }
     const sub = text(payload.sub, MAX_SUBJECT);
@@ -75,6 +77,24 @@ export class IdTokenVerifier {
       throw new GoogleFailure('unavailable', 'invalid_id_token', why, 'keys_unavailable');
     }
   }
+}
+
+/** What Google says of an access token's account: less than all of it where the scopes allow no more. */
+export interface ClaimedAccount {
+  readonly sub: string | null;
+  readonly email: string | null;
+}
+
+/**
+ * Reads a response of the tokeninfo endpoint. Google writes all its values as text there.
+ * @throws {GoogleFailure} `unavailable` when it is about another client's token
+ */
+export function readTokenInfo(body: string, clientId: string): ClaimedAccount {
+  const info = readJsonObject(body);
+  if (info?.['aud'] !== clientId)
+    throw new GoogleFailure('unavailable', 'invalid_response', 'The token belongs to another client.');
+  const isVerified = String(info['email_verified']) === 'true';
+  return { sub: text(info['sub'], MAX_SUBJECT), email: isVerified ? text(info['email'], MAX_TEXT) : null };
 }
 
 export function claimedSubject(idToken: Secret | null): string | null {

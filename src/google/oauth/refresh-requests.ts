@@ -1,10 +1,20 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import { Clock } from '../../domain/ports/clock.js';
+import { FairQueue } from '../../outbound/fair-queue.js';
 import { CircuitBreaker, OPEN_MS, type Verdict } from './circuit-breaker.js';
 
 /** About what the trial request needs. */
 const TRIAL_SECONDS = 1;
+
+/** The turns at Google's token endpoint of one process (GOOGLE_CONCURRENCY), for refreshes and imports alike. */
+@Injectable()
+export class GoogleTurns extends FairQueue {
+  constructor({ googleConcurrency }: Settings) {
+    super(googleConcurrency);
+  }
+}
 
 /**
  * Sends refreshes through a circuit breaker for each client: while Google answers a client with nothing but outages, no request

@@ -55,6 +55,8 @@ export function limitsByKind({
 declare module 'fastify' {
   interface FastifyContextConfig {
     kind?: RouteKind;
+    /** The longest body in bytes, where it is not that of all routes (server/body-parsers.ts). */
+    maxBodyBytes?: number;
   }
 }
 

@@ -18,6 +18,14 @@ export function ignoreContentTypeOfEmptyBody(server: FastifyInstance): void {
   });
 }
 
+/** Applies `maxBodyBytes` of a route's configuration. Call it before routes are registered. */
+export function allowLongerBodies(server: FastifyInstance): void {
+  server.addHook('onRoute', (route) => {
+    const maxBytes = route.config?.maxBodyBytes;
+    if (maxBytes !== undefined) route.bodyLimit = maxBytes;
+  });
+}
+
 /** JSON is UTF-8 (RFC 8259 section 8.1). A decoder that replaces malformed bytes would make two ids one. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 

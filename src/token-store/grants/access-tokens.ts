@@ -48,6 +48,7 @@ export class AccessTokens {
       SELECT id, kind, user_id AS "userId", client, account_sub AS "accountSub", account_email AS "accountEmail", subject,
         requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status, diagnosis, revocation_id AS "revocationId",
         refresh_token_issued_at AS "refreshTokenIssuedAt", refresh_token_expires_at AS "refreshTokenExpiresAt",
+        imported_at AS "importedAt",
         version, refreshes, created_at AS "createdAt", consented_at AS "consentedAt", refreshed_at AS "refreshedAt",
         coalesce(sealed_refresh_token, sealed_key) AS credential, credential_version AS "credentialVersion",
         revoking_from AS "revokingFrom",

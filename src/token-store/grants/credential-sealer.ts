@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { isRenewable } from '../../domain/connect/held-grant.js';
 import { integrityFailed } from '../../domain/errors.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
+import type { Grant as Row } from '../prisma-client/client.js';
 import { credentialAad, type SealedGrant } from '../sealed/aad.js';
+import { fromRow } from './grant-row.js';
 
 /** As a row stores it. */
 export interface SealedCredential {
@@ -44,6 +47,13 @@ export class CredentialSealer {
       this.reporter.report({ kind: 'credential', id: grant.id, reason: error.message });
       return null;
     }
+  }
+
+  /** The refresh token of an active grant of a user; null where there is none, or it does not open. */
+  refreshTokenOf(stored: Row | null): Promise<Secret | null> {
+    if (stored?.sealedRefreshToken == null || !isRenewable(fromRow(stored))) return Promise.resolve(null);
+    const { sealedRefreshToken: sealed, credentialVersion } = stored;
+    return this.tryOpen(fromRow(stored), { sealed, credentialVersion });
   }
 
   /** @throws {BrokerError} `integrity_failed` */

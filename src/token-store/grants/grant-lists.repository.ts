@@ -11,7 +11,7 @@ type Row = GrantRow & { readonly at: Date; readonly visible: boolean; readonly r
 const COLUMNS = Prisma.raw(`id, kind, user_id AS "userId", client, account_sub AS "accountSub",
   account_email AS "accountEmail", subject, requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes",
   status, diagnosis, refresh_token_issued_at AS "refreshTokenIssuedAt",
-  refresh_token_expires_at AS "refreshTokenExpiresAt", version, refreshes, created_at AS "createdAt", revocation_id AS "revocationId",
+  refresh_token_expires_at AS "refreshTokenExpiresAt", imported_at AS "importedAt", version, refreshes, created_at AS "createdAt", revocation_id AS "revocationId",
   consented_at AS "consentedAt", refreshed_at AS "refreshedAt", user_id, expiry_notified_at`);
 
 const ORDER = Prisma.sql`at, id`;

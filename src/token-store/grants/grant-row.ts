@@ -38,6 +38,7 @@ export function fromRow(row: Omit<Row, Inner>): Grant {
     refreshedAt: row.refreshedAt,
     refreshTokenIssuedAt: row.refreshTokenIssuedAt,
     refreshTokenExpiresAt: row.refreshTokenExpiresAt,
+    importedAt: row.importedAt,
   };
 }
 

@@ -11,7 +11,7 @@ import { Database } from '../client/database.js';
 import { takeConsent } from '../connects/pending-consents.repository.js';
 import { takeExchange } from '../connects/pending-exchanges.repository.js';
 import { Outbox } from '../outbox/outbox.js';
-import { type Grant as Row, Prisma } from '../prisma-client/client.js';
+import { Prisma } from '../prisma-client/client.js';
 import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { disconnected, endTokens } from './end-grants.js';
@@ -58,7 +58,7 @@ export class GrantsRepository {
         AND account_sub = ${account.sub} FOR UPDATE`;
       const row = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
       const stored = row && fromRow(row);
-      const kept = await this.#credentialOf(row);
+      const kept = await this.credentials.refreshTokenOf(row);
       // The row of an active grant counts only if its credential proves it.
       const held = stored && isRenewable(stored) && kept !== null ? stored : null;
       if (held && answer.obtainedAt < held.consentedAt) return this.#keepNewer(tx, consent, held);
@@ -197,13 +197,6 @@ export class GrantsRepository {
   async findVerified(userId: string, client: string, now: Date): Promise<Grant[]> {
     const all = await this.findWithTokens(userId, client, now);
     return all.filter(({ isIntact }) => isIntact).map(({ grant }) => grant);
-  }
-
-  /** The refresh token of an active grant; null where there is none, or it does not open. */
-  #credentialOf(stored: Row | null): Promise<Secret | null> {
-    if (stored?.sealedRefreshToken == null || !isRenewable(fromRow(stored))) return Promise.resolve(null);
-    const { sealedRefreshToken: sealed, credentialVersion } = stored;
-    return this.credentials.tryOpen(fromRow(stored), { sealed, credentialVersion });
   }
 
   /** Deletes the grant and its tokens; the ledger keeps the slot, because Google does. */

@@ -47,12 +47,21 @@ export class RefreshTokens {
     grant: Grant,
     answer: TokenEndpointResponse,
     now: Date,
+    { isImported = false }: { readonly isImported?: boolean } = {},
   ): Promise<void> {
     const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
     if (token === null) return;
     const { client, id: grantId } = grant;
     const accountSub = grant.account.sub;
-    const used = await this.ledger.book(tx, { accountSub, client, grantId, token, expiresAt, now });
+    const used = await this.ledger.book(tx, {
+      accountSub,
+      client,
+      grantId,
+      token,
+      expiresAt,
+      isImported,
+      now,
+    });
     await this.ledger.sign(tx, grant, token);
     const { slotLimit: limit } = this.settings;
     if (isNearlyFull(used, limit)) {

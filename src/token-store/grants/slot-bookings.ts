@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { Grant } from '../../domain/grant/grant.js';
-import { INACTIVITY_SECONDS } from '../../domain/grant/slots.js';
+import { INACTIVITY_SECONDS, oldestFirst } from '../../domain/grant/slots.js';
 import { Secret } from '../../domain/secret.js';
 import { Sealer } from '../../sealing/sealer.js';
 import type { Prisma } from '../prisma-client/client.js';
@@ -19,6 +19,8 @@ interface Issue {
   readonly isAccountVerified?: boolean;
   readonly token: Secret;
   readonly expiresAt: Date | null;
+  /** True where another system obtained it: Google issued it some time before, and evicts none for it. */
+  readonly isImported?: boolean;
   readonly now: Date;
 }
 
@@ -53,7 +55,16 @@ export class SlotBookings {
    */
   async book(
     tx: Transaction,
-    { token, accountSub, client, grantId, expiresAt, now, isAccountVerified = true }: Issue,
+    {
+      token,
+      accountSub,
+      client,
+      grantId,
+      expiresAt,
+      now,
+      isAccountVerified = true,
+      isImported = false,
+    }: Issue,
   ): Promise<number> {
     await this.lock(tx, accountSub, client);
     if (grantId !== null) {
@@ -75,6 +86,7 @@ export class SlotBookings {
         grantId,
         current,
         issuedAt: now,
+        ageUnknown: isImported,
         lastUsedAt: now,
         expiresAt,
       },
@@ -82,11 +94,15 @@ export class SlotBookings {
       update: {
         ...(current ? { grantId, current } : {}),
         ...(isAccountVerified ? { accountSub, accountVerified: true } : {}),
+        // Google has just accepted it, whatever the ledger inferred.
+        ...(isImported ? { endedAt: null, endReason: null } : {}),
       },
     });
     // Evictions are booked once the account is verified.
     if (!isAccountVerified) return 0;
-    const taken = await this.#evict(tx, accountSub, client, now);
+    const taken = isImported
+      ? await tx.refreshToken.count({ where: { accountSub, client, ...live(now) } })
+      : await this.#evict(tx, accountSub, client, now);
     await tx.refreshToken.update({ where: { fingerprint }, data: { slotsTaken: taken } });
     return taken;
   }
@@ -145,9 +161,10 @@ export class SlotBookings {
     const rows = await tx.refreshToken.findMany({
       where: { accountSub, client, ...live(now) },
       orderBy: { sequence: 'asc' },
-      select: { fingerprint: true },
+      select: { fingerprint: true, ageUnknown: true },
     });
-    const evicted = rows.slice(0, Math.max(0, rows.length - this.settings.slotLimit));
+    const ages = rows.map(({ fingerprint, ageUnknown }) => ({ fingerprint, isAgeKnown: !ageUnknown }));
+    const evicted = oldestFirst(ages).slice(0, Math.max(0, rows.length - this.settings.slotLimit));
     if (evicted.length > 0) {
       await tx.refreshToken.updateMany({
         where: { fingerprint: { in: evicted.map(({ fingerprint }) => fingerprint) } },

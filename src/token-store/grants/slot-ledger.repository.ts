@@ -22,18 +22,19 @@ export class SlotLedgerRepository {
     private readonly refreshTokens: RefreshTokens,
   ) {}
 
-  /** The tokens that Google counts as live for one account and client, oldest first. */
+  /** The tokens that Google counts as live for one account and client, in the order in which they were booked. */
   async activeTokens(accountSub: string, client: string, now: Date): Promise<LiveToken[]> {
     const rows = await this.database.refreshToken.findMany({
       where: { accountSub, client, ...live(now) },
       orderBy: { sequence: 'asc' },
       include: { grant: { select: { userId: true, status: true } } },
     });
-    return rows.map(({ grantId, grant, issuedAt, current }) => ({
+    return rows.map(({ grantId, grant, issuedAt, ageUnknown, current }) => ({
       grantId,
       userId: grant?.userId ?? null,
       client,
       issuedAt,
+      isAgeKnown: !ageUnknown,
       current: current && grant !== null && isActive(grant),
     }));
   }

@@ -59,6 +59,7 @@ function describe(grant: Grant) {
 /** The events that an app can receive by webhook. */
 export type EventType =
   | 'grant.connected'
+  | 'grant.imported'
   | 'grant.scopes_changed'
   | 'grant.expiring'
   | 'grant.reconnect_required'

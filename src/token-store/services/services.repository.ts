@@ -204,6 +204,6 @@ function fromRow(stored: Row): StoredService {
 }
 
 function rightsOf(held: Readonly<Record<Right, boolean>>): Record<Right, boolean> {
-  const { audit, disconnect, revoke, force } = held;
-  return { audit, disconnect, revoke, force };
+  const { audit, disconnect, revoke, force, import: mayImport } = held;
+  return { audit, disconnect, revoke, force, import: mayImport };
 }

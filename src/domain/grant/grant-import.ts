@@ -1,0 +1,142 @@
+import { type GoogleFailure, isTransient } from '../google/google-failure.js';
+import { commonScopes, missingScopes, scopeSet, SIGN_IN_SCOPES } from '../google/scopes.js';
+import type { Secret } from '../secret.js';
+import type { Account } from './grant.js';
+
+/*
+ * What is imported, what becomes of it, and why it is refused: the one source for the reports of the command line, of
+ * POST /grants/import, and docs/errors.md. Does not own the order of the checks (grants/import-grants.ts).
+ */
+
+/** A grant of another system. */
+export interface ImportItem {
+  readonly userId: string;
+  /** An alias; undefined selects the default client. */
+  readonly client: string | undefined;
+  readonly refreshToken: Secret;
+  /** Null: all that the token covers. */
+  readonly scopes: readonly string[] | null;
+  /** A `sub` or an email address. */
+  readonly account: string | null;
+}
+
+export interface InvalidItem {
+  readonly errors: Readonly<Record<string, string>>;
+}
+
+interface ImportRefusalRow {
+  /** Whether the same line may be imported later: nothing was decided. */
+  readonly isTransient?: boolean;
+  readonly detail: string;
+}
+
+export const IMPORT_REFUSALS = {
+  invalid_item: { detail: 'It is not well formed; `errors` names each field.' },
+  unknown_client: { detail: 'The broker serves no such client. Name an alias of GOOGLE_CLIENT_SECRETS.' },
+  not_allowed: { detail: 'The policy of the service does not allow it.' },
+  dead_token: {
+    detail:
+      'Google no longer accepts this refresh token: it expired or was revoked. The user must connect again.',
+  },
+  wrong_client: {
+    detail:
+      'The refresh token was issued to another OAuth client. Name the alias of the client that obtained it.',
+  },
+  client_misconfigured: {
+    detail: 'Google rejects the client itself. `token-broker client check` says why; then import again.',
+  },
+  policy_rejected: {
+    detail: "The administrator of the account's Google Workspace does not allow this app.",
+  },
+  scope_missing: { detail: 'The refresh token does not cover every scope that `scopes` names.' },
+  account_unknown: {
+    detail:
+      "Google does not say which account the token belongs to: its scopes lack openid. Give the account's id (sub) as " +
+      '`account`; an email address is enough only where the broker knows the account already.',
+  },
+  wrong_account: { detail: 'Google says that the token belongs to another account than `account`.' },
+  other_token: {
+    detail:
+      'The user has an active grant of this account and client, with another token. It stays, unless you ask to replace it.',
+  },
+  token_in_use: { detail: 'Another grant refreshes with this very token. One token belongs to one user.' },
+  being_revoked: {
+    isTransient: true,
+    detail: 'The access of this account is being revoked at Google. Import again when that is finished.',
+  },
+  google_unavailable: { isTransient: true, detail: 'Google gave no usable answer. Import again later.' },
+  not_attempted: {
+    isTransient: true,
+    detail: 'Google was not asked, because it gave no usable answer to others. Import again later.',
+  },
+} as const satisfies Readonly<Record<string, ImportRefusalRow>>;
+
+export type ImportRefusal = keyof typeof IMPORT_REFUSALS;
+
+export function isTransientRefusal(cause: ImportRefusal): boolean {
+  const row: ImportRefusalRow = IMPORT_REFUSALS[cause];
+  return row.isTransient ?? false;
+}
+
+interface RefusalFacts {
+  /** In place of the one of the table. */
+  readonly detail: string;
+  readonly errors: Readonly<Record<string, string>>;
+  readonly missingScopes: readonly string[];
+  readonly googleError: string;
+}
+
+/** What became of one item. */
+export interface ImportResult extends Partial<Pick<RefusalFacts, 'errors' | 'missingScopes'>> {
+  readonly status: 'imported' | 'replaced' | 'unchanged' | 'refused' | 'postponed';
+  readonly userId: string | null;
+  readonly client: string | null;
+  readonly cause: ImportRefusal | null;
+  readonly detail: string | null;
+  readonly grantId: string | null;
+  readonly account: Account | null;
+  readonly scopes: readonly string[] | null;
+}
+
+/** Nothing of the item is stored. */
+export class ImportRefused extends Error {
+  override readonly name = 'ImportRefused';
+
+  constructor(
+    readonly reason: ImportRefusal,
+    readonly facts: Partial<RefusalFacts> = {},
+  ) {
+    super(reason);
+  }
+}
+
+/** What a failure of Google says about a refresh token that is to be imported. */
+export function refusalByGoogle(failure: GoogleFailure): ImportRefused {
+  return new ImportRefused(reasonOf(failure), { googleError: failure.error });
+}
+
+function reasonOf(failure: GoogleFailure): ImportRefusal {
+  if (isTransient(failure)) return 'google_unavailable';
+  switch (failure.kind) {
+    case 'grant_dead':
+      return 'dead_token';
+    case 'policy_rejected':
+      return 'policy_rejected';
+    case 'client_rejected':
+      return failure.error === 'unauthorized_client' ? 'wrong_client' : 'client_misconfigured';
+    default:
+      return 'google_unavailable';
+  }
+}
+
+/**
+ * What the grant covers: never more than Google says, and no more than was asked for.
+ * @param wanted null: all of it
+ * @throws {ImportRefused} `scope_missing`
+ */
+export function narrowedScopes(wanted: readonly string[] | null, answered: readonly string[]): string[] {
+  if (wanted === null) return scopeSet(answered);
+  const missing = missingScopes(wanted, answered);
+  if (missing.length > 0) throw new ImportRefused('scope_missing', { missingScopes: missing });
+  return commonScopes(answered, [...wanted, ...SIGN_IN_SCOPES]);
+}

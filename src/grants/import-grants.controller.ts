@@ -1,0 +1,82 @@
+import { Body, Controller, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { assertMay, type Service } from '../domain/access/policy.js';
+import { BrokerError } from '../domain/errors.js';
+import type { ImportItem, InvalidItem } from '../domain/grant/grant-import.js';
+import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
+import { Caller } from '../http/caller.decorator.js';
+import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { disconnectSignal } from '../http/request-context.js';
+import {
+  emptySummary,
+  ImportGrantsDto,
+  ImportGrantsResponse,
+  readImportItem,
+  toImportResponse,
+} from './import-grants.dto.js';
+import { ImportGrants } from './import-grants.js';
+
+/** A hundred refresh tokens of the length that Google promises need a tenth of it. */
+const IMPORT_ROUTE = { maxBodyBytes: 512 * 1024 } as const;
+
+/** Owns POST /grants/import: who may, how many at a time, and the form of the report. */
+@Controller('grants/import')
+@ApiTags('grants')
+@ApiBearerAuth()
+export class ImportGrantsController {
+  /** Services with an import under way in this process. */
+  readonly #importing = new Set<string>();
+
+  constructor(private readonly imports: ImportGrants) {}
+
+  @Post()
+  @HttpCode(200)
+  // Each imported grant is an event of its own, written with the grant.
+  @Audited('grant.import', 'refusals')
+  @Header('cache-control', 'no-store')
+  @RouteConfig(IMPORT_ROUTE)
+  @ApiOperation({
+    summary: 'Import grants that another system made, 100 at most',
+    description:
+      'Google verifies each refresh token by one refresh, and says which account and scopes it has. The answer holds one ' +
+      'result for each item, and is 200 also where items are refused. Items that were imported before are `unchanged`: ' +
+      'send the same list again after a failure. Needs the right `import`.',
+  })
+  @ApiOkResponse({ type: ImportGrantsResponse })
+  @ApiBodyProblems()
+  @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
+  async import(
+    @Caller() service: Service,
+    @Body() { grants, replace, dry_run }: ImportGrantsDto,
+    @Req() { id: requestId }: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+    @Audit() audit: AuditNote,
+  ): Promise<ImportGrantsResponse> {
+    audit.add({ details: { items: grants.length } });
+    assertMay(service, 'import');
+    if (this.#importing.has(service.id)) {
+      const detail = 'An import of this service is under way. Send the next one when it has been answered.';
+      throw new BrokerError('rate_limited', detail, { retry_after: 1 });
+    }
+    this.#importing.add(service.id);
+    try {
+      const hangUp = disconnectSignal(reply);
+      const options = { service, requestId, replace, dryRun: dry_run, hangUp };
+      const response: ImportGrantsResponse = { dry_run, summary: emptySummary(), results: [] };
+      for await (const result of this.imports.run(itemsOf(grants), options)) {
+        response.summary[result.status]++;
+        const index = response.results.length;
+        response.results.push(Object.assign(toImportResponse(result), { index }));
+      }
+      return response;
+    } finally {
+      this.#importing.delete(service.id);
+    }
+  }
+}
+
+async function* itemsOf(values: readonly unknown[]): AsyncGenerator<ImportItem | InvalidItem> {
+  for (const value of values) yield await readImportItem(value);
+}

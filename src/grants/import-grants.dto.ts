@@ -1,0 +1,207 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsBoolean, IsOptional, Matches } from 'class-validator';
+import { BrokerError } from '../domain/errors.js';
+import { isScope, scopeSet } from '../domain/google/scopes.js';
+import {
+  IMPORT_REFUSALS,
+  type ImportItem,
+  type ImportResult,
+  type InvalidItem,
+} from '../domain/grant/grant-import.js';
+import { Secret } from '../domain/secret.js';
+import { AccountResponse } from '../http/validation/account.response.js';
+import { validation } from '../http/validation/validation.pipe.js';
+import { IsAccount, IsClientAlias, IsUserId, rule } from '../http/validation/validators.js';
+
+const MAX_IMPORTS = 100;
+const MAX_SCOPES = 50;
+
+const IsScopes = rule(
+  'isScopes',
+  (value) =>
+    Array.isArray(value) &&
+    value.length >= 1 &&
+    value.length <= MAX_SCOPES &&
+    value.every((scope) => typeof scope === 'string' && isScope(scope)),
+  'must be a list of 1 to 50 scopes: https URLs, or openid, email, profile.',
+);
+
+/** One grant of another system: a line of the file of `grant import`, or an item of POST /grants/import. */
+class ImportItemDto {
+  @ApiProperty({ description: 'Your own id of the user', example: 'alice' })
+  @IsUserId()
+  user_id!: string;
+
+  @ApiPropertyOptional({
+    description:
+      'The alias of the Google client that obtained the token; may be left out when there is a default',
+  })
+  @IsOptional()
+  @IsClientAlias()
+  client?: string;
+
+  @ApiProperty({ description: 'Never shown again, in no response, report or log', example: '1//0abc' })
+  @Matches(/^[\x21-\x7e]{1,2048}$/, {
+    message: 'must be 1 to 2048 printable ASCII characters without spaces.',
+  })
+  refresh_token!: string;
+
+  @ApiPropertyOptional({
+    type: [String],
+    description:
+      'The grant gets these, and openid and the email address, and no others; left out: all that the token covers',
+    example: ['https://www.googleapis.com/auth/yt-analytics.readonly'],
+  })
+  @IsOptional()
+  @IsScopes()
+  scopes?: string[];
+
+  @ApiPropertyOptional({
+    description:
+      "The account's `sub`, or an email address; compared with what Google says, and needed where Google says nothing",
+    example: '103400000000000000001',
+  })
+  @IsOptional()
+  @IsAccount()
+  account?: string;
+}
+
+export class ImportGrantsDto {
+  @ApiProperty({ type: [ImportItemDto], minItems: 1, maxItems: MAX_IMPORTS })
+  @IsArray({ message: 'must be a list.' })
+  @ArrayMinSize(1, { message: 'must not be empty.' })
+  @ArrayMaxSize(MAX_IMPORTS, { message: `must hold ${MAX_IMPORTS} grants at most.` })
+  grants!: unknown[];
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    default: false,
+    description: 'Whether another token takes the place of the one that an active grant has',
+  })
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false.' })
+  replace = false;
+
+  @ApiPropertyOptional({ type: Boolean, default: false, description: 'Asks Google, and stores nothing' })
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false.' })
+  dry_run = false;
+}
+
+/** Wraps the token at once; a fault names fields, never values. */
+export async function readImportItem(value: unknown): Promise<ImportItem | InvalidItem> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { errors: { item: 'must be a JSON object.' } };
+  try {
+    const dto = (await validation.transform(value, {
+      type: 'body',
+      metatype: ImportItemDto,
+    })) as ImportItemDto;
+    return {
+      userId: dto.user_id,
+      client: dto.client ?? undefined,
+      refreshToken: new Secret(dto.refresh_token),
+      scopes: dto.scopes == null ? null : scopeSet(dto.scopes),
+      account: dto.account ?? null,
+    };
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    return { errors: error.extensions['errors'] as Record<string, string> };
+  }
+}
+
+export class ImportResultResponse {
+  @ApiProperty({ type: String, nullable: true })
+  user_id!: string | null;
+
+  @ApiProperty({ type: String, nullable: true })
+  client!: string | null;
+
+  @ApiProperty({
+    enum: ['imported', 'replaced', 'unchanged', 'refused', 'postponed'],
+    description: '`postponed`: nothing was decided; send the item again',
+  })
+  status!: string;
+
+  @ApiProperty({
+    enum: Object.keys(IMPORT_REFUSALS),
+    nullable: true,
+    description: 'Why it is refused or postponed',
+  })
+  cause!: string | null;
+
+  @ApiProperty({ type: String, nullable: true, description: 'What happened, and what to do next' })
+  detail!: string | null;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    description: 'invalid_item: what is wrong with each field',
+  })
+  errors?: Readonly<Record<string, string>>;
+
+  @ApiPropertyOptional({ type: [String], description: 'scope_missing: what the token does not cover' })
+  missing_scopes?: readonly string[];
+
+  @ApiProperty({ type: String, format: 'uuid', nullable: true })
+  grant_id!: string | null;
+
+  @ApiProperty({ type: AccountResponse, nullable: true })
+  account!: AccountResponse | null;
+
+  @ApiProperty({ type: String, nullable: true, description: 'What the grant covers' })
+  scope!: string | null;
+}
+
+class ItemResponse extends ImportResultResponse {
+  @ApiProperty({ description: 'The place of the item in `grants`, from 0' })
+  index!: number;
+}
+
+class ImportSummary {
+  @ApiProperty()
+  imported!: number;
+
+  @ApiProperty()
+  replaced!: number;
+
+  @ApiProperty()
+  unchanged!: number;
+
+  @ApiProperty()
+  refused!: number;
+
+  @ApiProperty()
+  postponed!: number;
+}
+
+export class ImportGrantsResponse {
+  @ApiProperty()
+  dry_run!: boolean;
+
+  @ApiProperty({ type: ImportSummary })
+  summary!: ImportSummary;
+
+  @ApiProperty({ type: [ItemResponse], description: 'One for each item, in their order' })
+  results!: ItemResponse[];
+}
+
+export function emptySummary(): Record<ImportResult['status'], number> {
+  return { imported: 0, replaced: 0, unchanged: 0, refused: 0, postponed: 0 };
+}
+
+export function toImportResponse(result: ImportResult): ImportResultResponse {
+  const { userId, client, status, cause, detail, errors, missingScopes, grantId, account, scopes } = result;
+  return {
+    user_id: userId,
+    client,
+    status,
+    cause,
+    detail,
+    ...(errors ? { errors } : {}),
+    ...(missingScopes ? { missing_scopes: missingScopes } : {}),
+    grant_id: grantId,
+    account: account && { sub: account.sub, email: account.email },
+    scope: scopes && scopes.join(' '),
+  };
+}

@@ -1,0 +1,232 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { assertAllowed, type Service } from '../domain/access/policy.js';
+import { BrokerError } from '../domain/errors.js';
+import { GoogleFailure } from '../domain/google/google-failure.js';
+import type { GoogleClient } from '../domain/google/oauth.js';
+import { missingScopes, SIGN_IN_SCOPES } from '../domain/google/scopes.js';
+import { type Account, type Grant, isAccount } from '../domain/grant/grant.js';
+import {
+  IMPORT_REFUSALS,
+  type ImportItem,
+  ImportRefused,
+  type ImportResult,
+  type InvalidItem,
+  isTransientRefusal,
+  narrowedScopes,
+  refusalByGoogle,
+} from '../domain/grant/grant-import.js';
+import { Clock } from '../domain/ports/clock.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { GrantImportsRepository } from '../token-store/grants/grant-imports.repository.js';
+import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
+import { type Inspected, VerifyRefreshToken } from './verify-refresh-token.js';
+
+/** Tokens that one import has under way. */
+const CONCURRENCY = 4;
+
+export interface ImportOptions {
+  /** Null: an operator. */
+  readonly service: Service | null;
+  readonly requestId: string | null;
+  readonly replace: boolean;
+  readonly dryRun: boolean;
+  readonly hangUp?: AbortSignal;
+}
+
+interface Run extends ImportOptions {
+  /** Aliases of clients that Google rejected. */
+  readonly rejected: Set<string>;
+}
+
+/**
+ * Moves grants of another system in: each refresh token is verified at Google, which says whose account it is and what it
+ * covers, and stored with them. An item that is imported already is not verified again, so an import can be repeated.
+ * Does not own the request to Google (verify-refresh-token.ts) nor the rows (token-store/grants/grant-imports.repository.ts).
+ */
+@Injectable()
+export class ImportGrants {
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly imports: GrantImportsRepository,
+    private readonly ledger: SlotLedgerRepository,
+    private readonly google: VerifyRefreshToken,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /**
+   * One result for each item, in their order. After an outage of Google the others are not attempted.
+   * @throws a fault of the database; what was imported until then stays
+   */
+  async *run(
+    items: AsyncIterable<ImportItem | InvalidItem>,
+    options: ImportOptions,
+  ): AsyncGenerator<ImportResult> {
+    const underWay: Promise<ImportResult>[] = [];
+    const run: Run = { ...options, rejected: new Set() };
+    let isOutage = false;
+    const settle = async () => {
+      const result = (await underWay.shift()) as ImportResult;
+      isOutage ||= result.cause === 'google_unavailable';
+      return result;
+    };
+    for await (const item of items) {
+      const result = this.#result(item, run, isOutage);
+      // It is awaited later; until then a rejection must not count as unhandled.
+      result.catch(() => undefined);
+      underWay.push(result);
+      if (underWay.length >= CONCURRENCY) yield await settle();
+    }
+    while (underWay.length > 0) yield await settle();
+    await this.audit.flush();
+  }
+
+  async #result(item: ImportItem | InvalidItem, options: Run, isOutage: boolean): Promise<ImportResult> {
+    try {
+      if ('errors' in item) throw new ImportRefused('invalid_item', item);
+      if (isOutage || options.hangUp?.aborted) throw new ImportRefused('not_attempted');
+      return await this.#import(item, options);
+    } catch (error) {
+      if (!(error instanceof ImportRefused)) throw error;
+      return this.#refuse(error, 'errors' in item ? null : item, options);
+    }
+  }
+
+  async #import(item: ImportItem, options: Run): Promise<ImportResult> {
+    const { userId, refreshToken } = item;
+    const { service, requestId, replace, dryRun } = options;
+    const client = this.#clientOf(item, service);
+    const holder = await this.imports.findHolder(userId, client.alias, refreshToken);
+    if (holder === 'another') throw new ImportRefused('token_in_use');
+    // With other scopes, a replacement is to be verified.
+    if (holder && !(replace && item.scopes)) return resultOf('unchanged', holder);
+    const inspected = await this.#inspect(client, item, options);
+    const { answer } = inspected;
+    const grantedScopes = narrowedScopes(item.scopes, answer.scopes);
+    if (service) assertPolicy(service, item, client, missingScopes(grantedScopes, SIGN_IN_SCOPES));
+    const account = await this.#accountOf(item, inspected);
+    const { idToken: _unused, ...tokens } = answer;
+    const saved = await this.imports.save({
+      userId,
+      client: client.alias,
+      account,
+      requestedScopes: item.scopes ?? grantedScopes,
+      grantedScopes,
+      answer: { ...tokens, refreshToken: answer.refreshToken ?? refreshToken },
+      replace,
+      isDryRun: dryRun,
+      audit: {
+        actor: service?.name ?? 'operator',
+        serviceId: service?.id ?? null,
+        requestId,
+        details: { account_by: inspected.sub === null ? 'caller' : 'google' },
+      },
+      now: this.clock.now(),
+    });
+    if (!('grant' in saved)) throw new ImportRefused(saved.kind);
+    if (saved.grant) return resultOf(saved.kind, saved.grant);
+    const would = { ...NOTHING, userId, client: client.alias, account, scopes: grantedScopes };
+    return { ...would, status: saved.kind };
+  }
+
+  async #inspect(client: GoogleClient, item: ImportItem, options: Run): Promise<Inspected> {
+    const { service, hangUp, rejected } = options;
+    // Google said it once: the other items of a long file would get the same answer.
+    if (rejected.has(client.alias)) throw new ImportRefused('client_misconfigured');
+    try {
+      return await this.google.verify(client, item.refreshToken, { serviceId: service?.id ?? null, hangUp });
+    } catch (error) {
+      if (!(error instanceof GoogleFailure)) throw error;
+      const refused = refusalByGoogle(error);
+      if (refused.reason === 'client_misconfigured') rejected.add(client.alias);
+      throw refused;
+    }
+  }
+
+  /** Users and clients before anything is looked up, and the scopes as far as they are known. */
+  #clientOf(item: ImportItem, service: Service | null): GoogleClient {
+    try {
+      const { clients } = this.settings;
+      const client = service ? clients.pickFor(service, item.client) : clients.pick(item.client);
+      if (service) assertPolicy(service, item, client, item.scopes ?? []);
+      return client;
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      if (error.code === 'not_allowed') throw new ImportRefused('not_allowed', { detail: error.detail });
+      throw new ImportRefused('unknown_client');
+    }
+  }
+
+  /** Google's word counts; what the caller says fills in what Google does not say. */
+  async #accountOf({ account: named }: ImportItem, { sub, email }: Inspected): Promise<Account> {
+    if (sub !== null) {
+      if (named !== null && !isAccount({ sub, email }, named)) throw new ImportRefused('wrong_account');
+      return { sub, email };
+    }
+    const isEmail = named?.includes('@') ?? false;
+    if (named !== null && isEmail && email !== null && !isAccount({ sub: '', email }, named))
+      throw new ImportRefused('wrong_account');
+    if (named !== null && !isEmail) {
+      if (!/^[\x21-\x7e]{1,255}$/.test(named)) throw new ImportRefused('account_unknown');
+      return { sub: named, email };
+    }
+    // An email address leads to an account only where the broker met it before.
+    const address = email ?? named;
+    const known = address === null ? null : await this.ledger.findAccount(address);
+    if (known === null) throw new ImportRefused('account_unknown');
+    return { sub: known, email: address };
+  }
+
+  #refuse({ reason, facts }: ImportRefused, item: ImportItem | null, options: Run): ImportResult {
+    const { errors, missingScopes: missing, googleError, detail } = facts;
+    const isTransient = isTransientRefusal(reason);
+    const { service, requestId, dryRun } = options;
+    const isAudited = item !== null && !isTransient && !dryRun;
+    const client = item?.client ?? null;
+    if (isAudited) {
+      this.audit.recordRefusal({
+        at: this.clock.now(),
+        action: 'grant.import',
+        outcome: reason,
+        actor: service?.name ?? 'operator',
+        serviceId: service?.id ?? null,
+        requestId,
+        userId: item.userId,
+        client,
+        details: googleError === undefined ? {} : { google_error: googleError },
+      });
+    }
+    return {
+      ...NOTHING,
+      status: isTransient ? 'postponed' : 'refused',
+      userId: item?.userId ?? null,
+      client,
+      cause: reason,
+      detail: detail ?? IMPORT_REFUSALS[reason].detail,
+      ...(errors ? { errors } : {}),
+      ...(missing ? { missingScopes: missing } : {}),
+    };
+  }
+}
+
+const NOTHING = { cause: null, detail: null, grantId: null, account: null, scopes: null };
+
+function resultOf(status: 'imported' | 'replaced' | 'unchanged', grant: Grant): ImportResult {
+  const { id: grantId, userId, client, account, grantedScopes: scopes } = grant;
+  return { ...NOTHING, status, userId, client, grantId, account, scopes };
+}
+
+function assertPolicy(
+  service: Service,
+  { userId }: ImportItem,
+  client: GoogleClient,
+  scopes: readonly string[],
+): void {
+  try {
+    assertAllowed(service, userId, client.alias, scopes);
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    throw new ImportRefused('not_allowed', { detail: error.detail });
+  }
+}

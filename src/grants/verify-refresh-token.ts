@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { GoogleFailure, isTransient } from '../domain/google/google-failure.js';
+import type { CodeExchangeResponse, GoogleClient } from '../domain/google/oauth.js';
+import { SIGN_IN_SCOPES } from '../domain/google/scopes.js';
+import { Clock } from '../domain/ports/clock.js';
+import type { Secret } from '../domain/secret.js';
+import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
+import { GoogleTurns } from '../google/oauth/refresh-requests.js';
+import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
+
+const MAX_ATTEMPTS = 3;
+const FIRST_WAIT_MS = 500;
+const MAX_WAIT_MS = 6000;
+/** With one of these Google says who the account is, be it in part. */
+const TELLING = new Set([...SIGN_IN_SCOPES, 'https://www.googleapis.com/auth/userinfo.profile']);
+
+/** What Google says of a refresh token. */
+export interface Inspected {
+  readonly answer: CodeExchangeResponse;
+  /** Null where the scopes of the token do not let Google say it. */
+  readonly sub: string | null;
+  readonly email: string | null;
+}
+
+export interface InspectionCaller {
+  /** The id of the service; null for an operator. */
+  readonly serviceId: string | null;
+  readonly hangUp?: AbortSignal | undefined;
+}
+
+/**
+ * Asks Google about a refresh token of another system, by one refresh. IMPORT_RATE bounds how many a second; each waits for a
+ * turn like the refreshes of callers, in a lane of its own, and passes the same circuit breaker.
+ * Does not own what the answer means (import-grants.ts).
+ */
+@Injectable()
+export class VerifyRefreshToken {
+  #nextAt = 0;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly google: GoogleOAuthClient,
+    private readonly turns: GoogleTurns,
+  ) {}
+
+  /** @throws {GoogleFailure} after a few attempts, where it is transient */
+  async verify(client: GoogleClient, token: Secret, caller: InspectionCaller): Promise<Inspected> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#pace();
+        return await this.#inTurn(client, token, caller);
+      } catch (error) {
+        const isFinal = !(error instanceof GoogleFailure) || !isTransient(error) || attempt === MAX_ATTEMPTS;
+        if (isFinal || error.error === 'stopping' || caller.hangUp?.aborted) throw error;
+        const waitMs = error.retryAfterSeconds === null ? 0 : error.retryAfterSeconds * 1000;
+        await sleep(Math.min(Math.max(waitMs, FIRST_WAIT_MS * 2 ** (attempt - 1)), MAX_WAIT_MS));
+      }
+    }
+  }
+
+  /** Requests begin at least so far apart, whoever imports. */
+  async #pace(): Promise<void> {
+    const now = this.clock.monotonicMs();
+    const at = Math.max(now, this.#nextAt);
+    this.#nextAt = at + 1000 / this.settings.importRate;
+    if (at > now) await sleep(at - now);
+  }
+
+  async #inTurn(client: GoogleClient, token: Secret, { serviceId, hangUp }: InspectionCaller) {
+    const work = new SharedWork<Inspected, null>(this.turns, this.settings.googleQueueMs, () => undefined);
+    // Not the lane of the service's calls: these go on meanwhile.
+    const lane = { service: `import:${serviceId ?? ''}`, client: client.alias, isBackground: false };
+    const result = work.join({ lane, about: null, hangUp });
+    void work.run(() => work.turn(() => this.#inspect(client, token)));
+    try {
+      return await result;
+    } catch (error) {
+      if (error instanceof TurnNotTaken) throw new GoogleFailure('withheld', error.why);
+      throw error;
+    }
+  }
+
+  async #inspect(client: GoogleClient, token: Secret): Promise<Inspected> {
+    const answer = await this.google.inspect(client, token);
+    if (answer.idToken) {
+      const expected = { client, isNonce: null, receivedAt: answer.obtainedAt };
+      const { sub, email } = await this.google.verifyIdToken(answer.idToken, expected);
+      return { answer, sub, email };
+    }
+    if (!answer.scopes.some((scope) => TELLING.has(scope))) return { answer, sub: null, email: null };
+    return { answer, ...(await this.google.accountOf(client, answer.accessToken)) };
+  }
+}
