@@ -23,7 +23,7 @@ const tests = '\\.test\\.tsx?$';
 const repositories = '^src/token-store/.*(\\.repository|/change-feed|/database-health)\\.ts$';
 // Which requests are sent is decided in google/, webhooks/ and services/workload-jwt/.
 const requests = '^src/outbound/(http-client|fetch-json|remote-key-set)\\.ts$';
-const entryPoints = '^src/([^/]+\\.ts$|cli/)';
+const entryPoints = '^src/([^/]+\\.ts$|cli/|workers/)';
 
 const featureRules = Object.entries(features).map(([feature, uses]) => ({
   name: `${feature}-uses-what-is-declared`,

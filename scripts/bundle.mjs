@@ -1,27 +1,60 @@
-// `npm run build`, second half: dist/src in two files, the broker's and the command line's, with all their packages.
+// `npm run build`, second half: dist/src as bundles, the broker's and the command line's, with all their packages.
 // Finding and reading two thousand files takes longer than the rest of a start. See docs/decisions/0012-bundle.md.
-import { join } from 'node:path';
+import { Buffer } from 'node:buffer';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { build } from 'rolldown';
 
-// As deep as dist/src, so that paths from a file to the project's root hold in both.
-await build(['main.js', 'cli/main.js'].map(bundle));
+const root = join(import.meta.dirname, '..');
 
-function bundle(file) {
-  return {
-    cwd: join(import.meta.dirname, '..'),
-    input: `dist/src/${file}`,
+// As deep as dist/src, so that paths from a file to the project's root hold in both.
+const bundles = [
+  { input: 'dist/src/main.js', dir: 'dist/bundle' },
+  { input: 'dist/src/cli/main.js', dir: 'dist/bundle/cli' },
+];
+
+rmSync(join(root, 'dist/bundle'), { recursive: true, force: true });
+for (const { input, dir } of bundles) await bundle(input, join(root, dir));
+
+function bundle(input, dir) {
+  return build({
+    cwd: root,
+    input,
     platform: 'node',
     // Optional packages of Nest, not installed: it loads them only when configured.
     external: /^@nestjs\/(microservices|websockets|platform-express)|^@fastify\/(multipart|view)$/,
+    plugins: [wasmFiles(dir)],
     output: {
-      file: `dist/bundle/${file}`,
+      dir,
       format: 'esm',
-      // One file each, dynamic imports included.
-      codeSplitting: false,
+      // What is imported when it is needed is a file of its own: the rest of a process neither reads nor keeps it.
+      chunkFileNames: '[name].js',
       sourcemap: true,
       // For one character beyond ASCII, V8 would keep the whole file in two bytes each. Licences are in node_modules.
       charset: 'ascii',
       comments: false,
+    },
+  });
+}
+
+/**
+ * Prisma's WebAssembly comes as base64 in a module, which V8 would parse and keep. Here it is a file of bytes. Prisma gives what the
+ * module exports to Buffer.from, which takes the value of an object: so the bytes are read then, and kept by no module.
+ */
+function wasmFiles(dir) {
+  return {
+    name: 'wasm-files',
+    load(id) {
+      if (!id.endsWith('.wasm-base64.mjs')) return null;
+      const [, base64] = /"([A-Za-z0-9+/=]{1000,})"/.exec(readFileSync(id, 'utf8')) ?? [];
+      if (base64 === undefined)
+        throw new Error(`${id} has no WebAssembly in base64: change scripts/bundle.mjs`);
+      const name = basename(id).replace('.wasm-base64.mjs', '.wasm');
+      mkdirSync(dir, { recursive: true });
+      writeFileSync(join(dir, name), Buffer.from(base64, 'base64'));
+      return `import { readFileSync } from 'node:fs';
+        const file = new URL(${JSON.stringify(`./${name}`)}, import.meta.url);
+        export const wasm = { valueOf: () => readFileSync(file) };`;
     },
   };
 }

@@ -1,19 +1,17 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { Readiness } from './operations/health.controller.js';
+import { MAX_SHUTDOWN_MS } from './workers/protocol.js';
 
-/** A database that does not answer must not delay the exit: orchestrators commonly send SIGKILL after 10 seconds. */
-const MAX_SHUTDOWN_MS = 9_500;
-
-/** Graceful shutdown: not ready for the delay, then no new requests; those in flight are answered; exit code 0. */
-export function shutDownOnSignal(broker: INestApplicationContext, delayMs: number): void {
+/**
+ * Graceful shutdown: not ready for the delay, then no new requests; those in flight are answered; exit code 0.
+ * @returns begins it; called again, it skips the delay
+ */
+export function gracefulShutdown(broker: INestApplicationContext): (delayMs: number) => void {
   let shutDownNow: (() => void) | null = null;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      // A second signal skips the delay.
-      if (shutDownNow) shutDownNow();
-      else shutDownNow = shutDownAfter(broker, delayMs);
-    });
-  }
+  return (delayMs) => {
+    if (shutDownNow) shutDownNow();
+    else shutDownNow = shutDownAfter(broker, delayMs);
+  };
 }
 
 /** @returns shuts down without the delay */

@@ -1,10 +1,9 @@
 import 'reflect-metadata';
 import inspector from 'node:inspector';
-import { startBroker } from './bootstrap.js';
 import { ConfigurationError } from './config/configuration-error.js';
 import { loadEnvFile } from './config/load-env-file.js';
 import { readConfiguration } from './config/read-configuration.js';
-import { shutDownOnSignal } from './graceful-shutdown.js';
+import { workerNumber } from './workers/protocol.js';
 
 // SIGUSR1 opens Node's inspector: any client that reaches its port can read every secret in memory. A listener prevents that.
 process.on('SIGUSR1', () => undefined);
@@ -13,9 +12,14 @@ try {
   loadEnvFile();
   refuseInspector(process.env);
   const settings = readConfiguration(process.env);
-  shutDownOnSignal(await startBroker(settings), settings.shutdownDelayMs);
-  // With --expose-gc, as in the image: frees some 10 MB that only the start needed.
-  void globalThis.gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
+  // Imported only where it runs: a supervisor needs nothing of the broker, and the only process nothing of a supervisor.
+  if (settings.workers > 1 && workerNumber(process.env) === null) {
+    const { supervise } = await import('./workers/supervisor.js');
+    supervise(settings);
+  } else {
+    const { serve } = await import('./serve.js');
+    await serve(settings);
+  }
 } catch (error) {
   const fault = error instanceof ConfigurationError ? error : listenFault(error);
   if (!fault) throw error;
@@ -37,6 +41,7 @@ function refuseInspector({ NODE_ENV }: NodeJS.ProcessEnv): void {
 
 function listenFault(error: unknown): ConfigurationError | null {
   const { syscall, code = '' } = error as NodeJS.ErrnoException;
-  if (syscall !== 'listen' && syscall !== 'getaddrinfo') return null;
+  // `bind`: in a worker, whose supervisor holds the port.
+  if (!['listen', 'bind', 'getaddrinfo'].includes(syscall ?? '')) return null;
   return new ConfigurationError([`HOST and PORT: the broker cannot listen there (${code})`]);
 }

@@ -12,6 +12,7 @@ import { DEAD_GRANTS } from '../src/domain/google/dead-grants.js';
 import { Secret } from '../src/domain/secret.js';
 import { Metrics } from '../src/operations/metrics.js';
 import { signMessage } from '../src/webhooks/send-event.js';
+import { WorkerMetrics } from '../src/workers/worker-metrics.js';
 import { emptyFolder } from './cli/token-broker.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
 import { until } from './support/until.js';
@@ -110,14 +111,20 @@ describe('the metrics', () => {
   afterAll(() => bed.stop());
 
   test('are all in docs/metrics.md, with type and labels, and no other is', async () => {
-    const { registry } = bed.app.get(Metrics);
-    const own = (await registry.getMetricsAsJSON()).filter(({ name }) => name.startsWith('token_broker_'));
+    // With several workers, their supervisor's metrics come with those of each.
+    const registries = [bed.app.get(Metrics).registry, new WorkerMetrics([1]).registry];
+    const all = await Promise.all(
+      registries.map(async (registry) =>
+        (await registry.getMetricsAsJSON()).map((metric) => ({ ...metric, registry })),
+      ),
+    );
+    const own = all.flat().filter(({ name }) => name.startsWith('token_broker_'));
     const rows = read('docs/metrics.md').matchAll(/^\| `(token_broker_\w+)` +\| (\w+) +\|([^|]*)\|/gm);
     const documentedMetrics = [...rows].map(([, name = '', type = '', third = '']) => {
       const labels = [...third.matchAll(/`(\w+)`/g)].map(([, label = '']) => label);
       return `${name} ${type} ${labels.sort().join(' ')}`;
     });
-    const registered = own.map(({ name, type }) => {
+    const registered = own.map(({ name, type, registry }) => {
       const { labelNames } = registry.getSingleMetric(name) as unknown as { labelNames: string[] };
       return `${name} ${String(type)} ${labelNames.toSorted().join(' ')}`;
     });

@@ -15,6 +15,7 @@ import { freePort } from '../trying/postgres.js';
 
 /** As in the container image. */
 export const NODE_FLAGS = ['--max-semi-space-size=64', '--expose-gc'];
+const MALLOC = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' };
 const READY_MS = 60_000;
 
 export const CLIENT_ID = 'fleet-client';
@@ -104,7 +105,7 @@ async function startReplica(settings: Readonly<Record<string, string>>, logFile:
   const child = spawn(process.execPath, [...NODE_FLAGS, compiled('bundle/main.js')], {
     // An empty folder has no .env.
     cwd: tmpdir(),
-    env: settings,
+    env: { ...MALLOC, ...settings },
     // To a file: reading a busy broker's log would slow down the process that measures it.
     stdio: ['ignore', openSync(logFile, 'a'), openSync(logFile, 'a')],
   });

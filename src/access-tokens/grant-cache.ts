@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { cacheBound } from '../domain/cache-bound.js';
 import { Settings } from '../config/settings.js';
 import { scopeKey } from '../domain/google/scopes.js';
 import type { GrantWithTokens } from '../domain/grant/consent.js';
@@ -59,8 +60,9 @@ export class GrantCache {
     const dispose = ({ user, isMoving }: Entry) => {
       if (!isMoving) user.isCurrent = false;
     };
-    this.#entries = max === 0 ? null : new LRUCache({ max, dispose });
-    this.#empty = max === 0 ? null : new LRUCache({ max: Math.min(max, MAX_WITHOUT_GRANTS), dispose });
+    this.#entries = max === 0 ? null : new LRUCache({ ...cacheBound(max), dispose });
+    this.#empty =
+      max === 0 ? null : new LRUCache({ ...cacheBound(Math.min(max, MAX_WITHOUT_GRANTS)), dispose });
     changes.subscribe((change) => {
       if (change.kind === 'everything') {
         this.#entries?.clear();

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { cacheBound } from '../domain/cache-bound.js';
 import { isTransient } from '../domain/google/google-failure.js';
 import { scopeKey } from '../domain/google/scopes.js';
 import { backoffAfter } from '../domain/grant/backoff.js';
@@ -55,7 +56,7 @@ interface Unsaved {
 @Injectable()
 export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   readonly #log = new Logger(RefreshResults.name);
-  readonly #unsaved = new LRUCache<string, Unsaved>({ max: MAX_ENTRIES });
+  readonly #unsaved = new LRUCache<string, Unsaved>(cacheBound(MAX_ENTRIES));
   readonly #failures: LRUCache<string, RefreshFailure>;
 
   constructor(
@@ -68,7 +69,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     private readonly scheduler: Scheduler,
   ) {
     const perf = { now: () => clock.monotonicMs() };
-    this.#failures = new LRUCache({ max: MAX_ENTRIES, ttl: TRANSIENT_MS, ttlResolution: 0, perf });
+    this.#failures = new LRUCache({ ...cacheBound(MAX_ENTRIES), ttl: TRANSIENT_MS, ttlResolution: 0, perf });
   }
 
   onModuleInit(): void {

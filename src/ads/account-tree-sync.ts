@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { cacheBound } from '../domain/cache-bound.js';
 import { AccessTokenService } from '../access-tokens/access-token.service.js';
 import type { GrantRequest } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
@@ -40,7 +41,8 @@ export class AccountTreeSync {
     this.#work = new WorkInFlight(new FairQueue(CONCURRENCY), settings.googleQueueMs);
     const ttl = settings.adsMinAge * 1000;
     const perf = { now: () => clock.monotonicMs() };
-    this.#failures = ttl === 0 ? null : new LRUCache({ max: MAX_FAILURES, ttl, ttlResolution: 0, perf });
+    this.#failures =
+      ttl === 0 ? null : new LRUCache({ ...cacheBound(MAX_FAILURES), ttl, ttlResolution: 0, perf });
   }
 
   /** @throws {BrokerError} as GET /tokens/:userId does; `client_misconfigured` and `google_unavailable` also for Google Ads */

@@ -30,6 +30,7 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  #source = () => this.registry.metrics();
   #text: Promise<string> | null = null;
   #second = 0;
   #reads = 0;
@@ -50,9 +51,15 @@ export class Metrics {
       this.#reads = 0;
     }
     if (this.#text && ++this.#reads > MAX_READS_PER_SECOND) return this.#text;
-    const text = this.registry.metrics();
+    const text = this.#source();
     this.#text = text;
     return text;
+  }
+
+  /** As one of several workers: /metrics answers for all of them. */
+  readFrom(source: () => Promise<string>): void {
+    this.#source = source;
+    this.#text = null;
   }
 
   recordCall({ method = '', route = '', status = 0, seconds, isCached }: Access): void {

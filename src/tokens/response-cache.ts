@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import { cacheBound } from '../domain/cache-bound.js';
 import type { CachedGrant, CachedToken, UserGrants } from '../access-tokens/grant-cache.js';
 import type { DecidedBy, RepeatableRefusal } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
@@ -83,8 +84,8 @@ export class ResponseCache {
     private readonly changes: ChangeFeed,
   ) {
     const max = settings.cacheUsers;
-    this.#tokens = max === 0 ? null : new LRUCache({ max });
-    this.#refusals = max === 0 ? null : new LRUCache({ max: Math.min(max, MAX_REFUSALS) });
+    this.#tokens = max === 0 ? null : new LRUCache(cacheBound(max));
+    this.#refusals = max === 0 ? null : new LRUCache(cacheBound(Math.min(max, MAX_REFUSALS)));
     changes.subscribe(({ kind }) => {
       if (kind === 'grant') return;
       this.#clearedAt = performance.now();

@@ -1,9 +1,11 @@
 import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { choice, integer, list, matches, text } from '../setting.js';
 
 /** No path, query or fragment, so that joining a path has one meaning. */
 const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
 const MODES = ['production', 'development', 'test'] as const;
+const MAX_WORKERS = 256;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /** The process: where it listens, what it logs, how it stops. */
@@ -27,6 +29,19 @@ export const PROCESS_SETTINGS = {
     doc: 'The port to listen on.',
     example: '8080',
   }),
+  WORKERS: {
+    ...integer({
+      default: 1,
+      min: 1,
+      max: MAX_WORKERS,
+      doc: 'How many processes serve on this port. `auto`: one for each processor that this process may use.',
+      more: 'More than one have a supervisor, which replaces those that end. Rate limits hold for all together, most other limits for each: see [workers](scaling.md#workers).',
+      example: 'auto',
+    }),
+    values: `1 to ${MAX_WORKERS}, or \`auto\``,
+    parse: (value: string) =>
+      value === 'auto' ? Math.min(availableParallelism(), MAX_WORKERS) : Number(value),
+  },
   PUBLIC_URL: text({
     rule: matches(ORIGIN, 'must be an origin such as https://broker.example.com, without a path'),
     doc: 'The origin where browsers reach the broker: scheme, host and port, no path. Google redirects to this + `/callback`.',
@@ -67,7 +82,7 @@ export const HTTP_SETTINGS = {
     default: 60_000,
     min: 1,
     unit: 'requests a minute',
-    doc: 'How many requests one service may send. Each broker process counts for itself.',
+    doc: 'How many requests one service may send. Each broker counts for itself, its workers together.',
     more: 'See [limits](#limits).',
     example: '6000',
   }),

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
+import { cacheBound } from '../../domain/cache-bound.js';
 
 const MINUTE_MS = 60_000;
 /** The least recently seen caller is evicted first, and starts from zero again. */
@@ -23,7 +24,7 @@ export class FixedWindowCounter {
    */
   constructor(
     readonly perMinute: number,
-    private readonly windows: Windows = new LRUCache<string, Window>({ max: MAX_CALLERS }),
+    private readonly windows: Windows = new LRUCache<string, Window>(cacheBound(MAX_CALLERS)),
   ) {}
 
   /**

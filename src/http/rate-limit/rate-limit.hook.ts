@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import { cacheBound } from '../../domain/cache-bound.js';
 import { BrokerError } from '../../domain/errors.js';
 import { callerOf } from '../caller.decorator.js';
 import { credentialDigest } from '../request-context.js';
@@ -27,7 +28,7 @@ export class RateLimits {
   readonly #byAddress: Readonly<Record<RouteKind, FixedWindowCounter | null>>;
   /** Unbounded: it has authenticated services only, which are few, so that no stranger can evict one. */
   readonly #byService: FixedWindowCounter;
-  readonly #verified = new LRUCache<string, string>({ max: MAX_VERIFIED });
+  readonly #verified = new LRUCache<string, string>(cacheBound(MAX_VERIFIED));
   #verifying = 0;
 
   constructor(

@@ -11,6 +11,7 @@ import {
   type JWTVerifyResult,
 } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { cacheBound } from '../../domain/cache-bound.js';
 import { Settings } from '../../config/settings.js';
 import {
   isSubject,
@@ -49,7 +50,7 @@ export type ProvedIdentity = WorkloadIdentity & Proof;
 export class WorkloadJwtVerifier {
   readonly #log = new Logger(WorkloadJwtVerifier.name);
   readonly #issuers: ReadonlyMap<string, IssuerVerifier>;
-  readonly #verified = new LRUCache<string, VerifiedJwt>({ max: MAX_VERIFIED });
+  readonly #verified = new LRUCache<string, VerifiedJwt>(cacheBound(MAX_VERIFIED));
 
   constructor(
     settings: Settings,

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { cacheBound } from '../../domain/cache-bound.js';
 import type { AuditEntry } from '../../domain/audit-entry.js';
 import { type AuditRow, ownerOf, toAuditRow } from './audit-rows.js';
 import { WriteBehind } from './write-behind.js';
@@ -22,7 +23,7 @@ export class RefusalRows {
   readonly #open = new Map<string, AuditRow>();
   /** By the details object of the response cache: found without comparing. */
   #again = new WeakMap<object, AuditRow>();
-  readonly #written = new LRUCache<string, true>({ max: MAX_REMEMBERED, ttl: REPEATED_MS });
+  readonly #written = new LRUCache<string, true>({ ...cacheBound(MAX_REMEMBERED), ttl: REPEATED_MS });
   readonly #windows = new Map<string, { endsAt: number; rows: number }>();
   readonly #first: WriteBehind<Counted>;
   readonly #repeated: WriteBehind<Counted>;

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { cacheBound } from '../../domain/cache-bound.js';
 import { Settings } from '../../config/settings.js';
 
 /** The columns of a row that only grow. */
@@ -26,7 +27,7 @@ export class GrantWatermarks {
   readonly #marks: LRUCache<string, Marks>;
 
   constructor({ cacheUsers }: Settings) {
-    this.#marks = new LRUCache({ max: Math.max(MIN_USERS, cacheUsers) });
+    this.#marks = new LRUCache(cacheBound(Math.max(MIN_USERS, cacheUsers)));
   }
 
   /** What was known when a read began; what another read sees meanwhile does not concern this one. */

@@ -1,0 +1,27 @@
+/** One process that serves: the only one, or a worker. Owns who tells it to stop; bootstrap.ts builds what it serves. */
+import { startBroker } from './bootstrap.js';
+import type { Settings } from './config/settings.js';
+import { gracefulShutdown } from './graceful-shutdown.js';
+import { Metrics } from './operations/metrics.js';
+import { onStopSignal } from './workers/protocol.js';
+import { WorkerLink } from './workers/worker.js';
+
+/** After the first calls, which a collection would delay. */
+const COLLECT_AFTER_MS = 1000;
+
+/** Starts the broker. The process runs until it is told to stop. */
+export async function serve(settings: Settings): Promise<void> {
+  const worker = WorkerLink.of(process.env);
+  const broker = await startBroker(worker?.share(settings) ?? settings);
+  const stop = gracefulShutdown(broker);
+  if (worker) worker.join(broker.get(Metrics), stop);
+  else {
+    onStopSignal(() => {
+      stop(settings.shutdownDelayMs);
+    });
+  }
+  // With --expose-gc, as in the image: frees what only the start needed.
+  setTimeout(() => {
+    void globalThis.gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
+  }, COLLECT_AFTER_MS).unref();
+}
