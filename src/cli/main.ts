@@ -6,6 +6,8 @@
  * token-store/ has the rows, sealing/ the keys.
  * One command is one file. It imports the broker's modules only when it runs, so that `--help` is fast.
  */
+// Before every class with decorators, in whatever order the commands import them.
+import 'reflect-metadata';
 import { run } from './run.js';
 
 // A reader such as `head` may close the pipe before everything is written.

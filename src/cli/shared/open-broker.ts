@@ -12,7 +12,6 @@ export async function withBroker<T>(use: (broker: INestApplicationContext) => Pr
 
 /** @throws {ConfigurationError} with all faults at once */
 export async function readSettings(env: NodeJS.ProcessEnv): Promise<Settings> {
-  await import('reflect-metadata');
   const { readConfiguration } = await import('../../config/read-configuration.js');
   return readConfiguration(env);
 }

@@ -1,3 +1,4 @@
+import { DEAD_GRANTS } from '../google/dead-grants.js';
 import { type GoogleFailure, isTransient } from '../google/google-failure.js';
 import { commonScopes, missingScopes, scopeSet, SIGN_IN_SCOPES } from '../google/scopes.js';
 import type { Secret } from '../secret.js';
@@ -39,14 +40,13 @@ export const IMPORT_REFUSALS = {
       'Google no longer accepts this refresh token: it expired or was revoked. The user must connect again.',
   },
   wrong_client: {
-    detail:
-      'The refresh token was issued to another OAuth client. Name the alias of the client that obtained it.',
+    detail: 'Another client obtained this refresh token. Name the alias of that client.',
   },
   client_misconfigured: {
     detail: 'Google rejects the client itself. `token-broker client check` says why; then import again.',
   },
   policy_rejected: {
-    detail: "The administrator of the account's Google Workspace does not allow this app.",
+    detail: `${DEAD_GRANTS.admin_policy_enforced.meaning} ${DEAD_GRANTS.admin_policy_enforced.remedy}`,
   },
   scope_missing: { detail: 'The refresh token does not cover every scope that `scopes` names.' },
   account_unknown: {
