@@ -234,7 +234,8 @@ describe('a security event', () => {
     await connect();
     bed.clock.advance(3600);
     const before = refreshesAtGoogle();
-    bed.google.control.latency('token', 300);
+    // Longer than the events take, shorter than Google's time limit here.
+    bed.google.control.latency('token', 1800);
     const underWay = bed.api.token('alice');
     await until(() => refreshesAtGoogle() > before);
     await send({ type: 'account-disabled', subject: subject(), reason: 'hijacking' });
@@ -249,9 +250,11 @@ describe('a security event', () => {
     await connect();
     bed.clock.advance(3600);
     const before = refreshesAtGoogle();
-    bed.google.control.latency('token', 300);
+    // Longer than the events take, shorter than Google's time limit here.
+    bed.google.control.latency('token', 1800);
     const underWay = bed.api.token('alice');
     await until(() => refreshesAtGoogle() > before);
+    bed.google.control.latency('token', 0);
     for (const type of types) await send({ type, subject: subject() });
     expect((await underWay).status).toBe(200);
     expect(refreshesAtGoogle()).toBe(before + 2);
