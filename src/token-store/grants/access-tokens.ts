@@ -10,6 +10,7 @@ import {
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
+import { StatementBatch } from '../client/statement-batch.js';
 import type { Grant as GrantRow, Prisma } from '../prisma-client/client.js';
 import { accessTokenAad } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
@@ -23,7 +24,35 @@ interface TokenRow {
   readonly expires_ms: number;
 }
 
-type Row = GrantRow & { readonly credential: string | null; readonly tokens: readonly TokenRow[] | null };
+type Row = GrantRow & {
+  readonly credential: string | null;
+  readonly tokens: readonly TokenRow[] | null;
+  /** Of the user who asked, from 1. */
+  readonly place: number;
+};
+
+interface Asked {
+  readonly userId: string;
+  readonly client: string;
+  /** Tokens that have expired by then are left out. */
+  readonly now: Date;
+}
+
+/** Of several users, in one query: Prisma's own joins would need two. */
+const READ = `
+  SELECT asked.place::integer, id, kind, grants.user_id AS "userId", grants.client, account_sub AS "accountSub",
+    account_email AS "accountEmail", subject, requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status,
+    diagnosis, revocation_id AS "revocationId",
+    refresh_token_issued_at AS "refreshTokenIssuedAt", refresh_token_expires_at AS "refreshTokenExpiresAt",
+    imported_at AS "importedAt", version, refreshes, created_at AS "createdAt", consented_at AS "consentedAt", refreshed_at AS "refreshedAt",
+    coalesce(sealed_refresh_token, sealed_key) AS credential, credential_version AS "credentialVersion",
+    revoking_from AS "revokingFrom",
+    (SELECT json_agg(json_build_object('scope_set', scope_set, 'sealed_token', sealed_token,
+        'obtained_ms', extract(epoch FROM obtained_at) * 1000, 'expires_ms', extract(epoch FROM expires_at) * 1000))
+      FROM access_tokens WHERE grant_id = grants.id AND expires_at > asked.now) AS tokens
+  FROM unnest($1::text[], $2::text[], $3::timestamptz[]) WITH ORDINALITY AS asked (user_id, client, now, place)
+    JOIN grants ON grants.user_id = asked.user_id AND grants.client = asked.client
+  ORDER BY created_at`;
 
 const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
 
@@ -34,6 +63,8 @@ const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
  */
 @Injectable()
 export class AccessTokens {
+  readonly #reads = new StatementBatch<Asked, Row[]>((asked) => this.#read(asked));
+
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
@@ -42,24 +73,23 @@ export class AccessTokens {
     private readonly reporter: IntegrityReporter,
   ) {}
 
-  /** One query: Prisma's own joins would need two. */
   async ofUser(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
-    const text = `
-      SELECT id, kind, user_id AS "userId", client, account_sub AS "accountSub", account_email AS "accountEmail", subject,
-        requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status, diagnosis, revocation_id AS "revocationId",
-        refresh_token_issued_at AS "refreshTokenIssuedAt", refresh_token_expires_at AS "refreshTokenExpiresAt",
-        imported_at AS "importedAt",
-        version, refreshes, created_at AS "createdAt", consented_at AS "consentedAt", refreshed_at AS "refreshedAt",
-        coalesce(sealed_refresh_token, sealed_key) AS credential, credential_version AS "credentialVersion",
-        revoking_from AS "revokingFrom",
-        (SELECT json_agg(json_build_object('scope_set', scope_set, 'sealed_token', sealed_token,
-            'obtained_ms', extract(epoch FROM obtained_at) * 1000, 'expires_ms', extract(epoch FROM expires_at) * 1000))
-          FROM access_tokens WHERE grant_id = grants.id AND expires_at > $3) AS tokens
-      FROM grants WHERE user_id = $1 AND client = $2 ORDER BY created_at`;
     const before = this.watermarks.before(userId, client);
-    const rows = await this.database.prepared<Row>('grants with tokens', text, [userId, client, now]);
+    const rows = (await this.#reads.add({ userId, client, now })) ?? [];
     const older = this.watermarks.judge(userId, client, before, rows);
     return Promise.all(rows.map((row) => this.#withTokens(row, older.has(row.id))));
+  }
+
+  async #read(asked: readonly Asked[]): Promise<Row[][]> {
+    const values = [
+      asked.map(({ userId }) => userId),
+      asked.map(({ client }) => client),
+      asked.map(({ now }) => now),
+    ];
+    const rows = await this.database.prepared<Row>('grants with tokens', READ, values);
+    const found: Row[][] = asked.map(() => []);
+    for (const row of rows) found[row.place - 1]?.push(row);
+    return found;
   }
 
   /** @param grant as it was just sealed */
@@ -84,7 +114,10 @@ export class AccessTokens {
   }
 
   /** Leaves out what the broker did not write, with an alarm; the user's other grants are not affected. */
-  async #withTokens({ tokens, credential, ...row }: Row, isOlder: boolean): Promise<GrantWithTokens> {
+  async #withTokens(
+    { tokens, credential, place: _place, ...row }: Row,
+    isOlder: boolean,
+  ): Promise<GrantWithTokens> {
     const grant = fromRow(row);
     if (isOlder) {
       this.reporter.report({

@@ -7,6 +7,7 @@ import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/refresh-lease.
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
+import { StatementBatch } from '../client/statement-batch.js';
 import { Outbox } from '../outbox/outbox.js';
 import { CredentialSealer, type SealedCredential } from './credential-sealer.js';
 import { deadColumns, endTokens } from './end-grants.js';
@@ -14,7 +15,14 @@ import { NO_LEASE } from './grant-row.js';
 import { SaveRefresh, WITHOUT_WAITING_FOR_DISK } from './save-refresh.js';
 import { SlotBookings } from './slot-bookings.js';
 
+interface AskedLease {
+  readonly owner: string;
+  readonly ms: number;
+  readonly grant: Grant;
+}
+
 interface TakenLease extends SealedCredential {
+  readonly owner: string;
   readonly failures: number;
   /** Proves which refresh token belongs to this grant. */
   readonly ledgerMacs: readonly string[];
@@ -26,17 +34,25 @@ interface TakenLease extends SealedCredential {
  */
 const MAX_LEASE = `interval '15 minutes'`;
 
-const TAKE = `
-  UPDATE grants SET lease_owner = $1, lease_awaited = false,
-    lease_expires_at = clock_timestamp() + $2 * interval '1 millisecond'
-  WHERE id = $3 AND version = $4 AND refreshes = $5 AND status = 'active'
-    AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL
-    AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp()
-      OR lease_expires_at > clock_timestamp() + ${MAX_LEASE})
-    AND ${WITHOUT_WAITING_FOR_DISK}
-  RETURNING coalesce(sealed_refresh_token, sealed_key) AS sealed, credential_version AS "credentialVersion",
-    refresh_failures AS failures, ARRAY(SELECT encode(mac, 'hex') FROM refresh_tokens
-      WHERE grant_id = grants.id AND current AND mac IS NOT NULL) AS "ledgerMacs"`;
+/** Takes several leases; each only if its grant is as it was read, and free. */
+const take = (isAlone: boolean) => `
+  WITH free AS (
+    SELECT grants.id, asked.owner, asked.ms
+    FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::integer[], $5::integer[]) AS asked (owner, ms, id, version, refreshes)
+      JOIN grants ON grants.id = asked.id AND grants.version = asked.version AND grants.refreshes = asked.refreshes
+    WHERE status = 'active' AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL
+      AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp()
+        OR lease_expires_at > clock_timestamp() + ${MAX_LEASE})
+      AND ${WITHOUT_WAITING_FOR_DISK}
+    FOR UPDATE OF grants ${isAlone ? '' : 'SKIP LOCKED'})
+  UPDATE grants SET lease_owner = free.owner, lease_awaited = false,
+    lease_expires_at = clock_timestamp() + free.ms * interval '1 millisecond'
+  FROM free WHERE grants.id = free.id
+  RETURNING lease_owner AS owner, coalesce(sealed_refresh_token, sealed_key) AS sealed,
+    credential_version AS "credentialVersion", refresh_failures AS failures,
+    ARRAY(SELECT encode(mac, 'hex') FROM refresh_tokens WHERE grant_id = grants.id AND current AND mac IS NOT NULL) AS "ledgerMacs"`;
+const TAKE_ONE = take(true);
+const TAKE_SEVERAL = take(false);
 
 /**
  * One refresh of a grant across all replicas, from taking the lease to storing the result. Time is the database's, the one
@@ -47,6 +63,10 @@ const TAKE = `
  */
 @Injectable()
 export class RefreshLeaseRepository {
+  readonly #takes = new StatementBatch<AskedLease, TakenLease>((asked, isAlone) =>
+    this.#takeAll(asked, isAlone),
+  );
+
   constructor(
     private readonly database: Database,
     private readonly saves: SaveRefresh,
@@ -57,11 +77,25 @@ export class RefreshLeaseRepository {
     private readonly reporter: IntegrityReporter,
   ) {}
 
+  async #takeAll(asked: readonly AskedLease[], isAlone: boolean): Promise<(TakenLease | null)[]> {
+    const values = [
+      asked.map(({ owner }) => owner),
+      asked.map(({ ms }) => ms),
+      asked.map(({ grant }) => grant.id),
+      asked.map(({ grant }) => grant.version),
+      asked.map(({ grant }) => grant.refreshes),
+    ];
+    const rows = isAlone
+      ? await this.database.prepared<TakenLease>('take lease', TAKE_ONE, values)
+      : await this.database.prepared<TakenLease>('take leases', TAKE_SEVERAL, values);
+    const taken = new Map(rows.map((row) => [row.owner, row]));
+    return asked.map(({ owner }) => taken.get(owner) ?? null);
+  }
+
   async take(grant: Grant, ms: number): Promise<LeaseOutcome> {
     const { id, version, refreshes } = grant;
     const owner = randomUUID();
-    const values = [owner, ms, id, version, refreshes];
-    const [taken] = await this.database.prepared<TakenLease>('take lease', TAKE, values);
+    const taken = await this.#takes.add({ owner, ms, grant });
     if (taken) {
       const credential = await this.#open(grant, taken).catch(async (error: unknown) => {
         // Another replica may have the key that this one lacks.

@@ -4,6 +4,7 @@ import type { Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { type Lease, secretOf } from '../../domain/grant/refresh-lease.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
+import { StatementBatch } from '../client/statement-batch.js';
 import { Outbox } from '../outbox/outbox.js';
 import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
@@ -17,21 +18,44 @@ import { SlotBookings } from './slot-bookings.js';
  */
 export const WITHOUT_WAITING_FOR_DISK = `set_config('synchronous_commit', 'off', true) IS NOT NULL`;
 
-const SAVE = `
-  WITH refreshed AS (
-    UPDATE grants SET refreshed_at = $1, refreshes = refreshes + 1, refresh_failures = 0,
+interface NewToken {
+  readonly grant: Grant;
+  readonly owner: string;
+  readonly now: Date;
+  readonly scopeSet: string;
+  readonly sealed: string;
+  readonly obtainedAt: Date;
+  readonly expiresAt: Date;
+}
+
+/** Saves several tokens; each only under its lease, and if its grant is as it was read. */
+const save = (isAlone: boolean) => `
+  WITH held AS (
+    SELECT grants.id, asked.*
+    FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[])
+        AS asked (grant_id, version, owner, now, scope_set, sealed_token, obtained_at, expires_at)
+      JOIN grants ON grants.id = asked.grant_id AND grants.version = asked.version AND grants.lease_owner = asked.owner
+    WHERE ${WITHOUT_WAITING_FOR_DISK}
+    FOR UPDATE OF grants ${isAlone ? '' : 'SKIP LOCKED'}),
+  refreshed AS (
+    UPDATE grants SET refreshed_at = held.now, refreshes = refreshes + 1, refresh_failures = 0,
       lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false
-    WHERE id = $2 AND version = $3 AND lease_owner = $4 AND ${WITHOUT_WAITING_FOR_DISK}
-    RETURNING id)
-  INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
-  SELECT id, $5, $6, $7, $8 FROM refreshed
-  ON CONFLICT (grant_id, scope_set) DO UPDATE SET sealed_token = excluded.sealed_token,
-    obtained_at = excluded.obtained_at, expires_at = excluded.expires_at
-  RETURNING grant_id`;
+    FROM held WHERE grants.id = held.id
+    RETURNING grants.id, held.owner, held.scope_set, held.sealed_token, held.obtained_at, held.expires_at),
+  stored AS (
+    INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
+    SELECT id, scope_set, sealed_token, obtained_at, expires_at FROM refreshed
+    ON CONFLICT (grant_id, scope_set) DO UPDATE SET sealed_token = excluded.sealed_token,
+      obtained_at = excluded.obtained_at, expires_at = excluded.expires_at)
+  SELECT owner FROM refreshed`;
+const SAVE_ONE = save(true);
+const SAVE_SEVERAL = save(false);
 
 /** Stores the response of a refresh and ends its lease, in one statement or transaction. */
 @Injectable()
 export class SaveRefresh {
+  readonly #saves = new StatementBatch<NewToken, true>((tokens, isAlone) => this.#saveAll(tokens, isAlone));
+
   constructor(
     private readonly database: Database,
     private readonly accessTokens: AccessTokens,
@@ -57,7 +81,7 @@ export class SaveRefresh {
       : this.#saveToken(lease, scopes, answer, now);
   }
 
-  /** Nearly every refresh: a new access token and nothing else, in one statement. */
+  /** Nearly every refresh: a new access token and nothing else, in one statement with others. */
   async #saveToken(
     { grant, owner, credentialVersion }: Lease,
     scopes: readonly string[],
@@ -67,9 +91,34 @@ export class SaveRefresh {
     const key = scopeKey(scopes);
     const sealed = await this.accessTokens.seal(grant, credentialVersion, key, answer);
     const { obtainedAt, expiresAt } = answer;
-    const values = [now, grant.id, grant.version, owner, key, sealed, obtainedAt, expiresAt];
-    const written = await this.database.prepared('save token', SAVE, values);
-    return written.length === 0 ? null : { ...grant, refreshedAt: now, refreshes: grant.refreshes + 1 };
+    const isSaved = await this.#saves.add({
+      grant,
+      owner,
+      now,
+      scopeSet: key,
+      sealed,
+      obtainedAt,
+      expiresAt,
+    });
+    return isSaved ? { ...grant, refreshedAt: now, refreshes: grant.refreshes + 1 } : null;
+  }
+
+  async #saveAll(tokens: readonly NewToken[], isAlone: boolean): Promise<(true | null)[]> {
+    const values = [
+      tokens.map(({ grant }) => grant.id),
+      tokens.map(({ grant }) => grant.version),
+      tokens.map(({ owner }) => owner),
+      tokens.map(({ now }) => now),
+      tokens.map(({ scopeSet }) => scopeSet),
+      tokens.map(({ sealed }) => sealed),
+      tokens.map(({ obtainedAt }) => obtainedAt),
+      tokens.map(({ expiresAt }) => expiresAt),
+    ];
+    const rows = isAlone
+      ? await this.database.prepared<{ owner: string }>('save token', SAVE_ONE, values)
+      : await this.database.prepared<{ owner: string }>('save tokens', SAVE_SEVERAL, values);
+    const owners = new Set(rows.map(({ owner }) => owner));
+    return tokens.map(({ owner }) => owners.has(owner) || null);
   }
 
   /** Google sent another refresh token, or other scopes than the grant's: the grant itself changes. */
