@@ -1,3 +1,7 @@
+import type { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { Dispatcher } from 'undici';
 import { proxiesOf, type Proxies } from '../config/proxies.js';
 import type { Secret } from '../domain/secret.js';
 
@@ -38,80 +42,153 @@ export class ProxyRefused extends Error {
 /** Like a private CA (NODE_EXTRA_CA_CERTS), proxies belong to the process and not to one use of it. */
 let proxies: Proxies | undefined;
 
+type Undici = typeof import('undici');
+
+/** Loaded with the first request: the start need not wait for it. */
+let undici: Promise<Undici> | undefined;
+
 /**
  * Sends every outbound request of the broker, bounded in time and in bytes: a compressed body counts decompressed, an endless
- * one is cut off. It goes through the proxy that the environment names.
+ * one is cut off. It goes through the proxy that the environment names. Not by fetch, which costs twice as much processor time.
  * @throws {BodyTooLarge}
  * @throws {ProxyRefused}
- * @throws what fetch throws; an error can hold the request, so do not log it
+ * @throws a `TimeoutError`, what `signal` was aborted with, or an error whose cause is that of the connection. It can hold the
+ * request, so do not log it
  */
 export async function send(url: string, request: OutboundRequest): Promise<OutboundResponse> {
-  const { timeoutMs, maxBytes, redirect = 'error', signal, ...init } = request;
-  const signals = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
-  const options = { ...init, redirect, signal: AbortSignal.any(signals) };
-  proxies ??= proxiesOf(process.env);
-  const proxy = proxies.of(new URL(url));
-  const response =
-    proxy === null ? await fetch(url, options) : await fetchThrough(proxy, url, timeoutMs, options);
-  const { status, headers } = response;
-  if (maxBytes === 0) {
-    await response.body?.cancel().catch(() => undefined);
-    return { status, headers, body: '' };
+  const { timeoutMs, signal } = request;
+  signal?.throwIfAborted();
+  // Cheaper than AbortSignal.timeout and AbortSignal.any.
+  const ending = new AbortController();
+  let reject: (reason: unknown) => void = () => undefined;
+  const ended = new Promise<never>((_, rejectEnded) => (reject = rejectEnded));
+  const end = (reason: unknown) => {
+    ending.abort(reason);
+    reject(reason);
+  };
+  const timer = setTimeout(() => {
+    end(new DOMException('The request took too long.', 'TimeoutError'));
+  }, timeoutMs);
+  const cancel = () => {
+    end(signal?.reason);
+  };
+  signal?.addEventListener('abort', cancel);
+  try {
+    // undici ends a request that has no connection yet only when it gets one.
+    return await Promise.race([exchange(url, request, ending.signal), ended]);
+  } catch (error) {
+    throw ending.signal.aborted ? ending.signal.reason : known(error);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', cancel);
   }
-  return { status, headers, body: await readBody(response.body, maxBytes) };
+}
+
+async function exchange(
+  url: string,
+  { method = 'GET', headers, body, timeoutMs, maxBytes, redirect = 'error' }: OutboundRequest,
+  signal: AbortSignal,
+): Promise<OutboundResponse> {
+  const target = new URL(url);
+  const { request } = await (undici ??= import('undici'));
+  const response = await request(target, {
+    method,
+    headers: { ...DEFAULT_HEADERS, ...(body instanceof URLSearchParams ? FORM : {}), ...headers },
+    body: body?.toString() ?? null,
+    signal,
+    dispatcher: await dispatcherFor(target, timeoutMs),
+  });
+  const status = response.statusCode;
+  // It is destroyed where it is not read; whoever reads it gets the error too.
+  response.body.on('error', () => undefined);
+  if (maxBytes === 0 || (redirect === 'error' && REDIRECTS.has(status))) response.body.destroy();
+  if (redirect === 'error' && REDIRECTS.has(status))
+    throw new Error(`The response is a redirect (${status}).`);
+  const found = { get: (name: string) => one(response.headers[name]) };
+  const text = maxBytes === 0 ? '' : await readBody(decoded(response.body, found), maxBytes);
+  return { status, headers: found, body: text };
+}
+
+const DEFAULT_HEADERS = { accept: '*/*', 'accept-encoding': 'gzip, deflate', 'user-agent': 'token-broker' };
+const FORM = { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const DECODERS: ReadonlyMap<string, () => Transform> = new Map([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createInflate],
+  ['br', createBrotliDecompress],
+]);
+/** Nothing sends more, and each is a stream. */
+const MAX_CODINGS = 5;
+
+/** RFC 9110 section 8.4: codings are listed in the order in which they were applied. One that is not known is left as it is. */
+function decoded(body: Readable, headers: OutboundResponse['headers']): Readable {
+  const codings = headers.get('content-encoding')?.toLowerCase().split(',') ?? [];
+  const decoders = codings.map((coding) => DECODERS.get(coding.trim())).reverse();
+  if (decoders.length === 0 || decoders.length > MAX_CODINGS || decoders.includes(undefined)) return body;
+  return decoders.reduce<Readable>(
+    (source, decoder) => (decoder ? pipeline(source, decoder(), () => undefined) : source),
+    body,
+  );
 }
 
 /** Reads chunk by chunk: a body that is too large is rejected before it fills the memory. */
-async function readBody(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string> {
+async function readBody(body: Readable, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  // Leaving the loop early cancels the stream, and with it the connection.
-  for await (const chunk of body ?? []) {
+  // Leaving the loop early destroys the stream, and with it the connection.
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
     if (bytes > maxBytes) throw new BodyTooLarge(`A body is longer than ${maxBytes} bytes.`);
     chunks.push(chunk);
   }
-  return new TextDecoder().decode(Buffer.concat(chunks));
+  return UTF_8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
 }
 
-type Undici = typeof import('undici');
+const UTF_8 = new TextDecoder();
 
-/** Loaded only where there is a proxy: Node's own fetch supports none on the oldest supported Node. */
-let undici: Promise<Undici> | undefined;
-const agents = new Map<string, InstanceType<Undici['ProxyAgent']>>();
+/** As fetch joins them. */
+function one(value: string | string[] | undefined): string | null {
+  return Array.isArray(value) ? value.join(', ') : (value ?? null);
+}
 
-async function fetchThrough(
-  proxy: Secret,
-  url: string,
-  timeoutMs: number,
-  options: RequestInit & Pick<OutboundRequest, 'headers' | 'body'>,
-): Promise<Response> {
-  const { Pool, ProxyAgent, fetch: proxiedFetch } = await (undici ??= import('undici'));
-  const uri = proxy.reveal();
-  // One agent for each timeout: there are few.
-  const name = `${timeoutMs} ${uri}`;
+const agents = new Map<string, Dispatcher>();
+
+/** One for all direct requests; through a proxy, one for each timeout: there are few. */
+async function dispatcherFor(target: URL, timeoutMs: number): Promise<Dispatcher> {
+  proxies ??= proxiesOf(process.env);
+  const proxy = proxies.of(target);
+  const name = proxy === null ? '' : `${timeoutMs} ${proxy.reveal()}`;
   let agent = agents.get(name);
   if (!agent) {
-    const { username, password, origin } = new URL(uri);
-    const userInfo = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    // RFC 7617. https goes through a tunnel (RFC 9110 section 9.3.6), plain http is forwarded.
-    const token = username === '' ? {} : { token: `Basic ${Buffer.from(userInfo).toString('base64')}` };
-    agent = new ProxyAgent({
-      uri: origin,
-      proxyTunnel: false,
-      ...token,
-      // The signal of a request does not end the tunnel that was asked for it: a silent proxy would hold it for minutes.
-      clientFactory: (to, given) => new Pool(to, { ...given, headersTimeout: timeoutMs }),
-      requestTls: { timeout: timeoutMs },
-    });
+    const { Agent } = await (undici ??= import('undici'));
+    agent = proxy === null ? new Agent() : await proxyAgent(proxy, timeoutMs);
     agents.set(name, agent);
   }
-  try {
-    return (await proxiedFetch(url, { ...options, dispatcher: agent })) as unknown as Response;
-  } catch (error) {
-    const status = refusalIn(error);
-    throw status === undefined ? error : new ProxyRefused(status);
-  }
+  return agent;
+}
+
+async function proxyAgent(proxy: Secret, timeoutMs: number): Promise<Dispatcher> {
+  const { Pool, ProxyAgent } = await (undici ??= import('undici'));
+  const { username, password, origin } = new URL(proxy.reveal());
+  const userInfo = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  // RFC 7617. https goes through a tunnel (RFC 9110 section 9.3.6), plain http is forwarded.
+  const token = username === '' ? {} : { token: `Basic ${Buffer.from(userInfo).toString('base64')}` };
+  return new ProxyAgent({
+    uri: origin,
+    proxyTunnel: false,
+    ...token,
+    // The signal of a request does not end the tunnel that was asked for it: a silent proxy would hold it for minutes.
+    clientFactory: (to, given) => new Pool(to, { ...given, headersTimeout: timeoutMs }),
+    requestTls: { timeout: timeoutMs },
+  });
+}
+
+/** An error that names no request, in the form of fetch: what went wrong is its cause. */
+function known(error: unknown): unknown {
+  if (error instanceof BodyTooLarge) return error;
+  const status = refusalIn(error);
+  return status === undefined ? new Error('No response.', { cause: error }) : new ProxyRefused(status);
 }
 
 /** undici puts the status only into a message, somewhere among the causes. */

@@ -14,11 +14,19 @@ export const WRITE_AUDIT_ROWS = `
 export type AuditRow = ReturnType<typeof toAuditRow>;
 
 export function toAuditRow({ at, ...entry }: AuditEntry) {
-  // PostgreSQL accepts no NUL and no lone surrogate. One such row would block all behind it.
-  const { details = {}, ...columns } = JSON.parse(JSON.stringify(entry), (_, value: unknown) =>
-    typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '') : value,
-  ) as Omit<AuditEntry, 'at'>;
+  const { details = {}, ...columns } = storable(entry) as Omit<AuditEntry, 'at'>;
   return { ...columns, id: randomUUID(), at, lastAt: at, count: 1, details };
+}
+
+/** PostgreSQL accepts no NUL and no lone surrogate. One such row would block all behind it. */
+function storable(value: unknown): unknown {
+  if (typeof value === 'string')
+    return value.isWellFormed() && !value.includes('\0') ? value : value.toWellFormed().replaceAll('\0', '');
+  if (Array.isArray(value)) return value.map(storable);
+  if (typeof value !== 'object' || value === null) return value;
+  const copy: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(value)) copy[name] = storable(member);
+  return copy;
 }
 
 /** The owner of the share of the queue that an entry takes. */

@@ -1,8 +1,8 @@
 import { codesOf, databaseFault } from './database-error.js';
 
 /** Statements of one kind under way. What comes meanwhile waits for the next one, and shares it. */
-const MAX_RUNNING = Number(process.env['MAX_RUNNING'] ?? 3);
-const MAX_INPUTS = Number(process.env['MAX_INPUTS'] ?? 50);
+const MAX_RUNNING = 3;
+const MAX_INPUTS = 50;
 
 /** Of one row, though its code is also that of a database that does not answer: a lock or a conflict, or the time that it took. */
 const OF_A_ROW = /^(40\w{3}|55P03|57014)$/;
