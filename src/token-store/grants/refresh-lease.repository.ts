@@ -44,7 +44,7 @@ const take = (isAlone: boolean) => `
       AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp()
         OR lease_expires_at > clock_timestamp() + ${MAX_LEASE})
       AND ${WITHOUT_WAITING_FOR_DISK}
-    FOR UPDATE OF grants ${isAlone ? '' : 'SKIP LOCKED'})
+    FOR NO KEY UPDATE OF grants ${isAlone ? '' : 'SKIP LOCKED'})
   UPDATE grants SET lease_owner = free.owner, lease_awaited = false,
     lease_expires_at = clock_timestamp() + free.ms * interval '1 millisecond'
   FROM free WHERE grants.id = free.id

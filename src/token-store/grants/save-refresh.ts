@@ -36,7 +36,7 @@ const save = (isAlone: boolean) => `
         AS asked (grant_id, version, owner, now, scope_set, sealed_token, obtained_at, expires_at)
       JOIN grants ON grants.id = asked.grant_id AND grants.version = asked.version AND grants.lease_owner = asked.owner
     WHERE ${WITHOUT_WAITING_FOR_DISK}
-    FOR UPDATE OF grants ${isAlone ? '' : 'SKIP LOCKED'}),
+    FOR NO KEY UPDATE OF grants ${isAlone ? '' : 'SKIP LOCKED'}),
   refreshed AS (
     UPDATE grants SET refreshed_at = held.now, refreshes = refreshes + 1, refresh_failures = 0,
       lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false
