@@ -4,7 +4,7 @@ import { coldUsers } from './support/cold-users.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
 import { until } from './support/until.js';
 
-/** Reads, leases and saves of many users in one statement: each stands and falls alone. */
+/** Reads, leases and saves of many users in one statement: the failure of one fails no other. */
 const USERS = 12;
 
 let bed: TestBed;

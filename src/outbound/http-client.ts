@@ -99,7 +99,7 @@ async function exchange(
     dispatcher: await dispatcherFor(target, timeoutMs),
   });
   const status = response.statusCode;
-  // It is destroyed where it is not read; whoever reads it gets the error too.
+  // It is destroyed where it is not read. A reader gets the error too.
   response.body.on('error', () => undefined);
   if (maxBytes === 0 || (redirect === 'error' && REDIRECTS.has(status))) response.body.destroy();
   if (redirect === 'error' && REDIRECTS.has(status))
