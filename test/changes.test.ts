@@ -14,6 +14,7 @@ import { ServicesRepository } from '../src/token-store/services/services.reposit
 import { hasPgBouncer, startPgBouncer } from './support/pgbouncer.js';
 import { startStandby } from './support/standby.js';
 import { startTcpProxy } from './support/tcp-proxy.js';
+import { until } from './support/until.js';
 import { ALICE, createDatabase, startTestBed, YOUTUBE } from './support/test-bed.js';
 
 /** What docs/decisions/0011-memory-and-leases.md promises, and as much again for a busy machine. */
@@ -183,7 +184,7 @@ describe('the triggers that publish changes', () => {
     await replicas.disconnect(first(), user);
     await replicas.assertGone(user, NOTICED_MS + SLACK_MS);
     await replicas.untilChanges(second(), down(reason));
-    expect(second().log()).toContain(`"reason":"${reason}"`);
+    await until(() => second().log().includes(`"reason":"${reason}"`));
     await sql(repair);
     await replicas.untilChanges(second(), UP);
   });

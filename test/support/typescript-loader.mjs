@@ -14,6 +14,8 @@ const configuration = readFileSync(join(ROOT, '.swcrc'), 'utf8');
 const require = createRequire(import.meta.url);
 const { version } = require('@swc/core/package.json');
 mkdirSync(CACHE, { recursive: true });
+// Stack traces name lines of the sources.
+process.setSourceMapsEnabled(true);
 
 registerHooks({
   /** Sources import './x.js', as Node.js wants of the compiled files; here './x.ts' or './x.tsx' stands for it. */
