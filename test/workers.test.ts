@@ -103,7 +103,7 @@ describe('two workers', () => {
     expect(calls.reduce((sum, count) => sum + count)).toBe(4);
     for (let scrape = 0; scrape < 4; scrape++) {
       const text = await metrics(broker);
-      expect([numbers(text, WORKER_UP), numbers(text, RESIDENT)]).toEqual([
+      expect([numbers(text, WORKER_UP).sort(), numbers(text, RESIDENT).sort()]).toEqual([
         ['1', '2'],
         ['1', '2'],
       ]);
