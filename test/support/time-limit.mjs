@@ -1,5 +1,7 @@
 // The time limit of each test and hook: jest-light-runner has none. A test that hangs fails, and the next one runs.
 const LIMIT_MS = 90_000;
+// Those of Node.js, also while a test replaces them.
+const { setTimeout, clearTimeout } = globalThis;
 
 /** As `handleTestEvent` of a Jest environment gets them (jest-circus). */
 globalThis[Symbol.for('EVENT_HANDLERS')].push((event, { currentDescribeBlock }) => {
