@@ -115,6 +115,8 @@ describe('the limit of connections', () => {
     const silent = Array.from({ length: 60 }, () => open());
     const slow = Array.from({ length: 30 }, () => open(post(20, '{"us')));
     await until(() => [...silent, ...slow].filter(({ destroyed }) => destroyed).length >= 70);
+    // Only a connection that has waited for a moment is evicted (MIN_WAIT_MS).
+    await new Promise((resolve) => setTimeout(resolve, 300));
     for (let call = 0; call < 5; call++) {
       const answer = await sendRaw(bed.url, get('/tokens/alice'));
       expect(answer.status).toBe(404);
