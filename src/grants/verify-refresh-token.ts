@@ -61,7 +61,7 @@ export class VerifyRefreshToken {
     }
   }
 
-  /** Requests begin at least so far apart, whoever imports. */
+  /** Requests begin at least so far apart, over all imports. */
   async #pace(): Promise<void> {
     const now = this.clock.monotonicMs();
     const at = Math.max(now, this.#nextAt);

@@ -75,7 +75,7 @@ class Supervisor {
     worker.on('message', (message: FromWorker) => {
       this.#receive(slot, worker, message);
     });
-    // Such as a failed fork; `exit` follows, or what is sent is answered by nobody and times out.
+    // Such as a failed fork; `exit` follows, or what is sent gets no answer and times out.
     worker.on('error', (error) => {
       this.log.error({ err: error, worker: slot.number }, 'a worker cannot be reached');
     });
