@@ -187,16 +187,25 @@ describe('the audit trail', () => {
     for (let call = 0; call < 3; call++) await other.token('alice');
     await bed.api.token('alice', { scope: YOUTUBE });
     for (let call = 0; call < 2; call++) await bed.api.token('alice', { scope: ADS });
-    const events = (await trail()).toSorted((a, b) => b.count - a.count);
-    expect(events.map(({ count, outcome, details }) => [count, outcome, details['asked'] ?? null])).toEqual([
-      [20, 'ok', null],
-      [3, 'ok', null],
-      [2, 'insufficient_scope', [ADS]],
-      [1, 'ok', [YOUTUBE]],
+    const events = await trail();
+    const calls = new Map<string, number>();
+    for (const { count, actor, outcome, details } of events) {
+      const alike = [actor === events[0]?.actor ? 'first' : 'other', outcome, details['asked'] ?? null];
+      const key = JSON.stringify(alike);
+      calls.set(key, (calls.get(key) ?? 0) + count);
+    }
+    expect([...calls].map(([alike, count]) => [...(JSON.parse(alike) as unknown[]), count])).toEqual([
+      ['first', 'ok', null, 20],
+      ['other', 'ok', null, 3],
+      ['first', 'ok', [YOUTUBE], 1],
+      ['first', 'insufficient_scope', [ADS], 2],
     ]);
-    expect(Date.parse(events[0]?.last_at ?? '')).toBeGreaterThan(Date.parse(events[0]?.at ?? ''));
+    // A slow machine needs more than one moment for these 26 calls.
+    expect(events.length).toBeLessThan(12);
+    const [merged] = events.filter(({ count }) => count > 1);
+    expect(Date.parse(merged?.last_at ?? '')).toBeGreaterThan(Date.parse(merged?.at ?? ''));
     await bed.api.token('alice');
-    expect(await trail()).toHaveLength(5);
+    expect(await trail()).toHaveLength(events.length + 1);
   });
 
   test('records each refresh for the service that caused it', async () => {
