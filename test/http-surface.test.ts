@@ -35,6 +35,7 @@ describe('every route', () => {
     };
     expect(Object.keys(document.paths).sort()).toEqual([
       '/audit',
+      '/authz',
       '/connect/completions',
       '/connect/tickets',
       '/grants',

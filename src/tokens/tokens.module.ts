@@ -1,17 +1,19 @@
 import { Module } from '@nestjs/common';
 import { AccessTokensModule } from '../access-tokens/access-tokens.module.js';
 import { AdsModule } from '../ads/ads.module.js';
+import { AuthzController } from './authz.controller.js';
 import { ResponseCache } from './response-cache.js';
+import { TokenIssuer } from './token-issuer.js';
 import { TokensController } from './tokens.controller.js';
 
 /**
- * Owns GET /tokens/:userId over HTTP: its parameters, its response, and the warm path, which serves cached responses
- * before Nest runs. Does not own the tokens themselves (access-tokens/), the choice of a Google Ads account's
- * login-customer-id (ads/) nor who may call (services/).
+ * Owns GET /tokens/:userId and GET /authz over HTTP: their parameters, their responses, and the warm path, which serves
+ * cached responses of the first before Nest runs. Does not own the tokens themselves (access-tokens/), the choice of a Google
+ * Ads account's login-customer-id (ads/) nor who may call (services/).
  */
 @Module({
   imports: [AccessTokensModule, AdsModule],
-  controllers: [TokensController],
-  providers: [ResponseCache],
+  controllers: [TokensController, AuthzController],
+  providers: [ResponseCache, TokenIssuer],
 })
 export class TokensModule {}

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorPage } from '../../pages/error-page.js';
 import { securityHeaders } from '../security-headers.js';
+import { forwardAuthHeaders, isForwardAuth, toForwardAuthProblem } from '../server/forward-auth.js';
 import type { Problem } from './problem.js';
 
 /** The policy of a page that is sent before helmet's hook, or without it: the stylesheet and the empty icon. */
@@ -13,6 +14,13 @@ export function sendProblem(
   problem: Problem,
   publicUrl: string,
 ): void {
+  if (isForwardAuth(request)) {
+    const passedOn = toForwardAuthProblem(problem);
+    const headers = { ...problemHeaders(passedOn, publicUrl), ...forwardAuthHeaders(passedOn) };
+    void reply.status(passedOn.status).headers(headers);
+    void reply.type('application/problem+json').send(JSON.stringify(passedOn));
+    return;
+  }
   void reply.status(problem.status).headers(problemHeaders(problem, publicUrl));
   if (!wantsPage(request)) {
     void reply.type('application/problem+json').send(JSON.stringify(problem));

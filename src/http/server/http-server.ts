@@ -13,6 +13,7 @@ import { requestId } from '../logging/logger.js';
 import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
 import { MAX_BODY_BYTES } from './body-parsers.js';
 import { boundConnections, defaultMaxConnections } from './connections.js';
+import { rewriteForwardAuth } from './forward-auth.js';
 import { RawResponses, refuseForRouter } from './raw-responses.js';
 
 /** Longer than any URL that Node accepts: validation then refuses a long parameter, and names it. */
@@ -66,6 +67,7 @@ export function createAdapter(
       return createHttpServer(listenWarm, options, rawResponses, log);
     },
     frameworkErrors: refuseForRouter(limits, accessLog, publicUrl),
+    rewriteUrl: rewriteForwardAuth,
     routerOptions: { maxParamLength: MAX_PARAMETER },
     bodyLimit: MAX_BODY_BYTES,
     genReqId: requestId,

@@ -1,0 +1,96 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AccessTokenService, type IssuedToken } from '../access-tokens/access-token.service.js';
+import type { TokenRequest } from '../access-tokens/token-errors.js';
+import { AdsAccessService, type FoundAccess } from '../ads/ads-access.service.js';
+import { Settings } from '../config/settings.js';
+import type { Service } from '../domain/access/policy.js';
+import type { AccessRole } from '../domain/ads/access-role.js';
+import { customerIdOf } from '../domain/ads/account-tree.js';
+import { invalidRequest } from '../domain/errors.js';
+import { ADWORDS, parseScopes, scopeSet } from '../domain/google/scopes.js';
+import type { Grant } from '../domain/grant/grant.js';
+import type { AuditNote } from '../http/audit.decorator.js';
+import { disconnectSignal } from '../http/request-context.js';
+import type { TokenQuery } from './token.query.js';
+import { toAdsResponse, type TokenResponse } from './token.response.js';
+
+/** Whose token a request asks for, in whatever form it says so. */
+interface Asked {
+  readonly service: Service;
+  readonly userId: string;
+  readonly query: TokenQuery;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly audit: AuditNote;
+}
+
+interface Issued extends IssuedToken {
+  /** Null where the caller names no Google Ads account. */
+  readonly ads: Required<Pick<TokenResponse, 'headers' | 'ads'>> | null;
+}
+
+/**
+ * What GET /tokens/:userId and GET /authz have in common: the client, the Google Ads account, the token, and the facts of the
+ * audit event. Owns neither their parameters and responses (their controllers) nor any decision about a token
+ * (access-tokens/).
+ */
+@Injectable()
+export class TokenIssuer {
+  constructor(
+    private readonly settings: Settings,
+    private readonly accessTokens: AccessTokenService,
+    private readonly adsAccess: AdsAccessService,
+  ) {}
+
+  /** @throws {BrokerError} as `AccessTokenService.get` and `AdsAccessService.find` do */
+  async issue({ service, userId, query, request, reply, audit }: Asked): Promise<Issued> {
+    const requested = query.scope === undefined ? [] : parseScopes(query.scope);
+    const scopes = query.customer_id === undefined ? requested : scopeSet([...requested, ADWORDS]);
+    audit.add({ userId, details: scopes.length > 0 ? { asked: scopes } : {} });
+    const client = this.settings.clients.pickFor(service, query.client);
+    audit.add({ client: client.alias });
+    const tokenRequest: TokenRequest = {
+      service,
+      userId,
+      client,
+      account: query.account ?? null,
+      scopes,
+      minTtlSeconds: query.min_ttl,
+      requestId: request.id,
+      hangUp: () => disconnectSignal(reply),
+    };
+    // Google Ads can take most of a minute: the token is issued after it.
+    const access = await this.#findAdsAccess(tokenRequest, query);
+    const ads = access && toAdsResponse(access);
+    if (ads) audit.add({ details: { customer_id: query.customer_id ?? '', ...ads.headers } });
+    const account = access?.grant.account.sub ?? tokenRequest.account;
+    const issued = await this.accessTokens.get({ ...tokenRequest, account });
+    audit.add({ grantId: issued.grant.id, details: { scopes: issued.token.scopes } });
+    return { ...issued, ads };
+  }
+
+  /** @returns null where the caller names no Google Ads account */
+  async #findAdsAccess(
+    tokenRequest: TokenRequest,
+    { customer_id, min_role, denied_synced_at }: TokenQuery,
+  ): Promise<(FoundAccess & { readonly grant: Grant }) | null> {
+    if (customer_id === undefined) {
+      const misplaced = Object.entries({ min_role, denied_synced_at }).find(
+        ([, value]) => value !== undefined,
+      );
+      if (misplaced) throw invalidRequest({ [misplaced[0]]: 'is only allowed with customer_id.' });
+      return null;
+    }
+    const request = { ...tokenRequest, scopes: [ADWORDS] };
+    const grant = await this.accessTokens.grantFor(request);
+    const access = await this.adsAccess.find({
+      request,
+      grant,
+      customerId: customerIdOf(customer_id) ?? '',
+      minRole: (min_role ?? null) as AccessRole | null,
+      deniedSyncedAt: denied_synced_at === undefined ? null : new Date(denied_synced_at),
+    });
+    return { ...access, grant };
+  }
+}
