@@ -9,9 +9,10 @@ const features = {
   'service-accounts': [],
   webhooks: ['operations'],
   grants: ['operations'],
-  authorization: ['services', 'operations'],
-  callback: ['authorization', 'services', 'operations'],
-  'access-tokens': ['authorization', 'services', 'operations'],
+  'connect-tickets': ['services'],
+  'access-tokens': ['connect-tickets', 'services', 'operations'],
+  authorization: ['connect-tickets', 'access-tokens', 'services', 'operations'],
+  callback: ['connect-tickets', 'authorization', 'services', 'operations'],
   ads: ['access-tokens'],
   tokens: ['ads', 'access-tokens'],
 };

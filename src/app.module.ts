@@ -6,6 +6,7 @@ import { AuditModule } from './audit/audit.module.js';
 import { AuthorizationModule } from './authorization/authorization.module.js';
 import { CallbackModule } from './callback/callback.module.js';
 import { ConfigModule } from './config/config.module.js';
+import { ConnectTicketsModule } from './connect-tickets/connect-tickets.module.js';
 import type { Settings } from './config/settings.js';
 import type { Clock } from './domain/ports/clock.js';
 import { GoogleModule } from './google/google.module.js';
@@ -45,6 +46,7 @@ export class AppModule {
         GoogleModule,
         HttpModule,
         ServicesModule,
+        ConnectTicketsModule,
         AuthorizationModule,
         CallbackModule,
         TokensModule,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
 import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { visitConsent } from './support/visit-consent.js';
 
 describe('a connect whose scopes are all held', () => {
   let bed: TestBed;
@@ -28,10 +29,11 @@ describe('a connect whose scopes are all held', () => {
     ['with the account named', { account_hint: ALICE.email }],
     ['with the account required', { require_account: { sub: ALICE.sub } }],
     ['asking for email, which Google calls otherwise', { scope: `email openid ${YOUTUBE}` }],
-  ])('asks Google for nothing and takes no slot %s', async (_, more) => {
+  ])('asks Google whether it still is, shows no page of Google’s and takes no slot %s', async (_, more) => {
     const { answer } = await press(more);
     expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success`);
-    expect(bed.google.control.requests).toEqual([]);
+    const asked = bed.google.control.requests.map(({ endpoint, grantType }) => [endpoint, grantType]);
+    expect(asked).toEqual([['token', 'refresh_token']]);
     expect(await bed.sql('SELECT * FROM refresh_tokens')).toHaveLength(1);
   });
 
@@ -50,6 +52,36 @@ describe('a connect whose scopes are all held', () => {
   test('uses its ticket up', async () => {
     const { url } = await press();
     expect((await new Browser().open(url)).text).toContain('used already');
+  });
+
+  test('goes to Google where the user has revoked the access, of which the broker was not notified', async () => {
+    expect((await bed.api.token('alice')).status).toBe(200);
+    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+    const { answer } = await press();
+    const consent = new URL(answer.headers.get('location') ?? '');
+    expect(consent.searchParams.get('prompt')).toBe('consent');
+    expect((await bed.api.token('alice')).body).toMatchObject({ code: 'reconnect_required' });
+  });
+
+  test.each([
+    ['ends after a sign-in that names its account', false],
+    ['goes on to a consent after the sign-in of a user who has revoked the access', true],
+  ])('%s', async (_, isRevoked) => {
+    if (isRevoked) bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+    const ticket = { user_id: 'alice', scope: YOUTUBE, return_to: `${APP}/done`, another_account: true };
+    const browser = new Browser();
+    const signIn = await browser.begin(await bed.api.connectUrl(ticket));
+    expect(signIn.searchParams.get('prompt')).toBe('select_account');
+    const answer = await browser.open(await visitConsent(signIn, { account: ALICE.email }));
+    const location = new URL(answer.headers.get('location') ?? '');
+    if (isRevoked) expect(location.searchParams.get('prompt')).toBe('consent');
+    else expect(location.href).toBe(`${APP}/done?connect=success`);
+  });
+
+  test('counts as it is stored while Google does not answer', async () => {
+    bed.google.control.failAlways('token', { status: 503, body: '' });
+    const { answer } = await press();
+    expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success`);
   });
 
   test('goes to Google where the grant is dead', async () => {

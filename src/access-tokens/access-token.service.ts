@@ -7,10 +7,9 @@ import { missingScopes, sameScopes, scopeKey } from '../domain/google/scopes.js'
 import { type AccessToken, type Grant, isAccount } from '../domain/grant/grant.js';
 import { isFresh } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
-import type { Secret } from '../domain/secret.js';
 import { ServiceCache } from '../services/service-cache.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
-import { type CachedGrant, type CachedToken, GrantCache, type UserGrants } from './grant-cache.js';
+import { type CachedGrant, type CachedToken, GrantCache, tokenIdOf, type UserGrants } from './grant-cache.js';
 import { RefreshResults } from './refresh-results.js';
 import { type GrantRequest, throwRepeatable, TokenErrors, type TokenRequest } from './token-errors.js';
 import { TokenRefresher } from './token-refresher.js';
@@ -43,12 +42,9 @@ export class AccessTokenService {
     private readonly database: DatabaseHealth,
   ) {}
 
-  /**
-   * @param renew an API refused the cached token: it is refreshed although it has not expired
-   * @throws {BrokerError} any code of http/problem/problem-table.ts
-   */
-  async get(request: TokenRequest, renew?: 'renew'): Promise<IssuedToken> {
-    const { userId, client, minTtlSeconds } = request;
+  /** @throws {BrokerError} any code of http/problem/problem-table.ts */
+  async get(request: TokenRequest): Promise<IssuedToken> {
+    const { userId, client, minTtlSeconds, refused } = request;
     try {
       assertAllowed(request.service, userId, client.alias, request.scopes);
     } catch (error) {
@@ -59,21 +55,22 @@ export class AccessTokenService {
       const user = await this.grants.find(userId, client.alias);
       const { grant, tokens, scopes } = await this.#decide(user, request);
       versions.add(`${grant.id} ${grant.version}`);
-      const isRefused = renew !== undefined && attempt === 1;
-      const cached = isRefused ? undefined : tokens.get(scopeKey(scopes));
-      if (cached && isFresh(cached, this.clock.now(), minTtlSeconds)) {
+      const cached = tokens.get(scopeKey(scopes));
+      const isRefused = cached !== undefined && isNamed(cached, refused);
+      if (cached && !isRefused && isFresh(cached, this.clock.now(), minTtlSeconds)) {
         if (cached.renewFrom <= this.clock.now()) this.#refreshInBackground(request, grant, scopes);
         return { grant, token: cached, cached: { user, token: cached } };
       }
-      const unsaved = isRefused ? null : this.results.unsavedToken(grant, scopes);
-      if (unsaved && isFresh(unsaved, this.clock.now(), minTtlSeconds))
+      const unsaved = this.results.unsavedToken(grant, scopes);
+      if (unsaved && !isNamed(unsaved, refused) && isFresh(unsaved, this.clock.now(), minTtlSeconds))
         return { grant, token: unsaved, cached: null };
-      const token = await this.#refresh(request, grant, scopes);
+      const token = await this.#refresh(request, grant, scopes, isRefused ? cached : null);
       if (token) {
         await this.#assertStillAllowedIfKnown(request, scopes);
         return { grant, token, cached: null };
       }
-      this.grants.evict(userId, client.alias);
+      // Of all who waited, one evicts it, and all share the next read.
+      if (user.isCurrent) this.grants.evict(userId, client.alias);
     }
     throw new BrokerError('google_unavailable', 'The grant keeps changing. Try again soon.', {
       retry_after: 1,
@@ -82,13 +79,12 @@ export class AccessTokenService {
 
   /**
    * A token for a request of the broker itself, under the rules of GET /tokens/:userId.
-   * @param renew as in `get`
    * @throws {BrokerError} as `get` does
    */
-  async tokenFor(request: GrantRequest, renew?: 'renew'): Promise<Secret> {
+  async tokenFor(request: GrantRequest): Promise<AccessToken> {
     await this.#assertStillAllowed(request, request.scopes);
-    const { token } = await this.get({ ...request, minTtlSeconds: OWN_MIN_TTL_SECONDS }, renew);
-    return token.token;
+    const { token } = await this.get({ ...request, minTtlSeconds: OWN_MIN_TTL_SECONDS });
+    return token;
   }
 
   /**
@@ -155,14 +151,26 @@ export class AccessTokenService {
     return scopes;
   }
 
-  /** @returns null when the grant changed and must be read again */
+  /**
+   * @param refused the current token, where the request names it
+   * @returns null when the grant changed and must be read again
+   */
   async #refresh(
     request: TokenRequest,
     grant: Grant,
     scopes: readonly string[],
+    refused: AccessToken | null,
   ): Promise<AccessToken | null> {
-    const result = await this.refresher.refresh(grant, scopes, request);
-    if (result.kind === 'token') return result.token;
+    const { service, requestId, hangUp } = request;
+    const result = await this.refresher.refresh(grant, scopes, { service, requestId, hangUp, refused });
+    if (result.kind === 'token') {
+      if (!isNamed(result.token, request.refused)) return result.token;
+      throw new BrokerError(
+        'google_unavailable',
+        'There is no newer token yet than the one that Google refused. Try again soon.',
+        { retry_after: 1 },
+      );
+    }
     if (result.kind === 'changed') return null;
     if (result.kind === 'failed') {
       // Google can take seconds to fail: decide by the grant as it is now.
@@ -171,7 +179,8 @@ export class AccessTokenService {
       if (current.grant.id !== grant.id || current.grant.version !== grant.version) return null;
       const cached = current.tokens.get(scopeKey(scopes));
       // One that expires before min_ttl is better than none.
-      if (isTransient(result.failure) && cached && isFresh(cached, this.clock.now(), 1)) return cached;
+      const isUsable = cached && !isNamed(cached, request.refused) && isFresh(cached, this.clock.now(), 1);
+      if (isTransient(result.failure) && isUsable) return cached;
     }
     throw await this.errors.ofRefresh(result, request, grant);
   }
@@ -209,4 +218,8 @@ export class AccessTokenService {
       if (error instanceof BrokerError || !this.database.isOutage(error)) throw error;
     }
   }
+}
+
+function isNamed(token: AccessToken, tokenId: string | undefined): boolean {
+  return tokenId !== undefined && tokenIdOf(token) === tokenId;
 }

@@ -13,6 +13,6 @@ import { TokenRefresher } from './token-refresher.js';
  */
 @Module({
   providers: [AccessTokenService, TokenRefresher, GrantCache, RefreshResults, TokenErrors],
-  exports: [AccessTokenService],
+  exports: [AccessTokenService, TokenRefresher],
 })
 export class AccessTokensModule {}

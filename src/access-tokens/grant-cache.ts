@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { cacheBound } from '../domain/cache-bound.js';
@@ -147,6 +148,11 @@ function toCached({ grant, tokens, isIntact }: GrantWithTokens): CachedGrant {
 
 function cached(token: AccessToken): CachedToken {
   return { ...token, renewFrom: renewFrom(token, Math.random()) };
+}
+
+/** How a caller names a token without showing it. */
+export function tokenIdOf({ token }: Pick<AccessToken, 'token'>): string {
+  return hash('sha256', token.reveal()).slice(0, 16);
 }
 
 /** No user id contains a line break. */

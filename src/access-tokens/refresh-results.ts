@@ -25,6 +25,8 @@ const TRANSIENT_MS = 1000;
 /** For what the operator must fix first: the client, or its scopes. */
 const LASTING_MS = 10_000;
 const NOT_NARROWED_MS = 60_000;
+/** Google's tokeninfo endpoint is asked about a token once in this time. */
+const NOT_REPLACED_MS = 30_000;
 
 /** What Google's response changes. */
 type Outcome =
@@ -103,6 +105,17 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
       return token && isFresh(token, this.clock.now(), 1) ? { kind: 'token', token } : unsaved(entry);
     }
     return this.#failures.get(keyOf(grant)) ?? this.#failures.get(keyOf(grant, scopes)) ?? null;
+  }
+
+  /** What came of asking Google about a token that a caller says it refused. @param tokenId as in `tokenIdOf` */
+  verdictOn(tokenId: string): RefreshFailure | null {
+    return this.#failures.get(tokenId) ?? null;
+  }
+
+  cacheVerdict(tokenId: string, result: RefreshFailure): void {
+    this.#failures.set(tokenId, result, {
+      ttl: result.kind === 'not_replaced' ? NOT_REPLACED_MS : TRANSIENT_MS,
+    });
   }
 
   /** A failure concerns the whole grant; that Google did not narrow, only these scopes. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ConnectTickets, isLoginHint } from '../authorization/connect-ticket.js';
+import { ConnectTickets, isLoginHint } from '../connect-tickets/connect-ticket.js';
 import { allowedScopes, type Service } from '../domain/access/policy.js';
 import { plainConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
@@ -24,6 +24,10 @@ export interface GrantRequest {
   readonly requestId: string;
   /** Aborted when the caller disconnects: from then on Google is not asked on its behalf. */
   readonly hangUp?: (() => AbortSignal) | undefined;
+  /** Google refused the token with this id (`tokenIdOf`): it is not served again. */
+  readonly refused?: string | undefined;
+  /** Where a link in a refusal leads back to; `assertReturnTo` admitted it. */
+  readonly returnTo?: string | undefined;
 }
 
 export interface TokenRequest extends GrantRequest {
@@ -37,6 +41,8 @@ export type RefreshFailure =
   | { readonly kind: 'dead'; readonly diagnosis: Diagnosis }
   /** Google gave more scopes than requested. The token was discarded. */
   | { readonly kind: 'not_narrowed' }
+  /** Google accepts the token that a caller says it refused, and which had just taken the place of another. */
+  | { readonly kind: 'not_replaced'; readonly retryAfterSeconds: number }
   /** Google's answer changes the grant, and the database did not accept it. */
   | { readonly kind: 'unsaved'; readonly retryAfterSeconds: number };
 
@@ -110,7 +116,9 @@ export class TokenErrors {
   ): Promise<BrokerError> {
     if (grant.kind === 'service_account') return serviceAccountWithoutScopes(grant, missing);
     const what = 'The user has not allowed all of these scopes.';
-    return this.#withLink('insufficient_scope', what, request, grant, { missing_scopes: missing });
+    // What is granted stays granted: the link asks for the others.
+    const scopes = request.scopes.length > 0 ? missing : [];
+    return this.#withLink('insufficient_scope', what, { ...request, scopes }, grant, { missing_scopes: missing });
   }
 
   async ofRefresh(result: RefreshFailure, request: GrantRequest, grant: Grant): Promise<BrokerError> {
@@ -125,6 +133,13 @@ export class TokenErrors {
         return new BrokerError(
           'not_allowed',
           `Google did not narrow the token to what ${request.service.name} may have.`,
+        );
+      case 'not_replaced':
+        return new BrokerError(
+          'rate_limited',
+          'This token took the place of a refused one minutes ago, and Google confirms that it is valid. The API refuses the ' +
+            'call for another reason: its answer says which. The token can be replaced again after Retry-After seconds.',
+          { retry_after: result.retryAfterSeconds },
         );
       case 'unsaved':
         return new BrokerError(
@@ -170,6 +185,7 @@ export class TokenErrors {
         client: request.client.alias,
         scopes: scopeSet(scopes),
       }),
+      returnTo: request.returnTo ?? null,
       accountHint: grant?.account.email ?? grant?.account.sub ?? hintOf(request.account),
     });
     return url;

@@ -7,28 +7,43 @@ import {
 import { Settings } from '../config/settings.js';
 import type { AuditDetail } from '../domain/audit-entry.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
-import { commonScopes, missingScopes, sameScopes, scopeKey, scopeSet } from '../domain/google/scopes.js';
+import { sameScopes, scopeKey, scopeSet } from '../domain/google/scopes.js';
 import { backoffAfter } from '../domain/grant/backoff.js';
 import { diagnose } from '../domain/grant/diagnosis.js';
-import type { Grant, TokenEndpointResponse } from '../domain/grant/grant.js';
+import type { AccessToken, Grant, TokenEndpointResponse } from '../domain/grant/grant.js';
 import type { Lease } from '../domain/grant/refresh-lease.js';
+import { secondsUntilReplaceable } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
 import { GoogleTurns } from '../google/oauth/refresh-requests.js';
+import { RenewAccessToken } from '../google/oauth/renew-access-token.js';
 import { type SharedWork, TurnNotTaken, WorkInFlight } from '../outbound/shared-work.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { RefreshLeaseRepository } from '../token-store/grants/refresh-lease.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
+import { tokenIdOf } from './grant-cache.js';
 import { RefreshResults } from './refresh-results.js';
-import type { GrantRequest, RefreshResult } from './token-errors.js';
+import type { GrantRequest, RefreshFailure, RefreshResult } from './token-errors.js';
 
 /** On whose behalf Google is asked. Other callers may wait for the same refresh. */
-type Requester = Pick<GrantRequest, 'service' | 'requestId'>;
+interface Requester extends Pick<GrantRequest, 'requestId'> {
+  readonly service: Pick<GrantRequest['service'], 'id'>;
+}
 
-interface RefreshCaller extends Pick<GrantRequest, 'service' | 'requestId' | 'hangUp'> {
+interface RefreshCaller extends Requester, Pick<GrantRequest, 'hangUp'> {
   /** The current token is still served meanwhile. */
   readonly isBackground?: boolean;
+  /** The current token, where Google refused it as the caller says. */
+  readonly refused?: AccessToken | null;
+}
+
+interface Task {
+  readonly grant: Grant;
+  readonly scopes: readonly string[];
+  readonly refused: AccessToken | null;
+  /** The refused token, where Google is asked whether it accepts it: it has just taken the place of another. */
+  readonly doubted: AccessToken | null;
 }
 
 /** Beyond the timeouts of the requests to Google, so that a lease expires only when its owner crashed. */
@@ -51,6 +66,7 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly google: GoogleOAuthClient,
+    private readonly renewal: RenewAccessToken,
     private readonly leases: RefreshLeaseRepository,
     private readonly results: RefreshResults,
     private readonly changes: ChangeFeed,
@@ -63,12 +79,14 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
 
   /** Every failure is a result; only faults of the database or of a seal are thrown. */
   async refresh(grant: Grant, scopes: readonly string[], caller: RefreshCaller): Promise<RefreshResult> {
-    const { service, isBackground = false, hangUp } = caller;
+    const { service, isBackground = false, hangUp, refused = null } = caller;
     const lane = { service: service.id, client: grant.client, isBackground };
-    const key = `${grant.id} ${grant.version} ${scopeKey(scopes)}`;
+    const isDoubted = refused !== null && secondsUntilReplaceable(refused, this.clock.now()) > 0;
+    const task = { grant, scopes, refused, doubted: isDoubted ? refused : null };
+    const key = `${grant.id} ${grant.version} ${isDoubted ? tokenIdOf(refused) : scopeKey(scopes)}`;
     try {
       return await this.#work.share(key, { lane, about: caller, hangUp: hangUp?.() }, (work) =>
-        this.#refresh(grant, scopes, work),
+        this.#refresh(task, work),
       );
     } catch (error) {
       if (error instanceof TurnNotTaken) return withheld(error.why);
@@ -87,15 +105,12 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     await this.#work.ended();
   }
 
-  async #refresh(
-    grant: Grant,
-    scopes: readonly string[],
-    work: SharedWork<RefreshResult, Requester>,
-  ): Promise<RefreshResult> {
-    const known = this.results.find(grant, scopes);
+  async #refresh(task: Task, work: SharedWork<RefreshResult, Requester>): Promise<RefreshResult> {
+    const { grant, scopes, doubted } = task;
+    const known = doubted ? this.results.verdictOn(tokenIdOf(doubted)) : this.results.find(grant, scopes);
     if (known) return known;
     for (;;) {
-      const outcome = await work.turn(() => this.#takeTurn(grant, scopes, work.about));
+      const outcome = await work.turn(() => this.#takeTurn(task, work.about));
       if (outcome.kind !== 'held') return outcome;
       if (this.#isStopping) return withheld('stopping');
       await this.changes.nextChange(grant.userId, grant.client, Math.min(outcome.ms, POLL_MS));
@@ -103,11 +118,11 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
   }
 
   /** @returns `held` while another replica has the lease */
-  async #takeTurn(grant: Grant, scopes: readonly string[], requester: Requester) {
+  async #takeTurn({ grant, scopes, refused, doubted }: Task, requester: Requester) {
     // A user's refresh is sent a second time where Google refuses to narrow.
     const requests = grant.kind === 'user' ? 2 : 1;
     const leaseMs = requests * this.settings.googleTimeoutMs + LEASE_MARGIN_MS;
-    const outcome = await this.leases.take(grant, leaseMs);
+    const outcome = await this.leases.take(grant, leaseMs, refused !== null);
     if (outcome.kind === 'backoff') {
       const backoff = withheld('recent_failure', Math.ceil(outcome.ms / 1000));
       this.results.cacheFailure(grant, scopes, backoff);
@@ -116,9 +131,12 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     if (outcome.kind !== 'taken') return outcome;
     const { lease } = outcome;
     try {
-      const result = await this.#askGoogle(lease, scopes);
+      const result = await (doubted ? this.#askAbout(doubted, lease) : this.#renew(lease, scopes));
       if (result instanceof GoogleFailure) return await this.#fail(lease, result, requester);
-      if (result.kind === 'token') this.#record('ok', grant, requester, { scopes: result.token.scopes });
+      if (result.kind === 'token') {
+        const cause = refused ? { refused: tokenIdOf(refused) } : {};
+        this.#record('ok', grant, requester, { scopes: result.token.scopes, ...cause });
+      }
       if (result.kind === 'not_narrowed') this.results.cacheFailure(grant, scopes, result);
       return result;
     } catch (error) {
@@ -127,71 +145,45 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     }
   }
 
-  /**
-   * Ends the lease, except with a failure. Names the scopes even for the whole grant: a refresh token of Google's can
-   * cover more, namely what the account granted this project for other users (RFC 9700 section 2.3).
-   */
-  async #askGoogle(lease: Lease, scopes: readonly string[]): Promise<RefreshResult | GoogleFailure> {
-    const { grantedScopes, kind } = lease.grant;
-    const isWhole = sameScopes(scopes, grantedScopes);
-    // A service account's token is requested with its scopes: nothing is narrowed.
-    if (this.settings.narrowScopes || kind === 'service_account') {
-      const response = await this.#send(lease, scopeSet(scopes));
-      if (response instanceof GoogleFailure) {
-        if (response.kind !== 'scope_rejected') return response;
-      } else {
-        // Google narrows tokens but does not document it: a token counts for the scopes that the response names.
-        if (missingScopes(response.scopes, scopes).length > 0) return this.#discard(lease);
-        if (isWhole || sameScopes(response.scopes, scopes)) return this.#save(lease, scopes, response);
-      }
-      // The grant holds less than its row says. A request for all of it shows what.
+  /** Ends the lease, except with a failure. */
+  async #renew(lease: Lease, scopes: readonly string[]): Promise<RefreshResult | GoogleFailure> {
+    const renewed = await this.renewal.renew(lease, scopes).catch(asFailure);
+    if (renewed instanceof GoogleFailure) return renewed;
+    if (renewed.kind === 'narrowed') return this.results.save(lease, renewed);
+    if (renewed.kind === 'not_narrowed') {
+      await this.leases.giveUp(lease, 0);
+      return renewed;
     }
-    const response = await this.#send(lease, null);
-    if (response instanceof GoogleFailure) return response;
-    if (missingScopes(response.scopes, grantedScopes).length > 0) {
-      // More than the grant: the token is not handed out. It still shows which of the grant's scopes are left.
-      const left = commonScopes(grantedScopes, response.scopes);
-      if (left.length === 0 || sameScopes(left, grantedScopes)) return this.#discard(lease);
-      return this.results.save(lease, { kind: 'narrowed', scopes: left });
-    }
-    const result = await this.#save(lease, grantedScopes, response);
+    const result = await this.#save(lease, renewed.scopes, renewed.response);
     // The grant is as its row says: a token for part of it was requested, and Google did not narrow.
-    return isWhole || result.kind !== 'token' ? result : { kind: 'not_narrowed' };
+    const isWider = result.kind === 'token' && !sameScopes(renewed.scopes, scopes);
+    return isWider ? { kind: 'not_narrowed' } : result;
   }
 
-  /** @param narrowTo null: names no scopes, and the response covers all that the refresh token does */
-  async #send(
-    { grant, credential }: Lease,
-    narrowTo: readonly string[] | null,
-  ): Promise<TokenEndpointResponse | GoogleFailure> {
-    const client = this.settings.clients.pick(grant.client);
-    const { grantedScopes, subject } = grant;
-    const sent =
-      credential.kind === 'refresh_token'
-        ? this.google.refresh(client, credential.refreshToken, grantedScopes, narrowTo)
-        : this.google.assert(client, { key: credential.key, subject, scopes: narrowTo ?? grantedScopes });
-    return sent.catch((error: unknown) => {
-      if (error instanceof GoogleFailure) return error;
-      throw error;
-    });
+  /**
+   * Whether the grant is dead although Google has just issued a token of it: a caller that says so is not enough to end the
+   * grant for all others. Ends the lease, except with a failure.
+   */
+  async #askAbout(doubted: AccessToken, lease: Lease): Promise<RefreshResult | GoogleFailure> {
+    const failure = await this.google.assertAccepted(doubted.token).then(() => null, asFailure);
+    // A service account has no consent that could end.
+    if (failure?.kind === 'grant_dead' && lease.grant.kind === 'user') return failure;
+    await this.leases.giveUp(lease, 0);
+    const retryAfterSeconds = secondsUntilReplaceable(doubted, this.clock.now());
+    const result: RefreshFailure = failure
+      ? { kind: 'failed', failure: new GoogleFailure('unavailable', failure.error, failure.description) }
+      : { kind: 'not_replaced', retryAfterSeconds };
+    this.results.cacheVerdict(tokenIdOf(doubted), result);
+    return result;
   }
 
   /** Where Google gave fewer scopes than requested, the grant holds fewer: the token is not handed out before that is saved. */
   #save(lease: Lease, scopes: readonly string[], response: TokenEndpointResponse): Promise<RefreshResult> {
-    const { accessToken, obtainedAt, expiresAt } = response;
-    const token = { token: accessToken, obtainedAt, expiresAt, scopes: scopeSet(response.scopes) };
+    const { accessToken: token, obtainedAt, expiresAt } = response;
+    const { replacesRefused } = lease;
+    const issued = { token, obtainedAt, expiresAt, scopes: scopeSet(response.scopes), replacesRefused };
     const isAsRequested = sameScopes(response.scopes, scopes);
-    return this.results.save(lease, {
-      kind: 'token',
-      scopes,
-      response,
-      token: isAsRequested ? token : null,
-    });
-  }
-
-  async #discard(lease: Lease): Promise<RefreshResult> {
-    await this.leases.giveUp(lease, 0);
-    return { kind: 'not_narrowed' };
+    return this.results.save(lease, { kind: 'token', scopes, response, token: isAsRequested ? issued : null });
   }
 
   /** Google's description stays out of log and audit trail: it is free text. */
@@ -236,6 +228,11 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
       details,
     });
   }
+}
+
+function asFailure(error: unknown): GoogleFailure {
+  if (error instanceof GoogleFailure) return error;
+  throw error;
 }
 
 /** Google was not asked. */

@@ -2,15 +2,15 @@ import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { cacheBound } from '../domain/cache-bound.js';
 import { AccessTokenService } from '../access-tokens/access-token.service.js';
+import { tokenIdOf } from '../access-tokens/grant-cache.js';
 import type { GrantRequest } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
 import { AccessMap } from '../domain/ads/access-map.js';
 import { CircularTree } from '../domain/ads/account-tree.js';
 import { AdsFailure, explainAdsFailure } from '../domain/ads/ads-failure.js';
 import { BrokerError } from '../domain/errors.js';
-import type { Grant } from '../domain/grant/grant.js';
+import type { AccessToken, Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
-import type { Secret } from '../domain/secret.js';
 import { FairQueue } from '../outbound/fair-queue.js';
 import { TurnNotTaken, WorkInFlight } from '../outbound/shared-work.js';
 import { AccountTreesRepository, type SyncedTree } from '../token-store/ads/account-trees.repository.js';
@@ -77,12 +77,13 @@ export class AccountTreeSync {
     }
   }
 
-  async #sync(request: GrantRequest, grant: Grant, token: Secret): Promise<SyncedTree> {
+  async #sync(request: GrantRequest, grant: Grant, token: AccessToken): Promise<SyncedTree> {
     try {
       const synced = await this.#crawl(token, grant).catch(async (error: unknown) => {
         if (!(error instanceof AdsFailure) || error.kind !== 'token_rejected') throw error;
         // It ended before it expired. A refresh shows whether the grant is still active.
-        return this.#crawl(await this.accessTokens.tokenFor(request, 'renew'), grant);
+        const refused = tokenIdOf(token);
+        return this.#crawl(await this.accessTokens.tokenFor({ ...request, refused }), grant);
       });
       if (await this.trees.save(grant.id, synced)) return synced;
       // A newer one was stored meanwhile, or the grant is gone.
@@ -96,7 +97,7 @@ export class AccountTreeSync {
     }
   }
 
-  async #crawl(token: Secret, grant: Grant): Promise<SyncedTree> {
+  async #crawl({ token }: AccessToken, grant: Grant): Promise<SyncedTree> {
     const syncedAt = this.clock.now();
     const startedAt = this.clock.monotonicMs();
     const tree = await this.crawler.crawl(token, grant.account.email);

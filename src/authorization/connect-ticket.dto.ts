@@ -14,7 +14,7 @@ import {
   IsUserId,
   rule,
 } from '../http/validation/validators.js';
-import { isLoginHint, MAX_TICKET_LENGTH, REQUIREMENT_RULE } from './connect-ticket.js';
+import { isLoginHint, MAX_TICKET_LENGTH, REQUIREMENT_RULE } from '../connect-tickets/connect-ticket.js';
 
 const IsLoginHint = rule(
   'isLoginHint',

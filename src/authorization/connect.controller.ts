@@ -38,7 +38,7 @@ import {
   TicketDto,
   toConnectRequest,
 } from './connect-ticket.dto.js';
-import { ConnectTickets } from './connect-ticket.js';
+import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
 import { StartAuthorization } from './start-authorization.js';
 
 @Controller('connect')
@@ -108,7 +108,7 @@ export class ConnectController {
       audit.add(aboutConnect(connectRequest));
     });
     const { connectRequest } = ticket;
-    const start = await this.startAuthorization.begin(ticket);
+    const start = await this.startAuthorization.begin(ticket, request.id);
     if (start.kind === 'held') {
       audit.add({ outcome: 'held' });
       this.metrics.ended(endOf(start, connectRequest, request.id));

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
-import { choosePrompt, findHeldGrant, renewableGrants } from '../domain/connect/held-grant.js';
+import { choosePrompt, renewableGrants } from '../domain/connect/held-grant.js';
 import type { Account, Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
@@ -13,7 +13,8 @@ import {
   AuthorizationRequestsRepository,
 } from '../token-store/connects/authorization-requests.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
-import { type Ticket, ticketUsed } from './connect-ticket.js';
+import { type Ticket, ticketUsed } from '../connect-tickets/connect-ticket.js';
+import { HeldGrantCheck } from './held-grant-check.js';
 import { SlotCheck } from './slot-check.js';
 
 /** Takes a browser to Google with one authorization request, and binds it to that browser. */
@@ -58,6 +59,7 @@ export class StartAuthorization {
     private readonly clock: Clock,
     private readonly requests: AuthorizationRequestsRepository,
     private readonly grants: GrantsRepository,
+    private readonly heldGrants: HeldGrantCheck,
     private readonly slots: SlotCheck,
   ) {}
 
@@ -65,13 +67,13 @@ export class StartAuthorization {
    * Consumes a ticket.
    * @throws {BrokerError} `invalid_request` when it was used before, `slots_full` when it would harm another user
    */
-  async begin({ id, connectRequest }: Ticket): Promise<Start> {
-    const grants = await this.#grantsFor(connectRequest);
-    if (!connectRequest.anotherAccount && findHeldGrant(grants, connectRequest)) {
+  async begin({ id, connectRequest }: Ticket, requestId: string): Promise<Start> {
+    if (!connectRequest.anotherAccount && (await this.heldGrants.isConnected(connectRequest, requestId))) {
       const options = { ...SIGN_IN, purpose: 'consent', account: null } as const;
       await this.#store(id, connectRequest, options, this.clock.now());
       return { kind: 'held' };
     }
+    const grants = await this.#grantsFor(connectRequest);
     await this.slots.assertFreeSlot(connectRequest);
     const { accountHint, requireAccount } = connectRequest;
     const account = accountHint ?? requireAccount?.email ?? requireAccount?.sub ?? null;

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { clearBrowserBinding, readBrowserBinding } from '../authorization/browser-binding-cookie.js';
 import { redirectToGoogle, respondToBrowser } from '../authorization/browser-response.js';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
-import { ConnectTickets } from '../authorization/connect-ticket.js';
+import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
 import { StartAuthorization } from '../authorization/start-authorization.js';
 import { Settings } from '../config/settings.js';
 import { endOf } from '../domain/connect/connect-end.js';

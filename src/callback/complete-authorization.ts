@@ -1,11 +1,11 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { HeldGrantCheck } from '../authorization/held-grant-check.js';
 import { type AuthorizationRedirect, StartAuthorization } from '../authorization/start-authorization.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
 import { causeOfRedirect } from '../domain/connect/connect-cause.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import { type ConnectRequest, meetsRequirement } from '../domain/connect/connect-request.js';
-import { findHeldGrant } from '../domain/connect/held-grant.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import type { CodeExchangeResponse } from '../domain/google/oauth.js';
@@ -18,7 +18,6 @@ import {
   AuthorizationRequestsRepository,
   type PendingAuthorization,
 } from '../token-store/connects/authorization-requests.repository.js';
-import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { CodeExchange } from './code-exchange.js';
 import { outcomeOfFailure, outcomeOfRefusal, WRONG_ACCOUNT } from './connect-outcome.js';
 import { FinishExchange } from './finish-exchange.js';
@@ -88,8 +87,7 @@ export class AuthorizationResponseValidator {
 @Injectable()
 export class CompleteAuthorization {
   constructor(
-    private readonly clock: Clock,
-    private readonly grants: GrantsRepository,
+    private readonly heldGrants: HeldGrantCheck,
     private readonly startAuthorization: StartAuthorization,
     private readonly services: ServiceCache,
     private readonly validator: AuthorizationResponseValidator,
@@ -133,7 +131,7 @@ export class CompleteAuthorization {
     try {
       const tokens = await this.codeExchange.exchange(request, code);
       return await (purpose === 'identify'
-        ? this.#requestConsent(request, tokens)
+        ? this.#requestConsent(request, tokens, requestId)
         : this.#storeAndFinish(request, tokens, requestId));
     } catch (fault) {
       if (fault instanceof GoogleFailure) return outcomeOfFailure(fault);
@@ -146,12 +144,12 @@ export class CompleteAuthorization {
   async #requestConsent(
     { connectRequest, nonceHash }: PendingAuthorization,
     answer: CodeExchangeResponse,
+    requestId: string,
   ): Promise<ConnectOutcome | AuthorizationRedirect> {
     const account = await this.finishExchange.verifyAccount({ connectRequest, nonceHash, answer });
     if (!meetsRequirement(account, connectRequest.requireAccount)) return WRONG_ACCOUNT;
-    const { userId, client } = connectRequest;
-    const grants = await this.grants.findVerified(userId, client, this.clock.now());
-    if (findHeldGrant(grants, { ...connectRequest, accountHint: account.sub })) return { kind: 'held' };
+    const known = { ...connectRequest, accountHint: account.sub };
+    if (await this.heldGrants.isConnected(known, requestId)) return { kind: 'held' };
     return this.startAuthorization.again(connectRequest, account, false);
   }
 

@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { GoogleAdsApi } from './ads/google-ads-api.js';
 import { GoogleOAuthClient } from './oauth/google-oauth.client.js';
 import { GoogleTurns, RefreshRequests } from './oauth/refresh-requests.js';
+import { RenewAccessToken } from './oauth/renew-access-token.js';
 import { SecurityEventVerifier } from './risc/security-event-verifier.js';
 import { ShutdownSignal } from './shutdown-signal.js';
 
@@ -18,9 +19,10 @@ import { ShutdownSignal } from './shutdown-signal.js';
     RefreshRequests,
     ShutdownSignal,
     GoogleOAuthClient,
+    RenewAccessToken,
     GoogleAdsApi,
     SecurityEventVerifier,
   ],
-  exports: [GoogleTurns, GoogleOAuthClient, GoogleAdsApi, SecurityEventVerifier],
+  exports: [GoogleTurns, GoogleOAuthClient, RenewAccessToken, GoogleAdsApi, SecurityEventVerifier],
 })
 export class GoogleModule {}

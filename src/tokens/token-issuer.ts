@@ -7,6 +7,7 @@ import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
 import type { AccessRole } from '../domain/ads/access-role.js';
 import { customerIdOf } from '../domain/ads/account-tree.js';
+import { assertReturnTo } from '../domain/connect/connect-request.js';
 import { invalidRequest } from '../domain/errors.js';
 import { ADWORDS, parseScopes, scopeSet } from '../domain/google/scopes.js';
 import type { Grant } from '../domain/grant/grant.js';
@@ -50,6 +51,9 @@ export class TokenIssuer {
     audit.add({ userId, details: scopes.length > 0 ? { asked: scopes } : {} });
     const client = this.settings.clients.pickFor(service, query.client);
     audit.add({ client: client.alias });
+    const refused = query.refused?.toLowerCase();
+    if (refused !== undefined) audit.add({ details: { refused } });
+    if (query.return_to !== undefined) assertReturnTo(query.return_to, this.settings.returnToOrigins);
     const tokenRequest: TokenRequest = {
       service,
       userId,
@@ -59,6 +63,8 @@ export class TokenIssuer {
       minTtlSeconds: query.min_ttl,
       requestId: request.id,
       hangUp: () => disconnectSignal(reply),
+      refused,
+      returnTo: query.return_to,
     };
     // Google Ads can take most of a minute: the token is issued after it.
     const access = await this.#findAdsAccess(tokenRequest, query);

@@ -1,7 +1,14 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 import { CUSTOMER_ID } from '../domain/ads/account-tree.js';
-import { IsAccount, IsClientAlias, IsScopeList, IsTime, ToInteger } from '../http/validation/validators.js';
+import {
+  IsAccount,
+  IsClientAlias,
+  IsHttpUrl,
+  IsScopeList,
+  IsTime,
+  ToInteger,
+} from '../http/validation/validators.js';
 
 export class TokenQuery {
   @ApiPropertyOptional({
@@ -32,6 +39,24 @@ export class TokenQuery {
   @Min(0, { message: 'must be 0 or more.' })
   @Max(3000, { message: 'must be 3000 or less: tokens of Google live an hour.' })
   min_ttl = 300;
+
+  @ApiPropertyOptional({
+    description:
+      '`token_id` of a token that Google refused: this token is replaced, once for all who name it',
+    example: '2f1c6f0b9d5a4e37',
+  })
+  @IsOptional()
+  @Matches(/^[0-9a-f]{16}$/i, { message: 'must be a token_id: 16 hexadecimal digits.' })
+  refused?: string;
+
+  @ApiPropertyOptional({
+    description:
+      'Where the link of a refusal leads the browser afterwards; its origin must be in RETURN_TO_ORIGINS',
+    example: 'https://app.example.com/connected',
+  })
+  @IsOptional()
+  @IsHttpUrl()
+  return_to?: string;
 
   @ApiPropertyOptional({
     description: 'The Google Ads account to call: adds the header that its calls need',

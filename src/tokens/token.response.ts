@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions, ApiPropertyOptional, DECORATORS } from '@nestjs/swagger';
+import { tokenIdOf } from '../access-tokens/grant-cache.js';
 import { AccessPathResponse, toAccessPathResponse } from '../ads/access-path.response.js';
 import type { FoundAccess } from '../ads/ads-access.service.js';
 import type { AccessToken, Grant } from '../domain/grant/grant.js';
@@ -43,6 +44,12 @@ export class TokenResponse {
   @ApiProperty({ description: 'The alias of the Google client', example: 'default' })
   client!: string;
 
+  @ApiProperty({
+    description: 'Names this token, for `refused`: the first 16 hexadecimal digits of its SHA-256',
+    example: '2f1c6f0b9d5a4e37',
+  })
+  token_id!: string;
+
   @ApiPropertyOptional({
     type: Object,
     additionalProperties: { type: 'string' },
@@ -57,9 +64,10 @@ export class TokenResponse {
 
 export function toTokenResponse(
   { account, client }: Grant,
-  { token, expiresAt, scopes }: AccessToken,
+  accessToken: AccessToken,
   now: Date,
 ): TokenResponse {
+  const { token, expiresAt, scopes } = accessToken;
   return {
     access_token: token.reveal(),
     token_type: 'Bearer',
@@ -68,6 +76,7 @@ export function toTokenResponse(
     scope: scopes.join(' '),
     account: { sub: account.sub, email: account.email },
     client,
+    token_id: tokenIdOf(accessToken),
   };
 }
 
@@ -75,8 +84,8 @@ export function toTokenResponse(
  * For the response cache: the serialized members behind `expires_in`, which stay the same as long as the token is served.
  * No secret is in it.
  */
-export function serializeRest({ expires_at, scope, account, client }: TokenResponse): string {
-  return JSON.stringify({ expires_at, scope, account, client }).slice(1);
+export function serializeRest({ expires_at, scope, account, client, token_id }: TokenResponse): string {
+  return JSON.stringify({ expires_at, scope, account, client, token_id }).slice(1);
 }
 
 /** The body that Fastify would send; test/warm-path.test.ts compares them. */

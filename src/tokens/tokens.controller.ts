@@ -60,7 +60,8 @@ export class TokensController {
         throw error;
       });
     const response = toTokenResponse(grant, token, this.clock.now());
-    if (cached && !ads) {
+    // A response that replaces a token is for those who name that token now.
+    if (cached && !ads && query.refused === undefined) {
       this.responseCache.store(request, { ...cached, response, minTtlSeconds: query.min_ttl }, audit.facts);
     }
     return Object.assign(response, ads);

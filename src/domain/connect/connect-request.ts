@@ -1,3 +1,4 @@
+import { invalidRequest } from '../errors.js';
 import type { VerifiedAccount } from '../grant/grant.js';
 import { foldEmail } from '../text.js';
 
@@ -41,6 +42,18 @@ export function plainConnectRequest(
     force: false,
     linkExpiresAt: null,
   };
+}
+
+/**
+ * The browser is sent only where the operator allowed it (open redirects: RFC 9700 section 4.11).
+ * @param returnTo an http or https URL
+ * @throws {BrokerError} `invalid_request`
+ */
+export function assertReturnTo(returnTo: string, origins: readonly string[]): void {
+  if (origins.includes(new URL(returnTo).origin)) return;
+  throw invalidRequest({
+    return_to: 'must begin with one of the origins in the setting RETURN_TO_ORIGINS.',
+  });
 }
 
 /** Which account the user must come back with. */

@@ -49,16 +49,16 @@ export const DEAD_GRANTS = {
   },
   user_revoked: {
     meaning:
-      'Google no longer accepts the refresh token, and nothing else explains it: most likely the user removed the ' +
-      "app's access in the Google Account.",
+      'Google no longer accepts the tokens of this grant, and nothing else explains it: most likely the user removed ' +
+      "the app's access in the Google Account.",
     reported: "The app's access to the Google Account was taken away, as Google reported.",
     whoMustAct: 'user',
     remedy: 'The user must connect again.',
   },
   user_revoked_or_password_changed: {
     meaning:
-      'Google no longer accepts the refresh token: the user removed the access, or changed the password, which ends ' +
-      'grants that hold Gmail scopes.',
+      'Google no longer accepts the tokens of this grant: the user removed the access, or changed the password, which ' +
+      'ends grants that hold Gmail scopes.',
     whoMustAct: 'user',
     remedy: 'The user must connect again.',
   },

@@ -90,6 +90,8 @@ export interface AccessToken {
   readonly obtainedAt: Date;
   readonly expiresAt: Date;
   readonly scopes: readonly string[];
+  /** Whether it took the place of one that Google refused, as a caller said. */
+  readonly replacesRefused: boolean;
 }
 
 /** Whether a `sub` or an email address names an account; emails compare without case. */

@@ -16,6 +16,8 @@ export interface Lease {
   readonly credentialVersion: number;
   /** How often Google failed in a row before. */
   readonly failures: number;
+  /** Whether the token that is requested takes the place of one that Google refused, as a caller said. */
+  readonly replacesRefused: boolean;
 }
 
 export type LeaseOutcome =

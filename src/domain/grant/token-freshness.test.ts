@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isFresh, renewFrom, secondsLeft } from './token-freshness.js';
+import { isFresh, renewFrom, secondsLeft, secondsUntilReplaceable } from './token-freshness.js';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const inSeconds = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
@@ -43,5 +43,18 @@ describe('the freshness of a token', () => {
 
   test('never counts negative time left', () => {
     expect(secondsLeft(inSeconds(-3600), NOW)).toBe(0);
+  });
+});
+
+describe('a refused token', () => {
+  test.each<[string, boolean, number, number]>([
+    ['is replaced at once', false, 0, 0],
+    ['is replaced at once at any age', false, -3000, 0],
+    ['that took the place of another is replaced five minutes after it was obtained', true, 0, 300],
+    ['that did so a minute ago is replaced four minutes later', true, -60, 240],
+    ['that did so five minutes ago is replaced at once', true, -300, 0],
+    ['that did so an hour ago is replaced at once', true, -3600, 0],
+  ])('%s', (_, replacesRefused, obtained, seconds) => {
+    expect(secondsUntilReplaceable({ obtainedAt: inSeconds(obtained), replacesRefused }, NOW)).toBe(seconds);
   });
 });

@@ -6,6 +6,8 @@ type Lifetime = Pick<AccessToken, 'obtainedAt' | 'expiresAt'>;
 const RENEW_AHEAD_SECONDS = 600;
 /** Jitter: tokens obtained together are not refreshed together. */
 const SPREAD_SECONDS = 120;
+/** A caller that is refused for another reason than its token would replace one after the other. */
+const REPLACE_AGAIN_SECONDS = 300;
 
 /** Whole seconds for which a token is still valid; never negative. */
 export function secondsLeft(expiresAt: Date, now: Date): number {
@@ -31,4 +33,17 @@ export function renewFrom({ obtainedAt, expiresAt }: Lifetime, jitter: number): 
   const ahead = (RENEW_AHEAD_SECONDS + jitter * SPREAD_SECONDS) * 1000;
   const middle = (obtainedAt.getTime() + expiresAt.getTime()) / 2;
   return new Date(Math.max(middle, expiresAt.getTime() - ahead));
+}
+
+/**
+ * A refused token is replaced at once; the token that took its place, at this age.
+ * @returns whole seconds until then; 0: now
+ */
+export function secondsUntilReplaceable(
+  { obtainedAt, replacesRefused }: Pick<AccessToken, 'obtainedAt' | 'replacesRefused'>,
+  now: Date,
+): number {
+  if (!replacesRefused) return 0;
+  const age = (now.getTime() - obtainedAt.getTime()) / 1000;
+  return Math.max(0, Math.ceil(REPLACE_AGAIN_SECONDS - age));
 }

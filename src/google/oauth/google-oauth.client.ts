@@ -140,6 +140,25 @@ export class GoogleOAuthClient {
     });
   }
 
+  /**
+   * Whether Google accepts an access token.
+   * @throws {GoogleFailure} `grant_dead` where it does not; `unavailable` where Google does not say it
+   */
+  async assertAccepted(accessToken: Secret): Promise<void> {
+    const form = { access_token: accessToken };
+    const response = await postForm(this.#endpoints.tokenInfo, form, this.#timeoutMs, this.shutdown.signal);
+    if (response.status === 200 && readJsonObject(response.body)?.['expires_in'] !== undefined) return;
+    const { error, description, retryAfterSeconds } = classifyFailure({ ...response, during: 'refresh' });
+    const isRefused = response.status === 400 && error === 'invalid_token';
+    throw new GoogleFailure(
+      isRefused ? 'grant_dead' : 'unavailable',
+      error,
+      description,
+      null,
+      retryAfterSeconds,
+    );
+  }
+
   /** An access token of a service account. Fewer scopes are simply requested: there is nothing to narrow. */
   assert(client: GoogleClient, assertion: Assertion): Promise<TokenEndpointResponse> {
     return this.refreshes.send(client.alias, () =>

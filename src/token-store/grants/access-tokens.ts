@@ -22,6 +22,7 @@ interface TokenRow {
   readonly sealed_token: string;
   readonly obtained_ms: number;
   readonly expires_ms: number;
+  readonly replaces_refused: boolean;
 }
 
 type Row = GrantRow & {
@@ -48,7 +49,8 @@ const READ = `
     coalesce(sealed_refresh_token, sealed_key) AS credential, credential_version AS "credentialVersion",
     revoking_from AS "revokingFrom",
     (SELECT json_agg(json_build_object('scope_set', scope_set, 'sealed_token', sealed_token,
-        'obtained_ms', extract(epoch FROM obtained_at) * 1000, 'expires_ms', extract(epoch FROM expires_at) * 1000))
+        'obtained_ms', extract(epoch FROM obtained_at) * 1000, 'expires_ms', extract(epoch FROM expires_at) * 1000,
+        'replaces_refused', replaces_refused))
       FROM access_tokens WHERE grant_id = grants.id AND expires_at > asked.now) AS tokens
   FROM unnest($1::text[], $2::text[], $3::timestamptz[]) WITH ORDINALITY AS asked (user_id, client, now, place)
     JOIN grants ON grants.user_id = asked.user_id AND grants.client = asked.client
@@ -98,14 +100,15 @@ export class AccessTokens {
     grant: Grant,
     scopes: readonly string[],
     answer: TokenEndpointResponse,
+    replacesRefused = false,
   ): Promise<void> {
     const { obtainedAt, expiresAt } = answer;
     const identity = { grantId: grant.id, scopeSet: scopeKey(scopes) };
     const sealedToken = await this.seal(grant, grant.version, identity.scopeSet, answer);
     await tx.accessToken.upsert({
       where: { grantId_scopeSet: identity },
-      create: { ...identity, sealedToken, obtainedAt, expiresAt },
-      update: { sealedToken, obtainedAt, expiresAt },
+      create: { ...identity, sealedToken, obtainedAt, expiresAt, replacesRefused },
+      update: { sealedToken, obtainedAt, expiresAt, replacesRefused },
     });
   }
 
@@ -145,7 +148,7 @@ export class AccessTokens {
   }
 
   async #open(grant: Grant, credentialVersion: number, row: TokenRow): Promise<[string, AccessToken] | null> {
-    const { scope_set: key, sealed_token: sealed } = row;
+    const { scope_set: key, sealed_token: sealed, replaces_refused: replacesRefused } = row;
     const times = { obtainedAt: new Date(row.obtained_ms), expiresAt: new Date(row.expires_ms) };
     if (Object.values(times).some((time) => Number.isNaN(time.getTime()))) {
       this.reporter.report({ kind: 'access_token', id: grant.id, reason: 'Its times are not valid.' });
@@ -153,7 +156,7 @@ export class AccessTokens {
     }
     try {
       const token = await this.sealer.open(sealed, accessTokenAad(grant, credentialVersion, key, times));
-      return [key, { token, ...times, scopes: scopeSet(key.split(' ')) }];
+      return [key, { token, ...times, scopes: scopeSet(key.split(' ')), replacesRefused }];
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
       this.reporter.report({ kind: 'access_token', id: grant.id, reason: error.message });

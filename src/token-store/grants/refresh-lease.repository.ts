@@ -92,7 +92,8 @@ export class RefreshLeaseRepository {
     return asked.map(({ owner }) => taken.get(owner) ?? null);
   }
 
-  async take(grant: Grant, ms: number): Promise<LeaseOutcome> {
+  /** @param replacesRefused why it is taken: stored with the token */
+  async take(grant: Grant, ms: number, replacesRefused = false): Promise<LeaseOutcome> {
     const { id, version, refreshes } = grant;
     const owner = randomUUID();
     const taken = await this.#takes.add({ owner, ms, grant });
@@ -110,6 +111,7 @@ export class RefreshLeaseRepository {
           credential,
           credentialVersion: taken.credentialVersion ?? 0,
           failures: taken.failures,
+          replacesRefused,
         },
       };
     }

@@ -26,14 +26,16 @@ interface NewToken {
   readonly sealed: string;
   readonly obtainedAt: Date;
   readonly expiresAt: Date;
+  readonly replacesRefused: boolean;
 }
 
 /** Saves several tokens; each only under its lease, and if its grant is as it was read. */
 const save = (isAlone: boolean) => `
   WITH held AS (
     SELECT grants.id, asked.*
-    FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[])
-        AS asked (grant_id, version, owner, now, scope_set, sealed_token, obtained_at, expires_at)
+    FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
+        $9::boolean[])
+        AS asked (grant_id, version, owner, now, scope_set, sealed_token, obtained_at, expires_at, replaces_refused)
       JOIN grants ON grants.id = asked.grant_id AND grants.version = asked.version AND grants.lease_owner = asked.owner
     WHERE ${WITHOUT_WAITING_FOR_DISK}
     FOR NO KEY UPDATE OF grants ${isAlone ? '' : 'SKIP LOCKED'}),
@@ -41,12 +43,12 @@ const save = (isAlone: boolean) => `
     UPDATE grants SET refreshed_at = held.now, refreshes = refreshes + 1, refresh_failures = 0,
       lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false
     FROM held WHERE grants.id = held.id
-    RETURNING grants.id, held.owner, held.scope_set, held.sealed_token, held.obtained_at, held.expires_at),
+    RETURNING grants.id, held.owner, held.scope_set, held.sealed_token, held.obtained_at, held.expires_at, held.replaces_refused),
   stored AS (
-    INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
-    SELECT id, scope_set, sealed_token, obtained_at, expires_at FROM refreshed
+    INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at, replaces_refused)
+    SELECT id, scope_set, sealed_token, obtained_at, expires_at, replaces_refused FROM refreshed
     ON CONFLICT (grant_id, scope_set) DO UPDATE SET sealed_token = excluded.sealed_token,
-      obtained_at = excluded.obtained_at, expires_at = excluded.expires_at)
+      obtained_at = excluded.obtained_at, expires_at = excluded.expires_at, replaces_refused = excluded.replaces_refused)
   SELECT owner FROM refreshed`;
 const SAVE_ONE = save(true);
 const SAVE_SEVERAL = save(false);
@@ -83,7 +85,7 @@ export class SaveRefresh {
 
   /** Nearly every refresh: a new access token and nothing else, in one statement with others. */
   async #saveToken(
-    { grant, owner, credentialVersion }: Lease,
+    { grant, owner, credentialVersion, replacesRefused }: Lease,
     scopes: readonly string[],
     answer: TokenEndpointResponse,
     now: Date,
@@ -99,6 +101,7 @@ export class SaveRefresh {
       sealed,
       obtainedAt,
       expiresAt,
+      replacesRefused,
     });
     return isSaved ? { ...grant, refreshedAt: now, refreshes: grant.refreshes + 1 } : null;
   }
@@ -113,6 +116,7 @@ export class SaveRefresh {
       tokens.map(({ sealed }) => sealed),
       tokens.map(({ obtainedAt }) => obtainedAt),
       tokens.map(({ expiresAt }) => expiresAt),
+      tokens.map(({ replacesRefused }) => replacesRefused),
     ];
     const rows = isAlone
       ? await this.database.prepared<{ owner: string }>('save token', SAVE_ONE, values)
@@ -123,7 +127,7 @@ export class SaveRefresh {
 
   /** Google sent another refresh token, or other scopes than the grant's: the grant itself changes. */
   async #saveChange(
-    { grant, owner, credential }: Lease,
+    { grant, owner, credential, replacesRefused }: Lease,
     isNarrowed: boolean,
     tokenScopes: readonly string[],
     answer: TokenEndpointResponse,
@@ -161,7 +165,7 @@ export class SaveRefresh {
       // Each is bound to the former version.
       await tx.accessToken.deleteMany({ where: { grantId: id } });
       if (isNarrowed) await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
-      await this.accessTokens.put(tx, changed, tokenScopes, answer);
+      await this.accessTokens.put(tx, changed, tokenScopes, answer, replacesRefused);
       await this.refreshTokens.book(tx, changed, answer, now);
       if (answer.refreshToken === null) await this.ledger.sign(tx, changed, secret);
       return true;

@@ -1,4 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { causeOfReason } from '../../../domain/connect/connect-cause.js';
 import type { ConnectOutcome } from '../../../domain/connect/connect-outcome.js';
@@ -22,21 +23,15 @@ export async function awaitConnect(
   seconds: number,
   show: (url: string) => void,
 ): Promise<ConnectOutcome> {
-  const [{ Clock }, { ConnectTickets }, { GrantsRepository }, { AuditEventsRepository }, { findHeldGrant }] =
+  const [{ ConnectTickets }, { HeldGrantCheck }, { GrantsRepository }, { AuditEventsRepository }] =
     await Promise.all([
-      import('../../../domain/ports/clock.js'),
-      import('../../../authorization/connect-ticket.js'),
+      import('../../../connect-tickets/connect-ticket.js'),
+      import('../../../authorization/held-grant-check.js'),
       import('../../../token-store/grants/grants.repository.js'),
       import('../../../token-store/audit/audit-events.repository.js'),
-      import('../../../domain/connect/held-grant.js'),
     ]);
   const grants = broker.get(GrantsRepository);
-  const held = await grants.findVerified(
-    connectRequest.userId,
-    connectRequest.client,
-    broker.get(Clock).now(),
-  );
-  if (findHeldGrant(held, connectRequest)) return { kind: 'held' };
+  if (await broker.get(HeldGrantCheck).isConnected(connectRequest, randomUUID())) return { kind: 'held' };
   const newest = async () => {
     const { userId, serviceId } = connectRequest;
     const query = { users: ['*'], userId, serviceId, since: null, olderThan: null, limit: 1 };

@@ -1,5 +1,8 @@
 import { Module } from '@nestjs/common';
-import { ConnectTickets } from '../../../authorization/connect-ticket.js';
+import { GrantCache } from '../../../access-tokens/grant-cache.js';
+import { RefreshResults } from '../../../access-tokens/refresh-results.js';
+import { TokenRefresher } from '../../../access-tokens/token-refresher.js';
+import { HeldGrantCheck } from '../../../authorization/held-grant-check.js';
 import { SlotCheck } from '../../../authorization/slot-check.js';
 import { StartAuthorization } from '../../../authorization/start-authorization.js';
 import { CodeExchange } from '../../../callback/code-exchange.js';
@@ -9,16 +12,24 @@ import {
 } from '../../../callback/complete-authorization.js';
 import { FinishExchange } from '../../../callback/finish-exchange.js';
 import { PendingConsents } from '../../../callback/pending-consents.js';
+import { ConnectTickets } from '../../../connect-tickets/connect-ticket.js';
 import { GoogleModule } from '../../../google/google.module.js';
+import { Scheduler } from '../../../operations/scheduler.js';
 
 /**
- * The connect of `--store`: the use cases of authorization/ and callback/ without their routes.
+ * The connect of `--store`: the use cases of authorization/ and callback/ without their routes, and the refresh
+ * that shows whether Google still accepts a grant.
  * Owns nothing; the loopback server (loopback.ts) receives the authorization response instead of /callback.
  */
 @Module({
   imports: [GoogleModule],
   providers: [
     ConnectTickets,
+    Scheduler,
+    GrantCache,
+    RefreshResults,
+    TokenRefresher,
+    HeldGrantCheck,
     SlotCheck,
     StartAuthorization,
     AuthorizationResponseValidator,

@@ -33,12 +33,12 @@ export async function storeConsent(
   ]);
   // A connect that cannot be recorded is not started.
   await broker.get(AuditLog).waitForCapacity('');
-  const start = await broker.get(StartAuthorization).begin({ id: randomUUID(), connectRequest });
+  const requestId = randomUUID();
+  const start = await broker.get(StartAuthorization).begin({ id: randomUUID(), connectRequest }, requestId);
   if (start.kind === 'held') {
     await record(broker, connectRequest, start);
     return start;
   }
-  const requestId = randomUUID();
   // Bound to the browser by a cookie in /connect; here, to this process.
   let { browserKey } = start.redirect;
   show(start.redirect.consentUrl);

@@ -4,7 +4,7 @@ import { isEmail } from 'class-validator';
 import { Settings } from '../config/settings.js';
 import { assertAllowed, assertMay, type Service } from '../domain/access/policy.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
-import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import { assertReturnTo, type ConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
@@ -55,11 +55,7 @@ export class ConnectTickets {
     const { userId, client, scopes, returnTo, requireAccount } = request;
     assertAllowed(service, userId, client, scopes);
     if (request.force) assertMay(service, 'force');
-    if (returnTo !== null && !this.settings.returnToOrigins.includes(new URL(returnTo).origin)) {
-      throw invalidRequest({
-        return_to: 'must begin with one of the origins in the setting RETURN_TO_ORIGINS.',
-      });
-    }
+    if (returnTo !== null) assertReturnTo(returnTo, this.settings.returnToOrigins);
     if (request.confirm && returnTo === null) {
       throw invalidRequest({
         return_to: 'is needed with confirm: the app gets the code to confirm with there.',

@@ -1,0 +1,74 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import { GoogleFailure } from '../../domain/google/google-failure.js';
+import { commonScopes, missingScopes, sameScopes, scopeSet } from '../../domain/google/scopes.js';
+import type { TokenEndpointResponse } from '../../domain/grant/grant.js';
+import type { Lease } from '../../domain/grant/refresh-lease.js';
+import { GoogleOAuthClient } from './google-oauth.client.js';
+
+/** What Google gave for a set of scopes. */
+type Renewed =
+  | { readonly kind: 'token'; readonly scopes: readonly string[]; readonly response: TokenEndpointResponse }
+  /** No token that may be handed out, and which of the grant's scopes are left. */
+  | { readonly kind: 'narrowed'; readonly scopes: readonly string[] }
+  /** More than was requested, and nothing else. */
+  | { readonly kind: 'not_narrowed' };
+
+/**
+ * Requests an access token for some scopes of a grant, and compares them with those of the response: a wider token is never
+ * returned.
+ * Does not own the lease under which it is called, nor what is stored (access-tokens/).
+ */
+@Injectable()
+export class RenewAccessToken {
+  constructor(
+    private readonly settings: Settings,
+    private readonly google: GoogleOAuthClient,
+  ) {}
+
+  /**
+   * Names the scopes even for the whole grant: a refresh token of Google's can cover more, namely what the account granted
+   * this project for other users (RFC 9700 section 2.3).
+   * @returns a token for `scopes`, or for all of the grant
+   * @throws {GoogleFailure}
+   */
+  async renew(lease: Lease, scopes: readonly string[]): Promise<Renewed> {
+    const { grantedScopes, kind } = lease.grant;
+    // A service account's token is requested with its scopes: nothing is narrowed.
+    if (this.settings.narrowScopes || kind === 'service_account') {
+      const response = await this.#send(lease, scopeSet(scopes)).catch(asRejectedScopes);
+      if (response !== null) {
+        // Google narrows tokens but does not document it: a token counts for the scopes that the response names.
+        if (missingScopes(response.scopes, scopes).length > 0) return { kind: 'not_narrowed' };
+        const isAsRequested = sameScopes(response.scopes, scopes);
+        if (isAsRequested || sameScopes(scopes, grantedScopes)) return { kind: 'token', scopes, response };
+      }
+      // The grant holds less than its row says. A request for all of it shows what.
+    }
+    const response = await this.#send(lease, null);
+    if (missingScopes(response.scopes, grantedScopes).length === 0) {
+      return { kind: 'token', scopes: grantedScopes, response };
+    }
+    // More than the grant: the token is not handed out. It still shows which of the grant's scopes are left.
+    const left = commonScopes(grantedScopes, response.scopes);
+    const isNews = left.length > 0 && !sameScopes(left, grantedScopes);
+    return isNews ? { kind: 'narrowed', scopes: left } : { kind: 'not_narrowed' };
+  }
+
+  /** @param narrowTo null: names no scopes, and the response covers all that the refresh token does */
+  #send(
+    { grant, credential }: Lease,
+    narrowTo: readonly string[] | null,
+  ): Promise<TokenEndpointResponse> {
+    const client = this.settings.clients.pick(grant.client);
+    const { grantedScopes, subject } = grant;
+    return credential.kind === 'refresh_token'
+      ? this.google.refresh(client, credential.refreshToken, grantedScopes, narrowTo)
+      : this.google.assert(client, { key: credential.key, subject, scopes: narrowTo ?? grantedScopes });
+  }
+}
+
+function asRejectedScopes(error: unknown): null {
+  if (error instanceof GoogleFailure && error.kind === 'scope_rejected') return null;
+  throw error;
+}
