@@ -18,7 +18,10 @@ describe('a token that Google refused', () => {
   beforeEach(async () => {
     bed.google.control.reset();
     await bed.reset();
-    await bed.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${YOUTUBE_MONEY}` }, { account: ALICE.email });
+    await bed.api.connect(
+      { user_id: 'alice', scope: `${YOUTUBE} ${YOUTUBE_MONEY}` },
+      { account: ALICE.email },
+    );
     bed.google.control.clearRequests();
   });
   afterAll(async () => {
@@ -124,7 +127,11 @@ describe('a token that Google refused', () => {
     const first = await bed.api.token('alice');
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     const dead = await bed.api.token('alice', { refused: idOf(first), return_to: `${APP}/back` });
-    expect(dead.body).toMatchObject({ code: 'reconnect_required', cause: 'user_revoked', confidence: 'inferred' });
+    expect(dead.body).toMatchObject({
+      code: 'reconnect_required',
+      cause: 'user_revoked',
+      confidence: 'inferred',
+    });
     expect((await refuse(first)).body['code']).toBe('reconnect_required');
     expect(refreshes()).toBe(1);
     const back = await new Browser().connect(dead.body['connect_url'] as string, { account: ALICE.email });
@@ -172,7 +179,9 @@ describe('a token that Google refused', () => {
       expect(body).toMatchObject({ code: 'reconnect_required', ...diagnosis });
       expect(await statusOfGrant()).toBe('reconnect_required');
       expect((await bed.api.token('alice')).body).toMatchObject({ code: 'reconnect_required', ...diagnosis });
-      const [event] = await bed.sql(`SELECT payload FROM outbox_events WHERE type = 'grant.reconnect_required'`);
+      const [event] = await bed.sql(
+        `SELECT payload FROM outbox_events WHERE type = 'grant.reconnect_required'`,
+      );
       expect(event).toMatchObject({ payload: { data: diagnosis } });
       expect(await trail()).toContainEqual(
         expect.objectContaining({
@@ -240,14 +249,24 @@ describe('return_to', () => {
   });
 
   test.each([
-    ['https://elsewhere.example.com/', 'must begin with one of the origins in the setting RETURN_TO_ORIGINS.'],
+    [
+      'https://elsewhere.example.com/',
+      'must begin with one of the origins in the setting RETURN_TO_ORIGINS.',
+    ],
     [`${APP}.example.com/`, 'must begin with one of the origins in the setting RETURN_TO_ORIGINS.'],
     ['//app.example.com/', 'must be an http or https URL without a user name, spaces or backslashes.'],
-    ['https://app.example.com@elsewhere.example.com/', 'must be an http or https URL without a user name, spaces or backslashes.'],
+    [
+      'https://app.example.com@elsewhere.example.com/',
+      'must be an http or https URL without a user name, spaces or backslashes.',
+    ],
     ['javascript:alert(1)', 'must be an http or https URL without a user name, spaces or backslashes.'],
     ['', 'must be an http or https URL without a user name, spaces or backslashes.'],
   ])('is refused as in a ticket: %s', async (url, message) => {
-    const ticket = await bed.api.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE, return_to: url });
+    const ticket = await bed.api.post('/connect/tickets', {
+      user_id: 'alice',
+      scope: YOUTUBE,
+      return_to: url,
+    });
     // Also where no link would be needed.
     const token = await bed.api.token('alice', { return_to: url });
     for (const { status, body } of [ticket, token]) {

@@ -118,7 +118,9 @@ export class TokenErrors {
     const what = 'The user has not allowed all of these scopes.';
     // What is granted stays granted: the link asks for the others.
     const scopes = request.scopes.length > 0 ? missing : [];
-    return this.#withLink('insufficient_scope', what, { ...request, scopes }, grant, { missing_scopes: missing });
+    return this.#withLink('insufficient_scope', what, { ...request, scopes }, grant, {
+      missing_scopes: missing,
+    });
   }
 
   async ofRefresh(result: RefreshFailure, request: GrantRequest, grant: Grant): Promise<BrokerError> {

@@ -183,7 +183,12 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     const { replacesRefused } = lease;
     const issued = { token, obtainedAt, expiresAt, scopes: scopeSet(response.scopes), replacesRefused };
     const isAsRequested = sameScopes(response.scopes, scopes);
-    return this.results.save(lease, { kind: 'token', scopes, response, token: isAsRequested ? issued : null });
+    return this.results.save(lease, {
+      kind: 'token',
+      scopes,
+      response,
+      token: isAsRequested ? issued : null,
+    });
   }
 
   /** Google's description stays out of log and audit trail: it is free text. */

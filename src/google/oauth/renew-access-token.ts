@@ -56,10 +56,7 @@ export class RenewAccessToken {
   }
 
   /** @param narrowTo null: names no scopes, and the response covers all that the refresh token does */
-  #send(
-    { grant, credential }: Lease,
-    narrowTo: readonly string[] | null,
-  ): Promise<TokenEndpointResponse> {
+  #send({ grant, credential }: Lease, narrowTo: readonly string[] | null): Promise<TokenEndpointResponse> {
     const client = this.settings.clients.pick(grant.client);
     const { grantedScopes, subject } = grant;
     return credential.kind === 'refresh_token'
