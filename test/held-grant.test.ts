@@ -64,9 +64,9 @@ describe('a connect whose scopes are all held', () => {
   });
 
   test.each([
-    ['ends after a sign-in that names its account', false],
-    ['goes on to a consent after the sign-in of a user who has revoked the access', true],
-  ])('%s', async (_, isRevoked) => {
+    ['to the app after a sign-in', false],
+    ['to a consent after the sign-in of a user who has revoked the access', true],
+  ])('goes on %s', async (_, isRevoked) => {
     if (isRevoked) bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     const ticket = { user_id: 'alice', scope: YOUTUBE, return_to: `${APP}/done`, another_account: true };
     const browser = new Browser();

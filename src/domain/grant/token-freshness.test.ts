@@ -48,13 +48,13 @@ describe('the freshness of a token', () => {
 
 describe('a refused token', () => {
   test.each<[string, boolean, number, number]>([
-    ['is replaced at once', false, 0, 0],
-    ['is replaced at once at any age', false, -3000, 0],
-    ['that took the place of another is replaced five minutes after it was obtained', true, 0, 300],
-    ['that did so a minute ago is replaced four minutes later', true, -60, 240],
-    ['that did so five minutes ago is replaced at once', true, -300, 0],
-    ['that did so an hour ago is replaced at once', true, -3600, 0],
-  ])('%s', (_, replacesRefused, obtained, seconds) => {
+    ['at once where it is new', false, 0, 0],
+    ['at once where it is old', false, -3000, 0],
+    ['after five minutes where it took the place of another', true, 0, 300],
+    ['after four where it did so a minute ago', true, -60, 240],
+    ['at once where it did so five minutes ago', true, -300, 0],
+    ['at once where it did so an hour ago', true, -3600, 0],
+  ])('is replaced %s', (_, replacesRefused, obtained, seconds) => {
     expect(secondsUntilReplaceable({ obtainedAt: inSeconds(obtained), replacesRefused }, NOW)).toBe(seconds);
   });
 });
