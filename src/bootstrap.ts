@@ -7,7 +7,7 @@ import type { Settings } from './config/settings.js';
 import { Clock } from './domain/ports/clock.js';
 import { AccessLog } from './http/logging/access-log.js';
 import { openLog } from './http/logging/logger.js';
-import { serveOpenApi } from './http/openapi.js';
+import { serveOpenApi } from './http/openapi-document.js';
 import { registerPipeline } from './http/pipeline.js';
 import { ClientAddresses } from './http/rate-limit/client-address.js';
 import { RateLimits } from './http/rate-limit/rate-limit.hook.js';
@@ -18,6 +18,7 @@ import { KeyLookup } from './services/service-key.js';
 import { AuditLog } from './token-store/audit/audit-log.repository.js';
 import { ResponseCache } from './tokens/response-cache.js';
 import { WarmPath } from './tokens/warm-path.js';
+import { WEBHOOKS } from './webhooks/webhook-events.js';
 
 /** The length of the accept queue, as far as the system allows. Node's 511 are too few for a burst of connections. */
 const BACKLOG = 4096;
@@ -73,7 +74,7 @@ export async function startBroker(
   };
   app.useLogger(app.get(Logger));
   app.flushLogs();
-  serveOpenApi(app);
+  serveOpenApi(app, WEBHOOKS);
   await app.listen({ port, host, backlog: BACKLOG });
   log.info({ context: 'Broker', host, port, public_url: publicUrl }, 'ready');
   return app;

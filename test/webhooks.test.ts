@@ -3,6 +3,7 @@ import { freePort } from '../sandbox/trying/postgres.js';
 import { startBroker } from '../src/bootstrap.js';
 import { Metrics } from '../src/operations/metrics.js';
 import { readConfiguration } from '../src/config/read-configuration.js';
+import { contractOf } from './support/contract.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { pause, type Receiver, startReceiver } from './support/webhook-receiver.js';
 
@@ -48,7 +49,13 @@ const arrive = async (count: number) => {
     if (looks % 5 === 0) bed.clock.advance(1);
     await pause(20);
   }
-  return receiver.wait(count);
+  const events = await receiver.wait(count);
+  const contract = await contractOf(bed.url);
+  for (const { text, data } of events) {
+    // What pile() makes holds no data.
+    if (Object.keys(data).length > 0) contract.checkWebhook(JSON.parse(text) as { type: string });
+  }
+  return events;
 };
 /** Long enough for a delivery that must not come. */
 const quiet = async (count: number) => {

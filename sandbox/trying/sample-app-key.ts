@@ -7,7 +7,7 @@ import type { DataFolder } from './data-folder.js';
 
 const FILE = 'sample-app.key';
 const NAME = 'Sample app';
-const RIGHTS = { audit: true, disconnect: true, revoke: true, force: false, import: false };
+const RIGHTS = { audit: true, disconnect: true, revoke: true, force: false, import: true };
 const MAY_ALL = { clients: ['*'], scopes: ['*'], users: ['*'], ...RIGHTS };
 
 /** The sample app's service key: the one in the data folder, or a new one where the database does not have it. */
@@ -23,8 +23,8 @@ export async function sampleAppKey(broker: INestApplicationContext, folder: Data
 async function isInForce(broker: INestApplicationContext, text: string): Promise<boolean> {
   const presented = readKey(text);
   const service = presented && (await broker.get(ServicesRepository).find(presented.id));
-  // A service from before services had rights could not disconnect.
-  const isAble = service?.policy.disconnect && service.policy.revoke;
+  // A service from before services had these rights could not do what the sample app and the examples in /docs do.
+  const isAble = service?.policy.disconnect && service.policy.revoke && service.policy.import;
   const held = service?.revokedAt || !isAble ? undefined : service.credential;
   return held?.kind === 'key' && !!presented && sameHash(held.keyHash, presented.hash);
 }

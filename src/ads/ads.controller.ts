@@ -30,6 +30,7 @@ export class AdsController {
   @Audited('ads.read')
   @Header('cache-control', 'no-store')
   @ApiOperation({
+    operationId: 'listAdsCustomers',
     summary: 'The Google Ads accounts that a user reaches: through which root, with which role',
   })
   @ApiOkResponse({ type: CustomersResponse })

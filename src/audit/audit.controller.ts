@@ -43,7 +43,10 @@ export class AuditController {
 
   @Get()
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Who did what, for whom, with what outcome; newest first' })
+  @ApiOperation({
+    operationId: 'listAuditEvents',
+    summary: 'Who did what, for whom, with what outcome; newest first',
+  })
   @ApiOkResponse({ type: AuditResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
   async read(@Caller() caller: Service, @Query() query: AuditQuery): Promise<AuditResponse> {

@@ -16,7 +16,7 @@ export class AuditQuery extends PageQuery {
   @MaxLength(80)
   service?: string;
 
-  @ApiPropertyOptional({ description: 'Only events from this time on', example: '2026-11-21T12:00:00Z' })
+  @ApiPropertyOptional({ description: 'Only events from this time on, such as 2026-11-21T12:00:00Z' })
   @IsOptional()
   @IsTime()
   since?: string;

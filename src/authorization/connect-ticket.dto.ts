@@ -111,6 +111,23 @@ export class ConnectTicketDto {
   force = false;
 }
 
+/** Whole bodies for /docs: each works where the user is not connected yet. */
+export const CONNECT_TICKET_EXAMPLES = {
+  simple: {
+    summary: 'A link for a user',
+    value: { user_id: 'alice', scope: 'https://www.googleapis.com/auth/yt-analytics.readonly' },
+  },
+  account: {
+    summary: 'A link that only one Google account can use',
+    value: {
+      user_id: 'alice',
+      scope: 'https://www.googleapis.com/auth/yt-analytics.readonly',
+      account_hint: 'alice@example.com',
+      require_account: { email: 'alice@example.com' },
+    },
+  },
+};
+
 /** A link to show to the user, or to redirect the user to. */
 export class ConnectTicketResponse {
   @ApiProperty({ description: 'Works once, for 30 minutes' })

@@ -13,6 +13,7 @@ import {
 import { RouteConfig } from '@nestjs/platform-fastify';
 import {
   ApiBearerAuth,
+  ApiBody,
   ApiCreatedResponse,
   ApiExcludeEndpoint,
   ApiOperation,
@@ -33,6 +34,7 @@ import { connectPage } from '../pages/connect-page.js';
 import { redirectToGoogle, respondToBrowser } from './browser-response.js';
 import { ConnectAuditInterceptor } from './connect-audit.interceptor.js';
 import {
+  CONNECT_TICKET_EXAMPLES,
   ConnectTicketDto,
   ConnectTicketResponse,
   TicketDto,
@@ -56,7 +58,11 @@ export class ConnectController {
   @HttpCode(201)
   @Header('cache-control', 'no-store')
   @ApiBearerAuth()
-  @ApiOperation({ summary: 'Make a link that takes a user to Google and back' })
+  @ApiOperation({
+    operationId: 'createConnectTicket',
+    summary: 'Make a link that takes a user to Google and back',
+  })
+  @ApiBody({ type: ConnectTicketDto, examples: CONNECT_TICKET_EXAMPLES })
   @ApiCreatedResponse({ type: ConnectTicketResponse })
   @ApiBodyProblems()
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')

@@ -1,5 +1,5 @@
 import { Body, Controller, Header, HttpCode, Injectable, Post, Req, UseInterceptors } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
 import { Matches } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
@@ -143,7 +143,19 @@ export class CompletionsController {
   @UseInterceptors(ConnectAuditInterceptor)
   @HttpCode(200)
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Confirm that the user of your session is the one who consented' })
+  @ApiOperation({
+    operationId: 'completeConnect',
+    summary: 'Confirm that the user of your session is the one who consented',
+  })
+  @ApiBody({
+    type: CompletionDto,
+    examples: {
+      simple: {
+        summary: 'With the connect_code that the browser brought: this one is made up',
+        value: { code: 'a-connect-code-of-43-characters-as-it-came-', user_id: 'alice' },
+      },
+    },
+  })
   @ApiOkResponse({ type: CompletionResponse })
   @ApiBodyProblems()
   @ApiProblems(

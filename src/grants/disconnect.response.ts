@@ -13,7 +13,7 @@ export class DisconnectQuery {
   @IsIn(['local', 'revoke'], { message: 'must be local (forget here) or revoke (end it at Google too).' })
   mode!: 'local' | 'revoke';
 
-  @ApiPropertyOptional({ enum: ['true', 'false'], description: 'Only reports what would happen' })
+  @ApiPropertyOptional({ type: Boolean, default: false, description: 'Only reports what would happen' })
   @IsOptional()
   @IsIn(['true', 'false'], { message: 'must be true or false.' })
   dry_run: 'true' | 'false' = 'false';

@@ -67,7 +67,7 @@ export class GrantsController {
   @Get('users/:userId/grants')
   @Audited('grant.read', 'refusals')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'The grants of a user, the oldest first' })
+  @ApiOperation({ operationId: 'listGrants', summary: 'The grants of a user, the oldest first' })
   @ApiOkResponse({ type: GrantsResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
   async list(
@@ -85,7 +85,10 @@ export class GrantsController {
 
   @Get('grants')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Grants that expire soon unless their users act, soonest first' })
+  @ApiOperation({
+    operationId: 'listExpiringGrants',
+    summary: 'Grants that expire soon unless their users act, soonest first',
+  })
   @ApiOkResponse({ type: GrantsResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'rate_limited')
   async listExpiring(
@@ -108,7 +111,7 @@ export class GrantsController {
   @Get('grants/:id')
   @Audited('grant.read', 'refusals')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'One grant, and the refresh-token slots of its account' })
+  @ApiOperation({ operationId: 'getGrant', summary: 'One grant, and the refresh-token slots of its account' })
   @ApiOkResponse({ type: GrantDetailResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_found', 'rate_limited')
   async inspect(
@@ -125,7 +128,7 @@ export class GrantsController {
   @Delete('grants/:id')
   @Audited('grant.disconnect')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Disconnect, here only or at Google too' })
+  @ApiOperation({ operationId: 'disconnectGrant', summary: 'Disconnect, here only or at Google too' })
   @ApiOkResponse({ type: DisconnectResponse })
   @ApiAcceptedResponse({
     type: DisconnectResponse,

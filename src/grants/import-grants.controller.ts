@@ -1,6 +1,6 @@
 import { Body, Controller, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertMay, type Service } from '../domain/access/policy.js';
 import { BrokerError } from '../domain/errors.js';
@@ -38,11 +38,21 @@ export class ImportGrantsController {
   @Header('cache-control', 'no-store')
   @RouteConfig(IMPORT_ROUTE)
   @ApiOperation({
+    operationId: 'importGrants',
     summary: 'Import grants that another system made, 100 at most',
     description:
       'Google verifies each refresh token by one refresh, and says which account and scopes it has. The answer holds one ' +
       'result for each item, and is 200 also where items are refused. Items that were imported before are `unchanged`: ' +
       'send the same list again after a failure. Needs the right `import`.',
+  })
+  @ApiBody({
+    type: ImportGrantsDto,
+    examples: {
+      simple: {
+        summary: 'What Google says of a token, without storing it',
+        value: { grants: [{ user_id: 'alice', refresh_token: '1//0abc' }], dry_run: true },
+      },
+    },
   })
   @ApiOkResponse({ type: ImportGrantsResponse })
   @ApiBodyProblems()

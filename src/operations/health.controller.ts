@@ -56,7 +56,14 @@ export class HealthController {
 
   @Get('live')
   @RouteConfig(EXEMPT_ROUTE)
-  @ApiOperation({ summary: 'The process runs' })
+  @ApiOperation({ operationId: 'getLiveness', summary: 'The process runs' })
+  @ApiOkResponse({
+    schema: {
+      type: 'object',
+      required: ['status'],
+      properties: { status: { type: 'string', enum: ['ok'] } },
+    },
+  })
   live(): { status: string } {
     return { status: 'ok' };
   }
@@ -78,6 +85,7 @@ export class HealthController {
     },
   })
   @ApiOperation({
+    operationId: 'getReadiness',
     summary:
       'The broker can serve: its database answers, is migrated and can be written to, and no stop is under way',
   })

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { Public } from '../http/caller.decorator.js';
 import type { Access } from '../http/logging/access-log.js';
 import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
@@ -78,7 +78,8 @@ export class MetricsController {
   @RouteConfig(EXEMPT_ROUTE)
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   @ApiProduces('text/plain')
-  @ApiOperation({ summary: 'Metrics for Prometheus' })
+  @ApiOperation({ operationId: 'getMetrics', summary: 'Metrics for Prometheus' })
+  @ApiOkResponse({ schema: { type: 'string' }, description: "Prometheus's text format" })
   read(): Promise<string> {
     return this.metrics.read();
   }

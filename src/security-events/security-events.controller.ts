@@ -25,6 +25,7 @@ export class SecurityEventsController {
   @Header('cache-control', 'no-store')
   @RouteConfig(SECURITY_EVENTS_ROUTE)
   @ApiOperation({
+    operationId: 'receiveSecurityEvent',
     summary: "Google's Cross-Account Protection delivers here",
     description:
       'Push delivery of security event tokens (RFC 8935). Only a token that Google signed for a client of the broker is ' +

@@ -43,7 +43,6 @@ export class TokenQuery {
   @ApiPropertyOptional({
     description:
       '`token_id` of a token that Google refused: this token is replaced, once for all who name it',
-    example: '2f1c6f0b9d5a4e37',
   })
   @IsOptional()
   @Matches(/^[0-9a-f]{16}$/i, { message: 'must be a token_id: 16 hexadecimal digits.' })
@@ -52,15 +51,13 @@ export class TokenQuery {
   @ApiPropertyOptional({
     description:
       'Where the link of a refusal leads the browser afterwards; its origin must be in RETURN_TO_ORIGINS',
-    example: 'https://app.example.com/connected',
   })
   @IsOptional()
   @IsHttpUrl()
   return_to?: string;
 
   @ApiPropertyOptional({
-    description: 'The Google Ads account to call: adds the header that its calls need',
-    example: '123-456-7890',
+    description: 'The Google Ads account to call, such as 123-456-7890: adds the header that its calls need',
   })
   @IsOptional()
   @Matches(CUSTOMER_ID, { message: 'must be a customer id: digits, or 123-456-7890.' })

@@ -28,7 +28,7 @@ export class TokensController {
   @Audited('token.issue')
   @Header('cache-control', 'no-store')
   @RouteSchema({ response: { 200: TOKEN_RESPONSE_SCHEMA } })
-  @ApiOperation({ summary: 'A fresh access token of a user' })
+  @ApiOperation({ operationId: 'getToken', summary: 'A fresh access token of a user' })
   @ApiOkResponse({ type: TokenResponse })
   @ApiProblems(
     'invalid_request',

@@ -13,6 +13,10 @@ interface Document {
     Record<string, { responses?: Record<string, { content?: Record<string, { schema?: Json }> }> }>
   >;
   readonly components: { readonly schemas: Record<string, Json> };
+  readonly webhooks: Record<
+    string,
+    { post: { requestBody: { content: { 'application/json': { schema: Json } } } } }
+  >;
 }
 
 const documents = new Map<string, Promise<Contract>>();
@@ -59,6 +63,18 @@ export class Contract {
     }
   }
 
+  /** @throws when a payload is not as described */
+  checkWebhook(payload: { readonly type: string }): void {
+    const { type } = payload;
+    const described = this.document.webhooks[type];
+    if (!described) throw new Error(`OpenAPI does not describe the webhook ${type}.`);
+    const { schema } = described.post.requestBody.content['application/json'];
+    const check = this.#checks.get(type) ?? this.#ajv.compile(tighten(schema) as Json);
+    this.#checks.set(type, check);
+    if (check(payload)) return;
+    throw new Error(`${type} is not as OpenAPI describes it: ${this.#ajv.errorsText(check.errors)}`);
+  }
+
   #checkOf(
     name: string,
     path: string,
@@ -75,15 +91,14 @@ export class Contract {
   }
 }
 
-/** OpenAPI 3.0 in JSON Schema's words, and stricter: a member that is not described is a fault. */
+/** OpenAPI 3.1 is JSON Schema; here stricter: a member that is not described is a fault. */
 function tighten(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(tighten);
   if (typeof value !== 'object' || value === null) return value;
-  const { nullable, ...rest } = value as Json;
-  const schema = Object.fromEntries(Object.entries(rest).map(([key, inner]) => [key, tighten(inner)]));
+  const schema = Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, tighten(inner)]));
   if (typeof schema['$ref'] === 'string') schema['$ref'] = schema['$ref'].replace('#/', 'api#/');
   if (schema['type'] === 'object' && schema['properties'] && !('additionalProperties' in schema)) {
     schema['additionalProperties'] = false;
   }
-  return nullable === true ? { anyOf: [schema, { type: 'null' }] } : schema;
+  return schema;
 }

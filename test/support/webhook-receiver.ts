@@ -4,7 +4,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 interface Received {
@@ -13,6 +13,7 @@ interface Received {
   readonly timestamp: string;
   readonly data: Record<string, unknown>;
   readonly text: string;
+  readonly headers: IncomingHttpHeaders;
   /** By the clock that the receiver was given. */
   readonly at: Date;
   readonly isSigned: boolean;
@@ -52,6 +53,7 @@ export async function startReceiver(now: () => Date): Promise<Receiver> {
         ...(JSON.parse(text) as Pick<Received, 'type' | 'timestamp' | 'data'>),
         id: header('id'),
         text,
+        headers: request.headers,
         at: now(),
         isSigned: header('signature').split(' ').includes(`v1,${signature}`) && age < 300,
       });

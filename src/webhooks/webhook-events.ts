@@ -1,0 +1,191 @@
+import type { DescribedWebhooks } from '../http/openapi-document.js';
+import type { UndeliveredEvent } from '../token-store/outbox/outbox-events.repository.js';
+
+type EventType = UndeliveredEvent['type'];
+type Members = Readonly<Record<string, object>>;
+
+interface EventKind {
+  readonly summary: string;
+  readonly status: string;
+  /** What `data` has besides what every event has, each with an example. */
+  readonly more?: Members;
+}
+
+const text = { type: 'string' };
+
+const DIAGNOSIS = {
+  cause: { ...text, example: 'user_revoked' },
+  confidence: { ...text, enum: ['certain', 'inferred'], example: 'inferred' },
+  who_must_act: { ...text, enum: ['user', 'workspace_admin', 'operator'], example: 'user' },
+  detail: { ...text, example: 'The user must connect again.' },
+};
+
+/**
+ * Owns how the payloads of webhooks are described in the OpenAPI document, one for each type of event. Does not own the
+ * events (token-store/outbox/outbox.ts) nor their delivery. test/webhooks.test.ts holds what is sent against this.
+ */
+const EVENTS: Readonly<Record<EventType, EventKind>> = {
+  'grant.connected': {
+    summary: 'A user connected an account, or connected it again after the grant was dead',
+    status: 'active',
+  },
+  'grant.imported': {
+    summary: 'A grant of another system was imported',
+    status: 'active',
+    more: {
+      replaced: {
+        type: 'boolean',
+        description: 'Whether its token took the place of the one that an active grant had',
+        example: false,
+      },
+    },
+  },
+  'grant.scopes_changed': {
+    summary: "The user allowed more, or Google's answer showed that it is less now",
+    status: 'active',
+  },
+  'grant.expiring': {
+    summary: 'The grant will end at a known time if it is left as it is',
+    status: 'active',
+    more: {
+      expires: {
+        type: 'object',
+        required: ['at', 'reason'],
+        properties: {
+          at: { ...text, format: 'date-time' },
+          reason: { ...text, enum: ['testing_mode', 'time_based_access', 'inactivity'] },
+        },
+        example: { at: '2026-11-29T11:58:00.000Z', reason: 'testing_mode' },
+      },
+    },
+  },
+  'grant.reconnect_required': {
+    summary: 'No tokens come from this grant any more; the cause is that of its diagnosis',
+    status: 'reconnect_required',
+    more: DIAGNOSIS,
+  },
+  'grant.disconnected': {
+    summary: 'A service disconnected the grant, or Google deleted the account',
+    status: 'revoked',
+    more: {
+      revoked_at_google: {
+        type: 'boolean',
+        description: 'Whether it was ended there as well',
+        example: true,
+      },
+    },
+  },
+  'slots.nearly_full': {
+    summary:
+      'The account has nine tenths or more of the refresh tokens that Google allows it for this client',
+    status: 'active',
+    more: {
+      slots: {
+        type: 'object',
+        required: ['limit', 'used', 'free'],
+        properties: { limit: { type: 'integer' }, used: { type: 'integer' }, free: { type: 'integer' } },
+        example: { limit: 100, used: 90, free: 10 },
+      },
+    },
+  },
+};
+
+/** What the grant is at that moment. */
+const DATA: Members = {
+  grant_id: { ...text, format: 'uuid', example: 'dc85a7c8-5388-48bf-9945-9b4cdc9fa43e' },
+  user_id: { ...text, example: 'alice' },
+  client: { ...text, example: 'default' },
+  account: {
+    $ref: '#/components/schemas/AccountResponse',
+  },
+  status: { ...text, enum: ['active', 'suspended', 'reconnect_required', 'revoked'] },
+  scope: { ...text, example: 'https://www.googleapis.com/auth/yt-analytics.readonly openid' },
+};
+
+const HEADERS = [
+  { name: 'webhook-id', description: 'Stays the same over all attempts' },
+  { name: 'webhook-timestamp', description: 'When this attempt was sent, in seconds since 1970' },
+  {
+    name: 'webhook-signature',
+    description: '`v1,` and the base64 of HMAC-SHA256 over id, timestamp and body, joined by dots',
+  },
+].map(({ name, description }) => ({
+  name,
+  in: 'header' as const,
+  required: true,
+  description,
+  schema: text,
+}));
+
+const types = Object.keys(EVENTS) as EventType[];
+
+export const WEBHOOKS: DescribedWebhooks = {
+  webhooks: Object.fromEntries(types.map((type) => [type, { post: operationOf(type) }])),
+  schemas: Object.fromEntries(types.map((type) => [schemaNameOf(type), schemaOf(type)])),
+};
+
+function operationOf(type: EventType) {
+  const { summary } = EVENTS[type];
+  return {
+    operationId: `on${pascalCase(type)}`,
+    summary,
+    tags: ['webhooks'],
+    security: [],
+    parameters: HEADERS,
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: { $ref: `#/components/schemas/${schemaNameOf(type)}` },
+          example: exampleOf(type),
+        },
+      },
+    },
+    responses: {
+      '2XX': { description: 'Delivered' },
+      '410': { description: 'This event is abandoned at once; after any other answer it is sent again' },
+    },
+  };
+}
+
+function schemaOf(type: EventType) {
+  const { summary, more = {} } = EVENTS[type];
+  return {
+    type: 'object',
+    description: summary,
+    required: ['type', 'timestamp', 'data'],
+    properties: {
+      type: { ...text, enum: [type] },
+      timestamp: { ...text, format: 'date-time', description: 'When it happened' },
+      data: {
+        type: 'object',
+        required: [...Object.keys(DATA), ...Object.keys(more)],
+        // A grant that was dead before keeps its diagnosis.
+        properties: { ...DATA, ...DIAGNOSIS, ...more },
+      },
+    },
+  };
+}
+
+function exampleOf(type: EventType) {
+  const { status, more = {} } = EVENTS[type];
+  const members = Object.entries({ ...DATA, ...more }).map(([name, schema]) => [
+    name,
+    (schema as { example?: unknown }).example,
+  ]);
+  const account = { sub: '103400000000000000001', email: 'alice@example.com' };
+  return {
+    type,
+    timestamp: '2026-11-22T12:00:00.000Z',
+    data: { ...(Object.fromEntries(members) as object), account, status },
+  };
+}
+
+function schemaNameOf(type: EventType): string {
+  return `${pascalCase(type)}Event`;
+}
+
+/** `grant.scopes_changed` becomes `GrantScopesChanged`. */
+function pascalCase(type: EventType): string {
+  return type.replaceAll(/(?:^|[._])(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
