@@ -141,6 +141,13 @@ module.exports = {
       to: { path: '^(sandbox|test)/' },
     },
     {
+      name: 'clients-know-no-broker',
+      comment: 'A client is published by itself.',
+      severity: 'error',
+      from: { path: '^clients/' },
+      to: { path: ['^(src|sandbox|bench|test)/', 'node_modules/(?!google-auth-library/|@types/)'] },
+    },
+    {
       name: 'stand-in-knows-no-broker',
       comment: 'The stand-in for Google judges the broker: shared code would hide a shared mistake.',
       severity: 'error',

@@ -2,7 +2,16 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'data/', '.cache/', 'src/token-store/prisma-client/', 'node_modules/'] },
+  {
+    ignores: [
+      '**/dist/',
+      'data/',
+      '.cache/',
+      'src/token-store/prisma-client/',
+      'clients/typescript/src/api.ts',
+      'node_modules/',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['**/*.ts', '**/*.tsx'],

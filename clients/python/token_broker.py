@@ -1,0 +1,488 @@
+"""A client of the token broker: access tokens of users for Google's APIs, connect links, webhooks.
+
+One file, the standard library only, Python 3.9 or newer: copy it into your project. Where google-auth is installed, `TokenBroker.credentials_for` returns credentials for Google's own libraries.
+
+    broker = TokenBroker("https://broker.example.com", key=os.environ["TOKEN_BROKER_KEY"])
+    token = broker.token("alice", scope="https://www.googleapis.com/auth/yt-analytics.readonly")
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import http.client
+import json
+import random
+import socket
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections import OrderedDict
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Mapping, Optional, Tuple, Union
+
+try:
+    import google.auth.credentials as _google_credentials
+except ImportError:
+    _google_credentials = None  # type: ignore[assignment]
+
+__all__ = [
+    "AccessToken",
+    "ConnectLink",
+    "ConnectRequired",
+    "ErrorCode",
+    "InvalidWebhook",
+    "TokenBroker",
+    "TokenBrokerError",
+    "Unavailable",
+    "verify_webhook",
+]
+
+# Generated from openapi.json by `npm run generate:clients`.
+ProblemCode = Literal[
+    "invalid_request",
+    "unauthenticated",
+    "not_allowed",
+    "insufficient_scope",
+    "no_ads_access",
+    "not_connected",
+    "not_found",
+    "method_not_allowed",
+    "ambiguous_account",
+    "slots_full",
+    "reconnect_required",
+    "rate_limited",
+    "internal_error",
+    "integrity_failed",
+    "client_misconfigured",
+    "google_unavailable",
+    "database_unavailable",
+    "clock_skewed",
+    "issuer_unavailable",
+]
+# End of what is generated.
+
+ErrorCode = Union[
+    ProblemCode, Literal["connection_failed", "timeout", "invalid_response", "invalid_webhook"]
+]
+Scopes = Union[str, Iterable[str]]
+
+_DEFAULT_MIN_TTL = 300
+# A token with less cannot be used for a call any more.
+_LAST_SECONDS = 10
+_MAX_TOKENS = 10_000
+_RETRIED = (429, 503)
+_WEBHOOK_TOLERANCE = 300
+
+
+class TokenBrokerError(Exception):
+    """A refusal of the broker, or no answer of it. `code` is stable; the text is for people, and holds no secret."""
+
+    def __init__(self, code: str, detail: str, problem: Optional[Mapping[str, Any]] = None) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code: str = code
+        self.detail: str = detail
+        self.problem: Mapping[str, Any] = problem or {}
+
+    @property
+    def status(self) -> Optional[int]:
+        """The HTTP status, where the broker answered."""
+        return self.problem.get("status")
+
+    @property
+    def connect_url(self) -> Optional[str]:
+        """Where to send the user, who can resolve it there."""
+        return self.problem.get("connect_url")
+
+    @property
+    def retry_after(self) -> Optional[int]:
+        """Seconds to wait before the same call can succeed."""
+        return self.problem.get("retry_after")
+
+    @property
+    def request_id(self) -> Optional[str]:
+        """Names the call in the broker's log."""
+        return self.problem.get("request_id")
+
+
+class ConnectRequired(TokenBrokerError):
+    """The user has to connect, or to allow more: send the user to `connect_url`."""
+
+
+class Unavailable(TokenBrokerError):
+    """Not now: Google, the broker or its database does not answer, or there were too many calls."""
+
+
+class InvalidWebhook(TokenBrokerError):
+    """Not from the broker, altered, or old: answer 400, and do nothing with it."""
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    access_token: str = field(repr=False)
+    token_id: str
+    expires_at: datetime
+    scopes: Tuple[str, ...]
+    account: Mapping[str, Optional[str]]
+    client: str
+    # With customer_id: to be sent with the token.
+    headers: Mapping[str, str]
+    # When it ends, on the clock of time.monotonic().
+    ends_at: float = field(repr=False)
+
+    @property
+    def seconds_left(self) -> float:
+        return self.ends_at - time.monotonic()
+
+
+@dataclass(frozen=True)
+class ConnectLink:
+    url: str
+    expires_at: datetime
+
+
+class TokenBroker:
+    """One for each process: it caches tokens by their lifetime, and may be used by several threads."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: Optional[str] = None,
+        jwt: Optional[Callable[[], str]] = None,
+        timeout: float = 30.0,
+        retries: int = 2,
+    ) -> None:
+        """
+        :param key: the service key; or `jwt`, which returns the JWT of this workload and is asked for each call
+        :param timeout: seconds for a call with all its attempts
+        :param retries: how often a call is repeated after 429, 503, or no answer
+        """
+        if (key is None) == (jwt is None):
+            raise ValueError("Give either key or jwt.")
+        self._url = url.rstrip("/")
+        self._credential: Callable[[], str] = jwt if jwt is not None else lambda: key or ""
+        self._timeout = timeout
+        self._retries = retries
+        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._cache = _TokenCache()
+
+    def token(
+        self,
+        user: str,
+        *,
+        scope: Optional[Scopes] = None,
+        client: Optional[str] = None,
+        account: Optional[str] = None,
+        min_ttl: Optional[int] = None,
+        refused: Optional[str] = None,
+        return_to: Optional[str] = None,
+        customer_id: Optional[str] = None,
+        min_role: Optional[Literal["READ_ONLY", "STANDARD", "ADMIN"]] = None,
+    ) -> AccessToken:
+        """A fresh access token of a user: the cached one, or the broker's.
+
+        :param refused: the `token_id` of a token that Google answered with 401
+        :raises ConnectRequired: with `connect_url`, where the user can resolve it
+        :raises TokenBrokerError: for everything else
+        """
+        query = {
+            "scope": None if scope is None else _scope_text(scope),
+            "client": client,
+            "account": account,
+            "min_ttl": None if min_ttl is None else str(min_ttl),
+            "refused": refused,
+            "return_to": return_to,
+            "customer_id": customer_id,
+            "min_role": min_role,
+        }
+        if customer_id is not None:
+            return self._fetch_token(user, query)
+        scopes = tuple(sorted((query["scope"] or "").split()))
+        key = (user, scopes, client, account)
+        least = _DEFAULT_MIN_TTL if min_ttl is None else min_ttl
+        cached = self._cache.find(key, least, refused)
+        if cached is not None:
+            return cached
+        # One call for all threads that want the same; the others find its result.
+        with self._cache.locked(key):
+            cached = self._cache.find(key, least, refused)
+            if cached is not None:
+                return cached
+            try:
+                token = self._fetch_token(user, query)
+            except Unavailable:
+                last = self._cache.find(key, _LAST_SECONDS, refused)
+                if last is None:
+                    raise
+                return last
+            except TokenBrokerError:
+                self._cache.delete(key)
+                raise
+            self._cache.store(key, token)
+            return token
+
+    def connect_link(
+        self,
+        user: str,
+        scope: Scopes,
+        *,
+        client: Optional[str] = None,
+        account_hint: Optional[str] = None,
+        require_account: Optional[Mapping[str, str]] = None,
+        return_to: Optional[str] = None,
+        another_account: bool = False,
+        confirm: bool = False,
+        force: bool = False,
+    ) -> ConnectLink:
+        """A link that takes the user to Google and back."""
+        body = {
+            "user_id": user,
+            "scope": _scope_text(scope),
+            "client": client,
+            "account_hint": account_hint,
+            "require_account": require_account,
+            "return_to": return_to,
+            "another_account": another_account,
+            "confirm": confirm,
+            "force": force,
+        }
+        answer = self._send("/connect/tickets", body={name: value for name, value in body.items() if value is not None})
+        return ConnectLink(answer["connect_url"], _time(answer["expires_at"]))
+
+    def verify_webhook(
+        self, raw_body: bytes, headers: Mapping[str, str], secrets: Union[str, Iterable[str]]
+    ) -> Dict[str, Any]:
+        """See the function of the same name."""
+        return verify_webhook(raw_body, headers, secrets)
+
+    def credentials_for(self, user: str, **options: Any) -> Any:
+        """`google.auth.credentials.Credentials` of a user, for Google's libraries. Takes the options of `token`.
+
+        A token that Google answers with 401 is replaced, as those libraries do with their own.
+        """
+        if _google_credentials is None:
+            raise ImportError("credentials_for needs google-auth: pip install google-auth")
+        return BrokerCredentials(self, user, **options)
+
+    def _fetch_token(self, user: str, query: Mapping[str, Optional[str]]) -> AccessToken:
+        started_at = time.monotonic()
+        answer = self._send(f"/tokens/{urllib.parse.quote(user, safe='')}", query)
+        return AccessToken(
+            access_token=answer["access_token"],
+            token_id=answer["token_id"],
+            expires_at=_time(answer["expires_at"]),
+            scopes=tuple(answer["scope"].split(" ")),
+            account=answer["account"],
+            client=answer["client"],
+            headers=answer.get("headers", {}),
+            ends_at=started_at + answer["expires_in"],
+        )
+
+    def _send(
+        self,
+        path: str,
+        query: Optional[Mapping[str, Optional[str]]] = None,
+        body: Optional[Mapping[str, Any]] = None,
+    ) -> Dict[str, Any]:
+        # Every call can be repeated: a token that is asked for twice is the same, a connect link is stored nowhere.
+        deadline = time.monotonic() + self._timeout
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        url = self._url + path + (f"?{urllib.parse.urlencode(given)}" if given else "")
+        attempt = 0
+        while True:
+            try:
+                return self._attempt(url, body, deadline)
+            except Unavailable as error:
+                # Spread: callers that failed together do not come back together.
+                wait = error.retry_after
+                seconds = 0.25 * 2**attempt * (0.5 + random.random()) if wait is None else wait
+                if attempt >= self._retries or time.monotonic() + seconds >= deadline:
+                    raise
+            time.sleep(seconds)
+            attempt += 1
+
+    def _attempt(self, url: str, body: Optional[Mapping[str, Any]], deadline: float) -> Dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._credential().strip()}", "Accept": "application/json"}
+        data = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = json.dumps(body).encode()
+        request = urllib.request.Request(url, data=data, headers=headers)
+        try:
+            with self._opener.open(request, timeout=max(0.001, deadline - time.monotonic())) as response:
+                return _read_answer(response.status, response.headers, response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return _read_answer(error.code, error.headers, error.read())
+        except (OSError, http.client.HTTPException) as error:
+            # Until Python 3.9, socket.timeout is no TimeoutError.
+            if isinstance(getattr(error, "reason", error), (socket.timeout, TimeoutError)):
+                raise Unavailable("timeout", f"The broker did not answer within {self._timeout:g} s.") from error
+            raise Unavailable("connection_failed", f"The broker at {self._url} cannot be reached.") from error
+
+
+def verify_webhook(
+    raw_body: bytes, headers: Mapping[str, str], secrets: Union[str, Iterable[str]]
+) -> Dict[str, Any]:
+    """The event of a webhook (https://www.standardwebhooks.com), with its `id`: store it, and ignore one that you have seen.
+
+    :param raw_body: as it came, before a JSON parser
+    :param secrets: one, or several while the secret is being changed
+    :raises InvalidWebhook: answer 400, and do nothing with it
+    """
+    given = {name.lower(): value for name, value in headers.items()}
+    id_, timestamp = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
+    keys = [_webhook_key(secret) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
+    if not keys:
+        raise ValueError("Without a secret no webhook can be verified.")
+    is_number = timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12
+    if not is_number or abs(time.time() - int(timestamp)) > _WEBHOOK_TOLERANCE:
+        raise InvalidWebhook("invalid_webhook", "webhook-timestamp is missing, or more than five minutes off.")
+    signed = f"{id_}.{timestamp}.".encode() + raw_body
+    expected = [b"v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()) for key in keys]
+    signatures = given.get("webhook-signature", "").encode().split(b" ")
+    # Each pair is compared, in constant time.
+    if not any([hmac.compare_digest(one, other) for one in signatures for other in expected]):
+        raise InvalidWebhook("invalid_webhook", "webhook-signature was not made with this secret for this body.")
+    event: Dict[str, Any] = json.loads(raw_body)
+    event["id"] = id_
+    return event
+
+
+def _webhook_key(secret: str) -> bytes:
+    text = secret.strip()
+    try:
+        key = base64.b64decode(text[len("whsec_") :] if text.startswith("whsec_") else text)
+    except binascii.Error:
+        key = b""
+    if not key:
+        raise ValueError("A webhook secret is whsec_ and base64.")
+    return key
+
+
+def _read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Dict[str, Any]:
+    is_ok = 200 <= status < 300
+    type_ = (headers.get("content-type") or "").split(";", 1)[0]
+    answer: Any = None
+    if type_ == ("application/json" if is_ok else "application/problem+json"):
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            pass
+    if not isinstance(answer, dict):
+        detail = f"Status {status} with {type_ or 'no content type'} is not an answer of the broker."
+        raise TokenBrokerError("invalid_response", detail)
+    if is_ok:
+        return answer
+    seconds = headers.get("retry-after") or ""
+    if seconds.isdecimal():
+        answer["retry_after"] = int(seconds)
+    kind = TokenBrokerError
+    if status in _RETRIED:
+        kind = Unavailable
+    elif answer.get("connect_url"):
+        kind = ConnectRequired
+    raise kind(answer.get("code", "invalid_response"), answer.get("detail", ""), answer)
+
+
+def _scope_text(scope: Scopes) -> str:
+    return scope if isinstance(scope, str) else " ".join(scope)
+
+
+def _time(text: str) -> datetime:
+    # Python 3.9 does not read the Z.
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The credential is for this address only."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+class _TokenCache:
+    """Tokens in the order of use, and a lock for each key under which one is fetched."""
+
+    def __init__(self) -> None:
+        self._tokens: OrderedDict[Any, AccessToken] = OrderedDict()
+        # Each with the number of threads that hold it or wait for it.
+        self._locks: Dict[Any, List[Any]] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def locked(self, key: Any) -> Iterator[None]:
+        with self._lock:
+            entry = self._locks.setdefault(key, [threading.Lock(), 0])
+            entry[1] += 1
+        try:
+            with entry[0]:
+                yield
+        finally:
+            with self._lock:
+                entry[1] -= 1
+                if entry[1] == 0:
+                    del self._locks[key]
+
+    def find(self, key: Any, min_ttl: float, refused: Optional[str]) -> Optional[AccessToken]:
+        with self._lock:
+            token = self._tokens.get(key)
+            if token is None or token.token_id == refused or token.seconds_left <= min_ttl:
+                return None
+            self._tokens.move_to_end(key)
+            return token
+
+    def store(self, key: Any, token: AccessToken) -> None:
+        with self._lock:
+            self._tokens[key] = token
+            self._tokens.move_to_end(key)
+            while len(self._tokens) > _MAX_TOKENS:
+                self._tokens.popitem(last=False)
+
+    def delete(self, key: Any) -> None:
+        with self._lock:
+            self._tokens.pop(key, None)
+
+
+if _google_credentials is not None:
+
+    class BrokerCredentials(_google_credentials.Credentials):  # type: ignore[misc]
+        """Credentials of a user for Google's libraries; made by `TokenBroker.credentials_for`."""
+
+        # Those libraries refresh before a token ends (up to 5 minutes), and after a 401.
+        _REFUSED_FROM_SECONDS = 300
+
+        def __init__(self, broker: TokenBroker, user: str, **options: Any) -> None:
+            super().__init__()
+            self._broker = broker
+            self._user = user
+            self._options = options
+            self._token: Optional[AccessToken] = None
+
+        def refresh(self, request: Any) -> None:
+            """Google's libraries call this without a token, near its end, and after a 401."""
+            held = self._token
+            is_refused = held is not None and held.seconds_left > self._REFUSED_FROM_SECONDS
+            options = {**self._options, "refused": held.token_id} if held and is_refused else self._options
+            try:
+                token = self._broker.token(self._user, **options)
+            except Unavailable as error:
+                # It was replaced minutes ago, and Google confirms that it is valid: the API's answer says what is wrong.
+                if is_refused and error.code == "rate_limited":
+                    return
+                raise
+            self._token = token
+            self.token = token.access_token
+            # google-auth compares it with this machine's clock, as UTC without a time zone.
+            self.expiry = datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(seconds=token.seconds_left)
+
+        def apply(self, headers: Dict[str, str], token: Optional[str] = None) -> None:
+            super().apply(headers, token)
+            headers.update(self._token.headers if self._token else {})

@@ -1,0 +1,203 @@
+import type { OAuth2Client } from 'google-auth-library';
+import type { components } from './api.js';
+import { authFor } from './google-auth.js';
+import { isTransient, Requests } from './requests.js';
+import { type CachedToken, TokenCache } from './token-cache.js';
+import { TokenBrokerError } from './token-broker-error.js';
+import { verifyWebhook, type WebhookEvent, type WebhookHeaders } from './webhooks.js';
+
+export { type ErrorCode, type Problem, TokenBrokerError } from './token-broker-error.js';
+export { verifyWebhook, type WebhookEvent, type WebhookHeaders } from './webhooks.js';
+
+type Schemas = components['schemas'];
+
+export type TokenBrokerOptions = {
+  /** Where the broker is, such as `https://broker.example.com`. */
+  readonly url: string;
+  /** For a call with all its attempts; 30 seconds by default. */
+  readonly timeoutMs?: number;
+  /** How often a call is repeated after 429, 503, or no answer; 2 by default. */
+  readonly retries?: number;
+  /** Instead of the global one. */
+  readonly fetch?: typeof fetch;
+} & (
+  | { /** The service key. */ readonly key: string; readonly jwt?: never }
+  /** Returns the JWT of this workload; asked for each call. */
+  | { readonly jwt: () => string | Promise<string>; readonly key?: never }
+);
+
+export interface TokenOptions {
+  /** What the token must cover: a list, or text with spaces. */
+  readonly scope?: string | readonly string[];
+  /** The alias of the Google client. */
+  readonly client?: string;
+  /** Which of the user's accounts, by `sub` or email. */
+  readonly account?: string;
+  /** The minimum remaining lifetime in seconds; 300 by default. */
+  readonly minTtl?: number;
+  /** The `tokenId` of a token that Google answered with 401. */
+  readonly refused?: string;
+  /** Where the connect link of a refusal leads afterwards. */
+  readonly returnTo?: string;
+  /** The Google Ads account to call: `headers` has what its calls need. Such a token is not cached here. */
+  readonly customerId?: string;
+  readonly minRole?: 'READ_ONLY' | 'STANDARD' | 'ADMIN';
+  readonly signal?: AbortSignal;
+}
+
+export interface Token extends CachedToken {
+  readonly accessToken: string;
+  readonly expiresAt: Date;
+  readonly scopes: readonly string[];
+  readonly account: Schemas['AccountResponse'];
+  readonly client: string;
+  /** With `customerId`: to be sent with the token. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface ConnectOptions {
+  readonly scope: string | readonly string[];
+  readonly client?: string;
+  /** The email or `sub` to suggest to the user. */
+  readonly accountHint?: string;
+  /** The account that must consent; any other is refused. */
+  readonly requireAccount?: Schemas['RequireAccountDto'];
+  /** Where the browser goes afterwards. */
+  readonly returnTo?: string;
+  /** Asks Google even when all scopes are held: to connect one more account. */
+  readonly anotherAccount?: boolean;
+  /** The grant waits until your server posts `connect_code` to /connect/completions. */
+  readonly confirm?: boolean;
+  /** Connects even when Google would end another user's grant for it. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface ConnectLink {
+  /** Works once. */
+  readonly url: string;
+  readonly expiresAt: Date;
+}
+
+const DEFAULT_MIN_TTL_SECONDS = 300;
+
+/**
+ * A client of the token broker. One for each process: it caches tokens by their lifetime. Owns what each call asks and what
+ * comes back; attempts and time limits are in requests.ts.
+ */
+export class TokenBroker {
+  readonly #requests: Requests;
+  readonly #cache = new TokenCache<Token>();
+
+  constructor({
+    url,
+    key,
+    jwt,
+    timeoutMs = 30_000,
+    retries = 2,
+    fetch = globalThis.fetch,
+  }: TokenBrokerOptions) {
+    this.#requests = new Requests({ url, credential: jwt ?? (() => key), timeoutMs, retries, fetch });
+  }
+
+  /**
+   * A fresh access token of a user: the cached one, or the broker's.
+   * @throws {TokenBrokerError} with `connectUrl` where the user can resolve it
+   */
+  async token(user: string, { signal, ...options }: TokenOptions = {}): Promise<Token> {
+    const { minTtl = DEFAULT_MIN_TTL_SECONDS, refused, customerId, minRole, returnTo } = options;
+    const { scope, client, account } = options;
+    const query = {
+      scope: scope === undefined ? undefined : scopeText(scope),
+      client,
+      account,
+      min_ttl: options.minTtl === undefined ? undefined : String(minTtl),
+      refused,
+      return_to: returnTo,
+      customer_id: customerId,
+      min_role: minRole,
+    };
+    if (customerId !== undefined) return this.#fetchToken(user, query, signal);
+    const key = JSON.stringify([user, query.scope?.split(' ').sort(), client, account]);
+    const cached = this.#cache.find(key, minTtl, refused);
+    if (cached) return cached;
+    try {
+      const call = JSON.stringify([minTtl, refused, returnTo]);
+      return await this.#cache.share(key, call, () => this.#fetchToken(user, query), signal);
+    } catch (error) {
+      if (!(error instanceof TokenBrokerError)) throw error;
+      // While Google or the broker does not answer, a token is used until it expires, as in the broker.
+      const last = isTransient(error) ? this.#cache.find(key, LAST_SECONDS, refused) : null;
+      if (last) return last;
+      if (!isTransient(error)) this.#cache.delete(key);
+      throw error;
+    }
+  }
+
+  /** A link that takes the user to Google and back. */
+  async connectLink(user: string, { scope, signal, ...options }: ConnectOptions): Promise<ConnectLink> {
+    const { client, accountHint, requireAccount, returnTo, anotherAccount, confirm, force } = options;
+    const body = {
+      user_id: user,
+      scope: scopeText(scope),
+      client,
+      account_hint: accountHint,
+      require_account: requireAccount,
+      return_to: returnTo,
+      another_account: anotherAccount,
+      confirm,
+      force,
+    } satisfies {
+      [Member in keyof Schemas['ConnectTicketDto']]: Schemas['ConnectTicketDto'][Member] | undefined;
+    };
+    const call = { path: '/connect/tickets', body };
+    const answer = await this.#requests.send<Schemas['ConnectTicketResponse']>(call, signal);
+    return { url: answer.connect_url, expiresAt: new Date(answer.expires_at) };
+  }
+
+  /** See the function of the same name. */
+  verifyWebhook(
+    rawBody: string | Uint8Array,
+    headers: WebhookHeaders,
+    secrets: string | readonly string[],
+  ): WebhookEvent {
+    return verifyWebhook(rawBody, headers, secrets);
+  }
+
+  /**
+   * The AuthClient that Google's libraries for Node.js take as `auth`. Needs `google-auth-library`, which they bring. A token that Google
+   * answers with 401 is replaced once.
+   */
+  authFor(user: string, options: Omit<TokenOptions, 'refused' | 'signal'> = {}): OAuth2Client {
+    return authFor((refused) => this.token(user, refused === null ? options : { ...options, refused }));
+  }
+
+  async #fetchToken(
+    user: string,
+    query: Readonly<Record<string, string | undefined>>,
+    signal?: AbortSignal,
+  ): Promise<Token> {
+    // fetch() resolves these as steps of a path, also when they are percent-encoded.
+    if (user === '.' || user === '..') throw new TypeError(`The user id ${user} cannot be sent in a path.`);
+    const startedAt = performance.now();
+    const call = { path: `/tokens/${encodeURIComponent(user)}`, query };
+    const answer = await this.#requests.send<Schemas['TokenResponse']>(call, signal);
+    return {
+      accessToken: answer.access_token,
+      tokenId: answer.token_id,
+      expiresAt: new Date(answer.expires_at),
+      endsAt: startedAt + answer.expires_in * 1000,
+      scopes: answer.scope.split(' '),
+      account: answer.account,
+      client: answer.client,
+      headers: answer.headers ?? {},
+    };
+  }
+}
+
+/** A token with less cannot be used for a call any more. */
+const LAST_SECONDS = 10;
+
+function scopeText(scope: string | readonly string[]): string {
+  return typeof scope === 'string' ? scope : scope.join(' ');
+}

@@ -1,0 +1,68 @@
+/**
+ * Owns which tokens this process holds, and that one call is under way for all who want the same. Does not own what a token
+ * is asked with. Lifetimes go by a monotonic clock: the system's may be set back.
+ */
+export interface CachedToken {
+  readonly tokenId: string;
+  /** When it ends, on the clock of `performance.now()`. */
+  readonly endsAt: number;
+}
+
+const MAX_TOKENS = 10_000;
+
+export class TokenCache<Token extends CachedToken> {
+  /** In the order of use, the last one used at the end. */
+  readonly #tokens = new Map<string, Token>();
+  readonly #underWay = new Map<string, Promise<Token>>();
+
+  /** @returns a token with more seconds left than that, which is not the refused one */
+  find(key: string, minTtlSeconds: number, refused?: string): Token | null {
+    const token = this.#tokens.get(key);
+    if (!token || token.tokenId === refused) return null;
+    if (token.endsAt - performance.now() <= minTtlSeconds * 1000) return null;
+    this.#tokens.delete(key);
+    this.#tokens.set(key, token);
+    return token;
+  }
+
+  /**
+   * One call of `fetch` for all who ask for the same meanwhile. A caller that leaves does not end it for the others.
+   * @param call distinguishes calls that would be answered differently
+   */
+  async share(key: string, call: string, fetch: () => Promise<Token>, signal?: AbortSignal): Promise<Token> {
+    const name = JSON.stringify([key, call]);
+    let underWay = this.#underWay.get(name);
+    if (!underWay) {
+      underWay = fetch()
+        .then((token) => this.#store(key, token))
+        .finally(() => this.#underWay.delete(name));
+      this.#underWay.set(name, underWay);
+    }
+    return signal ? untilAborted(underWay, signal) : underWay;
+  }
+
+  #store(key: string, token: Token): Token {
+    this.#tokens.delete(key);
+    this.#tokens.set(key, token);
+    const [oldest] = this.#tokens.keys();
+    if (this.#tokens.size > MAX_TOKENS && oldest !== undefined) this.#tokens.delete(oldest);
+    return token;
+  }
+
+  delete(key: string): void {
+    this.#tokens.delete(key);
+  }
+}
+
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', stop);
+    });
+  });
+}

@@ -1,0 +1,244 @@
+/**
+ * The client for Python: against a broker, in a Python of this machine, and with google-auth where one has it (Debian's
+ * python3-google-auth). Without Python these tests are skipped.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Secret } from '../../src/domain/secret.js';
+import { signMessage } from '../../src/webhooks/send-event.js';
+import { Browser } from '../support/api.js';
+import { type ScriptedProxy, scriptedProblem, startScriptedProxy } from '../support/scripted-proxy.js';
+import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
+import { type Receiver, startReceiver } from '../support/webhook-receiver.js';
+
+const canImport = (python: string, modules: string) =>
+  spawnSync(python, ['-c', `import ${modules}`]).status === 0;
+const PYTHONS = ['python3', '/usr/bin/python3'];
+const python = PYTHONS.find((each) => canImport(each, 'dataclasses'));
+const withGoogleAuth = PYTHONS.find((each) => canImport(each, 'google.auth.transport.requests'));
+if (python === undefined) console.warn('There is no Python here: its client was not tried.');
+else if (withGoogleAuth === undefined)
+  console.warn('No Python here has google-auth: its credentials were not tried.');
+const pythonTest = python === undefined ? test.skip : test;
+const googleTest = withGoogleAuth === undefined ? test.skip : test;
+
+let receiver: Receiver;
+let bed: TestBed;
+let proxy: ScriptedProxy;
+
+beforeAll(async () => {
+  receiver = await startReceiver(() => new Date());
+  bed = await startTestBed({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: receiver.secret });
+  proxy = await startScriptedProxy(bed.url);
+  await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+});
+beforeEach(() => {
+  proxy.clear();
+  bed.google.control.clearFaults();
+});
+afterAll(async () => {
+  await bed.stop();
+  await proxy.close();
+  await receiver.close();
+});
+
+/** Runs lines in which `broker` is a client. @returns what they leave in `answer` */
+async function run(
+  lines: string,
+  interpreter = python,
+  given: object = {},
+): Promise<Record<string, unknown>> {
+  const script = `
+import json, sys
+from token_broker import *
+given = json.load(sys.stdin)
+broker = TokenBroker(given["url"], key=given["key"] + "\\n")
+
+def failure(call):
+    try:
+        call()
+    except TokenBrokerError as error:
+        return {"kind": type(error).__name__, "code": error.code, "connect_url": error.connect_url,
+                "retry_after": error.retry_after, "detail": error.detail}
+    raise SystemExit("It did not fail.")
+
+${lines}
+print(json.dumps(answer))`;
+  const child = spawn(interpreter ?? '', ['-W', 'error::SyntaxWarning', '-c', script], {
+    env: { ...process.env, PYTHONPATH: resolve('clients/python'), PYTHONDONTWRITEBYTECODE: '1' },
+  });
+  child.stdin.end(JSON.stringify({ url: `${proxy.url}/`, key: bed.api.key, ...given }));
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  if (output === '') throw new Error(errors);
+  return JSON.parse(output) as Record<string, unknown>;
+}
+
+describe('the client for Python', () => {
+  pythonTest(
+    'gets a token once for all threads that ask, caches it, and replaces one that Google refused',
+    async () => {
+      const answer = await run(`
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(10) as pool:
+    tokens = list(pool.map(lambda _: broker.token("alice", scope=["${YOUTUBE}"]), range(10)))
+again = broker.token("alice", scope="${YOUTUBE}")
+other = broker.token("alice", scope="${YOUTUBE}", refused=again.token_id)
+same = broker.token("alice", scope="${YOUTUBE}", refused=again.token_id)
+answer = {"tokens": len({token.access_token for token in tokens}), "is_cached": again is tokens[0],
+          "is_other": other.token_id != again.token_id, "is_same": same is other,
+          "account": dict(other.account), "scopes": other.scopes, "secret_in_repr": other.access_token in repr(other),
+          "zone": str(other.expires_at.tzinfo)}`);
+      expect(answer).toMatchObject({
+        tokens: 1,
+        is_cached: true,
+        is_other: true,
+        is_same: true,
+        account: { sub: ALICE.sub, email: ALICE.email },
+        scopes: expect.arrayContaining([YOUTUBE]),
+        secret_in_repr: false,
+        zone: 'UTC',
+      });
+      const scope = encodeURIComponent(YOUTUBE);
+      expect(proxy.calls).toEqual([
+        `/tokens/alice?scope=${scope}`,
+        expect.stringMatching(/^\/tokens\/alice\?scope=.*&refused=[0-9a-f]{16}$/),
+      ]);
+    },
+  );
+
+  pythonTest('raises what a caller can act on, with code and link', async () => {
+    const { missing, unconnected, stranger, slash } = await run(`
+answer = {"missing": failure(lambda: broker.token("alice", scope="${ADS}")),
+          "unconnected": failure(lambda: broker.token("bob")),
+          "slash": failure(lambda: broker.token("a/ü")),
+          "stranger": failure(lambda: TokenBroker(given["url"], jwt=lambda: "tbk_unknown").token("alice"))}`);
+    const connectUrl = expect.stringContaining(`${bed.url}/connect?ticket=`) as unknown;
+    expect(missing).toMatchObject({
+      kind: 'ConnectRequired',
+      code: 'insufficient_scope',
+      connect_url: connectUrl,
+    });
+    expect(unconnected).toMatchObject({ kind: 'TokenBrokerError', code: 'not_connected', connect_url: null });
+    expect(stranger).toMatchObject({ kind: 'TokenBrokerError', code: 'unauthenticated' });
+    expect(slash).toMatchObject({ code: 'not_connected' });
+    expect(proxy.calls).toContain('/tokens/a%2F%C3%BC');
+  });
+
+  pythonTest(
+    'retries what is transient, keeps a token that still lives, and waits no longer than it may',
+    async () => {
+      const down = Array.from({ length: 3 }, () => scriptedProblem('database_unavailable', 503, 0));
+      proxy.answer(
+        ...[scriptedProblem('google_unavailable', 503, 0), scriptedProblem('rate_limited', 429, 0)],
+        // Nothing scripted: the broker answers.
+      );
+      const { client } = await run(`answer = {"client": broker.token("alice").client}`);
+      expect(client).toBe('default');
+      expect(proxy.calls).toHaveLength(3);
+      proxy.answer(...down);
+      expect(await run(`answer = failure(lambda: broker.token("alice"))`)).toMatchObject({
+        kind: 'Unavailable',
+        code: 'database_unavailable',
+        retry_after: 0,
+      });
+      proxy.answer(scriptedProblem('google_unavailable', 503, 3600), {
+        status: 302,
+        headers: { location: bed.url },
+      });
+      const { long, redirect, closed, kept } = await run(`
+closed = TokenBroker("http://127.0.0.1:9", key="x", retries=0)
+answer = {"long": failure(lambda: broker.token("alice")),
+          "redirect": failure(lambda: broker.token("alice")),
+          "closed": failure(lambda: closed.token("alice"))}
+held = broker.token("alice")
+broker._url = "http://127.0.0.1:9"
+broker._retries = 0
+answer["kept"] = broker.token("alice", min_ttl=int(held.seconds_left) + 10) is held`);
+      expect(long).toMatchObject({ kind: 'Unavailable', retry_after: 3600 });
+      expect(redirect).toMatchObject({ code: 'invalid_response' });
+      expect(closed).toMatchObject({ kind: 'Unavailable', code: 'connection_failed' });
+      expect(kept).toBe(true);
+      const release = proxy.hold();
+      expect(
+        await run(`
+broker = TokenBroker(given["url"], key=given["key"], timeout=0.05, retries=0)
+answer = failure(lambda: broker.token("alice"))`),
+      ).toMatchObject({ kind: 'Unavailable', code: 'timeout' });
+      release();
+    },
+  );
+
+  pythonTest('makes a connect link', async () => {
+    const { url, expires } = await run(`
+link = broker.connect_link("dave", "${YOUTUBE}", client="second", account_hint="${ALICE.email}",
+                           require_account={"email": "${ALICE.email}"}, return_to="https://app.example.com/done")
+answer = {"url": link.url, "expires": link.expires_at.isoformat()}`);
+    expect(Date.parse(expires as string)).toBeGreaterThan(Date.now());
+    const end = await new Browser().connect(url as string, { account: ALICE.email });
+    expect(end.headers.get('location')).toContain('https://app.example.com/done?connect=success');
+  });
+
+  pythonTest('accepts a webhook of the broker, and refuses one that is altered, forged or old', async () => {
+    const [{ text: body, headers }] = (await receiver.wait(1)) as [Receiver['received'][0]];
+    const other = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+    const old = signMessage(new Secret(receiver.secret), 'msg_1', new Date(Date.now() - 301_000), body);
+    const given = { body, headers, old, secret: receiver.secret, other };
+    const answer = await run(
+      `
+body, headers, old = given["body"].encode(), given["headers"], given["old"]
+secret, other = given["secret"], given["other"]
+event = broker.verify_webhook(body, headers, [other, secret])
+upper = broker.verify_webhook(body, {name.title(): value for name, value in headers.items()}, secret)
+answer = {"event": event, "is_same": event == upper,
+          "refused": [failure(lambda: broker.verify_webhook(*each))["kind"] for each in [
+              (body + b" ", headers, secret), (body, headers, other), (body, {}, secret), (body, old, secret),
+              (body, {**headers, "webhook-id": "msg_2"}, secret)]]}`,
+      python,
+      given,
+    );
+    expect(answer).toMatchObject({
+      event: { id: headers['webhook-id'], type: 'grant.connected', data: { user_id: 'alice' } },
+      is_same: true,
+      refused: Array.from({ length: 5 }, () => 'InvalidWebhook'),
+    });
+  });
+
+  describe('with google-auth', () => {
+    const getReport = (user: string) =>
+      run(
+        `
+from google.auth.transport.requests import AuthorizedSession
+session = AuthorizedSession(broker.credentials_for("${user}", scope="${YOUTUBE}"))
+try:
+    answer = {"status": session.get(given["report"]).status_code}
+except TokenBrokerError as error:
+    answer = {"kind": type(error).__name__, "code": error.code, "connect_url": error.connect_url}`,
+        withGoogleAuth,
+        {
+          report: `${bed.google.url}/v2/reports?ids=channel==MINE&startDate=2026-01-01&endDate=2026-01-31&metrics=views`,
+        },
+      );
+    const refusals = () => proxy.calls.filter((call) => call.includes('refused=')).length;
+    const REFUSED = { status: 401, body: { error: { code: 401 } } };
+
+    googleTest('gives credentials whose token is replaced after a 401 that is about the token', async () => {
+      await bed.api.connect({ user_id: 'erin', scope: YOUTUBE }, { account: ALICE.email });
+      expect(await getReport('erin')).toEqual({ status: 200 });
+      bed.google.control.failNext('reports', REFUSED);
+      expect(await getReport('erin')).toEqual({ status: 200 });
+      expect(refusals()).toBe(1);
+      bed.google.control.failAlways('reports', REFUSED);
+      expect(await getReport('erin')).toEqual({ status: 401 });
+    });
+
+    googleTest('raises the refusal of the broker, with its link', async () => {
+      expect(await getReport('bob')).toEqual({
+        kind: 'ConnectRequired',
+        code: 'not_connected',
+        connect_url: expect.stringContaining('/connect?ticket='),
+      });
+    });
+  });
+});
