@@ -1,5 +1,5 @@
 /** C0, DEL and C1: characters that a terminal or a log obeys, and that PostgreSQL, URLs and forms refuse in part. */
-// eslint-disable-next-line no-control-regex -- they are what is looked for
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** Well-formed UTF-16 without control characters: text that can be stored, logged, sent on and shown as it is. */
@@ -19,7 +19,7 @@ const MAX_LINE = 300;
 
 /** Google's text goes into answers, pages and the audit trail: one line, and not too long a one. */
 export function printableLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- those are what must go
+  // oxlint-disable-next-line no-control-regex -- those are what must go
   const line = text.slice(0, MAX_LINE).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
   return line.toWellFormed().trim();
 }

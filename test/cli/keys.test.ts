@@ -200,7 +200,7 @@ describe('token-broker keys reseal', () => {
        WHERE table_schema = 'public' AND column_name LIKE 'sealed%' ORDER BY name`,
     );
     const { answer } = await reseal();
-    const resealed = (answer?.['columns'] as { column: string }[]).map(({ column }) => column);
+    const resealed = (answer as { columns: { column: string }[] }).columns.map(({ column }) => column);
     expect(resealed.sort()).toEqual(columns.map(({ name }) => name));
   });
 
@@ -297,7 +297,7 @@ describe('token-broker keys reseal', () => {
     expect(answer?.['unverified_services']).toHaveLength(2);
     expect(answer?.['adopted_services']).toEqual([]);
     const listed = await asJson(['service', 'list'], bed.settings);
-    const ids = (listed.answer?.['unverified'] as { id: string }[]).map(({ id }) => id);
+    const ids = (listed.answer as { unverified: { id: string }[] }).unverified.map(({ id }) => id);
     expect(ids.sort()).toEqual([idOf(old), idOf(changed)].sort());
     const adopting = await asJson(['keys', 'reseal', '--adopt'], bed.settings);
     expect(adopting.answer?.['adopted_services']).toHaveLength(1);

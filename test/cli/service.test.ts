@@ -141,7 +141,7 @@ describe('token-broker service', () => {
     // Written past the broker: they count once an operator has adopted them.
     expect((await asJson(['keys', 'reseal', '--adopt'], bed.settings)).code).toBe(0);
     const { answer } = await asJson(['service', 'list'], bed.settings);
-    const names = (answer?.['services'] as { name: string }[]).map(({ name }) => name);
+    const names = (answer as { services: { name: string }[] }).services.map(({ name }) => name);
     expect(names.filter((name) => name.startsWith('many'))).toHaveLength(1100);
     expect(new Set(names).size).toBe(names.length);
     await bed.sql(`DELETE FROM services WHERE id LIKE 'many%'`);
