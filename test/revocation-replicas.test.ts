@@ -21,7 +21,7 @@ beforeAll(async () => {
 }, 60_000);
 beforeEach(async () => {
   fleet.google.control.reset();
-  await database.query('TRUNCATE grants, refresh_tokens, revocations CASCADE');
+  await database.query('DELETE FROM refresh_tokens; DELETE FROM revocations; DELETE FROM grants');
 });
 afterAll(async () => {
   await fleet.stop();
