@@ -183,7 +183,7 @@ describe('what /docs fills in', () => {
 /** As Swagger UI does. */
 function filledIn({ required, schema, example }: Parameter): string | null {
   const value = example ?? schema.example ?? schema.default ?? (required ? schema.enum?.[0] : undefined);
-  return value === undefined ? null : String(value);
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
 }
 
 test('the files in clients/ follow from what the broker serves (npm run generate:clients)', async () => {
