@@ -17,6 +17,7 @@ import { OperationsModule } from './operations/operations.module.js';
 import { SystemClock } from './operations/system-clock.js';
 import { SealingModule } from './sealing/sealing.module.js';
 import { SecurityEventsModule } from './security-events/security-events.module.js';
+import { DelegatedCredentialsModule } from './services/delegated-credentials.controller.js';
 import { ServicesModule } from './services/services.module.js';
 import { TokenStoreModule } from './token-store/token-store.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
@@ -47,6 +48,7 @@ export class AppModule {
         HttpModule,
         ServicesModule,
         ConnectTicketsModule,
+        DelegatedCredentialsModule,
         AuthorizationModule,
         CallbackModule,
         TokensModule,

@@ -158,6 +158,12 @@ describe('the triggers that publish changes', () => {
       'triggers_missing',
     ],
     [
+      'that of delegated credentials is disabled',
+      'ALTER TABLE delegated_credentials DISABLE TRIGGER delegated_credential_changed',
+      'ALTER TABLE delegated_credentials ENABLE ALWAYS TRIGGER delegated_credential_changed',
+      'triggers_missing',
+    ],
+    [
       'the heartbeat’s is disabled',
       'ALTER TABLE change_heartbeats DISABLE TRIGGER USER',
       'ALTER TABLE change_heartbeats ENABLE ALWAYS TRIGGER change_heartbeat_sent',

@@ -5,6 +5,9 @@ import { clientConfig } from './ads-credentials/client-config.js';
 import { generateUserCredentials } from './ads-credentials/generate-user-credentials.js';
 import { clientCheck } from './client/check.js';
 import { clientList } from './client/list.js';
+import { credentialCreate } from './credential/create.js';
+import { credentialList } from './credential/list.js';
+import { credentialRevoke } from './credential/revoke.js';
 import { grantImport } from './grant/import.js';
 import { keysGenerate } from './keys/generate.js';
 import { keysReseal } from './keys/reseal.js';
@@ -59,6 +62,15 @@ export function buildProgram(asJson: boolean): Command {
         serviceAccountAdd(),
         serviceAccountList(),
         serviceAccountRemove(),
+      ),
+    )
+    .addCommand(
+      group(
+        'credential',
+        "Delegated credentials: a service's handles for one user each",
+        credentialCreate(),
+        credentialList(),
+        credentialRevoke(),
       ),
     )
     .addCommand(group('grant', 'Grants of users', grantImport()))

@@ -14,6 +14,8 @@ export type AuditAction =
   | 'ads.read'
   | 'service.create'
   | 'service.revoke'
+  | 'credential.create'
+  | 'credential.revoke'
   | 'service_account.add'
   | 'service_account.remove'
   | 'security.event';

@@ -10,6 +10,8 @@ export const Public = () => SetMetadata(IS_PUBLIC, true);
 /** Whether a credential that was verified still proves its service, as long as no service has changed. */
 export interface Proof {
   isValid(now: Date): boolean;
+  /** For a credential that ends by itself: whether it still proves its service after a call has waited for Google. */
+  readonly stillHolds?: () => Promise<boolean>;
 }
 
 /** @param readAt when the service was read from the database, by performance.now() */

@@ -17,6 +17,7 @@ const ID_FIELDS: Readonly<Record<IntegrityFault['kind'], string>> = {
   ledger: 'grant',
   rollback: 'grant',
   service: 'service',
+  delegated_credential: 'credential',
   authorization_request: 'ticket',
   pending_consent: 'consent',
   pending_exchange: 'exchange',

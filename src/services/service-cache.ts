@@ -28,7 +28,7 @@ export class ServiceCache {
     private readonly changes: ChangeFeed,
   ) {
     changes.subscribe(({ kind }) => {
-      if (kind !== 'grant') this.#snapshot = null;
+      if (kind === 'services' || kind === 'everything') this.#snapshot = null;
     });
   }
 

@@ -1,5 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { DelegatedCredentialCache } from './delegated-credential-cache.js';
+import { DelegatedCredentials } from './delegated-credentials.js';
 import { ServiceAuthGuard } from './service-auth.guard.js';
 import { ServiceCache } from './service-cache.js';
 import { KeyLookup } from './service-key.js';
@@ -7,8 +9,8 @@ import { ServiceRegistry } from './service-registry.js';
 import { WorkloadJwtVerifier } from './workload-jwt/workload-jwt-verifier.js';
 
 /**
- * Owns who may call: services, their keys and workload identities, and the guard of every route that is not open to
- * all. workload-jwt/ verifies the JWTs of Kubernetes, Google and SPIFFE with the issuers' public keys.
+ * Owns who may call: services, their keys, workload identities and delegated credentials, and the guard of every route that
+ * is not open to all. workload-jwt/ verifies the JWTs of Kubernetes, Google and SPIFFE with the issuers' public keys.
  * Does not own what a policy allows (domain/access/policy.ts), how services are stored (token-store/services/), nor the
  * commands that manage them (cli/service/).
  */
@@ -16,11 +18,13 @@ import { WorkloadJwtVerifier } from './workload-jwt/workload-jwt-verifier.js';
 @Module({
   providers: [
     ServiceCache,
+    DelegatedCredentialCache,
+    DelegatedCredentials,
     KeyLookup,
     ServiceRegistry,
     WorkloadJwtVerifier,
     { provide: APP_GUARD, useClass: ServiceAuthGuard },
   ],
-  exports: [KeyLookup, ServiceRegistry, ServiceCache],
+  exports: [KeyLookup, ServiceRegistry, ServiceCache, DelegatedCredentials],
 })
 export class ServicesModule {}

@@ -30,6 +30,7 @@ import { Outbox } from './outbox/outbox.js';
 import { KeyUsageRepository } from './sealed/key-usage.repository.js';
 import { AccountRemediations } from './security-events/account-remediations.js';
 import { SecurityEventsRepository } from './security-events/security-events.repository.js';
+import { DelegatedCredentialsRepository } from './services/delegated-credentials.repository.js';
 import { ServicesRepository } from './services/services.repository.js';
 
 /**
@@ -66,6 +67,7 @@ import { ServicesRepository } from './services/services.repository.js';
     AccountRemediations,
     SecurityEventsRepository,
     ServicesRepository,
+    DelegatedCredentialsRepository,
     ServiceAccountsRepository,
     OutboxEventsRepository,
     ExpiryNoticesRepository,
@@ -88,6 +90,7 @@ import { ServicesRepository } from './services/services.repository.js';
     PendingExchangesRepository,
     SecurityEventsRepository,
     ServicesRepository,
+    DelegatedCredentialsRepository,
     ServiceAccountsRepository,
     OutboxEventsRepository,
     ExpiryNoticesRepository,

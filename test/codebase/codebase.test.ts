@@ -88,6 +88,8 @@ const REVEALING = [
   'src/cli/ads-credentials/configuration-formats.ts', // the configuration of a client library, which the user asked for
   'src/cli/ads-credentials/generate-user-credentials.ts', // the refresh token that the user asked for
   'src/cli/service/create.ts', // the one showing of a new key
+  'src/cli/credential/create.ts', // the one showing of a new handle
+  'src/services/delegated-credentials.controller.ts', // the same, to its service
   'src/google/ads/ads-http.client.ts', // the user's token, to the Google Ads API
   'src/google/oauth/jwt-bearer-grant.ts', // a service account's key, to sign what asks for a token
   'src/google/oauth/google-oauth.client.ts',

@@ -6,6 +6,7 @@ export interface IntegrityFault {
     | 'ledger'
     | 'rollback'
     | 'service'
+    | 'delegated_credential'
     | 'authorization_request'
     | 'pending_consent'
     | 'pending_exchange'

@@ -104,8 +104,8 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
       };
       const timer = setTimeout(done, timeoutMs);
       const unsubscribe = this.subscribe((change) => {
-        const isOther = change.kind === 'grant' && (change.userId !== userId || change.client !== client);
-        if (change.kind !== 'services' && !isOther) done();
+        const isIt = change.kind === 'grant' && change.userId === userId && change.client === client;
+        if (isIt || change.kind === 'everything') done();
       });
     });
   }

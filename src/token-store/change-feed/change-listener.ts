@@ -15,6 +15,8 @@ export const SERVER = `extract(epoch FROM pg_postmaster_start_time())::text`;
 export type Change =
   | { readonly kind: 'grant'; readonly userId: string; readonly client: string }
   | { readonly kind: 'services' }
+  /** A delegated credential. */
+  | { readonly kind: 'credential'; readonly id: string }
   /** Anything may have changed, such as while notifications were not received. */
   | { readonly kind: 'everything' };
 
@@ -96,6 +98,9 @@ function readPayload(payload: string): Notification {
       case 'grant':
         if (typeof notification.userId === 'string' && typeof notification.client === 'string')
           return notification;
+        break;
+      case 'credential':
+        if (typeof notification.id === 'string') return notification;
     }
   } catch {
     // Not JSON: see below.

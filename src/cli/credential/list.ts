@@ -1,0 +1,117 @@
+import { Command, InvalidArgumentError } from 'commander';
+import type { ListedCredential } from '../../token-store/services/delegated-credentials.repository.js';
+import { type CommandResult, printResult, table } from '../shared/command-result.js';
+import { EXIT, Failure } from '../shared/failure.js';
+import { withBroker } from '../shared/open-broker.js';
+
+const EXAMPLES = `
+Examples:
+  token-broker credential list
+  token-broker credential list --service reports --user alice
+  token-broker credential list --json | jq '.credentials[] | select(.state == "active") | .id'
+
+The newest first. Those that expired or were revoked are listed for 30 days. USED is exact to the hour. A row that is NOT
+VERIFIED was changed outside the broker, which refuses its handle: revoke it.`;
+
+interface Options {
+  readonly service?: string;
+  readonly user?: string;
+  readonly limit: number;
+}
+
+export function credentialList(): Command {
+  return new Command('list')
+    .description('List delegated credentials')
+    .option('--service <id-or-name>', 'only those of this service')
+    .option('--user <id>', 'only those of this user')
+    .option('--limit <count>', 'how many at most', count, 500)
+    .addHelpText('after', EXAMPLES)
+    .action(printResult(list));
+}
+
+function list({ service: idOrName, user, limit }: Options): Promise<CommandResult> {
+  return withBroker(async (broker) => {
+    const { Clock } = await import('../../domain/ports/clock.js');
+    const { ServicesRepository } = await import('../../token-store/services/services.repository.js');
+    const { DelegatedCredentialsRepository } =
+      await import('../../token-store/services/delegated-credentials.repository.js');
+    const services = broker.get(ServicesRepository);
+    const named = idOrName === undefined ? null : await services.findNamed(idOrName);
+    if (idOrName !== undefined && !named)
+      throw new Failure(EXIT.notFound, 'service_not_found', `There is no service ${idOrName}.`);
+    const { items, next } = await broker.get(DelegatedCredentialsRepository).list({
+      serviceId: named?.id ?? null,
+      userId: user ?? null,
+      after: null,
+      limit,
+    });
+    const names = new Map<string, string>();
+    for await (const batch of services.list()) for (const { id, name } of batch) names.set(id, name);
+    const now = broker.get(Clock).now();
+    const rows = items.map((item) => ({
+      ...item,
+      state: stateOf(item, now),
+      service: names.get(item.serviceId),
+    }));
+    return {
+      text: [
+        rows.length > 0
+          ? inTable(rows)
+          : 'There are no such credentials. Create one with `token-broker credential create`.',
+        ...(next ? [`There are more: raise --limit, or name a service or a user.`] : []),
+      ].join('\n\n'),
+      json: { credentials: rows.map(describe), has_more: next !== null },
+    };
+  });
+}
+
+type State = 'active' | 'expired' | 'revoked' | 'not verified';
+type Row = ListedCredential & { readonly state: State; readonly service: string | undefined };
+
+function stateOf({ isVerified, revokedAt, expiresAt }: ListedCredential, now: Date): State {
+  if (!isVerified) return 'not verified';
+  if (revokedAt) return 'revoked';
+  return expiresAt <= now ? 'expired' : 'active';
+}
+
+function describe({ id, state, service, userId, client, account, scopes, ...times }: Row) {
+  const { createdAt, expiresAt, revokedAt, lastUsedAt } = times;
+  return {
+    id,
+    state,
+    service: service ?? times.serviceId,
+    user_id: userId,
+    client,
+    account,
+    scopes,
+    created_at: createdAt,
+    expires_at: expiresAt,
+    revoked_at: revokedAt,
+    last_used_at: lastUsedAt,
+  };
+}
+
+function inTable(rows: readonly Row[]): string {
+  return table(
+    ['ID', 'SERVICE', 'STATE', 'EXPIRES', 'USED', 'CLIENT', 'USER', 'SCOPES'],
+    rows.map(({ id, service, serviceId, state, expiresAt, lastUsedAt, client, userId, scopes }) => [
+      id,
+      service ?? serviceId,
+      state === 'not verified' ? 'NOT VERIFIED' : state,
+      day(expiresAt),
+      lastUsedAt ? day(lastUsedAt) : '-',
+      client ?? '-',
+      userId,
+      scopes.join(' ') || '-',
+    ]),
+  );
+}
+
+function day(time: Date): string {
+  return time.toISOString().slice(0, 10);
+}
+
+function count(value: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(value)) throw new InvalidArgumentError('It must be a whole number, 1 or more.');
+  return Number(value);
+}
