@@ -34,6 +34,7 @@ describe('every route', () => {
       paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
     };
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/.well-known/oauth-authorization-server',
       '/audit',
       '/authz',
       '/connect/completions',
@@ -44,7 +45,10 @@ describe('every route', () => {
       '/health/live',
       '/health/ready',
       '/metrics',
+      '/oauth2/token',
       '/security-events/google',
+      '/services/self/credentials',
+      '/services/self/credentials/{id}',
       '/tokens/{userId}',
       '/users/{userId}/ads/customers',
       '/users/{userId}/grants',

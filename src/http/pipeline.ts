@@ -5,6 +5,7 @@ import { limitRates, type RateLimits } from './rate-limit/rate-limit.hook.js';
 import { decorateRequests } from './request-context.js';
 import { registerPageHeaders, registerSecurityHeaders } from './security-headers.js';
 import {
+  acceptForms,
   acceptJson,
   acceptText,
   allowLongerBodies,
@@ -47,9 +48,10 @@ export async function registerPipeline(
   await registerPageHeaders(server, publicUrl);
   // pino-http (app.module.ts), Nest's only middleware: each log line has the request's id
 
-  // Body parsers, by content type. Nest adds application/x-www-form-urlencoded, for the pages' forms.
+  // Body parsers, by content type.
   allowLongerBodies(server);
   acceptJson(adapter);
+  acceptForms(adapter);
   acceptText(adapter, textBodies);
 
   // Nest's route handler, in this order:

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hash } from 'node:crypto';
+import type { Delegation } from '../domain/access/delegation.js';
 import type { Service } from '../domain/access/policy.js';
 import type { AuditNote } from './audit.decorator.js';
 import type { Proof } from './caller.decorator.js';
@@ -14,6 +15,11 @@ declare module 'fastify' {
     caller: Service | null;
     callerReadAt: number;
     callerProof: Proof | null;
+    delegation: Delegation | null;
+    /** setBearerToken() below: a credential that did not come in the header. */
+    bodyToken: string | null;
+    /** http/server/body-parsers.ts: of a body that is a form. */
+    formDigest: string | null;
     /** credentialDigest() below */
     credentialDigest: string | null;
     /** http/rate-limit/rate-limit.hook.ts: the id of the service that the request counts for. */
@@ -28,6 +34,9 @@ const INITIAL = {
   caller: null,
   callerReadAt: 0,
   callerProof: null,
+  delegation: null,
+  bodyToken: null,
+  formDigest: null,
   credentialDigest: null,
   countedFor: null,
   auditNote: null,
@@ -49,9 +58,16 @@ export function disconnectSignal(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
+/** A credential that came in the body, in the place of one in the header (RFC 8693 section 2.1). */
+export function setBearerToken(request: FastifyRequest, token: string): void {
+  request.bodyToken = token;
+  request.credentialDigest = null;
+}
+
 /** The key of a credential in caches and counters. @returns undefined without a credential */
 export function credentialDigest(request: FastifyRequest): string | undefined {
-  const { authorization } = request.headers;
+  const { bodyToken, headers } = request;
+  const authorization = bodyToken === null ? headers.authorization : `Bearer ${bodyToken}`;
   if (authorization === undefined) return undefined;
   request.credentialDigest ??= digestOf(authorization);
   return request.credentialDigest;
@@ -63,6 +79,6 @@ export function digestOf(authorization: string): string {
 }
 
 /** The bearer token (RFC 6750 section 2.1). @returns an empty string without one */
-export function bearerToken({ headers }: FastifyRequest): string {
-  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+export function bearerToken({ bodyToken, headers }: FastifyRequest): string {
+  return bodyToken ?? /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
 }

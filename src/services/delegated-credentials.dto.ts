@@ -130,10 +130,7 @@ export class CredentialsResponse {
   next!: string | null;
 }
 
-function statusOf(
-  { revokedAt, expiresAt }: DelegatedCredential,
-  now: Date,
-): CredentialResponse['status'] {
+function statusOf({ revokedAt, expiresAt }: DelegatedCredential, now: Date): CredentialResponse['status'] {
   if (revokedAt) return 'revoked';
   return expiresAt <= now ? 'expired' : 'active';
 }

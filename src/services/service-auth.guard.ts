@@ -1,13 +1,18 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { delegated } from '../domain/access/delegation.js';
 import type { Service } from '../domain/access/policy.js';
 import { looksLikeJwt } from '../domain/access/workload-identity.js';
 import { BrokerError } from '../domain/errors.js';
 import { Secret } from '../domain/secret.js';
 import { IS_PUBLIC, type Proof, setCaller } from '../http/caller.decorator.js';
+import { OAuthRefusal } from '../http/problem/oauth-error.js';
 import { rateLimitsOf } from '../http/rate-limit/rate-limit.hook.js';
-import { bearerToken } from '../http/request-context.js';
+import { bearerToken, setBearerToken } from '../http/request-context.js';
+import { readTokenCredential, REFRESH_TOKEN } from '../http/token-endpoint.js';
+import { readHandle } from './delegated-credential.js';
+import { DelegatedCredentialCache } from './delegated-credential-cache.js';
 import { type KnownService, ServiceCache } from './service-cache.js';
 import { isKeyOf, readKey } from './service-key.js';
 import { WorkloadJwtVerifier } from './workload-jwt/workload-jwt-verifier.js';
@@ -18,6 +23,7 @@ export class ServiceAuthGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly services: ServiceCache,
+    private readonly credentials: DelegatedCredentialCache,
     private readonly workloadJwts: WorkloadJwtVerifier,
   ) {}
 
@@ -29,21 +35,34 @@ export class ServiceAuthGuard implements CanActivate {
     if (open) return true;
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
-    const { service, readAt, proof } = await this.#authenticate(request);
-    setCaller(request, service, readAt, proof);
-    rateLimitsOf(request).authenticated(request, http.getResponse<FastifyReply>(), service.id);
+    const reply = http.getResponse<FastifyReply>();
+    const hasDelegation =
+      request.routeOptions.config.hasCredentialInBody && this.#takeCredential(request, reply);
+    const caller = hasDelegation
+      ? await this.#authenticateDelegated(request)
+      : await this.#authenticate(request);
+    setCaller(request, caller.service, caller.readAt, caller.proof);
+    rateLimitsOf(request).authenticated(request, reply, caller.service.id);
     return true;
+  }
+
+  /**
+   * At the token endpoint the credential is in the body, and counts from here on.
+   * @returns whether it is a delegated one
+   */
+  #takeCredential(request: FastifyRequest, reply: FastifyReply): boolean {
+    const { grantType, token } = readTokenCredential(request);
+    setBearerToken(request, token);
+    const refusal = rateLimitsOf(request).admitCaller(request, reply);
+    if (refusal) throw refusal;
+    return grantType === REFRESH_TOKEN;
   }
 
   /** The same refusal for every fault, so that it does not reveal which services exist. */
   async #authenticate(request: FastifyRequest): Promise<AuthenticatedCaller> {
     const { known, proof } = await this.#find(bearerToken(request));
     if (!known || known.revokedAt) {
-      throw new BrokerError(
-        'unauthenticated',
-        "Send a service key, or a JWT of your platform's, as `Authorization: Bearer ...`. An operator makes services " +
-          'with `token-broker service create`.',
-      );
+      throw new BrokerError('unauthenticated', request.bodyToken === null ? NO_CREDENTIAL : NO_SUBJECT);
     }
     const { id, name, policy, readAt } = known;
     return { service: { id, name, policy }, readAt, proof };
@@ -62,7 +81,30 @@ export class ServiceAuthGuard implements CanActivate {
       proof: identity,
     };
   }
+
+  /** The caller is the service of the credential, with what is left of its policy. RFC 6749 section 5.2 names the refusal. */
+  async #authenticateDelegated(request: FastifyRequest): Promise<AuthenticatedCaller> {
+    const handle = readHandle(bearerToken(request));
+    const proved = handle && (await this.credentials.prove(handle));
+    const known = proved && (await this.services.find(proved.credential.serviceId));
+    if (!known || known.revokedAt) {
+      throw new OAuthRefusal('invalid_grant', new BrokerError('unauthenticated', NO_DELEGATION));
+    }
+    const { id, name, policy, readAt } = known;
+    request.delegation = proved.credential;
+    const service = delegated({ id, name, policy }, proved.credential);
+    return { service, readAt, proof: proved.proof };
+  }
 }
+
+const NO_CREDENTIAL =
+  "Send a service key, or a JWT of your platform's, as `Authorization: Bearer ...`. An operator makes services with " +
+  '`token-broker service create`.';
+const NO_SUBJECT =
+  "Send a service key, or a JWT of your platform's, as subject_token. This one is neither, or it is expired or revoked.";
+const NO_DELEGATION =
+  'This refresh_token is no delegated credential, or it is expired or revoked, or its service is. Make another with ' +
+  '`token-broker credential create`.';
 
 interface AuthenticatedCaller {
   readonly service: Service;

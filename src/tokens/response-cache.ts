@@ -11,10 +11,11 @@ import { isFresh } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
 import { type AuditFacts, auditedMembersOf } from '../http/audit.decorator.js';
 import type { Proof } from '../http/caller.decorator.js';
+import { toOAuthError } from '../http/problem/oauth-error.js';
 import { problemOf } from '../http/problem/problem.js';
 import { credentialDigest } from '../http/request-context.js';
+import { isTokenEndpoint } from '../http/token-endpoint.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
-import { serializeRest, type TokenResponse } from './token.response.js';
 
 /** Longer URLs are not cached, so that the number of entries limits their size. */
 const MAX_URL = 600;
@@ -29,7 +30,8 @@ export interface IssuedResponse {
   readonly user: UserGrants;
   readonly token: CachedToken;
   readonly minTtlSeconds: number;
-  readonly response: TokenResponse;
+  /** What follows `expires_in`: token.response.ts. */
+  readonly rest: string;
 }
 
 /** A response, and everything that it was derived from. */
@@ -49,12 +51,13 @@ export interface CachedTokenResponse extends CommonEntry {
   readonly kind: 'token';
   readonly token: CachedToken;
   readonly minTtlSeconds: number;
-  /** token.response.ts */
   readonly rest: string;
 }
 
 export interface CachedRefusal extends CommonEntry {
   readonly kind: 'refusal';
+  /** In OAuth's form, or a problem. */
+  readonly isOAuth: boolean;
   readonly status: number;
   readonly code: string;
   /** The body, before and after the id of the request. */
@@ -67,8 +70,8 @@ export interface CachedRefusal extends CommonEntry {
 export type CachedAnswer = CachedTokenResponse | CachedRefusal;
 
 /**
- * Responses of GET /tokens/:userId, by credential and URL, to the letter: tokens, and refusals that follow from the grants
- * alone. A change of any service evicts all; an entry is no longer valid after a change of the user's grants, a new token, at
+ * Responses of GET /tokens/:userId, by credential and URL, and of POST /oauth2/token, by body, to the letter: tokens, and
+ * refusals that follow from the grants alone. A change of any service evicts all; an entry is no longer valid after a change of the user's grants, a new token, at
  * its token's age, when its credential expires, or at the age of what it was derived from. Sending is warm-path.ts's part.
  */
 @Injectable()
@@ -87,14 +90,15 @@ export class ResponseCache {
     this.#tokens = max === 0 ? null : new LRUCache(cacheBound(max));
     this.#refusals = max === 0 ? null : new LRUCache(cacheBound(Math.min(max, MAX_REFUSALS)));
     changes.subscribe(({ kind }) => {
-      if (kind === 'grant') return;
+      // An entry asks its proof whether a delegated credential has changed.
+      if (kind === 'grant' || kind === 'credential') return;
       this.#clearedAt = performance.now();
       this.#tokens?.clear();
       this.#refusals?.clear();
     });
   }
 
-  /** @param digest of the Authorization header: request-context.ts */
+  /** @param digest of the Authorization header, or of the form: request-context.ts */
   find(digest: string, url: string, now: Date): CachedAnswer | null {
     const key = keyOf(digest, url);
     const entry = this.#tokens?.get(key) ?? this.#refusals?.get(key);
@@ -102,10 +106,9 @@ export class ResponseCache {
   }
 
   store(request: FastifyRequest, issued: IssuedResponse, facts: AuditFacts | null): void {
-    const { user, token, minTtlSeconds, response } = issued;
+    const { user, token, minTtlSeconds, rest } = issued;
     const common = this.#commonOf(request, { user, grants: user.grants }, facts, {});
     if (!common) return;
-    const rest = serializeRest(response);
     this.#tokens?.set(common.key, { kind: 'token', ...common.entry, token, minTtlSeconds, rest });
   }
 
@@ -113,10 +116,12 @@ export class ResponseCache {
     const problem = problemOf(refusal, REQUEST_ID);
     const common = this.#commonOf(request, refusal.decidedBy, facts, auditedMembersOf(problem));
     if (!common) return;
-    const [beforeId = '', afterId = ''] = JSON.stringify(problem).split(REQUEST_ID);
+    const isOAuth = isTokenEndpoint(request.url);
+    const { status, body } = isOAuth ? toOAuthError(problem) : { status: problem.status, body: problem };
+    const [beforeId = '', afterId = ''] = JSON.stringify(body).split(REQUEST_ID);
     const validUntil = this.clock.now().getTime() + MAX_REFUSAL_MS;
-    const { status, code } = problem;
-    const answer = { kind: 'refusal', status, code, beforeId, afterId, validUntil } as const;
+    const { code } = problem;
+    const answer = { kind: 'refusal', isOAuth, status, code, beforeId, afterId, validUntil } as const;
     this.#refusals?.set(common.key, { ...common.entry, ...answer });
     this.#tokens?.delete(common.key);
   }
@@ -138,7 +143,7 @@ export class ResponseCache {
     details: AuditFacts['details'],
   ): { readonly key: string; readonly entry: CommonEntry } | null {
     const { url, caller: service, callerProof: proof, callerReadAt } = request;
-    const digest = credentialDigest(request);
+    const digest = request.formDigest ?? credentialDigest(request);
     if (!service || !proof || digest === undefined || url.length > MAX_URL) return null;
     if (callerReadAt <= this.#clearedAt || (decidedBy && !isCurrent(decidedBy))) return null;
     const entry = {

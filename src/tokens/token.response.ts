@@ -124,7 +124,7 @@ type Property = Pick<ApiPropertyOptions, 'nullable' | 'isArray'> & {
 };
 
 /** JSON Schema of a class with the decorators of @nestjs/swagger. */
-function schemaOf({ prototype }: Type<object>): object {
+export function schemaOf({ prototype }: Type<object>): object {
   const keys = Reflect.getMetadata(DECORATORS.API_MODEL_PROPERTIES_ARRAY, prototype as object) as string[];
   const properties = keys.map((key) => {
     const name = key.slice(1);

@@ -12,7 +12,7 @@ import { UserPath } from '../http/validation/validators.js';
 import { ResponseCache } from './response-cache.js';
 import { TokenQuery } from './token.query.js';
 import { TokenIssuer } from './token-issuer.js';
-import { TOKEN_RESPONSE_SCHEMA, TokenResponse, toTokenResponse } from './token.response.js';
+import { serializeRest, TOKEN_RESPONSE_SCHEMA, TokenResponse, toTokenResponse } from './token.response.js';
 
 @Controller('tokens')
 @ApiTags('tokens')
@@ -62,7 +62,8 @@ export class TokensController {
     const response = toTokenResponse(grant, token, this.clock.now());
     // A response that replaces a token is for those who name that token now.
     if (cached && !ads && query.refused === undefined) {
-      this.responseCache.store(request, { ...cached, response, minTtlSeconds: query.min_ttl }, audit.facts);
+      const rest = serializeRest(response);
+      this.responseCache.store(request, { ...cached, rest, minTtlSeconds: query.min_ttl }, audit.facts);
     }
     return Object.assign(response, ads);
   }

@@ -6,7 +6,7 @@ import { rateLimitsOf } from '../rate-limit/rate-limit.hook.js';
 import { Problems } from './problem.js';
 import { sendProblem } from './send-problem.js';
 
-/** Answers every error with a problem: problem+json, or a page for a browser. */
+/** Answers every error with a problem: problem+json, a page for a browser, or OAuth's form at the token endpoint. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly log = new Logger('Problem');
@@ -24,7 +24,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (problem.code === 'internal_error') this.log.error(fault);
     const tooMany = rateLimitsOf(request).refused(request, reply, problem);
     const sent = tooMany ? this.problems.of(tooMany, request.id) : problem;
-    sendProblem(request, reply, sent, this.settings.publicUrl);
+    sendProblem(request, reply, sent, this.settings.publicUrl, tooMany ?? fault);
   }
 }
 

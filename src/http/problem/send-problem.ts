@@ -2,10 +2,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorPage } from '../../pages/error-page.js';
 import { securityHeaders } from '../security-headers.js';
 import { forwardAuthHeaders, isForwardAuth, toForwardAuthProblem } from '../server/forward-auth.js';
+import { isTokenEndpoint } from '../token-endpoint.js';
+import { toOAuthError } from './oauth-error.js';
 import type { Problem } from './problem.js';
 
 /** The policy of a page that is sent before helmet's hook, or without it: the stylesheet and the empty icon. */
 const PAGE_POLICY = "default-src 'none';style-src 'self';img-src data:;frame-ancestors 'none'";
+
+export const PROBLEM_HEADERS = { 'content-type': 'application/problem+json; charset=utf-8' };
+/** RFC 6749 section 5.1 asks for `no-store` as well, which every problem has. */
+export const OAUTH_HEADERS = { pragma: 'no-cache', 'content-type': 'application/json; charset=utf-8' };
 
 /** Sends a problem, from Nest, Fastify or Node, with all its headers: hooks may not have set them. */
 export function sendProblem(
@@ -13,6 +19,7 @@ export function sendProblem(
   reply: FastifyReply,
   problem: Problem,
   publicUrl: string,
+  fault: unknown = null,
 ): void {
   if (isForwardAuth(request)) {
     const passedOn = toForwardAuthProblem(problem);
@@ -22,6 +29,11 @@ export function sendProblem(
     return;
   }
   void reply.status(problem.status).headers(problemHeaders(problem, publicUrl));
+  if (isTokenEndpoint(request.url)) {
+    const { status, body } = toOAuthError(problem, fault);
+    void reply.status(status).headers(OAUTH_HEADERS).send(JSON.stringify(body));
+    return;
+  }
   if (!wantsPage(request)) {
     void reply.type('application/problem+json').send(JSON.stringify(problem));
     return;

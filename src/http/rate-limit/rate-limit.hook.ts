@@ -52,6 +52,11 @@ export class RateLimits {
 
   /** Counts a request before anything else is done with it. @returns the refusal, if it is over a limit */
   admit(request: FastifyRequest, reply: FastifyReply): BrokerError | undefined {
+    return request.routeOptions.config.hasCredentialInBody ? undefined : this.admitCaller(request, reply);
+  }
+
+  /** The same for a request whose credential is known by now, from its header or its body. */
+  admitCaller(request: FastifyRequest, reply: FastifyReply): BrokerError | undefined {
     const kind = kindOf(request);
     const { byService, byAddress } = this.#limits[kind];
     if (byService !== null) {
@@ -133,8 +138,8 @@ export class RateLimits {
    * A service behind the same address as an attacker must still be able to authenticate with a new JWT, or with its key while
    * services are not cached. A few may at a time, which bounds the work; the refusal of the others is `rate_limited`.
    */
-  #mayVerify({ headers }: FastifyRequest, reply: FastifyReply): boolean {
-    if (headers.authorization === undefined || this.#verifying >= MAX_VERIFYING) return false;
+  #mayVerify(request: FastifyRequest, reply: FastifyReply): boolean {
+    if (credentialDigest(request) === undefined || this.#verifying >= MAX_VERIFYING) return false;
     this.#verifying++;
     reply.raw.once('close', () => {
       this.#verifying--;

@@ -8,6 +8,12 @@ export type RouteKind = 'service' | 'browser' | 'security-events' | 'exempt';
 
 export const BROWSER_ROUTE = { kind: 'browser' } as const;
 export const SECURITY_EVENTS_ROUTE = { kind: 'security-events' } as const;
+/** Its callers present their credential in the body: who they are is known once that is read. */
+export const TOKEN_ENDPOINT_ROUTE = {
+  kind: 'service',
+  hasCredentialInBody: true,
+  maxBodyBytes: 16 * 1024,
+} as const;
 /** Costs next to nothing to answer. */
 export const EXEMPT_ROUTE = { kind: 'exempt' } as const;
 
@@ -57,6 +63,7 @@ declare module 'fastify' {
     kind?: RouteKind;
     /** The longest body in bytes, where it is not that of all routes (server/body-parsers.ts). */
     maxBodyBytes?: number;
+    hasCredentialInBody?: boolean;
   }
 }
 

@@ -6,7 +6,9 @@ import { BrokerError } from '../../domain/errors.js';
 import type { AccessLog } from '../logging/access-log.js';
 import { requestId } from '../logging/logger.js';
 import { type Problem, problemOf, refusedByFramework } from '../problem/problem.js';
-import { problemHeaders, sendProblem } from '../problem/send-problem.js';
+import { OAUTH_HEADERS, PROBLEM_HEADERS, problemHeaders, sendProblem } from '../problem/send-problem.js';
+import { toOAuthError } from '../problem/oauth-error.js';
+import { isTokenEndpoint } from '../token-endpoint.js';
 import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
 import { hasBody } from './connections.js';
 
@@ -18,6 +20,12 @@ const STATUSES: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
 };
+
+interface RawResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
 
 /** A socket of Node's HTTP server, with the response that is being written. */
 type HttpSocket = Socket & { readonly _httpMessage?: ServerResponse | null };
@@ -43,20 +51,21 @@ export class RawResponses {
     // An expectation other than 100-continue (RFC 9110 section 10.1.1).
     server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
       const problem = this.#refuse(417, request.socket, requestId(request), 'expectation', request);
-      response.writeHead(problem.status, { ...this.#headersOf(problem), connection: 'close' });
-      response.end(request.method === 'HEAD' ? undefined : JSON.stringify(problem));
+      const { status, headers, body } = this.#formOf(problem, request);
+      response.writeHead(status, { ...headers, connection: 'close' });
+      response.end(request.method === 'HEAD' ? undefined : body);
     });
     // The broker is no proxy. Without a listener, Node closes the connection without a response.
     server.on('connect', (request: IncomingMessage, socket) => {
       const problem = this.#refuse(405, request.socket, requestId(request), 'connect', request);
-      this.#write(socket as Socket, problem, { allow: '' });
+      this.#write(socket as Socket, this.#formOf(problem), { allow: '' });
     });
   }
 
   /** Closes a connection before its request is complete, at once. */
   evict(socket: Socket, reason: string): void {
     const problem = this.#refuse(408, socket, randomUUID(), reason);
-    if (!this.#isAnswered(socket)) socket.write(toText(problem, this.#headersOf(problem)));
+    if (!this.#isAnswered(socket)) socket.write(toText(this.#formOf(problem)));
     socket.destroy();
   }
 
@@ -69,7 +78,8 @@ export class RawResponses {
     const request = socket._httpMessage?.req;
     const id = request ? requestId(request) : randomUUID();
     const status = STATUSES[error.code ?? ''] ?? 400;
-    this.#write(socket, this.#refuse(status, socket, id, error.code ?? 'unknown', request));
+    const problem = this.#refuse(status, socket, id, error.code ?? 'unknown', request);
+    this.#write(socket, this.#formOf(problem, request));
   }
 
   /** A request can have its response before its body is complete. A second response would belong to no request. */
@@ -92,15 +102,17 @@ export class RawResponses {
     return problem;
   }
 
-  #headersOf(problem: Problem): Record<string, string> {
-    return {
-      ...problemHeaders(problem, this.publicUrl),
-      'content-type': 'application/problem+json; charset=utf-8',
-    };
+  /** As send-problem.ts sends it. */
+  #formOf(problem: Problem, request?: IncomingMessage): RawResponse {
+    const { status, body, headers } = isTokenEndpoint(request?.url ?? '')
+      ? { ...toOAuthError(problem), headers: OAUTH_HEADERS }
+      : { status: problem.status, body: problem, headers: PROBLEM_HEADERS };
+    const all = { ...problemHeaders(problem, this.publicUrl), ...headers };
+    return { status, headers: all, body: JSON.stringify(body) };
   }
 
-  #write(socket: Socket, problem: Problem, more: Readonly<Record<string, string>> = {}): void {
-    socket.end(toText(problem, { ...this.#headersOf(problem), ...more }));
+  #write(socket: Socket, response: RawResponse, more: Readonly<Record<string, string>> = {}): void {
+    socket.end(toText(response, more));
     // Destroyed at once, the response could be lost: data that still arrives makes the caller's system drop it.
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   }
@@ -112,18 +124,16 @@ function tooMany(seconds: number): BrokerError {
   });
 }
 
-function toText(problem: Problem, more: Readonly<Record<string, string>>): string {
-  const body = JSON.stringify(problem);
-  const headers = {
+function toText({ status, headers, body }: RawResponse, more: Readonly<Record<string, string>> = {}): string {
+  const all = {
     date: new Date().toUTCString(),
     connection: 'close',
+    ...headers,
     ...more,
     'content-length': String(Buffer.byteLength(body)),
   };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  return [`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`, ...lines, '', body].join(
-    '\r\n',
-  );
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
+  return [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines, '', body].join('\r\n');
 }
 
 /**

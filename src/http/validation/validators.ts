@@ -54,7 +54,7 @@ export const IsObject = rule(
   'must be an object.',
 );
 
-function isScopeList(value: unknown, isKnown: (scope: string) => boolean): boolean {
+export function isScopeList(value: unknown, isKnown: (scope: string) => boolean): boolean {
   if (typeof value !== 'string' || value.length > 4096) return false;
   const scopes = parseScopes(value);
   return scopes.length >= 1 && scopes.length <= 50 && scopes.every(isKnown);

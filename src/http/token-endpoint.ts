@@ -1,0 +1,54 @@
+import { UnsupportedMediaTypeException } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { invalidRequest } from '../domain/errors.js';
+import { OAuthRefusal } from './problem/oauth-error.js';
+import { type Form, parameterOf } from './validation/form.js';
+
+/*
+ * What several modules know of POST /oauth2/token: its path, its grant types, and which parameter of the form is the credential.
+ * tokens/ owns the endpoint and its other parameters, services/service-auth.guard.ts who the caller is, problem/oauth-error.ts its
+ * errors.
+ */
+
+export const TOKEN_ENDPOINT = '/oauth2/token';
+
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+export const REFRESH_TOKEN = 'refresh_token';
+
+/** Where each grant type has the credential: RFC 8693 section 2.1, RFC 6749 section 6. */
+const CREDENTIALS: ReadonlyMap<string, string> = new Map([
+  [TOKEN_EXCHANGE, 'subject_token'],
+  [REFRESH_TOKEN, 'refresh_token'],
+]);
+const GRANT_TYPE_RULE = `must be ${[...CREDENTIALS.keys()].join(' or ')}.`;
+
+/** @param url of a request, with its query */
+export function isTokenEndpoint(url: string): boolean {
+  return url === TOKEN_ENDPOINT || url.startsWith(`${TOKEN_ENDPOINT}?`);
+}
+
+export interface TokenCredential {
+  readonly grantType: string;
+  /** Without the line break at the end of the file that it was read from. */
+  readonly token: string;
+}
+
+/** @throws {BrokerError} `invalid_request`, or the refusal of an unknown grant type */
+export function readTokenCredential(request: FastifyRequest): TokenCredential {
+  const form = formOf(request);
+  const grantType = parameterOf(form, 'grant_type');
+  if (grantType === undefined) throw invalidRequest({ grant_type: GRANT_TYPE_RULE });
+  const parameter = CREDENTIALS.get(grantType);
+  if (parameter === undefined) {
+    throw new OAuthRefusal('unsupported_grant_type', invalidRequest({ grant_type: GRANT_TYPE_RULE }));
+  }
+  const token = parameterOf(form, parameter)?.trim() ?? '';
+  if (token === '') throw invalidRequest({ [parameter]: 'is missing.' });
+  return { grantType, token };
+}
+
+/** The form of a request to the token endpoint; an empty one where it has no body. */
+export function formOf({ body, formDigest }: FastifyRequest): Form {
+  if (formDigest === null && body !== undefined && body !== null) throw new UnsupportedMediaTypeException();
+  return (body ?? {}) as Form;
+}

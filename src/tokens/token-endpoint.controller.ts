@@ -1,0 +1,152 @@
+import { Controller, Get, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { RouteConfig, RouteSchema } from '@nestjs/platform-fastify';
+import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AccessTokenService } from '../access-tokens/access-token.service.js';
+import { RepeatableRefusal, type TokenRequest } from '../access-tokens/token-errors.js';
+import { Settings } from '../config/settings.js';
+import { allowedScopes, type Service } from '../domain/access/policy.js';
+import { BrokerError } from '../domain/errors.js';
+import { missingScopes } from '../domain/google/scopes.js';
+import { Clock } from '../domain/ports/clock.js';
+import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
+import { Caller, Public } from '../http/caller.decorator.js';
+import { OAuthRefusal } from '../http/problem/oauth-error.js';
+import { EXEMPT_ROUTE, TOKEN_ENDPOINT_ROUTE } from '../http/rate-limit/route-limits.js';
+import { disconnectSignal } from '../http/request-context.js';
+import { REFRESH_TOKEN, TOKEN_ENDPOINT, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
+import { ResponseCache } from './response-cache.js';
+import { readTokenEndpointRequest } from './token-endpoint.request.js';
+import {
+  ApiTokenEndpoint,
+  serializeEndpointRest,
+  TOKEN_ENDPOINT_RESPONSE_SCHEMA,
+  TokenEndpointResponse,
+  toTokenEndpointResponse,
+} from './token-endpoint.response.js';
+import { toTokenResponse } from './token.response.js';
+
+/** Google's library for .NET calls a token with less than 6 minutes left due, that for Node.js one with less than 5. */
+const MIN_TTL_SECONDS = 390;
+
+/** RFC 8414 section 2. */
+class AuthorizationServerMetadata {
+  @ApiProperty({ example: 'https://broker.example.com' })
+  issuer!: string;
+
+  @ApiProperty({ example: 'https://broker.example.com/oauth2/token' })
+  token_endpoint!: string;
+
+  @ApiProperty({ type: [String], description: 'Empty: the broker has no authorization endpoint for clients' })
+  response_types_supported!: string[];
+
+  @ApiProperty({ type: [String] })
+  grant_types_supported!: string[];
+
+  @ApiProperty({ type: [String] })
+  token_endpoint_auth_methods_supported!: string[];
+
+  @ApiProperty({ example: 'https://broker.example.com/docs' })
+  service_documentation!: string;
+}
+
+/**
+ * The broker as an authorization server for client libraries: the token endpoint (RFC 8693, RFC 6749 section 6) and its metadata
+ * (RFC 8414). Policy, audit, limits and cache are those of GET /tokens/:userId.
+ */
+@Controller()
+@ApiTags('tokens')
+export class TokenEndpointController {
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly accessTokens: AccessTokenService,
+    private readonly responseCache: ResponseCache,
+  ) {}
+
+  @Post(TOKEN_ENDPOINT)
+  @HttpCode(200)
+  @Audited('token.issue')
+  @Header('cache-control', 'no-store')
+  @Header('pragma', 'no-cache')
+  @RouteConfig(TOKEN_ENDPOINT_ROUTE)
+  @RouteSchema({ response: { 200: TOKEN_ENDPOINT_RESPONSE_SCHEMA } })
+  @ApiOperation({
+    summary: "A user's access token for a client library: token exchange, or a delegated credential",
+  })
+  @ApiOkResponse({ type: TokenEndpointResponse })
+  @ApiTokenEndpoint()
+  async issue(
+    @Caller() service: Service,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+    @Audit() audit: AuditNote,
+  ): Promise<TokenEndpointResponse> {
+    if (request.delegation) audit.add({ details: { credential: request.delegation.id } });
+    const {
+      userId,
+      client: alias,
+      account,
+      scopes,
+    } = readTokenEndpointRequest(request, this.settings.publicUrl);
+    audit.add({ userId, details: scopes.length > 0 ? { asked: scopes } : {} });
+    const client = this.settings.clients.pickFor(service, alias);
+    audit.add({ client: client.alias });
+    assertScopes(service, scopes);
+    const tokenRequest: TokenRequest = {
+      service,
+      userId,
+      client,
+      account,
+      scopes,
+      minTtlSeconds: MIN_TTL_SECONDS,
+      requestId: request.id,
+      hangUp: () => disconnectSignal(reply),
+    };
+    const { grant, token, cached } = await this.accessTokens.get(tokenRequest).catch((error: unknown) => {
+      if (error instanceof RepeatableRefusal) this.responseCache.storeRefusal(request, error, audit.facts);
+      throw error;
+    });
+    audit.add({ grantId: grant.id, details: { scopes: token.scopes } });
+    const response = toTokenEndpointResponse(toTokenResponse(grant, token, this.clock.now()));
+    if (cached) {
+      const issued = { ...cached, rest: serializeEndpointRest(response), minTtlSeconds: MIN_TTL_SECONDS };
+      this.responseCache.store(request, issued, audit.facts);
+    } else await assertStillHolds(request);
+    return response;
+  }
+
+  @Get('.well-known/oauth-authorization-server')
+  @Public()
+  @RouteConfig(EXEMPT_ROUTE)
+  @ApiOperation({ summary: 'Where the token endpoint is, and what it supports (RFC 8414)' })
+  @ApiOkResponse({ type: AuthorizationServerMetadata })
+  metadata(): AuthorizationServerMetadata {
+    const { publicUrl } = this.settings;
+    return {
+      issuer: publicUrl,
+      token_endpoint: `${publicUrl}${TOKEN_ENDPOINT}`,
+      response_types_supported: [],
+      grant_types_supported: [TOKEN_EXCHANGE, REFRESH_TOKEN],
+      // Any client authentication is accepted, and none is needed: the subject token says who calls.
+      token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post'],
+      service_documentation: `${publicUrl}/docs`,
+    };
+  }
+}
+
+/** As assertAllowed of domain/access/policy.ts, for which OAuth has a code of its own. */
+function assertScopes({ name, policy }: Service, scopes: readonly string[]): void {
+  const forbidden = missingScopes(scopes, allowedScopes(policy, scopes));
+  if (forbidden.length === 0) return;
+  const detail = `The service ${name} may not ask for the scope ${forbidden.join(' ')}.`;
+  throw new OAuthRefusal('invalid_scope', new BrokerError('not_allowed', detail));
+}
+
+/** A delegated credential can be revoked while Google answers. */
+async function assertStillHolds({ callerProof }: FastifyRequest): Promise<void> {
+  if (callerProof?.stillHolds && !(await callerProof.stillHolds())) {
+    const detail = 'This credential was revoked during its request.';
+    throw new OAuthRefusal('invalid_grant', new BrokerError('unauthenticated', detail));
+  }
+}

@@ -1,0 +1,106 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiProperty, ApiResponse } from '@nestjs/swagger';
+import { OAUTH_ERROR_CODES } from '../http/problem/oauth-error.js';
+import { REFRESH_TOKEN, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
+import { ACCESS_TOKEN_TYPE } from './token-endpoint.request.js';
+import { schemaOf, type TokenResponse } from './token.response.js';
+
+/** RFC 8693 section 2.2.1. The order is that of token.response.ts, so that the warm path can put the token in front. */
+export class TokenEndpointResponse {
+  @ApiProperty({ example: 'ya29.a0...' })
+  access_token!: string;
+
+  @ApiProperty({ example: 'Bearer' })
+  token_type!: 'Bearer';
+
+  @ApiProperty({ description: 'Seconds from now; 390 or more while the token can be renewed', example: 3412 })
+  expires_in!: number;
+
+  @ApiProperty({ example: ACCESS_TOKEN_TYPE })
+  issued_token_type!: string;
+
+  @ApiProperty({ description: 'The scopes of the token, separated by spaces' })
+  scope!: string;
+}
+
+export const TOKEN_ENDPOINT_RESPONSE_SCHEMA = schemaOf(TokenEndpointResponse);
+
+export function toTokenEndpointResponse({
+  access_token,
+  token_type,
+  expires_in,
+  scope,
+}: TokenResponse): TokenEndpointResponse {
+  return { access_token, token_type, expires_in, issued_token_type: ACCESS_TOKEN_TYPE, scope };
+}
+
+/** As `serializeRest` of token.response.ts. */
+export function serializeEndpointRest({ issued_token_type, scope }: TokenEndpointResponse): string {
+  return JSON.stringify({ issued_token_type, scope }).slice(1);
+}
+
+const text = (description: string, more: object = {}) => ({ type: 'string', description, ...more });
+
+const FORM = {
+  type: 'object',
+  required: ['grant_type'],
+  properties: {
+    grant_type: text('RFC 8693 token exchange, or a delegated credential as refresh token', {
+      enum: [TOKEN_EXCHANGE, REFRESH_TOKEN],
+    }),
+    subject_token: text('Token exchange: a service key, or a JWT of your platform'),
+    subject_token_type: text('Token exchange: any but those of AWS', {
+      example: 'urn:ietf:params:oauth:token-type:jwt',
+    }),
+    audience: text(
+      'Token exchange: PUBLIC_URL/users/USER?client=ALIAS&account=ACCOUNT, the query may be left out',
+    ),
+    refresh_token: text('refresh_token: a delegated credential (tbc_...)'),
+    scope: text('Scopes that the token must cover, separated by spaces'),
+    requested_token_type: text('Left out, or that of an access token', { enum: [ACCESS_TOKEN_TYPE] }),
+  },
+};
+
+/** RFC 6749 section 5.2. The members of a problem that a program can use follow: /docs, the schema of each problem. */
+const OAUTH_ERROR = {
+  type: 'object',
+  required: ['error', 'error_description', 'code', 'request_id'],
+  additionalProperties: true,
+  properties: {
+    error: text('OAuth’s code', { enum: [...OAUTH_ERROR_CODES] }),
+    error_description: text(
+      'What happened and what to do next; begins with the connect link, where there is one',
+    ),
+    error_uri: text('A link that takes the user to consent; works once, for 30 minutes'),
+    code: text("The broker's code for the same, as everywhere else"),
+    request_id: text("Names this request in the broker's log and audit trail"),
+    missing_scopes: { type: 'array', items: { type: 'string' }, description: 'What the user did not allow' },
+  },
+};
+
+const ERRORS: Readonly<Record<number, string>> = {
+  400: 'The request, the credential, the audience or the scopes are refused; or the user must connect (again)',
+  401: '`invalid_client`: the subject token is no valid service credential',
+  405: 'Another method than POST',
+  408: 'The request did not arrive completely in time',
+  413: 'The body is too large',
+  415: 'The body is no form',
+  429: 'Too many calls: wait Retry-After seconds',
+  500: 'Something went wrong in the broker',
+  502: 'Google rejects the OAuth client',
+  503: 'Google, the database or the issuer of the JWT does not answer: wait Retry-After seconds',
+};
+
+/** The form of the endpoint, and its errors. */
+export const ApiTokenEndpoint = () =>
+  applyDecorators(
+    ApiConsumes('application/x-www-form-urlencoded'),
+    ApiBody({ schema: FORM }),
+    ...Object.entries(ERRORS).map(([status, description]) =>
+      ApiResponse({
+        status: Number(status),
+        description,
+        content: { 'application/json': { schema: OAUTH_ERROR } },
+      }),
+    ),
+  );
