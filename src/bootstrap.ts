@@ -54,7 +54,10 @@ export async function startBroker(
     log,
     limits,
     accessLog,
-    warmPath: (request, response) => features?.warmPath.serve(request, response) ?? false,
+    warmPath: (request, response, next) => {
+      if (features) features.warmPath.serve(request, response, next);
+      else next(request, response);
+    },
   });
   await registerPipeline(adapter, { publicUrl, limits, accessLog, textBodies: EVENT_BODIES });
 

@@ -15,6 +15,7 @@ import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 import { Api, Browser } from './support/api.js';
 import { LocalIssuer, SigningKey } from './support/local-issuer.js';
 import { openSocket } from './support/raw-http.js';
+import { exchangeBytes, LAST, normalize } from './support/same-answers.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 
 const AUDIENCE = 'https://broker.example.com';
@@ -95,43 +96,19 @@ type Bytes = string | readonly string[];
 const request = (line: string, ...headers: string[]) => [line, ...headers, '', ''].join('\r\n');
 const HOST = 'Host: broker.example.com';
 const KEY = 'Authorization: Bearer {key}';
-/** Behind each request: its answer shows what became of the connection, and ends it. */
-const LAST = request('GET /health/live HTTP/1.1', HOST, 'Connection: close');
 
 async function exchange(url: string, bytes: Bytes): Promise<string> {
   return normalize(await rawExchange(url, bytes));
 }
 
-async function rawExchange(url: string, bytes: Bytes): Promise<string> {
-  const socket = openSocket(url);
-  const chunks: Buffer[] = [];
-  socket.on('data', (chunk) => chunks.push(chunk));
-  const closed = new Promise((resolve) => socket.once('close', resolve));
+function rawExchange(url: string, bytes: Bytes): Promise<string> {
   const parts = [bytes].flat();
-  for (const [at, part] of parts.entries()) {
-    if (at > 0) await new Promise((resolve) => setTimeout(resolve, 30));
-    const isLast = at === parts.length - 1 && !parts.join('').includes('close');
-    socket.write(part.replaceAll('{key}', bed.api.key).replaceAll('{jwt}', jwt) + (isLast ? LAST : ''));
-  }
-  await closed;
-  return Buffer.concat(chunks).toString();
-}
-
-/** Without what differs between any two calls: times, the ids that the broker makes, and the ticket of a link. */
-function normalize(answers: string): string {
-  const sorted = answers.replaceAll(
-    /(HTTP\/1\.1 \d+ [^\r]*\r\n)((?:[^\r]+\r\n)+)\r\n/g,
-    (_, status, headers) => {
-      const lines = String(headers).trimEnd().split('\r\n');
-      const kept = lines.map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase())).sort();
-      return `${String(status)}${kept.join('\r\n')}\r\n\r\n`;
-    },
-  );
-  return sorted
-    .replaceAll(/^date: .*$/gm, 'date: DATE')
-    .replaceAll(/"expires_in":\d+/g, '"expires_in":SECONDS')
-    .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'ID')
-    .replaceAll(/ticket=[\w.-]+/g, 'ticket=TICKET');
+  const isLast = (at: number) => at === parts.length - 1 && !parts.join('').includes('close');
+  const filled = parts.map((part, at) => {
+    const withCredentials = part.replaceAll('{key}', bed.api.key).replaceAll('{jwt}', jwt);
+    return withCredentials + (isLast(at) ? LAST : '');
+  });
+  return exchangeBytes(url, filled);
 }
 
 const GET = (target: string, ...headers: string[]) =>

@@ -2,8 +2,7 @@ import { Controller, Get, Header, HttpCode, Post, Req, Res } from '@nestjs/commo
 import { RouteConfig, RouteSchema } from '@nestjs/platform-fastify';
 import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AccessTokenService } from '../access-tokens/access-token.service.js';
-import { RepeatableRefusal, type TokenRequest } from '../access-tokens/token-errors.js';
+import { RepeatableRefusal } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
 import { allowedScopes, type Service } from '../domain/access/policy.js';
 import { BrokerError } from '../domain/errors.js';
@@ -13,7 +12,6 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller, Public } from '../http/caller.decorator.js';
 import { OAuthRefusal } from '../http/problem/oauth-error.js';
 import { EXEMPT_ROUTE, TOKEN_ENDPOINT_ROUTE } from '../http/rate-limit/route-limits.js';
-import { disconnectSignal } from '../http/request-context.js';
 import { REFRESH_TOKEN, TOKEN_ENDPOINT, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
 import { ResponseCache } from './response-cache.js';
 import { readTokenEndpointRequest } from './token-endpoint.request.js';
@@ -24,6 +22,8 @@ import {
   TokenEndpointResponse,
   toTokenEndpointResponse,
 } from './token-endpoint.response.js';
+import { TokenIssuer } from './token-issuer.js';
+import { TokenQuery } from './token.query.js';
 import { toTokenResponse } from './token.response.js';
 
 /** Google's library for .NET calls a token with less than 6 minutes left due, that for Node.js one with less than 5. */
@@ -60,7 +60,7 @@ export class TokenEndpointController {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly accessTokens: AccessTokenService,
+    private readonly issuer: TokenIssuer,
     private readonly responseCache: ResponseCache,
   ) {}
 
@@ -83,31 +83,17 @@ export class TokenEndpointController {
     @Audit() audit: AuditNote,
   ): Promise<TokenEndpointResponse> {
     if (request.delegation) audit.add({ details: { credential: request.delegation.id } });
-    const {
-      userId,
-      client: alias,
-      account,
-      scopes,
-    } = readTokenEndpointRequest(request, this.settings.publicUrl);
+    const { userId, scopes, ...named } = readTokenEndpointRequest(request, this.settings.publicUrl);
     audit.add({ userId, details: scopes.length > 0 ? { asked: scopes } : {} });
-    const client = this.settings.clients.pickFor(service, alias);
-    audit.add({ client: client.alias });
     assertScopes(service, scopes);
-    const tokenRequest: TokenRequest = {
-      service,
-      userId,
-      client,
-      account,
-      scopes,
-      minTtlSeconds: MIN_TTL_SECONDS,
-      requestId: request.id,
-      hangUp: () => disconnectSignal(reply),
-    };
-    const { grant, token, cached } = await this.accessTokens.get(tokenRequest).catch((error: unknown) => {
-      if (error instanceof RepeatableRefusal) this.responseCache.storeRefusal(request, error, audit.facts);
-      throw error;
-    });
-    audit.add({ grantId: grant.id, details: { scopes: token.scopes } });
+    const scope = scopes.length > 0 ? { scope: scopes.join(' ') } : {};
+    const query = Object.assign(new TokenQuery(), named, scope, { min_ttl: MIN_TTL_SECONDS });
+    const { grant, token, cached } = await this.issuer
+      .issue({ service, userId, query, request, reply, audit })
+      .catch((error: unknown) => {
+        if (error instanceof RepeatableRefusal) this.responseCache.storeRefusal(request, error, audit.facts);
+        throw error;
+      });
     const response = toTokenEndpointResponse(toTokenResponse(grant, token, this.clock.now()));
     if (cached) {
       const issued = { ...cached, rest: serializeEndpointRest(response), minTtlSeconds: MIN_TTL_SECONDS };

@@ -15,8 +15,8 @@ import { isScopeList } from '../http/validation/validators.js';
 
 export interface TokenEndpointRequest {
   readonly userId: string;
-  readonly client: string | undefined;
-  readonly account: string | null;
+  readonly client?: string | undefined;
+  readonly account?: string | undefined;
   /** Empty: no particular ones. */
   readonly scopes: readonly string[];
 }
@@ -37,7 +37,7 @@ export function readTokenEndpointRequest(request: FastifyRequest, publicUrl: str
   const { delegation } = request;
   if (!delegation) return { ...readExchange(form, publicUrl), scopes };
   const { userId, client, account } = delegation;
-  return { userId, client: client ?? undefined, account, scopes };
+  return { userId, client: client ?? undefined, account: account ?? undefined, scopes };
 }
 
 function readExchange(form: Form, publicUrl: string): Omit<TokenEndpointRequest, 'scopes'> {
@@ -72,8 +72,7 @@ function readAudience(audience: string, publicUrl: string): Omit<TokenEndpointRe
   if (!isUserId(userId)) throw target({ audience: `names no user: a user id ${USER_ID_RULE}` });
   const named = readQuery(query[0] ?? '');
   if (named === null) throw target({ audience: `has a malformed query. ${ruleOf(publicUrl)}` });
-  const { client, account = null } = named;
-  return { userId, client, account };
+  return { userId, ...named };
 }
 
 function readQuery(query: string): { client?: string; account?: string } | null {

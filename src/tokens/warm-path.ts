@@ -1,19 +1,27 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Clock } from '../domain/ports/clock.js';
 import type { AccessLog } from '../http/logging/access-log.js';
 import { requestId } from '../http/logging/logger.js';
 import type { RateLimits } from '../http/rate-limit/rate-limit.hook.js';
 import { digestOf } from '../http/request-context.js';
 import { isHost, uncachedHeaders } from '../http/security-headers.js';
+import { TOKEN_ENDPOINT } from '../http/token-endpoint.js';
+import { digestOfForm } from '../http/validation/form.js';
 import type { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import type { CachedAnswer, ResponseCache } from './response-cache.js';
 import { serializeResponse } from './token.response.js';
 
-/** The only route with a cache. */
 const PATH = '/tokens/';
 const ROUTE = '/tokens/:userId';
 const JSON_TYPE = 'application/json; charset=utf-8';
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+const NOT_CACHED = ['pragma', 'no-cache'];
+/** As client libraries write it. Others go on to Fastify. */
+const FORM_TYPES = ['', ';charset=UTF-8', ';charset=utf-8', '; charset=UTF-8', '; charset=utf-8'].map(
+  (more) => `application/x-www-form-urlencoded${more}`,
+);
+/** A body that fits into the first read of a socket, with any credential and audience. */
+const MAX_FORM = 8 * 1024;
 
 interface WarmPathParts {
   readonly publicUrl: string;
@@ -32,31 +40,63 @@ interface WarmPathParts {
 export class WarmPath {
   /** Node reads such a list within `writeHead`: the last element, the length, is set for each response. */
   readonly #tokenHeaders: string[];
+  readonly #formTokenHeaders: string[];
   readonly #problemHeaders: readonly string[];
+  readonly #formErrorHeaders: readonly string[];
 
   constructor(private readonly parts: WarmPathParts) {
     const common = uncachedHeaders(parts.publicUrl);
-    this.#tokenHeaders = [...common, 'content-type', JSON_TYPE, 'content-length', ''];
+    const json = ['content-type', JSON_TYPE];
+    this.#tokenHeaders = [...common, ...json, 'content-length', ''];
+    this.#formTokenHeaders = [...common, ...NOT_CACHED, ...json, 'content-length', ''];
     this.#problemHeaders = [...common, 'content-type', PROBLEM_TYPE, 'x-request-id'];
+    this.#formErrorHeaders = [...common, ...NOT_CACHED, ...json, 'x-request-id'];
+  }
+
+  /** @param next gets the request as it came; then nothing was sent and nothing counted */
+  serve(request: IncomingMessage, response: ServerResponse, next: RequestListener): void {
+    const { method, url = '' } = request;
+    if (method === 'GET' && url.startsWith(PATH) && isUsual(request)) {
+      const digest = digestOf(request.headers.authorization ?? '');
+      if (!this.#answer(request, response, digest, performance.now())) next(request, response);
+    } else if (method === 'POST' && url === TOKEN_ENDPOINT && isUsualForm(request)) {
+      this.#serveForm(request, response, next);
+    } else next(request, response);
+  }
+
+  /** A body that came with its headers is there in the next tick. One that comes later is Fastify's part. */
+  #serveForm(request: IncomingMessage, response: ServerResponse, next: RequestListener): void {
+    const startedAt = performance.now();
+    process.nextTick(() => {
+      const form = readWhole(request);
+      if (form && this.#answer(request, response, digestOfForm(form), startedAt)) {
+        // Node releases a request once its stream has ended.
+        request.resume();
+        return;
+      }
+      // Nothing else has been read, and the stream has not ended.
+      if (form) request.unshift(form);
+      next(request, response);
+    });
   }
 
   /** @returns false: nothing was sent and nothing counted */
-  serve(request: IncomingMessage, response: ServerResponse): boolean {
-    const startedAt = performance.now();
+  #answer(request: IncomingMessage, response: ServerResponse, digest: string, startedAt: number): boolean {
     const { url = '' } = request;
-    if (request.method !== 'GET' || !url.startsWith(PATH) || !isUsual(request)) return false;
-    const { responses, clock, audit, limits } = this.parts;
+    const { responses, clock, audit, limits, accessLog } = this.parts;
     const now = clock.now();
-    const answer = responses.find(digestOf(request.headers.authorization ?? ''), url, now);
+    const answer = responses.find(digest, url, now);
     if (!answer) return false;
     const { service } = answer;
     // Where it is over its limit, or its audit events wait, the pipeline refuses it, or lets it wait.
     if (!audit.hasCapacity(service.id) || !limits.admitCached(service.id)) return false;
-    const id = lazyId(request);
-    this.#record(answer, now, id);
-    const status = this.#send(answer, now, response, id);
+    const requestId = lazyId(request);
+    this.#record(answer, now, requestId);
+    const isForm = request.method === 'POST';
+    const status = this.#send(answer, now, response, requestId, isForm);
     const ms = performance.now() - startedAt;
-    this.parts.accessLog.cached({ request, route: ROUTE, status, ms, service: service.name, requestId: id });
+    const route = isForm ? TOKEN_ENDPOINT : ROUTE;
+    accessLog.cached({ request, route, status, ms, service: service.name, requestId });
     return true;
   }
 
@@ -70,15 +110,22 @@ export class WarmPath {
     else audit.recordRefusal({ ...event, outcome: answer.code });
   }
 
-  #send(answer: CachedAnswer, now: Date, response: ServerResponse, requestId: () => string): number {
+  #send(
+    answer: CachedAnswer,
+    now: Date,
+    response: ServerResponse,
+    requestId: () => string,
+    isForm: boolean,
+  ): number {
     if (answer.kind === 'token') {
       const body = serializeResponse(answer.rest, answer.token, now);
-      send(response, 200, this.#tokenHeaders, body);
+      send(response, 200, isForm ? this.#formTokenHeaders : this.#tokenHeaders, body);
       return 200;
     }
     const id = requestId();
     const body = `${answer.beforeId}${id}${answer.afterId}`;
-    send(response, answer.status, [...this.#problemHeaders, id, 'content-length', ''], body);
+    const headers = isForm ? this.#formErrorHeaders : this.#problemHeaders;
+    send(response, answer.status, [...headers, id, 'content-length', ''], body);
     return answer.status;
   }
 }
@@ -87,23 +134,43 @@ export class WarmPath {
  * Whether nothing in a GET request can make its answer another one than its credential and URL do: a body, an expectation,
  * no valid Host (RFC 9112 section 3.2), a browser that gets pages, or a second credential.
  */
-function isUsual({ headers, rawHeaders, httpVersionMajor, httpVersionMinor }: IncomingMessage): boolean {
+function isUsual(request: IncomingMessage): boolean {
+  const { headers, rawHeaders } = request;
+  return (
+    headers.authorization !== undefined &&
+    headers['content-length'] === undefined &&
+    isPlain(request) &&
+    areSingle(rawHeaders, 1)
+  );
+}
+
+/** The same for a form: a header Authorization says nothing there, and the body says everything. */
+function isUsualForm(request: IncomingMessage): boolean {
+  const { headers, rawHeaders } = request;
+  const length = Number(headers['content-length']);
+  return (
+    length > 0 &&
+    length <= MAX_FORM &&
+    FORM_TYPES.includes(headers['content-type'] ?? '') &&
+    isPlain(request) &&
+    areSingle(rawHeaders, null)
+  );
+}
+
+function isPlain({ headers, httpVersionMajor, httpVersionMinor }: IncomingMessage): boolean {
   return (
     httpVersionMajor === 1 &&
     httpVersionMinor === 1 &&
     isHost(headers.host ?? ' ') &&
-    headers.authorization !== undefined &&
-    headers['content-length'] === undefined &&
     headers['transfer-encoding'] === undefined &&
     headers.expect === undefined &&
     headers.upgrade === undefined &&
-    !headers.accept?.includes('text/html') &&
-    areSingle(rawHeaders)
+    !headers.accept?.includes('text/html')
   );
 }
 
-/** Node keeps the first of several. */
-function areSingle(rawHeaders: readonly string[]): boolean {
+/** Node keeps the first of several. @param wanted how many credentials; null: however many */
+function areSingle(rawHeaders: readonly string[], wanted: number | null): boolean {
   let hosts = 0;
   let credentials = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -111,7 +178,14 @@ function areSingle(rawHeaders: readonly string[]): boolean {
     if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
     if (name?.length === 13 && name.toLowerCase() === 'authorization') credentials++;
   }
-  return hosts === 1 && credentials === 1;
+  return hosts === 1 && (wanted === null || credentials === wanted);
+}
+
+/** @returns null where it is not there yet, or its sender is gone; then nothing was read */
+function readWhole(request: IncomingMessage): Buffer | null {
+  const length = Number(request.headers['content-length']);
+  if (request.destroyed || request.readableLength !== length) return null;
+  return request.read() as Buffer | null;
 }
 
 function send(response: ServerResponse, status: number, headers: string[], body: string): void {

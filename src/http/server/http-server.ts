@@ -38,9 +38,9 @@ export interface ServerOptions {
 
 /**
  * Sends the cached response of a request, if it is still true.
- * @returns false: nothing was sent and nothing counted, and the request goes on to Fastify as it came
+ * @param next Fastify, which gets the request as it came otherwise: nothing was sent and nothing counted
  */
-type WarmPath = (request: IncomingMessage, response: ServerResponse) => boolean;
+type WarmPath = (request: IncomingMessage, response: ServerResponse, next: RequestListener) => void;
 
 /** What the server takes from its caller. The last one comes from a feature, which http/ does not import. */
 interface ServerParts {
@@ -62,7 +62,8 @@ export function createAdapter(
     serverFactory: (listener: RequestListener) => {
       const listenWarm: RequestListener = (request, response) => {
         // While it closes, Fastify says so to each caller: `Connection: close`.
-        if (isClosing || !warmPath(request, response)) listener(request, response);
+        if (isClosing) listener(request, response);
+        else warmPath(request, response, listener);
       };
       return createHttpServer(listenWarm, options, rawResponses, log);
     },
