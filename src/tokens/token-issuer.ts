@@ -32,8 +32,8 @@ interface Issued extends IssuedToken {
 }
 
 /**
- * What GET /tokens/:userId and GET /authz have in common: the client, the Google Ads account, the token, and the facts of the
- * audit event. Owns neither their parameters and responses (their controllers) nor any decision about a token
+ * What GET /tokens/:userId, GET /authz and POST /oauth2/token have in common: the client, the Google Ads account, the token, and
+ * the facts of the audit event. Owns neither their parameters and responses (their controllers) nor any decision about a token
  * (access-tokens/).
  */
 @Injectable()
