@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { startBroker } from '../src/bootstrap.js';
 import { readConfiguration } from '../src/config/read-configuration.js';
+import { Metrics } from '../src/operations/metrics.js';
 import { ServiceRegistry } from '../src/services/service-registry.js';
 import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 import { Api } from './support/api.js';
@@ -58,7 +59,8 @@ function form(changes: Record<string, string> = {}): string {
 
 /** How many calls the cached broker answered with a token from its cache. */
 async function warmCalls(): Promise<number> {
-  const text = await (await fetch(`${bed.url}/metrics`)).text();
+  // Not over HTTP, where an answer may be a second old.
+  const text = await bed.app.get(Metrics).registry.metrics();
   return Number(/^token_broker_warm_answer_duration_seconds_count (\d+)$/m.exec(text)?.[1]);
 }
 
@@ -95,6 +97,7 @@ const WARM: Readonly<Record<string, () => Bytes>> = {
   'client authentication': () => post(form(), 'Authorization: Basic YTpi'),
   'two credentials in headers, which say nothing': () =>
     post(form(), 'Authorization: Basic YTpi', 'Authorization: Bearer x'),
+  'two content types, of which Node keeps the first': () => post(form(), 'Content-Type: application/json'),
   'the parameters in another order': () => post([...form().split('&')].reverse().join('&')),
   'an unknown parameter': () => post(form({ options: '{"userProject":"1"}' })),
   'a dead grant': () => post(form({ audience: `${bed.url}/users/bob?client=elsewhere` })),
@@ -120,7 +123,6 @@ const UNUSUAL: Readonly<Record<string, () => Bytes>> = {
   'no length': () => head(null, FORM),
   'no content type': () => head(form().length) + form(),
   'another content type': () => head(2, 'Content-Type: application/json') + '{}',
-  'two content types': () => post(form(), 'Content-Type: application/json'),
   'another charset': () =>
     head(form().length, 'Content-Type: application/x-www-form-urlencoded; charset=latin1') + form(),
   'a long body': () => post(form({ unknown: 'a'.repeat(9000) })),
