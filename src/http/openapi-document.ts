@@ -13,6 +13,7 @@ export interface DescribedWebhooks {
 const TAGS = {
   tokens: 'Access tokens of users',
   connect: 'Links that take a user to Google and back',
+  'delegated credentials': 'Handles for one user of a service, which client libraries take as refresh tokens',
   grants: 'What users have connected: look, import, disconnect',
   'google ads': 'Which Google Ads accounts a user reaches',
   audit: 'Who did what',

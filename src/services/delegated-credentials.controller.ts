@@ -1,5 +1,12 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Module, Param, Post, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiCreatedResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
 import { maySeeUser, type Service } from '../domain/access/policy.js';
 import { BrokerError } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -38,7 +45,14 @@ class DelegatedCredentialsController {
   @HttpCode(201)
   @Audited('credential.create')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: "A handle for one user's access tokens, in the place of a refresh token" })
+  @ApiOperation({
+    operationId: 'createDelegatedCredential',
+    summary: "A handle for one user's access tokens, in the place of a refresh token",
+  })
+  @ApiBody({
+    type: NewCredentialDto,
+    examples: { user: { summary: 'All that the policy allows', value: { user_id: 'alice' } } },
+  })
   @ApiCreatedResponse({ type: CreatedCredentialResponse })
   @ApiBodyProblems()
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
@@ -56,7 +70,10 @@ class DelegatedCredentialsController {
 
   @Get()
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Your delegated credentials, the newest first; those that ended for 30 days' })
+  @ApiOperation({
+    operationId: 'listDelegatedCredentials',
+    summary: 'Your delegated credentials, the newest first; those that ended for 30 days',
+  })
   @ApiOkResponse({ type: CredentialsResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'rate_limited')
   async list(
@@ -82,7 +99,10 @@ class DelegatedCredentialsController {
   @Delete(':id')
   @Audited('credential.revoke')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Revoke one of your delegated credentials, on every replica at once' })
+  @ApiOperation({
+    operationId: 'revokeDelegatedCredential',
+    summary: 'Revoke one of your delegated credentials, on every replica at once',
+  })
   @ApiOkResponse({ type: CredentialResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_found', 'rate_limited')
   async revoke(

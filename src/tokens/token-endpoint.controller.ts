@@ -72,6 +72,7 @@ export class TokenEndpointController {
   @RouteConfig(TOKEN_ENDPOINT_ROUTE)
   @RouteSchema({ response: { 200: TOKEN_ENDPOINT_RESPONSE_SCHEMA } })
   @ApiOperation({
+    operationId: 'exchangeToken',
     summary: "A user's access token for a client library: token exchange, or a delegated credential",
   })
   @ApiOkResponse({ type: TokenEndpointResponse })
@@ -105,7 +106,10 @@ export class TokenEndpointController {
   @Get('.well-known/oauth-authorization-server')
   @Public()
   @RouteConfig(EXEMPT_ROUTE)
-  @ApiOperation({ summary: 'Where the token endpoint is, and what it supports (RFC 8414)' })
+  @ApiOperation({
+    operationId: 'getServerMetadata',
+    summary: 'Where the token endpoint is, and what it supports (RFC 8414)',
+  })
   @ApiOkResponse({ type: AuthorizationServerMetadata })
   metadata(): AuthorizationServerMetadata {
     const { publicUrl } = this.settings;

@@ -3,6 +3,80 @@ export type paths = Record<string, never>;
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        NewCredentialDto: {
+            /**
+             * @description For whom it stands, and no other
+             * @example alice
+             */
+            user_id: string;
+            /** @description The alias of the Google client; may be left out when there is a default */
+            client?: string;
+            /** @description Which of the user's accounts, by sub or email */
+            account?: string;
+            /** @description Scopes that its tokens may have, separated by spaces; left out: all that your policy allows */
+            scope?: string;
+            /**
+             * @description Seconds
+             * @default 7776000
+             */
+            expires_in?: number;
+        };
+        CreatedCredentialResponse: {
+            /** @example h3k9x2mvq7aw */
+            id: string;
+            /** @enum {string} */
+            status: "active" | "expired" | "revoked";
+            /** @example alice */
+            user_id: string;
+            client: string | null;
+            account: string | null;
+            /** @description Null: all that your policy allows */
+            scope: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: date-time */
+            revoked_at: string | null;
+            /**
+             * Format: date-time
+             * @description To the hour
+             */
+            last_used_at: string | null;
+            /**
+             * @description The handle: `refresh_token` at POST /oauth2/token. It is shown here only
+             * @example tbc_h3k9x2mvq7aw_…
+             */
+            credential: string;
+        };
+        CredentialResponse: {
+            /** @example h3k9x2mvq7aw */
+            id: string;
+            /** @enum {string} */
+            status: "active" | "expired" | "revoked";
+            /** @example alice */
+            user_id: string;
+            client: string | null;
+            account: string | null;
+            /** @description Null: all that your policy allows */
+            scope: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: date-time */
+            revoked_at: string | null;
+            /**
+             * Format: date-time
+             * @description To the hour
+             */
+            last_used_at: string | null;
+        };
+        CredentialsResponse: {
+            credentials: components["schemas"]["CredentialResponse"][];
+            /** @description The cursor of the next page; null on the last. A page can hold fewer than `limit`, even none, and have a next one */
+            next: string | null;
+        };
         RequireAccountDto: {
             /** @example alice@example.com */
             email?: string;
@@ -160,6 +234,33 @@ export interface components {
             };
             /** @description With customer_id: the chosen access path */
             ads?: components["schemas"]["ChosenPath"];
+        };
+        TokenEndpointResponse: {
+            /** @example ya29.a0... */
+            access_token: string;
+            /** @example Bearer */
+            token_type: string;
+            /**
+             * @description Seconds from now; 390 or more while the token can be renewed
+             * @example 3412
+             */
+            expires_in: number;
+            /** @example urn:ietf:params:oauth:token-type:access_token */
+            issued_token_type: string;
+            /** @description The scopes of the token, separated by spaces */
+            scope: string;
+        };
+        AuthorizationServerMetadata: {
+            /** @example https://broker.example.com */
+            issuer: string;
+            /** @example https://broker.example.com/oauth2/token */
+            token_endpoint: string;
+            /** @description Empty: the broker has no authorization endpoint for clients */
+            response_types_supported: string[];
+            grant_types_supported: string[];
+            token_endpoint_auth_methods_supported: string[];
+            /** @example https://broker.example.com/docs */
+            service_documentation: string;
         };
         CustomerResponse: {
             /** @example 1000000004 */
