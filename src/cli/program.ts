@@ -11,6 +11,8 @@ import { credentialRevoke } from './credential/revoke.js';
 import { grantImport } from './grant/import.js';
 import { keysGenerate } from './keys/generate.js';
 import { keysReseal } from './keys/reseal.js';
+import { credentialsFile } from './libraries/credentials-file.js';
+import { sidecar } from './libraries/sidecar/sidecar.js';
 import { migrate } from './migrate.js';
 import { riscConfigure } from './risc/configure.js';
 import { riscStatus } from './risc/status.js';
@@ -31,7 +33,7 @@ Exit codes:
   3   refused: a name is taken, a key ring exists, Google refuses a client, a service
       account or the stream of security events, keys are still needed, lines of an import
   4   not found
-  10 to 18: see \`token-broker generate-user-credentials --help\`
+  10 to 18: see \`token-broker generate-user-credentials --help\`; 12 is a port in use, 13 a missing file
   69  unavailable: the database or Google cannot be reached
   78  faulty configuration; all faults are named at once`;
 
@@ -47,7 +49,7 @@ Settings are read from the environment and from a .env file in this folder; see 
 export function buildProgram(asJson: boolean): Command {
   const program = new Command('token-broker')
     .description(
-      'Administers a token broker: its database, services, Google clients and keys. Gets credentials for the Google Ads API.',
+      "Administers a token broker: its database, services, Google clients and keys. Makes Google's libraries use it.",
     )
     .version(version())
     .option('--json', 'print the result as JSON on standard output, and a failure as JSON on standard error')
@@ -75,6 +77,8 @@ export function buildProgram(asJson: boolean): Command {
     )
     .addCommand(group('grant', 'Grants of users', grantImport()))
     .addCommand(group('client', 'Google OAuth clients that the broker serves', clientList(), clientCheck()))
+    .addCommand(credentialsFile())
+    .addCommand(sidecar())
     .addCommand(generateUserCredentials())
     .addCommand(clientConfig())
     .addCommand(group('keys', 'Keys that seal the stored tokens', keysGenerate(), keysReseal()))

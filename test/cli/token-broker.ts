@@ -26,6 +26,8 @@ export interface Running {
   /** The URL that it shows, as soon as it does. */
   readonly shown: Promise<URL>;
   readonly finished: Promise<Run>;
+  /** What it has printed so far. */
+  readonly printed: () => Omit<Run, 'code'>;
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
@@ -118,7 +120,8 @@ export function startTokenBroker(
       done({ code, stdout, stderr });
     });
   });
-  return { shown: shown.promise, finished, kill: (signal) => child.kill(signal) };
+  const printed = () => ({ stdout, stderr });
+  return { shown: shown.promise, finished, printed, kill: (signal) => child.kill(signal) };
 }
 
 /** Runs with --json and reads the answer, or the failure when there is one. */

@@ -19,6 +19,8 @@ const COMMANDS = [
   'keys reseal',
   'generate-user-credentials',
   'client-config',
+  'credentials-file',
+  'sidecar',
 ];
 
 describe('the command line', () => {

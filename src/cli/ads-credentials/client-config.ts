@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { CUSTOMER_ID, customerIdOf } from '../../domain/ads/account-tree.js';
 import { ADWORDS } from '../../domain/google/scopes.js';
+import { isBrokerConfigured } from '../libraries/broker-address.js';
+import { withSourceOptions, withUrlOptions } from '../libraries/token-source.js';
 import { type CommandResult, printResult } from '../shared/command-result.js';
 import { type Failure, wrongUsage } from '../shared/failure.js';
 import { readSecret, writePrivateFile } from '../shared/files.js';
@@ -9,43 +11,42 @@ import {
   type AccountChoice,
   curlConfiguration,
   fileNameOf,
-  type Format,
   FORMATS,
   libraryConfiguration,
 } from './configuration-formats.js';
 import { explainGoogleFailure, reachGoogle } from './reach-google.js';
 import { readClientFile } from './read-client-file.js';
+import { type ClientConfigOptions, throughBroker } from './through-broker.js';
 
 const EXAMPLES = `
 Examples:
-  token-broker client-config --format python -c client_secret.json --refresh_token_file token.txt \\
-    --login_customer_id 123-456-7890 --output ~/google-ads.yaml
-  your-secret-store get ads-token | token-broker client-config --format java -c client_secret.json --refresh_token_file -
-  curl -s -H "Authorization: Bearer $KEY" "$BROKER/tokens/alice" | jq -r .access_token |
-    token-broker client-config --format curl --access_token_file - --output headers.txt && curl -H @headers.txt ...
+  token-broker client-config --format python --user alice --key-file reports.key --login_customer_id 123-456-7890
+  token-broker client-config --format java --user alice --jwt-file /var/run/secrets/tokens/broker
+  token-broker client-config --format php --no-through-broker -c client_secret.json --refresh_token_file token.txt
+  your-secret-store get ads-token | token-broker client-config --format ruby -c client_secret.json --refresh_token_file -
+
+Where a broker is configured (TOKEN_BROKER_URL or PUBLIC_URL), the library gets its tokens from it and no refresh token is
+written: two files are, the library's own and the one that GOOGLE_APPLICATION_CREDENTIALS has to name. Perl and curl get an
+access token, which lives an hour at most. Where none is, or with --no-through-broker, the library's file holds a refresh token.
 
 Secrets come from files or from standard input (-), never from arguments: every user of the machine can read those. The
-file is created with mode 0600, under the name that the library looks for if --output names none: ${FORMATS.map(fileNameOf).join(', ')}.
-curl gets an access token, which lives an hour at most: the one of --access_token_file, or one that Google gives for the
-refresh token. No broker is needed. Further exit codes: 13 a file is missing, 14 the client's JSON is broken, 15 it is
-of another kind.`;
-
-interface Options {
-  readonly format: Format;
-  readonly client_secrets_path?: string;
-  readonly refresh_token_file?: string;
-  readonly access_token_file?: string;
-  readonly developer_token_file?: string;
-  readonly login_customer_id?: string;
-  readonly linked_customer_id?: string;
-  readonly output?: string;
-  readonly force?: true;
-}
+files are created with mode 0600, under the name that the library looks for if --output names none: ${FORMATS.map(fileNameOf).join(', ')}.
+Further exit codes: 13 a file is missing, 14 the client's JSON is broken, 15 it is of another kind.`;
 
 export function clientConfig(): Command {
-  return new Command('client-config')
+  const command = new Command('client-config')
     .description('Write the configuration of a client library for the Google Ads API')
     .addOption(new Option('--format <format>', 'whose configuration').choices(FORMATS).makeOptionMandatory())
+    .option(
+      '--through-broker',
+      'the library gets its tokens from the broker; the default where one is configured',
+    )
+    .option('--no-through-broker', 'the file holds a refresh token');
+  return withUrlOptions(withSourceOptions(command))
+    .option(
+      '--credentials-output <file>',
+      'where to write the file that GOOGLE_APPLICATION_CREDENTIALS names',
+    )
     .option('-c, --client_secrets_path <file>', "the client's JSON, from the Google console")
     .option('--refresh_token_file <file>', 'a file with the refresh token, or - for standard input')
     .option('--access_token_file <file>', 'for curl: a file with the access token, or -')
@@ -69,8 +70,10 @@ export function clientConfig(): Command {
     .action(printResult(configure));
 }
 
-async function configure(options: Options): Promise<CommandResult> {
+async function configure(options: ClientConfigOptions): Promise<CommandResult> {
   const { format, force = false } = options;
+  assertOneInput(options);
+  if (isThroughBroker(options)) return throughBroker(options, await choiceOf(options));
   const content = await contentFor(options);
   if (options.output === '-') return { text: content.trimEnd(), json: { format, content } };
   const path = resolve(options.output ?? fileNameOf(format));
@@ -81,9 +84,25 @@ async function configure(options: Options): Promise<CommandResult> {
   };
 }
 
-async function contentFor(options: Options): Promise<string> {
+/** @throws {Failure} where a refresh token would be written without being asked for in so many words */
+function isThroughBroker(options: ClientConfigOptions): boolean {
+  const { throughBroker: given, access_token_file, refresh_token_file } = options;
+  // The access token that is given is used, wherever it came from.
+  if (access_token_file !== undefined) return false;
+  const { broker, keyFile, jwtFile, urlSource, credentialFile } = options;
+  const isNamed = [broker, keyFile, jwtFile, urlSource, credentialFile].some((each) => each !== undefined);
+  const isWanted = given ?? (isNamed || isBrokerConfigured(process.env));
+  if (isWanted && refresh_token_file !== undefined) {
+    throw usage(
+      '--refresh_token_file goes with --no-through-broker. A broker is there, so that no refresh token needs to lie on a disk: ' +
+        'leave it out, and name --user and --key-file or another proof.',
+    );
+  }
+  return isWanted;
+}
+
+async function contentFor(options: ClientConfigOptions): Promise<string> {
   const { format, access_token_file, refresh_token_file, client_secrets_path } = options;
-  assertOneInput(options);
   if (access_token_file !== undefined) {
     if (format !== 'curl')
       throw usage(`--access_token_file is for --format curl; ${format} needs a refresh token.`);
@@ -107,7 +126,7 @@ async function contentFor(options: Options): Promise<string> {
   return curlConfiguration(accessToken, choice);
 }
 
-async function choiceOf(options: Options): Promise<AccountChoice> {
+async function choiceOf(options: ClientConfigOptions): Promise<AccountChoice> {
   const { developer_token_file: file } = options;
   return {
     developerToken: file === undefined ? null : await readSecret(file, 'developer token'),
@@ -117,8 +136,10 @@ async function choiceOf(options: Options): Promise<AccountChoice> {
 }
 
 /** Standard input can be read once. */
-function assertOneInput(options: Options): void {
-  const files = [options.refresh_token_file, options.access_token_file, options.developer_token_file];
+function assertOneInput(options: ClientConfigOptions): void {
+  const { refresh_token_file, access_token_file, developer_token_file, credentialFile } = options;
+  const headers = (options.urlHeader ?? []).map((each) => each.replace(/^@/, ''));
+  const files = [refresh_token_file, access_token_file, developer_token_file, credentialFile, ...headers];
   if (files.filter((file) => file === '-').length > 1)
     throw usage('only one secret can come from standard input.');
 }

@@ -50,17 +50,50 @@ export interface LibraryCredentials extends AccountChoice {
 
 /** @throws {Failure} when a value cannot stand in such a file */
 export function libraryConfiguration(format: LibraryFormat, credentials: LibraryCredentials): string {
-  const values = {
-    ...credentials,
-    clientSecret: credentials.clientSecret.reveal(),
-    refreshToken: credentials.refreshToken.reveal(),
-    developerToken: credentials.developerToken?.reveal() ?? null,
+  const { clientId } = credentials;
+  assertWritable('client id', clientId);
+  return LIBRARIES[format].write({
+    ...choiceValues(credentials),
+    clientId,
+    clientSecret: writable('client secret', credentials.clientSecret),
+    refreshToken: writable('refresh token', credentials.refreshToken),
+    accessToken: null,
+    useDefaultCredentials: null,
+  });
+}
+
+/**
+ * For a library that gets its tokens from the broker: by the file that GOOGLE_APPLICATION_CREDENTIALS names, or, in the one
+ * library that reads no such file, an access token itself.
+ * @throws {Failure} when a value cannot stand in such a file
+ */
+export function brokerConfiguration(
+  format: LibraryFormat,
+  choice: AccountChoice,
+  accessToken: Secret | null,
+): string {
+  return LIBRARIES[format].write({
+    ...choiceValues(choice),
+    clientId: null,
+    clientSecret: null,
+    refreshToken: null,
+    accessToken: accessToken && writable('access token', accessToken),
+    useDefaultCredentials: accessToken ? null : 'true',
+  });
+}
+
+function choiceValues({ developerToken, loginCustomerId, linkedCustomerId }: AccountChoice) {
+  return {
+    developerToken: developerToken && writable('developer token', developerToken),
+    loginCustomerId,
+    linkedCustomerId,
   };
-  assertWritable('client id', values.clientId);
-  assertWritable('client secret', values.clientSecret);
-  assertWritable('refresh token', values.refreshToken);
-  if (values.developerToken !== null) assertWritable('developer token', values.developerToken);
-  return LIBRARIES[format].write(values);
+}
+
+function writable(name: string, secret: Secret): string {
+  const value = secret.reveal();
+  assertWritable(name, value);
+  return value;
 }
 
 /** Visible ASCII (RFC 9110 section 5.5), no spaces. */

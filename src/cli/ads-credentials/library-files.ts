@@ -2,9 +2,14 @@ import { EXIT, Failure } from '../shared/failure.js';
 
 /** What a client library is configured with, in the open: it lives only while a file of it is made. */
 export interface ConfigurationValues {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly refreshToken: string;
+  /** Null where the library gets its tokens from the broker. */
+  readonly clientId: string | null;
+  readonly clientSecret: string | null;
+  readonly refreshToken: string | null;
+  /** For a library without application default credentials. */
+  readonly accessToken: string | null;
+  /** Whether the library reads the file that GOOGLE_APPLICATION_CREDENTIALS names. */
+  readonly useDefaultCredentials: 'true' | null;
   /** Google ignores developer tokens by now; older releases of the libraries still want the setting. */
   readonly developerToken: string | null;
   /** Ten digits. */
@@ -58,6 +63,7 @@ export function googleAdsYaml(values: ConfigurationValues): string {
     ],
     (name, value) => `${name}: ${quotedYaml(value)}`,
   );
+  if (values.useDefaultCredentials) lines.push('use_application_default_credentials: true');
   // The library refuses a file without this key.
   return `${[...lines, 'use_proto_plus: true'].join('\n')}\n`;
 }
@@ -84,6 +90,7 @@ export function adsProperties(values: ConfigurationValues): string {
       ['clientId', values.clientId],
       ['clientSecret', values.clientSecret],
       ['refreshToken', values.refreshToken],
+      ['useApplicationDefaultCredentials', values.useDefaultCredentials],
       ['loginCustomerId', values.loginCustomerId],
       ['linkedCustomerId', values.linkedCustomerId],
     ],
@@ -149,6 +156,7 @@ export function googleAdsConfigRb(values: ConfigurationValues): string {
     ],
     (name, value) => `  c.${name} = ${quotedRuby(value)}`,
   );
+  if (values.useDefaultCredentials) lines.push('  c.use_application_default_credentials = true');
   return ['# encoding: utf-8', 'Google::Ads::GoogleAds::Config.new do |c|', ...lines, 'end', ''].join('\n');
 }
 
@@ -168,6 +176,7 @@ export function googleadsProperties(values: ConfigurationValues): string {
       ['clientId', values.clientId],
       ['clientSecret', values.clientSecret],
       ['refreshToken', values.refreshToken],
+      ['accessToken', values.accessToken],
       ['loginCustomerId', values.loginCustomerId],
       ['linkedCustomerId', values.linkedCustomerId],
     ],
@@ -181,10 +190,11 @@ export function appConfig(values: ConfigurationValues): string {
   const lines = settingLines(
     [
       ['DeveloperToken', values.developerToken],
-      ['OAuth2Mode', 'APPLICATION'],
+      ['OAuth2Mode', values.refreshToken === null ? null : 'APPLICATION'],
       ['OAuth2ClientId', values.clientId],
       ['OAuth2ClientSecret', values.clientSecret],
       ['OAuth2RefreshToken', values.refreshToken],
+      ['UseApplicationDefaultCredentials', values.useDefaultCredentials],
       ['LoginCustomerId', values.loginCustomerId],
       ['LinkedCustomerId', values.linkedCustomerId],
     ],

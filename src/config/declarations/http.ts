@@ -47,6 +47,13 @@ export const PROCESS_SETTINGS = {
     doc: 'The origin where browsers reach the broker: scheme, host and port, no path. Google redirects to this + `/callback`.',
     example: 'https://broker.example.com',
   }),
+  TOKEN_BROKER_URL: text({
+    default: null,
+    rule: matches(ORIGIN, 'must be an origin such as http://token-broker:3000, without a path'),
+    doc: 'Where the commands `credentials-file`, `sidecar` and `client-config` reach the broker, when that is not `PUBLIC_URL`.',
+    more: 'The broker itself does not read it. See [libraries](libraries.md).',
+    example: 'http://token-broker:3000',
+  }),
   RETURN_TO_ORIGINS: list({
     default: [],
     rule: matches(ORIGIN, 'must be origins such as https://app.example.com, comma separated'),

@@ -1,0 +1,95 @@
+/**
+ * Where a command reaches the broker, and how its token endpoint names a user. Owns the order of option and settings, and
+ * the audience of a token exchange. Does not own the exchange itself (token-request.ts), nor what is in a file.
+ */
+import { isUserId, USER_ID_RULE } from '../../domain/access/user-rule.js';
+import { faultyConfiguration, wrongUsage } from '../shared/failure.js';
+
+export interface BrokerAddress {
+  /** The origin that requests go to. */
+  readonly origin: string;
+  /** PUBLIC_URL of the broker: audiences begin with it. */
+  readonly issuer: string;
+  readonly tokenUrl: string;
+  /** What the user of the command should know about the address. */
+  readonly notes: readonly string[];
+}
+
+/** Whose token is asked for, and which one of several. */
+export interface TokenSubject {
+  readonly userId: string;
+  readonly client: string | null;
+  readonly account: string | null;
+}
+
+/** Whether the settings say where a broker is. */
+export function isBrokerConfigured(env: NodeJS.ProcessEnv): boolean {
+  return Boolean(env['TOKEN_BROKER_URL'] || env['PUBLIC_URL']);
+}
+
+/**
+ * @param given --broker; otherwise TOKEN_BROKER_URL, then PUBLIC_URL
+ * @throws {Failure} where none of them names an origin
+ */
+export async function findBroker(given: string | null, env: NodeJS.ProcessEnv): Promise<BrokerAddress> {
+  const { readEnvironment } = await import('../../config/environment.js');
+  const { environment, faults } = readEnvironment({
+    ...env,
+    ...(given === null ? {} : { TOKEN_BROKER_URL: given.replace(/\/$/, '') }),
+  });
+  const fault = faults.get('TOKEN_BROKER_URL');
+  if (fault !== undefined && given !== null)
+    throw wrongUsage('--broker must be an origin such as https://broker.example.com, without a path.');
+  if (fault !== undefined) throw faultyConfiguration([fault]);
+  const publicUrl = faults.has('PUBLIC_URL') ? null : environment.PUBLIC_URL;
+  const origin = environment.TOKEN_BROKER_URL ?? publicUrl;
+  if (origin === null)
+    throw wrongUsage('--broker is needed where neither TOKEN_BROKER_URL nor PUBLIC_URL is set.');
+  const tokenUrl = `${origin}/oauth2/token`;
+  // One that was named in the command may be another broker than the one of these settings.
+  if (publicUrl !== null && (given === null || publicUrl === origin))
+    return { origin, issuer: publicUrl, tokenUrl, notes: [] };
+  const issuer = await discoverIssuer(origin);
+  if (issuer !== null) return { origin, issuer, tokenUrl, notes: [] };
+  const note =
+    `The broker at ${origin} does not answer, so the audience begins with this address. If its PUBLIC_URL is another one, ` +
+    'run the command again while it answers.';
+  return { origin, issuer: origin, tokenUrl, notes: [note] };
+}
+
+const DISCOVERY_TIMEOUT_MS = 5000;
+const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
+
+/**
+ * RFC 8414 section 3. The issuer is only taken into audiences: credentials go to the address that was named, never to one
+ * that a document names.
+ */
+async function discoverIssuer(origin: string): Promise<string | null> {
+  const { fetchJson } = await import('../../outbound/fetch-json.js');
+  try {
+    const { issuer } = await fetchJson(
+      `${origin}/.well-known/oauth-authorization-server`,
+      DISCOVERY_TIMEOUT_MS,
+    );
+    return typeof issuer === 'string' && ORIGIN.test(issuer) ? issuer : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The audience of a token exchange (RFC 8693 section 2.1), as `POST /oauth2/token` reads it. Encoded, so that no user id puts
+ * `projects/` into it: google-auth for Python and Node would ask Google for such a project.
+ */
+export function audienceOf({ issuer }: BrokerAddress, { userId, client, account }: TokenSubject): string {
+  const query = new URLSearchParams({
+    ...(client === null ? {} : { client }),
+    ...(account === null ? {} : { account }),
+  }).toString();
+  return `${issuer}/users/${encodeURIComponent(userId)}${query === '' ? '' : `?${query}`}`;
+}
+
+/** @throws {Failure} for a user id that no broker has */
+export function assertUserId(userId: string, command: string): void {
+  if (!isUserId(userId)) throw wrongUsage(`--user ${USER_ID_RULE}`, command);
+}

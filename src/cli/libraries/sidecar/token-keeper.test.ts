@@ -1,0 +1,142 @@
+import { describe, expect, test } from '@jest/globals';
+import { Secret } from '../../../domain/secret.js';
+import type { TokenOutcome, Unavailable } from '../token-request.js';
+import { TokenKeeper } from './token-keeper.js';
+
+const UNAVAILABLE: Unavailable = { kind: 'unavailable', message: 'away', retryAfterSeconds: null };
+const REFUSED: TokenOutcome = { kind: 'refused', error: 'invalid_grant', code: null, message: 'connect' };
+
+/** A keeper before a broker whose answers a test chooses, on clocks that it moves. */
+function setUp() {
+  const state = {
+    asked: 0,
+    ms: 1_000_000,
+    wallMs: 5_000_000,
+    random: 1,
+    answer: (): TokenOutcome => token(3600),
+  };
+  const reports: string[] = [];
+  const changes: (string | null)[] = [];
+  const keeper = new TokenKeeper(
+    () => {
+      state.asked += 1;
+      return Promise.resolve(state.answer());
+    },
+    [],
+    { monotonicMs: () => state.ms, wallMs: () => state.wallMs, random: () => state.random },
+    {
+      report: (line) => reports.push(line),
+      changed: (found) => changes.push(found === null ? null : found.accessToken.reveal()),
+    },
+  );
+  const advance = (seconds: number) => {
+    state.ms += seconds * 1000;
+    state.wallMs += seconds * 1000;
+  };
+  function token(seconds: number): TokenOutcome {
+    return {
+      kind: 'token',
+      accessToken: new Secret(`t${state.asked}`),
+      expiresInSeconds: seconds,
+      scopes: [],
+    };
+  }
+  return { state, reports, changes, keeper, advance, token };
+}
+
+describe('the token keeper', () => {
+  test('asks once for all who wait, and again when less than 390 seconds are left', async () => {
+    const { state, keeper, advance } = setUp();
+    await Promise.all([keeper.token(), keeper.token()]);
+    advance(3600 - 390);
+    expect(await keeper.token()).toMatchObject({ kind: 'live', expiresInSeconds: 390 });
+    expect(state.asked).toBe(1);
+    advance(1);
+    expect(await keeper.token()).toMatchObject({ kind: 'live', expiresInSeconds: 3600 });
+    expect(state.asked).toBe(2);
+  });
+
+  test('has a token for each set of scopes, in whatever order they are named', async () => {
+    const { state, keeper } = setUp();
+    await keeper.token(['a', 'b']);
+    await keeper.token(['b', 'a']);
+    expect(state.asked).toBe(1);
+    for (let each = 0; each < 100; each++) await keeper.token([String(each)]);
+    await keeper.token(['99']);
+    expect(state.asked).toBe(101);
+  });
+
+  test('hands out the last token while it lives, and no longer', async () => {
+    const { state, keeper, advance } = setUp();
+    await keeper.token();
+    state.answer = () => UNAVAILABLE;
+    advance(3599);
+    expect(await keeper.token()).toMatchObject({ kind: 'live', expiresInSeconds: 1 });
+    advance(1);
+    expect(await keeper.token()).toMatchObject({ kind: 'unavailable', message: 'away' });
+  });
+
+  test('takes a token for expired that a laptop slept over, and that a clock set back would revive', async () => {
+    const { state, keeper } = setUp();
+    await keeper.token();
+    state.answer = () => UNAVAILABLE;
+    // The monotonic clock stands still in sleep.
+    state.wallMs += 3_600_000;
+    expect((await keeper.token()).kind).toBe('unavailable');
+    state.wallMs -= 3_600_000;
+    state.ms += 3_600_000;
+    expect((await keeper.token()).kind).toBe('unavailable');
+  });
+
+  test('doubles its backoff to half a minute, and does not ask before', async () => {
+    const { state, keeper, advance } = setUp();
+    state.answer = () => UNAVAILABLE;
+    const waits: number[] = [];
+    for (let failure = 0; failure < 9; failure++) {
+      await keeper.token();
+      const asked = state.asked;
+      let waited = 0;
+      while (state.asked === asked) {
+        advance(0.25);
+        waited += 0.25;
+        await keeper.token();
+      }
+      // That was the next failure: its backoff has begun.
+      waits.push(waited);
+    }
+    expect(waits).toEqual([0.5, 1, 2, 4, 8, 16, 30, 30, 30]);
+    state.random = 0;
+    state.answer = () => ({ ...UNAVAILABLE, retryAfterSeconds: 7 });
+    advance(30);
+    expect(await keeper.token()).toMatchObject({ kind: 'unavailable', retryAfterSeconds: 8 });
+  });
+
+  test('drops its token when it is refused, and reports that once', async () => {
+    const { state, keeper, advance, changes, reports } = setUp();
+    await keeper.token();
+    state.answer = () => REFUSED;
+    advance(3300);
+    expect(await keeper.token()).toBe(REFUSED);
+    expect(await keeper.token()).toBe(REFUSED);
+    state.answer = () => UNAVAILABLE;
+    expect((await keeper.token()).kind).toBe('unavailable');
+    state.answer = () => ({
+      kind: 'token',
+      accessToken: new Secret('new'),
+      expiresInSeconds: 3600,
+      scopes: [],
+    });
+    advance(1);
+    expect((await keeper.token()).kind).toBe('live');
+    expect(changes).toEqual(['t1', null, 'new']);
+    expect(reports).toEqual(['connect (invalid_grant)', 'away', 'The broker gives tokens again.']);
+  });
+
+  test('says nothing more once it is stopped', async () => {
+    const { keeper, changes, reports } = setUp();
+    const asking = keeper.token();
+    keeper.stop();
+    await asking;
+    expect({ changes, reports }).toEqual({ changes: [], reports: [] });
+  });
+});
