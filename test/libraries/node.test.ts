@@ -50,6 +50,7 @@ function file(content: unknown): string {
 
 /** As GOOGLE_APPLICATION_CREDENTIALS names it. */
 const library = (credentials: unknown, scopes?: string[]) =>
+  // oxlint-disable-next-line no-deprecated -- as for GOOGLE_APPLICATION_CREDENTIALS, in one process
   new GoogleAuth({ keyFilename: file(credentials), ...(scopes ? { scopes } : {}) });
 
 const external = (user: string, source: object) => ({
