@@ -10,7 +10,8 @@ export default {
   globalSetup: '<rootDir>/test/support/start-postgres.mjs',
   globalTeardown: '<rootDir>/test/support/stop-postgres.mjs',
   testSequencer: '<rootDir>/test/support/longest-first.mjs',
-  maxWorkers: 2,
+  // On two cores: tests that start processes or wait leave time for others.
+  maxWorkers: 3,
   // A test that failed halfway may have left a connection open.
   forceExit: true,
 };

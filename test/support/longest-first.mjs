@@ -2,12 +2,22 @@ import Sequencer from '@jest/test-sequencer';
 
 /** What takes long begins first, also in a fresh clone, where Jest knows no durations yet. */
 const LONGEST = [
-  'test/codebase/',
-  'test/cli/',
-  'test/webhooks',
-  'test/security-events',
-  'test/get-access-token',
+  'test/codebase/codebase',
+  'test/workers',
+  'test/changes',
+  'test/replicas',
+  'test/hostile-answers',
+  'test/warm-path',
+  'test/clocks',
+  'test/poolers',
   'test/trying/',
+  'test/security-events',
+  'test/database-faults',
+  'test/revocation',
+  'test/tampering',
+  'test/fair-turns',
+  'test/bench',
+  'test/cli/',
 ];
 
 export default class LongestFirst extends Sequencer {
