@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { tokenEndpointFailure } from '../src/domain/google/google-failures.js';
+import { tokenEndpointFailure } from '../src/domain/google/oauth-failures.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
 const DAY = 24 * 3600;

@@ -4,7 +4,7 @@ import { allowedScopes, type Service } from '../domain/access/policy.js';
 import { plainConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
 import { type GoogleFailure, isTransient } from '../domain/google/google-failure.js';
-import { explainFailure } from '../domain/google/google-failures.js';
+import { explainFailure } from '../domain/google/oauth-failures.js';
 import type { GoogleClient } from '../domain/google/oauth.js';
 import { isGoogleScope, scopeSet } from '../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../domain/google/service-account.js';

@@ -17,7 +17,7 @@ import { Public } from '../http/caller.decorator.js';
 import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { type AuthorizationResponse, CompleteAuthorization } from './complete-authorization.js';
-import { consentFacts } from './connect-outcome.js';
+import { consentFacts } from './consent-outcome.js';
 
 @Controller('callback')
 export class CallbackController {

@@ -19,7 +19,7 @@ import {
   type PendingAuthorization,
 } from '../token-store/connects/authorization-requests.repository.js';
 import { CodeExchange } from './code-exchange.js';
-import { outcomeOfFailure, outcomeOfRefusal, WRONG_ACCOUNT } from './connect-outcome.js';
+import { outcomeOfFailure, outcomeOfRefusal, WRONG_ACCOUNT } from './consent-outcome.js';
 import { FinishExchange } from './finish-exchange.js';
 
 /** The authorization response (RFC 6749 section 4.1.2), and the cookie of the browser that brought it. */

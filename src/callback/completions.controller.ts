@@ -19,7 +19,7 @@ import {
   PendingConsentsRepository,
 } from '../token-store/connects/pending-consents.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
-import { unrequestedFact } from './connect-outcome.js';
+import { unrequestedFact } from './consent-outcome.js';
 import { PendingConsents } from './pending-consents.js';
 import { ResumeConnectsJob } from './resume-connects.job.js';
 

@@ -27,7 +27,7 @@ import {
   outcomeOfGrant,
   outcomeOfRefusal,
   WRONG_ACCOUNT,
-} from './connect-outcome.js';
+} from './consent-outcome.js';
 import { PendingConsents } from './pending-consents.js';
 
 /** The outcome of an exchange; or the account that must consent again, with a consent screen. */

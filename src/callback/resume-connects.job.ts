@@ -10,7 +10,7 @@ import {
   type DueExchange,
   PendingExchangesRepository,
 } from '../token-store/connects/pending-exchanges.repository.js';
-import { consentFacts, NO_REFRESH_TOKEN } from './connect-outcome.js';
+import { consentFacts, NO_REFRESH_TOKEN } from './consent-outcome.js';
 import { FinishExchange } from './finish-exchange.js';
 
 const EVERY_SECONDS = 5;

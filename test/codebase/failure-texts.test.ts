@@ -8,7 +8,7 @@ import { DEAD_GRANTS, type DeadGrantRow } from '../../src/domain/google/dead-gra
 import {
   AUTHORIZATION_RESPONSE_FAILURES,
   TOKEN_ENDPOINT_FAILURES,
-} from '../../src/domain/google/google-failures.js';
+} from '../../src/domain/google/oauth-failures.js';
 import { LOCAL_FAILURES } from '../../src/domain/google/local-failures.js';
 import { RISC_FAILURES, UNKNOWN_RISC_FAILURE } from '../../src/domain/google/risc-failures.js';
 import {
@@ -17,7 +17,7 @@ import {
 } from '../../src/domain/google/service-account.js';
 
 const TABLES =
-  /^src\/domain\/(google\/(google-failures|local-failures|dead-grants|service-account|risc-failures)|ads\/ads-failure)\.ts$/;
+  /^src\/domain\/(google\/(oauth-failures|local-failures|dead-grants|service-account|risc-failures)|ads\/ads-failure)\.ts$/;
 /** So many words in a row are a copy. Shorter sentences, such as "Try again soon.", are common English. */
 const RUN = 6;
 

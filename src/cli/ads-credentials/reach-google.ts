@@ -1,6 +1,6 @@
 import type { GoogleClient } from '../../domain/google/oauth.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
-import { explainFailure } from '../../domain/google/google-failures.js';
+import { explainFailure } from '../../domain/google/oauth-failures.js';
 import type { GoogleOAuthClient } from '../../google/oauth/google-oauth.client.js';
 import { googleAccessOf, readClientSettings } from '../shared/client-settings.js';
 import { EXIT, Failure } from '../shared/failure.js';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
-import { explainFailure } from '../../domain/google/google-failures.js';
+import { explainFailure } from '../../domain/google/oauth-failures.js';
 import { explainRiscFailure } from '../../domain/google/risc-failures.js';
 import type { RiscStream } from '../../google/risc/risc-stream.js';
 import type { ServiceAccountKey } from '../../google/service-account-key.js';

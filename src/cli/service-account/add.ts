@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Settings } from '../../config/settings.js';
 import { BrokerError } from '../../domain/errors.js';
-import { explainFailure } from '../../domain/google/google-failures.js';
+import { explainFailure } from '../../domain/google/oauth-failures.js';
 import { scopeSet } from '../../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../../domain/google/service-account.js';
 import type {

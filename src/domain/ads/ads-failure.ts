@@ -37,7 +37,7 @@ const UNKNOWN: FailureRow<AdsFailureKind> = {
 };
 
 /**
- * In the form of google-failures.ts, by codes of GoogleAdsFailure and of Google's ErrorInfo.
+ * In the form of oauth-failures.ts, by codes of GoogleAdsFailure and of Google's ErrorInfo.
  * https://developers.google.com/google-ads/api/docs/common-errors
  */
 export const ADS_FAILURES: readonly FailureRow<AdsFailureKind>[] = [

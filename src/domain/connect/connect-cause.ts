@@ -1,5 +1,5 @@
 import type { GoogleFailure } from '../google/google-failure.js';
-import { GOOGLE_ERROR_CODES, type GoogleErrorCode } from '../google/google-failures.js';
+import { GOOGLE_ERROR_CODES, type GoogleErrorCode } from '../google/oauth-failures.js';
 
 /**
  * Why a connect ended as it did, for the log, the audit trail and a metric: these, and Google's own codes. A fixed list:
@@ -25,7 +25,7 @@ const BROKER_CAUSES = [
   'other_browser',
   'wrong_issuer',
   'code_missing',
-  // Google's codes that no table of google-failures.ts lists: RFC 6749 section 4.1.2.1, Google's guide.
+  // Google's codes that no table of oauth-failures.ts lists: RFC 6749 section 4.1.2.1, Google's guide.
   'unauthorized_scope',
   'unsupported_response_type',
   'other_google_error',

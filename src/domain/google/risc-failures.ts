@@ -8,7 +8,7 @@ const kind = 'client_rejected';
 const whoMustAct = 'operator';
 
 /**
- * Refusals of Google's RISC API, in the form of google-failures.ts; `{email}` and `{project_id}` stand for those of the
+ * Refusals of Google's RISC API, in the form of oauth-failures.ts; `{email}` and `{project_id}` stand for those of the
  * service account. Google distinguishes them by its message only.
  * https://developers.google.com/identity/protocols/risc#error_codes
  */

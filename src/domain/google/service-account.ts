@@ -28,7 +28,7 @@ interface ServiceAccountFailure extends FailureRow<'service_account_rejected'> {
 const kind = 'service_account_rejected';
 
 /**
- * Failures of an assertion, in the form of google-failures.ts; `{subject}`, `{client_id}` and `{scopes}` stand for those of
+ * Failures of an assertion, in the form of oauth-failures.ts; `{subject}`, `{client_id}` and `{scopes}` stand for those of
  * the account. Nothing ends with them: what is refused works again once it is remedied at Google.
  * https://developers.google.com/identity/protocols/oauth2/service-account#error-codes
  */

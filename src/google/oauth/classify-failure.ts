@@ -1,5 +1,5 @@
 import { GoogleFailure, type GoogleFailureKind } from '../../domain/google/google-failure.js';
-import { tokenEndpointFailure } from '../../domain/google/google-failures.js';
+import { tokenEndpointFailure } from '../../domain/google/oauth-failures.js';
 import { printableLine } from '../../domain/text.js';
 import { BodyTooLarge, ProxyRefused } from '../../outbound/http-client.js';
 import { readJsonObject } from '../read-json.js';
@@ -24,7 +24,7 @@ const REFUSAL_STATUSES: ReadonlySet<number> = new Set([400, 401, 403]);
 const ERROR_CODE = /^[\w.:/-]{1,100}$/;
 
 /**
- * Classifies a failed response of Google's token endpoint by the table of google-failures.ts. Whatever is not known to
+ * Classifies a failed response of Google's token endpoint by the table of oauth-failures.ts. Whatever is not known to
  * be final counts as `unavailable`: an outage of Google's must never mark a grant dead.
  */
 export function classifyFailure({ status, body, retryAfter, during }: FailedResponse): GoogleFailure {

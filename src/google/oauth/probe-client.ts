@@ -1,5 +1,5 @@
 import { GoogleFailure } from '../../domain/google/google-failure.js';
-import { explainFailure } from '../../domain/google/google-failures.js';
+import { explainFailure } from '../../domain/google/oauth-failures.js';
 import type { GoogleClient } from '../../domain/google/oauth.js';
 import { endpointsFor } from '../endpoints.js';
 import { classifyFailure } from './classify-failure.js';

@@ -81,7 +81,7 @@ async function record(
   const [{ AuditLog }, { Clock }, { consentFacts }] = await Promise.all([
     import('../../../token-store/audit/audit-log.repository.js'),
     import('../../../domain/ports/clock.js'),
-    import('../../../callback/connect-outcome.js'),
+    import('../../../callback/consent-outcome.js'),
   ]);
   const { userId, client, scopes } = connectRequest;
   const { details, ...facts } = consentFacts(outcome);

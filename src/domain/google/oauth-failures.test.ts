@@ -8,7 +8,7 @@ import {
   explainFailure,
   TOKEN_ENDPOINT_FAILURES,
   tokenEndpointFailure,
-} from './google-failures.js';
+} from './oauth-failures.js';
 import { LOCAL_FAILURES } from './local-failures.js';
 import { RISC_FAILURES, UNKNOWN_RISC_FAILURE } from './risc-failures.js';
 import { SERVICE_ACCOUNT_FAILURES, UNKNOWN_SERVICE_ACCOUNT_FAILURE } from './service-account.js';

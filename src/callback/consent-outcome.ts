@@ -4,7 +4,7 @@ import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import type { BrokerError } from '../domain/errors.js';
 import { type Actor, type GoogleFailure, isTransient } from '../domain/google/google-failure.js';
-import { explainFailure } from '../domain/google/google-failures.js';
+import { explainFailure } from '../domain/google/oauth-failures.js';
 import { missingScopes } from '../domain/google/scopes.js';
 import type { Grant } from '../domain/grant/grant.js';
 import type { AuditFacts } from '../http/audit.decorator.js';
