@@ -10,6 +10,7 @@ import {
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
+import { SharedStatement, type SharedText } from '../client/shared-statement.js';
 import { StatementBatch } from '../client/statement-batch.js';
 import type { Grant as GrantRow, Prisma } from '../prisma-client/client.js';
 import { accessTokenAad } from '../sealed/aad.js';
@@ -40,7 +41,8 @@ interface Asked {
 }
 
 /** Of several users, in one query: Prisma's own joins would need two. */
-const READ = `
+const READ_TYPES = ['text', 'text', 'timestamptz'];
+const read: SharedText = ({ asked }) => `
   SELECT asked.place::integer, id, kind, grants.user_id AS "userId", grants.client, account_sub AS "accountSub",
     account_email AS "accountEmail", subject, requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status,
     diagnosis, revocation_id AS "revocationId",
@@ -52,7 +54,7 @@ const READ = `
         'obtained_ms', extract(epoch FROM obtained_at) * 1000, 'expires_ms', extract(epoch FROM expires_at) * 1000,
         'replaces_refused', replaces_refused))
       FROM access_tokens WHERE grant_id = grants.id AND expires_at > asked.now) AS tokens
-  FROM unnest($1::text[], $2::text[], $3::timestamptz[]) WITH ORDINALITY AS asked (user_id, client, now, place)
+  FROM ${asked('user_id, client, now')}
     JOIN grants ON grants.user_id = asked.user_id AND grants.client = asked.client
   ORDER BY created_at`;
 
@@ -65,15 +67,18 @@ const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
  */
 @Injectable()
 export class AccessTokens {
+  readonly #grantsWithTokens: SharedStatement<Row>;
   readonly #reads = new StatementBatch<Asked, Row[]>((asked) => this.#read(asked));
 
   constructor(
-    private readonly database: Database,
+    database: Database,
     private readonly sealer: Sealer,
     private readonly credentials: CredentialSealer,
     private readonly watermarks: GrantWatermarks,
     private readonly reporter: IntegrityReporter,
-  ) {}
+  ) {
+    this.#grantsWithTokens = new SharedStatement(database, 'grants with tokens', READ_TYPES, read);
+  }
 
   async ofUser(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
     const before = this.watermarks.before(userId, client);
@@ -83,12 +88,8 @@ export class AccessTokens {
   }
 
   async #read(asked: readonly Asked[]): Promise<Row[][]> {
-    const values = [
-      asked.map(({ userId }) => userId),
-      asked.map(({ client }) => client),
-      asked.map(({ now }) => now),
-    ];
-    const rows = await this.database.prepared<Row>('grants with tokens', READ, values);
+    const inputs = asked.map(({ userId, client, now }) => [userId, client, now]);
+    const rows = await this.#grantsWithTokens.run(inputs, false);
     const found: Row[][] = asked.map(() => []);
     for (const row of rows) found[row.place - 1]?.push(row);
     return found;

@@ -7,6 +7,7 @@ import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/refresh-lease.
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
+import { SharedStatement, type SharedText } from '../client/shared-statement.js';
 import { StatementBatch } from '../client/statement-batch.js';
 import { Outbox } from '../outbox/outbox.js';
 import { CredentialSealer, type SealedCredential } from './credential-sealer.js';
@@ -35,24 +36,23 @@ interface TakenLease extends SealedCredential {
 const MAX_LEASE = `interval '15 minutes'`;
 
 /** Takes several leases; each only if its grant is as it was read, and free. */
-const take = (isAlone: boolean) => `
+const take: SharedText = ({ asked, skipLocked }) => `
   WITH free AS (
     SELECT grants.id, asked.owner, asked.ms
-    FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::integer[], $5::integer[]) AS asked (owner, ms, id, version, refreshes)
+    FROM ${asked('owner, ms, id, version, refreshes')}
       JOIN grants ON grants.id = asked.id AND grants.version = asked.version AND grants.refreshes = asked.refreshes
     WHERE status = 'active' AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL
       AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp()
         OR lease_expires_at > clock_timestamp() + ${MAX_LEASE})
       AND ${WITHOUT_WAITING_FOR_DISK}
-    FOR NO KEY UPDATE OF grants ${isAlone ? '' : 'SKIP LOCKED'})
+    FOR NO KEY UPDATE OF grants ${skipLocked})
   UPDATE grants SET lease_owner = free.owner, lease_awaited = false,
     lease_expires_at = clock_timestamp() + free.ms * interval '1 millisecond'
   FROM free WHERE grants.id = free.id
   RETURNING lease_owner AS owner, coalesce(sealed_refresh_token, sealed_key) AS sealed,
     credential_version AS "credentialVersion", refresh_failures AS failures,
     ARRAY(SELECT encode(mac, 'hex') FROM refresh_tokens WHERE grant_id = grants.id AND current AND mac IS NOT NULL) AS "ledgerMacs"`;
-const TAKE_ONE = take(true);
-const TAKE_SEVERAL = take(false);
+const TAKE_TYPES = ['uuid', 'integer', 'uuid', 'integer', 'integer'];
 
 /**
  * One refresh of a grant across all replicas, from taking the lease to storing the result. Time is the database's, the one
@@ -63,6 +63,7 @@ const TAKE_SEVERAL = take(false);
  */
 @Injectable()
 export class RefreshLeaseRepository {
+  readonly #takeLeases: SharedStatement<TakenLease>;
   readonly #takes = new StatementBatch<AskedLease, TakenLease>((asked, isAlone) =>
     this.#takeAll(asked, isAlone),
   );
@@ -75,19 +76,19 @@ export class RefreshLeaseRepository {
     private readonly changes: ChangeFeed,
     private readonly credentials: CredentialSealer,
     private readonly reporter: IntegrityReporter,
-  ) {}
+  ) {
+    this.#takeLeases = new SharedStatement(database, 'take lease', TAKE_TYPES, take);
+  }
 
   async #takeAll(asked: readonly AskedLease[], isAlone: boolean): Promise<(TakenLease | null)[]> {
-    const values = [
-      asked.map(({ owner }) => owner),
-      asked.map(({ ms }) => ms),
-      asked.map(({ grant }) => grant.id),
-      asked.map(({ grant }) => grant.version),
-      asked.map(({ grant }) => grant.refreshes),
-    ];
-    const rows = isAlone
-      ? await this.database.prepared<TakenLease>('take lease', TAKE_ONE, values)
-      : await this.database.prepared<TakenLease>('take leases', TAKE_SEVERAL, values);
+    const inputs = asked.map(({ owner, ms, grant: { id, version, refreshes } }) => [
+      owner,
+      ms,
+      id,
+      version,
+      refreshes,
+    ]);
+    const rows = await this.#takeLeases.run(inputs, isAlone);
     const taken = new Map(rows.map((row) => [row.owner, row]));
     return asked.map(({ owner }) => taken.get(owner) ?? null);
   }

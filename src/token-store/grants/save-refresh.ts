@@ -4,6 +4,7 @@ import type { Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { type Lease, secretOf } from '../../domain/grant/refresh-lease.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
+import { SharedStatement, type SharedText } from '../client/shared-statement.js';
 import { StatementBatch } from '../client/statement-batch.js';
 import { Outbox } from '../outbox/outbox.js';
 import { AccessTokens } from './access-tokens.js';
@@ -30,15 +31,13 @@ interface NewToken {
 }
 
 /** Saves several tokens; each only under its lease, and if its grant is as it was read. */
-const save = (isAlone: boolean) => `
+const save: SharedText = ({ asked, skipLocked }) => `
   WITH held AS (
     SELECT grants.id, asked.*
-    FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
-        $9::boolean[])
-        AS asked (grant_id, version, owner, now, scope_set, sealed_token, obtained_at, expires_at, replaces_refused)
+    FROM ${asked('grant_id, version, owner, now, scope_set, sealed_token, obtained_at, expires_at, replaces_refused')}
       JOIN grants ON grants.id = asked.grant_id AND grants.version = asked.version AND grants.lease_owner = asked.owner
     WHERE ${WITHOUT_WAITING_FOR_DISK}
-    FOR NO KEY UPDATE OF grants ${isAlone ? '' : 'SKIP LOCKED'}),
+    FOR NO KEY UPDATE OF grants ${skipLocked}),
   refreshed AS (
     UPDATE grants SET refreshed_at = held.now, refreshes = refreshes + 1, refresh_failures = 0,
       lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false
@@ -50,12 +49,12 @@ const save = (isAlone: boolean) => `
     ON CONFLICT (grant_id, scope_set) DO UPDATE SET sealed_token = excluded.sealed_token,
       obtained_at = excluded.obtained_at, expires_at = excluded.expires_at, replaces_refused = excluded.replaces_refused)
   SELECT owner FROM refreshed`;
-const SAVE_ONE = save(true);
-const SAVE_SEVERAL = save(false);
+const SAVE_TYPES = 'uuid integer uuid timestamptz text text timestamptz timestamptz boolean'.split(' ');
 
 /** Stores the response of a refresh and ends its lease, in one statement or transaction. */
 @Injectable()
 export class SaveRefresh {
+  readonly #save: SharedStatement<{ owner: string }>;
   readonly #saves = new StatementBatch<NewToken, true>((tokens, isAlone) => this.#saveAll(tokens, isAlone));
 
   constructor(
@@ -66,7 +65,9 @@ export class SaveRefresh {
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
     private readonly credentials: CredentialSealer,
-  ) {}
+  ) {
+    this.#save = new SharedStatement(database, 'save token', SAVE_TYPES, save);
+  }
 
   /** @returns the grant as it is now; null when it changed meanwhile, and nothing was written */
   async save(
@@ -107,20 +108,18 @@ export class SaveRefresh {
   }
 
   async #saveAll(tokens: readonly NewToken[], isAlone: boolean): Promise<(true | null)[]> {
-    const values = [
-      tokens.map(({ grant }) => grant.id),
-      tokens.map(({ grant }) => grant.version),
-      tokens.map(({ owner }) => owner),
-      tokens.map(({ now }) => now),
-      tokens.map(({ scopeSet }) => scopeSet),
-      tokens.map(({ sealed }) => sealed),
-      tokens.map(({ obtainedAt }) => obtainedAt),
-      tokens.map(({ expiresAt }) => expiresAt),
-      tokens.map(({ replacesRefused }) => replacesRefused),
-    ];
-    const rows = isAlone
-      ? await this.database.prepared<{ owner: string }>('save token', SAVE_ONE, values)
-      : await this.database.prepared<{ owner: string }>('save tokens', SAVE_SEVERAL, values);
+    const inputs = tokens.map((each) => [
+      each.grant.id,
+      each.grant.version,
+      each.owner,
+      each.now,
+      each.scopeSet,
+      each.sealed,
+      each.obtainedAt,
+      each.expiresAt,
+      each.replacesRefused,
+    ]);
+    const rows = await this.#save.run(inputs, isAlone);
     const owners = new Set(rows.map(({ owner }) => owner));
     return tokens.map(({ owner }) => owners.has(owner) || null);
   }
