@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Logger } from 'nestjs-pino';
+import { Logger, PinoLogger } from 'nestjs-pino';
 import type { DestinationStream } from 'pino';
 import { AppModule, type BrokerOptions } from './app.module.js';
 import type { Settings } from './config/settings.js';
@@ -16,7 +16,10 @@ import { Metrics } from './operations/metrics.js';
 import { EVENT_BODIES } from './security-events/security-events.controller.js';
 import { KeyLookup } from './services/service-key.js';
 import { AuditLog } from './token-store/audit/audit-log.repository.js';
+import { AcceptedCalls } from './tokens/accepted-calls.js';
+import { ColdPath } from './tokens/cold-path.js';
 import { ResponseCache } from './tokens/response-cache.js';
+import { TokensController } from './tokens/tokens.controller.js';
 import { WarmPath } from './tokens/warm-path.js';
 import { WEBHOOKS } from './webhooks/webhook-events.js';
 
@@ -63,16 +66,16 @@ export async function startBroker(
 
   const module = AppModule.with(settings, clock ? { clock, log } : { log });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { bufferLogs: true });
+  const around = { limits, accessLog, clock: app.get(Clock), audit: app.get(AuditLog) };
+  const coldPath = new ColdPath({
+    ...around,
+    calls: app.get(AcceptedCalls),
+    controller: app.get(TokensController),
+    log: await app.resolve(PinoLogger),
+  });
   features = {
     keys: app.get(KeyLookup),
-    warmPath: new WarmPath({
-      publicUrl,
-      limits,
-      accessLog,
-      responses: app.get(ResponseCache),
-      clock: app.get(Clock),
-      audit: app.get(AuditLog),
-    }),
+    warmPath: new WarmPath({ ...around, publicUrl, coldPath, responses: app.get(ResponseCache) }),
     metrics: app.get(Metrics),
   };
   app.useLogger(app.get(Logger));

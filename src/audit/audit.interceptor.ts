@@ -17,8 +17,8 @@ import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 
 /**
  * Records an event for each call of a marked route. Calls without a valid credential are not recorded: there is no actor
- * to name, and anyone could fill the trail. They are in the access log. A call that the warm path answers does not come here:
- * tokens/response-cache.ts records it.
+ * to name, and anyone could fill the trail. They are in the access log. A call that is answered before the pipeline does not come
+ * here: tokens/warm-path.ts and tokens/cold-path.ts record it.
  */
 @Injectable()
 export class AuditInterceptor implements NestInterceptor {

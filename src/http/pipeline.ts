@@ -25,7 +25,8 @@ interface PipelineParts {
 
 /**
  * The order of a request. server/http-server.ts bounds connections before it, and asks the warm path
- * (tokens/warm-path.ts), which answers what it has from the cache: such a request sees nothing of the following. What does
+ * (tokens/warm-path.ts), which answers what it has from the cache, and the cold path (tokens/cold-path.ts), which answers what
+ * the pipeline accepted before: such a request sees nothing of the following, unless it is refused. What does
  * not become a request of Fastify is answered in server/raw-responses.ts: malformed HTTP, and a URL that the router cannot
  * read.
  *

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Delegation } from '../domain/access/delegation.js';
 import type { Service } from '../domain/access/policy.js';
-import type { AuditNote } from './audit.decorator.js';
+import type { AuditFacts, AuditNote } from './audit.decorator.js';
 import type { Proof } from './caller.decorator.js';
 
 /**
@@ -47,9 +48,8 @@ export function decorateRequests(server: FastifyInstance): void {
 }
 
 /** @returns a signal that is aborted when the caller disconnects before the response is sent; for requests that wait */
-export function disconnectSignal(reply: FastifyReply): AbortSignal {
+export function disconnectSignal({ raw }: Pick<FastifyReply, 'raw'>): AbortSignal {
   const controller = new AbortController();
-  const { raw } = reply;
   const abort = () => {
     if (!raw.writableFinished) controller.abort();
   };
@@ -62,6 +62,28 @@ export function disconnectSignal(reply: FastifyReply): AbortSignal {
 export function setBearerToken(request: FastifyRequest, token: string): void {
   request.bodyToken = token;
   request.credentialDigest = null;
+}
+
+/** A request that was begun before the pipeline (tokens/cold-path.ts) and failed: the pipeline answers with this error. */
+interface HandedOver {
+  readonly error: unknown;
+  readonly facts: AuditFacts | null;
+  readonly requestId: string;
+  /** The service that it was counted for. */
+  readonly countedFor: string;
+  /** By performance.now(). */
+  readonly startedAt: number;
+}
+
+const handedOverRequests = new WeakMap<IncomingMessage, HandedOver>();
+
+export function handOver(request: IncomingMessage, begun: HandedOver): void {
+  handedOverRequests.set(request, begun);
+}
+
+/** Undefined for nearly every request. */
+export function handedOver(request: IncomingMessage): HandedOver | undefined {
+  return handedOverRequests.get(request);
 }
 
 /** The key of a credential in caches and counters. @returns undefined without a credential */

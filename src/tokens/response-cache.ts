@@ -34,6 +34,24 @@ export interface IssuedResponse {
   readonly rest: string;
 }
 
+/** A call, and how its caller was authenticated. */
+export interface AuthenticatedCall {
+  readonly url: string;
+  /** Of the Authorization header, or of the whole form at the token endpoint: request-context.ts */
+  readonly digest: string;
+  readonly service: Service;
+  readonly proof: Proof;
+  /** When the service was read from the database, by performance.now(). */
+  readonly readAt: number;
+}
+
+/** A call that the guard has authenticated. */
+export function callOf(request: FastifyRequest, service: Service): AuthenticatedCall {
+  const { url, callerProof: proof, callerReadAt: readAt } = request;
+  const digest = request.formDigest ?? credentialDigest(request) ?? '';
+  return { url, digest, service, proof: proof ?? { isValid: () => false }, readAt };
+}
+
 /** A response, and everything that it was derived from. */
 interface CommonEntry {
   readonly service: Service;
@@ -105,18 +123,18 @@ export class ResponseCache {
     return entry && this.#isValid(entry, now) ? entry : null;
   }
 
-  store(request: FastifyRequest, issued: IssuedResponse, facts: AuditFacts | null): void {
+  store(call: AuthenticatedCall, issued: IssuedResponse, facts: AuditFacts | null): void {
     const { user, token, minTtlSeconds, rest } = issued;
-    const common = this.#commonOf(request, { user, grants: user.grants }, facts, {});
+    const common = this.#commonOf(call, { user, grants: user.grants }, facts, {});
     if (!common) return;
     this.#tokens?.set(common.key, { kind: 'token', ...common.entry, token, minTtlSeconds, rest });
   }
 
-  storeRefusal(request: FastifyRequest, refusal: RepeatableRefusal, facts: AuditFacts | null): void {
+  storeRefusal(call: AuthenticatedCall, refusal: RepeatableRefusal, facts: AuditFacts | null): void {
     const problem = problemOf(refusal, REQUEST_ID);
-    const common = this.#commonOf(request, refusal.decidedBy, facts, auditedMembersOf(problem));
+    const common = this.#commonOf(call, refusal.decidedBy, facts, auditedMembersOf(problem));
     if (!common) return;
-    const isOAuth = isTokenEndpoint(request.url);
+    const isOAuth = isTokenEndpoint(call.url);
     const { status, body } = isOAuth ? toOAuthError(problem) : { status: problem.status, body: problem };
     const [beforeId = '', afterId = ''] = JSON.stringify(body).split(REQUEST_ID);
     const validUntil = this.clock.now().getTime() + MAX_REFUSAL_MS;
@@ -137,20 +155,18 @@ export class ResponseCache {
 
   /** @returns null where the response must not be cached */
   #commonOf(
-    request: FastifyRequest,
+    { url, digest, service, proof, readAt }: AuthenticatedCall,
     decidedBy: DecidedBy | null,
     facts: AuditFacts | null,
     details: AuditFacts['details'],
   ): { readonly key: string; readonly entry: CommonEntry } | null {
-    const { url, caller: service, callerProof: proof, callerReadAt } = request;
-    const digest = request.formDigest ?? credentialDigest(request);
-    if (!service || !proof || digest === undefined || url.length > MAX_URL) return null;
-    if (callerReadAt <= this.#clearedAt || (decidedBy && !isCurrent(decidedBy))) return null;
+    if (url.length > MAX_URL || readAt <= this.#clearedAt || (decidedBy && !isCurrent(decidedBy)))
+      return null;
     const entry = {
       service,
       proof,
       decidedBy,
-      readAt: Math.min(callerReadAt, decidedBy?.user.readAt ?? callerReadAt),
+      readAt: Math.min(readAt, decidedBy?.user.readAt ?? readAt),
       details: { ...facts?.details, ...details },
       facts: facts ?? {},
     };

@@ -13,7 +13,7 @@ import { Caller, Public } from '../http/caller.decorator.js';
 import { OAuthRefusal } from '../http/problem/oauth-error.js';
 import { EXEMPT_ROUTE, TOKEN_ENDPOINT_ROUTE } from '../http/rate-limit/route-limits.js';
 import { REFRESH_TOKEN, TOKEN_ENDPOINT, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
-import { ResponseCache } from './response-cache.js';
+import { callOf, ResponseCache } from './response-cache.js';
 import { readTokenEndpointRequest } from './token-endpoint.request.js';
 import {
   ApiTokenEndpoint,
@@ -92,13 +92,14 @@ export class TokenEndpointController {
     const { grant, token, cached } = await this.issuer
       .issue({ service, userId, query, request, reply, audit })
       .catch((error: unknown) => {
-        if (error instanceof RepeatableRefusal) this.responseCache.storeRefusal(request, error, audit.facts);
+        if (error instanceof RepeatableRefusal)
+          this.responseCache.storeRefusal(callOf(request, service), error, audit.facts);
         throw error;
       });
     const response = toTokenEndpointResponse(toTokenResponse(grant, token, this.clock.now()));
     if (cached) {
       const issued = { ...cached, rest: serializeEndpointRest(response), minTtlSeconds: MIN_TTL_SECONDS };
-      this.responseCache.store(request, issued, audit.facts);
+      this.responseCache.store(callOf(request, service), issued, audit.facts);
     } else await assertStillHolds(request);
     return response;
   }

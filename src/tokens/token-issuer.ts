@@ -21,8 +21,8 @@ interface Asked {
   readonly service: Service;
   readonly userId: string;
   readonly query: TokenQuery;
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
+  readonly request: Pick<FastifyRequest, 'id'>;
+  readonly reply: Pick<FastifyReply, 'raw'>;
   readonly audit: AuditNote;
 }
 

@@ -8,6 +8,7 @@ import { isHost, uncachedHeaders } from '../http/security-headers.js';
 import { TOKEN_ENDPOINT } from '../http/token-endpoint.js';
 import { digestOfForm } from '../http/validation/form.js';
 import type { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import type { ColdPath } from './cold-path.js';
 import type { CachedAnswer, ResponseCache } from './response-cache.js';
 import { serializeResponse } from './token.response.js';
 
@@ -26,6 +27,7 @@ const MAX_FORM = 8 * 1024;
 interface WarmPathParts {
   readonly publicUrl: string;
   readonly responses: ResponseCache;
+  readonly coldPath: Pick<ColdPath, 'serve'>;
   readonly clock: Clock;
   readonly audit: AuditLog;
   readonly limits: RateLimits;
@@ -58,10 +60,30 @@ export class WarmPath {
     const { method, url = '' } = request;
     if (method === 'GET' && url.startsWith(PATH) && isUsual(request)) {
       const digest = digestOf(request.headers.authorization ?? '');
-      if (!this.#answer(request, response, digest, performance.now())) next(request, response);
+      const startedAt = performance.now();
+      if (!this.#answer(request, response, digest, startedAt))
+        this.#serveCold(request, response, digest, startedAt, next);
     } else if (method === 'POST' && url === TOKEN_ENDPOINT && isUsualForm(request)) {
       this.#serveForm(request, response, next);
     } else next(request, response);
+  }
+
+  #serveCold(
+    request: IncomingMessage,
+    response: ServerResponse,
+    digest: string,
+    startedAt: number,
+    pipeline: RequestListener,
+  ): void {
+    const { coldPath, clock } = this.parts;
+    const sendToken = (body: string) => {
+      send(response, 200, this.#tokenHeaders, body);
+    };
+    const next = () => {
+      pipeline(request, response);
+    };
+    if (!coldPath.serve({ request, response, digest, now: clock.now(), startedAt, send: sendToken, next }))
+      next();
   }
 
   /** A body that came with its headers is there in the next tick. One that comes later is Fastify's part. */
@@ -89,14 +111,22 @@ export class WarmPath {
     if (!answer) return false;
     const { service } = answer;
     // Where it is over its limit, or its audit events wait, the pipeline refuses it, or lets it wait.
-    if (!audit.hasCapacity(service.id) || !limits.admitCached(service.id)) return false;
+    if (!audit.hasCapacity(service.id) || !limits.admitKnown(service.id)) return false;
     const requestId = lazyId(request);
     this.#record(answer, now, requestId);
     const isForm = request.method === 'POST';
     const status = this.#send(answer, now, response, requestId, isForm);
     const ms = performance.now() - startedAt;
     const route = isForm ? TOKEN_ENDPOINT : ROUTE;
-    accessLog.cached({ request, route, status, ms, service: service.name, requestId });
+    accessLog.answered({
+      request,
+      route,
+      status,
+      ms,
+      service: service.name,
+      isCached: status === 200,
+      requestId,
+    });
     return true;
   }
 

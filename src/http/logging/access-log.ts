@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger as Log } from 'pino';
 import { callerOf } from '../caller.decorator.js';
+import { handedOver } from '../request-context.js';
 
 /** Longer than the longest user id, percent-encoded: 255 characters of up to four bytes. */
 const MAX_PATH = 3_200;
@@ -17,13 +18,15 @@ export interface Access {
   readonly status?: number;
 }
 
-/** A request that the warm path answered. */
-export interface Cached {
+/** A request that was answered before the pipeline. */
+export interface Answered {
   readonly request: IncomingMessage;
   readonly route: string;
   readonly status: number;
   readonly ms: number;
   readonly service: string;
+  /** A token of the warm path. */
+  readonly isCached: boolean;
   /** Made only where it is shown. */
   readonly requestId: () => string;
 }
@@ -57,7 +60,9 @@ export class AccessLog {
   register(server: FastifyInstance): void {
     server.addHook('onResponse', (request, reply, done) => {
       const { method, url, id } = request;
-      const { statusCode: status, elapsedTime: ms } = reply;
+      const { statusCode: status } = reply;
+      const begun = handedOver(request.raw);
+      const ms = begun ? performance.now() - begun.startedAt : reply.elapsedTime;
       const route = request.routeOptions.url ?? 'none';
       this.count({ method, route, status, seconds: ms / 1000, isCached: false });
       if (!route.startsWith('/health/')) {
@@ -68,9 +73,9 @@ export class AccessLog {
     });
   }
 
-  /** For a request that the warm path answered: no hook sees it. */
-  cached({ request: { method = '', url = '' }, route, status, ms, service, requestId }: Cached): void {
-    const isCached = status === 200;
+  /** For a request that was answered before the pipeline: no hook sees it. */
+  answered({ request, route, status, ms, service, isCached, requestId }: Answered): void {
+    const { method = '', url = '' } = request;
     this.count({ method, route, status, seconds: ms / 1000, isCached });
     const level = isCached ? 'debug' : 'info';
     if (!this.#lines.isLevelEnabled(level)) return;

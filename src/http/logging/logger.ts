@@ -3,11 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import { RequestMethod } from '@nestjs/common';
 import type { Params } from 'nestjs-pino';
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
+import { handedOver } from '../request-context.js';
 
 /** A caller may choose the id of its request, to find it in the broker's log. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 export function requestId(request: IncomingMessage): string {
+  const begun = handedOver(request);
+  if (begun) return begun.requestId;
   const given = request.headers['x-request-id'];
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }

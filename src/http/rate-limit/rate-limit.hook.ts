@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { cacheBound } from '../../domain/cache-bound.js';
 import { BrokerError } from '../../domain/errors.js';
 import { callerOf } from '../caller.decorator.js';
-import { credentialDigest } from '../request-context.js';
+import { credentialDigest, handedOver } from '../request-context.js';
 import type { ClientAddresses } from './client-address.js';
 import { FixedWindowCounter, networkOf } from './fixed-window-counter.js';
 import { kindOf, type Limit, limitsByKind, type RatesPerMinute, type RouteKind } from './route-limits.js';
@@ -59,6 +59,11 @@ export class RateLimits {
   admitCaller(request: FastifyRequest, reply: FastifyReply): BrokerError | undefined {
     const kind = kindOf(request);
     const { byService, byAddress } = this.#limits[kind];
+    const begun = handedOver(request.raw);
+    if (begun) {
+      request.countedFor = begun.countedFor;
+      return undefined;
+    }
     if (byService !== null) {
       const service = this.#serviceOf(request);
       if (service !== null) return this.#countForService(service, request, reply);
@@ -86,10 +91,10 @@ export class RateLimits {
   }
 
   /**
-   * Counts a request for the service that its cached response belongs to.
+   * Counts a request that is answered before the pipeline, for the service that the pipeline authenticated its credential as.
    * @returns false where it is over the limit: then it is not counted yet
    */
-  admitCached(serviceId: string): boolean {
+  admitKnown(serviceId: string): boolean {
     const now = performance.now();
     if (this.#byService.peek(serviceId, now) > 0) return false;
     this.#byService.add(serviceId, now);
