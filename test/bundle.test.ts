@@ -37,7 +37,7 @@ test('the broker reads its bundle and no package a second time, and its classes 
     expect((await fetch(`${url}/connect/tickets`, { method: 'POST', headers, body })).status).toBe(400);
     expect((await fetch(`${url}/tokens/alice?min_ttl=60`, { headers })).status).toBe(404);
     const document = await (await fetch(`${url}/openapi.json`)).text();
-    expect(document).toContain('"operationId":"TokensController_get"');
+    expect(document).toContain('"operationId":"getToken"');
     expect(document).toContain('"#/components/schemas/TokenResponse"');
     expect((await fetch(`${url}/docs/swagger-ui.css`)).status).toBe(200);
     const file = (path: string) => pathToFileURL(resolve(path)).href;
