@@ -81,6 +81,18 @@ run(`nginx with deploy/nginx/google-apis.conf${WITHOUT_NGINX}`, () => {
     for (const secret of bed.google.control.secrets()) expect(shown).not.toContain(secret);
   });
 
+  test('replaces a token that Google refused, for a caller that names it', async () => {
+    const first = await call(`/${API}/v2`);
+    const refused = first.headers.get('x-token-broker-token-id') ?? '';
+    expect(refused).toMatch(/^[0-9a-f]{16}$/);
+    const second = await call(`/${API}/v2`, { 'x-token-broker-refused': refused });
+    expect(second.status).toBe(200);
+    const [before, after] = upstream.arrived.map(({ headers }) => headers['authorization']);
+    expect(after).toMatch(/^Bearer /);
+    expect(after).not.toBe(before);
+    expect(second.headers.get('x-token-broker-token-id')).not.toBe(refused);
+  });
+
   test('removes each header that is a parameter of GET /authz', () => {
     const file = readFileSync('deploy/nginx/google-apis.conf', 'utf8');
     const removed = [...file.matchAll(/proxy_set_header (x-token-broker-\S+) "";/gi)];

@@ -49,6 +49,10 @@ export class AuthzController {
         description: 'Replaces the credential of the service',
         schema: { type: 'string', example: 'Bearer ya29.a0...' },
       },
+      'x-token-broker-token-id': {
+        description: 'For the header X-Token-Broker-Refused, where Google refuses the token',
+        schema: { type: 'string', example: '3f9c2a71b04de815' },
+      },
       'login-customer-id': {
         description: 'With a customer_id, where calls to the Google Ads account need it',
         schema: { type: 'string' },
@@ -66,13 +70,14 @@ export class AuthzController {
     audit.add({ details: { host } });
     const asked = { service, userId: parameters.user, query: parameters, request, reply, audit };
     const { grant, token, ads } = await this.issuer.issue(asked);
-    const { token_type, access_token } = toTokenResponse(grant, token, this.clock.now());
+    const { token_type, access_token, token_id } = toTokenResponse(grant, token, this.clock.now());
     const isDirect = ads !== null && !(LOGIN_CUSTOMER_ID in ads.headers);
     // Envoy removes these from the request that it holds; the others do as they are configured.
     const removed = isDirect ? [...PARAMETER_HEADERS, LOGIN_CUSTOMER_ID] : PARAMETER_HEADERS;
     void reply.headers({
       ...ads?.headers,
       authorization: `${token_type} ${access_token}`,
+      'x-token-broker-token-id': token_id,
       'x-envoy-auth-headers-to-remove': removed.join(','),
     });
   }
