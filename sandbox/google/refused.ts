@@ -11,10 +11,16 @@ export class Refusal extends Error {
   }
 }
 
+/** RFC 6750 section 3. Java's library repeats a call with another token only where it is named invalid. */
+const BEARER = 'Bearer realm="https://accounts.google.com/"';
+const INVALID = ', error="invalid_token"';
+
 /** Google's JSON error format: https://google.aip.dev/193 */
 export const api = (code: number, status: string, reason: string, message: string): Refused => ({
   form: 'json',
   status: code,
   body: { error: { code, message, errors: [{ message, domain: 'global', reason }], status } },
-  ...(code === 401 && { headers: { 'www-authenticate': 'Bearer realm="https://accounts.google.com/"' } }),
+  ...(code === 401 && {
+    headers: { 'www-authenticate': `${BEARER}${reason === 'authError' ? INVALID : ''}` },
+  }),
 });

@@ -116,7 +116,7 @@ async function serve(options: Options, asJson: boolean): Promise<void> {
 }
 
 /** Every name under which a library of Google looks for a metadata server; docs/libraries.md says which. */
-function variablesOf(
+export function variablesOf(
   host: string,
   port: number,
   tokenFile: string | null,

@@ -46,14 +46,33 @@ function setUp() {
 
 describe('the token keeper', () => {
   test('asks once for all who wait, and again when less than 390 seconds are left', async () => {
-    const { state, keeper, advance } = setUp();
+    const { state, keeper, advance, token } = setUp();
     await Promise.all([keeper.token(), keeper.token()]);
-    advance(3600 - 390);
-    expect(await keeper.token()).toMatchObject({ kind: 'live', expiresInSeconds: 390 });
     expect(state.asked).toBe(1);
+    state.answer = () => token(391);
+    advance(10);
+    expect(await keeper.token()).toMatchObject({ kind: 'live', expiresInSeconds: 391 });
+    advance(1);
+    expect(await keeper.token()).toMatchObject({ kind: 'live', expiresInSeconds: 390 });
+    expect(state.asked).toBe(2);
+    state.answer = () => token(3600);
     advance(1);
     expect(await keeper.token()).toMatchObject({ kind: 'live', expiresInSeconds: 3600 });
-    expect(state.asked).toBe(2);
+    expect(state.asked).toBe(3);
+  });
+
+  test('asks about a token again after 10 seconds, so that one that was replaced is not handed out', async () => {
+    const { state, keeper, advance, changes } = setUp();
+    await keeper.token();
+    advance(9.9);
+    await keeper.token();
+    expect(state.asked).toBe(1);
+    advance(0.1);
+    await keeper.token();
+    expect(changes).toEqual(['t1', 't2']);
+    state.answer = () => REFUSED;
+    advance(10);
+    expect(await keeper.token()).toBe(REFUSED);
   });
 
   test('has a token for each set of scopes, in whatever order they are named', async () => {

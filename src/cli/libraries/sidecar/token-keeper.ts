@@ -7,6 +7,8 @@ import type { GivenToken, Refusal, TokenOutcome, Unavailable } from '../token-re
 
 /** The broker answers no token with less while it can be renewed: .NET's library takes one with less than 6 minutes as due. */
 const RENEW_SECONDS = 390;
+/** How long a token is handed out without asking the broker: the user may have disconnected, or Google refused the token. */
+const CONFIRMED_MS = 10_000;
 /** How often the broker is asked about a refusal: the user may have connected again. */
 const REFUSED_MS = 30_000;
 /** How often the broker is asked about a token that it cannot renew yet. */
@@ -84,16 +86,21 @@ export class TokenKeeper {
   async token(scopes: readonly string[] = this.defaultScopes): Promise<KeptToken> {
     const entry = this.#entryOf(scopes);
     const live = this.#live(entry);
-    if (live && live.expiresInSeconds >= RENEW_SECONDS) return live;
+    const isFresh = live !== null && live.expiresInSeconds >= RENEW_SECONDS;
+    if (isFresh && this.#isConfirmed(entry)) return live;
     if (!entry.asking && this.clocks.monotonicMs() < entry.notBeforeMs) {
       if (live) return live;
       if (entry.lastFailure) return this.#withWait(entry, entry.lastFailure);
     }
     const asking = (entry.asking ??= this.#ask(entry).finally(() => (entry.asking = null)));
-    const outcome = live ? await Promise.race([asking, patience()]) : await asking;
+    const outcome = live ? await Promise.race([asking, patience(isFresh)]) : await asking;
     if (outcome === null) return live ?? expired();
     if (outcome.kind === 'refused') return outcome;
     return this.#live(entry) ?? (outcome.kind === 'unavailable' ? this.#withWait(entry, outcome) : expired());
+  }
+
+  #isConfirmed({ held }: Entry): boolean {
+    return held !== null && this.clocks.monotonicMs() - held.monotonicMs < CONFIRMED_MS;
   }
 
   async #ask(entry: Entry): Promise<TokenOutcome> {
@@ -206,9 +213,9 @@ function troubleOf(outcome: TokenOutcome): string | null {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** So long a library waits that could have the last token: several end a request to a metadata server after 3 seconds. */
-function patience(): Promise<null> {
+function patience(isFresh: boolean): Promise<null> {
   return new Promise((resolve) => {
-    setTimeout(resolve, 2000, null).unref();
+    setTimeout(resolve, isFresh ? 500 : 2000, null).unref();
   });
 }
 

@@ -1,0 +1,30 @@
+/** googleauth for Ruby: a current one by external_account and sidecar; Debian's of 2020 by code, as it reads neither. */
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { testLibrary } from './cases.js';
+
+const { RUBYLIB } = process.env;
+const found = spawnSync(
+  'ruby',
+  ['-e', 'require "googleauth"; require "googleauth/version"; puts Google::Auth::VERSION'],
+  {
+    encoding: 'utf8',
+  },
+);
+if (found.status !== 0) testLibrary({ missing: 'Ruby or its googleauth is not here: it was not tried.' });
+else {
+  const version = found.stdout.trim();
+  const isCurrent = Number(version.split('.')[0]) >= 1;
+  testLibrary({
+    name: `googleauth ${version} for Ruby`,
+    ways: isCurrent ? ['external_account', 'sidecar'] : ['authorized_user'],
+    program: () => ({
+      command: ['ruby', resolve('test/libraries/programs/program.rb')],
+      env: RUBYLIB === undefined ? {} : { RUBYLIB },
+    }),
+    // It shows no more than a status where it exchanges a token or asks a metadata server.
+    showsRefusals: !isCurrent,
+    asksForScopes: isCurrent ? ['external_account'] : [],
+    repeats: false,
+  });
+}
