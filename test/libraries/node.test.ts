@@ -49,9 +49,9 @@ function file(content: unknown): string {
 }
 
 /** As GOOGLE_APPLICATION_CREDENTIALS names it. */
-const library = (credentials: unknown, scopes?: string[]) =>
+const library = (credentials: unknown, scopes?: string[], clientOptions = {}) =>
   // oxlint-disable-next-line no-deprecated -- as for GOOGLE_APPLICATION_CREDENTIALS, in one process
-  new GoogleAuth({ keyFilename: file(credentials), ...(scopes ? { scopes } : {}) });
+  new GoogleAuth({ keyFilename: file(credentials), clientOptions, ...(scopes ? { scopes } : {}) });
 
 const external = (user: string, source: object) => ({
   type: 'external_account',
@@ -105,8 +105,10 @@ describe.each(KINDS)('%s', (_, credentials) => {
       expect(await library(await of('alice'), scopes).getAccessToken()).toBe(body['access_token']);
   });
 
-  test('calls an API with it', async () => {
-    const api = youtubeAnalytics({ version: 'v2', auth: library(await of('alice')) });
+  test('calls an API with it, and again with forceRefreshOnFailure when its token is refused', async () => {
+    bed.google.control.failNext('reports', { named: 'invalid_credentials' });
+    const auth = library(await of('alice'), undefined, { forceRefreshOnFailure: true });
+    const api = youtubeAnalytics({ version: 'v2', auth });
     const { data } = await api.reports.query(
       { ids: 'channel==MINE', startDate: '2026-01-01', endDate: '2026-01-31', metrics: 'views' },
       { rootUrl: `${bed.google.url}/` },

@@ -24,7 +24,8 @@ if (versions.size === 0)
   testLibrary({ missing: 'No Python here has google-auth and requests: they were not tried.' });
 
 for (const [python, version] of versions) {
-  const isCurrent = Number(version.split('.')[0]) >= 2;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const isCurrent = major > 2 || (major === 2 && minor >= 20);
   const library: Library = {
     name: `google-auth ${version} for Python`,
     ways: isCurrent ? ['external_account', 'external_account_authorized_user', 'sidecar'] : ['sidecar'],

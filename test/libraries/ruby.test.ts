@@ -14,7 +14,8 @@ const found = spawnSync(
 if (found.status !== 0) testLibrary({ missing: 'Ruby or its googleauth is not here: it was not tried.' });
 else {
   const version = found.stdout.trim();
-  const isCurrent = Number(version.split('.')[0]) >= 1;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const isCurrent = major > 1 || (major === 1 && minor >= 10);
   testLibrary({
     name: `googleauth ${version} for Ruby`,
     ways: isCurrent ? ['external_account', 'sidecar'] : ['authorized_user'],
@@ -24,7 +25,7 @@ else {
     }),
     // It shows no more than a status where it exchanges a token or asks a metadata server.
     showsRefusals: !isCurrent,
-    asksForScopes: isCurrent ? ['external_account'] : [],
+    asksForScopes: isCurrent ? ['external_account', 'sidecar'] : [],
     repeats: false,
   });
 }

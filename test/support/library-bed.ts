@@ -3,7 +3,7 @@
  * `token-broker credentials-file`, or through a sidecar on the clock of the test bed. Owns what such a program is given and
  * what it prints. Does not own the programs (test/libraries/programs/).
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export interface Program {
 }
 
 /** What a program prints, as one line of JSON: see test/libraries/programs/. */
-export interface Printed {
+interface Printed {
   /** The token, as the library gave it before a call of the API and after it. */
   readonly tokens?: readonly string[];
   /** How the API answered the program in the end. */
@@ -37,7 +37,7 @@ export interface Printed {
   readonly error?: string;
 }
 
-export interface Situation {
+interface Situation {
   readonly user?: string;
   readonly client?: string;
   readonly isKeyWrong?: boolean;
@@ -51,9 +51,6 @@ export interface LibraryBed extends Omit<TestBed, 'stop'> {
   readonly exchanges: () => number;
   readonly stop: () => Promise<void>;
 }
-
-/** Whether a program can be run, with these arguments. */
-export const runs = (command: string, ...args: string[]) => spawnSync(command, args).status === 0;
 
 /** @returns a bed in which `alice` is connected, and `dead` has removed the access in the Google Account */
 export async function startLibraryBed(): Promise<LibraryBed> {
