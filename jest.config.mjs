@@ -3,7 +3,7 @@ export default {
   testMatch: ['**/*.test.ts', '**/*.test.tsx'],
   // Test files run in plain Node.js, several one after another in a process that has the broker loaded already. Jest's
   // own runner loads it into a new VM for each file, which took longer than the tests.
-  runner: 'jest-light-runner/child-process',
+  runner: '<rootDir>/test/support/test-runner.mjs',
   setupFiles: ['<rootDir>/test/support/typescript-loader.mjs'],
   setupFilesAfterEnv: ['<rootDir>/test/support/time-limit.mjs'],
   transform: {},
