@@ -15,6 +15,7 @@ import hmac
 import http.client
 import json
 import random
+import re
 import socket
 import threading
 import time
@@ -309,23 +310,31 @@ class TokenBroker:
             attempt += 1
 
     def _attempt(self, url: str, body: Optional[Mapping[str, Any]], deadline: float) -> Dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self._credential().strip()}", "Accept": "application/json"}
+        credential = self._credential().strip()
+        # The error of http.client would show it.
+        if not re.fullmatch(r"[\x21-\x7e]+", credential):
+            raise ValueError("The credential must be one line of visible ASCII characters, without spaces.")
+        headers = {"Authorization": f"Bearer {credential}", "Accept": "application/json"}
         data = None
         if body is not None:
             headers["Content-Type"] = "application/json"
             data = json.dumps(body).encode()
         request = urllib.request.Request(url, data=data, headers=headers)
         try:
-            with self._opener.open(request, timeout=max(0.001, deadline - time.monotonic())) as response:
+            with self._open(request, deadline) as response:
                 return _read_answer(response.status, response.headers, response.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return _read_answer(error.code, error.headers, error.read())
         except (OSError, http.client.HTTPException) as error:
             # Until Python 3.9, socket.timeout is no TimeoutError.
             if isinstance(getattr(error, "reason", error), (socket.timeout, TimeoutError)):
                 raise Unavailable("timeout", f"The broker did not answer within {self._timeout:g} s.") from error
             raise Unavailable("connection_failed", f"The broker at {self._url} cannot be reached.") from error
+
+    def _open(self, request: urllib.request.Request, deadline: float) -> Any:
+        try:
+            return self._opener.open(request, timeout=max(0.001, deadline - time.monotonic()))
+        except urllib.error.HTTPError as error:
+            # A response as well: its body is read where that of a success is, and can break off like that.
+            return error
 
 
 def verify_webhook(

@@ -170,6 +170,30 @@ answer = failure(lambda: broker.token("alice"))`),
     },
   );
 
+  pythonTest(
+    'raises its own errors where a refusal breaks off, and shows no credential that no header can hold',
+    async () => {
+      const headers = { 'content-type': 'application/problem+json', 'content-length': '100' };
+      proxy.answer({ status: 503, headers, body: '{' }, { status: 200, headers, body: '{' });
+      const { refusal, token, shown } = await run(`
+broker = TokenBroker(given["url"], key=given["key"], retries=0, timeout=5)
+answer = {"refusal": failure(lambda: broker.token("alice")), "token": failure(lambda: broker.token("alice")), "shown": []}
+for key in ["tbk_one\\ntwo", "tbk_\u201cquoted\u201d", ""]:
+    try:
+        TokenBroker(given["url"], key=key).token("alice")
+    except ValueError as error:
+        answer["shown"].append(str(error))`);
+      for (const error of [refusal, token])
+        expect(error).toMatchObject({ kind: 'Unavailable', code: 'connection_failed' });
+      expect(shown).toEqual(
+        Array.from(
+          { length: 3 },
+          () => 'The credential must be one line of visible ASCII characters, without spaces.',
+        ),
+      );
+    },
+  );
+
   pythonTest('makes a connect link', async () => {
     const { url, expires } = await run(`
 link = broker.connect_link("dave", "${YOUTUBE}", client="second", account_hint="${ALICE.email}",

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { youtubeAnalytics } from 'googleapis/build/src/apis/youtubeAnalytics/index.js';
 import { publint } from 'publint';
@@ -194,6 +194,17 @@ describe('a refusal', () => {
     expect(await failure(late.token('alice'))).toMatchObject({ code: 'timeout' });
     release();
   });
+
+  test.each(['tbk_one\ntwo', 'tbk_\u201cquoted\u201d', ''])(
+    'of the credential %j, which no header can hold, does not show it',
+    async (key) => {
+      const error = await failure(new TokenBroker({ url: proxy.url, key }).token('alice'));
+      expect(error).toBeInstanceOf(TypeError);
+      expect(inspect(error)).toContain('one line of visible ASCII');
+      expect(inspect(error)).not.toContain('tbk_');
+      expect(proxy.calls).toEqual([]);
+    },
+  );
 
   test('is the reason of a signal for the caller that left, and nothing for another', async () => {
     const release = proxy.hold();

@@ -62,6 +62,9 @@ export class Requests {
       if (value !== undefined) url.searchParams.set(name, value);
     }
     const credential = (await this.options.credential()).trim();
+    // The error of fetch() would show it.
+    if (!/^[\x21-\x7e]+$/.test(credential))
+      throw new TypeError('The credential must be one line of visible ASCII characters, without spaces.');
     const late = AbortSignal.timeout(Math.max(1, Math.ceil(deadline - performance.now())));
     try {
       const response = await this.options.fetch(url, {
