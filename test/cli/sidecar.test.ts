@@ -1,6 +1,8 @@
 /** One sidecar, asked by Google's own libraries of npm and by hand, before a stand-in for the broker that restarts. */
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { gcpMetadata as metadata, GoogleAuth } from 'google-auth-library';
@@ -270,13 +272,18 @@ describe('token-broker sidecar', () => {
   test('works with a delegated credential, prints exports, and reports each trouble once', async () => {
     const broker = await TokenEndpoint.start();
     broker.answer = () => RECONNECT;
+    const folder = emptyFolder();
+    // Of a sidecar that was killed.
+    const tokenFile = join(folder, 'token');
+    writeFileSync(tokenFile, 'ya29.old');
     const { finished, printed, kill } = startTokenBroker(
-      ['sidecar', '--credential-file', '-'],
+      ['sidecar', '--credential-file', '-', '--token-file', tokenFile],
       { PUBLIC_URL: broker.url },
-      emptyFolder(),
+      folder,
       'tbc_h3k9x2mvq7aw_secret\n',
     );
     await until(() => printed().stderr.includes('Ready on '));
+    expect(existsSync(tokenFile)).toBe(false);
     const { stdout } = printed();
     expect(stdout).toMatch(/^export GCE_METADATA_HOST=127\.0\.0\.1:\d+\n/);
     const port = Number(/GCE_METADATA_HOST=127\.0\.0\.1:(\d+)/.exec(stdout)?.[1]);
@@ -296,6 +303,38 @@ describe('token-broker sidecar', () => {
     expect(stderr).toContain('The broker gives tokens again.\n');
     expect(stderr).not.toContain('tbc_');
     await broker.stop();
+  });
+
+  test('stops on SIGTERM also while it waits for its first token', async () => {
+    const folder = emptyFolder();
+    writeFileSync(join(folder, 'k'), 'key');
+    let asked = 0;
+    const silent = createServer(() => (asked += 1)).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const { finished, kill } = startTokenBroker(
+      ['sidecar', ...proof],
+      { PUBLIC_URL: `http://127.0.0.1:${port}` },
+      folder,
+    );
+    await until(() => asked > 0);
+    kill('SIGTERM');
+    expect(await finished).toEqual({ code: 0, stdout: '', stderr: '' });
+    silent.close();
+  });
+
+  test.each([
+    ['its own key', 'k'],
+    ['a folder', '.'],
+  ])('does not take %s for its token file', async (_, file) => {
+    const folder = emptyFolder();
+    writeFileSync(join(folder, 'k'), 'key');
+    const args = ['sidecar', ...proof, '--token-file', file];
+    expect(await tokenBroker(args, { PUBLIC_URL: 'http://127.0.0.1:9' }, folder)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--token-file'),
+    });
+    expect(readFileSync(join(folder, 'k'), 'utf8')).toBe('key');
   });
 
   const proof = ['--user', 'alice', '--key-file', 'k'];

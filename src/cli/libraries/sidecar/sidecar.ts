@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Secret } from '../../../domain/secret.js';
@@ -70,6 +70,7 @@ async function serve(options: Options, asJson: boolean): Promise<void> {
   const subject = readSubject(options, source, NAME);
   const scopes = readScopes(options, NAME);
   if (subject === null && scopes.length > 0) throw inCredential('--scope', NAME);
+  const tokenFile = readTokenFile(options);
   const broker = await findBroker(options.broker ?? null, process.env);
   // A wrong path is said now; a file that is missing later is waited for.
   if (source.kind !== 'credential')
@@ -79,7 +80,6 @@ async function serve(options: Options, asJson: boolean): Promise<void> {
   };
   for (const note of broker.notes) report(note);
 
-  const tokenFile = options.tokenFile === undefined ? null : resolve(options.tokenFile);
   const stopping = new AbortController();
   const question = { broker, source, subject, signal: stopping.signal };
   const keeper = new TokenKeeper(
@@ -101,11 +101,17 @@ async function serve(options: Options, asJson: boolean): Promise<void> {
   );
   const stopped = untilStopped();
   try {
-    await keeper.start();
-    const variables = variablesOf(host, server.port, tokenFile, projectId);
-    process.stdout.write(asJson ? `${JSON.stringify({ ready: true, variables })}\n` : exportLines(variables));
-    report(`Ready on ${host}, port ${server.port}. Unset GOOGLE_APPLICATION_CREDENTIALS: it would win.`);
-    await stopped;
+    // One that a killed sidecar left is not fresh, and the broker may refuse the next.
+    if (tokenFile !== null) keepFile(tokenFile, null, report);
+    const started = await Promise.race([keeper.start(), stopped]);
+    if (started) {
+      const variables = variablesOf(host, server.port, tokenFile, projectId);
+      process.stdout.write(
+        asJson ? `${JSON.stringify({ ready: true, variables })}\n` : exportLines(variables),
+      );
+      report(`Ready on ${host}, port ${server.port}. Unset GOOGLE_APPLICATION_CREDENTIALS: it would win.`);
+      await stopped;
+    }
   } finally {
     keeper.stop();
     stopping.abort();
@@ -148,14 +154,26 @@ function keepFile(file: string, token: Secret | null, report: (line: string) => 
   }
 }
 
-async function untilStopped(): Promise<void> {
-  await new Promise<void>((resolve) => {
+async function untilStopped(): Promise<null> {
+  return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
-        resolve();
+        resolve(null);
       });
     }
   });
+}
+
+/** It is replaced with each token, and deleted in the end. */
+function readTokenFile({ tokenFile, keyFile, jwtFile, credentialFile = '-' }: Options): string | null {
+  if (tokenFile === undefined) return null;
+  const file = resolve(tokenFile);
+  const sources = [keyFile, jwtFile, credentialFile === '-' ? undefined : credentialFile];
+  if (sources.some((each) => each !== undefined && resolve(each) === file))
+    throw wrongUsage('--token-file would overwrite the file that proves who asks. Name another one.', NAME);
+  if (lstatSync(file, { throwIfNoEntry: false })?.isDirectory())
+    throw wrongUsage('--token-file is a folder. Name a file in it.', NAME);
+  return file;
 }
 
 function readPort(given: string): number {
