@@ -230,7 +230,7 @@ describe('token-broker credentials-file', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(line) });
   });
 
-  test('warns that Java refuses plain http', async () => {
+  test('warns that Java refuses plain http, and where plain http leaves this machine', async () => {
     const args = ['--user', 'alice', '--key-file', keyFile, '--output', '-', '--json'];
     const plain = { PUBLIC_URL: 'http://127.0.0.1:9' };
     const notes = async (reader: string, env: Record<string, string>) =>
@@ -238,6 +238,10 @@ describe('token-broker credentials-file', () => {
     expect(await notes('google-ads-java', plain)).toContain('refuses a token_url without https');
     expect(await notes('external_account', plain)).toContain('refuses a token_url without https');
     expect(await notes('google-ads-java', OFFLINE)).not.toContain('without https');
+    expect(await notes('external_account', plain)).not.toContain('can be read on the way');
+    const remote = { PUBLIC_URL: 'http://broker.internal:3000' };
+    expect(await notes('external_account', remote)).toContain('can be read on the way');
+    expect(await notes('external_account', OFFLINE)).not.toContain('can be read on the way');
   });
 
   test('prints what a shell evaluates, whatever the path holds, and nothing else on standard output', async () => {

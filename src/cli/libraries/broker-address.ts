@@ -45,16 +45,24 @@ export async function findBroker(given: string | null, env: NodeJS.ProcessEnv): 
   const origin = environment.TOKEN_BROKER_URL ?? publicUrl;
   if (origin === null)
     throw wrongUsage('--broker is needed where neither TOKEN_BROKER_URL nor PUBLIC_URL is set.');
-  const tokenUrl = `${origin}/oauth2/token`;
+  const address = { origin, tokenUrl: `${origin}/oauth2/token` };
+  const notes = isReadableOnTheWay(origin) ? [READABLE] : [];
   // One that was named in the command may be another broker than the one of these settings.
   if (publicUrl !== null && (given === null || publicUrl === origin))
-    return { origin, issuer: publicUrl, tokenUrl, notes: [] };
+    return { ...address, issuer: publicUrl, notes };
   const issuer = await discoverIssuer(origin);
-  if (issuer !== null) return { origin, issuer, tokenUrl, notes: [] };
+  if (issuer !== null) return { ...address, issuer, notes };
   const note =
     `The broker at ${origin} does not answer, so the audience begins with this address. If its PUBLIC_URL is another one, ` +
     'run the command again while it answers.';
-  return { origin, issuer: origin, tokenUrl, notes: [note] };
+  return { ...address, issuer: origin, notes: [...notes, note] };
+}
+
+const READABLE =
+  'The broker is reached by http: keys and tokens can be read on the way. Use https outside a trusted network.';
+
+function isReadableOnTheWay(origin: string): boolean {
+  return /^http:\/\/(?!(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$)/i.test(origin);
 }
 
 const DISCOVERY_TIMEOUT_MS = 5000;
