@@ -283,8 +283,9 @@ describe('in the database', () => {
     await bed.service();
     const { id, handle } = await create(bed.api, { scope: YOUTUBE });
     expect((await redeem(bed.url, handle)).status).toBe(200);
-    await bed.sql(`UPDATE delegated_credentials SET ${change} WHERE id = $1`, [id]);
+    // The alarm comes with the change, where the credential was used before.
     const from = bed.log().length;
+    await bed.sql(`UPDATE delegated_credentials SET ${change} WHERE id = $1`, [id]);
     expect(errorOf(await redeem(bed.url, handle))).toEqual(INVALID);
     expect(bed.log().slice(from)).toContain(`"kind":"delegated_credential","credential":"${id}"`);
     expect((await bed.api.get(PATH)).text).not.toContain(id);
@@ -303,6 +304,22 @@ describe('in the database', () => {
       [id, row['secret_hash'], row['mac']],
     );
     expect(errorOf(await redeem(bed.url, handle))).toEqual(INVALID);
+  });
+
+  test('a row that another process revoked and that is put back is refused where it was used before', async () => {
+    const { id, handle } = await create(bed.api);
+    const { id: later, handle: marker } = await create(bed.api);
+    await warm(handle);
+    await warm(marker);
+    const [row = {}] = await bed.sql('SELECT * FROM delegated_credentials WHERE id = $1', [id]);
+    for (const each of [id, later]) await bed.api.delete(`${PATH}/${each}`);
+    // The replica is notified in order, so it has seen both.
+    await until(async () => (await redeem(replicaUrl, marker)).status === 400);
+    await bed.sql(
+      'UPDATE delegated_credentials SET revoked_at = NULL, secret_hash = $2, mac = $3 WHERE id = $1',
+      [id, row['secret_hash'], row['mac']],
+    );
+    expect(errorOf(await redeem(replicaUrl, handle))).toEqual(INVALID);
   });
 
   test('the time of its last use is written once an hour, and is no change', async () => {

@@ -50,7 +50,7 @@ export class DelegatedCredentialCache {
     };
     this.#entries = max === 0 ? null : new LRUCache({ ...cacheBound(max), dispose });
     changes.subscribe((change) => {
-      if (change.kind === 'credential') this.#evict(change.id);
+      if (change.kind === 'credential') this.#readAgain(change.id);
       else if (change.kind === 'everything') {
         this.#entries?.clear();
         for (const id of [...this.#reading.keys()]) this.#evict(id);
@@ -106,6 +106,13 @@ export class DelegatedCredentialCache {
         if (this.#reading.get(id) === entry) this.#reading.delete(id);
       });
     return entry;
+  }
+
+  /** Of one that was presented here: the repository sees its revocation before anyone can put the row back. */
+  #readAgain(id: string): void {
+    const wasKnown = this.#entries?.has(id) === true || this.#reading.has(id);
+    this.#evict(id);
+    if (wasKnown) this.#entryOf(id).read.catch(() => undefined);
   }
 
   #evict(id: string): void {
