@@ -87,6 +87,16 @@ describe('token-broker credential', () => {
     expect(refused.stderr).not.toBe('');
   });
 
+  test('list shows a row that was changed in the database, and nothing that a terminal obeys', async () => {
+    await run('create', '--service', 'reports', '--user', 'alice', '--expires', '1h');
+    await bed.sql(
+      `UPDATE delegated_credentials SET user_id = E'eve\\n\\u001b[2J\\u009b1A'
+         WHERE id = (SELECT id FROM delegated_credentials ORDER BY created_at DESC LIMIT 1)`,
+    );
+    const { stdout } = await run('list', '--limit', '1');
+    expect(stdout).toMatch(/^\S+ +reports +NOT VERIFIED .* eve\ufffd\ufffd\[2J\ufffd1A +-$/m);
+  });
+
   test('revoke and list say what there is not', async () => {
     expect((await run('revoke', 'aaaaaaaaaaaa')).code).toBe(4);
     expect((await run('list', '--service', 'nobody')).code).toBe(4);

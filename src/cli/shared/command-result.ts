@@ -21,7 +21,9 @@ export function printResult<Args extends unknown[]>(work: (...args: Args) => Pro
 
 /** Columns under upper-case headings. Only the last column may be long: none is aligned behind it. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [headings, ...rows];
+  // A row of the database can have been changed by others: a line break would make two rows of it.
+  const shown = rows.map((row) => row.map((cell) => cell.replaceAll(/\p{Cc}/gu, '\ufffd')));
+  const lines = [headings, ...shown];
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   return lines
     .map((line) =>
