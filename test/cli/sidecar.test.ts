@@ -324,15 +324,17 @@ describe('token-broker sidecar', () => {
   });
 
   test.each([
-    ['its own key', 'k'],
-    ['a folder', '.'],
-  ])('does not take %s for its token file', async (_, file) => {
+    ['its own key', 'k', 2, '--token-file'],
+    ['a folder', '.', 2, '--token-file'],
+    ['a file that cannot be written', 'missing/token', 4, 'does not exist'],
+  ])('does not take %s for its token file', async (_, file, code, what) => {
     const folder = emptyFolder();
     writeFileSync(join(folder, 'k'), 'key');
     const args = ['sidecar', ...proof, '--token-file', file];
     expect(await tokenBroker(args, { PUBLIC_URL: 'http://127.0.0.1:9' }, folder)).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('--token-file'),
+      code,
+      stdout: '',
+      stderr: expect.stringContaining(what),
     });
     expect(readFileSync(join(folder, 'k'), 'utf8')).toBe('key');
   });

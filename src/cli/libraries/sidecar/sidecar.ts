@@ -101,8 +101,7 @@ async function serve(options: Options, asJson: boolean): Promise<void> {
   );
   const stopped = untilStopped();
   try {
-    // One that a killed sidecar left is not fresh, and the broker may refuse the next.
-    if (tokenFile !== null) keepFile(tokenFile, null, report);
+    if (tokenFile !== null) takeFile(tokenFile);
     const started = await Promise.race([keeper.start(), stopped]);
     if (started) {
       const variables = variablesOf(host, server.port, tokenFile, projectId);
@@ -117,7 +116,7 @@ async function serve(options: Options, asJson: boolean): Promise<void> {
     stopping.abort();
     await server.close();
     // What is in it is not fresh any more.
-    if (tokenFile !== null) rmSync(tokenFile, { force: true });
+    if (tokenFile !== null) keepFile(tokenFile, null, report);
   }
 }
 
@@ -141,6 +140,16 @@ export function variablesOf(
     ...(tokenFile === null ? {} : { CLOUDSDK_AUTH_ACCESS_TOKEN_FILE: tokenFile }),
     ...(projectId === null ? {} : { GOOGLE_CLOUD_PROJECT: projectId }),
   };
+}
+
+/**
+ * What a killed sidecar left is not fresh, and the broker may refuse the next token. A reader must not find a file of someone
+ * else either, so one that cannot be replaced ends the command.
+ * @throws {Failure}
+ */
+function takeFile(file: string): void {
+  writePrivateFile(file, '', true);
+  rmSync(file);
 }
 
 /** @param token null: none could be used, and a reader must not find an old one */
