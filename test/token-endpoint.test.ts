@@ -220,6 +220,19 @@ describe('a token near its end', () => {
   });
 });
 
+test.each([
+  ['/oauth2/token', 16_000, 400],
+  ['/services/self/credentials', 64_000, 401],
+])('a form with thousands of values at %s is read at once, from anyone', async (path, length, status) => {
+  // Minutes, if each value copied those before it.
+  const answer = await fetch(bed.url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: '=&'.repeat(length / 2),
+  });
+  expect(answer.status).toBe(status);
+});
+
 describe('a refusal', () => {
   test.each([
     ['no grant_type', { grant_type: undefined }, 400, 'invalid_request'],

@@ -22,7 +22,9 @@ export function readForm(body: Uint8Array): Form {
       const name = decoded(at < 0 ? pair : pair.slice(0, at));
       const value = at < 0 ? '' : decoded(pair.slice(at + 1));
       const former = form[name];
-      form[name] = former === undefined ? value : [...[former].flat(), value];
+      // Not copied for each: a body of anyone can have thousands.
+      if (typeof former === 'object') former.push(value);
+      else form[name] = former === undefined ? value : [former, value];
     }
   } catch {
     throw new BrokerError(
