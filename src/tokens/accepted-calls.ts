@@ -31,7 +31,7 @@ export class AcceptedCalls {
   ) {
     this.#calls = settings.cacheUsers === 0 ? null : new LRUCache(cacheBound(MAX_CALLS));
     changes.subscribe(({ kind }) => {
-      if (kind === 'grant') return;
+      if (kind === 'grant' || kind === 'credential') return;
       this.#clearedAt = performance.now();
       this.#calls?.clear();
     });
