@@ -280,7 +280,7 @@ describe('the parameters', () => {
   });
 
   test.each([
-    ['no user', null, 'user'],
+    ['no user', null, 'x-token-broker-user'],
     ['an empty user', '', 'user'],
     ['a control character', 'ali\tce', 'user'],
     ['a user of more than 255 characters', 'a'.repeat(256), 'user'],

@@ -165,8 +165,10 @@ class TokenBroker:
         :param timeout: seconds for a call with all its attempts
         :param retries: how often a call is repeated after 429, 503, or no answer
         """
-        if (key is None) == (jwt is None):
+        if bool(key) == bool(jwt):
             raise ValueError("Give either key or jwt.")
+        if not url.startswith(("https://", "http://")):
+            raise ValueError("url must begin with https:// or http://.")
         self._url = url.rstrip("/")
         self._credential: Callable[[], str] = jwt if jwt is not None else lambda: key or ""
         self._timeout = timeout

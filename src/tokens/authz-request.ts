@@ -37,6 +37,8 @@ export async function readAuthzRequest(request: FastifyRequest): Promise<AuthzRe
   const errors: Record<string, string> = {};
   if (request.url.includes('?')) errors['query'] = 'is not read here: the parameters are headers.';
   const values = readParameters(request.raw, errors);
+  if (values['user'] === undefined)
+    errors[`${PREFIX}user`] ??= 'is missing: it names the user whose token is added.';
   const host = readHost(request, errors);
   if (host === null || Object.keys(errors).length > 0) throw invalidRequest(errors);
   const asQuery = { type: 'query', metatype: AuthzParameters } as const;
@@ -116,8 +118,9 @@ export const ApiAuthzHeaders = () =>
   ApiHeaders(
     NAMES.map((parameter, index) => {
       const property: unknown = Reflect.getMetadata(DECORATORS.API_MODEL_PROPERTIES, prototype, parameter);
-      const { description = '', required } = property as ApiPropertyOptions;
+      const { description = '', required, example } = property as ApiPropertyOptions;
       const name = PARAMETER_HEADERS[index] ?? '';
-      return { name, description, required: required !== false, schema: { type: 'string' } };
+      const schema = { type: 'string', ...(example === undefined ? {} : { example }) } as const;
+      return { name, description, required: required !== false, schema };
     }),
   );

@@ -205,7 +205,9 @@ describe('token-broker credentials-file', () => {
       stdout: `Wrote ${path}. Only you can read it. Do not commit it to a repository.\n`,
     });
     expect(first.stderr).toContain('use_application_default_credentials: true');
-    expect(first.stderr).toContain(`Set\nexport GOOGLE_APPLICATION_CREDENTIALS=${path}\n`);
+    expect(first.stderr).toContain(
+      `Set in the environment of the program:\nexport GOOGLE_APPLICATION_CREDENTIALS=${path}\n`,
+    );
     expect(statSync(path).mode & 0o777).toBe(0o600);
     writeFileSync(path, 'kept');
     expect(await run(...options)).toMatchObject({ code: 3, stdout: '' });

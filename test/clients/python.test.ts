@@ -129,7 +129,7 @@ answer = {"missing": failure(lambda: broker.token("alice", scope="${ADS}")),
   pythonTest(
     'retries what is transient, keeps a token that still lives, and waits no longer than it may',
     async () => {
-      const down = Array.from({ length: 3 }, () => scriptedProblem('database_unavailable', 503, 0));
+      const down = Array.from({ length: 2 }, () => scriptedProblem('database_unavailable', 503, 0));
       proxy.answer(
         ...[scriptedProblem('google_unavailable', 503, 0), scriptedProblem('rate_limited', 429, 0)],
         // Nothing scripted: the broker answers.
@@ -178,7 +178,7 @@ answer = failure(lambda: broker.token("alice"))`),
       const { refusal, token, shown } = await run(`
 broker = TokenBroker(given["url"], key=given["key"], retries=0, timeout=5)
 answer = {"refusal": failure(lambda: broker.token("alice")), "token": failure(lambda: broker.token("alice")), "shown": []}
-for key in ["tbk_one\\ntwo", "tbk_\u201cquoted\u201d", ""]:
+for key in ["tbk_one\\ntwo", "tbk_\u201cquoted\u201d"]:
     try:
         TokenBroker(given["url"], key=key).token("alice")
     except ValueError as error:
@@ -187,12 +187,24 @@ for key in ["tbk_one\\ntwo", "tbk_\u201cquoted\u201d", ""]:
         expect(error).toMatchObject({ kind: 'Unavailable', code: 'connection_failed' });
       expect(shown).toEqual(
         Array.from(
-          { length: 3 },
+          { length: 2 },
           () => 'The credential must be one line of visible ASCII characters, without spaces.',
         ),
       );
     },
   );
+
+  pythonTest('is refused at once without a credential, or without the scheme of its URL', async () => {
+    const { unset, bare } = await run(`
+def fault(*args, **options):
+    try:
+        TokenBroker(*args, **options)
+    except ValueError as error:
+        return str(error)
+answer = {"unset": fault(given["url"], key=""), "bare": fault("localhost:3000", key=given["key"])}`);
+    expect(unset).toBe('Give either key or jwt.');
+    expect(bare).toMatch(/^url must begin with/);
+  });
 
   pythonTest('makes a connect link', async () => {
     const { url, expires } = await run(`

@@ -220,6 +220,12 @@ describe('a refusal', () => {
   });
 });
 
+test('a client without a credential, or without the scheme of its URL, is refused at once', () => {
+  const key = process.env['NO_SUCH_VARIABLE'] as string;
+  expect(() => new TokenBroker({ url: bed.url, key })).toThrow('Give either key or jwt.');
+  expect(() => new TokenBroker({ url: 'localhost:3000', key: bed.api.key })).toThrow(/^url must begin with/);
+});
+
 test('a connect link takes a user through consent, with every option', async () => {
   const link = await broker.connectLink('carol', {
     scope: [YOUTUBE],

@@ -37,6 +37,7 @@ export class Requests {
   readonly #base: string;
 
   constructor(private readonly options: RequestsOptions) {
+    if (!/^https?:\/\//.test(options.url)) throw new TypeError('url must begin with https:// or http://.');
     this.#base = options.url.replace(/\/+$/, '');
   }
 

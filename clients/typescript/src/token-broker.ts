@@ -97,6 +97,9 @@ export class TokenBroker {
     retries = 2,
     fetch = globalThis.fetch,
   }: TokenBrokerOptions) {
+    // In JavaScript, an environment variable that is not set is the usual reason.
+    const given: readonly unknown[] = [key, jwt];
+    if (given.filter(Boolean).length !== 1) throw new TypeError('Give either key or jwt.');
     this.#requests = new Requests({ url, credential: jwt ?? (() => key), timeoutMs, retries, fetch });
   }
 

@@ -93,7 +93,7 @@ async function write(options: Options, asJson: boolean): Promise<CommandResult> 
   const file = resolve(output);
   writePrivateFile(file, content, force);
   const variables = variablesFor(reader, file, broker);
-  if (!asJson) say([...notes, 'Set', exportLines(variables).trimEnd()]);
+  if (!asJson) say([...notes, 'Set in the environment of the program:', exportLines(variables).trimEnd()]);
   return {
     text: shown(options, source, file, broker),
     json: { for: reader, type: kind, file, variables, notes },
