@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { ApiHeaders, ApiProperty, type ApiPropertyOptions, DECORATORS } from '@nestjs/swagger';
+import { ApiHeaders, ApiProperty, DECORATORS } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { invalidRequest } from '../domain/errors.js';
 import { isPrefixed } from '../http/server/forward-auth.js';
@@ -113,12 +113,18 @@ const NAMES = (Reflect.getMetadata(DECORATORS.API_MODEL_PROPERTIES_ARRAY, protot
 /** The header of each parameter. */
 export const PARAMETER_HEADERS = NAMES.map((name) => `${PREFIX}${name.replaceAll('_', '-')}`);
 
+interface DocumentedParameter {
+  readonly description?: string;
+  readonly required?: boolean;
+  readonly example?: unknown;
+}
+
 /** Documents the parameters, from what `AuthzParameters` says of them. */
 export const ApiAuthzHeaders = () =>
   ApiHeaders(
     NAMES.map((parameter, index) => {
       const property: unknown = Reflect.getMetadata(DECORATORS.API_MODEL_PROPERTIES, prototype, parameter);
-      const { description = '', required, example } = property as ApiPropertyOptions;
+      const { description = '', required, example } = property as DocumentedParameter;
       const name = PARAMETER_HEADERS[index] ?? '';
       const schema = { type: 'string', ...(example === undefined ? {} : { example }) } as const;
       return { name, description, required: required !== false, schema };
