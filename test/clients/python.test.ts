@@ -129,7 +129,7 @@ answer = {"missing": failure(lambda: broker.token("alice", scope="${ADS}")),
   pythonTest(
     'retries what is transient, keeps a token that still lives, and waits no longer than it may',
     async () => {
-      const down = Array.from({ length: 2 }, () => scriptedProblem('database_unavailable', 503, 0));
+      const down = Array.from({ length: 3 }, () => scriptedProblem('database_unavailable', 503, 0));
       proxy.answer(
         ...[scriptedProblem('google_unavailable', 503, 0), scriptedProblem('rate_limited', 429, 0)],
         // Nothing scripted: the broker answers.
