@@ -25,6 +25,7 @@ describe('connecting a Google account and getting its token', () => {
       scope: `https://www.googleapis.com/auth/userinfo.email ${YOUTUBE} openid`,
       account: { sub: ALICE.sub, email: ALICE.email },
       client: 'default',
+      token_id: expect.stringMatching(/^[0-9a-f]{16}$/),
     });
     expect(token.body['expires_in']).toBeGreaterThan(3500);
 
