@@ -76,7 +76,7 @@ export class TokensController {
     return this.answer({ call, userId, query, request, reply }, audit);
   }
 
-  /** For a caller that was authenticated and a query that was validated, whoever did it: cold-path.ts calls it as well. */
+  /** For a caller that was authenticated and a validated query: cold-path.ts calls it as well. */
   async answer(
     { call, userId, query, request, reply }: AcceptedRequest,
     audit: AuditNote,
