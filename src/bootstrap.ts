@@ -80,7 +80,7 @@ export async function startBroker(
   };
   app.useLogger(app.get(Logger));
   app.flushLogs();
-  serveOpenApi(app, WEBHOOKS);
+  serveOpenApi(app, WEBHOOKS, publicUrl);
   await app.listen({ port, host, backlog: BACKLOG });
   log.info({ context: 'Broker', host, port, public_url: publicUrl }, 'ready');
   return app;

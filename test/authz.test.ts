@@ -494,8 +494,10 @@ describe('the broker', () => {
     const names = query?.map(({ name }) => `x-token-broker-${name.replaceAll('_', '-')}`) ?? [];
     const parameters = paths['/authz']?.['get']?.parameters ?? [];
     expect(names.length).toBeGreaterThan(4);
-    expect(parameters.map(({ name }) => name).sort()).toEqual([...names, 'x-token-broker-user'].sort());
+    const all = [...names, 'x-forwarded-host', 'x-token-broker-user'];
+    expect(parameters.map(({ name }) => name).sort()).toEqual(all.sort());
     expect(parameters.filter(({ required }) => required).map(({ name }) => name)).toEqual([
+      'x-forwarded-host',
       'x-token-broker-user',
     ]);
   });

@@ -28,7 +28,17 @@ interface Operation {
   readonly security: readonly object[];
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: {
-    readonly content: Record<string, { examples?: Record<string, { value: unknown }>; example?: unknown }>;
+    readonly content: Record<
+      string,
+      {
+        readonly examples?: Record<string, { value: unknown }>;
+        readonly example?: unknown;
+        readonly schema: {
+          readonly required?: readonly string[];
+          readonly properties?: Record<string, Parameter['schema']>;
+        };
+      }
+    >;
   };
 }
 
@@ -147,6 +157,22 @@ describe('what /docs fills in', () => {
     expect(sent.filter((line) => line.includes(': '))).toEqual([]);
   });
 
+  test('works when the form of the token endpoint is sent as it stands, with a service key', async () => {
+    const exchange = operations.find(({ operationId }) => operationId === 'exchangeToken');
+    const { properties = {}, required = [] } =
+      exchange?.requestBody?.content['application/x-www-form-urlencoded']?.schema ?? {};
+    const form = new URLSearchParams({ subject_token: api.key });
+    for (const [name, schema] of Object.entries(properties)) {
+      const value = filledIn({ name, in: 'form', required: required.includes(name), schema });
+      if (value !== null) form.append(name, value);
+    }
+    const answer = await fetch(`${bed.url}${exchange?.path}`, { method: 'POST', body: form });
+    expect(await answer.json()).toMatchObject({
+      token_type: 'Bearer',
+      scope: expect.stringContaining(YOUTUBE),
+    });
+  });
+
   test('holds no example for a parameter that may be left out, because it would be sent', () => {
     const filled = operations.flatMap(({ operationId, parameters = [] }) =>
       parameters
@@ -160,21 +186,24 @@ describe('what /docs fills in', () => {
     const sent = [];
     for (const { path, method, parameters = [], security } of operations) {
       if (method !== 'GET' || security.length === 0) continue;
-      // The id of a grant is for the reader to fill in; Google Ads is not connected here; a proxy calls /authz, not a person.
-      if (path === '/grants/{id}' || path.includes('/ads/') || path === '/authz') continue;
+      // The id of a grant is for the reader to fill in; Google Ads is not connected here.
+      if (path === '/grants/{id}' || path.includes('/ads/')) continue;
       const filled = parameters.map((parameter) => [parameter, filledIn(parameter)] as const);
       const address = filled.reduce(
         (text, [{ name }, value]) => text.replace(`{${name}}`, value ?? ''),
         path,
       );
-      const query = filled.flatMap(([{ name, in: place }, value]) =>
-        place === 'query' && value !== null ? [[name, value] as const] : [],
-      );
-      const { status, text } = await api.get(address, Object.fromEntries(query));
+      const filledAt = (where: string) =>
+        Object.fromEntries(
+          filled.flatMap(([{ name, in: place }, value]) =>
+            place === where && value !== null ? [[name, value] as const] : [],
+          ),
+        );
+      const { status, text } = await api.get(address, filledAt('query'), filledAt('header'));
       sent.push(status === 200 ? path : `${path}: ${text}`);
     }
     expect(sent).toEqual(
-      expect.arrayContaining(['/tokens/{userId}', '/users/{userId}/grants', '/grants', '/audit']),
+      expect.arrayContaining(['/tokens/{userId}', '/authz', '/users/{userId}/grants', '/grants', '/audit']),
     );
     expect(sent.filter((line) => line.includes(': '))).toEqual([]);
   });
@@ -190,7 +219,11 @@ test('the files in clients/ follow from what the broker serves (npm run generate
   const { filesOf } = (await import(resolve('scripts/generate-clients.mjs'))) as {
     filesOf: (document: Document) => Promise<Record<string, string>>;
   };
-  for (const [path, text] of Object.entries(await filesOf(document))) {
+  // Only what is served names the address of the broker.
+  const anywhere = JSON.parse(
+    JSON.stringify(document).replaceAll(bed.url, 'https://broker.example.com'),
+  ) as Document;
+  for (const [path, text] of Object.entries(await filesOf(anywhere))) {
     expect({ path, text: readFileSync(path, 'utf8') }).toEqual({ path, text });
   }
 });

@@ -558,6 +558,20 @@ describe('a service', () => {
     expect((await bed.api.get('/users/bob/grants')).status).toBe(200);
   });
 
+  test('cannot hold a policy that cannot be read, and neither can any other row with an array', async () => {
+    const narrow = await bed.service({ users: ['bob'] });
+    await expect(
+      bed.sql(`UPDATE services SET scopes = '{NULL}' WHERE id = $1`, [idOf(narrow)]),
+    ).rejects.toThrow('services_policy_without_null');
+    const unguarded = await bed.sql(
+      `SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attndims > 0 AND NOT EXISTS (
+         SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'c'
+           AND pg_get_constraintdef(oid) LIKE '%array_position(' || a.attname || ', NULL::text) IS NULL%')`,
+    );
+    expect(unguarded).toEqual([]);
+  });
+
   test.each(['infinity', '-infinity'])('that was made at %s does not stop all others', async (time) => {
     const [other, service] = [await bed.service(), await bed.service()];
     await bed.sql(`UPDATE services SET created_at = $1 WHERE id = $2`, [time, idOf(other)]);

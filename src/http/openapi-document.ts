@@ -10,6 +10,9 @@ export interface DescribedWebhooks {
   readonly schemas: Readonly<Record<string, object>>;
 }
 
+/** Stands in examples for the address of the broker. */
+const EXAMPLE_ORIGIN = 'https://broker.example.com';
+
 const TAGS = {
   tokens: 'Access tokens of users',
   connect: 'Links that take a user to Google and back',
@@ -53,19 +56,22 @@ export function describeApi(
   return withIntegers(document) as OpenAPIObject;
 }
 
-/** Serves /openapi.json, and /docs with Swagger UI. */
-export function serveOpenApi(app: NestFastifyApplication, webhooks: DescribedWebhooks): void {
+/** Serves /openapi.json, and /docs with Swagger UI; their examples name this broker. */
+export function serveOpenApi(
+  app: NestFastifyApplication,
+  webhooks: DescribedWebhooks,
+  publicUrl: string,
+): void {
   // Created at the first request, which few processes ever get.
-  let json: string | null = null;
-  let cached: OpenAPIObject | null = null;
-  const api = () => (cached ??= describeApi(app, webhooks));
-  SwaggerModule.setup('docs', app, api, { raw: false });
+  let cached: string | null = null;
+  const json = () =>
+    (cached ??= JSON.stringify(describeApi(app, webhooks)).replaceAll(EXAMPLE_ORIGIN, publicUrl));
+  SwaggerModule.setup('docs', app, () => JSON.parse(json()) as OpenAPIObject, { raw: false });
   app
     .getHttpAdapter()
     .getInstance()
     .get('/openapi.json', { config: EXEMPT_ROUTE }, (_request, reply) => {
-      json ??= JSON.stringify(api());
-      void reply.type('application/json; charset=utf-8').send(json);
+      void reply.type('application/json; charset=utf-8').send(json());
     });
 }
 

@@ -119,14 +119,22 @@ interface DocumentedParameter {
   readonly example?: unknown;
 }
 
+const FORWARDED_HOST_PARAMETER = {
+  name: FORWARDED_HOST,
+  description: 'Where the proxy sends the request: googleapis.com or a host below it',
+  required: true,
+  schema: { type: 'string', example: 'youtubeanalytics.googleapis.com' },
+} as const;
+
 /** Documents the parameters, from what `AuthzParameters` says of them. */
 export const ApiAuthzHeaders = () =>
-  ApiHeaders(
-    NAMES.map((parameter, index) => {
+  ApiHeaders([
+    FORWARDED_HOST_PARAMETER,
+    ...NAMES.map((parameter, index) => {
       const property: unknown = Reflect.getMetadata(DECORATORS.API_MODEL_PROPERTIES, prototype, parameter);
       const { description = '', required, example } = property as DocumentedParameter;
       const name = PARAMETER_HEADERS[index] ?? '';
       const schema = { type: 'string', ...(example === undefined ? {} : { example }) } as const;
       return { name, description, required: required !== false, schema };
     }),
-  );
+  ]);

@@ -41,6 +41,7 @@ export function serializeEndpointRest({ issued_token_type, scope }: TokenEndpoin
 
 const text = (description: string, more: object = {}) => ({ type: 'string', description, ...more });
 
+/** The examples are those of a token exchange: only the credential is missing. */
 const FORM = {
   type: 'object',
   required: ['grant_type'],
@@ -48,7 +49,7 @@ const FORM = {
     grant_type: text('RFC 8693 token exchange, or a delegated credential as refresh token', {
       enum: [TOKEN_EXCHANGE, REFRESH_TOKEN],
     }),
-    subject_token: text('Token exchange: a service key, or a JWT of your platform', { example: 'tbk_...' }),
+    subject_token: text('Token exchange: a service key (tbk_...), or a JWT of your platform'),
     subject_token_type: text('Token exchange: any but those of AWS', {
       example: 'urn:ietf:params:oauth:token-type:jwt',
     }),
@@ -56,10 +57,8 @@ const FORM = {
       'Token exchange: PUBLIC_URL/users/USER?client=ALIAS&account=ACCOUNT, the query may be left out',
       { example: 'https://broker.example.com/users/alice' },
     ),
-    refresh_token: text('refresh_token: a delegated credential', { example: 'tbc_...' }),
-    scope: text('Scopes that the token must cover, separated by spaces', {
-      example: 'https://www.googleapis.com/auth/yt-analytics.readonly',
-    }),
+    refresh_token: text('refresh_token: a delegated credential (tbc_...)'),
+    scope: text('Scopes that the token must cover, separated by spaces'),
     requested_token_type: text('Left out, or that of an access token', { enum: [ACCESS_TOKEN_TYPE] }),
   },
 };

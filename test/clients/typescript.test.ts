@@ -85,6 +85,31 @@ describe('a token', () => {
     expect(proxy.calls.slice(1)).toEqual(['/tokens/short', '/tokens/short?min_ttl=1000']);
   });
 
+  test('that a slow answer brings does not replace that of a later call', async () => {
+    await bed.api.connect({ user_id: 'slow', scope: YOUTUBE }, { account: BOB.email });
+    const [answered, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let calls = 0;
+    const slow = new TokenBroker({
+      url: bed.url,
+      key: bed.api.key,
+      fetch: async (...request: Parameters<typeof fetch>) => {
+        const isFirst = calls++ === 0;
+        const answer = await fetch(...request);
+        if (!isFirst) return answer;
+        answered.resolve();
+        await released.promise;
+        return answer;
+      },
+    });
+    const first = slow.token('slow');
+    await answered.promise;
+    const { tokenId } = await broker.token('slow');
+    const next = await slow.token('slow', { refused: tokenId });
+    released.resolve();
+    expect(await first).toMatchObject({ tokenId });
+    expect(await slow.token('slow')).toBe(next);
+  });
+
   test('that Google refused is replaced once for all who say so', async () => {
     const held = await broker.token('alice');
     const others = await Promise.all(

@@ -15,16 +15,20 @@ export class Api {
     readonly key: string,
   ) {}
 
-  get(path: string, query: Record<string, string> = {}): Promise<Answer> {
-    return this.#send('GET', path, query);
+  get(
+    path: string,
+    query: Record<string, string> = {},
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    return this.#send('GET', path, { query, headers });
   }
 
   delete(path: string, query: Record<string, string> = {}): Promise<Answer> {
-    return this.#send('DELETE', path, query);
+    return this.#send('DELETE', path, { query });
   }
 
   post(path: string, body: unknown): Promise<Answer> {
-    return this.#send('POST', path, {}, body);
+    return this.#send('POST', path, { body });
   }
 
   token(userId: string, query: Record<string, string> = {}): Promise<Answer> {
@@ -42,12 +46,21 @@ export class Api {
     return new Browser().connect(await this.connectUrl(ticket), choice);
   }
 
-  async #send(method: string, path: string, query: Record<string, string>, body?: unknown): Promise<Answer> {
+  async #send(
+    method: string,
+    path: string,
+    {
+      query = {},
+      headers = {},
+      body,
+    }: { query?: Record<string, string>; headers?: Record<string, string>; body?: unknown },
+  ): Promise<Answer> {
     const url = new URL(path, this.url);
     url.search = new URLSearchParams(query).toString();
     const response = await fetch(url, {
       method,
       headers: {
+        ...headers,
         authorization: `Bearer ${this.key}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },

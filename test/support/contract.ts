@@ -84,8 +84,10 @@ export class Contract {
   ): ValidateFunction | null {
     const known = this.#checks.get(name);
     if (known !== undefined) return known;
-    const schema = this.document.paths[path]?.[method]?.responses?.[status]?.content?.[type]?.schema;
-    const check = schema ? this.#ajv.compile(tighten(schema) as Json) : null;
+    const response = this.document.paths[path]?.[method]?.responses?.[status];
+    const schema = response?.content?.[type]?.schema;
+    const isEmpty = response !== undefined && response.content === undefined && type === '';
+    const check = schema || isEmpty ? this.#ajv.compile(tighten(schema ?? {}) as Json) : null;
     this.#checks.set(name, check);
     return check;
   }

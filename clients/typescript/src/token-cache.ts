@@ -12,17 +12,17 @@ const MAX_TOKENS = 10_000;
 
 export class TokenCache<Token extends CachedToken> {
   /** In the order of use, the last one used at the end. */
-  readonly #tokens = new Map<string, Token>();
+  readonly #tokens = new Map<string, { readonly token: Token; readonly askedAt: number }>();
   readonly #underWay = new Map<string, Promise<Token>>();
 
   /** @returns a token with more seconds left than that, which is not the refused one */
   find(key: string, minTtlSeconds: number, refused?: string): Token | null {
-    const token = this.#tokens.get(key);
-    if (!token || token.tokenId === refused) return null;
-    if (token.endsAt - performance.now() <= minTtlSeconds * 1000) return null;
+    const entry = this.#tokens.get(key);
+    if (!entry || entry.token.tokenId === refused) return null;
+    if (entry.token.endsAt - performance.now() <= minTtlSeconds * 1000) return null;
     this.#tokens.delete(key);
-    this.#tokens.set(key, token);
-    return token;
+    this.#tokens.set(key, entry);
+    return entry.token;
   }
 
   /**
@@ -33,17 +33,20 @@ export class TokenCache<Token extends CachedToken> {
     const name = JSON.stringify([key, call]);
     let underWay = this.#underWay.get(name);
     if (!underWay) {
+      const askedAt = performance.now();
       underWay = fetch()
-        .then((token) => this.#store(key, token))
+        .then((token) => this.#store(key, token, askedAt))
         .finally(() => this.#underWay.delete(name));
       this.#underWay.set(name, underWay);
     }
     return signal ? untilAborted(underWay, signal) : underWay;
   }
 
-  #store(key: string, token: Token): Token {
+  /** A slow answer does not replace that of a later call: its token may have been refused meanwhile. */
+  #store(key: string, token: Token, askedAt: number): Token {
+    if ((this.#tokens.get(key)?.askedAt ?? 0) > askedAt) return token;
     this.#tokens.delete(key);
-    this.#tokens.set(key, token);
+    this.#tokens.set(key, { token, askedAt });
     const [oldest] = this.#tokens.keys();
     if (this.#tokens.size > MAX_TOKENS && oldest !== undefined) this.#tokens.delete(oldest);
     return token;
