@@ -1,9 +1,14 @@
-// `npm test`: everything, in one run of Jest; test/codebase/ includes `npm run check` (lint, format, types, imports,
-// unused code). The last line is the count of the runner.
+// `npm test`: the checks (test/codebase/ includes `npm run check`) and each feature, in one run of Jest. `npm run test:all`:
+// test/support/exhaustive.mjs besides. With arguments, what they name. The last line is the count of the runner.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EXHAUSTIVE } from '../test/support/exhaustive.mjs';
+
+const args = process.argv.slice(2).filter((arg) => arg !== '--all');
+const isWhole = process.argv.includes('--all') || args.length > 0;
+const ignored = isWhole ? [] : EXHAUSTIVE.map((path) => `--testPathIgnorePatterns=/${path}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'token-broker-results-'));
 const results = join(folder, 'results.json');
@@ -15,7 +20,8 @@ const { status } = spawnSync(
     'node_modules/jest/bin/jest.js',
     '--json',
     `--outputFile=${results}`,
-    ...process.argv.slice(2),
+    ...ignored,
+    ...args,
   ],
   // Jest prints the JSON on stdout as well; its report for people is on stderr.
   { stdio: ['ignore', 'ignore', 'inherit'] },

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 const MINUTES = 2 * 60_000;
@@ -36,6 +36,14 @@ describe('the codebase', () => {
     };
     const named = Object.keys(scripts).filter((name) => name === 'lint' || name.startsWith('check:'));
     expect(scripts['check']).toBe(named.map((name) => `npm run --silent ${name}`).join(' && '));
+  });
+
+  test('CI runs the tests that `npm test` leaves out, and each of them is there', async () => {
+    const { EXHAUSTIVE } = (await import(resolve('test/support/exhaustive.mjs'))) as { EXHAUSTIVE: string[] };
+    expect(readFileSync('.ci/run', 'utf8')).toMatch(/^npm run --silent test:all$/m);
+    const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).map((path) => `test/${path}`);
+    const missing = EXHAUSTIVE.filter((part) => !files.some((path) => path.startsWith(part)));
+    expect(missing).toEqual([]);
   });
 
   test('no file is longer than 250 lines', () => {

@@ -1,22 +1,13 @@
 import Sequencer from '@jest/test-sequencer';
+import { EXHAUSTIVE } from './exhaustive.mjs';
 
 /** What takes long begins first, also in a fresh clone, where Jest knows no durations yet. */
 const LONGEST = [
   'test/codebase/codebase',
-  'test/workers',
-  'test/changes',
-  'test/replicas',
-  'test/hostile-answers',
-  'test/warm-path',
-  'test/clocks',
-  'test/poolers',
+  ...EXHAUSTIVE,
   'test/trying/',
-  'test/security-events',
-  'test/database-faults',
-  'test/revocation',
-  'test/tampering',
-  'test/fair-turns',
-  'test/bench',
+  'test/clients/',
+  'test/libraries/',
   'test/cli/',
 ];
 

@@ -18,6 +18,8 @@ const SETTINGS = {
   checkpoint_timeout: '1h',
   autovacuum: 'off',
   jit: 'off',
+  // Hundreds of sessions begin; how slowly a password is derived is not what they are for.
+  scram_iterations: 1,
 };
 
 /** One real PostgreSQL for all tests, with a migrated template; each test file copies it into a database of its own. */

@@ -134,6 +134,8 @@ export async function startTestBed(
     GOOGLE_TIMEOUT_MS: '2000',
     RETURN_TO_ORIGINS: APP,
     BROWSER_RATE_LIMIT: '100000',
+    // Each session costs processor time, and a broker opens all of them at its start.
+    DATABASE_POOL_SIZE: '4',
     LOG_LEVEL: 'trace',
     ...(typeof overrides === 'function' ? await overrides(asRuntime(databaseUrl), databaseUrl) : overrides),
   };
