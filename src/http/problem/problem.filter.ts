@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../../config/settings.js';
 import { BrokerError } from '../../domain/errors.js';
 import { rateLimitsOf } from '../rate-limit/rate-limit.hook.js';
+import { hasBody } from '../server/connections.js';
 import { Problems } from './problem.js';
 import { sendProblem } from './send-problem.js';
 
@@ -33,7 +34,10 @@ const INCOMPLETE = new BrokerError(
   'The connection ended before the request was complete.',
 );
 
-/** Node's error for it is ECONNRESET, like that of a lost database connection. */
+/**
+ * Node's error for it is ECONNRESET, like that of a lost database connection. The stream of a request without a body is
+ * destroyed from the start (server/http-server.ts).
+ */
 function isDisconnected({ raw }: FastifyRequest): boolean {
-  return raw.destroyed && !raw.complete;
+  return hasBody(raw) && raw.destroyed && !raw.complete;
 }

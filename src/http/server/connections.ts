@@ -36,12 +36,13 @@ function openFilesLimit(): number {
  * honest caller sends its request at once, and one that opens many silent connections loses those. Then idle connections
  * are closed. A new connection is refused only while each of the others has a request in flight.
  * @param listeners.evict closes a connection whose request is not complete, at once
+ * @returns must be called with each request, before it is answered
  */
 export function boundConnections(
   server: Server,
   max: number,
   { evict, warn }: { evict: (socket: Socket) => void; warn: () => void },
-): void {
+) {
   const incomplete = new Incomplete();
   const open = new Set<Socket>();
   const mayClear = atMostEvery(CLEARANCE_MS);
@@ -72,11 +73,15 @@ export function boundConnections(
     open.delete(socket);
     if (mayWarn()) warn();
   });
-  // Before all other listeners: the request is known before it is answered.
-  server.prependListener('request', (request: IncomingMessage) => {
-    if (hasBody(request)) incomplete.add(request.socket, request);
-    else incomplete.delete(request.socket);
-  });
+  return {
+    /** Its body may not have arrived. */
+    withBody(request: IncomingMessage): void {
+      incomplete.add(request.socket, request);
+    },
+    complete({ socket }: IncomingMessage): void {
+      incomplete.delete(socket);
+    },
+  };
 }
 
 function atMostEvery(ms: number): () => boolean {

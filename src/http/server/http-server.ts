@@ -12,7 +12,7 @@ import type { AccessLog } from '../logging/access-log.js';
 import { requestId } from '../logging/logger.js';
 import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
 import { MAX_BODY_BYTES } from './body-parsers.js';
-import { boundConnections, defaultMaxConnections } from './connections.js';
+import { boundConnections, defaultMaxConnections, hasBody } from './connections.js';
 import { rewriteForwardAuth } from './forward-auth.js';
 import { RawResponses, refuseForRouter } from './raw-responses.js';
 
@@ -92,28 +92,36 @@ function createHttpServer(
   log: Log,
 ): Server {
   const headersTimeout = Math.min(options.httpHeadersTimeoutMs, options.httpRequestTimeoutMs);
-  const server = createServer(
-    {
-      headersTimeout,
-      requestTimeout: options.httpRequestTimeoutMs,
-      keepAliveTimeout: options.httpKeepAliveMs,
-      connectionsCheckingInterval: Math.min(MAX_CHECK_MS, Math.ceil(headersTimeout / CHECKS_PER_TIMEOUT)),
-      // Node would answer without a body; `registerSecurityHeaders` refuses the request with one.
-      requireHostHeader: false,
-    },
-    listener,
-  );
+  const server = createServer({
+    headersTimeout,
+    requestTimeout: options.httpRequestTimeoutMs,
+    keepAliveTimeout: options.httpKeepAliveMs,
+    connectionsCheckingInterval: Math.min(MAX_CHECK_MS, Math.ceil(headersTimeout / CHECKS_PER_TIMEOUT)),
+    // Node would answer without a body; `registerSecurityHeaders` refuses the request with one.
+    requireHostHeader: false,
+    // A request without Content-Length and Transfer-Encoding has no body (RFC 9112 section 6.3). Its stream is `destroyed` from
+    // the start and emits no events, which no reader waits for: `ignoreContentTypeOfEmptyBody`. Node 24.12 and later.
+    optimizeEmptyRequests: true,
+  });
   server.timeout = options.httpConnectionTimeoutMs;
   rawResponses.attach(server);
   const max =
     options.httpMaxConnections ?? defaultMaxConnections(options.databasePoolSize + options.googleConcurrency);
-  boundConnections(server, max, {
+  const connections = boundConnections(server, max, {
     evict: (socket) => {
       rawResponses.evict(socket, 'too_many_connections');
     },
     warn: () => {
       log.warn({ context: 'Connections', max }, 'connections are refused: HTTP_MAX_CONNECTIONS is reached');
     },
+  });
+  // One listener: of several, Node copies the list with each request.
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (hasBody(request)) {
+      connections.withBody(request);
+      rawResponses.withBody(request, response);
+    } else connections.complete(request);
+    listener(request, response);
   });
   return server;
 }

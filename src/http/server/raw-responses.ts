@@ -10,7 +10,6 @@ import { OAUTH_HEADERS, PROBLEM_HEADERS, problemHeaders, sendProblem } from '../
 import { toOAuthError } from '../problem/oauth-error.js';
 import { isTokenEndpoint } from '../token-endpoint.js';
 import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
-import { hasBody } from './connections.js';
 
 /** How long a response may take to arrive before the connection is destroyed. */
 const LINGER_MS = 1000;
@@ -45,9 +44,6 @@ export class RawResponses {
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       this.#onClientError(error, socket as HttpSocket);
     });
-    server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
-      if (hasBody(request)) this.#begun.set(request.socket, response);
-    });
     // An expectation other than 100-continue (RFC 9110 section 10.1.1).
     server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
       const problem = this.#refuse(417, request.socket, requestId(request), 'expectation', request);
@@ -60,6 +56,11 @@ export class RawResponses {
       const problem = this.#refuse(405, request.socket, requestId(request), 'connect', request);
       this.#write(socket as Socket, this.#formOf(problem), { allow: '' });
     });
+  }
+
+  /** For each request with a body, before it is answered. */
+  withBody({ socket }: IncomingMessage, response: ServerResponse): void {
+    this.#begun.set(socket, response);
   }
 
   /** Closes a connection before its request is complete, at once. */
