@@ -129,6 +129,22 @@ describe('every route', () => {
     });
   });
 
+  // Node ends the stream of such a request before it is handled.
+  test.each([
+    ['GET', '/grants', '', 401, 'Send a service key'],
+    ['GET', '/grants', 'Host: x\r\n', 400, 'The header Host stands there more than once.'],
+    ['TRACE', '/grants', '', 405, 'Only GET, HEAD, OPTIONS'],
+    ['POST', '/connect/tickets', 'Content-Type: application/json\r\n', 401, ''],
+    ['POST', '/oauth2/token', 'Content-Type: application/x-www-form-urlencoded\r\n', 400, ''],
+    ['POST', '/security-events/google', 'Content-Type: application/secevent+jwt\r\n', 400, ''],
+  ])('answers %s %s without a body (%j) with its own %i', async (method, path, headers, status, detail) => {
+    const head = `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n`;
+    const answer = await sendRaw(bed.url, head);
+    expect(answer.status).toBe(status);
+    expect(answer.text).toContain(detail);
+    expect(answer.text).not.toContain('before the request was complete');
+  });
+
   test('that is a page runs no script and loads nothing from elsewhere', async () => {
     const answer = await new Browser().open(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     const policy = answer.headers.get('content-security-policy') ?? '';
