@@ -16,6 +16,7 @@ import { problemOf } from '../http/problem/problem.js';
 import { credentialDigest } from '../http/request-context.js';
 import { isTokenEndpoint } from '../http/token-endpoint.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
+import { SerializedToken } from './token.response.js';
 
 /** Longer URLs are not cached, so that the number of entries limits their size. */
 const MAX_URL = 600;
@@ -69,7 +70,7 @@ export interface CachedTokenResponse extends CommonEntry {
   readonly kind: 'token';
   readonly token: CachedToken;
   readonly minTtlSeconds: number;
-  readonly rest: string;
+  readonly body: SerializedToken;
 }
 
 export interface CachedRefusal extends CommonEntry {
@@ -127,7 +128,8 @@ export class ResponseCache {
     const { user, token, minTtlSeconds, rest } = issued;
     const common = this.#commonOf(call, { user, grants: user.grants }, facts, {});
     if (!common) return;
-    this.#tokens?.set(common.key, { kind: 'token', ...common.entry, token, minTtlSeconds, rest });
+    const body = new SerializedToken(token, rest);
+    this.#tokens?.set(common.key, { kind: 'token', ...common.entry, token, minTtlSeconds, body });
   }
 
   storeRefusal(call: AuthenticatedCall, refusal: RepeatableRefusal, facts: AuditFacts | null): void {

@@ -10,7 +10,6 @@ import { digestOfForm } from '../http/validation/form.js';
 import type { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import type { ColdPath } from './cold-path.js';
 import type { CachedAnswer, ResponseCache } from './response-cache.js';
-import { serializeResponse } from './token.response.js';
 
 const PATH = '/tokens/';
 const ROUTE = '/tokens/:userId';
@@ -148,8 +147,9 @@ export class WarmPath {
     isForm: boolean,
   ): number {
     if (answer.kind === 'token') {
-      const body = serializeResponse(answer.rest, answer.token, now);
-      send(response, 200, isForm ? this.#formTokenHeaders : this.#tokenHeaders, body);
+      const body = answer.body.at(now);
+      const headers = isForm ? this.#formTokenHeaders : this.#tokenHeaders;
+      send(response, 200, headers, body, body.length + answer.body.moreBytes);
       return 200;
     }
     const id = requestId();
@@ -218,8 +218,13 @@ function readWhole(request: IncomingMessage): Buffer | null {
   return request.read() as Buffer | null;
 }
 
-function send(response: ServerResponse, status: number, headers: string[], body: string): void {
-  const length = Buffer.byteLength(body);
+function send(
+  response: ServerResponse,
+  status: number,
+  headers: string[],
+  body: string,
+  length = Buffer.byteLength(body),
+): void {
   headers[headers.length - 1] = String(length);
   response.writeHead(status, headers);
   // ASCII is the same in both, and Node writes latin1 without transcoding.
