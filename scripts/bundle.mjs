@@ -13,7 +13,7 @@ const bundles = [
   { input: 'dist/src/cli/main.js', dir: 'dist/bundle/cli' },
 ];
 
-/** Optional packages of Nest, not installed: it loads them only when configured. The last one is Fastify's, for tests. */
+/** Optional packages of Nest, not installed: it loads them only when configured. The last one is what Fastify injects requests with. */
 const NEVER_LOADED =
   /^@nestjs\/(microservices|websockets|platform-express)|^@fastify\/(multipart|view)$|^light-my-request$/;
 
