@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -7,6 +7,8 @@ import { expect, test } from '@jest/globals';
 import { startFleet } from '../sandbox/fleet/fleet.js';
 import { seedService } from '../sandbox/fleet/seed.js';
 import { createDatabase } from './support/test-bed.js';
+
+const MAX_BYTES = 5_500_000;
 
 test('the broker reads its bundle and no package a second time, and its classes have their names', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-bundle-'));
@@ -46,6 +48,9 @@ test('the broker reads its bundle and no package a second time, and its classes 
     expect(loaded.filter((url) => !url.startsWith(file('dist/bundle/')))).toEqual([
       file('node_modules/swagger-ui-dist/absolute-path.js'),
     ]);
+    // Each byte is read, compiled and kept by every process. Packages grow by what is not used of them.
+    const sizes = loaded.filter((url) => url.endsWith('.js')).map((url) => statSync(new URL(url)).size);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(MAX_BYTES);
     // What only several workers need is loaded by their supervisor alone.
     expect(loaded).not.toContain(file('dist/bundle/supervisor.js'));
   } finally {

@@ -127,7 +127,7 @@ export class StartAuthorization {
     options: RequestOptions,
   ): Promise<AuthorizationRedirect> {
     const { state, nonce, verifier, browserKey } = await this.#store(ticketId, connectRequest, options, null);
-    const consentUrl = this.google.consentUrl({
+    const consentUrl = await this.google.consentUrl({
       client: this.settings.clients.pick(connectRequest.client),
       redirectUri: this.settings.redirectUri,
       purpose: options.purpose,

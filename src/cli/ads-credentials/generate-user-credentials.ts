@@ -110,7 +110,7 @@ async function requestConsent(
   try {
     await assertAccepted(client);
     const authorization = new AuthorizationRequest(google, loopback, { client, ...request });
-    show(authorization.url);
+    show(await authorization.url);
     return await authorization.finish(request.seconds);
   } finally {
     loopback.close();

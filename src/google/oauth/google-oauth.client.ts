@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { CodeChallengeMethod, OAuth2Client } from 'google-auth-library';
 import { Settings } from '../../config/settings.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import {
@@ -52,7 +51,9 @@ export class GoogleOAuthClient {
     return this.#endpoints.issuers.includes(iss);
   }
 
-  consentUrl(request: ConsentRequest): string {
+  async consentUrl(request: ConsentRequest): Promise<string> {
+    // Large, and the start does without it.
+    const { CodeChallengeMethod, OAuth2Client } = await import('google-auth-library');
     const google = new OAuth2Client({
       clientId: request.client.clientId,
       redirectUri: request.redirectUri,

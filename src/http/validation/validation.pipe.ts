@@ -1,4 +1,6 @@
 import { Injectable, ValidationPipe, type ArgumentMetadata, type ValidationError } from '@nestjs/common';
+import { instanceToPlain, plainToInstance } from 'class-transformer';
+import { getMetadataStorage, validate } from 'class-validator';
 import { invalidRequest } from '../../domain/errors.js';
 import { isPlainText } from '../../domain/text.js';
 
@@ -44,7 +46,15 @@ function findFaults(
   }
 }
 
+/** Named, where Nest would load all of both packages: the bundle has only what is used of them. */
+const PACKAGES = {
+  // The storage too: Nest looks in it for nested objects.
+  validatorPackage: { validate, getMetadataStorage },
+  transformerPackage: { plainToInstance, classToPlain: instanceToPlain },
+};
+
 export const validation = new Validation({
+  ...PACKAGES,
   transform: true,
   whitelist: true,
   forbidNonWhitelisted: true,

@@ -36,7 +36,7 @@ export class AuthorizationRequest {
   readonly #stateHash: Buffer;
   readonly #nonceHash: Buffer;
   /** The consent URL. */
-  readonly url: string;
+  readonly url: Promise<string>;
 
   constructor(
     private readonly google: GoogleOAuthClient,
