@@ -3,9 +3,23 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { coldUsers } from './support/cold-users.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
 import { until } from './support/until.js';
+import { Database } from '../src/token-store/client/database.js';
 
 /** Reads, leases and saves of many users in one statement: the failure of one fails no other. */
 const USERS = 12;
+
+const SHARED = ['grants with tokens', 'take lease', 'save token'].flatMap((name) => [
+  name,
+  `${name}, several`,
+]);
+/** PostgreSQL plans so many executions for their values before it compares: https://www.postgresql.org/docs/current/sql-prepare.html */
+const CUSTOM_PLANS = 5;
+
+interface Plans {
+  readonly statement: string;
+  readonly custom: number;
+  readonly generic: number;
+}
 
 let bed: TestBed;
 beforeAll(async () => {
@@ -71,4 +85,53 @@ test('a token that cannot be saved does not keep the others from being saved', a
   expect(await savedUsers()).toEqual(users.slice(1).toSorted());
   await bed.sql('DROP TRIGGER refusing ON access_tokens');
   await until(async () => (await savedUsers()).length === USERS);
+});
+
+test('the next request to Google need not wait until the answer to the one before is saved', async () => {
+  const [slow = '', next = ''] = await coldUsers(bed, 'turn', 2);
+  await bed.restart({ GOOGLE_CONCURRENCY: '1' });
+  const other = new pg.Client({ connectionString: bed.ownerUrl });
+  await other.connect();
+  try {
+    bed.google.control.failNext('token', { delayMs: 500 }, 1);
+    const held = bed.api.token(slow);
+    await until(() => bed.google.control.count('token') === 1);
+    await other.query('BEGIN');
+    await other.query('SELECT 1 FROM grants WHERE user_id = $1 FOR UPDATE', [slow]);
+    expect((await bed.api.token(next)).status).toBe(200);
+    expect(await savedUsers()).toEqual([next]);
+    await other.query('COMMIT');
+    expect((await held).status).toBe(200);
+    expect(await savedUsers()).toEqual([next, slow].toSorted());
+  } finally {
+    await other.end();
+    await bed.restart();
+  }
+});
+
+test('PostgreSQL plans each shared statement for its first values only, alone or for several users', async () => {
+  await bed.restart({ DATABASE_POOL_SIZE: '1' });
+  // On the broker's only connection, which has all statements that it prepared.
+  const plans = async () => {
+    const rows = await bed.app.get(Database).unprepared<Plans>(
+      `SELECT regexp_replace(name, ' [0-9a-f]{12}$', '') AS statement, custom_plans::integer AS custom,
+        generic_plans::integer AS generic FROM pg_prepared_statements`,
+    );
+    return SHARED.map((statement) => rows.find((row) => row.statement === statement) ?? statement);
+  };
+  const isDecided = (each: Plans | string) =>
+    typeof each !== 'string' && each.custom + each.generic > 2 * CUSTOM_PLANS;
+  // With few rows, or many users at a time, a plan for the values is no cheaper than one for any.
+  await coldUsers(bed, 'row', 1500);
+  await bed.sql('ANALYZE grants, access_tokens');
+  let crowd = 0;
+  await until(async () => {
+    const users = await coldUsers(bed, `planned-${crowd++}`, 4);
+    const [alone = '', ...together] = users;
+    expect((await bed.api.token(alone)).status).toBe(200);
+    await Promise.all(together.map((user) => bed.api.token(user)));
+    return (await plans()).every(isDecided);
+  });
+  for (const each of await plans()) expect(each).toMatchObject({ custom: CUSTOM_PLANS });
+  await bed.restart();
 });

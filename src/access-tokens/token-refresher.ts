@@ -46,6 +46,8 @@ interface Task {
   readonly doubted: AccessToken | null;
 }
 
+type Outcome = RefreshResult | GoogleFailure;
+
 /** Beyond the timeouts of the requests to Google, so that a lease expires only when its owner crashed. */
 const LEASE_MARGIN_MS = 2000;
 /** A replica that waits for another's lease is notified of its end, and polls besides. */
@@ -110,15 +112,15 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     const known = doubted ? this.results.verdictOn(tokenIdOf(doubted)) : this.results.find(grant, scopes);
     if (known) return known;
     for (;;) {
-      const outcome = await work.turn(() => this.#takeTurn(task, work.about));
+      const outcome = await work.turn((release) => this.#takeTurn(task, work.about, release));
       if (outcome.kind !== 'held') return outcome;
       if (this.#isStopping) return withheld('stopping');
       await this.changes.nextChange(grant.userId, grant.client, Math.min(outcome.ms, POLL_MS));
     }
   }
 
-  /** @returns `held` while another replica has the lease */
-  async #takeTurn({ grant, scopes, refused, doubted }: Task, requester: Requester) {
+  /** Ends its turn once Google has answered: the next request need not wait for the database. @returns `held` as `take` does */
+  async #takeTurn({ grant, scopes, refused, doubted }: Task, requester: Requester, release: () => void) {
     // A user's refresh is sent a second time where Google refuses to narrow.
     const requests = grant.kind === 'user' ? 2 : 1;
     const leaseMs = requests * this.settings.googleTimeoutMs + LEASE_MARGIN_MS;
@@ -131,7 +133,8 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     if (outcome.kind !== 'taken') return outcome;
     const { lease } = outcome;
     try {
-      const result = await (doubted ? this.#askAbout(doubted, lease) : this.#renew(lease, scopes));
+      const asking = doubted ? this.#askAbout(doubted, lease, release) : this.#renew(lease, scopes, release);
+      const result = await asking;
       if (result instanceof GoogleFailure) return await this.#fail(lease, result, requester);
       if (result.kind === 'token') {
         const cause = refused ? { refused: tokenIdOf(refused) } : {};
@@ -146,8 +149,9 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
   }
 
   /** Ends the lease, except with a failure. */
-  async #renew(lease: Lease, scopes: readonly string[]): Promise<RefreshResult | GoogleFailure> {
+  async #renew(lease: Lease, scopes: readonly string[], release: () => void): Promise<Outcome> {
     const renewed = await this.renewal.renew(lease, scopes).catch(asFailure);
+    release();
     if (renewed instanceof GoogleFailure) return renewed;
     if (renewed.kind === 'narrowed') return this.results.save(lease, renewed);
     if (renewed.kind === 'not_narrowed') {
@@ -164,8 +168,9 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
    * Whether the grant is dead although Google has just issued a token of it: a caller that says so is not enough to end the
    * grant for all others. Ends the lease, except with a failure.
    */
-  async #askAbout(doubted: AccessToken, lease: Lease): Promise<RefreshResult | GoogleFailure> {
+  async #askAbout(doubted: AccessToken, lease: Lease, release: () => void): Promise<Outcome> {
     const failure = await this.google.assertAccepted(doubted.token).then(() => null, asFailure);
+    release();
     // A service account has no consent that could end.
     if (failure?.kind === 'grant_dead' && lease.grant.kind === 'user') return failure;
     await this.leases.giveUp(lease, 0);
@@ -183,12 +188,8 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     const { replacesRefused } = lease;
     const issued = { token, obtainedAt, expiresAt, scopes: scopeSet(response.scopes), replacesRefused };
     const isAsRequested = sameScopes(response.scopes, scopes);
-    return this.results.save(lease, {
-      kind: 'token',
-      scopes,
-      response,
-      token: isAsRequested ? issued : null,
-    });
+    const outcome = { kind: 'token', scopes, response, token: isAsRequested ? issued : null } as const;
+    return this.results.save(lease, outcome);
   }
 
   /** Google's description stays out of log and audit trail: it is free text. */

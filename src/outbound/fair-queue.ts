@@ -7,7 +7,7 @@ export interface Lane {
 }
 
 /** Releases a turn; a second call does nothing. */
-type Release = () => void;
+export type Release = () => void;
 
 /** A service with one client may hold at most so many times the turns that are free; a client with all its services more. */
 const SERVICE_SHARE = 7;

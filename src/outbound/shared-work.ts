@@ -1,4 +1,4 @@
-import { type FairQueue, keyOf, type Lane, Place } from './fair-queue.js';
+import { type FairQueue, keyOf, type Lane, Place, type Release } from './fair-queue.js';
 
 export interface WaitingCaller<A> {
   readonly lane: Lane;
@@ -92,14 +92,17 @@ export class SharedWork<T, A> {
     }
   }
 
-  /** A part of the work that needs a turn. @throws {TurnNotTaken} when no caller wants it any more, and what `part` throws */
-  async turn<R>(part: () => Promise<R>): Promise<R> {
+  /**
+   * A part of the work that needs a turn, until it releases it or ends.
+   * @throws {TurnNotTaken} when no caller wants it any more, and what `part` throws
+   */
+  async turn<R>(part: (release: Release) => Promise<R>): Promise<R> {
     if (!this.isWanted) throw new TurnNotTaken('caller_left');
     const release = await this.#takeTurn();
     try {
       // The callers may have left just before the turn came.
       if (this.#waiters.size === 0) throw new TurnNotTaken('caller_left');
-      return await part();
+      return await part(release);
     } finally {
       release();
     }
@@ -110,7 +113,7 @@ export class SharedWork<T, A> {
     for (const waiter of this.#waiters) if (waiter.lane.isBackground) this.#leave(waiter, 'caller_left');
   }
 
-  async #takeTurn(): Promise<() => void> {
+  async #takeTurn(): Promise<Release> {
     const place = new Place(this.queue);
     this.#place = place;
     const abandoned = new Promise<never>((_, reject) => (this.#abandoned = reject));

@@ -1,4 +1,4 @@
-import { createHash, createHmac, type KeyObject } from 'node:crypto';
+import { createHmac, hash, type KeyObject } from 'node:crypto';
 import { statSync, unwatchFile, watchFile } from 'node:fs';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
@@ -133,5 +133,5 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
 
 /** Short, so that what a value is bound to may be long. */
 function digest(aad: string): string {
-  return createHash('sha256').update(aad).digest('base64url');
+  return hash('sha256', aad, 'base64url');
 }

@@ -55,7 +55,15 @@ export function parseScopes(scope: string): string[] {
 }
 
 export function scopeSet(scopes: Iterable<string>): string[] {
-  return [...new Set([...scopes].map(canonicalScope))].sort();
+  const list = [...scopes];
+  // As they are stored. Each call of a token compares several.
+  return list.every((scope, index) => isNext(list[index - 1], scope))
+    ? list
+    : [...new Set(list.map(canonicalScope))].sort();
+}
+
+function isNext(before: string | undefined, scope: string): boolean {
+  return (before === undefined || before < scope) && !ALIASES.has(scope);
 }
 
 /** One name for a set of scopes, whatever their order: what its access token is kept under. */

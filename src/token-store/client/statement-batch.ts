@@ -1,7 +1,7 @@
 import { codesOf, databaseFault } from './database-error.js';
 
 /** Statements of one kind under way. What comes meanwhile waits for the next one, and shares it. */
-const MAX_RUNNING = 3;
+const MAX_RUNNING = 2;
 const MAX_INPUTS = 50;
 
 /** Of one row, though its code is also that of a database that does not answer: a lock or a conflict, or the time that it took. */

@@ -16,6 +16,7 @@ type Marks = ReadonlyMap<string, { readonly version: number; readonly credential
 const GONE = { version: Number.POSITIVE_INFINITY, credentialVersion: Number.POSITIVE_INFINITY };
 const FIRST = { version: 0, credentialVersion: 0 };
 const NONE: Marks = new Map();
+const NONE_OLDER: ReadonlySet<string> = new Set();
 const MIN_USERS = 20_000;
 
 /**
@@ -37,15 +38,18 @@ export class GrantWatermarks {
 
   /** Caches what was read. @returns the ids of rows that are older than what was known before */
   judge(userId: string, client: string, before: Marks, rows: readonly Progress[]): ReadonlySet<string> {
-    if (rows.length === 0 && before.size === 0) return new Set();
+    if (rows.length === 0 && before.size === 0) return NONE_OLDER;
     const key = keyOf(userId, client);
-    const marks = new Map(this.#marks.get(key));
+    const known = this.#marks.get(key);
+    // Nearly every read.
+    if (known && known === before && areSame(known, rows)) return NONE_OLDER;
+    const marks = new Map(known);
     const older = new Set<string>();
     for (const { id, version, credentialVersion } of rows) {
-      const known = before.get(id) ?? FIRST;
+      const mark = before.get(id) ?? FIRST;
       // A dead grant has no credential.
-      const seen = { version, credentialVersion: credentialVersion ?? known.credentialVersion };
-      if (seen.version < known.version || seen.credentialVersion < known.credentialVersion) older.add(id);
+      const seen = { version, credentialVersion: credentialVersion ?? mark.credentialVersion };
+      if (seen.version < mark.version || seen.credentialVersion < mark.credentialVersion) older.add(id);
       else if (seen.version >= (marks.get(id) ?? FIRST).version) marks.set(id, seen);
     }
     const read = new Set(rows.map(({ id }) => id));
@@ -53,6 +57,16 @@ export class GrantWatermarks {
     this.#marks.set(key, marks);
     return older;
   }
+}
+
+function areSame(marks: Marks, rows: readonly Progress[]): boolean {
+  return (
+    rows.length === marks.size &&
+    rows.every(({ id, version, credentialVersion }) => {
+      const mark = marks.get(id);
+      return mark?.version === version && mark.credentialVersion === credentialVersion;
+    })
+  );
 }
 
 /** User ids contain no line break. */
