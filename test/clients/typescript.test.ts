@@ -87,7 +87,7 @@ describe('a token', () => {
 
   test('that a slow answer brings does not replace that of a later call', async () => {
     await bed.api.connect({ user_id: 'slow', scope: YOUTUBE }, { account: BOB.email });
-    const [answered, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const [answered, released] = [Promise.withResolvers<null>(), Promise.withResolvers<null>()];
     let calls = 0;
     const slow = new TokenBroker({
       url: bed.url,
@@ -96,7 +96,7 @@ describe('a token', () => {
         const isFirst = calls++ === 0;
         const answer = await fetch(...request);
         if (!isFirst) return answer;
-        answered.resolve();
+        answered.resolve(null);
         await released.promise;
         return answer;
       },
@@ -105,7 +105,7 @@ describe('a token', () => {
     await answered.promise;
     const { tokenId } = await broker.token('slow');
     const next = await slow.token('slow', { refused: tokenId });
-    released.resolve();
+    released.resolve(null);
     expect(await first).toMatchObject({ tokenId });
     expect(await slow.token('slow')).toBe(next);
   });
