@@ -335,9 +335,15 @@ describe('bad input gets a clear error and loses nothing', () => {
   describe('a ticket in the browser', () => {
     const page = async (url: string) => new Browser().open(url);
 
-    test('is refused when it is forged, altered, cut short or made up', async () => {
-      const url = await bed.api.connectUrl(ticket);
-      const middle = url.length - 60;
+    test.each([
+      ['of a service', () => bed.api.connectUrl(ticket)],
+      [
+        'of a refusal',
+        async () => String((await bed.api.token('nobody', { scope: YOUTUBE })).body['connect_url']),
+      ],
+    ])('%s is refused when it is forged, altered, cut short or made up', async (_, link) => {
+      const url = await link();
+      const middle = url.length - 10;
       const altered = `${url.slice(0, middle)}${url[middle] === 'A' ? 'B' : 'A'}${url.slice(middle + 1)}`;
       for (const forged of [altered, url.slice(0, -10), `${bed.url}/connect?ticket=abc`]) {
         const answer = await page(forged);
@@ -388,7 +394,7 @@ describe('bad input gets a clear error and loses nothing', () => {
       await new Browser().begin(url);
       const answer = await page(url);
       expect(answer.status).toBe(400);
-      expect(answer.text).toContain('used already');
+      expect(answer.text).toContain('another browser');
     });
 
     test('is refused from the page of another site, and not used up', async () => {

@@ -114,13 +114,32 @@ describe('a connect that fails', () => {
         }),
     ],
     [
-      'refused',
+      'expired',
       'state_expired',
       'callback',
       () =>
         backWith(() => {
-          bed.clock.advance(601);
+          bed.clock.advance(31 * 60);
         }),
+    ],
+    [
+      'denied',
+      'user_cancelled',
+      'button',
+      async () => {
+        const url = await bed.api.connectUrl(ticket);
+        const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '', cancel: 'yes' };
+        return new Browser().submit(new URL('/connect', url), fields);
+      },
+    ],
+    [
+      'cancelled',
+      'ticket_cancelled',
+      'service',
+      async () => {
+        const { id } = await bed.api.ticket(ticket);
+        return bed.api.delete(`/connect/tickets/${id}`);
+      },
     ],
     [
       'failed',

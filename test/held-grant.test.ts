@@ -49,9 +49,9 @@ describe('a connect whose scopes are all held', () => {
     expect(answer.headers.get('location')).toContain(`${bed.google.url}/o/oauth2/`);
   });
 
-  test('uses its ticket up', async () => {
+  test('binds its ticket to the browser', async () => {
     const { url } = await press();
-    expect((await new Browser().open(url)).text).toContain('used already');
+    expect((await new Browser().open(url)).text).toContain('another browser');
   });
 
   test('goes to Google where the user has revoked the access, of which the broker was not notified', async () => {

@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import math
 import random
 import re
 import socket
@@ -78,6 +79,9 @@ _DEFAULT_MIN_TTL = 300
 # A token with less cannot be used for a call any more.
 _LAST_SECONDS = 10
 _MAX_TOKENS = 10_000
+#: What one call may wait, by the broker's rule.
+_MAX_WAIT = 55
+_UNFINISHED = ("created", "opened", "at_google", "pending")
 _RETRIED = (429, 503)
 _WEBHOOK_TOLERANCE = 300
 
@@ -146,6 +150,28 @@ class AccessToken:
 class ConnectLink:
     url: str
     expires_at: datetime
+    #: For `connect_outcome`.
+    id: str
+
+
+@dataclass(frozen=True)
+class ConnectOutcome:
+    #: `success`, `partial`, `denied`, `failed`, `cancelled` and `expired` are ends.
+    state: str
+    #: Why it ended so; None after success.
+    reason: Optional[str]
+    #: Names it in the log of the broker.
+    request_id: Optional[str]
+    grant_id: Optional[str]
+    #: The account that was chosen.
+    account: Optional[Mapping[str, Optional[str]]]
+    missing_scopes: Tuple[str, ...]
+    #: Accounts of dead grants of this user, where another account was connected.
+    instead_of: Tuple[Mapping[str, Optional[str]], ...]
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state not in _UNFINISHED
 
 
 class TokenBroker:
@@ -257,7 +283,29 @@ class TokenBroker:
             "force": force,
         }
         answer = self._send("/connect/tickets", body={name: value for name, value in body.items() if value is not None})
-        return ConnectLink(answer["connect_url"], _time(answer["expires_at"]))
+        return ConnectLink(answer["connect_url"], _time(answer["expires_at"]), answer["id"])
+
+    def connect_outcome(self, id: str, *, wait_seconds: float = 0) -> ConnectOutcome:
+        """How a connect ended, or where it stands after `wait_seconds`.
+
+        One call waits for 55 seconds at most; this repeats it.
+        """
+        path = f"/connect/tickets/{urllib.parse.quote(id, safe='')}"
+        end = time.monotonic() + wait_seconds
+        while True:
+            wait = min(_MAX_WAIT, max(0, math.ceil(end - time.monotonic())))
+            answer = self._send(path, {"wait": str(wait)}, wait=wait)
+            if answer["state"] in _UNFINISHED and time.monotonic() < end:
+                continue
+            return ConnectOutcome(
+                state=answer["state"],
+                reason=answer["reason"],
+                request_id=answer["request_id"],
+                grant_id=answer["grant_id"],
+                account=answer["account"],
+                missing_scopes=tuple(answer["missing_scopes"]),
+                instead_of=tuple(answer["instead_of"]),
+            )
 
     def verify_webhook(
         self, raw_body: bytes, headers: Mapping[str, str], secrets: Union[str, Iterable[str]]
@@ -293,9 +341,11 @@ class TokenBroker:
         path: str,
         query: Optional[Mapping[str, Optional[str]]] = None,
         body: Optional[Mapping[str, Any]] = None,
+        wait: float = 0,
     ) -> Dict[str, Any]:
-        # Every call can be repeated: a token that is asked for twice is the same, a connect link is stored nowhere.
-        deadline = time.monotonic() + self._timeout
+        # Every call can be repeated: a token that is asked for twice is the same, and a connect link that is not used
+        # expires.
+        deadline = time.monotonic() + self._timeout + wait
         given = {name: value for name, value in (query or {}).items() if value is not None}
         url = self._url + path + (f"?{urllib.parse.urlencode(given)}" if given else "")
         attempt = 0

@@ -1,42 +1,33 @@
 import type { FastifyReply } from 'fastify';
-import type { Settings } from '../config/settings.js';
 import { type ConnectOutcome, returnAddress } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
-import { sendPage } from '../http/page-responses.js';
-import { resultPage } from '../pages/result-page.js';
-import { setBrowserBinding } from './browser-binding-cookie.js';
-import type { AuthorizationRedirect } from './start-authorization.js';
 
-/** Binds an authorization request to the browser, and redirects the browser to Google. */
-export async function redirectToGoogle(
-  reply: FastifyReply,
-  { id, browserKey, seconds, consentUrl }: AuthorizationRedirect,
-  { publicUrl }: Settings,
-): Promise<void> {
-  setBrowserBinding(reply, id, browserKey, publicUrl.startsWith('https:'), seconds);
-  await reply.redirect(consentUrl, 303);
+/** Where this browser sees an outcome, and the refusals of the callback, at an address without code and state. */
+export const RESULT_PATH = '/connect/result';
+
+/** A ticket whose outcome is known, or is still to be. */
+interface Shown {
+  readonly id: string;
+  readonly connectRequest: ConnectRequest;
+}
+
+export async function redirectTo(reply: FastifyReply, url: string): Promise<void> {
+  await reply.header('cache-control', 'no-store').redirect(url, 303);
 }
 
 /**
- * Ends a connect in the browser: redirects to the app, or shows a page where the request names no return_to.
- * @param nextStep makes another link for the same connect; null after the first link has expired
+ * Sends the browser on with an outcome: to the app, or to the page of the result where the request names no return_to. The
+ * address that it leaves was that of a form, or has a code and a state.
  */
 export async function respondToBrowser(
   reply: FastifyReply,
-  connectRequest: ConnectRequest,
-  outcome: ConnectOutcome,
-  nextStep: () => Promise<string | null>,
+  { id, connectRequest: { returnTo } }: Shown,
+  outcome: ConnectOutcome | null,
 ): Promise<void> {
-  if (connectRequest.returnTo !== null) {
-    await reply.redirect(returnAddress(connectRequest.returnTo, outcome), 303);
-    return;
-  }
-  const hasNextStep =
-    outcome.kind === 'denied' ||
-    (outcome.kind === 'failed' && outcome.isFinal !== true) ||
-    (outcome.kind === 'granted' && outcome.missing.length > 0);
-  await sendPage(
-    reply,
-    resultPage(connectRequest.serviceName, outcome, hasNextStep ? await nextStep() : null),
-  );
+  const isForApp = returnTo !== null && outcome !== null;
+  await redirectTo(reply, isForApp ? returnAddress(returnTo, outcome) : resultAddress(id));
+}
+
+function resultAddress(ticketId: string): string {
+  return `${RESULT_PATH}?${new URLSearchParams({ ticket: ticketId }).toString()}`;
 }

@@ -130,7 +130,13 @@ export const CONNECT_TICKET_EXAMPLES = {
 
 /** A link to show to the user, or to redirect the user to. */
 export class ConnectTicketResponse {
-  @ApiProperty({ description: 'Works once, for 30 minutes' })
+  @ApiProperty({ description: 'For GET /connect/tickets/:id', example: 'h3k9x2mvq7aw' })
+  id!: string;
+
+  @ApiProperty({
+    description: 'For one browser, for 30 minutes',
+    example: 'https://broker.example.com/connect?ticket=ct_h3k9x2mvq7aw_QmV0dGVyIHNhZmUgdGg',
+  })
   connect_url!: string;
 
   @ApiProperty({ format: 'date-time' })
@@ -141,6 +147,15 @@ export class TicketDto {
   @IsString({ message: 'is missing: open the link exactly as the app gave it to you.' })
   @MaxLength(MAX_TICKET_LENGTH, { message: 'is too long: open the link exactly as the app gave it to you.' })
   ticket!: string;
+}
+
+/** The form of the connect page. */
+export class TicketFormDto extends TicketDto {
+  /** Present where its second button was pressed. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(10)
+  cancel?: string;
 }
 
 export function toConnectRequest(

@@ -1,100 +1,60 @@
-import {
-  Body,
-  Controller,
-  Get,
-  Header,
-  HttpCode,
-  Post,
-  Query,
-  Req,
-  Res,
-  UseInterceptors,
-} from '@nestjs/common';
+import { Body, Controller, Get, Post, Query, Req, Res, UseInterceptors } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import {
-  ApiBearerAuth,
-  ApiBody,
-  ApiCreatedResponse,
-  ApiExcludeEndpoint,
-  ApiOperation,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Settings } from '../config/settings.js';
-import type { Service } from '../domain/access/policy.js';
+import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-ticket.js';
+import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { endOf } from '../domain/connect/connect-end.js';
-import { parseScopes } from '../domain/google/scopes.js';
+import { type ConnectOutcome, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
+import { BrokerError } from '../domain/errors.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
-import { Caller, Public } from '../http/caller.decorator.js';
-import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { Public } from '../http/caller.decorator.js';
 import { allowFormToLeave, assertOwnPage, sendPage } from '../http/page-responses.js';
 import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { connectPage } from '../pages/connect-page.js';
-import { redirectToGoogle, respondToBrowser } from './browser-response.js';
+import { resultPage } from '../pages/result-page.js';
+import { BrowserBinding } from './browser-binding.js';
+import { redirectTo, respondToBrowser } from './browser-response.js';
 import { ConnectAuditInterceptor } from './connect-audit.interceptor.js';
-import {
-  CONNECT_TICKET_EXAMPLES,
-  ConnectTicketDto,
-  ConnectTicketResponse,
-  TicketDto,
-  toConnectRequest,
-} from './connect-ticket.dto.js';
-import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
-import { StartAuthorization } from './start-authorization.js';
+import { TicketDto, TicketFormDto } from './connect-ticket.dto.js';
+import { consentFacts } from './consent-facts.js';
+import { type Start, StartAuthorization } from './start-authorization.js';
 
+/** The page of a connect link, and its buttons. What Google answers comes to callback/. */
 @Controller('connect')
-@ApiTags('connect')
+@ApiExcludeController()
 export class ConnectController {
   constructor(
-    private readonly settings: Settings,
     private readonly tickets: ConnectTickets,
+    private readonly progress: TicketProgress,
+    private readonly binding: BrowserBinding,
     private readonly startAuthorization: StartAuthorization,
     private readonly metrics: ConnectMetrics,
   ) {}
 
-  @Post('tickets')
-  @Audited('connect.ticket')
-  @HttpCode(201)
-  @Header('cache-control', 'no-store')
-  @ApiBearerAuth()
-  @ApiOperation({
-    operationId: 'createConnectTicket',
-    summary: 'Make a link that takes a user to Google and back',
-  })
-  @ApiBody({ type: ConnectTicketDto, examples: CONNECT_TICKET_EXAMPLES })
-  @ApiCreatedResponse({ type: ConnectTicketResponse })
-  @ApiBodyProblems()
-  @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
-  async create(
-    @Caller() service: Service,
-    @Body() body: ConnectTicketDto,
-    @Audit() audit: AuditNote,
-  ): Promise<ConnectTicketResponse> {
-    audit.add({ userId: body.user_id, details: { asked: parseScopes(body.scope) } });
-    const client = this.settings.clients.pickFor(service, body.client ?? undefined);
-    audit.add({ client: client.alias });
-    const { url, expiresAt } = await this.tickets.issue(service, toConnectRequest(service, client, body));
-    return { connect_url: url, expires_at: expiresAt.toISOString() };
-  }
-
-  /** Consumes nothing: a link preview must not use up the ticket. */
+  /** Begins nothing: link previews open links too. The browser that began sees the outcome again. */
   @Get()
   @Public()
   @Audited('connect.consent', 'refusals')
   @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
-  @ApiExcludeEndpoint()
   async show(
-    @Query() { ticket }: TicketDto,
+    @Query() { ticket: text }: TicketDto,
+    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
-    const { connectRequest } = await this.tickets.open(ticket, (request) => {
-      audit.add(aboutConnect(request));
-    });
+    const opened = await this.#open(text, audit);
+    if (await this.#showAgain(opened, request, reply)) return;
+    await this.tickets.assertUsable(opened);
+    if (request.method === 'GET') {
+      // Not renewed: the key of another tab, which may have begun already, stays.
+      if (!this.binding.read(request, opened.id)) this.binding.ensure(request, reply, opened.id);
+      if (opened.stored && isNavigation(request)) await this.progress.markOpened(opened.stored, request.id);
+    }
     allowFormToLeave(reply);
-    await sendPage(reply, connectPage({ ...connectRequest, ticket }));
+    await sendPage(reply, connectPage({ ...opened.connectRequest, ticket: text }));
   }
 
   @Post()
@@ -102,27 +62,113 @@ export class ConnectController {
   @Audited('connect.consent')
   @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
-  @ApiExcludeEndpoint()
   async submit(
-    @Body() { ticket: sealed }: TicketDto,
+    @Body() { ticket: text, cancel }: TicketFormDto,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
     assertOwnPage(request);
-    const ticket = await this.tickets.open(sealed, (connectRequest) => {
-      audit.add(aboutConnect(connectRequest));
-    });
-    const { connectRequest } = ticket;
-    const start = await this.startAuthorization.begin(ticket, request.id);
-    if (start.kind === 'held') {
-      audit.add({ outcome: 'held' });
-      this.metrics.ended(endOf(start, connectRequest, request.id));
-      await respondToBrowser(reply, connectRequest, start, () => this.tickets.renew(connectRequest));
+    const opened = await this.#open(text, audit);
+    if (await this.#showAgain(opened, request, reply)) {
+      audit.omitSuccess();
       return;
     }
-    // The connect has not ended: the callback records how it does.
-    audit.omitSuccess();
-    await redirectToGoogle(reply, start.redirect, this.settings);
+    if (cancel !== undefined) {
+      await this.#cancel(opened, request, reply, audit);
+      return;
+    }
+    const start = await this.#start(opened, request, reply);
+    switch (start.kind) {
+      case 'redirect':
+        // The connect has not ended: the callback records how it does.
+        audit.omitSuccess();
+        await redirectTo(reply, start.consentUrl);
+        return;
+      case 'settled':
+        audit.omitSuccess();
+        await respondToBrowser(reply, start.ticket, start.ticket.outcome);
+        return;
+      case 'ended':
+        await this.#respond(opened, start.outcome, request, reply, audit);
+    }
   }
+
+  #open(text: string, audit: AuditNote): Promise<OpenedTicket> {
+    return this.tickets.open(text, (connectRequest) => {
+      audit.add(aboutConnect(connectRequest));
+    });
+  }
+
+  /**
+   * Shows an outcome once more, to the browser that began; that of a ticket that none began, to every one.
+   * @throws {BrokerError} `invalid_request` to another browser
+   */
+  async #showAgain({ stored }: OpenedTicket, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+    if (!stored) return false;
+    const { id, browserHash, outcome, connectRequest } = stored;
+    if (browserHash && !this.binding.isBoundTo(stored, this.binding.read(request, id))) throw ticketUsed();
+    // Its page says that it expired, and how to get another one.
+    if (!outcome || (outcome.kind === 'expired' && !browserHash)) return false;
+    // Without a browser there is no page of the result.
+    if (!browserHash && connectRequest.returnTo === null)
+      await sendPage(reply, resultPage(connectRequest.serviceName, outcome, null));
+    else await respondToBrowser(reply, stored, outcome);
+    return true;
+  }
+
+  /** What may not be asked for ends the connect. It goes to the app, like every outcome; without one, its page says so. */
+  async #start(opened: OpenedTicket, request: FastifyRequest, reply: FastifyReply): Promise<Start> {
+    try {
+      await this.tickets.assertUsable(opened);
+      const key = this.binding.ensure(request, reply, opened.id);
+      return await this.startAuthorization.begin(opened, key, request.id);
+    } catch (fault) {
+      if (!(fault instanceof BrokerError) || !FINAL.has(fault.code)) throw fault;
+      const outcome = outcomeOfRefusal(fault);
+      await this.progress.end(opened.id, outcome, request.id);
+      if (opened.connectRequest.returnTo === null) throw fault;
+      return { kind: 'ended', outcome };
+    }
+  }
+
+  async #cancel(
+    { id, connectRequest }: OpenedTicket,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    audit: AuditNote,
+  ): Promise<void> {
+    const key = this.binding.ensure(request, reply, id);
+    const stored = await this.progress.stored(id, connectRequest);
+    const bound = stored && (await this.progress.begin(stored, this.binding.hashOf(key), request.id, 0));
+    if (!bound) throw ticketUsed();
+    const outcome = { kind: 'denied', isCancel: true } as const;
+    const ended = await this.progress.end(id, outcome, request.id);
+    if (!ended?.isNew) {
+      audit.omitSuccess();
+      await respondToBrowser(reply, bound, ended?.ticket.outcome ?? null);
+      return;
+    }
+    await this.#respond(bound, outcome, request, reply, audit);
+  }
+
+  async #respond(
+    ticket: Pick<OpenedTicket, 'id' | 'connectRequest'>,
+    outcome: ConnectOutcome,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    audit: AuditNote,
+  ): Promise<void> {
+    audit.add(consentFacts(outcome));
+    this.metrics.ended(endOf(outcome, ticket.connectRequest, request.id));
+    await respondToBrowser(reply, ticket, outcome);
+  }
+}
+
+/** Refusals that another press of the button does not change. */
+const FINAL: ReadonlySet<string> = new Set(['slots_full', 'not_allowed']);
+
+/** A person's browser opens the page (Fetch Metadata, W3C), and no preview of the link or page loaded ahead. */
+function isNavigation({ headers }: FastifyRequest): boolean {
+  return headers['sec-fetch-dest'] === 'document' && headers['sec-purpose'] === undefined;
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { TokenRefresher } from '../access-tokens/token-refresher.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { findHeldGrant } from '../domain/connect/held-grant.js';
+import type { Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 
@@ -22,17 +23,17 @@ export class HeldGrantCheck {
     private readonly refresher: TokenRefresher,
   ) {}
 
-  /** Where Google cannot be asked, the grant counts as it is stored: an outage ends none. */
-  async isConnected(connectRequest: ConnectRequest, requestId: string): Promise<boolean> {
+  /** @returns the grant that covers the request. Where Google cannot be asked, the grant counts as it is stored: an outage ends none. */
+  async find(connectRequest: ConnectRequest, requestId: string): Promise<Grant | null> {
     const { userId, client, serviceId } = connectRequest;
     const caller = { service: { id: serviceId }, requestId };
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const grants = await this.grants.findVerified(userId, client, this.clock.now());
       const held = findHeldGrant(grants, connectRequest);
-      if (!held) return false;
+      if (!held) return null;
       const { kind } = await this.refresher.refresh(held, held.grantedScopes, caller);
-      if (kind !== 'dead' && kind !== 'changed') return true;
+      if (kind !== 'dead' && kind !== 'changed') return held;
     }
-    return false;
+    return null;
   }
 }

@@ -1,7 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { type OpenedTicket, ticketUsed } from '../connect-tickets/connect-ticket.js';
+import { after, TicketProgress } from '../connect-tickets/ticket-progress.js';
+import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
 import { choosePrompt, renewableGrants } from '../domain/connect/held-grant.js';
 import type { Account, Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -13,23 +17,16 @@ import {
   AuthorizationRequestsRepository,
 } from '../token-store/connects/authorization-requests.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
-import { type Ticket, ticketUsed } from '../connect-tickets/connect-ticket.js';
 import { HeldGrantCheck } from './held-grant-check.js';
 import { SlotCheck } from './slot-check.js';
 
-/** Takes a browser to Google with one authorization request, and binds it to that browser. */
-export interface AuthorizationRedirect {
-  readonly consentUrl: string;
-  /** Names the browser's cookie; derived from the state, so that the callback finds it. */
-  readonly id: string;
-  /** Goes into the browser's cookie; the callback requires it. */
-  readonly browserKey: Secret;
-  /** Lifetime of the authorization request, in seconds. */
-  readonly seconds: number;
-}
-
 export type Start =
-  { readonly kind: 'redirect'; readonly redirect: AuthorizationRedirect } | { readonly kind: 'held' };
+  /** Google's consent page. */
+  | { readonly kind: 'redirect'; readonly consentUrl: string }
+  /** Without Google: all is held already, or it may not be asked for. */
+  | { readonly kind: 'ended'; readonly outcome: ConnectOutcome }
+  /** It had an outcome before. */
+  | { readonly kind: 'settled'; readonly ticket: ConnectTicket };
 
 type RequestOptions = Pick<AuthorizationRequest, 'purpose'> & {
   readonly prompt: 'consent' | 'select_account' | null;
@@ -45,7 +42,7 @@ const LIFETIME_SECONDS = 10 * 60;
 const SIGN_IN = { purpose: 'identify', prompt: 'select_account', includeGranted: false } as const;
 
 /**
- * Creates and stores authorization requests: state, nonce and PKCE verifier, and a key for the browser's cookie. The
+ * Creates and stores authorization requests: state, nonce and PKCE verifier, for a ticket that is bound to a browser. The
  * callback uses it too, when one request to Google is not enough. Decides the prompt and incremental authorization
  * (include_granted_scopes).
  * Does not own the URL of the consent page with its code_challenge (google/oauth/google-oauth.client.ts).
@@ -61,17 +58,30 @@ export class StartAuthorization {
     private readonly grants: GrantsRepository,
     private readonly heldGrants: HeldGrantCheck,
     private readonly slots: SlotCheck,
+    private readonly progress: TicketProgress,
   ) {}
 
   /**
-   * Consumes a ticket.
-   * @throws {BrokerError} `invalid_request` when it was used before, `slots_full` when it would harm another user
+   * Begins a connect, or resumes it: each time with a state, nonce and verifier of its own.
+   * @param browserKey of the browser's cookie; the callback requires it
+   * @throws {BrokerError} `invalid_request` when another browser has begun; `slots_full` when it would harm another user
    */
-  async begin({ id, connectRequest }: Ticket, requestId: string): Promise<Start> {
-    if (!connectRequest.anotherAccount && (await this.heldGrants.isConnected(connectRequest, requestId))) {
-      const options = { ...SIGN_IN, purpose: 'consent', account: null } as const;
-      await this.#store(id, connectRequest, options, this.clock.now());
-      return { kind: 'held' };
+  async begin(
+    { id, connectRequest }: Pick<OpenedTicket, 'id' | 'connectRequest'>,
+    browserKey: Secret,
+    requestId: string,
+  ): Promise<Start> {
+    const stored = await this.progress.stored(id, connectRequest);
+    const hash = this.sealer.fingerprint(browserKey, 'browser-key');
+    const ticket = stored && (await this.progress.begin(stored, hash, requestId, LIFETIME_SECONDS));
+    if (!ticket) throw ticketUsed();
+    if (ticket.outcome) return { kind: 'settled', ticket };
+    const held = connectRequest.anotherAccount ? null : await this.heldGrants.find(connectRequest, requestId);
+    if (held) {
+      const outcome = { kind: 'held', grantId: held.id, account: held.account } as const;
+      const ended = await this.progress.end(id, outcome, requestId);
+      if (ended && !ended.isNew) return { kind: 'settled', ticket: ended.ticket };
+      return { kind: 'ended', outcome };
     }
     const grants = await this.#grantsFor(connectRequest);
     await this.slots.assertFreeSlot(connectRequest);
@@ -79,55 +89,52 @@ export class StartAuthorization {
     const account = accountHint ?? requireAccount?.email ?? requireAccount?.sub ?? null;
     // include_granted_scopes adds to the grant of one account, so the account must be known first.
     const isUnclear = account === null && renewableGrants(grants, null).length > 0;
-    const redirect =
+    const consentUrl =
       isUnclear || (await this.slots.mustIdentify(connectRequest))
-        ? await this.#redirect(id, connectRequest, { ...SIGN_IN, account })
-        : await this.#redirect(id, connectRequest, {
+        ? await this.#consentUrl(ticket, { ...SIGN_IN, account })
+        : await this.#consentUrl(ticket, {
             purpose: 'consent',
             prompt: choosePrompt(grants, account, connectRequest.scopes),
             account,
             includeGranted: account !== null && renewableGrants(grants, account).length > 0,
           });
-    return { kind: 'redirect', redirect };
+    return { kind: 'redirect', consentUrl };
   }
 
   /**
    * Another authorization request of the same browser for the same connect.
    * @param account the account that the last response identified
    * @param forceConsent asks Google for a consent screen, and so for a refresh token
+   * @returns the consent URL
    * @throws {BrokerError} `slots_full` when it would evict another user's refresh token
    */
   async again(
-    connectRequest: ConnectRequest,
+    ticket: ConnectTicket,
     { sub, email }: Account,
     forceConsent: boolean,
-  ): Promise<AuthorizationRedirect> {
+    requestId: string,
+  ): Promise<string> {
+    const { connectRequest } = ticket;
     const grants = await this.#grantsFor(connectRequest);
     await this.slots.assertFreeSlot(connectRequest, sub);
-    return this.#redirect(randomUUID(), connectRequest, {
+    const consentUrl = await this.#consentUrl(ticket, {
       purpose: 'consent',
       prompt: forceConsent ? 'consent' : choosePrompt(grants, sub, connectRequest.scopes),
       account: email ?? sub,
       includeGranted: renewableGrants(grants, sub).length > 0,
     });
-  }
-
-  /** The id of the authorization request with this state. */
-  idOf(state: Secret): string {
-    return Buffer.from(this.sealer.fingerprint(state, 'cookie-name')).toString('base64url').slice(0, 12);
+    await this.progress.resume(ticket.id, requestId, LIFETIME_SECONDS);
+    return consentUrl;
   }
 
   #grantsFor({ userId, client }: ConnectRequest): Promise<Grant[]> {
     return this.grants.findVerified(userId, client, this.clock.now());
   }
 
-  async #redirect(
-    ticketId: string,
-    connectRequest: ConnectRequest,
-    options: RequestOptions,
-  ): Promise<AuthorizationRedirect> {
-    const { state, nonce, verifier, browserKey } = await this.#store(ticketId, connectRequest, options, null);
-    const consentUrl = await this.google.consentUrl({
+  async #consentUrl(ticket: ConnectTicket, options: RequestOptions): Promise<string> {
+    const { connectRequest } = ticket;
+    const { state, nonce, verifier } = await this.#store(ticket, options);
+    return this.google.consentUrl({
       client: this.settings.clients.pick(connectRequest.client),
       redirectUri: this.settings.redirectUri,
       purpose: options.purpose,
@@ -140,46 +147,38 @@ export class StartAuthorization {
       prompt: options.prompt,
       includeGranted: options.includeGranted,
     });
-    return { consentUrl, id: this.idOf(state), browserKey, seconds: LIFETIME_SECONDS };
   }
 
   async #store(
-    ticketId: string,
-    connectRequest: ConnectRequest,
+    { id, connectRequest, browserHash }: ConnectTicket,
     { purpose, prompt, includeGranted }: RequestOptions,
-    consumedAt: Date | null,
   ) {
-    const secrets = {
-      state: randomSecret(),
-      nonce: randomSecret(),
-      verifier: randomSecret(),
-      browserKey: randomSecret(),
-    };
+    if (!browserHash) throw ticketUsed();
+    const secrets = { state: randomSecret(), nonce: randomSecret(), verifier: randomSecret() };
     const now = this.clock.now();
-    const stored = await this.requests.add(
+    await this.requests.add(
       {
-        ticketId,
+        ticketId: `${id}.${randomUUID()}`,
         connectRequest,
         purpose,
         forcedConsent: prompt === 'consent',
         includedGranted: includeGranted,
         verifier: secrets.verifier,
         createdAt: now,
-        expiresAt: new Date(now.getTime() + LIFETIME_SECONDS * 1000),
-        consumedAt,
+        expiresAt: after(now, LIFETIME_SECONDS),
+        consumedAt: null,
       },
       {
         stateHash: this.sealer.fingerprint(secrets.state, 'state'),
         nonceHash: this.sealer.fingerprint(secrets.nonce, 'nonce'),
-        browserHash: this.sealer.fingerprint(secrets.browserKey, 'browser-key'),
+        browserHash,
       },
     );
-    if (!stored) throw ticketUsed();
     return secrets;
   }
 }
 
 /** 256 bits, in the 43 characters that PKCE asks of a verifier (RFC 7636 section 4.1). */
-function randomSecret(): Secret {
+export function randomSecret(): Secret {
   return new Secret(randomBytes(32).toString('base64url'));
 }

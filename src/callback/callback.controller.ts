@@ -2,12 +2,11 @@ import { Controller, Get, Req, Res, UseInterceptors } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { clearBrowserBinding, readBrowserBinding } from '../authorization/browser-binding-cookie.js';
-import { redirectToGoogle, respondToBrowser } from '../authorization/browser-response.js';
+import { BrowserBinding } from '../authorization/browser-binding.js';
+import { redirectTo, respondToBrowser, RESULT_PATH } from '../authorization/browser-response.js';
+import { callbackRefusal } from '../authorization/callback-refusals.js';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
-import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
-import { StartAuthorization } from '../authorization/start-authorization.js';
-import { Settings } from '../config/settings.js';
+import { consentFacts } from '../authorization/consent-facts.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import { BrokerError } from '../domain/errors.js';
 import { Secret } from '../domain/secret.js';
@@ -15,40 +14,33 @@ import { isPlainText } from '../domain/text.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
 import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
+import { disconnectSignal } from '../http/request-context.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
-import { type AuthorizationResponse, CompleteAuthorization } from './complete-authorization.js';
-import { consentFacts } from './consent-outcome.js';
+import { CompleteAuthorization } from './complete-authorization.js';
+import type { AuthorizationResponse } from './response-validator.js';
 
 @Controller('callback')
 export class CallbackController {
   constructor(
-    private readonly settings: Settings,
-    private readonly startAuthorization: StartAuthorization,
-    private readonly tickets: ConnectTickets,
+    private readonly binding: BrowserBinding,
     private readonly metrics: ConnectMetrics,
     private readonly completeAuthorization: CompleteAuthorization,
   ) {}
 
+  /** Every answer but one to be repeated leads the browser to another address: this one has a code and a state. */
   @Get()
   @Public()
   @Audited('connect.consent')
   @UseInterceptors(ConnectAuditInterceptor)
-  @RouteConfig(BROWSER_ROUTE)
+  @RouteConfig({ ...BROWSER_ROUTE, refusalsAt: RESULT_PATH })
   @ApiExcludeEndpoint()
   async callback(
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
-    const secure = this.settings.publicUrl.startsWith('https:');
     const state = parameter(request, 'state', 256);
-    if (state === null)
-      throw malformed(
-        'state',
-        'is missing: this page is only for browsers that Google sends back.',
-        'state_missing',
-      );
-    const authorizationId = this.startAuthorization.idOf(new Secret(state));
+    if (state === null) throw callbackRefusal('state_missing') ?? malformed('state');
     const code = parameter(request, 'code', 1024);
     const response: AuthorizationResponse = {
       state: new Secret(state),
@@ -56,21 +48,39 @@ export class CallbackController {
       error: errorCode(parameter(request, 'error', 256)),
       errorSubtype: errorCode(optional(request, 'error_subtype')),
       iss: parameter(request, 'iss', 256),
-      browserKey: readBrowserBinding(request, authorizationId, secure),
+      browserKey: (ticketId) => this.binding.read(request, ticketId),
     };
-    const completion = await this.completeAuthorization.complete(response, request.id, (connectRequest) => {
-      audit.add(aboutConnect(connectRequest));
-    });
-    clearBrowserBinding(reply, authorizationId, secure);
-    if ('redirect' in completion) {
+    // A scanner that looks ahead must not use the code up.
+    if (request.method === 'HEAD') {
       audit.omitSuccess();
-      await redirectToGoogle(reply, completion.redirect, this.settings);
+      await reply.header('cache-control', 'no-store').send();
       return;
     }
-    const { connectRequest, outcome } = completion;
-    audit.add(consentFacts(outcome));
-    this.metrics.ended(endOf(outcome, connectRequest, request.id));
-    await respondToBrowser(reply, connectRequest, outcome, () => this.tickets.renew(connectRequest));
+    const completion = await this.completeAuthorization.complete(
+      response,
+      request.id,
+      (connectRequest) => {
+        audit.add(aboutConnect(connectRequest));
+      },
+      disconnectSignal(reply),
+    );
+    const { ticket } = completion;
+    switch (completion.kind) {
+      case 'redirect':
+        audit.omitSuccess();
+        await redirectTo(reply, completion.consentUrl);
+        return;
+      case 'settled':
+        audit.omitSuccess();
+        await respondToBrowser(reply, ticket, ticket.outcome);
+        return;
+      case 'outcome': {
+        const { outcome } = completion;
+        audit.add(consentFacts(outcome));
+        this.metrics.ended(endOf(outcome, ticket.connectRequest, request.id));
+        await respondToBrowser(reply, ticket, outcome);
+      }
+    }
   }
 }
 
@@ -78,8 +88,7 @@ export class CallbackController {
 function parameter(request: FastifyRequest, name: string, maxLength: number): string | null {
   const value = (request.query as Record<string, unknown>)[name];
   if (value === undefined || value === '') return null;
-  if (typeof value !== 'string' || value.length > maxLength || !isPlainText(value))
-    throw malformed(name, 'is not as Google sends it.', 'malformed_response');
+  if (typeof value !== 'string' || value.length > maxLength || !isPlainText(value)) throw malformed(name);
   return value;
 }
 
@@ -89,8 +98,12 @@ function optional(request: FastifyRequest, name: string): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
 }
 
-function malformed(name: string, what: string, reason: string): BrokerError {
-  return new BrokerError('invalid_request', `${name}: ${what}`, { errors: { [name]: what }, reason });
+function malformed(name: string): BrokerError {
+  const what = 'is not as Google sends it.';
+  return new BrokerError('invalid_request', `${name}: ${what}`, {
+    errors: { [name]: what },
+    reason: 'malformed_response',
+  });
 }
 
 /** Anyone can put text into a link: only what has the form of an error code (RFC 6749 section 4.1.2.1) is shown. */

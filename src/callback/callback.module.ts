@@ -1,16 +1,18 @@
 import { Module } from '@nestjs/common';
 import { CallbackController } from './callback.controller.js';
 import { CodeExchange } from './code-exchange.js';
-import { AuthorizationResponseValidator, CompleteAuthorization } from './complete-authorization.js';
+import { CompleteAuthorization } from './complete-authorization.js';
 import { CompletionsController, ConfirmPendingConsent } from './completions.controller.js';
+import { ConsentTickets } from './consent-tickets.js';
 import { FinishExchange } from './finish-exchange.js';
 import { PendingConsents } from './pending-consents.js';
+import { AuthorizationResponseValidator } from './response-validator.js';
 import { ResumeConnectsJob } from './resume-connects.job.js';
 
 /**
  * Owns the second half of the authorization code flow: the state, cookie and issuer checks, the one exchange of the
  * code, the grant (in the browser's request, or later without it), and the consents that the app's server confirms.
- * The walk of a code: callback.controller, complete-authorization, code-exchange, finish-exchange.
+ * The walk of a code: callback.controller, response-validator, complete-authorization, code-exchange, finish-exchange.
  * Does not own the authorization request (authorization/) nor how grants are stored (token-store/).
  */
 @Module({
@@ -19,6 +21,7 @@ import { ResumeConnectsJob } from './resume-connects.job.js';
     AuthorizationResponseValidator,
     CompleteAuthorization,
     CodeExchange,
+    ConsentTickets,
     FinishExchange,
     PendingConsents,
     ConfirmPendingConsent,

@@ -1,95 +1,49 @@
-import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { HeldGrantCheck } from '../authorization/held-grant-check.js';
-import { type AuthorizationRedirect, StartAuthorization } from '../authorization/start-authorization.js';
+import { StartAuthorization } from '../authorization/start-authorization.js';
+import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
+import { after, TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
 import { causeOfRedirect } from '../domain/connect/connect-cause.js';
-import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
+import { type ConnectOutcome, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
 import { type ConnectRequest, meetsRequirement } from '../domain/connect/connect-request.js';
+import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import type { CodeExchangeResponse } from '../domain/google/oauth.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
-import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
-import { Sealer } from '../sealing/sealer.js';
 import { ServiceCache } from '../services/service-cache.js';
-import {
-  AuthorizationRequestsRepository,
-  type PendingAuthorization,
-} from '../token-store/connects/authorization-requests.repository.js';
+import type { PendingAuthorization } from '../token-store/connects/authorization-requests.repository.js';
 import { CodeExchange } from './code-exchange.js';
-import { outcomeOfFailure, outcomeOfRefusal, WRONG_ACCOUNT } from './consent-outcome.js';
+import { outcomeOfFailure, wrongAccount } from './consent-outcome.js';
 import { FinishExchange } from './finish-exchange.js';
+import { CONFIRM_SECONDS } from './pending-consents.js';
+import { type AuthorizationResponse, AuthorizationResponseValidator } from './response-validator.js';
 
-/** The authorization response (RFC 6749 section 4.1.2), and the cookie of the browser that brought it. */
-export interface AuthorizationResponse {
-  readonly state: Secret;
-  readonly code: Secret | null;
-  /** Of the form of an error code, or `unknown_error`. */
-  readonly error: string | null;
-  readonly errorSubtype: string | null;
-  readonly iss: string | null;
-  readonly browserKey: Secret | null;
-}
-
-export type Completion = { readonly connectRequest: ConnectRequest } & (
-  | { readonly outcome: ConnectOutcome }
+export type Completion =
+  | { readonly kind: 'outcome'; readonly ticket: ConnectTicket; readonly outcome: ConnectOutcome }
   /** The browser must go to Google again. */
-  | { readonly redirect: AuthorizationRedirect }
-);
+  | { readonly kind: 'redirect'; readonly ticket: ConnectTicket; readonly consentUrl: string }
+  /** Another call decided, or is about to: this one changed nothing. */
+  | { readonly kind: 'settled'; readonly ticket: ConnectTicket };
 
-/** Finds the authorization request of a response, checks state, age, browser and issuer, and consumes the state. */
-@Injectable()
-export class AuthorizationResponseValidator {
-  constructor(
-    private readonly google: GoogleOAuthClient,
-    private readonly sealer: Sealer,
-    private readonly clock: Clock,
-    private readonly requests: AuthorizationRequestsRepository,
-  ) {}
+const TOO_LATE = { kind: 'expired', cause: 'state_expired' } as const;
 
-  /**
-   * Consumes the state after every other check, so that a stranger cannot use it up.
-   * @param onRequest called when the request is found, before it is checked
-   * @throws {BrokerError} `invalid_request`, with the reason
-   */
-  async validate(
-    { state, iss, browserKey }: AuthorizationResponse,
-    onRequest: (connectRequest: ConnectRequest) => void,
-  ): Promise<PendingAuthorization> {
-    const stateHash = this.sealer.fingerprint(state, 'state');
-    const request = await this.requests.find(stateHash);
-    const now = this.clock.now();
-    if (!request) throw refused('state_unknown', 'This answer belongs to no connect that is in progress.');
-    onRequest(request.connectRequest);
-    if (request.consumedAt) throw refused('state_used', 'This connect was finished already.');
-    if (request.expiresAt <= now) {
-      throw refused('state_expired', 'This connect took longer than 10 minutes.');
-    }
-    // RFC 6749 section 10.12: only the browser that started may finish.
-    const binding = browserKey && this.sealer.fingerprint(browserKey, 'browser-key');
-    if (!binding || !timingSafeEqual(binding, request.browserHash)) {
-      throw refused('other_browser', 'This connect was started in another browser, or its cookie is gone.');
-    }
-    // RFC 9207 section 2.4. Google has not always sent iss, so a missing one is accepted.
-    if (iss !== null && !this.google.isIssuer(iss)) {
-      throw refused('wrong_issuer', 'This answer does not come from Google.');
-    }
-    if (!(await this.requests.consume(stateHash, now))) {
-      throw refused('state_used', 'This connect was finished already.');
-    }
-    return request;
-  }
-}
+/** A pending exchange of the broker itself lasts a day; its ticket a little longer. */
+const FINISHING_SECONDS = 26 * 3600;
 
 /** The walk of a code: validate the response, exchange the code once, store the result, verify it, make the grant. */
 @Injectable()
 export class CompleteAuthorization {
   constructor(
+    private readonly clock: Clock,
     private readonly heldGrants: HeldGrantCheck,
     private readonly startAuthorization: StartAuthorization,
     private readonly services: ServiceCache,
+    private readonly tickets: ConnectTickets,
+    private readonly progress: TicketProgress,
     private readonly validator: AuthorizationResponseValidator,
     private readonly codeExchange: CodeExchange,
     private readonly finishExchange: FinishExchange,
@@ -97,24 +51,59 @@ export class CompleteAuthorization {
 
   /**
    * @param onRequest called as soon as the connect is known, whatever its outcome
+   * @param hangUp aborted when the browser no longer waits for another call to decide
    * @throws {BrokerError} `invalid_request` when the response belongs to no request of this browser; nothing is stored
    */
   async complete(
     response: AuthorizationResponse,
     requestId: string,
     onRequest: (connectRequest: ConnectRequest) => void,
+    hangUp: AbortSignal,
   ): Promise<Completion> {
-    const request = await this.validator.validate(response, onRequest);
-    const { connectRequest } = request;
-    const next = await this.#handle(request, response, requestId);
-    return 'kind' in next ? { connectRequest, outcome: next } : { connectRequest, redirect: next };
+    const validated = await this.validator.validate(response, requestId, onRequest, hangUp);
+    const { ticket } = validated;
+    if (validated.kind === 'settled') return validated;
+    if (validated.kind === 'late') return this.#end(ticket, TOO_LATE, requestId);
+    if (validated.kind === 'stale') return this.#resume(ticket, validated.browserKey, requestId);
+    const visit = { ticket, request: validated.request, requestId };
+    const next = await this.#handle(visit, response).catch(async (fault: unknown) => {
+      // The code is used up, and this browser may begin again at once.
+      await this.progress.resume(ticket.id, requestId, 0).catch(() => undefined);
+      throw fault;
+    });
+    if ('consentUrl' in next) return { kind: 'redirect', ticket, consentUrl: next.consentUrl };
+    return this.#end(ticket, next, requestId);
+  }
+
+  /** A grant has ended its ticket already, in its own transaction. */
+  async #end(ticket: ConnectTicket, outcome: ConnectOutcome, requestId: string): Promise<Completion> {
+    if (outcome.kind === 'granted') return { kind: 'outcome', ticket, outcome };
+    const seconds = outcome.kind === 'pending' ? CONFIRM_SECONDS : FINISHING_SECONDS;
+    const ended = await this.progress.end(ticket.id, outcome, requestId, after(this.clock.now(), seconds));
+    // Its service cancelled it meanwhile.
+    if (ended && !ended.isNew) return { kind: 'settled', ticket: ended.ticket };
+    return { kind: 'outcome', ticket, outcome };
+  }
+
+  async #resume(ticket: ConnectTicket, browserKey: Secret, requestId: string): Promise<Completion> {
+    try {
+      await this.tickets.assertUsable({ ...ticket, stored: ticket });
+      const start = await this.startAuthorization.begin(ticket, browserKey, requestId);
+      if (start.kind === 'redirect') return { ...start, ticket };
+      if (start.kind === 'settled') return start;
+      return { kind: 'outcome', ticket, outcome: start.outcome };
+    } catch (fault) {
+      if (!(fault instanceof BrokerError)) throw fault;
+      const isLate = fault.extensions['reason'] === 'ticket_expired';
+      return this.#end(ticket, isLate ? TOO_LATE : outcomeOfRefusal(fault), requestId);
+    }
   }
 
   async #handle(
-    request: PendingAuthorization,
+    visit: Visit,
     { error, errorSubtype, code }: AuthorizationResponse,
-    requestId: string,
-  ): Promise<ConnectOutcome | AuthorizationRedirect> {
+  ): Promise<ConnectOutcome | { readonly consentUrl: string }> {
+    const { request } = visit;
     const { connectRequest, purpose } = request;
     const ended = authorityEnded(connectRequest, await this.services.findActive(connectRequest.serviceId));
     if (ended) return outcomeOfRefusal(ended);
@@ -131,8 +120,8 @@ export class CompleteAuthorization {
     try {
       const tokens = await this.codeExchange.exchange(request, code);
       return await (purpose === 'identify'
-        ? this.#requestConsent(request, tokens, requestId)
-        : this.#storeAndFinish(request, tokens, requestId));
+        ? this.#requestConsent(visit, tokens)
+        : this.#storeAndFinish(visit, tokens));
     } catch (fault) {
       if (fault instanceof GoogleFailure) return outcomeOfFailure(fault);
       if (fault instanceof BrokerError && fault.code === 'slots_full') return outcomeOfRefusal(fault);
@@ -142,24 +131,26 @@ export class CompleteAuthorization {
 
   /** After a sign-in: the account is known, no slot is taken, and the consent follows where it is needed. */
   async #requestConsent(
-    { connectRequest, nonceHash }: PendingAuthorization,
+    { ticket, request: { connectRequest, nonceHash }, requestId }: Visit,
     answer: CodeExchangeResponse,
-    requestId: string,
-  ): Promise<ConnectOutcome | AuthorizationRedirect> {
+  ): Promise<ConnectOutcome | { readonly consentUrl: string }> {
     const account = await this.finishExchange.verifyAccount({ connectRequest, nonceHash, answer });
-    if (!meetsRequirement(account, connectRequest.requireAccount)) return WRONG_ACCOUNT;
+    if (!meetsRequirement(account, connectRequest.requireAccount))
+      return wrongAccount(connectRequest, account);
     const known = { ...connectRequest, accountHint: account.sub };
-    if (await this.heldGrants.isConnected(known, requestId)) return { kind: 'held' };
-    return this.startAuthorization.again(connectRequest, account, false);
+    const held = await this.heldGrants.find(known, requestId);
+    if (held) return { kind: 'held', grantId: held.id, account: held.account };
+    return { consentUrl: await this.startAuthorization.again(ticket, account, false, requestId) };
   }
 
   async #storeAndFinish(
-    { connectRequest, forcedConsent, includedGranted, nonceHash }: PendingAuthorization,
+    { ticket, request, requestId }: Visit,
     answer: CodeExchangeResponse,
-    requestId: string,
-  ): Promise<ConnectOutcome | AuthorizationRedirect> {
+  ): Promise<ConnectOutcome | { readonly consentUrl: string }> {
+    const { connectRequest, forcedConsent, includedGranted, nonceHash } = request;
     const exchange = {
       id: randomUUID(),
+      ticketId: ticket.id,
       connectRequest,
       forcedConsent,
       includedGranted,
@@ -174,12 +165,14 @@ export class CompleteAuthorization {
       .finish(exchange)
       .catch((fault: unknown) => this.finishExchange.postpone(exchange, fault));
     return finished.kind === 'again'
-      ? this.startAuthorization.again(connectRequest, finished.account, true)
+      ? { consentUrl: await this.startAuthorization.again(ticket, finished.account, true, requestId) }
       : finished;
   }
 }
 
-function refused(reason: string, what: string): BrokerError {
-  const detail = `${what} Go back to the app; if it is not connected, start again there.`;
-  return new BrokerError('invalid_request', detail, { reason });
+/** One authorization response that is being handled. */
+interface Visit {
+  readonly ticket: ConnectTicket;
+  readonly request: PendingAuthorization;
+  readonly requestId: string;
 }

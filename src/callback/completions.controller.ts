@@ -3,7 +3,10 @@ import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiProperty, ApiTa
 import { Matches } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
+import { unrequestedFact } from '../authorization/consent-facts.js';
+import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { assertAllowed, type Service } from '../domain/access/policy.js';
+import { outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
 import { BrokerError } from '../domain/errors.js';
 import { missingScopes } from '../domain/google/scopes.js';
 import type { Grant } from '../domain/grant/grant.js';
@@ -19,7 +22,7 @@ import {
   PendingConsentsRepository,
 } from '../token-store/connects/pending-consents.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
-import { unrequestedFact } from './consent-outcome.js';
+import { ConsentTickets } from './consent-tickets.js';
 import { PendingConsents } from './pending-consents.js';
 import { ResumeConnectsJob } from './resume-connects.job.js';
 
@@ -58,6 +61,8 @@ export class ConfirmPendingConsent {
     private readonly pending: PendingConsentsRepository,
     private readonly pendingConsents: PendingConsents,
     private readonly resumeConnects: ResumeConnectsJob,
+    private readonly consentTickets: ConsentTickets,
+    private readonly progress: TicketProgress,
   ) {}
 
   /**
@@ -67,7 +72,7 @@ export class ConfirmPendingConsent {
    * user, or one that the service may not act for, and the consent is removed; `google_unavailable`: the account is not
    * verified yet
    */
-  async confirm(service: Service, code: Secret, userId: string): Promise<Confirmed> {
+  async confirm(service: Service, code: Secret, userId: string, requestId: string): Promise<Confirmed> {
     assertAllowed(service, userId, service.policy.clients[0] ?? '', []);
     const codeHash = this.pendingConsents.hashOf(service.id, code);
     const consent = await this.#find(codeHash);
@@ -78,6 +83,7 @@ export class ConfirmPendingConsent {
       assertAllowed(service, userId, connectRequest.client, connectRequest.scopes);
     } catch (refusal) {
       await this.pending.remove(codeHash);
+      await this.#fail(consent, refusal, requestId);
       throw refusal;
     }
     const saved = await this.grants.saveConsent({
@@ -89,6 +95,7 @@ export class ConfirmPendingConsent {
       includedGranted,
       exchangeId: null,
       codeHash,
+      ticket: await this.consentTickets.of({ ...consent, requestId }, answer.account),
       now: this.clock.now(),
     });
     if (saved.kind === 'saved') {
@@ -96,13 +103,20 @@ export class ConfirmPendingConsent {
       return { grant, missing: missingScopes(connectRequest.scopes, grant.grantedScopes), unrequested };
     }
     // Another call with the same code has won.
-    if (saved.kind === 'gone') throw codeUnknown();
+    if (saved.kind === 'gone' || saved.kind === 'ticket_ended') throw codeUnknown();
     await this.pending.remove(codeHash);
-    throw new BrokerError(
+    const refusal = new BrokerError(
       'not_connected',
       'Google gave no lasting permission for all of this. Let the user connect again.',
       { reason: 'no_refresh_token' },
     );
+    await this.#fail(consent, refusal, requestId);
+    throw refusal;
+  }
+
+  async #fail({ ticketId }: PendingConsent, refusal: unknown, requestId: string): Promise<void> {
+    if (ticketId === null || !(refusal instanceof BrokerError)) return;
+    await this.progress.end(ticketId, outcomeOfRefusal(refusal), requestId);
   }
 
   async #find(codeHash: Uint8Array<ArrayBuffer>): Promise<PendingConsent | null> {
@@ -177,6 +191,7 @@ export class CompletionsController {
       service,
       new Secret(code),
       user_id,
+      requestId,
     );
     audit.add({
       client: grant.client,

@@ -1,31 +1,11 @@
-import { causeOfFailure, causeOfReason, googleErrorCode } from '../domain/connect/connect-cause.js';
-import { causeFacts, endOf } from '../domain/connect/connect-end.js';
+import { causeOfFailure, googleErrorCode } from '../domain/connect/connect-cause.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
-import type { BrokerError } from '../domain/errors.js';
 import { type Actor, type GoogleFailure, isTransient } from '../domain/google/google-failure.js';
 import { explainFailure } from '../domain/google/oauth-failures.js';
-import { missingScopes } from '../domain/google/scopes.js';
-import type { Grant } from '../domain/grant/grant.js';
-import type { AuditFacts } from '../http/audit.decorator.js';
+import type { Account } from '../domain/grant/grant.js';
 
 type Failed = Extract<ConnectOutcome, { kind: 'failed' }>;
-
-/** Compares a grant with the request. */
-export function outcomeOfGrant(
-  { id: grantId, account, grantedScopes: scopes }: Grant,
-  connectRequest: ConnectRequest,
-  unrequested: readonly string[],
-): ConnectOutcome {
-  return {
-    kind: 'granted',
-    grantId,
-    account,
-    scopes,
-    missing: missingScopes(connectRequest.scopes, scopes),
-    unrequested,
-  };
-}
 
 /** A failure of Google, worded for the user. */
 export function outcomeOfFailure(failure: GoogleFailure): Failed {
@@ -39,13 +19,6 @@ export function outcomeOfFailure(failure: GoogleFailure): Failed {
   };
 }
 
-/** A refusal by the broker, after Google sent the user back. */
-export function outcomeOfRefusal({ code, detail, extensions }: BrokerError): Failed {
-  const cause = causeOfReason(extensions['reason']) ?? causeOfReason(code) ?? 'internal_error';
-  // The service lost its authority: another link would be refused as well.
-  return { kind: 'failed', code, detail, cause, isFinal: code === 'not_allowed' };
-}
-
 export const NO_REFRESH_TOKEN: Failed = {
   kind: 'failed',
   code: 'no_refresh_token',
@@ -53,12 +26,22 @@ export const NO_REFRESH_TOKEN: Failed = {
   cause: 'no_refresh_token',
 };
 
-export const WRONG_ACCOUNT: Failed = {
-  kind: 'failed',
-  code: 'wrong_account',
-  detail: 'You chose another Google account than the one that was asked for. Nothing was stored.',
-  cause: 'wrong_account',
-};
+/** Names both accounts: a user with several needs to know which one to choose. */
+export function wrongAccount(
+  { serviceName, accountHint, requireAccount }: ConnectRequest,
+  account: Account,
+): Failed {
+  const { email, hd, sub } = requireAccount ?? {};
+  const hinted = accountHint?.includes('@') ? accountHint : null;
+  const wanted = email ?? (hd === undefined ? (hinted ?? `the account ${sub ?? ''}`) : `an account of ${hd}`);
+  return {
+    kind: 'failed',
+    code: 'wrong_account',
+    detail: `You chose ${account.email ?? account.sub}, and ${serviceName} asks for ${wanted}. Nothing was stored.`,
+    cause: 'wrong_account',
+    account: { sub: account.sub, email: account.email },
+  };
+}
 
 function failureCode({ kind }: GoogleFailure): string {
   if (kind === 'unavailable' || kind === 'withheld') return 'google_unavailable';
@@ -80,31 +63,4 @@ function failureDetail(failure: GoogleFailure): string {
   const { meaning, whoMustAct } = explainFailure(failure, 'exchange');
   const nextStep = NEXT_STEPS[isTransient(failure) ? 'none' : whoMustAct];
   return `${meaning} ${nextStep} (${googleErrorCode(failure.error)})`;
-}
-
-/** How a connect ended, for the audit trail. */
-export function consentFacts(outcome: ConnectOutcome): AuditFacts {
-  const cause = causeFacts(endOf(outcome, null, ''));
-  switch (outcome.kind) {
-    case 'granted': {
-      const { grantId, account, scopes, missing, unrequested } = outcome;
-      const details = {
-        account: account.sub,
-        scopes,
-        missing_scopes: missing,
-        ...unrequestedFact(unrequested),
-        ...cause,
-      };
-      return { grantId, outcome: missing.length > 0 ? 'partial' : 'ok', details };
-    }
-    case 'failed':
-      return { outcome: outcome.code, details: cause };
-    default:
-      return { outcome: outcome.kind, details: cause };
-  }
-}
-
-/** Scopes that Google gave without a request: for the audit trail only, never for a caller. */
-export function unrequestedFact(scopes: readonly string[]) {
-  return scopes.length === 0 ? {} : { unrequested_scopes: scopes };
 }

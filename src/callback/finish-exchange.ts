@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
 import type { ConnectCause } from '../domain/connect/connect-cause.js';
-import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
+import { type ConnectOutcome, outcomeOfGrant, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
 import { meetsRequirement } from '../domain/connect/connect-request.js';
 import { renewableGrants } from '../domain/connect/held-grant.js';
 import { judgeConsent } from '../domain/connect/judge-consent.js';
@@ -21,13 +21,8 @@ import {
 } from '../token-store/connects/pending-exchanges.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
-import {
-  NO_REFRESH_TOKEN,
-  outcomeOfFailure,
-  outcomeOfGrant,
-  outcomeOfRefusal,
-  WRONG_ACCOUNT,
-} from './consent-outcome.js';
+import { NO_REFRESH_TOKEN, outcomeOfFailure, wrongAccount } from './consent-outcome.js';
+import { ConsentTickets } from './consent-tickets.js';
 import { PendingConsents } from './pending-consents.js';
 
 /** The outcome of an exchange; or the account that must consent again, with a consent screen. */
@@ -54,6 +49,7 @@ export class FinishExchange {
     private readonly services: ServiceCache,
     private readonly exchanges: PendingExchangesRepository,
     private readonly pendingConsents: PendingConsents,
+    private readonly consentTickets: ConsentTickets,
   ) {}
 
   /**
@@ -115,7 +111,10 @@ export class FinishExchange {
     const ended = authorityEnded(connectRequest, await this.services.findActive(connectRequest.serviceId));
     const refused = ended ? outcomeOfRefusal(ended) : null;
     const outcome =
-      refused ?? (meetsRequirement(account, connectRequest.requireAccount) ? null : WRONG_ACCOUNT);
+      refused ??
+      (meetsRequirement(account, connectRequest.requireAccount)
+        ? null
+        : wrongAccount(connectRequest, account));
     if (outcome) {
       // The tokens are discarded, not revoked: a revocation would end the account's other grants.
       await this.ledger.bookUnused(account, connectRequest.client, answer, this.clock.now());
@@ -126,6 +125,7 @@ export class FinishExchange {
 
   async #save(exchange: PendingExchange, account: VerifiedAccount): Promise<Finished> {
     const { id: exchangeId, connectRequest, answer, includedGranted } = exchange;
+    const ticket = await this.consentTickets.of(exchange, account);
     const saved = await this.grants.saveConsent({
       userId: connectRequest.userId,
       client: connectRequest.client,
@@ -135,11 +135,16 @@ export class FinishExchange {
       includedGranted,
       exchangeId,
       codeHash: null,
+      ticket,
       now: this.clock.now(),
     });
     switch (saved.kind) {
       case 'saved':
-        return outcomeOfGrant(saved.grant, connectRequest, saved.unrequested);
+        return outcomeOfGrant(saved.grant, connectRequest.scopes, saved.unrequested, ticket?.insteadOf ?? []);
+      case 'ticket_ended':
+        // Google counts the token all the same.
+        await this.ledger.bookUnused(account, connectRequest.client, answer, this.clock.now());
+        return this.consentTickets.outcomeOf(exchange.ticketId);
       case 'gone':
         return { kind: 'finishing', cause: 'none', code: null };
       default:

@@ -10,7 +10,7 @@ import type { PendingExchange } from '../token-store/connects/pending-exchanges.
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 
 /** How long the app's server may take to confirm. */
-const LIFETIME_SECONDS = 10 * 60;
+export const CONFIRM_SECONDS = 10 * 60;
 
 /**
  * Holds a consent back until the app's server confirms whose session brought the completion code. A link that was
@@ -37,7 +37,7 @@ export class PendingConsents {
   }
 
   async hold(exchange: PendingExchange, account: VerifiedAccount): Promise<ConnectOutcome> {
-    const { id, connectRequest, includedGranted } = exchange;
+    const { id, connectRequest, ticketId, includedGranted } = exchange;
     const { idToken: _unused, ...answer } = exchange.answer;
     const now = this.clock.now();
     // A postponed exchange has given the browser its code already.
@@ -46,8 +46,8 @@ export class PendingConsents {
       : this.newCode(connectRequest.serviceId);
     // Google counts the token whether or not the consent is confirmed.
     await this.ledger.bookUnused(account, connectRequest.client, answer, now);
-    const consent = { connectRequest, includedGranted, answer: { ...answer, account } };
-    const expiresAt = new Date(now.getTime() + LIFETIME_SECONDS * 1000);
+    const consent = { connectRequest, ticketId, includedGranted, answer: { ...answer, account } };
+    const expiresAt = new Date(now.getTime() + CONFIRM_SECONDS * 1000);
     const isHeld = await this.pending.put(codeHash, consent, id, now, expiresAt);
     return code !== null && isHeld
       ? { kind: 'pending', code }

@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { after, TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import { BrokerError } from '../domain/errors.js';
@@ -10,8 +11,10 @@ import {
   type DueExchange,
   PendingExchangesRepository,
 } from '../token-store/connects/pending-exchanges.repository.js';
-import { consentFacts, NO_REFRESH_TOKEN } from './consent-outcome.js';
+import { consentFacts } from '../authorization/consent-facts.js';
+import { NO_REFRESH_TOKEN } from './consent-outcome.js';
 import { FinishExchange } from './finish-exchange.js';
+import { CONFIRM_SECONDS } from './pending-consents.js';
 
 const EVERY_SECONDS = 5;
 const BATCH = 20;
@@ -33,6 +36,7 @@ export class ResumeConnectsJob implements OnModuleInit {
     private readonly finishExchange: FinishExchange,
     private readonly audit: AuditLog,
     private readonly metrics: ConnectMetrics,
+    private readonly progress: TicketProgress,
   ) {}
 
   onModuleInit(): void {
@@ -73,7 +77,7 @@ export class ResumeConnectsJob implements OnModuleInit {
       if (exchange.expiresAt.getTime() + MAX_OVERDUE_MS <= now.getTime()) return await this.#giveUp(exchange);
       const finished = await this.finishExchange.finish(exchange);
       // No browser is there to send to Google again.
-      this.#report(exchange, finished.kind === 'again' ? NO_REFRESH_TOKEN : finished);
+      await this.#end(exchange, finished.kind === 'again' ? NO_REFRESH_TOKEN : finished);
       return true;
     } catch (fault) {
       const cause = this.finishExchange.causeOf(fault);
@@ -86,8 +90,16 @@ export class ResumeConnectsJob implements OnModuleInit {
 
   async #giveUp(exchange: DueExchange, lastFault: string | null = null): Promise<true> {
     await this.exchanges.remove(exchange.id);
-    this.#report(exchange, { kind: 'failed', code: 'gave_up', detail: '', cause: 'gave_up' }, lastFault);
+    await this.#end(exchange, { kind: 'failed', code: 'gave_up', detail: '', cause: 'gave_up' }, lastFault);
     return true;
+  }
+
+  /** A grant has ended its ticket already. */
+  async #end(exchange: DueExchange, outcome: ConnectOutcome, lastFault: string | null = null): Promise<void> {
+    this.#report(exchange, outcome, lastFault);
+    if (exchange.ticketId === null || outcome.kind === 'granted' || outcome.kind === 'finishing') return;
+    const confirmUntil = after(this.clock.now(), CONFIRM_SECONDS);
+    await this.progress.end(exchange.ticketId, outcome, exchange.requestId, confirmUntil);
   }
 
   #report(exchange: DueExchange, outcome: ConnectOutcome, lastFault: string | null = null): void {

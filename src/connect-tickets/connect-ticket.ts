@@ -1,17 +1,21 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { isEmail } from 'class-validator';
 import { Settings } from '../config/settings.js';
 import { assertAllowed, assertMay, type Service } from '../domain/access/policy.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
+import { type ConnectOutcome, outcomeOfRefusal, returnAddress } from '../domain/connect/connect-outcome.js';
 import { assertReturnTo, type ConnectRequest } from '../domain/connect/connect-request.js';
+import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
 import { Sealer } from '../sealing/sealer.js';
 import { ServiceCache } from '../services/service-cache.js';
-import { AuthorizationRequestsRepository } from '../token-store/connects/authorization-requests.repository.js';
+import { generateServiceId, sameHash } from '../services/service-key.js';
+import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
+import { newTicket } from './ticket-progress.js';
 
 export interface ConnectLink {
   readonly url: string;
@@ -22,20 +26,24 @@ const LIFETIME_SECONDS = 30 * 60;
 const AAD = 'connect-ticket';
 /** Browsers and proxies fail on a longer link. */
 export const MAX_TICKET_LENGTH = 8000;
+/** ct_, the id, and 128 bits of secret. */
+const STORED = /^ct_([a-z0-9]{12})_([\w-]{22})$/;
 
 export const REQUIREMENT_RULE = 'must be an object with email, sub or hd.';
 
-export interface Ticket {
+/** A ticket by its link. */
+export interface OpenedTicket {
   readonly id: string;
   readonly connectRequest: ConnectRequest;
+  /** Null: a sealed one that was not used. */
+  readonly stored: ConnectTicket | null;
 }
 
 /**
- * Issues and opens connect tickets, and the links that take a user to consent. Refusals carry such a link, so that
- * the next step is one click.
- *
- * A ticket is a connect request, sealed, that the user's browser carries: no other party can read, change or forge it.
- * It needs no row until it is used; the first use stores its unique id.
+ * Makes and opens the links that take a user to consent. A service's ticket is a row, and its link holds the id and a secret. A
+ * link in a refusal holds the whole request, sealed: a refusal writes nothing, and most of these links are never opened. It gets
+ * a row once it is used. No other party can read, change or forge either of them.
+ * Does not own what happens to a ticket after that (ticket-progress.ts).
  */
 @Injectable()
 export class ConnectTickets {
@@ -43,15 +51,19 @@ export class ConnectTickets {
     private readonly settings: Settings,
     private readonly sealer: Sealer,
     private readonly clock: Clock,
-    private readonly requests: AuthorizationRequestsRepository,
+    private readonly tickets: ConnectTicketsRepository,
     private readonly services: ServiceCache,
   ) {}
 
   /**
-   * A link for a request that a service composed itself.
+   * Stores a ticket for a request that a service composed itself.
    * @throws {BrokerError} `invalid_request` or `not_allowed`
    */
-  async issue(service: Service, request: ConnectRequest): Promise<ConnectLink> {
+  async issue(
+    service: Service,
+    request: ConnectRequest,
+    requestId: string | null,
+  ): Promise<ConnectLink & { readonly id: string }> {
     const { userId, client, scopes, returnTo, requireAccount } = request;
     assertAllowed(service, userId, client, scopes);
     if (request.force) assertMay(service, 'force');
@@ -65,12 +77,21 @@ export class ConnectTickets {
     if (requireAccount && Object.values(requireAccount).every((condition) => condition === undefined)) {
       throw invalidRequest({ require_account: REQUIREMENT_RULE });
     }
-    return this.create(request);
+    const id = generateServiceId();
+    const secret = randomBytes(16).toString('base64url');
+    const now = this.clock.now();
+    const expiresAt = this.#expiry(now);
+    await this.tickets.add({
+      ...newTicket(id, { ...request, linkExpiresAt: expiresAt.toISOString() }, now, expiresAt),
+      requestId,
+      secretHash: this.#hashOf(secret),
+    });
+    return { id, url: this.#link(`ct_${id}_${secret}`), expiresAt };
   }
 
-  /** @throws {BrokerError} `invalid_request`: the ticket is too long for a link */
+  /** A sealed link. @throws {BrokerError} `invalid_request`: the ticket is too long for a link */
   async create(request: ConnectRequest): Promise<ConnectLink> {
-    const expiresAt = new Date(this.clock.now().getTime() + LIFETIME_SECONDS * 1000);
+    const expiresAt = this.#expiry(this.clock.now());
     return { url: await this.#seal(request, expiresAt), expiresAt };
   }
 
@@ -84,33 +105,56 @@ export class ConnectTickets {
   }
 
   /**
-   * @param onRequest called as soon as the ticket proves to be the broker's, before it is checked further
-   * @throws {BrokerError} `invalid_request`, with the reason: forged, expired or used; `not_allowed`: the service that
-   * made the ticket may no longer ask for this
+   * Whatever its state: an outcome is shown again.
+   * @param onRequest called as soon as the ticket proves to be the broker's
+   * @throws {BrokerError} `invalid_request`: forged or incomplete
    */
-  async open(sealed: string, onRequest: (request: ConnectRequest) => void): Promise<Ticket> {
-    const json = await this.sealer.open(sealed, AAD).catch(() => {
-      throw ticketRefused('ticket_invalid', 'This link is damaged or incomplete.');
-    });
-    const { expiresAt, ...ticket } = JSON.parse(json.reveal()) as Ticket & { expiresAt: string };
-    onRequest(ticket.connectRequest);
-    if (new Date(expiresAt) <= this.clock.now()) {
-      throw ticketRefused('ticket_expired', 'This link is older than 30 minutes.');
+  async open(text: string, onRequest: (request: ConnectRequest) => void): Promise<OpenedTicket> {
+    const [, id, secret] = STORED.exec(text) ?? [];
+    const opened =
+      id === undefined || secret === undefined
+        ? await this.#openSealed(text)
+        : await this.#openStored(id, secret);
+    onRequest(opened.connectRequest);
+    return opened;
+  }
+
+  /**
+   * @throws {BrokerError} `invalid_request`, with the reason: the link has expired; `not_allowed`: the service that made the
+   * ticket may no longer ask for this
+   */
+  async assertUsable({ connectRequest }: OpenedTicket): Promise<void> {
+    const { linkExpiresAt, serviceId, returnTo } = connectRequest;
+    const back = (outcome: ConnectOutcome) =>
+      returnTo === null ? {} : { return_to: returnAddress(returnTo, outcome) };
+    if (new Date(linkExpiresAt ?? 0) <= this.clock.now()) {
+      const outcome = { kind: 'expired', cause: 'ticket_expired' } as const;
+      throw ticketRefused('ticket_expired', 'This link is older than 30 minutes.', back(outcome));
     }
-    if (await this.requests.isTicketUsed(ticket.id)) throw ticketUsed();
-    const ended = authorityEnded(
-      ticket.connectRequest,
-      await this.services.findActive(ticket.connectRequest.serviceId),
-    );
-    if (ended) throw ended;
-    return ticket;
+    const ended = authorityEnded(connectRequest, await this.services.findActive(serviceId));
+    if (!ended) return;
+    const { code, detail, extensions } = ended;
+    throw new BrokerError(code, detail, { ...extensions, ...back(outcomeOfRefusal(ended)) });
+  }
+
+  async #openStored(id: string, secret: string): Promise<OpenedTicket> {
+    const stored = await this.tickets.find(id);
+    if (!stored?.secretHash || !sameHash(stored.secretHash, this.#hashOf(secret))) throw ticketInvalid();
+    return { id, connectRequest: stored.connectRequest, stored };
+  }
+
+  async #openSealed(text: string): Promise<OpenedTicket> {
+    const json = await this.sealer.open(text, AAD).catch(() => {
+      throw ticketInvalid();
+    });
+    const { id, connectRequest } = JSON.parse(json.reveal()) as Omit<OpenedTicket, 'stored'>;
+    return { id, connectRequest, stored: await this.tickets.find(id) };
   }
 
   async #seal(request: ConnectRequest, expiresAt: Date): Promise<string> {
     const payload = {
       id: randomUUID(),
       connectRequest: { ...request, linkExpiresAt: expiresAt.toISOString() },
-      expiresAt: expiresAt.toISOString(),
     };
     const sealed = await this.sealer.seal(new Secret(JSON.stringify(payload)), AAD);
     if (sealed.length > MAX_TICKET_LENGTH) {
@@ -119,17 +163,39 @@ export class ConnectTickets {
           'and the other members are together more than a link can carry. Ask for fewer scopes, or shorten return_to.',
       });
     }
-    return `${this.settings.publicUrl}/connect?ticket=${sealed}`;
+    return this.#link(sealed);
+  }
+
+  #link(ticket: string): string {
+    return `${this.settings.publicUrl}/connect?ticket=${ticket}`;
+  }
+
+  #expiry(now: Date): Date {
+    return new Date(now.getTime() + LIFETIME_SECONDS * 1000);
+  }
+
+  #hashOf(secret: string): Uint8Array<ArrayBuffer> {
+    return this.sealer.fingerprint(new Secret(secret), 'connect-ticket');
   }
 }
 
+/** In another browser than the one that began. */
 export function ticketUsed(): BrokerError {
-  return ticketRefused('ticket_used', 'This link was used already; it works once.');
+  return new BrokerError(
+    'invalid_request',
+    'This link was opened in another browser, and works only there. Continue in that browser, or go back to the app you came ' +
+      'from and start again here.',
+    { reason: 'ticket_used' },
+  );
 }
 
-function ticketRefused(reason: string, what: string): BrokerError {
+function ticketInvalid(): BrokerError {
+  return ticketRefused('ticket_invalid', 'This link is damaged or incomplete.');
+}
+
+function ticketRefused(reason: string, what: string, extensions = {}): BrokerError {
   const detail = `${what} Go back to the app you came from and start again there.`;
-  return new BrokerError('invalid_request', detail, { reason });
+  return new BrokerError('invalid_request', detail, { reason, ...extensions });
 }
 
 /** Whether Google accepts the text as login_hint: an email address or a `sub`. */

@@ -4,6 +4,7 @@
  */
 export type AuditAction =
   | 'connect.ticket'
+  | 'connect.cancel'
   | 'connect.consent'
   | 'connect.completion'
   | 'token.issue'

@@ -18,6 +18,7 @@ const ID_FIELDS: Readonly<Record<IntegrityFault['kind'], string>> = {
   rollback: 'grant',
   service: 'service',
   delegated_credential: 'credential',
+  connect_ticket: 'ticket',
   authorization_request: 'ticket',
   pending_consent: 'consent',
   pending_exchange: 'exchange',

@@ -47,10 +47,11 @@ export function connectPage({
       <form method="post" action="/connect" class="actions">
         <input type="hidden" name="ticket" value={ticket} />
         <button type="submit">Continue to Google</button>
+        <button type="submit" name="cancel" value="yes" class="quiet">
+          Cancel
+        </button>
       </form>
-      <p class="soft">
-        Not {userId}, or did you not ask for this? Close this page; nothing has happened yet.
-      </p>
+      <p class="soft">Not {userId}, or did you not ask for this? Cancel; nothing has happened yet.</p>
     </Page>,
   );
 }

@@ -7,6 +7,8 @@ interface ErrorFacts {
   readonly detail: string;
   readonly request_id: string;
   readonly reason?: unknown;
+  /** The app's address with the outcome. */
+  readonly return_to?: unknown;
   /** One message per field. */
   readonly errors?: unknown;
 }
@@ -22,12 +24,10 @@ const START_AGAIN = 'Go back to the app, and start again there.';
 
 /** Titles for a person, by the reason of a refusal: "The request is malformed" is about software. */
 const BY_REASON: ReadonlyMap<unknown, Message> = new Map([
-  ['ticket_used', { title: 'This link cannot be used again' }],
+  ['ticket_used', { title: 'This link belongs to another browser' }],
   ['ticket_expired', { title: 'This link has expired' }],
   ['ticket_invalid', { title: 'This link does not work' }],
   ['other_site', { title: 'Please open the link yourself' }],
-  ['state_used', { title: 'Nothing is left to do here' }],
-  ['state_expired', { title: 'This took too long' }],
   ['state_unknown', { title: 'This page cannot be opened by itself' }],
   ['state_missing', { title: 'This page cannot be opened by itself', nextStep: START_AGAIN }],
   ['malformed_response', { title: 'This answer cannot be used', nextStep: START_AGAIN }],
@@ -58,17 +58,30 @@ const BY_CODE: Readonly<Record<string, Message>> = {
   },
 };
 
-/** A page that was loaded twice: as a rule, the connect has succeeded. */
-const NOT_BAD: ReadonlySet<unknown> = new Set(['state_used']);
-
 /** A problem, for a person. */
-export function errorPage({ status, title, code, detail, request_id, reason, errors }: ErrorFacts): string {
+export function errorPage({
+  status,
+  title,
+  code,
+  detail,
+  request_id,
+  reason,
+  return_to,
+  errors,
+}: ErrorFacts): string {
   const message = messageFor(reason, errors) ?? BY_CODE[code] ?? {};
   const sentences = sentencesOf(errors);
   return renderPage(
-    <Page title={message.title ?? title} mood={NOT_BAD.has(reason) ? 'plain' : 'bad'}>
+    <Page title={message.title ?? title} mood="bad">
       <p>{sentences ?? message.detail ?? detail}</p>
       {sentences && message.nextStep ? <p>{message.nextStep}</p> : null}
+      {typeof return_to === 'string' ? (
+        <p class="actions">
+          <a class="button" href={return_to}>
+            Back to the app
+          </a>
+        </p>
+      ) : null}
       <p class="soft">
         Error {status} <code>{code}</code>, request <code>{request_id}</code>
       </p>

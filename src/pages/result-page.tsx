@@ -1,4 +1,5 @@
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
+import type { Account } from '../domain/grant/grant.js';
 import { Page, renderPage } from './page.js';
 import { ScopeList } from './scope-list.js';
 
@@ -41,6 +42,18 @@ function pageOf(app: string, outcome: ConnectOutcome, nextStep: string | null) {
           </p>
         </Page>
       );
+    case 'cancelled':
+      return (
+        <Page title="This link was cancelled" mood="warn">
+          <p>{app} does not ask for this any more. Nothing was stored.</p>
+        </Page>
+      );
+    case 'expired':
+      return (
+        <Page title="This took too long" mood="bad">
+          <p>The time to connect your account is over. Nothing was stored. Start again in {app}.</p>
+        </Page>
+      );
     case 'denied':
       return (
         <Page title="Not connected" mood="warn">
@@ -53,25 +66,39 @@ function pageOf(app: string, outcome: ConnectOutcome, nextStep: string | null) {
   }
 }
 
-function complete(app: string, { account, scopes }: Granted) {
+/** Another call of the same browser has not brought the outcome yet. */
+export function waitingPage(app: string): string {
+  return renderPage(
+    <Page title="Almost done">
+      <p>
+        The answer of Google is still being stored. Load this page again in a moment. If it stays like this,
+        open the link of {app} once more.
+      </p>
+    </Page>,
+  );
+}
+
+function complete(app: string, { account, scopes, insteadOf }: Granted) {
   return (
-    <Page title="Connected" mood="good">
+    <Page title="Connected" mood={insteadOf.length === 0 ? 'good' : 'warn'}>
       <p>
         {app} may now use <strong>{account.email ?? account.sub}</strong>. You can close this page.
       </p>
+      <InsteadOf accounts={insteadOf} />
       <h2>You allowed it to</h2>
       <ScopeList scopes={scopes} />
     </Page>
   );
 }
 
-function partial(app: string, { account, scopes, missing }: Granted, nextStep: string | null) {
+function partial(app: string, { account, scopes, missing, insteadOf }: Granted, nextStep: string | null) {
   return (
     <Page title="Connected in part" mood="warn">
       <p>
         {app} may now use <strong>{account.email ?? account.sub}</strong>, but not for everything that it
         asked for.
       </p>
+      <InsteadOf accounts={insteadOf} />
       <h2>You allowed it to</h2>
       <ScopeList scopes={scopes} />
       <h2>You did not allow it to</h2>
@@ -91,6 +118,17 @@ function failed(app: string, { code, detail }: Failed, nextStep: string | null) 
       </p>
       <TryAgain link={nextStep} />
     </Page>
+  );
+}
+
+/** The user meant to connect another account again, perhaps. */
+function InsteadOf({ accounts }: { readonly accounts: readonly Account[] }) {
+  if (accounts.length === 0) return null;
+  const names = accounts.map(({ sub, email }) => email ?? sub).join(', ');
+  return (
+    <p>
+      This is another account than before: <strong>{names}</strong> is still not connected.
+    </p>
   );
 }
 

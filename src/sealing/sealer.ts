@@ -17,6 +17,7 @@ export type FingerprintPurpose =
   | 'cookie-name'
   | 'nonce'
   | 'browser-key'
+  | 'connect-ticket'
   | 'completion-code'
   | 'refresh-token'
   | 'risc-prefix'

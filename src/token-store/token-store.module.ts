@@ -7,6 +7,7 @@ import { ChangeHeartbeats } from './change-feed/change-heartbeats.js';
 import { DatabaseHealth } from './client/database-health.js';
 import { Database } from './client/database.js';
 import { AuthorizationRequestsRepository } from './connects/authorization-requests.repository.js';
+import { ConnectTicketsRepository } from './connects/connect-tickets.repository.js';
 import { PendingConsentsRepository } from './connects/pending-consents.repository.js';
 import { PendingExchangesRepository } from './connects/pending-exchanges.repository.js';
 import { AccessTokens } from './grants/access-tokens.js';
@@ -45,6 +46,7 @@ import { ServicesRepository } from './services/services.repository.js';
     Database,
     DatabaseHealth,
     AuthorizationRequestsRepository,
+    ConnectTicketsRepository,
     GrantsRepository,
     AccessTokens,
     GrantImportsRepository,
@@ -79,6 +81,7 @@ import { ServicesRepository } from './services/services.repository.js';
   exports: [
     DatabaseHealth,
     AuthorizationRequestsRepository,
+    ConnectTicketsRepository,
     GrantsRepository,
     GrantImportsRepository,
     GrantListsRepository,

@@ -31,7 +31,7 @@ export class AcceptedCalls {
   ) {
     this.#calls = settings.cacheUsers === 0 ? null : new LRUCache(cacheBound(MAX_CALLS));
     changes.subscribe(({ kind }) => {
-      if (kind === 'grant' || kind === 'credential') return;
+      if (kind === 'grant' || kind === 'credential' || kind === 'ticket') return;
       this.#clearedAt = performance.now();
       this.#calls?.clear();
     });

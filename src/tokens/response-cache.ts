@@ -110,7 +110,7 @@ export class ResponseCache {
     this.#refusals = max === 0 ? null : new LRUCache(cacheBound(Math.min(max, MAX_REFUSALS)));
     changes.subscribe(({ kind }) => {
       // An entry asks its proof whether a delegated credential has changed.
-      if (kind === 'grant' || kind === 'credential') return;
+      if (kind === 'grant' || kind === 'credential' || kind === 'ticket') return;
       this.#clearedAt = performance.now();
       this.#tokens?.clear();
       this.#refusals?.clear();

@@ -207,13 +207,25 @@ answer = {"unset": fault(given["url"], key=""), "bare": fault("localhost:3000", 
   });
 
   pythonTest('makes a connect link', async () => {
-    const { url, expires } = await run(`
+    const { url, expires, id } = await run(`
 link = broker.connect_link("dave", "${YOUTUBE}", client="second", account_hint="${ALICE.email}",
                            require_account={"email": "${ALICE.email}"}, return_to="https://app.example.com/done")
-answer = {"url": link.url, "expires": link.expires_at.isoformat()}`);
+answer = {"url": link.url, "expires": link.expires_at.isoformat(), "id": link.id}`);
     expect(Date.parse(expires as string)).toBeGreaterThan(Date.now());
     const end = await new Browser().connect(url as string, { account: ALICE.email });
     expect(end.headers.get('location')).toContain('https://app.example.com/done?connect=success');
+    const outcome = await run(`
+outcome = broker.connect_outcome("${String(id)}", wait_seconds=5)
+waiting = broker.connect_outcome(broker.connect_link("dave", "${YOUTUBE}").id, wait_seconds=1)
+answer = {"state": outcome.state, "ended": outcome.has_ended, "account": outcome.account,
+          "waiting": waiting.state, "unknown": failure(lambda: broker.connect_outcome("aaaaaaaaaaaa"))["code"]}`);
+    expect(outcome).toEqual({
+      state: 'success',
+      ended: true,
+      account: { sub: ALICE.sub, email: ALICE.email },
+      waiting: 'created',
+      unknown: 'not_found',
+    });
   });
 
   pythonTest('accepts a webhook of the broker, and refuses one that is altered, forged or old', async () => {

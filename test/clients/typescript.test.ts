@@ -261,9 +261,29 @@ test('a connect link takes a user through consent, with every option', async () 
     anotherAccount: true,
   });
   expect(link.expiresAt.getTime()).toBeGreaterThan(Date.now());
+  expect(await broker.connectOutcome(link.id)).toMatchObject({ state: 'created', hasEnded: false });
+  const outcome = broker.connectOutcome(link.id, { waitSeconds: 60 });
   const end = await new Browser().connect(link.url, { account: ALICE.email });
   expect(end.headers.get('location')).toContain('https://app.example.com/done?connect=success');
+  expect(await outcome).toEqual({
+    state: 'success',
+    hasEnded: true,
+    reason: null,
+    requestId: expect.any(String),
+    grantId: expect.any(String),
+    account: { sub: ALICE.sub, email: ALICE.email },
+    missingScopes: [],
+    insteadOf: [],
+  });
   expect(await broker.token('carol', { client: 'second' })).toMatchObject({ client: 'second' });
+});
+
+test('waiting for a connect ends with its time, its signal, or an id that is unknown', async () => {
+  const { id } = await broker.connectLink('carol', { scope: YOUTUBE });
+  expect(await broker.connectOutcome(id, { waitSeconds: 1 })).toMatchObject({ state: 'created' });
+  const signal = AbortSignal.timeout(200);
+  await expect(broker.connectOutcome(id, { waitSeconds: 60, signal })).rejects.toBe(signal.reason);
+  expect((await failure(broker.connectOutcome('aaaaaaaaaaaa'))).code).toBe('not_found');
 });
 
 describe('a webhook', () => {

@@ -41,6 +41,17 @@ export class Api {
     return body['connect_url'] as string;
   }
 
+  /** A ticket as `POST /connect/tickets` answers it. */
+  async ticket(ticket: Record<string, unknown>): Promise<{ id: string; url: string; expiresAt: string }> {
+    const { status, body, text } = await this.post('/connect/tickets', ticket);
+    if (status !== 201) throw new Error(`No ticket: ${text}`);
+    return {
+      id: String(body['id']),
+      url: String(body['connect_url']),
+      expiresAt: String(body['expires_at']),
+    };
+  }
+
   /** The whole way, as a user with a browser goes it. @returns what the browser shows in the end */
   async connect(ticket: Record<string, unknown>, choice: Choice): Promise<Answer> {
     return new Browser().connect(await this.connectUrl(ticket), choice);
@@ -103,6 +114,13 @@ export class Browser {
     return this.#fetch(url, {});
   }
 
+  /** Presses the button of a link whose scopes are all held. @returns what the browser shows in the end */
+  async connectHeld(connectUrl: string): Promise<Answer> {
+    await this.open(connectUrl);
+    const ticket = new URL(connectUrl).searchParams.get('ticket') ?? '';
+    return this.submit(new URL('/connect', connectUrl), { ticket });
+  }
+
   async submit(url: URL, fields: Record<string, string>): Promise<Answer> {
     return this.#fetch(url, { method: 'POST', body: new URLSearchParams(fields) });
   }
@@ -120,6 +138,9 @@ export class Browser {
       if (/Max-Age=0|Expires=Thu, 01 Jan 1970/i.test(line)) this.cookies.delete(name);
       else this.cookies.set(name, value);
     }
+    // Where the broker shows an outcome: an address without code and state.
+    const location = response.headers.get('location');
+    if (location?.startsWith('/connect/result?')) return this.open(new URL(location, url));
     return answerOf(response);
   }
 }

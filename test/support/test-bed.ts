@@ -47,6 +47,7 @@ const DATA_TABLES = [
   'refresh_tokens',
   'revocations',
   'authorization_requests',
+  'connect_tickets',
   'pending_consents',
   'pending_exchanges',
   'ads_trees',

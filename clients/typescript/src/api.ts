@@ -129,9 +129,69 @@ export interface components {
             force?: boolean;
         };
         ConnectTicketResponse: {
-            /** @description Works once, for 30 minutes */
+            /**
+             * @description For GET /connect/tickets/:id
+             * @example h3k9x2mvq7aw
+             */
+            id: string;
+            /**
+             * @description For one browser, for 30 minutes
+             * @example https://broker.example.com/connect?ticket=ct_h3k9x2mvq7aw_QmV0dGVyIHNhZmUgdGg
+             */
             connect_url: string;
             /** Format: date-time */
+            expires_at: string;
+        };
+        AccountResponse: {
+            /** @example 103400000000000000001 */
+            sub: string;
+            /** @example alice@example.com */
+            email: string | null;
+        };
+        TicketStatusResponse: {
+            /** @example h3k9x2mvq7aw */
+            id: string;
+            /**
+             * @description `opened`: a browser shows its page; `at_google`: its button was pressed; `pending`: Google has given its permission, and the broker, or with `confirm` your server, has still to finish it. `success`, `partial`, `denied`, `failed`, `cancelled` and `expired` are ends
+             * @enum {string}
+             */
+            state: "created" | "opened" | "at_google" | "pending" | "success" | "partial" | "denied" | "failed" | "cancelled" | "expired";
+            /** @description Why it ended so (docs/connecting.md#why-a-connect-failed); null after success */
+            reason: string | null;
+            /** @description Of the call that changed it last, as in the log */
+            request_id: string | null;
+            /** @example alice */
+            user_id: string;
+            /** @description The alias of the Google client */
+            client: string;
+            /** @description What was asked for, separated by spaces */
+            scope: string;
+            /** Format: uuid */
+            grant_id: string | null;
+            /** @description The account that was chosen, also where another one was required */
+            account: components["schemas"]["AccountResponse"] | null;
+            /** @description What the user did not allow */
+            missing_scopes: string[];
+            /** @description Accounts of dead grants of this user, where another account was connected: those grants stay dead. Empty as a rule */
+            instead_of: components["schemas"]["AccountResponse"][];
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When a browser opened it
+             */
+            opened_at: string | null;
+            /**
+             * Format: date-time
+             * @description When its button was pressed
+             */
+            started_at: string | null;
+            /** Format: date-time */
+            ended_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it expires unless it ends before
+             */
             expires_at: string;
         };
         CompletionDto: {
@@ -146,12 +206,6 @@ export interface components {
             /** Format: uuid */
             grant_id: string;
             missing_scopes: string[];
-        };
-        AccountResponse: {
-            /** @example 103400000000000000001 */
-            sub: string;
-            /** @example alice@example.com */
-            email: string | null;
         };
         AccessPathResponse: {
             /**

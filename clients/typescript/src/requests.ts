@@ -17,6 +17,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | undefined>>;
   /** With one, it is a POST. */
   readonly body?: object;
+  /** How long the broker may wait before it answers, besides the time limit of a call. */
+  readonly waitMs?: number;
 }
 
 /** What may be gone a moment later. */
@@ -31,7 +33,7 @@ export function isTransient({ code, problem }: TokenBrokerError): boolean {
 
 /**
  * Owns the calls to the broker: credential, time limit, attempts, and the problems that become errors. Does not own what is
- * asked. Every call can be repeated: a token that is asked for twice is the same, a connect link is stored nowhere.
+ * asked. Every call can be repeated: a token that is asked for twice is the same, and a connect link that is not used expires.
  */
 export class Requests {
   readonly #base: string;
@@ -43,7 +45,7 @@ export class Requests {
 
   /** @throws {TokenBrokerError}; or the reason of the signal */
   async send<Response>(call: Call, signal?: AbortSignal): Promise<Response> {
-    const deadline = performance.now() + this.options.timeoutMs;
+    const deadline = performance.now() + this.options.timeoutMs + (call.waitMs ?? 0);
     for (let attempt = 0; ; attempt++) {
       try {
         return (await this.#attempt(call, deadline, signal)) as Response;

@@ -74,9 +74,27 @@ export interface ConnectOptions {
 }
 
 export interface ConnectLink {
-  /** Works once. */
+  /** For `connectOutcome`. */
+  readonly id: string;
+  /** For one browser. */
   readonly url: string;
   readonly expiresAt: Date;
+}
+
+export interface ConnectOutcome {
+  /** `success`, `partial`, `denied`, `failed`, `cancelled` and `expired` are ends. */
+  readonly state: Schemas['TicketStatusResponse']['state'];
+  readonly hasEnded: boolean;
+  /** Why it ended so; null after success. */
+  readonly reason: string | null;
+  /** Names it in the log of the broker. */
+  readonly requestId: string | null;
+  readonly grantId: string | null;
+  /** The account that was chosen. */
+  readonly account: Schemas['AccountResponse'] | null;
+  readonly missingScopes: readonly string[];
+  /** Accounts of dead grants of this user, where another account was connected. */
+  readonly insteadOf: readonly Schemas['AccountResponse'][];
 }
 
 const DEFAULT_MIN_TTL_SECONDS = 300;
@@ -155,7 +173,38 @@ export class TokenBroker {
     };
     const call = { path: '/connect/tickets', body };
     const answer = await this.#requests.send<Schemas['ConnectTicketResponse']>(call, signal);
-    return { url: answer.connect_url, expiresAt: new Date(answer.expires_at) };
+    return { id: answer.id, url: answer.connect_url, expiresAt: new Date(answer.expires_at) };
+  }
+
+  /**
+   * How a connect ended, or where it stands after a while. One call waits for 55 seconds at most; this repeats it.
+   * @param id of the link
+   * @param options.waitSeconds how long to wait for the end; 0 by default
+   */
+  async connectOutcome(
+    id: string,
+    { waitSeconds = 0, signal }: { readonly waitSeconds?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<ConnectOutcome> {
+    const end = performance.now() + waitSeconds * 1000;
+    for (;;) {
+      const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
+      const wait = Math.min(MAX_WAIT_SECONDS, left);
+      const path = `/connect/tickets/${encodeURIComponent(id)}`;
+      const call = { path, query: { wait: String(wait) }, waitMs: wait * 1000 };
+      const answer = await this.#requests.send<Schemas['TicketStatusResponse']>(call, signal);
+      const hasEnded = !UNFINISHED.has(answer.state);
+      if (!hasEnded && performance.now() < end) continue;
+      return {
+        state: answer.state,
+        hasEnded,
+        reason: answer.reason,
+        requestId: answer.request_id,
+        grantId: answer.grant_id,
+        account: answer.account,
+        missingScopes: answer.missing_scopes,
+        insteadOf: answer.instead_of,
+      };
+    }
   }
 
   /** See the function of the same name. */
@@ -200,6 +249,11 @@ export class TokenBroker {
 
 /** A token with less cannot be used for a call any more. */
 const LAST_SECONDS = 10;
+
+/** What one call may wait, by the broker's rule. */
+const MAX_WAIT_SECONDS = 55;
+
+const UNFINISHED: ReadonlySet<string> = new Set(['created', 'opened', 'at_google', 'pending']);
 
 function scopeText(scope: string | readonly string[]): string {
   return typeof scope === 'string' ? scope : scope.join(' ');

@@ -12,7 +12,9 @@ const BROKER_CAUSES = [
   'ticket_invalid',
   'ticket_expired',
   'ticket_used',
+  'ticket_cancelled',
   'other_site',
+  'user_cancelled',
   // The service that asked for it.
   'service_revoked',
   'policy_changed',
@@ -20,7 +22,6 @@ const BROKER_CAUSES = [
   'malformed_response',
   'state_missing',
   'state_unknown',
-  'state_used',
   'state_expired',
   'other_browser',
   'wrong_issuer',
@@ -55,6 +56,7 @@ const BROKER_CAUSES = [
   // The confirmation by the app.
   'code_unknown',
   'wrong_user',
+  'not_confirmed',
   // The broker.
   'database_unavailable',
   'gave_up',

@@ -8,7 +8,17 @@ export type ConnectParties = Pick<ConnectRequest, 'serviceId' | 'userId' | 'clie
 
 /** How a connect ended, for the log, the audit trail and metrics: one for every exit. */
 export interface ConnectEnd {
-  readonly outcome: 'ok' | 'partial' | 'held' | 'pending' | 'finishing' | 'denied' | 'failed' | 'refused';
+  readonly outcome:
+    | 'ok'
+    | 'partial'
+    | 'held'
+    | 'pending'
+    | 'finishing'
+    | 'denied'
+    | 'failed'
+    | 'cancelled'
+    | 'expired'
+    | 'refused';
   readonly cause: ConnectCause;
   /** Null where it belongs to no connect that is known. */
   readonly connectRequest: ConnectParties | null;
@@ -37,7 +47,11 @@ export function endOf(
     case 'finishing':
       return { ...common, outcome: 'finishing', cause: outcome.cause };
     case 'denied':
-      return { ...common, outcome: 'denied', cause: 'access_denied' };
+      return { ...common, outcome: 'denied', cause: outcome.isCancel ? 'user_cancelled' : 'access_denied' };
+    case 'cancelled':
+      return { ...common, outcome: 'cancelled', cause: 'ticket_cancelled' };
+    case 'expired':
+      return { ...common, outcome: 'expired', cause: outcome.cause };
     case 'failed': {
       const { google, cause } = outcome;
       return {

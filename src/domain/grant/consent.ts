@@ -12,7 +12,17 @@ export interface Consent {
   readonly exchangeId: string | null;
   /** The same for a pending consent: the digest of its completion code. */
   readonly codeHash: Uint8Array<ArrayBuffer> | null;
+  /** The connect ticket that ends with this grant, in the same transaction. Null: of an exchange that had none. */
+  readonly ticket: ConsentTicket | null;
   readonly now: Date;
+}
+
+export interface ConsentTicket {
+  readonly id: string;
+  /** Of the call, for the ticket's outcome. */
+  readonly requestId: string;
+  /** Accounts of the user's dead grants, none of which is this one. */
+  readonly insteadOf: readonly Account[];
 }
 
 export type SavedConsent =
@@ -25,7 +35,9 @@ export type SavedConsent =
   /** Nothing was stored: a consent with a consent screen (prompt=consent) is needed. */
   | { readonly kind: 'no_refresh_token' | 'narrower' }
   /** The pending exchange or consent is gone: another replica has finished it. */
-  | { readonly kind: 'gone' };
+  | { readonly kind: 'gone' }
+  /** The ticket had ended before: its service cancelled it. Nothing was stored. */
+  | { readonly kind: 'ticket_ended' };
 
 export interface GrantWithTokens {
   readonly grant: Grant;

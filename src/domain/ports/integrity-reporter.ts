@@ -7,6 +7,7 @@ export interface IntegrityFault {
     | 'rollback'
     | 'service'
     | 'delegated_credential'
+    | 'connect_ticket'
     | 'authorization_request'
     | 'pending_consent'
     | 'pending_exchange'

@@ -24,6 +24,12 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = this.problems.of(isDisconnected(request) ? INCOMPLETE : fault, request.id);
     if (problem.code === 'internal_error') this.log.error(fault);
     const tooMany = rateLimitsOf(request).refused(request, reply, problem);
+    const { refusalsAt } = request.routeOptions.config;
+    if (refusalsAt !== undefined && !tooMany && typeof problem['reason'] === 'string') {
+      const query = new URLSearchParams({ refused: problem['reason'], request: request.id });
+      void reply.header('cache-control', 'no-store').redirect(`${refusalsAt}?${query.toString()}`, 303);
+      return;
+    }
     const sent = tooMany ? this.problems.of(tooMany, request.id) : problem;
     sendProblem(request, reply, sent, this.settings.publicUrl, tooMany ?? fault);
   }

@@ -64,6 +64,8 @@ declare module 'fastify' {
     /** The longest body in bytes, where it is not that of all routes (server/body-parsers.ts). */
     maxBodyBytes?: number;
     hasCredentialInBody?: boolean;
+    /** Where a browser sees a refusal instead: the address of the request holds a code (problem/problem.filter.ts). */
+    refusalsAt?: string;
   }
 }
 

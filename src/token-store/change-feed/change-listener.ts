@@ -17,6 +17,8 @@ export type Change =
   | { readonly kind: 'services' }
   /** A delegated credential. */
   | { readonly kind: 'credential'; readonly id: string }
+  /** A connect ticket. */
+  | { readonly kind: 'ticket'; readonly id: string }
   /** Anything may have changed, such as while notifications were not received. */
   | { readonly kind: 'everything' };
 
@@ -100,6 +102,7 @@ function readPayload(payload: string): Notification {
           return notification;
         break;
       case 'credential':
+      case 'ticket':
         if (typeof notification.id === 'string') return notification;
     }
   } catch {

@@ -3,13 +3,12 @@ import type { ConnectRequest } from '../../domain/connect/connect-request.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
-import { isUniqueViolation } from '../client/database-error.js';
-import type { Change } from '../change-feed/change-listener.js';
 import { Database, toJson } from '../client/database.js';
 import { verifierAad } from '../sealed/aad.js';
 
 /** A pending visit to Google's consent page. */
 export interface AuthorizationRequest {
+  /** `<ticket>.<random>`: a ticket can have several, such as after Back from Google's page. */
   readonly ticketId: string;
   readonly connectRequest: ConnectRequest;
   /** `identify` only signs in, to learn which account it is before a slot is spent. */
@@ -21,7 +20,6 @@ export interface AuthorizationRequest {
   readonly verifier: Secret;
   readonly createdAt: Date;
   readonly expiresAt: Date;
-  /** Set from the start where no visit is needed: the ticket is used up all the same. */
   readonly consumedAt: Date | null;
 }
 
@@ -34,10 +32,14 @@ export interface AuthorizationRequestKeys {
 
 export type PendingAuthorization = AuthorizationRequest & AuthorizationRequestKeys;
 
-/** Longer than a ticket is valid: until then its row makes the ticket single-use. */
 const KEEP_MS = 24 * 3600 * 1000;
 
-/** Authorization requests. A unique ticket and one conditional UPDATE make ticket and state single-use across replicas. */
+/** The ticket of an authorization request. No id of a ticket has a dot. */
+export function ticketIdOf({ ticketId }: Pick<AuthorizationRequest, 'ticketId'>): string {
+  return ticketId.split('.', 1)[0] ?? ticketId;
+}
+
+/** Authorization requests. One conditional UPDATE makes a state single-use across replicas. */
 @Injectable()
 export class AuthorizationRequestsRepository {
   constructor(
@@ -46,34 +48,16 @@ export class AuthorizationRequestsRepository {
     private readonly reporter: IntegrityReporter,
   ) {}
 
-  /**
-   * Publishes a change of the user's grants, as triggers do for grants: a refusal that is cached must not lead to a ticket
-   * that was used.
-   * @returns false when the ticket has started an authorization request before; then nothing is stored
-   */
-  async add(request: AuthorizationRequest, keys: AuthorizationRequestKeys): Promise<boolean> {
+  async add(request: AuthorizationRequest, keys: AuthorizationRequestKeys): Promise<void> {
     const { verifier, connectRequest, consumedAt, ...columns } = request;
     const bound = { ...columns, ...keys, connectRequest: toJson(connectRequest) };
     const sealedVerifier = await this.sealer.seal(verifier, verifierAad(bound));
-    try {
-      const { userId, client } = connectRequest;
-      const change = JSON.stringify({ kind: 'grant', userId, client } satisfies Change);
-      await this.database.$transaction([
-        this.database.authorizationRequest.create({ data: { ...bound, consumedAt, sealedVerifier } }),
-        this.database.$queryRaw`SELECT pg_notify('token_broker', ${change})::text`,
-      ]);
-    } catch (error) {
-      if (isUniqueViolation(error)) return false;
-      throw error;
-    }
-    await this.database.authorizationRequest.deleteMany({
-      where: { expiresAt: { lt: new Date(request.createdAt.getTime() - KEEP_MS) } },
-    });
-    return true;
+    await this.database.authorizationRequest.create({ data: { ...bound, consumedAt, sealedVerifier } });
   }
 
-  async isTicketUsed(ticketId: string): Promise<boolean> {
-    return (await this.database.authorizationRequest.count({ where: { ticketId } })) > 0;
+  async prune(now: Date): Promise<void> {
+    const before = new Date(now.getTime() - KEEP_MS);
+    await this.database.authorizationRequest.deleteMany({ where: { expiresAt: { lt: before } } });
   }
 
   async find(stateHash: Uint8Array<ArrayBuffer>): Promise<PendingAuthorization | null> {

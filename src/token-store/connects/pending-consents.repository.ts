@@ -11,6 +11,8 @@ import { takeExchange } from './pending-exchanges.repository.js';
 
 export interface PendingConsent {
   readonly connectRequest: ConnectRequest;
+  /** Null: of a version without rows of tickets. */
+  readonly ticketId: string | null;
   /** Whether include_granted_scopes was sent. */
   readonly includedGranted: boolean;
   readonly answer: TokenEndpointResponse & { readonly account: VerifiedAccount };
@@ -19,6 +21,7 @@ export interface PendingConsent {
 /** Sealed as a whole, since it holds both tokens. */
 interface SealedConsent {
   readonly connectRequest: ConnectRequest;
+  readonly ticketId?: string | null;
   readonly includedGranted: boolean;
   readonly account: VerifiedAccount;
   readonly accessToken: string;
@@ -55,13 +58,14 @@ export class PendingConsentsRepository {
    */
   async put(
     codeHash: Uint8Array<ArrayBuffer>,
-    { connectRequest, answer, includedGranted }: PendingConsent,
+    { connectRequest, ticketId, answer, includedGranted }: PendingConsent,
     exchangeId: string,
     now: Date,
     expiresAt: Date,
   ): Promise<boolean> {
     const payload: SealedConsent = {
       connectRequest,
+      ticketId,
       includedGranted,
       account: answer.account,
       accessToken: answer.accessToken.reveal(),
@@ -96,6 +100,7 @@ export class PendingConsentsRepository {
     const payload = JSON.parse(opened.reveal()) as SealedConsent;
     return {
       connectRequest: payload.connectRequest,
+      ticketId: payload.ticketId ?? null,
       includedGranted: payload.includedGranted,
       answer: {
         account: payload.account,

@@ -13,6 +13,8 @@ import { pendingExchangeAad } from '../sealed/aad.js';
 export interface PendingExchange {
   readonly id: string;
   readonly connectRequest: ConnectRequest;
+  /** Null: of a version without rows of tickets. */
+  readonly ticketId: string | null;
   /** Whether prompt=consent was sent, so that Google must have answered with a refresh token. */
   readonly forcedConsent: boolean;
   readonly includedGranted: boolean;
@@ -34,6 +36,7 @@ export interface DueExchange extends PendingExchange {
 /** Sealed as a whole, since it holds tokens. */
 interface SealedExchange {
   readonly connectRequest: ConnectRequest;
+  readonly ticketId?: string | null;
   readonly forcedConsent: boolean;
   readonly includedGranted: boolean;
   readonly nonceHash: string;
@@ -163,9 +166,10 @@ export class PendingExchangesRepository {
 }
 
 function write({ answer, nonceHash, ...exchange }: PendingExchange): SealedExchange {
-  const { connectRequest, forcedConsent, includedGranted, requestId } = exchange;
+  const { connectRequest, ticketId, forcedConsent, includedGranted, requestId } = exchange;
   return {
     connectRequest,
+    ticketId,
     forcedConsent,
     includedGranted,
     requestId,
@@ -181,10 +185,11 @@ function write({ answer, nonceHash, ...exchange }: PendingExchange): SealedExcha
 }
 
 function read(payload: SealedExchange): Omit<PendingExchange, 'id' | 'codeHash'> {
-  const { connectRequest, forcedConsent, includedGranted, requestId } = payload;
+  const { connectRequest, ticketId = null, forcedConsent, includedGranted, requestId } = payload;
   const secret = (value: string | null) => (value === null ? null : new Secret(value));
   return {
     connectRequest,
+    ticketId,
     forcedConsent,
     includedGranted,
     requestId,

@@ -8,6 +8,7 @@ import type { Grant } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
+import { ConnectTicketsRepository } from '../connects/connect-tickets.repository.js';
 import { takeConsent } from '../connects/pending-consents.repository.js';
 import { takeExchange } from '../connects/pending-exchanges.repository.js';
 import { Outbox } from '../outbox/outbox.js';
@@ -41,6 +42,7 @@ export class GrantsRepository {
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
+    private readonly tickets: ConnectTicketsRepository,
   ) {}
 
   /**
@@ -51,6 +53,10 @@ export class GrantsRepository {
     const { userId, client, account, answer, now } = consent;
     const saved = await this.database.$transaction(async (tx): Promise<SavedConsent> => {
       const identity = { userId, client, accountSub: account.sub };
+      // Before all other locks. What its service cancelled meanwhile yields no grant.
+      const ticket = consent.ticket && (await this.tickets.lock(tx, consent.ticket.id));
+      if (consent.ticket && !ticket)
+        return { kind: (await this.#take(tx, consent)) ? 'ticket_ended' : 'gone' };
       // Also serialises the first two consents of one grant, when there is no row to lock yet.
       await this.ledger.lock(tx, account.sub, client);
       // Also waits for a concurrent markDead or disconnect: the credential that is kept below must be current.
@@ -61,7 +67,10 @@ export class GrantsRepository {
       const kept = await this.credentials.refreshTokenOf(row);
       // The row of an active grant counts only if its credential proves it.
       const held = stored && isRenewable(stored) && kept !== null ? stored : null;
-      if (held && answer.obtainedAt < held.consentedAt) return this.#keepNewer(tx, consent, held);
+      if (held && answer.obtainedAt < held.consentedAt) {
+        const result = await this.#keepNewer(tx, consent, held);
+        return this.tickets.endBy(tx, ticket, consent, result);
+      }
       const verdict = judgeConsent({
         requested: consent.requestedScopes,
         answered: answer.scopes,
@@ -79,8 +88,7 @@ export class GrantsRepository {
       const mayBeDead =
         hasWaited || (await this.ledger.wasRevokedSince(tx, account.sub, client, answer.obtainedAt));
       const keepsToken = verdict.isTokenWithin && !mayBeDead;
-      if (!(await takeExchange(tx, consent.exchangeId))) return { kind: 'gone' };
-      if (!(await takeConsent(tx, consent.codeHash))) return { kind: 'gone' };
+      if (!(await this.#take(tx, consent))) return { kind: 'gone' };
       const before = stored && isRenewable(stored) ? held : stored;
       const grant = await this.#put(
         tx,
@@ -98,10 +106,16 @@ export class GrantsRepository {
       else if (stored && !sameScopes(stored.grantedScopes, grant.grantedScopes)) {
         await this.outbox.notify(tx, 'grant.scopes_changed', grant, now);
       }
-      return { kind: 'saved', grant, unrequested: verdict.unrequested };
+      const { unrequested } = verdict;
+      return this.tickets.endBy(tx, ticket, consent, { kind: 'saved', grant, unrequested });
     });
     if (saved.kind === 'saved') this.#notify(saved.grant);
     return saved;
+  }
+
+  /** @returns false when another replica has finished the exchange or the consent */
+  async #take(tx: Prisma.TransactionClient, { exchangeId, codeHash }: Consent): Promise<boolean> {
+    return (await takeExchange(tx, exchangeId)) && takeConsent(tx, codeHash);
   }
 
   /** Google answered before it answered the stored consent: the token of that one stays, and this one is booked as unused. */
@@ -109,8 +123,7 @@ export class GrantsRepository {
     const { client, account, requestedScopes, answer, now } = consent;
     const given = commonScopes(answer.scopes, requestedScopes);
     if (missingScopes(given, held.grantedScopes).length > 0) return { kind: 'narrower' };
-    if (!(await takeExchange(tx, consent.exchangeId))) return { kind: 'gone' };
-    if (!(await takeConsent(tx, consent.codeHash))) return { kind: 'gone' };
+    if (!(await this.#take(tx, consent))) return { kind: 'gone' };
     await this.refreshTokens.bookUnused(tx, { account, client, answer, now });
     return { kind: 'saved', grant: held, unrequested: [] };
   }

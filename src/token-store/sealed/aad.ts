@@ -11,6 +11,11 @@ export type SealedGrant = Grant & {
  * row that was not changed by the broker does not open. Changing one of these functions locks old rows out.
  */
 
+/** All columns of a connect ticket but the sealed one itself. */
+export function connectTicketAad(ticket: object): string {
+  return canonical(['connect_tickets.sealed_request', ticket]);
+}
+
 /** All columns of an authorization request but the verifier and `consumed_at`. */
 export function verifierAad(request: object): string {
   return canonical(['authorization_requests.sealed_verifier', request]);

@@ -3,6 +3,7 @@ import { fromRow, sealedFrom } from '../grants/grant-row.js';
 import type { Grant as GrantRow } from '../prisma-client/client.js';
 import {
   accessTokenAad,
+  connectTicketAad,
   credentialAad,
   pendingConsentAad,
   pendingExchangeAad,
@@ -34,6 +35,7 @@ export function sealedColumns(database: Database): SealedColumn[] {
     { name: 'grants.sealed_key', batches: () => credentials(database, 'sealedKey') },
     { name: 'access_tokens.sealed_token', batches: () => accessTokens(database) },
     { name: 'revocations.sealed_token', batches: () => revocations(database) },
+    { name: 'connect_tickets.sealed_request', batches: () => connectTickets(database) },
     { name: 'authorization_requests.sealed_verifier', batches: () => verifiers(database) },
     { name: 'pending_consents.sealed_consent', batches: () => pendingConsents(database) },
     { name: 'pending_exchanges.sealed_exchange', batches: () => pendingExchanges(database) },
@@ -88,6 +90,28 @@ async function* accessTokens({ accessToken }: Database): AsyncGenerator<SealedVa
           await accessToken.updateMany({
             where: { grantId, scopeSet, sealedToken },
             data: { sealedToken: sealed },
+          })
+        ).count > 0,
+    }));
+  }
+}
+
+async function* connectTickets({ connectTicket }: Database): AsyncGenerator<SealedValue[]> {
+  const read = (after?: string) =>
+    connectTicket.findMany({
+      where: after === undefined ? {} : { id: { gt: after } },
+      orderBy: { id: 'asc' },
+      take: BATCH,
+    });
+  for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id)) {
+    yield rows.map(({ sealedRequest, ...bound }) => ({
+      sealed: sealedRequest,
+      aad: connectTicketAad(bound),
+      replace: async (sealed) =>
+        (
+          await connectTicket.updateMany({
+            where: { id: bound.id, sealedRequest },
+            data: { sealedRequest: sealed },
           })
         ).count > 0,
     }));

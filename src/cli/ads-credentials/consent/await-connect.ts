@@ -31,7 +31,8 @@ export async function awaitConnect(
       import('../../../token-store/audit/audit-events.repository.js'),
     ]);
   const grants = broker.get(GrantsRepository);
-  if (await broker.get(HeldGrantCheck).isConnected(connectRequest, randomUUID())) return { kind: 'held' };
+  const held = await broker.get(HeldGrantCheck).find(connectRequest, randomUUID());
+  if (held) return { kind: 'held', grantId: held.id, account: held.account };
   const newest = async () => {
     const { userId, serviceId } = connectRequest;
     const query = { users: ['*'], userId, serviceId, since: null, olderThan: null, limit: 1 };
@@ -64,9 +65,10 @@ export async function awaitConnect(
         scopes,
         missing: Array.isArray(missing) ? missing : [],
         unrequested: [],
+        insteadOf: [],
       };
     }
-    if (event.outcome === 'held' || event.outcome === 'denied') return { kind: event.outcome };
+    if (event.outcome === 'denied') return { kind: 'denied' };
     const { cause } = event.details;
     return {
       kind: 'failed',

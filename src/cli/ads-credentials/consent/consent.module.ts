@@ -6,13 +6,14 @@ import { HeldGrantCheck } from '../../../authorization/held-grant-check.js';
 import { SlotCheck } from '../../../authorization/slot-check.js';
 import { StartAuthorization } from '../../../authorization/start-authorization.js';
 import { CodeExchange } from '../../../callback/code-exchange.js';
-import {
-  AuthorizationResponseValidator,
-  CompleteAuthorization,
-} from '../../../callback/complete-authorization.js';
+import { CompleteAuthorization } from '../../../callback/complete-authorization.js';
+import { ConsentTickets } from '../../../callback/consent-tickets.js';
 import { FinishExchange } from '../../../callback/finish-exchange.js';
 import { PendingConsents } from '../../../callback/pending-consents.js';
+import { AuthorizationResponseValidator } from '../../../callback/response-validator.js';
 import { ConnectTickets } from '../../../connect-tickets/connect-ticket.js';
+import { TicketProgress } from '../../../connect-tickets/ticket-progress.js';
+import { TicketWatch } from '../../../connect-tickets/ticket-watch.js';
 import { GoogleModule } from '../../../google/google.module.js';
 import { Scheduler } from '../../../operations/scheduler.js';
 
@@ -25,6 +26,8 @@ import { Scheduler } from '../../../operations/scheduler.js';
   imports: [GoogleModule],
   providers: [
     ConnectTickets,
+    TicketProgress,
+    TicketWatch,
     Scheduler,
     GrantCache,
     RefreshResults,
@@ -35,6 +38,7 @@ import { Scheduler } from '../../../operations/scheduler.js';
     AuthorizationResponseValidator,
     CompleteAuthorization,
     CodeExchange,
+    ConsentTickets,
     FinishExchange,
     PendingConsents,
   ],

@@ -5,7 +5,6 @@ import { Settings } from '../../../config/settings.js';
 import type { ConnectOutcome } from '../../../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../../../domain/connect/connect-request.js';
 import { BrokerError } from '../../../domain/errors.js';
-import type { Secret } from '../../../domain/secret.js';
 import { resultPage } from '../../../pages/result-page.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 import { readAuthorizationResponse, wrongState } from './authorization-response.js';
@@ -26,7 +25,7 @@ export async function storeConsent(
   }: { connectRequest: ConnectRequest; loopback: Loopback; seconds: number },
   show: (url: string) => void,
 ): Promise<ConnectOutcome> {
-  const [{ StartAuthorization }, { CompleteAuthorization }, { AuditLog }] = await Promise.all([
+  const [{ randomSecret, StartAuthorization }, { CompleteAuthorization }, { AuditLog }] = await Promise.all([
     import('../../../authorization/start-authorization.js'),
     import('../../../callback/complete-authorization.js'),
     import('../../../token-store/audit/audit-log.repository.js'),
@@ -34,34 +33,38 @@ export async function storeConsent(
   // A connect that cannot be recorded is not started.
   await broker.get(AuditLog).waitForCapacity('');
   const requestId = randomUUID();
-  const start = await broker.get(StartAuthorization).begin({ id: randomUUID(), connectRequest }, requestId);
-  if (start.kind === 'held') {
-    await record(broker, connectRequest, start);
-    return start;
-  }
   // Bound to the browser by a cookie in /connect; here, to this process.
-  let { browserKey } = start.redirect;
-  show(start.redirect.consentUrl);
+  const browserKey = randomSecret();
+  const ticket = { id: randomUUID(), connectRequest };
+  const start = await broker.get(StartAuthorization).begin(ticket, browserKey, requestId);
+  if (start.kind !== 'redirect') {
+    const outcome = start.kind === 'ended' ? start.outcome : start.ticket.outcome;
+    if (!outcome) throw wrongState();
+    await record(broker, connectRequest, outcome);
+    return outcome;
+  }
+  show(start.consentUrl);
   const outcome = await loopback.receive<ConnectOutcome>(async (query) => {
-    const completion = await complete(query, browserKey);
+    const completion = await complete(query);
     if ('visit' in completion) return completion.visit;
-    if ('redirect' in completion) {
-      ({ browserKey } = completion.redirect);
-      return { reply: { location: completion.redirect.consentUrl } };
-    }
-    await record(broker, connectRequest, completion.outcome);
-    const page = resultPage(connectRequest.serviceName, completion.outcome, null);
-    return { reply: { status: 200, page }, outcome: { value: completion.outcome } };
+    if (completion.kind === 'redirect') return { reply: { location: completion.consentUrl } };
+    const outcome = completion.kind === 'outcome' ? completion.outcome : completion.ticket.outcome;
+    if (!outcome) return failed(wrongState());
+    if (outcome.kind === 'expired') return failed(tookTooLong());
+    if (completion.kind === 'outcome') await record(broker, connectRequest, outcome);
+    const page = resultPage(connectRequest.serviceName, outcome, null);
+    return { reply: { status: 200, page }, outcome: { value: outcome } };
   }, seconds);
   return outcome;
 
   async function complete(
     query: URLSearchParams,
-    key: Secret,
   ): Promise<Completion | { readonly visit: VisitResult<never> }> {
     try {
-      const response = { ...readAuthorizationResponse(query), browserKey: key };
-      return await broker.get(CompleteAuthorization).complete(response, requestId, () => undefined);
+      const response = { ...readAuthorizationResponse(query), browserKey: () => browserKey };
+      return await broker
+        .get(CompleteAuthorization)
+        .complete(response, requestId, () => undefined, new AbortController().signal);
     } catch (error) {
       return { visit: failed(explain(error)) };
     }
@@ -81,7 +84,7 @@ async function record(
   const [{ AuditLog }, { Clock }, { consentFacts }] = await Promise.all([
     import('../../../token-store/audit/audit-log.repository.js'),
     import('../../../domain/ports/clock.js'),
-    import('../../../callback/consent-outcome.js'),
+    import('../../../authorization/consent-facts.js'),
   ]);
   const { userId, client, scopes } = connectRequest;
   const { details, ...facts } = consentFacts(outcome);
@@ -99,16 +102,17 @@ async function record(
   await audit.flush();
 }
 
+function tookTooLong(): Failure {
+  return new Failure(
+    EXIT.timedOut,
+    'timed_out',
+    'The consent took longer than 10 minutes. Run the command again.',
+  );
+}
+
 /** The texts of these refusals send the user back to the app; here there is none. */
 function explain(error: unknown): unknown {
   if (!(error instanceof BrokerError)) return error;
   const { reason } = error.extensions;
-  if (reason === 'state_expired') {
-    return new Failure(
-      EXIT.timedOut,
-      'timed_out',
-      'The consent took longer than 10 minutes. Run the command again.',
-    );
-  }
   return reason === undefined ? error : wrongState();
 }

@@ -139,6 +139,9 @@ export function resultOfStore(userId: string, { client, outcome, notes }: Stored
       };
     case 'denied':
       throw consentRefused();
+    case 'expired':
+    case 'cancelled':
+      throw new Failure(EXIT.timedOut, 'timed_out', 'The consent came too late. Run the command again.');
     case 'finishing':
       throw new Failure(
         EXIT.unavailable,

@@ -1,0 +1,87 @@
+import { Controller, Get, Query, Req, Res } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { IsOptional, Matches } from 'class-validator';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
+import { TicketProgress } from '../connect-tickets/ticket-progress.js';
+import { type ConnectOutcome, mayTryAgain } from '../domain/connect/connect-outcome.js';
+import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import { Public } from '../http/caller.decorator.js';
+import { sendPage } from '../http/page-responses.js';
+import { problemOf } from '../http/problem/problem.js';
+import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
+import { errorPage } from '../pages/error-page.js';
+import { resultPage, waitingPage } from '../pages/result-page.js';
+import { BrowserBinding } from './browser-binding.js';
+import { respondToBrowser } from './browser-response.js';
+import { callbackRefusal } from './callback-refusals.js';
+
+class ResultQuery {
+  @IsOptional()
+  @Matches(/^[\w-]{1,64}$/, { message: 'is not as the broker made it.' })
+  ticket?: string;
+
+  /** The reason of a refusal of the callback. */
+  @IsOptional()
+  @Matches(/^[a-z_]{1,32}$/, { message: 'is not as the broker made it.' })
+  refused?: string;
+
+  /** The id of the request that was refused, to find it in the log. */
+  @IsOptional()
+  @Matches(/^[\w.-]{1,64}$/, { message: 'is not as the broker made it.' })
+  request?: string;
+}
+
+/**
+ * What a browser sees after Google, at an address without code and state, which it can load as often as it likes. Changes and
+ * counts nothing.
+ */
+@Controller('connect/result')
+@ApiExcludeController()
+export class ConnectResultController {
+  constructor(
+    private readonly tickets: ConnectTickets,
+    private readonly progress: TicketProgress,
+    private readonly binding: BrowserBinding,
+  ) {}
+
+  @Get()
+  @Public()
+  @RouteConfig(BROWSER_ROUTE)
+  async show(
+    @Query() { ticket: id, refused, request: refusedRequest }: ResultQuery,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    if (refused !== undefined || id === undefined) {
+      const refusal = callbackRefusal(refused ?? '') ?? callbackRefusal('state_missing');
+      const page = errorPage(problemOf(refusal, refusedRequest ?? request.id));
+      await sendPage(reply.status(400), page);
+      return;
+    }
+    const ticket = await this.progress.find(id);
+    if (!ticket || !this.binding.isBoundTo(ticket, this.binding.read(request, id))) {
+      await sendPage(reply.status(400), errorPage(problemOf(callbackRefusal('other_browser'), request.id)));
+      return;
+    }
+    const { outcome, connectRequest } = ticket;
+    if (outcome && connectRequest.returnTo !== null) {
+      await respondToBrowser(reply, ticket, outcome);
+      return;
+    }
+    const { serviceName } = connectRequest;
+    const page = outcome
+      ? resultPage(serviceName, outcome, await this.#nextStep(connectRequest, outcome))
+      : waitingPage(serviceName);
+    await sendPage(reply, page);
+  }
+
+  /** Another link for the same connect; Google suggests the account that is required. */
+  async #nextStep(connectRequest: ConnectRequest, outcome: ConnectOutcome): Promise<string | null> {
+    if (!mayTryAgain(outcome)) return null;
+    const { requireAccount, accountHint } = connectRequest;
+    const hint = requireAccount?.email ?? accountHint ?? requireAccount?.sub ?? null;
+    return this.tickets.renew({ ...connectRequest, accountHint: hint });
+  }
+}

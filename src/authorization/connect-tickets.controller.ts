@@ -1,0 +1,157 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiCreatedResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Settings } from '../config/settings.js';
+import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
+import { TicketProgress } from '../connect-tickets/ticket-progress.js';
+import { TicketWatch } from '../connect-tickets/ticket-watch.js';
+import type { Service } from '../domain/access/policy.js';
+import { endOf } from '../domain/connect/connect-end.js';
+import { type ConnectTicket, stateAt } from '../domain/connect/connect-ticket.js';
+import { BrokerError } from '../domain/errors.js';
+import { parseScopes } from '../domain/google/scopes.js';
+import { Clock } from '../domain/ports/clock.js';
+import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
+import { Caller } from '../http/caller.decorator.js';
+import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { disconnectSignal } from '../http/request-context.js';
+import { ConnectMetrics } from '../operations/connect-metrics.js';
+import {
+  CONNECT_TICKET_EXAMPLES,
+  ConnectTicketDto,
+  ConnectTicketResponse,
+  toConnectRequest,
+} from './connect-ticket.dto.js';
+import { TicketPath, TicketStatusResponse, toTicketStatus, WaitQuery } from './ticket-status.response.js';
+
+/** What a service does with its connect tickets: makes them, waits for their outcomes, takes them back. */
+@Controller('connect/tickets')
+@ApiTags('connect')
+@ApiBearerAuth()
+export class ConnectTicketsController {
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly tickets: ConnectTickets,
+    private readonly progress: TicketProgress,
+    private readonly watch: TicketWatch,
+    private readonly metrics: ConnectMetrics,
+  ) {}
+
+  @Post()
+  @Audited('connect.ticket')
+  @HttpCode(201)
+  @Header('cache-control', 'no-store')
+  @ApiOperation({
+    operationId: 'createConnectTicket',
+    summary: 'Make a link that takes a user to Google and back',
+  })
+  @ApiBody({ type: ConnectTicketDto, examples: CONNECT_TICKET_EXAMPLES })
+  @ApiCreatedResponse({ type: ConnectTicketResponse })
+  @ApiBodyProblems()
+  @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
+  async create(
+    @Caller() service: Service,
+    @Body() body: ConnectTicketDto,
+    @Req() request: FastifyRequest,
+    @Audit() audit: AuditNote,
+  ): Promise<ConnectTicketResponse> {
+    audit.add({ userId: body.user_id, details: { asked: parseScopes(body.scope) } });
+    const client = this.settings.clients.pickFor(service, body.client ?? undefined);
+    audit.add({ client: client.alias });
+    const connectRequest = toConnectRequest(service, client, body);
+    const { id, url, expiresAt } = await this.tickets.issue(service, connectRequest, request.id);
+    audit.add({ details: { ticket: id } });
+    return { id, connect_url: url, expires_at: expiresAt.toISOString() };
+  }
+
+  @Get(':id')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({ operationId: 'getConnectTicket', summary: 'Where a connect stands, and how it ended' })
+  @ApiOkResponse({ type: TicketStatusResponse })
+  @ApiProblems('invalid_request', 'unauthenticated', 'not_found', 'rate_limited')
+  async get(
+    @Caller() service: Service,
+    @Param() { id }: TicketPath,
+    @Query() { wait, state }: WaitQuery,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TicketStatusResponse> {
+    // Read first: a stranger's call does not wait.
+    const ticket = await this.#find(service, id);
+    if (wait === 0 || !this.#isAwaited(ticket, state)) return this.#statusOf(ticket);
+    const isAwaited = (now: ConnectTicket) => this.#isAwaited(now, state);
+    const seen = await this.watch.waitWhile(id, isAwaited, wait * 1000, disconnectSignal(reply));
+    return this.#statusOf(seen ?? ticket);
+  }
+
+  @Delete(':id')
+  @Audited('connect.cancel')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({
+    operationId: 'cancelConnectTicket',
+    summary: 'Take a ticket back: its link does not work any more, and a connect under way yields no grant',
+  })
+  @ApiOkResponse({
+    type: TicketStatusResponse,
+    description: 'The ticket; one that had ended stays as it was',
+  })
+  @ApiProblems('invalid_request', 'unauthenticated', 'not_found', 'rate_limited')
+  async cancel(
+    @Caller() service: Service,
+    @Param() { id }: TicketPath,
+    @Req() { id: requestId }: FastifyRequest,
+    @Audit() audit: AuditNote,
+  ): Promise<TicketStatusResponse> {
+    const { connectRequest } = await this.#find(service, id);
+    audit.add({ ...aboutConnect(connectRequest), details: { ticket: id } });
+    const outcome = { kind: 'cancelled' } as const;
+    const ended = await this.progress.end(id, outcome, requestId);
+    if (!ended) throw notFound();
+    if (ended.isNew) this.metrics.ended(endOf(outcome, connectRequest, requestId));
+    else audit.add({ outcome: 'ended' });
+    return this.#statusOf(ended.ticket);
+  }
+
+  /** Another service's is as unknown as one that does not exist. */
+  async #find(service: Service, id: string): Promise<ConnectTicket> {
+    const ticket = await this.progress.find(id);
+    if (ticket?.connectRequest.serviceId !== service.id) throw notFound();
+    return ticket;
+  }
+
+  #isAwaited(ticket: ConnectTicket, seen: string | undefined): boolean {
+    const now = this.clock.now();
+    const state = stateAt(ticket, now);
+    return seen === undefined ? ticket.endedAt === null && state !== 'expired' : state === seen;
+  }
+
+  #statusOf(ticket: ConnectTicket): TicketStatusResponse {
+    return toTicketStatus(ticket, this.clock.now());
+  }
+}
+
+function notFound(): BrokerError {
+  return new BrokerError(
+    'not_found',
+    'Your service has no connect ticket with this id; one that ended is kept for a day.',
+  );
+}

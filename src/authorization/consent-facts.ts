@@ -1,0 +1,35 @@
+import { causeFacts, endOf } from '../domain/connect/connect-end.js';
+import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
+import type { AuditFacts } from '../http/audit.decorator.js';
+
+/** How a connect ended, for the audit trail. */
+export function consentFacts(outcome: ConnectOutcome): AuditFacts {
+  const cause = causeFacts(endOf(outcome, null, ''));
+  switch (outcome.kind) {
+    case 'granted': {
+      const { grantId, account, scopes, missing, unrequested, insteadOf } = outcome;
+      const details = {
+        account: account.sub,
+        scopes,
+        missing_scopes: missing,
+        ...unrequestedFact(unrequested),
+        ...(insteadOf.length === 0 ? {} : { instead_of: insteadOf.map(({ sub }) => sub) }),
+        ...cause,
+      };
+      return { grantId, outcome: missing.length > 0 ? 'partial' : 'ok', details };
+    }
+    case 'held':
+      return { grantId: outcome.grantId, outcome: 'held', details: { account: outcome.account.sub } };
+    case 'failed': {
+      const account = outcome.account ? { account: outcome.account.sub } : {};
+      return { outcome: outcome.code, details: { ...account, ...cause } };
+    }
+    default:
+      return { outcome: outcome.kind, details: cause };
+  }
+}
+
+/** Scopes that Google gave without a request: for the audit trail only, never for a caller. */
+export function unrequestedFact(scopes: readonly string[]) {
+  return scopes.length === 0 ? {} : { unrequested_scopes: scopes };
+}

@@ -1,0 +1,78 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { TicketProgress } from '../connect-tickets/ticket-progress.js';
+import { endOf } from '../domain/connect/connect-end.js';
+import type { ConnectCause } from '../domain/connect/connect-cause.js';
+import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
+import { Clock } from '../domain/ports/clock.js';
+import { ConnectMetrics } from '../operations/connect-metrics.js';
+import { Scheduler } from '../operations/scheduler.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { AuthorizationRequestsRepository } from '../token-store/connects/authorization-requests.repository.js';
+import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
+
+const EVERY_SECONDS = 10;
+const BATCH = 100;
+const PRUNE_EVERY_MS = 10 * 60_000;
+
+/**
+ * Ends the tickets whose users did not finish in time, so that this is recorded like every other end and the services that wait
+ * learn of it; deletes old tickets and authorization requests.
+ */
+@Injectable()
+export class ExpireTicketsJob implements OnModuleInit {
+  #prunedAt = -Infinity;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly scheduler: Scheduler,
+    private readonly tickets: ConnectTicketsRepository,
+    private readonly requests: AuthorizationRequestsRepository,
+    private readonly progress: TicketProgress,
+    private readonly metrics: ConnectMetrics,
+    private readonly audit: AuditLog,
+  ) {}
+
+  onModuleInit(): void {
+    this.scheduler.every(EVERY_SECONDS, 'expire connect tickets', (shutdown) => this.#run(shutdown));
+  }
+
+  async #run(shutdown: AbortSignal): Promise<void> {
+    let isMore = true;
+    while (isMore && !shutdown.aborted) {
+      const due = await this.tickets.findDue(this.clock.now(), BATCH);
+      for (const ticket of due) await this.#expire(ticket);
+      isMore = due.length === BATCH;
+    }
+    if (this.clock.monotonicMs() - this.#prunedAt < PRUNE_EVERY_MS) return;
+    this.#prunedAt = this.clock.monotonicMs();
+    await this.tickets.prune(this.clock.now());
+    await this.requests.prune(this.clock.now());
+  }
+
+  async #expire(ticket: ConnectTicket): Promise<void> {
+    const { id, connectRequest, requestId } = ticket;
+    const outcome = { kind: 'expired', cause: causeOf(ticket) } as const;
+    // Another replica may be first, or the user at the last moment.
+    const ended = await this.progress.expire(ticket, outcome);
+    if (!ended) return;
+    const { serviceId, userId, client, scopes } = connectRequest;
+    this.metrics.ended({ ...endOf(outcome, connectRequest, requestId ?? ''), isResumed: true });
+    this.audit.record({
+      at: this.clock.now(),
+      action: 'connect.consent',
+      outcome: 'expired',
+      actor: 'broker',
+      serviceId,
+      userId,
+      client,
+      requestId,
+      details: { asked: scopes, ticket: id, cause: outcome.cause },
+    });
+  }
+}
+
+/** How far the user had come. */
+function causeOf({ state, startedAt }: ConnectTicket): ConnectCause {
+  if (state === 'pending') return 'not_confirmed';
+  return startedAt === null ? 'ticket_expired' : 'state_expired';
+}

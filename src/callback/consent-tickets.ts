@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import { TicketProgress } from '../connect-tickets/ticket-progress.js';
+import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
+import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import type { ConsentTicket } from '../domain/grant/consent.js';
+import type { Account, Grant } from '../domain/grant/grant.js';
+import { GrantsRepository } from '../token-store/grants/grants.repository.js';
+
+/** A consent that is about to become a grant. */
+interface PendingGrant {
+  /** Null: of a version without rows of tickets. */
+  readonly ticketId: string | null;
+  readonly connectRequest: ConnectRequest;
+  readonly requestId: string;
+}
+
+/**
+ * What the ticket of a consent has to say when its grant is stored: which accounts of the user had a grant that died, and were not
+ * chosen. Does not own the end of the ticket, which is in the transaction of the grant.
+ */
+@Injectable()
+export class ConsentTickets {
+  constructor(
+    private readonly progress: TicketProgress,
+    private readonly grants: GrantsRepository,
+  ) {}
+
+  async of(
+    { ticketId, connectRequest, requestId }: PendingGrant,
+    account: Account,
+  ): Promise<ConsentTicket | null> {
+    if (ticketId === null) return null;
+    const { userId, client, anotherAccount } = connectRequest;
+    // Who asks for one more account expects another one.
+    const grants = anotherAccount ? [] : await this.grants.findByUser(userId, client);
+    return { id: ticketId, requestId, insteadOf: deadAccountsBesides(account, grants) };
+  }
+
+  /** Of a ticket that ended before its grant was stored. */
+  async outcomeOf(ticketId: string | null): Promise<ConnectOutcome> {
+    const ticket = ticketId === null ? null : await this.progress.find(ticketId);
+    return ticket?.outcome ?? { kind: 'cancelled' };
+  }
+}
+
+/** None where the account has a grant already: then it is not in place of another. */
+function deadAccountsBesides({ sub }: Account, grants: readonly Grant[]): Account[] {
+  if (grants.some(({ account, status }) => account.sub === sub && status !== 'revoked')) return [];
+  return grants
+    .filter(({ kind, status }) => kind === 'user' && status === 'reconnect_required')
+    .map(({ account }) => ({ sub: account.sub, email: account.email }));
+}
