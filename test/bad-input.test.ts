@@ -164,17 +164,18 @@ describe('bad input gets a clear error and loses nothing', () => {
     expect(body['errors']).toEqual({ require_account: 'must be an object with email, sub or hd.' });
   });
 
-  test('more than a link can carry is refused when it is requested, not when it is opened', async () => {
+  test('more than the link of a refusal can carry is refused when it is requested; a ticket of a service may ask for it', async () => {
     const scope = Array.from(
       { length: 50 },
       (_, i) => `https://www.googleapis.com/auth/${'a'.repeat(40)}${i}`,
     ).join(' ');
-    const wide = { ...ticket, scope, return_to: `${APP}/${'é'.repeat(1900)}` };
-    const refused = await bed.api.post('/connect/tickets', wide);
+    const wide = { scope, return_to: `${APP}/${'é'.repeat(1400)}` };
+    const refused = await bed.api.token('nobody', wide);
     expect(refused.status).toBe(400);
     expect(refused.body).toMatchObject({ errors: { scope: expect.stringContaining('a link can carry') } });
-    const good = await bed.api.connectUrl({ ...wide, return_to: `${APP}/${'e'.repeat(1000)}` });
-    expect((await new Browser().open(good)).status).toBe(200);
+    const good = await bed.api.token('nobody', { scope, return_to: `${APP}/${'e'.repeat(1000)}` });
+    for (const url of [String(good.body['connect_url']), await bed.api.connectUrl({ ...ticket, ...wide })])
+      expect((await new Browser().open(url)).status).toBe(200);
   });
 
   test.each([

@@ -37,12 +37,11 @@ const exchanges = () => bed.google.control.count('token', 'authorization_code');
 const grants = () => bed.sql('SELECT * FROM grants');
 
 describe.each([
-  ['that a service made', (more: object) => bed.api.connectUrl({ ...TICKET, ...more })],
+  ['that a service made', (more: { return_to?: string }) => bed.api.connectUrl({ ...TICKET, ...more })],
   [
     'of a refusal',
-    async (more: Record<string, unknown>) => {
-      const { return_to } = more;
-      const query = { scope: YOUTUBE, ...(return_to === undefined ? {} : { return_to: String(return_to) }) };
+    async (more: { return_to?: string }) => {
+      const query = { scope: YOUTUBE, ...more };
       return String((await bed.api.token('alice', query)).body['connect_url']);
     },
   ],

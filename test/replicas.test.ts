@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { ADWORDS } from '../src/domain/google/scopes.js';
-import { Api } from './support/api.js';
+import { Api, Browser } from './support/api.js';
 import { asRuntime, createDatabase, YOUTUBE } from './support/test-bed.js';
 import { until } from './support/until.js';
 
@@ -138,6 +138,14 @@ describe('the replicas', () => {
     expect(await grant('returning')).toMatchObject({ version: 2, refreshes: 0, lease_owner: null });
     expect((await api(2).token('returning')).body['access_token']).toBe(answer.body['access_token']);
     expect(asked()).toBe(1);
+  });
+
+  test('answer a caller that waits at one of them when the connect ends at another', async () => {
+    const ticket = { user_id: 'awaited', scope: `${YOUTUBE} email`, account_hint: ALICE.email };
+    const { id, url } = await api(0).ticket(ticket);
+    const waiting = [1, 2].map((replica) => api(replica).get(`/connect/tickets/${id}`, { wait: '55' }));
+    await new Browser().connect(url, { account: ALICE.email });
+    for (const answer of await Promise.all(waiting)) expect(answer.body).toMatchObject({ state: 'success' });
   });
 
   test('write once for two concurrent refreshes', async () => {

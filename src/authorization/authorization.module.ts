@@ -1,6 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { AccessTokensModule } from '../access-tokens/access-tokens.module.js';
-import { BrowserBinding } from './browser-binding.js';
+import { BrowserBinding } from './browser-binding-cookie.js';
 import { ConnectController } from './connect.controller.js';
 import { ConnectResultController } from './connect-result.controller.js';
 import { ConnectTicketsController } from './connect-tickets.controller.js';

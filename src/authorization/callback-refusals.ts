@@ -16,7 +16,7 @@ const WHAT: Readonly<Record<string, string>> = {
 };
 
 /** @returns null for a reason that is none of these: anyone can make an address */
-export function callbackRefusal(reason: keyof typeof WHAT & string): BrokerError | null {
+export function callbackRefusal(reason: string): BrokerError | null {
   const what = Object.hasOwn(WHAT, reason) ? WHAT[reason] : undefined;
   return what === undefined ? null : new BrokerError('invalid_request', `${what} ${GO_BACK}`, { reason });
 }

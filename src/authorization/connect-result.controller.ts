@@ -13,7 +13,7 @@ import { problemOf } from '../http/problem/problem.js';
 import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { errorPage } from '../pages/error-page.js';
 import { resultPage, waitingPage } from '../pages/result-page.js';
-import { BrowserBinding } from './browser-binding.js';
+import { BrowserBinding } from './browser-binding-cookie.js';
 import { respondToBrowser } from './browser-response.js';
 import { callbackRefusal } from './callback-refusals.js';
 

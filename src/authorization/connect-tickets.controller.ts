@@ -25,7 +25,7 @@ import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../connect-tickets/ticket-watch.js';
 import type { Service } from '../domain/access/policy.js';
-import { endOf } from '../domain/connect/connect-end.js';
+import { causeFacts, endOf } from '../domain/connect/connect-end.js';
 import { type ConnectTicket, stateAt } from '../domain/connect/connect-ticket.js';
 import { BrokerError } from '../domain/errors.js';
 import { parseScopes } from '../domain/google/scopes.js';
@@ -124,10 +124,11 @@ export class ConnectTicketsController {
     const { connectRequest } = await this.#find(service, id);
     audit.add({ ...aboutConnect(connectRequest), details: { ticket: id } });
     const outcome = { kind: 'cancelled' } as const;
+    const end = endOf(outcome, connectRequest, requestId);
     const ended = await this.progress.end(id, outcome, requestId);
     if (!ended) throw notFound();
-    if (ended.isNew) this.metrics.ended(endOf(outcome, connectRequest, requestId));
-    else audit.add({ outcome: 'ended' });
+    if (ended.isNew) this.metrics.ended(end);
+    audit.add(ended.isNew ? { details: causeFacts(end) } : { outcome: 'ended' });
     return this.#statusOf(ended.ticket);
   }
 

@@ -14,7 +14,7 @@ import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { connectPage } from '../pages/connect-page.js';
 import { resultPage } from '../pages/result-page.js';
-import { BrowserBinding } from './browser-binding.js';
+import { BrowserBinding } from './browser-binding-cookie.js';
 import { redirectTo, respondToBrowser } from './browser-response.js';
 import { ConnectAuditInterceptor } from './connect-audit.interceptor.js';
 import { TicketDto, TicketFormDto } from './connect-ticket.dto.js';

@@ -2,7 +2,7 @@ import { Controller, Get, Req, Res, UseInterceptors } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { BrowserBinding } from '../authorization/browser-binding.js';
+import { BrowserBinding } from '../authorization/browser-binding-cookie.js';
 import { redirectTo, respondToBrowser, RESULT_PATH } from '../authorization/browser-response.js';
 import { callbackRefusal } from '../authorization/callback-refusals.js';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';

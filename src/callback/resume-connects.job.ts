@@ -97,8 +97,14 @@ export class ResumeConnectsJob implements OnModuleInit {
   /** A grant has ended its ticket already. */
   async #end(exchange: DueExchange, outcome: ConnectOutcome, lastFault: string | null = null): Promise<void> {
     this.#report(exchange, outcome, lastFault);
-    if (exchange.ticketId === null || outcome.kind === 'granted' || outcome.kind === 'finishing') return;
+    if (exchange.ticketId === null || outcome.kind === 'granted') return;
     const confirmUntil = after(this.clock.now(), CONFIRM_SECONDS);
+    if (outcome.kind === 'finishing') {
+      // The browser has the code already: now the app may confirm.
+      if (exchange.connectRequest.confirm)
+        await this.progress.confirmBefore(exchange.ticketId, confirmUntil);
+      return;
+    }
     await this.progress.end(exchange.ticketId, outcome, exchange.requestId, confirmUntil);
   }
 

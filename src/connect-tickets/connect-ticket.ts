@@ -97,11 +97,15 @@ export class ConnectTickets {
 
   /**
    * Another link for the same connect, which expires with the first one.
-   * @returns null after the first link has expired
+   * @returns null after the first link has expired, and where a sealed one cannot carry the request
    */
   async renew(request: ConnectRequest): Promise<string | null> {
     const expiresAt = new Date(request.linkExpiresAt ?? 0);
-    return expiresAt <= this.clock.now() ? null : this.#seal(request, expiresAt);
+    if (expiresAt <= this.clock.now()) return null;
+    return this.#seal(request, expiresAt).catch((error: unknown) => {
+      if (error instanceof BrokerError) return null;
+      throw error;
+    });
   }
 
   /**

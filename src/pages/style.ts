@@ -62,6 +62,7 @@ button, a.button {
   text-decoration: none;
   cursor: pointer;
 }
+button.quiet { margin-left: .5rem; background: none; color: var(--accent); }
 @media (max-width: 30rem) {
   body { padding: 1rem .75rem; }
   main { padding: 1.5rem 1.25rem; }

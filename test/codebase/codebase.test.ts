@@ -118,6 +118,7 @@ const REVEALING = [
   'src/sealing/sealer.ts',
   'src/token-store/client/address-source.ts', // the URL of the database
   'src/token-store/client/database-address.ts', // its password, to pg
+  'src/token-store/connects/connect-tickets.repository.ts', // a request and its outcome, from their seal
   'src/token-store/connects/pending-consents.repository.ts', // both tokens, into one seal
   'src/token-store/connects/pending-exchanges.repository.ts', // tokens whose account is not known yet, into one seal
   'src/token-store/grants/slot-bookings.ts', // how Google names a token, into keyed digests
