@@ -10,10 +10,7 @@ describeInChromium('a connect in Chromium', () => {
   let context: BrowserContext;
   let page: Page;
   beforeAll(async () => {
-    [bed, chromium] = await Promise.all([
-      startTestBed({ GOOGLE_TIMEOUT_MS: '8000' }),
-      launchChromium(),
-    ]);
+    [bed, chromium] = await Promise.all([startTestBed({ GOOGLE_TIMEOUT_MS: '8000' }), launchChromium()]);
   });
   beforeEach(async () => {
     bed.google.control.reset();

@@ -186,8 +186,8 @@ describe('what /docs fills in', () => {
     const sent = [];
     for (const { path, method, parameters = [], security } of operations) {
       if (method !== 'GET' || security.length === 0) continue;
-      // The id of a grant is for the reader to fill in; Google Ads is not connected here.
-      if (path === '/grants/{id}' || path.includes('/ads/')) continue;
+      // The id of a grant or ticket is for the reader to fill in; Google Ads is not connected here.
+      if (/^\/(grants|connect\/tickets)\/\{id\}$/.test(path) || path.includes('/ads/')) continue;
       const filled = parameters.map((parameter) => [parameter, filledIn(parameter)] as const);
       const address = filled.reduce(
         (text, [{ name }, value]) => text.replace(`{${name}}`, value ?? ''),

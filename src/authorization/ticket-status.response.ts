@@ -15,7 +15,7 @@ import { ToInteger } from '../http/validation/validators.js';
 const MAX_WAIT_SECONDS = 55;
 
 export class TicketPath {
-  @ApiProperty({ description: 'As POST /connect/tickets answered it', example: 'h3k9x2mvq7aw' })
+  @ApiProperty({ description: 'As POST /connect/tickets answered it' })
   @Matches(/^[\w-]{1,64}$/, { message: 'must be the id of a ticket, as POST /connect/tickets answered it.' })
   id!: string;
 }

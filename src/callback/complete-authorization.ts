@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { HeldGrantCheck } from '../authorization/held-grant-check.js';
 import { StartAuthorization } from '../authorization/start-authorization.js';
 import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
@@ -37,6 +37,8 @@ const FINISHING_SECONDS = 26 * 3600;
 /** The walk of a code: validate the response, exchange the code once, store the result, verify it, make the grant. */
 @Injectable()
 export class CompleteAuthorization {
+  readonly #log = new Logger(CompleteAuthorization.name);
+
   constructor(
     private readonly clock: Clock,
     private readonly heldGrants: HeldGrantCheck,
@@ -79,7 +81,16 @@ export class CompleteAuthorization {
   async #end(ticket: ConnectTicket, outcome: ConnectOutcome, requestId: string): Promise<Completion> {
     if (outcome.kind === 'granted') return { kind: 'outcome', ticket, outcome };
     const seconds = outcome.kind === 'pending' ? CONFIRM_SECONDS : FINISHING_SECONDS;
-    const ended = await this.progress.end(ticket.id, outcome, requestId, after(this.clock.now(), seconds));
+    const ended = await this.progress
+      .end(ticket.id, outcome, requestId, after(this.clock.now(), seconds))
+      // The database may be what the outcome is about: the browser gets it all the same.
+      .catch((fault: unknown) => {
+        this.#log.warn(
+          { err: fault, ticket: ticket.id },
+          'the outcome of a connect ticket could not be stored',
+        );
+        return null;
+      });
     // Its service cancelled it meanwhile.
     if (ended && !ended.isNew) return { kind: 'settled', ticket: ended.ticket };
     return { kind: 'outcome', ticket, outcome };

@@ -101,8 +101,7 @@ export class ResumeConnectsJob implements OnModuleInit {
     const confirmUntil = after(this.clock.now(), CONFIRM_SECONDS);
     if (outcome.kind === 'finishing') {
       // The browser has the code already: now the app may confirm.
-      if (exchange.connectRequest.confirm)
-        await this.progress.confirmBefore(exchange.ticketId, confirmUntil);
+      if (exchange.connectRequest.confirm) await this.progress.confirmBefore(exchange.ticketId, confirmUntil);
       return;
     }
     await this.progress.end(exchange.ticketId, outcome, exchange.requestId, confirmUntil);

@@ -5,6 +5,8 @@ import { SlotReporter } from '../domain/ports/slot-reporter.js';
 import { Metrics } from './metrics.js';
 
 const SUCCESSES: ReadonlySet<ConnectEnd['outcome']> = new Set(['ok', 'held', 'pending']);
+/** Nothing went wrong: most links that expire were never opened. */
+const QUIET: ReadonlySet<ConnectEnd['outcome']> = new Set(['expired', 'cancelled']);
 
 /** Logs and counts how connects end, and why. */
 @Injectable()
@@ -35,6 +37,7 @@ export class ConnectMetrics {
         : {}),
     };
     if (SUCCESSES.has(outcome)) this.#log.debug(facts, 'connect ended');
+    else if (QUIET.has(outcome)) this.#log.log(facts, 'connect ended');
     else this.#log.warn(facts, 'connect did not end well');
   }
 }
