@@ -76,7 +76,12 @@ describe('the audit trail', () => {
     const about = { user_id: 'alice', client: 'default', service_id: service.service_id };
     const scopes = String(body['scope']).split(' ');
     expect(await trail()).toEqual([
-      event({ ...about, ...service, action: 'connect.ticket', details: { asked: [YOUTUBE] } }),
+      event({
+        ...about,
+        ...service,
+        action: 'connect.ticket',
+        details: { asked: [YOUTUBE], ticket: expect.any(String) },
+      }),
       event({
         ...about,
         actor: 'user',

@@ -39,6 +39,7 @@ describe('every route', () => {
       '/authz',
       '/connect/completions',
       '/connect/tickets',
+      '/connect/tickets/{id}',
       '/grants',
       '/grants/import',
       '/grants/{id}',
@@ -186,9 +187,9 @@ describe('every route', () => {
     [
       '/callback',
       'This page cannot be opened by itself',
-      'The state is missing: this page is only for browsers',
+      'This page is only for browsers that Google sends back',
     ],
-    ['/callback?state=a&state=b', 'This answer cannot be used', 'The state is not as Google sends it.'],
+    ['/callback?state=a&state=b', 'This answer cannot be used', 'This answer is not as Google sends it.'],
   ])('shows an error page in words for people, as %s does', async (path, title, words) => {
     const { text } = await new Browser().open(`${bed.url}${path}`);
     expect(text).toContain(`${title}</h1>`);
@@ -262,7 +263,7 @@ describe('every route', () => {
       ticket: link.searchParams.get('ticket') ?? '',
     });
     expect(answer.headers.get('set-cookie')).toMatch(
-      /^__Host-connect-[\w-]{12}=[\w-]{43}; Max-Age=600; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+      /^__Host-connect-[\w-]{12}=[\w-]{43}; Max-Age=7200; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
     );
     expect(answer.headers.get('strict-transport-security')).toContain('max-age=');
   });

@@ -8,7 +8,7 @@ const GO_BACK = 'Go back to the app; if it is not connected, start again there.'
 
 const WHAT: Readonly<Record<string, string>> = {
   state_missing: 'This page is only for browsers that Google sends back.',
-  malformed_response: 'Google sends its answers in another form.',
+  malformed_response: 'This answer is not as Google sends it.',
   state_unknown: 'This answer belongs to no connect that is in progress.',
   other_browser:
     'This connect was started in another browser, or its cookie is gone. If you have that browser open, continue there.',

@@ -169,11 +169,12 @@ describe('token-broker keys reseal', () => {
         { column: 'grants.sealed_key', resealed: 0, newest: 0, changed: 0, unopened: 0 },
         { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'revocations.sealed_token', resealed: 0, newest: 0, changed: 0, unopened: 0 },
+        { column: 'connect_tickets.sealed_request', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
         { column: 'pending_exchanges.sealed_exchange', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       ],
-      keys_in_use: { [newId]: 6 },
+      keys_in_use: { [newId]: 8 },
       unused_key_ids: [oldId],
       problems: [],
       adopted_services: [],
@@ -213,6 +214,9 @@ describe('token-broker keys reseal', () => {
       FROM grants, generate_series(1, 250) AS n WHERE user_id = 'alice'`);
     await bed.sql(`INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
       SELECT grant_id, 'copy ' || n, sealed_token, now(), now() FROM access_tokens, generate_series(1, 250) AS n`);
+    await bed.sql(`INSERT INTO connect_tickets
+      SELECT (jsonb_populate_record(t, jsonb_build_object('id', 'copy-' || n || id))).*
+      FROM connect_tickets t, generate_series(1, 250) AS n`);
     await bed.sql(`INSERT INTO authorization_requests
       SELECT decode(md5(n || ticket_id), 'hex'), 'copy-' || n || ticket_id, connect_request, purpose, forced_consent, sealed_verifier,
         nonce_hash, browser_hash, created_at, expires_at, consumed_at
@@ -224,15 +228,17 @@ describe('token-broker keys reseal', () => {
       { column: 'grants.sealed_key', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 500 },
       { column: 'revocations.sealed_token', resealed: 0, newest: 0, changed: 0, unopened: 0 },
+      { column: 'connect_tickets.sealed_request', resealed: 2, newest: 0, changed: 0, unopened: 500 },
       { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 500 },
       { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       { column: 'pending_exchanges.sealed_exchange', resealed: 0, newest: 0, changed: 0, unopened: 0 },
     ]);
-    expect(answer?.['keys_in_use']).toEqual({ [readKeyRing(ring).sealingKeyId]: 6, [oldId]: 1250 });
+    expect(answer?.['keys_in_use']).toEqual({ [readKeyRing(ring).sealingKeyId]: 8, [oldId]: 1750 });
     expect(answer?.['problems']).toEqual([expect.stringContaining('it was moved')]);
     expect(answer?.['unused_key_ids']).toEqual([]);
     await bed.sql(`DELETE FROM access_tokens WHERE scope_set LIKE 'copy%'`);
     await bed.sql(`DELETE FROM grants WHERE user_id LIKE 'copy%'`);
+    await bed.sql(`DELETE FROM connect_tickets WHERE id LIKE 'copy%'`);
     await bed.sql(`DELETE FROM authorization_requests WHERE ticket_id LIKE 'copy%'`);
     await bed.restart();
     expect((await reseal()).code).toBe(0);
