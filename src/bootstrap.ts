@@ -13,6 +13,7 @@ import { ClientAddresses } from './http/rate-limit/client-address.js';
 import { RateLimits } from './http/rate-limit/rate-limit.hook.js';
 import { createAdapter } from './http/server/http-server.js';
 import { Metrics } from './operations/metrics.js';
+import { ServiceUsageJob } from './operations/service-usage.job.js';
 import { EVENT_BODIES } from './security-events/security-events.controller.js';
 import { KeyLookup } from './services/service-key.js';
 import { AuditLog } from './token-store/audit/audit-log.repository.js';
@@ -78,6 +79,7 @@ export async function startBroker(
     warmPath: new WarmPath({ ...around, publicUrl, coldPath, responses: app.get(ResponseCache) }),
     metrics: app.get(Metrics),
   };
+  app.get(ServiceUsageJob).countWith(() => limits.takeCalls());
   app.useLogger(app.get(Logger));
   app.flushLogs();
   serveOpenApi(app, WEBHOOKS, publicUrl);

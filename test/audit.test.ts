@@ -401,6 +401,22 @@ describe('a reader of the trail', () => {
     expect(await trail({ user: 'alice' })).toHaveLength(2);
     expect((await trail({ since })).map(({ user_id }) => user_id)).toEqual(['alice', 'bob']);
     expect(await trail({ since, user: 'alice', service: actor })).toEqual([]);
+    expect(await trail({ until: since, user: 'alice' })).toHaveLength(1);
+    expect(await trail({ until: since, user: 'bob' })).toEqual([]);
+    expect(await trail({ since, until: since })).toEqual([]);
+  });
+
+  test('filters by action, of all, of a user and of a service', async () => {
+    await connect('alice');
+    await bed.api.token('alice');
+    await bed.api.delete(`/grants/${await grantOf('alice')}`, { mode: 'local' });
+    const { actor } = await caller();
+    for (const action of ['token.issue', 'grant.disconnect', 'connect.ticket']) {
+      for (const query of [{}, { user: 'alice' }, { service: actor }]) {
+        expect(await trail({ ...query, action })).toMatchObject([{ action, user_id: 'alice' }]);
+      }
+    }
+    expect(await trail({ action: 'ads.read' })).toEqual([]);
   });
 
   test('reads page by page, newest first, each event once', async () => {
@@ -427,6 +443,8 @@ describe('a reader of the trail', () => {
   test.each([
     ['a since that is no time', { since: 'yesterday' }, 'since'],
     ['a since without a zone', { since: '2026-11-21T12:00:00' }, 'since'],
+    ['an action that there is not', { action: 'token.steal' }, 'action'],
+    ['an until that is no time', { until: 'tomorrow' }, 'until'],
     ['a leap second', { since: '2026-11-21T12:00:60Z' }, 'since'],
     ['a limit of 0', { limit: '0' }, 'limit'],
     ['a limit above 500', { limit: '501' }, 'limit'],

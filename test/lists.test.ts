@@ -2,6 +2,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ServiceRegistry } from '../src/services/service-registry.js';
 import { Database } from '../src/token-store/client/database.js';
+import type { GrantPosition } from '../src/token-store/grants/grant-lists.repository.js';
+import { GrantSearchRepository, type UserFilter } from '../src/token-store/grants/grant-search.repository.js';
 import { SlotLedgerRepository } from '../src/token-store/grants/slot-ledger.repository.js';
 import { Prisma } from '../src/token-store/prisma-client/client.js';
 import type { Api } from './support/api.js';
@@ -190,6 +192,77 @@ describe.each([
 
   test('of GET /users/:userId/grants reads as many rows as it needs for a user with very many', async () => {
     expect(await readBy(() => page(bed.api, '/users/everything/grants', {}))).toBeLessThan(110);
+  });
+});
+
+describe.each([
+  ['without a filter', {}, 110],
+  ['by status', { status: 'active' }, 110],
+  ['by a status that no grant has', { status: 'suspended' }, 5],
+  ['by a revocation under way', { status: 'revoking' }, 5],
+  ['by client', { client: 'second' }, 110],
+  ['by client and status', { client: 'second', status: 'active' }, 110],
+  ['by user', { userId: 'everything' }, 110],
+  ['by the email of an account, in another case', { email: 'uSER-4712@EXAMPLE.com' }, 5],
+  ['by the sub of an account', { sub: 'sub-4712' }, 5],
+] as const)('the list of grants for an operator, %s,', (_, filter, rows) => {
+  const none = { userId: null, email: null, sub: null, status: null, client: null };
+  const search = (after: GrantPosition | null) =>
+    bed.app.get(GrantSearchRepository).find({ ...none, ...filter, after, limit: 100 });
+
+  test('reads as many rows as a page needs', async () => {
+    expect(await readBy(() => search(null))).toBeLessThan(rows);
+    const { next } = await search(null);
+    if (next) expect(await readBy(() => search(next))).toBeLessThan(rows);
+  });
+
+  test('has the newest first, and its second page goes on where the first ended', async () => {
+    const first = await search(null);
+    const second = first.next ? await search(first.next) : { items: [] };
+    const times = [...first.items, ...second.items].map(({ createdAt }) => createdAt.getTime());
+    expect(times).toEqual(times.toSorted((a, b) => b - a));
+    expect(new Set([...first.items, ...second.items].map(({ id }) => id)).size).toBe(times.length);
+    for (const grant of first.items) {
+      if ('client' in filter) expect(grant.client).toBe(filter.client);
+      if ('userId' in filter) expect(grant.userId).toBe(filter.userId);
+      if ('email' in filter) expect(grant.account.email?.toLowerCase()).toBe(filter.email.toLowerCase());
+      if ('sub' in filter) expect(grant.account.sub).toBe(filter.sub);
+    }
+  });
+});
+
+describe('the list of users for an operator', () => {
+  const users = (filter: Partial<UserFilter>, after: string | null = null) =>
+    bed.app
+      .get(GrantSearchRepository)
+      .findUsers({ prefix: '', email: null, sub: null, ...filter, after, limit: 50 });
+
+  test('finds them by how their ids begin, each once, with the number of their grants', async () => {
+    const { items, next } = await users({ prefix: 'everyth' });
+    expect({ items, next }).toEqual({
+      items: [{ userId: 'everything', grants: 1000, active: 1000 }],
+      next: null,
+    });
+    expect((await users({ prefix: 'team*' })).items).toEqual([]);
+    const first = await users({ prefix: 'team_a:47' });
+    const second = await users({ prefix: 'team_a:47' }, first.next);
+    const ids = [...first.items, ...second.items].map(({ userId }) => userId);
+    expect(ids).toHaveLength(100);
+    expect(ids).toEqual([...new Set(ids)].toSorted());
+    expect(ids.every((id) => id.startsWith('team_a:47'))).toBe(true);
+  });
+
+  test('finds them by the email and by the sub of an account', async () => {
+    const userId = 'team_a:4712';
+    expect((await users({ email: 'USER-4712@example.com' })).items).toMatchObject([{ userId }]);
+    expect((await users({ sub: 'sub-4712' })).items).toMatchObject([{ userId }]);
+    expect((await users({ sub: 'sub-4712', prefix: 'x' })).items).toEqual([]);
+  });
+
+  test('reads a few rows for each user, and no more than a thousand to count its grants', async () => {
+    expect(await readBy(() => users({ prefix: 'team_a:' }))).toBeLessThan(400);
+    expect(await readBy(() => users({ prefix: 'everything' }))).toBeLessThan(1100);
+    expect(await readBy(() => users({ email: 'User-4712@example.com' }))).toBeLessThan(10);
   });
 });
 

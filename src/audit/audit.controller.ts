@@ -2,6 +2,7 @@ import { Controller, Get, Header, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { assertMay, maySeeUser, type Service } from '../domain/access/policy.js';
 import { coversAll } from '../domain/access/user-rule.js';
+import type { AuditAction } from '../domain/audit-entry.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
 import type { Page } from '../domain/page.js';
 import { Caller } from '../http/caller.decorator.js';
@@ -21,7 +22,9 @@ interface AuditFilter {
   readonly user: string | null;
   /** By name or id. */
   readonly service: string | null;
+  readonly action: AuditAction | null;
   readonly since: Date | null;
+  readonly until: Date | null;
   readonly olderThan: AuditPosition | null;
   readonly limit: number;
 }
@@ -50,14 +53,16 @@ export class AuditController {
   @ApiOkResponse({ type: AuditResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
   async read(@Caller() caller: Service, @Query() query: AuditQuery): Promise<AuditResponse> {
-    const { user = null, service = null, since = null, limit, cursor } = query;
-    const list: CursorOf = ['audit', caller.id, user, service, since];
+    const { user = null, service = null, action = null, since = null, until = null, limit, cursor } = query;
+    const list: CursorOf = ['audit', caller.id, user, service, since, action, until];
     const position = await this.cursors.read(list, cursor);
     const { items, next } = await this.lists.run(caller, () =>
       this.#find(caller, {
         user,
         service,
+        action,
         since: since === null ? null : new Date(since),
+        until: until === null ? null : new Date(until),
         olderThan: position && {
           at: new Date(position['at'] ?? ''),
           sequence: BigInt(position['sequence'] ?? ''),

@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
+import { AUDIT_ACTIONS, type AuditAction } from '../domain/audit-entry.js';
 import { NEXT_PAGE, PageQuery } from '../http/pagination/page.query.js';
 import { IsTime, IsUserId } from '../http/validation/validators.js';
 import type { AuditEvent } from '../token-store/audit/audit-events.repository.js';
@@ -16,10 +17,20 @@ export class AuditQuery extends PageQuery {
   @MaxLength(80)
   service?: string;
 
+  @ApiPropertyOptional({ enum: AUDIT_ACTIONS, description: 'Only events of this action' })
+  @IsOptional()
+  @IsIn(AUDIT_ACTIONS, { message: 'must be an action that docs/audit.md lists, such as grant.disconnect.' })
+  action?: AuditAction;
+
   @ApiPropertyOptional({ description: 'Only events from this time on, such as 2026-11-21T12:00:00Z' })
   @IsOptional()
   @IsTime()
   since?: string;
+
+  @ApiPropertyOptional({ description: 'Only events before this time' })
+  @IsOptional()
+  @IsTime()
+  until?: string;
 }
 
 class AuditEventResponse {

@@ -16,15 +16,19 @@ Examples:
   token-broker migrate
   token-broker migrate --grant-runtime token_broker
   token-broker migrate --wait 300
-  DATABASE_URL=postgresql://broker:...@db.example.com/broker token-broker migrate
+  DATABASE_URL=postgresql://broker:...@db.example.com/broker \\
+    token-broker migrate
 
-With --grant-runtime the owner of the tables runs this command, and the broker runs as that other role:
-docs/configuration.md. Pass it with each migrate. AUDIT_RETENTION_DAYS, where it is set, is stored in the database, which
-then refuses to delete younger events.
+With --grant-runtime the owner of the tables runs this command, and the broker
+runs as that other role: docs/configuration.md. Pass it with each migrate.
+AUDIT_RETENTION_DAYS, where it is set, is stored in the database, which then
+refuses to delete younger events.
 
-Needs DATABASE_URL or DATABASE_URL_FILE and no other setting; behind a pooler, DATABASE_DIRECT_URL (or
-DATABASE_DIRECT_URL_FILE) past it is used instead. Run it before a new version of the broker starts; running it again
-is safe. Sessions that block it are named on standard error. \`prisma migrate deploy\` does the same, without giving way.`;
+Needs DATABASE_URL or DATABASE_URL_FILE and no other setting; behind a pooler,
+DATABASE_DIRECT_URL (or DATABASE_DIRECT_URL_FILE) past it is used instead. Run
+it before a new version of the broker starts; running it again is safe. Sessions
+that block it are named on standard error. \`prisma migrate deploy\` does the
+same, without giving way.`;
 
 interface Options {
   readonly wait: number;

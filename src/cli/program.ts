@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { loadEnvFile } from '../config/load-env-file.js';
+import { audit } from './audit.js';
 import { clientConfig } from './ads-credentials/client-config.js';
 import { generateUserCredentials } from './ads-credentials/generate-user-credentials.js';
 import { clientCheck } from './client/check.js';
@@ -8,7 +9,10 @@ import { clientList } from './client/list.js';
 import { credentialCreate } from './credential/create.js';
 import { credentialList } from './credential/list.js';
 import { credentialRevoke } from './credential/revoke.js';
+import { grantDisconnect } from './grant/disconnect.js';
 import { grantImport } from './grant/import.js';
+import { grantList } from './grant/list.js';
+import { grantShow } from './grant/show.js';
 import { keysGenerate } from './keys/generate.js';
 import { keysReseal } from './keys/reseal.js';
 import { credentialsFile } from './libraries/credentials-file.js';
@@ -24,16 +28,22 @@ import { serviceCreate } from './service/create.js';
 import { serviceList } from './service/list.js';
 import { serviceRevoke } from './service/revoke.js';
 import { wrongUsage } from './shared/failure.js';
+import { userForget } from './user/forget.js';
+import { webhookList } from './webhook/list.js';
+import { webhookReplay } from './webhook/replay.js';
+import { webhookTest } from './webhook/test.js';
 
 const EXIT_CODES = `
 Exit codes:
   0   done
   1   unexpected fault, with a stack trace
   2   wrong usage
-  3   refused: a name is taken, a key ring exists, Google refuses a client, a service
-      account or the stream of security events, keys are still needed, lines of an import
+  3   refused: a name is taken, a key ring exists, Google refuses a client, a
+      service account or the stream of security events, keys are still needed,
+      lines of an import, a grant that stays
   4   not found
-  10 to 18: see \`token-broker generate-user-credentials --help\`; 12 is a port in use, 13 a missing file
+  10 to 18: see \`token-broker generate-user-credentials --help\`; 12 is a port
+      in use, 13 a missing file
   69  unavailable: the database or Google cannot be reached
   78  faulty configuration; all faults are named at once`;
 
@@ -43,7 +53,8 @@ Examples:
   token-broker service create reports --client default --scope '*' --user '*'
   token-broker client check
 
-Settings are read from the environment and from a .env file in this folder; see docs/configuration.md.`;
+Settings are read from the environment and from a .env file in this folder; see
+docs/configuration.md.`;
 
 /** @param asJson whether standard error is reserved for one JSON object */
 export function buildProgram(asJson: boolean): Command {
@@ -53,6 +64,7 @@ export function buildProgram(asJson: boolean): Command {
     )
     .version(version())
     .option('--json', 'print the result as JSON on standard output, and a failure as JSON on standard error')
+    .option('--wide', 'show tables whole, however wide the terminal is')
     .addCommand(migrate())
     .addCommand(
       group('service', 'Services that may call the broker', serviceCreate(), serviceList(), serviceRevoke()),
@@ -75,7 +87,10 @@ export function buildProgram(asJson: boolean): Command {
         credentialRevoke(),
       ),
     )
-    .addCommand(group('grant', 'Grants of users', grantImport()))
+    .addCommand(group('grant', 'Grants of users', grantList(), grantShow(), grantDisconnect(), grantImport()))
+    .addCommand(group('user', 'Users, as their grants show them', userForget()))
+    .addCommand(group('webhook', 'Events for the app', webhookList(), webhookReplay(), webhookTest()))
+    .addCommand(audit())
     .addCommand(group('client', 'Google OAuth clients that the broker serves', clientList(), clientCheck()))
     .addCommand(credentialsFile())
     .addCommand(sidecar())

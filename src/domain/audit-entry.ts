@@ -2,24 +2,30 @@
  * The audited actions. `grant.read` is written only when it was refused.
  * docs/audit.md explains each in a user's words.
  */
-export type AuditAction =
-  | 'connect.ticket'
-  | 'connect.cancel'
-  | 'connect.consent'
-  | 'connect.completion'
-  | 'token.issue'
-  | 'token.refresh'
-  | 'grant.read'
-  | 'grant.import'
-  | 'grant.disconnect'
-  | 'ads.read'
-  | 'service.create'
-  | 'service.revoke'
-  | 'credential.create'
-  | 'credential.revoke'
-  | 'service_account.add'
-  | 'service_account.remove'
-  | 'security.event';
+export const AUDIT_ACTIONS = [
+  'connect.ticket',
+  'connect.cancel',
+  'connect.consent',
+  'connect.completion',
+  'token.issue',
+  'token.refresh',
+  'grant.read',
+  'grant.import',
+  'grant.disconnect',
+  'user.forget',
+  'webhook.replay',
+  'webhook.test',
+  'ads.read',
+  'service.create',
+  'service.revoke',
+  'credential.create',
+  'credential.revoke',
+  'service_account.add',
+  'service_account.remove',
+  'security.event',
+] as const;
+
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** Kept to plain values, so that no object with a secret inside gets in by accident. */
 export type AuditDetail = string | number | boolean | null | readonly string[];

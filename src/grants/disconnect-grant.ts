@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { assertMay, type Service } from '../domain/access/policy.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
 import type { Grant } from '../domain/grant/grant.js';
-import type { RevocationAttempt } from '../domain/grant/revocation.js';
+import type { RevocationAttempt, RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
@@ -21,6 +20,15 @@ export interface Revoked {
   readonly isFinished: boolean;
 }
 
+/** A revocation that is written down. Without an attempt there is nothing to ask Google now. */
+export interface Begun extends Revoked {
+  readonly attempt: RevocationAttempt | null;
+}
+
+/**
+ * Ends one grant, here only or at Google too. Does not own who may: callers assert the right of a service, or are the
+ * operator's. Nor what is audited of a grant that is forgotten (end-grants.ts, or the route's own event).
+ */
 @Injectable()
 export class DisconnectGrant {
   constructor(
@@ -31,12 +39,8 @@ export class DisconnectGrant {
     private readonly revokeAtGoogle: RevokeAtGoogle,
   ) {}
 
-  /**
-   * Removes a grant here. At Google it stays valid and keeps its slot. A revocation that was begun continues.
-   * @throws {BrokerError} `not_allowed` without the right `disconnect`
-   */
-  async forget(service: Service, grant: Grant): Promise<void> {
-    assertMay(service, 'disconnect');
+  /** Removes a grant here. At Google it stays valid and keeps its slot. A revocation that was begun continues. */
+  async forget(grant: Grant): Promise<void> {
     await this.grants.forget(grant, null, this.clock.now());
   }
 
@@ -44,13 +48,23 @@ export class DisconnectGrant {
    * Revokes a grant at Google, then removes it. Google ends every grant of the account in the whole project, of any
    * client or user; those are marked revoked here too. The revocation is stored before Google is called: from then on
    * no replica issues a token of these grants, and a failed attempt is resumed.
-   * @throws {BrokerError} `not_allowed` without the right `revoke`, or `invalid_request` for a service account; nothing
-   * changes then
+   * @throws {BrokerError} `invalid_request` for a service account, or for a client that is not in the settings; nothing
+   * changes then. `not_found` where it was disconnected meanwhile
    */
-  async revoke(service: Service, grant: Grant, requestId: string): Promise<Revoked> {
-    assertMay(service, 'revoke');
+  async revoke(grant: Grant, requester: RevocationRequester): Promise<Revoked> {
+    const begun = await this.begin(grant, requester);
+    if (begun === null)
+      throw new BrokerError('not_found', 'There is no such grant; it may have been disconnected.');
+    return this.finish(begun, true);
+  }
+
+  /**
+   * The first part of `revoke`: from here on it is resumed by any replica.
+   * @returns null where there is no such grant any more
+   * @throws {BrokerError} as `revoke`
+   */
+  async begin(grant: Grant, requester: RevocationRequester): Promise<Begun | null> {
     assertRevocable(grant);
-    const requester = { actor: service.name, serviceId: service.id, requestId };
     const { leaseMs } = this.revokeAtGoogle;
     // A client may have been taken out of the settings since; Google needs only the token.
     const known = this.#clientsOfProject(grant) ?? [grant.client];
@@ -58,28 +72,38 @@ export class DisconnectGrant {
     for (let reads = 1; current && reads <= MAX_READS; reads++) {
       // A repeated call resumes an unfinished revocation now.
       const resumed = current.status === 'revoking' ? await this.revocations.resume(grant.id, leaseMs) : null;
-      if (resumed === 'busy') return { also: await this.#others(grant, known), isFinished: false };
-      if (resumed) return this.#attempt(resumed, await this.#others(grant, known));
+      if (resumed === 'busy')
+        return { attempt: null, also: await this.#others(grant, known), isFinished: false };
+      if (resumed) return { attempt: resumed, also: await this.#others(grant, known), isFinished: false };
       const clients = this.#clientsOfProject(grant);
       if (clients === null) throw clientUnknown(grant);
       const begun = await this.revocations.begin(current, clients, requester, leaseMs, this.clock.now());
       if (begun === 'no_token') {
         await this.grants.forget(current, 'revoked', this.clock.now());
-        return { also: [], isFinished: true };
+        return { attempt: null, also: [], isFinished: true };
       }
-      if (begun) return this.#attempt(begun.attempt, begun.siblings);
+      if (begun) return { attempt: begun.attempt, also: begun.siblings, isFinished: false };
       current = await this.grants.findById(grant.id);
     }
-    throw new BrokerError('not_found', 'There is no such grant; it may have been disconnected.');
+    return null;
+  }
+
+  /**
+   * The second part: asks Google, and writes what follows.
+   * @param forRequest whether the audit event of a request covers the grant; otherwise it gets one with the end
+   */
+  async finish({ attempt, also, isFinished }: Begun, forRequest: boolean): Promise<Revoked> {
+    if (attempt === null) return { also, isFinished };
+    const ended = await this.revokeAtGoogle.attempt(attempt, forRequest);
+    return ended ? { also: ended, isFinished: true } : { also, isFinished: false };
   }
 
   /**
    * The other active grants of the same account in the same Google Cloud project: Google ends them too.
-   * @throws {BrokerError} `not_allowed` without the right `revoke`, or `invalid_request` for a service account, which has
-   * no refresh token to revoke, and for a client that is not in the settings
+   * @throws {BrokerError} `invalid_request` for a service account, which has no refresh token to revoke, and for a client
+   * that is not in the settings
    */
-  async siblings(service: Service, grant: Grant): Promise<Grant[]> {
-    assertMay(service, 'revoke');
+  async siblings(grant: Grant): Promise<Grant[]> {
     assertRevocable(grant);
     const clients = this.#clientsOfProject(grant);
     if (clients === null) throw clientUnknown(grant);
@@ -89,11 +113,6 @@ export class DisconnectGrant {
   async #others({ id, account }: Grant, clients: readonly string[]): Promise<Grant[]> {
     const all = await this.grants.findRenewableByAccount(account.sub, clients);
     return all.filter((other) => other.id !== id);
-  }
-
-  async #attempt(attempt: RevocationAttempt, siblings: readonly Grant[]): Promise<Revoked> {
-    const also = await this.revokeAtGoogle.attempt(attempt, true);
-    return also ? { also, isFinished: true } : { also: siblings, isFinished: false };
   }
 
   /** Null where the settings do not have the client: its project is unknown, and so are the grants that end with this one. */

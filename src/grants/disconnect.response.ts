@@ -2,16 +2,17 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import { maySeeGrant, type Policy } from '../domain/access/policy.js';
 import type { Grant } from '../domain/grant/grant.js';
+import { DISCONNECT_MODES, type DisconnectMode } from './end-grants.js';
 import { GrantResponse } from './grant.response.js';
 
 export class DisconnectQuery {
   @ApiProperty({
-    enum: ['local', 'revoke'],
+    enum: DISCONNECT_MODES,
     description:
       '`local` forgets here only; `revoke` ends it at Google, with every grant of this account in the project',
   })
-  @IsIn(['local', 'revoke'], { message: 'must be local (forget here) or revoke (end it at Google too).' })
-  mode!: 'local' | 'revoke';
+  @IsIn(DISCONNECT_MODES, { message: 'must be local (forget here) or revoke (end it at Google too).' })
+  mode!: DisconnectMode;
 
   @ApiPropertyOptional({ type: Boolean, default: false, description: 'Only reports what would happen' })
   @IsOptional()
@@ -30,16 +31,10 @@ class SiblingResponse {
   user_id!: string;
 }
 
-export class DisconnectResponse {
-  @ApiProperty()
-  dry_run!: boolean;
+/** The right that each mode needs. */
+export const RIGHT_FOR = { local: 'disconnect', revoke: 'revoke' } as const;
 
-  @ApiProperty({ enum: ['local', 'revoke'] })
-  mode!: string;
-
-  @ApiProperty({ type: GrantResponse })
-  disconnected!: GrantResponse;
-
+export class AlsoRevokedResponse {
   @ApiProperty({ description: 'How many other grants Google ends with it, of any user' })
   also_revoked_total!: number;
 
@@ -50,14 +45,30 @@ export class DisconnectResponse {
   also_revoked!: SiblingResponse[];
 }
 
+export class DisconnectResponse extends AlsoRevokedResponse {
+  @ApiProperty()
+  dry_run!: boolean;
+
+  @ApiProperty({ enum: DISCONNECT_MODES })
+  mode!: string;
+
+  @ApiProperty({ type: GrantResponse })
+  disconnected!: GrantResponse;
+}
+
 const MAX_LISTED = 100;
 
-/** What a service may see of the grants that Google ends too: how many, and those that its policy covers. */
+/**
+ * What a service may see of the grants that Google ends too: how many, and those that its policy covers.
+ * @param policy null: an operator, who sees all of them
+ */
 export function toSiblingsResponse(
   siblings: readonly Grant[],
-  policy: Policy,
-): Pick<DisconnectResponse, 'also_revoked_total' | 'also_revoked'> {
-  const visible = siblings.filter((sibling) => maySeeGrant(policy, sibling)).slice(0, MAX_LISTED);
+  policy: Policy | null,
+): Pick<AlsoRevokedResponse, 'also_revoked_total' | 'also_revoked'> {
+  const visible = siblings
+    .filter((sibling) => policy === null || maySeeGrant(policy, sibling))
+    .slice(0, MAX_LISTED);
   return {
     also_revoked_total: siblings.length,
     also_revoked: visible.map(({ id, client, userId }) => ({ id, client, user_id: userId })),

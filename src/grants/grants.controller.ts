@@ -24,7 +24,7 @@ import { PageQuery } from '../http/pagination/page.query.js';
 import { ToInteger, UserPath } from '../http/validation/validators.js';
 import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
 import { DisconnectGrant, type Revoked } from './disconnect-grant.js';
-import { DisconnectQuery, DisconnectResponse, toSiblingsResponse } from './disconnect.response.js';
+import { DisconnectQuery, DisconnectResponse, RIGHT_FOR, toSiblingsResponse } from './disconnect.response.js';
 import {
   GrantDetailResponse,
   GrantResponse,
@@ -151,14 +151,15 @@ export class GrantsController {
     audit.add(aboutGrant(grant));
     const dryRun = dry_run === 'true';
     if (dryRun) audit.omitSuccess();
-    if (mode === 'local' && !dryRun) await this.disconnectGrant.forget(service, grant);
+    if (mode === 'local' && !dryRun) await this.disconnectGrant.forget(grant);
+    const requester = { actor: service.name, serviceId: service.id, requestId: request.id };
     const { also, isFinished }: Revoked =
       mode === 'local' || dryRun
         ? {
-            also: mode === 'local' ? [] : await this.disconnectGrant.siblings(service, grant),
+            also: mode === 'local' ? [] : await this.disconnectGrant.siblings(grant),
             isFinished: true,
           }
-        : await this.disconnectGrant.revoke(service, grant, request.id);
+        : await this.disconnectGrant.revoke(grant, requester);
     // A count only: services that read one user's audit trail may not see the other users.
     if (also.length > 0) audit.add({ details: { also_revoked: also.length } });
     if (!isFinished) {
@@ -183,8 +184,6 @@ export class GrantsController {
     return toGrantResponse(grant, this.settings.testingClients);
   }
 }
-
-const RIGHT_FOR = { local: 'disconnect', revoke: 'revoke' } as const;
 
 function toPosition(position: GrantPosition | null): Record<string, string> | null {
   return position && { at: position.at.toISOString(), id: position.id };

@@ -9,6 +9,7 @@ import { HealthController, Readiness } from './health.controller.js';
 import { Metrics, MetricsController } from './metrics.js';
 import { Scheduler } from './scheduler.js';
 import { IntegrityWarnings, SealMetrics } from './sealing-metrics.js';
+import { ServiceUsageJob } from './service-usage.job.js';
 
 /**
  * Owns what an operator monitors (health, metrics, and the warnings that go with them), the scheduler of background
@@ -24,6 +25,7 @@ import { IntegrityWarnings, SealMetrics } from './sealing-metrics.js';
     Readiness,
     ClockSkewJob,
     SealMetrics,
+    ServiceUsageJob,
     ConnectMetrics,
     Scheduler,
     { provide: SlotReporter, useClass: SlotWarnings },

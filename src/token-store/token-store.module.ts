@@ -15,6 +15,7 @@ import { CredentialSealer } from './grants/credential-sealer.js';
 import { FinishRevocation } from './grants/finish-revocation.js';
 import { GrantImportsRepository } from './grants/grant-imports.repository.js';
 import { GrantListsRepository } from './grants/grant-lists.repository.js';
+import { GrantSearchRepository } from './grants/grant-search.repository.js';
 import { GrantWatermarks } from './grants/grant-watermarks.js';
 import { GrantsRepository } from './grants/grants.repository.js';
 import { RefreshLeaseRepository } from './grants/refresh-lease.repository.js';
@@ -27,11 +28,13 @@ import { SlotBookings } from './grants/slot-bookings.js';
 import { SlotLedgerRepository } from './grants/slot-ledger.repository.js';
 import { ExpiryNoticesRepository } from './outbox/expiry-notices.repository.js';
 import { OutboxEventsRepository } from './outbox/outbox-events.repository.js';
+import { OutboxListsRepository } from './outbox/outbox-lists.repository.js';
 import { Outbox } from './outbox/outbox.js';
 import { KeyUsageRepository } from './sealed/key-usage.repository.js';
 import { AccountRemediations } from './security-events/account-remediations.js';
 import { SecurityEventsRepository } from './security-events/security-events.repository.js';
 import { DelegatedCredentialsRepository } from './services/delegated-credentials.repository.js';
+import { ServiceUsageRepository } from './services/service-usage.repository.js';
 import { ServicesRepository } from './services/services.repository.js';
 
 /**
@@ -51,6 +54,7 @@ import { ServicesRepository } from './services/services.repository.js';
     AccessTokens,
     GrantImportsRepository,
     GrantListsRepository,
+    GrantSearchRepository,
     CredentialSealer,
     ResealCredentials,
     GrantWatermarks,
@@ -69,9 +73,11 @@ import { ServicesRepository } from './services/services.repository.js';
     AccountRemediations,
     SecurityEventsRepository,
     ServicesRepository,
+    ServiceUsageRepository,
     DelegatedCredentialsRepository,
     ServiceAccountsRepository,
     OutboxEventsRepository,
+    OutboxListsRepository,
     ExpiryNoticesRepository,
     AccountTreesRepository,
     AuditLog,
@@ -85,6 +91,7 @@ import { ServicesRepository } from './services/services.repository.js';
     GrantsRepository,
     GrantImportsRepository,
     GrantListsRepository,
+    GrantSearchRepository,
     ChangeFeed,
     RefreshLeaseRepository,
     SlotLedgerRepository,
@@ -93,9 +100,11 @@ import { ServicesRepository } from './services/services.repository.js';
     PendingExchangesRepository,
     SecurityEventsRepository,
     ServicesRepository,
+    ServiceUsageRepository,
     DelegatedCredentialsRepository,
     ServiceAccountsRepository,
     OutboxEventsRepository,
+    OutboxListsRepository,
     ExpiryNoticesRepository,
     AccountTreesRepository,
     AuditLog,

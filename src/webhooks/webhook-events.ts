@@ -7,8 +7,10 @@ type Members = Readonly<Record<string, object>>;
 interface EventKind {
   readonly summary: string;
   readonly status: string;
-  /** What `data` has besides what every event has, each with an example. */
+  /** What `data` has besides what every event of a grant has, each with an example. */
   readonly more?: Members;
+  /** Whether it is about no grant. */
+  readonly isGeneral?: true;
 }
 
 const text = { type: 'string' };
@@ -88,6 +90,14 @@ const EVENTS: Readonly<Record<EventType, EventKind>> = {
       },
     },
   },
+  'webhook.test': {
+    summary: 'An operator tests whether webhooks arrive. It is sent once; accept it, and do nothing',
+    status: 'active',
+    isGeneral: true,
+    more: {
+      sent_by: { ...text, description: 'Who sent it', example: 'operator' },
+    },
+  },
 };
 
 /** What the grant is at that moment. */
@@ -149,7 +159,8 @@ function operationOf(type: EventType) {
 }
 
 function schemaOf(type: EventType) {
-  const { summary, more = {} } = EVENTS[type];
+  const { summary, more = {}, isGeneral } = EVENTS[type];
+  const always = isGeneral ? {} : DATA;
   return {
     type: 'object',
     description: summary,
@@ -159,17 +170,17 @@ function schemaOf(type: EventType) {
       timestamp: { ...text, format: 'date-time', description: 'When it happened' },
       data: {
         type: 'object',
-        required: [...Object.keys(DATA), ...Object.keys(more)],
+        required: [...Object.keys(always), ...Object.keys(more)],
         // A grant that was dead before keeps its diagnosis.
-        properties: { ...DATA, ...DIAGNOSIS, ...more },
+        properties: { ...always, ...(isGeneral ? {} : DIAGNOSIS), ...more },
       },
     },
   };
 }
 
 function exampleOf(type: EventType) {
-  const { status, more = {} } = EVENTS[type];
-  const members = Object.entries({ ...DATA, ...more }).map(([name, schema]) => [
+  const { status, more = {}, isGeneral } = EVENTS[type];
+  const members = Object.entries({ ...(isGeneral ? {} : DATA), ...more }).map(([name, schema]) => [
     name,
     (schema as { example?: unknown }).example,
   ]);
@@ -177,7 +188,7 @@ function exampleOf(type: EventType) {
   return {
     type,
     timestamp: '2026-11-22T12:00:00.000Z',
-    data: { ...(Object.fromEntries(members) as object), account, status },
+    data: { ...(Object.fromEntries(members) as object), ...(isGeneral ? {} : { account, status }) },
   };
 }
 

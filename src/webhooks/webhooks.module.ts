@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AnnounceExpiringGrants } from './announce-expiring-grants.js';
 import { DeliverEvents } from './deliver-events.js';
+import { ReplayWebhooks } from './replay-webhooks.js';
 import { SendEvent } from './send-event.js';
 import { WebhooksJob } from './webhooks.job.js';
 
@@ -10,6 +11,7 @@ import { WebhooksJob } from './webhooks.job.js';
  * Nor does it own the forecast (domain/grant/expiry-forecast.ts). Without WEBHOOK_URL nothing here runs.
  */
 @Module({
-  providers: [WebhooksJob, DeliverEvents, SendEvent, AnnounceExpiringGrants],
+  providers: [WebhooksJob, DeliverEvents, SendEvent, ReplayWebhooks, AnnounceExpiringGrants],
+  exports: [ReplayWebhooks],
 })
 export class WebhooksModule {}

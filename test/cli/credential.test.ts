@@ -93,7 +93,7 @@ describe('token-broker credential', () => {
       `UPDATE delegated_credentials SET user_id = E'eve\\n\\u001b[2J\\u009b1A'
          WHERE id = (SELECT id FROM delegated_credentials ORDER BY created_at DESC LIMIT 1)`,
     );
-    const { stdout } = await run('list', '--limit', '1');
+    const { stdout } = await run('list', '--limit', '1', '--wide');
     expect(stdout).toMatch(/^\S+ +reports +NOT VERIFIED .* eve\ufffd\ufffd\[2J\ufffd1A +-$/m);
   });
 

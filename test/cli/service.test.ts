@@ -31,13 +31,17 @@ describe('token-broker service', () => {
     });
     expect((await service.token('alice', { scope: YOUTUBE })).status).toBe(401);
 
-    const list = await tokenBroker(['service', 'list'], bed.settings);
+    const list = await tokenBroker(['service', 'list', '--wide'], bed.settings);
     expect(list).toMatchObject({ code: 0, stderr: '' });
-    expect(list.stdout).toMatch(/^ID +NAME +CREATED +STATE +PROVEN BY +CLIENTS +USERS +ALSO +SCOPES\n/);
     expect(list.stdout).toMatch(
-      / service \S+ +\d{4}-\d\d-\d\d +active +key +\* +\* +disconnect revoke force +\*\n/,
+      /^ID +NAME +STATE +USED +CALLS 24H +CREATED +PROVEN BY +CLIENTS +USERS +ALSO +SCOPES\n/,
     );
-    expect(list.stdout).toMatch(/ reports +\d{4}-\d\d-\d\d +revoked \d{4}-\d\d-\d\d +key +\* +\* +- +\*\n/);
+    expect(list.stdout).toMatch(
+      / service \S+ +active +\S+ +\d+ +\d{4}-\d\d-\d\d +key +\* +\* +disconnect revoke force +\*\n/,
+    );
+    expect(list.stdout).toMatch(
+      / reports +revoked \d{4}-\d\d-\d\d +\S+ +\d+ +\d{4}-\d\d-\d\d +key +\* +\* +- +\*\n/,
+    );
     expect(list.stdout).not.toContain(key.slice(-43));
   });
 
@@ -86,6 +90,9 @@ describe('token-broker service', () => {
       policy,
       created_at: expect.stringMatching(/Z$/),
       revoked_at: null,
+      last_used_at: null,
+      calls_24h: 0,
+      credentials: 0,
     });
     expect(JSON.stringify(answer)).not.toMatch(/hash|tbk_/i);
 

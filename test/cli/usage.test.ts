@@ -3,25 +3,22 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import type { Command } from 'commander';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
 
-const COMMANDS = [
-  'migrate',
-  'service create',
-  'service list',
-  'service revoke',
-  'service-account add',
-  'service-account list',
-  'service-account remove',
-  'client list',
-  'client check',
-  'keys generate',
-  'keys reseal',
-  'generate-user-credentials',
-  'client-config',
-  'credentials-file',
-  'sidecar',
-];
+// Compiled: it finds package.json by its own path.
+const { buildProgram } = (await import(
+  resolve('dist/src/cli/program.js')
+)) as typeof import('../../src/cli/program.js');
+
+/** The names of all commands, and those of their groups. */
+function namesOf(command: Command, path: readonly string[] = []): { name: string; isGroup: boolean }[] {
+  const here = { name: path.join(' '), isGroup: command.commands.length > 0 };
+  return [here, ...command.commands.flatMap((child) => namesOf(child, [...path, child.name()]))];
+}
+
+const NAMES = namesOf(buildProgram(false));
+const COMMANDS = NAMES.filter(({ isGroup }) => !isGroup).map(({ name }) => name);
 
 describe('the command line', () => {
   test.each(['', ...COMMANDS])('shows examples and exit codes in `%s --help`', async (command) => {
@@ -32,6 +29,11 @@ describe('the command line', () => {
     for (const exitCode of [0, 1, 2, 3, 4, 69, 78])
       expect(stdout).toMatch(new RegExp(`^ {2}${exitCode} +\\w`, 'm'));
     expect(stdout).toContain('--json');
+  });
+
+  test.each(NAMES)('keeps the lines of `$name --help` within 80 columns', async ({ name }) => {
+    const { stdout } = await tokenBroker([...name.split(' ').filter(Boolean), '--help']);
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
   });
 
   test('takes it for no failure when a reader such as `head` stops reading', async () => {

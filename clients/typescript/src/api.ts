@@ -493,14 +493,14 @@ export interface components {
             user_id: string;
         };
         DisconnectResponse: {
-            dry_run: boolean;
-            /** @enum {string} */
-            mode: "local" | "revoke";
-            disconnected: components["schemas"]["GrantResponse"];
             /** @description How many other grants Google ends with it, of any user */
             also_revoked_total: number;
             /** @description Those of them that your policy covers; the first 100 */
             also_revoked: components["schemas"]["SiblingResponse"][];
+            dry_run: boolean;
+            /** @enum {string} */
+            mode: "local" | "revoke";
+            disconnected: components["schemas"]["GrantResponse"];
         };
         ImportItemDto: {
             /**
@@ -582,6 +582,39 @@ export interface components {
             summary: components["schemas"]["ImportSummary"];
             /** @description One for each item, in their order */
             results: components["schemas"]["ItemResponse"][];
+        };
+        EndedGrantResponse: {
+            /** Format: uuid */
+            id: string;
+            client: string;
+            account: components["schemas"]["AccountResponse"];
+            /**
+             * @description `revoked`: ended at Google and deleted here. `revoking`: gives no tokens any more; the broker retries until Google confirms, and deletes it then. `deleted`: deleted here, and Google was not asked. `kept`: nothing happened
+             * @enum {string}
+             */
+            outcome: "revoked" | "revoking" | "deleted" | "kept";
+            /**
+             * @description Why Google is not asked with `mode=revoke`. `dead`: the grant gave no tokens any more. `service_account`: its key is deleted in the Google console. `client_unknown`: its client is not configured; use `mode=local`
+             * @enum {string|null}
+             */
+            reason: "dead" | "service_account" | "client_unknown" | null;
+        };
+        OffboardResponse: {
+            /** @description How many other grants Google ends with it, of any user */
+            also_revoked_total: number;
+            /** @description Those of them that your policy covers; the first 100 */
+            also_revoked: components["schemas"]["SiblingResponse"][];
+            /** @example alice */
+            user_id: string;
+            dry_run: boolean;
+            /** @enum {string} */
+            mode: "local" | "revoke";
+            /** @description False: call it again, until it is true */
+            complete: boolean;
+            /** @description What became of each, the oldest first; 100 a call */
+            grants: components["schemas"]["EndedGrantResponse"][];
+            /** @description Delegated credentials for this user that were revoked */
+            credentials_revoked: number;
         };
         AuditEventResponse: {
             /** Format: uuid */
@@ -1000,6 +1033,23 @@ export interface components {
                     used: number;
                     free: number;
                 };
+            };
+        };
+        /** @description An operator tests whether webhooks arrive. It is sent once; accept it, and do nothing */
+        WebhookTestEvent: {
+            /** @enum {string} */
+            type: "webhook.test";
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            timestamp: string;
+            data: {
+                /**
+                 * @description Who sent it
+                 * @example operator
+                 */
+                sent_by: string;
             };
         };
     };

@@ -7,6 +7,7 @@ import { withSourceOptions, withUrlOptions } from '../libraries/token-source.js'
 import { type CommandResult, printResult } from '../shared/command-result.js';
 import { type Failure, wrongUsage } from '../shared/failure.js';
 import { readSecret, writePrivateFile } from '../shared/files.js';
+import { wrapped } from '../shared/table.js';
 import {
   type AccountChoice,
   curlConfiguration,
@@ -20,18 +21,28 @@ import { type ClientConfigOptions, throughBroker } from './through-broker.js';
 
 const EXAMPLES = `
 Examples:
-  token-broker client-config --format python --user alice --key-file reports.key --login_customer_id 123-456-7890
-  token-broker client-config --format java --user alice --jwt-file /var/run/secrets/tokens/broker
-  token-broker client-config --format php --no-through-broker -c client_secret.json --refresh_token_file token.txt
-  your-secret-store get ads-token | token-broker client-config --format ruby -c client_secret.json --refresh_token_file -
+  token-broker client-config --format python --user alice \\
+    --key-file reports.key --login_customer_id 123-456-7890
+  token-broker client-config --format java --user alice \\
+    --jwt-file /var/run/secrets/tokens/broker
+  token-broker client-config --format php \\
+    --no-through-broker -c client_secret.json --refresh_token_file token.txt
+  your-secret-store get ads-token | token-broker client-config \\
+    --format ruby -c client_secret.json --refresh_token_file -
 
-Where a broker is configured (TOKEN_BROKER_URL or PUBLIC_URL), the library gets its tokens from it and no refresh token is
-written: two files are, the library's own and the one that GOOGLE_APPLICATION_CREDENTIALS has to name. Perl and curl get an
-access token, which lives an hour at most. Where none is, or with --no-through-broker, the library's file holds a refresh token.
+Where a broker is configured (TOKEN_BROKER_URL or PUBLIC_URL), the library gets
+its tokens from it and no refresh token is written: two files are, the library's
+own and the one that GOOGLE_APPLICATION_CREDENTIALS has to name. Perl and curl
+get an access token, which lives an hour at most. Where none is, or with
+--no-through-broker, the library's file holds a refresh token.
 
-Secrets come from files or from standard input (-), never from arguments: every user of the machine can read those. The
-files are created with mode 0600, under the name that the library looks for if --output names none: ${FORMATS.map(fileNameOf).join(', ')}.
-Further exit codes: 13 a file is missing, 14 the client's JSON is broken, 15 it is of another kind.`;
+Secrets come from files or from standard input (-), never from arguments: every
+user of the machine can read those. The files are created with mode 0600, under
+the name that the library looks for if --output names none:
+${wrapped(FORMATS.map(fileNameOf).join(', '), 80)}.
+
+Further exit codes: 13 a file is missing, 14 the client's JSON is broken, 15 it
+is of another kind.`;
 
 export function clientConfig(): Command {
   const command = new Command('client-config')

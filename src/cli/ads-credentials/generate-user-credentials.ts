@@ -26,21 +26,26 @@ import {
 
 const EXAMPLES = `
 Examples:
-  token-broker generate-user-credentials --client_secrets_path client_secret.json
-  token-broker generate-user-credentials -c client_secret.json --format php --login_customer_id 123-456-7890
-  token-broker generate-user-credentials -c client_secret.json --no-browser --json | jq -r .refresh_token > token.txt
+  token-broker generate-user-credentials \\
+    --client_secrets_path client_secret.json
+  token-broker generate-user-credentials -c client_secret.json --format php \\
+    --login_customer_id 123-456-7890
+  token-broker generate-user-credentials -c client_secret.json --no-browser \\
+    --json | jq -r .refresh_token > token.txt
   token-broker generate-user-credentials --store --user alice --client ads
 
-Needs no broker, except with --store. Google redirects a Desktop app client to any free port of this machine, a Web
-application client to the first http address of this machine among its redirect URIs. With --store the grant is stored in
-the broker and no refresh token is shown; a Web application client then uses the broker's own /connect.
+Needs no broker, except with --store. Google redirects a Desktop app client to
+any free port of this machine, a Web application client to the first http
+address of this machine among its redirect URIs. With --store the grant is
+stored in the broker and no refresh token is shown; a Web application client
+then uses the broker's own /connect.
 
 Exit codes of this command:
-  10  consent refused                     15  the client's JSON is of another kind
-  11  the state is wrong                  16  a web client without a redirect URI on this machine
-  12  the port is in use                  17  the browser did not come back in time
-  13  the client's JSON is missing        18  granted in part: not all scopes were allowed
-  14  the client's JSON is broken         69  no network: Google cannot be reached`;
+  10  consent refused               15  the client's JSON is of another kind
+  11  the state is wrong            16  a web client has no redirect URI here
+  12  the port is in use            17  the browser did not come back in time
+  13  the client's JSON is missing  18  granted in part: some scopes are missing
+  14  the client's JSON is broken   69  no network: Google cannot be reached`;
 
 export function generateUserCredentials(): Command {
   return new Command('generate-user-credentials')

@@ -7,14 +7,18 @@ import { withBroker } from '../shared/open-broker.js';
 const EXAMPLES = `
 Examples:
   token-broker credential create --service reports --user alice
-  token-broker credential create --service reports --user alice --client default --expires 12h \\
+  token-broker credential create --service reports --user alice \\
+    --client default --expires 12h \\
     --scope https://www.googleapis.com/auth/yt-analytics.readonly
-  token-broker credential create --service reports --user alice --json | jq -r .credential
+  token-broker credential create --service reports --user alice --json | \\
+    jq -r .credential
 
-A delegated credential (tbc_...) stands for a service and one of its users. Google's client libraries take it as a refresh
-token, and POST /oauth2/token of the broker gives that user's access tokens for it, within the policy that the service has
-then. --scope narrows it further. It is shown once: the broker stores only its hash. It ends when it expires, when it is
-revoked, or with its service. --expires takes hours or days (12h, 90d).`;
+A delegated credential (tbc_...) stands for a service and one of its users.
+Google's client libraries take it as a refresh token, and POST /oauth2/token of
+the broker gives that user's access tokens for it, within the policy that the
+service has then. --scope narrows it further. It is shown once: the broker
+stores only its hash. It ends when it expires, when it is revoked, or with its
+service. --expires takes hours or days (12h, 90d).`;
 
 interface Options {
   readonly service: string;

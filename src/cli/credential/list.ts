@@ -1,17 +1,21 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { ListedCredential } from '../../token-store/services/delegated-credentials.repository.js';
-import { type CommandResult, printResult, table } from '../shared/command-result.js';
+import { printResult, type TableResult } from '../shared/command-result.js';
 import { EXIT, Failure } from '../shared/failure.js';
 import { withBroker } from '../shared/open-broker.js';
+import { table } from '../shared/table.js';
+import { count, day } from '../shared/values.js';
 
 const EXAMPLES = `
 Examples:
   token-broker credential list
   token-broker credential list --service reports --user alice
-  token-broker credential list --json | jq '.credentials[] | select(.state == "active") | .id'
+  token-broker credential list --json | jq '.credentials[] | \\
+    select(.state == "active") | .id'
 
-The newest first. Those that expired or were revoked are listed for 30 days. USED is exact to the hour. A row that is NOT
-VERIFIED was changed outside the broker, which refuses its handle: revoke it.`;
+The newest first. Those that expired or were revoked are listed for 30 days.
+USED is exact to the hour. A row that is NOT VERIFIED was changed outside the
+broker, which refuses its handle: revoke it.`;
 
 interface Options {
   readonly service?: string;
@@ -29,7 +33,7 @@ export function credentialList(): Command {
     .action(printResult(list));
 }
 
-function list({ service: idOrName, user, limit }: Options): Promise<CommandResult> {
+function list({ service: idOrName, user, limit }: Options): Promise<TableResult> {
   return withBroker(async (broker) => {
     const { Clock } = await import('../../domain/ports/clock.js');
     const { ServicesRepository } = await import('../../token-store/services/services.repository.js');
@@ -54,12 +58,13 @@ function list({ service: idOrName, user, limit }: Options): Promise<CommandResul
       service: names.get(item.serviceId),
     }));
     return {
-      text: [
-        rows.length > 0
-          ? inTable(rows)
-          : 'There are no such credentials. Create one with `token-broker credential create`.',
-        ...(next ? [`There are more: raise --limit, or name a service or a user.`] : []),
-      ].join('\n\n'),
+      text: (width) =>
+        [
+          rows.length > 0
+            ? inTable(rows, width)
+            : 'There are no such credentials. Create one with `token-broker credential create`.',
+          ...(next ? [`There are more: raise --limit, or name a service or a user.`] : []),
+        ].join('\n\n'),
       json: { credentials: rows.map(describe), has_more: next !== null },
     };
   });
@@ -91,9 +96,18 @@ function describe({ id, state, service, userId, client, account, scopes, ...time
   };
 }
 
-function inTable(rows: readonly Row[]): string {
+function inTable(rows: readonly Row[], width: number): string {
   return table(
-    ['ID', 'SERVICE', 'STATE', 'EXPIRES', 'USED', 'CLIENT', 'USER', 'SCOPES'],
+    [
+      { heading: 'ID' },
+      { heading: 'SERVICE', cut: true },
+      { heading: 'STATE' },
+      { heading: 'EXPIRES' },
+      { heading: 'USED', optional: true },
+      { heading: 'CLIENT', cut: true },
+      { heading: 'USER', cut: true },
+      { heading: 'SCOPES', cut: true, optional: true },
+    ],
     rows.map(({ id, service, serviceId, state, expiresAt, lastUsedAt, client, userId, scopes }) => [
       id,
       service ?? serviceId,
@@ -104,14 +118,6 @@ function inTable(rows: readonly Row[]): string {
       userId,
       scopes.join(' ') || '-',
     ]),
+    width,
   );
-}
-
-function day(time: Date): string {
-  return time.toISOString().slice(0, 10);
-}
-
-function count(value: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(value)) throw new InvalidArgumentError('It must be a whole number, 1 or more.');
-  return Number(value);
 }

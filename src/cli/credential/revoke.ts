@@ -7,8 +7,9 @@ const EXAMPLES = `
 Examples:
   token-broker credential revoke h3k9x2mvq7aw
 
-Every replica refuses its handle at once; tokens that were handed out live on until they expire, an hour at most. Revoking
-again changes nothing and is no error.`;
+Every replica refuses its handle at once; tokens that were handed out live on
+until they expire, an hour at most. Revoking again changes nothing and is no
+error.`;
 
 export function credentialRevoke(): Command {
   return new Command('revoke')

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { ImportItem, ImportResult, InvalidItem } from '../../domain/grant/grant-import.js';
-import type { CommandResult } from '../shared/command-result.js';
+import { type CommandResult, globalOptions, print } from '../shared/command-result.js';
 import { EXIT, type ExitCode, Failure } from '../shared/failure.js';
 import { readStandardInput, readText } from '../shared/files.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
@@ -14,15 +14,19 @@ Examples:
   token-broker grant import nango.ndjson
   token-broker grant import nango.ndjson --replace
   export-tokens | token-broker grant import -
-  token-broker grant import nango.ndjson --json | jq '.results[] | select(.status == "refused")'
+  token-broker grant import nango.ndjson --json |
+    jq '.results[] | select(.status == "refused")'
 
-FILE holds one JSON object a line: {"user_id": "alice", "client": "default", "refresh_token": "1//0...", "scopes": [...],
-"account": "..."}; client, scopes and account may be left out. docs/migrating.md has recipes for Nango, better-auth, Keycloak
-and google-ads.yaml.
+FILE holds one JSON object a line: {"user_id": "alice", "client": "default",
+"refresh_token": "1//0...", "scopes": [...], "account": "..."}; client, scopes
+and account may be left out. docs/migrating.md has recipes for Nango,
+better-auth, Keycloak and google-ads.yaml.
 
-Google verifies each refresh token by one refresh, and says which account and scopes it has. Tokens are never shown. Stop it
-whenever you like: run with the same file again, it continues and asks Google only about what is not imported yet.
-Exits with 3 when lines were refused, and with 69 when Google or the database did not answer: then run it again.`;
+Google verifies each refresh token by one refresh, and says which account and
+scopes it has. Tokens are never shown. Stop it whenever you like: run with the
+same file again, it continues and asks Google only about what is not imported
+yet. Exits with 3 when lines were refused, and with 69 when Google or the
+database did not answer: then run it again.`;
 
 interface Options {
   readonly dryRun?: true;
@@ -37,9 +41,9 @@ export function grantImport(): Command {
     .option('--replace', 'let another token take the place of the one that an active grant has')
     .addHelpText('after', EXAMPLES)
     .action(async function (this: Command, file: string, options: Options) {
-      const asJson = this.optsWithGlobals<{ json?: true }>().json ?? false;
+      const asJson = globalOptions(this).json ?? false;
       const { text, json, exitCode } = await importFile(file, options, asJson);
-      process.stdout.write(`${asJson ? JSON.stringify(json, null, 2) : text}\n`);
+      await print(asJson ? JSON.stringify(json, null, 2) : text);
       if (exitCode !== undefined) process.exitCode = exitCode;
     });
 }

@@ -10,16 +10,19 @@ Examples:
   token-broker keys generate --out /etc/token-broker/key-ring.json
   token-broker keys generate --out /etc/token-broker/key-ring.json --add
 
-Without --add, an existing file is never touched. With --add, a new sealing key is put in front of the others: it
-seals from then on, and the older keys still open what they sealed. Keys are written to the file and never shown.`;
+Without --add, an existing file is never touched. With --add, a new sealing key
+is put in front of the others: it seals from then on, and the older keys still
+open what they sealed. Keys are written to the file and never shown.`;
 
 const AFTER_NEW = `Next:
   1. Set KEY_RING_FILE to this path.
-  2. Keep a copy in a safe place, apart from copies of the database. Without it, no stored token can be opened.`;
+  2. Keep a copy in a safe place, apart from copies of the database. Without it,
+     no stored token can be opened.`;
 
 const AFTER_ADD = `Next:
-  1. Give this file to every replica of the broker. Each reads it within 5 seconds; no restart is needed, except
-     where the file is mounted into a container by itself.
+  1. Give this file to every replica of the broker. Each reads it within 5
+     seconds; no restart is needed, except where the file is mounted into a
+     container by itself.
   2. Run \`token-broker keys reseal\`. It says when the older keys may be removed.`;
 
 interface Options {

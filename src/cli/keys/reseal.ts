@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import type { ResealReport } from '../../token-store/sealed/reseal.js';
-import { type CommandResult, printResult, table } from '../shared/command-result.js';
+import { printResult, type TableResult } from '../shared/command-result.js';
 import { EXIT } from '../shared/failure.js';
 import { withBroker } from '../shared/open-broker.js';
+import { table } from '../shared/table.js';
 
 const EXAMPLES = `
 Examples:
@@ -10,12 +11,14 @@ Examples:
   token-broker keys reseal --json | jq .unused_key_ids
   token-broker keys reseal --adopt
 
-Opens every sealed value in the database and seals it again with the newest key, so that older keys can be removed
-from the key ring. Safe while the broker runs, safe to interrupt and to run again. Restart every replica with the
-new key ring first: one that has only the older keys cannot open what the new one sealed.
-Each service has a MAC, and the broker refuses rows without one. --adopt signs such rows, once, after an update from a
-version without MACs: look at \`token-broker service list\` first, since it also accepts rows that someone else inserted.
-Exits with 3 while anything is still sealed under an older key.`;
+Opens every sealed value in the database and seals it again with the newest key,
+so that older keys can be removed from the key ring. Safe while the broker runs,
+safe to interrupt and to run again. Restart every replica with the new key ring
+first: one that has only the older keys cannot open what the new one sealed.
+Each service has a MAC, and the broker refuses rows without one. --adopt signs
+such rows, once, after an update from a version without MACs: look at
+\`token-broker service list\` first, since it also accepts rows that someone else
+inserted. Exits with 3 while anything is still sealed under an older key.`;
 
 export function keysReseal(): Command {
   return new Command('reseal')
@@ -25,7 +28,7 @@ export function keysReseal(): Command {
     .action(printResult(resealAll));
 }
 
-async function resealAll({ adopt = false }: { readonly adopt?: boolean }): Promise<CommandResult> {
+async function resealAll({ adopt = false }: { readonly adopt?: boolean }): Promise<TableResult> {
   const [
     { reseal },
     { adoptServices },
@@ -58,26 +61,28 @@ interface Services {
   readonly unverified: readonly string[];
 }
 
-function resultOf(report: ResealReport, unused: readonly string[], services: Services): CommandResult {
+function resultOf(report: ResealReport, unused: readonly string[], services: Services): TableResult {
   const { newestKeyId, columns, keysInUse, problems } = report;
   const isDone = [...keysInUse.keys()].every((id) => id === newestKeyId);
   const inUse = [...keysInUse].map(
     ([id, count]) => `  ${id}: ${count} value(s)${id === newestKeyId ? ', newest' : ''}`,
   );
   return {
-    text: [
-      table(
-        ['COLUMN', 'RE-SEALED', 'NEWEST ALREADY', 'CHANGED MEANWHILE', 'NOT OPENED'],
-        columns.map(({ column, resealed, newest, changed, unopened }) => [
-          column,
-          ...[resealed, newest, changed, unopened].map(String),
-        ]),
-      ),
-      ...problems.map((problem) => `Problem: ${problem}`),
-      ...aboutServices(services),
-      `Keys in use:\n${inUse.join('\n') || '  none: nothing is stored yet'}`,
-      isDone ? aboutUnused(unused) : NOT_DONE,
-    ].join('\n\n'),
+    text: (width) =>
+      [
+        table(
+          ['COLUMN', 'RE-SEALED', 'NEWEST', 'CHANGED', 'NOT OPENED'].map((heading) => ({ heading })),
+          columns.map(({ column, resealed, newest, changed, unopened }) => [
+            column,
+            ...[resealed, newest, changed, unopened].map(String),
+          ]),
+          width,
+        ),
+        ...problems.map((problem) => `Problem: ${problem}`),
+        ...aboutServices(services),
+        `Keys in use:\n${inUse.join('\n') || '  none: nothing is stored yet'}`,
+        isDone ? aboutUnused(unused) : NOT_DONE,
+      ].join('\n\n'),
     json: {
       newest_key_id: newestKeyId,
       columns,

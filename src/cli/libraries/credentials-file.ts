@@ -30,18 +30,24 @@ const NAME = 'token-broker credentials-file';
 
 const EXAMPLES = `
 Examples:
-  token-broker credentials-file --user alice --for external_account --key-file reports.key
-  token-broker credentials-file --user alice --for google-ads-python --jwt-file /var/run/secrets/tokens/broker \\
+  token-broker credentials-file --user alice --for external_account \\
+    --key-file reports.key
+  token-broker credentials-file --user alice --for google-ads-python \\
+    --jwt-file /var/run/secrets/tokens/broker \\
     --print-env=kubernetes
-  token-broker credential create --service reports --user alice --json | jq -r .credential |
+  token-broker credential create --service reports --user alice --json | \\
+    jq -r .credential |
     token-broker credentials-file --for gcloud --credential-file -
-  eval "$(token-broker credentials-file --user alice --for external_account --key-file reports.key --print-env)"
+  eval "$(token-broker credentials-file --user alice --for external_account \\
+    --key-file reports.key --print-env)"
 
-Google's libraries then get the user's tokens from the broker, without code. The file has mode 0600; one that exists is
-replaced only with --force. What else a library needs is said on standard error. Keys and JWTs stay in their own files, which
-the libraries read again for each token; only a delegated credential is in the file itself. It comes from a file or from
-standard input (-), never from an argument: every user of the machine can read those. docs/libraries.md has each language.
-Further exit code: 13 a file is missing.`;
+Google's libraries then get the user's tokens from the broker, without code. The
+file has mode 0600; one that exists is replaced only with --force. What else a
+library needs is said on standard error. Keys and JWTs stay in their own files,
+which the libraries read again for each token; only a delegated credential is in
+the file itself. It comes from a file or from standard input (-), never from an
+argument: every user of the machine can read those. docs/libraries.md has each
+language. Further exit code: 13 a file is missing.`;
 
 interface Options extends SourceOptions {
   readonly for: Reader;

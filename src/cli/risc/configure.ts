@@ -11,14 +11,18 @@ import {
 
 const EXAMPLES = `
 Examples:
-  token-broker risc configure --service-account risc.json --url https://broker.example.com/security-events/google
-  token-broker risc configure --service-account risc.json --events tokens-revoked token-revoked verification
+  token-broker risc configure --service-account risc.json \\
+    --url https://broker.example.com/security-events/google
+  token-broker risc configure --service-account risc.json \\
+    --events tokens-revoked token-revoked verification
 
-Without --url, it is PUBLIC_URL + /security-events/google. Without --events, all that the broker handles:
+Without --url, it is PUBLIC_URL + /security-events/google. Without --events, all
+that the broker handles:
   ${SECURITY_EVENT_NAMES.join('\n  ')}
-Google keeps one stream per project: run this once for each project that the broker has clients of, with a service
-account of that project. Running it again replaces the stream's address and events. docs/security-events.md has the
-steps before it.`;
+Google keeps one stream per project: run this once for each project that the
+broker has clients of, with a service account of that project. Running it again
+replaces the stream's address and events. docs/security-events.md has the steps
+before it.`;
 
 interface Options extends ServiceAccountOption {
   readonly url?: string;

@@ -8,8 +8,8 @@ Examples:
   token-broker risc status --service-account risc.json
   token-broker risc status --service-account risc.json --set disabled
 
-While a stream is disabled, Google neither delivers events nor keeps them for later.
-Exits with 4 when the project has no stream yet.`;
+While a stream is disabled, Google neither delivers events nor keeps them for
+later. Exits with 4 when the project has no stream yet.`;
 
 interface Options extends ServiceAccountOption {
   readonly set?: 'enabled' | 'disabled';

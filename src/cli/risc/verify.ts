@@ -8,8 +8,8 @@ Examples:
   token-broker risc verify --service-account risc.json
   token-broker risc verify --service-account risc.json --state 'after the move'
 
-Google sends a test event with the state. When it arrives, the broker's log has a line with
-"event":"verification" and the same "state". That can take a minute.`;
+Google sends a test event with the state. When it arrives, the broker's log has
+a line with "event":"verification" and the same "state". That can take a minute.`;
 
 interface Options extends ServiceAccountOption {
   readonly state?: string;

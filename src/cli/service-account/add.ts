@@ -17,14 +17,18 @@ const EXAMPLES = `
 Examples:
   token-broker service-account add KEY.json --user channel-reports \\
     --scope https://www.googleapis.com/auth/adwords
-  token-broker service-account add KEY.json --user alice --subject alice@example.com \\
+  token-broker service-account add KEY.json --user alice \\
+    --subject alice@example.com \\
     --scope https://www.googleapis.com/auth/calendar.readonly
-  token-broker service-account add NEW-KEY.json --user channel-reports --replace \\
+  token-broker service-account add NEW-KEY.json --user channel-reports \\
+    --replace \\
     --scope https://www.googleapis.com/auth/adwords
 
-KEY.json is the key of a service account, from the Google console (IAM, Service Accounts, Keys). The command requests one
-token from Google, to find a key or a scope that does not work now. docs/service-accounts.md has all steps. Which services
-may call the broker is another matter: see \`token-broker service create\`.`;
+KEY.json is the key of a service account, from the Google console (IAM, Service
+Accounts, Keys). The command requests one token from Google, to find a key or a
+scope that does not work now. docs/service-accounts.md has all steps. Which
+services may call the broker is another matter: see \`token-broker service
+create\`.`;
 
 interface Options {
   readonly user: string;

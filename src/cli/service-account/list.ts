@@ -1,12 +1,14 @@
 import { Command } from 'commander';
 import type { Grant } from '../../domain/grant/grant.js';
-import { type CommandResult, printResult, table } from '../shared/command-result.js';
+import { printResult, type TableResult } from '../shared/command-result.js';
 import { withBroker } from '../shared/open-broker.js';
+import { table } from '../shared/table.js';
 
 const EXAMPLES = `
 Examples:
   token-broker service-account list
-  token-broker service-account list --json | jq -r '.service_accounts[] | select(.user_id == "alice") | .grant_id'
+  token-broker service-account list --json | jq -r \\
+    '.service_accounts[] | select(.user_id == "alice") | .grant_id'
 
 Keys are not listed: they are sealed, and opened only for a request to Google.`;
 
@@ -17,7 +19,7 @@ export function serviceAccountList(): Command {
     .action(printResult(list));
 }
 
-async function list(): Promise<CommandResult> {
+async function list(): Promise<TableResult> {
   const { ServiceAccountsRepository } =
     await import('../../token-store/grants/service-accounts.repository.js');
   const grants: Grant[] = [];
@@ -25,9 +27,9 @@ async function list(): Promise<CommandResult> {
     for await (const batch of broker.get(ServiceAccountsRepository).list()) grants.push(...batch);
   });
   return {
-    text:
+    text: (width) =>
       grants.length > 0
-        ? inTable(grants)
+        ? inTable(grants, width)
         : 'There are no service accounts. Add one with `token-broker service-account add`.',
     json: {
       service_accounts: grants.map(
@@ -45,9 +47,17 @@ async function list(): Promise<CommandResult> {
   };
 }
 
-function inTable(grants: readonly Grant[]): string {
+function inTable(grants: readonly Grant[], width: number): string {
   return table(
-    ['GRANT', 'USER', 'CLIENT', 'ADDED', 'SERVICE ACCOUNT', 'ACTS FOR', 'SCOPES'],
+    [
+      { heading: 'GRANT' },
+      { heading: 'USER', cut: true },
+      { heading: 'CLIENT', cut: true, optional: true },
+      { heading: 'ADDED', optional: true },
+      { heading: 'SERVICE ACCOUNT', cut: true },
+      { heading: 'ACTS FOR', cut: true, optional: true },
+      { heading: 'SCOPES', cut: true, optional: true },
+    ],
     grants.map(({ id, userId, client, account, subject, grantedScopes, consentedAt }) => [
       id,
       userId,
@@ -57,5 +67,6 @@ function inTable(grants: readonly Grant[]): string {
       subject ?? 'itself',
       grantedScopes.join(' '),
     ]),
+    width,
   );
 }

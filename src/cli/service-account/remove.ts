@@ -7,8 +7,9 @@ const EXAMPLES = `
 Examples:
   token-broker service-account remove 0b6a1c9e-7f43-4b0e-9d54-8f7f3f0f5a11
 
-The broker deletes the key and its tokens at once. Google is not notified: tokens that services already have stay valid
-for up to an hour, and the key until it is deleted in the Google console (IAM, Service Accounts, Keys).`;
+The broker deletes the key and its tokens at once. Google is not notified:
+tokens that services already have stay valid for up to an hour, and the key
+until it is deleted in the Google console (IAM, Service Accounts, Keys).`;
 
 export function serviceAccountRemove(): Command {
   return new Command('remove')

@@ -11,19 +11,28 @@ import { assertClientsServed, withBroker } from '../shared/open-broker.js';
 const EXAMPLES = `
 Examples:
   token-broker service create reports --client default \\
-    --scope https://www.googleapis.com/auth/yt-analytics.readonly --user 'team-a:*' --user alice
-  token-broker service create backoffice --client '*' --scope '*' --user '*' --allow disconnect,revoke
-  token-broker service create compliance --client '*' --scope '*' --user '*' --allow audit
-  token-broker service create reports --client default --scope '*' --user '*' --json | jq -r .key
+    --scope https://www.googleapis.com/auth/yt-analytics.readonly \\
+    --user 'team-a:*' --user alice
+  token-broker service create backoffice --client '*' --scope '*' --user '*' \\
+    --allow disconnect,revoke
+  token-broker service create compliance --client '*' --scope '*' --user '*' \\
+    --allow audit
   token-broker service create reports --client default --scope '*' --user '*' \\
-    --issuer https://kubernetes.default.svc.cluster.local --subject system:serviceaccount:analytics:reports
+    --json | jq -r .key
+  token-broker service create reports --client default --scope '*' --user '*' \\
+    --issuer https://kubernetes.default.svc.cluster.local \\
+    --subject system:serviceaccount:analytics:reports
 
-A service gets tokens and creates connect links. --allow adds: audit (read the audit trail of its users), disconnect
-(delete a grant in the broker), revoke (revoke a grant at Google, and with it other users' grants of the same account),
-force (let a connect end another user's grant), import (bring refresh tokens of another system). A rule of --user is a user id, or a prefix followed by *; \\* is a star in the user id itself.
+A service gets tokens and creates connect links. --allow adds: audit (read the
+audit trail of its users), disconnect (delete a grant in the broker), revoke
+(revoke a grant at Google, and with it other users' grants of the same account),
+force (let a connect end another user's grant), import (bring refresh tokens of
+another system). A rule of --user is a user id, or a prefix followed by *; \\* is
+a star in the user id itself.
 
-The key is shown once: the broker stores only its hash. With --issuer and --subject there is no key: the service
-authenticates with JWTs of its platform (docs/service-identities.md). Quote every *, or the shell replaces it with file
+The key is shown once: the broker stores only its hash. With --issuer and
+--subject there is no key: the service authenticates with JWTs of its platform
+(docs/service-identities.md). Quote every *, or the shell replaces it with file
 names.`;
 
 interface Options {

@@ -8,7 +8,8 @@ Examples:
   token-broker service revoke reports
   token-broker service revoke h3k9x2mvq7aw
 
-The broker refuses its calls at once, and its delegated credentials end with it; users' grants stay. Its name stays taken, its identity does not. Revoking again
+The broker refuses its calls at once, and its delegated credentials end with it;
+users' grants stay. Its name stays taken, its identity does not. Revoking again
 changes nothing and is no error.`;
 
 export function serviceRevoke(): Command {

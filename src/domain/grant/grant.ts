@@ -18,7 +18,9 @@ export interface VerifiedAccount extends Account {
  * the grant active again. `revoking`: a revocation at Google has begun and is not finished; nothing is issued. The last
  * two are dead and hold no token.
  */
-type GrantStatus = 'active' | 'suspended' | 'revoking' | 'reconnect_required' | 'revoked';
+export const GRANT_STATUSES = ['active', 'suspended', 'revoking', 'reconnect_required', 'revoked'] as const;
+
+type GrantStatus = (typeof GRANT_STATUSES)[number];
 
 /**
  * `user`: a person consented, and there is a refresh token. `service_account`: an operator added its key (RFC 7523); there

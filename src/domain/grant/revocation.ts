@@ -2,9 +2,10 @@ import type { Secret } from '../secret.js';
 
 /** The requester of a revocation, for the audit trail. */
 export interface RevocationRequester {
+  /** A service's name, `operator`, or a person of the console. */
   readonly actor: string;
-  readonly serviceId: string;
-  readonly requestId: string;
+  readonly serviceId: string | null;
+  readonly requestId: string | null;
 }
 
 /** An attempt to revoke at Google, leased to one replica. */

@@ -9,15 +9,20 @@ const MAX_CALLERS = 50_000;
 interface Window {
   count: number;
   readonly endsAt: number;
+  /** How many of `count` were taken already: `take`. */
+  taken: number;
 }
 
-interface Windows {
+interface Windows extends Iterable<[string, Window]> {
   get(caller: string): Window | undefined;
   set(caller: string, window: Window): unknown;
 }
 
 /** Counts requests by caller, in windows of a minute that begin with the caller's first request. */
 export class FixedWindowCounter {
+  /** What windows that ended held, and was not taken. */
+  readonly #ended = new Map<string, number>();
+
   /**
    * @param perMinute at least one
    * @param windows bounded, unless the number of callers is
@@ -25,6 +30,8 @@ export class FixedWindowCounter {
   constructor(
     readonly perMinute: number,
     private readonly windows: Windows = new LRUCache<string, Window>(cacheBound(MAX_CALLERS)),
+    /** Whether `take` is called, now and then: what ends meanwhile is kept for it. */
+    private readonly isTaken = false,
   ) {}
 
   /**
@@ -35,7 +42,8 @@ export class FixedWindowCounter {
   add(caller: string, now: number): number {
     const window = this.windows.get(caller);
     if (!window || window.endsAt <= now) {
-      this.windows.set(caller, { count: 1, endsAt: now + MINUTE_MS });
+      if (window && this.isTaken) this.#keep(caller, window);
+      this.windows.set(caller, { count: 1, endsAt: now + MINUTE_MS, taken: 0 });
       return 0;
     }
     window.count++;
@@ -47,6 +55,21 @@ export class FixedWindowCounter {
     const window = this.windows.get(caller);
     if (!window || window.endsAt <= now) return 0;
     return window.count >= this.perMinute ? window.endsAt - now : 0;
+  }
+
+  /** @returns how many requests each caller made since this was called last; only those who made some */
+  take(): ReadonlyMap<string, number> {
+    for (const [caller, window] of this.windows) {
+      this.#keep(caller, window);
+      window.taken = window.count;
+    }
+    const taken = new Map(this.#ended);
+    this.#ended.clear();
+    return taken;
+  }
+
+  #keep(caller: string, { count, taken }: Window): void {
+    if (count > taken) this.#ended.set(caller, (this.#ended.get(caller) ?? 0) + count - taken);
   }
 }
 

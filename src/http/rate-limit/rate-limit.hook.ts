@@ -47,7 +47,7 @@ export class RateLimits {
       'security-events': counts('security-events'),
       exempt: counts('exempt'),
     };
-    this.#byService = new FixedWindowCounter(rates.serviceRateLimit, new Map());
+    this.#byService = new FixedWindowCounter(rates.serviceRateLimit, new Map(), true);
   }
 
   /** Counts a request before anything else is done with it. @returns the refusal, if it is over a limit */
@@ -115,6 +115,11 @@ export class RateLimits {
     // An error of the broker is not the caller's doing; an issuer that does not answer may be: its JWTs can be forged.
     if (status >= 500 && code !== 'issuer_unavailable') return undefined;
     return refusalOf(counts, counts.add(this.#networkOf(request), performance.now()), reply);
+  }
+
+  /** @returns how many calls each service made since this was called last, refused ones included */
+  takeCalls(): ReadonlyMap<string, number> {
+    return this.#byService.take();
   }
 
   /** Counts what is no HTTP request. @returns milliseconds until its sender may try again; 0: now */

@@ -22,8 +22,11 @@ export interface AuditQuery {
   readonly users: readonly string[];
   readonly userId: string | null;
   readonly serviceId: string | null;
+  readonly action: AuditAction | null;
   /** The earliest time, inclusive. */
   readonly since: Date | null;
+  /** The latest time, exclusive. */
+  readonly until: Date | null;
   /** Only what is older than this; where the last page ended. */
   readonly olderThan: AuditPosition | null;
   readonly limit: number;
@@ -38,6 +41,14 @@ const COLUMNS =
   client, grant_id AS "grantId", request_id AS "requestId", details, last_at AS "lastAt", count, user_id, service_id`);
 
 const NEWEST_FIRST = Prisma.sql`at DESC, sequence DESC`;
+/** The order of its index: the one over all events cannot be taken in its place (migration admin_lists). */
+const NEWEST_OF_ACTION = Prisma.sql`at DESC NULLS LAST, sequence DESC NULLS LAST`;
+
+/** The actions of most events: these are found along the time. The indexes of the two predicates: migration admin_lists. */
+const MOST: readonly AuditAction[] = ['token.issue', 'token.refresh'];
+const RARE = Prisma.raw(`action NOT IN ('token.issue', 'token.refresh')`);
+const NOTABLE = Prisma.raw(`grant_id IS NOT NULL AND action <> 'token.issue'
+  AND (action <> 'token.refresh' OR outcome <> 'ok' OR jsonb_exists(details, 'refused'))`);
 
 /** Reads and prunes the audit trail that audit-log.repository.ts writes. */
 @Injectable()
@@ -48,23 +59,32 @@ export class AuditEventsRepository {
 
   /** Newest first. */
   async find(query: AuditQuery): Promise<Page<AuditEvent, AuditPosition>> {
-    const { userId, serviceId, limit } = query;
+    const { userId, limit } = query;
     const users = new CoveredUsers(query.users);
-    const conditions = [
-      userId === null ? Prisma.sql`TRUE` : Prisma.sql`user_id COLLATE "C" = ${userId}`,
-      serviceId === null ? Prisma.sql`TRUE` : Prisma.sql`service_id = ${serviceId}`,
-    ];
-    // Reads along the events of the user or the service, where one is named, and filters there.
+    const conditions = conditionsOf(query);
+    // Reads along the events of the user, the action or the service, where one is named, and filters there.
     const isFew = userId === null && (await users.haveFewRows(this.database, 'audit_events'));
     const from = isFew ? users.from('audit_events') : Prisma.sql`audit_events`;
-    const along = isFew ? Prisma.sql`TRUE` : (conditions[userId === null ? 1 : 0] ?? Prisma.empty);
+    const along = isFew ? Prisma.sql`TRUE` : (conditions[0] ?? Prisma.sql`TRUE`);
+    const isOfAction = !isFew && userId === null && isRare(query.action);
+    const order = isOfAction ? NEWEST_OF_ACTION : NEWEST_FIRST;
     const rows = Prisma.sql`SELECT ${COLUMNS} FROM ${from} WHERE ${along} ${within(query)}`;
     const visible = Prisma.join([users.predicate, ...conditions], ' AND ');
+    const found = await alongIndex<Row>(this.database, boundedScan({ rows, visible, order, limit }));
+    return pageOf(found, limit, toEvent, ({ at, sequence }) => ({ at, sequence }));
+  }
+
+  /**
+   * What happened to a grant, newest first: without tokens that were issued and refreshes that went well, of which there are
+   * too many. Also of one that was disconnected since.
+   */
+  async ofGrant(grantId: string, olderThan: AuditPosition | null, limit: number): Promise<AuditEvent[]> {
     const found = await alongIndex<Row>(
       this.database,
-      boundedScan({ rows, visible, order: NEWEST_FIRST, limit }),
+      Prisma.sql`SELECT ${COLUMNS} FROM audit_events WHERE grant_id = ${grantId} AND ${NOTABLE} ${before(olderThan)}
+        ORDER BY at DESC, sequence DESC LIMIT ${limit}`,
     );
-    return pageOf(found, limit, toEvent, ({ at, sequence }) => ({ at, sequence }));
+    return found.map(toEvent);
   }
 
   /** Deletes everything older than a time, in batches that lock nothing for long. @returns how many */
@@ -95,10 +115,30 @@ export class AuditEventsRepository {
   }
 }
 
-function within({ since, olderThan }: AuditQuery): Prisma.Sql {
+/** The most selective first. */
+function conditionsOf({ userId, action, serviceId }: AuditQuery): Prisma.Sql[] {
+  return [
+    ...(userId === null ? [] : [Prisma.sql`user_id COLLATE "C" = ${userId}`]),
+    ...(isRare(action) ? [Prisma.sql`action = ${action} AND ${RARE}`] : []),
+    ...(serviceId === null ? [] : [Prisma.sql`service_id = ${serviceId}`]),
+    ...(action !== null && !isRare(action) ? [Prisma.sql`action = ${action}`] : []),
+  ];
+}
+
+function isRare(action: AuditAction | null): boolean {
+  return action !== null && !MOST.includes(action);
+}
+
+function within({ since, until, olderThan }: AuditQuery): Prisma.Sql {
   const from = since === null ? Prisma.empty : Prisma.sql`AND at >= ${since}`;
-  if (olderThan === null) return from;
-  return Prisma.sql`${from} AND (at, sequence) < (${olderThan.at}, ${olderThan.sequence})`;
+  const to = until === null ? Prisma.empty : Prisma.sql`AND at < ${until}`;
+  return Prisma.sql`${from} ${to} ${before(olderThan)}`;
+}
+
+function before(position: AuditPosition | null): Prisma.Sql {
+  return position === null
+    ? Prisma.empty
+    : Prisma.sql`AND (at, sequence) < (${position.at}, ${position.sequence})`;
 }
 
 function toEvent({

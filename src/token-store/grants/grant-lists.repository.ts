@@ -6,9 +6,14 @@ import { Database } from '../client/database.js';
 import { type Grant as GrantRow, Prisma } from '../prisma-client/client.js';
 import { fromRow } from './grant-row.js';
 
-type Row = GrantRow & { readonly at: Date; readonly visible: boolean; readonly row_number: number };
+export type ListedRow = GrantRow & {
+  readonly at: Date;
+  readonly visible: boolean;
+  readonly row_number: number;
+};
 
-const COLUMNS = Prisma.raw(`id, kind, user_id AS "userId", client, account_sub AS "accountSub",
+/** What `fromRow` reads, and what lists filter by. */
+export const COLUMNS = Prisma.raw(`id, kind, user_id AS "userId", client, account_sub AS "accountSub",
   account_email AS "accountEmail", subject, requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes",
   status, diagnosis, refresh_token_issued_at AS "refreshTokenIssuedAt",
   refresh_token_expires_at AS "refreshTokenExpiresAt", imported_at AS "importedAt", version, refreshes, created_at AS "createdAt", revocation_id AS "revocationId",
@@ -71,7 +76,7 @@ export class GrantListsRepository {
   }
 
   async #page(query: Prisma.Sql, limit: number): Promise<Page<Grant, GrantPosition>> {
-    const rows = await alongIndex<Row>(this.database, query);
+    const rows = await alongIndex<ListedRow>(this.database, query);
     return pageOf(rows, limit, fromRow, ({ at, id }) => ({ at, id }));
   }
 }

@@ -64,4 +64,6 @@ export type EventType =
   | 'grant.expiring'
   | 'grant.reconnect_required'
   | 'grant.disconnected'
-  | 'slots.nearly_full';
+  | 'slots.nearly_full'
+  // Sent by an operator, and never stored.
+  | 'webhook.test';

@@ -122,6 +122,30 @@ export class DelegatedCredentialsRepository {
     };
   }
 
+  /** The ids and clients of those of a user that can still be used, of any service. */
+  usableOfUser(
+    userId: string,
+    now: Date,
+    limit: number,
+  ): Promise<Pick<Row, 'id' | 'serviceId' | 'client'>[]> {
+    return this.database.delegatedCredential.findMany({
+      where: { userId, revokedAt: null, expiresAt: { gt: now } },
+      select: { id: true, serviceId: true, client: true },
+      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+      take: limit,
+    });
+  }
+
+  /** How many of each service can still be used; none of a service that is missing. */
+  async countUsable(serviceIds: readonly string[], now: Date): Promise<ReadonlyMap<string, number>> {
+    const counted = await this.database.delegatedCredential.groupBy({
+      by: ['serviceId'],
+      where: { serviceId: { in: [...serviceIds] }, revokedAt: null, expiresAt: { gt: now } },
+      _count: true,
+    });
+    return new Map(counted.map(({ serviceId, _count }) => [serviceId, _count]));
+  }
+
   /**
    * For good. A row that is not verified can be revoked, too.
    * @param serviceId of the only service whose credential may be revoked; null: of any

@@ -35,8 +35,8 @@ export async function awaitConnect(
   if (held) return { kind: 'held', grantId: held.id, account: held.account };
   const newest = async () => {
     const { userId, serviceId } = connectRequest;
-    const query = { users: ['*'], userId, serviceId, since: null, olderThan: null, limit: 1 };
-    return (await broker.get(AuditEventsRepository).find(query)).items[0];
+    const query = { users: ['*'], userId, serviceId, action: null, since: null, until: null };
+    return (await broker.get(AuditEventsRepository).find({ ...query, olderThan: null, limit: 1 })).items[0];
   };
   const before = await newest();
   show((await broker.get(ConnectTickets).create(connectRequest)).url);

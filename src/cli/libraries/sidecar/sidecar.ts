@@ -21,14 +21,17 @@ const NAME = 'token-broker sidecar';
 const EXAMPLES = `
 Examples:
   token-broker sidecar --user alice --key-file reports.key
-  token-broker sidecar --user alice --jwt-file /var/run/secrets/tokens/broker --port 8080 --token-file /run/token
+  token-broker sidecar --user alice --jwt-file /var/run/secrets/tokens/broker \\
+    --port 8080 --token-file /run/token
   token-broker sidecar --credential-file alice.credential
 
-It is the metadata server of Compute Engine for one user, on this machine only: Google's libraries find it by the variables
-that it prints once it is ready, and then need no key and no code. Every process of this machine that can open the port
-gets the user's tokens: run it in the network namespace of the program that needs them, such as its Pod. Stop it with
-SIGTERM or Ctrl-C. While the broker restarts, the last token is handed out; a refusal reaches the library as text, with the
-link for the user, and standard error once.`;
+It is the metadata server of Compute Engine for one user, on this machine only:
+Google's libraries find it by the variables that it prints once it is ready, and
+then need no key and no code. Every process of this machine that can open the
+port gets the user's tokens: run it in the network namespace of the program that
+needs them, such as its Pod. Stop it with SIGTERM or Ctrl-C. While the broker
+restarts, the last token is handed out; a refusal reaches the library as text,
+with the link for the user, and standard error once.`;
 
 interface Options extends SourceOptions {
   readonly port: string;

@@ -1,0 +1,90 @@
+/** What `grant disconnect` and `user forget` show: what becomes of each grant, and which others end with them. */
+import type { RevocationRequester } from '../../domain/grant/revocation.js';
+import type { Ended, EndedGrant } from '../../grants/end-grants.js';
+import { table, wrapped } from '../shared/table.js';
+
+export const OPERATOR: RevocationRequester = { actor: 'operator', serviceId: null, requestId: null };
+
+const MAX_LISTED = 50;
+
+const NOT_YET: Readonly<Record<EndedGrant['outcome'], string>> = {
+  revoked: 'will be revoked',
+  revoking: 'is being revoked',
+  deleted: 'will be deleted here',
+  kept: 'stays',
+};
+
+const DONE: Readonly<Record<EndedGrant['outcome'], string>> = {
+  revoked: 'revoked',
+  revoking: 'retrying at Google',
+  deleted: 'deleted here',
+  kept: 'not changed',
+};
+
+interface View {
+  /** False: this is what would happen. */
+  readonly isDone: boolean;
+  readonly width: number;
+}
+
+export function endedInWords({ grants, also }: Ended, { isDone, width }: View): string {
+  const words = isDone ? DONE : NOT_YET;
+  const others =
+    also.length === 0
+      ? []
+      : [
+          `${isDone ? 'Google ended' : 'Google ends'} ${also.length} other grant(s) with ${grants.length === 1 ? 'it' : 'them'}:`,
+          table(
+            [
+              { heading: 'GRANT' },
+              { heading: 'USER', cut: true },
+              { heading: 'CLIENT', cut: true },
+              { heading: 'ACCOUNT', cut: true },
+            ],
+            also
+              .slice(0, MAX_LISTED)
+              .map(({ id, userId, client, account }) => [id, userId, client, account.email ?? account.sub]),
+            width,
+          ) + (also.length > MAX_LISTED ? `\nand ${also.length - MAX_LISTED} more; --json lists 100` : ''),
+        ];
+  return [
+    table(
+      [
+        { heading: 'GRANT' },
+        { heading: isDone ? 'RESULT' : 'PLAN' },
+        { heading: 'ACCOUNT', cut: true },
+        { heading: 'CLIENT', cut: true, optional: true },
+        { heading: 'USER', cut: true, optional: true },
+      ],
+      grants.map(({ grant: { id, account, client, userId }, outcome }) => [
+        id,
+        words[outcome],
+        account.email ?? account.sub,
+        client,
+        userId,
+      ]),
+      width,
+    ),
+    ...others,
+    ...notes(grants, width),
+    ...(isDone ? [] : ['Nothing was changed. Do it with --yes.']),
+  ].join('\n\n');
+}
+
+function notes(grants: readonly EndedGrant[], width: number): string[] {
+  const has = (matches: (ended: EndedGrant) => boolean) => grants.some(matches);
+  return [
+    ...(has(({ outcome }) => outcome === 'revoking')
+      ? ['Google has not confirmed yet. No token is issued any more, and the broker retries until it has.']
+      : []),
+    ...(has(({ reason }) => reason === 'service_account')
+      ? ['The key of a service account stays valid at Google: delete it in the Google console.']
+      : []),
+    ...(has(({ reason }) => reason === 'client_unknown')
+      ? [
+          'A grant stays whose client is not in GOOGLE_CLIENT_SECRETS: which others Google would end with it is not ' +
+            'known. --local deletes it here.',
+        ]
+      : []),
+  ].map((note) => wrapped(note, width));
+}

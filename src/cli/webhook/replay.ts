@@ -1,0 +1,51 @@
+import { Command } from 'commander';
+import { type CommandResult, printResult } from '../shared/command-result.js';
+import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
+import { readSettings, withModules } from '../shared/open-broker.js';
+import { type FilterOptions, filterOf, withFilters } from './list.js';
+
+const EXAMPLES = `
+Examples:
+  token-broker webhook replay msg_5b3f6a0e-2f0c-4b52-8a39-0f5f4c1f2d11
+  token-broker webhook replay --state abandoned --since 24h
+  token-broker webhook replay --since 2026-11-21T08:00:00Z \\
+    --until 2026-11-21T09:00:00Z
+
+One event, or all that the filters find. A running broker sends them at once, as
+if they had never been tried, under the same \`webhook-id\`: a receiver that
+handled one before recognises it.`;
+
+export function webhookReplay(): Command {
+  return withFilters(
+    new Command('replay').description('Send webhooks again').argument('[id]', 'the id of one event'),
+  )
+    .addHelpText('after', EXAMPLES)
+    .action(printResult(replay));
+}
+
+async function replay(id: string | undefined, options: FilterOptions): Promise<CommandResult> {
+  const isFiltered = Object.values(options).some((value) => value !== undefined);
+  if ((id === undefined) !== isFiltered) {
+    throw wrongUsage('name one event, or give a filter such as --since.', 'token-broker webhook replay');
+  }
+  const [settings, { WebhookAdminModule }, { ReplayWebhooks }] = await Promise.all([
+    readSettings(process.env),
+    import('./webhook-admin.module.js'),
+    import('../../webhooks/replay-webhooks.js'),
+  ]);
+  const replayed = await withModules(settings, [WebhookAdminModule], async (broker) => {
+    const webhooks = broker.get(ReplayWebhooks);
+    if (id === undefined) return webhooks.replayAll(filterOf(options), 'operator');
+    if (await webhooks.replay(id, 'operator')) return 1;
+    throw new Failure(
+      EXIT.notFound,
+      'webhook_not_found',
+      `There is no webhook ${id}. \`token-broker webhook list\` lists them.`,
+    );
+  });
+  const nowhere = settings.webhook === null ? ' WEBHOOK_URL is not set here: set it at the broker.' : '';
+  return {
+    text: `${replayed} webhook(s) are due now; a running broker sends them.${nowhere}`,
+    json: { replayed },
+  };
+}

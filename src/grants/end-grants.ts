@@ -1,0 +1,128 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { type Grant, isActive } from '../domain/grant/grant.js';
+import type { RevocationRequester } from '../domain/grant/revocation.js';
+import { Clock } from '../domain/ports/clock.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { type Begun, DisconnectGrant } from './disconnect-grant.js';
+
+/** `local`: delete it here. `revoke`: revoke it at Google first. */
+export const DISCONNECT_MODES = ['local', 'revoke'] as const;
+
+export type DisconnectMode = (typeof DISCONNECT_MODES)[number];
+
+/**
+ * What becomes of one grant:
+ * - `revoked`: ended at Google, and deleted here
+ * - `revoking`: no token is issued any more; the broker retries until Google confirms, and deletes it then
+ * - `deleted`: deleted here; Google was not asked
+ * - `kept`: nothing happened
+ */
+export const OUTCOMES = ['revoked', 'revoking', 'deleted', 'kept'] as const;
+
+/** Why Google is not asked, though it should be. `client_unknown`: which grants would end with it is not known. */
+export const REASONS = ['dead', 'service_account', 'client_unknown'] as const;
+
+export interface EndedGrant {
+  readonly grant: Grant;
+  readonly outcome: (typeof OUTCOMES)[number];
+  readonly reason: (typeof REASONS)[number] | null;
+}
+
+export interface Ended {
+  readonly grants: readonly EndedGrant[];
+  /** The grants of others that Google ends with these, or will. */
+  readonly also: readonly Grant[];
+}
+
+/** Requests to Google at the same time. */
+const CONCURRENCY = 5;
+
+/**
+ * Ends several grants: those of a user, or the one that an operator names. All revocations are written down before Google is
+ * asked for the first, so that an interruption leaves nothing that no replica would resume. Each grant gets its audit event.
+ * Does not own which grants (offboard-user.ts) nor how one is ended (disconnect-grant.ts).
+ */
+@Injectable()
+export class EndGrants {
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly disconnectGrant: DisconnectGrant,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /** What `end` would do. */
+  async preview(grants: readonly Grant[], mode: DisconnectMode): Promise<Ended> {
+    const planned = grants.map((grant) => this.#planOf(grant, mode));
+    const asked = planned.filter(({ grant, outcome }) => outcome === 'revoked' && this.#isServed(grant));
+    const also = await Promise.all(asked.map(({ grant }) => this.disconnectGrant.siblings(grant)));
+    return { grants: planned, also: withoutOwn(also.flat(), grants) };
+  }
+
+  async end(grants: readonly Grant[], mode: DisconnectMode, by: RevocationRequester): Promise<Ended> {
+    const plans = grants.map((grant) => this.#planOf(grant, mode));
+    const begun = new Map<string, Begun | null>();
+    for (const { grant, outcome } of plans) {
+      if (outcome === 'revoked') begun.set(grant.id, await this.disconnectGrant.begin(grant, by));
+      else if (outcome === 'deleted') await this.#forget(grant, mode, by);
+    }
+    const results: Ended[] = [];
+    const queue = [...plans.entries()];
+    const work = async () => {
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        const [index, plan] = next;
+        const first = begun.get(plan.grant.id);
+        results[index] =
+          first === undefined ? { grants: [plan], also: [] } : await this.#finish(plan, first, by);
+      }
+    };
+    await Promise.all(Array.from({ length: CONCURRENCY }, work));
+    await this.audit.flush();
+    const also = results.flatMap((result) => result.also);
+    return { grants: results.flatMap((result) => result.grants), also: withoutOwn(also, grants) };
+  }
+
+  #planOf(grant: Grant, mode: DisconnectMode): EndedGrant {
+    if (mode === 'local') return { grant, outcome: 'deleted', reason: null };
+    if (grant.kind === 'service_account') return { grant, outcome: 'deleted', reason: 'service_account' };
+    if (!isActive(grant)) return { grant, outcome: 'deleted', reason: 'dead' };
+    // A revocation that was begun needs no client.
+    return grant.status === 'revoking' || this.#isServed(grant)
+      ? { grant, outcome: 'revoked', reason: null }
+      : { grant, outcome: 'kept', reason: 'client_unknown' };
+  }
+
+  #isServed({ client }: Grant): boolean {
+    return this.settings.clients.get(client) !== undefined;
+  }
+
+  async #finish(plan: EndedGrant, begun: Begun | null, by: RevocationRequester): Promise<Ended> {
+    // Another caller disconnected it meanwhile.
+    if (begun === null) return { grants: [{ ...plan, outcome: 'deleted' }], also: [] };
+    // It died a moment ago: no revocation writes its event.
+    if (begun.attempt === null && begun.isFinished) this.#record(plan.grant, 'revoke', by);
+    const { also, isFinished } = await this.disconnectGrant.finish(begun, false);
+    return { grants: [isFinished ? plan : { ...plan, outcome: 'revoking' }], also };
+  }
+
+  async #forget(grant: Grant, mode: DisconnectMode, by: RevocationRequester): Promise<void> {
+    await this.disconnectGrant.forget(grant);
+    this.#record(grant, mode, by);
+  }
+
+  #record({ id, userId, client }: Grant, mode: DisconnectMode, by: RevocationRequester): void {
+    const common = { at: this.clock.now(), action: 'grant.disconnect', outcome: 'ok', ...by } as const;
+    this.audit.record({ ...common, userId, client, grantId: id, details: { mode } });
+  }
+}
+
+/** Each once, and none of those that are ended themselves. */
+function withoutOwn(also: readonly Grant[], own: readonly Grant[]): Grant[] {
+  const seen = new Set(own.map(({ id }) => id));
+  return also.filter(({ id }) => {
+    const isNew = !seen.has(id);
+    seen.add(id);
+    return isNew;
+  });
+}

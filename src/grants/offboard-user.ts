@@ -1,0 +1,109 @@
+import { Injectable } from '@nestjs/common';
+import { mayUseClient, type Policy } from '../domain/access/policy.js';
+import type { RevocationRequester } from '../domain/grant/revocation.js';
+import { Clock } from '../domain/ports/clock.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';
+import { DelegatedCredentialsRepository } from '../token-store/services/delegated-credentials.repository.js';
+import { type DisconnectMode, type Ended, EndGrants } from './end-grants.js';
+
+/** Of one call: a caller is not kept waiting for more. */
+const MAX_GRANTS = 100;
+const MAX_CREDENTIALS = 1000;
+
+export interface Offboarding {
+  readonly userId: string;
+  readonly mode: DisconnectMode;
+  /** What the caller's policy covers; null: everything, for an operator. */
+  readonly policy: Policy | null;
+  readonly by: RevocationRequester;
+}
+
+export interface Offboarded extends Ended {
+  /** How many delegated credentials for this user were revoked, or would be. */
+  readonly credentials: number;
+  /** Whether nothing is left to do: false while Google has not confirmed, where a grant was kept, and where there are more. */
+  readonly isComplete: boolean;
+}
+
+/**
+ * Offboarding: ends all that the broker holds for a user. Repeated, it continues where it was interrupted, and changes
+ * nothing where nothing is left.
+ * Does not own how a grant ends (end-grants.ts) nor what stays: docs/grants.md, "Offboarding".
+ */
+@Injectable()
+export class OffboardUser {
+  constructor(
+    private readonly clock: Clock,
+    private readonly lists: GrantListsRepository,
+    private readonly endGrants: EndGrants,
+    private readonly credentials: DelegatedCredentialsRepository,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /** What `offboard` would do. */
+  async preview(request: Offboarding): Promise<Offboarded> {
+    const { items, next } = await this.#grantsOf(request);
+    const ended = await this.endGrants.preview(items, request.mode);
+    const credentials = (await this.#credentialsOf(request)).length;
+    return { ...ended, credentials, isComplete: isComplete(ended, next !== null) };
+  }
+
+  /** Credentials first: from then on no holder of one asks for tokens of a grant that is being ended. */
+  async offboard(request: Offboarding): Promise<Offboarded> {
+    const credentials = await this.#revokeCredentials(request);
+    const { items, next } = await this.#grantsOf(request);
+    const ended = await this.endGrants.end(items, request.mode, request.by);
+    return { ...ended, credentials, isComplete: isComplete(ended, next !== null) };
+  }
+
+  /** As `offboard`, with the event that a route would write. */
+  async offboardByOperator(request: Omit<Offboarding, 'policy'>): Promise<Offboarded> {
+    const { userId, mode, by } = request;
+    const done = await this.offboard({ ...request, policy: null });
+    const outcome = done.isComplete ? 'ok' : 'incomplete';
+    const common = { at: this.clock.now(), action: 'user.forget', outcome, ...by } as const;
+    this.audit.record({ ...common, userId, details: { mode, ...countsOf(done) } });
+    await this.audit.flush();
+    return done;
+  }
+
+  #grantsOf({ userId, policy }: Offboarding) {
+    const clients = policy?.clients ?? ['*'];
+    return this.lists.ofUser({ userId, clients, after: null, limit: MAX_GRANTS });
+  }
+
+  /** One that names no client gives tokens of any: only a caller for all clients, or its own service, ends it. */
+  async #credentialsOf({ userId, policy, by }: Offboarding) {
+    const usable = await this.credentials.usableOfUser(userId, this.clock.now(), MAX_CREDENTIALS);
+    return usable.filter(
+      ({ client, serviceId }) =>
+        policy === null || serviceId === by.serviceId || mayUseClient(policy, client ?? '*'),
+    );
+  }
+
+  async #revokeCredentials(request: Offboarding): Promise<number> {
+    const found = await this.#credentialsOf(request);
+    for (const { id, serviceId, client } of found) {
+      await this.credentials.revoke(id, null, this.clock.now());
+      const common = { at: this.clock.now(), action: 'credential.revoke', outcome: 'ok' } as const;
+      // The trail of the service whose credential it was shows the event, too.
+      const about = { ...request.by, serviceId, userId: request.userId, client, details: { credential: id } };
+      this.audit.record({ ...common, ...about });
+    }
+    return found.length;
+  }
+}
+
+function isComplete({ grants }: Ended, isMore: boolean): boolean {
+  return !isMore && grants.every(({ outcome }) => outcome === 'revoked' || outcome === 'deleted');
+}
+
+/** For the audit trail. Counts only: a service that reads one user's events may not see the other users. */
+export function countsOf({ grants, also, credentials }: Offboarded): Record<string, number> {
+  return {
+    grants: grants.length,
+    ...(also.length > 0 ? { also_revoked: also.length } : {}),
+    ...(credentials > 0 ? { credentials } : {}),
+  };
+}

@@ -1,0 +1,154 @@
+import { Injectable } from '@nestjs/common';
+import type { Page } from '../../domain/page.js';
+import { alongIndex, boundedScan, pageOf } from '../client/bounded-scan.js';
+import { Database } from '../client/database.js';
+import { Prisma } from '../prisma-client/client.js';
+import type { EventType } from './outbox.js';
+
+/** `waiting`: due, or due again after a failure. `abandoned`: the broker stopped trying. */
+export type WebhookState = 'waiting' | 'delivered' | 'abandoned';
+
+export interface ListedWebhook {
+  readonly id: string;
+  readonly sequence: bigint;
+  readonly type: EventType;
+  readonly state: WebhookState;
+  readonly userId: string | null;
+  readonly grantId: string | null;
+  readonly createdAt: Date;
+  readonly attempts: number;
+  /** Null once it is delivered or abandoned. */
+  readonly nextAttemptAt: Date | null;
+  readonly deliveredAt: Date | null;
+  readonly abandonedAt: Date | null;
+  /** A status or an error code. */
+  readonly lastError: string | null;
+}
+
+export interface WebhookFilter {
+  readonly state: WebhookState | null;
+  readonly type: string | null;
+  readonly since: Date | null;
+  readonly until: Date | null;
+}
+
+/** The position of an event in the list. */
+export type WebhookPosition = Pick<ListedWebhook, 'createdAt' | 'sequence'>;
+
+interface WebhookQuery extends WebhookFilter {
+  /** Where the last page ended; null for the first page. */
+  readonly after: WebhookPosition | null;
+  readonly limit: number;
+}
+
+type Row = ListedWebhook & { readonly visible: boolean; readonly row_number: number };
+
+const COLUMNS = Prisma.raw(`id, sequence, type, created_at, created_at AS "createdAt", attempts,
+  CASE WHEN delivered_at IS NULL AND abandoned_at IS NULL THEN next_attempt_at END AS "nextAttemptAt",
+  delivered_at, delivered_at AS "deliveredAt", abandoned_at, abandoned_at AS "abandonedAt", last_error AS "lastError",
+  CASE WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN abandoned_at IS NOT NULL THEN 'abandoned' ELSE 'waiting' END AS state,
+  payload->'data'->>'user_id' AS "userId", payload->'data'->>'grant_id' AS "grantId"`);
+
+const NEWEST_FIRST = Prisma.sql`created_at DESC, sequence DESC`;
+/** The order of an index over all: a filtered list cannot take that one (migration admin_lists). */
+const NEWEST_OF_ALL = Prisma.sql`created_at DESC NULLS LAST, sequence DESC NULLS LAST`;
+
+const STATES: Readonly<Record<WebhookState, Prisma.Sql>> = {
+  waiting: Prisma.sql`delivered_at IS NULL AND abandoned_at IS NULL`,
+  delivered: Prisma.sql`delivered_at IS NOT NULL`,
+  abandoned: Prisma.sql`abandoned_at IS NOT NULL`,
+};
+
+/** More are replayed in several statements, so that none holds many locks for long. */
+const REPLAY_BATCH = 1000;
+
+/**
+ * The outbox as an operator sees it: which webhooks wait, failed or were abandoned, and sending them again.
+ * Does not own delivery (outbox-events.repository.ts).
+ */
+@Injectable()
+export class OutboxListsRepository {
+  constructor(private readonly database: Database) {}
+
+  /** The newest first. */
+  async find({ after, limit, ...filter }: WebhookQuery): Promise<Page<ListedWebhook, WebhookPosition>> {
+    const [along = Prisma.sql`TRUE`, ...rest] = conditionsOf(filter);
+    const isOfAll = filter.type === null && (filter.state === null || filter.state === 'delivered');
+    const order = isOfAll ? NEWEST_OF_ALL : NEWEST_FIRST;
+    const rows = Prisma.sql`SELECT ${COLUMNS} FROM outbox_events WHERE ${along} ${within(filter)} ${behind(after)}`;
+    const visible = rest.length === 0 ? Prisma.sql`TRUE` : Prisma.join(rest, ' AND ');
+    const found = await alongIndex<Row>(this.database, boundedScan({ rows, visible, order, limit }));
+    return pageOf(found, limit, toListed, ({ createdAt, sequence }) => ({ createdAt, sequence }));
+  }
+
+  /**
+   * Makes an event due now, as if it had never been tried. Its id stays, by which the app recognises what it has already.
+   * @returns how many; 0 where there is no such event
+   */
+  replay(id: string, now: Date): Promise<number> {
+    return this.#makeDue(Prisma.sql`id = ${id}`, now);
+  }
+
+  /** The same for all that a filter finds. Those that wait anyway lose their backoff. */
+  async replayAll(filter: WebhookFilter, now: Date): Promise<number> {
+    let replayed = 0;
+    let after: WebhookPosition | null = null;
+    do {
+      const page: Page<ListedWebhook, WebhookPosition> = await this.find({
+        ...filter,
+        after,
+        limit: REPLAY_BATCH,
+      });
+      const ids = page.items.map(({ id }) => id);
+      if (ids.length > 0) replayed += await this.#makeDue(Prisma.sql`id = ANY(${ids})`, now);
+      after = page.next;
+    } while (after !== null);
+    return replayed;
+  }
+
+  #makeDue(which: Prisma.Sql, now: Date): Promise<number> {
+    return this.database.$executeRaw`
+      UPDATE outbox_events SET delivered_at = NULL, abandoned_at = NULL, attempts = 0, last_error = NULL,
+        next_attempt_at = ${now} WHERE ${which}`;
+  }
+}
+
+/** The first is read along, the others are checked there. */
+function conditionsOf({ state, type }: WebhookFilter): Prisma.Sql[] {
+  return [
+    ...(state === null || state === 'delivered' ? [] : [STATES[state]]),
+    ...(type === null ? [] : [Prisma.sql`type = ${type}`]),
+    // Most are delivered: no index has these alone.
+    ...(state === 'delivered' ? [...(type === null ? [Prisma.sql`TRUE`] : []), STATES.delivered] : []),
+  ];
+}
+
+function within({ since, until }: WebhookFilter): Prisma.Sql {
+  const from = since === null ? Prisma.empty : Prisma.sql`AND created_at >= ${since}`;
+  return until === null ? from : Prisma.sql`${from} AND created_at < ${until}`;
+}
+
+function behind(after: WebhookPosition | null): Prisma.Sql {
+  return after === null
+    ? Prisma.empty
+    : Prisma.sql`AND (created_at, sequence) < (${after.createdAt}, ${after.sequence})`;
+}
+
+function toListed({ visible: _, row_number: __, ...rest }: Row): ListedWebhook {
+  const { id, sequence, type, state, userId, grantId, createdAt, attempts } = rest;
+  const { nextAttemptAt, deliveredAt, abandonedAt, lastError } = rest;
+  return {
+    id,
+    sequence,
+    type,
+    state,
+    userId,
+    grantId,
+    createdAt,
+    attempts,
+    nextAttemptAt,
+    deliveredAt,
+    abandonedAt,
+    lastError,
+  };
+}

@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../client/database.js';
+
+/** What a service did of late: nothing where it has not called for longer than rows are kept. */
+export interface ServiceUsage {
+  readonly serviceId: string;
+  /** To the hour: the beginning of the last one in which it called. */
+  readonly lastUsedAt: Date;
+  /** Calls of the last 24 hours, and of all that is kept. */
+  readonly callsOfDay: number;
+  readonly calls: number;
+}
+
+/**
+ * How often services called, by the hour. Apart from the services: their rows are signed, and each change of one is
+ * published to every replica.
+ */
+@Injectable()
+export class ServiceUsageRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Adds calls of one process, in one statement. */
+  async add(calls: ReadonlyMap<string, number>, now: Date): Promise<void> {
+    if (calls.size === 0) return;
+    // Sorted: two replicas take the locks in the same order.
+    const ids = [...calls.keys()].sort();
+    const counts = ids.map((id) => calls.get(id) ?? 0);
+    await this.database.$executeRaw`
+      INSERT INTO service_usage (service_id, hour, calls)
+      SELECT id, date_trunc('hour', ${now}::timestamptz, 'UTC'), count
+      FROM unnest(${ids}::text[], ${counts}::bigint[]) AS counted(id, count)
+      ON CONFLICT (service_id, hour) DO UPDATE SET calls = service_usage.calls + excluded.calls`;
+  }
+
+  async of(serviceIds: readonly string[], now: Date): Promise<ReadonlyMap<string, ServiceUsage>> {
+    const day = new Date(now.getTime() - 24 * 3600_000);
+    const rows = await this.database.$queryRaw<ServiceUsage[]>`
+      SELECT service_id AS "serviceId", max(hour) AS "lastUsedAt", sum(calls)::float8 AS calls,
+        coalesce(sum(calls) FILTER (WHERE hour > ${day}), 0)::float8 AS "callsOfDay"
+      FROM service_usage WHERE service_id = ANY(${[...serviceIds]}) GROUP BY service_id`;
+    return new Map(rows.map((row) => [row.serviceId, row]));
+  }
+
+  async prune(before: Date): Promise<void> {
+    await this.database.serviceUsage.deleteMany({ where: { hour: { lt: before } } });
+  }
+}
