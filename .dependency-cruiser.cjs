@@ -15,6 +15,7 @@ const features = {
   callback: ['connect-tickets', 'authorization', 'services', 'operations'],
   ads: ['access-tokens'],
   tokens: ['ads', 'access-tokens'],
+  console: ['operations', 'services', 'grants', 'webhooks', 'connect-tickets', 'audit'],
 };
 /** No HTTP in the core. */
 const withoutHttp = ['access-tokens'];
@@ -22,7 +23,8 @@ const withoutHttp = ['access-tokens'];
 const tests = '\\.test\\.tsx?$';
 /** What a feature may use of PostgreSQL: a repository, and the feed of changes. */
 const repositories = '^src/token-store/.*(\\.repository|/change-feed|/database-health)\\.ts$';
-// Which requests are sent is decided in google/, webhooks/ and services/workload-jwt/; cli/libraries/ asks the broker.
+// Which requests are sent is decided in google/, webhooks/, services/workload-jwt/ and console/sign-in/ (an issuer of the operator's
+// choice, which may be Google); cli/libraries/ asks the broker.
 const requests = '^src/outbound/(http-client|fetch-json|remote-key-set)\\.ts$';
 const entryPoints = '^src/([^/]+\\.ts$|cli/|workers/)';
 
@@ -80,7 +82,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: '^src/(outbound|google|webhooks|services/workload-jwt|cli/libraries)/',
+        pathNot: '^src/(outbound|google|webhooks|services/workload-jwt|console/sign-in|cli/libraries)/',
       },
       to: { path: requests },
     },
@@ -103,6 +105,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/pages/' },
       to: { path: '^src/', pathNot: '^src/(domain|pages)/' },
+    },
+    {
+      name: 'views-of-the-console-are-views',
+      comment: 'Facts in, HTML out.',
+      severity: 'error',
+      from: { path: '^src/console/views/' },
+      to: { path: '^src/', pathNot: '^src/(domain|console/views)/' },
     },
     {
       name: 'entry-points-are-imported-by-none',

@@ -6,6 +6,7 @@ import { AuditModule } from './audit/audit.module.js';
 import { AuthorizationModule } from './authorization/authorization.module.js';
 import { CallbackModule } from './callback/callback.module.js';
 import { ConfigModule } from './config/config.module.js';
+import { ConsoleModule } from './console/console.module.js';
 import { ConnectTicketsModule } from './connect-tickets/connect-tickets.module.js';
 import type { Settings } from './config/settings.js';
 import type { Clock } from './domain/ports/clock.js';
@@ -27,6 +28,8 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
 export interface BrokerOptions {
   readonly clock?: Clock;
   readonly log?: Log;
+  /** As in package.json. */
+  readonly version?: string;
 }
 
 /**
@@ -35,7 +38,7 @@ export interface BrokerOptions {
  */
 @Module({})
 export class AppModule {
-  static with(settings: Settings, { clock, log }: BrokerOptions = {}): DynamicModule {
+  static with(settings: Settings, { clock, log, version = 'unknown' }: BrokerOptions = {}): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -57,6 +60,7 @@ export class AppModule {
         SecurityEventsModule,
         AuditModule,
         WebhooksModule,
+        ...(settings.console ? [ConsoleModule.with(version)] : []),
       ],
     };
   }

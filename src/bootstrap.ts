@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger, PinoLogger } from 'nestjs-pino';
@@ -54,7 +56,7 @@ export async function startBroker(
     (request) => features?.keys.serviceOf(request) ?? null,
   );
   const accessLog = new AccessLog(log, (access) => features?.metrics.recordCall(access));
-  const adapter = createAdapter(settings, {
+  const { adapter, adminServer } = createAdapter(settings, {
     log,
     limits,
     accessLog,
@@ -65,7 +67,7 @@ export async function startBroker(
   });
   await registerPipeline(adapter, { publicUrl, limits, accessLog, textBodies: EVENT_BODIES });
 
-  const module = AppModule.with(settings, clock ? { clock, log } : { log });
+  const module = AppModule.with(settings, { log, version: readVersion(), ...(clock ? { clock } : {}) });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { bufferLogs: true });
   const around = { limits, accessLog, clock: app.get(Clock), audit: app.get(AuditLog) };
   const coldPath = new ColdPath({
@@ -84,6 +86,22 @@ export async function startBroker(
   app.flushLogs();
   serveOpenApi(app, WEBHOOKS, publicUrl);
   await app.listen({ port, host, backlog: BACKLOG });
-  log.info({ context: 'Broker', host, port, public_url: publicUrl }, 'ready');
+  const { adminPort } = settings;
+  if (adminServer && adminPort !== null) {
+    adminServer.listen({ port: adminPort, host, backlog: BACKLOG });
+    await once(adminServer, 'listening');
+  }
+  const ports = adminPort === null ? { port } : { port, admin_port: adminPort };
+  log.info({ context: 'Broker', host, ...ports, public_url: publicUrl }, 'ready');
   return app;
+}
+
+/** Of the package.json above this file, wherever it was compiled or bundled to. */
+function readVersion(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    const file = new URL(path, import.meta.url);
+    if (!existsSync(file)) continue;
+    return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  }
+  return 'unknown';
 }

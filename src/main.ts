@@ -29,7 +29,7 @@ try {
 }
 
 /**
- * In production only HOST and PORT listen. A flag such as `--inspect` opens a port without authentication.
+ * In production only HOST with PORT and ADMIN_PORT listen. A flag such as `--inspect` opens a port without authentication.
  * @throws {ConfigurationError}
  */
 function refuseInspector({ NODE_ENV }: NodeJS.ProcessEnv): void {
@@ -40,8 +40,9 @@ function refuseInspector({ NODE_ENV }: NodeJS.ProcessEnv): void {
 }
 
 function listenFault(error: unknown): ConfigurationError | null {
-  const { syscall, code = '' } = error as NodeJS.ErrnoException;
+  const { syscall, code = '', port } = error as NodeJS.ErrnoException & { readonly port?: number };
   // `bind`: in a worker, whose supervisor holds the port.
   if (!['listen', 'bind', 'getaddrinfo'].includes(syscall ?? '')) return null;
-  return new ConfigurationError([`HOST and PORT: the broker cannot listen there (${code})`]);
+  const name = port !== undefined && String(port) === process.env['ADMIN_PORT'] ? 'ADMIN_PORT' : 'PORT';
+  return new ConfigurationError([`HOST and ${name}: the broker cannot listen there (${code})`]);
 }

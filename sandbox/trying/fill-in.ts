@@ -31,7 +31,8 @@ export async function fillIn(
   const google = await fillInGoogle(env, ports.STAND_IN_PORT, folder, publicUrl, running);
   const keyRing = fillInKeyRing(env, folder);
   const database = await fillInDatabase(env, folder, running);
-  const filled = [google, keyRing, database];
+  const console = fillInConsole(env, publicUrl, 'GOOGLE_STAND_IN_URL' in google.settings);
+  const filled = [...(console ? [console] : []), google, keyRing, database];
   return {
     environment: Object.assign(
       { ...env },
@@ -74,6 +75,20 @@ async function fillInGoogle(
       place: google.url,
       note: 'filled in by a stand-in; set GOOGLE_CLIENT_SECRETS for the real one',
     },
+  };
+}
+
+/** With the accounts of the stand-in: one of each role. Whom to let in with the real Google, only its operator knows. */
+function fillInConsole(env: Env, publicUrl: string, isStandIn: boolean): Filled | null {
+  const place = `${env['ADMIN_URL'] || publicUrl}/console`;
+  const configured = ['CONSOLE_OPERATORS', 'CONSOLE_VIEWERS'].find((name) => env[name]);
+  if (configured !== undefined) {
+    return { settings: {}, part: { name: 'Console', place, note: `as in ${configured}` } };
+  }
+  if (!isStandIn) return null;
+  return {
+    settings: { CONSOLE_OPERATORS: 'alice@example.com', CONSOLE_VIEWERS: 'bob.baker@example.net' },
+    part: { name: 'Console', place, note: 'sign in as Alice (operator) or Bob (viewer)' },
   };
 }
 

@@ -27,7 +27,7 @@ export async function startGoogle(
         clientSecret,
         projectId: 'token-broker-trying',
         kind: 'web',
-        redirectUris: [`${publicUrl}/callback`],
+        redirectUris: [`${publicUrl}/callback`, `${publicUrl}/console/callback`],
         appName: 'Token broker (trying mode)',
       },
     ],

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { allowedScopes, assertAllowed } from '../domain/access/policy.js';
+import { ActivityCounts } from '../domain/activity.js';
 import { BrokerError, integrityFailed } from '../domain/errors.js';
 import { isTransient } from '../domain/google/google-failure.js';
 import { missingScopes, sameScopes, scopeKey } from '../domain/google/scopes.js';
@@ -40,6 +41,7 @@ export class AccessTokenService {
     private readonly results: RefreshResults,
     private readonly errors: TokenErrors,
     private readonly database: DatabaseHealth,
+    private readonly activity: ActivityCounts,
   ) {}
 
   /** @throws {BrokerError} any code of http/problem/problem-table.ts */
@@ -59,6 +61,7 @@ export class AccessTokenService {
       const isRefused = cached !== undefined && isNamed(cached, refused);
       if (cached && !isRefused && isFresh(cached, this.clock.now(), minTtlSeconds)) {
         if (cached.renewFrom <= this.clock.now()) this.#refreshInBackground(request, grant, scopes);
+        this.activity.add('tokens.stored');
         return { grant, token: cached, cached: { user, token: cached } };
       }
       const unsaved = this.results.unsavedToken(grant, scopes);
@@ -67,6 +70,7 @@ export class AccessTokenService {
       const token = await this.#refresh(request, grant, scopes, isRefused ? cached : null);
       if (token) {
         await this.#assertStillAllowedIfKnown(request, scopes);
+        this.activity.add('tokens.refreshed');
         return { grant, token, cached: null };
       }
       // Of all who waited, one evicts it, and all share the next read.

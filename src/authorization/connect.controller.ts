@@ -83,6 +83,7 @@ export class ConnectController {
       case 'redirect':
         // The connect has not ended: the callback records how it does.
         audit.omitSuccess();
+        this.metrics.started();
         await redirectTo(reply, start.consentUrl);
         return;
       case 'settled':

@@ -6,6 +6,7 @@ import { clientConfig } from './ads-credentials/client-config.js';
 import { generateUserCredentials } from './ads-credentials/generate-user-credentials.js';
 import { clientCheck } from './client/check.js';
 import { clientList } from './client/list.js';
+import { consoleSignOut } from './console/sign-out.js';
 import { credentialCreate } from './credential/create.js';
 import { credentialList } from './credential/list.js';
 import { credentialRevoke } from './credential/revoke.js';
@@ -91,6 +92,7 @@ export function buildProgram(asJson: boolean): Command {
     .addCommand(group('user', 'Users, as their grants show them', userForget()))
     .addCommand(group('webhook', 'Events for the app', webhookList(), webhookReplay(), webhookTest()))
     .addCommand(audit())
+    .addCommand(group('console', "The operator's console", consoleSignOut()))
     .addCommand(group('client', 'Google OAuth clients that the broker serves', clientList(), clientCheck()))
     .addCommand(credentialsFile())
     .addCommand(sidecar())

@@ -1,4 +1,5 @@
 import { BROKER_SETTINGS } from './declarations/broker.js';
+import { CONSOLE_SETTINGS } from './declarations/console.js';
 import { DATABASE_SETTINGS } from './declarations/database.js';
 import { GOOGLE_SETTINGS, PROXY_SETTINGS } from './declarations/google.js';
 import { HTTP_SETTINGS, PROCESS_SETTINGS } from './declarations/http.js';
@@ -14,6 +15,7 @@ export const SETTINGS = {
   ...GOOGLE_SETTINGS,
   ...PROXY_SETTINGS,
   ...HTTP_SETTINGS,
+  ...CONSOLE_SETTINGS,
 };
 
 export type SettingName = keyof typeof SETTINGS;

@@ -3,6 +3,7 @@ import { Secret } from '../domain/secret.js';
 import { keyRingFaults } from '../sealing/key-ring.js';
 import { databaseUrlFaults } from '../token-store/client/database-address.js';
 import { ConfigurationError } from './configuration-error.js';
+import { readConsole } from './console.js';
 import { type Environment, type EnvironmentVariables, readEnvironment } from './environment.js';
 import { GoogleClients, readGoogleClients } from './google-clients.js';
 import { callbackOf, listedUriFaults, ownCallbackFaults, redirectFaults } from './redirect-uri-faults.js';
@@ -34,6 +35,8 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
     faults.push(...ownCallbackFaults(environment.PUBLIC_URL));
     faults.push(...clients.flatMap((client) => redirectFaults(client, environment.PUBLIC_URL)));
   }
+  const { console, faults: consoleFaults } = readConsole(environment, clients);
+  if (!malformed.has('PUBLIC_URL') && isSet && clientFaults.length === 0) faults.push(...consoleFaults);
   if (faults.length > 0) throw new ConfigurationError(faults);
   return Object.freeze({
     ...declaredSettings(environment),
@@ -45,6 +48,7 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
     clients: new GoogleClients(clients),
     serviceIssuers: issuers,
     webhook: webhookOf(environment),
+    console,
   });
 }
 

@@ -1,6 +1,7 @@
 import type { ServiceIssuer } from '../domain/access/workload-identity.js';
 import { Secret } from '../domain/secret.js';
 import { type Environment, SETTING_NAMES, SETTINGS, type SettingName } from './environment.js';
+import type { ConsoleSettings } from './console.js';
 import type { GoogleClients } from './google-clients.js';
 
 type Camel<Name extends string> = Name extends `${infer First}_${infer Rest}`
@@ -35,6 +36,8 @@ export class Settings extends Declared {
   readonly serviceIssuers!: readonly ServiceIssuer[];
   /** WEBHOOK_URL and what belongs to it; null: no webhooks are sent. */
   readonly webhook!: { readonly url: string; readonly secret: Secret; readonly timeoutMs: number } | null;
+  /** Null: there is none. */
+  readonly console!: ConsoleSettings | null;
 }
 
 export function declaredSettings(environment: Environment): DeclaredSettings {

@@ -22,6 +22,9 @@ export const AUDIT_ACTIONS = [
   'credential.revoke',
   'service_account.add',
   'service_account.remove',
+  'console.sign_in',
+  'console.sign_out',
+  'console.count',
   'security.event',
 ] as const;
 
@@ -36,7 +39,7 @@ export interface AuditEntry {
   readonly action: AuditAction;
   /** `ok`, another good end of the action (`partial`, `held`), or the code of the refusal. */
   readonly outcome: string;
-  /** A service's name, or `user`, `google`, `operator`, `broker`. */
+  /** A service's name, `user`, `google`, `operator`, `broker`, or a person in the console: `console:alice@example.com`. */
   readonly actor: string;
   readonly serviceId?: string | null;
   readonly userId?: string | null;

@@ -52,9 +52,9 @@ function hostFault({ headers: { host }, httpVersion, rawHeaders }: IncomingMessa
 
 /** Sets the further headers of a response that a browser may show as a page. */
 export async function registerPageHeaders(server: FastifyInstance, publicUrl: string): Promise<void> {
-  // Swagger registers the documentation's routes and sets no kind.
+  // Swagger registers the documentation's routes and sets no kind. All routes of the console are pages.
   server.addHook('onRoute', (route) => {
-    if (isDocs(route.url)) route.config = { ...route.config, ...BROWSER_ROUTE };
+    if (isDocs(route.url) || isConsole(route.url)) route.config = { ...route.config, ...BROWSER_ROUTE };
   });
   await server.register(helmet, {
     global: false,
@@ -86,6 +86,10 @@ export async function registerPageHeaders(server: FastifyInstance, publicUrl: st
 /** Browsers request a page as text/html; the files of the documentation belong to a page. */
 function mayBePage(request: FastifyRequest): boolean {
   return kindOf(request) === 'browser' || (request.headers.accept?.includes('text/html') ?? false);
+}
+
+function isConsole(url: string): boolean {
+  return url === '/console' || url.startsWith('/console/');
 }
 
 /** Only the API's documentation runs scripts. */

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Counter } from 'prom-client';
+import { ActivityCounts, type ActivityKind } from '../domain/activity.js';
 import { causeFacts, type ConnectEnd } from '../domain/connect/connect-end.js';
 import { SlotReporter } from '../domain/ports/slot-reporter.js';
 import { Metrics } from './metrics.js';
@@ -8,13 +9,26 @@ const SUCCESSES: ReadonlySet<ConnectEnd['outcome']> = new Set(['ok', 'held', 'pe
 /** Nothing went wrong: most links that expire were never opened. */
 const QUIET: ReadonlySet<ConnectEnd['outcome']> = new Set(['expired', 'cancelled']);
 
+/** For the charts of the console. What is pending or finishing ends later, by another call. */
+const ACTIVITY: Partial<Record<ConnectEnd['outcome'], ActivityKind>> = {
+  ok: 'connects.finished',
+  held: 'connects.finished',
+  partial: 'connects.partial',
+  denied: 'connects.denied',
+  failed: 'connects.failed',
+  refused: 'connects.failed',
+};
+
 /** Logs and counts how connects end, and why. */
 @Injectable()
 export class ConnectMetrics {
   readonly #log = new Logger('Connect');
   readonly #count: Counter<'outcome' | 'cause'>;
 
-  constructor(metrics: Metrics) {
+  constructor(
+    metrics: Metrics,
+    private readonly activity: ActivityCounts,
+  ) {
     this.#count = new Counter({
       name: 'token_broker_connects_total',
       help: 'How connects ended, and why: docs/connecting.md#why-a-connect-failed.',
@@ -23,9 +37,16 @@ export class ConnectMetrics {
     });
   }
 
+  /** A browser is sent to Google. */
+  started(): void {
+    this.activity.add('connects.started');
+  }
+
   ended(end: ConnectEnd): void {
     const { outcome, cause, connectRequest, requestId, isResumed } = end;
     this.#count.inc({ outcome, cause });
+    const kind = ACTIVITY[outcome];
+    if (kind) this.activity.add(kind);
     const facts = {
       outcome,
       cause,

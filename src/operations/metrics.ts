@@ -30,6 +30,9 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  /** For the charts of the console. */
+  warmAnswers = 0;
+
   #source = () => this.registry.metrics();
   #text: Promise<string> | null = null;
   #second = 0;
@@ -63,8 +66,10 @@ export class Metrics {
   }
 
   recordCall({ method = '', route = '', status = 0, seconds, isCached }: Access): void {
-    if (isCached) this.#warm.observe(seconds);
-    else this.#requests.observe({ method, route, status }, seconds);
+    if (isCached) {
+      this.warmAnswers++;
+      this.#warm.observe(seconds);
+    } else this.#requests.observe({ method, route, status }, seconds);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { ActivityCounts } from '../domain/activity.js';
 import { Clock } from '../domain/ports/clock.js';
 import { IntegrityReporter } from '../domain/ports/integrity-reporter.js';
 import { SlotReporter } from '../domain/ports/slot-reporter.js';
@@ -26,12 +27,13 @@ import { ServiceUsageJob } from './service-usage.job.js';
     ClockSkewJob,
     SealMetrics,
     ServiceUsageJob,
+    ActivityCounts,
     ConnectMetrics,
     Scheduler,
     { provide: SlotReporter, useClass: SlotWarnings },
     { provide: IntegrityReporter, useClass: IntegrityWarnings },
   ],
-  exports: [Metrics, Readiness, SlotReporter, ConnectMetrics, IntegrityReporter, Scheduler],
+  exports: [Metrics, Readiness, ActivityCounts, SlotReporter, ConnectMetrics, IntegrityReporter, Scheduler],
 })
 export class OperationsModule {
   static with(clock: Clock): DynamicModule {

@@ -18,6 +18,7 @@ export type FingerprintPurpose =
   | 'nonce'
   | 'browser-key'
   | 'connect-ticket'
+  | 'console-form'
   | 'completion-code'
   | 'refresh-token'
   | 'risc-prefix'
@@ -97,6 +98,11 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
   /** A message authentication code over what a row says. Stays the same when sealing keys rotate. */
   mac(content: string, purpose: MacPurpose): Uint8Array<ArrayBuffer> {
     return this.#hmac(`mac/${purpose}`, content);
+  }
+
+  /** The ids of the keys that open, the one that seals in front. */
+  get keyIds(): readonly string[] {
+    return [...this.#ring.sealingKeys.keys()];
   }
 
   /** How many values this process sealed, by key id. */

@@ -6,6 +6,9 @@ import { ChangeFeed } from './change-feed/change-feed.js';
 import { ChangeHeartbeats } from './change-feed/change-heartbeats.js';
 import { DatabaseHealth } from './client/database-health.js';
 import { Database } from './client/database.js';
+import { ActivityRepository } from './console/activity.repository.js';
+import { ConsoleSessionsRepository } from './console/console-sessions.repository.js';
+import { OverviewRepository } from './console/overview.repository.js';
 import { AuthorizationRequestsRepository } from './connects/authorization-requests.repository.js';
 import { ConnectTicketsRepository } from './connects/connect-tickets.repository.js';
 import { PendingConsentsRepository } from './connects/pending-consents.repository.js';
@@ -83,6 +86,9 @@ import { ServicesRepository } from './services/services.repository.js';
     AuditLog,
     AuditEventsRepository,
     KeyUsageRepository,
+    ActivityRepository,
+    ConsoleSessionsRepository,
+    OverviewRepository,
   ],
   exports: [
     DatabaseHealth,
@@ -110,6 +116,9 @@ import { ServicesRepository } from './services/services.repository.js';
     AuditLog,
     AuditEventsRepository,
     KeyUsageRepository,
+    ActivityRepository,
+    ConsoleSessionsRepository,
+    OverviewRepository,
   ],
 })
 export class TokenStoreModule {}

@@ -112,6 +112,8 @@ const REVEALING = [
   'src/google/service-account-key.ts', // its key, to sign that token
   'src/google/oauth/id-token-verifier.ts',
   'src/authorization/browser-binding-cookie.ts', // the browser's cookie
+  'src/console/sign-in/browser-state.ts', // what it sealed into a browser's cookie
+  'src/console/sign-in/identity-provider.ts', // the client secret, to the issuer
   'src/http/pagination/page-cursors.ts', // where a list goes on, for the next page
   'src/services/workload-jwt/workload-jwt-verifier.ts', // the JWT of a caller, to verify it
   'src/outbound/http-client.ts', // the password of the proxy
@@ -180,6 +182,8 @@ const VIOLATIONS: readonly [string, string, string][] = [
   ['few-modules-send-requests', 'src/cli/broken-outbound.ts', '../outbound/fetch-json.js'],
   ['only-outbound-sends', 'src/google/broken-undici.ts', 'undici'],
   ['shared-code-knows-no-feature', 'src/http/broken-feature.ts', '../access-tokens/access-token.service.js'],
+  ['console-uses-what-is-declared', 'src/console/broken-feature.ts', '../access-tokens/grant-cache.js'],
+  ['views-of-the-console-are-views', 'src/console/views/broken-http.ts', '../../http/caller.decorator.js'],
   ['pages-are-views', 'src/pages/broken-http.ts', '../http/caller.decorator.js'],
   ['entry-points-are-imported-by-none', 'src/tokens/broken-root.ts', '../app.module.js'],
   ['only-google-reaches-google', 'src/tokens/broken-google.ts', 'google-auth-library'],

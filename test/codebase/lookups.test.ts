@@ -7,7 +7,7 @@ import { expect, test } from '@jest/globals';
 const LOOKUPS: readonly [string, RegExp][] = [
   ['cache', /^(tokens\/response-cache|access-tokens\/grant-cache)\.ts$/],
   ['backoff', /^domain\/grant\/backoff\.ts$/],
-  ['guard', /^services\/service-auth\.guard\.ts$/],
+  ['guard', /^(services\/service-auth|console\/sign-in\/console)\.guard\.ts$/],
   ['repository', /^token-store\/.+\.repository\.ts$/],
   ['retry', /^webhooks\/retry-schedule\.ts$/],
   ['AAD', /^token-store\/sealed\/aad\.ts$/],

@@ -229,7 +229,7 @@ function startGoogle(brokerUrl: string, clock: Clock): Promise<StandIn> {
     projectId,
     clientSecret: `GOCSPX-${clientId}-${randomUUID()}`,
     kind: 'web' as const,
-    redirectUris: [`${brokerUrl}/callback`],
+    redirectUris: [`${brokerUrl}/callback`, `${brokerUrl}/console/callback`],
     appName: 'Test app',
   });
   return startStandIn({

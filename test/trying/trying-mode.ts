@@ -13,6 +13,8 @@ const NOT_CONFIGURED = {
   PUBLIC_URL: '',
   RETURN_TO_ORIGINS: '',
   LOG_LEVEL: '',
+  CONSOLE_OPERATORS: '',
+  CONSOLE_VIEWERS: '',
 };
 
 const children = new Set<ChildProcess>();

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
+import { type ActivityKind, ActivityCounts, latencyKind } from '../../domain/activity.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { FairQueue } from '../../outbound/fair-queue.js';
@@ -24,6 +25,8 @@ export class GoogleTurns extends FairQueue {
 export class RefreshRequests {
   readonly #log = new Logger(RefreshRequests.name);
   readonly #circuits = new Map<string, CircuitBreaker>();
+  /** How Google answered, and how long it took. */
+  readonly activity = new ActivityCounts();
 
   constructor(private readonly clock: Clock) {}
 
@@ -34,14 +37,23 @@ export class RefreshRequests {
     if (entered === 'open') throw withheld(OPEN_MS / 1000);
     // One trial request is under way; others would wait for it, and hold their leases and turns.
     if (entered === 'trying') throw withheld(TRIAL_SECONDS);
+    const startedAt = performance.now();
     try {
       const response = await ask();
+      this.#count('google.token', startedAt);
       this.#note(client, circuit.judge(entered, 'answers'));
       return response;
     } catch (error) {
+      if (error instanceof GoogleFailure && error.kind !== 'withheld')
+        this.#count(KINDS[error.kind], startedAt);
       this.#note(client, circuit.judge(entered, verdictOf(error)));
       throw error;
     }
+  }
+
+  #count(kind: ActivityKind, startedAt: number): void {
+    this.activity.add(kind);
+    this.activity.add(latencyKind(performance.now() - startedAt));
   }
 
   #circuitOf(client: string): CircuitBreaker {
@@ -59,6 +71,16 @@ export class RefreshRequests {
     if (change === 'closed') this.#log.log({ client }, 'Google answers again');
   }
 }
+
+const KINDS: Readonly<Record<Exclude<GoogleFailure['kind'], 'withheld'>, ActivityKind>> = {
+  grant_dead: 'google.dead',
+  policy_rejected: 'google.dead',
+  code_rejected: 'google.rejected',
+  scope_rejected: 'google.rejected',
+  client_rejected: 'google.rejected',
+  service_account_rejected: 'google.rejected',
+  unavailable: 'google.unavailable',
+};
 
 /** A refusal is a response, too. */
 function verdictOf(error: unknown): Verdict {

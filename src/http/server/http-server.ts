@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   createServer,
   type IncomingMessage,
@@ -11,6 +12,7 @@ import type { Logger as Log } from 'pino';
 import type { AccessLog } from '../logging/access-log.js';
 import { requestId } from '../logging/logger.js';
 import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
+import { markAdminRequests, registerPortSplit } from './admin-port.js';
 import { MAX_BODY_BYTES } from './body-parsers.js';
 import { boundConnections, defaultMaxConnections, hasBody } from './connections.js';
 import { rewriteForwardAuth } from './forward-auth.js';
@@ -34,6 +36,8 @@ export interface ServerOptions {
   readonly httpMaxConnections: number | null;
   readonly databasePoolSize: number;
   readonly googleConcurrency: number;
+  /** Of the second server; null: there is none. */
+  readonly adminPort: number | null;
 }
 
 /**
@@ -50,14 +54,18 @@ interface ServerParts {
   readonly warmPath: WarmPath;
 }
 
-/** Creates Fastify on a server with bounded connections. It answers in one format also what never becomes a request. */
+/**
+ * Creates Fastify on a server with bounded connections. It answers in one format also what never becomes a request.
+ * @returns with it the server of ADMIN_PORT, which does not listen yet; null: there is none
+ */
 export function createAdapter(
   options: ServerOptions,
   { log, limits, accessLog, warmPath }: ServerParts,
-): FastifyAdapter {
+): { readonly adapter: FastifyAdapter; readonly adminServer: Server | null } {
   const { publicUrl } = options;
   const rawResponses = new RawResponses(limits, accessLog, publicUrl);
   let isClosing = false;
+  const second: { server: Server | null } = { server: null };
   const adapter = new FastifyAdapter({
     serverFactory: (listener: RequestListener) => {
       const listenWarm: RequestListener = (request, response) => {
@@ -65,6 +73,10 @@ export function createAdapter(
         if (isClosing) listener(request, response);
         else warmPath(request, response, listener);
       };
+      if (options.adminPort !== null) {
+        second.server = createHttpServer(listener, options, rawResponses, log);
+        markAdminRequests(second.server);
+      }
       return createHttpServer(listenWarm, options, rawResponses, log);
     },
     frameworkErrors: refuseForRouter(limits, accessLog, publicUrl),
@@ -81,8 +93,10 @@ export function createAdapter(
     isClosing = true;
     done();
   });
-  closeConnectionsGracefully(server);
-  return adapter;
+  const adminServer = second.server;
+  if (adminServer) registerPortSplit(server);
+  closeConnectionsGracefully(server, adminServer ? [server.server, adminServer] : [server.server]);
+  return { adapter, adminServer };
 }
 
 function createHttpServer(
@@ -130,12 +144,14 @@ function createHttpServer(
  * Closes callers' connections during shutdown. Fastify closes those that are idle when it begins; one with a request in
  * flight would be kept alive after the response, and delay the exit.
  */
-function closeConnectionsGracefully(server: FastifyInstance): void {
+function closeConnectionsGracefully(server: FastifyInstance, servers: readonly Server[]): void {
   server.addHook('preClose', (done) => {
     const timer = setInterval(() => {
-      server.server.closeIdleConnections();
+      for (const each of servers) each.closeIdleConnections();
     }, CLOSE_IDLE_MS);
-    server.server.once('close', () => {
+    // Fastify closes its own.
+    for (const other of servers.slice(1)) other.close();
+    void Promise.all(servers.map((each) => once(each, 'close'))).then(() => {
       clearInterval(timer);
     });
     done();

@@ -1,0 +1,120 @@
+/** The tables of the overview about grants: by client and status, by what ended them, and the accounts with the fewest free slots. */
+import { DEAD_GRANTS, type DeadGrantCause } from '../../domain/google/dead-grants.js';
+import type { GrantsSnapshot } from '../../token-store/console/overview.repository.js';
+import { Badge, Card, Gauge, StatusBadge, whole } from '../views/parts.js';
+import { Table } from '../views/table.js';
+
+interface GrantsProps {
+  readonly grants: GrantsSnapshot;
+  readonly slotLimit: number;
+}
+
+export function Grants({ grants, slotLimit }: GrantsProps) {
+  return (
+    <>
+      <Card title="Grants by client" width="half">
+        <ByClient grants={grants} />
+      </Card>
+      <Card title="Why grants give no tokens" width="half">
+        <ByCause grants={grants} />
+      </Card>
+      <Card
+        title="Fullest accounts"
+        width="half"
+        note={`Google keeps ${slotLimit} refresh tokens an account and client`}
+      >
+        <Fullest grants={grants} slotLimit={slotLimit} />
+      </Card>
+    </>
+  );
+}
+
+function ByClient({ grants: { byStatus, expiring } }: { readonly grants: GrantsSnapshot }) {
+  const rows = byStatus.map((row) => ({
+    ...row,
+    month:
+      row.status === 'active' ? (expiring.find(({ client }) => client === row.client)?.month ?? 0) : null,
+  }));
+  return (
+    <Table
+      caption="Grants by client and status"
+      columns={[
+        { name: 'Client', cell: ({ client }) => <code>{client}</code> },
+        { name: 'Status', cell: ({ status }) => <StatusBadge status={status} /> },
+        { name: 'Grants', isNumber: true, cell: ({ count }) => whole(count) },
+        {
+          name: 'Expire in 30 days',
+          isNumber: true,
+          cell: ({ month }) => (month === null ? '' : whole(month)),
+        },
+      ]}
+      rows={rows}
+      empty="Nobody has connected an account yet."
+    />
+  );
+}
+
+const WHO: Readonly<Record<string, string>> = {
+  user: 'user',
+  operator: 'operator',
+  workspace_admin: 'Workspace admin',
+};
+
+function ByCause({ grants: { dead } }: { readonly grants: GrantsSnapshot }) {
+  return (
+    <Table
+      caption="Suspended and dead grants by cause"
+      columns={[
+        {
+          name: 'Cause',
+          cell: ({ cause }) => (
+            <>
+              {cause?.replaceAll('_', ' ') ?? 'unknown'}
+              {meaningOf(cause)}
+            </>
+          ),
+        },
+        {
+          name: 'Who must act',
+          cell: ({ whoMustAct }) =>
+            whoMustAct === null ? (
+              '–'
+            ) : (
+              <Badge tone={whoMustAct === 'operator' ? 'bad' : 'plain'}>
+                {WHO[whoMustAct] ?? whoMustAct}
+              </Badge>
+            ),
+        },
+        { name: 'Grants', isNumber: true, cell: ({ count }) => whole(count) },
+      ]}
+      rows={dead}
+      empty="Every grant gives tokens."
+    />
+  );
+}
+
+/** What the table of Google's failures says about it. */
+function meaningOf(cause: string | null) {
+  if (cause === null || !(cause in DEAD_GRANTS)) return null;
+  return <div class="soft small">{DEAD_GRANTS[cause as DeadGrantCause].meaning}</div>;
+}
+
+function Fullest({ grants: { fullest }, slotLimit }: GrantsProps) {
+  return (
+    <Table
+      caption="The accounts that hold most refresh tokens"
+      columns={[
+        { name: 'Account', cell: ({ email, accountSub }) => email ?? accountSub },
+        { name: 'Client', cell: ({ client }) => <code>{client}</code> },
+        {
+          name: 'Slots',
+          cell: ({ email, accountSub, used }) => (
+            <Gauge name={`Slots of ${email ?? accountSub}`} used={used} limit={slotLimit} />
+          ),
+        },
+      ]}
+      rows={fullest}
+      empty="No refresh token is held."
+    />
+  );
+}

@@ -1,0 +1,136 @@
+/**
+ * What the overview of the console shows. What must be counted over whole tables is counted every few minutes by one replica, and
+ * kept with its age; the rest is read at each call, bounded. Owns no decision about what is good or bad.
+ */
+import { Injectable } from '@nestjs/common';
+import { INACTIVITY_SECONDS } from '../../domain/grant/slots.js';
+import { Database } from '../client/database.js';
+
+const NAME = 'grants';
+/** Of each client, so many tokens of the fullest accounts are looked at. */
+const SUSPECTS = 200;
+const MAX_ACCOUNTS = 8;
+/** Waiting webhooks are counted up to here. */
+export const MAX_WAITING = 10_000;
+
+export interface GrantsSnapshot {
+  readonly byStatus: readonly { readonly client: string; readonly status: string; readonly count: number }[];
+  readonly expiring: readonly { readonly client: string; readonly week: number; readonly month: number }[];
+  readonly dead: readonly {
+    readonly cause: string | null;
+    readonly whoMustAct: string | null;
+    readonly count: number;
+  }[];
+  readonly fullest: readonly {
+    readonly client: string;
+    readonly accountSub: string;
+    readonly email: string | null;
+    readonly used: number;
+  }[];
+}
+
+export interface OverviewNow {
+  readonly grants: GrantsSnapshot | null;
+  readonly takenAt: Date | null;
+  readonly waiting: number;
+  readonly oldestWaiting: Date | null;
+  /** Within the last 7 days. */
+  readonly abandoned: number;
+  readonly processes: number;
+  readonly seals: Readonly<Record<string, number>>;
+}
+
+const CLAIM = `
+  INSERT INTO overview_snapshots AS snapshot (name, claimed_at) VALUES ($1, $2::timestamptz)
+  ON CONFLICT (name) DO UPDATE SET claimed_at = excluded.claimed_at WHERE snapshot.claimed_at <= $3::timestamptz
+  RETURNING name`;
+
+const BY_STATUS = `
+  SELECT client, status::text AS status, count(*)::int AS count FROM grants GROUP BY client, status ORDER BY client, status`;
+
+/** Client by client: each is a range of an index. */
+const EXPIRING = `
+  SELECT client, week, month FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE at <= $3::timestamptz)::int AS week, count(*)::int AS month FROM (
+      SELECT expires_at AS at FROM grants
+      WHERE grants.client = named.client AND expires_at <= $4::timestamptz AND named.client <> ALL ($2::text[])
+      UNION ALL
+      SELECT expires_at_in_testing FROM grants
+      WHERE grants.client = named.client AND expires_at_in_testing <= $4::timestamptz AND named.client = ANY ($2::text[])
+    ) due
+  ) counted`;
+
+const DEAD = `
+  SELECT cause, "whoMustAct", sum(count)::int AS count FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
+    SELECT diagnosis->>'cause' AS cause, diagnosis->>'who_must_act' AS "whoMustAct", count(*) AS count FROM grants
+    WHERE grants.client = named.client AND status IN ('suspended', 'reconnect_required') GROUP BY 1, 2
+  ) counted GROUP BY cause, "whoMustAct" ORDER BY count DESC`;
+
+/** The newest token of a full account has the most slots before it: slot-bookings.ts. What is live is as there. */
+const FULLEST = `
+  WITH suspects AS (
+    SELECT DISTINCT named.client, booked.account_sub FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
+      SELECT account_sub FROM refresh_tokens WHERE refresh_tokens.client = named.client AND ended_at IS NULL
+      ORDER BY slots_taken DESC LIMIT ${SUSPECTS}
+    ) booked
+  )
+  SELECT client, account_sub AS "accountSub", used,
+    (SELECT account_email FROM grants WHERE grants.account_sub = suspects.account_sub AND account_email IS NOT NULL LIMIT 1) AS email
+  FROM suspects CROSS JOIN LATERAL (
+    SELECT count(*)::int AS used FROM refresh_tokens AS token
+    WHERE token.account_sub = suspects.account_sub AND token.client = suspects.client AND ended_at IS NULL
+      AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz)
+  ) counted ORDER BY used DESC, "accountSub" LIMIT ${MAX_ACCOUNTS}`;
+
+const STORE = `UPDATE overview_snapshots SET taken_at = $2::timestamptz, content = $3::jsonb WHERE name = $1`;
+
+const NOW = `
+  SELECT snapshot.content AS grants, snapshot.taken_at AS "takenAt", webhooks.waiting, webhooks."oldestWaiting",
+    (SELECT count(*)::int FROM (
+      SELECT 1 FROM outbox_events WHERE delivered_at IS NULL AND abandoned_at > $2::timestamptz LIMIT ${MAX_WAITING + 1}
+    ) given_up) AS abandoned,
+    (SELECT count(*)::int FROM change_heartbeats WHERE sent_at > clock_timestamp() - interval '10 seconds') AS processes,
+    (SELECT coalesce(jsonb_object_agg(kid, seals), '{}') FROM key_usage) AS seals
+  FROM (
+    SELECT count(*)::int AS waiting, min(created_at) AS "oldestWaiting" FROM (
+      SELECT created_at FROM outbox_events WHERE delivered_at IS NULL AND abandoned_at IS NULL
+      ORDER BY next_attempt_at, sequence LIMIT ${MAX_WAITING + 1}
+    ) undelivered
+  ) webhooks LEFT JOIN overview_snapshots AS snapshot ON snapshot.name = $1`;
+
+@Injectable()
+export class OverviewRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Lets one replica count. @param olderThan when another may have begun at the latest @returns whether it is this one */
+  async claim(now: Date, olderThan: Date): Promise<boolean> {
+    const claimed = await this.database.prepared('claim the overview', CLAIM, [NAME, now, olderThan]);
+    return claimed.length > 0;
+  }
+
+  /** Counts the grants, and keeps the result for all replicas. */
+  async takeSnapshot(testingClients: readonly string[], now: Date): Promise<void> {
+    const after = (days: number) => new Date(now.getTime() + days * 86_400_000);
+    const byStatus = await this.#rows<GrantsSnapshot['byStatus'][number]>('grants by status', BY_STATUS, []);
+    const clients = [...new Set(byStatus.map(({ client }) => client))];
+    const unused = new Date(now.getTime() - INACTIVITY_SECONDS * 1000);
+    const content: GrantsSnapshot = {
+      byStatus,
+      expiring: await this.#rows('expiring grants', EXPIRING, [clients, testingClients, after(7), after(30)]),
+      dead: await this.#rows('dead grants', DEAD, [clients]),
+      fullest: await this.#rows('fullest accounts', FULLEST, [clients, now, unused]),
+    };
+    await this.database.prepared('store the overview', STORE, [NAME, now, JSON.stringify(content)]);
+  }
+
+  async read(now: Date): Promise<OverviewNow> {
+    const weekAgo = new Date(now.getTime() - 7 * 86_400_000);
+    const [row] = await this.#rows<OverviewNow>('read the overview', NOW, [NAME, weekAgo]);
+    if (!row) throw new Error('The overview has no row.');
+    return row;
+  }
+
+  #rows<Row extends object>(name: string, text: string, values: unknown[]): Promise<Row[]> {
+    return this.database.prepared<Row>(name, text, values);
+  }
+}

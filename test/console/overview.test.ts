@@ -1,0 +1,163 @@
+/** The overview of the console: what it counts, for all replicas together, and what it says about that. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
+import { ActivityRepository } from '../../src/token-store/console/activity.repository.js';
+import { OverviewRepository } from '../../src/token-store/console/overview.repository.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
+import { until } from '../support/until.js';
+import { ConsoleBrowser } from './console-browser.js';
+
+let bed: TestBed;
+let operator: ConsoleBrowser;
+let viewer: ConsoleBrowser;
+beforeAll(async () => {
+  bed = await startTestBed({ CONSOLE_OPERATORS: ALICE.email, CONSOLE_VIEWERS: BOB.email });
+  operator = new ConsoleBrowser(bed.url);
+  viewer = new ConsoleBrowser(bed.url);
+  await operator.signIn(ALICE.email);
+  await viewer.signIn(BOB.email);
+});
+afterAll(() => bed.stop());
+
+/** Moves the clock until the process has written what it counted. */
+async function counted(): Promise<Record<string, number>> {
+  const [before] = await bed.sql('SELECT coalesce(sum(count), 0)::int AS all FROM activity_counts');
+  bed.clock.advance(61);
+  await until(async () => {
+    const [now] = await bed.sql('SELECT coalesce(sum(count), 0)::int AS all FROM activity_counts');
+    return now?.['all'] !== before?.['all'];
+  });
+  const rows = await bed.sql(
+    "SELECT kind, sum(count)::int AS count FROM activity_counts WHERE span = 'minute' GROUP BY kind",
+  );
+  return Object.fromEntries(rows.map(({ kind, count }) => [kind as string, count as number]));
+}
+
+async function page(query = ''): Promise<string> {
+  return (await operator.get(`/console${query}`)).text;
+}
+
+async function countAgain(): Promise<void> {
+  bed.clock.advance(6);
+  expect((await operator.submit(await operator.get('/console'), '/console/count')).status).toBe(303);
+}
+
+describe('the overview', () => {
+  test('counts tokens by where they came from, connects, and the answers of Google', async () => {
+    await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email, deny: true });
+    for (let call = 0; call < 4; call++) expect((await bed.api.token('alice')).status).toBe(200);
+    bed.clock.advance(3600);
+    expect((await bed.api.token('alice')).status).toBe(200);
+    const counts = await counted();
+    expect(counts).toMatchObject({
+      'tokens.stored': 1,
+      'tokens.warm': 3,
+      'tokens.refreshed': 1,
+      'connects.started': 2,
+      'connects.finished': 1,
+      'connects.denied': 1,
+      'google.token': 1,
+    });
+    const text = await page();
+    expect(text).toContain('warm <b>3</b>');
+    expect(text).toContain('refreshed <b>1</b>');
+    expect(text).toContain('started <b>2</b>');
+    expect(text).toMatch(/half of all <b>\d+ ms<\/b>/);
+  });
+
+  test('writes each count once', async () => {
+    const before = await counted().catch(() => null);
+    expect((await bed.api.token('alice')).status).toBe(200);
+    const after = await counted();
+    const sum = (counts: Record<string, number> | null) => counts?.['tokens.warm'] ?? 0;
+    expect(sum(after) - sum(before)).toBeLessThanOrEqual(1);
+  });
+
+  test('shows grants by client and status, and who must act for those that are dead', async () => {
+    await countAgain();
+    expect(await page()).toMatch(/Active grants<\/h2><p class="figure">1</);
+    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+    bed.clock.advance(3700);
+    expect((await bed.api.token('alice')).status).toBe(410);
+    await countAgain();
+    const text = await page();
+    expect(text).toMatch(/Active grants<\/h2><p class="figure">0</);
+    expect(text).toMatch(/Without tokens<\/h2><p class="figure">1</);
+    expect(text).toContain('<span class="badge bad">reconnect required</span>');
+    expect(text).toContain('user revoked');
+    expect(text).toContain('<span class="badge plain">user</span>');
+  });
+
+  test('says how old the count of the grants is', async () => {
+    await countAgain();
+    bed.clock.advance(100);
+    expect(await page()).toMatch(
+      /Grants as counted (\d+ seconds|1 minute|2 minutes) ago|Grants as counted now/,
+    );
+  });
+
+  test.each(['', '?period=day', '?period=month', '?period=never'])('answers %p', async (query) => {
+    const { status, text } = await operator.get(`/console${query}`);
+    expect(status).toBe(200);
+    expect(text).toContain('aria-current="true"');
+    expect(text.match(/role="img"/g)?.length).toBeGreaterThanOrEqual(4);
+  });
+
+  test('lets an operator count again, under their name, and no viewer', async () => {
+    await bed.reset();
+    await countAgain();
+    const seen = await viewer.get('/console');
+    expect(seen.text).not.toContain('/console/count');
+    const own = await operator.get('/console');
+    const token = /name="form_token" value="([^"]*)"/.exec(seen.text)?.[1] ?? '';
+    const refused = await viewer.submit(own, '/console/count', { form_token: token });
+    expect(refused.status).toBe(403);
+    expect(refused.text).toContain('Your role may not do this');
+    await bed.app.get(AuditLog).flush();
+    const events = await bed.sql("SELECT actor FROM audit_events WHERE action = 'console.count'");
+    expect(events).toEqual([{ actor: `console:${ALICE.email}` }]);
+  });
+});
+
+describe('the counts of all replicas', () => {
+  test('are added up by minute, then by hour and day, as often as one likes', async () => {
+    const repository = bed.app.get(ActivityRepository);
+    await bed.sql('DELETE FROM activity_counts');
+    const at = new Date('2027-03-01T11:59:30Z');
+    for (const minutes of [0, 0, 1, 61])
+      await repository.add(new Date(at.getTime() - minutes * 60_000), new Map([['tokens.warm', 5]]));
+    for (let run = 0; run < 2; run++) await repository.sumUp(new Date('2027-03-01T12:00:00Z'));
+    expect(
+      await bed.sql(
+        "SELECT span, starts_at, count::int FROM activity_counts WHERE starts_at > '2027-01-01' ORDER BY span, starts_at",
+      ),
+    ).toEqual([
+      { span: 'day', starts_at: new Date('2027-03-01T00:00:00Z'), count: 20 },
+      { span: 'hour', starts_at: new Date('2027-03-01T10:00:00Z'), count: 5 },
+      { span: 'hour', starts_at: new Date('2027-03-01T11:00:00Z'), count: 15 },
+      { span: 'minute', starts_at: new Date('2027-03-01T10:58:00Z'), count: 5 },
+      { span: 'minute', starts_at: new Date('2027-03-01T11:58:00Z'), count: 5 },
+      { span: 'minute', starts_at: new Date('2027-03-01T11:59:00Z'), count: 10 },
+    ]);
+  });
+
+  test('are deleted: minutes after two days, hours after forty', async () => {
+    const repository = bed.app.get(ActivityRepository);
+    await repository.prune(new Date('2027-03-04T12:00:00Z'));
+    const spans = () =>
+      bed.sql("SELECT DISTINCT span FROM activity_counts WHERE starts_at > '2027-01-01' ORDER BY span");
+    expect(await spans()).toEqual([{ span: 'day' }, { span: 'hour' }]);
+    await repository.prune(new Date('2027-04-20T12:00:00Z'));
+    expect(await spans()).toEqual([{ span: 'day' }]);
+  });
+
+  test('are summed up by one replica at a time', async () => {
+    const repository = bed.app.get(OverviewRepository);
+    const now = new Date('2027-03-01T12:00:00Z');
+    const before = new Date('2027-03-01T11:57:00Z');
+    const claims = await Promise.all([1, 2, 3].map(() => repository.claim(now, before)));
+    expect(claims.filter(Boolean)).toHaveLength(1);
+    expect(await repository.claim(new Date('2027-03-01T12:03:00Z'), now)).toBe(true);
+  });
+});
