@@ -48,8 +48,8 @@ export async function fillConsole({ sql, clock }: TestBed): Promise<void> {
     ],
   };
   await sql(
-    `INSERT INTO overview_snapshots (name, claimed_at, taken_at, content) VALUES ('grants', $1, $1, $2)
-     ON CONFLICT (name) DO UPDATE SET claimed_at = $1, taken_at = $1, content = $2`,
+    `INSERT INTO overview_snapshots (name, claimed_at, taken_at, content) VALUES ('grants', $1::timestamptz + interval '1 day', $1, $2)
+     ON CONFLICT (name) DO UPDATE SET claimed_at = excluded.claimed_at, taken_at = $1, content = $2`,
     [now, JSON.stringify(content)],
   );
 }

@@ -96,7 +96,7 @@ function ByCause({ grants: { dead } }: { readonly grants: GrantsSnapshot }) {
 /** What the table of Google's failures says about it. */
 function meaningOf(cause: string | null) {
   if (cause === null || !(cause in DEAD_GRANTS)) return null;
-  return <div class="soft small">{DEAD_GRANTS[cause as DeadGrantCause].meaning}</div>;
+  return <div class="meaning soft small">{DEAD_GRANTS[cause as DeadGrantCause].meaning}</div>;
 }
 
 function Fullest({ grants: { fullest }, slotLimit }: GrantsProps) {

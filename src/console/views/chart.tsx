@@ -175,7 +175,7 @@ function Values({ title, labels, series }: ChartProps) {
   );
 }
 
-/** The next of 1, 2, 5, 10 … above the highest column. */
+/** The next round number above the highest column. */
 function niceMax(series: readonly Series[], kind: ChartProps['kind']): number {
   const steps = series[0]?.values.map((_, at) => series.map(({ values }) => values[at] ?? 0)) ?? [];
   const highest = Math.max(
@@ -185,7 +185,7 @@ function niceMax(series: readonly Series[], kind: ChartProps['kind']): number {
     ),
   );
   const power = 10 ** Math.floor(Math.log10(highest));
-  const nice = [1, 2, 5, 10].find((factor) => factor * power >= highest) ?? 10;
+  const nice = [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((factor) => factor * power >= highest) ?? 10;
   return nice * power;
 }
 

@@ -59,7 +59,7 @@ code, .mono { font: .86em var(--mono); }
 /* Frame */
 .frame { display: grid; grid-template-columns: 15rem minmax(0, 1fr); min-height: 100vh; }
 .side {
-  display: flex; flex-direction: column; gap: 1.5rem; padding: 1.5rem 1rem;
+  position: sticky; top: 0; height: 100vh; overflow-y: auto; display: flex; flex-direction: column; gap: 1.5rem; padding: 1.5rem 1rem;
   background: var(--paper); border-right: 1px solid var(--line);
 }
 .brand { display: flex; align-items: center; gap: .6rem; padding: 0 .6rem; font-weight: 650; color: var(--ink); text-decoration: none; }
@@ -86,7 +86,7 @@ code, .mono { font: .86em var(--mono); }
 .card > header { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: space-between; gap: .25rem 1rem; margin-bottom: .9rem; }
 .stat { display: grid; gap: .2rem; align-content: start; }
 .stat h2 { color: var(--soft); font-size: .8125rem; font-weight: 500; }
-.figure { font-size: 1.75rem; line-height: 1.2; font-weight: 650; letter-spacing: -.02em; }
+.figure { font-size: clamp(1.35rem, 2.2vw, 1.75rem); line-height: 1.2; font-weight: 650; letter-spacing: -.02em; }
 .facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .5rem 1.25rem; }
 .facts dt { color: var(--soft); }
 .empty { padding: 1.25rem 0; color: var(--soft); text-align: center; }
@@ -96,9 +96,13 @@ code, .mono { font: .86em var(--mono); }
 .scroll:focus-visible { outline-offset: -3px; }
 table { width: 100%; border-collapse: collapse; font-size: .875rem; }
 caption { text-align: left; }
-th, td { padding: .6rem .75rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
+/* Words break where a column would grow too wide, and no column shrinks below a word. */
+th, td { overflow-wrap: break-word; padding: .6rem .75rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--soft); font-size: .75rem; font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 500; }
+tbody th { font-weight: 500; min-width: 7rem; max-width: 26rem; }
+.meaning { min-width: 13rem; font-weight: 400; }
+.chart tbody th { min-width: 0; }
+td code { white-space: nowrap; }
 th:first-child, td:first-child { padding-left: 1.25rem; }
 th:last-child, td:last-child { padding-right: 1.25rem; }
 tbody tr:hover > * { background: var(--hover); }
@@ -123,8 +127,8 @@ tfoot td, tfoot th { font-weight: 600; }
 .notice.bad { background: var(--bad-soft); border-color: transparent; color: var(--bad); }
 
 /* Charts */
-.chart { display: grid; gap: .5rem; }
-.chart svg { display: block; width: 100%; height: 7.5rem; overflow: visible; }
+.chart { display: grid; grid-template-columns: minmax(0, 1fr); gap: .5rem; }
+.chart .plot svg { display: block; width: 100%; height: 8.5rem; overflow: visible; }
 .chart .plot { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0 .6rem; }
 .chart .scale { display: flex; flex-direction: column; justify-content: space-between; text-align: right; }
 .chart .scale, .chart .axis { color: var(--soft); font-size: .75rem; line-height: 1; font-variant-numeric: tabular-nums; }
@@ -181,7 +185,7 @@ label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight:
 }
 @media (max-width: 48rem) {
   .frame { grid-template-columns: minmax(0, 1fr); grid-template-rows: auto 1fr; }
-  .side { flex-direction: row; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; padding: .75rem 1rem; border-right: 0; border-bottom: 1px solid var(--line); }
+  .side { position: static; height: auto; flex-direction: row; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; padding: .75rem 1rem; border-right: 0; border-bottom: 1px solid var(--line); }
   .brand { padding: 0; }
   .nav { order: 3; width: 100%; }
   .nav ul { display: flex; flex-wrap: wrap; gap: .25rem; }
