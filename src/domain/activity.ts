@@ -17,7 +17,7 @@ export type ActivityKind =
 type LatencyKind = `latency.${number}`;
 
 /** Each twice the one below, about: enough to tell 100 ms from 200 ms. The last takes all that are longer. */
-export const LATENCY_BOUNDS = [50, 75, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 3200, 6400, 12_800];
+const LATENCY_BOUNDS = [50, 75, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 3200, 6400, 12_800];
 
 export function latencyKind(ms: number): LatencyKind {
   return `latency.${LATENCY_BOUNDS.find((bound) => ms <= bound) ?? LATENCY_BOUNDS.at(-1) ?? 0}`;

@@ -12,20 +12,21 @@ interface GrantsProps {
 export function Grants({ grants, slotLimit }: GrantsProps) {
   return (
     <>
-      <Card title="Grants by client" width="half">
-        <ByClient grants={grants} />
-      </Card>
-      <Card title="Why grants give no tokens" width="half">
+      <Card title="Why grants give no tokens" note="Suspended, or the user must connect again">
         <ByCause grants={grants} />
       </Card>
-      <Card
-        title="Fullest accounts"
-        width="half"
-        note={`Google keeps ${slotLimit} refresh tokens an account and client`}
-      >
+      <Card title="Fullest accounts" note={`Google keeps ${slotLimit} refresh tokens an account and client`}>
         <Fullest grants={grants} slotLimit={slotLimit} />
       </Card>
     </>
+  );
+}
+
+export function GrantsByClient({ grants }: { readonly grants: GrantsSnapshot }) {
+  return (
+    <Card title="Grants by client" width="half" note="Expiring within 30 days">
+      <ByClient grants={grants} />
+    </Card>
   );
 }
 
@@ -43,7 +44,7 @@ function ByClient({ grants: { byStatus, expiring } }: { readonly grants: GrantsS
         { name: 'Status', cell: ({ status }) => <StatusBadge status={status} /> },
         { name: 'Grants', isNumber: true, cell: ({ count }) => whole(count) },
         {
-          name: 'Expire in 30 days',
+          name: 'Expiring',
           isNumber: true,
           cell: ({ month }) => (month === null ? '' : whole(month)),
         },
@@ -104,7 +105,10 @@ function Fullest({ grants: { fullest }, slotLimit }: GrantsProps) {
     <Table
       caption="The accounts that hold most refresh tokens"
       columns={[
-        { name: 'Account', cell: ({ email, accountSub }) => email ?? accountSub },
+        {
+          name: 'Account',
+          cell: ({ email, accountSub }) => <span class="account">{email ?? accountSub}</span>,
+        },
         { name: 'Client', cell: ({ client }) => <code>{client}</code> },
         {
           name: 'Slots',

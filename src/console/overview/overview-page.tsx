@@ -2,9 +2,9 @@ import type { ComponentChildren } from 'preact';
 import type { GrantsSnapshot, OverviewNow } from '../../token-store/console/overview.repository.js';
 import { Chart } from '../views/chart.js';
 import { Form, Layout, renderConsole, type Viewer } from '../views/layout.js';
-import { ago, Choice, Notice, Stat, whole } from '../views/parts.js';
+import { ago, Choice, Notice, Stat, Time, whole } from '../views/parts.js';
 import { type Activity, PERIODS } from './activity-series.js';
-import { Grants } from './grants-cards.js';
+import { Grants, GrantsByClient } from './grants-cards.js';
 import { System, type SystemFacts } from './system-card.js';
 
 interface OverviewFacts {
@@ -23,7 +23,15 @@ export function overviewPage({ person, now, current, system, activity }: Overvie
   const { grants, takenAt } = current;
   const lead = (
     <>
-      {takenAt === null ? 'Grants are not counted yet.' : `Grants as counted ${ago(takenAt, now)}.`}
+      <span>
+        {takenAt === null ? (
+          'Grants are not counted yet.'
+        ) : (
+          <>
+            Grants as counted <Time at={takenAt} now={now} />.
+          </>
+        )}
+      </span>
       {person.role === 'operator' ? <CountAgain person={person} /> : null}
     </>
   );
@@ -49,8 +57,9 @@ export function overviewPage({ person, now, current, system, activity }: Overvie
       <div class="grid">
         <Figures grants={grants} current={current} system={system} now={now} />
         <Charts activity={activity} />
-        {grants === null ? null : <Grants grants={grants} slotLimit={system.slotLimit} />}
+        {grants === null ? null : <GrantsByClient grants={grants} />}
         <System system={system} current={current} />
+        {grants === null ? null : <Grants grants={grants} slotLimit={system.slotLimit} />}
       </div>
     </Layout>,
   );

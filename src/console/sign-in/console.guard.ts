@@ -45,7 +45,7 @@ export function personOf(request: FastifyRequest): ConsolePerson | undefined {
 }
 
 @Injectable()
-export class ConsoleGuard implements CanActivate {
+class ConsoleGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly settings: Settings,

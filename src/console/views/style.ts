@@ -57,10 +57,12 @@ code, .mono { font: .86em var(--mono); }
 .skip:focus { top: .75rem; }
 
 /* Frame */
-.frame { display: grid; grid-template-columns: 15rem minmax(0, 1fr); min-height: 100vh; }
+.frame {
+  display: grid; grid-template-columns: 15rem minmax(0, 1fr); min-height: 100vh;
+  background: linear-gradient(90deg, var(--paper) calc(15rem - 1px), var(--line) 0 15rem, transparent 0);
+}
 .side {
   position: sticky; top: 0; height: 100vh; overflow-y: auto; display: flex; flex-direction: column; gap: 1.5rem; padding: 1.5rem 1rem;
-  background: var(--paper); border-right: 1px solid var(--line);
 }
 .brand { display: flex; align-items: center; gap: .6rem; padding: 0 .6rem; font-weight: 650; color: var(--ink); text-decoration: none; }
 .brand svg { flex: none; }
@@ -99,8 +101,9 @@ caption { text-align: left; }
 /* Words break where a column would grow too wide, and no column shrinks below a word. */
 th, td { overflow-wrap: break-word; padding: .6rem .75rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--soft); font-size: .75rem; font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 500; min-width: 7rem; max-width: 26rem; }
+tbody th { font-weight: 500; min-width: 4rem; max-width: 40rem; }
 .meaning { min-width: 13rem; font-weight: 400; }
+.account { display: block; min-width: 12rem; overflow-wrap: anywhere; }
 .chart tbody th { min-width: 0; }
 td code { white-space: nowrap; }
 th:first-child, td:first-child { padding-left: 1.25rem; }
@@ -184,8 +187,8 @@ label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight:
   .card.quarter { grid-column: span 6; }
 }
 @media (max-width: 48rem) {
-  .frame { grid-template-columns: minmax(0, 1fr); grid-template-rows: auto 1fr; }
-  .side { position: static; height: auto; flex-direction: row; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; padding: .75rem 1rem; border-right: 0; border-bottom: 1px solid var(--line); }
+  .frame { grid-template-columns: minmax(0, 1fr); grid-template-rows: auto 1fr; background: none; }
+  .side { position: static; height: auto; flex-direction: row; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; padding: .75rem 1rem; background: var(--paper); border-bottom: 1px solid var(--line); }
   .brand { padding: 0; }
   .nav { order: 3; width: 100%; }
   .nav ul { display: flex; flex-wrap: wrap; gap: .25rem; }

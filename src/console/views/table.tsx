@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 
-export interface Column<Row> {
+interface Column<Row> {
   readonly name: string;
   /** Aligned to the right. */
   readonly isNumber?: boolean;
@@ -53,7 +53,10 @@ export function Table<Row>({ caption, columns, rows, empty }: TableProps<Row>) {
   );
 }
 
-/** The next page of a list, by its cursor. */
+/**
+ * The next page of a list, by its cursor.
+ * @public
+ */
 export function Pager({ next }: { readonly next: string | null }) {
   if (next === null) return null;
   return (

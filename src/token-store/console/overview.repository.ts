@@ -11,7 +11,7 @@ const NAME = 'grants';
 const SUSPECTS = 200;
 const MAX_ACCOUNTS = 8;
 /** Waiting webhooks are counted up to here. */
-export const MAX_WAITING = 10_000;
+const MAX_WAITING = 10_000;
 
 export interface GrantsSnapshot {
   readonly byStatus: readonly { readonly client: string; readonly status: string; readonly count: number }[];
