@@ -162,7 +162,9 @@ describe('the command line', () => {
     const names = new Set(commands.map(({ name }) => name));
     for (const page of ['README.md', ...readdirSync('docs').map((name) => join('docs', name))]) {
       if (!page.endsWith('.md')) continue;
-      const used = read(page).matchAll(/(?<![:/\w-])token-broker(?: --)? ((?:[a-z]+-?)+)(?: ([a-z]+))?/g);
+      const used = read(page).matchAll(
+        /(?<![:/\w-])token-broker(?: --)? ((?:[a-z]+-?)+)(?: ([a-z]+(?:-[a-z]+)*))?/g,
+      );
       for (const [text, group = '', command = ''] of used) {
         if (!groups.has(group)) continue;
         const isWhole = names.has(group) || names.has(`${group} ${command}`);

@@ -23,6 +23,13 @@ import { ShutdownSignal } from './shutdown-signal.js';
     GoogleAdsApi,
     SecurityEventVerifier,
   ],
-  exports: [GoogleTurns, RefreshRequests, GoogleOAuthClient, RenewAccessToken, GoogleAdsApi, SecurityEventVerifier],
+  exports: [
+    GoogleTurns,
+    RefreshRequests,
+    GoogleOAuthClient,
+    RenewAccessToken,
+    GoogleAdsApi,
+    SecurityEventVerifier,
+  ],
 })
 export class GoogleModule {}

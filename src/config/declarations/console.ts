@@ -50,7 +50,7 @@ export const CONSOLE_SETTINGS = {
     rule: matches(/^\S+$/, 'must have no spaces'),
     doc: 'Its client secret.',
     more: 'Needed with `CONSOLE_ISSUER`. `CONSOLE_CLIENT_SECRET_FILE` names a file that holds it instead.',
-    example: 'GOCSPX-…',
+    example: 's3cr3t-of-the-console',
   }),
   ADMIN_PORT: integer({
     default: null,
