@@ -99,7 +99,7 @@ code, .mono { font: .86em var(--mono); }
 table { width: 100%; border-collapse: collapse; font-size: .875rem; }
 caption { text-align: left; }
 /* Words break where a column would grow too wide, and no column shrinks below a word. */
-th, td { overflow-wrap: break-word; padding: .6rem .75rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
+th, td { overflow-wrap: break-word; padding: .6rem .55rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--soft); font-size: .75rem; font-weight: 600; white-space: nowrap; }
 tbody th { font-weight: 500; min-width: 4rem; max-width: 40rem; }
 .meaning { min-width: 13rem; font-weight: 400; }
