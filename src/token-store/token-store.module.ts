@@ -35,6 +35,7 @@ import { AccountRemediations } from './security-events/account-remediations.js';
 import { SecurityEventsRepository } from './security-events/security-events.repository.js';
 import { DelegatedCredentialsRepository } from './services/delegated-credentials.repository.js';
 import { ServiceUsageRepository } from './services/service-usage.repository.js';
+import { ServiceFacesRepository } from './services/service-faces.repository.js';
 import { ServicesRepository } from './services/services.repository.js';
 
 /**
@@ -74,6 +75,7 @@ import { ServicesRepository } from './services/services.repository.js';
     SecurityEventsRepository,
     ServicesRepository,
     ServiceUsageRepository,
+    ServiceFacesRepository,
     DelegatedCredentialsRepository,
     ServiceAccountsRepository,
     OutboxEventsRepository,
@@ -101,6 +103,7 @@ import { ServicesRepository } from './services/services.repository.js';
     SecurityEventsRepository,
     ServicesRepository,
     ServiceUsageRepository,
+    ServiceFacesRepository,
     DelegatedCredentialsRepository,
     ServiceAccountsRepository,
     OutboxEventsRepository,

@@ -1,13 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorPage } from '../../pages/error-page.js';
+import { allowLogo, pageContextOf } from '../page-responses.js';
 import { securityHeaders } from '../security-headers.js';
 import { forwardAuthHeaders, isForwardAuth, toForwardAuthProblem } from '../server/forward-auth.js';
 import { isTokenEndpoint } from '../token-endpoint.js';
 import { toOAuthError } from './oauth-error.js';
 import type { Problem } from './problem.js';
 
-/** The policy of a page that is sent before helmet's hook, or without it: the stylesheet and the empty icon. */
-const PAGE_POLICY = "default-src 'none';style-src 'self';img-src data:;frame-ancestors 'none'";
+/** The policy of a page that is sent before helmet's hook, or without it: the stylesheet, the empty icon and the app's logo. */
+const PAGE_POLICY = "default-src 'none';style-src 'self';img-src 'self' data:;frame-ancestors 'none'";
 
 export const PROBLEM_HEADERS = { 'content-type': 'application/problem+json; charset=utf-8' };
 /** RFC 6749 section 5.1 asks for `no-store` as well, which every problem has. */
@@ -39,7 +40,9 @@ export function sendProblem(
     return;
   }
   if (!reply.hasHeader('content-security-policy')) void reply.header('content-security-policy', PAGE_POLICY);
-  void reply.type('text/html; charset=utf-8').send(errorPage(problem));
+  const context = pageContextOf(request);
+  allowLogo(reply, context);
+  void reply.type('text/html; charset=utf-8').send(errorPage(context, problem));
 }
 
 export function problemHeaders(problem: Problem, publicUrl: string): Record<string, string> {
