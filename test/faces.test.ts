@@ -204,7 +204,7 @@ describe('a ticket', () => {
     const url = await ticketFor({ user_id: 'back', return_to: `${APP}/settings?tab=1` });
     bed.clock.advance(31 * 60);
     const { html } = await pageOf(url);
-    const back = `href="${APP}/settings?tab=1&amp;connect=failed&amp;connect_error=ticket_expired"`;
+    const back = `href="${APP}/settings?tab=1&amp;connect=failed&amp;connect_error=expired"`;
     expect(html).toContain(back);
   });
 

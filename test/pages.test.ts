@@ -2,12 +2,11 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser as Chromium, Page } from 'playwright-core';
 import { Loopback, pageOf } from '../src/cli/ads-credentials/consent/loopback.js';
 import type { ConnectOutcome } from '../src/domain/connect/connect-outcome.js';
-import type { CredentialsOutcome } from '../src/pages/credentials-page.js';
 import { LOCALES, type Locale } from '../src/pages/locale.js';
 import { plainFace } from '../src/pages/page-context.js';
-import { resultPage } from '../src/pages/result-page.js';
+import { resultPage, waitingPage } from '../src/pages/result-page.js';
 import { ServiceFaces } from '../src/services/service-faces.js';
-import { Api } from './support/api.js';
+import { type Api, Browser } from './support/api.js';
 import {
   accessibilityFaults,
   describeInChromium,
@@ -40,6 +39,7 @@ let chromium: Chromium;
 let acme: Api;
 let long: Api;
 let users = 0;
+const loopbacks: Loopback[] = [];
 
 describeInChromium('every page', () => {
   beforeAll(async () => {
@@ -58,6 +58,7 @@ describeInChromium('every page', () => {
     });
   });
   afterAll(async () => {
+    for (const loopback of loopbacks) loopback.close();
     await chromium.close();
     await bed.stop();
   });
@@ -68,19 +69,13 @@ describeInChromium('every page', () => {
     return api;
   }
 
-  /** What brings a browser to a page. */
-  const PAGES: Readonly<Record<string, (page: Page, locale: Locale) => Promise<unknown>>> = {
+  /** What brings a browser to a page; from then on it stays there, whatever language the browser asks for. */
+  const PAGES: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     connect: async (page) =>
       page.goto(await link(acme, { user_label: 'Alice Example', require_account: { email: ALICE.email } })),
     'connect-long': async (page) => {
-      const scope = `${SCOPE} ${UNKNOWN}`;
-      await page.goto(
-        await link(long, {
-          user_id: `${LONG_ID}${++users}`,
-          scope,
-          account_hint: `${'a'.repeat(60)}@${'b'.repeat(60)}.example`,
-        }),
-      );
+      const account_hint = `${'a'.repeat(60)}@${'b'.repeat(60)}.example`;
+      await page.goto(await link(long, { user_id: LONG_ID, scope: `${SCOPE} ${UNKNOWN}`, account_hint }));
     },
     'connect-plain': async (page) =>
       page.goto(await link(bed.api, { require_account: { hd: 'example.com' } })),
@@ -89,85 +84,93 @@ describeInChromium('every page', () => {
       await page.goto(await link(app, { user_label: 'מרים כהן' }));
     },
     embedded: async (page) => {
-      await page
-        .context()
-        .route('**/connect?*', (route) =>
-          route.continue({ headers: { ...route.request().headers(), 'user-agent': WEBVIEW } }),
-        );
+      await page.route('**/connect?*', (route) =>
+        route.continue({ headers: { ...route.request().headers(), 'user-agent': WEBVIEW } }),
+      );
       await page.goto(await link(acme, {}));
     },
     complete: async (page) => connect(page, await link(acme, {}), ALICE.email),
     partial: async (page) => connect(page, await link(acme, {}), ALICE.email, { untick: [YOUTUBE_MONEY] }),
     held: async (page) => {
-      const user_id = `held-${++users}`;
+      const user_id = 'held';
       await connect(page, await link(acme, { user_id }), ALICE.email);
       await page.goto(await link(acme, { user_id, account_hint: ALICE.email }));
-      await page.locator('main form button').click();
+      await page.locator(CONTINUE).click();
     },
     denied: async (page) => connect(page, await link(acme, {}), ALICE.email, { deny: true }),
     'wrong-account': async (page) =>
       connect(page, await link(acme, { require_account: { email: ALICE.email } }), BOB.email),
     'wrong-domain': async (page) =>
       connect(page, await link(long, { require_account: { hd: 'example.com' } }), BOB.email),
-    'link-used': async (page) => {
+    'link-of-another-browser': async (page) => {
       const url = await link(acme, { return_to: `${APP}/settings` });
-      const { origin } = new URL(url);
-      await page.request.post(`${origin}/connect`, {
-        form: { ticket: new URL(url).searchParams.get('ticket') ?? '' },
-        maxRedirects: 0,
-      });
+      await new Browser().begin(url);
       await page.goto(url);
     },
     'link-damaged': (page) => page.goto(`${bed.url}/connect?ticket=x`),
     'not-found': (page) => page.goto(`${bed.url}/nothing`),
     'no-state': (page) => page.goto(`${bed.url}/callback`),
-    ...outcomes({
-      pending: { kind: 'pending', code: 'x' },
-      finishing: { kind: 'finishing', cause: 'timeout', code: null },
-      failed: {
+    ...served({
+      cancelled: outcomePage({ kind: 'cancelled' }),
+      expired: outcomePage({ kind: 'expired', cause: 'ticket_expired' }),
+      pending: outcomePage({ kind: 'pending', code: 'x' }),
+      finishing: outcomePage({ kind: 'finishing', cause: 'timeout', code: null }),
+      waiting: (locale) => waitingPage(acmeIn(locale)),
+      changed: outcomePage({
+        kind: 'granted',
+        grantId: '',
+        account: BOB,
+        scopes: [YOUTUBE],
+        missing: [],
+        unrequested: [],
+        insteadOf: [ALICE],
+      }),
+      failed: outcomePage({
         kind: 'failed',
         code: 'policy_rejected',
         detail: '',
         cause: 'admin_policy_enforced',
         google: { error: 'admin_policy_enforced', subtype: null },
-      },
-    }),
-    ...terminals({
-      'terminal-done': { kind: 'done', account: ALICE.email },
-      'terminal-in-part': { kind: 'in_part', account: ALICE.email, missing: [YOUTUBE_MONEY, UNKNOWN] },
-      'terminal-denied': { kind: 'denied' },
-      'terminal-failed': { kind: 'failed', detail: 'The state of the answer is not the one that was sent.' },
-      'terminal-waiting': { kind: 'waiting' },
-      'terminal-over': { kind: 'over' },
+      }),
+      'terminal-done': pageOf({ kind: 'done', account: ALICE.email }),
+      'terminal-in-part': pageOf({
+        kind: 'in_part',
+        account: ALICE.email,
+        missing: [YOUTUBE_MONEY, UNKNOWN],
+      }),
+      'terminal-denied': pageOf({ kind: 'denied' }),
+      'terminal-failed': pageOf({ kind: 'failed', detail: 'The answer is not for this consent.' }),
+      'terminal-waiting': pageOf({ kind: 'waiting' }),
+      'terminal-over': pageOf({ kind: 'over' }),
     }),
   };
 
-  test.each(LOCALES.flatMap((locale) => Object.keys(PAGES).map((name) => [name, locale] as const)))(
-    '%s in the language %s can be read by everyone, on a phone and on a desktop',
-    async (name, locale) => {
-      const context = await chromium.newContext({ locale: BROWSER_LANGUAGES[locale], viewport: PHONE });
-      try {
-        const page = await context.newPage();
-        const faults: string[] = [];
-        page.on('console', (message) => {
-          if (message.type() === 'error' && !message.text().includes('status of 4'))
-            faults.push(message.text());
-        });
-        await PAGES[name]?.(page, locale);
+  test.each(Object.keys(PAGES))(
+    '%s can be read by everyone: in each language, on a phone and on a desktop, in light and in dark',
+    async (name) => {
+      const context = await chromium.newContext({ viewport: PHONE, reducedMotion: 'reduce' });
+      const page = await context.newPage();
+      const faults: string[] = [];
+      page.on('console', (message) => {
+        if (message.type() === 'error' && !/status of 4/.test(message.text())) faults.push(message.text());
+      });
+      await PAGES[name]?.(page);
+      for (const locale of LOCALES) {
+        await context.setExtraHTTPHeaders({ 'accept-language': BROWSER_LANGUAGES[locale] });
+        await page.reload();
         expect(await page.locator('html').getAttribute('lang')).toBe(locale);
-        // Colours and sizes do not depend on the language.
-        const looks = locale === 'en' ? ALL_LOOKS : ALL_LOOKS.slice(0, 2);
-        for (const [index, { viewport, colorScheme, look }] of looks.entries()) {
-          await page.setViewportSize(viewport);
-          await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-          if (locale === 'en' || index === 0) faults.push(...(await accessibilityFaults(page)));
-          if (!(await fitsWidth(page))) faults.push(`${look}: wider than the screen`);
-          await screenshot(page, `${name}-${locale}-${look}`);
+        // Colours do not depend on the language.
+        for (const look of locale === 'en' ? LOOKS : LOOKS.slice(0, 2)) {
+          await page.setViewportSize(look.viewport);
+          await page.emulateMedia({ colorScheme: look.colorScheme });
+          const found = look.isChecked || locale === 'en' ? await accessibilityFaults(page) : [];
+          if (!(await fitsWidth(page))) found.push('wider than the screen');
+          faults.push(...found.map((fault) => `${locale}, ${look.name}: ${fault}`));
+          await screenshot(page, `${name}-${locale}-${look.name}`);
         }
-        expect(faults).toEqual([]);
-      } finally {
-        await context.close();
       }
+      await context.close();
+      expect(faults).toEqual([]);
     },
   );
 
@@ -175,7 +178,7 @@ describeInChromium('every page', () => {
     const context = await chromium.newContext({ javaScriptEnabled: false, viewport: PHONE });
     const page = await context.newPage();
     await page.goto(await link(acme, {}));
-    await page.locator('main form button').focus();
+    await page.locator(CONTINUE).focus();
     await page.keyboard.press('Enter');
     await answerGoogle(page, ALICE.email, {});
     expect(await page.locator('h1').textContent()).toBe('Connected');
@@ -207,11 +210,13 @@ describeInChromium('every page', () => {
   });
 });
 
-const ALL_LOOKS = [
-  { viewport: PHONE, colorScheme: 'light', look: 'phone' },
-  { viewport: DESKTOP, colorScheme: 'light', look: 'desktop' },
-  { viewport: PHONE, colorScheme: 'dark', look: 'phone-dark' },
-  { viewport: DESKTOP, colorScheme: 'dark', look: 'desktop-dark' },
+const CONTINUE = 'main form button:not([name])';
+
+const LOOKS = [
+  { viewport: PHONE, colorScheme: 'light', name: 'phone', isChecked: true },
+  { viewport: DESKTOP, colorScheme: 'light', name: 'desktop', isChecked: false },
+  { viewport: PHONE, colorScheme: 'dark', name: 'phone-dark', isChecked: true },
+  { viewport: DESKTOP, colorScheme: 'dark', name: 'desktop-dark', isChecked: true },
 ] as const;
 
 function link(app: Api, ticket: Record<string, unknown>): Promise<string> {
@@ -226,7 +231,7 @@ interface Answer {
 /** The whole way, through the broker's and Google's pages. */
 async function connect(page: Page, url: string, account: string, answer: Answer = {}): Promise<void> {
   await page.goto(url);
-  await page.locator('main form button').click();
+  await page.locator(CONTINUE).click();
   await answerGoogle(page, account, answer);
 }
 
@@ -244,36 +249,33 @@ async function answerGoogle(
   await page.getByRole('button', { name: deny ? 'Cancel' : 'Continue' }).click();
 }
 
-/** Pages that an outage leads to: from a server of one answer, as the command line has. */
-function outcomes(shown: Readonly<Record<string, ConnectOutcome>>) {
-  return served(
-    Object.entries(shown).map(([name, outcome]) => {
-      const facts = { outcome, nextStep: null, requireAccount: null };
-      return [
-        name,
-        (locale: Locale) => resultPage({ locale, app: plainFace('Acme'), backUrl: null }, facts),
-      ] as const;
-    }),
-  );
+function acmeIn(locale: Locale) {
+  return { locale, app: plainFace('Acme'), backUrl: `${APP}/settings` };
 }
 
-function terminals(shown: Readonly<Record<string, CredentialsOutcome>>) {
-  return served(Object.entries(shown).map(([name, outcome]) => [name, pageOf(outcome)] as const));
+function outcomePage(outcome: ConnectOutcome): (locale: Locale) => string {
+  const connectRequest = { accountHint: null, requireAccount: null };
+  return (locale) => resultPage(acmeIn(locale), { outcome, nextStep: null, connectRequest });
 }
 
-function served(pages: readonly (readonly [string, (locale: Locale) => string])[]) {
+/** Pages that only an outage or the command line leads to, by the command line's server. */
+function served(pages: Readonly<Record<string, (locale: Locale) => string>>) {
   return Object.fromEntries(
-    pages.map(([name, html]) => [
+    Object.entries(pages).map(([name, html]) => [
       name,
       async (page: Page) => {
-        const loopback = await Loopback.open({ hosts: ['127.0.0.1'], port: 0, path: '/', redirectUri: null });
-        const visit = loopback.receive(
-          () => Promise.resolve({ reply: { status: 200, page: html }, outcome: { value: null } }),
-          30,
-        );
+        const loopback = await Loopback.open({
+          hosts: ['127.0.0.1'],
+          port: 0,
+          path: '/',
+          redirectUri: null,
+        });
+        loopbacks.push(loopback);
+        // Without an outcome it waits for another visit.
+        void loopback
+          .receive(() => Promise.resolve({ reply: { status: 200, page: html } }), 600)
+          .catch(() => null);
         await page.goto(`${loopback.redirectUri}/?state=x`);
-        await visit;
-        loopback.close();
       },
     ]),
   );

@@ -50,7 +50,11 @@ export function allowLogo(reply: FastifyReply, { app }: PageContext<AppFace | nu
 }
 
 /** Pages hold tickets, accounts and outcomes: no browser or proxy may store one. */
-export async function sendPage(reply: FastifyReply, context: PageContext, html: string): Promise<void> {
+export async function sendPage(
+  reply: FastifyReply,
+  context: PageContext<AppFace | null>,
+  html: string,
+): Promise<void> {
   allowLogo(reply, context);
   await reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(html);
 }
