@@ -19,7 +19,7 @@ export const FR: Messages = {
     notYou: (user) => [
       'Vous n’êtes pas ',
       user,
-      ', ou vous n’avez rien demandé ? Annulez : rien ne s’est encore passé.',
+      ', ou vous n’avez rien demandé\u00a0? Annulez\u00a0: rien ne s’est encore passé.',
     ],
     takeBack: (link) => [
       'Vous pouvez retirer cet accès à tout moment dans votre ',
@@ -80,7 +80,7 @@ export const FR: Messages = {
     finishing: 'C’est presque fini',
     finishingBody: (app) => [
       'Google a donné son autorisation. L’enregistrer prend un peu plus de temps que d’habitude et se poursuit tout ' +
-        'seul : inutile de recommencer, vous pouvez fermer cette page. ',
+        'seul\u00a0: inutile de recommencer, vous pouvez fermer cette page. ',
       app,
       ' aura accès dans un instant.',
     ],
@@ -126,7 +126,7 @@ export const FR: Messages = {
       app,
       ' là-bas.',
     ],
-    menu: 'Ouvrez le menu de cette application (⋯ ou ⋮) et choisissez « Ouvrir dans le navigateur » ; ou copiez ce lien et collez-le dans votre navigateur :',
+    menu: 'Ouvrez le menu de cette application (⋯ ou ⋮) et choisissez «\u00a0Ouvrir dans le navigateur\u00a0»\u00a0; ou copiez ce lien et collez-le dans votre navigateur\u00a0:',
     open: 'Ouvrir dans mon navigateur',
     goOn: 'Continuer ici malgré tout',
     unused: 'Le lien n’a pas encore été utilisé, et rien n’est perdu.',
@@ -135,17 +135,17 @@ export const FR: Messages = {
     done: 'Terminé',
     doneBody: (account) => [
       account,
-      ' a donné son autorisation. Retournez au terminal ; vous pouvez fermer cette page.',
+      ' a donné son autorisation. Retournez au terminal\u00a0; vous pouvez fermer cette page.',
     ],
     partial: 'Terminé en partie',
     partialBody: (account) => [
       account,
-      ' a donné une partie des autorisations. Retournez au terminal ; il indique la suite.',
+      ' a donné une partie des autorisations. Retournez au terminal\u00a0; il indique la suite.',
     ],
     denied: 'Non autorisé',
-    deniedBody: 'Vous n’avez pas donné l’autorisation. Retournez au terminal ; il indique la suite.',
+    deniedBody: 'Vous n’avez pas donné l’autorisation. Retournez au terminal\u00a0; il indique la suite.',
     failed: 'Cela n’a pas marché',
-    failedBody: 'Retournez au terminal ; il en dit plus.',
+    failedBody: 'Retournez au terminal\u00a0; il en dit plus.',
     waiting: 'En attente de Google',
     waitingBody: 'Ouvrez l’adresse que le terminal affiche. Google vous ramènera ensuite ici.',
     over: 'C’était déjà terminé',

@@ -1,7 +1,7 @@
 import type { ProblemMessages } from './problems.en.js';
 
 const START_AGAIN = 'Retournez à l’application d’où vous venez et recommencez.';
-const ASK = 'Vous ne pouvez pas corriger cela : adressez-vous aux responsables de l’application.';
+const ASK = 'Vous ne pouvez pas corriger cela\u00a0: adressez-vous aux responsables de l’application.';
 
 export const PROBLEMS_FR: ProblemMessages = {
   reasons: {
@@ -88,7 +88,7 @@ export const PROBLEMS_FR: ProblemMessages = {
     database_unavailable: {
       title: 'Ce service n’est pas disponible',
       detail:
-        'Rien n’est perdu. Réessayez dans une minute ; si cela persiste, adressez-vous aux responsables de l’application.',
+        'Rien n’est perdu. Réessayez dans une minute\u00a0; si cela persiste, adressez-vous aux responsables de l’application.',
     },
     internal_error: {
       title: 'Une erreur s’est produite',
@@ -98,17 +98,17 @@ export const PROBLEMS_FR: ProblemMessages = {
   },
   failures: {
     title: 'Cela n’a pas marché',
-    google_unavailable: 'Google n’a pas répondu à temps. Votre compte n’est pas en cause : réessayez.',
+    google_unavailable: 'Google n’a pas répondu à temps. Votre compte n’est pas en cause\u00a0: réessayez.',
     client_misconfigured: `Google refuse cette application pour le moment. Rien n’a été enregistré. ${ASK}`,
     org_internal:
       'Google réserve cette application aux comptes de sa propre organisation. Choisissez un compte de cette organisation.',
     policy_rejected:
       'L’administrateur de votre Google Workspace n’autorise pas cette application ou l’une de ses autorisations. Demandez-lui de l’autoriser.',
     code_rejected:
-      'Google n’a pas accepté sa propre réponse ; elle a peut-être déjà servi. Recommencez dans l’application.',
+      'Google n’a pas accepté sa propre réponse\u00a0; elle a peut-être déjà servi. Recommencez dans l’application.',
     scope_rejected: `Google ne connaît pas l’une des autorisations demandées. Rien n’a été enregistré. ${ASK}`,
-    no_refresh_token: 'Google n’a pas donné d’autorisation durable. Rien n’a été enregistré ; réessayez.',
+    no_refresh_token: 'Google n’a pas donné d’autorisation durable. Rien n’a été enregistré\u00a0; réessayez.',
     not_allowed: `L’application ne peut plus demander cela. Rien n’a été enregistré. ${ASK}`,
-    google_refused: 'Google vous a renvoyé sans autorisation. Rien n’a été enregistré ; réessayez.',
+    google_refused: 'Google vous a renvoyé sans autorisation. Rien n’a été enregistré\u00a0; réessayez.',
   },
 };

@@ -4,8 +4,8 @@ import type { ScopeWords } from './en.js';
 export const FR: ScopeWords = {
   view: (thing) => `Consulter ${thing}`,
   manage: (thing) => `Consulter et gérer ${thing}`,
-  unknown: (name) => `Utiliser l’autorisation Google « ${name} »`,
-  unknownView: (name) => `Consulter vos données dans « ${name} » chez Google`,
+  unknown: (name) => `Utiliser l’autorisation Google «\u00a0${name}\u00a0»`,
+  unknownView: (name) => `Consulter vos données dans «\u00a0${name}\u00a0» chez Google`,
   things: {
     driveFiles: 'vos fichiers Google Drive',
     appDriveFiles: 'les fichiers Google Drive que vous utilisez avec cette application',
