@@ -7,8 +7,8 @@ import { isTokenEndpoint } from '../token-endpoint.js';
 import { toOAuthError } from './oauth-error.js';
 import type { Problem } from './problem.js';
 
-/** The policy of a page that is sent before helmet's hook, or without it: the stylesheet, the empty icon and the app's logo. */
-const PAGE_POLICY = "default-src 'none';style-src 'self';img-src 'self' data:;frame-ancestors 'none'";
+/** The policy of a page that is sent before helmet's hook, or without it: the stylesheet and the empty icon. */
+const PAGE_POLICY = "default-src 'none';style-src 'self';img-src data:;frame-ancestors 'none'";
 
 export const PROBLEM_HEADERS = { 'content-type': 'application/problem+json; charset=utf-8' };
 /** RFC 6749 section 5.1 asks for `no-store` as well, which every problem has. */

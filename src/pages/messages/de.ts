@@ -89,16 +89,16 @@ export const DE: Messages = {
     ],
     cancelled: 'Dieser Link wurde zurückgezogen',
     cancelledBody: (app) => [app, ' braucht keine Antwort mehr von Ihnen. Sie können diese Seite schließen.'],
-    expired: 'Dieser Link ist abgelaufen',
+    expired: 'Das hat zu lange gedauert',
     expiredBody: (app) => [
       'Es wurde nichts gespeichert. Kehren Sie zu ',
       app,
       ' zurück und beginnen Sie dort neu.',
     ],
     otherAccount: (former) => [
-      'Bisher haben Sie ',
+      'Das ist ein anderes Konto als bisher: ',
       former,
-      ' verwendet. Diese Verbindung bleibt beendet, bis Sie sie neu herstellen.',
+      ' ist weiterhin nicht verbunden.',
     ],
     wrongAccount: 'Ein anderes Google-Konto ist nötig',
     wrongAccountBody: (app, chosen, wanted) => [

@@ -104,12 +104,12 @@ export const EN = {
       app,
       ' no longer needs an answer from you. You can close this page.',
     ],
-    expired: 'This link has expired',
+    expired: 'This took too long',
     expiredBody: (app: Part): Part => ['Nothing was stored. Go back to ', app, ', and start again there.'],
     otherAccount: (former: Part): Part => [
-      'Before, you used ',
+      'This is another account than before: ',
       former,
-      '. That connection stays ended until you connect it again.',
+      ' is still not connected.',
     ],
     wrongAccount: 'Another Google account is needed',
     wrongAccountBody: (app: Part, chosen: Part, wanted: Part): Part => [

@@ -98,12 +98,12 @@ export const FR: Messages = {
     ],
     cancelled: 'Ce lien a été retiré',
     cancelledBody: (app) => [app, ' n’attend plus de réponse de votre part. Vous pouvez fermer cette page.'],
-    expired: 'Ce lien a expiré',
+    expired: 'Cela a pris trop de temps',
     expiredBody: (app) => ['Rien n’a été enregistré. Retournez à ', app, ' et recommencez.'],
     otherAccount: (former) => [
-      'Auparavant, vous utilisiez ',
+      'Ce n’est pas le même compte qu’avant\u00a0: ',
       former,
-      '. Cette association reste terminée tant que vous ne la refaites pas.',
+      ' n’est toujours pas associé.',
     ],
     wrongAccount: 'Il faut un autre compte Google',
     wrongAccountBody: (app, chosen, wanted) => [

@@ -89,13 +89,9 @@ export const ID: Messages = {
     ],
     cancelled: 'Link ini telah ditarik',
     cancelledBody: (app) => [app, ' tidak lagi memerlukan jawaban Anda. Anda dapat menutup halaman ini.'],
-    expired: 'Link ini sudah tidak berlaku',
+    expired: 'Ini terlalu lama',
     expiredBody: (app) => ['Tidak ada yang disimpan. Kembali ke ', app, ', lalu mulai lagi di sana.'],
-    otherAccount: (former) => [
-      'Sebelumnya Anda menggunakan ',
-      former,
-      '. Koneksi itu tetap berakhir sampai Anda menghubungkannya lagi.',
-    ],
+    otherAccount: (former) => ['Ini akun yang berbeda dari sebelumnya: ', former, ' masih belum terhubung.'],
     wrongAccount: 'Perlu akun Google yang lain',
     wrongAccountBody: (app, chosen, wanted) => [
       'Anda memilih ',

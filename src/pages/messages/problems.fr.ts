@@ -107,7 +107,8 @@ export const PROBLEMS_FR: ProblemMessages = {
     code_rejected:
       'Google n’a pas accepté sa propre réponse\u00a0; elle a peut-être déjà servi. Recommencez dans l’application.',
     scope_rejected: `Google ne connaît pas l’une des autorisations demandées. Rien n’a été enregistré. ${ASK}`,
-    no_refresh_token: 'Google n’a pas donné d’autorisation durable. Rien n’a été enregistré\u00a0; réessayez.',
+    no_refresh_token:
+      'Google n’a pas donné d’autorisation durable. Rien n’a été enregistré\u00a0; réessayez.',
     not_allowed: `L’application ne peut plus demander cela. Rien n’a été enregistré. ${ASK}`,
     google_refused: 'Google vous a renvoyé sans autorisation. Rien n’a été enregistré\u00a0; réessayez.',
   },
