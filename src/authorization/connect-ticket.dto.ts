@@ -27,7 +27,7 @@ const IsLanguageTag = rule(
 const IsUserLabel = rule(
   'isUserLabel',
   (value) =>
-    typeof value === 'string' && value.trim() !== '' && [...value].length <= 100 && isPlainText(value),
+    typeof value === 'string' && value.trim() !== '' && Array.from(value).length <= 100 && isPlainText(value),
   'must be 1 to 100 characters without control characters.',
 );
 
@@ -176,7 +176,7 @@ export class ConnectTicketResponse {
   expires_at!: string;
 }
 
-export class TicketDto {
+class TicketDto {
   @IsString({ message: 'is missing: open the link exactly as the app gave it to you.' })
   @MaxLength(MAX_TICKET_LENGTH, { message: 'is too long: open the link exactly as the app gave it to you.' })
   ticket!: string;

@@ -27,5 +27,6 @@ export function acceptedLocale(accepted: string | null | undefined): Locale | nu
     .replaceAll('*', 'any')
     .replaceAll(SUBTAGS, '$1')
     .replaceAll(FORMER, 'id');
-  return negotiate(primary, [...LOCALES]) as Locale | null;
+  const chosen = negotiate(primary, [...LOCALES]);
+  return LOCALES.find((locale) => locale === chosen) ?? null;
 }

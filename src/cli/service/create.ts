@@ -3,6 +3,7 @@ import { type Policy, type Right, RIGHTS } from '../../domain/access/policy.js';
 import type { WorkloadIdentity } from '../../domain/access/workload-identity.js';
 import { BrokerError } from '../../domain/errors.js';
 import { scopeSet } from '../../domain/google/scopes.js';
+import type { FaceChanges, ServiceFaces } from '../../services/service-faces.js';
 import type { CreatedService, ServiceWithKey } from '../../services/service-registry.js';
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
@@ -74,7 +75,7 @@ async function create(name: string, options: Options): Promise<CommandResult> {
   }
   const face = readFace(options);
   return withBroker(async (broker) => {
-    const { ServiceFaces } = await import('../../services/service-faces.js');
+    const { ServiceFaces: Faces } = await import('../../services/service-faces.js');
     const { Settings } = await import('../../config/settings.js');
     const { ServiceRegistry } = await import('../../services/service-registry.js');
     assertClientsServed(
@@ -92,12 +93,9 @@ async function create(name: string, options: Options): Promise<CommandResult> {
       import: allow.includes('import'),
     };
     const registry = broker.get(ServiceRegistry);
-    const faces = broker.get(ServiceFaces);
+    const faces = broker.get(Faces);
     // Before the service is there: its name would be taken.
-    if (face)
-      await Promise.resolve()
-        .then(() => faces.assertValid(face))
-        .catch(explain);
+    if (face) assertFace(faces, face);
     const identity = issuer === undefined || subject === undefined ? null : { issuer, subject };
     const created =
       identity === null
@@ -146,6 +144,14 @@ function withIdentity(
     ].join('\n'),
     json: { id, name, identity, policy },
   };
+}
+
+function assertFace(faces: ServiceFaces, face: FaceChanges): void {
+  try {
+    faces.assertValid(face);
+  } catch (error) {
+    explain(error);
+  }
 }
 
 /** A refusal that names fields is about the command line; others say what is taken. */

@@ -79,6 +79,6 @@ function isWebAddress(url: string): boolean {
   return protocol === 'https:' && username === '' && password === '';
 }
 
-function begins(bytes: Uint8Array, at: number, with_: string): boolean {
-  return [...with_].every((character, index) => bytes[at + index] === character.charCodeAt(0));
+function begins(bytes: Uint8Array, at: number, signature: string): boolean {
+  return Array.from(signature).every((character, index) => bytes[at + index] === character.charCodeAt(0));
 }
