@@ -6,6 +6,7 @@ import { ConnectResultController } from './connect-result.controller.js';
 import { ConnectTicketsController } from './connect-tickets.controller.js';
 import { ExpireTicketsJob } from './expire-tickets.job.js';
 import { HeldGrantCheck } from './held-grant-check.js';
+import { PageContexts } from './page-contexts.js';
 import { SlotCheck } from './slot-check.js';
 import { StartAuthorization } from './start-authorization.js';
 
@@ -18,7 +19,7 @@ import { StartAuthorization } from './start-authorization.js';
 @Module({
   imports: [AccessTokensModule],
   controllers: [ConnectController, ConnectResultController, ConnectTicketsController],
-  providers: [BrowserBinding, ExpireTicketsJob, HeldGrantCheck, SlotCheck, StartAuthorization],
-  exports: [BrowserBinding, HeldGrantCheck, StartAuthorization],
+  providers: [BrowserBinding, ExpireTicketsJob, HeldGrantCheck, PageContexts, SlotCheck, StartAuthorization],
+  exports: [BrowserBinding, HeldGrantCheck, PageContexts, StartAuthorization],
 })
 export class AuthorizationModule {}

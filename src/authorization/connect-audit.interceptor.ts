@@ -7,6 +7,7 @@ import { BrokerError } from '../domain/errors.js';
 import { type AuditFacts, auditNoteOf } from '../http/audit.decorator.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
+import { PageContexts } from './page-contexts.js';
 
 /**
  * Records why a connect route refused: in the metrics, and in the audit event of the call. The handlers record how a
@@ -18,13 +19,15 @@ export class ConnectAuditInterceptor implements NestInterceptor {
   constructor(
     private readonly metrics: ConnectMetrics,
     private readonly database: DatabaseHealth,
+    private readonly pages: PageContexts,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     return next.handle().pipe(
-      catchError((fault: unknown) => {
+      catchError(async (fault: unknown) => {
         this.#report(request, fault);
+        await this.pages.prepareRefusal(request);
         throw fault;
       }),
     );

@@ -8,14 +8,15 @@ import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { type ConnectOutcome, mayTryAgain } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { Public } from '../http/caller.decorator.js';
-import { sendPage } from '../http/page-responses.js';
-import { problemOf } from '../http/problem/problem.js';
+import { pageContextOf, sendPage } from '../http/page-responses.js';
+import { type Problem, problemOf } from '../http/problem/problem.js';
 import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { errorPage } from '../pages/error-page.js';
 import { resultPage, waitingPage } from '../pages/result-page.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
 import { respondToBrowser } from './browser-response.js';
 import { callbackRefusal } from './callback-refusals.js';
+import { PageContexts } from './page-contexts.js';
 
 class ResultQuery {
   @IsOptional()
@@ -44,6 +45,7 @@ export class ConnectResultController {
     private readonly tickets: ConnectTickets,
     private readonly progress: TicketProgress,
     private readonly binding: BrowserBinding,
+    private readonly pages: PageContexts,
   ) {}
 
   @Get()
@@ -56,13 +58,12 @@ export class ConnectResultController {
   ): Promise<void> {
     if (refused !== undefined || id === undefined) {
       const refusal = callbackRefusal(refused ?? '') ?? callbackRefusal('state_missing');
-      const page = errorPage(problemOf(refusal, refusedRequest ?? request.id));
-      await sendPage(reply.status(400), page);
+      await sendRefusal(request, reply, problemOf(refusal, refusedRequest ?? request.id));
       return;
     }
     const ticket = await this.progress.find(id);
     if (!ticket || !this.binding.isBoundTo(ticket, this.binding.read(request, id))) {
-      await sendPage(reply.status(400), errorPage(problemOf(callbackRefusal('other_browser'), request.id)));
+      await sendRefusal(request, reply, problemOf(callbackRefusal('other_browser'), request.id));
       return;
     }
     const { outcome, connectRequest } = ticket;
@@ -70,11 +71,15 @@ export class ConnectResultController {
       await respondToBrowser(reply, ticket, outcome);
       return;
     }
-    const { serviceName } = connectRequest;
+    const context = await this.pages.of(request, connectRequest);
     const page = outcome
-      ? resultPage(serviceName, outcome, await this.#nextStep(connectRequest, outcome))
-      : waitingPage(serviceName);
-    await sendPage(reply, page);
+      ? resultPage(context, {
+          outcome,
+          nextStep: await this.#nextStep(connectRequest, outcome),
+          connectRequest,
+        })
+      : waitingPage(context);
+    await sendPage(reply, context, page);
   }
 
   /** Another link for the same connect; Google suggests the account that is required. */
@@ -84,4 +89,9 @@ export class ConnectResultController {
     const hint = requireAccount?.email ?? accountHint ?? requireAccount?.sub ?? null;
     return this.tickets.renew({ ...connectRequest, accountHint: hint });
   }
+}
+
+async function sendRefusal(request: FastifyRequest, reply: FastifyReply, problem: Problem): Promise<void> {
+  const context = pageContextOf(request);
+  await sendPage(reply.status(400), context, errorPage(context, problem));
 }

@@ -5,6 +5,7 @@ import type { Service } from '../domain/access/policy.js';
 import type { ConnectRequest, RequiredAccount } from '../domain/connect/connect-request.js';
 import type { GoogleClient } from '../domain/google/oauth.js';
 import { parseScopes } from '../domain/google/scopes.js';
+import { isPlainText } from '../domain/text.js';
 import {
   IsClientAlias,
   IsEmailAddress,
@@ -15,6 +16,20 @@ import {
   rule,
 } from '../http/validation/validators.js';
 import { isLoginHint, MAX_TICKET_LENGTH, REQUIREMENT_RULE } from '../connect-tickets/connect-ticket.js';
+
+/** RFC 5646: `fr`, `pt-BR`, `zh-Hant-TW`. */
+const IsLanguageTag = rule(
+  'isLanguageTag',
+  (value) => typeof value === 'string' && isLanguageTag(value),
+  'must be a language tag, such as en or pt-BR.',
+);
+
+const IsUserLabel = rule(
+  'isUserLabel',
+  (value) =>
+    typeof value === 'string' && value.trim() !== '' && Array.from(value).length <= 100 && isPlainText(value),
+  'must be 1 to 100 characters without control characters.',
+);
 
 const IsLoginHint = rule(
   'isLoginHint',
@@ -44,6 +59,24 @@ export class ConnectTicketDto {
   @ApiProperty({ description: 'Your own id of the user', example: 'alice' })
   @IsUserId()
   user_id!: string;
+
+  @ApiPropertyOptional({
+    description:
+      'How the page names the user, in place of the id: a name, or the email address of the account',
+    example: 'Alice Example',
+  })
+  @IsOptional()
+  @IsUserLabel()
+  user_label?: string;
+
+  @ApiPropertyOptional({
+    description:
+      "The language of the pages (en, id, fr, de) and of Google's; left out, it is the browser's. A language tag (RFC 5646)",
+    example: 'fr',
+  })
+  @IsOptional()
+  @IsLanguageTag()
+  locale?: string;
 
   @ApiPropertyOptional({
     description: 'The alias of the Google client; may be left out when there is a default',
@@ -143,7 +176,7 @@ export class ConnectTicketResponse {
   expires_at!: string;
 }
 
-export class TicketDto {
+class TicketDto {
   @IsString({ message: 'is missing: open the link exactly as the app gave it to you.' })
   @MaxLength(MAX_TICKET_LENGTH, { message: 'is too long: open the link exactly as the app gave it to you.' })
   ticket!: string;
@@ -158,6 +191,13 @@ export class TicketFormDto extends TicketDto {
   cancel?: string;
 }
 
+export class ShowTicketDto extends TicketDto {
+  /** Whether the user goes on in a browser that Google may refuse. */
+  @IsOptional()
+  @IsString()
+  here?: string;
+}
+
 export function toConnectRequest(
   service: Service,
   client: GoogleClient,
@@ -167,6 +207,8 @@ export function toConnectRequest(
     serviceId: service.id,
     serviceName: service.name,
     userId: body.user_id,
+    userLabel: body.user_label ?? null,
+    locale: body.locale ?? null,
     client: client.alias,
     scopes: parseScopes(body.scope),
     accountHint: body.account_hint ?? null,
@@ -177,6 +219,14 @@ export function toConnectRequest(
     force: body.force,
     linkExpiresAt: null,
   };
+}
+
+function isLanguageTag(value: string): boolean {
+  try {
+    return value.length <= 35 && Intl.getCanonicalLocales(value).length === 1;
+  } catch {
+    return false;
+  }
 }
 
 /** In JSON, null also means "not set". */

@@ -13,12 +13,16 @@ import { allowFormToLeave, assertOwnPage, sendPage } from '../http/page-response
 import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { connectPage } from '../pages/connect-page.js';
+import { embeddedPage } from '../pages/embedded-page.js';
+import { acceptedLocale } from '../pages/locale.js';
 import { resultPage } from '../pages/result-page.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
 import { redirectTo, respondToBrowser } from './browser-response.js';
 import { ConnectAuditInterceptor } from './connect-audit.interceptor.js';
-import { TicketDto, TicketFormDto } from './connect-ticket.dto.js';
+import { ShowTicketDto, TicketFormDto } from './connect-ticket.dto.js';
 import { consentFacts } from './consent-facts.js';
+import { isEmbeddedBrowser } from './embedded-browser.js';
+import { PageContexts } from './page-contexts.js';
 import { type Start, StartAuthorization } from './start-authorization.js';
 
 /** The page of a connect link, and its buttons. What Google answers comes to callback/. */
@@ -31,6 +35,7 @@ export class ConnectController {
     private readonly binding: BrowserBinding,
     private readonly startAuthorization: StartAuthorization,
     private readonly metrics: ConnectMetrics,
+    private readonly pages: PageContexts,
   ) {}
 
   /** Begins nothing: link previews open links too. The browser that began sees the outcome again. */
@@ -40,21 +45,28 @@ export class ConnectController {
   @UseInterceptors(ConnectAuditInterceptor)
   @RouteConfig(BROWSER_ROUTE)
   async show(
-    @Query() { ticket: text }: TicketDto,
+    @Query() { ticket: text, here }: ShowTicketDto,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
-    const opened = await this.#open(text, audit);
+    const opened = await this.#open(text, request, audit);
     if (await this.#showAgain(opened, request, reply)) return;
     await this.tickets.assertUsable(opened);
+    const { connectRequest } = opened;
+    const context = await this.pages.of(request, connectRequest);
+    if (here === undefined && isEmbeddedBrowser(request.headers['user-agent'])) {
+      await sendPage(reply, context, embeddedPage(context, this.pages.waysOut(request, text)));
+      return;
+    }
     if (request.method === 'GET') {
       // Not renewed: the key of another tab, which may have begun already, stays.
       if (!this.binding.read(request, opened.id)) this.binding.ensure(request, reply, opened.id);
       if (opened.stored && isNavigation(request)) await this.progress.markOpened(opened.stored, request.id);
     }
     allowFormToLeave(reply);
-    await sendPage(reply, connectPage({ ...opened.connectRequest, ticket: text }));
+    const minutesLeft = this.tickets.minutesLeft(connectRequest);
+    await sendPage(reply, context, connectPage(context, { connectRequest, ticket: text, minutesLeft }));
   }
 
   @Post()
@@ -69,7 +81,7 @@ export class ConnectController {
     @Audit() audit: AuditNote,
   ): Promise<void> {
     assertOwnPage(request);
-    const opened = await this.#open(text, audit);
+    const opened = await this.#open(text, request, audit);
     if (await this.#showAgain(opened, request, reply)) {
       audit.omitSuccess();
       return;
@@ -95,9 +107,10 @@ export class ConnectController {
     }
   }
 
-  #open(text: string, audit: AuditNote): Promise<OpenedTicket> {
+  #open(text: string, request: FastifyRequest, audit: AuditNote): Promise<OpenedTicket> {
     return this.tickets.open(text, (connectRequest) => {
       audit.add(aboutConnect(connectRequest));
+      this.pages.remember(request, connectRequest);
     });
   }
 
@@ -112,9 +125,10 @@ export class ConnectController {
     // Its page says that it expired, and how to get another one.
     if (!outcome || (outcome.kind === 'expired' && !browserHash)) return false;
     // Without a browser there is no page of the result.
-    if (!browserHash && connectRequest.returnTo === null)
-      await sendPage(reply, resultPage(connectRequest.serviceName, outcome, null));
-    else await respondToBrowser(reply, stored, outcome);
+    if (!browserHash && connectRequest.returnTo === null) {
+      const context = await this.pages.of(request, connectRequest);
+      await sendPage(reply, context, resultPage(context, { outcome, nextStep: null, connectRequest }));
+    } else await respondToBrowser(reply, stored, outcome);
     return true;
   }
 
@@ -123,7 +137,8 @@ export class ConnectController {
     try {
       await this.tickets.assertUsable(opened);
       const key = this.binding.ensure(request, reply, opened.id);
-      return await this.startAuthorization.begin(opened, key, request.id);
+      const locale = acceptedLocale(request.headers['accept-language']);
+      return await this.startAuthorization.begin(opened, key, request.id, locale);
     } catch (fault) {
       if (!(fault instanceof BrokerError) || !FINAL.has(fault.code)) throw fault;
       const outcome = outcomeOfRefusal(fault);

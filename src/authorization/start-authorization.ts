@@ -33,6 +33,8 @@ type RequestOptions = Pick<AuthorizationRequest, 'purpose'> & {
   /** Becomes login_hint. */
   readonly account: string | null;
   readonly includeGranted: boolean;
+  /** Of Google's pages, where the ticket names none. */
+  readonly locale: string | null;
 };
 
 /** How long a user may take on Google's pages. */
@@ -64,12 +66,14 @@ export class StartAuthorization {
   /**
    * Begins a connect, or resumes it: each time with a state, nonce and verifier of its own.
    * @param browserKey of the browser's cookie; the callback requires it
+   * @param locale of this browser, where the ticket names none
    * @throws {BrokerError} `invalid_request` when another browser has begun; `slots_full` when it would harm another user
    */
   async begin(
     { id, connectRequest }: Pick<OpenedTicket, 'id' | 'connectRequest'>,
     browserKey: Secret,
     requestId: string,
+    locale: string | null,
   ): Promise<Start> {
     const stored = await this.progress.stored(id, connectRequest);
     const hash = this.sealer.fingerprint(browserKey, 'browser-key');
@@ -91,12 +95,13 @@ export class StartAuthorization {
     const isUnclear = account === null && renewableGrants(grants, null).length > 0;
     const consentUrl =
       isUnclear || (await this.slots.mustIdentify(connectRequest))
-        ? await this.#consentUrl(ticket, { ...SIGN_IN, account })
+        ? await this.#consentUrl(ticket, { ...SIGN_IN, account, locale })
         : await this.#consentUrl(ticket, {
             purpose: 'consent',
             prompt: choosePrompt(grants, account, connectRequest.scopes),
             account,
             includeGranted: account !== null && renewableGrants(grants, account).length > 0,
+            locale,
           });
     return { kind: 'redirect', consentUrl };
   }
@@ -122,6 +127,7 @@ export class StartAuthorization {
       prompt: forceConsent ? 'consent' : choosePrompt(grants, sub, connectRequest.scopes),
       account: email ?? sub,
       includeGranted: renewableGrants(grants, sub).length > 0,
+      locale: null,
     });
     await this.progress.resume(ticket.id, requestId, LIFETIME_SECONDS);
     return consentUrl;
@@ -145,6 +151,7 @@ export class StartAuthorization {
       loginHint: options.account,
       hostedDomain: connectRequest.requireAccount?.hd ?? null,
       prompt: options.prompt,
+      locale: connectRequest.locale ?? options.locale,
       includeGranted: options.includeGranted,
     });
   }

@@ -7,6 +7,7 @@ import { redirectTo, respondToBrowser, RESULT_PATH } from '../authorization/brow
 import { callbackRefusal } from '../authorization/callback-refusals.js';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
 import { consentFacts } from '../authorization/consent-facts.js';
+import { PageContexts } from '../authorization/page-contexts.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import { BrokerError } from '../domain/errors.js';
 import { Secret } from '../domain/secret.js';
@@ -25,6 +26,7 @@ export class CallbackController {
     private readonly binding: BrowserBinding,
     private readonly metrics: ConnectMetrics,
     private readonly completeAuthorization: CompleteAuthorization,
+    private readonly pages: PageContexts,
   ) {}
 
   /** Every answer but one to be repeated leads the browser to another address: this one has a code and a state. */
@@ -61,6 +63,7 @@ export class CallbackController {
       request.id,
       (connectRequest) => {
         audit.add(aboutConnect(connectRequest));
+        this.pages.remember(request, connectRequest);
       },
       disconnectSignal(reply),
     );

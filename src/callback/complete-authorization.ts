@@ -99,7 +99,7 @@ export class CompleteAuthorization {
   async #resume(ticket: ConnectTicket, browserKey: Secret, requestId: string): Promise<Completion> {
     try {
       await this.tickets.assertUsable({ ...ticket, stored: ticket });
-      const start = await this.startAuthorization.begin(ticket, browserKey, requestId);
+      const start = await this.startAuthorization.begin(ticket, browserKey, requestId, null);
       if (start.kind === 'redirect') return { ...start, ticket };
       if (start.kind === 'settled') return start;
       return { kind: 'outcome', ticket, outcome: start.outcome };

@@ -28,6 +28,7 @@ import { serviceAccountRemove } from './service-account/remove.js';
 import { serviceCreate } from './service/create.js';
 import { serviceList } from './service/list.js';
 import { serviceRevoke } from './service/revoke.js';
+import { serviceUpdate } from './service/update.js';
 import { wrongUsage } from './shared/failure.js';
 import { userForget } from './user/forget.js';
 import { webhookList } from './webhook/list.js';
@@ -68,7 +69,14 @@ export function buildProgram(asJson: boolean): Command {
     .option('--wide', 'show tables whole, however wide the terminal is')
     .addCommand(migrate())
     .addCommand(
-      group('service', 'Services that may call the broker', serviceCreate(), serviceList(), serviceRevoke()),
+      group(
+        'service',
+        'Services that may call the broker',
+        serviceCreate(),
+        serviceList(),
+        serviceUpdate(),
+        serviceRevoke(),
+      ),
     )
     .addCommand(
       group(

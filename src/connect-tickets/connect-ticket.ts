@@ -108,6 +108,12 @@ export class ConnectTickets {
     });
   }
 
+  /** How long the link is still valid; null where it is not known. */
+  minutesLeft({ linkExpiresAt }: ConnectRequest): number | null {
+    if (linkExpiresAt === null) return null;
+    return Math.max(1, Math.floor((new Date(linkExpiresAt).getTime() - this.clock.now().getTime()) / 60_000));
+  }
+
   /**
    * Whatever its state: an outcome is shown again.
    * @param onRequest called as soon as the ticket proves to be the broker's

@@ -17,6 +17,7 @@ export const AUDIT_ACTIONS = [
   'webhook.test',
   'ads.read',
   'service.create',
+  'service.update',
   'service.revoke',
   'credential.create',
   'credential.revoke',

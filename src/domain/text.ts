@@ -7,6 +7,17 @@ export function isPlainText(value: string): boolean {
   return value.isWellFormed() && !CONTROL_CHARACTERS.test(value);
 }
 
+/** Marks that change the direction of what follows (Unicode UAX 9), line separators, and characters without a shape. */
+const INVISIBLE = /[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/u;
+
+/** A name or label that is shown to people as it is, in any script, and cannot pass for another by invisible characters. */
+export function isDisplayText(value: string, maxLength: number): boolean {
+  const { length } = Array.from(value);
+  return (
+    length >= 1 && length <= maxLength && value.trim() === value && isPlainText(value) && !INVISIBLE.test(value)
+  );
+}
+
 /**
  * An email address as it is compared: without case, of ASCII letters only. PostgreSQL does the same in collation "C",
  * so that both sides agree whatever the locale of the database is.

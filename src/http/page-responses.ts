@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
+import { localeOf } from '../pages/locale.js';
+import type { AppFace, PageContext } from '../pages/page-context.js';
 
 /**
  * Drops form-action from the Content-Security-Policy of the connect page. Browsers apply it to every redirect that
@@ -28,7 +30,31 @@ export function assertOwnPage(request: FastifyRequest): void {
   );
 }
 
+/** Whose page a refusal of this request is. */
+export function setPageContext(request: FastifyRequest, context: PageContext): void {
+  request.pageContext = context;
+}
+
+export function pageContextOf({ pageContext, headers }: FastifyRequest): PageContext<AppFace | null> {
+  return pageContext ?? { locale: localeOf(null, headers['accept-language']), app: null, backUrl: null };
+}
+
+/** Lets the page load the app's logo, where that is on another server: this image and no other. */
+export function allowLogo(reply: FastifyReply, { app }: PageContext<AppFace | null>): void {
+  if (!app?.logo?.startsWith('https:')) return;
+  const { origin, pathname } = new URL(app.logo);
+  // A policy separates its parts by these. A source names no query (CSP level 3, section 2.3.1).
+  const source = `${origin}${pathname.replaceAll(';', '%3B').replaceAll(',', '%2C')}`;
+  const policy = String(reply.getHeader('content-security-policy'));
+  void reply.header('content-security-policy', policy.replace(/img-src [^;]*/, `$& ${source}`));
+}
+
 /** Pages hold tickets, accounts and outcomes: no browser or proxy may store one. */
-export async function sendPage(reply: FastifyReply, html: string): Promise<void> {
+export async function sendPage(
+  reply: FastifyReply,
+  context: PageContext<AppFace | null>,
+  html: string,
+): Promise<void> {
+  allowLogo(reply, context);
   await reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(html);
 }

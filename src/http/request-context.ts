@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Delegation } from '../domain/access/delegation.js';
 import type { Service } from '../domain/access/policy.js';
+import type { PageContext } from '../pages/page-context.js';
 import type { AuditFacts, AuditNote } from './audit.decorator.js';
 import type { Proof } from './caller.decorator.js';
 
@@ -27,6 +28,8 @@ declare module 'fastify' {
     countedFor: string | null;
     /** http/audit.decorator.ts */
     auditNote: AuditNote | null;
+    /** http/page-responses.ts: of the page of a refusal. */
+    pageContext: PageContext | null;
   }
 }
 
@@ -41,6 +44,7 @@ const INITIAL = {
   credentialDigest: null,
   countedFor: null,
   auditNote: null,
+  pageContext: null,
 } satisfies Partial<FastifyRequest>;
 
 export function decorateRequests(server: FastifyInstance): void {

@@ -1,7 +1,7 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get, Header, Query } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { STYLE } from '../pages/style.js';
+import { stylesheet } from '../pages/style.js';
 import { Public } from './caller.decorator.js';
 import { EXEMPT_ROUTE } from './rate-limit/route-limits.js';
 
@@ -14,7 +14,11 @@ export class StylesheetController {
   @RouteConfig(EXEMPT_ROUTE)
   @Header('content-type', 'text/css; charset=utf-8')
   @Header('cache-control', 'public, max-age=3600')
-  style(): string {
-    return STYLE;
+  style(@Query('colour') colour: unknown): string {
+    return stylesheet(isColour(colour) ? `#${colour}` : null);
   }
+}
+
+function isColour(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{6}$/.test(value);
 }

@@ -17,6 +17,7 @@ const ID_FIELDS: Readonly<Record<IntegrityFault['kind'], string>> = {
   ledger: 'grant',
   rollback: 'grant',
   service: 'service',
+  service_face: 'service',
   delegated_credential: 'credential',
   connect_ticket: 'ticket',
   authorization_request: 'ticket',

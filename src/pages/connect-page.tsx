@@ -1,63 +1,79 @@
-import type { RequiredAccount } from '../domain/connect/connect-request.js';
-import { Page, renderPage } from './page.js';
+import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import { messagesOf } from './messages/messages.js';
+import type { Part } from './messages/en.js';
+import { Name, Page, renderPage } from './page.js';
+import type { PageContext } from './page-context.js';
 import { ScopeList } from './scope-list.js';
 
 interface ConnectPageFacts {
-  readonly serviceName: string;
-  readonly userId: string;
-  readonly scopes: readonly string[];
-  readonly accountHint: string | null;
-  readonly requireAccount: RequiredAccount | null;
+  readonly connectRequest: Pick<
+    ConnectRequest,
+    'userId' | 'userLabel' | 'scopes' | 'accountHint' | 'requireAccount'
+  >;
   readonly ticket: string;
+  /** How long the link is valid, in minutes; null where it is not known. */
+  readonly minutesLeft: number | null;
 }
 
+const CONNECTIONS = 'https://myaccount.google.com/connections';
+
 /** Shown before Google's consent screen: who asks, for which user, for what. Nothing happens until the button. */
-export function connectPage({
-  serviceName,
-  userId,
-  scopes,
-  accountHint,
-  requireAccount,
-  ticket,
-}: ConnectPageFacts): string {
-  const account = accountWords(requireAccount) ?? accountHint;
+export function connectPage(context: PageContext, facts: ConnectPageFacts): string {
+  const { connectRequest, ticket, minutesLeft } = facts;
+  const { userId, userLabel, scopes } = connectRequest;
+  const { locale } = context;
+  const { connect } = messagesOf(locale);
+  const app = <Name>{context.app.name}</Name>;
+  const user = <Name>{userLabel ?? userId}</Name>;
+  const account = accountWords(context, connectRequest);
   return renderPage(
-    <Page title="Connect your Google account">
-      <p>
-        <strong>{serviceName}</strong> asks to use your Google account. You choose the account and what to
-        allow on the next page, which is Google's.
-      </p>
-      <dl>
-        <dt>App</dt>
-        <dd>{serviceName}</dd>
-        <dt>Your user there</dt>
-        <dd>{userId}</dd>
+    <Page context={context} title={connect.title}>
+      <p>{connect.lead(app)}</p>
+      <dl class="box">
+        <div>
+          <dt>{connect.user(context.app.name)}</dt>
+          <dd>{user}</dd>
+        </div>
         {account === null ? null : (
-          <>
-            <dt>Google account</dt>
+          <div>
+            <dt>{connect.account}</dt>
             <dd>{account}</dd>
-          </>
+          </div>
         )}
       </dl>
-      <h2>It asks to</h2>
-      <ScopeList scopes={scopes} />
-      <p class="soft">
-        It gets no more than this and what you allowed it before. It also learns which account you chose.
-      </p>
-      <form method="post" action="/connect" class="actions">
-        <input type="hidden" name="ticket" value={ticket} />
-        <button type="submit">Continue to Google</button>
-        <button type="submit" name="cancel" value="yes" class="quiet">
-          Cancel
-        </button>
+      <h2>{connect.asks(app)}</h2>
+      <ScopeList locale={locale} scopes={scopes} />
+      <form method="post" action="/connect">
+        <div class="actions">
+          <input type="hidden" name="ticket" value={ticket} />
+          <button type="submit">{connect.button}</button>
+          <button type="submit" name="cancel" value="yes" class="second">
+            {connect.cancel}
+          </button>
+        </div>
       </form>
-      <p class="soft">Not {userId}, or did you not ask for this? Cancel; nothing has happened yet.</p>
+      <p class="soft">
+        {connect.promise} {connect.next}
+      </p>
+      <p class="soft">{connect.notYou(user)}</p>
+      <p class="soft">
+        {connect.takeBack((text) => (
+          <a href={CONNECTIONS}>{text}</a>
+        ))}{' '}
+        {minutesLeft === null ? null : connect.expires(minutesLeft)}
+      </p>
     </Page>,
   );
 }
 
-/** The account that the user must choose; null where any is accepted, or where only its `sub` is known. */
-function accountWords(required: RequiredAccount | null): string | null {
-  if (required?.email !== undefined) return `${required.email}, and no other`;
-  return required?.hd === undefined ? null : `one of ${required.hd}, and no other`;
+/** The account that the user must choose, or is proposed; null where any is accepted. */
+function accountWords(
+  { locale }: PageContext,
+  { requireAccount, accountHint }: ConnectPageFacts['connectRequest'],
+): Part {
+  const { connect } = messagesOf(locale);
+  if (requireAccount?.email !== undefined) return connect.onlyAccount(<Name>{requireAccount.email}</Name>);
+  if (requireAccount?.hd !== undefined) return connect.onlyDomain(<Name>{requireAccount.hd}</Name>);
+  if (requireAccount?.sub !== undefined) return connect.onlyThatAccount;
+  return accountHint === null ? null : <Name>{accountHint}</Name>;
 }

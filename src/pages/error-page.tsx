@@ -1,4 +1,7 @@
-import { Page, renderPage } from './page.js';
+import { messagesOf, problemMessagesOf } from './messages/messages.js';
+import type { ProblemMessage } from './messages/problems.en.js';
+import { BackToApp, Page, renderPage } from './page.js';
+import type { AppFace, PageContext } from './page-context.js';
 
 interface ErrorFacts {
   readonly status: number;
@@ -13,89 +16,34 @@ interface ErrorFacts {
   readonly errors?: unknown;
 }
 
-interface Message {
-  readonly title?: string;
-  readonly detail?: string;
-  /** Follows the messages of the fields. */
-  readonly nextStep?: string;
-}
-
-const START_AGAIN = 'Go back to the app, and start again there.';
-
-/** Titles for a person, by the reason of a refusal: "The request is malformed" is about software. */
-const BY_REASON: ReadonlyMap<unknown, Message> = new Map([
-  ['ticket_used', { title: 'This link belongs to another browser' }],
-  ['ticket_expired', { title: 'This link has expired' }],
-  ['ticket_invalid', { title: 'This link does not work' }],
-  ['other_site', { title: 'Please open the link yourself' }],
-  ['state_unknown', { title: 'This page cannot be opened by itself' }],
-  ['state_missing', { title: 'This page cannot be opened by itself', nextStep: START_AGAIN }],
-  ['malformed_response', { title: 'This answer cannot be used', nextStep: START_AGAIN }],
-  ['wrong_issuer', { title: 'This answer cannot be used' }],
-  ['service_revoked', { title: 'This link is no longer valid' }],
-  ['policy_changed', { title: 'This link is no longer valid' }],
-  ['other_browser', { title: 'Please start again in this browser' }],
-]);
-
-/** For problems whose detail is written for developers or operators. */
-const BY_CODE: Readonly<Record<string, Message>> = {
-  not_found: {
-    title: 'There is no such page',
-    detail: 'Check the address, or go back to the app that you came from.',
-  },
-  method_not_allowed: {
-    title: 'This page cannot be opened like this',
-    detail: 'Open the link that the app gave you.',
-  },
-  rate_limited: { detail: 'Many requests came from your network. Wait a minute, and try again.' },
-  slots_full: { title: 'This Google account is connected too often' },
-  database_unavailable: {
-    title: 'This service is not available',
-    detail: 'Nothing was lost. Try again in a minute; if it persists, contact the people who run the app.',
-  },
-  internal_error: {
-    detail: 'Try again. If it persists, contact the people who run the app, and mention the request below.',
-  },
-};
-
-/** A problem, for a person. */
-export function errorPage({
-  status,
-  title,
-  code,
-  detail,
-  request_id,
-  reason,
-  return_to,
-  errors,
-}: ErrorFacts): string {
-  const message = messageFor(reason, errors) ?? BY_CODE[code] ?? {};
-  const sentences = sentencesOf(errors);
+/** A problem, for a person. The API's text, in English, where it is about what only a developer sends. */
+export function errorPage(known: PageContext<AppFace | null>, problem: ErrorFacts): string {
+  const { status, title, code, detail, request_id, return_to } = problem;
+  const context = typeof return_to === 'string' ? { ...known, backUrl: return_to } : known;
+  const message = messageFor(context, problem);
   return renderPage(
-    <Page title={message.title ?? title} mood="bad">
-      <p>{sentences ?? message.detail ?? detail}</p>
-      {sentences && message.nextStep ? <p>{message.nextStep}</p> : null}
-      {typeof return_to === 'string' ? (
-        <p class="actions">
-          <a class="button" href={return_to}>
-            Back to the app
-          </a>
-        </p>
-      ) : null}
+    <Page context={context} title={message?.title ?? title} mood="bad">
+      {message ? <p>{message.detail}</p> : <p lang="en">{detail}</p>}
+      {context.backUrl === null && (context.app?.supportUrl ?? null) === null ? null : (
+        <div class="actions">
+          <BackToApp context={context} />
+        </div>
+      )}
       <p class="soft">
-        Error {status} <code>{code}</code>, request <code>{request_id}</code>
+        {messagesOf(context.locale).errorLine(status, <code>{code}</code>, <code>{request_id}</code>)}
       </p>
     </Page>,
   );
 }
 
-function messageFor(reason: unknown, errors: unknown): Message | undefined {
-  const isTicket = Object.keys(errors ?? {}).includes('ticket');
-  return BY_REASON.get(reason) ?? (isTicket ? BY_REASON.get('ticket_invalid') : undefined);
-}
-
-/** `state: is missing.` becomes a sentence. */
-function sentencesOf(errors: unknown): string | undefined {
-  const sentences = Object.entries(errors ?? {}).map(([field, message]) => `The ${field} ${String(message)}`);
-  return sentences.length > 0 ? sentences.join(' ') : undefined;
+function messageFor(
+  { locale }: PageContext<AppFace | null>,
+  { reason, code, errors }: ErrorFacts,
+): ProblemMessage | undefined {
+  const { reasons, codes } = problemMessagesOf(locale);
+  const byReason: Readonly<Record<string, ProblemMessage>> = reasons;
+  if (typeof reason === 'string' && Object.hasOwn(byReason, reason)) return byReason[reason];
+  if (Object.keys(errors ?? {}).includes('ticket')) return reasons.ticket_invalid;
+  const byCode: Readonly<Record<string, ProblemMessage>> = codes;
+  return Object.hasOwn(byCode, code) ? byCode[code] : undefined;
 }

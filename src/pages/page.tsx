@@ -1,39 +1,85 @@
 /**
- * pages/ owns what a person sees in a browser: the connect page, its result, errors, one stylesheet. A page is a
- * function from facts to HTML, rendered on the server, without scripts.
- * Does not own what a form submits to (authorization/, callback/), nor the texts of refusals (their features).
+ * pages/ owns what a person sees in a browser: the connect page, its result, errors, one stylesheet, in every language. A
+ * page is a function from its context and facts to HTML, rendered on the server, without scripts.
+ * Does not own what a form submits to (authorization/, callback/), nor the texts of the API (their features).
  */
 import type { ComponentChildren } from 'preact';
 import { render } from 'preact-render-to-string';
-import { STYLE } from './style.js';
+import { messagesOf } from './messages/messages.js';
+import { Icon, type IconName } from './icon.js';
+import type { AppFace, PageContext } from './page-context.js';
+import { STYLE, stylesheetAddress } from './style.js';
 
 type Mood = 'plain' | 'good' | 'warn' | 'bad';
 
 interface PageProps {
+  readonly context: PageContext<AppFace | null>;
   readonly title: string;
   readonly mood?: Mood;
   readonly children: ComponentChildren;
 }
 
-/** One centered card. */
-export function Page({ title, mood = 'plain', children }: PageProps) {
+const ICONS: Readonly<Record<Exclude<Mood, 'plain'>, IconName>> = {
+  good: 'check',
+  warn: 'exclamation',
+  bad: 'cross',
+};
+
+/** One centred card, with the app's face above and its links below. */
+export function Page({ context, title, mood = 'plain', children }: PageProps) {
+  const { locale, app } = context;
   return (
-    <html lang="en">
+    <html lang={locale}>
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
-        <title>{title}</title>
-        <link rel="stylesheet" href="/style.css" />
+        <title>{app ? `${title} · ${app.name}` : title}</title>
+        <link rel="stylesheet" href={stylesheetAddress(app?.colour ?? null)} />
         <link rel="icon" href="data:," />
       </head>
       <body>
         <main class={mood}>
+          {app && <Brand app={app} />}
+          {mood !== 'plain' && <Icon name={ICONS[mood]} class="mood" />}
           <h1>{title}</h1>
           {children}
         </main>
+        <AppLinks context={context} />
       </body>
     </html>
+  );
+}
+
+/** A name or label of a user or an app: of any script, and in its own direction. */
+export function Name({ children }: { readonly children: string }) {
+  return <bdi dir="auto">{children}</bdi>;
+}
+
+/** The way back to the app; to its help, where it named no way back. */
+export function BackToApp({
+  context,
+  second = false,
+}: {
+  context: PageContext<AppFace | null>;
+  second?: boolean;
+}) {
+  const { app, backUrl, locale } = context;
+  const style = second ? 'button second' : 'button';
+  if (!app) return null;
+  const messages = messagesOf(locale);
+  const name = <Name>{app.name}</Name>;
+  if (backUrl !== null) {
+    return (
+      <a class={style} href={backUrl}>
+        <span>{messages.back(name)}</span>
+      </a>
+    );
+  }
+  return app.supportUrl === null ? null : (
+    <a class={style} href={app.supportUrl}>
+      <span>{messages.getHelp(name)}</span>
+    </a>
   );
 }
 
@@ -44,4 +90,37 @@ export function renderPage(page: Parameters<typeof render>[0]): string {
 /** Inlines the stylesheet, for a server that answers a single request. */
 export function selfContained(html: string): string {
   return html.replace('<link rel="stylesheet" href="/style.css"/>', `<style>${STYLE}</style>`);
+}
+
+function Brand({ app: { name, logo } }: { readonly app: AppFace }) {
+  return (
+    <div class="brand">
+      {logo === null ? (
+        <span class="letter" aria-hidden="true">
+          {firstLetter(name)}
+        </span>
+      ) : (
+        // The name stands beside it.
+        <img class="logo" src={logo} alt="" width="44" height="44" />
+      )}
+      <Name>{name}</Name>
+    </div>
+  );
+}
+
+/** What a reader takes for one letter, in any script. */
+function firstLetter(name: string): string {
+  const [first] = new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(name.trim());
+  return (first?.segment ?? '').toUpperCase();
+}
+
+function AppLinks({ context: { app, locale } }: { readonly context: PageContext<AppFace | null> }) {
+  if (app?.privacyUrl == null && app?.supportUrl == null) return null;
+  const { links, privacy, support } = messagesOf(locale);
+  return (
+    <footer aria-label={links}>
+      {app.privacyUrl !== null && <a href={app.privacyUrl}>{privacy}</a>}
+      {app.supportUrl !== null && <a href={app.supportUrl}>{support}</a>}
+    </footer>
+  );
 }

@@ -1,144 +1,196 @@
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
+import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import type { Account } from '../domain/grant/grant.js';
-import { Page, renderPage } from './page.js';
+import { failureText } from './failure-text.js';
+import { messagesOf, problemMessagesOf } from './messages/messages.js';
+import { BackToApp, Name, Page, renderPage } from './page.js';
+import type { PageContext } from './page-context.js';
 import { ScopeList } from './scope-list.js';
 
 type Granted = Extract<ConnectOutcome, { kind: 'granted' }>;
 type Failed = Extract<ConnectOutcome, { kind: 'failed' }>;
 
-/**
- * The end of a connect whose request names no return_to.
- * @param app the app's name, as the user knows it
- * @param nextStep a link to try again; null where nothing is left to do
- */
-export function resultPage(app: string, outcome: ConnectOutcome, nextStep: string | null): string {
-  return renderPage(pageOf(app, outcome, nextStep));
+interface ResultFacts {
+  readonly outcome: ConnectOutcome;
+  /** A link to try again; null where nothing is left to do. */
+  readonly nextStep: string | null;
+  readonly connectRequest: Pick<ConnectRequest, 'accountHint' | 'requireAccount'>;
 }
 
-function pageOf(app: string, outcome: ConnectOutcome, nextStep: string | null) {
+/** The end of a connect, in the browser. */
+export function resultPage(context: PageContext, facts: ResultFacts): string {
+  return renderPage(pageOf(context, facts));
+}
+
+function pageOf(context: PageContext, facts: ResultFacts) {
+  const { outcome } = facts;
+  const { result } = messagesOf(context.locale);
+  const app = <Name>{context.app.name}</Name>;
   switch (outcome.kind) {
     case 'granted':
-      return outcome.missing.length === 0 ? complete(app, outcome) : partial(app, outcome, nextStep);
+      return outcome.missing.length === 0
+        ? complete(context, outcome)
+        : partial(context, outcome, facts.nextStep);
     case 'held':
       return (
-        <Page title="Connected already" mood="good">
-          <p>
-            {app} may use your Google account as it asked. Nothing had to change. You can close this page.
-          </p>
+        <Page context={context} title={result.held} mood="good">
+          <p>{result.heldBody(app)}</p>
+          <NextSteps context={context} />
         </Page>
       );
     case 'pending':
       return (
-        <Page title="Almost done" mood="plain">
-          <p>{app} now checks that it was you who asked. Go back there to finish.</p>
+        <Page context={context} title={result.pending}>
+          <p>{result.pendingBody(app)}</p>
+          <NextSteps context={context} />
         </Page>
       );
     case 'finishing':
       return (
-        <Page title="Almost done" mood="plain">
-          <p>
-            Google has given its permission. Storing it takes a little longer than usual and goes on by
-            itself: you need not start again, and you can close this page. {app} will have access in a moment.
-          </p>
+        <Page context={context} title={result.finishing}>
+          <p>{result.finishingBody(app)}</p>
+          <NextSteps context={context} />
         </Page>
       );
     case 'cancelled':
       return (
-        <Page title="This link was cancelled" mood="warn">
-          <p>{app} does not ask for this any more. Nothing was stored.</p>
+        <Page context={context} title={result.cancelled} mood="warn">
+          <p>{result.cancelledBody(app)}</p>
+          <NextSteps context={context} />
         </Page>
       );
     case 'expired':
       return (
-        <Page title="This took too long" mood="bad">
-          <p>The time to connect your account is over. Nothing was stored. Start again in {app}.</p>
+        <Page context={context} title={result.expired} mood="bad">
+          <p>{result.expiredBody(app)}</p>
+          <NextSteps context={context} />
         </Page>
       );
     case 'denied':
       return (
-        <Page title="Not connected" mood="warn">
-          <p>You did not allow {app} to use your Google account. Nothing was stored.</p>
-          <TryAgain link={nextStep} />
+        <Page context={context} title={result.denied} mood="warn">
+          <p>{result.deniedBody(app)}</p>
+          <NextSteps context={context} again={facts.nextStep} />
         </Page>
       );
     case 'failed':
-      return failed(app, outcome, nextStep);
+      return outcome.code === 'wrong_account'
+        ? wrongAccount(context, facts, outcome)
+        : failed(context, facts, outcome);
   }
 }
 
 /** Another call of the same browser has not brought the outcome yet. */
-export function waitingPage(app: string): string {
+export function waitingPage(context: PageContext): string {
+  const { result } = messagesOf(context.locale);
   return renderPage(
-    <Page title="Almost done">
-      <p>
-        The answer of Google is still being stored. Load this page again in a moment. If it stays like this,
-        open the link of {app} once more.
-      </p>
+    <Page context={context} title={result.waiting}>
+      <p>{result.waitingBody(<Name>{context.app.name}</Name>)}</p>
+      <NextSteps context={context} />
     </Page>,
   );
 }
 
-function complete(app: string, { account, scopes, insteadOf }: Granted) {
+function complete(context: PageContext, { account, scopes, insteadOf }: Granted) {
+  const { result } = messagesOf(context.locale);
   return (
-    <Page title="Connected" mood={insteadOf.length === 0 ? 'good' : 'warn'}>
-      <p>
-        {app} may now use <strong>{account.email ?? account.sub}</strong>. You can close this page.
-      </p>
-      <InsteadOf accounts={insteadOf} />
-      <h2>You allowed it to</h2>
-      <ScopeList scopes={scopes} />
+    <Page context={context} title={result.complete} mood={insteadOf.length === 0 ? 'good' : 'warn'}>
+      <p>{result.mayUse(<Name>{context.app.name}</Name>, <Name>{account.email ?? account.sub}</Name>)}</p>
+      <InsteadOf context={context} accounts={insteadOf} />
+      <h2>{result.allowed}</h2>
+      <ScopeList locale={context.locale} scopes={scopes} />
+      <NextSteps context={context} />
     </Page>
   );
 }
 
-function partial(app: string, { account, scopes, missing, insteadOf }: Granted, nextStep: string | null) {
+function partial(
+  context: PageContext,
+  { account, scopes, missing, insteadOf }: Granted,
+  nextStep: string | null,
+) {
+  const { result } = messagesOf(context.locale);
+  const app = <Name>{context.app.name}</Name>;
   return (
-    <Page title="Connected in part" mood="warn">
-      <p>
-        {app} may now use <strong>{account.email ?? account.sub}</strong>, but not for everything that it
-        asked for.
-      </p>
-      <InsteadOf accounts={insteadOf} />
-      <h2>You allowed it to</h2>
-      <ScopeList scopes={scopes} />
-      <h2>You did not allow it to</h2>
-      <ScopeList scopes={missing} />
-      <p>Some of {app} may not work without these.</p>
-      <TryAgain link={nextStep} />
+    <Page context={context} title={result.partial} mood="warn">
+      <p>{result.mayUsePartly(app, <Name>{account.email ?? account.sub}</Name>)}</p>
+      <InsteadOf context={context} accounts={insteadOf} />
+      <h2>{result.missing}</h2>
+      <ScopeList locale={context.locale} scopes={missing} isMissing />
+      <p>{result.consequence(app, missing.length)}</p>
+      <NextSteps context={context} again={nextStep} />
+      <h2>{result.allowed}</h2>
+      <ScopeList locale={context.locale} scopes={scopes} />
     </Page>
   );
 }
 
-function failed(app: string, { code, detail }: Failed, nextStep: string | null) {
+function wrongAccount(context: PageContext, { nextStep, connectRequest }: ResultFacts, { account }: Failed) {
+  const { result, startAgain } = messagesOf(context.locale);
+  const { requireAccount, accountHint } = connectRequest;
+  const hinted = accountHint?.includes('@') ? accountHint : undefined;
+  const { hd } = requireAccount ?? {};
+  const email = requireAccount?.email ?? (hd === undefined ? hinted : undefined);
+  const wanted =
+    email !== undefined ? (
+      <Name>{email}</Name>
+    ) : hd !== undefined ? (
+      result.anAccountOf(<Name>{hd}</Name>)
+    ) : (
+      result.thatAccount
+    );
   return (
-    <Page title="That did not work" mood="bad">
-      <p>{detail}</p>
-      <p class="soft">
-        If you ask for help, mention <code>{code}</code>.
+    <Page context={context} title={result.wrongAccount} mood="warn">
+      <p>
+        {result.wrongAccountBody(
+          <Name>{context.app.name}</Name>,
+          <Name>{account?.email ?? account?.sub ?? '?'}</Name>,
+          wanted,
+        )}
       </p>
-      <TryAgain link={nextStep} />
+      <NextSteps context={context} again={nextStep} label={startAgain} />
+    </Page>
+  );
+}
+
+function failed(context: PageContext, { nextStep }: ResultFacts, outcome: Failed) {
+  const { mention } = messagesOf(context.locale);
+  return (
+    <Page context={context} title={problemMessagesOf(context.locale).failures.title} mood="bad">
+      <p>{failureText(outcome, context.locale)}</p>
+      <NextSteps context={context} again={nextStep} />
+      <p class="soft">{mention(<code>{outcome.google?.error ?? outcome.code}</code>)}</p>
     </Page>
   );
 }
 
 /** The user meant to connect another account again, perhaps. */
-function InsteadOf({ accounts }: { readonly accounts: readonly Account[] }) {
+function InsteadOf({ context, accounts }: { context: PageContext; accounts: readonly Account[] }) {
   if (accounts.length === 0) return null;
-  const names = accounts.map(({ sub, email }) => email ?? sub).join(', ');
-  return (
-    <p>
-      This is another account than before: <strong>{names}</strong> is still not connected.
-    </p>
-  );
+  const names = accounts.map(({ sub, email }, index) => [
+    index === 0 ? null : ', ',
+    <Name>{email ?? sub}</Name>,
+  ]);
+  return <p>{messagesOf(context.locale).result.otherAccount(names)}</p>;
 }
 
-function TryAgain({ link }: { readonly link: string | null }) {
-  if (link === null) return null;
+interface NextStepsProps {
+  readonly context: PageContext;
+  readonly again?: string | null;
+  readonly label?: string;
+}
+
+/** Another try first, where there is one; then the way back to the app. */
+function NextSteps({ context, again = null, label }: NextStepsProps) {
+  if (again === null && context.backUrl === null && context.app.supportUrl === null) return null;
   return (
-    <p class="actions">
-      <a class="button" href={link}>
-        Try again
-      </a>
-    </p>
+    <div class="actions">
+      {again === null ? null : (
+        <a class="button" href={again}>
+          {label ?? messagesOf(context.locale).tryAgain}
+        </a>
+      )}
+      <BackToApp context={context} second={again !== null} />
+    </div>
   );
 }

@@ -25,7 +25,7 @@ export type FingerprintPurpose =
   | 'risc-sha512';
 
 /** The tables whose rows have a MAC. */
-export type MacPurpose = 'services' | 'refresh_tokens' | 'delegated_credentials';
+export type MacPurpose = 'services' | 'service_faces' | 'refresh_tokens' | 'delegated_credentials';
 
 const POLL_MS = 5_000;
 

@@ -38,6 +38,7 @@ import { AccountRemediations } from './security-events/account-remediations.js';
 import { SecurityEventsRepository } from './security-events/security-events.repository.js';
 import { DelegatedCredentialsRepository } from './services/delegated-credentials.repository.js';
 import { ServiceUsageRepository } from './services/service-usage.repository.js';
+import { ServiceFacesRepository } from './services/service-faces.repository.js';
 import { ServicesRepository } from './services/services.repository.js';
 
 /**
@@ -77,6 +78,7 @@ import { ServicesRepository } from './services/services.repository.js';
     SecurityEventsRepository,
     ServicesRepository,
     ServiceUsageRepository,
+    ServiceFacesRepository,
     DelegatedCredentialsRepository,
     ServiceAccountsRepository,
     OutboxEventsRepository,
@@ -107,6 +109,7 @@ import { ServicesRepository } from './services/services.repository.js';
     SecurityEventsRepository,
     ServicesRepository,
     ServiceUsageRepository,
+    ServiceFacesRepository,
     DelegatedCredentialsRepository,
     ServiceAccountsRepository,
     OutboxEventsRepository,

@@ -97,6 +97,16 @@ export interface components {
              * @example alice
              */
             user_id: string;
+            /**
+             * @description How the page names the user, in place of the id: a name, or the email address of the account
+             * @example Alice Example
+             */
+            user_label?: string;
+            /**
+             * @description The language of the pages (en, id, fr, de) and of Google's; left out, it is the browser's. A language tag (RFC 5646)
+             * @example fr
+             */
+            locale?: string;
             /** @description The alias of the Google client; may be left out when there is a default */
             client?: string;
             /**

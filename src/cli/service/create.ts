@@ -3,9 +3,11 @@ import { type Policy, type Right, RIGHTS } from '../../domain/access/policy.js';
 import type { WorkloadIdentity } from '../../domain/access/workload-identity.js';
 import { BrokerError } from '../../domain/errors.js';
 import { scopeSet } from '../../domain/google/scopes.js';
+import type { FaceChanges, ServiceFaces } from '../../services/service-faces.js';
 import type { CreatedService, ServiceWithKey } from '../../services/service-registry.js';
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
+import { addFaceOptions, FACE_HELP, type FaceOptions, faceAsJson, readFace } from './face-options.js';
 import { assertClientsServed, withBroker } from '../shared/open-broker.js';
 
 const EXAMPLES = `
@@ -33,9 +35,10 @@ a star in the user id itself.
 The key is shown once: the broker stores only its hash. With --issuer and
 --subject there is no key: the service authenticates with JWTs of its platform
 (docs/service-identities.md). Quote every *, or the shell replaces it with file
-names.`;
+names.
+${FACE_HELP}`;
 
-interface Options {
+interface Options extends FaceOptions {
   readonly client: string[];
   readonly scope: string[];
   readonly user: string[];
@@ -45,7 +48,7 @@ interface Options {
 }
 
 export function serviceCreate(): Command {
-  return new Command('create')
+  const command = new Command('create')
     .description('Create a service: with a key that is shown once, or for an identity of its platform')
     .argument('<name>', 'letters, digits, spaces or . _ -')
     .requiredOption('--client <alias>', 'a client it may use, or *; repeat for several', repeated)
@@ -61,9 +64,8 @@ export function serviceCreate(): Command {
       rights,
     )
     .option('--issuer <issuer>', 'the issuer of its JWTs, as SERVICE_ISSUERS_FILE names it')
-    .option('--subject <subject>', 'the `sub` of those JWTs')
-    .addHelpText('after', EXAMPLES)
-    .action(printResult(create));
+    .option('--subject <subject>', 'the `sub` of those JWTs');
+  return addFaceOptions(command).addHelpText('after', EXAMPLES).action(printResult(create));
 }
 
 async function create(name: string, options: Options): Promise<CommandResult> {
@@ -71,7 +73,9 @@ async function create(name: string, options: Options): Promise<CommandResult> {
   if ((issuer === undefined) !== (subject === undefined)) {
     throw wrongUsage('--issuer and --subject go together.');
   }
+  const face = readFace(options);
   return withBroker(async (broker) => {
+    const { ServiceFaces: Faces } = await import('../../services/service-faces.js');
     const { Settings } = await import('../../config/settings.js');
     const { ServiceRegistry } = await import('../../services/service-registry.js');
     assertClientsServed(
@@ -89,15 +93,20 @@ async function create(name: string, options: Options): Promise<CommandResult> {
       import: allow.includes('import'),
     };
     const registry = broker.get(ServiceRegistry);
-    if (issuer === undefined || subject === undefined) {
-      return withKey(await registry.create(name, policy).catch(explain), policy);
-    }
-    const identity = { issuer, subject };
-    return withIdentity(
-      await registry.createForIdentity(name, policy, identity).catch(explain),
-      policy,
-      identity,
-    );
+    const faces = broker.get(Faces);
+    // Before the service is there: its name would be taken.
+    if (face) assertFace(faces, face);
+    const identity = issuer === undefined || subject === undefined ? null : { issuer, subject };
+    const created =
+      identity === null
+        ? await registry.create(name, policy).catch(explain)
+        : await registry.createForIdentity(name, policy, identity).catch(explain);
+    const updated = face && (await faces.update(created.id, face));
+    const result =
+      identity === null
+        ? withKey(created as ServiceWithKey, policy)
+        : withIdentity(created, policy, identity);
+    return updated ? { ...result, json: { ...result.json, face: faceAsJson(updated.face) } } : result;
   });
 }
 
@@ -135,6 +144,14 @@ function withIdentity(
     ].join('\n'),
     json: { id, name, identity, policy },
   };
+}
+
+function assertFace(faces: ServiceFaces, face: FaceChanges): void {
+  try {
+    faces.assertValid(face);
+  } catch (error) {
+    explain(error);
+  }
 }
 
 /** A refusal that names fields is about the command line; others say what is taken. */

@@ -8,6 +8,10 @@ export interface ConnectRequest {
   /** Shown to the user: which service asks. */
   readonly serviceName: string;
   readonly userId: string;
+  /** Shown to the user in place of the id. */
+  readonly userLabel: string | null;
+  /** A language tag (RFC 5646): of the pages, and of Google's. Null: as the browser accepts. */
+  readonly locale: string | null;
   readonly client: string;
   /** What the service needs, without the sign-in scopes that the broker adds. */
   readonly scopes: readonly string[];
@@ -34,6 +38,8 @@ export function plainConnectRequest(
 ): ConnectRequest {
   return {
     ...connectRequest,
+    userLabel: null,
+    locale: null,
     accountHint: null,
     requireAccount: null,
     anotherAccount: false,

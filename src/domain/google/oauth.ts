@@ -14,6 +14,8 @@ export interface ConsentRequest {
   readonly loginHint: string | null;
   readonly hostedDomain: string | null;
   readonly prompt: 'consent' | 'select_account' | null;
+  /** Of Google's pages, a language tag; null leaves it to the browser and the account. */
+  readonly locale: string | null;
   /**
    * Whether the tokens shall also cover what the account granted this project before (include_granted_scopes). Google
    * does not say to which user or client that was: only for an account whose active grant this connect renews.

@@ -6,6 +6,7 @@ export interface IntegrityFault {
     | 'ledger'
     | 'rollback'
     | 'service'
+    | 'service_face'
     | 'delegated_credential'
     | 'connect_ticket'
     | 'authorization_request'

@@ -72,6 +72,7 @@ export class GoogleOAuthClient {
       ...(request.loginHint === null ? {} : { login_hint: request.loginHint }),
       ...(request.hostedDomain === null ? {} : { hd: request.hostedDomain }),
       ...(request.prompt === null ? {} : { prompt: request.prompt }),
+      ...(request.locale === null ? {} : { hl: request.locale }),
     });
   }
 

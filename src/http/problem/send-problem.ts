@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorPage } from '../../pages/error-page.js';
+import { allowLogo, pageContextOf } from '../page-responses.js';
 import { securityHeaders } from '../security-headers.js';
 import { forwardAuthHeaders, isForwardAuth, toForwardAuthProblem } from '../server/forward-auth.js';
 import { isTokenEndpoint } from '../token-endpoint.js';
@@ -39,7 +40,9 @@ export function sendProblem(
     return;
   }
   if (!reply.hasHeader('content-security-policy')) void reply.header('content-security-policy', PAGE_POLICY);
-  void reply.type('text/html; charset=utf-8').send(errorPage(problem));
+  const context = pageContextOf(request);
+  allowLogo(reply, context);
+  void reply.type('text/html; charset=utf-8').send(errorPage(context, problem));
 }
 
 export function problemHeaders(problem: Problem, publicUrl: string): Record<string, string> {

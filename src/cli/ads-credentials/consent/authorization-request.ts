@@ -4,7 +4,6 @@ import { missingScopes } from '../../../domain/google/scopes.js';
 import type { TokenEndpointResponse, VerifiedAccount } from '../../../domain/grant/grant.js';
 import { Secret } from '../../../domain/secret.js';
 import type { GoogleOAuthClient } from '../../../google/oauth/google-oauth.client.js';
-import { credentialsPage } from '../../../pages/credentials-page.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 import { explainGoogleFailure } from '../reach-google.js';
 import {
@@ -13,7 +12,7 @@ import {
   refusedByGoogle,
   wrongState,
 } from './authorization-response.js';
-import { failed, type Loopback, type VisitResult } from './loopback.js';
+import { failed, type Loopback, pageOf, type VisitResult } from './loopback.js';
 
 export interface ConsentRequest {
   readonly client: GoogleClient;
@@ -58,6 +57,7 @@ export class AuthorizationRequest {
       hostedDomain: null,
       // Google gives a refresh token only with a consent screen.
       prompt: 'consent',
+      locale: null,
       // The token has the requested scopes only, not those that the user granted to other apps of the project.
       includeGranted: false,
     });
@@ -74,14 +74,14 @@ export class AuthorizationRequest {
       const account = consent.account.email ?? consent.account.sub;
       const page =
         consent.missing.length === 0
-          ? credentialsPage({ kind: 'done', account })
-          : credentialsPage({ kind: 'in_part', account, missing: consent.missing });
+          ? pageOf({ kind: 'done', account })
+          : pageOf({ kind: 'in_part', account, missing: consent.missing });
       return { reply: { status: 200, page }, outcome: { value: consent } };
     } catch (error) {
       const failure = explainGoogleFailure(error, this.request.client, 'exchange');
       const isDenied = failure instanceof Failure && failure.exitCode === EXIT.consentRefused;
       if (!isDenied) return failed(failure);
-      return { reply: { status: 200, page: credentialsPage({ kind: 'denied' }) }, outcome: { failure } };
+      return { reply: { status: 200, page: pageOf({ kind: 'denied' }) }, outcome: { failure } };
     }
   }
 

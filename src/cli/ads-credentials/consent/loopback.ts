@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { credentialsPage } from '../../../pages/credentials-page.js';
+import { type CredentialsOutcome, credentialsPage } from '../../../pages/credentials-page.js';
+import { type Locale, localeOf } from '../../../pages/locale.js';
 import { selfContained } from '../../../pages/page.js';
 import { STYLE } from '../../../pages/style.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 import type { LoopbackAddress } from './loopback-address.js';
 
-/** What the browser gets: a page, or a redirect. */
-type Reply = { readonly status: number; readonly page: string } | { readonly location: string };
+/** What the browser gets: a page in its language, or a redirect. */
+type Reply =
+  { readonly status: number; readonly page: (locale: Locale) => string } | { readonly location: string };
 
 /** The result of one visit of the browser; without `outcome`, another visit follows. */
 export interface VisitResult<T> {
@@ -93,26 +95,27 @@ export class Loopback {
     }
   }
 
-  async #answer({ url = '', method }: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer({ url = '', method, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path, query = ''] = url.split('?', 2);
     if (path !== this.path || method !== 'GET') {
       response.writeHead(404, HEADERS).end();
       return;
     }
     const parameters = new URLSearchParams(query);
+    const locale = localeOf(null, headers['accept-language']);
     if (!RESPONSE_PARAMETERS.some((name) => parameters.has(name))) {
-      await send(response, { status: 400, page: credentialsPage({ kind: 'waiting' }) });
+      await send(response, { status: 400, page: pageOf({ kind: 'waiting' }) }, locale);
       return;
     }
     const visit = this.#visit;
     if (visit === null) {
-      await send(response, { status: 409, page: credentialsPage({ kind: 'over' }) });
+      await send(response, { status: 409, page: pageOf({ kind: 'over' }) }, locale);
       return;
     }
     this.#visit = null;
     const { reply, outcome } = await visit(parameters).catch((failure: unknown) => failed(failure));
     // The process may end with the outcome, so the browser gets its page first.
-    await send(response, reply);
+    await send(response, reply, locale);
     if (outcome) this.#settle(outcome);
     else this.#visit = visit;
   }
@@ -121,16 +124,20 @@ export class Loopback {
 /** A visit that failed. The page shows the message of a Failure. */
 export function failed(failure: unknown): VisitResult<never> {
   const detail = failure instanceof Failure ? failure.message : 'An unexpected error occurred.';
-  return { reply: { status: 400, page: credentialsPage({ kind: 'failed', detail }) }, outcome: { failure } };
+  return { reply: { status: 400, page: pageOf({ kind: 'failed', detail }) }, outcome: { failure } };
 }
 
-function send(response: ServerResponse, reply: Reply): Promise<void> {
+export function pageOf(outcome: CredentialsOutcome): (locale: Locale) => string {
+  return (locale) => credentialsPage(locale, outcome);
+}
+
+function send(response: ServerResponse, reply: Reply, locale: Locale): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   response.once('close', () => {
     resolve(undefined);
   });
   if ('location' in reply) response.writeHead(303, { ...HEADERS, location: reply.location }).end();
-  else response.writeHead(reply.status, HEADERS).end(selfContained(reply.page));
+  else response.writeHead(reply.status, HEADERS).end(selfContained(reply.page(locale)));
   return promise;
 }
 

@@ -5,6 +5,8 @@ import { Settings } from '../../../config/settings.js';
 import type { ConnectOutcome } from '../../../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../../../domain/connect/connect-request.js';
 import { BrokerError } from '../../../domain/errors.js';
+import type { Locale } from '../../../pages/locale.js';
+import { plainFace } from '../../../pages/page-context.js';
 import { resultPage } from '../../../pages/result-page.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 import { readAuthorizationResponse, wrongState } from './authorization-response.js';
@@ -36,7 +38,7 @@ export async function storeConsent(
   // Bound to the browser by a cookie in /connect; here, to this process.
   const browserKey = randomSecret();
   const ticket = { id: randomUUID(), connectRequest };
-  const start = await broker.get(StartAuthorization).begin(ticket, browserKey, requestId);
+  const start = await broker.get(StartAuthorization).begin(ticket, browserKey, requestId, null);
   if (start.kind !== 'redirect') {
     const outcome = start.kind === 'ended' ? start.outcome : start.ticket.outcome;
     if (!outcome) throw wrongState();
@@ -52,7 +54,9 @@ export async function storeConsent(
     if (!outcome) return failed(wrongState());
     if (outcome.kind === 'expired') return failed(tookTooLong());
     if (completion.kind === 'outcome') await record(broker, connectRequest, outcome);
-    const page = resultPage(connectRequest.serviceName, outcome, null);
+    const context = { app: plainFace(connectRequest.serviceName), backUrl: null };
+    const page = (locale: Locale) =>
+      resultPage({ ...context, locale }, { outcome, nextStep: null, connectRequest });
     return { reply: { status: 200, page }, outcome: { value: outcome } };
   }, seconds);
   return outcome;

@@ -1,0 +1,73 @@
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { LOGO_RULE, MAX_LOGO_BYTES, type ServiceFace } from '../../domain/access/service-face.js';
+import type { FaceChanges } from '../../services/service-faces.js';
+import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
+
+/** How a service shows itself to users, on the command line. An empty value removes what is there. */
+export interface FaceOptions {
+  readonly displayName?: string;
+  readonly logo?: string;
+  readonly colour?: string;
+  readonly privacy?: string;
+  readonly support?: string;
+}
+
+export const FACE_HELP = `
+What users see: --display-name, --logo, --colour, --privacy, --support. Pages show the name in place of the
+service's, the logo beside it, buttons in the colour, and the links below. A logo is an https URL, which the browsers
+of users load, or a PNG, JPEG or WebP file of at most 64 KiB, which the broker serves.`;
+
+export function addFaceOptions(command: Command): Command {
+  return command
+    .option('--display-name <name>', 'the name that users see: 1 to 60 characters of any script')
+    .option('--logo <url-or-file>', 'an https URL, or a PNG, JPEG or WebP file')
+    .option('--colour <#rrggbb>', 'of the buttons; the text on them is black or white')
+    .option('--privacy <url>', 'the privacy policy of the app')
+    .option('--support <url>', 'where users of the app get help');
+}
+
+/** @returns what is to change; null where no option names anything */
+export function readFace({ displayName, logo, colour, privacy, support }: FaceOptions): FaceChanges | null {
+  const changes: FaceChanges = {
+    ...(displayName === undefined ? {} : { displayName: displayName || null }),
+    ...(logo === undefined ? {} : { logo: readLogo(logo) }),
+    ...(colour === undefined ? {} : { colour: colour.toLowerCase() || null }),
+    ...(privacy === undefined ? {} : { privacyUrl: privacy || null }),
+    ...(support === undefined ? {} : { supportUrl: support || null }),
+  };
+  return Object.keys(changes).length > 0 ? changes : null;
+}
+
+/** As `--json` prints it. */
+export function faceAsJson({ displayName, logo, colour, privacyUrl, supportUrl }: ServiceFace): object {
+  return {
+    display_name: displayName,
+    logo: logo === null ? null : logo.kind === 'url' ? logo.url : `/logos/${logo.hash}`,
+    colour,
+    privacy_url: privacyUrl,
+    support_url: supportUrl,
+  };
+}
+
+/** A URL stays one, whatever its scheme: the registry refuses what is not https. */
+function readLogo(logo: string): NonNullable<FaceChanges['logo']> | null {
+  if (logo === '') return null;
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(logo)) return logo;
+  const path = resolve(logo);
+  try {
+    // A large file, or a device, is not read.
+    const { size } = statSync(path);
+    if (size > MAX_LOGO_BYTES) throw wrongUsage(`logo: ${LOGO_RULE} ${path} has ${size} bytes.`);
+    return new Uint8Array(readFileSync(path));
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    throw new Failure(
+      EXIT.fileMissing,
+      'logo_file_missing',
+      `The logo cannot be read from ${path} (${code}). Name a PNG, JPEG or WebP file, or an https URL.`,
+    );
+  }
+}

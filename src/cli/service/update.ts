@@ -1,0 +1,55 @@
+import { Command } from 'commander';
+import { BrokerError } from '../../domain/errors.js';
+import { type CommandResult, printResult } from '../shared/command-result.js';
+import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
+import { withBroker } from '../shared/open-broker.js';
+import { addFaceOptions, FACE_HELP, type FaceOptions, faceAsJson, readFace } from './face-options.js';
+
+const EXAMPLES = `
+Examples:
+  token-broker service update reports --display-name 'Acme Reports' --colour '#0b7a4b'
+  token-broker service update reports --logo ./logo.png --privacy https://acme.example/privacy
+  token-broker service update reports --logo ''
+${FACE_HELP}
+
+What is not named stays as it is; an empty value removes it. Pages show it from then on. The name by which the service is
+administered, its key and its policy do not change.`;
+
+export function serviceUpdate(): Command {
+  const command = new Command('update')
+    .description('Change how a service shows itself to users')
+    .argument('<id-or-name>', 'as `token-broker service list` shows it');
+  return addFaceOptions(command).addHelpText('after', EXAMPLES).action(printResult(update));
+}
+
+async function update(idOrName: string, options: FaceOptions): Promise<CommandResult> {
+  const changes = readFace(options);
+  if (changes === null) {
+    throw wrongUsage('nothing to change: name --display-name, --logo, --colour, --privacy or --support.');
+  }
+  return withBroker(async (broker) => {
+    const { ServiceFaces } = await import('../../services/service-faces.js');
+    const updated = await broker
+      .get(ServiceFaces)
+      .update(idOrName, changes)
+      .catch((error: unknown) => {
+        throw error instanceof BrokerError ? wrongUsage(error.detail) : error;
+      });
+    if (!updated) {
+      throw new Failure(
+        EXIT.notFound,
+        'service_not_found',
+        `There is no active service ${idOrName}. \`token-broker service list\` shows all of them.`,
+      );
+    }
+    const { id, name, face } = updated;
+    const shown = faceAsJson(face);
+    return {
+      text: [
+        `Users see the service ${name} as`,
+        ...Object.entries(shown).map(([member, value]) => `  ${member.padEnd(12)}  ${String(value ?? '-')}`),
+      ].join('\n'),
+      json: { id, name, face: shown },
+    };
+  });
+}

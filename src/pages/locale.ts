@@ -1,0 +1,32 @@
+import { negotiate } from '@fastify/accept-negotiator';
+
+/** The languages that pages are written in; the first one is for readers of any other. */
+export const LOCALES = ['en', 'id', 'fr', 'de'] as const;
+export type Locale = (typeof LOCALES)[number];
+
+/** ISO 639 renamed Indonesian in 1989; Java and old Androids still send the former code. */
+const FORMER = /\bin\b/g;
+/** A region or script: pages do not differ by it. */
+const SUBTAGS = /\b([a-z]{2,3})(?:-[a-z\d]+)+/g;
+
+/**
+ * Which language a page is written in.
+ * @param wanted a language tag (RFC 5646) that the ticket names; null where it names none
+ * @param accepted the browser's Accept-Language
+ */
+export function localeOf(wanted: string | null, accepted: string | undefined): Locale {
+  return acceptedLocale(wanted) ?? acceptedLocale(accepted) ?? LOCALES[0];
+}
+
+/** @returns null where none of the languages is written here */
+export function acceptedLocale(accepted: string | null | undefined): Locale | null {
+  if (!accepted) return null;
+  // A wildcard is no language; with it, the negotiator would choose the first one.
+  const primary = accepted
+    .toLowerCase()
+    .replaceAll('*', 'any')
+    .replaceAll(SUBTAGS, '$1')
+    .replaceAll(FORMER, 'id');
+  const chosen = negotiate(primary, [...LOCALES]);
+  return LOCALES.find((locale) => locale === chosen) ?? null;
+}

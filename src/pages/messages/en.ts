@@ -1,0 +1,162 @@
+import type { ComponentChildren } from 'preact';
+import { inMinutes, plural } from './plural.js';
+
+/** A name in its own direction, or a text. */
+export type Part = ComponentChildren;
+
+export const EN = {
+  connect: {
+    title: 'Connect your Google account',
+    lead: (app: Part): Part => [app, ' asks to use your Google account.'],
+    user: (app: Part): Part => ['Your account at ', app],
+    account: 'Google account',
+    onlyAccount: (email: Part): Part => [email, ', and no other'],
+    onlyDomain: (domain: Part): Part => ['one of ', domain, ', and no other'],
+    onlyThatAccount: 'the one that was connected before, and no other',
+    asks: (app: Part): Part => ['It allows ', app, ' to'],
+    promise:
+      'It gets no more than this and what you allowed it before. It also learns which account you chose.',
+    next: "You choose the account and what to allow on the next page, which is Google's.",
+    button: 'Continue to Google',
+    cancel: 'Cancel',
+    notYou: (user: Part): Part => [
+      'Not ',
+      user,
+      ', or did you not ask for this? Cancel; nothing has happened yet.',
+    ],
+    takeBack: (link: (text: string) => Part): Part => [
+      'You can take this back at any time in your ',
+      link('Google Account'),
+      '.',
+    ],
+    expires: (minutes: number) => `This link expires ${inMinutes('en', minutes)}.`,
+  },
+  technical: (count: number) =>
+    plural('en', count, {
+      one: 'Technical name of this permission',
+      other: 'Technical names of these # permissions',
+    }),
+  privacy: 'Privacy policy',
+  support: 'Help',
+  links: 'More about this app',
+  tryAgain: 'Try again',
+  startAgain: 'Start again',
+  back: (app: Part): Part => ['Back to ', app],
+  getHelp: (app: Part): Part => ['Get help from ', app],
+  mention: (code: Part): Part => ['If you ask for help, mention ', code, '.'],
+  errorLine: (status: number, code: Part, request: Part): Part => [
+    `Error ${status} `,
+    code,
+    ', request ',
+    request,
+  ],
+  result: {
+    complete: 'Connected',
+    mayUse: (app: Part, account: Part): Part => [app, ' may now use ', account, '. You can close this page.'],
+    allowed: 'You allowed it to',
+    partial: 'Connected in part',
+    mayUsePartly: (app: Part, account: Part): Part => [
+      app,
+      ' may now use ',
+      account,
+      ', but not for everything that it asked for.',
+    ],
+    missing: 'You did not allow it to',
+    consequence: (app: Part, count: number): Part => [
+      'Parts of ',
+      app,
+      plural('en', count, {
+        one: ' need this permission and may not work without it.',
+        other: ' need these # permissions and may not work without them.',
+      }),
+    ],
+    held: 'Connected already',
+    heldBody: (app: Part): Part => [
+      app,
+      ' may use your Google account as it asked. Nothing had to change. You can close this page.',
+    ],
+    pending: 'Almost done',
+    pendingBody: (app: Part): Part => [
+      app,
+      ' now checks that it was you who asked. Go back there to finish.',
+    ],
+    finishing: 'Almost done',
+    finishingBody: (app: Part): Part => [
+      'Google has given its permission. Storing it takes a little longer than usual and goes on by itself: you need ' +
+        'not start again, and you can close this page. ',
+      app,
+      ' will have access in a moment.',
+    ],
+    waiting: 'Almost done',
+    waitingBody: (app: Part): Part => [
+      'The answer of Google is still being stored. Load this page again in a moment. If it stays like this, open the link of ',
+      app,
+      ' once more.',
+    ],
+    denied: 'Not connected',
+    deniedBody: (app: Part): Part => [
+      'You did not allow ',
+      app,
+      ' to use your Google account. Nothing was stored.',
+    ],
+    cancelled: 'This link was withdrawn',
+    cancelledBody: (app: Part): Part => [
+      app,
+      ' no longer needs an answer from you. You can close this page.',
+    ],
+    expired: 'This took too long',
+    expiredBody: (app: Part): Part => ['Nothing was stored. Go back to ', app, ', and start again there.'],
+    otherAccount: (former: Part): Part => [
+      'This is another account than before: ',
+      former,
+      ' is still not connected.',
+    ],
+    wrongAccount: 'Another Google account is needed',
+    wrongAccountBody: (app: Part, chosen: Part, wanted: Part): Part => [
+      'You chose ',
+      chosen,
+      '. ',
+      app,
+      ' needs ',
+      wanted,
+      '. Nothing was stored. Start again, and choose that account.',
+    ],
+    anAccountOf: (domain: Part): Part => ['an account of ', domain],
+    thatAccount: 'the account that was connected before',
+  },
+  embedded: {
+    title: 'Open this link in your browser',
+    body: (app: Part): Part => [
+      'You are in a browser that is part of another app. Google does not let people sign in there, because such an app ' +
+        'could read along. Open the link in Safari, Chrome or Firefox, and connect ',
+      app,
+      ' there.',
+    ],
+    menu: 'Open the menu of this app (⋯ or ⋮) and choose “Open in browser”; or copy this link and paste it into your browser:',
+    open: 'Open in my browser',
+    goOn: 'Continue here anyway',
+    unused: 'The link has not been used yet, and nothing is lost.',
+  },
+  credentials: {
+    done: 'Done',
+    doneBody: (account: Part): Part => [
+      account,
+      ' gave its permission. Go back to the terminal; you can close this page.',
+    ],
+    partial: 'Done in part',
+    partialBody: (account: Part): Part => [
+      account,
+      ' gave some of the permission. Go back to the terminal; it says what to do next.',
+    ],
+    denied: 'Not allowed',
+    deniedBody: 'You did not give the permission. Go back to the terminal; it says what to do next.',
+    failed: 'That did not work',
+    failedBody: 'Go back to the terminal; it says more.',
+    waiting: 'Waiting for Google',
+    waitingBody: 'Open the address that the terminal shows. Google then brings you back here.',
+    over: 'This was finished already',
+    overBody: 'Go back to the terminal.',
+  },
+};
+
+export type Messages = typeof EN;

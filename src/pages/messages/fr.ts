@@ -1,0 +1,154 @@
+import type { Messages } from './en.js';
+import { inMinutes, plural } from './plural.js';
+
+export const FR: Messages = {
+  connect: {
+    title: 'Associer votre compte Google',
+    lead: (app) => [app, ' demande à utiliser votre compte Google.'],
+    user: (app) => ['Votre compte chez ', app],
+    account: 'Compte Google',
+    onlyAccount: (email) => [email, ', et aucun autre'],
+    onlyDomain: (domain) => ['un compte de ', domain, ', et aucun autre'],
+    onlyThatAccount: 'celui qui était associé auparavant, et aucun autre',
+    asks: (app) => [app, ' pourra'],
+    promise:
+      'L’application n’obtient rien de plus que cela et ce que vous lui avez déjà accordé. Elle apprend aussi quel compte vous avez choisi.',
+    next: 'Vous choisissez le compte et les autorisations sur la page suivante, qui est celle de Google.',
+    button: 'Continuer vers Google',
+    cancel: 'Annuler',
+    notYou: (user) => [
+      'Vous n’êtes pas ',
+      user,
+      ', ou vous n’avez rien demandé\u00a0? Annulez\u00a0: rien ne s’est encore passé.',
+    ],
+    takeBack: (link) => [
+      'Vous pouvez retirer cet accès à tout moment dans votre ',
+      link('compte Google'),
+      '.',
+    ],
+    expires: (minutes) => `Ce lien expire ${inMinutes('fr', minutes)}.`,
+  },
+  technical: (count) =>
+    plural('fr', count, {
+      one: 'Nom technique de cette autorisation',
+      other: 'Noms techniques de ces # autorisations',
+    }),
+  privacy: 'Règles de confidentialité',
+  support: 'Aide',
+  links: 'En savoir plus sur cette application',
+  tryAgain: 'Réessayer',
+  startAgain: 'Recommencer',
+  back: (app) => ['Retour à ', app],
+  getHelp: (app) => ['Obtenir de l’aide de ', app],
+  mention: (code) => ['Si vous demandez de l’aide, indiquez ', code, '.'],
+  errorLine: (status, code, request) => [`Erreur ${status} `, code, ', requête ', request],
+  result: {
+    complete: 'Compte associé',
+    mayUse: (app, account) => [
+      app,
+      ' peut maintenant utiliser ',
+      account,
+      '. Vous pouvez fermer cette page.',
+    ],
+    allowed: 'Ce que vous avez autorisé',
+    partial: 'Compte associé en partie',
+    mayUsePartly: (app, account) => [
+      app,
+      ' peut maintenant utiliser ',
+      account,
+      ', mais pas pour tout ce qui était demandé.',
+    ],
+    missing: 'Ce que vous n’avez pas autorisé',
+    consequence: (app, count) => [
+      'Certaines fonctions de ',
+      app,
+      plural('fr', count, {
+        one: ' nécessitent cette autorisation et risquent de ne pas marcher sans elle.',
+        other: ' nécessitent ces # autorisations et risquent de ne pas marcher sans elles.',
+      }),
+    ],
+    held: 'Compte déjà associé',
+    heldBody: (app) => [
+      app,
+      ' peut utiliser votre compte Google comme demandé. Rien n’a dû changer. Vous pouvez fermer cette page.',
+    ],
+    pending: 'C’est presque fini',
+    pendingBody: (app) => [
+      app,
+      ' vérifie maintenant que la demande vient bien de vous. Retournez-y pour terminer.',
+    ],
+    finishing: 'C’est presque fini',
+    finishingBody: (app) => [
+      'Google a donné son autorisation. L’enregistrer prend un peu plus de temps que d’habitude et se poursuit tout ' +
+        'seul\u00a0: inutile de recommencer, vous pouvez fermer cette page. ',
+      app,
+      ' aura accès dans un instant.',
+    ],
+    waiting: 'C’est presque fini',
+    waitingBody: (app) => [
+      'La réponse de Google est en cours d’enregistrement. Rechargez cette page dans un instant. Si rien ne change, rouvrez le lien de ',
+      app,
+      '.',
+    ],
+    denied: 'Compte non associé',
+    deniedBody: (app) => [
+      'Vous n’avez pas permis à ',
+      app,
+      ' d’utiliser votre compte Google. Rien n’a été enregistré.',
+    ],
+    cancelled: 'Ce lien a été retiré',
+    cancelledBody: (app) => [app, ' n’attend plus de réponse de votre part. Vous pouvez fermer cette page.'],
+    expired: 'Cela a pris trop de temps',
+    expiredBody: (app) => ['Rien n’a été enregistré. Retournez à ', app, ' et recommencez.'],
+    otherAccount: (former) => [
+      'Ce n’est pas le même compte qu’avant\u00a0: ',
+      former,
+      ' n’est toujours pas associé.',
+    ],
+    wrongAccount: 'Il faut un autre compte Google',
+    wrongAccountBody: (app, chosen, wanted) => [
+      'Vous avez choisi ',
+      chosen,
+      '. ',
+      app,
+      ' a besoin de ',
+      wanted,
+      '. Rien n’a été enregistré. Recommencez et choisissez ce compte.',
+    ],
+    anAccountOf: (domain) => ['un compte de ', domain],
+    thatAccount: 'ce compte déjà associé auparavant',
+  },
+  embedded: {
+    title: 'Ouvrez ce lien dans votre navigateur',
+    body: (app) => [
+      'Vous utilisez un navigateur intégré à une autre application. Google n’y permet pas de se connecter, car une telle ' +
+        'application pourrait tout lire. Ouvrez le lien dans Safari, Chrome ou Firefox, et associez ',
+      app,
+      ' là-bas.',
+    ],
+    menu: 'Ouvrez le menu de cette application (⋯ ou ⋮) et choisissez «\u00a0Ouvrir dans le navigateur\u00a0»\u00a0; ou copiez ce lien et collez-le dans votre navigateur\u00a0:',
+    open: 'Ouvrir dans mon navigateur',
+    goOn: 'Continuer ici malgré tout',
+    unused: 'Le lien n’a pas encore été utilisé, et rien n’est perdu.',
+  },
+  credentials: {
+    done: 'Terminé',
+    doneBody: (account) => [
+      account,
+      ' a donné son autorisation. Retournez au terminal\u00a0; vous pouvez fermer cette page.',
+    ],
+    partial: 'Terminé en partie',
+    partialBody: (account) => [
+      account,
+      ' a donné une partie des autorisations. Retournez au terminal\u00a0; il indique la suite.',
+    ],
+    denied: 'Non autorisé',
+    deniedBody: 'Vous n’avez pas donné l’autorisation. Retournez au terminal\u00a0; il indique la suite.',
+    failed: 'Cela n’a pas marché',
+    failedBody: 'Retournez au terminal\u00a0; il en dit plus.',
+    waiting: 'En attente de Google',
+    waitingBody: 'Ouvrez l’adresse que le terminal affiche. Google vous ramènera ensuite ici.',
+    over: 'C’était déjà terminé',
+    overBody: 'Retournez au terminal.',
+  },
+};

@@ -1,0 +1,31 @@
+/**
+ * messages/ owns what pages say, one file a language and subject, all of one type: a message that a language lacks fails
+ * the build. A message is a text, or a function of its facts; names are passed in as elements, so that they keep their direction.
+ * Does not own the words of scopes (scopes/), nor the texts of the API, which are English.
+ */
+import type { Locale } from '../locale.js';
+import { DE } from './de.js';
+import { EN, type Messages } from './en.js';
+import { FR } from './fr.js';
+import { ID } from './id.js';
+import { PROBLEMS_DE } from './problems.de.js';
+import { PROBLEMS_EN, type ProblemMessages } from './problems.en.js';
+import { PROBLEMS_FR } from './problems.fr.js';
+import { PROBLEMS_ID } from './problems.id.js';
+
+const MESSAGES: Readonly<Record<Locale, Messages>> = { en: EN, id: ID, fr: FR, de: DE };
+
+const PROBLEMS: Readonly<Record<Locale, ProblemMessages>> = {
+  en: PROBLEMS_EN,
+  id: PROBLEMS_ID,
+  fr: PROBLEMS_FR,
+  de: PROBLEMS_DE,
+};
+
+export function messagesOf(locale: Locale): Messages {
+  return MESSAGES[locale];
+}
+
+export function problemMessagesOf(locale: Locale): ProblemMessages {
+  return PROBLEMS[locale];
+}

@@ -1,0 +1,27 @@
+import { describe, expect, test } from '@jest/globals';
+import { inMinutes, plural } from './plural.js';
+
+describe('a number in a message', () => {
+  const forms = { one: '# file', other: '# files' };
+
+  test.each([
+    ['en', 1, '1 file'],
+    ['en', 0, '0 files'],
+    // French counts nothing as one.
+    ['fr', 0, '0 file'],
+    ['de', 1234, '1.234 files'],
+    // Indonesian has one form.
+    ['id', 1, '1 files'],
+  ] as const)('takes the form of %s for %d', (locale, count, text) => {
+    expect(plural(locale, count, forms)).toBe(text);
+  });
+
+  test.each([
+    ['en', 1, 'in 1 minute'],
+    ['de', 25, 'in 25 Minuten'],
+    ['fr', 25, 'dans 25 minutes'],
+    ['id', 25, 'dalam 25 menit'],
+  ] as const)('is a time from now in %s for %d', (locale, minutes, text) => {
+    expect(inMinutes(locale, minutes)).toBe(text);
+  });
+});

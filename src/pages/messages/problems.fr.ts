@@ -1,0 +1,115 @@
+import type { ProblemMessages } from './problems.en.js';
+
+const START_AGAIN = 'Retournez à l’application d’où vous venez et recommencez.';
+const ASK = 'Vous ne pouvez pas corriger cela\u00a0: adressez-vous aux responsables de l’application.';
+
+export const PROBLEMS_FR: ProblemMessages = {
+  reasons: {
+    ticket_used: {
+      title: 'Ce lien appartient à un autre navigateur',
+      detail:
+        'Il a été ouvert dans un autre navigateur et ne marche que là. Continuez dans ce navigateur, ou retournez à l’application d’où vous venez et recommencez ici.',
+    },
+    ticket_expired: {
+      title: 'Ce lien a expiré',
+      detail: `Il date de plus de 30 minutes. ${START_AGAIN}`,
+    },
+    ticket_invalid: {
+      title: 'Ce lien ne marche pas',
+      detail:
+        'Il est abîmé ou incomplet. Ouvrez-le exactement comme l’application vous l’a donné, ou recommencez dans l’application.',
+    },
+    other_site: {
+      title: 'Veuillez ouvrir le lien vous-même',
+      detail:
+        'Un autre site vous a envoyé ici. Ouvrez le lien que l’application vous a donné et appuyez sur son bouton.',
+    },
+    state_unknown: {
+      title: 'Cette page ne s’ouvre pas seule',
+      detail: `Cette réponse n’appartient à aucune association en cours. ${START_AGAIN}`,
+    },
+    state_missing: {
+      title: 'Cette page ne s’ouvre pas seule',
+      detail: `Seul Google envoie des navigateurs ici. ${START_AGAIN}`,
+    },
+    malformed_response: {
+      title: 'Cette réponse est inutilisable',
+      detail: `Elle n’a pas la forme que Google lui donne. ${START_AGAIN}`,
+    },
+    wrong_issuer: {
+      title: 'Cette réponse est inutilisable',
+      detail: `Elle ne vient pas de Google. ${START_AGAIN}`,
+    },
+    service_revoked: {
+      title: 'Ce lien n’est plus valable',
+      detail:
+        'L’application ne peut plus associer de comptes Google ici. Rien n’a été enregistré. Si vous en avez encore besoin, adressez-vous à ses responsables.',
+    },
+    policy_changed: {
+      title: 'Ce lien n’est plus valable',
+      detail:
+        'L’application ne peut plus demander cela. Rien n’a été enregistré. Si vous en avez encore besoin, adressez-vous à ses responsables.',
+    },
+    other_browser: {
+      title: 'Veuillez recommencer dans ce navigateur',
+      detail:
+        'Cette association a commencé dans un autre navigateur, ou son cookie a disparu. Retournez au navigateur du début, ou recommencez dans l’application.',
+    },
+  },
+  codes: {
+    invalid_request: {
+      title: 'Cette demande est incompréhensible',
+      detail:
+        'Ouvrez le lien exactement comme l’application vous l’a donné, ou recommencez dans l’application.',
+    },
+    not_found: {
+      title: 'Cette page n’existe pas',
+      detail: 'Vérifiez l’adresse, ou retournez à l’application d’où vous venez.',
+    },
+    method_not_allowed: {
+      title: 'Cette page ne s’ouvre pas ainsi',
+      detail: 'Ouvrez le lien que l’application vous a donné.',
+    },
+    not_allowed: { title: 'Ce n’est pas permis', detail: ASK },
+    rate_limited: {
+      title: 'Trop de demandes',
+      detail: 'Beaucoup de demandes sont venues de votre réseau. Attendez une minute, puis réessayez.',
+    },
+    slots_full: {
+      title: 'Ce compte Google est associé trop souvent',
+      detail:
+        'Google mettrait fin à sa plus ancienne association, qu’un autre utilisateur emploie encore. Supprimez-en une qui ne sert plus, ou utilisez un autre compte Google.',
+    },
+    google_unavailable: {
+      title: 'Google ne répond pas',
+      detail: 'Votre compte n’est pas en cause. Réessayez dans une minute.',
+    },
+    client_misconfigured: { title: 'Google refuse cette application', detail: ASK },
+    database_unavailable: {
+      title: 'Ce service n’est pas disponible',
+      detail:
+        'Rien n’est perdu. Réessayez dans une minute\u00a0; si cela persiste, adressez-vous aux responsables de l’application.',
+    },
+    internal_error: {
+      title: 'Une erreur s’est produite',
+      detail:
+        'Réessayez. Si cela persiste, adressez-vous aux responsables de l’application en indiquant la requête ci-dessous.',
+    },
+  },
+  failures: {
+    title: 'Cela n’a pas marché',
+    google_unavailable: 'Google n’a pas répondu à temps. Votre compte n’est pas en cause\u00a0: réessayez.',
+    client_misconfigured: `Google refuse cette application pour le moment. Rien n’a été enregistré. ${ASK}`,
+    org_internal:
+      'Google réserve cette application aux comptes de sa propre organisation. Choisissez un compte de cette organisation.',
+    policy_rejected:
+      'L’administrateur de votre Google Workspace n’autorise pas cette application ou l’une de ses autorisations. Demandez-lui de l’autoriser.',
+    code_rejected:
+      'Google n’a pas accepté sa propre réponse\u00a0; elle a peut-être déjà servi. Recommencez dans l’application.',
+    scope_rejected: `Google ne connaît pas l’une des autorisations demandées. Rien n’a été enregistré. ${ASK}`,
+    no_refresh_token:
+      'Google n’a pas donné d’autorisation durable. Rien n’a été enregistré\u00a0; réessayez.',
+    not_allowed: `L’application ne peut plus demander cela. Rien n’a été enregistré. ${ASK}`,
+    google_refused: 'Google vous a renvoyé sans autorisation. Rien n’a été enregistré\u00a0; réessayez.',
+  },
+};

@@ -1,0 +1,26 @@
+import type { Locale } from './locale.js';
+
+/** How an app shows itself to its users. */
+export interface AppFace {
+  readonly name: string;
+  /** An address for `src`: one of the broker's own, or the app's. */
+  readonly logo: string | null;
+  /** #rrggbb */
+  readonly colour: string | null;
+  readonly privacyUrl: string | null;
+  readonly supportUrl: string | null;
+}
+
+/** What a page needs besides its facts: whose page it is, and for whom it is written. */
+export interface PageContext<App extends AppFace | null = AppFace> {
+  readonly locale: Locale;
+  /** Null where no connect is known. */
+  readonly app: App;
+  /** The way back to the app, with how the connect ended; null where the app named none. */
+  readonly backUrl: string | null;
+}
+
+/** An app that is known by its name only. */
+export function plainFace(name: string): AppFace {
+  return { name, logo: null, colour: null, privacyUrl: null, supportUrl: null };
+}
