@@ -14,7 +14,11 @@ const INVISIBLE = /[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\u{e
 export function isDisplayText(value: string, maxLength: number): boolean {
   const { length } = Array.from(value);
   return (
-    length >= 1 && length <= maxLength && value.trim() === value && isPlainText(value) && !INVISIBLE.test(value)
+    length >= 1 &&
+    length <= maxLength &&
+    value.trim() === value &&
+    isPlainText(value) &&
+    !INVISIBLE.test(value)
   );
 }
 

@@ -30,4 +30,5 @@ export const EXHAUSTIVE = [
   'test/fair-turns',
   'test/bench',
   'test/cli/migrate-waits',
+  'test/pages',
 ];
