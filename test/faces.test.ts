@@ -53,7 +53,7 @@ function policyOf(response: Response): string {
 }
 
 describe("an app's face", () => {
-  test('is shown on its pages: name, logo, colour and links', async () => {
+  test('is shown on its pages by name, logo, colour and links', async () => {
     const { html } = await pageOf(await ticketFor());
     expect(html).toContain('>Laporan Acme</bdi>');
     expect(html).not.toContain('>reports<');
@@ -84,7 +84,7 @@ describe("an app's face", () => {
     }
   });
 
-  test('may have a logo of its own server: the policy of the page allows this image and no other', async () => {
+  test('may have a logo of its own server, and the policy of the page allows this image and no other', async () => {
     const { key } = await otherService({ logo: 'https://cdn.acme.example/a;b/logo,1.png?v=2' });
     const page = await pageOf(await ticketFor({}, new Api(bed.url, key)));
     expect(page.html).toContain('src="https://cdn.acme.example/a;b/logo,1.png?v=2"');

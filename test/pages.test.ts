@@ -146,7 +146,7 @@ describeInChromium('every page', () => {
   };
 
   test.each(Object.keys(PAGES))(
-    '%s can be read by everyone: in each language, on a phone and on a desktop, in light and in dark',
+    '%s can be read by everyone, in each language, on a phone and on a desktop, in light and in dark',
     async (name) => {
       const context = await chromium.newContext({ viewport: PHONE, reducedMotion: 'reduce' });
       const page = await context.newPage();

@@ -22,7 +22,7 @@ describe('a browser that Google refuses', () => {
     ['WeChat', `${ANDROID}) AppleWebKit/537.36 Chrome/116.0 Mobile Safari/537.36 MicroMessenger/8.0.47`],
     ['LinkedIn', `${IPHONE} Mobile/15E148 [LinkedInApp]/9.29.1`],
     ['TikTok', `${IPHONE} Mobile/15E148 musical_ly_33.9.0 BytedanceWebview/d8a21c6`],
-  ])('is recognised: %s', (_, userAgent) => {
+  ])('is recognised in %s', (_, userAgent) => {
     expect(isEmbeddedBrowser(userAgent)).toBe(true);
   });
 
@@ -47,7 +47,7 @@ describe('a browser that Google refuses', () => {
     ['a program', 'curl/8.5.0'],
     ['the preview of a link', 'facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)'],
     ['the preview of a link on X', 'Twitterbot/1.0'],
-  ])('is not taken for one: %s', (_, userAgent) => {
+  ])('is not taken for one in %s', (_, userAgent) => {
     expect(isEmbeddedBrowser(userAgent)).toBe(false);
   });
 

@@ -101,12 +101,12 @@ export const PROBLEMS_EN = {
   /** Why a connect failed after Google sent the browser back. */
   failures: {
     title: 'That did not work',
-    google_unavailable: 'Google did not answer in time. Nothing is wrong with your account: try again.',
+    google_unavailable: 'Google took too long to answer. Your account is fine: try again.',
     client_misconfigured: `Google refuses this app at the moment. Nothing was stored. ${ASK}`,
     org_internal:
       'Google lets only accounts of its own organization use this app. Choose an account of that organization.',
     policy_rejected:
-      'The administrator of your Google Workspace does not allow this app or one of its permissions. Ask the administrator to allow it.',
+      'Your Google Workspace administrator has not approved this app, or a permission that it asks for. Ask for the approval.',
     code_rejected:
       'Google did not accept its own answer; it may have been used before. Start again in the app.',
     scope_rejected: `Google does not know a permission that was asked for. Nothing was stored. ${ASK}`,
