@@ -8,7 +8,7 @@ import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { type ConnectOutcome, mayTryAgain } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { Public } from '../http/caller.decorator.js';
-import { pageContextOf, sendPage } from '../http/page-responses.js';
+import { pageContextOf, sendAppPage } from '../http/page-responses.js';
 import { type Problem, problemOf } from '../http/problem/problem.js';
 import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { errorPage } from '../pages/error-page.js';
@@ -79,7 +79,7 @@ export class ConnectResultController {
           connectRequest,
         })
       : waitingPage(context);
-    await sendPage(reply, context, page);
+    await sendAppPage(reply, context, page);
   }
 
   /** Another link for the same connect; Google suggests the account that is required. */
@@ -93,5 +93,5 @@ export class ConnectResultController {
 
 async function sendRefusal(request: FastifyRequest, reply: FastifyReply, problem: Problem): Promise<void> {
   const context = pageContextOf(request);
-  await sendPage(reply.status(400), context, errorPage(context, problem));
+  await sendAppPage(reply.status(400), context, errorPage(context, problem));
 }

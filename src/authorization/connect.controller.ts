@@ -9,7 +9,7 @@ import { type ConnectOutcome, outcomeOfRefusal } from '../domain/connect/connect
 import { BrokerError } from '../domain/errors.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
-import { allowFormToLeave, assertOwnPage, sendPage } from '../http/page-responses.js';
+import { allowFormToLeave, assertOwnPage, sendAppPage } from '../http/page-responses.js';
 import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { connectPage } from '../pages/connect-page.js';
@@ -56,7 +56,7 @@ export class ConnectController {
     const { connectRequest } = opened;
     const context = await this.pages.of(request, connectRequest);
     if (here === undefined && isEmbeddedBrowser(request.headers['user-agent'])) {
-      await sendPage(reply, context, embeddedPage(context, this.pages.waysOut(request, text)));
+      await sendAppPage(reply, context, embeddedPage(context, this.pages.waysOut(request, text)));
       return;
     }
     if (request.method === 'GET') {
@@ -66,7 +66,7 @@ export class ConnectController {
     }
     allowFormToLeave(reply);
     const minutesLeft = this.tickets.minutesLeft(connectRequest);
-    await sendPage(reply, context, connectPage(context, { connectRequest, ticket: text, minutesLeft }));
+    await sendAppPage(reply, context, connectPage(context, { connectRequest, ticket: text, minutesLeft }));
   }
 
   @Post()
@@ -127,7 +127,7 @@ export class ConnectController {
     // Without a browser there is no page of the result.
     if (!browserHash && connectRequest.returnTo === null) {
       const context = await this.pages.of(request, connectRequest);
-      await sendPage(reply, context, resultPage(context, { outcome, nextStep: null, connectRequest }));
+      await sendAppPage(reply, context, resultPage(context, { outcome, nextStep: null, connectRequest }));
     } else await respondToBrowser(reply, stored, outcome);
     return true;
   }

@@ -50,11 +50,16 @@ export function allowLogo(reply: FastifyReply, { app }: PageContext<AppFace | nu
 }
 
 /** Pages hold tickets, accounts and outcomes: no browser or proxy may store one. */
-export async function sendPage(
+export async function sendPage(reply: FastifyReply, html: string): Promise<void> {
+  await reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(html);
+}
+
+/** A page with the face of an app. */
+export async function sendAppPage(
   reply: FastifyReply,
   context: PageContext<AppFace | null>,
   html: string,
 ): Promise<void> {
   allowLogo(reply, context);
-  await reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(html);
+  await sendPage(reply, html);
 }
