@@ -30,6 +30,8 @@ import { serviceList } from './service/list.js';
 import { serviceRevoke } from './service/revoke.js';
 import { serviceUpdate } from './service/update.js';
 import { wrongUsage } from './shared/failure.js';
+import { ticketCreate } from './ticket/create.js';
+import { ticketShow } from './ticket/show.js';
 import { userForget } from './user/forget.js';
 import { webhookList } from './webhook/list.js';
 import { webhookReplay } from './webhook/replay.js';
@@ -97,6 +99,7 @@ export function buildProgram(asJson: boolean): Command {
       ),
     )
     .addCommand(group('grant', 'Grants of users', grantList(), grantShow(), grantDisconnect(), grantImport()))
+    .addCommand(group('ticket', 'Connect links for users', ticketCreate(), ticketShow()))
     .addCommand(group('user', 'Users, as their grants show them', userForget()))
     .addCommand(group('webhook', 'Events for the app', webhookList(), webhookReplay(), webhookTest()))
     .addCommand(audit())

@@ -1,0 +1,118 @@
+import { Command } from 'commander';
+import { BrokerError } from '../../domain/errors.js';
+import type { ConnectTicketDto } from '../../authorization/connect-ticket.dto.js';
+import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
+import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
+import { readSettings, withModules } from '../shared/open-broker.js';
+
+const EXAMPLES = `
+Examples:
+  token-broker ticket create --service reports --user alice \\
+    --scope https://www.googleapis.com/auth/yt-analytics.readonly
+  token-broker ticket create --service reports --user alice --scope openid \\
+    --account alice@example.com --json | jq -r .connect_url
+
+Makes a link that takes a user to Google and back, as a service would with
+POST /connect/tickets and within its policy. The browser that opens the link
+connects an account for this user: send it to no one else. How far it is says
+\`token-broker ticket show ID\`.`;
+
+interface Options {
+  readonly service: string;
+  readonly user: string;
+  readonly scope: readonly string[];
+  readonly client?: string;
+  readonly account?: string;
+  readonly requireEmail?: string;
+  readonly returnTo?: string;
+  readonly anotherAccount?: boolean;
+}
+
+export function ticketCreate(): Command {
+  return new Command('create')
+    .description('Make a connect link for a user, as a service')
+    .requiredOption('--service <id-or-name>', 'the service that gets the access')
+    .requiredOption('--user <id>', 'for whom: the id of the user')
+    .requiredOption('--scope <scope>', 'a scope to ask for; repeat for several', repeated)
+    .option('--client <alias>', 'the Google client; the default one without this')
+    .option('--account <account>', 'the email address or sub to suggest')
+    .option('--require-email <address>', 'the only account that is accepted')
+    .option('--return-to <url>', 'where the browser goes afterwards')
+    .option('--another-account', 'ask Google even when all scopes are held')
+    .addHelpText('after', EXAMPLES)
+    .action(printResult(create));
+}
+
+async function create({ service: idOrName, user, ...options }: Options): Promise<CommandResult> {
+  const [settings, { ConnectTicketsModule }, { ConnectTickets }, dto, { validation }, services, cache] =
+    await Promise.all([
+      readSettings(process.env),
+      import('../../connect-tickets/connect-tickets.module.js'),
+      import('../../connect-tickets/connect-ticket.js'),
+      import('../../authorization/connect-ticket.dto.js'),
+      import('../../http/validation/validation.pipe.js'),
+      import('../../token-store/services/services.repository.js'),
+      import('../../services/service-cache.js'),
+    ]);
+  const [{ AuditLog }, { Clock }] = await Promise.all([
+    import('../../token-store/audit/audit-log.repository.js'),
+    import('../../domain/ports/clock.js'),
+  ]);
+  const metadata = { type: 'body', metatype: dto.ConnectTicketDto } as const;
+  const body = (await validation
+    .transform(bodyOf(user, options), metadata)
+    .catch(explain)) as ConnectTicketDto;
+  return withModules(settings, [ConnectTicketsModule], async (broker) => {
+    const named = await broker.get(services.ServicesRepository).findNamed(idOrName);
+    // Named by its row, used only as it is verified.
+    const service = named && (await broker.get(cache.ServiceCache).findActive(named.id));
+    if (!service) {
+      throw new Failure(
+        EXIT.notFound,
+        'service_not_found',
+        `There is no active service ${idOrName}. \`token-broker service list\` shows all of them.`,
+      );
+    }
+    const client = settings.clients.pickFor(service, body.client);
+    const request = dto.toConnectRequest(service, client, body);
+    const { id, url, expiresAt } = await broker.get(ConnectTickets).issue(service, request, null);
+    const audit = broker.get(AuditLog);
+    audit.record({
+      at: broker.get(Clock).now(),
+      action: 'connect.ticket',
+      outcome: 'ok',
+      actor: 'operator',
+      serviceId: service.id,
+      userId: user,
+      client: client.alias,
+      details: { asked: request.scopes, ticket: id },
+    });
+    await audit.flush();
+    return {
+      text: [
+        `This link connects an account for the user ${user}. Send it to no one else:`,
+        `\n  ${url}\n`,
+        `Its id is ${id}, and it ends at ${expiresAt.toISOString()}.`,
+      ].join('\n'),
+      json: { id, connect_url: url, expires_at: expiresAt },
+    };
+  });
+}
+
+function bodyOf(user: string, options: Omit<Options, 'service' | 'user'>): Record<string, unknown> {
+  const { scope, client, account, requireEmail, returnTo, anotherAccount = false } = options;
+  return {
+    user_id: user,
+    scope: scope.join(' '),
+    client,
+    account_hint: account,
+    ...(requireEmail === undefined ? {} : { require_account: { email: requireEmail } }),
+    return_to: returnTo,
+    another_account: anotherAccount,
+  };
+}
+
+/** A refusal that names fields is about the command line. */
+function explain(error: unknown): never {
+  throw error instanceof BrokerError ? wrongUsage(error.detail) : error;
+}
