@@ -50,7 +50,7 @@ export function allowLogo(reply: FastifyReply, { app }: PageContext<AppFace | nu
 }
 
 /** Pages hold tickets, accounts and outcomes: no browser or proxy may store one. */
-export async function sendPage(reply: FastifyReply, html: string): Promise<void> {
+async function sendPage(reply: FastifyReply, html: string): Promise<void> {
   await reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(html);
 }
 
