@@ -8,7 +8,7 @@ const features = {
   'security-events': [],
   'service-accounts': [],
   webhooks: ['operations'],
-  grants: ['operations'],
+  grants: ['connect-tickets', 'operations'],
   'connect-tickets': ['services'],
   'access-tokens': ['connect-tickets', 'services', 'operations'],
   authorization: ['connect-tickets', 'access-tokens', 'services', 'operations'],

@@ -202,6 +202,7 @@ describe.each([
   ['by a revocation under way', { status: 'revoking' }, 5],
   ['by client', { client: 'second' }, 110],
   ['by client and status', { client: 'second', status: 'active' }, 110],
+  ['by client and a status that no grant has', { client: 'second', status: 'revoked' }, 5],
   ['by user', { userId: 'everything' }, 110],
   ['by the email of an account, in another case', { email: 'uSER-4712@EXAMPLE.com' }, 5],
   ['by the sub of an account', { sub: 'sub-4712' }, 5],

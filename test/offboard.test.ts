@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
-import type { Api } from './support/api.js';
+import { type Api, Browser } from './support/api.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { until } from './support/until.js';
+import { visitConsent } from './support/visit-consent.js';
 
 /** DELETE /users/:userId: everything that the broker holds for a user ends, here only or at Google too. */
 describe('offboarding a user', () => {
@@ -186,6 +187,20 @@ describe('offboarding a user', () => {
     expect(await statuses(bed.api)).toEqual(['alice revoked']);
     expect(await statuses(other)).toEqual(['alice revoked', 'bob active']);
     await bed.sql('DELETE FROM delegated_credentials');
+  });
+
+  test('cancels connects under way: a consent that comes back afterwards brings no grant', async () => {
+    const link = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE });
+    const browser = new Browser();
+    const consent = await browser.begin(link);
+    expect((await offboard('alice', { mode: 'local', dry_run: 'true' })).body).toMatchObject({
+      connects_cancelled: 1,
+    });
+    expect((await offboard('alice', { mode: 'local' })).body).toMatchObject({ connects_cancelled: 1 });
+    await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
+    expect(await audited('connect.cancel')).toMatchObject([{ user_id: 'alice', outcome: 'ok' }]);
+    expect((await offboard('alice', { mode: 'local' })).body).toMatchObject({ connects_cancelled: 0 });
   });
 
   test('ends what the policy of the caller covers, and nothing else', async () => {

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { mayUseClient, type Policy } from '../domain/access/policy.js';
+import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';
 import { DelegatedCredentialsRepository } from '../token-store/services/delegated-credentials.repository.js';
 import { type DisconnectMode, type Ended, EndGrants } from './end-grants.js';
@@ -10,6 +12,7 @@ import { type DisconnectMode, type Ended, EndGrants } from './end-grants.js';
 /** Of one call: a caller is not kept waiting for more. */
 const MAX_GRANTS = 100;
 const MAX_CREDENTIALS = 1000;
+const MAX_TICKETS = 1000;
 
 export interface Offboarding {
   readonly userId: string;
@@ -22,6 +25,8 @@ export interface Offboarding {
 export interface Offboarded extends Ended {
   /** How many delegated credentials for this user were revoked, or would be. */
   readonly credentials: number;
+  /** How many connects under way were cancelled, or would be. */
+  readonly connects: number;
   /** Whether nothing is left to do: false while Google has not confirmed, where a grant was kept, and where there are more. */
   readonly isComplete: boolean;
 }
@@ -38,6 +43,8 @@ export class OffboardUser {
     private readonly lists: GrantListsRepository,
     private readonly endGrants: EndGrants,
     private readonly credentials: DelegatedCredentialsRepository,
+    private readonly tickets: ConnectTicketsRepository,
+    private readonly progress: TicketProgress,
     private readonly audit: AuditLog,
   ) {}
 
@@ -46,15 +53,17 @@ export class OffboardUser {
     const { items, next } = await this.#grantsOf(request);
     const ended = await this.endGrants.preview(items, request.mode);
     const credentials = (await this.#credentialsOf(request)).length;
-    return { ...ended, credentials, isComplete: isComplete(ended, next !== null) };
+    const connects = (await this.#ticketsOf(request)).length;
+    return { ...ended, credentials, connects, isComplete: isComplete(ended, next !== null) };
   }
 
-  /** Credentials first: from then on no holder of one asks for tokens of a grant that is being ended. */
+  /** What could bring a new grant or a token ends first. */
   async offboard(request: Offboarding): Promise<Offboarded> {
+    const connects = await this.#cancelConnects(request);
     const credentials = await this.#revokeCredentials(request);
     const { items, next } = await this.#grantsOf(request);
     const ended = await this.endGrants.end(items, request.mode, request.by);
-    return { ...ended, credentials, isComplete: isComplete(ended, next !== null) };
+    return { ...ended, credentials, connects, isComplete: isComplete(ended, next !== null) };
   }
 
   /** As `offboard`, with the event that a route would write. */
@@ -82,6 +91,24 @@ export class OffboardUser {
     );
   }
 
+  async #ticketsOf({ userId, policy }: Offboarding) {
+    const open = await this.tickets.openOfUser(userId, this.clock.now(), MAX_TICKETS);
+    return open.filter(({ client }) => policy === null || mayUseClient(policy, client));
+  }
+
+  async #cancelConnects(request: Offboarding): Promise<number> {
+    const { by, userId } = request;
+    let cancelled = 0;
+    for (const { id, serviceId, client } of await this.#ticketsOf(request)) {
+      const ended = await this.progress.end(id, { kind: 'cancelled' }, by.requestId);
+      if (!ended?.isNew) continue;
+      cancelled++;
+      const common = { at: this.clock.now(), action: 'connect.cancel', outcome: 'ok' } as const;
+      this.audit.record({ ...common, ...by, serviceId, userId, client, details: { ticket: id } });
+    }
+    return cancelled;
+  }
+
   async #revokeCredentials(request: Offboarding): Promise<number> {
     const found = await this.#credentialsOf(request);
     for (const { id, serviceId, client } of found) {
@@ -100,10 +127,11 @@ function isComplete({ grants }: Ended, isMore: boolean): boolean {
 }
 
 /** For the audit trail. Counts only: a service that reads one user's events may not see the other users. */
-export function countsOf({ grants, also, credentials }: Offboarded): Record<string, number> {
+export function countsOf({ grants, also, credentials, connects }: Offboarded): Record<string, number> {
   return {
     grants: grants.length,
     ...(also.length > 0 ? { also_revoked: also.length } : {}),
     ...(credentials > 0 ? { credentials } : {}),
+    ...(connects > 0 ? { connects } : {}),
   };
 }

@@ -73,6 +73,9 @@ export class OffboardResponse extends AlsoRevokedResponse {
 
   @ApiProperty({ description: 'Delegated credentials for this user that were revoked' })
   credentials_revoked!: number;
+
+  @ApiProperty({ description: 'Connects of this user under way that were cancelled: they bring no grant' })
+  connects_cancelled!: number;
 }
 
 /** Owns DELETE /users/:userId: which rights it needs, and the form of the report. */
@@ -87,7 +90,7 @@ export class UsersController {
   @Header('cache-control', 'no-store')
   @ApiOperation({
     operationId: 'offboardUser',
-    summary: 'End all that the broker holds for a user: grants and delegated credentials',
+    summary: 'End all that the broker holds for a user: grants, delegated credentials, connects under way',
     description:
       'Repeat it until `complete` is true; a user without grants is no error. With `mode=revoke` Google ends every grant of ' +
       "these accounts in the project, other users' included: see `dry_run=true` first. Audit events stay, as long as they are kept.",
@@ -121,13 +124,14 @@ export class UsersController {
 
 /** @param policy null: an operator, who sees everything */
 export function toOffboardResponse(
-  { grants, also, credentials, isComplete }: Offboarded,
+  { grants, also, credentials, connects, isComplete }: Offboarded,
   policy: Policy | null,
 ) {
   return {
     complete: isComplete,
     grants: grants.map(toEndedResponse),
     credentials_revoked: credentials,
+    connects_cancelled: connects,
     ...toSiblingsResponse(also, policy),
   };
 }

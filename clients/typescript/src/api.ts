@@ -625,6 +625,8 @@ export interface components {
             grants: components["schemas"]["EndedGrantResponse"][];
             /** @description Delegated credentials for this user that were revoked */
             credentials_revoked: number;
+            /** @description Connects of this user under way that were cancelled: they bring no grant */
+            connects_cancelled: number;
         };
         AuditEventResponse: {
             /** Format: uuid */

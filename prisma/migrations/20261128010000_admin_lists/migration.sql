@@ -5,6 +5,8 @@
 CREATE INDEX "grants_newest" ON "grants" ("created_at" DESC NULLS LAST, "id" DESC NULLS LAST);
 CREATE INDEX "grants_of_status" ON "grants" ("status", "created_at", "id");
 CREATE INDEX "grants_of_client" ON "grants" ("client", "created_at", "id");
+-- Most grants are active: those of a client that are not are found here.
+CREATE INDEX "grants_inactive_of_client" ON "grants" ("client", "status", "created_at", "id") WHERE "status" <> 'active';
 CREATE INDEX "grants_revoking" ON "grants" ("created_at", "id") WHERE "revocation_id" IS NOT NULL;
 
 -- Each serves the equality that the index in its place did, too.
@@ -30,6 +32,7 @@ CREATE INDEX "outbox_events_abandoned" ON "outbox_events" ("created_at", "sequen
 CREATE INDEX "outbox_events_of_type" ON "outbox_events" ("type", "created_at", "sequence");
 
 CREATE INDEX "delegated_credentials_of_user" ON "delegated_credentials" ("user_id", "created_at", "id");
+CREATE INDEX "connect_tickets_open_of_user" ON "connect_tickets" ("user_id", "created_at") WHERE "ended_at" IS NULL;
 CREATE INDEX "services_created" ON "services" ("created_at", "id");
 
 -- CreateTable. Apart from the services: their rows have a MAC over every column, and each change of one is published.

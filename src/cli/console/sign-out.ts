@@ -8,8 +8,8 @@ Examples:
   token-broker console sign-out --all
   token-broker console sign-out --person alice@example.com
 
-Sessions end on every replica with the next request. Who is still in CONSOLE_OPERATORS or CONSOLE_VIEWERS can
-sign in again.`;
+Sessions end on every replica with the next request. Who is still in
+CONSOLE_OPERATORS or CONSOLE_VIEWERS can sign in again.`;
 
 interface Options {
   readonly all?: true;

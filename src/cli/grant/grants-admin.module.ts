@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ConnectTicketsModule } from '../../connect-tickets/connect-tickets.module.js';
 import { GoogleModule } from '../../google/google.module.js';
 import { DisconnectGrant } from '../../grants/disconnect-grant.js';
 import { EndGrants } from '../../grants/end-grants.js';
@@ -8,7 +9,7 @@ import { RevokeAtGoogle } from '../../grants/revoke-at-google.js';
 
 /** The use cases of grants/ that an operator's commands need, without the routes and jobs of that module. Owns nothing. */
 @Module({
-  imports: [GoogleModule],
+  imports: [GoogleModule, ConnectTicketsModule],
   providers: [DisconnectGrant, EndGrants, OffboardUser, GrantTimeline, RevokeAtGoogle],
 })
 export class GrantsAdminModule {}

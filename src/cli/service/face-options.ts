@@ -15,9 +15,10 @@ export interface FaceOptions {
 }
 
 export const FACE_HELP = `
-What users see: --display-name, --logo, --colour, --privacy, --support. Pages show the name in place of the
-service's, the logo beside it, buttons in the colour, and the links below. A logo is an https URL, which the browsers
-of users load, or a PNG, JPEG or WebP file of at most 64 KiB, which the broker serves.`;
+What users see: --display-name, --logo, --colour, --privacy, --support. Pages
+show the name in place of the service's, the logo beside it, buttons in the
+colour, and the links below. A logo is an https URL, which the browsers of users
+load, or a PNG, JPEG or WebP file of at most 64 KiB, which the broker serves.`;
 
 export function addFaceOptions(command: Command): Command {
   return command

@@ -7,13 +7,16 @@ import { addFaceOptions, FACE_HELP, type FaceOptions, faceAsJson, readFace } fro
 
 const EXAMPLES = `
 Examples:
-  token-broker service update reports --display-name 'Acme Reports' --colour '#0b7a4b'
-  token-broker service update reports --logo ./logo.png --privacy https://acme.example/privacy
+  token-broker service update reports --display-name 'Acme Reports' \\
+    --colour '#0b7a4b'
+  token-broker service update reports --logo ./logo.png \\
+    --privacy https://acme.example/privacy
   token-broker service update reports --logo ''
 ${FACE_HELP}
 
-What is not named stays as it is; an empty value removes it. Pages show it from then on. The name by which the service is
-administered, its key and its policy do not change.`;
+What is not named stays as it is; an empty value removes it. Pages show it from
+then on. The name by which the service is administered, its key and its policy
+do not change.`;
 
 export function serviceUpdate(): Command {
   const command = new Command('update')

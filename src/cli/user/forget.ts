@@ -13,11 +13,11 @@ Examples:
   token-broker user forget alice --yes
   token-broker user forget alice --local --yes
 
-Ends all that the broker holds for a user: grants and delegated credentials.
-Without --yes it only says what would happen. Google ends every grant of these
-accounts in the whole Google Cloud project, other users' included. With --local
-the grants are deleted here only. Run it again where it was interrupted. What
-stays, and for how long: docs/grants.md, "Offboarding".`;
+Ends all that the broker holds for a user: grants, delegated credentials, and
+connects under way. Without --yes it only says what would happen. Google ends
+every grant of these accounts in the whole Google Cloud project, other users'
+included. With --local the grants are deleted here only. Run it again where it
+was interrupted. What stays, and for how long: docs/grants.md, "Offboarding".`;
 
 interface Options {
   readonly local?: boolean;
@@ -60,10 +60,13 @@ function inWords(
   result: Offboarded,
   view: { readonly isDone: boolean; readonly width: number },
 ): string {
-  const { grants, credentials } = result;
-  if (grants.length === 0 && credentials === 0) return `The broker holds nothing for the user ${userId}.`;
+  const { grants, credentials, connects } = result;
+  if (grants.length === 0 && credentials === 0 && connects === 0)
+    return `The broker holds nothing for the user ${userId}.`;
   const revoked = view.isDone ? 'were revoked' : 'will be revoked';
+  const cancelled = view.isDone ? 'were cancelled' : 'will be cancelled';
   return [
+    ...(connects > 0 ? [`${connects} connect(s) under way ${cancelled}.`] : []),
     ...(credentials > 0 ? [`${credentials} delegated credential(s) for this user ${revoked}.`] : []),
     ...(grants.length > 0 ? [endedInWords(result, view)] : []),
     ...(grants.length === 0 && !view.isDone ? ['Nothing was changed. Do it with --yes.'] : []),

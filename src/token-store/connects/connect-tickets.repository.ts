@@ -122,6 +122,16 @@ export class ConnectTicketsRepository {
     this.changes.publish({ kind: 'ticket', id });
   }
 
+  /** Those of a user that can still lead to a grant, of any service. */
+  openOfUser(userId: string, now: Date, limit: number): Promise<Pick<Row, 'id' | 'serviceId' | 'client'>[]> {
+    return this.database.connectTicket.findMany({
+      where: { userId, endedAt: null, expiresAt: { gt: now } },
+      select: { id: true, serviceId: true, client: true },
+      orderBy: { createdAt: 'asc' },
+      take: limit,
+    });
+  }
+
   /** Those whose time is over and that did not end. */
   async findDue(now: Date, limit: number): Promise<ConnectTicket[]> {
     const rows = await this.database.connectTicket.findMany({

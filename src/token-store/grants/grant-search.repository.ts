@@ -101,12 +101,16 @@ export class GrantSearchRepository {
 function conditionsOf({ userId, email, sub, status, client }: GrantFilter): Prisma.Sql[] {
   const byStatus = status === null ? [] : [statusIs(status)];
   const byClient = client === null ? [] : [Prisma.sql`client = ${client}`];
+  const isOfBoth = client !== null && (status === 'reconnect_required' || status === 'revoked');
   return [
     ...(userId === null ? [] : [Prisma.sql`user_id COLLATE "C" = ${userId}`]),
     ...(sub === null ? [] : [Prisma.sql`account_sub = ${sub}`]),
     ...(email === null ? [] : [hasEmail(email)]),
-    // Most grants are active.
-    ...(status === 'active' ? [...byClient, ...byStatus] : [...byStatus, ...byClient]),
+    ...(isOfBoth
+      ? [Prisma.sql`client = ${client} AND status = ${status}::grant_status AND status <> 'active'`]
+      : status === 'active'
+        ? [...byClient, ...byStatus]
+        : [...byStatus, ...byClient]),
   ];
 }
 

@@ -6,9 +6,8 @@ export interface ServiceUsage {
   readonly serviceId: string;
   /** To the hour: the beginning of the last one in which it called. */
   readonly lastUsedAt: Date;
-  /** Calls of the last 24 hours, and of all that is kept. */
+  /** Calls of the last 24 hours. */
   readonly callsOfDay: number;
-  readonly calls: number;
 }
 
 /**
@@ -35,9 +34,11 @@ export class ServiceUsageRepository {
   async of(serviceIds: readonly string[], now: Date): Promise<ReadonlyMap<string, ServiceUsage>> {
     const day = new Date(now.getTime() - 24 * 3600_000);
     const rows = await this.database.$queryRaw<ServiceUsage[]>`
-      SELECT service_id AS "serviceId", max(hour) AS "lastUsedAt", sum(calls)::float8 AS calls,
-        coalesce(sum(calls) FILTER (WHERE hour > ${day}), 0)::float8 AS "callsOfDay"
-      FROM service_usage WHERE service_id = ANY(${[...serviceIds]}) GROUP BY service_id`;
+      SELECT wanted.id AS "serviceId", newest.hour AS "lastUsedAt",
+        (SELECT coalesce(sum(calls), 0)::float8 FROM service_usage
+          WHERE service_id = wanted.id AND hour > ${day}) AS "callsOfDay"
+      FROM unnest(${[...serviceIds]}::text[]) AS wanted(id)
+        CROSS JOIN LATERAL (SELECT hour FROM service_usage WHERE service_id = wanted.id ORDER BY hour DESC LIMIT 1) AS newest`;
     return new Map(rows.map((row) => [row.serviceId, row]));
   }
 
