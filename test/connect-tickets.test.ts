@@ -252,7 +252,7 @@ describe('a ticket that its service takes back', () => {
       reason: 'ticket_cancelled',
     });
     const { text } = await new Browser().open(url);
-    expect(text).toContain('cancelled');
+    expect(text).toContain('This link was withdrawn');
     const again = await bed.api.delete(`/connect/tickets/${id}`);
     expect(again).toMatchObject({ status: 200, body: { state: 'cancelled' } });
   });

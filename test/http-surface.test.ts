@@ -51,6 +51,7 @@ describe('every route', () => {
       '/services/self/credentials',
       '/services/self/credentials/{id}',
       '/tokens/{userId}',
+      '/users/{userId}',
       '/users/{userId}/ads/customers',
       '/users/{userId}/grants',
     ]);

@@ -189,7 +189,7 @@ describe('offboarding a user', () => {
     await bed.sql('DELETE FROM delegated_credentials');
   });
 
-  test('cancels connects under way: a consent that comes back afterwards brings no grant', async () => {
+  test('cancels connects under way, so that a consent that comes back afterwards brings no grant', async () => {
     const link = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE });
     const browser = new Browser();
     const consent = await browser.begin(link);

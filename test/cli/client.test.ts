@@ -49,7 +49,7 @@ describe('token-broker client list', () => {
       client_id: 'elsewhere',
       kind: 'web',
       project_id: 'project-b',
-      redirect_uris: [`${bed.url}/callback`],
+      redirect_uris: [`${bed.url}/callback`, `${bed.url}/console/callback`],
     });
     expect(inWords.stdout + JSON.stringify(answer)).not.toContain('GOCSPX');
   });

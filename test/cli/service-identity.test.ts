@@ -43,8 +43,8 @@ test(
     const service = new Api(bed.url, await key.sign({ iss: issuer.url, sub: SUBJECT, aud: 'broker', exp }));
     expect((await service.token('alice')).status).toBe(404);
 
-    const list = await tokenBroker(['service', 'list'], bed.settings);
-    expect(list.stdout).toMatch(new RegExp(` reports +\\S+ +active +${SUBJECT} of ${issuer.url} `));
+    const list = await tokenBroker(['service', 'list', '--wide'], bed.settings);
+    expect(list.stdout).toMatch(new RegExp(` reports +active .* ${SUBJECT} of ${issuer.url} `));
     const { answer } = await asJson(['service', 'list'], bed.settings);
     expect(answer?.['services']).toEqual([
       expect.objectContaining({ identity: null }),
