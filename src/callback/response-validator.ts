@@ -86,7 +86,11 @@ export class AuthorizationResponseValidator {
       if (ticket.outcome || isExchanging(ticket, now)) return { kind: 'settled', ticket };
       if (stateAt(ticket, now) === 'expired') return { kind: 'late', ticket };
       const { consumedAt, expiresAt } = (await this.requests.find(stateHash)) ?? request;
-      if (consumedAt !== null || expiresAt <= now) return { kind: 'stale', ticket, browserKey: key };
+      if (consumedAt !== null || expiresAt <= now) {
+        // Another tab may have begun to exchange it since the ticket was read.
+        if ((await this.progress.find(ticketId))?.version !== ticket.version) continue;
+        return { kind: 'stale', ticket, browserKey: key };
+      }
       if (!(await this.progress.claim(ticket, requestId))) continue;
       if (await this.requests.consume(stateHash, now)) return { kind: 'fresh', ticket, request };
       return { kind: 'stale', ticket, browserKey: key };
