@@ -1,4 +1,4 @@
-/** A console whose people sign in with an issuer of their own; and what an id_token must say, whoever signed it. */
+/** A console whose people sign in with an issuer of their own; and what every id_token must say. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trying/postgres.js';
 import { startTestBed, type TestBed } from '../support/test-bed.js';

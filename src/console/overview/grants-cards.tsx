@@ -50,7 +50,7 @@ function ByClient({ grants: { byStatus, expiring } }: { readonly grants: GrantsS
         },
       ]}
       rows={rows}
-      empty="Nobody has connected an account yet."
+      empty="No account is connected yet."
     />
   );
 }

@@ -79,7 +79,7 @@ export class IdentityProvider {
   /**
    * Exchanges the code of an authorization response, once.
    * @param response the parameters that the browser brought
-   * @throws {BrokerError} `invalid_request` or `not_allowed` for an answer that proves nobody, `issuer_unavailable`
+   * @throws {BrokerError} `invalid_request` or `not_allowed` for an answer that proves no identity, `issuer_unavailable`
    */
   async identify(response: URLSearchParams, pending: PendingSignIn): Promise<ConsoleIdentity> {
     const server = await this.#discovered();

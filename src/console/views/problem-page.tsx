@@ -33,7 +33,7 @@ interface ProblemFacts {
   readonly reason?: unknown;
 }
 
-/** What the console could not do, and the way on. */
+/** What the console could not do, and the next step. */
 export function problemPage({ status, title, code, detail, reason, request_id }: ProblemFacts): string {
   const named = typeof reason === 'string' ? TITLES[reason] : undefined;
   const isSignIn = SIGN_IN.includes(String(reason));

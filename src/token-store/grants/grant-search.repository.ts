@@ -54,7 +54,7 @@ const NEWEST_FIRST = Prisma.sql`at DESC, id DESC`;
 const NEWEST_OF_ALL = Prisma.sql`at DESC NULLS LAST, id DESC NULLS LAST`;
 
 /**
- * Grants and users as operators look for them, whoever may see them. Each query reads along an index, and no more than a
+ * Grants and users as operators look for them, whatever a service may see. Each query reads along an index, and no more than a
  * page needs.
  * Does not own what a service sees (grant-lists.repository.ts).
  */
