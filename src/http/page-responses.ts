@@ -49,8 +49,8 @@ export function allowLogo(reply: FastifyReply, { app }: PageContext<AppFace | nu
   void reply.header('content-security-policy', policy.replace(/img-src [^;]*/, `$& ${source}`));
 }
 
-/** Pages hold tickets, accounts and outcomes: no browser or proxy may store one. */
-async function sendPage(reply: FastifyReply, html: string): Promise<void> {
+/** Pages hold tickets, accounts, outcomes and figures: no browser or proxy may store one. */
+export async function sendPage(reply: FastifyReply, html: string): Promise<void> {
   await reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(html);
 }
 

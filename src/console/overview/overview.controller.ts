@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { Settings } from '../../config/settings.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { Audited } from '../../http/audit.decorator.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../../token-store/change-feed/change-feed.js';
 import { ActivityRepository } from '../../token-store/console/activity.repository.js';
@@ -50,7 +50,7 @@ export class OverviewController {
       sendsWebhooks: webhook !== null,
       url: console?.url ?? '',
     };
-    await sendConsolePage(
+    await sendPage(
       reply,
       overviewPage({ person, now, current, system, activity: activityIn(period, counts, now) }),
     );

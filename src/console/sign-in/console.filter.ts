@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problems } from '../../http/problem/problem.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { Settings } from '../../config/settings.js';
 import { problemHeaders } from '../../http/problem/send-problem.js';
 import { problemPage } from '../views/problem-page.js';
@@ -38,6 +38,6 @@ export class ConsoleFilter implements ExceptionFilter {
     if (problem.code === 'internal_error') this.#log.error(fault);
     const { 'www-authenticate': _, ...headers } = problemHeaders(problem, this.settings.publicUrl);
     void reply.status(problem.status).headers(headers);
-    await sendConsolePage(reply, problemPage(problem));
+    await sendPage(reply, problemPage(problem));
   }
 }

@@ -4,7 +4,7 @@ import { Settings } from '../../config/settings.js';
 import { BrokerError } from '../../domain/errors.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { signInPage } from '../views/sign-in-page.js';
 import { BrowserState } from './browser-state.js';
 import { BeforeSignIn, ConsoleController, EveryRole, Person, personOf } from './console.guard.js';
@@ -45,7 +45,7 @@ export class SignInController {
         to: returnPathOf(to),
         isSignedOut: signedOut !== undefined,
       };
-      await sendConsolePage(reply, signInPage(facts));
+      await sendPage(reply, signInPage(facts));
     }
   }
 
