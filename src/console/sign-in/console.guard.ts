@@ -21,7 +21,7 @@ import { auditNoteOf } from '../../http/audit.decorator.js';
 import { Public } from '../../http/caller.decorator.js';
 import { FORM_TOKEN } from '../views/layout.js';
 import { ConsoleFilter, SignInNeeded } from './console.filter.js';
-import { type ConsolePerson, ConsoleSessions, isFormTokenOf } from './console-sessions.js';
+import { actorOf, type ConsolePerson, ConsoleSessions, isFormTokenOf } from './console-sessions.js';
 
 const BEFORE_SIGN_IN = 'console-before-sign-in';
 const EVERY_ROLE = 'console-every-role';
@@ -62,7 +62,7 @@ class ConsoleGuard implements CanActivate {
     const person = await this.sessions.find(request);
     if (person) {
       people.set(request, person);
-      auditNoteOf(request).add({ actor: `console:${person.email}` });
+      auditNoteOf(request).add({ actor: actorOf(person) });
     }
     const handler = context.getHandler();
     if (this.reflector.get<boolean | undefined>(BEFORE_SIGN_IN, handler)) return true;

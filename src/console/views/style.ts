@@ -154,6 +154,13 @@ details > summary { cursor: pointer; color: var(--soft); font-size: .8125rem; }
 details[open] > summary { margin-bottom: .5rem; }
 .chart details .scroll { max-height: 16rem; overflow: auto; margin: 0; }
 
+/* Timelines */
+.timeline { list-style: none; display: grid; gap: .75rem; }
+.timeline li { display: grid; grid-template-columns: 8rem minmax(0, 1fr); gap: 0 1rem; font-size: .875rem; }
+.timeline time { color: var(--soft); }
+.stack { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; }
+.scopes { list-style: none; display: grid; gap: .2rem; }
+
 /* Controls */
 button, .button {
   display: inline-block; padding: .5rem .95rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
@@ -163,10 +170,11 @@ button:hover, .button:hover { background: var(--hover); }
 .button.primary, button.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 .button.danger, button.danger { background: var(--bad); border-color: var(--bad); color: var(--paper); }
 button.link { padding: 0; border: 0; background: none; color: var(--accent); text-decoration: underline; text-underline-offset: .2em; font-size: inherit; }
-input, select {
+input, select, textarea {
   width: 100%; padding: .5rem .7rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
   color: var(--ink); font: inherit; font-size: .9375rem;
 }
+textarea { min-height: 6rem; resize: vertical; }
 label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight: 550; }
 .fields { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: end; margin-bottom: 1rem; }
 .fields > * { flex: 1 1 11rem; }
@@ -200,6 +208,7 @@ label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight:
   .card { padding: 1rem; }
   .scroll { margin: 0 -1rem -1rem; }
   .figure { font-size: 1.4rem; }
+  .timeline li { grid-template-columns: minmax(0, 1fr); }
   .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
   .facts dd { margin-bottom: .5rem; }
 }

@@ -53,10 +53,7 @@ export function Table<Row>({ caption, columns, rows, empty }: TableProps<Row>) {
   );
 }
 
-/**
- * The next page of a list, by its cursor.
- * @public
- */
+/** The next page of a list, by its cursor. */
 export function Pager({ next }: { readonly next: string | null }) {
   if (next === null) return null;
   return (
