@@ -1,3 +1,4 @@
+import type { AuditDetail } from '../../domain/audit-entry.js';
 import type { TimelineEvent } from '../../grants/grant-timeline.js';
 import { Badge, Time, whole } from '../views/parts.js';
 
@@ -57,7 +58,7 @@ function Step({ step }: { readonly step: TimelineEvent }) {
 }
 
 /** The details of an audit event, those that say something. */
-export function Details({ details }: { readonly details: Readonly<Record<string, unknown>> }) {
+export function Details({ details }: { readonly details: Readonly<Record<string, AuditDetail>> }) {
   const known = Object.entries(details).filter(([, value]) => value !== null && String(value) !== '');
   if (known.length === 0) return null;
   return (
