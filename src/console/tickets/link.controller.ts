@@ -95,8 +95,6 @@ export class ConsoleLinkController {
       accountHint: account,
       requireAccount:
         account === null ? null : account.includes('@') ? { email: account } : { sub: account },
-      // All scopes may be held, by another account.
-      anotherAccount: account === null,
     };
   }
 
