@@ -1,5 +1,5 @@
-import type { AuditDetail } from '../../domain/audit-entry.js';
 import type { TimelineEvent } from '../../grants/grant-timeline.js';
+import { Details } from '../views/details.js';
 import { Badge, Time, whole } from '../views/parts.js';
 
 const STEPS: Readonly<Record<Exclude<TimelineEvent['kind'], 'audit'>, string>> = {
@@ -54,21 +54,5 @@ function Step({ step }: { readonly step: TimelineEvent }) {
       </span>
       <Details details={details} />
     </>
-  );
-}
-
-/** The details of an audit event, those that say something. */
-export function Details({ details }: { readonly details: Readonly<Record<string, AuditDetail>> }) {
-  const known = Object.entries(details).filter(([, value]) => value !== null && String(value) !== '');
-  if (known.length === 0) return null;
-  return (
-    <div class="soft small">
-      {known
-        .map(
-          ([name, value]) =>
-            `${name.replaceAll('_', ' ')}: ${Array.isArray(value) ? value.join(' ') : String(value)}`,
-        )
-        .join(' · ')}
-    </div>
   );
 }

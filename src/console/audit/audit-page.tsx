@@ -1,0 +1,91 @@
+import { AUDIT_ACTIONS } from '../../domain/audit-entry.js';
+import type { AuditEvent } from '../../token-store/audit/audit-events.repository.js';
+import { grantPath, userPath } from '../paths.js';
+import { Details } from '../views/details.js';
+import { optionsOf, SearchForm, SelectField, TextField } from '../views/fields.js';
+import { Layout, renderConsole, type Viewer } from '../views/layout.js';
+import { Badge, Card, Time, whole } from '../views/parts.js';
+import { Pager, Table } from '../views/table.js';
+
+export type ShownFilter = Readonly<Record<'user' | 'service' | 'action' | 'since' | 'until', string | null>>;
+
+interface AuditFacts {
+  readonly person: Viewer;
+  readonly now: Date;
+  readonly filter: ShownFilter;
+  readonly events: readonly AuditEvent[];
+  /** The same filter as CSV. */
+  readonly csv: string;
+  readonly next: string | null;
+}
+
+/** Outcomes of what went well. */
+const GOOD: ReadonlySet<string> = new Set(['ok', 'held']);
+
+/** Who did what, for whom, with what outcome. */
+export function auditPage({ person, now, filter, events, csv, next }: AuditFacts): string {
+  return renderConsole(
+    <Layout
+      person={person}
+      at="/console/audit"
+      title="Audit"
+      lead="Who did what, for whom, with what outcome"
+      actions={
+        <a class="button" href={csv}>
+          Download CSV
+        </a>
+      }
+    >
+      <SearchForm action="/console/audit">
+        <TextField name="user" label="User" value={filter.user} hint="The whole id" />
+        <TextField name="service" label="Service" value={filter.service} hint="Its name or id" />
+        <SelectField
+          name="action"
+          label="Action"
+          any="Every action"
+          value={filter.action}
+          options={optionsOf(AUDIT_ACTIONS)}
+        />
+        <TextField name="since" label="From" value={filter.since} hint="A day or a time, in UTC" />
+        <TextField name="until" label="Before" value={filter.until} hint="A day or a time, in UTC" />
+      </SearchForm>
+      <Card title="Events" note="The newest first">
+        <Table
+          caption="Audit events"
+          columns={[
+            { name: 'When', cell: ({ at }) => <Time at={at} now={now} /> },
+            {
+              name: 'What',
+              cell: ({ action, count, details }) => (
+                <>
+                  <code>{action}</code>
+                  {count > 1 ? <span class="soft"> {whole(count)} times</span> : null}
+                  <Details details={details} />
+                </>
+              ),
+            },
+            {
+              name: 'Outcome',
+              cell: ({ outcome }) => (
+                <Badge tone={GOOD.has(outcome) ? 'good' : 'warn'}>{outcome.replaceAll('_', ' ')}</Badge>
+              ),
+            },
+            { name: 'Who', cell: ({ actor }) => <span class="account">{actor}</span> },
+            {
+              name: 'User',
+              cell: ({ userId }) => (userId === null ? '–' : <a href={userPath(userId)}>{userId}</a>),
+            },
+            { name: 'Client', cell: ({ client }) => (client === null ? '–' : <code>{client}</code>) },
+            {
+              name: 'Grant',
+              cell: ({ grantId }) => (grantId === null ? '–' : <a href={grantPath(grantId)}>Show</a>),
+            },
+          ]}
+          rows={events}
+          empty="There are no such events on this page."
+        />
+        <Pager next={next} />
+      </Card>
+    </Layout>,
+  );
+}
