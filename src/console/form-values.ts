@@ -43,7 +43,9 @@ export function timeIn(values: FormValues | undefined, name: string): Date | nul
   if (text === null) return null;
   const time = DAY.test(text) ? `${text}T00:00:00Z` : text;
   const date = new Date(time);
-  if (!isRFC3339(time) || Number.isNaN(date.getTime())) {
+  // The years that PostgreSQL reads.
+  const isKnown = date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999;
+  if (!isRFC3339(time) || !isKnown) {
     throw invalidRequest({ [name]: 'must be a day such as 2026-11-21, or a time such as 2026-11-21T12:00:00Z.' });
   }
   return date;
