@@ -10,7 +10,7 @@ import {
   PHONE,
   screenshot,
 } from '../support/chromium.js';
-import { ALICE, startTestBed, type TestBed } from '../support/test-bed.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { fillConsole } from './fill-console.js';
 
 describeInChromium('the console in Chromium', () => {
@@ -18,8 +18,25 @@ describeInChromium('the console in Chromium', () => {
   let chromium: Browser;
   let page: Page;
   beforeAll(async () => {
-    bed = await startTestBed({ CONSOLE_OPERATORS: ALICE.email });
+    // No server listens there: events wait.
+    bed = await startTestBed({
+      CONSOLE_OPERATORS: ALICE.email,
+      WEBHOOK_URL: 'http://127.0.0.1:9/',
+      WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
+    });
     await fillConsole(bed);
+    await bed.api.connect({ user_id: 'dead', scope: YOUTUBE }, { account: ALICE.email });
+    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+    bed.clock.advance(3700);
+    await bed.api.token('dead');
+    // One part of the scopes only, and slots that another user takes too.
+    for (const user_id of ['alice', 'a-user-whose-id-is-as-long-as-those-that-apps-make-of-a-uuid-and-a-tenant'])
+      await bed.api.connect(
+        { user_id, scope: `${YOUTUBE} ${YOUTUBE_MONEY}`, another_account: true },
+        { account: ALICE.email, untick: [YOUTUBE_MONEY] },
+      );
+    await bed.api.ticket({ user_id: 'alice', scope: YOUTUBE });
+    await bed.api.post('/services/self/credentials', { user_id: 'alice' });
     chromium = await launchChromium();
     page = await (await chromium.newContext()).newPage();
   });
@@ -43,6 +60,33 @@ describeInChromium('the console in Chromium', () => {
     await signIn(page);
     await page.locator('summary').first().click();
     await look('console-overview');
+  });
+
+  test.each([
+    ['/console/users', 'Users'],
+    ['/console/users/alice', 'alice'],
+    ['/console/users/dead', 'dead'],
+    ['/console/users/alice/offboard', 'Offboard alice'],
+    ['/console/users/alice/link', 'A link for alice'],
+    ['/console/services', 'Services'],
+    ['/console/credentials', 'Delegated credentials'],
+    ['/console/tickets', 'Tickets'],
+    ['/console/webhooks', 'Webhooks'],
+    ['/console/audit', 'Audit'],
+  ])('has a page %s without faults that fits every screen', async (path, title) => {
+    await page.goto(bed.url + path);
+    await page.getByRole('heading', { name: title, exact: true, level: 1 }).waitFor();
+    for (const summary of await page.locator('summary').all()) await summary.click();
+    await look(path.slice(1).replaceAll('/', '-'));
+  });
+
+  test('disconnects a grant by keyboard, after its effects were shown', async () => {
+    await page.goto(`${bed.url}/console/users/dead`);
+    await page.getByRole('link', { name: /^Disconnect/ }).press('Enter');
+    await page.getByText('Nothing is changed yet.').waitFor();
+    await look('console-disconnect');
+    await page.getByRole('button', { name: 'Disconnect' }).press('Enter');
+    await page.getByText('The grant was deleted here.').waitFor();
   });
 
   test('signs in, counts and signs out by keyboard, without scripts', async () => {
