@@ -46,7 +46,9 @@ export function timeIn(values: FormValues | undefined, name: string): Date | nul
   // The years that PostgreSQL reads.
   const isKnown = date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999;
   if (!isRFC3339(time) || !isKnown) {
-    throw invalidRequest({ [name]: 'must be a day such as 2026-11-21, or a time such as 2026-11-21T12:00:00Z.' });
+    throw invalidRequest({
+      [name]: 'must be a day such as 2026-11-21, or a time such as 2026-11-21T12:00:00Z.',
+    });
   }
   return date;
 }

@@ -24,7 +24,6 @@ describeInChromium('the console in Chromium', () => {
       WEBHOOK_URL: 'http://127.0.0.1:9/',
       WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
     });
-    await fillConsole(bed);
     await bed.api.connect({ user_id: 'dead', scope: YOUTUBE }, { account: ALICE.email });
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     bed.clock.advance(3700);
@@ -37,6 +36,7 @@ describeInChromium('the console in Chromium', () => {
       );
     await bed.api.ticket({ user_id: 'alice', scope: YOUTUBE });
     await bed.api.post('/services/self/credentials', { user_id: 'alice' });
+    await fillConsole(bed);
     chromium = await launchChromium();
     page = await (await chromium.newContext()).newPage();
   });

@@ -149,7 +149,7 @@ describe('disconnecting a grant', () => {
     expect(location?.href).toBe(`${bed.url}/console/users/alice?done=revoked`);
     expect((await operator.get(location ?? '')).text).toContain('The grant was revoked at Google');
     expect(bed.google.control.count('revoke')).toBe(1);
-    expect((await bed.api.token('too')).status).toBe(410);
+    expect((await bed.api.token('too', { client: 'second' })).status).toBe(410);
     expect(await audited('grant.disconnect')).toContainEqual({ actor: ACTOR, outcome: 'ok', user_id: 'alice' });
   });
 

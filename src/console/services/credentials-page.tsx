@@ -30,7 +30,9 @@ export function credentialsPage(facts: CredentialsFacts): string {
       title="Delegated credentials"
       lead="Handles for one user's tokens. Those that ended are listed for 30 days"
     >
-      {done === 'revoked' ? <Notice tone="good">The credential is revoked. Its holder gets no more tokens.</Notice> : null}
+      {done === 'revoked' ? (
+        <Notice tone="good">The credential is revoked. Its holder gets no more tokens.</Notice>
+      ) : null}
       {done === 'revoked_before' ? (
         <Notice tone="warn">The credential was revoked before. Nothing was changed.</Notice>
       ) : null}
@@ -60,7 +62,10 @@ export function credentialsPage(facts: CredentialsFacts): string {
                       credential.revokedAt && credential.isVerified ? (
                         ''
                       ) : (
-                        <Form person={person} action={`/console/credentials/${encodeURIComponent(credential.id)}/revoke`}>
+                        <Form
+                          person={person}
+                          action={`/console/credentials/${encodeURIComponent(credential.id)}/revoke`}
+                        >
                           <button class="link">
                             Revoke<span class="hidden"> the credential {credential.id}</span>
                           </button>

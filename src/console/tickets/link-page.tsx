@@ -87,8 +87,8 @@ export function linkPage({ person, userId, now, serviceName, id, url, expiresAt 
       lead={<a href={userPath(userId)}>Back to the user</a>}
     >
       <Notice tone="warn">
-        The browser that opens this link connects an account for the user {userId}. Send it to no one else. It is shown
-        once.
+        The browser that opens this link connects an account for the user {userId}. Send it to no one else. It
+        is shown once.
       </Notice>
       <Card title="Link" note={`Ticket ${id}, on behalf of ${serviceName}`}>
         <div class="stack">

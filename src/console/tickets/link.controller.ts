@@ -102,7 +102,9 @@ export class ConsoleLinkController {
   async #servicesFor(userId: string): Promise<Service[]> {
     const found: Service[] = [];
     for await (const batch of this.services.list()) {
-      found.push(...batch.filter(({ revokedAt, policy }) => revokedAt === null && maySeeUser(policy, userId)));
+      found.push(
+        ...batch.filter(({ revokedAt, policy }) => revokedAt === null && maySeeUser(policy, userId)),
+      );
     }
     return found;
   }

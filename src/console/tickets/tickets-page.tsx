@@ -1,4 +1,9 @@
-import { type ConnectTicket, stateAt, TICKET_STATES, type TicketState } from '../../domain/connect/connect-ticket.js';
+import {
+  type ConnectTicket,
+  stateAt,
+  TICKET_STATES,
+  type TicketState,
+} from '../../domain/connect/connect-ticket.js';
 import { grantPath, ticketPath, userPath } from '../paths.js';
 import { optionsOf, SearchForm, SelectField, TextField } from '../views/fields.js';
 import { Form, Layout, renderConsole, type Viewer } from '../views/layout.js';
@@ -40,11 +45,21 @@ export function ticketsPage({ person, now, service, state, tickets, next, done }
       title="Tickets"
       lead="Links that take users to Google. One that ended is kept for a day"
     >
-      {done === 'cancelled' ? <Notice tone="good">The ticket is taken back. Its link does not work any more.</Notice> : null}
-      {done === 'ended' ? <Notice tone="warn">The ticket had ended before. Nothing was changed.</Notice> : null}
+      {done === 'cancelled' ? (
+        <Notice tone="good">The ticket is taken back. Its link does not work any more.</Notice>
+      ) : null}
+      {done === 'ended' ? (
+        <Notice tone="warn">The ticket had ended before. Nothing was changed.</Notice>
+      ) : null}
       <SearchForm action="/console/tickets">
         <TextField name="service" label="Service" value={service} hint="Its name or id" />
-        <SelectField name="state" label="State" any="Every state" value={state} options={optionsOf(TICKET_STATES)} />
+        <SelectField
+          name="state"
+          label="State"
+          any="Every state"
+          value={state}
+          options={optionsOf(TICKET_STATES)}
+        />
       </SearchForm>
       <Card title="Connect tickets" note="Those that expire last first">
         <Table

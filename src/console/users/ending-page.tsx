@@ -78,13 +78,15 @@ export function endingPage(facts: EndingFacts): string {
   );
 }
 
-function Warnings({ mode, plan, credentials, isMore }: Pick<EndingFacts, 'mode' | 'plan' | 'credentials' | 'isMore'>) {
+type WarningsProps = Pick<EndingFacts, 'mode' | 'plan' | 'credentials' | 'isMore'>;
+
+function Warnings({ mode, plan, credentials, isMore }: WarningsProps) {
   return (
     <>
       {plan.also.length === 0 ? null : (
         <Notice tone="warn">
-          Google ends {whole(plan.also.length)} other {plan.also.length === 1 ? 'grant' : 'grants'} with this, of any
-          user and client of the same account and Google Cloud project.
+          Google ends {whole(plan.also.length)} other {plan.also.length === 1 ? 'grant' : 'grants'} with this,
+          of any user and client of the same account and Google Cloud project.
         </Notice>
       )}
       {mode === 'local' ? (
@@ -97,7 +99,9 @@ function Warnings({ mode, plan, credentials, isMore }: Pick<EndingFacts, 'mode' 
         </Notice>
       )}
       {isMore ? (
-        <Notice tone="warn">The user has more grants than are ended together. Offboard again afterwards.</Notice>
+        <Notice tone="warn">
+          The user has more grants than are ended together. Offboard again afterwards.
+        </Notice>
       ) : null}
     </>
   );

@@ -44,7 +44,13 @@ export function nameOf({ account, client }: Pick<Grant, 'account' | 'client'>): 
   return `${account.email ?? account.sub} with ${client}`;
 }
 
-export function GrantFacts({ grant, history, now }: Omit<GrantCardProps, 'person'> & { readonly grant: Grant }) {
+interface GrantFactsProps {
+  readonly grant: Grant;
+  readonly history: GrantHistory;
+  readonly now: Date;
+}
+
+export function GrantFacts({ grant, history, now }: GrantFactsProps) {
   const { expiry, slots } = history;
   const missing = missingScopes(grant.requestedScopes, grant.grantedScopes);
   return (

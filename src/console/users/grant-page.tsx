@@ -45,7 +45,10 @@ export function grantPage({ person, now, id, history, next }: GrantPageFacts): s
             <GrantFacts grant={grant} history={history} now={now} />
           </Card>
         ) : null}
-        <Card title="Timeline" note="Without tokens that were issued and refreshes that went well, but for the last one">
+        <Card
+          title="Timeline"
+          note="Without tokens that were issued and refreshes that went well, but for the last one"
+        >
           <Timeline events={events} now={now} />
           <Pager next={next} />
         </Card>

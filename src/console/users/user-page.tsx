@@ -62,7 +62,9 @@ export function userPage({ person, now, userId, histories, next, done }: UserFac
       {notice === undefined ? null : <Notice tone={notice.tone}>{notice.text}</Notice>}
       <div class="stack">
         {histories.length === 0 ? (
-          <p class="empty">The broker holds no grant of this user. The audit trail may know of earlier ones.</p>
+          <p class="empty">
+            The broker holds no grant of this user. The audit trail may know of earlier ones.
+          </p>
         ) : null}
         {histories.map((history) => (
           <GrantCard person={person} history={history} now={now} />

@@ -27,7 +27,12 @@ interface UsersFacts {
 /** Finds users by their id, or by an account that they connected. */
 export function usersPage({ person, text, by, users, next }: UsersFacts): string {
   return renderConsole(
-    <Layout person={person} at="/console/users" title="Users" lead="Everyone with a grant, by the id that your app gave">
+    <Layout
+      person={person}
+      at="/console/users"
+      title="Users"
+      lead="Everyone with a grant, by the id that your app gave"
+    >
       <SearchForm action="/console/users" button="Search">
         <TextField name="search" label="Search" value={text} hint="A user id, an email address or a sub" />
         <SelectField
@@ -47,7 +52,9 @@ export function usersPage({ person, text, by, users, next }: UsersFacts): string
             { name: 'Active', isNumber: true, cell: ({ active }) => whole(active) },
           ]}
           rows={users}
-          empty={text === null ? 'No user has connected an account yet.' : 'No user with a grant is found by this.'}
+          empty={
+            text === null ? 'No user has connected an account yet.' : 'No user with a grant is found by this.'
+          }
         />
         <Pager next={next} />
       </Card>

@@ -51,7 +51,8 @@ export class ConsoleUsersController {
     const position = await this.cursors.read(list, cursorIn(query));
     const { by, page } = await this.#find(text, asked, position?.['id'] ?? null);
     // The pages after the first keep to what the first one found.
-    const cursor = await this.cursors.write(['users', 'console', text, by], page.next === null ? null : { id: page.next });
+    const end = page.next === null ? null : { id: page.next };
+    const cursor = await this.cursors.write(['users', 'console', text, by], end);
     const next = nextPath('/console/users', { search: text, by }, cursor);
     await sendConsolePage(reply, usersPage({ person, text, by, users: page.items, next }));
   }

@@ -44,10 +44,18 @@ export function webhooksPage(facts: WebhooksFacts): string {
         ) : undefined
       }
     >
-      {isConfigured ? null : <Notice tone="warn">WEBHOOK_URL is not set: no new events are stored, and none is sent.</Notice>}
+      {isConfigured ? null : (
+        <Notice tone="warn">WEBHOOK_URL is not set: no new events are stored, and none is sent.</Notice>
+      )}
       <Done done={done} detail={detail} />
       <SearchForm action="/console/webhooks">
-        <SelectField name="state" label="State" any="Every state" value={filter.state} options={optionsOf(STATES)} />
+        <SelectField
+          name="state"
+          label="State"
+          any="Every state"
+          value={filter.state}
+          options={optionsOf(STATES)}
+        />
         <TextField name="type" label="Type" value={filter.type} hint="Such as grant.connected" />
         <TextField name="since" label="From" value={filter.since} hint="A day or a time, in UTC" />
         <TextField name="until" label="Before" value={filter.until} hint="A day or a time, in UTC" />

@@ -152,11 +152,7 @@ export class ConnectTicketsRepository {
   }
 
   /** For an operator: those that expire last first, which is nearly the order in which they were made. */
-  async list({
-    after,
-    limit,
-    ...filter
-  }: TicketQuery): Promise<Page<ConnectTicket, TicketPosition>> {
+  async list({ after, limit, ...filter }: TicketQuery): Promise<Page<ConnectTicket, TicketPosition>> {
     const behind =
       after === null ? Prisma.empty : Prisma.sql`WHERE (expires_at, id) < (${after.expiresAt}, ${after.id})`;
     const rows = Prisma.sql`SELECT id, expires_at, expires_at AS "expiresAt", service_id, state, ended_at
