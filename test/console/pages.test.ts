@@ -29,7 +29,8 @@ describeInChromium('the console in Chromium', () => {
     bed.clock.advance(3700);
     await bed.api.token('dead');
     // One part of the scopes only, and slots that another user takes too.
-    for (const user_id of ['alice', 'a-user-whose-id-is-as-long-as-those-that-apps-make-of-a-uuid-and-a-tenant'])
+    const long = 'a-user-whose-id-is-as-long-as-those-that-apps-make-of-a-uuid-and-a-tenant';
+    for (const user_id of ['alice', long])
       await bed.api.connect(
         { user_id, scope: `${YOUTUBE} ${YOUTUBE_MONEY}`, another_account: true },
         { account: ALICE.email, untick: [YOUTUBE_MONEY] },

@@ -31,7 +31,9 @@ afterAll(() => bed.stop());
 
 async function audited(action: string) {
   await bed.app.get(AuditLog).flush();
-  return bed.sql('SELECT actor, outcome, user_id FROM audit_events WHERE action = $1 ORDER BY sequence', [action]);
+  return bed.sql('SELECT actor, outcome, user_id FROM audit_events WHERE action = $1 ORDER BY sequence', [
+    action,
+  ]);
 }
 
 describe('the page of services', () => {
@@ -47,7 +49,8 @@ describe('the page of services', () => {
 
   test('warns of a row that was changed in the database', async () => {
     await bed.sql(`UPDATE services SET scopes = ARRAY['*'] WHERE id = $1`, [reports]);
-    expect((await operator.get('/console/services')).text).toContain('<span class="badge bad">not verified</span>');
+    const changed = await operator.get('/console/services');
+    expect(changed.text).toContain('<span class="badge bad">not verified</span>');
     await bed.sql('UPDATE services SET scopes = ARRAY[$2] WHERE id = $1', [reports, YOUTUBE]);
     expect((await operator.get('/console/services')).text).not.toContain('not verified');
   });
@@ -70,7 +73,8 @@ describe('the page of delegated credentials', () => {
   });
 
   test('says so where nothing is found, and where there is no such service', async () => {
-    expect((await operator.get('/console/credentials?user=x')).text).toContain('There are no such credentials.');
+    const none = await operator.get('/console/credentials?user=x');
+    expect(none.text).toContain('There are no such credentials.');
     expect((await operator.get('/console/credentials?service=x')).status).toBe(400);
   });
 });
@@ -113,7 +117,10 @@ describe('the page of tickets', () => {
 
   test('goes on with the next page', async () => {
     const ids: string[] = [];
-    for (let made = 0; made < 52; made++) ids.push((await bed.api.ticket({ user_id: 'alice', scope: YOUTUBE })).id);
+    for (let made = 0; made < 52; made++) {
+      const { id } = await bed.api.ticket({ user_id: 'alice', scope: YOUTUBE });
+      ids.push(id);
+    }
     const first = await operator.get('/console/tickets?state=created');
     const next = /href="([^"]*)" rel="next"/.exec(first.text)?.[1]?.replaceAll('&amp;', '&') ?? '';
     const second = await operator.get(next);
@@ -155,7 +162,8 @@ describe('a link made in the console', () => {
       [{ service: 'x' }, 400],
       [{ account: 'a b' }, 400],
     ] as const) {
-      expect({ changes, status: (await operator.submit(shown, path, form(changes))).status }).toEqual({ changes, status });
+      const answer = await operator.submit(shown, path, form(changes));
+      expect({ changes, status: answer.status }).toEqual({ changes, status });
     }
     expect(await bed.sql('SELECT 1 FROM connect_tickets')).toEqual([]);
   });

@@ -38,7 +38,9 @@ async function users(query: string): Promise<string[]> {
 
 async function audited(action: string) {
   await bed.app.get(AuditLog).flush();
-  return bed.sql('SELECT actor, outcome, user_id FROM audit_events WHERE action = $1 ORDER BY sequence', [action]);
+  return bed.sql('SELECT actor, outcome, user_id FROM audit_events WHERE action = $1 ORDER BY sequence', [
+    action,
+  ]);
 }
 
 describe('the search of users', () => {
@@ -60,7 +62,8 @@ describe('the search of users', () => {
 
   test('says so where nothing is found', async () => {
     expect((await operator.get('/console/users')).text).toContain('No user has connected an account yet.');
-    expect((await operator.get('/console/users?search=x')).text).toContain('No user with a grant is found by this.');
+    const none = await operator.get('/console/users?search=x');
+    expect(none.text).toContain('No user with a grant is found by this.');
   });
 
   test('goes on with the next page', async () => {
@@ -128,10 +131,12 @@ describe('the page of a user', () => {
   test('has no form for a viewer, on no page', async () => {
     await connect('alice');
     const id = await grantOf('alice');
-    for (const path of ['', '/offboard', '/link'].map((end) => `/console/users/alice${end}`).concat(`/console/grants/${id}/disconnect`)) {
-      const { status, text } = await viewer.get(path);
+    const paths = ['users/alice', 'users/alice/offboard', 'users/alice/link', `grants/${id}/disconnect`];
+    for (const path of paths) {
+      const { status, text } = await viewer.get(`/console/${path}`);
       expect(status).toBe(200);
-      expect(text.match(/<form method="post" action="[^"]*"/g)).toEqual(['<form method="post" action="/console/sign-out"']);
+      const actions = [...text.matchAll(/<form method="post" action="([^"]*)"/g)].map(([, action]) => action);
+      expect(actions).toEqual(['/console/sign-out']);
     }
   });
 });
@@ -178,7 +183,8 @@ describe('disconnecting a grant', () => {
   test('is refused to a viewer who sends the form all the same', async () => {
     await connect('alice');
     const path = `/console/grants/${await grantOf('alice')}/disconnect`;
-    const token = /name="form_token" value="([^"]*)"/.exec((await viewer.get('/console/users')).text)?.[1] ?? '';
+    const { text } = await viewer.get('/console/users');
+    const token = /name="form_token" value="([^"]*)"/.exec(text)?.[1] ?? '';
     const refused = await viewer.submit(await operator.get(path), path, { form_token: token });
     expect(refused.status).toBe(403);
     expect((await bed.api.token('alice')).status).toBe(200);
@@ -186,7 +192,8 @@ describe('disconnecting a grant', () => {
 
   test('is a page about nothing where there is no such grant', async () => {
     for (const end of ['', '/disconnect']) {
-      const { status, text } = await operator.get(`/console/grants/0b6a1c9e-7f43-4b0e-9d54-8f7f3f0f5a11${end}`);
+      const unknown = '0b6a1c9e-7f43-4b0e-9d54-8f7f3f0f5a11';
+      const { status, text } = await operator.get(`/console/grants/${unknown}${end}`);
       expect(status).toBe(404);
       expect(text).toContain('There is nothing here');
     }
@@ -204,7 +211,8 @@ describe('offboarding in the console', () => {
     expect(plan.text).toContain('1 delegated credential of this user is revoked, too.');
     expect(plan.text.match(/Revoked at Google, and deleted here/g)).toHaveLength(2);
     const { location } = await operator.submit(plan, path);
-    expect((await operator.get(location ?? '')).text).toContain('The broker holds nothing for this user any more.');
+    const after = await operator.get(location ?? '');
+    expect(after.text).toContain('The broker holds nothing for this user any more.');
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
     for (const action of ['user.forget', 'credential.revoke'])
       expect(await audited(action)).toEqual([{ actor: ACTOR, outcome: 'ok', user_id: 'alice' }]);

@@ -64,8 +64,11 @@ describe('the page of webhooks', () => {
     await receiver.wait(1);
     await delivered();
     const path = '/console/webhooks/replay';
-    expect((await operator.get('/console/webhooks?state=abandoned')).text).toContain('There are no such webhooks.');
-    await bed.sql(`UPDATE outbox_events SET delivered_at = NULL, abandoned_at = now(), last_error = 'http_500'`);
+    const none = await operator.get('/console/webhooks?state=abandoned');
+    expect(none.text).toContain('There are no such webhooks.');
+    await bed.sql(
+      `UPDATE outbox_events SET delivered_at = NULL, abandoned_at = now(), last_error = 'http_500'`,
+    );
     const list = await operator.get('/console/webhooks?state=abandoned');
     expect(list.text).toContain('<code>http_500</code>');
     expect((await operator.submit(list, path)).location?.search).toBe('?done=replayed&detail=1');
@@ -77,7 +80,8 @@ describe('the page of webhooks', () => {
     const path = '/console/webhooks/test';
     const page = await operator.get('/console/webhooks');
     const accepted = await operator.submit(page, path);
-    expect((await operator.get(accepted.location ?? '')).text).toMatch(/accepted the test event, after \d+ ms/);
+    const said = await operator.get(accepted.location ?? '');
+    expect(said.text).toMatch(/accepted the test event, after \d+ ms/);
     receiver.answer(503);
     const refused = await operator.submit(page, path);
     expect((await operator.get(refused.location ?? '')).text).toContain('<code>http_503</code>');

@@ -56,7 +56,11 @@ export class ConsoleCredentialsController {
 
   @Post(':id/revoke')
   @Audited('credential.revoke')
-  async revoke(@Param('id') id: string, @Res() reply: FastifyReply, @Audit() audit: AuditNote): Promise<void> {
+  async revoke(
+    @Param('id') id: string,
+    @Res() reply: FastifyReply,
+    @Audit() audit: AuditNote,
+  ): Promise<void> {
     audit.add({ details: { credential: id } });
     const revoked = await this.credentials.revoke(id, null);
     if (!revoked) throw new BrokerError('not_found', 'There is no such delegated credential.');

@@ -37,7 +37,7 @@ export function servicesPage({ person, now, services, next }: ServicesFacts): st
       )}
       <Card title="Services" note="The oldest first. Calls are counted by the hour">
         <Table
-          caption="Services"
+          caption="Services and their policies"
           columns={[
             {
               name: 'Service',

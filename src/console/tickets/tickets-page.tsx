@@ -63,7 +63,7 @@ export function ticketsPage({ person, now, service, state, tickets, next, done }
       </SearchForm>
       <Card title="Connect tickets" note="Those that expire last first">
         <Table
-          caption="Connect tickets"
+          caption="Tickets of all services"
           columns={[
             { name: 'Ticket', cell: ({ id }) => <code>{id}</code> },
             {

@@ -93,7 +93,10 @@ export class ConsoleWebhooksController {
   ): Promise<void> {
     const isFound = await this.webhooks.replay(id, actorOf(person));
     if (!isFound) {
-      throw new BrokerError('not_found', 'There is no such webhook; it is deleted 30 days after its delivery.');
+      throw new BrokerError(
+        'not_found',
+        'There is no such webhook; it is deleted 30 days after its delivery.',
+      );
     }
     await reply.redirect(pathWith(PATH, { done: 'replayed', detail: '1' }), 303);
   }
@@ -113,5 +116,8 @@ function textsOf({ state, type, since, until }: WebhookFilter) {
 }
 
 function notConfigured(): BrokerError {
-  return new BrokerError('invalid_request', 'WEBHOOK_URL is not set: there is no receiver to send a test event to.');
+  return new BrokerError(
+    'invalid_request',
+    'WEBHOOK_URL is not set: there is no receiver to send a test event to.',
+  );
 }
