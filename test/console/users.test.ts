@@ -202,19 +202,21 @@ describe('disconnecting a grant', () => {
 });
 
 describe('offboarding in the console', () => {
-  test('shows first what ends, and then ends all grants and credentials', async () => {
+  test('shows first what ends, and then ends all grants, credentials and connects', async () => {
     await connect('alice');
     await connect('alice', BOB, 'elsewhere');
     expect((await bed.api.post('/services/self/credentials', { user_id: 'alice' })).status).toBe(201);
+    await bed.api.ticket({ user_id: 'alice', scope: YOUTUBE });
     const path = '/console/users/alice/offboard';
     const plan = await operator.get(path);
+    expect(plan.text).toContain('1 connect under way is cancelled, too.');
     expect(plan.text).toContain('1 delegated credential of this user is revoked, too.');
     expect(plan.text.match(/Revoked at Google, and deleted here/g)).toHaveLength(2);
     const { location } = await operator.submit(plan, path);
     const after = await operator.get(location ?? '');
     expect(after.text).toContain('The broker holds nothing for this user any more.');
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
-    for (const action of ['user.forget', 'credential.revoke'])
+    for (const action of ['user.forget', 'credential.revoke', 'connect.cancel'])
       expect(await audited(action)).toEqual([{ actor: ACTOR, outcome: 'ok', user_id: 'alice' }]);
     expect((await operator.get(path)).text).not.toContain(`action="${path}"`);
     await bed.sql('DELETE FROM delegated_credentials');

@@ -9,7 +9,7 @@ import { Clock } from '../../domain/ports/clock.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
 import { ConnectMetrics } from '../../operations/connect-metrics.js';
-import { ConnectTicketsRepository } from '../../token-store/connects/connect-tickets.repository.js';
+import { ConnectTicketListsRepository } from '../../token-store/connects/connect-ticket-lists.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, textIn } from '../form-values.js';
 import { sendConsolePage } from '../send-console-page.js';
@@ -25,7 +25,7 @@ export class ConsoleTicketsController {
   constructor(
     private readonly clock: Clock,
     private readonly cursors: PageCursors,
-    private readonly tickets: ConnectTicketsRepository,
+    private readonly tickets: ConnectTicketListsRepository,
     private readonly services: ServicesRepository,
     private readonly progress: TicketProgress,
     private readonly metrics: ConnectMetrics,
@@ -42,7 +42,7 @@ export class ConsoleTicketsController {
     const list: CursorOf = ['connect tickets', 'console', service, state];
     const position = await this.cursors.read(list, cursorIn(query));
     const now = this.clock.now();
-    const { items, next } = await this.tickets.list({
+    const { items, next } = await this.tickets.find({
       serviceId: service === null ? null : await this.#idOf(service),
       state,
       after: position && { expiresAt: new Date(position['at'] ?? ''), id: position['id'] ?? '' },

@@ -18,6 +18,8 @@ interface EndingFacts {
   readonly plan: Ended;
   /** How many delegated credentials end, too. */
   readonly credentials: number;
+  /** How many connects under way are cancelled, too. */
+  readonly connects: number;
   /** Whether there are more grants than one call ends. */
   readonly isMore: boolean;
 }
@@ -38,8 +40,8 @@ const REASONS: Readonly<Record<NonNullable<EndedGrant['reason']>, string>> = {
 const LISTED = 100;
 
 export function endingPage(facts: EndingFacts): string {
-  const { person, title, userId, action, button, mode, plan, credentials, isMore } = facts;
-  const isNothing = plan.grants.length === 0 && credentials === 0;
+  const { person, title, userId, action, button, mode, plan, credentials, connects } = facts;
+  const isNothing = plan.grants.length === 0 && credentials === 0 && connects === 0;
   const modes = [
     { name: 'At Google and here', href: pathWith(action, { mode: 'revoke' }), isCurrent: mode === 'revoke' },
     { name: 'Here only', href: pathWith(action, { mode: 'local' }), isCurrent: mode === 'local' },
@@ -53,7 +55,7 @@ export function endingPage(facts: EndingFacts): string {
       actions={<Choice name="Where it ends" options={modes} />}
     >
       <div class="stack">
-        <Warnings mode={mode} plan={plan} credentials={credentials} isMore={isMore} />
+        <Warnings {...facts} />
         <Card title="Ends">
           <Own grants={plan.grants} />
         </Card>
@@ -78,9 +80,7 @@ export function endingPage(facts: EndingFacts): string {
   );
 }
 
-type WarningsProps = Pick<EndingFacts, 'mode' | 'plan' | 'credentials' | 'isMore'>;
-
-function Warnings({ mode, plan, credentials, isMore }: WarningsProps) {
+function Warnings({ mode, plan, credentials, connects, isMore }: EndingFacts) {
   return (
     <>
       {plan.also.length === 0 ? null : (
@@ -96,6 +96,12 @@ function Warnings({ mode, plan, credentials, isMore }: WarningsProps) {
         <Notice tone="warn">
           {whole(credentials)} delegated {credentials === 1 ? 'credential' : 'credentials'} of this user{' '}
           {credentials === 1 ? 'is' : 'are'} revoked, too.
+        </Notice>
+      )}
+      {connects === 0 ? null : (
+        <Notice tone="warn">
+          {whole(connects)} {connects === 1 ? 'connect' : 'connects'} under way{' '}
+          {connects === 1 ? 'is' : 'are'} cancelled, too.
         </Notice>
       )}
       {isMore ? (

@@ -79,6 +79,7 @@ export class ConsoleGrantsController {
       mode,
       plan: await this.ends.preview([grant], mode),
       credentials: 0,
+      connects: 0,
       isMore: false,
     });
     await sendConsolePage(reply, page);

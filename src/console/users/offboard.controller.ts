@@ -38,12 +38,13 @@ export class ConsoleOffboardController {
       mode,
       plan,
       credentials: plan.credentials,
+      connects: plan.connects,
       isMore: !plan.isComplete && plan.grants.every(({ outcome }) => outcome !== 'kept'),
     });
     await sendConsolePage(reply, page);
   }
 
-  /** A success is recorded by grants/offboard-user.ts, with an event for each grant and credential. */
+  /** A success is recorded by grants/offboard-user.ts, with an event for each grant, credential and connect. */
   @Post()
   @Audited('user.forget', 'refusals')
   async offboard(

@@ -10,16 +10,14 @@ import {
   type TicketState,
 } from '../../domain/connect/connect-ticket.js';
 import type { Consent, SavedConsent } from '../../domain/grant/consent.js';
-import type { Page } from '../../domain/page.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import type { Change } from '../change-feed/change-listener.js';
-import { alongIndex, boundedScan, pageOf } from '../client/bounded-scan.js';
 import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
-import { type ConnectTicket as Row, Prisma } from '../prisma-client/client.js';
+import type { ConnectTicket as Row, Prisma } from '../prisma-client/client.js';
 import { connectTicketAad } from '../sealed/aad.js';
 
 type Tables = Pick<Prisma.TransactionClient, 'connectTicket'>;
@@ -29,23 +27,6 @@ interface SealedRequest {
   readonly connectRequest: ConnectRequest;
   readonly outcome: ConnectOutcome | null;
 }
-
-/** The position of a ticket in the list. */
-interface TicketPosition {
-  readonly expiresAt: Date;
-  readonly id: string;
-}
-
-interface TicketQuery {
-  readonly serviceId: string | null;
-  readonly state: TicketState | null;
-  /** Where the last page ended; null for the first page. */
-  readonly after: TicketPosition | null;
-  readonly limit: number;
-  readonly now: Date;
-}
-
-type Listed = TicketPosition & { readonly visible: boolean; readonly row_number: number };
 
 const MAX_KNOWN = 50_000;
 /** How long the outcome can be read after it ended or expired. */
@@ -151,25 +132,6 @@ export class ConnectTicketsRepository {
     });
   }
 
-  /** For an operator: those that expire last first, which is nearly the order in which they were made. */
-  async list({ after, limit, ...filter }: TicketQuery): Promise<Page<ConnectTicket, TicketPosition>> {
-    const behind =
-      after === null ? Prisma.empty : Prisma.sql`WHERE (expires_at, id) < (${after.expiresAt}, ${after.id})`;
-    const rows = Prisma.sql`SELECT id, expires_at, expires_at AS "expiresAt", service_id, state, ended_at
-      FROM connect_tickets ${behind}`;
-    const order = Prisma.sql`expires_at DESC, id DESC`;
-    const query = boundedScan({ rows, visible: filterOf(filter), order, limit });
-    const found = await alongIndex<Listed>(this.database, query);
-    const { items, next } = pageOf(
-      found,
-      limit,
-      ({ id }) => id,
-      ({ expiresAt, id }) => ({ expiresAt, id }),
-    );
-    const tickets = await Promise.all(items.map((id) => this.find(id)));
-    return { items: tickets.filter((ticket) => ticket !== null), next };
-  }
-
   /** Those whose time is over and that did not end. */
   async findDue(now: Date, limit: number): Promise<ConnectTicket[]> {
     const rows = await this.database.connectTicket.findMany({
@@ -225,16 +187,4 @@ export class ConnectTicketsRepository {
       return null;
     }
   }
-}
-
-/** By the state now, as `stateAt` says. */
-function filterOf({ serviceId, state, now }: Pick<TicketQuery, 'serviceId' | 'state' | 'now'>): Prisma.Sql {
-  const isOver = Prisma.sql`(ended_at IS NULL AND expires_at <= ${now})`;
-  const byState =
-    state === null
-      ? Prisma.sql`TRUE`
-      : state === 'expired'
-        ? Prisma.sql`(state = 'expired' OR ${isOver})`
-        : Prisma.sql`(state = ${state} AND NOT ${isOver})`;
-  return serviceId === null ? byState : Prisma.sql`${byState} AND service_id = ${serviceId}`;
 }
