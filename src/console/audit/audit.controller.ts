@@ -15,7 +15,7 @@ import {
 import { AuditLog } from '../../token-store/audit/audit-log.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, pathWith, textIn, timeIn } from '../form-values.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { auditPage, type ShownFilter } from './audit-page.js';
@@ -63,7 +63,7 @@ export class ConsoleAuditController {
       csv: pathWith('/console/audit.csv', shown),
       next: nextPath('/console/audit', shown, await this.cursors.write(list, end)),
     });
-    await sendConsolePage(reply, page);
+    await sendPage(reply, page);
   }
 
   /** Sent while it is read: a trail can be longer than memory. */

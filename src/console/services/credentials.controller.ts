@@ -9,7 +9,7 @@ import { aboutCredential, DelegatedCredentials } from '../../services/delegated-
 import { DelegatedCredentialsRepository } from '../../token-store/services/delegated-credentials.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { cursorIn, type FormValues, nextPath, pathWith, textIn } from '../form-values.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { credentialsPage } from './credentials-page.js';
@@ -51,7 +51,7 @@ export class ConsoleCredentialsController {
       next: nextPath('/console/credentials', { service, user }, cursor),
       done: textIn(query, 'done'),
     });
-    await sendConsolePage(reply, page);
+    await sendPage(reply, page);
   }
 
   @Post(':id/revoke')

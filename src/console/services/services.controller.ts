@@ -7,7 +7,7 @@ import { DelegatedCredentialsRepository } from '../../token-store/services/deleg
 import { ServiceUsageRepository } from '../../token-store/services/service-usage.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { cursorIn, type FormValues, nextPath } from '../form-values.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { servicesPage } from './services-page.js';
@@ -52,6 +52,6 @@ export class ConsoleServicesController {
       })),
       next: nextPath('/console/services', {}, cursor),
     });
-    await sendConsolePage(reply, page);
+    await sendPage(reply, page);
   }
 }

@@ -19,7 +19,7 @@ import { ServiceCache } from '../../services/service-cache.js';
 import { GrantsRepository } from '../../token-store/grants/grants.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { type FormValues, textIn } from '../form-values.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { linkFormPage, linkPage } from './link-page.js';
@@ -50,7 +50,7 @@ export class ConsoleLinkController {
       clients: this.settings.clients.all().map(({ alias }) => alias),
       grant: await this.#grantOf(userId, textIn(query, 'grant')),
     });
-    await sendConsolePage(reply, page);
+    await sendPage(reply, page);
   }
 
   /** Answered with the page itself: the link is a credential, and belongs in no address. */
@@ -73,7 +73,7 @@ export class ConsoleLinkController {
     const { id, url, expiresAt } = await this.tickets.issue(service, request, requestId);
     audit.add({ details: { ticket: id } });
     const now = this.clock.now();
-    await sendConsolePage(
+    await sendPage(
       reply.status(200),
       linkPage({ person, userId, now, serviceName: service.name, id, url, expiresAt }),
     );

@@ -12,7 +12,7 @@ import { ConnectMetrics } from '../../operations/connect-metrics.js';
 import { ConnectTicketListsRepository } from '../../token-store/connects/connect-ticket-lists.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, textIn } from '../form-values.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { ticketsPage } from './tickets-page.js';
@@ -60,7 +60,7 @@ export class ConsoleTicketsController {
       next: nextPath('/console/tickets', { service, state }, cursor),
       done: textIn(query, 'done'),
     });
-    await sendConsolePage(reply, page);
+    await sendPage(reply, page);
   }
 
   @Post(':id/cancel')

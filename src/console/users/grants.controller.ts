@@ -12,7 +12,7 @@ import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.j
 import { GrantsRepository } from '../../token-store/grants/grants.repository.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, pathWith } from '../form-values.js';
 import { grantPath, userPath } from '../paths.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
 import { endingPage } from './ending-page.js';
@@ -58,7 +58,7 @@ export class ConsoleGrantsController {
       end && { at: end.at.toISOString(), sequence: end.sequence.toString() },
     );
     const next = nextPath(grantPath(id), {}, cursor);
-    await sendConsolePage(reply, grantPage({ person, now: this.clock.now(), id, history, next }));
+    await sendPage(reply, grantPage({ person, now: this.clock.now(), id, history, next }));
   }
 
   @Get(':id/disconnect')
@@ -82,7 +82,7 @@ export class ConsoleGrantsController {
       connects: 0,
       isMore: false,
     });
-    await sendConsolePage(reply, page);
+    await sendPage(reply, page);
   }
 
   /** A success is recorded with what becomes of the grant, by grants/end-grants.ts. */

@@ -8,7 +8,7 @@ import { Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
 import { UserPath } from '../../http/validation/validators.js';
 import { choiceIn, type FormValues, pathWith } from '../form-values.js';
 import { userPath } from '../paths.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
 import { endingPage } from './ending-page.js';
@@ -41,7 +41,7 @@ export class ConsoleOffboardController {
       connects: plan.connects,
       isMore: !plan.isComplete && plan.grants.every(({ outcome }) => outcome !== 'kept'),
     });
-    await sendConsolePage(reply, page);
+    await sendPage(reply, page);
   }
 
   /** A success is recorded by grants/offboard-user.ts, with an event for each grant, credential and connect. */

@@ -17,7 +17,7 @@ import {
 } from '../../token-store/grants/grant-search.repository.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, textIn } from '../form-values.js';
 import { userPath } from '../paths.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { userPage } from './user-page.js';
@@ -54,7 +54,7 @@ export class ConsoleUsersController {
     const end = page.next === null ? null : { id: page.next };
     const cursor = await this.cursors.write(['users', 'console', text, by], end);
     const next = nextPath('/console/users', { search: text, by }, cursor);
-    await sendConsolePage(reply, usersPage({ person, text, by, users: page.items, next }));
+    await sendPage(reply, usersPage({ person, text, by, users: page.items, next }));
   }
 
   @Get(':userId')
@@ -79,7 +79,7 @@ export class ConsoleUsersController {
       next: nextPath(userPath(userId), {}, cursor),
       done: textIn(query, 'done'),
     });
-    await sendConsolePage(reply, page);
+    await sendPage(reply, page);
   }
 
   /** Without a choice, what the text looks like goes first. */

@@ -9,7 +9,7 @@ import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.j
 import { OutboxListsRepository, type WebhookFilter } from '../../token-store/outbox/outbox-lists.repository.js';
 import { ReplayWebhooks } from '../../webhooks/replay-webhooks.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, pathWith, textIn, timeIn } from '../form-values.js';
-import { sendConsolePage } from '../send-console-page.js';
+import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
 import { STATES, webhooksPage } from './webhooks-page.js';
@@ -55,7 +55,7 @@ export class ConsoleWebhooksController {
       done: textIn(query, 'done'),
       detail: textIn(query, 'detail'),
     });
-    await sendConsolePage(reply, page);
+    await sendPage(reply, page);
   }
 
   @Post('test')
