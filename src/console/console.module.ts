@@ -14,6 +14,7 @@ import { IdentityProvider } from './sign-in/identity-provider.js';
 import { SignInController } from './sign-in/sign-in.controller.js';
 import { ConsoleLinkController } from './tickets/link.controller.js';
 import { ConsoleTicketsController } from './tickets/tickets.controller.js';
+import { ConsoleGrantListController } from './users/grant-list.controller.js';
 import { ConsoleGrantsController } from './users/grants.controller.js';
 import { ConsoleOffboardController } from './users/offboard.controller.js';
 import { ConsoleUsersController } from './users/users.controller.js';
@@ -33,6 +34,7 @@ import { ConsoleWebhooksController } from './webhooks/webhooks.controller.js';
     ConsoleUsersController,
     ConsoleOffboardController,
     ConsoleLinkController,
+    ConsoleGrantListController,
     ConsoleGrantsController,
     ConsoleServicesController,
     ConsoleCredentialsController,

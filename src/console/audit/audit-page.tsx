@@ -4,7 +4,7 @@ import { grantPath, userPath } from '../paths.js';
 import { Details } from '../views/details.js';
 import { optionsOf, SearchForm, SelectField, TextField } from '../views/fields.js';
 import { Layout, renderConsole, type Viewer } from '../views/layout.js';
-import { Badge, Card, Time, whole } from '../views/parts.js';
+import { Badge, Card, Moment, whole } from '../views/parts.js';
 import { Pager, Table } from '../views/table.js';
 
 export type ShownFilter = Readonly<Record<'user' | 'service' | 'action' | 'since' | 'until', string | null>>;
@@ -53,7 +53,7 @@ export function auditPage({ person, now, filter, events, csv, next }: AuditFacts
         <Table
           caption="Audit events"
           columns={[
-            { name: 'When', cell: ({ at }) => <Time at={at} now={now} /> },
+            { name: 'When (UTC)', cell: ({ at }) => <Moment at={at} now={now} /> },
             {
               name: 'What',
               cell: ({ action, count, details }) => (
@@ -70,16 +70,8 @@ export function auditPage({ person, now, filter, events, csv, next }: AuditFacts
                 <Badge tone={GOOD.has(outcome) ? 'good' : 'warn'}>{outcome.replaceAll('_', ' ')}</Badge>
               ),
             },
-            { name: 'Who', cell: ({ actor }) => <span class="account">{actor}</span> },
-            {
-              name: 'User',
-              cell: ({ userId }) => (userId === null ? '–' : <a href={userPath(userId)}>{userId}</a>),
-            },
-            { name: 'Client', cell: ({ client }) => (client === null ? '–' : <code>{client}</code>) },
-            {
-              name: 'Grant',
-              cell: ({ grantId }) => (grantId === null ? '–' : <a href={grantPath(grantId)}>Show</a>),
-            },
+            { name: 'Who', cell: ({ actor }) => actor },
+            { name: 'For', cell: (event) => <Subject event={event} /> },
           ]}
           rows={events}
           empty="There are no such events on this page."
@@ -87,5 +79,26 @@ export function auditPage({ person, now, filter, events, csv, next }: AuditFacts
         <Pager next={next} />
       </Card>
     </Layout>,
+  );
+}
+
+/** The user, the client and the grant of an event, as far as it has them. */
+function Subject({ event: { userId, client, grantId } }: { readonly event: AuditEvent }) {
+  if (userId === null && client === null && grantId === null) return <>–</>;
+  return (
+    <>
+      {userId === null ? null : <a href={userPath(userId)}>{userId}</a>}
+      <div class="soft small">
+        {client === null ? null : <code>{client}</code>}
+        {grantId === null ? null : (
+          <>
+            {' '}
+            <a href={grantPath(grantId)}>
+              grant<span class="hidden"> {grantId}</span>
+            </a>
+          </>
+        )}
+      </div>
+    </>
   );
 }

@@ -4,8 +4,8 @@ import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import { AUDIT_CSV_HEADER, toCsvLine } from '../../audit/audit-csv.js';
 import { AUDIT_ACTIONS } from '../../domain/audit-entry.js';
-import { invalidRequest } from '../../domain/errors.js';
 import { Clock } from '../../domain/ports/clock.js';
+import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
 import {
   AuditEventsRepository,
@@ -15,7 +15,7 @@ import {
 import { AuditLog } from '../../token-store/audit/audit-log.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, pathWith, textIn, timeIn } from '../form-values.js';
-import { sendPage } from '../../http/page-responses.js';
+import { serviceIdOf } from '../named-service.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { auditPage, type ShownFilter } from './audit-page.js';
@@ -93,15 +93,10 @@ export class ConsoleAuditController {
   }
 
   async #filterOf(query: FormValues): Promise<Filter> {
-    const service = textIn(query, 'service');
-    const named = service === null ? null : await this.services.findNamed(service);
-    if (service !== null && named === null) {
-      throw invalidRequest({ service: 'is neither the name nor the id of a service.' });
-    }
     return {
       users: ['*'],
       userId: textIn(query, 'user'),
-      serviceId: named?.id ?? null,
+      serviceId: await serviceIdOf(this.services, textIn(query, 'service')),
       action: choiceIn(query, 'action', AUDIT_ACTIONS),
       since: timeIn(query, 'since'),
       until: timeIn(query, 'until'),

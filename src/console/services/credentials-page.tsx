@@ -47,8 +47,23 @@ export function credentialsPage(facts: CredentialsFacts): string {
             { name: 'Credential', cell: ({ id }) => <code>{id}</code> },
             { name: 'State', cell: (credential) => <State credential={credential} now={now} /> },
             { name: 'Service', cell: (credential) => credential.service },
-            { name: 'User', cell: ({ userId }) => <a href={userPath(userId)}>{userId}</a> },
-            { name: 'Client', cell: ({ client }) => (client === null ? 'any' : <code>{client}</code>) },
+            {
+              name: 'For',
+              cell: ({ userId, client }) => (
+                <>
+                  <a href={userPath(userId)}>{userId}</a>
+                  <div class="soft small">
+                    {client === null ? (
+                      'any client'
+                    ) : (
+                      <>
+                        with <code>{client}</code>
+                      </>
+                    )}
+                  </div>
+                </>
+              ),
+            },
             {
               name: 'Last used',
               cell: ({ lastUsedAt }) => (lastUsedAt ? <Time at={lastUsedAt} now={now} /> : 'never'),

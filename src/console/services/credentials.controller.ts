@@ -1,15 +1,16 @@
 /** Delegated credentials of all services, and their end. Each handle was shown once: only its hash is stored. */
 import { Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { BrokerError, invalidRequest } from '../../domain/errors.js';
+import { BrokerError } from '../../domain/errors.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
+import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
 import { aboutCredential, DelegatedCredentials } from '../../services/delegated-credentials.js';
 import { DelegatedCredentialsRepository } from '../../token-store/services/delegated-credentials.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { cursorIn, type FormValues, nextPath, pathWith, textIn } from '../form-values.js';
-import { sendPage } from '../../http/page-responses.js';
+import { serviceIdOf } from '../named-service.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { credentialsPage } from './credentials-page.js';
@@ -38,10 +39,10 @@ export class ConsoleCredentialsController {
     const list: CursorOf = ['credentials', 'console', service, user];
     const position = await this.cursors.read(list, cursorIn(query));
     const after = position && { at: new Date(position['at'] ?? ''), id: position['id'] ?? '' };
-    const serviceId = service === null ? null : await this.#idOf(service);
+    const serviceId = await serviceIdOf(this.services, service);
     const { items, next } = await this.store.list({ serviceId, userId: user, after, limit: CREDENTIALS });
     const cursor = await this.cursors.write(list, next && { at: next.at.toISOString(), id: next.id });
-    const names = await this.#namesOf(new Set(items.map((item) => item.serviceId)));
+    const names = await this.services.namesOf([...new Set(items.map((item) => item.serviceId))]);
     const page = credentialsPage({
       person,
       now: this.clock.now(),
@@ -71,16 +72,5 @@ export class ConsoleCredentialsController {
     if (!changed) audit.omitSuccess();
     const done = changed ? 'revoked' : 'revoked_before';
     await reply.redirect(pathWith('/console/credentials', { service, done }), 303);
-  }
-
-  async #idOf(idOrName: string): Promise<string> {
-    const service = await this.services.findNamed(idOrName);
-    if (service) return service.id;
-    throw invalidRequest({ service: 'is neither the name nor the id of a service.' });
-  }
-
-  async #namesOf(ids: ReadonlySet<string>): Promise<ReadonlyMap<string, string>> {
-    const found = await Promise.all([...ids].map((id) => this.services.findNamed(id)));
-    return new Map(found.flatMap((service) => (service ? [[service.id, service.name] as const] : [])));
   }
 }

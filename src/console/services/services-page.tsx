@@ -13,6 +13,9 @@ type Row = ListedService & {
   readonly credentials: number;
 };
 
+/** Delegated credentials of each service are counted no further. */
+export const COUNTED_CREDENTIALS = 1000;
+
 interface ServicesFacts {
   readonly person: Viewer;
   readonly now: Date;
@@ -53,9 +56,16 @@ export function servicesPage({ person, now, services, next }: ServicesFacts): st
             { name: 'State', cell: (service) => <State service={service} now={now} /> },
             {
               name: 'Last call',
-              cell: ({ usage }) => (usage ? <Time at={usage.lastUsedAt} now={now} /> : 'not in 31 days'),
+              cell: ({ usage }) =>
+                usage ? (
+                  <>
+                    <Time at={usage.lastUsedAt} now={now} />
+                    <div class="soft small">{whole(usage.callsOfDay)} in 24 h</div>
+                  </>
+                ) : (
+                  <span class="soft">not in 31 days</span>
+                ),
             },
-            { name: 'Calls in 24 h', isNumber: true, cell: ({ usage }) => whole(usage?.callsOfDay ?? 0) },
             { name: 'Key', cell: (service) => <Key service={service} now={now} /> },
             {
               name: 'Credentials',
@@ -63,6 +73,7 @@ export function servicesPage({ person, now, services, next }: ServicesFacts): st
               cell: ({ id, name, credentials }) => (
                 <a href={pathWith('/console/credentials', { service: id })}>
                   {whole(credentials)}
+                  {credentials < COUNTED_CREDENTIALS ? '' : ' or more'}
                   <span class="hidden"> of {name}</span>
                 </a>
               ),

@@ -2,15 +2,15 @@
 import { Controller, Get, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Clock } from '../../domain/ports/clock.js';
+import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
 import { DelegatedCredentialsRepository } from '../../token-store/services/delegated-credentials.repository.js';
 import { ServiceUsageRepository } from '../../token-store/services/service-usage.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { cursorIn, type FormValues, nextPath } from '../form-values.js';
-import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
-import { servicesPage } from './services-page.js';
+import { COUNTED_CREDENTIALS, servicesPage } from './services-page.js';
 
 const SERVICES = 50;
 const LIST: CursorOf = ['services', 'console'];
@@ -39,7 +39,7 @@ export class ConsoleServicesController {
     const now = this.clock.now();
     const [usage, credentials] = await Promise.all([
       this.usage.of(ids, now),
-      this.credentials.countUsable(ids, now),
+      this.credentials.countUsable(ids, now, COUNTED_CREDENTIALS),
     ]);
     const cursor = await this.cursors.write(LIST, next && { at: next.at.toISOString(), id: next.id });
     const page = servicesPage({

@@ -1,6 +1,6 @@
 import type { Service } from '../../domain/access/policy.js';
 import type { Grant } from '../../domain/grant/grant.js';
-import { userPath } from '../paths.js';
+import { linkPath, userPath } from '../paths.js';
 import { LongTextField, SelectField, TextField } from '../views/fields.js';
 import { Form, Layout, renderConsole, type Viewer } from '../views/layout.js';
 import { Card, Notice, Time } from '../views/parts.js';
@@ -30,7 +30,7 @@ export function linkFormPage({ person, userId, services, clients, grant }: LinkF
         ) : services.length === 0 ? (
           <p class="empty">No service may act for this user.</p>
         ) : (
-          <Form person={person} action={`${userPath(userId)}/link`}>
+          <Form person={person} action={linkPath(userId)}>
             <div class="stack">
               <SelectField
                 name="service"
@@ -92,7 +92,7 @@ export function linkPage({ person, userId, now, serviceName, id, url, expiresAt 
       </Notice>
       <Card title="Link" note={`Ticket ${id}, on behalf of ${serviceName}`}>
         <div class="stack">
-          <code>{url}</code>
+          <code class="copied">{url}</code>
           <p class="soft">
             It works once, in one browser, and ends <Time at={expiresAt} now={now} />.{' '}
             <a href="/console/tickets">Tickets</a> shows how far it is.

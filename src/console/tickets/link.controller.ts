@@ -14,17 +14,18 @@ import { isGoogleScope, parseScopes } from '../../domain/google/scopes.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
+import { sendPage } from '../../http/page-responses.js';
 import { isScopeList, UserPath } from '../../http/validation/validators.js';
 import { ServiceCache } from '../../services/service-cache.js';
 import { GrantsRepository } from '../../token-store/grants/grants.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { type FormValues, textIn } from '../form-values.js';
-import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
+import { linkPath } from '../paths.js';
 import { linkFormPage, linkPage } from './link-page.js';
 
-@Controller('console/users/:userId/link')
+@Controller('console')
 @ConsoleController()
 export class ConsoleLinkController {
   constructor(
@@ -36,7 +37,15 @@ export class ConsoleLinkController {
     private readonly grants: GrantsRepository,
   ) {}
 
-  @Get()
+  /** Also for a user without grants, whom no list shows. */
+  @Get('tickets/new')
+  async open(@Query() query: FormValues, @Res() reply: FastifyReply): Promise<void> {
+    const userId = textIn(query, 'user');
+    if (userId === null) throw invalidRequest({ user: 'is missing: whom is the link for?' });
+    await reply.redirect(linkPath(userId), 303);
+  }
+
+  @Get('users/:userId/link')
   async form(
     @Person() person: ConsolePerson,
     @Param() { userId }: UserPath,
@@ -54,7 +63,7 @@ export class ConsoleLinkController {
   }
 
   /** Answered with the page itself: the link is a credential, and belongs in no address. */
-  @Post()
+  @Post('users/:userId/link')
   @Audited('connect.ticket')
   async create(
     @Person() person: ConsolePerson,

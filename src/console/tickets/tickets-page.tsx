@@ -44,6 +44,14 @@ export function ticketsPage({ person, now, service, state, tickets, next, done }
       at="/console/tickets"
       title="Tickets"
       lead="Links that take users to Google. One that ended is kept for a day"
+      actions={
+        person.role === 'operator' ? (
+          <form method="get" action="/console/tickets/new" class="inline">
+            <input name="user" aria-label="User id" placeholder="User id" required autocomplete="off" />
+            <button class="primary">Make a link</button>
+          </form>
+        ) : undefined
+      }
     >
       {done === 'cancelled' ? (
         <Notice tone="good">The ticket is taken back. Its link does not work any more.</Notice>
@@ -65,7 +73,17 @@ export function ticketsPage({ person, now, service, state, tickets, next, done }
         <Table
           caption="Tickets of all services"
           columns={[
-            { name: 'Ticket', cell: ({ id }) => <code>{id}</code> },
+            {
+              name: 'User',
+              cell: ({ id, connectRequest: { userId } }) => (
+                <>
+                  <a href={userPath(userId)}>{userId}</a>
+                  <div class="soft small">
+                    <code>{id}</code>
+                  </div>
+                </>
+              ),
+            },
             {
               name: 'State',
               cell: ({ current, reason }) => (
@@ -76,11 +94,16 @@ export function ticketsPage({ person, now, service, state, tickets, next, done }
               ),
             },
             {
-              name: 'User',
-              cell: ({ connectRequest: { userId } }) => <a href={userPath(userId)}>{userId}</a>,
+              name: 'Service',
+              cell: ({ connectRequest: { serviceName, client } }) => (
+                <>
+                  {serviceName}
+                  <div class="soft small">
+                    with <code>{client}</code>
+                  </div>
+                </>
+              ),
             },
-            { name: 'Service', cell: ({ connectRequest }) => connectRequest.serviceName },
-            { name: 'Client', cell: ({ connectRequest }) => <code>{connectRequest.client}</code> },
             { name: 'Made', cell: ({ createdAt }) => <Time at={createdAt} now={now} /> },
             {
               name: 'Ended or expires',
@@ -88,7 +111,14 @@ export function ticketsPage({ person, now, service, state, tickets, next, done }
             },
             {
               name: 'Grant',
-              cell: ({ grantId }) => (grantId === null ? '–' : <a href={grantPath(grantId)}>Show</a>),
+              cell: ({ id, grantId }) =>
+                grantId === null ? (
+                  '–'
+                ) : (
+                  <a href={grantPath(grantId)}>
+                    Show<span class="hidden"> the grant of {id}</span>
+                  </a>
+                ),
             },
             ...(person.role === 'operator'
               ? [

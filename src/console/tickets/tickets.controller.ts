@@ -4,15 +4,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TicketProgress } from '../../connect-tickets/ticket-progress.js';
 import { causeFacts, endOf } from '../../domain/connect/connect-end.js';
 import { TICKET_STATES } from '../../domain/connect/connect-ticket.js';
-import { BrokerError, invalidRequest } from '../../domain/errors.js';
+import { BrokerError } from '../../domain/errors.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
+import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
 import { ConnectMetrics } from '../../operations/connect-metrics.js';
 import { ConnectTicketListsRepository } from '../../token-store/connects/connect-ticket-lists.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, textIn } from '../form-values.js';
-import { sendPage } from '../../http/page-responses.js';
+import { serviceIdOf } from '../named-service.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { ticketsPage } from './tickets-page.js';
@@ -43,7 +44,7 @@ export class ConsoleTicketsController {
     const position = await this.cursors.read(list, cursorIn(query));
     const now = this.clock.now();
     const { items, next } = await this.tickets.find({
-      serviceId: service === null ? null : await this.#idOf(service),
+      serviceId: await serviceIdOf(this.services, service),
       state,
       after: position && { expiresAt: new Date(position['at'] ?? ''), id: position['id'] ?? '' },
       limit: TICKETS,
@@ -81,12 +82,6 @@ export class ConsoleTicketsController {
     if (ended.isNew) this.metrics.ended(end);
     audit.add(ended.isNew ? { details: causeFacts(end) } : { outcome: 'ended' });
     await reply.redirect(`/console/tickets?done=${ended.isNew ? 'cancelled' : 'ended'}`, 303);
-  }
-
-  async #idOf(idOrName: string): Promise<string> {
-    const service = await this.services.findNamed(idOrName);
-    if (service) return service.id;
-    throw invalidRequest({ service: 'is neither the name nor the id of a service.' });
   }
 }
 

@@ -2,7 +2,8 @@
 import type { GrantHistory } from '../../grants/grant-timeline.js';
 import { missingScopes } from '../../domain/google/scopes.js';
 import { type Grant, isActive } from '../../domain/grant/grant.js';
-import { grantPath, userPath } from '../paths.js';
+import { pathWith } from '../form-values.js';
+import { grantPath, linkPath, userPath } from '../paths.js';
 import type { Viewer } from '../views/layout.js';
 import { Badge, Card, Gauge, StatusBadge, Time, whole } from '../views/parts.js';
 import { Timeline } from './timeline.js';
@@ -27,7 +28,7 @@ export function GrantCard({ person, history, now }: GrantCardProps) {
           Whole timeline<span class="hidden">{` of ${nameOf(grant)}`}</span>
         </a>
         {person.role === 'operator' && grant.kind === 'user' ? (
-          <a class="button" href={`${userPath(grant.userId)}/link?grant=${grant.id}`}>
+          <a class="button" href={pathWith(linkPath(grant.userId), { grant: grant.id })}>
             Link to connect again<span class="hidden">{`: ${nameOf(grant)}`}</span>
           </a>
         ) : null}

@@ -1,6 +1,6 @@
 import type { GrantHistory } from '../../grants/grant-timeline.js';
 import { pathWith } from '../form-values.js';
-import { userPath } from '../paths.js';
+import { linkPath, userPath } from '../paths.js';
 import { Layout, renderConsole, type Viewer } from '../views/layout.js';
 import { Notice } from '../views/parts.js';
 import { Pager } from '../views/table.js';
@@ -49,7 +49,7 @@ export function userPage({ person, now, userId, histories, next, done }: UserFac
       actions={
         <div class="actions">
           {person.role === 'operator' ? (
-            <a class="button" href={`${own}/link`}>
+            <a class="button" href={linkPath(userId)}>
               Link to connect
             </a>
           ) : null}

@@ -52,12 +52,26 @@ export function usersPage({ person, text, by, users, next }: UsersFacts): string
             { name: 'Active', isNumber: true, cell: ({ active }) => whole(active) },
           ]}
           rows={users}
-          empty={
-            text === null ? 'No user has connected an account yet.' : 'No user with a grant is found by this.'
-          }
+          empty={<Nothing text={text} by={by} />}
         />
         <Pager next={next} />
       </Card>
     </Layout>,
+  );
+}
+
+/** Someone without a grant has a page, too: from there an operator sends a link. */
+function Nothing({ text, by }: Pick<UsersFacts, 'text' | 'by'>) {
+  if (text === null) return <>No user has connected an account yet.</>;
+  return (
+    <>
+      No user with a grant is found by this.
+      {by === 'id' ? (
+        <>
+          {' '}
+          <a href={userPath(text)}>Open the page of {text}</a>
+        </>
+      ) : null}
+    </>
   );
 }

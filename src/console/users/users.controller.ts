@@ -7,6 +7,7 @@ import type { FastifyReply } from 'fastify';
 import { Clock } from '../../domain/ports/clock.js';
 import type { Page } from '../../domain/page.js';
 import { GrantTimeline } from '../../grants/grant-timeline.js';
+import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
 import { UserPath } from '../../http/validation/validators.js';
 import { GrantListsRepository } from '../../token-store/grants/grant-lists.repository.js';
@@ -17,7 +18,6 @@ import {
 } from '../../token-store/grants/grant-search.repository.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, textIn } from '../form-values.js';
 import { userPath } from '../paths.js';
-import { sendPage } from '../../http/page-responses.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { userPage } from './user-page.js';

@@ -22,6 +22,7 @@ export interface Viewer {
 const NAVIGATION: readonly { readonly path: string; readonly name: string }[] = [
   { path: '/console', name: 'Overview' },
   { path: '/console/users', name: 'Users' },
+  { path: '/console/grants', name: 'Grants' },
   { path: '/console/services', name: 'Services' },
   { path: '/console/tickets', name: 'Tickets' },
   { path: '/console/webhooks', name: 'Webhooks' },

@@ -111,6 +111,8 @@ th:last-child, td:last-child { padding-right: 1.25rem; }
 tbody tr:hover > * { background: var(--hover); }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 tfoot td, tfoot th { font-weight: 600; }
+.moment { display: grid; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.id code { white-space: normal; overflow-wrap: anywhere; }
 .pager { display: flex; gap: .75rem; margin-top: 1rem; }
 
 /* Badges */
@@ -159,7 +161,9 @@ details[open] > summary { margin-bottom: .5rem; }
 .timeline li { display: grid; grid-template-columns: 8rem minmax(0, 1fr); gap: 0 1rem; font-size: .875rem; }
 .timeline time { color: var(--soft); }
 .stack { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; }
+.stack > .notice { margin-bottom: 0; }
 .scopes { list-style: none; display: grid; gap: .2rem; }
+.copied { display: block; padding: .8rem 1rem; border: 1px solid var(--line); border-radius: 8px; background: var(--hover); user-select: all; }
 
 /* Controls */
 button, .button {
@@ -176,9 +180,12 @@ input, select, textarea {
 }
 textarea { min-height: 6rem; resize: vertical; }
 label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight: 550; }
-.fields { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: end; margin-bottom: 1rem; }
-.fields > * { flex: 1 1 11rem; }
-.fields > button { flex: 0 0 auto; }
+.fields { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: start; margin-bottom: 1rem; }
+.fields > * { flex: 1 1 9rem; }
+/* As high as the label of a field, beside it. */
+.fields > button { flex: 0 0 auto; margin-top: 1.45rem; }
+.inline { display: flex; flex-wrap: wrap; gap: .5rem; }
+.inline input { flex: 1 1 10rem; width: auto; }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.25rem; }
 .choice { display: inline-flex; padding: .2rem; border-radius: 9px; background: var(--hover); border: 1px solid var(--line); list-style: none; }
 .choice a { display: block; padding: .3rem .8rem; border-radius: 7px; color: var(--soft); font-size: .8125rem; font-weight: 550; text-decoration: none; }
@@ -203,10 +210,24 @@ label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight:
   .nav a { padding: .35rem .6rem; }
   .who { margin: 0 0 0 auto; padding: 0; border: 0; text-align: right; gap: 0; }
   .content { padding-top: 1.25rem; }
+  .fields > button { margin-top: 0; }
+  .cards { overflow-x: visible; }
+  .cards table, .cards tbody { display: block; }
+  .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .cards tr { display: grid; gap: .45rem; padding: .9rem 1.25rem; border-top: 1px solid var(--line); }
+  .cards tbody tr:first-child { border-top: 0; padding-top: 0; }
+  .cards th, .cards td { display: block; max-width: none; padding: 0; border: 0; text-align: start; white-space: normal; }
+  .cards th { font-size: .9375rem; }
+  .cards td { display: grid; grid-template-columns: 7rem minmax(0, 1fr); gap: 0 .75rem; }
+  .cards td::before { content: attr(data-column) / ""; color: var(--soft); font-size: .8125rem; line-height: 1.6; }
+  .cards td code { white-space: normal; overflow-wrap: anywhere; }
+  .cards th:first-child, .cards td:first-child { padding-left: 0; }
+  .cards th:last-child, .cards td:last-child { padding-right: 0; }
 }
 @media (max-width: 24rem) {
   .card { padding: 1rem; }
   .scroll { margin: 0 -1rem -1rem; }
+  .cards tr { padding-inline: 1rem; }
   .figure { font-size: 1.4rem; }
   .timeline li { grid-template-columns: minmax(0, 1fr); }
   .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }

@@ -14,35 +14,48 @@ interface TableProps<Row> {
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
   /** Shown in the place of a table without rows. */
-  readonly empty: string;
+  readonly empty: ComponentChildren;
 }
 
-/** A table that scrolls sideways where the screen is narrow; by keyboard, too. */
+/** Tables with more columns are shown as cards, one a row, where the screen is narrow. */
+const MOST_COLUMNS = 4;
+
+/**
+ * A table that scrolls sideways where the screen is too narrow for it; by keyboard, too. Its roles are named: as cards it is no
+ * table for the stylesheet, and some browsers would read none.
+ */
 export function Table<Row>({ caption, columns, rows, empty }: TableProps<Row>) {
   if (rows.length === 0) return <p class="empty">{empty}</p>;
   return (
-    <div class="scroll" role="region" aria-label={caption} tabindex={0}>
-      <table>
+    <div
+      class={columns.length > MOST_COLUMNS ? 'scroll cards' : 'scroll'}
+      role="region"
+      aria-label={caption}
+      tabindex={0}
+    >
+      <table role="table">
         <caption class="hidden">{caption}</caption>
-        <thead>
-          <tr>
+        <thead role="rowgroup">
+          <tr role="row">
             {columns.map(({ name, isNumber }) => (
-              <th scope="col" class={isNumber ? 'number' : undefined}>
+              <th scope="col" role="columnheader" class={isNumber ? 'number' : undefined}>
                 {name}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {rows.map((row) => (
-            <tr>
-              {columns.map(({ cell, isNumber }, at) =>
+            <tr role="row">
+              {columns.map(({ name, cell, isNumber }, at) =>
                 at === 0 ? (
-                  <th scope="row" dir="auto">
+                  <th scope="row" role="rowheader" dir="auto">
                     {cell(row)}
                   </th>
                 ) : (
-                  <td class={isNumber ? 'number' : undefined}>{cell(row)}</td>
+                  <td role="cell" class={isNumber ? 'number' : undefined} data-column={name}>
+                    <div>{cell(row)}</div>
+                  </td>
                 ),
               )}
             </tr>

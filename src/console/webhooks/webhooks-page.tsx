@@ -100,7 +100,7 @@ function Events({ person, now, webhooks }: Pick<WebhooksFacts, 'person' | 'now' 
           cell: ({ id, type }) => (
             <>
               {type}
-              <div class="soft small">
+              <div class="soft small id">
                 <code>{id}</code>
               </div>
             </>
@@ -127,11 +127,18 @@ function Events({ person, now, webhooks }: Pick<WebhooksFacts, 'person' | 'now' 
         },
         {
           name: 'User',
-          cell: ({ userId }) => (userId === null ? '–' : <a href={userPath(userId)}>{userId}</a>),
-        },
-        {
-          name: 'Grant',
-          cell: ({ grantId }) => (grantId === null ? '–' : <a href={grantPath(grantId)}>Show</a>),
+          cell: ({ id, userId, grantId }) => (
+            <>
+              {userId === null ? '–' : <a href={userPath(userId)}>{userId}</a>}
+              {grantId === null ? null : (
+                <div class="small">
+                  <a href={grantPath(grantId)}>
+                    grant<span class="hidden"> of the event {id}</span>
+                  </a>
+                </div>
+              )}
+            </>
+          ),
         },
         ...(person.role === 'operator'
           ? [

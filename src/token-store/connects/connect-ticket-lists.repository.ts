@@ -53,8 +53,7 @@ export class ConnectTicketListsRepository {
       ({ id }) => id,
       ({ expiresAt, id }) => ({ expiresAt, id }),
     );
-    const tickets = await Promise.all(page.items.map((id) => this.tickets.find(id)));
-    return { items: tickets.filter((ticket) => ticket !== null), next: page.next };
+    return { items: await this.tickets.findAll(page.items), next: page.next };
   }
 }
 

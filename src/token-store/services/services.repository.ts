@@ -111,6 +111,15 @@ export class ServicesRepository {
     return meant ? fromRow(meant) : null;
   }
 
+  /** Verified or not: for an operator, never for a caller. */
+  async namesOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const rows = await this.database.service.findMany({
+      where: { id: { in: [...ids] } },
+      select: { id: true, name: true },
+    });
+    return new Map(rows.map(({ id, name }) => [id, name]));
+  }
+
   /** All of them, the oldest first, read in batches. */
   async *list(): AsyncGenerator<StoredService[]> {
     yield* this.#verifiedBatches({});
