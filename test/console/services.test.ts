@@ -47,6 +47,23 @@ describe('the page of services', () => {
     expect(text).toContain('not in 31 days');
   });
 
+  test('goes on with the next page, in the order in which they were made', async () => {
+    await bed.sql(
+      `INSERT INTO services (id, name, clients, scopes, users, created_at)
+       SELECT 'paged-' || n, 'paged-' || n, '{}', '{}', '{}', now() + n * interval '1 second' FROM generate_series(1, 55) AS n`,
+    );
+    const shown = (text: string) => [...text.matchAll(/<code>paged-(\d+)<\/code>/g)].map(([, n]) => Number(n));
+    const first = await viewer.get('/console/services');
+    const next = /href="([^"]*)" rel="next"/.exec(first.text)?.[1]?.replaceAll('&amp;', '&') ?? '';
+    const second = await viewer.get(next);
+    const all = [...shown(first.text), ...shown(second.text)];
+    expect(shown(first.text).length).toBeLessThan(50);
+    expect(all).toEqual(Array.from({ length: 55 }, (_, n) => n + 1));
+    expect(second.text).not.toContain('rel="next"');
+    expect((await viewer.get(`${next}x`)).status).toBe(400);
+    await bed.sql("DELETE FROM services WHERE id LIKE 'paged-%'");
+  });
+
   test('warns of a row that was changed in the database', async () => {
     await bed.sql(`UPDATE services SET scopes = ARRAY['*'] WHERE id = $1`, [reports]);
     const changed = await operator.get('/console/services');
@@ -149,6 +166,27 @@ describe('a link made in the console', () => {
     await new Browser().connect(link, { account: ALICE.email });
     expect((await bed.api.token('team-1')).status).toBe(200);
     expect(await audited('connect.ticket')).toEqual([{ actor: ACTOR, outcome: 'ok', user_id: 'team-1' }]);
+  });
+
+  test('begins on the page of tickets, for someone whom no list shows', async () => {
+    expect((await viewer.get('/console/tickets')).text).not.toContain('action="/console/tickets/new"');
+    expect((await operator.get('/console/tickets')).text).toContain('action="/console/tickets/new"');
+    const { status, location } = await operator.get('/console/tickets/new?user=team-1%2F%3F');
+    expect(status).toBe(303);
+    expect(location?.href).toBe(`${bed.url}/console/users/team-1%2F%3F/link`);
+    expect((await operator.get(location ?? '')).text).toContain('A link for team-1/?');
+    expect((await operator.get('/console/tickets/new?user=')).status).toBe(400);
+  });
+
+  test('is not made by a viewer, and the trail says who tried', async () => {
+    const path = '/console/users/team-1/link';
+    const token = /name="form_token" value="([^"]*)"/.exec((await viewer.get(path)).text)?.[1] ?? '';
+    const refused = await viewer.submit(await operator.get(path), path, form({ form_token: token }));
+    expect(refused.status).toBe(403);
+    expect(await bed.sql('SELECT 1 FROM connect_tickets')).toEqual([]);
+    expect(await audited('connect.ticket')).toEqual([
+      { actor: `console:${BOB.email}`, outcome: 'not_allowed', user_id: null },
+    ]);
   });
 
   test('keeps to the policy of the service', async () => {

@@ -64,6 +64,7 @@ describe('the search of users', () => {
     expect((await operator.get('/console/users')).text).toContain('No user has connected an account yet.');
     const none = await operator.get('/console/users?search=x');
     expect(none.text).toContain('No user with a grant is found by this.');
+    expect(none.text).toContain('<a href="/console/users/x">Open the page of x</a>');
   });
 
   test('goes on with the next page', async () => {
@@ -141,6 +142,29 @@ describe('the page of a user', () => {
   });
 });
 
+describe('the list of grants', () => {
+  test('finds them by client and status, and says who must act', async () => {
+    await connect('alice');
+    await connect('bob', BOB, 'second');
+    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+    bed.clock.advance(3700);
+    expect((await bed.api.token('alice')).status).toBe(410);
+    const listed = async (query: string) => {
+      const { status, text } = await viewer.get(`/console/grants${query}`);
+      expect(status).toBe(200);
+      return [...text.matchAll(/<a href="\/console\/users\/([^"]*)">/g)].map(([, user]) => user);
+    };
+    expect(await listed('')).toEqual(['bob', 'alice']);
+    expect(await listed('?status=reconnect_required')).toEqual(['alice']);
+    expect(await listed('?client=default&status=active')).toEqual([]);
+    expect(await listed('?client=second&status=active')).toEqual(['bob']);
+    expect((await viewer.get('/console/grants?status=reconnect_required')).text).toContain(
+      'user<div class="soft small">user revoked</div>',
+    );
+    expect((await viewer.get('/console/grants?status=odd')).status).toBe(400);
+  });
+});
+
 describe('disconnecting a grant', () => {
   test('shows first which grants of others Google ends with it, and then ends them', async () => {
     await connect('alice');
@@ -180,14 +204,21 @@ describe('disconnecting a grant', () => {
     expect(text).toContain(`by ${ACTOR}`);
   });
 
-  test('is refused to a viewer who sends the form all the same', async () => {
+  test('is refused to a viewer who sends the form all the same, and the trail says who tried what', async () => {
     await connect('alice');
     const path = `/console/grants/${await grantOf('alice')}/disconnect`;
     const { text } = await viewer.get('/console/users');
     const token = /name="form_token" value="([^"]*)"/.exec(text)?.[1] ?? '';
     const refused = await viewer.submit(await operator.get(path), path, { form_token: token });
     expect(refused.status).toBe(403);
+    expect(refused.text).toContain('Your role may not do this');
     expect((await bed.api.token('alice')).status).toBe(200);
+    await bed.app.get(AuditLog).flush();
+    expect(
+      await bed.sql("SELECT actor, outcome, details FROM audit_events WHERE action = 'grant.disconnect'"),
+    ).toEqual([
+      { actor: `console:${BOB.email}`, outcome: 'not_allowed', details: { path, reason: 'viewer' } },
+    ]);
   });
 
   test('is a page about nothing where there is no such grant', async () => {
