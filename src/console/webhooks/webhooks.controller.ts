@@ -10,6 +10,7 @@ import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.j
 import { OutboxListsRepository, type WebhookFilter } from '../../token-store/outbox/outbox-lists.repository.js';
 import { ReplayWebhooks } from '../../webhooks/replay-webhooks.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, pathWith, textIn, timeIn } from '../form-values.js';
+import { IdPath } from '../id-path.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
 import { STATES, webhooksPage } from './webhooks-page.js';
@@ -88,7 +89,7 @@ export class ConsoleWebhooksController {
   @Audited('webhook.replay', 'refusals')
   async replay(
     @Person() person: ConsolePerson,
-    @Param('id') id: string,
+    @Param() { id }: IdPath,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const isFound = await this.webhooks.replay(id, actorOf(person));
