@@ -176,7 +176,7 @@ describe('a link made in the console', () => {
     expect(shown.text).toContain(`<option value="${reports}">reports</option>`);
     const made = await operator.submit(shown, path, form({ account: ALICE.email }));
     expect(made.status).toBe(200);
-    const link = /<code>([^<]*\/connect\?ticket=[^<]*)<\/code>/.exec(made.text)?.[1] ?? '';
+    const link = /<code class="copied">([^<]*\/connect\?ticket=[^<]*)<\/code>/.exec(made.text)?.[1] ?? '';
     await new Browser().connect(link, { account: ALICE.email });
     expect((await bed.api.token('team-1')).status).toBe(200);
     expect(await audited('connect.ticket')).toEqual([{ actor: ACTOR, outcome: 'ok', user_id: 'team-1' }]);

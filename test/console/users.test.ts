@@ -33,7 +33,7 @@ async function grantOf(userId: string): Promise<string> {
 async function users(query: string): Promise<string[]> {
   const { status, text } = await operator.get(`/console/users${query}`);
   expect(status).toBe(200);
-  return [...text.matchAll(/<a href="\/console\/users\/[^"/]*">([^<]*)<\/a>/g)].map(([, name = '']) => name);
+  return [...text.matchAll(/dir="auto"><a href="\/console\/users\/[^"/]*">([^<]*)<\/a>/g)].map(([, name = '']) => name);
 }
 
 async function audited(action: string) {

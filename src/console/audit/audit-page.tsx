@@ -37,8 +37,8 @@ export function auditPage({ person, now, filter, events, csv, next }: AuditFacts
       }
     >
       <SearchForm action="/console/audit">
-        <TextField name="user" label="User" value={filter.user} hint="The whole id" />
-        <TextField name="service" label="Service" value={filter.service} hint="Its name or id" />
+        <TextField name="user" label="User" value={filter.user} placeholder="Whole id" />
+        <TextField name="service" label="Service" value={filter.service} placeholder="Name or id" />
         <SelectField
           name="action"
           label="Action"
@@ -46,8 +46,8 @@ export function auditPage({ person, now, filter, events, csv, next }: AuditFacts
           value={filter.action}
           options={optionsOf(AUDIT_ACTIONS)}
         />
-        <TextField name="since" label="From" value={filter.since} hint="A day or a time, in UTC" />
-        <TextField name="until" label="Before" value={filter.until} hint="A day or a time, in UTC" />
+        <TextField name="since" label="From (UTC)" value={filter.since} placeholder="2026-11-21" />
+        <TextField name="until" label="Before (UTC)" value={filter.until} placeholder="2026-11-21" />
       </SearchForm>
       <Card title="Events" note="The newest first">
         <Table
@@ -56,6 +56,7 @@ export function auditPage({ person, now, filter, events, csv, next }: AuditFacts
             { name: 'When (UTC)', cell: ({ at }) => <Moment at={at} now={now} /> },
             {
               name: 'What',
+              isWide: true,
               cell: ({ action, count, details }) => (
                 <>
                   <code>{action}</code>

@@ -37,8 +37,8 @@ export function credentialsPage(facts: CredentialsFacts): string {
         <Notice tone="warn">The credential was revoked before. Nothing was changed.</Notice>
       ) : null}
       <SearchForm action="/console/credentials">
-        <TextField name="service" label="Service" value={service} hint="Its name or id" />
-        <TextField name="user" label="User" value={user} hint="The whole id" />
+        <TextField name="service" label="Service" value={service} placeholder="Name or id" />
+        <TextField name="user" label="User" value={user} placeholder="Whole id" />
       </SearchForm>
       <Card title="Credentials" note="The newest first">
         <Table

@@ -31,7 +31,7 @@ export function linkFormPage({ person, userId, services, clients, grant }: LinkF
           <p class="empty">No service may act for this user.</p>
         ) : (
           <Form person={person} action={linkPath(userId)}>
-            <div class="stack">
+            <div class="stack form">
               <SelectField
                 name="service"
                 label="On behalf of the service"

@@ -60,7 +60,7 @@ export function ticketsPage({ person, now, service, state, tickets, next, done }
         <Notice tone="warn">The ticket had ended before. Nothing was changed.</Notice>
       ) : null}
       <SearchForm action="/console/tickets">
-        <TextField name="service" label="Service" value={service} hint="Its name or id" />
+        <TextField name="service" label="Service" value={service} placeholder="Name or id" />
         <SelectField
           name="state"
           label="State"

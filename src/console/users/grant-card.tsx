@@ -90,7 +90,7 @@ export function GrantFacts({ grant, history, now }: GrantFactsProps) {
       )}
       <dt>Refreshed</dt>
       <dd>
-        {grant.refreshedAt === null ? (
+        {grant.refreshedAt === null || grant.refreshes === 0 ? (
           'not yet'
         ) : (
           <>

@@ -1,6 +1,6 @@
 import type { TimelineEvent } from '../../grants/grant-timeline.js';
 import { Details } from '../views/details.js';
-import { Badge, Time, whole } from '../views/parts.js';
+import { Badge, Moment, whole } from '../views/parts.js';
 
 const STEPS: Readonly<Record<Exclude<TimelineEvent['kind'], 'audit'>, string>> = {
   created: 'Created',
@@ -30,7 +30,7 @@ export function Timeline({ events, now }: { readonly events: readonly TimelineEv
     <ol class="timeline">
       {[...events].reverse().map((event) => (
         <li>
-          <Time at={event.at} now={now} />
+          <Moment at={event.at} now={now} />
           <div>
             <Step step={event} />
           </div>

@@ -34,7 +34,7 @@ export function usersPage({ person, text, by, users, next }: UsersFacts): string
       lead="Everyone with a grant, by the id that your app gave"
     >
       <SearchForm action="/console/users" button="Search">
-        <TextField name="search" label="Search" value={text} hint="A user id, an email address or a sub" />
+        <TextField name="search" label="Search" value={text} placeholder="User id, email address or sub" />
         <SelectField
           name="by"
           label="Look for"
@@ -53,6 +53,7 @@ export function usersPage({ person, text, by, users, next }: UsersFacts): string
           ]}
           rows={users}
           empty={<Nothing text={text} by={by} />}
+          staysTable
         />
         <Pager next={next} />
       </Card>

@@ -7,9 +7,10 @@ interface FieldProps {
   readonly label: string;
   readonly value: string | null;
   readonly hint?: string;
+  readonly placeholder?: string;
 }
 
-export function TextField({ name, label, value, hint }: FieldProps) {
+export function TextField({ name, label, value, hint, placeholder }: FieldProps) {
   return (
     <div>
       <Label name={name} label={label} />
@@ -17,6 +18,7 @@ export function TextField({ name, label, value, hint }: FieldProps) {
         id={`field-${name}`}
         name={name}
         value={value ?? ''}
+        placeholder={placeholder}
         autocomplete="off"
         spellcheck={false}
         aria-describedby={hint === undefined ? undefined : `hint-${name}`}
@@ -100,7 +102,7 @@ function Label({ name, label }: { readonly name: string; readonly label: string 
 function Hint({ name, hint }: { readonly name: string; readonly hint: string | undefined }) {
   if (hint === undefined) return null;
   return (
-    <div class="soft small" id={`hint-${name}`}>
+    <div class="soft small hint" id={`hint-${name}`}>
       {hint}
     </div>
   );

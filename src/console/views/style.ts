@@ -1,3 +1,5 @@
+import { LISTS_STYLE } from './style-lists.js';
+
 /**
  * The stylesheet of the console, served at /console/style.css: its pages have no inline style, so that their policy stays strict.
  * Owns colours, measures and the look of every component in this folder, in light and dark.
@@ -77,6 +79,8 @@ code, .mono { font: .86em var(--mono); }
 .content { min-width: 0; padding: 2rem clamp(1rem, 3vw, 2.5rem) 4rem; }
 .content > * { max-width: 76rem; margin-inline: auto; }
 .head { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .75rem 1.5rem; margin-bottom: 1.5rem; }
+.head > div:first-child { flex: 1 1 20rem; }
+.head .actions { margin-top: 0; }
 .lead { display: flex; flex-wrap: wrap; gap: 0 .75rem; margin-top: .25rem; }
 
 /* Cards */
@@ -92,28 +96,6 @@ code, .mono { font: .86em var(--mono); }
 .facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .5rem 1.25rem; }
 .facts dt { color: var(--soft); }
 .empty { padding: 1.25rem 0; color: var(--soft); text-align: center; }
-
-/* Tables */
-.scroll { overflow-x: auto; margin: 0 -1.25rem -1.25rem; }
-.scroll:focus-visible { outline-offset: -3px; }
-table { width: 100%; border-collapse: collapse; font-size: .875rem; }
-caption { text-align: left; }
-/* Words break where a column would grow too wide, and no column shrinks below a word. */
-th, td { overflow-wrap: break-word; padding: .6rem .55rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
-thead th { border-top: 0; color: var(--soft); font-size: .75rem; font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 500; min-width: 4rem; max-width: 40rem; }
-.meaning { min-width: 13rem; font-weight: 400; }
-.account { display: block; min-width: 12rem; overflow-wrap: anywhere; }
-.chart tbody th { min-width: 0; }
-td code { white-space: nowrap; }
-th:first-child, td:first-child { padding-left: 1.25rem; }
-th:last-child, td:last-child { padding-right: 1.25rem; }
-tbody tr:hover > * { background: var(--hover); }
-.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-tfoot td, tfoot th { font-weight: 600; }
-.moment { display: grid; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.id code { white-space: normal; overflow-wrap: anywhere; }
-.pager { display: flex; gap: .75rem; margin-top: 1rem; }
 
 /* Badges */
 .badge {
@@ -156,34 +138,28 @@ details > summary { cursor: pointer; color: var(--soft); font-size: .8125rem; }
 details[open] > summary { margin-bottom: .5rem; }
 .chart details .scroll { max-height: 16rem; overflow: auto; margin: 0; }
 
-/* Timelines */
-.timeline { list-style: none; display: grid; gap: .75rem; }
-.timeline li { display: grid; grid-template-columns: 8rem minmax(0, 1fr); gap: 0 1rem; font-size: .875rem; }
-.timeline time { color: var(--soft); }
-.stack { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; }
-.stack > .notice { margin-bottom: 0; }
-.scopes { list-style: none; display: grid; gap: .2rem; }
-.copied { display: block; padding: .8rem 1rem; border: 1px solid var(--line); border-radius: 8px; background: var(--hover); user-select: all; }
-
 /* Controls */
 button, .button {
-  display: inline-block; padding: .5rem .95rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
-  color: var(--ink); font: inherit; font-size: .875rem; font-weight: 550; text-decoration: none; cursor: pointer;
+  display: inline-block; min-height: 2.375rem; padding: .4rem .95rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
+  color: var(--ink); font: inherit; font-size: .875rem; font-weight: 550; line-height: 1.5; text-decoration: none; cursor: pointer;
 }
 button:hover, .button:hover { background: var(--hover); }
 .button.primary, button.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 .button.danger, button.danger { background: var(--bad); border-color: var(--bad); color: var(--paper); }
-button.link { padding: 0; border: 0; background: none; color: var(--accent); text-decoration: underline; text-underline-offset: .2em; font-size: inherit; }
+button.link { min-height: 0; padding: 0; font-weight: 500; border: 0; background: none; color: var(--accent); text-decoration: underline; text-underline-offset: .2em; font-size: inherit; }
 input, select, textarea {
-  width: 100%; padding: .5rem .7rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
+  width: 100%; min-height: 2.375rem; padding: .4rem .7rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
   color: var(--ink); font: inherit; font-size: .9375rem;
 }
-textarea { min-height: 6rem; resize: vertical; }
+textarea { display: block; min-height: 6rem; resize: vertical; }
+::placeholder { color: var(--soft); opacity: 1; }
+.hint { margin-top: .25rem; }
+.form { max-width: 40rem; }
 label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight: 550; }
 .fields { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: start; margin-bottom: 1rem; }
-.fields > * { flex: 1 1 9rem; }
+.fields > * { flex: 1 1 7rem; min-width: 0; }
 /* As high as the label of a field, beside it. */
-.fields > button { flex: 0 0 auto; margin-top: 1.45rem; }
+.fields > button { flex: 0 0 auto; margin-top: 1.47rem; }
 .inline { display: flex; flex-wrap: wrap; gap: .5rem; }
 .inline input { flex: 1 1 10rem; width: auto; }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.25rem; }
@@ -206,30 +182,20 @@ label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight:
   .side { position: static; height: auto; flex-direction: row; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; padding: .75rem 1rem; background: var(--paper); border-bottom: 1px solid var(--line); }
   .brand { padding: 0; }
   .nav { order: 3; width: 100%; }
-  .nav ul { display: flex; flex-wrap: wrap; gap: .25rem; }
-  .nav a { padding: .35rem .6rem; }
-  .who { margin: 0 0 0 auto; padding: 0; border: 0; text-align: right; gap: 0; }
+  .nav ul { display: flex; flex-wrap: wrap; }
+  .nav ul { gap: 0; margin-inline: -.5rem; }
+  .nav a { padding: .35rem .5rem; font-size: .875rem; }
+  .who { display: flex; align-items: baseline; margin: 0 0 0 auto; padding: 0; border: 0; gap: .75rem; }
+  .who strong { max-width: 16rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  .who .soft { display: none; }
   .content { padding-top: 1.25rem; }
-  .fields > button { margin-top: 0; }
-  .cards { overflow-x: visible; }
-  .cards table, .cards tbody { display: block; }
-  .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .cards tr { display: grid; gap: .45rem; padding: .9rem 1.25rem; border-top: 1px solid var(--line); }
-  .cards tbody tr:first-child { border-top: 0; padding-top: 0; }
-  .cards th, .cards td { display: block; max-width: none; padding: 0; border: 0; text-align: start; white-space: normal; }
-  .cards th { font-size: .9375rem; }
-  .cards td { display: grid; grid-template-columns: 7rem minmax(0, 1fr); gap: 0 .75rem; }
-  .cards td::before { content: attr(data-column) / ""; color: var(--soft); font-size: .8125rem; line-height: 1.6; }
-  .cards td code { white-space: normal; overflow-wrap: anywhere; }
-  .cards th:first-child, .cards td:first-child { padding-left: 0; }
-  .cards th:last-child, .cards td:last-child { padding-right: 0; }
+  .fields > * { flex-basis: 8rem; }
+  .fields > button { align-self: end; margin-top: 0; }
 }
 @media (max-width: 24rem) {
+  .who strong { max-width: 7rem; }
   .card { padding: 1rem; }
-  .scroll { margin: 0 -1rem -1rem; }
-  .cards tr { padding-inline: 1rem; }
   .figure { font-size: 1.4rem; }
-  .timeline li { grid-template-columns: minmax(0, 1fr); }
   .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
   .facts dd { margin-bottom: .5rem; }
 }
@@ -237,4 +203,4 @@ label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight:
   .badge, .card, .notice { border: 1px solid CanvasText; }
   .nav a[aria-current], .choice a[aria-current] { border: 1px solid Highlight; }
 }
-`;
+${LISTS_STYLE}`;

@@ -4,6 +4,8 @@ interface Column<Row> {
   readonly name: string;
   /** Aligned to the right. */
   readonly isNumber?: boolean;
+  /** Holds running text. */
+  readonly isWide?: boolean;
   readonly cell: (row: Row) => ComponentChildren;
 }
 
@@ -15,20 +17,22 @@ interface TableProps<Row> {
   readonly rows: readonly Row[];
   /** Shown in the place of a table without rows. */
   readonly empty: ComponentChildren;
+  /** Figures that are compared by column stay a table on every screen. */
+  readonly staysTable?: true;
 }
 
 /** Tables with more columns are shown as cards, one a row, where the screen is narrow. */
-const MOST_COLUMNS = 4;
+const MOST_COLUMNS = 2;
 
 /**
  * A table that scrolls sideways where the screen is too narrow for it; by keyboard, too. Its roles are named: as cards it is no
  * table for the stylesheet, and some browsers would read none.
  */
-export function Table<Row>({ caption, columns, rows, empty }: TableProps<Row>) {
+export function Table<Row>({ caption, columns, rows, empty, staysTable }: TableProps<Row>) {
   if (rows.length === 0) return <p class="empty">{empty}</p>;
   return (
     <div
-      class={columns.length > MOST_COLUMNS ? 'scroll cards' : 'scroll'}
+      class={columns.length > MOST_COLUMNS && !staysTable ? 'scroll cards' : 'scroll'}
       role="region"
       aria-label={caption}
       tabindex={0}
@@ -47,13 +51,13 @@ export function Table<Row>({ caption, columns, rows, empty }: TableProps<Row>) {
         <tbody role="rowgroup">
           {rows.map((row) => (
             <tr role="row">
-              {columns.map(({ name, cell, isNumber }, at) =>
+              {columns.map(({ name, cell, isNumber, isWide }, at) =>
                 at === 0 ? (
                   <th scope="row" role="rowheader" dir="auto">
                     {cell(row)}
                   </th>
                 ) : (
-                  <td role="cell" class={isNumber ? 'number' : undefined} data-column={name}>
+                  <td role="cell" class={isNumber ? 'number' : isWide ? 'wide' : undefined} data-column={name}>
                     <div>{cell(row)}</div>
                   </td>
                 ),

@@ -56,9 +56,9 @@ export function webhooksPage(facts: WebhooksFacts): string {
           value={filter.state}
           options={optionsOf(STATES)}
         />
-        <TextField name="type" label="Type" value={filter.type} hint="Such as grant.connected" />
-        <TextField name="since" label="From" value={filter.since} hint="A day or a time, in UTC" />
-        <TextField name="until" label="Before" value={filter.until} hint="A day or a time, in UTC" />
+        <TextField name="type" label="Type" value={filter.type} placeholder="grant.connected" />
+        <TextField name="since" label="From (UTC)" value={filter.since} placeholder="2026-11-21" />
+        <TextField name="until" label="Before (UTC)" value={filter.until} placeholder="2026-11-21" />
       </SearchForm>
       <Card title="Events" note="The newest first">
         <Events person={person} now={now} webhooks={webhooks} />
