@@ -71,7 +71,7 @@ describeInChromium('the console in Chromium', () => {
     ['/console/users/dead', 'dead'],
     ['/console/users/alice/offboard', 'Offboard alice'],
     ['/console/users/alice/link', 'A link for alice'],
-    ['/console/users?search=no-one', 'Users'],
+    ['/console/users?text=no-one', 'Users'],
     ['/console/grants', 'Grants'],
     ['/console/services', 'Services'],
     ['/console/credentials', 'Delegated credentials'],

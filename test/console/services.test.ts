@@ -52,7 +52,8 @@ describe('the page of services', () => {
       `INSERT INTO services (id, name, clients, scopes, users, created_at)
        SELECT 'paged-' || n, 'paged-' || n, '{}', '{}', '{}', now() + n * interval '1 second' FROM generate_series(1, 55) AS n`,
     );
-    const shown = (text: string) => [...text.matchAll(/<code>paged-(\d+)<\/code>/g)].map(([, n]) => Number(n));
+    const shown = (text: string) =>
+      [...text.matchAll(/<code>paged-(\d+)<\/code>/g)].map(([, n]) => Number(n));
     const first = await viewer.get('/console/services');
     const next = /href="([^"]*)" rel="next"/.exec(first.text)?.[1]?.replaceAll('&amp;', '&') ?? '';
     const second = await viewer.get(next);

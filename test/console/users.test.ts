@@ -33,7 +33,9 @@ async function grantOf(userId: string): Promise<string> {
 async function users(query: string): Promise<string[]> {
   const { status, text } = await operator.get(`/console/users${query}`);
   expect(status).toBe(200);
-  return [...text.matchAll(/dir="auto"><a href="\/console\/users\/[^"/]*">([^<]*)<\/a>/g)].map(([, name = '']) => name);
+  return [...text.matchAll(/dir="auto"><a href="\/console\/users\/[^"/]*">([^<]*)<\/a>/g)].map(
+    ([, name = '']) => name,
+  );
 }
 
 async function audited(action: string) {
@@ -49,20 +51,20 @@ describe('the search of users', () => {
     await connect('team-2', BOB);
     await connect('other', BOB);
     expect(await users('')).toEqual(['other', 'team-1', 'team-2']);
-    expect(await users('?search=team-')).toEqual(['team-1', 'team-2']);
-    expect(await users(`?search=${BOB.email.toUpperCase()}`)).toEqual(['other', 'team-2']);
-    expect(await users(`?search=${ALICE.sub}`)).toEqual(['team-1']);
-    expect(await users(`?search=${BOB.email}&by=id`)).toEqual([]);
+    expect(await users('?text=team-')).toEqual(['team-1', 'team-2']);
+    expect(await users(`?text=${BOB.email.toUpperCase()}`)).toEqual(['other', 'team-2']);
+    expect(await users(`?text=${ALICE.sub}`)).toEqual(['team-1']);
+    expect(await users(`?text=${BOB.email}&by=id`)).toEqual([]);
   });
 
   test('finds a user whose id looks like an email address', async () => {
     await connect('carol@example.com');
-    expect(await users('?search=carol@')).toEqual(['carol@example.com']);
+    expect(await users('?text=carol@')).toEqual(['carol@example.com']);
   });
 
   test('says so where nothing is found', async () => {
     expect((await operator.get('/console/users')).text).toContain('No user has connected an account yet.');
-    const none = await operator.get('/console/users?search=x');
+    const none = await operator.get('/console/users?text=x');
     expect(none.text).toContain('No user with a grant is found by this.');
     expect(none.text).toContain('<a href="/console/users/x">Open the page of x</a>');
   });
@@ -75,7 +77,7 @@ describe('the search of users', () => {
          now(), now(), now() FROM generate_series(1, 60) AS n`,
       [YOUTUBE],
     );
-    const first = await operator.get('/console/users?search=many-');
+    const first = await operator.get('/console/users?text=many-');
     const next = /href="([^"]*)" rel="next"/.exec(first.text)?.[1]?.replaceAll('&amp;', '&') ?? '';
     const second = await operator.get(next);
     expect(second.text).toContain('many-051');
@@ -179,7 +181,11 @@ describe('disconnecting a grant', () => {
     expect((await operator.get(location ?? '')).text).toContain('The grant was revoked at Google');
     expect(bed.google.control.count('revoke')).toBe(1);
     expect((await bed.api.token('too', { client: 'second' })).status).toBe(410);
-    expect(await audited('grant.disconnect')).toContainEqual({ actor: ACTOR, outcome: 'ok', user_id: 'alice' });
+    expect(await audited('grant.disconnect')).toContainEqual({
+      actor: ACTOR,
+      outcome: 'ok',
+      user_id: 'alice',
+    });
   });
 
   test('ends it here only where that was chosen', async () => {

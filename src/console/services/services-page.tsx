@@ -14,7 +14,7 @@ type Row = ListedService & {
 };
 
 /** Delegated credentials of each service are counted no further. */
-export const COUNTED_CREDENTIALS = 1000;
+export const COUNTED_CREDENTIALS = 200;
 
 interface ServicesFacts {
   readonly person: Viewer;

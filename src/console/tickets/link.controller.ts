@@ -102,8 +102,7 @@ export class ConsoleLinkController {
     return {
       ...plainConnectRequest({ ...common, scopes: parseScopes(scope) }),
       accountHint: account,
-      requireAccount:
-        account === null ? null : account.includes('@') ? { email: account } : { sub: account },
+      requireAccount: account === null ? null : account.includes('@') ? { email: account } : { sub: account },
     };
   }
 

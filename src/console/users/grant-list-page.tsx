@@ -17,7 +17,15 @@ interface GrantListFacts {
 }
 
 /** Grants of all users, and who must act where one gives no tokens. */
-export function grantListPage({ person, now, status, client, clients, grants, next }: GrantListFacts): string {
+export function grantListPage({
+  person,
+  now,
+  status,
+  client,
+  clients,
+  grants,
+  next,
+}: GrantListFacts): string {
   const known = client === null || clients.includes(client) ? clients : [...clients, client];
   return renderConsole(
     <Layout

@@ -34,7 +34,7 @@ export function usersPage({ person, text, by, users, next }: UsersFacts): string
       lead="Everyone with a grant, by the id that your app gave"
     >
       <SearchForm action="/console/users" button="Search">
-        <TextField name="search" label="Search" value={text} placeholder="User id, email address or sub" />
+        <TextField name="text" label="Search" value={text} placeholder="User id, email address or sub" />
         <SelectField
           name="by"
           label="Look for"

@@ -45,7 +45,7 @@ export class ConsoleUsersController {
     @Query() query: FormValues,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const text = textIn(query, 'search');
+    const text = textIn(query, 'text');
     const asked = choiceIn(query, 'by', SEARCHED);
     const list: CursorOf = ['users', 'console', text, asked];
     const position = await this.cursors.read(list, cursorIn(query));
@@ -53,7 +53,7 @@ export class ConsoleUsersController {
     // The pages after the first keep to what the first one found.
     const end = page.next === null ? null : { id: page.next };
     const cursor = await this.cursors.write(['users', 'console', text, by], end);
-    const next = nextPath('/console/users', { search: text, by }, cursor);
+    const next = nextPath('/console/users', { text, by }, cursor);
     await sendPage(reply, usersPage({ person, text, by, users: page.items, next }));
   }
 

@@ -5,7 +5,9 @@ const SCOPE_PREFIX = 'https://www.googleapis.com/auth/';
 
 /** The details of an audit event, those that say something. */
 export function Details({ details }: { readonly details: Readonly<Record<string, AuditDetail>> }) {
-  const known = Object.entries(details).filter(([, value]) => value !== null && String(value) !== '');
+  const known = Object.entries(details).filter(
+    ([, value]) => value !== null && value !== false && String(value) !== '',
+  );
   if (known.length === 0) return null;
   return (
     <dl class="details soft small">

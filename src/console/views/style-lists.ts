@@ -22,13 +22,14 @@ tbody a { text-decoration: none; }
 tbody a:hover { text-decoration: underline; }
 .cards th, .cards td { overflow-wrap: anywhere; }
 .cards tbody th, .cards tbody td { min-width: 4.5rem; }
+.cards tbody th { min-width: 10rem; }
 .cards td.wide { min-width: 13rem; }
 th:first-child, td:first-child { padding-left: 1.25rem; }
 th:last-child, td:last-child { padding-right: 1.25rem; }
 tbody tr:hover > * { background: var(--hover); }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 tfoot td, tfoot th { font-weight: 600; }
-.moment { display: grid; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.moment { display: grid; align-content: start; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .id code { white-space: normal; overflow-wrap: anywhere; }
 .pager { display: flex; gap: .75rem; margin-top: 1rem; }
 

@@ -140,13 +140,13 @@ details[open] > summary { margin-bottom: .5rem; }
 
 /* Controls */
 button, .button {
-  display: inline-block; min-height: 2.375rem; padding: .4rem .95rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
+  display: inline-flex; align-items: center; justify-content: center; min-height: 2.375rem; padding: .4rem .95rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
   color: var(--ink); font: inherit; font-size: .875rem; font-weight: 550; line-height: 1.5; text-decoration: none; cursor: pointer;
 }
 button:hover, .button:hover { background: var(--hover); }
 .button.primary, button.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 .button.danger, button.danger { background: var(--bad); border-color: var(--bad); color: var(--paper); }
-button.link { min-height: 0; padding: 0; font-weight: 500; border: 0; background: none; color: var(--accent); text-decoration: underline; text-underline-offset: .2em; font-size: inherit; }
+button.link { display: inline; min-height: 0; padding: 0; font-weight: 500; border: 0; background: none; color: var(--accent); text-decoration: underline; text-underline-offset: .2em; font-size: inherit; }
 input, select, textarea {
   width: 100%; min-height: 2.375rem; padding: .4rem .7rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
   color: var(--ink); font: inherit; font-size: .9375rem;
@@ -159,6 +159,7 @@ label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight:
 .fields { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: start; margin-bottom: 1rem; }
 .fields > * { flex: 1 1 7rem; min-width: 0; }
 /* As high as the label of a field, beside it. */
+.fields > :has(select) { flex-grow: 1.5; }
 .fields > button { flex: 0 0 auto; margin-top: 1.47rem; }
 .inline { display: flex; flex-wrap: wrap; gap: .5rem; }
 .inline input { flex: 1 1 10rem; width: auto; }
@@ -193,7 +194,8 @@ label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight:
   .fields > button { align-self: end; margin-top: 0; }
 }
 @media (max-width: 24rem) {
-  .who strong { max-width: 7rem; }
+  .side { gap: .5rem; }
+  .who strong { max-width: 5.5rem; }
   .card { padding: 1rem; }
   .figure { font-size: 1.4rem; }
   .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }

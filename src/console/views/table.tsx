@@ -57,7 +57,11 @@ export function Table<Row>({ caption, columns, rows, empty, staysTable }: TableP
                     {cell(row)}
                   </th>
                 ) : (
-                  <td role="cell" class={isNumber ? 'number' : isWide ? 'wide' : undefined} data-column={name}>
+                  <td
+                    role="cell"
+                    class={isNumber ? 'number' : isWide ? 'wide' : undefined}
+                    data-column={name}
+                  >
                     <div>{cell(row)}</div>
                   </td>
                 ),

@@ -7,7 +7,10 @@ import { Clock } from '../../domain/ports/clock.js';
 import { Audited } from '../../http/audit.decorator.js';
 import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
-import { OutboxListsRepository, type WebhookFilter } from '../../token-store/outbox/outbox-lists.repository.js';
+import {
+  OutboxListsRepository,
+  type WebhookFilter,
+} from '../../token-store/outbox/outbox-lists.repository.js';
 import { ReplayWebhooks } from '../../webhooks/replay-webhooks.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, pathWith, textIn, timeIn } from '../form-values.js';
 import { IdPath } from '../id-path.js';

@@ -12,13 +12,10 @@ interface TicketPosition {
   readonly id: string;
 }
 
-interface TicketFilter {
+interface TicketQuery {
   readonly serviceId: string | null;
   readonly state: TicketState | null;
   readonly now: Date;
-}
-
-interface TicketQuery extends TicketFilter {
   /** Where the last page ended; null for the first page. */
   readonly after: TicketPosition | null;
   readonly limit: number;
@@ -26,7 +23,7 @@ interface TicketQuery extends TicketFilter {
 
 type Row = TicketPosition & { readonly visible: boolean; readonly row_number: number };
 
-/** Along the index that finds what is over. */
+/** Along an index over all, or over those of a service. */
 const LAST_FIRST = Prisma.sql`expires_at DESC, id DESC`;
 
 /**
@@ -40,12 +37,20 @@ export class ConnectTicketListsRepository {
     private readonly tickets: ConnectTicketsRepository,
   ) {}
 
-  async find({ after, limit, ...filter }: TicketQuery): Promise<Page<ConnectTicket, TicketPosition>> {
+  async find({
+    serviceId,
+    state,
+    now,
+    after,
+    limit,
+  }: TicketQuery): Promise<Page<ConnectTicket, TicketPosition>> {
+    const along = serviceId === null ? Prisma.sql`TRUE` : Prisma.sql`service_id = ${serviceId}`;
     const behind =
-      after === null ? Prisma.empty : Prisma.sql`WHERE (expires_at, id) < (${after.expiresAt}, ${after.id})`;
-    const rows = Prisma.sql`SELECT id, expires_at, expires_at AS "expiresAt", service_id, state, ended_at
-      FROM connect_tickets ${behind}`;
-    const query = boundedScan({ rows, visible: visibleTo(filter), order: LAST_FIRST, limit });
+      after === null ? Prisma.empty : Prisma.sql`AND (expires_at, id) < (${after.expiresAt}, ${after.id})`;
+    const rows = Prisma.sql`SELECT id, expires_at, expires_at AS "expiresAt", state, ended_at
+      FROM connect_tickets WHERE ${along} ${behind}`;
+    const visible = state === null ? Prisma.sql`TRUE` : isInState(state, now);
+    const query = boundedScan({ rows, visible, order: LAST_FIRST, limit });
     const found = await alongIndex<Row>(this.database, query);
     const page = pageOf(
       found,
@@ -57,12 +62,8 @@ export class ConnectTicketListsRepository {
   }
 }
 
-/** By the state now, as `stateAt` says. */
-function visibleTo({ serviceId, state, now }: TicketFilter): Prisma.Sql {
+/** Now, as `stateAt` says. */
+function isInState(state: TicketState, now: Date): Prisma.Sql {
   const isOver = Prisma.sql`(ended_at IS NULL AND expires_at <= ${now})`;
-  const conditions = [
-    ...(serviceId === null ? [] : [Prisma.sql`service_id = ${serviceId}`]),
-    ...(state === null ? [] : [Prisma.sql`CASE WHEN ${isOver} THEN 'expired' ELSE state END = ${state}`]),
-  ];
-  return conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join(conditions, ' AND ');
+  return Prisma.sql`CASE WHEN ${isOver} THEN 'expired' ELSE state END = ${state}`;
 }
