@@ -289,8 +289,8 @@ describe('a list for an operator', () => {
   afterAll(() => bed.sql('TRUNCATE connect_tickets, delegated_credentials'));
 
   test.each([
-    ['all', {}, 60],
-    ['those of a state', { state: 'created' }, 120],
+    ['all', {}, 110],
+    ['those of a state', { state: 'created' }, 160],
     ['those of a service', { serviceId: 'service-7' }, 60],
     ['those of a service in a state', { serviceId: 'service-7', state: 'success' }, 1100],
     ['those of a service that has none', { serviceId: 'x' }, 5],
