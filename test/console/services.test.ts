@@ -95,7 +95,9 @@ describe('the page of delegated credentials', () => {
     const path = `/console/credentials/${String(body['id'])}/revoke`;
     const list = await operator.get('/console/credentials?user=alice');
     const broken = { ...list, text: list.text.replaceAll(path, '/console/credentials/%00/revoke') };
-    expect((await operator.submit(broken, '/console/credentials/%00/revoke')).status).toBe(400);
+    const refused = await operator.submit(broken, '/console/credentials/%00/revoke');
+    expect(refused.status).toBe(400);
+    expect(refused.text).toContain('must be an id as the list shows it.');
     expect((await operator.submit(list, path)).status).toBe(303);
     expect(await audited('credential.revoke')).toContainEqual({
       actor: ACTOR,
