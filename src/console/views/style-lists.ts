@@ -23,6 +23,7 @@ tbody a:hover { text-decoration: underline; }
 .cards th, .cards td { overflow-wrap: anywhere; }
 .cards tbody th, .cards tbody td { min-width: 4.5rem; }
 .cards tbody th { min-width: 10rem; }
+.half .cards tbody th { min-width: 4rem; }
 .cards td.wide { min-width: 13rem; }
 th:first-child, td:first-child { padding-left: 1.25rem; }
 th:last-child, td:last-child { padding-right: 1.25rem; }
@@ -52,7 +53,9 @@ tfoot td, tfoot th { font-weight: 600; }
 .details dt::after { content: ":"; }
 .details dd { min-width: 0; }
 .stack { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; }
+.stack > .card { grid-column: auto; }
 .stack > .notice { margin-bottom: 0; }
+.stack > .actions { margin-top: .25rem; }
 .scopes { list-style: none; display: grid; gap: .2rem; }
 .copied { display: block; padding: .8rem 1rem; border: 1px solid var(--line); border-radius: 8px; background: var(--hover); user-select: all; }
 

@@ -140,7 +140,8 @@ details[open] > summary { margin-bottom: .5rem; }
 
 /* Controls */
 button, .button {
-  display: inline-flex; align-items: center; justify-content: center; min-height: 2.375rem; padding: .4rem .95rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
+  display: inline-flex; align-items: center; justify-content: center; min-height: 2.375rem; padding: .4rem .95rem;
+  border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
   color: var(--ink); font: inherit; font-size: .875rem; font-weight: 550; line-height: 1.5; text-decoration: none; cursor: pointer;
 }
 button:hover, .button:hover { background: var(--hover); }
@@ -194,8 +195,8 @@ label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight:
   .fields > button { align-self: end; margin-top: 0; }
 }
 @media (max-width: 24rem) {
-  .side { gap: .5rem; }
-  .who strong { max-width: 5.5rem; }
+  .side .brand { gap: 0; font-size: 0; }
+  .who strong { max-width: 11rem; }
   .card { padding: 1rem; }
   .figure { font-size: 1.4rem; }
   .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
