@@ -10,7 +10,6 @@ import { aboutCredential, DelegatedCredentials } from '../../services/delegated-
 import { DelegatedCredentialsRepository } from '../../token-store/services/delegated-credentials.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { cursorIn, type FormValues, nextPath, pathWith, textIn } from '../form-values.js';
-import { IdPath } from '../id-path.js';
 import { serviceIdOf } from '../named-service.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
@@ -59,7 +58,7 @@ export class ConsoleCredentialsController {
   @Post(':id/revoke')
   @Audited('credential.revoke')
   async revoke(
-    @Param() { id }: IdPath,
+    @Param('id') id: string,
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {

@@ -13,7 +13,6 @@ import { ConnectMetrics } from '../../operations/connect-metrics.js';
 import { ConnectTicketListsRepository } from '../../token-store/connects/connect-ticket-lists.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, textIn } from '../form-values.js';
-import { IdPath } from '../id-path.js';
 import { serviceIdOf } from '../named-service.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
@@ -68,7 +67,7 @@ export class ConsoleTicketsController {
   @Post(':id/cancel')
   @Audited('connect.cancel')
   async cancel(
-    @Param() { id }: IdPath,
+    @Param('id') id: string,
     @Req() { id: requestId }: FastifyRequest,
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,

@@ -13,7 +13,6 @@ import {
 } from '../../token-store/outbox/outbox-lists.repository.js';
 import { ReplayWebhooks } from '../../webhooks/replay-webhooks.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, pathWith, textIn, timeIn } from '../form-values.js';
-import { IdPath } from '../id-path.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
 import { STATES, webhooksPage } from './webhooks-page.js';
@@ -92,7 +91,7 @@ export class ConsoleWebhooksController {
   @Audited('webhook.replay', 'refusals')
   async replay(
     @Person() person: ConsolePerson,
-    @Param() { id }: IdPath,
+    @Param('id') id: string,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const isFound = await this.webhooks.replay(id, actorOf(person));
