@@ -181,6 +181,14 @@ describe('docker-compose.yml', () => {
     expect(broker.environment).not.toHaveProperty('NODE_ENV');
   });
 
+  test('has the pages of operators on a port of their own, which is not the one that a proxy publishes', () => {
+    const port = broker.environment['ADMIN_PORT'] ?? '';
+    expect(port).toMatch(/^\$\{ADMIN_PORT:-\d+\}$/);
+    expect(broker.ports).toContain(`127.0.0.1:${port}:${port}`);
+    expect(broker.environment).toHaveProperty('ADMIN_URL');
+    expect(broker.environment['CONSOLE_OPERATORS']).toBe('${CONSOLE_OPERATORS:-}');
+  });
+
   test.each(services)('gives %s the secrets that it names, as files outside of git', (_, service) => {
     const values = JSON.stringify(service.environment);
     const used = [...values.matchAll(/\/run\/secrets\/(\w+)/g)].map(([, name]) => name ?? '');
@@ -191,7 +199,8 @@ describe('docker-compose.yml', () => {
   });
 
   test('exposes the broker alone, to this machine, and the database keeps its data and reaches nothing outside', () => {
-    expect(broker.ports).toEqual([expect.stringMatching(/^127\.0\.0\.1:/)]);
+    expect(broker.ports).toHaveLength(2);
+    for (const port of broker.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
     expect([migrate.ports, roles.ports, database.ports]).toEqual([undefined, undefined, undefined]);
     expect(database.networks.map((name) => compose.networks[name]?.internal)).toEqual([true]);
     // The data folder moved up in the image of PostgreSQL 18.

@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ServiceRegistry } from '../src/services/service-registry.js';
 import { Database } from '../src/token-store/client/database.js';
 import type { GrantPosition } from '../src/token-store/grants/grant-lists.repository.js';
+import { ConnectTicketListsRepository } from '../src/token-store/connects/connect-ticket-lists.repository.js';
 import { GrantSearchRepository, type UserFilter } from '../src/token-store/grants/grant-search.repository.js';
 import { SlotLedgerRepository } from '../src/token-store/grants/slot-ledger.repository.js';
+import { DelegatedCredentialsRepository } from '../src/token-store/services/delegated-credentials.repository.js';
 import { Prisma } from '../src/token-store/prisma-client/client.js';
 import type { Api } from './support/api.js';
 import { startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
@@ -264,6 +266,55 @@ describe('the list of users for an operator', () => {
     expect(await readBy(() => users({ prefix: 'team_a:' }))).toBeLessThan(400);
     expect(await readBy(() => users({ prefix: 'everything' }))).toBeLessThan(1100);
     expect(await readBy(() => users({ email: 'User-4712@example.com' }))).toBeLessThan(10);
+  });
+});
+
+describe('a list for an operator', () => {
+  beforeAll(async () => {
+    await bed.sql(
+      `INSERT INTO connect_tickets (id, service_id, user_id, client, state, created_at, expires_at, ended_at, version, sealed_request)
+       SELECT 'ticket-' || n, 'service-' || n % 100, 'team_a:' || n, 'default', CASE WHEN n % 2 = 0 THEN 'success' ELSE 'created' END,
+         now() - n * interval '1 second', now() + interval '1 day' - n / 10 * interval '1 second', CASE WHEN n % 2 = 0 THEN now() END, 1, ''
+       FROM generate_series(1, $1::int) AS n`,
+      [GRANTS],
+    );
+    await bed.sql(
+      `INSERT INTO delegated_credentials (id, service_id, user_id, scopes, created_at, expires_at, revoked_at, mac)
+       SELECT 'credential-' || n, (SELECT id FROM services LIMIT 1), 'team_a:' || n, '{}', now() - n * interval '1 second',
+         now() + interval '1 day', CASE WHEN n % 2 = 0 THEN now() END, ''
+       FROM generate_series(1, $1::int) AS n`,
+      [GRANTS],
+    );
+  });
+  afterAll(() => bed.sql('TRUNCATE connect_tickets, delegated_credentials'));
+
+  test.each([
+    ['all', {}, 110],
+    ['those of a state', { state: 'created' }, 160],
+    ['those of a service', { serviceId: 'service-7' }, 60],
+    ['those of a service in a state', { serviceId: 'service-7', state: 'success' }, 1100],
+    ['those of a service that has none', { serviceId: 'x' }, 5],
+  ] as const)('reads as many connect tickets as a page of %s needs', async (_, filter, rows) => {
+    const find = (after: { expiresAt: Date; id: string } | null) =>
+      bed.app
+        .get(ConnectTicketListsRepository)
+        .find({ serviceId: null, state: null, now: bed.clock.now(), ...filter, after, limit: 50 });
+    expect(await readBy(() => find(null))).toBeLessThan(rows);
+    const { next } = await find(null);
+    expect(await readBy(() => find(next))).toBeLessThan(rows);
+  });
+
+  test('counts the delegated credentials of a service no further than it is asked to', async () => {
+    const [service] = await bed.sql('SELECT id FROM services LIMIT 1');
+    const ids = [String(service?.['id']), 'x'];
+    const count = (upTo?: number) =>
+      bed.app.get(DelegatedCredentialsRepository).countUsable(ids, bed.clock.now(), upTo);
+    expect([...(await count())]).toEqual([
+      [ids[0], GRANTS / 2],
+      ['x', 0],
+    ]);
+    expect((await count(1000)).get(ids[0] ?? '')).toBe(1000);
+    expect(await readBy(() => count(1000))).toBeLessThan(1100);
   });
 });
 

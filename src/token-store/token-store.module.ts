@@ -10,6 +10,7 @@ import { ActivityRepository } from './console/activity.repository.js';
 import { ConsoleSessionsRepository } from './console/console-sessions.repository.js';
 import { OverviewRepository } from './console/overview.repository.js';
 import { AuthorizationRequestsRepository } from './connects/authorization-requests.repository.js';
+import { ConnectTicketListsRepository } from './connects/connect-ticket-lists.repository.js';
 import { ConnectTicketsRepository } from './connects/connect-tickets.repository.js';
 import { PendingConsentsRepository } from './connects/pending-consents.repository.js';
 import { PendingExchangesRepository } from './connects/pending-exchanges.repository.js';
@@ -53,6 +54,7 @@ import { ServicesRepository } from './services/services.repository.js';
     Database,
     DatabaseHealth,
     AuthorizationRequestsRepository,
+    ConnectTicketListsRepository,
     ConnectTicketsRepository,
     GrantsRepository,
     AccessTokens,
@@ -95,6 +97,7 @@ import { ServicesRepository } from './services/services.repository.js';
   exports: [
     DatabaseHealth,
     AuthorizationRequestsRepository,
+    ConnectTicketListsRepository,
     ConnectTicketsRepository,
     GrantsRepository,
     GrantImportsRepository,

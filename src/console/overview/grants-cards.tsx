@@ -1,6 +1,7 @@
 /** The tables of the overview about grants: by client and status, by what ended them, and the accounts with the fewest free slots. */
 import { DEAD_GRANTS, type DeadGrantCause } from '../../domain/google/dead-grants.js';
 import type { GrantsSnapshot } from '../../token-store/console/overview.repository.js';
+import { pathWith } from '../form-values.js';
 import { Badge, Card, Gauge, StatusBadge, whole } from '../views/parts.js';
 import { Table } from '../views/table.js';
 
@@ -42,7 +43,13 @@ function ByClient({ grants: { byStatus, expiring } }: { readonly grants: GrantsS
       columns={[
         { name: 'Client', cell: ({ client }) => <code>{client}</code> },
         { name: 'Status', cell: ({ status }) => <StatusBadge status={status} /> },
-        { name: 'Grants', isNumber: true, cell: ({ count }) => whole(count) },
+        {
+          name: 'Grants',
+          isNumber: true,
+          cell: ({ client, status, count }) => (
+            <a href={pathWith('/console/grants', { status, client })}>{whole(count)}</a>
+          ),
+        },
         {
           name: 'Expiring',
           isNumber: true,

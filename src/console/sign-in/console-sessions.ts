@@ -71,6 +71,11 @@ export class ConsoleSessions {
   }
 }
 
+/** Their name in the audit trail. */
+export function actorOf({ email }: Pick<Viewer, 'email'>): string {
+  return `console:${email}`;
+}
+
 /** In constant time. */
 export function isFormTokenOf({ formToken }: ConsolePerson, given: unknown): boolean {
   return typeof given === 'string' && timingSafeEqual(digest(given), digest(formToken));

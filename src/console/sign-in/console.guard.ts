@@ -4,24 +4,28 @@
  */
 import {
   applyDecorators,
+  type CallHandler,
   type CanActivate,
   createParamDecorator,
   type ExecutionContext,
   Injectable,
+  type NestInterceptor,
   SetMetadata,
   UseFilters,
   UseGuards,
+  UseInterceptors,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Observable } from 'rxjs';
 import { Settings } from '../../config/settings.js';
 import { BrokerError } from '../../domain/errors.js';
 import { auditNoteOf } from '../../http/audit.decorator.js';
 import { Public } from '../../http/caller.decorator.js';
 import { FORM_TOKEN } from '../views/layout.js';
 import { ConsoleFilter, SignInNeeded } from './console.filter.js';
-import { type ConsolePerson, ConsoleSessions, isFormTokenOf } from './console-sessions.js';
+import { actorOf, type ConsolePerson, ConsoleSessions, isFormTokenOf } from './console-sessions.js';
 
 const BEFORE_SIGN_IN = 'console-before-sign-in';
 const EVERY_ROLE = 'console-every-role';
@@ -56,21 +60,18 @@ class ConsoleGuard implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     setHeaders(http.getResponse<FastifyReply>());
-    const isAct = request.method !== 'GET' && request.method !== 'HEAD';
+    const isAct = isActOf(request);
     // Before anything is looked up.
     if (isAct) this.#assertOwnForm(request);
     const person = await this.sessions.find(request);
     if (person) {
       people.set(request, person);
-      auditNoteOf(request).add({ actor: `console:${person.email}` });
+      auditNoteOf(request).add({ actor: actorOf(person) });
     }
     const handler = context.getHandler();
     if (this.reflector.get<boolean | undefined>(BEFORE_SIGN_IN, handler)) return true;
     if (!person) throw new SignInNeeded(isAct ? null : request.url);
-    if (isAct) {
-      const isForEveryRole = this.reflector.get<boolean | undefined>(EVERY_ROLE, handler);
-      assertMayAct(person, request, isForEveryRole ?? false);
-    }
+    if (isAct) assertOwnSession(person, request);
     return true;
   }
 
@@ -86,7 +87,32 @@ class ConsoleGuard implements CanActivate {
   }
 }
 
-function assertMayAct(person: ConsolePerson, request: FastifyRequest, isForEveryRole: boolean): void {
+/**
+ * Refuses the acts of viewers. An interceptor, so that it comes after the one that records refusals: an event says who tried
+ * what.
+ */
+@Injectable()
+class ConsoleRoleInterceptor implements NestInterceptor {
+  constructor(private readonly reflector: Reflector) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const person = personOf(request);
+    const isForEveryRole = this.reflector.get<boolean | undefined>(EVERY_ROLE, context.getHandler());
+    if (!isActOf(request) || person?.role === 'operator' || isForEveryRole) return next.handle();
+    const [path = ''] = request.url.split('?', 1);
+    auditNoteOf(request).add({ details: { path } });
+    throw new BrokerError('not_allowed', 'You may look at everything here, and change nothing.', {
+      reason: 'viewer',
+    });
+  }
+}
+
+function isActOf({ method }: FastifyRequest): boolean {
+  return method !== 'GET' && method !== 'HEAD';
+}
+
+function assertOwnSession(person: ConsolePerson, request: FastifyRequest): void {
   const form = request.body as Record<string, unknown> | null | undefined;
   if (!isFormTokenOf(person, form?.[FORM_TOKEN])) {
     throw new BrokerError(
@@ -96,10 +122,6 @@ function assertMayAct(person: ConsolePerson, request: FastifyRequest, isForEvery
     );
   }
   delete form?.[FORM_TOKEN];
-  if (person.role === 'operator' || isForEveryRole) return;
-  throw new BrokerError('not_allowed', 'You may look at everything here, and change nothing.', {
-    reason: 'viewer',
-  });
 }
 
 /** A form names its origin only where its page may send a Referer to its own origin. */
@@ -113,4 +135,10 @@ function setHeaders(reply: FastifyReply): void {
 
 /** A controller of the console: behind the sign-in, in no API document, its errors shown as pages of the console. */
 export const ConsoleController = () =>
-  applyDecorators(Public(), ApiExcludeController(), UseGuards(ConsoleGuard), UseFilters(ConsoleFilter));
+  applyDecorators(
+    Public(),
+    ApiExcludeController(),
+    UseGuards(ConsoleGuard),
+    UseInterceptors(ConsoleRoleInterceptor),
+    UseFilters(ConsoleFilter),
+  );

@@ -8,7 +8,7 @@ import { sendPage } from '../../http/page-responses.js';
 import { signInPage } from '../views/sign-in-page.js';
 import { BrowserState } from './browser-state.js';
 import { BeforeSignIn, ConsoleController, EveryRole, Person, personOf } from './console.guard.js';
-import { type ConsolePerson, ConsoleSessions } from './console-sessions.js';
+import { actorOf, type ConsolePerson, ConsoleSessions } from './console-sessions.js';
 import { IdentityProvider, type PendingSignIn } from './identity-provider.js';
 import { returnPathOf } from './return-path.js';
 
@@ -79,7 +79,7 @@ export class SignInController {
     }
     const identity = await this.provider.identify(parametersOf(query), pending);
     const { email } = identity;
-    audit.add({ actor: `console:${email}` });
+    audit.add({ actor: actorOf({ email }) });
     const role = this.sessions.roleOf(identity);
     if (role === null) {
       throw new BrokerError('not_allowed', `${email} may not use this console.`, { reason: 'not_listed' });

@@ -171,6 +171,7 @@ function Values({ title, labels, series }: ChartProps) {
       ]}
       rows={rows}
       empty="Nothing in this time."
+      staysTable
     />
   );
 }

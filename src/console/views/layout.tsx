@@ -21,6 +21,12 @@ export interface Viewer {
 /** In the order in which they are shown. A page adds itself here. */
 const NAVIGATION: readonly { readonly path: string; readonly name: string }[] = [
   { path: '/console', name: 'Overview' },
+  { path: '/console/users', name: 'Users' },
+  { path: '/console/grants', name: 'Grants' },
+  { path: '/console/services', name: 'Services' },
+  { path: '/console/tickets', name: 'Tickets' },
+  { path: '/console/webhooks', name: 'Webhooks' },
+  { path: '/console/audit', name: 'Audit' },
 ];
 
 interface LayoutProps {

@@ -154,11 +154,27 @@ export function ago(time: Date, now: Date): string {
   return RELATIVE.format(Math.round(seconds / size), unit);
 }
 
-/** A time, in UTC, with how long ago it was. */
-export function Time({ at, now }: { readonly at: Date; readonly now: Date }) {
+interface TimeProps {
+  readonly at: Date;
+  readonly now: Date;
+}
+
+/** How long ago it was, or when it will be; the time itself, in UTC, as its title. */
+export function Time({ at, now }: TimeProps) {
   return (
     <time datetime={at.toISOString()} title={at.toISOString()}>
       {ago(at, now)}
+    </time>
+  );
+}
+
+/** A time to the second, in UTC, and how long ago it was: for lists of what happened. */
+export function Moment({ at, now }: TimeProps) {
+  const [day = '', time = ''] = at.toISOString().split('T');
+  return (
+    <time class="moment" datetime={at.toISOString()}>
+      {day} {time.slice(0, 8)}
+      <span class="soft small">{ago(at, now)}</span>
     </time>
   );
 }

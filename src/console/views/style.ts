@@ -1,3 +1,5 @@
+import { LISTS_STYLE } from './style-lists.js';
+
 /**
  * The stylesheet of the console, served at /console/style.css: its pages have no inline style, so that their policy stays strict.
  * Owns colours, measures and the look of every component in this folder, in light and dark.
@@ -77,6 +79,8 @@ code, .mono { font: .86em var(--mono); }
 .content { min-width: 0; padding: 2rem clamp(1rem, 3vw, 2.5rem) 4rem; }
 .content > * { max-width: 76rem; margin-inline: auto; }
 .head { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .75rem 1.5rem; margin-bottom: 1.5rem; }
+.head > div:first-child { flex: 1 1 20rem; }
+.head .actions { margin-top: 0; }
 .lead { display: flex; flex-wrap: wrap; gap: 0 .75rem; margin-top: .25rem; }
 
 /* Cards */
@@ -92,26 +96,6 @@ code, .mono { font: .86em var(--mono); }
 .facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .5rem 1.25rem; }
 .facts dt { color: var(--soft); }
 .empty { padding: 1.25rem 0; color: var(--soft); text-align: center; }
-
-/* Tables */
-.scroll { overflow-x: auto; margin: 0 -1.25rem -1.25rem; }
-.scroll:focus-visible { outline-offset: -3px; }
-table { width: 100%; border-collapse: collapse; font-size: .875rem; }
-caption { text-align: left; }
-/* Words break where a column would grow too wide, and no column shrinks below a word. */
-th, td { overflow-wrap: break-word; padding: .6rem .55rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
-thead th { border-top: 0; color: var(--soft); font-size: .75rem; font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 500; min-width: 4rem; max-width: 40rem; }
-.meaning { min-width: 13rem; font-weight: 400; }
-.account { display: block; min-width: 12rem; overflow-wrap: anywhere; }
-.chart tbody th { min-width: 0; }
-td code { white-space: nowrap; }
-th:first-child, td:first-child { padding-left: 1.25rem; }
-th:last-child, td:last-child { padding-right: 1.25rem; }
-tbody tr:hover > * { background: var(--hover); }
-.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-tfoot td, tfoot th { font-weight: 600; }
-.pager { display: flex; gap: .75rem; margin-top: 1rem; }
 
 /* Badges */
 .badge {
@@ -156,21 +140,30 @@ details[open] > summary { margin-bottom: .5rem; }
 
 /* Controls */
 button, .button {
-  display: inline-block; padding: .5rem .95rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
-  color: var(--ink); font: inherit; font-size: .875rem; font-weight: 550; text-decoration: none; cursor: pointer;
+  display: inline-flex; align-items: center; justify-content: center; min-height: 2.375rem; padding: .4rem .95rem;
+  border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
+  color: var(--ink); font: inherit; font-size: .875rem; font-weight: 550; line-height: 1.5; text-decoration: none; cursor: pointer;
 }
 button:hover, .button:hover { background: var(--hover); }
 .button.primary, button.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 .button.danger, button.danger { background: var(--bad); border-color: var(--bad); color: var(--paper); }
-button.link { padding: 0; border: 0; background: none; color: var(--accent); text-decoration: underline; text-underline-offset: .2em; font-size: inherit; }
-input, select {
-  width: 100%; padding: .5rem .7rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
+button.link { display: inline; min-height: 0; padding: 0; font-weight: 500; border: 0; background: none; color: var(--accent); text-decoration: underline; text-underline-offset: .2em; font-size: inherit; }
+input, select, textarea {
+  width: 100%; min-height: 2.375rem; padding: .4rem .7rem; border: 1px solid var(--strong-line); border-radius: 8px; background: var(--paper);
   color: var(--ink); font: inherit; font-size: .9375rem;
 }
+textarea { display: block; min-height: 6rem; resize: vertical; }
+::placeholder { color: var(--soft); opacity: 1; }
+.hint { margin-top: .25rem; }
+.form { max-width: 40rem; }
 label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight: 550; }
-.fields { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: end; margin-bottom: 1rem; }
-.fields > * { flex: 1 1 11rem; }
-.fields > button { flex: 0 0 auto; }
+.fields { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: start; margin-bottom: 1rem; }
+.fields > * { flex: 1 1 7rem; min-width: 0; }
+/* As high as the label of a field, beside it. */
+.fields > :has(select) { flex-grow: 1.5; }
+.fields > button { flex: 0 0 auto; margin-top: 1.47rem; }
+.inline { display: flex; flex-wrap: wrap; gap: .5rem; }
+.inline input { flex: 1 1 10rem; width: auto; }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.25rem; }
 .choice { display: inline-flex; padding: .2rem; border-radius: 9px; background: var(--hover); border: 1px solid var(--line); list-style: none; }
 .choice a { display: block; padding: .3rem .8rem; border-radius: 7px; color: var(--soft); font-size: .8125rem; font-weight: 550; text-decoration: none; }
@@ -191,14 +184,20 @@ label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight:
   .side { position: static; height: auto; flex-direction: row; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; padding: .75rem 1rem; background: var(--paper); border-bottom: 1px solid var(--line); }
   .brand { padding: 0; }
   .nav { order: 3; width: 100%; }
-  .nav ul { display: flex; flex-wrap: wrap; gap: .25rem; }
-  .nav a { padding: .35rem .6rem; }
-  .who { margin: 0 0 0 auto; padding: 0; border: 0; text-align: right; gap: 0; }
+  .nav ul { display: flex; flex-wrap: wrap; }
+  .nav ul { gap: 0; margin-inline: -.5rem; }
+  .nav a { padding: .35rem .5rem; font-size: .875rem; }
+  .who { display: flex; align-items: baseline; margin: 0 0 0 auto; padding: 0; border: 0; gap: .75rem; }
+  .who strong { max-width: 16rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  .who .soft { display: none; }
   .content { padding-top: 1.25rem; }
+  .fields > * { flex-basis: 8rem; }
+  .fields > button { align-self: end; margin-top: 0; }
 }
 @media (max-width: 24rem) {
+  .side .brand { gap: 0; font-size: 0; }
+  .who strong { max-width: 11rem; }
   .card { padding: 1rem; }
-  .scroll { margin: 0 -1rem -1rem; }
   .figure { font-size: 1.4rem; }
   .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
   .facts dd { margin-bottom: .5rem; }
@@ -207,4 +206,4 @@ label { display: block; margin-bottom: .25rem; font-size: .8125rem; font-weight:
   .badge, .card, .notice { border: 1px solid CanvasText; }
   .nav a[aria-current], .choice a[aria-current] { border: 1px solid Highlight; }
 }
-`;
+${LISTS_STYLE}`;

@@ -4,6 +4,8 @@ interface Column<Row> {
   readonly name: string;
   /** Aligned to the right. */
   readonly isNumber?: boolean;
+  /** Holds running text. */
+  readonly isWide?: boolean;
   readonly cell: (row: Row) => ComponentChildren;
 }
 
@@ -14,35 +16,54 @@ interface TableProps<Row> {
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
   /** Shown in the place of a table without rows. */
-  readonly empty: string;
+  readonly empty: ComponentChildren;
+  /** Figures that are compared by column stay a table on every screen. */
+  readonly staysTable?: true;
 }
 
-/** A table that scrolls sideways where the screen is narrow; by keyboard, too. */
-export function Table<Row>({ caption, columns, rows, empty }: TableProps<Row>) {
+/** Tables with more columns are shown as cards, one a row, where the screen is narrow. */
+const MOST_COLUMNS = 2;
+
+/**
+ * A table that scrolls sideways where the screen is too narrow for it; by keyboard, too. Its roles are named: as cards it is no
+ * table for the stylesheet, and some browsers would read none.
+ */
+export function Table<Row>({ caption, columns, rows, empty, staysTable }: TableProps<Row>) {
   if (rows.length === 0) return <p class="empty">{empty}</p>;
   return (
-    <div class="scroll" role="region" aria-label={caption} tabindex={0}>
-      <table>
+    <div
+      class={columns.length > MOST_COLUMNS && !staysTable ? 'scroll cards' : 'scroll'}
+      role="region"
+      aria-label={caption}
+      tabindex={0}
+    >
+      <table role="table">
         <caption class="hidden">{caption}</caption>
-        <thead>
-          <tr>
+        <thead role="rowgroup">
+          <tr role="row">
             {columns.map(({ name, isNumber }) => (
-              <th scope="col" class={isNumber ? 'number' : undefined}>
+              <th scope="col" role="columnheader" class={isNumber ? 'number' : undefined}>
                 {name}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {rows.map((row) => (
-            <tr>
-              {columns.map(({ cell, isNumber }, at) =>
+            <tr role="row">
+              {columns.map(({ name, cell, isNumber, isWide }, at) =>
                 at === 0 ? (
-                  <th scope="row" dir="auto">
+                  <th scope="row" role="rowheader" dir="auto">
                     {cell(row)}
                   </th>
                 ) : (
-                  <td class={isNumber ? 'number' : undefined}>{cell(row)}</td>
+                  <td
+                    role="cell"
+                    class={isNumber ? 'number' : isWide ? 'wide' : undefined}
+                    data-column={name}
+                  >
+                    <div>{cell(row)}</div>
+                  </td>
                 ),
               )}
             </tr>
@@ -53,10 +74,7 @@ export function Table<Row>({ caption, columns, rows, empty }: TableProps<Row>) {
   );
 }
 
-/**
- * The next page of a list, by its cursor.
- * @public
- */
+/** The next page of a list, by its cursor. */
 export function Pager({ next }: { readonly next: string | null }) {
   if (next === null) return null;
   return (

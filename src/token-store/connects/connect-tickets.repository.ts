@@ -79,6 +79,15 @@ export class ConnectTicketsRepository {
     return this.#find(this.database, id);
   }
 
+  /** As `find`, of several, in the order of the ids. */
+  async findAll(ids: readonly string[]): Promise<ConnectTicket[]> {
+    const known = new Map(ids.map((id) => [id, this.#versions.get(id) ?? 0]));
+    const rows = await this.database.connectTicket.findMany({ where: { id: { in: [...ids] } } });
+    const opened = await Promise.all(rows.map((row) => this.#open(row, known.get(row.id) ?? 0)));
+    const byId = new Map(opened.flatMap((ticket) => (ticket ? [[ticket.id, ticket] as const] : [])));
+    return ids.flatMap((id) => byId.get(id) ?? []);
+  }
+
   /**
    * For a transaction that ends the ticket: no other change comes in between.
    * @returns null when it has ended

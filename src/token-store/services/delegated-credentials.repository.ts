@@ -7,8 +7,9 @@ import type { Page } from '../../domain/page.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
+import { alongIndex } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';
-import type { DelegatedCredential as Row, Prisma } from '../prisma-client/client.js';
+import { type DelegatedCredential as Row, Prisma } from '../prisma-client/client.js';
 import { canonical } from '../sealed/aad.js';
 
 export interface DelegatedCredential extends Delegation {
@@ -136,14 +137,22 @@ export class DelegatedCredentialsRepository {
     });
   }
 
-  /** How many of each service can still be used; none of a service that is missing. */
-  async countUsable(serviceIds: readonly string[], now: Date): Promise<ReadonlyMap<string, number>> {
-    const counted = await this.database.delegatedCredential.groupBy({
-      by: ['serviceId'],
-      where: { serviceId: { in: [...serviceIds] }, revokedAt: null, expiresAt: { gt: now } },
-      _count: true,
-    });
-    return new Map(counted.map(({ serviceId, _count }) => [serviceId, _count]));
+  /** How many of each service can still be used. @param upTo where counting of each stops */
+  async countUsable(
+    serviceIds: readonly string[],
+    now: Date,
+    upTo: number = Number.MAX_SAFE_INTEGER,
+  ): Promise<ReadonlyMap<string, number>> {
+    const counted = await alongIndex<{ id: string; usable: number }>(
+      this.database,
+      Prisma.sql`SELECT id, usable FROM unnest(${[...serviceIds]}::text[]) AS wanted(id) CROSS JOIN LATERAL (
+        SELECT count(*)::int AS usable FROM (
+          SELECT 1 FROM delegated_credentials
+          WHERE service_id = wanted.id AND revoked_at IS NULL AND expires_at > ${now} LIMIT ${upTo}
+        ) AS own
+      ) AS counted`,
+    );
+    return new Map(counted.map(({ id, usable }) => [id, usable]));
   }
 
   /**

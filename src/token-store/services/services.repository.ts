@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Policy, Right, Service } from '../../domain/access/policy.js';
+import type { Page } from '../../domain/page.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
@@ -19,6 +20,17 @@ export interface StoredService extends Service {
   readonly revokedAt: Date | null;
 }
 
+/** A row, verified or not. */
+export interface ListedService extends StoredService {
+  /** False: the broker did not write the row like this, and refuses its calls. */
+  readonly isVerified: boolean;
+}
+
+interface ServicePosition {
+  readonly at: Date;
+  readonly id: string;
+}
+
 export interface NewService {
   readonly id: string;
   readonly name: string;
@@ -28,6 +40,7 @@ export interface NewService {
 }
 
 const BATCH = 500;
+const OLDEST_FIRST: Prisma.ServiceOrderByWithRelationInput[] = [{ createdAt: 'asc' }, { id: 'asc' }];
 
 /** A revoked service has no key hash any more; no key has an empty one. */
 const NO_KEY = new Uint8Array();
@@ -98,9 +111,34 @@ export class ServicesRepository {
     return meant ? fromRow(meant) : null;
   }
 
+  /** Verified or not: for an operator, never for a caller. */
+  async namesOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const rows = await this.database.service.findMany({
+      where: { id: { in: [...ids] } },
+      select: { id: true, name: true },
+    });
+    return new Map(rows.map(({ id, name }) => [id, name]));
+  }
+
   /** All of them, the oldest first, read in batches. */
   async *list(): AsyncGenerator<StoredService[]> {
     yield* this.#verifiedBatches({});
+  }
+
+  /** A page of them, the oldest first, verified or not: for an operator, never for a caller. */
+  async page(after: ServicePosition | null, limit: number): Promise<Page<ListedService, ServicePosition>> {
+    const before = new Set(this.#revoked);
+    const rows = await this.database.service.findMany({
+      where: after ? behind(after) : {},
+      orderBy: OLDEST_FIRST,
+      take: limit + 1,
+    });
+    const shown = rows.slice(0, limit);
+    const last = shown.at(-1);
+    return {
+      items: shown.map((row) => ({ ...fromRow(row), isVerified: this.#fault(row, before) === null })),
+      next: rows.length > limit && last ? { at: last.createdAt, id: last.id } : null,
+    };
   }
 
   /** Those that may call, read in batches. */
@@ -174,18 +212,19 @@ export class ServicesRepository {
     let last: Row | undefined;
     do {
       const before = new Set(this.#revoked);
-      const behind: Prisma.ServiceWhereInput = last
-        ? { OR: [{ createdAt: { gt: last.createdAt } }, { createdAt: last.createdAt, id: { gt: last.id } }] }
-        : {};
       const rows: Row[] = await this.database.service.findMany({
-        where: { AND: [where, behind] },
-        orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+        where: { AND: [where, last ? behind({ at: last.createdAt, id: last.id }) : {}] },
+        orderBy: OLDEST_FIRST,
         take: BATCH,
       });
       yield { rows, before };
       last = rows.length === BATCH ? rows.at(-1) : undefined;
     } while (last);
   }
+}
+
+function behind({ at, id }: ServicePosition): Prisma.ServiceWhereInput {
+  return { OR: [{ createdAt: { gt: at } }, { createdAt: at, id: { gt: id } }] };
 }
 
 function fromRow(stored: Row): StoredService {

@@ -1,0 +1,124 @@
+/**
+ * A link that a person of the console sends to a user. It is a connect ticket of a service that they choose, within its policy: the
+ * grant is as if that service had asked. Does not own tickets (connect-tickets/).
+ */
+import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { isUUID } from 'class-validator';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Settings } from '../../config/settings.js';
+import { ConnectTickets, isLoginHint } from '../../connect-tickets/connect-ticket.js';
+import { maySeeUser, type Service } from '../../domain/access/policy.js';
+import { type ConnectRequest, plainConnectRequest } from '../../domain/connect/connect-request.js';
+import { invalidRequest } from '../../domain/errors.js';
+import { isGoogleScope, parseScopes } from '../../domain/google/scopes.js';
+import type { Grant } from '../../domain/grant/grant.js';
+import { Clock } from '../../domain/ports/clock.js';
+import { Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
+import { sendPage } from '../../http/page-responses.js';
+import { isScopeList, UserPath } from '../../http/validation/validators.js';
+import { ServiceCache } from '../../services/service-cache.js';
+import { GrantsRepository } from '../../token-store/grants/grants.repository.js';
+import { ServicesRepository } from '../../token-store/services/services.repository.js';
+import { type FormValues, textIn } from '../form-values.js';
+import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import type { ConsolePerson } from '../sign-in/console-sessions.js';
+import { linkPath } from '../paths.js';
+import { linkFormPage, linkPage } from './link-page.js';
+
+@Controller('console')
+@ConsoleController()
+export class ConsoleLinkController {
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly tickets: ConnectTickets,
+    private readonly services: ServicesRepository,
+    private readonly active: ServiceCache,
+    private readonly grants: GrantsRepository,
+  ) {}
+
+  /** Also for a user without grants, whom no list shows. */
+  @Get('tickets/new')
+  async open(@Query() query: FormValues, @Res() reply: FastifyReply): Promise<void> {
+    const userId = textIn(query, 'user');
+    if (userId === null) throw invalidRequest({ user: 'is missing: whom is the link for?' });
+    await reply.redirect(linkPath(userId), 303);
+  }
+
+  @Get('users/:userId/link')
+  async form(
+    @Person() person: ConsolePerson,
+    @Param() { userId }: UserPath,
+    @Query() query: FormValues,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const page = linkFormPage({
+      person,
+      userId,
+      services: await this.#servicesFor(userId),
+      clients: this.settings.clients.all().map(({ alias }) => alias),
+      grant: await this.#grantOf(userId, textIn(query, 'grant')),
+    });
+    await sendPage(reply, page);
+  }
+
+  /** Answered with the page itself: the link is a credential, and belongs in no address. */
+  @Post('users/:userId/link')
+  @Audited('connect.ticket')
+  async create(
+    @Person() person: ConsolePerson,
+    @Param() { userId }: UserPath,
+    @Body() form: FormValues,
+    @Req() { id: requestId }: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Audit() audit: AuditNote,
+  ): Promise<void> {
+    audit.add({ userId });
+    const service = await this.active.findActive(textIn(form, 'service') ?? '');
+    if (!service) throw invalidRequest({ service: 'must be an active service.' });
+    const request = this.#requestOf(service, userId, form);
+    const { client, scopes } = request;
+    audit.add({ serviceId: service.id, client, details: { asked: scopes } });
+    const { id, url, expiresAt } = await this.tickets.issue(service, request, requestId);
+    audit.add({ details: { ticket: id } });
+    const now = this.clock.now();
+    await sendPage(
+      reply.status(200),
+      linkPage({ person, userId, now, serviceName: service.name, id, url, expiresAt }),
+    );
+  }
+
+  #requestOf(service: Service, userId: string, form: FormValues): ConnectRequest {
+    const scope = textIn(form, 'scope') ?? '';
+    if (!isScopeList(scope, isGoogleScope)) {
+      throw invalidRequest({ scope: "must be 1 to 50 scopes of Google's, separated by spaces or lines." });
+    }
+    const account = textIn(form, 'account');
+    if (account !== null && !isLoginHint(account)) {
+      throw invalidRequest({ account: "must be an email address, or Google's id of the account (sub)." });
+    }
+    const client = this.settings.clients.pickFor(service, textIn(form, 'client') ?? undefined).alias;
+    const common = { serviceId: service.id, serviceName: service.name, userId, client };
+    return {
+      ...plainConnectRequest({ ...common, scopes: parseScopes(scope) }),
+      accountHint: account,
+      requireAccount: account === null ? null : account.includes('@') ? { email: account } : { sub: account },
+    };
+  }
+
+  /** Those whose policy covers the user. */
+  async #servicesFor(userId: string): Promise<Service[]> {
+    const found: Service[] = [];
+    for await (const batch of this.services.list()) {
+      found.push(
+        ...batch.filter(({ revokedAt, policy }) => revokedAt === null && maySeeUser(policy, userId)),
+      );
+    }
+    return found;
+  }
+
+  async #grantOf(userId: string, id: string | null): Promise<Grant | null> {
+    const grant = id !== null && isUUID(id) ? await this.grants.findById(id) : null;
+    return grant?.userId === userId ? grant : null;
+  }
+}

@@ -1,0 +1,90 @@
+/** The connect tickets of all services: how far each one is, and taking one back. */
+import { Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { TicketProgress } from '../../connect-tickets/ticket-progress.js';
+import { causeFacts, endOf } from '../../domain/connect/connect-end.js';
+import { TICKET_STATES } from '../../domain/connect/connect-ticket.js';
+import { BrokerError } from '../../domain/errors.js';
+import { Clock } from '../../domain/ports/clock.js';
+import { aboutConnect, Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
+import { sendPage } from '../../http/page-responses.js';
+import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
+import { ConnectMetrics } from '../../operations/connect-metrics.js';
+import { ConnectTicketListsRepository } from '../../token-store/connects/connect-ticket-lists.repository.js';
+import { ServicesRepository } from '../../token-store/services/services.repository.js';
+import { choiceIn, cursorIn, type FormValues, nextPath, textIn } from '../form-values.js';
+import { serviceIdOf } from '../named-service.js';
+import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import type { ConsolePerson } from '../sign-in/console-sessions.js';
+import { ticketsPage } from './tickets-page.js';
+
+const TICKETS = 50;
+
+@Controller('console/tickets')
+@ConsoleController()
+export class ConsoleTicketsController {
+  constructor(
+    private readonly clock: Clock,
+    private readonly cursors: PageCursors,
+    private readonly tickets: ConnectTicketListsRepository,
+    private readonly services: ServicesRepository,
+    private readonly progress: TicketProgress,
+    private readonly metrics: ConnectMetrics,
+  ) {}
+
+  @Get()
+  async list(
+    @Person() person: ConsolePerson,
+    @Query() query: FormValues,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const service = textIn(query, 'service');
+    const state = choiceIn(query, 'state', TICKET_STATES);
+    const list: CursorOf = ['connect tickets', 'console', service, state];
+    const position = await this.cursors.read(list, cursorIn(query));
+    const now = this.clock.now();
+    const { items, next } = await this.tickets.find({
+      serviceId: await serviceIdOf(this.services, service),
+      state,
+      after: position && { expiresAt: new Date(position['at'] ?? ''), id: position['id'] ?? '' },
+      limit: TICKETS,
+      now,
+    });
+    const end = next && { at: next.expiresAt.toISOString(), id: next.id };
+    const cursor = await this.cursors.write(list, end);
+    const page = ticketsPage({
+      person,
+      now,
+      service,
+      state,
+      tickets: items,
+      next: nextPath('/console/tickets', { service, state }, cursor),
+      done: textIn(query, 'done'),
+    });
+    await sendPage(reply, page);
+  }
+
+  @Post(':id/cancel')
+  @Audited('connect.cancel')
+  async cancel(
+    @Param('id') id: string,
+    @Req() { id: requestId }: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Audit() audit: AuditNote,
+  ): Promise<void> {
+    const ticket = await this.progress.find(id);
+    if (!ticket) throw noSuchTicket();
+    audit.add({ ...aboutConnect(ticket.connectRequest), details: { ticket: id } });
+    const outcome = { kind: 'cancelled' } as const;
+    const end = endOf(outcome, ticket.connectRequest, requestId);
+    const ended = await this.progress.end(id, outcome, requestId);
+    if (!ended) throw noSuchTicket();
+    if (ended.isNew) this.metrics.ended(end);
+    audit.add(ended.isNew ? { details: causeFacts(end) } : { outcome: 'ended' });
+    await reply.redirect(`/console/tickets?done=${ended.isNew ? 'cancelled' : 'ended'}`, 303);
+  }
+}
+
+function noSuchTicket(): BrokerError {
+  return new BrokerError('not_found', 'There is no such connect ticket; one that ended is kept for a day.');
+}

@@ -1,0 +1,76 @@
+import type { GrantHistory } from '../../grants/grant-timeline.js';
+import { pathWith } from '../form-values.js';
+import { linkPath, userPath } from '../paths.js';
+import { Layout, renderConsole, type Viewer } from '../views/layout.js';
+import { Notice } from '../views/parts.js';
+import { Pager } from '../views/table.js';
+import { GrantCard } from './grant-card.js';
+
+interface UserFacts {
+  readonly person: Viewer;
+  readonly now: Date;
+  readonly userId: string;
+  readonly histories: readonly GrantHistory[];
+  readonly next: string | null;
+  /** What was just done, as the path says. */
+  readonly done: string | null;
+}
+
+type Done = { readonly tone: 'good' | 'warn'; readonly text: string };
+
+/** By the outcome of a disconnect (grants/end-grants.ts), or of an offboarding. */
+const DONE: Readonly<Record<string, Done>> = {
+  revoked: { tone: 'good', text: 'The grant was revoked at Google, and deleted here.' },
+  revoking: {
+    tone: 'warn',
+    text: 'Google has not confirmed yet. No token is issued any more, and the broker retries until it has.',
+  },
+  deleted: { tone: 'good', text: 'The grant was deleted here. Google was not asked.' },
+  kept: { tone: 'warn', text: 'Nothing was changed: the client of this grant is not in the settings.' },
+  offboarded: { tone: 'good', text: 'The broker holds nothing for this user any more.' },
+  incomplete: { tone: 'warn', text: 'Not everything is ended yet. Offboard the user again in a while.' },
+};
+
+/** A user: every grant with its state, slots and timeline, and what can be done. */
+export function userPage({ person, now, userId, histories, next, done }: UserFacts): string {
+  const notice = done === null ? undefined : DONE[done];
+  const own = userPath(userId);
+  return renderConsole(
+    <Layout
+      person={person}
+      at="/console/users"
+      title={userId}
+      lead={
+        <>
+          <a href={pathWith('/console/audit', { user: userId })}>Audit trail</a>
+          <a href={pathWith('/console/credentials', { user: userId })}>Delegated credentials</a>
+        </>
+      }
+      actions={
+        <div class="actions">
+          {person.role === 'operator' ? (
+            <a class="button" href={linkPath(userId)}>
+              Link to connect
+            </a>
+          ) : null}
+          <a class="button" href={`${own}/offboard`}>
+            Offboard…
+          </a>
+        </div>
+      }
+    >
+      {notice === undefined ? null : <Notice tone={notice.tone}>{notice.text}</Notice>}
+      <div class="stack">
+        {histories.length === 0 ? (
+          <p class="empty">
+            The broker holds no grant of this user. The audit trail may know of earlier ones.
+          </p>
+        ) : null}
+        {histories.map((history) => (
+          <GrantCard person={person} history={history} now={now} />
+        ))}
+      </div>
+      <Pager next={next} />
+    </Layout>,
+  );
+}
