@@ -62,7 +62,8 @@ export class ConnectResultController {
       return;
     }
     const ticket = await this.progress.find(id);
-    if (!ticket || !this.binding.isBoundTo(ticket, this.binding.read(request, id))) {
+    const isConnect = ticket?.connectRequest.purpose !== 'manage';
+    if (!ticket || !isConnect || !this.binding.isBoundTo(ticket, this.binding.read(request, id))) {
       await sendRefusal(request, reply, problemOf(callbackRefusal('other_browser'), request.id));
       return;
     }

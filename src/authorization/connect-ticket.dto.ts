@@ -1,10 +1,17 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsBoolean, IsFQDN, IsOptional, IsString, Matches, MaxLength, ValidateNested } from 'class-validator';
-import type { Service } from '../domain/access/policy.js';
-import type { ConnectRequest, RequiredAccount } from '../domain/connect/connect-request.js';
-import type { GoogleClient } from '../domain/google/oauth.js';
-import { parseScopes } from '../domain/google/scopes.js';
+import {
+  IsBoolean,
+  IsFQDN,
+  IsIn,
+  IsOptional,
+  IsString,
+  Matches,
+  MaxLength,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
+import { TICKET_PURPOSES, type TicketPurpose } from '../domain/connect/connect-request.js';
 import { isPlainText } from '../domain/text.js';
 import {
   IsClientAlias,
@@ -38,7 +45,7 @@ const IsLoginHint = rule(
 );
 
 /** The account that must consent; any other is refused at the callback. */
-class RequireAccountDto {
+export class RequireAccountDto {
   @ApiPropertyOptional({ example: 'alice@example.com' })
   @IsOptional()
   @IsEmailAddress()
@@ -56,6 +63,17 @@ class RequireAccountDto {
 }
 
 export class ConnectTicketDto {
+  @ApiPropertyOptional({
+    enum: TICKET_PURPOSES,
+    default: 'connect',
+    description:
+      '`connect`: a link to Google and back. `manage`: a link to a page where the user sees what you hold, reconnects and ' +
+      'disconnects; of the other members it takes user_id, user_label, locale, client and return_to',
+  })
+  @IsOptional()
+  @IsIn(TICKET_PURPOSES, { message: 'must be connect or manage.' })
+  purpose: TicketPurpose = 'connect';
+
   @ApiProperty({ description: 'Your own id of the user', example: 'alice' })
   @IsUserId()
   user_id!: string;
@@ -79,18 +97,20 @@ export class ConnectTicketDto {
   locale?: string;
 
   @ApiPropertyOptional({
-    description: 'The alias of the Google client; may be left out when there is a default',
+    description:
+      'The alias of the Google client; may be left out when there is a default, and of a page about all clients',
   })
   @IsOptional()
   @IsClientAlias()
   client?: string;
 
-  @ApiProperty({
-    description: 'What you need, separated by spaces',
+  @ApiPropertyOptional({
+    description: 'What you need, separated by spaces. Required, but for the purpose manage',
     example: 'https://www.googleapis.com/auth/yt-analytics.readonly',
   })
+  @ValidateIf(({ purpose }: ConnectTicketDto) => purpose !== 'manage')
   @IsGoogleScopeList()
-  scope!: string;
+  scope?: string;
 
   @ApiPropertyOptional({
     description: 'The email or sub to suggest to the user',
@@ -159,6 +179,10 @@ export const CONNECT_TICKET_EXAMPLES = {
       require_account: { email: 'alice@example.com' },
     },
   },
+  manage: {
+    summary: 'A page where the user sees and ends what you hold',
+    value: { purpose: 'manage', user_id: 'alice' },
+  },
 };
 
 /** A link to show to the user, or to redirect the user to. */
@@ -167,7 +191,7 @@ export class ConnectTicketResponse {
   id!: string;
 
   @ApiProperty({
-    description: 'For one browser, for 30 minutes',
+    description: 'For one browser, for 30 minutes. With the purpose manage it leads to /me/grants',
     example: 'https://broker.example.com/connect?ticket=ct_h3k9x2mvq7aw_QmV0dGVyIHNhZmUgdGg',
   })
   connect_url!: string;
@@ -198,40 +222,10 @@ export class ShowTicketDto extends TicketDto {
   here?: string;
 }
 
-export function toConnectRequest(
-  service: Service,
-  client: GoogleClient,
-  body: ConnectTicketDto,
-): ConnectRequest {
-  return {
-    serviceId: service.id,
-    serviceName: service.name,
-    userId: body.user_id,
-    userLabel: body.user_label ?? null,
-    locale: body.locale ?? null,
-    client: client.alias,
-    scopes: parseScopes(body.scope),
-    accountHint: body.account_hint ?? null,
-    requireAccount: toRequiredAccount(body.require_account ?? null),
-    anotherAccount: body.another_account,
-    returnTo: body.return_to ?? null,
-    confirm: body.confirm,
-    force: body.force,
-    linkExpiresAt: null,
-  };
-}
-
 function isLanguageTag(value: string): boolean {
   try {
     return value.length <= 35 && Intl.getCanonicalLocales(value).length === 1;
   } catch {
     return false;
   }
-}
-
-/** In JSON, null also means "not set". */
-function toRequiredAccount(required: RequireAccountDto | null): RequiredAccount | null {
-  if (required === null) return null;
-  const { email, sub, hd } = required;
-  return { email: email ?? undefined, sub: sub ?? undefined, hd: hd ?? undefined };
 }

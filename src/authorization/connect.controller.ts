@@ -108,7 +108,7 @@ export class ConnectController {
   }
 
   #open(text: string, request: FastifyRequest, audit: AuditNote): Promise<OpenedTicket> {
-    return this.tickets.open(text, (connectRequest) => {
+    return this.tickets.open(text, 'connect', (connectRequest) => {
       audit.add(aboutConnect(connectRequest));
       this.pages.remember(request, connectRequest);
     });

@@ -1,7 +1,7 @@
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { messagesOf } from './messages/messages.js';
 import type { Part } from './messages/en.js';
-import { Name, Page, renderPage } from './page.js';
+import { GOOGLE_CONNECTIONS, Name, Page, renderPage } from './page.js';
 import type { PageContext } from './page-context.js';
 import { ScopeList } from './scope-list.js';
 
@@ -14,8 +14,6 @@ interface ConnectPageFacts {
   /** How long the link is valid, in minutes; null where it is not known. */
   readonly minutesLeft: number | null;
 }
-
-const CONNECTIONS = 'https://myaccount.google.com/connections';
 
 /** Shown before Google's consent screen: who asks, for which user, for what. Nothing happens until the button. */
 export function connectPage(context: PageContext, facts: ConnectPageFacts): string {
@@ -58,7 +56,7 @@ export function connectPage(context: PageContext, facts: ConnectPageFacts): stri
       <p class="soft">{connect.notYou(user)}</p>
       <p class="soft">
         {connect.takeBack((text) => (
-          <a href={CONNECTIONS}>{text}</a>
+          <a href={GOOGLE_CONNECTIONS}>{text}</a>
         ))}{' '}
         {minutesLeft === null ? null : connect.expires(minutesLeft)}
       </p>

@@ -10,6 +10,9 @@ import { Icon, type IconName } from './icon.js';
 import type { AppFace, PageContext } from './page-context.js';
 import { STYLE, stylesheetAddress } from './style.js';
 
+/** Where Google lists what an account allowed. */
+export const GOOGLE_CONNECTIONS = 'https://myaccount.google.com/connections';
+
 type Mood = 'plain' | 'good' | 'warn' | 'bad';
 
 interface PageProps {

@@ -133,6 +133,15 @@ button.second, a.second { flex-grow: 0; background: none; color: var(--ink); bor
 button.second:hover, a.second:hover { background: var(--tint); }
 button:not(.second):hover, a.button:not(.second):hover { box-shadow: inset 0 0 0 99px color-mix(in srgb, var(--on-button) 9%, transparent); }
 button:focus-visible, a:focus-visible, summary:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
+.notice { padding-block: .8rem; }
+h3 { margin: 1.1rem 0 .45rem; font-size: .9rem; line-height: 1.4; }
+h3 + .box { margin-top: 0; }
+.grant { margin-top: 1.75rem; padding-top: 1.4rem; border-top: 1px solid var(--line); }
+.grant h2 { margin: 0; font-size: 1.1rem; }
+.status { margin: .15rem 0 .5rem; font-size: .875rem; font-weight: 600; }
+.status.active { color: var(--good); }
+.status.suspended, .status.revoking { color: var(--warn); }
+.status.dead { color: var(--bad); }
 footer { display: flex; flex-wrap: wrap; justify-content: center; gap: .35rem 1.25rem; font-size: .85rem; }
 footer a { color: var(--soft); padding: .3rem 0; }
 @media (prefers-reduced-motion: no-preference) {

@@ -54,9 +54,10 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
       import('../../token-store/services/services.repository.js'),
       import('../../services/service-cache.js'),
     ]);
-  const [{ AuditLog }, { Clock }] = await Promise.all([
+  const [{ AuditLog }, { Clock }, { toConnectRequest }] = await Promise.all([
     import('../../token-store/audit/audit-log.repository.js'),
     import('../../domain/ports/clock.js'),
+    import('../../authorization/read-connect-ticket.js'),
   ]);
   const metadata = { type: 'body', metatype: dto.ConnectTicketDto } as const;
   const body = (await validation
@@ -74,7 +75,7 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
       );
     }
     const client = settings.clients.pickFor(service, body.client);
-    const request = dto.toConnectRequest(service, client, body);
+    const request = toConnectRequest(service, client, body);
     const { id, url, expiresAt } = await broker.get(ConnectTickets).issue(service, request, null);
     const audit = broker.get(AuditLog);
     audit.record({
