@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { actingUser, homeOf } from './acting-user.js';
 import type { Broker } from './broker.js';
 
-/** "Go through the authorization flow": get a link for this user, and send the browser there. */
+/** "Test the auth flow directly": get a link for this user, and send the browser there. */
 export function connect(app: FastifyInstance, broker: Broker, url: string): void {
   app.post('/connect', async (request, reply) => {
     const form = request.body as URLSearchParams;
