@@ -101,6 +101,13 @@ describeInChromium('every page', () => {
     denied: async (page) => connect(page, await link(acme, {}), ALICE.email, { deny: true }),
     'wrong-account': async (page) =>
       connect(page, await link(acme, { require_account: { email: ALICE.email } }), BOB.email),
+    'my-grants-link': async (page) => page.goto(await link(acme, MANAGE)),
+    'my-grants': (page) => myGrants(page, acme),
+    'my-grants-long': (page) => myGrants(page, long, { user_id: LONG_ID, user_label: LONG_NAME }),
+    'my-grants-disconnect': async (page) => {
+      await myGrants(page, acme);
+      await page.locator('a[href*="/me/grants/disconnect"]').first().click();
+    },
     'link-of-another-browser': async (page) => {
       const url = await link(acme, { return_to: `${APP}/settings` });
       await new Browser().begin(url);
@@ -229,6 +236,18 @@ const LOOKS = [
 
 function link(app: Api, ticket: Record<string, unknown>): Promise<string> {
   return app.connectUrl({ user_id: `user-${++users}`, scope: SCOPE, ...ticket });
+}
+
+const MANAGE = { purpose: 'manage', scope: undefined };
+
+/** The page of a user with a grant that is complete, and one that is not. */
+async function myGrants(page: Page, app: Api, ticket: Record<string, unknown> = {}): Promise<void> {
+  const user_id = `user-${++users}`;
+  const of = { user_id, another_account: true, ...ticket };
+  await connect(page, await link(app, of), ALICE.email);
+  await connect(page, await link(app, of), BOB.email, { untick: [YOUTUBE_MONEY] });
+  await page.goto(await link(app, { user_id, ...ticket, ...MANAGE }));
+  await page.locator(CONTINUE).click();
 }
 
 interface Answer {
