@@ -21,7 +21,7 @@ export interface MyGrant {
 }
 
 /** What Google ends together with a grant. */
-export interface Effects {
+interface Effects {
   readonly total: number;
   /** Those of them that the same page shows. */
   readonly own: readonly Grant[];
