@@ -111,6 +111,12 @@ export class Broker {
     return ((await this.#call('POST', '/connect/tickets', request)) as { connect_url: string }).connect_url;
   }
 
+  /** A link to the broker's page where the user sees and ends what this app holds. */
+  async manageUrl(userId: string, returnTo: string): Promise<string> {
+    const request = { purpose: 'manage', user_id: userId, return_to: returnTo };
+    return ((await this.#call('POST', '/connect/tickets', request)) as { connect_url: string }).connect_url;
+  }
+
   /** @returns how many other grants ended with it at Google, and whether Google has confirmed */
   async disconnect(
     grantId: string,

@@ -28,6 +28,13 @@ export function homePage({ user, grants, notice }: HomeFacts): string {
       </h2>
       {none ? <p class="card">Not connected.</p> : grants.map((grant) => <GrantCard grant={grant} />)}
 
+      {none ? null : (
+        <form method="post" action="/manage">
+          <input type="hidden" name="user" value={user} />
+          <button class="quiet">See and end what this app holds</button>
+        </form>
+      )}
+
       <h2>What you can do</h2>
       <ul class="actions">
         <Action label="Test an API request" path="/report" method="get" user={user}>

@@ -147,6 +147,7 @@ describe('the sample app', () => {
     const { text } = await open('/?user=reading');
     const labels = [...text.matchAll(/<button class="(?:quiet)?">([^<]+)</g)].map(([, label]) => label);
     expect(labels).toEqual([
+      'See and end what this app holds',
       'Test an API request',
       'Test the auth flow directly',
       'Revoke current credentials',
@@ -161,6 +162,19 @@ describe('the sample app', () => {
     ]) {
       expect(text.replaceAll(/\s+/g, ' ')).toContain(words);
     }
+  });
+
+  test("leads to the broker's page of what it holds, and back", async () => {
+    await connect('managing');
+    const browser = new Browser();
+    const { status, location } = await submit('/manage', [['user', 'managing']]);
+    expect(status).toBe(303);
+    const ticket = new URL(location).searchParams.get('ticket') ?? '';
+    await browser.open(location);
+    const begun = await browser.submit(new URL('/me/grants', bed.url), { ticket });
+    const { text } = await browser.open(new URL(begun.headers.get('location') ?? '', bed.url));
+    expect(text).toContain(ALICE.email);
+    expect(text).toContain(`href="${url}/?user=managing"`);
   });
 
   describe('in Google Ads', () => {
