@@ -268,7 +268,7 @@ describe('a disconnect on the page', () => {
     expect(await grants()).toHaveLength(1);
   });
 
-  test("reaches no grant of another user, of another client, or one that is gone", async () => {
+  test('reaches no grant of another user, of another client, or one that is gone', async () => {
     await connect({ user_id: 'bob' }, BOB);
     await connect({ client: 'second' });
     const { id, act } = await enter({ client: 'default' });
