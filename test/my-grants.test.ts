@@ -122,11 +122,12 @@ describe('the link of the page', () => {
     expect(revocations()).toBe(0);
   });
 
-  test.each(['scope', 'account_hint', 'require_account', 'another_account', 'confirm', 'force'])(
+  test.each(['scope', 'reasons', 'account_hint', 'require_account', 'another_account', 'confirm', 'force'])(
     'is refused with %s, which only a connect has',
     async (name) => {
       const values: Record<string, unknown> = {
         scope: YOUTUBE,
+        reasons: { [YOUTUBE]: 'To know.' },
         account_hint: ALICE.email,
         require_account: { email: ALICE.email },
       };
@@ -158,7 +159,7 @@ describe('the page', () => {
       { account: ALICE.email, untick: [YOUTUBE_MONEY] },
     );
     const { entry, shown } = await enter({ locale: 'de', user_label: 'Alice Beispiel' });
-    expect(entry.text).toContain('Meine Verbindungen zeigen');
+    expect(entry.text).toContain('Meine Verbindungen anzeigen');
     const { text } = await shown();
     expect(text).toContain('<html lang="de">');
     for (const words of ['Alice Beispiel', ALICE.email, 'Das haben Sie erlaubt', 'Das haben Sie nicht erlaubt']) {
@@ -239,7 +240,7 @@ describe('a disconnect on the page', () => {
     const { id, browser, act } = await enter({}, api);
     const grant = await idOf();
     const confirm = await browser.open(`${bed.url}/me/grants/disconnect?ticket=${id}&grant=${grant}`);
-    expect(confirm.text).toContain('Google goes on listing the app');
+    expect(confirm.text).toContain('Google keeps listing the app');
     const done = await act('disconnect', { grant, mode: 'local' });
     expect(done.headers.get('location')).toContain('done=deleted');
     expect(await grants()).toEqual([]);
@@ -309,7 +310,7 @@ describe('a disconnect on the page', () => {
     bed.clock.advance(3600);
     await bed.api.token('alice', { scope: YOUTUBE });
     const { act, shown } = await enter();
-    expect((await shown()).text).toContain('Not working any more');
+    expect((await shown()).text).toContain('No longer works');
     const done = await act('disconnect', { grant: await idOf(), mode: 'revoke' });
     expect(done.headers.get('location')).toContain('done=deleted');
     expect(await grants()).toEqual([]);
@@ -342,13 +343,14 @@ describe('a reconnect on the page', () => {
 
   test('takes no other account', async () => {
     const grant = await dead();
-    const { browser, act } = await enter();
+    const { id, browser, act } = await enter();
     const { headers } = await act('reconnect', { grant });
     const consent = await browser.begin(headers.get('location') ?? '');
     expect(consent.searchParams.get('login_hint')).toBe(ALICE.email);
     consent.searchParams.delete('login_hint');
     const back = await browser.open(await visitConsent(consent, { account: BOB.email }));
-    expect(back.headers.get('location')).toContain('connect_error=wrong_account');
+    for (const words of ['Another Google account is needed', ALICE.email, BOB.email]) expect(back.text).toContain(words);
+    expect(back.text).toContain(`${bed.url}/me/grants?ticket=${id}&amp;connect=failed`);
     expect(await grants()).toMatchObject([{ status: expect.stringMatching(/reconnect_required|revoked/) }]);
   });
 

@@ -26,6 +26,10 @@ const SCOPE = [YOUTUBE, YOUTUBE_MONEY, `${AUTH}calendar.readonly`, `${AUTH}drive
 const LONG_ID = `auth0|${'5f7c8ec7c33c6c004bbafe82'.repeat(9)}`;
 const LONG_NAME = 'Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrikation';
 const UNKNOWN = `${AUTH}${'some.quite-new_api.'.repeat(9)}readonly`;
+const REASONS = {
+  [YOUTUBE_MONEY]: 'To put your revenue beside your sales, in one report.',
+  [`${AUTH}drive.file`]: 'لحفظ تقاريرك',
+};
 const WEBVIEW =
   'Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 Version/4.0 Chrome/123.0.0.0 Mobile Safari/537.36';
 const BROWSER_LANGUAGES: Readonly<Record<Locale, string>> = {
@@ -73,7 +77,13 @@ describeInChromium('every page', () => {
   /** What brings a browser to a page; from then on it stays there, whatever language the browser asks for. */
   const PAGES: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     connect: async (page) =>
-      page.goto(await link(acme, { user_label: 'Alice Example', require_account: { email: ALICE.email } })),
+      page.goto(
+        await link(acme, {
+          user_label: 'Alice Example',
+          require_account: { email: ALICE.email },
+          reasons: REASONS,
+        }),
+      ),
     'connect-long': async (page) => {
       const account_hint = `${'a'.repeat(60)}@${'b'.repeat(60)}.example`;
       await page.goto(await link(long, { user_id: LONG_ID, scope: `${SCOPE} ${UNKNOWN}`, account_hint }));
@@ -91,7 +101,8 @@ describeInChromium('every page', () => {
       await page.goto(await link(acme, {}));
     },
     complete: async (page) => connect(page, await link(acme, {}), ALICE.email),
-    partial: async (page) => connect(page, await link(acme, {}), ALICE.email, { untick: [YOUTUBE_MONEY] }),
+    partial: async (page) =>
+      connect(page, await link(acme, { reasons: REASONS }), ALICE.email, { untick: [YOUTUBE_MONEY] }),
     held: async (page) => {
       const user_id = 'held';
       await connect(page, await link(acme, { user_id }), ALICE.email);
@@ -100,7 +111,11 @@ describeInChromium('every page', () => {
     },
     denied: async (page) => connect(page, await link(acme, {}), ALICE.email, { deny: true }),
     'wrong-account': async (page) =>
-      connect(page, await link(acme, { require_account: { email: ALICE.email } }), BOB.email),
+      connect(
+        page,
+        await link(acme, { require_account: { email: ALICE.email }, return_to: `${APP}/settings` }),
+        BOB.email,
+      ),
     'my-grants-link': async (page) => page.goto(await link(acme, MANAGE)),
     'my-grants': (page) => myGrants(page, acme),
     'my-grants-long': (page) => myGrants(page, long, { user_id: LONG_ID, user_label: LONG_NAME }),

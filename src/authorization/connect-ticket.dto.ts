@@ -12,7 +12,8 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { TICKET_PURPOSES, type TicketPurpose } from '../domain/connect/connect-request.js';
-import { isPlainText } from '../domain/text.js';
+import { isGoogleScope } from '../domain/google/scopes.js';
+import { isDisplayText, isPlainText } from '../domain/text.js';
 import {
   IsClientAlias,
   IsEmailAddress,
@@ -42,6 +43,25 @@ const IsLoginHint = rule(
   'isLoginHint',
   (value) => typeof value === 'string' && isLoginHint(value),
   "must be an email address, or Google's id of the account (sub).",
+);
+
+const MAX_REASON_LENGTH = 200;
+
+const AreReasons = rule(
+  'areReasons',
+  (value) => {
+    const reasons = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+    return (
+      reasons.length >= 1 &&
+      reasons.length <= 50 &&
+      reasons.every(
+        ([scope, text]) =>
+          isGoogleScope(scope) && typeof text === 'string' && isDisplayText(text, MAX_REASON_LENGTH),
+      )
+    );
+  },
+  `must be an object with scopes as names, and for each a text of 1 to ${MAX_REASON_LENGTH} characters, without control characters, ` +
+    'invisible ones, and spaces at its ends.',
 );
 
 /** The account that must consent; any other is refused at the callback. */
@@ -111,6 +131,19 @@ export class ConnectTicketDto {
   @ValidateIf(({ purpose }: ConnectTicketDto) => purpose !== 'manage')
   @IsGoogleScopeList()
   scope?: string;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { type: 'string', minLength: 1, maxLength: MAX_REASON_LENGTH },
+    description:
+      "Why you need a scope, by its name: shown beside it as your words. In the user's language, and for some of the scopes or all",
+    example: {
+      'https://www.googleapis.com/auth/yt-analytics.readonly': 'To show your views beside your sales.',
+    },
+  })
+  @IsOptional()
+  @AreReasons()
+  reasons?: Record<string, string>;
 
   @ApiPropertyOptional({
     description: 'The email or sub to suggest to the user',

@@ -26,7 +26,7 @@ import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../connect-tickets/ticket-watch.js';
 import type { Service } from '../domain/access/policy.js';
 import { causeFacts, endOf } from '../domain/connect/connect-end.js';
-import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import { ANY_CLIENT } from '../domain/connect/connect-request.js';
 import { type ConnectTicket, stateAt } from '../domain/connect/connect-ticket.js';
 import { BrokerError } from '../domain/errors.js';
 import { parseScopes } from '../domain/google/scopes.js';
@@ -37,7 +37,7 @@ import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { CONNECT_TICKET_EXAMPLES, ConnectTicketDto, ConnectTicketResponse } from './connect-ticket.dto.js';
-import { toConnectRequest, toManageRequest } from './read-connect-ticket.js';
+import { toTicketRequest } from './read-connect-ticket.js';
 import { TicketPath, TicketStatusResponse, toTicketStatus, WaitQuery } from './ticket-status.response.js';
 
 /** What a service does with its connect tickets: makes them, waits for their outcomes, takes them back. */
@@ -72,10 +72,11 @@ export class ConnectTicketsController {
     @Req() request: FastifyRequest,
     @Audit() audit: AuditNote,
   ): Promise<ConnectTicketResponse> {
-    const connectRequest =
-      body.purpose === 'manage'
-        ? this.#pageRequest(service, body, audit)
-        : this.#connectRequest(service, body, audit);
+    const asked =
+      body.purpose === 'manage' ? { purpose: body.purpose } : { asked: parseScopes(body.scope ?? '') };
+    audit.add({ userId: body.user_id, details: asked });
+    const connectRequest = toTicketRequest(service, this.settings.clients, body);
+    if (connectRequest.client !== ANY_CLIENT) audit.add({ client: connectRequest.client });
     const { id, url, expiresAt } = await this.tickets.issue(service, connectRequest, request.id);
     audit.add({ details: { ticket: id } });
     return { id, connect_url: url, expires_at: expiresAt.toISOString() };
@@ -128,20 +129,6 @@ export class ConnectTicketsController {
     if (ended.isNew && connectRequest.purpose !== 'manage') this.metrics.ended(end);
     audit.add(ended.isNew ? { details: causeFacts(end) } : { outcome: 'ended' });
     return this.#statusOf(ended.ticket);
-  }
-
-  #connectRequest(service: Service, body: ConnectTicketDto, audit: AuditNote): ConnectRequest {
-    audit.add({ userId: body.user_id, details: { asked: parseScopes(body.scope ?? '') } });
-    const client = this.settings.clients.pickFor(service, body.client ?? undefined);
-    audit.add({ client: client.alias });
-    return toConnectRequest(service, client, body);
-  }
-
-  #pageRequest(service: Service, body: ConnectTicketDto, audit: AuditNote): ConnectRequest {
-    audit.add({ userId: body.user_id, details: { purpose: 'manage' } });
-    const client = body.client == null ? null : this.settings.clients.pickFor(service, body.client);
-    if (client) audit.add({ client: client.alias });
-    return toManageRequest(service, client, body);
   }
 
   /** Another service's is as unknown as one that does not exist. */

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { catchError, type Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import type { ServiceFace } from '../domain/access/service-face.js';
+import { type ConnectOutcome, returnAddress } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { setPageContext } from '../http/page-responses.js';
 import { localeOf } from '../pages/locale.js';
@@ -34,13 +35,18 @@ export class PageContexts {
     if (connectRequest) setPageContext(request, await this.of(request, connectRequest));
   }
 
-  async of(request: FastifyRequest, connectRequest: ConnectRequest): Promise<PageContext> {
+  /** @param outcome goes with the way back */
+  async of(
+    request: FastifyRequest,
+    connectRequest: ConnectRequest,
+    outcome: ConnectOutcome | null = null,
+  ): Promise<PageContext> {
     const { locale, returnTo } = connectRequest;
     return {
       // A ticket of an older version names none.
       locale: localeOf(locale ?? null, request.headers['accept-language']),
       app: await this.#faceOf(connectRequest),
-      backUrl: returnTo,
+      backUrl: returnTo !== null && outcome ? returnAddress(returnTo, outcome) : returnTo,
     };
   }
 

@@ -2,25 +2,43 @@
  * What the body of POST /connect/tickets asks for, by its purpose: a connect, or the page of a user's grants.
  * Does not own the rules of each member (connect-ticket.dto.ts) nor what the policy of the service allows.
  */
+import type { GoogleClients } from '../config/google-clients.js';
 import type { Service } from '../domain/access/policy.js';
 import { ANY_CLIENT, type ConnectRequest, type RequiredAccount } from '../domain/connect/connect-request.js';
 import { invalidRequest } from '../domain/errors.js';
 import type { GoogleClient } from '../domain/google/oauth.js';
-import { parseScopes } from '../domain/google/scopes.js';
+import { canonicalScope, parseScopes } from '../domain/google/scopes.js';
 import type { ConnectTicketDto, RequireAccountDto } from './connect-ticket.dto.js';
 
 /** What has a meaning only on the way to Google. */
-const OF_A_CONNECT = ['scope', 'account_hint', 'require_account', 'another_account', 'confirm', 'force'] as const;
+const OF_A_CONNECT = [
+  'scope',
+  'reasons',
+  'account_hint',
+  'require_account',
+  'another_account',
+  'confirm',
+  'force',
+] as const;
 
-export function toConnectRequest(
+/** @throws {BrokerError} `invalid_request`, by member; `not_allowed` for a client that the policy does not cover */
+export function toTicketRequest(
   service: Service,
-  client: GoogleClient,
+  clients: GoogleClients,
   body: ConnectTicketDto,
 ): ConnectRequest {
+  const named = body.client ?? undefined;
+  if (body.purpose !== 'manage') return toConnectRequest(service, clients.pickFor(service, named), body);
+  return toManageRequest(service, named === undefined ? null : clients.pickFor(service, named), body);
+}
+
+function toConnectRequest(service: Service, client: GoogleClient, body: ConnectTicketDto): ConnectRequest {
+  const scopes = parseScopes(body.scope ?? '');
   return {
     ...partsOf(service, body),
     client: client.alias,
-    scopes: parseScopes(body.scope ?? ''),
+    scopes,
+    ...(body.reasons == null ? {} : { reasons: toReasons(body.reasons, scopes) }),
     accountHint: body.account_hint ?? null,
     requireAccount: toRequiredAccount(body.require_account ?? null),
     anotherAccount: body.another_account,
@@ -29,11 +47,8 @@ export function toConnectRequest(
   };
 }
 
-/**
- * @param client null: all that the policy allows
- * @throws {BrokerError} `invalid_request`, by member
- */
-export function toManageRequest(
+/** @param client null: all that the policy allows */
+function toManageRequest(
   service: Service,
   client: GoogleClient | null,
   body: ConnectTicketDto,
@@ -67,6 +82,14 @@ function partsOf({ id: serviceId, name: serviceName }: Service, body: ConnectTic
     returnTo: body.return_to ?? null,
     linkExpiresAt: null,
   };
+}
+
+/** By the names under which the scopes are stored and shown. */
+function toReasons(reasons: Readonly<Record<string, string>>, scopes: readonly string[]): Record<string, string> {
+  const named = Object.entries(reasons).map(([scope, text]) => [canonicalScope(scope), text] as const);
+  const other = named.find(([scope]) => !scopes.includes(scope));
+  if (other) throw invalidRequest({ reasons: `names ${other[0]}, which is not in scope.` });
+  return Object.fromEntries(named);
 }
 
 /** In JSON, null also means "not set". */

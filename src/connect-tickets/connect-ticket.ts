@@ -97,16 +97,20 @@ export class ConnectTickets {
   }
 
   /**
-   * Another link for the same connect, which expires with the first one.
+   * Another link for the same connect, which expires with the first one; without its reasons where they are too long for a
+   * sealed one.
    * @returns null after the first link has expired, and where a sealed one cannot carry the request
    */
   async renew(request: ConnectRequest): Promise<string | null> {
     const expiresAt = new Date(request.linkExpiresAt ?? 0);
     if (expiresAt <= this.clock.now()) return null;
-    return this.#seal(request, expiresAt).catch((error: unknown) => {
-      if (error instanceof BrokerError) return null;
-      throw error;
-    });
+    const { reasons, ...plain } = request;
+    try {
+      return await this.#seal(request, expiresAt);
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      return reasons ? this.renew(plain) : null;
+    }
   }
 
   /** How long the link is still valid; null where it is not known. */

@@ -8,7 +8,7 @@ import { ScopeList } from './scope-list.js';
 interface ConnectPageFacts {
   readonly connectRequest: Pick<
     ConnectRequest,
-    'userId' | 'userLabel' | 'scopes' | 'accountHint' | 'requireAccount'
+    'userId' | 'userLabel' | 'scopes' | 'reasons' | 'accountHint' | 'requireAccount'
   >;
   readonly ticket: string;
   /** How long the link is valid, in minutes; null where it is not known. */
@@ -18,7 +18,7 @@ interface ConnectPageFacts {
 /** Shown before Google's consent screen: who asks, for which user, for what. Nothing happens until the button. */
 export function connectPage(context: PageContext, facts: ConnectPageFacts): string {
   const { connectRequest, ticket, minutesLeft } = facts;
-  const { userId, userLabel, scopes } = connectRequest;
+  const { userId, userLabel, scopes, reasons } = connectRequest;
   const { locale } = context;
   const { connect } = messagesOf(locale);
   const app = <Name>{context.app.name}</Name>;
@@ -40,7 +40,7 @@ export function connectPage(context: PageContext, facts: ConnectPageFacts): stri
         )}
       </dl>
       <h2>{connect.asks(app)}</h2>
-      <ScopeList locale={locale} scopes={scopes} />
+      <ScopeList locale={locale} scopes={scopes} reasons={{ app: context.app.name, byScope: reasons }} />
       <form method="post" action="/connect">
         <div class="actions">
           <input type="hidden" name="ticket" value={ticket} />

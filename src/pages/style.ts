@@ -92,6 +92,8 @@ ul { margin: .25rem 0; padding: 0; list-style: none; }
 .scopes svg { flex: none; width: 1.15rem; height: 1.15rem; margin-top: .18rem; color: var(--accent); }
 .scopes.missing svg { color: var(--soft); }
 .scopes code { display: block; font-size: .75rem; }
+.scopes q { display: block; margin-top: .1rem; color: var(--soft); font-size: .875rem; }
+.scopes + .soft { margin: .5rem 0; }
 details { margin: .5rem 0; color: var(--soft); font-size: .85rem; }
 summary { cursor: pointer; width: fit-content; padding: .25rem 0; border-radius: 4px; }
 details li { padding: .1rem 0; }

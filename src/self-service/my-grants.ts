@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
-import { allowedScopes, maySeeGrant } from '../domain/access/policy.js';
+import { allowedScopes, maySeeGrant, type Policy } from '../domain/access/policy.js';
 import { ANY_CLIENT, type ConnectRequest } from '../domain/connect/connect-request.js';
 import { missingScopes, SIGN_IN_SCOPES } from '../domain/google/scopes.js';
 import { type Grant, isActive } from '../domain/grant/grant.js';
@@ -102,18 +102,18 @@ export class MyGrants {
     const mode = mayRevoke ? 'revoke' : policy.disconnect ? 'local' : null;
     return {
       grant,
-      reconnectScopes: isServed && needsConsent(grant) ? this.#scopesToAsk(policy, grant) : [],
+      reconnectScopes: isServed && needsConsent(grant) ? scopesToAsk(policy, grant) : [],
       // Google has not confirmed yet; the broker retries by itself.
       mode: grant.status === 'revoking' ? null : mode,
     };
   }
 
-  /** Without those that the broker adds itself, where there are others. Other services may have asked for more than this one may. */
-  #scopesToAsk(policy: ManageSession['service']['policy'], { requestedScopes }: Grant): string[] {
-    const allowed = allowedScopes(policy, requestedScopes);
-    const needed = allowed.filter((scope) => !SIGN_IN_SCOPES.includes(scope));
-    return needed.length > 0 ? needed : allowed;
-  }
+}
+
+/** Without those that the broker adds itself, where there are others. Other services may have asked for more than this one may. */
+function scopesToAsk(policy: Policy, { requestedScopes }: Grant): string[] {
+  const needed = requestedScopes.filter((scope) => !SIGN_IN_SCOPES.includes(scope));
+  return allowedScopes(policy, needed.length > 0 ? needed : requestedScopes);
 }
 
 function isShown({ connectRequest, service }: ManageSession, grant: Grant): boolean {

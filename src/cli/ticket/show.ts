@@ -48,6 +48,7 @@ function inWords(status: TicketStatusResponse, width: number): string {
   const facts: [string, string | null][] = [
     ['state', status.state],
     ['reason', status.reason],
+    ['purpose', status.purpose === 'manage' ? status.purpose : null],
     ['user', status.user_id],
     ['client', status.client],
     ['scopes', status.scope === '' ? null : status.scope],

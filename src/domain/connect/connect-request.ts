@@ -28,6 +28,8 @@ export interface ConnectRequest {
   readonly client: string;
   /** What the service needs, without the sign-in scopes that the broker adds. */
   readonly scopes: readonly string[];
+  /** Why the service needs a scope, in its own words for the user. Absent: it says nothing. */
+  readonly reasons?: Readonly<Record<string, string>>;
   /** The `sub` or email to suggest to the user. */
   readonly accountHint: string | null;
   readonly requireAccount: RequiredAccount | null;

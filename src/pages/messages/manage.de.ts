@@ -5,18 +5,18 @@ export const MANAGE_DE: ManageMessages = {
   title: 'Ihre Google-Verbindungen',
   entry: {
     body: (app) => [
-      'Hier sehen Sie, was ',
+      'Sehen Sie, was ',
       app,
-      ' von Ihren Google-Konten verwenden darf, und können es beenden.',
+      ' in Ihren Google-Konten verwenden darf, und trennen Sie, was Sie nicht mehr möchten.',
     ],
-    button: 'Meine Verbindungen zeigen',
+    button: 'Meine Verbindungen anzeigen',
     notYou: (user) => [
       'Sie sind nicht ',
       user,
-      '? Schließen Sie diese Seite; es wurde noch nichts gezeigt.',
+      '? Schließen Sie diese Seite; noch wurde nichts angezeigt.',
     ],
   },
-  lead: (app, user) => ['Was ', app, ' für ', user, ' von Google-Konten verwenden darf.'],
+  lead: (app, user) => ['Google-Konten, die für ', user, ' mit ', app, ' verbunden sind.'],
   none: (app) => [app, ' ist mit keinem Google-Konto von Ihnen verbunden.'],
   status: {
     active: 'Verbunden',
@@ -28,11 +28,11 @@ export const MANAGE_DE: ManageMessages = {
     suspended:
       'Google hat dieses Konto deaktiviert. Die Verbindung funktioniert von selbst wieder, sobald das Konto wieder aktiv ist.',
     revoking:
-      'Die App hat keinen Zugriff mehr. Google muss das noch bestätigen; das läuft ohne Sie weiter.',
-    dead: 'Google nimmt die Erlaubnis nicht mehr an. Verbinden Sie das Konto erneut, wenn Sie weitermachen möchten.',
+      'Die App hat keinen Zugriff mehr. Google muss das noch bestätigen; Sie brauchen nicht zu warten.',
+    dead: 'Google akzeptiert die Erlaubnis nicht mehr. Verbinden Sie das Konto erneut, um es weiter zu nutzen.',
     admin: 'Zuerst muss die Administration Ihres Google Workspace diese App zulassen.',
     serviceAccount:
-      'Diesen Zugriff haben die Betreiber der App eingerichtet. Es ist kein Google-Konto von Ihnen; wenden Sie sich an sie.',
+      'Diesen Zugriff haben die Betreiber der App eingerichtet. Es ist keines Ihrer eigenen Google-Konten; wenden Sie sich für Änderungen an die Betreiber.',
   },
   since: (day) => `Erlaubt am ${onDay('de', day)}.`,
   ends: (day) => `Google beendet das am ${onDay('de', day)}.`,
@@ -45,11 +45,11 @@ export const MANAGE_DE: ManageMessages = {
     ' oder tun Sie es in Ihrem Google-Konto.',
   ],
   google: (link) => [
-    'Alle Apps, die Sie verbunden haben, führt Google in ',
+    'Verbundene Apps können Sie auch in ',
     link('Ihrem Google-Konto'),
-    ' auf.',
+    ' ansehen und entfernen.',
   ],
-  more: 'Mehr zeigen',
+  more: 'Mehr anzeigen',
   confirm: {
     title: 'Dieses Konto trennen?',
     revoke: (app, account) => [
@@ -62,7 +62,7 @@ export const MANAGE_DE: ManageMessages = {
       app,
       ' kann ',
       account,
-      ' dann nicht mehr verwenden, und was hier gespeichert ist, wird gelöscht. Google führt die App weiter auf, bis Sie sie auch dort entfernen.',
+      ' dann nicht mehr verwenden, und was hier gespeichert ist, wird gelöscht. Google führt die App weiterhin auf, bis Sie sie auch dort entfernen.',
     ],
     dead: (account) => [
       'Die Erlaubnis von ',
@@ -70,23 +70,23 @@ export const MANAGE_DE: ManageMessages = {
       ' funktioniert nicht mehr. Was hier noch gespeichert ist, wird gelöscht.',
     ],
     others: (account, count) => [
-      'Google beendet alle Erlaubnisse von ',
+      'Google beendet alle Berechtigungen von ',
       account,
       plural('de', count, {
-        one: ' zusammen: # weitere Verbindung endet mit dieser, vielleicht die eines anderen Benutzers.',
-        other: ' zusammen: # weitere Verbindungen enden mit dieser, vielleicht die anderer Benutzer.',
+        one: ' gemeinsam: # weitere Verbindung endet mit dieser, möglicherweise die eines anderen Benutzers.',
+        other: ' gemeinsam: # weitere Verbindungen enden mit dieser, möglicherweise die anderer Benutzer.',
       }),
     ],
-    own: 'Davon haben Sie selbst erlaubt',
+    own: 'Damit endet auch, was Sie in anderen Verbindungen erlaubt haben',
     loses: 'Das ist dann nicht mehr möglich',
-    keep: 'Behalten',
+    keep: 'Verbunden lassen',
   },
   done: {
-    revoked: 'Getrennt. Google hat die Erlaubnis beendet, und sie ist hier gelöscht.',
-    revoking: 'Getrennt. Google muss das noch bestätigen; das läuft ohne Sie weiter.',
-    deleted: 'Getrennt. Was hier gespeichert war, ist gelöscht.',
+    revoked: 'Getrennt. Google hat die Erlaubnis beendet, und sie wurde hier gelöscht.',
+    revoking: 'Getrennt. Google muss das noch bestätigen; Sie brauchen nicht zu warten.',
+    deleted: 'Getrennt. Was hier gespeichert war, wurde gelöscht.',
     kept: 'Diese Verbindung kann derzeit nicht beendet werden. Wenden Sie sich an die Betreiber der App.',
-    gone: 'Das hatte sich inzwischen geändert. Sie sehen den jetzigen Stand.',
+    gone: 'Das hat sich inzwischen geändert. Sie sehen den aktuellen Stand.',
   },
   connected: {
     success: 'Das Konto ist verbunden.',

@@ -5,9 +5,9 @@ export const MANAGE_FR: ManageMessages = {
   title: 'Vos comptes Google associés',
   entry: {
     body: (app) => [
-      'Vous voyez ici ce que ',
+      'Découvrez ce que ',
       app,
-      ' peut utiliser de vos comptes Google, et vous pouvez y mettre fin.',
+      ' peut utiliser dans vos comptes Google, et dissociez ce que vous ne voulez plus.',
     ],
     button: 'Afficher mes comptes associés',
     notYou: (user) => [
@@ -16,23 +16,23 @@ export const MANAGE_FR: ManageMessages = {
       '\u00a0? Fermez cette page\u00a0: rien n’a encore été affiché.',
     ],
   },
-  lead: (app, user) => ['Ce que ', app, ' peut utiliser des comptes Google de ', user, '.'],
+  lead: (app, user) => ['Comptes Google associés à ', app, ' pour ', user, '.'],
   none: (app) => [app, ' n’est associé à aucun de vos comptes Google.'],
   status: {
     active: 'Associé',
     suspended: 'Suspendu par Google',
     revoking: 'En cours de dissociation',
-    dead: 'Ne marche plus',
+    dead: 'Ne fonctionne plus',
   },
   explain: {
     suspended:
       'Google a désactivé ce compte. L’accès reprendra tout seul dès que le compte sera réactivé.',
     revoking:
-      'L’application n’a plus accès. Google doit encore le confirmer\u00a0; cela se poursuit sans vous.',
-    dead: 'Google n’accepte plus l’autorisation. Associez de nouveau le compte si vous voulez continuer.',
+      'L’application n’a plus accès. Google doit encore le confirmer\u00a0; inutile d’attendre.',
+    dead: 'Google n’accepte plus l’autorisation. Associez de nouveau le compte pour continuer à l’utiliser.',
     admin: 'L’administrateur de votre Google Workspace doit d’abord autoriser cette application.',
     serviceAccount:
-      'Cet accès a été mis en place par les responsables de l’application. Ce n’est pas un de vos comptes Google\u00a0; adressez-vous à eux.',
+      'Cet accès a été mis en place par les responsables de l’application. Ce n’est pas l’un de vos comptes Google\u00a0; adressez-vous à eux pour le modifier.',
   },
   since: (day) => `Autorisé le ${onDay('fr', day)}.`,
   ends: (day) => `Google y met fin le ${onDay('fr', day)}.`,
@@ -45,11 +45,11 @@ export const MANAGE_FR: ManageMessages = {
     ', ou faites-le dans votre compte Google.',
   ],
   google: (link) => [
-    'Google indique toutes les applications que vous avez associées dans ',
+    'Vous pouvez aussi consulter et retirer les applications associées dans ',
     link('votre compte Google'),
     '.',
   ],
-  more: 'En afficher plus',
+  more: 'Afficher plus',
   confirm: {
     title: 'Dissocier ce compte\u00a0?',
     revoke: (app, account) => [
@@ -62,37 +62,37 @@ export const MANAGE_FR: ManageMessages = {
       app,
       ' ne pourra plus utiliser ',
       account,
-      ', et ce qui est enregistré ici est supprimé. Google continuera d’indiquer l’application tant que vous ne l’y aurez pas retirée.',
+      ', et ce qui est enregistré ici est supprimé. Google continuera d’afficher l’application tant que vous ne l’aurez pas retirée là aussi.',
     ],
     dead: (account) => [
       'L’autorisation de ',
       account,
-      ' ne marche plus. Ce qui est encore enregistré ici est supprimé.',
+      ' ne fonctionne plus. Ce qui est encore enregistré ici est supprimé.',
     ],
     others: (account, count) => [
       'Google met fin à toutes les autorisations de ',
       account,
       plural('fr', count, {
-        one: ' à la fois\u00a0: # autre accès prend fin avec celui-ci, peut-être celui d’un autre utilisateur.',
-        other: ' à la fois\u00a0: # autres accès prennent fin avec celui-ci, peut-être ceux d’autres utilisateurs.',
+        one: ' en même temps\u00a0: # autre accès prend fin avec celui-ci, peut-être celui d’un autre utilisateur.',
+        other: ' en même temps\u00a0: # autres accès prennent fin avec celui-ci, peut-être ceux d’autres utilisateurs.',
       }),
     ],
-    own: 'Parmi eux, ce que vous aviez autorisé vous-même',
+    own: 'Cela met aussi fin à ce que vous aviez autorisé par ailleurs',
     loses: 'Ce qui ne sera plus possible',
-    keep: 'Garder',
+    keep: 'Conserver',
   },
   done: {
-    revoked: 'Compte dissocié. Google a mis fin à l’autorisation, et elle est supprimée ici.',
-    revoking: 'Compte dissocié. Google doit encore le confirmer\u00a0; cela se poursuit sans vous.',
-    deleted: 'Compte dissocié. Ce qui était enregistré ici est supprimé.',
-    kept: 'Cet accès ne peut pas prendre fin pour le moment. Adressez-vous aux responsables de l’application.',
-    gone: 'Cela avait changé entre-temps. Voici l’état actuel.',
+    revoked: 'Compte dissocié. Google a mis fin à l’autorisation, et elle a été supprimée ici.',
+    revoking: 'Compte dissocié. Google doit encore le confirmer\u00a0; inutile d’attendre.',
+    deleted: 'Compte dissocié. Ce qui était enregistré ici a été supprimé.',
+    kept: 'Il n’est pas possible de mettre fin à cet accès pour le moment. Adressez-vous aux responsables de l’application.',
+    gone: 'Cela a changé entre-temps. Voici l’état actuel.',
   },
   connected: {
     success: 'Le compte est associé.',
     partial: 'Le compte est associé, mais vous n’avez pas tout autorisé.',
     pending: 'Google a donné son autorisation. Elle sera enregistrée dans un instant.',
     denied: 'Vous ne l’avez pas autorisé. Rien n’a changé.',
-    failed: 'L’association n’a pas marché. Rien n’a changé\u00a0; réessayez.',
+    failed: 'L’association n’a pas fonctionné. Rien n’a changé\u00a0; réessayez.',
   },
 };

@@ -5,15 +5,15 @@ export const MANAGE_ID: ManageMessages = {
   title: 'Koneksi Google Anda',
   entry: {
     body: (app) => [
-      'Di sini Anda melihat apa yang dapat digunakan ',
+      'Lihat apa yang dapat digunakan ',
       app,
-      ' dari akun Google Anda, dan dapat mengakhirinya.',
+      ' di akun Google Anda, dan putuskan yang tidak lagi Anda inginkan.',
     ],
     button: 'Tampilkan koneksi saya',
     notYou: (user) => ['Bukan ', user, '? Tutup halaman ini; belum ada yang ditampilkan.'],
   },
-  lead: (app, user) => ['Apa yang dapat digunakan ', app, ' dari akun Google milik ', user, '.'],
-  none: (app) => [app, ' tidak terhubung ke akun Google Anda.'],
+  lead: (app, user) => ['Akun Google yang terhubung ke ', app, ' untuk ', user, '.'],
+  none: (app) => [app, ' tidak terhubung ke akun Google Anda mana pun.'],
   status: {
     active: 'Terhubung',
     suspended: 'Ditangguhkan oleh Google',
@@ -24,11 +24,11 @@ export const MANAGE_ID: ManageMessages = {
     suspended:
       'Google menonaktifkan akun ini. Koneksi akan berfungsi lagi dengan sendirinya setelah akun diaktifkan kembali.',
     revoking:
-      'Aplikasi tidak lagi mendapat akses. Google masih harus mengonfirmasinya; ini berjalan tanpa Anda.',
-    dead: 'Google tidak lagi menerima izin ini. Hubungkan kembali akun jika Anda ingin melanjutkan.',
+      'Aplikasi tidak lagi memiliki akses. Google masih harus mengonfirmasinya; Anda tidak perlu menunggu.',
+    dead: 'Google tidak lagi menerima izin ini. Hubungkan kembali akun ini untuk terus menggunakannya.',
     admin: 'Administrator Google Workspace Anda harus mengizinkan aplikasi ini terlebih dahulu.',
     serviceAccount:
-      'Akses ini disiapkan oleh pengelola aplikasi. Ini bukan akun Google Anda; hubungi mereka untuk mengubahnya.',
+      'Akses ini disiapkan oleh pengelola aplikasi. Ini bukan salah satu akun Google Anda; hubungi mereka untuk mengubahnya.',
   },
   since: (day) => `Diizinkan pada ${onDay('id', day)}.`,
   ends: (day) => `Google mengakhirinya pada ${onDay('id', day)}.`,
@@ -41,7 +41,7 @@ export const MANAGE_ID: ManageMessages = {
     ', atau lakukan di Akun Google Anda.',
   ],
   google: (link) => [
-    'Google mencantumkan semua aplikasi yang Anda hubungkan di ',
+    'Anda juga dapat melihat dan menghapus aplikasi yang terhubung di ',
     link('Akun Google Anda'),
     '.',
   ],
@@ -72,16 +72,16 @@ export const MANAGE_ID: ManageMessages = {
         other: ' sekaligus: # koneksi lain ikut berakhir, mungkin milik pengguna lain.',
       }),
     ],
-    own: 'Di antaranya, milik Anda mengizinkan untuk',
-    loses: 'Setelah itu tidak dapat lagi',
-    keep: 'Pertahankan',
+    own: 'Ini juga mengakhiri izin Anda dari koneksi lain',
+    loses: 'Setelah itu aplikasi tidak dapat lagi',
+    keep: 'Tetap hubungkan',
   },
   done: {
     revoked: 'Diputuskan. Google mengakhiri izinnya, dan izin itu dihapus di sini.',
-    revoking: 'Diputuskan. Google masih harus mengonfirmasinya; ini berjalan tanpa Anda.',
+    revoking: 'Diputuskan. Google masih harus mengonfirmasinya; Anda tidak perlu menunggu.',
     deleted: 'Diputuskan. Yang tersimpan di sini sudah dihapus.',
     kept: 'Koneksi ini tidak dapat diakhiri saat ini. Hubungi pengelola aplikasi.',
-    gone: 'Ini sudah berubah sementara itu. Anda melihat keadaan sekarang.',
+    gone: 'Keadaannya sudah berubah. Yang Anda lihat adalah keadaan terkini.',
   },
   connected: {
     success: 'Akun sudah terhubung.',
