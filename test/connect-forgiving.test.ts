@@ -183,7 +183,7 @@ describe('the address of the callback', () => {
     const { browser, consent } = await begin();
     const back = await consentOf(consent);
     const requests = bed.app.get(AuthorizationRequestsRepository);
-    const [find, held, release] = [requests.find.bind(requests), { count: 0 }, Promise.withResolvers<void>()];
+    const [find, held, release] = [requests.find.bind(requests), { count: 0 }, Promise.withResolvers<null>()];
     const late: Promise<Answer>[] = [];
     let reads = 0;
     // Each load reads the request, then its ticket, then the request again: there the late ones stop.
@@ -203,7 +203,7 @@ describe('the address of the callback', () => {
       bed.google.control.latency('token', 700);
       const first = browser.open(back);
       await until(() => exchanges() === 1);
-      release.resolve();
+      release.resolve(null);
       for (const { text } of await Promise.all([first, ...late])) expect(text).toContain('Connected');
       expect(exchanges()).toBe(1);
       expect(await grants()).toHaveLength(1);

@@ -170,7 +170,7 @@ describe('a ticket', () => {
     [{ reasons: { [YOUTUBE]: '' } }, 'reasons'],
     [{ reasons: { [YOUTUBE]: ' To know.' } }, 'reasons'],
     [{ reasons: { [YOUTUBE]: 'a'.repeat(201) } }, 'reasons'],
-    [{ reasons: { [YOUTUBE]: 'two\nlines' } }, 'reasons'],
+    [{ reasons: { [YOUTUBE]: 'two\nlines' } }, `reasons.${YOUTUBE}`],
     [{ reasons: { [YOUTUBE]: 'from the \u202eback' } }, 'reasons'],
     [{ reasons: { [YOUTUBE]: 1 } }, 'reasons'],
     [{ reasons: { [YOUTUBE]: { text: 'To know.' } } }, 'reasons'],
@@ -281,7 +281,9 @@ test('a finished connect without a way back shows no button for help, which a fa
   const face = { displayName: 'Helpful', supportUrl: 'https://acme.example/help' };
   await bed.app.get(ServiceFaces).update(key.split('_')[1] ?? '', face);
   const api = new Api(bed.url, key);
-  const done = await new Browser().connect(await ticketFor({ user_id: 'done' }, api), { account: ALICE.email });
+  const done = await new Browser().connect(await ticketFor({ user_id: 'done' }, api), {
+    account: ALICE.email,
+  });
   expect(done.text).toContain('Connected');
   expect(done.text).not.toContain('Get help');
   expect(done.text).toContain('<a href="https://acme.example/help">Help</a>');

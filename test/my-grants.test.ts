@@ -105,7 +105,14 @@ describe('the link of the page', () => {
   });
 
   test.each([
-    ['30 minutes later', () => Promise.resolve(bed.clock.advance(31 * 60)), 'This link has expired'],
+    [
+      '30 minutes later',
+      async () => {
+        bed.clock.advance(31 * 60);
+        await Promise.resolve();
+      },
+      'This link has expired',
+    ],
     ['after the app took it back', (id: string) => bed.api.delete(`/connect/tickets/${id}`), 'withdrawn'],
     ['after its user was offboarded', () => bed.api.delete('/users/alice', { mode: 'local' }), 'withdrawn'],
   ])('shows nothing any more %s', async (_, end, words) => {
@@ -131,7 +138,10 @@ describe('the link of the page', () => {
         account_hint: ALICE.email,
         require_account: { email: ALICE.email },
       };
-      const { status, body } = await bed.api.post('/connect/tickets', { ...PAGE, [name]: values[name] ?? true });
+      const { status, body } = await bed.api.post('/connect/tickets', {
+        ...PAGE,
+        [name]: values[name] ?? true,
+      });
       expect(status).toBe(400);
       expect(body['errors']).toEqual({ [name]: 'has no meaning with the purpose manage.' });
     },
@@ -162,7 +172,12 @@ describe('the page', () => {
     expect(entry.text).toContain('Meine Verbindungen anzeigen');
     const { text } = await shown();
     expect(text).toContain('<html lang="de">');
-    for (const words of ['Alice Beispiel', ALICE.email, 'Das haben Sie erlaubt', 'Das haben Sie nicht erlaubt']) {
+    for (const words of [
+      'Alice Beispiel',
+      ALICE.email,
+      'Das haben Sie erlaubt',
+      'Das haben Sie nicht erlaubt',
+    ]) {
       expect(text).toContain(words);
     }
     expect(text).toContain('Den Rest erlauben');
@@ -249,7 +264,10 @@ describe('a disconnect on the page', () => {
 
   test('is not offered, nor done, where the service has neither right', async () => {
     await connect();
-    const { browser, id, act, shown } = await enter({}, await bed.service({ revoke: false, disconnect: false }));
+    const { browser, id, act, shown } = await enter(
+      {},
+      await bed.service({ revoke: false, disconnect: false }),
+    );
     const grant = await idOf();
     const { text } = await shown();
     expect(text).toContain(ALICE.email);
@@ -276,7 +294,10 @@ describe('a disconnect on the page', () => {
     const missing = '00000000-0000-4000-8000-000000000000';
     for (const grant of [await idOf('bob'), await idOf('alice'), missing]) {
       for (const path of ['disconnect', 'reconnect']) {
-        const { status, headers } = await act(path, { grant, ...(path === 'disconnect' ? { mode: 'revoke' } : {}) });
+        const { status, headers } = await act(path, {
+          grant,
+          ...(path === 'disconnect' ? { mode: 'revoke' } : {}),
+        });
         expect(status).toBe(303);
         expect(headers.get('location')).toBe(`/me/grants?ticket=${id}&done=gone`);
       }
@@ -284,25 +305,28 @@ describe('a disconnect on the page', () => {
     expect(await grants()).toHaveLength(2);
   });
 
-  test.each(['', '/reconnect', '/disconnect'])('takes no form of another site at /me/grants%s', async (path) => {
-    await connect();
-    const { id, browser } = await enter();
-    const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const grant = await idOf();
-    const response = await fetch(new URL(`/me/grants${path}`, bed.url), {
-      method: 'POST',
-      headers: { accept: 'text/html', cookie, 'sec-fetch-site': 'cross-site' },
-      body: new URLSearchParams({
-        ticket: id,
-        ...(path === '' ? {} : { grant }),
-        ...(path === '/disconnect' ? { mode: 'revoke' } : {}),
-      }),
-      redirect: 'manual',
-    });
-    expect(response.status).toBe(400);
-    expect(await response.text()).toContain('Please open the link yourself');
-    expect(await grants()).toHaveLength(1);
-  });
+  test.each(['', '/reconnect', '/disconnect'])(
+    'takes no form of another site at /me/grants%s',
+    async (path) => {
+      await connect();
+      const { id, browser } = await enter();
+      const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+      const grant = await idOf();
+      const response = await fetch(new URL(`/me/grants${path}`, bed.url), {
+        method: 'POST',
+        headers: { accept: 'text/html', cookie, 'sec-fetch-site': 'cross-site' },
+        body: new URLSearchParams({
+          ticket: id,
+          ...(path === '' ? {} : { grant }),
+          ...(path === '/disconnect' ? { mode: 'revoke' } : {}),
+        }),
+        redirect: 'manual',
+      });
+      expect(response.status).toBe(400);
+      expect(await response.text()).toContain('Please open the link yourself');
+      expect(await grants()).toHaveLength(1);
+    },
+  );
 
   test('ends a grant that is dead already, without asking Google', async () => {
     await connect();
@@ -349,7 +373,8 @@ describe('a reconnect on the page', () => {
     expect(consent.searchParams.get('login_hint')).toBe(ALICE.email);
     consent.searchParams.delete('login_hint');
     const back = await browser.open(await visitConsent(consent, { account: BOB.email }));
-    for (const words of ['Another Google account is needed', ALICE.email, BOB.email]) expect(back.text).toContain(words);
+    for (const words of ['Another Google account is needed', ALICE.email, BOB.email])
+      expect(back.text).toContain(words);
     expect(back.text).toContain(`${bed.url}/me/grants?ticket=${id}&amp;connect=failed`);
     expect(await grants()).toMatchObject([{ status: expect.stringMatching(/reconnect_required|revoked/) }]);
   });

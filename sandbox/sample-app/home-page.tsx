@@ -39,8 +39,8 @@ export function homePage({ user, grants, notice }: HomeFacts): string {
       <ul class="actions">
         <Action label="Test an API request" path="/report" method="get" user={user}>
           <p>
-            Submit an API request and see the answer. Goes through the authorization flow if the broker holds no grant
-            that is good for it.
+            Submit an API request and see the answer. Goes through the authorization flow if the broker holds
+            no grant that is good for it.
           </p>
           <p class="fields">
             <select name="kind" aria-label="Report">
@@ -53,8 +53,8 @@ export function homePage({ user, grants, notice }: HomeFacts): string {
         </Action>
         <Action label="Test the auth flow directly" path="/connect" method="post" user={user}>
           <p>
-            Go directly to the authorization flow: to the broker, from there to Google, and back here. If a grant is held,
-            you still might not be prompted to authorize the app again.
+            Go directly to the authorization flow: to the broker, from there to Google, and back here. If a
+            grant is held, you still might not be prompted to authorize the app again.
           </p>
           {Object.values(SCOPES).map((scope) => (
             <label>
@@ -62,17 +62,25 @@ export function homePage({ user, grants, notice }: HomeFacts): string {
             </label>
           ))}
         </Action>
-        <Action label="Revoke current credentials" path="/revoke" method="post" user={user} quiet disabled={none}>
+        <Action
+          label="Revoke current credentials"
+          path="/revoke"
+          method="post"
+          user={user}
+          quiet
+          disabled={none}
+        >
           <p>
-            Revoke the grant at Google, with all that this account gave to this Google project. If you test the API request
-            afterwards, you should go back to the auth flow, and Google asks for consent again.
+            Revoke the grant at Google, with all that this account gave to this Google project. If you test
+            the API request afterwards, you should go back to the auth flow, and Google asks for consent
+            again.
           </p>
           <Choose grants={grants} name="grant" of={({ id }) => id} always />
         </Action>
         <Action label="Clear credentials" path="/clear" method="post" user={user} quiet disabled={none}>
           <p>
-            Clear the grant that the broker stores, and nothing else: Google still remembers your consent. If you test the
-            API request afterwards, you should go back to the auth flow.
+            Clear the grant that the broker stores, and nothing else: Google still remembers your consent. If
+            you test the API request afterwards, you should go back to the auth flow.
           </p>
           <Choose grants={grants} name="grant" of={({ id }) => id} always />
         </Action>

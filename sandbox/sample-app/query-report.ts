@@ -50,7 +50,10 @@ export async function queryReport(
     };
   } catch (error) {
     const { status } = (error as { response?: { status?: number } } | null)?.response ?? {};
-    throw new GoogleRefusal(status ?? null, error instanceof Error ? error.message : 'Google gave no reason.');
+    throw new GoogleRefusal(
+      status ?? null,
+      error instanceof Error ? error.message : 'Google gave no reason.',
+    );
   }
 }
 

@@ -76,8 +76,8 @@ export function noAdsPage(user: string, token: Token): string {
     <Page title="No Google Ads account">
       <h1>No Google Ads account</h1>
       <p>
-        <strong>{nameOf(token)}</strong> gave its permission, and reaches no advertiser in Google Ads. Have it invited to
-        an account there, and try again.
+        <strong>{nameOf(token)}</strong> gave its permission, and reaches no advertiser in Google Ads. Have it
+        invited to an account there, and try again.
       </p>
       <Back user={user} />
     </Page>,

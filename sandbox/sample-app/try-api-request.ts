@@ -37,7 +37,9 @@ export function tryApiRequest(app: FastifyInstance, broker: Broker, { url, stand
     }
     try {
       const page =
-        asked.kind === 'ads' ? await askAds(asked, addressOf(asked)) : await askYouTube(asked, addressOf(asked));
+        asked.kind === 'ads'
+          ? await askAds(asked, addressOf(asked))
+          : await askYouTube(asked, addressOf(asked));
       return await reply.type('text/html; charset=utf-8').send(page);
     } catch (error) {
       const link = connected === null ? connectLink(error) : null;

@@ -28,10 +28,7 @@ export async function respondToBrowser(
 }
 
 /** @returns null for an outcome that the broker's own page shows */
-export function appAddress(
-  { returnTo }: ConnectRequest,
-  outcome: ConnectOutcome | null,
-): string | null {
+export function appAddress({ returnTo }: ConnectRequest, outcome: ConnectOutcome | null): string | null {
   if (returnTo === null || outcome === null || isForUserFirst(outcome)) return null;
   return returnAddress(returnTo, outcome);
 }

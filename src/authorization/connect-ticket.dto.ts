@@ -50,7 +50,8 @@ const MAX_REASON_LENGTH = 200;
 const AreReasons = rule(
   'areReasons',
   (value) => {
-    const reasons = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+    const reasons =
+      typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
     return (
       reasons.length >= 1 &&
       reasons.length <= 50 &&

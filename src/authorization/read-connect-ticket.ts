@@ -85,7 +85,10 @@ function partsOf({ id: serviceId, name: serviceName }: Service, body: ConnectTic
 }
 
 /** By the names under which the scopes are stored and shown. */
-function toReasons(reasons: Readonly<Record<string, string>>, scopes: readonly string[]): Record<string, string> {
+function toReasons(
+  reasons: Readonly<Record<string, string>>,
+  scopes: readonly string[],
+): Record<string, string> {
   const named = Object.entries(reasons).map(([scope, text]) => [canonicalScope(scope), text] as const);
   const other = named.find(([scope]) => !scopes.includes(scope));
   if (other) throw invalidRequest({ reasons: `names ${other[0]}, which is not in scope.` });

@@ -5,7 +5,11 @@ import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
 import { assertMayRequest, authorityEnded } from '../domain/connect/connect-authority.js';
 import { type ConnectOutcome, outcomeOfRefusal, returnAddress } from '../domain/connect/connect-outcome.js';
-import { assertReturnTo, type ConnectRequest, type TicketPurpose } from '../domain/connect/connect-request.js';
+import {
+  assertReturnTo,
+  type ConnectRequest,
+  type TicketPurpose,
+} from '../domain/connect/connect-request.js';
 import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';

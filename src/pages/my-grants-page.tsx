@@ -150,7 +150,10 @@ function GrantSection({ context: { locale }, grant, ticketId }: GrantSectionProp
   );
 }
 
-function explanationsOf({ explain }: ManageMessages, { status, isServiceAccount, isForAdmin }: ShownGrant): string[] {
+function explanationsOf(
+  { explain }: ManageMessages,
+  { status, isServiceAccount, isForAdmin }: ShownGrant,
+): string[] {
   if (isServiceAccount) return [explain.serviceAccount];
   if (status === 'active') return [];
   return status === 'dead' && isForAdmin ? [explain.admin] : [explain[status]];

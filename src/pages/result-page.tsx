@@ -28,9 +28,7 @@ function pageOf(context: PageContext, facts: ResultFacts) {
   const app = <Name>{context.app.name}</Name>;
   switch (outcome.kind) {
     case 'granted':
-      return outcome.missing.length === 0
-        ? complete(context, outcome)
-        : partial(context, outcome, facts);
+      return outcome.missing.length === 0 ? complete(context, outcome) : partial(context, outcome, facts);
     case 'held':
       return (
         <Page context={context} title={result.held} mood="good">

@@ -107,7 +107,6 @@ export class MyGrants {
       mode: grant.status === 'revoking' ? null : mode,
     };
   }
-
 }
 
 /** Without those that the broker adds itself, where there are others. Other services may have asked for more than this one may. */

@@ -264,7 +264,8 @@ test('a connect link takes a user through consent, with every option', async () 
     reasons: { [YOUTUBE]: 'Für Ihren Monatsbericht.' },
   });
   const { text } = await new Browser().open(link.url);
-  for (const words of ['<html lang="de">', 'Carol Example', 'Für Ihren Monatsbericht.']) expect(text).toContain(words);
+  for (const words of ['<html lang="de">', 'Carol Example', 'Für Ihren Monatsbericht.'])
+    expect(text).toContain(words);
   expect(link.expiresAt.getTime()).toBeGreaterThan(Date.now());
   expect(await broker.connectOutcome(link.id)).toMatchObject({ state: 'created', hasEnded: false });
   const outcome = broker.connectOutcome(link.id, { waitSeconds: 60 });

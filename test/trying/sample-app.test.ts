@@ -195,9 +195,17 @@ describe('the sample app', () => {
 
     test('says so where the account reaches none', async () => {
       bed.google.control.setAdsHierarchy(noAds());
-      await new Browser().connect((await submit('/connect', [['user', 'no-ads'], ['scope', ADS]])).location, {
-        account: ALICE.email,
-      });
+      await new Browser().connect(
+        (
+          await submit('/connect', [
+            ['user', 'no-ads'],
+            ['scope', ADS],
+          ])
+        ).location,
+        {
+          account: ALICE.email,
+        },
+      );
       const { status, text } = await open('/report?user=no-ads&kind=ads');
       expect(status).toBe(200);
       expect(text).toContain('No Google Ads account');

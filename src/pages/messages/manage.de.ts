@@ -10,11 +10,7 @@ export const MANAGE_DE: ManageMessages = {
       ' in Ihren Google-Konten verwenden darf, und trennen Sie, was Sie nicht mehr möchten.',
     ],
     button: 'Meine Verbindungen anzeigen',
-    notYou: (user) => [
-      'Sie sind nicht ',
-      user,
-      '? Schließen Sie diese Seite; noch wurde nichts angezeigt.',
-    ],
+    notYou: (user) => ['Sie sind nicht ', user, '? Schließen Sie diese Seite; noch wurde nichts angezeigt.'],
   },
   lead: (app, user) => ['Google-Konten, die für ', user, ' mit ', app, ' verbunden sind.'],
   none: (app) => [app, ' ist mit keinem Google-Konto von Ihnen verbunden.'],

@@ -5,7 +5,11 @@ import { onDay, plural } from './plural.js';
 export const MANAGE_EN = {
   title: 'Your Google connections',
   entry: {
-    body: (app: Part): Part => ['See what ', app, ' may use in your Google accounts, and disconnect what you no longer want.'],
+    body: (app: Part): Part => [
+      'See what ',
+      app,
+      ' may use in your Google accounts, and disconnect what you no longer want.',
+    ],
     button: 'Show my connections',
     notYou: (user: Part): Part => ['Not ', user, '? Close this page; nothing has been shown.'],
   },
@@ -20,8 +24,7 @@ export const MANAGE_EN = {
   explain: {
     suspended:
       'Google has disabled this account. The connection works again by itself when the account is enabled again.',
-    revoking:
-      'The app has no access any more. Google still has to confirm it; you need not wait.',
+    revoking: 'The app has no access any more. Google still has to confirm it; you need not wait.',
     dead: 'Google no longer accepts the permission. Connect the account again to keep using it.',
     admin: 'The administrator of your Google Workspace has to allow this app first.',
     serviceAccount:

@@ -25,10 +25,8 @@ export const MANAGE_FR: ManageMessages = {
     dead: 'Ne fonctionne plus',
   },
   explain: {
-    suspended:
-      'Google a désactivé ce compte. L’accès reprendra tout seul dès que le compte sera réactivé.',
-    revoking:
-      'L’application n’a plus accès. Google doit encore le confirmer\u00a0; inutile d’attendre.',
+    suspended: 'Google a désactivé ce compte. L’accès reprendra tout seul dès que le compte sera réactivé.',
+    revoking: 'L’application n’a plus accès. Google doit encore le confirmer\u00a0; inutile d’attendre.',
     dead: 'Google n’accepte plus l’autorisation. Associez de nouveau le compte pour continuer à l’utiliser.',
     admin: 'L’administrateur de votre Google Workspace doit d’abord autoriser cette application.',
     serviceAccount:
@@ -74,7 +72,8 @@ export const MANAGE_FR: ManageMessages = {
       account,
       plural('fr', count, {
         one: ' en même temps\u00a0: # autre accès prend fin avec celui-ci, peut-être celui d’un autre utilisateur.',
-        other: ' en même temps\u00a0: # autres accès prennent fin avec celui-ci, peut-être ceux d’autres utilisateurs.',
+        other:
+          ' en même temps\u00a0: # autres accès prennent fin avec celui-ci, peut-être ceux d’autres utilisateurs.',
       }),
     ],
     own: 'Cela met aussi fin à ce que vous aviez autorisé par ailleurs',

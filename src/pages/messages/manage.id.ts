@@ -35,11 +35,7 @@ export const MANAGE_ID: ManageMessages = {
   reconnect: 'Hubungkan kembali',
   allowRest: 'Izinkan sisanya',
   disconnect: 'Putuskan',
-  onlyShown: (app) => [
-    'Untuk mengakhiri koneksi, hubungi ',
-    app,
-    ', atau lakukan di Akun Google Anda.',
-  ],
+  onlyShown: (app) => ['Untuk mengakhiri koneksi, hubungi ', app, ', atau lakukan di Akun Google Anda.'],
   google: (link) => [
     'Anda juga dapat melihat dan menghapus aplikasi yang terhubung di ',
     link('Akun Google Anda'),
@@ -60,11 +56,7 @@ export const MANAGE_ID: ManageMessages = {
       account,
       ', dan yang tersimpan di sini dihapus. Google tetap mencantumkan aplikasi ini sampai Anda menghapusnya di sana juga.',
     ],
-    dead: (account) => [
-      'Izin ',
-      account,
-      ' tidak berfungsi lagi. Yang masih tersimpan di sini dihapus.',
-    ],
+    dead: (account) => ['Izin ', account, ' tidak berfungsi lagi. Yang masih tersimpan di sini dihapus.'],
     others: (account, count) => [
       'Google mengakhiri semua izin ',
       account,
