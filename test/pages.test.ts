@@ -123,6 +123,15 @@ describeInChromium('every page', () => {
       await myGrants(page, acme);
       await page.locator('a[href*="/me/grants/disconnect"]').first().click();
     },
+    'my-grants-after': async (page) => {
+      await myGrants(page, acme, {}, async (user_id) => {
+        bed.google.control.revokeByUser(BOB.sub, 'project-a');
+        bed.clock.advance(3600);
+        await acme.token(user_id, { scope: YOUTUBE, account: BOB.email });
+      });
+      await page.locator('a[href*="/me/grants/disconnect"]').first().click();
+      await page.locator('button.danger').click();
+    },
     'link-of-another-browser': async (page) => {
       const url = await link(acme, { return_to: `${APP}/settings` });
       await new Browser().begin(url);
@@ -256,11 +265,17 @@ function link(app: Api, ticket: Record<string, unknown>): Promise<string> {
 const MANAGE = { purpose: 'manage', scope: undefined };
 
 /** The page of a user with a grant that is complete, and one that is not. */
-async function myGrants(page: Page, app: Api, ticket: Record<string, unknown> = {}): Promise<void> {
+async function myGrants(
+  page: Page,
+  app: Api,
+  ticket: Record<string, unknown> = {},
+  before: (userId: string) => Promise<unknown> = () => Promise.resolve(),
+): Promise<void> {
   const user_id = `user-${++users}`;
   const of = { user_id, another_account: true, ...ticket };
   await connect(page, await link(app, of), ALICE.email);
   await connect(page, await link(app, of), BOB.email, { untick: [YOUTUBE_MONEY] });
+  await before(user_id);
   await page.goto(await link(app, { user_id, ...ticket, ...MANAGE }));
   await page.locator(CONTINUE).click();
 }
@@ -274,7 +289,9 @@ interface Answer {
 async function connect(page: Page, url: string, account: string, answer: Answer = {}): Promise<void> {
   await page.goto(url);
   await page.locator(CONTINUE).click();
+  await page.waitForURL(isAtGoogle);
   await answerGoogle(page, account, answer);
+  await page.waitForURL((now) => !isAtGoogle(now));
 }
 
 async function answerGoogle(
@@ -282,13 +299,19 @@ async function answerGoogle(
   account: string,
   { untick = [], deny = false }: Answer,
 ): Promise<void> {
-  const other = page.getByRole('link', { name: 'Use another account' });
-  if ((await other.count()) > 0 && !(await page.locator('main').innerText()).includes(account))
-    await other.click();
   const choice = page.getByRole('button', { name: account });
+  const other = page.getByRole('link', { name: 'Use another account' });
+  if ((await other.count()) > 0 && !(await page.locator('main').innerText()).includes(account)) {
+    await other.click();
+    await choice.waitFor();
+  }
   if ((await choice.count()) > 0) await choice.click();
   for (const scope of untick) await page.locator(`input[value="${scope}"]`).uncheck();
   await page.getByRole('button', { name: deny ? 'Cancel' : 'Continue' }).click();
+}
+
+function isAtGoogle({ origin }: URL): boolean {
+  return origin === bed.google.url;
 }
 
 function acmeIn(locale: Locale) {

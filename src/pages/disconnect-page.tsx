@@ -31,13 +31,18 @@ export function disconnectPage(context: PageContext, facts: DisconnectFacts): st
       {own.length === 0 ? null : (
         <>
           <h2>{confirm.own}</h2>
-          <ScopeList locale={locale} scopes={[...new Set(own.flatMap(({ scopes }) => scopes))]} />
+          <ScopeList
+            locale={locale}
+            scopes={[...new Set(own.flatMap(({ scopes }) => scopes))]}
+            isMissing
+            isBrief
+          />
         </>
       )}
       {isDead ? null : (
         <>
           <h2>{confirm.loses}</h2>
-          <ScopeList locale={locale} scopes={grant.scopes} isMissing />
+          <ScopeList locale={locale} scopes={grant.scopes} isMissing isBrief />
         </>
       )}
       <form method="post" action="/me/grants/disconnect">
@@ -45,7 +50,9 @@ export function disconnectPage(context: PageContext, facts: DisconnectFacts): st
           <input type="hidden" name="ticket" value={ticketId} />
           <input type="hidden" name="grant" value={grant.id} />
           <input type="hidden" name="mode" value={mode} />
-          <button type="submit">{disconnect}</button>
+          <button type="submit" class="danger">
+            {disconnect}
+          </button>
           <a class="button second" href={keepUrl}>
             {confirm.keep}
           </a>

@@ -44,7 +44,7 @@ export function entryPage(
         <div class="actions">
           <input type="hidden" name="ticket" value={ticket} />
           <button type="submit">{entry.button}</button>
-          <BackToApp context={context} second />
+          {context.backUrl === null ? null : <BackToApp context={context} second />}
         </div>
       </form>
       <p class="soft">{entry.notYou(<Name>{user}</Name>)}</p>
@@ -62,8 +62,8 @@ export function myGrantsPage(context: PageContext, facts: MyGrantsFacts): string
   return renderPage(
     <Page context={context} title={messages.title}>
       {notice === null ? null : (
-        <p class="box notice" role="status">
-          {notice}
+        <p class={`box notice ${notice.mood}`} role="status">
+          {notice.text}
         </p>
       )}
       <p>
@@ -80,14 +80,16 @@ export function myGrantsPage(context: PageContext, facts: MyGrantsFacts): string
         </p>
       )}
       {grants.length > 0 && !canEnd ? <p class="soft">{messages.onlyShown(app)}</p> : null}
-      <p class="soft">
+      <p class="soft end">
         {messages.google((text) => (
           <a href={GOOGLE_CONNECTIONS}>{text}</a>
         ))}
       </p>
-      <div class="actions">
-        <BackToApp context={context} second={grants.length > 0} />
-      </div>
+      {context.backUrl === null ? null : (
+        <div class="actions">
+          <BackToApp context={context} second={grants.length > 0} />
+        </div>
+      )}
     </Page>,
   );
 }
@@ -98,36 +100,39 @@ interface GrantSectionProps {
   readonly ticketId: string;
 }
 
-function GrantSection({ context: { locale }, grant, ticketId }: GrantSectionProps) {
+function GrantSection({ context: { locale, app }, grant, ticketId }: GrantSectionProps) {
   const messages = manageMessagesOf(locale);
-  const { result } = messagesOf(locale);
+  const { connect, result } = messagesOf(locale);
   const { id, account, status, scopes, missing, since, endsAt, mayReconnect, mayDisconnect } = grant;
   const disconnectUrl = `/me/grants/disconnect?${new URLSearchParams({ ticket: ticketId, grant: id }).toString()}`;
   return (
     <section class="grant" aria-labelledby={`grant-${id}`}>
-      <h2 id={`grant-${id}`}>
-        <Name>{account}</Name>
-      </h2>
-      <p class={`status ${status}`}>{messages.status[status]}</p>
+      <div class="head">
+        <h2 id={`grant-${id}`}>
+          <Name>{account}</Name>
+        </h2>
+        <span class={`status ${status}`}>{messages.status[status]}</span>
+      </div>
       {explanationsOf(messages, grant).map((text) => (
         <p>{text}</p>
       ))}
       {status === 'dead' ? null : (
         <>
-          <h3>{result.allowed}</h3>
-          <ScopeList locale={locale} scopes={scopes} />
+          <h3>{grant.isServiceAccount ? connect.asks(<Name>{app.name}</Name>) : result.allowed}</h3>
+          <ScopeList locale={locale} scopes={scopes} isBrief />
         </>
       )}
       {missing.length === 0 ? null : (
         <>
           <h3>{result.missing}</h3>
-          <ScopeList locale={locale} scopes={missing} isMissing />
+          <ScopeList locale={locale} scopes={missing} isMissing isBrief />
         </>
       )}
-      <p class="soft">
-        {grant.isServiceAccount ? null : messages.since(since)}{' '}
-        {endsAt === null ? null : messages.ends(endsAt)}
-      </p>
+      {grant.isServiceAccount ? null : (
+        <p class="soft">
+          {messages.since(since)} {endsAt === null ? null : messages.ends(endsAt)}
+        </p>
+      )}
       {mayReconnect || mayDisconnect ? (
         <div class="actions">
           {mayReconnect ? (
@@ -155,15 +160,22 @@ function explanationsOf(
   { status, isServiceAccount, isForAdmin }: ShownGrant,
 ): string[] {
   if (isServiceAccount) return [explain.serviceAccount];
-  if (status === 'active') return [];
+  if (status === 'active' || status === 'partial') return [];
   return status === 'dead' && isForAdmin ? [explain.admin] : [explain[status]];
 }
 
+interface Notice {
+  readonly mood: 'good' | 'warn';
+  readonly text: string;
+}
+
+const GOOD: ReadonlySet<string> = new Set(['revoked', 'deleted', 'success']);
+
 /** Anyone can write the query of an address: only fixed texts are shown. */
-function noticeOf({ done, connected }: ManageMessages, facts: MyGrantsFacts): string | null {
-  if (facts.done !== null) return done[facts.done];
-  if (facts.connect === null) return null;
-  const { connect } = facts;
-  const isKnown = (name: string): name is keyof typeof connected => Object.hasOwn(connected, name);
-  return isKnown(connect) ? connected[connect] : null;
+function noticeOf(messages: ManageMessages, { done, connect }: MyGrantsFacts): Notice | null {
+  const key = done ?? connect;
+  if (key === null) return null;
+  const texts: Readonly<Record<string, string>> = done === null ? messages.connected : messages.done;
+  const text = Object.hasOwn(texts, key) ? texts[key] : undefined;
+  return text === undefined ? null : { mood: GOOD.has(key) ? 'good' : 'warn', text };
 }

@@ -18,10 +18,12 @@ interface ScopeListProps {
   readonly scopes: readonly string[];
   readonly isMissing?: boolean;
   readonly reasons?: Reasons;
+  /** Without the addresses of scopes that have words, on a page that lists several accounts. */
+  readonly isBrief?: boolean;
 }
 
 /** What each scope allows. The address of a scope without words stands below it; those of the others can be unfolded. */
-export function ScopeList({ locale, scopes, isMissing = false, reasons }: ScopeListProps) {
+export function ScopeList({ locale, scopes, isMissing = false, reasons, isBrief = false }: ScopeListProps) {
   const signInLast = scopes.toSorted((one, other) => Number(SIGN_IN.test(one)) - Number(SIGN_IN.test(other)));
   const known = signInLast.filter(isKnownScope);
   const shown = withoutTwins(signInLast, locale, reasons?.byScope ?? {});
@@ -42,7 +44,7 @@ export function ScopeList({ locale, scopes, isMissing = false, reasons }: ScopeL
       {reasons && shown.some(({ reason }) => reason !== undefined) ? (
         <p class="soft">{messagesOf(locale).quoted(<Name>{reasons.app}</Name>)}</p>
       ) : null}
-      {known.length > 0 && (
+      {known.length > 0 && !isBrief && (
         <details>
           <summary>{messagesOf(locale).technical(known.length)}</summary>
           <ul>

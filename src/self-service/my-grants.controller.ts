@@ -172,15 +172,17 @@ export class MyGrantsController {
   #shown({ grant, mode, reconnectScopes }: MyGrant): ShownGrant {
     const { id, kind, status, diagnosis, requestedScopes, grantedScopes, consentedAt } = grant;
     const isDead = status === 'reconnect_required' || status === 'revoked';
+    const missing = isDead ? [] : missingScopes(requestedScopes, grantedScopes);
+    const isPartial = status === 'active' && missing.length > 0;
     const expiry = forecast(grant, this.settings.testingClients.includes(grant.client));
     return {
       id,
       account: nameOf(grant),
       isServiceAccount: kind === 'service_account',
-      status: isDead ? 'dead' : status,
+      status: isDead ? 'dead' : isPartial ? 'partial' : status,
       isForAdmin: diagnosis?.who_must_act === 'workspace_admin',
       scopes: grantedScopes,
-      missing: isDead ? [] : missingScopes(requestedScopes, grantedScopes),
+      missing,
       since: consentedAt,
       // One that ends unless it is used is used by the app.
       endsAt: expiry === null || expiry.reason === 'inactivity' ? null : expiry.at,

@@ -16,6 +16,7 @@ export const MANAGE_DE: ManageMessages = {
   none: (app) => [app, ' ist mit keinem Google-Konto von Ihnen verbunden.'],
   status: {
     active: 'Verbunden',
+    partial: 'Teilweise verbunden',
     suspended: 'Von Google gesperrt',
     revoking: 'Wird getrennt',
     dead: 'Funktioniert nicht mehr',

@@ -17,6 +17,7 @@ export const MANAGE_EN = {
   none: (app: Part): Part => [app, ' is not connected to any Google account of yours.'],
   status: {
     active: 'Connected',
+    partial: 'Connected in part',
     suspended: 'Suspended by Google',
     revoking: 'Being disconnected',
     dead: 'No longer works',

@@ -20,6 +20,7 @@ export const MANAGE_FR: ManageMessages = {
   none: (app) => [app, ' n’est associé à aucun de vos comptes Google.'],
   status: {
     active: 'Associé',
+    partial: 'Associé en partie',
     suspended: 'Suspendu par Google',
     revoking: 'En cours de dissociation',
     dead: 'Ne fonctionne plus',

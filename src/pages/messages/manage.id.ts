@@ -16,6 +16,7 @@ export const MANAGE_ID: ManageMessages = {
   none: (app) => [app, ' tidak terhubung ke akun Google Anda mana pun.'],
   status: {
     active: 'Terhubung',
+    partial: 'Terhubung sebagian',
     suspended: 'Ditangguhkan oleh Google',
     revoking: 'Sedang diputuskan',
     dead: 'Tidak berfungsi lagi',
