@@ -1,16 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import {
-  IsBoolean,
-  IsFQDN,
-  IsIn,
-  IsOptional,
-  IsString,
-  Matches,
-  MaxLength,
-  ValidateIf,
-  ValidateNested,
-} from 'class-validator';
+import { IsBoolean, IsFQDN, IsIn, IsOptional, Matches, ValidateIf, ValidateNested } from 'class-validator';
 import { TICKET_PURPOSES, type TicketPurpose } from '../domain/connect/connect-request.js';
 import { isGoogleScope } from '../domain/google/scopes.js';
 import { isDisplayText, isPlainText } from '../domain/text.js';
@@ -23,7 +13,7 @@ import {
   IsUserId,
   rule,
 } from '../http/validation/validators.js';
-import { isLoginHint, MAX_TICKET_LENGTH, REQUIREMENT_RULE } from '../connect-tickets/connect-ticket.js';
+import { isLoginHint, REQUIREMENT_RULE } from '../connect-tickets/connect-ticket.js';
 
 /** RFC 5646: `fr`, `pt-BR`, `zh-Hant-TW`. */
 const IsLanguageTag = rule(
@@ -232,28 +222,6 @@ export class ConnectTicketResponse {
 
   @ApiProperty({ format: 'date-time' })
   expires_at!: string;
-}
-
-class TicketDto {
-  @IsString({ message: 'is missing: open the link exactly as the app gave it to you.' })
-  @MaxLength(MAX_TICKET_LENGTH, { message: 'is too long: open the link exactly as the app gave it to you.' })
-  ticket!: string;
-}
-
-/** The form of the connect page. */
-export class TicketFormDto extends TicketDto {
-  /** Present where its second button was pressed. */
-  @IsOptional()
-  @IsString()
-  @MaxLength(10)
-  cancel?: string;
-}
-
-export class ShowTicketDto extends TicketDto {
-  /** Whether the user goes on in a browser that Google may refuse. */
-  @IsOptional()
-  @IsString()
-  here?: string;
 }
 
 function isLanguageTag(value: string): boolean {

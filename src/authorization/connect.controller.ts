@@ -19,7 +19,7 @@ import { resultPage } from '../pages/result-page.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
 import { redirectTo, respondToBrowser } from './browser-response.js';
 import { ConnectAuditInterceptor } from './connect-audit.interceptor.js';
-import { ShowTicketDto, TicketFormDto } from './connect-ticket.dto.js';
+import { ShowTicketDto, TicketFormDto } from './connect-page.dto.js';
 import { consentFacts } from './consent-facts.js';
 import { isEmbeddedBrowser } from './embedded-browser.js';
 import { PageContexts } from './page-contexts.js';
