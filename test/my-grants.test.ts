@@ -102,6 +102,13 @@ describe('the link of the page', () => {
       expect(status).toBe(400);
       expect(text).toContain('This link does not work');
     }
+    // Nor by its id, in the browser that has its cookie.
+    const connect = await bed.api.ticket({ user_id: 'alice', scope: YOUTUBE });
+    const { id, browser } = await enter();
+    await browser.begin(connect.url);
+    for (const path of [`/me/grants?ticket=${connect.id}`, `/connect/result?ticket=${id}`]) {
+      expect((await browser.open(new URL(path, bed.url))).status).toBe(400);
+    }
   });
 
   test.each([

@@ -77,7 +77,7 @@ export function noAdsPage(user: string, token: Token): string {
       <h1>No Google Ads account</h1>
       <p>
         <strong>{nameOf(token)}</strong> gave its permission, and reaches no advertiser in Google Ads. Have it
-        invited to an account there, and try again.
+        invited to an account there, or test the API request with another Google account.
       </p>
       <Back user={user} />
     </Page>,

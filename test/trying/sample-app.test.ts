@@ -3,6 +3,14 @@ import { guideHierarchy, noAds } from '../../sandbox/google/ads/hierarchy.js';
 import { startSampleApp } from '../../sandbox/sample-app/sample-app.js';
 import { freePort } from '../../sandbox/trying/postgres.js';
 import { Browser } from '../support/api.js';
+import {
+  accessibilityFaults,
+  describeInChromium,
+  fitsWidth,
+  launchChromium,
+  PHONE,
+  screenshot,
+} from '../support/chromium.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 
 describe('the sample app', () => {
@@ -253,6 +261,34 @@ describe('the sample app', () => {
     expect(report.location).toBe('');
     await bed.google.control.sendSecurityEvent({ ...event, type: 'account-enabled' });
     expect((await open('/report?user=suspended')).text).toContain('Minutes watched');
+  });
+
+  describeInChromium('in a browser', () => {
+    test('can be read by everyone on a phone, whatever Google answers', async () => {
+      bed.google.control.setAdsHierarchy(guideHierarchy({ U2: ALICE.email }));
+      const all = [YOUTUBE, ADS].map((scope): [string, string] => ['scope', scope]);
+      const { location } = await submit('/connect', [['user', 'phone'], ...all]);
+      await new Browser().connect(location, { account: ALICE.email });
+      const chromium = await launchChromium();
+      const page = await chromium.newPage({ viewport: PHONE });
+      const faults: string[] = [];
+      const read = async (name: string, path: string) => {
+        await page.goto(new URL(path, url).href);
+        const found = await accessibilityFaults(page);
+        if (!(await fitsWidth(page))) found.push('wider than the screen');
+        faults.push(...found.map((fault) => `${name}: ${fault}`));
+        await screenshot(page, `sample-app-${name}`);
+      };
+      await read('home', '/?user=phone&connect=success');
+      await read('report', '/report?user=phone');
+      await read('ads', '/report?user=phone&kind=ads');
+      bed.google.control.failAlways('reports', { named: 'invalid_credentials' });
+      await read('refused', '/report?user=phone');
+      bed.google.control.clearFaults();
+      bed.google.control.setAdsHierarchy(noAds());
+      await chromium.close();
+      expect(faults).toEqual([]);
+    });
   });
 
   test("shows the broker's refusals in its words", async () => {
