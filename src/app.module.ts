@@ -18,6 +18,7 @@ import { OperationsModule } from './operations/operations.module.js';
 import { SystemClock } from './operations/system-clock.js';
 import { SealingModule } from './sealing/sealing.module.js';
 import { SecurityEventsModule } from './security-events/security-events.module.js';
+import { SelfServiceModule } from './self-service/self-service.module.js';
 import { DelegatedCredentialsModule } from './services/delegated-credentials.controller.js';
 import { ServicesModule } from './services/services.module.js';
 import { TokenStoreModule } from './token-store/token-store.module.js';
@@ -57,6 +58,7 @@ export class AppModule {
         TokensModule,
         AdsModule,
         GrantsModule,
+        SelfServiceModule,
         SecurityEventsModule,
         AuditModule,
         WebhooksModule,

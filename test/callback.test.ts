@@ -30,7 +30,8 @@ describe('the authorization response', () => {
   const ticket = { user_id: 'alice', scope: YOUTUBE };
   const begin = async (more: Record<string, unknown> = {}) => {
     const browser = new Browser();
-    return { browser, consent: await browser.begin(await bed.api.connectUrl({ ...ticket, ...more })) };
+    const url = await bed.api.connectUrl({ ...ticket, ...more });
+    return { browser, url, consent: await browser.begin(url) };
   };
   const grants = () => bed.sql('SELECT * FROM grants');
 
@@ -237,13 +238,51 @@ describe('the authorization response', () => {
       expect(locationOf(answer)).toContain('connect=success');
     });
 
-    test('is failed when another account consents than was required', async () => {
-      const require_account = { email: BOB.email };
-      const { browser, consent } = await begin({ ...returning, require_account });
+    test.each([
+      ['email', { email: BOB.email }, BOB.email, BOB.email],
+      ['domain', { hd: 'example.org' }, 'an account of', null],
+      ['sub', { sub: BOB.sub }, 'the account that was connected before', BOB.sub],
+    ])(
+      'is failed for an account without the required %s, after a page that names both and starts again',
+      async (_, require_account, wanted, hint) => {
+        const { browser, consent, url } = await begin({ ...returning, require_account });
+        for (const name of ['login_hint', 'hd']) consent.searchParams.delete(name);
+        const page = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+        expect(await grants()).toHaveLength(0);
+        for (const again of [page, await browser.open(url)]) {
+          expect(again.status).toBe(200);
+          for (const words of ['Another Google account is needed', ALICE.email, wanted]) {
+            expect(again.text).toContain(words);
+          }
+        }
+        const back = /<a class="button second" href="([^"]+)"/.exec(page.text)?.[1] ?? '';
+        expect(back.replaceAll('&amp;', '&')).toBe(
+          `${APP}/settings?tab=google&connect=failed&connect_error=wrong_account`,
+        );
+        const link = /<a class="button" href="([^"]+)"/.exec(page.text)?.[1] ?? '';
+        const other = await new Browser().begin(link);
+        expect(other.searchParams.get('login_hint')).toBe(hint);
+        expect(other.searchParams.get('hd')).toBe('hd' in require_account ? 'example.org' : null);
+      },
+    );
+
+    test('is failed without another try once the link has expired, and the way back is the main button', async () => {
+      const { browser, consent, url } = await begin({ ...returning, require_account: { email: BOB.email } });
       consent.searchParams.delete('login_hint');
-      const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
-      expect(locationOf(answer)).toContain('connect=failed&connect_error=wrong_account');
-      expect(await grants()).toHaveLength(0);
+      await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      bed.clock.advance(31 * 60);
+      const { text } = await browser.open(url);
+      expect(text).not.toContain('/connect?ticket=');
+      expect(text).toContain(`<a class="button" href="${APP}/settings?tab=google&amp;connect=failed`);
+    });
+
+    test('suggests no account again that was refused for its domain', async () => {
+      const ticketOf = { ...returning, require_account: { hd: 'example.org' }, account_hint: ALICE.email };
+      const { browser, consent } = await begin(ticketOf);
+      consent.searchParams.delete('hd');
+      const page = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      const link = /<a class="button" href="([^"]+)"/.exec(page.text)?.[1] ?? '';
+      expect((await new Browser().begin(link)).searchParams.get('login_hint')).toBeNull();
     });
   });
 

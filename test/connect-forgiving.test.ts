@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Metrics } from '../src/operations/metrics.js';
+import { AuthorizationRequestsRepository } from '../src/token-store/connects/authorization-requests.repository.js';
 import { type Answer, Browser } from './support/api.js';
 import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { type Choice, visitConsent } from './support/visit-consent.js';
@@ -33,6 +34,8 @@ const consentUrlOf = (answer: Answer) => {
   expect(url.pathname).toBe('/o/oauth2/v2/auth');
   return url;
 };
+/** Loads that come too late. */
+const LATE = 3;
 const exchanges = () => bed.google.control.count('token', 'authorization_code');
 const grants = () => bed.sql('SELECT * FROM grants');
 
@@ -174,6 +177,39 @@ describe('the address of the callback', () => {
     for (const { text } of answers) expect(text).toContain('Connected');
     expect(exchanges()).toBe(1);
     expect(await grants()).toHaveLength(1);
+  });
+
+  test('leads to the outcome for loads that read the ticket before another one exchanges the code, and the request after it', async () => {
+    const { browser, consent } = await begin();
+    const back = await consentOf(consent);
+    const requests = bed.app.get(AuthorizationRequestsRepository);
+    const [find, held, release] = [requests.find.bind(requests), { count: 0 }, Promise.withResolvers<null>()];
+    const late: Promise<Answer>[] = [];
+    let reads = 0;
+    // Each load reads the request, then its ticket, then the request again: there the late ones stop.
+    requests.find = async (stateHash) => {
+      reads++;
+      if (reads <= 2 * LATE && reads % 2 === 0) {
+        held.count++;
+        await release.promise;
+      }
+      return find(stateHash);
+    };
+    try {
+      for (let load = 1; load <= LATE; load++) {
+        late.push(browser.open(back));
+        await until(() => held.count === load);
+      }
+      bed.google.control.latency('token', 700);
+      const first = browser.open(back);
+      await until(() => exchanges() === 1);
+      release.resolve(null);
+      for (const { text } of await Promise.all([first, ...late])) expect(text).toContain('Connected');
+      expect(exchanges()).toBe(1);
+      expect(await grants()).toHaveLength(1);
+    } finally {
+      Reflect.deleteProperty(requests, 'find');
+    }
   });
 
   test('is not used up by HEAD', async () => {

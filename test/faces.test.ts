@@ -164,6 +164,18 @@ describe('a ticket', () => {
     [{ user_label: 'a'.repeat(101) }, 'user_label'],
     [{ locale: 'french please' }, 'locale'],
     [{ locale: '' }, 'locale'],
+    [{ reasons: {} }, 'reasons'],
+    [{ reasons: [] }, 'reasons'],
+    [{ reasons: 'To know.' }, 'reasons'],
+    [{ reasons: { [YOUTUBE]: '' } }, 'reasons'],
+    [{ reasons: { [YOUTUBE]: ' To know.' } }, 'reasons'],
+    [{ reasons: { [YOUTUBE]: 'a'.repeat(201) } }, 'reasons'],
+    [{ reasons: { [YOUTUBE]: 'two\nlines' } }, `reasons.${YOUTUBE}`],
+    [{ reasons: { [YOUTUBE]: 'from the \u202eback' } }, 'reasons'],
+    [{ reasons: { [YOUTUBE]: 1 } }, 'reasons'],
+    [{ reasons: { [YOUTUBE]: { text: 'To know.' } } }, 'reasons'],
+    [{ reasons: { 'any thing': 'To know.' } }, 'reasons'],
+    [{ reasons: { [YOUTUBE_MONEY]: 'To know.' } }, 'reasons'],
   ])('with %j is refused', async (members, field) => {
     const answer = await service.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE, ...members });
     expect(answer).toMatchObject({ status: 400, body: { errors: { [field]: expect.any(String) } } });
@@ -215,6 +227,69 @@ describe('a ticket', () => {
     expect(text).toContain('Melihat laporan YouTube Analytics Anda, termasuk pendapatan');
     expect(text).toContain('memerlukan izin ini');
   });
+});
+
+describe('the reasons of a ticket', () => {
+  const MONEY_REASON = '<b>売上</b> & "Umsatz" 😀';
+  const ESCAPED = /<q dir="auto">&lt;b>売上&lt;\/b> &amp; &quot;Umsatz&quot; 😀<\/q>/;
+  const ticket = {
+    scope: `${YOUTUBE} ${YOUTUBE_MONEY} email`,
+    reasons: { [YOUTUBE_MONEY]: MONEY_REASON, email: 'ے'.repeat(200) },
+  };
+
+  test('stand beside their scopes before Google, as words of the app and nothing else', async () => {
+    const { html } = await pageOf(await ticketFor({ user_id: 'reasons', ...ticket }));
+    expect(html).toMatch(ESCAPED);
+    expect(html).toContain(`<q dir="auto">${'ے'.repeat(200)}</q>`);
+    expect(html.match(/<q /g)).toHaveLength(2);
+    expect(html).toContain('The words in quotation marks are those of <bdi dir="auto">Laporan Acme</bdi>.');
+    expect((await pageOf(await ticketFor({ user_id: 'reasons' }))).html).not.toContain('quotation marks');
+  });
+
+  test('stand beside what is missing afterwards, and go with the link to try again', async () => {
+    const url = await ticketFor({ user_id: 'reasoning', ...ticket });
+    const { text } = await new Browser().connect(url, { account: ALICE.email, untick: [YOUTUBE_MONEY] });
+    expect(text).toContain('Connected in part');
+    expect(text).toMatch(ESCAPED);
+    const again = /<a class="button" href="([^"]+)"/.exec(text)?.[1] ?? '';
+    expect((await pageOf(again)).html).toMatch(ESCAPED);
+  });
+
+  test('that are too long for a link to try again are left out of it', async () => {
+    const scopes = Array.from({ length: 20 }, (_, at) => `${YOUTUBE}.a${at}`);
+    const reasons = Object.fromEntries(scopes.map((scope) => [scope, '長'.repeat(200)]));
+    const url = await ticketFor({ user_id: 'long', scope: scopes.join(' '), reasons });
+    const browser = new Browser();
+    expect((await browser.open(url)).text.match(/<q /g)).toHaveLength(20);
+    const denied = await browser.connect(url, { account: ALICE.email, deny: true });
+    const again = /<a class="button" href="([^"]+)"/.exec(denied.text)?.[1] ?? '';
+    const { status, html } = await pageOf(again);
+    expect(status).toBe(200);
+    expect(html).not.toContain('<q ');
+  });
+
+  test('are refused for a scope that is not asked for, by its name', async () => {
+    const body = { user_id: 'alice', scope: YOUTUBE, reasons: { [YOUTUBE_MONEY]: 'To know.' } };
+    expect((await service.post('/connect/tickets', body)).body['errors']).toEqual({
+      reasons: `names ${YOUTUBE_MONEY}, which is not in scope.`,
+    });
+  });
+});
+
+test('a finished connect without a way back shows no button for help, which a failed one offers as its second', async () => {
+  const { key } = await bed.service();
+  const face = { displayName: 'Helpful', supportUrl: 'https://acme.example/help' };
+  await bed.app.get(ServiceFaces).update(key.split('_')[1] ?? '', face);
+  const api = new Api(bed.url, key);
+  const done = await new Browser().connect(await ticketFor({ user_id: 'done' }, api), {
+    account: ALICE.email,
+  });
+  expect(done.text).toContain('Connected');
+  expect(done.text).not.toContain('Get help');
+  expect(done.text).toContain('<a href="https://acme.example/help">Help</a>');
+  const url = await ticketFor({ user_id: 'denied' }, api);
+  const denied = await new Browser().connect(url, { account: ALICE.email, deny: true });
+  expect(denied.text).toContain('<a class="button second" href="https://acme.example/help">');
 });
 
 describe('a browser inside an app', () => {

@@ -107,7 +107,7 @@ describe('the OpenAPI document', () => {
 
   test('requires no member of a body that may be left out', () => {
     const required = (name: string) => document.components.schemas[name]?.required;
-    expect(required('ConnectTicketDto')).toEqual(['user_id', 'scope']);
+    expect(required('ConnectTicketDto')).toEqual(['user_id']);
     expect(required('ImportGrantsDto')).toEqual(['grants']);
     expect(required('TokenResponse')).not.toContain('headers');
   });

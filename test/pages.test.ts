@@ -26,6 +26,10 @@ const SCOPE = [YOUTUBE, YOUTUBE_MONEY, `${AUTH}calendar.readonly`, `${AUTH}drive
 const LONG_ID = `auth0|${'5f7c8ec7c33c6c004bbafe82'.repeat(9)}`;
 const LONG_NAME = 'Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrikation';
 const UNKNOWN = `${AUTH}${'some.quite-new_api.'.repeat(9)}readonly`;
+const REASONS = {
+  [YOUTUBE_MONEY]: 'To put your revenue beside your sales, in one report.',
+  [`${AUTH}drive.file`]: 'لحفظ تقاريرك',
+};
 const WEBVIEW =
   'Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 Version/4.0 Chrome/123.0.0.0 Mobile Safari/537.36';
 const BROWSER_LANGUAGES: Readonly<Record<Locale, string>> = {
@@ -73,7 +77,13 @@ describeInChromium('every page', () => {
   /** What brings a browser to a page; from then on it stays there, whatever language the browser asks for. */
   const PAGES: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     connect: async (page) =>
-      page.goto(await link(acme, { user_label: 'Alice Example', require_account: { email: ALICE.email } })),
+      page.goto(
+        await link(acme, {
+          user_label: 'Alice Example',
+          require_account: { email: ALICE.email },
+          reasons: REASONS,
+        }),
+      ),
     'connect-long': async (page) => {
       const account_hint = `${'a'.repeat(60)}@${'b'.repeat(60)}.example`;
       await page.goto(await link(long, { user_id: LONG_ID, scope: `${SCOPE} ${UNKNOWN}`, account_hint }));
@@ -91,7 +101,8 @@ describeInChromium('every page', () => {
       await page.goto(await link(acme, {}));
     },
     complete: async (page) => connect(page, await link(acme, {}), ALICE.email),
-    partial: async (page) => connect(page, await link(acme, {}), ALICE.email, { untick: [YOUTUBE_MONEY] }),
+    partial: async (page) =>
+      connect(page, await link(acme, { reasons: REASONS }), ALICE.email, { untick: [YOUTUBE_MONEY] }),
     held: async (page) => {
       const user_id = 'held';
       await connect(page, await link(acme, { user_id }), ALICE.email);
@@ -100,7 +111,27 @@ describeInChromium('every page', () => {
     },
     denied: async (page) => connect(page, await link(acme, {}), ALICE.email, { deny: true }),
     'wrong-account': async (page) =>
-      connect(page, await link(acme, { require_account: { email: ALICE.email } }), BOB.email),
+      connect(
+        page,
+        await link(acme, { require_account: { email: ALICE.email }, return_to: `${APP}/settings` }),
+        BOB.email,
+      ),
+    'my-grants-link': async (page) => page.goto(await link(acme, MANAGE)),
+    'my-grants': (page) => myGrants(page, acme),
+    'my-grants-long': (page) => myGrants(page, long, { user_id: LONG_ID, user_label: LONG_NAME }),
+    'my-grants-disconnect': async (page) => {
+      await myGrants(page, acme);
+      await page.locator('a[href*="/me/grants/disconnect"]').first().click();
+    },
+    'my-grants-after': async (page) => {
+      await myGrants(page, acme, {}, async (user_id) => {
+        bed.google.control.revokeByUser(BOB.sub, 'project-a');
+        bed.clock.advance(3600);
+        await acme.token(user_id, { scope: YOUTUBE, account: BOB.email });
+      });
+      await page.locator('a[href*="/me/grants/disconnect"]').first().click();
+      await page.locator('button.danger').click();
+    },
     'link-of-another-browser': async (page) => {
       const url = await link(acme, { return_to: `${APP}/settings` });
       await new Browser().begin(url);
@@ -231,6 +262,26 @@ function link(app: Api, ticket: Record<string, unknown>): Promise<string> {
   return app.connectUrl({ user_id: `user-${++users}`, scope: SCOPE, ...ticket });
 }
 
+const MANAGE = { purpose: 'manage', scope: undefined };
+
+/** The page of a user with a grant that is complete, and one that is not. */
+async function myGrants(
+  page: Page,
+  app: Api,
+  ticket: Record<string, unknown> = {},
+  before: (userId: string) => Promise<unknown> = () => Promise.resolve(),
+): Promise<void> {
+  const user_id = `user-${++users}`;
+  const of = { user_id, another_account: true, ...ticket };
+  await connect(page, await link(app, of), ALICE.email);
+  // Without the hint, Google is asked first who the user is.
+  const second = await link(app, { ...of, account_hint: BOB.email });
+  await connect(page, second, BOB.email, { untick: [YOUTUBE_MONEY] });
+  await before(user_id);
+  await page.goto(await link(app, { user_id, ...ticket, ...MANAGE }));
+  await page.locator(CONTINUE).click();
+}
+
 interface Answer {
   readonly untick?: readonly string[];
   readonly deny?: boolean;
@@ -240,7 +291,9 @@ interface Answer {
 async function connect(page: Page, url: string, account: string, answer: Answer = {}): Promise<void> {
   await page.goto(url);
   await page.locator(CONTINUE).click();
+  await page.waitForURL(isAtGoogle);
   await answerGoogle(page, account, answer);
+  await page.waitForURL((now) => !isAtGoogle(now));
 }
 
 async function answerGoogle(
@@ -248,13 +301,19 @@ async function answerGoogle(
   account: string,
   { untick = [], deny = false }: Answer,
 ): Promise<void> {
-  const other = page.getByRole('link', { name: 'Use another account' });
-  if ((await other.count()) > 0 && !(await page.locator('main').innerText()).includes(account))
-    await other.click();
   const choice = page.getByRole('button', { name: account });
+  const other = page.getByRole('link', { name: 'Use another account' });
+  if ((await other.count()) > 0 && !(await page.locator('main').innerText()).includes(account)) {
+    await other.click();
+    await choice.waitFor();
+  }
   if ((await choice.count()) > 0) await choice.click();
   for (const scope of untick) await page.locator(`input[value="${scope}"]`).uncheck();
   await page.getByRole('button', { name: deny ? 'Cancel' : 'Continue' }).click();
+}
+
+function isAtGoogle({ origin }: URL): boolean {
+  return origin === bed.google.url;
 }
 
 function acmeIn(locale: Locale) {

@@ -263,6 +263,9 @@ class TokenBroker:
         scope: Scopes,
         *,
         client: Optional[str] = None,
+        user_label: Optional[str] = None,
+        locale: Optional[str] = None,
+        reasons: Optional[Mapping[str, str]] = None,
         account_hint: Optional[str] = None,
         require_account: Optional[Mapping[str, str]] = None,
         return_to: Optional[str] = None,
@@ -270,18 +273,52 @@ class TokenBroker:
         confirm: bool = False,
         force: bool = False,
     ) -> ConnectLink:
-        """A link that takes the user to Google and back."""
-        body = {
-            "user_id": user,
-            "scope": _scope_text(scope),
-            "client": client,
-            "account_hint": account_hint,
-            "require_account": require_account,
-            "return_to": return_to,
-            "another_account": another_account,
-            "confirm": confirm,
-            "force": force,
-        }
+        """A link that takes the user to Google and back.
+
+        `reasons` says why you need a scope, by its name; it is shown to the user as your words.
+        """
+        return self._link(
+            {
+                "user_id": user,
+                "scope": _scope_text(scope),
+                "client": client,
+                "user_label": user_label,
+                "locale": locale,
+                "reasons": None if reasons is None else dict(reasons),
+                "account_hint": account_hint,
+                "require_account": require_account,
+                "return_to": return_to,
+                "another_account": another_account,
+                "confirm": confirm,
+                "force": force,
+            }
+        )
+
+    def manage_link(
+        self,
+        user: str,
+        *,
+        client: Optional[str] = None,
+        user_label: Optional[str] = None,
+        locale: Optional[str] = None,
+        return_to: Optional[str] = None,
+    ) -> ConnectLink:
+        """A link to a page where the user sees what you hold, reconnects, and disconnects as far as you may.
+
+        Without `client`, it is about all clients that your policy covers.
+        """
+        return self._link(
+            {
+                "purpose": "manage",
+                "user_id": user,
+                "client": client,
+                "user_label": user_label,
+                "locale": locale,
+                "return_to": return_to,
+            }
+        )
+
+    def _link(self, body: Mapping[str, Any]) -> ConnectLink:
         answer = self._send("/connect/tickets", body={name: value for name, value in body.items() if value is not None})
         return ConnectLink(answer["connect_url"], _time(answer["expires_at"]), answer["id"])
 

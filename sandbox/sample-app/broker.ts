@@ -1,3 +1,10 @@
+/** Why a grant gives no tokens, and who can change that. */
+interface Diagnosis {
+  readonly cause: string;
+  readonly who_must_act: 'user' | 'workspace_admin' | 'operator';
+  readonly detail: string;
+}
+
 /** A grant as GET /users/:userId/grants lists it; only what this app shows. */
 export interface Grant {
   readonly id: string;
@@ -5,14 +12,38 @@ export interface Grant {
   readonly status: 'active' | 'suspended' | 'revoking' | 'reconnect_required' | 'revoked';
   readonly scope: string;
   readonly missing_scopes: readonly string[];
-  readonly diagnosis: { readonly detail?: string } | null;
+  readonly diagnosis: Partial<Diagnosis> | null;
 }
 
 export interface Token {
   readonly access_token: string;
   readonly expires_in: number;
   readonly scope: string;
+  /** Names it where Google refuses it. */
+  readonly token_id: string;
+  /** With `customer_id`: what a call of Google Ads needs besides. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly account: { readonly sub: string; readonly email: string | null };
+}
+
+/** The parameters of GET /tokens/:userId that this app uses. */
+export interface TokenQuery {
+  readonly scope?: string | undefined;
+  readonly account?: string | undefined;
+  /** A Google Ads account. */
+  readonly customer_id?: string | undefined;
+  /** `token_id` of one that Google refused: the broker gets another. */
+  readonly refused?: string | undefined;
+  /** Where the link in a refusal leads back to. */
+  readonly return_to?: string | undefined;
+}
+
+/** A Google Ads account that a user reaches. */
+export interface AdsCustomer {
+  readonly id: string;
+  readonly name: string | null;
+  readonly manager: boolean;
+  readonly access: readonly { readonly login_customer_id: string; readonly role: string | null }[];
 }
 
 export interface ConnectRequest {
@@ -29,6 +60,10 @@ export interface Problem {
   readonly code: string;
   readonly detail: string;
   readonly request_id: string;
+  /** Where the user can fix it. */
+  readonly connect_url?: string;
+  readonly cause?: string;
+  readonly who_must_act?: Diagnosis['who_must_act'];
 }
 
 export class BrokerRefusal extends Error {
@@ -61,13 +96,24 @@ export class Broker {
     return (answer as { grants: Grant[] }).grants;
   }
 
-  async token(userId: string, scope: string, account?: string): Promise<Token> {
-    const query = new URLSearchParams({ scope, ...(account === undefined ? {} : { account }) });
-    return (await this.#call('GET', `/tokens/${encodeURIComponent(userId)}?${query.toString()}`)) as Token;
+  async token(userId: string, query: TokenQuery): Promise<Token> {
+    return (await this.#call('GET', `/tokens/${encodeURIComponent(userId)}?${inQuery(query)}`)) as Token;
+  }
+
+  /** The first page of the Google Ads accounts that a user reaches. */
+  async adsCustomers(userId: string, account?: string): Promise<AdsCustomer[]> {
+    const path = `/users/${encodeURIComponent(userId)}/ads/customers?${inQuery({ account })}`;
+    return ((await this.#call('GET', path)) as { customers: AdsCustomer[] }).customers;
   }
 
   /** A link that takes the user to Google, and back to `return_to`. */
   async connectUrl(request: ConnectRequest): Promise<string> {
+    return ((await this.#call('POST', '/connect/tickets', request)) as { connect_url: string }).connect_url;
+  }
+
+  /** A link to the broker's page where the user sees and ends what this app holds. */
+  async manageUrl(userId: string, returnTo: string): Promise<string> {
+    const request = { purpose: 'manage', user_id: userId, return_to: returnTo };
     return ((await this.#call('POST', '/connect/tickets', request)) as { connect_url: string }).connect_url;
   }
 
@@ -104,4 +150,11 @@ export class Broker {
       `What answers at ${this.#url} is not the broker (status ${response.status}).`,
     );
   }
+}
+
+function inQuery(query: TokenQuery): string {
+  const given = Object.entries(query as Readonly<Record<string, string | undefined>>).flatMap(
+    ([name, value]) => (value === undefined ? [] : [[name, value]]),
+  );
+  return new URLSearchParams(given).toString();
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { actingUser, homeOf } from './acting-user.js';
 import type { Broker } from './broker.js';
 
-/** "Revoke" revokes a grant at Google, "Clear" deletes it at the broker only. */
+/** "Revoke current credentials" revokes a grant at Google, "Clear credentials" deletes it at the broker only. */
 export function disconnect(app: FastifyInstance, broker: Broker): void {
   const ways = [
     { path: '/revoke', mode: 'revoke', done: 'revoked' },

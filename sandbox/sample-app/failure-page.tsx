@@ -1,21 +1,35 @@
+import { homeOf } from './acting-user.js';
 import { Page, renderPage } from './page.js';
 
 export interface Failure {
   readonly status: number;
   readonly title: string;
   readonly text: string;
+  /** What to do now. */
+  readonly next?: string;
+  /** A link of the broker that fixes it. */
+  readonly link?: string;
   /** To find the call in the broker's log. */
   readonly small?: string;
 }
 
-export function failurePage({ title, text, small }: Failure): string {
+/** @param user whom the app acted as; null where that is not known */
+export function failurePage({ title, text, next, link, small }: Failure, user: string | null): string {
   return renderPage(
     <Page title={title}>
       <h1>{title}</h1>
       <p>{text}</p>
+      {next === undefined ? null : <p>{next}</p>}
       {small === undefined ? null : <p class="soft">{small}</p>}
       <p>
-        <a class="button" href="/">
+        {link === undefined ? null : (
+          <>
+            <a class="button" href={link}>
+              Go through the authorization flow
+            </a>{' '}
+          </>
+        )}
+        <a class="button" href={user === null ? '/' : homeOf(user)}>
           Back to the sample app
         </a>
       </p>

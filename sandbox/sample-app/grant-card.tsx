@@ -13,6 +13,7 @@ const STATUS = {
 export function GrantCard({ grant }: { readonly grant: Grant }) {
   const { mood, words } = STATUS[grant.status];
   const why = grant.status === 'active' ? undefined : grant.diagnosis?.detail;
+  const next = nextStep(grant);
   return (
     <section class="card">
       <p>
@@ -20,6 +21,7 @@ export function GrantCard({ grant }: { readonly grant: Grant }) {
         <span class={`badge ${mood}`}>{words}</span>
       </p>
       {why === undefined ? null : <p>{why}</p>}
+      {next === null ? null : <p class="soft">{next}</p>}
       <dl>
         <dt>Granted</dt>
         <Scopes scopes={grant.scope.split(' ').filter(Boolean)} />
@@ -32,6 +34,15 @@ export function GrantCard({ grant }: { readonly grant: Grant }) {
       </dl>
     </section>
   );
+}
+
+function nextStep({ status, diagnosis }: Grant): string | null {
+  if (status === 'active') return null;
+  if (status === 'suspended') return 'It works again by itself once Google has enabled the account.';
+  if (status === 'revoking') return 'The broker goes on by itself until Google confirms.';
+  if (diagnosis?.who_must_act === 'workspace_admin') return 'The Workspace administrator must act first.';
+  if (diagnosis?.who_must_act === 'operator') return 'The operator of the broker must act first.';
+  return 'Test an API request, or the auth flow directly, to connect it again.';
 }
 
 function Scopes({ scopes, mood = '' }: { readonly scopes: readonly string[]; readonly mood?: string }) {

@@ -28,35 +28,60 @@ export function homePage({ user, grants, notice }: HomeFacts): string {
       </h2>
       {none ? <p class="card">Not connected.</p> : grants.map((grant) => <GrantCard grant={grant} />)}
 
+      {none ? null : (
+        <form method="post" action="/manage">
+          <input type="hidden" name="user" value={user} />
+          <button class="quiet">See and end what this app holds</button>
+        </form>
+      )}
+
       <h2>What you can do</h2>
       <ul class="actions">
-        <Action label="Try an API request" path="/report" method="get" user={user}>
+        <Action label="Test an API request" path="/report" method="get" user={user}>
           <p>
-            Gets a token from the broker and asks YouTube Analytics. Sends you to Google first where that is
-            needed.
+            Submit an API request and see the answer. Goes through the authorization flow if the broker holds
+            no grant that is good for it.
           </p>
           <p class="fields">
             <select name="kind" aria-label="Report">
               <option value="views">Views, minutes, likes</option>
               <option value="revenue">Revenue</option>
+              <option value="ads">Google Ads campaigns</option>
             </select>
             <Choose grants={grants} name="account" of={({ account }) => account.sub} />
           </p>
         </Action>
-        <Action label="Go through the authorization flow" path="/connect" method="post" user={user}>
-          <p>Sends you to the broker, from there to Google, and back here.</p>
+        <Action label="Test the auth flow directly" path="/connect" method="post" user={user}>
+          <p>
+            Go directly to the authorization flow: to the broker, from there to Google, and back here. If a
+            grant is held, you still might not be prompted to authorize the app again.
+          </p>
           {Object.values(SCOPES).map((scope) => (
             <label>
               <input type="checkbox" name="scope" value={scope} checked /> Ask for {inWords(scope)}
             </label>
           ))}
         </Action>
-        <Action label="Revoke" path="/revoke" method="post" user={user} quiet disabled={none}>
-          <p>Ends the grant at Google, with all that this account gave to this Google project.</p>
+        <Action
+          label="Revoke current credentials"
+          path="/revoke"
+          method="post"
+          user={user}
+          quiet
+          disabled={none}
+        >
+          <p>
+            Revoke the grant at Google, with all that this account gave to this Google project. If you test
+            the API request afterwards, you should go back to the auth flow, and Google asks for consent
+            again.
+          </p>
           <Choose grants={grants} name="grant" of={({ id }) => id} always />
         </Action>
-        <Action label="Clear" path="/clear" method="post" user={user} quiet disabled={none}>
-          <p>Only makes the broker forget the grant. Google still remembers your consent.</p>
+        <Action label="Clear credentials" path="/clear" method="post" user={user} quiet disabled={none}>
+          <p>
+            Clear the grant that the broker stores, and nothing else: Google still remembers your consent. If
+            you test the API request afterwards, you should go back to the auth flow.
+          </p>
           <Choose grants={grants} name="grant" of={({ id }) => id} always />
         </Action>
       </ul>

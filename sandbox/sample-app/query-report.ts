@@ -1,5 +1,6 @@
 import { OAuth2Client } from 'google-auth-library';
 import { youtubeAnalytics } from 'googleapis/build/src/apis/youtubeAnalytics/index.js';
+import { GoogleRefusal } from './google-refusal.js';
 
 const DAYS = 7;
 const DAY_MS = 86_400_000;
@@ -13,11 +14,6 @@ const METRICS = {
 export interface Report {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | number)[])[];
-}
-
-/** Google refused the token or the query. */
-export class GoogleRefusal extends Error {
-  override readonly name = 'GoogleRefusal';
 }
 
 /**
@@ -53,7 +49,11 @@ export async function queryReport(
       rows: (data.rows ?? []) as (string | number)[][],
     };
   } catch (error) {
-    throw new GoogleRefusal(error instanceof Error ? error.message : 'Google gave no reason.');
+    const { status } = (error as { response?: { status?: number } } | null)?.response ?? {};
+    throw new GoogleRefusal(
+      status ?? null,
+      error instanceof Error ? error.message : 'Google gave no reason.',
+    );
   }
 }
 

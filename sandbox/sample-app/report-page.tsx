@@ -1,5 +1,6 @@
+import type { ComponentChildren } from 'preact';
 import { homeOf } from './acting-user.js';
-import type { Token } from './broker.js';
+import type { AdsCustomer, Token } from './broker.js';
 import { Page, renderPage } from './page.js';
 import type { Report } from './query-report.js';
 
@@ -9,22 +10,88 @@ const WORDS: Readonly<Record<string, string>> = {
   estimatedMinutesWatched: 'Minutes watched',
   likes: 'Likes',
   estimatedRevenue: 'Estimated revenue ($)',
+  campaign: 'Campaign',
+  impressions: 'Impressions',
+  clicks: 'Clicks',
 };
 
 interface ReportFacts {
   readonly user: string;
   readonly token: Token;
+  /** Whether Google refused the first token, and the broker got another. */
+  readonly isReplaced: boolean;
   readonly report: Report;
 }
 
+interface AdsFacts extends ReportFacts {
+  readonly customer: AdsCustomer;
+  readonly others: readonly AdsCustomer[];
+}
+
 /** The answer of YouTube Analytics. The token that opened it is not shown, only how long it lasts. */
-export function reportPage({ user, token, report: { columns, rows } }: ReportFacts): string {
+export function reportPage(facts: ReportFacts): string {
+  return answerPage(
+    facts,
+    <p>
+      YouTube Analytics, the last seven days of <strong>{nameOf(facts.token)}</strong>.
+    </p>,
+  );
+}
+
+/** The answer of Google Ads, and the other advertisers that the account reaches. */
+export function adsPage(facts: AdsFacts): string {
+  const { user, token, customer, others } = facts;
+  const loginCustomerId = token.headers?.['login-customer-id'];
+  const address = (id: string) =>
+    `/report?${new URLSearchParams({ user, kind: 'ads', account: token.account.sub, customer: id }).toString()}`;
+  return answerPage(
+    facts,
+    <>
+      <p>
+        Google Ads, the last seven days of {labelOf(customer)}, as <strong>{nameOf(token)}</strong>.
+      </p>
+      <p class="soft">
+        {loginCustomerId === undefined
+          ? 'The access is direct: the call needs no login-customer-id.'
+          : `The broker found the way: the call went with login-customer-id ${loginCustomerId}.`}
+      </p>
+      {others.length === 0 ? null : (
+        <p>
+          Other accounts:{' '}
+          {others.map((other, index) => (
+            <>
+              {index === 0 ? null : ', '}
+              <a href={address(other.id)}>{labelOf(other)}</a>
+            </>
+          ))}
+        </p>
+      )}
+    </>,
+  );
+}
+
+/** A token was given, and there is nothing to ask with it. */
+export function noAdsPage(user: string, token: Token): string {
+  return renderPage(
+    <Page title="No Google Ads account">
+      <h1>No Google Ads account</h1>
+      <p>
+        <strong>{nameOf(token)}</strong> gave its permission, and reaches no advertiser in Google Ads. Have it
+        invited to an account there, or test the API request with another Google account.
+      </p>
+      <Back user={user} />
+    </Page>,
+  );
+}
+
+function answerPage(
+  { user, token, isReplaced, report: { columns, rows } }: ReportFacts,
+  about: ComponentChildren,
+): string {
   return renderPage(
     <Page title="The API answered">
       <h1>The API answered</h1>
-      <p>
-        YouTube Analytics, the last seven days of <strong>{token.account.email ?? token.account.sub}</strong>.
-      </p>
+      {about}
       {rows.length === 0 ? <p>There is no data for these days.</p> : null}
       <table>
         <thead>
@@ -44,17 +111,36 @@ export function reportPage({ user, token, report: { columns, rows } }: ReportFac
           ))}
         </tbody>
       </table>
+      {isReplaced ? (
+        <p class="notice warn" role="status">
+          Google refused the first token. The app named it to the broker, which got another one.
+        </p>
+      ) : null}
       <p class="soft">
         The broker handed out a token for <strong>{user}</strong> that is good for {minutes(token.expires_in)}{' '}
         more. Ask again, and the same token comes from its store; shortly before its end, a fresh one.
       </p>
-      <p class="actions">
-        <a class="button" href={homeOf(user)}>
-          Back
-        </a>
-      </p>
+      <Back user={user} />
     </Page>,
   );
+}
+
+function Back({ user }: { readonly user: string }) {
+  return (
+    <p class="actions">
+      <a class="button" href={homeOf(user)}>
+        Back
+      </a>
+    </p>
+  );
+}
+
+function nameOf({ account }: Token): string {
+  return account.email ?? account.sub;
+}
+
+function labelOf({ id, name }: AdsCustomer): string {
+  return name === null ? id : `${name} (${id})`;
 }
 
 function minutes(seconds: number): string {

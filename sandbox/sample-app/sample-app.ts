@@ -1,7 +1,8 @@
 /**
  * A small web app that uses the token broker as an integrator does: over its HTTP API, with a service key. It offers
- * what Google's own OAuth sample offers: try an API request, go through the authorization flow, revoke, clear. Stores
- * nothing, not even its user: a real app takes that from its session.
+ * what Google's own OAuth sample offers (https://developers.google.com/identity/protocols/oauth2/web-server#example): test an
+ * API request, test the auth flow directly, revoke current credentials, clear credentials. Stores nothing, not even its user:
+ * a real app takes that from its session.
  */
 import fastify, { type FastifyInstance } from 'fastify';
 import { Broker } from './broker.js';

@@ -1,38 +1,57 @@
 import type { FastifyInstance } from 'fastify';
 import { NoUserId } from './acting-user.js';
-import { BrokerRefusal, BrokerUnavailable } from './broker.js';
+import { BrokerRefusal, BrokerUnavailable, type Problem } from './broker.js';
 import { failurePage, type Failure } from './failure-page.js';
 import { ForeignRequest } from './guard.js';
-import { GoogleRefusal } from './query-report.js';
+import { GoogleRefusal } from './google-refusal.js';
+import { fieldsOf } from './page.js';
 
 /** Shows every error as a page. */
 export function showFailure(app: FastifyInstance): void {
-  app.setErrorHandler((error, _request, reply) => {
+  app.setErrorHandler((error, request, reply) => {
     const failure = explain(error);
-    return reply.status(failure.status).type('text/html; charset=utf-8').send(failurePage(failure));
+    const user = error instanceof NoUserId ? null : fieldsOf(request).get('user');
+    return reply.status(failure.status).type('text/html; charset=utf-8').send(failurePage(failure, user));
   });
   app.setNotFoundHandler((_request, reply) =>
     reply
       .status(404)
       .type('text/html; charset=utf-8')
-      .send(failurePage({ status: 404, title: 'No such page', text: 'Nothing is at this address.' })),
+      .send(failurePage({ status: 404, title: 'No such page', text: 'Nothing is at this address.' }, null)),
   );
 }
 
 function explain(error: unknown): Failure {
   if (error instanceof BrokerRefusal) {
-    const { status, title, detail, code, request_id } = error.problem;
+    const { status, title, detail, code, request_id, connect_url } = error.problem;
+    const next = nextStep(error.problem);
     return {
       status,
       title: 'The broker refused',
       text: `${title}. ${detail}`,
+      ...(next === null ? {} : { next }),
+      ...(next === null && connect_url !== undefined ? { link: connect_url } : {}),
       small: `${code}, request ${request_id}`,
     };
   }
   if (error instanceof BrokerUnavailable)
     return { status: 502, title: 'The broker does not answer', text: error.message };
-  if (error instanceof GoogleRefusal)
-    return { status: 502, title: 'Google refused the request', text: error.message };
+  if (error instanceof GoogleRefusal && error.isOfToken) {
+    return {
+      status: 502,
+      title: 'Google refused the token',
+      text: `It refused this one, and another that the broker got in its place: ${error.message}`,
+      next: 'The API may be switched off for the project, or not be meant for this account. If not, test the auth flow directly.',
+    };
+  }
+  if (error instanceof GoogleRefusal) {
+    return {
+      status: 502,
+      title: 'Google refused the request',
+      text: error.message,
+      next: 'The token is good: Google says what is missing.',
+    };
+  }
   if (error instanceof ForeignRequest) {
     return {
       status: 403,
@@ -50,4 +69,13 @@ function explain(error: unknown): Failure {
     `The sample app failed: ${error instanceof Error ? (error.stack ?? error.message) : 'no Error'}\n`,
   );
   return { status, title: 'The sample app failed', text: 'The reason is in the terminal where it runs.' };
+}
+
+/** What to do where a consent does not help; null where it does, or nothing is known. */
+function nextStep({ cause, who_must_act: actor }: Problem): string | null {
+  if (cause === 'account_disabled') {
+    return 'There is nothing to press here: once Google has enabled the account again, the grant works again by itself.';
+  }
+  if (actor === 'workspace_admin') return 'The administrator of the Google Workspace must act first.';
+  return actor === 'operator' ? 'The operator of the broker must act first.' : null;
 }

@@ -20,6 +20,7 @@ body {
   background: var(--back);
   color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  overflow-wrap: anywhere;
 }
 main {
   width: min(44rem, 100%);
@@ -32,6 +33,8 @@ main {
 h1 { margin: 0 0 .25rem; font-size: 1.45rem; line-height: 1.25; }
 h2 { margin: 1.75rem 0 .5rem; font-size: .95rem; }
 p { margin: .5rem 0; }
+a:not(.button) { color: var(--accent); }
+.card + form { margin-top: .85rem; }
 ul { margin: 0; padding: 0; list-style: none; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.25rem; margin: .5rem 0 0; }
 dt { color: var(--soft); }
@@ -82,5 +85,11 @@ th, td { padding: .45rem .5rem; border-bottom: 1px solid var(--line); text-align
 th { color: var(--soft); font-size: .875rem; font-weight: 600; }
 th:first-child, td:first-child { padding-left: 0; text-align: left; white-space: nowrap; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
-@media (max-width: 36rem) { main { padding: 1.25rem; } ul.actions form { grid-template-columns: 1fr; } }
+@media (max-width: 36rem) {
+  body { padding: .75rem; }
+  main { padding: 1.25rem 1rem; }
+  ul.actions form { grid-template-columns: 1fr; }
+  table { font-size: .8rem; }
+  th, td { padding-inline: .3rem 0; overflow-wrap: normal; }
+}
 `;

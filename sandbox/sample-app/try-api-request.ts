@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { actingUser, homeOf } from './acting-user.js';
-import { BrokerRefusal, type Broker, type Token } from './broker.js';
+import { BrokerRefusal, type Broker, type Token, type TokenQuery } from './broker.js';
+import { GoogleRefusal } from './google-refusal.js';
 import { fieldsOf } from './page.js';
+import { queryCampaigns } from './query-campaigns.js';
 import { queryReport } from './query-report.js';
-import { reportPage } from './report-page.js';
-import { SCOPES } from './scopes.js';
+import { adsPage, noAdsPage, reportPage } from './report-page.js';
+import { isKind, SCOPES } from './scopes.js';
 
 /** Errors that the user can fix by going through the authorization flow. */
 const FIXED_BY_CONNECTING = ['not_connected', 'insufficient_scope', 'reconnect_required'];
@@ -14,37 +16,98 @@ interface Place {
   readonly standInUrl: string | null;
 }
 
-/** "Try an API request": get a token from the broker and a report from Google, and show it. */
+interface ApiRequest {
+  readonly user: string;
+  readonly kind: keyof typeof SCOPES;
+  readonly account: string | undefined;
+  /** A Google Ads account; the first advertiser without one. */
+  readonly customer: string | undefined;
+}
+
+/** "Test an API request": get a token from the broker and a report from Google, and show it. */
 export function tryApiRequest(app: FastifyInstance, broker: Broker, { url, standInUrl }: Place): void {
   app.get('/report', async (request, reply) => {
     const fields = fieldsOf(request);
-    const user = actingUser(fields);
-    const kind = fields.get('kind') === 'revenue' ? 'revenue' : 'views';
-    const account = fields.get('account') || undefined;
-    const scope = SCOPES[kind];
+    const asked = requestOf(fields);
     const connected = fields.get('connect');
     if (connected !== null && connected !== 'success') {
       const error = fields.get('connect_error');
-      return reply.redirect(
-        homeOf(user, { connect: connected, ...(error === null ? {} : { connect_error: error }) }),
-      );
+      const outcome = { connect: connected, ...(error === null ? {} : { connect_error: error }) };
+      return reply.redirect(homeOf(asked.user, outcome));
     }
-    let token: Token;
     try {
-      token = await broker.token(user, scope, account);
+      const page =
+        asked.kind === 'ads'
+          ? await askAds(asked, addressOf(asked))
+          : await askYouTube(asked, addressOf(asked));
+      return await reply.type('text/html; charset=utf-8').send(page);
     } catch (error) {
-      const isFixable = error instanceof BrokerRefusal && FIXED_BY_CONNECTING.includes(error.problem.code);
-      if (!isFixable || connected !== null) throw error;
-      // The refusal has a connect_url, but that one ends at the broker; this one returns to this app.
-      const back = new URL(
-        `/report?${new URLSearchParams({ user, kind, ...(account ? { account } : {}) }).toString()}`,
-        url,
-      );
-      return reply.redirect(
-        await broker.connectUrl({ user_id: user, scope, account_hint: account, return_to: back.href }),
-      );
+      const link = connected === null ? connectLink(error) : null;
+      if (link === null) throw error;
+      return reply.redirect(link);
     }
-    const report = await queryReport(token.access_token, kind, standInUrl);
-    return reply.type('text/html; charset=utf-8').send(reportPage({ user, token, report }));
   });
+
+  function addressOf({ user, kind, account, customer }: ApiRequest): string {
+    const query = new URLSearchParams({
+      user,
+      kind,
+      ...(account === undefined ? {} : { account }),
+      ...(customer === undefined ? {} : { customer }),
+    });
+    return new URL(`/report?${query.toString()}`, url).href;
+  }
+
+  async function askYouTube({ user, kind, account }: ApiRequest, returnTo: string): Promise<string> {
+    const query = { scope: SCOPES[kind], account, return_to: returnTo };
+    const metrics = kind === 'revenue' ? 'revenue' : 'views';
+    const answer = await callWithToken(user, query, ({ access_token }) =>
+      queryReport(access_token, metrics, standInUrl),
+    );
+    return reportPage({ user, ...answer });
+  }
+
+  async function askAds({ user, account, customer }: ApiRequest, returnTo: string): Promise<string> {
+    // Refused with a link where the scope is missing.
+    const token = await broker.token(user, { scope: SCOPES.ads, account, return_to: returnTo });
+    const customers = (await broker.adsCustomers(user, token.account.sub)).filter(({ manager }) => !manager);
+    const chosen = customers.find(({ id }) => id === customer) ?? customers[0];
+    if (!chosen) return noAdsPage(user, token);
+    const query = { account: token.account.sub, customer_id: chosen.id, return_to: returnTo };
+    const answer = await callWithToken(user, query, ({ access_token, headers = {} }) =>
+      queryCampaigns(access_token, headers, chosen.id, standInUrl),
+    );
+    return adsPage({ user, ...answer, customer: chosen, others: customers.filter((one) => one !== chosen) });
+  }
+
+  /** With another token, once, where Google refuses the first: its user may have ended it at Google meanwhile. */
+  async function callWithToken<T>(user: string, query: TokenQuery, call: (token: Token) => Promise<T>) {
+    const token = await broker.token(user, query);
+    try {
+      return { token, report: await call(token), isReplaced: false };
+    } catch (error) {
+      if (!(error instanceof GoogleRefusal) || !error.isOfToken) throw error;
+      const other = await broker.token(user, { ...query, refused: token.token_id });
+      return { token: other, report: await call(other), isReplaced: true };
+    }
+  }
+}
+
+function requestOf(fields: URLSearchParams): ApiRequest {
+  const kind = fields.get('kind');
+  const customer = fields.get('customer');
+  return {
+    user: actingUser(fields),
+    kind: isKind(kind) ? kind : 'views',
+    account: fields.get('account') || undefined,
+    customer: customer !== null && /^\d{1,20}$/.test(customer) ? customer : undefined,
+  };
+}
+
+/** Where the user can fix it: the link of the refusal, which leads back here. Null where a consent would not help. */
+function connectLink(error: unknown): string | null {
+  if (!(error instanceof BrokerRefusal) || !FIXED_BY_CONNECTING.includes(error.problem.code)) return null;
+  const { connect_url: link, who_must_act: actor = 'user', cause } = error.problem;
+  // Google has disabled the account: its owner cannot sign in to consent either.
+  return actor === 'user' && cause !== 'account_disabled' ? (link ?? null) : null;
 }

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import { type ConnectOutcome, returnAddress } from '../domain/connect/connect-outcome.js';
+import { type ConnectOutcome, isForUserFirst, returnAddress } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 
 /** Where this browser sees an outcome, and the refusals of the callback, at an address without code and state. */
@@ -16,16 +16,21 @@ export async function redirectTo(reply: FastifyReply, url: string): Promise<void
 }
 
 /**
- * Sends the browser on with an outcome: to the app, or to the page of the result where the request names no return_to. The
- * address that it leaves was that of a form, or has a code and a state.
+ * Sends the browser on with an outcome: to the app, or to the page of the result where the request names no return_to, or where
+ * the user can put it right. The address that it leaves was that of a form, or has a code and a state.
  */
 export async function respondToBrowser(
   reply: FastifyReply,
-  { id, connectRequest: { returnTo } }: Shown,
+  { id, connectRequest }: Shown,
   outcome: ConnectOutcome | null,
 ): Promise<void> {
-  const isForApp = returnTo !== null && outcome !== null;
-  await redirectTo(reply, isForApp ? returnAddress(returnTo, outcome) : resultAddress(id));
+  await redirectTo(reply, appAddress(connectRequest, outcome) ?? resultAddress(id));
+}
+
+/** @returns null for an outcome that the broker's own page shows */
+export function appAddress({ returnTo }: ConnectRequest, outcome: ConnectOutcome | null): string | null {
+  if (returnTo === null || outcome === null || isForUserFirst(outcome)) return null;
+  return returnAddress(returnTo, outcome);
 }
 
 function resultAddress(ticketId: string): string {

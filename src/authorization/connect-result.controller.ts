@@ -7,6 +7,8 @@ import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { type ConnectOutcome, mayTryAgain } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import type { Account } from '../domain/grant/grant.js';
+import { foldEmail } from '../domain/text.js';
 import { Public } from '../http/caller.decorator.js';
 import { pageContextOf, sendAppPage } from '../http/page-responses.js';
 import { type Problem, problemOf } from '../http/problem/problem.js';
@@ -14,7 +16,7 @@ import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { errorPage } from '../pages/error-page.js';
 import { resultPage, waitingPage } from '../pages/result-page.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
-import { respondToBrowser } from './browser-response.js';
+import { appAddress, redirectTo } from './browser-response.js';
 import { callbackRefusal } from './callback-refusals.js';
 import { PageContexts } from './page-contexts.js';
 
@@ -62,16 +64,18 @@ export class ConnectResultController {
       return;
     }
     const ticket = await this.progress.find(id);
-    if (!ticket || !this.binding.isBoundTo(ticket, this.binding.read(request, id))) {
+    const isConnect = ticket?.connectRequest.purpose !== 'manage';
+    if (!ticket || !isConnect || !this.binding.isBoundTo(ticket, this.binding.read(request, id))) {
       await sendRefusal(request, reply, problemOf(callbackRefusal('other_browser'), request.id));
       return;
     }
     const { outcome, connectRequest } = ticket;
-    if (outcome && connectRequest.returnTo !== null) {
-      await respondToBrowser(reply, ticket, outcome);
+    const address = appAddress(connectRequest, outcome);
+    if (address !== null) {
+      await redirectTo(reply, address);
       return;
     }
-    const context = await this.pages.of(request, connectRequest);
+    const context = await this.pages.of(request, connectRequest, outcome);
     const page = outcome
       ? resultPage(context, {
           outcome,
@@ -82,13 +86,19 @@ export class ConnectResultController {
     await sendAppPage(reply, context, page);
   }
 
-  /** Another link for the same connect; Google suggests the account that is required. */
+  /** Another link for the same connect; Google suggests the account that is required, and not one that was refused. */
   async #nextStep(connectRequest: ConnectRequest, outcome: ConnectOutcome): Promise<string | null> {
     if (!mayTryAgain(outcome)) return null;
     const { requireAccount, accountHint } = connectRequest;
-    const hint = requireAccount?.email ?? accountHint ?? requireAccount?.sub ?? null;
+    const chosen = outcome.kind === 'failed' ? outcome.account : undefined;
+    const isRefused = accountHint !== null && chosen !== undefined && isOf(accountHint, chosen);
+    const hint = requireAccount?.email ?? (isRefused ? null : accountHint) ?? requireAccount?.sub ?? null;
     return this.tickets.renew({ ...connectRequest, accountHint: hint });
   }
+}
+
+function isOf(hint: string, { sub, email }: Account): boolean {
+  return hint === sub || (email !== null && foldEmail(hint) === foldEmail(email));
 }
 
 async function sendRefusal(request: FastifyRequest, reply: FastifyReply, problem: Problem): Promise<void> {

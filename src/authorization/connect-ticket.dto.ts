@@ -1,11 +1,9 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsBoolean, IsFQDN, IsOptional, IsString, Matches, MaxLength, ValidateNested } from 'class-validator';
-import type { Service } from '../domain/access/policy.js';
-import type { ConnectRequest, RequiredAccount } from '../domain/connect/connect-request.js';
-import type { GoogleClient } from '../domain/google/oauth.js';
-import { parseScopes } from '../domain/google/scopes.js';
-import { isPlainText } from '../domain/text.js';
+import { IsBoolean, IsFQDN, IsIn, IsOptional, Matches, ValidateIf, ValidateNested } from 'class-validator';
+import { TICKET_PURPOSES, type TicketPurpose } from '../domain/connect/connect-request.js';
+import { isGoogleScope } from '../domain/google/scopes.js';
+import { isDisplayText, isPlainText } from '../domain/text.js';
 import {
   IsClientAlias,
   IsEmailAddress,
@@ -15,7 +13,7 @@ import {
   IsUserId,
   rule,
 } from '../http/validation/validators.js';
-import { isLoginHint, MAX_TICKET_LENGTH, REQUIREMENT_RULE } from '../connect-tickets/connect-ticket.js';
+import { isLoginHint, REQUIREMENT_RULE } from '../connect-tickets/connect-ticket.js';
 
 /** RFC 5646: `fr`, `pt-BR`, `zh-Hant-TW`. */
 const IsLanguageTag = rule(
@@ -37,8 +35,28 @@ const IsLoginHint = rule(
   "must be an email address, or Google's id of the account (sub).",
 );
 
+const MAX_REASON_LENGTH = 200;
+
+const AreReasons = rule(
+  'areReasons',
+  (value) => {
+    const reasons =
+      typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+    return (
+      reasons.length >= 1 &&
+      reasons.length <= 50 &&
+      reasons.every(
+        ([scope, text]) =>
+          isGoogleScope(scope) && typeof text === 'string' && isDisplayText(text, MAX_REASON_LENGTH),
+      )
+    );
+  },
+  `must be an object with scopes as names, and for each a text of 1 to ${MAX_REASON_LENGTH} characters, without control characters, ` +
+    'invisible ones, and spaces at its ends.',
+);
+
 /** The account that must consent; any other is refused at the callback. */
-class RequireAccountDto {
+export class RequireAccountDto {
   @ApiPropertyOptional({ example: 'alice@example.com' })
   @IsOptional()
   @IsEmailAddress()
@@ -56,6 +74,17 @@ class RequireAccountDto {
 }
 
 export class ConnectTicketDto {
+  @ApiPropertyOptional({
+    enum: TICKET_PURPOSES,
+    default: 'connect',
+    description:
+      '`connect`: a link to Google and back. `manage`: a link to a page where the user sees what you hold, reconnects and ' +
+      'disconnects; of the other members it takes user_id, user_label, locale, client and return_to',
+  })
+  @IsOptional()
+  @IsIn(TICKET_PURPOSES, { message: 'must be connect or manage.' })
+  purpose: TicketPurpose = 'connect';
+
   @ApiProperty({ description: 'Your own id of the user', example: 'alice' })
   @IsUserId()
   user_id!: string;
@@ -79,18 +108,33 @@ export class ConnectTicketDto {
   locale?: string;
 
   @ApiPropertyOptional({
-    description: 'The alias of the Google client; may be left out when there is a default',
+    description:
+      'The alias of the Google client; may be left out when there is a default, and of a page about all clients',
   })
   @IsOptional()
   @IsClientAlias()
   client?: string;
 
-  @ApiProperty({
-    description: 'What you need, separated by spaces',
+  @ApiPropertyOptional({
+    description: 'What you need, separated by spaces. Required, but for the purpose manage',
     example: 'https://www.googleapis.com/auth/yt-analytics.readonly',
   })
+  @ValidateIf(({ purpose }: ConnectTicketDto) => purpose !== 'manage')
   @IsGoogleScopeList()
-  scope!: string;
+  scope?: string;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { type: 'string', minLength: 1, maxLength: MAX_REASON_LENGTH },
+    description:
+      "Why you need a scope, by its name: shown beside it as your words. In the user's language, and for some of the scopes or all",
+    example: {
+      'https://www.googleapis.com/auth/yt-analytics.readonly': 'To show your views beside your sales.',
+    },
+  })
+  @IsOptional()
+  @AreReasons()
+  reasons?: Record<string, string>;
 
   @ApiPropertyOptional({
     description: 'The email or sub to suggest to the user',
@@ -159,6 +203,10 @@ export const CONNECT_TICKET_EXAMPLES = {
       require_account: { email: 'alice@example.com' },
     },
   },
+  manage: {
+    summary: 'A page where the user sees and ends what you hold',
+    value: { purpose: 'manage', user_id: 'alice' },
+  },
 };
 
 /** A link to show to the user, or to redirect the user to. */
@@ -167,7 +215,7 @@ export class ConnectTicketResponse {
   id!: string;
 
   @ApiProperty({
-    description: 'For one browser, for 30 minutes',
+    description: 'For one browser, for 30 minutes. With the purpose manage it leads to /me/grants',
     example: 'https://broker.example.com/connect?ticket=ct_h3k9x2mvq7aw_QmV0dGVyIHNhZmUgdGg',
   })
   connect_url!: string;
@@ -176,62 +224,10 @@ export class ConnectTicketResponse {
   expires_at!: string;
 }
 
-class TicketDto {
-  @IsString({ message: 'is missing: open the link exactly as the app gave it to you.' })
-  @MaxLength(MAX_TICKET_LENGTH, { message: 'is too long: open the link exactly as the app gave it to you.' })
-  ticket!: string;
-}
-
-/** The form of the connect page. */
-export class TicketFormDto extends TicketDto {
-  /** Present where its second button was pressed. */
-  @IsOptional()
-  @IsString()
-  @MaxLength(10)
-  cancel?: string;
-}
-
-export class ShowTicketDto extends TicketDto {
-  /** Whether the user goes on in a browser that Google may refuse. */
-  @IsOptional()
-  @IsString()
-  here?: string;
-}
-
-export function toConnectRequest(
-  service: Service,
-  client: GoogleClient,
-  body: ConnectTicketDto,
-): ConnectRequest {
-  return {
-    serviceId: service.id,
-    serviceName: service.name,
-    userId: body.user_id,
-    userLabel: body.user_label ?? null,
-    locale: body.locale ?? null,
-    client: client.alias,
-    scopes: parseScopes(body.scope),
-    accountHint: body.account_hint ?? null,
-    requireAccount: toRequiredAccount(body.require_account ?? null),
-    anotherAccount: body.another_account,
-    returnTo: body.return_to ?? null,
-    confirm: body.confirm,
-    force: body.force,
-    linkExpiresAt: null,
-  };
-}
-
 function isLanguageTag(value: string): boolean {
   try {
     return value.length <= 35 && Intl.getCanonicalLocales(value).length === 1;
   } catch {
     return false;
   }
-}
-
-/** In JSON, null also means "not set". */
-function toRequiredAccount(required: RequireAccountDto | null): RequiredAccount | null {
-  if (required === null) return null;
-  const { email, sub, hd } = required;
-  return { email: email ?? undefined, sub: sub ?? undefined, hd: hd ?? undefined };
 }

@@ -26,6 +26,7 @@ import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../connect-tickets/ticket-watch.js';
 import type { Service } from '../domain/access/policy.js';
 import { causeFacts, endOf } from '../domain/connect/connect-end.js';
+import { ANY_CLIENT } from '../domain/connect/connect-request.js';
 import { type ConnectTicket, stateAt } from '../domain/connect/connect-ticket.js';
 import { BrokerError } from '../domain/errors.js';
 import { parseScopes } from '../domain/google/scopes.js';
@@ -35,12 +36,8 @@ import { Caller } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
-import {
-  CONNECT_TICKET_EXAMPLES,
-  ConnectTicketDto,
-  ConnectTicketResponse,
-  toConnectRequest,
-} from './connect-ticket.dto.js';
+import { CONNECT_TICKET_EXAMPLES, ConnectTicketDto, ConnectTicketResponse } from './connect-ticket.dto.js';
+import { toTicketRequest } from './read-connect-ticket.js';
 import { TicketPath, TicketStatusResponse, toTicketStatus, WaitQuery } from './ticket-status.response.js';
 
 /** What a service does with its connect tickets: makes them, waits for their outcomes, takes them back. */
@@ -63,7 +60,7 @@ export class ConnectTicketsController {
   @Header('cache-control', 'no-store')
   @ApiOperation({
     operationId: 'createConnectTicket',
-    summary: 'Make a link that takes a user to Google and back',
+    summary: 'Make a link that takes a user to Google and back, or to a page of what you hold',
   })
   @ApiBody({ type: ConnectTicketDto, examples: CONNECT_TICKET_EXAMPLES })
   @ApiCreatedResponse({ type: ConnectTicketResponse })
@@ -75,10 +72,11 @@ export class ConnectTicketsController {
     @Req() request: FastifyRequest,
     @Audit() audit: AuditNote,
   ): Promise<ConnectTicketResponse> {
-    audit.add({ userId: body.user_id, details: { asked: parseScopes(body.scope) } });
-    const client = this.settings.clients.pickFor(service, body.client ?? undefined);
-    audit.add({ client: client.alias });
-    const connectRequest = toConnectRequest(service, client, body);
+    const asked =
+      body.purpose === 'manage' ? { purpose: body.purpose } : { asked: parseScopes(body.scope ?? '') };
+    audit.add({ userId: body.user_id, details: asked });
+    const connectRequest = toTicketRequest(service, this.settings.clients, body);
+    if (connectRequest.client !== ANY_CLIENT) audit.add({ client: connectRequest.client });
     const { id, url, expiresAt } = await this.tickets.issue(service, connectRequest, request.id);
     audit.add({ details: { ticket: id } });
     return { id, connect_url: url, expires_at: expiresAt.toISOString() };
@@ -127,7 +125,8 @@ export class ConnectTicketsController {
     const end = endOf(outcome, connectRequest, requestId);
     const ended = await this.progress.end(id, outcome, requestId);
     if (!ended) throw notFound();
-    if (ended.isNew) this.metrics.ended(end);
+    // No connect ends with a page.
+    if (ended.isNew && connectRequest.purpose !== 'manage') this.metrics.ended(end);
     audit.add(ended.isNew ? { details: causeFacts(end) } : { outcome: 'ended' });
     return this.#statusOf(ended.ticket);
   }

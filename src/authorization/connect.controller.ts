@@ -19,7 +19,7 @@ import { resultPage } from '../pages/result-page.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
 import { redirectTo, respondToBrowser } from './browser-response.js';
 import { ConnectAuditInterceptor } from './connect-audit.interceptor.js';
-import { ShowTicketDto, TicketFormDto } from './connect-ticket.dto.js';
+import { ShowTicketDto, TicketFormDto } from './connect-page.dto.js';
 import { consentFacts } from './consent-facts.js';
 import { isEmbeddedBrowser } from './embedded-browser.js';
 import { PageContexts } from './page-contexts.js';
@@ -108,7 +108,7 @@ export class ConnectController {
   }
 
   #open(text: string, request: FastifyRequest, audit: AuditNote): Promise<OpenedTicket> {
-    return this.tickets.open(text, (connectRequest) => {
+    return this.tickets.open(text, 'connect', (connectRequest) => {
       audit.add(aboutConnect(connectRequest));
       this.pages.remember(request, connectRequest);
     });

@@ -55,6 +55,8 @@ export class ExpireTicketsJob implements OnModuleInit {
     // Another replica may be first, or the user at the last moment.
     const ended = await this.progress.expire(ticket, outcome);
     if (!ended) return;
+    // The time of a page is over: no connect has ended.
+    if (connectRequest.purpose === 'manage') return;
     const { serviceId, userId, client, scopes } = connectRequest;
     this.metrics.ended({ ...endOf(outcome, connectRequest, requestId ?? ''), isResumed: true });
     this.audit.record({

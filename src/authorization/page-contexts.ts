@@ -1,7 +1,15 @@
-import { Injectable, Logger } from '@nestjs/common';
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  Logger,
+  type NestInterceptor,
+} from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { catchError, type Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import type { ServiceFace } from '../domain/access/service-face.js';
+import { type ConnectOutcome, returnAddress } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { setPageContext } from '../http/page-responses.js';
 import { localeOf } from '../pages/locale.js';
@@ -33,13 +41,18 @@ export class PageContexts {
     if (connectRequest) setPageContext(request, await this.of(request, connectRequest));
   }
 
-  async of(request: FastifyRequest, connectRequest: ConnectRequest): Promise<PageContext> {
+  /** @param outcome goes with the way back */
+  async of(
+    request: FastifyRequest,
+    connectRequest: ConnectRequest,
+    outcome: ConnectOutcome | null = null,
+  ): Promise<PageContext> {
     const { locale, returnTo } = connectRequest;
     return {
       // A ticket of an older version names none.
       locale: localeOf(locale ?? null, request.headers['accept-language']),
       app: await this.#faceOf(connectRequest),
-      backUrl: returnTo,
+      backUrl: returnTo !== null && outcome ? returnAddress(returnTo, outcome) : returnTo,
     };
   }
 
@@ -63,5 +76,21 @@ export class PageContexts {
   #logoOf({ logo }: ServiceFace): string | null {
     if (logo === null) return null;
     return logo.kind === 'url' ? logo.url : `/logos/${logo.hash}`;
+  }
+}
+
+/** Refusals of a page that is no part of a connect look like the pages of its app. */
+@Injectable()
+export class RefusalPageInterceptor implements NestInterceptor {
+  constructor(private readonly pages: PageContexts) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    return next.handle().pipe(
+      catchError(async (fault: unknown) => {
+        await this.pages.prepareRefusal(request);
+        throw fault;
+      }),
+    );
   }
 }

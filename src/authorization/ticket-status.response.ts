@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { TICKET_PURPOSES, type TicketPurpose } from '../domain/connect/connect-request.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import {
   type ConnectTicket,
@@ -48,6 +49,9 @@ export class TicketStatusResponse {
   @ApiProperty({ example: 'h3k9x2mvq7aw' })
   id!: string;
 
+  @ApiProperty({ enum: TICKET_PURPOSES })
+  purpose!: TicketPurpose;
+
   @ApiProperty({
     enum: TICKET_STATES,
     description:
@@ -74,7 +78,7 @@ export class TicketStatusResponse {
   @ApiProperty({ example: 'alice' })
   user_id!: string;
 
-  @ApiProperty({ description: 'The alias of the Google client' })
+  @ApiProperty({ description: 'The alias of the Google client; `*` of a page about all clients' })
   client!: string;
 
   @ApiProperty({ description: 'What was asked for, separated by spaces' })
@@ -126,6 +130,7 @@ export function toTicketStatus(ticket: ConnectTicket, now: Date): TicketStatusRe
   const state = stateAt(ticket, now);
   return {
     id,
+    purpose: connectRequest.purpose ?? 'connect',
     state,
     // A minute at most before the job writes it.
     reason: state === 'expired' ? (reason ?? 'ticket_expired') : reason,

@@ -98,7 +98,7 @@ export class CompleteAuthorization {
 
   async #resume(ticket: ConnectTicket, browserKey: Secret, requestId: string): Promise<Completion> {
     try {
-      await this.tickets.assertUsable({ ...ticket, stored: ticket });
+      await this.tickets.assertUsable(ticket);
       const start = await this.startAuthorization.begin(ticket, browserKey, requestId, null);
       if (start.kind === 'redirect') return { ...start, ticket };
       if (start.kind === 'settled') return start;

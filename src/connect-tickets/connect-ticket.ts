@@ -2,10 +2,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { isEmail } from 'class-validator';
 import { Settings } from '../config/settings.js';
-import { assertAllowed, assertMay, type Service } from '../domain/access/policy.js';
-import { authorityEnded } from '../domain/connect/connect-authority.js';
+import type { Service } from '../domain/access/policy.js';
+import { assertMayRequest, authorityEnded } from '../domain/connect/connect-authority.js';
 import { type ConnectOutcome, outcomeOfRefusal, returnAddress } from '../domain/connect/connect-outcome.js';
-import { assertReturnTo, type ConnectRequest } from '../domain/connect/connect-request.js';
+import {
+  assertReturnTo,
+  type ConnectRequest,
+  type TicketPurpose,
+} from '../domain/connect/connect-request.js';
 import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -26,6 +30,8 @@ const LIFETIME_SECONDS = 30 * 60;
 const AAD = 'connect-ticket';
 /** Browsers and proxies fail on a longer link. */
 export const MAX_TICKET_LENGTH = 8000;
+/** Where the link of each purpose leads. */
+const PATHS: Readonly<Record<TicketPurpose, string>> = { connect: '/connect', manage: '/me/grants' };
 /** ct_, the id, and 128 bits of secret. */
 const STORED = /^ct_([a-z0-9]{12})_([\w-]{22})$/;
 
@@ -64,9 +70,8 @@ export class ConnectTickets {
     request: ConnectRequest,
     requestId: string | null,
   ): Promise<ConnectLink & { readonly id: string }> {
-    const { userId, client, scopes, returnTo, requireAccount } = request;
-    assertAllowed(service, userId, client, scopes);
-    if (request.force) assertMay(service, 'force');
+    const { returnTo, requireAccount } = request;
+    assertMayRequest(service, request);
     if (returnTo !== null) assertReturnTo(returnTo, this.settings.returnToOrigins);
     if (request.confirm && returnTo === null) {
       throw invalidRequest({
@@ -86,7 +91,7 @@ export class ConnectTickets {
       requestId,
       secretHash: this.#hashOf(secret),
     });
-    return { id, url: this.#link(`ct_${id}_${secret}`), expiresAt };
+    return { id, url: this.#link(`ct_${id}_${secret}`, request.purpose), expiresAt };
   }
 
   /** A sealed link. @throws {BrokerError} `invalid_request`: the ticket is too long for a link */
@@ -96,16 +101,20 @@ export class ConnectTickets {
   }
 
   /**
-   * Another link for the same connect, which expires with the first one.
+   * Another link for the same connect, which expires with the first one; without its reasons where they are too long for a
+   * sealed one.
    * @returns null after the first link has expired, and where a sealed one cannot carry the request
    */
   async renew(request: ConnectRequest): Promise<string | null> {
     const expiresAt = new Date(request.linkExpiresAt ?? 0);
     if (expiresAt <= this.clock.now()) return null;
-    return this.#seal(request, expiresAt).catch((error: unknown) => {
-      if (error instanceof BrokerError) return null;
-      throw error;
-    });
+    const { reasons, ...plain } = request;
+    try {
+      return await this.#seal(request, expiresAt);
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      return reasons ? this.renew(plain) : null;
+    }
   }
 
   /** How long the link is still valid; null where it is not known. */
@@ -117,14 +126,19 @@ export class ConnectTickets {
   /**
    * Whatever its state: an outcome is shown again.
    * @param onRequest called as soon as the ticket proves to be the broker's
-   * @throws {BrokerError} `invalid_request`: forged or incomplete
+   * @throws {BrokerError} `invalid_request`: forged or incomplete, or for another page
    */
-  async open(text: string, onRequest: (request: ConnectRequest) => void): Promise<OpenedTicket> {
+  async open(
+    text: string,
+    purpose: TicketPurpose,
+    onRequest: (request: ConnectRequest) => void,
+  ): Promise<OpenedTicket> {
     const [, id, secret] = STORED.exec(text) ?? [];
     const opened =
       id === undefined || secret === undefined
         ? await this.#openSealed(text)
         : await this.#openStored(id, secret);
+    if ((opened.connectRequest.purpose ?? 'connect') !== purpose) throw ticketInvalid();
     onRequest(opened.connectRequest);
     return opened;
   }
@@ -133,10 +147,12 @@ export class ConnectTickets {
    * @throws {BrokerError} `invalid_request`, with the reason: the link has expired; `not_allowed`: the service that made the
    * ticket may no longer ask for this
    */
-  async assertUsable({ connectRequest }: OpenedTicket): Promise<void> {
-    const { linkExpiresAt, serviceId, returnTo } = connectRequest;
-    const back = (outcome: ConnectOutcome) =>
-      returnTo === null ? {} : { return_to: returnAddress(returnTo, outcome) };
+  async assertUsable({ connectRequest }: Pick<OpenedTicket, 'connectRequest'>): Promise<void> {
+    const { purpose, linkExpiresAt, serviceId, returnTo } = connectRequest;
+    const back = (outcome: ConnectOutcome) => {
+      if (returnTo === null) return {};
+      return { return_to: purpose === 'manage' ? returnTo : returnAddress(returnTo, outcome) };
+    };
     if (new Date(linkExpiresAt ?? 0) <= this.clock.now()) {
       const outcome = { kind: 'expired', cause: 'ticket_expired' } as const;
       throw ticketRefused('ticket_expired', 'This link is older than 30 minutes.', back(outcome));
@@ -176,8 +192,8 @@ export class ConnectTickets {
     return this.#link(sealed);
   }
 
-  #link(ticket: string): string {
-    return `${this.settings.publicUrl}/connect?ticket=${ticket}`;
+  #link(ticket: string, purpose: TicketPurpose = 'connect'): string {
+    return `${this.settings.publicUrl}${PATHS[purpose]}?ticket=${ticket}`;
   }
 
   #expiry(now: Date): Date {

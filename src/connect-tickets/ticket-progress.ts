@@ -81,7 +81,8 @@ export class TicketProgress {
   }
 
   /**
-   * Binds it to the browser that pressed the button; the visit to Google may take longer than the link was valid.
+   * Binds it to the browser that pressed the button; the visit to Google may take longer than the link was valid. That of a page
+   * leads to no visit.
    * @returns null when it is bound to another browser; otherwise the ticket, which may have ended
    */
   async begin(
@@ -95,7 +96,7 @@ export class TicketProgress {
       if (current.outcome) return current;
       const now = this.clock.now();
       return {
-        state: 'at_google',
+        state: current.connectRequest.purpose === 'manage' ? 'opened' : 'at_google',
         browserHash,
         requestId,
         openedAt: current.openedAt ?? now,

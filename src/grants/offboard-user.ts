@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { mayUseClient, type Policy } from '../domain/access/policy.js';
+import { ANY_CLIENT } from '../domain/connect/connect-request.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -91,9 +92,13 @@ export class OffboardUser {
     );
   }
 
-  async #ticketsOf({ userId, policy }: Offboarding) {
+  /** A page of all clients leads to connects on any, as above. */
+  async #ticketsOf({ userId, policy, by }: Offboarding) {
     const open = await this.tickets.openOfUser(userId, this.clock.now(), MAX_TICKETS);
-    return open.filter(({ client }) => policy === null || mayUseClient(policy, client));
+    return open.filter(
+      ({ client, serviceId }) =>
+        policy === null || serviceId === by.serviceId || mayUseClient(policy, client),
+    );
   }
 
   async #cancelConnects(request: Offboarding): Promise<number> {
@@ -104,7 +109,8 @@ export class OffboardUser {
       if (!ended?.isNew) continue;
       cancelled++;
       const common = { at: this.clock.now(), action: 'connect.cancel', outcome: 'ok' } as const;
-      this.audit.record({ ...common, ...by, serviceId, userId, client, details: { ticket: id } });
+      const about = { serviceId, userId, client: client === ANY_CLIENT ? null : client };
+      this.audit.record({ ...common, ...by, ...about, details: { ticket: id } });
     }
     return cancelled;
   }

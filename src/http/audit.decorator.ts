@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AuditAction, AuditDetail, AuditEntry } from '../domain/audit-entry.js';
-import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import { ANY_CLIENT, type ConnectRequest } from '../domain/connect/connect-request.js';
 
 export const AUDITED = 'audited';
 
@@ -67,7 +67,8 @@ export const Audit = createParamDecorator((_: unknown, context: ExecutionContext
   auditNoteOf(context.switchToHttp().getRequest<FastifyRequest>()),
 );
 
-/** The facts of a connect that a browser performs. */
-export function aboutConnect({ serviceId, userId, client, scopes }: ConnectRequest): AuditFacts {
+/** The facts of a ticket that a browser uses. */
+export function aboutConnect({ purpose, serviceId, userId, client, scopes }: ConnectRequest): AuditFacts {
+  if (purpose === 'manage') return { serviceId, userId, client: client === ANY_CLIENT ? null : client };
   return { serviceId, userId, client, details: { asked: scopes } };
 }

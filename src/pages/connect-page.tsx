@@ -1,26 +1,24 @@
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { messagesOf } from './messages/messages.js';
 import type { Part } from './messages/en.js';
-import { Name, Page, renderPage } from './page.js';
+import { GOOGLE_CONNECTIONS, Name, Page, renderPage } from './page.js';
 import type { PageContext } from './page-context.js';
 import { ScopeList } from './scope-list.js';
 
 interface ConnectPageFacts {
   readonly connectRequest: Pick<
     ConnectRequest,
-    'userId' | 'userLabel' | 'scopes' | 'accountHint' | 'requireAccount'
+    'userId' | 'userLabel' | 'scopes' | 'reasons' | 'accountHint' | 'requireAccount'
   >;
   readonly ticket: string;
   /** How long the link is valid, in minutes; null where it is not known. */
   readonly minutesLeft: number | null;
 }
 
-const CONNECTIONS = 'https://myaccount.google.com/connections';
-
 /** Shown before Google's consent screen: who asks, for which user, for what. Nothing happens until the button. */
 export function connectPage(context: PageContext, facts: ConnectPageFacts): string {
   const { connectRequest, ticket, minutesLeft } = facts;
-  const { userId, userLabel, scopes } = connectRequest;
+  const { userId, userLabel, scopes, reasons } = connectRequest;
   const { locale } = context;
   const { connect } = messagesOf(locale);
   const app = <Name>{context.app.name}</Name>;
@@ -42,7 +40,7 @@ export function connectPage(context: PageContext, facts: ConnectPageFacts): stri
         )}
       </dl>
       <h2>{connect.asks(app)}</h2>
-      <ScopeList locale={locale} scopes={scopes} />
+      <ScopeList locale={locale} scopes={scopes} reasons={{ app: context.app.name, byScope: reasons }} />
       <form method="post" action="/connect">
         <div class="actions">
           <input type="hidden" name="ticket" value={ticket} />
@@ -58,7 +56,7 @@ export function connectPage(context: PageContext, facts: ConnectPageFacts): stri
       <p class="soft">{connect.notYou(user)}</p>
       <p class="soft">
         {connect.takeBack((text) => (
-          <a href={CONNECTIONS}>{text}</a>
+          <a href={GOOGLE_CONNECTIONS}>{text}</a>
         ))}{' '}
         {minutesLeft === null ? null : connect.expires(minutesLeft)}
       </p>

@@ -10,6 +10,9 @@ import { Icon, type IconName } from './icon.js';
 import type { AppFace, PageContext } from './page-context.js';
 import { STYLE, stylesheetAddress } from './style.js';
 
+/** Where Google lists what an account allowed. */
+export const GOOGLE_CONNECTIONS = 'https://myaccount.google.com/connections';
+
 type Mood = 'plain' | 'good' | 'warn' | 'bad';
 
 interface PageProps {
@@ -56,7 +59,7 @@ export function Name({ children }: { readonly children: string }) {
   return <bdi dir="auto">{children}</bdi>;
 }
 
-/** The way back to the app; to its help, where it named no way back. */
+/** The way back to the app; to its help, where it named no way back, which is never the main button. */
 export function BackToApp({
   context,
   second = false,
@@ -65,19 +68,18 @@ export function BackToApp({
   second?: boolean;
 }) {
   const { app, backUrl, locale } = context;
-  const style = second ? 'button second' : 'button';
   if (!app) return null;
   const messages = messagesOf(locale);
   const name = <Name>{app.name}</Name>;
   if (backUrl !== null) {
     return (
-      <a class={style} href={backUrl}>
+      <a class={second ? 'button second' : 'button'} href={backUrl}>
         <span>{messages.back(name)}</span>
       </a>
     );
   }
   return app.supportUrl === null ? null : (
-    <a class={style} href={app.supportUrl}>
+    <a class="button second" href={app.supportUrl}>
       <span>{messages.getHelp(name)}</span>
     </a>
   );

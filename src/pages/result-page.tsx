@@ -14,7 +14,7 @@ interface ResultFacts {
   readonly outcome: ConnectOutcome;
   /** A link to try again; null where nothing is left to do. */
   readonly nextStep: string | null;
-  readonly connectRequest: Pick<ConnectRequest, 'accountHint' | 'requireAccount'>;
+  readonly connectRequest: Pick<ConnectRequest, 'accountHint' | 'requireAccount' | 'reasons'>;
 }
 
 /** The end of a connect, in the browser. */
@@ -28,14 +28,12 @@ function pageOf(context: PageContext, facts: ResultFacts) {
   const app = <Name>{context.app.name}</Name>;
   switch (outcome.kind) {
     case 'granted':
-      return outcome.missing.length === 0
-        ? complete(context, outcome)
-        : partial(context, outcome, facts.nextStep);
+      return outcome.missing.length === 0 ? complete(context, outcome) : partial(context, outcome, facts);
     case 'held':
       return (
         <Page context={context} title={result.held} mood="good">
           <p>{result.heldBody(app)}</p>
-          <NextSteps context={context} />
+          <NextSteps context={context} isDone />
         </Page>
       );
     case 'pending':
@@ -99,7 +97,7 @@ function complete(context: PageContext, { account, scopes, insteadOf }: Granted)
       <InsteadOf context={context} accounts={insteadOf} />
       <h2>{result.allowed}</h2>
       <ScopeList locale={context.locale} scopes={scopes} />
-      <NextSteps context={context} />
+      <NextSteps context={context} isDone />
     </Page>
   );
 }
@@ -107,7 +105,7 @@ function complete(context: PageContext, { account, scopes, insteadOf }: Granted)
 function partial(
   context: PageContext,
   { account, scopes, missing, insteadOf }: Granted,
-  nextStep: string | null,
+  { nextStep, connectRequest }: ResultFacts,
 ) {
   const { result } = messagesOf(context.locale);
   const app = <Name>{context.app.name}</Name>;
@@ -116,7 +114,12 @@ function partial(
       <p>{result.mayUsePartly(app, <Name>{account.email ?? account.sub}</Name>)}</p>
       <InsteadOf context={context} accounts={insteadOf} />
       <h2>{result.missing}</h2>
-      <ScopeList locale={context.locale} scopes={missing} isMissing />
+      <ScopeList
+        locale={context.locale}
+        scopes={missing}
+        isMissing
+        reasons={{ app: context.app.name, byScope: connectRequest.reasons }}
+      />
       <p>{result.consequence(app, missing.length)}</p>
       <NextSteps context={context} again={nextStep} />
       <h2>{result.allowed}</h2>
@@ -178,11 +181,14 @@ interface NextStepsProps {
   readonly context: PageContext;
   readonly again?: string | null;
   readonly label?: string;
+  /** Nothing is left to do: the page needs no button for help, whose link stands below. */
+  readonly isDone?: boolean;
 }
 
 /** Another try first, where there is one; then the way back to the app. */
-function NextSteps({ context, again = null, label }: NextStepsProps) {
-  if (again === null && context.backUrl === null && context.app.supportUrl === null) return null;
+function NextSteps({ context, again = null, label, isDone = false }: NextStepsProps) {
+  const mayHelp = context.app.supportUrl !== null && !isDone;
+  if (again === null && context.backUrl === null && !mayHelp) return null;
   return (
     <div class="actions">
       {again === null ? null : (

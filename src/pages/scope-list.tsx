@@ -1,35 +1,50 @@
 import { Icon } from './icon.js';
 import type { Locale } from './locale.js';
 import { messagesOf } from './messages/messages.js';
+import { Name } from './page.js';
 import { isKnownScope, wordsOfScope } from './scopes/scope-words.js';
 
 /** The sign-in scopes are part of every request, so they come last. */
 const SIGN_IN = /^openid$|\/auth\/userinfo\.(email|profile)$/;
 
+/** Why the app needs scopes, in its own words. */
+interface Reasons {
+  readonly app: string;
+  readonly byScope: Readonly<Record<string, string>> | undefined;
+}
+
 interface ScopeListProps {
   readonly locale: Locale;
   readonly scopes: readonly string[];
   readonly isMissing?: boolean;
+  readonly reasons?: Reasons;
+  /** Without the addresses of scopes that have words, on a page that lists several accounts. */
+  readonly isBrief?: boolean;
 }
 
 /** What each scope allows. The address of a scope without words stands below it; those of the others can be unfolded. */
-export function ScopeList({ locale, scopes, isMissing = false }: ScopeListProps) {
+export function ScopeList({ locale, scopes, isMissing = false, reasons, isBrief = false }: ScopeListProps) {
   const signInLast = scopes.toSorted((one, other) => Number(SIGN_IN.test(one)) - Number(SIGN_IN.test(other)));
   const known = signInLast.filter(isKnownScope);
+  const shown = withoutTwins(signInLast, locale, reasons?.byScope ?? {});
   return (
     <>
       <ul class={isMissing ? 'box scopes missing' : 'box scopes'}>
-        {withoutTwins(signInLast, locale).map((scope) => (
+        {shown.map(({ scope, reason }) => (
           <li>
             <Icon name={isMissing ? 'circle' : 'check'} />
             <span>
               {wordsOfScope(scope, locale)}
               {isKnownScope(scope) ? null : <code dir="ltr">{scope}</code>}
+              {reason === undefined ? null : <q dir="auto">{reason}</q>}
             </span>
           </li>
         ))}
       </ul>
-      {known.length > 0 && (
+      {reasons && shown.some(({ reason }) => reason !== undefined) ? (
+        <p class="soft">{messagesOf(locale).quoted(<Name>{reasons.app}</Name>)}</p>
+      ) : null}
+      {known.length > 0 && !isBrief && (
         <details>
           <summary>{messagesOf(locale).technical(known.length)}</summary>
           <ul>
@@ -45,13 +60,22 @@ export function ScopeList({ locale, scopes, isMissing = false }: ScopeListProps)
   );
 }
 
-/** Two scopes can mean the same to a person: said once. */
-function withoutTwins(scopes: readonly string[], locale: Locale): string[] {
-  const said = new Set<string>();
-  return scopes.filter((scope) => {
+interface ShownScope {
+  readonly scope: string;
+  readonly reason: string | undefined;
+}
+
+/** Two scopes can mean the same to a person: said once, with the reason of either. */
+function withoutTwins(
+  scopes: readonly string[],
+  locale: Locale,
+  reasons: Readonly<Record<string, string>>,
+): ShownScope[] {
+  const shown = new Map<string, ShownScope>();
+  for (const scope of scopes) {
     const words = isKnownScope(scope) ? wordsOfScope(scope, locale) : scope;
-    if (said.has(words)) return false;
-    said.add(words);
-    return true;
-  });
+    const { reason, scope: first } = shown.get(words) ?? { scope, reason: undefined };
+    shown.set(words, { scope: first, reason: reason ?? reasons[scope] });
+  }
+  return [...shown.values()];
 }

@@ -92,6 +92,9 @@ ul { margin: .25rem 0; padding: 0; list-style: none; }
 .scopes svg { flex: none; width: 1.15rem; height: 1.15rem; margin-top: .18rem; color: var(--accent); }
 .scopes.missing svg { color: var(--soft); }
 .scopes code { display: block; font-size: .75rem; }
+.scopes q { display: block; margin-top: .1rem; color: var(--soft); font-size: .875rem; }
+q:lang(fr) { quotes: "«\\a0" "\\a0»"; }
+.scopes + .soft { margin: .5rem 0; }
 details { margin: .5rem 0; color: var(--soft); font-size: .85rem; }
 summary { cursor: pointer; width: fit-content; padding: .25rem 0; border-radius: 4px; }
 details li { padding: .1rem 0; }
@@ -133,6 +136,21 @@ button.second, a.second { flex-grow: 0; background: none; color: var(--ink); bor
 button.second:hover, a.second:hover { background: var(--tint); }
 button:not(.second):hover, a.button:not(.second):hover { box-shadow: inset 0 0 0 99px color-mix(in srgb, var(--on-button) 9%, transparent); }
 button:focus-visible, a:focus-visible, summary:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
+.notice { padding-block: .8rem; font-weight: 600; }
+.notice.good { color: var(--good); border-color: color-mix(in srgb, var(--good) 35%, var(--paper)); background: color-mix(in srgb, var(--good) 9%, var(--paper)); }
+.notice.warn { color: var(--warn); border-color: color-mix(in srgb, var(--warn) 35%, var(--paper)); background: color-mix(in srgb, var(--warn) 9%, var(--paper)); }
+button.danger { --button: var(--bad); --on-button: light-dark(#ffffff, #2b0a07); border-color: transparent; }
+h3 { margin: 1.1rem 0 .45rem; font-size: .9rem; line-height: 1.4; }
+h3 + .box { margin-top: 0; }
+.grant { margin-top: 1.75rem; padding-top: 1.4rem; border-top: 1px solid var(--line); }
+.head { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: center; gap: .35rem .75rem; }
+.grant h2 { margin: 0; font-size: 1.1rem; }
+.status { padding: .15rem .65rem; border: 1px solid transparent; border-radius: 99px; font-size: .8rem; font-weight: 600; line-height: 1.45; }
+.status { color: var(--tone); background: color-mix(in srgb, var(--tone) 11%, var(--paper)); }
+.status.active { --tone: var(--good); }
+.status.partial, .status.suspended, .status.revoking { --tone: var(--warn); }
+.status.dead { --tone: var(--bad); }
+.end { margin-top: 1.75rem; padding-top: 1.1rem; border-top: 1px solid var(--line); }
 footer { display: flex; flex-wrap: wrap; justify-content: center; gap: .35rem 1.25rem; font-size: .85rem; }
 footer a { color: var(--soft); padding: .3rem 0; }
 @media (prefers-reduced-motion: no-preference) {
@@ -145,7 +163,7 @@ footer a { color: var(--soft); padding: .3rem 0; }
   h1 { font-size: 1.4rem; }
 }
 @media (forced-colors: active) {
-  .mood, .letter, button, a.button { border-color: currentcolor; }
+  .mood, .letter, .status, button, a.button { border-color: currentcolor; }
 }
 @media print {
   body { background: none; }

@@ -65,6 +65,23 @@ describe('token-broker ticket', () => {
     expect(await audited('connect.ticket')).toMatchObject([{ actor: 'operator', user_id: 'alice' }]);
   });
 
+  test('makes a link to the page of a user, which takes nothing of a connect', async () => {
+    const [service] = await bed.sql('SELECT name FROM services WHERE id = $1', [bed.api.key.split('_')[1]]);
+    const as = ['ticket', 'create', '--service', String(service?.['name']), '--user', 'alice'];
+    const { code, answer } = await json(...as, '--manage');
+    expect(code).toBe(0);
+    expect((await new Browser().open(String(answer['connect_url']))).text).toContain('Show my connections');
+    const { stdout } = await run('ticket', 'show', String(answer['id']));
+    expect(stdout).toMatch(/purpose +manage\n/);
+    expect((await audited('connect.ticket')).at(-1)).toMatchObject({
+      actor: 'operator',
+      details: { purpose: 'manage', ticket: answer['id'] },
+    });
+    for (const wrong of [['--manage', '--scope', YOUTUBE], []]) {
+      expect(await json(...as, ...wrong)).toMatchObject({ code: 2 });
+    }
+  });
+
   test('refuses a service that there is not, a malformed user and a ticket that there is not', async () => {
     const rest = ['--user', 'alice', '--scope', YOUTUBE];
     expect(await json('ticket', 'create', '--service', 'unknown', ...rest)).toMatchObject({ code: 4 });

@@ -207,10 +207,14 @@ answer = {"unset": fault(given["url"], key=""), "bare": fault("localhost:3000", 
   });
 
   pythonTest('makes a connect link', async () => {
-    const { url, expires, id } = await run(`
+    const { url, expires, id, page } = await run(`
 link = broker.connect_link("dave", "${YOUTUBE}", client="second", account_hint="${ALICE.email}",
-                           require_account={"email": "${ALICE.email}"}, return_to="https://app.example.com/done")
-answer = {"url": link.url, "expires": link.expires_at.isoformat(), "id": link.id}`);
+                           require_account={"email": "${ALICE.email}"}, return_to="https://app.example.com/done",
+                           locale="de", reasons={"${YOUTUBE}": "Für Ihren Monatsbericht."})
+page = broker.manage_link("dave", user_label="Dave Example")
+answer = {"url": link.url, "expires": link.expires_at.isoformat(), "id": link.id, "page": page.url}`);
+    expect((await new Browser().open(url as string)).text).toContain('Für Ihren Monatsbericht.');
+    expect((await new Browser().open(page as string)).text).toContain('Dave Example');
     expect(Date.parse(expires as string)).toBeGreaterThan(Date.now());
     const end = await new Browser().connect(url as string, { account: ALICE.email });
     expect(end.headers.get('location')).toContain('https://app.example.com/done?connect=success');

@@ -259,7 +259,13 @@ test('a connect link takes a user through consent, with every option', async () 
     requireAccount: { email: ALICE.email },
     returnTo: 'https://app.example.com/done',
     anotherAccount: true,
+    userLabel: 'Carol Example',
+    locale: 'de',
+    reasons: { [YOUTUBE]: 'Für Ihren Monatsbericht.' },
   });
+  const { text } = await new Browser().open(link.url);
+  for (const words of ['<html lang="de">', 'Carol Example', 'Für Ihren Monatsbericht.'])
+    expect(text).toContain(words);
   expect(link.expiresAt.getTime()).toBeGreaterThan(Date.now());
   expect(await broker.connectOutcome(link.id)).toMatchObject({ state: 'created', hasEnded: false });
   const outcome = broker.connectOutcome(link.id, { waitSeconds: 60 });
@@ -276,6 +282,14 @@ test('a connect link takes a user through consent, with every option', async () 
     insteadOf: [],
   });
   expect(await broker.token('carol', { client: 'second' })).toMatchObject({ client: 'second' });
+});
+
+test('a link to the page of a user shows what is held, in the language that was asked for', async () => {
+  const { id, url } = await broker.manageLink('carol', { userLabel: 'Carol Example', locale: 'fr' });
+  const browser = new Browser();
+  const { text } = await browser.open(url);
+  for (const words of ['<html lang="fr">', 'Carol Example']) expect(text).toContain(words);
+  expect(await broker.connectOutcome(id)).toMatchObject({ state: 'created' });
 });
 
 test('waiting for a connect ends with its time, its signal, or an id that is unknown', async () => {

@@ -1,8 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { guideHierarchy, noAds } from '../../sandbox/google/ads/hierarchy.js';
 import { startSampleApp } from '../../sandbox/sample-app/sample-app.js';
 import { freePort } from '../../sandbox/trying/postgres.js';
 import { Browser } from '../support/api.js';
-import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
+import {
+  accessibilityFaults,
+  describeInChromium,
+  fitsWidth,
+  launchChromium,
+  PHONE,
+  screenshot,
+} from '../support/chromium.js';
+import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 
 describe('the sample app', () => {
   let bed: TestBed;
@@ -139,6 +148,147 @@ describe('the sample app', () => {
     expect(status).toBe(403);
     expect(text).toContain('Nothing was done.');
     expect(await grantOf('guarded')).toBe(grant);
+  });
+
+  test("has the four links of Google's guide, with what each does", async () => {
+    await connect('reading');
+    const { text } = await open('/?user=reading');
+    const labels = [...text.matchAll(/<button[^>]*>([^<]+)</g)].map(([, label]) => label);
+    expect(labels).toEqual([
+      'See and end what this app holds',
+      'Test an API request',
+      'Test the auth flow directly',
+      'Revoke current credentials',
+      'Clear credentials',
+      'Switch',
+    ]);
+    for (const words of [
+      'Submit an API request and see the answer.',
+      'you still might not be prompted to authorize the app again',
+      'Google asks for consent again',
+      'Google still remembers your consent',
+    ]) {
+      expect(text.replaceAll(/\s+/g, ' ')).toContain(words);
+    }
+  });
+
+  test("leads to the broker's page of what it holds, and back", async () => {
+    await connect('managing');
+    const browser = new Browser();
+    const { status, location } = await submit('/manage', [['user', 'managing']]);
+    expect(status).toBe(303);
+    const ticket = new URL(location).searchParams.get('ticket') ?? '';
+    await browser.open(location);
+    const begun = await browser.submit(new URL('/me/grants', bed.url), { ticket });
+    const { text } = await browser.open(new URL(begun.headers.get('location') ?? '', bed.url));
+    expect(text).toContain(ALICE.email);
+    expect(text).toContain(`href="${url}/?user=managing"`);
+  });
+
+  describe('in Google Ads', () => {
+    const first = '/report?user=advertiser&kind=ads';
+
+    test('shows campaigns of an advertiser, by way of the manager that the broker found', async () => {
+      bed.google.control.setAdsHierarchy(guideHierarchy({ U2: ALICE.email }));
+      const { location } = await open(first);
+      const back = await new Browser().connect(location, { account: ALICE.email });
+      const { text } = await open(back.headers.get('location') ?? '');
+      expect(text).toContain('Spring sale');
+      expect(text).toMatch(/Google Ads, the last seven days of A1 \(2000000001\)/);
+      const other = await open(`${first}&customer=2000000004`);
+      expect(other.text).toContain('Google Ads, the last seven days of A4 (2000000004)');
+      expect(other.text).toContain('login-customer-id 1000000003');
+      for (const secret of bed.google.control.secrets()) expect(other.text).not.toContain(secret);
+    });
+
+    test('says so where the account reaches none', async () => {
+      bed.google.control.setAdsHierarchy(noAds());
+      await new Browser().connect(
+        (
+          await submit('/connect', [
+            ['user', 'no-ads'],
+            ['scope', ADS],
+          ])
+        ).location,
+        {
+          account: ALICE.email,
+        },
+      );
+      const { status, text } = await open('/report?user=no-ads&kind=ads');
+      expect(status).toBe(200);
+      expect(text).toContain('No Google Ads account');
+    });
+  });
+
+  describe('of a token that Google refuses', () => {
+    const refusal = { named: 'invalid_credentials' } as const;
+
+    test('gets another from the broker, and says so', async () => {
+      await connect('refused');
+      bed.google.control.failNext('reports', refusal);
+      const { status, text } = await open('/report?user=refused');
+      expect(status).toBe(200);
+      expect(text).toContain('Minutes watched');
+      expect(text).toContain('Google refused the first token.');
+    });
+
+    test('says what to do next where Google refuses that one too', async () => {
+      await connect('refused-twice');
+      bed.google.control.failAlways('reports', refusal);
+      const { status, text } = await open('/report?user=refused-twice');
+      bed.google.control.clearFaults();
+      expect(status).toBe(502);
+      expect(text).toContain('Google refused the token');
+      expect(text).toContain('test the auth flow directly');
+      expect(text).toContain('href="/?user=refused-twice"');
+    });
+  });
+
+  test('shows a suspended grant with what happens next, and sends no one to Google for it', async () => {
+    await connect('suspended');
+    const event = {
+      subject: { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub },
+      to: `${bed.url}/security-events/google`,
+    };
+    await bed.google.control.sendSecurityEvent({ ...event, type: 'account-disabled', reason: 'hijacking' });
+    const home = await open('/?user=suspended');
+    expect(home.status).toBe(200);
+    expect(home.text).toContain('Suspended by Google');
+    expect(home.text).toContain('It works again by itself once Google has enabled the account.');
+    const report = await open('/report?user=suspended');
+    expect(report.status).toBe(410);
+    expect(report.text).toContain('There is nothing to press here');
+    expect(report.location).toBe('');
+    await bed.google.control.sendSecurityEvent({ ...event, type: 'account-enabled' });
+    expect((await open('/report?user=suspended')).text).toContain('Minutes watched');
+  });
+
+  describeInChromium('in a browser', () => {
+    test('can be read by everyone on a phone, whatever Google answers', async () => {
+      bed.google.control.setAdsHierarchy(guideHierarchy({ U2: ALICE.email }));
+      const all = [YOUTUBE, ADS].map((scope): [string, string] => ['scope', scope]);
+      const { location } = await submit('/connect', [['user', 'phone'], ...all]);
+      await new Browser().connect(location, { account: ALICE.email });
+      const chromium = await launchChromium();
+      const page = await chromium.newPage({ viewport: PHONE });
+      const faults: string[] = [];
+      const read = async (name: string, path: string) => {
+        await page.goto(new URL(path, url).href);
+        const found = await accessibilityFaults(page);
+        if (!(await fitsWidth(page))) found.push('wider than the screen');
+        faults.push(...found.map((fault) => `${name}: ${fault}`));
+        await screenshot(page, `sample-app-${name}`);
+      };
+      await read('home', '/?user=phone&connect=success');
+      await read('report', '/report?user=phone');
+      await read('ads', '/report?user=phone&kind=ads');
+      bed.google.control.failAlways('reports', { named: 'invalid_credentials' });
+      await read('refused', '/report?user=phone');
+      bed.google.control.clearFaults();
+      bed.google.control.setAdsHierarchy(noAds());
+      await chromium.close();
+      expect(faults).toEqual([]);
+    });
   });
 
   test("shows the broker's refusals in its words", async () => {

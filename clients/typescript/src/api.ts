@@ -93,6 +93,12 @@ export interface components {
         };
         ConnectTicketDto: {
             /**
+             * @description `connect`: a link to Google and back. `manage`: a link to a page where the user sees what you hold, reconnects and disconnects; of the other members it takes user_id, user_label, locale, client and return_to
+             * @default connect
+             * @enum {string}
+             */
+            purpose?: "connect" | "manage";
+            /**
              * @description Your own id of the user
              * @example alice
              */
@@ -107,13 +113,22 @@ export interface components {
              * @example fr
              */
             locale?: string;
-            /** @description The alias of the Google client; may be left out when there is a default */
+            /** @description The alias of the Google client; may be left out when there is a default, and of a page about all clients */
             client?: string;
             /**
-             * @description What you need, separated by spaces
+             * @description What you need, separated by spaces. Required, but for the purpose manage
              * @example https://www.googleapis.com/auth/yt-analytics.readonly
              */
-            scope: string;
+            scope?: string;
+            /**
+             * @description Why you need a scope, by its name: shown beside it as your words. In the user's language, and for some of the scopes or all
+             * @example {
+             *       "https://www.googleapis.com/auth/yt-analytics.readonly": "To show your views beside your sales."
+             *     }
+             */
+            reasons?: {
+                [key: string]: string;
+            };
             /**
              * @description The email or sub to suggest to the user
              * @example alice@example.com
@@ -145,7 +160,7 @@ export interface components {
              */
             id: string;
             /**
-             * @description For one browser, for 30 minutes
+             * @description For one browser, for 30 minutes. With the purpose manage it leads to /me/grants
              * @example https://broker.example.com/connect?ticket=ct_h3k9x2mvq7aw_QmV0dGVyIHNhZmUgdGg
              */
             connect_url: string;
@@ -161,6 +176,8 @@ export interface components {
         TicketStatusResponse: {
             /** @example h3k9x2mvq7aw */
             id: string;
+            /** @enum {string} */
+            purpose: "connect" | "manage";
             /**
              * @description `opened`: a browser shows its page; `at_google`: its button was pressed; `pending`: Google has given its permission, and the broker, or with `confirm` your server, has still to finish it. `success`, `partial`, `denied`, `failed`, `cancelled` and `expired` are ends
              * @enum {string}
@@ -172,7 +189,7 @@ export interface components {
             request_id: string | null;
             /** @example alice */
             user_id: string;
-            /** @description The alias of the Google client */
+            /** @description The alias of the Google client; `*` of a page about all clients */
             client: string;
             /** @description What was asked for, separated by spaces */
             scope: string;

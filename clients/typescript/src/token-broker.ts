@@ -55,22 +55,34 @@ export interface Token extends CachedToken {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export interface ConnectOptions {
-  readonly scope: string | readonly string[];
+interface PageOptions {
   readonly client?: string;
+  /** How the pages name the user, in place of the id. */
+  readonly userLabel?: string;
+  /** The language of the pages, as `fr` or `pt-BR`. */
+  readonly locale?: string;
+  /** Where the browser goes afterwards. */
+  readonly returnTo?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Without `client`, the page is about all clients that your policy covers. */
+export type ManageOptions = PageOptions;
+
+export interface ConnectOptions extends PageOptions {
+  readonly scope: string | readonly string[];
+  /** Why you need a scope, by its name: shown to the user as your words. */
+  readonly reasons?: Readonly<Record<string, string>>;
   /** The email or `sub` to suggest to the user. */
   readonly accountHint?: string;
   /** The account that must consent; any other is refused. */
   readonly requireAccount?: Schemas['RequireAccountDto'];
-  /** Where the browser goes afterwards. */
-  readonly returnTo?: string;
   /** Asks Google even when all scopes are held: to connect one more account. */
   readonly anotherAccount?: boolean;
   /** The grant waits until your server posts `connect_code` to /connect/completions. */
   readonly confirm?: boolean;
   /** Connects even when Google would end another user's grant for it. */
   readonly force?: boolean;
-  readonly signal?: AbortSignal;
 }
 
 export interface ConnectLink {
@@ -157,20 +169,26 @@ export class TokenBroker {
 
   /** A link that takes the user to Google and back. */
   async connectLink(user: string, { scope, signal, ...options }: ConnectOptions): Promise<ConnectLink> {
-    const { client, accountHint, requireAccount, returnTo, anotherAccount, confirm, force } = options;
+    const { reasons, accountHint, requireAccount, anotherAccount, confirm, force } = options;
     const body = {
-      user_id: user,
+      ...pageMembers(user, options),
       scope: scopeText(scope),
-      client,
+      reasons,
       account_hint: accountHint,
       require_account: requireAccount,
-      return_to: returnTo,
       another_account: anotherAccount,
       confirm,
       force,
-    } satisfies {
-      [Member in keyof Schemas['ConnectTicketDto']]: Schemas['ConnectTicketDto'][Member] | undefined;
     };
+    return this.#link(body, signal);
+  }
+
+  /** A link to a page where the user sees what you hold, reconnects, and disconnects as far as you may. */
+  async manageLink(user: string, { signal, ...options }: ManageOptions = {}): Promise<ConnectLink> {
+    return this.#link({ purpose: 'manage', ...pageMembers(user, options) }, signal);
+  }
+
+  async #link(body: TicketMembers, signal: AbortSignal | undefined): Promise<ConnectLink> {
     const call = { path: '/connect/tickets', body };
     const answer = await this.#requests.send<Schemas['ConnectTicketResponse']>(call, signal);
     return { id: answer.id, url: answer.connect_url, expiresAt: new Date(answer.expires_at) };
@@ -254,6 +272,14 @@ const LAST_SECONDS = 10;
 const MAX_WAIT_SECONDS = 55;
 
 const UNFINISHED: ReadonlySet<string> = new Set(['created', 'opened', 'at_google', 'pending']);
+
+type TicketMembers = {
+  [Member in keyof Schemas['ConnectTicketDto']]: Schemas['ConnectTicketDto'][Member] | undefined;
+};
+
+function pageMembers(user: string, { client, userLabel, locale, returnTo }: PageOptions) {
+  return { user_id: user, user_label: userLabel, locale, client, return_to: returnTo };
+}
 
 function scopeText(scope: string | readonly string[]): string {
   return typeof scope === 'string' ? scope : scope.join(' ');

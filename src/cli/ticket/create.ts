@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { ANY_CLIENT } from '../../domain/connect/connect-request.js';
 import { BrokerError } from '../../domain/errors.js';
 import type { ConnectTicketDto } from '../../authorization/connect-ticket.dto.js';
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
@@ -11,16 +12,19 @@ Examples:
     --scope https://www.googleapis.com/auth/yt-analytics.readonly
   token-broker ticket create --service reports --user alice --scope openid \\
     --account alice@example.com --json | jq -r .connect_url
+  token-broker ticket create --service reports --user alice --manage
 
 Makes a link that takes a user to Google and back, as a service would with
 POST /connect/tickets and within its policy. The browser that opens the link
 connects an account for this user: send it to no one else. How far it is says
-\`token-broker ticket show ID\`.`;
+\`token-broker ticket show ID\`. With --manage, the link leads to a page where the
+user sees what the service holds, reconnects and disconnects.`;
 
 interface Options {
   readonly service: string;
   readonly user: string;
-  readonly scope: readonly string[];
+  readonly scope?: readonly string[];
+  readonly manage?: boolean;
   readonly client?: string;
   readonly account?: string;
   readonly requireEmail?: string;
@@ -33,7 +37,15 @@ export function ticketCreate(): Command {
     .description('Make a connect link for a user, as a service')
     .requiredOption('--service <id-or-name>', 'the service that gets the access')
     .requiredOption('--user <id>', 'for whom: the id of the user')
-    .requiredOption('--scope <scope>', 'a scope to ask for; repeat for several', repeated)
+    .option('--scope <scope>', 'a scope to ask for; repeat for several', repeated)
+    .addOption(
+      new Option('--manage', 'a link to what the service holds instead').conflicts([
+        'scope',
+        'account',
+        'requireEmail',
+        'anotherAccount',
+      ]),
+    )
     .option('--client <alias>', 'the Google client; the default one without this')
     .option('--account <account>', 'the email address or sub to suggest')
     .option('--require-email <address>', 'the only account that is accepted')
@@ -54,9 +66,10 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
       import('../../token-store/services/services.repository.js'),
       import('../../services/service-cache.js'),
     ]);
-  const [{ AuditLog }, { Clock }] = await Promise.all([
+  const [{ AuditLog }, { Clock }, { toTicketRequest }] = await Promise.all([
     import('../../token-store/audit/audit-log.repository.js'),
     import('../../domain/ports/clock.js'),
+    import('../../authorization/read-connect-ticket.js'),
   ]);
   const metadata = { type: 'body', metatype: dto.ConnectTicketDto } as const;
   const body = (await validation
@@ -73,8 +86,8 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
         `There is no active service ${idOrName}. \`token-broker service list\` shows all of them.`,
       );
     }
-    const client = settings.clients.pickFor(service, body.client);
-    const request = dto.toConnectRequest(service, client, body);
+    const request = toTicketRequest(service, settings.clients, body);
+    const { purpose = 'connect', client, scopes } = request;
     const { id, url, expiresAt } = await broker.get(ConnectTickets).issue(service, request, null);
     const audit = broker.get(AuditLog);
     audit.record({
@@ -84,13 +97,15 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
       actor: 'operator',
       serviceId: service.id,
       userId: user,
-      client: client.alias,
-      details: { asked: request.scopes, ticket: id },
+      client: client === ANY_CLIENT ? null : client,
+      details: { ...(purpose === 'manage' ? { purpose } : { asked: scopes }), ticket: id },
     });
     await audit.flush();
     return {
       text: [
-        `This link connects an account for the user ${user}. Send it to no one else:`,
+        purpose === 'manage'
+          ? `This link shows what ${service.name} holds of the user ${user}, who can end it. Send it to no one else:`
+          : `This link connects an account for the user ${user}. Send it to no one else:`,
         `\n  ${url}\n`,
         `Its id is ${id}, and it ends at ${expiresAt.toISOString()}.`,
       ].join('\n'),
@@ -100,10 +115,11 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
 }
 
 function bodyOf(user: string, options: Omit<Options, 'service' | 'user'>): Record<string, unknown> {
-  const { scope, client, account, requireEmail, returnTo, anotherAccount = false } = options;
+  const { scope, manage, client, account, requireEmail, returnTo, anotherAccount = false } = options;
   return {
     user_id: user,
-    scope: scope.join(' '),
+    purpose: manage ? 'manage' : 'connect',
+    scope: scope?.join(' '),
     client,
     account_hint: account,
     ...(requireEmail === undefined ? {} : { require_account: { email: requireEmail } }),

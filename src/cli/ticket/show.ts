@@ -48,9 +48,10 @@ function inWords(status: TicketStatusResponse, width: number): string {
   const facts: [string, string | null][] = [
     ['state', status.state],
     ['reason', status.reason],
+    ['purpose', status.purpose === 'manage' ? status.purpose : null],
     ['user', status.user_id],
     ['client', status.client],
-    ['scopes', status.scope],
+    ['scopes', status.scope === '' ? null : status.scope],
     ['account', account && (account.email === null ? account.sub : `${account.email} (${account.sub})`)],
     ['missing', status.missing_scopes.length > 0 ? status.missing_scopes.join(' ') : null],
     ['grant', status.grant_id],

@@ -1,3 +1,4 @@
+import { ANY_CLIENT } from '../../domain/connect/connect-request.js';
 import {
   type ConnectTicket,
   stateAt,
@@ -95,11 +96,18 @@ export function ticketsPage({ person, now, service, state, tickets, next, done }
             },
             {
               name: 'Service',
-              cell: ({ connectRequest: { serviceName, client } }) => (
+              cell: ({ connectRequest: { purpose, serviceName, client } }) => (
                 <>
                   {serviceName}
                   <div class="soft small">
-                    with <code>{client}</code>
+                    {purpose === 'manage' ? "the user's own page, " : null}
+                    {client === ANY_CLIENT ? (
+                      'all clients'
+                    ) : (
+                      <>
+                        with <code>{client}</code>
+                      </>
+                    )}
                   </div>
                 </>
               ),

@@ -1,6 +1,19 @@
 import { assertAllowed, assertMay, type Service } from '../access/policy.js';
 import { BrokerError } from '../errors.js';
-import { type ConnectRequest, OPERATOR } from './connect-request.js';
+import { ANY_CLIENT, type ConnectRequest, OPERATOR } from './connect-request.js';
+
+/**
+ * Whether the policy allows what a ticket asks for.
+ * @throws {BrokerError} `not_allowed`, naming what was too much
+ */
+export function assertMayRequest(
+  service: Service,
+  { purpose, userId, client, scopes, force }: ConnectRequest,
+): void {
+  const isOfAllClients = purpose === 'manage' && client === ANY_CLIENT;
+  assertAllowed(service, userId, isOfAllClients ? (service.policy.clients[0] ?? '') : client, scopes);
+  if (force) assertMay(service, 'force');
+}
 
 /**
  * A connect depends on the authority of the service that requested it, from its link to the grant.
@@ -18,8 +31,7 @@ export function authorityEnded(connectRequest: ConnectRequest, service: Service 
     );
   }
   try {
-    assertAllowed(service, connectRequest.userId, connectRequest.client, connectRequest.scopes);
-    if (connectRequest.force) assertMay(service, 'force');
+    assertMayRequest(service, connectRequest);
     return null;
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;

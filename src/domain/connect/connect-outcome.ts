@@ -80,6 +80,11 @@ export function mayTryAgain(outcome: ConnectOutcome): boolean {
   }
 }
 
+/** Whether the user can put it right at once: the app gets it only from a user who goes back instead. */
+export function isForUserFirst(outcome: ConnectOutcome): boolean {
+  return outcome.kind === 'failed' && outcome.cause === 'wrong_account';
+}
+
 /** The app's address with the outcome in its query: `connect`, and what goes with it. */
 export function returnAddress(returnTo: string, outcome: ConnectOutcome): string {
   const url = new URL(returnTo);

@@ -2,8 +2,21 @@ import { invalidRequest } from '../errors.js';
 import type { VerifiedAccount } from '../grant/grant.js';
 import { foldEmail } from '../text.js';
 
+/**
+ * What the link of a ticket leads to. `connect`: to Google and back. `manage`: to a page where the user sees what the service
+ * holds, reconnects and disconnects; it asks for no scopes.
+ */
+export const TICKET_PURPOSES = ['connect', 'manage'] as const;
+
+export type TicketPurpose = (typeof TICKET_PURPOSES)[number];
+
+/** The `client` of a page about all clients that the policy allows. No alias is like it. */
+export const ANY_CLIENT = '*';
+
 /** What a service requests of a user at Google, from the ticket to the callback. Holds no secret. */
 export interface ConnectRequest {
+  /** Absent: connect. */
+  readonly purpose?: TicketPurpose;
   readonly serviceId: string;
   /** Shown to the user: which service asks. */
   readonly serviceName: string;
@@ -15,6 +28,8 @@ export interface ConnectRequest {
   readonly client: string;
   /** What the service needs, without the sign-in scopes that the broker adds. */
   readonly scopes: readonly string[];
+  /** Why the service needs a scope, in its own words for the user. Absent: it says nothing. */
+  readonly reasons?: Readonly<Record<string, string>>;
   /** The `sub` or email to suggest to the user. */
   readonly accountHint: string | null;
   readonly requireAccount: RequiredAccount | null;

@@ -2,7 +2,7 @@ import type { Secret } from '../secret.js';
 
 /** The requester of a revocation, for the audit trail. */
 export interface RevocationRequester {
-  /** A service's name, `operator`, or a person of the console. */
+  /** A service's name, `user` (on their own page), `operator`, or a person of the console. */
   readonly actor: string;
   readonly serviceId: string | null;
   readonly requestId: string | null;

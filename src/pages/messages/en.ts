@@ -36,6 +36,7 @@ export const EN = {
       one: 'Technical name of this permission',
       other: 'Technical names of these # permissions',
     }),
+  quoted: (app: Part): Part => ['The words in quotation marks are those of ', app, '.'],
   privacy: 'Privacy policy',
   support: 'Help',
   links: 'More about this app',

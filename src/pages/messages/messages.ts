@@ -8,6 +8,10 @@ import { DE } from './de.js';
 import { EN, type Messages } from './en.js';
 import { FR } from './fr.js';
 import { ID } from './id.js';
+import { MANAGE_DE } from './manage.de.js';
+import { MANAGE_EN, type ManageMessages } from './manage.en.js';
+import { MANAGE_FR } from './manage.fr.js';
+import { MANAGE_ID } from './manage.id.js';
 import { PROBLEMS_DE } from './problems.de.js';
 import { PROBLEMS_EN, type ProblemMessages } from './problems.en.js';
 import { PROBLEMS_FR } from './problems.fr.js';
@@ -22,10 +26,21 @@ const PROBLEMS: Readonly<Record<Locale, ProblemMessages>> = {
   de: PROBLEMS_DE,
 };
 
+const MANAGE: Readonly<Record<Locale, ManageMessages>> = {
+  en: MANAGE_EN,
+  id: MANAGE_ID,
+  fr: MANAGE_FR,
+  de: MANAGE_DE,
+};
+
 export function messagesOf(locale: Locale): Messages {
   return MESSAGES[locale];
 }
 
 export function problemMessagesOf(locale: Locale): ProblemMessages {
   return PROBLEMS[locale];
+}
+
+export function manageMessagesOf(locale: Locale): ManageMessages {
+  return MANAGE[locale];
 }

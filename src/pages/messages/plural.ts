@@ -13,6 +13,11 @@ export function plural(locale: Locale, count: number, forms: Forms): string {
   return form.replaceAll('#', new Intl.NumberFormat(locale).format(count));
 }
 
+/** A day, as a person writes it. */
+export function onDay(locale: Locale, day: Date): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' }).format(day);
+}
+
 /** A duration from now, such as "in 5 minutes". */
 export function inMinutes(locale: Locale, minutes: number): string {
   return new Intl.RelativeTimeFormat(locale).format(minutes, 'minute');

@@ -14,6 +14,10 @@ export const PROBLEMS_DE: ProblemMessages = {
       title: 'Dieser Link ist abgelaufen',
       detail: `Er ist älter als 30 Minuten. ${START_AGAIN}`,
     },
+    ticket_cancelled: {
+      title: 'Dieser Link wurde zurückgezogen',
+      detail: `Die App hat ihn zurückgenommen. ${START_AGAIN}`,
+    },
     ticket_invalid: {
       title: 'Dieser Link funktioniert nicht',
       detail:

@@ -19,6 +19,10 @@ export const PROBLEMS_EN = {
       title: 'This link has expired',
       detail: `It is older than 30 minutes. ${START_AGAIN}`,
     },
+    ticket_cancelled: {
+      title: 'This link was withdrawn',
+      detail: `The app has taken it back. ${START_AGAIN}`,
+    },
     ticket_invalid: {
       title: 'This link does not work',
       detail:

@@ -14,6 +14,10 @@ export const PROBLEMS_FR: ProblemMessages = {
       title: 'Ce lien a expiré',
       detail: `Il date de plus de 30 minutes. ${START_AGAIN}`,
     },
+    ticket_cancelled: {
+      title: 'Ce lien a été retiré',
+      detail: `L’application l’a retiré. ${START_AGAIN}`,
+    },
     ticket_invalid: {
       title: 'Ce lien ne marche pas',
       detail:

@@ -14,6 +14,10 @@ export const PROBLEMS_ID: ProblemMessages = {
       title: 'Link ini sudah tidak berlaku',
       detail: `Link ini lebih lama dari 30 menit. ${START_AGAIN}`,
     },
+    ticket_cancelled: {
+      title: 'Link ini telah ditarik',
+      detail: `Aplikasi telah menariknya. ${START_AGAIN}`,
+    },
     ticket_invalid: {
       title: 'Link ini tidak berfungsi',
       detail:

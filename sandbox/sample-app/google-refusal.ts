@@ -1,0 +1,17 @@
+/** Google refused the token or the query. */
+export class GoogleRefusal extends Error {
+  override readonly name = 'GoogleRefusal';
+
+  /** @param status of Google's answer; null where there was none */
+  constructor(
+    readonly status: number | null,
+    message: string,
+  ) {
+    super(message);
+  }
+
+  /** The token itself, and not what was asked with it. */
+  get isOfToken(): boolean {
+    return this.status === 401;
+  }
+}

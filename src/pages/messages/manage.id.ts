@@ -1,0 +1,86 @@
+import type { ManageMessages } from './manage.en.js';
+import { onDay, plural } from './plural.js';
+
+export const MANAGE_ID: ManageMessages = {
+  title: 'Koneksi Google Anda',
+  entry: {
+    body: (app) => [
+      'Lihat apa yang dapat digunakan ',
+      app,
+      ' di akun Google Anda, dan putuskan yang tidak lagi Anda inginkan.',
+    ],
+    button: 'Tampilkan koneksi saya',
+    notYou: (user) => ['Bukan ', user, '? Tutup halaman ini; belum ada yang ditampilkan.'],
+  },
+  lead: (app, user) => ['Akun Google yang terhubung ke ', app, ' untuk ', user, '.'],
+  none: (app) => [app, ' tidak terhubung ke akun Google Anda mana pun.'],
+  status: {
+    active: 'Terhubung',
+    partial: 'Terhubung sebagian',
+    suspended: 'Ditangguhkan oleh Google',
+    revoking: 'Sedang diputuskan',
+    dead: 'Tidak berfungsi lagi',
+  },
+  explain: {
+    suspended:
+      'Google menonaktifkan akun ini. Koneksi akan berfungsi lagi dengan sendirinya setelah akun diaktifkan kembali.',
+    revoking:
+      'Aplikasi tidak lagi memiliki akses. Google masih harus mengonfirmasinya; Anda tidak perlu menunggu.',
+    dead: 'Google tidak lagi menerima izin ini. Hubungkan kembali akun ini untuk terus menggunakannya.',
+    admin: 'Administrator Google Workspace Anda harus mengizinkan aplikasi ini terlebih dahulu.',
+    serviceAccount:
+      'Akses ini disiapkan oleh pengelola aplikasi. Ini bukan salah satu akun Google Anda; hubungi mereka untuk mengubahnya.',
+  },
+  since: (day) => `Diizinkan pada ${onDay('id', day)}.`,
+  ends: (day) => `Google mengakhirinya pada ${onDay('id', day)}.`,
+  reconnect: 'Hubungkan kembali',
+  allowRest: 'Izinkan sisanya',
+  disconnect: 'Putuskan',
+  onlyShown: (app) => ['Untuk mengakhiri koneksi, hubungi ', app, ', atau lakukan di Akun Google Anda.'],
+  google: (link) => [
+    'Anda juga dapat melihat dan menghapus aplikasi yang terhubung di ',
+    link('Akun Google Anda'),
+    '.',
+  ],
+  more: 'Tampilkan lainnya',
+  confirm: {
+    title: 'Putuskan akun ini?',
+    revoke: (app, account) => [
+      app,
+      ' tidak dapat lagi menggunakan ',
+      account,
+      '. Google mengakhiri izinnya, dan yang tersimpan di sini dihapus.',
+    ],
+    local: (app, account) => [
+      app,
+      ' tidak dapat lagi menggunakan ',
+      account,
+      ', dan yang tersimpan di sini dihapus. Google tetap mencantumkan aplikasi ini sampai Anda menghapusnya di sana juga.',
+    ],
+    dead: (account) => ['Izin ', account, ' tidak berfungsi lagi. Yang masih tersimpan di sini dihapus.'],
+    others: (account, count) => [
+      'Google mengakhiri semua izin ',
+      account,
+      plural('id', count, {
+        other: ' sekaligus: # koneksi lain ikut berakhir, mungkin milik pengguna lain.',
+      }),
+    ],
+    own: 'Ini juga mengakhiri izin Anda dari koneksi lain',
+    loses: 'Setelah itu aplikasi tidak dapat lagi',
+    keep: 'Tetap hubungkan',
+  },
+  done: {
+    revoked: 'Diputuskan. Google mengakhiri izinnya, dan izin itu dihapus di sini.',
+    revoking: 'Diputuskan. Google masih harus mengonfirmasinya; Anda tidak perlu menunggu.',
+    deleted: 'Diputuskan. Yang tersimpan di sini sudah dihapus.',
+    kept: 'Koneksi ini tidak dapat diakhiri saat ini. Hubungi pengelola aplikasi.',
+    gone: 'Keadaannya sudah berubah. Yang Anda lihat adalah keadaan terkini.',
+  },
+  connected: {
+    success: 'Akun sudah terhubung.',
+    partial: 'Akun sudah terhubung, tetapi Anda tidak mengizinkan semuanya.',
+    pending: 'Google telah memberikan izin. Izin akan segera disimpan.',
+    denied: 'Anda tidak mengizinkannya. Tidak ada yang berubah.',
+    failed: 'Gagal menghubungkan. Tidak ada yang berubah; coba lagi.',
+  },
+};

@@ -1,0 +1,100 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { BrowserBinding } from '../authorization/browser-binding-cookie.js';
+import { PageContexts } from '../authorization/page-contexts.js';
+import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-ticket.js';
+import { TicketProgress } from '../connect-tickets/ticket-progress.js';
+import type { Service } from '../domain/access/policy.js';
+import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import { BrokerError } from '../domain/errors.js';
+import { aboutConnect, auditNoteOf } from '../http/audit.decorator.js';
+import { ServiceCache } from '../services/service-cache.js';
+
+/** A browser at the page: for which user, with the authority of which service, read now. */
+export interface ManageSession {
+  readonly ticketId: string;
+  readonly connectRequest: ConnectRequest;
+  readonly service: Service;
+}
+
+/**
+ * From the link of a page to the browser that may use it. As with a connect, a button binds the ticket to one browser by its
+ * cookie: a preview of the link shows nothing of a user. From then on the address holds the id of the ticket only.
+ */
+@Injectable()
+export class ManageSessions {
+  constructor(
+    private readonly tickets: ConnectTickets,
+    private readonly progress: TicketProgress,
+    private readonly binding: BrowserBinding,
+    private readonly services: ServiceCache,
+    private readonly pages: PageContexts,
+  ) {}
+
+  /**
+   * A link before its button is pressed.
+   * @returns whether this browser has pressed it already
+   * @throws {BrokerError} `invalid_request` or `not_allowed`, for a person
+   */
+  async open(text: string, request: FastifyRequest): Promise<OpenedTicket & { readonly isBound: boolean }> {
+    const opened = await this.tickets.open(text, 'manage', (connectRequest) => {
+      this.#remember(request, connectRequest);
+    });
+    const { id, stored } = opened;
+    const isBound = stored !== null && this.binding.isBoundTo(stored, this.binding.read(request, id));
+    if (stored?.browserHash && !isBound) throw ticketUsed();
+    if (stored) await this.#assertOpen(stored);
+    return { ...opened, isBound };
+  }
+
+  /** A person looks at the page of the link: gets its cookie. */
+  async show({ id, stored }: OpenedTicket, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    // Not renewed: the key of another tab, which may have pressed the button, stays.
+    if (!this.binding.read(request, id)) this.binding.ensure(request, reply, id);
+    const isNavigation = request.headers['sec-fetch-dest'] === 'document' && !request.headers['sec-purpose'];
+    if (stored && isNavigation) await this.progress.markOpened(stored, request.id);
+  }
+
+  /** Binds the ticket to this browser. @returns its id */
+  async begin(text: string, request: FastifyRequest, reply: FastifyReply): Promise<string> {
+    const { id, stored } = await this.open(text, request);
+    const key = this.binding.ensure(request, reply, id);
+    const bound = stored && (await this.progress.begin(stored, this.binding.hashOf(key), request.id, 0));
+    if (!bound) throw ticketUsed();
+    return id;
+  }
+
+  /**
+   * The session of a browser that has begun.
+   * @throws {BrokerError} `invalid_request`: not in this browser, or over; `not_allowed`: the service may not do this any more
+   */
+  async require(ticketId: string, request: FastifyRequest): Promise<ManageSession> {
+    const ticket = await this.progress.find(ticketId);
+    const isPage = ticket?.connectRequest.purpose === 'manage';
+    if (!ticket || !isPage || !this.binding.isBoundTo(ticket, this.binding.read(request, ticketId))) {
+      throw ticketUsed();
+    }
+    const { connectRequest } = ticket;
+    this.#remember(request, connectRequest);
+    await this.#assertOpen(ticket);
+    const service = await this.services.findActive(connectRequest.serviceId);
+    // It was there a moment ago.
+    if (!service) throw new BrokerError('not_allowed', 'The app may not use this page any more.');
+    return { ticketId, connectRequest, service };
+  }
+
+  #remember(request: FastifyRequest, connectRequest: ConnectRequest): void {
+    auditNoteOf(request).add(aboutConnect(connectRequest));
+    this.pages.remember(request, connectRequest);
+  }
+
+  async #assertOpen({ connectRequest, outcome }: NonNullable<OpenedTicket['stored']>): Promise<void> {
+    await this.tickets.assertUsable({ connectRequest });
+    if (outcome === null) return;
+    throw new BrokerError(
+      'invalid_request',
+      'The app has taken this link back. Go back to the app you came from and start again there.',
+      { reason: 'ticket_cancelled' },
+    );
+  }
+}

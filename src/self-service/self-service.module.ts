@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { GrantsModule } from '../grants/grants.module.js';
+import { ManageSessions } from './manage-sessions.js';
+import { MyGrantsController } from './my-grants.controller.js';
+import { MyGrants } from './my-grants.js';
+
+/**
+ * Owns /me/grants, behind a ticket of its own: what an app holds of a user's Google accounts, for that user, who reconnects and
+ * disconnects there. The page can do no more than the service that made its ticket.
+ * Does not own tickets (connect-tickets/), how a grant ends (grants/) nor the way to Google (authorization/).
+ */
+@Module({
+  imports: [GrantsModule],
+  controllers: [MyGrantsController],
+  providers: [ManageSessions, MyGrants],
+})
+export class SelfServiceModule {}
