@@ -16,7 +16,7 @@ import { runCommand } from './support/command.js';
 import { file, keyFile, type KeyFile, ROBOT } from './support/service-account.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { until } from './support/until.js';
-import { fewOf } from './support/exhaustive.js';
+import { exhaustive, fewOf } from './support/exhaustive.js';
 
 const CALENDAR = 'https://www.googleapis.com/auth/calendar.readonly';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -221,23 +221,26 @@ describe('a service account that holds access', () => {
     expect(await bed.sql('SELECT scope_set FROM access_tokens')).toEqual([{ scope_set: CALENDAR }]);
   });
 
-  test('is added once where two add the same at once, and one of them gets a conflict', async () => {
-    const deposit = {
-      client: 'default',
-      account: { sub: ROBOT.uniqueId, email: ROBOT.email },
-      subject: null,
-      scopes: [ADS],
-      key: new Secret(readFileSync(key.path, 'utf8')),
-      replace: false,
-      now: new Date(),
-    };
-    const store = bed.app.get(ServiceAccountsRepository);
-    // Several times: with cold connections they come one after the other.
-    for (const userId of ['one', 'two', 'three']) {
-      const kept = await Promise.all(Array.from({ length: 5 }, () => store.keep({ ...deposit, userId })));
-      expect(kept.filter((each) => each !== null)).toHaveLength(1);
-    }
-  });
+  exhaustive.test(
+    'is added once where two add the same at once, and one of them gets a conflict',
+    async () => {
+      const deposit = {
+        client: 'default',
+        account: { sub: ROBOT.uniqueId, email: ROBOT.email },
+        subject: null,
+        scopes: [ADS],
+        key: new Secret(readFileSync(key.path, 'utf8')),
+        replace: false,
+        now: new Date(),
+      };
+      const store = bed.app.get(ServiceAccountsRepository);
+      // Several times: with cold connections they come one after the other.
+      for (const userId of ['one', 'two', 'three']) {
+        const kept = await Promise.all(Array.from({ length: 5 }, () => store.keep({ ...deposit, userId })));
+        expect(kept.filter((each) => each !== null)).toHaveLength(1);
+      }
+    },
+  );
 
   test('is as unavailable as any grant while Google is', async () => {
     await add('robot', [ADS]);
