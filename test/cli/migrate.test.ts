@@ -2,6 +2,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { asJson, emptyDatabase, emptyFolder, query, tokenBroker, tokenBrokerHere } from './token-broker.js';
+import { exhaustive } from '../support/exhaustive.js';
 
 const MIGRATIONS = readdirSync('prisma/migrations', { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
@@ -26,7 +27,7 @@ describe('token-broker migrate', () => {
     });
   });
 
-  test('prints JSON with --json, with the URL in a file', async () => {
+  exhaustive.test('prints JSON with --json, with the URL in a file', async () => {
     const file = join(emptyFolder(), 'database-url');
     writeFileSync(file, `${await emptyDatabase()}\n`);
     const env = { DATABASE_URL_FILE: file };

@@ -196,13 +196,16 @@ describe('token-broker service', () => {
     expect(failure?.['message']).toContain('token-broker migrate');
   });
 
-  test('exits with 69 where the database has an older schema, also where only the audit trail lacks a column', async () => {
-    const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
-    await tokenBroker(['migrate'], env);
-    await query(env.DATABASE_URL, 'ALTER TABLE audit_events DROP COLUMN last_at');
-    const { code, failure } = await asJson(['service', 'create', 'late', ...ANYTHING], env);
-    expect({ code, failure }).toMatchObject({ code: 69, failure: { error: 'database_not_migrated' } });
-  });
+  exhaustive.test(
+    'exits with 69 where the database has an older schema, also where only the audit trail lacks a column',
+    async () => {
+      const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
+      await tokenBroker(['migrate'], env);
+      await query(env.DATABASE_URL, 'ALTER TABLE audit_events DROP COLUMN last_at');
+      const { code, failure } = await asJson(['service', 'create', 'late', ...ANYTHING], env);
+      expect({ code, failure }).toMatchObject({ code: 69, failure: { error: 'database_not_migrated' } });
+    },
+  );
 
   test('exits with 1 and a stack trace after an unexpected fault', async () => {
     const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
