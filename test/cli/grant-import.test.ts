@@ -75,7 +75,7 @@ describe('token-broker grant import', () => {
     );
   });
 
-  test('continues when it runs again, and asks Google only about the rest', async () => {
+  exhaustive.test('continues when it runs again, and asks Google only about the rest', async () => {
     const lines = Array.from({ length: 12 }, (_, n) => lineOf({ user_id: `u${n}`, refresh_token: issue() }));
     const path = file(lines.join('\n'));
     bed.google.control.latency('token', 300);
