@@ -129,7 +129,7 @@ module.exports = {
     {
       name: 'only-outbound-sends',
       comment:
-        'Limits and proxies apply to every request because one module makes them; eslint forbids fetch elsewhere.',
+        'Limits and proxies apply to every request because one module makes them; oxlint forbids fetch elsewhere.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/outbound/' },
       to: { path: 'node_modules/undici/' },

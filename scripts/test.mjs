@@ -1,9 +1,9 @@
-// `npm test`: the checks (test/codebase/ includes `npm run check`) and each feature, in one run of Jest. `npm run test:all`:
-// test/support/exhaustive.mjs besides. With arguments, what they name. The last line is the count of the runner.
+// `npm test`: the checks (test/codebase/ includes `npm run check`) and each feature, in one run of Jest. `npm run test:all`: besides,
+// what test/support/exhaustive.mjs and exhaustive.ts leave to it. With arguments, what they name. The last line is the count of the runner.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { EXHAUSTIVE } from '../test/support/exhaustive.mjs';
 
 const args = process.argv.slice(2).filter((arg) => arg !== '--all');
@@ -23,8 +23,17 @@ const { status } = spawnSync(
     ...ignored,
     ...args,
   ],
-  // Jest prints the JSON on stdout as well; its report for people is on stderr.
-  { stdio: ['ignore', 'ignore', 'inherit'] },
+  {
+    // Jest prints the JSON on stdout as well; its report for people is on stderr.
+    stdio: ['ignore', 'ignore', 'inherit'],
+    // Workers, checks and brokers load the same packages, again in the next run.
+    env: {
+      ...process.env,
+      NODE_COMPILE_CACHE: resolve('node_modules/.cache/compile'),
+      // Read by test/support/exhaustive.ts.
+      TEST_MAIN_FLOWS_ONLY: String(!isWhole),
+    },
+  },
 );
 
 let passed = 0;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { accessibilityFaults, describeInChromium, launchChromium } from './support/chromium.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { exhaustive } from './support/exhaustive.js';
 
 describeInChromium('a connect in Chromium', () => {
   let bed: TestBed;
@@ -51,7 +52,7 @@ describeInChromium('a connect in Chromium', () => {
     expect((await bed.api.get(`/connect/tickets/${id}`)).body).toMatchObject({ state: 'success' });
   });
 
-  test('is finished by either of two tabs, and both show the same outcome', async () => {
+  exhaustive.test('is finished by either of two tabs, and both show the same outcome', async () => {
     const url = await bed.api.connectUrl(TICKET);
     const other = await context.newPage();
     for (const tab of [page, other]) {
@@ -63,7 +64,7 @@ describeInChromium('a connect in Chromium', () => {
     for (const tab of [page, other]) expect(await tab.textContent('main')).toContain(ALICE.email);
   });
 
-  test('is begun once by a double click', async () => {
+  exhaustive.test('is begun once by a double click', async () => {
     await page.goto(await bed.api.connectUrl(TICKET));
     await page.getByRole('button', { name: 'Continue to Google' }).dblclick();
     await consent(page);

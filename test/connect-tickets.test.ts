@@ -17,6 +17,7 @@ import {
 } from './support/test-bed.js';
 import { until } from './support/until.js';
 import { visitConsent } from './support/visit-consent.js';
+import { exhaustive } from './support/exhaustive.js';
 
 let bed: TestBed;
 beforeAll(async () => {
@@ -208,24 +209,27 @@ describe('waiting for a ticket', () => {
     expect(await status(id, { wait: '1' })).toMatchObject({ state: 'created' });
   });
 
-  test('of many callers costs no connection to the database, and a caller that hangs up leaves nothing behind', async () => {
-    const { id } = await bed.api.ticket(TICKET);
-    const calls = Array.from({ length: 200 }, () => {
-      const call = request(`${bed.url}/connect/tickets/${id}?wait=55`, {
-        headers: { authorization: `Bearer ${bed.api.key}` },
-        agent: false,
+  exhaustive.test(
+    'of many callers costs no connection to the database, and a caller that hangs up leaves nothing behind',
+    async () => {
+      const { id } = await bed.api.ticket(TICKET);
+      const calls = Array.from({ length: 200 }, () => {
+        const call = request(`${bed.url}/connect/tickets/${id}?wait=55`, {
+          headers: { authorization: `Bearer ${bed.api.key}` },
+          agent: false,
+        });
+        call.on('error', () => undefined).end();
+        return call;
       });
-      call.on('error', () => undefined).end();
-      return call;
-    });
-    await isWaiting(200);
-    const [busy] = await bed.sql(
-      "SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()",
-    );
-    expect(Number(busy?.['count'])).toBeLessThan(5);
-    for (const call of calls) call.destroy();
-    await isWaiting(0);
-  });
+      await isWaiting(200);
+      const [busy] = await bed.sql(
+        "SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()",
+      );
+      expect(Number(busy?.['count'])).toBeLessThan(5);
+      for (const call of calls) call.destroy();
+      await isWaiting(0);
+    },
+  );
 
   test.each([['-1'], ['56'], ['x']])('is refused for %s seconds', async (wait) => {
     const { id } = await bed.api.ticket(TICKET);

@@ -3,9 +3,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { migrate } from '../src/token-store/migrations/migrate.js';
 import { missingSql } from '../src/token-store/migrations/schema-engine.js';
+import { createDatabase } from './support/test-bed.js';
 
 const MIGRATIONS = 'prisma/migrations';
 const schema = readFileSync('prisma/schema.prisma', 'utf8');
@@ -23,28 +24,31 @@ describe('the migrations', () => {
     copy = mkdtempSync(join(tmpdir(), 'token-broker-migrations-'));
     cpSync(MIGRATIONS, copy, { recursive: true });
   });
-  beforeEach(async () => {
-    url = await emptyDatabase();
-    database = new pg.Client({ connectionString: url });
-    await database.connect();
-  });
   afterEach(() => database.end());
   afterAll(() => {
     rmSync(copy, { recursive: true, force: true });
   });
 
+  /** Migrated as the databases of all tests are; another that is empty costs its seconds again. */
+  const use = async (own: Promise<string> = createDatabase()) => {
+    url = await own;
+    database = new pg.Client({ connectionString: url });
+    await database.connect();
+  };
+
   test('make what prisma/schema.prisma says, and `npm run migration -- NAME` writes what is missing', async () => {
-    await migrate(url, MIGRATIONS);
+    await use();
     expect(await missingSql(url, schema)).toBeNull();
   });
 
   test('lack a field that the schema has more, and the SQL for it is named', async () => {
-    await migrate(url, MIGRATIONS);
+    await use();
     const changed = schema.replace('model Service {', 'model Service {\n  note String?');
     expect(await missingSql(url, changed)).toContain('ADD COLUMN     "note" TEXT');
   });
 
   test('are recorded as `prisma migrate deploy` records them, and applied once', async () => {
+    await use(emptyDatabase());
     expect(await migrate(url, MIGRATIONS)).toEqual(names);
     expect(await migrate(url, MIGRATIONS)).toEqual([]);
     const { rows } = await database.query('SELECT * FROM _prisma_migrations ORDER BY migration_name');
@@ -66,6 +70,7 @@ describe('the migrations', () => {
   });
 
   test('may hold semicolons in strings and functions', async () => {
+    await use();
     add(
       '29990101000000_semicolons',
       `CREATE FUNCTION two() RETURNS int AS $$ BEGIN PERFORM 1; RETURN 2; END $$ LANGUAGE plpgsql;
@@ -77,6 +82,7 @@ describe('the migrations', () => {
   });
 
   test('change nothing where one fails, and those after it are not applied', async () => {
+    await use();
     add('29990102000000_faulty', 'CREATE TABLE half (id int); SELECT nonsense;');
     await expect(migrate(url, copy)).rejects.toThrow('nonsense');
     const { rows } = await database.query("SELECT to_regclass('half') AS half");

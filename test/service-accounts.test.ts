@@ -16,6 +16,7 @@ import { runCommand } from './support/command.js';
 import { file, keyFile, type KeyFile, ROBOT } from './support/service-account.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { until } from './support/until.js';
+import { exhaustive, fewOf } from './support/exhaustive.js';
 
 const CALENDAR = 'https://www.googleapis.com/auth/calendar.readonly';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -220,23 +221,26 @@ describe('a service account that holds access', () => {
     expect(await bed.sql('SELECT scope_set FROM access_tokens')).toEqual([{ scope_set: CALENDAR }]);
   });
 
-  test('is added once where two add the same at once, and one of them gets a conflict', async () => {
-    const deposit = {
-      client: 'default',
-      account: { sub: ROBOT.uniqueId, email: ROBOT.email },
-      subject: null,
-      scopes: [ADS],
-      key: new Secret(readFileSync(key.path, 'utf8')),
-      replace: false,
-      now: new Date(),
-    };
-    const store = bed.app.get(ServiceAccountsRepository);
-    // Several times: with cold connections they come one after the other.
-    for (const userId of ['one', 'two', 'three']) {
-      const kept = await Promise.all(Array.from({ length: 5 }, () => store.keep({ ...deposit, userId })));
-      expect(kept.filter((each) => each !== null)).toHaveLength(1);
-    }
-  });
+  exhaustive.test(
+    'is added once where two add the same at once, and one of them gets a conflict',
+    async () => {
+      const deposit = {
+        client: 'default',
+        account: { sub: ROBOT.uniqueId, email: ROBOT.email },
+        subject: null,
+        scopes: [ADS],
+        key: new Secret(readFileSync(key.path, 'utf8')),
+        replace: false,
+        now: new Date(),
+      };
+      const store = bed.app.get(ServiceAccountsRepository);
+      // Several times: with cold connections they come one after the other.
+      for (const userId of ['one', 'two', 'three']) {
+        const kept = await Promise.all(Array.from({ length: 5 }, () => store.keep({ ...deposit, userId })));
+        expect(kept.filter((each) => each !== null)).toHaveLength(1);
+      }
+    },
+  );
 
   test('is as unavailable as any grant while Google is', async () => {
     await add('robot', [ADS]);
@@ -366,46 +370,55 @@ describe('the commands for service accounts', () => {
 
   const OF_YOUTUBE = ['--user', 'robot', '--scope', YOUTUBE, '--scope', YOUTUBE_MONEY];
   const USUAL = ['--user', 'robot', '--scope', ADS];
-  test.each<[string, () => string, string[], number, string, string]>([
-    ['no file', () => '/nowhere/key.json', USUAL, 4, 'service_account_not_found', 'ENOENT'],
-    ['no JSON', () => file('secret-text'), USUAL, 78, 'service_account_faulty', 'is not JSON'],
-    ['an OAuth client', () => file({ web: {} }), USUAL, 78, 'service_account_faulty', 'is an OAuth client'],
-    [
-      'a key cut short',
-      () => broken({ private_key: 'secret-text' }),
-      USUAL,
-      78,
-      'service_account_faulty',
-      'cannot be read',
-    ],
-    ['no client_id', () => broken({ client_id: undefined }), USUAL, 2, 'wrong_usage', 'lacks client_id'],
-    ['YouTube Analytics', () => key.path, OF_YOUTUBE, 3, 'youtube_analytics_refused', '--youtube-reporting'],
-    [
-      'no scope at all',
-      () => key.path,
-      ['--user', 'robot', '--scope', 'adwords'],
-      2,
-      'wrong_usage',
-      'adwords is no scope',
-    ],
-    [
-      'a user id with a control character',
-      () => key.path,
-      ['--user', 'a\u0007b', '--scope', ADS],
-      2,
-      'wrong_usage',
-      'user: must be',
-    ],
-    [
-      'an unknown client',
-      () => key.path,
-      [...USUAL, '--client', 'x'],
-      4,
-      'client_not_found',
-      'It serves default',
-    ],
-    ['no address', () => key.path, [...USUAL, '--subject', 'alice'], 2, 'wrong_usage', 'subject: must be'],
-  ])(
+  test.each<[string, () => string, string[], number, string, string]>(
+    fewOf([
+      ['no file', () => '/nowhere/key.json', USUAL, 4, 'service_account_not_found', 'ENOENT'],
+      ['no JSON', () => file('secret-text'), USUAL, 78, 'service_account_faulty', 'is not JSON'],
+      ['an OAuth client', () => file({ web: {} }), USUAL, 78, 'service_account_faulty', 'is an OAuth client'],
+      [
+        'a key cut short',
+        () => broken({ private_key: 'secret-text' }),
+        USUAL,
+        78,
+        'service_account_faulty',
+        'cannot be read',
+      ],
+      ['no client_id', () => broken({ client_id: undefined }), USUAL, 2, 'wrong_usage', 'lacks client_id'],
+      [
+        'YouTube Analytics',
+        () => key.path,
+        OF_YOUTUBE,
+        3,
+        'youtube_analytics_refused',
+        '--youtube-reporting',
+      ],
+      [
+        'no scope at all',
+        () => key.path,
+        ['--user', 'robot', '--scope', 'adwords'],
+        2,
+        'wrong_usage',
+        'adwords is no scope',
+      ],
+      [
+        'a user id with a control character',
+        () => key.path,
+        ['--user', 'a\u0007b', '--scope', ADS],
+        2,
+        'wrong_usage',
+        'user: must be',
+      ],
+      [
+        'an unknown client',
+        () => key.path,
+        [...USUAL, '--client', 'x'],
+        4,
+        'client_not_found',
+        'It serves default',
+      ],
+      ['no address', () => key.path, [...USUAL, '--subject', 'alice'], 2, 'wrong_usage', 'subject: must be'],
+    ]),
+  )(
     'refuse to add with %s in one line with its exit code, and do not ask Google',
     async (_, path, args, code, error, words) => {
       const { failure, ...run } = await cli('add', path(), ...args);
@@ -424,41 +437,43 @@ describe('the commands for service accounts', () => {
     expect((await bed.api.token('robot')).body['scope']).toBe(`${YOUTUBE_MONEY} ${YOUTUBE}`);
   });
 
-  test.each<[string, () => void, string[], number, string]>([
-    [
-      'a deleted key',
-      () => {
-        bed.google.control.deleteServiceAccountKey(key.keyId);
-      },
-      USUAL,
-      3,
-      'key_rejected',
-    ],
-    ['no delegation', () => undefined, [...USUAL, '--subject', ALICE.email], 3, 'delegation_missing'],
-    [
-      'a subject that is not there',
-      () => undefined,
-      [...USUAL, '--subject', 'x@example.com'],
-      3,
-      'subject_not_found',
-    ],
-    [
-      'a scope that Google lacks',
-      () => undefined,
-      [...USUAL, '--scope', 'https://example.com/x'],
-      3,
-      'scope_rejected',
-    ],
-    [
-      'an outage',
-      () => {
-        bed.google.control.failNext('token', { named: 'server_error' });
-      },
-      USUAL,
-      69,
-      'google_unavailable',
-    ],
-  ])('report what Google says of adding with %s, and keep nothing', async (_, arrange, args, code, error) => {
+  test.each<[string, () => void, string[], number, string]>(
+    fewOf([
+      [
+        'a deleted key',
+        () => {
+          bed.google.control.deleteServiceAccountKey(key.keyId);
+        },
+        USUAL,
+        3,
+        'key_rejected',
+      ],
+      ['no delegation', () => undefined, [...USUAL, '--subject', ALICE.email], 3, 'delegation_missing'],
+      [
+        'a subject that is not there',
+        () => undefined,
+        [...USUAL, '--subject', 'x@example.com'],
+        3,
+        'subject_not_found',
+      ],
+      [
+        'a scope that Google lacks',
+        () => undefined,
+        [...USUAL, '--scope', 'https://example.com/x'],
+        3,
+        'scope_rejected',
+      ],
+      [
+        'an outage',
+        () => {
+          bed.google.control.failNext('token', { named: 'server_error' });
+        },
+        USUAL,
+        69,
+        'google_unavailable',
+      ],
+    ]),
+  )('report what Google says of adding with %s, and keep nothing', async (_, arrange, args, code, error) => {
     arrange();
     expect(await cli('add', key.path, ...args)).toMatchObject({ code, failure: { error } });
     expect(await bed.sql('SELECT id FROM grants')).toEqual([]);

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { format, resolveConfig } from 'prettier';
+import { format, type FormatConfig } from 'oxfmt';
 import type { Measure } from '../measure.js';
 import { type Machine, page, plotsOf, type Results } from './page.js';
 
@@ -37,10 +37,15 @@ export async function writeResults(
     measures.flatMap(({ name }) => (results[name] ? [[name, results[name]]] : [])),
   );
   const json = JSON.stringify({ version: VERSION, measures: known });
-  writeFileSync(join(folder, `${NAME}.json`), await format(json, { parser: 'json' }));
-  const style = await resolveConfig(join(import.meta.dirname, '../../../package.json'));
-  const markdown = await format(page(results, measures), { ...style, ...PROSE, parser: 'markdown' });
-  writeFileSync(join(folder, `${NAME}.md`), markdown);
+  writeFileSync(join(folder, `${NAME}.json`), await formatted(`${NAME}.json`, json));
+  writeFileSync(join(folder, `${NAME}.md`), await formatted(`${NAME}.md`, page(results, measures), PROSE));
+}
+
+async function formatted(name: string, text: string, style: FormatConfig = {}): Promise<string> {
+  const { code, errors } = await format(name, text, style);
+  const [error] = errors;
+  if (error) throw new Error(`${name}: ${error.message}`);
+  return code;
 }
 
 export function thisMachine(): Machine {

@@ -19,7 +19,7 @@ import { Ledger } from './ledger/ledger.js';
 import { readStateFile, StateFile } from './ledger/state-file.js';
 import { routes } from './routes.js';
 import { serve } from './serve.js';
-import { newSigningKey, signingKeyOf } from './signing-key.js';
+import { newSigningKey, type SigningKey, signingKeyOf } from './signing-key.js';
 
 export type { Control } from './control/control.js';
 export type { StandInClient } from './google.js';
@@ -36,6 +36,8 @@ export interface StandInOptions {
   /** Without it, no account has access to Google Ads. */
   ads?: AdsHierarchy;
   stateFile?: string;
+  /** A new one where it is left out, which takes longer to make than the rest of a start. */
+  signingKey?: SigningKey;
   now?: () => Date;
 }
 
@@ -61,7 +63,9 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
   });
   const now = () => (options.now?.() ?? new Date()).getTime();
   const saved = options.stateFile === undefined ? undefined : readStateFile(options.stateFile);
-  const signingKey = saved ? await signingKeyOf(saved.signingKey) : await newSigningKey();
+  const signingKey = saved
+    ? await signingKeyOf(saved.signingKey)
+    : (options.signingKey ?? (await newSigningKey()));
   const ledger = new Ledger(now, () => stateFile?.writeSoon());
   if (saved) ledger.restore(saved);
   const stateFile =

@@ -8,7 +8,8 @@ import type { UndeliveredEvent } from '../token-store/outbox/outbox-events.repos
 
 /** `gone`: the receiver refuses this event for good. An error is a status or a code, never the receiver's text. */
 export type Delivery =
-  { readonly kind: 'accepted' } | { readonly kind: 'gone' | 'failed'; readonly error: string };
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'gone' | 'failed'; readonly error: string };
 
 const GONE = 410;
 const PREFIX = 'whsec_';

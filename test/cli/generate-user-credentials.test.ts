@@ -14,6 +14,7 @@ import { Browser } from '../support/api.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { type Choice, visitConsent } from '../support/visit-consent.js';
 import { emptyFolder, startTokenBroker, tokenBroker } from './token-broker.js';
+import { exhaustive } from '../support/exhaustive.js';
 
 const COMMAND = 'generate-user-credentials';
 
@@ -174,42 +175,45 @@ describe('the desktop flow', () => {
     expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none';/);
   });
 
-  test('prints the URL and the result as JSON with --json, also for more scopes, a chosen port and another format', async () => {
-    const port = await freePort();
-    const options = ['--json', '--no-browser', '--port', String(port), '--format', 'curl'];
-    const running = startTokenBroker(
-      [
-        COMMAND,
-        '--client_secrets_path',
-        file('desktop'),
-        ...options,
-        '--additional_scopes',
-        YOUTUBE,
-        'profile',
-      ],
-      { GOOGLE_STAND_IN_URL: google.url },
-    );
-    const url = await running.shown;
-    const redirectUri = `http://127.0.0.1:${port}`;
-    expect(url.searchParams.get('redirect_uri')).toBe(redirectUri);
-    // A visit without a response, and a request for another path, end nothing.
-    expect(await open(new URL(redirectUri))).toMatchObject({ status: 400 });
-    expect(await open(new URL('/favicon.ico', redirectUri))).toMatchObject({ status: 404 });
-    const {
-      run: { code, stdout, stderr },
-    } = await go(running);
-    expect(code).toBe(0);
-    expect(JSON.parse(stderr)).toEqual({ open: url.href, timeout_seconds: 300 });
-    const answer = JSON.parse(stdout) as Record<string, unknown>;
-    expect(answer).toMatchObject({
-      refresh_token: google.control.liveRefreshTokens(ALICE.sub, 'desktop')[0],
-      account: { sub: ALICE.sub, email: ALICE.email },
-      missing_scopes: [],
-      format: 'curl',
-      configuration: expect.stringMatching(/^Authorization: Bearer \S+\n$/),
-    });
-    expect(String(answer['scope']).split(' ')).toEqual(expect.arrayContaining([ADS, YOUTUBE]));
-  });
+  exhaustive.test(
+    'prints the URL and the result as JSON with --json, also for more scopes, a chosen port and another format',
+    async () => {
+      const port = await freePort();
+      const options = ['--json', '--no-browser', '--port', String(port), '--format', 'curl'];
+      const running = startTokenBroker(
+        [
+          COMMAND,
+          '--client_secrets_path',
+          file('desktop'),
+          ...options,
+          '--additional_scopes',
+          YOUTUBE,
+          'profile',
+        ],
+        { GOOGLE_STAND_IN_URL: google.url },
+      );
+      const url = await running.shown;
+      const redirectUri = `http://127.0.0.1:${port}`;
+      expect(url.searchParams.get('redirect_uri')).toBe(redirectUri);
+      // A visit without a response, and a request for another path, end nothing.
+      expect(await open(new URL(redirectUri))).toMatchObject({ status: 400 });
+      expect(await open(new URL('/favicon.ico', redirectUri))).toMatchObject({ status: 404 });
+      const {
+        run: { code, stdout, stderr },
+      } = await go(running);
+      expect(code).toBe(0);
+      expect(JSON.parse(stderr)).toEqual({ open: url.href, timeout_seconds: 300 });
+      const answer = JSON.parse(stdout) as Record<string, unknown>;
+      expect(answer).toMatchObject({
+        refresh_token: google.control.liveRefreshTokens(ALICE.sub, 'desktop')[0],
+        account: { sub: ALICE.sub, email: ALICE.email },
+        missing_scopes: [],
+        format: 'curl',
+        configuration: expect.stringMatching(/^Authorization: Bearer \S+\n$/),
+      });
+      expect(String(answer['scope']).split(' ')).toEqual(expect.arrayContaining([ADS, YOUTUBE]));
+    },
+  );
 
   test('names what the user does not tick, and exits with 18', async () => {
     const { run, page } = await go(start('desktop', { additional_scopes: [YOUTUBE] }), { untick: [YOUTUBE] });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 import { asJson, emptyFolder, startTokenBroker, tokenBroker } from './token-broker.js';
+import { exhaustive } from '../support/exhaustive.js';
 
 const SCOPES = ['openid', 'https://www.googleapis.com/auth/userinfo.email', YOUTUBE];
 
@@ -74,7 +75,7 @@ describe('token-broker grant import', () => {
     );
   });
 
-  test('continues when it runs again, and asks Google only about the rest', async () => {
+  exhaustive.test('continues when it runs again, and asks Google only about the rest', async () => {
     const lines = Array.from({ length: 12 }, (_, n) => lineOf({ user_id: `u${n}`, refresh_token: issue() }));
     const path = file(lines.join('\n'));
     bed.google.control.latency('token', 300);
@@ -92,21 +93,26 @@ describe('token-broker grant import', () => {
     expect(refreshes()).toBe(asked + 12 - held);
   });
 
-  test('stops at an outage of Google with exit code 69, and the next run imports what was left', async () => {
-    const lines = Array.from({ length: 30 }, (_, n) => lineOf({ user_id: `u${n}`, refresh_token: issue() }));
-    const path = file(lines.join('\n'));
-    bed.google.control.failAlways('token', { status: 503, body: {} });
-    const { code, stdout } = await tokenBroker(['grant', 'import', path], bed.settings);
-    expect(code).toBe(69);
-    expect(stdout).toContain('postponed 30.\nRun the same command again');
-    expect(stdout.match(/not_attempted/g)).toHaveLength(1);
-    // Each is tried three times at most, and only the first four.
-    expect(refreshes()).toBeLessThanOrEqual(12);
-    bed.google.control.clearFaults();
-    expect((await tokenBroker(['grant', 'import', path], bed.settings)).code).toBe(0);
-  });
+  exhaustive.test(
+    'stops at an outage of Google with exit code 69, and the next run imports what was left',
+    async () => {
+      const lines = Array.from({ length: 30 }, (_, n) =>
+        lineOf({ user_id: `u${n}`, refresh_token: issue() }),
+      );
+      const path = file(lines.join('\n'));
+      bed.google.control.failAlways('token', { status: 503, body: {} });
+      const { code, stdout } = await tokenBroker(['grant', 'import', path], bed.settings);
+      expect(code).toBe(69);
+      expect(stdout).toContain('postponed 30.\nRun the same command again');
+      expect(stdout.match(/not_attempted/g)).toHaveLength(1);
+      // Each is tried three times at most, and only the first four.
+      expect(refreshes()).toBeLessThanOrEqual(12);
+      bed.google.control.clearFaults();
+      expect((await tokenBroker(['grant', 'import', path], bed.settings)).code).toBe(0);
+    },
+  );
 
-  test('reads a file from Windows, and standard input', async () => {
+  exhaustive.test('reads a file from Windows, and standard input', async () => {
     const [one, two] = [issue(), issue(BOB.sub)].map((refresh_token, n) =>
       lineOf({ user_id: `u${n}`, refresh_token }),
     );

@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateKeyRing, readKeyRing } from '../../src/sealing/key-ring.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { asJson, emptyFolder, query, startTokenBroker, tokenBroker } from './token-broker.js';
+import { exhaustive } from '../support/exhaustive.js';
 
 async function until(look: () => Promise<unknown[]>): Promise<void> {
   while ((await look()).length === 0) await sleep(20);
@@ -91,7 +92,7 @@ describe('token-broker keys generate', () => {
     expect(realpathSync(join(folder, 'link.json'))).toBe(realpathSync(real));
   });
 
-  test('loses neither key of two runs of --add at the same time', async () => {
+  exhaustive.test('loses neither key of two runs of --add at the same time', async () => {
     const out = join(emptyFolder(), 'ring.json');
     await tokenBroker(generate(out));
     const runs = await Promise.all(
@@ -205,7 +206,7 @@ describe('token-broker keys reseal', () => {
     expect(resealed.sort()).toEqual(columns.map(({ name }) => name));
   });
 
-  test('reseals more rows than one batch, in every column', async () => {
+  exhaustive.test('reseals more rows than one batch, in every column', async () => {
     const oldId = readKeyRing(ring).sealingKeyId;
     await tokenBroker(generate(ring, '--add'));
     // Copies stand in other places than their seal says; they do not open, and each must be met exactly once.
@@ -244,7 +245,7 @@ describe('token-broker keys reseal', () => {
     expect((await reseal()).code).toBe(0);
   });
 
-  test('leaves a value that the broker changes meanwhile as the broker wrote it', async () => {
+  exhaustive.test('leaves a value that the broker changes meanwhile as the broker wrote it', async () => {
     await tokenBroker(generate(ring, '--add'));
     const [before] = await bed.sql(
       `SELECT sealed_refresh_token AS sealed FROM grants WHERE user_id = 'alice'`,

@@ -1,7 +1,8 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { asJson, emptyDatabase, emptyFolder, query, tokenBroker } from './token-broker.js';
+import { asJson, emptyDatabase, emptyFolder, query, tokenBroker, tokenBrokerHere } from './token-broker.js';
+import { exhaustive } from '../support/exhaustive.js';
 
 const MIGRATIONS = readdirSync('prisma/migrations', { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
@@ -26,7 +27,7 @@ describe('token-broker migrate', () => {
     });
   });
 
-  test('prints JSON with --json, with the URL in a file', async () => {
+  exhaustive.test('prints JSON with --json, with the URL in a file', async () => {
     const file = join(emptyFolder(), 'database-url');
     writeFileSync(file, `${await emptyDatabase()}\n`);
     const env = { DATABASE_URL_FILE: file };
@@ -43,8 +44,8 @@ describe('token-broker migrate', () => {
     [{ DATABASE_URL: 'mysql://root:hunter2@db' }, 'DATABASE_URL must be a postgresql:// URL'],
     [{ DATABASE_URL_FILE: '/nowhere' }, 'DATABASE_URL_FILE names a file that cannot be read'],
   ])('exits with 78 for the faulty configuration %j', async (env: Record<string, string>, fault) => {
-    const { code, failure } = await asJson(['migrate'], env);
-    expect({ code, faults: failure?.['faults'] }).toEqual({ code: 78, faults: [fault] });
+    const { code, stderr } = await tokenBrokerHere(['migrate', '--json'], env);
+    expect({ code, ...(JSON.parse(stderr) as object) }).toMatchObject({ code: 78, faults: [fault] });
   });
 
   test.each([
@@ -54,7 +55,7 @@ describe('token-broker migrate', () => {
   ])('exits with 69 for %s, without a stack trace or a password', async (_, change, what) => {
     const url = new URL(await emptyDatabase());
     change(url);
-    const { code, stdout, stderr } = await tokenBroker(['migrate'], { DATABASE_URL: url.href });
+    const { code, stdout, stderr } = await tokenBrokerHere(['migrate'], { DATABASE_URL: url.href });
     expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
     expect(stderr).toMatch(new RegExp(`^The database ${what}.*\n$`));
     expect(stderr).not.toContain('hunter2');

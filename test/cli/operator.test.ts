@@ -10,6 +10,7 @@ import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test
 import { until } from '../support/until.js';
 import { type Receiver, startReceiver } from '../support/webhook-receiver.js';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
+import { exhaustive } from '../support/exhaustive.js';
 
 let bed: TestBed;
 let receiver: Receiver;
@@ -384,7 +385,7 @@ describe('token-broker audit', () => {
     expect((await run('audit', '--csv', '--limit', '7')).stdout.trimEnd().split('\n')).toHaveLength(8);
   });
 
-  test('ends quietly when a reader such as `head` has enough', async () => {
+  exhaustive.test('ends quietly when a reader such as `head` has enough', async () => {
     await insert(20_000);
     const child = spawn(process.execPath, [resolve('dist/bundle/cli/main.js'), 'audit', '--json'], {
       cwd: emptyFolder(),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Api } from '../support/api.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { asJson, emptyDatabase, query, tokenBroker } from './token-broker.js';
+import { exhaustive } from '../support/exhaustive.js';
 
 const KEY = /tbk_[a-z0-9]{12}_[A-Za-z0-9_-]{43}/;
 const ANYTHING = ['--client', '*', '--scope', '*', '--user', '*'];
@@ -140,7 +141,7 @@ describe('token-broker service', () => {
     }
   });
 
-  test('lists more services than one batch, the oldest first', async () => {
+  exhaustive.test('lists more services than one batch, the oldest first', async () => {
     await bed.sql(
       `INSERT INTO services (id, name, key_hash, clients, scopes, users, created_at, revoked_at)
        SELECT 'many' || n, 'many ' || n, '\\x00', '{*}', '{*}', '{*}', '2020-01-01', '2020-01-02' FROM generate_series(1, 1100) AS n`,
@@ -195,13 +196,16 @@ describe('token-broker service', () => {
     expect(failure?.['message']).toContain('token-broker migrate');
   });
 
-  test('exits with 69 where the database has an older schema, also where only the audit trail lacks a column', async () => {
-    const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
-    await tokenBroker(['migrate'], env);
-    await query(env.DATABASE_URL, 'ALTER TABLE audit_events DROP COLUMN last_at');
-    const { code, failure } = await asJson(['service', 'create', 'late', ...ANYTHING], env);
-    expect({ code, failure }).toMatchObject({ code: 69, failure: { error: 'database_not_migrated' } });
-  });
+  exhaustive.test(
+    'exits with 69 where the database has an older schema, also where only the audit trail lacks a column',
+    async () => {
+      const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
+      await tokenBroker(['migrate'], env);
+      await query(env.DATABASE_URL, 'ALTER TABLE audit_events DROP COLUMN last_at');
+      const { code, failure } = await asJson(['service', 'create', 'late', ...ANYTHING], env);
+      expect({ code, failure }).toMatchObject({ code: 69, failure: { error: 'database_not_migrated' } });
+    },
+  );
 
   test('exits with 1 and a stack trace after an unexpected fault', async () => {
     const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };

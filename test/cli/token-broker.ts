@@ -45,6 +45,15 @@ export function tokenBroker(
 ): Promise<Run> {
   // Prisma's schema engine does not survive a migration that fails.
   if (args[0] === 'migrate') return startTokenBroker(args, env, cwd).finished;
+  return tokenBrokerHere(args, env, cwd);
+}
+
+/** In this process even where it is `migrate`, for what fails before it migrates. */
+export function tokenBrokerHere(
+  args: string[],
+  env: Record<string, string> = {},
+  cwd = emptyFolder(),
+): Promise<Run> {
   const run = turn.then(() => runHere(args, env, cwd));
   turn = run.catch(() => undefined);
   return run;

@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Secret } from '../../src/domain/secret.js';
 import { signMessage } from '../../src/webhooks/send-event.js';
@@ -39,22 +39,16 @@ beforeEach(() => {
   bed.google.control.clearFaults();
 });
 afterAll(async () => {
+  for (const driver of drivers.values()) driver.stop();
   await bed.stop();
   await proxy.close();
   await receiver.close();
 });
 
-/** Runs lines in which `broker` is a client. @returns what they leave in `answer` */
-async function run(
-  lines: string,
-  interpreter = python,
-  given: object = {},
-): Promise<Record<string, unknown>> {
-  const script = `
-import json, sys
+/** Runs cases, a line of JSON each, one after the other: the start of a Python takes longer than most of them. */
+const DRIVER = `
+import json, sys, traceback
 from token_broker import *
-given = json.load(sys.stdin)
-broker = TokenBroker(given["url"], key=given["key"] + "\\n")
 
 def failure(call):
     try:
@@ -64,15 +58,55 @@ def failure(call):
                 "retry_after": error.retry_after, "detail": error.detail}
     raise SystemExit("It did not fail.")
 
-${lines}
-print(json.dumps(answer))`;
-  const child = spawn(interpreter ?? '', ['-W', 'error::SyntaxWarning', '-c', script], {
+for line in sys.stdin:
+    case = json.loads(line)
+    given = case["given"]
+    scope = {**globals(), "broker": TokenBroker(given["url"], key=given["key"] + "\\n")}
+    try:
+        exec(case["lines"], scope)
+        printed = {"answer": scope["answer"]}
+    except BaseException:
+        printed = {"error": traceback.format_exc()}
+    print(json.dumps(printed), flush=True)
+`;
+
+interface Driver {
+  readonly run: (lines: string, given: object) => Promise<Record<string, unknown>>;
+  readonly stop: () => void;
+}
+
+function startDriver(interpreter: string): Driver {
+  const child = spawn(interpreter, ['-W', 'error::SyntaxWarning', '-c', DRIVER], {
     env: { ...process.env, PYTHONPATH: resolve('clients/python'), PYTHONDONTWRITEBYTECODE: '1' },
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
-  child.stdin.end(JSON.stringify({ url: `${proxy.url}/`, key: bed.api.key, ...given }));
-  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  if (output === '') throw new Error(errors);
-  return JSON.parse(output) as Record<string, unknown>;
+  const printed = createInterface(child.stdout)[Symbol.asyncIterator]();
+  return {
+    run: async (lines, given) => {
+      child.stdin.write(`${JSON.stringify({ lines, given })}\n`);
+      const { value } = await printed.next();
+      const { answer, error } = JSON.parse(value ?? '{"error": "Python ended."}') as {
+        answer?: Record<string, unknown>;
+        error?: string;
+      };
+      if (answer === undefined) throw new Error(error);
+      return answer;
+    },
+    stop: () => child.stdin.end(),
+  };
+}
+
+const drivers = new Map<string, Driver>();
+
+/** Runs lines in which `broker` is a client. @returns what they leave in `answer` */
+function run(
+  lines: string,
+  interpreter = python ?? '',
+  given: object = {},
+): Promise<Record<string, unknown>> {
+  const driver = drivers.get(interpreter) ?? startDriver(interpreter);
+  drivers.set(interpreter, driver);
+  return driver.run(lines, { url: `${proxy.url}/`, key: bed.api.key, ...given });
 }
 
 describe('the client for Python', () => {

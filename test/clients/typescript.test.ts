@@ -11,6 +11,7 @@ import { TokenBroker, type TokenBrokerError } from '../../clients/typescript/src
 import { Secret } from '../../src/domain/secret.js';
 import { signMessage } from '../../src/webhooks/send-event.js';
 import { Browser } from '../support/api.js';
+import { exhaustive } from '../support/exhaustive.js';
 import { type ScriptedProxy, scriptedProblem, startScriptedProxy } from '../support/scripted-proxy.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
@@ -392,7 +393,7 @@ describe("Google's library", () => {
   });
 });
 
-describe('the package', () => {
+exhaustive.describe('the package', () => {
   let folder: string;
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'token-broker-client-'));

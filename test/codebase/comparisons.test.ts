@@ -1,6 +1,9 @@
 /** Equal means equal: the linter finds comparisons in which text from outside would be a pattern, each broken on purpose. */
-import { beforeAll, describe, expect, test } from '@jest/globals';
-import { ESLint } from 'eslint';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 const VIOLATIONS: readonly [string, string][] = [
   ['Prisma without case', `export const where = { email: { equals: 'a', mode: 'insensitive' } };`],
@@ -28,23 +31,42 @@ const RIGHT = [
   `export const said = 'A connect like the one before.';`,
 ];
 
+interface Diagnostic {
+  readonly code: string;
+  readonly labels: readonly { readonly span: { readonly line: number } }[];
+}
+
 describe('the linter on comparisons', () => {
-  /** The rules that a line breaks, by its index. */
+  const folder = mkdtempSync(join(tmpdir(), 'token-broker-comparisons-'));
+  /** What it says of a line, by its index. */
   const found = new Map<number, string[]>();
 
-  beforeAll(async () => {
-    // One file with an example a line.
+  beforeAll(() => {
+    // One file with an example a line, at a place where the rule holds.
     const lines = [...VIOLATIONS.map(([, code]) => code), ...RIGHT].map((code, index) =>
       code.replace(/^export const (\w+)/, `export const $1${index}`),
     );
-    const filePath = 'src/token-store/grants/grant-lists.repository.ts';
-    const [result] = await new ESLint().lintText(lines.join('\n'), { filePath });
-    for (const { line, ruleId } of result?.messages ?? [])
-      found.set(line - 1, [...(found.get(line - 1) ?? []), ruleId ?? 'syntax']);
+    const path = join(folder, 'src/token-store/grants/grant-lists.repository.ts');
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, lines.join('\n'));
+    const [configuration, plugin] = ['.oxlintrc.json', 'scripts/comparison-rules.mjs'];
+    cpSync(plugin, join(folder, plugin));
+    // Without types, which no comparison needs.
+    const rules = JSON.parse(readFileSync(configuration, 'utf8')) as object;
+    writeFileSync(join(folder, configuration), JSON.stringify({ ...rules, options: {} }));
+    const { stdout } = spawnSync('oxlint', ['--format', 'json'], { cwd: folder, encoding: 'utf8' });
+    const { diagnostics } = JSON.parse(stdout) as { diagnostics: Diagnostic[] };
+    for (const { code, labels } of diagnostics) {
+      const index = (labels[0]?.span.line ?? 0) - 1;
+      found.set(index, [...(found.get(index) ?? []), code]);
+    }
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
   });
 
   test.each(VIOLATIONS.map(([name], index) => [name, index] as const))('finds %s', (_, index) => {
-    expect(found.get(index)).toEqual(['no-restricted-syntax']);
+    expect(found.get(index)).toEqual(['comparison(whole-text)']);
   });
 
   test.each(RIGHT.map((code, index) => [code, VIOLATIONS.length + index] as const))(

@@ -32,6 +32,7 @@ test.each([
   ["test('faulty --wait: wrong usage', f)", 'has a label with a colon'],
   ["test.each(names)('%s: refused with 400, nothing is stored', f, 1)", 'has a label with a colon'],
   ["test('A caller gets its token.', f)", 'ends with a full stop'],
+  ["exhaustive.test.each(names)('A caller gets its token.', f)", 'ends with a full stop'],
   ["test('a revoked grant gives no token', f)", null],
 ])('of %s the check says %p', (source, fault) => {
   expect(namesIn(source).map(faultOf)).toEqual([fault]);
@@ -63,7 +64,13 @@ function namesIn(source: string): Name[] {
 function named({ expression, arguments: [first, ...others] }: ts.CallExpression) {
   if (first === undefined || !ts.isStringLiteralLike(first) || others.length === 0) return null;
   let callee: ts.Expression = expression;
-  while (ts.isCallExpression(callee) || ts.isPropertyAccessExpression(callee)) callee = callee.expression;
-  if (!ts.isIdentifier(callee) || !['test', 'describe'].includes(callee.text)) return null;
-  return { kind: callee.text, text: first.text };
+  let member = '';
+  while (ts.isCallExpression(callee) || ts.isPropertyAccessExpression(callee)) {
+    if (ts.isPropertyAccessExpression(callee)) member = callee.name.text;
+    callee = callee.expression;
+  }
+  if (!ts.isIdentifier(callee)) return null;
+  // `exhaustive.test` is a test as any.
+  const kind = callee.text === 'exhaustive' ? member : callee.text;
+  return kind === 'test' || kind === 'describe' ? { kind, text: first.text } : null;
 }

@@ -29,7 +29,11 @@ for (const [python, version] of versions) {
   const library: Library = {
     name: `google-auth ${version} for Python`,
     ways: isCurrent ? ['external_account', 'external_account_authorized_user', 'sidecar'] : ['sidecar'],
-    program: () => ({ command: [python, resolve('test/libraries/programs/program.py')], env }),
+    program: () => ({
+      command: [python, resolve('test/libraries/programs/program.py')],
+      env,
+      takesLines: true,
+    }),
     showsRefusals: true,
     asksForScopes: isCurrent ? ['external_account', 'sidecar'] : [],
     repeats: true,

@@ -22,6 +22,7 @@ else {
     program: () => ({
       command: ['ruby', resolve('test/libraries/programs/program.rb')],
       env: RUBYLIB === undefined ? {} : { RUBYLIB },
+      takesLines: true,
     }),
     // It shows no more than a status where it exchanges a token or asks a metadata server.
     showsRefusals: !isCurrent,

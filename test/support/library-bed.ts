@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { credentialsFile } from '../../src/cli/libraries/credentials-file.js';
 import { findBroker } from '../../src/cli/libraries/broker-address.js';
@@ -25,6 +26,8 @@ export interface Program {
   readonly command: readonly string[];
   /** Beside the few variables that every program gets. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether one process takes all cases, a line of JSON each, and prints a line for each. Others get one as arguments. */
+  readonly takesLines?: boolean;
 }
 
 /** What a program prints, as one line of JSON: see test/libraries/programs/. */
@@ -62,6 +65,8 @@ export async function startLibraryBed(): Promise<LibraryBed> {
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-libraries-'));
   const stops: (() => Promise<void>)[] = [];
   const sidecars = new Map<string, Record<string, string>>();
+  /** Of programs that take lines, by their command. */
+  const running = new Map<string, LineProgram>();
   let logged = 0;
 
   let files = 0;
@@ -119,26 +124,59 @@ export async function startLibraryBed(): Promise<LibraryBed> {
 
   return {
     ...bed,
-    run: async ({ command: [command = '', ...args], env = {} }, way, situation = {}) => {
+    run: async ({ command, env = {}, takesLines = false }, way, situation = {}) => {
       const variables = await (way === 'sidecar' ? sidecar(situation) : credentials(way, situation));
       logged = bed.log().length;
       const { PATH = '' } = process.env;
-      const child = spawn(command, [...args, apiUrlOf(bed), ...(situation.scopes ?? [])], {
-        cwd: folder,
-        env: { PATH, HOME: folder, ...env, ...variables },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
-      if (output === '') throw new Error(errors);
-      return JSON.parse(output) as Printed;
+      const own = { PATH, HOME: folder, ...env };
+      const args = [apiUrlOf(bed), ...(situation.scopes ?? [])];
+      if (!takesLines) return runToItsEnd([...command, ...args], folder, { ...own, ...variables });
+      const name = command.join(' ');
+      const program = running.get(name) ?? startLineProgram(command, folder, own);
+      running.set(name, program);
+      return program.ask({ variables, args });
     },
     exchanges: () => bed.log().slice(logged).split('"path":"/oauth2/token"').length - 1,
     stop: async () => {
+      for (const program of running.values()) program.end();
       await Promise.all(stops.map((stop) => stop()));
       await bed.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+interface LineProgram {
+  readonly ask: (situation: object) => Promise<Printed>;
+  readonly end: () => void;
+}
+
+function startLineProgram(command: readonly string[], cwd: string, env: NodeJS.ProcessEnv): LineProgram {
+  const [path = '', ...args] = command;
+  const child = spawn(path, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const errors = text(child.stderr);
+  const printed = createInterface(child.stdout)[Symbol.asyncIterator]();
+  return {
+    ask: async (situation) => {
+      child.stdin.write(`${JSON.stringify(situation)}\n`);
+      const { value, done } = await printed.next();
+      if (done === true) throw new Error(await errors);
+      return JSON.parse(value) as Printed;
+    },
+    end: () => child.stdin.end(),
+  };
+}
+
+async function runToItsEnd(
+  command: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Printed> {
+  const [path = '', ...args] = command;
+  const child = spawn(path, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  if (output === '') throw new Error(errors);
+  return JSON.parse(output) as Printed;
 }
 
 function apiUrlOf({ google }: TestBed): string {

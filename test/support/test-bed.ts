@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { newSigningKey } from '../../sandbox/google/signing-key.js';
 import { type StandIn, startStandIn } from '../../sandbox/google/stand-in.js';
 import { freePort } from '../../sandbox/trying/postgres.js';
 import { startBroker } from '../../src/bootstrap.js';
@@ -223,7 +224,10 @@ export async function startTestBed(
   };
 }
 
-function startGoogle(brokerUrl: string, clock: Clock): Promise<StandIn> {
+/** That of the stand-ins of all beds in a process. */
+const signingKey = newSigningKey();
+
+async function startGoogle(brokerUrl: string, clock: Clock): Promise<StandIn> {
   const client = (clientId: string, projectId: string) => ({
     clientId,
     projectId,
@@ -239,6 +243,7 @@ function startGoogle(brokerUrl: string, clock: Clock): Promise<StandIn> {
       client('elsewhere', 'project-b'),
     ],
     accounts: [ALICE, BOB],
+    signingKey: await signingKey,
     now: () => clock.now(),
   });
 }

@@ -2,6 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { freePort } from '../../sandbox/trying/postgres.js';
+import { Browser } from '../support/api.js';
+
+export const VIEWS = 'https://www.googleapis.com/auth/yt-analytics.readonly';
+export const ALICE = 'alice@example.com';
+/** Creating a database takes two seconds, and far more on a busy machine. */
+export const TIMEOUT_MS = 60_000;
 
 /** A .env file of the developer must not configure anything. */
 const NOT_CONFIGURED = {
@@ -64,6 +70,17 @@ export async function startTrying(env: BrokerOptions): Promise<{ output: string;
       return { code, output: output() };
     },
   };
+}
+
+/** @returns the answer that leads back to the sample app */
+export async function connectInSampleApp(app: string) {
+  const link = await fetch(new URL('/connect', app), {
+    method: 'POST',
+    body: new URLSearchParams({ user: 'alice', scope: VIEWS }),
+    headers: { origin: app },
+    redirect: 'manual',
+  });
+  return new Browser().connect(link.headers.get('location') ?? '', { account: ALICE });
 }
 
 /** Stops processes of a failed test. */

@@ -7,7 +7,11 @@ export type Problem = components['schemas']['Problem'];
  * answer; `invalid_response`: the answer is not the broker's, such as a proxy's; `invalid_webhook`: its signature is wrong.
  */
 export type ErrorCode =
-  Problem['code'] | 'connection_failed' | 'timeout' | 'invalid_response' | 'invalid_webhook';
+  | Problem['code']
+  | 'connection_failed'
+  | 'timeout'
+  | 'invalid_response'
+  | 'invalid_webhook';
 
 /** A refusal of the broker, or no answer of it. The message holds no secret. */
 export class TokenBrokerError extends Error {

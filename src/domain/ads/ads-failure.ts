@@ -10,7 +10,12 @@ import { type FailureRow, findFailure } from '../google/google-failure.js';
  * - `unavailable`: an outage, a quota, a lost connection; the same request may work later
  */
 export type AdsFailureKind =
-  'refused' | 'closed' | 'no_ads_user' | 'token_rejected' | 'project_rejected' | 'unavailable';
+  | 'refused'
+  | 'closed'
+  | 'no_ads_user'
+  | 'token_rejected'
+  | 'project_rejected'
+  | 'unavailable';
 
 /** Holds only Google's error code and text, never the request: that holds a token. */
 export class AdsFailure extends Error {

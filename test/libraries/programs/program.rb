@@ -1,11 +1,10 @@
-# Prints the user's token by googleauth, before and after a call of the API. Arguments: the API's URL, then scopes.
+# Prints the user's token by googleauth, before and after a call of the API: a case a line of standard input, as JSON with
+# `variables` of the environment and `args`: the API's URL, then scopes. Each is a process of its own, forked from one that has
+# loaded the library.
 # A library that knows no external_account is given the delegated credential of an authorized_user file by code.
 require "json"
 require "net/http"
 require "googleauth"
-
-url, *scopes = ARGV
-file = JSON.parse(File.read(ENV["GOOGLE_APPLICATION_CREDENTIALS"])) if ENV["GOOGLE_APPLICATION_CREDENTIALS"]
 
 def token_of(credentials)
   credentials.apply({})[:authorization].delete_prefix("Bearer ")
@@ -15,7 +14,8 @@ def status_of(url, token)
   Net::HTTP.get_response(URI(url), { "authorization" => "Bearer #{token}" }).code.to_i
 end
 
-begin
+def run(url, *scopes)
+  file = JSON.parse(File.read(ENV["GOOGLE_APPLICATION_CREDENTIALS"])) if ENV["GOOGLE_APPLICATION_CREDENTIALS"]
   credentials =
     if file && file["type"] == "authorized_user"
       Google::Auth::UserRefreshCredentials.new(
@@ -27,7 +27,19 @@ begin
     end
   first = token_of(credentials)
   status = status_of(url, first)
-  puts JSON.generate("tokens" => [first, token_of(credentials)], "status" => status)
+  { "tokens" => [first, token_of(credentials)], "status" => status }
 rescue StandardError => error
-  puts JSON.generate("error" => "#{error.class}: #{error.message}")
+  { "error" => "#{error.class}: #{error.message}" }
+end
+
+$stdin.each_line do |line|
+  one = JSON.parse(line)
+  child = fork do
+    ENV.update(one["variables"])
+    $stdout.puts JSON.generate(run(*one["args"]))
+    $stdout.flush
+    exit!(true)
+  end
+  _, status = Process.wait2(child)
+  exit 1 unless status.success?
 end

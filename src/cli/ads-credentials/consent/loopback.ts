@@ -10,7 +10,8 @@ import type { LoopbackAddress } from './loopback-address.js';
 
 /** What the browser gets: a page in its language, or a redirect. */
 type Reply =
-  { readonly status: number; readonly page: (locale: Locale) => string } | { readonly location: string };
+  | { readonly status: number; readonly page: (locale: Locale) => string }
+  | { readonly location: string };
 
 /** The result of one visit of the browser; without `outcome`, another visit follows. */
 export interface VisitResult<T> {

@@ -1,0 +1,90 @@
+/** The trying mode a second time: on the same data, beside itself, with the command line, and where a port is taken. */
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Api } from '../support/api.js';
+import {
+  ALICE,
+  type BrokerOptions,
+  connectInSampleApp,
+  options,
+  run,
+  startTrying,
+  stopAll,
+  TIMEOUT_MS,
+  VIEWS,
+} from './trying-mode.js';
+
+describe('npm start again', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
+  const folder = join(parent, 'data', 'trying');
+  let env: BrokerOptions;
+  let trying: Awaited<ReturnType<typeof startTrying>>;
+  const url = (setting: string) => `http://localhost:${env[setting] ?? ''}`;
+  const broker = () => new Api(url('PORT'), readFileSync(join(folder, 'sample-app.key'), 'utf8'));
+
+  beforeAll(async () => {
+    // When root runs the tests, PostgreSQL runs as another user, who needs access.
+    chmodSync(parent, 0o755);
+    env = await options(folder);
+    trying = await startTrying(env);
+    await connectInSampleApp(url('SAMPLE_APP_PORT'));
+  }, TIMEOUT_MS);
+  afterAll(async () => {
+    await stopAll();
+    rmSync(parent, { recursive: true, force: true });
+  });
+
+  test('works with the command line on its database', async () => {
+    const { code, output } = await run('scripts/token-broker.mjs', ['service', 'list'], env);
+    expect(output).toContain('Sample app');
+    expect(code).toBe(0);
+  });
+
+  test('says in a second run on the same data that it runs already', async () => {
+    const { code, output } = await run('scripts/start.mjs', [], env);
+    expect(output).toMatch(/^The trying mode runs already: open \S+, or stop it \(process \d+\)[^\n]+\n$/);
+    expect(code).toBe(1);
+  });
+
+  test(
+    'finds the grant of the time before, whose token still works',
+    async () => {
+      await trying.stop();
+      expect((await run('scripts/token-broker.mjs', ['service', 'list'], env)).output).toContain(
+        'the trying mode does not run',
+      );
+      trying = await startTrying(env);
+      const token = await broker().token('alice', { scope: VIEWS });
+      expect(token.body).toMatchObject({ token_type: 'Bearer', account: { email: ALICE } });
+      const report = await fetch(new URL('/report?user=alice', url('SAMPLE_APP_PORT')));
+      expect(await report.text()).toContain('Minutes watched');
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('npm start with an obstacle', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
+  const taken = createServer();
+  let port: number;
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    port = (taken.address() as AddressInfo).port;
+  });
+  afterAll(() => {
+    taken.close();
+    rmSync(parent, { recursive: true, force: true });
+  });
+
+  test('says in one sentence with the next step that a port is in use, and exits with 1', async () => {
+    const env = { ...(await options(join(parent, 'data'))), PORT: String(port) };
+    expect(await run('scripts/start.mjs', [], env)).toEqual({
+      output: `Port ${port} is in use. Stop what runs there, or choose another: PORT=${port + 100} npm start\n`,
+      code: 1,
+    });
+  });
+});
