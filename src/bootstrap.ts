@@ -68,7 +68,11 @@ export async function startBroker(
   await registerPipeline(adapter, { publicUrl, limits, accessLog, textBodies: EVENT_BODIES });
 
   const module = AppModule.with(settings, { log, version: readVersion(), ...(clock ? { clock } : {}) });
-  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { bufferLogs: true });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    bufferLogs: true,
+    // main.ts explains what the start failed of.
+    abortOnError: false,
+  });
   const around = { limits, accessLog, clock: app.get(Clock), audit: app.get(AuditLog) };
   const coldPath = new ColdPath({
     ...around,

@@ -3,6 +3,7 @@ import inspector from 'node:inspector';
 import { ConfigurationError } from './config/configuration-error.js';
 import { loadEnvFile } from './config/load-env-file.js';
 import { readConfiguration } from './config/read-configuration.js';
+import { KeyWrapFailure } from './domain/ports/key-wrapper.js';
 import { workerNumber } from './workers/protocol.js';
 
 // SIGUSR1 opens Node's inspector: any client that reaches its port can read every secret in memory. A listener prevents that.
@@ -21,7 +22,7 @@ try {
     await serve(settings);
   }
 } catch (error) {
-  const fault = error instanceof ConfigurationError ? error : listenFault(error);
+  const fault = error instanceof ConfigurationError ? error : (keyRingFault(error) ?? listenFault(error));
   if (!fault) throw error;
   process.stderr.write(`${fault.message}\nSee docs/configuration.md for every setting.\n`);
   // EX_CONFIG of sysexits.h. Connections that are open already would keep the process running.
@@ -37,6 +38,12 @@ function refuseInspector({ NODE_ENV }: NodeJS.ProcessEnv): void {
   throw new ConfigurationError([
     'NODE_OPTIONS or the command line opens the inspector of Node.js: remove --inspect in production',
   ]);
+}
+
+/** What a restart may correct ends like any other fault, so that the platform restarts it. */
+function keyRingFault(error: unknown): ConfigurationError | null {
+  if (!(error instanceof KeyWrapFailure)) return null;
+  return new ConfigurationError([`KEY_RING_FILE cannot be unwrapped: ${error.message}`]);
 }
 
 function listenFault(error: unknown): ConfigurationError | null {

@@ -16,6 +16,7 @@ import { grantList } from './grant/list.js';
 import { grantShow } from './grant/show.js';
 import { keysGenerate } from './keys/generate.js';
 import { keysReseal } from './keys/reseal.js';
+import { keysRewrap } from './keys/rewrap.js';
 import { credentialsFile } from './libraries/credentials-file.js';
 import { sidecar } from './libraries/sidecar/sidecar.js';
 import { migrate } from './migrate.js';
@@ -109,7 +110,7 @@ export function buildProgram(asJson: boolean): Command {
     .addCommand(sidecar())
     .addCommand(generateUserCredentials())
     .addCommand(clientConfig())
-    .addCommand(group('keys', 'Keys that seal the stored tokens', keysGenerate(), keysReseal()))
+    .addCommand(group('keys', 'Keys that seal the stored tokens', keysGenerate(), keysReseal(), keysRewrap()))
     .addCommand(
       group(
         'risc',

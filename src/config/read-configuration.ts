@@ -24,8 +24,10 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
   const { issuers, faults: issuerFaults } = readServiceIssuers(environment.SERVICE_ISSUERS_FILE);
   faults.push(...issuerFaults.map((fault) => `SERVICE_ISSUERS_FILE ${fault}`));
   faults.push(...productionFaults(environment));
-  if (!malformed.has('KEY_RING_FILE'))
-    faults.push(...keyRingFaults(environment.KEY_RING_FILE).map((fault) => `KEY_RING_FILE ${fault}`));
+  if (!malformed.has('KEY_RING_FILE') && !malformed.has('KEY_RING_KMS_KEY')) {
+    const { KEY_RING_FILE: path, KEY_RING_KMS_KEY: kmsKey } = environment;
+    faults.push(...keyRingFaults(path, kmsKey).map((fault) => `KEY_RING_FILE ${fault}`));
+  }
   for (const name of ['DATABASE_URL', 'DATABASE_DIRECT_URL'] as const) {
     const url = environment[name];
     if (url && !malformed.has(name)) faults.push(...databaseUrlFaults(name, url));

@@ -14,6 +14,8 @@ export interface Endpoints {
   readonly riscApi: string;
   /** The Google Ads API, without its version. */
   readonly ads: string;
+  /** The API of Cloud KMS. */
+  readonly kms: string;
 }
 
 const GOOGLE: Endpoints = {
@@ -26,6 +28,7 @@ const GOOGLE: Endpoints = {
   riscConfiguration: 'https://accounts.google.com/.well-known/risc-configuration',
   riscApi: 'https://risc.googleapis.com/v1beta',
   ads: 'https://googleads.googleapis.com',
+  kms: 'https://cloudkms.googleapis.com/v1',
 };
 
 export function endpointsFor(standInUrl: string | null): Endpoints {
@@ -41,5 +44,6 @@ export function endpointsFor(standInUrl: string | null): Endpoints {
     riscConfiguration: `${origin}/.well-known/risc-configuration`,
     riscApi: `${origin}/v1beta`,
     ads: origin,
+    kms: `${origin}/v1`,
   };
 }

@@ -1,6 +1,7 @@
 import { createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
 import { base64url } from 'jose';
-import { readTextFile } from '../config/text-file.js';
+import { readRingFile } from './ring-file.js';
+import { KeyRingError } from './key-ring-error.js';
 
 /**
  * A JSON Web Key Set (RFC 7517) of symmetric keys. The first A256GCM key seals, every one opens, so a new key is
@@ -27,13 +28,18 @@ export interface KeyRing {
   readonly keyFor: (purpose: string) => KeyObject;
 }
 
-class KeyRingError extends Error {
-  override readonly name = 'KeyRingError';
+/** Of a file that is not wrapped. @throws {KeyRingError} what is wrong with it, without any of its content */
+export function readKeyRing(path: string): KeyRing {
+  const file = readRingFile(path);
+  if (typeof file !== 'string') throw new KeyRingError(WRAPPED);
+  return keyRingOf(file);
 }
 
-/** @throws {KeyRingError} what is wrong with the file, without any of its content */
-export function readKeyRing(path: string): KeyRing {
-  const { keys } = parse(path);
+const WRAPPED = 'is wrapped by a key of a KMS: set KEY_RING_KMS_KEY to it';
+
+/** @param json a JSON Web Key Set @throws {KeyRingError} */
+export function keyRingOf(json: string): KeyRing {
+  const { keys } = parse(json);
   const sealing = keys.filter((key) => key.alg === 'A256GCM');
   const fingerprint = keys.filter((key) => key.alg === 'HS256');
   const [first] = sealing;
@@ -63,19 +69,22 @@ function derive(root: KeyObject): KeyRing['keyFor'] {
   };
 }
 
-/** The faults of the key ring's file, for the check at start. */
-export function keyRingFaults(path: string): string[] {
+/** The faults of the key ring's file, for the check at start. What is wrapped is looked into later: that takes a request. */
+export function keyRingFaults(path: string, kmsKey: string | null = null): string[] {
   try {
-    readKeyRing(path);
+    const file = readRingFile(path);
+    if (typeof file === 'string') keyRingOf(file);
+    else if (kmsKey === null) return [WRAPPED];
+    else if (file.kmsKey !== kmsKey) return ['is wrapped by another key than KEY_RING_KMS_KEY says'];
     return [];
   } catch (error) {
     return [error instanceof Error ? error.message : 'cannot be read'];
   }
 }
 
-/** A new key ring's JSON; or, given an older one, the same with a new sealing key in front. */
-export function generateKeyRing(now: Date, olderPath?: string): string {
-  const older = olderPath === undefined ? [] : parse(olderPath).keys;
+/** A new key ring's JSON; or, given that of an older one, the same with a new sealing key in front. */
+export function generateKeyRing(now: Date, olderJson?: string): string {
+  const older = olderJson === undefined ? [] : parse(olderJson).keys;
   const kid = `${now.toISOString().slice(0, 10)}-${randomBytes(3).toString('hex')}`;
   const keys: RingKey[] = [{ ...newKey(kid), alg: 'A256GCM', use: 'enc' }, ...older];
   if (older.length === 0) keys.push({ ...newKey(`${kid}-fingerprint`), alg: 'HS256', use: 'sig' });
@@ -86,13 +95,7 @@ function newKey(kid: string) {
   return { kty: 'oct' as const, kid, k: base64url.encode(randomBytes(32)) };
 }
 
-function parse(path: string): KeyRingFile {
-  let text: string;
-  try {
-    text = readTextFile(path);
-  } catch (error) {
-    throw new KeyRingError(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
-  }
+function parse(text: string): KeyRingFile {
   try {
     const file = JSON.parse(text) as KeyRingFile;
     for (const key of file.keys) bytes(key);

@@ -2,9 +2,12 @@ import { createHmac, hash, type KeyObject } from 'node:crypto';
 import { statSync, unwatchFile, watchFile } from 'node:fs';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { KeyWrapFailure, type OpenKeyWrapper } from '../domain/ports/key-wrapper.js';
 import { Secret } from '../domain/secret.js';
-import { decrypt, encrypt, readHeader } from './compact-jwe.js';
+import { decrypt, encrypt, type ProtectedHeader, readHeader } from './compact-jwe.js';
 import { type KeyRing, readKeyRing } from './key-ring.js';
+import { loadFirstKeyRing, loadKeyRing } from './load-key-ring.js';
+import { readRingFile } from './ring-file.js';
 
 /** A sealed value did not open. The message names the key id, never a value. */
 export class SealBroken extends Error {
@@ -28,6 +31,8 @@ export type FingerprintPurpose =
 export type MacPurpose = 'services' | 'service_faces' | 'refresh_tokens' | 'delegated_credentials';
 
 const POLL_MS = 5_000;
+/** How long the start waits for a key management service. */
+const START_WAIT_MS = 60_000;
 
 /**
  * Seals secrets for storage. `aad` is the AAD, associated data (RFC 5116 section 2.1): the column and row a secret belongs to, and
@@ -42,36 +47,73 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
   readonly #seals = new Map<string, number>();
   #ring: KeyRing;
   #readChange: number | undefined;
+  #reloading: Promise<void> | null = null;
+  #retry: NodeJS.Timeout | null = null;
 
-  constructor(private readonly settings: Settings) {
-    this.#readChange = this.#lastChange();
-    this.#ring = readKeyRing(settings.keyRingFile);
+  /** @param unwrapped the key ring, where a KMS has wrapped it, and how it is asked again; without, the file is read */
+  constructor(
+    private readonly settings: Settings,
+    private readonly unwrapped: Unwrapped | null = null,
+  ) {
+    this.#readChange = unwrapped ? unwrapped.readChange : this.#lastChange();
+    this.#ring = unwrapped?.ring ?? readKeyRing(settings.keyRingFile);
+  }
+
+  /**
+   * Of a key ring that may be wrapped.
+   * @throws {KeyWrapFailure} when the KMS refuses, or stays unavailable
+   */
+  static async open(settings: Settings, open: OpenKeyWrapper, waitMs = START_WAIT_MS): Promise<Sealer> {
+    const { keyRingFile: file, keyRingKmsKey: kmsKey } = settings;
+    if (kmsKey === null) return new Sealer(settings);
+    const readChange = lastChangeOf(file);
+    if (typeof readRingFile(file) === 'string') {
+      new Logger(Sealer.name).warn(
+        'KEY_RING_KMS_KEY is set and the key ring is not wrapped: run `token-broker keys rewrap`',
+      );
+    }
+    return new Sealer(settings, { ring: await loadFirstKeyRing(settings, open, waitMs), readChange, open });
   }
 
   /** Polls, because mounted secrets are replaced by renaming a folder above them, which no watcher sees. */
   onModuleInit(): void {
     watchFile(this.settings.keyRingFile, { interval: POLL_MS, persistent: false }, () => {
-      this.reload();
+      void this.reload();
     });
   }
 
   onApplicationShutdown(): void {
     unwatchFile(this.settings.keyRingFile);
+    if (this.#retry) clearTimeout(this.#retry);
   }
 
-  /** Loads keys that were added to the ring while the broker runs. A faulty file changes nothing. */
-  reload(): void {
+  /**
+   * Loads keys that were added to the ring while the broker runs. A faulty file changes nothing. One that is not wrapped is read
+   * before this returns; of several reloads at once one asks the KMS.
+   */
+  reload(): Promise<void> {
+    this.#reloading ??= this.#reload().finally(() => (this.#reloading = null));
+    return this.#reloading;
+  }
+
+  async #reload(): Promise<void> {
     this.#readChange = this.#lastChange();
     try {
-      this.#ring = readKeyRing(this.settings.keyRingFile);
+      this.#ring = this.unwrapped
+        ? await loadKeyRing(this.settings, this.unwrapped.open)
+        : readKeyRing(this.settings.keyRingFile);
       this.#log.log({ sealing_key: this.#ring.sealingKeyId }, 'the key ring was read again');
     } catch (error) {
       this.#log.error({ err: error }, 'the key ring cannot be read; the former keys stay in use');
+      // The file does not change once more when the KMS is back.
+      if (error instanceof KeyWrapFailure && error.isTransient) {
+        this.#retry = setTimeout(() => void this.reload(), POLL_MS).unref();
+      }
     }
   }
 
   #lastChange(): number | undefined {
-    return statSync(this.settings.keyRingFile, { throwIfNoEntry: false })?.mtimeMs;
+    return lastChangeOf(this.settings.keyRingFile);
   }
 
   seal(secret: Secret, aad: string): Promise<string> {
@@ -82,10 +124,13 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** @throws {SealBroken} wrong key, other associated data, truncated or altered */
-  open(sealed: string, aad: string): Promise<Secret> {
-    return new Promise((resolve) => {
-      resolve(this.#open(sealed, aad));
-    });
+  async open(sealed: string, aad: string): Promise<Secret> {
+    const header = readHeader(sealed);
+    if (!header) throw new SealBroken('The sealed value is cut short or was never sealed by this broker.');
+    // Another replica may have loaded a new key before this one did. A forged header costs one stat.
+    if (!this.#ring.sealingKeys.has(header.kid) && (this.#reloading || this.#lastChange() !== this.#readChange))
+      await this.reload();
+    return this.#open(sealed, header, aad);
   }
 
   /**
@@ -114,11 +159,7 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
     return new Uint8Array(createHmac('sha256', this.#ring.keyFor(purpose)).update(content).digest());
   }
 
-  #open(sealed: string, aad: string): Secret {
-    const header = readHeader(sealed);
-    if (!header) throw new SealBroken('The sealed value is cut short or was never sealed by this broker.');
-    // Another replica may have loaded a new key before this one did. A forged header costs one stat.
-    if (!this.#ring.sealingKeys.has(header.kid) && this.#lastChange() !== this.#readChange) this.reload();
+  #open(sealed: string, header: ProtectedHeader, aad: string): Secret {
     const key = this.#ring.sealingKeys.get(header.kid);
     if (!key)
       throw new SealBroken(`The key ring has no key ${header.kid}: put the key that sealed this value back.`);
@@ -136,6 +177,17 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
       );
     }
   }
+}
+
+interface Unwrapped {
+  readonly ring: KeyRing;
+  /** When the file had changed last before it was read. */
+  readonly readChange: number | undefined;
+  readonly open: OpenKeyWrapper;
+}
+
+function lastChangeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
 
 /** Short, so that what a value is bound to may be long. */

@@ -35,23 +35,20 @@ async function resealAll({ adopt = false }: { readonly adopt?: boolean }): Promi
     { ServicesRepository },
     { Database },
     { Sealer },
-    { Settings },
-    { readKeyRing },
   ] = await Promise.all([
     import('../../token-store/sealed/reseal.js'),
     import('../../token-store/services/service-mac.js'),
     import('../../token-store/services/services.repository.js'),
     import('../../token-store/client/database.js'),
     import('../../sealing/sealer.js'),
-    import('../../config/settings.js'),
-    import('../../sealing/key-ring.js'),
   ]);
   return withBroker(async (broker) => {
     const adopted = adopt ? await adoptServices(broker.get(Database), broker.get(Sealer)) : [];
     const report = await reseal(broker.get(Database), broker.get(Sealer));
     const unverified = (await broker.get(ServicesRepository).listUnverified()).map(({ name }) => name);
-    const held = [...readKeyRing(broker.get(Settings).keyRingFile).sealingKeys.keys()];
-    const unused = held.filter((id) => id !== report.newestKeyId && !report.keysInUse.has(id));
+    const unused = broker
+      .get(Sealer)
+      .keyIds.filter((id) => id !== report.newestKeyId && !report.keysInUse.has(id));
     return resultOf(report, unused, { adopted, unverified });
   });
 }

@@ -4,6 +4,7 @@ import type { Settings } from '../../config/settings.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { SlotReporter } from '../../domain/ports/slot-reporter.js';
+import { openKeyWrapper } from '../../key-wrappers.js';
 import { SystemClock } from '../../operations/system-clock.js';
 import { SealingModule } from '../../sealing/sealing.module.js';
 import { ServiceAccountsModule } from '../../service-accounts/service-accounts.module.js';
@@ -22,7 +23,7 @@ export class CommandModule {
       module: CommandModule,
       imports: [
         ConfigModule.with(settings),
-        SealingModule,
+        SealingModule.with((uri) => openKeyWrapper(uri, settings)),
         TokenStoreModule,
         ServicesModule,
         ServiceAccountsModule,

@@ -8,6 +8,16 @@ export const BROKER_SETTINGS = {
     more: 'See [the key ring](#the-key-ring).',
     example: '/etc/token-broker/key-ring.json',
   }),
+  KEY_RING_KMS_KEY: text({
+    default: null,
+    rule: matches(
+      /^gcp-kms:\/\/projects\/[^/\s]+\/locations\/[^/\s]+\/keyRings\/[^/\s]+\/cryptoKeys\/[^/\s]+$/,
+      'must be gcp-kms://projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY',
+    ),
+    doc: 'The key of a key management service that wraps the key ring.',
+    more: 'See [a wrapped key ring](#a-wrapped-key-ring). Not set: the key ring holds its keys as they are.',
+    example: 'gcp-kms://projects/example/locations/europe-west1/keyRings/broker/cryptoKeys/ring',
+  }),
   SERVICE_ISSUERS_FILE: text({
     default: null,
     doc: 'The path of a JSON file with the issuers whose JWTs services may present instead of a key.',

@@ -1,0 +1,137 @@
+/*
+ * The file of a key ring as commands change it: whole or not at all, one command at a time, wrapped by a KMS or not. Does not own
+ * its form (sealing/ring-file.ts), nor what is in it (sealing/key-ring.ts).
+ */
+import { chownSync, closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import type { OpenKeyWrapper } from '../../domain/ports/key-wrapper.js';
+import { EXIT, Failure, faultyConfiguration } from '../shared/failure.js';
+import { createFile, explainWrite, isExisting } from '../shared/files.js';
+
+/** What commands that may need a KMS take from the environment. */
+export interface KmsSettings {
+  /** KEY_RING_KMS_KEY, or what was given instead. */
+  readonly kmsKey: string | null;
+  readonly open: OpenKeyWrapper;
+}
+
+/** @param kmsKey an option that takes precedence over KEY_RING_KMS_KEY @throws {Failure} */
+export async function kmsSettings(kmsKey?: string): Promise<KmsSettings> {
+  const [{ readEnvironment }, { openKeyWrapper }] = await Promise.all([
+    import('../../config/environment.js'),
+    import('../../key-wrappers.js'),
+  ]);
+  const { environment, faults } = readEnvironment({
+    ...process.env,
+    ...(kmsKey === undefined ? {} : { KEY_RING_KMS_KEY: kmsKey }),
+  });
+  const wrong = (['KEY_RING_KMS_KEY', 'GOOGLE_STAND_IN_URL', 'GOOGLE_TIMEOUT_MS', 'HTTPS_PROXY', 'HTTP_PROXY'] as const)
+    .flatMap((name) => faults.get(name) ?? []);
+  if (environment.NODE_ENV === 'production' && environment.GOOGLE_STAND_IN_URL)
+    wrong.push('GOOGLE_STAND_IN_URL is set: production talks to the real Google only');
+  if (wrong.length > 0) throw faultyConfiguration(wrong);
+  const reach = {
+    googleStandInUrl: environment.GOOGLE_STAND_IN_URL,
+    googleTimeoutMs: environment.GOOGLE_TIMEOUT_MS,
+  };
+  return { kmsKey: environment.KEY_RING_KMS_KEY, open: (uri) => openKeyWrapper(uri, reach) };
+}
+
+export interface ReadRing {
+  /** The JSON Web Key Set. */
+  readonly json: string;
+  /** The key that wraps it and its version; null: none. */
+  readonly wrappedBy: { readonly kmsKey: string; readonly keyVersion: string } | null;
+}
+
+/** Reads a key ring, unwrapped with the key that the file names. @throws {Failure} */
+export async function readRing(path: string, open: OpenKeyWrapper): Promise<ReadRing> {
+  const [{ readRingFile, unwrapRing }, { keyRingOf }, { KeyRingError }] = await Promise.all([
+    import('../../sealing/ring-file.js'),
+    import('../../sealing/key-ring.js'),
+    import('../../sealing/key-ring-error.js'),
+  ]);
+  try {
+    const file = readRingFile(path);
+    const json = typeof file === 'string' ? file : await unwrapRing(file, await open(file.kmsKey));
+    keyRingOf(json);
+    return { json, wrappedBy: typeof file === 'string' ? null : file };
+  } catch (error) {
+    if (!(error instanceof KeyRingError)) throw error;
+    throw new Failure(
+      EXIT.faultyConfiguration,
+      'key_ring_faulty',
+      `${path} ${error.message}. Nothing was changed.`,
+    );
+  }
+}
+
+/** @throws {Failure} when the file exists: overwriting a key ring loses every token that it sealed */
+export function writeNewRing(path: string, content: string): void {
+  try {
+    createFile(path, 0o600, () => content);
+  } catch (error) {
+    if (!isExisting(error)) throw explainWrite(error, path);
+    throw new Failure(
+      EXIT.refused,
+      'key_ring_exists',
+      `${path} exists already and was not touched: nothing else opens what its keys have sealed.\n` +
+        'Use --add to put a new sealing key in front of them, or name another file.',
+    );
+  }
+}
+
+/**
+ * Replaces a key ring, whole or not at all: until the new one is complete, the file is the old one. The temporary file is also a
+ * lock: of two commands at the same time, one would otherwise overwrite what the other added.
+ * @param make reads the key ring and makes the content of the new one
+ */
+export async function replaceRing(path: string, make: () => Promise<string>): Promise<void> {
+  const target = realPathOf(path);
+  const { mode, uid, gid } = statSync(target);
+  const temporary = `${target}.new`;
+  try {
+    // The same readers as before, such as the broker's own user, and no others.
+    createFile(temporary, (mode & 0o640) | 0o600, () => '');
+  } catch (error) {
+    if (!isExisting(error)) throw explainWrite(error, path);
+    throw new Failure(
+      EXIT.refused,
+      'key_ring_busy',
+      `${temporary} exists: another command is changing the key ring, or was interrupted. Nothing was changed.\n` +
+        'If no other command runs, remove that file and try again.',
+    );
+  }
+  try {
+    fill(temporary, await make());
+    const created = statSync(temporary);
+    if (created.uid !== uid || created.gid !== gid) chownSync(temporary, uid, gid);
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw explainWrite(error, path);
+  }
+}
+
+function fill(path: string, content: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    writeFileSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function realPathOf(path: string): string {
+  try {
+    // Through symbolic links: Kubernetes and others put them in front of secrets.
+    return realpathSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explainWrite(error, path);
+    throw new Failure(
+      EXIT.notFound,
+      'key_ring_not_found',
+      `There is no key ring at ${path}. Make one with \`token-broker keys generate\`.`,
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KeyWrapFailure, type OpenKeyWrapper } from '../domain/ports/key-wrapper.js';
+import { KeyRingError } from './key-ring-error.js';
+import { type KeyRing, keyRingOf } from './key-ring.js';
+import { readRingFile, unwrapRing } from './ring-file.js';
+
+interface Source {
+  readonly keyRingFile: string;
+  readonly keyRingKmsKey: string | null;
+}
+
+const FIRST_PAUSE_MS = 250;
+const MAX_PAUSE_MS = 5_000;
+
+/**
+ * Reads the key ring, and has it unwrapped where it is wrapped. The keys are kept in memory: this is done at the start and
+ * whenever the file changes, never for a request.
+ * @throws {KeyRingError}
+ * @throws {KeyWrapFailure}
+ */
+export async function loadKeyRing({ keyRingFile, keyRingKmsKey }: Source, open: OpenKeyWrapper): Promise<KeyRing> {
+  const file = readRingFile(keyRingFile);
+  if (typeof file === 'string') return keyRingOf(file);
+  // The file does not decide which key is asked: who can write it could name one of their own.
+  if (file.kmsKey !== keyRingKmsKey) throw new KeyRingError('is wrapped by another key than KEY_RING_KMS_KEY says');
+  return keyRingOf(await unwrapRing(file, await open(keyRingKmsKey)));
+}
+
+/** The same at the start: a KMS that is unavailable is asked again for a while. */
+export async function loadFirstKeyRing(source: Source, open: OpenKeyWrapper, waitMs: number): Promise<KeyRing> {
+  const until = performance.now() + waitMs;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+    try {
+      return await loadKeyRing(source, open);
+    } catch (error) {
+      const mayComeBack = error instanceof KeyWrapFailure && error.isTransient;
+      if (!mayComeBack || performance.now() + pauseMs > until) throw error;
+      await sleep(pauseMs);
+    }
+  }
+}
