@@ -47,7 +47,8 @@ const write = (content: string, name = 'ring.json') => {
   return path;
 };
 const plainRing = () => write(generateKeyRing(DAY));
-const wrappedRing = async (json = generateKeyRing(DAY)) => write((await wrapRing(json, kms.key, open)).content);
+const wrappedRing = async (json = generateKeyRing(DAY)) =>
+  write((await wrapRing(json, kms.key, open)).content);
 const sealerOf = (path: string, waitMs?: number) =>
   Sealer.open(Object.assign(new Settings(), { keyRingFile: path, keyRingKmsKey: kms.key }), open, waitMs);
 const rewrap = (path: string, ...options: string[]) =>
@@ -86,7 +87,10 @@ describe('Google Cloud KMS', () => {
     ['denied', false, 'roles/cloudkms.cryptoKeyDecrypter'],
   ] as const)('that is %s fails with transient: %s, and says so', async (fault, isTransient, words) => {
     const { ciphertext } = await (await wrapper()).wrap(Buffer.from('keys'));
-    for (const attempt of [async () => (await wrapper()).unwrap(ciphertext), async () => (await wrapper()).wrap(Buffer.from('keys'))]) {
+    for (const attempt of [
+      async () => (await wrapper()).unwrap(ciphertext),
+      async () => (await wrapper()).wrap(Buffer.from('keys')),
+    ]) {
       kms.failNext(fault);
       const failure = await attempt().catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(KeyWrapFailure);
@@ -96,7 +100,9 @@ describe('Google Cloud KMS', () => {
 
   test('names a key that does not exist, and credentials that are missing', async () => {
     const elsewhere = await open(`${kms.key}-other`);
-    await expect(elsewhere.wrap(Buffer.from('keys'))).rejects.toMatchObject({ message: expect.stringContaining('no such key') });
+    await expect(elsewhere.wrap(Buffer.from('keys'))).rejects.toMatchObject({
+      message: expect.stringContaining('no such key'),
+    });
     const before = process.env['GOOGLE_APPLICATION_CREDENTIALS'];
     process.env['GOOGLE_APPLICATION_CREDENTIALS'] = join(folder, 'none.json');
     try {
@@ -112,7 +118,9 @@ describe('Google Cloud KMS', () => {
 describe('a wrapped key ring', () => {
   test('opens what the plain one sealed, and is unwrapped once', async () => {
     const json = generateKeyRing(DAY);
-    const plain = new Sealer(Object.assign(new Settings(), { keyRingFile: write(json, 'plain.json'), keyRingKmsKey: null }));
+    const plain = new Sealer(
+      Object.assign(new Settings(), { keyRingFile: write(json, 'plain.json'), keyRingKmsKey: null }),
+    );
     const sealed = await plain.seal(TOKEN, 'aad');
     const path = await wrappedRing(json);
     const { keys } = JSON.parse(json) as { keys: { k: string }[] };
@@ -154,7 +162,9 @@ describe('a wrapped key ring', () => {
     const opened = await Promise.all(Array.from({ length: 5 }, () => sealer.open(sealed, 'aad')));
     expect(opened.map((each) => each.reveal())).toEqual(opened.map(() => TOKEN.reveal()));
     expect(kms.calls).toEqual(['decrypt']);
-    await expect(sealer.open(sealed.replace(/^[^.]+/, otherHeader(sealed)), 'aad')).rejects.toThrow('no key nowhere');
+    await expect(sealer.open(sealed.replace(/^[^.]+/, otherHeader(sealed)), 'aad')).rejects.toThrow(
+      'no key nowhere',
+    );
     expect(kms.calls).toEqual(['decrypt']);
   });
 
@@ -226,7 +236,9 @@ describe('token-broker keys rewrap', () => {
 
   test('has a readable key ring at each moment', async () => {
     const path = plainRing();
-    const running = Promise.all([1, 2, 3].map(async () => (await rewrap(path)).code)).finally(() => (isOver = true));
+    const running = Promise.all([1, 2, 3].map(async () => (await rewrap(path)).code)).finally(
+      () => (isOver = true),
+    );
     let isOver = false;
     let read = 0;
     while (!isOver) {
@@ -259,7 +271,11 @@ describe('token-broker keys rewrap', () => {
     expect(await missing(['--file', join(folder, 'none.json')], { KEY_RING_KMS_KEY: kms.key })).toBe(4);
     expect(await missing(['--file', plainRing(), '--plain', '--kms-key', kms.key])).toBe(2);
     expect(
-      await missing(['--file', plainRing()], { ...kms.env, NODE_ENV: 'production', KEY_RING_KMS_KEY: kms.key }),
+      await missing(['--file', plainRing()], {
+        ...kms.env,
+        NODE_ENV: 'production',
+        KEY_RING_KMS_KEY: kms.key,
+      }),
     ).toBe(78);
   });
 });
@@ -272,7 +288,10 @@ test('token-broker keys generate makes a wrapped key ring, and --add keeps it wr
   const added = await asJson(['keys', 'generate', '--out', path, '--add'], kms.env);
   expect(added.answer).toMatchObject({ older_key_ids: [made.answer?.['sealing_key_id']], added: true });
   expect(fileOf(path).kms_key).toBe(kms.key);
-  expect((await sealerOf(path)).keyIds).toEqual([added.answer?.['sealing_key_id'], made.answer?.['sealing_key_id']]);
+  expect((await sealerOf(path)).keyIds).toEqual([
+    added.answer?.['sealing_key_id'],
+    made.answer?.['sealing_key_id'],
+  ]);
 });
 
 test('a broker runs with a wrapped key ring, and seals with a key that is added while it runs', async () => {

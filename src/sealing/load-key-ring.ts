@@ -18,16 +18,24 @@ const MAX_PAUSE_MS = 5_000;
  * @throws {KeyRingError}
  * @throws {KeyWrapFailure}
  */
-export async function loadKeyRing({ keyRingFile, keyRingKmsKey }: Source, open: OpenKeyWrapper): Promise<KeyRing> {
+export async function loadKeyRing(
+  { keyRingFile, keyRingKmsKey }: Source,
+  open: OpenKeyWrapper,
+): Promise<KeyRing> {
   const file = readRingFile(keyRingFile);
   if (typeof file === 'string') return keyRingOf(file);
   // The file does not decide which key is asked: who can write it could name one of their own.
-  if (file.kmsKey !== keyRingKmsKey) throw new KeyRingError('is wrapped by another key than KEY_RING_KMS_KEY says');
+  if (file.kmsKey !== keyRingKmsKey)
+    throw new KeyRingError('is wrapped by another key than KEY_RING_KMS_KEY says');
   return keyRingOf(await unwrapRing(file, await open(keyRingKmsKey)));
 }
 
 /** The same at the start: a KMS that is unavailable is asked again for a while. */
-export async function loadFirstKeyRing(source: Source, open: OpenKeyWrapper, waitMs: number): Promise<KeyRing> {
+export async function loadFirstKeyRing(
+  source: Source,
+  open: OpenKeyWrapper,
+  waitMs: number,
+): Promise<KeyRing> {
   const until = performance.now() + waitMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     try {

@@ -26,7 +26,11 @@ export function readRingFile(path: string): string | WrappedRing {
 
 function wrappedIn(text: string): WrappedRing | null {
   try {
-    const { kms_key: kmsKey, kms_key_version: keyVersion, wrapped } = JSON.parse(text) as Record<string, unknown>;
+    const {
+      kms_key: kmsKey,
+      kms_key_version: keyVersion,
+      wrapped,
+    } = JSON.parse(text) as Record<string, unknown>;
     if (typeof kmsKey !== 'string' || typeof wrapped !== 'string') return null;
     return { kmsKey, keyVersion: String(keyVersion), ciphertext: Buffer.from(wrapped, 'base64') };
   } catch {

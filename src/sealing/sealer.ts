@@ -128,7 +128,10 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
     const header = readHeader(sealed);
     if (!header) throw new SealBroken('The sealed value is cut short or was never sealed by this broker.');
     // Another replica may have loaded a new key before this one did. A forged header costs one stat.
-    if (!this.#ring.sealingKeys.has(header.kid) && (this.#reloading || this.#lastChange() !== this.#readChange))
+    if (
+      !this.#ring.sealingKeys.has(header.kid) &&
+      (this.#reloading || this.#lastChange() !== this.#readChange)
+    )
       await this.reload();
     return this.#open(sealed, header, aad);
   }

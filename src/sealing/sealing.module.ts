@@ -16,7 +16,11 @@ export class SealingModule {
     return {
       module: SealingModule,
       providers: [
-        { provide: Sealer, inject: [Settings], useFactory: (settings: Settings) => Sealer.open(settings, open) },
+        {
+          provide: Sealer,
+          inject: [Settings],
+          useFactory: (settings: Settings) => Sealer.open(settings, open),
+        },
       ],
       exports: [Sealer],
     };

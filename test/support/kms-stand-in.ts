@@ -56,7 +56,11 @@ export async function startKms(): Promise<KmsStandIn> {
       const bytes = Buffer.from(body[field] ?? '', 'base64');
       const checksum = body[`${field}Crc32c`];
       if (checksum !== undefined && checksum !== String(checksumOf(bytes)))
-        return refusal(400, 'INVALID_ARGUMENT', `The checksum in field ${field}_crc32c did not match the data in field ${field}.`);
+        return refusal(
+          400,
+          'INVALID_ARGUMENT',
+          `The checksum in field ${field}_crc32c did not match the data in field ${field}.`,
+        );
     }
     return method === 'encrypt' ? encrypt(versions, body) : decrypt(versions, body);
   };
@@ -65,7 +69,10 @@ export async function startKms(): Promise<KmsStandIn> {
     void (async () => {
       const text = await textOf(request);
       if (request.url === '/sts') {
-        send(response, [200, { access_token: TOKEN, token_type: 'Bearer', expires_in: 3600, issued_token_type: 'x' }]);
+        send(response, [
+          200,
+          { access_token: TOKEN, token_type: 'Bearer', expires_in: 3600, issued_token_type: 'x' },
+        ]);
         return;
       }
       const [, method = ''] = new RegExp(`^/v1/${NAME}:(encrypt|decrypt)$`).exec(request.url ?? '') ?? [];
@@ -104,7 +111,10 @@ export async function startKms(): Promise<KmsStandIn> {
   };
 }
 
-function encrypt(versions: readonly Version[], { plaintext = '', additionalAuthenticatedData: aad = '' }: Record<string, string>): Answer {
+function encrypt(
+  versions: readonly Version[],
+  { plaintext = '', additionalAuthenticatedData: aad = '' }: Record<string, string>,
+): Answer {
   const number = versions.length;
   const version = versions[number - 1];
   if (!version?.isEnabled) return notEnabled(number);
@@ -126,7 +136,10 @@ function encrypt(versions: readonly Version[], { plaintext = '', additionalAuthe
   ];
 }
 
-function decrypt(versions: readonly Version[], { ciphertext = '', additionalAuthenticatedData: aad = '' }: Record<string, string>): Answer {
+function decrypt(
+  versions: readonly Version[],
+  { ciphertext = '', additionalAuthenticatedData: aad = '' }: Record<string, string>,
+): Answer {
   const bytes = Buffer.from(ciphertext, 'base64');
   const number = bytes[0] ?? 0;
   const version = versions[number - 1];
@@ -151,7 +164,11 @@ function decrypt(versions: readonly Version[], { ciphertext = '', additionalAuth
 }
 
 const notEnabled = (version: number) =>
-  refusal(400, 'FAILED_PRECONDITION', `${NAME}/cryptoKeyVersions/${version} is not enabled, current state is: DISABLED.`);
+  refusal(
+    400,
+    'FAILED_PRECONDITION',
+    `${NAME}/cryptoKeyVersions/${version} is not enabled, current state is: DISABLED.`,
+  );
 
 function refusal(code: number, status: string, message: string): Answer {
   return [code, { error: { code, message, status } }];
@@ -192,7 +209,8 @@ function credentials(url: string): string {
   const path = join(folder, 'credentials.json');
   const content = {
     type: 'external_account',
-    audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/provider',
+    audience:
+      '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/provider',
     subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
     token_url: `${url}/sts`,
     credential_source: { file: token },

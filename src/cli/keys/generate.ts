@@ -34,9 +34,7 @@ export function keysGenerate(): Command {
   return new Command('generate')
     .description('Create a key ring, or add a key to one')
     .requiredOption('--out <file>', 'the key ring, a JSON Web Key Set; created with mode 0600')
-    .addOption(
-      new Option('--add', 'add a new sealing key in front of those in the file').conflicts('kmsKey'),
-    )
+    .addOption(new Option('--add', 'add a new sealing key in front of those in the file').conflicts('kmsKey'))
     .option('--kms-key <uri>', 'wrap the new key ring with this key of a KMS, as `keys rewrap` does')
     .addHelpText('after', EXAMPLES)
     .action(printResult(generate));

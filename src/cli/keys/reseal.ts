@@ -29,19 +29,15 @@ export function keysReseal(): Command {
 }
 
 async function resealAll({ adopt = false }: { readonly adopt?: boolean }): Promise<TableResult> {
-  const [
-    { reseal },
-    { adoptServices },
-    { ServicesRepository },
-    { Database },
-    { Sealer },
-  ] = await Promise.all([
-    import('../../token-store/sealed/reseal.js'),
-    import('../../token-store/services/service-mac.js'),
-    import('../../token-store/services/services.repository.js'),
-    import('../../token-store/client/database.js'),
-    import('../../sealing/sealer.js'),
-  ]);
+  const [{ reseal }, { adoptServices }, { ServicesRepository }, { Database }, { Sealer }] = await Promise.all(
+    [
+      import('../../token-store/sealed/reseal.js'),
+      import('../../token-store/services/service-mac.js'),
+      import('../../token-store/services/services.repository.js'),
+      import('../../token-store/client/database.js'),
+      import('../../sealing/sealer.js'),
+    ],
+  );
   return withBroker(async (broker) => {
     const adopted = adopt ? await adoptServices(broker.get(Database), broker.get(Sealer)) : [];
     const report = await reseal(broker.get(Database), broker.get(Sealer));

@@ -2,7 +2,17 @@
  * The file of a key ring as commands change it: whole or not at all, one command at a time, wrapped by a KMS or not. Does not own
  * its form (sealing/ring-file.ts), nor what is in it (sealing/key-ring.ts).
  */
-import { chownSync, closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import type { OpenKeyWrapper } from '../../domain/ports/key-wrapper.js';
 import { EXIT, Failure, faultyConfiguration } from '../shared/failure.js';
 import { createFile, explainWrite, isExisting } from '../shared/files.js';
@@ -24,8 +34,9 @@ export async function kmsSettings(kmsKey?: string): Promise<KmsSettings> {
     ...process.env,
     ...(kmsKey === undefined ? {} : { KEY_RING_KMS_KEY: kmsKey }),
   });
-  const wrong = (['KEY_RING_KMS_KEY', 'GOOGLE_STAND_IN_URL', 'GOOGLE_TIMEOUT_MS', 'HTTPS_PROXY', 'HTTP_PROXY'] as const)
-    .flatMap((name) => faults.get(name) ?? []);
+  const wrong = (
+    ['KEY_RING_KMS_KEY', 'GOOGLE_STAND_IN_URL', 'GOOGLE_TIMEOUT_MS', 'HTTPS_PROXY', 'HTTP_PROXY'] as const
+  ).flatMap((name) => faults.get(name) ?? []);
   if (environment.NODE_ENV === 'production' && environment.GOOGLE_STAND_IN_URL)
     wrong.push('GOOGLE_STAND_IN_URL is set: production talks to the real Google only');
   if (wrong.length > 0) throw faultyConfiguration(wrong);

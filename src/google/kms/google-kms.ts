@@ -40,13 +40,17 @@ export class GoogleKms extends KeyWrapper {
       answer['verifiedPlaintextCrc32c'] === true &&
       answer['verifiedAdditionalAuthenticatedDataCrc32c'] === true;
     // Another key's answer would be one that nothing here can unwrap.
-    if (!isVerified || typeof keyVersion !== 'string' || !keyVersion.startsWith(`${this.name}/`)) throw damaged();
+    if (!isVerified || typeof keyVersion !== 'string' || !keyVersion.startsWith(`${this.name}/`))
+      throw damaged();
     return { ciphertext, keyVersion };
   }
 
   /** https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys/decrypt */
   override async unwrap(ciphertext: Uint8Array): Promise<Uint8Array> {
-    return bytesOf(await this.#call('decrypt', { ...field('ciphertext', ciphertext), ...ASSOCIATED }), 'plaintext');
+    return bytesOf(
+      await this.#call('decrypt', { ...field('ciphertext', ciphertext), ...ASSOCIATED }),
+      'plaintext',
+    );
   }
 
   async #call(method: 'encrypt' | 'decrypt', body: object): Promise<Record<string, unknown>> {
