@@ -97,11 +97,14 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
   }
 
   async #reload(): Promise<void> {
-    this.#readChange = this.#lastChange();
     try {
-      this.#ring = this.unwrapped
-        ? await loadKeyRing(this.settings, this.unwrapped.open)
-        : readKeyRing(this.settings.keyRingFile);
+      do {
+        this.#readChange = this.#lastChange();
+        this.#ring = this.unwrapped
+          ? await loadKeyRing(this.settings, this.unwrapped.open)
+          : readKeyRing(this.settings.keyRingFile);
+        // It may have changed while the KMS was asked.
+      } while (this.#lastChange() !== this.#readChange);
       this.#log.log({ sealing_key: this.#ring.sealingKeyId }, 'the key ring was read again');
     } catch (error) {
       this.#log.error({ err: error }, 'the key ring cannot be read; the former keys stay in use');
