@@ -48,19 +48,17 @@ async function generate({ out, add = false, kmsKey }: Options): Promise<CommandR
   ]);
   const now = new Date();
   const { open } = await kmsSettings(kmsKey);
-  let made = '';
-  if (add) {
-    await replaceRing(path, async () => {
-      const { json, wrappedBy } = await readRing(path, open);
-      made = generateKeyRing(now, json);
-      // By the newest version of the same key.
-      return wrappedBy ? (await wrapRing(made, wrappedBy.kmsKey, open)).content : made;
-    });
-  } else {
-    made = generateKeyRing(now);
-    writeNewRing(path, kmsKey === undefined ? made : (await wrapRing(made, kmsKey, open)).content);
-  }
-  const { sealingKeyId, sealingKeys } = keyRingOf(made);
+  const { json } = add
+    ? await replaceRing(path, async () => {
+        const { json: older, wrappedBy } = await readRing(path, open);
+        const extended = generateKeyRing(now, older);
+        // By the newest version of the same key.
+        const content = wrappedBy ? (await wrapRing(extended, wrappedBy.kmsKey, open)).content : extended;
+        return { content, json: extended };
+      })
+    : { json: generateKeyRing(now) };
+  if (!add) writeNewRing(path, kmsKey === undefined ? json : (await wrapRing(json, kmsKey, open)).content);
+  const { sealingKeyId, sealingKeys } = keyRingOf(json);
   const older = [...sealingKeys.keys()].filter((id) => id !== sealingKeyId);
   return {
     text: [

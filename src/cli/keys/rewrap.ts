@@ -45,20 +45,17 @@ async function rewrap({ file, kmsKey: given, plain = false }: Options): Promise<
     throw faultyConfiguration(['KEY_RING_KMS_KEY is not set; --kms-key names a key, too']);
   }
   const { wrapRing } = await import('../../sealing/ring-file.js');
-  let before: string | null = null;
-  let after: string | null = null;
-  await replaceRing(path, async () => {
+  const { before, after } = await replaceRing(path, async () => {
     const { json, wrappedBy } = await readRing(path, open);
-    before = wrappedBy?.keyVersion ?? null;
-    if (plain || kmsKey === null) return json;
+    const before = wrappedBy?.keyVersion ?? null;
+    if (plain || kmsKey === null) return { content: json, before, after: null };
     const { content, keyVersion } = await wrapRing(json, kmsKey, open);
-    after = keyVersion;
-    return content;
+    return { content, before, after: keyVersion };
   });
   return {
     text: [
-      after === null ? `${path} is not wrapped any more.` : `${path} is wrapped by ${String(after)}.`,
-      before === null ? 'It was not wrapped before.' : `Before, it was wrapped by ${String(before)}.`,
+      after === null ? `${path} is not wrapped any more.` : `${path} is wrapped by ${after}.`,
+      before === null ? 'It was not wrapped before.' : `Before, it was wrapped by ${before}.`,
       after === null ? AFTER_PLAIN : AFTER_WRAPPED,
     ].join('\n'),
     json: { file: path, kms_key: plain ? null : kmsKey, key_version: after, key_version_before: before },

@@ -95,8 +95,12 @@ export function writeNewRing(path: string, content: string): void {
  * Replaces a key ring, whole or not at all: until the new one is complete, the file is the old one. The temporary file is also a
  * lock: of two commands at the same time, one would otherwise overwrite what the other added.
  * @param make reads the key ring and makes the content of the new one
+ * @returns what `make` returned
  */
-export async function replaceRing(path: string, make: () => Promise<string>): Promise<void> {
+export async function replaceRing<Made extends { readonly content: string }>(
+  path: string,
+  make: () => Promise<Made>,
+): Promise<Made> {
   const target = realPathOf(path);
   const { mode, uid, gid } = statSync(target);
   const temporary = `${target}.new`;
@@ -113,10 +117,12 @@ export async function replaceRing(path: string, make: () => Promise<string>): Pr
     );
   }
   try {
-    fill(temporary, await make());
+    const made = await make();
+    fill(temporary, made.content);
     const created = statSync(temporary);
     if (created.uid !== uid || created.gid !== gid) chownSync(temporary, uid, gid);
     renameSync(temporary, target);
+    return made;
   } catch (error) {
     rmSync(temporary, { force: true });
     throw explainWrite(error, path);
