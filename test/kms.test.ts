@@ -236,12 +236,13 @@ describe('token-broker keys rewrap', () => {
 
   test('has a readable key ring at each moment', async () => {
     const path = plainRing();
-    const running = Promise.all([1, 2, 3].map(async () => (await rewrap(path)).code)).finally(
-      () => (isOver = true),
-    );
     let isOver = false;
+    const running = Promise.all([1, 2, 3].map(async () => (await rewrap(path)).code)).finally(() => {
+      isOver = true;
+    });
     let read = 0;
-    while (!isOver) {
+    const hasEnded = () => isOver;
+    while (!hasEnded()) {
       await sealerOf(path);
       read++;
     }
