@@ -8,7 +8,7 @@ import { KeyRingError } from './key-ring-error.js';
  */
 
 /** A key ring that a KMS wrapped. */
-export interface WrappedRing extends WrappedBytes {
+interface WrappedRing extends WrappedBytes {
   /** The URI of the key. */
   readonly kmsKey: string;
 }

@@ -18,7 +18,7 @@ import { EXIT, Failure, faultyConfiguration } from '../shared/failure.js';
 import { createFile, explainWrite, isExisting } from '../shared/files.js';
 
 /** What commands that may need a KMS take from the environment. */
-export interface KmsSettings {
+interface KmsSettings {
   /** KEY_RING_KMS_KEY, or what was given instead. */
   readonly kmsKey: string | null;
   readonly open: OpenKeyWrapper;
@@ -47,7 +47,7 @@ export async function kmsSettings(kmsKey?: string): Promise<KmsSettings> {
   return { kmsKey: environment.KEY_RING_KMS_KEY, open: (uri) => openKeyWrapper(uri, reach) };
 }
 
-export interface ReadRing {
+interface ReadRing {
   /** The JSON Web Key Set. */
   readonly json: string;
   /** The key that wraps it and its version; null: none. */
