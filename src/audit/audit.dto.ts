@@ -33,6 +33,17 @@ export class AuditQuery extends PageQuery {
   until?: string;
 }
 
+export class AuditExportQuery {
+  @ApiPropertyOptional({
+    description: 'The `cursor` of the last line that you have; or a time in UTC, from which on',
+    example: '2026-11-21T12:00:00.000Z',
+  })
+  @IsOptional()
+  @IsString()
+  @MaxLength(80)
+  after?: string;
+}
+
 class AuditEventResponse {
   @ApiProperty({ format: 'uuid' })
   id!: string;
