@@ -41,7 +41,10 @@ const linesOf = (text: string) =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line);
 const run = async (...args: string[]) => {
-  const { code, stdout, stderr } = await tokenBroker(['audit', 'export', ...args], bed.settings as Record<string, string>);
+  const { code, stdout, stderr } = await tokenBroker(
+    ['audit', 'export', ...args],
+    bed.settings as Record<string, string>,
+  );
   if (code !== 0) throw new Error(stderr);
   return { lines: linesOf(stdout), stderr };
 };
@@ -59,7 +62,9 @@ test('writes events as GET /audit has them, in the order in which they were reco
   expect(lines.map(({ id }) => id)).toEqual([first, second]);
   const { body } = await auditor.get('/audit');
   const events = body['events'] as Line[];
-  expect(lines.map(({ cursor: _, ...event }) => event)).toEqual([first, second].map((id) => events.find((each) => each.id === id)));
+  expect(lines.map(({ cursor: _, ...event }) => event)).toEqual(
+    [first, second].map((id) => events.find((each) => each.id === id)),
+  );
   expect((await fetchExport()).lines).toEqual(lines);
 });
 
@@ -77,7 +82,10 @@ test('goes on after a cursor and from a time; the end of one is the beginning of
 });
 
 test('has rows from before there was a time of recording, by the time of the event', async () => {
-  const [late, early] = [await add('b', 0, '2026-11-02T00:00:00Z'), await add('a', 0, '2026-11-01T00:00:00Z')];
+  const [late, early] = [
+    await add('b', 0, '2026-11-02T00:00:00Z'),
+    await add('a', 0, '2026-11-01T00:00:00Z'),
+  ];
   const recent = await add('c', 60, '2026-10-01T00:00:00Z');
   await bed.sql('UPDATE audit_trail SET recorded_at = NULL WHERE id = ANY ($1)', [[late, early]]);
   expect((await run()).lines.map(({ id }) => id)).toEqual([early, late, recent]);
@@ -189,7 +197,10 @@ describe('GET /audit/export', () => {
 
 test('a cursor that is none is wrong usage', async () => {
   for (const after of ['x', '2026-11-01T00:00:00Z_x', 'soon_']) {
-    const { code } = await tokenBroker(['audit', 'export', '--after', after], bed.settings as Record<string, string>);
+    const { code } = await tokenBroker(
+      ['audit', 'export', '--after', after],
+      bed.settings as Record<string, string>,
+    );
     expect(code).toBe(2);
   }
 });

@@ -151,7 +151,9 @@ describe('a trail of the version before', () => {
     });
     // What it reads, too.
     expect(await rows('SELECT id FROM audit_events WHERE id = $1', [recent.id])).toHaveLength(1);
-    const counts = await rows('SELECT id FROM audit_trail WHERE id = ANY ($1)', [[old.id, late.id, recent.id]]);
+    const counts = await rows('SELECT id FROM audit_trail WHERE id = ANY ($1)', [
+      [old.id, late.id, recent.id],
+    ]);
     expect(counts).toHaveLength(3);
   });
 
@@ -159,7 +161,9 @@ describe('a trail of the version before', () => {
     await rows('UPDATE audit_retention SET days = 300');
     const [first] = await rows<{ n: number }>(`SELECT prune_audit_events(now(), 500) AS n`);
     expect(first?.n).toBe(500);
-    await until(async () => (await rows<{ n: number }>('SELECT prune_audit_events(now(), 500) AS n'))[0]?.n === 0);
+    await until(
+      async () => (await rows<{ n: number }>('SELECT prune_audit_events(now(), 500) AS n'))[0]?.n === 0,
+    );
     const [left] = await rows(`SELECT min(at) > now() - interval '300 days' AS young FROM audit_trail`);
     expect(left).toEqual({ young: true });
   });
@@ -204,7 +208,8 @@ describe('the months', () => {
   const create = async (client = database) =>
     (await client.query<{ made: string[] }>('SELECT create_audit_partitions(3) AS made')).rows[0]?.made ?? [];
   const drop = async (before = inDays(0)) =>
-    (await rows<{ dropped: string | null }>('SELECT drop_audit_partition($1) AS dropped', [before]))[0]?.dropped;
+    (await rows<{ dropped: string | null }>('SELECT drop_audit_partition($1) AS dropped', [before]))[0]
+      ?.dropped;
   const nameOf = (months: number) => {
     const now = new Date();
     const first = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + months));
@@ -242,7 +247,10 @@ describe('the months', () => {
       [later.id]: 'audit_trail_default',
     });
     await create();
-    expect(await places([now.id, later.id])).toEqual({ [now.id]: nameOf(0), [later.id]: 'audit_trail_default' });
+    expect(await places([now.id, later.id])).toEqual({
+      [now.id]: nameOf(0),
+      [later.id]: 'audit_trail_default',
+    });
     await write(WRITE_AUDIT_ROWS, now);
     expect(await rows('SELECT id FROM audit_trail WHERE id = $1', [now.id])).toHaveLength(1);
   });

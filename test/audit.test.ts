@@ -471,8 +471,7 @@ describe('the retention of events', () => {
     await trail();
     await bed.sql("UPDATE audit_trail SET at = at - interval '31 days' WHERE user_id = 'too-old'");
     await bed.sql("UPDATE audit_trail SET at = at - interval '29.5 days' WHERE user_id = 'alice'");
-    const users = async () =>
-      (await bed.sql('SELECT user_id FROM audit_trail')).map((row) => row['user_id']);
+    const users = async () => (await bed.sql('SELECT user_id FROM audit_trail')).map((row) => row['user_id']);
     expect(await users()).toEqual(expect.arrayContaining(['alice', 'bob']));
     bed.clock.advance(1.1 * DAY);
     await until(async () => !(await users()).includes('too-old'));

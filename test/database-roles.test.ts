@@ -135,14 +135,21 @@ test('events end when they are older than the owner says, whatever age the broke
 
 test('the runtime role has months made and dropped by functions of the owner, and may touch no event in them', async () => {
   await query(owner, 'ALTER TABLE audit_trail DETACH PARTITION audit_events');
-  const [{ made } = { made: [] }] = (await query(runtime, 'SELECT create_audit_partitions(1) AS made')) as { made: string[] }[];
+  const [{ made } = { made: [] }] = (await query(runtime, 'SELECT create_audit_partitions(1) AS made')) as {
+    made: string[];
+  }[];
   expect(made).toHaveLength(2);
   for (const name of made) {
-    for (const sql of [`DELETE FROM ${name}`, `INSERT INTO ${name} SELECT * FROM audit_trail`, `SELECT * FROM ${name}`]) {
+    for (const sql of [
+      `DELETE FROM ${name}`,
+      `INSERT INTO ${name} SELECT * FROM audit_trail`,
+      `SELECT * FROM ${name}`,
+    ]) {
       await expect(query(runtime, sql)).rejects.toThrow(DENIED);
     }
   }
-  const dropped = async () => (await query(runtime, `SELECT drop_audit_partition(now() + interval '9 years') AS name`))[0];
+  const dropped = async () =>
+    (await query(runtime, `SELECT drop_audit_partition(now() + interval '9 years') AS name`))[0];
   expect(await dropped()).toEqual({ name: null });
   await query(
     owner,
@@ -152,7 +159,10 @@ test('the runtime role has months made and dropped by functions of the owner, an
   for (const name of made) await query(owner, `DROP TABLE ${name}`);
   const end = `date_trunc('month', now()) + interval '2 months'`;
   const [{ at } = { at: '' }] = (await query(owner, `SELECT (${end})::text AS at`)) as { at: string }[];
-  await query(owner, `ALTER TABLE audit_trail ATTACH PARTITION audit_events FOR VALUES FROM (MINVALUE) TO ('${at}')`);
+  await query(
+    owner,
+    `ALTER TABLE audit_trail ATTACH PARTITION audit_events FOR VALUES FROM (MINVALUE) TO ('${at}')`,
+  );
 });
 
 test.each([

@@ -42,7 +42,9 @@ export class AuditExportController {
     assertMay(caller, 'audit');
     const position = after === undefined ? null : readExportCursor(after);
     if (after !== undefined && position === null) {
-      throw invalidRequest({ after: 'must be the cursor of a line, or a time such as 2026-11-21T12:00:00Z.' });
+      throw invalidRequest({
+        after: 'must be the cursor of a line, or a time such as 2026-11-21T12:00:00Z.',
+      });
     }
     const horizon = await this.trail.horizon();
     const end = position !== null && position.recordedAt > horizon.recordedAt ? position : horizon;
@@ -52,10 +54,7 @@ export class AuditExportController {
   }
 
   /** Each page waits for its turn among the lists, and for the reader of the one before. */
-  async *#lines(
-    caller: Service,
-    pages: ReturnType<AuditExportRepository['read']>,
-  ): AsyncGenerator<string> {
+  async *#lines(caller: Service, pages: ReturnType<AuditExportRepository['read']>): AsyncGenerator<string> {
     for (;;) {
       const { value, done } = await this.lists.run(caller, () => pages.next());
       if (done) return;

@@ -21,7 +21,9 @@ export class AuditPartitionsJob implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.scheduler.every(HOUR_SECONDS, 'make partitions of the audit trail', () => this.partitions.createAhead());
+    this.scheduler.every(HOUR_SECONDS, 'make partitions of the audit trail', () =>
+      this.partitions.createAhead(),
+    );
     this.scheduler.every(DAY_SECONDS, 'prune the audit trail', async () => {
       const keepMs = this.settings.auditRetentionDays * DAY_SECONDS * 1000;
       await this.partitions.prune(new Date(this.clock.now().getTime() - keepMs));

@@ -10,7 +10,8 @@ export interface ExportPosition {
 }
 
 const NIL_ID = '00000000-0000-0000-0000-000000000000';
-const CURSOR = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z)(?:_([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}))?$/;
+const CURSOR =
+  /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z)(?:_([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}))?$/;
 
 export function positionAt(recordedAt: Date): ExportPosition {
   return { recordedAt, id: NIL_ID };

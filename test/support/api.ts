@@ -80,7 +80,13 @@ export class Api {
     const answer = await answerOf(response);
     const contract = await contractOf(this.url);
     const type = answer.headers.get('content-type');
-    contract.check(method, url.pathname, answer.status, type, type === 'application/x-ndjson' ? answer.text : answer.body);
+    contract.check(
+      method,
+      url.pathname,
+      answer.status,
+      type,
+      type === 'application/x-ndjson' ? answer.text : answer.body,
+    );
     return answer;
   }
 }

@@ -4,7 +4,12 @@
  */
 import { once } from 'node:events';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { exportCursor, type ExportPosition, positionAt, readExportCursor } from '../../domain/export-position.js';
+import {
+  exportCursor,
+  type ExportPosition,
+  positionAt,
+  readExportCursor,
+} from '../../domain/export-position.js';
 import { globalOptions } from '../shared/command-result.js';
 import { withBroker } from '../shared/open-broker.js';
 import { time } from '../shared/values.js';

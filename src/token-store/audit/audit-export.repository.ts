@@ -3,7 +3,12 @@ import { type ExportPosition, positionAt } from '../../domain/export-position.js
 import { alongIndex, CoveredUsers } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
-import { AUDIT_COLUMNS, type AuditColumns, type AuditEvent, toAuditEvent } from './audit-events.repository.js';
+import {
+  AUDIT_COLUMNS,
+  type AuditColumns,
+  type AuditEvent,
+  toAuditEvent,
+} from './audit-events.repository.js';
 
 export type ExportedEvent = AuditEvent & Pick<ExportPosition, 'recordedAt'>;
 
@@ -43,12 +48,15 @@ export class AuditExportRepository {
     const [now] = await this.database.$queryRaw<{ horizon: Date; isStandby: boolean }[]>`
       SELECT date_trunc('milliseconds', clock_timestamp()) - ${CLOCK_MARGIN} AS horizon,
         pg_is_in_recovery() AS "isStandby"`;
-    if (!now || now.isStandby) throw Object.assign(new Error('a standby cannot be exported'), { code: '25006' });
+    if (!now || now.isStandby)
+      throw Object.assign(new Error('a standby cannot be exported'), { code: '25006' });
     const until = performance.now() + waitMs;
     let writers = await this.#writers();
     while (writers.length > 0) {
       if (performance.now() > until) {
-        throw Object.assign(new Error('a transaction that writes audit events does not end'), { code: '55P03' });
+        throw Object.assign(new Error('a transaction that writes audit events does not end'), {
+          code: '55P03',
+        });
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       const writing = new Set(await this.#writers());

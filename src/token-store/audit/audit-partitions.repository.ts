@@ -21,7 +21,8 @@ export class AuditPartitionsRepository {
   async createAhead(): Promise<void> {
     const [row] = await this.database.$queryRaw<{ made: string[] }[]>`
       SELECT create_audit_partitions(${MONTHS_AHEAD}::int) AS made`;
-    if (row && row.made.length > 0) this.#log.log({ partitions: row.made }, 'made partitions of the audit trail');
+    if (row && row.made.length > 0)
+      this.#log.log({ partitions: row.made }, 'made partitions of the audit trail');
   }
 
   /**
