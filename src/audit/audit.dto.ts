@@ -35,8 +35,7 @@ export class AuditQuery extends PageQuery {
 
 export class AuditExportQuery {
   @ApiPropertyOptional({
-    description: 'The `cursor` of the last line that you have; or a time in UTC, from which on',
-    example: '2026-11-21T12:00:00.000Z',
+    description: 'The `cursor` of the last line that you have; or from which time on, such as 2026-11-21T12:00:00Z',
   })
   @IsOptional()
   @IsString()
