@@ -48,7 +48,7 @@ export async function withFleet<T>(
   await database.connect();
   try {
     await database.query(
-      'TRUNCATE grants, access_tokens, refresh_tokens, services, audit_events, outbox_events CASCADE',
+      'TRUNCATE grants, access_tokens, refresh_tokens, services, audit_trail, outbox_events CASCADE',
     );
     const fleet = await startFleet(databaseUrl, size, { LOG_LEVEL: 'info', ...settings });
     try {

@@ -187,7 +187,7 @@ describe('the audit trail', () => {
     await connect();
     const other = await bed.service();
     await trail();
-    await bed.sql('TRUNCATE audit_events');
+    await bed.sql('TRUNCATE audit_trail');
     for (let call = 0; call < 20; call++) await bed.api.token('alice');
     for (let call = 0; call < 3; call++) await other.token('alice');
     await bed.api.token('alice', { scope: YOUTUBE });
@@ -287,7 +287,7 @@ describe('the audit trail', () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     await trail();
-    await bed.sql('TRUNCATE audit_events');
+    await bed.sql('TRUNCATE audit_trail');
     await bed.google.control.sendSecurityEvent({
       to: `${bed.url}/security-events/google`,
       type: 'account-disabled',
@@ -361,7 +361,7 @@ describe('the audit trail', () => {
     expect(new Set(secrets).size).toBeGreaterThan(15);
     const events = await trail();
     expect(events.length).toBeGreaterThan(8);
-    const rows = await bed.sql('SELECT e::text AS row FROM audit_events e');
+    const rows = await bed.sql('SELECT e::text AS row FROM audit_trail e');
     const text = JSON.stringify([events, rows]);
     for (const secret of secrets) expect(text.includes(secret) ? secret : null).toBeNull();
   });
@@ -433,10 +433,10 @@ describe('a reader of the trail', () => {
     for (let call = 0; call < 7; call++) await bed.api.token(`user-${call}`);
     const newest = [['user-6', 'user-5', 'user-4'], ['user-3', 'user-2', 'user-1'], ['user-0']];
     expect(await pages()).toEqual(newest);
-    await bed.sql("UPDATE audit_events SET at = '2026-01-01'");
+    await bed.sql("UPDATE audit_trail SET at = '2026-01-01'");
     expect(await pages()).toEqual(newest);
     // As brokers that write in batches leave them: not in the order in which they happened.
-    await bed.sql("UPDATE audit_events SET at = at - sequence * interval '1 second'");
+    await bed.sql("UPDATE audit_trail SET at = at - sequence * interval '1 second'");
     expect((await pages()).flat()).toEqual(newest.flat().toReversed());
   });
 
@@ -469,15 +469,14 @@ describe('the retention of events', () => {
     await bed.api.token('bob');
     await bed.api.token('too-old');
     await trail();
-    await bed.sql("UPDATE audit_events SET at = at - interval '31 days' WHERE user_id = 'too-old'");
-    await bed.sql("UPDATE audit_events SET at = at - interval '29.5 days' WHERE user_id = 'alice'");
-    const users = async () =>
-      (await bed.sql('SELECT user_id FROM audit_events')).map((row) => row['user_id']);
+    await bed.sql("UPDATE audit_trail SET at = at - interval '31 days' WHERE user_id = 'too-old'");
+    await bed.sql("UPDATE audit_trail SET at = at - interval '29.5 days' WHERE user_id = 'alice'");
+    const users = async () => (await bed.sql('SELECT user_id FROM audit_trail')).map((row) => row['user_id']);
     expect(await users()).toEqual(expect.arrayContaining(['alice', 'bob']));
     bed.clock.advance(1.1 * DAY);
     await until(async () => !(await users()).includes('too-old'));
     expect(await users()).toContain('alice');
-    await bed.sql("UPDATE audit_events SET at = at - interval '1 day' WHERE user_id = 'alice'");
+    await bed.sql("UPDATE audit_trail SET at = at - interval '1 day' WHERE user_id = 'alice'");
     bed.clock.advance(1.1 * DAY);
     await until(async () => !(await users()).includes('alice'));
     expect(await users()).toEqual(['bob']);
@@ -487,7 +486,7 @@ describe('the retention of events', () => {
     const calls = Array.from({ length: 30 }, (_, call) => bed.api.token(`user-${call}`));
     await Promise.all(calls);
     await bed.restart();
-    expect(await bed.sql('SELECT * FROM audit_events')).toHaveLength(30);
+    expect(await bed.sql('SELECT * FROM audit_trail')).toHaveLength(30);
   });
 
   test('is not delayed by text that PostgreSQL cannot store', async () => {
@@ -515,11 +514,11 @@ describe('the retention of events', () => {
   test('includes events that cannot be written now and are written later', async () => {
     await connect();
     await trail();
-    await bed.sql('ALTER TABLE audit_events RENAME TO away');
+    await bed.sql('ALTER TABLE audit_trail RENAME TO away');
     expect((await bed.api.token('alice')).status).toBe(200);
     await until(() => bed.log().includes('audit events could not be written'));
     expect((await auditor.get('/audit')).status).toBe(503);
-    await bed.sql('ALTER TABLE away RENAME TO audit_events');
+    await bed.sql('ALTER TABLE away RENAME TO audit_trail');
     expect((await trail()).at(-1)).toMatchObject({ action: 'token.issue', outcome: 'ok' });
   });
 });
@@ -569,7 +568,7 @@ describe('a mass of refusals', () => {
     await other.token('made-up-by-another');
     await trail();
     const rows = await bed.sql(
-      `SELECT user_id, count, details FROM audit_events WHERE outcome = 'not_connected'`,
+      `SELECT user_id, count, details FROM audit_trail WHERE outcome = 'not_connected'`,
     );
     const recorded = rows.filter(({ user_id }) => String(user_id).startsWith('made-up-'));
     expect(recorded.filter(({ user_id }) => user_id !== 'made-up-by-another')).toHaveLength(1000);

@@ -428,7 +428,7 @@ describe('the broker', () => {
     await ask([forwarded()], { key: service.key, user: 'bob' });
     await bed.app.get(AuditLog).flush();
     const events = await bed.sql(
-      `SELECT outcome, user_id, details FROM audit_events
+      `SELECT outcome, user_id, details FROM audit_trail
        WHERE service_id = $1 AND action = 'token.issue' ORDER BY outcome DESC`,
       [/^tbk_(\w{12})/.exec(service.key)?.[1]],
     );

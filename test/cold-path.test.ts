@@ -116,7 +116,7 @@ test('a token that must be refreshed is answered without the pipeline, and its r
     return count === 0 && answer.body !== first.body;
   });
   await bed.app.get(AuditLog).flush();
-  const rows = await bed.sql(`SELECT action FROM audit_events WHERE request_id = 'refreshed'`);
+  const rows = await bed.sql(`SELECT action FROM audit_trail WHERE request_id = 'refreshed'`);
   expect(rows.map(({ action }) => action)).toContain('token.refresh');
 });
 
@@ -150,7 +150,7 @@ test('a refusal counts once for the rate limit, and once in the audit trail', as
     expect(statuses).toEqual([410, 410, 410, 410, 429, 429]);
     await bed.app.get(AuditLog).flush();
     const [row] = await bed.sql(
-      `SELECT sum(count)::int AS count FROM audit_events WHERE outcome = 'reconnect_required' AND request_id LIKE 'counted-%'`,
+      `SELECT sum(count)::int AS count FROM audit_trail WHERE outcome = 'reconnect_required' AND request_id LIKE 'counted-%'`,
     );
     expect(row?.['count']).toBe(4);
   } finally {

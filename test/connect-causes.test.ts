@@ -317,7 +317,7 @@ describe('a connect that fails', () => {
   const eventOf = async (cause: string, requestId: unknown = null) => {
     await bed.app.get(AuditLog).flush();
     const [row] = await bed.sql(
-      "SELECT * FROM audit_events WHERE details->>'cause' = $1 AND user_id = $2 AND request_id = coalesce($3, request_id)",
+      "SELECT * FROM audit_trail WHERE details->>'cause' = $1 AND user_id = $2 AND request_id = coalesce($3, request_id)",
       [cause, ticket.user_id, requestId],
     );
     if (row) return row;
@@ -343,7 +343,7 @@ describe('a connect that fails', () => {
     }
     await bed.app.get(AuditLog).flush();
     expect(
-      await bed.sql("SELECT * FROM audit_events WHERE user_id IS NULL AND action LIKE 'connect.%'"),
+      await bed.sql("SELECT * FROM audit_trail WHERE user_id IS NULL AND action LIKE 'connect.%'"),
     ).toEqual([]);
     expect(await bed.app.get(Metrics).registry.metrics()).not.toContain('made_up');
   });

@@ -34,7 +34,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
   const isOver = async () => (await waiting()).length === 0;
   const events = () =>
     bed.sql(
-      "SELECT outcome, actor, details, request_id FROM audit_events WHERE action = 'connect.consent' ORDER BY sequence",
+      "SELECT outcome, actor, details, request_id FROM audit_trail WHERE action = 'connect.consent' ORDER BY sequence",
     );
   const keysAreBack = () => {
     bed.google.control.clearFaults();

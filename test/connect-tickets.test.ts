@@ -306,7 +306,7 @@ describe('a ticket that its service takes back', () => {
     const { id } = await bed.api.ticket(TICKET);
     await bed.api.delete(`/connect/tickets/${id}`);
     await bed.app.get(AuditLog).flush();
-    const [event] = await bed.sql("SELECT * FROM audit_events WHERE action = 'connect.cancel'");
+    const [event] = await bed.sql("SELECT * FROM audit_trail WHERE action = 'connect.cancel'");
     expect(event).toMatchObject({ user_id: 'alice', outcome: 'ok', details: { ticket: id } });
     expect(await bed.app.get(Metrics).registry.metrics()).toContain(
       'outcome="cancelled",cause="ticket_cancelled"',
@@ -325,7 +325,7 @@ describe('a ticket whose user does not finish', () => {
     await until(async () => (await bed.sql('SELECT state FROM connect_tickets'))[0]?.['state'] === 'expired');
     const { request_id: requestId } = await status(id);
     await bed.app.get(AuditLog).flush();
-    const [event] = await bed.sql("SELECT * FROM audit_events WHERE outcome = 'expired'");
+    const [event] = await bed.sql("SELECT * FROM audit_trail WHERE outcome = 'expired'");
     expect(event).toMatchObject({ request_id: requestId, details: { cause, ticket: id } });
     expect(bed.log()).toContain(`"cause":"${cause}","request_id":"${String(requestId)}"`);
     expect((await new Browser().open(url)).text).toContain(

@@ -48,7 +48,7 @@ describe('the scopes of a consent', () => {
   const events = async (userId: string) => {
     await bed.app.get(AuditLog).flush();
     const rows = await bed.sql(
-      "SELECT outcome, details FROM audit_events WHERE user_id = $1 AND action LIKE 'connect.co%' ORDER BY sequence",
+      "SELECT outcome, details FROM audit_trail WHERE user_id = $1 AND action LIKE 'connect.co%' ORDER BY sequence",
       [userId],
     );
     return rows as { outcome: string; details: Record<string, unknown> }[];

@@ -49,9 +49,13 @@ test.each([
   ['make a trigger', 'CREATE TRIGGER mine AFTER INSERT ON grants EXECUTE FUNCTION notify_change()'],
   ['change a function', `ALTER FUNCTION prune_audit_events(timestamptz, integer) SECURITY INVOKER`],
   ['empty a table', 'TRUNCATE grants CASCADE'],
-  ['empty the audit trail', 'TRUNCATE audit_events'],
-  ['change an audit event', `UPDATE audit_events SET outcome = 'ok'`],
-  ['delete an audit event', 'DELETE FROM audit_events'],
+  ['empty the audit trail', 'TRUNCATE audit_trail'],
+  ['change an audit event', `UPDATE audit_trail SET outcome = 'ok'`],
+  ['delete an audit event', 'DELETE FROM audit_trail'],
+  ['delete one in its partition', 'DELETE FROM audit_events'],
+  ['change one in its partition', `UPDATE audit_trail_default SET outcome = 'ok'`],
+  ['drop a partition', 'DROP TABLE audit_trail_default'],
+  ['detach a partition', 'ALTER TABLE audit_trail DETACH PARTITION audit_events'],
   ['say that events are kept for less long', 'UPDATE audit_retention SET days = 1'],
   ['forget that', 'DELETE FROM audit_retention'],
   ['change what was migrated', 'DELETE FROM _prisma_migrations'],
@@ -75,14 +79,17 @@ test('the runtime role has these rights on every table, and neither the owner no
     owner,
     `SELECT c.relname::text AS table, string_agg(privilege_type, ', ' ORDER BY privilege_type) AS rights
      FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
-     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND r.rolname = '${RUNTIME}' GROUP BY 1 ORDER BY 1`,
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND r.rolname = '${RUNTIME}' GROUP BY 1 ORDER BY 1`,
   );
   const tables = await query(
     owner,
-    `SELECT relname::text AS table FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1`,
+    // None on a partition but the one to which the version before writes.
+    `SELECT relname::text AS table FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+       AND (NOT relispartition OR relname = 'audit_events') ORDER BY 1`,
   );
   const special: Record<string, string> = {
     audit_events: 'INSERT, SELECT',
+    audit_trail: 'INSERT, SELECT',
     audit_retention: 'SELECT',
     _prisma_migrations: 'SELECT',
   };
@@ -101,9 +108,9 @@ test('the rights cover a table of a later migration, and running the grants agai
   await query(owner, 'CREATE TABLE later (id bigserial, note text)');
   await query(runtime, `INSERT INTO later (note) VALUES ('x')`);
   await expect(query(runtime, 'TRUNCATE later')).rejects.toThrow(DENIED);
-  await query(owner, `GRANT ALL ON audit_events TO "${RUNTIME}"`);
+  await query(owner, `GRANT ALL ON audit_trail TO "${RUNTIME}"`);
   expect((await tokenBroker(['migrate', '--grant-runtime', RUNTIME], { DATABASE_URL: owner })).code).toBe(0);
-  await expect(query(runtime, 'DELETE FROM audit_events')).rejects.toThrow(DENIED);
+  await expect(query(runtime, 'DELETE FROM audit_trail')).rejects.toThrow(DENIED);
   await query(owner, 'DROP TABLE later');
 });
 
@@ -111,7 +118,7 @@ test('events end when they are older than the owner says, whatever age the broke
   const add = (days: number) =>
     query(
       runtime,
-      `INSERT INTO audit_events (id, at, last_at, action, outcome, actor)
+      `INSERT INTO audit_trail (id, at, last_at, action, outcome, actor)
        SELECT gen_random_uuid(), t, t, 'token.issue', 'ok', 'x' FROM (SELECT now() - interval '${days} days' AS t) AS _`,
     );
   for (const days of [10, 100, 500]) await add(days);
@@ -123,7 +130,39 @@ test('events end when they are older than the owner says, whatever age the broke
   expect((await migrate('90')).code).toBe(0);
   expect(await prune()).toBe(1);
   expect((await migrate('ninety')).code).toBe(78);
-  await query(owner, 'DELETE FROM audit_events');
+  await query(owner, 'DELETE FROM audit_trail');
+});
+
+test('the runtime role has months made and dropped by functions of the owner, and may touch no event in them', async () => {
+  await query(owner, 'ALTER TABLE audit_trail DETACH PARTITION audit_events');
+  const [{ made } = { made: [] }] = (await query(runtime, 'SELECT create_audit_partitions(1) AS made')) as {
+    made: string[];
+  }[];
+  expect(made).toHaveLength(2);
+  for (const name of made) {
+    for (const sql of [
+      `DELETE FROM ${name}`,
+      `INSERT INTO ${name} SELECT * FROM audit_trail`,
+      `SELECT * FROM ${name}`,
+    ]) {
+      await expect(query(runtime, sql)).rejects.toThrow(DENIED);
+    }
+  }
+  const dropped = async () =>
+    (await query(runtime, `SELECT drop_audit_partition(now() + interval '9 years') AS name`))[0];
+  expect(await dropped()).toEqual({ name: null });
+  await query(
+    owner,
+    `CREATE TABLE audit_trail_2019_01 PARTITION OF audit_trail FOR VALUES FROM ('2019-01-01') TO ('2019-02-01')`,
+  );
+  expect(await dropped()).toEqual({ name: 'audit_trail_2019_01' });
+  for (const name of made) await query(owner, `DROP TABLE ${name}`);
+  const end = `date_trunc('month', now()) + interval '2 months'`;
+  const [{ at } = { at: '' }] = (await query(owner, `SELECT (${end})::text AS at`)) as { at: string }[];
+  await query(
+    owner,
+    `ALTER TABLE audit_trail ATTACH PARTITION audit_events FOR VALUES FROM (MINVALUE) TO ('${at}')`,
+  );
 });
 
 test.each([

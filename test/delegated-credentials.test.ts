@@ -352,7 +352,7 @@ test('is audited under its id and the name of its service when it is created, us
   await api.delete(`${PATH}/${id}`);
   await bed.app.get(AuditLog).flush();
   const events = await bed.sql(
-    `SELECT action, outcome, user_id, sum(count)::int AS count FROM audit_events
+    `SELECT action, outcome, user_id, sum(count)::int AS count FROM audit_trail
      WHERE details->>'credential' = $1 AND service_id = $2 AND actor LIKE 'service %' GROUP BY 1, 2, 3 ORDER BY 1, 2`,
     [id, api.key.split('_')[1]],
   );

@@ -127,7 +127,7 @@ describe("an app's face", () => {
     const without = await tokenBroker(['service', 'update', 'reports', '--support', ''], bed.settings);
     expect(without).toMatchObject({ code: 0, stdout: expect.stringContaining('support_url   -') });
     expect(
-      (await bed.sql(`SELECT details FROM audit_events WHERE action = 'service.update'`)).length,
+      (await bed.sql(`SELECT details FROM audit_trail WHERE action = 'service.update'`)).length,
     ).toBeGreaterThan(1);
   });
 

@@ -277,13 +277,13 @@ test('an imported grant is written together with its webhook and its audit event
   ]);
   // Neither is written where the grant is not: the last statement of the transaction fails here.
   await bed.reset();
-  await bed.sql('REVOKE INSERT ON audit_events FROM token_broker_runtime');
+  await bed.sql('REVOKE INSERT ON audit_trail FROM token_broker_runtime');
   try {
     const failed = await post([{ user_id: 'alice', refresh_token: issue() }]);
     expect(failed.status).toBe(503);
     expect(await bed.sql('SELECT 1 FROM grants UNION ALL SELECT 1 FROM outbox_events')).toEqual([]);
   } finally {
-    await bed.sql('GRANT INSERT ON audit_events TO token_broker_runtime');
+    await bed.sql('GRANT INSERT ON audit_trail TO token_broker_runtime');
   }
 });
 

@@ -36,6 +36,7 @@ describe('every route', () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       '/.well-known/oauth-authorization-server',
       '/audit',
+      '/audit/export',
       '/authz',
       '/connect/completions',
       '/connect/tickets',

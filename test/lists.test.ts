@@ -65,7 +65,7 @@ beforeAll(async () => {
     .get(ServiceRegistry)
     .create('known', { ...policy, force: false, import: false });
   await bed.sql(
-    `INSERT INTO audit_events (id, at, last_at, action, outcome, actor, service_id, user_id)
+    `INSERT INTO audit_trail (id, at, last_at, action, outcome, actor, service_id, user_id)
      SELECT gen_random_uuid(), now() - n / 50 * interval '1 second', now(), 'token.issue', 'ok', 'x',
        CASE WHEN n % 2 = 0 THEN $2 END, CASE WHEN n = 4711 THEN 'only-one' ELSE 'team_a:' || n % 5000 END
      FROM generate_series(1, $1::int) AS n`,

@@ -242,7 +242,7 @@ describe('a disconnect on the page', () => {
     await act('disconnect', { grant, mode: 'revoke' });
     await bed.app.get(AuditLog).flush();
     const events = await bed.sql(
-      "SELECT actor, outcome, service_id, user_id, grant_id, details FROM audit_events WHERE action = 'grant.disconnect'",
+      "SELECT actor, outcome, service_id, user_id, grant_id, details FROM audit_trail WHERE action = 'grant.disconnect'",
     );
     expect(events).toEqual([
       expect.objectContaining({

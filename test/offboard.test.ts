@@ -40,7 +40,7 @@ describe('offboarding a user', () => {
   const audited = async (action: string) => {
     const read = () =>
       bed.sql(
-        `SELECT user_id, outcome, details FROM audit_events WHERE action = $1 ORDER BY user_id, sequence`,
+        `SELECT user_id, outcome, details FROM audit_trail WHERE action = $1 ORDER BY user_id, sequence`,
         [action],
       );
     await until(async () => (await read()).length > 0);
@@ -102,7 +102,7 @@ describe('offboarding a user', () => {
     expect(body).toMatchObject({ dry_run: true, also_revoked_total: 1, credentials_revoked: 0 });
     expect(asked()).toBe(0);
     expect(await grantsOf('alice')).toMatchObject([{ status: 'active' }]);
-    expect(await bed.sql(`SELECT 1 FROM audit_events WHERE action = 'user.forget'`)).toEqual([]);
+    expect(await bed.sql(`SELECT 1 FROM audit_trail WHERE action = 'user.forget'`)).toEqual([]);
   });
 
   test('deletes here only with mode=local, and Google is not asked', async () => {

@@ -102,7 +102,7 @@ describe('a revocation', () => {
     const live = 'SELECT client FROM refresh_tokens WHERE ended_at IS NULL ORDER BY client';
     expect(await bed.sql(live)).toEqual([{ client: 'default' }, { client: 'elsewhere' }]);
     const trail = await bed.sql(
-      `SELECT user_id, outcome, details->>'with_sibling' IS NOT NULL AS with_other FROM audit_events
+      `SELECT user_id, outcome, details->>'with_sibling' IS NOT NULL AS with_other FROM audit_trail
        WHERE action = 'grant.disconnect' AND outcome = 'ok' ORDER BY user_id`,
     );
     expect(trail).toEqual([
@@ -133,7 +133,7 @@ describe('a revocation', () => {
     ['the grant', 'DELETE', 'grants'],
     ['the slots', 'UPDATE OF ended_at', 'refresh_tokens'],
     ['the events', 'INSERT', 'outbox_events'],
-    ['the audit trail', 'INSERT', 'audit_events'],
+    ['the audit trail', 'INSERT', 'audit_trail'],
   ])(
     'serves nothing where the database fails at %s after Google said yes, and is finished later',
     async (_, statement, table) => {
@@ -487,7 +487,7 @@ describe('a revocation', () => {
       (SELECT count(*)::int FROM access_tokens JOIN grants ON grants.id = grant_id WHERE user_id LIKE 'user-%') AS tokens,
       (SELECT count(*)::int FROM refresh_tokens WHERE ended_at IS NULL) AS slots,
       (SELECT count(*)::int FROM outbox_events) AS events,
-      (SELECT count(*)::int FROM audit_events WHERE details->>'with_sibling' = 'true') AS audited`,
+      (SELECT count(*)::int FROM audit_trail WHERE details->>'with_sibling' = 'true') AS audited`,
     );
     expect(counts).toEqual({ revoked: 600, tokens: 0, slots: 1, events: 601, audited: 600 });
     expect(took).toBeLessThan(2500);

@@ -359,7 +359,7 @@ describe('the commands for service accounts', () => {
       failure: { error: 'service_account_not_found' },
     });
     const trail = await bed.sql(
-      "SELECT action, actor, user_id, client, details->>'email' AS email FROM audit_events WHERE action LIKE 'service_account.%' ORDER BY sequence DESC LIMIT 2",
+      "SELECT action, actor, user_id, client, details->>'email' AS email FROM audit_trail WHERE action LIKE 'service_account.%' ORDER BY sequence DESC LIMIT 2",
     );
     const about = { actor: 'operator', user_id: 'robot', client: 'second', email: ROBOT.email };
     expect(trail).toEqual([

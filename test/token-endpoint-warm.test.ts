@@ -192,7 +192,7 @@ describe('a call that is answered from the cache', () => {
     });
     await bed.app.get(AuditLog).flush();
     const rows = await bed.sql(
-      `SELECT sum(count)::int AS count FROM audit_events WHERE action = 'token.issue' AND details->>'credential' = $1`,
+      `SELECT sum(count)::int AS count FROM audit_trail WHERE action = 'token.issue' AND details->>'credential' = $1`,
       [body['id']],
     );
     expect(rows).toEqual([{ count: calls }]);

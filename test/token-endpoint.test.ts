@@ -178,7 +178,7 @@ describe('a token exchange', () => {
     await bed.app.get(AuditLog).flush();
     const rows = await bed.sql(
       `SELECT sum(count)::int AS count, count(DISTINCT details)::int AS kinds, count(DISTINCT actor)::int AS actors
-       FROM audit_events WHERE action = 'token.issue' AND outcome = 'ok' AND service_id = $1`,
+       FROM audit_trail WHERE action = 'token.issue' AND outcome = 'ok' AND service_id = $1`,
       [api.key.split('_')[1]],
     );
     expect(rows).toEqual([{ count: 3, kinds: 1, actors: 1 }]);
@@ -419,7 +419,7 @@ describe('a refusal', () => {
     await exchange({ audience: audience('nobody-2'), scope: YOUTUBE }, api);
     await bed.app.get(AuditLog).flush();
     const rows = await bed.sql(
-      `SELECT outcome, user_id FROM audit_events WHERE action = 'token.issue' AND service_id = $1`,
+      `SELECT outcome, user_id FROM audit_trail WHERE action = 'token.issue' AND service_id = $1`,
       [api.key.split('_')[1]],
     );
     expect(rows).toEqual([{ outcome: 'not_connected', user_id: 'nobody-2' }]);

@@ -356,7 +356,7 @@ describe('a call that is answered from the cache', () => {
     const counted = async (outcome: string) => {
       await bed.app.get(AuditLog).flush();
       const rows = await bed.sql(
-        `SELECT sum(count)::int AS count, array_agg(DISTINCT details::text) AS details FROM audit_events
+        `SELECT sum(count)::int AS count, array_agg(DISTINCT details::text) AS details FROM audit_trail
          WHERE action = 'token.issue' AND outcome = $1 AND service_id = $2`,
         [outcome, api.key.split('_')[1]],
       );

@@ -33,6 +33,16 @@ export class AuditQuery extends PageQuery {
   until?: string;
 }
 
+export class AuditExportQuery {
+  @ApiPropertyOptional({
+    description: 'The `cursor` of the last line that you have; or from which time on, such as 2026-11-21T12:00:00Z',
+  })
+  @IsOptional()
+  @IsString()
+  @MaxLength(80)
+  after?: string;
+}
+
 class AuditEventResponse {
   @ApiProperty({ format: 'uuid' })
   id!: string;

@@ -1,17 +1,18 @@
 import { Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
-import { AuditRetentionJob } from './audit-retention.job.js';
+import { AuditPartitionsJob } from './audit-partitions.job.js';
+import { AuditExportController } from './audit-export.controller.js';
 import { AuditController } from './audit.controller.js';
 import { AuditInterceptor } from './audit.interceptor.js';
 
 /**
- * Owns the audit of HTTP calls: which are recorded (those marked in http/audit.decorator.ts), GET /audit, and how long
- * events are kept.
+ * Owns the audit of HTTP calls: which are recorded (those marked in http/audit.decorator.ts), GET /audit and
+ * its export, and how long events are kept.
  * Does not own events outside of calls, which the code that causes them records, nor those of the warm path, which Nest
  * does not see (tokens/response-cache.ts), nor the writing (token-store/audit/).
  */
 @Module({
-  controllers: [AuditController],
-  providers: [AuditRetentionJob, { provide: APP_INTERCEPTOR, useClass: AuditInterceptor }],
+  controllers: [AuditController, AuditExportController],
+  providers: [AuditPartitionsJob, { provide: APP_INTERCEPTOR, useClass: AuditInterceptor }],
 })
 export class AuditModule {}

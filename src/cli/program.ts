@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { loadEnvFile } from '../config/load-env-file.js';
-import { audit } from './audit.js';
+import { audit } from './audit/audit.js';
 import { clientConfig } from './ads-credentials/client-config.js';
 import { generateUserCredentials } from './ads-credentials/generate-user-credentials.js';
 import { clientCheck } from './client/check.js';

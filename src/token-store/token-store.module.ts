@@ -1,7 +1,9 @@
 import { Global, Module } from '@nestjs/common';
 import { AccountTreesRepository } from './ads/account-trees.repository.js';
 import { AuditEventsRepository } from './audit/audit-events.repository.js';
+import { AuditExportRepository } from './audit/audit-export.repository.js';
 import { AuditLog } from './audit/audit-log.repository.js';
+import { AuditPartitionsRepository } from './audit/audit-partitions.repository.js';
 import { ChangeFeed } from './change-feed/change-feed.js';
 import { ChangeHeartbeats } from './change-feed/change-heartbeats.js';
 import { DatabaseHealth } from './client/database-health.js';
@@ -89,6 +91,8 @@ import { ServicesRepository } from './services/services.repository.js';
     AccountTreesRepository,
     AuditLog,
     AuditEventsRepository,
+    AuditExportRepository,
+    AuditPartitionsRepository,
     KeyUsageRepository,
     ActivityRepository,
     ConsoleSessionsRepository,
@@ -121,6 +125,8 @@ import { ServicesRepository } from './services/services.repository.js';
     AccountTreesRepository,
     AuditLog,
     AuditEventsRepository,
+    AuditExportRepository,
+    AuditPartitionsRepository,
     KeyUsageRepository,
     ActivityRepository,
     ConsoleSessionsRepository,

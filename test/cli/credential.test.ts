@@ -106,7 +106,7 @@ describe('token-broker credential', () => {
   test('records what the operator did in the audit trail', async () => {
     await bed.app.get(AuditLog).flush();
     const events = await bed.sql(
-      `SELECT DISTINCT action, user_id FROM audit_events WHERE actor = 'operator' AND action LIKE 'credential.%' ORDER BY 1`,
+      `SELECT DISTINCT action, user_id FROM audit_trail WHERE actor = 'operator' AND action LIKE 'credential.%' ORDER BY 1`,
     );
     expect(events).toEqual([
       { action: 'credential.create', user_id: 'alice' },

@@ -394,7 +394,7 @@ describe('--store', () => {
       { client: 'desktop' },
     ]);
     expect(
-      await bed.sql('SELECT action, outcome, actor FROM audit_events WHERE grant_id = $1', [grantId]),
+      await bed.sql('SELECT action, outcome, actor FROM audit_trail WHERE grant_id = $1', [grantId]),
     ).toContainEqual({ action: 'connect.consent', outcome: 'ok', actor: 'operator' });
 
     // The second time, no consent is needed. The client may also be named by its file.

@@ -64,9 +64,7 @@ describe('token-broker grant import', () => {
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
     expect((await bed.api.token('bob', { scope: YOUTUBE })).status).toBe(200);
     expect(
-      await bed.sql(
-        `SELECT actor, outcome FROM audit_events WHERE action = 'grant.import' ORDER BY sequence`,
-      ),
+      await bed.sql(`SELECT actor, outcome FROM audit_trail WHERE action = 'grant.import' ORDER BY sequence`),
     ).toEqual(
       expect.arrayContaining([
         { actor: 'operator', outcome: 'ok' },

@@ -45,7 +45,7 @@ const idOf = async (userId: string) => {
 const list = (answer: Record<string, unknown>, name: string) => answer[name] as Record<string, unknown>[];
 const longest = (text: string) => Math.max(...text.split('\n').map((line) => Array.from(line).length));
 const audited = (action: string) =>
-  bed.sql('SELECT actor, outcome, user_id, details FROM audit_events WHERE action = $1 ORDER BY sequence', [
+  bed.sql('SELECT actor, outcome, user_id, details FROM audit_trail WHERE action = $1 ORDER BY sequence', [
     action,
   ]);
 
@@ -332,7 +332,7 @@ describe('token-broker audit', () => {
     'at,action,outcome,actor,service_id,user_id,client,grant_id,request_id,count,last_at,details,id';
   const insert = (rows: number) =>
     bed.sql(
-      `INSERT INTO audit_events (id, at, last_at, action, outcome, actor, user_id, details)
+      `INSERT INTO audit_trail (id, at, last_at, action, outcome, actor, user_id, details)
        SELECT gen_random_uuid(), now() - n * interval '1 second', now(), 'connect.ticket', 'ok', 'x', 'u' || n, '{}'
        FROM generate_series(1, $1::int) AS n`,
       [rows],
@@ -365,7 +365,7 @@ describe('token-broker audit', () => {
 
   test('writes CSV that quotes what needs it, and holds no formula', async () => {
     await bed.sql(
-      `INSERT INTO audit_events (id, at, last_at, action, outcome, actor, user_id, details)
+      `INSERT INTO audit_trail (id, at, last_at, action, outcome, actor, user_id, details)
        VALUES (gen_random_uuid(), now(), now(), 'connect.ticket', 'ok', 'x', '=HYPERLINK("a,b")', '{"asked": ["a", "b"]}')`,
     );
     const { stdout } = await run('audit', '--csv');

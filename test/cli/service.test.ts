@@ -201,7 +201,7 @@ describe('token-broker service', () => {
     async () => {
       const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
       await tokenBroker(['migrate'], env);
-      await query(env.DATABASE_URL, 'ALTER TABLE audit_events DROP COLUMN last_at');
+      await query(env.DATABASE_URL, 'ALTER TABLE audit_trail DROP COLUMN last_at');
       const { code, failure } = await asJson(['service', 'create', 'late', ...ANYTHING], env);
       expect({ code, failure }).toMatchObject({ code: 69, failure: { error: 'database_not_migrated' } });
     },

@@ -120,7 +120,7 @@ describe('the overview', () => {
     expect(refused.status).toBe(403);
     expect(refused.text).toContain('Your role may not do this');
     await bed.app.get(AuditLog).flush();
-    const events = await bed.sql("SELECT actor, outcome FROM audit_events WHERE action = 'console.count'");
+    const events = await bed.sql("SELECT actor, outcome FROM audit_trail WHERE action = 'console.count'");
     expect(events).toHaveLength(2);
     expect(events).toContainEqual({ actor: `console:${ALICE.email}`, outcome: 'ok' });
     expect(events).toContainEqual({ actor: `console:${BOB.email}`, outcome: 'not_allowed' });

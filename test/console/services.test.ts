@@ -31,7 +31,7 @@ afterAll(() => bed.stop());
 
 async function audited(action: string) {
   await bed.app.get(AuditLog).flush();
-  return bed.sql('SELECT actor, outcome, user_id FROM audit_events WHERE action = $1 ORDER BY sequence', [
+  return bed.sql('SELECT actor, outcome, user_id FROM audit_trail WHERE action = $1 ORDER BY sequence', [
     action,
   ]);
 }

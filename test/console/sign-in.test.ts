@@ -21,7 +21,7 @@ afterAll(() => bed.stop());
 async function auditOf(action: string): Promise<Record<string, unknown>[]> {
   await bed.app.get(AuditLog).flush();
   return bed.sql(
-    'SELECT action, outcome, actor, details FROM audit_events WHERE action = $1 ORDER BY sequence',
+    'SELECT action, outcome, actor, details FROM audit_trail WHERE action = $1 ORDER BY sequence',
     [action],
   );
 }

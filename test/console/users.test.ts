@@ -40,7 +40,7 @@ async function users(query: string): Promise<string[]> {
 
 async function audited(action: string) {
   await bed.app.get(AuditLog).flush();
-  return bed.sql('SELECT actor, outcome, user_id FROM audit_events WHERE action = $1 ORDER BY sequence', [
+  return bed.sql('SELECT actor, outcome, user_id FROM audit_trail WHERE action = $1 ORDER BY sequence', [
     action,
   ]);
 }
@@ -221,7 +221,7 @@ describe('disconnecting a grant', () => {
     expect((await bed.api.token('alice')).status).toBe(200);
     await bed.app.get(AuditLog).flush();
     expect(
-      await bed.sql("SELECT actor, outcome, details FROM audit_events WHERE action = 'grant.disconnect'"),
+      await bed.sql("SELECT actor, outcome, details FROM audit_trail WHERE action = 'grant.disconnect'"),
     ).toEqual([
       { actor: `console:${BOB.email}`, outcome: 'not_allowed', details: { path, reason: 'viewer' } },
     ]);

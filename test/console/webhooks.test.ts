@@ -39,7 +39,7 @@ const delivered = () =>
 
 async function audited(action: string) {
   await bed.app.get(AuditLog).flush();
-  return bed.sql('SELECT actor, outcome FROM audit_events WHERE action = $1 ORDER BY sequence', [action]);
+  return bed.sql('SELECT actor, outcome FROM audit_trail WHERE action = $1 ORDER BY sequence', [action]);
 }
 
 describe('the page of webhooks', () => {
@@ -122,7 +122,7 @@ describe('the page of the audit trail', () => {
   test('is a CSV file as a whole', async () => {
     const events = 1201;
     await bed.sql(
-      `INSERT INTO audit_events (id, at, action, outcome, actor, user_id, details, last_at, count)
+      `INSERT INTO audit_trail (id, at, action, outcome, actor, user_id, details, last_at, count)
        SELECT gen_random_uuid(), now() - n * interval '1 second', 'grant.import', 'ok', '=1+1', 'many', '{}', now(), 1
        FROM generate_series(1, $1::int) AS n`,
       [events],

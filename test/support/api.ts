@@ -79,7 +79,14 @@ export class Api {
     });
     const answer = await answerOf(response);
     const contract = await contractOf(this.url);
-    contract.check(method, url.pathname, answer.status, answer.headers.get('content-type'), answer.body);
+    const type = answer.headers.get('content-type');
+    contract.check(
+      method,
+      url.pathname,
+      answer.status,
+      type,
+      type === 'application/x-ndjson' ? answer.text : answer.body,
+    );
     return answer;
   }
 }
@@ -145,13 +152,17 @@ export class Browser {
   }
 }
 
+/** NDJSON is lines of it, and as a whole is text. */
+function isJson(type: string | null): boolean {
+  return type?.includes('json') === true && !type.includes('ndjson');
+}
+
 async function answerOf(response: Response): Promise<Answer> {
   const text = await response.text();
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
   return {
     status: response.status,
     headers: response.headers,
     text,
-    body: isJson ? (JSON.parse(text) as Record<string, unknown>) : {},
+    body: isJson(response.headers.get('content-type')) ? (JSON.parse(text) as Record<string, unknown>) : {},
   };
 }

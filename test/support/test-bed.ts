@@ -54,7 +54,7 @@ const DATA_TABLES = [
   'ads_trees',
   'security_events',
   'outbox_events',
-  'audit_events',
+  'audit_trail',
 ];
 
 class MovableClock extends Clock {

@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuditAction, AuditDetail, AuditEntry } from '../../domain/audit-entry.js';
 import type { Page } from '../../domain/page.js';
 import { alongIndex, boundedScan, CoveredUsers, pageOf } from '../client/bounded-scan.js';
@@ -32,11 +32,11 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
-const PRUNE_BATCH = 5000;
+export type AuditColumns = Omit<AuditRow, 'recordedAt'>;
 
-type Row = AuditRow & { readonly visible: boolean; readonly row_number: number };
+type Row = AuditColumns & { readonly visible: boolean; readonly row_number: number };
 
-const COLUMNS =
+export const AUDIT_COLUMNS =
   Prisma.raw(`id, sequence, at, action, outcome, actor, service_id AS "serviceId", user_id AS "userId",
   client, grant_id AS "grantId", request_id AS "requestId", details, last_at AS "lastAt", count, user_id, service_id`);
 
@@ -50,11 +50,9 @@ const RARE = Prisma.raw(`action NOT IN ('token.issue', 'token.refresh')`);
 const NOTABLE = Prisma.raw(`grant_id IS NOT NULL AND action <> 'token.issue'
   AND (action <> 'token.refresh' OR outcome <> 'ok' OR jsonb_exists(details, 'refused'))`);
 
-/** Reads and prunes the audit trail that audit-log.repository.ts writes. */
+/** Lists the audit trail that audit-log.repository.ts writes, the newest first. The other way round: audit-export.repository.ts. */
 @Injectable()
 export class AuditEventsRepository {
-  readonly #log = new Logger(AuditEventsRepository.name);
-
   constructor(private readonly database: Database) {}
 
   /** Newest first. */
@@ -63,15 +61,15 @@ export class AuditEventsRepository {
     const users = new CoveredUsers(query.users);
     const conditions = conditionsOf(query);
     // Reads along the events of the user, the action or the service, where one is named, and filters there.
-    const isFew = userId === null && (await users.haveFewRows(this.database, 'audit_events'));
-    const from = isFew ? users.from('audit_events') : Prisma.sql`audit_events`;
+    const isFew = userId === null && (await users.haveFewRows(this.database, 'audit_trail'));
+    const from = isFew ? users.from('audit_trail') : Prisma.sql`audit_trail`;
     const along = isFew ? Prisma.sql`TRUE` : (conditions[0] ?? Prisma.sql`TRUE`);
     const isOfAction = !isFew && userId === null && isRare(query.action);
     const order = isOfAction ? NEWEST_OF_ACTION : NEWEST_FIRST;
-    const rows = Prisma.sql`SELECT ${COLUMNS} FROM ${from} WHERE ${along} ${within(query)}`;
+    const rows = Prisma.sql`SELECT ${AUDIT_COLUMNS} FROM ${from} WHERE ${along} ${within(query)}`;
     const visible = Prisma.join([users.predicate, ...conditions], ' AND ');
     const found = await alongIndex<Row>(this.database, boundedScan({ rows, visible, order, limit }));
-    return pageOf(found, limit, toEvent, ({ at, sequence }) => ({ at, sequence }));
+    return pageOf(found, limit, toAuditEvent, ({ at, sequence }) => ({ at, sequence }));
   }
 
   /**
@@ -81,37 +79,10 @@ export class AuditEventsRepository {
   async ofGrant(grantId: string, olderThan: AuditPosition | null, limit: number): Promise<AuditEvent[]> {
     const found = await alongIndex<Row>(
       this.database,
-      Prisma.sql`SELECT ${COLUMNS} FROM audit_events WHERE grant_id = ${grantId} AND ${NOTABLE} ${before(olderThan)}
+      Prisma.sql`SELECT ${AUDIT_COLUMNS} FROM audit_trail WHERE grant_id = ${grantId} AND ${NOTABLE} ${before(olderThan)}
         ORDER BY at DESC, sequence DESC LIMIT ${limit}`,
     );
-    return found.map(toEvent);
-  }
-
-  /** Deletes everything older than a time, in batches that lock nothing for long. @returns how many */
-  async prune(before: Date): Promise<number> {
-    let pruned = 0;
-    for (;;) {
-      // The broker's role may not delete events: migration integrity.
-      const [row] = await this.database.$queryRaw<{ count: number }[]>`
-        SELECT prune_audit_events(${before}, ${PRUNE_BATCH}::int) AS count`;
-      const count = row?.count ?? 0;
-      pruned += count;
-      if (count < PRUNE_BATCH) break;
-    }
-    await this.#compareRetention(before);
-    return pruned;
-  }
-
-  /** Where broker and database differ, the longer retention counts, and the operator should know. */
-  async #compareRetention(before: Date): Promise<void> {
-    const [kept] = await this.database.$queryRaw<{ days: number; longer: boolean }[]>`
-      SELECT days, ${before} > now() - days * interval '1 day' + interval '1 hour' AS longer FROM audit_retention`;
-    if (kept?.longer) {
-      this.#log.warn(
-        { database_keeps_days: kept.days },
-        'the database keeps audit events longer than AUDIT_RETENTION_DAYS says: run `token-broker migrate` with that setting',
-      );
-    }
+    return found.map(toAuditEvent);
   }
 }
 
@@ -141,7 +112,7 @@ function before(position: AuditPosition | null): Prisma.Sql {
     : Prisma.sql`AND (at, sequence) < (${position.at}, ${position.sequence})`;
 }
 
-function toEvent({
+export function toAuditEvent({
   id,
   sequence,
   at,
@@ -156,7 +127,7 @@ function toEvent({
   details,
   lastAt,
   count,
-}: Row): AuditEvent {
+}: AuditColumns): AuditEvent {
   const common = {
     id,
     sequence,

@@ -3,13 +3,13 @@ import type { AuditEntry } from '../../domain/audit-entry.js';
 
 /** One text for batches of all sizes; Prisma would plan each size again, for ten milliseconds of the event loop. */
 export const WRITE_AUDIT_ROWS = `
-  INSERT INTO audit_events
+  INSERT INTO audit_trail
     (id, at, last_at, count, action, outcome, actor, service_id, user_id, client, grant_id, request_id, details)
   SELECT id, at, "lastAt", count, action, outcome, actor, "serviceId", "userId", client, "grantId", "requestId", details
   FROM jsonb_to_recordset($1) AS event(
     id uuid, at timestamptz, "lastAt" timestamptz, count integer, action text, outcome text, actor text,
     "serviceId" text, "userId" text, client text, "grantId" text, "requestId" text, details jsonb)
-  ON CONFLICT (id) DO NOTHING`;
+  ON CONFLICT (at, id) DO NOTHING`;
 
 export type AuditRow = ReturnType<typeof toAuditRow>;
 

@@ -75,7 +75,7 @@ export function pageOf<Row extends Scanned, Item, Position>(
 }
 
 /** A table with `user_id`, and an index on it in the collation "C". */
-type Table = 'grants' | 'audit_events';
+type Table = 'grants' | 'audit_trail';
 
 /**
  * The users that the rules of a policy cover, in SQL. User ids compare by their bytes, as everywhere.

@@ -44,7 +44,7 @@ export async function migrate(
   const lock = await MigrationLock.take(source, lockWait);
   try {
     await forgetInterrupted(source);
-    const scripts = new Scripts(folder, lock, lockWait);
+    const scripts = new Scripts(folder, source, lock, lockWait);
     const apply = withSchemaEngine(
       source,
       async (engine) =>
@@ -70,6 +70,7 @@ class Scripts {
 
   constructor(
     folder: string,
+    private readonly source: AddressSource,
     private readonly lock: MigrationLock,
     private readonly lockWait: LockWait,
   ) {
@@ -83,6 +84,7 @@ class Scripts {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       const blockers = new Map<number, Blocker>();
       try {
+        if (isConcurrent(script)) await dropInvalidIndex(this.source, script);
         await this.#watched(marker, blockers, run(sql));
         return;
       } catch (error) {
@@ -119,6 +121,20 @@ class Scripts {
 /** CREATE INDEX CONCURRENTLY waits without blocking other sessions, and in no transaction. */
 function isConcurrent(script: string): boolean {
   return /\bCONCURRENTLY\b/i.test(script.replaceAll(/--.*$/gm, ''));
+}
+
+/** What an interrupted CREATE INDEX CONCURRENTLY leaves: an index that serves nothing, in the way of the next attempt. */
+async function dropInvalidIndex(source: AddressSource, script: string): Promise<void> {
+  const [, index] = /CREATE (?:UNIQUE )?INDEX CONCURRENTLY (?:IF NOT EXISTS )?"(\w+)"/.exec(script) ?? [];
+  if (index === undefined) return;
+  await withClient(source, async (client) => {
+    const { rows } = await client.query(
+      `SELECT 1 FROM pg_index JOIN pg_class ON oid = indexrelid
+       WHERE relnamespace = 'public'::regnamespace AND relname = $1 AND NOT indisvalid`,
+      [index],
+    );
+    if (rows.length > 0) await client.query(`DROP INDEX CONCURRENTLY public.${pg.escapeIdentifier(index)}`);
+  });
 }
 
 /** Several statements sent as one are one transaction, which also records that the migration finished. */

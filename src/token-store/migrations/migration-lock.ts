@@ -30,7 +30,12 @@ const BLOCKERS = `
  * locked, for the next client. This lock is of a transaction: it ends with the connection, wherever that leads.
  */
 export class MigrationLock {
-  private constructor(private readonly client: DatabaseClient) {}
+  #watch: DatabaseClient | null = null;
+
+  private constructor(
+    private readonly source: AddressSource,
+    private readonly client: DatabaseClient,
+  ) {}
 
   /** @throws {DatabaseBusy} when another one has not ended in time */
   static async take(source: AddressSource, lockWait: LockWait): Promise<MigrationLock> {
@@ -42,7 +47,7 @@ export class MigrationLock {
     });
     // The next query on it fails and reports it.
     client.on('error', () => undefined);
-    const lock = new MigrationLock(client);
+    const lock = new MigrationLock(source, client);
     try {
       await client.connect();
       await prepareSession(client, null, NO_LIMITS);
@@ -59,12 +64,18 @@ export class MigrationLock {
 
   /** @param marker what the waiting statement begins with */
   async blockersOf(marker: string): Promise<Blocker[]> {
-    // Within a transaction, statistics are a snapshot.
-    await this.client.query('SELECT pg_stat_clear_snapshot()');
-    return (await this.client.query<Blocker>(BLOCKERS, [marker])).rows;
+    // Not within the transaction of the lock: CREATE INDEX CONCURRENTLY waits for the end of each one that it met reading.
+    if (!this.#watch) {
+      const watch = new DatabaseClient({ source: this.source, application_name: 'token-broker migrate' });
+      watch.on('error', () => undefined);
+      await watch.connect();
+      this.#watch = watch;
+    }
+    return (await this.#watch.query<Blocker>(BLOCKERS, [marker])).rows;
   }
 
   async release(): Promise<void> {
+    await this.#watch?.end().catch(() => undefined);
     await this.client.query('ROLLBACK').catch(() => undefined);
     await this.client.end().catch(() => undefined);
   }

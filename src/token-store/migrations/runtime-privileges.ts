@@ -6,11 +6,13 @@ import { DatabaseClient } from '../client/database-client.js';
 /*
  * What `token-broker migrate` sets besides the schema: the privileges of the role that the broker runs as, and how long the
  * database refuses to delete audit events. Does not create the roles (deploy/roles.sql) nor delete events
- * (audit/audit-retention.job.ts).
+ * (audit/audit-partitions.job.ts).
  */
 
 /** Privileges on tables that the broker does not write freely; on all others it reads and writes rows. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
+  audit_trail: 'SELECT, INSERT',
+  // A partition, to which the version before this one writes.
   audit_events: 'SELECT, INSERT',
   audit_retention: 'SELECT',
   _prisma_migrations: 'SELECT',
@@ -76,19 +78,21 @@ async function statements(client: pg.Client, role: string): Promise<string[]> {
   const { rows } = await client.query<{
     database: string;
     tables: string[];
+    partitions: string[];
     sequences: string[];
     functions: string[];
   }>(
     `WITH held AS (
-       SELECT relname::text AS name, relkind FROM pg_class
+       SELECT relname::text AS name, relkind, relispartition FROM pg_class
        WHERE relnamespace = 'public'::regnamespace AND pg_has_role(relowner, 'USAGE'))
      SELECT current_database() AS database,
        ARRAY(SELECT name FROM held WHERE relkind IN ('r', 'p')) AS tables,
+       ARRAY(SELECT name FROM held WHERE relispartition) AS partitions,
        ARRAY(SELECT name FROM held WHERE relkind = 'S') AS sequences,
        ARRAY(SELECT oid::regprocedure::text FROM pg_proc
          WHERE pronamespace = 'public'::regnamespace AND pg_has_role(proowner, 'USAGE')) AS functions`,
   );
-  const { database = '', tables = [], sequences = [], functions = [] } = rows[0] ?? {};
+  const { database = '', tables = [], partitions = [], sequences = [], functions = [] } = rows[0] ?? {};
   const db = pg.escapeIdentifier(database);
   return [
     `GRANT CONNECT ON DATABASE ${db} TO ${role}`,
@@ -97,9 +101,11 @@ async function statements(client: pg.Client, role: string): Promise<string[]> {
     `GRANT USAGE ON SCHEMA public TO ${role}`,
     ...tables.flatMap((name) => {
       const table = `public.${pg.escapeIdentifier(name)}`;
+      // A partition is reached through its table, with the rights on that.
+      const rights = EXCEPTIONS[name] ?? (partitions.includes(name) ? null : ROWS);
       return [
         `REVOKE ALL ON ${table} FROM ${role}`,
-        `GRANT ${EXCEPTIONS[name] ?? ROWS} ON ${table} TO ${role}`,
+        ...(rights === null ? [] : [`GRANT ${rights} ON ${table} TO ${role}`]),
       ];
     }),
     ...sequences.map(

@@ -1,12 +1,13 @@
 import { Command, Option } from 'commander';
-import { AUDIT_ACTIONS, type AuditAction } from '../domain/audit-entry.js';
-import type { AuditEvent, AuditPosition } from '../token-store/audit/audit-events.repository.js';
-import { globalOptions, print } from './shared/command-result.js';
-import { EXIT, Failure, wrongUsage } from './shared/failure.js';
-import { withBroker } from './shared/open-broker.js';
-import { readPages } from './shared/read-pages.js';
-import { table, widthOf } from './shared/table.js';
-import { count, moment, time } from './shared/values.js';
+import { AUDIT_ACTIONS, type AuditAction } from '../../domain/audit-entry.js';
+import type { AuditEvent, AuditPosition } from '../../token-store/audit/audit-events.repository.js';
+import { globalOptions, print } from '../shared/command-result.js';
+import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
+import { withBroker } from '../shared/open-broker.js';
+import { readPages } from '../shared/read-pages.js';
+import { table, widthOf } from '../shared/table.js';
+import { count, moment, time } from '../shared/values.js';
+import { auditExport } from './export.js';
 
 const EXAMPLES = `
 Examples:
@@ -14,6 +15,7 @@ Examples:
   token-broker audit --action grant.disconnect --since 7d
   token-broker audit --service reports --since 2026-11-01 --csv > reports.csv
   token-broker audit --since 1h --json | jq -r .user_id
+  token-broker audit export > audit.ndjson
 
 The newest first. As a table 100 events, or as many as --limit says; --csv and
 --json write all of them, one a line, while they are read. Cells of a CSV that a
@@ -42,6 +44,7 @@ export function audit(): Command {
     .option('--limit <count>', 'how many at most', count)
     .option('--csv', 'as CSV (RFC 4180)')
     .addHelpText('after', EXAMPLES)
+    .addCommand(auditExport())
     .action(async function (this: Command, options: Options) {
       await show(options, globalOptions(this));
     });
@@ -67,10 +70,10 @@ function show(options: Options, { json = false, wide = false }: Format): Promise
   return withBroker(async (broker) => {
     const [{ AuditEventsRepository }, { ServicesRepository }, { AUDIT_CSV_HEADER, toCsvLine }, dto] =
       await Promise.all([
-        import('../token-store/audit/audit-events.repository.js'),
-        import('../token-store/services/services.repository.js'),
-        import('../audit/audit-csv.js'),
-        import('../audit/audit.dto.js'),
+        import('../../token-store/audit/audit-events.repository.js'),
+        import('../../token-store/services/services.repository.js'),
+        import('../../audit/audit-csv.js'),
+        import('../../audit/audit.dto.js'),
       ]);
     const service = idOrName === undefined ? null : await broker.get(ServicesRepository).findNamed(idOrName);
     if (idOrName !== undefined && !service)
