@@ -41,10 +41,7 @@ const linesOf = (text: string) =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line);
 const run = async (...args: string[]) => {
-  const { code, stdout, stderr } = await tokenBroker(
-    ['audit', 'export', ...args],
-    bed.settings as Record<string, string>,
-  );
+  const { code, stdout, stderr } = await tokenBroker(['audit', 'export', ...args], bed.settings);
   if (code !== 0) throw new Error(stderr);
   return { lines: linesOf(stdout), stderr };
 };
@@ -149,7 +146,7 @@ test('resumes where it was killed, again and again: every event, each once', asy
   let cursor: string | undefined;
   for (const attempt of [1, 2, 3]) {
     const after = cursor === undefined ? [] : ['--after', cursor];
-    const command = startTokenBroker(['audit', 'export', ...after], bed.settings as Record<string, string>);
+    const command = startTokenBroker(['audit', 'export', ...after], bed.settings);
     if (attempt < 3) {
       await until(() => command.printed().stdout.length > 100_000);
       command.kill('SIGKILL');
@@ -197,10 +194,7 @@ describe('GET /audit/export', () => {
 
 test('a cursor that is none is wrong usage', async () => {
   for (const after of ['x', '2026-11-01T00:00:00Z_x', 'soon_']) {
-    const { code } = await tokenBroker(
-      ['audit', 'export', '--after', after],
-      bed.settings as Record<string, string>,
-    );
+    const { code } = await tokenBroker(['audit', 'export', '--after', after], bed.settings);
     expect(code).toBe(2);
   }
 });

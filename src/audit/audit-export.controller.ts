@@ -56,9 +56,9 @@ export class AuditExportController {
   /** Each page waits for its turn among the lists, and for the reader of the one before. */
   async *#lines(caller: Service, pages: ReturnType<AuditExportRepository['read']>): AsyncGenerator<string> {
     for (;;) {
-      const { value, done } = await this.lists.run(caller, () => pages.next());
-      if (done) return;
-      if (value.length > 0) yield value.map(toExportLine).join('');
+      const page = await this.lists.run(caller, () => pages.next());
+      if (page.done) return;
+      if (page.value.length > 0) yield page.value.map(toExportLine).join('');
     }
   }
 }

@@ -9,5 +9,6 @@ import { toAuditEventResponse } from './audit.dto.js';
 export const NDJSON = 'application/x-ndjson';
 
 export function toExportLine(event: ExportedEvent): string {
-  return `${JSON.stringify({ ...toAuditEventResponse(event), cursor: exportCursor(event) })}\n`;
+  const response: object = toAuditEventResponse(event);
+  return `${JSON.stringify({ ...response, cursor: exportCursor(event) })}\n`;
 }

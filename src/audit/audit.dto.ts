@@ -35,7 +35,8 @@ export class AuditQuery extends PageQuery {
 
 export class AuditExportQuery {
   @ApiPropertyOptional({
-    description: 'The `cursor` of the last line that you have; or from which time on, such as 2026-11-21T12:00:00Z',
+    description:
+      'The `cursor` of the last line that you have; or from which time on, such as 2026-11-21T12:00:00Z',
   })
   @IsOptional()
   @IsString()

@@ -87,7 +87,7 @@ describe('the sealer', () => {
     const sealer = sealerOf(ring);
     const before = await sealer.seal(TOKEN, AAD);
     writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
-    sealer.reload();
+    await sealer.reload();
     const after = await sealer.seal(TOKEN, AAD);
     const kid = (sealed: string) =>
       (JSON.parse(Buffer.from(sealed.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }).kid;
@@ -101,7 +101,7 @@ describe('the sealer', () => {
     const ring = newRing('replicas');
     const [one, other] = [sealerOf(ring), sealerOf(ring)];
     writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
-    one.reload();
+    await one.reload();
     const sealed = await one.seal(TOKEN, AAD);
     expect((await other.open(sealed, AAD)).reveal()).toBe(TOKEN.reveal());
   });
@@ -111,7 +111,7 @@ describe('the sealer', () => {
     const sealer = sealerOf(ring);
     const sealed = await sealer.seal(TOKEN, AAD);
     writeFileSync(ring, 'spoilt');
-    sealer.reload();
+    await sealer.reload();
     expect((await sealer.open(sealed, AAD)).reveal()).toBe(TOKEN.reveal());
   });
 
@@ -150,7 +150,7 @@ describe('the sealer', () => {
     const [first] = readKeyRing(ring).sealingKeys.keys();
     for (let seal = 0; seal < 3; seal++) await sealer.seal(TOKEN, AAD);
     writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
-    sealer.reload();
+    await sealer.reload();
     await sealer.seal(TOKEN, AAD);
     const { sealingKeyId } = readKeyRing(ring);
     expect(sealer.seals).toEqual(

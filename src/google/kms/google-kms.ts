@@ -78,7 +78,10 @@ export class GoogleKms extends KeyWrapper {
       return await send(...request);
     } catch (error) {
       // The error is dropped, not wrapped: it can hold the request.
-      throw new KeyWrapFailure(true, `Google Cloud KMS gave no answer (${classifyLostRequest(error).error}).`);
+      throw new KeyWrapFailure(
+        true,
+        `Google Cloud KMS gave no answer (${classifyLostRequest(error).error}).`,
+      );
     }
   }
 
