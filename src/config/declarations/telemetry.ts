@@ -2,10 +2,10 @@ import { isURL } from 'class-validator';
 import { choice, flag, matches, text } from '../setting.js';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-export const LOG_FORMATS = ['json', 'pretty', 'gcp', 'ecs'] as const;
+const LOG_FORMATS = ['json', 'pretty', 'gcp', 'ecs'] as const;
 
 /** Those of OpenTelemetry. */
-export const SAMPLERS = [
+const SAMPLERS = [
   'always_on',
   'always_off',
   'traceidratio',

@@ -19,7 +19,7 @@ export function requestId(request: IncomingMessage): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-export type LogSettings = Pick<Settings, 'logLevel' | 'logFormat' | 'otelServiceName' | 'googleCloudProject'>;
+type LogSettings = Pick<Settings, 'logLevel' | 'logFormat' | 'otelServiceName' | 'googleCloudProject'>;
 
 /** @param version of the broker, which each line names */
 export function openLog(
