@@ -27,6 +27,8 @@ const repositories = '^src/token-store/.*(\\.repository|/change-feed|/database-h
 // Which requests are sent is decided in google/, webhooks/, services/workload-jwt/ and console/sign-in/ (an issuer of the operator's
 // choice, which may be Google); cli/libraries/ asks the broker.
 const requests = '^src/outbound/(http-client|fetch-json|remote-key-set)\\.ts$';
+/** All may ask whether there are traces; the SDK behind it is for the entry point alone. */
+const traces = '^src/tracing/tracing\\.ts$';
 const entryPoints = '^src/([^/]+\\.ts$|cli/|workers/)';
 
 const featureRules = Object.entries(features).map(([feature, uses]) => ({
@@ -39,6 +41,7 @@ const featureRules = Object.entries(features).map(([feature, uses]) => ({
     pathNot: [
       `^src/(domain|config|outbound|google|sealing|${withoutHttp.includes(feature) ? '' : 'http|pages|'}${[feature, ...uses].join('|')})/`,
       repositories,
+      traces,
     ],
   },
 }));
@@ -69,14 +72,33 @@ module.exports = {
       name: 'token-store-knows-no-feature',
       severity: 'error',
       from: { path: '^src/token-store/', pathNot: tests },
-      to: { path: '^src/', pathNot: '^src/(domain|config|outbound|sealing|token-store)/' },
+      to: { path: '^src/', pathNot: ['^src/(domain|config|outbound|sealing|token-store)/', traces] },
     },
     {
       name: 'outbound-knows-no-caller',
       comment: 'It sends what it is given, and knows neither Google nor an issuer.',
       severity: 'error',
       from: { path: '^src/outbound/', pathNot: tests },
-      to: { path: '^src/', pathNot: '^src/(domain|config|outbound)/' },
+      to: { path: '^src/', pathNot: ['^src/(domain|config|outbound)/', traces] },
+    },
+    {
+      name: 'tracing-knows-no-caller',
+      severity: 'error',
+      from: { path: '^src/tracing/', pathNot: tests },
+      to: { path: '^src/', pathNot: '^src/(config|tracing)/' },
+    },
+    {
+      name: 'only-tracing-knows-open-telemetry',
+      comment: 'Its packages are loaded only where traces are asked for: otherwise they cost nothing.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/tracing/(open-telemetry|otlp)\\.ts$' },
+      to: { path: 'node_modules/@opentelemetry/' },
+    },
+    {
+      name: 'only-the-entry-point-loads-open-telemetry',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(bootstrap\\.ts$|tracing/)' },
+      to: { path: '^src/tracing/(open-telemetry|otlp)\\.ts$' },
     },
     {
       name: 'few-modules-send-requests',
@@ -97,6 +119,7 @@ module.exports = {
         pathNot: [
           '^src/(domain|config|http|pages|sealing)/',
           '^src/token-store/client/database-(address|health)\\.ts$',
+          traces,
         ],
       },
     },

@@ -45,7 +45,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.with(settings),
-        LoggerModule.forRoot(logging(log ?? openLog(settings.logLevel))),
+        LoggerModule.forRoot(logging(log ?? openLog(settings, version))),
         OperationsModule.with(clock ?? new SystemClock()),
         SealingModule.with((uri) => openKeyWrapper(uri, settings)),
         TokenStoreModule,

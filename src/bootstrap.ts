@@ -1,13 +1,13 @@
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Logger, PinoLogger } from 'nestjs-pino';
-import type { DestinationStream } from 'pino';
+import { PinoLogger } from 'nestjs-pino';
+import type { DestinationStream, Logger as Log } from 'pino';
 import { AppModule, type BrokerOptions } from './app.module.js';
 import type { Settings } from './config/settings.js';
 import { Clock } from './domain/ports/clock.js';
 import { AccessLog } from './http/logging/access-log.js';
+import { BrokerLogger } from './http/logging/broker-logger.js';
 import { openLog } from './http/logging/logger.js';
 import { serveOpenApi } from './http/openapi-document.js';
 import { registerPipeline } from './http/pipeline.js';
@@ -24,6 +24,8 @@ import { ColdPath } from './tokens/cold-path.js';
 import { ResponseCache } from './tokens/response-cache.js';
 import { TokensController } from './tokens/tokens.controller.js';
 import { WarmPath } from './tokens/warm-path.js';
+import { startTracing, tracing } from './tracing/tracing.js';
+import { readVersion } from './version.js';
 import { WEBHOOKS } from './webhooks/webhook-events.js';
 
 /** The length of the accept queue, as far as the system allows. Node's 511 are too few for a burst of connections. */
@@ -47,7 +49,9 @@ export async function startBroker(
   { clock, logDestination }: StartOptions = {},
 ): Promise<NestFastifyApplication> {
   const { publicUrl, host, port } = settings;
-  const log = openLog(settings.logLevel, logDestination);
+  const version = readVersion();
+  await traceAsAsked(settings, version, () => log);
+  const log = openLog(settings, version, logDestination);
   let features: Features | null = null;
 
   const limits = new RateLimits(
@@ -55,7 +59,7 @@ export async function startBroker(
     new ClientAddresses(settings.trustedProxies),
     (request) => features?.keys.serviceOf(request) ?? null,
   );
-  const accessLog = new AccessLog(log, (access) => features?.metrics.recordCall(access));
+  const accessLog = new AccessLog(log, limits.addresses, (access) => features?.metrics.recordCall(access));
   const { adapter, adminServer } = createAdapter(settings, {
     log,
     limits,
@@ -67,18 +71,19 @@ export async function startBroker(
   });
   await registerPipeline(adapter, { publicUrl, limits, accessLog, textBodies: EVENT_BODIES });
 
-  const module = AppModule.with(settings, { log, version: readVersion(), ...(clock ? { clock } : {}) });
+  const module = AppModule.with(settings, { log, version, ...(clock ? { clock } : {}) });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     bufferLogs: true,
     // main.ts explains what the start failed of.
     abortOnError: false,
   });
+  const pinoLogger = await app.resolve<PinoLogger>(PinoLogger);
   const around = { limits, accessLog, clock: app.get(Clock), audit: app.get(AuditLog) };
   const coldPath = new ColdPath({
     ...around,
     calls: app.get(AcceptedCalls),
     controller: app.get(TokensController),
-    log: await app.resolve(PinoLogger),
+    log: pinoLogger,
   });
   features = {
     keys: app.get(KeyLookup),
@@ -86,7 +91,7 @@ export async function startBroker(
     metrics: app.get(Metrics),
   };
   app.get(ServiceUsageJob).countWith(() => limits.takeCalls());
-  app.useLogger(app.get(Logger));
+  app.useLogger(new BrokerLogger(pinoLogger, {}));
   app.flushLogs();
   serveOpenApi(app, WEBHOOKS, publicUrl);
   await app.listen({ port, host, backlog: BACKLOG });
@@ -100,12 +105,15 @@ export async function startBroker(
   return app;
 }
 
-/** Of the package.json above this file, wherever it was compiled or bundled to. */
-function readVersion(): string {
-  for (const path of ['../package.json', '../../package.json']) {
-    const file = new URL(path, import.meta.url);
-    if (!existsSync(file)) continue;
-    return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-  }
-  return 'unknown';
+/** Before all that asks whether there are traces. Loaded only where they are asked for: it is a tenth of the broker. */
+async function traceAsAsked({ tracing: asked }: Settings, version: string, log: () => Log): Promise<void> {
+  if (!asked || tracing()) return;
+  const { exportTraces } = await import('./tracing/otlp.js');
+  startTracing(
+    exportTraces(asked, version, (fault) => {
+      const to = log().child({ context: 'Tracing' });
+      if (fault === null) to.info('traces arrive again');
+      else to.warn({ fault }, 'traces do not arrive at the collector');
+    }),
+  );
 }

@@ -1,5 +1,6 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { Readiness } from './operations/health.controller.js';
+import { tracing } from './tracing/tracing.js';
 import { MAX_SHUTDOWN_MS } from './workers/protocol.js';
 
 /**
@@ -25,7 +26,8 @@ function shutDownAfter(broker: INestApplicationContext, delayMs: number): () => 
       process.stderr.write('The shutdown took too long; the requests in flight are dropped.\n');
       process.exit(1);
     }, MAX_SHUTDOWN_MS).unref();
-    void broker.close().then(
+    const closed = broker.close().then(() => tracing()?.stop());
+    void closed.then(
       () => process.exit(0),
       (error: unknown) => {
         process.stderr.write(`The shutdown failed: ${error instanceof Error ? error.message : ''}\n`);

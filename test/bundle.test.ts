@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -53,6 +53,9 @@ test('the broker reads its bundle and no package a second time, and its classes 
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(MAX_BYTES);
     // What only several workers need is loaded by their supervisor alone.
     expect(loaded).not.toContain(file('dist/bundle/supervisor.js'));
+    // Nor what only traces need, which none of OpenTelemetry's variables asks for.
+    expect(existsSync('dist/bundle/otlp.js')).toBe(true);
+    expect(loaded).not.toContain(file('dist/bundle/otlp.js'));
   } finally {
     await fleet.stop();
     await database.end();

@@ -114,6 +114,24 @@ describe('the configuration', () => {
     }
   });
 
+  test('has traces where a variable of OpenTelemetry asks for them, and nothing of theirs stops a start without them', () => {
+    const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+    const grpc = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' };
+    const traced = (changes: Record<string, string>) => readConfiguration({ ...good, ...changes }).tracing;
+    expect(traced({})).toBeNull();
+    expect(traced({ OTEL_SERVICE_NAME: 'broker-eu', ...grpc })).toBeNull();
+    expect(traced({ ...collector, OTEL_TRACES_EXPORTER: 'none' })).toBeNull();
+    expect(traced({ ...collector, OTEL_SDK_DISABLED: 'true' })).toBeNull();
+    expect(traced({ OTEL_TRACES_EXPORTER: 'otlp' })).toMatchObject({ serviceName: 'token-broker', ratio: 1 });
+    expect(
+      traced({ ...collector, OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.25' }),
+    ).toEqual({ serviceName: 'token-broker', sampler: 'traceidratio', ratio: 0.25 });
+    expect(faultsOf({ ...collector, ...grpc })).toEqual([
+      expect.stringContaining('OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf'),
+    ]);
+    expect(faultsOf({ OTEL_TRACES_EXPORTER: 'zipkin', OTEL_TRACES_SAMPLER_ARG: '2' })).toHaveLength(2);
+  });
+
   test('names every required setting when nothing is set', () => {
     const missing = {
       PUBLIC_URL: undefined,

@@ -18,7 +18,7 @@ const outages = (bed: TestBed) =>
   bed
     .log()
     .split('\n')
-    .filter((line) => line.includes('"context":"Database"') && line.includes('"level":50'));
+    .filter((line) => line.includes('"context":"Database"') && line.includes('"level":"error"'));
 /** Of sessions that a test itself terminates. */
 const isOfCut = (line: string) => line.includes('terminating connection due to administrator command');
 const recoveries = (bed: TestBed) =>

@@ -37,7 +37,7 @@ export async function fillIn(
     environment: Object.assign(
       { ...env },
       { PORT: String(ports.PORT), PUBLIC_URL: publicUrl, RETURN_TO_ORIGINS: origins },
-      { LOG_LEVEL: env['LOG_LEVEL'] || 'warn' },
+      { LOG_LEVEL: env['LOG_LEVEL'] || 'warn', LOG_FORMAT: env['LOG_FORMAT'] || 'pretty' },
       ...filled.map(({ settings }) => settings),
     ) as Env,
     parts: [

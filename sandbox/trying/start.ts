@@ -9,6 +9,7 @@ import { startBroker } from '../../src/bootstrap.js';
 import { ConfigurationError } from '../../src/config/configuration-error.js';
 import { loadEnvFile } from '../../src/config/load-env-file.js';
 import { readConfiguration } from '../../src/config/read-configuration.js';
+import { tracing } from '../../src/tracing/tracing.js';
 import { startSampleApp } from '../sample-app/sample-app.js';
 import { banner } from './banner.js';
 import { DataFolder, dataFolderPath } from './data-folder.js';
@@ -48,6 +49,7 @@ async function start(env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readConfiguration(environment);
   await migrateDatabase((settings.databaseDirectUrl ?? settings.databaseUrl).reveal());
   const broker = await startBroker(settings);
+  running.defer(() => tracing()?.stop());
   running.defer(() => broker.close());
   const sampleApp = await startSampleApp({
     port: ports.SAMPLE_APP_PORT,

@@ -3,6 +3,7 @@ import { CONSOLE_SETTINGS } from './declarations/console.js';
 import { DATABASE_SETTINGS } from './declarations/database.js';
 import { GOOGLE_SETTINGS, PROXY_SETTINGS } from './declarations/google.js';
 import { HTTP_SETTINGS, PROCESS_SETTINGS } from './declarations/http.js';
+import { LOG_SETTINGS, TRACE_SETTINGS } from './declarations/telemetry.js';
 import { proxyVariables } from './proxies.js';
 import type { Setting } from './setting.js';
 import { readTextFile } from './text-file.js';
@@ -10,6 +11,8 @@ import { readTextFile } from './text-file.js';
 /** Every setting, by the name of its environment variable. */
 export const SETTINGS = {
   ...PROCESS_SETTINGS,
+  ...LOG_SETTINGS,
+  ...TRACE_SETTINGS,
   ...DATABASE_SETTINGS,
   ...BROKER_SETTINGS,
   ...GOOGLE_SETTINGS,

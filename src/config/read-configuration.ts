@@ -9,6 +9,7 @@ import { GoogleClients, readGoogleClients } from './google-clients.js';
 import { callbackOf, listedUriFaults, ownCallbackFaults, redirectFaults } from './redirect-uri-faults.js';
 import { readServiceIssuers } from './service-issuers.js';
 import { declaredSettings, type Settings } from './settings.js';
+import { readTracing } from './tracing.js';
 
 /**
  * Reads, validates and freezes the configuration: each setting by its declaration, then the files it names and the rules
@@ -39,6 +40,8 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
   }
   const { console, faults: consoleFaults } = readConsole(environment, clients);
   if (!malformed.has('PUBLIC_URL') && isSet && clientFaults.length === 0) faults.push(...consoleFaults);
+  const { tracing, faults: tracingFaults } = readTracing(environment, env);
+  faults.push(...tracingFaults);
   if (faults.length > 0) throw new ConfigurationError(faults);
   return Object.freeze({
     ...declaredSettings(environment),
@@ -51,6 +54,7 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
     serviceIssuers: issuers,
     webhook: webhookOf(environment),
     console,
+    tracing,
   });
 }
 

@@ -3,6 +3,7 @@ import { Secret } from '../domain/secret.js';
 import { type Environment, SETTING_NAMES, SETTINGS, type SettingName } from './environment.js';
 import type { ConsoleSettings } from './console.js';
 import type { GoogleClients } from './google-clients.js';
+import type { TracingSettings } from './tracing.js';
 
 type Camel<Name extends string> = Name extends `${infer First}_${infer Rest}`
   ? `${Lowercase<First>}${Capitalize<Camel<Rest>>}`
@@ -38,6 +39,8 @@ export class Settings extends Declared {
   readonly webhook!: { readonly url: string; readonly secret: Secret; readonly timeoutMs: number } | null;
   /** Null: there is none. */
   readonly console!: ConsoleSettings | null;
+  /** Null: no traces. */
+  readonly tracing!: TracingSettings | null;
 }
 
 export function declaredSettings(environment: Environment): DeclaredSettings {

@@ -1,5 +1,6 @@
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
+import { tracing } from '../tracing/tracing.js';
 import type { AccessLog } from './logging/access-log.js';
 import { limitRates, type RateLimits } from './rate-limit/rate-limit.hook.js';
 import { decorateRequests } from './request-context.js';
@@ -49,7 +50,13 @@ export async function registerPipeline(
   await registerPageHeaders(server, publicUrl);
   // pino-http (app.module.ts), Nest's only middleware: each log line has the request's id
 
-  // Body parsers, by content type.
+  // Body parsers, by content type. What follows a body runs where its last bytes came in.
+  const traces = tracing();
+  if (traces) {
+    server.addHook('preValidation', (request, _reply, done) => {
+      traces.within(request.raw, done);
+    });
+  }
   allowLongerBodies(server);
   acceptJson(adapter);
   acceptForms(adapter);

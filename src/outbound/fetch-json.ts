@@ -9,7 +9,8 @@ const MAX_BYTES = 512 * 1024;
  */
 export async function fetchJson(url: string, timeoutMs: number): Promise<Readonly<Record<string, unknown>>> {
   const headers = { accept: 'application/json' };
-  const { status, body } = await send(url, { headers, timeoutMs, maxBytes: MAX_BYTES });
+  const request = { headers, timeoutMs, maxBytes: MAX_BYTES, tracedPath: true } as const;
+  const { status, body } = await send(url, request);
   if (status !== 200) throw new Error(`The response has status ${status}.`);
   const json = parse(body);
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {

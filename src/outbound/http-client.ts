@@ -4,6 +4,7 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import { proxiesOf, type Proxies } from '../config/proxies.js';
 import type { Secret } from '../domain/secret.js';
+import { tracing } from '../tracing/tracing.js';
 
 export interface OutboundRequest {
   readonly method?: 'GET' | 'POST';
@@ -17,6 +18,10 @@ export interface OutboundRequest {
   readonly redirect?: 'error' | 'manual';
   /** Cancels the request. */
   readonly signal?: AbortSignal | undefined;
+  /** The path in traces, with placeholders; true: as it is. Otherwise they name the host only: a path may hold an id, or a secret. */
+  readonly tracedPath?: string | true;
+  /** The receiver gets the trace's context, as a header: it belongs to the operator. */
+  readonly passesTrace?: boolean;
 }
 
 export interface OutboundResponse {
@@ -55,7 +60,16 @@ let undici: Promise<Undici> | undefined;
  * @throws a `TimeoutError`, what `signal` was aborted with, or an error whose cause is that of the connection. It can hold the
  * request, so do not log it
  */
-export async function send(url: string, request: OutboundRequest): Promise<OutboundResponse> {
+export function send(url: string, request: OutboundRequest): Promise<OutboundResponse> {
+  const traces = tracing();
+  if (!traces) return exchangeInTime(url, request);
+  const { method = 'GET', tracedPath: path, passesTrace: isPassedOn = false } = request;
+  return traces.sent({ method, url, path, isPassedOn }, (headers) =>
+    exchangeInTime(url, { ...request, headers: { ...request.headers, ...headers } }),
+  );
+}
+
+async function exchangeInTime(url: string, request: OutboundRequest): Promise<OutboundResponse> {
   const { timeoutMs, signal } = request;
   signal?.throwIfAborted();
   // Cheaper than AbortSignal.timeout and AbortSignal.any.

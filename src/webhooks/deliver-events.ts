@@ -5,6 +5,7 @@ import {
   OutboxEventsRepository,
   type UndeliveredEvent,
 } from '../token-store/outbox/outbox-events.repository.js';
+import { tracing } from '../tracing/tracing.js';
 import { nextAttempt } from './retry-schedule.js';
 import { SendEvent } from './send-event.js';
 
@@ -68,8 +69,9 @@ export class DeliverEvents {
   }
 
   async #deliverOne(event: UndeliveredEvent, cancel: AbortSignal): Promise<void> {
-    const { id, type, failures } = event;
-    const delivery = await this.sendEvent.send(event, cancel);
+    const { id, type, failures, traceparent } = event;
+    const send = () => this.sendEvent.send(event, cancel);
+    const delivery = await (tracing()?.resume(traceparent, send) ?? send());
     const now = this.clock.now();
     if (delivery.kind === 'accepted') {
       await this.events.delivered(id, now);

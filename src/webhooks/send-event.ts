@@ -11,6 +11,8 @@ export type Delivery =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'gone' | 'failed'; readonly error: string };
 
+type SentEvent = Pick<UndeliveredEvent, 'id' | 'type' | 'timestamp' | 'data'>;
+
 const GONE = 410;
 const PREFIX = 'whsec_';
 
@@ -26,7 +28,7 @@ export class SendEvent {
   ) {}
 
   /** @param cancel aborts the request */
-  async send({ id, type, timestamp, data }: UndeliveredEvent, cancel: AbortSignal): Promise<Delivery> {
+  async send({ id, type, timestamp, data }: SentEvent, cancel: AbortSignal): Promise<Delivery> {
     const { webhook } = this.settings;
     if (webhook === null) return { kind: 'failed', error: 'no_webhook_url' };
     const body = JSON.stringify({ type, timestamp, data });
@@ -45,6 +47,7 @@ export class SendEvent {
         // Only the status counts; a body would hold the connection.
         maxBytes: 0,
         signal: cancel,
+        passesTrace: true,
       });
       if (status >= 200 && status < 300) return { kind: 'accepted' };
       return { kind: status === GONE ? 'gone' : 'failed', error: `http_${status}` };

@@ -8,6 +8,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Logger as Log } from 'pino';
 import type { Settings } from '../config/settings.js';
 import { openLog } from '../http/logging/logger.js';
+import { readVersion } from '../version.js';
 import { type FromWorker, MAX_SHUTDOWN_MS, onStopSignal, WORKER_VARIABLE } from './protocol.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
@@ -31,10 +32,11 @@ interface Slot {
 }
 
 /** Starts the workers. The process then runs until a signal, or until a worker reports a faulty configuration. */
-export function supervise({ workers, logLevel, shutdownDelayMs }: Settings): void {
+export function supervise(settings: Settings): void {
+  const { workers, shutdownDelayMs } = settings;
   // Elsewhere the system chooses, which is uneven, and on Windows Node's default.
   cluster.schedulingPolicy = cluster.SCHED_RR;
-  const log = openLog(logLevel).child({ context: 'Workers' });
+  const log = openLog(settings, readVersion()).child({ context: 'Workers' });
   new Supervisor(log, shutdownDelayMs, workers).start();
 }
 

@@ -6,9 +6,8 @@ import { choice, integer, list, matches, text } from '../setting.js';
 const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
 const MODES = ['production', 'development', 'test'] as const;
 const MAX_WORKERS = 256;
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-/** The process: where it listens, what it logs, how it stops. */
+/** The process: where it listens, how it stops. */
 export const PROCESS_SETTINGS = {
   NODE_ENV: choice(MODES, 'must be production, development or test', {
     default: 'development',
@@ -60,11 +59,6 @@ export const PROCESS_SETTINGS = {
     doc: "Origins of your apps that a connect ticket's `return_to` may name, comma separated.",
     more: 'Without it, the browser ends on a page of the broker.',
     example: 'https://app.example.com',
-  }),
-  LOG_LEVEL: choice(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`, {
-    default: 'info',
-    doc: 'The least severe level that is logged. No level shows a token, a key or a query string.',
-    example: 'warn',
   }),
   SHUTDOWN_DELAY_SECONDS: integer({
     default: 0,

@@ -86,7 +86,8 @@ export class AdsRequests {
   async #fetch(url: string, init: AdsRequest) {
     try {
       const limits = { timeoutMs: this.#timeoutMs, maxBytes: MAX_BYTES, signal: this.shutdown };
-      const { status, body, headers } = await send(url, { ...init, ...limits });
+      const tracedPath = new URL(url).pathname.replace(/(?<=\/customers\/)\d+/, '{customer_id}');
+      const { status, body, headers } = await send(url, { ...init, ...limits, tracedPath });
       return { status, body, retryAfter: retryAfter(headers) };
     } catch (error) {
       const cause = this.shutdown.aborted ? 'stopping' : classifyLostRequest(error).error;

@@ -30,8 +30,13 @@ export async function postForm(
     form.set(name, value instanceof Secret ? value.reveal() : value);
   }
   try {
-    const request = { method: 'POST', body: form, timeoutMs, maxBytes: MAX_BYTES, signal: shutdown } as const;
-    const { status, body, headers } = await send(url, request);
+    const limits = { timeoutMs, maxBytes: MAX_BYTES, signal: shutdown };
+    const { status, body, headers } = await send(url, {
+      method: 'POST',
+      body: form,
+      ...limits,
+      tracedPath: true,
+    });
     return { status, body, retryAfter: retryAfter(headers) };
   } catch (error) {
     if (shutdown?.aborted) throw new GoogleFailure('withheld', 'stopping');

@@ -70,6 +70,7 @@ export class RiscStream {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       timeoutMs: this.#timeoutMs,
       maxBytes: MAX_BYTES,
+      tracedPath: true,
     });
     const json = parse(response.body);
     if (response.status === 200) return json;

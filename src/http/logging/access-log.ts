@@ -1,11 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger as Log } from 'pino';
+import { tracing } from '../../tracing/tracing.js';
 import { callerOf } from '../caller.decorator.js';
+import type { ClientAddresses } from '../rate-limit/client-address.js';
 import { handedOver } from '../request-context.js';
 
 /** Longer than the longest user id, percent-encoded: 255 characters of up to four bytes. */
 const MAX_PATH = 3_200;
+
+/** Where an operator wants to know from where a caller calls: it has no credential, no right, or sends too much. */
+const ADDRESSED: ReadonlySet<number> = new Set([401, 403, 429]);
 
 /** One answered request, for the metrics. */
 export interface Access {
@@ -33,6 +38,9 @@ export interface Answered {
 
 /** A request that was refused before it had a route. */
 export interface Refused {
+  /** Undefined where so little came that there is none. */
+  readonly request?: IncomingMessage | undefined;
+  readonly address: string;
   readonly requestId: string;
   readonly status: number;
   readonly ms: number;
@@ -44,7 +52,7 @@ export interface Refused {
 
 /**
  * Writes one line per request: service, method, path without query, status, time. Health checks have none. A token of the
- * warm path is logged at level debug only; the audit trail and the metrics count it.
+ * warm path is logged at level debug only; the audit trail and the metrics count it. The same facts end the request's span.
  */
 export class AccessLog {
   // Not through Nest's logger, which is slower: there is one line per request.
@@ -52,6 +60,7 @@ export class AccessLog {
 
   constructor(
     log: Log,
+    private readonly addresses: ClientAddresses,
     private readonly count: (access: Access) => void,
   ) {
     this.#lines = log.child({ context: 'Access' });
@@ -65,9 +74,17 @@ export class AccessLog {
       const ms = begun ? performance.now() - begun.startedAt : reply.elapsedTime;
       const route = request.routeOptions.url ?? 'none';
       this.count({ method, route, status, seconds: ms / 1000, isCached: false });
+      const service = callerOf(request)?.name;
+      const traces = tracing();
+      traces?.answered(request.raw, { route: request.routeOptions.url, status, service });
       if (!route.startsWith('/health/')) {
-        const line = { request_id: id, method, path: pathOf(url), status, ms: Math.round(ms) };
-        this.#lines[status >= 500 ? 'warn' : 'info']({ ...line, service: callerOf(request)?.name });
+        const line = { request_id: id, method, path: pathOf(url), status, ms: Math.round(ms), service };
+        const address = this.#addressAt(status, request.raw);
+        const write = () => {
+          this.#lines[status >= 500 ? 'warn' : 'info']({ ...line, address });
+        };
+        if (traces) traces.within(request.raw, write);
+        else write();
       }
       done();
     });
@@ -77,17 +94,24 @@ export class AccessLog {
   answered({ request, route, status, ms, service, isCached, requestId }: Answered): void {
     const { method = '', url = '' } = request;
     this.count({ method, route, status, seconds: ms / 1000, isCached });
+    tracing()?.answered(request, { route, status, service });
     const level = isCached ? 'debug' : 'info';
     if (!this.#lines.isLevelEnabled(level)) return;
     const line = { request_id: requestId(), method, path: pathOf(url), status, ms: Math.round(ms) };
-    this.#lines[level]({ ...line, service });
+    this.#lines[level]({ ...line, service, address: this.#addressAt(status, request) });
   }
 
   /** For a request that no hook sees. */
-  refused({ requestId, method, url, status, ms, reason }: Refused): void {
+  refused({ request, address, requestId, method, url, status, ms, reason }: Refused): void {
     this.count({ method: method ?? 'none', route: 'none', status, seconds: ms / 1000, isCached: false });
+    if (request) tracing()?.answered(request, { status });
     const path = url === undefined ? undefined : pathOf(url);
-    this.#lines.info({ request_id: requestId, method, path, status, ms: Math.round(ms), reason });
+    const line = { request_id: requestId, method, path, status, ms: Math.round(ms), reason };
+    this.#lines.info(ADDRESSED.has(status) ? { ...line, address } : line);
+  }
+
+  #addressAt(status: number, request: IncomingMessage): string | undefined {
+    return ADDRESSED.has(status) ? this.addresses.of(request) : undefined;
   }
 }
 

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { hostname } from 'node:os';
 import { RequestMethod } from '@nestjs/common';
 import type { Params } from 'nestjs-pino';
-import { pino, type DestinationStream, type Logger as Log } from 'pino';
+import { pino, type DestinationStream, type Logger as Log, type LoggerOptions } from 'pino';
+import type { Settings } from '../../config/settings.js';
+import { tracing } from '../../tracing/tracing.js';
 import { handedOver } from '../request-context.js';
+import { formatted } from './log-format.js';
 
 /** A caller may choose the id of its request, to find it in the broker's log. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -15,8 +19,31 @@ export function requestId(request: IncomingMessage): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-export function openLog(level: string, destination: DestinationStream = standardOutput()): Log {
-  return pino({ level, serializers: { err: describeError } }, destination);
+type LogSettings = Pick<Settings, 'logLevel' | 'logFormat' | 'otelServiceName' | 'googleCloudProject'>;
+
+/** @param version of the broker, which each line names */
+export function openLog(
+  settings: LogSettings,
+  version: string,
+  destination: DestinationStream = standardOutput(),
+): Log {
+  const { logLevel: level, otelServiceName: name } = settings;
+  const options: LoggerOptions = {
+    level,
+    base: { pid: process.pid, hostname: hostname(), name, version },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: describeError },
+    ...(tracing() ? { mixin: traceIds } : {}),
+  };
+  return pino(options, formatted(destination, settings));
+}
+
+/** As OpenTelemetry names them. https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/ */
+function traceIds(): object {
+  const ids = tracing()?.ids();
+  if (!ids) return {};
+  return { trace_id: ids.traceId, span_id: ids.spanId, trace_flags: ids.isSampled ? '01' : '00' };
 }
 
 /**

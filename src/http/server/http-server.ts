@@ -9,6 +9,7 @@ import {
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Logger as Log } from 'pino';
+import { tracing } from '../../tracing/tracing.js';
 import type { AccessLog } from '../logging/access-log.js';
 import { requestId } from '../logging/logger.js';
 import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
@@ -129,13 +130,14 @@ function createHttpServer(
       log.warn({ context: 'Connections', max }, 'connections are refused: HTTP_MAX_CONNECTIONS is reached');
     },
   });
+  const traced = tracing()?.listener(listener) ?? listener;
   // One listener: of several, Node copies the list with each request.
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (hasBody(request)) {
       connections.withBody(request);
       rawResponses.withBody(request, response);
     } else connections.complete(request);
-    listener(request, response);
+    traced(request, response);
   });
   return server;
 }

@@ -99,7 +99,9 @@ export class RawResponses {
           ? problemOf(new BrokerError('method_not_allowed', 'The broker is no proxy.'), id)
           : refusedByFramework(status, id);
     const { method, url } = request ?? {};
-    this.access.refused({ requestId: id, status: problem.status, ms: 0, method, url, reason });
+    const address = request ? this.limits.addresses.of(request) : (socket.remoteAddress ?? 'unknown');
+    const { status: sent } = problem;
+    this.access.refused({ request, address, requestId: id, status: sent, ms: 0, method, url, reason });
     return problem;
   }
 
@@ -149,6 +151,8 @@ export function refuseForRouter(limits: RateLimits, access: AccessLog, publicUrl
     sendProblem(request, reply, sent, publicUrl);
     const { method, url } = request;
     access.refused({
+      request: request.raw,
+      address: limits.addresses.of(request.raw),
       requestId: request.id,
       status: sent.status,
       ms: 0,

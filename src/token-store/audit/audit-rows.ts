@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditEntry } from '../../domain/audit-entry.js';
+import { tracing } from '../../tracing/tracing.js';
 
 /** One text for batches of all sizes; Prisma would plan each size again, for ten milliseconds of the event loop. */
 export const WRITE_AUDIT_ROWS = `
@@ -15,7 +16,9 @@ export type AuditRow = ReturnType<typeof toAuditRow>;
 
 export function toAuditRow({ at, ...entry }: AuditEntry) {
   const { details = {}, ...columns } = storable(entry) as Omit<AuditEntry, 'at'>;
-  return { ...columns, id: randomUUID(), at, lastAt: at, count: 1, details };
+  const trace = tracing()?.ids();
+  const all = trace ? { ...details, trace_id: trace.traceId } : details;
+  return { ...columns, id: randomUUID(), at, lastAt: at, count: 1, details: all };
 }
 
 /** PostgreSQL accepts no NUL and no lone surrogate. One such row would block all behind it. */

@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { AddressSource } from './address-source.js';
 import type { DatabaseAddress, DatabaseHost } from './database-address.js';
 import { readingTimestamps } from './timestamps.js';
+import { tracedQuery } from './traced-query.js';
 
 export interface DatabaseClientConfig extends pg.ClientConfig {
   readonly source: AddressSource;
@@ -34,7 +35,10 @@ export class DatabaseClient extends pg.Client {
     connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
       this.reported.set(message.parameterName, message.parameterValue);
     });
-    const query = this.query.bind(this) as (config: unknown, ...rest: unknown[]) => unknown;
+    const query = tracedQuery(
+      this.query.bind(this) as (config: unknown, ...rest: unknown[]) => unknown,
+      this,
+    );
     // Prisma's adapter brings parsers of its own, which take the time of any zone for UTC.
     this.query = ((config: unknown, ...rest: unknown[]) =>
       query(isOfPrisma(config) ? this.#adapted(config) : config, ...rest)) as typeof this.query;

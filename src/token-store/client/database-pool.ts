@@ -1,7 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import type { ClientBase } from 'pg';
 import type { Clock } from '../../domain/ports/clock.js';
 import { SERVER } from '../change-feed/change-listener.js';
+import { tracing } from '../../tracing/tracing.js';
 import type { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
 import { type Pooler, prepareSession, STATEMENT_TIMEOUT_MS } from './session.js';
@@ -18,6 +20,8 @@ interface PoolSettings {
   /** Learns to which server a new connection leads, before anything else is asked on it. */
   readonly admit: (client: pg.ClientBase) => Promise<void>;
 }
+
+type Connected = Parameters<pg.Pool['connect']>[0];
 
 /** Connections that are prepared before first use, and closed when their server or session changed. */
 export class DatabasePool extends pg.Pool {
@@ -61,6 +65,14 @@ export class DatabasePool extends pg.Pool {
       this.#idle.delete(client);
       this.#busy.delete(client);
     });
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: Connected): void;
+  override connect(callback?: Connected): Promise<pg.PoolClient> | void {
+    if (!callback) return super.connect();
+    // Who waits for a connection gets it from whoever released one: its statement would count as a part of that trace.
+    super.connect(tracing() ? AsyncLocalStorage.bind(callback) : callback);
   }
 
   async #prepare(client: DatabaseClient, pooler: Pooler, admit: PoolSettings['admit']): Promise<void> {

@@ -13,6 +13,8 @@ export interface UndeliveredEvent {
   readonly data: object;
   /** How often delivery failed. */
   readonly failures: number;
+  /** Of the trace that it happened in; null where there was none. */
+  readonly traceparent: string | null;
 }
 
 interface Row {
@@ -123,11 +125,12 @@ const ID = /^[\w.-]{1,200}$/;
 function read({ id, type, payload: text, attempts }: Row): UndeliveredEvent | null {
   if (!ID.test(id) || attempts < 0 || attempts > MAX_ATTEMPTS) return null;
   try {
-    const payload = JSON.parse(text) as { timestamp?: unknown; data?: unknown } | null;
-    const { timestamp, data } = payload ?? {};
+    const payload = JSON.parse(text) as Partial<Record<'timestamp' | 'data' | 'traceparent', unknown>> | null;
+    const { timestamp, data, traceparent } = payload ?? {};
     if (typeof timestamp !== 'string' || Number.isNaN(Date.parse(timestamp))) return null;
     if (typeof data !== 'object' || data === null || Array.isArray(data)) return null;
-    return { id, type, timestamp, data, failures: attempts };
+    const trace = typeof traceparent === 'string' ? traceparent : null;
+    return { id, type, timestamp, data, failures: attempts, traceparent: trace };
   } catch {
     return null;
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { Grant } from '../../domain/grant/grant.js';
+import { tracing } from '../../tracing/tracing.js';
 import type { Prisma } from '../prisma-client/client.js';
 
 /**
@@ -32,9 +33,11 @@ export class Outbox {
   ): Promise<void> {
     if (this.settings.webhook === null || grants.length === 0) return;
     const timestamp = now.toISOString();
+    const traceparent = tracing()?.traceparent() ?? undefined;
     const events = grants.map((grant) => ({
       id: `msg_${randomUUID()}`,
-      payload: { type, timestamp, data: { ...describe(grant), ...more } },
+      // The last member is not sent as a part of the event: it leads its delivery into the trace of the change.
+      payload: { type, timestamp, data: { ...describe(grant), ...more }, traceparent },
     }));
     // As json, not jsonb: a payload keeps the order of its members.
     await tx.$executeRaw`
