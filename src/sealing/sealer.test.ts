@@ -86,7 +86,7 @@ describe('the sealer', () => {
     const ring = newRing('rotating');
     const sealer = sealerOf(ring);
     const before = await sealer.seal(TOKEN, AAD);
-    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
+    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), readFileSync(ring, 'utf8')));
     await sealer.reload();
     const after = await sealer.seal(TOKEN, AAD);
     const kid = (sealed: string) =>
@@ -100,7 +100,7 @@ describe('the sealer', () => {
   test('reads its ring again when it meets an unknown key id', async () => {
     const ring = newRing('replicas');
     const [one, other] = [sealerOf(ring), sealerOf(ring)];
-    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
+    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), readFileSync(ring, 'utf8')));
     await one.reload();
     const sealed = await one.seal(TOKEN, AAD);
     expect((await other.open(sealed, AAD)).reveal()).toBe(TOKEN.reveal());
@@ -118,7 +118,7 @@ describe('the sealer', () => {
   test('makes fingerprints that recognise a secret, survive rotation, and differ between rings', () => {
     const ring = newRing('prints');
     const before = sealerOf(ring).fingerprint(TOKEN, 'state');
-    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
+    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), readFileSync(ring, 'utf8')));
     expect(sealerOf(ring).fingerprint(new Secret(TOKEN.reveal()), 'state')).toEqual(before);
     expect(sealerOf(newRing('other')).fingerprint(TOKEN, 'state')).not.toEqual(before);
   });
@@ -149,7 +149,7 @@ describe('the sealer', () => {
     const sealer = sealerOf(ring);
     const [first] = readKeyRing(ring).sealingKeys.keys();
     for (let seal = 0; seal < 3; seal++) await sealer.seal(TOKEN, AAD);
-    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), ring));
+    writeFileSync(ring, generateKeyRing(new Date('2027-01-01'), readFileSync(ring, 'utf8')));
     await sealer.reload();
     await sealer.seal(TOKEN, AAD);
     const { sealingKeyId } = readKeyRing(ring);
