@@ -6,6 +6,8 @@ import { Logger, PinoLogger } from 'nestjs-pino';
 import type { DestinationStream } from 'pino';
 import { AppModule, type BrokerOptions } from './app.module.js';
 import type { Settings } from './config/settings.js';
+import { BUILD_INFO } from './domain/metrics/system-metrics.js';
+import { Meter } from './domain/metrics/meter.js';
 import { Clock } from './domain/ports/clock.js';
 import { AccessLog } from './http/logging/access-log.js';
 import { openLog } from './http/logging/logger.js';
@@ -14,7 +16,6 @@ import { registerPipeline } from './http/pipeline.js';
 import { ClientAddresses } from './http/rate-limit/client-address.js';
 import { RateLimits } from './http/rate-limit/rate-limit.hook.js';
 import { createAdapter } from './http/server/http-server.js';
-import { Metrics } from './operations/metrics.js';
 import { ServiceUsageJob } from './operations/service-usage.job.js';
 import { EVENT_BODIES } from './security-events/security-events.controller.js';
 import { KeyLookup } from './services/service-key.js';
@@ -38,7 +39,6 @@ interface StartOptions extends Pick<BrokerOptions, 'clock'> {
 interface Features {
   readonly keys: KeyLookup;
   readonly warmPath: WarmPath;
-  readonly metrics: Metrics;
 }
 
 /** Builds the broker and listens. The caller closes it. */
@@ -48,14 +48,18 @@ export async function startBroker(
 ): Promise<NestFastifyApplication> {
   const { publicUrl, host, port } = settings;
   const log = openLog(settings.logLevel, logDestination);
+  const version = readVersion();
+  const meter = new Meter();
+  meter.gauge(BUILD_INFO).observe({ version, node: process.version }, () => 1);
   let features: Features | null = null;
 
   const limits = new RateLimits(
     settings,
     new ClientAddresses(settings.trustedProxies),
+    meter,
     (request) => features?.keys.serviceOf(request) ?? null,
   );
-  const accessLog = new AccessLog(log, (access) => features?.metrics.recordCall(access));
+  const accessLog = new AccessLog(log, meter);
   const { adapter, adminServer } = createAdapter(settings, {
     log,
     limits,
@@ -67,7 +71,7 @@ export async function startBroker(
   });
   await registerPipeline(adapter, { publicUrl, limits, accessLog, textBodies: EVENT_BODIES });
 
-  const module = AppModule.with(settings, { log, version: readVersion(), ...(clock ? { clock } : {}) });
+  const module = AppModule.with(settings, { log, version, meter, ...(clock ? { clock } : {}) });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { bufferLogs: true });
   const around = { limits, accessLog, clock: app.get(Clock), audit: app.get(AuditLog) };
   const coldPath = new ColdPath({
@@ -79,7 +83,6 @@ export async function startBroker(
   features = {
     keys: app.get(KeyLookup),
     warmPath: new WarmPath({ ...around, publicUrl, coldPath, responses: app.get(ResponseCache) }),
-    metrics: app.get(Metrics),
   };
   app.get(ServiceUsageJob).countWith(() => limits.takeCalls());
   app.useLogger(app.get(Logger));

@@ -81,6 +81,7 @@ export class ConnectTicketsController {
     const connectRequest = toConnectRequest(service, client, body);
     const { id, url, expiresAt } = await this.tickets.issue(service, connectRequest, request.id);
     audit.add({ details: { ticket: id } });
+    this.metrics.step('link', 'ok');
     return { id, connect_url: url, expires_at: expiresAt.toISOString() };
   }
 

@@ -99,7 +99,8 @@ export class RawResponses {
           ? problemOf(new BrokerError('method_not_allowed', 'The broker is no proxy.'), id)
           : refusedByFramework(status, id);
     const { method, url } = request ?? {};
-    this.access.refused({ requestId: id, status: problem.status, ms: 0, method, url, reason });
+    const { status: sent, code } = problem;
+    this.access.refused({ requestId: id, status: sent, code, ms: 0, method, url, reason });
     return problem;
   }
 
@@ -151,6 +152,7 @@ export function refuseForRouter(limits: RateLimits, access: AccessLog, publicUrl
     access.refused({
       requestId: request.id,
       status: sent.status,
+      code: sent.code,
       ms: 0,
       method,
       url,
