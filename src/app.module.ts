@@ -9,6 +9,7 @@ import { ConfigModule } from './config/config.module.js';
 import { ConsoleModule } from './console/console.module.js';
 import { ConnectTicketsModule } from './connect-tickets/connect-tickets.module.js';
 import type { Settings } from './config/settings.js';
+import { Meter } from './domain/metrics/meter.js';
 import type { Clock } from './domain/ports/clock.js';
 import { GoogleModule } from './google/google.module.js';
 import { GrantsModule } from './grants/grants.module.js';
@@ -30,6 +31,8 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
 export interface BrokerOptions {
   readonly clock?: Clock;
   readonly log?: Log;
+  /** What server and pipeline count with, too. */
+  readonly meter?: Meter;
   /** As in package.json. */
   readonly version?: string;
 }
@@ -40,13 +43,16 @@ export interface BrokerOptions {
  */
 @Module({})
 export class AppModule {
-  static with(settings: Settings, { clock, log, version = 'unknown' }: BrokerOptions = {}): DynamicModule {
+  static with(
+    settings: Settings,
+    { clock, log, meter = new Meter(), version = 'unknown' }: BrokerOptions = {},
+  ): DynamicModule {
     return {
       module: AppModule,
       imports: [
         ConfigModule.with(settings),
         LoggerModule.forRoot(logging(log ?? openLog(settings, version))),
-        OperationsModule.with(clock ?? new SystemClock()),
+        OperationsModule.with(clock ?? new SystemClock(), meter),
         SealingModule.with((uri) => openKeyWrapper(uri, settings)),
         TokenStoreModule,
         GoogleModule,

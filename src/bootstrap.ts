@@ -5,6 +5,8 @@ import { PinoLogger } from 'nestjs-pino';
 import type { DestinationStream, Logger as Log } from 'pino';
 import { AppModule, type BrokerOptions } from './app.module.js';
 import type { Settings } from './config/settings.js';
+import { BUILD_INFO } from './domain/metrics/system-metrics.js';
+import { Meter } from './domain/metrics/meter.js';
 import { Clock } from './domain/ports/clock.js';
 import { AccessLog } from './http/logging/access-log.js';
 import { BrokerLogger } from './http/logging/broker-logger.js';
@@ -14,7 +16,6 @@ import { registerPipeline } from './http/pipeline.js';
 import { ClientAddresses } from './http/rate-limit/client-address.js';
 import { RateLimits } from './http/rate-limit/rate-limit.hook.js';
 import { createAdapter } from './http/server/http-server.js';
-import { Metrics } from './operations/metrics.js';
 import { ServiceUsageJob } from './operations/service-usage.job.js';
 import { EVENT_BODIES } from './security-events/security-events.controller.js';
 import { KeyLookup } from './services/service-key.js';
@@ -40,7 +41,6 @@ interface StartOptions extends Pick<BrokerOptions, 'clock'> {
 interface Features {
   readonly keys: KeyLookup;
   readonly warmPath: WarmPath;
-  readonly metrics: Metrics;
 }
 
 /** Builds the broker and listens. The caller closes it. */
@@ -52,14 +52,17 @@ export async function startBroker(
   const version = readVersion();
   await traceAsAsked(settings, version, () => log);
   const log = openLog(settings, version, logDestination);
+  const meter = new Meter();
+  meter.gauge(BUILD_INFO).observe({ version, node: process.version }, () => 1);
   let features: Features | null = null;
 
   const limits = new RateLimits(
     settings,
     new ClientAddresses(settings.trustedProxies),
+    meter,
     (request) => features?.keys.serviceOf(request) ?? null,
   );
-  const accessLog = new AccessLog(log, limits.addresses, (access) => features?.metrics.recordCall(access));
+  const accessLog = new AccessLog(log, limits.addresses, meter);
   const { adapter, adminServer } = createAdapter(settings, {
     log,
     limits,
@@ -71,7 +74,7 @@ export async function startBroker(
   });
   await registerPipeline(adapter, { publicUrl, limits, accessLog, textBodies: EVENT_BODIES });
 
-  const module = AppModule.with(settings, { log, version, ...(clock ? { clock } : {}) });
+  const module = AppModule.with(settings, { log, version, meter, ...(clock ? { clock } : {}) });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     bufferLogs: true,
     // main.ts explains what the start failed of.
@@ -88,7 +91,6 @@ export async function startBroker(
   features = {
     keys: app.get(KeyLookup),
     warmPath: new WarmPath({ ...around, publicUrl, coldPath, responses: app.get(ResponseCache) }),
-    metrics: app.get(Metrics),
   };
   app.get(ServiceUsageJob).countWith(() => limits.takeCalls());
   app.useLogger(new BrokerLogger(pinoLogger, {}));

@@ -24,7 +24,7 @@ describe('every route', () => {
     await bed.api.token('a-very-special-user');
     const text = await (await fetch(`${bed.url}/metrics`)).text();
     expect(text).toContain(
-      'token_broker_http_request_duration_seconds_count{method="GET",route="/tokens/:userId",status="404"}',
+      'token_broker_http_request_duration_seconds_count{method="GET",route="/tokens/:userId",status="404",code="not_connected"',
     );
     expect(text).not.toContain('a-very-special-user');
   });

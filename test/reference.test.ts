@@ -1,21 +1,18 @@
 /**
- * The reference pages say what the code emits, and nothing else: causes, reasons, outcomes, audit actions, metrics,
- * commands and options, checked in both directions. And the samples of docs/webhooks.md run as they are pasted.
+ * The reference pages say what the code emits, and nothing else: causes, reasons, outcomes, audit actions, commands and
+ * options, checked in both directions. And the samples of docs/webhooks.md run as they are pasted.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { AUDIT_ACTIONS } from '../src/domain/audit-entry.js';
 import { DEAD_GRANTS } from '../src/domain/google/dead-grants.js';
 import { Secret } from '../src/domain/secret.js';
-import { Metrics } from '../src/operations/metrics.js';
 import { signMessage } from '../src/webhooks/send-event.js';
-import { WorkerMetrics } from '../src/workers/worker-metrics.js';
 import { emptyFolder } from './cli/token-broker.js';
-import { startTestBed, type TestBed } from './support/test-bed.js';
 import { until } from './support/until.js';
 
 // Compiled: it finds package.json by its own path.
@@ -101,45 +98,6 @@ describe('the codes', () => {
   test('are the same in docs/errors.md and docs/grants.md for the causes of a dead grant', () => {
     const causes = documented('docs/grants.md', 'cause');
     expect(documented('docs/errors.md', 'cause')).toEqual(expect.arrayContaining(causes));
-  });
-});
-
-describe('the metrics', () => {
-  let bed: TestBed;
-  beforeAll(async () => {
-    bed = await startTestBed();
-  });
-  afterAll(() => bed.stop());
-
-  test('are all in docs/metrics.md, with type and labels, and no other is', async () => {
-    // With several workers, their supervisor's metrics come with those of each.
-    const registries = [bed.app.get(Metrics).registry, new WorkerMetrics([1]).registry];
-    const all = await Promise.all(
-      registries.map(async (registry) =>
-        (await registry.getMetricsAsJSON()).map((metric) => ({ ...metric, registry })),
-      ),
-    );
-    const own = all.flat().filter(({ name }) => name.startsWith('token_broker_'));
-    const rows = read('docs/metrics.md').matchAll(/^\| `(token_broker_\w+)` +\| (\w+) +\|([^|]*)\|/gm);
-    const documentedMetrics = [...rows].map(([, name = '', type = '', third = '']) => {
-      const labels = [...third.matchAll(/`(\w+)`/g)].map(([, label = '']) => label);
-      return `${name} ${type} ${labels.sort().join(' ')}`;
-    });
-    const registered = own.map(({ name, type, registry }) => {
-      const { labelNames } = registry.getSingleMetric(name) as unknown as { labelNames: string[] };
-      return `${name} ${String(type)} ${labelNames.toSorted().join(' ')}`;
-    });
-    expect(documentedMetrics.sort()).toEqual(registered.sort());
-  });
-
-  const promtool = spawnSync('promtool', ['--version']).status === 0 ? test : test.skip;
-  promtool('`promtool check metrics` has nothing to say (skipped where promtool is missing)', async () => {
-    const text = await (await fetch(`${bed.url}/metrics`)).text();
-    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
-      input: text,
-      encoding: 'utf8',
-    });
-    expect({ status, output: stdout + stderr }).toEqual({ status: 0, output: '' });
   });
 });
 

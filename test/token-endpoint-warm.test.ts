@@ -61,7 +61,10 @@ function form(changes: Record<string, string> = {}): string {
 async function warmCalls(): Promise<number> {
   // Not over HTTP, where an answer may be a second old.
   const text = await bed.app.get(Metrics).registry.metrics();
-  return Number(/^token_broker_warm_answer_duration_seconds_count (\d+)$/m.exec(text)?.[1]);
+  const counts = text.matchAll(
+    /^token_broker_http_request_duration_seconds_count\{.*code="ok",source="memory"\} (\d+)$/gm,
+  );
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /** What a caller writes, in parts that follow each other slowly. */

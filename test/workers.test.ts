@@ -77,11 +77,8 @@ function connect({ url }: Replica, count: number): Connection[] {
 async function callsByWorker(broker: Replica): Promise<number[]> {
   const text = await metrics(broker);
   return ['1', '2'].map((worker) =>
-    [...text.matchAll(/^token_broker_(?:warm_answer|http_request)_duration_seconds_count\{(.*)\} (\d+)$/gm)]
-      .filter(
-        ([line, labels = '']) =>
-          labels.includes(`worker="${worker}"`) && (line.includes('warm') || labels.includes('/tokens/')),
-      )
+    [...text.matchAll(/^token_broker_http_request_duration_seconds_count\{(.*)\} (\d+)$/gm)]
+      .filter(([, labels = '']) => labels.includes(`worker="${worker}"`) && labels.includes('/tokens/'))
       .reduce((sum, [, , count]) => sum + Number(count), 0),
   );
 }

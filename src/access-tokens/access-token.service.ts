@@ -25,6 +25,7 @@ const OWN_MIN_TTL_SECONDS = 120;
 export interface IssuedToken {
   readonly grant: Grant;
   readonly token: AccessToken;
+  readonly source: 'store' | 'refresh';
   /** The cache entries that the token came from; null after a refresh. */
   readonly cached: { readonly user: UserGrants; readonly token: CachedToken } | null;
 }
@@ -62,16 +63,16 @@ export class AccessTokenService {
       if (cached && !isRefused && isFresh(cached, this.clock.now(), minTtlSeconds)) {
         if (cached.renewFrom <= this.clock.now()) this.#refreshInBackground(request, grant, scopes);
         this.activity.add('tokens.stored');
-        return { grant, token: cached, cached: { user, token: cached } };
+        return { grant, token: cached, source: 'store', cached: { user, token: cached } };
       }
       const unsaved = this.results.unsavedToken(grant, scopes);
       if (unsaved && !isNamed(unsaved, refused) && isFresh(unsaved, this.clock.now(), minTtlSeconds))
-        return { grant, token: unsaved, cached: null };
+        return { grant, token: unsaved, source: 'store', cached: null };
       const token = await this.#refresh(request, grant, scopes, isRefused ? cached : null);
       if (token) {
         await this.#assertStillAllowedIfKnown(request, scopes);
         this.activity.add('tokens.refreshed');
-        return { grant, token, cached: null };
+        return { grant, token, source: 'refresh', cached: null };
       }
       // Of all who waited, one evicts it, and all share the next read.
       if (user.isCurrent) this.grants.evict(userId, client.alias);

@@ -7,6 +7,8 @@ import { scopeKey } from '../domain/google/scopes.js';
 import type { GrantWithTokens } from '../domain/grant/consent.js';
 import type { AccessToken, Grant } from '../domain/grant/grant.js';
 import { renewFrom } from '../domain/grant/token-freshness.js';
+import { cacheLookups, meterCache } from '../domain/metrics/cache-meter.js';
+import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
@@ -50,20 +52,29 @@ export class GrantCache {
   readonly #entries: LRUCache<string, Entry> | null;
   /** Users that are being read, and users without grants. */
   readonly #empty: LRUCache<string, Entry> | null;
+  readonly #lookups: ReturnType<typeof cacheLookups>;
 
   constructor(
     settings: Settings,
     private readonly clock: Clock,
     private readonly store: GrantsRepository,
     private readonly changes: ChangeFeed,
+    meter: Meter,
   ) {
     const max = settings.cacheUsers;
-    const dispose = ({ user, isMoving }: Entry) => {
-      if (!isMoving) user.isCurrent = false;
-    };
-    this.#entries = max === 0 ? null : new LRUCache({ ...cacheBound(max), dispose });
-    this.#empty =
-      max === 0 ? null : new LRUCache({ ...cacheBound(Math.min(max, MAX_WITHOUT_GRANTS)), dispose });
+    const maxEmpty = Math.min(max, MAX_WITHOUT_GRANTS);
+    const ofEntries = meterCache(meter, 'grants', max, () => this.#entries?.size ?? 0);
+    const ofEmpty = meterCache(meter, 'users_without_grants', maxEmpty, () => this.#empty?.size ?? 0);
+    this.#lookups = cacheLookups(meter, 'grants');
+    const bound = (limit: number, count: typeof ofEntries) => ({
+      ...cacheBound(limit),
+      dispose: (entry: Entry, key: string, reason: string) => {
+        if (!entry.isMoving) entry.user.isCurrent = false;
+        count(entry, key, reason);
+      },
+    });
+    this.#entries = max === 0 ? null : new LRUCache(bound(max, ofEntries));
+    this.#empty = max === 0 ? null : new LRUCache(bound(maxEmpty, ofEmpty));
     changes.subscribe((change) => {
       if (change.kind === 'everything') {
         this.#entries?.clear();
@@ -79,6 +90,7 @@ export class GrantCache {
     }
     const key = keyOf(userId, client);
     const known = this.#fresh(key);
+    (known ? this.#lookups.hits : this.#lookups.misses).add();
     if (known) return known.read;
     // From here on callers share one query.
     const user: UserGrants = { grants: [], isCurrent: true, readAt };

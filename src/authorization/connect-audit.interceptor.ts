@@ -4,6 +4,7 @@ import { catchError, type Observable } from 'rxjs';
 import { causeOfReason, type ConnectCause } from '../domain/connect/connect-cause.js';
 import type { ConnectParties } from '../domain/connect/connect-end.js';
 import { BrokerError } from '../domain/errors.js';
+import type { ConnectStep } from '../domain/metrics/grant-metrics.js';
 import { type AuditFacts, auditNoteOf } from '../http/audit.decorator.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
@@ -36,6 +37,8 @@ export class ConnectAuditInterceptor implements NestInterceptor {
   #report(request: FastifyRequest, fault: unknown): void {
     const note = auditNoteOf(request);
     const cause = this.#causeOf(request, fault);
+    const outcome = fault instanceof BrokerError ? 'refused' : 'failed';
+    this.metrics.step(stepOf(request), outcome);
     this.metrics.ended({
       outcome: 'refused',
       cause,
@@ -61,6 +64,13 @@ export class ConnectAuditInterceptor implements NestInterceptor {
         ? 'ticket_invalid'
         : 'ticket_missing';
   }
+}
+
+/** The step that a connect route is for. */
+function stepOf({ method, routeOptions: { url } }: FastifyRequest): ConnectStep {
+  if (url === '/callback') return 'response';
+  if (url === '/connect/completions') return 'confirm';
+  return method === 'POST' ? 'google' : 'open';
 }
 
 function partiesOf(facts: AuditFacts | null): ConnectParties | null {

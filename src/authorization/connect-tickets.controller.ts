@@ -79,6 +79,7 @@ export class ConnectTicketsController {
     if (connectRequest.client !== ANY_CLIENT) audit.add({ client: connectRequest.client });
     const { id, url, expiresAt } = await this.tickets.issue(service, connectRequest, request.id);
     audit.add({ details: { ticket: id } });
+    this.metrics.step('link', 'ok');
     return { id, connect_url: url, expires_at: expiresAt.toISOString() };
   }
 

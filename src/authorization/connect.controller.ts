@@ -62,6 +62,7 @@ export class ConnectController {
     if (request.method === 'GET') {
       // Not renewed: the key of another tab, which may have begun already, stays.
       if (!this.binding.read(request, opened.id)) this.binding.ensure(request, reply, opened.id);
+      this.metrics.step('open', 'ok');
       if (opened.stored && isNavigation(request)) await this.progress.markOpened(opened.stored, request.id);
     }
     allowFormToLeave(reply);
@@ -95,7 +96,7 @@ export class ConnectController {
       case 'redirect':
         // The connect has not ended: the callback records how it does.
         audit.omitSuccess();
-        this.metrics.started();
+        this.metrics.step('google', 'ok');
         await redirectTo(reply, start.consentUrl);
         return;
       case 'settled':
@@ -103,6 +104,7 @@ export class ConnectController {
         await respondToBrowser(reply, start.ticket, start.ticket.outcome);
         return;
       case 'ended':
+        this.metrics.step('google', 'refused');
         await this.#respond(opened, start.outcome, request, reply, audit);
     }
   }

@@ -67,6 +67,7 @@ export class CallbackController {
       },
       disconnectSignal(reply),
     );
+    this.metrics.step('response', 'ok');
     const { ticket } = completion;
     switch (completion.kind) {
       case 'redirect':

@@ -5,6 +5,7 @@ import type { CodeExchangeResponse } from '../domain/google/oauth.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
+import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
 import type { PendingAuthorization } from '../token-store/connects/authorization-requests.repository.js';
 import {
@@ -30,23 +31,31 @@ export class CodeExchange {
     private readonly google: GoogleOAuthClient,
     private readonly database: DatabaseHealth,
     private readonly exchanges: PendingExchangesRepository,
+    private readonly metrics: ConnectMetrics,
   ) {}
 
   /**
    * Never retried: Google accepts a code once, so a retry after a lost response could only fail.
    * @throws {GoogleFailure}
    */
-  exchange(
+  async exchange(
     { connectRequest, purpose, verifier }: PendingAuthorization,
     code: Secret,
   ): Promise<CodeExchangeResponse> {
-    return this.google.exchangeCode({
-      client: this.settings.clients.pick(connectRequest.client),
-      code,
-      redirectUri: this.settings.redirectUri,
-      verifier,
-      scopes: purpose === 'identify' ? [] : connectRequest.scopes,
-    });
+    try {
+      const response = await this.google.exchangeCode({
+        client: this.settings.clients.pick(connectRequest.client),
+        code,
+        redirectUri: this.settings.redirectUri,
+        verifier,
+        scopes: purpose === 'identify' ? [] : connectRequest.scopes,
+      });
+      this.metrics.step('exchange', 'ok');
+      return response;
+    } catch (error) {
+      this.metrics.step('exchange', 'failed');
+      throw error;
+    }
   }
 
   /** @throws when the database stores nothing; only then is the refresh token lost */

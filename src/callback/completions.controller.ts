@@ -204,6 +204,7 @@ export class CompletionsController {
         ...unrequestedFact(unrequested),
       },
     });
+    this.metrics.step('confirm', 'ok');
     this.metrics.ended({
       outcome: missing.length > 0 ? 'partial' : 'ok',
       cause: missing.length > 0 ? 'scopes_unticked' : 'none',

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Delegation } from '../domain/access/delegation.js';
 import type { Service } from '../domain/access/policy.js';
+import type { TokenSource } from '../domain/metrics/call-metrics.js';
 import type { PageContext } from '../pages/page-context.js';
 import type { AuditFacts, AuditNote } from './audit.decorator.js';
 import type { Proof } from './caller.decorator.js';
@@ -30,6 +31,9 @@ declare module 'fastify' {
     auditNote: AuditNote | null;
     /** http/page-responses.ts: of the page of a refusal. */
     pageContext: PageContext | null;
+    /** For the metrics: of the problem that was sent (http/problem/), and what a token came from (tokens/token-issuer.ts). */
+    problemCode: string | null;
+    tokenSource: TokenSource;
   }
 }
 
@@ -45,6 +49,8 @@ const INITIAL = {
   countedFor: null,
   auditNote: null,
   pageContext: null,
+  problemCode: null,
+  tokenSource: 'none',
 } satisfies Partial<FastifyRequest>;
 
 export function decorateRequests(server: FastifyInstance): void {

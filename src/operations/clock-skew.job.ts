@@ -1,15 +1,14 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { Gauge } from 'prom-client';
+import { Meter } from '../domain/metrics/meter.js';
+import { CLOCK_SKEW } from '../domain/metrics/system-metrics.js';
 import { Clock } from '../domain/ports/clock.js';
-import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
-import { Metrics } from './metrics.js';
 import { Scheduler } from './scheduler.js';
 
 const CHECK_SECONDS = 1;
 /** Machines differ by less until NTP has synchronized them. */
 const WARN_MS = 5000;
 
-/** Logs and measures the skew between this machine's clock and the database's, and whether the change feed works. */
+/** Logs and measures the skew between this machine's clock and the database's. */
 @Injectable()
 export class ClockSkewJob implements OnModuleInit {
   readonly #log = new Logger(ClockSkewJob.name);
@@ -18,25 +17,9 @@ export class ClockSkewJob implements OnModuleInit {
   constructor(
     private readonly clock: Clock,
     private readonly scheduler: Scheduler,
-    changes: ChangeFeed,
-    { registry }: Metrics,
+    meter: Meter,
   ) {
-    new Gauge({
-      name: 'token_broker_clock_skew_seconds',
-      help: "How far this machine's clock is ahead of the database's.",
-      registers: [registry],
-      collect() {
-        this.set(clock.skewMs / 1000);
-      },
-    });
-    new Gauge({
-      name: 'token_broker_change_feed_up',
-      help: 'Whether the change feed works (1), or calls are answered from the database (0).',
-      registers: [registry],
-      collect() {
-        this.set(changes.fault === null && changes.isUpToDate ? 1 : 0);
-      },
-    });
+    meter.gauge(CLOCK_SKEW).observe({}, () => clock.skewMs / 1000);
   }
 
   onModuleInit(): void {

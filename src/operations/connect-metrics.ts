@@ -1,9 +1,16 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Counter } from 'prom-client';
 import { ActivityCounts, type ActivityKind } from '../domain/activity.js';
 import { causeFacts, type ConnectEnd } from '../domain/connect/connect-end.js';
+import {
+  CONNECT_STEPS,
+  type ConnectStep,
+  type ConnectStepOutcome,
+  CONNECTS,
+  SLOTS_NEARLY_FULL,
+} from '../domain/metrics/grant-metrics.js';
+import type { Counter } from '../domain/metrics/instruments.js';
+import { Meter } from '../domain/metrics/meter.js';
 import { SlotReporter } from '../domain/ports/slot-reporter.js';
-import { Metrics } from './metrics.js';
 
 const SUCCESSES: ReadonlySet<ConnectEnd['outcome']> = new Set(['ok', 'held', 'pending']);
 /** Nothing went wrong: most links that expire were never opened. */
@@ -19,32 +26,29 @@ const ACTIVITY: Partial<Record<ConnectEnd['outcome'], ActivityKind>> = {
   refused: 'connects.failed',
 };
 
-/** Logs and counts how connects end, and why. */
+/** Counts the steps of connects; logs and counts how they end, and why. */
 @Injectable()
 export class ConnectMetrics {
   readonly #log = new Logger('Connect');
-  readonly #count: Counter<'outcome' | 'cause'>;
+  readonly #count: Counter<typeof CONNECTS.labels>;
+  readonly #steps: Counter<typeof CONNECT_STEPS.labels>;
 
   constructor(
-    metrics: Metrics,
+    meter: Meter,
     private readonly activity: ActivityCounts,
   ) {
-    this.#count = new Counter({
-      name: 'token_broker_connects_total',
-      help: 'How connects ended, and why: docs/connecting.md#why-a-connect-failed.',
-      labelNames: ['outcome', 'cause'],
-      registers: [metrics.registry],
-    });
+    this.#count = meter.counter(CONNECTS);
+    this.#steps = meter.counter(CONNECT_STEPS);
   }
 
-  /** A browser is sent to Google. */
-  started(): void {
-    this.activity.add('connects.started');
+  step(step: ConnectStep, outcome: ConnectStepOutcome): void {
+    this.#steps.add({ step, outcome });
+    if (step === 'google' && outcome === 'ok') this.activity.add('connects.started');
   }
 
   ended(end: ConnectEnd): void {
     const { outcome, cause, connectRequest, requestId, isResumed } = end;
-    this.#count.inc({ outcome, cause });
+    this.#count.add({ outcome, cause });
     const kind = ACTIVITY[outcome];
     if (kind) this.activity.add(kind);
     const facts = {
@@ -67,20 +71,15 @@ export class ConnectMetrics {
 @Injectable()
 export class SlotWarnings extends SlotReporter {
   readonly #log = new Logger(SlotWarnings.name);
-  readonly #count: Counter<'client'>;
+  readonly #count: Counter<typeof SLOTS_NEARLY_FULL.labels>;
 
-  constructor(metrics: Metrics) {
+  constructor(meter: Meter) {
     super();
-    this.#count = new Counter({
-      name: 'token_broker_slots_nearly_full_total',
-      help: 'Connects after which an account held nine tenths or more of its slots for a client.',
-      labelNames: ['client'],
-      registers: [metrics.registry],
-    });
+    this.#count = meter.counter(SLOTS_NEARLY_FULL);
   }
 
   override nearlyFull(slots: { client: string; grantId: string; used: number; limit: number }): void {
-    this.#count.inc({ client: slots.client });
+    this.#count.add({ client: slots.client });
     this.#log.warn(slots, 'the slots are nearly full: Google evicts the oldest refresh token at the limit');
   }
 }

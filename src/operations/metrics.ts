@@ -1,49 +1,42 @@
+/**
+ * GET /metrics: what all instruments of this process read, and what Node.js itself reports, in Prometheus' text format.
+ * Does not own what there is to measure (domain/metrics/) nor who counts it.
+ */
 import { Controller, Get, Header, Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { Meter } from '../domain/metrics/meter.js';
 import { Public } from '../http/caller.decorator.js';
-import type { Access } from '../http/logging/access-log.js';
 import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
+import { registered } from './registered-metric.js';
 
 /** Collecting takes some milliseconds. Above this rate, scrapes share the last result. */
 const MAX_READS_PER_SECOND = 10;
 
-/** Prometheus metrics. Labels are route patterns and statuses only: never an id, an account or a scope. */
 @Injectable()
 export class Metrics {
-  readonly registry = new Registry();
-
-  readonly #requests = new Histogram({
-    name: 'token_broker_http_request_duration_seconds',
-    help: 'How long calls took, by route pattern and status.',
-    labelNames: ['method', 'route', 'status'],
-    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
-    registers: [this.registry],
-  });
-
-  /** Separate and without labels: prom-client's label lookup would cost a noticeable part of such a call. */
-  readonly #warm = new Histogram({
-    name: 'token_broker_warm_answer_duration_seconds',
-    help: 'How long calls took that were answered with a token from the response cache. Other series do not include them.',
-    buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1],
-    registers: [this.registry],
-  });
-
-  /** For the charts of the console. */
-  warmAnswers = 0;
-
+  readonly #registry = new Registry();
   #source = () => this.registry.metrics();
   #text: Promise<string> | null = null;
   #second = 0;
   #reads = 0;
 
-  constructor() {
-    collectDefaultMetrics({ register: this.registry });
+  constructor(private readonly meter: Meter) {
+    collectDefaultMetrics({ register: this.#registry });
     // These gauges are named like counters; `promtool check metrics` refuses them.
     for (const kind of ['handles', 'requests', 'resources']) {
-      this.registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+      this.#registry.removeSingleMetric(`nodejs_active_${kind}_total`);
     }
+  }
+
+  /** With all instruments that were made until now. */
+  get registry(): Registry {
+    for (const instrument of this.meter.instruments) {
+      if (!this.#registry.getSingleMetric(instrument.metric.name))
+        this.#registry.registerMetric(registered(instrument));
+    }
+    return this.#registry;
   }
 
   /** In Prometheus's text format. The endpoint is open to all, so frequent scrapes must cost no more than rare ones. */
@@ -63,13 +56,6 @@ export class Metrics {
   readFrom(source: () => Promise<string>): void {
     this.#source = source;
     this.#text = null;
-  }
-
-  recordCall({ method = '', route = '', status = 0, seconds, isCached }: Access): void {
-    if (isCached) {
-      this.warmAnswers++;
-      this.#warm.observe(seconds);
-    } else this.#requests.observe({ method, route, status }, seconds);
   }
 }
 

@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { ActivityCounts } from '../domain/activity.js';
+import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
 import { IntegrityReporter } from '../domain/ports/integrity-reporter.js';
 import { SlotReporter } from '../domain/ports/slot-reporter.js';
@@ -10,6 +11,7 @@ import { HealthController, Readiness } from './health.controller.js';
 import { Metrics, MetricsController } from './metrics.js';
 import { Scheduler } from './scheduler.js';
 import { IntegrityWarnings, SealMetrics } from './sealing-metrics.js';
+import { StoreFigures } from './store-figures.js';
 import { ServiceUsageJob } from './service-usage.job.js';
 
 /**
@@ -26,6 +28,7 @@ import { ServiceUsageJob } from './service-usage.job.js';
     Readiness,
     ClockSkewJob,
     SealMetrics,
+    StoreFigures,
     ServiceUsageJob,
     ActivityCounts,
     ConnectMetrics,
@@ -36,11 +39,14 @@ import { ServiceUsageJob } from './service-usage.job.js';
   exports: [Metrics, Readiness, ActivityCounts, SlotReporter, ConnectMetrics, IntegrityReporter, Scheduler],
 })
 export class OperationsModule {
-  static with(clock: Clock): DynamicModule {
+  static with(clock: Clock, meter: Meter): DynamicModule {
     return {
       module: OperationsModule,
-      providers: [{ provide: Clock, useValue: clock }],
-      exports: [Clock],
+      providers: [
+        { provide: Clock, useValue: clock },
+        { provide: Meter, useValue: meter },
+      ],
+      exports: [Clock, Meter],
     };
   }
 }

@@ -1,10 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { Counter, Gauge } from 'prom-client';
+import type { Counter } from '../domain/metrics/instruments.js';
+import { Meter } from '../domain/metrics/meter.js';
+import { INTEGRITY_FAILURES, KEY_CREATED, KEY_SEALS, SEALS } from '../domain/metrics/system-metrics.js';
 import { type IntegrityFault, IntegrityReporter } from '../domain/ports/integrity-reporter.js';
 import { Sealer } from '../sealing/sealer.js';
 import { KeyUsageRepository } from '../token-store/sealed/key-usage.repository.js';
-import { Metrics } from './metrics.js';
 
 /** A row that is read all the time is logged once per interval; the metric counts every read. */
 const LOG_INTERVAL_MS = 60_000;
@@ -32,20 +33,15 @@ const ID_FIELDS: Readonly<Record<IntegrityFault['kind'], string>> = {
 export class IntegrityWarnings extends IntegrityReporter {
   readonly #log = new Logger('Integrity');
   readonly #logged = new LRUCache<string, true>({ max: MAX_LOGGED_ROWS, ttl: LOG_INTERVAL_MS });
-  readonly #count: Counter<'kind'>;
+  readonly #count: Counter<typeof INTEGRITY_FAILURES.labels>;
 
-  constructor(metrics: Metrics) {
+  constructor(meter: Meter) {
     super();
-    this.#count = new Counter({
-      name: 'token_broker_integrity_failures_total',
-      help: 'Stored values and rows that were refused because they are not as the broker wrote them, by kind.',
-      labelNames: ['kind'],
-      registers: [metrics.registry],
-    });
+    this.#count = meter.counter(INTEGRITY_FAILURES);
   }
 
   override report({ kind, id, reason }: IntegrityFault): void {
-    this.#count.inc({ kind });
+    this.#count.add({ kind });
     const key = `${kind} ${id} ${reason}`;
     if (this.#logged.has(key)) return;
     this.#logged.set(key, true);
@@ -56,28 +52,26 @@ export class IntegrityWarnings extends IntegrityReporter {
   }
 }
 
-/** How often each sealing key was used, read when Prometheus scrapes. */
+/** How often each sealing key was used and when it was made, read when Prometheus scrapes. */
 @Injectable()
 export class SealMetrics {
-  constructor({ registry }: Metrics, sealer: Sealer, usage: KeyUsageRepository) {
-    new Counter({
-      name: 'token_broker_seals_total',
-      help: 'Values that this process sealed, by key id.',
-      labelNames: ['key'],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const [key, seals] of sealer.seals) this.inc({ key }, seals);
-      },
-    });
-    new Gauge({
-      name: 'token_broker_key_seals',
-      help: 'Values that all replicas sealed with a key since it was made, counted ahead. A key is good for 2^32.',
-      labelNames: ['key'],
-      registers: [registry],
-      collect() {
-        for (const [key, seals] of usage.totals) this.set({ key }, seals);
-      },
-    });
+  constructor(meter: Meter, sealer: Sealer, usage: KeyUsageRepository) {
+    const byKey = (seals: ReadonlyMap<string, number>) =>
+      [...seals].map(([key, count]) => [{ key }, count] as const);
+    meter.counter(SEALS).observeAll(() => byKey(sealer.seals));
+    meter.gauge(KEY_SEALS).observeAll(() => byKey(usage.totals));
+    meter.gauge(KEY_CREATED).observeAll(() =>
+      sealer.keyIds.flatMap((key, at) => {
+        const createdAt = createdOn(key);
+        return createdAt === null ? [] : [[{ key, use: at === 0 ? 'seal' : 'open' }, createdAt] as const];
+      }),
+    );
   }
+}
+
+/** `token-broker keys generate` begins an id with the date. @returns seconds since 1970 */
+function createdOn(keyId: string): number | null {
+  const [date] = /^\d{4}-\d{2}-\d{2}(?=-)/.exec(keyId) ?? [];
+  const ms = date === undefined ? NaN : Date.parse(date);
+  return Number.isNaN(ms) ? null : ms / 1000;
 }

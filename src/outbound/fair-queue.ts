@@ -1,3 +1,6 @@
+import type { QueueWaits } from '../domain/metrics/google-metrics.js';
+import type { Histogram } from '../domain/metrics/instruments.js';
+
 /** Callers of one service and Google client wait in one lane. */
 export interface Lane {
   readonly service: string;
@@ -25,8 +28,27 @@ export class FairQueue {
   #free: number;
   #inBackground = 0;
 
-  constructor(private readonly turns: number) {
+  /** @param waits how long each waits, where that is measured */
+  constructor(
+    private readonly turns: number,
+    readonly waits: Histogram<QueueWaits> | null = null,
+  ) {
     this.#free = turns;
+  }
+
+  /** Work that waits for several services counts in each of their lanes. */
+  waitingByClient(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const [key, { size }] of this.#lanes) {
+      const client = clientOf(key);
+      counts.set(client, (counts.get(client) ?? 0) + size);
+    }
+    return counts;
+  }
+
+  heldByClient(): ReadonlyMap<string, number> {
+    const clients = [...this.#held].filter(([holder]) => holder.startsWith('client '));
+    return new Map(clients.map(([holder, held]) => [clientOf(holder), held]));
   }
 
   add(place: Place, lane: Lane): void {
@@ -52,7 +74,7 @@ export class FairQueue {
       // To the end of the round robin.
       this.#lanes.delete(key);
       this.#lanes.set(key, waiting);
-      place.serve(this.#give(lane));
+      place.serve(this.#give(lane), lane);
     }
   }
 
@@ -102,6 +124,7 @@ export class FairQueue {
 export class Place {
   readonly turn: Promise<Release>;
   readonly #lanes = new Map<string, Lane>();
+  readonly #since = performance.now();
   #resolve!: (release: Release) => void;
   #isServed = false;
 
@@ -129,17 +152,28 @@ export class Place {
     return this.#lanes.get(key);
   }
 
-  serve(release: Release): void {
+  serve(release: Release, { client }: Lane): void {
     this.#isServed = true;
+    this.measure(client, 'served');
     for (const key of this.#lanes.keys()) this.queue.remove(this, key);
     this.#lanes.clear();
     this.#resolve(release);
+  }
+
+  /** @param client in whose lane it was served, or of the last caller that left */
+  measure(client: string, outcome: 'served' | 'timed_out' | 'left'): void {
+    this.queue.waits?.observe({ client, outcome }, (performance.now() - this.#since) / 1000);
   }
 }
 
 /** Aliases and ids contain no space. */
 export function keyOf({ service, client, isBackground }: Lane): string {
   return `${isBackground ? 'background' : 'caller'} ${service} ${client}`;
+}
+
+/** It is the last word of a lane's key and of a holder. */
+function clientOf(key: string): string {
+  return key.slice(key.lastIndexOf(' ') + 1);
 }
 
 function holdersOf({ service, client }: Lane): readonly [string, string] {

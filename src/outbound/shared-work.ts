@@ -146,6 +146,7 @@ export class SharedWork<T, A> {
     const key = keyOf(waiter.lane);
     if (![...this.#waiters].some(({ lane }) => keyOf(lane) === key)) place.leave(waiter.lane);
     if (this.isWanted) return;
+    place.measure(waiter.lane.client, why === 'queue_timeout' ? 'timed_out' : 'left');
     this.#abandoned?.(new TurnNotTaken(why));
     this.onAbandoned();
   }

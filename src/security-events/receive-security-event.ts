@@ -3,7 +3,10 @@ import { bulkhead } from 'cockatiel';
 import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
-import { eventRefused, type SecurityEventToken } from '../domain/google/security-event.js';
+import { eventRefused, securityEventName, type SecurityEventToken } from '../domain/google/security-event.js';
+import { SECURITY_EVENTS } from '../domain/metrics/grant-metrics.js';
+import type { Counter } from '../domain/metrics/instruments.js';
+import { Meter } from '../domain/metrics/meter.js';
 import type { Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { isPlainText } from '../domain/text.js';
@@ -23,6 +26,7 @@ const MAX_CONCURRENT_VERIFICATIONS = 8;
 @Injectable()
 export class ReceiveSecurityEvent {
   readonly #log = new Logger(ReceiveSecurityEvent.name);
+  readonly #received: Counter<typeof SECURITY_EVENTS.labels>;
   readonly #turns = bulkhead(MAX_CONCURRENT_VERIFICATIONS, Infinity);
 
   constructor(
@@ -31,7 +35,10 @@ export class ReceiveSecurityEvent {
     private readonly verifier: SecurityEventVerifier,
     private readonly securityEvents: SecurityEventsRepository,
     private readonly audit: AuditLog,
-  ) {}
+    meter: Meter,
+  ) {
+    this.#received = meter.counter(SECURITY_EVENTS);
+  }
 
   /**
    * Handles one delivery. When it returns, every change is stored; when it throws, none is, and Google delivers again.
@@ -54,6 +61,9 @@ export class ReceiveSecurityEvent {
       },
       this.clock.now(),
     );
+    const outcome = affected === null ? 'repeated' : 'handled';
+    for (const type of Object.keys(token.events))
+      this.#received.add({ event: securityEventName(type) ?? 'unknown', outcome });
     if (affected === null) {
       this.#log.log({ jti }, 'security event was handled before');
       return;
@@ -72,8 +82,10 @@ export class ReceiveSecurityEvent {
         throw eventRefused('invalid_request', 'jti: must hold no control characters and no lone surrogates.');
       return token;
     } catch (error) {
-      if (error instanceof BrokerError)
+      if (error instanceof BrokerError) {
+        this.#received.add({ event: 'none', outcome: 'refused' });
         this.#log.warn({ err: error.extensions['err'] }, 'security event refused');
+      }
       if (!(error instanceof GoogleFailure)) throw error;
       throw new BrokerError('google_unavailable', `Google's keys are unavailable (${error.error}).`, {
         retry_after: RETRY_AFTER_SECONDS,

@@ -7,6 +7,8 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Settings } from '../config/settings.js';
 import { cacheBound } from '../domain/cache-bound.js';
+import { meterCache } from '../domain/metrics/cache-meter.js';
+import { Meter } from '../domain/metrics/meter.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import type { AuthenticatedCall } from './response-cache.js';
 import type { TokenQuery } from './token.query.js';
@@ -28,8 +30,11 @@ export class AcceptedCalls {
   constructor(
     settings: Settings,
     private readonly changes: ChangeFeed,
+    meter: Meter,
   ) {
-    this.#calls = settings.cacheUsers === 0 ? null : new LRUCache(cacheBound(MAX_CALLS));
+    const max = settings.cacheUsers === 0 ? 0 : MAX_CALLS;
+    const dispose = meterCache(meter, 'accepted_calls', max, () => this.#calls?.size ?? 0);
+    this.#calls = max === 0 ? null : new LRUCache<string, AcceptedCall>({ ...cacheBound(max), dispose });
     changes.subscribe(({ kind }) => {
       if (kind === 'grant' || kind === 'credential' || kind === 'ticket') return;
       this.#clearedAt = performance.now();

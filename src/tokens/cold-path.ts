@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PinoLogger } from 'nestjs-pino';
 import { isUserId } from '../domain/access/user-rule.js';
+import type { TokenSource } from '../domain/metrics/call-metrics.js';
 import type { Clock } from '../domain/ports/clock.js';
 import { AuditNote } from '../http/audit.decorator.js';
 import type { AccessLog } from '../http/logging/access-log.js';
@@ -17,7 +18,8 @@ import type { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import type { AcceptedCall, AcceptedCalls } from './accepted-calls.js';
 import type { TokensController } from './tokens.controller.js';
 
-const ROUTE = '/tokens/:userId';
+/** How a token is counted. */
+const TOKEN = { method: 'GET', route: '/tokens/:userId', status: 200, code: null } as const;
 /** A path that reads the same decoded, whatever a router does with other characters. */
 const PLAIN = /^\/tokens\/([\w.~@-]+)(\?.*)?$/;
 
@@ -63,10 +65,11 @@ export class ColdPath {
     const { request, response, startedAt } = cold;
     const { service, query } = call;
     const note = new AuditNote();
+    const seen = { id, tokenSource: 'none' as TokenSource };
     let body: string;
     try {
       const known = { ...call, url: request.url ?? '' };
-      const asked = { call: known, userId, query, request: { id }, reply: { raw: response } };
+      const asked = { call: known, userId, query, request: seen, reply: { raw: response } };
       body = JSON.stringify(await this.parts.controller.answer(asked, note));
     } catch (error) {
       handOver(request, { error, facts: note.facts, requestId: id, countedFor: service.id, startedAt });
@@ -85,7 +88,9 @@ export class ColdPath {
     });
     cold.send(body);
     const ms = performance.now() - startedAt;
-    const facts = { request, route: ROUTE, status: 200, ms, service: service.name, isCached: false };
+    const series = accessLog.seriesOf({ ...TOKEN, source: seen.tokenSource });
+    const { route } = TOKEN;
+    const facts = { request, route, status: 200, ms, service: service.name, series, isCached: false };
     accessLog.answered({ ...facts, requestId: () => id });
   }
 }

@@ -8,6 +8,8 @@ import type { DecidedBy, RepeatableRefusal } from '../access-tokens/token-errors
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
 import { isFresh } from '../domain/grant/token-freshness.js';
+import { cacheLookups, meterCache } from '../domain/metrics/cache-meter.js';
+import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
 import { type AuditFacts, auditedMembersOf } from '../http/audit.decorator.js';
 import type { Proof } from '../http/caller.decorator.js';
@@ -97,6 +99,7 @@ export type CachedAnswer = CachedTokenResponse | CachedRefusal;
 export class ResponseCache {
   readonly #tokens: LRUCache<string, CachedTokenResponse> | null;
   readonly #refusals: LRUCache<string, CachedRefusal> | null;
+  readonly #lookups: ReturnType<typeof cacheLookups>;
   /** By performance.now(): what was derived from a service that was read earlier is not stored. */
   #clearedAt = 0;
 
@@ -104,10 +107,19 @@ export class ResponseCache {
     settings: Settings,
     private readonly clock: Clock,
     private readonly changes: ChangeFeed,
+    meter: Meter,
   ) {
     const max = settings.cacheUsers;
-    this.#tokens = max === 0 ? null : new LRUCache(cacheBound(max));
-    this.#refusals = max === 0 ? null : new LRUCache(cacheBound(Math.min(max, MAX_REFUSALS)));
+    const maxRefusals = Math.min(max, MAX_REFUSALS);
+    const ofTokens = meterCache(meter, 'responses', max, () => this.#tokens?.size ?? 0);
+    const ofRefusals = meterCache(meter, 'refusals', maxRefusals, () => this.#refusals?.size ?? 0);
+    this.#lookups = cacheLookups(meter, 'responses');
+    this.#tokens =
+      max === 0 ? null : new LRUCache<string, CachedTokenResponse>({ ...cacheBound(max), dispose: ofTokens });
+    this.#refusals =
+      max === 0
+        ? null
+        : new LRUCache<string, CachedRefusal>({ ...cacheBound(maxRefusals), dispose: ofRefusals });
     changes.subscribe(({ kind }) => {
       // An entry asks its proof whether a delegated credential has changed.
       if (kind === 'grant' || kind === 'credential' || kind === 'ticket') return;
@@ -121,7 +133,9 @@ export class ResponseCache {
   find(digest: string, url: string, now: Date): CachedAnswer | null {
     const key = keyOf(digest, url);
     const entry = this.#tokens?.get(key) ?? this.#refusals?.get(key);
-    return entry && this.#isValid(entry, now) ? entry : null;
+    const found = entry && this.#isValid(entry, now) ? entry : null;
+    (found ? this.#lookups.hits : this.#lookups.misses).add();
+    return found;
   }
 
   store(call: AuthenticatedCall, issued: IssuedResponse, facts: AuditFacts | null): void {

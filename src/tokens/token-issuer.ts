@@ -21,7 +21,8 @@ interface Asked {
   readonly service: Service;
   readonly userId: string;
   readonly query: TokenQuery;
-  readonly request: Pick<FastifyRequest, 'id'>;
+  /** Gets, besides, what the token came from. */
+  readonly request: Pick<FastifyRequest, 'id' | 'tokenSource'>;
   readonly reply: Pick<FastifyReply, 'raw'>;
   readonly audit: AuditNote;
 }
@@ -72,6 +73,7 @@ export class TokenIssuer {
     if (ads) audit.add({ details: { customer_id: query.customer_id ?? '', ...ads.headers } });
     const account = access?.grant.account.sub ?? tokenRequest.account;
     const issued = await this.accessTokens.get({ ...tokenRequest, account });
+    request.tokenSource = issued.source;
     audit.add({ grantId: issued.grant.id, details: { scopes: issued.token.scopes } });
     return { ...issued, ads };
   }

@@ -21,7 +21,7 @@ interface AcceptedRequest {
   readonly call: AuthenticatedCall;
   readonly userId: string;
   readonly query: TokenQuery;
-  readonly request: Pick<FastifyRequest, 'id'>;
+  readonly request: Pick<FastifyRequest, 'id' | 'tokenSource'>;
   readonly reply: Pick<FastifyReply, 'raw'>;
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { HistogramSeries } from '../domain/metrics/instruments.js';
 import type { Clock } from '../domain/ports/clock.js';
 import type { AccessLog } from '../http/logging/access-log.js';
 import { requestId } from '../http/logging/logger.js';
@@ -44,6 +45,9 @@ export class WarmPath {
   readonly #formTokenHeaders: string[];
   readonly #problemHeaders: readonly string[];
   readonly #formErrorHeaders: readonly string[];
+  /** Where tokens are counted, found once. */
+  readonly #tokens: HistogramSeries;
+  readonly #formTokens: HistogramSeries;
 
   constructor(private readonly parts: WarmPathParts) {
     const common = uncachedHeaders(parts.publicUrl);
@@ -52,6 +56,8 @@ export class WarmPath {
     this.#formTokenHeaders = [...common, ...NOT_CACHED, ...json, 'content-length', ''];
     this.#problemHeaders = [...common, 'content-type', PROBLEM_TYPE, 'x-request-id'];
     this.#formErrorHeaders = [...common, ...NOT_CACHED, ...json, 'x-request-id'];
+    this.#tokens = this.#seriesOf(false, 200, null);
+    this.#formTokens = this.#seriesOf(true, 200, null);
   }
 
   /** @param next gets the request as it came; then nothing was sent and nothing counted */
@@ -116,17 +122,17 @@ export class WarmPath {
     const isForm = request.method === 'POST';
     const status = this.#send(answer, now, response, requestId, isForm);
     const ms = performance.now() - startedAt;
+    const isCached = answer.kind === 'token';
+    const tokens = isForm ? this.#formTokens : this.#tokens;
+    const series = isCached ? tokens : this.#seriesOf(isForm, status, answer.code);
     const route = isForm ? TOKEN_ENDPOINT : ROUTE;
-    accessLog.answered({
-      request,
-      route,
-      status,
-      ms,
-      service: service.name,
-      isCached: status === 200,
-      requestId,
-    });
+    accessLog.answered({ request, route, status, ms, service: service.name, series, isCached, requestId });
     return true;
+  }
+
+  #seriesOf(isForm: boolean, status: number, code: string | null): HistogramSeries {
+    const route = isForm ? { method: 'POST', route: TOKEN_ENDPOINT } : { method: 'GET', route: ROUTE };
+    return this.parts.accessLog.seriesOf({ ...route, status, code, source: 'memory' });
   }
 
   #record(answer: CachedAnswer, now: Date, requestId: () => string): void {

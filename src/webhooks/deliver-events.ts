@@ -1,5 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { WEBHOOK_DELIVERIES, WEBHOOK_DELIVERY_DURATION } from '../domain/metrics/grant-metrics.js';
+import type { Counter, Histogram } from '../domain/metrics/instruments.js';
+import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
 import {
   OutboxEventsRepository,
@@ -19,13 +22,19 @@ const SHUTDOWN_GRACE_MS = 2000;
 @Injectable()
 export class DeliverEvents {
   readonly #log = new Logger(DeliverEvents.name);
+  readonly #deliveries: Counter<typeof WEBHOOK_DELIVERIES.labels>;
+  readonly #durations: Histogram<typeof WEBHOOK_DELIVERY_DURATION.labels>;
 
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly events: OutboxEventsRepository,
     private readonly sendEvent: SendEvent,
-  ) {}
+    meter: Meter,
+  ) {
+    this.#deliveries = meter.counter(WEBHOOK_DELIVERIES);
+    this.#durations = meter.histogram(WEBHOOK_DELIVERY_DURATION);
+  }
 
   async deliver(shutdown: AbortSignal): Promise<void> {
     const cancel = new AbortController();
@@ -70,10 +79,12 @@ export class DeliverEvents {
 
   async #deliverOne(event: UndeliveredEvent, cancel: AbortSignal): Promise<void> {
     const { id, type, failures, traceparent } = event;
+    const startedAt = performance.now();
     const send = () => this.sendEvent.send(event, cancel);
     const delivery = await (tracing()?.resume(traceparent, send) ?? send());
     const now = this.clock.now();
     if (delivery.kind === 'accepted') {
+      this.#count('delivered', startedAt);
       await this.events.delivered(id, now);
       return;
     }
@@ -83,8 +94,14 @@ export class DeliverEvents {
     }
     const { error } = delivery;
     const next = delivery.kind === 'gone' ? null : nextAttempt(failures + 1, now, Math.random());
+    this.#count(next ? 'retried' : 'given_up', startedAt);
     await this.events.failed(id, error, now, next);
     if (next) this.#log.warn({ id, type, error, next }, 'a webhook was not delivered; it is retried');
     else this.#log.warn({ id, type, error }, 'a webhook was given up; the app has not received this event');
+  }
+
+  #count(outcome: 'delivered' | 'retried' | 'given_up', startedAt: number): void {
+    this.#deliveries.add({ outcome });
+    this.#durations.observe({ outcome }, (performance.now() - startedAt) / 1000);
   }
 }

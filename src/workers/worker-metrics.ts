@@ -3,7 +3,10 @@
  * Does not own what a worker counts (operations/metrics.ts), nor which workers there are (supervisor.ts).
  */
 import type { Worker } from 'node:cluster';
-import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client';
+import { AggregatorRegistry, Registry } from 'prom-client';
+import { Counter, Gauge } from '../domain/metrics/instruments.js';
+import { WORKER_RESTARTS, WORKER_UP } from '../domain/metrics/system-metrics.js';
+import { registered } from '../operations/registered-metric.js';
 import type { Snapshot } from './protocol.js';
 
 /** A worker that takes longer is left out, and counts as down. */
@@ -21,26 +24,24 @@ interface Collection {
 export class WorkerMetrics {
   /** What the supervisor counts. */
   readonly registry = new Registry();
-  readonly #up = new Gauge({
-    name: 'token_broker_worker_up',
-    help: '1 while the worker answers its supervisor.',
-    labelNames: ['worker'],
-    registers: [this.registry],
-  });
-  readonly #restarts = new Counter({
-    name: 'token_broker_worker_restarts_total',
-    help: 'How often the worker ended by itself and was started again.',
-    labelNames: ['worker'],
-    registers: [this.registry],
-  });
+  readonly #restarts = new Counter(WORKER_RESTARTS);
   readonly #workers = new Map<number, Worker>();
   #collection: Collection | null = null;
   #lastId = 0;
   #text: Promise<string> | null = null;
   #readAt = 0;
 
-  constructor(private readonly numbers: readonly number[]) {
-    for (const number of numbers) this.#restarts.inc({ worker: number }, 0);
+  /** The workers that answered last. */
+  #up: ReadonlySet<number> = new Set();
+
+  constructor(numbers: readonly number[]) {
+    const up = new Gauge(WORKER_UP);
+    for (const number of numbers) {
+      const worker = String(number);
+      this.#restarts.series({ worker });
+      up.observe({ worker }, () => (this.#up.has(number) ? 1 : 0));
+    }
+    for (const instrument of [up, this.#restarts]) this.registry.registerMetric(registered(instrument));
   }
 
   joined(number: number, worker: Worker): void {
@@ -54,7 +55,7 @@ export class WorkerMetrics {
   }
 
   restarted(number: number): void {
-    this.#restarts.inc({ worker: number });
+    this.#restarts.add({ worker: String(number) });
   }
 
   received(number: number, { id, metrics }: { readonly id: number; readonly metrics: Snapshot }): void {
@@ -75,7 +76,7 @@ export class WorkerMetrics {
 
   async #read(): Promise<string> {
     const snapshots = await this.#collect();
-    for (const number of this.numbers) this.#up.set({ worker: number }, snapshots.has(number) ? 1 : 0);
+    this.#up = new Set(snapshots.keys());
     const all = [...snapshots.values(), await this.registry.getMetricsAsJSON()];
     // No two have the same labels, so nothing is added up: the aggregators that metrics come with do not matter.
     const apart = all.map((metrics) => metrics.map((metric) => ({ ...metric, aggregator: 'first' })));

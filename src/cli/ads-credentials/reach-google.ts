@@ -1,6 +1,7 @@
 import type { GoogleClient } from '../../domain/google/oauth.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import { explainFailure } from '../../domain/google/oauth-failures.js';
+import { Meter } from '../../domain/metrics/meter.js';
 import type { GoogleOAuthClient } from '../../google/oauth/google-oauth.client.js';
 import { googleAccessOf, readClientSettings } from '../shared/client-settings.js';
 import { EXIT, Failure } from '../shared/failure.js';
@@ -28,7 +29,7 @@ export async function reachGoogle(env: NodeJS.ProcessEnv): Promise<{
     google: new GoogleOAuthClient(
       { googleStandInUrl: settings.standInUrl, googleTimeoutMs: settings.timeoutMs },
       clock,
-      new RefreshRequests(clock),
+      new RefreshRequests(clock, new Meter()),
       new ShutdownSignal(),
     ),
     assertAccepted: async (client) => {

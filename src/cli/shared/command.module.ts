@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Injectable, Module, type Type } from '@nestjs/common';
 import { ConfigModule } from '../../config/config.module.js';
 import type { Settings } from '../../config/settings.js';
+import { Meter } from '../../domain/metrics/meter.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { SlotReporter } from '../../domain/ports/slot-reporter.js';
@@ -31,11 +32,13 @@ export class CommandModule {
       ],
       providers: [
         { provide: Clock, useClass: SystemClock },
+        // Counted, and shown nowhere.
+        Meter,
         SlotNotes,
         { provide: SlotReporter, useExisting: SlotNotes },
         { provide: IntegrityReporter, useClass: IntegrityNotes },
       ],
-      exports: [Clock, SlotReporter, IntegrityReporter],
+      exports: [Clock, Meter, SlotReporter, IntegrityReporter],
     };
   }
 }

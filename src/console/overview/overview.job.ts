@@ -6,9 +6,10 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { ActivityCounts, type ActivityKind } from '../../domain/activity.js';
+import { HTTP_REQUEST_DURATION } from '../../domain/metrics/call-metrics.js';
+import { Meter } from '../../domain/metrics/meter.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { RefreshRequests } from '../../google/oauth/refresh-requests.js';
-import { Metrics } from '../../operations/metrics.js';
 import { Scheduler } from '../../operations/scheduler.js';
 import { ActivityRepository } from '../../token-store/console/activity.repository.js';
 import { ConsoleSessionsRepository } from '../../token-store/console/console-sessions.repository.js';
@@ -33,7 +34,7 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly scheduler: Scheduler,
-    private readonly metrics: Metrics,
+    private readonly meter: Meter,
     private readonly counts: ActivityCounts,
     private readonly refreshes: RefreshRequests,
     private readonly activity: ActivityRepository,
@@ -56,7 +57,7 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
     const all = new Map<ActivityKind, number>([
       ...this.counts.all,
       ...this.refreshes.activity.all,
-      ['tokens.warm', this.metrics.warmAnswers],
+      ['tokens.warm', this.#warmTokens()],
     ]);
     const added = new Map<ActivityKind, number>();
     for (const [kind, count] of all) {
@@ -65,6 +66,12 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
     }
     await this.activity.add(new Date(this.clock.now().getTime() - HALF_MINUTE_MS), added);
     for (const [kind, count] of all) this.#written.set(kind, count);
+  }
+
+  #warmTokens(): number {
+    return this.meter
+      .histogram(HTTP_REQUEST_DURATION)
+      .countOf(({ code, source }) => code === 'ok' && source === 'memory');
   }
 
   /** On one process of all replicas. */
@@ -82,7 +89,8 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
   }
 
   async #countNow(now: Date): Promise<void> {
-    await this.overview.takeSnapshot(this.settings.testingClients, now);
+    const { testingClients, slotLimit } = this.settings;
+    await this.overview.takeSnapshot(testingClients, slotLimit, now);
     await this.activity.sumUp(now);
     await this.activity.prune(now);
     await this.sessions.prune(now);

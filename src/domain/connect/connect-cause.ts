@@ -66,7 +66,11 @@ const BROKER_CAUSES = [
 
 export type ConnectCause = (typeof BROKER_CAUSES)[number] | GoogleErrorCode;
 
-const KNOWN: ReadonlySet<string> = new Set([...BROKER_CAUSES, ...GOOGLE_ERROR_CODES]);
+export const CONNECT_CAUSES: readonly ConnectCause[] = [
+  ...new Set([...BROKER_CAUSES, ...GOOGLE_ERROR_CODES]),
+];
+
+const KNOWN: ReadonlySet<string> = new Set(CONNECT_CAUSES);
 
 function isCause(text: string): text is ConnectCause {
   return KNOWN.has(text);

@@ -6,19 +6,22 @@ import type { ConnectRequest } from './connect-request.js';
 /** The parties of a connect. */
 export type ConnectParties = Pick<ConnectRequest, 'serviceId' | 'userId' | 'client'>;
 
+export const CONNECT_ENDS = [
+  'ok',
+  'partial',
+  'held',
+  'pending',
+  'finishing',
+  'denied',
+  'failed',
+  'cancelled',
+  'expired',
+  'refused',
+] as const;
+
 /** How a connect ended, for the log, the audit trail and metrics: one for every exit. */
 export interface ConnectEnd {
-  readonly outcome:
-    | 'ok'
-    | 'partial'
-    | 'held'
-    | 'pending'
-    | 'finishing'
-    | 'denied'
-    | 'failed'
-    | 'cancelled'
-    | 'expired'
-    | 'refused';
+  readonly outcome: (typeof CONNECT_ENDS)[number];
   readonly cause: ConnectCause;
   /** Null where it belongs to no connect that is known. */
   readonly connectRequest: ConnectParties | null;

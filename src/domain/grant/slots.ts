@@ -55,7 +55,12 @@ export function oldestFirst<Token extends Pick<LiveToken, 'isAgeKnown'>>(booked:
 }
 
 export function isNearlyFull(used: number, limit: number): boolean {
-  return used >= Math.ceil(limit * NEARLY_FULL);
+  return used >= nearlyFullFrom(limit);
+}
+
+/** How many used slots are nearly all. */
+export function nearlyFullFrom(limit: number): number {
+  return Math.ceil(limit * NEARLY_FULL);
 }
 
 /** A token that another user still uses and that a new one would evict, or may evict; null where there is none. */

@@ -25,6 +25,11 @@ export class CircuitBreaker {
   /** @param monotonicMs milliseconds that only grow */
   constructor(private readonly monotonicMs: () => number) {}
 
+  get state(): 'closed' | 'open' | 'trying' {
+    if (this.#openedAt === null) return 'closed';
+    return this.#isTrying ? 'trying' : 'open';
+  }
+
   /** @returns `pass`, or `try` for one trial request while open; each is followed by `judge` */
   enter(): 'pass' | 'try' | 'open' | 'trying' {
     if (this.#openedAt === null) return 'pass';

@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger as Log } from 'pino';
+import { HTTP_REQUEST_DURATION, type TokenSource } from '../../domain/metrics/call-metrics.js';
+import type { Histogram, HistogramSeries } from '../../domain/metrics/instruments.js';
+import type { Meter } from '../../domain/metrics/meter.js';
 import { tracing } from '../../tracing/tracing.js';
 import { callerOf } from '../caller.decorator.js';
 import type { ClientAddresses } from '../rate-limit/client-address.js';
@@ -13,14 +16,14 @@ const MAX_PATH = 3_200;
 const ADDRESSED: ReadonlySet<number> = new Set([401, 403, 429]);
 
 /** One answered request, for the metrics. */
-export interface Access {
-  readonly seconds: number;
-  /** A token of the warm path: a successful GET /tokens/:userId. */
-  readonly isCached: boolean;
-  readonly method?: string;
+interface Access {
+  readonly method: string;
   /** The pattern, such as /tokens/:userId. */
-  readonly route?: string;
-  readonly status?: number;
+  readonly route: string;
+  readonly status: number;
+  /** Of an error that has one. */
+  readonly code: string | null;
+  readonly source: TokenSource;
 }
 
 /** A request that was answered before the pipeline. */
@@ -30,6 +33,8 @@ export interface Answered {
   readonly status: number;
   readonly ms: number;
   readonly service: string;
+  /** Where it is counted: `seriesOf`. */
+  readonly series: HistogramSeries;
   /** A token of the warm path. */
   readonly isCached: boolean;
   /** Made only where it is shown. */
@@ -43,6 +48,7 @@ export interface Refused {
   readonly address: string;
   readonly requestId: string;
   readonly status: number;
+  readonly code: string;
   readonly ms: number;
   readonly method?: string | undefined;
   readonly url?: string | undefined;
@@ -52,18 +58,32 @@ export interface Refused {
 
 /**
  * Writes one line per request: service, method, path without query, status, time. Health checks have none. A token of the
- * warm path is logged at level debug only; the audit trail and the metrics count it. The same facts end the request's span.
+ * warm path is logged at level debug only; the audit trail counts it. Measures each request, and ends its span.
  */
 export class AccessLog {
   // Not through Nest's logger, which is slower: there is one line per request.
   readonly #lines: Log;
+  readonly #durations: Histogram<typeof HTTP_REQUEST_DURATION.labels>;
 
   constructor(
     log: Log,
     private readonly addresses: ClientAddresses,
-    private readonly count: (access: Access) => void,
+    meter: Meter,
   ) {
     this.#lines = log.child({ context: 'Access' });
+    this.#durations = meter.histogram(HTTP_REQUEST_DURATION);
+  }
+
+  /** Where requests of a kind are counted. The warm path and the cold path keep those of tokens. */
+  seriesOf({ method, route, status, code, source }: Access): HistogramSeries {
+    const words = {
+      method,
+      route,
+      status: String(status),
+      code: code ?? (status < 400 ? 'ok' : 'none'),
+      source,
+    };
+    return this.#durations.series(words);
   }
 
   register(server: FastifyInstance): void {
@@ -73,7 +93,8 @@ export class AccessLog {
       const begun = handedOver(request.raw);
       const ms = begun ? performance.now() - begun.startedAt : reply.elapsedTime;
       const route = request.routeOptions.url ?? 'none';
-      this.count({ method, route, status, seconds: ms / 1000, isCached: false });
+      const { problemCode: code, tokenSource: source } = request;
+      this.seriesOf({ method, route, status, code, source }).observe(ms / 1000);
       const service = callerOf(request)?.name;
       const traces = tracing();
       traces?.answered(request.raw, { route: request.routeOptions.url, status, service });
@@ -91,9 +112,9 @@ export class AccessLog {
   }
 
   /** For a request that was answered before the pipeline: no hook sees it. */
-  answered({ request, route, status, ms, service, isCached, requestId }: Answered): void {
+  answered({ request, route, status, ms, service, series, isCached, requestId }: Answered): void {
     const { method = '', url = '' } = request;
-    this.count({ method, route, status, seconds: ms / 1000, isCached });
+    series.observe(ms / 1000);
     tracing()?.answered(request, { route, status, service });
     const level = isCached ? 'debug' : 'info';
     if (!this.#lines.isLevelEnabled(level)) return;
@@ -102,8 +123,9 @@ export class AccessLog {
   }
 
   /** For a request that no hook sees. */
-  refused({ request, address, requestId, method, url, status, ms, reason }: Refused): void {
-    this.count({ method: method ?? 'none', route: 'none', status, seconds: ms / 1000, isCached: false });
+  refused({ request, address, requestId, method, url, status, code, ms, reason }: Refused): void {
+    const counted = { method: method ?? 'none', route: 'none', status, code, source: 'none' } as const;
+    this.seriesOf(counted).observe(ms / 1000);
     if (request) tracing()?.answered(request, { status });
     const path = url === undefined ? undefined : pathOf(url);
     const line = { request_id: requestId, method, path, status, ms: Math.round(ms), reason };

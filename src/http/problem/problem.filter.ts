@@ -26,6 +26,7 @@ export class ProblemFilter implements ExceptionFilter {
     const tooMany = rateLimitsOf(request).refused(request, reply, problem);
     const { refusalsAt } = request.routeOptions.config;
     if (refusalsAt !== undefined && !tooMany && typeof problem['reason'] === 'string') {
+      request.problemCode = problem.code;
       const query = new URLSearchParams({ refused: problem['reason'], request: request.id });
       void reply.header('cache-control', 'no-store').redirect(`${refusalsAt}?${query.toString()}`, 303);
       return;

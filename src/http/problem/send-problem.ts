@@ -22,6 +22,7 @@ export function sendProblem(
   publicUrl: string,
   fault: unknown = null,
 ): void {
+  request.problemCode = problem.code;
   if (isForwardAuth(request)) {
     const passedOn = toForwardAuthProblem(problem);
     const headers = { ...problemHeaders(passedOn, publicUrl), ...forwardAuthHeaders(passedOn) };

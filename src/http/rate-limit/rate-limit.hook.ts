@@ -2,6 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { cacheBound } from '../../domain/cache-bound.js';
 import { BrokerError } from '../../domain/errors.js';
+import { RATE_LIMITED } from '../../domain/metrics/call-metrics.js';
+import type { Counter } from '../../domain/metrics/instruments.js';
+import type { Meter } from '../../domain/metrics/meter.js';
 import { callerOf } from '../caller.decorator.js';
 import { credentialDigest, handedOver } from '../request-context.js';
 import type { ClientAddresses } from './client-address.js';
@@ -18,6 +21,15 @@ export type ServiceOfKey = (request: FastifyRequest) => string | null;
 
 const NAME = 'rateLimits';
 
+type LimitName = (typeof RATE_LIMITED.labels.limit)[number];
+/** The limit by address of each kind of route. */
+const LIMITS: Readonly<Record<RouteKind, LimitName>> = {
+  service: 'address',
+  browser: 'browser',
+  'security-events': 'security_events',
+  exempt: 'address',
+};
+
 /**
  * Counts requests by the table in route-limits.ts. A forged credential must use up the limit of its sender, and no other:
  * a request counts for its address until its credential is verified, and for its service from then on. The cache of verified
@@ -29,13 +41,16 @@ export class RateLimits {
   /** Unbounded: it has authenticated services only, which are few, so that no stranger can evict one. */
   readonly #byService: FixedWindowCounter;
   readonly #verified = new LRUCache<string, string>(cacheBound(MAX_VERIFIED));
+  readonly #refusals: Counter<typeof RATE_LIMITED.labels>;
   #verifying = 0;
 
   constructor(
     rates: RatesPerMinute,
     readonly addresses: ClientAddresses,
+    meter: Meter,
     private readonly serviceOfKey: ServiceOfKey,
   ) {
+    this.#refusals = meter.counter(RATE_LIMITED);
     this.#limits = limitsByKind(rates);
     const counts = (kind: RouteKind) => {
       const limit = this.#limits[kind].byAddress;
@@ -72,10 +87,11 @@ export class RateLimits {
     if (!byAddress || !counts) return undefined;
     const network = this.#networkOf(request);
     const now = performance.now();
-    if (byAddress.counts === 'requests') return refusalOf(counts, counts.add(network, now), reply);
+    if (byAddress.counts === 'requests')
+      return this.#refusalOf(LIMITS[kind], counts, counts.add(network, now), reply);
     const waitMs = counts.peek(network, now);
     const mayVerify = waitMs === 0 || byService === null || this.#mayVerify(request, reply);
-    return mayVerify ? undefined : refusalOf(counts, waitMs, reply);
+    return mayVerify ? undefined : this.#refusalOf(LIMITS[kind], counts, waitMs, reply);
   }
 
   /**
@@ -114,7 +130,8 @@ export class RateLimits {
     else if (request.countedFor || callerOf(request)) return undefined;
     // An error of the broker is not the caller's doing; an issuer that does not answer may be: its JWTs can be forged.
     if (status >= 500 && code !== 'issuer_unavailable') return undefined;
-    return refusalOf(counts, counts.add(this.#networkOf(request), performance.now()), reply);
+    const waitMs = counts.add(this.#networkOf(request), performance.now());
+    return this.#refusalOf(LIMITS[kind], counts, waitMs, reply);
   }
 
   /** @returns how many calls each service made since this was called last, refused ones included */
@@ -126,7 +143,9 @@ export class RateLimits {
   malformed(address: string): number {
     // A proxy forwards requests of many callers; this one's sender is not known.
     if (this.addresses.isProxy(address)) return 0;
-    return this.#byAddress.service?.add(networkOf(address), performance.now()) ?? 0;
+    const waitMs = this.#byAddress.service?.add(networkOf(address), performance.now()) ?? 0;
+    if (waitMs > 0) this.#refusals.add({ limit: 'address' });
+    return waitMs;
   }
 
   #serviceOf(request: FastifyRequest): string | null {
@@ -141,7 +160,21 @@ export class RateLimits {
 
   #countForService(serviceId: string, request: FastifyRequest, reply: FastifyReply): BrokerError | undefined {
     request.countedFor = serviceId;
-    return refusalOf(this.#byService, this.#byService.add(serviceId, performance.now()), reply);
+    const waitMs = this.#byService.add(serviceId, performance.now());
+    return this.#refusalOf('service', this.#byService, waitMs, reply);
+  }
+
+  #refusalOf(
+    limit: LimitName,
+    { perMinute }: FixedWindowCounter,
+    waitMs: number,
+    reply: FastifyReply,
+  ): BrokerError | undefined {
+    if (waitMs === 0) return undefined;
+    this.#refusals.add({ limit });
+    const seconds = Math.ceil(waitMs / 1000);
+    void reply.headers({ 'x-ratelimit-remaining': 0, 'x-ratelimit-reset': seconds });
+    return tooMany(perMinute, seconds);
   }
 
   /**
@@ -176,13 +209,6 @@ export function limitRates(server: FastifyInstance, limits: RateLimits): void {
 
 export function rateLimitsOf(request: FastifyRequest): RateLimits {
   return request.server.getDecorator<RateLimits>(NAME);
-}
-
-function refusalOf(counts: FixedWindowCounter, waitMs: number, reply: FastifyReply): BrokerError | undefined {
-  if (waitMs === 0) return undefined;
-  const seconds = Math.ceil(waitMs / 1000);
-  void reply.headers({ 'x-ratelimit-remaining': 0, 'x-ratelimit-reset': seconds });
-  return tooMany(counts.perMinute, seconds);
 }
 
 function tooMany(perMinute: number, seconds: number): BrokerError {

@@ -100,8 +100,8 @@ export class RawResponses {
           : refusedByFramework(status, id);
     const { method, url } = request ?? {};
     const address = request ? this.limits.addresses.of(request) : (socket.remoteAddress ?? 'unknown');
-    const { status: sent } = problem;
-    this.access.refused({ request, address, requestId: id, status: sent, ms: 0, method, url, reason });
+    const { status: sent, code } = problem;
+    this.access.refused({ request, address, requestId: id, status: sent, code, ms: 0, method, url, reason });
     return problem;
   }
 
@@ -155,6 +155,7 @@ export function refuseForRouter(limits: RateLimits, access: AccessLog, publicUrl
       address: limits.addresses.of(request.raw),
       requestId: request.id,
       status: sent.status,
+      code: sent.code,
       ms: 0,
       method,
       url,

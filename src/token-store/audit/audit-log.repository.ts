@@ -1,6 +1,13 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { AuditEntry } from '../../domain/audit-entry.js';
+import {
+  AUDIT_QUEUE_AGE,
+  AUDIT_QUEUE_EVENTS,
+  AUDIT_WRITE_FAILURES,
+} from '../../domain/metrics/grant-metrics.js';
+import type { CounterSeries } from '../../domain/metrics/instruments.js';
+import { Meter } from '../../domain/metrics/meter.js';
 import { DatabaseHealth } from '../client/database-health.js';
 import { Database } from '../client/database.js';
 import { type AuditRow, ownerOf, toAuditRow, WRITE_AUDIT_ROWS } from './audit-rows.js';
@@ -29,13 +36,15 @@ export class AuditLog implements OnApplicationShutdown {
   readonly #alike = new Map<string, AuditRow>();
   /** By the details object of the response cache: found without comparing. */
   readonly #again = new Map<object, AuditRow>();
-  readonly #parts: readonly Pick<WriteBehind<unknown>, 'hasCapacity' | 'waitForCapacity' | 'flush'>[];
+  readonly #parts: readonly Omit<WriteBehind<never>, 'add' | 'close'>[];
+  readonly #failures: CounterSeries;
   #isWaiting = false;
 
   constructor(
     private readonly database: Database,
     health: DatabaseHealth,
     settings: Settings,
+    meter: Meter,
   ) {
     const onError = (fault: unknown, waiting: number) => {
       health.isOutage(fault);
@@ -51,6 +60,11 @@ export class AuditLog implements OnApplicationShutdown {
     this.#issued = new WriteBehind((batch) => this.#writeIssued(batch), onError, settings.auditFlushMs);
     this.#refused = new RefusalRows((batch) => this.#write(batch), onError, settings.auditFlushMs);
     this.#parts = [this.#rows, this.#issued, ...this.#refused.parts];
+    this.#failures = meter.counter(AUDIT_WRITE_FAILURES).series({});
+    const queued = () => this.#parts.reduce((sum, { waiting }) => sum + waiting, 0);
+    const oldestMs = () => Math.max(...this.#parts.map((part) => part.oldestMs));
+    meter.gauge(AUDIT_QUEUE_EVENTS).observe({}, queued);
+    meter.gauge(AUDIT_QUEUE_AGE).observe({}, () => oldestMs() / 1000);
   }
 
   /**
@@ -139,7 +153,12 @@ export class AuditLog implements OnApplicationShutdown {
 
   async #write(batch: readonly AuditRow[]): Promise<void> {
     // A batch may have been written although its response was lost; ids made here make a retry harmless.
-    await this.database.prepared('write audit events', WRITE_AUDIT_ROWS, [JSON.stringify(batch)]);
+    try {
+      await this.database.prepared('write audit events', WRITE_AUDIT_ROWS, [JSON.stringify(batch)]);
+    } catch (error) {
+      this.#failures.add();
+      throw error;
+    }
     this.#isWaiting = false;
   }
 }

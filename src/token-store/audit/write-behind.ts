@@ -10,6 +10,8 @@ const BATCH = 500;
 export class WriteBehind<T> {
   readonly #waiting: T[] = [];
   readonly #owners: string[] = [];
+  /** When each was added, by performance.now(). */
+  readonly #times: number[] = [];
   readonly #perOwner = new Map<string, number>();
   #taken = 0;
   #written = 0;
@@ -28,9 +30,20 @@ export class WriteBehind<T> {
   add(item: T, owner = ''): void {
     this.#waiting.push(item);
     this.#owners.push(owner);
+    this.#times.push(performance.now());
     this.#perOwner.set(owner, (this.#perOwner.get(owner) ?? 0) + 1);
     this.#taken++;
     this.#writeIn(this.delayMs);
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** @returns how long the oldest has waited; 0 where none waits */
+  get oldestMs(): number {
+    const [oldest] = this.#times;
+    return oldest === undefined ? 0 : performance.now() - oldest;
   }
 
   hasCapacity(owner = ''): boolean {
@@ -68,6 +81,7 @@ export class WriteBehind<T> {
     const batch = this.#waiting.slice(0, BATCH);
     await this.write(batch);
     this.#waiting.splice(0, batch.length);
+    this.#times.splice(0, batch.length);
     for (const owner of this.#owners.splice(0, batch.length)) {
       const left = (this.#perOwner.get(owner) ?? 0) - 1;
       if (left > 0) this.#perOwner.set(owner, left);

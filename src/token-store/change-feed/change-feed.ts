@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
+import { CHANGE_FEED_LAG, CHANGE_FEED_UP, HEARTBEAT_AGE } from '../../domain/metrics/system-metrics.js';
+import { Meter } from '../../domain/metrics/meter.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { DatabaseHealth } from '../client/database-health.js';
 import { Database } from '../client/database.js';
@@ -46,6 +48,7 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
     private readonly database: Database,
     private readonly health: DatabaseHealth,
     private readonly heartbeats: ChangeHeartbeats,
+    meter: Meter,
   ) {
     const log = new Logger(ChangeFeed.name);
     this.#freshness = new FeedFreshness(log, settings.cacheWithoutDatabaseMs, settings.cacheMaxAgeMs);
@@ -63,6 +66,10 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
       },
     });
     database.nameStatementsWhile(() => this.isUpToDate);
+    const isUp = () => this.fault === null && this.isUpToDate;
+    meter.gauge(CHANGE_FEED_UP).observe({}, () => (isUp() ? 1 : 0));
+    meter.gauge(HEARTBEAT_AGE).observe({}, () => (performance.now() - this.#freshness.receivedAt) / 1000);
+    meter.gauge(CHANGE_FEED_LAG).observe({}, () => this.#freshness.lagMs / 1000);
   }
 
   /** Whether caches may be used: notifications arrive within moments, or the settings allow a time without them. */

@@ -39,6 +39,8 @@ export class FeedFreshness {
   /** Whether notifications may have been missed since the last that were received. */
   #hasGap = false;
   #fault: ChangesFault | null = null;
+  #receivedAt = performance.now();
+  #lagMs = 0;
 
   /**
    * @param withoutDatabaseMs how long caches stay valid while the database is away
@@ -58,6 +60,16 @@ export class FeedFreshness {
     return performance.now() < this.#validUntil;
   }
 
+  /** When the last heartbeat was sent that came back; at first, when this was made. */
+  get receivedAt(): number {
+    return this.#receivedAt;
+  }
+
+  /** How long it took. */
+  get lagMs(): number {
+    return this.#lagMs;
+  }
+
   /** Null while notifications are received. */
   get fault(): ChangesFault | null {
     return this.isReceiving ? null : this.#fault;
@@ -75,6 +87,8 @@ export class FeedFreshness {
    * @returns false where a later finding contradicts it
    */
   heartbeatReceived(sentAt: number, invalidate: () => void): boolean {
+    this.#receivedAt = Math.max(this.#receivedAt, sentAt);
+    this.#lagMs = performance.now() - sentAt;
     if (sentAt <= this.#staleAt) return false;
     if (this.#hasGap) invalidate();
     this.#hasGap = false;

@@ -2,6 +2,8 @@ import type pg from 'pg';
 import { createHash } from 'node:crypto';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
+import { Meter } from '../../domain/metrics/meter.js';
+import { POOL_CONNECTIONS, POOL_MAX_CONNECTIONS, POOL_WAITING } from '../../domain/metrics/system-metrics.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { type Prisma, PrismaClient } from '../prisma-client/client.js';
 import { AddressSource } from './address-source.js';
@@ -29,7 +31,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
   #areNamesRefused = false;
   #keepsSessions: () => boolean = () => false;
 
-  constructor(settings: Settings, clock: Clock) {
+  constructor(settings: Settings, clock: Clock, meter: Meter) {
     const servers = new PooledServers(clock, settings.databaseConnectionLifetimeMs);
     const pool = new DatabasePool({
       source: new AddressSource(settings.databaseUrl, settings.databaseUrlFile),
@@ -47,6 +49,11 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
     });
     this.#pool = pool;
     this.#servers = servers;
+    const connections = meter.gauge(POOL_CONNECTIONS);
+    connections.observe({ state: 'in_use' }, () => pool.totalCount - pool.idleCount);
+    connections.observe({ state: 'idle' }, () => pool.idleCount);
+    meter.gauge(POOL_MAX_CONNECTIONS).observe({}, () => settings.databasePoolSize);
+    meter.gauge(POOL_WAITING).observe({}, () => pool.waitingCount);
     // Notifications received through the pooler of this pool prove that it keeps sessions.
     this.#namesAreOff =
       settings.databasePooler === 'transaction' ||

@@ -3,19 +3,27 @@
  * kept with its age; the rest is read at each call, bounded. Owns no decision about what is good or bad.
  */
 import { Injectable } from '@nestjs/common';
-import { INACTIVITY_SECONDS } from '../../domain/grant/slots.js';
+import { INACTIVITY_SECONDS, nearlyFullFrom } from '../../domain/grant/slots.js';
 import { Database } from '../client/database.js';
 
 const NAME = 'grants';
 /** Of each client, so many tokens of the fullest accounts are looked at. */
 const SUSPECTS = 200;
 const MAX_ACCOUNTS = 8;
+/** Of each client, so many tokens of accounts that may be nearly full are looked at. */
+const MAX_NEARLY_FULL = 5_000;
 /** Waiting webhooks are counted up to here. */
 const MAX_WAITING = 10_000;
 
 export interface GrantsSnapshot {
   readonly byStatus: readonly { readonly client: string; readonly status: string; readonly count: number }[];
-  readonly expiring: readonly { readonly client: string; readonly week: number; readonly month: number }[];
+  /** Within 3, 7 and 30 days. What may be absent is so in a snapshot of an older version. */
+  readonly expiring: readonly {
+    readonly client: string;
+    readonly soon?: number;
+    readonly week: number;
+    readonly month: number;
+  }[];
   readonly dead: readonly {
     readonly cause: string | null;
     readonly whoMustAct: string | null;
@@ -27,6 +35,9 @@ export interface GrantsSnapshot {
     readonly email: string | null;
     readonly used: number;
   }[];
+  readonly nearlyFull?: readonly { readonly client: string; readonly accounts: number }[];
+  /** By the last call: within a day, 7 days, 30 days, or longer ago. */
+  readonly services?: Readonly<Record<'day' | 'week' | 'month' | 'longer', number>>;
 }
 
 export interface OverviewNow {
@@ -37,6 +48,8 @@ export interface OverviewNow {
   /** Within the last 7 days. */
   readonly abandoned: number;
   readonly processes: number;
+  /** The newest. */
+  readonly migration: string | null;
   readonly seals: Readonly<Record<string, number>>;
 }
 
@@ -50,8 +63,9 @@ const BY_STATUS = `
 
 /** Client by client: each is a range of an index. */
 const EXPIRING = `
-  SELECT client, week, month FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE at <= $3::timestamptz)::int AS week, count(*)::int AS month FROM (
+  SELECT client, soon, week, month FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE at <= $5::timestamptz)::int AS soon,
+      count(*) FILTER (WHERE at <= $3::timestamptz)::int AS week, count(*)::int AS month FROM (
       SELECT expires_at AS at FROM grants
       WHERE grants.client = named.client AND expires_at <= $4::timestamptz AND named.client <> ALL ($2::text[])
       UNION ALL
@@ -82,6 +96,31 @@ const FULLEST = `
       AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz)
   ) counted ORDER BY used DESC, "accountSub" LIMIT ${MAX_ACCOUNTS}`;
 
+/** As FULLEST, for all that may be: a token that had fewer slots before it belongs to an account that was not nearly full then. */
+const NEARLY_FULL = `
+  SELECT named.client, counted.accounts FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
+    SELECT count(*)::int AS accounts FROM (
+      SELECT DISTINCT account_sub FROM (
+        SELECT account_sub FROM refresh_tokens
+        WHERE refresh_tokens.client = named.client AND ended_at IS NULL AND slots_taken >= $4
+        ORDER BY slots_taken DESC LIMIT ${MAX_NEARLY_FULL}
+      ) booked
+    ) suspects WHERE $4 <= (
+      SELECT count(*) FROM refresh_tokens AS token
+      WHERE token.account_sub = suspects.account_sub AND token.client = named.client AND ended_at IS NULL
+        AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz))
+  ) counted`;
+
+/** Of each, the newest row says when it called last. */
+const SERVICES = `
+  SELECT count(*) FILTER (WHERE at > $1::timestamptz)::int AS day,
+    count(*) FILTER (WHERE at <= $1::timestamptz AND at > $2::timestamptz)::int AS week,
+    count(*) FILTER (WHERE at <= $2::timestamptz AND at > $3::timestamptz)::int AS month,
+    count(*) FILTER (WHERE at IS NULL OR at <= $3::timestamptz)::int AS longer
+  FROM services LEFT JOIN LATERAL (
+    SELECT hour + interval '1 hour' AS at FROM service_usage WHERE service_id = services.id ORDER BY hour DESC LIMIT 1
+  ) newest ON true WHERE revoked_at IS NULL`;
+
 const STORE = `UPDATE overview_snapshots SET taken_at = $2::timestamptz, content = $3::jsonb WHERE name = $1`;
 
 const NOW = `
@@ -90,6 +129,8 @@ const NOW = `
       SELECT 1 FROM outbox_events WHERE delivered_at IS NULL AND abandoned_at > $2::timestamptz LIMIT ${MAX_WAITING + 1}
     ) given_up) AS abandoned,
     (SELECT count(*)::int FROM change_heartbeats WHERE sent_at > clock_timestamp() - interval '10 seconds') AS processes,
+    (SELECT max(migration_name) FROM public._prisma_migrations
+      WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL) AS migration,
     (SELECT coalesce(jsonb_object_agg(kid, seals), '{}') FROM key_usage) AS seals
   FROM (
     SELECT count(*)::int AS waiting, min(created_at) AS "oldestWaiting" FROM (
@@ -109,16 +150,34 @@ export class OverviewRepository {
   }
 
   /** Counts the grants, and keeps the result for all replicas. */
-  async takeSnapshot(testingClients: readonly string[], now: Date): Promise<void> {
+  async takeSnapshot(testingClients: readonly string[], slotLimit: number, now: Date): Promise<void> {
     const after = (days: number) => new Date(now.getTime() + days * 86_400_000);
     const byStatus = await this.#rows<GrantsSnapshot['byStatus'][number]>('grants by status', BY_STATUS, []);
     const clients = [...new Set(byStatus.map(({ client }) => client))];
     const unused = new Date(now.getTime() - INACTIVITY_SECONDS * 1000);
+    const [services] = await this.#rows<NonNullable<GrantsSnapshot['services']>>(
+      'services by last use',
+      SERVICES,
+      [after(-1), after(-7), after(-30)],
+    );
     const content: GrantsSnapshot = {
       byStatus,
-      expiring: await this.#rows('expiring grants', EXPIRING, [clients, testingClients, after(7), after(30)]),
+      expiring: await this.#rows('expiring grants', EXPIRING, [
+        clients,
+        testingClients,
+        after(7),
+        after(30),
+        after(3),
+      ]),
       dead: await this.#rows('dead grants', DEAD, [clients]),
       fullest: await this.#rows('fullest accounts', FULLEST, [clients, now, unused]),
+      nearlyFull: await this.#rows('nearly full accounts', NEARLY_FULL, [
+        clients,
+        now,
+        unused,
+        nearlyFullFrom(slotLimit),
+      ]),
+      services: services ?? { day: 0, week: 0, month: 0, longer: 0 },
     };
     await this.database.prepared('store the overview', STORE, [NAME, now, JSON.stringify(content)]);
   }

@@ -4,6 +4,9 @@ import { integrityFailed } from '../../domain/errors.js';
 import { commonScopes } from '../../domain/google/scopes.js';
 import type { Diagnosis, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/refresh-lease.js';
+import { LEASES, LEASES_HELD, LEASES_LOST } from '../../domain/metrics/google-metrics.js';
+import type { Counter } from '../../domain/metrics/instruments.js';
+import { Meter } from '../../domain/metrics/meter.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
@@ -64,6 +67,10 @@ const TAKE_TYPES = ['uuid', 'integer', 'uuid', 'integer', 'integer'];
 @Injectable()
 export class RefreshLeaseRepository {
   readonly #takeLeases: SharedStatement<TakenLease>;
+  /** By owner. */
+  readonly #held = new Set<string>();
+  readonly #outcomes: Counter<typeof LEASES.labels>;
+  readonly #lost: Counter<typeof LEASES_LOST.labels>;
   readonly #takes = new StatementBatch<AskedLease, TakenLease>((asked, isAlone) =>
     this.#takeAll(asked, isAlone),
   );
@@ -76,7 +83,11 @@ export class RefreshLeaseRepository {
     private readonly changes: ChangeFeed,
     private readonly credentials: CredentialSealer,
     private readonly reporter: IntegrityReporter,
+    meter: Meter,
   ) {
+    this.#outcomes = meter.counter(LEASES);
+    this.#lost = meter.counter(LEASES_LOST);
+    meter.gauge(LEASES_HELD).observe({}, () => this.#held.size);
     this.#takeLeases = new SharedStatement(database, 'take lease', TAKE_TYPES, take);
   }
 
@@ -104,6 +115,8 @@ export class RefreshLeaseRepository {
         await this.#end(id, owner, 0);
         throw error;
       });
+      this.#outcomes.add({ outcome: 'taken' });
+      this.#held.add(owner);
       return {
         kind: 'taken',
         lease: {
@@ -116,15 +129,19 @@ export class RefreshLeaseRepository {
         },
       };
     }
-    const [busy] = await this.database.$queryRaw<{ held: boolean; ms: number }[]>`
+    const [busy] = await this.database.$queryRaw<{ held: boolean; ms: number; isFirst: boolean }[]>`
       WITH busy AS (
         SELECT lease_owner, (extract(epoch FROM lease_expires_at - clock_timestamp()) * 1000)::float8 AS ms FROM grants
         WHERE id = ${id}::uuid AND version = ${version} AND refreshes = ${refreshes} AND status = 'active'
           AND lease_expires_at > clock_timestamp()),
       awaited AS (
         UPDATE grants SET lease_awaited = true
-        WHERE id = ${id}::uuid AND lease_owner = (SELECT lease_owner FROM busy) AND NOT lease_awaited)
-      SELECT lease_owner IS NOT NULL AS held, ms FROM busy`;
+        WHERE id = ${id}::uuid AND lease_owner = (SELECT lease_owner FROM busy) AND NOT lease_awaited
+        RETURNING id)
+      SELECT lease_owner IS NOT NULL AS held, ms, EXISTS (SELECT FROM awaited) AS "isFirst" FROM busy`;
+    // A lease that is waited for is asked for again and again, and counted once.
+    if (!busy?.held) this.#outcomes.add({ outcome: busy ? 'backoff' : 'changed' });
+    else if (busy.isFirst) this.#outcomes.add({ outcome: 'waited' });
     return busy ? { kind: busy.held ? 'held' : 'backoff', ms: Math.max(0, busy.ms) } : { kind: 'changed' };
   }
 
@@ -153,20 +170,21 @@ export class RefreshLeaseRepository {
     answer: TokenEndpointResponse,
     now: Date,
   ): Promise<Grant | null> {
-    return this.saves.save(lease, scopes, answer, now);
+    return this.#ending(lease, this.saves.save(lease, scopes, answer, now));
   }
 
   /**
    * Narrows the grant to what Google still covers, without a token to store. Ends the lease.
    */
-  async narrow({ grant, owner, credential }: Lease, scopes: readonly string[], now: Date): Promise<void> {
+  async narrow(lease: Lease, scopes: readonly string[], now: Date): Promise<void> {
+    const { grant, owner, credential } = lease;
     const { id, version } = grant;
     const grantedScopes = commonScopes(grant.grantedScopes, scopes);
     const changed: Grant = { ...grant, grantedScopes, version: version + 1 };
     const secret = secretOf(credential);
     // The seal is bound to what is granted.
     const sealed = await this.credentials.seal(changed, secret);
-    const narrowed = await this.database.$transaction(async (tx) => {
+    const narrowing = this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
         where: { id, version, leaseOwner: owner },
         data: { ...NO_LEASE, ...sealed, grantedScopes, version: { increment: 1 } },
@@ -177,12 +195,14 @@ export class RefreshLeaseRepository {
       await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
       return true;
     });
-    if (narrowed) this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
+    if (await this.#ending(lease, narrowing))
+      this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
   }
 
   /** Ends grant and lease. @returns false when the grant changed meanwhile; then nothing is written */
-  async markDead({ grant, owner }: Lease, diagnosis: Diagnosis, now: Date): Promise<boolean> {
-    const markedDead = await this.database.$transaction(async (tx) => {
+  async markDead(lease: Lease, diagnosis: Diagnosis, now: Date): Promise<boolean> {
+    const { grant, owner } = lease;
+    const marking = this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
         where: { id: grant.id, version: grant.version, leaseOwner: owner },
         data: { ...deadColumns('reconnect_required', diagnosis), version: { increment: 1 } },
@@ -193,6 +213,7 @@ export class RefreshLeaseRepository {
       await this.outbox.notify(tx, 'grant.reconnect_required', ended, now);
       return true;
     });
+    const markedDead = await this.#ending(lease, marking);
     if (markedDead) this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
     return markedDead;
   }
@@ -202,7 +223,16 @@ export class RefreshLeaseRepository {
     await this.#end(grant.id, owner, backoffMs);
   }
 
+  /** @param writing its result: nothing where another had changed the grant, or taken the lease */
+  async #ending<Result>({ owner }: Lease, writing: Promise<Result>): Promise<Result> {
+    const result = await writing;
+    this.#held.delete(owner);
+    if (!result) this.#lost.add({});
+    return result;
+  }
+
   async #end(id: string, owner: string, backoffMs: number): Promise<void> {
+    this.#held.delete(owner);
     await this.database.$executeRaw`
       UPDATE grants SET lease_owner = NULL, lease_awaited = false,
         lease_expires_at = CASE WHEN ${backoffMs} > 0 THEN clock_timestamp() + ${backoffMs} * interval '1 millisecond' END,
