@@ -318,7 +318,7 @@ describe('an event', () => {
   });
 
   test('of the audit trail that cannot be written counts as waiting, with its age', async () => {
-    await bed.sql('REVOKE INSERT ON audit_events FROM token_broker_runtime');
+    await bed.sql('REVOKE INSERT ON audit_trail FROM token_broker_runtime');
     try {
       await bed.api.token(USER);
       await until(
@@ -328,7 +328,7 @@ describe('an event', () => {
           (await read('audit_queue_age_seconds')) > 0,
       );
     } finally {
-      await bed.sql('GRANT INSERT ON audit_events TO token_broker_runtime');
+      await bed.sql('GRANT INSERT ON audit_trail TO token_broker_runtime');
     }
     await until(async () => (await read('audit_queue_events')) === 0);
     expect(await read('audit_queue_age_seconds')).toBe(0);
