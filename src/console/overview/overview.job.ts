@@ -4,7 +4,6 @@
  * (token-store/console/).
  */
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { Settings } from '../../config/settings.js';
 import { ActivityCounts, type ActivityKind } from '../../domain/activity.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { RefreshRequests } from '../../google/oauth/refresh-requests.js';
@@ -12,6 +11,7 @@ import { Metrics } from '../../operations/metrics.js';
 import { Scheduler } from '../../operations/scheduler.js';
 import { ActivityRepository } from '../../token-store/console/activity.repository.js';
 import { ConsoleSessionsRepository } from '../../token-store/console/console-sessions.repository.js';
+import { DeclaredSettingsRepository } from '../../token-store/declarations/declared-settings.repository.js';
 import { OverviewRepository } from '../../token-store/console/overview.repository.js';
 
 const MINUTE_SECONDS = 60;
@@ -30,7 +30,7 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
   readonly #written = new Map<ActivityKind, number>();
 
   constructor(
-    private readonly settings: Settings,
+    private readonly declared: DeclaredSettingsRepository,
     private readonly clock: Clock,
     private readonly scheduler: Scheduler,
     private readonly metrics: Metrics,
@@ -82,7 +82,7 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
   }
 
   async #countNow(now: Date): Promise<void> {
-    await this.overview.takeSnapshot(this.settings.testingClients, now);
+    await this.overview.takeSnapshot(await this.declared.testingClients(), now);
     await this.activity.sumUp(now);
     await this.activity.prune(now);
     await this.sessions.prune(now);

@@ -13,7 +13,9 @@ export interface IntegrityFault {
     | 'pending_consent'
     | 'pending_exchange'
     | 'revocation'
-    | 'outbox_event';
+    | 'outbox_event'
+    | 'webhook'
+    | 'declared_setting';
   /** Which row: the id of a grant or service, or another name that is no secret. */
   readonly id: string;
   /** What is wrong; never a value. */
