@@ -43,7 +43,8 @@ const settled = () =>
     bed.clock.advance(1);
     return (await outbox()).every((row) => row['delivered_at'] ?? row['abandoned_at']);
   });
-const typesAt = ({ received }: Receiver) => received.map(({ type, data }) => `${type} ${String(data['user_id'])}`);
+const typesAt = ({ received }: Receiver) =>
+  received.map(({ type, data }) => `${type} ${String(data['user_id'])}`);
 const receivers = async (state: string) => {
   const text = await bed.app.get(Metrics).registry.metrics();
   return Number(
@@ -52,7 +53,9 @@ const receivers = async (state: string) => {
 };
 const audited = async (action: string) => {
   await bed.app.get(AuditLog).flush();
-  return bed.sql('SELECT actor, outcome, details FROM audit_events WHERE action = $1 ORDER BY sequence', [action]);
+  return bed.sql('SELECT actor, outcome, details FROM audit_events WHERE action = $1 ORDER BY sequence', [
+    action,
+  ]);
 };
 
 describe('an event', () => {
@@ -158,7 +161,11 @@ describe('a webhook that accepts nothing', () => {
       bed.clock.advance(Math.max(1, (due.getTime() - bed.clock.now().getTime()) / 1000 + 1));
       app.answer(503);
       await until(() => app.received.length > before);
-      await until(async () => (await outbox())[0]?.['attempts'] !== event?.['attempts'] || Boolean((await outbox())[0]?.['abandoned_at']));
+      await until(
+        async () =>
+          (await outbox())[0]?.['attempts'] !== event?.['attempts'] ||
+          Boolean((await outbox())[0]?.['abandoned_at']),
+      );
     }
   };
 
@@ -167,11 +174,17 @@ describe('a webhook that accepts nothing', () => {
     expect(await receivers('enabled')).toBe(1);
     await connect('alice');
     await fail(12);
-    await until(async () => (await bed.sql('SELECT 1 FROM webhooks WHERE disabled_at IS NOT NULL')).length === 1);
+    await until(
+      async () => (await bed.sql('SELECT 1 FROM webhooks WHERE disabled_at IS NOT NULL')).length === 1,
+    );
     expect(await outbox()).toMatchObject([{ abandoned_at: expect.any(Date) }]);
     expect(await receivers('disabled')).toBe(1);
     expect(await audited('webhook.disable')).toMatchObject([
-      { actor: 'broker', outcome: 'ok', details: { webhook: name, reason: 'failing', failing_since: expect.any(String) } },
+      {
+        actor: 'broker',
+        outcome: 'ok',
+        details: { webhook: name, reason: 'failing', failing_since: expect.any(String) },
+      },
     ]);
     expect(bed.log()).toContain('a webhook is disabled');
 
@@ -179,7 +192,9 @@ describe('a webhook that accepts nothing', () => {
     await connect('bob');
     expect((await outbox()).at(-1)).toMatchObject({ abandoned_at: expect.any(Date), last_error: 'disabled' });
     await registry().enable(id);
-    await bed.sql(`UPDATE outbox_events SET abandoned_at = NULL, next_attempt_at = created_at WHERE last_error = 'disabled'`);
+    await bed.sql(
+      `UPDATE outbox_events SET abandoned_at = NULL, next_attempt_at = created_at WHERE last_error = 'disabled'`,
+    );
     await settled();
     expect(typesAt(app)).toContain('grant.connected bob');
     expect(await bed.sql('SELECT disabled_at, failing_since FROM webhooks')).toEqual([
@@ -189,7 +204,9 @@ describe('a webhook that accepts nothing', () => {
 
   test('is not disabled by one failure long after another, and not once it accepted something', async () => {
     await bed.webhook({ url: app.url, secret: app.secret });
-    await bed.sql(`UPDATE webhooks SET failing_since = $1`, [new Date(bed.clock.now().getTime() - 10 * DAY * 1000)]);
+    await bed.sql(`UPDATE webhooks SET failing_since = $1`, [
+      new Date(bed.clock.now().getTime() - 10 * DAY * 1000),
+    ]);
     app.answer(503);
     await connect('alice');
     bed.clock.advance(1);
@@ -210,12 +227,17 @@ describe('what an operator asks of a webhook', () => {
     ['a name with a slash', { name: 'a/b' }, 'name'],
   ])('is refused with %s', async (_, changes, field) => {
     const created = bed.webhook({ url: app.url, ...changes });
-    await expect(created).rejects.toMatchObject({ code: 'invalid_request', extensions: { errors: expect.any(Object) } });
+    await expect(created).rejects.toMatchObject({
+      code: 'invalid_request',
+      extensions: { errors: expect.any(Object) },
+    });
     await expect(created).rejects.toHaveProperty(['extensions', 'errors', field]);
   });
 
   test('is refused with a name that is taken', async () => {
     await bed.webhook({ name: 'app', url: app.url });
-    await expect(bed.webhook({ name: 'app', url: app.url })).rejects.toMatchObject({ extensions: { taken: 'name' } });
+    await expect(bed.webhook({ name: 'app', url: app.url })).rejects.toMatchObject({
+      extensions: { taken: 'name' },
+    });
   });
 });

@@ -79,16 +79,19 @@ export class ApplyDeclaration {
   }
 }
 
-const SETTING_ACTIONS = { create: 'setting.apply', change: 'setting.apply', remove: 'setting.remove' } as const;
+const SETTING_ACTIONS = {
+  create: 'setting.apply',
+  change: 'setting.apply',
+  remove: 'setting.remove',
+} as const;
 
-const ACTIONS: Readonly<
-  Record<ItemChange['section'], Readonly<Record<ItemChange['action'], AuditAction>>>
-> = {
-  services: { create: 'service.create', change: 'service.update', remove: 'service.revoke' },
-  webhooks: { create: 'webhook.create', change: 'webhook.update', remove: 'webhook.delete' },
-  issuers: SETTING_ACTIONS,
-  clients: SETTING_ACTIONS,
-};
+const ACTIONS: Readonly<Record<ItemChange['section'], Readonly<Record<ItemChange['action'], AuditAction>>>> =
+  {
+    services: { create: 'service.create', change: 'service.update', remove: 'service.revoke' },
+    webhooks: { create: 'webhook.create', change: 'webhook.update', remove: 'webhook.delete' },
+    issuers: SETTING_ACTIONS,
+    clients: SETTING_ACTIONS,
+  };
 
 /** Of an address of a webhook only its origin: its path can hold a token. An image says nothing in a trail. */
 function detailOf(field: string, value: FieldValue): AuditDetail {

@@ -41,7 +41,10 @@ export function faultsOf(
 ): DeclarationFault[] {
   const { services, webhooks } = declaration;
   const staying = isPruning && declaration.issuers ? [] : [...stored.settings.issuers.keys()];
-  const trusted = [...issuers, ...[...staying, ...(declaration.issuers?.keys() ?? [])].map((name) => ({ name }))];
+  const trusted = [
+    ...issuers,
+    ...[...staying, ...(declaration.issuers?.keys() ?? [])].map((name) => ({ name })),
+  ];
   const goes = isPruning && services !== null;
   const known = [...(services?.keys() ?? []), ...(goes ? [] : stored.services.map(({ name }) => name))];
   return [
@@ -87,7 +90,9 @@ function serviceFaults(
   return {
     ...(itself === undefined ? {} : { '': `The name ${itself}` }),
     ...(taken === 'revoked' ? { '': 'was revoked, and its name stays taken. Choose another name.' } : {}),
-    ...(taken === 'unverified' ? { '': 'was changed outside the broker. See `token-broker service list`.' } : {}),
+    ...(taken === 'unverified'
+      ? { '': 'was changed outside the broker. See `token-broker service list`.' }
+      : {}),
     ...(known.stored.services.some(({ id }) => id === name) ? { '': 'is the id of another service.' } : {}),
     ...errors,
     ...(unserved.length > 0 ? { clients: notServed(unserved.join(', '), known.clients) } : {}),
@@ -131,7 +136,9 @@ function webhookFaults(
   const { name: itself, ...errors } = webhookErrors({ name, url, events, services: [] });
   const before = stored.webhooks.find(({ webhook }) => webhook.name === name);
   // A revoked service may stay in a filter, by its id.
-  const unknown = services.filter((each) => !known.includes(each) && !before?.webhook.services.includes(each));
+  const unknown = services.filter(
+    (each) => !known.includes(each) && !before?.webhook.services.includes(each),
+  );
   return {
     ...(itself === undefined ? {} : { '': `The name ${itself}` }),
     ...(before?.secrets === null
@@ -155,7 +162,9 @@ function issuerFaults(
   const isName = domain === null ? isSafeAddress(name) && !name.includes('?') : isTrustDomain(domain);
   return {
     ...(isName ? {} : { '': 'must be an https URL, or spiffe:// and a trust domain.' }),
-    ...(own.some((each) => each.name === name) ? { '': 'is in SERVICE_ISSUERS_FILE already: keep one.' } : {}),
+    ...(own.some((each) => each.name === name)
+      ? { '': 'is in SERVICE_ISSUERS_FILE already: keep one.' }
+      : {}),
     ...(audience === '' ? { audience: 'must be the aud claim of its tokens, such as PUBLIC_URL.' } : {}),
     ...(jwksUri !== null && !isSafeAddress(jwksUri)
       ? { jwks_uri: 'must be an https URL without user name and fragment.' }

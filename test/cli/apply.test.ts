@@ -189,7 +189,9 @@ describe('a file that is applied', () => {
     const rest = `services:${SERVICE}`;
     expect((await apply(rest, ['--dry-run', '--prune'])).stdout).toContain('  - batch (is revoked)');
     expect((await apply(rest, ['--prune'])).code).toBe(0);
-    expect(await bed.sql('SELECT name FROM services WHERE revoked_at IS NULL')).toEqual([{ name: 'reports' }]);
+    expect(await bed.sql('SELECT name FROM services WHERE revoked_at IS NULL')).toEqual([
+      { name: 'reports' },
+    ]);
     // It has no such section.
     expect(await bed.sql('SELECT 1 FROM webhooks')).toHaveLength(2);
     expect((await apply('webhooks: {}', ['--prune'])).code).toBe(0);
@@ -268,23 +270,78 @@ describe('what is exported', () => {
 describe('a faulty file', () => {
   test.each([
     ['an unknown section', 'service: {}', 1, 'There is no such key. Known are services'],
-    ['an unknown key', `services:${SERVICE}    color: red`, 6, 'services.reports.color: There is no such key'],
+    [
+      'an unknown key',
+      `services:${SERVICE}    color: red`,
+      6,
+      'services.reports.color: There is no such key',
+    ],
     ['a list that is none', 'services:\n  a:\n    clients: default', 3, 'must be a list of texts'],
     ['a number for a text', `services:${SERVICE}    face: { display_name: 12 }`, 6, 'must be a text'],
-    ['a missing key', 'services:\n  a:\n    clients: [default]\n    scopes: [openid]', 2, 'services.a.users: is missing'],
-    ['a client that is not served', `services:${SERVICE.replace('default', 'nowhere')}`, 3, 'serves no client called nowhere'],
+    [
+      'a missing key',
+      'services:\n  a:\n    clients: [default]\n    scopes: [openid]',
+      2,
+      'services.a.users: is missing',
+    ],
+    [
+      'a client that is not served',
+      `services:${SERVICE.replace('default', 'nowhere')}`,
+      3,
+      'serves no client called nowhere',
+    ],
     ['a malformed scope', `services:${SERVICE.replace(YOUTUBE, 'ftp://x')}`, 4, 'services.reports.scopes'],
     ['an unknown right', `services:${SERVICE}    allow: [everything]`, 6, 'must be of audit'],
-    ['a malformed colour', `services:${SERVICE}    face:\n      colour: red`, 7, 'services.reports.face.colour'],
+    [
+      'a malformed colour',
+      `services:${SERVICE}    face:\n      colour: red`,
+      7,
+      'services.reports.face.colour',
+    ],
     ['a logo that is not there', `services:${SERVICE}    face: { logo: ./none.png }`, 6, 'cannot be read'],
-    ['an identity of another issuer', `services:${SERVICE}    identity: { issuer: 'https://x.example', subject: s }`, 6, 'is not trusted'],
-    ['a webhook without an https URL', 'webhooks:\n  app:\n    url: app.example.com', 3, 'must be an http or https URL'],
-    ['an event that there is not', 'webhooks:\n  app:\n    url: https://a.example\n    events: [x]', 4, 'must be of grant.connected'],
-    ['a service that there is not', 'webhooks:\n  app:\n    url: https://a.example\n    services: [x]', 4, 'There is no service x'],
+    [
+      'an identity of another issuer',
+      `services:${SERVICE}    identity: { issuer: 'https://x.example', subject: s }`,
+      6,
+      'is not trusted',
+    ],
+    [
+      'a webhook without an https URL',
+      'webhooks:\n  app:\n    url: app.example.com',
+      3,
+      'must be an http or https URL',
+    ],
+    [
+      'an event that there is not',
+      'webhooks:\n  app:\n    url: https://a.example\n    events: [x]',
+      4,
+      'must be of grant.connected',
+    ],
+    [
+      'a service that there is not',
+      'webhooks:\n  app:\n    url: https://a.example\n    services: [x]',
+      4,
+      'There is no service x',
+    ],
     ['an issuer without https', 'issuers:\n  http://x.example:\n    audience: a', 2, 'must be an https URL'],
-    ['a trust domain without keys', 'issuers:\n  spiffe://x.example:\n    audience: a', 2, 'has no discovery'],
-    ['a client that there is not', 'clients:\n  nowhere: { testing: true }', 2, 'serves no client called nowhere'],
-    ['a name that is given twice', 'webhooks:\n  a: { url: https://a.example }\n  a: { url: https://b.example }', 3, 'unique'],
+    [
+      'a trust domain without keys',
+      'issuers:\n  spiffe://x.example:\n    audience: a',
+      2,
+      'has no discovery',
+    ],
+    [
+      'a client that there is not',
+      'clients:\n  nowhere: { testing: true }',
+      2,
+      'serves no client called nowhere',
+    ],
+    [
+      'a name that is given twice',
+      'webhooks:\n  a: { url: https://a.example }\n  a: { url: https://b.example }',
+      3,
+      'unique',
+    ],
     ['YAML that is none', 'services:\n  a: [', 2, ''],
     ['nothing in it', '', 1, 'names nothing'],
   ])('is refused for %s, with its line, and nothing is changed', async (_, text, line, message) => {
@@ -308,7 +365,10 @@ describe('a faulty file', () => {
 
   test('does not turn a key into an identity', async () => {
     await apply(full());
-    const changed = full().replace("'team-*', alice]", `'*']\n    identity: { issuer: '${issuer.url}', subject: x }`);
+    const changed = full().replace(
+      "'team-*', alice]",
+      `'*']\n    identity: { issuer: '${issuer.url}', subject: x }`,
+    );
     expect(await apply(changed)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('A key cannot become an identity'),
@@ -318,10 +378,26 @@ describe('a faulty file', () => {
 
 test('a row of declared settings that was written past the broker does not count, with an alarm', async () => {
   await apply(full());
-  await bed.sql(`UPDATE declared_settings SET content = '{"audience": "other", "jwksUri": null}' WHERE kind = 'issuer'`);
+  await bed.sql(
+    `UPDATE declared_settings SET content = '{"audience": "other", "jwksUri": null}' WHERE kind = 'issuer'`,
+  );
   expect(await exported()).not.toContain('issuers:');
   const services = await tokenBroker(
-    ['service', 'create', 'x', '--client', '*', '--scope', '*', '--user', '*', '--issuer', issuer.url, '--subject', 's'],
+    [
+      'service',
+      'create',
+      'x',
+      '--client',
+      '*',
+      '--scope',
+      '*',
+      '--user',
+      '*',
+      '--issuer',
+      issuer.url,
+      '--subject',
+      's',
+    ],
     bed.settings,
   );
   expect(services).toMatchObject({ code: 2, stderr: expect.stringContaining('is not trusted') });

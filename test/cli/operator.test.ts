@@ -329,7 +329,8 @@ describe('token-broker webhook', () => {
 });
 
 describe('a webhook on the command line', () => {
-  const named = async (name: string) => list((await json('webhook', 'list')).answer, 'webhooks').find((each) => each['name'] === name);
+  const named = async (name: string) =>
+    list((await json('webhook', 'list')).answer, 'webhooks').find((each) => each['name'] === name);
 
   test('is created, listed, changed, rotated, disabled, enabled and deleted', async () => {
     await run('service', 'create', 'reports', '--client', '*', '--scope', '*', '--user', '*');
@@ -350,15 +351,23 @@ describe('a webhook on the command line', () => {
     expect(stdout).toMatch(/^second +enabled +https:/m);
     expect(stdout).not.toContain('whsec_');
 
-    expect((await json('webhook', 'update', 'second', '--event', '*')).answer).toMatchObject({ changed: true });
+    expect((await json('webhook', 'update', 'second', '--event', '*')).answer).toMatchObject({
+      changed: true,
+    });
     expect(await named('second')).toMatchObject({ events: [], services: ['reports'], url });
     const rotated = (await json('webhook', 'rotate', 'second', '--overlap', '7d')).answer;
-    expect(rotated).toMatchObject({ secret: expect.stringMatching(/^whsec_/), overlap_until: expect.any(String) });
+    expect(rotated).toMatchObject({
+      secret: expect.stringMatching(/^whsec_/),
+      overlap_until: expect.any(String),
+    });
     expect(rotated['secret']).not.toBe(answer['secret']);
     expect((await json('webhook', 'disable', 'second')).answer).toMatchObject({ changed: true });
     expect((await json('webhook', 'disable', 'second')).answer).toMatchObject({ changed: false });
     expect(await named('second')).toMatchObject({ disabled_reason: 'operator' });
-    expect((await json('webhook', 'enable', 'second')).answer).toMatchObject({ disabled_at: null, changed: true });
+    expect((await json('webhook', 'enable', 'second')).answer).toMatchObject({
+      disabled_at: null,
+      changed: true,
+    });
     expect(await json('webhook', 'delete', 'second')).toMatchObject({ code: 0 });
     expect(await named('second')).toBeUndefined();
     expect((await audited('webhook.create')).at(-1)).toMatchObject({

@@ -75,9 +75,7 @@ async function applyFile(name: string, options: Options): Promise<CommandResult>
       .apply(declaration, { isDryRun, isPruning })
       .catch((error: unknown) => {
         if (target !== null) rmSync(target, { force: true });
-        throw error instanceof DeclarationFaulty
-          ? faulty(name, faultLines(name, error.faults, file))
-          : error;
+        throw error instanceof DeclarationFaulty ? faulty(name, faultLines(name, error.faults, file)) : error;
       }),
   );
   const { changes } = applied;
@@ -85,7 +83,9 @@ async function applyFile(name: string, options: Options): Promise<CommandResult>
   const count = `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}`;
   return {
     text: [
-      ...(changes.length === 0 ? ['Nothing changes: the broker is as the file says.'] : [changesInText(changes)]),
+      ...(changes.length === 0
+        ? ['Nothing changes: the broker is as the file says.']
+        : [changesInText(changes)]),
       ...(changes.length > 0 ? [isDryRun ? `${count}. Nothing was written.` : `${count} made.`] : []),
       ...(secrets.text === null ? [] : [secrets.text]),
     ].join('\n\n'),

@@ -4,7 +4,13 @@ import type { ChangedWebhook, WebhookRegistry } from '../../webhooks/webhook-reg
 import { type CommandResult, printResult } from '../shared/command-result.js';
 import { wrongUsage } from '../shared/failure.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
-import { addWebhookFilters, explain, filterValues, type FilterOfWebhook, noWebhook } from './webhook-options.js';
+import {
+  addWebhookFilters,
+  explain,
+  filterValues,
+  type FilterOfWebhook,
+  noWebhook,
+} from './webhook-options.js';
 
 const ARGUMENT = ['<id-or-name>', 'as `token-broker webhook list` shows it'] as const;
 

@@ -48,7 +48,11 @@ async function rotate(idOrName: string, { overlap, secretFile }: Options): Promi
       text: [
         ...(shown === null
           ? [`The webhook ${webhook.name} has the new secret.`]
-          : [`The new secret of the webhook ${webhook.name} is:`, `\n  ${shown}\n`, 'It is not shown again.']),
+          : [
+              `The new secret of the webhook ${webhook.name} is:`,
+              `\n  ${shown}\n`,
+              'It is not shown again.',
+            ]),
         overlap > 0
           ? `The old one signs as well until ${moment(until)}.`
           : 'The old one signs nothing any more.',

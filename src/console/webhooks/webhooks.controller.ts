@@ -123,10 +123,7 @@ export class ConsoleWebhooksController {
   ): Promise<void> {
     const isFound = await this.replays.replay(id, actorOf(person));
     if (!isFound) {
-      throw new BrokerError(
-        'not_found',
-        'There is no such event; it is deleted 30 days after its delivery.',
-      );
+      throw new BrokerError('not_found', 'There is no such event; it is deleted 30 days after its delivery.');
     }
     await reply.redirect(pathWith(PATH, { done: 'replayed', detail: '1' }), 303);
   }

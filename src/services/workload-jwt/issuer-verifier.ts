@@ -7,7 +7,11 @@ import {
   type JWTVerifyOptions,
   type JWTVerifyResult,
 } from 'jose';
-import { isSubject, type ServiceIssuer, type WorkloadIdentity } from '../../domain/access/workload-identity.js';
+import {
+  isSubject,
+  type ServiceIssuer,
+  type WorkloadIdentity,
+} from '../../domain/access/workload-identity.js';
 import type { Proof } from '../../http/caller.decorator.js';
 import { IssuerKeys, KeysUnavailable } from './issuer-keys.js';
 
