@@ -16,7 +16,7 @@ interface Facts {
   readonly webhooks: readonly ListedWebhook[];
 }
 
-export const receiverPath = (id: string, act: 'test' | 'enable' | 'disable'): string =>
+const receiverPath = (id: string, act: string): string =>
   `/console/webhooks/receivers/${encodeURIComponent(id)}/${act}`;
 
 export function ReceiversCard({ person, now, webhooks }: Facts) {
@@ -26,7 +26,7 @@ export function ReceiversCard({ person, now, webhooks }: Facts) {
         <Notice tone="bad">A webhook is disabled, since it accepted nothing for days.</Notice>
       ) : null}
       <Table
-        caption="Receivers"
+        caption="Webhooks"
         columns={[
           {
             name: 'Webhook',
@@ -49,7 +49,22 @@ export function ReceiversCard({ person, now, webhooks }: Facts) {
             cell: ({ failingSince }) => (failingSince ? <Time at={failingSince} now={now} /> : '–'),
           },
           ...(person.role === 'operator'
-            ? [{ name: 'Act', cell: (webhook: ListedWebhook) => <Acts person={person} webhook={webhook} /> }]
+            ? [
+                {
+                  name: 'Try',
+                  cell: (webhook: ListedWebhook) => <Act person={person} webhook={webhook} act="test" />,
+                },
+                {
+                  name: 'Switch',
+                  cell: (webhook: ListedWebhook) => (
+                    <Act
+                      person={person}
+                      webhook={webhook}
+                      act={webhook.disabledAt === null ? 'disable' : 'enable'}
+                    />
+                  ),
+                },
+              ]
             : []),
         ]}
         rows={webhooks}
@@ -73,23 +88,24 @@ function State({ webhook, now }: { readonly webhook: ListedWebhook; readonly now
   );
 }
 
-function Acts({ person, webhook }: { readonly person: Viewer; readonly webhook: ListedWebhook }) {
-  const { id, name, disabledAt } = webhook;
-  const act = disabledAt === null ? 'disable' : 'enable';
+const ACTS = { test: 'Send a test event', disable: 'Disable', enable: 'Enable' } as const;
+
+interface ActProps {
+  readonly person: Viewer;
+  readonly webhook: ListedWebhook;
+  readonly act: keyof typeof ACTS;
+}
+
+function Act({ person, webhook: { id, name }, act }: ActProps) {
   return (
-    <>
-      <Form person={person} action={receiverPath(id, 'test')}>
-        <button class="link">
-          Test<span class="hidden"> the webhook {name}</span>
-        </button>
-      </Form>
-      <Form person={person} action={receiverPath(id, act)}>
-        <button class="link">
-          {act === 'disable' ? 'Disable' : 'Enable'}
-          <span class="hidden"> the webhook {name}</span>
-        </button>
-      </Form>
-    </>
+    <Form person={person} action={receiverPath(id, act)}>
+      <button class="link">
+        {ACTS[act]}
+        <span class="hidden">
+          {act === 'test' ? ' to ' : ' '}the webhook {name}
+        </span>
+      </button>
+    </Form>
   );
 }
 

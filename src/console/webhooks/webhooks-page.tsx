@@ -92,7 +92,7 @@ function Done({ done, detail }: Pick<WebhooksFacts, 'done' | 'detail'>) {
 function Events({ person, now, events }: Pick<WebhooksFacts, 'person' | 'now' | 'events'>) {
   return (
     <Table
-      caption="Events"
+      caption="Events and what became of them"
       columns={[
         {
           name: 'Event',
