@@ -26,7 +26,11 @@ export type FingerprintPurpose =
 
 /** The tables whose rows have a MAC. */
 export type MacPurpose =
-  'services' | 'service_faces' | 'refresh_tokens' | 'delegated_credentials' | 'declared_settings';
+  | 'services'
+  | 'service_faces'
+  | 'refresh_tokens'
+  | 'delegated_credentials'
+  | 'declared_settings';
 
 const POLL_MS = 5_000;
 
