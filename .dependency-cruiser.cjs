@@ -8,6 +8,7 @@ const features = {
   'security-events': [],
   'service-accounts': [],
   webhooks: ['operations'],
+  declarations: ['services', 'webhooks'],
   grants: ['connect-tickets', 'operations'],
   'connect-tickets': ['services'],
   'access-tokens': ['connect-tickets', 'services', 'operations'],

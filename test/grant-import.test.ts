@@ -5,16 +5,13 @@ import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } f
 
 const OPENID = ['openid', 'https://www.googleapis.com/auth/userinfo.email'];
 const LIMIT = 5;
-/** Nothing listens there: the events stay in the table. */
-const WEBHOOK = {
-  WEBHOOK_URL: 'http://127.0.0.1:9/',
-  WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
-};
 
 let bed: TestBed;
 let api: Api;
 beforeAll(async () => {
-  bed = await startTestBed({ IMPORT_RATE: '1000', SLOT_LIMIT: String(LIMIT), ...WEBHOOK });
+  bed = await startTestBed({ IMPORT_RATE: '1000', SLOT_LIMIT: String(LIMIT) });
+  // Nothing listens there: the events stay in the table.
+  await bed.webhook({ url: 'http://127.0.0.1:9/' });
   api = await bed.service({ import: true, audit: true });
 });
 beforeEach(async () => {

@@ -9,11 +9,9 @@ import { visitConsent } from './support/visit-consent.js';
 describe('offboarding a user', () => {
   let bed: TestBed;
   beforeAll(async () => {
+    bed = await startTestBed();
     // No server listens there: events stay in the outbox.
-    bed = await startTestBed({
-      WEBHOOK_URL: 'http://127.0.0.1:9/',
-      WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
-    });
+    await bed.webhook({ url: 'http://127.0.0.1:9/' });
   });
   beforeEach(async () => {
     bed.google.control.reset();

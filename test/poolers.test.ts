@@ -50,12 +50,11 @@ describe.each(SETUPS)(`PgBouncer in $name${WITHOUT_PGBOUNCER}`, ({ mode, setting
         pooler = await startPgBouncer(databaseUrl, mode);
         return {
           DATABASE_URL: pooler.url,
-          WEBHOOK_URL: receiver.url,
-          WEBHOOK_SECRET: receiver.secret,
           AUDIT_FLUSH_SECONDS: '1',
           ...settings(databaseUrl),
         };
       });
+      await bed.webhook({ url: receiver.url, secret: receiver.secret });
     });
     afterAll(async () => {
       await bed.stop();

@@ -198,10 +198,11 @@ describeWithTls(
           HTTP_PROXY: `http://${proxy.address}`,
           NODE_EXTRA_CA_CERTS: ca,
           SERVICE_ISSUERS_FILE: file('issuers.json', [{ issuer: ISSUER, audience: AUDIENCE }]),
-          WEBHOOK_URL: 'https://app.example.com/hooks',
-          WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}`,
           WEBHOOK_TIMEOUT_MS: '1000',
         });
+        const url = 'https://app.example.com/hooks';
+        const created = await tokenBroker(['webhook', 'create', 'app', '--url', url], fleet.settings);
+        expect(created).toMatchObject({ code: 0 });
       }, 60_000);
       afterAll(async () => {
         await fleet.stop();
@@ -210,8 +211,8 @@ describeWithTls(
 
       test('hold no connection to a silent proxy longer than they last', async () => {
         proxy.isUnresponsive = true;
-        await database.query(`INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
-        VALUES ('msg_2', 'grant.connected', '${EVENT}', now(), now())`);
+        await database.query(`INSERT INTO outbox_events (id, type, webhook_id, payload, created_at, next_attempt_at)
+        SELECT 'msg_2', 'grant.connected', id, '${EVENT}', now(), now() FROM webhooks`);
         const until = async (look: () => boolean) => {
           for (const end = Date.now() + 8_000; !look() && Date.now() < end;) {
             await new Promise((resolve) => setTimeout(resolve, 20));
@@ -234,8 +235,8 @@ describeWithTls(
           fleet.settings,
         );
         expect(created).toMatchObject({ code: 0 });
-        await database.query(`INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
-        VALUES ('msg_1', 'grant.connected', '${EVENT}', now(), now())`);
+        await database.query(`INSERT INTO outbox_events (id, type, webhook_id, payload, created_at, next_attempt_at)
+        SELECT 'msg_1', 'grant.connected', id, '${EVENT}', now(), now() FROM webhooks`);
         const now = Math.floor(Date.now() / 1000);
         const jwt = await key.sign({ iss: ISSUER, sub: 'reports', aud: AUDIENCE, iat: now, exp: now + 600 });
         const answer = await fetch(`${fleet.replicas[0]?.url ?? ''}/tokens/alice`, {

@@ -186,7 +186,7 @@ describe('a sample of docs/webhooks.md that runs as it is pasted', () => {
       const body = JSON.stringify({ type: 'grant.connected', data: { user_id: 'müller' } });
       const send = async (text: string, headers: Record<string, string>) =>
         (await fetch(`http://127.0.0.1:${port}/hooks`, { method: 'POST', body: text, headers })).status;
-      const signed = (key: string, at: Date) => signMessage(new Secret(key), 'msg_1', at, body);
+      const signed = (key: string, at: Date) => signMessage([new Secret(key)], 'msg_1', at, body);
       try {
         await until(() => fetch(`http://127.0.0.1:${port}/`, { method: 'POST' }).then(Boolean, () => false));
         expect(await send(body, signed(secret, new Date()))).toBe(204);

@@ -12,7 +12,8 @@ describe('a token that Google refused', () => {
   let auditor: Api;
   beforeAll(async () => {
     receiver = await startReceiver(() => bed.clock.now());
-    bed = await startTestBed({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: receiver.secret });
+    bed = await startTestBed();
+    await bed.webhook({ url: receiver.url, secret: receiver.secret });
     auditor = await bed.service({ audit: true });
   });
   beforeEach(async () => {

@@ -6,12 +6,9 @@ import { until } from './support/until.js';
 describe('a revocation', () => {
   let bed: TestBed;
   beforeAll(async () => {
+    bed = await startTestBed({ GOOGLE_TIMEOUT_MS: '1000' });
     // No server listens there: events stay in the outbox.
-    bed = await startTestBed({
-      WEBHOOK_URL: 'http://127.0.0.1:9/',
-      WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
-      GOOGLE_TIMEOUT_MS: '1000',
-    });
+    await bed.webhook({ url: 'http://127.0.0.1:9/' });
     await bed.sql(`
       CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`);

@@ -99,10 +99,7 @@ test('confirm mode and webhooks name the user to the letter', async () => {
   await new Promise<void>((listening) => receiver.listen(0, '127.0.0.1', listening));
   const { port } = receiver.address() as AddressInfo;
   const id = 'a/b|ü 😀';
-  await bed.restart({
-    WEBHOOK_URL: `http://127.0.0.1:${port}/`,
-    WEBHOOK_SECRET: `whsec_${Buffer.alloc(24).toString('base64')}`,
-  });
+  await bed.webhook({ url: `http://127.0.0.1:${port}/` });
   const browser = new Browser();
   const ticket = { user_id: id, scope: YOUTUBE, confirm: true, return_to: `${APP}/done` };
   const consent = await browser.begin(await bed.api.connectUrl(ticket));

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { loadEnvFile } from '../config/load-env-file.js';
+import { apply } from './apply/apply.js';
+import { exportDeclaration } from './apply/export.js';
 import { audit } from './audit/audit.js';
 import { clientConfig } from './ads-credentials/client-config.js';
 import { generateUserCredentials } from './ads-credentials/generate-user-credentials.js';
@@ -34,8 +36,12 @@ import { wrongUsage } from './shared/failure.js';
 import { ticketCreate } from './ticket/create.js';
 import { ticketShow } from './ticket/show.js';
 import { userForget } from './user/forget.js';
+import { webhookDelete, webhookDisable, webhookEnable, webhookUpdate } from './webhook/change.js';
+import { webhookCreate } from './webhook/create.js';
+import { webhookEvents } from './webhook/events.js';
 import { webhookList } from './webhook/list.js';
 import { webhookReplay } from './webhook/replay.js';
+import { webhookRotate } from './webhook/rotate.js';
 import { webhookTest } from './webhook/test.js';
 
 const EXIT_CODES = `
@@ -102,7 +108,24 @@ export function buildProgram(asJson: boolean): Command {
     .addCommand(group('grant', 'Grants of users', grantList(), grantShow(), grantDisconnect(), grantImport()))
     .addCommand(group('ticket', 'Connect links for users', ticketCreate(), ticketShow()))
     .addCommand(group('user', 'Users, as their grants show them', userForget()))
-    .addCommand(group('webhook', 'Events for the app', webhookList(), webhookReplay(), webhookTest()))
+    .addCommand(
+      group(
+        'webhook',
+        'Webhooks: who gets events, and which were sent',
+        webhookCreate(),
+        webhookList(),
+        webhookUpdate(),
+        webhookRotate(),
+        webhookEnable(),
+        webhookDisable(),
+        webhookDelete(),
+        webhookTest(),
+        webhookEvents(),
+        webhookReplay(),
+      ),
+    )
+    .addCommand(apply())
+    .addCommand(exportDeclaration())
     .addCommand(audit())
     .addCommand(group('console', "The operator's console", consoleSignOut()))
     .addCommand(group('client', 'Google OAuth clients that the broker serves', clientList(), clientCheck()))

@@ -1,5 +1,4 @@
 import { statSync } from 'node:fs';
-import { Secret } from '../domain/secret.js';
 import { keyRingFaults } from '../sealing/key-ring.js';
 import { databaseUrlFaults } from '../token-store/client/database-address.js';
 import { ConfigurationError } from './configuration-error.js';
@@ -52,15 +51,9 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
     databaseDirectUrlFile: env['DATABASE_DIRECT_URL_FILE'] || null,
     clients: new GoogleClients(clients),
     serviceIssuers: issuers,
-    webhook: webhookOf(environment),
     console,
     tracing,
   });
-}
-
-function webhookOf({ WEBHOOK_URL, WEBHOOK_SECRET, WEBHOOK_TIMEOUT_MS }: Environment): Settings['webhook'] {
-  if (!WEBHOOK_URL || !WEBHOOK_SECRET) return null;
-  return { url: WEBHOOK_URL, secret: new Secret(WEBHOOK_SECRET), timeoutMs: WEBHOOK_TIMEOUT_MS };
 }
 
 /** The trying mode keeps its key ring and its client there. */

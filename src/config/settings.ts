@@ -35,8 +35,6 @@ export class Settings extends Declared {
   readonly clients!: GoogleClients;
   /** Read from SERVICE_ISSUERS_FILE. */
   readonly serviceIssuers!: readonly ServiceIssuer[];
-  /** WEBHOOK_URL and what belongs to it; null: no webhooks are sent. */
-  readonly webhook!: { readonly url: string; readonly secret: Secret; readonly timeoutMs: number } | null;
   /** Null: there is none. */
   readonly console!: ConsoleSettings | null;
   /** Null: no traces. */

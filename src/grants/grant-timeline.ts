@@ -10,6 +10,7 @@ import {
   type AuditPosition,
 } from '../token-store/audit/audit-events.repository.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 
@@ -43,6 +44,7 @@ export type TimelineEvent =
 export class GrantTimeline {
   constructor(
     private readonly settings: Settings,
+    private readonly declared: DeclaredSettingsRepository,
     private readonly clock: Clock,
     private readonly grants: GrantsRepository,
     private readonly ledger: SlotLedgerRepository,
@@ -53,7 +55,8 @@ export class GrantTimeline {
   /** @returns null where there is no such grant, and no event of one */
   async of(id: string, olderThan: AuditPosition | null, limit: number): Promise<GrantHistory | null> {
     await this.audit.flush();
-    const [grant, found] = await Promise.all([
+    const [testing, grant, found] = await Promise.all([
+      this.declared.testingClients(),
       this.grants.findById(id),
       this.trail.ofGrant(id, olderThan, limit + 1),
     ]);
@@ -64,7 +67,7 @@ export class GrantTimeline {
     const fromRow = grant && olderThan === null ? stepsOf(grant, shown) : [];
     return {
       grant,
-      expiry: grant && forecast(grant, this.settings.testingClients.includes(grant.client)),
+      expiry: grant && forecast(grant, testing.includes(grant.client)),
       slots: grant?.kind === 'user' ? await this.#slotsOf(grant) : null,
       events: [...fromRow, ...fromTrail].sort((a, b) => a.at.getTime() - b.at.getTime()),
       olderThan: last ? { at: last.at, sequence: last.sequence } : null,

@@ -9,7 +9,6 @@ import {
 } from '@nestjs/swagger';
 import { IsInt, IsUUID, Max, Min } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Settings } from '../config/settings.js';
 import { assertMay, type Service } from '../domain/access/policy.js';
 import { REVOKING } from '../domain/grant/diagnosis.js';
 import type { Grant } from '../domain/grant/grant.js';
@@ -22,6 +21,7 @@ import { ListQueue } from '../http/pagination/list-queue.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { PageQuery } from '../http/pagination/page.query.js';
 import { ToInteger, UserPath } from '../http/validation/validators.js';
+import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
 import { DisconnectGrant, type Revoked } from './disconnect-grant.js';
 import { DisconnectQuery, DisconnectResponse, RIGHT_FOR, toSiblingsResponse } from './disconnect.response.js';
@@ -56,7 +56,7 @@ class ExpiringQuery extends PageQuery {
 @ApiBearerAuth()
 export class GrantsController {
   constructor(
-    private readonly settings: Settings,
+    private readonly declared: DeclaredSettingsRepository,
     private readonly clock: Clock,
     private readonly cursors: PageCursors,
     private readonly lists: ListQueue,
@@ -122,7 +122,7 @@ export class GrantsController {
     audit.add({ grantId: id });
     const grant = await this.grants.findById(service, id);
     const slots = toSlotsResponse(await this.grants.slotsOf(grant), service.policy);
-    return Object.assign(this.#toResponse(grant), { slots });
+    return Object.assign(await this.#toResponse(grant), { slots });
   }
 
   @Delete('grants/:id')
@@ -169,19 +169,20 @@ export class GrantsController {
     return {
       dry_run: dryRun,
       mode,
-      disconnected: this.#toResponse(
+      disconnected: await this.#toResponse(
         isFinished ? grant : { ...grant, status: 'revoking', diagnosis: REVOKING },
       ),
       ...toSiblingsResponse(also, service.policy),
     };
   }
 
-  #page({ items }: Page<Grant, GrantPosition>, next: string | null): GrantsResponse {
-    return { grants: items.map((grant) => this.#toResponse(grant)), next };
+  async #page({ items }: Page<Grant, GrantPosition>, next: string | null): Promise<GrantsResponse> {
+    const testingClients = await this.declared.testingClients();
+    return { grants: items.map((grant) => toGrantResponse(grant, testingClients)), next };
   }
 
-  #toResponse(grant: Grant): GrantResponse {
-    return toGrantResponse(grant, this.settings.testingClients);
+  async #toResponse(grant: Grant): Promise<GrantResponse> {
+    return toGrantResponse(grant, await this.declared.testingClients());
   }
 }
 

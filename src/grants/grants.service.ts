@@ -6,6 +6,7 @@ import type { Grant } from '../domain/grant/grant.js';
 import { type Slots, slotsOf } from '../domain/grant/slots.js';
 import type { Page } from '../domain/page.js';
 import { Clock } from '../domain/ports/clock.js';
+import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { type GrantPosition, GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
@@ -20,6 +21,7 @@ export interface SlotsView extends Slots {
 export class GrantsService {
   constructor(
     private readonly settings: Settings,
+    private readonly declared: DeclaredSettingsRepository,
     private readonly clock: Clock,
     private readonly grants: GrantsRepository,
     private readonly lists: GrantListsRepository,
@@ -39,13 +41,13 @@ export class GrantsService {
   }
 
   /** The grants that expire before a time unless their users act, soonest first. */
-  listExpiring(
+  async listExpiring(
     { policy: { users, clients } }: Service,
     until: Date,
     after: GrantPosition | null,
     limit: number,
   ): Promise<Page<Grant, GrantPosition>> {
-    const { testingClients } = this.settings;
+    const testingClients = await this.declared.testingClients();
     return this.lists.expiring({
       users,
       clients,

@@ -26,6 +26,8 @@ const ID_FIELDS: Readonly<Record<IntegrityFault['kind'], string>> = {
   pending_exchange: 'exchange',
   revocation: 'revocation',
   outbox_event: 'event',
+  webhook: 'webhook',
+  declared_setting: 'setting',
 };
 
 /** Logs and counts stored data that was changed outside the broker. */

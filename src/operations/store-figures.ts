@@ -24,6 +24,7 @@ import {
   type OverviewNow,
   OverviewRepository,
 } from '../token-store/console/overview.repository.js';
+import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { Scheduler } from './scheduler.js';
 
 const MINUTE_SECONDS = 60;
@@ -46,6 +47,7 @@ export class StoreFigures implements OnModuleInit {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly scheduler: Scheduler,
+    private readonly declared: DeclaredSettingsRepository,
     private readonly overview: OverviewRepository,
     private readonly meter: Meter,
   ) {}
@@ -110,8 +112,8 @@ export class StoreFigures implements OnModuleInit {
     if (performance.now() - this.#readAt > WANTED_MS) return;
     const now = this.clock.now();
     if (!(await this.overview.claim(now, new Date(now.getTime() - COUNT_AFTER_MS)))) return;
-    const { testingClients, slotLimit } = this.settings;
-    await this.overview.takeSnapshot(testingClients, slotLimit, now);
+    const testingClients = await this.declared.testingClients();
+    await this.overview.takeSnapshot(testingClients, this.settings.slotLimit, now);
   }
 
   #secondsSince(at: Date | null): number {

@@ -28,7 +28,12 @@ export type FingerprintPurpose =
   | 'risc-sha512';
 
 /** The tables whose rows have a MAC. */
-export type MacPurpose = 'services' | 'service_faces' | 'refresh_tokens' | 'delegated_credentials';
+export type MacPurpose =
+  | 'services'
+  | 'service_faces'
+  | 'refresh_tokens'
+  | 'delegated_credentials'
+  | 'declared_settings';
 
 const POLL_MS = 5_000;
 /** How long the start waits for a key management service. */

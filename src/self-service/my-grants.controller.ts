@@ -15,6 +15,7 @@ import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { disconnectPage } from '../pages/disconnect-page.js';
 import { entryPage, myGrantsPage, type ShownGrant } from '../pages/my-grants-page.js';
+import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { type ManageSession, ManageSessions } from './manage-sessions.js';
 import { BeginForm, DisconnectForm, type DONE, GrantForm, MyGrantsQuery } from './my-grants.dto.js';
 import { type MyGrant, MyGrants } from './my-grants.js';
@@ -30,6 +31,7 @@ const TICKET_ID = /^[a-z0-9]{12}$/;
 export class MyGrantsController {
   constructor(
     private readonly settings: Settings,
+    private readonly declared: DeclaredSettingsRepository,
     private readonly sessions: ManageSessions,
     private readonly myGrants: MyGrants,
     private readonly pages: PageContexts,
@@ -59,7 +61,7 @@ export class MyGrantsController {
     const page = myGrantsPage(context, {
       user: connectRequest.userLabel ?? connectRequest.userId,
       ticketId,
-      grants: items.map((item) => this.#shown(item)),
+      grants: await Promise.all(items.map((item) => this.#shown(item))),
       done: query.done ?? null,
       connect: query.connect ?? null,
       moreUrl: cursor === null ? null : addressOf(ticketId, { cursor }),
@@ -118,7 +120,7 @@ export class MyGrantsController {
     const context = await this.pages.of(request, session.connectRequest);
     const page = disconnectPage(context, {
       ticketId: session.ticketId,
-      grant: this.#shown(found),
+      grant: await this.#shown(found),
       mode,
       others: total,
       own: own.map(({ grantedScopes }) => ({ scopes: grantedScopes })),
@@ -169,12 +171,13 @@ export class MyGrantsController {
     await sendAppPage(reply, context, entryPage(context, { user, ticket: text }));
   }
 
-  #shown({ grant, mode, reconnectScopes }: MyGrant): ShownGrant {
+  async #shown({ grant, mode, reconnectScopes }: MyGrant): Promise<ShownGrant> {
     const { id, kind, status, diagnosis, requestedScopes, grantedScopes, consentedAt } = grant;
+    const testing = await this.declared.testingClients();
     const isDead = status === 'reconnect_required' || status === 'revoked';
     const missing = isDead ? [] : missingScopes(requestedScopes, grantedScopes);
     const isPartial = status === 'active' && missing.length > 0;
-    const expiry = forecast(grant, this.settings.testingClients.includes(grant.client));
+    const expiry = forecast(grant, testing.includes(grant.client));
     return {
       id,
       account: nameOf(grant),

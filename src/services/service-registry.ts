@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { Settings } from '../config/settings.js';
 import type { Policy } from '../domain/access/policy.js';
 import { isUserId, readUserRule, USER_ID_RULE } from '../domain/access/user-rule.js';
 import {
   isSubject,
+  type ServiceIssuer,
   SUBJECT_RULE,
   trustDomainOf,
   type WorkloadIdentity,
@@ -13,6 +13,7 @@ import { isScope, scopeSet } from '../domain/google/scopes.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { type ServiceCredential, ServicesRepository } from '../token-store/services/services.repository.js';
 import { generateKey, generateServiceId } from './service-key.js';
 
@@ -43,7 +44,7 @@ export class ServiceRegistry {
   constructor(
     private readonly services: ServicesRepository,
     private readonly clock: Clock,
-    private readonly settings: Settings,
+    private readonly declared: DeclaredSettingsRepository,
     private readonly audit: AuditLog,
   ) {}
 
@@ -59,7 +60,7 @@ export class ServiceRegistry {
    * @throws {BrokerError} `invalid_request`: also for an identity that is taken, or of an issuer that is not configured
    */
   async createForIdentity(name: string, policy: Policy, identity: WorkloadIdentity): Promise<CreatedService> {
-    assertValid(name, policy, this.#identityErrors(identity));
+    assertValid(name, policy, identityErrors(identity, await this.declared.serviceIssuers()));
     const { issuer, subject } = identity;
     const holder = await this.services.findByIdentity(issuer, subject);
     if (holder) {
@@ -120,34 +121,43 @@ export class ServiceRegistry {
     await this.audit.flush();
     return { id, name };
   }
-
-  #identityErrors({ issuer, subject }: WorkloadIdentity): Record<string, string> {
-    const errors: Record<string, string> = {};
-    const trusted = this.settings.serviceIssuers.map((each) => each.name);
-    if (!trusted.includes(issuer)) {
-      errors['issuer'] =
-        `is not trusted by the broker. SERVICE_ISSUERS_FILE has ${trusted.join(', ') || 'none'}.`;
-    }
-    if (!isSubject(subject)) errors['subject'] = SUBJECT_RULE;
-    else if (issuer.startsWith('spiffe://') && trustDomainOf(subject) !== issuer) {
-      errors['subject'] = `must be a SPIFFE ID such as ${issuer}/ns/default/sa/reports.`;
-    }
-    return errors;
-  }
 }
 
-function assertValid(
+/** What is wrong with an identity, by field. @param issuers whose JWTs services may present */
+export function identityErrors(
+  { issuer, subject }: WorkloadIdentity,
+  issuers: readonly Pick<ServiceIssuer, 'name'>[],
+): Record<string, string> {
+  const errors: Record<string, string> = {};
+  const trusted = issuers.map(({ name }) => name);
+  if (!trusted.includes(issuer)) {
+    errors['issuer'] =
+      `is not trusted by the broker. SERVICE_ISSUERS_FILE has or an applied file declares ${trusted.join(', ') || 'none'}.`;
+  }
+  if (!isSubject(subject)) errors['subject'] = SUBJECT_RULE;
+  else if (issuer.startsWith('spiffe://') && trustDomainOf(subject) !== issuer) {
+    errors['subject'] = `must be a SPIFFE ID such as ${issuer}/ns/default/sa/reports.`;
+  }
+  return errors;
+}
+
+function assertValid(name: string, policy: Policy, others: Readonly<Record<string, string>> = {}): void {
+  const errors = { ...others, ...serviceErrors(name, policy) };
+  if (Object.keys(errors).length > 0) throw invalidRequest(errors);
+}
+
+/** What is wrong with a name and a policy, by field. */
+export function serviceErrors(
   name: string,
-  { clients, scopes, users }: Policy,
-  others: Readonly<Record<string, string>> = {},
-): void {
+  { clients, scopes, users }: Pick<Policy, 'clients' | 'scopes' | 'users'>,
+): Record<string, string> {
   const isRule = (rule: string) => rule === '*' || isUserId(readUserRule(rule)?.text ?? '');
-  const errors: Record<string, string> = { ...others };
+  const errors: Record<string, string> = {};
   if (!NAME.test(name)) errors['name'] = 'must be 1 to 80 letters, digits, spaces or . _ -';
   if (clients.length === 0) errors['clients'] = 'must name at least one client, or *.';
   if (scopes.length === 0 || !scopes.every((scope) => scope === '*' || isScope(scope))) {
     errors['scopes'] = 'must be https URLs, openid, email, profile, or *.';
   }
   if (users.length === 0 || !users.every(isRule)) errors['users'] = `${USER_ID_RULE} ${USER_RULE}`;
-  if (Object.keys(errors).length > 0) throw invalidRequest(errors);
+  return errors;
 }

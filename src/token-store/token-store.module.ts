@@ -8,6 +8,8 @@ import { ChangeFeed } from './change-feed/change-feed.js';
 import { ChangeHeartbeats } from './change-feed/change-heartbeats.js';
 import { DatabaseHealth } from './client/database-health.js';
 import { Database } from './client/database.js';
+import { DeclarationsRepository } from './declarations/declarations.repository.js';
+import { DeclaredSettingsRepository } from './declarations/declared-settings.repository.js';
 import { ActivityRepository } from './console/activity.repository.js';
 import { ConsoleSessionsRepository } from './console/console-sessions.repository.js';
 import { OverviewRepository } from './console/overview.repository.js';
@@ -36,6 +38,8 @@ import { ExpiryNoticesRepository } from './outbox/expiry-notices.repository.js';
 import { OutboxEventsRepository } from './outbox/outbox-events.repository.js';
 import { OutboxListsRepository } from './outbox/outbox-lists.repository.js';
 import { Outbox } from './outbox/outbox.js';
+import { WebhookTargets } from './outbox/webhook-targets.repository.js';
+import { WebhooksRepository } from './outbox/webhooks.repository.js';
 import { KeyUsageRepository } from './sealed/key-usage.repository.js';
 import { AccountRemediations } from './security-events/account-remediations.js';
 import { SecurityEventsRepository } from './security-events/security-events.repository.js';
@@ -87,6 +91,10 @@ import { ServicesRepository } from './services/services.repository.js';
     ServiceAccountsRepository,
     OutboxEventsRepository,
     OutboxListsRepository,
+    WebhooksRepository,
+    WebhookTargets,
+    DeclarationsRepository,
+    DeclaredSettingsRepository,
     ExpiryNoticesRepository,
     AccountTreesRepository,
     AuditLog,
@@ -121,6 +129,10 @@ import { ServicesRepository } from './services/services.repository.js';
     ServiceAccountsRepository,
     OutboxEventsRepository,
     OutboxListsRepository,
+    WebhooksRepository,
+    WebhookTargets,
+    DeclarationsRepository,
+    DeclaredSettingsRepository,
     ExpiryNoticesRepository,
     AccountTreesRepository,
     AuditLog,

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { Settings } from '../config/settings.js';
 import { type ExpiryReason, forecast } from '../domain/grant/expiry-forecast.js';
 import type { Grant } from '../domain/grant/grant.js';
 import type { Page } from '../domain/page.js';
 import { Clock } from '../domain/ports/clock.js';
+import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { type GrantPosition, GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';
 import { ExpiryNoticesRepository } from '../token-store/outbox/expiry-notices.repository.js';
 
@@ -25,14 +25,14 @@ const BATCH = 500;
 @Injectable()
 export class AnnounceExpiringGrants {
   constructor(
-    private readonly settings: Settings,
+    private readonly declared: DeclaredSettingsRepository,
     private readonly clock: Clock,
     private readonly grants: GrantListsRepository,
     private readonly notices: ExpiryNoticesRepository,
   ) {}
 
   async announce(shutdown: AbortSignal): Promise<void> {
-    const { testingClients } = this.settings;
+    const testingClients = await this.declared.testingClients();
     const until = new Date(this.clock.now().getTime() + Math.max(...Object.values(NOTICE_MS)));
     const all = { users: ['*'], clients: ['*'], testingClients, until, isUnnotified: true, limit: BATCH };
     let after: GrantPosition | null = null;
@@ -40,15 +40,15 @@ export class AnnounceExpiringGrants {
       const page: Page<Grant, GrantPosition> = await this.grants.expiring({ ...all, after });
       for (const grant of page.items) {
         if (shutdown.aborted) return;
-        await this.#announceOne(grant);
+        await this.#announceOne(grant, testingClients.includes(grant.client));
       }
       after = page.next;
     } while (after !== null);
   }
 
-  async #announceOne(grant: Grant): Promise<void> {
+  async #announceOne(grant: Grant, isTesting: boolean): Promise<void> {
     const now = this.clock.now();
-    const expiry = forecast(grant, this.settings.testingClients.includes(grant.client));
+    const expiry = forecast(grant, isTesting);
     if (!expiry || expiry.at.getTime() > now.getTime() + NOTICE_MS[expiry.reason]) return;
     await this.notices.notify(grant, expiry, now);
   }

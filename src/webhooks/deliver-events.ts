@@ -1,103 +1,170 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { WEBHOOK_DELIVERIES, WEBHOOK_DELIVERY_DURATION } from '../domain/metrics/grant-metrics.js';
 import type { Counter, Histogram } from '../domain/metrics/instruments.js';
 import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
+import { DatabaseHealth } from '../token-store/client/database-health.js';
 import {
   OutboxEventsRepository,
   type UndeliveredEvent,
 } from '../token-store/outbox/outbox-events.repository.js';
+import { type StoredWebhook, WebhooksRepository } from '../token-store/outbox/webhooks.repository.js';
 import { tracing } from '../tracing/tracing.js';
+import { DisableFailing } from './disable-failing.js';
 import { nextAttempt } from './retry-schedule.js';
-import { SendEvent } from './send-event.js';
+import { type Delivery, type Receiver, SendEvent } from './send-event.js';
 
 const BATCH = 10;
 /** On top of a batch's timeouts. Only a crashed replica keeps its claim until it expires. */
 const CLAIM_MARGIN_MS = 20_000;
 /** Graceful shutdown: how long to wait for the response to the current request. */
 const SHUTDOWN_GRACE_MS = 2000;
+/** A webhook that does not open is looked at again after this. */
+const UNOPENED_MS = 60_000;
 
-/** Sends due events one by one, in order of creation. A failure delays only the event that failed. */
+interface Failed {
+  readonly delivery: Exclude<Delivery, { kind: 'accepted' }>;
+  /** By performance.now(). */
+  readonly startedAt: number;
+  readonly now: Date;
+}
+
+/**
+ * Sends the due events of each webhook one by one, in order of creation. A failure delays only the event that failed, and a slow
+ * webhook no other: each has a run of its own.
+ */
 @Injectable()
-export class DeliverEvents {
+export class DeliverEvents implements BeforeApplicationShutdown {
   readonly #log = new Logger(DeliverEvents.name);
   readonly #deliveries: Counter<typeof WEBHOOK_DELIVERIES.labels>;
   readonly #durations: Histogram<typeof WEBHOOK_DELIVERY_DURATION.labels>;
+  readonly #stop = new AbortController();
+  /** By the id of the webhook. */
+  readonly #runs = new Map<string, Promise<void>>();
+  #enabled: ReadonlySet<string> = new Set();
 
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
+    private readonly health: DatabaseHealth,
+    private readonly webhooks: WebhooksRepository,
     private readonly events: OutboxEventsRepository,
     private readonly sendEvent: SendEvent,
+    private readonly disableFailing: DisableFailing,
     meter: Meter,
   ) {
     this.#deliveries = meter.counter(WEBHOOK_DELIVERIES);
     this.#durations = meter.histogram(WEBHOOK_DELIVERY_DURATION);
   }
 
-  async deliver(shutdown: AbortSignal): Promise<void> {
+  /** Begins to deliver where no run is under way, and ends it for all others. Returns before they end. @param webhookIds the enabled ones */
+  start(webhookIds: readonly string[]): void {
+    if (this.#stop.signal.aborted) return;
+    this.#enabled = new Set(webhookIds);
+    for (const id of webhookIds) {
+      if (!this.#runs.has(id)) this.#runs.set(id, this.#run(id));
+    }
+  }
+
+  /** Runs before the database is closed. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#runs.values());
+  }
+
+  async #run(id: string): Promise<void> {
+    const stop = this.#stop.signal;
     const cancel = new AbortController();
     const onStop = () => {
       setTimeout(() => {
         cancel.abort();
       }, SHUTDOWN_GRACE_MS).unref();
     };
-    shutdown.addEventListener('abort', onStop, { once: true });
+    stop.addEventListener('abort', onStop, { once: true });
     try {
-      await this.#deliverDue(shutdown, cancel.signal);
+      while (!stop.aborted && (await this.#deliverBatch(id, cancel.signal)));
+    } catch (error) {
+      if (!this.health.isOutage(error)) this.#log.error({ err: error, webhook: id }, 'webhooks are not sent');
     } finally {
-      shutdown.removeEventListener('abort', onStop);
+      stop.removeEventListener('abort', onStop);
+      this.#runs.delete(id);
     }
   }
 
-  async #deliverDue(shutdown: AbortSignal, cancel: AbortSignal): Promise<void> {
-    const claimMs = BATCH * (this.settings.webhook?.timeoutMs ?? 0) + CLAIM_MARGIN_MS;
-    let isMore = true;
-    while (isMore && !shutdown.aborted) {
-      const now = this.clock.now();
-      const batch = await this.events.claim(BATCH, now, new Date(now.getTime() + claimMs));
-      await this.#deliverAll(batch.events, shutdown, cancel);
-      isMore = batch.isMore;
+  /** @returns whether more may be due */
+  async #deliverBatch(id: string, cancel: AbortSignal): Promise<boolean> {
+    const now = this.clock.now();
+    const until = new Date(now.getTime() + BATCH * this.settings.webhookTimeoutMs + CLAIM_MARGIN_MS);
+    const { events, isMore } = await this.events.claim(id, BATCH, now, until);
+    if (events.length === 0) return isMore;
+    const ids = events.map((event) => event.id);
+    // Read for each batch: what was changed a moment ago holds, whether or not this replica was notified.
+    const webhook = await this.webhooks.findNamed(id);
+    if (!webhook || webhook.disabledAt) {
+      await this.events.abandon(ids, webhook ? 'disabled' : 'deleted', now);
+      return isMore;
     }
+    const secrets = await this.webhooks.open(webhook);
+    if (!secrets) {
+      await this.events.release(ids, new Date(now.getTime() + UNOPENED_MS));
+      return false;
+    }
+    const { current, previous } = secrets;
+    const isOverlap = previous !== null && previous.until > now;
+    const receiver = {
+      url: webhook.url,
+      secrets: isOverlap ? [current, previous.secret] : [current],
+    };
+    return (await this.#deliverAll({ webhook, receiver }, events, cancel)) && isMore;
   }
 
+  /** @returns false where the webhook gets nothing more now */
   async #deliverAll(
+    to: { readonly webhook: StoredWebhook; readonly receiver: Receiver },
     batch: readonly UndeliveredEvent[],
-    shutdown: AbortSignal,
     cancel: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    let { failingSince } = to.webhook;
     for (const [index, event] of batch.entries()) {
-      if (shutdown.aborted) {
+      if (this.#stop.signal.aborted || !this.#enabled.has(to.webhook.id)) {
         const unsent = batch.slice(index).map(({ id }) => id);
         await this.events.release(unsent, this.clock.now());
-        return;
+        return false;
       }
-      await this.#deliverOne(event, cancel);
+      const startedAt = performance.now();
+      const send = () => this.sendEvent.send(to.receiver, event, cancel);
+      const delivery = await (tracing()?.resume(event.traceparent, send) ?? send());
+      const now = this.clock.now();
+      if (delivery.kind === 'accepted') {
+        this.#count('delivered', startedAt);
+        await this.events.delivered(event.id, now);
+        if (failingSince !== null) await this.webhooks.noteFailing(to.webhook.id, null);
+        failingSince = null;
+      } else if (cancel.aborted) {
+        await this.events.release([event.id], now);
+      } else {
+        await this.#failed(to.webhook, event, { delivery, startedAt, now });
+        if (failingSince === null) await this.webhooks.noteFailing(to.webhook.id, now);
+        failingSince ??= now;
+        if (await this.disableFailing.ifDue(to.webhook, failingSince, { event, delivery, now })) return false;
+      }
     }
+    return true;
   }
 
-  async #deliverOne(event: UndeliveredEvent, cancel: AbortSignal): Promise<void> {
-    const { id, type, failures, traceparent } = event;
-    const startedAt = performance.now();
-    const send = () => this.sendEvent.send(event, cancel);
-    const delivery = await (tracing()?.resume(traceparent, send) ?? send());
-    const now = this.clock.now();
-    if (delivery.kind === 'accepted') {
-      this.#count('delivered', startedAt);
-      await this.events.delivered(id, now);
-      return;
-    }
-    if (cancel.aborted) {
-      await this.events.release([id], now);
-      return;
-    }
+  async #failed(
+    { name }: StoredWebhook,
+    { id, type, failures }: UndeliveredEvent,
+    { delivery, startedAt, now }: Failed,
+  ): Promise<void> {
     const { error } = delivery;
     const next = delivery.kind === 'gone' ? null : nextAttempt(failures + 1, now, Math.random());
     this.#count(next ? 'retried' : 'given_up', startedAt);
     await this.events.failed(id, error, now, next);
-    if (next) this.#log.warn({ id, type, error, next }, 'a webhook was not delivered; it is retried');
-    else this.#log.warn({ id, type, error }, 'a webhook was given up; the app has not received this event');
+    const fields = { webhook: name, id, type, error };
+    if (next) this.#log.warn({ ...fields, next }, 'a webhook was not delivered; it is retried');
+    else this.#log.warn(fields, 'a webhook was given up; the app has not received this event');
   }
 
   #count(outcome: 'delivered' | 'retried' | 'given_up', startedAt: number): void {

@@ -2,21 +2,24 @@ import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import { Clock } from '../domain/ports/clock.js';
+import type { Webhook } from '../domain/webhook/webhook.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
-import { OutboxListsRepository, type WebhookFilter } from '../token-store/outbox/outbox-lists.repository.js';
-import { type Delivery, SendEvent } from './send-event.js';
+import { type EventFilter, OutboxListsRepository } from '../token-store/outbox/outbox-lists.repository.js';
+import { WebhooksRepository } from '../token-store/outbox/webhooks.repository.js';
+import { type Delivery, type Receiver, SendEvent } from './send-event.js';
 
 /** Who acts: `operator`, or a person of the console. */
 type Actor = string;
 
 export interface TestDelivery {
   readonly id: string;
+  readonly webhook: Webhook;
   readonly delivery: Delivery;
   readonly ms: number;
 }
 
 /**
- * What an operator does with webhooks: sends events again, and a test event to the configured receiver. Both are audited.
+ * What an operator does with webhooks: sends events again, and a test event to one of them. Both are audited.
  * Does not own the delivery of what is due again: deliver-events.ts, on any replica.
  */
 @Injectable()
@@ -24,6 +27,7 @@ export class ReplayWebhooks {
   constructor(
     private readonly clock: Clock,
     private readonly outbox: OutboxListsRepository,
+    private readonly webhooks: WebhooksRepository,
     private readonly sendEvent: SendEvent,
     private readonly audit: AuditLog,
   ) {}
@@ -36,12 +40,13 @@ export class ReplayWebhooks {
   }
 
   /** @returns how many events are sent again */
-  async replayAll(filter: WebhookFilter, actor: Actor): Promise<number> {
+  async replayAll(filter: EventFilter, actor: Actor): Promise<number> {
     const events = await this.outbox.replayAll(filter, this.clock.now());
-    const { state, type, since, until } = filter;
+    const { state, webhookId, type, since, until } = filter;
     await this.#record('webhook.replay', 'ok', actor, {
       events,
       state,
+      webhook: webhookId,
       type,
       since: since?.toISOString() ?? null,
       until: until?.toISOString() ?? null,
@@ -49,17 +54,32 @@ export class ReplayWebhooks {
     return events;
   }
 
-  /** Sends one event now, past the outbox, and says what the receiver answered. It is not retried. */
-  async test(actor: Actor): Promise<TestDelivery> {
+  /**
+   * Sends one event now, past the outbox, and says what the receiver answered. It is not retried. A disabled webhook gets it, too.
+   * @param idOrName null: the only one there is
+   * @returns null where there is no such webhook, or there are several and none is named
+   */
+  async test(idOrName: string | null, actor: Actor): Promise<TestDelivery | null> {
+    const all = idOrName === null ? await this.webhooks.list() : [];
+    const only = all.length === 1 ? all[0] : null;
+    const webhook = idOrName === null ? only : await this.webhooks.findNamed(idOrName);
+    if (!webhook) return null;
     const id = `msg_test_${randomUUID()}`;
-    const timestamp = this.clock.now().toISOString();
+    const secrets = await this.webhooks.open(webhook);
     const startedAt = performance.now();
-    const event = { id, type: 'webhook.test', timestamp, data: { sent_by: actor }, failures: 0 } as const;
-    const delivery = await this.sendEvent.send(event, new AbortController().signal);
+    const delivery = secrets
+      ? await this.#sendTest(id, { url: webhook.url, secrets: [secrets.current] }, actor)
+      : ({ kind: 'failed', error: 'not_verified' } as const);
     const ms = Math.round(performance.now() - startedAt);
     const outcome = delivery.kind === 'accepted' ? 'ok' : delivery.error;
-    await this.#record('webhook.test', outcome, actor, { event: id });
-    return { id, delivery, ms };
+    await this.#record('webhook.test', outcome, actor, { event: id, webhook: webhook.name });
+    return { id, webhook, delivery, ms };
+  }
+
+  #sendTest(id: string, receiver: Receiver, actor: Actor): Promise<Delivery> {
+    const timestamp = this.clock.now().toISOString();
+    const event = { id, type: 'webhook.test', timestamp, data: { sent_by: actor }, failures: 0 } as const;
+    return this.sendEvent.send(receiver, event, new AbortController().signal);
   }
 
   async #record(

@@ -13,6 +13,12 @@ export type Delivery =
 
 type SentEvent = Pick<UndeliveredEvent, 'id' | 'type' | 'timestamp' | 'data'>;
 
+export interface Receiver {
+  readonly url: string;
+  /** Each signs: two of them while the secret is being replaced. */
+  readonly secrets: readonly Secret[];
+}
+
 const GONE = 410;
 const PREFIX = 'whsec_';
 
@@ -28,22 +34,24 @@ export class SendEvent {
   ) {}
 
   /** @param cancel aborts the request */
-  async send({ id, type, timestamp, data }: SentEvent, cancel: AbortSignal): Promise<Delivery> {
-    const { webhook } = this.settings;
-    if (webhook === null) return { kind: 'failed', error: 'no_webhook_url' };
+  async send(
+    { url, secrets }: Receiver,
+    { id, type, timestamp, data }: SentEvent,
+    cancel: AbortSignal,
+  ): Promise<Delivery> {
     const body = JSON.stringify({ type, timestamp, data });
     try {
-      const { status } = await send(webhook.url, {
+      const { status } = await send(url, {
         method: 'POST',
         body,
         headers: {
           'content-type': 'application/json',
           'user-agent': 'token-broker',
-          ...signMessage(webhook.secret, id, this.clock.now(), body),
+          ...signMessage(secrets, id, this.clock.now(), body),
         },
         // A redirect would take accounts and user ids to an address that the operator did not configure.
         redirect: 'manual',
-        timeoutMs: webhook.timeoutMs,
+        timeoutMs: this.settings.webhookTimeoutMs,
         // Only the status counts; a body would hold the connection.
         maxBytes: 0,
         signal: cancel,
@@ -68,11 +76,18 @@ function codeOf(error: unknown): string {
 
 /**
  * The headers of Standard Webhooks (https://www.standardwebhooks.com). They prove to a receiver that a message comes
- * from the broker, is unaltered and is recent.
+ * from the broker, is unaltered and is recent. With several secrets there are several signatures: one that verifies is enough.
  */
-export function signMessage(secret: Secret, id: string, at: Date, body: string): Record<string, string> {
+export function signMessage(
+  secrets: readonly Secret[],
+  id: string,
+  at: Date,
+  body: string,
+): Record<string, string> {
   const timestamp = String(Math.floor(at.getTime() / 1000));
-  const key = Buffer.from(secret.reveal().slice(PREFIX.length), 'base64');
-  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
-  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` };
+  const signatures = secrets.map((secret) => {
+    const key = Buffer.from(secret.reveal().slice(PREFIX.length), 'base64');
+    return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
+  });
+  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures.join(' ') };
 }

@@ -1,7 +1,6 @@
+import type { EventType } from '../domain/webhook/webhook.js';
 import type { DescribedWebhooks } from '../http/openapi-document.js';
-import type { UndeliveredEvent } from '../token-store/outbox/outbox-events.repository.js';
 
-type EventType = UndeliveredEvent['type'];
 type Members = Readonly<Record<string, object>>;
 
 interface EventKind {
@@ -24,7 +23,7 @@ const DIAGNOSIS = {
 
 /**
  * Owns how the payloads of webhooks are described in the OpenAPI document, one for each type of event. Does not own the
- * events (token-store/outbox/outbox.ts) nor their delivery. test/webhooks.test.ts holds what is sent against this.
+ * events (domain/webhook/, token-store/outbox/outbox.ts) nor their delivery. test/webhooks.test.ts holds what is sent against this.
  */
 const EVENTS: Readonly<Record<EventType, EventKind>> = {
   'grant.connected': {
@@ -117,7 +116,8 @@ const HEADERS = [
   { name: 'webhook-timestamp', description: 'When this attempt was sent, in seconds since 1970' },
   {
     name: 'webhook-signature',
-    description: '`v1,` and the base64 of HMAC-SHA256 over id, timestamp and body, joined by dots',
+    description:
+      '`v1,` and the base64 of HMAC-SHA256 over id, timestamp and body, joined by dots. Two of them, separated by a space, while the secret is being replaced',
   },
 ].map(({ name, description }) => ({
   name,

@@ -1,8 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Scheduler } from '../operations/scheduler.js';
 import { OutboxEventsRepository } from '../token-store/outbox/outbox-events.repository.js';
+import { WebhookTargets } from '../token-store/outbox/webhook-targets.repository.js';
 import { AnnounceExpiringGrants } from './announce-expiring-grants.js';
 import { DeliverEvents } from './deliver-events.js';
 
@@ -11,25 +11,36 @@ const DAY_SECONDS = 24 * HOUR_SECONDS;
 /** How long an event is kept after it was delivered or given up. */
 const KEEP_SECONDS = 30 * DAY_SECONDS;
 
+/** When events are delivered, announced and pruned. Without a webhook nothing of it costs anything. */
 @Injectable()
 export class WebhooksJob implements OnModuleInit {
   constructor(
-    private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly scheduler: Scheduler,
     private readonly deliverEvents: DeliverEvents,
     private readonly announceExpiring: AnnounceExpiringGrants,
     private readonly events: OutboxEventsRepository,
+    private readonly targets: WebhookTargets,
   ) {}
 
   onModuleInit(): void {
-    if (this.settings.webhook === null) return;
-    this.scheduler.every(1, 'deliver webhooks', (shutdown) => this.deliverEvents.deliver(shutdown));
-    this.scheduler.every(HOUR_SECONDS, 'announce expiring grants', (shutdown) =>
-      this.announceExpiring.announce(shutdown),
-    );
-    this.scheduler.every(DAY_SECONDS, 'prune webhooks', () =>
-      this.events.prune(new Date(this.clock.now().getTime() - KEEP_SECONDS * 1000)),
-    );
+    this.scheduler.every(1, 'deliver webhooks', async () => {
+      this.deliverEvents.start(await this.#enabled());
+    });
+    this.scheduler.every(HOUR_SECONDS, 'announce expiring grants', async (shutdown) => {
+      // A notice is given once: while no webhook is enabled it would be lost.
+      if ((await this.#enabled()).length > 0) await this.announceExpiring.announce(shutdown);
+    });
+    this.scheduler.every(DAY_SECONDS, 'prune webhooks', async () => {
+      const now = this.clock.now();
+      await this.events.abandonOrphans(now);
+      await this.events.prune(new Date(now.getTime() - KEEP_SECONDS * 1000));
+    });
+  }
+
+  /** From memory: without a webhook no query looks for events. */
+  async #enabled(): Promise<string[]> {
+    const targets = await this.targets.all();
+    return targets.flatMap(({ webhook }) => (webhook.disabledAt === null ? webhook.id : []));
   }
 }

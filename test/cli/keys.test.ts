@@ -174,6 +174,7 @@ describe('token-broker keys reseal', () => {
         { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 0 },
         { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
         { column: 'pending_exchanges.sealed_exchange', resealed: 0, newest: 0, changed: 0, unopened: 0 },
+        { column: 'webhooks.sealed_secrets', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       ],
       keys_in_use: { [newId]: 8 },
       unused_key_ids: [oldId],
@@ -233,6 +234,7 @@ describe('token-broker keys reseal', () => {
       { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 500 },
       { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       { column: 'pending_exchanges.sealed_exchange', resealed: 0, newest: 0, changed: 0, unopened: 0 },
+      { column: 'webhooks.sealed_secrets', resealed: 0, newest: 0, changed: 0, unopened: 0 },
     ]);
     expect(answer?.['keys_in_use']).toEqual({ [readKeyRing(ring).sealingKeyId]: 8, [oldId]: 1750 });
     expect(answer?.['problems']).toEqual([expect.stringContaining('it was moved')]);

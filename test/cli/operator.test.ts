@@ -17,7 +17,8 @@ let receiver: Receiver;
 beforeAll(async () => {
   // A command has the time of the machine, not that of the bed.
   receiver = await startReceiver(() => new Date());
-  bed = await startTestBed({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: receiver.secret });
+  bed = await startTestBed();
+  await bed.webhook({ name: 'app', url: receiver.url, secret: receiver.secret });
 });
 beforeEach(async () => {
   bed.google.control.reset();
@@ -277,10 +278,11 @@ describe('token-broker webhook', () => {
     await until(
       async () => (await bed.sql('SELECT 1 FROM outbox_events WHERE abandoned_at IS NOT NULL')).length > 0,
     );
-    const { answer } = await json('webhook', 'list', '--state', 'abandoned');
-    const [abandoned, ...others] = list(answer, 'webhooks');
+    const { answer } = await json('webhook', 'events', '--state', 'abandoned');
+    const [abandoned, ...others] = list(answer, 'events');
     expect(others).toEqual([]);
     expect(abandoned).toMatchObject({
+      webhook: 'app',
       type: 'grant.connected',
       state: 'abandoned',
       user_id: 'alice',
@@ -289,7 +291,7 @@ describe('token-broker webhook', () => {
       next_attempt_at: null,
     });
     const id = String(abandoned?.['id']);
-    const { stdout } = await run('webhook', 'list');
+    const { stdout } = await run('webhook', 'events');
     expect(longest(stdout)).toBeLessThanOrEqual(80);
     expect(stdout).toMatch(new RegExp(`^${id} +abandoned +1 +http_410`, 'm'));
     receiver.clear();
@@ -322,8 +324,69 @@ describe('token-broker webhook', () => {
     receiver.answer(503);
     const refused = await run('webhook', 'test');
     expect(refused).toMatchObject({ code: 69, stdout: expect.stringContaining('http_503') });
-    const { WEBHOOK_URL: _, WEBHOOK_SECRET: __, ...without } = bed.settings;
-    expect(await asJson(['webhook', 'test'], without)).toMatchObject({ code: 78 });
+    expect(await json('webhook', 'test', 'nobody')).toMatchObject({ code: 4 });
+  });
+});
+
+describe('a webhook on the command line', () => {
+  const named = async (name: string) =>
+    list((await json('webhook', 'list')).answer, 'webhooks').find((each) => each['name'] === name);
+
+  test('is created, listed, changed, rotated, disabled, enabled and deleted', async () => {
+    await run('service', 'create', 'reports', '--client', '*', '--scope', '*', '--user', '*');
+    const url = 'https://hooks.example.com/in';
+    const filters = ['--event', 'grant.expiring', '--service', 'reports'];
+    const { code, answer } = await json('webhook', 'create', 'second', '--url', url, ...filters);
+    expect(code).toBe(0);
+    expect(answer).toMatchObject({
+      name: 'second',
+      url,
+      events: ['grant.expiring'],
+      services: ['reports'],
+      secret: expect.stringMatching(/^whsec_[A-Za-z0-9+/]{43}=$/),
+    });
+    expect(await named('second')).toMatchObject({ verified: true, disabled_at: null, failing_since: null });
+    const { stdout } = await run('webhook', 'list');
+    expect(longest(stdout)).toBeLessThanOrEqual(80);
+    expect(stdout).toMatch(/^second +enabled +https:/m);
+    expect(stdout).not.toContain('whsec_');
+
+    expect((await json('webhook', 'update', 'second', '--event', '*')).answer).toMatchObject({
+      changed: true,
+    });
+    expect(await named('second')).toMatchObject({ events: [], services: ['reports'], url });
+    const rotated = (await json('webhook', 'rotate', 'second', '--overlap', '7d')).answer;
+    expect(rotated).toMatchObject({
+      secret: expect.stringMatching(/^whsec_/),
+      overlap_until: expect.any(String),
+    });
+    expect(rotated['secret']).not.toBe(answer['secret']);
+    expect((await json('webhook', 'disable', 'second')).answer).toMatchObject({ changed: true });
+    expect((await json('webhook', 'disable', 'second')).answer).toMatchObject({ changed: false });
+    expect(await named('second')).toMatchObject({ disabled_reason: 'operator' });
+    expect((await json('webhook', 'enable', 'second')).answer).toMatchObject({
+      disabled_at: null,
+      changed: true,
+    });
+    expect(await json('webhook', 'delete', 'second')).toMatchObject({ code: 0 });
+    expect(await named('second')).toBeUndefined();
+    expect((await audited('webhook.create')).at(-1)).toMatchObject({
+      actor: 'operator',
+      details: { webhook: 'second', url: 'https://hooks.example.com' },
+    });
+  });
+
+  test.each([
+    ['a name that is taken', 3, ['create', 'app', '--url', 'https://x.example']],
+    ['an address that is none', 2, ['create', 'x', '--url', 'x.example']],
+    ['an event that there is not', 2, ['create', 'x', '--url', 'https://x.example', '--event', 'x']],
+    ['nothing to change', 2, ['update', 'app']],
+    ['a webhook that there is not', 4, ['rotate', 'nobody']],
+    ['a secret that is none', 2, ['rotate', 'app', '--secret-file', 'package.json']],
+  ])('is refused with %s', async (_, code, args) => {
+    const { stderr, ...refused } = await tokenBroker(['webhook', ...args], bed.settings, process.cwd());
+    expect(refused).toMatchObject({ code, stdout: '' });
+    expect(stderr).not.toBe('');
   });
 });
 

@@ -30,7 +30,8 @@ let proxy: ScriptedProxy;
 
 beforeAll(async () => {
   receiver = await startReceiver(() => new Date());
-  bed = await startTestBed({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: receiver.secret });
+  bed = await startTestBed();
+  await bed.webhook({ url: receiver.url, secret: receiver.secret });
   proxy = await startScriptedProxy(bed.url);
   await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
 });
@@ -269,7 +270,7 @@ answer = {"state": outcome.state, "ended": outcome.has_ended, "account": outcome
   pythonTest('accepts a webhook of the broker, and refuses one that is altered, forged or old', async () => {
     const [{ text: body, headers }] = (await receiver.wait(1)) as [Receiver['received'][0]];
     const other = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
-    const old = signMessage(new Secret(receiver.secret), 'msg_1', new Date(Date.now() - 301_000), body);
+    const old = signMessage([new Secret(receiver.secret)], 'msg_1', new Date(Date.now() - 301_000), body);
     const given = { body, headers, old, secret: receiver.secret, other };
     const answer = await run(
       `

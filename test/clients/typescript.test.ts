@@ -26,7 +26,8 @@ let broker: TokenBroker;
 
 beforeAll(async () => {
   receiver = await startReceiver(() => new Date());
-  bed = await startTestBed({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: receiver.secret });
+  bed = await startTestBed();
+  await bed.webhook({ url: receiver.url, secret: receiver.secret });
   proxy = await startScriptedProxy(bed.url);
   await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
 });
@@ -328,7 +329,7 @@ describe('a webhook', () => {
     expect(await verify(text, headers, other)).toMatchObject(refused);
     expect(await verify(text, {}, receiver.secret)).toMatchObject(refused);
     expect(await verify(text, { ...headers, 'webhook-id': 'msg_2' }, receiver.secret)).toMatchObject(refused);
-    const old = signMessage(new Secret(receiver.secret), 'msg_1', new Date(Date.now() - 301_000), text);
+    const old = signMessage([new Secret(receiver.secret)], 'msg_1', new Date(Date.now() - 301_000), text);
     expect(await verify(text, old, receiver.secret)).toMatchObject(refused);
     await expect(verify(text, headers, [])).resolves.toBeInstanceOf(TypeError);
   });

@@ -106,8 +106,10 @@ const REVEALING = [
   'src/cli/libraries/sidecar/token-keeper.ts', // to see whether it is another one
   'src/cli/libraries/token-request.ts', // the caller's own key, JWT or credential, to the broker
   'src/cli/libraries/token-source.ts', // headers for the file that the user asked for
+  'src/cli/apply/apply.ts', // the one showing of new keys and secrets
   'src/cli/service/create.ts', // the one showing of a new key
   'src/cli/credential/create.ts', // the one showing of a new handle
+  'src/cli/webhook/webhook-options.ts', // the secret of a webhook: the one showing, and its form
   'src/services/delegated-credentials.controller.ts', // the same, to its service
   'src/google/ads/ads-http.client.ts', // the user's token, to the Google Ads API
   'src/google/oauth/jwt-bearer-grant.ts', // a service account's key, to sign what asks for a token
@@ -129,6 +131,9 @@ const REVEALING = [
   'src/token-store/connects/pending-consents.repository.ts', // both tokens, into one seal
   'src/token-store/connects/pending-exchanges.repository.ts', // tokens whose account is not known yet, into one seal
   'src/token-store/grants/slot-bookings.ts', // how Google names a token, into keyed digests
+  'src/token-store/outbox/webhooks.repository.ts', // both secrets of a webhook, into one seal and out of it
+  'src/declarations/check-declaration.ts', // the secret of a webhook, to check its form
+  'src/declarations/plan-declaration.ts', // the same, to see whether it is another one
   'src/tokens/token.response.ts',
   'src/webhooks/send-event.ts',
 ];
@@ -151,6 +156,7 @@ const VIOLATIONS: readonly [string, string, string][] = [
     '../services/service-registry.js',
   ],
   ['webhooks-uses-what-is-declared', 'src/webhooks/broken-feature.ts', '../grants/grants.module.js'],
+  ['declarations-uses-what-is-declared', 'src/declarations/broken-feature.ts', '../grants/grants.module.js'],
   [
     'grants-uses-what-is-declared',
     'src/grants/broken-feature.ts',

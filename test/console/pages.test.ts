@@ -23,9 +23,8 @@ describeInChromium('the console in Chromium', () => {
     // No server listens there: events wait.
     bed = await startTestBed({
       CONSOLE_OPERATORS: ALICE.email,
-      WEBHOOK_URL: 'http://127.0.0.1:9/',
-      WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
     });
+    await bed.webhook({ url: 'http://127.0.0.1:9/' });
     await bed.api.connect({ user_id: 'dead', scope: YOUTUBE }, { account: ALICE.email });
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     bed.clock.advance(3700);

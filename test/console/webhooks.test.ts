@@ -11,14 +11,14 @@ let bed: TestBed;
 let receiver: Receiver;
 let operator: ConsoleBrowser;
 let viewer: ConsoleBrowser;
+let webhook: string;
 beforeAll(async () => {
   receiver = await startReceiver(() => new Date());
   bed = await startTestBed({
     CONSOLE_OPERATORS: ALICE.email,
     CONSOLE_VIEWERS: BOB.email,
-    WEBHOOK_URL: receiver.url,
-    WEBHOOK_SECRET: receiver.secret,
   });
+  webhook = (await bed.webhook({ name: 'app', url: receiver.url, secret: receiver.secret })).id;
   operator = new ConsoleBrowser(bed.url);
   viewer = new ConsoleBrowser(bed.url);
   await operator.signIn(ALICE.email);
@@ -65,7 +65,7 @@ describe('the page of webhooks', () => {
     await delivered();
     const path = '/console/webhooks/replay';
     const none = await operator.get('/console/webhooks?state=abandoned');
-    expect(none.text).toContain('There are no such webhooks.');
+    expect(none.text).toContain('There are no such events.');
     await bed.sql(
       `UPDATE outbox_events SET delivered_at = NULL, abandoned_at = now(), last_error = 'http_500'`,
     );
@@ -77,7 +77,7 @@ describe('the page of webhooks', () => {
   });
 
   test('sends a test event, and says what the receiver answered', async () => {
-    const path = '/console/webhooks/test';
+    const path = `/console/webhooks/receivers/${webhook}/test`;
     const page = await operator.get('/console/webhooks');
     const accepted = await operator.submit(page, path);
     const said = await operator.get(accepted.location ?? '');
@@ -90,6 +90,22 @@ describe('the page of webhooks', () => {
       { actor: ACTOR, outcome: 'ok' },
       { actor: ACTOR, outcome: 'http_503' },
     ]);
+  });
+
+  test('shows each webhook, and an operator disables and enables it', async () => {
+    const path = (act: string) => `/console/webhooks/receivers/${webhook}/${act}`;
+    const page = await operator.get('/console/webhooks');
+    expect(page.text).toContain(new URL(receiver.url).origin);
+    expect(page.text).toContain('<span class="badge good">enabled</span>');
+    expect((await viewer.get('/console/webhooks')).text).not.toContain(path('disable'));
+    await operator.submit(page, path('disable'));
+    const disabled = await operator.get('/console/webhooks');
+    expect(disabled.text).toContain('<span class="badge plain">disabled</span>');
+    expect(await bed.sql('SELECT disabled_reason FROM webhooks')).toEqual([{ disabled_reason: 'operator' }]);
+    await operator.submit(disabled, path('enable'));
+    expect(await bed.sql('SELECT disabled_at FROM webhooks')).toEqual([{ disabled_at: null }]);
+    expect(await audited('webhook.disable')).toEqual([{ actor: ACTOR, outcome: 'ok' }]);
+    expect(await audited('webhook.enable')).toEqual([{ actor: ACTOR, outcome: 'ok' }]);
   });
 
   test('shows nothing that an address made up', async () => {

@@ -18,8 +18,11 @@ import type { Policy } from '../../src/domain/access/policy.js';
 import { Clock } from '../../src/domain/ports/clock.js';
 import { readConfiguration } from '../../src/config/read-configuration.js';
 import { generateKeyRing } from '../../src/sealing/key-ring.js';
+import { Secret } from '../../src/domain/secret.js';
+import type { Webhook, WebhookSpec } from '../../src/domain/webhook/webhook.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
+import { generateWebhookSecret, WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
 import { Api } from './api.js';
 
 // nestjs-pino keeps the log of the first broker of a process; here one broker follows another. It exports no reset.
@@ -100,6 +103,8 @@ export interface TestBed {
   reset(): Promise<void>;
   /** Another service, with a key of its own. */
   service(policy?: Partial<Policy>): Promise<Api>;
+  /** A webhook that gets events from now on. Without a secret it gets one of its own. */
+  webhook(spec: Partial<WebhookSpec> & { readonly url: string; readonly secret?: string }): Promise<Webhook>;
   /** A second broker over the same database. */
   restart(settings?: Record<string, string>): Promise<void>;
   stop(): Promise<void>;
@@ -171,6 +176,17 @@ export async function startTestBed(
     return new Api(url, key.reveal());
   };
 
+  const webhook: TestBed['webhook'] = async ({ secret, url, ...spec }) => {
+    const created = await app
+      .get(WebhookRegistry)
+      .create(
+        { name: `webhook ${randomUUID()}`, events: [], services: [], ...spec, url },
+        secret === undefined ? generateWebhookSecret() : new Secret(secret),
+      );
+    await app.get(ChangeFeed).catchUp();
+    return created;
+  };
+
   const sql = async (query: string, values?: unknown[]) => {
     const { rows } = await database.query<Record<string, unknown>>(query, values);
     // The broker has been notified of what a test changed in the database when the test goes on.
@@ -209,6 +225,7 @@ export async function startTestBed(
       return app;
     },
     service,
+    webhook,
     restart: async (changes = {}) => {
       await app.close();
       // Node's fetch keeps connections; it must see that these are closed before it uses one again.

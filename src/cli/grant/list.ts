@@ -50,19 +50,19 @@ function list({ expiringWithin, limit, ...filter }: Options): Promise<TableResul
   }
   return withBroker(async (broker) => {
     const [
-      { Settings },
+      { DeclaredSettingsRepository },
       { Clock },
       { GrantSearchRepository },
       { GrantListsRepository },
       { toGrantResponse },
     ] = await Promise.all([
-      import('../../config/settings.js'),
+      import('../../token-store/declarations/declared-settings.repository.js'),
       import('../../domain/ports/clock.js'),
       import('../../token-store/grants/grant-search.repository.js'),
       import('../../token-store/grants/grant-lists.repository.js'),
       import('../../grants/grant.response.js'),
     ]);
-    const { testingClients } = broker.get(Settings);
+    const testingClients = await broker.get(DeclaredSettingsRepository).testingClients();
     const [search, lists] = [broker.get(GrantSearchRepository), broker.get(GrantListsRepository)];
     const all = { users: ['*'], clients: [client ?? '*'], testingClients, isUnnotified: false };
     const until = new Date(broker.get(Clock).now().getTime() + (expiringWithin ?? 0) * 1000);

@@ -31,25 +31,34 @@ export function grantShow(): Command {
 }
 
 async function show(id: string, { limit }: Options): Promise<TableResult> {
-  const [settings, { GrantsAdminModule }, { GrantTimeline }, { toGrantResponse }, { toAuditEventResponse }] =
-    await Promise.all([
-      readSettings(process.env),
-      import('./grants-admin.module.js'),
-      import('../../grants/grant-timeline.js'),
-      import('../../grants/grant.response.js'),
-      import('../../audit/audit.dto.js'),
-    ]);
-  const history = isUuid(id)
-    ? await withModules(settings, [GrantsAdminModule], (broker) =>
-        broker.get(GrantTimeline).of(id.toLowerCase(), null, limit),
-      )
+  const [
+    settings,
+    { GrantsAdminModule },
+    { GrantTimeline },
+    { toGrantResponse },
+    { toAuditEventResponse },
+    { DeclaredSettingsRepository },
+  ] = await Promise.all([
+    readSettings(process.env),
+    import('./grants-admin.module.js'),
+    import('../../grants/grant-timeline.js'),
+    import('../../grants/grant.response.js'),
+    import('../../audit/audit.dto.js'),
+    import('../../token-store/declarations/declared-settings.repository.js'),
+  ]);
+  const found = isUuid(id)
+    ? await withModules(settings, [GrantsAdminModule], async (broker) => ({
+        history: await broker.get(GrantTimeline).of(id.toLowerCase(), null, limit),
+        testingClients: await broker.get(DeclaredSettingsRepository).testingClients(),
+      }))
     : null;
-  if (!history) throw noSuchGrant(id);
+  if (!found?.history) throw noSuchGrant(id);
+  const { history, testingClients } = found;
   const { grant, slots, events, olderThan } = history;
   return {
     text: (width) => [grant ? inWords(history, grant, width) : GONE, ...timeline(history, width)].join('\n'),
     json: {
-      grant: grant && toGrantResponse(grant, settings.testingClients),
+      grant: grant && toGrantResponse(grant, testingClients),
       slots: slots && {
         limit: slots.limit,
         used: slots.used,

@@ -2,22 +2,23 @@ import { Command } from 'commander';
 import { type CommandResult, printResult } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
-import { type FilterOptions, filterOf, withFilters } from './list.js';
+import { type FilterOptions, filterOf, withFilters } from './events.js';
 
 const EXAMPLES = `
 Examples:
   token-broker webhook replay msg_5b3f6a0e-2f0c-4b52-8a39-0f5f4c1f2d11
-  token-broker webhook replay --state abandoned --since 24h
+  token-broker webhook replay --webhook app --state abandoned --since 24h
   token-broker webhook replay --since 2026-11-21T08:00:00Z \\
     --until 2026-11-21T09:00:00Z
 
 One event, or all that the filters find. A running broker sends them at once, as
 if they had never been tried, under the same \`webhook-id\`: a receiver that
-handled one before recognises it.`;
+handled one before recognises it. A webhook that is disabled gets nothing:
+enable it first.`;
 
 export function webhookReplay(): Command {
   return withFilters(
-    new Command('replay').description('Send webhooks again').argument('[id]', 'the id of one event'),
+    new Command('replay').description('Send events again').argument('[id]', 'the id of one event'),
   )
     .addHelpText('after', EXAMPLES)
     .action(printResult(replay));
@@ -35,17 +36,16 @@ async function replay(id: string | undefined, options: FilterOptions): Promise<C
   ]);
   const replayed = await withModules(settings, [WebhookAdminModule], async (broker) => {
     const webhooks = broker.get(ReplayWebhooks);
-    if (id === undefined) return webhooks.replayAll(filterOf(options), 'operator');
+    if (id === undefined) return webhooks.replayAll(await filterOf(broker, options), 'operator');
     if (await webhooks.replay(id, 'operator')) return 1;
     throw new Failure(
       EXIT.notFound,
-      'webhook_not_found',
-      `There is no webhook ${id}. \`token-broker webhook list\` lists them.`,
+      'event_not_found',
+      `There is no event ${id}. \`token-broker webhook events\` lists them.`,
     );
   });
-  const nowhere = settings.webhook === null ? ' WEBHOOK_URL is not set here: set it at the broker.' : '';
   return {
-    text: `${replayed} webhook(s) are due now; a running broker sends them.${nowhere}`,
+    text: `${replayed} event(s) are due now; a running broker sends them.`,
     json: { replayed },
   };
 }

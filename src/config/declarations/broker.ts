@@ -1,5 +1,4 @@
-import { isURL } from 'class-validator';
-import { integer, matches, secret, text } from '../setting.js';
+import { integer, matches, text } from '../setting.js';
 
 /** The key ring, the services, what is cached, what is recorded and who is notified. */
 export const BROKER_SETTINGS = {
@@ -50,40 +49,22 @@ export const BROKER_SETTINGS = {
     more: '[Why](decisions/0011-memory-and-leases.md).',
     example: '30',
   }),
-  WEBHOOK_URL: text({
-    default: null,
-    rule: {
-      accepts: (value) =>
-        isURL(value, {
-          require_tld: false,
-          protocols: ['http', 'https'],
-          require_protocol: true,
-          disallow_auth: true,
-        }),
-      fault: 'must be an http or https URL without a user name',
-    },
-    doc: 'Where the broker sends webhooks.',
-    more: 'See [webhooks](webhooks.md). Not set: nowhere, and no event is kept for it.',
-    example: 'https://app.example.com/hooks',
-  }),
-  WEBHOOK_SECRET: secret({
-    default: null,
-    neededWith: 'WEBHOOK_URL',
-    rule: matches(
-      /^whsec_(?=.{32,88}$)([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
-      'must be whsec_ and 24 to 64 bytes in base64',
-    ),
-    doc: 'The key that signs webhooks, as Standard Webhooks write it: `whsec_` and 24 to 64 bytes in base64.',
-    more: 'Needed with `WEBHOOK_URL`. `WEBHOOK_SECRET_FILE` names a file that holds it instead.',
-    example: 'whsec_…',
-  }),
   WEBHOOK_TIMEOUT_MS: integer({
     default: 10_000,
     min: 100,
     max: 60_000,
     unit: 'milliseconds',
-    doc: 'How long the receiver of webhooks may take to answer.',
+    doc: 'How long the receiver of a webhook may take to answer.',
     example: '5000',
+  }),
+  WEBHOOK_DISABLE_DAYS: integer({
+    default: 5,
+    min: 0,
+    max: 30,
+    unit: 'days',
+    doc: 'For how many days a webhook may accept nothing before it is disabled; 0: it never is.',
+    more: 'See [webhooks](webhooks.md#disabled-after-days-of-failure).',
+    example: '14',
   }),
   AUDIT_FLUSH_SECONDS: integer({
     default: 1,

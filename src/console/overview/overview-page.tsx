@@ -108,7 +108,7 @@ function Figures({
         figure={waiting > MANY ? `over ${whole(MANY)}` : whole(waiting)}
         note={
           !system.sendsWebhooks
-            ? 'WEBHOOK_URL is not set'
+            ? 'There is no webhook'
             : `${oldestWaiting === null ? 'Nothing waits' : `The oldest is from ${ago(oldestWaiting, now)}`}${gone}`
         }
       />

@@ -8,6 +8,7 @@ import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../../token-store/change-feed/change-feed.js';
 import { ActivityRepository } from '../../token-store/console/activity.repository.js';
 import { OverviewRepository } from '../../token-store/console/overview.repository.js';
+import { WebhookTargets } from '../../token-store/outbox/webhook-targets.repository.js';
 import { Build } from '../build.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
@@ -27,6 +28,7 @@ export class OverviewController {
     private readonly overview: OverviewRepository,
     private readonly activity: ActivityRepository,
     private readonly job: OverviewJob,
+    private readonly webhooks: WebhookTargets,
   ) {}
 
   @Get()
@@ -37,17 +39,18 @@ export class OverviewController {
   ): Promise<void> {
     const now = this.clock.now();
     const period = periodOf(query['period']);
-    const [current, counts] = await Promise.all([
+    const [current, counts, webhooks] = await Promise.all([
       this.overview.read(now),
       this.activity.read(period.span, period.since(now)),
+      this.webhooks.all(),
     ]);
-    const { slotLimit, webhook, console } = this.settings;
+    const { slotLimit, console } = this.settings;
     const system = {
       version: this.build.version,
       keyIds: this.sealer.keyIds,
       changeFeedFault: this.changes.fault?.reason ?? null,
       slotLimit,
-      sendsWebhooks: webhook !== null,
+      sendsWebhooks: webhooks.length > 0,
       url: console?.url ?? '',
     };
     await sendPage(

@@ -4,7 +4,6 @@
  * (token-store/console/).
  */
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { Settings } from '../../config/settings.js';
 import { ActivityCounts, type ActivityKind } from '../../domain/activity.js';
 import { HTTP_REQUEST_DURATION } from '../../domain/metrics/call-metrics.js';
 import { Meter } from '../../domain/metrics/meter.js';
@@ -13,6 +12,8 @@ import { RefreshRequests } from '../../google/oauth/refresh-requests.js';
 import { Scheduler } from '../../operations/scheduler.js';
 import { ActivityRepository } from '../../token-store/console/activity.repository.js';
 import { ConsoleSessionsRepository } from '../../token-store/console/console-sessions.repository.js';
+import { Settings } from '../../config/settings.js';
+import { DeclaredSettingsRepository } from '../../token-store/declarations/declared-settings.repository.js';
 import { OverviewRepository } from '../../token-store/console/overview.repository.js';
 
 const MINUTE_SECONDS = 60;
@@ -32,6 +33,7 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
 
   constructor(
     private readonly settings: Settings,
+    private readonly declared: DeclaredSettingsRepository,
     private readonly clock: Clock,
     private readonly scheduler: Scheduler,
     private readonly meter: Meter,
@@ -89,8 +91,8 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
   }
 
   async #countNow(now: Date): Promise<void> {
-    const { testingClients, slotLimit } = this.settings;
-    await this.overview.takeSnapshot(testingClients, slotLimit, now);
+    const testingClients = await this.declared.testingClients();
+    await this.overview.takeSnapshot(testingClients, this.settings.slotLimit, now);
     await this.activity.sumUp(now);
     await this.activity.prune(now);
     await this.sessions.prune(now);

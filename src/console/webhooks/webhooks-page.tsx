@@ -1,26 +1,26 @@
-import type { ListedWebhook, WebhookState } from '../../token-store/outbox/outbox-lists.repository.js';
+import type { EventState, ListedEvent } from '../../token-store/outbox/outbox-lists.repository.js';
 import { grantPath, userPath } from '../paths.js';
 import { optionsOf, SearchForm, SelectField, TextField } from '../views/fields.js';
 import { Form, Layout, renderConsole, type Viewer } from '../views/layout.js';
 import { Badge, Card, Notice, Time, whole } from '../views/parts.js';
 import { Pager, Table } from '../views/table.js';
+import { type ListedWebhook, ReceiversCard } from './receivers-card.js';
 
-export const STATES: readonly WebhookState[] = ['waiting', 'delivered', 'abandoned'];
+export const STATES: readonly EventState[] = ['waiting', 'delivered', 'abandoned'];
 
 interface WebhooksFacts {
   readonly person: Viewer;
   readonly now: Date;
-  /** Whether WEBHOOK_URL is set. */
-  readonly isConfigured: boolean;
-  readonly filter: Readonly<Record<'state' | 'type' | 'since' | 'until', string | null>>;
   readonly webhooks: readonly ListedWebhook[];
+  readonly filter: Readonly<Record<'state' | 'webhook' | 'type' | 'since' | 'until', string | null>>;
+  readonly events: readonly ListedEvent[];
   readonly next: string | null;
   readonly done: string | null;
   /** Of what was done: milliseconds, an error code, or a count. */
   readonly detail: string | null;
 }
 
-const TONES: Readonly<Record<WebhookState, 'info' | 'good' | 'bad'>> = {
+const TONES: Readonly<Record<EventState, 'info' | 'good' | 'bad'>> = {
   waiting: 'info',
   delivered: 'good',
   abandoned: 'bad',
@@ -28,26 +28,18 @@ const TONES: Readonly<Record<WebhookState, 'info' | 'good' | 'bad'>> = {
 
 /** Webhooks to the app, and what became of them. */
 export function webhooksPage(facts: WebhooksFacts): string {
-  const { person, now, isConfigured, filter, webhooks, next, done, detail } = facts;
+  const { person, now, webhooks, filter, events, next, done, detail } = facts;
   const isOperator = person.role === 'operator';
+  const names = webhooks.map(({ id, name }) => ({ value: id, name }));
   return renderConsole(
     <Layout
       person={person}
       at="/console/webhooks"
       title="Webhooks"
-      lead="Events for the app. They are kept for 30 days after they were delivered or abandoned"
-      actions={
-        isOperator && isConfigured ? (
-          <Form person={person} action="/console/webhooks/test">
-            <button>Send a test event</button>
-          </Form>
-        ) : undefined
-      }
+      lead="Events for apps. They are kept for 30 days after they were delivered or abandoned"
     >
-      {isConfigured ? null : (
-        <Notice tone="warn">WEBHOOK_URL is not set: no new events are stored, and none is sent.</Notice>
-      )}
       <Done done={done} detail={detail} />
+      <ReceiversCard person={person} now={now} webhooks={webhooks} />
       <SearchForm action="/console/webhooks">
         <SelectField
           name="state"
@@ -56,14 +48,21 @@ export function webhooksPage(facts: WebhooksFacts): string {
           value={filter.state}
           options={optionsOf(STATES)}
         />
+        <SelectField
+          name="webhook"
+          label="Webhook"
+          any="Every webhook"
+          value={filter.webhook}
+          options={names}
+        />
         <TextField name="type" label="Type" value={filter.type} placeholder="grant.connected" />
         <TextField name="since" label="From (UTC)" value={filter.since} placeholder="2026-11-21" />
         <TextField name="until" label="Before (UTC)" value={filter.until} placeholder="2026-11-21" />
       </SearchForm>
       <Card title="Events" note="The newest first">
-        <Events person={person} now={now} webhooks={webhooks} />
+        <Events person={person} now={now} events={events} />
         <Pager next={next} />
-        {isOperator && filter.state === 'abandoned' && webhooks.length > 0 ? (
+        {isOperator && filter.state === 'abandoned' && events.length > 0 ? (
           <ReplayAll person={person} filter={filter} />
         ) : null}
       </Card>
@@ -90,10 +89,10 @@ function Done({ done, detail }: Pick<WebhooksFacts, 'done' | 'detail'>) {
   }
 }
 
-function Events({ person, now, webhooks }: Pick<WebhooksFacts, 'person' | 'now' | 'webhooks'>) {
+function Events({ person, now, events }: Pick<WebhooksFacts, 'person' | 'now' | 'events'>) {
   return (
     <Table
-      caption="Webhooks"
+      caption="Events and what became of them"
       columns={[
         {
           name: 'Event',
@@ -119,6 +118,7 @@ function Events({ person, now, webhooks }: Pick<WebhooksFacts, 'person' | 'now' 
             </>
           ),
         },
+        { name: 'Webhook', cell: ({ webhook }) => webhook ?? '–' },
         { name: 'Tries', isNumber: true, cell: ({ attempts }) => whole(attempts) },
         { name: 'Made', cell: ({ createdAt }) => <Time at={createdAt} now={now} /> },
         {
@@ -144,7 +144,7 @@ function Events({ person, now, webhooks }: Pick<WebhooksFacts, 'person' | 'now' 
           ? [
               {
                 name: 'Send',
-                cell: ({ id, state }: ListedWebhook) => (
+                cell: ({ id, state }: ListedEvent) => (
                   <Form person={person} action={`/console/webhooks/${encodeURIComponent(id)}/replay`}>
                     <button class="link">
                       {state === 'waiting' ? 'Now' : 'Again'}
@@ -156,8 +156,8 @@ function Events({ person, now, webhooks }: Pick<WebhooksFacts, 'person' | 'now' 
             ]
           : []),
       ]}
-      rows={webhooks}
-      empty="There are no such webhooks."
+      rows={events}
+      empty="There are no such events."
     />
   );
 }

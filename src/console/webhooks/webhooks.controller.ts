@@ -1,35 +1,37 @@
-/** The page of webhooks: which wait, failed or were given up; sending them again, and a test event. */
+/** The page of webhooks: who gets events, which wait, failed or were given up; sending them again, and a test event. */
 import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Settings } from '../../config/settings.js';
 import { BrokerError, invalidRequest } from '../../domain/errors.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { Audited } from '../../http/audit.decorator.js';
 import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
-import {
-  OutboxListsRepository,
-  type WebhookFilter,
-} from '../../token-store/outbox/outbox-lists.repository.js';
+import { type EventFilter, OutboxListsRepository } from '../../token-store/outbox/outbox-lists.repository.js';
+import { WebhooksRepository } from '../../token-store/outbox/webhooks.repository.js';
+import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { ReplayWebhooks } from '../../webhooks/replay-webhooks.js';
+import { type ChangedWebhook, WebhookRegistry } from '../../webhooks/webhook-registry.js';
 import { choiceIn, cursorIn, type FormValues, nextPath, pathWith, textIn, timeIn } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
+import type { ListedWebhook } from './receivers-card.js';
 import { STATES, webhooksPage } from './webhooks-page.js';
 
 const WEBHOOKS = 50;
 const PATH = '/console/webhooks';
 
-/** Its acts are recorded by webhooks/replay-webhooks.ts. */
+/** Its acts are recorded by webhooks/. */
 @Controller('console/webhooks')
 @ConsoleController()
 export class ConsoleWebhooksController {
   constructor(
-    private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly cursors: PageCursors,
     private readonly outbox: OutboxListsRepository,
-    private readonly webhooks: ReplayWebhooks,
+    private readonly replays: ReplayWebhooks,
+    private readonly webhooks: WebhooksRepository,
+    private readonly registry: WebhookRegistry,
+    private readonly services: ServicesRepository,
   ) {}
 
   @Get()
@@ -51,9 +53,9 @@ export class ConsoleWebhooksController {
     const page = webhooksPage({
       person,
       now: this.clock.now(),
-      isConfigured: this.settings.webhook !== null,
+      webhooks: await this.#receivers(),
       filter: shown,
-      webhooks: items,
+      events: items,
       next: nextPath(PATH, shown, await this.cursors.write(list, end)),
       done: textIn(query, 'done'),
       detail: textIn(query, 'detail'),
@@ -61,16 +63,41 @@ export class ConsoleWebhooksController {
     await sendPage(reply, page);
   }
 
-  @Post('test')
+  @Post('receivers/:id/test')
   @Audited('webhook.test', 'refusals')
-  async test(@Person() person: ConsolePerson, @Res() reply: FastifyReply): Promise<void> {
-    if (this.settings.webhook === null) throw notConfigured();
-    const { delivery, ms } = await this.webhooks.test(actorOf(person));
+  async test(
+    @Person() person: ConsolePerson,
+    @Param('id') id: string,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const sent = await this.replays.test(id, actorOf(person));
+    if (!sent) throw noWebhook();
+    const { delivery, ms } = sent;
     const result =
       delivery.kind === 'accepted'
         ? { done: 'accepted', detail: String(ms) }
         : { done: 'refused', detail: delivery.error };
     await reply.redirect(pathWith(PATH, result), 303);
+  }
+
+  @Post('receivers/:id/enable')
+  @Audited('webhook.enable', 'refusals')
+  async enable(
+    @Person() person: ConsolePerson,
+    @Param('id') id: string,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await switched(await this.registry.enable(id, actorOf(person)), reply);
+  }
+
+  @Post('receivers/:id/disable')
+  @Audited('webhook.disable', 'refusals')
+  async disable(
+    @Person() person: ConsolePerson,
+    @Param('id') id: string,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await switched(await this.registry.disable(id, actorOf(person)), reply);
   }
 
   @Post('replay')
@@ -83,7 +110,7 @@ export class ConsoleWebhooksController {
     const filter = filterOf(form);
     // The others are sent anyway, or were delivered.
     if (filter.state !== 'abandoned') throw invalidRequest({ state: 'must be abandoned.' });
-    const events = await this.webhooks.replayAll(filter, actorOf(person));
+    const events = await this.replays.replayAll(filter, actorOf(person));
     await reply.redirect(pathWith(PATH, { done: 'replayed', detail: String(events) }), 303);
   }
 
@@ -94,33 +121,52 @@ export class ConsoleWebhooksController {
     @Param('id') id: string,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const isFound = await this.webhooks.replay(id, actorOf(person));
+    const isFound = await this.replays.replay(id, actorOf(person));
     if (!isFound) {
-      throw new BrokerError(
-        'not_found',
-        'There is no such webhook; it is deleted 30 days after its delivery.',
-      );
+      throw new BrokerError('not_found', 'There is no such event; it is deleted 30 days after its delivery.');
     }
     await reply.redirect(pathWith(PATH, { done: 'replayed', detail: '1' }), 303);
   }
+
+  /** All of them: there are few. */
+  async #receivers(): Promise<ListedWebhook[]> {
+    const webhooks = await this.webhooks.list();
+    const names = await this.services.namesOf(webhooks.flatMap(({ services }) => services));
+    return Promise.all(
+      webhooks.map(async (webhook) => ({
+        ...webhook,
+        isVerified: (await this.webhooks.open(webhook)) !== null,
+        serviceNames: webhook.services.map((id) => names.get(id) ?? id),
+      })),
+    );
+  }
 }
 
-function filterOf(values: FormValues): WebhookFilter {
+async function switched(changed: ChangedWebhook | null, reply: FastifyReply): Promise<void> {
+  if (!changed) throw noWebhook();
+  await reply.redirect(PATH, 303);
+}
+
+function filterOf(values: FormValues): EventFilter {
   return {
     state: choiceIn(values, 'state', STATES),
+    webhookId: textIn(values, 'webhook'),
     type: textIn(values, 'type'),
     since: timeIn(values, 'since'),
     until: timeIn(values, 'until'),
   };
 }
 
-function textsOf({ state, type, since, until }: WebhookFilter) {
-  return { state, type, since: since?.toISOString() ?? null, until: until?.toISOString() ?? null };
+function textsOf({ state, webhookId, type, since, until }: EventFilter) {
+  return {
+    state,
+    webhook: webhookId,
+    type,
+    since: since?.toISOString() ?? null,
+    until: until?.toISOString() ?? null,
+  };
 }
 
-function notConfigured(): BrokerError {
-  return new BrokerError(
-    'invalid_request',
-    'WEBHOOK_URL is not set: there is no receiver to send a test event to.',
-  );
+function noWebhook(): BrokerError {
+  return new BrokerError('not_found', 'There is no such webhook; it may have been deleted.');
 }

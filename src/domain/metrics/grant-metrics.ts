@@ -115,6 +115,15 @@ export const WEBHOOK_OLDEST_AGE = sharedGauge({
   see: 'webhooks.md',
 });
 
+export const WEBHOOK_RECEIVERS = sharedGauge({
+  name: 'token_broker_webhook_receivers',
+  help: 'Webhooks. disabled: by the broker, after days of failure; paused: by an operator.',
+  unit: 'webhooks',
+  labels: { state: ['enabled', 'disabled', 'paused'] },
+  see: 'webhooks.md#disabled-after-days-of-failure',
+});
+export type WebhookState = (typeof WEBHOOK_RECEIVERS.labels.state)[number];
+
 export const WEBHOOK_DELIVERIES = counter({
   name: 'token_broker_webhook_deliveries_total',
   help: 'Attempts to deliver an event: delivered, to be retried, or given up.',

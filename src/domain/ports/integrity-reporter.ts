@@ -12,6 +12,8 @@ export const INTEGRITY_KINDS = [
   'pending_exchange',
   'revocation',
   'outbox_event',
+  'webhook',
+  'declared_setting',
 ] as const;
 
 /** A stored value that is not as the broker wrote it: changed, rolled back, or sealed with a missing key. */

@@ -50,6 +50,7 @@ interface IssuerKeysOptions {
 export class IssuerKeys {
   readonly #sets: CachedResource<JSONWebKeySet>;
   readonly #keys: JWTVerifyGetKey;
+  #isEnded = false;
 
   constructor(issuer: ServiceIssuer, { now, report }: IssuerKeysOptions) {
     const times = issuer.keys.from === 'file' ? FILE_TIMES : KEY_TIMES;
@@ -59,7 +60,12 @@ export class IssuerKeys {
 
   /** The set that a token would be verified with now; null where it must be fetched first. */
   current(): JSONWebKeySet | null {
-    return this.#sets.current();
+    return this.#isEnded ? null : this.#sets.current();
+  }
+
+  /** No set is current from now on. */
+  end(): void {
+    this.#isEnded = true;
   }
 
   /** As `current`, once it is fetched. @throws {KeysUnavailable} */

@@ -1,45 +1,19 @@
 import { hash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import {
-  decodeJwt,
-  errors,
-  type JSONWebKeySet,
-  type JWTPayload,
-  jwtVerify,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-  type JWTVerifyResult,
-} from 'jose';
+import { decodeJwt, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { cacheBound } from '../../domain/cache-bound.js';
-import { Settings } from '../../config/settings.js';
-import {
-  isSubject,
-  type ServiceIssuer,
-  trustDomainOf,
-  type WorkloadIdentity,
-} from '../../domain/access/workload-identity.js';
+import { isSubject, type ServiceIssuer, trustDomainOf } from '../../domain/access/workload-identity.js';
 import { BrokerError } from '../../domain/errors.js';
 import { Clock } from '../../domain/ports/clock.js';
 import type { Secret } from '../../domain/secret.js';
-import type { Proof } from '../../http/caller.decorator.js';
-import { IssuerKeys, KeysUnavailable } from './issuer-keys.js';
+import { DeclaredSettingsRepository } from '../../token-store/declarations/declared-settings.repository.js';
+import { KeysUnavailable } from './issuer-keys.js';
+import { IssuerVerifier, type ProvedIdentity, TokenRefused, type VerifiedJwt } from './issuer-verifier.js';
 
-/** Asymmetric algorithms only: with a shared secret, the verifier could also issue tokens. Never `none`. */
-const ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ');
-
-/** Refuses logout tokens, security events and other kinds that have a `typ` of their own (RFC 8725 section 3.11). */
-const TYPES = [undefined, 'JWT', 'JOSE'];
-
-/** Allowed difference between the clocks of an issuer and of the broker. */
-const CLOCK_TOLERANCE_SECONDS = 60;
-const MAX_LIFETIME_SECONDS = 24 * 3600;
 const RETRY_SECONDS = 5;
 /** Each workload has a new JWT every few minutes or hours. */
 const MAX_VERIFIED = 20_000;
-
-/** An identity, and how long its JWT proves it without being verified again. */
-export type ProvedIdentity = WorkloadIdentity & Proof;
 
 /**
  * Verifies the JWTs with which workloads identify themselves: which configured issuer signed them, and for whom. A valid
@@ -49,23 +23,17 @@ export type ProvedIdentity = WorkloadIdentity & Proof;
 @Injectable()
 export class WorkloadJwtVerifier {
   readonly #log = new Logger(WorkloadJwtVerifier.name);
-  readonly #issuers: ReadonlyMap<string, IssuerVerifier>;
+  /** Of the issuers as they were configured last. */
+  #issuers: {
+    readonly of: readonly ServiceIssuer[];
+    readonly verifiers: ReadonlyMap<string, IssuerVerifier>;
+  } = { of: [], verifiers: new Map() };
   readonly #verified = new LRUCache<string, VerifiedJwt>(cacheBound(MAX_VERIFIED));
 
   constructor(
-    settings: Settings,
+    private readonly declared: DeclaredSettingsRepository,
     private readonly clock: Clock,
-  ) {
-    const now = () => clock.monotonicMs();
-    this.#issuers = new Map(
-      settings.serviceIssuers.map((issuer) => {
-        const report = (failure: unknown) => {
-          this.#report(issuer, failure);
-        };
-        return [issuer.name, new IssuerVerifier(issuer, { now, report })];
-      }),
-    );
-  }
+  ) {}
 
   /**
    * @returns the identity that the token proves; null when it is refused, or of no configured issuer
@@ -73,10 +41,11 @@ export class WorkloadJwtVerifier {
    */
   async identify(token: Secret): Promise<ProvedIdentity | null> {
     const jwt = token.reveal();
+    const verifiers = await this.#verifiers();
     const digest = hash('sha256', jwt, 'base64url');
     const known = this.#verified.get(digest);
     if (await known?.isValidOnceFetched(this.clock.now())) return known ?? null;
-    const verifier = this.#issuerOf(jwt);
+    const verifier = issuerOf(jwt, verifiers);
     if (!verifier) return null;
     const { name } = verifier.issuer;
     try {
@@ -109,137 +78,44 @@ export class WorkloadJwtVerifier {
       );
   }
 
-  /** By the token's unverified claims; the keys of that issuer then verify the token. */
-  #issuerOf(jwt: string): IssuerVerifier | undefined {
-    let claims: JWTPayload;
-    try {
-      claims = decodeJwt(jwt);
-    } catch {
-      return undefined;
-    }
-    const { iss, sub } = claims;
-    const byIssuer = typeof iss === 'string' ? this.#ofKind('issuer', iss) : undefined;
-    if (byIssuer) return byIssuer;
-    // JWT-SVID section 3: `iss` is optional, and the trust domain of the subject is the issuer.
-    const domain = isSubject(sub) ? trustDomainOf(sub) : null;
-    return domain === null ? undefined : this.#ofKind('trust-domain', domain);
-  }
-
-  #ofKind(kind: ServiceIssuer['kind'], name: string): IssuerVerifier | undefined {
-    const verifier = this.#issuers.get(name);
-    return verifier?.issuer.kind === kind ? verifier : undefined;
-  }
-}
-
-/** The token is invalid, or not for this broker. */
-class TokenRefused extends Error {
-  override readonly name = 'TokenRefused';
-
-  /** @param why a fixed word, never text of the token */
-  constructor(readonly why: string) {
-    super(why);
-  }
-}
-
-/** Valid until its `exp`, and as long as the keys are the ones that verified it: a withdrawn key ends it. */
-class VerifiedJwt implements ProvedIdentity {
-  constructor(
-    readonly issuer: string,
-    readonly subject: string,
-    private readonly expiresAt: number,
-    private readonly keys: IssuerKeys,
-    /** Null where they were loaded for it, or meanwhile: then it is valid for one call. */
-    private readonly verifiedWith: JSONWebKeySet | null,
-  ) {}
-
-  isValid(now: Date): boolean {
-    return (
-      this.verifiedWith !== null &&
-      now.getTime() < this.expiresAt &&
-      this.keys.current() === this.verifiedWith
+  /** Issuers that did not change keep their keys; what others signed is verified again. */
+  async #verifiers(): Promise<ReadonlyMap<string, IssuerVerifier>> {
+    const issuers = await this.declared.serviceIssuers();
+    if (issuers === this.#issuers.of) return this.#issuers.verifiers;
+    const before = this.#issuers.verifiers;
+    const now = () => this.clock.monotonicMs();
+    const verifiers = new Map(
+      issuers.map((issuer) => {
+        const known = before.get(issuer.name);
+        if (known && JSON.stringify(known.issuer) === JSON.stringify(issuer)) return [issuer.name, known];
+        const report = (failure: unknown) => {
+          this.#report(issuer, failure);
+        };
+        return [issuer.name, new IssuerVerifier(issuer, { now, report })];
+      }),
     );
-  }
-
-  /** As `isValid`, after keys that are due were fetched. */
-  async isValidOnceFetched(now: Date): Promise<boolean> {
-    if (this.verifiedWith !== null && this.keys.current() === null) await this.keys.get().catch(() => null);
-    return this.isValid(now);
+    for (const [name, verifier] of before) if (verifiers.get(name) !== verifier) verifier.end();
+    this.#issuers = { of: issuers, verifiers };
+    return verifiers;
   }
 }
 
-/** Verifies the JWTs of one issuer: RFC 7519, with the rules of RFC 8725 sections 3.1, 3.8, 3.9 and 3.11. */
-class IssuerVerifier {
-  readonly #keys: IssuerKeys;
-
-  constructor(
-    readonly issuer: ServiceIssuer,
-    options: ConstructorParameters<typeof IssuerKeys>[1],
-  ) {
-    this.#keys = new IssuerKeys(issuer, options);
-  }
-
-  /**
-   * @throws {TokenRefused}
-   * @throws {KeysUnavailable}
-   */
-  async verify(jwt: string, now: Date): Promise<VerifiedJwt> {
-    const { name, kind, audience } = this.issuer;
-    const keys = this.#keys.current();
-    const { payload, protectedHeader } = await verified(jwt, this.#keys.choose, {
-      ...(kind === 'issuer' ? { issuer: name } : {}),
-      audience,
-      algorithms: ALGORITHMS,
-      requiredClaims: ['sub', 'exp'],
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      currentDate: now,
-    });
-    if (!TYPES.includes(protectedHeader.typ)) throw new TokenRefused('typ');
-    assertShortLifetime(payload, now);
-    const { sub, exp = 0 } = payload;
-    if (!isSubject(sub)) throw new TokenRefused('sub');
-    const verifiedWith = this.#keys.current() === keys ? keys : null;
-    return new VerifiedJwt(name, sub, exp * 1000, this.#keys, verifiedWith);
-  }
-}
-
-/** A token that is valid for months is a key that cannot be revoked. */
-function assertShortLifetime({ iat, exp = Infinity }: JWTPayload, now: Date): void {
-  const seconds = now.getTime() / 1000;
-  if (iat !== undefined && iat > seconds + CLOCK_TOLERANCE_SECONDS) throw new TokenRefused('iat');
-  if (exp - (iat ?? seconds) > MAX_LIFETIME_SECONDS) throw new TokenRefused('lifetime');
-}
-
-async function verified(
-  jwt: string,
-  keys: JWTVerifyGetKey,
-  options: JWTVerifyOptions,
-): Promise<JWTVerifyResult> {
+/** By the token's unverified claims; the keys of that issuer then verify the token. */
+function issuerOf(jwt: string, verifiers: ReadonlyMap<string, IssuerVerifier>): IssuerVerifier | undefined {
+  let claims: JWTPayload;
   try {
-    return await jwtVerify(jwt, keys, options).catch((error: unknown) => {
-      // A JWT-SVID may omit the key id: every matching key is tried.
-      if (error instanceof errors.JWKSMultipleMatchingKeys) return withAny(error, jwt, options);
-      throw error;
-    });
-  } catch (error) {
-    if (error instanceof KeysUnavailable) throw error;
-    if (error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired) {
-      throw new TokenRefused(error.claim);
-    }
-    throw new TokenRefused(error instanceof errors.JOSEError ? error.code : 'unverifiable');
+    claims = decodeJwt(jwt);
+  } catch {
+    return undefined;
   }
-}
-
-async function withAny(
-  keys: errors.JWKSMultipleMatchingKeys,
-  jwt: string,
-  options: JWTVerifyOptions,
-): Promise<JWTVerifyResult> {
-  for await (const key of keys) {
-    try {
-      return await jwtVerify(jwt, key, options);
-    } catch (error) {
-      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
-    }
-  }
-  throw new errors.JWSSignatureVerificationFailed();
+  const ofKind = (kind: ServiceIssuer['kind'], name: string) => {
+    const verifier = verifiers.get(name);
+    return verifier?.issuer.kind === kind ? verifier : undefined;
+  };
+  const { iss, sub } = claims;
+  const byIssuer = typeof iss === 'string' ? ofKind('issuer', iss) : undefined;
+  if (byIssuer) return byIssuer;
+  // JWT-SVID section 3: `iss` is optional, and the trust domain of the subject is the issuer.
+  const domain = isSubject(sub) ? trustDomainOf(sub) : null;
+  return domain === null ? undefined : ofKind('trust-domain', domain);
 }

@@ -16,6 +16,8 @@ const TRIGGERS: readonly (readonly [table: string, trigger: string, type: number
   ['grants', 'grants_emptied', 32],
   ['access_tokens', 'access_tokens_emptied', 32],
   ['services', 'services_changed', 4 + 8 + 16 + 32],
+  ['webhooks', 'webhooks_changed', 4 + 8 + 16 + 32],
+  ['declared_settings', 'declared_settings_changed', 4 + 8 + 16 + 32],
   ['delegated_credentials', 'delegated_credential_changed', 1 + 16],
   ['delegated_credentials', 'delegated_credential_deleted', 1 + 8],
   ['delegated_credentials', 'delegated_credentials_emptied', 32],

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import type { EventType } from '../../domain/webhook/webhook.js';
 import { Database } from '../client/database.js';
-import type { EventType } from './outbox.js';
 
 /** An event that is not delivered yet. */
 export interface UndeliveredEvent {
@@ -42,12 +42,13 @@ export class OutboxEventsRepository {
   ) {}
 
   /**
-   * Takes what is due, in order of creation. A replica that dies after claiming loses the claim. Rows that the broker did not
+   * Takes what is due for a webhook, in order of creation. A replica that dies after claiming loses the claim. Rows that the broker did not
    * write are abandoned, with an alarm.
    * @param until from then on, another may take it
    * @returns `isMore` when as many as wanted were due
    */
   async claim(
+    webhookId: string,
     most: number,
     now: Date,
     until: Date,
@@ -57,31 +58,36 @@ export class OutboxEventsRepository {
       UPDATE outbox_events SET next_attempt_at = ${until}
       WHERE id IN (
         SELECT id FROM outbox_events
-        WHERE delivered_at IS NULL AND abandoned_at IS NULL AND next_attempt_at <= ${now}
+        WHERE webhook_id = ${webhookId} AND delivered_at IS NULL AND abandoned_at IS NULL AND next_attempt_at <= ${now}
         ORDER BY next_attempt_at, sequence LIMIT ${most} FOR UPDATE SKIP LOCKED
       )
       RETURNING id, sequence, type, payload::text AS payload, attempts`;
     const events = rows.sort((a, b) => (a.sequence < b.sequence ? -1 : 1)).map(read);
     const malformed = rows.filter((_, index) => events[index] === null);
-    if (malformed.length > 0) await this.#abandon(malformed, now);
+    if (malformed.length > 0) await this.#abandonMalformed(malformed, now);
     return { events: events.filter((event) => event !== null), isMore: rows.length === most };
   }
 
-  async #abandon(malformed: readonly Row[], now: Date): Promise<void> {
+  async #abandonMalformed(malformed: readonly Row[], now: Date): Promise<void> {
     const ids = malformed.map(({ id }) => id);
-    await this.database.outboxEvent.updateMany({
-      where: { id: { in: ids }, ...OPEN },
-      data: { abandonedAt: now, lastError: 'malformed' },
-    });
+    await this.abandon(ids, 'malformed', now);
     const reason = 'An event for the app is malformed and was given up: the app has not received it.';
     for (const id of ids) this.reporter.report({ kind: 'outbox_event', id, reason });
   }
 
-  /** Releases what was claimed and not tried. */
-  async release(ids: readonly string[], now: Date): Promise<void> {
+  /** Gives up what was claimed and not tried. */
+  async abandon(ids: readonly string[], lastError: string, now: Date): Promise<void> {
     await this.database.outboxEvent.updateMany({
       where: { id: { in: [...ids] }, ...OPEN },
-      data: { nextAttemptAt: now },
+      data: { abandonedAt: now, lastError },
+    });
+  }
+
+  /** Releases what was claimed and not tried. @param due when it may be tried */
+  async release(ids: readonly string[], due: Date): Promise<void> {
+    await this.database.outboxEvent.updateMany({
+      where: { id: { in: [...ids] }, ...OPEN },
+      data: { nextAttemptAt: due },
     });
   }
 
@@ -103,6 +109,14 @@ export class OutboxEventsRepository {
         ...(next ? { nextAttemptAt: next } : { abandonedAt: now }),
       },
     });
+  }
+
+  /** Gives up what no webhook is there for, such as events of one that was deleted while they were stored. */
+  async abandonOrphans(now: Date): Promise<void> {
+    await this.database.$executeRaw`
+      UPDATE outbox_events SET abandoned_at = ${now}, last_error = 'deleted'
+      WHERE delivered_at IS NULL AND abandoned_at IS NULL
+        AND NOT EXISTS (SELECT FROM webhooks WHERE webhooks.id = outbox_events.webhook_id)`;
   }
 
   /** Deletes what was delivered or abandoned before a time. */

@@ -1,18 +1,22 @@
 import { Injectable } from '@nestjs/common';
 import type { Page } from '../../domain/page.js';
+import type { EventType } from '../../domain/webhook/webhook.js';
 import { alongIndex, boundedScan, pageOf } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
-import type { EventType } from './outbox.js';
 
 /** `waiting`: due, or due again after a failure. `abandoned`: the broker stopped trying. */
-export type WebhookState = 'waiting' | 'delivered' | 'abandoned';
+export type EventState = 'waiting' | 'delivered' | 'abandoned';
 
-export interface ListedWebhook {
+export interface ListedEvent {
   readonly id: string;
   readonly sequence: bigint;
   readonly type: EventType;
-  readonly state: WebhookState;
+  readonly state: EventState;
+  /** The id of the webhook that it is for; null for one of a version that had one address for all. */
+  readonly webhookId: string | null;
+  /** Its name; null where it was deleted. */
+  readonly webhook: string | null;
   readonly userId: string | null;
   readonly grantId: string | null;
   readonly createdAt: Date;
@@ -25,25 +29,28 @@ export interface ListedWebhook {
   readonly lastError: string | null;
 }
 
-export interface WebhookFilter {
-  readonly state: WebhookState | null;
+export interface EventFilter {
+  readonly state: EventState | null;
+  /** The id of the webhook. */
+  readonly webhookId: string | null;
   readonly type: string | null;
   readonly since: Date | null;
   readonly until: Date | null;
 }
 
 /** The position of an event in the list. */
-export type WebhookPosition = Pick<ListedWebhook, 'createdAt' | 'sequence'>;
+export type EventPosition = Pick<ListedEvent, 'createdAt' | 'sequence'>;
 
-interface WebhookQuery extends WebhookFilter {
+interface EventQuery extends EventFilter {
   /** Where the last page ended; null for the first page. */
-  readonly after: WebhookPosition | null;
+  readonly after: EventPosition | null;
   readonly limit: number;
 }
 
-type Row = ListedWebhook & { readonly visible: boolean; readonly row_number: number };
+type Row = ListedEvent & { readonly visible: boolean; readonly row_number: number };
 
-const COLUMNS = Prisma.raw(`id, sequence, type, created_at, created_at AS "createdAt", attempts,
+const COLUMNS = Prisma.raw(`id, sequence, type, webhook_id, webhook_id AS "webhookId",
+  (SELECT name FROM webhooks WHERE webhooks.id = outbox_events.webhook_id) AS webhook, created_at, created_at AS "createdAt", attempts,
   CASE WHEN delivered_at IS NULL AND abandoned_at IS NULL THEN next_attempt_at END AS "nextAttemptAt",
   delivered_at, delivered_at AS "deliveredAt", abandoned_at, abandoned_at AS "abandonedAt", last_error AS "lastError",
   CASE WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN abandoned_at IS NOT NULL THEN 'abandoned' ELSE 'waiting' END AS state,
@@ -53,7 +60,7 @@ const NEWEST_FIRST = Prisma.sql`created_at DESC, sequence DESC`;
 /** The order of an index over all: a filtered list cannot take that one (migration admin_lists). */
 const NEWEST_OF_ALL = Prisma.sql`created_at DESC NULLS LAST, sequence DESC NULLS LAST`;
 
-const STATES: Readonly<Record<WebhookState, Prisma.Sql>> = {
+const STATES: Readonly<Record<EventState, Prisma.Sql>> = {
   waiting: Prisma.sql`delivered_at IS NULL AND abandoned_at IS NULL`,
   delivered: Prisma.sql`delivered_at IS NOT NULL`,
   abandoned: Prisma.sql`abandoned_at IS NOT NULL`,
@@ -63,7 +70,7 @@ const STATES: Readonly<Record<WebhookState, Prisma.Sql>> = {
 const REPLAY_BATCH = 1000;
 
 /**
- * The outbox as an operator sees it: which webhooks wait, failed or were abandoned, and sending them again.
+ * The outbox as an operator sees it: which events wait, failed or were abandoned, and sending them again.
  * Does not own delivery (outbox-events.repository.ts).
  */
 @Injectable()
@@ -71,10 +78,9 @@ export class OutboxListsRepository {
   constructor(private readonly database: Database) {}
 
   /** The newest first. */
-  async find({ after, limit, ...filter }: WebhookQuery): Promise<Page<ListedWebhook, WebhookPosition>> {
+  async find({ after, limit, ...filter }: EventQuery): Promise<Page<ListedEvent, EventPosition>> {
     const [along = Prisma.sql`TRUE`, ...rest] = conditionsOf(filter);
-    const isOfAll = filter.type === null && (filter.state === null || filter.state === 'delivered');
-    const order = isOfAll ? NEWEST_OF_ALL : NEWEST_FIRST;
+    const order = isOfAll(filter) ? NEWEST_OF_ALL : NEWEST_FIRST;
     const rows = Prisma.sql`SELECT ${COLUMNS} FROM outbox_events WHERE ${along} ${within(filter)} ${behind(after)}`;
     const visible = rest.length === 0 ? Prisma.sql`TRUE` : Prisma.join(rest, ' AND ');
     const found = await alongIndex<Row>(this.database, boundedScan({ rows, visible, order, limit }));
@@ -90,11 +96,11 @@ export class OutboxListsRepository {
   }
 
   /** The same for all that a filter finds. Those that wait anyway lose their backoff. */
-  async replayAll(filter: WebhookFilter, now: Date): Promise<number> {
+  async replayAll(filter: EventFilter, now: Date): Promise<number> {
     let replayed = 0;
-    let after: WebhookPosition | null = null;
+    let after: EventPosition | null = null;
     do {
-      const page: Page<ListedWebhook, WebhookPosition> = await this.find({
+      const page: Page<ListedEvent, EventPosition> = await this.find({
         ...filter,
         after,
         limit: REPLAY_BATCH,
@@ -113,35 +119,44 @@ export class OutboxListsRepository {
   }
 }
 
+/** Whether it is read along the index over all events. */
+function isOfAll({ state, type }: Pick<EventFilter, 'state' | 'type'>): boolean {
+  return type === null && (state === null || state === 'delivered');
+}
+
 /** The first is read along, the others are checked there. */
-function conditionsOf({ state, type }: WebhookFilter): Prisma.Sql[] {
+function conditionsOf({ state, type, webhookId }: EventFilter): Prisma.Sql[] {
   return [
     ...(state === null || state === 'delivered' ? [] : [STATES[state]]),
     ...(type === null ? [] : [Prisma.sql`type = ${type}`]),
-    // Most are delivered: no index has these alone.
-    ...(state === 'delivered' ? [...(type === null ? [Prisma.sql`TRUE`] : []), STATES.delivered] : []),
+    // No index has these alone: most are delivered, and there are few webhooks.
+    ...(isOfAll({ state, type }) ? [Prisma.sql`TRUE`] : []),
+    ...(state === 'delivered' ? [STATES.delivered] : []),
+    ...(webhookId === null ? [] : [Prisma.sql`webhook_id = ${webhookId}`]),
   ];
 }
 
-function within({ since, until }: WebhookFilter): Prisma.Sql {
+function within({ since, until }: EventFilter): Prisma.Sql {
   const from = since === null ? Prisma.empty : Prisma.sql`AND created_at >= ${since}`;
   return until === null ? from : Prisma.sql`${from} AND created_at < ${until}`;
 }
 
-function behind(after: WebhookPosition | null): Prisma.Sql {
+function behind(after: EventPosition | null): Prisma.Sql {
   return after === null
     ? Prisma.empty
     : Prisma.sql`AND (created_at, sequence) < (${after.createdAt}, ${after.sequence})`;
 }
 
-function toListed({ visible: _, row_number: __, ...rest }: Row): ListedWebhook {
-  const { id, sequence, type, state, userId, grantId, createdAt, attempts } = rest;
+function toListed({ visible: _, row_number: __, ...rest }: Row): ListedEvent {
+  const { id, sequence, type, state, webhookId, webhook, userId, grantId, createdAt, attempts } = rest;
   const { nextAttemptAt, deliveredAt, abandonedAt, lastError } = rest;
   return {
     id,
     sequence,
     type,
     state,
+    webhookId,
+    webhook,
     userId,
     grantId,
     createdAt,

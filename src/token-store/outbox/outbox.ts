@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Settings } from '../../config/settings.js';
 import type { Grant } from '../../domain/grant/grant.js';
+import type { EventType } from '../../domain/webhook/webhook.js';
 import { tracing } from '../../tracing/tracing.js';
 import type { Prisma } from '../prisma-client/client.js';
+import { takesEvent, WebhookTargets } from './webhook-targets.repository.js';
 
 /**
- * Stores events for the app in the transaction of the change that caused them: either both happen or neither. Delivery is in
- * webhooks/. Without a webhook nothing is stored.
+ * Stores events in the transaction of the change that caused them, one for each webhook that takes it: either all happens or
+ * nothing. Delivery is in webhooks/. Without a webhook nothing is stored; for a disabled one an event is kept as abandoned, so
+ * that it can be replayed.
  */
 @Injectable()
 export class Outbox {
-  constructor(private readonly settings: Settings) {}
+  constructor(private readonly targets: WebhookTargets) {}
 
   notify(
     tx: Prisma.TransactionClient,
@@ -23,7 +25,7 @@ export class Outbox {
     return this.notifyAll(tx, type, [grant], now, more);
   }
 
-  /** One event for each grant, in one statement however many there are. */
+  /** One event for each grant and webhook, in one statement however many there are. */
   async notifyAll(
     tx: Prisma.TransactionClient,
     type: EventType,
@@ -31,19 +33,29 @@ export class Outbox {
     now: Date,
     more: object = {},
   ): Promise<void> {
-    if (this.settings.webhook === null || grants.length === 0) return;
+    if (grants.length === 0) return;
+    const targets = await this.targets.all(tx);
     const timestamp = now.toISOString();
     const traceparent = tracing()?.traceparent() ?? undefined;
-    const events = grants.map((grant) => ({
-      id: `msg_${randomUUID()}`,
-      // The last member is not sent as a part of the event: it leads its delivery into the trace of the change.
-      payload: { type, timestamp, data: { ...describe(grant), ...more }, traceparent },
-    }));
+    const events = grants.flatMap((grant) =>
+      targets
+        .filter((target) => takesEvent(target, type, grant))
+        .map(({ webhook }) => ({
+          id: `msg_${randomUUID()}`,
+          webhook: webhook.id,
+          disabled: webhook.disabledAt !== null,
+          // The last member is not sent as a part of the event: it leads its delivery into the trace of the change.
+          payload: { type, timestamp, data: { ...describe(grant), ...more }, traceparent },
+        })),
+    );
+    if (events.length === 0) return;
     // As json, not jsonb: a payload keeps the order of its members.
     await tx.$executeRaw`
-      INSERT INTO outbox_events (id, type, payload, created_at, next_attempt_at)
-      SELECT id, ${type}, payload, ${timestamp}::timestamptz, ${timestamp}::timestamptz
-      FROM json_to_recordset(${JSON.stringify(events)}::json) AS event(id text, payload json)`;
+      INSERT INTO outbox_events (id, type, webhook_id, payload, created_at, next_attempt_at, abandoned_at, last_error)
+      SELECT id, ${type}, webhook, payload, ${timestamp}::timestamptz, ${timestamp}::timestamptz,
+        CASE WHEN disabled THEN ${timestamp}::timestamptz END, CASE WHEN disabled THEN 'disabled' END
+      FROM json_to_recordset(${JSON.stringify(events)}::json)
+        AS event(id text, webhook text, disabled boolean, payload json)`;
   }
 }
 
@@ -58,15 +70,3 @@ function describe(grant: Grant) {
     ...(grant.diagnosis ?? {}),
   };
 }
-
-/** The events that an app can receive by webhook. */
-export type EventType =
-  | 'grant.connected'
-  | 'grant.imported'
-  | 'grant.scopes_changed'
-  | 'grant.expiring'
-  | 'grant.reconnect_required'
-  | 'grant.disconnected'
-  | 'slots.nearly_full'
-  // Sent by an operator, and never stored.
-  | 'webhook.test';

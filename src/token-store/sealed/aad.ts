@@ -102,6 +102,11 @@ export function revocationTokenAad(revocation: {
   return canonical(['revocations.sealed_token', id, grantId, consentedAt, accountSub, clients]);
 }
 
+/** All columns of a webhook but the sealed one and `failing_since`. */
+export function webhookAad(webhook: object): string {
+  return canonical(['webhooks.sealed_secrets', webhook]);
+}
+
 function identity({ id, kind, userId, client, account, subject }: Grant) {
   return [id, kind, userId, client, account.sub, subject];
 }

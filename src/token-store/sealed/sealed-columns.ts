@@ -9,6 +9,7 @@ import {
   pendingExchangeAad,
   revocationTokenAad,
   verifierAad,
+  webhookAad,
 } from './aad.js';
 
 /** Enough to keep the connections busy, few enough to hold in memory. */
@@ -39,6 +40,7 @@ export function sealedColumns(database: Database): SealedColumn[] {
     { name: 'authorization_requests.sealed_verifier', batches: () => verifiers(database) },
     { name: 'pending_consents.sealed_consent', batches: () => pendingConsents(database) },
     { name: 'pending_exchanges.sealed_exchange', batches: () => pendingExchanges(database) },
+    { name: 'webhooks.sealed_secrets', batches: () => webhooks(database) },
   ];
 }
 
@@ -196,4 +198,20 @@ async function* pendingExchanges({ pendingExchange }: Database): AsyncGenerator<
         ).count > 0,
     }));
   }
+}
+
+/** There are few. */
+async function* webhooks({ webhook }: Database): AsyncGenerator<SealedValue[]> {
+  const rows = await webhook.findMany({ orderBy: { id: 'asc' } });
+  yield rows.map(({ sealedSecrets, failingSince: _, ...bound }) => ({
+    sealed: sealedSecrets,
+    aad: webhookAad(bound),
+    replace: async (sealed) =>
+      (
+        await webhook.updateMany({
+          where: { id: bound.id, sealedSecrets },
+          data: { sealedSecrets: sealed },
+        })
+      ).count > 0,
+  }));
 }

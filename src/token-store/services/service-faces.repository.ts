@@ -9,9 +9,16 @@ import {
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
+import type { Prisma } from '../prisma-client/client.js';
 import { canonical } from '../sealed/aad.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+export interface FaceWithLogo {
+  readonly face: ServiceFace;
+  /** Null where the logo is none that the broker serves. */
+  readonly bytes: Bytes | null;
+}
 
 interface Columns {
   readonly serviceId: string;
@@ -61,11 +68,28 @@ export class ServiceFacesRepository {
   /**
    * @param file the content of the logo, where it is one that the broker serves; null keeps the stored one of the same hash
    */
-  async save(serviceId: string, face: ServiceFace, file: Bytes | null): Promise<void> {
+  async save(
+    serviceId: string,
+    face: ServiceFace,
+    file: Bytes | null,
+    client: Prisma.TransactionClient = this.database,
+  ): Promise<void> {
     const columns = toColumns(serviceId, face);
     const logo = face.logo?.kind === 'file' ? (file ? { logo: file } : {}) : { logo: null };
     const data = { ...columns, ...logo, mac: this.#macOf(columns) };
-    await this.database.serviceFace.upsert({ where: { serviceId }, create: data, update: data });
+    await client.serviceFace.upsert({ where: { serviceId }, create: data, update: data });
+  }
+
+  /** Those of all services, with the logos that the broker serves: for an export. */
+  async all(client: Prisma.TransactionClient): Promise<ReadonlyMap<string, FaceWithLogo>> {
+    const rows = await client.serviceFace.findMany({ select: { ...SIGNED, mac: true, logo: true } });
+    const verified = rows.filter(({ mac, logo: _, ...columns }) => this.#isSigned(columns, mac));
+    return new Map(
+      verified.map(({ mac: _, logo, ...columns }) => [
+        columns.serviceId,
+        { face: fromColumns(columns), bytes: logo },
+      ]),
+    );
   }
 
   /** A logo by its hash; null where there is none, or its bytes are others. */

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { Policy, Right, Service } from '../../domain/access/policy.js';
 import type { Page } from '../../domain/page.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { Sealer } from '../../sealing/sealer.js';
@@ -7,18 +6,10 @@ import { ChangeFeed } from '../change-feed/change-feed.js';
 import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
 import type { Prisma, Service as Row } from '../prisma-client/client.js';
-import { isSigned, serviceMac } from './service-mac.js';
+import { isSigned } from './service-mac.js';
+import { fromRow, insertService, type NewService, revokeService, type StoredService } from './service-row.js';
 
-/** How a service authenticates: a key of the broker's, or an identity of its platform (the issuer and subject of a JWT). */
-export type ServiceCredential =
-  | { readonly kind: 'key'; readonly keyHash: Uint8Array<ArrayBuffer> }
-  | { readonly kind: 'identity'; readonly issuer: string; readonly subject: string };
-
-export interface StoredService extends Service {
-  readonly credential: ServiceCredential;
-  readonly createdAt: Date;
-  readonly revokedAt: Date | null;
-}
+export type { NewService, ServiceCredential, StoredService } from './service-row.js';
 
 /** A row, verified or not. */
 export interface ListedService extends StoredService {
@@ -31,19 +22,8 @@ interface ServicePosition {
   readonly id: string;
 }
 
-export interface NewService {
-  readonly id: string;
-  readonly name: string;
-  readonly credential: ServiceCredential;
-  readonly policy: Policy;
-  readonly createdAt: Date;
-}
-
 const BATCH = 500;
 const OLDEST_FIRST: Prisma.ServiceOrderByWithRelationInput[] = [{ createdAt: 'asc' }, { id: 'asc' }];
-
-/** A revoked service has no key hash any more; no key has an empty one. */
-const NO_KEY = new Uint8Array();
 
 /**
  * Services, found by the hash of their key or by their identity. Every row has a MAC: one that was inserted, widened or given another
@@ -64,23 +44,9 @@ export class ServicesRepository {
   ) {}
 
   /** @returns false when the name is taken, or the identity by an active service */
-  async add({ policy, credential, ...service }: NewService): Promise<boolean> {
-    const columns = {
-      ...service,
-      ...(credential.kind === 'key'
-        ? { keyHash: new Uint8Array(credential.keyHash) }
-        : { issuer: credential.issuer, subject: credential.subject }),
-      clients: [...policy.clients],
-      scopes: [...policy.scopes],
-      users: [...policy.users],
-      ...rightsOf(policy),
-    };
+  async add(service: NewService): Promise<boolean> {
     try {
-      await this.database.$transaction(async (tx) => {
-        // As the database keeps it, defaults included.
-        const row = await tx.service.create({ data: columns });
-        await tx.service.update({ where: { id: row.id }, data: { mac: serviceMac(this.sealer, row) } });
-      });
+      await this.database.$transaction((tx) => insertService(tx, this.sealer, service));
       this.changes.publish({ kind: 'services' });
       return true;
     } catch (error) {
@@ -163,17 +129,7 @@ export class ServicesRepository {
 
   /** @returns false when no active service has this id */
   async revoke(id: string, now: Date): Promise<boolean> {
-    const isRevoked = await this.database.$transaction(async (tx) => {
-      const row = await tx.service.findUnique({ where: { id } });
-      if (!row || row.revokedAt) return false;
-      const ended = { ...row, revokedAt: now, keyHash: null };
-      // Undoing the revocation in the database would need the old hash and the old MAC: both are deleted.
-      const { count } = await tx.service.updateMany({
-        where: { id, revokedAt: null },
-        data: { revokedAt: now, keyHash: null, mac: serviceMac(this.sealer, ended) },
-      });
-      return count > 0;
-    });
+    const isRevoked = await this.database.$transaction((tx) => revokeService(tx, this.sealer, id, now));
     if (isRevoked) this.#revoked.add(id);
     this.changes.publish({ kind: 'services' });
     return isRevoked;
@@ -225,24 +181,4 @@ export class ServicesRepository {
 
 function behind({ at, id }: ServicePosition): Prisma.ServiceWhereInput {
   return { OR: [{ createdAt: { gt: at } }, { createdAt: at, id: { gt: id } }] };
-}
-
-function fromRow(stored: Row): StoredService {
-  const { id, name, createdAt, revokedAt, clients, scopes, users, keyHash, issuer, subject } = stored;
-  return {
-    id,
-    name,
-    createdAt,
-    revokedAt,
-    policy: { clients, scopes, users, ...rightsOf(stored) },
-    credential:
-      issuer === null
-        ? { kind: 'key', keyHash: keyHash ?? NO_KEY }
-        : { kind: 'identity', issuer, subject: subject ?? '' },
-  };
-}
-
-function rightsOf(held: Readonly<Record<Right, boolean>>): Record<Right, boolean> {
-  const { audit, disconnect, revoke, force, import: mayImport } = held;
-  return { audit, disconnect, revoke, force, import: mayImport };
 }

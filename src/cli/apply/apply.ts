@@ -1,0 +1,180 @@
+import { rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import type { Declaration } from '../../declarations/declaration.js';
+import type { Applied } from '../../declarations/apply-declaration.js';
+import type { NewSecret } from '../../declarations/plan-declaration.js';
+import { type CommandResult, printResult } from '../shared/command-result.js';
+import { EXIT, Failure } from '../shared/failure.js';
+import {
+  createFile,
+  explainWrite,
+  isExisting,
+  readStandardInput,
+  readText,
+  writePrivateFile,
+} from '../shared/files.js';
+import { readSettings, withModules } from '../shared/open-broker.js';
+import type { YamlFile } from './yaml-file.js';
+
+const EXAMPLES = `
+Examples:
+  token-broker apply services.yaml --dry-run
+  token-broker apply services.yaml
+  token-broker apply services.yaml --secrets-to new-secrets.json
+  token-broker export > services.yaml
+
+Makes services, webhooks, issuers and clients be as the file says, in one
+transaction, and prints what changes: + is new, ~ changes, - goes. What the file
+does not name stays; with --prune, services that a section does not name are
+revoked and other items deleted, in the sections that the file has.
+The key of a new service and the secret of a new webhook are shown once, or
+written into a file that only you may read. docs/declarative.md has the format.`;
+
+interface Options {
+  readonly dryRun?: boolean;
+  readonly prune?: boolean;
+  readonly secretsTo?: string;
+}
+
+export function apply(): Command {
+  return new Command('apply')
+    .description('Make services, webhooks, issuers and clients be as a file says')
+    .argument('<file>', 'a YAML file, or - for standard input')
+    .option('--dry-run', 'show what would change, and change nothing')
+    .option('--prune', 'revoke or delete what the sections of the file do not name')
+    .option('--secrets-to <path>', 'write new keys and secrets into this new file, and do not show them')
+    .addHelpText('after', EXAMPLES)
+    .action(printResult(applyFile));
+}
+
+async function applyFile(name: string, options: Options): Promise<CommandResult> {
+  const { dryRun: isDryRun = false, prune: isPruning = false, secretsTo } = options;
+  const [{ file, declaration }, settings, modules] = await Promise.all([
+    readDeclared(name),
+    readSettings(process.env),
+    Promise.all([
+      import('./declarations.module.js'),
+      import('../../declarations/apply-declaration.js'),
+      import('../../declarations/check-declaration.js'),
+      import('./yaml-file.js'),
+      import('./show-changes.js'),
+    ]),
+  ]);
+  const [
+    { DeclarationsModule },
+    { ApplyDeclaration },
+    { DeclarationFaulty },
+    { faultLines },
+    { changesInText, changesAsJson },
+  ] = modules;
+  const target = secretsTo === undefined || isDryRun ? null : reserve(resolve(secretsTo));
+  const applied = await withModules(settings, [DeclarationsModule], (broker) =>
+    broker
+      .get(ApplyDeclaration)
+      .apply(declaration, { isDryRun, isPruning })
+      .catch((error: unknown) => {
+        if (target !== null) rmSync(target, { force: true });
+        throw error instanceof DeclarationFaulty ? faulty(name, faultLines(name, error.faults, file)) : error;
+      }),
+  );
+  const { changes } = applied;
+  const secrets = keepSecrets(applied, target);
+  const count = `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}`;
+  return {
+    text: [
+      ...(changes.length === 0
+        ? ['Nothing changes: the broker is as the file says.']
+        : [changesInText(changes)]),
+      ...(changes.length > 0 ? [isDryRun ? `${count}. Nothing was written.` : `${count} made.`] : []),
+      ...(secrets.text === null ? [] : [secrets.text]),
+    ].join('\n\n'),
+    json: { changes: changesAsJson(changes), applied: !isDryRun && changes.length > 0, ...secrets.json },
+  };
+}
+
+async function readDeclared(name: string): Promise<{ file: YamlFile; declaration: Declaration }> {
+  const [{ parseYaml, faultLines }, { readDeclaration, folderOf }] = await Promise.all([
+    import('./yaml-file.js'),
+    import('./read-declaration.js'),
+  ]);
+  const text =
+    name === '-'
+      ? await readStandardInput()
+      : readText(
+          resolve(name),
+          (code) =>
+            new Failure(EXIT.fileMissing, 'file_missing', `${resolve(name)} cannot be read (${code}).`),
+        );
+  const file = parseYaml(text);
+  if (Array.isArray(file)) {
+    throw faulty(
+      name,
+      file.map(({ line, message }) => `${name}:${line}: ${message}`),
+    );
+  }
+  const { declaration, faults } = readDeclaration(file.content, { folder: folderOf(name), env: process.env });
+  if (faults.length > 0) throw faulty(name, faultLines(name, faults, file));
+  return { file, declaration };
+}
+
+function faulty(name: string, lines: readonly string[]): Failure {
+  return new Failure(
+    EXIT.wrongUsage,
+    'file_faulty',
+    [
+      `${name} has ${lines.length === 1 ? 'a fault' : `${lines.length} faults`}; nothing was changed:`,
+      ...lines,
+    ].join('\n'),
+    lines,
+  );
+}
+
+/** Makes the file of secrets before anything is written: where it cannot be, no key would be lost. */
+function reserve(path: string): string {
+  try {
+    createFile(path, 0o600, () => '');
+  } catch (error) {
+    if (!isExisting(error)) throw explainWrite(error, path);
+    throw new Failure(
+      EXIT.refused,
+      'file_exists',
+      `${path} exists already and was not touched. Name another file with --secrets-to.`,
+    );
+  }
+  return path;
+}
+
+/** Into the file that was asked for, or into what is printed: this once. */
+function keepSecrets(
+  { secrets }: Applied,
+  target: string | null,
+): { readonly text: string | null; readonly json: object } {
+  if (secrets.length === 0) {
+    if (target !== null) rmSync(target, { force: true });
+    return { text: null, json: {} };
+  }
+  const revealed = {
+    service_keys: revealedOf(secrets, 'service_key'),
+    webhook_secrets: revealedOf(secrets, 'webhook_secret'),
+  };
+  if (target !== null) {
+    writePrivateFile(target, `${JSON.stringify(revealed, null, 2)}\n`, true);
+    return { text: `New keys and secrets are in ${target}.`, json: { secrets_file: target } };
+  }
+  return {
+    text: [
+      'These are not shown again:',
+      ...secrets.map(
+        ({ kind, name, secret }) =>
+          `  ${kind === 'service_key' ? 'key of the service' : 'secret of the webhook'} ${name}:  ${secret.reveal()}`,
+      ),
+    ].join('\n'),
+    json: revealed,
+  };
+}
+
+function revealedOf(secrets: readonly NewSecret[], kind: NewSecret['kind']): Record<string, string> {
+  const some = secrets.filter((each) => each.kind === kind);
+  return Object.fromEntries(some.map(({ name, secret }) => [name, secret.reveal()]));
+}

@@ -1,0 +1,216 @@
+/*
+ * What a file declares: which sections, items and fields it may have, and of which kind each value is. Owns the names in the file;
+ * not what the values mean (declarations/), nor YAML (yaml-file.ts).
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { DeclarationFault } from '../../declarations/check-declaration.js';
+import {
+  dataUrl,
+  type Declaration,
+  type DeclaredClient,
+  type DeclaredFace,
+  type DeclaredIssuer,
+  type DeclaredService,
+  type DeclaredWebhook,
+} from '../../declarations/declaration.js';
+import { RIGHTS, type Right } from '../../domain/access/policy.js';
+import { LOGO_RULE, logoTypeOf, MAX_LOGO_BYTES } from '../../domain/access/service-face.js';
+import { Secret } from '../../domain/secret.js';
+
+const SECTIONS = ['services', 'webhooks', 'issuers', 'clients'] as const;
+
+interface Options {
+  /** Where paths of logos begin. */
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** @returns what is declared, and every fault of names and kinds */
+export function readDeclaration(
+  content: unknown,
+  options: Options,
+): { readonly declaration: Declaration; readonly faults: readonly DeclarationFault[] } {
+  const file = new Reading([], options);
+  const root = file.members(content, SECTIONS);
+  if (Object.keys(root).length === 0 && file.faults.length === 0) {
+    file.fault([], `names nothing. It has sections: ${SECTIONS.join(', ')}.`);
+  }
+  const items = <Item>(
+    section: (typeof SECTIONS)[number],
+    read: (reading: Reading, value: unknown) => Item,
+  ) =>
+    section in root
+      ? new Map(
+          Object.entries(file.under(section).map(root[section])).map(([name, value]) => [
+            name,
+            read(file.under(section, name), value),
+          ]),
+        )
+      : null;
+  const declaration: Declaration = {
+    services: items('services', readService),
+    webhooks: items('webhooks', readWebhook),
+    issuers: items('issuers', readIssuer),
+    clients: items('clients', readClient),
+  };
+  return { declaration, faults: file.faults };
+}
+
+function readService(at: Reading, value: unknown): DeclaredService {
+  const given = at.members(value, ['clients', 'scopes', 'users', 'allow', 'identity', 'face']);
+  const identity = at.under('identity').members(given['identity'] ?? {}, ['issuer', 'subject']);
+  const face = at.under('face').members(given['face'] ?? {}, FACE_FIELDS);
+  return {
+    clients: at.texts(given, 'clients', true),
+    scopes: at.texts(given, 'scopes', true),
+    users: at.texts(given, 'users', true),
+    allow: at.words(given, 'allow', RIGHTS) as readonly Right[],
+    identity:
+      given['identity'] === undefined
+        ? null
+        : {
+            issuer: at.under('identity').text(identity, 'issuer', true) ?? '',
+            subject: at.under('identity').text(identity, 'subject', true) ?? '',
+          },
+    face: readFace(at.under('face'), face),
+  };
+}
+
+const FACE_FIELDS = ['display_name', 'logo', 'colour', 'privacy_url', 'support_url'] as const;
+
+function readFace(at: Reading, given: Members): DeclaredFace {
+  return {
+    displayName: at.text(given, 'display_name'),
+    logo: at.logo(given, 'logo'),
+    colour: at.text(given, 'colour')?.toLowerCase() ?? null,
+    privacyUrl: at.text(given, 'privacy_url'),
+    supportUrl: at.text(given, 'support_url'),
+  };
+}
+
+function readWebhook(at: Reading, value: unknown): DeclaredWebhook {
+  const given = at.members(value, ['url', 'events', 'services', 'enabled', 'secret_env']);
+  return {
+    url: at.text(given, 'url', true) ?? '',
+    events: at.texts(given, 'events'),
+    services: at.texts(given, 'services'),
+    enabled: at.flag(given, 'enabled'),
+    secret: at.secret(given, 'secret_env'),
+  };
+}
+
+function readIssuer(at: Reading, value: unknown): DeclaredIssuer {
+  const given = at.members(value, ['audience', 'jwks_uri']);
+  return { audience: at.text(given, 'audience', true) ?? '', jwksUri: at.text(given, 'jwks_uri') };
+}
+
+function readClient(at: Reading, value: unknown): DeclaredClient {
+  const given = at.members(value, ['testing']);
+  return { testing: at.flag(given, 'testing') ?? false };
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** Reads values at a place of the file; what is wrong is noted, and reading goes on. */
+class Reading {
+  constructor(
+    private readonly path: readonly string[],
+    private readonly options: Options,
+    readonly faults: DeclarationFault[] = [],
+  ) {}
+
+  under(...parts: string[]): Reading {
+    return new Reading([...this.path, ...parts], this.options, this.faults);
+  }
+
+  fault(path: readonly string[], message: string): void {
+    this.faults.push({ path: [...this.path, ...path], message });
+  }
+
+  map(value: unknown): Members {
+    // A section or item without content is an empty one.
+    if (value === null || value === undefined) return {};
+    if (typeof value === 'object' && !Array.isArray(value)) return value as Members;
+    this.fault([], 'must have members, each as `name: value`.');
+    return {};
+  }
+
+  members(value: unknown, known: readonly string[]): Members {
+    const given = this.map(value);
+    for (const name of Object.keys(given)) {
+      if (known.includes(name)) continue;
+      this.fault([name], `There is no such key. Known are ${known.join(', ')}.`);
+    }
+    return given;
+  }
+
+  text(given: Members, name: string, isNeeded = false): string | null {
+    const value = given[name];
+    if (value === undefined || value === null) {
+      if (isNeeded) this.fault([name], 'is missing.');
+      return null;
+    }
+    if (typeof value === 'string') return value;
+    this.fault([name], 'must be a text: put it into quotes.');
+    return null;
+  }
+
+  texts(given: Members, name: string, isNeeded = false): readonly string[] {
+    const value = given[name];
+    if (value === undefined || value === null) {
+      if (isNeeded) this.fault([name], 'is missing.');
+      return [];
+    }
+    if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return value;
+    this.fault([name], 'must be a list of texts, such as [a, b]; quote numbers and every *.');
+    return [];
+  }
+
+  words(given: Members, name: string, known: readonly string[]): readonly string[] {
+    const words = this.texts(given, name);
+    const unknown = words.filter((word) => !known.includes(word));
+    if (unknown.length > 0) this.fault([name], `must be of ${known.join(', ')}.`);
+    return words;
+  }
+
+  flag(given: Members, name: string): boolean | null {
+    const value = given[name];
+    if (value === undefined || value === null) return null;
+    if (typeof value === 'boolean') return value;
+    this.fault([name], 'must be true or false.');
+    return null;
+  }
+
+  /** The name of a variable: a file of declarations holds no secret. */
+  secret(given: Members, name: string): Secret | null {
+    const variable = this.text(given, name);
+    if (variable === null) return null;
+    const value = this.options.env[variable];
+    if (value !== undefined && value !== '') return new Secret(value.trim());
+    this.fault([name], `The environment has no variable ${variable}.`);
+    return null;
+  }
+
+  /** An https URL and a `data:` URL stay as they are; anything else is a file beside this one. */
+  logo(given: Members, name: string): string | null {
+    const value = this.text(given, name);
+    if (value === null || /^[a-z][a-z0-9+.-]+:/i.test(value)) return value;
+    const path = resolve(this.options.folder, value);
+    try {
+      // A large file, or a device, is not read.
+      const bytes = statSync(path).size > MAX_LOGO_BYTES ? null : new Uint8Array(readFileSync(path));
+      const type = bytes && logoTypeOf(bytes);
+      if (bytes && type) return dataUrl(type, bytes);
+      this.fault([name], LOGO_RULE);
+    } catch (error) {
+      const { code = 'unknown' } = error as NodeJS.ErrnoException;
+      this.fault([name], `The logo cannot be read from ${path} (${code}).`);
+    }
+    return null;
+  }
+}
+
+export function folderOf(file: string): string {
+  return file === '-' ? process.cwd() : dirname(resolve(file));
+}

@@ -1,0 +1,56 @@
+/** Changes as a person reads them. Owns the text only. */
+import type { FieldChange, FieldValue } from '../../declarations/declaration.js';
+import type { ItemChange } from '../../declarations/plan-declaration.js';
+
+const SIGNS = { create: '+', change: '~', remove: '-' } as const;
+
+/** Section by section; an item has a line, and one for each field that changes. */
+export function changesInText(changes: readonly ItemChange[]): string {
+  const sections = [...new Set(changes.map(({ section }) => section))];
+  return sections
+    .map((section) =>
+      [
+        section,
+        ...changes.filter((change) => change.section === section).flatMap((change) => linesOf(change)),
+      ].join('\n'),
+    )
+    .join('\n\n');
+}
+
+function linesOf({ section, name, action, fields, rotates }: ItemChange): string[] {
+  const what = action === 'remove' ? [section === 'services' ? ' (is revoked)' : ' (is deleted)'] : [];
+  return [
+    `  ${SIGNS[action]} ${name}${what.join('')}`,
+    ...(action === 'remove' ? [] : fields.map((field) => `      ${lineOf(field, action === 'create')}`)),
+    ...(rotates ? ['      secret: another one, from the environment; the one before signs for a day'] : []),
+  ];
+}
+
+function lineOf({ field, before, after }: FieldChange, isNew: boolean): string {
+  if (isNew) return `${field}: ${shown(after)}`;
+  if (!Array.isArray(before) && !Array.isArray(after)) return `${field}: ${shown(before)} -> ${shown(after)}`;
+  const [had, has] = [before, after].map((list) => (Array.isArray(list) ? (list as string[]) : []));
+  const added = (has ?? []).filter((each) => !had?.includes(each)).map((each) => `+${each}`);
+  const removed = (had ?? []).filter((each) => !has?.includes(each)).map((each) => `-${each}`);
+  return `${field}: ${[...added, ...removed].join(' ')}`;
+}
+
+function shown(value: FieldValue): string {
+  if (value === null) return '(none)';
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value !== 'string') return value.join(' ');
+  // The image itself says nothing.
+  const [, type] = /^data:([^;]*);/.exec(value) ?? [];
+  return type === undefined ? value : `${type}, ${Math.floor((value.length * 3) / 4)} bytes`;
+}
+
+/** As `--json` prints them. */
+export function changesAsJson(changes: readonly ItemChange[]): object[] {
+  return changes.map(({ section, name, action, fields, rotates = false }) => ({
+    section,
+    name,
+    action,
+    fields: fields.map(({ field, before, after }) => ({ field, before, after })),
+    ...(section === 'webhooks' ? { rotates_secret: rotates } : {}),
+  }));
+}

@@ -1,0 +1,67 @@
+/** A file of what the broker has, as `apply` reads it. Owns the order and what is left out; holds no secret. */
+import { Document } from 'yaml';
+import {
+  type Declaration,
+  type DeclaredFace,
+  type DeclaredService,
+  type DeclaredWebhook,
+} from '../../declarations/declaration.js';
+
+const HEADER = ` What the broker has, for \`token-broker apply\`. It holds no key and no secret: those of services and webhooks
+ stay as they are. Sections and items that a file leaves out are left alone.`;
+
+/** The file, and the same as plain values for --json. */
+export function writeDeclaration(declaration: Required<Declaration>): {
+  readonly yaml: string;
+  readonly json: object;
+} {
+  const json = {
+    ...section('services', declaration.services, writeService),
+    ...section('webhooks', declaration.webhooks, writeWebhook),
+    ...section('issuers', declaration.issuers, ({ audience, jwksUri }) => ({
+      audience,
+      ...(jwksUri === null ? {} : { jwks_uri: jwksUri }),
+    })),
+    ...section('clients', declaration.clients, ({ testing }) => ({ testing })),
+  };
+  const document = new Document(json);
+  document.commentBefore = HEADER;
+  // Lines are not folded: a long text stays one that can be searched for.
+  return { yaml: document.toString({ lineWidth: 0, singleQuote: true }).trimEnd(), json };
+}
+
+function section<Item>(
+  name: string,
+  items: ReadonlyMap<string, Item> | null,
+  write: (item: Item) => object,
+): object {
+  const sorted = [...(items ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+  if (sorted.length === 0) return {};
+  return { [name]: Object.fromEntries(sorted.map(([each, item]) => [each, write(item)])) };
+}
+
+function writeService({ clients, scopes, users, allow, identity, face }: DeclaredService): object {
+  const shown = writeFace(face);
+  return {
+    clients,
+    scopes,
+    users,
+    ...(allow.length > 0 ? { allow } : {}),
+    ...(identity ? { identity } : {}),
+    ...(Object.keys(shown).length > 0 ? { face: shown } : {}),
+  };
+}
+
+function writeFace({ displayName, logo, colour, privacyUrl, supportUrl }: DeclaredFace): object {
+  const all = { display_name: displayName, logo, colour, privacy_url: privacyUrl, support_url: supportUrl };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
+}
+
+function writeWebhook({ url, events, services, enabled }: DeclaredWebhook): object {
+  return {
+    url,
+    ...(events.length > 0 ? { events } : {}),
+    ...(services.length > 0 ? { services } : {}),
+    ...(enabled === false ? { enabled } : {}),
+  };
+}

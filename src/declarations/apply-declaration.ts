@@ -1,0 +1,101 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
+import { Clock } from '../domain/ports/clock.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { DeclarationsRepository } from '../token-store/declarations/declarations.repository.js';
+import { DeclarationFaulty, faultsOf } from './check-declaration.js';
+import { type Declaration, declarationOf, type FieldValue } from './declaration.js';
+import { type ItemChange, type NewSecret, planDeclaration } from './plan-declaration.js';
+
+export interface Applied {
+  readonly changes: readonly ItemChange[];
+  /** Of new services and webhooks, this once; none where nothing was written. */
+  readonly secrets: readonly NewSecret[];
+}
+
+/**
+ * Makes the broker be as a file declares it: checked, compared and written in one transaction, then audited, item by item. And the
+ * other way round: what a file would declare. Does not own the file (cli/apply/).
+ */
+@Injectable()
+export class ApplyDeclaration {
+  constructor(
+    private readonly declarations: DeclarationsRepository,
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /** @throws {DeclarationFaulty} with every fault */
+  async apply(
+    declared: Declaration,
+    { isDryRun, isPruning }: { readonly isDryRun: boolean; readonly isPruning: boolean },
+  ): Promise<Applied> {
+    const now = this.clock.now();
+    const surroundings = {
+      clients: this.settings.clients.all().map(({ alias }) => alias),
+      issuers: this.settings.serviceIssuers,
+    };
+    const { changes, secrets } = await this.declarations.change((stored) => {
+      const faults = faultsOf(declared, stored, surroundings, isPruning);
+      if (faults.length > 0) throw new DeclarationFaulty(faults);
+      const plan = planDeclaration(declared, stored, isPruning, now);
+      const writes = isDryRun || plan.changes.length === 0 ? null : plan.writes;
+      return { changes: plan.changes, secrets: plan.secrets, writes };
+    }, now);
+    if (isDryRun) return { changes, secrets: [] };
+    for (const change of changes) this.#record(change);
+    await this.audit.flush();
+    return { changes, secrets };
+  }
+
+  /** What is stored now. */
+  async export(): Promise<Required<Declaration>> {
+    const { declaration } = await this.declarations.change(
+      (stored) => ({ declaration: declarationOf(stored), writes: null }),
+      this.clock.now(),
+    );
+    return declaration;
+  }
+
+  #record({ section, name, action, fields, rotates, serviceId }: ItemChange): void {
+    const entry = {
+      at: this.clock.now(),
+      outcome: 'ok',
+      actor: 'operator',
+      serviceId: serviceId ?? null,
+    };
+    const subject = { services: 'name', webhooks: 'webhook', issuers: 'issuer', clients: 'client' }[section];
+    const details = Object.fromEntries(
+      fields.map(({ field, after }) => [field.replace(/^.*\./, ''), detailOf(field, after)]),
+    );
+    const more = rotates ? { rotated: true } : {};
+    this.audit.record({
+      ...entry,
+      action: ACTIONS[section][action],
+      details: { [subject]: name, declared: true, ...(action === 'remove' ? {} : details), ...more },
+    });
+  }
+}
+
+const SETTING_ACTIONS = {
+  create: 'setting.apply',
+  change: 'setting.apply',
+  remove: 'setting.remove',
+} as const;
+
+const ACTIONS: Readonly<Record<ItemChange['section'], Readonly<Record<ItemChange['action'], AuditAction>>>> =
+  {
+    services: { create: 'service.create', change: 'service.update', remove: 'service.revoke' },
+    webhooks: { create: 'webhook.create', change: 'webhook.update', remove: 'webhook.delete' },
+    issuers: SETTING_ACTIONS,
+    clients: SETTING_ACTIONS,
+  };
+
+/** Of an address of a webhook only its origin: its path can hold a token. An image says nothing in a trail. */
+function detailOf(field: string, value: FieldValue): AuditDetail {
+  if (typeof value !== 'string') return value;
+  if (field === 'url') return new URL(value).origin;
+  return value.startsWith('data:') ? value.slice(0, value.indexOf(';')) : value;
+}

@@ -1,0 +1,249 @@
+/*
+ * From what is stored and what is declared: what changes, in words and as writes. Owns the order of the two and what a new service or
+ * webhook gets; a secret that is made here is given out once. Does not own the checks (check-declaration.ts).
+ */
+import { randomUUID } from 'node:crypto';
+import type { Policy } from '../domain/access/policy.js';
+import { NO_FACE, type ServiceFace } from '../domain/access/service-face.js';
+import { scopeSet } from '../domain/google/scopes.js';
+import type { Secret } from '../domain/secret.js';
+import type { Webhook } from '../domain/webhook/webhook.js';
+import { generateKey, generateServiceId } from '../services/service-key.js';
+import type {
+  DeclarationWrites,
+  StoredDeclaration,
+} from '../token-store/declarations/declarations.repository.js';
+import { logoHashOf } from '../token-store/services/service-faces.repository.js';
+import { generateWebhookSecret } from '../webhooks/webhook-registry.js';
+import {
+  type Declaration,
+  declarationOf,
+  type DeclaredFace,
+  type DeclaredService,
+  type DeclaredWebhook,
+  type FieldChange,
+  fieldChanges,
+  fieldsOf,
+  NO_DECLARED_FACE,
+  type Section,
+} from './declaration.js';
+import { readLogo } from './logo.js';
+
+export interface ItemChange {
+  readonly section: Section;
+  readonly name: string;
+  readonly action: 'create' | 'change' | 'remove';
+  readonly fields: readonly FieldChange[];
+  /** Whether it gets another secret from the environment; the one before signs as well for a day. */
+  readonly rotates?: true;
+  /** The id of the service, where there is one. */
+  readonly serviceId?: string;
+}
+
+/** Shown once. */
+export interface NewSecret {
+  readonly kind: 'service_key' | 'webhook_secret';
+  readonly name: string;
+  readonly secret: Secret;
+}
+
+export interface Plan {
+  readonly changes: readonly ItemChange[];
+  readonly secrets: readonly NewSecret[];
+  readonly writes: DeclarationWrites;
+}
+
+const OVERLAP_MS = 24 * 3600_000;
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] extends readonly (infer Item)[] ? Item[] : T[Key] };
+
+/** @param isPruning whether what a section does not name goes */
+export function planDeclaration(
+  declared: Declaration,
+  stored: StoredDeclaration,
+  isPruning: boolean,
+  now: Date,
+): Plan {
+  const plan = new Planner(stored, now);
+  const before = declarationOf(stored);
+  for (const section of ['issuers', 'clients', 'services', 'webhooks'] as const) {
+    const items = declared[section];
+    if (items === null) continue;
+    for (const [name, item] of items) {
+      const known = before[section]?.get(name) ?? null;
+      const fields = fieldChanges(known && fieldsOf(known), fieldsOf(item)).filter(
+        // As it is.
+        ({ field, after }) => field !== 'enabled' || after !== null,
+      );
+      plan.put(section, name, item, known === null ? 'create' : 'change', fields);
+    }
+    if (!isPruning) continue;
+    for (const [name, item] of before[section] ?? []) {
+      if (!items.has(name)) plan.remove(section, name, fieldChanges(fieldsOf(item), null));
+    }
+  }
+  return plan;
+}
+
+class Planner implements Plan {
+  readonly changes: ItemChange[] = [];
+  readonly secrets: NewSecret[] = [];
+  readonly writes: Mutable<DeclarationWrites> = {
+    addServices: [],
+    changeServices: [],
+    revokeServices: [],
+    saveFaces: [],
+    addWebhooks: [],
+    changeWebhooks: [],
+    removeWebhooks: [],
+    putSettings: [],
+    removeSettings: [],
+  };
+  /** By name, with those that are new. */
+  readonly #serviceIds: Map<string, string>;
+
+  constructor(
+    private readonly stored: StoredDeclaration,
+    private readonly now: Date,
+  ) {
+    this.#serviceIds = new Map(stored.services.map(({ id, name }) => [name, id]));
+  }
+
+  put(
+    section: Section,
+    name: string,
+    item: object,
+    action: 'create' | 'change',
+    fields: readonly FieldChange[],
+  ): void {
+    if (section === 'webhooks') {
+      this.#putWebhook(name, item as DeclaredWebhook, fields);
+      return;
+    }
+    if (action === 'change' && fields.length === 0) return;
+    if (section === 'services') {
+      this.#putService(name, item as DeclaredService, fields);
+      return;
+    }
+    const kind = section === 'issuers' ? 'issuer' : 'client';
+    this.writes.putSettings.push({ kind, name, content: item as { readonly testing: boolean } });
+    this.changes.push({ section, name, action, fields });
+  }
+
+  remove(section: Section, name: string, fields: readonly FieldChange[]): void {
+    const serviceId = section === 'services' ? this.#serviceIds.get(name) : undefined;
+    if (serviceId !== undefined) this.writes.revokeServices.push(serviceId);
+    if (section === 'webhooks') this.writes.removeWebhooks.push(this.#webhookOf(name)?.webhook.id ?? '');
+    if (section === 'issuers') this.writes.removeSettings.push({ kind: 'issuer', name });
+    if (section === 'clients') this.writes.removeSettings.push({ kind: 'client', name });
+    const id = serviceId === undefined ? {} : { serviceId };
+    this.changes.push({ section, name, action: 'remove', fields, ...id });
+  }
+
+  #putService(name: string, declared: DeclaredService, fields: readonly FieldChange[]): void {
+    const { identity } = declared;
+    const known = this.stored.services.find((each) => each.name === name);
+    const key = known || identity ? null : generateKey();
+    const id = known?.id ?? key?.id ?? generateServiceId();
+    const policy = policyOf(declared);
+    if (known) {
+      const credential = identity ? { kind: 'identity' as const, ...identity } : known.credential;
+      if (fields.some(({ field }) => !field.startsWith('face.'))) {
+        this.writes.changeServices.push({ id, policy, credential });
+      }
+    } else {
+      const credential = identity
+        ? { kind: 'identity' as const, ...identity }
+        : { kind: 'key' as const, keyHash: key?.hash ?? new Uint8Array() };
+      this.writes.addServices.push({ id, name, credential, policy, createdAt: this.now });
+      if (key) this.secrets.push({ kind: 'service_key', name, secret: key.key });
+      this.#serviceIds.set(name, id);
+    }
+    if (fields.some(({ field }) => field.startsWith('face.'))) {
+      this.writes.saveFaces.push({ serviceId: id, ...faceOf(declared.face) });
+    }
+    const action = known ? 'change' : 'create';
+    this.changes.push({ section: 'services', name, action, fields, serviceId: id });
+  }
+
+  #putWebhook(name: string, declared: DeclaredWebhook, fields: readonly FieldChange[]): void {
+    const { enabled, secret } = declared;
+    const spec = {
+      name,
+      url: declared.url,
+      events: [...new Set(declared.events)].sort(),
+      services: [
+        ...new Set(declared.services.map((service) => this.#serviceIds.get(service) ?? service)),
+      ].sort(),
+    };
+    const known = this.#webhookOf(name);
+    if (!known?.secrets) {
+      const current = secret ?? generateWebhookSecret();
+      if (!secret) this.secrets.push({ kind: 'webhook_secret', name, secret: current });
+      const webhook: Webhook = {
+        id: randomUUID(),
+        ...spec,
+        createdAt: this.now,
+        ...(enabled === false ? this.#disabled() : ENABLED),
+      };
+      this.writes.addWebhooks.push({ webhook, secrets: { current, previous: null } });
+      this.changes.push({ section: 'webhooks', name, action: 'create', fields });
+      return;
+    }
+    const { webhook: before, secrets } = known;
+    const rotates = secret !== null && secret.reveal() !== secrets.current.reveal();
+    if (fields.length === 0 && !rotates) return;
+    const isSwitched = enabled !== null && enabled !== (before.disabledAt === null);
+    const after: Webhook = {
+      ...before,
+      ...spec,
+      ...(isSwitched ? (enabled ? ENABLED : this.#disabled()) : {}),
+    };
+    const until = new Date(this.now.getTime() + OVERLAP_MS);
+    const rotated = { current: secret ?? secrets.current, previous: { secret: secrets.current, until } };
+    this.writes.changeWebhooks.push({ before, after, secrets: rotates ? rotated : secrets });
+    const note = rotates ? { rotates: true as const } : {};
+    this.changes.push({ section: 'webhooks', name, action: 'change', fields, ...note });
+  }
+
+  #webhookOf(name: string) {
+    return this.stored.webhooks.find(({ webhook }) => webhook.name === name);
+  }
+
+  #disabled() {
+    return { disabledAt: this.now, disabledReason: 'operator' as const };
+  }
+}
+
+const ENABLED = { disabledAt: null, disabledReason: null };
+
+function policyOf({ clients, scopes, users, allow }: DeclaredService): Policy {
+  return {
+    clients,
+    scopes: scopeSet(scopes),
+    users,
+    audit: allow.includes('audit'),
+    disconnect: allow.includes('disconnect'),
+    revoke: allow.includes('revoke'),
+    force: allow.includes('force'),
+    import: allow.includes('import'),
+  };
+}
+
+function faceOf(declared: DeclaredFace): {
+  readonly face: ServiceFace;
+  readonly file: Uint8Array<ArrayBuffer> | null;
+} {
+  const { logo, ...texts } = { ...NO_DECLARED_FACE, ...declared };
+  const read = logo === null ? null : readLogo(logo);
+  const face: ServiceFace = {
+    ...NO_FACE,
+    ...texts,
+    logo: read
+      ? { kind: 'file', hash: logoHashOf(read.bytes), type: read.type }
+      : logo === null
+        ? null
+        : { kind: 'url', url: logo },
+  };
+  return { face, file: read?.bytes ?? null };
+}

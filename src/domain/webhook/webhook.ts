@@ -1,0 +1,72 @@
+/*
+ * A webhook: an address of an app that gets events, which of them, and the key that signs them. Owns which names, addresses,
+ * filters and secrets are accepted. Does not own delivery (webhooks/) nor how the secret is stored (token-store/outbox/).
+ */
+
+/** The events that are stored for webhooks. */
+const EVENT_TYPES = [
+  'grant.connected',
+  'grant.imported',
+  'grant.scopes_changed',
+  'grant.expiring',
+  'grant.reconnect_required',
+  'grant.disconnected',
+  'slots.nearly_full',
+] as const;
+
+/** `webhook.test` is sent by an operator, and never stored. */
+export type EventType = (typeof EVENT_TYPES)[number] | 'webhook.test';
+
+/** `failing`: it accepted nothing for days. */
+export type DisabledReason = 'operator' | 'failing';
+
+export interface WebhookSpec {
+  readonly name: string;
+  readonly url: string;
+  /** Types of events; none: all of them. */
+  readonly events: readonly string[];
+  /** Ids of services: only events of grants that one of them may see. None: those of all grants. */
+  readonly services: readonly string[];
+}
+
+export interface Webhook extends WebhookSpec {
+  readonly id: string;
+  readonly createdAt: Date;
+  /** Null: enabled. */
+  readonly disabledAt: Date | null;
+  readonly disabledReason: DisabledReason | null;
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$/;
+/** As Standard Webhooks write it: 24 to 64 bytes in base64. */
+const SECRET = /^whsec_(?=.{32,88}$)([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const MAX_URL = 2000;
+
+export const WEBHOOK_SECRET_RULE = 'must be whsec_ and 24 to 64 bytes in base64.';
+
+export function isWebhookSecret(text: string): boolean {
+  return SECRET.test(text);
+}
+
+/** What is wrong, by field. Whether the services exist is another question. */
+export function webhookErrors({ name, url, events }: WebhookSpec): Record<string, string> {
+  const errors: Record<string, string> = {};
+  if (!NAME.test(name)) errors['name'] = 'must be 1 to 80 letters, digits, spaces or . _ -';
+  if (!isAddress(url)) errors['url'] = 'must be an http or https URL without a user name.';
+  const unknown = events.filter((type) => !EVENT_TYPES.some((known) => known === type));
+  if (unknown.length > 0) {
+    errors['events'] = `must be of ${EVENT_TYPES.join(', ')}.`;
+  }
+  return errors;
+}
+
+export function takesType({ events }: WebhookSpec, type: EventType): boolean {
+  return events.length === 0 || events.includes(type);
+}
+
+/** http as well: receivers within a cluster often have no certificate, and events hold no token. */
+function isAddress(url: string): boolean {
+  if (url.length > MAX_URL || /[\s#]/.test(url) || !URL.canParse(url)) return false;
+  const { protocol, username, password } = new URL(url);
+  return ['http:', 'https:'].includes(protocol) && username === '' && password === '';
+}

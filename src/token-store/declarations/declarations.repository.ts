@@ -1,0 +1,167 @@
+import { Injectable } from '@nestjs/common';
+import type { ServiceFace } from '../../domain/access/service-face.js';
+import type { Webhook } from '../../domain/webhook/webhook.js';
+import { Sealer } from '../../sealing/sealer.js';
+import { ChangeFeed } from '../change-feed/change-feed.js';
+import { codesOf, isUniqueViolation } from '../client/database-error.js';
+import { Database } from '../client/database.js';
+import {
+  type StoredWebhook,
+  type WebhookSecrets,
+  WebhooksRepository,
+} from '../outbox/webhooks.repository.js';
+import type { Prisma, Service as Row } from '../prisma-client/client.js';
+import { type FaceWithLogo, ServiceFacesRepository } from '../services/service-faces.repository.js';
+import { isSigned } from '../services/service-mac.js';
+import {
+  changeService,
+  fromRow,
+  insertService,
+  type NewService,
+  revokeService,
+  type StoredService,
+} from '../services/service-row.js';
+import {
+  type ClientContent,
+  type DeclaredSettings,
+  DeclaredSettingsRepository,
+  type IssuerContent,
+  type SettingKind,
+} from './declared-settings.repository.js';
+
+/** Everything that a file can declare, as it is. */
+export interface StoredDeclaration {
+  readonly services: readonly StoredService[];
+  /** Names of rows that no file may touch, and why. */
+  readonly taken: ReadonlyMap<string, 'revoked' | 'unverified'>;
+  readonly faces: ReadonlyMap<string, FaceWithLogo>;
+  readonly webhooks: readonly {
+    readonly webhook: StoredWebhook;
+    /** Null: it does not open. */
+    readonly secrets: WebhookSecrets | null;
+  }[];
+  readonly settings: DeclaredSettings;
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export interface DeclarationWrites {
+  readonly addServices: readonly NewService[];
+  readonly changeServices: readonly ({ readonly id: string } & Pick<NewService, 'policy' | 'credential'>)[];
+  readonly revokeServices: readonly string[];
+  readonly saveFaces: readonly {
+    readonly serviceId: string;
+    readonly face: ServiceFace;
+    readonly file: Bytes | null;
+  }[];
+  readonly addWebhooks: readonly { readonly webhook: Webhook; readonly secrets: WebhookSecrets }[];
+  readonly changeWebhooks: readonly {
+    readonly before: StoredWebhook;
+    readonly after: Webhook;
+    readonly secrets: WebhookSecrets;
+  }[];
+  readonly removeWebhooks: readonly string[];
+  readonly putSettings: readonly {
+    readonly kind: SettingKind;
+    readonly name: string;
+    readonly content: IssuerContent | ClientContent;
+  }[];
+  readonly removeSettings: readonly { readonly kind: SettingKind; readonly name: string }[];
+}
+
+/** Another process may change the same rows at the same time. */
+const ATTEMPTS = 3;
+
+/** Reads and writes what a file declares, each in one transaction: what was read is what is changed, in full or not at all. */
+@Injectable()
+export class DeclarationsRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly changes: ChangeFeed,
+    private readonly faces: ServiceFacesRepository,
+    private readonly webhooks: WebhooksRepository,
+    private readonly settings: DeclaredSettingsRepository,
+  ) {}
+
+  /**
+   * @param decide what is to be written, for what is stored; called again where others changed it meanwhile
+   * @returns what it returned
+   */
+  async change<T extends { readonly writes: DeclarationWrites | null }>(
+    decide: (stored: StoredDeclaration) => T,
+    now: Date,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const decided = await this.#attempt(decide, now);
+        if (decided.writes) this.changes.publish({ kind: 'services' });
+        return decided;
+      } catch (error) {
+        if (attempt === ATTEMPTS || !isConflict(error)) throw error;
+      }
+    }
+  }
+
+  #attempt<T extends { readonly writes: DeclarationWrites | null }>(
+    decide: (stored: StoredDeclaration) => T,
+    now: Date,
+  ): Promise<T> {
+    return this.database.$transaction(
+      async (tx) => {
+        const rows = await tx.service.findMany({ orderBy: { name: 'asc' } });
+        const decided = decide(await this.#stored(tx, rows));
+        if (decided.writes) await this.#write(tx, rows, decided.writes, now);
+        return decided;
+      },
+      { isolationLevel: 'RepeatableRead' },
+    );
+  }
+
+  async #stored(tx: Prisma.TransactionClient, rows: readonly Row[]): Promise<StoredDeclaration> {
+    const services = rows.filter((row) => row.revokedAt === null && isSigned(this.sealer, row));
+    const taken = rows.filter((row) => !services.includes(row));
+    const webhooks = await this.webhooks.list(tx);
+    const opened = await Promise.all(webhooks.map((webhook) => this.webhooks.open(webhook)));
+    return {
+      services: services.map(fromRow),
+      taken: new Map(taken.map(({ name, revokedAt }) => [name, revokedAt ? 'revoked' : 'unverified'])),
+      faces: await this.faces.all(tx),
+      webhooks: webhooks.map((webhook, index) => ({ webhook, secrets: opened[index] ?? null })),
+      settings: await this.settings.read(tx),
+    };
+  }
+
+  async #write(
+    tx: Prisma.TransactionClient,
+    rows: readonly Row[],
+    writes: DeclarationWrites,
+    now: Date,
+  ): Promise<void> {
+    for (const { kind, name, content } of writes.putSettings)
+      await this.settings.put(tx, kind, name, content);
+    for (const service of writes.addServices) await insertService(tx, this.sealer, service);
+    for (const change of writes.changeServices) {
+      const row = rows.find(({ id }) => id === change.id);
+      if (row) await changeService(tx, this.sealer, row, change);
+    }
+    for (const { serviceId, face, file } of writes.saveFaces)
+      await this.faces.save(serviceId, face, file, tx);
+    for (const id of writes.revokeServices) await revokeService(tx, this.sealer, id, now);
+    for (const { webhook, secrets } of writes.addWebhooks) await this.webhooks.insert(tx, webhook, secrets);
+    for (const { before, after, secrets } of writes.changeWebhooks) {
+      if (!(await this.webhooks.replace(before, after, secrets, tx))) throw new ChangedMeanwhile();
+    }
+    for (const id of writes.removeWebhooks) await this.webhooks.remove(id, now, tx);
+    for (const { kind, name } of writes.removeSettings) await this.settings.remove(tx, kind, name);
+  }
+}
+
+class ChangedMeanwhile extends Error {
+  override readonly name = 'ChangedMeanwhile';
+}
+
+function isConflict(error: unknown): boolean {
+  if (error instanceof ChangedMeanwhile || isUniqueViolation(error)) return true;
+  return codesOf(error).some((code) => ['40001', 'P2034', 'P2025'].includes(code));
+}

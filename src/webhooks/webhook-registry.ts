@@ -1,0 +1,208 @@
+import { Injectable } from '@nestjs/common';
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
+import { BrokerError, invalidRequest } from '../domain/errors.js';
+import { Clock } from '../domain/ports/clock.js';
+import { Secret } from '../domain/secret.js';
+import {
+  type DisabledReason,
+  type Webhook,
+  webhookErrors,
+  type WebhookSpec,
+} from '../domain/webhook/webhook.js';
+import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import {
+  type StoredWebhook,
+  type WebhookSecrets,
+  WebhooksRepository,
+} from '../token-store/outbox/webhooks.repository.js';
+import { ServicesRepository } from '../token-store/services/services.repository.js';
+
+/** Another process may change the same webhook at the same time. */
+const ATTEMPTS = 3;
+
+export interface ChangedWebhook {
+  readonly webhook: Webhook;
+  /** False when it was so before. */
+  readonly changed: boolean;
+}
+
+interface Change {
+  readonly after: Webhook;
+  readonly secrets: WebhookSecrets;
+}
+
+/**
+ * Creates, changes and deletes webhooks, for the operator; each act is audited. Does not own delivery (deliver-events.ts) nor when
+ * a webhook is disabled by itself (disable-failing.ts).
+ */
+@Injectable()
+export class WebhookRegistry {
+  constructor(
+    private readonly webhooks: WebhooksRepository,
+    private readonly services: ServicesRepository,
+    private readonly clock: Clock,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /**
+   * @param input its services by id or name, as in all methods
+   * @throws {BrokerError} `invalid_request`: by field, or a name that is taken
+   */
+  async create(input: WebhookSpec, secret: Secret, actor = 'operator'): Promise<Webhook> {
+    const webhook: Webhook = {
+      id: randomUUID(),
+      ...(await this.#validated(input)),
+      createdAt: this.clock.now(),
+      disabledAt: null,
+      disabledReason: null,
+    };
+    if (!(await this.webhooks.add(webhook, { current: secret, previous: null }))) throw taken(webhook.name);
+    await this.#record('webhook.create', webhook, actor, describe(webhook));
+    return webhook;
+  }
+
+  /**
+   * Changes the address or the filters; what is not named stays.
+   * @returns null where there is no such webhook
+   */
+  async update(
+    idOrName: string,
+    changes: Partial<Omit<WebhookSpec, 'name'>>,
+    actor = 'operator',
+  ): Promise<ChangedWebhook | null> {
+    const changed = await this.#change(idOrName, async (before, secrets) => {
+      const spec = await this.#validated({ ...before, ...changes });
+      return { after: { ...before, ...spec }, secrets };
+    });
+    if (changed) await this.#record('webhook.update', changed.webhook, actor, describe(changed.webhook));
+    return changed;
+  }
+
+  /**
+   * Gives it another secret. Until the overlap ends, the one before signs as well.
+   * @returns null where there is no such webhook
+   */
+  async rotate(
+    idOrName: string,
+    secret: Secret,
+    overlapMs: number,
+    actor = 'operator',
+  ): Promise<(ChangedWebhook & { readonly until: Date }) | null> {
+    const until = new Date(this.clock.now().getTime() + overlapMs);
+    const changed = await this.#change(idOrName, (before, { current }) => ({
+      after: before,
+      secrets: { current: secret, previous: overlapMs > 0 ? { secret: current, until } : null },
+    }));
+    if (!changed) return null;
+    await this.#record('webhook.rotate', changed.webhook, actor, { overlap_until: until.toISOString() });
+    return { ...changed, until };
+  }
+
+  enable(idOrName: string, actor = 'operator'): Promise<ChangedWebhook | null> {
+    return this.#switch(idOrName, actor, 'webhook.enable', (before) =>
+      before.disabledAt === null ? null : { ...before, disabledAt: null, disabledReason: null },
+    );
+  }
+
+  /** @param failure since when it has accepted nothing: one that accepted something meanwhile is not disabled for that */
+  disable(
+    idOrName: string,
+    actor = 'operator',
+    failure: { readonly reason: DisabledReason; readonly failingSince: Date } | null = null,
+  ): Promise<ChangedWebhook | null> {
+    const isOver = ({ failingSince }: StoredWebhook) =>
+      failure !== null && failingSince?.getTime() !== failure.failingSince.getTime();
+    const details = failure && { reason: failure.reason, failing_since: failure.failingSince.toISOString() };
+    return this.#switch(
+      idOrName,
+      actor,
+      'webhook.disable',
+      (before) =>
+        before.disabledAt !== null || isOver(before)
+          ? null
+          : { ...before, disabledAt: this.clock.now(), disabledReason: failure?.reason ?? 'operator' },
+      details ?? {},
+    );
+  }
+
+  /** @returns null where there is no such webhook */
+  async remove(idOrName: string, actor = 'operator'): Promise<Webhook | null> {
+    const webhook = await this.webhooks.findNamed(idOrName);
+    if (!webhook || !(await this.webhooks.remove(webhook.id, this.clock.now()))) return null;
+    await this.#record('webhook.delete', webhook, actor, describe(webhook));
+    return webhook;
+  }
+
+  async #switch(
+    idOrName: string,
+    actor: string,
+    action: AuditAction,
+    make: (before: StoredWebhook) => Webhook | null,
+    details: Readonly<Record<string, AuditDetail>> = {},
+  ): Promise<ChangedWebhook | null> {
+    const changed = await this.#change(idOrName, (before, secrets) => {
+      const after = make(before);
+      return after && { after, secrets };
+    });
+    if (changed?.changed) await this.#record(action, changed.webhook, actor, details);
+    return changed;
+  }
+
+  async #change(
+    idOrName: string,
+    make: (before: StoredWebhook, secrets: WebhookSecrets) => Promise<Change> | Change | null,
+  ): Promise<ChangedWebhook | null> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const before = await this.webhooks.findNamed(idOrName);
+      if (!before) return null;
+      const secrets = await this.webhooks.open(before);
+      if (!secrets) {
+        throw new BrokerError(
+          'integrity_failed',
+          `The webhook ${before.name} was changed outside the broker, or sealed with another key ring. Delete it, and create it again.`,
+        );
+      }
+      const change = await make(before, secrets);
+      if (change === null) return { webhook: before, changed: false };
+      if (await this.webhooks.replace(before, change.after, change.secrets)) {
+        return { webhook: change.after, changed: true };
+      }
+    }
+    throw new BrokerError('invalid_request', 'The webhook is changed by others at the same time. Try again.');
+  }
+
+  async #validated({ name, url, events, services }: WebhookSpec): Promise<WebhookSpec> {
+    const errors = webhookErrors({ name, url, events, services });
+    const found = await Promise.all(services.map((each) => this.services.findNamed(each)));
+    const unknown = services.filter((_, index) => !found[index] || found[index].revokedAt !== null);
+    if (unknown.length > 0) errors['services'] = `must be active services: ${unknown.join(', ')} is none.`;
+    if (Object.keys(errors).length > 0) throw invalidRequest(errors);
+    const ids = found.flatMap((service) => service?.id ?? []);
+    return { name, url, events: [...new Set(events)].sort(), services: [...new Set(ids)].sort() };
+  }
+
+  async #record(
+    action: AuditAction,
+    { name }: Webhook,
+    actor: string,
+    details: Readonly<Record<string, AuditDetail>>,
+  ): Promise<void> {
+    const at = this.clock.now();
+    this.audit.record({ at, action, outcome: 'ok', actor, details: { webhook: name, ...details } });
+    await this.audit.flush();
+  }
+}
+
+export function generateWebhookSecret(): Secret {
+  return new Secret(`whsec_${randomBytes(32).toString('base64')}`);
+}
+
+/** Of the address only its origin: its path can hold a token. */
+function describe({ url, events, services }: Webhook) {
+  return { url: new URL(url).origin, events, services };
+}
+
+function taken(name: string): BrokerError {
+  return new BrokerError('invalid_request', `A webhook called ${name} exists already.`, { taken: 'name' });
+}

@@ -1,0 +1,404 @@
+/** `token-broker apply` and `export`: the broker is as a file says, in one transaction, and no secret is in the file. */
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
+import { Api } from '../support/api.js';
+import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
+import { pngOf } from '../support/png.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
+import { startTokenBroker, tokenBroker } from './token-broker.js';
+
+let bed: TestBed;
+let folder: string;
+let issuer: LocalIssuer;
+beforeAll(async () => {
+  bed = await startTestBed();
+  issuer = await LocalIssuer.start();
+  folder = mkdtempSync(join(tmpdir(), 'token-broker-apply-'));
+  writeFileSync(join(folder, 'logo.png'), pngOf(64, [26, 86, 196]));
+});
+beforeEach(async () => {
+  await bed.reset();
+  await bed.sql('DELETE FROM webhooks; DELETE FROM declared_settings; DELETE FROM services');
+});
+afterAll(async () => {
+  await bed.stop();
+  await issuer.stop();
+});
+
+const file = (text: string, name = 'services.yaml') => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+const apply = async (text: string, options: string[] = [], env: Record<string, string> = {}) => {
+  const run = await tokenBroker(['apply', file(text), ...options], { ...bed.settings, ...env });
+  await bed.app.get(ChangeFeed).catchUp();
+  return run;
+};
+const applyJson = async (text: string, options: string[] = [], env: Record<string, string> = {}) => {
+  const { code, stdout, stderr } = await apply(text, [...options, '--json'], env);
+  return {
+    code,
+    answer: stdout === '' ? {} : (JSON.parse(stdout) as Record<string, unknown>),
+    failure: stderr === '' ? null : (JSON.parse(stderr) as { faults?: string[] }),
+  };
+};
+const exported = async () => (await tokenBroker(['export'], bed.settings)).stdout;
+const everything = () =>
+  bed.sql(`SELECT (SELECT json_agg(s ORDER BY id) FROM services s) AS services,
+    (SELECT json_agg(w ORDER BY id) FROM webhooks w) AS webhooks,
+    (SELECT json_agg(f ORDER BY service_id) FROM service_faces f) AS faces,
+    (SELECT json_agg(d ORDER BY kind, name) FROM declared_settings d) AS settings`);
+
+const SERVICE = `
+  reports:
+    clients: [default]
+    scopes: ['${YOUTUBE}']
+    users: ['team-*', alice]
+`;
+const full = () => `
+issuers:
+  ${issuer.url}:
+    audience: broker
+clients:
+  second: { testing: true }
+services:
+  reports:
+    clients: [default, second]
+    scopes: ['${YOUTUBE}', '${YOUTUBE_MONEY}']
+    users: ['team-*', alice]
+    allow: [disconnect, audit]
+    face:
+      display_name: Acme Reports
+      logo: ./logo.png
+      colour: '#0B7A4B'
+      privacy_url: https://acme.example/privacy
+  batch:
+    clients: ['*']
+    scopes: ['*']
+    users: ['*']
+    identity:
+      issuer: ${issuer.url}
+      subject: system:serviceaccount:analytics:batch
+webhooks:
+  app:
+    url: https://app.example.com/hooks
+  reports:
+    url: https://reports.example.com/hooks
+    events: [grant.reconnect_required, grant.expiring]
+    services: [reports]
+    enabled: false
+`;
+
+describe('a file that is applied', () => {
+  test('makes services, faces, webhooks, issuers and settings of clients, and shows new secrets once', async () => {
+    const { code, answer } = await applyJson(full());
+    expect(code).toBe(0);
+    const { changes, service_keys: keys, webhook_secrets: secrets } = answer;
+    expect((changes as { section: string; name: string; action: string }[]).map((change) => change)).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ section: 'issuers', name: issuer.url, action: 'create' }),
+        expect.objectContaining({ section: 'clients', name: 'second', action: 'create' }),
+        expect.objectContaining({ section: 'services', name: 'reports', action: 'create' }),
+        expect.objectContaining({ section: 'services', name: 'batch', action: 'create' }),
+        expect.objectContaining({ section: 'webhooks', name: 'app', action: 'create' }),
+      ]),
+    );
+    expect(Object.keys(keys as object)).toEqual(['reports']);
+    expect(Object.keys(secrets as object)).toEqual(['app', 'reports']);
+    for (const secret of Object.values(secrets as Record<string, string>)) expect(secret).toMatch(/^whsec_/);
+
+    // The broker has it a moment later: the key, the identity of a declared issuer, the client in Testing, the face.
+    const reports = new Api(bed.url, (keys as Record<string, string>)['reports'] ?? '');
+    const connected = { user_id: 'alice', scope: YOUTUBE, client: 'second' };
+    expect((await reports.connect(connected, { account: ALICE.email })).status).toBe(200);
+    const { body } = await reports.get('/users/alice/grants');
+    expect(body['grants']).toMatchObject([{ expires: { reason: 'testing_mode' } }]);
+    const key = await SigningKey.make('one');
+    issuer.keys = [key.publicJwk];
+    const seconds = Math.floor(bed.clock.now().getTime() / 1000);
+    const claims = { iss: issuer.url, sub: 'system:serviceaccount:analytics:batch', aud: 'broker' };
+    const jwt = await key.sign({ ...claims, iat: seconds, exp: seconds + 600 });
+    expect((await new Api(bed.url, jwt).get('/users/alice/grants')).status).toBe(200);
+    const [face] = await bed.sql('SELECT display_name, colour, logo_type FROM service_faces');
+    expect(face).toEqual({ display_name: 'Acme Reports', colour: '#0b7a4b', logo_type: 'image/png' });
+
+    // An issuer that goes proves nothing any more.
+    expect(await apply('issuers: {}', ['--prune'])).toMatchObject({ code: 0 });
+    expect((await new Api(bed.url, jwt).get('/users/alice/grants')).status).toBe(401);
+  });
+
+  test('changes nothing with --dry-run, and nothing the second time', async () => {
+    const before = await everything();
+    const dry = await apply(full(), ['--dry-run']);
+    expect(dry.code).toBe(0);
+    expect(dry.stdout).toContain('  + reports\n      clients: default second\n');
+    expect(dry.stdout).toContain('Nothing was written.');
+    expect(dry.stdout).not.toMatch(/tbk_|whsec_/);
+    expect(await everything()).toEqual(before);
+    await apply(full());
+    const once = await everything();
+    expect((await apply(full())).stdout).toBe('Nothing changes: the broker is as the file says.\n');
+    expect(await everything()).toEqual(once);
+  });
+
+  test('changes policies, faces and webhooks as the diff says, and leaves what it does not name', async () => {
+    const { answer } = await applyJson(full());
+    const key = (answer['service_keys'] as Record<string, string>)['reports'] ?? '';
+    const changed = full()
+      .replace("'team-*', alice", "'team-*', bob")
+      .replace('Acme Reports', 'Reports of Acme')
+      .replace('enabled: false', 'enabled: true')
+      .replace(/ {2}batch:[^]*?webhooks:/, 'webhooks:');
+    const dry = await apply(changed, ['--dry-run']);
+    expect(dry.stdout).toBe(
+      [
+        'services',
+        '  ~ reports',
+        '      users: +bob -alice',
+        '      face.display_name: Acme Reports -> Reports of Acme',
+        '',
+        'webhooks',
+        '  ~ reports',
+        '      enabled: false -> true',
+        '',
+        '2 changes. Nothing was written.',
+        '',
+      ].join('\n'),
+    );
+    expect((await apply(changed)).code).toBe(0);
+    const api = new Api(bed.url, key);
+    expect((await api.token('alice')).status).toBe(403);
+    expect((await api.token('bob')).status).toBe(404);
+    const active = await bed.sql('SELECT name FROM services WHERE revoked_at IS NULL ORDER BY name');
+    expect(active).toEqual([{ name: 'batch' }, { name: 'reports' }]);
+    const audited = await bed.sql(
+      `SELECT action, actor, details FROM audit_events WHERE action LIKE '%.update' ORDER BY sequence`,
+    );
+    expect(audited).toMatchObject([
+      { action: 'service.update', actor: 'operator', details: { name: 'reports', users: ['team-*', 'bob'] } },
+      { action: 'webhook.update', details: { webhook: 'reports', enabled: true } },
+    ]);
+  });
+
+  test('takes away what its sections do not name only with --prune', async () => {
+    await apply(full());
+    const rest = `services:${SERVICE}`;
+    expect((await apply(rest, ['--dry-run', '--prune'])).stdout).toContain('  - batch (is revoked)');
+    expect((await apply(rest, ['--prune'])).code).toBe(0);
+    expect(await bed.sql('SELECT name FROM services WHERE revoked_at IS NULL')).toEqual([
+      { name: 'reports' },
+    ]);
+    // It has no such section.
+    expect(await bed.sql('SELECT 1 FROM webhooks')).toHaveLength(2);
+    expect((await apply('webhooks: {}', ['--prune'])).code).toBe(0);
+    expect(await bed.sql('SELECT 1 FROM webhooks')).toEqual([]);
+    // The name of a revoked service stays taken.
+    const again = await apply(full());
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('services.batch: was revoked') });
+  });
+
+  test('is applied in full or not at all', async () => {
+    await bed.sql(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$;
+      CREATE TRIGGER refused BEFORE INSERT ON webhooks FOR EACH ROW EXECUTE FUNCTION refuse()`);
+    try {
+      const before = await everything();
+      expect(await apply(full())).toMatchObject({ code: 69, stdout: '' });
+      expect(await everything()).toEqual(before);
+    } finally {
+      await bed.sql('DROP TRIGGER refused ON webhooks; DROP FUNCTION refuse()');
+    }
+  });
+
+  test('writes new secrets into a private file where it is asked to, and never over another one', async () => {
+    const target = join(folder, 'secrets.json');
+    const run = await apply(`services:${SERVICE}`, ['--secrets-to', target]);
+    expect(run.code).toBe(0);
+    expect(run.stdout).not.toContain('tbk_');
+    expect(JSON.parse(readFileSync(target, 'utf8'))).toMatchObject({
+      service_keys: { reports: expect.stringMatching(/^tbk_/) },
+    });
+    expect(statSync(target).mode & 0o777).toBe(0o600);
+    const again = await apply(`services:${SERVICE.replace('reports', 'more')}`, ['--secrets-to', target]);
+    expect(again).toMatchObject({ code: 3, stderr: expect.stringContaining('exists already') });
+    expect(await bed.sql(`SELECT 1 FROM services WHERE name = 'more'`)).toEqual([]);
+  });
+
+  test('gives a webhook the secret of the environment, and another one with an overlap', async () => {
+    const declared = 'webhooks: { app: { url: https://app.example.com/, secret_env: APP_SECRET } }';
+    const [one, two] = [1, 2].map((byte) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`);
+    const first = await apply(declared, [], { APP_SECRET: one ?? '' });
+    expect(first.code).toBe(0);
+    expect(first.stdout).not.toContain('whsec_');
+    expect((await apply(declared, [], { APP_SECRET: one ?? '' })).stdout).toContain('Nothing changes');
+    const rotated = await apply(declared, [], { APP_SECRET: two ?? '' });
+    expect(rotated.stdout).toContain('secret: another one');
+    expect(rotated.stdout).not.toContain('whsec_');
+    const missing = await apply(declared);
+    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('no variable APP_SECRET') });
+  });
+});
+
+describe('what is exported', () => {
+  test('changes nothing when it is applied, holds no secret, and is read from standard input', async () => {
+    await apply(full());
+    const text = await exported();
+    for (const section of ['services:', 'webhooks:', 'issuers:', 'clients:']) expect(text).toContain(section);
+    expect(text).not.toMatch(/tbk_|whsec_|key_hash|sealed/);
+    const { stdout, code } = await startTokenBroker(['apply', '-', '--dry-run'], bed.settings, folder, text)
+      .finished;
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: 'Nothing changes: the broker is as the file says.\n',
+    });
+    // Elsewhere it makes the same.
+    await bed.sql('DELETE FROM webhooks; DELETE FROM declared_settings; DELETE FROM services');
+    expect((await apply(text)).code).toBe(0);
+    expect(await exported()).toBe(text);
+  });
+
+  test('is a file with a comment where there is nothing', async () => {
+    const { stdout } = await tokenBroker(['export', '--json'], bed.settings);
+    expect(JSON.parse(stdout)).toEqual({});
+  });
+});
+
+describe('a faulty file', () => {
+  test.each([
+    ['an unknown section', 'service: {}', 1, 'There is no such key. Known are services'],
+    [
+      'an unknown key',
+      `services:${SERVICE}    color: red`,
+      6,
+      'services.reports.color: There is no such key',
+    ],
+    ['a list that is none', 'services:\n  a:\n    clients: default', 3, 'must be a list of texts'],
+    ['a number for a text', `services:${SERVICE}    face: { display_name: 12 }`, 6, 'must be a text'],
+    [
+      'a missing key',
+      'services:\n  a:\n    clients: [default]\n    scopes: [openid]',
+      2,
+      'services.a.users: is missing',
+    ],
+    [
+      'a client that is not served',
+      `services:${SERVICE.replace('default', 'nowhere')}`,
+      3,
+      'serves no client called nowhere',
+    ],
+    ['a malformed scope', `services:${SERVICE.replace(YOUTUBE, 'ftp://x')}`, 4, 'services.reports.scopes'],
+    ['an unknown right', `services:${SERVICE}    allow: [everything]`, 6, 'must be of audit'],
+    [
+      'a malformed colour',
+      `services:${SERVICE}    face:\n      colour: red`,
+      7,
+      'services.reports.face.colour',
+    ],
+    ['a logo that is not there', `services:${SERVICE}    face: { logo: ./none.png }`, 6, 'cannot be read'],
+    [
+      'an identity of another issuer',
+      `services:${SERVICE}    identity: { issuer: 'https://x.example', subject: s }`,
+      6,
+      'is not trusted',
+    ],
+    [
+      'a webhook without an https URL',
+      'webhooks:\n  app:\n    url: app.example.com',
+      3,
+      'must be an http or https URL',
+    ],
+    [
+      'an event that there is not',
+      'webhooks:\n  app:\n    url: https://a.example\n    events: [x]',
+      4,
+      'must be of grant.connected',
+    ],
+    [
+      'a service that there is not',
+      'webhooks:\n  app:\n    url: https://a.example\n    services: [x]',
+      4,
+      'There is no service x',
+    ],
+    ['an issuer without https', 'issuers:\n  http://x.example:\n    audience: a', 2, 'must be an https URL'],
+    [
+      'a trust domain without keys',
+      'issuers:\n  spiffe://x.example:\n    audience: a',
+      2,
+      'has no discovery',
+    ],
+    [
+      'a client that there is not',
+      'clients:\n  nowhere: { testing: true }',
+      2,
+      'serves no client called nowhere',
+    ],
+    [
+      'a name that is given twice',
+      'webhooks:\n  a: { url: https://a.example }\n  a: { url: https://b.example }',
+      3,
+      'unique',
+    ],
+    ['YAML that is none', 'services:\n  a: [', 2, ''],
+    ['nothing in it', '', 1, 'names nothing'],
+  ])('is refused for %s, with its line, and nothing is changed', async (_, text, line, message) => {
+    const before = await everything();
+    const { code, failure } = await applyJson(text);
+    expect(code).toBe(2);
+    const faults = failure?.faults ?? [];
+    expect(faults.join('\n')).toContain(message);
+    expect(faults.join('\n')).toMatch(new RegExp(`services\\.yaml:${line}:`));
+    expect(await everything()).toEqual(before);
+  });
+
+  test('is refused with all its faults at once, in the order of the file', async () => {
+    const { failure } = await applyJson(
+      'webhooks:\n  app:\n    url: 12\n    event: [x]\nservices:\n  reports: {}\n',
+    );
+    const lines = (failure?.faults ?? []).map((fault) => Number(/yaml:(\d+):/.exec(fault)?.[1]));
+    expect(lines.length).toBeGreaterThan(2);
+    expect(lines).toEqual(lines.toSorted((a, b) => a - b));
+  });
+
+  test('does not turn a key into an identity', async () => {
+    await apply(full());
+    const changed = full().replace(
+      "'team-*', alice]",
+      `'*']\n    identity: { issuer: '${issuer.url}', subject: x }`,
+    );
+    expect(await apply(changed)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('A key cannot become an identity'),
+    });
+  });
+});
+
+test('a row of declared settings that was written past the broker does not count, with an alarm', async () => {
+  await apply(full());
+  await bed.sql(
+    `UPDATE declared_settings SET content = '{"audience": "other", "jwksUri": null}' WHERE kind = 'issuer'`,
+  );
+  expect(await exported()).not.toContain('issuers:');
+  const services = await tokenBroker(
+    [
+      'service',
+      'create',
+      'x',
+      '--client',
+      '*',
+      '--scope',
+      '*',
+      '--user',
+      '*',
+      '--issuer',
+      issuer.url,
+      '--subject',
+      's',
+    ],
+    bed.settings,
+  );
+  expect(services).toMatchObject({ code: 2, stderr: expect.stringContaining('is not trusted') });
+});
