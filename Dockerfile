@@ -1,10 +1,10 @@
 # syntax=docker/dockerfile:1
 
-# The broker as a container image. It holds compiled code, production dependencies and migrations; no compiler, no
-# stand-in for Google, no configuration. How to run it: docker-compose.yml, docs/configuration.md.
+# The broker as a container image. It holds Node.js, compiled code, production dependencies and migrations; no shell, no npm, no
+# compiler, no stand-in for Google, no configuration. How to run it: docs/operations.md. Renovate updates the digests.
 
 # Compiles. Only dist/bundle of this stage gets into the image.
-FROM node:24-slim AS build
+FROM --platform=$BUILDPLATFORM node:24-trixie-slim@sha256:8ec5d7557396cfe32d21c3f9c13072355ceab22b584578ca4bb28af31120cffe AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 # No package needs its install script here: those fetch a second Node and an embedded PostgreSQL, for development.
@@ -18,12 +18,16 @@ RUN npm run generate && npm run build
 
 # Production dependencies only. `prisma`, a development tool, is an optional peer of @prisma/client, so both kinds are
 # left out.
-FROM node:24-slim AS dependencies
+FROM --platform=$BUILDPLATFORM node:24-trixie-slim@sha256:8ec5d7557396cfe32d21c3f9c13072355ceab22b584578ca4bb28af31120cffe AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
-FROM node:24-slim
+# Debian's libraries that Node.js needs, its certificates, and Node.js.
+FROM gcr.io/distroless/nodejs24-debian13:nonroot@sha256:9eeb7f5887d0e239e78264b06f7f11d2e14be534050481803a9e4728fcdd278e
+# Its entrypoint is Node.js by path; here a command names it: `node dist/bundle/cli/main.js …`.
+ENTRYPOINT []
+ENV PATH=/nodejs/bin
 # Inside a container, 127.0.0.1 cannot be reached from outside.
 ENV NODE_ENV=production \
     HOST=0.0.0.0 \
@@ -36,7 +40,8 @@ COPY package.json ./
 # `node dist/bundle/cli/main.js migrate` applies these.
 COPY prisma/migrations ./prisma/migrations
 COPY --from=build /app/dist/bundle ./dist/bundle
-USER node
+# As a number, so that Kubernetes sees that it is not root: the user `nonroot`.
+USER 65532:65532
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

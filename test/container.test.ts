@@ -30,16 +30,28 @@ describe('the Dockerfile', () => {
     expect(stages.length).toBeGreaterThan(1);
   });
 
-  test('builds on one major version of Node, the one that the project runs on', () => {
+  test('builds and runs on one major version of Node, the one that the project runs on, by digest', () => {
     const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
       devDependencies: { node: string };
     };
     const major = /\d+/.exec(devDependencies.node)?.[0] ?? '';
-    for (const at of stages) expect(instructions[at]?.args).toMatch(new RegExp(`^node:${major}-slim( |$)`));
+    const images = stages.map((at) => instructions[at]?.args.replace('--platform=$BUILDPLATFORM ', ''));
+    const runtime = images.pop();
+    for (const image of images) {
+      expect(image).toMatch(new RegExp(`^node:${major}-trixie-slim@sha256:[0-9a-f]{64} AS \\w+$`));
+    }
+    // No shell, no npm, no compiler: https://github.com/GoogleContainerTools/distroless
+    expect(runtime).toMatch(
+      new RegExp(`^gcr.io/distroless/nodejs${major}-debian13:nonroot@sha256:[0-9a-f]{64}$`),
+    );
+    // The base has Node.js as its entrypoint, and not on its PATH.
+    expect(inLast('ENTRYPOINT')).toEqual(['[]']);
+    expect(inLast('ENV')[0]).toBe('PATH=/nodejs/bin');
   });
 
   test('runs as a user who is not root, and cannot change what it runs', () => {
-    expect(inLast('USER')).toEqual(['node']);
+    // By number: Kubernetes cannot know of a name that it is not root.
+    expect(inLast('USER')).toEqual(['65532:65532']);
     expect(inLast('COPY').join('\n')).not.toContain('--chown');
     expect(inLast('RUN')).toEqual([]);
   });
@@ -74,7 +86,7 @@ describe('the Dockerfile', () => {
         .matchAll(/([A-Z_]+)=/g),
     ].map(([, name]) => name);
     // MALLOC_* are glibc's.
-    for (const name of names.filter((name = '') => !name.startsWith('MALLOC_')))
+    for (const name of names.filter((name = '') => !name.startsWith('MALLOC_') && name !== 'PATH'))
       expect(settings).toContain(name);
     expect(names).not.toContain('DATABASE_URL');
   });
@@ -102,6 +114,11 @@ interface Service {
   volumes?: string[];
   ports?: string[];
   networks: string[];
+  user?: string;
+  mem_limit: string;
+  cpus: number;
+  pids_limit: number;
+  logging: { driver: string; options: Record<string, string> };
 }
 
 interface Compose {
@@ -127,7 +144,14 @@ describe('docker-compose.yml', () => {
   });
 
   test.each(services)('names the version of %s', (_, { image, build }) => {
-    expect(image).toMatch(build === undefined ? /^[a-z/]+:\d+/ : /^token-broker:local$/);
+    expect(image).toMatch(build === undefined ? /^[a-z/]+:\d+@sha256:[0-9a-f]{64}$/ : /^token-broker:local$/);
+  });
+
+  test.each(services)('bounds what %s may use of the machine, and its log', (_, service) => {
+    expect(service.mem_limit).toMatch(/^\d+[mg]$/);
+    expect(service.cpus).toBeGreaterThan(0);
+    expect(service.pids_limit).toBeGreaterThan(0);
+    expect(service.logging).toEqual({ driver: 'json-file', options: { 'max-size': '10m', 'max-file': '5' } });
   });
 
   test('makes the broker wait for a healthy database and finished migrations', () => {
@@ -170,7 +194,10 @@ describe('docker-compose.yml', () => {
         new RegExp(`ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS`),
       );
     }
-    const made = readFileSync('docs/configuration.md', 'utf8');
+    const made = readFileSync('docs/operations.md', 'utf8');
+    // What may read its files is the user of the image.
+    expect(roles.user).toBe('65532:65532');
+    expect(made).toContain('chown 65532:65532');
     expect(made).toContain('postgresql://token_broker:%s@database');
     expect(made).toContain('postgresql://token_broker_owner:%s@database');
   });

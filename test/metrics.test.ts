@@ -71,12 +71,11 @@ let receiver: Receiver;
 beforeAll(async () => {
   receiver = await startReceiver(() => new Date());
   bed = await startTestBed({
-    WEBHOOK_URL: receiver.url,
-    WEBHOOK_SECRET: receiver.secret,
     SERVICE_RATE_LIMIT: String(SERVICE_LIMIT),
     SLOT_LIMIT: '2',
     GOOGLE_CONCURRENCY: '1',
   });
+  await bed.webhook({ url: receiver.url, secret: receiver.secret });
   await bed.api.connect({ user_id: USER, scope: YOUTUBE }, { account: ALICE.email });
   await bed.api.connect({ user_id: DENIED, scope: YOUTUBE }, { account: BOB.email, deny: true });
 });

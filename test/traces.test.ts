@@ -34,7 +34,8 @@ let bed: TestBed;
 beforeAll(async () => {
   startTracing(traces);
   receiver = await startReceiver(() => bed.clock.now());
-  bed = await startTestBed({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: receiver.secret });
+  bed = await startTestBed();
+  await bed.webhook({ url: receiver.url, secret: receiver.secret });
   await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
 });
 beforeEach(async () => {

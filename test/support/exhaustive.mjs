@@ -61,4 +61,5 @@ export const EXHAUSTIVE = [
   'test/sandbox/revoked-refresh-tokens',
   'test/sandbox/service-accounts',
   'test/sandbox/state-file',
+  'test/deploy',
 ];
