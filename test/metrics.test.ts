@@ -24,7 +24,7 @@ describe('the declarations', () => {
     expect(readFileSync('docs/metrics.md', 'utf8')).toBe(await pageOf(METRICS));
   });
 
-  test('name each metric once, as Prometheus recommends: in base units, which are the end of the name', () => {
+  test('name each metric once, with its base unit at the end of the name as Prometheus recommends', () => {
     const names = declared.map(({ name }) => name);
     expect(names).toEqual([...new Set(names)]);
     for (const { name, type, unit, help } of declared) {
@@ -336,16 +336,16 @@ describe('an event', () => {
 
 describe('the figures that all replicas share', () => {
   test('come from a count that one replica makes after the first read', async () => {
-    await until(async () => {
-      bed.clock.advance(61);
-      return (await read('grants', { client: 'default', status: 'active' })) > 0;
-    });
-    const lines = await now();
     const [row] = await bed.sql(
       `SELECT count(*) FILTER (WHERE client = 'second')::int AS grants,
         (SELECT max(migration_name) FROM _prisma_migrations) AS migration FROM grants WHERE status = 'active'`,
     );
-    expect(valueOf(lines, 'grants', { client: 'second', status: 'active' })).toBe(row?.['grants']);
+    expect(row?.['grants']).toBeGreaterThan(0);
+    await until(async () => {
+      bed.clock.advance(61);
+      return (await read('grants', { client: 'second', status: 'active' })) === row?.['grants'];
+    });
+    const lines = await now();
     for (const days of ['3', '7', '30'])
       expect(valueOf(lines, 'grants_expiring', { client: 'second', days })).toBe(0);
     expect(valueOf(lines, 'accounts_nearly_full', { client: 'second' })).not.toBeNull();
