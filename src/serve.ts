@@ -1,4 +1,4 @@
-/** One process that serves: the only one, or a worker. Owns who tells it to stop; bootstrap.ts builds what it serves. */
+/** One process that serves: the only one, or a worker. Owns what stops it; bootstrap.ts builds what it serves. */
 import { startBroker } from './bootstrap.js';
 import type { Settings } from './config/settings.js';
 import { gracefulShutdown } from './graceful-shutdown.js';
@@ -9,7 +9,7 @@ import { WorkerLink } from './workers/worker.js';
 /** After the first calls, which a collection would delay. */
 const COLLECT_AFTER_MS = 1000;
 
-/** Starts the broker. The process runs until it is told to stop. */
+/** Starts the broker. The process runs until it is stopped. */
 export async function serve(settings: Settings): Promise<void> {
   const worker = WorkerLink.of(process.env);
   const broker = await startBroker(worker?.share(settings) ?? settings);

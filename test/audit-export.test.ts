@@ -7,7 +7,7 @@ import type { Api } from './support/api.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
 import { until } from './support/until.js';
 
-/** Whoever copies the audit trail elsewhere gets each event once, wherever it stopped and however late an event was written. */
+/** A reader that copies the audit trail elsewhere gets each event once, wherever it stopped and however late an event was written. */
 interface Line {
   readonly id: string;
   readonly at: string;

@@ -296,7 +296,7 @@ describe('a browser inside an app', () => {
   const WEBVIEW =
     'Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 Version/4.0 Chrome/123.0.0.0 Mobile Safari/537.36';
 
-  test('is told to use another one, and may go on all the same; the ticket stays unused', async () => {
+  test('is asked to use another one, and may continue; the ticket stays unused', async () => {
     const url = await ticketFor({ user_id: 'embedded' });
     const told = await pageOf(url, { 'user-agent': WEBVIEW });
     expect(told).toMatchObject({
@@ -311,7 +311,7 @@ describe('a browser inside an app', () => {
     expect((await new Browser().connect(url, { account: ALICE.email })).text).toContain('Connected');
   });
 
-  test('is told in its language, also where its ticket is no good', async () => {
+  test('is asked in its language, also where its ticket is no good', async () => {
     const page = await pageOf(`${bed.url}/connect?ticket=x`, {
       'user-agent': WEBVIEW,
       'accept-language': 'de-AT',

@@ -384,7 +384,7 @@ describe('the figures that all replicas share', () => {
   });
 });
 
-test('a process says its version, its keys and how it hears of changes', async () => {
+test('a process says its version, its keys and whether it receives changes', async () => {
   await until(async () => (await read('change_feed_up')) === 1);
   const lines = await now();
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };

@@ -53,7 +53,7 @@ const receivers = async (state: string) => {
 };
 const audited = async (action: string) => {
   await bed.app.get(AuditLog).flush();
-  return bed.sql('SELECT actor, outcome, details FROM audit_events WHERE action = $1 ORDER BY sequence', [
+  return bed.sql('SELECT actor, outcome, details FROM audit_trail WHERE action = $1 ORDER BY sequence', [
     action,
   ]);
 };

@@ -38,7 +38,7 @@ const alarmsSince = (from: number) =>
 
 async function expectAlarm(from: number, kind: string, row: Record<string, unknown> = {}): Promise<void> {
   expect(alarmsSince(from)).toContainEqual(
-    expect.objectContaining({ level: 50, kind, reason: expect.any(String), ...row }),
+    expect.objectContaining({ level: 'error', kind, reason: expect.any(String), ...row }),
   );
   expect(await failures(kind)).toBeGreaterThan(0);
 }

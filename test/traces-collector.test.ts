@@ -111,7 +111,7 @@ describe('a broker with the endpoint of a collector', () => {
     expect(await broker.end('SIGTERM')).toBe(0);
   });
 
-  test('samples as it is told, except where the caller has decided', async () => {
+  test('samples as configured, except where the caller has decided', async () => {
     const broker = await fleet.add({
       OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
       OTEL_TRACES_SAMPLER_ARG: '0',

@@ -236,7 +236,7 @@ describe('the context of a caller', () => {
     });
 
     await settled();
-    const [row] = await bed.sql(`SELECT details FROM audit_events WHERE action = 'grant.disconnect'`);
+    const [row] = await bed.sql(`SELECT details FROM audit_trail WHERE action = 'grant.disconnect'`);
     expect(row?.['details']).toMatchObject({ trace_id: traceId });
     const line =
       bed

@@ -115,7 +115,7 @@ describe('two workers', () => {
     expect(await broker.end('SIGTERM')).toBe(0);
   });
 
-  test('ask Google once for callers of both, and both hear of a disconnect through one', async () => {
+  test('ask Google once for callers of both, and both are notified of a disconnect through one', async () => {
     const broker = await start();
     await seedGrants(fleet, database, ['shared'], 0);
     fleet.google.control.latency('token', 300);

@@ -26,7 +26,7 @@ export class DeclarationFaulty extends Error {
   }
 }
 
-export interface Surroundings {
+export interface CheckOptions {
   readonly clients: readonly string[];
   /** Of SERVICE_ISSUERS_FILE. */
   readonly issuers: readonly ServiceIssuer[];
@@ -36,7 +36,7 @@ export interface Surroundings {
 export function faultsOf(
   declaration: Declaration,
   stored: StoredDeclaration,
-  { clients, issuers }: Surroundings,
+  { clients, issuers }: CheckOptions,
   isPruning: boolean,
 ): DeclarationFault[] {
   const { services, webhooks } = declaration;

@@ -176,7 +176,7 @@ describe('a file that is applied', () => {
     const active = await bed.sql('SELECT name FROM services WHERE revoked_at IS NULL ORDER BY name');
     expect(active).toEqual([{ name: 'batch' }, { name: 'reports' }]);
     const audited = await bed.sql(
-      `SELECT action, actor, details FROM audit_events WHERE action LIKE '%.update' ORDER BY sequence`,
+      `SELECT action, actor, details FROM audit_trail WHERE action LIKE '%.update' ORDER BY sequence`,
     );
     expect(audited).toMatchObject([
       { action: 'service.update', actor: 'operator', details: { name: 'reports', users: ['team-*', 'bob'] } },
