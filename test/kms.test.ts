@@ -136,6 +136,17 @@ describe('a wrapped key ring', () => {
     expect(kms.calls).toEqual(['decrypt']);
   });
 
+  test('is not replaced by a plain one while the broker runs', async () => {
+    const path = await wrappedRing();
+    const sealer = await sealerOf(path);
+    write(generateKeyRing(DAY));
+    await sealer.reload();
+    const after = await sealer.seal(TOKEN, 'aad');
+    write((await wrapRing(generateKeyRing(DAY), kms.key, open)).content);
+    await expect((await sealerOf(path)).open(after, 'aad')).rejects.toThrow('The key ring has no key');
+    expect((await sealer.open(after, 'aad')).reveal()).toBe(TOKEN.reveal());
+  });
+
   test('waits at the start for a KMS that is unavailable, and no longer than it may', async () => {
     const path = await wrappedRing();
     kms.calls.length = 0;

@@ -46,7 +46,7 @@ export class AuditExportController {
         after: 'must be the cursor of a line, or a time such as 2026-11-21T12:00:00Z.',
       });
     }
-    const horizon = await this.trail.horizon();
+    const horizon = await this.lists.run(caller, () => this.trail.horizon());
     const end = position !== null && position.recordedAt > horizon.recordedAt ? position : horizon;
     void reply.header('link', `</audit/export?after=${exportCursor(end)}>; rel="next"`);
     const pages = this.trail.read(position, horizon, caller.policy.users);

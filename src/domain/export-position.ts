@@ -26,5 +26,6 @@ export function exportCursor({ recordedAt, id }: ExportPosition): string {
 export function readExportCursor(text: string): ExportPosition | null {
   const [, time = '', id = NIL_ID] = CURSOR.exec(text) ?? [];
   const recordedAt = new Date(time);
-  return Number.isNaN(recordedAt.getTime()) ? null : { recordedAt, id };
+  // The year 0 is one that PostgreSQL does not read.
+  return recordedAt.getUTCFullYear() >= 1 ? { recordedAt, id } : null;
 }

@@ -15,15 +15,20 @@ const MAX_PAUSE_MS = 5_000;
 /**
  * Reads the key ring, and has it unwrapped where it is wrapped. The keys are kept in memory: this is done at the start and
  * whenever the file changes, never for a request.
+ * @param mayBePlain false once a wrapped one was read: who can write the file could put a key of their own there, without the KMS
  * @throws {KeyRingError}
  * @throws {KeyWrapFailure}
  */
 export async function loadKeyRing(
   { keyRingFile, keyRingKmsKey }: Source,
   open: OpenKeyWrapper,
+  mayBePlain = true,
 ): Promise<KeyRing> {
   const file = readRingFile(keyRingFile);
-  if (typeof file === 'string') return keyRingOf(file);
+  if (typeof file === 'string') {
+    if (mayBePlain) return keyRingOf(file);
+    throw new KeyRingError('is not wrapped any more; where that is right, restart without KEY_RING_KMS_KEY');
+  }
   // The file does not decide which key is asked: who can write it could name one of their own.
   if (file.kmsKey !== keyRingKmsKey)
     throw new KeyRingError('is wrapped by another key than KEY_RING_KMS_KEY says');

@@ -52,6 +52,7 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
   readonly #seals = new Map<string, number>();
   #ring: KeyRing;
   #readChange: number | undefined;
+  #isWrapped: boolean;
   #reloading: Promise<void> | null = null;
   #retry: NodeJS.Timeout | null = null;
 
@@ -61,6 +62,7 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
     private readonly unwrapped: Unwrapped | null = null,
   ) {
     this.#readChange = unwrapped ? unwrapped.readChange : this.#lastChange();
+    this.#isWrapped = unwrapped?.isWrapped ?? false;
     this.#ring = unwrapped?.ring ?? readKeyRing(settings.keyRingFile);
   }
 
@@ -72,12 +74,14 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
     const { keyRingFile: file, keyRingKmsKey: kmsKey } = settings;
     if (kmsKey === null) return new Sealer(settings);
     const readChange = lastChangeOf(file);
-    if (typeof readRingFile(file) === 'string') {
+    const isWrapped = isWrappedRing(file);
+    if (!isWrapped) {
       new Logger(Sealer.name).warn(
         'KEY_RING_KMS_KEY is set and the key ring is not wrapped: run `token-broker keys rewrap`',
       );
     }
-    return new Sealer(settings, { ring: await loadFirstKeyRing(settings, open, waitMs), readChange, open });
+    const ring = await loadFirstKeyRing(settings, open, waitMs);
+    return new Sealer(settings, { ring, isWrapped, readChange, open });
   }
 
   /** Polls, because mounted secrets are replaced by renaming a folder above them, which no watcher sees. */
@@ -106,8 +110,9 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
       do {
         this.#readChange = this.#lastChange();
         this.#ring = this.unwrapped
-          ? await loadKeyRing(this.settings, this.unwrapped.open)
+          ? await loadKeyRing(this.settings, this.unwrapped.open, !this.#isWrapped)
           : readKeyRing(this.settings.keyRingFile);
+        if (this.unwrapped) this.#isWrapped ||= isWrappedRing(this.settings.keyRingFile);
         // It may have changed while the KMS was asked.
       } while (this.#lastChange() !== this.#readChange);
       this.#log.log({ sealing_key: this.#ring.sealingKeyId }, 'the key ring was read again');
@@ -192,9 +197,14 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
 
 interface Unwrapped {
   readonly ring: KeyRing;
+  readonly isWrapped: boolean;
   /** When the file had changed last before it was read. */
   readonly readChange: number | undefined;
   readonly open: OpenKeyWrapper;
+}
+
+function isWrappedRing(path: string): boolean {
+  return typeof readRingFile(path) !== 'string';
 }
 
 function lastChangeOf(path: string): number | undefined {

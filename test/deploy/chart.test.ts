@@ -168,7 +168,7 @@ withHelm(`the chart${WITHOUT_HELM}`, () => {
     });
 
     test('mounts what it names and nothing else, so that no other user reads it and changes arrive', () => {
-      const keys = ['ads.json', 'client_secret.json', 'database-url', 'key-ring.json', 'webhook-secret'];
+      const keys = ['ads.json', 'client_secret.json', 'console-secret', 'database-url', 'key-ring.json'];
       expect(at(pod(all), 'volumes.0.secret')).toEqual({
         secretName: 'token-broker',
         defaultMode: 0o440,

@@ -27,6 +27,7 @@ import { until } from '../support/until.js';
 import { ROUTES, samplePath } from './public-routes.js';
 
 const HOST = 'broker.example.com';
+const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 /** What a request of a route would be, and who may send it. */
 const REQUESTS = ROUTES.map(({ method, path, isPublic }) => ({ method, path: samplePath(path), isPublic }));
 /** None of them is /connect for the broker, and some proxies make it that. */
@@ -73,6 +74,7 @@ interface Arrived {
   readonly method: string;
   readonly url: string;
   readonly forwardedFor: string;
+  readonly traceparent: unknown;
 }
 
 const SAMPLES = [
@@ -93,7 +95,13 @@ for (const [name, file, places, start] of SAMPLES) {
     beforeAll(async () => {
       const listen = async (port: Arrived['port']) => {
         const server = createServer(({ method = '', url = '', headers }, response) => {
-          arrived.push({ port, method, url, forwardedFor: String(headers['x-forwarded-for']) });
+          arrived.push({
+            port,
+            method,
+            url,
+            forwardedFor: String(headers['x-forwarded-for']),
+            traceparent: headers['traceparent'] ?? null,
+          });
           response.end('from the broker');
         });
         servers.push(server);
@@ -136,9 +144,16 @@ for (const [name, file, places, start] of SAMPLES) {
       },
     );
 
-    test('tells the broker the address of the caller, and not what the caller says', async () => {
+    test('sends the broker the address of the caller, and not what the caller claims', async () => {
       await fromOutside('GET', '/connect');
       expect(arrived.map(({ forwardedFor }) => forwardedFor)).toEqual(['127.0.0.1']);
+    });
+
+    test('begins a trace for callers from outside, and goes on with those from inside', async () => {
+      await fromOutside('GET', '/connect');
+      expect(arrived.pop()).toMatchObject({ traceparent: null });
+      await fromInside('GET', '/connect');
+      expect(arrived.pop()).toMatchObject({ traceparent: TRACEPARENT });
     });
 
     test('passes everything on from inside, the API to one port and what operators use to the other', async () => {
@@ -327,7 +342,7 @@ function send(request: typeof httpRequest | typeof httpsRequest, port: number, m
       path,
       servername: HOST,
       rejectUnauthorized: false,
-      headers: { host: HOST, 'x-forwarded-for': '192.0.2.7' },
+      headers: { host: HOST, 'x-forwarded-for': '192.0.2.7', traceparent: TRACEPARENT },
     };
     request(options, (response) => {
       response.resume();

@@ -68,5 +68,6 @@ const AFTER_WRAPPED = `Next:
   2. Older versions of the key may be disabled once no replica and no backup has
      a file that they wrapped. Destroy a copy that is not wrapped.`;
 
-const AFTER_PLAIN = `Next: give this file to every replica of the broker, then remove
-KEY_RING_KMS_KEY.`;
+const AFTER_PLAIN = `Next: give this file to every replica of the broker, and restart each without
+KEY_RING_KMS_KEY: a running one does not read a key ring that is not wrapped any
+more.`;

@@ -168,14 +168,19 @@ function toPretty(line: LogLine): string {
     styleText('gray', clock(time)),
     styleText(COLOURS[level] ?? 'gray', level.toUpperCase().padEnd(LEVEL_WIDTH)),
     context === undefined ? '' : styleText('gray', `[${context}]`),
-    msg === undefined ? (err?.message ?? '') : msg.replaceAll(/[^\P{Cc}\n]/gu, ' '),
+    printable(msg ?? err?.message ?? ''),
     ...request,
     ...Object.entries(ms === undefined ? { method, path, status, ...more } : more)
       .filter(([, value]) => value !== undefined)
       .map(([key, value]) => `${styleText('gray', `${key}=`)}${shown(value)}`),
   ];
   const text = parts.filter((part) => part !== '').join(' ');
-  return err?.stack === undefined ? text : `${text}\n${err.stack.replaceAll(/^/gm, '    ')}`;
+  return err?.stack === undefined ? text : `${text}\n${printable(err.stack).replaceAll(/^/gm, '    ')}`;
+}
+
+/** Control characters of a library's text would reach the terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n]/gu, ' ');
 }
 
 function shown(value: unknown): string {

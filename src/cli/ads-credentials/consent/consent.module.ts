@@ -15,6 +15,8 @@ import { ConnectTickets } from '../../../connect-tickets/connect-ticket.js';
 import { TicketProgress } from '../../../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../../../connect-tickets/ticket-watch.js';
 import { GoogleModule } from '../../../google/google.module.js';
+import { ActivityCounts } from '../../../domain/activity.js';
+import { ConnectMetrics } from '../../../operations/connect-metrics.js';
 import { Scheduler } from '../../../operations/scheduler.js';
 
 /**
@@ -25,6 +27,9 @@ import { Scheduler } from '../../../operations/scheduler.js';
 @Module({
   imports: [GoogleModule],
   providers: [
+    // Counted, and shown nowhere.
+    ActivityCounts,
+    ConnectMetrics,
     ConnectTickets,
     TicketProgress,
     TicketWatch,
