@@ -443,7 +443,7 @@ describe('the broker', () => {
     const line = `POST /authz/v2/${randomUUID()}`;
     await expectToken(await ask([], { line, host: HOST }));
     const text = await (await fetch(`${bed.url}/metrics`)).text();
-    expect(text).toContain('{method="GET",route="/authz",status="200"}');
+    expect(text).toContain('{method="GET",route="/authz",status="200",code="ok",');
     expect(text).not.toContain('method="POST",route="/authz');
     expect(bed.log()).toContain('"path":"/authz"');
     expect(bed.log()).not.toContain(line.split('/')[3]);

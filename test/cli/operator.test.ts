@@ -275,9 +275,8 @@ describe('token-broker webhook', () => {
     receiver.answer(410);
     await connect('alice');
     await connect('bob', BOB);
-    await until(
-      async () => (await bed.sql('SELECT 1 FROM outbox_events WHERE abandoned_at IS NOT NULL')).length > 0,
-    );
+    const waiting = 'SELECT 1 FROM outbox_events WHERE abandoned_at IS NULL AND delivered_at IS NULL';
+    await until(async () => (await bed.sql(waiting)).length === 0);
     const { answer } = await json('webhook', 'events', '--state', 'abandoned');
     const [abandoned, ...others] = list(answer, 'events');
     expect(others).toEqual([]);

@@ -35,8 +35,8 @@ const DISABLE_EXAMPLES = `
 Examples:
   token-broker webhook disable app
 
-It gets nothing until it is enabled. What waits for it and what happens meanwhile
-is kept for 30 days, as abandoned, and can be replayed then.`;
+It gets nothing until it is enabled. What waits for it and what happens
+meanwhile is kept for 30 days, as abandoned, and can be replayed then.`;
 
 const DELETE_EXAMPLES = `
 Examples:

@@ -10,8 +10,9 @@ Examples:
   token-broker webhook test app --json | jq -r .result
 
 Sends the event webhook.test from this machine, once, signed like every other,
-and shows what the receiver answers; also to a webhook that is disabled. The name
-may be left out where there is only one. Exits with 69 when it did not accept it.`;
+and shows what the receiver answers; also to a webhook that is disabled. The
+name may be left out where there is only one. Exits with 69 when the receiver
+did not accept it.`;
 
 export function webhookTest(): Command {
   return new Command('test')
