@@ -161,7 +161,7 @@ describe('a wrapped key ring', () => {
     expect(kms.calls).toHaveLength(1);
   });
 
-  test('is unwrapped again when it changes: also by several that wait for the new key, once', async () => {
+  test('is unwrapped again when it changes, and once where several wait for the new key', async () => {
     const json = generateKeyRing(DAY);
     const path = await wrappedRing(json);
     const sealer = await sealerOf(path);

@@ -94,14 +94,15 @@ describe('an event', () => {
   test('is delivered while another webhook does not answer', async () => {
     await bed.webhook({ url: app.url, secret: app.secret });
     await bed.webhook({ url: other.url, secret: other.secret });
-    app.answer(...Array.from({ length: 6 }, () => 'no_response' as const));
+    await bed.restart({ WEBHOOK_TIMEOUT_MS: '60000' });
+    app.answer('no_response');
     for (const user of ['a', 'b', 'c', 'd', 'e']) await connect(user);
     bed.clock.advance(1);
-    // All of them arrive before the other has had time to time out as often.
     await until(() => other.received.length === 5);
-    expect((await outbox()).filter((row) => row['delivered_at'] !== null)).not.toHaveLength(10);
-    expect(app.received.length).toBeLessThan(5);
+    expect(app.received).toHaveLength(1);
+    await bed.restart();
     await settled();
+    expect(app.received.length).toBeGreaterThanOrEqual(5);
   });
 });
 

@@ -143,7 +143,7 @@ export const WEBHOOK_DELIVERY_DURATION = histogram({
 
 export const AUDIT_QUEUE_EVENTS = gauge({
   name: 'token_broker_audit_queue_events',
-  help: 'Audit events that are not written yet.',
+  help: 'Audit events that are not written yet, without repeated refusals, which are counted for a minute first.',
   unit: 'events',
   labels: {},
   see: 'audit.md',
@@ -151,7 +151,7 @@ export const AUDIT_QUEUE_EVENTS = gauge({
 
 export const AUDIT_QUEUE_AGE = gauge({
   name: 'token_broker_audit_queue_age_seconds',
-  help: 'How long the oldest audit event that is not written has waited; 0 where none waits. Equal refusals wait for a minute.',
+  help: 'How long the oldest audit event that is not written has waited, without repeated refusals; 0 where none waits.',
   unit: 'seconds',
   labels: {},
   see: 'audit.md',

@@ -61,8 +61,11 @@ export class AuditLog implements OnApplicationShutdown {
     this.#refused = new RefusalRows((batch) => this.#write(batch), onError, settings.auditFlushMs);
     this.#parts = [this.#rows, this.#issued, ...this.#refused.parts];
     this.#failures = meter.counter(AUDIT_WRITE_FAILURES).series({});
-    const queued = () => this.#parts.reduce((sum, { waiting }) => sum + waiting, 0);
-    const oldestMs = () => Math.max(...this.#parts.map((part) => part.oldestMs));
+    // Without repeated refusals, which are counted for a minute before they are written.
+    const [firstRefusals] = this.#refused.parts;
+    const due = [this.#rows, this.#issued, firstRefusals];
+    const queued = () => due.reduce((sum, { waiting }) => sum + waiting, 0);
+    const oldestMs = () => Math.max(...due.map((part) => part.oldestMs));
     meter.gauge(AUDIT_QUEUE_EVENTS).observe({}, queued);
     meter.gauge(AUDIT_QUEUE_AGE).observe({}, () => oldestMs() / 1000);
   }
