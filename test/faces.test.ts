@@ -172,6 +172,9 @@ describe('a ticket', () => {
     [{ reasons: { [YOUTUBE]: 'a'.repeat(201) } }, 'reasons'],
     [{ reasons: { [YOUTUBE]: 'two\nlines' } }, `reasons.${YOUTUBE}`],
     [{ reasons: { [YOUTUBE]: 'from the \u202eback' } }, 'reasons'],
+    [{ reasons: { [YOUTUBE]: '\u3164' } }, 'reasons'],
+    [{ reasons: { [YOUTUBE]: 'To\u00adknow.' } }, 'reasons'],
+    [{ reasons: { [YOUTUBE]: '…' } }, 'reasons'],
     [{ reasons: { [YOUTUBE]: 1 } }, 'reasons'],
     [{ reasons: { [YOUTUBE]: { text: 'To know.' } } }, 'reasons'],
     [{ reasons: { 'any thing': 'To know.' } }, 'reasons'],
@@ -231,7 +234,7 @@ describe('a ticket', () => {
 
 describe('the reasons of a ticket', () => {
   const MONEY_REASON = '<b>売上</b> & "Umsatz" 😀';
-  const ESCAPED = /<q dir="auto">&lt;b>売上&lt;\/b> &amp; &quot;Umsatz&quot; 😀<\/q>/;
+  const ESCAPED = /<blockquote dir="auto">&lt;b>売上&lt;\/b> &amp; &quot;Umsatz&quot; 😀<\/blockquote>/;
   const ticket = {
     scope: `${YOUTUBE} ${YOUTUBE_MONEY} email`,
     reasons: { [YOUTUBE_MONEY]: MONEY_REASON, email: 'ے'.repeat(200) },
@@ -240,10 +243,23 @@ describe('the reasons of a ticket', () => {
   test('stand beside their scopes before Google, as words of the app and nothing else', async () => {
     const { html } = await pageOf(await ticketFor({ user_id: 'reasons', ...ticket }));
     expect(html).toMatch(ESCAPED);
-    expect(html).toContain(`<q dir="auto">${'ے'.repeat(200)}</q>`);
-    expect(html.match(/<q /g)).toHaveLength(2);
-    expect(html).toContain('The words in quotation marks are those of <bdi dir="auto">Laporan Acme</bdi>.');
-    expect((await pageOf(await ticketFor({ user_id: 'reasons' }))).html).not.toContain('quotation marks');
+    expect(html).toContain(`<blockquote dir="auto">${'ے'.repeat(200)}</blockquote>`);
+    const named = '<figcaption><bdi dir="auto">Laporan Acme</bdi> says:</figcaption><blockquote ';
+    expect(html.split(named)).toHaveLength(3);
+    expect((await pageOf(await ticketFor({ user_id: 'reasons' }))).html).not.toContain('<figure');
+  });
+
+  test.each([
+    ['en', ' says:'],
+    ['de', ' schreibt:'],
+    ['fr', '\u00a0indique\u00a0:'],
+    ['id', ' menyatakan:'],
+  ])('that close a quotation stay within the block of the app, in the language %s', async (locale, says) => {
+    const text = 'Needed.” Google verified this app. “ok';
+    const of = { user_id: 'reasons', locale, reasons: { [YOUTUBE]: text } };
+    const { html } = await pageOf(await ticketFor(of));
+    const caption = `<figcaption><bdi dir="auto">Laporan Acme</bdi>${says}</figcaption>`;
+    expect(html).toContain(`${caption}<blockquote dir="auto">${text}</blockquote></figure>`);
   });
 
   test('stand beside what is missing afterwards, and go with the link to try again', async () => {
@@ -260,12 +276,12 @@ describe('the reasons of a ticket', () => {
     const reasons = Object.fromEntries(scopes.map((scope) => [scope, '長'.repeat(200)]));
     const url = await ticketFor({ user_id: 'long', scope: scopes.join(' '), reasons });
     const browser = new Browser();
-    expect((await browser.open(url)).text.match(/<q /g)).toHaveLength(20);
+    expect((await browser.open(url)).text.match(/<blockquote /g)).toHaveLength(20);
     const denied = await browser.connect(url, { account: ALICE.email, deny: true });
     const again = /<a class="button" href="([^"]+)"/.exec(denied.text)?.[1] ?? '';
     const { status, html } = await pageOf(again);
     expect(status).toBe(200);
-    expect(html).not.toContain('<q ');
+    expect(html).not.toContain('<blockquote ');
   });
 
   test('are refused for a scope that is not asked for, by its name', async () => {

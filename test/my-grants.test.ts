@@ -34,6 +34,20 @@ const idOf = async (userId = 'alice') =>
 const stateOf = async (id: string) => (await bed.api.get(`/connect/tickets/${id}`)).body['state'];
 const revocations = () => bed.google.control.count('revoke');
 
+const BY_ALICE = () => ({ actor: 'user', service_id: bed.api.key.split('_')[1], user_id: 'alice' });
+const USED = (ticket: string) => ({ ticket, reason: 'ticket_used' });
+async function events(action: string) {
+  await bed.app.get(AuditLog).flush();
+  const columns = 'outcome, actor, service_id, user_id, details';
+  return bed.sql(`SELECT ${columns} FROM audit_trail WHERE action = '${action}' ORDER BY at, id`);
+}
+/** Equal ones are one event, which counts them. */
+async function refusals(action: string) {
+  await bed.app.get(AuditLog).flush();
+  const counted = `SELECT sum(count)::int AS n FROM audit_trail WHERE action = '${action}' AND outcome <> 'ok'`;
+  return (await bed.sql(counted))[0]?.['n'];
+}
+
 /** Opens the link and presses its button. @returns the page, by its address without the secret of the link */
 async function enter(more: Record<string, unknown> = {}, api: Api = bed.api) {
   const { id, url } = await api.ticket({ ...PAGE, ...more });
@@ -92,6 +106,34 @@ describe('the link of the page', () => {
       expect(answer.text).toContain('This link belongs to another browser');
       expect(answer.text).not.toContain(ALICE.email);
     }
+  });
+
+  test('leaves an event where a browser is bound to it, and one for each refusal of another browser', async () => {
+    await connect();
+    const { id, url, browser, address } = await enter();
+    const ticket = new URL(url).searchParams.get('ticket') ?? '';
+    const other = new Browser();
+    await other.open(url);
+    // The same browser once more changes nothing.
+    await browser.submit(new URL('/me/grants', bed.url), { ticket });
+    expect(await events('connect.manage')).toEqual([
+      { outcome: 'ok', ...BY_ALICE(), details: expect.objectContaining({ ticket: id }) },
+      { outcome: 'invalid_request', ...BY_ALICE(), details: expect.objectContaining(USED(id)) },
+    ]);
+    // By its id, at each address of the page.
+    const form = { ticket: id, grant: await idOf() };
+    for (const answer of [
+      await other.open(address),
+      await other.open(`${bed.url}/me/grants/disconnect?${new URLSearchParams(form).toString()}`),
+      await other.submit(new URL('/me/grants/reconnect', bed.url), form),
+      await other.submit(new URL('/me/grants/disconnect', bed.url), { ...form, mode: 'revoke' }),
+    ]) {
+      expect(answer.status).toBe(400);
+    }
+    expect(await refusals('connect.manage')).toBe(4);
+    expect(await events('grant.disconnect')).toEqual([
+      { outcome: 'invalid_request', ...BY_ALICE(), details: expect.objectContaining(USED(id)) },
+    ]);
   });
 
   test('is no connect link, and a connect link is none of the page', async () => {

@@ -52,7 +52,7 @@ const AreReasons = rule(
     );
   },
   `must be an object with scopes as names, and for each a text of 1 to ${MAX_REASON_LENGTH} characters, without control characters, ` +
-    'invisible ones, and spaces at its ends.',
+    'invisible ones, and spaces at its ends, and with a letter, number or symbol.',
 );
 
 /** The account that must consent; any other is refused at the callback. */

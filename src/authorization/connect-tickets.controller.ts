@@ -126,8 +126,7 @@ export class ConnectTicketsController {
     const end = endOf(outcome, connectRequest, requestId);
     const ended = await this.progress.end(id, outcome, requestId);
     if (!ended) throw notFound();
-    // No connect ends with a page.
-    if (ended.isNew && connectRequest.purpose !== 'manage') this.metrics.ended(end);
+    if (ended.isNew) this.metrics.ended(end);
     audit.add(ended.isNew ? { details: causeFacts(end) } : { outcome: 'ended' });
     return this.#statusOf(ended.ticket);
   }

@@ -131,7 +131,7 @@ export class ConnectTickets {
   async open(
     text: string,
     purpose: TicketPurpose,
-    onRequest: (request: ConnectRequest) => void,
+    onRequest: (request: ConnectRequest, id: string) => void,
   ): Promise<OpenedTicket> {
     const [, id, secret] = STORED.exec(text) ?? [];
     const opened =
@@ -139,7 +139,7 @@ export class ConnectTickets {
         ? await this.#openSealed(text)
         : await this.#openStored(id, secret);
     if ((opened.connectRequest.purpose ?? 'connect') !== purpose) throw ticketInvalid();
-    onRequest(opened.connectRequest);
+    onRequest(opened.connectRequest, opened.id);
     return opened;
   }
 

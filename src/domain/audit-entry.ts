@@ -7,6 +7,7 @@ export const AUDIT_ACTIONS = [
   'connect.cancel',
   'connect.consent',
   'connect.completion',
+  'connect.manage',
   'token.issue',
   'token.refresh',
   'grant.read',

@@ -7,8 +7,14 @@ export function isPlainText(value: string): boolean {
   return value.isWellFormed() && !CONTROL_CHARACTERS.test(value);
 }
 
-/** Marks that change the direction of what follows (Unicode UAX 9), line separators, and characters without a shape. */
-const INVISIBLE = /[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/u;
+/**
+ * Characters without a shape: all that may be ignored when a text is shown (UAX 44), with the marks that change the direction of
+ * what follows (UAX 9); line separators, the empty pattern of Braille, and the null notehead. Scripts and emoji need joiners and
+ * variation selectors.
+ */
+const INVISIBLE =
+  /[[\p{Default_Ignorable_Code_Point}\u2028\u2029\u2800\u{1d159}]--[\u200c\u200d\p{Variation_Selector}]]/v;
+const VISIBLE = /[\p{Letter}\p{Number}\p{Symbol}]/v;
 
 /** A name or label that is shown to people as it is, in any script, and cannot pass for another by invisible characters. */
 export function isDisplayText(value: string, maxLength: number): boolean {
@@ -18,7 +24,8 @@ export function isDisplayText(value: string, maxLength: number): boolean {
     length <= maxLength &&
     value.trim() === value &&
     isPlainText(value) &&
-    !INVISIBLE.test(value)
+    !INVISIBLE.test(value) &&
+    VISIBLE.test(value)
   );
 }
 

@@ -46,8 +46,10 @@ export class ConnectMetrics {
     if (step === 'google' && outcome === 'ok') this.activity.add('connects.started');
   }
 
+  /** The end of a page's ticket is that of no connect. */
   ended(end: ConnectEnd): void {
     const { outcome, cause, connectRequest, requestId, isResumed } = end;
+    if (connectRequest?.purpose === 'manage') return;
     this.#count.add({ outcome, cause });
     const kind = ACTIVITY[outcome];
     if (kind) this.activity.add(kind);

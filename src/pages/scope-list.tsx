@@ -33,17 +33,19 @@ export function ScopeList({ locale, scopes, isMissing = false, reasons, isBrief 
         {shown.map(({ scope, reason }) => (
           <li>
             <Icon name={isMissing ? 'circle' : 'check'} />
-            <span>
+            <div>
               {wordsOfScope(scope, locale)}
               {isKnownScope(scope) ? null : <code dir="ltr">{scope}</code>}
-              {reason === undefined ? null : <q dir="auto">{reason}</q>}
-            </span>
+              {reason === undefined || !reasons ? null : (
+                <figure>
+                  <figcaption>{messagesOf(locale).says(<Name>{reasons.app}</Name>)}</figcaption>
+                  <blockquote dir="auto">{reason}</blockquote>
+                </figure>
+              )}
+            </div>
           </li>
         ))}
       </ul>
-      {reasons && shown.some(({ reason }) => reason !== undefined) ? (
-        <p class="soft">{messagesOf(locale).quoted(<Name>{reasons.app}</Name>)}</p>
-      ) : null}
       {known.length > 0 && !isBrief && (
         <details>
           <summary>{messagesOf(locale).technical(known.length)}</summary>

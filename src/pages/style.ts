@@ -92,9 +92,20 @@ ul { margin: .25rem 0; padding: 0; list-style: none; }
 .scopes svg { flex: none; width: 1.15rem; height: 1.15rem; margin-top: .18rem; color: var(--accent); }
 .scopes.missing svg { color: var(--soft); }
 .scopes code { display: block; font-size: .75rem; }
-.scopes q { display: block; margin-top: .1rem; color: var(--soft); font-size: .875rem; }
-q:lang(fr) { quotes: "«\\a0" "\\a0»"; }
-.scopes + .soft { margin: .5rem 0; }
+/* The app's own words: whatever they are, they stay within the border that names it. */
+.scopes li > div { flex: 1; min-width: 0; }
+figure {
+  margin: .4rem 0 .2rem;
+  padding: .45rem .7rem;
+  border: 1px solid var(--soft);
+  border-radius: 8px;
+  background: var(--paper);
+  color: var(--soft);
+  font-size: .875rem;
+  overflow: hidden;
+}
+figcaption { font-size: .8rem; }
+blockquote { margin: .1rem 0 0; color: var(--ink); }
 details { margin: .5rem 0; color: var(--soft); font-size: .85rem; }
 summary { cursor: pointer; width: fit-content; padding: .25rem 0; border-radius: 4px; }
 details li { padding: .1rem 0; }

@@ -37,8 +37,9 @@ export class ManageSessions {
    * @throws {BrokerError} `invalid_request` or `not_allowed`, for a person
    */
   async open(text: string, request: FastifyRequest): Promise<OpenedTicket & { readonly isBound: boolean }> {
-    const opened = await this.tickets.open(text, 'manage', (connectRequest) => {
-      this.#remember(request, connectRequest);
+    const opened = await this.tickets.open(text, 'manage', (connectRequest, ticketId) => {
+      noteIn(request, connectRequest, ticketId);
+      this.pages.remember(request, connectRequest);
     });
     const { id, stored } = opened;
     const isBound = stored !== null && this.binding.isBoundTo(stored, this.binding.read(request, id));
@@ -57,7 +58,8 @@ export class ManageSessions {
 
   /** Binds the ticket to this browser. @returns its id */
   async begin(text: string, request: FastifyRequest, reply: FastifyReply): Promise<string> {
-    const { id, stored } = await this.open(text, request);
+    const { id, stored, isBound } = await this.open(text, request);
+    if (isBound) auditNoteOf(request).omitSuccess();
     const key = this.binding.ensure(request, reply, id);
     const bound = stored && (await this.progress.begin(stored, this.binding.hashOf(key), request.id, 0));
     if (!bound) throw ticketUsed();
@@ -70,22 +72,16 @@ export class ManageSessions {
    */
   async require(ticketId: string, request: FastifyRequest): Promise<ManageSession> {
     const ticket = await this.progress.find(ticketId);
-    const isPage = ticket?.connectRequest.purpose === 'manage';
-    if (!ticket || !isPage || !this.binding.isBoundTo(ticket, this.binding.read(request, ticketId))) {
-      throw ticketUsed();
-    }
+    if (ticket?.connectRequest.purpose !== 'manage') throw ticketUsed();
     const { connectRequest } = ticket;
-    this.#remember(request, connectRequest);
+    noteIn(request, connectRequest, ticketId);
+    if (!this.binding.isBoundTo(ticket, this.binding.read(request, ticketId))) throw ticketUsed();
+    this.pages.remember(request, connectRequest);
     await this.#assertOpen(ticket);
     const service = await this.services.findActive(connectRequest.serviceId);
     // It was there a moment ago.
     if (!service) throw new BrokerError('not_allowed', 'The app may not use this page any more.');
     return { ticketId, connectRequest, service };
-  }
-
-  #remember(request: FastifyRequest, connectRequest: ConnectRequest): void {
-    auditNoteOf(request).add(aboutConnect(connectRequest));
-    this.pages.remember(request, connectRequest);
   }
 
   async #assertOpen({ connectRequest, outcome }: NonNullable<OpenedTicket['stored']>): Promise<void> {
@@ -97,4 +93,9 @@ export class ManageSessions {
       { reason: 'ticket_cancelled' },
     );
   }
+}
+
+/** Before any refusal: the event of one names the user and the ticket. */
+function noteIn(request: FastifyRequest, connectRequest: ConnectRequest, ticket: string): void {
+  auditNoteOf(request).add({ ...aboutConnect(connectRequest), details: { ticket } });
 }

@@ -40,6 +40,7 @@ export class MyGrantsController {
 
   @Get()
   @Public()
+  @Audited('connect.manage', 'refusals')
   @RouteConfig(BROWSER_ROUTE)
   async show(
     @Query() query: MyGrantsQuery,
@@ -71,6 +72,7 @@ export class MyGrantsController {
 
   @Post()
   @Public()
+  @Audited('connect.manage')
   @RouteConfig(BROWSER_ROUTE)
   async begin(
     @Body() { ticket }: BeginForm,
@@ -83,6 +85,7 @@ export class MyGrantsController {
 
   @Post('reconnect')
   @Public()
+  @Audited('connect.manage', 'refusals')
   @RouteConfig(BROWSER_ROUTE)
   async reconnect(
     @Body() { ticket, grant: id }: GrantForm,
@@ -103,6 +106,7 @@ export class MyGrantsController {
   /** What a disconnect would do. Changes nothing. */
   @Get('disconnect')
   @Public()
+  @Audited('connect.manage', 'refusals')
   @RouteConfig(BROWSER_ROUTE)
   async confirm(
     @Query() { ticket, grant: id }: GrantForm,

@@ -1,5 +1,6 @@
 /** The pages of services, their delegated credentials, and their connect tickets. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Metrics } from '../../src/operations/metrics.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { Browser } from '../support/api.js';
@@ -131,6 +132,16 @@ describe('the page of tickets', () => {
       { actor: ACTOR, outcome: 'ok', user_id: 'alice' },
       { actor: ACTOR, outcome: 'ended', user_id: 'alice' },
     ]);
+  });
+
+  test('takes back that of a page without counting a connect', async () => {
+    const counted = async () =>
+      (await bed.app.get(Metrics).registry.metrics()).match(/^token_broker_connects_total\{.*$/gm);
+    const { id } = await bed.api.ticket({ purpose: 'manage', user_id: 'alice' });
+    const before = await counted();
+    await operator.submit(await operator.get('/console/tickets'), `/console/tickets/${id}/cancel`);
+    expect((await bed.api.get(`/connect/tickets/${id}`)).body['state']).toBe('cancelled');
+    expect(await counted()).toEqual(before);
   });
 
   test('goes on with the next page', async () => {

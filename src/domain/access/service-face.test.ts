@@ -18,6 +18,12 @@ describe('the face of a service', () => {
     [{ displayName: 'Acme\n' }, ['display-name']],
     [{ displayName: 'Acme \u202eelgooG' }, ['display-name']],
     [{ displayName: 'Goog\u200ble' }, ['display-name']],
+    [{ displayName: 'ما\u200cهي 👩\u200d💻\ufe0f' }, []],
+    ...['\u3164', '\u115f', '\uffa0', '\u2800', '\u00ad', '\u034f', '\u{1d159}', '\u200d', '—'].map(
+      (invisible): [Partial<ServiceFace>, string[]] => [{ displayName: invisible }, ['display-name']],
+    ),
+    [{ displayName: 'Goo\u00adgle' }, ['display-name']],
+    [{ displayName: 'Acme\u2800Reports' }, ['display-name']],
     [{ colour: '#1a56c4' }, []],
     [{ colour: '#1a5' }, ['colour']],
     [{ colour: 'red' }, ['colour']],

@@ -58,7 +58,7 @@ export function faceErrors({
   const errors: Record<string, string> = {};
   if (displayName !== null && !isDisplayText(displayName, 60)) {
     errors['display-name'] =
-      'must be 1 to 60 characters of any script, without invisible ones, and no space at its ends.';
+      'must be 1 to 60 characters of any script, one of them a letter, number or symbol, without invisible ones, and no space at its ends.';
   }
   if (logo?.kind === 'url' && !isWebAddress(logo.url)) errors['logo'] = LOGO_RULE;
   if (colour !== null && !/^#[0-9a-f]{6}$/.test(colour))

@@ -3,8 +3,8 @@ import { type ConnectCause, googleErrorCode } from './connect-cause.js';
 import type { ConnectOutcome } from './connect-outcome.js';
 import type { ConnectRequest } from './connect-request.js';
 
-/** The parties of a connect. */
-export type ConnectParties = Pick<ConnectRequest, 'serviceId' | 'userId' | 'client'>;
+/** The parties of a connect. With the purpose `manage` it is none: a ticket of the user's own page. */
+export type ConnectParties = Pick<ConnectRequest, 'serviceId' | 'userId' | 'client' | 'purpose'>;
 
 export const CONNECT_ENDS = [
   'ok',

@@ -29,7 +29,7 @@ export const DE: Messages = {
       one: 'Technischer Name dieser Berechtigung',
       other: 'Technische Namen dieser # Berechtigungen',
     }),
-  quoted: (app) => ['Die Worte in Anführungszeichen stammen von ', app, '.'],
+  says: (app) => [app, ' schreibt:'],
   privacy: 'Datenschutzerklärung',
   support: 'Hilfe',
   links: 'Mehr über diese App',

@@ -36,7 +36,7 @@ export const EN = {
       one: 'Technical name of this permission',
       other: 'Technical names of these # permissions',
     }),
-  quoted: (app: Part): Part => ['The words in quotation marks are those of ', app, '.'],
+  says: (app: Part): Part => [app, ' says:'],
   privacy: 'Privacy policy',
   support: 'Help',
   links: 'More about this app',

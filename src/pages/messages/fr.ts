@@ -33,7 +33,7 @@ export const FR: Messages = {
       one: 'Nom technique de cette autorisation',
       other: 'Noms techniques de ces # autorisations',
     }),
-  quoted: (app) => ['Les mots entre guillemets sont ceux de ', app, '.'],
+  says: (app) => [app, '\u00a0indique\u00a0:'],
   privacy: 'Règles de confidentialité',
   support: 'Aide',
   links: 'En savoir plus sur cette application',

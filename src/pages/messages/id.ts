@@ -22,7 +22,7 @@ export const ID: Messages = {
   },
   technical: (count) =>
     plural('id', count, { other: count === 1 ? 'Nama teknis izin ini' : 'Nama teknis # izin ini' }),
-  quoted: (app) => ['Kata-kata dalam tanda kutip berasal dari ', app, '.'],
+  says: (app) => [app, ' menyatakan:'],
   privacy: 'Kebijakan privasi',
   support: 'Bantuan',
   links: 'Selengkapnya tentang aplikasi ini',
