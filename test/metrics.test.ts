@@ -8,6 +8,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { METRICS } from '../src/domain/metrics/all-metrics.js';
 import { PROBLEMS } from '../src/http/problem/problem-table.js';
+import { CountGrantsJob } from '../src/operations/count-grants.job.js';
 import { Metrics } from '../src/operations/metrics.js';
 import { coldUsers } from './support/cold-users.js';
 import { linesOf, type MetricLine, scrape, valueOf } from './support/metric-lines.js';
@@ -359,6 +360,21 @@ describe('the figures that all replicas share', () => {
     const age = bed.clock.now().getTime() / 1000 - (valueOf(lines, 'grants_counted_timestamp_seconds') ?? 0);
     expect(age).toBeGreaterThanOrEqual(0);
     expect(age).toBeLessThan(3600);
+  });
+
+  test('are counted again while they are read, and not once nothing has read them for ten minutes', async () => {
+    const job = bed.app.get(CountGrantsJob);
+    const countedAt = async () => {
+      const [row] = await bed.sql("SELECT claimed_at FROM overview_snapshots WHERE name = 'grants'");
+      return Number(row?.['claimed_at']);
+    };
+    bed.clock.advance(601);
+    await job.countIfDue();
+    const before = await countedAt();
+    expect(before).toBeLessThan(bed.clock.now().getTime() - 600_000);
+    await now();
+    await job.countIfDue();
+    expect(await countedAt()).toBeGreaterThan(before + 600_000);
   });
 
   test('are left out while the database does not answer, and the others are not', async () => {

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { loadEnvFile } from '../config/load-env-file.js';
+import { readVersion } from '../version.js';
 import { apply } from './apply/apply.js';
 import { exportDeclaration } from './apply/export.js';
 import { audit } from './audit/audit.js';
@@ -73,7 +73,7 @@ export function buildProgram(asJson: boolean): Command {
     .description(
       "Administers a token broker: its database, services, Google clients and keys. Makes Google's libraries use it.",
     )
-    .version(version())
+    .version(readVersion())
     .option('--json', 'print the result as JSON on standard output, and a failure as JSON on standard error')
     .option('--wide', 'show tables whole, however wide the terminal is')
     .addCommand(migrate())
@@ -170,9 +170,4 @@ function prepare(command: Command, asJson: boolean, path: readonly string[] = []
       throw wrongUsage(what, here.join(' '));
     });
   for (const child of command.commands) prepare(child, asJson, here);
-}
-
-function version(): string {
-  const file = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(file) as { version: string }).version;
 }

@@ -7,6 +7,7 @@ import { IntegrityReporter } from '../domain/ports/integrity-reporter.js';
 import { SlotReporter } from '../domain/ports/slot-reporter.js';
 import { ClockSkewJob } from './clock-skew.job.js';
 import { ConnectMetrics, SlotWarnings } from './connect-metrics.js';
+import { CountGrantsJob } from './count-grants.job.js';
 import { HealthController, Readiness } from './health.controller.js';
 import { Metrics, MetricsController } from './metrics.js';
 import { Scheduler } from './scheduler.js';
@@ -28,6 +29,7 @@ import { ServiceUsageJob } from './service-usage.job.js';
     Readiness,
     ClockSkewJob,
     SealMetrics,
+    CountGrantsJob,
     StoreFigures,
     ServiceUsageJob,
     ActivityCounts,
@@ -36,7 +38,16 @@ import { ServiceUsageJob } from './service-usage.job.js';
     { provide: SlotReporter, useClass: SlotWarnings },
     { provide: IntegrityReporter, useClass: IntegrityWarnings },
   ],
-  exports: [Metrics, Readiness, ActivityCounts, SlotReporter, ConnectMetrics, IntegrityReporter, Scheduler],
+  exports: [
+    Metrics,
+    Readiness,
+    ActivityCounts,
+    SlotReporter,
+    ConnectMetrics,
+    CountGrantsJob,
+    IntegrityReporter,
+    Scheduler,
+  ],
 })
 export class OperationsModule {
   static with(clock: Clock, meter: Meter): DynamicModule {

@@ -1,10 +1,9 @@
 /**
  * The figures that all replicas share: grants, services, waiting webhooks, the schema. Read when Prometheus asks, from what the console
- * shows as well: a snapshot that one replica counts every few minutes, and a few bounded reads. Nothing is counted until somebody
- * reads /metrics. Does not own the statements (token-store/console/overview.repository.ts).
+ * shows as well: the snapshot of count-grants.job.ts, and a few bounded reads. Counts nothing. Does not own the statements
+ * (token-store/console/overview.repository.ts).
  */
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Settings } from '../config/settings.js';
 import type { GaugeMetric, Labels, LabelValues } from '../domain/metrics/declaration.js';
 import {
   ACCOUNTS_NEARLY_FULL,
@@ -24,18 +23,12 @@ import {
   type OverviewNow,
   OverviewRepository,
 } from '../token-store/console/overview.repository.js';
-import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
-import { Scheduler } from './scheduler.js';
+import { CountGrantsJob } from './count-grants.job.js';
 
-const MINUTE_SECONDS = 60;
 /** Reads of one moment share one statement. */
 const MAX_AGE_MS = 2_000;
 /** A supervisor waits for its workers for a second, and a scrape must not hang with the database. */
 const READ_TIMEOUT_MS = 500;
-/** Prometheus comes more often. */
-const WANTED_MS = 10 * 60_000;
-/** A little more than the console lets pass: where it is on, it counts. */
-const COUNT_AFTER_MS = 230_000;
 
 @Injectable()
 export class StoreFigures implements OnModuleInit {
@@ -44,16 +37,13 @@ export class StoreFigures implements OnModuleInit {
   #readAt = -Infinity;
 
   constructor(
-    private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly scheduler: Scheduler,
-    private readonly declared: DeclaredSettingsRepository,
+    private readonly count: CountGrantsJob,
     private readonly overview: OverviewRepository,
     private readonly meter: Meter,
   ) {}
 
   onModuleInit(): void {
-    this.scheduler.every(MINUTE_SECONDS, 'count for the metrics', () => this.#count());
     this.meter.gauge(STORE_FIGURES_UP).observeAll(async () => [[{}, (await this.#current()) ? 1 : 0]]);
     this.#show(WEBHOOK_BACKLOG, ({ waiting }) => [[{}, waiting]]);
     this.#show(WEBHOOK_OLDEST_AGE, ({ oldestWaiting }) => [[{}, this.#secondsSince(oldestWaiting)]]);
@@ -99,21 +89,13 @@ export class StoreFigures implements OnModuleInit {
 
   /** @returns null where the database does not say it now: old figures would look like new ones */
   #current(): Promise<OverviewNow | null> {
+    this.count.noteRead();
     const now = performance.now();
     if (!this.#reading || now - this.#readAt > MAX_AGE_MS) {
       this.#readAt = now;
       this.#reading = within(READ_TIMEOUT_MS, this.overview.read(this.clock.now()));
     }
     return this.#reading;
-  }
-
-  /** On one process of all replicas. */
-  async #count(): Promise<void> {
-    if (performance.now() - this.#readAt > WANTED_MS) return;
-    const now = this.clock.now();
-    if (!(await this.overview.claim(now, new Date(now.getTime() - COUNT_AFTER_MS)))) return;
-    const testingClients = await this.declared.testingClients();
-    await this.overview.takeSnapshot(testingClients, this.settings.slotLimit, now);
   }
 
   #secondsSince(at: Date | null): number {

@@ -100,6 +100,16 @@ describe('the overview', () => {
     expect(await page()).toMatch(/Grants as counted <time[^>]*>(\d+ seconds|1 minute|2 minutes) ago/);
   });
 
+  test('has the grants counted every few minutes, whether or not it is read', async () => {
+    const countedAt = async () => {
+      const [row] = await bed.sql("SELECT taken_at FROM overview_snapshots WHERE name = 'grants'");
+      return Number(row?.['taken_at']);
+    };
+    const before = await countedAt();
+    bed.clock.advance(3600);
+    await until(async () => (await countedAt()) > before + 3_500_000);
+  });
+
   test.each(['', '?period=day', '?period=month', '?period=never'])('answers %p', async (query) => {
     const { status, text } = await operator.get(`/console${query}`);
     expect(status).toBe(200);
@@ -163,8 +173,21 @@ describe('the counts of all replicas', () => {
     const repository = bed.app.get(OverviewRepository);
     const now = new Date('2027-03-01T12:00:00Z');
     const before = new Date('2027-03-01T11:57:00Z');
-    const claims = await Promise.all([1, 2, 3].map(() => repository.claim(now, before)));
+    const claims = await Promise.all([1, 2, 3].map(() => repository.claim('activity', now, before)));
     expect(claims.filter(Boolean)).toHaveLength(1);
-    expect(await repository.claim(new Date('2027-03-01T12:03:00Z'), now)).toBe(true);
+    expect(await repository.claim('activity', new Date('2027-03-01T12:03:00Z'), now)).toBe(true);
+  });
+
+  test('are summed up whichever replica counts the grants', async () => {
+    await bed.sql("UPDATE overview_snapshots SET claimed_at = '2100-01-01' WHERE name = 'grants'");
+    await bed.sql("DELETE FROM overview_snapshots WHERE name = 'activity'");
+    await bed.sql('DELETE FROM activity_counts');
+    const at = bed.clock.now();
+    await bed.app.get(ActivityRepository).add(at, new Map([['tokens.warm', 5]]));
+    bed.clock.advance(61);
+    await until(async () => {
+      const days = await bed.sql("SELECT count::int FROM activity_counts WHERE span = 'day'");
+      return days.some(({ count }) => count === 5);
+    });
   });
 });

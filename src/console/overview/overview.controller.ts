@@ -4,6 +4,7 @@ import { Settings } from '../../config/settings.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { Audited } from '../../http/audit.decorator.js';
 import { sendPage } from '../../http/page-responses.js';
+import { CountGrantsJob } from '../../operations/count-grants.job.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../../token-store/change-feed/change-feed.js';
 import { ActivityRepository } from '../../token-store/console/activity.repository.js';
@@ -13,7 +14,6 @@ import { Build } from '../build.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { activityIn, periodOf } from './activity-series.js';
-import { OverviewJob } from './overview.job.js';
 import { overviewPage } from './overview-page.js';
 
 @Controller('console')
@@ -27,7 +27,7 @@ export class OverviewController {
     private readonly changes: ChangeFeed,
     private readonly overview: OverviewRepository,
     private readonly activity: ActivityRepository,
-    private readonly job: OverviewJob,
+    private readonly grants: CountGrantsJob,
     private readonly webhooks: WebhookTargets,
   ) {}
 
@@ -62,7 +62,7 @@ export class OverviewController {
   @Post('count')
   @Audited('console.count')
   async count(@Res() reply: FastifyReply): Promise<void> {
-    await this.job.countAgain();
+    await this.grants.countAgain();
     await reply.redirect('/console', 303);
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Background work of the console: each process writes what it counted once a minute; every few minutes one of them counts the
- * grants, sums up what all wrote, and deletes what is old. Does not own what is counted (domain/activity.ts) nor the statements
- * (token-store/console/).
+ * Background work of the console: each process writes what it counted once a minute; every few minutes one of them sums up what all
+ * wrote, and deletes what is old. Does not own what is counted (domain/activity.ts), the statements (token-store/console/), nor the
+ * count of the grants (operations/count-grants.job.ts).
  */
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ActivityCounts, type ActivityKind } from '../../domain/activity.js';
@@ -12,15 +12,11 @@ import { RefreshRequests } from '../../google/oauth/refresh-requests.js';
 import { Scheduler } from '../../operations/scheduler.js';
 import { ActivityRepository } from '../../token-store/console/activity.repository.js';
 import { ConsoleSessionsRepository } from '../../token-store/console/console-sessions.repository.js';
-import { Settings } from '../../config/settings.js';
-import { DeclaredSettingsRepository } from '../../token-store/declarations/declared-settings.repository.js';
 import { OverviewRepository } from '../../token-store/console/overview.repository.js';
 
 const MINUTE_SECONDS = 60;
 /** A little less than three runs of the job, which does not keep its time to the millisecond. */
-const SNAPSHOT_MS = 170_000;
-/** However often operators ask. */
-const LEAST_MS = 5_000;
+const SUMS_MS = 170_000;
 /** What was counted since the last time happened half of it ago, on average. */
 const HALF_MINUTE_MS = 30_000;
 /** A database that does not answer must not delay the exit. */
@@ -32,8 +28,6 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
   readonly #written = new Map<ActivityKind, number>();
 
   constructor(
-    private readonly settings: Settings,
-    private readonly declared: DeclaredSettingsRepository,
     private readonly clock: Clock,
     private readonly scheduler: Scheduler,
     private readonly meter: Meter,
@@ -46,7 +40,7 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
 
   onModuleInit(): void {
     this.scheduler.every(MINUTE_SECONDS, 'write activity', () => this.#write());
-    this.scheduler.every(MINUTE_SECONDS, 'count for the overview', () => this.#count());
+    this.scheduler.every(MINUTE_SECONDS, 'sum up activity', () => this.#sumUp());
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -76,23 +70,10 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
       .countOf(({ code, source }) => code === 'ok' && source === 'memory');
   }
 
-  /** On one process of all replicas. */
-  async #count(): Promise<void> {
+  /** On one process of all replicas: two at once could write an older sum over a newer one, until the next run. */
+  async #sumUp(): Promise<void> {
     const now = this.clock.now();
-    if (await this.overview.claim(now, new Date(now.getTime() - SNAPSHOT_MS))) await this.#countNow(now);
-  }
-
-  /** For an operator who does not want to wait. @returns false where another process does so right now */
-  async countAgain(): Promise<boolean> {
-    const now = this.clock.now();
-    if (!(await this.overview.claim(now, new Date(now.getTime() - LEAST_MS)))) return false;
-    await this.#countNow(now);
-    return true;
-  }
-
-  async #countNow(now: Date): Promise<void> {
-    const testingClients = await this.declared.testingClients();
-    await this.overview.takeSnapshot(testingClients, this.settings.slotLimit, now);
+    if (!(await this.overview.claim('activity', now, new Date(now.getTime() - SUMS_MS)))) return;
     await this.activity.sumUp(now);
     await this.activity.prune(now);
     await this.sessions.prune(now);

@@ -47,7 +47,7 @@ export const ACCOUNTS_NEARLY_FULL = sharedGauge({
 
 export const GRANTS_COUNTED = sharedGauge({
   name: 'token_broker_grants_counted_timestamp_seconds',
-  help: 'When the grants were counted last: every few minutes, by one replica, while /metrics or the console is read.',
+  help: 'When the grants were counted last: every few minutes, by one replica, while the console is on or /metrics is read.',
   unit: 'seconds',
   labels: {},
 });

@@ -6,7 +6,7 @@ import { Injectable } from '@nestjs/common';
 import { INACTIVITY_SECONDS, nearlyFullFrom } from '../../domain/grant/slots.js';
 import { Database } from '../client/database.js';
 
-const NAME = 'grants';
+const GRANTS = 'grants';
 /** Of each client, so many tokens of the fullest accounts are looked at. */
 const SUSPECTS = 200;
 const MAX_ACCOUNTS = 8;
@@ -143,9 +143,12 @@ const NOW = `
 export class OverviewRepository {
   constructor(private readonly database: Database) {}
 
-  /** Lets one replica count. @param olderThan when another may have begun at the latest @returns whether it is this one */
-  async claim(now: Date, olderThan: Date): Promise<boolean> {
-    const claimed = await this.database.prepared('claim the overview', CLAIM, [NAME, now, olderThan]);
+  /**
+   * Lets one replica do one of the works behind the overview.
+   * @param olderThan when another may have begun at the latest @returns whether it is this one
+   */
+  async claim(work: 'grants' | 'activity', now: Date, olderThan: Date): Promise<boolean> {
+    const claimed = await this.database.prepared('claim the overview', CLAIM, [work, now, olderThan]);
     return claimed.length > 0;
   }
 
@@ -179,12 +182,12 @@ export class OverviewRepository {
       ]),
       services: services ?? { day: 0, week: 0, month: 0, longer: 0 },
     };
-    await this.database.prepared('store the overview', STORE, [NAME, now, JSON.stringify(content)]);
+    await this.database.prepared('store the overview', STORE, [GRANTS, now, JSON.stringify(content)]);
   }
 
   async read(now: Date): Promise<OverviewNow> {
     const weekAgo = new Date(now.getTime() - 7 * 86_400_000);
-    const [row] = await this.#rows<OverviewNow>('read the overview', NOW, [NAME, weekAgo]);
+    const [row] = await this.#rows<OverviewNow>('read the overview', NOW, [GRANTS, weekAgo]);
     if (!row) throw new Error('The overview has no row.');
     return row;
   }
