@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Secret } from '../src/domain/secret.js';
 import { Metrics } from '../src/operations/metrics.js';
 import { ServiceRegistry } from '../src/services/service-registry.js';
+import { ReplayWebhooks } from '../src/webhooks/replay-webhooks.js';
 import { WebhookRegistry } from '../src/webhooks/webhook-registry.js';
 import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
@@ -10,6 +11,7 @@ import { until } from './support/until.js';
 import { type Receiver, startReceiver } from './support/webhook-receiver.js';
 
 const DAY = 24 * 3600;
+const ALL_EVENTS = { state: null, webhookId: null, type: null, since: null, until: null };
 
 let bed: TestBed;
 let app: Receiver;
@@ -91,6 +93,38 @@ describe('an event', () => {
     expect(await outbox()).toHaveLength(1);
   });
 
+  test('that was stored before its service was revoked is not sent, also when it is replayed', async () => {
+    const services = bed.app.get(ServiceRegistry);
+    const rights = { audit: false, disconnect: false, revoke: false, force: false, import: false };
+    await services.create('leaving', { clients: ['*'], scopes: ['*'], users: ['*'], ...rights });
+    const { id } = await bed.webhook({ url: app.url, secret: app.secret, services: ['leaving'] });
+    await bed.webhook({ url: other.url, secret: other.secret });
+    await registry().disable(id);
+    await connect('alice');
+    await services.revoke('leaving');
+    await registry().enable(id);
+    const filter = { ...ALL_EVENTS, state: 'abandoned', webhookId: id } as const;
+    expect(await bed.app.get(ReplayWebhooks).replayAll(filter, 'operator')).toBe(1);
+    await settled();
+    expect(typesAt(app)).toEqual([]);
+    expect(typesAt(other)).toEqual(['grant.connected alice']);
+    expect((await outbox()).filter((row) => row['webhook_id'] === id)).toMatchObject([
+      { delivered_at: null, last_error: 'filtered' },
+    ]);
+  });
+
+  test('of a type that its webhook no longer takes is not sent', async () => {
+    const { id } = await bed.webhook({ url: app.url, secret: app.secret });
+    await registry().disable(id);
+    await connect('alice');
+    await registry().update(id, { events: ['grant.expiring'] });
+    await registry().enable(id);
+    await bed.app.get(ReplayWebhooks).replayAll(ALL_EVENTS, 'operator');
+    await settled();
+    expect(typesAt(app)).toEqual([]);
+    expect(await outbox()).toMatchObject([{ last_error: 'filtered' }]);
+  });
+
   test('is delivered while another webhook does not answer', async () => {
     await bed.webhook({ url: app.url, secret: app.secret });
     await bed.webhook({ url: other.url, secret: other.secret });
@@ -152,7 +186,7 @@ describe('a row of webhooks that was changed outside the broker', () => {
 });
 
 describe('a webhook that accepts nothing', () => {
-  /** Attempts until the event is given up or the webhook is disabled. */
+  /** Attempts until the event is abandoned or the webhook is disabled. */
   const fail = async (hours: number) => {
     for (let hour = 0; hour < hours; hour++) {
       const before = app.received.length;
@@ -179,7 +213,7 @@ describe('a webhook that accepts nothing', () => {
       async () => (await bed.sql('SELECT 1 FROM webhooks WHERE disabled_at IS NOT NULL')).length === 1,
     );
     expect(await outbox()).toMatchObject([{ abandoned_at: expect.any(Date) }]);
-    expect(await receivers('disabled')).toBe(1);
+    expect(await receivers('auto_disabled')).toBe(1);
     expect(await audited('webhook.disable')).toMatchObject([
       {
         actor: 'broker',

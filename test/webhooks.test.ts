@@ -78,7 +78,7 @@ const isOver = async () => {
     if ((await outbox()).every((row) => row['delivered_at'] ?? row['abandoned_at'])) return;
     await pause(20);
   }
-  throw new Error('Some webhooks are neither delivered nor given up.');
+  throw new Error('Some webhooks are neither delivered nor abandoned.');
 };
 
 describe('the app', () => {
@@ -268,7 +268,7 @@ describe('a receiver that refuses an event', () => {
       { abandoned_at: expect.any(Date), last_error: 'http_410', attempts: 1 },
       { abandoned_at: null, last_error: 'http_302', attempts: 1 },
     ]);
-    expect(bed.log()).toContain('a webhook was given up');
+    expect(bed.log()).toContain('a webhook event was abandoned');
   });
 
   test('is abandoned after the last attempt', async () => {
@@ -312,7 +312,7 @@ describe('a row of the outbox that the broker did not write', () => {
     ['with an id that is no header', `id = id || E'\\n'`],
     ['that was tried more often than there are numbers', 'attempts = 2147483647'],
     ['that was tried less than never', 'attempts = -1'],
-  ])('%s is given up with an alarm; the others are delivered', async (_, change) => {
+  ])('%s is abandoned with an alarm; the others are delivered', async (_, change) => {
     const before = await alarms();
     await pile(12, 5);
     await bed.sql(`UPDATE outbox_events SET ${change} WHERE id IN ('msg_0', 'msg_3')`);

@@ -1,6 +1,9 @@
 import { isTrustDomain, type ServiceIssuer } from '../domain/access/workload-identity.js';
 import { isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
+import { isDisplayText } from '../domain/text.js';
 import { readTextFile } from './text-file.js';
+
+const MAX_ADDRESS = 2000;
 
 const FIELDS = ['issuer', 'trust_domain', 'jwks_uri', 'jwks_file', 'audience'] as const;
 type Entry = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
@@ -100,7 +103,7 @@ function keysOf({ jwks_uri: uri, jwks_file: path }: Entry): ServiceIssuer['keys'
 
 /** Keys fetched over plain http could be an attacker's. */
 export function isSafeAddress(text: string): boolean {
-  if (!URL.canParse(text) || /[\s#@]/.test(text)) return false;
+  if (!isDisplayText(text, MAX_ADDRESS) || !URL.canParse(text) || /[\s#@]/.test(text)) return false;
   const { protocol, hostname } = new URL(text);
   return protocol === 'https:' || (protocol === 'http:' && isLocalHost(hostname));
 }

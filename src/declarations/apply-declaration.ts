@@ -14,6 +14,13 @@ export interface Applied {
   readonly secrets: readonly NewSecret[];
 }
 
+export interface ApplyOptions {
+  readonly isDryRun: boolean;
+  readonly isPruning: boolean;
+  /** Keeps the new secrets: where it throws nothing is changed. Called again where the transaction is repeated. */
+  readonly beforeCommit?: ((secrets: readonly NewSecret[]) => void) | undefined;
+}
+
 /**
  * Makes the broker be as a file declares it: checked, compared and written in one transaction, then audited, item by item. And the
  * other way round: what a file would declare. Does not own the file (cli/apply/).
@@ -28,22 +35,23 @@ export class ApplyDeclaration {
   ) {}
 
   /** @throws {DeclarationFaulty} with every fault */
-  async apply(
-    declared: Declaration,
-    { isDryRun, isPruning }: { readonly isDryRun: boolean; readonly isPruning: boolean },
-  ): Promise<Applied> {
+  async apply(declared: Declaration, { isDryRun, isPruning, beforeCommit }: ApplyOptions): Promise<Applied> {
     const now = this.clock.now();
     const surroundings = {
       clients: this.settings.clients.all().map(({ alias }) => alias),
       issuers: this.settings.serviceIssuers,
     };
-    const { changes, secrets } = await this.declarations.change((stored) => {
-      const faults = faultsOf(declared, stored, surroundings, isPruning);
-      if (faults.length > 0) throw new DeclarationFaulty(faults);
-      const plan = planDeclaration(declared, stored, isPruning, now);
-      const writes = isDryRun || plan.changes.length === 0 ? null : plan.writes;
-      return { changes: plan.changes, secrets: plan.secrets, writes };
-    }, now);
+    const { changes, secrets } = await this.declarations.change(
+      (stored) => {
+        const faults = faultsOf(declared, stored, surroundings, isPruning);
+        if (faults.length > 0) throw new DeclarationFaulty(faults);
+        const plan = planDeclaration(declared, stored, isPruning, now);
+        const writes = isDryRun || plan.changes.length === 0 ? null : plan.writes;
+        return { changes: plan.changes, secrets: plan.secrets, writes };
+      },
+      now,
+      (plan) => beforeCommit?.(plan.secrets),
+    );
     if (isDryRun) return { changes, secrets: [] };
     for (const change of changes) this.#record(change);
     await this.audit.flush();

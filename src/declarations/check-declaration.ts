@@ -4,12 +4,15 @@
  */
 import { faceErrors, type ServiceLogo } from '../domain/access/service-face.js';
 import { isTrustDomain, type ServiceIssuer } from '../domain/access/workload-identity.js';
+import { isDisplayText } from '../domain/text.js';
 import { isSafeAddress } from '../config/service-issuers.js';
 import { isWebhookSecret, webhookErrors, WEBHOOK_SECRET_RULE } from '../domain/webhook/webhook.js';
 import { identityErrors, serviceErrors } from '../services/service-registry.js';
 import type { StoredDeclaration } from '../token-store/declarations/declarations.repository.js';
 import type { Declaration, DeclaredFace, DeclaredService, DeclaredWebhook } from './declaration.js';
 import { readLogo } from './logo.js';
+
+const MAX_AUDIENCE = 2000;
 
 /** What is wrong, and where: the section, the item, the field. */
 export interface DeclarationFault {
@@ -165,7 +168,11 @@ function issuerFaults(
     ...(own.some((each) => each.name === name)
       ? { '': 'is in SERVICE_ISSUERS_FILE already: keep one.' }
       : {}),
-    ...(audience === '' ? { audience: 'must be the aud claim of its tokens, such as PUBLIC_URL.' } : {}),
+    ...(isDisplayText(audience, MAX_AUDIENCE)
+      ? {}
+      : {
+          audience: 'must be the aud claim of its tokens, such as PUBLIC_URL, without invisible characters.',
+        }),
     ...(jwksUri !== null && !isSafeAddress(jwksUri)
       ? { jwks_uri: 'must be an https URL without user name and fragment.' }
       : {}),

@@ -9,6 +9,7 @@ import {
   OutboxEventsRepository,
   type UndeliveredEvent,
 } from '../token-store/outbox/outbox-events.repository.js';
+import { takesEvent, WebhookTargets } from '../token-store/outbox/webhook-targets.repository.js';
 import { type StoredWebhook, WebhooksRepository } from '../token-store/outbox/webhooks.repository.js';
 import { tracing } from '../tracing/tracing.js';
 import { DisableFailing } from './disable-failing.js';
@@ -49,6 +50,7 @@ export class DeliverEvents implements BeforeApplicationShutdown {
     private readonly clock: Clock,
     private readonly health: DatabaseHealth,
     private readonly webhooks: WebhooksRepository,
+    private readonly targets: WebhookTargets,
     private readonly events: OutboxEventsRepository,
     private readonly sendEvent: SendEvent,
     private readonly disableFailing: DisableFailing,
@@ -116,7 +118,24 @@ export class DeliverEvents implements BeforeApplicationShutdown {
       url: webhook.url,
       secrets: isOverlap ? [current, previous.secret] : [current],
     };
-    return (await this.#deliverAll({ webhook, receiver }, events, cancel)) && isMore;
+    const taken = await this.#taken(webhook, events, now);
+    return (await this.#deliverAll({ webhook, receiver }, taken, cancel)) && isMore;
+  }
+
+  /** Since an event was stored, the webhook's filter may have changed, and a service of it may have been revoked. */
+  async #taken(
+    webhook: StoredWebhook,
+    events: readonly UndeliveredEvent[],
+    now: Date,
+  ): Promise<readonly UndeliveredEvent[]> {
+    const target = await this.targets.read(webhook);
+    const isTaken = ({ type, data }: UndeliveredEvent) => takesEvent(target, type, grantOf(data));
+    const others = events.filter((event) => !isTaken(event));
+    if (others.length > 0) {
+      const ids = others.map(({ id }) => id);
+      await this.events.abandon(ids, 'filtered', now);
+    }
+    return events.filter(isTaken);
   }
 
   /** @returns false where the webhook gets nothing more now */
@@ -160,15 +179,22 @@ export class DeliverEvents implements BeforeApplicationShutdown {
   ): Promise<void> {
     const { error } = delivery;
     const next = delivery.kind === 'gone' ? null : nextAttempt(failures + 1, now, Math.random());
-    this.#count(next ? 'retried' : 'given_up', startedAt);
+    this.#count(next ? 'retried' : 'abandoned', startedAt);
     await this.events.failed(id, error, now, next);
     const fields = { webhook: name, id, type, error };
     if (next) this.#log.warn({ ...fields, next }, 'a webhook was not delivered; it is retried');
-    else this.#log.warn(fields, 'a webhook was given up; the app has not received this event');
+    else this.#log.warn(fields, 'a webhook event was abandoned; the app has not received it');
   }
 
-  #count(outcome: 'delivered' | 'retried' | 'given_up', startedAt: number): void {
+  #count(outcome: 'delivered' | 'retried' | 'abandoned', startedAt: number): void {
     this.#deliveries.add({ outcome });
     this.#durations.observe({ outcome }, (performance.now() - startedAt) / 1000);
   }
+}
+
+/** Of which grant an event is; one that does not say it is of none that a service may see. */
+function grantOf(data: object): { readonly userId: string; readonly client: string } {
+  const { user_id: userId, client } = data as Readonly<Record<string, unknown>>;
+  const isSaid = typeof userId === 'string' && typeof client === 'string';
+  return isSaid ? { userId, client } : { userId: '', client: '' };
 }

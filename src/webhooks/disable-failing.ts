@@ -35,7 +35,7 @@ export class DisableFailing {
     meter.gauge(WEBHOOK_RECEIVERS).observeAll(async () => {
       const known = await targets.all().catch(() => null);
       if (!known) return [];
-      const counts: Record<WebhookState, number> = { enabled: 0, disabled: 0, paused: 0 };
+      const counts: Record<WebhookState, number> = { enabled: 0, auto_disabled: 0, disabled: 0 };
       for (const { webhook } of known) counts[stateOf(webhook)]++;
       return WEBHOOK_RECEIVERS.labels.state.map((state) => [{ state }, counts[state]] as const);
     });
@@ -62,5 +62,5 @@ export class DisableFailing {
 
 function stateOf({ disabledAt, disabledReason }: StoredWebhook): WebhookState {
   if (disabledAt === null) return 'enabled';
-  return disabledReason === 'failing' ? 'disabled' : 'paused';
+  return disabledReason === 'failing' ? 'auto_disabled' : 'disabled';
 }

@@ -8,7 +8,7 @@ import { DeliverEvents } from './deliver-events.js';
 
 const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
-/** How long an event is kept after it was delivered or given up. */
+/** How long an event is kept after it was delivered or abandoned. */
 const KEEP_SECONDS = 30 * DAY_SECONDS;
 
 /** When events are delivered, announced and pruned. Without a webhook nothing of it costs anything. */

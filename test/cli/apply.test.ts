@@ -1,5 +1,5 @@
 /** `token-broker apply` and `export`: the broker is as a file says, in one transaction, and no secret is in the file. */
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -159,7 +159,7 @@ describe('a file that is applied', () => {
         'services',
         '  ~ reports',
         '      users: +bob -alice',
-        '      face.display_name: Acme Reports -> Reports of Acme',
+        '      face.display_name: "Acme Reports" -> "Reports of Acme"',
         '',
         'webhooks',
         '  ~ reports',
@@ -226,6 +226,66 @@ describe('a file that is applied', () => {
     const again = await apply(`services:${SERVICE.replace('reports', 'more')}`, ['--secrets-to', target]);
     expect(again).toMatchObject({ code: 3, stderr: expect.stringContaining('exists already') });
     expect(await bed.sql(`SELECT 1 FROM services WHERE name = 'more'`)).toEqual([]);
+  });
+
+  test('changes nothing where the file of secrets cannot be written, and leaves no file where nothing is changed', async () => {
+    const before = await everything();
+    // It goes between the look at its name and the commit, as a disk fills up.
+    const gone = await apply(`services:${SERVICE}`, ['--secrets-to', join(folder, 'gone', 'secrets.json')]);
+    expect(gone).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('does not exist') });
+    expect(await everything()).toEqual(before);
+
+    const target = join(folder, 'later.json');
+    const unreachable = { DATABASE_URL: 'postgresql://broker:x@127.0.0.1:1/broker' };
+    const run = await apply(`services:${SERVICE}`, ['--secrets-to', target], unreachable);
+    expect(run).toMatchObject({ code: 69, stdout: '' });
+    expect(existsSync(target)).toBe(false);
+    const faulty = `services:${SERVICE.replace('default', 'nowhere')}`;
+    expect(await apply(faulty, ['--secrets-to', target])).toMatchObject({ code: 2 });
+    expect(existsSync(target)).toBe(false);
+    expect(await apply(`services:${SERVICE}`, ['--secrets-to', target])).toMatchObject({ code: 0 });
+    expect(existsSync(target)).toBe(true);
+  });
+
+  test('keeps the file of secrets where a commit fails that may have happened, and says so', async () => {
+    // The constraint is checked at the commit.
+    await bed.sql(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$;
+      CREATE CONSTRAINT TRIGGER refused AFTER INSERT ON services DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION refuse()`);
+    try {
+      const target = join(folder, 'uncertain.json');
+      const run = await apply(`services:${SERVICE}`, ['--secrets-to', target]);
+      expect(run).toMatchObject({ code: 69, stderr: expect.stringContaining('may have been made') });
+      expect(run.stderr).not.toContain('Nothing was changed');
+      expect(readFileSync(target, 'utf8')).toContain('tbk_');
+    } finally {
+      await bed.sql('DROP TRIGGER refused ON services; DROP FUNCTION refuse()');
+    }
+  });
+
+  test('shows the origin of the address of a webhook only: a path can hold a token', async () => {
+    const declared = (path: string) => `webhooks: { app: { url: 'https://app.example.com/${path}' } }`;
+    const runs = [
+      await apply(declared('token-one'), ['--dry-run']),
+      await apply(declared('token-one'), ['--dry-run', '--json']),
+      await apply(declared('token-one')),
+      await apply(declared('token-two'), ['--dry-run']),
+      await apply(declared('token-two'), ['--json']),
+      await apply('webhooks: {}', ['--prune', '--json']),
+    ];
+    expect(runs.map(({ code }) => code)).toEqual(runs.map(() => 0));
+    for (const { stdout } of runs) expect(stdout).not.toContain('token-');
+    expect(runs[0]?.stdout).toContain('      url: https://app.example.com/…\n');
+    expect(runs[3]?.stdout).toContain('https://app.example.com/… (another path)\n');
+  });
+
+  test('quotes values, so that none can pass for another change', async () => {
+    await apply(full());
+    const changed = full().replace('Acme Reports', 'Acme -> Reports');
+    expect((await apply(changed, ['--dry-run'])).stdout).toContain(
+      '      face.display_name: "Acme Reports" -> "Acme -> Reports"\n',
+    );
   });
 
   test('gives a webhook the secret of the environment, and another one with an overlap', async () => {
@@ -343,6 +403,18 @@ describe('a faulty file', () => {
       'unique',
     ],
     ['YAML that is none', 'services:\n  a: [', 2, ''],
+    [
+      'a logo that is a device',
+      `services:${SERVICE}    face: { logo: /dev/zero }`,
+      6,
+      'must be an https URL',
+    ],
+    [
+      'a secret that only objects have',
+      'webhooks:\n  app:\n    url: https://a.example\n    secret_env: toString',
+      4,
+      'no variable toString',
+    ],
     ['nothing in it', '', 1, 'names nothing'],
   ])('is refused for %s, with its line, and nothing is changed', async (_, text, line, message) => {
     const before = await everything();
@@ -352,6 +424,61 @@ describe('a faulty file', () => {
     expect(faults.join('\n')).toContain(message);
     expect(faults.join('\n')).toMatch(new RegExp(`services\\.yaml:${line}:`));
     expect(await everything()).toEqual(before);
+  });
+
+  // YAML's own escapes: a reviewer of the file sees them, a terminal would obey what they stand for.
+  test.each(['\\u001b[2K', '\\n  + x', '\\u202e', '\\u0085', '\\u200b'])(
+    'is refused for %s in any text, which is not printed as it is',
+    async (hidden) => {
+      const kinds = `
+"section${hidden}": {}
+services: { reports: { "color${hidden}": x } }
+webhooks: { app: { url: 'https://a.example/', secret_env: "X${hidden}" } }`;
+      const values = `
+issuers:
+  'https://x.example': { audience: "a${hidden}b" }
+  'https://y.example': { audience: a, jwks_uri: "https://y.example/${hidden}" }
+  "https://z.example/${hidden}": { audience: a }
+clients: { "client${hidden}": { testing: true } }
+services:
+  "a${hidden}": { clients: [default], scopes: [openid], users: [alice] }
+  b: { clients: ["x${hidden}"], scopes: ["x${hidden}"], users: [alice], identity: { issuer: 'https://x.example', subject: "s${hidden}" } }
+  c:
+    clients: [default]
+    scopes: [openid]
+    users: [alice]
+    face: { display_name: "c${hidden}d", logo: "https://a.example/${hidden}", privacy_url: "https://a.example/${hidden}", support_url: "https://a.example/${hidden}" }
+webhooks:
+  "app${hidden}": { url: 'https://a.example/' }
+  b: { url: "https://a.example/${hidden}", events: ["x${hidden}"], services: ["x${hidden}"] }`;
+      const faulty = [
+        ['"section', 'services.reports."color', 'webhooks.app.secret_env'],
+        [
+          ...['https://x.example.audience', 'https://y.example.jwks_uri', '"https://z.example/'],
+          ...[
+            'clients."client',
+            'services."a',
+            'services.b.clients',
+            'services.b.scopes',
+            'identity.subject',
+          ],
+          ...['c.face.display_name', 'c.face.logo', 'c.face.privacy_url', 'c.face.support_url'],
+          ...['webhooks."app', 'webhooks.b.url', 'webhooks.b.events', 'webhooks.b.services'],
+        ],
+      ];
+      for (const [index, text] of [kinds, values].entries()) {
+        const { code, stdout, stderr } = await apply(text, ['--dry-run']);
+        expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+        for (const where of faulty[index] ?? []) expect(stderr).toContain(where);
+        // oxlint-disable-next-line no-control-regex -- they are what must not be there
+        expect(stderr).not.toMatch(/[\u001b\u0085\u200b\u202e]|^ {2}\+/m);
+      }
+    },
+  );
+
+  test('shows what is invisible in an id of a user as an escape', async () => {
+    const declared = `services: { a: { clients: [default], scopes: [openid], users: ["x\\u202ey"] } }`;
+    expect((await apply(declared, ['--dry-run'])).stdout).toContain('      users: "x\\u{202e}y"\n');
   });
 
   test('is refused with all its faults at once, in the order of the file', async () => {

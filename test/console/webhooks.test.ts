@@ -59,7 +59,7 @@ describe('the page of webhooks', () => {
     expect(await audited('webhook.replay')).toEqual([{ actor: ACTOR, outcome: 'ok' }]);
   });
 
-  test('sends all again that were given up', async () => {
+  test('sends all again that were abandoned', async () => {
     await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     await receiver.wait(1);
     await delivered();

@@ -1,20 +1,12 @@
-import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Declaration } from '../../declarations/declaration.js';
 import type { Applied } from '../../declarations/apply-declaration.js';
-import type { NewSecret } from '../../declarations/plan-declaration.js';
 import { type CommandResult, printResult } from '../shared/command-result.js';
 import { EXIT, Failure } from '../shared/failure.js';
-import {
-  createFile,
-  explainWrite,
-  isExisting,
-  readStandardInput,
-  readText,
-  writePrivateFile,
-} from '../shared/files.js';
+import { readStandardInput, readText } from '../shared/files.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
+import { SecretsFile, secretsAsJson, secretsInText } from './new-secrets.js';
 import type { YamlFile } from './yaml-file.js';
 
 const EXAMPLES = `
@@ -68,18 +60,23 @@ async function applyFile(name: string, options: Options): Promise<CommandResult>
     { faultLines },
     { changesInText, changesAsJson },
   ] = modules;
-  const target = secretsTo === undefined || isDryRun ? null : reserve(resolve(secretsTo));
-  const applied = await withModules(settings, [DeclarationsModule], (broker) =>
-    broker
-      .get(ApplyDeclaration)
-      .apply(declaration, { isDryRun, isPruning })
-      .catch((error: unknown) => {
-        if (target !== null) rmSync(target, { force: true });
-        throw error instanceof DeclarationFaulty ? faulty(name, faultLines(name, error.faults, file)) : error;
-      }),
-  );
+  const target = secretsTo === undefined || isDryRun ? null : SecretsFile.at(resolve(secretsTo));
+  const applied = await committed((onCommitted) =>
+    withModules(settings, [DeclarationsModule], async (broker) => {
+      const beforeCommit = target === null ? undefined : target.write.bind(target);
+      onCommitted(
+        await broker.get(ApplyDeclaration).apply(declaration, { isDryRun, isPruning, beforeCommit }),
+      );
+    }),
+  ).catch(async (error: unknown) => {
+    if (error instanceof DeclarationFaulty) {
+      target?.remove();
+      throw faulty(name, faultLines(name, error.faults, file));
+    }
+    throw target === null ? error : await target.explain(error);
+  });
   const { changes } = applied;
-  const secrets = keepSecrets(applied, target);
+  const { secrets } = applied;
   const count = `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}`;
   return {
     text: [
@@ -87,9 +84,17 @@ async function applyFile(name: string, options: Options): Promise<CommandResult>
         ? ['Nothing changes: the broker is as the file says.']
         : [changesInText(changes)]),
       ...(changes.length > 0 ? [isDryRun ? `${count}. Nothing was written.` : `${count} made.`] : []),
-      ...(secrets.text === null ? [] : [secrets.text]),
+      ...(secrets.length === 0 ? [] : [target === null ? secretsInText(secrets) : target.note]),
     ].join('\n\n'),
-    json: { changes: changesAsJson(changes), applied: !isDryRun && changes.length > 0, ...secrets.json },
+    json: {
+      changes: changesAsJson(changes),
+      applied: !isDryRun && changes.length > 0,
+      ...(secrets.length === 0
+        ? {}
+        : target === null
+          ? secretsAsJson(secrets)
+          : { secrets_file: target.path }),
+    },
   };
 }
 
@@ -130,51 +135,17 @@ function faulty(name: string, lines: readonly string[]): Failure {
   );
 }
 
-/** Makes the file of secrets before anything is written: where it cannot be, no key would be lost. */
-function reserve(path: string): string {
+/**
+ * What was applied, even where closing fails afterwards: it is committed, and its keys are shown this once.
+ * @param run hands over what it has committed
+ */
+async function committed(run: (onCommitted: (applied: Applied) => void) => Promise<void>): Promise<Applied> {
+  let applied: Applied | null = null as Applied | null;
   try {
-    createFile(path, 0o600, () => '');
+    await run((done) => (applied = done));
   } catch (error) {
-    if (!isExisting(error)) throw explainWrite(error, path);
-    throw new Failure(
-      EXIT.refused,
-      'file_exists',
-      `${path} exists already and was not touched. Name another file with --secrets-to.`,
-    );
+    if (applied === null) throw error;
   }
-  return path;
-}
-
-/** Into the file that was asked for, or into what is printed: this once. */
-function keepSecrets(
-  { secrets }: Applied,
-  target: string | null,
-): { readonly text: string | null; readonly json: object } {
-  if (secrets.length === 0) {
-    if (target !== null) rmSync(target, { force: true });
-    return { text: null, json: {} };
-  }
-  const revealed = {
-    service_keys: revealedOf(secrets, 'service_key'),
-    webhook_secrets: revealedOf(secrets, 'webhook_secret'),
-  };
-  if (target !== null) {
-    writePrivateFile(target, `${JSON.stringify(revealed, null, 2)}\n`, true);
-    return { text: `New keys and secrets are in ${target}.`, json: { secrets_file: target } };
-  }
-  return {
-    text: [
-      'These are not shown again:',
-      ...secrets.map(
-        ({ kind, name, secret }) =>
-          `  ${kind === 'service_key' ? 'key of the service' : 'secret of the webhook'} ${name}:  ${secret.reveal()}`,
-      ),
-    ].join('\n'),
-    json: revealed,
-  };
-}
-
-function revealedOf(secrets: readonly NewSecret[], kind: NewSecret['kind']): Record<string, string> {
-  const some = secrets.filter((each) => each.kind === kind);
-  return Object.fromEntries(some.map(({ name, secret }) => [name, secret.reveal()]));
+  if (applied === null) throw new Error('Nothing was applied.');
+  return applied;
 }

@@ -8,7 +8,8 @@ Examples:
   token-broker export | token-broker apply - --dry-run
 
 Active services with their policies and faces, webhooks, issuers and settings of
-clients, as \`token-broker apply\` reads them. Never a key, its hash or a secret.`;
+clients, as \`token-broker apply\` reads them. Never a key, its hash or a secret
+that signs. Addresses of webhooks are in full: a path can hold a token.`;
 
 export function exportDeclaration(): Command {
   return new Command('export')

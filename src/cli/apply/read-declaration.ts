@@ -186,7 +186,8 @@ class Reading {
   secret(given: Members, name: string): Secret | null {
     const variable = this.text(given, name);
     if (variable === null) return null;
-    const value = this.options.env[variable];
+    const { env } = this.options;
+    const value = Object.hasOwn(env, variable) ? env[variable] : undefined;
     if (value !== undefined && value !== '') return new Secret(value.trim());
     this.fault([name], `The environment has no variable ${variable}.`);
     return null;
@@ -198,8 +199,10 @@ class Reading {
     if (value === null || /^[a-z][a-z0-9+.-]+:/i.test(value)) return value;
     const path = resolve(this.options.folder, value);
     try {
-      // A large file, or a device, is not read.
-      const bytes = statSync(path).size > MAX_LOGO_BYTES ? null : new Uint8Array(readFileSync(path));
+      const stat = statSync(path);
+      // A large file is not read, nor a device or a pipe, which may never end.
+      const isRead = stat.isFile() && stat.size <= MAX_LOGO_BYTES;
+      const bytes = isRead ? new Uint8Array(readFileSync(path)) : null;
       const type = bytes && logoTypeOf(bytes);
       if (bytes && type) return dataUrl(type, bytes);
       this.fault([name], LOGO_RULE);

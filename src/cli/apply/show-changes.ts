@@ -1,5 +1,9 @@
-/** Changes as a person reads them. Owns the text only. */
-import type { FieldChange, FieldValue } from '../../declarations/declaration.js';
+/*
+ * Changes as a person reads them, and as JSON. Owns the text: values are quoted, so that none can pass for another line. Of an
+ * address of a webhook only its origin is shown, since its path can hold a token.
+ */
+import { quotedText } from '../../domain/text.js';
+import type { FieldChange, FieldValue, Section } from '../../declarations/declaration.js';
 import type { ItemChange } from '../../declarations/plan-declaration.js';
 
 const SIGNS = { create: '+', change: '~', remove: '-' } as const;
@@ -20,28 +24,40 @@ export function changesInText(changes: readonly ItemChange[]): string {
 function linesOf({ section, name, action, fields, rotates }: ItemChange): string[] {
   const what = action === 'remove' ? [section === 'services' ? ' (is revoked)' : ' (is deleted)'] : [];
   return [
-    `  ${SIGNS[action]} ${name}${what.join('')}`,
-    ...(action === 'remove' ? [] : fields.map((field) => `      ${lineOf(field, action === 'create')}`)),
+    `  ${SIGNS[action]} ${quotedText(name)}${what.join('')}`,
+    ...(action === 'remove'
+      ? []
+      : fields.map((field) => `      ${lineOf(section, field, action === 'create')}`)),
     ...(rotates ? ['      secret: another one, from the environment; the one before signs for a day'] : []),
   ];
 }
 
-function lineOf({ field, before, after }: FieldChange, isNew: boolean): string {
+function lineOf(section: Section, { field, before, after }: FieldChange, isNew: boolean): string {
+  if (section === 'webhooks' && field === 'url') {
+    const [from, to] = [originOf(before), originOf(after)];
+    return isNew ? `url: ${to}` : `url: ${from} -> ${to}${from === to ? ' (another path)' : ''}`;
+  }
   if (isNew) return `${field}: ${shown(after)}`;
   if (!Array.isArray(before) && !Array.isArray(after)) return `${field}: ${shown(before)} -> ${shown(after)}`;
   const [had, has] = [before, after].map((list) => (Array.isArray(list) ? (list as string[]) : []));
-  const added = (has ?? []).filter((each) => !had?.includes(each)).map((each) => `+${each}`);
-  const removed = (had ?? []).filter((each) => !has?.includes(each)).map((each) => `-${each}`);
+  const added = (has ?? []).filter((each) => !had?.includes(each)).map((each) => `+${quotedText(each)}`);
+  const removed = (had ?? []).filter((each) => !has?.includes(each)).map((each) => `-${quotedText(each)}`);
   return `${field}: ${[...added, ...removed].join(' ')}`;
 }
 
 function shown(value: FieldValue): string {
   if (value === null) return '(none)';
   if (typeof value === 'boolean') return String(value);
-  if (typeof value !== 'string') return value.join(' ');
+  if (typeof value !== 'string') return value.map(quotedText).join(' ');
   // The image itself says nothing.
   const [, type] = /^data:([^;]*);/.exec(value) ?? [];
-  return type === undefined ? value : `${type}, ${Math.floor((value.length * 3) / 4)} bytes`;
+  return type === undefined
+    ? quotedText(value)
+    : `${quotedText(type)}, ${Math.floor((value.length * 3) / 4)} bytes`;
+}
+
+function originOf(url: FieldValue): string {
+  return typeof url === 'string' && URL.canParse(url) ? `${new URL(url).origin}/…` : '(none)';
 }
 
 /** As `--json` prints them. */
@@ -50,7 +66,11 @@ export function changesAsJson(changes: readonly ItemChange[]): object[] {
     section,
     name,
     action,
-    fields: fields.map(({ field, before, after }) => ({ field, before, after })),
+    fields: fields.map(({ field, before, after }) =>
+      section === 'webhooks' && field === 'url'
+        ? { field, before: before && originOf(before), after: after && originOf(after) }
+        : { field, before, after },
+    ),
     ...(section === 'webhooks' ? { rotates_secret: rotates } : {}),
   }));
 }

@@ -1,4 +1,4 @@
-/** A file of what the broker has, as `apply` reads it. Owns the order and what is left out; holds no secret. */
+/** A file of what the broker has, as `apply` reads it. Owns the order and what is left out: keys of services and secrets that sign. */
 import { Document } from 'yaml';
 import {
   type Declaration,
@@ -7,8 +7,9 @@ import {
   type DeclaredWebhook,
 } from '../../declarations/declaration.js';
 
-const HEADER = ` What the broker has, for \`token-broker apply\`. It holds no key and no secret: those of services and webhooks
- stay as they are. Sections and items that a file leaves out are left alone.`;
+const HEADER = ` What the broker has, for \`token-broker apply\`. It holds no key of a service and no secret that signs
+ webhooks: those stay as they are. It does hold the addresses of webhooks in full: where a path has a token, keep this
+ file as a secret. Sections and items that a file leaves out are left alone.`;
 
 /** The file, and the same as plain values for --json. */
 export function writeDeclaration(declaration: Required<Declaration>): {

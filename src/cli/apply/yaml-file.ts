@@ -4,6 +4,7 @@
  */
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import type { DeclarationFault } from '../../declarations/check-declaration.js';
+import { quotedText, visibleText } from '../../domain/text.js';
 
 export interface YamlFile {
   readonly content: unknown;
@@ -17,7 +18,7 @@ export function parseYaml(text: string): YamlFile | { readonly line: number; rea
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const faults = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
     line: lines.linePos(pos[0]).line,
-    message: message.split('\n', 1)[0] ?? message,
+    message: visibleText(message.split('\n', 1)[0] ?? message),
   }));
   if (faults.length > 0) return faults;
   let content: unknown;
@@ -25,7 +26,7 @@ export function parseYaml(text: string): YamlFile | { readonly line: number; rea
     content = document.toJS();
   } catch (error) {
     // Aliases that refer to nothing, or to so much that the file would explode.
-    return [{ line: 1, message: (error as Error).message }];
+    return [{ line: 1, message: visibleText((error as Error).message) }];
   }
   const lineOf = (path: readonly string[]) => {
     let line = 1;
@@ -54,8 +55,14 @@ export function faultLines(
   faults: readonly DeclarationFault[],
   { lineOf }: Pick<YamlFile, 'lineOf'>,
 ): string[] {
-  return faults
-    .map(({ path, message }) => ({ line: lineOf(path), text: `${path.join('.')}: ${message}` }))
-    .sort((a, b) => a.line - b.line)
-    .map(({ line, text }) => `${file}:${line}: ${text}`);
+  return (
+    faults
+      // Keys and values of the file come back in these.
+      .map(({ path, message }) => ({
+        line: lineOf(path),
+        text: `${path.map(quotedText).join('.')}: ${visibleText(message)}`,
+      }))
+      .sort((a, b) => a.line - b.line)
+      .map(({ line, text }) => `${file}:${line}: ${text}`)
+  );
 }

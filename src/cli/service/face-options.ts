@@ -58,9 +58,10 @@ function readLogo(logo: string): NonNullable<FaceChanges['logo']> | null {
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(logo)) return logo;
   const path = resolve(logo);
   try {
-    // A large file, or a device, is not read.
-    const { size } = statSync(path);
-    if (size > MAX_LOGO_BYTES) throw wrongUsage(`logo: ${LOGO_RULE} ${path} has ${size} bytes.`);
+    const stat = statSync(path);
+    // A large file is not read, nor a device or a pipe, which may never end.
+    if (!stat.isFile()) throw wrongUsage(`logo: ${LOGO_RULE} ${path} is not a file.`);
+    if (stat.size > MAX_LOGO_BYTES) throw wrongUsage(`logo: ${LOGO_RULE} ${path} has ${stat.size} bytes.`);
     return new Uint8Array(readFileSync(path));
   } catch (error) {
     if (error instanceof Failure) throw error;

@@ -93,7 +93,7 @@ function Figures({
   const dead = countOf('reconnect_required', 'suspended');
   const week = grants && sum(grants.expiring.map((each) => each.week));
   const month = grants && sum(grants.expiring.map((each) => each.month));
-  const gone = abandoned === 0 ? '' : ` · ${whole(abandoned)} given up in 7 days`;
+  const gone = abandoned === 0 ? '' : ` · ${whole(abandoned)} abandoned in 7 days`;
   return (
     <>
       <Stat name="Active grants" figure={shown(active)} note="Tokens are issued for these" />

@@ -1,4 +1,4 @@
-/** The page of webhooks: who gets events, which wait, failed or were given up; sending them again, and a test event. */
+/** The page of webhooks: who gets events, which wait, failed or were abandoned; sending them again, and a test event. */
 import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { BrokerError, invalidRequest } from '../../domain/errors.js';

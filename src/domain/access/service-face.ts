@@ -1,4 +1,4 @@
-import { isDisplayText, isPlainText } from '../text.js';
+import { isDisplayText } from '../text.js';
 
 /** How a service shows itself to users. Owns which names, logos, colours and links are accepted. */
 export interface ServiceFace {
@@ -74,7 +74,7 @@ export function faceErrors({
 
 /** https only: pages are loaded by https, and a logo or a link by http would be changed on its way. */
 function isWebAddress(url: string): boolean {
-  if (url.length > 500 || !isPlainText(url) || !URL.canParse(url)) return false;
+  if (!isDisplayText(url, 500) || !URL.canParse(url)) return false;
   const { protocol, username, password } = new URL(url);
   return protocol === 'https:' && username === '' && password === '';
 }

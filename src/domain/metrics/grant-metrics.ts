@@ -117,18 +117,18 @@ export const WEBHOOK_OLDEST_AGE = sharedGauge({
 
 export const WEBHOOK_RECEIVERS = sharedGauge({
   name: 'token_broker_webhook_receivers',
-  help: 'Webhooks. disabled: by the broker, after days of failure; paused: by an operator.',
+  help: 'Webhooks. auto_disabled: by the broker, after days of failure; disabled: by an operator.',
   unit: 'webhooks',
-  labels: { state: ['enabled', 'disabled', 'paused'] },
+  labels: { state: ['enabled', 'auto_disabled', 'disabled'] },
   see: 'webhooks.md#disabled-after-days-of-failure',
 });
 export type WebhookState = (typeof WEBHOOK_RECEIVERS.labels.state)[number];
 
 export const WEBHOOK_DELIVERIES = counter({
   name: 'token_broker_webhook_deliveries_total',
-  help: 'Attempts to deliver an event: delivered, to be retried, or given up.',
+  help: 'Attempts to deliver an event: delivered, to be retried, or abandoned.',
   unit: 'attempts',
-  labels: { outcome: ['delivered', 'retried', 'given_up'] },
+  labels: { outcome: ['delivered', 'retried', 'abandoned'] },
   see: 'webhooks.md',
 });
 
@@ -136,7 +136,7 @@ export const WEBHOOK_DELIVERY_DURATION = histogram({
   name: 'token_broker_webhook_delivery_duration_seconds',
   help: 'How long attempts to deliver an event took.',
   unit: 'seconds',
-  labels: { outcome: ['delivered', 'retried', 'given_up'] },
+  labels: { outcome: ['delivered', 'retried', 'abandoned'] },
   buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
   see: 'webhooks.md',
 });

@@ -3,6 +3,8 @@
  * filters and secrets are accepted. Does not own delivery (webhooks/) nor how the secret is stored (token-store/outbox/).
  */
 
+import { isDisplayText } from '../text.js';
+
 /** The events that are stored for webhooks. */
 const EVENT_TYPES = [
   'grant.connected',
@@ -66,7 +68,8 @@ export function takesType({ events }: WebhookSpec, type: EventType): boolean {
 
 /** http as well: receivers within a cluster often have no certificate, and events hold no token. */
 function isAddress(url: string): boolean {
-  if (url.length > MAX_URL || /[\s#]/.test(url) || !URL.canParse(url)) return false;
+  // It is shown to who reviews it: no character may hide another.
+  if (!isDisplayText(url, MAX_URL) || /[\s#]/.test(url) || !URL.canParse(url)) return false;
   const { protocol, username, password } = new URL(url);
   return ['http:', 'https:'].includes(protocol) && username === '' && password === '';
 }

@@ -71,7 +71,7 @@ export class DatabasePool extends pg.Pool {
   override connect(callback: Connected): void;
   override connect(callback?: Connected): Promise<pg.PoolClient> | void {
     if (!callback) return super.connect();
-    // Who waits for a connection gets it from whoever released one: its statement would count as a part of that trace.
+    // A waiting caller gets its connection in the context of the caller that released it: its statement would count as part of that trace.
     super.connect(tracing() ? AsyncLocalStorage.bind(callback) : callback);
   }
 

@@ -127,7 +127,7 @@ const NOW = `
   SELECT snapshot.content AS grants, snapshot.taken_at AS "takenAt", webhooks.waiting, webhooks."oldestWaiting",
     (SELECT count(*)::int FROM (
       SELECT 1 FROM outbox_events WHERE delivered_at IS NULL AND abandoned_at > $2::timestamptz LIMIT ${MAX_WAITING + 1}
-    ) given_up) AS abandoned,
+    ) counted) AS abandoned,
     (SELECT count(*)::int FROM change_heartbeats WHERE sent_at > clock_timestamp() - interval '10 seconds') AS processes,
     (SELECT max(migration_name) FROM public._prisma_migrations
       WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL) AS migration,

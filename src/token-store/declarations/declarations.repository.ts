@@ -86,15 +86,17 @@ export class DeclarationsRepository {
 
   /**
    * @param decide what is to be written, for what is stored; called again where others changed it meanwhile
+   * @param beforeCommit the last step of the transaction where something was written: what it throws undoes all
    * @returns what it returned
    */
   async change<T extends { readonly writes: DeclarationWrites | null }>(
     decide: (stored: StoredDeclaration) => T,
     now: Date,
+    beforeCommit: (decided: T) => void = () => undefined,
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const decided = await this.#attempt(decide, now);
+        const decided = await this.#attempt(decide, now, beforeCommit);
         if (decided.writes) this.changes.publish({ kind: 'services' });
         return decided;
       } catch (error) {
@@ -106,12 +108,16 @@ export class DeclarationsRepository {
   #attempt<T extends { readonly writes: DeclarationWrites | null }>(
     decide: (stored: StoredDeclaration) => T,
     now: Date,
+    beforeCommit: (decided: T) => void,
   ): Promise<T> {
     return this.database.$transaction(
       async (tx) => {
         const rows = await tx.service.findMany({ orderBy: { name: 'asc' } });
         const decided = decide(await this.#stored(tx, rows));
-        if (decided.writes) await this.#write(tx, rows, decided.writes, now);
+        if (decided.writes) {
+          await this.#write(tx, rows, decided.writes, now);
+          beforeCommit(decided);
+        }
         return decided;
       },
       { isolationLevel: 'RepeatableRead' },

@@ -71,11 +71,11 @@ export class OutboxEventsRepository {
   async #abandonMalformed(malformed: readonly Row[], now: Date): Promise<void> {
     const ids = malformed.map(({ id }) => id);
     await this.abandon(ids, 'malformed', now);
-    const reason = 'An event for the app is malformed and was given up: the app has not received it.';
+    const reason = 'An event for the app is malformed and was abandoned: the app has not received it.';
     for (const id of ids) this.reporter.report({ kind: 'outbox_event', id, reason });
   }
 
-  /** Gives up what was claimed and not tried. */
+  /** Abandons what was claimed and not tried. */
   async abandon(ids: readonly string[], lastError: string, now: Date): Promise<void> {
     await this.database.outboxEvent.updateMany({
       where: { id: { in: [...ids] }, ...OPEN },
@@ -111,7 +111,7 @@ export class OutboxEventsRepository {
     });
   }
 
-  /** Gives up what no webhook is there for, such as events of one that was deleted while they were stored. */
+  /** Abandons what no webhook is there for, such as events of one that was deleted while they were stored. */
   async abandonOrphans(now: Date): Promise<void> {
     await this.database.$executeRaw`
       UPDATE outbox_events SET abandoned_at = ${now}, last_error = 'deleted'

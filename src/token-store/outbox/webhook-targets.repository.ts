@@ -39,8 +39,20 @@ export class WebhookTargets {
     return this.#cache.get(client);
   }
 
+  /** As its services are stored now, whatever this replica was notified of. */
+  async read(webhook: StoredWebhook): Promise<WebhookTarget> {
+    const [target] = await this.#withPolicies([webhook], this.database);
+    return target ?? { webhook, policies: [] };
+  }
+
   async #read(client: Prisma.TransactionClient): Promise<WebhookTarget[]> {
-    const webhooks = await this.webhooks.list(client);
+    return this.#withPolicies(await this.webhooks.list(client), client);
+  }
+
+  async #withPolicies(
+    webhooks: readonly StoredWebhook[],
+    client: Prisma.TransactionClient,
+  ): Promise<WebhookTarget[]> {
     const ids = [...new Set(webhooks.flatMap(({ services }) => services))];
     const rows = ids.length === 0 ? [] : await client.service.findMany({ where: { id: { in: ids } } });
     // A row that the broker did not write, or that was revoked, sees no grant.
@@ -56,7 +68,11 @@ export class WebhookTargets {
 }
 
 /** Whether a webhook gets this event of this grant. */
-export function takesEvent({ webhook, policies }: WebhookTarget, type: EventType, grant: Grant): boolean {
+export function takesEvent(
+  { webhook, policies }: WebhookTarget,
+  type: EventType,
+  grant: Pick<Grant, 'userId' | 'client'>,
+): boolean {
   if (!takesType(webhook, type)) return false;
   return policies === null || policies.some((policy) => maySeeGrant(policy, grant));
 }
