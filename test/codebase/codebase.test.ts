@@ -106,7 +106,7 @@ const REVEALING = [
   'src/cli/libraries/sidecar/token-keeper.ts', // to see whether it is another one
   'src/cli/libraries/token-request.ts', // the caller's own key, JWT or credential, to the broker
   'src/cli/libraries/token-source.ts', // headers for the file that the user asked for
-  'src/cli/apply/apply.ts', // the one showing of new keys and secrets
+  'src/cli/apply/new-secrets.ts', // the one showing of new keys and secrets
   'src/cli/service/create.ts', // the one showing of a new key
   'src/cli/credential/create.ts', // the one showing of a new handle
   'src/cli/webhook/webhook-options.ts', // the secret of a webhook: the one showing, and its form
