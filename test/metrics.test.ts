@@ -368,6 +368,8 @@ describe('the figures that all replicas share', () => {
       const [row] = await bed.sql("SELECT claimed_at FROM overview_snapshots WHERE name = 'grants'");
       return Number(row?.['claimed_at']);
     };
+    await now();
+    await job.countIfDue();
     bed.clock.advance(601);
     await job.countIfDue();
     const before = await countedAt();
