@@ -136,7 +136,7 @@ describe('an event that is committed late', () => {
   });
 });
 
-test('resumes where it was killed, again and again: every event, each once', async () => {
+test('resumes where it was killed, again and again, with every event once', async () => {
   await bed.sql(
     `INSERT INTO audit_trail (id, at, last_at, action, outcome, actor, user_id, recorded_at)
      SELECT gen_random_uuid(), t, t, 'token.issue', 'ok', 'reports', 'user-' || n, now() - interval '1 hour' + n / 7 * interval '1 ms'

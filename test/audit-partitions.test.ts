@@ -99,7 +99,7 @@ describe('a trail of the version before', () => {
          OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'audit_events'::regclass) ORDER BY 1`,
     );
 
-  test('becomes the first partition as it is: no row is lost or copied, and no index of it is built while it is locked', async () => {
+  test('becomes the first partition as it is, with no row lost or copied and no index built while it is locked', async () => {
     const ids = await rows('SELECT id, at, sequence, user_id, details FROM audit_events ORDER BY id');
     const before = await files();
     await migrate(url, MIGRATIONS);
@@ -239,7 +239,7 @@ describe('the months', () => {
     expect(await create()).toEqual([]);
   });
 
-  test('that are missing lose nothing: their events wait in the default partition and move once they are made', async () => {
+  test('that are missing lose nothing, since their events wait in the default partition and move once they are made', async () => {
     const [now, later] = [row(inDays(0)), row(inDays(3650))];
     await write(WRITE_AUDIT_ROWS, now, later);
     expect(await places([now.id, later.id])).toEqual({

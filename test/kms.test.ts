@@ -87,7 +87,7 @@ describe('Google Cloud KMS', () => {
     ['lost', true, 'connection_lost'],
     ['damaged', true, 'checksum'],
     ['denied', false, 'roles/cloudkms.cryptoKeyDecrypter'],
-  ] as const)('that is %s fails with transient: %s, and says so', async (fault, isTransient, words) => {
+  ] as const)('that is %s fails with transient %s, and says so', async (fault, isTransient, words) => {
     const { ciphertext } = await (await wrapper()).wrap(Buffer.from('keys'));
     for (const attempt of [
       async () => (await wrapper()).unwrap(ciphertext),

@@ -264,7 +264,7 @@ describe('a file that is applied', () => {
     }
   });
 
-  test('shows the origin of the address of a webhook only: a path can hold a token', async () => {
+  test('shows only the origin of the address of a webhook, whose path can hold a token', async () => {
     const declared = (path: string) => `webhooks: { app: { url: 'https://app.example.com/${path}' } }`;
     const runs = [
       await apply(declared('token-one'), ['--dry-run']),
