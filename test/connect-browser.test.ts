@@ -38,6 +38,8 @@ describeInChromium('a connect in Chromium', () => {
     expect((await bed.api.get(`/connect/tickets/${id}`)).body).toMatchObject({ state: 'opened' });
     expect(await accessibilityFaults(page)).toEqual([]);
     await go(page);
+    // Google's page is there: a browser cannot go back while it changes from one site to another.
+    await page.getByText(ALICE.email).first().waitFor();
     await page.goBack();
     await go(page);
     await consent(page);

@@ -467,7 +467,7 @@ describe('GET /metrics, after all of that', () => {
     const secrets = rows.flatMap((row) => (typeof row['text'] === 'string' ? [row['text']] : []));
     expect(secrets.length).toBeGreaterThan(10);
     expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
-    for (const word of [USER, DENIED, 'metrics-', '4713', '@', 'https://', 'googleapis'])
+    for (const word of [USER, DENIED, 'metrics-', 'unknown-', '@', 'https://', 'googleapis'])
       expect(text).not.toContain(word);
   });
 
