@@ -40,9 +40,20 @@ async function page(query = ''): Promise<string> {
   return (await operator.get(`/console${query}`)).text;
 }
 
+/** Of when the grants were counted last, as milliseconds. */
+async function countedAt(): Promise<number> {
+  const [row] = await bed.sql("SELECT taken_at FROM overview_snapshots WHERE name = 'grants'");
+  return Number(row?.['taken_at'] ?? 0);
+}
+
+/** A job that counts at the same moment is left to finish; it began before what the test did. */
 async function countAgain(): Promise<void> {
-  bed.clock.advance(6);
-  expect((await operator.submit(await operator.get('/console'), '/console/count')).status).toBe(303);
+  const since = bed.clock.now().getTime();
+  await until(async () => {
+    bed.clock.advance(6);
+    expect((await operator.submit(await operator.get('/console'), '/console/count')).status).toBe(303);
+    return (await countedAt()) > since;
+  });
 }
 
 describe('the overview', () => {
@@ -101,10 +112,6 @@ describe('the overview', () => {
   });
 
   test('has the grants counted every few minutes, whether or not it is read', async () => {
-    const countedAt = async () => {
-      const [row] = await bed.sql("SELECT taken_at FROM overview_snapshots WHERE name = 'grants'");
-      return Number(row?.['taken_at']);
-    };
     const before = await countedAt();
     bed.clock.advance(3600);
     await until(async () => (await countedAt()) > before + 3_500_000);
