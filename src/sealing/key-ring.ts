@@ -1,7 +1,6 @@
 import { createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
 import { base64url } from 'jose';
-import { readRingFile } from './ring-file.js';
-import { KeyRingError } from './key-ring-error.js';
+import { KeyRingError, readRingFile } from './ring-file.js';
 
 /**
  * A JSON Web Key Set (RFC 7517) of symmetric keys. The first A256GCM key seals, every one opens, so a new key is

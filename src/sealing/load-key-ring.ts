@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KeyWrapFailure, type OpenKeyWrapper } from '../domain/ports/key-wrapper.js';
-import { KeyRingError } from './key-ring-error.js';
 import { type KeyRing, keyRingOf } from './key-ring.js';
-import { readRingFile, unwrapRing } from './ring-file.js';
+import { KeyRingError, readRingFile, unwrapRing } from './ring-file.js';
 
 interface Source {
   readonly keyRingFile: string;

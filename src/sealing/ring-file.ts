@@ -1,11 +1,15 @@
 import { readTextFile } from '../config/text-file.js';
 import type { KeyWrapper, OpenKeyWrapper, WrappedBytes } from '../domain/ports/key-wrapper.js';
-import { KeyRingError } from './key-ring-error.js';
 
 /*
  * The file of a key ring: its JSON Web Key Set as it is, or as one ciphertext of a key management service (KMS), which also
  * keeps its order and its keys together. Does not own what is in the set (key-ring.ts).
  */
+
+/** What is wrong with a key ring, as a sentence without its subject, and without any of its content. */
+export class KeyRingError extends Error {
+  override readonly name = 'KeyRingError';
+}
 
 /** A key ring that a KMS wrapped. */
 interface WrappedRing extends WrappedBytes {

@@ -56,10 +56,9 @@ interface ReadRing {
 
 /** Reads a key ring, unwrapped with the key that the file names. @throws {Failure} */
 export async function readRing(path: string, open: OpenKeyWrapper): Promise<ReadRing> {
-  const [{ readRingFile, unwrapRing }, { keyRingOf }, { KeyRingError }] = await Promise.all([
+  const [{ KeyRingError, readRingFile, unwrapRing }, { keyRingOf }] = await Promise.all([
     import('../../sealing/ring-file.js'),
     import('../../sealing/key-ring.js'),
-    import('../../sealing/key-ring-error.js'),
   ]);
   try {
     const file = readRingFile(path);
