@@ -236,6 +236,21 @@ describe('the desktop flow', () => {
     },
   );
 
+  exhaustive.test('shows its page in the language of the browser', async () => {
+    const texts = {
+      de: 'Aktualisierungstoken wurde abgerufen',
+      fr: 'jeton d’actualisation a été récupéré',
+      id: 'Token refresh telah diambil',
+    };
+    for (const [language, text] of Object.entries(texts)) {
+      const { shown, finished } = start('desktop');
+      const back = await visitConsent(await shown, { account: ALICE.email });
+      const page = await fetch(back, { headers: { 'accept-language': language } });
+      expect(await page.text()).toContain(text);
+      expectAnswer(await finished);
+    }
+  });
+
   test('names what the user does not tick, and exits with 18', async () => {
     const { run, page } = await go(start('desktop', { additional_scopes: [YOUTUBE] }), { untick: [YOUTUBE] });
     const { exitCode, text } = expectAnswer(run);

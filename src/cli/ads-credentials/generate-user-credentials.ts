@@ -92,7 +92,7 @@ export function generateUserCredentials(): Command {
     });
 }
 
-/** A pipe that nobody promised to keep still may hold the input of a script: it is read only with --no-browser. */
+/** Another input than a terminal may be meant for the rest of a script, so it is read only with --no-browser. */
 function pastingOf(withBrowser: boolean, asJson: boolean): Pasting | null {
   if (withBrowser && !process.stdin.isTTY) return null;
   // With --json, standard error is read by a machine.
