@@ -9,7 +9,7 @@ import { EXIT, Failure } from '../../shared/failure.js';
 import type { LoopbackAddress } from './loopback-address.js';
 
 /** What the browser gets: a page in its language, or a redirect. */
-export type Reply =
+type Reply =
   | { readonly status: number; readonly page: (locale: Locale) => string }
   | { readonly location: string };
 
