@@ -7,6 +7,7 @@ import { startTestBed, type TestBed } from './support/test-bed.js';
 
 const ENCODINGS: readonly [string, (text: string) => Buffer][] = [
   ['UTF-8 with a byte order mark', (text) => Buffer.from(`\uFEFF${text}`)],
+  ['UTF-8 with two byte order marks', (text) => Buffer.from(`\uFEFF\uFEFF${text}`)],
   ['UTF-16, little endian', (text) => Buffer.from(`\uFEFF${text}`, 'utf16le')],
   ['UTF-16, big endian', (text) => Buffer.from(`\uFEFF${text}`, 'utf16le').swap16()],
 ];

@@ -5,9 +5,12 @@ import type { DataFolder } from './data-folder.js';
 import { systemCode, TryingFault } from './fault.js';
 
 const CLIENT_ID = 'trying.apps.googleusercontent.com';
+/** For the command line: a library on the developer's own machine. */
+const DESKTOP_CLIENT_ID = 'trying-desktop.apps.googleusercontent.com';
 
 /**
- * Starts the stand-in, and writes the client_secret JSON that the broker reads as it would read Google's.
+ * Starts the stand-in, and writes the client_secret JSON that the broker reads as it would read Google's, and that of a desktop
+ * client for the command line.
  * Its grants are kept across restarts.
  */
 export async function startGoogle(
@@ -15,19 +18,25 @@ export async function startGoogle(
   port: number,
   publicUrl: string,
 ): Promise<{ google: StandIn; clientSecretsFile: string }> {
-  const clientSecret = folder.keep(
-    'google-client-secret',
-    () => `GOCSPX-${randomBytes(21).toString('base64url')}`,
-  );
+  const keepSecret = (name: string) =>
+    folder.keep(name, () => `GOCSPX-${randomBytes(21).toString('base64url')}`);
   const google = await startStandIn({
     port,
     clients: [
       {
         clientId: CLIENT_ID,
-        clientSecret,
+        clientSecret: keepSecret('google-client-secret'),
         projectId: 'token-broker-trying',
         kind: 'web',
         redirectUris: [`${publicUrl}/callback`, `${publicUrl}/console/callback`],
+        appName: 'Token broker (trying mode)',
+      },
+      {
+        clientId: DESKTOP_CLIENT_ID,
+        clientSecret: keepSecret('google-desktop-client-secret'),
+        projectId: 'token-broker-trying',
+        kind: 'installed',
+        redirectUris: ['http://localhost'],
         appName: 'Token broker (trying mode)',
       },
     ],
@@ -42,6 +51,9 @@ export async function startGoogle(
     if (error instanceof Error && systemCode(error) === undefined) throw new TryingFault(error.message);
     throw error;
   });
-  folder.write('client_secret.json', `${JSON.stringify(google.clientSecretJson(CLIENT_ID), null, 2)}\n`);
+  const writeClient = (name: string, clientId: string) =>
+    folder.write(name, `${JSON.stringify(google.clientSecretJson(clientId), null, 2)}\n`);
+  writeClient('client_secret.json', CLIENT_ID);
+  writeClient('desktop_client.json', DESKTOP_CLIENT_ID);
   return { google, clientSecretsFile: folder.file('client_secret.json') };
 }

@@ -53,7 +53,7 @@ Exit codes:
       service account or the stream of security events, keys are still needed,
       lines of an import, a grant that stays
   4   not found
-  10 to 18: see \`token-broker generate-user-credentials --help\`; 12 is a port
+  10 to 19: see \`token-broker generate-user-credentials --help\`; 12 is a port
       in use, 13 a missing file
   69  unavailable: the database or Google cannot be reached
   78  faulty configuration; all faults are named at once`;

@@ -4,6 +4,11 @@ import type { GoogleClient } from '../domain/google/oauth.js';
 import { Secret } from '../domain/secret.js';
 import { readTextFile } from './text-file.js';
 
+/** What to do about a JSON without a secret. */
+export const SECRET_SHOWN_ONCE =
+  'since June 2025 Google shows a secret only when it is made, so add a new secret to the client in the Google console ' +
+  'and download its JSON then';
+
 const ALIAS = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 
 /** The configured OAuth clients, by alias. */
@@ -97,7 +102,10 @@ function readClient(alias: string, path: string): GoogleClient | string {
   const missing = ['client_id', 'client_secret'].filter(
     (key) => typeof body[key] !== 'string' || body[key] === '',
   );
-  if (missing.length > 0) return `${path} lacks ${missing.join(' and ')}`;
+  if (missing.length > 0) {
+    const advice = missing.includes('client_secret') && missing.length === 1 ? `: ${SECRET_SHOWN_ONCE}` : '';
+    return `${path} lacks ${missing.join(' and ')}${advice}`;
+  }
   const uris = Array.isArray(body['redirect_uris']) ? body['redirect_uris'] : [];
   return {
     alias,

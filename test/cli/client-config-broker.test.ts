@@ -45,13 +45,20 @@ describe('token-broker client-config where a broker is configured', () => {
       'ruby',
       'google_ads_config.rb',
       "# encoding: utf-8\nGoogle::Ads::GoogleAds::Config.new do |c|\n  c.login_customer_id = '1234567890'\n" +
-        '  c.use_application_default_credentials = true\nend\n',
+        "  c.use_application_default_credentials = true\n  c.log_level = 'WARN'\n  c.log_target = STDERR\nend\n",
     ],
     [
       'csharp',
       'App.config',
       expect.stringContaining(
         '    <add key="UseApplicationDefaultCredentials" value="true" />\n    <add key="LoginCustomerId" value="1234567890" />\n',
+      ),
+    ],
+    [
+      'csharp-code',
+      'GoogleAdsSettings.cs',
+      expect.stringContaining(
+        '        UseApplicationDefaultCredentials = true,\n        LoginCustomerId = "1234567890"\n    };\n',
       ),
     ],
   ])('writes for %s its own file, and the one with the credentials', async (format, name, content) => {

@@ -106,7 +106,23 @@ const READERS: readonly (readonly [LibraryFormat, Reader])[] = [
       ],
     },
   ],
+  [
+    'csharp-code',
+    {
+      read: readObjectInitializer,
+      names: [
+        ...['OAuth2ClientId', 'OAuth2ClientSecret', 'OAuth2RefreshToken'],
+        ...['DeveloperToken', 'LoginCustomerId', 'LinkedCustomerId'],
+      ],
+    },
+  ],
 ];
+
+/** C#'s string literals, as far as they are used, are those of JSON. */
+function readObjectInitializer(text: string): Record<string, string> {
+  const found = text.matchAll(/^ {8}(\w+) = ("(?:[^"\\]|\\.)*"),?$/gm);
+  return Object.fromEntries([...found].map(([, name = '', literal = '']) => [name, JSON.parse(literal) as string]));
+}
 
 function readAppConfig(text: string): Record<string, string> {
   const parser = new XMLParser({
@@ -176,6 +192,30 @@ test.each([...READERS.map(([format]) => format), 'ruby', 'perl'] as const)(
   },
 );
 
+test('csharp-code has the form of the guide, and App.config says what the library needs to read it', () => {
+  const given = { clientId: 'id', clientSecret: 's"', refreshToken: 'r', developerToken: 'd' };
+  expect(write('csharp-code', given)).toContain(
+    [
+      '    public static readonly GoogleAdsConfig Config = new GoogleAdsConfig()',
+      '    {',
+      '        OAuth2Mode = OAuth2Flow.APPLICATION,',
+      '        DeveloperToken = "d",',
+      '        OAuth2ClientId = "id",',
+      String.raw`        OAuth2ClientSecret = "s\"",`,
+      '        OAuth2RefreshToken = "r",',
+      '        LoginCustomerId = "1234567890",',
+      '        LinkedCustomerId = "0987654321"',
+      '    };',
+    ].join('\n'),
+  );
+  expect(write('csharp', given)).toMatch(/Google\.Ads\.GoogleAds\.Extensions.*\n.*LoadFromDefaultAppConfigSection\(\)/);
+});
+
+test('ruby gets a log level and a target, without which its library complains', () => {
+  const given = { clientId: 'id', clientSecret: 's', refreshToken: 'r', developerToken: 'd' };
+  expect(write('ruby', given)).toContain("  c.log_level = 'WARN'\n  c.log_target = STDERR\nend\n");
+});
+
 test('php refuses what its ini files cannot hold', () => {
   const given = { clientId: 'id', clientSecret: `\${a}'`, refreshToken: 'r', developerToken: 'd' };
   expect(() => write('php', given)).toThrow(/clientSecret holds both/);
@@ -199,7 +239,7 @@ const LANGUAGES: readonly (readonly [LibraryFormat, string, string[]])[] = [
       '-rjson',
       '-e',
       `module Google; module Ads; module GoogleAds; class Config
-         attr_accessor ${SNAKE.map((name) => `:${name}`).join(', ')}
+         attr_accessor :log_level, :log_target, ${SNAKE.map((name) => `:${name}`).join(', ')}
          def initialize; yield self; end
        end; end; end; end
        ARGV.each { |f| c = eval(File.read(f, encoding: 'utf-8'))
@@ -329,12 +369,17 @@ describe('token-broker client-config', () => {
     const token = ['--refresh_token_file', tokenFile];
     const cases: readonly (readonly [string[], number, RegExp])[] = [
       [['client-config'], 2, /'--format <format>' not specified/],
-      [[...base, '--format', 'cobol'], 2, /Allowed choices are python, java, php, ruby, perl, csharp, curl/],
+      [[...base, '--format', 'cobol'], 2, /Allowed choices are python, java, php, ruby, perl, csharp, csharp-code, curl/],
       [[...base, '--format', 'java'], 2, /--refresh_token_file is needed/],
       [
         [...base, '--format', 'java', '--refresh_token_file', '-', '--developer_token_file', '-'],
         2,
         /only one/,
+      ],
+      [
+        [...base, '--format', 'java', ...token, '--developer_token', 'x', '--developer_token_file', tokenFile],
+        2,
+        /both name the developer token/,
       ],
       [[...base, '--format', 'java', '--access_token_file', tokenFile], 2, /java needs a refresh token/],
       [[...base, '--format', 'java', ...token, '--login_customer_id', '123 456 7890'], 2, /ten digits/],

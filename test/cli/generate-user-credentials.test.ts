@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse as parseYaml } from 'yaml';
 import { type StandIn, type StandInClient, startStandIn } from '../../sandbox/google/stand-in.js';
@@ -12,6 +13,7 @@ import type { CommandResult } from '../../src/cli/shared/command-result.js';
 import { explainFailure, Failure } from '../../src/cli/shared/failure.js';
 import { Browser } from '../support/api.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
+import { until } from '../support/until.js';
 import { type Choice, visitConsent } from '../support/visit-consent.js';
 import { emptyFolder, startTokenBroker, tokenBroker } from './token-broker.js';
 import { exhaustive } from '../support/exhaustive.js';
@@ -65,6 +67,10 @@ afterAll(async () => {
 });
 
 interface Running {
+  /** Pastes a line at the prompt. */
+  readonly paste: (line: string) => void;
+  /** What the prompt said. */
+  readonly said: readonly string[];
   readonly shown: Promise<URL>;
   readonly finished: Promise<CommandResult | Failure>;
 }
@@ -73,19 +79,22 @@ interface Running {
 function begin(options: Partial<GivenOptions>, env: Record<string, string>): Running {
   const shown = Promise.withResolvers<URL>();
   shown.promise.catch(() => undefined);
+  const input = new PassThrough();
+  const said: string[] = [];
   const run = async () => {
     const show = (url: string) => {
       shown.resolve(new URL(url));
     };
     const request = readRequest({ timeout: '20', browser: false, ...options });
-    return generate(request, { env, show });
+    return generate(request, { env, show, pasting: { input, say: (text) => said.push(text) } });
   };
   const finished = run()
     .catch((error: unknown) => explainFailure(error))
     .finally(() => {
       shown.reject(new Error('It ended without showing a URL.'));
     });
-  return { shown: shown.promise, finished };
+  const paste = (line: string) => void input.write(`${line}\n`);
+  return { paste, said, shown: shown.promise, finished };
 }
 
 /** Without a broker: nothing is set but the stand-in's address. */
@@ -131,7 +140,10 @@ describe('the desktop flow', () => {
     writeFileSync(join(bin, 'xdg-open'), `#!/bin/sh\nprintf %s "$1" > ${opened}\n`);
     chmodSync(join(bin, 'xdg-open'), 0o755);
     const running = startTokenBroker(
-      [COMMAND, '-c', file('desktop'), '--login_customer_id', '123-456-7890', '--login_hint', ALICE.email],
+      [
+        ...[COMMAND, '-c', file('desktop'), '--login_hint', ALICE.email, '--login_customer_id', '123-456-7890'],
+        ...['--linked_customer_id', '0987654321', '--developer_token', 'dev_token-22'],
+      ],
       { GOOGLE_STAND_IN_URL: google.url, PATH: bin },
     );
     const {
@@ -141,7 +153,7 @@ describe('the desktop flow', () => {
     } = await go(running);
     expect(code).toBe(0);
     expect(stderr).toMatch(
-      /^Paste this URL into your browser, if it does not open by itself:\n\n {2}http.*\n\nWaiting/,
+      /^Open the URL in a private window, [^]*manager account\.\n\nPaste this URL in your browser:\n\n {2}http.*\n\nA browser opens it .*\nWaiting/,
     );
     const url = await running.shown;
     if (process.platform === 'linux') expect(readFileSync(opened, 'utf8')).toBe(url.href);
@@ -156,18 +168,26 @@ describe('the desktop flow', () => {
     });
     expect(back.origin).toBe(asked['redirect_uri']);
     const [token = ''] = google.control.liveRefreshTokens(ALICE.sub, 'desktop');
-    expect(stdout).toContain(`The refresh token of ${ALICE.email} is:\n\n  ${token}\n`);
-    expect(parseYaml(stdout.slice(stdout.indexOf('client_id:')))).toEqual({
+    expect(stdout).toMatch(/^Your refresh token is: /);
+    expect(stdout).toContain(`Your refresh token is: ${token}\n`);
+    expect(stdout).toContain(
+      'Add your refresh token to your client library configuration as described here:\n' +
+        'https://developers.google.com/google-ads/api/docs/client-libs/python/configuration\n',
+    );
+    expect(parseYaml(stdout.slice(stdout.indexOf('developer_token:')))).toEqual({
       client_id: 'desktop',
       client_secret: 'GOCSPX-desktop',
+      developer_token: 'dev_token-22',
       refresh_token: token,
       login_customer_id: '1234567890',
+      linked_customer_id: '0987654321',
       use_proto_plus: true,
     });
     expect(stderr).not.toContain(token);
 
     expect(page.status).toBe(200);
     expect(page.text).toContain('<h1>Done</h1>');
+    expect(page.text).toMatch(/refresh token has been fetched: check the console output for further instructions/);
     expect(page.text).not.toContain(token);
     // The server is gone, so the page can load nothing from it.
     expect(page.text).toContain('<style>');
@@ -209,11 +229,27 @@ describe('the desktop flow', () => {
         account: { sub: ALICE.sub, email: ALICE.email },
         missing_scopes: [],
         format: 'curl',
+        configuration_page: 'https://developers.google.com/google-ads/api/rest/auth',
         configuration: expect.stringMatching(/^Authorization: Bearer \S+\n$/),
       });
       expect(String(answer['scope']).split(' ')).toEqual(expect.arrayContaining([ADS, YOUTUBE]));
     },
   );
+
+  exhaustive.test('shows its page in the language of the browser', async () => {
+    const texts = {
+      de: 'Aktualisierungstoken wurde abgerufen',
+      fr: 'jeton d’actualisation a été récupéré',
+      id: 'Token refresh telah diambil',
+    };
+    for (const [language, text] of Object.entries(texts)) {
+      const { shown, finished } = start('desktop');
+      const back = await visitConsent(await shown, { account: ALICE.email });
+      const page = await fetch(back, { headers: { 'accept-language': language } });
+      expect(await page.text()).toContain(text);
+      expectAnswer(await finished);
+    }
+  });
 
   test('names what the user does not tick, and exits with 18', async () => {
     const { run, page } = await go(start('desktop', { additional_scopes: [YOUTUBE] }), { untick: [YOUTUBE] });
@@ -274,6 +310,97 @@ describe('the desktop flow', () => {
   });
 });
 
+describe('a machine without a browser', () => {
+  test('takes the address at which a browser elsewhere ends, with whatever is pasted around it', async () => {
+    const { paste, said, shown, finished } = start('desktop');
+    const back = await visitConsent(await shown, { account: ALICE.email });
+    expect(said).toEqual([expect.stringContaining(back.origin)]);
+    // A wrong line ends nothing.
+    const wrong = ['', 'y', 'https://accounts.google.com/?state=x', back.origin, `${back.origin}/?code=x`];
+    for (const line of wrong) paste(line);
+    await until(() => said.length === 5);
+    for (const line of said.slice(1)) expect(line).toMatch(/^That is not the address\./);
+    paste(`\ufeff  ${back.href}\r`);
+    expect(expectAnswer(await finished).json).toMatchObject({ account: { email: ALICE.email } });
+  });
+
+  test('takes an address without its scheme, as some browsers show it', async () => {
+    const { paste, shown, finished } = start('desktop');
+    paste((await visitConsent(await shown, { account: ALICE.email })).href.replace('http://', ''));
+    expect(expectAnswer(await finished).exitCode).toBeUndefined();
+  });
+
+  test('checks a pasted address as it checks a browser that comes back', async () => {
+    const run = async (choice: Partial<Choice>, change: (back: URL) => void) => {
+      const { paste, shown, finished } = start('desktop');
+      const back = await visitConsent(await shown, { account: ALICE.email, ...choice });
+      change(back);
+      paste(back.href);
+      return finished;
+    };
+    const [state, denied] = await Promise.all([
+      run({}, (back) => {
+        back.searchParams.set('state', 'of-another');
+      }),
+      run({ deny: true }, () => undefined),
+    ]);
+    expectFailure(state, 11, /its state is wrong/);
+    expectFailure(denied, 10, /consent was refused/);
+    expect(google.control.count('token', 'authorization_code')).toBe(0);
+  });
+
+  test('stores a grant that way too', async () => {
+    const { paste, shown, finished } = store({ user: 'paula', client: 'desktop' });
+    paste((await visitConsent(await shown, { account: ALICE.email })).href);
+    expect(expectAnswer(await finished).json).toMatchObject({
+      user_id: 'paula',
+      account: { email: ALICE.email },
+    });
+  });
+
+  exhaustive.test('ends when it is done, though its standard input stays open', async () => {
+    const running = startTokenBroker(
+      [COMMAND, '-c', file('desktop'), '--no-browser'],
+      { GOOGLE_STAND_IN_URL: google.url },
+      emptyFolder(),
+      null,
+    );
+    const back = await visitConsent(await running.shown, { account: ALICE.email });
+    running.type(`${back.href}\n`);
+    const { code, stderr } = await running.finished;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('paste it here:') });
+  });
+});
+
+describe('--login_hint', () => {
+  test('refuses another account, and shows no token of it', async () => {
+    const { run, page } = await go(start('desktop', { login_hint: ALICE.email }), { account: BOB.email });
+    expectFailure(
+      run,
+      19,
+      new RegExp(`signed in as ${BOB.email}, and --login_hint names ${ALICE.email}.*private window`),
+    );
+    expect(page).toMatchObject({ status: 400, text: expect.stringContaining(BOB.email) });
+    const [token = '?'] = google.control.liveRefreshTokens(BOB.sub, 'desktop');
+    expect(page.text).not.toContain(token);
+  });
+
+  test('takes the account in another case, and by its id', async () => {
+    const [byCase, bySub] = await Promise.all([
+      go(start('desktop', { login_hint: ALICE.email.toUpperCase() })),
+      go(start('desktop', { login_hint: ALICE.sub })),
+    ]);
+    for (const { run } of [byCase, bySub]) expect(expectAnswer(run).exitCode).toBeUndefined();
+  });
+
+  test('stores nothing of another account', async () => {
+    const running = store({ user: 'hilda', client: 'desktop', login_hint: ALICE.email });
+    const { run } = await go(running, { account: BOB.email });
+    expectFailure(run, 19, /^Nothing was stored \(wrong_account\)/);
+    expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'hilda'")).toEqual([]);
+  });
+});
+
 describe('the web flow', () => {
   test('listens at exactly the address of this machine that the client lists', async () => {
     const running = start('local');
@@ -316,15 +443,18 @@ describe('a run that fails before the user is involved', () => {
 
   test('exits with 13 or 14 for a missing, a broken or an incomplete JSON', async () => {
     write('broken', '{"installed": {"client_secret": "GOCSPX-half');
-    write('incomplete', { installed: { client_id: 'x' } });
-    const [missing, broken, incomplete] = await Promise.all([
+    write('incomplete', { installed: { client_secret: 'GOCSPX-x' } });
+    write('secretless', { installed: { client_id: 'x' } });
+    const [missing, broken, incomplete, secretless] = await Promise.all([
       start('nowhere').finished,
       start('broken').finished,
       start('incomplete').finished,
+      start('secretless').finished,
     ]);
     expectFailure(missing, 13, /nowhere\.json cannot be read \(ENOENT\)\..*Download/);
     expectFailure(broken, 14, /broken\.json is not JSON\. Download/);
-    expectFailure(incomplete, 14, /incomplete\.json lacks client_secret\. Download/);
+    expectFailure(incomplete, 14, /incomplete\.json lacks client_id\. Download/);
+    expectFailure(secretless, 14, /secretless\.json lacks client_secret: since June 2025 .*add a new secret.* then\.$/);
   });
 
   test('exits with 12, 69 or 3 for a port in use, no network, or a client that Google refuses', async () => {
@@ -352,6 +482,7 @@ describe('a run that fails before the user is involved', () => {
     [{ store: true }, '--store needs --user'],
     [{ store: true, user: 'a\u0007b' }, '--user must be 1 to 255 characters'],
     [{ store: true, user: 'alice', format: 'php' }, 'go without --store'],
+    [{ store: true, user: 'alice', developer_token: 'x' }, 'go without --store'],
     [{ store: true, user: 'alice', client: 'ads', client_secrets_path: 'x' }, 'both name a client'],
     [{ client_secrets_path: 'x', port: '65536' }, '--port takes a whole number from 1 to 65535'],
     [{ client_secrets_path: 'x', timeout: '0.5' }, '--timeout takes a whole number'],

@@ -28,6 +28,8 @@ export interface Running {
   readonly finished: Promise<Run>;
   /** What it has printed so far. */
   readonly printed: () => Omit<Run, 'code'>;
+  /** Writes to its standard input, where that stays open. */
+  readonly type: (text: string) => void;
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
@@ -95,12 +97,12 @@ function capture(stream: NodeJS.WriteStream, take: (text: string) => void): () =
   };
 }
 
-/** @param input its standard input */
+/** @param input its standard input; null: it stays open */
 export function startTokenBroker(
   args: string[],
   env: Record<string, string> = {},
   cwd = emptyFolder(),
-  input: string | Uint8Array = '',
+  input: string | Uint8Array | null = '',
 ): Running {
   // Not even PATH: what a command needs, its settings say. The compile cache only saves the tests' time.
   const withCache = { NODE_COMPILE_CACHE: resolve('node_modules/.cache/compile'), ...env };
@@ -122,7 +124,7 @@ export function startTokenBroker(
   });
   // A command that reads nothing may end before its input is written.
   child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
+  if (input !== null) child.stdin.end(input);
   const finished = new Promise<Run>((done) => {
     child.once('close', (code) => {
       shown.reject(new Error(`It ended without showing a URL: ${stderr}`));
@@ -130,7 +132,8 @@ export function startTokenBroker(
     });
   });
   const printed = () => ({ stdout, stderr });
-  return { shown: shown.promise, finished, printed, kill: (signal) => child.kill(signal) };
+  const type = (text: string) => void child.stdin.write(text);
+  return { shown: shown.promise, finished, printed, type, kill: (signal) => child.kill(signal) };
 }
 
 /** Runs with --json and reads the answer, or the failure when there is one. */

@@ -1,10 +1,11 @@
 /** What a release is made of: the workflow, the list of packages and their licences, and the packed command line. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { emptyDatabase } from '../cli/token-broker.js';
 
 const { licences, isAllowed } = (await import(resolve('scripts/licences.mjs'))) as {
   licences: (lockfile: unknown) => Record<string, Set<string>>;
@@ -131,3 +132,36 @@ test('the packed command line holds the bundle and the migrations, and runs', ()
   const run = spawnSync(process.execPath, [main, 'keys', 'generate', '--out', ring], { encoding: 'utf8' });
   expect({ status: run.status, said: run.stderr }).toEqual({ status: 0, said: '' });
 });
+
+test('the command line alone is a small package that installs without a network, and runs', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'token-broker-cli-pack-'));
+  const pack = spawnSync(process.execPath, ['scripts/pack-cli.mjs', folder], { encoding: 'utf8' });
+  expect({ status: pack.status, said: pack.stdout.trim() }).toEqual({
+    status: 0,
+    said: 'token-broker-cli-0.1.0.tgz',
+  });
+  const install = ['install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', folder];
+  const installed = spawnSync('npm', [...install, join(folder, 'token-broker-cli-0.1.0.tgz')], {
+    encoding: 'utf8',
+  });
+  expect({ status: installed.status, said: installed.stderr }).toEqual({ status: 0, said: '' });
+
+  const paths = readdirSync(join(folder, 'node_modules'), { recursive: true, encoding: 'utf8' });
+  const bytes = paths.map((path) => statSync(join(folder, 'node_modules', path)));
+  const size = bytes.filter((each) => each.isFile()).reduce((sum, each) => sum + each.size, 0);
+  expect(size).toBeLessThan(60 * 2 ** 20);
+  expect(paths.filter((path) => /sandbox|stand-in|\.map$/.test(path))).toEqual([]);
+
+  const run = (args: string[], env: Record<string, string> = {}) => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(folder, 'node_modules', '.bin', 'token-broker'), ...args],
+      { cwd: folder, env, encoding: 'utf8' },
+    );
+    return { status, stdout, stderr };
+  };
+  expect(run(['--version'])).toEqual({ status: 0, stdout: '0.1.0\n', stderr: '' });
+  expect(run(['generate-user-credentials', '-c', 'nowhere.json'])).toMatchObject({ status: 13, stdout: '' });
+  // Finds its migrations, and the engine that applies them.
+  expect(run(['migrate'], { DATABASE_URL: await emptyDatabase() })).toMatchObject({ status: 0 });
+}, 60_000);

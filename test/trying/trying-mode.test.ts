@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DataFolder } from '../../sandbox/trying/data-folder.js';
 import { assertFreePort, readPorts } from '../../sandbox/trying/ports.js';
+import { visitConsent } from '../support/visit-consent.js';
 import {
   ALICE,
+  begin,
   type BrokerOptions,
   connectInSampleApp,
   options,
@@ -38,7 +40,8 @@ describe('npm start without any configuration', () => {
     expect(trying.output).toContain('Not for production');
     expect(trying.output).toContain(`Open ${url('SAMPLE_APP_PORT')} next`);
     expect(trying.output.trim().split('\n').length).toBeLessThanOrEqual(12);
-    for (const name of ['sample-app.key', 'postgres-password', 'google-client-secret']) {
+    const secrets = ['sample-app.key', 'postgres-password', 'google-client-secret'];
+    for (const name of [...secrets, 'google-desktop-client-secret']) {
       expect(trying.output).not.toContain(readFileSync(join(folder, name), 'utf8'));
     }
   });
@@ -57,6 +60,20 @@ describe('npm start without any configuration', () => {
     expect(home).toContain(ALICE);
     const report = await fetch(new URL('/report?user=alice', app));
     expect(await report.text()).toContain('Minutes watched');
+  });
+
+  test('brings a desktop client, by which the command line gets a refresh token without Google', async () => {
+    const desktop = join(folder, 'desktop_client.json');
+    const { said, end } = begin(
+      'scripts/token-broker.mjs',
+      ['generate-user-credentials', '-c', desktop, '--no-browser', '--json'],
+      env,
+    );
+    const [, consentUrl = ''] = await said(/"open":"([^"]+)"/);
+    const back = await visitConsent(new URL(consentUrl), { account: ALICE });
+    expect((await fetch(back)).status).toBe(200);
+    const { code, output } = await end;
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringMatching(/"refresh_token": "1\/\//) });
   });
 
   test('stops with 0, and without another word', async () => {

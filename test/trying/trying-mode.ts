@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { freePort } from '../../sandbox/trying/postgres.js';
 import { Browser } from '../support/api.js';
+import { until } from '../support/until.js';
 
 export const VIEWS = 'https://www.googleapis.com/auth/yt-analytics.readonly';
 export const ALICE = 'alice@example.com';
@@ -46,9 +47,7 @@ export interface Ended {
 
 /** Runs a script to its end. */
 export async function run(script: string, args: readonly string[], env: BrokerOptions): Promise<Ended> {
-  const { child, output } = begin(script, args, env);
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output: output() };
+  return begin(script, args, env).end;
 }
 
 /** Starts the trying mode and waits until it shows what to open. */
@@ -94,7 +93,8 @@ export async function stopAll(): Promise<void> {
   );
 }
 
-function begin(script: string, args: readonly string[], env: BrokerOptions) {
+/** Starts a script. @returns its end, and what waits until it printed something */
+export function begin(script: string, args: readonly string[], env: BrokerOptions) {
   const child = spawn(process.execPath, [script, ...args], { env: { ...process.env, ...env } });
   children.add(child);
   child.once('close', () => children.delete(child));
@@ -104,5 +104,10 @@ function begin(script: string, args: readonly string[], env: BrokerOptions) {
       output += chunk.toString();
     });
   }
-  return { child, output: () => output };
+  const end = once(child, 'close').then(([code]): Ended => ({ code: code as number | null, output }));
+  const said = async (pattern: RegExp): Promise<readonly string[]> => {
+    await until(() => pattern.test(output));
+    return pattern.exec(output) ?? [];
+  };
+  return { child, output: () => output, end, said };
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { CUSTOMER_ID, customerIdOf } from '../../domain/ads/account-tree.js';
 import { ADWORDS } from '../../domain/google/scopes.js';
+import { Secret } from '../../domain/secret.js';
 import { isBrokerConfigured } from '../libraries/broker-address.js';
 import { withSourceOptions, withUrlOptions } from '../libraries/token-source.js';
 import { type CommandResult, printResult } from '../shared/command-result.js';
@@ -37,7 +38,7 @@ get an access token, which lives an hour at most. Where none is, or with
 --no-through-broker, the library's file holds a refresh token.
 
 Secrets come from files or from standard input (-), never from arguments: every
-user of the machine can read those. The files are created with mode 0600, under
+user of the machine can read those. A developer token is none any more. The files are created with mode 0600, under
 the name that the library looks for if --output names none:
 ${wrapped(FORMATS.map(fileNameOf).join(', '), 80)}.
 
@@ -65,6 +66,7 @@ export function clientConfig(): Command {
       '--developer_token_file <file>',
       'a file with the developer token, where the library still needs one',
     )
+    .option('--developer_token <token>', 'the same as an argument: Google ignores the token by now')
     .option(
       '--login_customer_id <id>',
       'the manager account through which calls are made',
@@ -138,12 +140,19 @@ async function contentFor(options: ClientConfigOptions): Promise<string> {
 }
 
 async function choiceOf(options: ClientConfigOptions): Promise<AccountChoice> {
-  const { developer_token_file: file } = options;
   return {
-    developerToken: file === undefined ? null : await readSecret(file, 'developer token'),
+    developerToken: await developerTokenOf(options),
     loginCustomerId: options.login_customer_id ?? null,
     linkedCustomerId: options.linked_customer_id ?? null,
   };
+}
+
+async function developerTokenOf(options: ClientConfigOptions): Promise<Secret | null> {
+  const { developer_token: token, developer_token_file: file } = options;
+  if (token !== undefined && file !== undefined)
+    throw usage('--developer_token and --developer_token_file both name the developer token: keep one.');
+  if (token !== undefined) return new Secret(token);
+  return file === undefined ? null : readSecret(file, 'developer token');
 }
 
 /** Standard input can be read once. */

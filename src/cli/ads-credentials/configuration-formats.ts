@@ -1,11 +1,11 @@
 /**
  * The configuration of Google's client libraries for the Google Ads API, and the headers for curl. Each file has one pure
- * writer in library-files.ts; does not own where credentials come from, nor how a file is written (shared/files.ts).
+ * writer in library-files.ts or dotnet-files.ts; does not own where credentials come from, nor how a file is written (shared/files.ts).
  */
 import type { Secret } from '../../domain/secret.js';
+import { appConfig, googleAdsConfigCs } from './dotnet-files.js';
 import {
   adsProperties,
-  appConfig,
   assertWritable,
   type ConfigurationValues,
   googleAdsConfigRb,
@@ -17,15 +17,19 @@ import {
   settingLines,
 } from './library-files.js';
 
-/** By language: the file that its library looks for, and how it is written. */
+/** By language: the file that its library looks for, how it is written, and where Google's documentation has it. */
 const LIBRARIES = {
-  python: { file: 'google-ads.yaml', write: googleAdsYaml },
-  java: { file: 'ads.properties', write: adsProperties },
-  php: { file: 'google_ads_php.ini', write: googleAdsPhpIni },
-  ruby: { file: 'google_ads_config.rb', write: googleAdsConfigRb },
-  perl: { file: 'googleads.properties', write: googleadsProperties },
-  csharp: { file: 'App.config', write: appConfig },
-} as const satisfies Record<string, { file: string; write: (values: ConfigurationValues) => string }>;
+  python: { file: 'google-ads.yaml', write: googleAdsYaml, docs: 'python' },
+  java: { file: 'ads.properties', write: adsProperties, docs: 'java' },
+  php: { file: 'google_ads_php.ini', write: googleAdsPhpIni, docs: 'php' },
+  ruby: { file: 'google_ads_config.rb', write: googleAdsConfigRb, docs: 'ruby' },
+  perl: { file: 'googleads.properties', write: googleadsProperties, docs: 'perl' },
+  csharp: { file: 'App.config', write: appConfig, docs: 'dotnet' },
+  'csharp-code': { file: 'GoogleAdsSettings.cs', write: googleAdsConfigCs, docs: 'dotnet' },
+} as const satisfies Record<
+  string,
+  { file: string; write: (values: ConfigurationValues) => string; docs: string }
+>;
 
 export type LibraryFormat = keyof typeof LIBRARIES;
 export type Format = LibraryFormat | 'curl';
@@ -34,6 +38,14 @@ export const FORMATS = [...Object.keys(LIBRARIES), 'curl'] as Format[];
 
 export function fileNameOf(format: Format): string {
   return format === 'curl' ? 'google-ads-headers.txt' : LIBRARIES[format].file;
+}
+
+/** Google's page about the configuration of this library. */
+export function configurationPage(format: Format): string {
+  const docs = 'https://developers.google.com/google-ads/api';
+  return format === 'curl'
+    ? `${docs}/rest/auth`
+    : `${docs}/docs/client-libs/${LIBRARIES[format].docs}/configuration`;
 }
 
 export interface AccountChoice {

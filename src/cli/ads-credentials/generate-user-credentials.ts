@@ -5,6 +5,8 @@ import { type CommandResult, printResult } from '../shared/command-result.js';
 import { EXIT } from '../shared/failure.js';
 import { readCustomerId } from './client-config.js';
 import {
+  type AccountChoice,
+  configurationPage,
   curlConfiguration,
   fileNameOf,
   type Format,
@@ -14,6 +16,7 @@ import {
 import type { Consent } from './consent/authorization-request.js';
 import { chooseAddress } from './consent/loopback-address.js';
 import { showConsentUrl } from './consent/open-browser.js';
+import { type Pasting, whilePasting } from './consent/pasted-address.js';
 import { resultOfStore, storeGrant } from './consent/store-grant.js';
 import { reachGoogle } from './reach-google.js';
 import { readClientFile } from './read-client-file.js';
@@ -40,19 +43,23 @@ address of this machine among its redirect URIs. With --store the grant is
 stored in the broker and no refresh token is shown; a Web application client
 then uses the broker's own /connect.
 
+On a machine without a browser, open the URL on another one, and paste the
+address at which that browser ends at the prompt.
+
 Exit codes of this command:
   10  consent refused               15  the client's JSON is of another kind
   11  the state is wrong            16  a web client has no redirect URI here
   12  the port is in use            17  the browser did not come back in time
   13  the client's JSON is missing  18  granted in part: some scopes are missing
-  14  the client's JSON is broken   69  no network: Google cannot be reached`;
+  14  the client's JSON is broken   19  another account than --login_hint says
+                                    69  no network: Google cannot be reached`;
 
 export function generateUserCredentials(): Command {
   return new Command('generate-user-credentials')
     .description("Get a user's refresh token for the Google Ads API, or store the grant in the broker")
     .option('-c, --client_secrets_path <file>', "the client's JSON, from the Google console")
     .option('--additional_scopes <scope...>', 'scopes besides the one of the Google Ads API')
-    .option('--login_hint <account>', 'the email address to suggest to the user')
+    .option('--login_hint <account>', 'the email address that the user has to sign in with')
     .option('--port <number>', 'where to listen on 127.0.0.1; any free port without this')
     .option('--timeout <seconds>', 'how long to wait for the browser', '300')
     .option('--no-browser', 'only show the URL')
@@ -62,6 +69,12 @@ export function generateUserCredentials(): Command {
       'a manager account, for that configuration',
       readCustomerId('--login_customer_id'),
     )
+    .option(
+      '--linked_customer_id <id>',
+      'the account of a linked data provider, for that configuration',
+      readCustomerId('--linked_customer_id'),
+    )
+    .option('--developer_token <token>', 'for releases of a library that still want one')
     .option('--store', 'store the grant in the broker and show no token')
     .option('--user <id>', 'with --store: whose grant it is')
     .option('--client <alias>', 'with --store: which client of the broker')
@@ -74,9 +87,17 @@ export function generateUserCredentials(): Command {
         const show = (url: string) => {
           showConsentUrl({ url, seconds, withBrowser, asJson });
         };
-        return generate(request, { env: process.env, show });
+        return generate(request, { env: process.env, show, pasting: pastingOf(withBrowser, asJson) });
       }).call(this);
     });
+}
+
+/** Another input than a terminal may be meant for the rest of a script, so it is read only with --no-browser. */
+function pastingOf(withBrowser: boolean, asJson: boolean): Pasting | null {
+  if (withBrowser && !process.stdin.isTTY) return null;
+  // With --json, standard error is read by a machine.
+  const say = asJson ? () => undefined : (text: string) => void process.stderr.write(`${text}\n`);
+  return { input: process.stdin, say };
 }
 
 /** A test passes its own. */
@@ -84,6 +105,8 @@ export interface GenerateOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Called with the consent URL. */
   readonly show: (url: string) => void;
+  /** Where an address can be pasted; null: nowhere. */
+  readonly pasting: Pasting | null;
 }
 
 /** @throws {Failure} and other errors that explainFailure knows */
@@ -104,7 +127,7 @@ export async function generate(
 async function requestConsent(
   client: GoogleClient,
   request: ShowTokenRequest,
-  { env, show }: GenerateOptions,
+  { env, show, pasting }: GenerateOptions,
 ): Promise<Consent> {
   const { google, assertAccepted } = await reachGoogle(env);
   const [{ Loopback }, { AuthorizationRequest }] = await Promise.all([
@@ -116,7 +139,7 @@ async function requestConsent(
     await assertAccepted(client);
     const authorization = new AuthorizationRequest(google, loopback, { client, ...request });
     show(await authorization.url);
-    return await authorization.finish(request.seconds);
+    return await whilePasting(loopback, pasting, () => authorization.finish(request.seconds));
   } finally {
     loopback.close();
   }
@@ -125,11 +148,11 @@ async function requestConsent(
 function resultOf(
   client: GoogleClient,
   consent: Consent,
-  { format, loginCustomerId }: ShowTokenRequest,
+  { format, choice }: ShowTokenRequest,
 ): CommandResult {
   const { account, missing } = consent;
   const token = consent.refreshToken.reveal();
-  const configuration = configurationFor(format, client, consent, loginCustomerId);
+  const configuration = configurationFor(format, client, consent, choice);
   const inPart =
     missing.length === 0
       ? []
@@ -137,9 +160,13 @@ function resultOf(
   return {
     text: [
       ...inPart,
-      `The refresh token of ${account.email ?? account.sub} is:`,
-      `\n  ${token}\n`,
-      'It is not shown again. Anyone who has it can act for this user: keep it like a password.',
+      `Your refresh token is: ${token}`,
+      '',
+      `It is that of ${account.email ?? account.sub}, and is not shown again. Anyone who has it can act for this user: keep it like a password.`,
+      '',
+      'Add your refresh token to your client library configuration as described here:',
+      configurationPage(format),
+      '',
       `With it, ${fileNameOf(format)} is (--format for another library):\n`,
       configuration.trimEnd(),
     ].join('\n'),
@@ -151,6 +178,7 @@ function resultOf(
       format,
       file: fileNameOf(format),
       configuration,
+      configuration_page: configurationPage(format),
     },
     ...(missing.length === 0 ? {} : { exitCode: EXIT.consentInPart }),
   };
@@ -160,9 +188,8 @@ function configurationFor(
   format: Format,
   { clientId, clientSecret }: GoogleClient,
   { accessToken, refreshToken }: Consent,
-  loginCustomerId: string | null,
+  choice: AccountChoice,
 ): string {
-  const choice = { developerToken: null, loginCustomerId, linkedCustomerId: null };
   return format === 'curl'
     ? curlConfiguration(accessToken, choice)
     : libraryConfiguration(format, { ...choice, clientId, clientSecret, refreshToken });

@@ -157,6 +157,8 @@ export function googleAdsConfigRb(values: ConfigurationValues): string {
     (name, value) => `  c.${name} = ${quotedRuby(value)}`,
   );
   if (values.useDefaultCredentials) lines.push('  c.use_application_default_credentials = true');
+  // Without both the library says that it could not create its default logger.
+  lines.push("  c.log_level = 'WARN'", '  c.log_target = STDERR');
   return ['# encoding: utf-8', 'Google::Ads::GoogleAds::Config.new do |c|', ...lines, 'end', ''].join('\n');
 }
 
@@ -183,40 +185,4 @@ export function googleadsProperties(values: ConfigurationValues): string {
     (name, value) => `${name}=${value}`,
   );
   return `${lines.join('\n')}\n`;
-}
-
-/** App.config with the section GoogleAdsApi, as the .NET library's GoogleAdsConfig reads it. */
-export function appConfig(values: ConfigurationValues): string {
-  const lines = settingLines(
-    [
-      ['DeveloperToken', values.developerToken],
-      ['OAuth2Mode', values.refreshToken === null ? null : 'APPLICATION'],
-      ['OAuth2ClientId', values.clientId],
-      ['OAuth2ClientSecret', values.clientSecret],
-      ['OAuth2RefreshToken', values.refreshToken],
-      ['UseApplicationDefaultCredentials', values.useDefaultCredentials],
-      ['LoginCustomerId', values.loginCustomerId],
-      ['LinkedCustomerId', values.linkedCustomerId],
-    ],
-    (name, value) => `    <add key="${name}" value="${escapedXml(value)}" />`,
-  );
-  return [
-    '<?xml version="1.0" encoding="utf-8"?>',
-    '<configuration>',
-    '  <configSections>',
-    '    <section name="GoogleAdsApi" type="System.Configuration.DictionarySectionHandler" />',
-    '  </configSections>',
-    '  <GoogleAdsApi>',
-    ...lines,
-    '  </GoogleAdsApi>',
-    '</configuration>',
-    '',
-  ].join('\n');
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-/** An attribute's value (XML 1.0 section 2.4). */
-function escapedXml(value: string): string {
-  return value.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character);
 }

@@ -22,15 +22,14 @@ export async function readClientFile(given: string): Promise<GoogleClient> {
   if (wrong !== null) {
     throw new Failure(EXIT.fileOfWrongKind, 'client_file_of_wrong_kind', `${path} is ${wrong}. ${DOWNLOAD}.`);
   }
-  const { readGoogleClients } = await import('../../config/google-clients.js');
+  const { readGoogleClients, SECRET_SHOWN_ONCE } = await import('../../config/google-clients.js');
   const { clients, faults } = readGoogleClients([`file=${path}`]);
   const [client] = clients;
   if (client) return client;
-  throw new Failure(
-    EXIT.fileBroken,
-    'client_file_broken',
-    `${faults[0] ?? `${path} is broken`}. ${DOWNLOAD} again.`,
-  );
+  const fault = faults[0] ?? `${path} is broken`;
+  // The same download would lack it again.
+  const next = fault.endsWith(SECRET_SHOWN_ONCE) ? '' : ` ${DOWNLOAD} again.`;
+  throw new Failure(EXIT.fileBroken, 'client_file_broken', `${fault}.${next}`);
 }
 
 function parse(path: string): unknown {

@@ -1,7 +1,8 @@
 import { isUserId, USER_ID_RULE } from '../../domain/access/user-rule.js';
 import { ADWORDS, isScope, scopeSet } from '../../domain/google/scopes.js';
+import { Secret } from '../../domain/secret.js';
 import { type Failure, wrongUsage } from '../shared/failure.js';
-import type { Format } from './configuration-formats.js';
+import type { AccountChoice, Format } from './configuration-formats.js';
 
 const MAX_SECONDS = 3600;
 
@@ -15,6 +16,8 @@ export interface GivenOptions {
   readonly browser: boolean;
   readonly format?: Format;
   readonly login_customer_id?: string;
+  readonly linked_customer_id?: string;
+  readonly developer_token?: string;
   readonly store?: true;
   readonly user?: string;
   readonly client?: string;
@@ -33,7 +36,7 @@ export interface ShowTokenRequest extends CommonRequest {
   readonly store: null;
   readonly clientFile: string;
   readonly format: Format;
-  readonly loginCustomerId: string | null;
+  readonly choice: AccountChoice;
 }
 
 /** The grant is stored in the broker. One of the two names the client; with neither it is the only one or the default. */
@@ -67,16 +70,25 @@ function readShown(given: GivenOptions): Omit<ShowTokenRequest, keyof CommonRequ
   const { user, client, client_secrets_path: clientFile } = given;
   if (user !== undefined || client !== undefined) throw usage('--user and --client go with --store.');
   if (clientFile === undefined) throw usage('--client_secrets_path is needed without --store.');
-  const { format = 'python', login_customer_id: loginCustomerId = null } = given;
-  return { store: null, clientFile, format, loginCustomerId };
+  const { format = 'python', login_customer_id, linked_customer_id, developer_token } = given;
+  const choice = {
+    developerToken: developer_token === undefined ? null : new Secret(developer_token),
+    loginCustomerId: login_customer_id ?? null,
+    linkedCustomerId: linked_customer_id ?? null,
+  };
+  return { store: null, clientFile, format, choice };
 }
 
 function readStore(given: GivenOptions): StoreGrantRequest['store'] {
   const { user: userId, client: alias = null, client_secrets_path: clientFile = null } = given;
   if (userId === undefined) throw usage('--store needs --user.');
   if (!isUserId(userId)) throw usage(`--user ${USER_ID_RULE}`);
-  if (given.format !== undefined || given.login_customer_id !== undefined)
-    throw usage('--format and --login_customer_id go without --store, which shows no configuration.');
+  const { format, login_customer_id, linked_customer_id, developer_token } = given;
+  if ([format, login_customer_id, linked_customer_id, developer_token].some((each) => each !== undefined)) {
+    throw usage(
+      '--format, --login_customer_id, --linked_customer_id and --developer_token go without --store, which shows no configuration.',
+    );
+  }
   if (alias !== null && clientFile !== null)
     throw usage('--client and --client_secrets_path both name a client: keep one.');
   return { userId, alias, clientFile };

@@ -33,6 +33,7 @@ export interface ClientConfigOptions extends SourceOptions {
   readonly client_secrets_path?: string;
   readonly refresh_token_file?: string;
   readonly access_token_file?: string;
+  readonly developer_token?: string;
   readonly developer_token_file?: string;
   readonly login_customer_id?: string;
   readonly linked_customer_id?: string;
@@ -47,6 +48,7 @@ const READERS: Partial<Record<Format, Reader>> = {
   php: 'google-ads-php',
   ruby: 'google-ads-ruby',
   csharp: 'google-ads-dotnet',
+  'csharp-code': 'google-ads-dotnet',
 };
 
 export async function throughBroker(

@@ -29,6 +29,8 @@ const ADS_LINES: Partial<Record<Reader, readonly string[]>> = {
   'google-ads-dotnet': [
     'App.config has in <GoogleAdsApi>, in place of OAuth2ClientId, OAuth2ClientSecret and OAuth2RefreshToken:',
     '  <add key="UseApplicationDefaultCredentials" value="true" />',
+    'Since release 16 the library reads that file with the package Google.Ads.GoogleAds.Extensions and, in the program,',
+    'config.LoadFromDefaultAppConfigSection().',
   ],
 };
 

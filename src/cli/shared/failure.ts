@@ -3,7 +3,7 @@ import { BrokerError } from '../../domain/errors.js';
 import { KeyWrapFailure } from '../../domain/ports/key-wrapper.js';
 
 /**
- * Exit codes, for shell scripts. 69 and 78 are EX_UNAVAILABLE and EX_CONFIG of sysexits.h; 10 to 18 are about
+ * Exit codes, for shell scripts. 69 and 78 are EX_UNAVAILABLE and EX_CONFIG of sysexits.h; 10 to 19 are about
  * a client's file and a user's consent, each for one thing that can go wrong there.
  */
 export const EXIT = {
@@ -21,6 +21,7 @@ export const EXIT = {
   noLocalRedirectUri: 16,
   timedOut: 17,
   consentInPart: 18,
+  wrongAccount: 19,
   unavailable: 69,
   faultyConfiguration: 78,
 } as const;

@@ -131,7 +131,8 @@ export const DE: Messages = {
     done: 'Fertig',
     doneBody: (account) => [
       account,
-      ' hat die Erlaubnis erteilt. Kehren Sie zum Terminal zurück; Sie können diese Seite schließen.',
+      ' hat die Erlaubnis erteilt. Das Aktualisierungstoken wurde abgerufen: Weitere Anweisungen stehen in der Ausgabe der ' +
+        'Konsole. Sie können diese Seite schließen.',
     ],
     partial: 'Teilweise fertig',
     partialBody: (account) => [

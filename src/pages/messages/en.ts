@@ -142,7 +142,8 @@ export const EN = {
     done: 'Done',
     doneBody: (account: Part): Part => [
       account,
-      ' gave its permission. Go back to the terminal; you can close this page.',
+      ' gave its permission. The refresh token has been fetched: check the console output for further instructions. ' +
+        'You can close this page.',
     ],
     partial: 'Done in part',
     partialBody: (account: Part): Part => [

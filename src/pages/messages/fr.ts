@@ -136,7 +136,8 @@ export const FR: Messages = {
     done: 'Terminé',
     doneBody: (account) => [
       account,
-      ' a donné son autorisation. Retournez au terminal\u00a0; vous pouvez fermer cette page.',
+      ' a donné son autorisation. Le jeton d’actualisation a été récupéré\u00a0: consultez la sortie de la console pour ' +
+        'la suite. Vous pouvez fermer cette page.',
     ],
     partial: 'Terminé en partie',
     partialBody: (account) => [

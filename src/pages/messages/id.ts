@@ -123,7 +123,8 @@ export const ID: Messages = {
     done: 'Selesai',
     doneBody: (account) => [
       account,
-      ' telah memberikan izin. Kembali ke terminal; Anda dapat menutup halaman ini.',
+      ' telah memberikan izin. Token refresh telah diambil: periksa output konsol untuk petunjuk selanjutnya. ' +
+        'Anda dapat menutup halaman ini.',
     ],
     partial: 'Selesai sebagian',
     partialBody: (account) => [

@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { isRequiredAccount } from '../../../domain/connect/connect-request.js';
 import type { GoogleClient } from '../../../domain/google/oauth.js';
 import { missingScopes } from '../../../domain/google/scopes.js';
 import type { TokenEndpointResponse, VerifiedAccount } from '../../../domain/grant/grant.js';
@@ -6,6 +7,7 @@ import { Secret } from '../../../domain/secret.js';
 import type { GoogleOAuthClient } from '../../../google/oauth/google-oauth.client.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 import { explainGoogleFailure } from '../reach-google.js';
+import { requiredByHint, wrongAccount } from './account-hint.js';
 import {
   consentRefused,
   readAuthorizationResponse,
@@ -92,7 +94,7 @@ export class AuthorizationRequest {
     if (!isState || (iss !== null && !this.google.isIssuer(iss))) throw wrongState();
     if (error === 'access_denied') throw consentRefused();
     if (error !== null || code === null) throw refusedByGoogle(error ?? 'no code');
-    const { client, scopes } = this.request;
+    const { client, scopes, loginHint } = this.request;
     const tokens = await this.google.exchangeCode({
       client,
       redirectUri: this.loopback.redirectUri,
@@ -105,6 +107,8 @@ export class AuthorizationRequest {
       isNonce: (nonce) => timingSafeEqual(hash(nonce), this.#nonceHash),
       receivedAt: tokens.obtainedAt,
     });
+    const required = requiredByHint(loginHint);
+    if (required !== null && !isRequiredAccount(account, required)) throw wrongAccount(account, loginHint ?? '');
     return {
       ...tokens,
       account,

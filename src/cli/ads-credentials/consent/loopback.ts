@@ -89,6 +89,16 @@ export class Loopback {
     }
   }
 
+  /**
+   * The same for an authorization response that no browser can bring here: the person copied its address.
+   * @returns null while another response is handled, and after the outcome
+   */
+  async deliver(parameters: URLSearchParams): Promise<Reply | null> {
+    const handled = await this.#handle(parameters);
+    handled?.finish();
+    return handled?.reply ?? null;
+  }
+
   close(): void {
     for (const server of this.servers) {
       server.close();
@@ -108,17 +118,29 @@ export class Loopback {
       await send(response, { status: 400, page: pageOf({ kind: 'waiting' }) }, locale);
       return;
     }
-    const visit = this.#visit;
-    if (visit === null) {
+    const handled = await this.#handle(parameters);
+    if (handled === null) {
       await send(response, { status: 409, page: pageOf({ kind: 'over' }) }, locale);
       return;
     }
+    // The process may end with the outcome, so the browser gets its page first.
+    await send(response, handled.reply, locale);
+    handled.finish();
+  }
+
+  /** @returns null while another response is handled, and after the outcome */
+  async #handle(
+    parameters: URLSearchParams,
+  ): Promise<{ readonly reply: Reply; readonly finish: () => void } | null> {
+    const visit = this.#visit;
+    if (visit === null) return null;
     this.#visit = null;
     const { reply, outcome } = await visit(parameters).catch((failure: unknown) => failed(failure));
-    // The process may end with the outcome, so the browser gets its page first.
-    await send(response, reply, locale);
-    if (outcome) this.#settle(outcome);
-    else this.#visit = visit;
+    const finish = () => {
+      if (outcome) this.#settle(outcome);
+      else this.#visit = visit;
+    };
+    return { reply, finish };
   }
 }
 

@@ -6,6 +6,11 @@ const OPENERS: Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>> 
   win32: ['rundll32', 'url.dll,FileProtocolHandler'],
 };
 
+/** A browser that is signed in already often takes the wrong account without asking. */
+const ADVICE =
+  'Open the URL in a private window, and sign in with the Google account that you use for\n' +
+  'Google Ads: usually the login of the manager account.';
+
 /** @param failed called when no browser could be opened; the command goes on */
 function openBrowser(url: string, failed: () => void): void {
   const [command, ...args] = OPENERS[process.platform] ?? ['xdg-open'];
@@ -31,8 +36,8 @@ export function showConsentUrl({ url, seconds, withBrowser, asJson }: ConsentPro
   if (asJson) process.stderr.write(`${JSON.stringify({ open: url, timeout_seconds: seconds })}\n`);
   else {
     process.stderr.write(
-      `Paste this URL into your browser${withBrowser ? ', if it does not open by itself' : ''}:\n\n  ${url}\n\n` +
-        `Waiting for you to finish there, for up to ${seconds} seconds. Ctrl-C stops.\n`,
+      `${ADVICE}\n\nPaste this URL in your browser:\n\n  ${url}\n\n` +
+        `${withBrowser ? 'A browser opens it by itself where there is one.\n' : ''}Waiting for you to finish there, for up to ${seconds} seconds. Ctrl-C stops.\n`,
     );
   }
   if (!withBrowser) return;

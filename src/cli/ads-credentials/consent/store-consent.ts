@@ -11,12 +11,13 @@ import { resultPage } from '../../../pages/result-page.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 import { readAuthorizationResponse, wrongState } from './authorization-response.js';
 import { failed, type Loopback, type VisitResult } from './loopback.js';
+import { type Pasting, whilePasting } from './pasted-address.js';
 
 /**
  * A connect whose authorization response comes to this command instead of the broker's /callback: the same use cases, and
  * so the same slot checks, ledger, outbox and audit.
  * @param broker with the loopback's redirect URI in its settings
- * @param show called with the consent URL
+ * @param options `show` is called with the consent URL
  */
 export async function storeConsent(
   broker: INestApplicationContext,
@@ -25,7 +26,7 @@ export async function storeConsent(
     loopback,
     seconds,
   }: { connectRequest: ConnectRequest; loopback: Loopback; seconds: number },
-  show: (url: string) => void,
+  { show, pasting }: { show: (url: string) => void; pasting: Pasting | null },
 ): Promise<ConnectOutcome> {
   const [{ randomSecret, StartAuthorization }, { CompleteAuthorization }, { AuditLog }] = await Promise.all([
     import('../../../authorization/start-authorization.js'),
@@ -46,7 +47,7 @@ export async function storeConsent(
     return outcome;
   }
   show(start.consentUrl);
-  const outcome = await loopback.receive<ConnectOutcome>(async (query) => {
+  const visit = async (query: URLSearchParams): Promise<VisitResult<ConnectOutcome>> => {
     const completion = await complete(query);
     if ('visit' in completion) return completion.visit;
     if (completion.kind === 'redirect') return { reply: { location: completion.consentUrl } };
@@ -58,8 +59,8 @@ export async function storeConsent(
     const page = (locale: Locale) =>
       resultPage({ ...context, locale }, { outcome, nextStep: null, connectRequest });
     return { reply: { status: 200, page }, outcome: { value: outcome } };
-  }, seconds);
-  return outcome;
+  };
+  return whilePasting(loopback, pasting, () => loopback.receive(visit, seconds));
 
   async function complete(
     query: URLSearchParams,

@@ -8,11 +8,13 @@ import {
 } from '../../../domain/connect/connect-request.js';
 import type { GoogleClient } from '../../../domain/google/oauth.js';
 import type { CommandResult } from '../../shared/command-result.js';
-import { EXIT, Failure } from '../../shared/failure.js';
+import { EXIT, type ExitCode, Failure } from '../../shared/failure.js';
 import { readSettings, withModules } from '../../shared/open-broker.js';
+import { requiredByHint } from './account-hint.js';
 import { consentRefused } from './authorization-response.js';
 import { awaitConnect } from './await-connect.js';
 import { chooseAddress } from './loopback-address.js';
+import type { Pasting } from './pasted-address.js';
 
 export interface GrantRequest {
   readonly userId: string;
@@ -30,10 +32,16 @@ interface Stored {
   readonly notes: readonly string[];
 }
 
+interface StoreOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly show: (url: string) => void;
+  readonly pasting: Pasting | null;
+}
+
 /** Stores a user's consent in the broker; no refresh token is shown. */
 export async function storeGrant(
   request: GrantRequest,
-  { env, show }: { env: NodeJS.ProcessEnv; show: (url: string) => void },
+  { env, show, pasting }: StoreOptions,
 ): Promise<Stored> {
   const settings = await readSettings(env);
   const client = findClient(settings, request.client);
@@ -45,10 +53,11 @@ export async function storeGrant(
       scopes: request.scopes,
     }),
     accountHint: request.loginHint,
+    requireAccount: requiredByHint(request.loginHint),
   };
   return client.kind === 'web'
     ? run(settings, client, (broker) => awaitConnect(broker, connectRequest, request.seconds, show))
-    : overLoopback(settings, client, connectRequest, request, show);
+    : overLoopback(settings, client, connectRequest, request, { show, pasting });
 }
 
 async function overLoopback(
@@ -56,7 +65,7 @@ async function overLoopback(
   client: GoogleClient,
   connectRequest: ConnectRequest,
   { port, seconds }: GrantRequest,
-  show: (url: string) => void,
+  { show, pasting }: Omit<StoreOptions, 'env'>,
 ): Promise<Stored> {
   const [{ Loopback }, { storeConsent, withRedirectUri }] = await Promise.all([
     import('./loopback.js'),
@@ -65,7 +74,7 @@ async function overLoopback(
   const loopback = await Loopback.open(chooseAddress(client, port));
   try {
     return await run(withRedirectUri(settings, loopback.redirectUri), client, (broker) =>
-      storeConsent(broker, { connectRequest, loopback, seconds }, show),
+      storeConsent(broker, { connectRequest, loopback, seconds }, { show, pasting }),
     );
   } finally {
     loopback.close();
@@ -105,6 +114,12 @@ function findClient({ clients }: Settings, named: GrantRequest['client']): Googl
         .join(', ')}.`,
   );
 }
+
+/** By the code of a failed connect. */
+const EXITS: Readonly<Record<string, ExitCode>> = {
+  google_unavailable: EXIT.unavailable,
+  wrong_account: EXIT.wrongAccount,
+};
 
 /** @throws {Failure} where nothing was stored */
 export function resultOfStore(userId: string, { client, outcome, notes }: Stored): CommandResult {
@@ -155,7 +170,7 @@ export function resultOfStore(userId: string, { client, outcome, notes }: Stored
         outcome.kind === 'failed'
           ? [outcome.code, outcome.detail]
           : ['pending', 'The consent waits for an app to confirm it.'];
-      const exitCode = code === 'google_unavailable' ? EXIT.unavailable : EXIT.refused;
+      const exitCode = EXITS[code] ?? EXIT.refused;
       throw new Failure(exitCode, code, `Nothing was stored (${code}). ${detail}`);
     }
   }

@@ -1,0 +1,23 @@
+import type { RequiredAccount } from '../../../domain/connect/connect-request.js';
+import type { VerifiedAccount } from '../../../domain/grant/grant.js';
+import { EXIT, Failure } from '../../shared/failure.js';
+
+/**
+ * Google only suggests the account of login_hint: a browser that is signed in with another one may go on with that.
+ * @returns null for a hint that names no one account
+ */
+export function requiredByHint(loginHint: string | null): RequiredAccount | null {
+  if (loginHint === null) return null;
+  if (/^\d+$/.test(loginHint)) return { sub: loginHint };
+  return loginHint.includes('@') ? { email: loginHint } : null;
+}
+
+/** Nothing is revoked: that would end every grant of this account to the whole project at Google. */
+export function wrongAccount({ email, sub }: VerifiedAccount, loginHint: string): Failure {
+  return new Failure(
+    EXIT.wrongAccount,
+    'wrong_account',
+    `The browser was signed in as ${email ?? sub}, and --login_hint names ${loginHint}. No token is shown. Run the ` +
+      'command again, open the URL in a private window, and choose the account of --login_hint there.',
+  );
+}

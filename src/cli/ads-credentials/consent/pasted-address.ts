@@ -1,0 +1,62 @@
+/**
+ * The prompt for a machine without a browser: the person opens the consent URL elsewhere, and pastes the address at which that
+ * browser ends, since it cannot reach this machine. Owns reading these lines. Does not own what an address says
+ * (authorization-response.ts) or what follows from it (loopback.ts).
+ */
+import { createInterface } from 'node:readline';
+import type { Loopback } from './loopback.js';
+
+/** Where the person types, and where a prompt is shown. */
+export interface Pasting {
+  readonly input: NodeJS.ReadableStream;
+  readonly say: (text: string) => void;
+}
+
+/**
+ * Takes pasted addresses as long as the wait lasts.
+ * @param pasting null where there is none to type
+ */
+export async function whilePasting<T>(
+  loopback: Loopback,
+  pasting: Pasting | null,
+  wait: () => Promise<T>,
+): Promise<T> {
+  if (pasting === null) return wait();
+  const { input, say } = pasting;
+  say(
+    'If that browser runs on another machine, it ends at an address that it cannot open. Copy that whole address, which\n' +
+      `begins with ${loopback.redirectUri}, and paste it here:`,
+  );
+  // Without `terminal`, Ctrl-C stays with the terminal and ends the command.
+  const lines = createInterface({ input, terminal: false });
+  lines.on('line', (line) => void take(line, loopback, say));
+  try {
+    return await wait();
+  } finally {
+    lines.close();
+  }
+}
+
+async function take(line: string, loopback: Loopback, say: (text: string) => void): Promise<void> {
+  const text = line.replaceAll('\ufeff', '').trim();
+  if (text === '') return;
+  const parameters = parametersOf(text, loopback.redirectUri);
+  if (parameters === null) {
+    say(`That is not the address. It begins with ${loopback.redirectUri}, and has "state=" in it. Paste it whole:`);
+    return;
+  }
+  const reply = await loopback.deliver(parameters);
+  if (reply !== null && 'location' in reply) {
+    say(`One more step. Paste this URL in your browser, and its last address here again:\n\n  ${reply.location}\n`);
+  }
+}
+
+/** @returns null for anything but the redirect URI with an authorization response */
+function parametersOf(text: string, redirectUri: string): URLSearchParams | null {
+  // Some browsers show, and give, an address without its scheme.
+  const whole = /^https?:\/\//i.test(text) ? text : `http://${text}`;
+  if (!URL.canParse(whole)) return null;
+  const [given, expected] = [new URL(whole), new URL(redirectUri)];
+  const isThere = given.origin === expected.origin && given.pathname === expected.pathname;
+  return isThere && given.searchParams.has('state') ? given.searchParams : null;
+}
