@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { GOOGLE_SETTINGS } from '../../config/declarations/google.js';
-import { ADS_API_SUNSETS, adsApiVersion } from './api-versions.js';
+import { adsApiVersion } from './api-versions.js';
 
 test.each([
   ['v26', '2026-11-28', '2027-11-01', 'served'],
@@ -13,8 +12,4 @@ test.each([
   ['v27', '2026-11-28', null, 'unknown'],
 ] as const)('%s on %s has the sunset %s and is %s', (version, day, sunset, state) => {
   expect(adsApiVersion(version, new Date(day))).toEqual({ version, sunset, state });
-});
-
-test('the sunset of the default version is known', () => {
-  expect(Object.keys(ADS_API_SUNSETS)).toContain(GOOGLE_SETTINGS.GOOGLE_ADS_API_VERSION.default);
 });

@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 const WARNING_DAYS = 90;
 
 /** Where Google names only the month, its first day: the sunset can be on any day of it. */
-export const ADS_API_SUNSETS: Readonly<Record<string, string>> = {
+const ADS_API_SUNSETS: Readonly<Record<string, string>> = {
   v20: '2026-06-10',
   v21: '2026-08-05',
   v22: '2026-10-07',
