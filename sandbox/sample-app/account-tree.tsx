@@ -2,6 +2,7 @@
  * The Google Ads accounts that a user reaches, as a tree: the role on each, and the header that a call needs. Owns how the
  * broker's list is shown; it does not choose a path, the broker does.
  */
+import type { VNode } from 'preact';
 import type { AdsAccounts, AdsCustomer } from './broker.js';
 
 interface TreeFacts extends AdsAccounts {
@@ -17,7 +18,7 @@ export function AccountTree({ customers, gaps, called, addressOf }: TreeFacts) {
   const tops = customers.filter(({ managers }) => !managers.some((manager) => known.has(manager)));
   // An account can have several managers: what is below it is shown once.
   const shown = new Set<string>();
-  const branch = (customer: AdsCustomer) => {
+  const branch = (customer: AdsCustomer): VNode => {
     const isRepeated = shown.has(customer.id);
     shown.add(customer.id);
     const clients = isRepeated ? [] : below(customer.id);

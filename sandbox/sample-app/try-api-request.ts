@@ -71,7 +71,9 @@ export function tryApiRequest(app: FastifyInstance, broker: Broker, { url, stand
     // Refused with a link where the scope is missing.
     const token = await broker.token(user, { scope: SCOPES.ads, account, return_to: returnTo });
     const accounts = await broker.adsAccounts(user, token.account.sub);
-    const advertisers = accounts.customers.filter(({ manager, access }) => !manager && access.length > 0);
+    // Of an account that refuses, it is not known whether it is an advertiser.
+    const refusing = new Set(accounts.gaps.map(({ customer_id }) => customer_id));
+    const advertisers = accounts.customers.filter(({ id, manager }) => !manager && !refusing.has(id));
     const chosen = advertisers.find(({ id }) => id === customer) ?? advertisers[0];
     if (!chosen) return noAdsPage(user, token, accounts);
     const query = { account: token.account.sub, customer_id: chosen.id, return_to: returnTo };
