@@ -111,13 +111,15 @@ function describeVerdict(google: CheckedClient['google']): string {
 
 /** Nothing where there is nothing to do. */
 function describeAdsApi(adsApi: AdsApiVersion | null): string[] {
+  if (adsApi === null) return [];
   const newer = 'Set GOOGLE_ADS_API_VERSION to a newer one';
-  switch (adsApi?.state) {
+  switch (adsApi.state) {
     case 'ending':
       return [`WARNING: Google ends ${adsApi.version} of the Google Ads API on ${adsApi.sunset ?? ''}. ${newer} before.`];
     case 'ended':
       return [`WARNING: Google no longer serves ${adsApi.version} of the Google Ads API. ${newer}.`];
-    default:
+    case 'served':
+    case 'unknown':
       return [];
   }
 }
