@@ -18,8 +18,9 @@ Checks each client of GOOGLE_CLIENT_SECRETS: that its file is valid, that its
 redirect URIs follow Google's rules and include this broker's (PUBLIC_URL +
 /callback), and that Google accepts its id and secret. Works while other
 settings are still missing, and names those too. No user is involved and no
-token is issued. Warns where Google ends GOOGLE_ADS_API_VERSION soon. The exit code is the first that applies of 78 (a fault here), 3
-(Google refuses), 69 (Google gave no answer), 0.`;
+token is issued. Warns where Google ends GOOGLE_ADS_API_VERSION soon. The exit
+code is the first that applies of 78 (a fault here), 3 (Google refuses), 69
+(Google gave no answer), 0.`;
 
 /** The column where the text of a line begins. */
 const INDENT = ' '.repeat(16);
