@@ -107,6 +107,7 @@ export class AccountTreeSync {
       grant: grant.id,
       accounts: tree.accounts.length,
       gaps: tree.gaps.length,
+      causes: [...new Set(tree.gaps.flatMap(({ cause }) => cause ?? []))],
       orphans: unknown.length + unreached.length,
       ms: Math.round(this.clock.monotonicMs() - startedAt),
     });
