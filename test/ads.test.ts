@@ -11,6 +11,7 @@ import { exhaustive, fewOf } from './support/exhaustive.js';
 
 const { M1, M2, M3, A1, A2, A3, A4 } = guideIds;
 const DAY = 86_400;
+const SETTING: unknown = expect.stringContaining('GOOGLE_ADS_API_VERSION');
 
 let bed: TestBed;
 /** Tests that do not end the grant share it. */
@@ -126,6 +127,7 @@ test.each(
     '{"accounts":[],"links":[{"manager":"1","client":"1"}],"direct":[],"gaps":[]}',
     '{"accounts":[{"id":"1\\r\\nx: y"}],"links":[],"direct":[],"gaps":[]}',
     '{"accounts":[],"links":[],"direct":[{"customer":"1","role":"OWNER"}],"gaps":[]}',
+    '{"accounts":[],"links":[],"direct":[],"gaps":[{"customer":"1","why":"closed","cause":"Call 0800"}]}',
   ]),
 )('an invalid stored tree, %s, is read from Google again', async (tree) => {
   play('U2');
@@ -291,6 +293,60 @@ describe('the requests to Google', () => {
     });
   });
 
+  test.each([
+    [{ authenticationError: 'TWO_STEP_VERIFICATION_NOT_ENROLLED' }, 'blocked', 'user'],
+    [{ authenticationError: 'ADVANCED_PROTECTION_NOT_ENROLLED' }, 'blocked', 'user'],
+    [{ authorizationError: 'MISSING_TOS' }, 'blocked', 'operator'],
+    [{ authorizationError: 'INCOMPLETE_SIGNUP' }, 'blocked', 'account_admin'],
+    [{ authorizationError: 'ACTION_NOT_PERMITTED_FOR_SUSPENDED_ACCOUNT' }, 'blocked', 'account_admin'],
+    [{ authorizationError: 'AUTHORIZATION_ERROR' }, 'refused', 'account_admin'],
+  ] as const)(
+    'list the others where an account answers %j, which is a gap with cause and remedy',
+    async (refuses, why, who_must_act) => {
+      const { accounts, ...rest } = guideHierarchy({ U2: ALICE.email });
+      const [cause = ''] = Object.values(refuses);
+      const refusing = accounts.map((each) => (each.id === M3 ? { ...each, refuses } : each));
+      bed.google.control.setAdsHierarchy({ ...rest, accounts: refusing });
+      const answer = await ask();
+      expect(answer.status).toBe(200);
+      expect(answer.body).toMatchObject({ complete: false });
+      const [gap, ...others] = answer.body['gaps'] as Record<string, unknown>[];
+      expect(gap).toEqual({ customer_id: M3, why, cause, who_must_act, remedy: expect.stringMatching(/\. .+\.$/) });
+      expect(others).toEqual([]);
+      expect(gap?.['remedy']).not.toMatch(/try again/i);
+      expect(Object.keys(byRoot(customersOf(answer))[M2] ?? {})).toEqual([M2, A1, A2, A3]);
+      expect(bed.google.control.count('token', 'refresh_token')).toBe(0);
+      // One request each, and none again.
+      const toM3 = bed.google.control.requests.filter(({ url }) => url.includes(`customers/${M3}/`));
+      expect(toM3).toHaveLength(1);
+      // What is below it can only be reached through it: the refusal says what must happen there.
+      const { status, body } = await bed.api.token('alice', { customer_id: A4 });
+      expect([status, body['reason']]).toEqual([403, 'no_access_path']);
+      if (why === 'blocked') expect(body['detail']).toContain(cause);
+    },
+  );
+
+  test('are refused without a retry where Google lists no accounts for a reason of theirs', async () => {
+    play('U1');
+    const refusal = (code: string) => ({
+      status: 403,
+      body: { error: { code: 403, details: [{ errors: [{ errorCode: { authorizationError: code } }] }] } },
+    });
+    bed.google.control.failNext('ads', refusal('INCOMPLETE_SIGNUP'));
+    const ofAccount = await ask();
+    expect(ofAccount.status).toBe(403);
+    expect(ofAccount.body).toMatchObject({
+      code: 'no_ads_access',
+      reason: 'account_refused',
+      cause: 'INCOMPLETE_SIGNUP',
+      detail: expect.stringContaining('https://ads.google.com'),
+    });
+    expect(adsRequests()).toBe(1);
+    bed.clock.advance(10);
+    bed.google.control.failNext('ads', refusal('MISSING_TOS'));
+    expect((await ask()).body).toMatchObject({ code: 'client_misconfigured', who_must_act: 'operator' });
+  });
+
   test('find no account for a user without Google Ads', async () => {
     expect((await ask()).body).toMatchObject({ complete: true, customers: [] });
   });
@@ -317,6 +373,23 @@ describe('the requests to Google', () => {
         { code: 'client_misconfigured', cause: 'ads_api_rejected', google_error: 'PERMISSION_DENIED' },
       ],
       ['ads_unsupported_version', 502, { code: 'client_misconfigured', google_error: 'UNSUPPORTED_VERSION' }],
+      ['ads_sunset_not_found', 502, { code: 'client_misconfigured', detail: SETTING }],
+      ['ads_sunset_unimplemented', 502, { code: 'client_misconfigured', detail: SETTING }],
+      [
+        'ads_project_not_approved',
+        502,
+        {
+          code: 'client_misconfigured',
+          google_error: 'CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION',
+          who_must_act: 'operator',
+          detail: expect.stringContaining('Explorer or Basic access'),
+        },
+      ],
+      [
+        'ads_organization_not_approved',
+        502,
+        { code: 'client_misconfigured', google_error: 'ORGANIZATION_NOT_APPROVED' },
+      ],
     ] as const),
   )('are answered after %s with %d', async (named, status, body) => {
     play('U1');
@@ -324,6 +397,7 @@ describe('the requests to Google', () => {
     const answer = await ask();
     expect(answer.status).toBe(status);
     expect(answer.body).toMatchObject(body);
+    expect(bed.google.control.count('token', 'refresh_token')).toBe(0);
     expect(await bed.sql('SELECT * FROM ads_trees')).toEqual([]);
   });
 
@@ -452,8 +526,8 @@ describe('the age of the response', () => {
       jsonb_set(tree, '{links}', '[{"manager": "77", "client": "${A1}"}]'), '{direct}', '[]')`);
     const { body } = await ask();
     expect(body['complete']).toBe(false);
-    expect(body['gaps']).toContainEqual({ customer_id: '77', why: 'unknown' });
-    expect(body['gaps']).toContainEqual({ customer_id: A1, why: 'unreached' });
+    expect(body['gaps']).toContainEqual(expect.objectContaining({ customer_id: '77', why: 'unknown' }));
+    expect(body['gaps']).toContainEqual(expect.objectContaining({ customer_id: A1, why: 'unreached' }));
   });
 
   test('ends when the tree is deleted with the grant', async () => {
@@ -593,6 +667,30 @@ describe('GET /tokens/:userId?customer_id=', () => {
     });
   });
 
+  test('acts with no more than max_role, through a weaker path where there is one', async () => {
+    expect((await token({ customer_id: A1, max_role: 'READ_ONLY' })).body).toMatchObject({
+      headers: { 'login-customer-id': M3 },
+      ads: { role: 'READ_ONLY', alternatives: [] },
+    });
+    const refused = await token({ customer_id: A2, max_role: 'READ_ONLY' });
+    expect(refused.status).toBe(403);
+    expect(refused.text).not.toContain('ya29.');
+    expect(refused.body).toMatchObject({
+      code: 'no_ads_access',
+      reason: 'role_too_high',
+      best_role: 'STANDARD',
+      min_role: null,
+      max_role: 'READ_ONLY',
+    });
+    const both = { min_role: 'STANDARD', max_role: 'STANDARD' };
+    expect(await chosen({ customer_id: A1, ...both })).toMatchObject({ role: 'STANDARD', alternatives: [] });
+    bed.google.control.hideAdsRoles(true);
+    bed.clock.advance(61);
+    expect((await token({ customer_id: A2, max_role: 'READ_ONLY' })).body).toMatchObject({
+      reason: 'role_unknown',
+    });
+  });
+
   test('checks a refusal at Google again once the tree is a minute old', async () => {
     expect((await token({ customer_id: M1 })).body).toMatchObject({ reason: 'no_access_path' });
     bed.google.control.setAdsRole(M1, ALICE.email, 'ADMIN');
@@ -619,6 +717,9 @@ describe('GET /tokens/:userId?customer_id=', () => {
     [{ customer_id: '12-34' }, 'customer_id'],
     [{ customer_id: A1, min_role: 'OWNER' }, 'min_role'],
     [{ min_role: 'ADMIN' }, 'min_role'],
+    [{ max_role: 'READ_ONLY' }, 'max_role'],
+    [{ customer_id: A1, max_role: 'EMAIL_ONLY' }, 'max_role'],
+    [{ customer_id: A1, min_role: 'ADMIN', max_role: 'READ_ONLY' }, 'max_role'],
     [{ denied_synced_at: '2026-11-22T00:00:00Z' }, 'denied_synced_at'],
     [{ customer_id: A1, denied_synced_at: 'yesterday' }, 'denied_synced_at'],
   ])('refuses %j, naming %s', async (query, field) => {

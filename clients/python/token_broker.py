@@ -214,6 +214,7 @@ class TokenBroker:
         return_to: Optional[str] = None,
         customer_id: Optional[str] = None,
         min_role: Optional[Literal["READ_ONLY", "STANDARD", "ADMIN"]] = None,
+        max_role: Optional[Literal["READ_ONLY", "STANDARD", "ADMIN"]] = None,
     ) -> AccessToken:
         """A fresh access token of a user: the cached one, or the broker's.
 
@@ -230,6 +231,7 @@ class TokenBroker:
             "return_to": return_to,
             "customer_id": customer_id,
             "min_role": min_role,
+            "max_role": max_role,
         }
         if customer_id is not None:
             return self._fetch_token(user, query)

@@ -43,7 +43,25 @@ export interface AdsCustomer {
   readonly id: string;
   readonly name: string | null;
   readonly manager: boolean;
-  readonly access: readonly { readonly login_customer_id: string; readonly role: string | null }[];
+  /** Directly above it, as far as the user can see. */
+  readonly managers: readonly string[];
+  /** The best path first. */
+  readonly access: readonly {
+    readonly login_customer_id: string;
+    readonly role: string | null;
+    readonly header_needed: boolean;
+  }[];
+}
+
+/** The Google Ads accounts that a user reaches, and those about which something is missing. */
+export interface AdsAccounts {
+  readonly customers: readonly AdsCustomer[];
+  readonly gaps: readonly {
+    readonly customer_id: string;
+    readonly why: string;
+    readonly cause: string | null;
+    readonly remedy: string | null;
+  }[];
 }
 
 export interface ConnectRequest {
@@ -101,9 +119,9 @@ export class Broker {
   }
 
   /** The first page of the Google Ads accounts that a user reaches. */
-  async adsCustomers(userId: string, account?: string): Promise<AdsCustomer[]> {
+  async adsAccounts(userId: string, account?: string): Promise<AdsAccounts> {
     const path = `/users/${encodeURIComponent(userId)}/ads/customers?${inQuery({ account })}`;
-    return ((await this.#call('GET', path)) as { customers: AdsCustomer[] }).customers;
+    return (await this.#call('GET', path)) as AdsAccounts;
   }
 
   /** A link that takes the user to Google, and back to `return_to`. */

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { homeOf } from './acting-user.js';
-import type { AdsCustomer, Token } from './broker.js';
+import { AccountTree, labelOf } from './account-tree.js';
+import type { AdsAccounts, AdsCustomer, Token } from './broker.js';
 import { Page, renderPage } from './page.js';
 import type { Report } from './query-report.js';
 
@@ -25,7 +26,7 @@ interface ReportFacts {
 
 interface AdsFacts extends ReportFacts {
   readonly customer: AdsCustomer;
-  readonly others: readonly AdsCustomer[];
+  readonly accounts: AdsAccounts;
 }
 
 /** The answer of YouTube Analytics. The token that opened it is not shown, only how long it lasts. */
@@ -38,12 +39,10 @@ export function reportPage(facts: ReportFacts): string {
   );
 }
 
-/** The answer of Google Ads, and the other advertisers that the account reaches. */
+/** The answer of Google Ads, and all accounts that the user reaches: how, and as what. */
 export function adsPage(facts: AdsFacts): string {
-  const { user, token, customer, others } = facts;
+  const { user, token, customer, accounts } = facts;
   const loginCustomerId = token.headers?.['login-customer-id'];
-  const address = (id: string) =>
-    `/report?${new URLSearchParams({ user, kind: 'ads', account: token.account.sub, customer: id }).toString()}`;
   return answerPage(
     facts,
     <>
@@ -55,23 +54,13 @@ export function adsPage(facts: AdsFacts): string {
           ? 'The access is direct: the call needs no login-customer-id.'
           : `The broker found the way: the call went with login-customer-id ${loginCustomerId}.`}
       </p>
-      {others.length === 0 ? null : (
-        <p>
-          Other accounts:{' '}
-          {others.map((other, index) => (
-            <>
-              {index === 0 ? null : ', '}
-              <a href={address(other.id)}>{labelOf(other)}</a>
-            </>
-          ))}
-        </p>
-      )}
+      <Accounts user={user} token={token} accounts={accounts} called={customer.id} />
     </>,
   );
 }
 
 /** A token was given, and there is nothing to ask with it. */
-export function noAdsPage(user: string, token: Token): string {
+export function noAdsPage(user: string, token: Token, accounts: AdsAccounts): string {
   return renderPage(
     <Page title="No Google Ads account">
       <h1>No Google Ads account</h1>
@@ -79,6 +68,7 @@ export function noAdsPage(user: string, token: Token): string {
         <strong>{nameOf(token)}</strong> gave its permission, and reaches no advertiser in Google Ads. Have it
         invited to an account there, or test the API request with another Google account.
       </p>
+      <Accounts user={user} token={token} accounts={accounts} called={null} />
       <Back user={user} />
     </Page>,
   );
@@ -135,12 +125,24 @@ function Back({ user }: { readonly user: string }) {
   );
 }
 
-function nameOf({ account }: Token): string {
-  return account.email ?? account.sub;
+interface AccountsFacts extends Pick<AdsFacts, 'user' | 'token' | 'accounts'> {
+  readonly called: string | null;
 }
 
-function labelOf({ id, name }: AdsCustomer): string {
-  return name === null ? id : `${name} (${id})`;
+function Accounts({ user, token, accounts, called }: AccountsFacts) {
+  if (accounts.customers.length === 0 && accounts.gaps.length === 0) return null;
+  const addressOf = (id: string) =>
+    `/report?${new URLSearchParams({ user, kind: 'ads', account: token.account.sub, customer: id }).toString()}`;
+  return (
+    <>
+      <h2>All accounts that {nameOf(token)} reaches</h2>
+      <AccountTree {...accounts} called={called} addressOf={addressOf} />
+    </>
+  );
+}
+
+function nameOf({ account }: Token): string {
+  return account.email ?? account.sub;
 }
 
 function minutes(seconds: number): string {

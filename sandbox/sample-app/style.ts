@@ -47,6 +47,9 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .card { margin: .5rem 0; padding: .85rem 1rem; border: 1px solid var(--line); border-radius: 9px; overflow-wrap: anywhere; }
 .card p { margin: 0; }
 .badge { margin-left: .35rem; font-size: .875rem; font-weight: 600; white-space: nowrap; }
+ul.tree ul { margin: .25rem 0 0 .5rem; padding-left: 1rem; border-left: 1px solid var(--line); }
+ul.tree li { margin: .35rem 0; }
+.path { display: block; color: var(--soft); font-size: .875rem; }
 ul.actions > li { padding: 1rem 0; border-top: 1px solid var(--line); }
 ul.actions form { display: grid; grid-template-columns: 15rem 1fr; gap: .5rem 1.5rem; align-items: start; }
 ul.actions p { margin: 0 0 .35rem; }

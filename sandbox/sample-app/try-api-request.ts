@@ -70,14 +70,17 @@ export function tryApiRequest(app: FastifyInstance, broker: Broker, { url, stand
   async function askAds({ user, account, customer }: ApiRequest, returnTo: string): Promise<string> {
     // Refused with a link where the scope is missing.
     const token = await broker.token(user, { scope: SCOPES.ads, account, return_to: returnTo });
-    const customers = (await broker.adsCustomers(user, token.account.sub)).filter(({ manager }) => !manager);
-    const chosen = customers.find(({ id }) => id === customer) ?? customers[0];
-    if (!chosen) return noAdsPage(user, token);
+    const accounts = await broker.adsAccounts(user, token.account.sub);
+    // Of an account that refuses, it is not known whether it is an advertiser.
+    const refusing = new Set(accounts.gaps.map(({ customer_id }) => customer_id));
+    const advertisers = accounts.customers.filter(({ id, manager }) => !manager && !refusing.has(id));
+    const chosen = advertisers.find(({ id }) => id === customer) ?? advertisers[0];
+    if (!chosen) return noAdsPage(user, token, accounts);
     const query = { account: token.account.sub, customer_id: chosen.id, return_to: returnTo };
     const answer = await callWithToken(user, query, ({ access_token, headers = {} }) =>
       queryCampaigns(access_token, headers, chosen.id, standInUrl),
     );
-    return adsPage({ user, ...answer, customer: chosen, others: customers.filter((one) => one !== chosen) });
+    return adsPage({ user, ...answer, customer: chosen, accounts });
   }
 
   /** With another token, once, where Google refuses the first: its user may have ended it at Google meanwhile. */

@@ -3,6 +3,7 @@ import { guideHierarchy } from '../google/ads/hierarchy.js';
 import { startStandIn, type StandIn } from '../google/stand-in.js';
 import type { DataFolder } from './data-folder.js';
 import { systemCode, TryingFault } from './fault.js';
+import { keepServiceAccount, SERVICE_ACCOUNT_EMAIL } from './service-account.js';
 
 const CLIENT_ID = 'trying.apps.googleusercontent.com';
 /** For the command line: a library on the developer's own machine. */
@@ -43,8 +44,15 @@ export async function startGoogle(
     accounts: [
       { sub: '103400000000000000001', email: 'alice@example.com', name: 'Alice Archer', hd: 'example.com' },
       { sub: '103400000000000000002', email: 'bob.baker@example.net', name: 'Bob Baker' },
+      { sub: '103400000000000000003', email: 'carol@example.com', name: 'Carol Clark', hd: 'example.com' },
     ],
-    ads: guideHierarchy({ U2: 'alice@example.com', U3: 'bob.baker@example.net' }),
+    serviceAccounts: [keepServiceAccount(folder)],
+    ads: guideHierarchy({
+      U1: 'carol@example.com',
+      SA1: SERVICE_ACCOUNT_EMAIL,
+      U2: 'alice@example.com',
+      U3: 'bob.baker@example.net',
+    }),
     stateFile: folder.file('google.json'),
   }).catch((error: unknown) => {
     // A damaged state file: the message of the stand-in says what to do.

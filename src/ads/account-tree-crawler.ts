@@ -8,7 +8,7 @@ import type {
   ManagerLink,
   TreeGap,
 } from '../domain/ads/account-tree.js';
-import { AdsFailure } from '../domain/ads/ads-failure.js';
+import { ADS_CONCERNS, AdsFailure } from '../domain/ads/ads-failure.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import type { AdsCall } from '../google/ads/ads-http.client.js';
@@ -26,15 +26,17 @@ interface Visit {
   readonly root: string;
 }
 
+type Gap = Omit<TreeGap, 'customer'>;
+
 interface Visited {
   /** Null: Google said nothing about it. */
   readonly account: AdsAccount | null;
   readonly clients: readonly AdsAccount[];
-  readonly gap: TreeGap['why'] | null;
+  readonly gap: Gap | null;
   readonly role: AccessRole | null;
 }
 
-const CUT_OFF: Visited = { account: null, clients: [], gap: 'cut_off', role: null };
+const CUT_OFF: Visited = { account: null, clients: [], gap: { why: 'cut_off' }, role: null };
 
 /**
  * Reads all accounts that a user reaches from Google Ads. The API lists the accounts below a manager, but not who manages
@@ -79,7 +81,7 @@ export class AccountTreeCrawler {
       return {
         account: self ?? (await this.api.account(call)),
         clients,
-        gap: isCutOff ? 'cut_off' : null,
+        gap: isCutOff ? { why: 'cut_off' } : null,
         role: id === root && email !== null ? await this.#role(call, email) : null,
       };
     } catch (error) {
@@ -99,9 +101,13 @@ export class AccountTreeCrawler {
 }
 
 /** @throws what is not about this account alone */
-function gapOf(error: unknown): TreeGap['why'] {
-  if (error instanceof AdsFailure && (error.kind === 'refused' || error.kind === 'closed')) return error.kind;
-  throw error;
+function gapOf(error: unknown): Gap {
+  if (!(error instanceof AdsFailure)) throw error;
+  const { kind, error: cause } = error;
+  // Google listed the account as the user's: the others are still to be served.
+  if (kind === 'no_ads_user') return { why: 'refused', cause };
+  if (ADS_CONCERNS[kind] !== 'account') throw error;
+  return { why: kind === 'closed' || kind === 'blocked' ? kind : 'refused', cause };
 }
 
 /** The tree so far, and a queue of accounts to list: nearest first, each once. */
@@ -138,7 +144,7 @@ class AccountTreeBuilder {
     this.#visits++;
     this.#accounts.set(id, account ?? this.#accounts.get(id) ?? nameless(id));
     if (id === root) this.#direct.push({ customer: id, role });
-    if (gap) this.#gaps.push({ customer: id, why: gap });
+    if (gap) this.#gaps.push({ customer: id, ...gap });
     for (const client of clients) {
       this.#links.push({ manager: id, client: client.id });
       if (!this.#accounts.has(client.id)) this.#accounts.set(client.id, client);

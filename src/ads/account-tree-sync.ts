@@ -7,7 +7,7 @@ import type { GrantRequest } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
 import { AccessMap } from '../domain/ads/access-map.js';
 import { CircularTree } from '../domain/ads/account-tree.js';
-import { AdsFailure, explainAdsFailure } from '../domain/ads/ads-failure.js';
+import { ADS_CONCERNS, AdsFailure, explainAdsFailure } from '../domain/ads/ads-failure.js';
 import { BrokerError } from '../domain/errors.js';
 import type { AccessToken, Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -45,7 +45,7 @@ export class AccountTreeSync {
       ttl === 0 ? null : new LRUCache({ ...cacheBound(MAX_FAILURES), ttl, ttlResolution: 0, perf });
   }
 
-  /** @throws {BrokerError} as GET /tokens/:userId does; `client_misconfigured` and `google_unavailable` also for Google Ads */
+  /** @throws {BrokerError} as GET /tokens/:userId does; for Google Ads also `client_misconfigured`, `no_ads_access`, `google_unavailable` */
   async sync(callerRequest: GrantRequest, grant: Grant): Promise<SyncedTree> {
     // Exactly this grant, even where the user connects another account meanwhile.
     const request = { ...callerRequest, account: grant.account.sub };
@@ -107,6 +107,7 @@ export class AccountTreeSync {
       grant: grant.id,
       accounts: tree.accounts.length,
       gaps: tree.gaps.length,
+      causes: [...new Set(tree.gaps.flatMap(({ cause }) => cause ?? []))],
       orphans: unknown.length + unreached.length,
       ms: Math.round(this.clock.monotonicMs() - startedAt),
     });
@@ -126,7 +127,9 @@ export class AccountTreeSync {
     const { kind, error: googleError, description, retryAfterSeconds } = error;
     const { meaning, whoMustAct, remedy } = explainAdsFailure(error);
     this.#log.warn({ grant: grant.id, kind, error: googleError }, 'Google Ads did not list the accounts');
-    if (kind === 'project_rejected') {
+    const isAboutAccounts = ADS_CONCERNS[kind] === 'account';
+    // Without a list of accounts it is not known which one refuses: the operator's part is then the project's.
+    if (kind === 'project_rejected' || (isAboutAccounts && whoMustAct === 'operator')) {
       return new BrokerError(
         'client_misconfigured',
         `The Google Ads API refuses the project of the client ${client.alias}: ${googleError}. ${meaning} ${remedy}`,
@@ -136,6 +139,13 @@ export class AccountTreeSync {
           cause: 'ads_api_rejected',
           who_must_act: whoMustAct,
         },
+      );
+    }
+    if (isAboutAccounts) {
+      return new BrokerError(
+        'no_ads_access',
+        `Google Ads lists no accounts of ${grant.account.email ?? grant.account.sub} (${googleError}). ${meaning} ${remedy}`,
+        { reason: 'account_refused', cause: googleError },
       );
     }
     return new BrokerError(
@@ -151,6 +161,7 @@ function isRefusalOfCaller(error: unknown): boolean {
   return (
     error instanceof BrokerError &&
     error.code !== 'google_unavailable' &&
+    error.code !== 'no_ads_access' &&
     error.code !== 'client_misconfigured'
   );
 }

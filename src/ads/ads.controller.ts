@@ -39,6 +39,7 @@ export class AdsController {
     'unauthenticated',
     'not_allowed',
     'insufficient_scope',
+    'no_ads_access',
     'not_connected',
     'ambiguous_account',
     'reconnect_required',

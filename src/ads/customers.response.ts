@@ -1,12 +1,14 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
 import type { AccessMap } from '../domain/ads/access-map.js';
+import type { TreeGap } from '../domain/ads/account-tree.js';
+import { explainAdsFailure } from '../domain/ads/ads-failure.js';
 import { NEXT_PAGE, PageQuery } from '../http/pagination/page.query.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 import { IsAccount, IsClientAlias, ToInteger } from '../http/validation/validators.js';
 import { AccessPathResponse, toAccessPathResponse } from './access-path.response.js';
 
-const GAPS = ['closed', 'refused', 'cut_off', 'unknown', 'unreached'];
+const GAPS = ['closed', 'refused', 'blocked', 'cut_off', 'unknown', 'unreached'];
 
 export class CustomersQuery extends PageQuery {
   @ApiPropertyOptional({
@@ -63,6 +65,25 @@ class GapResponse {
 
   @ApiProperty({ enum: GAPS })
   why!: string;
+
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: "Google's code, where Google refused",
+    example: 'TWO_STEP_VERIFICATION_NOT_ENROLLED',
+  })
+  cause!: string | null;
+
+  @ApiProperty({
+    enum: ['user', 'account_admin', 'operator', 'developer'],
+    type: String,
+    nullable: true,
+    description: 'Who can remedy it, where Google refused',
+  })
+  who_must_act!: string | null;
+
+  @ApiProperty({ type: String, nullable: true, description: 'What it means and what to do, in words' })
+  remedy!: string | null;
 }
 
 /** The accounts a user reaches in Google Ads, and how. */
@@ -136,14 +157,26 @@ function orderOf(map: AccessMap): Order {
   const known = ORDERS.get(map);
   if (known) return known;
   const gaps = new Map<string, GapResponse[]>();
-  const add = (id: string, why: string) => gaps.set(id, [...(gaps.get(id) ?? []), { customer_id: id, why }]);
-  for (const { customer, why } of map.tree.gaps) add(customer, why);
-  for (const id of map.unknown) add(id, 'unknown');
-  for (const id of map.unreached) add(id, 'unreached');
+  const add = (id: string, gap: GapResponse) => gaps.set(id, [...(gaps.get(id) ?? []), gap]);
+  for (const gap of map.tree.gaps) add(gap.customer, toGap(gap));
+  for (const id of map.unknown) add(id, unexplained(id, 'unknown'));
+  for (const id of map.unreached) add(id, unexplained(id, 'unreached'));
   const ids = [...new Set([...map.tree.accounts.map(({ id }) => id), ...gaps.keys()])].sort(byNumber);
   const order = { ids, gaps };
   ORDERS.set(map, order);
   return order;
+}
+
+function toGap({ customer, why, cause }: TreeGap): GapResponse {
+  if (cause === undefined || why === 'cut_off') return unexplained(customer, why);
+  // A user whom Google lists and then does not know is a refusal too: its row has another kind.
+  const kind = cause === 'NOT_ADS_USER' ? 'no_ads_user' : why;
+  const { meaning, whoMustAct, remedy } = explainAdsFailure({ kind, error: cause, description: '' });
+  return { customer_id: customer, why, cause, who_must_act: whoMustAct, remedy: `${meaning} ${remedy}` };
+}
+
+function unexplained(customer_id: string, why: string): GapResponse {
+  return { customer_id, why, cause: null, who_must_act: null, remedy: null };
 }
 
 /** Digits without leading zeros, of up to 19: too many for a number. */

@@ -5,7 +5,7 @@ import type { TokenRequest } from '../access-tokens/token-errors.js';
 import { AdsAccessService, type FoundAccess } from '../ads/ads-access.service.js';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
-import type { AccessRole } from '../domain/ads/access-role.js';
+import { type AccessRole, isAccessRole, isAtLeast } from '../domain/ads/access-role.js';
 import { customerIdOf } from '../domain/ads/account-tree.js';
 import { assertReturnTo } from '../domain/connect/connect-request.js';
 import { invalidRequest } from '../domain/errors.js';
@@ -81,24 +81,33 @@ export class TokenIssuer {
   /** @returns null where the caller names no Google Ads account */
   async #findAdsAccess(
     tokenRequest: TokenRequest,
-    { customer_id, min_role, denied_synced_at }: TokenQuery,
+    { customer_id, min_role, max_role, denied_synced_at }: TokenQuery,
   ): Promise<(FoundAccess & { readonly grant: Grant }) | null> {
     if (customer_id === undefined) {
-      const misplaced = Object.entries({ min_role, denied_synced_at }).find(
+      const misplaced = Object.entries({ min_role, max_role, denied_synced_at }).find(
         ([, value]) => value !== undefined,
       );
       if (misplaced) throw invalidRequest({ [misplaced[0]]: 'is only allowed with customer_id.' });
       return null;
     }
+    const [minRole, maxRole] = [roleOf(min_role), roleOf(max_role)];
+    if (minRole !== null && maxRole !== null && !isAtLeast(maxRole, minRole))
+      throw invalidRequest({ max_role: 'must not be less than min_role.' });
     const request = { ...tokenRequest, scopes: [ADWORDS] };
     const grant = await this.accessTokens.grantFor(request);
     const access = await this.adsAccess.find({
       request,
       grant,
       customerId: customerIdOf(customer_id) ?? '',
-      minRole: (min_role ?? null) as AccessRole | null,
+      minRole,
+      maxRole,
       deniedSyncedAt: denied_synced_at === undefined ? null : new Date(denied_synced_at),
     });
     return { ...access, grant };
   }
+}
+
+/** A value that the query was validated for. */
+function roleOf(value: string | undefined): AccessRole | null {
+  return isAccessRole(value) ? value : null;
 }

@@ -72,6 +72,15 @@ export class TokenQuery {
   min_role?: string;
 
   @ApiPropertyOptional({
+    description:
+      'The most powerful role to act with on customer_id: a path of more is not chosen, and refused where there is no other',
+    enum: ['READ_ONLY', 'STANDARD', 'ADMIN'],
+  })
+  @IsOptional()
+  @IsIn(['READ_ONLY', 'STANDARD', 'ADMIN'], { message: 'must be READ_ONLY, STANDARD or ADMIN.' })
+  max_role?: string;
+
+  @ApiPropertyOptional({
     description: '`ads.synced_at` of the response whose header Google refused with USER_PERMISSION_DENIED',
     format: 'date-time',
   })

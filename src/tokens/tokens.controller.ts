@@ -26,7 +26,7 @@ interface AcceptedRequest {
 }
 
 /** Of queries that the pipeline answers each time: about Google Ads, or of one token. */
-const ONCE = ['customer_id', 'min_role', 'denied_synced_at', 'refused'] as const;
+const ONCE = ['customer_id', 'min_role', 'max_role', 'denied_synced_at', 'refused'] as const;
 
 @Controller('tokens')
 @ApiTags('tokens')

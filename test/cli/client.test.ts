@@ -198,6 +198,24 @@ describe('token-broker client check', () => {
     expect(clients.map(({ google }) => google.verdict)).toEqual(['not_asked', 'not_asked', 'not_asked']);
   });
 
+  test('warns of a version of the Google Ads API that Google ended, and exits with 0', async () => {
+    const env = { ...bed.settings, GOOGLE_ADS_API_VERSION: 'v22' };
+    const inWords = await tokenBroker(['client', 'check', '--offline'], env);
+    expect(inWords).toMatchObject({ code: 0, stderr: '' });
+    expect(inWords.stdout).toContain(
+      'WARNING: Google no longer serves v22 of the Google Ads API. Set GOOGLE_ADS_API_VERSION to a newer one.',
+    );
+    const { answer } = await asJson(['client', 'check', '--offline'], env);
+    expect(answer?.['google_ads_api']).toEqual({ version: 'v22', sunset: '2026-10-07', state: 'ended' });
+    const newest = await tokenBroker(['client', 'check', '--offline'], {
+      ...bed.settings,
+      GOOGLE_ADS_API_VERSION: 'v99',
+    });
+    expect(newest.stdout).not.toContain('WARNING');
+    const byDefault = (await asJson(['client', 'check', '--offline'], bed.settings)).answer?.['google_ads_api'];
+    expect(byDefault).toMatchObject({ sunset: expect.stringMatching(/^\d{4}-/) });
+  });
+
   test('exits with 78 where no client is configured', async () => {
     expect(await check({ GOOGLE_CLIENT_SECRETS: '' })).toEqual({
       code: 78,

@@ -132,6 +132,21 @@ describe('the credentials of a request', () => {
   });
 });
 
+describe('an account that refuses for a reason of its own', () => {
+  test.each([
+    [{ authenticationError: 'TWO_STEP_VERIFICATION_NOT_ENROLLED' }, 401],
+    [{ authorizationError: 'INCOMPLETE_SIGNUP' }, 403],
+  ])('answers %j with %d, and leaves the others usable', async (refuses, status) => {
+    const { accounts, ...rest } = guideHierarchy({ U2: ada.email });
+    const refusing = accounts.map((each) => (each.id === A4 ? { ...each, refuses } : each));
+    google.control.setAdsHierarchy({ ...rest, accounts: refusing as typeof accounts });
+    const answer = await search(A4, M3);
+    expect([answer.status, codeOf(answer.body)]).toEqual([status, Object.values(refuses)[0]]);
+    expect((await search(A1, M3)).status).toBe(200);
+    google.control.setAdsHierarchy(guideHierarchy({ U2: ada.email, U3: ben.email }));
+  });
+});
+
 describe('the control of Google Ads', () => {
   test('grants and removes roles', async () => {
     google.control.setAdsRole(M1, ada.email, 'ADMIN');

@@ -201,6 +201,31 @@ describe('the sample app', () => {
       for (const secret of bed.google.control.secrets()) expect(other.text).not.toContain(secret);
     });
 
+    test('shows the tree with the role and the header of each path, and what refuses', async () => {
+      const { accounts, ...rest } = guideHierarchy({ U2: ALICE.email });
+      const closed = accounts.map((each) =>
+        each.id === '1000000003' ? { ...each, refuses: { authorizationError: 'INCOMPLETE_SIGNUP' } } : each,
+      );
+      const { location } = await submit('/connect', [
+        ['user', 'tree'],
+        ['scope', ADS],
+      ]);
+      await new Browser().connect(location, { account: ALICE.email });
+      bed.google.control.setAdsHierarchy({ accounts, ...rest });
+      const { text } = await open('/report?user=tree&kind=ads');
+      const tree = /<ul class="tree">.*<\/ul>/s.exec(text)?.[0] ?? '';
+      // M2 is a top, with A1 below it; A1 again below M3.
+      expect(tree).toMatch(/M2 \(1000000002\).*<ul>.*A1 \(2000000001\).*M3 \(1000000003\).*A1 \(2000000001\)/s);
+      expect(tree).toContain('STANDARD, direct: no header needed');
+      expect(tree).toContain('STANDARD, login-customer-id: 1000000002');
+      expect(tree).toContain('READ_ONLY, login-customer-id: 1000000003');
+      bed.google.control.setAdsHierarchy({ accounts: closed, ...rest });
+      await bed.sql('TRUNCATE ads_trees');
+      bed.clock.advance(10);
+      const refused = await open('/report?user=tree&kind=ads');
+      expect(refused.text).toMatch(/1000000003 is not complete \(INCOMPLETE_SIGNUP\)\. .*ads\.google\.com/);
+    });
+
     test('says so where the account reaches none', async () => {
       bed.google.control.setAdsHierarchy(noAds());
       await new Browser().connect(

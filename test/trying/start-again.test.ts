@@ -43,6 +43,34 @@ describe('npm start again', () => {
     expect(code).toBe(0);
   });
 
+  test(
+    "plays the users of Google's guide to Google Ads, with its service account",
+    async () => {
+      const scope = 'https://www.googleapis.com/auth/adwords';
+      const [M1, M2, A1] = ['1000000001', '1000000002', '2000000001'];
+      const key = join(folder, 'service_account.json');
+      const added = await run(
+        'scripts/token-broker.mjs',
+        ['service-account', 'add', key, '--user', 'sa1', '--scope', scope],
+        env,
+      );
+      expect(added.code).toBe(0);
+      const people = [
+        ['u1', 'carol@example.com'],
+        ['u2', ALICE],
+        ['u3', 'bob.baker@example.net'],
+      ] as const;
+      for (const [user_id, account] of people) await broker().connect({ user_id, scope }, { account });
+      const roots: Record<string, unknown> = {};
+      for (const user of ['sa1', 'u1', 'u2', 'u3']) {
+        const { body } = await broker().token(user, { customer_id: A1 });
+        roots[user] = (body['ads'] as Record<string, unknown> | undefined)?.['login_customer_id'] ?? body['reason'];
+      }
+      expect(roots).toEqual({ sa1: M1, u1: M1, u2: M2, u3: 'no_access_path' });
+    },
+    TIMEOUT_MS,
+  );
+
   test('says in a second run on the same data that it runs already', async () => {
     const { code, output } = await run('scripts/start.mjs', [], env);
     expect(output).toMatch(/^The trying mode runs already: open \S+, or stop it \(process \d+\)[^\n]+\n$/);

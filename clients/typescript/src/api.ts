@@ -363,7 +363,19 @@ export interface components {
             /** @example 1000000002 */
             customer_id: string;
             /** @enum {string} */
-            why: "closed" | "refused" | "cut_off" | "unknown" | "unreached";
+            why: "closed" | "refused" | "blocked" | "cut_off" | "unknown" | "unreached";
+            /**
+             * @description Google's code, where Google refused
+             * @example TWO_STEP_VERIFICATION_NOT_ENROLLED
+             */
+            cause: string | null;
+            /**
+             * @description Who can remedy it, where Google refused
+             * @enum {string|null}
+             */
+            who_must_act: "user" | "account_admin" | "operator" | "developer" | null;
+            /** @description What it means and what to do, in words */
+            remedy: string | null;
         };
         CustomersResponse: {
             account: components["schemas"]["AccountResponse"];
@@ -713,7 +725,7 @@ export interface components {
             connect_url?: string;
             /** @description ambiguous_account, not_connected: which accounts there are; 100 at most */
             accounts?: components["schemas"]["AccountResponse"][];
-            /** @description reconnect_required, client_misconfigured: why; see docs/grants.md */
+            /** @description reconnect_required, client_misconfigured: why; see docs/grants.md. no_ads_access: Google's code */
             cause?: string;
             /** @enum {string} */
             confidence?: "certain" | "inferred";
@@ -742,6 +754,8 @@ export interface components {
             best_role?: string | null;
             /** @description no_ads_access: the role that was requested */
             min_role?: string | null;
+            /** @description no_ads_access: the most powerful role that was allowed */
+            max_role?: string | null;
             /**
              * Format: date-time
              * @description no_ads_access: as of when

@@ -42,6 +42,8 @@ export interface TokenOptions {
   /** The Google Ads account to call: `headers` has what its calls need. Such a token is not cached here. */
   readonly customerId?: string;
   readonly minRole?: 'READ_ONLY' | 'STANDARD' | 'ADMIN';
+  /** The most powerful role to act with on it. */
+  readonly maxRole?: 'READ_ONLY' | 'STANDARD' | 'ADMIN';
   readonly signal?: AbortSignal;
 }
 
@@ -138,7 +140,7 @@ export class TokenBroker {
    * @throws {TokenBrokerError} with `connectUrl` where the user can resolve it
    */
   async token(user: string, { signal, ...options }: TokenOptions = {}): Promise<Token> {
-    const { minTtl = DEFAULT_MIN_TTL_SECONDS, refused, customerId, minRole, returnTo } = options;
+    const { minTtl = DEFAULT_MIN_TTL_SECONDS, refused, customerId, minRole, maxRole, returnTo } = options;
     const { scope, client, account } = options;
     const query = {
       scope: scope === undefined ? undefined : scopeText(scope),
@@ -149,6 +151,7 @@ export class TokenBroker {
       return_to: returnTo,
       customer_id: customerId,
       min_role: minRole,
+      max_role: maxRole,
     };
     if (customerId !== undefined) return this.#fetchToken(user, query, signal);
     const key = JSON.stringify([user, query.scope?.split(' ').sort(), client, account]);

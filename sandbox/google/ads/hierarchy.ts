@@ -10,6 +10,8 @@ export interface StandInAdsAccount {
   manager?: boolean;
   /** Google's CustomerStatus; ENABLED if left out. One that is not enabled cannot be called. */
   status?: string;
+  /** The error of GoogleAdsFailure with which this account answers each call, whoever calls it. */
+  refuses?: { authenticationError: string } | { authorizationError: string };
 }
 
 export interface AdsHierarchy {

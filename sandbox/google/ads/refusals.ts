@@ -33,6 +33,7 @@ const adsFailure = (
 });
 
 const denied = 'The caller does not have permission';
+const unauthenticated = 'Request is missing required authentication credential.';
 const invalid = 'Request contains an invalid argument.';
 
 export const adsRefusals = {
@@ -62,10 +63,38 @@ export const adsRefusals = {
   ads_not_ads_user: adsFailure(
     401,
     'UNAUTHENTICATED',
-    'Request is missing required authentication credential.',
+    unauthenticated,
     { authenticationError: 'NOT_ADS_USER' },
     'Google account cookie is invalid: the Google Account is not associated with any Ads accounts.',
   ),
+  ads_project_not_approved: adsFailure(
+    403,
+    'PERMISSION_DENIED',
+    denied,
+    { authorizationError: 'CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION' },
+    'The Google Cloud project is only approved for use with test accounts. To access non-test accounts, apply for ' +
+      'Explorer, Basic or Standard access.',
+  ),
+  ads_organization_not_approved: adsFailure(
+    401,
+    'UNAUTHENTICATED',
+    unauthenticated,
+    { authenticationError: 'ORGANIZATION_NOT_APPROVED' },
+    'The Cloud organization associated with the project is not approved for prod access.',
+  ),
+  /** Seen of a version some time after its sunset. */
+  ads_sunset_not_found: {
+    form: 'html',
+    status: 404,
+    body: '<!DOCTYPE html><html lang=en><title>Error 404 (Not Found)!!1</title><p><b>404.</b> Not Found',
+  },
+  ads_sunset_unimplemented: {
+    form: 'json',
+    status: 501,
+    body: {
+      error: { code: 501, message: 'Operation is not implemented, or supported.', status: 'UNIMPLEMENTED' },
+    },
+  },
   ads_unsupported_version: adsFailure(
     400,
     'INVALID_ARGUMENT',
@@ -110,9 +139,17 @@ export const adsRefusals = {
     'Google Ads API has not been used in project 123456789012 before or it is disabled. Enable it by visiting ' +
       'https://console.developers.google.com/apis/api/googleads.googleapis.com/overview?project=123456789012 then retry.',
   ),
-};
+} satisfies Record<string, Refused>;
 
 export const refuseAds = (name: keyof typeof adsRefusals): Refusal => new Refusal(adsRefusals[name]);
+
+/** Google answers an authenticationError with 401, although the token is good. */
+export const refuseAdsAccount = (errorCode: Record<string, string>): Refusal =>
+  new Refusal(
+    'authenticationError' in errorCode
+      ? adsFailure(401, 'UNAUTHENTICATED', unauthenticated, errorCode, 'The account does not admit this user.')
+      : adsFailure(403, 'PERMISSION_DENIED', denied, errorCode, 'The account cannot be used.'),
+  );
 
 export const refuseAdsQuery = (queryError: string, message: string): Refusal =>
   new Refusal(adsFailure(400, 'INVALID_ARGUMENT', invalid, { queryError }, message));

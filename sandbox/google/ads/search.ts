@@ -9,7 +9,7 @@ import { refuseCall } from '../refusals.js';
 import { type EndpointResponse, json } from '../response.js';
 import { directRoles, roleThrough, type StandInAdsAccount } from './hierarchy.js';
 import { parseQuery, select, toJson } from './query.js';
-import { refuseAds } from './refusals.js';
+import { refuseAds, refuseAdsAccount } from './refusals.js';
 import { rowsFor } from './rows.js';
 
 const scope = 'https://www.googleapis.com/auth/adwords';
@@ -54,6 +54,7 @@ function found(google: Google, incoming: Incoming): { rows: object[]; fields: st
   const root = incoming.loginCustomerId ?? customer.id;
   const role = roleThrough(ads, email, customer.id, root);
   if (role === undefined) throw refuseAds('ads_user_permission_denied');
+  if (customer.refuses) throw refuseAdsAccount(customer.refuses);
   if ((customer.status ?? 'ENABLED') !== 'ENABLED') throw refuseAds('ads_customer_not_enabled');
   const query = parseQuery(incoming.form['query']);
   const isHidden = query.resource === 'customer_user_access' && role !== 'ADMIN' && adsRolesForAdminsOnly;

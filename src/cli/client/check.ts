@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { ConfigurationError } from '../../config/configuration-error.js';
+import { type AdsApiVersion, adsApiVersion } from '../../domain/ads/api-versions.js';
 import type { GoogleClient } from '../../domain/google/oauth.js';
 import type { ProbeVerdict } from '../../google/oauth/probe-client.js';
 import { type ClientSettings, readClientSettings } from '../shared/client-settings.js';
@@ -17,8 +18,9 @@ Checks each client of GOOGLE_CLIENT_SECRETS: that its file is valid, that its
 redirect URIs follow Google's rules and include this broker's (PUBLIC_URL +
 /callback), and that Google accepts its id and secret. Works while other
 settings are still missing, and names those too. No user is involved and no
-token is issued. The exit code is the first that applies of 78 (a fault here), 3
-(Google refuses), 69 (Google gave no answer), 0.`;
+token is issued. Warns where Google ends GOOGLE_ADS_API_VERSION soon. The exit
+code is the first that applies of 78 (a fault here), 3 (Google refuses), 69
+(Google gave no answer), 0.`;
 
 /** The column where the text of a line begins. */
 const INDENT = ' '.repeat(16);
@@ -37,6 +39,7 @@ async function check({ offline = false }: { offline?: boolean }): Promise<Comman
   return {
     text: [
       ...report.clients.map(describeClient),
+      ...describeAdsApi(report.adsApi),
       ...(report.faults.length > 0 ? [`Faults of the configuration:\n${others}`] : []),
     ].join('\n\n'),
     json: {
@@ -48,6 +51,7 @@ async function check({ offline = false }: { offline?: boolean }): Promise<Comman
         redirect_uri: redirectUri,
         google,
       })),
+      google_ads_api: report.adsApi,
       faults: report.faults,
     },
     exitCode: exitCodeOf(report),
@@ -106,6 +110,21 @@ function describeVerdict(google: CheckedClient['google']): string {
   }
 }
 
+/** Nothing where there is nothing to do. */
+function describeAdsApi(adsApi: AdsApiVersion | null): string[] {
+  if (adsApi === null) return [];
+  const newer = 'Set GOOGLE_ADS_API_VERSION to a newer one';
+  switch (adsApi.state) {
+    case 'ending':
+      return [`WARNING: Google ends ${adsApi.version} of the Google Ads API on ${adsApi.sunset ?? ''}. ${newer} before.`];
+    case 'ended':
+      return [`WARNING: Google no longer serves ${adsApi.version} of the Google Ads API. ${newer}.`];
+    case 'served':
+    case 'unknown':
+      return [];
+  }
+}
+
 interface CheckedClient {
   readonly client: GoogleClient;
   readonly redirectUri: {
@@ -119,6 +138,8 @@ interface CheckedClient {
 interface ClientsReport {
   /** Those whose file is valid; the others are among the faults. */
   readonly clients: readonly CheckedClient[];
+  /** Null where the setting is wrong: that is among the faults. */
+  readonly adsApi: AdsApiVersion | null;
   /** All faults of the configuration, as the broker reports them at its start. */
   readonly faults: readonly string[];
 }
@@ -133,7 +154,9 @@ async function checkClients(env: NodeJS.ProcessEnv, offline: boolean): Promise<C
       google: await askGoogle(client, settings.google, offline),
     })),
   );
-  return { clients, faults: await allFaults(env) };
+  const version = settings.googleAdsApiVersion;
+  const adsApi = version === null ? null : adsApiVersion(version, new Date());
+  return { clients, adsApi, faults: await allFaults(env) };
 }
 
 async function checkRedirectUri(

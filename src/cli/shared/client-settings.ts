@@ -10,6 +10,8 @@ export interface ClientSettings {
   readonly publicUrl: string | null;
   /** Null where one of its settings is wrong: the client's secret could go to the wrong server. */
   readonly google: GoogleAccess | null;
+  /** Null where the setting is wrong. */
+  readonly googleAdsApiVersion: string | null;
 }
 
 export interface GoogleAccess {
@@ -37,6 +39,7 @@ export async function readClientSettings(env: NodeJS.ProcessEnv): Promise<Client
     google: isSound('GOOGLE_STAND_IN_URL', 'GOOGLE_TIMEOUT_MS', 'HTTPS_PROXY', 'HTTP_PROXY')
       ? { standInUrl: environment.GOOGLE_STAND_IN_URL, timeoutMs: environment.GOOGLE_TIMEOUT_MS }
       : null,
+    googleAdsApiVersion: isSound('GOOGLE_ADS_API_VERSION') ? environment.GOOGLE_ADS_API_VERSION : null,
   };
 }
 

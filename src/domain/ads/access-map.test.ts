@@ -137,6 +137,26 @@ describe('min_role', () => {
   });
 });
 
+describe('max_role', () => {
+  const judged = (direct: Record<string, AccessRole | null>, min: AccessRole | null, max: AccessRole) => {
+    const judgement = judgeAccess(guide(direct).pathsTo('A1'), min, max);
+    return 'path' in judgement ? judgement.path.loginCustomerId : judgement.refused;
+  };
+
+  test.each([
+    [{ M2: 'STANDARD', M3: 'READ_ONLY' }, null, 'READ_ONLY', 'M3'],
+    [{ M2: 'STANDARD', M3: 'READ_ONLY' }, null, 'STANDARD', 'M2'],
+    [{ M2: 'ADMIN', M3: 'READ_ONLY' }, 'STANDARD', 'STANDARD', 'role_too_high'],
+    [{ M2: 'STANDARD' }, null, 'READ_ONLY', 'role_too_high'],
+    [{ M3: 'READ_ONLY' }, 'STANDARD', 'STANDARD', 'role_too_low'],
+    [{ M2: 'ADMIN', M3: null }, null, 'READ_ONLY', 'role_unknown'],
+    [{ M2: 'EMAIL_ONLY' }, null, 'ADMIN', 'role_too_low'],
+    [{}, null, 'ADMIN', 'no_access_path'],
+  ] as const)('with %j, a minimum of %p and a maximum of %s chooses %s', (direct, min, max, expected) => {
+    expect(judged(direct, min, max)).toBe(expected);
+  });
+});
+
 describe('a tree with a fault', () => {
   const circle = (linked: Linked) => {
     try {

@@ -1,4 +1,4 @@
-import { type AccessRole, byPower, isAtLeast } from './access-role.js';
+import { type AccessRole, byPower, isAtLeast, isAtMost } from './access-role.js';
 import type { AccountTree, AdsAccount } from './account-tree.js';
 import { distances, Links } from './links.js';
 
@@ -80,9 +80,10 @@ function strongest({ direct }: AccountTree): Map<string, AccessRole | null> {
  * Why an account cannot be called as asked.
  * - `no_access_path`: none of the user's roots reaches it
  * - `role_too_low`: the best role is known, and it is less
+ * - `role_too_high`: every role that would be enough is more than the caller wants to act with
  * - `role_unknown`: an access path exists, but Google does not show its role
  */
-export type AccessRefusal = 'no_access_path' | 'role_too_low' | 'role_unknown';
+export type AccessRefusal = 'no_access_path' | 'role_too_low' | 'role_too_high' | 'role_unknown';
 
 export type Judgement =
   | { readonly path: AccessPath; readonly alternatives: readonly AccessPath[] }
@@ -92,15 +93,22 @@ export type Judgement =
  * Chooses the access path to an account.
  * @param paths as `AccessMap.pathsTo` sorts them
  * @param minRole the least role that will do; null: whichever, as long as the API can be called with it
+ * @param maxRole the most powerful role to act with; null: any
  */
-export function judgeAccess(paths: readonly AccessPath[], minRole: AccessRole | null): Judgement {
-  const good = paths.filter(({ role }) =>
+export function judgeAccess(
+  paths: readonly AccessPath[],
+  minRole: AccessRole | null,
+  maxRole: AccessRole | null = null,
+): Judgement {
+  const enough = paths.filter(({ role }) =>
     minRole === null ? role !== 'EMAIL_ONLY' : isAtLeast(role, minRole),
   );
+  const good = enough.filter(({ role }) => maxRole === null || isAtMost(role, maxRole));
   const [path, ...alternatives] = good;
   if (path) return { path, alternatives };
   if (paths.length === 0) return { refused: 'no_access_path', bestRole: null };
-  // An unknown role may be enough, so "too low" would be a guess.
-  const refused = paths.some(({ role }) => role === null) ? 'role_unknown' : 'role_too_low';
+  const tooMuch = enough.length > 0 ? 'role_too_high' : 'role_too_low';
+  // An unknown role may be the right one, so "too low" and "too high" would be guesses.
+  const refused = paths.some(({ role }) => role === null) ? 'role_unknown' : tooMuch;
   return { refused, bestRole: paths.find(({ role }) => role !== null)?.role ?? null };
 }

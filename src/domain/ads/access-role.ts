@@ -25,6 +25,11 @@ export function isAtLeast(role: AccessRole | null, least: AccessRole): boolean {
   return role !== null && BY_POWER.indexOf(role) <= BY_POWER.indexOf(least);
 }
 
+/** Whether a role is known to be no more than that. */
+export function isAtMost(role: AccessRole | null, most: AccessRole): boolean {
+  return role !== null && BY_POWER.indexOf(role) >= BY_POWER.indexOf(most);
+}
+
 function rank(role: AccessRole | null): number {
   return role === null ? BY_POWER.indexOf('READ_ONLY') + 0.5 : BY_POWER.indexOf(role);
 }

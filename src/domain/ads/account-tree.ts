@@ -1,4 +1,5 @@
 import { type AccessRole, isAccessRole } from './access-role.js';
+import { ADS_ERROR_CODE } from './ads-failure.js';
 
 /** A Google Ads account: a manager, or an advertiser at a leaf. */
 export interface AdsAccount {
@@ -27,11 +28,14 @@ export interface DirectAccess {
  * Why the tree may lack something.
  * - `closed`: the account is cancelled or not yet active; Google lists nothing below it
  * - `refused`: Google did not let this user list what is below it
+ * - `blocked`: the account refuses for a reason of its own, such as a user without 2-Step Verification
  * - `cut_off`: there is more below it than one synchronisation looks at
  */
 export interface TreeGap {
   readonly customer: string;
-  readonly why: 'closed' | 'refused' | 'cut_off';
+  readonly why: 'closed' | 'refused' | 'blocked' | 'cut_off';
+  /** Google's code, such as `INCOMPLETE_SIGNUP`; absent where Google refused nothing, and in trees stored without it. */
+  readonly cause?: string;
 }
 
 /** What one user reaches in Google Ads: a directed acyclic graph, although it is called a tree, as Google does. */
@@ -49,7 +53,7 @@ export function isAccountTree(value: unknown): value is AccountTree {
     isListOf(accounts, ({ id }) => isId(id)) &&
     isListOf(links, ({ manager, client }) => isId(manager) && isId(client)) &&
     isListOf(direct, ({ customer, role }) => isId(customer) && (role === null || isAccessRole(role))) &&
-    isListOf(gaps, ({ customer }) => isId(customer))
+    isListOf(gaps, ({ customer, cause }) => isId(customer) && (cause === undefined || isCode(cause)))
   );
 }
 
@@ -59,6 +63,10 @@ function isListOf(value: unknown, isMember: (member: Readonly<Record<string, unk
 
 function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function isCode(value: unknown): boolean {
+  return typeof value === 'string' && ADS_ERROR_CODE.test(value);
 }
 
 function isId(value: unknown): boolean {

@@ -1,4 +1,4 @@
-import { ADS_FAILURES, AdsFailure, type AdsFailureKind } from '../../domain/ads/ads-failure.js';
+import { ADS_ERROR_CODE, ADS_FAILURES, AdsFailure, type AdsFailureKind } from '../../domain/ads/ads-failure.js';
 import { printableLine } from '../../domain/text.js';
 import { readJsonObject } from '../read-json.js';
 import { boundedSeconds } from '../oauth/classify-failure.js';
@@ -11,13 +11,12 @@ export interface FailedAdsResponse {
   readonly retryAfter: number | null;
 }
 
-/**
- * Codes that decide by themselves. `project_rejected` is what is left: its codes, such as PERMISSION_DENIED, also stand
- * beside others that say more.
- */
+/** Also stands beside codes that say more: decides only where there is no other. */
+const GENERIC = 'PERMISSION_DENIED';
+
 const BY_CODE: ReadonlyMap<string, AdsFailureKind> = new Map(
-  ADS_FAILURES.filter(({ kind }) => kind !== 'project_rejected').flatMap(({ errors, kind }) =>
-    errors.map((code) => [code, kind] as const),
+  ADS_FAILURES.flatMap(({ errors, kind }) =>
+    errors.filter((code) => code !== GENERIC).map((code) => [code, kind] as const),
   ),
 );
 
@@ -26,6 +25,9 @@ export function classifyAdsFailure({ status, body, retryAfter }: FailedAdsRespon
   const { codes, message, retrySeconds } = read(body);
   const failure = (kind: AdsFailureKind, code = codes[0]) =>
     new AdsFailure(kind, code ?? `http_${status}`, message, retryAfter ?? retrySeconds);
+  // Of a version after its sunset: no retry helps.
+  if (status === 501 || (status === 404 && codes.length === 0 && message === ''))
+    return failure('project_rejected');
   // An error in a success or a redirect is not how Google refuses.
   if (status < 400 || status >= 500 || status === 408 || status === 429) return failure('unavailable');
   const known = codes.find((code) => BY_CODE.has(code));
@@ -53,7 +55,7 @@ function read(body: string): { codes: string[]; message: string; retrySeconds: n
       ...errors.flatMap(({ errorCode }) => Object.values(errorCode ?? {})),
       ...details.map(({ reason }) => reason),
       error?.['status'],
-    ].filter((code): code is string => typeof code === 'string' && /^[A-Z_]{2,80}$/.test(code));
+    ].filter((code): code is string => typeof code === 'string' && ADS_ERROR_CODE.test(code));
     const delays = errors.map(({ details: more }) => more?.quotaErrorDetails?.retryDelay);
     const delay = delays.map((each) => /^(\d+)(\.\d+)?s$/.exec(String(each))?.[1]).find(Boolean);
     return {

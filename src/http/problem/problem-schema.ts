@@ -37,7 +37,9 @@ export const PROBLEM_SCHEMAS = {
         description: 'ambiguous_account, not_connected: which accounts there are; 100 at most',
         items: { $ref: '#/components/schemas/AccountResponse' },
       },
-      cause: text('reconnect_required, client_misconfigured: why; see docs/grants.md'),
+      cause: text(
+        "reconnect_required, client_misconfigured: why; see docs/grants.md. no_ads_access: Google's code",
+      ),
       confidence: { type: 'string', enum: ['certain', 'inferred'] },
       who_must_act: { type: 'string', enum: ['user', 'workspace_admin', 'operator'] },
       slots: {
@@ -57,6 +59,10 @@ export const PROBLEM_SCHEMAS = {
       customer_id: text('no_ads_access: the Google Ads account'),
       best_role: { type: ['string', 'null'], description: 'no_ads_access: the highest role found' },
       min_role: { type: ['string', 'null'], description: 'no_ads_access: the role that was requested' },
+      max_role: {
+        type: ['string', 'null'],
+        description: 'no_ads_access: the most powerful role that was allowed',
+      },
       synced_at: { type: 'string', format: 'date-time', description: 'no_ads_access: as of when' },
       retry_after: { type: 'integer', description: 'Seconds, as in Retry-After' },
     },
