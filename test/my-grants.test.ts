@@ -438,6 +438,19 @@ describe('a reconnect on the page', () => {
     expect(asked).not.toContain(ADS);
   });
 
+  test('asks for the missing scopes alone where the grant works and lacks some', async () => {
+    await bed.api.connect(
+      { user_id: 'alice', scope: `${YOUTUBE} ${ADS}` },
+      { account: ALICE.email, untick: [ADS] },
+    );
+    const { browser, act } = await enter();
+    const { headers } = await act('reconnect', { grant: await idOf() });
+    const consent = await browser.begin(headers.get('location') ?? '');
+    const asked = (consent.searchParams.get('scope') ?? '').split(' ');
+    expect(asked).toContain(ADS);
+    expect(asked).not.toContain(YOUTUBE);
+  });
+
   test('is not offered for a grant that works', async () => {
     await connect();
     const { act, shown } = await enter();
