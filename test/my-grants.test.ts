@@ -178,7 +178,17 @@ describe('the link of the page', () => {
     expect(revocations()).toBe(0);
   });
 
-  test.each(['scope', 'reasons', 'account_hint', 'require_account', 'another_account', 'confirm', 'force'])(
+  test.each([
+    'scope',
+    'reasons',
+    'account_hint',
+    'require_account',
+    'prompt',
+    'include_granted_scopes',
+    'another_account',
+    'confirm',
+    'force',
+  ])(
     'is refused with %s, which only a connect has',
     async (name) => {
       const values: Record<string, unknown> = {
@@ -186,6 +196,7 @@ describe('the link of the page', () => {
         reasons: { [YOUTUBE]: 'To know.' },
         account_hint: ALICE.email,
         require_account: { email: ALICE.email },
+        prompt: 'consent',
       };
       const { status, body } = await bed.api.post('/connect/tickets', {
         ...PAGE,

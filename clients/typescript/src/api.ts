@@ -143,6 +143,13 @@ export interface components {
              */
             another_account?: boolean;
             /**
+             * @description Google's pages that the user sees even where they are not needed: the consent screen, the account chooser, or both
+             * @enum {string}
+             */
+            prompt?: "consent" | "select_account" | "consent select_account" | "select_account consent";
+            /** @description false: the grant then holds what this connect asks for, and nothing that was granted before. Left out: what the grant held is kept */
+            include_granted_scopes?: boolean;
+            /**
              * @description The grant waits until your server posts connect_code to /connect/completions. Needs return_to
              * @default false
              */
