@@ -24,7 +24,8 @@ export const TOKEN_ENDPOINT_FAILURES = [
     shown: 'in a refresh',
     kind: 'grant_dead',
     meaning:
-      'Google does not accept the refresh token: it was revoked, has expired, or belongs to another client.',
+      'Google does not accept the refresh token: it was revoked, has expired, or belongs to another client, or the Google ' +
+      'Account was deleted or disabled.',
     whoMustAct: 'user',
     remedy: 'Connect again.',
   },
