@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
+import { meaningOf } from '../sandbox/google/scopes.js';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { AUDIT_ACTIONS } from '../src/domain/audit-entry.js';
 import { DEAD_GRANTS } from '../src/domain/google/dead-grants.js';
@@ -132,6 +133,16 @@ describe('the codes', () => {
     expect(codes.length).toBeGreaterThan(8);
     expect(codes.filter((code) => !page.includes(`### \`${code}\``) && code !== 'disabled_client')).toEqual([]);
     expect(page).toContain('`disabled_client`');
+  });
+
+  test('come with the words of the consent page for the scopes of YouTube, as the stand-in shows them', () => {
+    const section = read('docs/connecting.md').split('\n## The scopes of YouTube\n')[1]?.split('\n## ')[0] ?? '';
+    const rows = [...section.matchAll(/^\| `(https:[^`]+)` +\| (.+?) +\|/gm)].map(([, scope = '', words]) => [
+      scope,
+      words,
+    ]);
+    expect(rows.length).toBeGreaterThan(8);
+    expect(rows).toEqual(rows.map(([scope = '']) => [scope, meaningOf(scope)]));
   });
 
   test.each(['WebView', 'WKWebView', 'AppAuth', 'SFSafariViewController', 'App Links', 'urn:ietf:wg:oauth:2.0:oob'])(

@@ -57,8 +57,8 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
   });
 }
 
-/** The trying mode keeps its key ring and its client there. */
-const TRYING_DATA = /(^|[/\\])data[/\\]trying([/\\]|$)/;
+/** The trying mode keeps its key ring and its client there; the README names `data/trying-google`. */
+const TRYING_DATA = /(^|[/\\])data[/\\]trying(-[^/\\]+)?([/\\]|$)/;
 
 /** What production must not start with. Names the setting, never its value. */
 function productionFaults({

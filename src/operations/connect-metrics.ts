@@ -84,4 +84,11 @@ export class SlotWarnings extends SlotReporter {
     this.#count.add({ client: slots.client });
     this.#log.warn(slots, 'the slots are nearly full: Google evicts the oldest refresh token at the limit');
   }
+
+  override accountNearlyFull(slots: { client: string; grantId: string; used: number; limit: number }): void {
+    this.#log.warn(
+      slots,
+      'an account has many refresh tokens across all clients: Google has a limit for these, too, and does not publish it',
+    );
+  }
 }

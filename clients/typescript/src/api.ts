@@ -478,6 +478,8 @@ export interface components {
             nearly_full: boolean;
             /** @description Active refresh tokens of the account across all clients here */
             used_by_account: number;
+            /** @description Whether these are nine tenths of ACCOUNT_SLOT_LIMIT: Google has a limit for them, which it does not publish */
+            account_nearly_full: boolean;
             /** @description Which one Google evicts first; with the next consent when none is free */
             next_evicted: components["schemas"]["ActiveTokenResponse"] | null;
         };
