@@ -148,6 +148,9 @@ describe('the slot ledger', () => {
       account_nearly_full: true,
     });
     expect(bed.log()).toContain('many refresh tokens across all clients');
+    expect(await (await fetch(`${bed.url}/metrics`)).text()).toMatch(
+      /token_broker_account_slots_nearly_full_total\{client="second"\} [1-9]/,
+    );
   });
 
   test('frees all slots of the account in the project with a revocation', async () => {

@@ -83,11 +83,14 @@ function jsonOf({ answer }: GoogleRefusal): Pick<Failure, 'json'> {
   return answer === undefined ? {} : { json: { name: 'As the API answered it', value: answer } };
 }
 
+/** Causes of a dead grant that Google answers otherwise, or does not answer yet. */
+const OTHER_CAUSES: readonly (string | undefined)[] = ['admin_policy_enforced', 'account_disabled', 'revoking'];
+
 /** What Google says of a refresh token that has ended; null where the refusal is about something else. */
 function explainInvalidGrant({ code, cause }: Problem, isRevoked: boolean): string | null {
   const what =
     'The refresh token was revoked, has expired, or its Google Account was deleted or disabled: Google answers it with invalid_grant';
-  if (code === 'reconnect_required' && cause !== 'admin_policy_enforced' && cause !== 'account_disabled') {
+  if (code === 'reconnect_required' && !OTHER_CAUSES.includes(cause)) {
     return `${what}, and does not say why. The broker found the likeliest reason, and does not ask Google again.`;
   }
   return code === 'not_connected' && isRevoked
