@@ -92,6 +92,10 @@ const ROWS = {
       'none',
       [max('accounts_nearly_full', 'client'), '{{client}}'],
       [`sum by (client) (increase(token_broker_slots_nearly_full_total[${RATE}]))`, '{{client}}, connects'],
+      [
+        `sum by (client) (increase(token_broker_account_slots_nearly_full_total[${RATE}]))`,
+        '{{client}}, connects of accounts with many across all clients',
+      ],
     ],
     ['Connects', 'cps', [rate('connects_total', 'outcome, cause'), '{{outcome}} {{cause}}']],
     ['Steps of connects', 'cps', [rate('connect_steps_total', 'step, outcome'), '{{step}}: {{outcome}}']],

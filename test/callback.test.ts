@@ -304,6 +304,23 @@ describe('the authorization response', () => {
       expect(answer.text).toContain(YOUTUBE_MONEY);
       expect(answer.text).toContain('Try again');
     });
+
+    test('leads after a partial consent to one for the missing scopes alone, with the same account', async () => {
+      const answer = await bed.api.connect(
+        { ...ticket, scope: `${YOUTUBE} ${YOUTUBE_MONEY}` },
+        { account: ALICE.email, untick: [YOUTUBE_MONEY] },
+      );
+      const link = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(answer.text)?.[1] ?? '';
+      const browser = new Browser();
+      const consent = await browser.begin(link);
+      const asked = (consent.searchParams.get('scope') ?? '').split(' ');
+      expect(asked).toContain(YOUTUBE_MONEY);
+      expect(asked).not.toContain(YOUTUBE);
+      expect(consent.searchParams.get('login_hint')).toBe(ALICE.email);
+      await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      const [grant] = await grants();
+      expect(grant?.['granted_scopes']).toEqual(expect.arrayContaining([YOUTUBE, YOUTUBE_MONEY]));
+    });
   });
 
   describe('the refresh token', () => {

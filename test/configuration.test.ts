@@ -343,7 +343,7 @@ describe('the configuration', () => {
 
   describe('the configuration of production', () => {
     test('refuses the key ring and the client of the trying mode', () => {
-      mkdirSync(join(folder, 'data/trying'), { recursive: true });
+      mkdirSync(join(folder, 'data/trying'), { recursive: true, mode: 0o700 });
       const ring = write('data/trying/key-ring.json', generateKeyRing(new Date()));
       const client = write('data/trying/client.json', clientJson('web'));
       const faults = faultsOf({ KEY_RING_FILE: ring, GOOGLE_CLIENT_SECRETS: client });
@@ -362,6 +362,33 @@ describe('the configuration', () => {
       expect(faultsOf({ KEY_RING_FILE: ring })).toEqual([
         expect.stringContaining('can be read by every user'),
       ]);
+    });
+
+    test('refuses a client_secret file and its folder that every user can read, with the command that closes them', () => {
+      mkdirSync(join(folder, 'open'));
+      const [ours, ads] = ['open/client.json', 'open/ads.json'].map((name) => write(name, clientJson('web')));
+      const clients = { GOOGLE_CLIENT_SECRETS: `default=${ours ?? ''},ads=${ads ?? ''}` };
+      chmodSync(join(folder, 'open'), 0o755);
+      chmodSync(ads ?? '', 0o644);
+      const [file, folderOfBoth, ...others] = faultsOf(clients);
+      expect(others).toEqual([]);
+      expect(file).toBe(
+        `GOOGLE_CLIENT_SECRETS: ${ads ?? ''} can be read by every user of this machine: chmod 600 ${ads ?? ''}`,
+      );
+      expect(folderOfBoth).toMatch(/^GOOGLE_CLIENT_SECRETS: the folder .*: chmod 700 .*\/open$/);
+      expect(faultsOf({ ...clients, NODE_ENV: 'development' })).toEqual([]);
+      for (const fault of [file, folderOfBoth]) {
+        const [command, mode, path] = fault?.split(': ').at(-1)?.split(' ') ?? [];
+        expect(command).toBe('chmod');
+        chmodSync(path ?? '', Number.parseInt(mode ?? '', 8));
+      }
+      expect(faultsOf(clients)).toEqual([]);
+    });
+
+    test('lets the group read a client_secret file', () => {
+      const client = write('group.json', clientJson('web'));
+      chmodSync(client, 0o640);
+      expect(faultsOf({ GOOGLE_CLIENT_SECRETS: client })).toEqual([]);
     });
   });
 

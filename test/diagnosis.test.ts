@@ -76,9 +76,9 @@ describe('the cause of a dead grant', () => {
     expect(await reason()).toEqual(['inactivity', 'inferred', 'user']);
   });
 
-  test('is a Workspace that ends sessions', async () => {
+  test.each(['invalid_rapt', 'rapt_required'] as const)('is a Workspace that ends sessions (%s)', async (rapt) => {
     await connect();
-    bed.google.control.setAccountPolicy(ALICE.sub, 'invalid_rapt');
+    bed.google.control.setAccountPolicy(ALICE.sub, rapt);
     bed.clock.advance(3600);
     expect(await reason()).toEqual(['session_control', 'certain', 'user']);
   });

@@ -28,8 +28,6 @@ interface Odd {
 
 /** Retried later; nothing of it is kept. */
 const BROKEN: readonly (readonly [string, Odd])[] = [
-  ['an empty scope', { body: good({ scope: '' }) }],
-  ['a scope of spaces', { body: good({ scope: '   ' }) }],
   ['a scope that is a list', { body: good({ scope: [YOUTUBE] }) }],
   ['a scope that is a number', { body: good({ scope: 0 }) }],
   ['a scope that is an object', { body: good({ scope: {} }) }],
@@ -55,6 +53,9 @@ const BROKEN: readonly (readonly [string, Odd])[] = [
     'an access token with half a surrogate pair',
     { body: `{"access_token":"a\\ud800","token_type":"Bearer"}` },
   ],
+  ['an access token that is a character longer than Google promises', {
+    body: good({ access_token: 'a'.repeat(2049) }),
+  }],
   ['an access token of 16 kB', { body: good({ access_token: 'a'.repeat(16_384) }) }],
   ['an empty access token', { body: good({ access_token: '' }) }],
   ['no access token', { body: good({ access_token: undefined }) }],
@@ -128,6 +129,12 @@ const BROKEN: readonly (readonly [string, Odd])[] = [
   ['503 with invalid_client', { status: 503, body: { error: 'invalid_client' } }],
 ];
 
+/** Broken in a code exchange only: it would count as all that was asked for, which the user may have unticked. */
+const BROKEN_CODE_EXCHANGE: readonly (readonly [string, Odd])[] = [
+  ['an empty scope', { body: good({ scope: '' }) }],
+  ['a scope of spaces', { body: good({ scope: '   ' }) }],
+];
+
 /** Odd, and as good as any other. */
 const GOOD: readonly (readonly [string, Odd])[] = [
   ['a byte order mark', { body: `\uFEFF${text()}` }],
@@ -143,6 +150,9 @@ const GOOD: readonly (readonly [string, Odd])[] = [
   ],
   ['no scope', { body: good({ scope: undefined }) }],
   ['scope null', { body: good({ scope: null }) }],
+  ['an empty scope', { body: good({ scope: '' }) }],
+  ['a scope of spaces', { body: good({ scope: '   ' }) }],
+  ['an access token of the length that Google promises', { body: good({ access_token: 'a'.repeat(2048) }) }],
   ['an empty refresh token', { body: good({ refresh_token: '' }) }],
   ['a refresh token null', { body: good({ refresh_token: null }) }],
   ['refresh_token_expires_in 0 alone', { body: good({ refresh_token_expires_in: 0 }) }],
@@ -263,7 +273,7 @@ describe('an odd response from Google', () => {
   describe('to a code', () => {
     // Without openid no account is known; these are about what is read, not about who.
     test.each(
-      BROKEN.filter(([, { status = 200 }]) => status === 200).filter(
+      [...BROKEN, ...BROKEN_CODE_EXCHANGE].filter(([, { status = 200 }]) => status === 200).filter(
         ([name]) => !/nothing was granted|id_token/.test(name),
       ),
     )('fails the connect with %s, and nothing is kept', async (_, odd) => {

@@ -178,7 +178,17 @@ describe('the link of the page', () => {
     expect(revocations()).toBe(0);
   });
 
-  test.each(['scope', 'reasons', 'account_hint', 'require_account', 'another_account', 'confirm', 'force'])(
+  test.each([
+    'scope',
+    'reasons',
+    'account_hint',
+    'require_account',
+    'prompt',
+    'include_granted_scopes',
+    'another_account',
+    'confirm',
+    'force',
+  ])(
     'is refused with %s, which only a connect has',
     async (name) => {
       const values: Record<string, unknown> = {
@@ -186,6 +196,7 @@ describe('the link of the page', () => {
         reasons: { [YOUTUBE]: 'To know.' },
         account_hint: ALICE.email,
         require_account: { email: ALICE.email },
+        prompt: 'consent',
       };
       const { status, body } = await bed.api.post('/connect/tickets', {
         ...PAGE,
@@ -436,6 +447,19 @@ describe('a reconnect on the page', () => {
     const asked = (consent.searchParams.get('scope') ?? '').split(' ');
     expect(asked).toContain(YOUTUBE);
     expect(asked).not.toContain(ADS);
+  });
+
+  test('asks for the missing scopes alone where the grant works and lacks some', async () => {
+    await bed.api.connect(
+      { user_id: 'alice', scope: `${YOUTUBE} ${ADS}` },
+      { account: ALICE.email, untick: [ADS] },
+    );
+    const { browser, act } = await enter();
+    const { headers } = await act('reconnect', { grant: await idOf() });
+    const consent = await browser.begin(headers.get('location') ?? '');
+    const asked = (consent.searchParams.get('scope') ?? '').split(' ');
+    expect(asked).toContain(ADS);
+    expect(asked).not.toContain(YOUTUBE);
   });
 
   test('is not offered for a grant that works', async () => {

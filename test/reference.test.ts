@@ -7,9 +7,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
+import { meaningOf } from '../sandbox/google/scopes.js';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { AUDIT_ACTIONS } from '../src/domain/audit-entry.js';
 import { DEAD_GRANTS } from '../src/domain/google/dead-grants.js';
+import { TOKEN_ENDPOINT_FAILURES } from '../src/domain/google/oauth-failures.js';
+import { REVOKING } from '../src/domain/grant/diagnosis.js';
 import { Secret } from '../src/domain/secret.js';
 import { signMessage } from '../src/webhooks/send-event.js';
 import { emptyFolder } from './cli/token-broker.js';
@@ -99,6 +102,55 @@ describe('the codes', () => {
     const causes = documented('docs/grants.md', 'cause');
     expect(documented('docs/errors.md', 'cause')).toEqual(expect.arrayContaining(causes));
   });
+
+  /** The first cell and the last of each row of the tables in a section of docs/errors.md. */
+  const rowsUnder = (code: string) => {
+    const section = read('docs/errors.md').split(`\n### \`${code}\`\n`)[1]?.split('\n### ')[0] ?? '';
+    const rows = [...section.matchAll(/^\| `([a-z_]+)` .*\| `([a-z_]+)` +\|$/gm)];
+    return Object.fromEntries(rows.map(([, cause = '', actor = '']) => [cause, actor]));
+  };
+
+  test('are in docs/errors.md those of the table of dead grants, with who must act, and no others', () => {
+    const rows = Object.entries(DEAD_GRANTS).map(([cause, { whoMustAct }]) => [cause, whoMustAct]);
+    expect(rowsUnder('reconnect_required')).toEqual({
+      ...Object.fromEntries(rows),
+      [REVOKING.cause]: REVOKING.who_must_act,
+    });
+  });
+
+  test('are in docs/errors.md those of a refused client, and no others', () => {
+    // What is answered with another code than `client_misconfigured`.
+    const others = ['grant_dead', 'code_rejected', 'policy_rejected', 'unavailable'];
+    const kinds = TOKEN_ENDPOINT_FAILURES.map(({ kind }) => kind).filter((kind) => !others.includes(kind));
+    const causes = [...new Set([...kinds, 'wrong_client', 'ads_api_rejected'])];
+    expect(Object.keys(rowsUnder('client_misconfigured')).sort()).toEqual(causes.sort());
+  });
+
+  test('are, for the pages of Google, headings of docs/google-errors.md, as the stand-in shows them', () => {
+    const page = read('docs/google-errors.md').split("\n## On Google's own page\n")[1]?.split('\n## ')[0] ?? '';
+    const shown = read('sandbox/google/refusals.ts').matchAll(/\bpage\(\s*\d+,\s*'([a-z_]+)'/g);
+    const codes = [...new Set([...shown].map(([, code = '']) => code))];
+    expect(codes.length).toBeGreaterThan(8);
+    expect(codes.filter((code) => !page.includes(`### \`${code}\``) && code !== 'disabled_client')).toEqual([]);
+    expect(page).toContain('`disabled_client`');
+  });
+
+  test('come with the words of the consent page for the scopes of YouTube, as the stand-in shows them', () => {
+    const section = read('docs/connecting.md').split('\n## The scopes of YouTube\n')[1]?.split('\n## ')[0] ?? '';
+    const rows = [...section.matchAll(/^\| `(https:[^`]+)` +\| (.+?) +\|/gm)].map(([, scope = '', words]) => [
+      scope,
+      words,
+    ]);
+    expect(rows.length).toBeGreaterThan(8);
+    expect(rows).toEqual(rows.map(([scope = '']) => [scope, meaningOf(scope)]));
+  });
+
+  test.each(['WebView', 'WKWebView', 'AppAuth', 'SFSafariViewController', 'App Links', 'urn:ietf:wg:oauth:2.0:oob'])(
+    'come with %s named where Google names it',
+    (word) => {
+      expect(read('docs/google-errors.md')).toContain(word);
+    },
+  );
 });
 
 describe('the command line', () => {

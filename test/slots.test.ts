@@ -8,7 +8,7 @@ const LIMIT = 5;
 describe('the slot ledger', () => {
   let bed: TestBed;
   beforeAll(async () => {
-    bed = await startTestBed({ SLOT_LIMIT: String(LIMIT) });
+    bed = await startTestBed({ SLOT_LIMIT: String(LIMIT), ACCOUNT_SLOT_LIMIT: String(LIMIT + 2) });
   });
   beforeEach(async () => {
     bed.google.control.reset();
@@ -46,6 +46,7 @@ describe('the slot ledger', () => {
       free: 3,
       nearly_full: false,
       used_by_account: 3,
+      account_nearly_full: false,
       next_evicted: { grant_id: first?.id, issued_at: expect.any(String), current: true, certain: true },
     });
   });
@@ -134,6 +135,21 @@ describe('the slot ledger', () => {
     expect(bed.log()).toContain('slots are nearly full');
     expect(await (await fetch(`${bed.url}/metrics`)).text()).toMatch(
       /token_broker_slots_nearly_full_total\{client="default"\} [1-9]/,
+    );
+  });
+
+  test('says in the grant and in the log that an account has many tokens across all clients', async () => {
+    for (let user = 1; user <= LIMIT - 1; user++) await connect(`user-${user}`);
+    expect(await slotsOf('user-1')).toMatchObject({ account_nearly_full: false });
+    for (let user = 1; user <= 3; user++) await connect(`user-${user}`, { client: 'second' });
+    expect(await slotsOf('user-1')).toMatchObject({
+      nearly_full: false,
+      used_by_account: LIMIT + 2,
+      account_nearly_full: true,
+    });
+    expect(bed.log()).toContain('many refresh tokens across all clients');
+    expect(await (await fetch(`${bed.url}/metrics`)).text()).toMatch(
+      /token_broker_account_slots_nearly_full_total\{client="second"\} [1-9]/,
     );
   });
 

@@ -272,12 +272,16 @@ class TokenBroker:
         require_account: Optional[Mapping[str, str]] = None,
         return_to: Optional[str] = None,
         another_account: bool = False,
+        prompt: Optional[str] = None,
+        include_granted_scopes: Optional[bool] = None,
         confirm: bool = False,
         force: bool = False,
     ) -> ConnectLink:
         """A link that takes the user to Google and back.
 
-        `reasons` says why you need a scope, by its name; it is shown to the user as your words.
+        `reasons` says why you need a scope, by its name; it is shown to the user as your words. `prompt` is "consent",
+        "select_account" or both: Google's pages that the user sees even where they are not needed. With
+        `include_granted_scopes=False`, the grant holds what this connect asks for, and nothing that was granted before.
         """
         return self._link(
             {
@@ -291,6 +295,8 @@ class TokenBroker:
                 "require_account": require_account,
                 "return_to": return_to,
                 "another_account": another_account,
+                "prompt": prompt,
+                "include_granted_scopes": include_granted_scopes,
                 "confirm": confirm,
                 "force": force,
             }

@@ -43,7 +43,7 @@ export interface SecurityStream {
 }
 
 type ClientStatus = 'deleted_client' | 'disabled_client';
-export type AccountPolicy = 'admin_policy_enforced' | 'invalid_rapt';
+export type AccountPolicy = 'admin_policy_enforced' | 'invalid_rapt' | 'rapt_required';
 
 export interface Settings {
   slotLimit: number;

@@ -71,6 +71,7 @@ const token = {
   ),
   invalid_jwt_scope: oauth(400, 'invalid_scope', 'Invalid OAuth scope or ID token audience provided.'),
   invalid_rapt: oauth(400, 'invalid_grant', 'reauth related error (invalid_rapt)', 'invalid_rapt'),
+  rapt_required: oauth(400, 'invalid_grant', 'reauth related error (rapt_required)', 'rapt_required'),
   invalid_client_not_found: oauth(401, 'invalid_client', 'The OAuth client was not found.'),
   invalid_client_secret: oauth(401, 'invalid_client', 'The provided client secret is invalid.'),
   deleted_client: oauth(401, 'deleted_client', 'The OAuth client was deleted.'),

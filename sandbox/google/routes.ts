@@ -8,6 +8,7 @@ import { userinfo } from './api/userinfo.js';
 import { authorize } from './authorize/authorize.js';
 import { chooseAccount } from './authorize/choose-account.js';
 import { submitConsent } from './authorize/submit-consent.js';
+import { removeConnection, showConnections } from './connections.js';
 import { revoke } from './revoke.js';
 import { riscConfiguration } from './risc/configuration.js';
 import { readStatus, readStream, updateStatus, updateStream, verifyStream } from './risc/stream.js';
@@ -20,6 +21,9 @@ export const routes: Route[] = [
   { method: 'GET', path: '/o/oauth2/auth', endpoint: 'authorize', answer: authorize },
   { method: 'POST', path: '/o/oauth2/v2/auth/account', answer: chooseAccount },
   { method: 'POST', path: '/o/oauth2/v2/auth/consent', answer: submitConsent },
+  // myaccount.google.com
+  { method: 'GET', path: '/connections', answer: showConnections },
+  { method: 'POST', path: '/connections', answer: removeConnection },
   { method: 'POST', path: '/token', endpoint: 'token', answer: token },
   { method: 'POST', path: '/revoke', endpoint: 'revoke', answer: revoke },
   { method: 'GET', path: '/oauth2/v3/certs', endpoint: 'certs', answer: jwkCerts },

@@ -45,6 +45,13 @@ const meanings: Partial<Record<string, string>> = {
   'https://www.googleapis.com/auth/youtube': 'Manage your YouTube account',
   'https://www.googleapis.com/auth/youtube.readonly': 'View your YouTube account',
   'https://www.googleapis.com/auth/youtube.upload': 'Manage your YouTube videos',
+  'https://www.googleapis.com/auth/youtube.force-ssl':
+    'See, edit, and permanently delete your YouTube videos, ratings, comments and captions',
+  'https://www.googleapis.com/auth/youtube.channel-memberships.creator':
+    'See a list of your current active channel members, their current level, and when they became a member',
+  'https://www.googleapis.com/auth/youtubepartner': 'View and manage your assets and associated content on YouTube',
+  'https://www.googleapis.com/auth/youtubepartner-channel-audit':
+    'View private information of your YouTube channel relevant during the audit process with a YouTube partner',
   'https://www.googleapis.com/auth/adwords':
     'See, edit, create, and delete your Google Ads accounts and data',
   'https://www.googleapis.com/auth/analytics.readonly': 'See and download your Google Analytics data',

@@ -2,10 +2,14 @@
 export class GoogleRefusal extends Error {
   override readonly name = 'GoogleRefusal';
 
-  /** @param status of Google's answer; null where there was none */
+  /**
+   * @param status of Google's answer; null where there was none
+   * @param answer its JSON, if it had any
+   */
   constructor(
     readonly status: number | null,
     message: string,
+    readonly answer: unknown = undefined,
   ) {
     super(message);
   }

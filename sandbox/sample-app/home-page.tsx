@@ -9,9 +9,13 @@ interface HomeFacts {
   readonly user: string;
   readonly grants: readonly Grant[];
   readonly notice: Notice | null;
+  /** Whether a grant was revoked just now: the next API request shows what that means. */
+  readonly isRevoked: boolean;
+  /** Where Google lists the apps with access to the account. */
+  readonly connectionsUrl: string;
 }
 
-export function homePage({ user, grants, notice }: HomeFacts): string {
+export function homePage({ user, grants, notice, isRevoked, connectionsUrl }: HomeFacts): string {
   const none = grants.length === 0;
   return renderPage(
     <Page title="Sample app">
@@ -42,6 +46,7 @@ export function homePage({ user, grants, notice }: HomeFacts): string {
             Submit an API request and see the answer. Goes through the authorization flow if the broker holds
             no grant that is good for it.
           </p>
+          {isRevoked ? <input type="hidden" name="after" value="revoke" /> : null}
           <p class="fields">
             <select name="kind" aria-label="Report">
               <option value="views">Views, minutes, likes</option>
@@ -85,6 +90,11 @@ export function homePage({ user, grants, notice }: HomeFacts): string {
           <Choose grants={grants} name="grant" of={({ id }) => id} always />
         </Action>
       </ul>
+
+      <p>
+        A user can also end the access past this app, in the Google Account: open{' '}
+        <a href={connectionsUrl}>its connections</a>, remove the access, come back, and test an API request.
+      </p>
 
       <form method="get" action="/" class="switch">
         <label for="user">Act as another user</label>

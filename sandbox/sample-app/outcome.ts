@@ -37,7 +37,7 @@ export function outcomeOf(fields: URLSearchParams): Notice | null {
     case 'revoked':
       return {
         mood: 'good',
-        text: `Revoked. Google ended the grant, and the broker forgot it.${others > 0 ? ` ${others} more ended with it at Google.` : ''}`,
+        text: `Revoked. Google ended the grant, and the broker forgot it. Test an API request to see what that means.${others > 0 ? ` ${others} more ended with it at Google.` : ''}`,
       };
     case 'cleared':
       return {

@@ -21,6 +21,16 @@ export function Page({ title, children }: { readonly title: string; readonly chi
   );
 }
 
+/** An answer of an API as JSON, formatted; what it is called is the heading. */
+export function Json({ name, value }: { readonly name: string; readonly value: unknown }) {
+  return (
+    <>
+      <h2>{name}</h2>
+      <pre>{JSON.stringify(value, null, 2)}</pre>
+    </>
+  );
+}
+
 export function renderPage(page: VNode): string {
   return `<!doctype html>${render(page)}`;
 }

@@ -39,7 +39,7 @@ export async function queryCampaigns(
     error?: { message?: string };
   };
   if (!response.ok) {
-    throw new GoogleRefusal(response.status, answer.error?.message ?? 'Google gave no reason.');
+    throw new GoogleRefusal(response.status, answer.error?.message ?? 'Google gave no reason.', answer);
   }
   return {
     columns: ['campaign', 'impressions', 'clicks'],
@@ -48,5 +48,6 @@ export async function queryCampaigns(
       Number(metrics?.impressions ?? 0),
       Number(metrics?.clicks ?? 0),
     ]),
+    answer,
   };
 }

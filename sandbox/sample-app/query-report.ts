@@ -14,6 +14,8 @@ const METRICS = {
 export interface Report {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | number)[])[];
+  /** The JSON, as the API answered it. */
+  readonly answer: unknown;
 }
 
 /**
@@ -47,12 +49,15 @@ export async function queryReport(
     return {
       columns: (data.columnHeaders ?? []).map(({ name }) => name ?? ''),
       rows: (data.rows ?? []) as (string | number)[][],
+      answer: data,
     };
   } catch (error) {
-    const { status } = (error as { response?: { status?: number } } | null)?.response ?? {};
+    // Of the error only the answer: its request holds the token.
+    const { status, data } = (error as { response?: { status?: number; data?: unknown } } | null)?.response ?? {};
     throw new GoogleRefusal(
       status ?? null,
       error instanceof Error ? error.message : 'Google gave no reason.',
+      data,
     );
   }
 }

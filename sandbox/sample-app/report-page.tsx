@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { homeOf } from './acting-user.js';
 import { AccountTree, labelOf } from './account-tree.js';
 import type { AdsAccounts, AdsCustomer, Token } from './broker.js';
-import { Page, renderPage } from './page.js';
+import { Json, Page, renderPage } from './page.js';
 import type { Report } from './query-report.js';
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -75,7 +75,7 @@ export function noAdsPage(user: string, token: Token, accounts: AdsAccounts): st
 }
 
 function answerPage(
-  { user, token, isReplaced, report: { columns, rows } }: ReportFacts,
+  { user, token, isReplaced, report: { columns, rows, answer } }: ReportFacts,
   about: ComponentChildren,
 ): string {
   return renderPage(
@@ -101,6 +101,7 @@ function answerPage(
           ))}
         </tbody>
       </table>
+      <Json name="As the API answered it" value={answer} />
       {isReplaced ? (
         <p class="notice warn" role="status">
           Google refused the first token. The app named it to the broker, which got another one.

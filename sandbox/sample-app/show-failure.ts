@@ -9,8 +9,9 @@ import { fieldsOf } from './page.js';
 /** Shows every error as a page. */
 export function showFailure(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => {
-    const failure = explain(error);
-    const user = error instanceof NoUserId ? null : fieldsOf(request).get('user');
+    const fields = fieldsOf(request);
+    const failure = explain(error, fields.get('after') === 'revoke');
+    const user = error instanceof NoUserId ? null : fields.get('user');
     return reply.status(failure.status).type('text/html; charset=utf-8').send(failurePage(failure, user));
   });
   app.setNotFoundHandler((_request, reply) =>
@@ -21,14 +22,19 @@ export function showFailure(app: FastifyInstance): void {
   );
 }
 
-function explain(error: unknown): Failure {
+/** @param isRevoked whether the user has just revoked the grant in this app */
+function explain(error: unknown, isRevoked: boolean): Failure {
   if (error instanceof BrokerRefusal) {
-    const { status, title, detail, code, request_id, connect_url } = error.problem;
+    const { connect_url, ...problem } = error.problem;
+    const { status, title, detail, code, request_id } = problem;
     const next = nextStep(error.problem);
+    const explanation = explainInvalidGrant(error.problem, isRevoked);
     return {
       status,
-      title: 'The broker refused',
+      title: explanation === null ? 'The broker refused' : 'invalid_grant',
       text: `${title}. ${detail}`,
+      ...(explanation === null ? {} : { explanation }),
+      json: { name: 'As the broker answered it', value: problem },
       ...(next === null ? {} : { next }),
       ...(next === null && connect_url !== undefined ? { link: connect_url } : {}),
       small: `${code}, request ${request_id}`,
@@ -41,6 +47,7 @@ function explain(error: unknown): Failure {
       status: 502,
       title: 'Google refused the token',
       text: `It refused this one, and another that the broker got in its place: ${error.message}`,
+      ...jsonOf(error),
       next: 'The API may be switched off for the project, or not be meant for this account. If not, test the auth flow directly.',
     };
   }
@@ -49,6 +56,7 @@ function explain(error: unknown): Failure {
       status: 502,
       title: 'Google refused the request',
       text: error.message,
+      ...jsonOf(error),
       next: 'The token is good: Google says what is missing.',
     };
   }
@@ -69,6 +77,25 @@ function explain(error: unknown): Failure {
     `The sample app failed: ${error instanceof Error ? (error.stack ?? error.message) : 'no Error'}\n`,
   );
   return { status, title: 'The sample app failed', text: 'The reason is in the terminal where it runs.' };
+}
+
+function jsonOf({ answer }: GoogleRefusal): Pick<Failure, 'json'> {
+  return answer === undefined ? {} : { json: { name: 'As the API answered it', value: answer } };
+}
+
+/** Causes of a dead grant that Google answers otherwise, or does not answer yet. */
+const OTHER_CAUSES: readonly (string | undefined)[] = ['admin_policy_enforced', 'account_disabled', 'revoking'];
+
+/** What Google says of a refresh token that has ended; null where the refusal is about something else. */
+function explainInvalidGrant({ code, cause }: Problem, isRevoked: boolean): string | null {
+  const what =
+    'The refresh token was revoked, has expired, or its Google Account was deleted or disabled: Google answers it with invalid_grant';
+  if (code === 'reconnect_required' && !OTHER_CAUSES.includes(cause)) {
+    return `${what}, and does not say why. The broker found the likeliest reason, and does not ask Google again.`;
+  }
+  return code === 'not_connected' && isRevoked
+    ? `${what}. You revoked it here, so the broker has forgotten it, and does not even ask.`
+    : null;
 }
 
 /** What to do where a consent does not help; null where it does, or nothing is known. */

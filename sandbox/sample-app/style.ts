@@ -83,6 +83,7 @@ select, input:not([type=checkbox]) {
 input[type=checkbox] { accent-color: var(--accent); }
 .switch { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center; padding-top: 1.25rem; border-top: 1px solid var(--line); }
 .switch input { flex: 1; min-width: 8rem; }
+pre { margin: .5rem 0; padding: .85rem 1rem; border: 1px solid var(--line); border-radius: 9px; font-size: .8125rem; white-space: pre-wrap; }
 table { width: 100%; margin: 1rem 0; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .45rem .5rem; border-bottom: 1px solid var(--line); text-align: right; }
 th { color: var(--soft); font-size: .875rem; font-weight: 600; }

@@ -43,7 +43,8 @@ export function tryApiRequest(app: FastifyInstance, broker: Broker, { url, stand
       return await reply.type('text/html; charset=utf-8').send(page);
     } catch (error) {
       const link = connected === null ? connectLink(error) : null;
-      if (link === null) throw error;
+      // What ended is shown, with the link as the next step.
+      if (link === null || hasEnded(error, fields)) throw error;
       return reply.redirect(link);
     }
   });
@@ -94,6 +95,13 @@ export function tryApiRequest(app: FastifyInstance, broker: Broker, { url, stand
       return { token: other, report: await call(other), isReplaced: true };
     }
   }
+}
+
+/** Whether a grant was there, and Google accepts its tokens no longer: the user may not know that yet. */
+function hasEnded(error: unknown, fields: URLSearchParams): boolean {
+  if (!(error instanceof BrokerRefusal)) return false;
+  const { code } = error.problem;
+  return code === 'reconnect_required' || (code === 'not_connected' && fields.get('after') === 'revoke');
 }
 
 function requestOf(fields: URLSearchParams): ApiRequest {

@@ -86,15 +86,35 @@ export class ConnectResultController {
     await sendAppPage(reply, context, page);
   }
 
-  /** Another link for the same connect; Google suggests the account that is required, and not one that was refused. */
+  /**
+   * Another link for the same connect; Google suggests the account that is required, and not one that was refused. After a
+   * partial consent it asks the same account for the scopes that are missing, and for nothing else.
+   */
   async #nextStep(connectRequest: ConnectRequest, outcome: ConnectOutcome): Promise<string | null> {
     if (!mayTryAgain(outcome)) return null;
+    if (outcome.kind === 'granted') return this.tickets.renew(forMissing(connectRequest, outcome));
     const { requireAccount, accountHint } = connectRequest;
     const chosen = outcome.kind === 'failed' ? outcome.account : undefined;
     const isRefused = accountHint !== null && chosen !== undefined && isOf(accountHint, chosen);
     const hint = requireAccount?.email ?? (isRefused ? null : accountHint) ?? requireAccount?.sub ?? null;
     return this.tickets.renew({ ...connectRequest, accountHint: hint });
   }
+}
+
+/** What was allowed stays allowed, by incremental authorization, which is about one account. */
+function forMissing(
+  connectRequest: ConnectRequest,
+  { missing, account: { sub, email } }: Extract<ConnectOutcome, { kind: 'granted' }>,
+): ConnectRequest {
+  const { reasons, ...parts } = connectRequest;
+  const left = Object.entries(reasons ?? {}).filter(([scope]) => missing.includes(scope));
+  return {
+    ...parts,
+    scopes: missing,
+    ...(left.length === 0 ? {} : { reasons: Object.fromEntries(left) }),
+    accountHint: email ?? sub,
+    requireAccount: connectRequest.requireAccount ?? { sub },
+  };
 }
 
 function isOf(hint: string, { sub, email }: Account): boolean {

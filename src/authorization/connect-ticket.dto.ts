@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsFQDN, IsIn, IsOptional, Matches, ValidateIf, ValidateNested } from 'class-validator';
 import { TICKET_PURPOSES, type TicketPurpose } from '../domain/connect/connect-request.js';
+import { PROMPTS } from '../domain/google/oauth.js';
 import { isGoogleScope } from '../domain/google/scopes.js';
 import { isDisplayText, isPlainText } from '../domain/text.js';
 import {
@@ -14,6 +15,9 @@ import {
   rule,
 } from '../http/validation/validators.js';
 import { isLoginHint, REQUIREMENT_RULE } from '../connect-tickets/connect-ticket.js';
+
+/** In any order, as at Google. */
+export const TICKET_PROMPTS = [...PROMPTS, 'select_account consent'] as const;
 
 /** RFC 5646: `fr`, `pt-BR`, `zh-Hant-TW`. */
 const IsLanguageTag = rule(
@@ -168,6 +172,24 @@ export class ConnectTicketDto {
   another_account = false;
 
   @ApiPropertyOptional({
+    enum: TICKET_PROMPTS,
+    description:
+      "Google's pages that the user sees even where they are not needed: the consent screen, the account chooser, or both",
+  })
+  @IsOptional()
+  @IsIn(TICKET_PROMPTS, { message: 'must be consent, select_account, or both, separated by a space.' })
+  prompt?: (typeof TICKET_PROMPTS)[number];
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    description:
+      'false: the grant then holds what this connect asks for, and nothing that was granted before. Left out: what the grant held is kept',
+  })
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false.' })
+  include_granted_scopes?: boolean;
+
+  @ApiPropertyOptional({
     type: Boolean,
     default: false,
     description:
@@ -208,21 +230,6 @@ export const CONNECT_TICKET_EXAMPLES = {
     value: { purpose: 'manage', user_id: 'alice' },
   },
 };
-
-/** A link to show to the user, or to redirect the user to. */
-export class ConnectTicketResponse {
-  @ApiProperty({ description: 'For GET /connect/tickets/:id', example: 'h3k9x2mvq7aw' })
-  id!: string;
-
-  @ApiProperty({
-    description: 'For one browser, for 30 minutes. With the purpose manage it leads to /me/grants',
-    example: 'https://broker.example.com/connect?ticket=ct_h3k9x2mvq7aw_QmV0dGVyIHNhZmUgdGg',
-  })
-  connect_url!: string;
-
-  @ApiProperty({ format: 'date-time' })
-  expires_at!: string;
-}
 
 function isLanguageTag(value: string): boolean {
   try {

@@ -36,7 +36,8 @@ import { Caller } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
-import { CONNECT_TICKET_EXAMPLES, ConnectTicketDto, ConnectTicketResponse } from './connect-ticket.dto.js';
+import { CONNECT_TICKET_EXAMPLES, ConnectTicketDto } from './connect-ticket.dto.js';
+import { ConnectTicketResponse } from './connect-ticket.response.js';
 import { toTicketRequest } from './read-connect-ticket.js';
 import { TicketPath, TicketStatusResponse, toTicketStatus, WaitQuery } from './ticket-status.response.js';
 

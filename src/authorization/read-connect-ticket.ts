@@ -6,9 +6,9 @@ import type { GoogleClients } from '../config/google-clients.js';
 import type { Service } from '../domain/access/policy.js';
 import { ANY_CLIENT, type ConnectRequest, type RequiredAccount } from '../domain/connect/connect-request.js';
 import { invalidRequest } from '../domain/errors.js';
-import type { GoogleClient } from '../domain/google/oauth.js';
+import type { GoogleClient, Prompt } from '../domain/google/oauth.js';
 import { canonicalScope, parseScopes } from '../domain/google/scopes.js';
-import type { ConnectTicketDto, RequireAccountDto } from './connect-ticket.dto.js';
+import type { ConnectTicketDto, RequireAccountDto, TICKET_PROMPTS } from './connect-ticket.dto.js';
 
 /** What has a meaning only on the way to Google. */
 const OF_A_CONNECT = [
@@ -16,6 +16,8 @@ const OF_A_CONNECT = [
   'reasons',
   'account_hint',
   'require_account',
+  'prompt',
+  'include_granted_scopes',
   'another_account',
   'confirm',
   'force',
@@ -41,6 +43,8 @@ function toConnectRequest(service: Service, client: GoogleClient, body: ConnectT
     ...(body.reasons == null ? {} : { reasons: toReasons(body.reasons, scopes) }),
     accountHint: body.account_hint ?? null,
     requireAccount: toRequiredAccount(body.require_account ?? null),
+    ...(body.prompt == null ? {} : { prompt: toPrompt(body.prompt) }),
+    ...(body.include_granted_scopes === false ? { includeGranted: false as const } : {}),
     anotherAccount: body.another_account,
     confirm: body.confirm,
     force: body.force,
@@ -82,6 +86,10 @@ function partsOf({ id: serviceId, name: serviceName }: Service, body: ConnectTic
     returnTo: body.return_to ?? null,
     linkExpiresAt: null,
   };
+}
+
+function toPrompt(prompt: (typeof TICKET_PROMPTS)[number]): Prompt {
+  return prompt === 'select_account consent' ? 'consent select_account' : prompt;
 }
 
 /** By the names under which the scopes are stored and shown. */

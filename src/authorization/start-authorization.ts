@@ -6,7 +6,8 @@ import { after, TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
-import { choosePrompt, renewableGrants } from '../domain/connect/held-grant.js';
+import { choosePrompt, combinePrompts, renewableGrants } from '../domain/connect/held-grant.js';
+import { hasPrompt, type Prompt } from '../domain/google/oauth.js';
 import type { Account, Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
@@ -29,7 +30,7 @@ export type Start =
   | { readonly kind: 'settled'; readonly ticket: ConnectTicket };
 
 type RequestOptions = Pick<AuthorizationRequest, 'purpose'> & {
-  readonly prompt: 'consent' | 'select_account' | null;
+  readonly prompt: Prompt | null;
   /** Becomes login_hint. */
   readonly account: string | null;
   readonly includeGranted: boolean;
@@ -80,7 +81,8 @@ export class StartAuthorization {
     const ticket = stored && (await this.progress.begin(stored, hash, requestId, LIFETIME_SECONDS));
     if (!ticket) throw ticketUsed();
     if (ticket.outcome) return { kind: 'settled', ticket };
-    const held = connectRequest.anotherAccount ? null : await this.heldGrants.find(connectRequest, requestId);
+    const isToAsk = connectRequest.anotherAccount || connectRequest.prompt !== undefined;
+    const held = isToAsk ? null : await this.heldGrants.find(connectRequest, requestId);
     if (held) {
       const outcome = { kind: 'held', grantId: held.id, account: held.account } as const;
       const ended = await this.progress.end(id, outcome, requestId);
@@ -92,15 +94,20 @@ export class StartAuthorization {
     const { accountHint, requireAccount } = connectRequest;
     const account = accountHint ?? requireAccount?.email ?? requireAccount?.sub ?? null;
     // include_granted_scopes adds to the grant of one account, so the account must be known first.
-    const isUnclear = account === null && renewableGrants(grants, null).length > 0;
+    const mayChoose = account === null || hasPrompt(connectRequest.prompt, 'select_account');
+    const isUnclear = mayChoose && renewableGrants(grants, null).length > 0;
     const consentUrl =
       isUnclear || (await this.slots.mustIdentify(connectRequest))
         ? await this.#consentUrl(ticket, { ...SIGN_IN, account, locale })
         : await this.#consentUrl(ticket, {
             purpose: 'consent',
-            prompt: choosePrompt(grants, account, connectRequest.scopes),
+            prompt: combinePrompts(
+              connectRequest.prompt,
+              choosePrompt(grants, account, connectRequest.scopes),
+            ),
             account,
-            includeGranted: account !== null && renewableGrants(grants, account).length > 0,
+            includeGranted:
+              account !== null && includesGranted(connectRequest, renewableGrants(grants, account)),
             locale,
           });
     return { kind: 'redirect', consentUrl };
@@ -122,11 +129,14 @@ export class StartAuthorization {
     const { connectRequest } = ticket;
     const grants = await this.#grantsFor(connectRequest);
     await this.slots.assertFreeSlot(connectRequest, sub);
+    const needed = forceConsent ? 'consent' : choosePrompt(grants, sub, connectRequest.scopes);
+    // The account was chosen at the sign-in.
+    const asked = hasPrompt(connectRequest.prompt, 'consent') ? 'consent' : null;
     const consentUrl = await this.#consentUrl(ticket, {
       purpose: 'consent',
-      prompt: forceConsent ? 'consent' : choosePrompt(grants, sub, connectRequest.scopes),
+      prompt: combinePrompts(asked, needed),
       account: email ?? sub,
-      includeGranted: renewableGrants(grants, sub).length > 0,
+      includeGranted: includesGranted(connectRequest, renewableGrants(grants, sub)),
       locale: null,
     });
     await this.progress.resume(ticket.id, requestId, LIFETIME_SECONDS);
@@ -168,7 +178,7 @@ export class StartAuthorization {
         ticketId: `${id}.${randomUUID()}`,
         connectRequest,
         purpose,
-        forcedConsent: prompt === 'consent',
+        forcedConsent: hasPrompt(prompt, 'consent'),
         includedGranted: includeGranted,
         verifier: secrets.verifier,
         createdAt: now,
@@ -183,6 +193,11 @@ export class StartAuthorization {
     );
     return secrets;
   }
+}
+
+/** Whether to send include_granted_scopes: the service may say no. */
+function includesGranted({ includeGranted }: ConnectRequest, renewable: readonly Grant[]): boolean {
+  return includeGranted !== false && renewable.length > 0;
 }
 
 /** 256 bits, in the 43 characters that PKCE asks of a verifier (RFC 7636 section 4.1). */

@@ -11,7 +11,7 @@ import { type ConnectRequest, meetsRequirement } from '../domain/connect/connect
 import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
-import type { CodeExchangeResponse } from '../domain/google/oauth.js';
+import { type CodeExchangeResponse, hasPrompt } from '../domain/google/oauth.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { ServiceCache } from '../services/service-cache.js';
@@ -149,7 +149,8 @@ export class CompleteAuthorization {
     if (!meetsRequirement(account, connectRequest.requireAccount))
       return wrongAccount(connectRequest, account);
     const known = { ...connectRequest, accountHint: account.sub };
-    const held = await this.heldGrants.find(known, requestId);
+    const isToConsent = hasPrompt(connectRequest.prompt, 'consent');
+    const held = isToConsent ? null : await this.heldGrants.find(known, requestId);
     if (held) return { kind: 'held', grantId: held.id, account: held.account };
     return { consentUrl: await this.startAuthorization.again(ticket, account, false, requestId) };
   }

@@ -93,6 +93,7 @@ export class ConfirmPendingConsent {
       requestedScopes: connectRequest.scopes,
       answer,
       includedGranted,
+      mayNarrow: connectRequest.includeGranted === false,
       exchangeId: null,
       codeHash,
       ticket: await this.consentTickets.of({ ...consent, requestId }, answer.account),

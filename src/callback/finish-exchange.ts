@@ -133,6 +133,7 @@ export class FinishExchange {
       requestedScopes: connectRequest.scopes,
       answer,
       includedGranted,
+      mayNarrow: connectRequest.includeGranted === false,
       exchangeId,
       codeHash: null,
       ticket,
@@ -162,6 +163,7 @@ export class FinishExchange {
       answered: answer.scopes,
       hasRefreshToken: answer.refreshToken !== null,
       includedGranted,
+      mayNarrow: connectRequest.includeGranted === false,
       held: held ? { scopes: held.grantedScopes, isActive: held.status === 'active' } : null,
     });
     if (verdict.kind !== 'store') return this.#again(verdict.kind, exchange, account);

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { keyRingFaults } from '../sealing/key-ring.js';
 import { databaseUrlFaults } from '../token-store/client/database-address.js';
 import { ConfigurationError } from './configuration-error.js';
@@ -56,8 +57,8 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
   });
 }
 
-/** The trying mode keeps its key ring and its client there. */
-const TRYING_DATA = /(^|[/\\])data[/\\]trying([/\\]|$)/;
+/** The trying mode keeps its key ring and its client there; the README names `data/trying-google`. */
+const TRYING_DATA = /(^|[/\\])data[/\\]trying(-[^/\\]+)?([/\\]|$)/;
 
 /** What production must not start with. Names the setting, never its value. */
 function productionFaults({
@@ -83,7 +84,26 @@ function productionFaults({
       'GOOGLE_CLIENT_SECRETS names the client of the trying mode: download one from the Google console',
     );
   }
+  faults.push(...openClientFiles(GOOGLE_CLIENT_SECRETS ?? []));
   return faults;
+}
+
+/** The files of clients that every user can read, and their folders, each with the command that closes it. */
+function openClientFiles(entries: readonly string[]): string[] {
+  // `alias=path`, or the path alone.
+  const paths = entries.map((entry) => entry.slice(entry.indexOf('=') + 1));
+  const folders = [...new Set(paths.map((path) => dirname(path)))].filter(isOwnFolder);
+  return [
+    ...paths.filter(isReadableByOthers).map((path) => `${path} can be read by every user of this machine: chmod 600 ${path}`),
+    ...folders
+      .filter(isReadableByOthers)
+      .map((folder) => `the folder ${folder} can be read by every user of this machine: chmod 700 ${folder}`),
+  ].map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`);
+}
+
+/** The folder of a mount (Kubernetes, Compose) is root's: the broker's user cannot close it, and the files count. */
+function isOwnFolder(folder: string): boolean {
+  return statSync(folder, { throwIfNoEntry: false })?.uid === process.getuid?.();
 }
 
 function isReadableByOthers(path: string): boolean {

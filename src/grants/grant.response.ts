@@ -143,6 +143,12 @@ class SlotsResponse {
   used_by_account!: number;
 
   @ApiProperty({
+    description:
+      'Whether these are nine tenths of ACCOUNT_SLOT_LIMIT: Google has a limit for them, which it does not publish',
+  })
+  account_nearly_full!: boolean;
+
+  @ApiProperty({
     type: ActiveTokenResponse,
     nullable: true,
     description: 'Which one Google evicts first; with the next consent when none is free',
@@ -187,7 +193,7 @@ export function toGrantResponse(grant: Grant, testingClients: readonly string[])
 
 /** A token of a grant that the service may not see is counted, and nothing else about it is shown. */
 export function toSlotsResponse(
-  { limit, used, free, nearlyFull, usedByAccount, oldest, isOldestCertain }: SlotsView,
+  { limit, used, free, nearlyFull, usedByAccount, isAccountNearlyFull, oldest, isOldestCertain }: SlotsView,
   policy: Policy,
 ): SlotsResponse {
   const isHidden = oldest?.userId != null && !maySeeGrant(policy, { ...oldest, userId: oldest.userId });
@@ -197,6 +203,7 @@ export function toSlotsResponse(
     free,
     nearly_full: nearlyFull,
     used_by_account: usedByAccount,
+    account_nearly_full: isAccountNearlyFull,
     next_evicted: oldest && {
       grant_id: isHidden ? null : oldest.grantId,
       issued_at: isHidden || !oldest.isAgeKnown ? null : oldest.issuedAt.toISOString(),

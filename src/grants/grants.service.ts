@@ -3,7 +3,7 @@ import { Settings } from '../config/settings.js';
 import { assertAllowed, maySeeGrant, type Service } from '../domain/access/policy.js';
 import { BrokerError } from '../domain/errors.js';
 import type { Grant } from '../domain/grant/grant.js';
-import { type Slots, slotsOf } from '../domain/grant/slots.js';
+import { isNearlyFull, type Slots, slotsOf } from '../domain/grant/slots.js';
 import type { Page } from '../domain/page.js';
 import { Clock } from '../domain/ports/clock.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
@@ -14,6 +14,8 @@ import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.reposito
 export interface SlotsView extends Slots {
   /** Active refresh tokens of the account across all clients of the broker. */
   readonly usedByAccount: number;
+  /** Whether these are nine tenths of ACCOUNT_SLOT_LIMIT. */
+  readonly isAccountNearlyFull: boolean;
 }
 
 /** The grants that a service may see, by its policy. */
@@ -73,6 +75,11 @@ export class GrantsService {
       this.ledger.activeTokens(account.sub, client, now),
       this.ledger.countActiveOfAccount(account.sub, now),
     ]);
-    return { ...slotsOf(active, this.settings.slotLimit), usedByAccount };
+    const { slotLimit, accountSlotLimit } = this.settings;
+    return {
+      ...slotsOf(active, slotLimit),
+      usedByAccount,
+      isAccountNearlyFull: isNearlyFull(usedByAccount, accountSlotLimit),
+    };
   }
 }

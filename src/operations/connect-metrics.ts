@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { ActivityCounts, type ActivityKind } from '../domain/activity.js';
 import { causeFacts, type ConnectEnd } from '../domain/connect/connect-end.js';
 import {
+  ACCOUNT_SLOTS_NEARLY_FULL,
   CONNECT_STEPS,
   type ConnectStep,
   type ConnectStepOutcome,
@@ -74,14 +75,24 @@ export class ConnectMetrics {
 export class SlotWarnings extends SlotReporter {
   readonly #log = new Logger(SlotWarnings.name);
   readonly #count: Counter<typeof SLOTS_NEARLY_FULL.labels>;
+  readonly #countOfAccounts: Counter<typeof ACCOUNT_SLOTS_NEARLY_FULL.labels>;
 
   constructor(meter: Meter) {
     super();
     this.#count = meter.counter(SLOTS_NEARLY_FULL);
+    this.#countOfAccounts = meter.counter(ACCOUNT_SLOTS_NEARLY_FULL);
   }
 
   override nearlyFull(slots: { client: string; grantId: string; used: number; limit: number }): void {
     this.#count.add({ client: slots.client });
     this.#log.warn(slots, 'the slots are nearly full: Google evicts the oldest refresh token at the limit');
+  }
+
+  override accountNearlyFull(slots: { client: string; grantId: string; used: number; limit: number }): void {
+    this.#countOfAccounts.add({ client: slots.client });
+    this.#log.warn(
+      slots,
+      'an account has many refresh tokens across all clients: Google has a limit for these, too, and does not publish it',
+    );
   }
 }

@@ -109,8 +109,12 @@ export class MyGrants {
   }
 }
 
-/** Without those that the broker adds itself, where there are others. Other services may have asked for more than this one may. */
-function scopesToAsk(policy: Policy, { requestedScopes }: Grant): string[] {
+/**
+ * All that was asked for, of a grant that is dead; of one that is active, only what the user has not allowed. Without those that
+ * the broker adds itself, where there are others. Other services may have asked for more than this one may.
+ */
+function scopesToAsk(policy: Policy, { status, requestedScopes, grantedScopes }: Grant): string[] {
+  if (status === 'active') return allowedScopes(policy, missingScopes(requestedScopes, grantedScopes));
   const needed = requestedScopes.filter((scope) => !SIGN_IN_SCOPES.includes(scope));
   return allowedScopes(policy, needed.length > 0 ? needed : requestedScopes);
 }

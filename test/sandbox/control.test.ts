@@ -147,6 +147,7 @@ describe('a fault', () => {
     ['missing_code_verifier', 400, 'invalid_grant', 'Missing code verifier.'],
     ['invalid_code_verifier', 400, 'invalid_grant', 'Invalid code verifier'],
     ['invalid_rapt', 400, 'invalid_grant', 'reauth related error (invalid_rapt)'],
+    ['rapt_required', 400, 'invalid_grant', 'reauth related error (rapt_required)'],
     ['invalid_client_not_found', 401, 'invalid_client', 'The OAuth client was not found.'],
     ['invalid_client_secret', 401, 'invalid_client', 'The provided client secret is invalid.'],
     ['unauthorized_client', 401, 'unauthorized_client', 'Unauthorized'],

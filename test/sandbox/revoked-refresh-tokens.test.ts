@@ -175,4 +175,28 @@ describe('revocation', () => {
     expect(await google.opens(access_token)).toBe(false);
     expect(google.control.liveRefreshTokens(ada.sub)).toEqual([]);
   });
+
+  test('by the user, on the page that lists the connections of an account, ends those of one app', async () => {
+    const page = async (form?: Record<string, string>) => {
+      const response = await fetch(new URL('/connections', google.url), {
+        ...(form && { method: 'POST', body: new URLSearchParams(form) }),
+      });
+      expect(response.status).toBe(200);
+      return response.text();
+    };
+    const { refresh_token } = await google.connect();
+    const other = await google.connect({ client_id: stranger.clientId });
+    const listed = await page();
+    for (const words of [ada.email, 'Channel Insights', 'View YouTube Analytics reports', 'Ben &lt;Franklin>'])
+      expect(listed).toContain(words);
+    expect(listed).toMatch(/name="project" value="insights"/);
+    const removed = await page({ account: ada.sub, project: web.projectId });
+    expect(removed).toContain('no longer has access');
+    expect(removed).not.toMatch(/name="project" value="insights"/);
+    expect(await google.refresh(refresh_token)).toEqual(dead);
+    const ofOther = { client_id: stranger.clientId, client_secret: stranger.clientSecret };
+    expect(await google.refresh(other.refresh_token, ofOther)).toMatchObject({ status: 200 });
+    for (const form of [{}, { account: 'nobody' }, { account: ben.sub, project: web.projectId }])
+      expect(await page(form as Record<string, string>)).not.toContain('no longer has access');
+  });
 });

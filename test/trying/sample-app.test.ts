@@ -125,6 +125,49 @@ describe('the sample app', () => {
     );
   });
 
+  test('shows the JSON of the API, formatted, beside the numbers', async () => {
+    await connect('formatted');
+    const { text } = await open('/report?user=formatted');
+    const json = /<pre>([^<]+)<\/pre>/.exec(text)?.[1]?.replaceAll('&quot;', '"') ?? '';
+    expect(JSON.parse(json)).toMatchObject({ columnHeaders: expect.any(Array), rows: expect.any(Array) });
+    expect(json).toContain('\n  "columnHeaders": [');
+  });
+
+  test('shows what invalid_grant means where the user has removed the access at Google, and what to do next', async () => {
+    await connect('removing');
+    const home = await open('/?user=removing');
+    const address = /href="([^"]*\/connections)"/.exec(home.text)?.[1] ?? '';
+    expect(address).toBe(`${bed.google.url}/connections`);
+    const page = await (await fetch(address)).text();
+    const [, project = ''] = /name="project" value="([^"]+)"/.exec(page) ?? [];
+    const body = new URLSearchParams({ account: ALICE.sub, project });
+    const removed = await fetch(address, { method: 'POST', body });
+    expect(await removed.text()).toContain('no longer has access');
+
+    const { status, text, location } = await open('/report?user=removing');
+    expect([status, location]).toEqual([410, '']);
+    expect(text).toContain('Google answers it with invalid_grant');
+    expect(text.replaceAll('&quot;', '"')).toContain('"code": "reconnect_required"');
+    const link = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(text)?.[1] ?? '';
+    const back = await new Browser().connect(link, { account: ALICE.email });
+    expect((await open(back.headers.get('location') ?? '')).text).toContain('Minutes watched');
+  });
+
+  test('shows what invalid_grant means after it revoked the grant itself, once', async () => {
+    await connect('revoked-here');
+    const { location } = await submit('/revoke', [
+      ['user', 'revoked-here'],
+      ['grant', await grantOf('revoked-here')],
+    ]);
+    const { text: home } = await open(location);
+    expect(home).toMatch(/name="after" value="revoke"/);
+    const { status, text } = await open('/report?user=revoked-here&after=revoke&kind=views');
+    expect(status).toBe(404);
+    expect(text).toContain('Google answers it with invalid_grant');
+    expect(text).toMatch(/<a class="button" href="[^"]*\/connect\?ticket=/);
+    expect((await open('/report?user=revoked-here&kind=views')).location).toContain('/connect?ticket=');
+  });
+
   test.each([
     { name: 'another site', headers: { origin: 'https://evil.example.com', 'sec-fetch-site': 'cross-site' } },
     {
@@ -310,6 +353,7 @@ describe('the sample app', () => {
       bed.google.control.failAlways('reports', { named: 'invalid_credentials' });
       await read('refused', '/report?user=phone');
       bed.google.control.clearFaults();
+      await read('ended', '/report?user=on-a-phone-after-revoke&after=revoke');
       bed.google.control.setAdsHierarchy(noAds());
       await chromium.close();
       expect(faults).toEqual([]);

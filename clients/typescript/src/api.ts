@@ -143,6 +143,13 @@ export interface components {
              */
             another_account?: boolean;
             /**
+             * @description Google's pages that the user sees even where they are not needed: the consent screen, the account chooser, or both
+             * @enum {string}
+             */
+            prompt?: "consent" | "select_account" | "consent select_account" | "select_account consent";
+            /** @description false: the grant then holds what this connect asks for, and nothing that was granted before. Left out: what the grant held is kept */
+            include_granted_scopes?: boolean;
+            /**
              * @description The grant waits until your server posts connect_code to /connect/completions. Needs return_to
              * @default false
              */
@@ -483,6 +490,8 @@ export interface components {
             nearly_full: boolean;
             /** @description Active refresh tokens of the account across all clients here */
             used_by_account: number;
+            /** @description Whether these are nine tenths of ACCOUNT_SLOT_LIMIT: Google has a limit for them, which it does not publish */
+            account_nearly_full: boolean;
             /** @description Which one Google evicts first; with the next consent when none is free */
             next_evicted: components["schemas"]["ActiveTokenResponse"] | null;
         };

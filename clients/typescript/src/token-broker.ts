@@ -81,6 +81,10 @@ export interface ConnectOptions extends PageOptions {
   readonly requireAccount?: Schemas['RequireAccountDto'];
   /** Asks Google even when all scopes are held: to connect one more account. */
   readonly anotherAccount?: boolean;
+  /** Google's pages that the user sees even where they are not needed. */
+  readonly prompt?: 'consent' | 'select_account' | 'consent select_account';
+  /** `false`: the grant then holds what this connect asks for, and nothing that was granted before. */
+  readonly includeGrantedScopes?: boolean;
   /** The grant waits until your server posts `connect_code` to /connect/completions. */
   readonly confirm?: boolean;
   /** Connects even when Google would end another user's grant for it. */
@@ -173,6 +177,7 @@ export class TokenBroker {
   /** A link that takes the user to Google and back. */
   async connectLink(user: string, { scope, signal, ...options }: ConnectOptions): Promise<ConnectLink> {
     const { reasons, accountHint, requireAccount, anotherAccount, confirm, force } = options;
+    const { prompt, includeGrantedScopes } = options;
     const body = {
       ...pageMembers(user, options),
       scope: scopeText(scope),
@@ -180,6 +185,8 @@ export class TokenBroker {
       account_hint: accountHint,
       require_account: requireAccount,
       another_account: anotherAccount,
+      prompt,
+      include_granted_scopes: includeGrantedScopes,
       confirm,
       force,
     };

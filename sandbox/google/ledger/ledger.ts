@@ -38,6 +38,13 @@ export class Ledger {
     return grant && this.now() < (grant.expiresAt ?? Infinity) ? grant.scopes : [];
   }
 
+  /** What an account has granted, by project; in the order of the consents. */
+  grantsOf(sub: string): ProjectGrant[] {
+    return [...this.#grants.values()].filter(
+      (grant) => grant.sub === sub && this.now() < (grant.expiresAt ?? Infinity),
+    );
+  }
+
   recordConsent(projectId: string, sub: string, scopes: string[], expiresAt?: number): void {
     const all = [...new Set([...this.grantedScopes(projectId, sub), ...scopes])];
     this.#grants.set(grantKey(projectId, sub), {

@@ -55,6 +55,13 @@ export class SlotNotes extends SlotReporter {
     );
   }
 
+  override accountNearlyFull({ used }: Parameters<SlotReporter['accountNearlyFull']>[0]): void {
+    this.#notes.push(
+      `Careful: this account holds ${used} refresh tokens across all clients. Google has a limit for these, too, which it ` +
+        'does not publish.',
+    );
+  }
+
   get notes(): readonly string[] {
     return this.#notes;
   }

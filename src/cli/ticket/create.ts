@@ -30,6 +30,7 @@ interface Options {
   readonly requireEmail?: string;
   readonly returnTo?: string;
   readonly anotherAccount?: boolean;
+  readonly prompt?: string;
 }
 
 export function ticketCreate(): Command {
@@ -44,6 +45,7 @@ export function ticketCreate(): Command {
         'account',
         'requireEmail',
         'anotherAccount',
+        'prompt',
       ]),
     )
     .option('--client <alias>', 'the Google client; the default one without this')
@@ -51,6 +53,7 @@ export function ticketCreate(): Command {
     .option('--require-email <address>', 'the only account that is accepted')
     .option('--return-to <url>', 'where the browser goes afterwards')
     .option('--another-account', 'ask Google even when all scopes are held')
+    .option('--prompt <prompt>', 'consent, select_account or both: pages of Google that the user sees in any case')
     .addHelpText('after', EXAMPLES)
     .action(printResult(create));
 }
@@ -115,7 +118,7 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
 }
 
 function bodyOf(user: string, options: Omit<Options, 'service' | 'user'>): Record<string, unknown> {
-  const { scope, manage, client, account, requireEmail, returnTo, anotherAccount = false } = options;
+  const { scope, manage, client, account, requireEmail, returnTo, prompt, anotherAccount = false } = options;
   return {
     user_id: user,
     purpose: manage ? 'manage' : 'connect',
@@ -125,6 +128,7 @@ function bodyOf(user: string, options: Omit<Options, 'service' | 'user'>): Recor
     ...(requireEmail === undefined ? {} : { require_account: { email: requireEmail } }),
     return_to: returnTo,
     another_account: anotherAccount,
+    prompt,
   };
 }
 

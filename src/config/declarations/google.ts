@@ -111,6 +111,14 @@ export const GOOGLE_SETTINGS = {
     more: 'See [slots](grants.md#slots).',
     example: '5',
   }),
+  ACCOUNT_SLOT_LIMIT: integer({
+    default: 200,
+    min: 1,
+    max: 100_000,
+    doc: 'How many live refresh tokens of one Google Account, across all clients, count as too many. Google has such a limit and does not publish it.',
+    more: 'The broker warns at nine tenths of it, and refuses nothing. See [slots](grants.md#slots).',
+    example: '500',
+  }),
 };
 
 /** The proxies of outbound requests, for Google and all others. outbound/ reads them from the environment. */

@@ -1,4 +1,5 @@
 import { invalidRequest } from '../errors.js';
+import type { Prompt } from '../google/oauth.js';
 import type { VerifiedAccount } from '../grant/grant.js';
 import { foldEmail } from '../text.js';
 
@@ -33,6 +34,10 @@ export interface ConnectRequest {
   /** The `sub` or email to suggest to the user. */
   readonly accountHint: string | null;
   readonly requireAccount: RequiredAccount | null;
+  /** What Google shall show besides what the broker needs. Absent: nothing. */
+  readonly prompt?: Prompt;
+  /** False: the tokens cover what this connect asks for and nothing that was granted before. Absent: as the broker decides. */
+  readonly includeGranted?: false;
   /** The user connects one more account, whatever is held already. */
   readonly anotherAccount: boolean;
   readonly returnTo: string | null;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Grant } from '../grant/grant.js';
-import { choosePrompt, findHeldGrant, isRenewable, renewableGrants } from './held-grant.js';
+import { choosePrompt, combinePrompts, findHeldGrant, isRenewable, renewableGrants } from './held-grant.js';
 
 function grant(changes: Partial<Grant>): Grant {
   const account = { sub: '1', email: 'alice@example.com' };
@@ -55,5 +55,17 @@ describe('the prompt of an authorization request', () => {
     ['an active one, no account named', [held('active', 'a@x')], null, 'select_account'],
   ])('is right where a user has %s', (_, grants, hint, prompt) => {
     expect(choosePrompt(grants, hint)).toBe(prompt);
+  });
+
+  test.each([
+    [null, null, null],
+    [undefined, 'consent', 'consent'],
+    ['select_account', null, 'select_account'],
+    ['select_account', 'consent', 'consent select_account'],
+    ['consent', 'select_account', 'consent select_account'],
+    ['consent', 'consent', 'consent'],
+    ['consent select_account', null, 'consent select_account'],
+  ] as const)('is, where the service asks for %s and the broker needs %s, %s', (asked, needed, prompt) => {
+    expect(combinePrompts(asked, needed)).toBe(prompt);
   });
 });

@@ -1,3 +1,4 @@
+import { hasPrompt, type Prompt } from '../google/oauth.js';
 import { missingScopes } from '../google/scopes.js';
 import { type Grant, isAccount } from '../grant/grant.js';
 import type { ConnectRequest } from './connect-request.js';
@@ -54,4 +55,16 @@ export function choosePrompt(
   );
   if (usable.length === 0) return 'consent';
   return account === null ? 'select_account' : null;
+}
+
+/** What the service asked Google to show, and what the broker needs: neither takes the other away. */
+export function combinePrompts(
+  asked: Prompt | null | undefined,
+  needed: 'consent' | 'select_account' | null,
+): Prompt | null {
+  const isConsent = needed === 'consent' || hasPrompt(asked, 'consent');
+  const isChoice = needed === 'select_account' || hasPrompt(asked, 'select_account');
+  if (isConsent && isChoice) return 'consent select_account';
+  if (isConsent) return 'consent';
+  return isChoice ? 'select_account' : null;
 }

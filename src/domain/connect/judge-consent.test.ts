@@ -31,6 +31,12 @@ describe('what a consent yields', () => {
       [],
     ],
     [
+      'what was asked and nothing of before, where the service wants it so',
+      { held: held('b'), mayNarrow: true },
+      ['a'],
+      [],
+    ],
+    [
       'what is held, where Google showed no screen',
       { held: held('a', 'b'), hasRefreshToken: false },
       ['a', 'b'],

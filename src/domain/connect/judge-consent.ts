@@ -9,6 +9,8 @@ export interface ConsentFacts {
   readonly hasRefreshToken: boolean;
   /** Whether include_granted_scopes was sent: then the refresh token covers what was granted before, too. */
   readonly includedGranted: boolean;
+  /** Whether the service asked not to include it: then the grant gets no more than this consent covers. */
+  readonly mayNarrow?: boolean;
   /** The active grant of this user, client and account; null where there is none. */
   readonly held: {
     readonly scopes: readonly string[];
@@ -37,7 +39,7 @@ export type ConsentVerdict =
  * the account granted for another user or another client.
  */
 export function judgeConsent(facts: ConsentFacts): ConsentVerdict {
-  const { held, hasRefreshToken, includedGranted } = facts;
+  const { held, hasRefreshToken, includedGranted, mayNarrow = false } = facts;
   const before = held?.scopes ?? [];
   const allowed = scopeSet([...facts.requested, ...SIGN_IN_SCOPES, ...before]);
   const within = commonScopes(facts.answered, allowed);
@@ -50,6 +52,6 @@ export function judgeConsent(facts: ConsentFacts): ConsentVerdict {
     return { kind: 'store', granted: scopeSet(before), unrequested, isTokenWithin };
   }
   const isLess = missingScopes(before, within).length > 0;
-  if (isLess && !includedGranted) return { kind: 'narrower' };
+  if (isLess && !includedGranted && !mayNarrow) return { kind: 'narrower' };
   return { kind: 'store', granted: within, unrequested, isTokenWithin };
 }

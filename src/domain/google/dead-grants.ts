@@ -9,6 +9,12 @@ export interface DeadGrantRow {
 }
 
 /**
+ * `error_subtype` of an `invalid_grant` where a Workspace ends sessions. Google documents neither; its own libraries
+ * treat both as a session that has to be renewed.
+ */
+export const SESSION_CONTROL_SUBTYPES: readonly string[] = ['invalid_rapt', 'rapt_required'];
+
+/**
  * Why Google ends a grant, by the `cause` of a diagnosis. Google answers most of them with the same `invalid_grant`:
  * grant/diagnosis.ts infers which it was. docs/google-errors.md lists each.
  * https://developers.google.com/identity/protocols/oauth2#expiration

@@ -47,8 +47,8 @@ export type Actor = 'user' | 'workspace_admin' | 'operator' | 'developer' | 'acc
 export interface FailureRow<Kind = GoogleFailureKind> {
   /** Google's codes. Empty where the description alone decides, and for all others. */
   readonly errors: readonly string[];
-  /** Google's `error_subtype`, where it distinguishes rows of one code. */
-  readonly subtype?: string;
+  /** Google's `error_subtype`, where it distinguishes rows of one code; one of these. */
+  readonly subtypes?: readonly string[];
   /** Google's description, where it distinguishes rows of one code. The first row that matches counts. */
   readonly words?: RegExp;
   /** Where the same code means different things. */
@@ -66,9 +66,9 @@ export function findFailure<Row extends FailureRow<unknown>>(
   rows: readonly Row[],
   { error, description, subtype }: Pick<GoogleFailure, 'error' | 'description' | 'subtype'>,
 ): Row | null {
-  const fits = ({ errors, subtype: named, words }: Row) =>
+  const fits = ({ errors, subtypes, words }: Row) =>
     (errors.length === 0 ? words !== undefined : errors.includes(error)) &&
-    (named === undefined || named === subtype) &&
+    (subtypes === undefined || (subtype !== null && subtypes.includes(subtype))) &&
     (words === undefined || words.test(description));
   return rows.find(fits) ?? null;
 }

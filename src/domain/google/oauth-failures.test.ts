@@ -87,6 +87,8 @@ describe('the table of failures of the token endpoint', () => {
     ['invalid_grant', 'Bad Request', null, 'refresh', 'grant_dead', /does not accept the refresh token/],
     ['invalid_grant', 'Bad Request', null, 'exchange', 'code_rejected', /did not accept the code/],
     ['invalid_grant', 'reauth related error', 'invalid_rapt', 'refresh', 'grant_dead', /ends sessions/],
+    ['invalid_grant', 'reauth related error', 'rapt_required', 'refresh', 'grant_dead', /ends sessions/],
+    ['invalid_grant', 'Bad Request', 'quux', 'refresh', 'grant_dead', /does not accept the refresh token/],
     [
       'invalid_client',
       'The provided client secret is invalid.',
@@ -135,9 +137,10 @@ function answers({ kind, during }: FailureRow): string[] {
   );
 }
 
-function label({ errors, subtype, shown }: FailureRow<unknown>): string {
+function label({ errors, subtypes, shown }: FailureRow<unknown>): string {
   const codes = errors.map((code) => `\`${code}\``).join(', ');
-  return [codes, subtype === undefined ? '' : `with \`${subtype}\``, shown ?? ''].filter(Boolean).join(' ');
+  const named = subtypes?.map((subtype) => `\`${subtype}\``).join(' or ');
+  return [codes, named === undefined ? '' : `with ${named}`, shown ?? ''].filter(Boolean).join(' ');
 }
 
 /** The cells of the first table under a heading, without its head, and without links. */

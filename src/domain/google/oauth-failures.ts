@@ -5,7 +5,7 @@
  * risc-failures.ts, of the Google Ads API in ads/ads-failure.ts, and why a grant is dead in dead-grants.ts.
  * Does not own how a response is parsed and classified (google/oauth/classify-failure.ts).
  */
-import { DEAD_GRANTS } from './dead-grants.js';
+import { DEAD_GRANTS, SESSION_CONTROL_SUBTYPES } from './dead-grants.js';
 import { type FailureRow, findFailure, type GoogleFailure } from './google-failure.js';
 import { LOCAL_FAILURES, UNUSABLE_RESPONSE } from './local-failures.js';
 
@@ -13,7 +13,7 @@ import { LOCAL_FAILURES, UNUSABLE_RESPONSE } from './local-failures.js';
 export const TOKEN_ENDPOINT_FAILURES = [
   {
     errors: ['invalid_grant'],
-    subtype: 'invalid_rapt',
+    subtypes: SESSION_CONTROL_SUBTYPES,
     during: 'refresh',
     kind: 'grant_dead',
     ...DEAD_GRANTS.session_control,
@@ -24,7 +24,8 @@ export const TOKEN_ENDPOINT_FAILURES = [
     shown: 'in a refresh',
     kind: 'grant_dead',
     meaning:
-      'Google does not accept the refresh token: it was revoked, has expired, or belongs to another client.',
+      'Google does not accept the refresh token: it was revoked, has expired, or belongs to another client, or the Google ' +
+      'Account was deleted or disabled.',
     whoMustAct: 'user',
     remedy: 'Connect again.',
   },

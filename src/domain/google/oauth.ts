@@ -1,6 +1,16 @@
 import type { TokenEndpointResponse } from '../grant/grant.js';
 import type { Secret } from '../secret.js';
 
+/** What Google shall show even where it need not: the consent screen, the account chooser, or both. */
+export const PROMPTS = ['consent', 'select_account', 'consent select_account'] as const;
+
+export type Prompt = (typeof PROMPTS)[number];
+
+/** Whether a prompt is one of these, or both of which one is it. */
+export function hasPrompt(prompt: Prompt | null | undefined, named: 'consent' | 'select_account'): boolean {
+  return prompt?.split(' ').includes(named) ?? false;
+}
+
 export interface ConsentRequest {
   readonly client: GoogleClient;
   readonly redirectUri: string;
@@ -13,7 +23,7 @@ export interface ConsentRequest {
   /** An email address or `sub`. */
   readonly loginHint: string | null;
   readonly hostedDomain: string | null;
-  readonly prompt: 'consent' | 'select_account' | null;
+  readonly prompt: Prompt | null;
   /** Of Google's pages, a language tag; null leaves it to the browser and the account. */
   readonly locale: string | null;
   /**

@@ -8,6 +8,8 @@ export interface Consent {
   readonly answer: TokenEndpointResponse;
   /** Whether include_granted_scopes was sent. */
   readonly includedGranted: boolean;
+  /** Whether the service asked not to include it: then the grant may hold less than before. */
+  readonly mayNarrow: boolean;
   /** The pending exchange that becomes this grant; it is removed in the same transaction. */
   readonly exchangeId: string | null;
   /** The same for a pending consent: the digest of its completion code. */

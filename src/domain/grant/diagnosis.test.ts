@@ -34,6 +34,10 @@ describe('the diagnosis of a grant whose reason Google names', () => {
       ['session_control', 'certain', 'user'],
     ],
     [
+      new GoogleFailure('grant_dead', 'invalid_grant', 'reauth related error (rapt_required)', 'rapt_required'),
+      ['session_control', 'certain', 'user'],
+    ],
+    [
       new GoogleFailure('policy_rejected', 'admin_policy_enforced'),
       ['admin_policy_enforced', 'certain', 'workspace_admin'],
     ],

@@ -1,4 +1,9 @@
-import { DEAD_GRANTS, type DeadGrantCause, type DeadGrantRow } from '../google/dead-grants.js';
+import {
+  DEAD_GRANTS,
+  type DeadGrantCause,
+  type DeadGrantRow,
+  SESSION_CONTROL_SUBTYPES,
+} from '../google/dead-grants.js';
 import type { GoogleFailure } from '../google/google-failure.js';
 import { forecast, TESTING_SECONDS } from './expiry-forecast.js';
 import { type Diagnosis, type Grant, isAgeKnown } from './grant.js';
@@ -17,7 +22,9 @@ export interface Evidence {
  * likeliest cause first.
  */
 export function diagnose(failure: GoogleFailure, evidence: Evidence): Diagnosis {
-  if (failure.subtype === 'invalid_rapt') return diagnosisOf('session_control', 'certain');
+  if (failure.subtype !== null && SESSION_CONTROL_SUBTYPES.includes(failure.subtype)) {
+    return diagnosisOf('session_control', 'certain');
+  }
   if (failure.kind === 'policy_rejected') {
     return { ...diagnosisOf('admin_policy_enforced', 'certain'), cause: failure.error };
   }

@@ -67,6 +67,14 @@ export const SLOTS_NEARLY_FULL = counter({
   see: 'grants.md#slots',
 });
 
+export const ACCOUNT_SLOTS_NEARLY_FULL = counter({
+  name: 'token_broker_account_slots_nearly_full_total',
+  help: 'Connects after which an account had nine tenths or more of ACCOUNT_SLOT_LIMIT taken across all clients.',
+  unit: 'connects',
+  labels: { client: CLIENT },
+  see: 'grants.md#slots',
+});
+
 export const CONNECTS = counter({
   name: 'token_broker_connects_total',
   help: 'Connects that ended, by how and why.',

@@ -208,6 +208,7 @@ export class GoogleOAuthClient {
       this.shutdown.signal,
     );
     if (response.status !== 200) throw classifyFailure({ ...response, during });
-    return parseTokenEndpointResponse(response.body, startedAt, askedScopes);
+    const emptyScope = during === 'refresh' ? 'as_missing' : 'broken';
+    return parseTokenEndpointResponse(response.body, startedAt, askedScopes, emptyScope);
   }
 }

@@ -10,8 +10,9 @@ const MAX_SECONDS = 24 * 3600;
 const UNKNOWN_SECONDS = 60;
 const MAX_REFRESH_SECONDS = 10 * 365 * 86_400;
 
-/** Google promises 2048 and 512 characters at most; four times as long is rejected. */
-const MAX_ACCESS_TOKEN = 8192;
+/** Google promises 2048 and 512 characters at most (https://developers.google.com/identity/protocols/oauth2#size). */
+const MAX_ACCESS_TOKEN = 2048;
+/** One that is longer than promised would be lost with the consent, so four times as long is accepted. */
 const MAX_REFRESH_TOKEN = 2048;
 const MAX_ID_TOKEN = 16_384;
 
@@ -28,12 +29,15 @@ const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
  * request is retried later.
  * @param startedAt when the request began: lifetimes count from here, so a slow response errs on the safe side
  * @param askedScopes replaces a missing `scope`, which then equals what was requested (section 5.1)
+ * @param emptyScope in a refresh, an empty `scope` says as little as a missing one: the known scopes stay. In a code
+ * exchange it would count as everything that was asked for, which the user may have unticked
  * @throws {GoogleFailure} `unavailable`
  */
 export function parseTokenEndpointResponse(
   body: string,
   startedAt: Date,
   askedScopes: readonly string[],
+  emptyScope: 'as_missing' | 'broken' = 'broken',
 ): CodeExchangeResponse {
   const json = readJsonObject(body);
   if (!json) throw broken('is not one JSON object');
@@ -50,7 +54,7 @@ export function parseTokenEndpointResponse(
     accessToken,
     obtainedAt: startedAt,
     expiresAt: after(Math.min(positive(json['expires_in']) ?? UNKNOWN_SECONDS, MAX_SECONDS)),
-    scopes: scopes(json['scope'], askedScopes),
+    scopes: scopes(json['scope'], askedScopes, emptyScope),
     refreshToken: secret(json, 'refresh_token', VISIBLE, MAX_REFRESH_TOKEN),
     refreshTokenExpiresAt:
       refreshSeconds === null ? null : after(Math.min(refreshSeconds, MAX_REFRESH_SECONDS)),
@@ -69,11 +73,16 @@ export function assertSomeOf(answered: readonly string[], granted: readonly stri
   }
 }
 
-function scopes(value: unknown, asked: readonly string[]): readonly string[] {
+function scopes(
+  value: unknown,
+  asked: readonly string[],
+  emptyScope: 'as_missing' | 'broken',
+): readonly string[] {
   if (value === undefined || value === null) return asked;
   if (typeof value !== 'string') throw broken('holds a scope that is no text');
   // Section 3.3 knows the space only; another white space between two scopes is read the same.
   const named = parseScopes(value.replaceAll(/[\t\r\n]/g, ' '));
+  if (named.length === 0 && emptyScope === 'as_missing') return asked;
   if (named.length === 0) throw broken('names no scope');
   if (!areScopeTokens(named)) throw broken('holds a scope that cannot be one');
   return named;

@@ -76,6 +76,7 @@ export class GrantsRepository {
         answered: answer.scopes,
         hasRefreshToken: answer.refreshToken !== null,
         includedGranted: consent.includedGranted,
+        mayNarrow: consent.mayNarrow,
         held: held && { scopes: held.grantedScopes, isActive: held.status === 'active' },
       });
       if (verdict.kind !== 'store') return verdict;

@@ -70,5 +70,10 @@ export class RefreshTokens {
         slots: { limit, used, free: limit - used },
       });
     }
+    const { accountSlotLimit } = this.settings;
+    const usedByAccount = await this.ledger.countOfAccount(tx, accountSub, now);
+    if (isNearlyFull(usedByAccount, accountSlotLimit)) {
+      this.reporter.accountNearlyFull({ client, grantId, used: usedByAccount, limit: accountSlotLimit });
+    }
   }
 }

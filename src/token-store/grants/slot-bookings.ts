@@ -107,6 +107,11 @@ export class SlotBookings {
     return taken;
   }
 
+  /** How many tokens of an account are live across all clients. */
+  countOfAccount(tx: Transaction, accountSub: string, now: Date): Promise<number> {
+    return tx.refreshToken.count({ where: { accountSub, ...live(now) } });
+  }
+
   /** For several clients, always in the same order: no deadlock. */
   async lockAll(tx: Transaction, accountSub: string, clients: readonly string[]): Promise<void> {
     for (const client of [...clients].sort()) await this.lock(tx, accountSub, client);

@@ -1,0 +1,38 @@
+/**
+ * GET and POST /connections: the page of a Google Account that lists the apps with access to it, and removes them
+ * (https://myaccount.google.com/connections). Every browser counts as signed in to all accounts, as at the consent page.
+ */
+import type { Google } from './google.js';
+import type { Incoming } from './incoming.js';
+import { type Connection, connectionsPage } from './pages/connections-page.js';
+import { type EndpointResponse, html } from './response.js';
+import { endProjectGrant } from './revoke.js';
+
+export function showConnections(google: Google): EndpointResponse {
+  return html(200, connectionsPage({ accounts: accountsOf(google), removed: null }));
+}
+
+/** Google ends what the account granted to the whole project, and tells no app unless it receives security events. */
+export function removeConnection(google: Google, { form }: Incoming): EndpointResponse {
+  const { account: sub, project } = form;
+  const found = typeof sub === 'string' ? google.accounts.get(sub) : undefined;
+  const grant = found && google.ledger.grantsOf(found.sub).find(({ projectId }) => projectId === project);
+  if (grant) endProjectGrant(google, grant.projectId, grant.sub);
+  const removed = grant ? appOf(google, grant.projectId) : null;
+  return html(200, connectionsPage({ accounts: accountsOf(google), removed }));
+}
+
+function accountsOf(google: Google) {
+  return [...google.accounts.values()].map((account) => ({
+    account,
+    connections: google.ledger.grantsOf(account.sub).map(
+      ({ projectId, scopes }): Connection => ({ projectId, scopes, app: appOf(google, projectId) }),
+    ),
+  }));
+}
+
+/** The name on the consent page: that of the project's first client with a name. */
+function appOf(google: Google, projectId: string): string {
+  const clients = [...google.clients.values()].filter((client) => client.projectId === projectId);
+  return clients.find(({ appName }) => appName !== undefined)?.appName ?? projectId;
+}
