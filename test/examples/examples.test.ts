@@ -128,8 +128,8 @@ describe.each(here.map(({ language }) => language))('the example in %s', (langua
 });
 
 describe('the example in plain HTTP', () => {
-  const run = async (action: string) => {
-    const args = ['examples/http/example.sh', action, 'carol'];
+  const run = (action: string, user: string) => {
+    const args = ['examples/http/example.sh', action, user];
     // The broker is in this process, which must not wait for it.
     return promisify(execFile)('sh', args, { env: environment() }).then(
       ({ stdout }) => ({ code: 0, stdout }),
@@ -141,18 +141,19 @@ describe('the example in plain HTTP', () => {
     ['revoke', 401],
     ['clear', 200],
   ])('connects, calls the API, and ends the access by %s', async (action, after) => {
-    const refusal = await run('test');
+    const user = `carol${action}`;
+    const refusal = await run('test', user);
     expect(refusal.code).toBe(1);
     expect(JSON.parse(refusal.stdout)).toMatchObject({ code: 'not_connected' });
-    const link = (await run('authorize')).stdout.trim();
+    const link = (await run('authorize', user)).stdout.trim();
     expect(link).toMatch(LINK);
     await new Browser().connect(link, { account: BOB.email });
-    const report = await run('test');
+    const report = await run('test', user);
     expect(report.code).toBe(0);
     expect((JSON.parse(report.stdout) as { rows: unknown[] }).rows).toHaveLength(31);
-    const { body } = await bed.api.token('carol', { scope: YOUTUBE });
-    expect((await run(action)).code).toBe(0);
+    const { body } = await bed.api.token(user, { scope: YOUTUBE });
+    expect((await run(action, user)).code).toBe(0);
     expect(await statusOf(body['access_token'])).toBe(after);
-    expect((await run('test')).code).toBe(1);
+    expect((await run('test', user)).code).toBe(1);
   });
 });
