@@ -99,12 +99,14 @@ test.each(pages)('%s names source files that exist', (page) => {
   expect(named.filter((path) => !existsSync(path) && !existsSync(join('src', path)))).toEqual([]);
 });
 
-/** As GitHub makes anchors of them. */
+/** As GitHub makes anchors of them; a page in another language names those of the English one. */
 function headings(markdown: string): string[] {
-  return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, text = '']) =>
-    text
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-'),
+  return [...markdown.matchAll(/^#+ (?:<a id="([^"]+)"><\/a>)?(.*)$/gm)].map(
+    ([, id, text = '']) =>
+      id ??
+      text
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
   );
 }
