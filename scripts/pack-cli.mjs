@@ -23,7 +23,8 @@ copy('LICENSE');
 write('package.json', {
   name: 'token-broker-cli',
   version,
-  description: "The token broker's command line: refresh tokens, configurations of Google's libraries, administration",
+  description:
+    "The token broker's command line: refresh tokens, configurations of Google's libraries, administration",
   private: true,
   license,
   type,
@@ -59,7 +60,9 @@ function thirdPartyLicences() {
   return Object.entries(packages)
     .filter(([path, entry]) => isShipped(path, entry) && existsSync(join(root, path)))
     .map(([path, { version: its, license: named }]) => {
-      const texts = readdirSync(join(root, path)).filter((name) => /^(licen[cs]e|notice|copying)/i.test(name));
+      const texts = readdirSync(join(root, path)).filter((name) =>
+        /^(licen[cs]e|notice|copying)/i.test(name),
+      );
       const content = texts.map((name) => readFileSync(join(root, path, name), 'utf8').trim());
       return [`${path.split('node_modules/').at(-1)}@${its} (${named})`, ...content].join('\n\n');
     })

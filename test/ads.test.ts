@@ -311,7 +311,13 @@ describe('the requests to Google', () => {
       expect(answer.status).toBe(200);
       expect(answer.body).toMatchObject({ complete: false });
       const [gap, ...others] = answer.body['gaps'] as Record<string, unknown>[];
-      expect(gap).toEqual({ customer_id: M3, why, cause, who_must_act, remedy: expect.stringMatching(/\. .+\.$/) });
+      expect(gap).toEqual({
+        customer_id: M3,
+        why,
+        cause,
+        who_must_act,
+        remedy: expect.stringMatching(/\. .+\.$/),
+      });
       expect(others).toEqual([]);
       expect(gap?.['remedy']).not.toMatch(/try again/i);
       expect(Object.keys(byRoot(customersOf(answer))[M2] ?? {})).toEqual([M2, A1, A2, A3]);

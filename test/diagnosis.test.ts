@@ -76,12 +76,15 @@ describe('the cause of a dead grant', () => {
     expect(await reason()).toEqual(['inactivity', 'inferred', 'user']);
   });
 
-  test.each(['invalid_rapt', 'rapt_required'] as const)('is a Workspace that ends sessions (%s)', async (rapt) => {
-    await connect();
-    bed.google.control.setAccountPolicy(ALICE.sub, rapt);
-    bed.clock.advance(3600);
-    expect(await reason()).toEqual(['session_control', 'certain', 'user']);
-  });
+  test.each(['invalid_rapt', 'rapt_required'] as const)(
+    'is a Workspace that ends sessions (%s)',
+    async (rapt) => {
+      await connect();
+      bed.google.control.setAccountPolicy(ALICE.sub, rapt);
+      bed.clock.advance(3600);
+      expect(await reason()).toEqual(['session_control', 'certain', 'user']);
+    },
+  );
 
   test('is a Workspace administrator who forbids it', async () => {
     await connect();

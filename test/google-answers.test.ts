@@ -53,9 +53,12 @@ const BROKEN: readonly (readonly [string, Odd])[] = [
     'an access token with half a surrogate pair',
     { body: `{"access_token":"a\\ud800","token_type":"Bearer"}` },
   ],
-  ['an access token that is a character longer than Google promises', {
-    body: good({ access_token: 'a'.repeat(2049) }),
-  }],
+  [
+    'an access token that is a character longer than Google promises',
+    {
+      body: good({ access_token: 'a'.repeat(2049) }),
+    },
+  ],
   ['an access token of 16 kB', { body: good({ access_token: 'a'.repeat(16_384) }) }],
   ['an empty access token', { body: good({ access_token: '' }) }],
   ['no access token', { body: good({ access_token: undefined }) }],
@@ -273,9 +276,9 @@ describe('an odd response from Google', () => {
   describe('to a code', () => {
     // Without openid no account is known; these are about what is read, not about who.
     test.each(
-      [...BROKEN, ...BROKEN_CODE_EXCHANGE].filter(([, { status = 200 }]) => status === 200).filter(
-        ([name]) => !/nothing was granted|id_token/.test(name),
-      ),
+      [...BROKEN, ...BROKEN_CODE_EXCHANGE]
+        .filter(([, { status = 200 }]) => status === 200)
+        .filter(([name]) => !/nothing was granted|id_token/.test(name)),
     )('fails the connect with %s, and nothing is kept', async (_, odd) => {
       const user = `connecting-${crypto.randomUUID()}`;
       answerWith(odd);

@@ -42,7 +42,10 @@ describe('a connect whose scopes are all held', () => {
     ['another account', { account_hint: BOB.email }],
     ['one more account, whichever', { another_account: true }],
     ['the consent screen, which its ticket asks for', { prompt: 'consent', account_hint: ALICE.email }],
-    ['the account chooser, which its ticket asks for', { prompt: 'select_account', account_hint: ALICE.email }],
+    [
+      'the account chooser, which its ticket asks for',
+      { prompt: 'select_account', account_hint: ALICE.email },
+    ],
     ['a Workspace domain', { require_account: { hd: 'example.com' } }],
     ['another client', { client: 'second' }],
     ['another user', { user_id: 'bob' }],
@@ -106,10 +109,13 @@ describe('a connect whose scopes are all held', () => {
       expect(asked.get('include_granted_scopes')).toBe('true');
     });
 
-    test.each(['consent select_account', 'select_account consent'])('shows both pages for %j', async (prompt) => {
-      const asked = await consentOf({ prompt, user_id: 'bob' });
-      expect(asked.get('prompt')).toBe('consent select_account');
-    });
+    test.each(['consent select_account', 'select_account consent'])(
+      'shows both pages for %j',
+      async (prompt) => {
+        const asked = await consentOf({ prompt, user_id: 'bob' });
+        expect(asked.get('prompt')).toBe('consent select_account');
+      },
+    );
 
     test('has the user choose the account first, and asks for no consent where that account has all', async () => {
       const ticket = { user_id: 'alice', scope: YOUTUBE, return_to: `${APP}/done`, account_hint: BOB.email };
@@ -132,20 +138,28 @@ describe('a connect whose scopes are all held', () => {
       expect(new URL(next.headers.get('location') ?? '').searchParams.get('prompt')).toBe('consent');
     });
 
-    test.each(['none', 'consent none', 'login', '', 'consent consent'])('is refused with %j', async (prompt) => {
-      const { status, body } = await bed.api.post('/connect/tickets', {
-        user_id: 'alice',
-        scope: YOUTUBE,
-        prompt,
-      });
-      expect(status).toBe(400);
-      expect(body['errors']).toHaveProperty('prompt');
-    });
+    test.each(['none', 'consent none', 'login', '', 'consent consent'])(
+      'is refused with %j',
+      async (prompt) => {
+        const { status, body } = await bed.api.post('/connect/tickets', {
+          user_id: 'alice',
+          scope: YOUTUBE,
+          prompt,
+        });
+        expect(status).toBe(400);
+        expect(body['errors']).toHaveProperty('prompt');
+      },
+    );
   });
 
   test('loses what it held by a consent that is not to include it, and names it as missing', async () => {
     const other = 'https://www.googleapis.com/auth/youtube';
-    const ticket = { user_id: 'alice', scope: other, account_hint: ALICE.email, include_granted_scopes: false };
+    const ticket = {
+      user_id: 'alice',
+      scope: other,
+      account_hint: ALICE.email,
+      include_granted_scopes: false,
+    };
     const browser = new Browser();
     const consent = await browser.begin(await bed.api.connectUrl(ticket));
     expect(consent.searchParams.has('include_granted_scopes')).toBe(false);
@@ -154,6 +168,8 @@ describe('a connect whose scopes are all held', () => {
     expect(String(grant?.['scope']).split(' ')).toContain(other);
     expect(String(grant?.['scope'])).not.toContain('yt-analytics');
     expect(grant?.['missing_scopes']).toEqual([YOUTUBE, ADS].sort());
-    expect((await bed.api.token('alice', { scope: YOUTUBE })).body).toMatchObject({ code: 'insufficient_scope' });
+    expect((await bed.api.token('alice', { scope: YOUTUBE })).body).toMatchObject({
+      code: 'insufficient_scope',
+    });
   });
 });

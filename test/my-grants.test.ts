@@ -188,24 +188,21 @@ describe('the link of the page', () => {
     'another_account',
     'confirm',
     'force',
-  ])(
-    'is refused with %s, which only a connect has',
-    async (name) => {
-      const values: Record<string, unknown> = {
-        scope: YOUTUBE,
-        reasons: { [YOUTUBE]: 'To know.' },
-        account_hint: ALICE.email,
-        require_account: { email: ALICE.email },
-        prompt: 'consent',
-      };
-      const { status, body } = await bed.api.post('/connect/tickets', {
-        ...PAGE,
-        [name]: values[name] ?? true,
-      });
-      expect(status).toBe(400);
-      expect(body['errors']).toEqual({ [name]: 'has no meaning with the purpose manage.' });
-    },
-  );
+  ])('is refused with %s, which only a connect has', async (name) => {
+    const values: Record<string, unknown> = {
+      scope: YOUTUBE,
+      reasons: { [YOUTUBE]: 'To know.' },
+      account_hint: ALICE.email,
+      require_account: { email: ALICE.email },
+      prompt: 'consent',
+    };
+    const { status, body } = await bed.api.post('/connect/tickets', {
+      ...PAGE,
+      [name]: values[name] ?? true,
+    });
+    expect(status).toBe(400);
+    expect(body['errors']).toEqual({ [name]: 'has no meaning with the purpose manage.' });
+  });
 
   test('is refused to a service for a user or a client that its policy does not cover', async () => {
     const narrow = await bed.service({ users: ['bob'], clients: ['second'] });

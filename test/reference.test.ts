@@ -127,16 +127,20 @@ describe('the codes', () => {
   });
 
   test('are, for the pages of Google, headings of docs/google-errors.md, as the stand-in shows them', () => {
-    const page = read('docs/google-errors.md').split("\n## On Google's own page\n")[1]?.split('\n## ')[0] ?? '';
+    const page =
+      read('docs/google-errors.md').split("\n## On Google's own page\n")[1]?.split('\n## ')[0] ?? '';
     const shown = read('sandbox/google/refusals.ts').matchAll(/\bpage\(\s*\d+,\s*'([a-z_]+)'/g);
     const codes = [...new Set([...shown].map(([, code = '']) => code))];
     expect(codes.length).toBeGreaterThan(8);
-    expect(codes.filter((code) => !page.includes(`### \`${code}\``) && code !== 'disabled_client')).toEqual([]);
+    expect(codes.filter((code) => !page.includes(`### \`${code}\``) && code !== 'disabled_client')).toEqual(
+      [],
+    );
     expect(page).toContain('`disabled_client`');
   });
 
   test('come with the words of the consent page for the scopes of YouTube, as the stand-in shows them', () => {
-    const section = read('docs/connecting.md').split('\n## The scopes of YouTube\n')[1]?.split('\n## ')[0] ?? '';
+    const section =
+      read('docs/connecting.md').split('\n## The scopes of YouTube\n')[1]?.split('\n## ')[0] ?? '';
     const rows = [...section.matchAll(/^\| `(https:[^`]+)` +\| (.+?) +\|/gm)].map(([, scope = '', words]) => [
       scope,
       words,
@@ -145,12 +149,16 @@ describe('the codes', () => {
     expect(rows).toEqual(rows.map(([scope = '']) => [scope, meaningOf(scope)]));
   });
 
-  test.each(['WebView', 'WKWebView', 'AppAuth', 'SFSafariViewController', 'App Links', 'urn:ietf:wg:oauth:2.0:oob'])(
-    'come with %s named where Google names it',
-    (word) => {
-      expect(read('docs/google-errors.md')).toContain(word);
-    },
-  );
+  test.each([
+    'WebView',
+    'WKWebView',
+    'AppAuth',
+    'SFSafariViewController',
+    'App Links',
+    'urn:ietf:wg:oauth:2.0:oob',
+  ])('come with %s named where Google names it', (word) => {
+    expect(read('docs/google-errors.md')).toContain(word);
+  });
 });
 
 describe('the command line', () => {

@@ -25,9 +25,9 @@ export function removeConnection(google: Google, { form }: Incoming): EndpointRe
 function accountsOf(google: Google) {
   return [...google.accounts.values()].map((account) => ({
     account,
-    connections: google.ledger.grantsOf(account.sub).map(
-      ({ projectId, scopes }): Connection => ({ projectId, scopes, app: appOf(google, projectId) }),
-    ),
+    connections: google.ledger
+      .grantsOf(account.sub)
+      .map(({ projectId, scopes }): Connection => ({ projectId, scopes, app: appOf(google, projectId) })),
   }));
 }
 

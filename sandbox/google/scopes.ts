@@ -49,7 +49,8 @@ const meanings: Partial<Record<string, string>> = {
     'See, edit, and permanently delete your YouTube videos, ratings, comments and captions',
   'https://www.googleapis.com/auth/youtube.channel-memberships.creator':
     'See a list of your current active channel members, their current level, and when they became a member',
-  'https://www.googleapis.com/auth/youtubepartner': 'View and manage your assets and associated content on YouTube',
+  'https://www.googleapis.com/auth/youtubepartner':
+    'View and manage your assets and associated content on YouTube',
   'https://www.googleapis.com/auth/youtubepartner-channel-audit':
     'View private information of your YouTube channel relevant during the audit process with a YouTube partner',
   'https://www.googleapis.com/auth/adwords':

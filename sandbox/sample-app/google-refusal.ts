@@ -9,7 +9,7 @@ export class GoogleRefusal extends Error {
   constructor(
     readonly status: number | null,
     message: string,
-    readonly answer: unknown = undefined,
+    readonly answer?: unknown,
   ) {
     super(message);
   }

@@ -53,7 +53,8 @@ export async function queryReport(
     };
   } catch (error) {
     // Of the error only the answer: its request holds the token.
-    const { status, data } = (error as { response?: { status?: number; data?: unknown } } | null)?.response ?? {};
+    const { status, data } =
+      (error as { response?: { status?: number; data?: unknown } } | null)?.response ?? {};
     throw new GoogleRefusal(
       status ?? null,
       error instanceof Error ? error.message : 'Google gave no reason.',

@@ -84,7 +84,11 @@ function jsonOf({ answer }: GoogleRefusal): Pick<Failure, 'json'> {
 }
 
 /** Causes of a dead grant that Google answers otherwise, or does not answer yet. */
-const OTHER_CAUSES: readonly (string | undefined)[] = ['admin_policy_enforced', 'account_disabled', 'revoking'];
+const OTHER_CAUSES: readonly (string | undefined)[] = [
+  'admin_policy_enforced',
+  'account_disabled',
+  'revoking',
+];
 
 /** What Google says of a refresh token that has ended; null where the refusal is about something else. */
 function explainInvalidGrant({ code, cause }: Problem, isRevoked: boolean): string | null {

@@ -94,7 +94,9 @@ function openClientFiles(entries: readonly string[]): string[] {
   const paths = entries.map((entry) => entry.slice(entry.indexOf('=') + 1));
   const folders = [...new Set(paths.map((path) => dirname(path)))].filter(isOwnFolder);
   return [
-    ...paths.filter(isReadableByOthers).map((path) => `${path} can be read by every user of this machine: chmod 600 ${path}`),
+    ...paths
+      .filter(isReadableByOthers)
+      .map((path) => `${path} can be read by every user of this machine: chmod 600 ${path}`),
     ...folders
       .filter(isReadableByOthers)
       .map((folder) => `the folder ${folder} can be read by every user of this machine: chmod 700 ${folder}`),

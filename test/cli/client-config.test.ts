@@ -121,7 +121,9 @@ const READERS: readonly (readonly [LibraryFormat, Reader])[] = [
 /** C#'s string literals, as far as they are used, are those of JSON. */
 function readObjectInitializer(text: string): Record<string, string> {
   const found = text.matchAll(/^ {8}(\w+) = ("(?:[^"\\]|\\.)*"),?$/gm);
-  return Object.fromEntries([...found].map(([, name = '', literal = '']) => [name, JSON.parse(literal) as string]));
+  return Object.fromEntries(
+    [...found].map(([, name = '', literal = '']) => [name, JSON.parse(literal) as string]),
+  );
 }
 
 function readAppConfig(text: string): Record<string, string> {
@@ -208,7 +210,9 @@ test('csharp-code has the form of the guide, and App.config says what the librar
       '    };',
     ].join('\n'),
   );
-  expect(write('csharp', given)).toMatch(/Google\.Ads\.GoogleAds\.Extensions.*\n.*LoadFromDefaultAppConfigSection\(\)/);
+  expect(write('csharp', given)).toMatch(
+    /Google\.Ads\.GoogleAds\.Extensions.*\n.*LoadFromDefaultAppConfigSection\(\)/,
+  );
 });
 
 test('ruby gets a log level and a target, without which its library complains', () => {
@@ -369,7 +373,11 @@ describe('token-broker client-config', () => {
     const token = ['--refresh_token_file', tokenFile];
     const cases: readonly (readonly [string[], number, RegExp])[] = [
       [['client-config'], 2, /'--format <format>' not specified/],
-      [[...base, '--format', 'cobol'], 2, /Allowed choices are python, java, php, ruby, perl, csharp, csharp-code, curl/],
+      [
+        [...base, '--format', 'cobol'],
+        2,
+        /Allowed choices are python, java, php, ruby, perl, csharp, csharp-code, curl/,
+      ],
       [[...base, '--format', 'java'], 2, /--refresh_token_file is needed/],
       [
         [...base, '--format', 'java', '--refresh_token_file', '-', '--developer_token_file', '-'],
@@ -377,7 +385,16 @@ describe('token-broker client-config', () => {
         /only one/,
       ],
       [
-        [...base, '--format', 'java', ...token, '--developer_token', 'x', '--developer_token_file', tokenFile],
+        [
+          ...base,
+          '--format',
+          'java',
+          ...token,
+          '--developer_token',
+          'x',
+          '--developer_token_file',
+          tokenFile,
+        ],
         2,
         /both name the developer token/,
       ],

@@ -212,7 +212,9 @@ describe('token-broker client check', () => {
       GOOGLE_ADS_API_VERSION: 'v99',
     });
     expect(newest.stdout).not.toContain('WARNING');
-    const byDefault = (await asJson(['client', 'check', '--offline'], bed.settings)).answer?.['google_ads_api'];
+    const byDefault = (await asJson(['client', 'check', '--offline'], bed.settings)).answer?.[
+      'google_ads_api'
+    ];
     expect(byDefault).toMatchObject({ sunset: expect.stringMatching(/^\d{4}-/) });
   });
 

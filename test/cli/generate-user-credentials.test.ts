@@ -141,7 +141,15 @@ describe('the desktop flow', () => {
     chmodSync(join(bin, 'xdg-open'), 0o755);
     const running = startTokenBroker(
       [
-        ...[COMMAND, '-c', file('desktop'), '--login_hint', ALICE.email, '--login_customer_id', '123-456-7890'],
+        ...[
+          COMMAND,
+          '-c',
+          file('desktop'),
+          '--login_hint',
+          ALICE.email,
+          '--login_customer_id',
+          '123-456-7890',
+        ],
         ...['--linked_customer_id', '0987654321', '--developer_token', 'dev_token-22'],
       ],
       { GOOGLE_STAND_IN_URL: google.url, PATH: bin },
@@ -187,7 +195,9 @@ describe('the desktop flow', () => {
 
     expect(page.status).toBe(200);
     expect(page.text).toContain('<h1>Done</h1>');
-    expect(page.text).toMatch(/refresh token has been fetched: check the console output for further instructions/);
+    expect(page.text).toMatch(
+      /refresh token has been fetched: check the console output for further instructions/,
+    );
     expect(page.text).not.toContain(token);
     // The server is gone, so the page can load nothing from it.
     expect(page.text).toContain('<style>');
@@ -454,7 +464,11 @@ describe('a run that fails before the user is involved', () => {
     expectFailure(missing, 13, /nowhere\.json cannot be read \(ENOENT\)\..*Download/);
     expectFailure(broken, 14, /broken\.json is not JSON\. Download/);
     expectFailure(incomplete, 14, /incomplete\.json lacks client_id\. Download/);
-    expectFailure(secretless, 14, /secretless\.json lacks client_secret: since June 2025 .*add a new secret.* then\.$/);
+    expectFailure(
+      secretless,
+      14,
+      /secretless\.json lacks client_secret: since June 2025 .*add a new secret.* then\.$/,
+    );
   });
 
   test('exits with 12, 69 or 3 for a port in use, no network, or a client that Google refuses', async () => {

@@ -139,7 +139,7 @@ describe('an account that refuses for a reason of its own', () => {
   ])('answers %j with %d, and leaves the others usable', async (refuses, status) => {
     const { accounts, ...rest } = guideHierarchy({ U2: ada.email });
     const refusing = accounts.map((each) => (each.id === A4 ? { ...each, refuses } : each));
-    google.control.setAdsHierarchy({ ...rest, accounts: refusing as typeof accounts });
+    google.control.setAdsHierarchy({ ...rest, accounts: refusing });
     const answer = await search(A4, M3);
     expect([answer.status, codeOf(answer.body)]).toEqual([status, Object.values(refuses)[0]]);
     expect((await search(A1, M3)).status).toBe(200);

@@ -187,7 +187,12 @@ describe('revocation', () => {
     const { refresh_token } = await google.connect();
     const other = await google.connect({ client_id: stranger.clientId });
     const listed = await page();
-    for (const words of [ada.email, 'Channel Insights', 'View YouTube Analytics reports', 'Ben &lt;Franklin>'])
+    for (const words of [
+      ada.email,
+      'Channel Insights',
+      'View YouTube Analytics reports',
+      'Ben &lt;Franklin>',
+    ])
       expect(listed).toContain(words);
     expect(listed).toMatch(/name="project" value="insights"/);
     const removed = await page({ account: ada.sub, project: web.projectId });

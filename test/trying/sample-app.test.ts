@@ -258,7 +258,9 @@ describe('the sample app', () => {
       const { text } = await open('/report?user=tree&kind=ads');
       const tree = /<ul class="tree">.*<\/ul>/s.exec(text)?.[0] ?? '';
       // M2 is a top, with A1 below it; A1 again below M3.
-      expect(tree).toMatch(/M2 \(1000000002\).*<ul>.*A1 \(2000000001\).*M3 \(1000000003\).*A1 \(2000000001\)/s);
+      expect(tree).toMatch(
+        /M2 \(1000000002\).*<ul>.*A1 \(2000000001\).*M3 \(1000000003\).*A1 \(2000000001\)/s,
+      );
       expect(tree).toContain('STANDARD, direct: no header needed');
       expect(tree).toContain('STANDARD, login-customer-id: 1000000002');
       expect(tree).toContain('READ_ONLY, login-customer-id: 1000000003');

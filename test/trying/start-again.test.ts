@@ -64,7 +64,8 @@ describe('npm start again', () => {
       const roots: Record<string, unknown> = {};
       for (const user of ['sa1', 'u1', 'u2', 'u3']) {
         const { body } = await broker().token(user, { customer_id: A1 });
-        roots[user] = (body['ads'] as Record<string, unknown> | undefined)?.['login_customer_id'] ?? body['reason'];
+        roots[user] =
+          (body['ads'] as Record<string, unknown> | undefined)?.['login_customer_id'] ?? body['reason'];
       }
       expect(roots).toEqual({ sa1: M1, u1: M1, u2: M2, u3: 'no_access_path' });
     },

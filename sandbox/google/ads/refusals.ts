@@ -147,7 +147,13 @@ export const refuseAds = (name: keyof typeof adsRefusals): Refusal => new Refusa
 export const refuseAdsAccount = (errorCode: Record<string, string>): Refusal =>
   new Refusal(
     'authenticationError' in errorCode
-      ? adsFailure(401, 'UNAUTHENTICATED', unauthenticated, errorCode, 'The account does not admit this user.')
+      ? adsFailure(
+          401,
+          'UNAUTHENTICATED',
+          unauthenticated,
+          errorCode,
+          'The account does not admit this user.',
+        )
       : adsFailure(403, 'PERMISSION_DENIED', denied, errorCode, 'The account cannot be used.'),
   );
 

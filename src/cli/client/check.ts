@@ -116,7 +116,9 @@ function describeAdsApi(adsApi: AdsApiVersion | null): string[] {
   const newer = 'Set GOOGLE_ADS_API_VERSION to a newer one';
   switch (adsApi.state) {
     case 'ending':
-      return [`WARNING: Google ends ${adsApi.version} of the Google Ads API on ${adsApi.sunset ?? ''}. ${newer} before.`];
+      return [
+        `WARNING: Google ends ${adsApi.version} of the Google Ads API on ${adsApi.sunset ?? ''}. ${newer} before.`,
+      ];
     case 'ended':
       return [`WARNING: Google no longer serves ${adsApi.version} of the Google Ads API. ${newer}.`];
     case 'served':

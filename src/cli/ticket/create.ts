@@ -53,7 +53,10 @@ export function ticketCreate(): Command {
     .option('--require-email <address>', 'the only account that is accepted')
     .option('--return-to <url>', 'where the browser goes afterwards')
     .option('--another-account', 'ask Google even when all scopes are held')
-    .option('--prompt <prompt>', 'consent, select_account or both: pages of Google that the user sees in any case')
+    .option(
+      '--prompt <prompt>',
+      'consent, select_account or both: pages of Google that the user sees in any case',
+    )
     .addHelpText('after', EXAMPLES)
     .action(printResult(create));
 }

@@ -93,7 +93,8 @@ export const ADS_FAILURES: readonly FailureRow<AdsFailureKind>[] = [
   {
     errors: ['ADVANCED_PROTECTION_NOT_ENROLLED'],
     kind: 'blocked',
-    meaning: 'The account admits only users of the Advanced Protection Program, and this user is not enrolled.',
+    meaning:
+      'The account admits only users of the Advanced Protection Program, and this user is not enrolled.',
     whoMustAct: 'user',
     remedy: 'Enroll at https://landing.google.com/advancedprotection and connect again.',
   },

@@ -34,7 +34,12 @@ describe('the diagnosis of a grant whose reason Google names', () => {
       ['session_control', 'certain', 'user'],
     ],
     [
-      new GoogleFailure('grant_dead', 'invalid_grant', 'reauth related error (rapt_required)', 'rapt_required'),
+      new GoogleFailure(
+        'grant_dead',
+        'invalid_grant',
+        'reauth related error (rapt_required)',
+        'rapt_required',
+      ),
       ['session_control', 'certain', 'user'],
     ],
     [

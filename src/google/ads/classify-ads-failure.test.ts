@@ -70,15 +70,21 @@ const refusedWith = (status: number, rpc: string, errorCode: Record<string, stri
   });
 
 describe('a code of Google Ads', () => {
-  test.each(Object.entries(AUTHENTICATION))('that refuses an authentication, %s, is of the %s', (code, concern) => {
-    const failure = refusedWith(401, 'UNAUTHENTICATED', { authenticationError: code });
-    expect([failure.error, ADS_CONCERNS[failure.kind]]).toEqual([code, concern]);
-  });
+  test.each(Object.entries(AUTHENTICATION))(
+    'that refuses an authentication, %s, is of the %s',
+    (code, concern) => {
+      const failure = refusedWith(401, 'UNAUTHENTICATED', { authenticationError: code });
+      expect([failure.error, ADS_CONCERNS[failure.kind]]).toEqual([code, concern]);
+    },
+  );
 
-  test.each(Object.entries(AUTHORIZATION))('that refuses an authorization, %s, is of the %s', (code, concern) => {
-    const failure = refusedWith(403, 'PERMISSION_DENIED', { authorizationError: code });
-    expect([failure.error, ADS_CONCERNS[failure.kind]]).toEqual([code, concern]);
-  });
+  test.each(Object.entries(AUTHORIZATION))(
+    'that refuses an authorization, %s, is of the %s',
+    (code, concern) => {
+      const failure = refusedWith(403, 'PERMISSION_DENIED', { authorizationError: code });
+      expect([failure.error, ADS_CONCERNS[failure.kind]]).toEqual([code, concern]);
+    },
+  );
 
   test('stands in one row of the table, and each row of an account names who must act', () => {
     const codes = [...Object.keys(AUTHENTICATION), ...Object.keys(AUTHORIZATION)].filter(
@@ -122,10 +128,11 @@ describe('a version after its sunset', () => {
     expect(explainAdsFailure(failure).meaning).toContain('GOOGLE_ADS_API_VERSION');
   });
 
-  test.each([[503, html], [403, html], [404, { error: { code: 404, status: 'NOT_FOUND', message: 'None.' } }]] as const)(
-    'is not guessed from %d %j',
-    (status, body) => {
-      expect(explainAdsFailure(classify(status, body)).meaning).not.toContain('GOOGLE_ADS_API_VERSION');
-    },
-  );
+  test.each([
+    [503, html],
+    [403, html],
+    [404, { error: { code: 404, status: 'NOT_FOUND', message: 'None.' } }],
+  ] as const)('is not guessed from %d %j', (status, body) => {
+    expect(explainAdsFailure(classify(status, body)).meaning).not.toContain('GOOGLE_ADS_API_VERSION');
+  });
 });

@@ -1,4 +1,9 @@
-import { ADS_ERROR_CODE, ADS_FAILURES, AdsFailure, type AdsFailureKind } from '../../domain/ads/ads-failure.js';
+import {
+  ADS_ERROR_CODE,
+  ADS_FAILURES,
+  AdsFailure,
+  type AdsFailureKind,
+} from '../../domain/ads/ads-failure.js';
 import { printableLine } from '../../domain/text.js';
 import { readJsonObject } from '../read-json.js';
 import { boundedSeconds } from '../oauth/classify-failure.js';

@@ -108,7 +108,8 @@ export class AuthorizationRequest {
       receivedAt: tokens.obtainedAt,
     });
     const required = requiredByHint(loginHint);
-    if (required !== null && !isRequiredAccount(account, required)) throw wrongAccount(account, loginHint ?? '');
+    if (required !== null && !isRequiredAccount(account, required))
+      throw wrongAccount(account, loginHint ?? '');
     return {
       ...tokens,
       account,

@@ -42,12 +42,16 @@ async function take(line: string, loopback: Loopback, say: (text: string) => voi
   if (text === '') return;
   const parameters = parametersOf(text, loopback.redirectUri);
   if (parameters === null) {
-    say(`That is not the address. It begins with ${loopback.redirectUri}, and has "state=" in it. Paste it whole:`);
+    say(
+      `That is not the address. It begins with ${loopback.redirectUri}, and has "state=" in it. Paste it whole:`,
+    );
     return;
   }
   const reply = await loopback.deliver(parameters);
   if (reply !== null && 'location' in reply) {
-    say(`One more step. Paste this URL in your browser, and its last address here again:\n\n  ${reply.location}\n`);
+    say(
+      `One more step. Paste this URL in your browser, and its last address here again:\n\n  ${reply.location}\n`,
+    );
   }
 }
 
