@@ -101,7 +101,7 @@ export class ConnectResultController {
   }
 }
 
-/** What was allowed stays allowed, by incremental authorization, which is about one account. */
+/** What was allowed stays allowed (`include_granted_scopes`), which is about one account. */
 function forMissing(
   connectRequest: ConnectRequest,
   { missing, account: { sub, email } }: Extract<ConnectOutcome, { kind: 'granted' }>,

@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { keyRingFaults } from '../sealing/key-ring.js';
 import { databaseUrlFaults } from '../token-store/client/database-address.js';
 import { ConfigurationError } from './configuration-error.js';
@@ -92,15 +92,22 @@ function productionFaults({
 function openClientFiles(entries: readonly string[]): string[] {
   // `alias=path`, or the path alone.
   const paths = entries.map((entry) => entry.slice(entry.indexOf('=') + 1));
-  const folders = [...new Set(paths.map((path) => dirname(path)))].filter(isOwnFolder);
+  const found = paths.filter((path) => existsSync(path));
+  const folders = [...new Set(found.map((path) => dirname(resolve(path))))].filter(isOwnFolder);
   return [
     ...paths
       .filter(isReadableByOthers)
       .map((path) => `${path} can be read by every user of this machine: chmod 600 ${path}`),
     ...folders
       .filter(isReadableByOthers)
-      .map((folder) => `the folder ${folder} can be read by every user of this machine: chmod 700 ${folder}`),
+      .map((folder) => `the folder ${folder} can be read by every user of this machine: ${remedyOf(folder)}`),
   ].map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`);
+}
+
+/** A folder like `/` or `/etc` is shared by all users: closing it would break the machine. */
+function remedyOf(folder: string): string {
+  const isShared = dirname(dirname(folder)) === dirname(folder);
+  return isShared ? 'move the file to a folder of its own, with mode 700' : `chmod 700 ${folder}`;
 }
 
 /** The folder of a mount (Kubernetes, Compose) is root's: the broker's user cannot close it, and the files count. */

@@ -38,8 +38,9 @@ get an access token, which lives an hour at most. Where none is, or with
 --no-through-broker, the library's file holds a refresh token.
 
 Secrets come from files or from standard input (-), never from arguments: every
-user of the machine can read those. A developer token is none any more. The files are created with mode 0600, under
-the name that the library looks for if --output names none:
+user of the machine can read those. A developer token is no longer a secret.
+The files are created with mode 0600, under the name that the library looks for
+if --output names none:
 ${wrapped(FORMATS.map(fileNameOf).join(', '), 80)}.
 
 Further exit codes: 13 a file is missing, 14 the client's JSON is broken, 15 it
