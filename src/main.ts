@@ -1,3 +1,4 @@
+import './supported-node.js';
 import 'reflect-metadata';
 import inspector from 'node:inspector';
 import { ConfigurationError } from './config/configuration-error.js';

@@ -20,6 +20,19 @@ test('package.json promises one lowest version', () => {
   expect(engines.node).toMatch(/^>=\d+\.\d+$/);
 });
 
+test.each(['cli/main.js', 'main.js'])(
+  'a lower Node.js is refused by %s, with the one that it needs',
+  (entry) => {
+    const lower = 'Object.defineProperty(process.versions, "node", { value: "22.14.0" })';
+    const args = ['--import', `data:text/javascript,${lower}`, resolve('dist/bundle', entry)];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { env: {}, encoding: 'utf8' });
+    expect({ status, stdout }).toEqual({ status: 78, stdout: '' });
+    expect(stderr).toMatch(
+      /^The token broker needs Node\.js 22\.15 or later\. This is 22\.14\.0 \(.*\)\.\n$/,
+    );
+  },
+);
+
 whereItIs(`Node.js ${version} (skipped unless scripts/lowest-node.mjs has fetched it)`, () => {
   const cwd = mkdtempSync(join(tmpdir(), 'token-broker-lowest-'));
 

@@ -490,6 +490,13 @@ describe('a run that fails before the user is involved', () => {
     expectFailure(refused, 3, /refuses the client stranger .*GOOGLE_STAND_IN_URL/);
   });
 
+  test('says where the client of the trying mode is known, and does not send it to Google', async () => {
+    const client_id = 'trying-desktop.apps.googleusercontent.com';
+    write('trying', { installed: { client_id, client_secret: 'GOCSPX-trying' } });
+    const run = await begin({ client_secrets_path: file('trying') }, {}).finished;
+    expectFailure(run, 3, /is a client of the trying mode.* GOOGLE_STAND_IN_URL=http:/);
+  });
+
   test.each<[Partial<GivenOptions>, string]>([
     [{}, '--client_secrets_path is needed without --store'],
     [{ client_secrets_path: 'x', user: 'alice' }, '--user and --client go with --store'],

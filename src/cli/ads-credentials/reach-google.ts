@@ -6,6 +6,9 @@ import type { GoogleOAuthClient } from '../../google/oauth/google-oauth.client.j
 import { googleAccessOf, readClientSettings } from '../shared/client-settings.js';
 import { EXIT, Failure } from '../shared/failure.js';
 
+/** The clients of the trying mode, which Google does not know. */
+const TRYING_CLIENT = /^trying(-desktop)?\.apps\.googleusercontent\.com$/;
+
 /**
  * Google for commands that need no broker: no database, no keys, no configured client.
  * @throws {Failure} where the settings do not say how to reach Google
@@ -33,6 +36,7 @@ export async function reachGoogle(env: NodeJS.ProcessEnv): Promise<{
       new ShutdownSignal(),
     ),
     assertAccepted: async (client) => {
+      if (settings.standInUrl === null && TRYING_CLIENT.test(client.clientId)) throw unknownToGoogle(client);
       const answer = await probeClient(client, settings);
       if (answer.verdict === 'no_answer') throw unreachable(answer);
       if (answer.verdict === 'accepted') return;
@@ -82,6 +86,14 @@ interface Explained {
 
 function unreachable({ error, meaning, remedy }: Explained): Failure {
   return new Failure(EXIT.unavailable, 'google_unavailable', `${meaning} ${remedy} (${error})`);
+}
+
+function unknownToGoogle({ clientId }: GoogleClient): Failure {
+  return refused(
+    'client_refused',
+    `${clientId} is a client of the trying mode. While that runs (npm start), name its stand-in for Google: ` +
+      'GOOGLE_STAND_IN_URL=http://127.0.0.1:3001.',
+  );
 }
 
 function clientRefused({ clientId }: GoogleClient, { error, meaning, remedy }: Explained): Failure {
