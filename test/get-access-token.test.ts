@@ -450,13 +450,16 @@ describe('GET /tokens/:userId', () => {
       expect(answer.body['scope']).toBe(YOUTUBE);
     });
 
-    test('refuses a token without scopes as not narrowed, and requests it once', async () => {
+    test.each([null, ''])('is what it is for where the response names no scopes, by %j', async (scope) => {
       const narrow = await bed.service({ scopes: [YOUTUBE] });
-      bed.google.control.overrideTokenAnswer({ scope: null });
+      bed.google.control.overrideTokenAnswer({ scope });
       const answer = await narrow.token('alice');
-      expect(answer.status).toBe(403);
-      expect(answer.text).not.toContain('ya29.');
+      expect(answer.status).toBe(200);
+      expect(answer.body['scope']).toBe(YOUTUBE);
       expect(refreshes()).toBe(1);
+      // The grant keeps what it holds.
+      bed.google.control.overrideTokenAnswer(null);
+      expect((await bed.api.token('alice', { scope: YOUTUBE_MONEY })).status).toBe(200);
     });
 
     test('refuses the service after two requests when Google refuses to narrow a grant that holds everything', async () => {

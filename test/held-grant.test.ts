@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ConnectTickets } from '../src/connect-tickets/connect-ticket.js';
 import { Browser } from './support/api.js';
 import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
@@ -16,12 +17,12 @@ describe('a connect whose scopes are all held', () => {
   });
   afterAll(() => bed.stop());
 
-  const press = async (more: Record<string, unknown> = {}) => {
+  const press = async (more: Record<string, unknown> = {}, browser = new Browser()) => {
     const url = new URL(
       await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, return_to: `${APP}/done`, ...more }),
     );
     const fields = { ticket: url.searchParams.get('ticket') ?? '' };
-    return { url, answer: await new Browser().submit(new URL('/connect', url), fields) };
+    return { url, answer: await browser.submit(new URL('/connect', url), fields) };
   };
 
   test.each([
@@ -171,5 +172,89 @@ describe('a connect whose scopes are all held', () => {
     expect((await bed.api.token('alice', { scope: YOUTUBE })).body).toMatchObject({
       code: 'insufficient_scope',
     });
+  });
+
+  describe('and whose ticket includes nothing of before', () => {
+    const ticket = { user_id: 'alice', scope: YOUTUBE, include_granted_scopes: false, return_to: `${APP}/done` };
+    const held = async () => {
+      const { body } = await bed.api.get('/users/alice/grants');
+      const [grant] = body['grants'] as Record<string, unknown>[];
+      return String(grant?.['scope']).split(' ');
+    };
+    const tokens = () => bed.sql('SELECT * FROM refresh_tokens');
+
+    test.each<[string, Record<string, unknown>]>([
+      ['as it is', {}],
+      ['with the account named', { account_hint: ALICE.email }],
+      ['for one more account', { another_account: true }],
+      ['for one more account, with another one named', { another_account: true, account_hint: BOB.email }],
+      ['with the account chooser', { prompt: 'select_account' }],
+      ['with the account chooser and the account named', { prompt: 'select_account', account_hint: ALICE.sub }],
+      ['with the consent screen', { prompt: 'consent' }],
+    ])('gives the other permissions back %s', async (_, more) => {
+      const end = await narrow(more);
+      expect(end).toBe(`${APP}/done?connect=success`);
+      expect(await held()).toContain(YOUTUBE);
+      expect(await held()).not.toContain(ADS);
+      expect(await tokens()).toHaveLength(2);
+    });
+
+    test('gives them back once the app confirms', async () => {
+      const code = new URL(await narrow({ confirm: true })).searchParams.get('connect_code');
+      expect(await held()).toContain(ADS);
+      const confirmed = await bed.api.post('/connect/completions', { code, user_id: 'alice' });
+      expect(confirmed.body).toMatchObject({ connect: 'success', missing_scopes: [] });
+      expect(await held()).not.toContain(ADS);
+    });
+
+    test('goes straight back, and takes no slot, where the grant holds just what it asks for', async () => {
+      await narrow({});
+      const { answer } = await press({ include_granted_scopes: false });
+      expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success`);
+      expect(await tokens()).toHaveLength(2);
+    });
+
+    test('keeps what the user allowed when the page asks for the rest', async () => {
+      const scope = `${YOUTUBE} ${ADS}`;
+      const reasons = { [YOUTUBE]: 'For your charts.', [ADS]: 'For your costs.' };
+      const { return_to: _, ...plain } = { ...ticket, scope, reasons };
+      await bed.reset();
+      const browser = new Browser();
+      const choice = { account: ALICE.email, untick: [ADS] };
+      const page = await browser.connect(await bed.api.connectUrl(plain), choice);
+      const retry = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(page.text)?.[1] ?? '';
+      expect(await held()).not.toContain(ADS);
+      const consent = await browser.begin(retry);
+      expect(consent.searchParams.has('include_granted_scopes')).toBe(false);
+      const end = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      expect(end.text).toContain('Connected');
+      expect(await held()).toEqual(expect.arrayContaining([YOUTUBE, ADS]));
+    });
+
+    /** Through all of Google's pages. @returns where the browser gets in the end */
+    async function narrow(more: Record<string, unknown>): Promise<string> {
+      const browser = new Browser();
+      let next = (await press({ ...ticket, ...more }, browser)).answer.headers.get('location') ?? '';
+      while (next.startsWith(bed.google.url)) {
+        const url = new URL(next);
+        // The account that is suggested is not the one that the user chooses.
+        url.searchParams.delete('login_hint');
+        const answer = await browser.open(await visitConsent(url, { account: ALICE.email }));
+        next = answer.headers.get('location') ?? answer.text;
+      }
+      return next;
+    }
+  });
+
+  test('is, after a partial consent of a Workspace domain, added to for the same account only', async () => {
+    await bed.reset();
+    const ticket = { user_id: 'alice', scope: `${YOUTUBE} ${ADS}`, require_account: { hd: 'example.com' } };
+    const choice = { account: ALICE.email, untick: [ADS] };
+    const page = await new Browser().connect(await bed.api.connectUrl(ticket), choice);
+    const retry = new URL(/href="([^"]*\/connect\?ticket=[^"]+)"/.exec(page.text)?.[1] ?? '');
+    const sealed = retry.searchParams.get('ticket') ?? '';
+    const { connectRequest } = await bed.app.get(ConnectTickets).open(sealed, 'connect', () => undefined);
+    expect(connectRequest.requireAccount).toEqual({ hd: 'example.com', sub: ALICE.sub });
+    expect(connectRequest.scopes).toEqual([ADS]);
   });
 });

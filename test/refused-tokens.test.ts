@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Answer, type Api, Browser } from './support/api.js';
-import { ADS, ALICE, APP, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
+import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
+import { visitConsent } from './support/visit-consent.js';
 import { type Receiver, startReceiver } from './support/webhook-receiver.js';
 
 const FIVE_MINUTES = 300;
@@ -283,5 +284,16 @@ describe('return_to', () => {
     expect(scopes).toContain(ADS);
     expect(scopes).not.toContain(YOUTUBE);
     expect(consent.searchParams.get('include_granted_scopes')).toBe('true');
+  });
+
+  test('refuses another account than the one of the grant, for which the scopes are missing', async () => {
+    await bed.api.connect({ user_id: 'erin', scope: YOUTUBE }, { account: ALICE.email });
+    const { body } = await bed.api.token('erin', { scope: ADS, return_to: `${APP}/` });
+    const browser = new Browser();
+    const consent = await browser.begin(body['connect_url'] as string);
+    consent.searchParams.delete('login_hint');
+    const page = await browser.open(await visitConsent(consent, { account: BOB.email }));
+    expect(page.text).toContain('connect_error=wrong_account');
+    expect((await bed.api.token('erin')).status).toBe(200);
   });
 });

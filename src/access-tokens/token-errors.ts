@@ -161,7 +161,7 @@ export class TokenErrors {
   ): Promise<BrokerError> {
     // What is connected during a revocation ends with it.
     if (grant?.status === 'revoking') return new BrokerError(code, what, members);
-    const url = await this.#connectUrl(request, grant, code === 'reconnect_required');
+    const url = await this.#connectUrl(request, grant);
     return new BrokerError(
       code,
       url
@@ -172,7 +172,7 @@ export class TokenErrors {
   }
 
   /** For the requested scopes, or those that the grant was requested with; never more than the service may request. */
-  async #connectUrl(request: GrantRequest, grant: Grant | null, isDead: boolean): Promise<string | null> {
+  async #connectUrl(request: GrantRequest, grant: Grant | null): Promise<string | null> {
     const { policy } = request.service;
     const fallback =
       grant?.requestedScopes ?? policy.scopes.filter((scope) => scope !== '*' && isGoogleScope(scope));
@@ -188,8 +188,8 @@ export class TokenErrors {
         scopes: scopeSet(scopes),
       }),
       returnTo: request.returnTo ?? null,
-      // With another account a dead grant would stay dead, unnoticed.
-      requireAccount: isDead && grant?.kind === 'user' ? { sub: grant.account.sub } : null,
+      // With another account this grant would stay as it is, unnoticed, and the next call be ambiguous.
+      requireAccount: grant?.kind === 'user' ? { sub: grant.account.sub } : null,
       accountHint: grant?.account.email ?? grant?.account.sub ?? hintOf(request.account),
     });
     return url;

@@ -88,7 +88,8 @@ export class ConnectResultController {
 
   /**
    * Another link for the same connect; Google suggests the account that is required, and not one that was refused. After a
-   * partial consent it asks the same account for the scopes that are missing, and for nothing else.
+   * partial consent it asks the same account for the scopes that are missing, and for nothing else; for all of them again where
+   * the grant may hold nothing of before.
    */
   async #nextStep(connectRequest: ConnectRequest, outcome: ConnectOutcome): Promise<string | null> {
     if (!mayTryAgain(outcome)) return null;
@@ -101,19 +102,23 @@ export class ConnectResultController {
   }
 }
 
-/** What was allowed stays allowed (`include_granted_scopes`), which is about one account. */
+/**
+ * What was allowed stays allowed: Google includes it (`include_granted_scopes`). Where the service wants nothing included, a consent
+ * for the missing scopes alone would take the others away. Either is about one account.
+ */
 function forMissing(
   connectRequest: ConnectRequest,
   { missing, account: { sub, email } }: Extract<ConnectOutcome, { kind: 'granted' }>,
 ): ConnectRequest {
   const { reasons, ...parts } = connectRequest;
-  const left = Object.entries(reasons ?? {}).filter(([scope]) => missing.includes(scope));
+  const scopes = connectRequest.includeGranted === false ? connectRequest.scopes : missing;
+  const left = Object.entries(reasons ?? {}).filter(([scope]) => scopes.includes(scope));
   return {
     ...parts,
-    scopes: missing,
+    scopes,
     ...(left.length === 0 ? {} : { reasons: Object.fromEntries(left) }),
     accountHint: email ?? sub,
-    requireAccount: connectRequest.requireAccount ?? { sub },
+    requireAccount: { ...connectRequest.requireAccount, sub },
   };
 }
 

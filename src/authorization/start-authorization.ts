@@ -103,7 +103,7 @@ export class StartAuthorization {
             purpose: 'consent',
             prompt: combinePrompts(
               connectRequest.prompt,
-              choosePrompt(grants, account, connectRequest.scopes),
+              choosePrompt(grants, account, connectRequest),
             ),
             account,
             includeGranted:
@@ -129,7 +129,7 @@ export class StartAuthorization {
     const { connectRequest } = ticket;
     const grants = await this.#grantsFor(connectRequest);
     await this.slots.assertFreeSlot(connectRequest, sub);
-    const needed = forceConsent ? 'consent' : choosePrompt(grants, sub, connectRequest.scopes);
+    const needed = forceConsent ? 'consent' : choosePrompt(grants, sub, connectRequest);
     // The account was chosen at the sign-in.
     const asked = hasPrompt(connectRequest.prompt, 'consent') ? 'consent' : null;
     const consentUrl = await this.#consentUrl(ticket, {

@@ -2,6 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { Grant } from '../grant/grant.js';
 import { choosePrompt, combinePrompts, findHeldGrant, isRenewable, renewableGrants } from './held-grant.js';
 
+const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
+
 function grant(changes: Partial<Grant>): Grant {
   const account = { sub: '1', email: 'alice@example.com' };
   return { kind: 'user', status: 'active', account, grantedScopes: ['a', 'b'], ...changes } as Grant;
@@ -33,6 +35,17 @@ describe('a held grant', () => {
     expect(findHeldGrant([grant({})], { ...request, ...changes }) !== null).toBe(isHeld);
   });
 
+  test.each<[string, string[], boolean]>([
+    ['just what is asked, and the sign-in scopes', ['a', 'openid', EMAIL], true],
+    ['more', ['a', 'b'], false],
+    ['less', [], false],
+  ])('that holds %s counts only where it is equal, with nothing of before included', (_, grantedScopes, isHeld) => {
+    const asked = { ...request, includeGranted: false } as const;
+    const held = grant({ grantedScopes });
+    expect(findHeldGrant([held], asked) !== null).toBe(isHeld);
+    expect(choosePrompt([held], '1', asked)).toBe(isHeld ? null : 'consent');
+  });
+
   test('is renewed by a consent only while it is active or suspended', () => {
     const statuses = ['active', 'suspended', 'revoking', 'reconnect_required', 'revoked'] as const;
     expect(statuses.filter((status) => isRenewable({ status }))).toEqual(['active', 'suspended']);
@@ -44,7 +57,7 @@ describe('a held grant', () => {
 
 describe('the prompt of an authorization request', () => {
   const held = (status: Grant['status'], email: string) =>
-    ({ status, account: { sub: `sub-${email}`, email } }) as Grant;
+    ({ status, account: { sub: `sub-${email}`, email }, grantedScopes: ['a'] }) as unknown as Grant;
 
   test.each<[string, Grant[], string | null, string | null]>([
     ['nothing held', [], null, 'consent'],
@@ -54,7 +67,7 @@ describe('the prompt of an authorization request', () => {
     ['an active one of another account', [held('active', 'a@x')], 'b@x', 'consent'],
     ['an active one, no account named', [held('active', 'a@x')], null, 'select_account'],
   ])('is right where a user has %s', (_, grants, hint, prompt) => {
-    expect(choosePrompt(grants, hint)).toBe(prompt);
+    expect(choosePrompt(grants, hint, { scopes: ['a'] })).toBe(prompt);
   });
 
   test.each([

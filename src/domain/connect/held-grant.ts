@@ -1,9 +1,11 @@
 import { hasPrompt, type Prompt } from '../google/oauth.js';
-import { missingScopes } from '../google/scopes.js';
+import { missingScopes, SIGN_IN_SCOPES } from '../google/scopes.js';
 import { type Grant, isAccount } from '../grant/grant.js';
 import type { ConnectRequest } from './connect-request.js';
 
-type HeldGrantQuery = Pick<ConnectRequest, 'scopes' | 'accountHint' | 'requireAccount'>;
+type ScopeQuery = Pick<ConnectRequest, 'scopes' | 'includeGranted'>;
+
+type HeldGrantQuery = ScopeQuery & Pick<ConnectRequest, 'accountHint' | 'requireAccount'>;
 
 /**
  * An active grant that covers the whole request already, so that the user need not visit Google and no slot is spent.
@@ -19,9 +21,15 @@ export function findHeldGrant(grants: readonly Grant[], connectRequest: HeldGran
       // A service account is no consent of the user's.
       grant.kind === 'user' &&
       wanted.every((name) => isAccount(grant.account, name)) &&
-      missingScopes(connectRequest.scopes, grant.grantedScopes).length === 0,
+      isHeldBy(grant, connectRequest),
   );
   return held[0] ?? null;
+}
+
+/** Whether a grant leaves nothing to ask for: neither a scope more nor, where nothing of before may stay, fewer. */
+function isHeldBy({ grantedScopes }: Pick<Grant, 'grantedScopes'>, { scopes, includeGranted }: ScopeQuery) {
+  if (missingScopes(scopes, grantedScopes).length > 0) return false;
+  return includeGranted !== false || missingScopes(grantedScopes, [...scopes, ...SIGN_IN_SCOPES]).length === 0;
 }
 
 /** Whether a consent extends a grant. One that is dead, or being revoked, passes nothing on to the next. */
@@ -47,11 +55,10 @@ export function renewableGrants(held: readonly Grant[], account: string | null):
 export function choosePrompt(
   held: readonly Grant[],
   account: string | null,
-  scopes: readonly string[] = [],
+  connectRequest: ScopeQuery,
 ): 'consent' | 'select_account' | null {
   const usable = renewableGrants(held, account).filter(
-    ({ status, grantedScopes }) =>
-      status === 'active' && (scopes.length === 0 || missingScopes(scopes, grantedScopes).length === 0),
+    (grant) => grant.status === 'active' && isHeldBy(grant, connectRequest),
   );
   if (usable.length === 0) return 'consent';
   return account === null ? 'select_account' : null;

@@ -37,6 +37,18 @@ describe('what a consent yields', () => {
       [],
     ],
     [
+      'nothing of before even where Google answers it, where the service wants it so',
+      { answered: ['a', 'b', ...SIGN_IN], held: held('b'), mayNarrow: true },
+      ['a'],
+      ['b'],
+    ],
+    [
+      'what is held, where it is no more than was asked and the service wants nothing of before',
+      { held: held('a'), hasRefreshToken: false, mayNarrow: true },
+      ['a'],
+      [],
+    ],
+    [
       'what is held, where Google showed no screen',
       { held: held('a', 'b'), hasRefreshToken: false },
       ['a', 'b'],
@@ -70,6 +82,11 @@ describe('what a consent yields', () => {
     [
       'no refresh token, and the account is suspended',
       { hasRefreshToken: false, held: { ...held('a'), isActive: false } },
+      'no_refresh_token',
+    ],
+    [
+      'no refresh token, and the one that is held covers what is not to stay',
+      { hasRefreshToken: false, held: held('a', 'b'), mayNarrow: true },
       'no_refresh_token',
     ],
     ['a refresh token that would lose what is held', { held: held('b') }, 'narrower'],

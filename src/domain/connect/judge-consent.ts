@@ -34,20 +34,23 @@ export type ConsentVerdict =
   | { readonly kind: 'narrower' };
 
 /**
- * What a consent yields: at most what was asked for now, what this very grant held, and the sign-in scopes, whatever
- * Google answers (RFC 9700 section 2.3). For Google a permission belongs to the whole project: an answer can cover what
- * the account granted for another user or another client.
+ * What a consent yields: at most what was asked for now, what this very grant held (unless nothing of it may stay), and the
+ * sign-in scopes, whatever Google answers (RFC 9700 section 2.3). For Google a permission belongs to the whole project: an
+ * answer can cover what the account granted for another user or another client.
  */
 export function judgeConsent(facts: ConsentFacts): ConsentVerdict {
   const { held, hasRefreshToken, includedGranted, mayNarrow = false } = facts;
   const before = held?.scopes ?? [];
-  const allowed = scopeSet([...facts.requested, ...SIGN_IN_SCOPES, ...before]);
+  const kept = mayNarrow ? [] : before;
+  const allowed = scopeSet([...facts.requested, ...SIGN_IN_SCOPES, ...kept]);
   const within = commonScopes(facts.answered, allowed);
   const unrequested = missingScopes(facts.answered, allowed);
   const isTokenWithin = unrequested.length === 0;
   if (!hasRefreshToken) {
     const isCovered = missingScopes(within, [...before, ...SIGN_IN_SCOPES]).length === 0;
-    if (!held?.isActive || !isCovered) return { kind: 'no_refresh_token' };
+    // The refresh token that is held covers what is not to stay.
+    const isWider = mayNarrow && missingScopes(before, allowed).length > 0;
+    if (!held?.isActive || !isCovered || isWider) return { kind: 'no_refresh_token' };
     // The refresh token that is kept covers what it always did.
     return { kind: 'store', granted: scopeSet(before), unrequested, isTokenWithin };
   }

@@ -113,8 +113,8 @@ export class GoogleOAuthClient {
       ...(narrowTo === null ? {} : { scope: narrowTo.join(' ') }),
     };
     const { idToken: _unused, ...response } = await this.refreshes.send(client.alias, () =>
-      // A response that names no scopes counts as not narrowed (RFC 6749 section 5.1).
-      this.#askForTokens('refresh', client, fields, granted),
+      // A response that names no scopes is for those that were requested (RFC 6749 section 5.1).
+      this.#askForTokens('refresh', client, fields, narrowTo ?? granted),
     );
     assertSomeOf(response.scopes, granted);
     // The same refresh token again is no change of the grant.

@@ -29,7 +29,7 @@ const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
  * request is retried later.
  * @param startedAt when the request began: lifetimes count from here, so a slow response errs on the safe side
  * @param askedScopes replaces a missing `scope`, which then equals what was requested (section 5.1)
- * @param emptyScope in a refresh, an empty `scope` says as little as a missing one: the known scopes stay. In a code
+ * @param emptyScope in a refresh, an empty `scope` says as little as a missing one: what was asked for. In a code
  * exchange it would count as everything that was asked for, which the user may have unticked
  * @throws {GoogleFailure} `unavailable`
  */
