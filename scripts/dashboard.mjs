@@ -91,6 +91,7 @@ const ROWS = {
       'Accounts with nearly all refresh tokens taken',
       'none',
       [max('accounts_nearly_full', 'client'), '{{client}}'],
+      ['max(token_broker_accounts_nearly_full_across_clients)', 'across all clients'],
       [`sum by (client) (increase(token_broker_slots_nearly_full_total[${RATE}]))`, '{{client}}, connects'],
       [
         `sum by (client) (increase(token_broker_account_slots_nearly_full_total[${RATE}]))`,

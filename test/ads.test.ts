@@ -300,6 +300,8 @@ describe('the requests to Google', () => {
     [{ authorizationError: 'INCOMPLETE_SIGNUP' }, 'blocked', 'account_admin'],
     [{ authorizationError: 'ACTION_NOT_PERMITTED_FOR_SUSPENDED_ACCOUNT' }, 'blocked', 'account_admin'],
     [{ authorizationError: 'AUTHORIZATION_ERROR' }, 'refused', 'account_admin'],
+    // A production account of a user whose test accounts the project may call.
+    [{ authorizationError: 'CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION' }, 'blocked', 'operator'],
   ] as const)(
     'list the others where an account answers %j, which is a gap with cause and remedy',
     async (refuses, why, who_must_act) => {
@@ -345,6 +347,7 @@ describe('the requests to Google', () => {
       code: 'no_ads_access',
       reason: 'account_refused',
       cause: 'INCOMPLETE_SIGNUP',
+      who_must_act: 'account_admin',
       detail: expect.stringContaining('https://ads.google.com'),
     });
     expect(adsRequests()).toBe(1);
@@ -352,6 +355,28 @@ describe('the requests to Google', () => {
     bed.google.control.failNext('ads', refusal('MISSING_TOS'));
     expect((await ask()).body).toMatchObject({ code: 'client_misconfigured', who_must_act: 'operator' });
   });
+
+  test.each(['CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION', 'MISSING_TOS'])(
+    'are refused as the matter of the operator where every account answers %s',
+    async (authorizationError) => {
+      const { accounts, ...rest } = guideHierarchy({ U2: ALICE.email });
+      const refuses = { authorizationError };
+      bed.google.control.setAdsHierarchy({
+        ...rest,
+        accounts: accounts.map((each) => ({ ...each, refuses })),
+      });
+      const answer = await ask();
+      expect([answer.status, answer.body]).toEqual([
+        502,
+        expect.objectContaining({
+          code: 'client_misconfigured',
+          google_error: authorizationError,
+          who_must_act: 'operator',
+        }),
+      ]);
+      expect(await bed.sql('SELECT * FROM ads_trees')).toEqual([]);
+    },
+  );
 
   test('find no account for a user without Google Ads', async () => {
     expect((await ask()).body).toMatchObject({ complete: true, customers: [] });

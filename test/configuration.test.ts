@@ -385,6 +385,38 @@ describe('the configuration', () => {
       expect(faultsOf(clients)).toEqual([]);
     });
 
+    test.each([
+      ['KEY_RING_FILE', 0o602, 0o700, ['ring']],
+      ['KEY_RING_FILE', 0o600, 0o703, ['the folder']],
+      ['KEY_RING_FILE', 0o640, 0o755, []],
+      ['KEY_RING_FILE', 0o640, 0o1777, []],
+      ['GOOGLE_CLIENT_SECRETS', 0o602, 0o700, ['client']],
+      ['GOOGLE_CLIENT_SECRETS', 0o600, 0o702, ['the folder']],
+      ['GOOGLE_CLIENT_SECRETS', 0o600, 0o700, []],
+    ])(
+      'refuses a file of %s with mode %o in a folder of mode %o that others can change or replace',
+      (name, ofFile, ofFolder, open) => {
+        mkdirSync(join(folder, 'changed'), { recursive: true });
+        chmodSync(join(folder, 'changed'), 0o700);
+        const isRing = name === 'KEY_RING_FILE';
+        const path = write(
+          isRing ? 'changed/ring.json' : 'changed/client.json',
+          isRing ? generateKeyRing(new Date()) : clientJson('web'),
+        );
+        chmodSync(path, ofFile);
+        chmodSync(join(folder, 'changed'), ofFolder);
+        const faults = faultsOf({ [name]: path });
+        expect(faults).toEqual(
+          open.map((what) =>
+            expect.stringMatching(new RegExp(`^${name}: .*${what}.* can be changed by every user`)),
+          ),
+        );
+        const [command, mode, at] = faults[0]?.split(': ').at(-1)?.split(' ') ?? [];
+        if (command === 'chmod') chmodSync(at ?? '', Number.parseInt(mode ?? '', 8));
+        expect(faultsOf({ [name]: path })).toEqual([]);
+      },
+    );
+
     test('lets the group read a client_secret file', () => {
       const client = write('group.json', clientJson('web'));
       chmodSync(client, 0o640);

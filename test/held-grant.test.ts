@@ -175,7 +175,12 @@ describe('a connect whose scopes are all held', () => {
   });
 
   describe('and whose ticket includes nothing of before', () => {
-    const ticket = { user_id: 'alice', scope: YOUTUBE, include_granted_scopes: false, return_to: `${APP}/done` };
+    const ticket = {
+      user_id: 'alice',
+      scope: YOUTUBE,
+      include_granted_scopes: false,
+      return_to: `${APP}/done`,
+    };
     const held = async () => {
       const { body } = await bed.api.get('/users/alice/grants');
       const [grant] = body['grants'] as Record<string, unknown>[];
@@ -189,7 +194,10 @@ describe('a connect whose scopes are all held', () => {
       ['for one more account', { another_account: true }],
       ['for one more account, with another one named', { another_account: true, account_hint: BOB.email }],
       ['with the account chooser', { prompt: 'select_account' }],
-      ['with the account chooser and the account named', { prompt: 'select_account', account_hint: ALICE.sub }],
+      [
+        'with the account chooser and the account named',
+        { prompt: 'select_account', account_hint: ALICE.sub },
+      ],
       ['with the consent screen', { prompt: 'consent' }],
     ])('gives the other permissions back %s', async (_, more) => {
       const end = await narrow(more);

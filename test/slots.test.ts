@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
 import { visitConsent } from './support/visit-consent.js';
 
 const LIMIT = 5;
@@ -151,6 +152,11 @@ describe('the slot ledger', () => {
     expect(await (await fetch(`${bed.url}/metrics`)).text()).toMatch(
       /token_broker_account_slots_nearly_full_total\{client="second"\} [1-9]/,
     );
+    await until(async () => {
+      bed.clock.advance(601);
+      const lines = await (await fetch(`${bed.url}/metrics`)).text();
+      return /^token_broker_accounts_nearly_full_across_clients 1$/m.test(lines);
+    });
   });
 
   test('frees all slots of the account in the project with a revocation', async () => {

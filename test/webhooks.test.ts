@@ -10,6 +10,7 @@ import { pause, type Receiver, startReceiver } from './support/webhook-receiver.
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 const SLOT_LIMIT = 3;
+const ACCOUNT_SLOT_LIMIT = 4;
 
 let now = () => new Date();
 let receiver: Receiver;
@@ -20,6 +21,7 @@ beforeAll(async () => {
   bed = await startTestBed({
     WEBHOOK_TIMEOUT_MS: '300',
     SLOT_LIMIT: String(SLOT_LIMIT),
+    ACCOUNT_SLOT_LIMIT: String(ACCOUNT_SLOT_LIMIT),
     TESTING_CLIENTS: 'second',
   });
   now = () => bed.clock.now();
@@ -141,6 +143,19 @@ describe('the app', () => {
       user_id: `user-${SLOT_LIMIT}`,
       slots: { limit: SLOT_LIMIT, used: SLOT_LIMIT, free: 0 },
     });
+  });
+
+  test('is notified when an account has many tokens across all clients', async () => {
+    for (const client of ['default', 'second'])
+      for (const user of ['user-1', 'user-2']) await connect(user, { client });
+    const events = await arrive(ACCOUNT_SLOT_LIMIT + 1);
+    const many = events.find(({ type }) => type === 'slots.account_nearly_full');
+    expect(many?.data).toMatchObject({
+      user_id: 'user-2',
+      client: 'second',
+      slots: { limit: ACCOUNT_SLOT_LIMIT, used: ACCOUNT_SLOT_LIMIT },
+    });
+    expect(events.map(({ type }) => type)).not.toContain('slots.nearly_full');
   });
 
   test('gets a backlog oldest first', async () => {

@@ -3,23 +3,40 @@
  * (https://myaccount.google.com/connections). Every browser counts as signed in to all accounts, as at the consent page.
  */
 import type { Google } from './google.js';
+import { isFromSameOrigin } from '../same-origin.js';
 import type { Incoming } from './incoming.js';
 import { type Connection, connectionsPage } from './pages/connections-page.js';
+import { Refusal, type Refused } from './refused.js';
 import { type EndpointResponse, html } from './response.js';
 import { endProjectGrant } from './revoke.js';
+
+const FOREIGN: Refused = {
+  form: 'page',
+  status: 403,
+  error: 'cross_site_request',
+  text: 'Access is removed on the page of connections only, and by no form of another site.',
+};
 
 export function showConnections(google: Google): EndpointResponse {
   return html(200, connectionsPage({ accounts: accountsOf(google), removed: null }));
 }
 
 /** Google ends what the account granted to the whole project, and tells no app unless it receives security events. */
-export function removeConnection(google: Google, { form }: Incoming): EndpointResponse {
+export function removeConnection(google: Google, { form, site }: Incoming): EndpointResponse {
+  if (!isFromSameOrigin(site, originsOf(google))) throw new Refusal(FOREIGN);
   const { account: sub, project } = form;
   const found = typeof sub === 'string' ? google.accounts.get(sub) : undefined;
   const grant = found && google.ledger.grantsOf(found.sub).find(({ projectId }) => projectId === project);
   if (grant) endProjectGrant(google, grant.projectId, grant.sub);
   const removed = grant ? appOf(google, grant.projectId) : null;
   return html(200, connectionsPage({ accounts: accountsOf(google), removed }));
+}
+
+/** By its address, and by the name that the documentation uses. */
+function originsOf({ url }: Google): string[] {
+  const named = new URL(url);
+  named.hostname = 'localhost';
+  return [new URL(url).origin, named.origin];
 }
 
 function accountsOf(google: Google) {

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
 /** A request to an endpoint, independent of any web framework. */
 export type Parameters = Record<string, string | string[] | undefined>;
 
@@ -9,6 +11,8 @@ export interface Incoming {
   form: Parameters;
   authorization: string | undefined;
   cookie: string | undefined;
+  /** Of a browser, with a form: where its page is from. */
+  site: Pick<IncomingHttpHeaders, 'origin' | 'sec-fetch-site'>;
   /** A header of the Google Ads API. */
   loginCustomerId: string | undefined;
 }

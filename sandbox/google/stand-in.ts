@@ -139,6 +139,7 @@ const incomingOf = (request: FastifyRequest): Incoming => ({
   form: (request.body ?? {}) as Parameters,
   authorization: request.headers.authorization,
   cookie: request.headers.cookie,
+  site: request.headers,
   loginCustomerId: request.headers['login-customer-id']?.toString(),
 });
 

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { isFromSameOrigin } from '../same-origin.js';
 
 /** Thrown for a request that no page of this app makes. */
 export class ForeignRequest extends Error {
@@ -24,8 +25,6 @@ export function guard(app: FastifyInstance, url: string, brokerOrigin: string): 
     });
     if (request.method === 'GET' && request.headers.host === host) return;
     if (request.method === 'GET') return reply.redirect(url);
-    const site = request.headers['sec-fetch-site'];
-    if (request.headers.origin !== origin || (site !== undefined && site !== 'same-origin'))
-      throw new ForeignRequest();
+    if (!isFromSameOrigin(request.headers, [origin])) throw new ForeignRequest();
   });
 }

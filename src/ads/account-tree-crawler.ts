@@ -8,7 +8,7 @@ import type {
   ManagerLink,
   TreeGap,
 } from '../domain/ads/account-tree.js';
-import { ADS_CONCERNS, AdsFailure } from '../domain/ads/ads-failure.js';
+import { ADS_CONCERNS, AdsFailure, explainAdsFailure } from '../domain/ads/ads-failure.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import type { AdsCall } from '../google/ads/ads-http.client.js';
@@ -71,7 +71,9 @@ export class AccountTreeCrawler {
       );
       for (const [index, visit] of batch.entries()) builder.add(visit, visited[index] ?? CUT_OFF);
     }
-    return builder.build();
+    const tree = builder.build();
+    assertAdmitted(tree.gaps, builder.visits);
+    return tree;
   }
 
   async #visit(token: Secret, { id, root }: Visit, email: string | null): Promise<Visited> {
@@ -108,6 +110,16 @@ function gapOf(error: unknown): Gap {
   if (kind === 'no_ads_user') return { why: 'refused', cause };
   if (ADS_CONCERNS[kind] !== 'account') throw error;
   return { why: kind === 'closed' || kind === 'blocked' ? kind : 'refused', cause };
+}
+
+/** @throws {AdsFailure} where every account refuses for a reason that the operator must remedy: the project's, then */
+function assertAdmitted(gaps: readonly TreeGap[], visits: number): void {
+  const refusals = gaps.flatMap(({ why, cause }) =>
+    why === 'blocked' && cause !== undefined ? [new AdsFailure(why, cause)] : [],
+  );
+  const [first] = refusals;
+  if (!first || refusals.length < visits) return;
+  if (refusals.every((refusal) => explainAdsFailure(refusal).whoMustAct === 'operator')) throw first;
 }
 
 /** The tree so far, and a queue of accounts to list: nearest first, each once. */

@@ -145,7 +145,7 @@ export class AccountTreeSync {
       return new BrokerError(
         'no_ads_access',
         `Google Ads lists no accounts of ${grant.account.email ?? grant.account.sub} (${googleError}). ${meaning} ${remedy}`,
-        { reason: 'account_refused', cause: googleError },
+        { reason: 'account_refused', cause: googleError, who_must_act: whoMustAct },
       );
     }
     return new BrokerError(

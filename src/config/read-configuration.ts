@@ -76,32 +76,39 @@ function productionFaults({
       'KEY_RING_FILE is the key ring of the trying mode: make one with `token-broker keys generate`',
     );
   }
-  if (KEY_RING_FILE && isReadableByOthers(KEY_RING_FILE)) {
-    faults.push('KEY_RING_FILE can be read by every user of this machine: allow only its owner (chmod 600)');
-  }
+  if (KEY_RING_FILE)
+    faults.push(...openFiles([KEY_RING_FILE], WRITE).map((fault) => `KEY_RING_FILE: ${fault}`));
   if (GOOGLE_CLIENT_SECRETS?.some((entry) => TRYING_DATA.test(entry))) {
     faults.push(
       'GOOGLE_CLIENT_SECRETS names the client of the trying mode: download one from the Google console',
     );
   }
-  faults.push(...openClientFiles(GOOGLE_CLIENT_SECRETS ?? []));
+  // `alias=path`, or the path alone.
+  const clientFiles = (GOOGLE_CLIENT_SECRETS ?? []).map((entry) => entry.slice(entry.indexOf('=') + 1));
+  faults.push(...openFiles(clientFiles, READ | WRITE).map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`));
   return faults;
 }
 
-/** The files of clients that every user can read, and their folders, each with the command that closes it. */
-function openClientFiles(entries: readonly string[]): string[] {
-  // `alias=path`, or the path alone.
-  const paths = entries.map((entry) => entry.slice(entry.indexOf('=') + 1));
+/** Of every user, in the mode of a file. */
+const READ = 0o004;
+const WRITE = 0o002;
+/** In such a folder, files are replaced by their owners only. */
+const STICKY = 0o1000;
+
+/**
+ * Files that every user can read or change, and their folders: who can change a folder can replace the file. Each with what
+ * closes it.
+ * @param ofFolders what no other user may do with a folder
+ */
+function openFiles(paths: readonly string[], ofFolders: number): string[] {
   const found = paths.filter((path) => existsSync(path));
   const folders = [...new Set(found.map((path) => dirname(resolve(path))))].filter(isOwnFolder);
   return [
-    ...paths
-      .filter(isReadableByOthers)
-      .map((path) => `${path} can be read by every user of this machine: chmod 600 ${path}`),
-    ...folders
-      .filter(isReadableByOthers)
-      .map((folder) => `the folder ${folder} can be read by every user of this machine: ${remedyOf(folder)}`),
-  ].map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`);
+    ...found.flatMap((path) => openTo(path, READ | WRITE).map((act) => `${path} ${act}: chmod 600 ${path}`)),
+    ...folders.flatMap((folder) =>
+      openTo(folder, ofFolders).map((act) => `the folder ${folder} ${act}: ${remedyOf(folder)}`),
+    ),
+  ];
 }
 
 /** A folder like `/` or `/etc` is shared by all users: closing it would break the machine. */
@@ -115,7 +122,11 @@ function isOwnFolder(folder: string): boolean {
   return statSync(folder, { throwIfNoEntry: false })?.uid === process.getuid?.();
 }
 
-function isReadableByOthers(path: string): boolean {
-  const mode = statSync(path, { throwIfNoEntry: false })?.mode;
-  return process.platform !== 'win32' && mode !== undefined && (mode & 0o004) !== 0;
+/** What every user of this machine can do with a file or a folder, in words: one, or none. */
+function openTo(path: string, bits: number): string[] {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  const open = mode & bits & ((mode & STICKY) === 0 ? ~0 : ~WRITE);
+  if (process.platform === 'win32' || open === 0) return [];
+  const acts = [...((open & READ) === 0 ? [] : ['read']), ...((open & WRITE) === 0 ? [] : ['changed'])];
+  return [`can be ${acts.join(' and ')} by every user of this machine`];
 }

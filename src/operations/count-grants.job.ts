@@ -54,6 +54,6 @@ export class CountGrantsJob implements OnModuleInit {
     const now = this.clock.now();
     if (!(await this.overview.claim('grants', now, new Date(now.getTime() - ms)))) return;
     const testingClients = await this.declared.testingClients();
-    await this.overview.takeSnapshot(testingClients, this.settings.slotLimit, now);
+    await this.overview.takeSnapshot(testingClients, this.settings, now);
   }
 }

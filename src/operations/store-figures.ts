@@ -7,6 +7,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { GaugeMetric, Labels, LabelValues } from '../domain/metrics/declaration.js';
 import {
   ACCOUNTS_NEARLY_FULL,
+  ACCOUNTS_NEARLY_FULL_ACROSS_CLIENTS,
   GRANTS,
   GRANTS_COUNTED,
   GRANTS_DEAD,
@@ -64,6 +65,9 @@ export class StoreFigures implements OnModuleInit {
     this.#showGrants(GRANTS_DEAD, ({ dead }) => deadSeries(dead));
     this.#showGrants(ACCOUNTS_NEARLY_FULL, ({ nearlyFull = [] }) =>
       nearlyFull.map(({ client, accounts }) => [{ client }, accounts]),
+    );
+    this.#showGrants(ACCOUNTS_NEARLY_FULL_ACROSS_CLIENTS, ({ nearlyFullAcrossClients }) =>
+      withCount({}, nearlyFullAcrossClients),
     );
     this.#showGrants(SERVICES, ({ services }) =>
       SERVICES.labels.last_used.flatMap((last_used) => withCount({ last_used }, services?.[last_used])),

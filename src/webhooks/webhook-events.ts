@@ -89,6 +89,19 @@ const EVENTS: Readonly<Record<EventType, EventKind>> = {
       },
     },
   },
+  'slots.account_nearly_full': {
+    summary:
+      'The account has nine tenths or more of ACCOUNT_SLOT_LIMIT refresh tokens across all clients; the limit of Google is not published',
+    status: 'active',
+    more: {
+      slots: {
+        type: 'object',
+        required: ['limit', 'used'],
+        properties: { limit: { type: 'integer' }, used: { type: 'integer' } },
+        example: { limit: 200, used: 180 },
+      },
+    },
+  },
   'webhook.test': {
     summary: 'An operator tests whether webhooks arrive. It is sent once; accept it, and do nothing',
     status: 'active',

@@ -176,10 +176,29 @@ describe('revocation', () => {
     expect(google.control.liveRefreshTokens(ada.sub)).toEqual([]);
   });
 
+  test.each([
+    ['another site', { origin: 'https://evil.example.com', 'sec-fetch-site': 'cross-site' }],
+    ['another port of this machine', { origin: 'http://localhost:1', 'sec-fetch-site': 'same-site' }],
+    ['no page', {}],
+  ])('by the user, are not ended by a form of %s', async (_, headers) => {
+    const { refresh_token } = await google.connect();
+    const body = new URLSearchParams({ account: ada.sub, project: web.projectId });
+    const answer = await fetch(new URL('/connections', google.url), { method: 'POST', headers, body });
+    expect([answer.status, await answer.text()]).toEqual([
+      403,
+      expect.stringContaining('cross_site_request'),
+    ]);
+    expect((await google.refresh(refresh_token)).status).toBe(200);
+  });
+
   test('by the user, on the page that lists the connections of an account, ends those of one app', async () => {
     const page = async (form?: Record<string, string>) => {
       const response = await fetch(new URL('/connections', google.url), {
-        ...(form && { method: 'POST', body: new URLSearchParams(form) }),
+        ...(form && {
+          method: 'POST',
+          headers: { origin: google.url },
+          body: new URLSearchParams(form),
+        }),
       });
       expect(response.status).toBe(200);
       return response.text();

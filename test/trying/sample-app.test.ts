@@ -141,7 +141,8 @@ describe('the sample app', () => {
     const page = await (await fetch(address)).text();
     const [, project = ''] = /name="project" value="([^"]+)"/.exec(page) ?? [];
     const body = new URLSearchParams({ account: ALICE.sub, project });
-    const removed = await fetch(address, { method: 'POST', body });
+    const { origin } = new URL(address);
+    const removed = await fetch(address, { method: 'POST', headers: { origin }, body });
     expect(await removed.text()).toContain('no longer has access');
 
     const { status, text, location } = await open('/report?user=removing');

@@ -188,8 +188,9 @@ export const ADS_FAILURES: readonly FailureRow<AdsFailureKind>[] = [
     remedy: 'Set a newer version.',
   },
   {
+    // Test accounts stay usable.
     errors: ['CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION', 'DEVELOPER_TOKEN_NOT_APPROVED'],
-    kind: 'project_rejected',
+    kind: 'blocked',
     meaning: "The client's Google Cloud project has Test access: it may call test accounts only.",
     whoMustAct: 'operator',
     remedy:

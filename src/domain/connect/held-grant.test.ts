@@ -39,12 +39,15 @@ describe('a held grant', () => {
     ['just what is asked, and the sign-in scopes', ['a', 'openid', EMAIL], true],
     ['more', ['a', 'b'], false],
     ['less', [], false],
-  ])('that holds %s counts only where it is equal, with nothing of before included', (_, grantedScopes, isHeld) => {
-    const asked = { ...request, includeGranted: false } as const;
-    const held = grant({ grantedScopes });
-    expect(findHeldGrant([held], asked) !== null).toBe(isHeld);
-    expect(choosePrompt([held], '1', asked)).toBe(isHeld ? null : 'consent');
-  });
+  ])(
+    'that holds %s counts only where it is equal, with nothing of before included',
+    (_, grantedScopes, isHeld) => {
+      const asked = { ...request, includeGranted: false } as const;
+      const held = grant({ grantedScopes });
+      expect(findHeldGrant([held], asked) !== null).toBe(isHeld);
+      expect(choosePrompt([held], '1', asked)).toBe(isHeld ? null : 'consent');
+    },
+  );
 
   test('is renewed by a consent only while it is active or suspended', () => {
     const statuses = ['active', 'suspended', 'revoking', 'reconnect_required', 'revoked'] as const;

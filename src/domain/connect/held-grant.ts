@@ -29,7 +29,9 @@ export function findHeldGrant(grants: readonly Grant[], connectRequest: HeldGran
 /** Whether a grant leaves nothing to ask for: neither a scope more nor, where nothing of before may stay, fewer. */
 function isHeldBy({ grantedScopes }: Pick<Grant, 'grantedScopes'>, { scopes, includeGranted }: ScopeQuery) {
   if (missingScopes(scopes, grantedScopes).length > 0) return false;
-  return includeGranted !== false || missingScopes(grantedScopes, [...scopes, ...SIGN_IN_SCOPES]).length === 0;
+  return (
+    includeGranted !== false || missingScopes(grantedScopes, [...scopes, ...SIGN_IN_SCOPES]).length === 0
+  );
 }
 
 /** Whether a consent extends a grant. One that is dead, or being revoked, passes nothing on to the next. */

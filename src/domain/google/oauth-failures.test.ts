@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { ADS_FAILURES } from '../ads/ads-failure.js';
+import { ADS_FAILURES, type AdsFailureKind } from '../ads/ads-failure.js';
 import { DEAD_GRANTS, type DeadGrantRow } from './dead-grants.js';
 import { type Actor, type FailureRow, GoogleFailure, type GoogleFailureKind } from './google-failure.js';
 import {
@@ -30,6 +30,17 @@ const ANSWERS: Readonly<Partial<Record<GoogleFailureKind, readonly [string, stri
   client_rejected: ['client_misconfigured', 'client_misconfigured'],
   scope_rejected: ['scope_rejected', 'client_misconfigured'],
   unavailable: ['google_unavailable', 'google_unavailable'],
+};
+
+/** What it answers after a failure of the Google Ads API. */
+const ADS_ANSWERS: Readonly<Record<AdsFailureKind, string>> = {
+  refused: 'the account is a gap (`refused`), or the role is unknown',
+  closed: 'the account is a gap (`closed`)',
+  blocked: 'the account is a gap (`blocked`)',
+  no_ads_user: 'an empty list',
+  token_rejected: 'nothing at first: the token is refreshed',
+  project_rejected: '`client_misconfigured`, cause `ads_api_rejected`',
+  unavailable: '`google_unavailable`',
 };
 
 describe('docs/google-errors.md has the same meaning, actor and remedy in every row', () => {
@@ -77,8 +88,19 @@ describe('docs/google-errors.md has the same meaning, actor and remedy in every 
     );
   });
 
-  test('for the Google Ads API', () => {
-    expect(withoutColumn(tableUnder(document, 'At the Google Ads API'), 2)).toEqual(ADS_FAILURES.map(cells));
+  test('for the Google Ads API, with what the broker answers', () => {
+    const answerOf = ({ kind, whoMustAct, errors }: FailureRow<AdsFailureKind>) => {
+      if (kind === 'unavailable' && errors.length > 0) return `${ADS_ANSWERS[kind]}, with Google's delay`;
+      // Where no account is left, it is the project's matter.
+      const isOfProject = kind === 'blocked' && whoMustAct === 'operator';
+      return `${ADS_ANSWERS[kind]}${isOfProject ? '; where all are, `client_misconfigured`' : ''}`;
+    };
+    expect(tableUnder(document, 'At the Google Ads API')).toEqual(
+      ADS_FAILURES.map((row) => {
+        const [code = '', meaning = '', ...rest] = cells(row);
+        return [code, meaning, answerOf(row), ...rest];
+      }),
+    );
   });
 });
 

@@ -45,6 +45,14 @@ export const ACCOUNTS_NEARLY_FULL = sharedGauge({
   see: 'grants.md#slots',
 });
 
+export const ACCOUNTS_NEARLY_FULL_ACROSS_CLIENTS = sharedGauge({
+  name: 'token_broker_accounts_nearly_full_across_clients',
+  help: 'Accounts with nine tenths or more of ACCOUNT_SLOT_LIMIT refresh tokens across all clients, as counted last.',
+  unit: 'accounts',
+  labels: {},
+  see: 'grants.md#slots',
+});
+
 export const GRANTS_COUNTED = sharedGauge({
   name: 'token_broker_grants_counted_timestamp_seconds',
   help: 'When the grants were counted last: every few minutes, by one replica, while the console is on or /metrics is read.',

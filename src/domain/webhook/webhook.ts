@@ -14,6 +14,7 @@ const EVENT_TYPES = [
   'grant.reconnect_required',
   'grant.disconnected',
   'slots.nearly_full',
+  'slots.account_nearly_full',
 ] as const;
 
 /** `webhook.test` is sent by an operator, and never stored. */

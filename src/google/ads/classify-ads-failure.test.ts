@@ -1,11 +1,17 @@
-/** Every code with which Google Ads refuses an authentication or an authorization, and whom it concerns. */
+/**
+ * Every code with which Google Ads refuses an authentication or an authorization, and whom it concerns. The codes are those of
+ * Google's protos of v25, as the npm package google-ads-node 25.1.0 publishes them: test/support/google-ads/. To refresh them for a newer
+ * version, `npm pack google-ads-node` and take both files from build/protos/google/ads/googleads/<version>/errors/; what is new there
+ * fails here.
+ */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { ADS_CONCERNS, ADS_FAILURES, explainAdsFailure } from '../../domain/ads/ads-failure.js';
 import { classifyAdsFailure } from './classify-ads-failure.js';
 
 type Concern = 'account' | 'user' | 'project';
 
-/** https://developers.google.com/google-ads/api/reference/rpc/v26/AuthenticationErrorEnum.AuthenticationError */
+/** https://developers.google.com/google-ads/api/reference/rpc/v25/AuthenticationErrorEnum.AuthenticationError */
 const AUTHENTICATION: Readonly<Record<string, Concern>> = {
   UNSPECIFIED: 'user',
   UNKNOWN: 'user',
@@ -34,7 +40,7 @@ const AUTHENTICATION: Readonly<Record<string, Concern>> = {
   USER_ID_INVALID: 'user',
 };
 
-/** https://developers.google.com/google-ads/api/reference/rpc/v26/AuthorizationErrorEnum.AuthorizationError */
+/** https://developers.google.com/google-ads/api/reference/rpc/v25/AuthorizationErrorEnum.AuthorizationError */
 const AUTHORIZATION: Readonly<Record<string, Concern>> = {
   UNSPECIFIED: 'project',
   UNKNOWN: 'project',
@@ -42,10 +48,10 @@ const AUTHORIZATION: Readonly<Record<string, Concern>> = {
   ACTION_NOT_PERMITTED: 'account',
   ACTION_NOT_PERMITTED_FOR_SUSPENDED_ACCOUNT: 'account',
   AUTHORIZATION_ERROR: 'account',
-  CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION: 'project',
+  CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION: 'account',
   CLOUD_PROJECT_NOT_UNDER_ORGANIZATION: 'project',
   CUSTOMER_NOT_ENABLED: 'account',
-  DEVELOPER_TOKEN_NOT_APPROVED: 'project',
+  DEVELOPER_TOKEN_NOT_APPROVED: 'account',
   DEVELOPER_TOKEN_NOT_ON_ALLOWLIST: 'project',
   DEVELOPER_TOKEN_PROHIBITED: 'project',
   INCOMPLETE_SIGNUP: 'account',
@@ -69,7 +75,21 @@ const refusedWith = (status: number, rpc: string, errorCode: Record<string, stri
     error: { code: status, status: rpc, message: 'Refused.', details: [{ errors: [{ errorCode }] }] },
   });
 
+/** The codes of an enum, as Google publishes it. */
+function published(file: string): string[] {
+  const proto = readFileSync(`test/support/google-ads/${file}`, 'utf8');
+  return [...proto.matchAll(/^ +([A-Z0-9_]+) = \d+;$/gm)].map(([, code = '']) => code).sort();
+}
+
 describe('a code of Google Ads', () => {
+  test.each([
+    ['authentication_error.proto', AUTHENTICATION],
+    ['authorization_error.proto', AUTHORIZATION],
+  ])('has a concern where %s has it, and is no other', (file, concerns) => {
+    expect(published(file)).toContain('UNKNOWN');
+    expect(Object.keys(concerns).sort()).toEqual(published(file));
+  });
+
   test.each(Object.entries(AUTHENTICATION))(
     'that refuses an authentication, %s, is of the %s',
     (code, concern) => {

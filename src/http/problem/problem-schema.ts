@@ -41,7 +41,11 @@ export const PROBLEM_SCHEMAS = {
         "reconnect_required, client_misconfigured: why; see docs/grants.md. no_ads_access: Google's code",
       ),
       confidence: { type: 'string', enum: ['certain', 'inferred'] },
-      who_must_act: { type: 'string', enum: ['user', 'workspace_admin', 'operator'] },
+      who_must_act: {
+        type: 'string',
+        enum: ['user', 'workspace_admin', 'account_admin', 'operator', 'developer'],
+        description: 'Who can put it right; account_admin and developer: no_ads_access only',
+      },
       slots: {
         type: 'object',
         required: ['limit', 'used', 'free'],

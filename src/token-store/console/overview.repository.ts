@@ -3,6 +3,7 @@
  * kept with its age; the rest is read at each call, bounded. Owns no decision about what is good or bad.
  */
 import { Injectable } from '@nestjs/common';
+import type { Settings } from '../../config/settings.js';
 import { INACTIVITY_SECONDS, nearlyFullFrom } from '../../domain/grant/slots.js';
 import { Database } from '../client/database.js';
 
@@ -36,6 +37,8 @@ export interface GrantsSnapshot {
     readonly used: number;
   }[];
   readonly nearlyFull?: readonly { readonly client: string; readonly accounts: number }[];
+  /** Accounts with many tokens across all clients. */
+  readonly nearlyFullAcrossClients?: number;
   /** By the last call: within a day, 7 days, 30 days, or longer ago. */
   readonly services?: Readonly<Record<'day' | 'week' | 'month' | 'longer', number>>;
 }
@@ -111,6 +114,22 @@ const NEARLY_FULL = `
         AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz))
   ) counted`;
 
+/**
+ * As NEARLY_FULL, across all clients: an account with so many tokens has a share of them at one of the clients, and its newest
+ * token there that many slots before it.
+ */
+const NEARLY_FULL_ACROSS_CLIENTS = `
+  SELECT count(*)::int AS accounts FROM (
+    SELECT DISTINCT account_sub FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
+      SELECT account_sub FROM refresh_tokens
+      WHERE refresh_tokens.client = named.client AND ended_at IS NULL
+        AND slots_taken >= ceil($4::numeric / cardinality($1::text[]))
+      ORDER BY slots_taken DESC LIMIT ${MAX_NEARLY_FULL}
+    ) booked
+  ) suspects WHERE $4::numeric <= (
+    SELECT count(*) FROM refresh_tokens AS token WHERE token.account_sub = suspects.account_sub AND ended_at IS NULL
+      AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz))`;
+
 /** Of each, the newest row says when it called last. */
 const SERVICES = `
   SELECT count(*) FILTER (WHERE at > $1::timestamptz)::int AS day,
@@ -153,7 +172,11 @@ export class OverviewRepository {
   }
 
   /** Counts the grants, and keeps the result for all replicas. */
-  async takeSnapshot(testingClients: readonly string[], slotLimit: number, now: Date): Promise<void> {
+  async takeSnapshot(
+    testingClients: readonly string[],
+    { slotLimit, accountSlotLimit }: Pick<Settings, 'slotLimit' | 'accountSlotLimit'>,
+    now: Date,
+  ): Promise<void> {
     const after = (days: number) => new Date(now.getTime() + days * 86_400_000);
     const byStatus = await this.#rows<GrantsSnapshot['byStatus'][number]>('grants by status', BY_STATUS, []);
     const clients = [...new Set(byStatus.map(({ client }) => client))];
@@ -162,6 +185,11 @@ export class OverviewRepository {
       'services by last use',
       SERVICES,
       [after(-1), after(-7), after(-30)],
+    );
+    const [many] = await this.#rows<{ accounts: number }>(
+      'accounts nearly full across clients',
+      NEARLY_FULL_ACROSS_CLIENTS,
+      [clients, now, unused, nearlyFullFrom(accountSlotLimit)],
     );
     const content: GrantsSnapshot = {
       byStatus,
@@ -180,6 +208,7 @@ export class OverviewRepository {
         unused,
         nearlyFullFrom(slotLimit),
       ]),
+      nearlyFullAcrossClients: many?.accounts ?? 0,
       services: services ?? { day: 0, week: 0, month: 0, longer: 0 },
     };
     await this.database.prepared('store the overview', STORE, [GRANTS, now, JSON.stringify(content)]);

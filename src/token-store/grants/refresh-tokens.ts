@@ -74,6 +74,10 @@ export class RefreshTokens {
     const usedByAccount = await this.ledger.countOfAccount(tx, accountSub, now);
     if (isNearlyFull(usedByAccount, accountSlotLimit)) {
       this.reporter.accountNearlyFull({ client, grantId, used: usedByAccount, limit: accountSlotLimit });
+      // Without `free`: the limit is the broker's own.
+      await this.outbox.notify(tx, 'slots.account_nearly_full', grant, now, {
+        slots: { limit: accountSlotLimit, used: usedByAccount },
+      });
     }
   }
 }
