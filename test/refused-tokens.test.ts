@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Answer, type Api, Browser } from './support/api.js';
-import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
+import {
+  ADS,
+  ALICE,
+  APP,
+  BOB,
+  startTestBed,
+  type TestBed,
+  YOUTUBE,
+  YOUTUBE_MONEY,
+} from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
 import { type Receiver, startReceiver } from './support/webhook-receiver.js';
 

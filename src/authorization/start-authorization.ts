@@ -101,10 +101,7 @@ export class StartAuthorization {
         ? await this.#consentUrl(ticket, { ...SIGN_IN, account, locale })
         : await this.#consentUrl(ticket, {
             purpose: 'consent',
-            prompt: combinePrompts(
-              connectRequest.prompt,
-              choosePrompt(grants, account, connectRequest),
-            ),
+            prompt: combinePrompts(connectRequest.prompt, choosePrompt(grants, account, connectRequest)),
             account,
             includeGranted:
               account !== null && includesGranted(connectRequest, renewableGrants(grants, account)),
