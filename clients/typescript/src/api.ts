@@ -738,8 +738,11 @@ export interface components {
             cause?: string;
             /** @enum {string} */
             confidence?: "certain" | "inferred";
-            /** @enum {string} */
-            who_must_act?: "user" | "workspace_admin" | "operator";
+            /**
+             * @description Who can put it right; account_admin and developer: no_ads_access only
+             * @enum {string}
+             */
+            who_must_act?: "user" | "workspace_admin" | "account_admin" | "operator" | "developer";
             /** @description slots_full: how the account stands with this client */
             slots?: {
                 limit: number;
@@ -1084,6 +1087,56 @@ export interface components {
                     limit: number;
                     used: number;
                     free: number;
+                };
+            };
+        };
+        /** @description The account has nine tenths or more of ACCOUNT_SLOT_LIMIT refresh tokens across all clients; the limit of Google is not published */
+        SlotsAccountNearlyFullEvent: {
+            /** @enum {string} */
+            type: "slots.account_nearly_full";
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            timestamp: string;
+            data: {
+                /**
+                 * Format: uuid
+                 * @example dc85a7c8-5388-48bf-9945-9b4cdc9fa43e
+                 */
+                grant_id: string;
+                /** @example alice */
+                user_id: string;
+                /** @example default */
+                client: string;
+                account: components["schemas"]["AccountResponse"];
+                /** @enum {string} */
+                status: "active" | "suspended" | "reconnect_required" | "revoked";
+                /** @example https://www.googleapis.com/auth/yt-analytics.readonly openid */
+                scope: string;
+                /** @example user_revoked */
+                cause?: string;
+                /**
+                 * @example inferred
+                 * @enum {string}
+                 */
+                confidence?: "certain" | "inferred";
+                /**
+                 * @example user
+                 * @enum {string}
+                 */
+                who_must_act?: "user" | "workspace_admin" | "operator";
+                /** @example The user must connect again. */
+                detail?: string;
+                /**
+                 * @example {
+                 *       "limit": 200,
+                 *       "used": 180
+                 *     }
+                 */
+                slots: {
+                    limit: number;
+                    used: number;
                 };
             };
         };
