@@ -1,10 +1,8 @@
 /**
- * Every code with which Google Ads refuses an authentication or an authorization, and whom it concerns. The codes are those of
- * Google's protos of v25, as the npm package google-ads-node 25.1.0 publishes them: test/support/google-ads/. To refresh them for a newer
- * version, `npm pack google-ads-node` and take both files from build/protos/google/ads/googleads/<version>/errors/; what is new there
- * fails here.
+ * Every code with which Google Ads refuses an authentication or an authorization, and whom it concerns. The codes are those of v25,
+ * compared with its protos in the npm package google-ads-node 25.1.0 (build/protos/google/ads/googleads/v25/errors/) on 2026-11-28: to
+ * be compared again when GOOGLE_ADS_API_VERSION has a newer default. A code that is in neither list is the operator's, with its name.
  */
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { ADS_CONCERNS, ADS_FAILURES, explainAdsFailure } from '../../domain/ads/ads-failure.js';
 import { classifyAdsFailure } from './classify-ads-failure.js';
@@ -75,21 +73,7 @@ const refusedWith = (status: number, rpc: string, errorCode: Record<string, stri
     error: { code: status, status: rpc, message: 'Refused.', details: [{ errors: [{ errorCode }] }] },
   });
 
-/** The codes of an enum, as Google publishes it. */
-function published(file: string): string[] {
-  const proto = readFileSync(`test/support/google-ads/${file}`, 'utf8');
-  return [...proto.matchAll(/^ +([A-Z0-9_]+) = \d+;$/gm)].map(([, code = '']) => code).sort();
-}
-
 describe('a code of Google Ads', () => {
-  test.each([
-    ['authentication_error.proto', AUTHENTICATION],
-    ['authorization_error.proto', AUTHORIZATION],
-  ])('has a concern where %s has it, and is no other', (file, concerns) => {
-    expect(published(file)).toContain('UNKNOWN');
-    expect(Object.keys(concerns).sort()).toEqual(published(file));
-  });
-
   test.each(Object.entries(AUTHENTICATION))(
     'that refuses an authentication, %s, is of the %s',
     (code, concern) => {
