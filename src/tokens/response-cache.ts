@@ -41,7 +41,7 @@ export interface IssuedResponse {
 }
 
 /** A service, and how it proved who it is. One object for all of its calls where it can be: entries hold it. */
-export interface AuthenticatedCaller {
+interface AuthenticatedCaller {
   readonly service: Service;
   readonly proof: Proof;
   /** When the service was read from the database, by performance.now(). */
