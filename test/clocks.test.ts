@@ -106,7 +106,7 @@ maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'w
     const { rows } = await database.query<{ left: number; ago: number; refreshed: number }>(
       `SELECT extract(epoch FROM access_tokens.expires_at - now())::float8 AS left, extract(epoch FROM now() - obtained_at)::float8 AS ago,
          extract(epoch FROM now() - refreshed_at)::float8 AS refreshed
-       FROM access_tokens JOIN grants ON id = grant_id WHERE user_id = $1`,
+       FROM access_tokens JOIN grants USING (user_id) WHERE user_id = $1`,
       [user],
     );
     const [row] = rows;

@@ -144,8 +144,8 @@ test('the forecast is the same in SQL and in code', async () => {
        sealed_refresh_token, refresh_token_issued_at, refresh_token_expires_at, created_at, consented_at, refreshed_at)
      SELECT gen_random_uuid(), 'many', 'default', 's' || n, ARRAY[$1],
        CASE n % 3 WHEN 0 THEN ARRAY['openid', 'https://www.googleapis.com/auth/userinfo.email'] WHEN 1 THEN ARRAY[$1, 'openid'] ELSE '{}' END,
-       (ARRAY['active', 'suspended', 'reconnect_required', 'active'])[1 + n % 4]::grant_status,
-       (CASE WHEN n % 7 = 0 THEN 'service_account' ELSE 'user' END)::grant_kind, CASE WHEN n % 7 > 0 THEN 'x' END,
+       (ARRAY['active', 'suspended', 'reconnect_required', 'active'])[1 + n % 4],
+       CASE WHEN n % 7 = 0 THEN 'service_account' ELSE 'user' END, CASE WHEN n % 7 > 0 THEN 'x' END,
        now() - random() * interval '9 days', CASE WHEN n % 2 = 0 THEN now() + random() * interval '200 days' END,
        now(), now() - random() * interval '100 days', CASE WHEN n % 5 > 0 THEN now() - random() * interval '100 days' END
      FROM generate_series(1, 200) AS n`,

@@ -467,10 +467,11 @@ describe('a revocation', () => {
         sealed_refresh_token, refresh_token_issued_at, created_at, consented_at
       FROM grants, generate_series(1, 600) AS n WHERE user_id = 'alice'`);
     await bed.sql(`
-      INSERT INTO access_tokens SELECT grants.id, 'x', 'x', now(), now() + interval '1 hour' FROM grants WHERE user_id LIKE 'user-%'`);
+      INSERT INTO access_tokens (user_id, grant_id, scope_set, sealed_token, obtained_at, expires_at)
+      SELECT user_id, id, 'x', 'x', now(), now() + interval '1 hour' FROM grants WHERE user_id LIKE 'user-%'`);
     await bed.sql(`
-      INSERT INTO refresh_tokens (fingerprint, account_sub, client, grant_id, issued_at, last_used_at, prefix_hash, sha512_hash)
-      SELECT decode(md5(id::text), 'hex'), account_sub, client, id, now(), now(), '\\x00', '\\x00' FROM grants WHERE user_id LIKE 'user-%'`);
+      INSERT INTO refresh_tokens (user_id, fingerprint, account_sub, client, grant_id, issued_at, last_used_at, prefix_hash, sha512_hash)
+      SELECT user_id, decode(md5(id::text), 'hex'), account_sub, client, id, now(), now(), '\\x00', '\\x00' FROM grants WHERE user_id LIKE 'user-%'`);
     await bed.sql('DELETE FROM outbox_events');
     const began = performance.now();
     const answer = await bed.api.delete(`/grants/${id}`, { mode: 'revoke' });
@@ -481,7 +482,7 @@ describe('a revocation', () => {
     const [counts] = await bed.sql(
       `SELECT
       (SELECT count(*)::int FROM grants WHERE status = 'revoked') AS revoked,
-      (SELECT count(*)::int FROM access_tokens JOIN grants ON grants.id = grant_id WHERE user_id LIKE 'user-%') AS tokens,
+      (SELECT count(*)::int FROM access_tokens WHERE user_id LIKE 'user-%') AS tokens,
       (SELECT count(*)::int FROM refresh_tokens WHERE ended_at IS NULL) AS slots,
       (SELECT count(*)::int FROM outbox_events) AS events,
       (SELECT count(*)::int FROM audit_trail WHERE details->>'with_sibling' = 'true') AS audited`,

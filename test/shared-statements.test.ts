@@ -32,9 +32,7 @@ beforeEach(async () => {
 afterAll(() => bed.stop());
 
 const savedUsers = async () => {
-  const rows = await bed.sql(
-    'SELECT user_id FROM grants JOIN access_tokens ON grant_id = grants.id ORDER BY user_id',
-  );
+  const rows = await bed.sql('SELECT user_id FROM access_tokens ORDER BY user_id');
   return rows.map(({ user_id }) => user_id);
 };
 

@@ -130,7 +130,7 @@ describe('a grant', () => {
 
   test('that was moved gives away neither tokens nor the Google Ads accounts', async () => {
     const { id } = await grantOf('alice');
-    await bed.sql(`INSERT INTO ads_trees VALUES ($1, '{}', now())`, [id]);
+    await bed.sql(`INSERT INTO ads_trees SELECT $1, '{}', now(), user_id FROM grants WHERE id = $1`, [id]);
     await bed.sql(`UPDATE grants SET user_id = 'mallory', granted_scopes = '{${ADS}}' WHERE id = $1`, [id]);
     await forget();
     expect(await bed.api.get('/users/mallory/ads/customers')).toMatchObject(REFUSED);
@@ -219,7 +219,7 @@ describe('a grant', () => {
     const to = `${bed.url}/security-events/google`;
     await bed.google.control.sendSecurityEvent({ type: 'sessions-revoked', subject, to });
     expect(
-      await bed.sql('SELECT 1 FROM access_tokens t JOIN grants g ON g.id = grant_id AND user_id = $1', [
+      await bed.sql('SELECT 1 FROM access_tokens t JOIN grants g ON g.id = grant_id AND g.user_id = $1', [
         'alice',
       ]),
     ).toEqual([]);
@@ -233,7 +233,7 @@ describe('a grant', () => {
 
   test('does not hand out an access token that was moved to it with its key', async () => {
     await bed.sql(
-      `UPDATE access_tokens SET grant_id = (SELECT id FROM grants WHERE user_id = 'bob'), scope_set = scope_set || ' moved'
+      `UPDATE access_tokens SET (user_id, grant_id) = (SELECT user_id, id FROM grants WHERE user_id = 'bob'), scope_set = scope_set || ' moved'
        WHERE grant_id = (SELECT id FROM grants WHERE user_id = 'alice')`,
     );
     await forget();

@@ -72,9 +72,9 @@ async function fill({ database }: BenchEnvironment, from: number, to: number): P
        SELECT gen_random_uuid(), 'filler-' || md5(n::text), 'default', md5('sub' || n), 'filler@example.com',
          ARRAY['https://www.googleapis.com/auth/yt-analytics.readonly'],
          ARRAY['https://www.googleapis.com/auth/yt-analytics.readonly'], 'active', repeat(md5(n::text), 12), now(), now(), now()
-       FROM generate_series($1::int + 1, $2::int) AS n RETURNING id)
-     INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
-     SELECT id, 'https://www.googleapis.com/auth/yt-analytics.readonly', repeat(md5(id::text), 16), now(), now() + interval '1 hour'
+       FROM generate_series($1::int + 1, $2::int) AS n RETURNING user_id, id)
+     INSERT INTO access_tokens (user_id, grant_id, scope_set, sealed_token, obtained_at, expires_at)
+     SELECT user_id, id, 'https://www.googleapis.com/auth/yt-analytics.readonly', repeat(md5(id::text), 16), now(), now() + interval '1 hour'
      FROM filled`,
     [from, to],
   );

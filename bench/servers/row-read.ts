@@ -21,7 +21,8 @@ const database = new pg.Pool({ connectionString: DATABASE_URL, max: Number(CONNE
 /** Prepared once a connection, by its name. */
 const READ = {
   name: 'row-read',
-  text: `SELECT token.sealed_token, token.expires_at FROM grants JOIN access_tokens AS token ON token.grant_id = grants.id
+  text: `SELECT token.sealed_token, token.expires_at FROM grants JOIN access_tokens AS token
+      ON token.user_id = grants.user_id AND token.grant_id = grants.id
     WHERE grants.user_id = $1 AND grants.client = $2 AND grants.status = 'active'`,
 };
 

@@ -74,9 +74,9 @@ export async function seedGrants(
        INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
          version, sealed_refresh_token, credential_version, refresh_token_issued_at, created_at, consented_at)
        SELECT id, user_id, $7, $2, $3, string_to_array($4, ' '), string_to_array($4, ' '), 'active', $6::int, sealed, $6::int, $5, $5, $5 FROM seeded)
-     INSERT INTO refresh_tokens (fingerprint, account_sub, client, grant_id, issued_at, expires_at, last_used_at, prefix_hash,
+     INSERT INTO refresh_tokens (user_id, fingerprint, account_sub, client, grant_id, issued_at, expires_at, last_used_at, prefix_hash,
        sha512_hash, mac)
-     SELECT decode(fingerprint, 'hex'), $2, $7, id, $5, $5, $5, '', '', decode(mac, 'hex') FROM seeded`,
+     SELECT user_id, decode(fingerprint, 'hex'), $2, $7, id, $5, $5, $5, '', '', decode(mac, 'hex') FROM seeded`,
     values,
   );
   if (secondsLeft <= 0) return userOfToken;
@@ -91,9 +91,16 @@ export async function seedGrants(
     ),
   );
   await database.query(
-    `INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
-     SELECT id, $3, sealed, $4, $5 FROM unnest($1::uuid[], $2::text[]) AS seeded (id, sealed)`,
-    [grants.map(({ id }) => id), accessTokens, scope, obtainedAt, expiresAt],
+    `INSERT INTO access_tokens (user_id, grant_id, scope_set, sealed_token, obtained_at, expires_at)
+     SELECT user_id, id, $3, sealed, $4, $5 FROM unnest($6::text[], $1::uuid[], $2::text[]) AS seeded (user_id, id, sealed)`,
+    [
+      grants.map(({ id }) => id),
+      accessTokens,
+      scope,
+      obtainedAt,
+      expiresAt,
+      grants.map(({ userId }) => userId),
+    ],
   );
   return userOfToken;
 }

@@ -197,7 +197,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     const isKept = () => this.#unsaved.get(key)?.outcome === outcome;
     let lease: Lease | null = null;
     try {
-      const current = await this.grants.findById(grant.id);
+      const current = await this.grants.findById(grant.id, grant.userId);
       const isExpired = outcome.kind === 'token' && outcome.response.expiresAt <= this.clock.now();
       const isObsolete = isExpired && outcome.response.refreshToken === null;
       if (current?.version !== grant.version || current.status !== 'active' || isObsolete) {
@@ -219,9 +219,8 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** A refresh token occupies a slot at Google even if it is not used. */
-  async #bookUnused({ account, client }: Grant, outcome: Outcome): Promise<void> {
-    if (outcome.kind === 'token')
-      await this.ledger.bookUnused(account, client, outcome.response, this.clock.now());
+  async #bookUnused(grant: Grant, outcome: Outcome): Promise<void> {
+    if (outcome.kind === 'token') await this.ledger.bookUnused(grant, outcome.response, this.clock.now());
   }
 }
 

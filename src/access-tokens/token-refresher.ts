@@ -198,7 +198,7 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     const { kind, error, subtype } = failure;
     const isDead = kind === 'grant_dead' || kind === 'policy_rejected';
     // During an outage of the database the diagnosis has less to go by; the grant is dead all the same.
-    const ledgerSays = isDead ? await this.ledger.endReason(grant.id).catch(() => null) : null;
+    const ledgerSays = isDead ? await this.ledger.endReason(grant).catch(() => null) : null;
     const diagnosis = isDead ? diagnose(failure, { grant, now: this.clock.now(), ledgerSays }) : null;
     if (kind !== 'withheld') {
       this.#log.warn({ grant: grant.id, kind, error, subtype }, 'refresh failed');

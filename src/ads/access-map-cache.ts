@@ -45,8 +45,8 @@ export class AccessMapCache {
   ): Promise<SyncedMap> {
     // A synchronization takes dozens of requests of the project's quota: a caller must not cause one with each request.
     const freshSeconds = Math.max(maxAgeSeconds, this.settings.adsMinAge);
-    const syncedAt = await this.trees.syncedAt(grant.id);
-    const stored = syncedAt && (() => this.#stored(grant.id, syncedAt));
+    const syncedAt = await this.trees.syncedAt(grant);
+    const stored = syncedAt && (() => this.#stored(grant, syncedAt));
     if (stored && this.ageSeconds(syncedAt) < freshSeconds)
       return (await stored()) ?? this.refresh(request, grant);
     try {
@@ -68,12 +68,12 @@ export class AccessMapCache {
     return Math.max(0, (this.clock.now().getTime() - syncedAt.getTime()) / 1000);
   }
 
-  async #stored(grantId: string, syncedAt: Date): Promise<SyncedMap | null> {
-    const cached = this.#maps.get(grantId);
+  async #stored(grant: Grant, syncedAt: Date): Promise<SyncedMap | null> {
+    const cached = this.#maps.get(grant.id);
     if (cached?.syncedAt.getTime() === syncedAt.getTime()) return cached;
-    const stored = await this.trees.find(grantId);
+    const stored = await this.trees.find(grant);
     try {
-      return stored && this.#cache(grantId, stored);
+      return stored && this.#cache(grant.id, stored);
     } catch (error) {
       // The broker stores no such tree: the row was changed by hand. It is read from Google again.
       if (error instanceof CircularTree) return null;

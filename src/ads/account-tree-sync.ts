@@ -85,9 +85,9 @@ export class AccountTreeSync {
         const refused = tokenIdOf(token);
         return this.#crawl(await this.accessTokens.tokenFor({ ...request, refused }), grant);
       });
-      if (await this.trees.save(grant.id, synced)) return synced;
+      if (await this.trees.save(grant, synced)) return synced;
       // A newer one was stored meanwhile, or the grant is gone.
-      const newer = await this.trees.find(grant.id);
+      const newer = await this.trees.find(grant);
       if (newer) return newer;
       throw new BrokerError('not_connected', 'The grant was disconnected while Google Ads was asked.');
     } catch (error) {

@@ -117,7 +117,7 @@ export class FinishExchange {
         : wrongAccount(connectRequest, account));
     if (outcome) {
       // The tokens are discarded, not revoked: a revocation would end the account's other grants.
-      await this.ledger.bookUnused(account, connectRequest.client, answer, this.clock.now());
+      await this.ledger.bookUnused({ ...connectRequest, account }, answer, this.clock.now());
       return outcome;
     }
     return connectRequest.confirm ? this.#hold(exchange, account) : this.#save(exchange, account);
@@ -144,7 +144,7 @@ export class FinishExchange {
         return outcomeOfGrant(saved.grant, connectRequest.scopes, saved.unrequested, ticket?.insteadOf ?? []);
       case 'ticket_ended':
         // Google counts the token all the same.
-        await this.ledger.bookUnused(account, connectRequest.client, answer, this.clock.now());
+        await this.ledger.bookUnused({ ...connectRequest, account }, answer, this.clock.now());
         return this.consentTickets.outcomeOf(exchange.ticketId);
       case 'gone':
         return { kind: 'finishing', cause: 'none', code: null };
@@ -176,7 +176,7 @@ export class FinishExchange {
     { connectRequest, answer, forcedConsent }: PendingExchange,
     account: VerifiedAccount,
   ): Promise<Finished> {
-    await this.ledger.bookUnused(account, connectRequest.client, answer, this.clock.now());
+    await this.ledger.bookUnused({ ...connectRequest, account }, answer, this.clock.now());
     return why === 'no_refresh_token' && forcedConsent ? NO_REFRESH_TOKEN : { kind: 'again', account };
   }
 }

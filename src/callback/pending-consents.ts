@@ -45,7 +45,7 @@ export class PendingConsents {
       ? { code: null, codeHash: exchange.codeHash }
       : this.newCode(connectRequest.serviceId);
     // Google counts the token whether or not the consent is confirmed.
-    await this.ledger.bookUnused(account, connectRequest.client, answer, now);
+    await this.ledger.bookUnused({ ...connectRequest, account }, answer, now);
     const consent = { connectRequest, ticketId, includedGranted, answer: { ...answer, account } };
     const expiresAt = new Date(now.getTime() + CONFIRM_SECONDS * 1000);
     const isHeld = await this.pending.put(codeHash, consent, id, now, expiresAt);

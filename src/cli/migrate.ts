@@ -16,8 +16,13 @@ Examples:
   token-broker migrate
   token-broker migrate --grant-runtime token_broker
   token-broker migrate --wait 300
+  token-broker migrate --distribute
   DATABASE_URL=postgresql://broker:...@db.example.com/broker \\
     token-broker migrate
+
+With --distribute the tables of a Citus database are spread over its servers, by
+user: docs/scaling.md. It can be interrupted, and run again. From then on migrate
+without it does what is new there, too.
 
 With --grant-runtime the owner of the tables runs this command, and the broker
 runs as that other role: docs/configuration.md. Pass it with each migrate.
@@ -33,12 +38,14 @@ same, without giving way.`;
 interface Options {
   readonly wait: number;
   readonly grantRuntime?: string;
+  readonly distribute?: boolean;
 }
 
 export function migrate(): Command {
   return new Command('migrate')
     .description('Bring the database to the newest schema')
     .option('--grant-runtime <role>', 'grant the role that the broker runs as what it needs, and no more')
+    .option('--distribute', 'spread the tables over the servers of a Citus database, by user')
     .option('--wait <seconds>', 'how long to wait for other sessions in all', seconds, WAIT_SECONDS)
     .addHelpText('after', EXAMPLES)
     .action(printResult(apply));
@@ -50,19 +57,24 @@ function seconds(value: string): number {
   return number;
 }
 
-async function apply({ wait, grantRuntime: role }: Options, command: Command): Promise<CommandResult> {
+async function apply(
+  { wait, grantRuntime: role, distribute = false }: Options,
+  command: Command,
+): Promise<CommandResult> {
   const source = await addressOf(process.env);
-  const [store, { DatabaseBusy }, { databaseFault }] = await Promise.all([
+  const [store, { DatabaseBusy }, { databaseFault }, { NotSpreadable }] = await Promise.all([
     import('../token-store/migrations/migrate.js'),
     import('../token-store/migrations/lock-wait.js'),
     import('../token-store/client/database-error.js'),
+    import('../token-store/spread/distribute.js'),
   ]);
   // With --json, standard error is reserved for one JSON object, which names the blocking sessions as well.
   const asJson = command.optsWithGlobals<{ json?: true }>().json === true;
   const say = asJson ? () => undefined : (line: string) => process.stderr.write(`${line}\n`);
   const applied = await store
-    .migrate(source, MIGRATIONS, { waitMs: wait * 1000, say })
+    .migrate(source, MIGRATIONS, { waitMs: wait * 1000, say, spread: distribute })
     .catch((error: unknown) => {
+      if (error instanceof NotSpreadable) throw new Failure(EXIT.refused, 'not_spreadable', error.message);
       if (error instanceof DatabaseBusy) throw new Failure(EXIT.unavailable, 'database_busy', error.message);
       if (databaseFault(error) || !(error instanceof Error)) throw error;
       // The schema engine explains itself; a stack of its WebAssembly is of no use.
@@ -86,9 +98,14 @@ async function apply({ wait, grantRuntime: role }: Options, command: Command): P
   return {
     text: [
       applied.length > 0 ? `Applied ${applied.length} migration(s):\n${list}` : 'The database is up to date.',
+      ...(distribute ? ['The tables are spread over the servers of the cluster, by user.'] : []),
       ...(role === undefined ? [] : [`The role ${role} may read and write rows, and nothing else.`]),
     ].join('\n'),
-    json: { applied, ...(role === undefined ? {} : { granted_to: role }) },
+    json: {
+      applied,
+      ...(distribute ? { distributed: true } : {}),
+      ...(role === undefined ? {} : { granted_to: role }),
+    },
   };
 }
 

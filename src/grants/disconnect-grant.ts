@@ -83,7 +83,7 @@ export class DisconnectGrant {
         return { attempt: null, also: [], isFinished: true };
       }
       if (begun) return { attempt: begun.attempt, also: begun.siblings, isFinished: false };
-      current = await this.grants.findById(grant.id);
+      current = await this.grants.findById(grant.id, grant.userId);
     }
     return null;
   }

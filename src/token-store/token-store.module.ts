@@ -29,6 +29,7 @@ import { GrantsRepository } from './grants/grants.repository.js';
 import { RefreshLeaseRepository } from './grants/refresh-lease.repository.js';
 import { RefreshTokens } from './grants/refresh-tokens.js';
 import { ResealCredentials } from './grants/reseal-credentials.js';
+import { RevocationMarks } from './grants/revocation-marks.js';
 import { RevocationsRepository } from './grants/revocations.repository.js';
 import { SaveRefresh } from './grants/save-refresh.js';
 import { ServiceAccountsRepository } from './grants/service-accounts.repository.js';
@@ -79,6 +80,7 @@ import { ServicesRepository } from './services/services.repository.js';
     RefreshLeaseRepository,
     SlotLedgerRepository,
     FinishRevocation,
+    RevocationMarks,
     RevocationsRepository,
     PendingConsentsRepository,
     PendingExchangesRepository,

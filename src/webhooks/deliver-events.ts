@@ -100,16 +100,15 @@ export class DeliverEvents implements BeforeApplicationShutdown {
     const until = new Date(now.getTime() + BATCH * this.settings.webhookTimeoutMs + CLAIM_MARGIN_MS);
     const { events, isMore } = await this.events.claim(id, BATCH, now, until);
     if (events.length === 0) return isMore;
-    const ids = events.map((event) => event.id);
     // Read for each batch: what was changed a moment ago holds, whether or not this replica was notified.
     const webhook = await this.webhooks.findNamed(id);
     if (!webhook || webhook.disabledAt) {
-      await this.events.abandon(ids, webhook ? 'disabled' : 'deleted', now);
+      await this.events.abandon(events, webhook ? 'disabled' : 'deleted', now);
       return isMore;
     }
     const secrets = await this.webhooks.open(webhook);
     if (!secrets) {
-      await this.events.release(ids, new Date(now.getTime() + UNOPENED_MS));
+      await this.events.release(events, new Date(now.getTime() + UNOPENED_MS));
       return false;
     }
     const { current, previous } = secrets;
@@ -131,10 +130,7 @@ export class DeliverEvents implements BeforeApplicationShutdown {
     const target = await this.targets.read(webhook);
     const isTaken = ({ type, data }: UndeliveredEvent) => takesEvent(target, type, grantOf(data));
     const others = events.filter((event) => !isTaken(event));
-    if (others.length > 0) {
-      const ids = others.map(({ id }) => id);
-      await this.events.abandon(ids, 'filtered', now);
-    }
+    if (others.length > 0) await this.events.abandon(others, 'filtered', now);
     return events.filter(isTaken);
   }
 
@@ -147,8 +143,7 @@ export class DeliverEvents implements BeforeApplicationShutdown {
     let { failingSince } = to.webhook;
     for (const [index, event] of batch.entries()) {
       if (this.#stop.signal.aborted || !this.#enabled.has(to.webhook.id)) {
-        const unsent = batch.slice(index).map(({ id }) => id);
-        await this.events.release(unsent, this.clock.now());
+        await this.events.release(batch.slice(index), this.clock.now());
         return false;
       }
       const startedAt = performance.now();
@@ -157,11 +152,11 @@ export class DeliverEvents implements BeforeApplicationShutdown {
       const now = this.clock.now();
       if (delivery.kind === 'accepted') {
         this.#count('delivered', startedAt);
-        await this.events.delivered(event.id, now);
+        await this.events.delivered(event, now);
         if (failingSince !== null) await this.webhooks.noteFailing(to.webhook.id, null);
         failingSince = null;
       } else if (cancel.aborted) {
-        await this.events.release([event.id], now);
+        await this.events.release([event], now);
       } else {
         await this.#failed(to.webhook, event, { delivery, startedAt, now });
         if (failingSince === null) await this.webhooks.noteFailing(to.webhook.id, now);
@@ -174,13 +169,14 @@ export class DeliverEvents implements BeforeApplicationShutdown {
 
   async #failed(
     { name }: StoredWebhook,
-    { id, type, failures }: UndeliveredEvent,
+    event: UndeliveredEvent,
     { delivery, startedAt, now }: Failed,
   ): Promise<void> {
+    const { id, type, failures } = event;
     const { error } = delivery;
     const next = delivery.kind === 'gone' ? null : nextAttempt(failures + 1, now, Math.random());
     this.#count(next ? 'retried' : 'abandoned', startedAt);
-    await this.events.failed(id, error, now, next);
+    await this.events.failed(event, error, now, next);
     const fields = { webhook: name, id, type, error };
     if (next) this.#log.warn({ ...fields, next }, 'a webhook was not delivered; it is retried');
     else this.#log.warn(fields, 'a webhook event was abandoned; the app has not received it');

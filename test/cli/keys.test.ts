@@ -214,8 +214,8 @@ describe('token-broker keys reseal', () => {
     await bed.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
       SELECT gen_random_uuid(), 'copy-' || n, client, account_sub, status, sealed_refresh_token, now(), now(), now()
       FROM grants, generate_series(1, 250) AS n WHERE user_id = 'alice'`);
-    await bed.sql(`INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
-      SELECT grant_id, 'copy ' || n, sealed_token, now(), now() FROM access_tokens, generate_series(1, 250) AS n`);
+    await bed.sql(`INSERT INTO access_tokens (user_id, grant_id, scope_set, sealed_token, obtained_at, expires_at)
+      SELECT user_id, grant_id, 'copy ' || n, sealed_token, now(), now() FROM access_tokens, generate_series(1, 250) AS n`);
     await bed.sql(`INSERT INTO connect_tickets
       SELECT (jsonb_populate_record(t, jsonb_build_object('id', 'copy-' || n || id))).*
       FROM connect_tickets t, generate_series(1, 250) AS n`);

@@ -139,12 +139,12 @@ test('a run of migrate that is killed while it waits does not affect the next ru
   await migrate(database, 'prisma/migrations');
   await query(
     database,
-    `DELETE FROM _prisma_migrations WHERE migration_name LIKE '%service_accounts'; DROP TYPE grant_kind CASCADE; ALTER TABLE grants DROP COLUMN sealed_key, DROP COLUMN subject`,
+    `DELETE FROM _prisma_migrations WHERE migration_name LIKE '%refused_tokens'; ALTER TABLE access_tokens DROP COLUMN replaces_refused`,
   );
   const holder = new pg.Client({ connectionString: database });
   await holder.connect();
   await holder.query('BEGIN');
-  await holder.query('LOCK TABLE grants IN ACCESS SHARE MODE');
+  await holder.query('LOCK TABLE access_tokens IN ACCESS SHARE MODE');
   const running = startTokenBroker(['migrate'], { DATABASE_URL: database });
   await until(async () => (await blocked(database)) > 0);
   running.kill('SIGKILL');
@@ -155,7 +155,7 @@ test('a run of migrate that is killed while it waits does not affect the next ru
   await holder.end();
   const { code, stdout } = await startTokenBroker(['migrate'], { DATABASE_URL: database }).finished;
   expect(code).toBe(0);
-  expect(stdout).toContain('service_accounts');
+  expect(stdout).toContain('refused_tokens');
 });
 
 test('migrate refuses a faulty --wait as wrong usage', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { asJson, emptyDatabase, emptyFolder, query, tokenBroker, tokenBrokerHere } from './token-broker.js';
 import { exhaustive } from '../support/exhaustive.js';
+import { createDatabase } from '../support/test-bed.js';
 
 const MIGRATIONS = readdirSync('prisma/migrations', { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
@@ -25,6 +26,20 @@ describe('token-broker migrate', () => {
       stdout: 'The database is up to date.\n',
       stderr: '',
     });
+  });
+
+  test('does not spread the tables of a database without Citus, says what that needs, and leaves them as they are', async () => {
+    const DATABASE_URL = await createDatabase();
+    const { code, stdout, stderr } = await tokenBroker(['migrate', '--distribute'], { DATABASE_URL });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+    expect(stderr).toMatch(
+      /^The database has no extension citus, .* run CREATE EXTENSION citus in this database/,
+    );
+    expect(await query(DATABASE_URL, `SELECT to_regclass('grants_id_key')::text AS key`)).toEqual([
+      { key: 'grants_id_key' },
+    ]);
+    const { failure } = await asJson(['migrate', '--distribute'], { DATABASE_URL });
+    expect(failure).toMatchObject({ error: 'not_spreadable', exit_code: 3 });
   });
 
   exhaustive.test('prints JSON with --json, with the URL in a file', async () => {

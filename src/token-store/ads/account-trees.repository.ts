@@ -1,6 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { type AccountTree, isAccountTree } from '../../domain/ads/account-tree.js';
+import type { Grant } from '../../domain/grant/grant.js';
 import { Database } from '../client/database.js';
+
+type GrantKey = Pick<Grant, 'userId' | 'id'>;
 
 export interface SyncedTree {
   readonly tree: AccountTree;
@@ -13,8 +16,8 @@ export interface SyncedTree {
 export class AccountTreesRepository {
   constructor(private readonly database: Database) {}
 
-  async find(grantId: string): Promise<SyncedTree | null> {
-    const row = await this.database.adsTree.findUnique({ where: { grantId } });
+  async find(grant: GrantKey): Promise<SyncedTree | null> {
+    const row = await this.database.adsTree.findUnique({ where: { userId_grantId: keyOf(grant) } });
     if (!row) return null;
     const { tree, syncedAt } = row;
     // Written by `save` only; one that was changed in the database is synchronised again.
@@ -22,18 +25,26 @@ export class AccountTreesRepository {
   }
 
   /** How old the kept tree is, without reading it. */
-  async syncedAt(grantId: string): Promise<Date | null> {
-    const row = await this.database.adsTree.findUnique({ where: { grantId }, select: { syncedAt: true } });
+  async syncedAt(grant: GrantKey): Promise<Date | null> {
+    const row = await this.database.adsTree.findUnique({
+      where: { userId_grantId: keyOf(grant) },
+      select: { syncedAt: true },
+    });
     return row?.syncedAt ?? null;
   }
 
   /** One statement: a disconnect in between leaves no row to hang the tree on, and a slow replica cannot win late. */
-  async save(grantId: string, { tree, syncedAt }: SyncedTree): Promise<boolean> {
+  async save({ userId, id }: GrantKey, { tree, syncedAt }: SyncedTree): Promise<boolean> {
     const count = await this.database.$executeRaw`
-      INSERT INTO ads_trees (grant_id, tree, synced_at)
-      SELECT id, ${JSON.stringify(tree)}::jsonb, ${syncedAt} FROM grants WHERE id = ${grantId}::uuid
-      ON CONFLICT (grant_id) DO UPDATE SET tree = EXCLUDED.tree, synced_at = EXCLUDED.synced_at
+      INSERT INTO ads_trees (user_id, grant_id, tree, synced_at)
+      SELECT user_id, id, ${JSON.stringify(tree)}::jsonb, ${syncedAt} FROM grants
+      WHERE user_id = ${userId} AND id = ${id}::uuid
+      ON CONFLICT (user_id, grant_id) DO UPDATE SET tree = EXCLUDED.tree, synced_at = EXCLUDED.synced_at
       WHERE ads_trees.synced_at < EXCLUDED.synced_at`;
     return count > 0;
   }
+}
+
+function keyOf({ userId, id: grantId }: GrantKey) {
+  return { userId, grantId };
 }

@@ -37,7 +37,7 @@ export type AuditColumns = Omit<AuditRow, 'recordedAt'>;
 type Row = AuditColumns & { readonly visible: boolean; readonly row_number: number };
 
 export const AUDIT_COLUMNS =
-  Prisma.raw(`id, sequence, at, action, outcome, actor, service_id AS "serviceId", user_id AS "userId",
+  Prisma.raw(`id, sequence, at, action, outcome, actor, service_id AS "serviceId", nullif(user_id, '') AS "userId",
   client, grant_id AS "grantId", request_id AS "requestId", details, last_at AS "lastAt", count, user_id, service_id`);
 
 const NEWEST_FIRST = Prisma.sql`at DESC, sequence DESC`;

@@ -10,7 +10,7 @@ import type { CounterSeries } from '../../domain/metrics/instruments.js';
 import { Meter } from '../../domain/metrics/meter.js';
 import { DatabaseHealth } from '../client/database-health.js';
 import { Database } from '../client/database.js';
-import { type AuditRow, ownerOf, toAuditRow, WRITE_AUDIT_ROWS } from './audit-rows.js';
+import { type AuditRow, ownerOf, toAuditRow, writeAuditRows } from './audit-rows.js';
 import { RefusalRows } from './refusal-rows.js';
 import { WriteBehind } from './write-behind.js';
 
@@ -158,7 +158,9 @@ export class AuditLog implements OnApplicationShutdown {
   async #write(batch: readonly AuditRow[]): Promise<void> {
     // A batch may have been written although its response was lost; ids made here make a retry harmless.
     try {
-      await this.database.prepared('write audit events', WRITE_AUDIT_ROWS, [JSON.stringify(batch)]);
+      await this.database.prepared('write audit events', writeAuditRows(this.database), [
+        JSON.stringify(batch),
+      ]);
     } catch (error) {
       this.#failures.add();
       throw error;

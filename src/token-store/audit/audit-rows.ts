@@ -1,16 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditEntry } from '../../domain/audit-entry.js';
+import type { Database } from '../client/database.js';
 import { tracing } from '../../tracing/tracing.js';
 
-/** One text for batches of all sizes; Prisma would plan each size again, for ten milliseconds of the event loop. */
-export const WRITE_AUDIT_ROWS = `
+const write = (userId: string) => `
   INSERT INTO audit_trail
     (id, at, last_at, count, action, outcome, actor, service_id, user_id, client, grant_id, request_id, details)
-  SELECT id, at, "lastAt", count, action, outcome, actor, "serviceId", "userId", client, "grantId", "requestId", details
+  SELECT id, at, "lastAt", count, action, outcome, actor, "serviceId", ${userId}, client, "grantId", "requestId", details
   FROM jsonb_to_recordset($1) AS event(
     id uuid, at timestamptz, "lastAt" timestamptz, count integer, action text, outcome text, actor text,
     "serviceId" text, "userId" text, client text, "grantId" text, "requestId" text, details jsonb)
-  ON CONFLICT (at, id) DO NOTHING`;
+  ON CONFLICT DO NOTHING`;
+const WRITE = write('"userId"');
+/** What is spread by user has no NULL there. */
+const WRITE_SPREAD = write(`coalesce("userId", '')`);
+
+/** One text for batches of all sizes; Prisma would plan each size again, for ten milliseconds of the event loop. */
+export function writeAuditRows(database: Pick<Database, 'isSpread'>): string {
+  return database.isSpread() ? WRITE_SPREAD : WRITE;
+}
 
 export type AuditRow = ReturnType<typeof toAuditRow>;
 

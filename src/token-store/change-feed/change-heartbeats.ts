@@ -48,6 +48,12 @@ const SEND = `
     set_config('synchronous_commit', 'off', true)
   FROM sent`;
 
+/** The table is made by spread/distribute.ts. */
+const SEND_TO = `
+  INSERT INTO spread_heartbeats (place, replica_id, heartbeat_id, sent_at) VALUES ($1, $2, $3, now())
+  ON CONFLICT (place, replica_id) DO UPDATE SET heartbeat_id = excluded.heartbeat_id, sent_at = excluded.sent_at
+  RETURNING (extract(epoch FROM sent_at) * 1000)::float8 AS "databaseMs"`;
+
 interface Row {
   readonly databaseMs: number;
   readonly server: string;
@@ -81,6 +87,26 @@ export class ChangeHeartbeats {
     const [row] = rows as readonly Row[];
     if (!row) throw new Error('A heartbeat was not written.');
     return { sentAt, receivedAt, databaseMs: row.databaseMs, server: row.server, fault: faultOf(row) };
+  }
+
+  /** At another server, through the pool as well. @param place a value whose rows are there */
+  async sendTo(place: string, id: string): Promise<HeartbeatReport> {
+    const { rows, sentAt, receivedAt } = await this.database.timed(
+      SEND_TO,
+      [place, this.#replicaId, id],
+      TIMEOUT_MS,
+    );
+    const [row] = rows as readonly Pick<Row, 'databaseMs'>[];
+    if (!row) throw new Error('A heartbeat was not written.');
+    return { sentAt, receivedAt, databaseMs: row.databaseMs, server: '', fault: null };
+  }
+
+  async pruneAt(place: string): Promise<void> {
+    await this.database.timed(
+      `DELETE FROM spread_heartbeats WHERE place = $1 AND sent_at < now() - interval '10 minutes'`,
+      [place],
+      TIMEOUT_MS,
+    );
   }
 
   /** Deletes rows of replicas that ended. */

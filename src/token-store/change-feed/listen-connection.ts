@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/settings.js';
-import { type AddressSource, directAddress } from '../client/address-source.js';
+import { type AddressSource, directAddress, type ServerPlace } from '../client/address-source.js';
 import { ChangeListener, type Notification } from './change-listener.js';
 import { FRESH_MS } from './feed-freshness.js';
 
@@ -34,8 +34,9 @@ export class ListenConnection {
   constructor(
     private readonly settings: ListenSettings,
     private readonly events: ListenEvents,
+    at: ServerPlace | null = null,
   ) {
-    this.#source = directAddress(settings);
+    this.#source = directAddress(settings, at);
   }
 
   get current(): ChangeListener | null {

@@ -3,6 +3,12 @@ import { readTextFile } from '../../config/text-file.js';
 import { Secret } from '../../domain/secret.js';
 import { type DatabaseAddress, parseDatabaseUrl } from './database-address.js';
 
+/** One server of a cluster. */
+export interface ServerPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Reads its file again for each connection, so that a changed password or server takes effect. */
 export class AddressSource {
   #url: string;
@@ -14,15 +20,21 @@ export class AddressSource {
   constructor(
     url: Secret,
     private readonly file: string | null = null,
+    private readonly at: ServerPlace | null = null,
   ) {
     this.#url = url.reveal();
     this.#address = parseDatabaseUrl(this.#url);
   }
 
   current(): DatabaseAddress {
-    if (this.file === null) return this.#address;
+    if (this.file !== null) this.#readAgain(this.file);
+    const [first] = this.#address.hosts;
+    return this.at && first ? { hosts: [{ ...first, ...this.at }], mustBeWritable: false } : this.#address;
+  }
+
+  #readAgain(file: string): void {
     try {
-      const url = readTextFile(this.file).trim();
+      const url = readTextFile(file).trim();
       // Parsed again although it is the same: the files of certificates that it names may have changed.
       this.#address = parseDatabaseUrl(url);
       if (url !== this.#url) this.preferred = 0;
@@ -30,15 +42,15 @@ export class AddressSource {
     } catch {
       // Half written, or missing for a moment: the former address may still work.
     }
-    return this.#address;
   }
 }
 
-/** Bypasses a pooler where the settings name a direct address. */
+/** Bypasses a pooler where the settings name a direct address. @param at another server, with the same database and role */
 export function directAddress(
   settings: Pick<Settings, 'databaseUrl' | 'databaseUrlFile' | 'databaseDirectUrl' | 'databaseDirectUrlFile'>,
+  at: ServerPlace | null = null,
 ): AddressSource {
   return settings.databaseDirectUrl
-    ? new AddressSource(settings.databaseDirectUrl, settings.databaseDirectUrlFile)
-    : new AddressSource(settings.databaseUrl, settings.databaseUrlFile);
+    ? new AddressSource(settings.databaseDirectUrl, settings.databaseDirectUrlFile, at)
+    : new AddressSource(settings.databaseUrl, settings.databaseUrlFile, at);
 }

@@ -60,6 +60,11 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
       (settings.databasePooler === null && settings.databaseDirectUrl !== null);
   }
 
+  /** Whether the tables are spread over several servers: spread/distribute.ts. */
+  isSpread(): boolean {
+    return this.#servers.areSpread;
+  }
+
   /** Statements are named only where sessions are kept: behind a pooler, received notifications prove that. */
   nameStatementsWhile(keepsSessions: () => boolean): void {
     this.#keepsSessions = keepsSessions;

@@ -84,18 +84,19 @@ export class PendingExchangesRepository {
     expiresAt: Date,
   ): Promise<void> {
     const { id, connectRequest, answer } = exchange;
-    const { client } = connectRequest;
+    const { userId, client } = connectRequest;
     const sealedExchange = await this.sealer.seal(
       new Secret(JSON.stringify(write(exchange))),
       pendingExchangeAad({ id, createdAt: now, expiresAt }),
     );
     const { refreshToken: token, refreshTokenExpiresAt } = answer;
-    await this.database.$transaction(async (tx) => {
+    await this.ledger.transaction(async (tx) => {
       await tx.pendingExchange.create({
         data: { id, sealedExchange, createdAt: now, expiresAt, nextAttemptAt: dueAt },
       });
       if (token === null || claimedSub === null) return;
       await this.ledger.book(tx, {
+        userId,
         accountSub: claimedSub,
         isAccountVerified: false,
         client,

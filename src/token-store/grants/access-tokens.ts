@@ -42,7 +42,7 @@ interface Asked {
 
 /** Of several users, in one query: Prisma's own joins would need two. */
 const READ_TYPES = ['text', 'text', 'timestamptz'];
-const read: SharedText = ({ asked }) => `
+const read: SharedText = ({ asked, isUser }) => `
   SELECT asked.place::integer, id, kind, grants.user_id AS "userId", grants.client, account_sub AS "accountSub",
     account_email AS "accountEmail", subject, requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status,
     diagnosis, revocation_id AS "revocationId",
@@ -53,9 +53,9 @@ const read: SharedText = ({ asked }) => `
     (SELECT json_agg(json_build_object('scope_set', scope_set, 'sealed_token', sealed_token,
         'obtained_ms', extract(epoch FROM obtained_at) * 1000, 'expires_ms', extract(epoch FROM expires_at) * 1000,
         'replaces_refused', replaces_refused))
-      FROM access_tokens WHERE grant_id = grants.id AND expires_at > asked.now) AS tokens
+      FROM access_tokens WHERE ${isUser('access_tokens.user_id')} AND grant_id = grants.id AND expires_at > asked.now) AS tokens
   FROM ${asked('user_id, client, now')}
-    JOIN grants ON grants.user_id = asked.user_id AND grants.client = asked.client
+    JOIN grants ON ${isUser('grants.user_id')} AND grants.client = asked.client
   ORDER BY created_at`;
 
 const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
@@ -104,10 +104,10 @@ export class AccessTokens {
     replacesRefused = false,
   ): Promise<void> {
     const { obtainedAt, expiresAt } = answer;
-    const identity = { grantId: grant.id, scopeSet: scopeKey(scopes) };
+    const identity = { userId: grant.userId, grantId: grant.id, scopeSet: scopeKey(scopes) };
     const sealedToken = await this.seal(grant, grant.version, identity.scopeSet, answer);
     await tx.accessToken.upsert({
-      where: { grantId_scopeSet: identity },
+      where: { userId_grantId_scopeSet: identity },
       create: { ...identity, sealedToken, obtainedAt, expiresAt, replacesRefused },
       update: { sealedToken, obtainedAt, expiresAt, replacesRefused },
     });

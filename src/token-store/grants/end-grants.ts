@@ -1,4 +1,5 @@
 import type { Diagnosis, Grant } from '../../domain/grant/grant.js';
+import { ofUser, type Whose } from '../client/by-user.js';
 import { toJson } from '../client/database.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { NO_LEASE, NOT_REVOKING } from './grant-row.js';
@@ -27,21 +28,49 @@ export function disconnected(grant: Grant): Grant {
   return { ...grant, status: 'revoked', diagnosis: grant.status === 'revoking' ? null : grant.diagnosis };
 }
 
+/**
+ * Deletes a grant, and takes it out of the ledger, which keeps its slots. In the transaction of the change.
+ * @param lastUsedAt of its refresh token, which is not current any more
+ */
+export async function deleteGrant(
+  tx: Prisma.TransactionClient,
+  { userId, id }: Pick<Grant, 'userId' | 'id'>,
+  lastUsedAt: Date,
+): Promise<void> {
+  await tx.refreshToken.updateMany({
+    where: { userId, grantId: id, current: true },
+    data: { current: false, lastUsedAt, mac: null },
+  });
+  await deleteGrants(tx, userId, [id]);
+}
+
+/** The same where their tokens have ended. */
+export async function deleteGrants(
+  tx: Prisma.TransactionClient,
+  whose: Whose,
+  ids: readonly string[],
+): Promise<void> {
+  const grantId = { in: [...ids] };
+  await tx.refreshToken.updateMany({ where: { ...ofUser(whose), grantId }, data: { grantId: null } });
+  await tx.grant.deleteMany({ where: { ...ofUser(whose), id: grantId } });
+}
+
 /** Deletes the access tokens of dead grants and frees their slots. In the transaction of the change. */
 export async function endTokens(
   tx: Prisma.TransactionClient,
+  whose: Whose,
   grantIds: string[],
   endReason: string,
   now: Date,
 ): Promise<void> {
-  await tx.accessToken.deleteMany({ where: { grantId: { in: grantIds } } });
+  await tx.accessToken.deleteMany({ where: { ...ofUser(whose), grantId: { in: grantIds } } });
   await tx.refreshToken.updateMany({
-    where: { grantId: { in: grantIds }, endedAt: null },
+    where: { ...ofUser(whose), grantId: { in: grantIds }, endedAt: null },
     data: { endedAt: now, endReason },
   });
   // Also where the ledger recorded the end before: it must not become current again.
   await tx.refreshToken.updateMany({
-    where: { grantId: { in: grantIds }, mac: { not: null } },
+    where: { ...ofUser(whose), grantId: { in: grantIds }, mac: { not: null } },
     data: { mac: null },
   });
 }

@@ -2,11 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { REVOKED_WITH_SIBLING } from '../../domain/grant/diagnosis.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import type { RevocationEnd, RevocationRequester } from '../../domain/grant/revocation.js';
-import { toAuditRow, WRITE_AUDIT_ROWS } from '../audit/audit-rows.js';
+import { toAuditRow, writeAuditRows } from '../audit/audit-rows.js';
+import { changeByUser, ofUser, only, type Whose } from '../client/by-user.js';
 import { Database } from '../client/database.js';
 import { Outbox } from '../outbox/outbox.js';
-import { Prisma, type Revocation } from '../prisma-client/client.js';
-import { deadColumns, disconnected } from './end-grants.js';
+import { type Grant as Row, Prisma, type Revocation } from '../prisma-client/client.js';
+import { deadColumns, deleteGrant, disconnected } from './end-grants.js';
 import { fromRow } from './grant-row.js';
 import { ResealCredentials } from './reseal-credentials.js';
 import { SlotBookings } from './slot-bookings.js';
@@ -19,13 +20,16 @@ export interface Finished {
 }
 
 /** Holds for a grant whose refresh token is as old as the first attempt: dead if that attempt was carried out. */
-export const PROBABLY_DEAD = Prisma.sql`coalesce((SELECT max(sequence) FROM refresh_tokens
-  WHERE grant_id = grants.id AND current), 0) <= first_sequence`;
+export function probablyDead({ firstSequence }: Pick<Revocation, 'firstSequence'>): Prisma.Sql {
+  return Prisma.sql`coalesce((SELECT max(sequence) FROM refresh_tokens
+    WHERE refresh_tokens.user_id = grants.user_id AND grant_id = grants.id AND current), 0) <= ${firstSequence}`;
+}
 
 /**
- * Writes the end of a revocation in one transaction, with a constant number of statements. Locks in the order revocation,
- * account, grants. A grant whose user consented after the last attempt began is not marked and stays active; its access
- * tokens are deleted, because only a request to Google shows whether the revocation came before or after that consent.
+ * Writes the end of a revocation (client/by-user.ts: in how many transactions), with a constant number of statements in each. Locks
+ * in the order revocation, account, grants. A grant whose user consented after the last attempt began is not marked and stays
+ * active; its access tokens are deleted, because only a request to Google shows whether the revocation came before or after that
+ * consent.
  */
 @Injectable()
 export class FinishRevocation {
@@ -37,103 +41,146 @@ export class FinishRevocation {
   ) {}
 
   /** @returns null when it is finished already */
-  finish(id: string, end: RevocationEnd, now: Date, withAudit: boolean): Promise<Finished | null> {
-    return this.database.$transaction(async (tx) => {
-      // Lock order: the revocation, the account, its grants, as in taking an attempt.
-      const [revocation] = await tx.revocation.updateManyAndReturn({
-        where: { id, finishedAt: null },
-        data: { finishedAt: now, outcome: end.outcome, sealedToken: null, attemptId: null },
-      });
-      if (!revocation) return null;
-      const { accountSub, clients } = revocation;
-      await this.ledger.lockAll(tx, accountSub, clients);
-      await tx.$queryRaw`SELECT id FROM grants WHERE account_sub = ${accountSub} AND client = ANY(${clients})
-        ORDER BY id FOR UPDATE`;
-      const revoked = end.outcome === 'revoked' ? await this.#revoke(tx, revocation, end, now) : [];
-      const target = await this.#forget(tx, revocation, now);
-      const restored = await this.#restore(tx, revocation);
-      const later = end.outcome === 'already_dead' ? [] : await this.#askAgain(tx, revocation);
-      if (end.outcome === 'revoked') await this.#endSlots(tx, revocation, revoked, end, now);
-      await this.#audit(tx, revocation, revoked, withAudit ? target : null, now);
-      return { revoked, changed: [...revoked, ...(target ? [target] : []), ...restored, ...later] };
+  async finish(id: string, end: RevocationEnd, now: Date, withAudit: boolean): Promise<Finished | null> {
+    const revoked: Grant[] = [];
+    const changed: Pick<Grant, 'userId' | 'client'>[] = [];
+    return changeByUser(this.database, {
+      users: (database) => this.#users(database, id),
+      each: async (tx, whose) => {
+        const revocation = await this.#lock(tx, id);
+        if (!revocation) return;
+        const { accountSub, clients } = revocation;
+        await tx.$queryRaw`SELECT id FROM grants
+          WHERE ${only(whose)} AND account_sub = ${accountSub} AND client = ANY(${clients}) ORDER BY id FOR UPDATE`;
+        const ended = end.outcome === 'revoked' ? await this.#revoke(tx, whose, revocation, end, now) : [];
+        revoked.push(...ended);
+        const target = await this.#forget(tx, whose, revocation, now);
+        const restored = await this.#restore(tx, whose, revocation);
+        const later = end.outcome === 'already_dead' ? [] : await this.#askAgain(tx, whose, revocation);
+        const also = { ended, count: revoked.length };
+        await this.#audit(tx, revocation, also, withAudit ? target : null, now);
+        changed.push(...ended, ...(target ? [target] : []), ...restored, ...later);
+      },
+      last: async (tx) => {
+        const revocation = await this.#lock(tx, id);
+        if (!revocation) return null;
+        if (end.outcome === 'revoked') await this.#endSlots(tx, revocation, revoked, end, now);
+        await tx.revocation.updateMany({
+          where: { id },
+          data: { finishedAt: now, outcome: end.outcome, sealedToken: null, attemptId: null },
+        });
+        return { revoked, changed };
+      },
     });
+  }
+
+  /** The one whose grant was disconnected last: how many others ended with it is known then. */
+  async #users(database: Transaction, id: string): Promise<string[]> {
+    const revocation = await database.revocation.findFirst({ where: { id, finishedAt: null } });
+    if (!revocation) return [];
+    const { accountSub, clients, grantId } = revocation;
+    const rows = await database.grant.findMany({
+      where: { accountSub, client: { in: clients } },
+      select: { userId: true, id: true },
+    });
+    const target = rows.find((row) => row.id === grantId)?.userId;
+    const users = new Set(rows.map(({ userId }) => userId).filter((user) => user !== target));
+    return target === undefined ? [...users] : [...users, target];
+  }
+
+  /** Lock order: the revocation, the account, its grants, as in taking an attempt. @returns null when it is finished */
+  async #lock(tx: Transaction, id: string): Promise<Revocation | null> {
+    await tx.$queryRaw`SELECT id FROM revocations WHERE id = ${id}::uuid FOR UPDATE`;
+    const revocation = await tx.revocation.findFirst({ where: { id, finishedAt: null } });
+    if (revocation) await this.ledger.lockAll(tx, revocation.accountSub, revocation.clients);
+    return revocation;
   }
 
   async #revoke(
     tx: Transaction,
-    { id, grantId, consentedAt, accountSub, clients }: Revocation,
+    whose: Whose,
+    revocation: Revocation,
     { isInferred }: RevocationEnd,
     now: Date,
   ): Promise<Grant[]> {
+    const { grantId, consentedAt, accountSub, clients } = revocation;
     const diagnosis = isInferred
       ? { ...REVOKED_WITH_SIBLING, confidence: 'inferred' as const }
       : REVOKED_WITH_SIBLING;
     // Also grants that other revocations of the account have marked: this one ended them all.
     const found = await tx.$queryRaw<{ id: string }[]>`
-      SELECT grants.id FROM grants JOIN revocations ON revocations.id = ${id}::uuid
-      WHERE grants.account_sub = ${accountSub} AND client = ANY(${clients}) AND revocation_id IS NOT NULL
-        AND NOT (grants.id = ${grantId}::uuid AND grants.consented_at = ${consentedAt.toISOString()}::timestamptz)
-        AND (NOT ${isInferred} OR ${PROBABLY_DEAD})`;
+      SELECT grants.id FROM grants
+      WHERE ${only(whose)} AND account_sub = ${accountSub} AND client = ANY(${clients}) AND revocation_id IS NOT NULL
+        AND NOT (id = ${grantId}::uuid AND consented_at = ${consentedAt.toISOString()}::timestamptz)
+        AND (NOT ${isInferred} OR ${probablyDead(revocation)})`;
     const ids = found.map((row) => row.id);
-    const where = { id: { in: ids } };
+    const where = { ...ofUser(whose), id: { in: ids } };
     const grants = (await tx.grant.findMany({ where })).map(fromRow);
     await tx.grant.updateMany({
       where,
       data: { ...deadColumns('revoked', diagnosis), version: { increment: 1 } },
     });
-    await tx.refreshToken.updateMany({ where: { grantId: { in: ids } }, data: { mac: null } });
+    await tx.refreshToken.updateMany({
+      where: { ...ofUser(whose), grantId: { in: ids } },
+      data: { mac: null },
+    });
     const revoked = grants.map((grant): Grant => ({ ...grant, status: 'revoked', diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', revoked, now);
     return revoked;
   }
 
   /** Deletes the grant that was disconnected, unless its user consented again since. */
-  async #forget(tx: Transaction, { grantId, consentedAt }: Revocation, now: Date): Promise<Grant | null> {
-    const row = await tx.grant.findFirst({ where: { id: grantId, consentedAt } });
+  async #forget(
+    tx: Transaction,
+    whose: Whose,
+    { grantId, consentedAt }: Revocation,
+    now: Date,
+  ): Promise<Grant | null> {
+    const row = await tx.grant.findFirst({ where: { ...ofUser(whose), id: grantId, consentedAt } });
     if (!row) return null;
     const target = disconnected(fromRow(row));
     await tx.refreshToken.updateMany({
-      where: { grantId, endedAt: null },
+      where: { userId: target.userId, grantId, endedAt: null },
       data: { endedAt: now, endReason: 'revoked' },
     });
-    await tx.refreshToken.updateMany({
-      where: { grantId, current: true },
-      data: { current: false, lastUsedAt: target.refreshedAt ?? target.consentedAt, mac: null },
-    });
-    await tx.grant.delete({ where: { id: grantId } });
+    await deleteGrant(tx, target, target.refreshedAt ?? target.consentedAt);
     await this.outbox.notify(tx, 'grant.disconnected', target, now, { revoked_at_google: true });
     return target;
   }
 
   /** Restores grants that this revocation did not end, or hands them to another revocation that concerns them. */
-  async #restore(tx: Transaction, { id }: Revocation): Promise<{ userId: string; client: string }[]> {
-    const before = await tx.grant.findMany({ where: { revocationId: id } });
+  async #restore(tx: Transaction, whose: Whose, { id, accountSub }: Revocation): Promise<Row[]> {
+    const before = await tx.grant.findMany({ where: { ...ofUser(whose), revocationId: id } });
     if (before.length === 0) return [];
-    await tx.$executeRaw`
-      UPDATE grants SET version = version + 1, revocation_id = next,
-        status = CASE WHEN next IS NULL THEN revoking_from ELSE status END,
-        revoking_from = CASE WHEN next IS NULL THEN NULL ELSE revoking_from END
-      FROM (
-        SELECT grants.id AS marked, (
-          SELECT other.id FROM revocations AS other
-          WHERE other.finished_at IS NULL AND other.account_sub = grants.account_sub AND client = ANY(other.clients)
-          ORDER BY begun_at LIMIT 1) AS next
-        FROM grants WHERE revocation_id = ${id}::uuid) AS left_over
-      WHERE grants.id = marked`;
-    await this.resealCredentials.reseal(tx, before);
+    const others = await tx.revocation.findMany({
+      where: { accountSub, finishedAt: null, id: { not: id } },
+      orderBy: { begunAt: 'asc' },
+    });
+    const next = (row: Row) => others.find(({ clients }) => clients.includes(row.client))?.id ?? null;
+    for (const to of new Set(before.map(next))) {
+      const ids = before.filter((row) => next(row) === to).map((row) => row.id);
+      await tx.$executeRaw`
+        UPDATE grants SET version = version + 1, revocation_id = ${to}::uuid,
+          status = CASE WHEN ${to === null} THEN revoking_from ELSE status END,
+          revoking_from = CASE WHEN ${to === null} THEN NULL ELSE revoking_from END
+        WHERE ${only(whose)} AND id = ANY(${ids}::uuid[])`;
+    }
+    await this.resealCredentials.reseal(tx, whose, before);
     return before;
   }
 
   async #askAgain(
     tx: Transaction,
+    whose: Whose,
     { accountSub, clients }: Revocation,
   ): Promise<{ userId: string; client: string }[]> {
-    await tx.$executeRaw`DELETE FROM access_tokens USING grants WHERE grants.id = grant_id
-      AND account_sub = ${accountSub} AND client = ANY(${clients}) AND kind = 'user' AND revocation_id IS NULL`;
+    const unmarked = Prisma.sql`account_sub = ${accountSub} AND client = ANY(${clients}) AND kind = 'user'
+      AND revocation_id IS NULL`;
+    await tx.$executeRaw`DELETE FROM access_tokens USING grants
+      WHERE ${only(whose, 'access_tokens.user_id')} AND ${only(whose, 'grants.user_id')}
+        AND grants.user_id = access_tokens.user_id AND grants.id = grant_id AND ${unmarked}`;
     return tx.$queryRaw`
-      UPDATE grants SET version = version + 1
-      WHERE account_sub = ${accountSub} AND client = ANY(${clients}) AND kind = 'user' AND revocation_id IS NULL
-        AND status = 'active'
+      UPDATE grants SET version = version + 1 WHERE ${only(whose)} AND ${unmarked} AND status = 'active'
       RETURNING user_id AS "userId", client`;
   }
 
@@ -157,13 +204,13 @@ export class FinishRevocation {
   async #audit(
     tx: Transaction,
     { grantId, requestedBy }: Revocation,
-    revoked: readonly Grant[],
+    also: { readonly ended: readonly Grant[]; /** With those of other users. */ readonly count: number },
     target: Grant | null,
     at: Date,
   ): Promise<void> {
     const { actor, serviceId, requestId } = requesterOf(requestedBy);
     const common = { at, action: 'grant.disconnect', outcome: 'ok', actor, serviceId, requestId } as const;
-    const rows = revoked.map((grant) =>
+    const rows = also.ended.map((grant) =>
       toAuditRow({
         ...common,
         userId: grant.userId,
@@ -174,10 +221,10 @@ export class FinishRevocation {
       }),
     );
     if (target) {
-      const details = { mode: 'revoke', ...(revoked.length > 0 ? { also_revoked: revoked.length } : {}) };
+      const details = { mode: 'revoke', ...(also.count > 0 ? { also_revoked: also.count } : {}) };
       rows.push(toAuditRow({ ...common, userId: target.userId, client: target.client, grantId, details }));
     }
-    if (rows.length > 0) await tx.$executeRawUnsafe(WRITE_AUDIT_ROWS, JSON.stringify(rows));
+    if (rows.length > 0) await tx.$executeRawUnsafe(writeAuditRows(this.database), JSON.stringify(rows));
   }
 }
 

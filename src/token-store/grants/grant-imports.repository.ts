@@ -5,7 +5,7 @@ import { isRenewable } from '../../domain/connect/held-grant.js';
 import { sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import type { Account, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
-import { toAuditRow, WRITE_AUDIT_ROWS } from '../audit/audit-rows.js';
+import { toAuditRow, writeAuditRows } from '../audit/audit-rows.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
 import { Outbox } from '../outbox/outbox.js';
@@ -59,27 +59,20 @@ export class GrantImportsRepository {
 
   /** Whose token it is already, by the ledger: so that an import that continues does not ask Google again. */
   async findHolder(userId: string, client: string, token: Secret): Promise<Grant | 'another' | null> {
-    const booked = await this.database.refreshToken.findUnique({
-      where: { fingerprint: this.ledger.fingerprint(token) },
-      include: { grant: true },
-    });
-    if (!booked?.current || !booked.grant || !isRenewable(fromRow(booked.grant))) return null;
-    const grant = fromRow(booked.grant);
+    const booked = await this.#bookingOf(this.database, token);
+    const row = booked?.current ? await this.#grantOf(this.database, booked) : null;
+    if (!row || !isRenewable(fromRow(row))) return null;
+    const grant = fromRow(row);
     if (grant.userId !== userId || grant.client !== client) return 'another';
-    return (await this.credentials.refreshTokenOf(booked.grant)) ? grant : null;
+    return (await this.credentials.refreshTokenOf(row)) ? grant : null;
   }
 
   async save(token: VerifiedToken): Promise<SavedImport> {
-    const { userId, client, account, isDryRun } = token;
-    const saved = await this.database.$transaction(async (tx): Promise<SavedImport> => {
-      await this.ledger.lock(tx, account.sub, client);
-      await tx.$queryRaw`SELECT id FROM grants WHERE user_id = ${userId} AND client = ${client}
-        AND account_sub = ${account.sub} FOR UPDATE`;
-      const identity = { userId, client, accountSub: account.sub };
-      const row = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
-      const booked = await tx.refreshToken.findUnique({
-        where: { fingerprint: this.ledger.fingerprint(token.answer.refreshToken) },
-      });
+    const { userId, client, isDryRun } = token;
+    const taken = isDryRun ? null : await this.#takeFromAnother(token);
+    const saved = await this.ledger.transaction(async (tx): Promise<SavedImport> => {
+      const { row, booked: found } = await this.#lock(tx, token);
+      const booked = found ?? taken;
       const verdict = await this.#judge(tx, token, row, booked);
       if (typeof verdict !== 'string') return verdict;
       if (isDryRun) return { kind: verdict, grant: null };
@@ -88,6 +81,43 @@ export class GrantImportsRepository {
     if ('grant' in saved && saved.kind !== 'unchanged' && saved.grant)
       this.changes.publish({ kind: 'grant', userId, client });
     return saved;
+  }
+
+  async #lock(tx: Transaction, { userId, client, account, answer }: VerifiedToken) {
+    await this.ledger.lock(tx, account.sub, client);
+    await tx.$queryRaw`SELECT id FROM grants WHERE user_id = ${userId} AND client = ${client}
+      AND account_sub = ${account.sub} FOR UPDATE`;
+    const identity = { userId, client, accountSub: account.sub };
+    const row = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
+    return { row, booked: await this.#bookingOf(tx, answer.refreshToken) };
+  }
+
+  /**
+   * A token that is booked for another user, whose grant does not use it any more, is taken out of that user's ledger first: the
+   * ledgers of two users may be on two servers.
+   * @returns its row
+   */
+  async #takeFromAnother(token: VerifiedToken): Promise<RefreshToken | null> {
+    const { userId, answer } = token;
+    const isAnothers = (row: RefreshToken | null) => row !== null && row.userId !== userId;
+    if (!isAnothers(await this.#bookingOf(this.database, answer.refreshToken))) return null;
+    return this.database.$transaction(async (tx) => {
+      const { row, booked } = await this.#lock(tx, token);
+      if (!booked || !isAnothers(booked) || typeof (await this.#judge(tx, token, row, booked)) !== 'string')
+        return null;
+      const { userId: another, fingerprint } = booked;
+      await tx.refreshToken.deleteMany({ where: { userId: another, fingerprint } });
+      return booked;
+    });
+  }
+
+  /** Of whatever user. */
+  #bookingOf(tx: Transaction, token: Secret): Promise<RefreshToken | null> {
+    return tx.refreshToken.findFirst({ where: { fingerprint: this.ledger.fingerprint(token) } });
+  }
+
+  async #grantOf(tx: Transaction, { userId, grantId }: RefreshToken): Promise<Row | null> {
+    return grantId === null ? null : tx.grant.findFirst({ where: { userId, id: grantId } });
   }
 
   /** @returns what is to be written, or why nothing is */
@@ -102,7 +132,7 @@ export class GrantImportsRepository {
     if (stored?.status === 'revoking') return { kind: 'being_revoked' };
     if (booked?.endedAt && booked.endedAt > answer.obtainedAt) return { kind: 'dead_token' };
     if (booked?.current && booked.grantId !== null && booked.grantId !== stored?.id) {
-      const holder = await tx.grant.findUnique({ where: { id: booked.grantId } });
+      const holder = await this.#grantOf(tx, booked);
       if (holder && isRenewable(fromRow(holder))) return { kind: 'token_in_use' };
     }
     const held = await this.credentials.refreshTokenOf(row);
@@ -144,24 +174,28 @@ export class GrantImportsRepository {
       ...NOT_REVOKING,
     };
     const unsealed = await tx.grant.upsert({
-      where: { id },
+      where: { userId_id: { userId, id } },
       create: { ...columns, id, createdAt: now },
       update: columns,
     });
     const grant = fromRow(unsealed);
     const sealed = await this.credentials.seal(grant, answer.refreshToken);
-    await tx.grant.update({ where: { id }, data: sealed });
-    await tx.accessToken.deleteMany({ where: { grantId: id } });
+    await tx.grant.updateMany({ where: { userId, id }, data: sealed });
+    await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
     // One that covers more than the grant, or may be dead, is not stored: the first call refreshes.
     const isWithin = sameScopes(answer.scopes, grant.grantedScopes);
     if (isWithin && !(await this.ledger.wasRevokedSince(tx, account.sub, client, answer.obtainedAt)))
       await this.accessTokens.put(tx, grant, grant.grantedScopes, answer);
-    await this.refreshTokens.book(tx, grant, answer, now, { isImported: true });
+    const isMoved = booked !== null && booked.userId !== userId;
+    const former = isMoved
+      ? { sequence: booked.sequence, issuedAt: booked.issuedAt, ageUnknown: booked.ageUnknown }
+      : null;
+    await this.refreshTokens.book(tx, grant, answer, now, { isImported: true, former });
     await this.outbox.notify(tx, 'grant.imported', grant, now, { replaced });
     const details = { account: account.sub, scopes: grant.grantedScopes, replaced, ...audit.details };
     const entry = { at: now, action: 'grant.import', outcome: 'ok', userId, client, grantId: id } as const;
     const event = toAuditRow({ ...entry, ...audit, details });
-    await tx.$executeRawUnsafe(WRITE_AUDIT_ROWS, JSON.stringify([event]));
+    await tx.$executeRawUnsafe(writeAuditRows(this.database), JSON.stringify([event]));
     return grant;
   }
 }

@@ -4,6 +4,9 @@ import type { Diagnosis, Grant } from '../../domain/grant/grant.js';
 import { type Grant as Row, Prisma } from '../prisma-client/client.js';
 import type { SealedGrant } from '../sealed/aad.js';
 
+/** `revoking` is another column. */
+export type StoredStatus = Exclude<Grant['status'], 'revoking'>;
+
 /** Columns that no other module sees. */
 type Inner =
   | 'sealedRefreshToken'
@@ -19,17 +22,22 @@ type Inner =
   | 'leaseAwaited'
   | 'refreshFailures';
 
+/** A column with a CHECK, which Prisma does not know. */
+export function statusOf(column: string): StoredStatus {
+  return column as StoredStatus;
+}
+
 export function fromRow(row: Omit<Row, Inner>): Grant {
   return {
     id: row.id,
-    kind: row.kind,
+    kind: row.kind as Grant['kind'],
     userId: row.userId,
     client: row.client,
     account: { sub: row.accountSub, email: row.accountEmail },
     subject: row.subject,
     requestedScopes: row.requestedScopes,
     grantedScopes: requested(row),
-    status: row.revocationId === null ? row.status : 'revoking',
+    status: row.revocationId === null ? statusOf(row.status) : 'revoking',
     diagnosis: row.revocationId === null ? (row.diagnosis as Diagnosis | null) : REVOKING,
     version: row.version,
     refreshes: row.refreshes,

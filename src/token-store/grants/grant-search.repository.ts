@@ -107,7 +107,7 @@ function conditionsOf({ userId, email, sub, status, client }: GrantFilter): Pris
     ...(sub === null ? [] : [Prisma.sql`account_sub = ${sub}`]),
     ...(email === null ? [] : [hasEmail(email)]),
     ...(isOfBoth
-      ? [Prisma.sql`client = ${client} AND status = ${status}::grant_status AND status <> 'active'`]
+      ? [Prisma.sql`client = ${client} AND status = ${status} AND status <> 'active'`]
       : status === 'active'
         ? [...byClient, ...byStatus]
         : [...byStatus, ...byClient]),
@@ -117,7 +117,7 @@ function conditionsOf({ userId, email, sub, status, client }: GrantFilter): Pris
 /** While a revocation is under way, the column says `suspended` and another one says which. */
 function statusIs(status: Grant['status']): Prisma.Sql {
   if (status === 'revoking') return Prisma.sql`revocation_id IS NOT NULL`;
-  const same = Prisma.sql`status = ${status}::grant_status`;
+  const same = Prisma.sql`status = ${status}`;
   return status === 'suspended' ? Prisma.sql`${same} AND revocation_id IS NULL` : same;
 }
 

@@ -15,7 +15,7 @@ import { Outbox } from '../outbox/outbox.js';
 import { Prisma } from '../prisma-client/client.js';
 import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
-import { disconnected, endTokens } from './end-grants.js';
+import { deleteGrant, disconnected, endTokens } from './end-grants.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
 import { RefreshTokens } from './refresh-tokens.js';
 import { SlotBookings } from './slot-bookings.js';
@@ -51,7 +51,7 @@ export class GrantsRepository {
    */
   async saveConsent(consent: Consent): Promise<SavedConsent> {
     const { userId, client, account, answer, now } = consent;
-    const saved = await this.database.$transaction(async (tx): Promise<SavedConsent> => {
+    const saved = await this.ledger.transaction(async (tx): Promise<SavedConsent> => {
       const identity = { userId, client, accountSub: account.sub };
       // Before all other locks. What its service cancelled meanwhile yields no grant.
       const ticket = consent.ticket && (await this.tickets.lock(tx, consent.ticket.id));
@@ -83,7 +83,7 @@ export class GrantsRepository {
       const refreshToken = answer.refreshToken ?? kept;
       if (refreshToken === null) return { kind: 'no_refresh_token' };
       // A consent can wait, for the app or for Google's keys, and its account be revoked meanwhile.
-      if (answer.refreshToken && (await this.ledger.isEnded(tx, answer.refreshToken)))
+      if (answer.refreshToken && (await this.ledger.isEnded(tx, userId, answer.refreshToken)))
         return { kind: 'no_refresh_token' };
       const hasWaited = now.getTime() - answer.obtainedAt.getTime() > MAX_SAVE_MS;
       const mayBeDead =
@@ -121,11 +121,11 @@ export class GrantsRepository {
 
   /** Google answered before it answered the stored consent: the token of that one stays, and this one is booked as unused. */
   async #keepNewer(tx: Prisma.TransactionClient, consent: Consent, held: Grant): Promise<SavedConsent> {
-    const { client, account, requestedScopes, answer, now } = consent;
+    const { userId, client, account, requestedScopes, answer, now } = consent;
     const given = commonScopes(answer.scopes, requestedScopes);
     if (missingScopes(given, held.grantedScopes).length > 0) return { kind: 'narrower' };
     if (!(await this.#take(tx, consent))) return { kind: 'gone' };
-    await this.refreshTokens.bookUnused(tx, { account, client, answer, now });
+    await this.refreshTokens.bookUnused(tx, { userId, account, client, answer, now });
     return { kind: 'saved', grant: held, unrequested: [] };
   }
 
@@ -160,15 +160,18 @@ export class GrantsRepository {
       ...NOT_REVOKING,
     };
     const unsealed = await tx.grant.upsert({
-      where: { id },
+      where: { userId_id: { userId, id } },
       create: { refreshTokenIssuedAt: now, ...columns, id, createdAt: now },
       update: columns,
     });
     const grant = fromRow(unsealed);
     // The seal is bound to what was just written, also of a token that stays.
-    await tx.grant.update({ where: { id }, data: await this.credentials.seal(grant, refreshToken) });
+    await tx.grant.updateMany({
+      where: { userId, id },
+      data: await this.credentials.seal(grant, refreshToken),
+    });
     // Former tokens cover other scopes, perhaps more than the user allows now.
-    await tx.accessToken.deleteMany({ where: { grantId: id } });
+    await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
     // One that covers more than the grant, or may be dead, is not stored: the first call refreshes.
     if (keepsToken) await this.accessTokens.put(tx, grant, scopeSet(answer.scopes), answer);
     await this.refreshTokens.book(tx, grant, answer, now);
@@ -176,8 +179,10 @@ export class GrantsRepository {
     return grant;
   }
 
-  async findById(id: string): Promise<Grant | null> {
-    const row = await this.database.grant.findUnique({ where: { id } });
+  /** @param userId where it is known: of many servers one is asked, and not all */
+  async findById(id: string, userId?: string): Promise<Grant | null> {
+    const where = userId === undefined ? { id } : { userId, id };
+    const row = await this.database.grant.findFirst({ where });
     return row && fromRow(row);
   }
 
@@ -221,12 +226,8 @@ export class GrantsRepository {
         data: { version: { increment: 1 } },
       });
       if (count === 0) return;
-      if (endReason !== null) await endTokens(tx, [grant.id], endReason, now);
-      await tx.refreshToken.updateMany({
-        where: { grantId: grant.id, current: true },
-        data: { current: false, lastUsedAt: grant.refreshedAt ?? grant.consentedAt, mac: null },
-      });
-      await tx.grant.delete({ where: { id: grant.id } });
+      if (endReason !== null) await endTokens(tx, grant.userId, [grant.id], endReason, now);
+      await deleteGrant(tx, grant, grant.refreshedAt ?? grant.consentedAt);
       await this.outbox.notify(tx, 'grant.disconnected', disconnected(grant), now, {
         revoked_at_google: endReason !== null,
       });
@@ -240,6 +241,6 @@ export class GrantsRepository {
 }
 
 /** A user who consented again in between keeps the new grant, however long ending the old one took. */
-function sameConsent({ id, consentedAt }: Grant) {
-  return { id, consentedAt };
+function sameConsent({ userId, id, consentedAt }: Grant) {
+  return { userId, id, consentedAt };
 }

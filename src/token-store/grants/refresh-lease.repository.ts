@@ -14,6 +14,7 @@ import { SharedStatement, type SharedText } from '../client/shared-statement.js'
 import { StatementBatch } from '../client/statement-batch.js';
 import { Outbox } from '../outbox/outbox.js';
 import { CredentialSealer, type SealedCredential } from './credential-sealer.js';
+import { SPREAD_TAKE } from '../spread/spread-tables.js';
 import { deadColumns, endTokens } from './end-grants.js';
 import { NO_LEASE } from './grant-row.js';
 import { SaveRefresh, WITHOUT_WAITING_FOR_DISK } from './save-refresh.js';
@@ -39,11 +40,12 @@ interface TakenLease extends SealedCredential {
 const MAX_LEASE = `interval '15 minutes'`;
 
 /** Takes several leases; each only if its grant is as it was read, and free. */
-const take: SharedText = ({ asked, skipLocked }) => `
+const take: SharedText = ({ asked, isUser, skipLocked }) => `
   WITH free AS (
-    SELECT grants.id, asked.owner, asked.ms
-    FROM ${asked('owner, ms, id, version, refreshes')}
-      JOIN grants ON grants.id = asked.id AND grants.version = asked.version AND grants.refreshes = asked.refreshes
+    SELECT grants.user_id, grants.id, asked.owner, asked.ms
+    FROM ${asked('user_id, owner, ms, id, version, refreshes')}
+      JOIN grants ON ${isUser('grants.user_id')} AND grants.id = asked.id AND grants.version = asked.version
+        AND grants.refreshes = asked.refreshes
     WHERE status = 'active' AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL
       AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp()
         OR lease_expires_at > clock_timestamp() + ${MAX_LEASE})
@@ -51,11 +53,12 @@ const take: SharedText = ({ asked, skipLocked }) => `
     FOR NO KEY UPDATE OF grants ${skipLocked})
   UPDATE grants SET lease_owner = free.owner, lease_awaited = false,
     lease_expires_at = clock_timestamp() + free.ms * interval '1 millisecond'
-  FROM free WHERE grants.id = free.id
+  FROM free WHERE grants.user_id = free.user_id AND grants.id = free.id
   RETURNING lease_owner AS owner, coalesce(sealed_refresh_token, sealed_key) AS sealed,
     credential_version AS "credentialVersion", refresh_failures AS failures,
-    ARRAY(SELECT encode(mac, 'hex') FROM refresh_tokens WHERE grant_id = grants.id AND current AND mac IS NOT NULL) AS "ledgerMacs"`;
-const TAKE_TYPES = ['uuid', 'integer', 'uuid', 'integer', 'integer'];
+    ARRAY(SELECT encode(mac, 'hex') FROM refresh_tokens
+      WHERE refresh_tokens.user_id = grants.user_id AND grant_id = grants.id AND current AND mac IS NOT NULL) AS "ledgerMacs"`;
+const TAKE_TYPES = ['text', 'uuid', 'integer', 'uuid', 'integer', 'integer'];
 
 /**
  * One refresh of a grant across all replicas, from taking the lease to storing the result. Time is the database's, the one
@@ -88,11 +91,12 @@ export class RefreshLeaseRepository {
     this.#outcomes = meter.counter(LEASES);
     this.#lost = meter.counter(LEASES_LOST);
     meter.gauge(LEASES_HELD).observe({}, () => this.#held.size);
-    this.#takeLeases = new SharedStatement(database, 'take lease', TAKE_TYPES, take);
+    this.#takeLeases = new SharedStatement(database, 'take lease', TAKE_TYPES, take, SPREAD_TAKE);
   }
 
   async #takeAll(asked: readonly AskedLease[], isAlone: boolean): Promise<(TakenLease | null)[]> {
-    const inputs = asked.map(({ owner, ms, grant: { id, version, refreshes } }) => [
+    const inputs = asked.map(({ owner, ms, grant: { userId, id, version, refreshes } }) => [
+      userId,
       owner,
       ms,
       id,
@@ -106,13 +110,13 @@ export class RefreshLeaseRepository {
 
   /** @param replacesRefused why it is taken: stored with the token */
   async take(grant: Grant, ms: number, replacesRefused = false): Promise<LeaseOutcome> {
-    const { id, version, refreshes } = grant;
+    const { userId, id, version, refreshes } = grant;
     const owner = randomUUID();
     const taken = await this.#takes.add({ owner, ms, grant });
     if (taken) {
       const credential = await this.#open(grant, taken).catch(async (error: unknown) => {
         // Another replica may have the key that this one lacks.
-        await this.#end(id, owner, 0);
+        await this.#end(grant, owner, 0);
         throw error;
       });
       this.#outcomes.add({ outcome: 'taken' });
@@ -131,12 +135,13 @@ export class RefreshLeaseRepository {
     }
     const [busy] = await this.database.$queryRaw<{ held: boolean; ms: number; isFirst: boolean }[]>`
       WITH busy AS (
-        SELECT lease_owner, (extract(epoch FROM lease_expires_at - clock_timestamp()) * 1000)::float8 AS ms FROM grants
-        WHERE id = ${id}::uuid AND version = ${version} AND refreshes = ${refreshes} AND status = 'active'
-          AND lease_expires_at > clock_timestamp()),
+        SELECT lease_owner, (extract(epoch FROM lease_expires_at - now()) * 1000)::float8 AS ms FROM grants
+        WHERE user_id = ${userId} AND id = ${id}::uuid AND version = ${version} AND refreshes = ${refreshes}
+          AND status = 'active' AND lease_expires_at > now()),
       awaited AS (
         UPDATE grants SET lease_awaited = true
-        WHERE id = ${id}::uuid AND lease_owner = (SELECT lease_owner FROM busy) AND NOT lease_awaited
+        WHERE user_id = ${userId} AND id = ${id}::uuid AND lease_owner = (SELECT lease_owner FROM busy)
+          AND NOT lease_awaited
         RETURNING id)
       SELECT lease_owner IS NOT NULL AS held, ms, EXISTS (SELECT FROM awaited) AS "isFirst" FROM busy`;
     // A lease that is waited for is asked for again and again, and counted once.
@@ -178,7 +183,7 @@ export class RefreshLeaseRepository {
    */
   async narrow(lease: Lease, scopes: readonly string[], now: Date): Promise<void> {
     const { grant, owner, credential } = lease;
-    const { id, version } = grant;
+    const { userId, id, version } = grant;
     const grantedScopes = commonScopes(grant.grantedScopes, scopes);
     const changed: Grant = { ...grant, grantedScopes, version: version + 1 };
     const secret = secretOf(credential);
@@ -186,11 +191,11 @@ export class RefreshLeaseRepository {
     const sealed = await this.credentials.seal(changed, secret);
     const narrowing = this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
-        where: { id, version, leaseOwner: owner },
+        where: { userId, id, version, leaseOwner: owner },
         data: { ...NO_LEASE, ...sealed, grantedScopes, version: { increment: 1 } },
       });
       if (count === 0) return false;
-      await tx.accessToken.deleteMany({ where: { grantId: id } });
+      await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
       await this.ledger.sign(tx, changed, secret);
       await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
       return true;
@@ -204,11 +209,11 @@ export class RefreshLeaseRepository {
     const { grant, owner } = lease;
     const marking = this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
-        where: { id: grant.id, version: grant.version, leaseOwner: owner },
+        where: { userId: grant.userId, id: grant.id, version: grant.version, leaseOwner: owner },
         data: { ...deadColumns('reconnect_required', diagnosis), version: { increment: 1 } },
       });
       if (count === 0) return false;
-      await endTokens(tx, [grant.id], diagnosis.cause, now);
+      await endTokens(tx, grant.userId, [grant.id], diagnosis.cause, now);
       const ended: Grant = { ...grant, status: 'reconnect_required', diagnosis };
       await this.outbox.notify(tx, 'grant.reconnect_required', ended, now);
       return true;
@@ -220,7 +225,7 @@ export class RefreshLeaseRepository {
 
   /** Ends the lease without a result. @param backoffMs how long no replica may ask Google; 0: the next may at once */
   async giveUp({ grant, owner }: Lease, backoffMs: number): Promise<void> {
-    await this.#end(grant.id, owner, backoffMs);
+    await this.#end(grant, owner, backoffMs);
   }
 
   /** @param writing its result: nothing where another had changed the grant, or taken the lease */
@@ -231,12 +236,12 @@ export class RefreshLeaseRepository {
     return result;
   }
 
-  async #end(id: string, owner: string, backoffMs: number): Promise<void> {
+  async #end({ userId, id }: Grant, owner: string, backoffMs: number): Promise<void> {
     this.#held.delete(owner);
     await this.database.$executeRaw`
       UPDATE grants SET lease_owner = NULL, lease_awaited = false,
-        lease_expires_at = CASE WHEN ${backoffMs} > 0 THEN clock_timestamp() + ${backoffMs} * interval '1 millisecond' END,
+        lease_expires_at = CASE WHEN ${backoffMs} > 0 THEN now() + ${backoffMs} * interval '1 millisecond' END,
         refresh_failures = refresh_failures + CASE WHEN ${backoffMs} > 0 THEN 1 ELSE 0 END
-      WHERE id = ${id}::uuid AND lease_owner = ${owner}::uuid`;
+      WHERE user_id = ${userId} AND id = ${id}::uuid AND lease_owner = ${owner}::uuid`;
   }
 }

@@ -5,9 +5,10 @@ import { isNearlyFull } from '../../domain/grant/slots.js';
 import { SlotReporter } from '../../domain/ports/slot-reporter.js';
 import { Outbox } from '../outbox/outbox.js';
 import type { Prisma } from '../prisma-client/client.js';
-import { SlotBookings } from './slot-bookings.js';
+import { type Former, SlotBookings } from './slot-bookings.js';
 
 interface Unused {
+  readonly userId: string;
   readonly account: Account;
   readonly client: string;
   readonly answer: TokenEndpointResponse;
@@ -35,10 +36,21 @@ export class RefreshTokens {
   }
 
   /** Books a token that becomes no grant's: it takes a slot all the same. */
-  async bookUnused(tx: Prisma.TransactionClient, { account, client, answer, now }: Unused): Promise<void> {
+  async bookUnused(
+    tx: Prisma.TransactionClient,
+    { userId, account, client, answer, now }: Unused,
+  ): Promise<void> {
     const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
     if (token === null) return;
-    await this.ledger.book(tx, { accountSub: account.sub, client, grantId: null, token, expiresAt, now });
+    await this.ledger.book(tx, {
+      userId,
+      accountSub: account.sub,
+      client,
+      grantId: null,
+      token,
+      expiresAt,
+      now,
+    });
   }
 
   /** @param grant as it is stored with this answer, under the version that its credential was sealed under */
@@ -47,19 +59,24 @@ export class RefreshTokens {
     grant: Grant,
     answer: TokenEndpointResponse,
     now: Date,
-    { isImported = false }: { readonly isImported?: boolean } = {},
+    {
+      isImported = false,
+      former = null,
+    }: { readonly isImported?: boolean; readonly former?: Former | null } = {},
   ): Promise<void> {
     const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
     if (token === null) return;
-    const { client, id: grantId } = grant;
+    const { userId, client, id: grantId } = grant;
     const accountSub = grant.account.sub;
     const used = await this.ledger.book(tx, {
+      userId,
       accountSub,
       client,
       grantId,
       token,
       expiresAt,
       isImported,
+      former,
       now,
     });
     await this.ledger.sign(tx, grant, token);

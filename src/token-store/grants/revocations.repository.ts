@@ -6,16 +6,15 @@ import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
+import { changeByUser } from '../client/by-user.js';
 import { Database } from '../client/database.js';
 import { Prisma, type Revocation as Row } from '../prisma-client/client.js';
 import { revocationTokenAad } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
-import { FinishRevocation, PROBABLY_DEAD } from './finish-revocation.js';
+import { FinishRevocation, probablyDead } from './finish-revocation.js';
 import { fromRow, sealedFrom } from './grant-row.js';
-import { ResealCredentials } from './reseal-credentials.js';
+import { newestToken, RevocationMarks, usersOf } from './revocation-marks.js';
 import { SlotBookings } from './slot-bookings.js';
-
-type Transaction = Prisma.TransactionClient;
 
 const DUE = Prisma.sql`next_attempt_at <= clock_timestamp()`;
 /** A count that was changed in the database must not overflow, and stop other revocations. */
@@ -34,7 +33,7 @@ export class RevocationsRepository {
     private readonly sealer: Sealer,
     private readonly ledger: SlotBookings,
     private readonly credentials: CredentialSealer,
-    private readonly resealCredentials: ResealCredentials,
+    private readonly marks: RevocationMarks,
     private readonly reporter: IntegrityReporter,
     private readonly finishRevocation: FinishRevocation,
     private readonly changes: ChangeFeed,
@@ -52,7 +51,9 @@ export class RevocationsRepository {
     now: Date,
   ): Promise<{ attempt: RevocationAttempt; siblings: readonly Grant[] } | 'no_token' | null> {
     const { consentedAt } = grant;
-    const row = await this.database.grant.findFirst({ where: { id: grant.id, consentedAt } });
+    const row = await this.database.grant.findFirst({
+      where: { userId: grant.userId, id: grant.id, consentedAt },
+    });
     if (!row) return null;
     if (row.sealedRefreshToken === null) return 'no_token';
     const { sealedRefreshToken: sealed, credentialVersion } = row;
@@ -62,23 +63,30 @@ export class RevocationsRepository {
     const all = [...clients].sort();
     const bound = { id, grantId: grant.id, consentedAt, accountSub: sub, clients: all };
     const sealedToken = await this.sealer.seal(token, revocationTokenAad(bound));
-    const marked = await this.database.$transaction(async (tx) => {
-      await this.ledger.lockAll(tx, sub, all);
-      // A consent in between wins: it brought another token.
-      const begun = await tx.$executeRaw`
-        INSERT INTO revocations (id, grant_id, consented_at, account_sub, clients, sealed_token, requested_by, begun_at,
-          attempt_id, next_attempt_at, first_sequence, last_sequence)
-        SELECT ${id}::uuid, id, consented_at, account_sub, ${all}, ${sealedToken}, ${JSON.stringify(requester)}::jsonb,
-          ${now.toISOString()}::timestamptz, ${attemptId}::uuid, clock_timestamp() + ${leaseMs} * interval '1 millisecond',
-          newest, newest
-        FROM grants, (SELECT coalesce(max(sequence), 0) AS newest FROM refresh_tokens
-          WHERE account_sub = ${sub} AND client = ANY(${all})) AS ledger
-        WHERE id = ${grant.id}::uuid AND sealed_refresh_token = ${row.sealedRefreshToken}
-          AND NOT EXISTS (SELECT 1 FROM revocations AS other WHERE other.grant_id = grants.id
-            AND other.consented_at = grants.consented_at AND other.finished_at IS NULL)`;
-      if (begun === 0) return null;
-      await this.#mark(tx, id, sub, all);
-      return tx.grant.findMany({ where: { revocationId: id } });
+    const marked = await changeByUser(this.database, {
+      first: async (tx) => {
+        await this.ledger.lockAll(tx, sub, all);
+        // A consent in between wins: it brought another token.
+        const current = await tx.grant.count({
+          where: { userId: grant.userId, id: grant.id, sealedRefreshToken: row.sealedRefreshToken },
+        });
+        if (current === 0) return false;
+        const begun = await tx.$executeRaw`
+          INSERT INTO revocations (id, grant_id, consented_at, account_sub, clients, sealed_token, requested_by, begun_at,
+            attempt_id, next_attempt_at, first_sequence, last_sequence)
+          SELECT ${id}::uuid, ${grant.id}::uuid, ${consentedAt}, ${sub}, ${all}, ${sealedToken},
+            ${JSON.stringify(requester)}::jsonb, ${now.toISOString()}::timestamptz, ${attemptId}::uuid,
+            clock_timestamp() + ${leaseMs} * interval '1 millisecond', newest, newest
+          FROM (SELECT ${await newestToken(tx, sub, all)}::bigint AS newest) AS ledger
+          WHERE NOT EXISTS (SELECT 1 FROM revocations AS other WHERE other.grant_id = ${grant.id}::uuid
+            AND other.consented_at = ${consentedAt} AND other.finished_at IS NULL)`;
+        return begun > 0;
+      },
+      users: (database) => usersOf(database, sub, all),
+      each: async (tx, whose) => {
+        await this.marks.mark(tx, whose, { id, accountSub: sub, clients: all });
+      },
+      last: (tx) => tx.grant.findMany({ where: { revocationId: id } }),
     });
     if (marked === null) return null;
     const grants = marked.map(fromRow);
@@ -124,12 +132,14 @@ export class RevocationsRepository {
     among: readonly string[],
     most: number,
   ): Promise<{ grant: Grant; refreshToken: Secret }[]> {
+    const revocation = await this.database.revocation.findUniqueOrThrow({ where: { id } });
+    const { accountSub, clients, grantId } = revocation;
     const rows = await this.database.$queryRaw<{ id: string }[]>`
-      SELECT grants.id FROM grants JOIN revocations ON revocations.id = ${id}::uuid
+      SELECT grants.id FROM grants
       WHERE revocation_id IS NOT NULL AND revoking_from = 'active' AND sealed_refresh_token IS NOT NULL
-        AND grants.account_sub = revocations.account_sub AND client = ANY(clients) AND client = ANY(${[...among]})
-        AND grants.id <> revocations.grant_id
-        AND ${PROBABLY_DEAD}
+        AND account_sub = ${accountSub} AND client = ANY(${clients}) AND client = ANY(${[...among]})
+        AND id <> ${grantId}::uuid
+        AND ${probablyDead(revocation)}
       LIMIT ${most}`;
     const grants = await this.database.grant.findMany({ where: { id: { in: rows.map((row) => row.id) } } });
     const opened = await Promise.all(
@@ -168,31 +178,39 @@ export class RevocationsRepository {
   /** Takes one attempt, and marks again: grants consented to since the last one end with it at Google. */
   async #take(which: Prisma.Sql, leaseMs: number): Promise<RevocationAttempt | null> {
     const attemptId = randomUUID();
-    const taken = await this.database.$transaction(async (tx) => {
-      const [row] = await tx.$queryRaw<{ id: string }[]>`
-        SELECT id FROM revocations WHERE finished_at IS NULL AND ${which}
-        ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
-      if (!row) return null;
-      const revocation = await tx.revocation.findUniqueOrThrow({ where: row });
-      const { id, accountSub, clients } = revocation;
-      await this.ledger.lockAll(tx, accountSub, clients);
-      await tx.$executeRaw`
-        UPDATE revocations SET attempts = least(attempts, ${MAX_ATTEMPTS}) + 1, attempt_id = ${attemptId}::uuid,
-          next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond',
-          last_sequence = (SELECT coalesce(max(sequence), 0) FROM refresh_tokens
-            WHERE account_sub = ${accountSub} AND client = ANY(${clients}))
-        WHERE id = ${id}::uuid`;
-      // A row that the broker did not write marks nothing.
-      const token = await this.#open(revocation);
-      if (!token) return null;
-      const marked = await this.#mark(tx, id, accountSub, clients);
-      const grants = await tx.grant.findMany({ where: { id: { in: marked } } });
-      return { revocation, token, grants: grants.map(fromRow) };
+    const attempt: { revocation?: Row; token?: Secret } = {};
+    const marked: string[] = [];
+    const taken = await changeByUser(this.database, {
+      first: async (tx) => {
+        const [row] = await tx.$queryRaw<{ id: string }[]>`
+          SELECT id FROM revocations WHERE finished_at IS NULL AND ${which}
+          ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
+        if (!row) return false;
+        const revocation = await tx.revocation.findUniqueOrThrow({ where: row });
+        const { id, accountSub, clients } = revocation;
+        await this.ledger.lockAll(tx, accountSub, clients);
+        await tx.$executeRaw`
+          UPDATE revocations SET attempts = least(attempts, ${MAX_ATTEMPTS}) + 1, attempt_id = ${attemptId}::uuid,
+            next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond',
+            last_sequence = ${await newestToken(tx, accountSub, clients)}
+          WHERE id = ${id}::uuid`;
+        // A row that the broker did not write marks nothing.
+        const token = await this.#open(revocation);
+        Object.assign(attempt, { revocation, token });
+        return token !== null;
+      },
+      users: (database) =>
+        usersOf(database, attempt.revocation?.accountSub ?? '', attempt.revocation?.clients ?? []),
+      each: async (tx, whose) => {
+        if (attempt.revocation) marked.push(...(await this.marks.mark(tx, whose, attempt.revocation)));
+      },
+      last: (tx) => tx.grant.findMany({ where: { id: { in: marked } } }),
     });
-    if (!taken) return null;
-    this.#publish(taken.grants);
-    const { id, grantId, attempts, confirmed: isConfirmed } = taken.revocation;
-    return { id, attemptId, grantId, token: taken.token, attempts: attempts + 1, isConfirmed };
+    const { revocation, token } = attempt;
+    if (!taken || !revocation || !token) return null;
+    this.#publish(taken.map(fromRow));
+    const { id, grantId, attempts, confirmed: isConfirmed } = revocation;
+    return { id, attemptId, grantId, token, attempts: attempts + 1, isConfirmed };
   }
 
   /** @returns null, with an alarm, where it does not open: it is retried later and does not block others */
@@ -208,28 +226,5 @@ export class RevocationsRepository {
 
   #publish(grants: readonly Pick<Grant, 'userId' | 'client'>[]): void {
     for (const { userId, client } of grants) this.changes.publish({ kind: 'grant', userId, client });
-  }
-
-  /**
-   * Marks grants that are not marked for this revocation yet. Their access tokens are deleted, and their refresh tokens sealed as
-   * those of grants under revocation.
-   * @returns the ids
-   */
-  async #mark(tx: Transaction, id: string, sub: string, clients: string[]): Promise<string[]> {
-    const found = await tx.$queryRaw<{ id: string }[]>`
-      SELECT id FROM grants
-      WHERE account_sub = ${sub} AND client = ANY(${clients}) AND kind = 'user' AND status IN ('active', 'suspended')
-        AND revocation_id IS DISTINCT FROM ${id}::uuid
-      ORDER BY id FOR UPDATE`;
-    if (found.length === 0) return [];
-    const ids = found.map((row) => row.id);
-    const before = await tx.grant.findMany({ where: { id: { in: ids } } });
-    await tx.$executeRaw`
-      WITH dropped AS (DELETE FROM access_tokens WHERE grant_id = ANY(${ids}::uuid[]))
-      UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
-        version = version + 1, lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false, refresh_failures = 0
-      WHERE id = ANY(${ids}::uuid[])`;
-    await this.resealCredentials.reseal(tx, before);
-    return ids;
   }
 }

@@ -11,6 +11,7 @@ import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { NO_LEASE } from './grant-row.js';
 import { RefreshTokens } from './refresh-tokens.js';
+import { SPREAD_SAVE } from '../spread/spread-tables.js';
 import { SlotBookings } from './slot-bookings.js';
 
 /**
@@ -31,25 +32,26 @@ interface NewToken {
 }
 
 /** Saves several tokens; each only under its lease, and if its grant is as it was read. */
-const save: SharedText = ({ asked, skipLocked }) => `
+const save: SharedText = ({ asked, isUser, skipLocked }) => `
   WITH held AS (
     SELECT grants.id, asked.*
-    FROM ${asked('grant_id, version, owner, now, scope_set, sealed_token, obtained_at, expires_at, replaces_refused')}
-      JOIN grants ON grants.id = asked.grant_id AND grants.version = asked.version AND grants.lease_owner = asked.owner
+    FROM ${asked('user_id, grant_id, version, owner, now, scope_set, sealed_token, obtained_at, expires_at, replaces_refused')}
+      JOIN grants ON ${isUser('grants.user_id')} AND grants.id = asked.grant_id AND grants.version = asked.version
+        AND grants.lease_owner = asked.owner
     WHERE ${WITHOUT_WAITING_FOR_DISK}
     FOR NO KEY UPDATE OF grants ${skipLocked}),
   refreshed AS (
     UPDATE grants SET refreshed_at = held.now, refreshes = refreshes + 1, refresh_failures = 0,
       lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false
-    FROM held WHERE grants.id = held.id
-    RETURNING grants.id, held.owner, held.scope_set, held.sealed_token, held.obtained_at, held.expires_at, held.replaces_refused),
+    FROM held WHERE grants.user_id = held.user_id AND grants.id = held.id
+    RETURNING grants.user_id, grants.id, held.owner, held.scope_set, held.sealed_token, held.obtained_at, held.expires_at, held.replaces_refused),
   stored AS (
-    INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at, replaces_refused)
-    SELECT id, scope_set, sealed_token, obtained_at, expires_at, replaces_refused FROM refreshed
-    ON CONFLICT (grant_id, scope_set) DO UPDATE SET sealed_token = excluded.sealed_token,
+    INSERT INTO access_tokens (user_id, grant_id, scope_set, sealed_token, obtained_at, expires_at, replaces_refused)
+    SELECT user_id, id, scope_set, sealed_token, obtained_at, expires_at, replaces_refused FROM refreshed
+    ON CONFLICT (user_id, grant_id, scope_set) DO UPDATE SET sealed_token = excluded.sealed_token,
       obtained_at = excluded.obtained_at, expires_at = excluded.expires_at, replaces_refused = excluded.replaces_refused)
   SELECT owner FROM refreshed`;
-const SAVE_TYPES = 'uuid integer uuid timestamptz text text timestamptz timestamptz boolean'.split(' ');
+const SAVE_TYPES = 'text uuid integer uuid timestamptz text text timestamptz timestamptz boolean'.split(' ');
 
 /** Stores the response of a refresh and ends its lease, in one statement or transaction. */
 @Injectable()
@@ -58,7 +60,7 @@ export class SaveRefresh {
   readonly #saves = new StatementBatch<NewToken, true>((tokens, isAlone) => this.#saveAll(tokens, isAlone));
 
   constructor(
-    private readonly database: Database,
+    database: Database,
     private readonly accessTokens: AccessTokens,
     private readonly refreshTokens: RefreshTokens,
     private readonly ledger: SlotBookings,
@@ -66,7 +68,7 @@ export class SaveRefresh {
     private readonly changes: ChangeFeed,
     private readonly credentials: CredentialSealer,
   ) {
-    this.#save = new SharedStatement(database, 'save token', SAVE_TYPES, save);
+    this.#save = new SharedStatement(database, 'save token', SAVE_TYPES, save, SPREAD_SAVE);
   }
 
   /** @returns the grant as it is now; null when it changed meanwhile, and nothing was written */
@@ -109,6 +111,7 @@ export class SaveRefresh {
 
   async #saveAll(tokens: readonly NewToken[], isAlone: boolean): Promise<(true | null)[]> {
     const inputs = tokens.map((each) => [
+      each.grant.userId,
       each.grant.id,
       each.grant.version,
       each.owner,
@@ -132,7 +135,7 @@ export class SaveRefresh {
     answer: TokenEndpointResponse,
     now: Date,
   ): Promise<Grant | null> {
-    const { id, version, refreshes } = grant;
+    const { id, userId, version, refreshes } = grant;
     // A refresh never widens a grant.
     const granted = isNarrowed ? { grantedScopes: commonScopes(grant.grantedScopes, answer.scopes) } : {};
     const changed: Grant = {
@@ -145,11 +148,11 @@ export class SaveRefresh {
     };
     const secret = answer.refreshToken ?? secretOf(credential);
     const sealed = await this.credentials.seal(changed, secret);
-    const saved = await this.database.$transaction(async (tx) => {
+    const saved = await this.ledger.transaction(async (tx) => {
       // Lock order as in a consent: the account, then the row.
       if (answer.refreshToken !== null) await this.ledger.lock(tx, grant.account.sub, grant.client);
       const { count } = await tx.grant.updateMany({
-        where: { id, version, leaseOwner: owner },
+        where: { userId, id, version, leaseOwner: owner },
         data: {
           ...NO_LEASE,
           ...granted,
@@ -162,7 +165,7 @@ export class SaveRefresh {
       });
       if (count === 0) return false;
       // Each is bound to the former version.
-      await tx.accessToken.deleteMany({ where: { grantId: id } });
+      await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
       if (isNarrowed) await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
       await this.accessTokens.put(tx, changed, tokenScopes, answer, replacesRefused);
       await this.refreshTokens.book(tx, changed, answer, now);

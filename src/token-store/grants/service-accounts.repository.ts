@@ -92,14 +92,14 @@ export class ServiceAccountsRepository {
         ...NO_LEASE,
       };
       const unsealed = await tx.grant.upsert({
-        where: { id },
+        where: { userId_id: { userId, id } },
         create: { ...columns, id, kind: 'service_account', createdAt: now },
         // A refresh under way with the former key is discarded.
         update: columns,
       });
       const grant = fromRow(unsealed);
-      await tx.grant.update({ where: { id }, data: await this.credentials.seal(grant, key) });
-      await tx.accessToken.deleteMany({ where: { grantId: id } });
+      await tx.grant.updateMany({ where: { userId, id }, data: await this.credentials.seal(grant, key) });
+      await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
       if (!stored) await this.outbox.notify(tx, 'grant.connected', grant, now);
       return { grant, replaced: stored !== null };
     });

@@ -1,17 +1,23 @@
 import { createHash } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import { INACTIVITY_SECONDS, oldestFirst } from '../../domain/grant/slots.js';
 import { Secret } from '../../domain/secret.js';
 import { Sealer } from '../../sealing/sealer.js';
-import type { Prisma } from '../prisma-client/client.js';
+import { Database } from '../client/database.js';
+import type { Prisma, RefreshToken } from '../prisma-client/client.js';
 import { canonical } from '../sealed/aad.js';
 
 type Transaction = Prisma.TransactionClient;
 
+/** What a token keeps where it is booked for another user. */
+export type Former = Pick<RefreshToken, 'sequence' | 'issuedAt' | 'ageUnknown'>;
+
 /** A new refresh token, and what it was issued for. */
 interface Issue {
+  /** The user that it was issued for. */
+  readonly userId: string;
   readonly accountSub: string;
   readonly client: string;
   readonly grantId: string | null;
@@ -21,7 +27,16 @@ interface Issue {
   readonly expiresAt: Date | null;
   /** True where another system obtained it: Google issued it some time before, and evicts none for it. */
   readonly isImported?: boolean;
+  /** Its row, where it was booked for another user before. */
+  readonly former?: Former | null;
   readonly now: Date;
+}
+
+const EVICTED = 'slot_eviction';
+
+/** A token of another user than the one that was booked. */
+interface Evicted extends Pick<RefreshToken, 'userId' | 'fingerprint'> {
+  readonly endedAt: Date;
 }
 
 /** What Google counts as live: not ended, not expired, and used within six months where it is not current. */
@@ -38,16 +53,36 @@ export function live(now: Date): Prisma.RefreshTokenWhereInput {
 }
 
 /**
- * Writes the slot ledger (the table refresh_tokens), always in the transaction of the change that brought the token.
- * Serialised by account and client, with an advisory lock.
+ * Writes the slot ledger (the table refresh_tokens), always in the transaction of the change that brought the token. Its rows
+ * are their user's; those of one account and client, of whatever users, are serialised with an advisory lock. What a booking
+ * evicts may be other users': it ends after the commit, in a transaction for each. What a crash leaves there, the next booking of
+ * the account ends.
  * Does not own what the ledger answers: slot-ledger.repository.ts reads it.
  */
 @Injectable()
 export class SlotBookings {
+  readonly #log = new Logger('SlotLedger');
+  readonly #evicted = new WeakMap<Transaction, Evicted[]>();
+
   constructor(
+    private readonly database: Database,
     private readonly sealer: Sealer,
     private readonly settings: Settings,
   ) {}
+
+  /** A transaction that may book tokens: other users' that it evicts end after its commit. */
+  async transaction<Result>(run: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    let evicted: readonly Evicted[] = [];
+    const result = await this.database.$transaction(async (tx) => {
+      const noted: Evicted[] = [];
+      this.#evicted.set(tx, noted);
+      const done = await run(tx);
+      evicted = noted;
+      return done;
+    });
+    for (const token of evicted) await this.#endLate(token);
+    return result;
+  }
 
   /**
    * Books one token in the transaction of the change it came with, and ends those that Google ends for it.
@@ -56,6 +91,7 @@ export class SlotBookings {
   async book(
     tx: Transaction,
     {
+      userId,
       token,
       accountSub,
       client,
@@ -64,21 +100,23 @@ export class SlotBookings {
       now,
       isAccountVerified = true,
       isImported = false,
+      former = null,
     }: Issue,
   ): Promise<number> {
     await this.lock(tx, accountSub, client);
     if (grantId !== null) {
       await tx.refreshToken.updateMany({
-        where: { grantId, current: true },
+        where: { userId, grantId, current: true },
         data: { current: false, lastUsedAt: now, mac: null },
       });
     }
     const fingerprint = this.fingerprint(token);
+    const key = { userId, fingerprint };
     const current = grantId !== null;
     await tx.refreshToken.upsert({
-      where: { fingerprint },
+      where: { userId_fingerprint: key },
       create: {
-        fingerprint,
+        ...key,
         ...this.#riscNames(token),
         accountSub,
         accountVerified: isAccountVerified,
@@ -87,6 +125,7 @@ export class SlotBookings {
         current,
         issuedAt: now,
         ageUnknown: isImported,
+        ...former,
         lastUsedAt: now,
         expiresAt,
       },
@@ -102,8 +141,8 @@ export class SlotBookings {
     if (!isAccountVerified) return 0;
     const taken = isImported
       ? await tx.refreshToken.count({ where: { accountSub, client, ...live(now) } })
-      : await this.#evict(tx, accountSub, client, now);
-    await tx.refreshToken.update({ where: { fingerprint }, data: { slotsTaken: taken } });
+      : await this.#evict(tx, { userId, accountSub, client, now });
+    await tx.refreshToken.updateMany({ where: key, data: { slotsTaken: taken } });
     return taken;
   }
 
@@ -124,6 +163,7 @@ export class SlotBookings {
   async sign(tx: Transaction, grant: Grant, token: Secret): Promise<void> {
     await tx.refreshToken.updateMany({
       where: {
+        userId: grant.userId,
         fingerprint: this.fingerprint(token),
         grantId: grant.id,
         current: true,
@@ -133,8 +173,9 @@ export class SlotBookings {
   }
 
   /** Whether a booked token has ended since: with its account, or by eviction. */
-  async isEnded(tx: Transaction, token: Secret): Promise<boolean> {
-    const row = await tx.refreshToken.findUnique({ where: { fingerprint: this.fingerprint(token) } });
+  async isEnded(tx: Transaction, userId: string, token: Secret): Promise<boolean> {
+    const key = { userId, fingerprint: this.fingerprint(token) };
+    const row = await tx.refreshToken.findUnique({ where: { userId_fingerprint: key } });
     return row !== null && row.endedAt !== null;
   }
 
@@ -162,21 +203,42 @@ export class SlotBookings {
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${accountSub} ${client}`}, 0))`;
   }
 
-  async #evict(tx: Transaction, accountSub: string, client: string, now: Date): Promise<number> {
+  async #evict(
+    tx: Transaction,
+    { userId, accountSub, client, now }: Pick<Issue, 'userId' | 'accountSub' | 'client' | 'now'>,
+  ): Promise<number> {
     const rows = await tx.refreshToken.findMany({
       where: { accountSub, client, ...live(now) },
       orderBy: { sequence: 'asc' },
-      select: { fingerprint: true, ageUnknown: true },
+      select: { userId: true, fingerprint: true, ageUnknown: true },
     });
-    const ages = rows.map(({ fingerprint, ageUnknown }) => ({ fingerprint, isAgeKnown: !ageUnknown }));
+    const ages = rows.map(({ ageUnknown, ...key }) => ({ ...key, isAgeKnown: !ageUnknown }));
     const evicted = oldestFirst(ages).slice(0, Math.max(0, rows.length - this.settings.slotLimit));
-    if (evicted.length > 0) {
+    const own = evicted.filter((token) => token.userId === userId).map(({ fingerprint }) => fingerprint);
+    if (own.length > 0) {
       await tx.refreshToken.updateMany({
-        where: { fingerprint: { in: evicted.map(({ fingerprint }) => fingerprint) } },
-        data: { endedAt: now, endReason: 'slot_eviction' },
+        where: { userId, fingerprint: { in: own } },
+        data: { endedAt: now, endReason: EVICTED },
       });
     }
+    const others = evicted.filter((token) => token.userId !== userId);
+    this.#evicted.get(tx)?.push(...others.map((token) => ({ ...token, endedAt: now })));
     return rows.length - evicted.length;
+  }
+
+  /** The change is stored by now; that this is not must not say otherwise. */
+  async #endLate({ userId, fingerprint, endedAt }: Evicted): Promise<void> {
+    try {
+      await this.database.refreshToken.updateMany({
+        where: { userId, fingerprint, endedAt: null },
+        data: { endedAt, endReason: EVICTED },
+      });
+    } catch (error) {
+      this.#log.warn(
+        { err: error },
+        'an evicted refresh token could not be ended; the next booking of its account does',
+      );
+    }
   }
 
   /** The names that Cross-Account Protection gives a token (`token_identifier_alg`), as keyed digests. */

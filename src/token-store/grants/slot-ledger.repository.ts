@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { type Account, isActive, type TokenEndpointResponse } from '../../domain/grant/grant.js';
+import { type Grant, isActive, type TokenEndpointResponse } from '../../domain/grant/grant.js';
 import type { LiveToken } from '../../domain/grant/slots.js';
 import { alongIndex } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
-import { hasEmail } from './grant-row.js';
+import { hasEmail, statusOf } from './grant-row.js';
 import { RefreshTokens } from './refresh-tokens.js';
-import { live } from './slot-bookings.js';
+import { live, SlotBookings } from './slot-bookings.js';
 
 /** At most so many accounts are checked before a connect. */
 const MAX_SUSPECTS = 20;
@@ -20,6 +20,7 @@ export class SlotLedgerRepository {
   constructor(
     private readonly database: Database,
     private readonly refreshTokens: RefreshTokens,
+    private readonly bookings: SlotBookings,
   ) {}
 
   /** The tokens that Google counts as live for one account and client, in the order in which they were booked. */
@@ -27,16 +28,24 @@ export class SlotLedgerRepository {
     const rows = await this.database.refreshToken.findMany({
       where: { accountSub, client, ...live(now) },
       orderBy: { sequence: 'asc' },
-      include: { grant: { select: { userId: true, status: true } } },
     });
-    return rows.map(({ grantId, grant, issuedAt, ageUnknown, current }) => ({
-      grantId,
-      userId: grant?.userId ?? null,
-      client,
-      issuedAt,
-      isAgeKnown: !ageUnknown,
-      current: current && grant !== null && isActive(grant),
-    }));
+    const ids = rows.flatMap(({ grantId }) => grantId ?? []);
+    const grants = await this.database.grant.findMany({
+      where: { accountSub, client, id: { in: ids } },
+      select: { id: true, userId: true, status: true },
+    });
+    const byId = new Map(grants.map((grant) => [grant.id, grant]));
+    return rows.map(({ grantId, issuedAt, ageUnknown, current }) => {
+      const grant = byId.get(grantId ?? '');
+      return {
+        grantId: grant?.id ?? null,
+        userId: grant?.userId ?? null,
+        client,
+        issuedAt,
+        isAgeKnown: !ageUnknown,
+        current: current && grant !== undefined && isActive({ status: statusOf(grant.status) }),
+      };
+    });
   }
 
   /** How many are live for the account across all clients. Google's limit on these is unpublished. */
@@ -73,9 +82,9 @@ export class SlotLedgerRepository {
   }
 
   /** Why the grant's refresh token ended, if the ledger knows. */
-  async endReason(grantId: string): Promise<string | null> {
+  async endReason({ userId, id: grantId }: Pick<Grant, 'userId' | 'id'>): Promise<string | null> {
     const row = await this.database.refreshToken.findFirst({
-      where: { grantId, current: true },
+      where: { userId, grantId, current: true },
       orderBy: { sequence: 'desc' },
     });
     if (!row || row.endReason !== null) return row?.endReason ?? null;
@@ -101,14 +110,13 @@ export class SlotLedgerRepository {
 
   /** Books a token that becomes no grant: it takes a slot all the same. */
   async bookUnused(
-    account: Account,
-    client: string,
+    { userId, client, account }: Pick<Grant, 'userId' | 'client' | 'account'>,
     answer: TokenEndpointResponse,
     now: Date,
   ): Promise<void> {
     if (answer.refreshToken === null) return;
-    await this.database.$transaction((tx) =>
-      this.refreshTokens.bookUnused(tx, { account, client, answer, now }),
+    await this.bookings.transaction((tx) =>
+      this.refreshTokens.bookUnused(tx, { userId, account, client, answer, now }),
     );
   }
 }

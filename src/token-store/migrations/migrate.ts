@@ -7,6 +7,8 @@ import { Secret } from '../../domain/secret.js';
 import { AddressSource } from '../client/address-source.js';
 import { DatabaseClient } from '../client/database-client.js';
 import { codesOf } from '../client/database-error.js';
+import { distribute, isSpread } from '../spread/distribute.js';
+import { runByStatement } from '../spread/spread-migration.js';
 import { type Blocker, DatabaseBusy, LockWait } from './lock-wait.js';
 import { MigrationLock } from './migration-lock.js';
 import { aheadOf, migrationNames } from './migration-state.js';
@@ -25,6 +27,8 @@ export interface MigrateOptions {
   readonly waitMs?: number;
   /** Gets what it waits for, line by line. */
   readonly say?: (line: string) => void;
+  /** Whether the tables are to be spread over the servers of a cluster, where they are not yet. */
+  readonly spread?: boolean;
 }
 
 /**
@@ -32,19 +36,21 @@ export interface MigrateOptions {
  * @param database its URL, or where that is read from: past a pooler where possible
  * @param folder the path of prisma/migrations
  * @returns the names of the migrations that were applied just now
+ * @throws {NotSpreadable} when the tables are to be spread and cannot be
  * @throws {DatabaseBusy} when other sessions blocked for too long; then the remaining migrations are left for the next run
  */
 export async function migrate(
   database: string | AddressSource,
   folder: string,
-  { waitMs = WAIT_MS, say = () => undefined }: MigrateOptions = {},
+  { waitMs = WAIT_MS, say = () => undefined, spread = false }: MigrateOptions = {},
 ): Promise<string[]> {
   const source = typeof database === 'string' ? new AddressSource(new Secret(database)) : database;
   const lockWait = new LockWait(waitMs, say);
   const lock = await MigrationLock.take(source, lockWait);
   try {
     await forgetInterrupted(source);
-    const scripts = new Scripts(folder, source, lock, lockWait);
+    const isOfSeveralServers = await isSpread(source);
+    const scripts = new Scripts(folder, source, lock, lockWait, isOfSeveralServers);
     const apply = withSchemaEngine(
       source,
       async (engine) =>
@@ -56,13 +62,18 @@ export async function migrate(
     );
     const unknown = await unknownMigrations(source, folder);
     if (unknown.length > 0) say(aheadOf(unknown).message);
+    // What a cluster needs besides, such as functions of this version.
+    if (isOfSeveralServers || spread) await distribute(source, say);
     return appliedMigrationNames;
   } finally {
     await lock.release();
   }
 }
 
-/** Runs each migration as one transaction that yields to other sessions while it waits for a lock. */
+/**
+ * Runs each migration as one transaction that yields to other sessions while it waits for a lock; where the tables are spread over
+ * several servers, statement by statement.
+ */
 class Scripts {
   readonly #names: ReadonlyMap<string, string>;
   /** Why the last one was given up. */
@@ -73,6 +84,7 @@ class Scripts {
     private readonly source: AddressSource,
     private readonly lock: MigrationLock,
     private readonly lockWait: LockWait,
+    private readonly isOfSeveralServers: boolean,
   ) {
     this.#names = new Map(migrationNames(folder).map((name) => [readScript(folder, name), name]));
   }
@@ -85,7 +97,11 @@ class Scripts {
       const blockers = new Map<number, Blocker>();
       try {
         if (isConcurrent(script)) await dropInvalidIndex(this.source, script);
-        await this.#watched(marker, blockers, run(sql));
+        const running =
+          this.isOfSeveralServers && name !== undefined
+            ? runByStatement(this.source, { name, script, marker, lockTimeoutMs: LOCK_TIMEOUT_MS })
+            : run(sql);
+        await this.#watched(marker, blockers, running);
         return;
       } catch (error) {
         if (!codesOf(error).includes('55P03')) throw error;

@@ -17,6 +17,7 @@ export class ExpiryNoticesRepository {
     return this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
         where: {
+          userId: grant.userId,
           id: grant.id,
           version: grant.version,
           status: 'active',

@@ -2,9 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { EventType } from '../../domain/webhook/webhook.js';
 import { Database } from '../client/database.js';
+import { Prisma } from '../prisma-client/client.js';
+
+/** An id is unique; with the user it is found on the server of the user. */
+export interface EventKey {
+  readonly userId: string;
+  readonly id: string;
+}
 
 /** An event that is not delivered yet. */
-export interface UndeliveredEvent {
+export interface UndeliveredEvent extends EventKey {
   /** Stays the same over all attempts, so that the app can recognise a repeated one. */
   readonly id: string;
   readonly type: EventType;
@@ -17,8 +24,7 @@ export interface UndeliveredEvent {
   readonly traceparent: string | null;
 }
 
-interface Row {
-  readonly id: string;
+interface Row extends EventKey {
   readonly sequence: bigint;
   readonly type: EventType;
   /** As text: a payload that Prisma cannot read must not fail the others. */
@@ -33,7 +39,7 @@ const MAX_ATTEMPTS = 1000;
 /** Still to be delivered. */
 const OPEN = { deliveredAt: null, abandonedAt: null };
 
-/** Reads the outbox for delivery. Replicas share the work: what one has claimed, no other gets (FOR UPDATE SKIP LOCKED). */
+/** Reads the outbox for delivery. Replicas share the work: what one has claimed, no other gets. */
 @Injectable()
 export class OutboxEventsRepository {
   constructor(
@@ -53,15 +59,19 @@ export class OutboxEventsRepository {
     now: Date,
     until: Date,
   ): Promise<{ readonly events: readonly UndeliveredEvent[]; readonly isMore: boolean }> {
-    // One statement: no lock and no connection is held while the receiver answers.
-    const rows = await this.database.$queryRaw<Row[]>`
-      UPDATE outbox_events SET next_attempt_at = ${until}
-      WHERE id IN (
-        SELECT id FROM outbox_events
+    // No lock and no connection is held while the receiver answers. Replicas take turns: several servers cannot skip what is locked.
+    const rows = await this.database.$transaction(async (tx) => {
+      await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`webhook ${webhookId}`}, 0))`;
+      const due = await tx.$queryRaw<EventKey[]>`
+        SELECT user_id AS "userId", id FROM outbox_events
         WHERE webhook_id = ${webhookId} AND delivered_at IS NULL AND abandoned_at IS NULL AND next_attempt_at <= ${now}
-        ORDER BY next_attempt_at, sequence LIMIT ${most} FOR UPDATE SKIP LOCKED
-      )
-      RETURNING id, sequence, type, payload::text AS payload, attempts`;
+        ORDER BY next_attempt_at, sequence LIMIT ${most}`;
+      if (due.length === 0) return [];
+      return tx.$queryRaw<Row[]>`
+        UPDATE outbox_events SET next_attempt_at = ${until}
+        WHERE ${oneOf(due)} AND delivered_at IS NULL AND abandoned_at IS NULL AND next_attempt_at <= ${now}
+        RETURNING user_id AS "userId", id, sequence, type, payload::text AS payload, attempts`;
+    });
     const events = rows.sort((a, b) => (a.sequence < b.sequence ? -1 : 1)).map(read);
     const malformed = rows.filter((_, index) => events[index] === null);
     if (malformed.length > 0) await this.#abandonMalformed(malformed, now);
@@ -69,40 +79,39 @@ export class OutboxEventsRepository {
   }
 
   async #abandonMalformed(malformed: readonly Row[], now: Date): Promise<void> {
-    const ids = malformed.map(({ id }) => id);
-    await this.abandon(ids, 'malformed', now);
+    await this.abandon(malformed, 'malformed', now);
     const reason = 'An event for the app is malformed and was abandoned: the app has not received it.';
-    for (const id of ids) this.reporter.report({ kind: 'outbox_event', id, reason });
+    for (const { id } of malformed) this.reporter.report({ kind: 'outbox_event', id, reason });
   }
 
   /** Abandons what was claimed and not tried. */
-  async abandon(ids: readonly string[], lastError: string, now: Date): Promise<void> {
+  async abandon(events: readonly EventKey[], lastError: string, now: Date): Promise<void> {
     await this.database.outboxEvent.updateMany({
-      where: { id: { in: [...ids] }, ...OPEN },
+      where: { ...keysOf(events), ...OPEN },
       data: { abandonedAt: now, lastError },
     });
   }
 
   /** Releases what was claimed and not tried. @param due when it may be tried */
-  async release(ids: readonly string[], due: Date): Promise<void> {
+  async release(events: readonly EventKey[], due: Date): Promise<void> {
     await this.database.outboxEvent.updateMany({
-      where: { id: { in: [...ids] }, ...OPEN },
+      where: { ...keysOf(events), ...OPEN },
       data: { nextAttemptAt: due },
     });
   }
 
-  async delivered(id: string, now: Date): Promise<void> {
+  async delivered({ userId, id }: EventKey, now: Date): Promise<void> {
     await this.database.outboxEvent.updateMany({
-      where: { id },
+      where: { userId, id },
       data: { deliveredAt: now, abandonedAt: null, attempts: { increment: 1 }, lastError: null },
     });
   }
 
   /** @param next when to try again; null: never */
-  async failed(id: string, error: string, now: Date, next: Date | null): Promise<void> {
+  async failed({ userId, id }: EventKey, error: string, now: Date, next: Date | null): Promise<void> {
     await this.database.outboxEvent.updateMany({
       // Another replica may have taken over and delivered it meanwhile.
-      where: { id, ...OPEN },
+      where: { userId, id, ...OPEN },
       data: {
         attempts: { increment: 1 },
         lastError: error,
@@ -113,30 +122,47 @@ export class OutboxEventsRepository {
 
   /** Abandons what no webhook is there for, such as events of one that was deleted while they were stored. */
   async abandonOrphans(now: Date): Promise<void> {
+    // An event is of a webhook that was there before it: one that is not found now was deleted.
+    const waiting = await this.database.$queryRaw<{ webhook: string | null }[]>`
+      SELECT DISTINCT webhook_id AS webhook FROM outbox_events WHERE delivered_at IS NULL AND abandoned_at IS NULL`;
+    if (waiting.length === 0) return;
+    const known = await this.database.webhook.findMany({ select: { id: true } });
+    const deleted = waiting.filter(({ webhook }) => !known.some(({ id }) => id === webhook));
+    if (deleted.length === 0) return;
+    const ids = deleted.flatMap(({ webhook }) => webhook ?? []);
     await this.database.$executeRaw`
       UPDATE outbox_events SET abandoned_at = ${now}, last_error = 'deleted'
-      WHERE delivered_at IS NULL AND abandoned_at IS NULL
-        AND NOT EXISTS (SELECT FROM webhooks WHERE webhooks.id = outbox_events.webhook_id)`;
+      WHERE delivered_at IS NULL AND abandoned_at IS NULL AND (webhook_id IS NULL OR webhook_id = ANY(${ids}))`;
   }
 
   /** Deletes what was delivered or abandoned before a time. */
   async prune(before: Date): Promise<void> {
     for (;;) {
-      const count = await this.database.$executeRaw`
-        DELETE FROM outbox_events WHERE id IN (
-          (SELECT id FROM outbox_events WHERE delivered_at < ${before} LIMIT ${PRUNE_BATCH})
-          UNION ALL
-          (SELECT id FROM outbox_events WHERE abandoned_at < ${before} AND delivered_at IS NULL LIMIT ${PRUNE_BATCH}))`;
-      if (count < PRUNE_BATCH) return;
+      const old = await this.database.$queryRaw<EventKey[]>`
+        (SELECT user_id AS "userId", id FROM outbox_events WHERE delivered_at < ${before} LIMIT ${PRUNE_BATCH})
+        UNION ALL
+        (SELECT user_id, id FROM outbox_events WHERE abandoned_at < ${before} AND delivered_at IS NULL LIMIT ${PRUNE_BATCH})`;
+      if (old.length > 0) await this.database.$executeRaw`DELETE FROM outbox_events WHERE ${oneOf(old)}`;
+      if (old.length < PRUNE_BATCH) return;
     }
   }
+}
+
+/** Those of several users may be on several servers, none of which is asked in vain. */
+export function oneOf(events: readonly EventKey[]): Prisma.Sql {
+  const users = [...new Set(events.map(({ userId }) => userId))];
+  return Prisma.sql`user_id = ANY(${users}) AND id = ANY(${events.map(({ id }) => id)})`;
+}
+
+function keysOf(events: readonly EventKey[]) {
+  return { userId: { in: events.map(({ userId }) => userId) }, id: { in: events.map(({ id }) => id) } };
 }
 
 /** An id is sent as a header. */
 const ID = /^[\w.-]{1,200}$/;
 
 /** @returns null for a row that the broker did not write */
-function read({ id, type, payload: text, attempts }: Row): UndeliveredEvent | null {
+function read({ userId, id, type, payload: text, attempts }: Row): UndeliveredEvent | null {
   if (!ID.test(id) || attempts < 0 || attempts > MAX_ATTEMPTS) return null;
   try {
     const payload = JSON.parse(text) as Partial<Record<'timestamp' | 'data' | 'traceparent', unknown>> | null;
@@ -144,7 +170,7 @@ function read({ id, type, payload: text, attempts }: Row): UndeliveredEvent | nu
     if (typeof timestamp !== 'string' || Number.isNaN(Date.parse(timestamp))) return null;
     if (typeof data !== 'object' || data === null || Array.isArray(data)) return null;
     const trace = typeof traceparent === 'string' ? traceparent : null;
-    return { id, type, timestamp, data, failures: attempts, traceparent: trace };
+    return { userId, id, type, timestamp, data, failures: attempts, traceparent: trace };
   } catch {
     return null;
   }

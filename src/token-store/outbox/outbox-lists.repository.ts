@@ -4,11 +4,14 @@ import type { EventType } from '../../domain/webhook/webhook.js';
 import { alongIndex, boundedScan, pageOf } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
+import { oneOf } from './outbox-events.repository.js';
 
 /** `waiting`: due, or due again after a failure. `abandoned`: the broker stopped trying. */
 export type EventState = 'waiting' | 'delivered' | 'abandoned';
 
 export interface ListedEvent {
+  /** Of its row: the user, as far as it is known. */
+  readonly owner: string;
   readonly id: string;
   readonly sequence: bigint;
   readonly type: EventType;
@@ -49,7 +52,7 @@ interface EventQuery extends EventFilter {
 
 type Row = ListedEvent & { readonly visible: boolean; readonly row_number: number };
 
-const COLUMNS = Prisma.raw(`id, sequence, type, webhook_id, webhook_id AS "webhookId",
+const COLUMNS = Prisma.raw(`user_id AS owner, id, sequence, type, webhook_id, webhook_id AS "webhookId",
   (SELECT name FROM webhooks WHERE webhooks.id = outbox_events.webhook_id) AS webhook, created_at, created_at AS "createdAt", attempts,
   CASE WHEN delivered_at IS NULL AND abandoned_at IS NULL THEN next_attempt_at END AS "nextAttemptAt",
   delivered_at, delivered_at AS "deliveredAt", abandoned_at, abandoned_at AS "abandonedAt", last_error AS "lastError",
@@ -105,8 +108,8 @@ export class OutboxListsRepository {
         after,
         limit: REPLAY_BATCH,
       });
-      const ids = page.items.map(({ id }) => id);
-      if (ids.length > 0) replayed += await this.#makeDue(Prisma.sql`id = ANY(${ids})`, now);
+      const keys = page.items.map(({ owner: userId, id }) => ({ userId, id }));
+      if (keys.length > 0) replayed += await this.#makeDue(oneOf(keys), now);
       after = page.next;
     } while (after !== null);
     return replayed;
@@ -148,9 +151,10 @@ function behind(after: EventPosition | null): Prisma.Sql {
 }
 
 function toListed({ visible: _, row_number: __, ...rest }: Row): ListedEvent {
-  const { id, sequence, type, state, webhookId, webhook, userId, grantId, createdAt, attempts } = rest;
+  const { owner, id, sequence, type, state, webhookId, webhook, userId, grantId, createdAt, attempts } = rest;
   const { nextAttemptAt, deliveredAt, abandonedAt, lastError } = rest;
   return {
+    owner,
     id,
     sequence,
     type,

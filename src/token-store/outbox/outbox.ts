@@ -42,6 +42,7 @@ export class Outbox {
         .filter((target) => takesEvent(target, type, grant))
         .map(({ webhook }) => ({
           id: `msg_${randomUUID()}`,
+          user: grant.userId,
           webhook: webhook.id,
           disabled: webhook.disabledAt !== null,
           // The last member is not sent as a part of the event: it leads its delivery into the trace of the change.
@@ -51,11 +52,11 @@ export class Outbox {
     if (events.length === 0) return;
     // As json, not jsonb: a payload keeps the order of its members.
     await tx.$executeRaw`
-      INSERT INTO outbox_events (id, type, webhook_id, payload, created_at, next_attempt_at, abandoned_at, last_error)
-      SELECT id, ${type}, webhook, payload, ${timestamp}::timestamptz, ${timestamp}::timestamptz,
+      INSERT INTO outbox_events (user_id, id, type, webhook_id, payload, created_at, next_attempt_at, abandoned_at, last_error)
+      SELECT "user", id, ${type}, webhook, payload, ${timestamp}::timestamptz, ${timestamp}::timestamptz,
         CASE WHEN disabled THEN ${timestamp}::timestamptz END, CASE WHEN disabled THEN 'disabled' END
       FROM json_to_recordset(${JSON.stringify(events)}::json)
-        AS event(id text, webhook text, disabled boolean, payload json)`;
+        AS event("user" text, id text, webhook text, disabled boolean, payload json)`;
   }
 }
 

@@ -62,7 +62,12 @@ async function* credentials(
       replace: async (sealed) =>
         (
           await grant.updateMany({
-            where: { id: row.id, [column]: row[column], credentialVersion: row.credentialVersion },
+            where: {
+              userId: row.userId,
+              id: row.id,
+              [column]: row[column],
+              credentialVersion: row.credentialVersion,
+            },
             data: { [column]: sealed },
           })
         ).count > 0,
@@ -71,26 +76,30 @@ async function* credentials(
 }
 
 async function* accessTokens({ accessToken }: Database): AsyncGenerator<SealedValue[]> {
-  const read = (after?: { grantId: string; scopeSet: string }) =>
+  const read = (after?: { userId: string; grantId: string; scopeSet: string }) =>
     accessToken.findMany({
       where: after
         ? {
-            grantId: { gte: after.grantId },
-            OR: [{ grantId: { gt: after.grantId } }, { scopeSet: { gt: after.scopeSet } }],
+            userId: { gte: after.userId },
+            OR: [
+              { userId: { gt: after.userId } },
+              { grantId: { gt: after.grantId } },
+              { grantId: after.grantId, scopeSet: { gt: after.scopeSet } },
+            ],
           }
         : {},
       include: { grant: true },
-      orderBy: [{ grantId: 'asc' }, { scopeSet: 'asc' }],
+      orderBy: [{ userId: 'asc' }, { grantId: 'asc' }, { scopeSet: 'asc' }],
       take: BATCH,
     });
   for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1))) {
-    yield rows.map(({ grantId, scopeSet, sealedToken, grant, ...times }) => ({
+    yield rows.map(({ userId, grantId, scopeSet, sealedToken, grant, ...times }) => ({
       sealed: sealedToken,
       aad: accessTokenAad(fromRow(grant), grant.credentialVersion ?? 0, scopeSet, times),
       replace: async (sealed) =>
         (
           await accessToken.updateMany({
-            where: { grantId, scopeSet, sealedToken },
+            where: { userId, grantId, scopeSet, sealedToken },
             data: { sealedToken: sealed },
           })
         ).count > 0,

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { AccountRemediation } from '../../domain/google/security-event.js';
 import { type Diagnosis, type Grant, isActive } from '../../domain/grant/grant.js';
+import { ofUser, type Whose } from '../client/by-user.js';
 import { toJson } from '../client/database.js';
-import { deadColumns, disconnected, endTokens } from '../grants/end-grants.js';
-import { fromRow } from '../grants/grant-row.js';
+import { deadColumns, deleteGrants, disconnected, endTokens } from '../grants/end-grants.js';
+import { fromRow, statusOf as storedStatus, type StoredStatus } from '../grants/grant-row.js';
 import { ResealCredentials } from '../grants/reseal-credentials.js';
 import { Outbox } from '../outbox/outbox.js';
 import { type Grant as Row, Prisma } from '../prisma-client/client.js';
@@ -21,6 +22,7 @@ export class AccountRemediations {
   /** @returns the grants that it concerned, as they were before */
   take(
     tx: Transaction,
+    whose: Whose,
     remediation: AccountRemediation,
     rows: readonly Row[],
     occurredAt: Date,
@@ -29,19 +31,20 @@ export class AccountRemediations {
     const grants = rows.map(fromRow);
     switch (remediation.action) {
       case 'revoke':
-        return this.markDead(tx, grants, 'revoked', remediation.diagnosis, now);
+        return this.markDead(tx, whose, grants, 'revoked', remediation.diagnosis, now);
       case 'suspend':
-        return this.#suspend(tx, rows.filter(isOfUse), remediation.diagnosis, occurredAt, now);
+        return this.#suspend(tx, whose, rows.filter(isOfUse), remediation.diagnosis, occurredAt, now);
       case 'resume':
         return this.#resume(
           tx,
+          whose,
           rows.filter((row) => isSuspendedAt(row, occurredAt)),
           now,
         );
       case 'forget':
-        return this.#forget(tx, grants, remediation.endReason, now);
+        return this.#forget(tx, whose, grants, remediation.endReason, now);
       case 'drop_access_tokens':
-        return this.#dropAccessTokens(tx, rows.filter(isOfUse));
+        return this.#dropAccessTokens(tx, whose, rows.filter(isOfUse));
       case 'note':
         return Promise.resolve(grants);
     }
@@ -55,6 +58,7 @@ export class AccountRemediations {
 
   async markDead(
     tx: Transaction,
+    whose: Whose,
     grants: readonly Grant[],
     status: 'revoked' | 'reconnect_required',
     diagnosis: Diagnosis,
@@ -62,13 +66,17 @@ export class AccountRemediations {
   ): Promise<Grant[]> {
     const active = grants.filter(isActive);
     const rows = await tx.grant.updateManyAndReturn({
-      where: { id: { in: active.map(({ id }) => id) }, status: { in: ['active', 'suspended'] } },
+      where: {
+        ...ofUser(whose),
+        id: { in: active.map(({ id }) => id) },
+        status: { in: ['active', 'suspended'] },
+      },
       data: { ...deadColumns(status, diagnosis), version: { increment: 1 } },
       select: { id: true },
     });
     const ids = new Set(rows.map(({ id }) => id));
     const ended = active.filter(({ id }) => ids.has(id));
-    await endTokens(tx, [...ids], diagnosis.cause, now);
+    await endTokens(tx, whose, [...ids], diagnosis.cause, now);
     const dead = ended.map((grant): Grant => ({ ...grant, status, diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', dead, now);
     return ended;
@@ -76,6 +84,7 @@ export class AccountRemediations {
 
   async #suspend(
     tx: Transaction,
+    whose: Whose,
     rows: readonly Row[],
     diagnosis: Diagnosis,
     suspendedAt: Date,
@@ -84,25 +93,25 @@ export class AccountRemediations {
     const grants = rows.map(fromRow);
     const ids = grants.map(({ id }) => id);
     await tx.grant.updateMany({
-      where: { id: { in: ids } },
+      where: { ...ofUser(whose), id: { in: ids } },
       data: { status: 'suspended', diagnosis: toJson(diagnosis), suspendedAt, version: { increment: 1 } },
     });
     // The status that they return to if the revocation turns out not to concern them.
     await tx.grant.updateMany({
-      where: { id: { in: ids }, revocationId: { not: null } },
+      where: { ...ofUser(whose), id: { in: ids }, revocationId: { not: null } },
       data: { revokingFrom: 'suspended' },
     });
-    await this.resealCredentials.reseal(tx, rows);
-    await dropTokens(tx, grants);
+    await this.resealCredentials.reseal(tx, whose, rows);
+    await dropTokens(tx, whose, grants);
     const notified = rows.filter((row) => statusOf(row) === 'active').map(fromRow);
     const suspended = notified.map((grant): Grant => ({ ...grant, status: 'suspended', diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', suspended, now);
     return grants;
   }
 
-  async #resume(tx: Transaction, rows: readonly Row[], now: Date): Promise<Grant[]> {
+  async #resume(tx: Transaction, whose: Whose, rows: readonly Row[], now: Date): Promise<Grant[]> {
     const grants = rows.map(fromRow);
-    const where = { id: { in: grants.map(({ id }) => id) } };
+    const where = { ...ofUser(whose), id: { in: grants.map(({ id }) => id) } };
     await tx.grant.updateMany({
       where: { ...where, revocationId: null },
       data: { status: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
@@ -111,7 +120,7 @@ export class AccountRemediations {
       where: { ...where, revocationId: { not: null } },
       data: { revokingFrom: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
     });
-    await this.resealCredentials.reseal(tx, rows);
+    await this.resealCredentials.reseal(tx, whose, rows);
     const active = grants
       .filter(({ status }) => status !== 'revoking')
       .map((grant): Grant => ({ ...grant, status: 'active', diagnosis: null }));
@@ -119,30 +128,36 @@ export class AccountRemediations {
     return grants;
   }
 
-  async #forget(tx: Transaction, grants: Grant[], endReason: string, now: Date): Promise<Grant[]> {
+  async #forget(
+    tx: Transaction,
+    whose: Whose,
+    grants: Grant[],
+    endReason: string,
+    now: Date,
+  ): Promise<Grant[]> {
     const ids = grants.map(({ id }) => id);
-    await endTokens(tx, ids, endReason, now);
-    await tx.grant.deleteMany({ where: { id: { in: ids } } });
+    await endTokens(tx, whose, ids, endReason, now);
+    await deleteGrants(tx, whose, ids);
     const revoked = grants.map(disconnected);
     await this.outbox.notifyAll(tx, 'grant.disconnected', revoked, now, { revoked_at_google: true });
     return grants;
   }
 
-  async #dropAccessTokens(tx: Transaction, rows: readonly Row[]): Promise<Grant[]> {
+  async #dropAccessTokens(tx: Transaction, whose: Whose, rows: readonly Row[]): Promise<Grant[]> {
     const grants = rows.map(fromRow);
-    await dropTokens(tx, grants);
+    await dropTokens(tx, whose, grants);
     await tx.grant.updateMany({
-      where: { id: { in: grants.map(({ id }) => id) } },
+      where: { ...ofUser(whose), id: { in: grants.map(({ id }) => id) } },
       data: { version: { increment: 1 } },
     });
-    await this.resealCredentials.reseal(tx, rows);
+    await this.resealCredentials.reseal(tx, whose, rows);
     return grants;
   }
 }
 
 /** The status apart from a revocation under way. */
-function statusOf({ status, revokingFrom }: Row): Row['status'] {
-  return revokingFrom ?? status;
+function statusOf({ status, revokingFrom }: Row): StoredStatus {
+  return storedStatus(revokingFrom ?? status);
 }
 
 function isOfUse(row: Row): boolean {
@@ -154,6 +169,8 @@ function isSuspendedAt(row: Row, occurredAt: Date): boolean {
   return statusOf(row) === 'suspended' && (row.suspendedAt === null || row.suspendedAt <= occurredAt);
 }
 
-async function dropTokens(tx: Transaction, grants: readonly Grant[]): Promise<void> {
-  await tx.accessToken.deleteMany({ where: { grantId: { in: grants.map(({ id }) => id) } } });
+async function dropTokens(tx: Transaction, whose: Whose, grants: readonly Grant[]): Promise<void> {
+  await tx.accessToken.deleteMany({
+    where: { ...ofUser(whose), grantId: { in: grants.map(({ id }) => id) } },
+  });
 }

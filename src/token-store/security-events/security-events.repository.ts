@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import type { AccountRemediation, AccountSubject, Remediation } from '../../domain/google/security-event.js';
+import type { AccountRemediation, Remediation, TokenSubject } from '../../domain/google/security-event.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
+import { changeByUser, ofUser, only, type Whose } from '../client/by-user.js';
 import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
 import { fromRow, hasEmail } from '../grants/grant-row.js';
@@ -24,7 +25,7 @@ type Transaction = Prisma.TransactionClient;
 /** Longer than Google retries the delivery of an event. */
 const REMEMBER_MS = 30 * 24 * 3600 * 1000;
 
-/** Applies security events to grants, tokens and the slot ledger, each event in one transaction and once. */
+/** Applies security events to grants, tokens and the slot ledger, each event once. */
 @Injectable()
 export class SecurityEventsRepository {
   constructor(
@@ -36,23 +37,47 @@ export class SecurityEventsRepository {
   ) {}
 
   /**
-   * Takes all measures and records the event, in one transaction. Lock order: the event, the account, its grants.
+   * Takes all measures and records the event (client/by-user.ts: in how many transactions). Lock order: the event, the account, its
+   * grants.
    * @returns for each measure the grants that it concerned, as they were before; null when the event was handled before
    */
   async takeOnce(incident: SecurityIncident, now: Date): Promise<Grant[][] | null> {
     await this.database.securityEvent.deleteMany({
       where: { receivedAt: { lt: new Date(now.getTime() - REMEMBER_MS) } },
     });
+    const { jti, remediations } = incident;
+    const record = (tx: Transaction) => tx.securityEvent.create({ data: { jti, receivedAt: now } });
+    const touched = remediations.map((): Grant[] => []);
+    // As they were before: a grant that is deleted names no account any more.
+    const subs = new Map<Remediation, string[]>();
+    const isSpread = this.database.isSpread();
     try {
-      const taken = await this.database.$transaction(async (tx) => {
-        // First: the same event delivered twice at once waits here until the other delivery is done.
-        await tx.securityEvent.create({ data: { jti: incident.jti, receivedAt: now } });
-        const touched: Grant[][] = [];
-        for (const remediation of incident.remediations)
-          touched.push(await this.#take(tx, incident, remediation, now));
-        return touched;
+      const taken = await changeByUser(this.database, {
+        // On one server the same event delivered twice at once waits here until the other delivery is done. On several, both take
+        // the measures, which change nothing the second time, and the first to record it counts.
+        first: async (tx) => {
+          if (isSpread) return (await tx.securityEvent.count({ where: { jti } })) === 0;
+          await record(tx);
+          return true;
+        },
+        users: (database) => this.#usersOf(database, incident),
+        each: async (tx, whose) => {
+          for (const remediation of remediations)
+            if (!subs.has(remediation)) subs.set(remediation, await this.#subsOf(tx, remediation, incident));
+          for (const [index, remediation] of remediations.entries())
+            touched[index]?.push(
+              ...(await this.#take(tx, whose, incident, remediation, subs.get(remediation) ?? [], now)),
+            );
+        },
+        last: async (tx) => {
+          for (const remediation of remediations)
+            await this.#endTokens(tx, incident, remediation, subs.get(remediation) ?? [], now);
+          if (isSpread) await record(tx);
+          return touched;
+        },
       });
-      for (const { userId, client } of taken.flat()) this.changes.publish({ kind: 'grant', userId, client });
+      for (const { userId, client } of taken?.flat() ?? [])
+        this.changes.publish({ kind: 'grant', userId, client });
       return taken;
     } catch (error) {
       if (isUniqueViolation(error)) return null;
@@ -60,49 +85,95 @@ export class SecurityEventsRepository {
     }
   }
 
-  #take(tx: Transaction, incident: SecurityIncident, remediation: Remediation, now: Date): Promise<Grant[]> {
+  #take(
+    tx: Transaction,
+    whose: Whose,
+    incident: SecurityIncident,
+    remediation: Remediation,
+    subs: string[],
+    now: Date,
+  ): Promise<Grant[]> {
     return remediation.action === 'revoke_token'
-      ? this.#revokeToken(tx, incident, remediation, now)
-      : this.#onAccount(tx, incident, remediation, now);
+      ? this.#revokeToken(tx, whose, incident, remediation, now)
+      : this.#onAccount(tx, whose, incident, remediation, subs, now);
   }
 
   async #onAccount(
     tx: Transaction,
+    whose: Whose,
     { clients, occurredAt }: SecurityIncident,
     remediation: AccountRemediation,
+    subs: string[],
     now: Date,
   ): Promise<Grant[]> {
-    const subs = await this.#subsOf(tx, remediation.account, clients);
     for (const sub of subs) for (const client of clients) await this.ledger.lock(tx, sub, client);
     const locked = await tx.$queryRaw<{ id: string }[]>`
       SELECT id FROM grants
-      WHERE account_sub = ANY(${subs}) AND client = ANY(${[...clients]}) AND consented_at <= ${occurredAt}
-        AND kind = 'user'
+      WHERE ${only(whose)} AND account_sub = ANY(${subs}) AND client = ANY(${[...clients]})
+        AND consented_at <= ${occurredAt} AND kind = 'user'
       ORDER BY id FOR UPDATE`;
-    const rows = await tx.grant.findMany({ where: { id: { in: locked.map(({ id }) => id) } } });
-    const touched = await this.accountMeasures.take(tx, remediation, rows, occurredAt, now);
-    const endReason = this.accountMeasures.endReason(remediation);
-    if (endReason !== null) {
-      // Also tokens that no grant uses any more: Google revoked them all.
+    const rows = await tx.grant.findMany({
+      where: { ...ofUser(whose), id: { in: locked.map(({ id }) => id) } },
+    });
+    return this.accountMeasures.take(tx, whose, remediation, rows, occurredAt, now);
+  }
+
+  /** Also tokens that no grant uses any more: Google revoked them all. */
+  async #endTokens(
+    tx: Transaction,
+    { clients, occurredAt }: SecurityIncident,
+    remediation: Remediation,
+    subs: string[],
+    now: Date,
+  ): Promise<void> {
+    if (remediation.action === 'revoke_token') {
+      const endReason = remediation.diagnosis.cause;
+      const named = this.#named(remediation.token, clients);
       await tx.refreshToken.updateMany({
-        where: {
-          accountSub: { in: subs },
-          client: { in: [...clients] },
-          issuedAt: { lte: occurredAt },
-          endedAt: null,
-        },
+        where: { ...named, endedAt: null },
         data: { endedAt: now, endReason },
       });
+      return;
     }
-    return touched;
+    const endReason = this.accountMeasures.endReason(remediation);
+    if (endReason === null) return;
+    await tx.refreshToken.updateMany({
+      where: {
+        accountSub: { in: subs },
+        client: { in: [...clients] },
+        issuedAt: { lte: occurredAt },
+        endedAt: null,
+      },
+      data: { endedAt: now, endReason },
+    });
+  }
+
+  /** Whose grants it concerns: each user once. */
+  async #usersOf(database: Transaction, { clients, remediations }: SecurityIncident): Promise<string[]> {
+    const users = new Set<string>();
+    for (const remediation of remediations) {
+      const rows =
+        remediation.action === 'revoke_token'
+          ? await database.refreshToken.findMany({ where: this.#named(remediation.token, clients) })
+          : await database.grant.findMany({
+              where: {
+                accountSub: { in: await this.#subsOf(database, remediation, { clients }) },
+                client: { in: [...clients] },
+              },
+            });
+      for (const { userId } of rows) users.add(userId);
+    }
+    return [...users];
   }
 
   /** Where only the email is known: every account that had it when its user last connected. */
   async #subsOf(
     tx: Transaction,
-    { sub, email }: AccountSubject,
-    clients: readonly string[],
+    remediation: Remediation,
+    { clients }: Pick<SecurityIncident, 'clients'>,
   ): Promise<string[]> {
+    if (remediation.action === 'revoke_token') return [];
+    const { sub, email } = remediation.account;
     if (sub !== null) return [sub];
     const rows = await tx.$queryRaw<{ accountSub: string }[]>`
       SELECT DISTINCT account_sub AS "accountSub" FROM grants
@@ -110,35 +181,36 @@ export class SecurityEventsRepository {
     return rows.map(({ accountSub }) => accountSub);
   }
 
-  async #revokeToken(
-    tx: Transaction,
-    { clients }: SecurityIncident,
-    { token, diagnosis }: Remediation & { action: 'revoke_token' },
-    now: Date,
-  ): Promise<Grant[]> {
+  #named(token: TokenSubject, clients: readonly string[]) {
     const name = this.sealer.fingerprint(
       token.name,
       token.namedBy === 'prefix' ? 'risc-prefix' : 'risc-sha512',
     );
-    const named = {
+    return {
       ...(token.namedBy === 'prefix' ? { prefixHash: name } : { sha512Hash: name }),
       client: { in: [...clients] },
     };
+  }
+
+  async #revokeToken(
+    tx: Transaction,
+    whose: Whose,
+    { clients }: SecurityIncident,
+    { token, diagnosis }: Remediation & { action: 'revoke_token' },
+    now: Date,
+  ): Promise<Grant[]> {
+    const where = { ...ofUser(whose), ...this.#named(token, clients) };
     for (const { accountSub, client } of await tx.refreshToken.findMany({
-      where: named,
+      where,
       distinct: ['accountSub', 'client'],
       orderBy: [{ accountSub: 'asc' }, { client: 'asc' }],
     })) {
       await this.ledger.lock(tx, accountSub, client);
     }
     // Read again: a concurrent consent may have replaced the token.
-    const rows = await tx.refreshToken.findMany({ where: named, include: { grant: true } });
-    const using = rows.flatMap(({ current, grant }) => (current && grant ? [fromRow(grant)] : []));
-    const ended = await this.accountMeasures.markDead(tx, using, 'reconnect_required', diagnosis, now);
-    await tx.refreshToken.updateMany({
-      where: { ...named, endedAt: null },
-      data: { endedAt: now, endReason: diagnosis.cause },
-    });
-    return ended;
+    const rows = await tx.refreshToken.findMany({ where: { ...where, current: true } });
+    const ids = rows.flatMap(({ grantId }) => grantId ?? []);
+    const using = await tx.grant.findMany({ where: { ...ofUser(whose), id: { in: ids } } });
+    return this.accountMeasures.markDead(tx, whose, using.map(fromRow), 'reconnect_required', diagnosis, now);
   }
 }

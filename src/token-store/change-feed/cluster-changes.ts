@@ -1,0 +1,140 @@
+import type { Logger } from '@nestjs/common';
+import type { Settings } from '../../config/settings.js';
+import type { DatabaseHealth } from '../client/database-health.js';
+import type { Database } from '../client/database.js';
+import type { ChangeHeartbeats } from './change-heartbeats.js';
+import type { Change } from './change-listener.js';
+import type { ChangesFault } from './feed-freshness.js';
+import { ServerChanges } from './server-changes.js';
+
+interface Server {
+  readonly host: string;
+  readonly port: number;
+  /** A value whose rows are at this server: heartbeats are written there. */
+  readonly place: string;
+}
+
+/** Where each shard is, and in which order: it differs after each move, and when a server comes or goes. */
+const SHARDS = `
+  SELECT string_agg(shardid || ' ' || groupid, ',' ORDER BY shardid, groupid) || (
+    SELECT string_agg(nodename || ':' || nodeport, ',' ORDER BY nodeid) FROM pg_dist_node WHERE noderole = 'primary') AS shards
+  FROM pg_dist_placement`;
+
+/** The coordinator is not among them: change-feed.ts listens there. */
+const SERVERS = `
+  SELECT nodename AS host, nodeport AS port, min(place) AS place
+  FROM pg_dist_node JOIN pg_dist_placement USING (groupid) LEFT JOIN (
+    SELECT n::text AS place, get_shard_id_for_distribution_column('spread_heartbeats', n::text) AS shardid
+    FROM generate_series(1, 2000) AS n) AS places USING (shardid)
+  WHERE noderole = 'primary' AND groupid <> 0 GROUP BY nodename, nodeport`;
+
+/** How long the list of servers counts; without it, what changes at a new one is not heard. */
+const KNOWN_MS = 1500;
+
+/**
+ * The changes of every server over which the tables are spread: a change of a grant notifies at the server that has the row. Servers
+ * are found from the cluster's own tables, twice a second: one that is new is listened to before anything is answered from memory
+ * again. Where one server alone has all tables, there is nothing to do.
+ */
+export class ClusterChanges {
+  readonly #servers = new Map<string, ServerChanges>();
+  #shards: string | null = null;
+  #knownAt = 0;
+  #isFollowing = false;
+  #isStopped = false;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly log: Logger,
+    private readonly database: Database,
+    private readonly health: DatabaseHealth,
+    private readonly heartbeats: ChangeHeartbeats,
+    private readonly publish: (change: Change) => void,
+  ) {}
+
+  get servers(): readonly ServerChanges[] {
+    return [...this.#servers.values()];
+  }
+
+  get isValid(): boolean {
+    if (!this.database.isSpread()) return true;
+    if (!this.#isKnown()) return false;
+    for (const { freshness } of this.#servers.values()) if (!freshness.isValid) return false;
+    return true;
+  }
+
+  get fault(): ChangesFault | null {
+    if (!this.database.isSpread()) return null;
+    if (!this.#isKnown()) return { reason: 'not_listening', seen: {} };
+    for (const { freshness } of this.#servers.values()) if (freshness.fault) return freshness.fault;
+    return null;
+  }
+
+  isValidSince(readAt: number): boolean {
+    if (!this.database.isSpread()) return true;
+    if (!this.#isKnown()) return false;
+    for (const { freshness } of this.#servers.values()) if (!freshness.isValidSince(readAt)) return false;
+    return true;
+  }
+
+  tick(): void {
+    if (!this.database.isSpread()) return;
+    void this.follow();
+    for (const server of this.#servers.values()) server.tick();
+  }
+
+  /** Finds the servers as they are now, and listens at those that are new. */
+  async follow(): Promise<void> {
+    if (!this.database.isSpread() || this.#isFollowing || this.#isStopped) return;
+    this.#isFollowing = true;
+    const askedAt = performance.now();
+    try {
+      const [found] = await this.database.unprepared<{ shards: string }>(SHARDS);
+      if (found && found.shards !== this.#shards) {
+        await this.#update(await this.database.unprepared<Server>(SERVERS));
+        this.#shards = found.shards;
+      }
+      this.#knownAt = askedAt;
+    } catch (error) {
+      // The coordinator is away, or its tables cannot be read: KNOWN_MS later nothing is answered from memory.
+      if (!this.health.isOutage(error))
+        this.log.warn({ err: error }, 'the servers of the cluster cannot be read');
+    } finally {
+      this.#isFollowing = false;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isStopped = true;
+    await Promise.all(this.servers.map((server) => server.close()));
+  }
+
+  #isKnown(): boolean {
+    return performance.now() - this.#knownAt < KNOWN_MS + this.settings.cacheWithoutDatabaseMs;
+  }
+
+  /** A heartbeat is written where its shard is: after a move of that, the server is listened to again with another. */
+  async #update(found: readonly Server[]): Promise<void> {
+    const wanted = new Map(found.map((server) => [`${server.host}:${server.port} ${server.place}`, server]));
+    for (const [key, server] of this.#servers) {
+      if (wanted.has(key)) continue;
+      this.#servers.delete(key);
+      void server.close();
+    }
+    const added = [...wanted].filter(([key]) => !this.#servers.has(key));
+    for (const [key, server] of added) this.#servers.set(key, this.#listenTo(server));
+    // Before its first heartbeat nothing is answered from memory.
+    await Promise.all(added.map(([key]) => this.#servers.get(key)?.open()));
+  }
+
+  #listenTo({ host, port, place }: Server): ServerChanges {
+    const events = {
+      publish: this.publish,
+      send: (id: string) => this.heartbeats.sendTo(place, id),
+      // The row is written where the shard is; that it came back from there is what it says.
+      contradiction: () => null,
+      opened: () => this.heartbeats.pruneAt(place),
+    };
+    return new ServerChanges(this.settings, this.log, this.health, events, { host, port });
+  }
+}

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '@nestjs/common';
+import type { Settings } from '../../config/settings.js';
+import type { ServerPlace } from '../client/address-source.js';
+import type { DatabaseHealth } from '../client/database-health.js';
+import type { HeartbeatReport } from './change-heartbeats.js';
+import type { Change, ChangeListener, Notification } from './change-listener.js';
+import { type ChangesFault, FeedFreshness, FRESH_MS, seenOf } from './feed-freshness.js';
+import { ListenConnection } from './listen-connection.js';
+
+/** A heartbeat whose notification takes longer is lost, however busy everything is. */
+const LOST_MS = 3000;
+/** More are pending only when the database does not answer. */
+const MAX_PENDING = 10;
+/** A database that refuses heartbeats is not asked at each tick. */
+const REFUSED_PAUSE_MS = 5000;
+
+interface PendingHeartbeat {
+  /** The connection that listened when it was sent. */
+  readonly listener: ChangeListener | null;
+  readonly received: (by: ChangeListener | null) => void;
+}
+
+/** What the changes of a server are for. */
+export interface ServerEvents {
+  readonly publish: (change: Change) => void;
+  /** Writes a heartbeat at the server, as a change is written. @throws what the database throws */
+  readonly send: (id: string) => Promise<HeartbeatReport>;
+  /** Why a heartbeat that was written says nothing; null where it does. */
+  readonly contradiction: (report: HeartbeatReport, listener: ChangeListener) => ChangesFault | null;
+  readonly opened: () => Promise<void>;
+}
+
+/**
+ * The changes of one server: a connection that LISTENs, heartbeats that are written there, and how long what is in memory may be
+ * trusted. Whatever swallows notifications swallows heartbeats as well: a network, a pooler, another server behind the same address,
+ * triggers that do not fire.
+ * Does not own who is told (change-feed.ts) nor which servers there are (cluster-servers.ts).
+ */
+export class ServerChanges {
+  readonly freshness: FeedFreshness;
+  readonly #connection: ListenConnection;
+  readonly #pending = new Map<string, PendingHeartbeat>();
+  #pausedUntil = 0;
+  #isStopped = false;
+
+  constructor(
+    settings: Settings,
+    log: Logger,
+    private readonly health: DatabaseHealth,
+    private readonly events: ServerEvents,
+    at: ServerPlace | null = null,
+  ) {
+    this.freshness = new FeedFreshness(log, settings.cacheWithoutDatabaseMs, settings.cacheMaxAgeMs);
+    this.#connection = new ListenConnection(
+      settings,
+      {
+        notified: (notification, by) => {
+          this.#notified(notification, by);
+        },
+        opened: (listener, previous) => this.#opened(listener, previous),
+        lost: (error) => {
+          this.#report({ reason: 'not_listening', seen: seenOf(error) });
+          this.freshness.connectionLost();
+        },
+        openFailed: (error) => {
+          this.#report({ reason: 'not_listening', seen: seenOf(error) });
+        },
+      },
+      at,
+    );
+  }
+
+  /** Whether a connection listens. */
+  get isListening(): boolean {
+    return this.#connection.current !== null;
+  }
+
+  open(): Promise<void> {
+    return this.#connection.open();
+  }
+
+  /** Called regularly. */
+  tick(): void {
+    if (performance.now() >= this.#pausedUntil && this.#pending.size < MAX_PENDING) void this.heartbeat();
+    this.#connection.replaceWhenDue();
+  }
+
+  async close(): Promise<void> {
+    this.#isStopped = true;
+    for (const { received } of this.#pending.values()) received(null);
+    await this.#connection.close();
+  }
+
+  /** The previous connection listens until the new one has received a heartbeat. */
+  async #opened(listener: ChangeListener, previous: ChangeListener | null): Promise<void> {
+    // What changed while no connection listened is unknown.
+    if (previous?.server !== listener.server) this.events.publish({ kind: 'everything' });
+    await this.heartbeat();
+    await previous?.close();
+    await this.events.opened().catch(() => undefined);
+  }
+
+  #notified(notification: Notification, by: ChangeListener): void {
+    if (notification.kind !== 'heartbeat') {
+      this.events.publish(notification);
+      return;
+    }
+    const heartbeat = this.#pending.get(notification.id);
+    if (by === this.#connection.current || by === heartbeat?.listener) heartbeat?.received(by);
+  }
+
+  /** Returns when all that was committed before has been published. */
+  async heartbeat(): Promise<void> {
+    const id = randomUUID();
+    const listener = this.#connection.current;
+    const echo = new Promise<ChangeListener | null>((received) =>
+      this.#pending.set(id, { listener, received }),
+    );
+    try {
+      const report = await this.events.send(id);
+      const fault = report.fault ?? (listener && this.#contradiction(report, listener));
+      if (fault) this.#markStale(fault, report.sentAt);
+      else if (listener) this.#judge(await within(echo, LOST_MS), listener, report.sentAt);
+    } catch (error) {
+      this.#heartbeatFailed(error);
+    } finally {
+      this.#pending.delete(id);
+    }
+  }
+
+  #contradiction(report: HeartbeatReport, listener: ChangeListener): ChangesFault | null {
+    if (listener !== this.#connection.current) return null;
+    const fault = this.events.contradiction(report, listener);
+    // Which of them is the old primary, a new connection shows.
+    if (fault && performance.now() > listener.openedAt + FRESH_MS) void this.#connection.open();
+    return fault;
+  }
+
+  /** @param by the connection that received the heartbeat; null: none did in time */
+  #judge(by: ChangeListener | null, listener: ChangeListener, sentAt: number): void {
+    if (this.#isStopped) return;
+    if (by !== null && by === this.#connection.current) {
+      const invalidate = () => {
+        this.events.publish({ kind: 'everything' });
+      };
+      if (this.freshness.heartbeatReceived(sentAt, invalidate)) this.#connection.resetBackoff();
+    } else if (by === null && listener === this.#connection.current) {
+      this.#markStale({ reason: 'heartbeat_not_received', seen: {} }, sentAt);
+      this.#connection.drop(listener);
+    }
+  }
+
+  #markStale(fault: ChangesFault, at: number): void {
+    this.freshness.markStale(at);
+    this.#report(fault);
+  }
+
+  #heartbeatFailed(error: unknown): void {
+    if (!this.health.isOutage(error)) {
+      this.#pausedUntil = performance.now() + REFUSED_PAUSE_MS;
+      this.freshness.heartbeatRefused();
+    }
+    // One failure among successes means nothing.
+    if (!this.freshness.isReceiving) this.#report({ reason: 'heartbeat_failed', seen: seenOf(error) });
+  }
+
+  #report(fault: ChangesFault): void {
+    if (!this.#isStopped) this.freshness.report(fault);
+  }
+}
+
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const timedOut = new Promise<null>((resolve) => {
+    timer = setTimeout(() => {
+      // After a stall of this process the notification may wait in the socket: it is read first.
+      setImmediate(() => setImmediate(resolve, null));
+    }, ms).unref();
+  });
+  return Promise.race([promise, timedOut]).finally(() => {
+    clearTimeout(timer);
+  });
+}

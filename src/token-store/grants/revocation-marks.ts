@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import { ofUser, only, type Whose } from '../client/by-user.js';
+import type { Prisma, Revocation as Row } from '../prisma-client/client.js';
+import { ResealCredentials } from './reseal-credentials.js';
+import { SlotBookings } from './slot-bookings.js';
+
+type Transaction = Prisma.TransactionClient;
+
+/**
+ * The mark on each grant that a revocation concerns: while it is there, no replica issues a token of the grant. Owns no attempt
+ * (revocations.repository.ts), nor what becomes of a mark (finish-revocation.ts).
+ */
+@Injectable()
+export class RevocationMarks {
+  constructor(
+    private readonly ledger: SlotBookings,
+    private readonly resealCredentials: ResealCredentials,
+  ) {}
+
+  /**
+   * Marks grants that are not marked for this revocation yet. Their access tokens are deleted, and their refresh tokens sealed as
+   * those of grants under revocation.
+   * @returns the ids
+   */
+  async mark(
+    tx: Transaction,
+    whose: Whose,
+    { id, accountSub, clients }: Pick<Row, 'id' | 'accountSub' | 'clients'>,
+  ): Promise<string[]> {
+    await this.ledger.lockAll(tx, accountSub, clients);
+    const found = await tx.$queryRaw<{ id: string }[]>`
+      SELECT id FROM grants
+      WHERE ${only(whose)} AND account_sub = ${accountSub} AND client = ANY(${clients}) AND kind = 'user' AND status IN ('active', 'suspended')
+        AND revocation_id IS DISTINCT FROM ${id}::uuid
+      ORDER BY id FOR UPDATE`;
+    if (found.length === 0) return [];
+    const ids = found.map((row) => row.id);
+    const before = await tx.grant.findMany({ where: { ...ofUser(whose), id: { in: ids } } });
+    await tx.accessToken.deleteMany({ where: { ...ofUser(whose), grantId: { in: ids } } });
+    await tx.$executeRaw`
+      UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
+        version = version + 1, lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false, refresh_failures = 0
+      WHERE ${only(whose)} AND id = ANY(${ids}::uuid[])`;
+    await this.resealCredentials.reseal(tx, whose, before);
+    return ids;
+  }
+}
+
+/** The newest refresh token of an account. */
+export async function newestToken(tx: Transaction, accountSub: string, clients: string[]): Promise<bigint> {
+  const { _max: found } = await tx.refreshToken.aggregate({
+    where: { accountSub, client: { in: clients } },
+    _max: { sequence: true },
+  });
+  return found.sequence ?? 0n;
+}
+
+/** Those who have a grant of an account. */
+export async function usersOf(tx: Transaction, accountSub: string, clients: string[]): Promise<string[]> {
+  const rows = await tx.grant.findMany({
+    where: { accountSub, client: { in: clients }, kind: 'user' },
+    select: { userId: true },
+  });
+  return [...new Set(rows.map(({ userId }) => userId))];
+}

@@ -1,0 +1,62 @@
+/**
+ * The two statements of a refresh as functions that run at the server of the user: one round trip for each, and a commit of one
+ * server. They do what the statements of refresh-lease.repository.ts and save-refresh.ts do on one server, for one input. Times are
+ * taken before the UPDATE, which may have none that changes while it runs.
+ */
+import { SPREAD_SAVE, SPREAD_TAKE } from './spread-tables.js';
+
+interface SpreadFunction {
+  readonly name: string;
+  /** The types of its arguments; the first one is the user. */
+  readonly types: string;
+  readonly sql: string;
+}
+
+const take: SpreadFunction = {
+  name: SPREAD_TAKE,
+  types: 'text, uuid, integer, uuid, integer, integer',
+  sql: `
+    CREATE OR REPLACE FUNCTION ${SPREAD_TAKE}(asked_user text, asked_owner uuid, asked_ms integer, asked_id uuid,
+      asked_version integer, asked_refreshes integer) RETURNS jsonb LANGUAGE plpgsql AS $$
+    DECLARE
+      at timestamptz := clock_timestamp();
+      taken record;
+    BEGIN
+      SET LOCAL synchronous_commit = off;
+      UPDATE public.grants SET lease_owner = asked_owner, lease_awaited = false,
+        lease_expires_at = at + asked_ms * interval '1 millisecond'
+      WHERE user_id = asked_user AND id = asked_id AND version = asked_version AND refreshes = asked_refreshes
+        AND status = 'active' AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL
+        AND (lease_expires_at IS NULL OR lease_expires_at <= at OR lease_expires_at > at + interval '15 minutes')
+      RETURNING coalesce(sealed_refresh_token, sealed_key) AS sealed, credential_version, refresh_failures INTO taken;
+      IF NOT FOUND THEN RETURN NULL; END IF;
+      RETURN jsonb_build_object('owner', asked_owner, 'sealed', taken.sealed,
+        'credentialVersion', taken.credential_version, 'failures', taken.refresh_failures,
+        'ledgerMacs', (SELECT coalesce(jsonb_agg(encode(mac, 'hex')), '[]') FROM public.refresh_tokens
+          WHERE user_id = asked_user AND grant_id = asked_id AND current AND mac IS NOT NULL));
+    END $$`,
+};
+
+const save: SpreadFunction = {
+  name: SPREAD_SAVE,
+  types: 'text, uuid, integer, uuid, timestamptz, text, text, timestamptz, timestamptz, boolean',
+  sql: `
+    CREATE OR REPLACE FUNCTION ${SPREAD_SAVE}(asked_user text, asked_id uuid, asked_version integer, asked_owner uuid,
+      asked_now timestamptz, asked_scopes text, asked_sealed text, asked_obtained timestamptz, asked_expires timestamptz,
+      asked_replaces boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
+    BEGIN
+      SET LOCAL synchronous_commit = off;
+      UPDATE public.grants SET refreshed_at = asked_now, refreshes = refreshes + 1, refresh_failures = 0,
+        lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false
+      WHERE user_id = asked_user AND id = asked_id AND version = asked_version AND lease_owner = asked_owner;
+      IF NOT FOUND THEN RETURN NULL; END IF;
+      INSERT INTO public.access_tokens (user_id, grant_id, scope_set, sealed_token, obtained_at, expires_at, replaces_refused)
+      VALUES (asked_user, asked_id, asked_scopes, asked_sealed, asked_obtained, asked_expires, asked_replaces)
+      ON CONFLICT (user_id, grant_id, scope_set) DO UPDATE SET sealed_token = excluded.sealed_token,
+        obtained_at = excluded.obtained_at, expires_at = excluded.expires_at, replaces_refused = excluded.replaces_refused;
+      RETURN jsonb_build_object('owner', asked_owner);
+    END $$`,
+};
+
+/** In the order in which they are made: the last one says that all is there. */
+export const SPREAD_FUNCTIONS: readonly SpreadFunction[] = [take, save];

@@ -1,0 +1,47 @@
+import type { AddressSource } from '../client/address-source.js';
+import { DatabaseClient } from '../client/database-client.js';
+import { statementsOf } from './statements.js';
+
+/** Where it is noted how far a migration came that was interrupted. Empty otherwise. */
+const STEPS = 'spread_migration_steps';
+
+interface Run {
+  readonly name: string;
+  readonly script: string;
+  /** What each statement begins with, so that it is found among those that wait. */
+  readonly marker: string;
+  readonly lockTimeoutMs: number;
+}
+
+/**
+ * Runs a migration of a database whose tables are spread, statement by statement: one transaction for all is more than a cluster
+ * takes. What was done before an interruption is not done again.
+ */
+export async function runByStatement(
+  source: AddressSource,
+  { name, script, marker, lockTimeoutMs }: Run,
+): Promise<void> {
+  const client = new DatabaseClient({ source, application_name: 'token-broker migrate' });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await client.query(
+      `SET search_path = public; SET statement_timeout = 0; SET lock_timeout = ${lockTimeoutMs};
+       SET citus.enable_unsafe_triggers = on;
+       CREATE TABLE IF NOT EXISTS ${STEPS} (migration text, step int, PRIMARY KEY (migration, step))`,
+    );
+    const { rows } = await client.query<{ done: number }>(
+      `SELECT count(*)::int AS done FROM ${STEPS} WHERE migration = $1`,
+      [name],
+    );
+    const done = rows[0]?.done ?? 0;
+    for (const [step, statement] of statementsOf(script).entries()) {
+      if (step < done) continue;
+      await client.query(`${marker} ${statement}`);
+      await client.query(`INSERT INTO ${STEPS} VALUES ($1, $2)`, [name, step]);
+    }
+    await client.query(`DELETE FROM ${STEPS} WHERE migration = $1`, [name]);
+  } finally {
+    await client.end();
+  }
+}

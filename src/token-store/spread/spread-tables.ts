@@ -1,0 +1,54 @@
+/**
+ * Which tables are spread over the servers of a Citus database, and by which column: read by `token-broker migrate
+ * --distribute`, by the tests of keys and statements, and by docs/scaling.md. Owns no SQL of the broker; all other tables stay
+ * on the coordinator.
+ */
+export interface SpreadTable {
+  readonly name: string;
+  /** Of its rows, the columns of the primary key where it is spread. */
+  readonly key: readonly string[];
+  /** Of its keys on one server, those without the user: what several servers could not keep, and become plain indexes. */
+  readonly oneServerKeys: readonly OneServerKey[];
+}
+
+interface OneServerKey {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** Whether one is left to find rows by, once it is no key. */
+  readonly isIndexKept: boolean;
+}
+
+/** The two statements of a refresh as functions, which run at the server of the user: spread-functions.ts. */
+export const SPREAD_TAKE = 'spread_take_lease';
+/** Its presence says that all tables are spread: the last thing that `migrate --distribute` makes. */
+export const SPREAD_SAVE = 'spread_save_token';
+
+/** Rows of one user are on one server, of all these tables. */
+export const SPREAD_COLUMN = 'user_id';
+
+/** The first one decides where the rows of a user are. */
+export const SPREAD_TABLES: readonly SpreadTable[] = [
+  {
+    name: 'grants',
+    key: ['user_id', 'id'],
+    oneServerKeys: [{ name: 'grants_id_key', columns: ['id'], isIndexKept: true }],
+  },
+  { name: 'access_tokens', key: ['user_id', 'grant_id', 'scope_set'], oneServerKeys: [] },
+  { name: 'ads_trees', key: ['user_id', 'grant_id'], oneServerKeys: [] },
+  {
+    name: 'refresh_tokens',
+    key: ['user_id', 'fingerprint'],
+    oneServerKeys: [{ name: 'refresh_tokens_fingerprint_key', columns: ['fingerprint'], isIndexKept: true }],
+  },
+  { name: 'outbox_events', key: ['user_id', 'id'], oneServerKeys: [] },
+  {
+    name: 'audit_trail',
+    key: ['user_id', 'at', 'id'],
+    // An index over the whole trail is built again only where it is spread.
+    oneServerKeys: [
+      { name: 'audit_trail_pkey', columns: ['at', 'id'], isIndexKept: false },
+      // Of the partition that was the whole trail once.
+      { name: 'audit_events_id', columns: ['id'], isIndexKept: false },
+    ],
+  },
+];
