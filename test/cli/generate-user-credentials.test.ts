@@ -497,7 +497,7 @@ describe('the web flow', () => {
     expectFailure(
       none,
       16,
-      /Add http:\/\/127\.0\.0\.1:8080 to its authorized redirect URIs.* redirect_uris in its JSON.*--store/,
+      /Add http:\/\/127\.0\.0\.1:8080 to its authorized redirect URIs.* and to the list in its JSON.*--store/,
     );
     expectFailure(otherPort, 16, /with the port 4711 .*Add http:\/\/127\.0\.0\.1:4711 /);
   });

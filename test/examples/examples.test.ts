@@ -251,7 +251,7 @@ describe('the example in plain HTTP', () => {
   });
 
   test.each(['test', 'authorize', 'revoke', 'clear'])(
-    'says so, and fails, where nothing happened: %s with a broker that is down, and with a wrong key',
+    'says so, and fails, where %s did nothing, since the broker is down or the key is wrong',
     async (action) => {
       expect(await run(action, 'eve', { BROKER_URL: 'http://127.0.0.1:1' })).toMatchObject({
         code: 1,
