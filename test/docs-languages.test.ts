@@ -21,7 +21,7 @@ interface Section {
   readonly level: number;
   /** Blocks of code in a language; those without one are drawings. Comments are translated. */
   readonly code: string[];
-  /** What is code in each cell of each row. */
+  /** What is code, and which numbers there are, in each cell of each row. */
   readonly rows: string[][][];
   readonly prose: string[];
 }
@@ -52,7 +52,7 @@ describe.each(LANGUAGES)('in the language %s', (language) => {
       );
     });
 
-    test('has the tables of the English page, with the same code in each cell', () => {
+    test('has the tables of the English page, with the same code and numbers in each cell', () => {
       const rows = (section?: Section) => section?.rows;
       expect(pairs.map(({ translation }) => rows(translation))).toEqual(
         pairs.map(({ original }) => rows(original)),
@@ -104,7 +104,12 @@ function sectionOf(line: string, sections: Section[]): void {
   const section = sections.at(-1);
   section?.prose.push(line);
   if (line.startsWith('|') && !/^\|[\s|:-]+$/.test(line))
-    section?.rows.push(line.split('|').slice(1, -1).map(codeIn));
+    section?.rows.push(
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => [...codeIn(cell), ...numbersIn(cell)]),
+    );
 }
 
 /** As GitHub makes one of a heading. */
@@ -117,6 +122,15 @@ function anchorOf(heading: string): string {
 
 function codeIn(markdown: string): string[] {
   return [...new Set([...markdown.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code))].sort();
+}
+
+/** Outside of code, addresses and the name of 2-Step Verification. 15,000 is 15.000 in German and Indonesian, and has a space in it in French. */
+function numbersIn(markdown: string): string[] {
+  const text = markdown.replaceAll(/`[^`]+`|\]\([^)]*\)|<https?:[^>]+>|2-Step|2 Langkah/g, ' ');
+  const numbers = [...text.matchAll(/\d+(?:[.,\u00a0\u202f ]\d{3}(?!\d))*/g)].map(([number]) =>
+    number.replaceAll(/\D/g, ''),
+  );
+  return [...new Set(numbers)].sort();
 }
 
 /** Where its links lead, a page in another language as the English one; without those to the same page in another language. */

@@ -1,7 +1,11 @@
 /** What is written for people must not lag behind the code: settings, defaults, error codes, dependencies, links. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { fileNameOf, FORMATS } from '../src/cli/ads-credentials/configuration-formats.js';
+import { fileNameFor, READER_NAMES } from '../src/cli/libraries/credential-files.js';
 import { SETTING_NAMES, SETTINGS } from '../src/config/environment.js';
 import type { Setting } from '../src/config/setting.js';
 import { PROBLEMS } from '../src/http/problem/problem-table.js';
@@ -97,6 +101,32 @@ test.each(pages)('%s names source files that exist', (page) => {
     ([, path = '']) => path,
   );
   expect(named.filter((path) => !existsSync(path) && !existsSync(join('src', path)))).toEqual([]);
+});
+
+test('git ignores what the commands write under the name that they choose, and what the pages have people put beside it', () => {
+  const written = [...FORMATS.map(fileNameOf), ...READER_NAMES.map(fileNameFor)];
+  const beside = [
+    'token.txt',
+    'client_secret.json',
+    'client_secret_1-2.apps.googleusercontent.com.json',
+    'reports.key',
+  ];
+  const names = [
+    ...new Set([...written, ...beside, 'token-broker-cli-0.1.0.tgz', 'secrets/client_secret.json']),
+  ];
+  const folder = mkdtempSync(join(tmpdir(), 'token-broker-ignored-'));
+  const git = (...args: string[]) => spawnSync('git', args, { cwd: folder, encoding: 'utf8' });
+  if (git('init', '--quiet').status !== 0) {
+    console.warn('There is no git here: .gitignore was not tried.');
+    return;
+  }
+  copyFileSync('.gitignore', join(folder, '.gitignore'));
+  const ignored = git('check-ignore', ...names)
+    .stdout.trim()
+    .split('\n');
+  rmSync(folder, { recursive: true });
+  expect(names.length).toBeGreaterThan(12);
+  expect(ignored).toEqual(names);
 });
 
 /** As GitHub makes anchors of them; a page in another language names those of the English one. */

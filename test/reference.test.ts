@@ -138,6 +138,23 @@ describe('the codes', () => {
     expect(page).toContain('`disabled_client`');
   });
 
+  test('are, of a refused Google Ads account, in docs/errors.md and docs/google-ads.md, and no others', () => {
+    const [, refusals = ''] = /AccessRefusal =([^;]+);/.exec(read('src/domain/ads/access-map.ts')) ?? [];
+    const judged = [...refusals.matchAll(/'([a-z_]+)'/g)].map(([, reason = '']) => reason);
+    const reasons = [...judged, ...emitted(/\breason: '([a-z_]+)'/g, 'ads/')].sort();
+    expect(judged.length).toBeGreaterThan(3);
+    expect(reasons.length).toBeGreaterThan(judged.length);
+    const section = read('docs/errors.md').split('\n### `no_ads_access`\n')[1]?.split('\n### ')[0] ?? '';
+    const named = [...section.replaceAll(/```.*?```/gs, '').matchAll(/`([a-z]+(?:_[a-z]+)+)`/g)].map(
+      ([, code = '']) => code,
+    );
+    expect([...new Set(named)].filter((code) => reasons.includes(code)).sort()).toEqual(reasons);
+    const looksLikeOne = /^role_|^no_[a-z]+_path$|_refused$/;
+    expect(named.filter((code) => looksLikeOne.test(code) && !reasons.includes(code))).toEqual([]);
+    const rows = [...read('docs/google-ads.md').matchAll(/^\| 403 `no_ads_access`, `([a-z_]+)` /gm)];
+    expect(rows.map(([, code = '']) => code).sort()).toEqual(reasons);
+  });
+
   test('come with the words of the consent page for the scopes of YouTube, as the stand-in shows them', () => {
     const section =
       read('docs/connecting.md').split('\n## The scopes of YouTube\n')[1]?.split('\n## ')[0] ?? '';
@@ -159,6 +176,16 @@ describe('the codes', () => {
   ])('come with %s named where Google names it', (word) => {
     expect(read('docs/google-errors.md')).toContain(word);
   });
+});
+
+test('no page and no program sends an operator for a JSON of a client that lacks its secret, which Google shows once', () => {
+  const pages = readdirSync('docs', { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.md'))
+    .map((path) => join('docs', path));
+  const texts = [...['README.md', ...pages].map(read), allSource]
+    .join('\n')
+    .replaceAll(/['`]? \+\n\s*['`]|\s+/g, ' ');
+  expect(texts.match(/[^.]{0,60}\bdownload\w* [^.;]{0,40}JSON[^.;]{0,20} again[^.]{0,20}/gi)).toBeNull();
 });
 
 describe('the command line', () => {

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { decodeText } from '../src/config/text-file.js';
 import { emptyFolder, startTokenBroker, tokenBroker } from './cli/token-broker.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
 
@@ -50,6 +51,13 @@ describe.each(ENCODINGS)('a file in %s with CRLF', (_, encode) => {
     const listed = await tokenBroker(['service', 'list', '--json'], {}, folder);
     expect(listed).toMatchObject({ code: 0, stderr: '' });
     expect(JSON.parse(listed.stdout)).toMatchObject({ services: [expect.anything()] });
+  });
+
+  test('is read where two such files were put together', () => {
+    const [one, two] = ['{"a": 1}\r\n', '{"b": 2}\r\n'].map((text) => encode(text));
+    expect(decodeText(Buffer.concat([one ?? Buffer.of(), two ?? Buffer.of()]))).toBe(
+      '{"a": 1}\r\n{"b": 2}\r\n',
+    );
   });
 
   test('is read as a secret from a file and from standard input', async () => {

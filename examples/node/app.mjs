@@ -33,12 +33,17 @@ async function testApiRequest(user, connect) {
   // The way back from Google: any other outcome would lead there again.
   if (connect !== null && connect !== 'success') return text(200, `The connect ended as: ${connect}`);
   const query = new URLSearchParams({ scope: SCOPE, return_to: RETURN_TO });
-  const token = await callBroker('GET', `/tokens/${user}?${query}`);
-  if (token.body.connect_url) return redirect(token.body.connect_url);
-  if (token.status !== 200) return text(502, token.body.detail);
-  const headers = { authorization: `Bearer ${token.body.access_token}` };
-  const answer = await fetch(API_URL + REPORT, { headers });
-  return { status: answer.status, type: 'application/json', body: await answer.text() };
+  for (;;) {
+    const token = await callBroker('GET', `/tokens/${user}?${query}`);
+    if (token.body.connect_url) return redirect(token.body.connect_url);
+    if (token.status !== 200) return text(502, token.body.detail);
+    const headers = { authorization: `Bearer ${token.body.access_token}` };
+    const answer = await fetch(API_URL + REPORT, { headers });
+    if (answer.status !== 401 || query.has('refused'))
+      return { status: answer.status, type: 'application/json', body: await answer.text() };
+    // Google may end a token before its time. The broker gets another where it is named, once.
+    query.set('refused', token.body.token_id);
+  }
 }
 
 async function authorize(user) {
@@ -48,9 +53,15 @@ async function authorize(user) {
 }
 
 async function disconnect(user, mode) {
-  const list = await callBroker('GET', `/users/${user}/grants`);
-  if (list.status !== 200) return text(502, list.body.detail);
-  for (const { id } of list.body.grants) {
+  const grants = [];
+  let cursor = '';
+  do {
+    const page = await callBroker('GET', `/users/${user}/grants${cursor}`);
+    if (page.status !== 200) return text(502, page.body.detail);
+    grants.push(...page.body.grants);
+    cursor = page.body.next && `?cursor=${encodeURIComponent(page.body.next)}`;
+  } while (cursor);
+  for (const { id } of grants) {
     const { status, body } = await callBroker('DELETE', `/grants/${id}?mode=${mode}`);
     if (status >= 400) return text(502, body.detail);
   }
@@ -91,5 +102,6 @@ const server = createServer(async (request, response) => {
   response.writeHead(answer.status, { 'content-type': answer.type }).end(answer.body);
 });
 
-const { hostname, port } = new URL(APP_URL);
-server.listen(Number(port), hostname, () => console.log(`Open ${APP_URL}`));
+const { protocol, hostname, port } = new URL(APP_URL);
+const usualPort = protocol === 'https:' ? 443 : 80;
+server.listen(Number(port) || usualPort, hostname, () => console.log(`Open ${APP_URL}`));

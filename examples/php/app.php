@@ -56,17 +56,23 @@ function testApiRequest(string $user, string $returnTo): never
     if ($connect !== 'success') {
         respond(200, "The connect ended as: $connect");
     }
-    $query = http_build_query(['scope' => SCOPE, 'return_to' => $returnTo]);
-    [$status, $token] = callBroker('GET', "/tokens/$user?$query");
-    if (isset($token['connect_url'])) {
-        redirect($token['connect_url']);
-    }
-    if ($status !== 200) {
-        respond(502, $token['detail']);
-    }
     $api = setting('API_URL', 'https://youtubeanalytics.googleapis.com');
-    [$status, $report] = call('GET', $api . REPORT, $token['access_token']);
-    respond($status, $report, 'application/json');
+    $query = ['scope' => SCOPE, 'return_to' => $returnTo];
+    while (true) {
+        [$status, $token] = callBroker('GET', "/tokens/$user?" . http_build_query($query));
+        if (isset($token['connect_url'])) {
+            redirect($token['connect_url']);
+        }
+        if ($status !== 200) {
+            respond(502, $token['detail']);
+        }
+        [$status, $report] = call('GET', $api . REPORT, $token['access_token']);
+        if ($status !== 401 || isset($query['refused'])) {
+            respond($status, $report, 'application/json');
+        }
+        // Google may end a token before its time. The broker gets another where it is named, once.
+        $query['refused'] = $token['token_id'];
+    }
 }
 
 function authorize(string $user, string $returnTo): never
@@ -78,11 +84,17 @@ function authorize(string $user, string $returnTo): never
 
 function disconnect(string $user, string $mode): never
 {
-    [$status, $body] = callBroker('GET', "/users/$user/grants");
-    if ($status !== 200) {
-        respond(502, $body['detail']);
-    }
-    foreach ($body['grants'] as $grant) {
+    $grants = [];
+    $query = '';
+    do {
+        [$status, $body] = callBroker('GET', "/users/$user/grants$query");
+        if ($status !== 200) {
+            respond(502, $body['detail']);
+        }
+        $grants = [...$grants, ...$body['grants']];
+        $query = '?' . http_build_query(['cursor' => $body['next']]);
+    } while ($body['next'] !== null);
+    foreach ($grants as $grant) {
         [$status, $answer] = callBroker('DELETE', "/grants/{$grant['id']}?mode=$mode");
         if ($status >= 400) {
             respond(502, $answer['detail']);

@@ -66,14 +66,18 @@ class App(BaseHTTPRequestHandler):
         # The way back from Google: any other outcome would lead there again.
         if connect != "success":
             return self.text(200, f"The connect ended as: {connect}")
-        query = urlencode({"scope": SCOPE, "return_to": RETURN_TO})
-        status, token = call_broker("GET", f"/tokens/{self.user}?{query}")
-        if token.get("connect_url"):
-            return self.redirect(token["connect_url"])
-        if status != 200:
-            return self.text(502, token["detail"])
-        status, report = call("GET", API_URL + REPORT, token["access_token"])
-        return self.answer(status, "application/json", report)
+        query = {"scope": SCOPE, "return_to": RETURN_TO}
+        while True:
+            status, token = call_broker("GET", f"/tokens/{self.user}?{urlencode(query)}")
+            if token.get("connect_url"):
+                return self.redirect(token["connect_url"])
+            if status != 200:
+                return self.text(502, token["detail"])
+            status, report = call("GET", API_URL + REPORT, token["access_token"])
+            if status != 401 or "refused" in query:
+                return self.answer(status, "application/json", report)
+            # Google may end a token before its time. The broker gets another where it is named, once.
+            query["refused"] = token["token_id"]
 
     def authorize(self):
         ticket = {"user_id": self.user, "scope": SCOPE, "return_to": RETURN_TO, "another_account": True}
@@ -81,10 +85,15 @@ class App(BaseHTTPRequestHandler):
         return self.redirect(body["connect_url"]) if status == 201 else self.text(502, body["detail"])
 
     def disconnect(self, mode):
-        status, body = call_broker("GET", f"/users/{self.user}/grants")
-        if status != 200:
-            return self.text(502, body["detail"])
-        for grant in body["grants"]:
+        grants, cursor = [], ""
+        while cursor is not None:
+            query = urlencode({"cursor": cursor} if cursor else {})
+            status, body = call_broker("GET", f"/users/{self.user}/grants?{query}")
+            if status != 200:
+                return self.text(502, body["detail"])
+            grants += body["grants"]
+            cursor = body["next"]
+        for grant in grants:
             status, body = call_broker("DELETE", f"/grants/{grant['id']}?mode={mode}")
             if status >= 400:
                 return self.text(502, body["detail"])
@@ -109,6 +118,7 @@ class App(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     address = urlsplit(APP_URL)
-    server = ThreadingHTTPServer((address.hostname, address.port), App)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    server = ThreadingHTTPServer((address.hostname, port), App)
     print(f"Open {APP_URL}", flush=True)
     server.serve_forever()

@@ -4,7 +4,7 @@
  */
 import type { Google } from './google.js';
 import { isFromSameOrigin } from '../same-origin.js';
-import type { Incoming } from './incoming.js';
+import type { Incoming, Parameters } from './incoming.js';
 import { type Connection, connectionsPage } from './pages/connections-page.js';
 import { Refusal, type Refused } from './refused.js';
 import { type EndpointResponse, html } from './response.js';
@@ -17,8 +17,13 @@ const FOREIGN: Refused = {
   text: 'Access is removed on the page of connections only, and by no form of another site.',
 };
 
-export function showConnections(google: Google): EndpointResponse {
-  return html(200, connectionsPage({ accounts: accountsOf(google), removed: null }));
+const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
+
+export function showConnections(google: Google, { query }: Incoming): EndpointResponse {
+  return html(
+    200,
+    connectionsPage({ accounts: accountsOf(google), removed: null, back: backOf(query['return_to']) }),
+  );
 }
 
 /** Google ends what the account granted to the whole project, and tells no app unless it receives security events. */
@@ -29,7 +34,20 @@ export function removeConnection(google: Google, { form, site }: Incoming): Endp
   const grant = found && google.ledger.grantsOf(found.sub).find(({ projectId }) => projectId === project);
   if (grant) endProjectGrant(google, grant.projectId, grant.sub);
   const removed = grant ? appOf(google, grant.projectId) : null;
-  return html(200, connectionsPage({ accounts: accountsOf(google), removed }));
+  return html(
+    200,
+    connectionsPage({ accounts: accountsOf(google), removed, back: backOf(form['return_to']) }),
+  );
+}
+
+/**
+ * The way back to an app of this machine; Google's own page has none.
+ * @returns null for any other address
+ */
+function backOf(address: Parameters[string]): string | null {
+  if (typeof address !== 'string' || !URL.canParse(address)) return null;
+  const { protocol, hostname, href } = new URL(address);
+  return /^https?:$/.test(protocol) && LOCAL_HOSTS.includes(hostname) ? href : null;
 }
 
 /** By its address, and by the name that the documentation uses. */

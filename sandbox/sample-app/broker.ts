@@ -26,7 +26,7 @@ export interface Token {
   readonly account: { readonly sub: string; readonly email: string | null };
 }
 
-/** The parameters of GET /tokens/:userId that this app uses. */
+/** The parameters of the broker's GET routes that this app uses. */
 export interface TokenQuery {
   readonly scope?: string | undefined;
   readonly account?: string | undefined;
@@ -36,6 +36,8 @@ export interface TokenQuery {
   readonly refused?: string | undefined;
   /** Where the link in a refusal leads back to. */
   readonly return_to?: string | undefined;
+  /** `next` of the page before. */
+  readonly cursor?: string | undefined;
 }
 
 /** A Google Ads account that a user reaches. */
@@ -55,8 +57,8 @@ export interface AdsCustomer {
 
 /** The Google Ads accounts that a user reaches, and those about which something is missing. */
 export interface AdsAccounts {
-  readonly customers: readonly AdsCustomer[];
-  readonly gaps: readonly {
+  readonly customers: AdsCustomer[];
+  readonly gaps: {
     readonly customer_id: string;
     readonly why: string;
     readonly cause: string | null;
@@ -118,10 +120,18 @@ export class Broker {
     return (await this.#call('GET', `/tokens/${encodeURIComponent(userId)}?${inQuery(query)}`)) as Token;
   }
 
-  /** The first page of the Google Ads accounts that a user reaches. */
+  /** All Google Ads accounts that a user reaches, page after page. */
   async adsAccounts(userId: string, account?: string): Promise<AdsAccounts> {
-    const path = `/users/${encodeURIComponent(userId)}/ads/customers?${inQuery({ account })}`;
-    return (await this.#call('GET', path)) as AdsAccounts;
+    const all: AdsAccounts = { customers: [], gaps: [] };
+    let cursor: string | undefined;
+    do {
+      const path = `/users/${encodeURIComponent(userId)}/ads/customers?${inQuery({ account, cursor })}`;
+      const page = (await this.#call('GET', path)) as AdsAccounts & { readonly next: string | null };
+      all.customers.push(...page.customers);
+      all.gaps.push(...page.gaps);
+      cursor = page.next ?? undefined;
+    } while (cursor !== undefined);
+    return all;
   }
 
   /** A link that takes the user to Google, and back to `return_to`. */

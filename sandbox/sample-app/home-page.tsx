@@ -43,8 +43,8 @@ export function homePage({ user, grants, notice, isRevoked, connectionsUrl }: Ho
       <ul class="actions">
         <Action label="Test an API request" path="/report" method="get" user={user}>
           <p>
-            Submit an API request and see the answer. Goes through the authorization flow if the broker holds
-            no grant that is good for it.
+            Submit an API request and see a formatted JSON response. Go through the authorization flow if
+            there are no stored credentials for the user: the broker stores them, this app none.
           </p>
           {isRevoked ? <input type="hidden" name="after" value="revoke" /> : null}
           <p class="fields">
@@ -58,8 +58,8 @@ export function homePage({ user, grants, notice, isRevoked, connectionsUrl }: Ho
         </Action>
         <Action label="Test the auth flow directly" path="/connect" method="post" user={user}>
           <p>
-            Go directly to the authorization flow: to the broker, from there to Google, and back here. If a
-            grant is held, you still might not be prompted to authorize the app again.
+            Go directly to the authorization flow: to the broker, from there to Google, and back here. If
+            there are stored credentials, you still might not be prompted to reauthorize the application.
           </p>
           {Object.values(SCOPES).map((scope) => (
             <label>
@@ -76,16 +76,16 @@ export function homePage({ user, grants, notice, isRevoked, connectionsUrl }: Ho
           disabled={none}
         >
           <p>
-            Revoke the grant at Google, with all that this account gave to this Google project. If you test
-            the API request afterwards, you should go back to the auth flow, and Google asks for consent
-            again.
+            Revoke the grant at Google, with all that this account gave to this Google project. After revoking
+            credentials, if you test an API request, you should see an <code>invalid_grant</code> error, with
+            the way back to the auth flow, where Google asks for consent again.
           </p>
           <Choose grants={grants} name="grant" of={({ id }) => id} always />
         </Action>
         <Action label="Clear credentials" path="/clear" method="post" user={user} quiet disabled={none}>
           <p>
-            Clear the grant that the broker stores, and nothing else: Google still remembers your consent. If
-            you test the API request afterwards, you should go back to the auth flow.
+            Clear the grant currently stored in the broker, and nothing else: Google still remembers your
+            consent. After clearing it, if you test an API request again, you should go back to the auth flow.
           </p>
           <Choose grants={grants} name="grant" of={({ id }) => id} always />
         </Action>
@@ -93,7 +93,8 @@ export function homePage({ user, grants, notice, isRevoked, connectionsUrl }: Ho
 
       <p>
         A user can also end the access past this app, in the Google Account: open{' '}
-        <a href={connectionsUrl}>its connections</a>, remove the access, come back, and test an API request.
+        <a href={connectionsUrl}>its connections</a>, remove the access, come back, and test an API request:
+        you should see an <code>invalid_grant</code> error.
       </p>
 
       <form method="get" action="/" class="switch">

@@ -32,7 +32,7 @@ export async function startSampleApp(options: SampleAppOptions): Promise<{ close
   guard(app, url, new URL(brokerUrl).origin);
   showFailure(app);
   app.get('/style.css', (_request, reply) => reply.type('text/css; charset=utf-8').send(STYLE));
-  showHome(app, broker, standInUrl);
+  showHome(app, broker, { url, standInUrl });
   tryApiRequest(app, broker, { url, standInUrl });
   connect(app, broker, url);
   disconnect(app, broker);

@@ -65,7 +65,7 @@ function readProvider(
   if (!acceptsRedirect(client, redirectUri)) {
     return (
       `client ${client.alias}: its JSON does not list ${redirectUri} among redirect_uris, where Google sends who signs in ` +
-      'to the console; add it in the Google console and download the JSON again'
+      'to the console; add it in the Google console, and to the JSON by hand'
     );
   }
   const standIn = environment.GOOGLE_STAND_IN_URL;

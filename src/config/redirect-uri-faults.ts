@@ -38,7 +38,7 @@ export function redirectFaults({ alias, kind, redirectUris }: GoogleClient, publ
   const near = found && `; ${shown(found.near)} is listed, which differs in the ${found.differsIn}`;
   return [
     `client ${alias}: its JSON does not list PUBLIC_URL + /callback among redirect_uris${near ?? ''}; ` +
-      'add it in the Google console and download the JSON again',
+      'add it in the Google console, and to the JSON by hand',
   ];
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 /**
  * Reads a text file, also one written on Windows: UTF-8, or UTF-16 with a byte order mark (PowerShell's `>` writes it).
- * The mark is dropped, also where two files that have one were put together; line ends are kept.
+ * The mark is dropped, at the start of each line: `cat` puts files that have one together. Line ends are kept.
  * @throws {NodeJS.ErrnoException} as `readFileSync` does
  */
 export function readTextFile(path: string): string {
@@ -18,5 +18,5 @@ export function decodeText(bytes: Uint8Array): string {
         ? 'utf-16be'
         : 'utf-8';
   // TextDecoder drops one byte order mark (WHATWG Encoding section 8.1); tools that add one do not look for another.
-  return new TextDecoder(encoding).decode(bytes).replace(/^\ufeff+/, '');
+  return new TextDecoder(encoding).decode(bytes).replace(/^\ufeff+/gm, '');
 }

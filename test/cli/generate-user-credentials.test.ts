@@ -1,8 +1,11 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { text as textOf } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse as parseYaml } from 'yaml';
 import { type StandIn, type StandInClient, startStandIn } from '../../sandbox/google/stand-in.js';
@@ -71,6 +74,8 @@ interface Running {
   readonly paste: (line: string) => void;
   /** What the prompt said. */
   readonly said: readonly string[];
+  /** The URL of a second visit. */
+  readonly next: Promise<string>;
   readonly shown: Promise<URL>;
   readonly finished: Promise<CommandResult | Failure>;
 }
@@ -81,12 +86,14 @@ function begin(options: Partial<GivenOptions>, env: Record<string, string>): Run
   shown.promise.catch(() => undefined);
   const input = new PassThrough();
   const said: string[] = [];
+  const next = Promise.withResolvers<string>();
   const run = async () => {
     const show = (url: string) => {
       shown.resolve(new URL(url));
     };
     const request = readRequest({ timeout: '20', browser: false, ...options });
-    return generate(request, { env, show, pasting: { input, say: (text) => said.push(text) } });
+    const pasting = { input, say: (text: string) => said.push(text), showNext: next.resolve };
+    return generate(request, { env, show, pasting });
   };
   const finished = run()
     .catch((error: unknown) => explainFailure(error))
@@ -94,7 +101,7 @@ function begin(options: Partial<GivenOptions>, env: Record<string, string>): Run
       shown.reject(new Error('It ended without showing a URL.'));
     });
   const paste = (line: string) => void input.write(`${line}\n`);
-  return { paste, said, shown: shown.promise, finished };
+  return { paste, said, next: next.promise, shown: shown.promise, finished };
 }
 
 /** Without a broker: nothing is set but the stand-in's address. */
@@ -267,6 +274,7 @@ describe('the desktop flow', () => {
     expect(exitCode).toBe(18);
     expect(text).toContain(`were not allowed. Run the command again and tick them:\n${YOUTUBE}\n`);
     expect(page.text).toContain('Done in part');
+    expect(page.text).toMatch(/refresh token has been fetched for that part: check the console output/);
   });
 
   test('exits with 10, 11 or 17 after a refused consent, a response to another request, or no response', async () => {
@@ -370,7 +378,7 @@ describe('a machine without a browser', () => {
 
   exhaustive.test('ends when it is done, though its standard input stays open', async () => {
     const running = startTokenBroker(
-      [COMMAND, '-c', file('desktop'), '--no-browser'],
+      [COMMAND, '-c', file('desktop'), '--no-browser', '--paste'],
       { GOOGLE_STAND_IN_URL: google.url },
       emptyFolder(),
       null,
@@ -379,6 +387,63 @@ describe('a machine without a browser', () => {
     running.type(`${back.href}\n`);
     const { code, stderr } = await running.finished;
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('paste it here:') });
+  });
+});
+
+describe('standard input', () => {
+  const line = (options: readonly string[]) =>
+    [process.execPath, resolve('dist/bundle/cli/main.js'), COMMAND, '-c', file('desktop'), ...options].join(
+      ' ',
+    );
+  const env = () => ({ GOOGLE_STAND_IN_URL: google.url, PATH: process.env['PATH'], TERM: 'dumb', PS1: '' });
+
+  exhaustive.test('is left to the rest of a script', async () => {
+    const child = spawn('sh', ['-c', `${line(['--no-browser', '--timeout', '1'])}; cat`], {
+      cwd: folder,
+      env: env(),
+    });
+    child.stdin.end('the next line\n');
+    const [stdout, stderr] = await Promise.all([child.stdout, child.stderr].map(textOf));
+    expect(stderr).toMatch(/did not come back within 1 seconds/);
+    expect(stderr).not.toContain('paste it here');
+    expect(stdout).toBe('the next line\n');
+  });
+
+  /** Of util-linux: gives a command a terminal. */
+  const onTerminal = process.platform === 'linux' && spawnSync('script', ['--version']).status === 0;
+  if (!onTerminal) console.warn('There is no script of util-linux here: no prompt on a terminal was tried.');
+  const describeOnTerminal = onTerminal ? exhaustive.describe : describe.skip;
+
+  describeOnTerminal('that is a terminal', () => {
+    /** Runs a line of a shell with job control, and types a line once the URL is there. */
+    const run = async (command: string, typed: (back: URL) => string) => {
+      const child = spawn('script', ['-qec', `sh -mc '${command}'`, '/dev/null'], {
+        cwd: folder,
+        env: env(),
+      });
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      const ended = once(child, 'close');
+      await until(() => /"timeout_seconds"/.test(output));
+      const back = await visitConsent(/"open":"([^"]+)"/.exec(output)?.[1] ?? '', { account: ALICE.email });
+      child.stdin.write(`${typed(back)}\n`);
+      return { back, ended, output: () => output };
+    };
+
+    test('takes the address in the foreground', async () => {
+      const { ended, output } = await run(line(['--json']), ({ href }) => href);
+      expect(await ended).toEqual([0, null]);
+      expect(output()).toContain('"refresh_token"');
+    });
+
+    test('is not read by a background job, which it would stop', async () => {
+      const command = `${line(['--json'])} & read typed; echo "typed $typed"; wait`;
+      const { back, ended, output } = await run(command, () => 'meant for the shell');
+      await until(() => output().includes('typed meant for the shell'));
+      expect(await open(back)).toMatchObject({ status: 200 });
+      expect(await ended).toEqual([0, null]);
+      expect(output()).toContain('"refresh_token"');
+    });
   });
 });
 
@@ -429,7 +494,11 @@ describe('the web flow', () => {
       start('remote').finished,
       start('local', { port: '4711' }).finished,
     ]);
-    expectFailure(none, 16, /Add http:\/\/127\.0\.0\.1:8080 to its authorized redirect URIs.*--store/);
+    expectFailure(
+      none,
+      16,
+      /Add http:\/\/127\.0\.0\.1:8080 to its authorized redirect URIs.* and to the list in its JSON.*--store/,
+    );
     expectFailure(otherPort, 16, /with the port 4711 .*Add http:\/\/127\.0\.0\.1:4711 /);
   });
 });
@@ -462,8 +531,8 @@ describe('a run that fails before the user is involved', () => {
       start('secretless').finished,
     ]);
     expectFailure(missing, 13, /nowhere\.json cannot be read \(ENOENT\)\..*Download/);
-    expectFailure(broken, 14, /broken\.json is not JSON\. Download/);
-    expectFailure(incomplete, 14, /incomplete\.json lacks client_id\. Download/);
+    expectFailure(broken, 14, /broken\.json is not JSON\. Put back.* add a new secret.* then\.$/);
+    expectFailure(incomplete, 14, /incomplete\.json lacks client_id\. Put back.* add a new secret/);
     expectFailure(
       secretless,
       14,
@@ -508,6 +577,8 @@ describe('a run that fails before the user is involved', () => {
     [{ client_secrets_path: 'x', port: '65536' }, '--port takes a whole number from 1 to 65535'],
     [{ client_secrets_path: 'x', timeout: '0.5' }, '--timeout takes a whole number'],
     [{ client_secrets_path: 'x', additional_scopes: ['youtube'] }, 'not youtube'],
+    [{ client_secrets_path: 'x', login_hint: 'alice' }, '--login_hint takes an email address'],
+    [{ store: true, user: 'alice', login_hint: '@example.com' }, '--login_hint takes an email address'],
   ])('exits with 2 for the wrong usage %j', async (options, says) => {
     expect(await begin(options, {}).finished).toMatchObject({
       exitCode: 2,
@@ -568,10 +639,44 @@ describe('--store', () => {
     const { text } = expectAnswer(await emil.running.finished);
     expect(text).toContain('Careful: this account holds 1 of the 1 refresh tokens');
 
+    const pia = begin({ store: true, user: 'pia', client: 'desktop' }, { ...bed.settings, SLOT_LIMIT: '2' });
+    pia.paste((await visitConsent(await pia.shown, { account: BOB.email })).href);
+    pia.paste((await visitConsent(await pia.next, { account: BOB.email })).href);
+    expect(expectAnswer(await pia.finished).json).toMatchObject({
+      user_id: 'pia',
+      account: { email: BOB.email },
+    });
+
     const greta = await asBob('greta');
     expect(greta.back).toMatchObject({ status: 200, text: expect.stringContaining('That did not work') });
     expectFailure(await greta.running.finished, 3, /^Nothing was stored \(slots_full\)/);
     expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'greta'")).toEqual([]);
+  });
+
+  exhaustive.test('shows the URL of a second visit as JSON, as that of the first', async () => {
+    // Of one more scope: which account it will be is not known before a sign-in.
+    const as = ['--user', 'pepe', '--client', 'desktop'];
+    await go(store({ user: 'pepe', client: 'desktop' }), { account: BOB.email });
+    const running = startTokenBroker(
+      [COMMAND, '--store', ...as, '--additional_scopes', YOUTUBE, '--no-browser', '--paste', '--json'],
+      bed.settings,
+      emptyFolder(),
+      null,
+    );
+    const urls = () =>
+      running
+        .printed()
+        .stderr.split('\n')
+        .filter((text) => text.startsWith('{'))
+        .map((text) => (JSON.parse(text) as { open: string }).open);
+    for (const visit of [1, 2]) {
+      await until(() => urls().length === visit);
+      const back = await visitConsent(urls().at(-1) ?? '', { account: BOB.email });
+      running.type(`${back.href}\n`);
+    }
+    const { code, stdout } = await running.finished;
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ user_id: 'pepe', account: { email: BOB.email } });
   });
 
   test('stores nothing for a desktop client of a refused consent or of a wrong state', async () => {

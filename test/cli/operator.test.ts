@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { ServiceUsageJob } from '../../src/operations/service-usage.job.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { Browser } from '../support/api.js';
-import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
+import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 import { type Receiver, startReceiver } from '../support/webhook-receiver.js';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
@@ -65,6 +65,29 @@ describe('token-broker ticket', () => {
     expect(longest(stdout)).toBeLessThanOrEqual(80);
     expect((await bed.api.token('alice')).status).toBe(200);
     expect(await audited('connect.ticket')).toMatchObject([{ actor: 'operator', user_id: 'alice' }]);
+  });
+
+  test('makes a link with reasons beside the scopes, and one that gives back what was granted before', async () => {
+    const [service] = await bed.sql('SELECT name FROM services WHERE id = $1', [bed.api.key.split('_')[1]]);
+    const as = ['ticket', 'create', '--service', String(service?.['name']), '--user', 'reasonable'];
+    const link = async (...args: string[]) => String((await json(...as, ...args)).answer['connect_url']);
+    const both = await link('--scope', YOUTUBE, '--scope', ADS, '--reason', `${YOUTUBE}=Views = reach.`);
+    expect((await new Browser().open(both)).text).toContain('Views = reach.');
+    await new Browser().connect(both, { account: ALICE.email });
+    const fewer = await link('--scope', YOUTUBE, '--no-include-granted-scopes', '--prompt', 'consent');
+    await new Browser().connect(fewer, { account: ALICE.email });
+    const { body } = await bed.api.token('reasonable');
+    expect(String(body['scope']).split(' ')).toContain(YOUTUBE);
+    expect(String(body['scope']).split(' ')).not.toContain(ADS);
+    for (const wrong of [
+      ['--reason', 'openid'],
+      ['--reason', `${ADS}=Not asked for.`],
+      ['--manage', '--reason', 'openid=x'],
+    ])
+      expect(
+        await json(...as, ...(wrong.includes('--manage') ? [] : ['--scope', YOUTUBE]), ...wrong),
+      ).toMatchObject({ code: 2 });
+    expect(await json(...as, '--manage', '--no-include-granted-scopes')).toMatchObject({ code: 2 });
   });
 
   test('makes a link to the page of a user, which takes nothing of a connect', async () => {

@@ -145,6 +145,20 @@ test('the command line alone is a small package that installs without a network,
     encoding: 'utf8',
   });
   expect({ status: installed.status, said: installed.stderr }).toEqual({ status: 0, said: '' });
+  // As docs/cli.md has it.
+  const npx = [
+    '--offline',
+    '--yes',
+    './token-broker-cli-0.1.0.tgz',
+    'generate-user-credentials',
+    '-c',
+    'nowhere.json',
+  ];
+  const once = spawnSync('npx', npx, { cwd: folder, encoding: 'utf8' });
+  expect({ status: once.status, said: once.stderr }).toEqual({
+    status: 13,
+    said: expect.stringContaining('nowhere.json cannot be read'),
+  });
 
   const paths = readdirSync(join(folder, 'node_modules'), { recursive: true, encoding: 'utf8' });
   const bytes = paths.map((path) => statSync(join(folder, 'node_modules', path)));

@@ -1,5 +1,8 @@
 /** The programs of examples/, each as a process of its own, with a browser and a broker. A language that is not here is named. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, request as forward } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trying/postgres.js';
@@ -23,16 +26,18 @@ const EXAMPLES: readonly Example[] = [
 const isHere = (program: string) => spawnSync(program, ['--version']).status === 0;
 const here = EXAMPLES.filter(({ program }) => isHere(program));
 for (const { language } of EXAMPLES.filter((example) => !here.includes(example)))
-  console.warn(`There is no ${language} here: its example was not tried.`);
+  console.warn(`There is no ${language} here: its example was not tried, nor its syntax checked.`);
 
 const ports = new Map<string, number>();
 const addressOf = (language: string) => `127.0.0.1:${ports.get(language) ?? 0}`;
 const urlOf = (language: string) => `http://${addressOf(language)}`;
 
 let bed: TestBed;
+let pages: Awaited<ReturnType<typeof startOneByOne>>;
 const processes: ChildProcess[] = [];
 beforeAll(async () => {
   for (const { language } of here) ports.set(language, await freePort());
+  pages = await startOneByOne(() => bed.url);
   bed = await startTestBed({ RETURN_TO_ORIGINS: here.map(({ language }) => urlOf(language)).join(',') });
   for (const { language, program, args } of here) {
     const env = { ...environment(), APP_URL: urlOf(language) };
@@ -41,13 +46,37 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const child of processes) child.kill();
+  await pages.close();
   await bed.stop();
 });
 
 function environment(): Record<string, string> {
   const { PATH = '', HOME = '' } = process.env;
   const own = { PATH, HOME, PYTHONDONTWRITEBYTECODE: '1' };
-  return { ...own, BROKER_URL: bed.url, BROKER_KEY: bed.api.key, API_URL: bed.google.url };
+  return { ...own, BROKER_URL: pages.url, BROKER_KEY: bed.api.key, API_URL: bed.google.url };
+}
+
+/** The broker, with one grant on each page of a list. */
+async function startOneByOne(broker: () => string) {
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '', broker());
+    if (url.pathname.endsWith('/grants')) url.searchParams.set('limit', '1');
+    const { method, headers } = request;
+    const onward = forward(url, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(onward);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
 }
 
 const LINK = /^http:\/\/127\.0\.0\.1:\d+\/connect\?ticket=/;
@@ -102,6 +131,26 @@ describe.each(here.map(({ language }) => language))('the example in %s', (langua
     expect(await leadsTo('/test')).toMatch(LINK);
   });
 
+  test('gets another token of the broker where Google refuses the first, once', async () => {
+    await connect('/test');
+    bed.google.control.failNext('reports', { named: 'invalid_credentials' });
+    const report = await browser.open(`${urlOf(language)}/test`);
+    expect(report.body['rows']).toHaveLength(31);
+    bed.google.control.failAlways('reports', { named: 'invalid_credentials' });
+    expect((await browser.open(`${urlOf(language)}/test`)).status).not.toBe(200);
+    bed.google.control.clearFaults();
+    await submit('/revoke');
+  });
+
+  test('ends all grants of its user, however many pages they are on', async () => {
+    const user = () => bed.api.get(`/users/${browser.cookies.get('user') ?? ''}/grants`);
+    for (const { email } of [ALICE, BOB])
+      await browser.connect(await leadsTo('/authorize'), { account: email });
+    expect((await user()).body['grants']).toHaveLength(2);
+    await submit('/clear');
+    expect((await user()).body['grants']).toEqual([]);
+  });
+
   test('goes to Google at once where it is asked to, and clears at the broker only', async () => {
     const token = await connect('/authorize');
     await submit('/clear');
@@ -127,11 +176,43 @@ describe.each(here.map(({ language }) => language))('the example in %s', (langua
   });
 });
 
+describe('an example that has no port in APP_URL', () => {
+  const canListen = new Promise<boolean>((done) => {
+    const probe = createServer().listen(80, '127.0.0.1');
+    probe.once('listening', () => {
+      probe.close(() => {
+        done(true);
+      });
+    });
+    probe.once('error', () => {
+      done(false);
+    });
+  });
+
+  test.each(here.filter(({ language }) => language !== 'PHP'))(
+    'listens at 80, in $language',
+    async (example) => {
+      if (!(await canListen)) {
+        console.warn('The port 80 cannot be listened on here: no example was tried there.');
+        return;
+      }
+      const env = { ...environment(), APP_URL: 'http://127.0.0.1' };
+      const child = spawn(example.program, example.args(''), { env, stdio: 'ignore' });
+      try {
+        await until(async () => (await fetch('http://127.0.0.1/').catch(() => null))?.ok === true);
+      } finally {
+        child.kill();
+        await once(child, 'close');
+      }
+    },
+  );
+});
+
 describe('the example in plain HTTP', () => {
-  const run = (action: string, user: string) => {
+  const run = (action: string, user: string, more: Record<string, string> = {}) => {
     const args = ['examples/http/example.sh', action, user];
     // The broker is in this process, which must not wait for it.
-    return promisify(execFile)('sh', args, { env: environment() }).then(
+    return promisify(execFile)('sh', args, { env: { ...environment(), ...more } }).then(
       ({ stdout }) => ({ code: 0, stdout }),
       (error: unknown) => error as { code: number; stdout: string },
     );
@@ -155,5 +236,38 @@ describe('the example in plain HTTP', () => {
     expect((await run(action, user)).code).toBe(0);
     expect(await statusOf(body['access_token'])).toBe(after);
     expect((await run('test', user)).code).toBe(1);
+  });
+
+  test('gets another token of the broker where Google refuses the first, and ends all pages of grants', async () => {
+    for (const { email } of [ALICE, BOB])
+      await new Browser().connect((await run('authorize', 'dave')).stdout.trim(), { account: email });
+    expect((await run('clear', 'dave')).code).toBe(0);
+    expect((await bed.api.get('/users/dave/grants')).body['grants']).toEqual([]);
+    await new Browser().connect((await run('authorize', 'dave')).stdout.trim(), { account: BOB.email });
+    bed.google.control.failNext('reports', { named: 'invalid_credentials' });
+    const report = await run('test', 'dave');
+    expect(report.code).toBe(0);
+    expect((JSON.parse(report.stdout) as { rows: unknown[] }).rows).toHaveLength(31);
+  });
+
+  test.each(['test', 'authorize', 'revoke', 'clear'])(
+    'says so, and fails, where %s did nothing, since the broker is down or the key is wrong',
+    async (action) => {
+      expect(await run(action, 'eve', { BROKER_URL: 'http://127.0.0.1:1' })).toMatchObject({
+        code: 1,
+        stdout: '',
+      });
+      const refused = await run(action, 'eve', { BROKER_KEY: 'wrong' });
+      expect(refused.code).toBe(1);
+      expect(JSON.parse(refused.stdout)).toMatchObject({ code: 'unauthenticated' });
+    },
+  );
+
+  test('says so, and fails, where a grant was not ended', async () => {
+    const { key } = await bed.service({ disconnect: false, revoke: false });
+    await new Browser().connect((await run('authorize', 'frank')).stdout.trim(), { account: BOB.email });
+    const refused = await run('revoke', 'frank', { BROKER_KEY: key });
+    expect(refused.code).toBe(1);
+    expect(JSON.parse(refused.stdout)).toMatchObject({ code: 'not_allowed' });
   });
 });

@@ -34,6 +34,7 @@ export const EXHAUSTIVE = [
   'test/cli/migrate-waits',
   'test/pages',
   'test/trying/start-again',
+  'test/trying/google-ads-page',
   'test/libraries/go',
   'test/libraries/java',
   'test/libraries/php',

@@ -13,6 +13,9 @@ import {
 } from '../support/chromium.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 
+/** Of the broker's lists. */
+const PAGE = 100;
+
 describe('the sample app', () => {
   let bed: TestBed;
   let url: string;
@@ -136,14 +139,17 @@ describe('the sample app', () => {
   test('shows what invalid_grant means where the user has removed the access at Google, and what to do next', async () => {
     await connect('removing');
     const home = await open('/?user=removing');
-    const address = /href="([^"]*\/connections)"/.exec(home.text)?.[1] ?? '';
-    expect(address).toBe(`${bed.google.url}/connections`);
+    const address = /href="([^"]*\/connections\?[^"]*)"/.exec(home.text)?.[1] ?? '';
+    expect(address).toContain(`${bed.google.url}/connections?`);
     const page = await (await fetch(address)).text();
     const [, project = ''] = /name="project" value="([^"]+)"/.exec(page) ?? [];
-    const body = new URLSearchParams({ account: ALICE.sub, project });
+    const [, returnTo = ''] = /name="return_to" value="([^"]+)"/.exec(page) ?? [];
+    const body = new URLSearchParams({ account: ALICE.sub, project, return_to: returnTo });
     const { origin } = new URL(address);
-    const removed = await fetch(address, { method: 'POST', headers: { origin }, body });
-    expect(await removed.text()).toContain('no longer has access');
+    const removed = await (await fetch(address, { method: 'POST', headers: { origin }, body })).text();
+    expect(removed).toContain('no longer has access');
+    const [, wayBack] = /<a href="([^"]+)">Back to the app</.exec(removed) ?? [];
+    expect(wayBack).toBe(`${url}/?user=removing`);
 
     const { status, text, location } = await open('/report?user=removing');
     expect([status, location]).toEqual([410, '']);
@@ -153,6 +159,16 @@ describe('the sample app', () => {
     const back = await new Browser().connect(link, { account: ALICE.email });
     expect((await open(back.headers.get('location') ?? '')).text).toContain('Minutes watched');
   });
+
+  test.each(['https://evil.example.com/', 'javascript:alert(1)', 'http://localhost.example.com/', 'x'])(
+    'is not led back to %s from the page of connections',
+    async (address) => {
+      const query = new URLSearchParams({ return_to: address });
+      const page = await (await fetch(`${bed.google.url}/connections?${query}`)).text();
+      expect(page).toContain('Your connections');
+      expect(page).not.toMatch(/Back to the app|return_to/);
+    },
+  );
 
   test('shows what invalid_grant means after it revoked the grant itself, once', async () => {
     await connect('revoked-here');
@@ -207,10 +223,10 @@ describe('the sample app', () => {
       'Switch',
     ]);
     for (const words of [
-      'Submit an API request and see the answer.',
-      'you still might not be prompted to authorize the app again',
-      'Google asks for consent again',
-      'Google still remembers your consent',
+      'Submit an API request and see a formatted JSON response. Go through the authorization flow if there are no stored credentials for the user',
+      'If there are stored credentials, you still might not be prompted to reauthorize the application.',
+      'After revoking credentials, if you test an API request, you should see an <code>invalid_grant</code> error',
+      'Google still remembers your consent. After clearing it, if you test an API request again, you should go back to the auth flow.',
     ]) {
       expect(text.replaceAll(/\s+/g, ' ')).toContain(words);
     }
@@ -270,6 +286,26 @@ describe('the sample app', () => {
       bed.clock.advance(10);
       const refused = await open('/report?user=tree&kind=ads');
       expect(refused.text).toMatch(/1000000003 is not complete \(INCOMPLETE_SIGNUP\)\. .*ads\.google\.com/);
+    });
+
+    test('shows all accounts of a user who reaches more than one page of them', async () => {
+      const manager = { id: '1000000009', name: 'M9', manager: true };
+      const advertisers = Array.from({ length: PAGE + 1 }, (_, index) => ({
+        id: String(3_000_000_000 + index),
+        name: `C${index}`,
+      }));
+      bed.google.control.setAdsHierarchy({
+        accounts: [manager, ...advertisers],
+        links: advertisers.map(({ id }) => [manager.id, id]),
+        users: [{ customer: manager.id, email: ALICE.email, role: 'ADMIN' }],
+      });
+      const { location } = await submit('/connect', [
+        ['user', 'many'],
+        ['scope', ADS],
+      ]);
+      await new Browser().connect(location, { account: ALICE.email });
+      const { text } = await open('/report?user=many&kind=ads');
+      expect(text).toContain(`C${PAGE} (${3_000_000_000 + PAGE})`);
     });
 
     test('says so where the account reaches none', async () => {

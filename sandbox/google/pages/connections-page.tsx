@@ -13,9 +13,11 @@ interface Connections {
   accounts: { account: StandInAccount; connections: Connection[] }[];
   /** The app whose access was removed just now. */
   removed: string | null;
+  /** The app that led here, where it is known. */
+  back: string | null;
 }
 
-export const connectionsPage = ({ accounts, removed }: Connections): string =>
+export const connectionsPage = ({ accounts, removed, back }: Connections): string =>
   renderPage(
     'Your connections to third-party apps',
     <>
@@ -24,6 +26,11 @@ export const connectionsPage = ({ accounts, removed }: Connections): string =>
         <p role="status">
           <strong>{removed}</strong> no longer has access. It learns of it with its next refresh, which is
           answered with invalid_grant. Go back to it, and test an API request.
+        </p>
+      )}
+      {back !== null && (
+        <p>
+          <a href={back}>Back to the app</a>
         </p>
       )}
       {accounts.map(({ account, connections }) => (
@@ -42,7 +49,7 @@ export const connectionsPage = ({ accounts, removed }: Connections): string =>
             <ul>
               {connections.map((connection) => (
                 <li key={connection.projectId}>
-                  <ConnectionRow account={account} connection={connection} />
+                  <ConnectionRow account={account} connection={connection} back={back} />
                 </li>
               ))}
             </ul>
@@ -52,12 +59,18 @@ export const connectionsPage = ({ accounts, removed }: Connections): string =>
     </>,
   );
 
-function ConnectionRow({ account, connection }: { account: StandInAccount; connection: Connection }) {
+interface ConnectionRowProps extends Pick<Connections, 'back'> {
+  account: StandInAccount;
+  connection: Connection;
+}
+
+function ConnectionRow({ account, connection, back }: ConnectionRowProps) {
   const { projectId, app, scopes } = connection;
   return (
     <form method="post" action="/connections" class="row">
       <input type="hidden" name="account" value={account.sub} />
       <input type="hidden" name="project" value={projectId} />
+      {back !== null && <input type="hidden" name="return_to" value={back} />}
       <span>
         <strong>{app}</strong> has access to:
         {scopes.map((scope) => (

@@ -15,8 +15,8 @@ import {
 } from './configuration-formats.js';
 import type { Consent } from './consent/authorization-request.js';
 import { chooseAddress } from './consent/loopback-address.js';
-import { showConsentUrl } from './consent/open-browser.js';
-import { type Pasting, whilePasting } from './consent/pasted-address.js';
+import { showConsentUrl, showNextUrl } from './consent/open-browser.js';
+import { isForegroundTerminal, type Pasting, whilePasting } from './consent/pasted-address.js';
 import { resultOfStore, storeGrant } from './consent/store-grant.js';
 import { reachGoogle } from './reach-google.js';
 import { readClientFile } from './read-client-file.js';
@@ -44,7 +44,8 @@ stored in the broker and no refresh token is shown; a Web application client
 then uses the broker's own /connect.
 
 On a machine without a browser, open the URL on another one, and paste the
-address at which that browser ends at the prompt.
+address at which that browser ends at the prompt. There is a prompt where
+standard input is a terminal and this its foreground job, else with --paste.
 
 Exit codes of this command:
   10  consent refused               15  the client's JSON is of another kind
@@ -63,6 +64,7 @@ export function generateUserCredentials(): Command {
     .option('--port <number>', 'where to listen on 127.0.0.1; any free port without this')
     .option('--timeout <seconds>', 'how long to wait for the browser', '300')
     .option('--no-browser', 'only show the URL')
+    .option('--paste', 'read the pasted address from any standard input')
     .addOption(new Option('--format <format>', 'the configuration to print').choices(FORMATS))
     .option(
       '--login_customer_id <id>',
@@ -87,17 +89,19 @@ export function generateUserCredentials(): Command {
         const show = (url: string) => {
           showConsentUrl({ url, seconds, withBrowser, asJson });
         };
-        return generate(request, { env: process.env, show, pasting: pastingOf(withBrowser, asJson) });
+        return generate(request, { env: process.env, show, pasting: pastingOf(request, asJson) });
       }).call(this);
     });
 }
 
-/** Another input than a terminal may be meant for the rest of a script, so it is read only with --no-browser. */
-function pastingOf(withBrowser: boolean, asJson: boolean): Pasting | null {
-  if (withBrowser && !process.stdin.isTTY) return null;
+function pastingOf({ seconds, readsAddress }: CredentialsRequest, asJson: boolean): Pasting | null {
+  if (!readsAddress && !isForegroundTerminal()) return null;
   // With --json, standard error is read by a machine.
   const say = asJson ? () => undefined : (text: string) => void process.stderr.write(`${text}\n`);
-  return { input: process.stdin, say };
+  const showNext = (url: string) => {
+    showNextUrl({ url, seconds, asJson });
+  };
+  return { input: process.stdin, say, showNext };
 }
 
 /** A test passes its own. */

@@ -6,6 +6,10 @@ import { readText } from '../shared/files.js';
 const DOWNLOAD =
   'Download the JSON of an OAuth client (Desktop app or Web application) from the Google console, under Clients';
 
+/** The secret is shown once: what is downloaded later lacks it. */
+const REPLACE =
+  'Put back an intact copy; without one, add a new secret to the client in the Google console, under Clients, and download its JSON then.';
+
 const OTHER_TYPES: Readonly<Record<string, string>> = {
   service_account: 'the key of a service account, which acts for itself, without consent',
   authorized_user: 'the credentials of a user who consented already, as gcloud stores them',
@@ -27,8 +31,7 @@ export async function readClientFile(given: string): Promise<GoogleClient> {
   const [client] = clients;
   if (client) return client;
   const fault = faults[0] ?? `${path} is broken`;
-  // The same download would lack it again.
-  const next = fault.endsWith(SECRET_SHOWN_ONCE) ? '' : ` ${DOWNLOAD} again.`;
+  const next = fault.endsWith(SECRET_SHOWN_ONCE) ? '' : ` ${REPLACE}`;
   throw new Failure(EXIT.fileBroken, 'client_file_broken', `${fault}.${next}`);
 }
 
@@ -46,7 +49,7 @@ function parse(path: string): unknown {
     return JSON.parse(text);
   } catch {
     if (isApiKey(text.trim())) return text.trim();
-    throw new Failure(EXIT.fileBroken, 'client_file_broken', `${path} is not JSON. ${DOWNLOAD} again.`);
+    throw new Failure(EXIT.fileBroken, 'client_file_broken', `${path} is not JSON. ${REPLACE}`);
   }
 }
 

@@ -3,6 +3,7 @@ import { ADWORDS, isScope, scopeSet } from '../../domain/google/scopes.js';
 import { Secret } from '../../domain/secret.js';
 import { type Failure, wrongUsage } from '../shared/failure.js';
 import type { AccountChoice, Format } from './configuration-formats.js';
+import { isAccountHint } from './consent/account-hint.js';
 
 const MAX_SECONDS = 3600;
 
@@ -14,6 +15,7 @@ export interface GivenOptions {
   readonly port?: string;
   readonly timeout: string;
   readonly browser: boolean;
+  readonly paste?: true;
   readonly format?: Format;
   readonly login_customer_id?: string;
   readonly linked_customer_id?: string;
@@ -29,6 +31,8 @@ interface CommonRequest {
   readonly port: number | null;
   readonly seconds: number;
   readonly withBrowser: boolean;
+  /** Whether an address is read from standard input even where that is no terminal. */
+  readonly readsAddress: boolean;
 }
 
 /** The refresh token is shown, with a configuration. */
@@ -56,12 +60,16 @@ export function readRequest(given: GivenOptions): CredentialsRequest {
   const unknown = more.filter((scope) => !isScope(scope));
   if (unknown.length > 0)
     throw usage(`--additional_scopes takes https URLs, openid, email or profile; not ${unknown.join(', ')}.`);
+  const { login_hint: loginHint = null } = given;
+  if (loginHint !== null && !isAccountHint(loginHint))
+    throw usage("--login_hint takes an email address, or Google's id of the account: digits.");
   const common = {
     scopes: scopeSet([ADWORDS, ...more]),
-    loginHint: given.login_hint ?? null,
+    loginHint,
     port: given.port === undefined ? null : wholeNumber('--port', given.port, 65_535),
     seconds: wholeNumber('--timeout', given.timeout, MAX_SECONDS),
     withBrowser: given.browser,
+    readsAddress: given.paste ?? false,
   };
   return given.store ? { ...common, store: readStore(given) } : { ...common, ...readShown(given) };
 }

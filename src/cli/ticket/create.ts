@@ -12,6 +12,8 @@ Examples:
     --scope https://www.googleapis.com/auth/yt-analytics.readonly
   token-broker ticket create --service reports --user alice --scope openid \\
     --account alice@example.com --json | jq -r .connect_url
+  token-broker ticket create --service reports --user alice --scope openid \\
+    --reason 'openid=So that we know you when you come back.'
   token-broker ticket create --service reports --user alice --manage
 
 Makes a link that takes a user to Google and back, as a service would with
@@ -31,6 +33,8 @@ interface Options {
   readonly returnTo?: string;
   readonly anotherAccount?: boolean;
   readonly prompt?: string;
+  readonly reason?: Readonly<Record<string, string>>;
+  readonly includeGrantedScopes: boolean;
 }
 
 export function ticketCreate(): Command {
@@ -46,8 +50,11 @@ export function ticketCreate(): Command {
         'requireEmail',
         'anotherAccount',
         'prompt',
+        'reason',
+        'includeGrantedScopes',
       ]),
     )
+    .option('--reason <scope=text>', 'why a scope is needed, shown beside it; repeat', readReason)
     .option('--client <alias>', 'the Google client; the default one without this')
     .option('--account <account>', 'the email address or sub to suggest')
     .option('--require-email <address>', 'the only account that is accepted')
@@ -57,6 +64,7 @@ export function ticketCreate(): Command {
       '--prompt <prompt>',
       'consent, select_account or both: pages of Google that the user sees in any case',
     )
+    .option('--no-include-granted-scopes', 'the grant then holds these scopes, and none that it held before')
     .addHelpText('after', EXAMPLES)
     .action(printResult(create));
 }
@@ -92,7 +100,7 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
         `There is no active service ${idOrName}. \`token-broker service list\` shows all of them.`,
       );
     }
-    const request = toTicketRequest(service, settings.clients, body);
+    const request = inUsage(() => toTicketRequest(service, settings.clients, body));
     const { purpose = 'connect', client, scopes } = request;
     const { id, url, expiresAt } = await broker.get(ConnectTickets).issue(service, request, null);
     const audit = broker.get(AuditLog);
@@ -122,6 +130,7 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
 
 function bodyOf(user: string, options: Omit<Options, 'service' | 'user'>): Record<string, unknown> {
   const { scope, manage, client, account, requireEmail, returnTo, prompt, anotherAccount = false } = options;
+  const { reason: reasons, includeGrantedScopes } = options;
   return {
     user_id: user,
     purpose: manage ? 'manage' : 'connect',
@@ -132,7 +141,31 @@ function bodyOf(user: string, options: Omit<Options, 'service' | 'user'>): Recor
     return_to: returnTo,
     another_account: anotherAccount,
     prompt,
+    reasons,
+    ...(includeGrantedScopes ? {} : { include_granted_scopes: false }),
   };
+}
+
+/** Parses an option that may be given several times: `scope=text`. */
+function readReason(
+  value: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  // No scope of Google's has a = in it; a text may.
+  const [, scope, text] = /^([^=]+)=(.*)$/s.exec(value) ?? [];
+  if (scope === undefined || text === undefined)
+    throw wrongUsage('--reason takes a scope, =, and the text that is shown beside it.');
+  return { ...before, [scope]: text };
+}
+
+/** Of options that each are right, and wrong together. */
+function inUsage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof BrokerError && error.code === 'invalid_request') return explain(error);
+    throw error;
+  }
 }
 
 /** A refusal that names fields is about the command line. */

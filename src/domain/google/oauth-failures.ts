@@ -9,6 +9,10 @@ import { DEAD_GRANTS, SESSION_CONTROL_SUBTYPES } from './dead-grants.js';
 import { type FailureRow, findFailure, type GoogleFailure } from './google-failure.js';
 import { LOCAL_FAILURES, UNUSABLE_RESPONSE } from './local-failures.js';
 
+/** Since June 2025 Google shows a secret once: a JSON that is downloaded later lacks it. */
+const ADD_SECRET =
+  'Add a new secret to it in the Google console (Clients), download its JSON then, as Google shows a secret only once, and restart.';
+
 /** Of a code exchange or a refresh: RFC 6749 section 5.2, Google's own, and those seen in practice. */
 export const TOKEN_ENDPOINT_FAILURES = [
   {
@@ -51,7 +55,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
     kind: 'client_rejected',
     meaning: "The client's secret was replaced in the Google console.",
     whoMustAct: 'operator',
-    remedy: 'Download its JSON again from the Google console (Clients), and restart. Grants stay.',
+    remedy: `${ADD_SECRET} Grants stay.`,
   },
   {
     errors: ['invalid_client'],
@@ -60,7 +64,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
     meaning: 'Google knows no client with this id.',
     whoMustAct: 'operator',
     remedy:
-      'Download its JSON again from the Google console (Clients); if it was deleted, restore it or create a new client. ' +
+      'Compare the `client_id` of its JSON with the Google console (Clients); if the client was deleted, restore it or create a new one. ' +
       '`token-broker client check` says whether Google knows it.',
   },
   {
@@ -85,7 +89,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
     kind: 'client_rejected',
     meaning: "The client's JSON holds no secret that Google accepts.",
     whoMustAct: 'operator',
-    remedy: 'Download its JSON again from the Google console (Clients), and restart.',
+    remedy: ADD_SECRET,
   },
   {
     errors: ['invalid_request'],
@@ -100,7 +104,9 @@ export const TOKEN_ENDPOINT_FAILURES = [
     kind: 'client_rejected',
     meaning: 'The exchange names another address than the consent did: `PUBLIC_URL` changed in between.',
     whoMustAct: 'operator',
-    remedy: "Let the user connect again; if it persists, correct the client's redirect URIs.",
+    remedy:
+      "Let the user connect again; if it persists, correct the client's redirect URIs in the Google console, and " +
+      '`redirect_uris` in its JSON by hand.',
   },
   {
     errors: ['invalid_scope'],

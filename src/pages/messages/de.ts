@@ -137,7 +137,8 @@ export const DE: Messages = {
     partial: 'Teilweise fertig',
     partialBody: (account) => [
       account,
-      ' hat einen Teil der Erlaubnis erteilt. Kehren Sie zum Terminal zurück; dort steht, was nun zu tun ist.',
+      ' hat einen Teil der Erlaubnis erteilt. Das Aktualisierungstoken wurde für diesen Teil abgerufen: Weitere Anweisungen ' +
+        'stehen in der Ausgabe der Konsole. Sie können diese Seite schließen.',
     ],
     denied: 'Nicht erlaubt',
     deniedBody:

@@ -148,7 +148,8 @@ export const EN = {
     partial: 'Done in part',
     partialBody: (account: Part): Part => [
       account,
-      ' gave some of the permission. Go back to the terminal; it says what to do next.',
+      ' gave some of the permission. The refresh token has been fetched for that part: check the console output for ' +
+        'further instructions. You can close this page.',
     ],
     denied: 'Not allowed',
     deniedBody: 'You did not give the permission. Go back to the terminal; it says what to do next.',

@@ -142,7 +142,8 @@ export const FR: Messages = {
     partial: 'Terminé en partie',
     partialBody: (account) => [
       account,
-      ' a donné une partie des autorisations. Retournez au terminal\u00a0; il indique la suite.',
+      ' a donné une partie des autorisations. Le jeton d’actualisation a été récupéré pour cette partie\u00a0: consultez la ' +
+        'sortie de la console pour la suite. Vous pouvez fermer cette page.',
     ],
     denied: 'Non autorisé',
     deniedBody: 'Vous n’avez pas donné l’autorisation. Retournez au terminal\u00a0; il indique la suite.',

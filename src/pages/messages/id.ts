@@ -129,7 +129,8 @@ export const ID: Messages = {
     partial: 'Selesai sebagian',
     partialBody: (account) => [
       account,
-      ' memberikan sebagian izin. Kembali ke terminal untuk langkah berikutnya.',
+      ' memberikan sebagian izin. Token refresh untuk bagian itu telah diambil: periksa output konsol untuk petunjuk ' +
+        'selanjutnya. Anda dapat menutup halaman ini.',
     ],
     denied: 'Tidak diizinkan',
     deniedBody: 'Anda tidak memberikan izin. Kembali ke terminal untuk langkah berikutnya.',

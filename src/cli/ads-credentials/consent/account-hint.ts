@@ -2,14 +2,21 @@ import type { RequiredAccount } from '../../../domain/connect/connect-request.js
 import type { VerifiedAccount } from '../../../domain/grant/grant.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 
+const SUB = /^\d{1,255}$/;
+const EMAIL = /^[^\s@]+@[^\s@]+$/;
+
+/** Whether a hint names one account, so that another one can be refused. */
+export function isAccountHint(loginHint: string): boolean {
+  return SUB.test(loginHint) || EMAIL.test(loginHint);
+}
+
 /**
  * Google only suggests the account of login_hint: a browser that is signed in with another one may go on with that.
- * @returns null for a hint that names no one account
+ * @param loginHint as `isAccountHint` takes it
  */
 export function requiredByHint(loginHint: string | null): RequiredAccount | null {
   if (loginHint === null) return null;
-  if (/^\d+$/.test(loginHint)) return { sub: loginHint };
-  return loginHint.includes('@') ? { email: loginHint } : null;
+  return SUB.test(loginHint) ? { sub: loginHint } : { email: loginHint };
 }
 
 /** Nothing is revoked: that would end every grant of this account to the whole project at Google. */

@@ -39,8 +39,8 @@ export function chooseAddress(client: GoogleClient, port: number | null): Loopba
     EXIT.noLocalRedirectUri,
     'no_local_redirect_uri',
     `The web client ${client.clientId} lists no redirect URI on this machine${port === null ? '' : ` with the port ${port}`} ` +
-      `(it lists ${listed}). Add http://127.0.0.1:${port ?? USUAL_PORT} to its authorized redirect URIs in the Google ` +
-      'console and download its JSON again, create a client of the type Desktop app, or use --store.',
+      `(it lists ${listed}). Add http://127.0.0.1:${port ?? USUAL_PORT} to its authorized redirect URIs (Google ` +
+      'console, Clients) and to the list in its JSON, create a client of the type Desktop app, or use --store.',
   );
 }
 

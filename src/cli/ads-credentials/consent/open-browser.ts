@@ -31,9 +31,22 @@ export interface ConsentPrompt {
   readonly asJson: boolean;
 }
 
+/** Shows the URL of a second visit, where the first one's address was pasted: no browser of this machine followed the redirect. */
+export function showNextUrl({ url, seconds, asJson }: Omit<ConsentPrompt, 'withBrowser'>): void {
+  process.stderr.write(
+    asJson
+      ? jsonLine(url, seconds)
+      : `One more step. Paste this URL in your browser, and its last address here again:\n\n  ${url}\n\n`,
+  );
+}
+
+function jsonLine(url: string, seconds: number): string {
+  return `${JSON.stringify({ open: url, timeout_seconds: seconds })}\n`;
+}
+
 /** Shows the consent URL and opens it. On standard error: standard output belongs to the command's result. */
 export function showConsentUrl({ url, seconds, withBrowser, asJson }: ConsentPrompt): void {
-  if (asJson) process.stderr.write(`${JSON.stringify({ open: url, timeout_seconds: seconds })}\n`);
+  if (asJson) process.stderr.write(jsonLine(url, seconds));
   else {
     process.stderr.write(
       `${ADVICE}\n\nPaste this URL in your browser:\n\n  ${url}\n\n` +

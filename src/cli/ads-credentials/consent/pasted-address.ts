@@ -3,6 +3,8 @@
  * browser ends, since it cannot reach this machine. Owns reading these lines. Does not own what an address says
  * (authorization-response.ts) or what follows from it (loopback.ts).
  */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Loopback } from './loopback.js';
 
@@ -10,6 +12,30 @@ import type { Loopback } from './loopback.js';
 export interface Pasting {
   readonly input: NodeJS.ReadableStream;
   readonly say: (text: string) => void;
+  /** Shows the URL of a second visit, such as a consent after a sign-in. */
+  readonly showNext: (url: string) => void;
+}
+
+/**
+ * Whether a person can answer here: standard input is a terminal, and this command its foreground job. A background job that reads a
+ * terminal is stopped (SIGTTIN); other input may be meant for the rest of a script.
+ */
+export function isForegroundTerminal(): boolean {
+  if (!process.stdin.isTTY) return false;
+  const [group, foreground] = processGroups() ?? [];
+  return group === foreground;
+}
+
+/** @returns the process group of this command and that of its terminal's foreground job; null where there are none */
+function processGroups(): readonly string[] | null {
+  if (process.platform === 'win32') return null;
+  if (process.platform !== 'linux') {
+    const { stdout, status } = spawnSync('ps', ['-o', 'pgid=,tpgid=', '-p', String(process.pid)]);
+    return status === 0 ? stdout.toString().trim().split(/\s+/) : null;
+  }
+  // proc(5): after the name, which may hold spaces, come state, ppid, pgrp, session, tty_nr, tpgid.
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+  return [fields[2] ?? '', fields[5] ?? ''];
 }
 
 /**
@@ -29,7 +55,7 @@ export async function whilePasting<T>(
   );
   // Without `terminal`, Ctrl-C stays with the terminal and ends the command.
   const lines = createInterface({ input, terminal: false });
-  lines.on('line', (line) => void take(line, loopback, say));
+  lines.on('line', (line) => void take(line, loopback, pasting));
   try {
     return await wait();
   } finally {
@@ -37,7 +63,7 @@ export async function whilePasting<T>(
   }
 }
 
-async function take(line: string, loopback: Loopback, say: (text: string) => void): Promise<void> {
+async function take(line: string, loopback: Loopback, { say, showNext }: Pasting): Promise<void> {
   const text = line.replaceAll('\ufeff', '').trim();
   if (text === '') return;
   const parameters = parametersOf(text, loopback.redirectUri);
@@ -48,11 +74,7 @@ async function take(line: string, loopback: Loopback, say: (text: string) => voi
     return;
   }
   const reply = await loopback.deliver(parameters);
-  if (reply !== null && 'location' in reply) {
-    say(
-      `One more step. Paste this URL in your browser, and its last address here again:\n\n  ${reply.location}\n`,
-    );
-  }
+  if (reply !== null && 'location' in reply) showNext(reply.location);
 }
 
 /** @returns null for anything but the redirect URI with an authorization response */
