@@ -14,8 +14,13 @@ import { ListenConnection } from './listen-connection.js';
 const HEARTBEAT_MS = 500;
 /** A heartbeat whose notification takes longer is lost, however busy everything is. */
 const LOST_MS = 3000;
-/** More are pending only when the database does not answer. */
-const MAX_PENDING = 10;
+/**
+ * More are pending only when the database does not answer, or its commits wait for a standby that is away. Each holds a connection,
+ * and most of the pool is for calls.
+ */
+const MAX_PENDING = 3;
+/** Of pooled connections that one heartbeat may hold. */
+const POOL_SHARE = 3;
 /** A database that refuses heartbeats is not asked at each tick. */
 const REFUSED_PAUSE_MS = 5000;
 
@@ -40,6 +45,7 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
   readonly #pending = new Map<string, PendingHeartbeat>();
   #timer: NodeJS.Timeout | null = null;
   #pausedUntil = 0;
+  readonly #maxPending: number;
   #isStopped = false;
 
   constructor(
@@ -51,6 +57,7 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
     meter: Meter,
   ) {
     const log = new Logger(ChangeFeed.name);
+    this.#maxPending = Math.max(1, Math.min(MAX_PENDING, Math.floor(settings.databasePoolSize / POOL_SHARE)));
     this.#freshness = new FeedFreshness(log, settings.cacheWithoutDatabaseMs, settings.cacheMaxAgeMs);
     this.#connection = new ListenConnection(settings, {
       notified: (notification, by) => {
@@ -125,7 +132,8 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
   /** Does not wait for a database that is away: the broker starts without it and says so at /health/ready. */
   async onApplicationBootstrap(): Promise<void> {
     this.#timer = setInterval(() => {
-      if (performance.now() >= this.#pausedUntil && this.#pending.size < MAX_PENDING) void this.#heartbeat();
+      if (performance.now() >= this.#pausedUntil && this.#pending.size < this.#maxPending)
+        void this.#heartbeat();
       this.#connection.replaceWhenDue();
     }, HEARTBEAT_MS).unref();
     await Promise.race([
