@@ -195,7 +195,7 @@ test('a database outage during a refresh leaves the waiting callers with the tok
   expect(asked()).toBeLessThanOrEqual(2);
 });
 
-test('a rotated refresh token is saved where its lease is gone, and no token of it is served before', async () => {
+test('a rotated refresh token is saved where its lease is gone', async () => {
   bed.google.control.rotateRefreshTokens(true);
   bed.google.control.latency('token', 300);
   const answer = bed.api.token('alice');
@@ -204,19 +204,6 @@ test('a rotated refresh token is saved where its lease is gone, and no token of 
   await bed.sql('UPDATE grants SET lease_owner = NULL, lease_expires_at = NULL');
   expect((await answer).status).toBe(200);
   expect(asked()).toBe(1);
-  bed.clock.advance(3600);
-  expect((await bed.api.token('alice')).status).toBe(200);
-});
-
-test('a token that came with a rotated refresh token is not served before that is saved', async () => {
-  bed.google.control.rotateRefreshTokens(true);
-  await fail('INSERT OR UPDATE', 'refresh_tokens');
-  const { status, body } = await bed.api.token('alice');
-  expect({ status, code: body['code'] }).toMatchObject({ status: 503 });
-  await heal('refresh_tokens');
-  await until(async () => (await bed.api.token('alice')).status === 200);
-  expect(asked()).toBe(1);
-  await bed.restart();
   bed.clock.advance(3600);
   expect((await bed.api.token('alice')).status).toBe(200);
 });

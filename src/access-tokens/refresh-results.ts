@@ -30,7 +30,7 @@ const NOT_REPLACED_MS = 30_000;
 
 /** What Google's response changes. */
 type Outcome =
-  /** `token` is null where it must not be handed out before it is saved: the response changes the grant, or its refresh token. */
+  /** `token` is null where it must not be handed out before it is saved: the response changes the grant. */
   | {
       readonly kind: 'token';
       readonly scopes: readonly string[];
@@ -151,7 +151,8 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     const entry = this.#keep(lease.grant, outcome, new Error('The lease is gone.'));
     const key = keyOf(lease.grant, outcome.scopes);
     await this.#saveAgain(key, entry);
-    return this.#unsaved.get(key)?.outcome === outcome ? unsaved(entry) : { kind: 'changed' };
+    if (this.#unsaved.get(key)?.outcome !== outcome) return { kind: 'changed' };
+    return resultOf(outcome) ?? unsaved(entry);
   }
 
   /** @returns false when the grant changed meanwhile, and nothing was written */

@@ -182,13 +182,13 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     return result;
   }
 
-  /** Where Google gave fewer scopes than requested, or another refresh token, the token is not handed out before that is saved. */
+  /** Where Google gave fewer scopes than requested, the grant holds fewer: the token is not handed out before that is saved. */
   #save(lease: Lease, scopes: readonly string[], response: TokenEndpointResponse): Promise<RefreshResult> {
     const { accessToken: token, obtainedAt, expiresAt } = response;
     const { replacesRefused } = lease;
     const issued = { token, obtainedAt, expiresAt, scopes: scopeSet(response.scopes), replacesRefused };
-    const isAllThatChanged = sameScopes(response.scopes, scopes) && response.refreshToken === null;
-    const outcome = { kind: 'token', scopes, response, token: isAllThatChanged ? issued : null } as const;
+    const isAsRequested = sameScopes(response.scopes, scopes);
+    const outcome = { kind: 'token', scopes, response, token: isAsRequested ? issued : null } as const;
     return this.results.save(lease, outcome);
   }
 

@@ -8,7 +8,7 @@ import { NO_FACE, type ServiceFace } from '../domain/access/service-face.js';
 import { scopeSet } from '../domain/google/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import type { Webhook } from '../domain/webhook/webhook.js';
-import { generateKey, generateServiceId } from '../services/service-key.js';
+import { generateKey, generateServiceId, type PresentedKey } from '../services/service-key.js';
 import type {
   DeclarationWrites,
   StoredDeclaration,
@@ -47,6 +47,14 @@ export interface NewSecret {
   readonly secret: Secret;
 }
 
+/** By name: what a new service or webhook gets in the place of one that is made here. */
+export interface GivenSecrets {
+  readonly serviceKeys: ReadonlyMap<string, PresentedKey>;
+  readonly webhookSecrets: ReadonlyMap<string, Secret>;
+}
+
+export const NONE_GIVEN: GivenSecrets = { serviceKeys: new Map(), webhookSecrets: new Map() };
+
 export interface Plan {
   readonly changes: readonly ItemChange[];
   readonly secrets: readonly NewSecret[];
@@ -63,8 +71,9 @@ export function planDeclaration(
   stored: StoredDeclaration,
   isPruning: boolean,
   now: Date,
+  given: GivenSecrets = NONE_GIVEN,
 ): Plan {
-  const plan = new Planner(stored, now);
+  const plan = new Planner(stored, now, given);
   const before = declarationOf(stored);
   for (const section of ['issuers', 'clients', 'services', 'webhooks'] as const) {
     const items = declared[section];
@@ -105,6 +114,7 @@ class Planner implements Plan {
   constructor(
     private readonly stored: StoredDeclaration,
     private readonly now: Date,
+    private readonly given: GivenSecrets,
   ) {
     this.#serviceIds = new Map(stored.services.map(({ id, name }) => [name, id]));
   }
@@ -143,8 +153,9 @@ class Planner implements Plan {
   #putService(name: string, declared: DeclaredService, fields: readonly FieldChange[]): void {
     const { identity } = declared;
     const known = this.stored.services.find((each) => each.name === name);
-    const key = known || identity ? null : generateKey();
-    const id = known?.id ?? key?.id ?? generateServiceId();
+    const given = known || identity ? undefined : this.given.serviceKeys.get(name);
+    const key = known || identity || given ? null : generateKey();
+    const id = known?.id ?? given?.id ?? key?.id ?? generateServiceId();
     const policy = policyOf(declared);
     if (known) {
       const credential = identity ? { kind: 'identity' as const, ...identity } : known.credential;
@@ -154,7 +165,7 @@ class Planner implements Plan {
     } else {
       const credential = identity
         ? { kind: 'identity' as const, ...identity }
-        : { kind: 'key' as const, keyHash: key?.hash ?? new Uint8Array() };
+        : { kind: 'key' as const, keyHash: given?.hash ?? key?.hash ?? new Uint8Array() };
       this.writes.addServices.push({ id, name, credential, policy, createdAt: this.now });
       if (key) this.secrets.push({ kind: 'service_key', name, secret: key.key });
       this.#serviceIds.set(name, id);
@@ -178,8 +189,9 @@ class Planner implements Plan {
     };
     const known = this.#webhookOf(name);
     if (!known?.secrets) {
-      const current = secret ?? generateWebhookSecret();
-      if (!secret) this.secrets.push({ kind: 'webhook_secret', name, secret: current });
+      const given = secret ?? this.given.webhookSecrets.get(name);
+      const current = given ?? generateWebhookSecret();
+      if (!given) this.secrets.push({ kind: 'webhook_secret', name, secret: current });
       const webhook: Webhook = {
         id: randomUUID(),
         ...spec,

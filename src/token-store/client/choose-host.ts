@@ -83,11 +83,11 @@ async function firstReached(hosts: readonly DatabaseHost[]): Promise<DatabaseHos
 async function newestWritable(source: AddressSource, hosts: readonly DatabaseHost[]): Promise<DatabaseHost> {
   const ordered = inOrder(source, hosts);
   const outcomes = ordered.map(() => null as Probe | { readonly error: unknown } | null);
-  const first = Promise.withResolvers<void>();
+  const first = Promise.withResolvers<null>();
   const all = Promise.all(
     ordered.map(async (host, index) => {
       outcomes[index] = await probe(host).catch((error: unknown) => ({ error }));
-      if ('isWritable' in outcomes[index] && outcomes[index].isWritable) first.resolve();
+      if ('isWritable' in outcomes[index] && outcomes[index].isWritable) first.resolve(null);
     }),
   );
   await Promise.race([all, first.promise.then(() => wait(OTHERS_MS))]);
