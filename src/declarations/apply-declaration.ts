@@ -5,8 +5,8 @@ import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { DeclarationsRepository } from '../token-store/declarations/declarations.repository.js';
 import { DeclarationFaulty, faultsOf } from './check-declaration.js';
-import { type Declaration, declarationOf, type FieldValue } from './declaration.js';
-import { type GivenSecrets, type ItemChange, type NewSecret, planDeclaration } from './plan-declaration.js';
+import { type Declaration, declarationOf, type FieldValue, type GivenSecrets } from './declaration.js';
+import { type ItemChange, type NewSecret, planDeclaration } from './plan-declaration.js';
 
 export interface Applied {
   readonly changes: readonly ItemChange[];

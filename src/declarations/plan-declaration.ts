@@ -8,7 +8,7 @@ import { NO_FACE, type ServiceFace } from '../domain/access/service-face.js';
 import { scopeSet } from '../domain/google/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import type { Webhook } from '../domain/webhook/webhook.js';
-import { generateKey, generateServiceId, type PresentedKey } from '../services/service-key.js';
+import { generateKey, generateServiceId } from '../services/service-key.js';
 import type {
   DeclarationWrites,
   StoredDeclaration,
@@ -24,7 +24,9 @@ import {
   type FieldChange,
   fieldChanges,
   fieldsOf,
+  type GivenSecrets,
   NO_DECLARED_FACE,
+  NONE_GIVEN,
   type Section,
 } from './declaration.js';
 import { readLogo } from './logo.js';
@@ -46,14 +48,6 @@ export interface NewSecret {
   readonly name: string;
   readonly secret: Secret;
 }
-
-/** By name: what a new service or webhook gets in the place of one that is made here. */
-export interface GivenSecrets {
-  readonly serviceKeys: ReadonlyMap<string, PresentedKey>;
-  readonly webhookSecrets: ReadonlyMap<string, Secret>;
-}
-
-export const NONE_GIVEN: GivenSecrets = { serviceKeys: new Map(), webhookSecrets: new Map() };
 
 export interface Plan {
   readonly changes: readonly ItemChange[];

@@ -3,7 +3,7 @@
  * that file is read. Does not own who gets one (declarations/plan-declaration.ts).
  */
 import { resolve } from 'node:path';
-import { type GivenSecrets, NONE_GIVEN } from '../../declarations/plan-declaration.js';
+import { type GivenSecrets, NONE_GIVEN } from '../../declarations/declaration.js';
 import { Secret } from '../../domain/secret.js';
 import { isWebhookSecret } from '../../domain/webhook/webhook.js';
 import { readKey } from '../../services/service-key.js';
