@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type RunningPostgres, startPostgres } from '../sandbox/trying/postgres.js';
+import { freePort, type RunningPostgres, startPostgres } from '../sandbox/trying/postgres.js';
 import { migrate } from '../src/token-store/migrations/migrate.js';
 import { query, tokenBroker } from './cli/token-broker.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
@@ -72,6 +72,19 @@ test('a standby alone is not ready and gives 503, and migrate says why', async (
   });
   await bed.restart();
   expect((await ready()).status).toBe(200);
+});
+
+test('hosts that cannot be reached, or only read, are named with what each said, and the password is not', async () => {
+  const closed = await freePort();
+  const url = `postgresql://broker:${password}@127.0.0.1:${closed},127.0.0.1:${standby.port}/postgres`;
+  for (const args of [['migrate'], ['client', 'list']]) {
+    const { code, stderr } = await tokenBroker(args, { ...bed.settings, DATABASE_URL: url });
+    expect({ args, code }).toEqual({ args, code: 69 });
+    expect(stderr).toContain(
+      ` Tried 127.0.0.1:${closed} (ECONNREFUSED), 127.0.0.1:${standby.port} (read-only).`,
+    );
+    expect(stderr).not.toContain(password);
+  }
 });
 
 test('the broker goes on at the promoted standby after the primary stops', async () => {

@@ -194,3 +194,16 @@ test('a database outage during a refresh leaves the waiting callers with the tok
   await until(async () => (await bed.api.token('alice')).status === 200);
   expect(asked()).toBeLessThanOrEqual(2);
 });
+
+test('a rotated refresh token is saved where its lease is gone', async () => {
+  bed.google.control.rotateRefreshTokens(true);
+  bed.google.control.latency('token', 300);
+  const answer = bed.api.token('alice');
+  await until(async () => (await bed.sql('SELECT FROM grants WHERE lease_owner IS NOT NULL')).length > 0);
+  // As on a standby that was promoted before the lease came there.
+  await bed.sql('UPDATE grants SET lease_owner = NULL, lease_expires_at = NULL');
+  expect((await answer).status).toBe(200);
+  expect(asked()).toBe(1);
+  bed.clock.advance(3600);
+  expect((await bed.api.token('alice')).status).toBe(200);
+});

@@ -64,6 +64,7 @@ ProblemCode = Literal[
     "integrity_failed",
     "client_misconfigured",
     "google_unavailable",
+    "cell_unavailable",
     "database_unavailable",
     "clock_skewed",
     "issuer_unavailable",

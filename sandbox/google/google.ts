@@ -48,6 +48,8 @@ export type AccountPolicy = 'admin_policy_enforced' | 'invalid_rapt' | 'rapt_req
 export interface Settings {
   slotLimit: number;
   testingMode: boolean;
+  /** Whether a refresh answers another refresh token. */
+  rotatesRefreshTokens: boolean;
   accessTokenSeconds: number;
   clientStatus: Map<string, ClientStatus>;
   accountPolicy: Map<string, AccountPolicy>;

@@ -53,6 +53,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
   const initialSettings = (): Settings => ({
     slotLimit: options.slotLimit ?? 100,
     testingMode: options.testingMode ?? false,
+    rotatesRefreshTokens: false,
     accessTokenSeconds: options.accessTokenSeconds ?? 3599,
     clientStatus: new Map(),
     accountPolicy: new Map(),

@@ -49,11 +49,10 @@ interface Unsaved {
 }
 
 /**
- * Saves what Google answered to a refresh. What the database does not accept (a full disk, an outage) is kept, served as
- * long as the grant has not changed, and saved later, with backoff. The latest failures are cached, so that callers who
- * retry at once cost neither a request to Google nor a query; the backoff that all replicas share is a column of the
- * grant's row (domain/grant/backoff.ts). An entry belongs to one version of a grant, which each caller has just read:
- * whatever ends the grant ends the entry.
+ * Saves what Google answered to a refresh. What the database does not accept (a full disk, an outage) is kept, served as long as the
+ * grant has not changed, and saved later, with backoff. The latest failures are cached, so that callers who retry at once cost neither
+ * a request to Google nor a query; the backoff that all replicas share is a column of the grant's row (domain/grant/backoff.ts). An
+ * entry belongs to one version of a grant, which each caller has just read: whatever ends the grant ends the entry.
  */
 @Injectable()
 export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
@@ -144,8 +143,16 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
       return resultOf(outcome) ?? unsaved(entry);
     }
     if (isSaved) return resultOf(outcome) ?? { kind: 'changed' };
-    await this.#bookUnused(lease.grant, outcome);
-    return { kind: 'changed' };
+    if (outcome.kind !== 'token' || outcome.response.refreshToken === null) {
+      await this.#bookUnused(lease.grant, outcome);
+      return { kind: 'changed' };
+    }
+    // Leases do not wait for a standby: after a failover the lease may be gone and the grant as it was, and no other refresh token valid.
+    const entry = this.#keep(lease.grant, outcome, new Error('The lease is gone.'));
+    const key = keyOf(lease.grant, outcome.scopes);
+    await this.#saveAgain(key, entry);
+    if (this.#unsaved.get(key)?.outcome !== outcome) return { kind: 'changed' };
+    return resultOf(outcome) ?? unsaved(entry);
   }
 
   /** @returns false when the grant changed meanwhile, and nothing was written */

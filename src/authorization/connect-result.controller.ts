@@ -22,7 +22,7 @@ import { PageContexts } from './page-contexts.js';
 
 class ResultQuery {
   @IsOptional()
-  @Matches(/^[\w-]{1,64}$/, { message: 'is not as the broker made it.' })
+  @Matches(/^[\w.-]{1,64}$/, { message: 'is not as the broker made it.' })
   ticket?: string;
 
   /** The reason of a refusal of the callback. */

@@ -53,6 +53,7 @@ export class PageContexts {
       locale: localeOf(locale ?? null, request.headers['accept-language']),
       app: await this.#faceOf(connectRequest),
       backUrl: returnTo !== null && outcome ? returnAddress(returnTo, outcome) : returnTo,
+      cell: this.settings.cell,
     };
   }
 

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { type OpenedTicket, ticketUsed } from '../connect-tickets/connect-ticket.js';
 import { after, TicketProgress } from '../connect-tickets/ticket-progress.js';
+import { textOf } from '../domain/cell.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
@@ -168,7 +169,11 @@ export class StartAuthorization {
     { purpose, prompt, includeGranted }: RequestOptions,
   ) {
     if (!browserHash) throw ticketUsed();
-    const secrets = { state: randomSecret(), nonce: randomSecret(), verifier: randomSecret() };
+    const secrets = {
+      state: randomSecret(this.settings.cell),
+      nonce: randomSecret(),
+      verifier: randomSecret(),
+    };
     const now = this.clock.now();
     await this.requests.add(
       {
@@ -197,7 +202,7 @@ function includesGranted({ includeGranted }: ConnectRequest, renewable: readonly
   return includeGranted !== false && renewable.length > 0;
 }
 
-/** 256 bits, in the 43 characters that PKCE asks of a verifier (RFC 7636 section 4.1). */
-export function randomSecret(): Secret {
-  return new Secret(randomBytes(32).toString('base64url'));
+/** 256 bits, in the 43 characters that PKCE asks of a verifier (RFC 7636 section 4.1). @param cell in front of what a router reads */
+export function randomSecret(cell: string | null = null): Secret {
+  return new Secret(textOf(cell, randomBytes(32).toString('base64url')));
 }

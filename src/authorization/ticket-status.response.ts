@@ -17,7 +17,7 @@ const MAX_WAIT_SECONDS = 55;
 
 export class TicketPath {
   @ApiProperty({ description: 'As POST /connect/tickets answered it' })
-  @Matches(/^[\w-]{1,64}$/, { message: 'must be the id of a ticket, as POST /connect/tickets answered it.' })
+  @Matches(/^[\w.-]{1,64}$/, { message: 'must be the id of a ticket, as POST /connect/tickets answered it.' })
   id!: string;
 }
 

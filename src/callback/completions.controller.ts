@@ -23,12 +23,12 @@ import {
 } from '../token-store/connects/pending-consents.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { ConsentTickets } from './consent-tickets.js';
-import { PendingConsents } from './pending-consents.js';
+import { COMPLETION_CODE, PendingConsents } from './pending-consents.js';
 import { ResumeConnectsJob } from './resume-connects.job.js';
 
 class CompletionDto {
   @ApiProperty({ description: 'connect_code, as the browser brought it to return_to' })
-  @Matches(/^[\w-]{43}$/, { message: 'is not as the broker made it.' })
+  @Matches(COMPLETION_CODE, { message: 'is not as the broker made it.' })
   code!: string;
 
   @ApiProperty({ description: 'The user of the session that brought the code' })

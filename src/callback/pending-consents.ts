@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { textOf } from '../domain/cell.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { VerifiedAccount } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -11,6 +13,8 @@ import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.reposito
 
 /** How long the app's server may take to confirm. */
 export const CONFIRM_SECONDS = 10 * 60;
+/** 256 bits, with the cell in front. */
+export const COMPLETION_CODE = /^(?:[a-z][a-z0-9]{0,3}\.)?[\w-]{43}$/;
 
 /**
  * Holds a consent back until the app's server confirms whose session brought the completion code. A link that was
@@ -23,11 +27,12 @@ export class PendingConsents {
     private readonly sealer: Sealer,
     private readonly ledger: SlotLedgerRepository,
     private readonly pending: PendingConsentsRepository,
+    private readonly settings: Settings,
   ) {}
 
   /** A completion code for the app, and the digest that it is stored under. */
   newCode(serviceId: string): { readonly code: string; readonly codeHash: Uint8Array<ArrayBuffer> } {
-    const code = randomBytes(32).toString('base64url');
+    const code = textOf(this.settings.cell, randomBytes(32).toString('base64url'));
     return { code, codeHash: this.hashOf(serviceId, new Secret(code)) };
   }
 

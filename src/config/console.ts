@@ -29,10 +29,17 @@ export function readConsole(
 ): { console: ConsoleSettings | null; faults: string[] } {
   const { CONSOLE_OPERATORS: operators, CONSOLE_VIEWERS: viewers, ADMIN_PORT, ADMIN_URL, PORT } = environment;
   const faults: string[] = [];
+  if (environment.CELL === null && environment.CELL_PEERS.length > 0)
+    faults.push('CELL is not set, which CELL_PEERS needs');
   if (ADMIN_PORT !== null && ADMIN_PORT === PORT) faults.push('ADMIN_PORT and PORT are the same');
   if (operators.length + viewers.length === 0) return { console: null, faults };
   if (ADMIN_PORT !== null && ADMIN_URL === null) {
     faults.push('ADMIN_URL is not set: the console is on ADMIN_PORT, and must know where browsers reach it');
+  }
+  if (environment.CELL !== null && ADMIN_PORT === null) {
+    faults.push(
+      'ADMIN_PORT is not set: with CELL, the console of each cell has an address of its own (ADMIN_URL), which PUBLIC_URL is not',
+    );
   }
   const url = (ADMIN_PORT === null ? null : ADMIN_URL) ?? environment.PUBLIC_URL;
   const redirectUri = `${url}/console/callback`;

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { isEmail } from 'class-validator';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
+import { textOf, uuidOf } from '../domain/cell.js';
 import { assertMayRequest, authorityEnded } from '../domain/connect/connect-authority.js';
 import { type ConnectOutcome, outcomeOfRefusal, returnAddress } from '../domain/connect/connect-outcome.js';
 import {
@@ -33,7 +34,11 @@ export const MAX_TICKET_LENGTH = 8000;
 /** Where the link of each purpose leads. */
 const PATHS: Readonly<Record<TicketPurpose, string>> = { connect: '/connect', manage: '/me/grants' };
 /** ct_, the id, and 128 bits of secret. */
-const STORED = /^ct_([a-z0-9]{12})_([\w-]{22})$/;
+const STORED = /^ct_((?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12})_([\w-]{22})$/;
+/** The cell of a sealed one. */
+const SEALED_CELL = /^(?:[a-z][a-z0-9]{0,3}\.)?(?=eyJ)/;
+/** Of a stored one. */
+export const TICKET_ID = /^(?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12}$/;
 
 export const REQUIREMENT_RULE = 'must be an object with email, sub or hd.';
 
@@ -82,7 +87,7 @@ export class ConnectTickets {
     if (requireAccount && Object.values(requireAccount).every((condition) => condition === undefined)) {
       throw invalidRequest({ require_account: REQUIREMENT_RULE });
     }
-    const id = generateServiceId();
+    const id = textOf(this.settings.cell, generateServiceId());
     const secret = randomBytes(16).toString('base64url');
     const now = this.clock.now();
     const expiresAt = this.#expiry(now);
@@ -170,7 +175,7 @@ export class ConnectTickets {
   }
 
   async #openSealed(text: string): Promise<OpenedTicket> {
-    const json = await this.sealer.open(text, AAD).catch(() => {
+    const json = await this.sealer.open(text.replace(SEALED_CELL, ''), AAD).catch(() => {
       throw ticketInvalid();
     });
     const { id, connectRequest } = JSON.parse(json.reveal()) as Omit<OpenedTicket, 'stored'>;
@@ -179,10 +184,11 @@ export class ConnectTickets {
 
   async #seal(request: ConnectRequest, expiresAt: Date): Promise<string> {
     const payload = {
-      id: randomUUID(),
+      id: uuidOf(this.settings.cell, randomUUID()),
       connectRequest: { ...request, linkExpiresAt: expiresAt.toISOString() },
     };
-    const sealed = await this.sealer.seal(new Secret(JSON.stringify(payload)), AAD);
+    const text = await this.sealer.seal(new Secret(JSON.stringify(payload)), AAD);
+    const sealed = textOf(this.settings.cell, text);
     if (sealed.length > MAX_TICKET_LENGTH) {
       throw invalidRequest({
         scope:

@@ -5,7 +5,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { DeclarationsRepository } from '../token-store/declarations/declarations.repository.js';
 import { DeclarationFaulty, faultsOf } from './check-declaration.js';
-import { type Declaration, declarationOf, type FieldValue } from './declaration.js';
+import { type Declaration, declarationOf, type FieldValue, type GivenSecrets } from './declaration.js';
 import { type ItemChange, type NewSecret, planDeclaration } from './plan-declaration.js';
 
 export interface Applied {
@@ -17,6 +17,7 @@ export interface Applied {
 export interface ApplyOptions {
   readonly isDryRun: boolean;
   readonly isPruning: boolean;
+  readonly given?: GivenSecrets | undefined;
   /** Keeps the new secrets: where it throws nothing is changed. Called again where the transaction is repeated. */
   readonly beforeCommit?: ((secrets: readonly NewSecret[]) => void) | undefined;
 }
@@ -35,7 +36,10 @@ export class ApplyDeclaration {
   ) {}
 
   /** @throws {DeclarationFaulty} with every fault */
-  async apply(declared: Declaration, { isDryRun, isPruning, beforeCommit }: ApplyOptions): Promise<Applied> {
+  async apply(
+    declared: Declaration,
+    { isDryRun, isPruning, given, beforeCommit }: ApplyOptions,
+  ): Promise<Applied> {
     const now = this.clock.now();
     const surroundings = {
       clients: this.settings.clients.all().map(({ alias }) => alias),
@@ -45,7 +49,7 @@ export class ApplyDeclaration {
       (stored) => {
         const faults = faultsOf(declared, stored, surroundings, isPruning);
         if (faults.length > 0) throw new DeclarationFaulty(faults);
-        const plan = planDeclaration(declared, stored, isPruning, now);
+        const plan = planDeclaration(declared, stored, isPruning, now, given);
         const writes = isDryRun || plan.changes.length === 0 ? null : plan.writes;
         return { changes: plan.changes, secrets: plan.secrets, writes };
       },

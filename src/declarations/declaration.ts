@@ -7,6 +7,7 @@ import { RIGHTS, type Right } from '../domain/access/policy.js';
 import type { WorkloadIdentity } from '../domain/access/workload-identity.js';
 import { scopeSet } from '../domain/google/scopes.js';
 import type { Secret } from '../domain/secret.js';
+import type { PresentedKey } from '../services/service-key.js';
 import type { StoredDeclaration } from '../token-store/declarations/declarations.repository.js';
 
 export interface DeclaredFace {
@@ -159,3 +160,11 @@ function comparable(value: FieldValue): string {
   if (value === null || (Array.isArray(value) && value.length === 0)) return 'null';
   return JSON.stringify(Array.isArray(value) ? [...new Set(value as string[])].sort() : value);
 }
+
+/** By name: what a new service or webhook gets in the place of one that is made here. */
+export interface GivenSecrets {
+  readonly serviceKeys: ReadonlyMap<string, PresentedKey>;
+  readonly webhookSecrets: ReadonlyMap<string, Secret>;
+}
+
+export const NONE_GIVEN: GivenSecrets = { serviceKeys: new Map(), webhookSecrets: new Map() };

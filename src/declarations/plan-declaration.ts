@@ -24,7 +24,9 @@ import {
   type FieldChange,
   fieldChanges,
   fieldsOf,
+  type GivenSecrets,
   NO_DECLARED_FACE,
+  NONE_GIVEN,
   type Section,
 } from './declaration.js';
 import { readLogo } from './logo.js';
@@ -63,8 +65,9 @@ export function planDeclaration(
   stored: StoredDeclaration,
   isPruning: boolean,
   now: Date,
+  given: GivenSecrets = NONE_GIVEN,
 ): Plan {
-  const plan = new Planner(stored, now);
+  const plan = new Planner(stored, now, given);
   const before = declarationOf(stored);
   for (const section of ['issuers', 'clients', 'services', 'webhooks'] as const) {
     const items = declared[section];
@@ -105,6 +108,7 @@ class Planner implements Plan {
   constructor(
     private readonly stored: StoredDeclaration,
     private readonly now: Date,
+    private readonly given: GivenSecrets,
   ) {
     this.#serviceIds = new Map(stored.services.map(({ id, name }) => [name, id]));
   }
@@ -143,8 +147,9 @@ class Planner implements Plan {
   #putService(name: string, declared: DeclaredService, fields: readonly FieldChange[]): void {
     const { identity } = declared;
     const known = this.stored.services.find((each) => each.name === name);
-    const key = known || identity ? null : generateKey();
-    const id = known?.id ?? key?.id ?? generateServiceId();
+    const given = known || identity ? undefined : this.given.serviceKeys.get(name);
+    const key = known || identity || given ? null : generateKey();
+    const id = known?.id ?? given?.id ?? key?.id ?? generateServiceId();
     const policy = policyOf(declared);
     if (known) {
       const credential = identity ? { kind: 'identity' as const, ...identity } : known.credential;
@@ -154,7 +159,7 @@ class Planner implements Plan {
     } else {
       const credential = identity
         ? { kind: 'identity' as const, ...identity }
-        : { kind: 'key' as const, keyHash: key?.hash ?? new Uint8Array() };
+        : { kind: 'key' as const, keyHash: given?.hash ?? key?.hash ?? new Uint8Array() };
       this.writes.addServices.push({ id, name, credential, policy, createdAt: this.now });
       if (key) this.secrets.push({ kind: 'service_key', name, secret: key.key });
       this.#serviceIds.set(name, id);
@@ -178,8 +183,9 @@ class Planner implements Plan {
     };
     const known = this.#webhookOf(name);
     if (!known?.secrets) {
-      const current = secret ?? generateWebhookSecret();
-      if (!secret) this.secrets.push({ kind: 'webhook_secret', name, secret: current });
+      const given = secret ?? this.given.webhookSecrets.get(name);
+      const current = given ?? generateWebhookSecret();
+      if (!given) this.secrets.push({ kind: 'webhook_secret', name, secret: current });
       const webhook: Webhook = {
         id: randomUUID(),
         ...spec,

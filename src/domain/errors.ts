@@ -18,6 +18,7 @@ export type BrokerErrorCode =
   | 'integrity_failed'
   | 'client_misconfigured'
   | 'google_unavailable'
+  | 'cell_unavailable'
   | 'issuer_unavailable'
   | 'database_unavailable'
   | 'clock_skewed';

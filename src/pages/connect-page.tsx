@@ -1,3 +1,4 @@
+import { formAction } from '../domain/cell.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { messagesOf } from './messages/messages.js';
 import type { Part } from './messages/en.js';
@@ -41,7 +42,7 @@ export function connectPage(context: PageContext, facts: ConnectPageFacts): stri
       </dl>
       <h2>{connect.asks(app)}</h2>
       <ScopeList locale={locale} scopes={scopes} reasons={{ app: context.app.name, byScope: reasons }} />
-      <form method="post" action="/connect">
+      <form method="post" action={formAction(context.cell ?? null, '/connect')}>
         <div class="actions">
           <input type="hidden" name="ticket" value={ticket} />
           <button type="submit">{connect.button}</button>

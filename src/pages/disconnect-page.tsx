@@ -1,3 +1,4 @@
+import { formAction } from '../domain/cell.js';
 import { manageMessagesOf } from './messages/messages.js';
 import type { ShownGrant } from './my-grants-page.js';
 import { GOOGLE_CONNECTIONS, Name, Page, renderPage } from './page.js';
@@ -45,7 +46,7 @@ export function disconnectPage(context: PageContext, facts: DisconnectFacts): st
           <ScopeList locale={locale} scopes={grant.scopes} isMissing isBrief />
         </>
       )}
-      <form method="post" action="/me/grants/disconnect">
+      <form method="post" action={formAction(context.cell ?? null, '/me/grants/disconnect')}>
         <div class="actions">
           <input type="hidden" name="ticket" value={ticketId} />
           <input type="hidden" name="grant" value={grant.id} />

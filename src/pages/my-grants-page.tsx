@@ -1,3 +1,4 @@
+import { formAction } from '../domain/cell.js';
 import type { ManageMessages } from './messages/manage.en.js';
 import { manageMessagesOf, messagesOf } from './messages/messages.js';
 import { BackToApp, GOOGLE_CONNECTIONS, Name, Page, renderPage } from './page.js';
@@ -40,7 +41,7 @@ export function entryPage(
   return renderPage(
     <Page context={context} title={title}>
       <p>{entry.body(<Name>{context.app.name}</Name>)}</p>
-      <form method="post" action="/me/grants">
+      <form method="post" action={formAction(context.cell ?? null, '/me/grants')}>
         <div class="actions">
           <input type="hidden" name="ticket" value={ticket} />
           <button type="submit">{entry.button}</button>
@@ -100,7 +101,7 @@ interface GrantSectionProps {
   readonly ticketId: string;
 }
 
-function GrantSection({ context: { locale, app }, grant, ticketId }: GrantSectionProps) {
+function GrantSection({ context: { locale, app, cell = null }, grant, ticketId }: GrantSectionProps) {
   const messages = manageMessagesOf(locale);
   const { connect, result } = messagesOf(locale);
   const { id, account, status, scopes, missing, since, endsAt, mayReconnect, mayDisconnect } = grant;
@@ -136,7 +137,7 @@ function GrantSection({ context: { locale, app }, grant, ticketId }: GrantSectio
       {mayReconnect || mayDisconnect ? (
         <div class="actions">
           {mayReconnect ? (
-            <form method="post" action="/me/grants/reconnect">
+            <form method="post" action={formAction(cell, '/me/grants/reconnect')}>
               <input type="hidden" name="ticket" value={ticketId} />
               <input type="hidden" name="grant" value={id} />
               <button type="submit" aria-describedby={`grant-${id}`}>

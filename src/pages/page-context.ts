@@ -18,6 +18,8 @@ export interface PageContext<App extends AppFace | null = AppFace> {
   readonly app: App;
   /** The way back to the app, with how the connect ended; null where the app named none. */
   readonly backUrl: string | null;
+  /** Of which forms say that they are; null or left out where there are no cells. */
+  readonly cell?: string | null;
 }
 
 /** An app that is known by its name only. */

@@ -14,6 +14,7 @@ import { SecurityEventVerifier } from '../google/risc/security-event-verifier.js
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { SecurityEventsRepository } from '../token-store/security-events/security-events.repository.js';
 import { readEvent, type SecurityEvent } from './read-event.js';
+import { RelaySecurityEvent } from './relay-security-event.js';
 
 const RETRY_AFTER_SECONDS = 30;
 
@@ -35,6 +36,7 @@ export class ReceiveSecurityEvent {
     private readonly verifier: SecurityEventVerifier,
     private readonly securityEvents: SecurityEventsRepository,
     private readonly audit: AuditLog,
+    private readonly peers: RelaySecurityEvent,
     meter: Meter,
   ) {
     this.#received = meter.counter(SECURITY_EVENTS);
@@ -42,10 +44,25 @@ export class ReceiveSecurityEvent {
 
   /**
    * Handles one delivery. When it returns, every change is stored; when it throws, none is, and Google delivers again.
+   * Passed on to the other cells afterwards: only what Google signed, and also what was handled before, as a cell may have lacked it.
    * @param requestId of the call, for log and audit
-   * @throws {BrokerError} `invalid_request` with RFC 8935's `err`, or `google_unavailable`
+   * @param isRelayed whether another cell sent it
+   * @throws {BrokerError} `invalid_request` with RFC 8935's `err`, `google_unavailable` or `cell_unavailable`
    */
-  async receive(body: unknown, requestId: string): Promise<void> {
+  async receive(body: unknown, requestId: string, isRelayed: boolean): Promise<void> {
+    const mayRelay = !isRelayed && this.peers.hasPeers;
+    try {
+      await this.#handle(body, requestId);
+    } catch (error) {
+      // Signed by Google, and for a client of another cell.
+      const isForAnother = error instanceof BrokerError && error.extensions['err'] === 'invalid_audience';
+      if (mayRelay && isForAnother && (await this.peers.relay(String(body)))) return;
+      throw error;
+    }
+    if (mayRelay) await this.peers.relay(String(body));
+  }
+
+  async #handle(body: unknown, requestId: string): Promise<void> {
     const token = await this.#verify(body);
     const { jti, occurredAt } = token;
     const events = Object.entries(token.events).map(([type, details]) =>

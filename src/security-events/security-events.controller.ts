@@ -7,6 +7,7 @@ import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { SECURITY_EVENTS_ROUTE } from '../http/rate-limit/route-limits.js';
 import type { TextBodies } from '../http/server/body-parsers.js';
 import { ReceiveSecurityEvent } from './receive-security-event.js';
+import { RELAYED_HEADER } from './relay-security-event.js';
 
 /** The first is RFC 8935's; senders and tools use the others instead. */
 const BODY_TYPES = ['application/secevent+jwt', 'application/jwt', 'text/plain'] as const;
@@ -36,8 +37,9 @@ export class SecurityEventsController {
   @ApiBody({ schema: { type: 'string', description: 'A security event token (RFC 8417) as a signed JWT' } })
   @ApiAcceptedResponse({ description: 'Handled; no body' })
   @ApiBodyProblems()
-  @ApiProblems('invalid_request', 'rate_limited', 'google_unavailable')
-  async receive(@Body() body: unknown, @Req() { id }: FastifyRequest): Promise<void> {
-    await this.receiveSecurityEvent.receive(body, id);
+  @ApiProblems('invalid_request', 'rate_limited', 'google_unavailable', 'cell_unavailable')
+  async receive(@Body() body: unknown, @Req() { id, headers }: FastifyRequest): Promise<void> {
+    const isRelayed = headers[RELAYED_HEADER] !== undefined;
+    await this.receiveSecurityEvent.receive(body, id, isRelayed);
   }
 }

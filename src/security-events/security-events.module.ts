@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ReceiveSecurityEvent } from './receive-security-event.js';
+import { RelaySecurityEvent } from './relay-security-event.js';
 import { SecurityEventsController } from './security-events.controller.js';
 
 /**
@@ -10,6 +11,6 @@ import { SecurityEventsController } from './security-events.controller.js';
  */
 @Module({
   controllers: [SecurityEventsController],
-  providers: [ReceiveSecurityEvent],
+  providers: [ReceiveSecurityEvent, RelaySecurityEvent],
 })
 export class SecurityEventsModule {}

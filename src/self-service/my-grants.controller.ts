@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { redirectTo } from '../authorization/browser-response.js';
 import { PageContexts, RefusalPageInterceptor } from '../authorization/page-contexts.js';
 import { Settings } from '../config/settings.js';
+import { TICKET_ID } from '../connect-tickets/connect-ticket.js';
 import { missingScopes } from '../domain/google/scopes.js';
 import { forecast } from '../domain/grant/expiry-forecast.js';
 import type { Grant } from '../domain/grant/grant.js';
@@ -21,8 +22,6 @@ import { BeginForm, DisconnectForm, type DONE, GrantForm, MyGrantsQuery } from '
 import { type MyGrant, MyGrants } from './my-grants.js';
 
 const PATH = '/me/grants';
-/** A text in the place of `ticket` that is no link. */
-const TICKET_ID = /^[a-z0-9]{12}$/;
 
 /** The page of a user's grants, and its buttons. Each of them answers with a redirect to an address that can be loaded again. */
 @Controller('me/grants')
@@ -47,6 +46,7 @@ export class MyGrantsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
+    // Another text is that of the link.
     if (!TICKET_ID.test(query.ticket)) {
       await this.#showEntry(query.ticket, request, reply);
       return;

@@ -11,6 +11,7 @@ import {
   MIN_LIFETIME_SECONDS,
   type NewDelegation,
 } from './delegated-credentials.js';
+import { CREDENTIAL_ID } from './delegated-credential.js';
 
 const STATUSES = ['active', 'expired', 'revoked'] as const;
 
@@ -71,7 +72,7 @@ export function toDelegation({
 
 export class CredentialPath {
   @ApiProperty({ description: 'The id of a credential, never its handle', example: 'h3k9x2mvq7aw' })
-  @Matches(/^[a-z0-9]{12}$/, { message: 'must be the id of a credential, as the list has it.' })
+  @Matches(CREDENTIAL_ID, { message: 'must be the id of a credential, as the list has it.' })
   id!: string;
 }
 

@@ -44,7 +44,7 @@ export class DelegatedCredentials {
     const { userId, client, account, scopes, lifetimeSeconds } = delegation;
     const { alias } = this.settings.clients.pickFor(service, client ?? undefined);
     assertAllowed(service, userId, alias, scopes);
-    const { id, handle, hash } = generateHandle();
+    const { id, handle, hash } = generateHandle(this.settings.cell);
     const createdAt = this.clock.now();
     const credential: DelegatedCredential = {
       id,

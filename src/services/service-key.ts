@@ -22,6 +22,7 @@ export function generateKey(): NewKey {
   return { id, key: new Secret(`tbk_${id}_${secret}`), hash: hash(secret) };
 }
 
+/** Of 60 bits; also of tickets and credentials. */
 export function generateServiceId(): string {
   return Array.from(randomBytes(12), (byte) => ID_ALPHABET[byte % ID_ALPHABET.length]).join('');
 }

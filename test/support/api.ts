@@ -100,7 +100,8 @@ export class Browser {
     const page = await this.open(connectUrl);
     const ticket = /name="ticket" value="([^"]+)"/.exec(page.text)?.[1];
     if (ticket === undefined) throw new Error(`No connect page: ${page.text}`);
-    const answer = await this.submit(new URL('/connect', connectUrl), { ticket });
+    const [, action = '/connect'] = /<form method="post" action="([^"]+)"/.exec(page.text) ?? [];
+    const answer = await this.submit(new URL(action, connectUrl), { ticket });
     const location = answer.headers.get('location');
     if (answer.status !== 303 || location === null) throw new Error(`No way to Google: ${answer.text}`);
     return new URL(location);

@@ -14,14 +14,25 @@ export interface Standby {
   readonly port: number;
   /** Makes it a primary beside the old one, once all that is there has come. @returns the server */
   promote(): Promise<RunningPostgres>;
+  /** The same with what has come so far: the old one may be gone. */
+  promoteNow(): Promise<RunningPostgres>;
 }
+
+/** What it is called in synchronous_standby_names. */
+export const STANDBY_NAME = 'standby';
 
 /**
  * A streaming standby of a running server: a copy in backup mode, as
  * https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP describes.
+ * @param replicationPort where it reaches the primary: a proxy that a test can cut
  */
-export async function startStandby(primary: Primary, folder: string): Promise<Standby> {
+export async function startStandby(
+  primary: Primary,
+  folder: string,
+  replicationPort = primary.postgres.port,
+): Promise<Standby> {
   const client = new pg.Client({ connectionString: primary.postgres.url('postgres') });
+  client.on('error', () => undefined);
   await client.connect();
   await client.query(`SELECT pg_backup_start('standby', true)`);
   execFileSync('cp', ['-a', primary.folder, folder]);
@@ -47,13 +58,21 @@ export async function startStandby(primary: Primary, folder: string): Promise<St
       '-c',
       'fsync=off',
       '-c',
-      `primary_conninfo=host=127.0.0.1 port=${postgres.port} user=broker password=${password}`,
+      `primary_conninfo=host=127.0.0.1 port=${replicationPort} user=broker password=${password} application_name=${STANDBY_NAME}`,
+      '-c',
+      'wal_retrieve_retry_interval=100ms',
     ],
   });
   started.catch(() => undefined);
   const standby = await openRetrying(postgres.url('postgres').replace(`:${postgres.port}/`, `:${port}/`));
+  const promoteNow = async () => {
+    await standby.query('SELECT pg_promote()');
+    await Promise.all([client.end().catch(() => undefined), standby.end()]);
+    return started;
+  };
   return {
     port,
+    promoteNow,
     promote: async () => {
       const sent = await client.query<{ lsn: string }>('SELECT pg_current_wal_lsn() AS lsn');
       const arrived = async () =>
@@ -63,9 +82,7 @@ export async function startStandby(primary: Primary, folder: string): Promise<St
           ])
         ).rows[0]?.here;
       while (!(await arrived())) await new Promise((resolve) => setTimeout(resolve, 20));
-      await standby.query('SELECT pg_promote()');
-      await Promise.all([client.end(), standby.end()]);
-      return started;
+      return promoteNow();
     },
   };
 }

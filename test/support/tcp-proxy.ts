@@ -4,14 +4,20 @@ export interface TcpProxy {
   readonly port: number;
   /** New connections go there; those that are there stay where they are. */
   lead(port: number): void;
+  /** Ends the connections that are there, and refuses others until `lead`. */
+  cut(): void;
   close(): Promise<void>;
 }
 
 /** What stands before a database and moves with a failover, without ending the connections it has. */
 export async function startTcpProxy(firstPort: number): Promise<TcpProxy> {
-  let target = firstPort;
+  let target: number | null = firstPort;
   const sockets = new Set<Socket>();
   const server = createServer((inbound) => {
+    if (target === null) {
+      inbound.on('error', () => undefined).destroy();
+      return;
+    }
     const outbound = connect(target, '127.0.0.1');
     for (const [from, to] of [
       [inbound, outbound],
@@ -30,6 +36,10 @@ export async function startTcpProxy(firstPort: number): Promise<TcpProxy> {
   return {
     port: (server.address() as AddressInfo).port,
     lead: (port) => (target = port),
+    cut: () => {
+      target = null;
+      for (const socket of sockets) socket.destroy();
+    },
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();

@@ -709,7 +709,7 @@ export interface components {
          * @description Stable: write your code against this. More may be added
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "unauthenticated" | "not_allowed" | "insufficient_scope" | "no_ads_access" | "not_connected" | "not_found" | "method_not_allowed" | "ambiguous_account" | "slots_full" | "reconnect_required" | "rate_limited" | "internal_error" | "integrity_failed" | "client_misconfigured" | "google_unavailable" | "database_unavailable" | "clock_skewed" | "issuer_unavailable";
+        ProblemCode: "invalid_request" | "unauthenticated" | "not_allowed" | "insufficient_scope" | "no_ads_access" | "not_connected" | "not_found" | "method_not_allowed" | "ambiguous_account" | "slots_full" | "reconnect_required" | "rate_limited" | "internal_error" | "integrity_failed" | "client_misconfigured" | "google_unavailable" | "cell_unavailable" | "database_unavailable" | "clock_skewed" | "issuer_unavailable";
         /** @description A refusal (RFC 9457). Members that not all problems have name the codes that have them */
         Problem: {
             /** @description A URN with the code */

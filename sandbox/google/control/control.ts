@@ -50,6 +50,8 @@ export interface Control {
   delegate(serviceAccountEmail: string, scopes: string[] | null): void;
   setSlotLimit(limit: number): void;
   setTestingMode(on: boolean): void;
+  /** Each refresh answers another refresh token and ends the one that was sent. */
+  rotateRefreshTokens(on: boolean): void;
   disableClient(clientId: string): void;
   deleteClient(clientId: string): void;
   enableClient(clientId: string): void;
@@ -132,6 +134,9 @@ export function createControl(google: Google, initialSettings: () => Settings): 
     },
     setTestingMode: (on) => {
       google.settings.testingMode = on;
+    },
+    rotateRefreshTokens: (on) => {
+      google.settings.rotatesRefreshTokens = on;
     },
     disableClient: (clientId) => {
       google.settings.clientStatus.set(client(google, clientId).clientId, 'disabled_client');

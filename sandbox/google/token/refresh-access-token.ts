@@ -1,4 +1,7 @@
-/** grant_type=refresh_token: a refresh token for a new access token; the refresh token itself stays the same. */
+/**
+ * grant_type=refresh_token: a refresh token for a new access token. The refresh token itself stays the same, unless a test has it
+ * rotated: RFC 6749 section 6 lets a server issue another one, which Google does not do today.
+ */
 import type { Google, StandInClient } from '../google.js';
 import type { RefreshToken } from '../ledger/records.js';
 import { refuseToken } from '../refusals.js';
@@ -29,7 +32,12 @@ export async function refreshAccessToken(
   if (policy) throw refuseToken(policy);
   const scopes = narrowedScopes(refreshToken, form['scope']);
   google.ledger.useRefreshToken(refreshToken);
-  return issueAccessToken(google, { client, sub: refreshToken.sub, scopes, offline: true });
+  const response = await issueAccessToken(google, { client, sub: refreshToken.sub, scopes, offline: true });
+  if (!google.settings.rotatesRefreshTokens) return response;
+  const { clientId, projectId, sub, scopes: granted } = refreshToken;
+  google.ledger.endRefreshToken(refreshToken);
+  const { token } = google.ledger.issueRefreshToken({ clientId, projectId, sub, scopes: granted });
+  return { ...response, refresh_token: token };
 }
 
 /** RFC 6749 section 6, which Google follows without documenting it: fewer scopes may be requested, never more. */

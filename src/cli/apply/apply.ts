@@ -14,6 +14,7 @@ Examples:
   token-broker apply services.yaml --dry-run
   token-broker apply services.yaml
   token-broker apply services.yaml --secrets-to new-secrets.json
+  token-broker apply services.yaml --secrets-from new-secrets.json
   token-broker export > services.yaml
 
 Makes services, webhooks, issuers and clients be as the file says, in one
@@ -27,6 +28,7 @@ interface Options {
   readonly dryRun?: boolean;
   readonly prune?: boolean;
   readonly secretsTo?: string;
+  readonly secretsFrom?: string;
 }
 
 export function apply(): Command {
@@ -36,12 +38,18 @@ export function apply(): Command {
     .option('--dry-run', 'show what would change, and change nothing')
     .option('--prune', 'revoke or delete what the sections of the file do not name')
     .option('--secrets-to <path>', 'write new keys and secrets into this new file, and do not show them')
+    .option(
+      '--secrets-from <path>',
+      'give new services and webhooks what another cell wrote with --secrets-to',
+    )
     .addHelpText('after', EXAMPLES)
     .action(printResult(applyFile));
 }
 
 async function applyFile(name: string, options: Options): Promise<CommandResult> {
-  const { dryRun: isDryRun = false, prune: isPruning = false, secretsTo } = options;
+  const { dryRun: isDryRun = false, prune: isPruning = false, secretsTo, secretsFrom } = options;
+  const { readGivenSecrets } = await import('./given-secrets.js');
+  const given = readGivenSecrets(secretsFrom);
   const [{ file, declaration }, settings, modules] = await Promise.all([
     readDeclared(name),
     readSettings(process.env),
@@ -65,7 +73,7 @@ async function applyFile(name: string, options: Options): Promise<CommandResult>
     withModules(settings, [DeclarationsModule], async (broker) => {
       const beforeCommit = target === null ? undefined : target.write.bind(target);
       onCommitted(
-        await broker.get(ApplyDeclaration).apply(declaration, { isDryRun, isPruning, beforeCommit }),
+        await broker.get(ApplyDeclaration).apply(declaration, { isDryRun, isPruning, given, beforeCommit }),
       );
     }),
   ).catch(async (error: unknown) => {

@@ -81,9 +81,14 @@ export async function explainFailure(error: unknown): Promise<Failure> {
       : new Failure(EXIT.refused, 'kms_refused', error.message);
   }
   // Loads Prisma's client.
-  const { databaseFault } = await import('../../token-store/client/database-error.js');
+  const [{ databaseFault }, { hostsTried }] = await Promise.all([
+    import('../../token-store/client/database-error.js'),
+    import('../../token-store/client/choose-host.js'),
+  ]);
   const fault = databaseFault(error);
-  if (fault) return new Failure(EXIT.unavailable, fault.code, fault.message);
+  const tried = hostsTried(error);
+  const where = tried === null ? '' : ` Tried ${tried}.`;
+  if (fault) return new Failure(EXIT.unavailable, fault.code, `${fault.message}${where}`);
   const what = error instanceof Error ? (error.stack ?? error.message) : 'The thrown value is not an Error.';
   return new Failure(
     EXIT.unexpected,

@@ -1,4 +1,5 @@
-import { integer, matches, text } from '../setting.js';
+import { CELL_NAME } from '../../domain/cell.js';
+import { integer, list, matches, text } from '../setting.js';
 
 /** The key ring, the services, what is cached, what is recorded and who is notified. */
 export const BROKER_SETTINGS = {
@@ -22,6 +23,23 @@ export const BROKER_SETTINGS = {
     doc: 'The path of a JSON file with the issuers whose JWTs services may present instead of a key.',
     more: 'See [service identities](service-identities.md).',
     example: '/run/secrets/issuers.json',
+  }),
+  CELL: text({
+    default: null,
+    rule: matches(CELL_NAME, 'must be a lowercase letter and up to three lowercase letters or digits'),
+    doc: 'The name of the cell that this broker and its database are, in front of every id that leaves it.',
+    more: 'Only where there are [several](cells.md), and never changed. Not set: ids carry none.',
+    example: 'eu1',
+  }),
+  CELL_PEERS: list({
+    default: [],
+    rule: matches(
+      /^https?:\/\/[^/?#\s@]+$/,
+      'must be origins such as http://broker-us1.internal:3000, comma separated',
+    ),
+    doc: "The other cells, where Google's security events are passed on to: the origin of each on your own network, comma separated.",
+    more: 'See [security events of cells](cells.md#security-events).',
+    example: 'http://broker-us1.internal:3000',
   }),
   CACHE_USERS: integer({
     default: 20_000,

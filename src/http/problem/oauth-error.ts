@@ -45,6 +45,7 @@ export const OAUTH_ERRORS: Readonly<Record<BrokerErrorCode | 'internal_error', O
   integrity_failed: { error: 'server_error', status: null },
   client_misconfigured: { error: 'server_error', status: null },
   google_unavailable: { error: 'temporarily_unavailable', status: null },
+  cell_unavailable: { error: 'temporarily_unavailable', status: null },
   database_unavailable: { error: 'temporarily_unavailable', status: null },
   clock_skewed: { error: 'temporarily_unavailable', status: null },
   issuer_unavailable: { error: 'temporarily_unavailable', status: null },

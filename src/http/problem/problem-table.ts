@@ -24,6 +24,7 @@ export const PROBLEMS: Readonly<Record<BrokerErrorCode | 'internal_error', Probl
   integrity_failed: { status: 500, title: 'Stored data was changed outside the broker' },
   client_misconfigured: { status: 502, title: 'Google rejects the OAuth client' },
   google_unavailable: { status: 503, title: 'Google does not answer' },
+  cell_unavailable: { status: 503, title: 'Another cell does not answer' },
   database_unavailable: { status: 503, title: 'The database does not answer' },
   clock_skewed: { status: 503, title: "This machine's clock is wrong" },
   issuer_unavailable: { status: 503, title: 'The issuer of this JWT does not answer' },

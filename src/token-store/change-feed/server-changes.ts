@@ -10,8 +10,13 @@ import { ListenConnection } from './listen-connection.js';
 
 /** A heartbeat whose notification takes longer is lost, however busy everything is. */
 const LOST_MS = 3000;
-/** More are pending only when the database does not answer. */
-const MAX_PENDING = 10;
+/**
+ * More are pending only when the database does not answer, or its commits wait for a standby that is away. Each holds a connection,
+ * and most of the pool is for calls.
+ */
+const MAX_PENDING = 3;
+/** Of pooled connections that one heartbeat may hold. */
+const POOL_SHARE = 3;
 /** A database that refuses heartbeats is not asked at each tick. */
 const REFUSED_PAUSE_MS = 5000;
 
@@ -41,6 +46,7 @@ export class ServerChanges {
   readonly freshness: FeedFreshness;
   readonly #connection: ListenConnection;
   readonly #pending = new Map<string, PendingHeartbeat>();
+  readonly #maxPending: number;
   #pausedUntil = 0;
   #isStopped = false;
 
@@ -51,6 +57,7 @@ export class ServerChanges {
     private readonly events: ServerEvents,
     at: ServerPlace | null = null,
   ) {
+    this.#maxPending = Math.max(1, Math.min(MAX_PENDING, Math.floor(settings.databasePoolSize / POOL_SHARE)));
     this.freshness = new FeedFreshness(log, settings.cacheWithoutDatabaseMs, settings.cacheMaxAgeMs);
     this.#connection = new ListenConnection(
       settings,
@@ -82,7 +89,7 @@ export class ServerChanges {
 
   /** Called regularly. */
   tick(): void {
-    if (performance.now() >= this.#pausedUntil && this.#pending.size < MAX_PENDING) void this.heartbeat();
+    if (performance.now() >= this.#pausedUntil && this.#pending.size < this.#maxPending) void this.heartbeat();
     this.#connection.replaceWhenDue();
   }
 

@@ -15,6 +15,8 @@ export class AddressSource {
   #address: DatabaseAddress;
   /** The index of the host that was chosen the last time. */
   preferred = 0;
+  /** Whether two hosts took writes then. */
+  isSplit = false;
 
   /** @throws {DatabaseUrlFault} */
   constructor(

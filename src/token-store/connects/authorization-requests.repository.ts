@@ -34,9 +34,10 @@ export type PendingAuthorization = AuthorizationRequest & AuthorizationRequestKe
 
 const KEEP_MS = 24 * 3600 * 1000;
 
-/** The ticket of an authorization request. No id of a ticket has a dot. */
+/** The ticket of an authorization request, which has its id, a dot and a UUID: several may belong to one ticket. */
 export function ticketIdOf({ ticketId }: Pick<AuthorizationRequest, 'ticketId'>): string {
-  return ticketId.split('.', 1)[0] ?? ticketId;
+  // The id has a dot of its own after the name of its cell.
+  return ticketId.replace(/\.[^.]*$/, '');
 }
 
 /** Authorization requests. One conditional UPDATE makes a state single-use across replicas. */

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
 import type { AuditEntry } from '../../domain/audit-entry.js';
+import { uuidOf } from '../../domain/cell.js';
 import { isRenewable } from '../../domain/connect/held-grant.js';
 import { sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import type { Account, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
@@ -55,6 +57,7 @@ export class GrantImportsRepository {
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
+    private readonly settings: Settings,
   ) {}
 
   /** Whose token it is already, by the ledger: so that an import that continues does not ask Google again. */
@@ -153,7 +156,7 @@ export class GrantImportsRepository {
     replaced: boolean,
   ): Promise<Grant> {
     const { userId, client, account, answer, now, audit } = token;
-    const id = row?.id ?? randomUUID();
+    const id = row?.id ?? uuidOf(this.settings.cell, randomUUID());
     const columns = {
       userId,
       client,

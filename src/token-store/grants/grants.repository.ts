@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import { uuidOf } from '../../domain/cell.js';
 import { isRenewable } from '../../domain/connect/held-grant.js';
 import { judgeConsent } from '../../domain/connect/judge-consent.js';
 import { commonScopes, missingScopes, sameScopes, scopeSet } from '../../domain/google/scopes.js';
@@ -43,6 +45,7 @@ export class GrantsRepository {
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
     private readonly tickets: ConnectTicketsRepository,
+    private readonly settings: Settings,
   ) {}
 
   /**
@@ -97,7 +100,7 @@ export class GrantsRepository {
         refreshToken,
         { granted: verdict.granted, keepsToken },
         {
-          id: stored?.id ?? randomUUID(),
+          id: stored?.id ?? uuidOf(this.settings.cell, randomUUID()),
           version: stored?.version ?? 0,
           email: stored?.account.email ?? null,
           requestedScopes: before?.requestedScopes ?? [],

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import { uuidOf } from '../../domain/cell.js';
 import { scopeSet } from '../../domain/google/scopes.js';
 import type { Account, Grant } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
@@ -38,6 +40,7 @@ export class ServiceAccountsRepository {
     private readonly credentials: CredentialSealer,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
+    private readonly settings: Settings,
   ) {}
 
   /** Deletes the tokens of a former key. @returns null when one is held and may not be replaced */
@@ -77,7 +80,7 @@ export class ServiceAccountsRepository {
         AND account_sub = ${account.sub} FOR UPDATE`;
       const stored = await tx.grant.findUnique({ where: { userId_client_accountSub: identity } });
       if (stored && !(replace && stored.kind === 'service_account')) return null;
-      const id = stored?.id ?? randomUUID();
+      const id = stored?.id ?? uuidOf(this.settings.cell, randomUUID());
       const columns = {
         ...identity,
         version: (stored?.version ?? 0) + 1,

@@ -1,0 +1,331 @@
+/** Two cells, each a broker with a database and a key ring of its own, behind one nginx that knows nothing but deploy/nginx/cells.conf. */
+import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Writable } from 'node:stream';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { type StandIn, startStandIn } from '../sandbox/google/stand-in.js';
+import { freePort } from '../sandbox/trying/postgres.js';
+import { startBroker } from '../src/bootstrap.js';
+import { readConfiguration } from '../src/config/read-configuration.js';
+import { digitsOf } from '../src/domain/cell.js';
+import { generateKeyRing } from '../src/sealing/key-ring.js';
+import { query, tokenBroker } from './cli/token-broker.js';
+import { ConsoleBrowser } from './console/console-browser.js';
+import { Browser } from './support/api.js';
+import { type CellRouter, startCellRouter, WITHOUT_ROUTER } from './support/cell-router.js';
+import { ALICE, APP, asRuntime, BOB, createDatabase, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
+
+const { resetRootLogger } = (await import(resolve('node_modules/nestjs-pino/dist/esm/rootLogger.js'))) as {
+  resetRootLogger: () => void;
+};
+
+const NAMES = ['eu1', 'us1'] as const;
+type Name = (typeof NAMES)[number];
+const OPERATOR = { ...BOB, email: 'operator@example.com', sub: '103400000000000000009' };
+
+interface Cell {
+  readonly settings: Record<string, string>;
+  readonly url: string;
+  readonly adminUrl: string;
+  app: NestFastifyApplication;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'token-broker-two-cells-'));
+const file = (name: string, content: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, content, { mode: 0o600 });
+  return path;
+};
+let google: StandIn;
+let router: CellRouter;
+let publicUrl: string;
+let services: string;
+let key: string;
+const cells = {} as Record<Name, Cell>;
+/** A user of each cell, as the router has it. */
+const users = {} as Record<Name, string>;
+
+const start = (settings: Record<string, string>) => {
+  resetRootLogger();
+  const logDestination = new Writable({
+    write: (_chunk, _encoding, done) => {
+      done();
+    },
+  });
+  return startBroker(readConfiguration(settings), { logDestination });
+};
+
+const withRouter = WITHOUT_ROUTER === '' ? test : test.skip;
+const named = (name: string) => `${name}${WITHOUT_ROUTER}`;
+
+beforeAll(async () => {
+  if (WITHOUT_ROUTER !== '') return;
+  const [outside, inside] = [await freePort(), await freePort()];
+  publicUrl = `http://127.0.0.1:${outside}`;
+  services = `http://127.0.0.1:${inside}`;
+  const ports = { eu1: [await freePort(), await freePort()], us1: [await freePort(), await freePort()] };
+  const adminUrl = (name: Name) => `http://127.0.0.1:${ports[name][1] ?? 0}`;
+  google = await startStandIn({
+    clients: [
+      {
+        clientId: 'cells',
+        projectId: 'cells',
+        clientSecret: `GOCSPX-${randomUUID()}`,
+        kind: 'web',
+        redirectUris: [`${publicUrl}/callback`, ...NAMES.map((name) => `${adminUrl(name)}/console/callback`)],
+      },
+    ],
+    accounts: [ALICE, BOB, OPERATOR],
+  });
+  const client = file('client.json', JSON.stringify(google.clientSecretJson('cells')));
+  for (const name of NAMES) {
+    const url = `http://127.0.0.1:${ports[name][0] ?? 0}`;
+    const [peer] = NAMES.filter((other) => other !== name) as [Name];
+    const settings = {
+      NODE_ENV: 'test',
+      CELL: name,
+      CELL_PEERS: `http://127.0.0.1:${ports[peer][0] ?? 0}`,
+      PORT: String(ports[name][0]),
+      ADMIN_PORT: String(ports[name][1]),
+      ADMIN_URL: adminUrl(name),
+      PUBLIC_URL: publicUrl,
+      DATABASE_URL: asRuntime(await createDatabase()),
+      DATABASE_POOL_SIZE: '4',
+      KEY_RING_FILE: file(`${name}.json`, generateKeyRing(new Date())),
+      GOOGLE_CLIENT_SECRETS: client,
+      GOOGLE_STAND_IN_URL: google.url,
+      RETURN_TO_ORIGINS: APP,
+      BROWSER_RATE_LIMIT: '100000',
+      CONSOLE_OPERATORS: OPERATOR.email,
+    };
+    cells[name] = { settings, url, adminUrl: adminUrl(name), app: await start(settings) };
+  }
+  const declared = file(
+    'services.yaml',
+    `services: { reports: { clients: ['*'], scopes: ['*'], users: ['*'], allow: [audit, disconnect, revoke] } }
+webhooks: { app: { url: 'https://app.example.com/hooks' } }\n`,
+  );
+  const secrets = join(folder, 'secrets.json');
+  for (const [name, option] of [
+    ['eu1', '--secrets-to'],
+    ['us1', '--secrets-from'],
+  ] as const) {
+    const applied = await tokenBroker(['apply', declared, option, secrets], cells[name].settings);
+    expect(applied).toMatchObject({ code: 0, stderr: '' });
+    // What was given is not shown.
+    expect(applied.stdout).not.toContain('tbk_');
+  }
+  const made = JSON.parse(readFileSync(secrets, 'utf8')) as { service_keys: { reports: string } };
+  key = made.service_keys.reports;
+  router = await startCellRouter({ outside, inside, eu1: ports.eu1[0] ?? 0, us1: ports.us1[0] ?? 0 });
+  for (let each = 0; Object.keys(users).length < NAMES.length; each++) {
+    const { body } = await call('POST', '/connect/tickets', { user_id: `user-${each}`, scope: YOUTUBE });
+    const [cell] = String(body['id']).split('.') as [Name];
+    if (!(cell in users)) users[cell] = `user-${each}`;
+  }
+}, 60_000);
+
+beforeEach(async () => {
+  if (WITHOUT_ROUTER !== '') return;
+  for (const name of NAMES) await call('DELETE', `/users/${users[name]}?mode=local`);
+});
+
+afterAll(async () => {
+  if (WITHOUT_ROUTER !== '') return;
+  await router.stop();
+  for (const name of NAMES) await cells[name].app.close();
+  await google.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** As a service that follows docs/cells.md. */
+async function call(method: string, path: string, body?: Record<string, unknown>) {
+  const user = body?.['user_id'];
+  const response = await fetch(`${services}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${key}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(typeof user === 'string' ? { 'x-token-broker-user': encodeURIComponent(user) } : {}),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  return { status: response.status, text, body: isJson ? (JSON.parse(text) as Record<string, unknown>) : {} };
+}
+
+/** @returns the id of the ticket, and what the browser shows in the end */
+async function connect(ticket: Record<string, unknown>, account: string = ALICE.email) {
+  const { body } = await call('POST', '/connect/tickets', { scope: YOUTUBE, ...ticket });
+  const url = String(body['connect_url']);
+  expect(url.startsWith(`${publicUrl}/connect?ticket=ct_`)).toBe(true);
+  expect(url.length).toBeLessThanOrEqual(120);
+  return { id: String(body['id']), page: await new Browser().connect(url, { account }) };
+}
+
+const grantsIn = (name: Name) =>
+  query(
+    cells[name].settings['DATABASE_URL'] ?? '',
+    'SELECT id::text, user_id, status::text FROM grants ORDER BY created_at',
+  );
+
+withRouter(
+  named('a user connects, is served and disconnects in its own cell, and the ids that leave it say which'),
+  async () => {
+    for (const name of NAMES) {
+      const user = users[name];
+      const { id, page } = await connect({ user_id: user });
+      expect({ status: page.status, text: page.text.includes('Connected') }).toEqual({
+        status: 200,
+        text: true,
+      });
+      expect((await call('GET', `/connect/tickets/${id}`)).body).toMatchObject({ state: 'success' });
+      expect((await grantsIn(name)).map(({ user_id }) => user_id)).toEqual([user]);
+      const token = await call('GET', `/tokens/${user}`);
+      expect(token.status).toBe(200);
+      const list = await call('GET', `/users/${user}/grants`);
+      const [grant] = list.body['grants'] as { id: string }[];
+      expect(grant?.id.startsWith(`${digitsOf(name)}-`)).toBe(true);
+      expect((await call('GET', `/grants/${grant?.id ?? ''}`)).body).toMatchObject({ id: grant?.id });
+      expect((await call('DELETE', `/grants/${grant?.id ?? ''}?mode=local`)).status).toBe(200);
+      expect((await call('GET', `/tokens/${user}`)).status).toBe(404);
+      expect(await grantsIn(name)).toEqual([]);
+    }
+  },
+);
+
+withRouter(
+  named('a consent is confirmed, and a delegated credential is used, by the cell that their texts name'),
+  async () => {
+    for (const name of NAMES) {
+      const user = users[name];
+      const { page } = await connect({ user_id: user, confirm: true, return_to: `${APP}/done` });
+      const code = new URL(page.headers.get('location') ?? '').searchParams.get('connect_code') ?? '';
+      const [cell] = code.split('.');
+      expect(cell).toBe(name);
+      const confirmed = await call('POST', `/cells/${cell ?? ''}/connect/completions`, {
+        code,
+        user_id: user,
+      });
+      expect(confirmed.body).toMatchObject({ connect: 'success' });
+
+      const created = await call('POST', '/services/self/credentials', { user_id: user, expires_in: 3600 });
+      const handle = String(created.body['credential'] ?? created.body['refresh_token']);
+      expect(handle.startsWith(`tbc_${name}.`)).toBe(true);
+      const redeemed = await fetch(`${services}/cells/${name}/oauth2/token`, {
+        method: 'POST',
+        body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: handle }),
+      });
+      expect(redeemed.status).toBe(200);
+      const id = String(created.body['id']);
+      expect((await call('DELETE', `/services/self/credentials/${id}`)).status).toBeLessThan(300);
+    }
+  },
+);
+
+withRouter(named('the link of a refusal, and the page of what an app holds, work in each cell'), async () => {
+  for (const name of NAMES) {
+    const user = users[name];
+    await connect({ user_id: user });
+    const refused = await call('GET', `/tokens/${user}?scope=${encodeURIComponent(YOUTUBE_MONEY)}`);
+    const link = String(refused.body['connect_url']);
+    expect(link.startsWith(`${publicUrl}/connect?ticket=${name}.eyJ`)).toBe(true);
+    expect((await new Browser().connect(link, { account: ALICE.email })).text).toContain('Connected');
+    expect((await call('GET', `/tokens/${user}?scope=${encodeURIComponent(YOUTUBE_MONEY)}`)).status).toBe(
+      200,
+    );
+
+    const { body } = await call('POST', '/connect/tickets', { user_id: user, purpose: 'manage' });
+    const browser = new Browser();
+    const press = async (page: { text: string }, path: string) => {
+      const [, action = '', form = ''] =
+        [...page.text.matchAll(/<form method="post" action="([^"]*)">(.*?)<\/form>/gs)].find(([, to = '']) =>
+          to.startsWith(path),
+        ) ?? [];
+      expect(action).toBe(`${path}?cell=${name}`);
+      const fields = [...form.matchAll(/name="([^"]*)" value="([^"]*)"/g)].map(
+        ([, field = '', value = '']) => [field, value],
+      );
+      const answer = await browser.submit(
+        new URL(action, publicUrl),
+        Object.fromEntries(fields) as Record<string, string>,
+      );
+      return browser.open(new URL(answer.headers.get('location') ?? '', publicUrl));
+    };
+    const mine = await press(await browser.open(String(body['connect_url'])), '/me/grants');
+    const [, question = ''] = /href="(\/me\/grants\/disconnect[^"]*)"/.exec(mine.text) ?? [];
+    const page = await browser.open(new URL(question.replaceAll('&amp;', '&'), publicUrl));
+    expect((await press(page, '/me/grants/disconnect')).status).toBe(200);
+    expect((await call('GET', `/tokens/${user}`)).status).not.toBe(200);
+  }
+});
+
+withRouter(
+  named('a security event reaches every cell, or is delivered again, and each handles it once'),
+  async () => {
+    for (const name of NAMES) await connect({ user_id: users[name] }, BOB.email);
+    const event = (jti: string) =>
+      google.control.sendSecurityEvent({
+        type: 'account-disabled',
+        reason: 'hijacking',
+        subject: { subject_type: 'iss-sub', iss: `${google.url}/`, sub: BOB.sub },
+        jti,
+        to: `${publicUrl}/security-events/google`,
+      });
+    const statuses = async (name: Name) => (await grantsIn(name)).map(({ status }) => status);
+    const handled = (name: Name) =>
+      query(cells[name].settings['DATABASE_URL'] ?? '', 'SELECT jti FROM security_events').then(
+        (rows) => rows.length,
+      );
+
+    // The router gives it to eu1; us1 is away.
+    const { app, settings } = cells.us1;
+    await app.close();
+    const refused = await event('first');
+    expect([refused.status, JSON.parse(refused.body)]).toMatchObject([503, { code: 'cell_unavailable' }]);
+    cells.us1.app = await start(settings);
+    expect(await statuses('us1')).toEqual(['active']);
+    expect((await event('first')).status).toBe(202);
+    for (const name of NAMES) {
+      expect(await statuses(name)).toEqual(['suspended']);
+      expect(await handled(name)).toBe(1);
+      expect((await call('GET', `/tokens/${users[name]}`)).status).not.toBe(200);
+    }
+  },
+);
+
+withRouter(
+  named('lists and the audit trail are asked of each cell by its name, and not without'),
+  async () => {
+    for (const name of NAMES) await connect({ user_id: users[name] });
+    for (const path of ['/audit', '/grants?expiring_within=30d'])
+      expect((await call('GET', path)).status).toBe(400);
+    expect((await call('POST', '/grants/import', {})).status).toBe(400);
+    for (const name of NAMES) {
+      const { body } = await call('GET', `/cells/${name}/audit?action=connect.consent`);
+      const seen = new Set((body['events'] as { user_id: string }[]).map(({ user_id }) => user_id));
+      expect([...seen]).toEqual([users[name]]);
+    }
+  },
+);
+
+withRouter(named('the console of each cell is at its own address, and shows its own users'), async () => {
+  for (const name of NAMES) await connect({ user_id: users[name] });
+  for (const name of NAMES) {
+    expect((await fetch(`${services}/console`)).status).toBe(404);
+    const browser = new ConsoleBrowser(cells[name].adminUrl);
+    await browser.signIn(OPERATOR.email);
+    const [grant] = await grantsIn(name);
+    const page = await browser.get(`/console/users/${users[name]}`);
+    expect(page.status).toBe(200);
+    expect(page.text).toContain(String(grant?.['id']));
+    const [other] = NAMES.filter((each) => each !== name) as [Name];
+    const [theirs] = await grantsIn(other);
+    expect((await browser.get(`/console/grants/${String(theirs?.['id'])}`)).status).toBe(404);
+  }
+});

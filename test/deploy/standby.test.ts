@@ -1,0 +1,224 @@
+/** deploy/compose: a synchronous standby beside the database of docker-compose.yml, run with PostgreSQL's own programs where they are. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { postgresUser } from '../../sandbox/trying/postgres-files.js';
+import { freePort } from '../../sandbox/trying/postgres.js';
+import { until } from '../support/until.js';
+
+interface Service {
+  readonly image?: string;
+  readonly volumes?: string[];
+  readonly secrets?: string[];
+  readonly environment?: Record<string, string>;
+  readonly depends_on?: Record<string, { condition: string }>;
+  readonly [key: string]: unknown;
+}
+interface Compose {
+  readonly services: Record<string, Service>;
+  readonly secrets: Record<string, { file: string }>;
+}
+
+const read = (path: string) => parse(readFileSync(path, 'utf8'), { merge: true }) as Compose;
+const FILE = 'deploy/compose/standby.yaml';
+
+describe(FILE, () => {
+  const main = read('docker-compose.yml');
+  const { services, secrets } = read(FILE);
+
+  test.each(['standby', 'synchronous'])(
+    'runs %s as the database is run: version, privileges and bounds',
+    (name) => {
+      const { image, read_only, cap_drop, security_opt, logging, mem_limit, cpus, pids_limit } = services[
+        name
+      ] as Service;
+      const database = main.services['database'] as Service;
+      expect({ image, read_only, cap_drop, security_opt, logging }).toEqual({
+        image: database.image,
+        read_only: true,
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+        logging: database['logging'],
+      });
+      expect([mem_limit, cpus, pids_limit].every(Boolean)).toBe(true);
+      expect(services[name]).not.toHaveProperty('ports');
+    },
+  );
+
+  test('names files and secrets that exist, and the guide makes the secret', () => {
+    for (const { volumes = [], secrets: names = [], environment = {} } of Object.values(services)) {
+      for (const [, path = ''] of volumes
+        .map((each) => /^(\.\/[^:]+):/.exec(each) ?? [])
+        .filter(([all]) => all))
+        expect({ path, exists: existsSync(path) }).toEqual({ path, exists: true });
+      for (const name of names) expect({ ...main.secrets, ...secrets }).toHaveProperty(name);
+      for (const [, name = ''] of JSON.stringify(environment).matchAll(/\/run\/secrets\/(\w+)/g))
+        expect(names).toContain(name);
+    }
+    expect(readFileSync('docs/failover.md', 'utf8')).toContain(
+      secrets['replication_password']?.file.replace('./', '> ') ?? 'none',
+    );
+  });
+
+  test('waits for the standby before it waits for its commits, and migrates last', () => {
+    expect(services['standby']?.depends_on).toEqual({
+      roles: { condition: 'service_completed_successfully' },
+    });
+    expect(services['synchronous']?.depends_on).toEqual({ standby: { condition: 'service_healthy' } });
+    expect(services['migrate']?.depends_on).toEqual({
+      synchronous: { condition: 'service_completed_successfully' },
+    });
+    expect(services['roles']?.environment?.['PGOPTIONS']).toBe('-c synchronous_commit=local');
+  });
+});
+
+const HOME = '/usr/lib/postgresql';
+const PROGRAMS = existsSync(HOME)
+  ? readdirSync(HOME)
+      .map((version) => join(HOME, version, 'bin'))
+      .findLast((bin) =>
+        ['initdb', 'postgres', 'psql', 'pg_basebackup'].every((name) => existsSync(join(bin, name))),
+      )
+  : undefined;
+const withPrograms = PROGRAMS === undefined ? test.skip : test;
+
+withPrograms(
+  `a standby is made by these files, is synchronous, and takes over${PROGRAMS === undefined ? ' (skipped: no PostgreSQL server with pg_basebackup installed)' : ''}`,
+  async () => {
+    const user = postgresUser();
+    const folder = mkdtempSync(join(tmpdir(), 'token-broker-standby-'));
+    chmodSync(folder, 0o755);
+    const path = (name: string) => join(folder, name);
+    const file = (name: string, content: string) => {
+      writeFileSync(path(name), content, { mode: 0o600 });
+      if (user) chownSync(path(name), user.uid, user.gid);
+      return path(name);
+    };
+    for (const name of ['pg_hba.conf', 'replication.sql', 'synchronous.sql', 'standby.sh'])
+      copyFileSync(join('deploy/compose', name), path(name));
+    for (const name of ['data', 'sockets']) {
+      mkdirSync(path(name), { mode: 0o700 });
+      if (user) chownSync(path(name), user.uid, user.gid);
+    }
+    copyFileSync('deploy/roles.sql', path('roles.sql'));
+    const [port, standbyPort] = [await freePort(), await freePort()];
+    const password = 'replication-secret';
+    const env = {
+      PATH: `${PROGRAMS ?? ''}:/usr/bin:/bin`,
+      LC_ALL: 'C',
+      PGHOST: '127.0.0.1',
+      PGUSER: 'postgres',
+      PGPASSWORD: 'superuser-secret',
+      PGDATABASE: 'token_broker',
+      OWNER_PASSWORD_FILE: file('owner', 'owner-secret'),
+      RUNTIME_PASSWORD_FILE: file('runtime', 'runtime-secret'),
+      REPLICATION_PASSWORD_FILE: file('replication', password),
+    };
+    const options = {
+      ...user,
+      cwd: '/',
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'],
+    };
+    const server = (data: string, at: number) =>
+      `postgres -D ${data} -p ${at} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${path('sockets')} -c hba_file=${path('pg_hba.conf')} -c fsync=off`;
+    const started: ChildProcess[] = [];
+    const start = (command: string[], more: Record<string, string> = {}) => {
+      const [program = '', ...args] = command;
+      const child = spawn(program, args, {
+        ...options,
+        env: { PATH: env.PATH, LC_ALL: 'C', ...more },
+        stdio: 'ignore',
+      });
+      started.push(child);
+      return child;
+    };
+    const open = async (at: number, database = 'token_broker') => {
+      const connectionString = `postgresql://postgres:superuser-secret@127.0.0.1:${at}/${database}`;
+      for (;;) {
+        const client = new pg.Client({ connectionString });
+        client.on('error', () => undefined);
+        try {
+          await client.connect();
+          return client;
+        } catch {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      }
+    };
+    const psql = (...files: string[]) =>
+      execFileSync('psql', ['--quiet', '--no-psqlrc', ...files.map((name) => `--file=${path(name)}`)], {
+        ...options,
+        env: { ...env, PGPORT: String(port), PGOPTIONS: '-c synchronous_commit=local' },
+      });
+    try {
+      const initdb = ['-D', path('data/primary'), '-U', 'postgres', '--auth=scram-sha-256'];
+      execFileSync('initdb', [...initdb, `--pwfile=${file('superuser', 'superuser-secret')}`], options);
+      start(server(path('data/primary'), port).split(' '));
+      const admin = await open(port, 'postgres');
+      await admin.query('CREATE DATABASE token_broker');
+      await admin.end();
+      const standby = {
+        PGDATA: path('data/standby'),
+        PRIMARY_HOST: '127.0.0.1',
+        PRIMARY_PORT: String(port),
+        PASSFILE: path('data/.pgpass'),
+        SERVER: server(path('data/standby'), standbyPort),
+        REPLICATION_PASSWORD_FILE: env.REPLICATION_PASSWORD_FILE,
+      };
+      const primary = await open(port);
+      const follows = async (state: string) => {
+        const { rows } = await primary.query<{ sync_state: string }>(
+          'SELECT sync_state FROM pg_stat_replication',
+        );
+        return rows.length === 1 && rows[0]?.sync_state === state;
+      };
+      // The second one is made while the first one's settings and slot are there.
+      for (let round = 0; round < 2; round++) {
+        psql('roles.sql', 'replication.sql');
+        const child = start(['sh', path('standby.sh')], standby);
+        psql('synchronous.sql');
+        await until(() => follows('quorum'));
+        if (round === 1) break;
+        const ended = once(child, 'exit');
+        child.kill('SIGINT');
+        await ended;
+        rmSync(standby.PGDATA, { recursive: true });
+      }
+      await primary.query('CREATE TABLE kept (id int)');
+      const grep = execFileSync('sh', ['-c', `grep -rl ${password} ${standby.PGDATA} || true`], options);
+      expect(grep.toString()).toBe('');
+
+      started[0]?.kill('SIGKILL');
+      const promoted = await open(standbyPort);
+      await promoted.query('SELECT pg_promote()');
+      // It waits for no standby of its own.
+      await promoted.query('INSERT INTO kept VALUES (1)');
+      await Promise.all([promoted.end(), primary.end()]);
+    } finally {
+      for (const child of started) {
+        const ended = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null;
+        child.kill('SIGQUIT');
+        await ended;
+      }
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+  60_000,
+);
