@@ -106,7 +106,8 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: '^src/(outbound|google|webhooks|security-events|services/workload-jwt|console/sign-in|cli/libraries)/',
+        pathNot:
+          '^src/(outbound|google|webhooks|security-events|services/workload-jwt|console/sign-in|cli/libraries)/',
       },
       to: { path: requests },
     },

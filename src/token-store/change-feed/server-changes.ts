@@ -89,7 +89,8 @@ export class ServerChanges {
 
   /** Called regularly. */
   tick(): void {
-    if (performance.now() >= this.#pausedUntil && this.#pending.size < this.#maxPending) void this.heartbeat();
+    if (performance.now() >= this.#pausedUntil && this.#pending.size < this.#maxPending)
+      void this.heartbeat();
     this.#connection.replaceWhenDue();
   }
 
