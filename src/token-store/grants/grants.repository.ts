@@ -142,7 +142,6 @@ export class GrantsRepository {
   ): Promise<Grant> {
     const { id } = before;
     const columns = {
-      userId,
       client,
       accountSub: account.sub,
       version: before.version + 1,
@@ -160,7 +159,7 @@ export class GrantsRepository {
     };
     const unsealed = await tx.grant.upsert({
       where: { userId_id: { userId, id } },
-      create: { refreshTokenIssuedAt: now, ...columns, id, createdAt: now },
+      create: { refreshTokenIssuedAt: now, ...columns, userId, id, createdAt: now },
       update: columns,
     });
     const grant = fromRow(unsealed);
