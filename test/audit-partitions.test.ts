@@ -21,7 +21,7 @@ const names = () =>
     .sort();
 
 /** What the version before this one sends. */
-const WRITE = writeAuditRows({ isSpread: () => false });
+const WRITE = writeAuditRows({ isSpread: () => false }, []).text;
 const OLD_WRITE = WRITE.replace('audit_trail', 'audit_events').replace('CONFLICT DO', 'CONFLICT (id) DO');
 const row = (at: string, userId: string | null = 'alice', id: string = randomUUID()) => ({
   id,

@@ -105,7 +105,7 @@ const OTHERS = [
   // Counted by account, since Google counts so: only where Google issued a refresh token.
   /^SELECT [^;]*FROM "public"."refresh_tokens" WHERE \("public"."refresh_tokens"."account_sub" = \$1/,
   // Jobs: what is due for a webhook, and what expires soon.
-  /^SELECT user_id AS "userId", id FROM outbox_events\s+WHERE webhook_id = \$1/,
+  /^SELECT user_id AS "userId", id, sequence[^]*FROM outbox_events\s+WHERE webhook_id = \$1/,
   /^UPDATE outbox_events SET next_attempt_at/,
   /^WITH RECURSIVE found AS \(\s+\(SELECT client FROM grants WHERE expires_at IS NOT NULL/,
   /^SELECT \* FROM \(\s+SELECT scanned\.\*.*expiry_notified_at IS DISTINCT FROM at/,

@@ -66,18 +66,19 @@ export async function seedGrants(
       };
     }),
   );
-  const values = [JSON.stringify(seeded), ACCOUNT.sub, ACCOUNT.email, scope, now, VERSION, client.alias];
+  const from = `FROM jsonb_to_recordset($1) AS one (id uuid, user_id text, sealed text, fingerprint text, mac text)`;
+  const rows = JSON.stringify(seeded);
   await database.query(
-    `WITH seeded AS (
-       SELECT * FROM jsonb_to_recordset($1) AS one (id uuid, user_id text, sealed text, fingerprint text, mac text)),
-     booked AS (
-       INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
-         version, sealed_refresh_token, credential_version, refresh_token_issued_at, created_at, consented_at)
-       SELECT id, user_id, $7, $2, $3, string_to_array($4, ' '), string_to_array($4, ' '), 'active', $6::int, sealed, $6::int, $5, $5, $5 FROM seeded)
-     INSERT INTO refresh_tokens (user_id, fingerprint, account_sub, client, grant_id, issued_at, expires_at, last_used_at, prefix_hash,
-       sha512_hash, mac)
-     SELECT user_id, decode(fingerprint, 'hex'), $2, $7, id, $5, $5, $5, '', '', decode(mac, 'hex') FROM seeded`,
-    values,
+    `INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
+       version, sealed_refresh_token, credential_version, refresh_token_issued_at, created_at, consented_at)
+     SELECT id, user_id, $7, $2, $3, string_to_array($4, ' '), string_to_array($4, ' '), 'active', $6::int, sealed, $6::int, $5, $5, $5 ${from}`,
+    [rows, ACCOUNT.sub, ACCOUNT.email, scope, now, VERSION, client.alias],
+  );
+  await database.query(
+    `INSERT INTO refresh_tokens (user_id, fingerprint, account_sub, client, grant_id, issued_at, expires_at, last_used_at,
+       prefix_hash, sha512_hash, mac)
+     SELECT user_id, decode(fingerprint, 'hex'), $2, $4, id, $3, $3, $3, '', '', decode(mac, 'hex') ${from}`,
+    [rows, ACCOUNT.sub, now, client.alias],
   );
   if (secondsLeft <= 0) return userOfToken;
   const expiresAt = new Date(now.getTime() + secondsLeft * 1000);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { startPostgres } from '../../dist/sandbox/trying/postgres.js';
 import { migrate } from '../../dist/src/token-store/migrations/migrate.js';
+import startCitus from './start-citus.mjs';
 import { grantPrivileges } from '../../dist/src/token-store/migrations/runtime-privileges.js';
 
 const RUNTIME_ROLE = 'token_broker_runtime';
@@ -24,6 +25,7 @@ const SETTINGS = {
 
 /** One real PostgreSQL for all tests, with a migrated template; each test file copies it into a database of its own. */
 export default async function start() {
+  if (process.env.TEST_CITUS_URL) return startCitus(process.env.TEST_CITUS_URL, RUNTIME_ROLE);
   const parent = mkdtempSync(join(tmpdir(), 'token-broker-test-'));
   // When root runs the tests, PostgreSQL runs as another user and must get there.
   chmodSync(parent, 0o755);

@@ -24,6 +24,7 @@ import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { generateWebhookSecret, WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
 import { Api } from './api.js';
+import { copyTemplate, runSql } from './cluster.js';
 
 // nestjs-pino keeps the log of the first broker of a process; here one broker follows another. It exports no reset.
 const { resetRootLogger } = (await import(resolve('node_modules/nestjs-pino/dist/esm/rootLogger.js'))) as {
@@ -44,9 +45,8 @@ export const BOB = { sub: '103400000000000000002', email: 'bob@gmail.test', name
 
 export const APP = 'https://app.example.com';
 
-/** What users and services leave behind. */
+/** What users and services leave behind, besides grants. */
 const DATA_TABLES = [
-  'grants',
   'access_tokens',
   'refresh_tokens',
   'revocations',
@@ -188,7 +188,7 @@ export async function startTestBed(
   };
 
   const sql = async (query: string, values?: unknown[]) => {
-    const { rows } = await database.query<Record<string, unknown>>(query, values);
+    const rows = await runSql(database, query, values);
     // The broker has been notified of what a test changed in the database when the test goes on.
     await app.get(ChangeFeed).catchUp();
     return rows;
@@ -198,6 +198,7 @@ export async function startTestBed(
     for (;;) {
       try {
         // TRUNCATE would make every connection of the broker read the catalog and plan its statements again.
+        await sql('DELETE FROM grants');
         await sql(DATA_TABLES.map((table) => `DELETE FROM ${table}`).join('; '));
         return;
       } catch (error) {
@@ -276,10 +277,7 @@ export function asRuntime(databaseUrl: string): string {
 export async function createDatabase(): Promise<string> {
   const base = process.env['TEST_POSTGRES_URL'] ?? '';
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  const client = new pg.Client({ connectionString: `${base}postgres` });
-  await client.connect();
-  await client.query(`CREATE DATABASE ${name} TEMPLATE migrated`);
-  await client.end();
+  await copyTemplate(base, name);
   return `${base}${name}`;
 }
 

@@ -158,9 +158,9 @@ export class AuditLog implements OnApplicationShutdown {
   async #write(batch: readonly AuditRow[]): Promise<void> {
     // A batch may have been written although its response was lost; ids made here make a retry harmless.
     try {
-      await this.database.prepared('write audit events', writeAuditRows(this.database), [
-        JSON.stringify(batch),
-      ]);
+      const { text, values } = writeAuditRows(this.database, batch);
+      if (this.database.isSpread()) await this.database.unprepared(text, values);
+      else await this.database.prepared('write audit events', text, [...values]);
     } catch (error) {
       this.#failures.add();
       throw error;

@@ -40,18 +40,19 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
     const publish = (change: Change) => {
       this.publish(change);
     };
+    /** By the newest heartbeat. */
+    let writtenTo = '';
     this.#main = new ServerChanges(settings, log, health, {
       publish,
       send: async (id) => {
         const report = await heartbeats.send(id);
         clock.synchronise(report);
+        writtenTo = report.server;
         return report;
       },
       // A pooled connection reaches another server than the listening one: changes made there notify elsewhere.
-      contradiction: (report, { server }) =>
-        report.server === server && database.reachesOnly(server)
-          ? null
-          : { reason: 'servers_differ', seen: {} },
+      contradiction: ({ server }) =>
+        writtenTo === server && database.reachesOnly(server) ? null : { reason: 'servers_differ', seen: {} },
       opened: () => heartbeats.prune(),
     });
     this.#cluster = new ClusterChanges(settings, log, database, health, heartbeats, publish);

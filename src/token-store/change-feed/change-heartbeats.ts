@@ -52,7 +52,7 @@ const SEND = `
 const SEND_TO = `
   INSERT INTO spread_heartbeats (place, replica_id, heartbeat_id, sent_at) VALUES ($1, $2, $3, now())
   ON CONFLICT (place, replica_id) DO UPDATE SET heartbeat_id = excluded.heartbeat_id, sent_at = excluded.sent_at
-  RETURNING (extract(epoch FROM sent_at) * 1000)::float8 AS "databaseMs"`;
+  RETURNING place`;
 
 interface Row {
   readonly databaseMs: number;
@@ -63,10 +63,16 @@ interface Row {
   readonly isBypassed: boolean;
 }
 
-export interface HeartbeatReport extends ClockReading {
+/** What is known of any heartbeat that was written. */
+export interface SentHeartbeat {
+  /** By performance.now(). */
+  readonly sentAt: number;
+  readonly fault: ChangesFault | null;
+}
+
+export interface HeartbeatReport extends ClockReading, SentHeartbeat {
   /** The server that it was written to: see SERVER. */
   readonly server: string;
-  readonly fault: ChangesFault | null;
 }
 
 /** Writes the heartbeats of this replica through the pool, as every change is: on other connections than LISTEN's. */
@@ -90,15 +96,10 @@ export class ChangeHeartbeats {
   }
 
   /** At another server, through the pool as well. @param place a value whose rows are there */
-  async sendTo(place: string, id: string): Promise<HeartbeatReport> {
-    const { rows, sentAt, receivedAt } = await this.database.timed(
-      SEND_TO,
-      [place, this.#replicaId, id],
-      TIMEOUT_MS,
-    );
-    const [row] = rows as readonly Pick<Row, 'databaseMs'>[];
-    if (!row) throw new Error('A heartbeat was not written.');
-    return { sentAt, receivedAt, databaseMs: row.databaseMs, server: '', fault: null };
+  async sendTo(place: string, id: string): Promise<SentHeartbeat> {
+    const { rows, sentAt } = await this.database.timed(SEND_TO, [place, this.#replicaId, id], TIMEOUT_MS);
+    if (rows.length === 0) throw new Error('A heartbeat was not written.');
+    return { sentAt, fault: null };
   }
 
   async pruneAt(place: string): Promise<void> {

@@ -3,7 +3,7 @@ import type { Logger } from '@nestjs/common';
 import type { Settings } from '../../config/settings.js';
 import type { ServerPlace } from '../client/address-source.js';
 import type { DatabaseHealth } from '../client/database-health.js';
-import type { HeartbeatReport } from './change-heartbeats.js';
+import type { SentHeartbeat } from './change-heartbeats.js';
 import type { Change, ChangeListener, Notification } from './change-listener.js';
 import { type ChangesFault, FeedFreshness, FRESH_MS, seenOf } from './feed-freshness.js';
 import { ListenConnection } from './listen-connection.js';
@@ -30,9 +30,9 @@ interface PendingHeartbeat {
 export interface ServerEvents {
   readonly publish: (change: Change) => void;
   /** Writes a heartbeat at the server, as a change is written. @throws what the database throws */
-  readonly send: (id: string) => Promise<HeartbeatReport>;
+  readonly send: (id: string) => Promise<SentHeartbeat>;
   /** Why a heartbeat that was written says nothing; null where it does. */
-  readonly contradiction: (report: HeartbeatReport, listener: ChangeListener) => ChangesFault | null;
+  readonly contradiction: (listener: ChangeListener) => ChangesFault | null;
   readonly opened: () => Promise<void>;
 }
 
@@ -127,7 +127,7 @@ export class ServerChanges {
     );
     try {
       const report = await this.events.send(id);
-      const fault = report.fault ?? (listener && this.#contradiction(report, listener));
+      const fault = report.fault ?? (listener && this.#contradiction(listener));
       if (fault) this.#markStale(fault, report.sentAt);
       else if (listener) this.#judge(await within(echo, LOST_MS), listener, report.sentAt);
     } catch (error) {
@@ -137,9 +137,9 @@ export class ServerChanges {
     }
   }
 
-  #contradiction(report: HeartbeatReport, listener: ChangeListener): ChangesFault | null {
+  #contradiction(listener: ChangeListener): ChangesFault | null {
     if (listener !== this.#connection.current) return null;
-    const fault = this.events.contradiction(report, listener);
+    const fault = this.events.contradiction(listener);
     // Which of them is the old primary, a new connection shows.
     if (fault && performance.now() > listener.openedAt + FRESH_MS) void this.#connection.open();
     return fault;

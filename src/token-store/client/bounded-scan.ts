@@ -1,5 +1,6 @@
 import { coversAll, rangesOf } from '../../domain/access/user-rule.js';
 import type { Page } from '../../domain/page.js';
+import type { Database } from './database.js';
 import { Prisma, type PrismaClient } from '../prisma-client/client.js';
 
 /** Rows that one page looks at, at most, however few of them its caller may see. */
@@ -109,9 +110,12 @@ export class CoveredUsers {
       ) AS own`;
   }
 
-  /** Counts the rows of these users in the index, up to FEW_ROWS. @returns whether there are no more */
-  async haveFewRows(database: BatchClient, table: Table): Promise<boolean> {
-    if (this.#isAll) return false;
+  /**
+   * Counts the rows of these users in the index, up to FEW_ROWS. @returns whether there are no more; false where the table is spread
+   * over several servers, none of which can be asked user by user
+   */
+  async haveFewRows(database: BatchClient & Pick<Database, 'isSpread'>, table: Table): Promise<boolean> {
+    if (this.#isAll || database.isSpread()) return false;
     const [counted] = await alongIndex<{ rows: number }>(
       database,
       Prisma.sql`SELECT count(*)::int AS rows FROM (SELECT 1 FROM ${this.from(table)} LIMIT ${FEW_ROWS + 1}) AS few`,

@@ -89,8 +89,8 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
   }
 
   /** One statement past Prisma that is not prepared. */
-  async unprepared<Row extends object>(text: string): Promise<Row[]> {
-    return (await this.#pool.query<Row>(text)).rows;
+  async unprepared<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.#pool.query<Row>(text, [...values])).rows;
   }
 
   /** The same with a timeout of its own. @returns when it went out and when its answer came, too, by performance.now() */

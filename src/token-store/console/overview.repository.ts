@@ -64,71 +64,41 @@ const CLAIM = `
 const BY_STATUS = `
   SELECT client, status::text AS status, count(*)::int AS count FROM grants GROUP BY client, status ORDER BY client, status`;
 
-/** Client by client: each is a range of an index. */
-const EXPIRING = `
-  SELECT client, soon, week, month FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE at <= $5::timestamptz)::int AS soon,
-      count(*) FILTER (WHERE at <= $3::timestamptz)::int AS week, count(*)::int AS month FROM (
-      SELECT expires_at AS at FROM grants
-      WHERE grants.client = named.client AND expires_at <= $4::timestamptz AND named.client <> ALL ($2::text[])
-      UNION ALL
-      SELECT expires_at_in_testing FROM grants
-      WHERE grants.client = named.client AND expires_at_in_testing <= $4::timestamptz AND named.client = ANY ($2::text[])
-    ) due
-  ) counted`;
+/** Of one client: a range of an index. In Testing another column says when. */
+const expiring = (at: string) => `
+  SELECT $1 AS client, count(*) FILTER (WHERE ${at} <= $4::timestamptz)::int AS soon,
+    count(*) FILTER (WHERE ${at} <= $2::timestamptz)::int AS week, count(*)::int AS month
+  FROM grants WHERE client = $1 AND ${at} <= $3::timestamptz`;
+const EXPIRING = expiring('expires_at');
+const EXPIRING_IN_TESTING = expiring('expires_at_in_testing');
 
 const DEAD = `
-  SELECT cause, "whoMustAct", sum(count)::int AS count FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
-    SELECT diagnosis->>'cause' AS cause, diagnosis->>'who_must_act' AS "whoMustAct", count(*) AS count FROM grants
-    WHERE grants.client = named.client AND status IN ('suspended', 'reconnect_required') GROUP BY 1, 2
-  ) counted GROUP BY cause, "whoMustAct" ORDER BY count DESC`;
+  SELECT diagnosis->>'cause' AS cause, diagnosis->>'who_must_act' AS "whoMustAct", count(*)::int AS count FROM grants
+  WHERE client = ANY ($1::text[]) AND status IN ('suspended', 'reconnect_required') AND status <> 'active'
+  GROUP BY 1, 2 ORDER BY count DESC`;
 
-/** The newest token of a full account has the most slots before it: slot-bookings.ts. What is live is as there. */
-const FULLEST = `
-  WITH suspects AS (
-    SELECT DISTINCT named.client, booked.account_sub FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
-      SELECT account_sub FROM refresh_tokens WHERE refresh_tokens.client = named.client AND ended_at IS NULL
-      ORDER BY slots_taken DESC LIMIT ${SUSPECTS}
-    ) booked
-  )
-  SELECT client, account_sub AS "accountSub", used,
-    (SELECT account_email FROM grants WHERE grants.account_sub = suspects.account_sub AND account_email IS NOT NULL LIMIT 1) AS email
-  FROM suspects CROSS JOIN LATERAL (
-    SELECT count(*)::int AS used FROM refresh_tokens AS token
-    WHERE token.account_sub = suspects.account_sub AND token.client = suspects.client AND ended_at IS NULL
-      AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz)
-  ) counted ORDER BY used DESC, "accountSub" LIMIT ${MAX_ACCOUNTS}`;
+/** The newest token of a full account has the most slots before it: slot-bookings.ts. */
+const SUSPECTED = `
+  SELECT account_sub AS "accountSub" FROM refresh_tokens WHERE client = $1 AND ended_at IS NULL AND slots_taken >= $2::int
+  ORDER BY slots_taken DESC LIMIT $3`;
 
-/** As FULLEST, for all that may be: a token that had fewer slots before it belongs to an account that was not nearly full then. */
-const NEARLY_FULL = `
-  SELECT named.client, counted.accounts FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
-    SELECT count(*)::int AS accounts FROM (
-      SELECT DISTINCT account_sub FROM (
-        SELECT account_sub FROM refresh_tokens
-        WHERE refresh_tokens.client = named.client AND ended_at IS NULL AND slots_taken >= $4
-        ORDER BY slots_taken DESC LIMIT ${MAX_NEARLY_FULL}
-      ) booked
-    ) suspects WHERE $4 <= (
-      SELECT count(*) FROM refresh_tokens AS token
-      WHERE token.account_sub = suspects.account_sub AND token.client = named.client AND ended_at IS NULL
-        AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz))
-  ) counted`;
+/** What is live is as in slot-bookings.ts. */
+const USED = `
+  SELECT $1 AS client, account_sub AS "accountSub", count(*)::int AS used FROM refresh_tokens
+  WHERE client = $1 AND account_sub = ANY ($4::text[]) AND ended_at IS NULL
+    AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz)
+  GROUP BY account_sub ORDER BY used DESC, "accountSub"`;
 
-/**
- * As NEARLY_FULL, across all clients: an account with so many tokens has a share of them at one of the clients, and its newest
- * token there that many slots before it.
- */
-const NEARLY_FULL_ACROSS_CLIENTS = `
-  SELECT count(*)::int AS accounts FROM (
-    SELECT DISTINCT account_sub FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
-      SELECT account_sub FROM refresh_tokens
-      WHERE refresh_tokens.client = named.client AND ended_at IS NULL
-        AND slots_taken >= ceil($4::numeric / cardinality($1::text[]))
-      ORDER BY slots_taken DESC LIMIT ${MAX_NEARLY_FULL}
-    ) booked
-  ) suspects WHERE $4::numeric <= (
-    SELECT count(*) FROM refresh_tokens AS token WHERE token.account_sub = suspects.account_sub AND ended_at IS NULL
-      AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz))`;
+const EMAILS = `
+  SELECT account_sub AS "accountSub", max(account_email) AS email FROM grants WHERE account_sub = ANY ($1::text[])
+  GROUP BY account_sub`;
+
+/** As USED, across all clients. */
+const USED_ACROSS_CLIENTS = `
+  SELECT account_sub AS "accountSub", count(*)::int AS used FROM refresh_tokens
+  WHERE account_sub = ANY ($1::text[]) AND ended_at IS NULL
+    AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz)
+  GROUP BY account_sub`;
 
 /** Of each, the newest row says when it called last. */
 const SERVICES = `
@@ -186,29 +156,61 @@ export class OverviewRepository {
       SERVICES,
       [after(-1), after(-7), after(-30)],
     );
-    const [many] = await this.#rows<{ accounts: number }>(
-      'accounts nearly full across clients',
-      NEARLY_FULL_ACROSS_CLIENTS,
-      [clients, now, unused, nearlyFullFrom(accountSlotLimit)],
+    const full: GrantsSnapshot['fullest'][number][] = [];
+    const nearlyFull: { client: string; accounts: number }[] = [];
+    const due: GrantsSnapshot['expiring'][number][] = [];
+    const limit = nearlyFullFrom(slotLimit);
+    const shared = nearlyFullFrom(accountSlotLimit);
+    const sharing = new Set<string>();
+    for (const client of clients) {
+      const isTesting = testingClients.includes(client);
+      const until = [client, after(7), after(30), after(3)];
+      due.push(
+        ...(isTesting
+          ? await this.#rows<(typeof due)[number]>('expiring in testing', EXPIRING_IN_TESTING, until)
+          : await this.#rows<(typeof due)[number]>('expiring grants', EXPIRING, until)),
+      );
+      const suspected = async (from: number, most: number) => {
+        const values = [client, from, most];
+        const rows = await this.#rows<{ accountSub: string }>('suspected accounts', SUSPECTED, values);
+        return [...new Set(rows.map(({ accountSub }) => accountSub))];
+      };
+      const used = async (from: number, most: number) => {
+        const subs = await suspected(from, most);
+        return this.#rows<Omit<(typeof full)[number], 'email'>>('used slots', USED, [
+          client,
+          now,
+          unused,
+          subs,
+        ]);
+      };
+      full.push(...(await used(0, SUSPECTS)).map((account) => ({ ...account, email: null })));
+      const accounts = (await used(limit, MAX_NEARLY_FULL)).filter((account) => account.used >= limit).length;
+      nearlyFull.push({ client, accounts });
+      // Its newest token at one of the clients has its share of the slots before it.
+      for (const sub of await suspected(Math.ceil(shared / clients.length), MAX_NEARLY_FULL)) sharing.add(sub);
+    }
+    const crowded = await this.#rows<{ used: number }>('used slots across clients', USED_ACROSS_CLIENTS, [
+      [...sharing],
+      now,
+      unused,
+    ]);
+    const order = (a: (typeof full)[number], b: (typeof full)[number]) =>
+      b.used - a.used || (a.accountSub < b.accountSub ? -1 : 1);
+    const fullest = full.sort(order).slice(0, MAX_ACCOUNTS);
+    const emails = await this.#rows<{ accountSub: string; email: string | null }>(
+      'emails of accounts',
+      EMAILS,
+      [fullest.map(({ accountSub }) => accountSub)],
     );
+    const emailOf = new Map(emails.map(({ accountSub, email }) => [accountSub, email]));
     const content: GrantsSnapshot = {
       byStatus,
-      expiring: await this.#rows('expiring grants', EXPIRING, [
-        clients,
-        testingClients,
-        after(7),
-        after(30),
-        after(3),
-      ]),
+      expiring: due,
       dead: await this.#rows('dead grants', DEAD, [clients]),
-      fullest: await this.#rows('fullest accounts', FULLEST, [clients, now, unused]),
-      nearlyFull: await this.#rows('nearly full accounts', NEARLY_FULL, [
-        clients,
-        now,
-        unused,
-        nearlyFullFrom(slotLimit),
-      ]),
-      nearlyFullAcrossClients: many?.accounts ?? 0,
+      fullest: fullest.map((account) => ({ ...account, email: emailOf.get(account.accountSub) ?? null })),
+      nearlyFull,
+      nearlyFullAcrossClients: crowded.filter(({ used }) => used >= shared).length,
       services: services ?? { day: 0, week: 0, month: 0, longer: 0 },
     };
     await this.database.prepared('store the overview', STORE, [GRANTS, now, JSON.stringify(content)]);

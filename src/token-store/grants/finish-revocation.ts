@@ -224,7 +224,9 @@ export class FinishRevocation {
       const details = { mode: 'revoke', ...(also.count > 0 ? { also_revoked: also.count } : {}) };
       rows.push(toAuditRow({ ...common, userId: target.userId, client: target.client, grantId, details }));
     }
-    if (rows.length > 0) await tx.$executeRawUnsafe(writeAuditRows(this.database), JSON.stringify(rows));
+    if (rows.length === 0) return;
+    const { text, values } = writeAuditRows(this.database, rows);
+    await tx.$executeRawUnsafe(text, ...values);
   }
 }
 

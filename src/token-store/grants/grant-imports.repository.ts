@@ -158,7 +158,6 @@ export class GrantImportsRepository {
     const { userId, client, account, answer, now, audit } = token;
     const id = row?.id ?? uuidOf(this.settings.cell, randomUUID());
     const columns = {
-      userId,
       client,
       accountSub: account.sub,
       accountEmail: account.email ?? row?.accountEmail ?? null,
@@ -178,7 +177,7 @@ export class GrantImportsRepository {
     };
     const unsealed = await tx.grant.upsert({
       where: { userId_id: { userId, id } },
-      create: { ...columns, id, createdAt: now },
+      create: { ...columns, userId, id, createdAt: now },
       update: columns,
     });
     const grant = fromRow(unsealed);
@@ -198,7 +197,8 @@ export class GrantImportsRepository {
     const details = { account: account.sub, scopes: grant.grantedScopes, replaced, ...audit.details };
     const entry = { at: now, action: 'grant.import', outcome: 'ok', userId, client, grantId: id } as const;
     const event = toAuditRow({ ...entry, ...audit, details });
-    await tx.$executeRawUnsafe(writeAuditRows(this.database), JSON.stringify([event]));
+    const { text, values } = writeAuditRows(this.database, [event]);
+    await tx.$executeRawUnsafe(text, ...values);
     return grant;
   }
 }

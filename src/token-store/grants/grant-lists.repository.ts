@@ -62,6 +62,11 @@ export class GrantListsRepository {
 
   /** The clients of grants that expire, by one index lookup for each. The settings may lack some of them. */
   async #clientsWithExpiry(): Promise<string[]> {
+    if (this.database.isSpread()) {
+      const all = await this.database.$queryRaw<{ client: string }[]>`
+        SELECT DISTINCT client FROM grants WHERE expires_at IS NOT NULL`;
+      return all.map(({ client }) => client);
+    }
     const rows = await alongIndex<{ client: string }>(
       this.database,
       Prisma.sql`

@@ -80,11 +80,18 @@ export class GrantSearchRepository {
 
   /** By their ids, in the order of code points. */
   async findUsers({ prefix, email, sub, after, limit }: UserQuery): Promise<Page<FoundUser, string>> {
+    const isSpread = this.database.isSpread();
     const ids =
       email === null && sub === null
-        ? usersFrom(prefix, after, limit)
+        ? (isSpread ? usersAmong : usersFrom)(prefix, after, limit)
         : usersOfAccount({ prefix, email, sub, after, limit });
-    const found = await alongIndex<FoundUser>(
+    const found = isSpread ? await this.#countEach(ids) : await this.#countAll(ids);
+    const items = found.slice(0, limit);
+    return { items, next: found.length > limit ? (items.at(-1)?.userId ?? null) : null };
+  }
+
+  #countAll(ids: Prisma.Sql): Promise<FoundUser[]> {
+    return alongIndex<FoundUser>(
       this.database,
       Prisma.sql`SELECT user_id AS "userId", counted.*
         FROM (${ids}) AS users, LATERAL (
@@ -93,8 +100,17 @@ export class GrantSearchRepository {
         ) AS counted
         ORDER BY user_id COLLATE "C"`,
     );
-    const items = found.slice(0, limit);
-    return { items, next: found.length > limit ? (items.at(-1)?.userId ?? null) : null };
+  }
+
+  /** Where the grants of each are at one of several servers. */
+  async #countEach(ids: Prisma.Sql): Promise<FoundUser[]> {
+    const users = await this.database.$queryRaw<{ user_id: string }[]>(ids);
+    const counted = await this.database.$queryRaw<FoundUser[]>`
+      SELECT user_id AS "userId", least(count(*), ${MAX_COUNTED})::int AS grants,
+        least(count(*) FILTER (WHERE status = 'active'), ${MAX_COUNTED})::int AS active
+      FROM grants WHERE user_id = ANY(${users.map(({ user_id }) => user_id)}) GROUP BY user_id`;
+    const byId = new Map(counted.map((user) => [user.userId, user]));
+    return users.flatMap(({ user_id }) => byId.get(user_id) ?? []);
   }
 }
 
@@ -137,6 +153,13 @@ function usersFrom(prefix: string, after: string | null, limit: number): Prisma.
       FROM found WHERE user_id IS NOT NULL AND place <= ${limit}
     )
     SELECT user_id FROM found WHERE user_id IS NOT NULL`;
+}
+
+/** The same where they are at several servers: each sorts its own. */
+function usersAmong(prefix: string, after: string | null, limit: number): Prisma.Sql {
+  const behind = after === null ? Prisma.empty : Prisma.sql`AND user_id COLLATE "C" > ${after}`;
+  return Prisma.sql`SELECT user_id COLLATE "C" AS user_id FROM grants
+    WHERE user_id COLLATE "C" >= ${prefix} ${belowEndOf(prefix)} ${behind} GROUP BY 1 ORDER BY 1 LIMIT ${limit + 1}`;
 }
 
 function usersOfAccount({ prefix, email, sub, after, limit }: UserQuery): Prisma.Sql {

@@ -146,7 +146,6 @@ export class GrantsRepository {
   ): Promise<Grant> {
     const { id } = before;
     const columns = {
-      userId,
       client,
       accountSub: account.sub,
       version: before.version + 1,
@@ -164,7 +163,7 @@ export class GrantsRepository {
     };
     const unsealed = await tx.grant.upsert({
       where: { userId_id: { userId, id } },
-      create: { refreshTokenIssuedAt: now, ...columns, id, createdAt: now },
+      create: { refreshTokenIssuedAt: now, ...columns, userId, id, createdAt: now },
       update: columns,
     });
     const grant = fromRow(unsealed);

@@ -82,7 +82,8 @@ export class ServiceAccountsRepository {
       if (stored && !(replace && stored.kind === 'service_account')) return null;
       const id = stored?.id ?? uuidOf(this.settings.cell, randomUUID());
       const columns = {
-        ...identity,
+        client,
+        accountSub: account.sub,
         version: (stored?.version ?? 0) + 1,
         accountEmail: account.email,
         subject,
@@ -96,7 +97,7 @@ export class ServiceAccountsRepository {
       };
       const unsealed = await tx.grant.upsert({
         where: { userId_id: { userId, id } },
-        create: { ...columns, id, kind: 'service_account', createdAt: now },
+        create: { ...columns, userId, id, kind: 'service_account', createdAt: now },
         // A refresh under way with the former key is discarded.
         update: columns,
       });

@@ -62,15 +62,17 @@ export class OutboxEventsRepository {
     // No lock and no connection is held while the receiver answers. Replicas take turns: several servers cannot skip what is locked.
     const rows = await this.database.$transaction(async (tx) => {
       await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`webhook ${webhookId}`}, 0))`;
-      const due = await tx.$queryRaw<EventKey[]>`
-        SELECT user_id AS "userId", id FROM outbox_events
+      const due = await tx.$queryRaw<Row[]>`
+        SELECT user_id AS "userId", id, sequence, type, payload::text AS payload, attempts FROM outbox_events
         WHERE webhook_id = ${webhookId} AND delivered_at IS NULL AND abandoned_at IS NULL AND next_attempt_at <= ${now}
         ORDER BY next_attempt_at, sequence LIMIT ${most}`;
       if (due.length === 0) return [];
-      return tx.$queryRaw<Row[]>`
+      const claimed = await tx.$queryRaw<Pick<Row, 'id'>[]>`
         UPDATE outbox_events SET next_attempt_at = ${until}
         WHERE ${oneOf(due)} AND delivered_at IS NULL AND abandoned_at IS NULL AND next_attempt_at <= ${now}
-        RETURNING user_id AS "userId", id, sequence, type, payload::text AS payload, attempts`;
+        RETURNING id`;
+      const ids = new Set(claimed.map(({ id }) => id));
+      return due.filter(({ id }) => ids.has(id));
     });
     const events = rows.sort((a, b) => (a.sequence < b.sequence ? -1 : 1)).map(read);
     const malformed = rows.filter((_, index) => events[index] === null);

@@ -53,7 +53,7 @@ interface EventQuery extends EventFilter {
 type Row = ListedEvent & { readonly visible: boolean; readonly row_number: number };
 
 const COLUMNS = Prisma.raw(`user_id AS owner, id, sequence, type, webhook_id, webhook_id AS "webhookId",
-  (SELECT name FROM webhooks WHERE webhooks.id = outbox_events.webhook_id) AS webhook, created_at, created_at AS "createdAt", attempts,
+  created_at, created_at AS "createdAt", attempts,
   CASE WHEN delivered_at IS NULL AND abandoned_at IS NULL THEN next_attempt_at END AS "nextAttemptAt",
   delivered_at, delivered_at AS "deliveredAt", abandoned_at, abandoned_at AS "abandonedAt", last_error AS "lastError",
   CASE WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN abandoned_at IS NOT NULL THEN 'abandoned' ELSE 'waiting' END AS state,
@@ -87,7 +87,18 @@ export class OutboxListsRepository {
     const rows = Prisma.sql`SELECT ${COLUMNS} FROM outbox_events WHERE ${along} ${within(filter)} ${behind(after)}`;
     const visible = rest.length === 0 ? Prisma.sql`TRUE` : Prisma.join(rest, ' AND ');
     const found = await alongIndex<Row>(this.database, boundedScan({ rows, visible, order, limit }));
-    return pageOf(found, limit, toListed, ({ createdAt, sequence }) => ({ createdAt, sequence }));
+    const names = await this.#namesOf(found);
+    const named = found.map((row) => ({ ...row, webhook: names.get(row.webhookId ?? '') ?? null }));
+    return pageOf(named, limit, toListed, ({ createdAt, sequence }) => ({ createdAt, sequence }));
+  }
+
+  async #namesOf(rows: readonly Pick<Row, 'webhookId'>[]): Promise<Map<string, string>> {
+    const ids = new Set(rows.flatMap(({ webhookId }) => webhookId ?? []));
+    const webhooks = await this.database.webhook.findMany({
+      where: { id: { in: [...ids] } },
+      select: { id: true, name: true },
+    });
+    return new Map(webhooks.map(({ id, name }) => [id, name]));
   }
 
   /**

@@ -1,0 +1,54 @@
+/** The databases of `npm run test:citus`: a spread template at each server of a cluster that is there already. */
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { migrate } from '../../dist/src/token-store/migrations/migrate.js';
+import { grantPrivileges } from '../../dist/src/token-store/migrations/runtime-privileges.js';
+
+const FOLDER = new URL('../../prisma/migrations', import.meta.url).pathname;
+
+/** @param url of a database at the coordinator, as a superuser; it has citus, and its servers were added to it */
+export default async function startCitus(url, role) {
+  const workers = await query(url, 'SELECT nodename AS host, nodeport AS port FROM pg_dist_node WHERE groupid > 0');
+  const own = await query(url, 'SELECT nodename AS host, nodeport AS port FROM pg_dist_node WHERE groupid = 0');
+  if (workers.length === 0) throw new Error('The cluster has no worker: SELECT citus_add_node(...)');
+  const bases = [baseOf(url), ...workers.map(({ host, port }) => baseOf(url, host, port))];
+  for (const base of bases) {
+    await query(`${base}postgres`, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'migrated'`);
+    await query(`${base}postgres`, 'DROP DATABASE IF EXISTS migrated WITH (FORCE)');
+    await query(`${base}postgres`, 'CREATE DATABASE migrated');
+    await query(`${base}migrated`, 'CREATE EXTENSION citus');
+  }
+  const [coordinator = ''] = bases;
+  const { host, port } = own[0] ?? { host: new URL(url).hostname, port: new URL(url).port || 5432 };
+  await query(`${coordinator}migrated`, `SELECT citus_set_coordinator_host('${host}', ${port})`);
+  for (const worker of workers) await query(`${coordinator}migrated`, `SELECT citus_add_node('${worker.host}', ${worker.port})`);
+  await migrate(`${coordinator}migrated`, FOLDER, { spread: true, say: (line) => console.log(line) });
+  const password = new URL(url).password || randomUUID();
+  const known = await query(`${coordinator}migrated`, `SELECT 1 FROM pg_roles WHERE rolname = '${role}'`);
+  if (known.length === 0) await query(`${coordinator}migrated`, `CREATE ROLE ${role} LOGIN PASSWORD '${password}'`);
+  await grantPrivileges(`${coordinator}migrated`, role);
+  for (const base of bases) {
+    // A template with a session, such as one of Citus's own, cannot be copied.
+    await query(`${base}postgres`, 'ALTER DATABASE migrated ALLOW_CONNECTIONS false');
+    await query(`${base}postgres`, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'migrated'`);
+  }
+  process.env.TEST_POSTGRES_URL = coordinator;
+  process.env.TEST_CITUS_SERVERS = JSON.stringify(bases);
+}
+
+function baseOf(url, host, port) {
+  const base = new URL(url);
+  if (host !== undefined) [base.hostname, base.port] = [host, String(port)];
+  base.pathname = '/';
+  return base.href;
+}
+
+async function query(url, sql) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
