@@ -30,7 +30,7 @@ if (!values.url) {
   process.exit(64);
 }
 const files = positionals.length > 0 ? positionals : FLOWS.map((name) => `test/${name}.test.ts`);
-const { status } = spawnSync(process.execPath, ['node_modules/jest/bin/jest.js', '-w', '1', ...files], {
+const { status } = spawnSync(process.execPath, ['node_modules/jest/bin/jest.js', '-w', '2', ...files], {
   stdio: 'inherit',
   env: { ...process.env, TEST_CITUS_URL: values.url },
 });
