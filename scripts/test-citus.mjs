@@ -26,7 +26,9 @@ const FLOWS = [
 
 const { values, positionals } = parseArgs({ options: { url: { type: 'string' } }, allowPositionals: true });
 if (!values.url) {
-  process.stderr.write('Give the URL of a database at the coordinator, which has citus and its servers, with --url.\n');
+  process.stderr.write(
+    'Give the URL of a database at the coordinator, which has citus and its servers, with --url.\n',
+  );
   process.exit(64);
 }
 const files = positionals.length > 0 ? positionals : FLOWS.map((name) => `test/${name}.test.ts`);
