@@ -26,11 +26,13 @@ const FLOWS = [
 
 const { values, positionals } = parseArgs({ options: { url: { type: 'string' } }, allowPositionals: true });
 if (!values.url) {
-  process.stderr.write('Give the URL of a database at the coordinator, which has citus and its servers, with --url.\n');
+  process.stderr.write(
+    'Give the URL of a database at the coordinator, which has citus and its servers, with --url.\n',
+  );
   process.exit(64);
 }
 const files = positionals.length > 0 ? positionals : FLOWS.map((name) => `test/${name}.test.ts`);
-const { status } = spawnSync(process.execPath, ['node_modules/jest/bin/jest.js', '-w', '1', ...files], {
+const { status } = spawnSync(process.execPath, ['node_modules/jest/bin/jest.js', '-w', '2', ...files], {
   stdio: 'inherit',
   env: { ...process.env, TEST_CITUS_URL: values.url },
 });

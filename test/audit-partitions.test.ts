@@ -312,6 +312,10 @@ test('only the migrations and what still serves the version before know the tabl
   const naming = readdirSync('src', { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts') && !path.includes('prisma-client'))
     .filter((path) => /(?<!prune_)\baudit_events\b/.test(readFileSync(join('src', path), 'utf8')));
-  expect(naming).toEqual([join('token-store', 'migrations', 'runtime-privileges.ts')]);
+  expect(naming).toEqual([
+    join('token-store', 'migrations', 'runtime-privileges.ts'),
+    // Ends what serves it, where the trail is spread.
+    join('token-store', 'spread', 'distribute.ts'),
+  ]);
   expect(names()).toEqual(expect.arrayContaining([FIRST, LAST]));
 });

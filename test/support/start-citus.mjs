@@ -8,12 +8,21 @@ const FOLDER = new URL('../../prisma/migrations', import.meta.url).pathname;
 
 /** @param url of a database at the coordinator, as a superuser; it has citus, and its servers were added to it */
 export default async function startCitus(url, role) {
-  const workers = await query(url, 'SELECT nodename AS host, nodeport AS port FROM pg_dist_node WHERE groupid > 0');
-  const own = await query(url, 'SELECT nodename AS host, nodeport AS port FROM pg_dist_node WHERE groupid = 0');
+  const workers = await query(
+    url,
+    'SELECT nodename AS host, nodeport AS port FROM pg_dist_node WHERE groupid > 0',
+  );
+  const own = await query(
+    url,
+    'SELECT nodename AS host, nodeport AS port FROM pg_dist_node WHERE groupid = 0',
+  );
   if (workers.length === 0) throw new Error('The cluster has no worker: SELECT citus_add_node(...)');
   const bases = [baseOf(url), ...workers.map(({ host, port }) => baseOf(url, host, port))];
   for (const base of bases) {
-    await query(`${base}postgres`, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'migrated'`);
+    await query(
+      `${base}postgres`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'migrated'`,
+    );
     await query(`${base}postgres`, 'DROP DATABASE IF EXISTS migrated WITH (FORCE)');
     await query(`${base}postgres`, 'CREATE DATABASE migrated');
     await query(`${base}migrated`, 'CREATE EXTENSION citus');
@@ -21,16 +30,21 @@ export default async function startCitus(url, role) {
   const [coordinator = ''] = bases;
   const { host, port } = own[0] ?? { host: new URL(url).hostname, port: new URL(url).port || 5432 };
   await query(`${coordinator}migrated`, `SELECT citus_set_coordinator_host('${host}', ${port})`);
-  for (const worker of workers) await query(`${coordinator}migrated`, `SELECT citus_add_node('${worker.host}', ${worker.port})`);
+  for (const worker of workers)
+    await query(`${coordinator}migrated`, `SELECT citus_add_node('${worker.host}', ${worker.port})`);
   await migrate(`${coordinator}migrated`, FOLDER, { spread: true, say: (line) => console.log(line) });
   const password = new URL(url).password || randomUUID();
   const known = await query(`${coordinator}migrated`, `SELECT 1 FROM pg_roles WHERE rolname = '${role}'`);
-  if (known.length === 0) await query(`${coordinator}migrated`, `CREATE ROLE ${role} LOGIN PASSWORD '${password}'`);
+  if (known.length === 0)
+    await query(`${coordinator}migrated`, `CREATE ROLE ${role} LOGIN PASSWORD '${password}'`);
   await grantPrivileges(`${coordinator}migrated`, role);
   for (const base of bases) {
     // A template with a session, such as one of Citus's own, cannot be copied.
     await query(`${base}postgres`, 'ALTER DATABASE migrated ALLOW_CONNECTIONS false');
-    await query(`${base}postgres`, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'migrated'`);
+    await query(
+      `${base}postgres`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'migrated'`,
+    );
   }
   process.env.TEST_POSTGRES_URL = coordinator;
   process.env.TEST_CITUS_SERVERS = JSON.stringify(bases);

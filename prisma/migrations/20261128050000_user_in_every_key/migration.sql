@@ -75,7 +75,7 @@ ALTER TABLE "access_tokens"
   DROP CONSTRAINT "access_tokens_pkey",
   ADD CONSTRAINT "access_tokens_pkey" PRIMARY KEY ("user_id", "grant_id", "scope_set"),
   ADD CONSTRAINT "access_tokens_user_id_grant_id_fkey" FOREIGN KEY ("user_id", "grant_id")
-    REFERENCES "grants" ("user_id", "id") ON DELETE CASCADE;
+    REFERENCES "grants" ("user_id", "id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 -- AlterTable ads_trees
 ALTER TABLE "ads_trees" ADD COLUMN "user_id" TEXT;
@@ -85,7 +85,7 @@ ALTER TABLE "ads_trees"
   DROP CONSTRAINT "ads_trees_pkey",
   ADD CONSTRAINT "ads_trees_pkey" PRIMARY KEY ("user_id", "grant_id"),
   ADD CONSTRAINT "ads_trees_user_id_grant_id_fkey" FOREIGN KEY ("user_id", "grant_id")
-    REFERENCES "grants" ("user_id", "id") ON DELETE CASCADE;
+    REFERENCES "grants" ("user_id", "id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 -- AlterTable refresh_tokens: the ledger of a user is beside the user's grants. '' where the user is not known any more: of a grant
 -- that was deleted before.

@@ -138,7 +138,8 @@ async function replaceKeys(client: pg.Client, table: SpreadTable, say: (line: st
   );
 }
 
-/** A foreign key stands between two tables that are spread alike, or between none. */
+/** A foreign key stands between two tables that are spread alike, or between none. A user's rows never become another's there: no
+ * ON UPDATE. */
 async function dropForeignKeys(client: pg.Client): Promise<void> {
   for (const table of FOREIGN_KEYS)
     await client.query(`ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${table}_user_id_grant_id_fkey`);
