@@ -123,7 +123,7 @@ const NEARLY_FULL_ACROSS_CLIENTS = `
     SELECT DISTINCT account_sub FROM unnest($1::text[]) AS named (client) CROSS JOIN LATERAL (
       SELECT account_sub FROM refresh_tokens
       WHERE refresh_tokens.client = named.client AND ended_at IS NULL
-        AND slots_taken >= ceil($4::numeric / cardinality($1::text[]))
+        AND slots_taken >= ceil($4::numeric / greatest(cardinality($1::text[]), 1))
       ORDER BY slots_taken DESC LIMIT ${MAX_NEARLY_FULL}
     ) booked
   ) suspects WHERE $4::numeric <= (
