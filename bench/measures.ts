@@ -6,6 +6,7 @@ import { disconnect } from './measures/disconnect.js';
 import { expiredCrowd } from './measures/expired-crowd.js';
 import { expired } from './measures/expired.js';
 import { growth } from './measures/growth.js';
+import { memory } from './measures/memory.js';
 import { oneTokenCrowd } from './measures/one-token-crowd.js';
 import { refreshProcessor } from './measures/refresh-processor.js';
 import { refusals } from './measures/refusals.js';
@@ -32,4 +33,5 @@ export const MEASURES: readonly Measure<unknown>[] = [
   disconnect,
   workers,
   start,
+  memory,
 ];

@@ -34,7 +34,7 @@ export async function seedService(fleet: Seeded, database: pg.Client): Promise<s
  * Each user has a grant of their own and a refresh token that the stand-in knows. The ledger has them as expired, so that
  * thousands do not fill the slots of their one account.
  * @param secondsLeft until their access tokens expire; 0 or less: they have none
- * @param scope the only one
+ * @param scope one, or several in order with spaces between them
  * @param client its alias in the settings, and its id at Google
  * @returns the user of each refresh token
  */
@@ -52,7 +52,7 @@ export async function seedGrants(
   const userOfToken = new Map<string, string>();
   const seeded = await Promise.all(
     grants.map(async (grant) => {
-      const issued = fleet.google.control.issueRefreshToken(ACCOUNT.sub, client.id, [scope]);
+      const issued = fleet.google.control.issueRefreshToken(ACCOUNT.sub, client.id, scope.split(' '));
       userOfToken.set(issued, grant.userId);
       const token = new Secret(issued);
       const fingerprint = sealer.fingerprint(token, 'refresh-token');
@@ -73,7 +73,7 @@ export async function seedGrants(
      booked AS (
        INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
          version, sealed_refresh_token, credential_version, refresh_token_issued_at, created_at, consented_at)
-       SELECT id, user_id, $7, $2, $3, ARRAY[$4], ARRAY[$4], 'active', $6::int, sealed, $6::int, $5, $5, $5 FROM seeded)
+       SELECT id, user_id, $7, $2, $3, string_to_array($4, ' '), string_to_array($4, ' '), 'active', $6::int, sealed, $6::int, $5, $5, $5 FROM seeded)
      INSERT INTO refresh_tokens (fingerprint, account_sub, client, grant_id, issued_at, expires_at, last_used_at, prefix_hash,
        sha512_hash, mac)
      SELECT decode(fingerprint, 'hex'), $2, $7, id, $5, $5, $5, '', '', decode(mac, 'hex') FROM seeded`,
@@ -85,7 +85,7 @@ export async function seedGrants(
   const accessTokens = await Promise.all(
     grants.map((grant) =>
       sealer.seal(
-        new Secret(`ya29.${'a'.repeat(160)}${randomUUID()}`),
+        new Secret(`ya29.${'a'.repeat(179)}${randomUUID()}`),
         accessTokenAad(grant, VERSION, scope, { obtainedAt, expiresAt }),
       ),
     ),
@@ -106,8 +106,8 @@ function newGrant(userId: string, scope: string, client: string, now: Date): Gra
     client,
     account: ACCOUNT,
     subject: null,
-    requestedScopes: [scope],
-    grantedScopes: [scope],
+    requestedScopes: scope.split(' '),
+    grantedScopes: scope.split(' '),
     status: 'active',
     diagnosis: null,
     version: VERSION,

@@ -6,11 +6,12 @@ import { BrokerError, integrityFailed } from '../domain/errors.js';
 import { isTransient } from '../domain/google/google-failure.js';
 import { missingScopes, sameScopes, scopeKey } from '../domain/google/scopes.js';
 import { type AccessToken, type Grant, isAccount } from '../domain/grant/grant.js';
+import type { CachedGrant, CachedToken } from '../domain/grant/packed-grant.js';
 import { isFresh } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
 import { ServiceCache } from '../services/service-cache.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
-import { type CachedGrant, type CachedToken, GrantCache, tokenIdOf, type UserGrants } from './grant-cache.js';
+import { GrantCache, tokenIdOf, type UserGrants } from './grant-cache.js';
 import { RefreshResults } from './refresh-results.js';
 import { type GrantRequest, throwRepeatable, TokenErrors, type TokenRequest } from './token-errors.js';
 import { TokenRefresher } from './token-refresher.js';
@@ -106,12 +107,12 @@ export class AccessTokenService {
 
   /** @throws {RepeatableRefusal} what `#choose` and `#scopesFor` throw */
   async #decide(user: UserGrants, request: TokenRequest) {
-    const { grants } = user;
+    const { revision } = user;
     try {
       const { grant, tokens } = await this.#choose(user, request);
       return { grant, tokens, scopes: await this.#scopesFor(request, grant) };
     } catch (error) {
-      return throwRepeatable(error, { user, grants });
+      return throwRepeatable(error, { user, revision });
     }
   }
 

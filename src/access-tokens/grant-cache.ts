@@ -4,40 +4,60 @@ import { LRUCache } from 'lru-cache';
 import { cacheBound } from '../domain/cache-bound.js';
 import { Settings } from '../config/settings.js';
 import { scopeKey } from '../domain/google/scopes.js';
-import type { GrantWithTokens } from '../domain/grant/consent.js';
 import type { AccessToken, Grant } from '../domain/grant/grant.js';
+import {
+  type CachedGrant,
+  type CachedToken,
+  pack,
+  type PackedGrant,
+  unpack,
+} from '../domain/grant/packed-grant.js';
 import { renewFrom } from '../domain/grant/token-freshness.js';
 import { cacheLookups, meterCache } from '../domain/metrics/cache-meter.js';
 import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
+import { SharedValues } from '../domain/shared-values.js';
+import { flatText } from '../domain/text.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 
-export interface CachedToken extends AccessToken {
-  /** From then on it is refreshed in the background. */
-  readonly renewFrom: Date;
-}
-
-export interface CachedGrant {
-  readonly grant: Grant;
-  readonly tokens: ReadonlyMap<string, CachedToken>;
-  readonly isIntact: boolean;
-}
+/** Of all users. */
+const shared = new SharedValues();
 
 /** All grants of one user under one client, dead ones included; empty where there are none. */
-export interface UserGrants {
-  grants: readonly CachedGrant[];
+export class UserGrants {
   /** False once the entry was evicted: responses derived from it must not be served any more. */
   isCurrent: boolean;
-  /** When the query was sent, by performance.now(). */
-  readonly readAt: number;
+  /** Grows when a refresh changes the grants: responses derived from an earlier revision must not be served. */
+  revision = 0;
+  #grants: readonly PackedGrant[] = [];
+
+  /** @param readAt when the query was sent, by performance.now() */
+  constructor(
+    readonly readAt: number,
+    isCurrent: boolean,
+  ) {
+    this.isCurrent = isCurrent;
+  }
+
+  /** Objects of their own each time. */
+  get grants(): CachedGrant[] {
+    return this.#grants.map(unpack);
+  }
+
+  set grants(grants: readonly CachedGrant[]) {
+    this.#grants = grants.map((grant) => pack(grant, shared));
+    this.revision++;
+  }
+
+  get isEmpty(): boolean {
+    return this.#grants.length === 0;
+  }
 }
 
-interface Entry {
+interface Reading {
   readonly user: UserGrants;
   readonly read: Promise<UserGrants>;
-  /** Whether it moves from one cache to the other: then it stays current. */
-  isMoving: boolean;
 }
 
 /** Users without grants. Callers can invent any number of those, and they must not evict users who have grants. */
@@ -49,9 +69,10 @@ const MAX_WITHOUT_GRANTS = 5_000;
  */
 @Injectable()
 export class GrantCache {
-  readonly #entries: LRUCache<string, Entry> | null;
-  /** Users that are being read, and users without grants. */
-  readonly #empty: LRUCache<string, Entry> | null;
+  readonly #entries: LRUCache<string, UserGrants> | null;
+  readonly #empty: LRUCache<string, UserGrants> | null;
+  /** Users whose query is running. */
+  readonly #reading = new Map<string, Reading>();
   readonly #lookups: ReturnType<typeof cacheLookups>;
 
   constructor(
@@ -68,9 +89,9 @@ export class GrantCache {
     this.#lookups = cacheLookups(meter, 'grants');
     const bound = (limit: number, count: typeof ofEntries) => ({
       ...cacheBound(limit),
-      dispose: (entry: Entry, key: string, reason: string) => {
-        if (!entry.isMoving) entry.user.isCurrent = false;
-        count(entry, key, reason);
+      dispose: (user: UserGrants, key: string, reason: string) => {
+        user.isCurrent = false;
+        count(user, key, reason);
       },
     });
     this.#entries = max === 0 ? null : new LRUCache(bound(max, ofEntries));
@@ -79,6 +100,7 @@ export class GrantCache {
       if (change.kind === 'everything') {
         this.#entries?.clear();
         this.#empty?.clear();
+        for (const key of [...this.#reading.keys()]) this.#stopReading(key);
       } else if (change.kind === 'grant') this.evict(change.userId, change.client);
     });
   }
@@ -86,30 +108,30 @@ export class GrantCache {
   async find(userId: string, client: string): Promise<UserGrants> {
     const readAt = performance.now();
     if (!this.changes.isUpToDate || !this.#entries) {
-      return this.#read({ grants: [], isCurrent: false, readAt }, userId, client);
+      return this.#read(new UserGrants(readAt, false), userId, client);
     }
     const key = keyOf(userId, client);
     const known = this.#fresh(key);
     (known ? this.#lookups.hits : this.#lookups.misses).add();
-    if (known) return known.read;
+    if (known) return known;
     // From here on callers share one query.
-    const user: UserGrants = { grants: [], isCurrent: true, readAt };
-    const entry: Entry = { user, read: this.#read(user, userId, client), isMoving: false };
-    this.#empty?.set(key, entry);
-    entry.read.then(
+    const user = new UserGrants(readAt, true);
+    const reading: Reading = { user, read: this.#read(user, userId, client) };
+    this.#reading.set(key, reading);
+    reading.read.then(
       () => {
-        if (user.grants.length > 0) this.#move(key, entry);
+        this.#keep(key, reading);
       },
       () => {
-        if (user.isCurrent) this.#empty?.delete(key);
+        if (this.#reading.get(key) === reading) this.#stopReading(key);
       },
     );
-    return entry.read;
+    return reading.read;
   }
 
   /** After a refresh. Does nothing where the grant changed since, or is not cached. */
   update(grant: Grant, scopes: readonly string[], token: AccessToken): void {
-    const user = this.#entries?.peek(keyOf(grant.userId, grant.client))?.user;
+    const user = this.#entries?.peek(keyOf(grant.userId, grant.client));
     if (!user) return;
     user.grants = user.grants.map((each) =>
       each.grant.id === grant.id &&
@@ -124,38 +146,45 @@ export class GrantCache {
     const key = keyOf(userId, client);
     this.#entries?.delete(key);
     this.#empty?.delete(key);
+    this.#stopReading(key);
   }
 
   /** Evicts an entry that is too old. */
-  #fresh(key: string): Entry | undefined {
+  #fresh(key: string): UserGrants | Promise<UserGrants> | undefined {
+    const reading = this.#reading.get(key);
+    if (reading && this.changes.isValidSince(reading.user.readAt)) return reading.read;
+    if (reading) this.#stopReading(key);
     for (const cache of [this.#entries, this.#empty]) {
-      const entry = cache?.get(key);
-      if (entry && this.changes.isValidSince(entry.user.readAt)) return entry;
-      if (entry) cache?.delete(key);
+      const user = cache?.get(key);
+      if (user && this.changes.isValidSince(user.readAt)) return user;
+      if (user) cache?.delete(key);
     }
     return undefined;
   }
 
-  #move(key: string, entry: Entry): void {
-    // Evicted during the query.
-    if (this.#empty?.peek(key) !== entry) return;
-    entry.isMoving = true;
-    this.#empty.delete(key);
-    entry.isMoving = false;
-    this.#entries?.set(key, entry);
+  #stopReading(key: string): void {
+    const reading = this.#reading.get(key);
+    if (reading) reading.user.isCurrent = false;
+    this.#reading.delete(key);
+  }
+
+  /** Does nothing where the entry was evicted during the query. */
+  #keep(key: string, reading: Reading): void {
+    if (this.#reading.get(key) !== reading) return;
+    this.#reading.delete(key);
+    (reading.user.isEmpty ? this.#empty : this.#entries)?.set(key, reading.user);
   }
 
   async #read(user: UserGrants, userId: string, client: string): Promise<UserGrants> {
     const stored = await this.store.findWithTokens(userId, client, this.clock.now());
-    user.grants = stored.map(toCached);
+    user.grants = stored.map(({ tokens, ...grant }) => ({
+      ...grant,
+      tokens: new Map([...tokens].map(([key, token]) => [key, cached(token)])),
+    }));
     // No change is published when an operator repairs such a row, or the key ring.
     if (stored.some(({ isIntact }) => !isIntact) && user.isCurrent) this.evict(userId, client);
     return user;
   }
-}
-
-function toCached({ grant, tokens, isIntact }: GrantWithTokens): CachedGrant {
-  return { grant, isIntact, tokens: new Map([...tokens].map(([key, token]) => [key, cached(token)])) };
 }
 
 function cached(token: AccessToken): CachedToken {
@@ -169,5 +198,5 @@ export function tokenIdOf({ token }: Pick<AccessToken, 'token'>): string {
 
 /** No user id contains a line break. */
 function keyOf(userId: string, client: string): string {
-  return `${client}\n${userId}`;
+  return flatText(client, '\n', userId);
 }

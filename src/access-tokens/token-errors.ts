@@ -9,7 +9,7 @@ import type { GoogleClient } from '../domain/google/oauth.js';
 import { isGoogleScope, scopeSet } from '../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../domain/google/service-account.js';
 import type { AccessToken, Account, Diagnosis, Grant } from '../domain/grant/grant.js';
-import type { CachedGrant, UserGrants } from './grant-cache.js';
+import type { UserGrants } from './grant-cache.js';
 
 /** Which grant a service means, and the scopes that it needs. */
 export interface GrantRequest {
@@ -55,7 +55,7 @@ export type RefreshResult =
 /** The grants that a decision followed from, as they were then. */
 export interface DecidedBy {
   readonly user: UserGrants;
-  readonly grants: readonly CachedGrant[];
+  readonly revision: number;
 }
 
 /** A refusal that follows from the service, the request and these grants alone, so that it repeats until one changes. */

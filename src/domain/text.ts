@@ -63,3 +63,8 @@ export function printableLine(text: string): string {
   const line = text.slice(0, MAX_LINE).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
   return line.toWellFormed().trim();
 }
+
+/** For texts that stay in memory: V8 keeps the parts of a template, and the whole of which a text is a part, besides. */
+export function flatText(...parts: readonly string[]): string {
+  return parts.join('');
+}

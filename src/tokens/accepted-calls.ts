@@ -45,14 +45,16 @@ export class AcceptedCalls {
   /** @param search the URL from its question mark on; empty without one */
   find(digest: string, search: string, now: Date): AcceptedCall | null {
     const call = this.#calls?.get(keyOf(digest, search));
-    return call && this.changes.isValidSince(call.readAt) && call.proof.isValid(now) ? call : null;
+    return call && this.changes.isValidSince(call.caller.readAt) && call.caller.proof.isValid(now)
+      ? call
+      : null;
   }
 
-  add({ url, ...caller }: AuthenticatedCall, query: TokenQuery): void {
+  add({ url, digest, caller }: AuthenticatedCall, query: TokenQuery): void {
     const at = url.indexOf('?');
     const search = at < 0 ? '' : url.slice(at);
     if (search.length > MAX_QUERY || caller.readAt <= this.#clearedAt) return;
-    this.#calls?.set(keyOf(caller.digest, search), { ...caller, query });
+    this.#calls?.set(keyOf(digest, search), { digest, caller, query });
   }
 }
 

@@ -55,7 +55,8 @@ export class ColdPath {
     const { calls, audit, limits, log } = this.parts;
     const [, userId = '', search = ''] = PLAIN.exec(cold.request.url ?? '') ?? [];
     const call = isUserId(userId) ? calls.find(cold.digest, search, cold.now) : null;
-    if (!call || !audit.hasCapacity(call.service.id) || !limits.admitKnown(call.service.id)) return false;
+    const service = call?.caller.service;
+    if (!call || !service || !audit.hasCapacity(service.id) || !limits.admitKnown(service.id)) return false;
     const id = requestId(cold.request);
     void log.runInContext(() => this.#answer(cold, call, userId, id), { bindings: { request_id: id } });
     return true;
@@ -63,7 +64,8 @@ export class ColdPath {
 
   async #answer(cold: ColdRequest, call: AcceptedCall, userId: string, id: string): Promise<void> {
     const { request, response, startedAt } = cold;
-    const { service, query } = call;
+    const { query } = call;
+    const { service } = call.caller;
     const note = new AuditNote();
     const seen = { id, tokenSource: 'none' as TokenSource };
     let body: string;

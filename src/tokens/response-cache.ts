@@ -3,14 +3,17 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { cacheBound } from '../domain/cache-bound.js';
-import type { CachedGrant, CachedToken, UserGrants } from '../access-tokens/grant-cache.js';
+import type { UserGrants } from '../access-tokens/grant-cache.js';
 import type { DecidedBy, RepeatableRefusal } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
-import { isFresh } from '../domain/grant/token-freshness.js';
+import type { CachedToken } from '../domain/grant/packed-grant.js';
+import { freshUntil } from '../domain/grant/token-freshness.js';
 import { cacheLookups, meterCache } from '../domain/metrics/cache-meter.js';
 import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
+import { SharedValues } from '../domain/shared-values.js';
+import { flatText } from '../domain/text.js';
 import { type AuditFacts, auditedMembersOf } from '../http/audit.decorator.js';
 import type { Proof } from '../http/caller.decorator.js';
 import { toOAuthError } from '../http/problem/oauth-error.js';
@@ -18,7 +21,7 @@ import { problemOf } from '../http/problem/problem.js';
 import { credentialDigest } from '../http/request-context.js';
 import { isTokenEndpoint } from '../http/token-endpoint.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
-import { SerializedToken } from './token.response.js';
+import { type SerializedRest, SerializedToken } from './token.response.js';
 
 /** Longer URLs are not cached, so that the number of entries limits their size. */
 const MAX_URL = 600;
@@ -34,44 +37,46 @@ export interface IssuedResponse {
   readonly token: CachedToken;
   readonly minTtlSeconds: number;
   /** What follows `expires_in`: token.response.ts. */
-  readonly rest: string;
+  readonly rest: SerializedRest;
 }
 
-/** A call, and how its caller was authenticated. */
-export interface AuthenticatedCall {
-  readonly url: string;
-  /** Of the Authorization header, or of the whole form at the token endpoint: request-context.ts */
-  readonly digest: string;
+/** A service, and how it proved who it is. One object for all of its calls where it can be: entries hold it. */
+interface AuthenticatedCaller {
   readonly service: Service;
   readonly proof: Proof;
   /** When the service was read from the database, by performance.now(). */
   readonly readAt: number;
 }
 
+export interface AuthenticatedCall {
+  readonly url: string;
+  /** Of the Authorization header, or of the whole form at the token endpoint: request-context.ts */
+  readonly digest: string;
+  readonly caller: AuthenticatedCaller;
+}
+
 /** A call that the guard has authenticated. */
 export function callOf(request: FastifyRequest, service: Service): AuthenticatedCall {
   const { url, callerProof: proof, callerReadAt: readAt } = request;
   const digest = request.formDigest ?? credentialDigest(request) ?? '';
-  return { url, digest, service, proof: proof ?? { isValid: () => false }, readAt };
+  return { url, digest, caller: { service, proof: proof ?? { isValid: () => false }, readAt } };
 }
 
-/** A response, and everything that it was derived from. */
+/** A response, and everything that it was derived from. audit-log.repository.ts finds events that are alike by this object. */
 interface CommonEntry {
-  readonly service: Service;
-  readonly proof: Proof;
+  readonly caller: AuthenticatedCaller;
   /** Null: the service's policy alone. */
-  readonly decidedBy: DecidedBy | null;
-  /** When the service or the grants were read from the database, whichever was first; by performance.now(). */
-  readonly readAt: number;
-  /** Of its audit event. One object, by which audit-log.repository.ts finds events that are alike. */
-  readonly details: NonNullable<AuditFacts['details']>;
+  readonly user: UserGrants | null;
+  /** Of the user's grants. */
+  readonly revision: number;
+  /** Milliseconds since 1970. */
+  readonly validUntil: number;
+  /** Of its audit event. */
   readonly facts: AuditFacts;
 }
 
 export interface CachedTokenResponse extends CommonEntry {
   readonly kind: 'token';
-  readonly token: CachedToken;
-  readonly minTtlSeconds: number;
   readonly body: SerializedToken;
 }
 
@@ -84,8 +89,6 @@ export interface CachedRefusal extends CommonEntry {
   /** The body, before and after the id of the request. */
   readonly beforeId: string;
   readonly afterId: string;
-  /** Milliseconds since 1970. */
-  readonly validUntil: number;
 }
 
 export type CachedAnswer = CachedTokenResponse | CachedRefusal;
@@ -100,6 +103,7 @@ export class ResponseCache {
   readonly #tokens: LRUCache<string, CachedTokenResponse> | null;
   readonly #refusals: LRUCache<string, CachedRefusal> | null;
   readonly #lookups: ReturnType<typeof cacheLookups>;
+  readonly #shared = new SharedValues();
   /** By performance.now(): what was derived from a service that was read earlier is not stored. */
   #clearedAt = 0;
 
@@ -140,60 +144,63 @@ export class ResponseCache {
 
   store(call: AuthenticatedCall, issued: IssuedResponse, facts: AuditFacts | null): void {
     const { user, token, minTtlSeconds, rest } = issued;
-    const common = this.#commonOf(call, { user, grants: user.grants }, facts, {});
+    // From its background refresh on, each call sees whether there is a newer token.
+    const validUntil = Math.min(token.renewFrom.getTime() - 1, freshUntil(token, minTtlSeconds));
+    const common = this.#commonOf(call, { user, revision: user.revision }, validUntil, facts, {});
     if (!common) return;
-    const body = new SerializedToken(token, rest);
-    this.#tokens?.set(common.key, { kind: 'token', ...common.entry, token, minTtlSeconds, body });
+    const body = new SerializedToken(token, rest, this.#shared);
+    this.#tokens?.set(storedKeyOf(call), { kind: 'token', ...common, body });
   }
 
   storeRefusal(call: AuthenticatedCall, refusal: RepeatableRefusal, facts: AuditFacts | null): void {
     const problem = problemOf(refusal, REQUEST_ID);
-    const common = this.#commonOf(call, refusal.decidedBy, facts, auditedMembersOf(problem));
+    const validUntil = this.clock.now().getTime() + MAX_REFUSAL_MS;
+    const common = this.#commonOf(call, refusal.decidedBy, validUntil, facts, auditedMembersOf(problem));
     if (!common) return;
     const isOAuth = isTokenEndpoint(call.url);
     const { status, body } = isOAuth ? toOAuthError(problem) : { status: problem.status, body: problem };
     const [beforeId = '', afterId = ''] = JSON.stringify(body).split(REQUEST_ID);
-    const validUntil = this.clock.now().getTime() + MAX_REFUSAL_MS;
     const { code } = problem;
-    const answer = { kind: 'refusal', isOAuth, status, code, beforeId, afterId, validUntil } as const;
-    this.#refusals?.set(common.key, { ...common.entry, ...answer });
-    this.#tokens?.delete(common.key);
+    const key = storedKeyOf(call);
+    this.#refusals?.set(key, { kind: 'refusal', ...common, isOAuth, status, code, beforeId, afterId });
+    this.#tokens?.delete(key);
   }
 
-  #isValid(entry: CachedAnswer, now: Date): boolean {
-    const { decidedBy } = entry;
-    if (!this.changes.isValidSince(entry.readAt) || !entry.proof.isValid(now)) return false;
-    if (decidedBy && !isCurrent(decidedBy)) return false;
-    if (entry.kind === 'refusal') return now.getTime() < entry.validUntil;
-    const { token, minTtlSeconds } = entry;
-    return token.renewFrom > now && isFresh(token, now, minTtlSeconds);
+  #isValid({ caller, user, revision, validUntil }: CachedAnswer, now: Date): boolean {
+    if (!this.changes.isValidSince(caller.readAt) || !caller.proof.isValid(now)) return false;
+    if (user && !(this.changes.isValidSince(user.readAt) && isCurrent({ user, revision }))) return false;
+    return now.getTime() <= validUntil;
   }
 
   /** @returns null where the response must not be cached */
   #commonOf(
-    { url, digest, service, proof, readAt }: AuthenticatedCall,
+    { url, caller }: AuthenticatedCall,
     decidedBy: DecidedBy | null,
+    validUntil: number,
     facts: AuditFacts | null,
-    details: AuditFacts['details'],
-  ): { readonly key: string; readonly entry: CommonEntry } | null {
-    if (url.length > MAX_URL || readAt <= this.#clearedAt || (decidedBy && !isCurrent(decidedBy)))
+    more: AuditFacts['details'],
+  ): CommonEntry | null {
+    if (url.length > MAX_URL || caller.readAt <= this.#clearedAt || (decidedBy && !isCurrent(decidedBy)))
       return null;
-    const entry = {
-      service,
-      proof,
-      decidedBy,
-      readAt: Math.min(readAt, decidedBy?.user.readAt ?? readAt),
-      details: { ...facts?.details, ...details },
-      facts: facts ?? {},
+    const details = this.#shared.of({ ...facts?.details, ...more });
+    return {
+      caller,
+      user: decidedBy?.user ?? null,
+      revision: decidedBy?.revision ?? 0,
+      validUntil,
+      facts: { ...facts, details },
     };
-    return { key: keyOf(digest, url), entry };
   }
 }
 
-function isCurrent({ user, grants }: { user: UserGrants; grants: readonly CachedGrant[] }): boolean {
-  return user.isCurrent && user.grants === grants;
+function isCurrent({ user, revision }: DecidedBy): boolean {
+  return user.isCurrent && user.revision === revision;
 }
 
 function keyOf(digest: string, url: string): string {
   return `${digest} ${url}`;
+}
+
+function storedKeyOf({ digest, url }: AuthenticatedCall): string {
+  return flatText(digest, ' ', url);
 }

@@ -3,7 +3,7 @@ import { ApiBody, ApiConsumes, ApiProperty, ApiResponse } from '@nestjs/swagger'
 import { OAUTH_ERROR_CODES } from '../http/problem/oauth-error.js';
 import { REFRESH_TOKEN, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
 import { ACCESS_TOKEN_TYPE } from './token-endpoint.request.js';
-import { schemaOf, type TokenResponse } from './token.response.js';
+import { schemaOf, type SerializedRest, type TokenResponse } from './token.response.js';
 
 /** RFC 8693 section 2.2.1. The order is that of token.response.ts, so that the warm path can put the token in front. */
 export class TokenEndpointResponse {
@@ -35,8 +35,8 @@ export function toTokenEndpointResponse({
 }
 
 /** As `serializeRest` of token.response.ts. */
-export function serializeEndpointRest({ issued_token_type, scope }: TokenEndpointResponse): string {
-  return JSON.stringify({ issued_token_type, scope }).slice(1);
+export function serializeEndpointRest({ issued_token_type, scope }: TokenEndpointResponse): SerializedRest {
+  return { before: '', common: JSON.stringify({ issued_token_type, scope }).slice(1), after: '' };
 }
 
 const text = (description: string, more: object = {}) => ({ type: 'string', description, ...more });

@@ -74,7 +74,9 @@ export class TokenIssuer {
     const account = access?.grant.account.sub ?? tokenRequest.account;
     const issued = await this.accessTokens.get({ ...tokenRequest, account });
     request.tokenSource = issued.source;
-    audit.add({ grantId: issued.grant.id, details: { scopes: issued.token.scopes } });
+    const { id: grantId, userId: owner } = issued.grant;
+    // The cache holds these strings; `userId` may be a part of a longer one, the URL.
+    audit.add({ grantId, userId: owner, details: { scopes: issued.token.scopes } });
     return { ...issued, ads };
   }
 

@@ -81,7 +81,7 @@ export class TokensController {
     { call, userId, query, request, reply }: AcceptedRequest,
     audit: AuditNote,
   ): Promise<TokenResponse> {
-    const { service } = call;
+    const { service } = call.caller;
     const { grant, token, cached, ads } = await this.issuer
       .issue({ service, userId, query, request, reply, audit })
       .catch((error: unknown) => {

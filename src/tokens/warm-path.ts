@@ -114,7 +114,7 @@ export class WarmPath {
     const now = clock.now();
     const answer = responses.find(digest, url, now);
     if (!answer) return false;
-    const { service } = answer;
+    const { service } = answer.caller;
     // Where it is over its limit, or its audit events wait, the pipeline refuses it, or lets it wait.
     if (!audit.hasCapacity(service.id) || !limits.admitKnown(service.id)) return false;
     const requestId = lazyId(request);
@@ -137,12 +137,13 @@ export class WarmPath {
 
   #record(answer: CachedAnswer, now: Date, requestId: () => string): void {
     const { audit } = this.parts;
-    const { service, facts, details } = answer;
-    if (audit.repeat(details, now)) return;
+    if (audit.repeat(answer, now)) return;
+    const { facts } = answer;
+    const { service } = answer.caller;
     const common = { at: now, action: 'token.issue', actor: service.name, serviceId: service.id } as const;
-    const event = { ...common, requestId: requestId(), ...facts, details };
-    if (answer.kind === 'token') audit.record({ ...event, outcome: facts.outcome ?? 'ok' });
-    else audit.recordRefusal({ ...event, outcome: answer.code });
+    const event = { ...common, requestId: requestId(), ...facts };
+    if (answer.kind === 'token') audit.record({ ...event, outcome: facts.outcome ?? 'ok' }, answer);
+    else audit.recordRefusal({ ...event, outcome: answer.code }, answer);
   }
 
   #send(

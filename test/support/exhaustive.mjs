@@ -8,6 +8,7 @@ export const EXHAUSTIVE = [
   'test/changes',
   'test/replicas',
   'test/hostile-answers',
+  'test/memory',
   'test/warm-path',
   'test/limits',
   'test/lists',

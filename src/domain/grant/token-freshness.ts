@@ -11,18 +11,27 @@ const REPLACE_AGAIN_SECONDS = 300;
 
 /** Whole seconds for which a token is still valid; never negative. */
 export function secondsLeft(expiresAt: Date, now: Date): number {
-  return Math.max(0, Math.floor((expiresAt.getTime() - now.getTime()) / 1000));
+  return secondsUntil(expiresAt.getTime(), now);
+}
+
+/** @param expiresAt milliseconds since 1970 */
+export function secondsUntil(expiresAt: number, now: Date): number {
+  return Math.max(0, Math.floor((expiresAt - now.getTime()) / 1000));
+}
+
+/** Whether a token may be issued to a caller who needs it for at least `minTtlSeconds` more. */
+export function isFresh(token: Lifetime, now: Date, minTtlSeconds: number): boolean {
+  return now.getTime() <= freshUntil(token, minTtlSeconds);
 }
 
 /**
- * Whether a token may be issued to a caller who needs it for at least `minTtlSeconds` more. Where Google issues only
- * shorter ones, a token in the first half of its lifetime is fresh: a refresh would yield nothing better.
+ * The last moment at which a token is fresh, in milliseconds since 1970. Where Google issues only shorter ones than a caller needs, a
+ * token in the first half of its lifetime is fresh: a refresh would yield nothing better.
  */
-export function isFresh({ obtainedAt, expiresAt }: Lifetime, now: Date, minTtlSeconds: number): boolean {
-  const left = secondsLeft(expiresAt, now);
-  if (left >= Math.max(1, minTtlSeconds)) return true;
+export function freshUntil({ obtainedAt, expiresAt }: Lifetime, minTtlSeconds: number): number {
   const wholeLife = secondsLeft(expiresAt, obtainedAt);
-  return wholeLife <= minTtlSeconds && left >= Math.max(1, wholeLife / 2);
+  const left = wholeLife <= minTtlSeconds ? Math.min(minTtlSeconds, Math.ceil(wholeLife / 2)) : minTtlSeconds;
+  return expiresAt.getTime() - Math.max(1, left) * 1000;
 }
 
 /**

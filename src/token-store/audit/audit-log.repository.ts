@@ -34,7 +34,7 @@ export class AuditLog implements OnApplicationShutdown {
   readonly #issued: WriteBehind<Issued>;
   readonly #refused: RefusalRows;
   readonly #alike = new Map<string, AuditRow>();
-  /** By the details object of the response cache: found without comparing. */
+  /** By the entry of the response cache: found without comparing. */
   readonly #again = new Map<object, AuditRow>();
   readonly #parts: readonly Omit<WriteBehind<never>, 'add' | 'close'>[];
   readonly #failures: CounterSeries;
@@ -73,9 +73,10 @@ export class AuditLog implements OnApplicationShutdown {
   /**
    * Takes an entry; the caller does not wait until it is written. Nothing is dropped silently. Tokens issued
    * alike within a moment (same service, grant and scopes) become one event with a count.
+   * @param source by which `repeat` finds it
    */
-  record(entry: AuditEntry): void {
-    if (entry.action === 'token.issue' && entry.outcome === 'ok') this.#count(entry);
+  record(entry: AuditEntry, source?: object): void {
+    if (entry.action === 'token.issue' && entry.outcome === 'ok') this.#count(entry, source);
     else this.#rows.add(toAuditRow(entry), ownerOf(entry));
   }
 
@@ -83,17 +84,17 @@ export class AuditLog implements OnApplicationShutdown {
    * As `record`, for a call that was refused. Refusals that are alike become one event with a count, and a service has a
    * quota of events for those that differ: a caller with a credential can be refused as often as it likes.
    */
-  recordRefusal(entry: AuditEntry): void {
-    this.#refused.add(entry);
+  recordRefusal(entry: AuditEntry, source?: object): void {
+    this.#refused.add(entry, source);
   }
 
   /**
    * Counts an event that is the same as one that waits to be written, but for its time and request.
-   * @param details the object that the first one was recorded with
+   * @param source what the first one was recorded with
    * @returns false where none waits: then it must be recorded
    */
-  repeat(details: object, at: Date): boolean {
-    const row = this.#again.get(details) ?? this.#refused.again(details);
+  repeat(source: object, at: Date): boolean {
+    const row = this.#again.get(source) ?? this.#refused.again(source);
     if (!row) return false;
     row.count++;
     row.lastAt = at;
@@ -129,8 +130,9 @@ export class AuditLog implements OnApplicationShutdown {
     }
   }
 
-  #count(entry: AuditEntry): void {
+  #count(entry: AuditEntry, source: object | undefined): void {
     const row = this.#rowOf(entry);
+    if (source) this.#again.set(source, row);
     row.count++;
     row.lastAt = entry.at;
   }
@@ -143,7 +145,6 @@ export class AuditLog implements OnApplicationShutdown {
       this.#alike.set(alike, row);
       this.#issued.add({ alike, row }, ownerOf(entry));
     }
-    if (entry.details) this.#again.set(entry.details, row);
     return row;
   }
 

@@ -21,7 +21,7 @@ interface Counted {
  */
 export class RefusalRows {
   readonly #open = new Map<string, AuditRow>();
-  /** By the details object of the response cache: found without comparing. */
+  /** By the entry of the response cache: found without comparing. */
   #again = new WeakMap<object, AuditRow>();
   readonly #written = new LRUCache<string, true>({ ...cacheBound(MAX_REMEMBERED), ttl: REPEATED_MS });
   readonly #windows = new Map<string, { endsAt: number; rows: number }>();
@@ -46,16 +46,16 @@ export class RefusalRows {
     this.#repeated = new WriteBehind(close, onError, REPEATED_MS);
   }
 
-  add(entry: AuditEntry): void {
+  add(entry: AuditEntry, source?: object): void {
     const row = this.#open.get(alikeOf(entry)) ?? this.#rowOf(entry);
     row.count++;
     row.lastAt = entry.at;
-    if (entry.details) this.#again.set(entry.details, row);
+    if (source) this.#again.set(source, row);
   }
 
-  /** The row that counts a refusal with this details object, until it is written. */
-  again(details: object): AuditRow | undefined {
-    return this.#again.get(details);
+  /** The row that counts a refusal that was added with this, until it is written. */
+  again(source: object): AuditRow | undefined {
+    return this.#again.get(source);
   }
 
   get parts(): readonly [WriteBehind<Counted>, WriteBehind<Counted>] {

@@ -1,0 +1,19 @@
+const MAX_KNOWN = 1000;
+
+/**
+ * Equal values as one object: what is the same for many users, such as the scopes of an app, is in memory once. Forgets what it knows
+ * where there is too much of it; then equal values are two objects, which changes nothing but the memory.
+ */
+export class SharedValues {
+  readonly #known = new Map<string, unknown>();
+
+  /** @param value plain data, which nothing changes afterwards */
+  of<T>(value: T): T {
+    const key = JSON.stringify(value);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known as T;
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(key, value);
+    return value;
+  }
+}
