@@ -669,6 +669,7 @@ describe('--store', () => {
         .stderr.split('\n')
         .filter((text) => text.startsWith('{'))
         .map((text) => (JSON.parse(text) as { open: string }).open);
+    await running.shown;
     for (const visit of [1, 2]) {
       await until(() => urls().length === visit);
       const back = await visitConsent(urls().at(-1) ?? '', { account: BOB.email });

@@ -8,8 +8,8 @@ const OPENERS: Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>> 
 
 /** A browser that is signed in already often takes the wrong account without asking. */
 const ADVICE =
-  'Open the URL in a private window, and sign in with the Google account that you use for\n' +
-  'Google Ads: usually the login of the manager account.';
+  'Open the URL in a private window, and sign in with the Google account that you\n' +
+  'use for Google Ads: usually the login of the manager account.';
 
 /** @param failed called when no browser could be opened; the command goes on */
 function openBrowser(url: string, failed: () => void): void {

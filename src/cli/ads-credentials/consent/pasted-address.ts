@@ -50,8 +50,9 @@ export async function whilePasting<T>(
   if (pasting === null) return wait();
   const { input, say } = pasting;
   say(
-    'If that browser runs on another machine, it ends at an address that it cannot open. Copy that whole address, which\n' +
-      `begins with ${loopback.redirectUri}, and paste it here:`,
+    'If that browser runs on another machine, it ends at an address that it cannot\n' +
+      `open. Copy that whole address, which begins with ${loopback.redirectUri},\n` +
+      'and paste it here:',
   );
   // Without `terminal`, Ctrl-C stays with the terminal and ends the command.
   const lines = createInterface({ input, terminal: false });
