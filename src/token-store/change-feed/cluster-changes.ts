@@ -121,10 +121,15 @@ export class ClusterChanges {
       this.#servers.delete(key);
       void server.close();
     }
-    const added = [...wanted].filter(([key]) => !this.#servers.has(key));
-    for (const [key, server] of added) this.#servers.set(key, this.#listenTo(server));
+    const added: ServerChanges[] = [];
+    for (const [key, server] of wanted) {
+      if (this.#servers.has(key)) continue;
+      const changes = this.#listenTo(server);
+      this.#servers.set(key, changes);
+      added.push(changes);
+    }
     // Before its first heartbeat nothing is answered from memory.
-    await Promise.all(added.map(([key]) => this.#servers.get(key)?.open()));
+    await Promise.all(added.map((changes) => changes.open()));
   }
 
   #listenTo({ host, port, place }: Server): ServerChanges {

@@ -25,7 +25,7 @@ interface Probe {
 }
 
 /** No server of a URL serves; says what each one said, and never with what login. */
-export class NoHost extends Error {
+class NoHost extends Error {
   override readonly name = 'NoHost';
   /** PostgreSQL's for a write on a standby, where one was reached. */
   readonly code: string | undefined;

@@ -188,7 +188,8 @@ export class OverviewRepository {
       const accounts = (await used(limit, MAX_NEARLY_FULL)).filter((account) => account.used >= limit).length;
       nearlyFull.push({ client, accounts });
       // Its newest token at one of the clients has its share of the slots before it.
-      for (const sub of await suspected(Math.ceil(shared / clients.length), MAX_NEARLY_FULL)) sharing.add(sub);
+      for (const sub of await suspected(Math.ceil(shared / clients.length), MAX_NEARLY_FULL))
+        sharing.add(sub);
     }
     const crowded = await this.#rows<{ used: number }>('used slots across clients', USED_ACROSS_CLIENTS, [
       [...sharing],
