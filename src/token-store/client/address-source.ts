@@ -13,8 +13,8 @@ export interface ServerPlace {
 export class AddressSource {
   #url: string;
   #address: DatabaseAddress;
-  /** The index of the host that was chosen the last time. */
-  preferred = 0;
+  /** The index of the host that was chosen the last time; null before the first choice. */
+  preferred: number | null = null;
   /** Whether two hosts took writes then. */
   isSplit = false;
 
@@ -39,7 +39,7 @@ export class AddressSource {
       const url = readTextFile(file).trim();
       // Parsed again although it is the same: the files of certificates that it names may have changed.
       this.#address = parseDatabaseUrl(url);
-      if (url !== this.#url) this.preferred = 0;
+      if (url !== this.#url) this.preferred = null;
       this.#url = url;
     } catch {
       // Half written, or missing for a moment: the former address may still work.

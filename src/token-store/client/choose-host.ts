@@ -61,7 +61,8 @@ export async function chooseHost(source: AddressSource, address: DatabaseAddress
 
 /** Beginning with the one that was right the last time. */
 function inOrder({ preferred }: AddressSource, hosts: readonly DatabaseHost[]): DatabaseHost[] {
-  return [...hosts.slice(preferred), ...hosts.slice(0, preferred)];
+  const first = preferred ?? 0;
+  return [...hosts.slice(first), ...hosts.slice(0, first)];
 }
 
 async function firstReached(hosts: readonly DatabaseHost[]): Promise<DatabaseHost> {
@@ -90,7 +91,9 @@ async function newestWritable(source: AddressSource, hosts: readonly DatabaseHos
       if ('isWritable' in outcomes[index] && outcomes[index].isWritable) first.resolve(null);
     }),
   );
-  await Promise.race([all, first.promise.then(() => wait(OTHERS_MS))]);
+  // A process that starts has no time for its sockets: the first choice waits for all.
+  const othersMs = source.preferred === null ? TIMEOUT_MS : OTHERS_MS;
+  await Promise.race([all, first.promise.then(() => wait(othersMs))]);
   const writable = outcomes.filter(
     (each): each is Probe => each !== null && 'host' in each && each.isWritable,
   );
