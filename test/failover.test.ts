@@ -187,8 +187,11 @@ async function untilSaved({ promoted }: Pair, { rotated }: Answered): Promise<vo
   const database = new pg.Client({ connectionString: promoted?.url('postgres') });
   await database.connect();
   const older = 'SELECT user_id FROM grants WHERE user_id = ANY ($1) AND credential_version = 1';
-  await until(async () => (await database.query(older, [rotated])).rowCount === 0);
-  await database.end();
+  try {
+    await until(async () => (await database.query(older, [rotated])).rowCount === 0);
+  } finally {
+    await database.end();
+  }
 }
 
 /** Of what was answered with 200, what a replica that starts now does not know. */

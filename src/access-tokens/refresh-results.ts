@@ -43,6 +43,8 @@ type Outcome =
 interface Unsaved {
   readonly grant: Grant;
   readonly outcome: Outcome;
+  /** Kept for a new refresh token: with the former one, which the row still has, no other replica may ask Google. */
+  readonly lease: Lease | null;
   readonly failures: number;
   /** By performance.now(): neither Google nor the database is asked before. */
   readonly nextAt: number;
@@ -137,9 +139,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     try {
       isSaved = await this.#write(lease, outcome);
     } catch (fault) {
-      const entry = this.#keep(lease.grant, outcome, fault);
-      // Not awaited: where this fails as well, the lease expires.
-      void this.leases.giveUp(lease, 0).catch(() => undefined);
+      const entry = this.#keep(lease.grant, outcome, fault, lease);
       return resultOf(outcome) ?? unsaved(entry);
     }
     if (isSaved) return resultOf(outcome) ?? { kind: 'changed' };
@@ -148,7 +148,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
       return { kind: 'changed' };
     }
     // Leases do not wait for a standby: after a failover the lease may be gone and the grant as it was, and no other refresh token valid.
-    const entry = this.#keep(lease.grant, outcome, new Error('The lease is gone.'));
+    const entry = this.#keep(lease.grant, outcome, new Error('The lease is gone.'), null);
     const key = keyOf(lease.grant, outcome.scopes);
     await this.#saveAgain(key, entry);
     if (this.#unsaved.get(key)?.outcome !== outcome) return { kind: 'changed' };
@@ -168,11 +168,15 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     return saved !== null;
   }
 
-  #keep(grant: Grant, outcome: Outcome, fault: unknown): Unsaved {
+  #keep(grant: Grant, outcome: Outcome, fault: unknown, held: Lease | null): Unsaved {
     const key = keyOf(grant, outcome.kind === 'token' ? outcome.scopes : null);
     const failures = (this.#unsaved.get(key)?.failures ?? 0) + 1;
     const backoffMs = backoffAfter(failures, null, Math.random());
-    const entry = { grant, outcome, failures, nextAt: performance.now() + backoffMs };
+    const isRotated = outcome.kind === 'token' && outcome.response.refreshToken !== null;
+    const lease = isRotated ? held : null;
+    // Not awaited: where this fails as well, the lease expires.
+    if (held && !lease) void this.leases.giveUp(held, 0).catch(() => undefined);
+    const entry = { grant, outcome, lease, failures, nextAt: performance.now() + backoffMs };
     this.#unsaved.set(key, entry);
     this.#log.error(
       { err: fault, grant: grant.id, kind: outcome.kind, failures, backoffMs },
@@ -200,27 +204,30 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** @returns false when the database still accepts nothing */
-  async #saveAgain(key: string, { grant, outcome }: Unsaved): Promise<boolean> {
+  async #saveAgain(key: string, entry: Unsaved): Promise<boolean> {
+    const { grant, outcome } = entry;
     const isKept = () => this.#unsaved.get(key)?.outcome === outcome;
-    let lease: Lease | null = null;
+    let { lease } = entry;
     try {
-      const current = await this.grants.findById(grant.id, grant.userId);
-      const isExpired = outcome.kind === 'token' && outcome.response.expiresAt <= this.clock.now();
-      const isObsolete = isExpired && outcome.response.refreshToken === null;
-      if (current?.version !== grant.version || current.status !== 'active' || isObsolete) {
-        await this.#bookUnused(current ?? grant, outcome);
-      } else {
-        const taken = await this.leases.take(current, LEASE_MS);
-        // Another replica has the lease, or has just refreshed the grant: retried in the next round.
-        if (taken.kind !== 'taken') return true;
-        ({ lease } = taken);
-        if (!(await this.#write(lease, outcome))) await this.#bookUnused(lease.grant, outcome);
+      let isSaved = lease !== null && (await this.#write(lease, outcome));
+      if (!isSaved) {
+        lease = null;
+        const current = await this.grants.findById(grant.id, grant.userId);
+        const isExpired = outcome.kind === 'token' && outcome.response.expiresAt <= this.clock.now();
+        const isObsolete = isExpired && outcome.response.refreshToken === null;
+        if (current?.version === grant.version && current.status === 'active' && !isObsolete) {
+          const taken = await this.leases.take(current, LEASE_MS);
+          // Another replica has the lease, or has just refreshed the grant: retried in the next round.
+          if (taken.kind !== 'taken') return true;
+          ({ lease } = taken);
+          isSaved = await this.#write(lease, outcome);
+        }
+        if (!isSaved) await this.#bookUnused(current ?? grant, outcome);
       }
       if (isKept()) this.#unsaved.delete(key);
       return true;
     } catch (fault) {
-      if (isKept()) this.#keep(grant, outcome, fault);
-      if (lease) void this.leases.giveUp(lease, 0).catch(() => undefined);
+      if (isKept()) this.#keep(grant, outcome, fault, lease);
       return false;
     }
   }
