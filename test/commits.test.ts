@@ -78,7 +78,7 @@ async function expectNothingElse(): Promise<void> {
   expect(others).toEqual([]);
 }
 
-test('a refresh waits for nothing: its lease and its access token may be lost', async () => {
+test('a refresh waits for nothing, and its lease and access token may be lost', async () => {
   expect((await bed.api.token('alice')).status).toBe(200);
   // The others are written behind the call.
   const found = (await commits()).filter(({ relation }) => relation in MAY_BE_LOST);

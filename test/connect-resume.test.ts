@@ -70,6 +70,17 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     expect(second?.['request_id']).toBe(first?.['request_id']);
   });
 
+  test('that began before the ledger was kept by user is booked once, for its user', async () => {
+    await back();
+    await bed.sql("UPDATE refresh_tokens SET user_id = ''");
+    keysAreBack();
+    await until(isOver);
+    expect((await bed.api.token('alice')).status).toBe(200);
+    expect(await bed.sql('SELECT user_id, grant_id IS NOT NULL AS used FROM refresh_tokens')).toEqual([
+      { user_id: 'alice', used: true },
+    ]);
+  });
+
   test('is reported to the app, and a broker that was restarted goes on', async () => {
     const answer = await back({ return_to: `${APP}/done` });
     expect(answer.headers.get('location')).toBe(`${APP}/done?connect=pending`);

@@ -84,10 +84,10 @@ interface Row extends GrantRow {
 }
 
 async function rows(): Promise<Row[]> {
-  const found = await bed.app.get(Database).grant.findMany({
-    include: { accessTokens: true, refreshTokens: { where: { current: true } } },
-  });
-  return found.map(({ refreshTokens, ...row }) => ({ ...row, current: refreshTokens }));
+  const database = bed.app.get(Database);
+  const found = await database.grant.findMany({ include: { accessTokens: true } });
+  const current = await database.refreshToken.findMany({ where: { current: true } });
+  return found.map((row) => ({ ...row, current: current.filter(({ grantId }) => grantId === row.id) }));
 }
 
 async function checkLaws(before: readonly Row[]): Promise<Row[]> {

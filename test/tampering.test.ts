@@ -262,10 +262,12 @@ describe('a grant', () => {
     expect(await bed.api.token('alice')).toMatchObject(REFUSED);
     await expectAlarm(from, 'ledger', { grant: (await grantOf('alice'))['id'] });
     // Nor does the ledger believe that the older one is the current one.
-    await bed.sql('UPDATE refresh_tokens SET current = NOT current, ended_at = NULL');
+    await bed.sql(`UPDATE refresh_tokens SET current = NOT current, ended_at = NULL WHERE user_id = 'alice'`);
     expect(await bed.api.token('alice')).toMatchObject(REFUSED);
     await bed.sql(
-      'UPDATE refresh_tokens SET current = true, mac = (SELECT mac FROM refresh_tokens WHERE mac IS NOT NULL LIMIT 1)',
+      `UPDATE refresh_tokens SET current = true,
+         mac = (SELECT mac FROM refresh_tokens WHERE user_id = 'alice' AND mac IS NOT NULL LIMIT 1)
+       WHERE user_id = 'alice'`,
     );
     expect(await bed.api.token('alice')).toMatchObject(REFUSED);
     await neighbourWorks();

@@ -77,7 +77,7 @@ test('a standby alone is not ready and gives 503, and migrate says why', async (
 test('hosts that cannot be reached, or only read, are named with what each said, and the password is not', async () => {
   const closed = await freePort();
   const url = `postgresql://broker:${password}@127.0.0.1:${closed},127.0.0.1:${standby.port}/postgres`;
-  for (const args of [['migrate'], ['client', 'list']]) {
+  for (const args of [['migrate'], ['service', 'list']]) {
     const { code, stderr } = await tokenBroker(args, { ...bed.settings, DATABASE_URL: url });
     expect({ args, code }).toEqual({ args, code: 69 });
     expect(stderr).toContain(

@@ -52,6 +52,25 @@ test('a token that cannot be saved is served to all callers after one request to
   expect(asked()).toBe(1);
 });
 
+test('Google is not asked again, for any scopes, before a new refresh token is saved', async () => {
+  bed.google.control.rotateRefreshTokens(true);
+  await fail('INSERT OR UPDATE', 'access_tokens');
+  expect((await bed.api.token('alice')).status).toBe(200);
+  bed.clock.advance(3590);
+  for (let call = 0; call < 20; call++) {
+    await bed.api.token('alice', { min_ttl: '3000' });
+    await bed.api.token('alice', { min_ttl: '3000', scope: YOUTUBE });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const count = asked();
+  await heal('access_tokens');
+  expect(count).toBe(1);
+  await until(isSaved);
+  bed.clock.advance(60);
+  expect((await bed.api.token('alice')).status).toBe(200);
+  expect(asked()).toBe(2);
+});
+
 test('a token that cannot be saved is served to all callers without a grant cache too', async () => {
   await bed.restart({ CACHE_USERS: '0' });
   await fail('INSERT OR UPDATE', 'access_tokens');

@@ -2,10 +2,18 @@ import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } fro
 import { LRUCache } from 'lru-cache';
 import { cacheBound } from '../domain/cache-bound.js';
 import { isTransient } from '../domain/google/google-failure.js';
-import { scopeKey } from '../domain/google/scopes.js';
+import { sameScopes } from '../domain/google/scopes.js';
 import { backoffAfter } from '../domain/grant/backoff.js';
-import type { AccessToken, Diagnosis, Grant, TokenEndpointResponse } from '../domain/grant/grant.js';
+import type { AccessToken, Grant } from '../domain/grant/grant.js';
 import type { Lease } from '../domain/grant/refresh-lease.js';
+import {
+  entryKeyOf,
+  type IssuedToken,
+  isRotation,
+  keyOf,
+  type Outcome,
+  type Unsaved,
+} from '../domain/grant/refresh-outcome.js';
 import { isFresh } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Scheduler } from '../operations/scheduler.js';
@@ -20,6 +28,8 @@ import type { RefreshFailure, RefreshResult } from './token-errors.js';
 const LEASE_MS = 10_000;
 const MAX_ENTRIES = 10_000;
 const CLOSE_MS = 2000;
+/** At most, for a new refresh token: until it is saved, another replica may ask Google with the former one. */
+const ROTATION_BACKOFF_MS = 2000;
 
 const TRANSIENT_MS = 1000;
 /** For what the operator must fix first: the client, or its scopes. */
@@ -27,28 +37,6 @@ const LASTING_MS = 10_000;
 const NOT_NARROWED_MS = 60_000;
 /** Google's tokeninfo endpoint is asked about a token once in this time. */
 const NOT_REPLACED_MS = 30_000;
-
-/** What Google's response changes. */
-type Outcome =
-  /** `token` is null where it must not be handed out before it is saved: the response changes the grant. */
-  | {
-      readonly kind: 'token';
-      readonly scopes: readonly string[];
-      readonly response: TokenEndpointResponse;
-      token: AccessToken | null;
-    }
-  | { readonly kind: 'narrowed'; readonly scopes: readonly string[] }
-  | { readonly kind: 'dead'; readonly diagnosis: Diagnosis };
-
-interface Unsaved {
-  readonly grant: Grant;
-  readonly outcome: Outcome;
-  /** Kept for a new refresh token: with the former one, which the row still has, no other replica may ask Google. */
-  readonly lease: Lease | null;
-  readonly failures: number;
-  /** By performance.now(): neither Google nor the database is asked before. */
-  readonly nextAt: number;
-}
 
 /**
  * Saves what Google answered to a refresh. What the database does not accept (a full disk, an outage) is kept, served as long as the
@@ -90,6 +78,8 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
 
   /** A token that is not saved, and may be served like one that is. */
   unsavedToken(grant: Grant, scopes: readonly string[]): AccessToken | null {
+    const change = this.#unsaved.get(keyOf(grant))?.outcome;
+    if (change?.kind === 'token') return sameScopes(change.scopes, scopes) ? change.token : null;
     const outcome = this.#unsaved.get(keyOf(grant, scopes))?.outcome;
     return outcome?.kind === 'token' ? outcome.token : null;
   }
@@ -98,6 +88,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   find(grant: Grant, scopes: readonly string[]): RefreshResult | null {
     const change = this.#unsaved.get(keyOf(grant));
     if (change?.outcome.kind === 'dead') return change.outcome;
+    if (change?.outcome.kind === 'token') return this.#resultOfRotation(change, change.outcome, scopes);
     if (change && change.nextAt > performance.now()) return unsaved(change);
     const entry = this.#unsaved.get(keyOf(grant, scopes));
     if (entry?.outcome.kind === 'token' && entry.nextAt > performance.now()) {
@@ -106,6 +97,12 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
       return token && isFresh(token, this.clock.now(), 1) ? { kind: 'token', token } : unsaved(entry);
     }
     return this.#failures.get(keyOf(grant)) ?? this.#failures.get(keyOf(grant, scopes)) ?? null;
+  }
+
+  /** Until the new refresh token is saved, Google is not asked for any scopes: it may accept the former one no more. */
+  #resultOfRotation(entry: Unsaved, { token, scopes }: IssuedToken, asked: readonly string[]): RefreshResult {
+    const isServed = token && sameScopes(scopes, asked) && isFresh(token, this.clock.now(), 1);
+    return isServed ? { kind: 'token', token } : unsaved(entry);
   }
 
   /** What came of asking Google about a token that a caller says it refused. @param tokenId as in `tokenIdOf` */
@@ -149,7 +146,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     }
     // Leases do not wait for a standby: after a failover the lease may be gone and the grant as it was, and no other refresh token valid.
     const entry = this.#keep(lease.grant, outcome, new Error('The lease is gone.'), null);
-    const key = keyOf(lease.grant, outcome.scopes);
+    const key = entryKeyOf(lease.grant, outcome);
     await this.#saveAgain(key, entry);
     if (this.#unsaved.get(key)?.outcome !== outcome) return { kind: 'changed' };
     return resultOf(outcome) ?? unsaved(entry);
@@ -169,11 +166,11 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   }
 
   #keep(grant: Grant, outcome: Outcome, fault: unknown, held: Lease | null): Unsaved {
-    const key = keyOf(grant, outcome.kind === 'token' ? outcome.scopes : null);
+    const key = entryKeyOf(grant, outcome);
     const failures = (this.#unsaved.get(key)?.failures ?? 0) + 1;
-    const backoffMs = backoffAfter(failures, null, Math.random());
-    const isRotated = outcome.kind === 'token' && outcome.response.refreshToken !== null;
-    const lease = isRotated ? held : null;
+    const lease = isRotation(outcome) ? held : null;
+    const maxMs = isRotation(outcome) ? ROTATION_BACKOFF_MS : Infinity;
+    const backoffMs = Math.min(backoffAfter(failures, null, Math.random()), maxMs);
     // Not awaited: where this fails as well, the lease expires.
     if (held && !lease) void this.leases.giveUp(held, 0).catch(() => undefined);
     const entry = { grant, outcome, lease, failures, nextAt: performance.now() + backoffMs };
@@ -236,11 +233,6 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   async #bookUnused(grant: Grant, outcome: Outcome): Promise<void> {
     if (outcome.kind === 'token') await this.ledger.bookUnused(grant, outcome.response, this.clock.now());
   }
-}
-
-/** With the version: after a consent or a change of scopes, earlier results do not count. */
-function keyOf({ id, version }: Grant, scopes: readonly string[] | null = null): string {
-  return `${id} ${version} ${scopes === null ? '' : scopeKey(scopes)}`;
 }
 
 /** Null where the grant must be saved, and read again, first. */

@@ -1,5 +1,13 @@
 /** A logo in a file of declarations is the image itself, as a `data:` URL (RFC 2397). Owns no rule of logos (domain/access/). */
-import { type LogoType, logoTypeOf, MAX_LOGO_BYTES } from '../domain/access/service-face.js';
+import {
+  type LogoType,
+  logoTypeOf,
+  MAX_LOGO_BYTES,
+  NO_FACE,
+  type ServiceFace,
+} from '../domain/access/service-face.js';
+import { logoHashOf } from '../token-store/services/service-faces.repository.js';
+import { type DeclaredFace, NO_DECLARED_FACE } from './declaration.js';
 
 const DATA = /^data:[a-z/+.-]+;base64,([A-Za-z0-9+/]+={0,2})$/;
 
@@ -15,4 +23,23 @@ export function readLogo(logo: string): ReadLogo | null {
   const bytes = new Uint8Array(Buffer.from(base64, 'base64'));
   const type = bytes.length > MAX_LOGO_BYTES ? null : logoTypeOf(bytes);
   return type && { type, bytes };
+}
+
+/** What the pages show of a service, and the image where the declaration has it. */
+export function faceOf(declared: DeclaredFace): {
+  readonly face: ServiceFace;
+  readonly file: Uint8Array<ArrayBuffer> | null;
+} {
+  const { logo, ...texts } = { ...NO_DECLARED_FACE, ...declared };
+  const read = logo === null ? null : readLogo(logo);
+  const face: ServiceFace = {
+    ...NO_FACE,
+    ...texts,
+    logo: read
+      ? { kind: 'file', hash: logoHashOf(read.bytes), type: read.type }
+      : logo === null
+        ? null
+        : { kind: 'url', url: logo },
+  };
+  return { face, file: read?.bytes ?? null };
 }

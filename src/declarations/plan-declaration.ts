@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Policy } from '../domain/access/policy.js';
-import { NO_FACE, type ServiceFace } from '../domain/access/service-face.js';
 import { scopeSet } from '../domain/google/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import type { Webhook } from '../domain/webhook/webhook.js';
@@ -13,23 +12,20 @@ import type {
   DeclarationWrites,
   StoredDeclaration,
 } from '../token-store/declarations/declarations.repository.js';
-import { logoHashOf } from '../token-store/services/service-faces.repository.js';
 import { generateWebhookSecret } from '../webhooks/webhook-registry.js';
 import {
   type Declaration,
   declarationOf,
-  type DeclaredFace,
   type DeclaredService,
   type DeclaredWebhook,
   type FieldChange,
   fieldChanges,
   fieldsOf,
   type GivenSecrets,
-  NO_DECLARED_FACE,
   NONE_GIVEN,
   type Section,
 } from './declaration.js';
-import { readLogo } from './logo.js';
+import { faceOf } from './logo.js';
 
 export interface ItemChange {
   readonly section: Section;
@@ -234,22 +230,4 @@ function policyOf({ clients, scopes, users, allow }: DeclaredService): Policy {
     force: allow.includes('force'),
     import: allow.includes('import'),
   };
-}
-
-function faceOf(declared: DeclaredFace): {
-  readonly face: ServiceFace;
-  readonly file: Uint8Array<ArrayBuffer> | null;
-} {
-  const { logo, ...texts } = { ...NO_DECLARED_FACE, ...declared };
-  const read = logo === null ? null : readLogo(logo);
-  const face: ServiceFace = {
-    ...NO_FACE,
-    ...texts,
-    logo: read
-      ? { kind: 'file', hash: logoHashOf(read.bytes), type: read.type }
-      : logo === null
-        ? null
-        : { kind: 'url', url: logo },
-  };
-  return { face, file: read?.bytes ?? null };
 }

@@ -1,7 +1,7 @@
 /**
  * The name of a cell within the ids that leave it, so that a router without state can choose the cell by an id alone. A text carries
  * the name in front; a UUID, whose columns hold nothing else, in its first eight digits. Does not own which cell a user belongs to: the
- * router decides that. docs/cells.md has the whole.
+ * router decides that. See docs/cells.md.
  */
 
 /** Of one letter and up to three letters or digits: as many as eight hexadecimal digits hold. */

@@ -130,7 +130,7 @@ const REVEALING = [
   'src/token-store/connects/connect-tickets.repository.ts', // a request and its outcome, from their seal
   'src/token-store/connects/pending-consents.repository.ts', // both tokens, into one seal
   'src/token-store/connects/pending-exchanges.repository.ts', // tokens whose account is not known yet, into one seal
-  'src/token-store/grants/slot-bookings.ts', // how Google names a token, into keyed digests
+  'src/token-store/grants/slot-rows.ts', // how Google names a token, into keyed digests
   'src/token-store/outbox/webhooks.repository.ts', // both secrets of a webhook, into one seal and out of it
   'src/declarations/check-declaration.ts', // the secret of a webhook, to check its form
   'src/declarations/plan-declaration.ts', // the same, to see whether it is another one

@@ -43,7 +43,7 @@ describe(FILE, () => {
   const { services, secrets } = read(FILE);
 
   test.each(['standby', 'synchronous'])(
-    'runs %s as the database is run: version, privileges and bounds',
+    'runs %s with the version, privileges and bounds of the database',
     (name) => {
       const { image, read_only, cap_drop, security_opt, logging, mem_limit, cpus, pids_limit } = services[
         name

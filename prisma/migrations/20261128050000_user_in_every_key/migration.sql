@@ -1,6 +1,9 @@
 -- One schema for one PostgreSQL and for Citus: docs/decisions/0025-one-schema-for-citus.md. Every statement about a user's tokens
--- names the user, and so does every key. `grants` is rewritten, with its lock held: some seconds a million grants. A broker of the
--- version before goes on issuing tokens meanwhile and afterwards; CHANGELOG.md says what it cannot do any more.
+-- names the user, and so does every key. `grants` is rewritten, and calls that need the database wait until the commit: CHANGELOG.md
+-- says for how long, and what a broker of the version before cannot do any more.
+
+-- All locks first: one that cannot be had in time costs no rewrite.
+LOCK TABLE "grants", "access_tokens", "ads_trees", "refresh_tokens", "outbox_events", "audit_trail" IN ACCESS EXCLUSIVE MODE;
 
 -- Where events and tokens are in the order in which they were written: by the time in microseconds, and ten random bits, since
 -- several servers have no sequence in common. What a sequence numbered before is smaller, and keeps its order.
@@ -87,8 +90,8 @@ ALTER TABLE "ads_trees"
   ADD CONSTRAINT "ads_trees_user_id_grant_id_fkey" FOREIGN KEY ("user_id", "grant_id")
     REFERENCES "grants" ("user_id", "id") ON DELETE CASCADE ON UPDATE CASCADE;
 
--- AlterTable refresh_tokens: the ledger of a user is beside the user's grants. '' where the user is not known any more: of a grant
--- that was deleted before.
+-- AlterTable refresh_tokens: the ledger of a user is beside the user's grants. '' where no grant names the user: it was deleted, or
+-- its consent waits and is not stored yet. Such a token gets its user when it is booked again.
 ALTER TABLE "refresh_tokens" ADD COLUMN "user_id" TEXT NOT NULL DEFAULT '';
 UPDATE "refresh_tokens" SET "user_id" = "grants"."user_id" FROM "grants" WHERE "grants"."id" = "grant_id";
 DROP INDEX "refresh_tokens_sequence_key";
@@ -114,5 +117,6 @@ CREATE INDEX "outbox_events_id_idx" ON "outbox_events" ("id");
 -- AlterTable audit_trail. Its keys stay as they are: an index over the whole trail is built only by `token-broker migrate --distribute`.
 -- Its first partition alone had one over the sequence.
 ALTER TABLE "audit_trail" ALTER COLUMN "sequence" SET DEFAULT time_order();
-DROP INDEX "audit_events_sequence_key";
+-- Gone where the retention has dropped that partition.
+DROP INDEX IF EXISTS "audit_events_sequence_key";
 DROP SEQUENCE "audit_events_sequence_seq";

@@ -13,8 +13,10 @@ export interface ServerPlace {
 export class AddressSource {
   #url: string;
   #address: DatabaseAddress;
-  /** The index of the host that was chosen the last time; null before the first choice. */
-  preferred: number | null = null;
+  /** The index of the host that was chosen the last time. */
+  preferred = 0;
+  /** Hosts that did not answer in time, as `host:port`: a choice does not wait long for them again. */
+  readonly silent = new Set<string>();
   /** Whether two hosts took writes then. */
   isSplit = false;
 
@@ -39,7 +41,7 @@ export class AddressSource {
       const url = readTextFile(file).trim();
       // Parsed again although it is the same: the files of certificates that it names may have changed.
       this.#address = parseDatabaseUrl(url);
-      if (url !== this.#url) this.preferred = null;
+      if (url !== this.#url) this.preferred = 0;
       this.#url = url;
     } catch {
       // Half written, or missing for a moment: the former address may still work.

@@ -38,12 +38,11 @@ export async function changeByUser<Result>(
   return database.$transaction(last);
 }
 
-/** As a condition of Prisma. */
 export function ofUser(whose: Whose): { readonly userId?: string } {
   return whose === null ? {} : { userId: whose };
 }
 
-/** As one of SQL. @param column of the table */
+/** @param column of the table */
 export function only(whose: Whose, column = 'user_id'): Prisma.Sql {
   return whose === null ? Prisma.sql`TRUE` : Prisma.sql`${Prisma.raw(column)} = ${whose}`;
 }

@@ -11,10 +11,10 @@ import { codesOf } from './database-error.js';
 
 /** For a server that swallows packets. */
 const TIMEOUT_MS = 2000;
-/** How long the others are waited for once one can be written to: a second primary answers as fast. */
-const OTHERS_MS = 250;
+/** How long those that were silent the last time are waited for once one can be written to. */
+const SILENT_MS = 250;
 
-/** Of causes. */
+/** How many causes of an error are followed. */
 const MAX_DEPTH = 5;
 
 interface Probe {
@@ -41,12 +41,16 @@ class NoHost extends Error {
   }
 }
 
+/** Prisma keeps nothing but the message of an error that it does not know. */
+const TRIED = /no server of the URL can be (?:written to|reached): (.+)$/m;
+
 /** What each host of the URL said, in an error or in what it was made from; null where that is not why. */
 export function hostsTried(error: unknown, depth = 0): string | null {
   if (error instanceof NoHost) return error.tried;
-  if (typeof error !== 'object' || error === null || depth > MAX_DEPTH) return null;
+  if (!(error instanceof Error) || depth > MAX_DEPTH) return null;
   const { cause, meta } = error as { cause?: unknown; meta?: { driverAdapterError?: unknown } };
-  return hostsTried(cause, depth + 1) ?? hostsTried(meta?.driverAdapterError, depth + 1);
+  const [, tried = null] = TRIED.exec(error.message) ?? [];
+  return tried ?? hostsTried(cause, depth + 1) ?? hostsTried(meta?.driverAdapterError, depth + 1);
 }
 
 /** @throws {NoHost} */
@@ -61,8 +65,7 @@ export async function chooseHost(source: AddressSource, address: DatabaseAddress
 
 /** Beginning with the one that was right the last time. */
 function inOrder({ preferred }: AddressSource, hosts: readonly DatabaseHost[]): DatabaseHost[] {
-  const first = preferred ?? 0;
-  return [...hosts.slice(first), ...hosts.slice(0, first)];
+  return [...hosts.slice(preferred), ...hosts.slice(0, preferred)];
 }
 
 async function firstReached(hosts: readonly DatabaseHost[]): Promise<DatabaseHost> {
@@ -85,19 +88,23 @@ async function newestWritable(source: AddressSource, hosts: readonly DatabaseHos
   const ordered = inOrder(source, hosts);
   const outcomes = ordered.map(() => null as Probe | { readonly error: unknown } | null);
   const first = Promise.withResolvers<null>();
-  const all = Promise.all(
-    ordered.map(async (host, index) => {
-      outcomes[index] = await probe(host).catch((error: unknown) => ({ error }));
-      if ('isWritable' in outcomes[index] && outcomes[index].isWritable) first.resolve(null);
-    }),
-  );
-  // A process that starts has no time for its sockets: the first choice waits for all.
-  const othersMs = source.preferred === null ? TIMEOUT_MS : OTHERS_MS;
-  await Promise.race([all, first.promise.then(() => wait(othersMs))]);
+  const probes = ordered.map(async (host, index) => {
+    const startedAt = performance.now();
+    outcomes[index] = await probe(host).catch((error: unknown) => ({ error }));
+    if (performance.now() - startedAt < TIMEOUT_MS) source.silent.delete(placeOf(host));
+    else source.silent.add(placeOf(host));
+    if ('isWritable' in outcomes[index] && outcomes[index].isWritable) first.resolve(null);
+  });
+  const answering = probes.filter((_, index) => !source.silent.has(placeOf(ordered[index] as DatabaseHost)));
+  const enough = Promise.all([...answering, first.promise.then(() => wait(SILENT_MS))]);
+  await Promise.race([Promise.all(probes), enough, first.promise.then(() => wait(TIMEOUT_MS))]);
   const writable = outcomes.filter(
     (each): each is Probe => each !== null && 'host' in each && each.isWritable,
   );
-  const [newest] = writable.toSorted((one, other) => other.timeline - one.timeline);
+  // Of equal ones the first in the URL: every replica chooses the same.
+  const [newest] = writable.toSorted(
+    (one, other) => other.timeline - one.timeline || hosts.indexOf(one.host) - hosts.indexOf(other.host),
+  );
   if (newest) {
     report(source, writable, newest);
     return newest.host;

@@ -63,13 +63,18 @@ export class SharedStatement<Row extends object> {
   /** Each at the server of its user: a statement for several would be one of several servers, with a commit of two phases. */
   async #runEach(inputs: readonly (readonly unknown[])[]): Promise<Row[]> {
     const name = `${this.name}, spread`;
-    const found = await Promise.all(
+    const settled = await Promise.allSettled(
       inputs.map(async (input, index) => {
         const rows = await this.database.prepared<Row & { row?: Row | null }>(name, this.#spread, [...input]);
         if (this.spread !== null) return rows.flatMap(({ row }) => row ?? []);
         return rows.map((row) => ({ ...row, place: index + 1 }));
       }),
     );
-    return found.flat();
+    const found = settled.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+    const failed = settled.find((each) => each.status === 'rejected');
+    // A server that is away concerns its own users: theirs are repeated alone, and fail there.
+    const isOfSome = settled.some((each) => each.status === 'fulfilled');
+    if (failed && !isOfSome) throw failed.reason;
+    return found;
   }
 }

@@ -74,7 +74,7 @@ export class FinishRevocation {
     });
   }
 
-  /** The one whose grant was disconnected last: how many others ended with it is known then. */
+  /** The user whose grant was disconnected is last in the list: how many others ended with it is known then. */
   async #users(database: Transaction, id: string): Promise<string[]> {
     const revocation = await database.revocation.findFirst({ where: { id, finishedAt: null } });
     if (!revocation) return [];

@@ -72,7 +72,7 @@ export class GrantImportsRepository {
 
   async save(token: VerifiedToken): Promise<SavedImport> {
     const { userId, client, isDryRun } = token;
-    const taken = isDryRun ? null : await this.#takeFromAnother(token);
+    const taken = isDryRun || !this.database.isSpread() ? null : await this.#takeFromAnother(token);
     const saved = await this.ledger.transaction(async (tx): Promise<SavedImport> => {
       const { row, booked: found } = await this.#lock(tx, token);
       const booked = found ?? taken;
@@ -96,8 +96,8 @@ export class GrantImportsRepository {
   }
 
   /**
-   * A token that is booked for another user, whose grant does not use it any more, is taken out of that user's ledger first: the
-   * ledgers of two users may be on two servers.
+   * On a cluster a token that is booked for another user, whose grant does not use it any more, is taken out of that user's ledger
+   * first: the ledgers of two users may be on two servers.
    * @returns its row
    */
   async #takeFromAnother(token: VerifiedToken): Promise<RefreshToken | null> {
@@ -114,7 +114,7 @@ export class GrantImportsRepository {
     });
   }
 
-  /** Of whatever user. */
+  /** Whichever user it is booked for. */
   #bookingOf(tx: Transaction, token: Secret): Promise<RefreshToken | null> {
     return tx.refreshToken.findFirst({ where: { fingerprint: this.ledger.fingerprint(token) } });
   }
@@ -189,6 +189,10 @@ export class GrantImportsRepository {
     if (isWithin && !(await this.ledger.wasRevokedSince(tx, account.sub, client, answer.obtainedAt)))
       await this.accessTokens.put(tx, grant, grant.grantedScopes, answer);
     const isMoved = booked !== null && booked.userId !== userId;
+    if (isMoved && !this.database.isSpread())
+      await tx.refreshToken.deleteMany({
+        where: { userId: booked.userId, fingerprint: booked.fingerprint },
+      });
     const former = isMoved
       ? { sequence: booked.sequence, issuedAt: booked.issuedAt, ageUnknown: booked.ageUnknown }
       : null;

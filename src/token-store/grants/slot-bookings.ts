@@ -1,18 +1,19 @@
-import { createHash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { Grant } from '../../domain/grant/grant.js';
-import { INACTIVITY_SECONDS, oldestFirst } from '../../domain/grant/slots.js';
-import { Secret } from '../../domain/secret.js';
+import { oldestFirst } from '../../domain/grant/slots.js';
+import type { Secret } from '../../domain/secret.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
 import type { Prisma, RefreshToken } from '../prisma-client/client.js';
 import { canonical } from '../sealed/aad.js';
+import { live, riscNames } from './slot-rows.js';
 
 type Transaction = Prisma.TransactionClient;
 
 /** What a token keeps where it is booked for another user. */
-export type Former = Pick<RefreshToken, 'sequence' | 'issuedAt' | 'ageUnknown'>;
+export type Former = Pick<RefreshToken, 'sequence' | 'issuedAt' | 'ageUnknown'> &
+  Partial<Pick<RefreshToken, 'endedAt' | 'endReason'>>;
 
 /** A new refresh token, and what it was issued for. */
 interface Issue {
@@ -34,22 +35,12 @@ interface Issue {
 
 const EVICTED = 'slot_eviction';
 
+/** Rows that migration user_in_every_key could give no user. */
+const UNOWNED = '';
+
 /** A token of another user than the one that was booked. */
 interface Evicted extends Pick<RefreshToken, 'userId' | 'fingerprint'> {
   readonly endedAt: Date;
-}
-
-/** What Google counts as live: not ended, not expired, and used within six months where it is not current. */
-export function live(now: Date): Prisma.RefreshTokenWhereInput {
-  return {
-    endedAt: null,
-    AND: [
-      { OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
-      {
-        OR: [{ current: true }, { lastUsedAt: { gt: new Date(now.getTime() - INACTIVITY_SECONDS * 1000) } }],
-      },
-    ],
-  };
 }
 
 /**
@@ -113,11 +104,12 @@ export class SlotBookings {
     const fingerprint = this.fingerprint(token);
     const key = { userId, fingerprint };
     const current = grantId !== null;
+    const known = former ?? (await this.#takeUnowned(tx, fingerprint));
     await tx.refreshToken.upsert({
       where: { userId_fingerprint: key },
       create: {
         ...key,
-        ...this.#riscNames(token),
+        ...riscNames(this.sealer, token),
         accountSub,
         accountVerified: isAccountVerified,
         client,
@@ -125,7 +117,7 @@ export class SlotBookings {
         current,
         issuedAt: now,
         ageUnknown: isImported,
-        ...former,
+        ...known,
         lastUsedAt: now,
         expiresAt,
       },
@@ -146,6 +138,20 @@ export class SlotBookings {
     return taken;
   }
 
+  /**
+   * Takes a token that has no user out of the ledger, to be booked for one. On a cluster it stays, and counts twice: its row is at
+   * another server, and a transaction of two cannot notify.
+   */
+  async #takeUnowned(tx: Transaction, fingerprint: Uint8Array<ArrayBuffer>): Promise<Former | null> {
+    if (this.database.isSpread()) return null;
+    const key = { userId: UNOWNED, fingerprint };
+    const row = await tx.refreshToken.findUnique({ where: { userId_fingerprint: key } });
+    if (!row) return null;
+    await tx.refreshToken.delete({ where: { userId_fingerprint: key } });
+    const { sequence, issuedAt, ageUnknown, endedAt, endReason } = row;
+    return { sequence, issuedAt, ageUnknown, endedAt, endReason };
+  }
+
   /** How many tokens of an account are live across all clients. */
   countOfAccount(tx: Transaction, accountSub: string, now: Date): Promise<number> {
     return tx.refreshToken.count({ where: { accountSub, ...live(now) } });
@@ -162,21 +168,18 @@ export class SlotBookings {
    */
   async sign(tx: Transaction, grant: Grant, token: Secret): Promise<void> {
     await tx.refreshToken.updateMany({
-      where: {
-        userId: grant.userId,
-        fingerprint: this.fingerprint(token),
-        grantId: grant.id,
-        current: true,
-      },
+      where: { userId: grant.userId, fingerprint: this.fingerprint(token), grantId: grant.id, current: true },
       data: { mac: this.macOf(grant, grant.version, token) },
     });
   }
 
   /** Whether a booked token has ended since: with its account, or by eviction. */
   async isEnded(tx: Transaction, userId: string, token: Secret): Promise<boolean> {
-    const key = { userId, fingerprint: this.fingerprint(token) };
-    const row = await tx.refreshToken.findUnique({ where: { userId_fingerprint: key } });
-    return row !== null && row.endedAt !== null;
+    const rows = await tx.refreshToken.findMany({
+      where: { userId: { in: [userId, UNOWNED] }, fingerprint: this.fingerprint(token) },
+      select: { endedAt: true },
+    });
+    return rows.some(({ endedAt }) => endedAt !== null);
   }
 
   /** Whether a revocation that finished since may have ended the tokens of an account, also one with an unclear outcome. */
@@ -239,15 +242,5 @@ export class SlotBookings {
         'an evicted refresh token could not be ended; the next booking of its account does',
       );
     }
-  }
-
-  /** The names that Cross-Account Protection gives a token (`token_identifier_alg`), as keyed digests. */
-  #riscNames(token: Secret) {
-    const text = token.reveal();
-    const twice = createHash('sha512').update(createHash('sha512').update(text).digest()).digest('base64');
-    return {
-      prefixHash: this.sealer.fingerprint(new Secret(text.slice(0, 16)), 'risc-prefix'),
-      sha512Hash: this.sealer.fingerprint(new Secret(twice), 'risc-sha512'),
-    };
   }
 }

@@ -6,7 +6,8 @@ import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import { hasEmail, statusOf } from './grant-row.js';
 import { RefreshTokens } from './refresh-tokens.js';
-import { live, SlotBookings } from './slot-bookings.js';
+import { SlotBookings } from './slot-bookings.js';
+import { live } from './slot-rows.js';
 
 /** At most so many accounts are checked before a connect. */
 const MAX_SUSPECTS = 20;

@@ -31,6 +31,7 @@ export async function isSpread(source: AddressSource): Promise<boolean> {
 export async function distribute(source: AddressSource, say: (line: string) => void): Promise<void> {
   await withClient(source, async (client) => {
     await assertCluster(client);
+    await client.query('SET search_path = public, pg_catalog');
     // Each shard has its triggers, which notify at its server.
     await client.query('SET citus.enable_unsafe_triggers = on');
     await client.query('SET client_min_messages = warning');

@@ -1,0 +1,45 @@
+/**
+ * What Google's response to a refresh changes, and under which key it is kept until it is saved. Does not own the saving
+ * (access-tokens/refresh-results.ts).
+ */
+import { scopeKey } from '../google/scopes.js';
+import type { AccessToken, Diagnosis, Grant, TokenEndpointResponse } from './grant.js';
+import type { Lease } from './refresh-lease.js';
+
+export interface IssuedToken {
+  readonly kind: 'token';
+  readonly scopes: readonly string[];
+  readonly response: TokenEndpointResponse;
+  /** Null where it must not be handed out before it is saved: the response changes the grant. */
+  token: AccessToken | null;
+}
+
+/** What Google's response changes. */
+export type Outcome =
+  | IssuedToken
+  | { readonly kind: 'narrowed'; readonly scopes: readonly string[] }
+  | { readonly kind: 'dead'; readonly diagnosis: Diagnosis };
+
+export interface Unsaved {
+  readonly grant: Grant;
+  readonly outcome: Outcome;
+  /** Kept for a new refresh token: with the former one, which the row still has, no other replica may ask Google. */
+  readonly lease: Lease | null;
+  readonly failures: number;
+  /** By performance.now(): neither Google nor the database is asked before. */
+  readonly nextAt: number;
+}
+
+/** With the version: after a consent or a change of scopes, earlier results do not count. */
+export function keyOf({ id, version }: Grant, scopes: readonly string[] | null = null): string {
+  return `${id} ${version} ${scopes === null ? '' : scopeKey(scopes)}`;
+}
+
+export function isRotation(outcome: Outcome): boolean {
+  return outcome.kind === 'token' && outcome.response.refreshToken !== null;
+}
+
+/** What concerns the grant, and not only a token of some scopes, is kept once. */
+export function entryKeyOf(grant: Grant, outcome: Outcome): string {
+  return keyOf(grant, outcome.kind === 'token' && !isRotation(outcome) ? outcome.scopes : null);
+}
