@@ -78,6 +78,22 @@ describe('an import', () => {
     expect(await bed.sql('SELECT 1 FROM refresh_tokens')).toHaveLength(2);
   });
 
+  test('takes over a token of a user who left, whose age stays known, with one booking', async () => {
+    const refreshToken = issue();
+    await first({ user_id: 'bob', refresh_token: refreshToken });
+    const left = (await api.get('/users/bob/grants')).body['grants'] as Item[];
+    await bed.api.delete(`/grants/${String(left[0]?.['id'])}`, { mode: 'local' });
+    const before = await bed.sql('SELECT user_id, sequence, issued_at FROM refresh_tokens');
+    expect(before).toMatchObject([{ user_id: 'bob' }]);
+    expect(await first({ user_id: 'alice', refresh_token: refreshToken })).toMatchObject({
+      status: 'imported',
+    });
+    expect(await bed.sql('SELECT user_id, sequence, issued_at FROM refresh_tokens')).toEqual([
+      { ...before[0], user_id: 'alice' },
+    ]);
+    expect((await api.token('alice')).status).toBe(200);
+  });
+
   test('reports another token of an active grant, and replaces it only when asked to', async () => {
     const held = issue();
     const { grant_id } = await first({ user_id: 'alice', refresh_token: held });

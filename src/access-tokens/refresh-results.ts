@@ -88,19 +88,17 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   find(grant: Grant, scopes: readonly string[]): RefreshResult | null {
     const change = this.#unsaved.get(keyOf(grant));
     if (change?.outcome.kind === 'dead') return change.outcome;
-    if (change?.outcome.kind === 'token') return this.#resultOfRotation(change, change.outcome, scopes);
+    // A new refresh token: until it is saved, Google is not asked for any scopes, since the former one may be dead.
+    if (change?.outcome.kind === 'token') return this.#servedOf(change, change.outcome, scopes);
     if (change && change.nextAt > performance.now()) return unsaved(change);
     const entry = this.#unsaved.get(keyOf(grant, scopes));
-    if (entry?.outcome.kind === 'token' && entry.nextAt > performance.now()) {
-      const { token } = entry.outcome;
-      // One that expires before min_ttl is better than none.
-      return token && isFresh(token, this.clock.now(), 1) ? { kind: 'token', token } : unsaved(entry);
-    }
+    if (entry?.outcome.kind === 'token' && entry.nextAt > performance.now())
+      return this.#servedOf(entry, entry.outcome, scopes);
     return this.#failures.get(keyOf(grant)) ?? this.#failures.get(keyOf(grant, scopes)) ?? null;
   }
 
-  /** Until the new refresh token is saved, Google is not asked for any scopes: it may accept the former one no more. */
-  #resultOfRotation(entry: Unsaved, { token, scopes }: IssuedToken, asked: readonly string[]): RefreshResult {
+  /** A token that expires before min_ttl is better than none. */
+  #servedOf(entry: Unsaved, { token, scopes }: IssuedToken, asked: readonly string[]): RefreshResult {
     const isServed = token && sameScopes(scopes, asked) && isFresh(token, this.clock.now(), 1);
     return isServed ? { kind: 'token', token } : unsaved(entry);
   }
@@ -209,6 +207,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
       let isSaved = lease !== null && (await this.#write(lease, outcome));
       if (!isSaved) {
         lease = null;
+        if (entry.lease && isKept()) this.#unsaved.set(key, { ...entry, lease });
         const current = await this.grants.findById(grant.id, grant.userId);
         const isExpired = outcome.kind === 'token' && outcome.response.expiresAt <= this.clock.now();
         const isObsolete = isExpired && outcome.response.refreshToken === null;

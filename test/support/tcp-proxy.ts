@@ -9,13 +9,16 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** What stands before a database and moves with a failover, without ending the connections it has. */
-export async function startTcpProxy(firstPort: number): Promise<TcpProxy> {
+/**
+ * What stands before a database and moves with a failover, without ending the connections it has.
+ * @param delayMs before it opens a connection, as a server that is far or busy
+ */
+export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<TcpProxy> {
   let target: number | null = firstPort;
   const sockets = new Set<Socket>();
-  const server = createServer((inbound) => {
+  const pass = (inbound: Socket) => {
     if (target === null) {
-      inbound.on('error', () => undefined).destroy();
+      inbound.destroy();
       return;
     }
     const outbound = connect(target, '127.0.0.1');
@@ -31,6 +34,11 @@ export async function startTcpProxy(firstPort: number): Promise<TcpProxy> {
         to.destroy();
       });
     }
+  };
+  const server = createServer((inbound) => {
+    inbound.on('error', () => inbound.destroy());
+    if (delayMs > 0) setTimeout(pass, delayMs, inbound);
+    else pass(inbound);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

@@ -30,8 +30,7 @@ ALTER TABLE "grants"
   ALTER COLUMN "kind" DROP DEFAULT,
   ALTER COLUMN "kind" TYPE TEXT USING "kind"::text,
   ALTER COLUMN "status" TYPE TEXT USING "status"::text,
-  ALTER COLUMN "revoking_from" TYPE TEXT USING "revoking_from"::text;
-ALTER TABLE "grants"
+  ALTER COLUMN "revoking_from" TYPE TEXT USING "revoking_from"::text,
   ALTER COLUMN "kind" SET DEFAULT 'user',
   ADD CONSTRAINT "grants_kind" CHECK ("kind" IN ('user', 'service_account')),
   ADD CONSTRAINT "grants_status" CHECK ("status" IN ('active', 'suspended', 'reconnect_required', 'revoked')),
@@ -72,10 +71,10 @@ DROP TYPE "grant_status";
 -- AlterTable access_tokens. What has expired is of no use.
 DELETE FROM "access_tokens" WHERE "expires_at" < now();
 ALTER TABLE "access_tokens" ADD COLUMN "user_id" TEXT;
+ALTER TABLE "access_tokens" DROP CONSTRAINT "access_tokens_pkey";
 UPDATE "access_tokens" SET "user_id" = "grants"."user_id" FROM "grants" WHERE "grants"."id" = "grant_id";
 ALTER TABLE "access_tokens"
   ALTER COLUMN "user_id" SET NOT NULL,
-  DROP CONSTRAINT "access_tokens_pkey",
   ADD CONSTRAINT "access_tokens_pkey" PRIMARY KEY ("user_id", "grant_id", "scope_set"),
   ADD CONSTRAINT "access_tokens_user_id_grant_id_fkey" FOREIGN KEY ("user_id", "grant_id")
     REFERENCES "grants" ("user_id", "id") ON DELETE CASCADE ON UPDATE CASCADE;
@@ -93,11 +92,19 @@ ALTER TABLE "ads_trees"
 -- AlterTable refresh_tokens: the ledger of a user is beside the user's grants. '' where no grant names the user: it was deleted, or
 -- its consent waits and is not stored yet. Such a token gets its user when it is booked again.
 ALTER TABLE "refresh_tokens" ADD COLUMN "user_id" TEXT NOT NULL DEFAULT '';
+-- Its indexes are built once, after the rows.
+ALTER TABLE "refresh_tokens" DROP CONSTRAINT "refresh_tokens_pkey";
+DROP INDEX "refresh_tokens_sequence_key", "refresh_tokens_account_sub_client_sequence_idx", "refresh_tokens_prefix_hash_idx",
+  "refresh_tokens_sha512_hash_idx", "refresh_tokens_grant_id_idx", "refresh_tokens_not_ended", "refresh_tokens_of_full_accounts";
 UPDATE "refresh_tokens" SET "user_id" = "grants"."user_id" FROM "grants" WHERE "grants"."id" = "grant_id";
-DROP INDEX "refresh_tokens_sequence_key";
+CREATE INDEX "refresh_tokens_account_sub_client_sequence_idx" ON "refresh_tokens" ("account_sub", "client", "sequence");
+CREATE INDEX "refresh_tokens_prefix_hash_idx" ON "refresh_tokens" ("prefix_hash");
+CREATE INDEX "refresh_tokens_sha512_hash_idx" ON "refresh_tokens" ("sha512_hash");
+CREATE INDEX "refresh_tokens_grant_id_idx" ON "refresh_tokens" ("grant_id");
+CREATE INDEX "refresh_tokens_not_ended" ON "refresh_tokens" ("account_sub", "client", "sequence") WHERE "ended_at" IS NULL;
+CREATE INDEX "refresh_tokens_of_full_accounts" ON "refresh_tokens" ("client", "slots_taken") WHERE "ended_at" IS NULL;
 ALTER TABLE "refresh_tokens"
   ALTER COLUMN "sequence" SET DEFAULT time_order(),
-  DROP CONSTRAINT "refresh_tokens_pkey",
   ADD CONSTRAINT "refresh_tokens_pkey" PRIMARY KEY ("user_id", "fingerprint");
 DROP SEQUENCE "refresh_tokens_sequence_seq";
 -- On one server a token is booked once among all users, too.

@@ -114,7 +114,7 @@ export class GrantImportsRepository {
     });
   }
 
-  /** Whichever user it is booked for. */
+  /** For any user. */
   #bookingOf(tx: Transaction, token: Secret): Promise<RefreshToken | null> {
     return tx.refreshToken.findFirst({ where: { fingerprint: this.ledger.fingerprint(token) } });
   }

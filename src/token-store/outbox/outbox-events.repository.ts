@@ -150,7 +150,7 @@ export class OutboxEventsRepository {
   }
 }
 
-/** Those of several users may be on several servers and only those are asked. */
+/** Those of several users may be on several servers: only the servers of these users are asked. */
 export function oneOf(events: readonly EventKey[]): Prisma.Sql {
   const users = [...new Set(events.map(({ userId }) => userId))];
   return Prisma.sql`user_id = ANY(${users}) AND id = ANY(${events.map(({ id }) => id)})`;
