@@ -1,6 +1,5 @@
 /** Users whose access tokens have expired, stored in a test bed as connects would have left them: each call must ask Google. */
 import { seedGrants } from '../../sandbox/fleet/seed.js';
-import { isCluster } from './cluster.js';
 import { type TestBed, YOUTUBE } from './test-bed.js';
 
 /** Who a refresh token was put there for. */
@@ -15,11 +14,7 @@ export async function coldUsers(
   const users = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
   bed.google.control.setSlotLimit(1_000_000);
   const database = { query: (text: string, values: unknown[]) => bed.sql(text, values) };
-  // On a cluster a statement adds grants of one user only.
-  const groups = isCluster ? users.map((user) => [user]) : [users];
-  for (const group of groups) {
-    const seeded = await seedGrants(bed, database, group, 0, YOUTUBE, { alias: client, id: client });
-    for (const [token, user] of seeded) userOfToken.set(token, user);
-  }
+  const seeded = await seedGrants(bed, database, users, 0, YOUTUBE, { alias: client, id: client });
+  for (const [token, user] of seeded) userOfToken.set(token, user);
   return users;
 }

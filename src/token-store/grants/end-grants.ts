@@ -50,6 +50,7 @@ export async function deleteGrants(
   whose: Whose,
   ids: readonly string[],
 ): Promise<void> {
+  if (ids.length === 0) return;
   const grantId = { in: [...ids] };
   await tx.refreshToken.updateMany({ where: { ...ofUser(whose), grantId }, data: { grantId: null } });
   await tx.grant.deleteMany({ where: { ...ofUser(whose), id: grantId } });
@@ -63,6 +64,7 @@ export async function endTokens(
   endReason: string,
   now: Date,
 ): Promise<void> {
+  if (grantIds.length === 0) return;
   await tx.accessToken.deleteMany({ where: { ...ofUser(whose), grantId: { in: grantIds } } });
   await tx.refreshToken.updateMany({
     where: { ...ofUser(whose), grantId: { in: grantIds }, endedAt: null },

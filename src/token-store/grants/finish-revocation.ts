@@ -114,6 +114,7 @@ export class FinishRevocation {
         AND NOT (id = ${grantId}::uuid AND consented_at = ${consentedAt.toISOString()}::timestamptz)
         AND (NOT ${isInferred} OR ${probablyDead(revocation)})`;
     const ids = found.map((row) => row.id);
+    if (ids.length === 0) return [];
     const where = { ...ofUser(whose), id: { in: ids } };
     const grants = (await tx.grant.findMany({ where })).map(fromRow);
     await tx.grant.updateMany({

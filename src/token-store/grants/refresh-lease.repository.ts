@@ -238,10 +238,12 @@ export class RefreshLeaseRepository {
 
   async #end({ userId, id }: Grant, owner: string, backoffMs: number): Promise<void> {
     this.#held.delete(owner);
+    // Of a time that is none comes none; several servers refuse now() within CASE.
+    const [wait, failures] = backoffMs > 0 ? [backoffMs, 1] : [null, 0];
     await this.database.$executeRaw`
       UPDATE grants SET lease_owner = NULL, lease_awaited = false,
-        lease_expires_at = CASE WHEN ${backoffMs} > 0 THEN now() + ${backoffMs} * interval '1 millisecond' END,
-        refresh_failures = refresh_failures + CASE WHEN ${backoffMs} > 0 THEN 1 ELSE 0 END
+        lease_expires_at = now() + ${wait}::float8 * interval '1 millisecond',
+        refresh_failures = refresh_failures + ${failures}
       WHERE user_id = ${userId} AND id = ${id}::uuid AND lease_owner = ${owner}::uuid`;
   }
 }

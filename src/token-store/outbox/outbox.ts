@@ -3,8 +3,11 @@ import { Injectable } from '@nestjs/common';
 import type { Grant } from '../../domain/grant/grant.js';
 import type { EventType } from '../../domain/webhook/webhook.js';
 import { tracing } from '../../tracing/tracing.js';
-import type { Prisma } from '../prisma-client/client.js';
+import { Prisma } from '../prisma-client/client.js';
 import { takesEvent, WebhookTargets } from './webhook-targets.repository.js';
+
+/** In one statement. As VALUES, since what is inserted from a SELECT is a commit of two phases where the tables are spread. */
+const ROWS = 1000;
 
 /**
  * Stores events in the transaction of the change that caused them, one for each webhook that takes it: either all happens or
@@ -25,7 +28,7 @@ export class Outbox {
     return this.notifyAll(tx, type, [grant], now, more);
   }
 
-  /** One event for each grant and webhook, in one statement however many there are. */
+  /** One event for each grant and webhook. */
   async notifyAll(
     tx: Prisma.TransactionClient,
     type: EventType,
@@ -49,14 +52,17 @@ export class Outbox {
           payload: { type, timestamp, data: { ...describe(grant), ...more }, traceparent },
         })),
     );
-    if (events.length === 0) return;
-    // As json, not jsonb: a payload keeps the order of its members.
-    await tx.$executeRaw`
-      INSERT INTO outbox_events (user_id, id, type, webhook_id, payload, created_at, next_attempt_at, abandoned_at, last_error)
-      SELECT "user", id, ${type}, webhook, payload, ${timestamp}::timestamptz, ${timestamp}::timestamptz,
-        CASE WHEN disabled THEN ${timestamp}::timestamptz END, CASE WHEN disabled THEN 'disabled' END
-      FROM json_to_recordset(${JSON.stringify(events)}::json)
-        AS event("user" text, id text, webhook text, disabled boolean, payload json)`;
+    for (let start = 0; start < events.length; start += ROWS) {
+      const rows = events.slice(start, start + ROWS).map(({ id, user, webhook, disabled, payload }) => {
+        const [abandonedAt, lastError] = disabled ? [now, 'disabled'] : [null, null];
+        // As json, not jsonb: a payload keeps the order of its members.
+        return Prisma.sql`(${user}, ${id}, ${type}, ${webhook}, ${JSON.stringify(payload)}::json, ${timestamp}::timestamptz,
+          ${timestamp}::timestamptz, ${abandonedAt}::timestamptz, ${lastError}::text)`;
+      });
+      await tx.$executeRaw`
+        INSERT INTO outbox_events (user_id, id, type, webhook_id, payload, created_at, next_attempt_at, abandoned_at, last_error)
+        VALUES ${Prisma.join(rows)}`;
+    }
   }
 }
 

@@ -28,23 +28,20 @@ export class AccountRemediations {
     occurredAt: Date,
     now: Date,
   ): Promise<Grant[]> {
-    const grants = rows.map(fromRow);
+    const concerned = rows.filter((row) => isConcerned(row, remediation, occurredAt));
+    if (concerned.length === 0) return Promise.resolve([]);
+    const grants = concerned.map(fromRow);
     switch (remediation.action) {
       case 'revoke':
         return this.markDead(tx, whose, grants, 'revoked', remediation.diagnosis, now);
       case 'suspend':
-        return this.#suspend(tx, whose, rows.filter(isOfUse), remediation.diagnosis, occurredAt, now);
+        return this.#suspend(tx, whose, concerned, remediation.diagnosis, occurredAt, now);
       case 'resume':
-        return this.#resume(
-          tx,
-          whose,
-          rows.filter((row) => isSuspendedAt(row, occurredAt)),
-          now,
-        );
+        return this.#resume(tx, whose, concerned, now);
       case 'forget':
         return this.#forget(tx, whose, grants, remediation.endReason, now);
       case 'drop_access_tokens':
-        return this.#dropAccessTokens(tx, whose, rows.filter(isOfUse));
+        return this.#dropAccessTokens(tx, whose, concerned);
       case 'note':
         return Promise.resolve(grants);
     }
@@ -65,6 +62,7 @@ export class AccountRemediations {
     now: Date,
   ): Promise<Grant[]> {
     const active = grants.filter(isActive);
+    if (active.length === 0) return [];
     const rows = await tx.grant.updateManyAndReturn({
       where: {
         ...ofUser(whose),
@@ -160,13 +158,12 @@ function statusOf({ status, revokingFrom }: Row): StoredStatus {
   return storedStatus(revokingFrom ?? status);
 }
 
-function isOfUse(row: Row): boolean {
-  return isActive({ status: statusOf(row) });
-}
-
-/** An `account-enabled` older than the suspension arrived late: the account was disabled again since. */
-function isSuspendedAt(row: Row, occurredAt: Date): boolean {
-  return statusOf(row) === 'suspended' && (row.suspendedAt === null || row.suspendedAt <= occurredAt);
+function isConcerned(row: Row, { action }: AccountRemediation, occurredAt: Date): boolean {
+  const status = statusOf(row);
+  if (action === 'suspend' || action === 'drop_access_tokens') return isActive({ status });
+  if (action !== 'resume') return true;
+  // An `account-enabled` older than the suspension arrived late: the account was disabled again since.
+  return status === 'suspended' && (row.suspendedAt === null || row.suspendedAt <= occurredAt);
 }
 
 async function dropTokens(tx: Transaction, whose: Whose, grants: readonly Grant[]): Promise<void> {
