@@ -573,7 +573,7 @@ describe('a mass of refusals', () => {
     const recorded = rows.filter(({ user_id }) => String(user_id).startsWith('made-up-'));
     expect(recorded.filter(({ user_id }) => user_id !== 'made-up-by-another')).toHaveLength(1000);
     expect(recorded.map(({ user_id }) => user_id)).toContain('made-up-by-another');
-    const aggregated = rows.filter(({ user_id }) => user_id === null);
+    const aggregated = rows.filter(({ user_id }) => !user_id);
     expect(aggregated.map(({ details }) => details)).toEqual(aggregated.map(() => ({ over_quota: true })));
     expect(aggregated.reduce((sum, { count }) => sum + Number(count), 0)).toBe(200);
     expect(aggregated.length).toBeLessThanOrEqual(3);

@@ -4,6 +4,7 @@ import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js'
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { ADWORDS } from '../src/domain/google/scopes.js';
 import { Api, Browser } from './support/api.js';
+import { inEachForm, runSql, testOfOneServer } from './support/cluster.js';
 import { asRuntime, createDatabase, YOUTUBE } from './support/test-bed.js';
 import { until } from './support/until.js';
 
@@ -39,10 +40,10 @@ describe('the replicas', () => {
   const asked = () =>
     fleet.google.control.requests.filter(({ parameters }) => seeded.has(parameters['refresh_token'])).length;
   const seed = async (users: string[], secondsLeft = 0) => {
-    for (const token of (await seedGrants(fleet, database, users, secondsLeft)).keys()) seeded.add(token);
+    for (const token of (await seedGrants(fleet, inEachForm(database), users, secondsLeft)).keys())
+      seeded.add(token);
   };
-  const rows = async (sql: string, ...values: unknown[]) =>
-    (await database.query<Record<string, unknown>>(sql, values)).rows;
+  const rows = (sql: string, ...values: unknown[]) => runSql(database, sql, values);
   const grant = async (user: string) =>
     (await rows('SELECT * FROM grants WHERE user_id = $1', user))[0] as Record<string, unknown>;
   const isLeased = async (user: string) => (await grant(user))['lease_owner'] !== null;
@@ -82,35 +83,38 @@ describe('the replicas', () => {
     expect(asked()).toBe(1);
   });
 
-  test('take over a lease that expires when one is killed between Google’s response and its write', async () => {
-    await seed(['orphan']);
-    const leader = await fleet.add();
-    const locker = new pg.Client({ connectionString: url });
-    await locker.connect();
-    fleet.google.control.latency('token', 100);
-    const lost = ask(leader, 'orphan').catch(() => null);
-    await until(() => isLeased('orphan'));
-    await locker.query('BEGIN');
-    await locker.query(`SELECT 1 FROM grants WHERE user_id = 'orphan' FOR UPDATE`);
-    const waiting = `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%refreshed_at%'
+  testOfOneServer(
+    'take over a lease that expires when one is killed between Google’s response and its write',
+    async () => {
+      await seed(['orphan']);
+      const leader = await fleet.add();
+      const locker = new pg.Client({ connectionString: url });
+      await locker.connect();
+      fleet.google.control.latency('token', 100);
+      const lost = ask(leader, 'orphan').catch(() => null);
+      await until(() => isLeased('orphan'));
+      await locker.query('BEGIN');
+      await locker.query(`SELECT 1 FROM grants WHERE user_id = 'orphan' FOR UPDATE`);
+      const waiting = `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%refreshed_at%'
       AND datname = current_database()`;
-    await until(async () => (await rows(waiting)).length === 1);
-    await leader.end('SIGKILL');
-    // Its statement would still run once the lock is free.
-    await rows(`SELECT pg_terminate_backend(pid) FROM (${waiting}) AS w`);
-    await locker.query('COMMIT');
-    await locker.end();
-    expect(await lost).toBeNull();
-    expect(asked()).toBe(1);
-    const answers = await Promise.all([
-      api(0).token('orphan'),
-      api(1).token('orphan'),
-      api(2).token('orphan'),
-    ]);
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
-    expect(asked()).toBe(2);
-    expect(await grant('orphan')).toMatchObject({ refreshes: 1, lease_owner: null });
-  });
+      await until(async () => (await rows(waiting)).length === 1);
+      await leader.end('SIGKILL');
+      // Its statement would still run once the lock is free.
+      await rows(`SELECT pg_terminate_backend(pid) FROM (${waiting}) AS w`);
+      await locker.query('COMMIT');
+      await locker.end();
+      expect(await lost).toBeNull();
+      expect(asked()).toBe(1);
+      const answers = await Promise.all([
+        api(0).token('orphan'),
+        api(1).token('orphan'),
+        api(2).token('orphan'),
+      ]);
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+      expect(asked()).toBe(2);
+      expect(await grant('orphan')).toMatchObject({ refreshes: 1, lease_owner: null });
+    },
+  );
 
   test('discard the late response of a refresh after a disconnect', async () => {
     await seed(['leaving']);
@@ -179,7 +183,7 @@ describe('the replicas', () => {
     for (const each of services) await until(async () => (await each.token('kept')).status === 401);
   });
 
-  test('serve nothing from the cache without the change feed', async () => {
+  testOfOneServer('serve nothing from the cache without the change feed', async () => {
     await seed(['silent'], 3000);
     for (const each of apis) expect((await each.token('silent')).status).toBe(200);
     await rows('ALTER TABLE grants DISABLE TRIGGER USER');
@@ -298,7 +302,7 @@ describe('the replicas', () => {
   }, 30_000);
 
   test('abort a request to stalled Google Ads on SIGTERM, answer the caller with 503 and exit with 0', async () => {
-    await seedGrants(fleet, database, ['advertiser'], 3000, ADWORDS);
+    await seedGrants(fleet, inEachForm(database), ['advertiser'], 3000, ADWORDS);
     const replica = await fleet.add({ GOOGLE_TIMEOUT_MS: '30000' });
     fleet.google.control.latency('ads', 60_000);
     const stuck = fetch(`${replica.url}/users/advertiser/ads/customers`, {

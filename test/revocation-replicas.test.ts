@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { Api } from './support/api.js';
+import { inEachForm, runSql, testOfOneServer } from './support/cluster.js';
 import { createDatabase } from './support/test-bed.js';
 import { until } from './support/until.js';
 
@@ -21,7 +22,8 @@ beforeAll(async () => {
 }, 60_000);
 beforeEach(async () => {
   fleet.google.control.reset();
-  await database.query('DELETE FROM refresh_tokens; DELETE FROM revocations; DELETE FROM grants');
+  await runSql(database, 'DELETE FROM grants');
+  await database.query('DELETE FROM refresh_tokens; DELETE FROM revocations');
 });
 afterAll(async () => {
   await fleet.stop();
@@ -39,7 +41,7 @@ const isFinished = async () =>
 async function killAt(moment: () => Promise<boolean> | boolean): Promise<{ survivor: Api }> {
   const evicted = await fleet.add();
   const survivor = new Api((fleet.replicas[0] as Replica).url, key);
-  await seedGrants(fleet, database, ['gone', 'sibling'], 3000);
+  await seedGrants(fleet, inEachForm(database), ['gone', 'sibling'], 3000);
   // Both are cached on every replica.
   for (const user of ['gone', 'sibling']) {
     expect((await survivor.token(user)).status).toBe(200);
@@ -78,16 +80,20 @@ test('a revocation is finished by another replica where one is stopped while Goo
   await expectEnd(survivor);
 }, 60_000);
 
-test('a revocation is finished by another replica where one is stopped after Google said yes, before it was written', async () => {
-  await database.query('CREATE TRIGGER waits BEFORE DELETE ON grants FOR EACH ROW EXECUTE FUNCTION wait()');
-  const { survivor } = await killAt(async () => {
-    const { rows } = await database.query(
-      `SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`,
-    );
-    return rows.length > 0;
-  });
-  await database.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+testOfOneServer(
+  'a revocation is finished by another replica where one is stopped after Google said yes, before it was written',
+  async () => {
+    await database.query('CREATE TRIGGER waits BEFORE DELETE ON grants FOR EACH ROW EXECUTE FUNCTION wait()');
+    const { survivor } = await killAt(async () => {
+      const { rows } = await database.query(
+        `SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`,
+      );
+      return rows.length > 0;
+    });
+    await database.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE wait_event = 'PgSleep' AND datname = current_database()`);
-  await database.query('DROP TRIGGER waits ON grants');
-  await expectEnd(survivor);
-}, 60_000);
+    await database.query('DROP TRIGGER waits ON grants');
+    await expectEnd(survivor);
+  },
+  60_000,
+);

@@ -497,9 +497,10 @@ describe('the key of a service account', () => {
     await bed.restart();
     expect((await bed.api.token('robot')).status).toBe(200);
 
-    await bed.sql(
-      "UPDATE grants SET sealed_key = (SELECT sealed_key FROM grants WHERE user_id = 'robot'), version = version + 1 WHERE user_id = 'other'",
-    );
+    const [robot] = await bed.sql("SELECT sealed_key FROM grants WHERE user_id = 'robot'");
+    await bed.sql("UPDATE grants SET sealed_key = $1, version = version + 1 WHERE user_id = 'other'", [
+      robot?.['sealed_key'],
+    ]);
     expect(await bed.api.token('other')).toMatchObject({ status: 500, body: { code: 'integrity_failed' } });
     expect(bed.log()).not.toMatch(/PRIVATE KEY/);
     for (const { parameters } of bed.google.control.requests) {

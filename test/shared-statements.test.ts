@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { testOfOneServer } from './support/cluster.js';
 import { coldUsers } from './support/cold-users.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
 import { until } from './support/until.js';
@@ -107,29 +108,32 @@ test('the next request to Google need not wait until the answer to the one befor
   }
 });
 
-test('PostgreSQL plans each shared statement for its first values only, alone or for several users', async () => {
-  await bed.restart({ DATABASE_POOL_SIZE: '1' });
-  // On the broker's only connection, which has all statements that it prepared.
-  const plans = async () => {
-    const rows = await bed.app.get(Database).unprepared<Plans>(
-      `SELECT regexp_replace(name, ' [0-9a-f]{12}$', '') AS statement, custom_plans::integer AS custom,
+testOfOneServer(
+  'PostgreSQL plans each shared statement for its first values only, alone or for several users',
+  async () => {
+    await bed.restart({ DATABASE_POOL_SIZE: '1' });
+    // On the broker's only connection, which has all statements that it prepared.
+    const plans = async () => {
+      const rows = await bed.app.get(Database).unprepared<Plans>(
+        `SELECT regexp_replace(name, ' [0-9a-f]{12}$', '') AS statement, custom_plans::integer AS custom,
         generic_plans::integer AS generic FROM pg_prepared_statements`,
-    );
-    return SHARED.map((statement) => rows.find((row) => row.statement === statement) ?? statement);
-  };
-  const isDecided = (each: Plans | string) =>
-    typeof each !== 'string' && each.custom + each.generic > 2 * CUSTOM_PLANS;
-  // With few rows, or many users at a time, a plan for the values is no cheaper than one for any.
-  await coldUsers(bed, 'row', 1500);
-  await bed.sql('ANALYZE grants, access_tokens');
-  let crowd = 0;
-  await until(async () => {
-    const users = await coldUsers(bed, `planned-${crowd++}`, 4);
-    const [alone = '', ...together] = users;
-    expect((await bed.api.token(alone)).status).toBe(200);
-    await Promise.all(together.map((user) => bed.api.token(user)));
-    return (await plans()).every(isDecided);
-  });
-  for (const each of await plans()) expect(each).toMatchObject({ custom: CUSTOM_PLANS });
-  await bed.restart();
-});
+      );
+      return SHARED.map((statement) => rows.find((row) => row.statement === statement) ?? statement);
+    };
+    const isDecided = (each: Plans | string) =>
+      typeof each !== 'string' && each.custom + each.generic > 2 * CUSTOM_PLANS;
+    // With few rows, or many users at a time, a plan for the values is no cheaper than one for any.
+    await coldUsers(bed, 'row', 1500);
+    await bed.sql('ANALYZE grants, access_tokens');
+    let crowd = 0;
+    await until(async () => {
+      const users = await coldUsers(bed, `planned-${crowd++}`, 4);
+      const [alone = '', ...together] = users;
+      expect((await bed.api.token(alone)).status).toBe(200);
+      await Promise.all(together.map((user) => bed.api.token(user)));
+      return (await plans()).every(isDecided);
+    });
+    for (const each of await plans()) expect(each).toMatchObject({ custom: CUSTOM_PLANS });
+    await bed.restart();
+  },
+);

@@ -16,10 +16,7 @@ import { generateKeyRing, readKeyRing } from '../../src/sealing/key-ring.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { asJson, emptyFolder, query, startTokenBroker, tokenBroker } from './token-broker.js';
 import { exhaustive } from '../support/exhaustive.js';
-
-async function until(look: () => Promise<unknown[]>): Promise<void> {
-  while ((await look()).length === 0) await sleep(20);
-}
+import { BLOCKED_SESSIONS, until } from '../support/until.js';
 
 interface Ring {
   keys: { kid: string; alg: string; k: string }[];
@@ -256,7 +253,7 @@ describe('token-broker keys reseal', () => {
     await bed.sql(`UPDATE grants SET sealed_refresh_token = 'newer' WHERE user_id = 'alice'`);
     const run = reseal();
     // The command has read the old value and now waits for the row that this test has locked.
-    await until(() => query(url, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'`));
+    await until(async () => (await bed.sql(BLOCKED_SESSIONS))[0]?.['count'] !== 0);
     await bed.sql('COMMIT');
     const { code, answer } = await run;
     expect(code).toBe(3);

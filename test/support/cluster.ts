@@ -2,7 +2,10 @@
  * What tests do otherwise where they run on a cluster (npm run test:citus): a database is one at each server, and what a test changes
  * in all grants is changed user by user, since a NOTIFY cannot be part of a commit of two phases.
  */
+import { test } from '@jest/globals';
+import { resolve } from 'node:path';
 import pg from 'pg';
+import { BLOCKED_SESSIONS } from './until.js';
 
 /** The addresses of all servers, the coordinator first; null on one PostgreSQL. */
 const servers = JSON.parse(process.env['TEST_CITUS_SERVERS'] ?? 'null') as readonly string[] | null;
@@ -17,6 +20,19 @@ export async function copyTemplate(base: string, name: string): Promise<void> {
   }
 }
 
+/** For what is so on one server, and otherwise on several: docs/scaling.md says how. */
+export const testOfOneServer = servers === null ? test : test.skip;
+export const isCluster = servers !== null;
+
+/** A database of the cluster, with no table in it. @returns its URL at the coordinator */
+export async function createEmptyDatabase(name: string): Promise<string> {
+  const { createOnEach } = (await import(resolve('test/support/start-citus.mjs'))) as {
+    createOnEach(bases: readonly string[], name: string): Promise<void>;
+  };
+  await createOnEach(servers ?? [], name);
+  return `${servers?.[0] ?? ''}${name}`;
+}
+
 const OF_ALL_USERS = /^\s*(UPDATE|DELETE FROM) grants\b(?![^]*\buser_id\b\s*=)/;
 const GRANTS_OF_SEVERAL = /^(\s*INSERT INTO grants \([^)]*\))\s*(SELECT[^]*)$/;
 const UPDATED_TABLE = /^(\s*UPDATE )(\w+)\b/;
@@ -28,6 +44,9 @@ const NO_USER = 'INSERT with NULL in the partition column';
 /** Runs a statement of a test: on a cluster, in the form that it takes. */
 export async function runSql(database: pg.Client, query: string, values?: unknown[]): Promise<Rows> {
   if (servers === null) return (await database.query<Record<string, unknown>>(query, values)).rows;
+  // They wait at the servers of their rows.
+  if (query === BLOCKED_SESSIONS)
+    return runSql(database, 'SELECT count(*)::int AS count FROM citus_lock_waits');
   if (OF_ALL_USERS.test(query)) return changeEachUser(database, query, values);
   const inserted = GRANTS_OF_SEVERAL.exec(query);
   if (inserted) return insertEach(database, inserted[1] ?? '', inserted[2] ?? '', values);
@@ -46,6 +65,11 @@ export async function runSql(database: pg.Client, query: string, values?: unknow
       );
     throw error;
   }
+}
+
+/** For what fills a database. */
+export function inEachForm(database: pg.Client) {
+  return { query: (query: string, values?: unknown[]) => runSql(database, query, values) };
 }
 
 type Rows = Record<string, unknown>[];

@@ -12,10 +12,6 @@ export default async function startCitus(url, role) {
     url,
     'SELECT nodename AS host, nodeport AS port FROM pg_dist_node WHERE groupid > 0',
   );
-  const own = await query(
-    url,
-    'SELECT nodename AS host, nodeport AS port FROM pg_dist_node WHERE groupid = 0',
-  );
   if (workers.length === 0) throw new Error('The cluster has no worker: SELECT citus_add_node(...)');
   const bases = [baseOf(url), ...workers.map(({ host, port }) => baseOf(url, host, port))];
   for (const base of bases) {
@@ -24,14 +20,9 @@ export default async function startCitus(url, role) {
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'migrated'`,
     );
     await query(`${base}postgres`, 'DROP DATABASE IF EXISTS migrated WITH (FORCE)');
-    await query(`${base}postgres`, 'CREATE DATABASE migrated');
-    await query(`${base}migrated`, 'CREATE EXTENSION citus');
   }
   const [coordinator = ''] = bases;
-  const { host, port } = own[0] ?? { host: new URL(url).hostname, port: new URL(url).port || 5432 };
-  await query(`${coordinator}migrated`, `SELECT citus_set_coordinator_host('${host}', ${port})`);
-  for (const worker of workers)
-    await query(`${coordinator}migrated`, `SELECT citus_add_node('${worker.host}', ${worker.port})`);
+  await createOnEach(bases, 'migrated');
   await migrate(`${coordinator}migrated`, FOLDER, { spread: true, say: (line) => console.log(line) });
   const password = new URL(url).password || randomUUID();
   const known = await query(`${coordinator}migrated`, `SELECT 1 FROM pg_roles WHERE rolname = '${role}'`);
@@ -48,6 +39,22 @@ export default async function startCitus(url, role) {
   }
   process.env.TEST_POSTGRES_URL = coordinator;
   process.env.TEST_CITUS_SERVERS = JSON.stringify(bases);
+}
+
+/**
+ * A database of a cluster, with no table in it.
+ * @param bases the URLs of the servers, the coordinator first
+ */
+export async function createOnEach(bases, name) {
+  for (const base of bases) {
+    await query(`${base}postgres`, `CREATE DATABASE ${name}`);
+    await query(`${base}${name}`, 'CREATE EXTENSION citus');
+  }
+  const [coordinator, ...workers] = bases.map((base) => new URL(base));
+  const at = ({ hostname, port }) => `'${hostname}', ${port || 5432}`;
+  const database = `${coordinator.href}${name}`;
+  await query(database, `SELECT citus_set_coordinator_host(${at(coordinator)})`);
+  for (const worker of workers) await query(database, `SELECT citus_add_node(${at(worker)})`);
 }
 
 function baseOf(url, host, port) {

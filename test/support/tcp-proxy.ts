@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 export interface TcpProxy {
   readonly port: number;
@@ -6,6 +7,8 @@ export interface TcpProxy {
   lead(port: number): void;
   /** Ends the connections that are there, and refuses others until `lead`. */
   cut(): void;
+  /** Ends the connection that first is to send this to the server, before it does. @returns when that has happened */
+  cutBefore(text: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -15,6 +18,7 @@ export interface TcpProxy {
  */
 export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<TcpProxy> {
   let target: number | null = firstPort;
+  let forbidden: { readonly text: string; readonly found: () => void } | null = null;
   const sockets = new Set<Socket>();
   const pass = (inbound: Socket) => {
     if (target === null) {
@@ -22,12 +26,24 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
       return;
     }
     const outbound = connect(target, '127.0.0.1');
+    const watched = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        if (!forbidden || !chunk.includes(forbidden.text)) {
+          done(null, chunk);
+          return;
+        }
+        forbidden.found();
+        forbidden = null;
+        inbound.destroy();
+      },
+    });
+    inbound.pipe(watched).pipe(outbound);
+    outbound.pipe(inbound);
     for (const [from, to] of [
       [inbound, outbound],
       [outbound, inbound],
     ] as const) {
       sockets.add(from);
-      from.pipe(to);
       from.on('error', () => to.destroy());
       from.on('close', () => {
         sockets.delete(from);
@@ -48,6 +64,10 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
       target = null;
       for (const socket of sockets) socket.destroy();
     },
+    cutBefore: (text) =>
+      new Promise((resolve) => {
+        forbidden = { text, found: resolve };
+      }),
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();

@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { ClientBase } from 'pg';
 import type { Clock } from '../../domain/ports/clock.js';
 import { SERVER } from '../change-feed/change-listener.js';
-import { SPREAD_SAVE } from '../spread/spread-tables.js';
+import { IS_SPREAD } from '../spread/spread-tables.js';
 import { tracing } from '../../tracing/tracing.js';
 import type { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
@@ -139,7 +139,7 @@ export class PooledServers {
     const sentAt = performance.now();
     const { rows } = await client.query<{ databaseMs: number; server: string; isSpread: boolean }>(
       `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS "databaseMs", ${SERVER} AS server,
-        to_regproc('public.${SPREAD_SAVE}') IS NOT NULL AS "isSpread"`,
+        ${IS_SPREAD} AS "isSpread"`,
     );
     const [row] = rows;
     if (!row) return;

@@ -27,6 +27,12 @@ export class RevocationMarks {
     whose: Whose,
     { id, accountSub, clients }: Pick<Row, 'id' | 'accountSub' | 'clients'>,
   ): Promise<string[]> {
+    if (whose !== null) {
+      // Another replica may have finished it since the part before: a mark would stay.
+      const open = await tx.$queryRaw<object[]>`
+        SELECT id FROM revocations WHERE id = ${id}::uuid AND finished_at IS NULL FOR SHARE`;
+      if (open.length === 0) return [];
+    }
     await this.ledger.lockAll(tx, accountSub, clients);
     const found = await tx.$queryRaw<{ id: string }[]>`
       SELECT id FROM grants

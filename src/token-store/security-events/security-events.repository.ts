@@ -50,6 +50,10 @@ export class SecurityEventsRepository {
     const touched = remediations.map((): Grant[] => []);
     // As they were before: a grant that is deleted names no account any more.
     const subs = new Map<Remediation, string[]>();
+    const name = async (tx: Transaction) => {
+      for (const remediation of remediations)
+        if (!subs.has(remediation)) subs.set(remediation, await this.#subsOf(tx, remediation, incident));
+    };
     const isSpread = this.database.isSpread();
     try {
       const taken = await changeByUser(this.database, {
@@ -60,10 +64,12 @@ export class SecurityEventsRepository {
           await record(tx);
           return true;
         },
-        users: (database) => this.#usersOf(database, incident),
+        users: async (database) => {
+          await name(database);
+          return this.#usersOf(database, incident);
+        },
         each: async (tx, whose) => {
-          for (const remediation of remediations)
-            if (!subs.has(remediation)) subs.set(remediation, await this.#subsOf(tx, remediation, incident));
+          await name(tx);
           for (const [index, remediation] of remediations.entries())
             touched[index]?.push(
               ...(await this.#take(tx, whose, incident, remediation, subs.get(remediation) ?? [], now)),

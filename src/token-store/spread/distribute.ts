@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { AddressSource } from '../client/address-source.js';
 import { DatabaseClient } from '../client/database-client.js';
 import { SPREAD_FUNCTIONS } from './spread-functions.js';
-import { SPREAD_COLUMN, SPREAD_SAVE, SPREAD_TABLES, type SpreadTable } from './spread-tables.js';
+import { IS_SPREAD, SPREAD_COLUMN, SPREAD_TABLES, type SpreadTable } from './spread-tables.js';
 
 /** The database cannot be spread; the message says what is missing. */
 export class NotSpreadable extends Error {
@@ -17,8 +17,8 @@ const FOREIGN_KEYS = ['access_tokens', 'ads_trees'];
 /** Whether the tables of a database are spread. */
 export async function isSpread(source: AddressSource): Promise<boolean> {
   return withClient(source, async (client) => {
-    const { rows } = await client.query(`SELECT to_regproc('public.${SPREAD_SAVE}') AS mark`);
-    return (rows[0] as { mark: string | null }).mark !== null;
+    const { rows } = await client.query<{ isSpread: boolean }>(`SELECT ${IS_SPREAD} AS "isSpread"`);
+    return rows[0]?.isSpread === true;
   });
 }
 
@@ -47,14 +47,8 @@ export async function distribute(source: AddressSource, say: (line: string) => v
         SPREAD_COLUMN,
         table.name === first ? 'none' : first,
       ]);
-      // The rows have been copied; those that stayed at the coordinator serve nothing.
-      const { rows: parts } = await client.query<{ name: string }>(
-        `SELECT relid::text AS name FROM pg_partition_tree($1) WHERE isleaf`,
-        [table.name],
-      );
-      for (const part of parts)
-        await client.query('SELECT truncate_local_data_after_distributing_table($1::regclass)', [part.name]);
     }
+    for (const { name } of SPREAD_TABLES) await truncateCopies(client, name);
     await addForeignKeys(client, say);
     await addHeartbeats(client, say);
     for (const { name, types, sql } of SPREAD_FUNCTIONS) {
@@ -72,6 +66,16 @@ export async function distribute(source: AddressSource, say: (line: string) => v
       );
     }
   });
+}
+
+/** The rows have been copied; those that stayed at the coordinator serve nothing. Also after a run that ended before this. */
+async function truncateCopies(client: pg.Client, table: string): Promise<void> {
+  const { rows: parts } = await client.query<{ name: string }>(
+    `SELECT relid::text AS name FROM pg_partition_tree($1) WHERE isleaf AND pg_relation_size(relid) > 0`,
+    [table],
+  );
+  for (const { name } of parts)
+    await client.query('SELECT truncate_local_data_after_distributing_table($1::regclass)', [name]);
 }
 
 async function assertCluster(client: pg.Client): Promise<void> {

@@ -3,7 +3,7 @@
  * server. They do what the statements of refresh-lease.repository.ts and save-refresh.ts do on one server, for one input. Times are
  * taken before the UPDATE, which may have none that changes while it runs.
  */
-import { SPREAD_SAVE, SPREAD_TAKE } from './spread-tables.js';
+import { SPREAD_SAVE, SPREAD_SAVE_TYPES, SPREAD_TAKE } from './spread-tables.js';
 
 interface SpreadFunction {
   readonly name: string;
@@ -39,7 +39,7 @@ const take: SpreadFunction = {
 
 const save: SpreadFunction = {
   name: SPREAD_SAVE,
-  types: 'text, uuid, integer, uuid, timestamptz, text, text, timestamptz, timestamptz, boolean',
+  types: SPREAD_SAVE_TYPES,
   sql: `
     CREATE OR REPLACE FUNCTION ${SPREAD_SAVE}(asked_user text, asked_id uuid, asked_version integer, asked_owner uuid,
       asked_now timestamptz, asked_scopes text, asked_sealed text, asked_obtained timestamptz, asked_expires timestamptz,

@@ -37,8 +37,12 @@ export async function runByStatement(
     const done = rows[0]?.done ?? 0;
     for (const [step, statement] of statementsOf(script).entries()) {
       if (step < done) continue;
+      // With its note or not at all, but for what runs in no transaction, and looks itself whether it was done.
+      const isAlone = /\bCONCURRENTLY\b/.test(statement);
+      if (!isAlone) await client.query('BEGIN');
       await client.query(`${marker} ${statement}`);
       await client.query(`INSERT INTO ${STEPS} VALUES ($1, $2)`, [name, step]);
+      if (!isAlone) await client.query('COMMIT');
     }
     await client.query(`DELETE FROM ${STEPS} WHERE migration = $1`, [name]);
   } finally {

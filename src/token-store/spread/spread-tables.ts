@@ -20,8 +20,15 @@ interface OneServerKey {
 
 /** The two statements of a refresh as functions, which run at the server of the user: spread-functions.ts. */
 export const SPREAD_TAKE = 'spread_take_lease';
-/** Its presence says that all tables are spread: the last thing that `migrate --distribute` makes. */
 export const SPREAD_SAVE = 'spread_save_token';
+export const SPREAD_SAVE_TYPES =
+  'text, uuid, integer, uuid, timestamptz, text, text, timestamptz, timestamptz, boolean';
+
+/**
+ * SQL: whether all tables are spread, and the functions are those of this version, which may not be the only ones. It asks for the
+ * last thing that `migrate --distribute` makes.
+ */
+export const IS_SPREAD = `to_regprocedure('public.${SPREAD_SAVE}(${SPREAD_SAVE_TYPES})') IS NOT NULL`;
 
 /** Rows of one user are on one server, of all these tables. */
 export const SPREAD_COLUMN = 'user_id';

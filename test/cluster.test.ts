@@ -1,0 +1,189 @@
+/**
+ * What only a cluster has: rows that move, a server that is lost, and commits of two phases whose end is lost. Two replicas work
+ * meanwhile. Run by `npm run test:citus`.
+ */
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Fleet, startFleet } from '../sandbox/fleet/fleet.js';
+import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
+import { Api } from './support/api.js';
+import { isCluster, runSql } from './support/cluster.js';
+import { startTcpProxy, type TcpProxy } from './support/tcp-proxy.js';
+import { asRuntime, createDatabase } from './support/test-bed.js';
+import { until } from './support/until.js';
+
+/** A disconnect reaches other replicas within a heartbeat or two; then no replica trusts what it remembers. */
+const HEARD_MS = 3000;
+
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+(isCluster ? describe : describe.skip)('on a cluster under load', () => {
+  let database: pg.Client;
+  let fleet: Fleet;
+  let key: string;
+  /** In front of each worker, where coordinator and replicas find it. */
+  const proxies = new Map<number, TcpProxy>();
+
+  const rows = (query: string, values?: unknown[]) => runSql(database, query, values);
+  const api = (replica: number) => new Api(fleet.replicas.at(replica)?.url ?? '', key);
+
+  beforeAll(async () => {
+    const url = await createDatabase();
+    database = new pg.Client({ connectionString: url });
+    await database.connect();
+    for (const { id, port } of await rows(
+      `SELECT nodeid AS id, nodeport AS port FROM pg_dist_node WHERE groupid > 0`,
+    )) {
+      const proxy = await startTcpProxy(Number(port));
+      await database.query(`SELECT citus_update_node($1, '127.0.0.1', $2)`, [id, proxy.port]);
+      proxies.set(Number(port), proxy);
+    }
+    fleet = await startFleet(asRuntime(url), 2, { BROWSER_RATE_LIMIT: '100000', GOOGLE_TIMEOUT_MS: '3000' });
+    fleet.google.control.setSlotLimit(1_000_000);
+    fleet.google.control.rotateRefreshTokens(true);
+    key = await seedService(fleet, database);
+  }, 120_000);
+  afterAll(async () => {
+    await fleet.stop();
+    await database.end();
+    for (const proxy of proxies.values()) await proxy.close();
+  });
+
+  const idsOf = async (users: readonly string[]) => {
+    await seedGrants(fleet, { query: rows }, users, 0);
+    const found = await rows('SELECT id, user_id FROM grants WHERE user_id = ANY ($1)', [users]);
+    return new Map(found.map(({ id, user_id }) => [String(user_id), String(id)]));
+  };
+
+  /** Reads tokens, and disconnects users, until it is told to stop. */
+  const startLoad = (ids: ReadonlyMap<string, string>) => {
+    const users = [...ids.keys()];
+    const leaving = users.filter((_, index) => index % 2 === 0);
+    const disconnected = new Map<string, number>();
+    const stale: string[] = [];
+    const statuses = new Map<number, number>();
+    let isOver = false;
+    const read = async () => {
+      while (!isOver) {
+        const user = users[Math.floor(Math.random() * users.length)] ?? '';
+        const askedAt = performance.now();
+        const { status } = await api(Math.random() < 0.5 ? 0 : -1)
+          .token(user)
+          .catch(() => ({ status: 0 }));
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        if (status === 200 && askedAt > (disconnected.get(user) ?? Infinity) + HEARD_MS) stale.push(user);
+        if (status !== 200) await wait(5);
+      }
+    };
+    const disconnect = async () => {
+      for (const user of leaving) {
+        if (isOver) return;
+        const { status } = await api(0)
+          .delete(`/grants/${ids.get(user) ?? ''}`, { mode: 'local' })
+          .catch(() => ({ status: 0 }));
+        if (status === 200) disconnected.set(user, performance.now());
+        await wait(20);
+      }
+    };
+    const workers = [...Array.from({ length: 6 }, read), disconnect()];
+    return {
+      statuses,
+      stop: async () => {
+        isOver = true;
+        await Promise.all(workers);
+        // What is in no cache, from a replica that has just started.
+        await fleet.add();
+        const undone = [];
+        for (const user of disconnected.keys())
+          if ((await api(-1).token(user)).status !== 404) undone.push(user);
+        const lost = [];
+        for (const user of users.filter((each) => !leaving.includes(each))) {
+          let status = 0;
+          await until(async () => {
+            ({ status } = await api(-1).token(user));
+            return status !== 503;
+          });
+          if (status !== 200) lost.push(`${user}: ${status}`);
+        }
+        return { stale, undone, lost, disconnects: disconnected.size > 0 };
+      },
+    };
+  };
+  const NOTHING_LOST = { stale: [], undone: [], lost: [], disconnects: true };
+  const names = (prefix: string, count: number) =>
+    Array.from({ length: count }, (_, user) => `${prefix}-${user}`);
+
+  test('rows of users move to another server while they are asked for', async () => {
+    const users = names('moving', 200);
+    const load = startLoad(await idsOf(users));
+    const [shard] = await rows(`SELECT get_shard_id_for_distribution_column('grants', 'moving-1') AS id`);
+    const placement = async () =>
+      (
+        await rows('SELECT nodename AS host, nodeport AS port FROM citus_shards WHERE shardid = $1', [
+          shard?.['id'],
+        ])
+      )[0];
+    for (let move = 0; move < 4; move++) {
+      const from = await placement();
+      const [to] = await rows(
+        `SELECT nodename AS host, nodeport AS port FROM pg_dist_node
+         WHERE groupid > 0 AND nodeport <> $1 ORDER BY nodeid LIMIT 1`,
+        [from?.['port']],
+      );
+      await rows(`SELECT citus_move_shard_placement($1, $2, $3, $4, $5, $6)`, [
+        shard?.['id'],
+        ...[from?.['host'], from?.['port'], to?.['host'], to?.['port']],
+        move < 2 ? 'force_logical' : 'block_writes',
+      ]);
+      expect(await placement()).toEqual(to);
+    }
+    expect(await load.stop()).toEqual(NOTHING_LOST);
+    expect(load.statuses.get(200)).toBeGreaterThan(users.length);
+  }, 180_000);
+
+  test('replicas are killed and started', async () => {
+    const load = startLoad(await idsOf(names('killed', 200)));
+    for (let round = 0; round < 5; round++) {
+      await fleet.replicas.at(-1)?.end('SIGKILL');
+      await fleet.add();
+      await wait(500);
+    }
+    expect(await load.stop()).toEqual(NOTHING_LOST);
+  }, 180_000);
+
+  test.each([...(process.env['TEST_CITUS_SERVERS'] ? [0, 1] : [])])(
+    'worker %i cannot be reached for two seconds, three times',
+    async (index) => {
+      const [port = 0, proxy] = [...proxies].at(index) ?? [];
+      const load = startLoad(await idsOf(names(`away-${index}`, 200)));
+      for (let round = 0; round < 3; round++) {
+        await wait(500);
+        proxy?.cut();
+        await wait(2000);
+        proxy?.lead(port);
+        await until(async () => (await fetch(`${fleet.replicas[0]?.url}/health/ready`)).ok);
+      }
+      expect(await load.stop()).toEqual(NOTHING_LOST);
+    },
+    180_000,
+  );
+
+  test('the end of a commit of two phases is lost: the grants have ended, and their slots end when the cluster recovers it', async () => {
+    const users = names('prepared', 40);
+    const ids = await idsOf(users);
+    const lost = Promise.any([...proxies.values()].map((proxy) => proxy.cutBefore('COMMIT PREPARED')));
+    const open = async () =>
+      Number(
+        (await rows('SELECT count(*) AS count FROM refresh_tokens WHERE ended_at IS NULL'))[0]?.['count'],
+      );
+    expect((await api(0).delete(`/grants/${ids.get('prepared-0') ?? ''}`, { mode: 'revoke' })).status).toBe(
+      200,
+    );
+    await lost;
+    expect((await api(0).token('prepared-0')).status).toBe(404);
+    for (const user of users.slice(1)) expect((await api(0).token(user)).status).toBe(410);
+    expect(await open()).toBeGreaterThan(0);
+    await rows('SELECT recover_prepared_transactions()');
+    expect(await open()).toBe(0);
+  }, 120_000);
+});
