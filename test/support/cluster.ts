@@ -8,7 +8,7 @@ import pg from 'pg';
 import { BLOCKED_SESSIONS } from './until.js';
 
 /** The addresses of all servers, the coordinator first; null on one PostgreSQL. */
-const servers = JSON.parse(process.env['TEST_CITUS_SERVERS'] ?? 'null') as readonly string[] | null;
+export const servers = JSON.parse(process.env['TEST_CITUS_SERVERS'] ?? 'null') as readonly string[] | null;
 
 /** Makes a copy of the migrated template. */
 export async function copyTemplate(base: string, name: string): Promise<void> {

@@ -31,6 +31,7 @@ export async function isSpread(source: AddressSource): Promise<boolean> {
 export async function distribute(source: AddressSource, say: (line: string) => void): Promise<void> {
   await withClient(source, async (client) => {
     await assertCluster(client);
+    await waitForEarlierRun(client, say);
     await client.query('SET search_path = public, pg_catalog');
     // Each shard has its triggers, which notify at its server.
     await client.query('SET citus.enable_unsafe_triggers = on');
@@ -41,6 +42,8 @@ export async function distribute(source: AddressSource, say: (line: string) => v
     for (const table of waiting) {
       await replaceKeys(client, table, say);
       say(`Spreading ${table.name} by ${SPREAD_COLUMN}`);
+      // Rows that are copied would notify, in a commit of two phases.
+      await client.query(`ALTER TABLE ${table.name} DISABLE TRIGGER USER`);
       const first = SPREAD_TABLES[0]?.name ?? '';
       await client.query('SELECT create_distributed_table($1::regclass, $2, colocate_with => $3)', [
         table.name,
@@ -48,7 +51,10 @@ export async function distribute(source: AddressSource, say: (line: string) => v
         table.name === first ? 'none' : first,
       ]);
     }
-    for (const { name } of SPREAD_TABLES) await truncateCopies(client, name);
+    for (const { name } of SPREAD_TABLES) {
+      await truncateCopies(client, name);
+      await enableTriggers(client, name);
+    }
     await addForeignKeys(client, say);
     await addHeartbeats(client, say);
     for (const { name, types, sql } of SPREAD_FUNCTIONS) {
@@ -68,6 +74,15 @@ export async function distribute(source: AddressSource, say: (line: string) => v
   });
 }
 
+/** The step that a killed run had begun goes on at the server, to its end. */
+async function waitForEarlierRun(client: pg.Client, say: (line: string) => void): Promise<void> {
+  const key = `hashtextextended('token-broker migrate --distribute', 0)`;
+  const { rows } = await client.query<{ isFree: boolean }>(`SELECT pg_try_advisory_lock(${key}) AS "isFree"`);
+  if (rows[0]?.isFree) return;
+  say('Waiting for the last step of an earlier run');
+  await client.query(`SELECT pg_advisory_lock(${key})`);
+}
+
 /** The rows have been copied; those that stayed at the coordinator serve nothing. Also after a run that ended before this. */
 async function truncateCopies(client: pg.Client, table: string): Promise<void> {
   const { rows: parts } = await client.query<{ name: string }>(
@@ -76,6 +91,14 @@ async function truncateCopies(client: pg.Client, table: string): Promise<void> {
   );
   for (const { name } of parts)
     await client.query('SELECT truncate_local_data_after_distributing_table($1::regclass)', [name]);
+}
+
+async function enableTriggers(client: pg.Client, table: string): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT tgname AS name FROM pg_trigger WHERE tgrelid = $1::regclass AND NOT tgisinternal AND tgenabled = 'D'`,
+    [table],
+  );
+  for (const { name } of rows) await client.query(`ALTER TABLE ${table} ENABLE ALWAYS TRIGGER ${name}`);
 }
 
 async function assertCluster(client: pg.Client): Promise<void> {
