@@ -7,8 +7,8 @@ export interface TcpProxy {
   lead(port: number): void;
   /** Ends the connections that are there, and refuses others until `lead`. */
   cut(): void;
-  /** Ends the connection that first is to send this to the server, before it does. @returns when that has happened */
-  cutBefore(text: string): Promise<void>;
+  /** Ends the connection that first is to send this to the server, before it does. @param text null: none @returns when it has */
+  cutBefore(text: string | null): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -66,7 +66,7 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
     },
     cutBefore: (text) =>
       new Promise((resolve) => {
-        forbidden = { text, found: resolve };
+        forbidden = text === null ? null : { text, found: resolve };
       }),
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));

@@ -13,6 +13,14 @@ export interface DatabaseClientConfig extends pg.ClientConfig {
 const BEGIN_WITH_LIMITS = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 10000;
   SET LOCAL lock_timeout = 5000; SET LOCAL idle_in_transaction_session_timeout = 10000`;
 
+/**
+ * A coordinator of several servers says so where the server of the rows did not answer to COMMIT, and then that it is done. In no
+ * other language. https://github.com/citusdata/citus, remote_transaction.c
+ */
+const LOST_COMMIT = /^failed to commit transaction on /;
+/** transaction_resolution_unknown */
+const UNKNOWN = '08007';
+
 type TypeParsers = pg.CustomTypesConfig;
 
 /**
@@ -22,6 +30,7 @@ type TypeParsers = pg.CustomTypesConfig;
 export class DatabaseClient extends pg.Client {
   readonly #source: AddressSource;
   readonly #address: DatabaseAddress;
+  #isCommitLost = false;
   /** What the server, or a pooler in front of it, reports of the session and of each change in it. */
   readonly reported = new Map<string, string>();
   /** Whether statements of one connection may reach several sessions of the server, or another's. */
@@ -36,13 +45,26 @@ export class DatabaseClient extends pg.Client {
     connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
       this.reported.set(message.parameterName, message.parameterValue);
     });
+    this.on('notice', ({ message }) => {
+      if (message !== undefined && LOST_COMMIT.test(message)) this.#isCommitLost = true;
+    });
     const query = tracedQuery(
       this.query.bind(this) as (config: unknown, ...rest: unknown[]) => unknown,
       this,
     );
     // Prisma's adapter brings parsers of its own, which take the time of any zone for UTC.
-    this.query = ((config: unknown, ...rest: unknown[]) =>
-      query(isOfPrisma(config) ? this.#adapted(config) : config, ...rest)) as typeof this.query;
+    this.query = ((config: unknown, ...rest: unknown[]) => {
+      if (!isOfPrisma(config)) return query(config, ...rest);
+      const result = query(this.#adapted(config), ...rest);
+      return config.text === 'COMMIT' ? this.#committed(result as Promise<unknown>) : result;
+    }) as typeof this.query;
+  }
+
+  async #committed(result: Promise<unknown>): Promise<unknown> {
+    this.#isCommitLost = false;
+    const committed = await result;
+    if (!this.#isCommitLost) return committed;
+    throw Object.assign(new Error('The server of the rows did not confirm the commit.'), { code: UNKNOWN });
   }
 
   override connect(): Promise<pg.Client>;

@@ -51,10 +51,8 @@ export async function distribute(source: AddressSource, say: (line: string) => v
         table.name === first ? 'none' : first,
       ]);
     }
-    for (const { name } of SPREAD_TABLES) {
-      await truncateCopies(client, name);
-      await enableTriggers(client, name);
-    }
+    for (const { name } of SPREAD_TABLES) await truncateCopies(client, name);
+    await enableTriggers(client);
     await addForeignKeys(client, say);
     await addHeartbeats(client, say);
     for (const { name, types, sql } of SPREAD_FUNCTIONS) {
@@ -93,12 +91,21 @@ async function truncateCopies(client: pg.Client, table: string): Promise<void> {
     await client.query('SELECT truncate_local_data_after_distributing_table($1::regclass)', [name]);
 }
 
-async function enableTriggers(client: pg.Client, table: string): Promise<void> {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT tgname AS name FROM pg_trigger WHERE tgrelid = $1::regclass AND NOT tgisinternal AND tgenabled = 'D'`,
-    [table],
+/** Also of the shards, at each server: a change of the table's trigger leaves theirs as they are. */
+async function enableTriggers(client: pg.Client): Promise<void> {
+  const tables = SPREAD_TABLES.map(({ name }) => name);
+  const run = (name: string) => `DO $do$ DECLARE one record; BEGIN
+    FOR one IN SELECT tgrelid::regclass AS relation, tgname AS name FROM pg_trigger
+      WHERE NOT tgisinternal AND tgenabled = 'D'
+        AND (SELECT relname FROM pg_class WHERE oid = tgrelid) ~ '^(${tables.join('|')})${name}$'
+    LOOP EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', one.relation, one.name); END LOOP; END $do$`;
+  await client.query(run(''));
+  const { rows } = await client.query<{ success: boolean; result: string }>(
+    'SELECT success, result FROM run_command_on_all_nodes($1)',
+    [run('_\\d+')],
   );
-  for (const { name } of rows) await client.query(`ALTER TABLE ${table} ENABLE ALWAYS TRIGGER ${name}`);
+  const failed = rows.find(({ success }) => !success);
+  if (failed) throw new Error(`The triggers could not be enabled again: ${failed.result}`);
 }
 
 async function assertCluster(client: pg.Client): Promise<void> {
