@@ -10,7 +10,7 @@ import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
 import { startPostgres } from '../sandbox/trying/postgres.js';
 import { migrate } from '../src/token-store/migrations/migrate.js';
 
-const MIGRATIONS = new URL('../../prisma/migrations', import.meta.url).pathname;
+export const MIGRATIONS = new URL('../../prisma/migrations', import.meta.url).pathname;
 
 export interface BenchEnvironment {
   readonly fleet: Fleet;

@@ -8,6 +8,8 @@ export interface Measure<Result> {
   readonly title: string;
   /** What is measured and how, in a sentence or two. */
   readonly explanation: string;
+  /** Taken only where it is named. */
+  readonly isLong?: boolean;
   /** @throws {LeftOut} where this machine or this version of the broker has not what it takes */
   take(databaseUrl: string, effort: Effort): Promise<Result>;
   rows(result: Result): readonly Row[];
@@ -43,11 +45,23 @@ export interface Effort {
   readonly seconds: number;
   /** How many of `count` calls, users or grants: all, or a part. */
   readonly some: (count: number) => number;
+  /** Sizes of the tables, for the measure of size. */
+  readonly grants: readonly number[];
 }
 
-export const FULL: Effort = { rounds: 5, seconds: 4, some: (count) => count };
+export const FULL: Effort = {
+  rounds: 5,
+  seconds: 4,
+  some: (count) => count,
+  grants: [10_000, 100_000, 1_000_000, 10_000_000],
+};
 /** Shows that each measure works. Its figures mean nothing. */
-export const QUICK: Effort = { rounds: 1, seconds: 1, some: (count) => Math.ceil(count / 20) };
+export const QUICK: Effort = {
+  rounds: 1,
+  seconds: 1,
+  some: (count) => Math.ceil(count / 20),
+  grants: [1000, 2000],
+};
 
 /** A measure that cannot be taken here, which is no fault of the broker. */
 export class LeftOut extends Error {
@@ -69,4 +83,9 @@ export const isTrue = (text: string, isReached: boolean): Goal => ({ text, isRea
 
 export const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
 export const ms = (value: number): string => `${value < 10 ? value.toFixed(1) : whole(value)} ms`;
+/** The same, for what may take minutes. */
+export const duration = (value: number): string => {
+  if (value < 1000) return ms(value);
+  return value < 120_000 ? `${(value / 1000).toFixed(1)} s` : `${whole(value / 60_000)} min`;
+};
 export const ratio = (value: number): string => value.toFixed(2);

@@ -11,6 +11,7 @@ import { oneTokenCrowd } from './measures/one-token-crowd.js';
 import { refreshProcessor } from './measures/refresh-processor.js';
 import { refusals } from './measures/refusals.js';
 import { rowRead } from './measures/row-read.js';
+import { size } from './measures/size.js';
 import { start } from './measures/start.js';
 import { tokenExchange } from './measures/token-exchange.js';
 import { warm } from './measures/warm.js';
@@ -25,6 +26,7 @@ export const MEASURES: readonly Measure<unknown>[] = [
   tokenExchange,
   rowRead,
   growth,
+  size,
   expired,
   refreshProcessor,
   expiredCrowd,

@@ -14,17 +14,20 @@ import { readResults, thisMachine, writeResults } from './page/results.js';
 const DOCS = join(import.meta.dirname, '../../docs');
 const USAGE = `npm run bench -- [options] [measure ...]
 
-Without a measure: all of them. Writes docs/performance.md; a run of one measure changes its section only.
+Without a measure: all of them but those that take hours. Writes docs/performance.md; a run of one measure changes its section only.
 
   --list         names the measures
   --quick        a small part of each, which shows that it works; its figures mean nothing, and are not written to docs/
   --into FOLDER  writes performance.md there instead
+  --grants LIST  how many grants there are in the measure of size, as in 10000,1000000
 `;
 
-const { wanted, options } = readArguments();
+const { wanted, options, grants } = readArguments();
 if (options.help) process.stdout.write(USAGE);
-else if (options.list) for (const { name, title } of MEASURES) console.log(`${name.padEnd(20)}${title}`);
-else await run(wanted);
+else if (options.list) {
+  for (const { name, title, isLong } of MEASURES)
+    console.log(`${name.padEnd(20)}${title}${isLong ? ' (only where it is named)' : ''}`);
+} else await run(wanted);
 
 async function run(measures: readonly Measure<unknown>[]): Promise<void> {
   const folder = options.into ?? (options.quick ? null : DOCS);
@@ -49,7 +52,7 @@ async function run(measures: readonly Measure<unknown>[]): Promise<void> {
 
 /** @returns null when it failed: its result from before stays */
 async function take(measure: Measure<unknown>, url: string) {
-  const effort = options.quick ? QUICK : FULL;
+  const effort = { ...(options.quick ? QUICK : FULL), ...(grants ? { grants } : {}) };
   const about = { date: new Date().toISOString().slice(0, 10), machine: thisMachine() };
   try {
     return { ...about, result: await measure.take(url, effort) };
@@ -70,15 +73,24 @@ function readArguments() {
         list: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
         into: { type: 'string' },
+        grants: { type: 'string' },
       },
     });
     const unknown = positionals.filter((name) => !MEASURES.some((measure) => measure.name === name));
     if (unknown.length > 0)
       throw new Error(`There is no measure ${unknown.join(', ')}; --list names all of them.`);
     const named = MEASURES.filter(({ name }) => positionals.includes(name));
-    return { wanted: named.length > 0 ? named : MEASURES, options: values };
+    const wanted = named.length > 0 ? named : MEASURES.filter(({ isLong }) => !isLong);
+    return { wanted, options: values, grants: values.grants === undefined ? null : sizesOf(values.grants) };
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${USAGE}`);
     process.exit(2);
   }
+}
+
+function sizesOf(list: string): number[] {
+  const sizes = list.split(',').map(Number);
+  if (sizes.some((each) => !Number.isInteger(each) || each < 1))
+    throw new Error('--grants takes whole numbers with commas between them.');
+  return sizes;
 }

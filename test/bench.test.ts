@@ -9,6 +9,7 @@ import { type Load, PERCENTILES } from '../bench/load.js';
 import { MEASURES } from '../bench/measures.js';
 import type { Results, Taken } from '../bench/page/page.js';
 import { readResults, writeResults } from '../bench/page/results.js';
+import type { Sized } from '../bench/size/result.js';
 
 let folder: string;
 beforeEach(() => {
@@ -32,6 +33,26 @@ const taken = (result: unknown, more: object = {}): Taken => ({
   result,
   ...more,
 });
+const TABLES = [{ name: 'grants', rows: 1_000_000, indexes: 500_000 }];
+const sized = (grants: number, p50: number): Sized => ({
+  grants,
+  seconds: { rows: 1, indexes: 2 },
+  wal: 3e6,
+  tables: TABLES,
+  vacuum: 100,
+  countUnvacuumed: null,
+  count: 20,
+  overview: 1,
+  retention: { auditTrail: 10, outbox: 20, tickets: 30 },
+  migrate: 40,
+  readyAfter: 700,
+  alone: { p50, p99: 4 * p50, perSecond: 500, inBuffers: 0.9, diskBytes: 8192 },
+  atOnce: { p50: 5 * p50, p99: 20 * p50, perSecond: 3000, inBuffers: 0.9, diskBytes: null },
+  stormSeconds: [4.4, 4.2],
+  list: { first: 5, deep: 6, pages: 100 },
+  reseal: { seconds: 9, resealed: 18_600 },
+  resealAgain: { seconds: 200, resealed: 0 },
+});
 const LOADS = { broker: load(16_000, 2), http: load(20_000, 1), nest: load(10_000, 3) };
 const RESULTS: Results = {
   warm: taken({ ...rounds(LOADS), bodyBytes: 453, headers: 10 }),
@@ -40,6 +61,12 @@ const RESULTS: Results = {
     { grants: 1000, p50: 2, p99: 8 },
     { grants: 1_000_000, p50: 3, p99: 9 },
   ]),
+  size: taken({
+    sizes: [sized(1000, 2), sized(1_000_000, 3)],
+    grown: { grants: 1000, tables: TABLES },
+    leftOut: [10_000_000],
+    stormUsers: 2000,
+  }),
   workers: { date: '2026-11-27', machine: MACHINE, leftOut: 'there is no such setting' },
 };
 
@@ -61,7 +88,7 @@ test('the page has a row for each goal with the ratio, and whether it is reached
   expect(page).toContain('16,000 against 20,000: 0.80 | ≥ 0.72 | yes |');
   expect(page).toContain('16,000 against 10,000: 1.60 | ≥ 1.7 | **no** |');
   expect(page).toContain('16,000 against 400: 40.0 times | ≥ 45 | **no** |');
-  expect(page).toContain('3 of 6 goals are reached');
+  expect(page).toContain('6 of 10 goals are reached');
 });
 
 test('the page says what was left out and why, and what was not measured yet', async () => {
@@ -71,6 +98,15 @@ test('the page says what was left out and why, and what was not measured yet', a
     '[Two processes on one port](#two-processes-on-one-port) | left out: there is no such setting |',
   );
   expect(page).toContain('[Start and memory](#start-and-memory) | not measured yet |');
+});
+
+test('the page has a table of all sizes, what a step that failed left out, and what the disk has no room for', async () => {
+  await write(RESULTS);
+  const section = sections().get('Ten million users')?.replaceAll(/\s+/g, ' ') ?? '';
+  expect(section).toContain('| users | 1,000 | 1,000,000 |');
+  expect(section).toContain('| grants counted for it, before VACUUM | failed | failed |');
+  expect(section).toContain('The disk has no room for 10,000,000 users.');
+  expect(section).toContain('performance/size-reads.svg');
 });
 
 test('each measure has a section that names its command', async () => {
@@ -133,6 +169,18 @@ test('--list names every measure, and a measure that does not exist is refused',
   const refused = bench('warmth');
   expect(refused.status).toBe(2);
   expect(refused.stderr).toContain('There is no measure warmth');
+});
+
+test('a measure that takes hours is taken only where it is named, with the sizes that are asked for', () => {
+  const { stdout, stderr, status } = bench('--quick', 'size', '--grants', '600,1200');
+  if (status !== 0) throw new Error(stderr);
+  expect(stderr).not.toContain('failed');
+  expect(stdout).toContain('size: token in no cache, 1,200 users against 600, p50: ');
+  expect(stdout).toContain('size: the grants of 1,200 users counted for the console: ');
+  expect(bench('--list').stdout).toMatch(/^size .*only where it is named/m);
+  const refused = bench('size', '--grants', '1e3,many');
+  expect(refused.status).toBe(2);
+  expect(refused.stderr).toContain('--grants takes whole numbers');
 });
 
 test('a quick run takes the measure that is named, and does not write docs/', () => {

@@ -1,6 +1,6 @@
 /** Latencies as lines over a logarithmic axis: by percentile (how long the slowest wait), or by size (what growth costs). */
 import { middle, PERCENTILES, type Round } from '../load.js';
-import { type Plot, ms } from '../measure.js';
+import { duration, type Plot } from '../measure.js';
 import type { Bar } from './bars.js';
 import { at, frame, text, type Tone, WIDTH } from './frame.js';
 
@@ -70,7 +70,7 @@ function lines(
   const drawn = [
     ...steps(range).flatMap((value) => [
       `<line class="line" x1="${LEFT}" x2="${RIGHT}" y1="${at(y(value))}" y2="${at(y(value))}"/>`,
-      text(LEFT - 10, y(value) + 4, `${value} ms`, 'quiet', 'end'),
+      text(LEFT - 10, y(value) + 4, value < 1000 ? `${value} ms` : `${value / 1000} s`, 'quiet', 'end'),
     ]),
     ...ticks.map((tick) => text(x(tick.x), BOTTOM + 22, tick.label, 'quiet', 'middle')),
     ...series.flatMap(({ label, tone, values, isDashed }, index) => [
@@ -81,11 +81,11 @@ function lines(
         (value, point) =>
           `<circle class="point ${tone}" cx="${at(x(xs[point] ?? 0))}" cy="${at(y(value))}" r="3.5"/>`,
       ),
-      text(RIGHT + 14, (names[index] ?? 0) + 4, `${label}, ${ms(values.at(-1) ?? 0)}`, 'strong'),
+      text(RIGHT + 14, (names[index] ?? 0) + 4, `${label}, ${duration(values.at(-1) ?? 0)}`, 'strong'),
     ]),
   ];
-  const svg = frame(title, 'Milliseconds, on a logarithmic axis; lower is better.', BOTTOM + 40, drawn);
-  const alt = `${title}. ${series.map((each) => `${each.label}: ${each.values.map(ms).join(', ')}`).join('; ')}.`;
+  const svg = frame(title, 'On a logarithmic axis; lower is better.', BOTTOM + 40, drawn);
+  const alt = `${title}. ${series.map((each) => `${each.label}: ${each.values.map(duration).join(', ')}`).join('; ')}.`;
   return { name, alt, svg };
 }
 

@@ -13,6 +13,7 @@ import { CLIENT_ID, type Fleet } from './fleet.js';
 const YOUTUBE_ANALYTICS = 'https://www.googleapis.com/auth/yt-analytics.readonly';
 const ACCOUNT = { sub: '103400000000000000001', email: 'alice@example.com' };
 const VERSION = 1;
+const DEFAULT = { alias: 'default', id: CLIENT_ID };
 
 type Seeded = Pick<Fleet, 'settings' | 'google'>;
 
@@ -30,12 +31,68 @@ export async function seedService(fleet: Seeded, database: pg.Client): Promise<s
   return key.reveal();
 }
 
+/** A grant of its own for each user, with a refresh token that the stand-in knows, as the broker would have sealed them. */
+export interface SealedUser {
+  readonly grant: Grant;
+  /** As Google issued it. */
+  readonly refreshToken: string;
+  readonly sealedRefreshToken: string;
+  readonly fingerprint: Uint8Array;
+  /** Of the row in the ledger. */
+  readonly mac: Uint8Array;
+  readonly accessToken: SealedAccessToken;
+}
+
+interface SealedAccessToken {
+  readonly sealed: string;
+  readonly obtainedAt: Date;
+  readonly expiresAt: Date;
+}
+
+export interface SealOptions {
+  /** Until their access tokens expire; less than 0: they have expired. */
+  readonly secondsLeft: number;
+  /** What is granted: one scope, or several in order with spaces between them. */
+  readonly scope?: string;
+  /** What was asked for, where it is less than was granted. */
+  readonly requested?: string;
+  /** Its alias in the settings, and its id at Google. */
+  readonly client?: { readonly alias: string; readonly id: string };
+}
+
+export async function sealUsers(
+  fleet: Seeded,
+  users: readonly string[],
+  { secondsLeft, scope = YOUTUBE_ANALYTICS, requested = scope, client = DEFAULT }: SealOptions,
+): Promise<SealedUser[]> {
+  const sealer = sealerOf(fleet);
+  const now = new Date();
+  const expiresAt = new Date(now.getTime() + secondsLeft * 1000);
+  const obtainedAt = new Date(expiresAt.getTime() - 3600_000);
+  return Promise.all(
+    users.map(async (userId) => {
+      const grant = newGrant(userId, scope, requested, client.alias, now);
+      const refreshToken = fleet.google.control.issueRefreshToken(ACCOUNT.sub, client.id, scope.split(' '));
+      const secret = new Secret(refreshToken);
+      const fingerprint = sealer.fingerprint(secret, 'refresh-token');
+      const ledger = [fingerprint, ACCOUNT.sub, grant.client, grant.id, VERSION];
+      const accessToken = new Secret(`ya29.${'a'.repeat(179)}${randomUUID()}`);
+      const aad = accessTokenAad(grant, VERSION, scope, { obtainedAt, expiresAt });
+      return {
+        grant,
+        refreshToken,
+        sealedRefreshToken: await sealer.seal(secret, credentialAad(grant, VERSION)),
+        fingerprint,
+        mac: sealer.mac(canonical(ledger), 'refresh_tokens'),
+        accessToken: { sealed: await sealer.seal(accessToken, aad), obtainedAt, expiresAt },
+      };
+    }),
+  );
+}
+
 /**
- * Each user has a grant of their own and a refresh token that the stand-in knows. The ledger has them as expired, so that
- * thousands do not fill the slots of their one account.
+ * The ledger has their tokens as expired, so that thousands do not fill the slots of their one account.
  * @param secondsLeft until their access tokens expire; 0 or less: they have none
- * @param scope one, or several in order with spaces between them
- * @param client its alias in the settings, and its id at Google
  * @returns the user of each refresh token
  */
 export async function seedGrants(
@@ -44,30 +101,20 @@ export async function seedGrants(
   users: readonly string[],
   secondsLeft: number,
   scope = YOUTUBE_ANALYTICS,
-  client = { alias: 'default', id: CLIENT_ID },
+  client = DEFAULT,
 ): Promise<ReadonlyMap<string, string>> {
-  const sealer = sealerOf(fleet);
-  const now = new Date();
-  const grants = users.map((userId) => newGrant(userId, scope, client.alias, now));
-  const userOfToken = new Map<string, string>();
-  const seeded = await Promise.all(
-    grants.map(async (grant) => {
-      const issued = fleet.google.control.issueRefreshToken(ACCOUNT.sub, client.id, scope.split(' '));
-      userOfToken.set(issued, grant.userId);
-      const token = new Secret(issued);
-      const fingerprint = sealer.fingerprint(token, 'refresh-token');
-      const ledger = [fingerprint, ACCOUNT.sub, grant.client, grant.id, VERSION];
-      return {
-        id: grant.id,
-        user_id: grant.userId,
-        sealed: await sealer.seal(token, credentialAad(grant, VERSION)),
-        fingerprint: hex(fingerprint),
-        mac: hex(sealer.mac(canonical(ledger), 'refresh_tokens')),
-      };
-    }),
+  const sealed = await sealUsers(fleet, users, { secondsLeft, scope, client });
+  const now = sealed[0]?.grant.createdAt ?? new Date();
+  const rows = JSON.stringify(
+    sealed.map(({ grant, sealedRefreshToken, fingerprint, mac }) => ({
+      id: grant.id,
+      user_id: grant.userId,
+      sealed: sealedRefreshToken,
+      fingerprint: hex(fingerprint),
+      mac: hex(mac),
+    })),
   );
   const from = `FROM jsonb_to_recordset($1) AS one (id uuid, user_id text, sealed text, fingerprint text, mac text)`;
-  const rows = JSON.stringify(seeded);
   await database.query(
     `INSERT INTO grants (id, user_id, client, account_sub, account_email, requested_scopes, granted_scopes, status,
        version, sealed_refresh_token, credential_version, refresh_token_issued_at, created_at, consented_at)
@@ -80,33 +127,25 @@ export async function seedGrants(
      SELECT user_id, decode(fingerprint, 'hex'), $2, $4, id, $3, $3, $3, '', '', decode(mac, 'hex') ${from}`,
     [rows, ACCOUNT.sub, now, client.alias],
   );
-  if (secondsLeft <= 0) return userOfToken;
-  const expiresAt = new Date(now.getTime() + secondsLeft * 1000);
-  const obtainedAt = new Date(expiresAt.getTime() - 3600_000);
-  const accessTokens = await Promise.all(
-    grants.map((grant) =>
-      sealer.seal(
-        new Secret(`ya29.${'a'.repeat(179)}${randomUUID()}`),
-        accessTokenAad(grant, VERSION, scope, { obtainedAt, expiresAt }),
-      ),
-    ),
-  );
-  await database.query(
-    `INSERT INTO access_tokens (user_id, grant_id, scope_set, sealed_token, obtained_at, expires_at)
-     SELECT user_id, id, $3, sealed, $4, $5 FROM unnest($6::text[], $1::uuid[], $2::text[]) AS seeded (user_id, id, sealed)`,
-    [
-      grants.map(({ id }) => id),
-      accessTokens,
-      scope,
-      obtainedAt,
-      expiresAt,
-      grants.map(({ userId }) => userId),
-    ],
-  );
-  return userOfToken;
+  if (secondsLeft > 0) {
+    const tokens = sealed.map(({ grant, accessToken }) => ({
+      user_id: grant.userId,
+      grant_id: grant.id,
+      scope_set: scope,
+      sealed_token: accessToken.sealed,
+      obtained_at: accessToken.obtainedAt,
+      expires_at: accessToken.expiresAt,
+    }));
+    await database.query(
+      `INSERT INTO access_tokens (user_id, grant_id, scope_set, sealed_token, obtained_at, expires_at)
+       SELECT user_id, grant_id, scope_set, sealed_token, obtained_at, expires_at FROM jsonb_populate_recordset(NULL::access_tokens, $1)`,
+      [JSON.stringify(tokens)],
+    );
+  }
+  return new Map(sealed.map(({ grant, refreshToken }) => [refreshToken, grant.userId]));
 }
 
-function newGrant(userId: string, scope: string, client: string, now: Date): Grant {
+function newGrant(userId: string, scope: string, requested: string, client: string, now: Date): Grant {
   return {
     id: randomUUID(),
     kind: 'user',
@@ -114,7 +153,7 @@ function newGrant(userId: string, scope: string, client: string, now: Date): Gra
     client,
     account: ACCOUNT,
     subject: null,
-    requestedScopes: scope.split(' '),
+    requestedScopes: requested.split(' '),
     grantedScopes: scope.split(' '),
     status: 'active',
     diagnosis: null,

@@ -204,45 +204,54 @@ describe('token-broker keys reseal', () => {
     expect(resealed.sort()).toEqual(columns.map(({ name }) => name));
   });
 
-  exhaustive.test('reseals more rows than one batch, in every column', async () => {
-    const oldId = readKeyRing(ring).sealingKeyId;
-    await tokenBroker(generate(ring, '--add'));
-    // Copies stand in other places than their seal says; they do not open, and each must be met exactly once.
-    await bed.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
+  exhaustive.test(
+    'reseals more rows than one batch, and more grants of one moment than a statement looks at, in every column',
+    async () => {
+      const oldId = readKeyRing(ring).sealingKeyId;
+      await tokenBroker(generate(ring, '--add'));
+      // Copies stand in other places than their seal says; they do not open, and each must be met exactly once.
+      await bed.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
       SELECT gen_random_uuid(), 'copy-' || n, client, account_sub, status, sealed_refresh_token, now(), now(), now()
-      FROM grants, generate_series(1, 250) AS n WHERE user_id = 'alice'`);
-    await bed.sql(`INSERT INTO access_tokens (user_id, grant_id, scope_set, sealed_token, obtained_at, expires_at)
+      FROM grants, generate_series(1, 5250) AS n WHERE user_id = 'alice'`);
+      await bed.sql(`INSERT INTO access_tokens (user_id, grant_id, scope_set, sealed_token, obtained_at, expires_at)
       SELECT user_id, grant_id, 'copy ' || n, sealed_token, now(), now() FROM access_tokens, generate_series(1, 250) AS n`);
-    await bed.sql(`INSERT INTO connect_tickets
+      await bed.sql(`INSERT INTO connect_tickets
       SELECT (jsonb_populate_record(t, jsonb_build_object('id', 'copy-' || n || id))).*
       FROM connect_tickets t, generate_series(1, 250) AS n`);
-    await bed.sql(`INSERT INTO authorization_requests
+      await bed.sql(`INSERT INTO authorization_requests
       SELECT decode(md5(n || ticket_id), 'hex'), 'copy-' || n || ticket_id, connect_request, purpose, forced_consent, sealed_verifier,
         nonce_hash, browser_hash, created_at, expires_at, consumed_at
       FROM authorization_requests, generate_series(1, 250) AS n`);
-    const { code, answer } = await reseal();
-    expect(code).toBe(3);
-    expect(answer?.['columns']).toEqual([
-      { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 250 },
-      { column: 'grants.sealed_key', resealed: 0, newest: 0, changed: 0, unopened: 0 },
-      { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 500 },
-      { column: 'revocations.sealed_token', resealed: 0, newest: 0, changed: 0, unopened: 0 },
-      { column: 'connect_tickets.sealed_request', resealed: 2, newest: 0, changed: 0, unopened: 500 },
-      { column: 'authorization_requests.sealed_verifier', resealed: 2, newest: 0, changed: 0, unopened: 500 },
-      { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
-      { column: 'pending_exchanges.sealed_exchange', resealed: 0, newest: 0, changed: 0, unopened: 0 },
-      { column: 'webhooks.sealed_secrets', resealed: 0, newest: 0, changed: 0, unopened: 0 },
-    ]);
-    expect(answer?.['keys_in_use']).toEqual({ [readKeyRing(ring).sealingKeyId]: 8, [oldId]: 1750 });
-    expect(answer?.['problems']).toEqual([expect.stringContaining('it was moved')]);
-    expect(answer?.['unused_key_ids']).toEqual([]);
-    await bed.sql(`DELETE FROM access_tokens WHERE scope_set LIKE 'copy%'`);
-    await bed.sql(`DELETE FROM grants WHERE user_id LIKE 'copy%'`);
-    await bed.sql(`DELETE FROM connect_tickets WHERE id LIKE 'copy%'`);
-    await bed.sql(`DELETE FROM authorization_requests WHERE ticket_id LIKE 'copy%'`);
-    await bed.restart();
-    expect((await reseal()).code).toBe(0);
-  });
+      const { code, answer } = await reseal();
+      expect(code).toBe(3);
+      expect(answer?.['columns']).toEqual([
+        { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 5250 },
+        { column: 'grants.sealed_key', resealed: 0, newest: 0, changed: 0, unopened: 0 },
+        { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 500 },
+        { column: 'revocations.sealed_token', resealed: 0, newest: 0, changed: 0, unopened: 0 },
+        { column: 'connect_tickets.sealed_request', resealed: 2, newest: 0, changed: 0, unopened: 500 },
+        {
+          column: 'authorization_requests.sealed_verifier',
+          resealed: 2,
+          newest: 0,
+          changed: 0,
+          unopened: 500,
+        },
+        { column: 'pending_consents.sealed_consent', resealed: 0, newest: 0, changed: 0, unopened: 0 },
+        { column: 'pending_exchanges.sealed_exchange', resealed: 0, newest: 0, changed: 0, unopened: 0 },
+        { column: 'webhooks.sealed_secrets', resealed: 0, newest: 0, changed: 0, unopened: 0 },
+      ]);
+      expect(answer?.['keys_in_use']).toEqual({ [readKeyRing(ring).sealingKeyId]: 8, [oldId]: 6750 });
+      expect(answer?.['problems']).toEqual([expect.stringContaining('it was moved')]);
+      expect(answer?.['unused_key_ids']).toEqual([]);
+      await bed.sql(`DELETE FROM access_tokens WHERE scope_set LIKE 'copy%'`);
+      await bed.sql(`DELETE FROM grants WHERE user_id LIKE 'copy%'`);
+      await bed.sql(`DELETE FROM connect_tickets WHERE id LIKE 'copy%'`);
+      await bed.sql(`DELETE FROM authorization_requests WHERE ticket_id LIKE 'copy%'`);
+      await bed.restart();
+      expect((await reseal()).code).toBe(0);
+    },
+  );
 
   exhaustive.test('leaves a value that the broker changes meanwhile as the broker wrote it', async () => {
     await tokenBroker(generate(ring, '--add'));

@@ -1,7 +1,9 @@
 /** The overview of the console: what it counts, for all replicas together, and what it says about that. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
+import { Database } from '../../src/token-store/client/database.js';
 import { ActivityRepository } from '../../src/token-store/console/activity.repository.js';
+import { countByStatus } from '../../src/token-store/console/count-grants.js';
 import { OverviewRepository } from '../../src/token-store/console/overview.repository.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
@@ -104,6 +106,23 @@ describe('the overview', () => {
     expect(text).toContain('user revoked');
     expect(text).toContain('<span class="badge plain">user</span>');
   });
+
+  test.each([1, 2, 7, 500])(
+    'counts every grant once in steps of %p, also those of one moment',
+    async (step) => {
+      await bed.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, refresh_token_issued_at, created_at, consented_at)
+      SELECT gen_random_uuid(), 'counted-' || n, 'counted-' || n % 2, 'counted',
+        (ARRAY['active', 'suspended', 'reconnect_required', 'revoked'])[1 + n % 3], now(), date_trunc('hour', now()) - n / 10 * interval '1 second', now()
+      FROM generate_series(1, 40) AS n`);
+      const counted = await countByStatus(bed.app.get(Database), step);
+      const all = await bed.sql(
+        'SELECT client, status, count(*)::int AS count FROM grants GROUP BY client, status ORDER BY client, status',
+      );
+      await bed.sql(`DELETE FROM grants WHERE user_id LIKE 'counted%'`);
+      expect(counted).toEqual(all);
+      expect(counted.length).toBeGreaterThanOrEqual(6);
+    },
+  );
 
   test('says how old the count of the grants is', async () => {
     await countAgain();

@@ -6,6 +6,7 @@ import { Injectable } from '@nestjs/common';
 import type { Settings } from '../../config/settings.js';
 import { INACTIVITY_SECONDS, nearlyFullFrom } from '../../domain/grant/slots.js';
 import { Database } from '../client/database.js';
+import { countByStatus } from './count-grants.js';
 
 const GRANTS = 'grants';
 /** Of each client, so many tokens of the fullest accounts are looked at. */
@@ -60,9 +61,6 @@ const CLAIM = `
   INSERT INTO overview_snapshots AS snapshot (name, claimed_at) VALUES ($1, $2::timestamptz)
   ON CONFLICT (name) DO UPDATE SET claimed_at = excluded.claimed_at WHERE snapshot.claimed_at <= $3::timestamptz
   RETURNING name`;
-
-const BY_STATUS = `
-  SELECT client, status::text AS status, count(*)::int AS count FROM grants GROUP BY client, status ORDER BY client, status`;
 
 /** Of one client: a range of an index. In Testing another column says when. */
 const expiring = (at: string) => `
@@ -148,7 +146,7 @@ export class OverviewRepository {
     now: Date,
   ): Promise<void> {
     const after = (days: number) => new Date(now.getTime() + days * 86_400_000);
-    const byStatus = await this.#rows<GrantsSnapshot['byStatus'][number]>('grants by status', BY_STATUS, []);
+    const byStatus = await countByStatus(this.database);
     const clients = [...new Set(byStatus.map(({ client }) => client))];
     const unused = new Date(now.getTime() - INACTIVITY_SECONDS * 1000);
     const [services] = await this.#rows<NonNullable<GrantsSnapshot['services']>>(

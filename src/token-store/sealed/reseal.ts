@@ -1,7 +1,9 @@
 import { Secret } from '../../domain/secret.js';
+import { beginningOf } from '../../sealing/compact-jwe.js';
 import { SealBroken, type Sealer } from '../../sealing/sealer.js';
 import type { Database } from '../client/database.js';
-import { type SealedColumn, sealedColumns, type SealedValue } from './sealed-columns.js';
+import type { SealedColumn, SealedValue } from './sealed-column.js';
+import { sealedColumns } from './sealed-columns.js';
 
 /** What happened to a value: resealed, under the newest key already, changed by the broker meanwhile, not opened. */
 type Outcome = 'resealed' | 'newest' | 'changed' | 'unopened';
@@ -23,7 +25,8 @@ export interface ResealReport {
 const NO_KEY = '(unreadable)';
 
 /**
- * Seals every stored secret again under the newest key. Safe while the broker runs: a value that the broker changed
+ * Seals every stored secret again under the newest key. What has it already is only counted, by PostgreSQL: a run that finds little to
+ * do, as one after an interruption, goes through millions of rows in minutes. Safe while the broker runs: a value that the broker changed
  * since it was read is left as the broker wrote it. A value that does not open is left too, and reported.
  */
 export async function reseal(database: Database, sealer: Sealer): Promise<ResealReport> {
@@ -33,7 +36,7 @@ export async function reseal(database: Database, sealer: Sealer): Promise<Reseal
   for (const column of sealedColumns(database)) {
     columns.push(await resealColumn(column, newestKeyId, sealer, problems));
   }
-  return { newestKeyId, columns, keysInUse: await countKeys(database), problems: [...problems] };
+  return { newestKeyId, columns, keysInUse: await countKeys(database, newestKeyId), problems: [...problems] };
 }
 
 async function resealColumn(
@@ -55,17 +58,22 @@ async function resealColumn(
       return 'unopened';
     }
   };
-  for await (const batch of column.batches()) {
-    for (const outcome of await Promise.all(batch.map(resealOne))) counts[outcome] += 1;
+  for await (const { newest, others } of column.batches(beginningOf(newestKeyId))) {
+    counts.newest += newest;
+    for (const outcome of await Promise.all(others.map(resealOne))) counts[outcome] += 1;
   }
   return counts;
 }
 
-async function countKeys(database: Database): Promise<Map<string, number>> {
+async function countKeys(database: Database, newestKeyId: string): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
+  const add = (keyId: string, count: number) => {
+    if (count > 0) counts.set(keyId, (counts.get(keyId) ?? 0) + count);
+  };
   for (const column of sealedColumns(database)) {
-    for await (const batch of column.batches()) {
-      for (const { sealed } of batch) counts.set(keyIdOf(sealed), (counts.get(keyIdOf(sealed)) ?? 0) + 1);
+    for await (const { newest, others } of column.headers(beginningOf(newestKeyId))) {
+      add(newestKeyId, newest);
+      for (const header of others) add(keyIdOf(header), 1);
     }
   }
   return counts;

@@ -1,110 +1,41 @@
 import type { Database } from '../client/database.js';
-import { fromRow, sealedFrom } from '../grants/grant-row.js';
-import type { Grant as GrantRow } from '../prisma-client/client.js';
 import {
-  accessTokenAad,
   connectTicketAad,
-  credentialAad,
   pendingConsentAad,
   pendingExchangeAad,
   revocationTokenAad,
   verifierAad,
   webhookAad,
 } from './aad.js';
-
-/** Enough to keep the connections busy, few enough to hold in memory. */
-const BATCH = 100;
-
-/** A sealed value in its row. */
-export interface SealedValue {
-  readonly sealed: string;
-  readonly aad: string;
-  /** Compare-and-set. @returns false when the value changed or went since it was read; then nothing is written */
-  replace(sealed: string): Promise<boolean>;
-}
-
-export interface SealedColumn {
-  readonly name: string;
-  /** All values in the order of a key, so that concurrent inserts and deletes skip no other row. */
-  batches(): AsyncIterable<SealedValue[]>;
-}
+import { accessTokens, credentials } from './columns-of-users.js';
+import { BATCH, type SealedColumn, type SealedValue } from './sealed-column.js';
 
 /** Every column that holds ciphertext. */
 export function sealedColumns(database: Database): SealedColumn[] {
   return [
-    { name: 'grants.sealed_refresh_token', batches: () => credentials(database, 'sealedRefreshToken') },
-    { name: 'grants.sealed_key', batches: () => credentials(database, 'sealedKey') },
-    { name: 'access_tokens.sealed_token', batches: () => accessTokens(database) },
-    { name: 'revocations.sealed_token', batches: () => revocations(database) },
-    { name: 'connect_tickets.sealed_request', batches: () => connectTickets(database) },
-    { name: 'authorization_requests.sealed_verifier', batches: () => verifiers(database) },
-    { name: 'pending_consents.sealed_consent', batches: () => pendingConsents(database) },
-    { name: 'pending_exchanges.sealed_exchange', batches: () => pendingExchanges(database) },
-    { name: 'webhooks.sealed_secrets', batches: () => webhooks(database) },
+    credentials(database, 'sealedRefreshToken'),
+    credentials(database, 'sealedKey'),
+    accessTokens(database),
+    small('revocations.sealed_token', () => revocations(database)),
+    small('connect_tickets.sealed_request', () => connectTickets(database)),
+    small('authorization_requests.sealed_verifier', () => verifiers(database)),
+    small('pending_consents.sealed_consent', () => pendingConsents(database)),
+    small('pending_exchanges.sealed_exchange', () => pendingExchanges(database)),
+    small('webhooks.sealed_secrets', () => webhooks(database)),
   ];
 }
 
-async function* credentials(
-  { grant }: Database,
-  column: 'sealedRefreshToken' | 'sealedKey',
-): AsyncGenerator<SealedValue[]> {
-  const read = (after?: string): Promise<GrantRow[]> =>
-    grant.findMany({
-      where: { [column]: { not: null }, ...(after === undefined ? {} : { id: { gt: after } }) },
-      orderBy: { id: 'asc' },
-      take: BATCH,
-    });
-  for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1)?.id)) {
-    yield rows.map((row) => ({
-      sealed: row[column] ?? '',
-      aad: credentialAad(sealedFrom(row), row.credentialVersion ?? 0),
-      // The associated data and the version do not change: a refresh under way is not affected.
-      replace: async (sealed) =>
-        (
-          await grant.updateMany({
-            where: {
-              userId: row.userId,
-              id: row.id,
-              [column]: row[column],
-              credentialVersion: row.credentialVersion,
-            },
-            data: { [column]: sealed },
-          })
-        ).count > 0,
-    }));
-  }
-}
-
-async function* accessTokens({ accessToken }: Database): AsyncGenerator<SealedValue[]> {
-  const read = (after?: { userId: string; grantId: string; scopeSet: string }) =>
-    accessToken.findMany({
-      where: after
-        ? {
-            userId: { gte: after.userId },
-            OR: [
-              { userId: { gt: after.userId } },
-              { grantId: { gt: after.grantId } },
-              { grantId: after.grantId, scopeSet: { gt: after.scopeSet } },
-            ],
-          }
-        : {},
-      include: { grant: true },
-      orderBy: [{ userId: 'asc' }, { grantId: 'asc' }, { scopeSet: 'asc' }],
-      take: BATCH,
-    });
-  for (let rows = await read(); rows.length > 0; rows = await read(rows.at(-1))) {
-    yield rows.map(({ userId, grantId, scopeSet, sealedToken, grant, ...times }) => ({
-      sealed: sealedToken,
-      aad: accessTokenAad(fromRow(grant), grant.credentialVersion ?? 0, scopeSet, times),
-      replace: async (sealed) =>
-        (
-          await accessToken.updateMany({
-            where: { userId, grantId, scopeSet, sealedToken },
-            data: { sealedToken: sealed },
-          })
-        ).count > 0,
-    }));
-  }
+/** Of few rows, or of rows that live for a day: each is read. */
+function small(name: string, read: () => AsyncIterable<SealedValue[]>): SealedColumn {
+  return {
+    name,
+    batches: async function* () {
+      for await (const others of read()) yield { newest: 0, others };
+    },
+    headers: async function* () {
+      for await (const batch of read()) yield { newest: 0, others: batch.map(({ sealed }) => sealed) };
+    },
+  };
 }
 
 async function* connectTickets({ connectTicket }: Database): AsyncGenerator<SealedValue[]> {
