@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { AuditExportRepository } from '../src/token-store/audit/audit-export.repository.js';
 import { startTokenBroker, tokenBroker } from './cli/token-broker.js';
 import type { Api } from './support/api.js';
+import { exhaustive } from './support/exhaustive.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
 import { until } from './support/until.js';
 
@@ -112,16 +113,19 @@ describe('an event that is committed late', () => {
     expect((await exporting).lines.map(({ id }) => id)).toEqual([late, there]);
   });
 
-  test('ends the export with a failure where it does not come, and nothing is left out later', async () => {
-    await writer.query('BEGIN');
-    const late = await add('late', 60, undefined, writer);
-    const there = await add('there', 30);
-    await expect(bed.app.get(AuditExportRepository).horizon(100)).rejects.toMatchObject({ code: '55P03' });
-    await writer.query('COMMIT');
-    expect((await run()).lines.map(({ id }) => id)).toEqual([late, there]);
-  });
+  exhaustive.test(
+    'ends the export with a failure where it does not come, and nothing is left out later',
+    async () => {
+      await writer.query('BEGIN');
+      const late = await add('late', 60, undefined, writer);
+      const there = await add('there', 30);
+      await expect(bed.app.get(AuditExportRepository).horizon(100)).rejects.toMatchObject({ code: '55P03' });
+      await writer.query('COMMIT');
+      expect((await run()).lines.map(({ id }) => id)).toEqual([late, there]);
+    },
+  );
 
-  test('is after the cursor also where it happened long before', async () => {
+  exhaustive.test('is after the cursor also where it happened long before', async () => {
     const first = await add('first', 60, '2026-11-20T00:00:00Z');
     const { lines } = await run();
     const late = await add('late', 30, '2026-01-01T00:00:00Z');
@@ -129,38 +133,45 @@ describe('an event that is committed late', () => {
     expect((await run('--after', lines[0]?.cursor ?? '')).lines.map(({ id }) => id)).toEqual([late]);
   });
 
-  test('is left out while its time is so near that a promoted standby could record before it', async () => {
-    await add('now', 0);
-    expect((await run()).lines).toEqual([]);
-    expect((await fetchExport()).lines).toEqual([]);
-  });
+  exhaustive.test(
+    'is left out while its time is so near that a promoted standby could record before it',
+    async () => {
+      await add('now', 0);
+      expect((await run()).lines).toEqual([]);
+      expect((await fetchExport()).lines).toEqual([]);
+    },
+  );
 });
 
-test('resumes where it was killed, again and again, with every event once', async () => {
-  await bed.sql(
-    `INSERT INTO audit_trail (id, at, last_at, action, outcome, actor, user_id, recorded_at)
+exhaustive.test(
+  'resumes where it was killed, again and again, with every event once',
+  async () => {
+    await bed.sql(
+      `INSERT INTO audit_trail (id, at, last_at, action, outcome, actor, user_id, recorded_at)
      SELECT gen_random_uuid(), t, t, 'token.issue', 'ok', 'reports', 'user-' || n, now() - interval '1 hour' + n / 7 * interval '1 ms'
      FROM generate_series(1, 30000) AS n, LATERAL (SELECT now() - n * interval '1 minute' AS t) AS _`,
-  );
-  const ids: string[] = [];
-  let cursor: string | undefined;
-  for (const attempt of [1, 2, 3]) {
-    const after = cursor === undefined ? [] : ['--after', cursor];
-    const command = startTokenBroker(['audit', 'export', ...after], bed.settings);
-    if (attempt < 3) {
-      await until(() => command.printed().stdout.length > 100_000);
-      command.kill('SIGKILL');
+    );
+    const ids: string[] = [];
+    let cursor: string | undefined;
+    for (const attempt of [1, 2, 3]) {
+      const after = cursor === undefined ? [] : ['--after', cursor];
+      const command = startTokenBroker(['audit', 'export', ...after], bed.settings);
+      if (attempt < 3) {
+        await until(() => command.printed().stdout.length > 100_000);
+        command.kill('SIGKILL');
+      }
+      const { code, stdout } = await command.finished;
+      expect(code).toBe(attempt < 3 ? null : 0);
+      const lines = linesOf(stdout);
+      ids.push(...lines.map(({ id }) => id));
+      cursor = lines.at(-1)?.cursor ?? cursor;
     }
-    const { code, stdout } = await command.finished;
-    expect(code).toBe(attempt < 3 ? null : 0);
-    const lines = linesOf(stdout);
-    ids.push(...lines.map(({ id }) => id));
-    cursor = lines.at(-1)?.cursor ?? cursor;
-  }
-  const all = await bed.sql('SELECT id FROM audit_trail');
-  expect(ids).toHaveLength(30_000);
-  expect(new Set(ids)).toEqual(new Set(all.map((row) => String(row['id']))));
-}, 60_000);
+    const all = await bed.sql('SELECT id FROM audit_trail');
+    expect(ids).toHaveLength(30_000);
+    expect(new Set(ids)).toEqual(new Set(all.map((row) => String(row['id']))));
+  },
+  60_000,
+);
 
 describe('GET /audit/export', () => {
   test('needs the right to audit', async () => {

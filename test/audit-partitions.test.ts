@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { migrate } from '../src/token-store/migrations/migrate.js';
 import { writeAuditRows } from '../src/token-store/audit/audit-rows.js';
+import { exhaustive } from './support/exhaustive.js';
 import { createDatabase } from './support/test-bed.js';
 import { BLOCKED_SESSIONS, until } from './support/until.js';
 
@@ -57,7 +58,7 @@ async function connect(to: string): Promise<void> {
   await database.connect();
 }
 
-describe('a trail of the version before', () => {
+exhaustive.describe('a trail of the version before', () => {
   let earlier: string;
   let role: string;
   const far = row(inDays(3650), 'far');
@@ -170,28 +171,32 @@ describe('a trail of the version before', () => {
   });
 });
 
-test('a migration goes on after an index that was interrupted', async () => {
-  await connect(await createDatabase());
-  await rows('DELETE FROM _prisma_migrations WHERE migration_name >= $1', ['20261128040003']);
-  await rows('DROP INDEX audit_trail_recorded');
-  // As a session that ends in the middle of CREATE INDEX CONCURRENTLY leaves it.
-  await rows('CREATE INDEX audit_events_recorded ON audit_events (at)');
-  await rows(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'audit_events_recorded'::regclass`);
-  const only = mkdtempSync(join(tmpdir(), 'token-broker-migrations-'));
-  cpSync(MIGRATIONS, only, { recursive: true });
-  for (const name of names()) if (name > '20261128040004') rmSync(join(only, name), { recursive: true });
-  try {
-    await migrate(url, only);
-    const [index] = await rows(
-      `SELECT pg_get_indexdef(indexrelid) AS text, indisvalid FROM pg_index
+exhaustive.test(
+  'a migration goes on after an index that was interrupted',
+  async () => {
+    await connect(await createDatabase());
+    await rows('DELETE FROM _prisma_migrations WHERE migration_name >= $1', ['20261128040003']);
+    await rows('DROP INDEX audit_trail_recorded');
+    // As a session that ends in the middle of CREATE INDEX CONCURRENTLY leaves it.
+    await rows('CREATE INDEX audit_events_recorded ON audit_events (at)');
+    await rows(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'audit_events_recorded'::regclass`);
+    const only = mkdtempSync(join(tmpdir(), 'token-broker-migrations-'));
+    cpSync(MIGRATIONS, only, { recursive: true });
+    for (const name of names()) if (name > '20261128040004') rmSync(join(only, name), { recursive: true });
+    try {
+      await migrate(url, only);
+      const [index] = await rows(
+        `SELECT pg_get_indexdef(indexrelid) AS text, indisvalid FROM pg_index
        WHERE indexrelid = 'audit_events_recorded'::regclass`,
-    );
-    expect(index).toEqual({ indisvalid: true, text: expect.stringContaining('COALESCE(recorded_at, at)') });
-  } finally {
-    rmSync(only, { recursive: true, force: true });
-    await database.end();
-  }
-}, 60_000);
+      );
+      expect(index).toEqual({ indisvalid: true, text: expect.stringContaining('COALESCE(recorded_at, at)') });
+    } finally {
+      rmSync(only, { recursive: true, force: true });
+      await database.end();
+    }
+  },
+  60_000,
+);
 
 describe('the months', () => {
   beforeEach(async () => {
@@ -276,23 +281,26 @@ describe('the months', () => {
     expect(Object.keys(await places([older.id, now.id]))).toEqual([now.id]);
   });
 
-  test('are dropped later while a reader holds them, and no other reader waits long behind that', async () => {
-    await rows(`CREATE TABLE audit_trail_2020_01 PARTITION OF audit_trail
+  exhaustive.test(
+    'are dropped later while a reader holds them, and no other reader waits long behind that',
+    async () => {
+      await rows(`CREATE TABLE audit_trail_2020_01 PARTITION OF audit_trail
         FOR VALUES FROM ('2020-01-01T00:00:00Z') TO ('2020-02-01T00:00:00Z')`);
-    const reader = new pg.Client({ connectionString: url });
-    await reader.connect();
-    await reader.query('BEGIN; SELECT count(*) FROM audit_trail');
-    const dropping = drop();
-    await until(
-      async () => Number((await reader.query<{ count: string }>(BLOCKED_SESSIONS)).rows[0]?.count) > 0,
-    );
-    expect(await dropping).toBeNull();
-    await reader.query('COMMIT');
-    await reader.end();
-    expect(await drop()).toBe('audit_trail_2020_01');
-  });
+      const reader = new pg.Client({ connectionString: url });
+      await reader.connect();
+      await reader.query('BEGIN; SELECT count(*) FROM audit_trail');
+      const dropping = drop();
+      await until(
+        async () => Number((await reader.query<{ count: string }>(BLOCKED_SESSIONS)).rows[0]?.count) > 0,
+      );
+      expect(await dropping).toBeNull();
+      await reader.query('COMMIT');
+      await reader.end();
+      expect(await drop()).toBe('audit_trail_2020_01');
+    },
+  );
 
-  test('take writers while one is made', async () => {
+  exhaustive.test('take writers while one is made', async () => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     await create();

@@ -4,6 +4,7 @@ import { Sealer } from '../src/sealing/sealer.js';
 import { Database } from '../src/token-store/client/database.js';
 import { adoptServices } from '../src/token-store/services/service-mac.js';
 import { Api, Browser } from './support/api.js';
+import { fewOf } from './support/exhaustive.js';
 import { ADS, ALICE, APP, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
 import { until } from './support/until.js';
@@ -45,7 +46,7 @@ describe('a connect', () => {
   const grants = () => bed.sql('SELECT * FROM grants');
   const tokensLive = () => bed.google.control.liveRefreshTokens(ALICE.sub).length;
 
-  describe.each(ends)('of a service that is %s', (_, end) => {
+  describe.each(fewOf(ends))('of a service that is %s', (_, end) => {
     test('is refused by the page and the button, in words for the user', async () => {
       const url = await service.connectUrl(ticket);
       await end(service);

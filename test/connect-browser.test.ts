@@ -73,7 +73,7 @@ describeInChromium('a connect in Chromium', () => {
     expect(await page.textContent('h1')).toBe('Connected');
   });
 
-  test('is left by Cancel, and refused to another browser', async () => {
+  exhaustive.test('is left by Cancel, and refused to another browser', async () => {
     const url = await bed.api.connectUrl(TICKET);
     await page.goto(url);
     await page.getByRole('button', { name: 'Cancel' }).click();

@@ -205,7 +205,7 @@ describe('waiting for a ticket', () => {
     expect(await waiting).toMatchObject({ state: 'expired', reason: 'ticket_expired' });
   });
 
-  test('answers after the time that was asked for', async () => {
+  exhaustive.test('answers after the time that was asked for', async () => {
     const { id } = await bed.api.ticket(TICKET);
     expect(await status(id, { wait: '1' })).toMatchObject({ state: 'created' });
   });
@@ -272,7 +272,7 @@ describe('a ticket that its service takes back', () => {
     expect(await grants()).toHaveLength(0);
   });
 
-  test('yields no grant where it is taken back while Google answers', async () => {
+  exhaustive.test('yields no grant where it is taken back while Google answers', async () => {
     const { id, url } = await bed.api.ticket({ ...TICKET, return_to: `${APP}/done` });
     const browser = new Browser();
     const back = await visitConsent(await browser.begin(url), { account: ALICE.email });

@@ -116,18 +116,22 @@ describe('GET /tokens/:userId', () => {
   });
 
   describe('the grant cache and its lease', () => {
-    test('serve no old token where the user disconnects while Google stalls, though it has not expired', async () => {
-      await connect();
-      const [grant] = await bed.sql('SELECT id FROM grants');
-      bed.clock.advance(3400);
-      bed.google.control.failNext('token', { delayMs: 2500 });
-      const late = bed.api.token('alice', { scope: YOUTUBE });
-      await until(
-        async () => (await bed.sql('SELECT 1 FROM grants WHERE lease_owner IS NOT NULL')).length > 0,
-      );
-      await bed.api.delete(`/grants/${grant?.['id'] as string}`, { mode: 'local' });
-      expect((await late).body).toMatchObject({ code: 'not_connected' });
-    }, 20_000);
+    exhaustive.test(
+      'serve no old token where the user disconnects while Google stalls, though it has not expired',
+      async () => {
+        await connect();
+        const [grant] = await bed.sql('SELECT id FROM grants');
+        bed.clock.advance(3400);
+        bed.google.control.failNext('token', { delayMs: 2500 });
+        const late = bed.api.token('alice', { scope: YOUTUBE });
+        await until(
+          async () => (await bed.sql('SELECT 1 FROM grants WHERE lease_owner IS NOT NULL')).length > 0,
+        );
+        await bed.api.delete(`/grants/${grant?.['id'] as string}`, { mode: 'local' });
+        expect((await late).body).toMatchObject({ code: 'not_connected' });
+      },
+      20_000,
+    );
 
     test('give each caller its own token where one grant is requested in six sets of scopes at once', async () => {
       await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}` });

@@ -1,6 +1,7 @@
 /** POST /grants/import: grants that another system made move in, each verified at Google, and nothing is done twice. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Answer, Api } from './support/api.js';
+import { exhaustive } from './support/exhaustive.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 
 const OPENID = ['openid', 'https://www.googleapis.com/auth/userinfo.email'];
@@ -204,7 +205,7 @@ describe('an import', () => {
     expect((await api.token('alice')).status).toBe(200);
   });
 
-  test('leaves items for the next call while Google does not answer', async () => {
+  exhaustive.test('leaves items for the next call while Google does not answer', async () => {
     bed.google.control.failAlways('token', { status: 503, body: {} });
     const items = [1, 2, 3, 4, 5, 6].map((n) => ({ user_id: `u${n}`, refresh_token: issue() }));
     const answer = await post(items);
@@ -229,7 +230,7 @@ describe('the service that imports', () => {
     const asked = refreshes();
     const early = await post(
       [
-        { user_id: 'alice', refresh_token: issue() },
+        { user_id: 'zoe', refresh_token: issue() },
         { user_id: 'team:a', client: 'second', refresh_token: issue() },
         { user_id: 'team:a', refresh_token: money, scopes: [YOUTUBE_MONEY] },
       ],
@@ -242,7 +243,7 @@ describe('the service that imports', () => {
     const wide = { user_id: 'team:a', refresh_token: money };
     expect(await first(wide, {}, narrow)).toMatchObject({ cause: 'not_allowed' });
     expect(await first({ ...wide, scopes: [YOUTUBE] }, {}, narrow)).toMatchObject({ status: 'imported' });
-    const events = (await api.get('/audit', { user: 'alice' })).body['events'] as Item[];
+    const events = (await api.get('/audit', { user: 'zoe' })).body['events'] as Item[];
     expect(events).toMatchObject([{ action: 'grant.import', outcome: 'not_allowed' }]);
   });
 

@@ -15,6 +15,7 @@ import { loadKeyRing } from '../src/sealing/load-key-ring.js';
 import { wrapRing } from '../src/sealing/ring-file.js';
 import { Sealer } from '../src/sealing/sealer.js';
 import { asJson } from './cli/token-broker.js';
+import { exhaustive, fewOf } from './support/exhaustive.js';
 import { type KmsStandIn, startKms } from './support/kms-stand-in.js';
 import { startTestBed, YOUTUBE } from './support/test-bed.js';
 import { until } from './support/until.js';
@@ -147,7 +148,7 @@ describe('a wrapped key ring', () => {
     expect((await sealer.open(after, 'aad')).reveal()).toBe(TOKEN.reveal());
   });
 
-  test('waits at the start for a KMS that is unavailable, and no longer than it may', async () => {
+  exhaustive.test('waits at the start for a KMS that is unavailable, and no longer than it may', async () => {
     const path = await wrappedRing();
     kms.calls.length = 0;
     kms.failNext('unavailable', 2);
@@ -231,7 +232,7 @@ describe('token-broker keys rewrap', () => {
     expect(readFileSync(path, 'utf8')).toBe(json);
   });
 
-  test.each(['unavailable', 'damaged', 'lost', 'denied'] as const)(
+  test.each(fewOf(['unavailable', 'damaged', 'lost', 'denied'] as const))(
     'leaves the file as it was where the KMS is %s, at each of its requests',
     async (fault) => {
       const path = await wrappedRing();
@@ -247,7 +248,7 @@ describe('token-broker keys rewrap', () => {
     },
   );
 
-  test('has a readable key ring at each moment', async () => {
+  exhaustive.test('has a readable key ring at each moment', async () => {
     const path = plainRing();
     let isOver = false;
     const running = Promise.all([1, 2, 3].map(async () => (await rewrap(path)).code)).finally(() => {

@@ -11,6 +11,7 @@ import { PROBLEMS } from '../src/http/problem/problem-table.js';
 import { CountGrantsJob } from '../src/operations/count-grants.job.js';
 import { Metrics } from '../src/operations/metrics.js';
 import { coldUsers } from './support/cold-users.js';
+import { exhaustive } from './support/exhaustive.js';
 import { linesOf, type MetricLine, scrape, valueOf } from './support/metric-lines.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { until } from './support/until.js';
@@ -166,7 +167,7 @@ describe('a call', () => {
 });
 
 describe('a refresh', () => {
-  test('at work holds a lease and a turn, and others wait for theirs', async () => {
+  exhaustive.test('at work holds a lease and a turn, and others wait for theirs', async () => {
     const users = await coldUsers(bed, 'metrics-queue', 2);
     bed.google.control.failNext('token', { delayMs: 1500 }, 1);
     const answers = users.map((user) => bed.api.token(user));
@@ -200,25 +201,28 @@ describe('a refresh', () => {
     expect(await scrape(bed.url)).not.toContain('made_up');
   });
 
-  test('that waits for the lease of another replica counts once, however often it asks', async () => {
-    const [user = ''] = await coldUsers(bed, 'metrics-waits', 1);
-    await bed.sql(
-      `UPDATE grants SET lease_owner = gen_random_uuid(), lease_awaited = false,
+  exhaustive.test(
+    'that waits for the lease of another replica counts once, however often it asks',
+    async () => {
+      const [user = ''] = await coldUsers(bed, 'metrics-waits', 1);
+      await bed.sql(
+        `UPDATE grants SET lease_owner = gen_random_uuid(), lease_awaited = false,
         lease_expires_at = clock_timestamp() + interval '900 milliseconds' WHERE user_id = $1`,
-      [user],
-    );
-    await changes(
-      [
-        ['refresh_leases_total', { outcome: 'waited' }, 1],
-        ['refresh_leases_total', { outcome: 'taken' }, 1],
-      ],
-      async () => {
-        expect((await bed.api.token(user)).status).toBe(200);
-      },
-    );
-  });
+        [user],
+      );
+      await changes(
+        [
+          ['refresh_leases_total', { outcome: 'waited' }, 1],
+          ['refresh_leases_total', { outcome: 'taken' }, 1],
+        ],
+        async () => {
+          expect((await bed.api.token(user)).status).toBe(200);
+        },
+      );
+    },
+  );
 
-  test('whose grant is deleted meanwhile loses its lease', async () => {
+  exhaustive.test('whose grant is deleted meanwhile loses its lease', async () => {
     const [user = ''] = await coldUsers(bed, 'metrics-loses', 1);
     const { body } = await bed.api.get(`/users/${user}/grants`);
     const [grant] = body['grants'] as { id: string }[];
@@ -317,7 +321,7 @@ describe('an event', () => {
     await until(async () => (await read('webhook_oldest_age_seconds')) >= 120);
   });
 
-  test('of the audit trail that cannot be written counts as waiting, with its age', async () => {
+  exhaustive.test('of the audit trail that cannot be written counts as waiting, with its age', async () => {
     await bed.sql('REVOKE INSERT ON audit_trail FROM token_broker_runtime');
     try {
       await bed.api.token(USER);
@@ -379,7 +383,7 @@ describe('the figures that all replicas share', () => {
     expect(await countedAt()).toBeGreaterThan(before + 600_000);
   });
 
-  test('are left out while the database does not answer, and the others are not', async () => {
+  exhaustive.test('are left out while the database does not answer, and the others are not', async () => {
     const locks = new pg.Client({ connectionString: bed.ownerUrl });
     await locks.connect();
     try {

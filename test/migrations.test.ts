@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { migrate } from '../src/token-store/migrations/migrate.js';
 import { missingSql } from '../src/token-store/migrations/schema-engine.js';
+import { exhaustive } from './support/exhaustive.js';
 import { createDatabase } from './support/test-bed.js';
 
 const MIGRATIONS = 'prisma/migrations';
@@ -47,7 +48,7 @@ describe('the migrations', () => {
     expect(await missingSql(url, changed)).toContain('ADD COLUMN     "note" TEXT');
   });
 
-  test('are recorded as `prisma migrate deploy` records them, and applied once', async () => {
+  exhaustive.test('are recorded as `prisma migrate deploy` records them, and applied once', async () => {
     await use(emptyDatabase());
     expect(await migrate(url, MIGRATIONS)).toEqual(names);
     expect(await migrate(url, MIGRATIONS)).toEqual([]);
@@ -69,16 +70,18 @@ describe('the migrations', () => {
     );
   });
 
-  test('name the user of what a grant has, also where the retention has dropped the first partition of the audit trail', async () => {
-    await use(emptyDatabase());
-    const earlier = mkdtempSync(join(tmpdir(), 'token-broker-migrations-'));
-    cpSync(join(MIGRATIONS, 'migration_lock.toml'), join(earlier, 'migration_lock.toml'));
-    for (const name of names.filter((each) => each < '20261128050000'))
-      cpSync(join(MIGRATIONS, name), join(earlier, name), { recursive: true });
-    await migrate(url, earlier);
-    await database.query('ALTER TABLE audit_trail DETACH PARTITION audit_events');
-    await database.query('DROP TABLE audit_events');
-    await database.query(`
+  exhaustive.test(
+    'name the user of what a grant has, also where the retention has dropped the first partition of the audit trail',
+    async () => {
+      await use(emptyDatabase());
+      const earlier = mkdtempSync(join(tmpdir(), 'token-broker-migrations-'));
+      cpSync(join(MIGRATIONS, 'migration_lock.toml'), join(earlier, 'migration_lock.toml'));
+      for (const name of names.filter((each) => each < '20261128050000'))
+        cpSync(join(MIGRATIONS, name), join(earlier, name), { recursive: true });
+      await migrate(url, earlier);
+      await database.query('ALTER TABLE audit_trail DETACH PARTITION audit_events');
+      await database.query('DROP TABLE audit_events');
+      await database.query(`
       INSERT INTO grants (id, user_id, client, account_sub, status, refresh_token_issued_at, created_at, consented_at, sealed_refresh_token)
         VALUES (gen_random_uuid(), 'alice', 'default', '1', 'active', now(), now(), now(), 'sealed');
       INSERT INTO access_tokens (grant_id, scope_set, sealed_token, obtained_at, expires_at)
@@ -87,17 +90,18 @@ describe('the migrations', () => {
       INSERT INTO refresh_tokens (fingerprint, account_sub, client, grant_id, issued_at, last_used_at, prefix_hash, sha512_hash)
         SELECT '0'::bytea, '1', 'default', id, now(), now(), ''::bytea, ''::bytea FROM grants
         UNION ALL SELECT '1', '1', 'default', NULL, now(), now(), '', ''`);
-    await migrate(url, MIGRATIONS);
-    const users = await database.query(`
+      await migrate(url, MIGRATIONS);
+      const users = await database.query(`
       SELECT array(SELECT user_id FROM access_tokens) AS tokens, array(SELECT user_id FROM ads_trees) AS trees,
         array(SELECT user_id FROM refresh_tokens ORDER BY grant_id NULLS LAST) AS ledger,
         (SELECT expires_at IS NOT NULL FROM grants) AS expires`);
-    expect(users.rows).toEqual([
-      { tokens: ['alice'], trees: ['alice'], ledger: ['alice', ''], expires: true },
-    ]);
-    expect(await missingSql(url, schema)).toBeNull();
-    rmSync(earlier, { recursive: true });
-  });
+      expect(users.rows).toEqual([
+        { tokens: ['alice'], trees: ['alice'], ledger: ['alice', ''], expires: true },
+      ]);
+      expect(await missingSql(url, schema)).toBeNull();
+      rmSync(earlier, { recursive: true });
+    },
+  );
 
   test('may hold semicolons in strings and functions', async () => {
     await use();

@@ -208,7 +208,7 @@ describe('a service account that holds access', () => {
     expect(asked().at(-1)?.sub).toBe(ALICE.email);
   });
 
-  test('discards a token that Google is just making for the key before', async () => {
+  exhaustive.test('discards a token that Google is just making for the key before', async () => {
     await add('robot', [ADS]);
     await bed.restart({ GOOGLE_TIMEOUT_MS: '30000' });
     // Longer than the command takes.
@@ -242,7 +242,7 @@ describe('a service account that holds access', () => {
     },
   );
 
-  test('is as unavailable as any grant while Google is', async () => {
+  exhaustive.test('is as unavailable as any grant while Google is', async () => {
     await add('robot', [ADS]);
     bed.google.control.failNext('token', { named: 'internal_failure' });
     expect(await bed.api.token('robot')).toMatchObject({

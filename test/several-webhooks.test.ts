@@ -6,6 +6,7 @@ import { ServiceRegistry } from '../src/services/service-registry.js';
 import { ReplayWebhooks } from '../src/webhooks/replay-webhooks.js';
 import { WebhookRegistry } from '../src/webhooks/webhook-registry.js';
 import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
+import { exhaustive } from './support/exhaustive.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { until } from './support/until.js';
 import { type Receiver, startReceiver } from './support/webhook-receiver.js';
@@ -125,7 +126,7 @@ describe('an event', () => {
     expect(await outbox()).toMatchObject([{ last_error: 'filtered' }]);
   });
 
-  test('is delivered while another webhook does not answer', async () => {
+  exhaustive.test('is delivered while another webhook does not answer', async () => {
     await bed.webhook({ url: app.url, secret: app.secret });
     await bed.webhook({ url: other.url, secret: other.secret });
     await bed.restart({ WEBHOOK_TIMEOUT_MS: '60000' });

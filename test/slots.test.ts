@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
+import { exhaustive } from './support/exhaustive.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { until } from './support/until.js';
 import { visitConsent } from './support/visit-consent.js';
@@ -139,25 +140,28 @@ describe('the slot ledger', () => {
     );
   });
 
-  test('says in the grant and in the log that an account has many tokens across all clients', async () => {
-    for (let user = 1; user <= LIMIT - 1; user++) await connect(`user-${user}`);
-    expect(await slotsOf('user-1')).toMatchObject({ account_nearly_full: false });
-    for (let user = 1; user <= 3; user++) await connect(`user-${user}`, { client: 'second' });
-    expect(await slotsOf('user-1')).toMatchObject({
-      nearly_full: false,
-      used_by_account: LIMIT + 2,
-      account_nearly_full: true,
-    });
-    expect(bed.log()).toContain('many refresh tokens across all clients');
-    expect(await (await fetch(`${bed.url}/metrics`)).text()).toMatch(
-      /token_broker_account_slots_nearly_full_total\{client="second"\} [1-9]/,
-    );
-    await until(async () => {
-      bed.clock.advance(601);
-      const lines = await (await fetch(`${bed.url}/metrics`)).text();
-      return /^token_broker_accounts_nearly_full_across_clients 1$/m.test(lines);
-    });
-  });
+  exhaustive.test(
+    'says in the grant and in the log that an account has many tokens across all clients',
+    async () => {
+      for (let user = 1; user <= LIMIT - 1; user++) await connect(`user-${user}`);
+      expect(await slotsOf('user-1')).toMatchObject({ account_nearly_full: false });
+      for (let user = 1; user <= 3; user++) await connect(`user-${user}`, { client: 'second' });
+      expect(await slotsOf('user-1')).toMatchObject({
+        nearly_full: false,
+        used_by_account: LIMIT + 2,
+        account_nearly_full: true,
+      });
+      expect(bed.log()).toContain('many refresh tokens across all clients');
+      expect(await (await fetch(`${bed.url}/metrics`)).text()).toMatch(
+        /token_broker_account_slots_nearly_full_total\{client="second"\} [1-9]/,
+      );
+      await until(async () => {
+        bed.clock.advance(601);
+        const lines = await (await fetch(`${bed.url}/metrics`)).text();
+        return /^token_broker_accounts_nearly_full_across_clients 1$/m.test(lines);
+      });
+    },
+  );
 
   test('frees all slots of the account in the project with a revocation', async () => {
     await connect('user-1');

@@ -6,6 +6,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../sandbox/fleet/fleet.js';
 import { seedService } from '../sandbox/fleet/seed.js';
+import { exhaustive } from './support/exhaustive.js';
 import { type Collector, startCollector } from './support/otlp-collector.js';
 import { createDatabase } from './support/test-bed.js';
 import { until } from './support/until.js';
@@ -77,23 +78,26 @@ describe('a broker with the endpoint of a collector', () => {
     await until(() => received().some(({ parentSpanId }) => parentSpanId === server?.spanId));
   });
 
-  test('says once that the collector takes nothing, and once that it does again, and answers calls all the while', async () => {
-    const said = (text: string) => first().log().split(text).length - 1;
-    collector.answer(400);
-    for (const times of [1, 2, 3]) {
-      expect(await call(first())).toBe(200);
-      await until(() => said('traces do not arrive at the collector') === Math.min(times, 1));
-    }
-    collector.answer(200);
-    await until(async () => {
-      await call(first());
-      return said('traces arrive again') === 1;
-    });
-    expect(said('traces do not arrive at the collector')).toBe(1);
-    expect(first().log()).not.toContain('s3cr3t-of-the-collector');
-  });
+  exhaustive.test(
+    'says once that the collector takes nothing, and once that it does again, and answers calls all the while',
+    async () => {
+      const said = (text: string) => first().log().split(text).length - 1;
+      collector.answer(400);
+      for (const times of [1, 2, 3]) {
+        expect(await call(first())).toBe(200);
+        await until(() => said('traces do not arrive at the collector') === Math.min(times, 1));
+      }
+      collector.answer(200);
+      await until(async () => {
+        await call(first());
+        return said('traces arrive again') === 1;
+      });
+      expect(said('traces do not arrive at the collector')).toBe(1);
+      expect(first().log()).not.toContain('s3cr3t-of-the-collector');
+    },
+  );
 
-  test('sends what is left when it stops', async () => {
+  exhaustive.test('sends what is left when it stops', async () => {
     const broker = await fleet.add({ OTEL_BSP_SCHEDULE_DELAY: '600000', OTEL_SERVICE_NAME: 'named' });
     expect(await call(broker)).toBe(200);
     expect(await broker.end('SIGTERM')).toBe(0);
@@ -102,7 +106,7 @@ describe('a broker with the endpoint of a collector', () => {
     expect(broker.log()).toContain('"name":"named"');
   });
 
-  test('stops in time where the collector does not answer', async () => {
+  exhaustive.test('stops in time where the collector does not answer', async () => {
     const broker = await fleet.add({
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9/v1/traces',
       OTEL_BSP_SCHEDULE_DELAY: '600000',
@@ -111,7 +115,7 @@ describe('a broker with the endpoint of a collector', () => {
     expect(await broker.end('SIGTERM')).toBe(0);
   });
 
-  test('samples as configured, except where the caller has decided', async () => {
+  exhaustive.test('samples as configured, except where the caller has decided', async () => {
     const broker = await fleet.add({
       OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
       OTEL_TRACES_SAMPLER_ARG: '0',
@@ -125,7 +129,7 @@ describe('a broker with the endpoint of a collector', () => {
   });
 });
 
-test.each([
+exhaustive.test.each([
   ['OTEL_SDK_DISABLED', 'true'],
   ['OTEL_TRACES_EXPORTER', 'none'],
 ])('a broker with %s=%s sends nothing', async (name, value) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { Api } from '../support/api.js';
+import { exhaustive, fewOf } from '../support/exhaustive.js';
 import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
 import { pngOf } from '../support/png.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
@@ -228,41 +229,47 @@ describe('a file that is applied', () => {
     expect(await bed.sql(`SELECT 1 FROM services WHERE name = 'more'`)).toEqual([]);
   });
 
-  test('changes nothing where the file of secrets cannot be written, and leaves no file where nothing is changed', async () => {
-    const before = await everything();
-    // It goes between the look at its name and the commit, as a disk fills up.
-    const gone = await apply(`services:${SERVICE}`, ['--secrets-to', join(folder, 'gone', 'secrets.json')]);
-    expect(gone).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('does not exist') });
-    expect(await everything()).toEqual(before);
+  exhaustive.test(
+    'changes nothing where the file of secrets cannot be written, and leaves no file where nothing is changed',
+    async () => {
+      const before = await everything();
+      // It goes between the look at its name and the commit, as a disk fills up.
+      const gone = await apply(`services:${SERVICE}`, ['--secrets-to', join(folder, 'gone', 'secrets.json')]);
+      expect(gone).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('does not exist') });
+      expect(await everything()).toEqual(before);
 
-    const target = join(folder, 'later.json');
-    const unreachable = { DATABASE_URL: 'postgresql://broker:x@127.0.0.1:1/broker' };
-    const run = await apply(`services:${SERVICE}`, ['--secrets-to', target], unreachable);
-    expect(run).toMatchObject({ code: 69, stdout: '' });
-    expect(existsSync(target)).toBe(false);
-    const faulty = `services:${SERVICE.replace('default', 'nowhere')}`;
-    expect(await apply(faulty, ['--secrets-to', target])).toMatchObject({ code: 2 });
-    expect(existsSync(target)).toBe(false);
-    expect(await apply(`services:${SERVICE}`, ['--secrets-to', target])).toMatchObject({ code: 0 });
-    expect(existsSync(target)).toBe(true);
-  });
+      const target = join(folder, 'later.json');
+      const unreachable = { DATABASE_URL: 'postgresql://broker:x@127.0.0.1:1/broker' };
+      const run = await apply(`services:${SERVICE}`, ['--secrets-to', target], unreachable);
+      expect(run).toMatchObject({ code: 69, stdout: '' });
+      expect(existsSync(target)).toBe(false);
+      const faulty = `services:${SERVICE.replace('default', 'nowhere')}`;
+      expect(await apply(faulty, ['--secrets-to', target])).toMatchObject({ code: 2 });
+      expect(existsSync(target)).toBe(false);
+      expect(await apply(`services:${SERVICE}`, ['--secrets-to', target])).toMatchObject({ code: 0 });
+      expect(existsSync(target)).toBe(true);
+    },
+  );
 
-  test('keeps the file of secrets where a commit fails that may have happened, and says so', async () => {
-    // The constraint is checked at the commit.
-    await bed.sql(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+  exhaustive.test(
+    'keeps the file of secrets where a commit fails that may have happened, and says so',
+    async () => {
+      // The constraint is checked at the commit.
+      await bed.sql(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$;
       CREATE CONSTRAINT TRIGGER refused AFTER INSERT ON services DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION refuse()`);
-    try {
-      const target = join(folder, 'uncertain.json');
-      const run = await apply(`services:${SERVICE}`, ['--secrets-to', target]);
-      expect(run).toMatchObject({ code: 69, stderr: expect.stringContaining('may have been made') });
-      expect(run.stderr).not.toContain('Nothing was changed');
-      expect(readFileSync(target, 'utf8')).toContain('tbk_');
-    } finally {
-      await bed.sql('DROP TRIGGER refused ON services; DROP FUNCTION refuse()');
-    }
-  });
+      try {
+        const target = join(folder, 'uncertain.json');
+        const run = await apply(`services:${SERVICE}`, ['--secrets-to', target]);
+        expect(run).toMatchObject({ code: 69, stderr: expect.stringContaining('may have been made') });
+        expect(run.stderr).not.toContain('Nothing was changed');
+        expect(readFileSync(target, 'utf8')).toContain('tbk_');
+      } finally {
+        await bed.sql('DROP TRIGGER refused ON services; DROP FUNCTION refuse()');
+      }
+    },
+  );
 
   test('shows only the origin of the address of a webhook, whose path can hold a token', async () => {
     const declared = (path: string) => `webhooks: { app: { url: 'https://app.example.com/${path}' } }`;
@@ -328,95 +335,115 @@ describe('what is exported', () => {
 });
 
 describe('a faulty file', () => {
-  test.each([
-    ['an unknown section', 'service: {}', 1, 'There is no such key. Known are services'],
-    [
-      'an unknown key',
-      `services:${SERVICE}    color: red`,
+  test.each(
+    fewOf(
+      [
+        ['an unknown section', 'service: {}', 1, 'There is no such key. Known are services'],
+        [
+          'an unknown key',
+          `services:${SERVICE}    color: red`,
+          6,
+          'services.reports.color: There is no such key',
+        ],
+        ['a list that is none', 'services:\n  a:\n    clients: default', 3, 'must be a list of texts'],
+        ['a number for a text', `services:${SERVICE}    face: { display_name: 12 }`, 6, 'must be a text'],
+        [
+          'a missing key',
+          'services:\n  a:\n    clients: [default]\n    scopes: [openid]',
+          2,
+          'services.a.users: is missing',
+        ],
+        [
+          'a client that is not served',
+          `services:${SERVICE.replace('default', 'nowhere')}`,
+          3,
+          'serves no client called nowhere',
+        ],
+        [
+          'a malformed scope',
+          `services:${SERVICE.replace(YOUTUBE, 'ftp://x')}`,
+          4,
+          'services.reports.scopes',
+        ],
+        ['an unknown right', `services:${SERVICE}    allow: [everything]`, 6, 'must be of audit'],
+        [
+          'a malformed colour',
+          `services:${SERVICE}    face:\n      colour: red`,
+          7,
+          'services.reports.face.colour',
+        ],
+        [
+          'a logo that is not there',
+          `services:${SERVICE}    face: { logo: ./none.png }`,
+          6,
+          'cannot be read',
+        ],
+        [
+          'an identity of another issuer',
+          `services:${SERVICE}    identity: { issuer: 'https://x.example', subject: s }`,
+          6,
+          'is not trusted',
+        ],
+        [
+          'a webhook without an https URL',
+          'webhooks:\n  app:\n    url: app.example.com',
+          3,
+          'must be an http or https URL',
+        ],
+        [
+          'an event that there is not',
+          'webhooks:\n  app:\n    url: https://a.example\n    events: [x]',
+          4,
+          'must be of grant.connected',
+        ],
+        [
+          'a service that there is not',
+          'webhooks:\n  app:\n    url: https://a.example\n    services: [x]',
+          4,
+          'There is no service x',
+        ],
+        [
+          'an issuer without https',
+          'issuers:\n  http://x.example:\n    audience: a',
+          2,
+          'must be an https URL',
+        ],
+        [
+          'a trust domain without keys',
+          'issuers:\n  spiffe://x.example:\n    audience: a',
+          2,
+          'has no discovery',
+        ],
+        [
+          'a client that there is not',
+          'clients:\n  nowhere: { testing: true }',
+          2,
+          'serves no client called nowhere',
+        ],
+        [
+          'a name that is given twice',
+          'webhooks:\n  a: { url: https://a.example }\n  a: { url: https://b.example }',
+          3,
+          'unique',
+        ],
+        ['YAML that is none', 'services:\n  a: [', 2, ''],
+        [
+          'a logo that is a device',
+          `services:${SERVICE}    face: { logo: /dev/zero }`,
+          6,
+          'must be an https URL',
+        ],
+        [
+          'a secret that only objects have',
+          'webhooks:\n  app:\n    url: https://a.example\n    secret_env: toString',
+          4,
+          'no variable toString',
+        ],
+        ['nothing in it', '', 1, 'names nothing'],
+      ],
       6,
-      'services.reports.color: There is no such key',
-    ],
-    ['a list that is none', 'services:\n  a:\n    clients: default', 3, 'must be a list of texts'],
-    ['a number for a text', `services:${SERVICE}    face: { display_name: 12 }`, 6, 'must be a text'],
-    [
-      'a missing key',
-      'services:\n  a:\n    clients: [default]\n    scopes: [openid]',
-      2,
-      'services.a.users: is missing',
-    ],
-    [
-      'a client that is not served',
-      `services:${SERVICE.replace('default', 'nowhere')}`,
-      3,
-      'serves no client called nowhere',
-    ],
-    ['a malformed scope', `services:${SERVICE.replace(YOUTUBE, 'ftp://x')}`, 4, 'services.reports.scopes'],
-    ['an unknown right', `services:${SERVICE}    allow: [everything]`, 6, 'must be of audit'],
-    [
-      'a malformed colour',
-      `services:${SERVICE}    face:\n      colour: red`,
-      7,
-      'services.reports.face.colour',
-    ],
-    ['a logo that is not there', `services:${SERVICE}    face: { logo: ./none.png }`, 6, 'cannot be read'],
-    [
-      'an identity of another issuer',
-      `services:${SERVICE}    identity: { issuer: 'https://x.example', subject: s }`,
-      6,
-      'is not trusted',
-    ],
-    [
-      'a webhook without an https URL',
-      'webhooks:\n  app:\n    url: app.example.com',
-      3,
-      'must be an http or https URL',
-    ],
-    [
-      'an event that there is not',
-      'webhooks:\n  app:\n    url: https://a.example\n    events: [x]',
-      4,
-      'must be of grant.connected',
-    ],
-    [
-      'a service that there is not',
-      'webhooks:\n  app:\n    url: https://a.example\n    services: [x]',
-      4,
-      'There is no service x',
-    ],
-    ['an issuer without https', 'issuers:\n  http://x.example:\n    audience: a', 2, 'must be an https URL'],
-    [
-      'a trust domain without keys',
-      'issuers:\n  spiffe://x.example:\n    audience: a',
-      2,
-      'has no discovery',
-    ],
-    [
-      'a client that there is not',
-      'clients:\n  nowhere: { testing: true }',
-      2,
-      'serves no client called nowhere',
-    ],
-    [
-      'a name that is given twice',
-      'webhooks:\n  a: { url: https://a.example }\n  a: { url: https://b.example }',
-      3,
-      'unique',
-    ],
-    ['YAML that is none', 'services:\n  a: [', 2, ''],
-    [
-      'a logo that is a device',
-      `services:${SERVICE}    face: { logo: /dev/zero }`,
-      6,
-      'must be an https URL',
-    ],
-    [
-      'a secret that only objects have',
-      'webhooks:\n  app:\n    url: https://a.example\n    secret_env: toString',
-      4,
-      'no variable toString',
-    ],
-    ['nothing in it', '', 1, 'names nothing'],
-  ])('is refused for %s, with its line, and nothing is changed', async (_, text, line, message) => {
+    ),
+  )('is refused for %s, with its line, and nothing is changed', async (_, text, line, message) => {
     const before = await everything();
     const { code, failure } = await applyJson(text);
     expect(code).toBe(2);
@@ -427,7 +454,7 @@ describe('a faulty file', () => {
   });
 
   // YAML's own escapes: a reviewer of the file sees them, a terminal would obey what they stand for.
-  test.each(['\\u001b[2K', '\\n  + x', '\\u202e', '\\u0085', '\\u200b'])(
+  test.each(fewOf(['\\u001b[2K', '\\n  + x', '\\u202e', '\\u0085', '\\u200b']))(
     'is refused for %s in any text, which is not printed as it is',
     async (hidden) => {
       const kinds = `
@@ -490,7 +517,7 @@ webhooks:
     expect(lines).toEqual(lines.toSorted((a, b) => a - b));
   });
 
-  test('does not turn a key into an identity', async () => {
+  exhaustive.test('does not turn a key into an identity', async () => {
     await apply(full());
     const changed = full().replace(
       "'team-*', alice]",
@@ -503,29 +530,32 @@ webhooks:
   });
 });
 
-test('a row of declared settings that was written past the broker does not count, with an alarm', async () => {
-  await apply(full());
-  await bed.sql(
-    `UPDATE declared_settings SET content = '{"audience": "other", "jwksUri": null}' WHERE kind = 'issuer'`,
-  );
-  expect(await exported()).not.toContain('issuers:');
-  const services = await tokenBroker(
-    [
-      'service',
-      'create',
-      'x',
-      '--client',
-      '*',
-      '--scope',
-      '*',
-      '--user',
-      '*',
-      '--issuer',
-      issuer.url,
-      '--subject',
-      's',
-    ],
-    bed.settings,
-  );
-  expect(services).toMatchObject({ code: 2, stderr: expect.stringContaining('is not trusted') });
-});
+exhaustive.test(
+  'a row of declared settings that was written past the broker does not count, with an alarm',
+  async () => {
+    await apply(full());
+    await bed.sql(
+      `UPDATE declared_settings SET content = '{"audience": "other", "jwksUri": null}' WHERE kind = 'issuer'`,
+    );
+    expect(await exported()).not.toContain('issuers:');
+    const services = await tokenBroker(
+      [
+        'service',
+        'create',
+        'x',
+        '--client',
+        '*',
+        '--scope',
+        '*',
+        '--user',
+        '*',
+        '--issuer',
+        issuer.url,
+        '--subject',
+        's',
+      ],
+      bed.settings,
+    );
+    expect(services).toMatchObject({ code: 2, stderr: expect.stringContaining('is not trusted') });
+  },
+);

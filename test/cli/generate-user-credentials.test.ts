@@ -277,38 +277,41 @@ describe('the desktop flow', () => {
     expect(page.text).toMatch(/refresh token has been fetched for that part: check the console output/);
   });
 
-  test('exits with 10, 11 or 17 after a refused consent, a response to another request, or no response', async () => {
-    const wrong = async (change: (back: URL) => void) => {
-      const running = start('desktop');
-      const back = await visitConsent(await running.shown, { account: ALICE.email });
-      change(back);
-      const page = await open(back);
-      expect(page).toMatchObject({ status: 400, text: expect.stringContaining('That did not work') });
-      return running.finished;
-    };
-    const [refused, state, issuer, twice, silent, gone] = await Promise.all([
-      go(start('desktop'), { deny: true }),
-      wrong((back) => {
-        back.searchParams.set('state', 'of-another');
-      }),
-      wrong((back) => {
-        back.searchParams.set('iss', 'https://elsewhere.example.com');
-      }),
-      wrong((back) => {
-        back.searchParams.append('code', 'one-more');
-      }),
-      wrong((back) => {
-        back.searchParams.delete('state');
-      }),
-      start('desktop', { timeout: '1' }).finished,
-    ]);
-    expectFailure(refused.run, 10, /^The consent was refused on Google's page\. Run .* again/);
-    expect(refused.page.text).toContain('Not allowed');
-    for (const run of [state, issuer, twice, silent]) expectFailure(run, 11, /its state is wrong\..*Run/);
-    expectFailure(gone, 17, /did not come back within 1 seconds\. Run .* longer --timeout/);
-    expect(google.control.count('token', 'authorization_code')).toBe(0);
-    expect(google.control.liveRefreshTokens(ALICE.sub)).toEqual([]);
-  });
+  exhaustive.test(
+    'exits with 10, 11 or 17 after a refused consent, a response to another request, or no response',
+    async () => {
+      const wrong = async (change: (back: URL) => void) => {
+        const running = start('desktop');
+        const back = await visitConsent(await running.shown, { account: ALICE.email });
+        change(back);
+        const page = await open(back);
+        expect(page).toMatchObject({ status: 400, text: expect.stringContaining('That did not work') });
+        return running.finished;
+      };
+      const [refused, state, issuer, twice, silent, gone] = await Promise.all([
+        go(start('desktop'), { deny: true }),
+        wrong((back) => {
+          back.searchParams.set('state', 'of-another');
+        }),
+        wrong((back) => {
+          back.searchParams.set('iss', 'https://elsewhere.example.com');
+        }),
+        wrong((back) => {
+          back.searchParams.append('code', 'one-more');
+        }),
+        wrong((back) => {
+          back.searchParams.delete('state');
+        }),
+        start('desktop', { timeout: '1' }).finished,
+      ]);
+      expectFailure(refused.run, 10, /^The consent was refused on Google's page\. Run .* again/);
+      expect(refused.page.text).toContain('Not allowed');
+      for (const run of [state, issuer, twice, silent]) expectFailure(run, 11, /its state is wrong\..*Run/);
+      expectFailure(gone, 17, /did not come back within 1 seconds\. Run .* longer --timeout/);
+      expect(google.control.count('token', 'authorization_code')).toBe(0);
+      expect(google.control.liveRefreshTokens(ALICE.sub)).toEqual([]);
+    },
+  );
 
   test('reports a code that Google rejects, and a response that is lost', async () => {
     const change = async (fault: () => void) => {
@@ -367,7 +370,7 @@ describe('a machine without a browser', () => {
     expect(google.control.count('token', 'authorization_code')).toBe(0);
   });
 
-  test('stores a grant that way too', async () => {
+  exhaustive.test('stores a grant that way too', async () => {
     const { paste, shown, finished } = store({ user: 'paula', client: 'desktop' });
     paste((await visitConsent(await shown, { account: ALICE.email })).href);
     expect(expectAnswer(await finished).json).toMatchObject({
@@ -626,32 +629,38 @@ describe('--store', () => {
     await expect(again.shown).rejects.toThrow();
   });
 
-  test('checks slots for a desktop client as /connect does, with a sign-in first where one is full', async () => {
-    // The grant above filled Alice's one slot, and it is not known yet which account this will be.
-    const asBob = async (user: string) => {
-      const running = begin({ store: true, user, client: 'desktop' }, { ...bed.settings, SLOT_LIMIT: '1' });
-      const back = await open(await visitConsent(await running.shown, { account: BOB.email }));
-      return { running, back };
-    };
-    const emil = await asBob('emil');
-    expect(emil.back.status).toBe(303);
-    await open(await visitConsent(emil.back.headers.get('location') ?? '', { account: BOB.email }));
-    const { text } = expectAnswer(await emil.running.finished);
-    expect(text).toContain('Careful: this account holds 1 of the 1 refresh tokens');
+  exhaustive.test(
+    'checks slots for a desktop client as /connect does, with a sign-in first where one is full',
+    async () => {
+      // The grant above filled Alice's one slot, and it is not known yet which account this will be.
+      const asBob = async (user: string) => {
+        const running = begin({ store: true, user, client: 'desktop' }, { ...bed.settings, SLOT_LIMIT: '1' });
+        const back = await open(await visitConsent(await running.shown, { account: BOB.email }));
+        return { running, back };
+      };
+      const emil = await asBob('emil');
+      expect(emil.back.status).toBe(303);
+      await open(await visitConsent(emil.back.headers.get('location') ?? '', { account: BOB.email }));
+      const { text } = expectAnswer(await emil.running.finished);
+      expect(text).toContain('Careful: this account holds 1 of the 1 refresh tokens');
 
-    const pia = begin({ store: true, user: 'pia', client: 'desktop' }, { ...bed.settings, SLOT_LIMIT: '2' });
-    pia.paste((await visitConsent(await pia.shown, { account: BOB.email })).href);
-    pia.paste((await visitConsent(await pia.next, { account: BOB.email })).href);
-    expect(expectAnswer(await pia.finished).json).toMatchObject({
-      user_id: 'pia',
-      account: { email: BOB.email },
-    });
+      const pia = begin(
+        { store: true, user: 'pia', client: 'desktop' },
+        { ...bed.settings, SLOT_LIMIT: '2' },
+      );
+      pia.paste((await visitConsent(await pia.shown, { account: BOB.email })).href);
+      pia.paste((await visitConsent(await pia.next, { account: BOB.email })).href);
+      expect(expectAnswer(await pia.finished).json).toMatchObject({
+        user_id: 'pia',
+        account: { email: BOB.email },
+      });
 
-    const greta = await asBob('greta');
-    expect(greta.back).toMatchObject({ status: 200, text: expect.stringContaining('That did not work') });
-    expectFailure(await greta.running.finished, 3, /^Nothing was stored \(slots_full\)/);
-    expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'greta'")).toEqual([]);
-  });
+      const greta = await asBob('greta');
+      expect(greta.back).toMatchObject({ status: 200, text: expect.stringContaining('That did not work') });
+      expectFailure(await greta.running.finished, 3, /^Nothing was stored \(slots_full\)/);
+      expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'greta'")).toEqual([]);
+    },
+  );
 
   exhaustive.test('shows the URL of a second visit as JSON, as that of the first', async () => {
     // Of one more scope: which account it will be is not known before a sign-in.
@@ -680,16 +689,19 @@ describe('--store', () => {
     expect(JSON.parse(stdout)).toMatchObject({ user_id: 'pepe', account: { email: BOB.email } });
   });
 
-  test('stores nothing for a desktop client of a refused consent or of a wrong state', async () => {
-    const wrong = store({ user: 'nobody', client: 'desktop' });
-    const refused = store({ user: 'nobody', client: 'desktop' });
-    const back = new URL((await wrong.shown).searchParams.get('redirect_uri') ?? '');
-    back.search = 'state=of-another&code=x';
-    await open(back);
-    expectFailure(await wrong.finished, 11, /its state is wrong/);
-    expectFailure((await go(refused, { deny: true })).run, 10, /The consent was refused/);
-    expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'nobody'")).toEqual([]);
-  });
+  exhaustive.test(
+    'stores nothing for a desktop client of a refused consent or of a wrong state',
+    async () => {
+      const wrong = store({ user: 'nobody', client: 'desktop' });
+      const refused = store({ user: 'nobody', client: 'desktop' });
+      const back = new URL((await wrong.shown).searchParams.get('redirect_uri') ?? '');
+      back.search = 'state=of-another&code=x';
+      await open(back);
+      expectFailure(await wrong.finished, 11, /its state is wrong/);
+      expectFailure((await go(refused, { deny: true })).run, 10, /The consent was refused/);
+      expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'nobody'")).toEqual([]);
+    },
+  );
 
   test("uses the broker's own link for a web client, and waits until the grant exists", async () => {
     const running = store({ user: 'wera', client: 'ads', login_hint: BOB.email });

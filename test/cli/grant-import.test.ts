@@ -135,7 +135,7 @@ describe('token-broker grant import', () => {
     });
   });
 
-  test('warns about a file that others can read, and says when there is none', async () => {
+  exhaustive.test('warns about a file that others can read, and says when there is none', async () => {
     const content = lineOf({ user_id: 'alice', refresh_token: issue() });
     const open = file(content, 0o644);
     const { code, stderr } = await tokenBroker(['grant', 'import', open], bed.settings);

@@ -299,27 +299,30 @@ describe('token-broker keys reseal', () => {
     expect(await bed.sql('SELECT sealed_refresh_token FROM grants ORDER BY id')).toEqual(before);
   });
 
-  test('names services without a MAC, signs them with --adopt alone, and never signs a changed one', async () => {
-    const [old, changed] = [await bed.service(), await bed.service()];
-    const owner = async (sql: string) => {
-      await bed.sql(sql);
-    };
-    const idOf = ({ key }: { key: string }) => key.split('_')[1] ?? '';
-    await owner(`UPDATE services SET mac = NULL WHERE id = '${idOf(old)}'`);
-    await owner(`UPDATE services SET audit = true WHERE id = '${idOf(changed)}'`);
-    expect((await old.get('/users/alice/grants')).status).toBe(401);
-    const { answer } = await reseal();
-    expect(answer?.['unverified_services']).toHaveLength(2);
-    expect(answer?.['adopted_services']).toEqual([]);
-    const listed = await asJson(['service', 'list'], bed.settings);
-    const ids = (listed.answer as { unverified: { id: string }[] }).unverified.map(({ id }) => id);
-    expect(ids.sort()).toEqual([idOf(old), idOf(changed)].sort());
-    const adopting = await asJson(['keys', 'reseal', '--adopt'], bed.settings);
-    expect(adopting.answer?.['adopted_services']).toHaveLength(1);
-    expect(adopting.answer?.['unverified_services']).toHaveLength(1);
-    expect((await old.get('/users/alice/grants')).status).toBe(200);
-    expect((await changed.get('/users/alice/grants')).status).toBe(401);
-  });
+  exhaustive.test(
+    'names services without a MAC, signs them with --adopt alone, and never signs a changed one',
+    async () => {
+      const [old, changed] = [await bed.service(), await bed.service()];
+      const owner = async (sql: string) => {
+        await bed.sql(sql);
+      };
+      const idOf = ({ key }: { key: string }) => key.split('_')[1] ?? '';
+      await owner(`UPDATE services SET mac = NULL WHERE id = '${idOf(old)}'`);
+      await owner(`UPDATE services SET audit = true WHERE id = '${idOf(changed)}'`);
+      expect((await old.get('/users/alice/grants')).status).toBe(401);
+      const { answer } = await reseal();
+      expect(answer?.['unverified_services']).toHaveLength(2);
+      expect(answer?.['adopted_services']).toEqual([]);
+      const listed = await asJson(['service', 'list'], bed.settings);
+      const ids = (listed.answer as { unverified: { id: string }[] }).unverified.map(({ id }) => id);
+      expect(ids.sort()).toEqual([idOf(old), idOf(changed)].sort());
+      const adopting = await asJson(['keys', 'reseal', '--adopt'], bed.settings);
+      expect(adopting.answer?.['adopted_services']).toHaveLength(1);
+      expect(adopting.answer?.['unverified_services']).toHaveLength(1);
+      expect((await old.get('/users/alice/grants')).status).toBe(200);
+      expect((await changed.get('/users/alice/grants')).status).toBe(401);
+    },
+  );
 
   test('exits with 69 where the database cannot be reached', async () => {
     const env = { ...bed.settings, DATABASE_URL: 'postgresql://broker@127.0.0.1:1/broker' };

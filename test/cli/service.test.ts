@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Api } from '../support/api.js';
-import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
+import { ALICE, createDatabase, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { asJson, emptyDatabase, query, tokenBroker } from './token-broker.js';
 import { exhaustive } from '../support/exhaustive.js';
 
@@ -208,8 +208,7 @@ describe('token-broker service', () => {
   );
 
   test('exits with 1 and a stack trace after an unexpected fault', async () => {
-    const env = { ...bed.settings, DATABASE_URL: await emptyDatabase() };
-    await tokenBroker(['migrate'], env);
+    const env = { ...bed.settings, DATABASE_URL: await createDatabase() };
     await query(
       env.DATABASE_URL,
       'REVOKE ALL ON services FROM CURRENT_USER; ALTER TABLE services ALTER name TYPE text[] USING ARRAY[name]',

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { tokenBroker } from '../cli/token-broker.js';
+import { exhaustive } from '../support/exhaustive.js';
 import { ALICE, BOB, startTestBed, type TestBed } from '../support/test-bed.js';
 import { ConsoleBrowser } from './console-browser.js';
 
@@ -149,7 +150,7 @@ describe('a sign-in', () => {
     await bed.restart();
   });
 
-  test('says so where the issuer does not answer', async () => {
+  exhaustive.test('says so where the issuer does not answer', async () => {
     await bed.restart({
       CONSOLE_ISSUER: 'http://localhost:1',
       CONSOLE_CLIENT_ID: 'x',

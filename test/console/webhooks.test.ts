@@ -1,6 +1,7 @@
 /** The pages of webhooks and of the audit trail. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
+import { exhaustive } from '../support/exhaustive.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 import { type Receiver, startReceiver } from '../support/webhook-receiver.js';
@@ -59,7 +60,7 @@ describe('the page of webhooks', () => {
     expect(await audited('webhook.replay')).toEqual([{ actor: ACTOR, outcome: 'ok' }]);
   });
 
-  test('sends all again that were abandoned', async () => {
+  exhaustive.test('sends all again that were abandoned', async () => {
     await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     await receiver.wait(1);
     await delivered();

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trying/postgres.js';
 import { Browser } from '../support/api.js';
+import { exhaustive, fewOf } from '../support/exhaustive.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 
@@ -24,8 +25,9 @@ const EXAMPLES: readonly Example[] = [
 ];
 
 const isHere = (program: string) => spawnSync(program, ['--version']).status === 0;
-const here = EXAMPLES.filter(({ program }) => isHere(program));
-for (const { language } of EXAMPLES.filter((example) => !here.includes(example)))
+const runnable = EXAMPLES.filter(({ program }) => isHere(program));
+const here = fewOf(runnable);
+for (const { language } of EXAMPLES.filter((example) => !runnable.includes(example)))
   console.warn(`There is no ${language} here: its example was not tried, nor its syntax checked.`);
 
 const ports = new Map<string, number>();
@@ -176,7 +178,7 @@ describe.each(here.map(({ language }) => language))('the example in %s', (langua
   });
 });
 
-describe('an example that has no port in APP_URL', () => {
+exhaustive.describe('an example that has no port in APP_URL', () => {
   const canListen = new Promise<boolean>((done) => {
     const probe = createServer().listen(80, '127.0.0.1');
     probe.once('listening', () => {
@@ -238,19 +240,22 @@ describe('the example in plain HTTP', () => {
     expect((await run('test', user)).code).toBe(1);
   });
 
-  test('gets another token of the broker where Google refuses the first, and ends all pages of grants', async () => {
-    for (const { email } of [ALICE, BOB])
-      await new Browser().connect((await run('authorize', 'dave')).stdout.trim(), { account: email });
-    expect((await run('clear', 'dave')).code).toBe(0);
-    expect((await bed.api.get('/users/dave/grants')).body['grants']).toEqual([]);
-    await new Browser().connect((await run('authorize', 'dave')).stdout.trim(), { account: BOB.email });
-    bed.google.control.failNext('reports', { named: 'invalid_credentials' });
-    const report = await run('test', 'dave');
-    expect(report.code).toBe(0);
-    expect((JSON.parse(report.stdout) as { rows: unknown[] }).rows).toHaveLength(31);
-  });
+  exhaustive.test(
+    'gets another token of the broker where Google refuses the first, and ends all pages of grants',
+    async () => {
+      for (const { email } of [ALICE, BOB])
+        await new Browser().connect((await run('authorize', 'dave')).stdout.trim(), { account: email });
+      expect((await run('clear', 'dave')).code).toBe(0);
+      expect((await bed.api.get('/users/dave/grants')).body['grants']).toEqual([]);
+      await new Browser().connect((await run('authorize', 'dave')).stdout.trim(), { account: BOB.email });
+      bed.google.control.failNext('reports', { named: 'invalid_credentials' });
+      const report = await run('test', 'dave');
+      expect(report.code).toBe(0);
+      expect((JSON.parse(report.stdout) as { rows: unknown[] }).rows).toHaveLength(31);
+    },
+  );
 
-  test.each(['test', 'authorize', 'revoke', 'clear'])(
+  test.each(fewOf(['test', 'authorize', 'revoke', 'clear']))(
     'says so, and fails, where %s did nothing, since the broker is down or the key is wrong',
     async (action) => {
       expect(await run(action, 'eve', { BROKER_URL: 'http://127.0.0.1:1' })).toMatchObject({

@@ -4,6 +4,7 @@
  * The longest begins first. What is left out of other files says so there, by exhaustive.ts.
  */
 export const EXHAUSTIVE = [
+  'test/failover',
   'test/workers',
   'test/changes',
   'test/replicas',
@@ -16,7 +17,6 @@ export const EXHAUSTIVE = [
   'test/google-answers',
   'test/clocks',
   'test/poolers',
-  'test/security-events',
   'test/database-faults',
   'test/revocation',
   'test/tampering',
@@ -29,6 +29,7 @@ export const EXHAUSTIVE = [
   'test/proxies',
   'test/two-hosts',
   'test/tls',
+  'test/cells',
   'test/fair-turns',
   'test/bench',
   'test/cli/migrate-waits',

@@ -6,9 +6,11 @@ const LONGEST = [
   'test/codebase/codebase',
   ...EXHAUSTIVE,
   'test/trying/',
+  'test/console/pages',
+  'test/webhooks',
+  'test/cli/',
   'test/clients/',
   'test/libraries/',
-  'test/cli/',
 ];
 
 export default class LongestFirst extends Sequencer {
