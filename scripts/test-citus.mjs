@@ -3,25 +3,63 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
-/** Every flow that reads or writes what is spread. */
+/**
+ * What reads or writes what is spread. Not: tests that tamper with rows or triggers as a cluster refuses it, and those of what one server
+ * has, such as standbys and poolers.
+ */
 const FLOWS = [
   'get-access-token',
   'grants',
   'callback',
   'slots',
   'revocations',
+  'revocation-replicas',
+  'replicas',
+  'refused-tokens',
   'security-events',
   'service-accounts',
+  'delegated-credentials',
   'ads',
   'grant-import',
+  'grant-machine',
   'webhooks',
+  'several-webhooks',
   'audit',
   'audit-export',
   'offboard',
   'my-grants',
   'shared-statements',
+  'connect-and-get-token',
+  'connect-causes',
+  'connect-tickets',
+  'consented-scopes',
+  'held-grant',
+  'confirm',
+  'diagnosis',
+  'equality',
+  'faces',
+  'cold-path',
+  'warm-path',
+  'token-endpoint',
+  'connections',
+  'limits',
+  'user-ids',
+  'bad-input',
+  'google-answers',
+  'clocks',
+  'logs',
+  'readiness',
   'console/overview',
+  'console/users',
+  'console/services',
+  'console/webhooks',
+  'cli/apply',
+  'cli/grant-import',
   'cli/keys',
+  'cli/operator',
+  'cli/risc',
+  'cluster',
+  'cluster-migrations',
 ];
 
 const { values, positionals } = parseArgs({ options: { url: { type: 'string' } }, allowPositionals: true });

@@ -131,3 +131,23 @@ test('a user who is forgotten, and one who connects, wait', async () => {
   ]);
   await expectNothingElse();
 });
+
+test('a commit that a coordinator of several servers warns about is not answered with 200', async () => {
+  // In the words of Citus, where the server of the rows did not answer to COMMIT: the statement succeeds all the same.
+  await bed.sql(`
+    CREATE FUNCTION doubt() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE WARNING 'failed to commit transaction on 127.0.0.1:5432'; RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER doubt AFTER DELETE ON grants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION doubt()`);
+  const id = await grantId();
+  try {
+    expect(await bed.api.delete(`/grants/${id}`, { mode: 'local' })).toMatchObject({
+      status: 503,
+      body: { code: 'database_unavailable' },
+    });
+  } finally {
+    await bed.sql('DROP TRIGGER doubt ON grants');
+  }
+  // The connection serves the next transaction as any other.
+  await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+  expect((await bed.api.delete(`/grants/${await grantId()}`, { mode: 'local' })).status).toBe(200);
+});
