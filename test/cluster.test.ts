@@ -122,7 +122,7 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     return Promise.any([...proxies.values()].map((proxy) => proxy.cutBefore(text)));
   };
   const notLost = () => {
-    for (const proxy of proxies.values()) proxy.cutBefore(null);
+    for (const proxy of proxies.values()) void proxy.cutBefore(null);
   };
 
   test('the commit of a disconnect is lost: it is not answered with 200, and done when it is asked for again', async () => {

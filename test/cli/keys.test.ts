@@ -10,11 +10,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateKeyRing, readKeyRing } from '../../src/sealing/key-ring.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
-import { asJson, emptyFolder, query, startTokenBroker, tokenBroker } from './token-broker.js';
+import { asJson, emptyFolder, startTokenBroker, tokenBroker } from './token-broker.js';
 import { exhaustive } from '../support/exhaustive.js';
 import { BLOCKED_SESSIONS, until } from '../support/until.js';
 
@@ -137,11 +136,9 @@ describe('token-broker keys generate', () => {
 describe('token-broker keys reseal', () => {
   let bed: TestBed;
   let ring: string;
-  let url: string;
   beforeAll(async () => {
     bed = await startTestBed();
     ring = bed.settings['KEY_RING_FILE'] ?? '';
-    url = bed.settings['DATABASE_URL'] ?? '';
     await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
   });

@@ -27,7 +27,7 @@ export const isCluster = servers !== null;
 /** A database of the cluster, with no table in it. @returns its URL at the coordinator */
 export async function createEmptyDatabase(name: string): Promise<string> {
   const { createOnEach } = (await import(resolve('test/support/start-citus.mjs'))) as {
-    createOnEach(bases: readonly string[], name: string): Promise<void>;
+    createOnEach: (bases: readonly string[], name: string) => Promise<void>;
   };
   await createOnEach(servers ?? [], name);
   return `${servers?.[0] ?? ''}${name}`;

@@ -30,7 +30,7 @@ type TypeParsers = pg.CustomTypesConfig;
 export class DatabaseClient extends pg.Client {
   readonly #source: AddressSource;
   readonly #address: DatabaseAddress;
-  #isCommitLost = false;
+  #lostCommits = 0;
   /** What the server, or a pooler in front of it, reports of the session and of each change in it. */
   readonly reported = new Map<string, string>();
   /** Whether statements of one connection may reach several sessions of the server, or another's. */
@@ -46,7 +46,7 @@ export class DatabaseClient extends pg.Client {
       this.reported.set(message.parameterName, message.parameterValue);
     });
     this.on('notice', ({ message }) => {
-      if (message !== undefined && LOST_COMMIT.test(message)) this.#isCommitLost = true;
+      if (message !== undefined && LOST_COMMIT.test(message)) this.#lostCommits++;
     });
     const query = tracedQuery(
       this.query.bind(this) as (config: unknown, ...rest: unknown[]) => unknown,
@@ -61,9 +61,9 @@ export class DatabaseClient extends pg.Client {
   }
 
   async #committed(result: Promise<unknown>): Promise<unknown> {
-    this.#isCommitLost = false;
+    const before = this.#lostCommits;
     const committed = await result;
-    if (!this.#isCommitLost) return committed;
+    if (this.#lostCommits === before) return committed;
     throw Object.assign(new Error('The server of the rows did not confirm the commit.'), { code: UNKNOWN });
   }
 
