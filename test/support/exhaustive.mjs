@@ -1,7 +1,7 @@
 /**
- * Whole files that `npm test` leaves to `npm run test:all`, which CI runs: races between replicas and processes, faults injected one
- * after another, floods, every case of a long table, each language and each start beyond one, and the stand-in for Google by itself.
- * The longest begins first. What is left out of other files says so there, by exhaustive.ts.
+ * Whole files that `npm test` leaves to `npm run test:all`, which CI runs: races between replicas, processes and servers, faults
+ * injected one after another, floods, every case of a long table, each language and each start beyond one, and the stand-in for
+ * Google by itself. The longest begins first. What is left out of other files says so there, by exhaustive.ts.
  */
 export const EXHAUSTIVE = [
   'test/failover',

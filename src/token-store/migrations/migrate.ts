@@ -2,6 +2,7 @@ import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationList, SchemaFilter } from '@prisma/schema-engine-wasm';
 import { Secret } from '../../domain/secret.js';
 import { AddressSource } from '../client/address-source.js';
@@ -114,11 +115,11 @@ class Scripts {
   }
 
   async #watched(marker: string, blockers: Map<number, Blocker>, running: Promise<void>): Promise<void> {
-    let isOver = false;
+    const over = new AbortController();
     const watch = async () => {
-      while (!isOver) {
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-        if (isOver as boolean) return;
+      for (;;) {
+        // Ends with the migration: dozens of them would add up to seconds of waiting.
+        await sleep(POLL_MS, undefined, { signal: over.signal });
         const found = await this.lock.blockersOf(marker);
         for (const blocker of found) blockers.set(blocker.pid, blocker);
         if (found.length > 0) this.lockWait.waitsFor('a lock on a table', found);
@@ -128,7 +129,7 @@ class Scripts {
     try {
       await running;
     } finally {
-      isOver = true;
+      over.abort();
       await watching;
     }
   }
