@@ -125,7 +125,7 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     for (const proxy of proxies.values()) void proxy.cutBefore(null);
   };
 
-  test('the commit of a disconnect is lost: it is not answered with 200, and done when it is asked for again', async () => {
+  test('a disconnect whose commit is lost is not answered with 200, and is done when it is asked for again', async () => {
     const ids = await idsOf(['uncommitted']);
     const disconnect = () => api(0).delete(`/grants/${ids.get('uncommitted') ?? ''}`, { mode: 'local' });
     expect((await api(1).token('uncommitted')).status).toBe(200);
@@ -137,7 +137,7 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     await until(async () => (await api(1).token('uncommitted')).status === 404);
   }, 60_000);
 
-  test('the end of a commit of two phases is lost: the grants have ended, and their slots end when the cluster recovers it', async () => {
+  test('a revocation whose COMMIT PREPARED is lost has ended the grants, and ends their slots when the cluster recovers it', async () => {
     const users = names('prepared', 40);
     const ids = await idsOf(users);
     const isLost = lose('COMMIT PREPARED');
