@@ -49,6 +49,8 @@ const audited = (action: string) =>
   bed.sql('SELECT actor, outcome, user_id, details FROM audit_trail WHERE action = $1 ORDER BY sequence', [
     action,
   ]);
+const delivered = () =>
+  until(async () => (await bed.sql('SELECT 1 FROM outbox_events WHERE delivered_at IS NULL')).length === 0);
 
 // First: later tests move the clock of the bed, and a command has the time of the machine.
 describe('token-broker ticket', () => {
@@ -279,6 +281,9 @@ describe('token-broker grant disconnect', () => {
 });
 
 describe('token-broker user forget', () => {
+  // What is under way to the receiver would take the answer that the next test gives it.
+  afterAll(delivered);
+
   test('shows the effects first, and ends everything with --yes', async () => {
     await connect('alice');
     await connect('alice', BOB, 'elsewhere');
@@ -302,9 +307,6 @@ describe('token-broker user forget', () => {
 });
 
 describe('token-broker webhook', () => {
-  const delivered = () =>
-    until(async () => (await bed.sql('SELECT 1 FROM outbox_events WHERE delivered_at IS NULL')).length === 0);
-
   test('lists events with attempts and errors, and replays one and a range under the same id', async () => {
     receiver.answer(410);
     await connect('alice');
