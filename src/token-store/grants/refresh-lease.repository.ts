@@ -238,7 +238,7 @@ export class RefreshLeaseRepository {
 
   async #end({ userId, id }: Grant, owner: string, backoffMs: number): Promise<void> {
     this.#held.delete(owner);
-    // Of a time that is none comes none; several servers refuse now() within CASE.
+    // NULL gives no backoff. Citus refuses now() within CASE.
     const [wait, failures] = backoffMs > 0 ? [backoffMs, 1] : [null, 0];
     await this.database.$executeRaw`
       UPDATE grants SET lease_owner = NULL, lease_awaited = false,

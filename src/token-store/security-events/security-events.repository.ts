@@ -50,7 +50,7 @@ export class SecurityEventsRepository {
     const touched = remediations.map((): Grant[] => []);
     // As they were before: a grant that is deleted names no account any more.
     const subs = new Map<Remediation, string[]>();
-    const name = async (tx: Transaction) => {
+    const findSubs = async (tx: Transaction) => {
       for (const remediation of remediations)
         if (!subs.has(remediation)) subs.set(remediation, await this.#subsOf(tx, remediation, incident));
     };
@@ -65,11 +65,11 @@ export class SecurityEventsRepository {
           return true;
         },
         users: async (database) => {
-          await name(database);
+          await findSubs(database);
           return this.#usersOf(database, incident);
         },
         each: async (tx, whose) => {
-          await name(tx);
+          await findSubs(tx);
           for (const [index, remediation] of remediations.entries())
             touched[index]?.push(
               ...(await this.#take(tx, whose, incident, remediation, subs.get(remediation) ?? [], now)),
