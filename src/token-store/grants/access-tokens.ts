@@ -7,31 +7,22 @@ import {
   isActive,
   type TokenEndpointResponse,
 } from '../../domain/grant/grant.js';
-import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { type IntegrityFault, IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
 import { SharedStatement, type SharedText } from '../client/shared-statement.js';
 import { StatementBatch } from '../client/statement-batch.js';
-import type { Grant as GrantRow, Prisma } from '../prisma-client/client.js';
+import type { Prisma } from '../prisma-client/client.js';
 import { accessTokenAad } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
-import { fromRow, sealedFrom } from './grant-row.js';
+import { readDistributed } from './distributed-read.js';
+import { fromRow, type GrantWithTokensRow, sealedFrom, type TokenRow } from './grant-row.js';
 import { GrantWatermarks } from './grant-watermarks.js';
 
-interface TokenRow {
-  readonly scope_set: string;
-  readonly sealed_token: string;
-  readonly obtained_ms: number;
-  readonly expires_ms: number;
-  readonly replaces_refused: boolean;
-}
+/** @property place of the user who asked, from 1 */
+type ReadRow = GrantWithTokensRow & { readonly place: number };
 
-type Row = GrantRow & {
-  readonly credential: string | null;
-  readonly tokens: readonly TokenRow[] | null;
-  /** Of the user who asked, from 1. */
-  readonly place: number;
-};
+type Report = (fault: IntegrityFault) => void;
 
 interface Asked {
   readonly userId: string;
@@ -67,11 +58,11 @@ const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
  */
 @Injectable()
 export class AccessTokens {
-  readonly #grantsWithTokens: SharedStatement<Row>;
-  readonly #reads = new StatementBatch<Asked, Row[]>((asked) => this.#read(asked));
+  readonly #grantsWithTokens: SharedStatement<ReadRow>;
+  readonly #reads = new StatementBatch<Asked, ReadRow[]>((asked) => this.#read(asked));
 
   constructor(
-    database: Database,
+    private readonly database: Database,
     private readonly sealer: Sealer,
     private readonly credentials: CredentialSealer,
     private readonly watermarks: GrantWatermarks,
@@ -82,15 +73,26 @@ export class AccessTokens {
 
   async ofUser(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
     const before = this.watermarks.before(userId, client);
-    const rows = (await this.#reads.add({ userId, client, now })) ?? [];
-    const older = this.watermarks.judge(userId, client, before, rows);
-    return Promise.all(rows.map((row) => this.#withTokens(row, older.has(row.id))));
+    const prove = (rows: readonly GrantWithTokensRow[], report: Report) => {
+      const older = this.watermarks.judge(userId, client, before, rows);
+      return Promise.all(rows.map((row) => this.#withTokens(row, older.has(row.id), report)));
+    };
+    if (this.database.isSpread()) {
+      const faults: IntegrityFault[] = [];
+      const rows = await readDistributed(this.database, userId, client, now);
+      const grants = await prove(rows, (fault) => faults.push(fault));
+      // Otherwise the grant may have changed between the two statements; one statement decides.
+      if (faults.length === 0) return grants;
+    }
+    return prove((await this.#reads.add({ userId, client, now })) ?? [], (fault) => {
+      this.reporter.report(fault);
+    });
   }
 
-  async #read(asked: readonly Asked[]): Promise<Row[][]> {
+  async #read(asked: readonly Asked[]): Promise<ReadRow[][]> {
     const inputs = asked.map(({ userId, client, now }) => [userId, client, now]);
     const rows = await this.#grantsWithTokens.run(inputs, false);
-    const found: Row[][] = asked.map(() => []);
+    const found: ReadRow[][] = asked.map(() => []);
     for (const row of rows) found[row.place - 1]?.push(row);
     return found;
   }
@@ -117,10 +119,14 @@ export class AccessTokens {
     return this.sealer.seal(answer.accessToken, accessTokenAad(grant, credentialVersion, key, answer));
   }
 
-  /** Leaves out what the broker did not write, with an alarm; the user's other grants are not affected. */
+  /**
+   * Leaves out what the broker did not write, with an alarm; the user's other grants are not affected.
+   * @param report takes the faults of access tokens
+   */
   async #withTokens(
-    { tokens, credential, place: _place, ...row }: Row,
+    { tokens, credential, ...row }: GrantWithTokensRow,
     isOlder: boolean,
+    report: Report,
   ): Promise<GrantWithTokens> {
     const grant = fromRow(row);
     if (isOlder) {
@@ -134,7 +140,9 @@ export class AccessTokens {
     // Proves the row: a grant whose tokens have expired has no access token to prove it.
     const isIntact = await this.#isIntact(sealedFrom(row), credential, row.credentialVersion);
     const opened = isIntact
-      ? await Promise.all((tokens ?? []).map((each) => this.#open(grant, row.credentialVersion ?? 0, each)))
+      ? await Promise.all(
+          (tokens ?? []).map((each) => this.#open(grant, row.credentialVersion ?? 0, each, report)),
+        )
       : [];
     return { grant, tokens: new Map(opened.flatMap((token) => (token ? [token] : []))), isIntact };
   }
@@ -148,11 +156,16 @@ export class AccessTokens {
     return false;
   }
 
-  async #open(grant: Grant, credentialVersion: number, row: TokenRow): Promise<[string, AccessToken] | null> {
+  async #open(
+    grant: Grant,
+    credentialVersion: number,
+    row: TokenRow,
+    report: Report,
+  ): Promise<[string, AccessToken] | null> {
     const { scope_set: key, sealed_token: sealed, replaces_refused: replacesRefused } = row;
     const times = { obtainedAt: new Date(row.obtained_ms), expiresAt: new Date(row.expires_ms) };
     if (Object.values(times).some((time) => Number.isNaN(time.getTime()))) {
-      this.reporter.report({ kind: 'access_token', id: grant.id, reason: 'Its times are not valid.' });
+      report({ kind: 'access_token', id: grant.id, reason: 'Its times are not valid.' });
       return null;
     }
     try {
@@ -160,7 +173,7 @@ export class AccessTokens {
       return [key, { token, ...times, scopes: scopeSet(key.split(' ')), replacesRefused }];
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
-      this.reporter.report({ kind: 'access_token', id: grant.id, reason: error.message });
+      report({ kind: 'access_token', id: grant.id, reason: error.message });
       return null;
     }
   }

@@ -22,6 +22,20 @@ type Inner =
   | 'leaseAwaited'
   | 'refreshFailures';
 
+/** An access token as the cold read returns it; times in milliseconds since 1970. */
+export interface TokenRow {
+  readonly scope_set: string;
+  readonly sealed_token: string;
+  readonly obtained_ms: number;
+  readonly expires_ms: number;
+  readonly replaces_refused: boolean;
+}
+
+export type GrantWithTokensRow = Row & {
+  readonly credential: string | null;
+  readonly tokens: readonly TokenRow[] | null;
+};
+
 /** A column with a CHECK, which Prisma does not know. */
 export function statusOf(column: string): StoredStatus {
   return column as StoredStatus;
