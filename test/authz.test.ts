@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { guideHierarchy, guideIds } from '../sandbox/google/ads/hierarchy.js';
 import { forwardAuthHeaders } from '../src/http/server/forward-auth.js';
 import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
-import { openSocket, type RawAnswer, readAnswer } from './support/raw-http.js';
+import { openSocket, type RawResponse, readResponse } from './support/raw-http.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { until } from './support/until.js';
 
@@ -32,7 +32,7 @@ interface Sent {
 function ask(
   headers: readonly string[],
   { line = 'GET /authz', host = 'broker.internal', key = bed.api.key, user = 'alice', body = '' }: Sent = {},
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const lines = [
     `${line} HTTP/1.1`,
     `Host: ${host}`,
@@ -45,7 +45,7 @@ function ask(
   ];
   const socket = openSocket(bed.url);
   socket.write(lines.join('\r\n'));
-  return readAnswer(socket);
+  return readResponse(socket);
 }
 
 const forwarded = (host = HOST) => `X-Forwarded-Host: ${host}`;
@@ -54,14 +54,14 @@ async function tokenOf(user: string, query: Record<string, string> = {}): Promis
   return `Bearer ${(await bed.api.token(user, query)).body['access_token'] as string}`;
 }
 
-async function expectToken(answer: RawAnswer, user = 'alice'): Promise<void> {
+async function expectToken(answer: RawResponse, user = 'alice'): Promise<void> {
   expect(answer.status).toBe(200);
   expect(answer.headers.get('authorization')).toBe(await tokenOf(user));
   expect(answer.headers.get('cache-control')).toBe('no-store');
   expect(answer.text).toBe('');
 }
 
-function expectRefusal(answer: RawAnswer, status: number, code: string): void {
+function expectRefusal(answer: RawResponse, status: number, code: string): void {
   expect(answer.body).toMatchObject({ status, code });
   expect(answer.status).toBe(status);
   expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
@@ -296,7 +296,7 @@ describe('the parameters', () => {
     socket.write(
       Buffer.from(`GET /authz HTTP/1.1\r\n${headers}\r\nX-Token-Broker-User: m\xfcller\r\n\r\n`, 'latin1'),
     );
-    const answer = await readAnswer(socket);
+    const answer = await readResponse(socket);
     expectRefusal(answer, 403, 'invalid_request');
     expect(answer.body['errors']).toEqual({ 'x-token-broker-user': 'must be UTF-8.' });
   });

@@ -100,12 +100,12 @@ test('the page says what was left out and why, and what was not measured yet', a
   expect(page).toContain('[Start and memory](#start-and-memory) | not measured yet |');
 });
 
-test('the page has a table of all sizes, what a step that failed left out, and what the disk has no room for', async () => {
+test('the page has a table of all sizes, what a step that failed left out, and which sizes do not fit on the disk', async () => {
   await write(RESULTS);
   const section = sections().get('Ten million users')?.replaceAll(/\s+/g, ' ') ?? '';
   expect(section).toContain('| users | 1,000 | 1,000,000 |');
   expect(section).toContain('| grants counted for it, before VACUUM | failed | failed |');
-  expect(section).toContain('The disk has no room for 10,000,000 users.');
+  expect(section).toContain('because the disk is too small: 10,000,000 users.');
   expect(section).toContain('performance/size-reads.svg');
 });
 

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { defaultMaxConnections } from '../src/http/server/connections.js';
-import { openSocket, type RawAnswer, readAnswer, sendRaw } from './support/raw-http.js';
+import { openSocket, type RawResponse, readResponse, sendRaw } from './support/raw-http.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
 import { BLOCKED_SESSIONS, until } from './support/until.js';
 
@@ -54,7 +54,7 @@ describe('an incomplete request', () => {
       drip(open(post(10_000, '{')), ' '),
       open(chunked('application/json')),
     ];
-    const answers = Promise.all(unfinished.map(readAnswer));
+    const answers = Promise.all(unfinished.map(readResponse));
     for (let call = 0; call < 5; call++) expect((await bed.api.token('alice')).status).toBe(404);
     for (const { status, body, headers, ms } of await answers) {
       expect(status).toBe(408);
@@ -68,7 +68,7 @@ describe('an incomplete request', () => {
   });
 
   test('gets no second response where it already has one', async () => {
-    const { status, text } = await readAnswer(open(chunked('application/xml')));
+    const { status, text } = await readResponse(open(chunked('application/xml')));
     expect(status).toBe(415);
     expect(text).not.toContain('408');
   });
@@ -77,14 +77,14 @@ describe('an incomplete request', () => {
     const socket = open('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
     await new Promise((answered) => socket.once('data', answered));
     socket.write('GET /health/live HTTP/1.1\r\nHost:');
-    const { ms, text } = await readAnswer(socket);
+    const { ms, text } = await readResponse(socket);
     expect(ms).toBeLessThan(6000);
     expect(text).toContain('"status":408');
   });
 
   test('is served where it becomes complete within the limit', async () => {
     const socket = open(post(2, ''));
-    const answer = readAnswer(socket);
+    const answer = readResponse(socket);
     setTimeout(() => socket.write('{}'), 400);
     setTimeout(() => socket.end(), 900);
     expect((await answer).status).toBe(400);
@@ -96,7 +96,7 @@ describe('idle connections', () => {
   test('are kept for HTTP_KEEP_ALIVE_MS', async () => {
     await bed.restart({ HTTP_KEEP_ALIVE_MS: '1000' });
     const socket = open('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
-    const { status, ms, headers } = await readAnswer(socket);
+    const { status, ms, headers } = await readResponse(socket);
     expect(status).toBe(200);
     expect(headers.get('keep-alive')).toBe('timeout=1');
     expect(ms).toBeGreaterThan(900);
@@ -128,9 +128,9 @@ describe('the limit of connections', () => {
     await bed.restart({ HTTP_MAX_CONNECTIONS: '2' });
     await bed.sql('BEGIN');
     await bed.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
-    const busy: Promise<RawAnswer>[] = [];
+    const busy: Promise<RawResponse>[] = [];
     for (let call = 0; call < 2; call++) {
-      busy.push(readAnswer(open(get('/users/alice/grants'))));
+      busy.push(readResponse(open(get('/users/alice/grants'))));
       await until(async () => Number((await bed.sql(BLOCKED_SESSIONS))[0]?.['count']) > call);
     }
     expect((await sendRaw(bed.url, get('/health/live'))).status).toBe(0);

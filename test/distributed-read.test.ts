@@ -68,9 +68,8 @@ describe('a cold read of distributed tables', () => {
   test('reports a token that was put there', async () => {
     const former = await tokenRows();
     await connect();
-    await bed.sql(
-      `UPDATE access_tokens SET sealed_token = '${String((former[0]?.['row'] as Record<string, unknown>)['sealed_token'])}'`,
-    );
+    const [sealed] = former.map(({ row }) => String((row as Record<string, unknown>)['sealed_token']));
+    await bed.sql(`UPDATE access_tokens SET sealed_token = '${sealed ?? ''}'`);
     await startCold();
     await bed.api.token('alice');
     expect(alarms()).toHaveLength(1);

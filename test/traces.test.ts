@@ -16,7 +16,7 @@ import { OpenTelemetry } from '../src/tracing/open-telemetry.js';
 import { startTracing } from '../src/tracing/tracing.js';
 import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 import { Browser } from './support/api.js';
-import { openSocket, readAnswer } from './support/raw-http.js';
+import { openSocket, readResponse } from './support/raw-http.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { until } from './support/until.js';
 import { visitConsent } from './support/visit-consent.js';
@@ -136,7 +136,7 @@ describe('a call', () => {
     );
     await until(() => begun.some((each) => each.headers['traceparent'] === headers['traceparent']));
     socket.write(body.slice(5));
-    expect(await readAnswer(socket)).toMatchObject({ status: 201 });
+    expect(await readResponse(socket)).toMatchObject({ status: 201 });
     expect(await serverSpan(traceId)).toMatchObject({ name: 'POST /connect/tickets' });
     const inserted = spansOf(traceId).map(({ attributes }) => attributes['db.query.summary']);
     expect(inserted).toContain('INSERT connect_tickets');

@@ -23,7 +23,7 @@ export const rowRead: Measure<RowRead> = {
   title: 'A token in no cache',
   explanation: `Each call wants a token that is in PostgreSQL and not in the broker's cache, ${CONNECTIONS} connections, beside the least that does
 it: Fastify, the same key check, one prepared SELECT, one AES-GCM decryption, ${POOL_SIZE} connections to PostgreSQL each. There are
-${whole(USERS)} users and room for ${CACHE_USERS} in the cache, so every read misses it.`,
+${whole(USERS)} users and the cache holds ${CACHE_USERS}, so every read misses it.`,
   take: (databaseUrl, effort) => {
     const settings = { CACHE_USERS: String(CACHE_USERS), DATABASE_POOL_SIZE: String(POOL_SIZE) };
     return withFleet(databaseUrl, 1, settings, async (environment) => {

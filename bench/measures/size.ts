@@ -11,9 +11,9 @@ import { generateKeyRing, keyRingOf } from '../../src/sealing/key-ring.js';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
 import { askOnce, type BenchEnvironment, MIGRATIONS, withFleet } from '../environment.js';
 import { type Effort, type Measure } from '../measure.js';
-import { fill, setAutovacuum } from '../size/fill.js';
+import { type Fill, fill, setAutovacuum } from '../size/fill.js';
 import { notes, plots, rows } from '../size/page.js';
-import { CONCURRENCY, GOOGLE_MS, type Size, type Sized, type Table } from '../size/result.js';
+import { CONCURRENCY, CONNECTIONS, GOOGLE_MS, type Size, type Sized, type Table } from '../size/result.js';
 import {
   countGrants,
   listExpiring,
@@ -29,10 +29,9 @@ const POOL_SIZE = 10;
 const STORM = 2000;
 const STORMS = 2;
 const [WARM_UP, ALONE, AT_ONCE] = [300, 1000, 4000];
-const CONNECTIONS = 32;
-/** Of the disk, while it is filled and its indexes are built: measured, and a quarter more. */
+/** On disk for each user, while the tables are filled and indexed: measured, and a quarter more. */
 const DISK_BYTES = 5500;
-/** How indexes grow row by row is measured with so many. */
+/** The grants with which the growth of the indexes row by row is measured. */
 const GROWN = 100_000;
 
 export const size: Measure<Size> = {
@@ -48,7 +47,7 @@ read before: one call after the other, then ${CONNECTIONS} at a time.`,
     const fits = (grants: number) => grants * DISK_BYTES < bavail * bsize;
     const grown = await withFleet(databaseUrl, 1, {}, async (environment) => {
       const grants = Math.min(GROWN, Math.max(...effort.grants));
-      await fillFor(environment, grants, effort, true);
+      await fillFor(environment, grants, effort, 'during');
       return { grants, tables: await tablesOf(environment.database) };
     });
     const sizes: Sized[] = [];
@@ -58,7 +57,7 @@ read before: one call after the other, then ${CONNECTIONS} at a time.`,
         process.exitCode = 1;
         return null;
       });
-      // The smaller ones took their time, too.
+      // What was measured over smaller sizes is kept.
       if (sized === null) break;
       sizes.push(sized);
     }
@@ -80,7 +79,7 @@ function takeOne(databaseUrl: string, grants: number, effort: Effort): Promise<S
     const { fleet, database, key, authorization } = environment;
     const { google } = fleet;
     const step = stepper(grants);
-    const { filled, ring } = await fillFor(environment, grants, effort, false);
+    const { filled, ring } = await fillFor(environment, grants, effort, 'after');
     const tables = await tablesOf(database);
     console.error(`size ${grants}: filled in ${JSON.stringify(filled.seconds)} ${JSON.stringify(tables)}`);
     const counted = await step('count before VACUUM', () => withRepositories(fleet, countGrants));
@@ -135,12 +134,12 @@ function takeOne(databaseUrl: string, grants: number, effort: Effort): Promise<S
   });
 }
 
-/** Those that are not real are sealed under a key that the broker gets later: for `keys reseal` only the real ones are left. */
+/** Generated values name a key that the broker gets later, so that `keys reseal` seals only those of real users again. */
 async function fillFor(
   { fleet, database }: BenchEnvironment,
   grants: number,
   effort: Effort,
-  keepsIndexes: boolean,
+  indexes: Fill['indexes'],
 ) {
   const ring = generateKeyRing(new Date(), readFileSync(fleet.settings['KEY_RING_FILE'] ?? '', 'utf8'));
   const filled = await fill(fleet, database, {
@@ -148,12 +147,12 @@ async function fillFor(
     fresh: [WARM_UP, ALONE, AT_ONCE].reduce((sum, users) => sum + effort.some(users), 0),
     expired: effort.some(STORM) * STORMS,
     keyId: keyRingOf(ring).sealingKeyId,
-    keepsIndexes,
+    indexes,
   });
   return { filled, ring };
 }
 
-/** A run of hours keeps what it has where a step fails: that is a finding, too. */
+/** A step that fails is recorded as failed, and the run, which takes hours, continues. */
 function stepper(grants: number) {
   return async <T>(name: string, work: () => Promise<T>): Promise<T | null> => {
     const startedAt = performance.now();

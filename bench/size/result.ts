@@ -5,6 +5,8 @@ import type { List, Reads, Reseal, Retention } from './work.js';
 /** GOOGLE_CONCURRENCY of the broker. */
 export const CONCURRENCY = 100;
 export const GOOGLE_MS = 200;
+/** Cold reads at a time. */
+export const CONNECTIONS = 32;
 
 export interface Table {
   readonly name: string;
@@ -13,7 +15,7 @@ export interface Table {
   readonly indexes: number;
 }
 
-/** What a step that failed left out is null. */
+/** A figure is null where its step failed. */
 export interface Sized {
   readonly grants: number;
   readonly seconds: Filled['seconds'];
@@ -29,7 +31,7 @@ export interface Sized {
   readonly readyAfter: number;
   readonly alone: Reads | null;
   readonly atOnce: Reads | null;
-  /** Of each. */
+  /** Seconds of each storm. */
   readonly stormSeconds: readonly number[] | null;
   readonly list: List | null;
   readonly reseal: Reseal | null;
@@ -40,8 +42,8 @@ export interface Size {
   readonly sizes: readonly Sized[];
   /** With the indexes in place while the rows came, one after the other in a random order. */
   readonly grown: { readonly grants: number; readonly tables: readonly Table[] };
-  /** For which the disk has no room. */
+  /** Sizes that do not fit on the disk. */
   readonly leftOut: readonly number[];
-  /** Of the storm, were everything else free. */
+  /** How many users with expired tokens a storm has. */
   readonly stormUsers: number;
 }

@@ -13,7 +13,7 @@ import { OverviewRepository } from '../../src/token-store/console/overview.repos
 import { OutboxEventsRepository } from '../../src/token-store/outbox/outbox-events.repository.js';
 import { Settings } from '../../src/config/settings.js';
 import { askAll, median, pause, percentile } from '../environment.js';
-import { RETENTION_DAYS } from './fill.js';
+import { RETENTION_DAYS } from './rows.js';
 
 const DAY_MS = 24 * 3600_000;
 const LIST_CALLS = 20;
@@ -34,9 +34,9 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
 
 export interface Reads extends Latency {
   readonly perSecond: number;
-  /** Of the blocks that PostgreSQL wanted, how many were in its own buffers. */
+  /** Share of the blocks that were in PostgreSQL's shared buffers. */
   readonly inBuffers: number;
-  /** What the machine read from its disk for each of them; null where it does not say. Else it was in its page cache. */
+  /** Bytes that the machine read from its disk for each call, past its page cache; null: it does not say. */
   readonly diskBytes: number | null;
 }
 

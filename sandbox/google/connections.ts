@@ -26,7 +26,7 @@ export function showConnections(google: Google, { query }: Incoming): EndpointRe
   );
 }
 
-/** Google ends what the account granted to the whole project, and tells no app unless it receives security events. */
+/** Google ends what the account granted to the whole project, and informs only apps that receive security events. */
 export function removeConnection(google: Google, { form, site }: Incoming): EndpointResponse {
   if (!isFromSameOrigin(site, originsOf(google))) throw new Refusal(FOREIGN);
   const { account: sub, project } = form;

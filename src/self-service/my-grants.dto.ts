@@ -26,7 +26,7 @@ export class MyGrantsQuery {
   @IsIn(DONE, NOT_OURS)
   done?: (typeof DONE)[number];
 
-  /** How a reconnect ended, as every app is told. */
+  /** How a reconnect ended, as every app sees it. */
   @IsOptional()
   @Matches(/^[a-z]{1,20}$/, NOT_OURS)
   connect?: string;

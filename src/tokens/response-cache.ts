@@ -91,7 +91,7 @@ export interface CachedRefusal extends CommonEntry {
   readonly afterId: string;
 }
 
-export type CachedAnswer = CachedTokenResponse | CachedRefusal;
+export type CachedResult = CachedTokenResponse | CachedRefusal;
 
 /**
  * Responses of GET /tokens/:userId, by credential and URL, and of POST /oauth2/token, by body, to the letter: tokens, and
@@ -134,7 +134,7 @@ export class ResponseCache {
   }
 
   /** @param digest of the Authorization header, or of the form: request-context.ts */
-  find(digest: string, url: string, now: Date): CachedAnswer | null {
+  find(digest: string, url: string, now: Date): CachedResult | null {
     const key = keyOf(digest, url);
     const entry = this.#tokens?.get(key) ?? this.#refusals?.get(key);
     const found = entry && this.#isValid(entry, now) ? entry : null;
@@ -166,7 +166,7 @@ export class ResponseCache {
     this.#tokens?.delete(key);
   }
 
-  #isValid({ caller, user, revision, validUntil }: CachedAnswer, now: Date): boolean {
+  #isValid({ caller, user, revision, validUntil }: CachedResult, now: Date): boolean {
     if (!this.changes.isValidSince(caller.readAt) || !caller.proof.isValid(now)) return false;
     if (user && !(this.changes.isValidSince(user.readAt) && isCurrent({ user, revision }))) return false;
     return now.getTime() <= validUntil;

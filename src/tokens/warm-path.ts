@@ -10,7 +10,7 @@ import { TOKEN_ENDPOINT } from '../http/token-endpoint.js';
 import { digestOfForm } from '../http/validation/form.js';
 import type { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import type { ColdPath } from './cold-path.js';
-import type { CachedAnswer, ResponseCache } from './response-cache.js';
+import type { CachedResult, ResponseCache } from './response-cache.js';
 
 const PATH = '/tokens/';
 const ROUTE = '/tokens/:userId';
@@ -135,7 +135,7 @@ export class WarmPath {
     return this.parts.accessLog.seriesOf({ ...route, status, code, source: 'memory' });
   }
 
-  #record(answer: CachedAnswer, now: Date, requestId: () => string): void {
+  #record(answer: CachedResult, now: Date, requestId: () => string): void {
     const { audit } = this.parts;
     if (audit.repeat(answer, now)) return;
     const { facts } = answer;
@@ -147,7 +147,7 @@ export class WarmPath {
   }
 
   #send(
-    answer: CachedAnswer,
+    answer: CachedResult,
     now: Date,
     response: ServerResponse,
     requestId: () => string,

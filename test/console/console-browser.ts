@@ -1,7 +1,7 @@
 /** A person with a browser at the console: cookies, redirects and forms, without scripts. Knows only what the pages show. */
 import { visitConsent } from '../support/visit-consent.js';
 
-export interface ConsoleAnswer {
+export interface ConsoleResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
@@ -14,17 +14,17 @@ export class ConsoleBrowser {
 
   constructor(readonly url: string) {}
 
-  async get(path: string | URL): Promise<ConsoleAnswer> {
+  async get(path: string | URL): Promise<ConsoleResponse> {
     return this.#send(new URL(path, this.url), {});
   }
 
   /** Submits the form with this action, as the last page showed it. */
   async submit(
-    page: ConsoleAnswer,
+    page: ConsoleResponse,
     action: string,
     changes: Record<string, string> = {},
     headers: Record<string, string> = { origin: this.url },
-  ): Promise<ConsoleAnswer> {
+  ): Promise<ConsoleResponse> {
     const form = new RegExp(`<form method="post" action="${action}">(.*?)</form>`, 's').exec(page.text)?.[1];
     if (form === undefined) throw new Error(`There is no form for ${action}: ${page.text}`);
     const fields: [string, string][] = [
@@ -48,7 +48,7 @@ export class ConsoleBrowser {
     return visitConsent(location, { account });
   }
 
-  async signIn(account: string, path = '/console'): Promise<ConsoleAnswer> {
+  async signIn(account: string, path = '/console'): Promise<ConsoleResponse> {
     return this.get(await this.throughIssuer(account, path));
   }
 
@@ -59,7 +59,7 @@ export class ConsoleBrowser {
       readonly body?: URLSearchParams;
       readonly headers?: Record<string, string>;
     },
-  ): Promise<ConsoleAnswer> {
+  ): Promise<ConsoleResponse> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const response = await fetch(url, {
       ...init,

@@ -21,7 +21,7 @@ let platformUrl: string;
 let given = '';
 
 beforeAll(async () => {
-  // The library warns of every file that it is given, whoever wrote it.
+  // The library warns of every credential file, also of one that a user wrote.
   jest.spyOn(console, 'warn').mockImplementation(() => undefined);
   bed = await startTestBed();
   await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });

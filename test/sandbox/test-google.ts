@@ -46,22 +46,22 @@ export interface TestGoogle extends StandIn {
   library(client?: StandInClient): OAuth2Client;
   authorizationUrl(parameters?: Record<string, string | undefined>): string;
   /** Consent and code exchange in one call, offline by default. */
-  connect(parameters?: Record<string, string | undefined>, choice?: Partial<Choice>): Promise<TokenAnswer>;
-  exchange(code: string, parameters?: Record<string, string | undefined>): Promise<PostAnswer>;
+  connect(parameters?: Record<string, string | undefined>, choice?: Partial<Choice>): Promise<StandInToken>;
+  exchange(code: string, parameters?: Record<string, string | undefined>): Promise<PostResponse>;
   refresh(
     refreshToken: string | undefined,
     parameters?: Record<string, string | undefined>,
-  ): Promise<PostAnswer>;
+  ): Promise<PostResponse>;
   post(
     path: string,
     parameters: Record<string, string | undefined>,
     headers?: Record<string, string>,
-  ): Promise<PostAnswer>;
+  ): Promise<PostResponse>;
   /** Whether an access token is valid. */
   opens(accessToken: string): Promise<boolean>;
 }
 
-interface TokenAnswer {
+interface StandInToken {
   access_token: string;
   expires_in: number;
   scope: string;
@@ -71,9 +71,9 @@ interface TokenAnswer {
   id_token?: string;
 }
 
-interface PostAnswer {
+interface PostResponse {
   status: number;
-  body: TokenAnswer & { error?: string; error_description?: string; error_subtype?: string };
+  body: StandInToken & { error?: string; error_description?: string; error_subtype?: string };
 }
 
 export async function startGoogle(options: Partial<StandInOptions> = {}): Promise<TestGoogle> {
@@ -110,7 +110,7 @@ export async function startGoogle(options: Partial<StandInOptions> = {}): Promis
       body: new URLSearchParams(given),
       headers,
     });
-    return { status: response.status, body: (await response.json()) as PostAnswer['body'] };
+    return { status: response.status, body: (await response.json()) as PostResponse['body'] };
   };
 
   const exchange: TestGoogle['exchange'] = (code, parameters) =>

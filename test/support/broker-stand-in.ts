@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface EndpointAnswer {
+export interface EndpointResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: object | string;
@@ -11,7 +11,7 @@ export interface EndpointAnswer {
 export const LINK = 'https://broker.example.com/connect?ticket=abc';
 
 /** RFC 6749 section 5.2, as POST /oauth2/token writes it: the link first. */
-export const RECONNECT: EndpointAnswer = {
+export const RECONNECT: EndpointResponse = {
   status: 400,
   body: {
     error: 'invalid_grant',
@@ -21,7 +21,7 @@ export const RECONNECT: EndpointAnswer = {
   },
 };
 
-export const OUTAGE: EndpointAnswer = {
+export const OUTAGE: EndpointResponse = {
   status: 503,
   headers: { 'retry-after': '1' },
   body: { error: 'temporarily_unavailable', error_description: 'Google does not answer.' },
@@ -31,7 +31,7 @@ export class TokenEndpoint {
   /** The forms that came, in order, with the Authorization header. */
   readonly requests: { readonly form: Record<string, string>; readonly authorization: string | null }[] = [];
   /** Chooses the answer to a request. */
-  answer: (form: Record<string, string>) => EndpointAnswer = () => this.token();
+  answer: (form: Record<string, string>) => EndpointResponse = () => this.token();
   issuer: string | null = null;
   /** Of the next tokens. */
   expiresIn = 3599;
@@ -76,7 +76,7 @@ export class TokenEndpoint {
     return `ya29.token-${this.#tokens}`;
   }
 
-  token(): EndpointAnswer {
+  token(): EndpointResponse {
     this.#tokens += 1;
     return {
       status: 200,
@@ -96,7 +96,7 @@ export class TokenEndpoint {
     await closed;
   }
 
-  #handle(target: string, body: string, authorization: string | null): EndpointAnswer {
+  #handle(target: string, body: string, authorization: string | null): EndpointResponse {
     if (target === 'GET /.well-known/oauth-authorization-server')
       return this.issuer === null
         ? { status: 404, body: {} }

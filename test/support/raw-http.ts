@@ -1,7 +1,7 @@
 /** HTTP as bytes on a socket: for what no client library would send, or would not send so slowly. */
 import { connect, type Socket } from 'node:net';
 
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
@@ -19,14 +19,14 @@ export function openSocket(url: string): Socket {
 }
 
 /** Sends text and reads until the other side closes the connection. Ask for that with `Connection: close`. */
-export async function sendRaw(url: string, text: string): Promise<RawAnswer> {
+export async function sendRaw(url: string, text: string): Promise<RawResponse> {
   const socket = openSocket(url);
   socket.write(text);
-  return readAnswer(socket);
+  return readResponse(socket);
 }
 
 /** @returns status 0 where the connection was closed without an answer */
-export async function readAnswer(socket: Socket): Promise<RawAnswer> {
+export async function readResponse(socket: Socket): Promise<RawResponse> {
   const startedAt = performance.now();
   const chunks: Buffer[] = [];
   socket.on('data', (chunk) => chunks.push(chunk));
@@ -36,7 +36,7 @@ export async function readAnswer(socket: Socket): Promise<RawAnswer> {
   return { ...parse(Buffer.concat(chunks).toString()), ms: performance.now() - startedAt };
 }
 
-function parse(answer: string): Omit<RawAnswer, 'ms'> {
+function parse(answer: string): Omit<RawResponse, 'ms'> {
   const final = answer.replace(/^HTTP\/1\.1 100 Continue\r\n\r\n/, '');
   const [head = '', ...rest] = final.split('\r\n\r\n');
   const [first = '', ...lines] = head.split('\r\n');

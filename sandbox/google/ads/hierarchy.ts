@@ -10,7 +10,7 @@ export interface StandInAdsAccount {
   manager?: boolean;
   /** Google's CustomerStatus; ENABLED if left out. One that is not enabled cannot be called. */
   status?: string;
-  /** The error of GoogleAdsFailure with which this account answers each call, whoever calls it. */
+  /** The error of GoogleAdsFailure with which this account answers each call of any user. */
   refuses?: { authenticationError: string } | { authorizationError: string };
 }
 

@@ -12,7 +12,7 @@ const hour = 3600;
 const skew = 300;
 
 /** Observed: no scope, no refresh token, no id_token. */
-interface AssertionAnswer {
+interface AssertionResponse {
   access_token: string;
   expires_in: number;
   token_type: 'Bearer';
@@ -21,7 +21,7 @@ interface AssertionAnswer {
 export async function exchangeAssertion(
   google: Google,
   form: Partial<Record<string, string>>,
-): Promise<AssertionAnswer> {
+): Promise<AssertionResponse> {
   const { assertion } = form;
   if (assertion === undefined) throw refuseToken('invalid_request', 'Missing required parameter: assertion');
   const { account, claims } = await verify(google, assertion);
@@ -50,7 +50,7 @@ async function verify(google: Google, assertion: string) {
   } catch {
     throw refuseToken('invalid_jwt_signature');
   }
-  demandTimely(google, claims);
+  assertTimely(google, claims);
   // Google's own library always names Google as the audience, whatever address it sends to.
   const right = ['https://oauth2.googleapis.com/token', `${google.url}/token`];
   if (typeof claims.aud !== 'string' || !right.includes(claims.aud)) {
@@ -71,7 +71,7 @@ function read(assertion: string): { kid: string | undefined; alg: string | undef
   }
 }
 
-function demandTimely(google: Google, { iat, exp }: JWTPayload): void {
+function assertTimely(google: Google, { iat, exp }: JWTPayload): void {
   const now = google.now() / 1000;
   const isTimely =
     iat !== undefined && exp !== undefined && exp - iat <= hour && iat <= now + skew && exp > now - skew;

@@ -22,7 +22,7 @@ export interface Refusal {
   readonly kind: 'refused';
   /** A code of RFC 6749 section 5.2, or the HTTP status. */
   readonly error: string;
-  /** The broker's own code for it, which tells more; null: the response has none. */
+  /** The broker's own code for it, which says more; null: the response has none. */
   readonly code: string | null;
   /** What to do, with the link where there is one. A link can be another one each time. */
   readonly message: string;

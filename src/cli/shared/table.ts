@@ -18,9 +18,9 @@ const FLOORS = [14, 8];
 export function widthOf({ wide = false }: { readonly wide?: boolean }): number {
   if (wide) return Number.POSITIVE_INFINITY;
   const { isTTY, columns } = process.stdout;
-  const told = Number(process.env['COLUMNS']);
+  const given = Number(process.env['COLUMNS']);
   if (isTTY && columns > 0) return columns;
-  return Number.isInteger(told) && told > 0 ? told : USUAL_COLUMNS;
+  return Number.isInteger(given) && given > 0 ? given : USUAL_COLUMNS;
 }
 
 /** Columns under upper-case headings, as the width allows. */

@@ -22,7 +22,7 @@ interface TableProps<Row> {
 }
 
 /** Tables with more columns are shown as cards, one a row, where the screen is narrow. */
-const MOST_COLUMNS = 2;
+const MAX_COLUMNS = 2;
 
 /**
  * A table that scrolls sideways where the screen is too narrow for it; by keyboard, too. Its roles are named: as cards it is no
@@ -32,7 +32,7 @@ export function Table<Row>({ caption, columns, rows, empty, staysTable }: TableP
   if (rows.length === 0) return <p class="empty">{empty}</p>;
   return (
     <div
-      class={columns.length > MOST_COLUMNS && !staysTable ? 'scroll cards' : 'scroll'}
+      class={columns.length > MAX_COLUMNS && !staysTable ? 'scroll cards' : 'scroll'}
       role="region"
       aria-label={caption}
       tabindex={0}

@@ -30,7 +30,7 @@ export interface ConnectTicket {
   readonly id: string;
   readonly connectRequest: ConnectRequest;
   readonly state: TicketState;
-  /** Null before an end; of `pending`, what the browser was told meanwhile. */
+  /** Null before an end; of `pending`, what the browser saw meanwhile. */
   readonly outcome: ConnectOutcome | null;
   /** Why it ended as it did; null after success. */
   readonly reason: ConnectCause | null;

@@ -28,7 +28,7 @@ const SERVERS = `
     FROM generate_series(1, 2000) AS n) AS places USING (shardid)
   WHERE noderole = 'primary' AND groupid <> 0 GROUP BY nodename, nodeport`;
 
-/** How long the list of servers counts; without it, what changes at a new one is not heard. */
+/** How long the list of servers is valid: changes at a server that was added meanwhile may be missed. */
 const KNOWN_MS = 1500;
 
 /**

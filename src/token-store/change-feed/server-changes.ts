@@ -40,7 +40,7 @@ export interface ServerEvents {
  * The changes of one server: a connection that LISTENs, heartbeats that are written there, and how long what is in memory may be
  * trusted. Whatever swallows notifications swallows heartbeats as well: a network, a pooler, another server behind the same address,
  * triggers that do not fire.
- * Does not own who is told (change-feed.ts) nor which servers there are (cluster-changes.ts).
+ * Does not publish changes (change-feed.ts), and does not know which servers there are (cluster-changes.ts).
  */
 export class ServerChanges {
   readonly freshness: FeedFreshness;

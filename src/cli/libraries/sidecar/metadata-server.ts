@@ -12,7 +12,7 @@ export interface MetadataOptions {
   readonly keeper: TokenKeeper;
   /** The address of the account, where it is known. */
   readonly email: string | null;
-  /** Null: the library is told that there is none. */
+  /** Null: there is none for the library. */
   readonly projectId: string | null;
 }
 

@@ -47,7 +47,7 @@ export function sidecar(): Command {
     .option('--port <number>', 'where to listen; 0: any free port', '0')
     .option('--host <address>', 'a loopback address', '127.0.0.1')
     .option('--token-file <file>', 'a file in which the access token is kept fresh, for gcloud')
-    .option('--project <id>', 'the Google Cloud project that libraries are told')
+    .option('--project <id>', 'the Google Cloud project that libraries get')
     .addHelpText('after', EXAMPLES)
     .action(async function (this: Command, options: Options) {
       const asJson = this.optsWithGlobals<{ json?: true }>().json ?? false;
