@@ -1,7 +1,7 @@
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import type { Account } from '../domain/grant/grant.js';
-import { failureText } from './failure-text.js';
+import type { Locale } from './locale.js';
 import { messagesOf, problemMessagesOf } from './messages/messages.js';
 import { BackToApp, Name, Page, renderPage } from './page.js';
 import type { PageContext } from './page-context.js';
@@ -199,4 +199,16 @@ function NextSteps({ context, again = null, label, isDone = false }: NextStepsPr
       <BackToApp context={context} second={again !== null} />
     </div>
   );
+}
+
+/** Why a connect failed after Google sent the browser back, for the person in front of it. */
+function failureText({ code, cause }: Failed, locale: Locale): string {
+  const { failures, codes } = problemMessagesOf(locale);
+  if (cause === 'org_internal') return failures.org_internal;
+  if (code === 'slots_full') return codes.slots_full.detail;
+  return isFailure(code, failures) ? failures[code] : failures.google_refused;
+}
+
+function isFailure<Texts extends object>(code: string, texts: Texts): code is string & keyof Texts {
+  return code !== 'title' && Object.hasOwn(texts, code);
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { hostname } from 'node:os';
 import { RequestMethod } from '@nestjs/common';
-import type { Params } from 'nestjs-pino';
+import { Logger, type Params } from 'nestjs-pino';
 import { pino, type DestinationStream, type Logger as Log, type LoggerOptions } from 'pino';
 import type { Settings } from '../../config/settings.js';
 import { tracing } from '../../tracing/tracing.js';
@@ -74,4 +74,21 @@ function standardOutput(): DestinationStream {
 function describeError(error: unknown): object {
   const { name, message, stack, code } = error as Partial<NodeJS.ErrnoException>;
   return { type: name, message, stack, ...(typeof code === 'string' ? { code } : {}) };
+}
+
+/** What Nest says of each module and route that it finds. */
+const FOUND_AT_START = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
+
+/** Nest's logger, but for its lines about the start: those are at `debug`, and bootstrap.ts writes one. */
+export class BrokerLogger extends Logger {
+  override log(message: unknown, ...params: unknown[]): void {
+    const write = FOUND_AT_START.has(params.at(-1) as string) ? 'debug' : 'log';
+    super[write](message, ...params);
+  }
 }
