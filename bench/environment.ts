@@ -37,19 +37,28 @@ export async function withPostgres<T>(measure: (url: string) => Promise<T>): Pro
   }
 }
 
-/** An emptied database, and `size` brokers that log as in production. */
-export async function withFleet<T>(
+type WithFleet = <T>(
   databaseUrl: string,
   size: number,
   settings: Readonly<Record<string, string>>,
   measure: (environment: BenchEnvironment) => Promise<T>,
-): Promise<T> {
+) => Promise<T>;
+
+/** An emptied database, and `size` brokers that log as in production. */
+export const withFleet: WithFleet = async (databaseUrl, size, settings, measure) => {
+  const database = new pg.Client({ connectionString: databaseUrl });
+  await database.connect();
+  await database
+    .query('TRUNCATE grants, access_tokens, refresh_tokens, services, audit_trail, outbox_events CASCADE')
+    .finally(() => database.end());
+  return withFleetOver(databaseUrl, size, settings, measure);
+};
+
+/** The same over the database as it is. */
+export const withFleetOver: WithFleet = async (databaseUrl, size, settings, measure) => {
   const database = new pg.Client({ connectionString: databaseUrl });
   await database.connect();
   try {
-    await database.query(
-      'TRUNCATE grants, access_tokens, refresh_tokens, services, audit_trail, outbox_events CASCADE',
-    );
     const fleet = await startFleet(databaseUrl, size, { LOG_LEVEL: 'info', ...settings });
     try {
       const key = await seedService(fleet, database);
@@ -71,7 +80,7 @@ export async function withFleet<T>(
   } finally {
     await database.end();
   }
-}
+};
 
 export interface Response {
   readonly status: number;

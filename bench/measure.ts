@@ -47,6 +47,8 @@ export interface Effort {
   readonly some: (count: number) => number;
   /** Sizes of the tables, for the measure of size. */
   readonly grants: readonly number[];
+  /** A database at the coordinator of a Citus cluster, for the measure of distributed tables. */
+  readonly citus: string | null;
 }
 
 export const FULL: Effort = {
@@ -54,6 +56,7 @@ export const FULL: Effort = {
   seconds: 4,
   some: (count) => count,
   grants: [10_000, 100_000, 1_000_000, 10_000_000],
+  citus: null,
 };
 /** Shows that each measure works. Its figures mean nothing. */
 export const QUICK: Effort = {
@@ -61,6 +64,7 @@ export const QUICK: Effort = {
   seconds: 1,
   some: (count) => Math.ceil(count / 20),
   grants: [1000, 2000],
+  citus: null,
 };
 
 /** A measure that cannot be taken here, which is no fault of the broker. */

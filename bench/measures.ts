@@ -3,6 +3,7 @@ import type { Measure } from './measure.js';
 import { betterAuth } from './measures/better-auth.js';
 import { deadGrant } from './measures/dead-grant.js';
 import { disconnect } from './measures/disconnect.js';
+import { distributed } from './measures/distributed.js';
 import { expiredCrowd } from './measures/expired-crowd.js';
 import { expired } from './measures/expired.js';
 import { growth } from './measures/growth.js';
@@ -27,6 +28,7 @@ export const MEASURES: readonly Measure<unknown>[] = [
   rowRead,
   growth,
   size,
+  distributed,
   expired,
   refreshProcessor,
   expiredCrowd,

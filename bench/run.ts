@@ -20,6 +20,7 @@ Without a measure: all of them but those that take hours. Writes docs/performanc
   --quick        a small part of each, which shows that it works; its figures mean nothing, and are not written to docs/
   --into FOLDER  writes performance.md there instead
   --grants LIST  how many grants there are in the measure of size, as in 10000,1000000
+  --citus URL    a database at the coordinator of a Citus cluster, as a superuser, for the measure of distributed tables
 `;
 
 const { wanted, options, grants } = readArguments();
@@ -52,7 +53,11 @@ async function run(measures: readonly Measure<unknown>[]): Promise<void> {
 
 /** @returns null when it failed: its result from before stays */
 async function take(measure: Measure<unknown>, url: string) {
-  const effort = { ...(options.quick ? QUICK : FULL), ...(grants ? { grants } : {}) };
+  const effort = {
+    ...(options.quick ? QUICK : FULL),
+    ...(grants ? { grants } : {}),
+    citus: options.citus ?? null,
+  };
   const about = { date: new Date().toISOString().slice(0, 10), machine: thisMachine() };
   try {
     return { ...about, result: await measure.take(url, effort) };
@@ -74,6 +79,7 @@ function readArguments() {
         quick: { type: 'boolean', default: false },
         into: { type: 'string' },
         grants: { type: 'string' },
+        citus: { type: 'string' },
       },
     });
     const unknown = positionals.filter((name) => !MEASURES.some((measure) => measure.name === name));
