@@ -6,7 +6,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import fastify from 'fastify';
 import pg from 'pg';
-import { decrypt, readHeader } from '../../src/sealing/compact-jwe.js';
+import { decrypt, parseJwe } from '../../src/sealing/compact-jwe.js';
 import { readKeyRing } from '../../src/sealing/key-ring.js';
 
 const { DATABASE_URL = '', KEY_RING_FILE = '', BODY = '{}', KEY = '', CONNECTIONS = '10' } = process.env;
@@ -38,10 +38,11 @@ app.get<{ Params: { userId: string } }>('/tokens/:userId', async (request, reply
   if (!hash || !timingSafeEqual(hash, digest(presented))) return reply.code(401).send();
   const { rows } = await database.query<Row>({ ...READ, values: [request.params.userId, 'default'] });
   const [row] = rows;
-  const key = row && sealingKeys.get(readHeader(row.sealed_token)?.kid ?? '');
+  const jwe = row && parseJwe(row.sealed_token);
+  const key = jwe && sealingKeys.get(jwe.kid);
   if (!row || !key) return reply.code(404).send();
   const expiresIn = Math.floor((row.expires_at.getTime() - Date.now()) / 1000);
-  return { ...template, access_token: decrypt(row.sealed_token, key), expires_in: expiresIn };
+  return { ...template, access_token: decrypt(jwe, key), expires_in: expiresIn };
 });
 await app.listen({ port: 0, host: '127.0.0.1' });
 process.send?.({ port: (app.server.address() as AddressInfo).port });

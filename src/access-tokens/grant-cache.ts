@@ -31,6 +31,8 @@ export class UserGrants {
   /** Grows when a refresh changes the grants: responses derived from an earlier revision must not be served. */
   revision = 0;
   #grants: readonly PackedGrant[] = [];
+  /** Until they are used for the first time, which is at once: unpacking them costs a tenth of a cold read. */
+  #asRead: CachedGrant[] | null = null;
 
   /** @param readAt when the query was sent, by performance.now() */
   constructor(
@@ -42,12 +44,21 @@ export class UserGrants {
 
   /** Objects of their own each time. */
   get grants(): CachedGrant[] {
-    return this.#grants.map(unpack);
+    const grants = this.#asRead ?? this.#grants.map(unpack);
+    this.#asRead = null;
+    return grants;
   }
 
   set grants(grants: readonly CachedGrant[]) {
     this.#grants = grants.map((grant) => pack(grant, shared));
+    this.#asRead = null;
     this.revision++;
+  }
+
+  /** @param grants as they were read for a caller that uses them now */
+  setRead(grants: CachedGrant[]): void {
+    this.grants = grants;
+    this.#asRead = grants;
   }
 
   get isEmpty(): boolean {
@@ -177,10 +188,12 @@ export class GrantCache {
 
   async #read(user: UserGrants, userId: string, client: string): Promise<UserGrants> {
     const stored = await this.store.findWithTokens(userId, client, this.clock.now());
-    user.grants = stored.map(({ tokens, ...grant }) => ({
-      ...grant,
-      tokens: new Map([...tokens].map(([key, token]) => [key, cached(token)])),
-    }));
+    user.setRead(
+      stored.map(({ tokens, ...grant }) => ({
+        ...grant,
+        tokens: new Map([...tokens].map(([key, token]) => [key, cached(token)])),
+      })),
+    );
     // No change is published when an operator repairs such a row, or the key ring.
     if (stored.some(({ isIntact }) => !isIntact) && user.isCurrent) this.evict(userId, client);
     return user;

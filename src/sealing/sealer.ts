@@ -4,7 +4,7 @@ import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } fro
 import { Settings } from '../config/settings.js';
 import { KeyWrapFailure, type OpenKeyWrapper } from '../domain/ports/key-wrapper.js';
 import { Secret } from '../domain/secret.js';
-import { decrypt, encrypt, type ProtectedHeader, readHeader } from './compact-jwe.js';
+import { type CompactJwe, decrypt, encrypt, parseJwe } from './compact-jwe.js';
 import { type KeyRing, readKeyRing } from './key-ring.js';
 import { loadFirstKeyRing, loadKeyRing } from './load-key-ring.js';
 import { readRingFile } from './ring-file.js';
@@ -138,15 +138,12 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
 
   /** @throws {SealBroken} wrong key, other associated data, truncated or altered */
   async open(sealed: string, aad: string): Promise<Secret> {
-    const header = readHeader(sealed);
-    if (!header) throw new SealBroken('The sealed value is cut short or was never sealed by this broker.');
+    const jwe = parseJwe(sealed);
+    if (!jwe) throw new SealBroken('The sealed value is cut short or was never sealed by this broker.');
     // Another replica may have loaded a new key before this one did. A forged header costs one stat.
-    if (
-      !this.#ring.sealingKeys.has(header.kid) &&
-      (this.#reloading || this.#lastChange() !== this.#readChange)
-    )
+    if (!this.#ring.sealingKeys.has(jwe.kid) && (this.#reloading || this.#lastChange() !== this.#readChange))
       await this.reload();
-    return this.#open(sealed, header, aad);
+    return this.#open(jwe, aad);
   }
 
   /**
@@ -175,21 +172,21 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
     return new Uint8Array(createHmac('sha256', this.#ring.keyFor(purpose)).update(content).digest());
   }
 
-  #open(sealed: string, header: ProtectedHeader, aad: string): Secret {
-    const key = this.#ring.sealingKeys.get(header.kid);
+  #open(jwe: CompactJwe, aad: string): Secret {
+    const key = this.#ring.sealingKeys.get(jwe.kid);
     if (!key)
-      throw new SealBroken(`The key ring has no key ${header.kid}: put the key that sealed this value back.`);
-    if (header.aad !== digest(aad)) {
+      throw new SealBroken(`The key ring has no key ${jwe.kid}: put the key that sealed this value back.`);
+    if (jwe.aad !== digest(aad)) {
       throw new SealBroken(
         'The sealed value belongs to another row or column, or to another state of its row: it was moved or put back, or the ' +
           'row was changed.',
       );
     }
     try {
-      return new Secret(decrypt(sealed, key));
+      return new Secret(decrypt(jwe, key));
     } catch {
       throw new SealBroken(
-        `The sealed value does not open with key ${header.kid}: it was altered, or the key is another.`,
+        `The sealed value does not open with key ${jwe.kid}: it was altered, or the key is another.`,
       );
     }
   }

@@ -13,10 +13,10 @@ import { Database } from '../client/database.js';
 import { SharedStatement, type SharedText } from '../client/shared-statement.js';
 import { StatementBatch } from '../client/statement-batch.js';
 import type { Prisma } from '../prisma-client/client.js';
-import { accessTokenAad } from '../sealed/aad.js';
+import { accessTokenAad, type SealedGrant } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { readDistributed } from './distributed-read.js';
-import { fromRow, type GrantWithTokensRow, sealedFrom, type TokenRow } from './grant-row.js';
+import { fromRow, type GrantWithTokensRow, type TokenRow } from './grant-row.js';
 import { GrantWatermarks } from './grant-watermarks.js';
 
 /** @property place of the user who asked, from 1 */
@@ -138,7 +138,11 @@ export class AccessTokens {
       return { grant, tokens: NO_TOKENS, isIntact: false };
     }
     // Proves the row: a grant whose tokens have expired has no access token to prove it.
-    const isIntact = await this.#isIntact(sealedFrom(row), credential, row.credentialVersion);
+    const isIntact = await this.#isIntact(
+      { ...grant, revokingFrom: row.revokingFrom },
+      credential,
+      row.credentialVersion,
+    );
     const opened = isIntact
       ? await Promise.all(
           (tokens ?? []).map((each) => this.#open(grant, row.credentialVersion ?? 0, each, report)),
@@ -147,7 +151,11 @@ export class AccessTokens {
     return { grant, tokens: new Map(opened.flatMap((token) => (token ? [token] : []))), isIntact };
   }
 
-  async #isIntact(grant: Grant, sealed: string | null, credentialVersion: number | null): Promise<boolean> {
+  async #isIntact(
+    grant: SealedGrant,
+    sealed: string | null,
+    credentialVersion: number | null,
+  ): Promise<boolean> {
     if (sealed !== null)
       return (await this.credentials.tryOpen(grant, { sealed, credentialVersion })) !== null;
     if (!isActive(grant)) return true;

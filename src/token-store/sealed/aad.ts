@@ -27,7 +27,7 @@ export function verifierAad(request: object): string {
  */
 export function credentialAad(grant: SealedGrant, version: number): string {
   const column = grant.kind === 'user' ? 'grants.sealed_refresh_token' : 'grants.sealed_key';
-  return canonical([
+  return listed([
     column,
     ...identity(grant),
     version,
@@ -59,7 +59,7 @@ export function accessTokenAad(
   scopeSetKey: string,
   { obtainedAt, expiresAt }: { readonly obtainedAt: Date; readonly expiresAt: Date },
 ): string {
-  return canonical([
+  return listed([
     'access_tokens.sealed_token',
     ...identity(grant),
     credentialVersion,
@@ -87,7 +87,7 @@ export function pendingExchangeAad({
   readonly createdAt: Date;
   readonly expiresAt: Date;
 }): string {
-  return canonical(['pending_exchanges.sealed_exchange', id, createdAt, expiresAt]);
+  return listed(['pending_exchanges.sealed_exchange', id, createdAt, expiresAt]);
 }
 
 /** The columns that say whose grants end; attempts and outcome change without a new seal. */
@@ -99,7 +99,7 @@ export function revocationTokenAad(revocation: {
   readonly clients: readonly string[];
 }): string {
   const { id, grantId, consentedAt, accountSub, clients } = revocation;
-  return canonical(['revocations.sealed_token', id, grantId, consentedAt, accountSub, clients]);
+  return listed(['revocations.sealed_token', id, grantId, consentedAt, accountSub, clients]);
 }
 
 /** All columns of a webhook but the sealed one and `failing_since`. */
@@ -117,6 +117,13 @@ function identity({ id, kind, userId, client, account, subject }: Grant) {
  */
 export function canonical(value: unknown): string {
   return JSON.stringify(normalized(value));
+}
+
+type Listed = string | number | boolean | Date | null | undefined | readonly Listed[];
+
+/** The same text as `canonical` for what has no objects, in half the time: each read of a grant needs it twice. */
+function listed(values: readonly Listed[]): string {
+  return JSON.stringify(values);
 }
 
 function normalized(value: unknown): unknown {
