@@ -270,6 +270,9 @@ withRouter(named('the link of a refusal, and the page of what an app holds, work
     const refused = await call('GET', `/tokens/${user}?scope=${encodeURIComponent(YOUTUBE_MONEY)}`);
     const link = String(refused.body['connect_url']);
     expect(link.startsWith(`${publicUrl}/connect?ticket=${name}.eyJ`)).toBe(true);
+    // Under the name of another cell it is no link, even where a router sends it to this one.
+    const path = link.slice(publicUrl.length).replace(`=${name}.`, '=ap1.');
+    expect((await fetch(`${cells[name].url}${path}`, { redirect: 'manual' })).status).toBe(400);
     expect((await new Browser().connect(link, { account: ALICE.email })).text).toContain('Connected');
     expect((await call('GET', `/tokens/${user}?scope=${encodeURIComponent(YOUTUBE_MONEY)}`)).status).toBe(
       200,
