@@ -1,12 +1,15 @@
 /** Two cells, each a broker with a database and a key ring of its own, behind one nginx that knows nothing but deploy/nginx/cells.conf. */
 import 'reflect-metadata';
+import { execFile, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
+import { promisify } from 'node:util';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { TokenBroker } from '../clients/typescript/src/token-broker.js';
 import { type StandIn, startStandIn } from '../sandbox/google/stand-in.js';
 import { freePort } from '../sandbox/trying/postgres.js';
 import { startBroker } from '../src/bootstrap.js';
@@ -106,7 +109,7 @@ beforeAll(async () => {
   }
   const declared = file(
     'services.yaml',
-    `services: { reports: { clients: ['*'], scopes: ['*'], users: ['*'], allow: [audit, disconnect, revoke] } }
+    `services: { reports: { clients: ['*'], scopes: ['*'], users: ['*'], allow: [audit, disconnect, revoke, import] } }
 webhooks: { app: { url: 'https://app.example.com/hooks' } }\n`,
   );
   const secrets = join(folder, 'secrets.json');
@@ -143,7 +146,12 @@ afterAll(async () => {
 });
 
 /** As a service that follows docs/cells.md. */
-async function call(method: string, path: string, body?: Record<string, unknown>) {
+async function call(
+  method: string,
+  path: string,
+  body?: Record<string, unknown>,
+  others: Record<string, string> = {},
+) {
   const user = body?.['user_id'];
   const response = await fetch(`${services}${path}`, {
     method,
@@ -151,12 +159,39 @@ async function call(method: string, path: string, body?: Record<string, unknown>
       authorization: `Bearer ${key}`,
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(typeof user === 'string' ? { 'x-token-broker-user': encodeURIComponent(user) } : {}),
+      ...others,
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json') ?? false;
   return { status: response.status, text, body: isJson ? (JSON.parse(text) as Record<string, unknown>) : {} };
+}
+
+/** @param header that names the user */
+async function authz(header: string) {
+  const response = await fetch(`${services}/authz`, {
+    headers: {
+      authorization: `Bearer ${key}`,
+      'x-token-broker-user': header,
+      'x-forwarded-host': 'youtubeanalytics.googleapis.com',
+    },
+  });
+  return { status: response.status, code: response.headers.get('x-token-broker-code') };
+}
+
+async function exchange(user: string, header: string) {
+  const response = await fetch(`${services}/oauth2/token`, {
+    method: 'POST',
+    headers: { 'x-token-broker-user': header },
+    body: new URLSearchParams({
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: key,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      audience: `${publicUrl}/users/${encodeURIComponent(user)}`,
+    }),
+  });
+  return { status: response.status, text: await response.text() };
 }
 
 /** @returns the id of the ticket, and what the browser shows in the end */
@@ -235,6 +270,9 @@ withRouter(named('the link of a refusal, and the page of what an app holds, work
     const refused = await call('GET', `/tokens/${user}?scope=${encodeURIComponent(YOUTUBE_MONEY)}`);
     const link = String(refused.body['connect_url']);
     expect(link.startsWith(`${publicUrl}/connect?ticket=${name}.eyJ`)).toBe(true);
+    // Under the name of another cell it is no link, even where a router sends it to this one.
+    const path = link.slice(publicUrl.length).replace(`=${name}.`, '=ap1.');
+    expect((await fetch(`${cells[name].url}${path}`, { redirect: 'manual' })).status).toBe(400);
     expect((await new Browser().connect(link, { account: ALICE.email })).text).toContain('Connected');
     expect((await call('GET', `/tokens/${user}?scope=${encodeURIComponent(YOUTUBE_MONEY)}`)).status).toBe(
       200,
@@ -327,5 +365,101 @@ withRouter(named('the console of each cell is at its own address, and shows its 
     const [other] = NAMES.filter((each) => each !== name) as [Name];
     const [theirs] = await grantsIn(other);
     expect((await browser.get(`/console/grants/${String(theirs?.['id'])}`)).status).toBe(404);
+  }
+});
+
+/** encodeURIComponent changes all but the last. */
+const ENCODED_USERS = ['a@b.com', 'müller', 'auth0|1', 'a%40b.com', "it's-(me)*!"];
+
+withRouter(
+  named('a user id that is percent-encoded has one cell in paths, in bodies and at /authz'),
+  async () => {
+    const seen = new Set<string>();
+    for (const user of ENCODED_USERS) {
+      const path = encodeURIComponent(user);
+      const { id, page } = await connect({ user_id: user });
+      expect(page.text).toContain('Connected');
+      seen.add(id.split('.')[0] ?? '');
+      expect((await call('GET', `/tokens/${path}`)).status).toBe(200);
+      expect(await authz(path)).toEqual({ status: 200, code: null });
+      const created = await call('POST', '/services/self/credentials', { user_id: user, expires_in: 3600 });
+      expect(String(created.body['credential'])).toContain(`tbc_${id.split('.')[0] ?? ''}.`);
+      const exchanged = await exchange(user, path);
+      expect(exchanged.status).toBe(200);
+      expect((await call('DELETE', `/users/${path}?mode=local`)).status).toBe(200);
+    }
+    expect(seen.size).toBeGreaterThan(0);
+  },
+);
+
+withRouter(
+  named('a header that names the user otherwise than the path does, or another user, is refused'),
+  async () => {
+    const users_ = ENCODED_USERS.filter((user) => encodeURIComponent(user) !== user);
+    const wrong = (user: string) => [
+      Buffer.from(user).toString('latin1'),
+      encodeURIComponent(`${user}x`),
+      // The same user in another text.
+      `%${user.charCodeAt(0).toString(16)}${encodeURIComponent(user.slice(1))}`,
+      '%FF',
+    ];
+    for (const user of users_) {
+      for (const header of wrong(user)) {
+        // A space ends what the router reads, and a text without one is enough here.
+        if (header.includes(' ')) continue;
+        const headers = { 'x-token-broker-user': header };
+        const answers = [
+          await call('POST', '/connect/tickets', { user_id: user, scope: YOUTUBE }, headers),
+          await call('POST', '/services/self/credentials', { user_id: user, expires_in: 3600 }, headers),
+          await exchange(user, header),
+          ...(await Promise.all(
+            NAMES.flatMap((name) => [
+              call(
+                'POST',
+                `/cells/${name}/connect/completions`,
+                { code: `${name}.${'a'.repeat(43)}`, user_id: user },
+                headers,
+              ),
+              call(
+                'POST',
+                `/cells/${name}/grants/import`,
+                { grants: [{ user_id: user, refresh_token: '1//0abc' }] },
+                headers,
+              ),
+            ]),
+          )),
+        ];
+        for (const { status, text } of answers) {
+          expect({ user, header, status }).toEqual({ user, header, status: 400 });
+          expect(text).toContain('x-token-broker-user');
+        }
+        // Of another user, it is a header like any other there.
+        const isOther = [`${user}x`, 'a@b.com'].some((other) => encodeURIComponent(other) === header);
+        if (!isOther) expect(await authz(header)).toEqual({ status: 403, code: 'invalid_request' });
+      }
+    }
+    for (const name of NAMES) expect(await grantsIn(name)).toEqual([]);
+  },
+);
+
+withRouter(named('the typed clients reach the cell of a user, by its path and by its body'), async () => {
+  const typescript = new TokenBroker({ url: services, key });
+  const hasPython = spawnSync('python3', ['-c', 'import dataclasses']).status === 0;
+  for (const user of ENCODED_USERS) {
+    const { id } = await connect({ user_id: user });
+    const [cell] = id.split('.');
+    expect((await typescript.token(user)).scopes).toContain(YOUTUBE);
+    expect((await typescript.manageLink(user)).id.split('.')[0]).toBe(cell);
+    if (!hasPython) continue;
+    const script = `
+import sys
+from token_broker import TokenBroker
+broker = TokenBroker(sys.argv[1], key=sys.argv[2])
+print("${YOUTUBE}" in broker.token(sys.argv[3]).scopes, broker.manage_link(sys.argv[3]).id.split(".")[0])`;
+    const { stdout } = await promisify(execFile)('python3', ['-c', script, services, key, user], {
+      env: { ...process.env, PYTHONPATH: resolve('clients/python'), PYTHONDONTWRITEBYTECODE: '1' },
+    });
+    expect(stdout).toBe(`True ${cell ?? ''}\n`);
+    await call('DELETE', `/users/${encodeURIComponent(user)}?mode=local`);
   }
 });

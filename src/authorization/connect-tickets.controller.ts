@@ -33,6 +33,7 @@ import { parseScopes } from '../domain/google/scopes.js';
 import { Clock } from '../domain/ports/clock.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
+import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
@@ -76,6 +77,7 @@ export class ConnectTicketsController {
     const asked =
       body.purpose === 'manage' ? { purpose: body.purpose } : { asked: parseScopes(body.scope ?? '') };
     audit.add({ userId: body.user_id, details: asked });
+    assertCellUser(this.settings.cell, request, body.user_id);
     const connectRequest = toTicketRequest(service, this.settings.clients, body);
     if (connectRequest.client !== ANY_CLIENT) audit.add({ client: connectRequest.client });
     const { id, url, expiresAt } = await this.tickets.issue(service, connectRequest, request.id);

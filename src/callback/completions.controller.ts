@@ -4,6 +4,7 @@ import { Matches } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
 import { unrequestedFact } from '../authorization/consent-facts.js';
+import { Settings } from '../config/settings.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { assertAllowed, type Service } from '../domain/access/policy.js';
 import { outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
@@ -14,6 +15,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
+import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { IsUserId } from '../http/validation/validators.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
@@ -149,6 +151,7 @@ function wrongUser(): BrokerError {
 @ApiBearerAuth()
 export class CompletionsController {
   constructor(
+    private readonly settings: Settings,
     private readonly confirmConsent: ConfirmPendingConsent,
     private readonly metrics: ConnectMetrics,
   ) {}
@@ -185,9 +188,11 @@ export class CompletionsController {
     @Caller() service: Service,
     @Body() { code, user_id }: CompletionDto,
     @Audit() audit: AuditNote,
-    @Req() { id: requestId }: FastifyRequest,
+    @Req() request: FastifyRequest,
   ): Promise<CompletionResponse> {
     audit.add({ userId: user_id });
+    assertCellUser(this.settings.cell, request, user_id);
+    const requestId = request.id;
     const { grant, missing, unrequested } = await this.confirmConsent.confirm(
       service,
       new Secret(code),

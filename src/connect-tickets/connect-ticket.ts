@@ -35,8 +35,8 @@ export const MAX_TICKET_LENGTH = 8000;
 const PATHS: Readonly<Record<TicketPurpose, string>> = { connect: '/connect', manage: '/me/grants' };
 /** ct_, the id, and 128 bits of secret. */
 const STORED = /^ct_((?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12})_([\w-]{22})$/;
-/** The cell of a sealed one. */
-const SEALED_CELL = /^(?:[a-z][a-z0-9]{0,3}\.)?(?=eyJ)/;
+/** A sealed one: its cell, which those from before there were cells lack. */
+const SEALED = /^(?:([a-z][a-z0-9]{0,3})\.)?(?=eyJ)/;
 /** Of a stored one. */
 export const TICKET_ID = /^(?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12}$/;
 
@@ -175,7 +175,9 @@ export class ConnectTickets {
   }
 
   async #openSealed(text: string): Promise<OpenedTicket> {
-    const json = await this.sealer.open(text.replace(SEALED_CELL, ''), AAD).catch(() => {
+    const [prefix = '', cell = this.settings.cell] = SEALED.exec(text) ?? [];
+    if (cell !== this.settings.cell) throw ticketInvalid();
+    const json = await this.sealer.open(text.slice(prefix.length), AAD).catch(() => {
       throw ticketInvalid();
     });
     const { id, connectRequest } = JSON.parse(json.reveal()) as Omit<OpenedTicket, 'stored'>;

@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { maySeeGrant, type Policy } from '../domain/access/policy.js';
 import { missingScopes } from '../domain/google/scopes.js';
 import { forecast } from '../domain/grant/expiry-forecast.js';
-import { type Grant, isAgeKnown } from '../domain/grant/grant.js';
+import { type Grant, GRANT_STATUSES, isAgeKnown } from '../domain/grant/grant.js';
 import { NEXT_PAGE } from '../http/pagination/page.query.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 import type { SlotsView } from './grants.service.js';
@@ -57,7 +57,7 @@ export class GrantResponse {
   subject!: string | null;
 
   @ApiProperty({
-    enum: ['active', 'suspended', 'revoking', 'reconnect_required', 'revoked'],
+    enum: GRANT_STATUSES,
     description:
       '`suspended`: Google disabled the account; it may become active again by itself. `revoking`: a revocation was ' +
       'begun and continues until Google confirms it',

@@ -2,11 +2,13 @@ import { Body, Controller, Header, HttpCode, Post, Req, Res } from '@nestjs/comm
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Settings } from '../config/settings.js';
 import { assertMay, type Service } from '../domain/access/policy.js';
 import { BrokerError } from '../domain/errors.js';
 import type { ImportItem, InvalidItem } from '../domain/grant/grant-import.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
+import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
 import {
@@ -29,7 +31,10 @@ export class ImportGrantsController {
   /** Services with an import under way in this process. */
   readonly #importing = new Set<string>();
 
-  constructor(private readonly imports: ImportGrants) {}
+  constructor(
+    private readonly settings: Settings,
+    private readonly imports: ImportGrants,
+  ) {}
 
   @Post()
   @HttpCode(200)
@@ -60,12 +65,13 @@ export class ImportGrantsController {
   async import(
     @Caller() service: Service,
     @Body() { grants, replace, dry_run }: ImportGrantsDto,
-    @Req() { id: requestId }: FastifyRequest,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<ImportGrantsResponse> {
     audit.add({ details: { items: grants.length } });
     assertMay(service, 'import');
+    assertCellUser(this.settings.cell, request, ...grants.map(userOf));
     if (this.#importing.has(service.id)) {
       const detail = 'An import of this service is under way. Send the next one when it has been answered.';
       throw new BrokerError('rate_limited', detail, { retry_after: 1 });
@@ -73,7 +79,7 @@ export class ImportGrantsController {
     this.#importing.add(service.id);
     try {
       const hangUp = disconnectSignal(reply);
-      const options = { service, requestId, replace, dryRun: dry_run, hangUp };
+      const options = { service, requestId: request.id, replace, dryRun: dry_run, hangUp };
       const response: ImportGrantsResponse = { dry_run, summary: emptySummary(), results: [] };
       for await (const result of this.imports.run(itemsOf(grants), options)) {
         response.summary[result.status]++;
@@ -85,6 +91,11 @@ export class ImportGrantsController {
       this.#importing.delete(service.id);
     }
   }
+}
+
+/** Of an item that is not validated yet. */
+function userOf(item: unknown): unknown {
+  return (item as { readonly user_id?: unknown } | null)?.user_id;
 }
 
 async function* itemsOf(values: readonly unknown[]): AsyncGenerator<ImportItem | InvalidItem> {

@@ -11,7 +11,8 @@ import { DeclaredSettingsRepository } from '../token-store/declarations/declared
 import { Scheduler } from './scheduler.js';
 
 const MINUTE_SECONDS = 60;
-/** A little less than three runs of the job, which does not keep its time to the millisecond. */
+const NAME = 'count grants';
+/** Since the end of the last count. A little less than three runs of the job, which does not keep its time to the millisecond. */
 const SNAPSHOT_MS = 170_000;
 /** However often operators ask. */
 const LEAST_MS = 5_000;
@@ -22,6 +23,7 @@ const READ_MS = 10 * 60_000;
 export class CountGrantsJob implements OnModuleInit {
   /** By the monotonic clock. */
   #readAt = -Infinity;
+  #isAsked = false;
 
   constructor(
     private readonly settings: Settings,
@@ -32,7 +34,7 @@ export class CountGrantsJob implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.scheduler.every(MINUTE_SECONDS, 'count grants', () => this.countIfDue());
+    this.scheduler.every(MINUTE_SECONDS, NAME, (shutdown) => this.countIfDue(shutdown));
   }
 
   /** The metrics were read: without the console, they are why grants are counted. */
@@ -40,20 +42,22 @@ export class CountGrantsJob implements OnModuleInit {
     this.#readAt = this.clock.monotonicMs();
   }
 
-  async countIfDue(): Promise<void> {
-    const isRead = this.clock.monotonicMs() - this.#readAt <= READ_MS;
-    if (this.settings.console !== null || isRead) await this.#countAfter(SNAPSHOT_MS);
-  }
-
-  /** For an operator who does not want to wait. Counts nothing where another process does so right now. */
+  /**
+   * For an operator who does not want to wait. Counts nothing where another process does so right now.
+   * @returns when it is counted, or nothing is to be counted
+   */
   async countAgain(): Promise<void> {
-    await this.#countAfter(LEAST_MS);
+    this.#isAsked = true;
+    await this.scheduler.runNow(NAME);
   }
 
-  async #countAfter(ms: number): Promise<void> {
-    const now = this.clock.now();
-    if (!(await this.overview.claim('grants', now, new Date(now.getTime() - ms)))) return;
+  async countIfDue(shutdown: AbortSignal): Promise<void> {
+    const isAsked = this.#isAsked;
+    this.#isAsked = false;
+    const isRead = this.clock.monotonicMs() - this.#readAt <= READ_MS;
+    if (!isAsked && this.settings.console === null && !isRead) return;
     const testingClients = await this.declared.testingClients();
-    await this.overview.takeSnapshot(testingClients, this.settings, now);
+    const restMs = isAsked ? LEAST_MS : SNAPSHOT_MS;
+    await this.overview.takeSnapshot(testingClients, this.settings, { restMs, shutdown });
   }
 }

@@ -50,19 +50,19 @@ export class StoreFigures implements OnModuleInit {
     this.#show(WEBHOOK_OLDEST_AGE, ({ oldestWaiting }) => [[{}, this.#secondsSince(oldestWaiting)]]);
     this.#show(SCHEMA_INFO, ({ migration }) => (migration === null ? [] : [[{ migration }, 1]]));
     this.#show(GRANTS_COUNTED, ({ takenAt }) => (takenAt ? [[{}, takenAt.getTime() / 1000]] : []));
-    this.#showGrants(GRANTS, ({ byStatus }) =>
+    this.#showGrants(GRANTS, ({ byStatus = [] }) =>
       byStatus.flatMap(({ client, status: name, count }) => {
         const status = GRANTS.labels.status.find((each) => each === name);
         return status ? [[{ client, status }, count]] : [];
       }),
     );
-    this.#showGrants(GRANTS_EXPIRING, ({ expiring }) =>
+    this.#showGrants(GRANTS_EXPIRING, ({ expiring = [] }) =>
       expiring.flatMap(({ client, soon, week, month }) => {
         const counts = { 3: soon, 7: week, 30: month };
         return GRANTS_EXPIRING.labels.days.flatMap((days) => withCount({ client, days }, counts[days]));
       }),
     );
-    this.#showGrants(GRANTS_DEAD, ({ dead }) => deadSeries(dead));
+    this.#showGrants(GRANTS_DEAD, ({ dead = [] }) => deadSeries(dead));
     this.#showGrants(ACCOUNTS_NEARLY_FULL, ({ nearlyFull = [] }) =>
       nearlyFull.map(({ client, accounts }) => [{ client }, accounts]),
     );
@@ -107,13 +107,15 @@ export class StoreFigures implements OnModuleInit {
   }
 }
 
-/** One series; none where a snapshot of an older version lacks the count. */
+/** One series; none where the snapshot lacks the count. */
 function withCount<L>(labels: L, count: number | undefined): (readonly [L, number])[] {
   return count === undefined ? [] : [[labels, count]];
 }
 
 /** Rows were written by any version: what this one does not know is counted together. */
-function deadSeries(dead: GrantsSnapshot['dead']): [LabelValues<typeof GRANTS_DEAD.labels>, number][] {
+function deadSeries(
+  dead: NonNullable<GrantsSnapshot['dead']>,
+): [LabelValues<typeof GRANTS_DEAD.labels>, number][] {
   const { cause: causes, who_must_act: actors } = GRANTS_DEAD.labels;
   const counts = new Map<string, [LabelValues<typeof GRANTS_DEAD.labels>, number]>();
   for (const row of dead) {

@@ -24,6 +24,15 @@ const RETRY_AFTER_SECONDS = 30;
  */
 const MAX_CONCURRENT_VERIFICATIONS = 8;
 
+interface Delivery {
+  /** Whether it says that another cell sent it. */
+  readonly isRelayed: boolean;
+  /** Whether too much of its address was refused. */
+  readonly isOverLimit: () => boolean;
+  /** Its refusal does not count for its address. */
+  readonly excuse: () => void;
+}
+
 @Injectable()
 export class ReceiveSecurityEvent {
   readonly #log = new Logger(ReceiveSecurityEvent.name);
@@ -46,18 +55,20 @@ export class ReceiveSecurityEvent {
    * Handles one delivery. When it returns, every change is stored; when it throws, none is, and Google delivers again.
    * Passed on to the other cells afterwards: only what Google signed, and also what was handled before, as a cell may have lacked it.
    * @param requestId of the call, for log and audit
-   * @param isRelayed whether another cell sent it
    * @throws {BrokerError} `invalid_request` with RFC 8935's `err`, `google_unavailable` or `cell_unavailable`
    */
-  async receive(body: unknown, requestId: string, isRelayed: boolean): Promise<void> {
-    const mayRelay = !isRelayed && this.peers.hasPeers;
+  async receive(body: unknown, requestId: string, delivery: Delivery): Promise<void> {
+    const mayRelay = !delivery.isRelayed && this.peers.hasPeers;
     try {
       await this.#handle(body, requestId);
     } catch (error) {
-      // Signed by Google, and for a client of another cell.
-      const isForAnother = error instanceof BrokerError && error.extensions['err'] === 'invalid_audience';
-      if (mayRelay && isForAnother && (await this.peers.relay(String(body)))) return;
-      throw error;
+      // Signed by Google, and for a client of another cell, or of anyone: each project has such tokens.
+      if (!(error instanceof BrokerError) || error.extensions['err'] !== 'invalid_audience') throw error;
+      // The cell that sent it is not who brought it. The header alone opens nothing: every delivery is verified, and such a one is
+      // passed on to no other cell.
+      if (delivery.isRelayed && this.peers.hasPeers) delivery.excuse();
+      if (!mayRelay || delivery.isOverLimit() || !(await this.peers.relayForeign(String(body)))) throw error;
+      return;
     }
     if (mayRelay) await this.peers.relay(String(body));
   }

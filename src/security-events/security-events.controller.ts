@@ -4,6 +4,7 @@ import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from
 import type { FastifyRequest } from 'fastify';
 import { Public } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { rateLimitsOf } from '../http/rate-limit/rate-limit.hook.js';
 import { SECURITY_EVENTS_ROUTE } from '../http/rate-limit/route-limits.js';
 import type { TextBodies } from '../http/server/body-parsers.js';
 import { ReceiveSecurityEvent } from './receive-security-event.js';
@@ -38,8 +39,14 @@ export class SecurityEventsController {
   @ApiAcceptedResponse({ description: 'Handled; no body' })
   @ApiBodyProblems()
   @ApiProblems('invalid_request', 'rate_limited', 'google_unavailable', 'cell_unavailable')
-  async receive(@Body() body: unknown, @Req() { id, headers }: FastifyRequest): Promise<void> {
-    const isRelayed = headers[RELAYED_HEADER] !== undefined;
-    await this.receiveSecurityEvent.receive(body, id, isRelayed);
+  async receive(@Body() body: unknown, @Req() request: FastifyRequest): Promise<void> {
+    const limits = rateLimitsOf(request);
+    await this.receiveSecurityEvent.receive(body, request.id, {
+      isRelayed: request.headers[RELAYED_HEADER] !== undefined,
+      isOverLimit: () => limits.isOverLimit(request),
+      excuse: () => {
+        limits.excuse(request);
+      },
+    });
   }
 }

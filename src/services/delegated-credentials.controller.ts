@@ -1,4 +1,16 @@
-import { Body, Controller, Delete, Get, Header, HttpCode, Module, Param, Post, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Module,
+  Param,
+  Post,
+  Query,
+  Req,
+} from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiBody,
@@ -7,11 +19,14 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { Settings } from '../config/settings.js';
 import { maySeeUser, type Service } from '../domain/access/policy.js';
 import { BrokerError } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
+import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { ListQueue } from '../http/pagination/list-queue.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
@@ -34,6 +49,7 @@ import {
 @ApiBearerAuth()
 class DelegatedCredentialsController {
   constructor(
+    private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly cursors: PageCursors,
     private readonly lists: ListQueue,
@@ -59,9 +75,11 @@ class DelegatedCredentialsController {
   async create(
     @Caller() service: Service,
     @Body() body: NewCredentialDto,
+    @Req() request: FastifyRequest,
     @Audit() audit: AuditNote,
   ): Promise<CreatedCredentialResponse> {
     audit.add({ userId: body.user_id });
+    assertCellUser(this.settings.cell, request, body.user_id);
     const { credential, handle } = await this.credentials.create(service, toDelegation(body));
     audit.add(aboutCredential(credential));
     const response = toCredentialResponse(credential, this.clock.now());

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { ApiHeaders, ApiProperty, DECORATORS } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { invalidRequest } from '../domain/errors.js';
+import { CELL_USER_RULE, decodeCellUser } from '../http/cell-user.js';
 import { isPrefixed } from '../http/server/forward-auth.js';
 import { validation } from '../http/validation/validation.pipe.js';
 import { IsUserId } from '../http/validation/validators.js';
@@ -9,7 +10,11 @@ import { TokenQuery } from './token.query.js';
 
 /** GET /authz has the parameters of GET /tokens/:userId, as headers: the URL belongs to the request that the proxy holds. */
 class AuthzParameters extends TokenQuery {
-  @ApiProperty({ description: 'Your own id of the user, in UTF-8', example: 'alice' })
+  @ApiProperty({
+    description:
+      'Your own id of the user, in UTF-8 and to the letter; with CELL, percent-encoded as encodeURIComponent does it',
+    example: 'alice',
+  })
   @IsUserId()
   user!: string;
 }
@@ -31,14 +36,20 @@ const PARAMETER = /^x-token-broker-([a-z]+(?:-[a-z]+)*)$/;
 /**
  * Reads what a proxy asks for. Any doubt about a header is a refusal: a proxy that lets callers add or repeat headers must not
  * get a token for another user, nor for another host, than it believes.
+ * @param hasCells whether a router reads the user's header too, which has the form of a path's segment then
  * @throws {BrokerError} `invalid_request`
  */
-export async function readAuthzRequest(request: FastifyRequest): Promise<AuthzRequest> {
+export async function readAuthzRequest(request: FastifyRequest, hasCells: boolean): Promise<AuthzRequest> {
   const errors: Record<string, string> = {};
   if (request.url.includes('?')) errors['query'] = 'is not read here: the parameters are headers.';
   const values = readParameters(request.raw, errors);
   if (values['user'] === undefined)
     errors[`${PREFIX}user`] ??= 'is missing: it names the user whose token is added.';
+  else if (hasCells) {
+    const user = decodeCellUser(values['user']);
+    if (user === null) errors[`${PREFIX}user`] = CELL_USER_RULE;
+    else values['user'] = user;
+  }
   const host = readHost(request, errors);
   if (host === null || Object.keys(errors).length > 0) throw invalidRequest(errors);
   const asQuery = { type: 'query', metatype: AuthzParameters } as const;

@@ -2,6 +2,7 @@ import { Controller, Get, Header, Req, Res } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
@@ -25,6 +26,7 @@ const LOGIN_CUSTOMER_ID = 'login-customer-id';
 @ApiBearerAuth()
 export class AuthzController {
   constructor(
+    private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly issuer: TokenIssuer,
   ) {}
@@ -66,7 +68,7 @@ export class AuthzController {
     @Res({ passthrough: true }) reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
-    const { parameters, host } = await readAuthzRequest(request);
+    const { parameters, host } = await readAuthzRequest(request, this.settings.cell !== null);
     audit.add({ details: { host } });
     const asked = { service, userId: parameters.user, query: parameters, request, reply, audit };
     const { grant, token, ads } = await this.issuer.issue(asked);

@@ -10,6 +10,7 @@ import { missingScopes } from '../domain/google/scopes.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller, Public } from '../http/caller.decorator.js';
+import { assertCellUser } from '../http/cell-user.js';
 import { OAuthRefusal } from '../http/problem/oauth-error.js';
 import { EXEMPT_ROUTE, TOKEN_ENDPOINT_ROUTE } from '../http/rate-limit/route-limits.js';
 import { REFRESH_TOKEN, TOKEN_ENDPOINT, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
@@ -86,6 +87,7 @@ export class TokenEndpointController {
     if (request.delegation) audit.add({ details: { credential: request.delegation.id } });
     const { userId, scopes, ...named } = readTokenEndpointRequest(request, this.settings.publicUrl);
     audit.add({ userId, details: scopes.length > 0 ? { asked: scopes } : {} });
+    assertCellUser(this.settings.cell, request, userId);
     assertScopes(service, scopes);
     const scope = scopes.length > 0 ? { scope: scopes.join(' ') } : {};
     const query = Object.assign(new TokenQuery(), named, scope, { min_ttl: MIN_TTL_SECONDS });

@@ -1,3 +1,4 @@
+import { STORED_STATUSES } from '../domain/grant/grant.js';
 import type { EventType } from '../domain/webhook/webhook.js';
 import type { DescribedWebhooks } from '../http/openapi-document.js';
 
@@ -120,7 +121,7 @@ const DATA: Members = {
   account: {
     $ref: '#/components/schemas/AccountResponse',
   },
-  status: { ...text, enum: ['active', 'suspended', 'reconnect_required', 'revoked'] },
+  status: { ...text, enum: STORED_STATUSES },
   scope: { ...text, example: 'https://www.googleapis.com/auth/yt-analytics.readonly openid' },
 };
 

@@ -1,9 +1,19 @@
 /** The overview of the console: what it counts, for all replicas together, and what it says about that. */
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Settings } from '../../src/config/settings.js';
+import { STORED_STATUSES } from '../../src/domain/grant/grant.js';
+import { Clock } from '../../src/domain/ports/clock.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { Database } from '../../src/token-store/client/database.js';
 import { ActivityRepository } from '../../src/token-store/console/activity.repository.js';
-import { countByStatus } from '../../src/token-store/console/count-grants.js';
+import {
+  clientsOfGrants,
+  countByStatus,
+  countDead,
+  countExpiring,
+} from '../../src/token-store/console/count-grants.js';
+import { CountRun } from '../../src/token-store/console/count-run.js';
 import { OverviewRepository } from '../../src/token-store/console/overview.repository.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
@@ -58,6 +68,29 @@ async function countAgain(): Promise<void> {
   });
 }
 
+const DAY_MS = 86_400_000;
+
+async function runOfCount(): Promise<CountRun> {
+  const options = { restMs: 0, shutdown: new AbortController().signal };
+  const run = await CountRun.begin(
+    bed.app.get(Database),
+    `test ${Math.random()}`,
+    bed.app.get(Clock),
+    options,
+  );
+  if (!run) throw new Error('Another count goes on.');
+  return run;
+}
+
+/** Holds up whoever reads the table. */
+async function lockOf(table: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: bed.ownerUrl });
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+  return client;
+}
+
 describe('the overview', () => {
   test('counts tokens by where they came from, connects, and the answers of Google', async () => {
     await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
@@ -110,19 +143,102 @@ describe('the overview', () => {
   test.each([1, 2, 7, 500])(
     'counts every grant once in steps of %p, also those of one moment',
     async (step) => {
-      await bed.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, refresh_token_issued_at, created_at, consented_at)
-      SELECT gen_random_uuid(), 'counted-' || n, 'counted-' || n % 2, 'counted',
-        (ARRAY['active', 'suspended', 'reconnect_required', 'revoked'])[1 + n % 3], now(), date_trunc('hour', now()) - n / 10 * interval '1 second', now()
-      FROM generate_series(1, 40) AS n`);
-      const counted = await countByStatus(bed.app.get(Database), step);
+      await bed.sql(
+        `INSERT INTO grants (id, user_id, client, account_sub, status, granted_scopes, refresh_token_issued_at, created_at, consented_at, diagnosis)
+         SELECT gen_random_uuid(), 'counted-' || n, 'counted-' || n % 2, 'counted', ($1::text[])[1 + n / 2 % $2::int], '{youtube}',
+           now() - n % 7 * interval '1 day', date_trunc('hour', now()) - n / 10 * interval '1 second', now(),
+           CASE WHEN n % 3 > 0 THEN jsonb_build_object('cause', 'cause-' || n % 3, 'who_must_act', 'user') END
+         FROM generate_series(1, 80) AS n`,
+        [STORED_STATUSES, STORED_STATUSES.length],
+      );
+      const run = await runOfCount();
+      const clients = await clientsOfGrants(run);
+      const counted = await countByStatus(run, clients, step);
+      const dead = await countDead(run, clients, step);
+      const week = new Date(Date.now() + 5 * DAY_MS);
+      const within = [3, 5, 30].map((days) => new Date(Date.now() + days * DAY_MS)) as [Date, Date, Date];
+      const expiring = await countExpiring(run, 'counted-1', true, within, step);
       const all = await bed.sql(
         'SELECT client, status, count(*)::int AS count FROM grants GROUP BY client, status ORDER BY client, status',
       );
+      const causes = await bed.sql(`
+        SELECT diagnosis->>'cause' AS cause, diagnosis->>'who_must_act' AS "whoMustAct", count(*)::int AS count FROM grants
+        WHERE status IN ('suspended', 'reconnect_required') GROUP BY 1, 2`);
+      const [due] = await bed.sql(
+        `SELECT count(*)::int AS month, count(*) FILTER (WHERE expires_at_in_testing <= $1)::int AS week FROM grants
+         WHERE client = 'counted-1' AND expires_at_in_testing IS NOT NULL`,
+        [week],
+      );
       await bed.sql(`DELETE FROM grants WHERE user_id LIKE 'counted%'`);
       expect(counted).toEqual(all);
-      expect(counted.length).toBeGreaterThanOrEqual(6);
+      const seen = new Set(
+        counted.filter(({ client }) => client.startsWith('counted')).map(({ status }) => status),
+      );
+      expect([...seen].sort()).toEqual([...STORED_STATUSES].sort());
+      expect(new Set(dead)).toEqual(new Set(causes));
+      expect(dead.length).toBeGreaterThanOrEqual(3);
+      expect(expiring).toMatchObject({ client: 'counted-1', ...due });
+      expect(expiring.soon).toBeGreaterThan(0);
+      expect(expiring.week).toBeGreaterThan(expiring.soon);
+      expect(expiring.month).toBeGreaterThan(expiring.week);
     },
   );
+
+  test('keeps what it could count where a part of it fails, and says which part', async () => {
+    const columns = await bed.sql(
+      "SELECT string_agg(quote_ident(column_name), ', ') AS others FROM information_schema.columns WHERE table_name = 'grants' AND column_name <> 'diagnosis'",
+    );
+    const runtime = 'token_broker_runtime';
+    await bed.sql(`REVOKE SELECT ON grants FROM ${runtime}`);
+    await bed.sql(`GRANT SELECT (${String(columns[0]?.['others'])}) ON grants TO ${runtime}`);
+    try {
+      await countAgain();
+      const text = await page();
+      expect(text).toMatch(/Active grants<\/h2><p class="figure">0</);
+      expect(text).toMatch(/Without tokens<\/h2><p class="figure">1</);
+      expect(text).toContain('A part of the grants could not be counted (why grants give no tokens)');
+      expect(text).not.toContain('Every grant gives tokens.');
+      expect(bed.log()).toContain('a part of the count failed');
+    } finally {
+      await bed.sql(`GRANT SELECT ON grants TO ${runtime}`);
+    }
+    await countAgain();
+    expect(await page()).not.toContain('could not be counted');
+  });
+
+  test('is counted by one at a time, however long it takes and however often it is asked for', async () => {
+    await countAgain();
+    const before = await countedAt();
+    const [grants, tokens] = [await lockOf('grants'), await lockOf('refresh_tokens')];
+    const waiting = async () => {
+      const [row] = await bed.sql(
+        "SELECT count(*)::int AS count FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+      );
+      return row?.['count'];
+    };
+    const own = await operator.get('/console');
+    const ask = () => operator.submit(own, '/console/count');
+    try {
+      bed.clock.advance(6);
+      const first = ask();
+      await until(async () => (await waiting()) === 1);
+      // Longer than the claim, with a statement between.
+      bed.clock.advance(20);
+      await grants.end();
+      await until(async () => (await waiting()) === 1);
+      bed.clock.advance(20);
+      const repository = bed.app.get(OverviewRepository);
+      const options = { restMs: 5_000, shutdown: new AbortController().signal };
+      await repository.takeSnapshot([], bed.app.get(Settings), options);
+      expect(await waiting()).toBe(1);
+      await tokens.end();
+      expect((await first).status).toBe(303);
+      await until(async () => (await countedAt()) > before);
+    } finally {
+      await grants.end();
+      await tokens.end();
+    }
+  });
 
   test('says how old the count of the grants is', async () => {
     await countAgain();

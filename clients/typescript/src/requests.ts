@@ -17,6 +17,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | undefined>>;
   /** With one, it is a POST. */
   readonly body?: object;
+  /** Whom the body names: a router in front of cells reads no bodies. */
+  readonly user?: string | undefined;
   /** How long the broker may wait before it answers, besides the time limit of a call. */
   readonly waitMs?: number;
 }
@@ -59,7 +61,11 @@ export class Requests {
     }
   }
 
-  async #attempt({ path, query = {}, body }: Call, deadline: number, signal?: AbortSignal): Promise<unknown> {
+  async #attempt(
+    { path, query = {}, body, user }: Call,
+    deadline: number,
+    signal?: AbortSignal,
+  ): Promise<unknown> {
     const url = new URL(this.#base + path);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, value);
@@ -76,6 +82,7 @@ export class Requests {
           authorization: `Bearer ${credential}`,
           accept: 'application/json',
           ...(body ? { 'content-type': 'application/json' } : {}),
+          ...(user === undefined ? {} : { 'x-token-broker-user': encodeURIComponent(user) }),
         },
         ...(body ? { body: JSON.stringify(body) } : {}),
         // The credential is for this address only.

@@ -199,7 +199,7 @@ export class TokenBroker {
   }
 
   async #link(body: TicketMembers, signal: AbortSignal | undefined): Promise<ConnectLink> {
-    const call = { path: '/connect/tickets', body };
+    const call = { path: '/connect/tickets', body, user: body.user_id };
     const answer = await this.#requests.send<Schemas['ConnectTicketResponse']>(call, signal);
     return { id: answer.id, url: answer.connect_url, expiresAt: new Date(answer.expires_at) };
   }

@@ -1,6 +1,6 @@
 /** The tables of the overview about grants: by client and status, by what ended them, and the accounts with the fewest free slots. */
 import { DEAD_GRANTS, type DeadGrantCause } from '../../domain/google/dead-grants.js';
-import type { GrantsSnapshot } from '../../token-store/console/overview.repository.js';
+import type { CountPart, GrantsSnapshot } from '../../token-store/console/overview.repository.js';
 import { pathWith } from '../form-values.js';
 import { Badge, Card, Gauge, StatusBadge, whole } from '../views/parts.js';
 import { Table } from '../views/table.js';
@@ -31,11 +31,14 @@ export function GrantsByClient({ grants }: { readonly grants: GrantsSnapshot }) 
   );
 }
 
-function ByClient({ grants: { byStatus, expiring } }: { readonly grants: GrantsSnapshot }) {
+function ByClient({ grants }: { readonly grants: GrantsSnapshot }) {
+  const { byStatus = [], expiring } = grants;
   const rows = byStatus.map((row) => ({
     ...row,
     month:
-      row.status === 'active' ? (expiring.find(({ client }) => client === row.client)?.month ?? 0) : null,
+      row.status === 'active' && expiring
+        ? (expiring.find(({ client }) => client === row.client)?.month ?? 0)
+        : null,
   }));
   return (
     <Table
@@ -57,7 +60,7 @@ function ByClient({ grants: { byStatus, expiring } }: { readonly grants: GrantsS
         },
       ]}
       rows={rows}
-      empty="No account is connected yet."
+      empty={emptyOf(grants, 'status', 'No account is connected yet.')}
     />
   );
 }
@@ -68,7 +71,8 @@ const WHO: Readonly<Record<string, string>> = {
   workspace_admin: 'Workspace admin',
 };
 
-function ByCause({ grants: { dead } }: { readonly grants: GrantsSnapshot }) {
+function ByCause({ grants }: { readonly grants: GrantsSnapshot }) {
+  const { dead = [] } = grants;
   return (
     <Table
       caption="Suspended and dead grants by cause"
@@ -96,7 +100,7 @@ function ByCause({ grants: { dead } }: { readonly grants: GrantsSnapshot }) {
         { name: 'Grants', isNumber: true, cell: ({ count }) => whole(count) },
       ]}
       rows={dead}
-      empty="Every grant gives tokens."
+      empty={emptyOf(grants, 'cause', 'Every grant gives tokens.')}
     />
   );
 }
@@ -107,7 +111,8 @@ function meaningOf(cause: string | null) {
   return <div class="meaning soft small">{DEAD_GRANTS[cause as DeadGrantCause].meaning}</div>;
 }
 
-function Fullest({ grants: { fullest }, slotLimit }: GrantsProps) {
+function Fullest({ grants, slotLimit }: GrantsProps) {
+  const { fullest = [] } = grants;
   return (
     <Table
       caption="The accounts that hold most refresh tokens"
@@ -125,7 +130,12 @@ function Fullest({ grants: { fullest }, slotLimit }: GrantsProps) {
         },
       ]}
       rows={fullest}
-      empty="No refresh token is held."
+      empty={emptyOf(grants, 'accounts', 'No refresh token is held.')}
     />
   );
+}
+
+/** Why a table has no rows. */
+function emptyOf({ missing = [] }: GrantsSnapshot, part: CountPart, text: string): string {
+  return missing.includes(part) ? 'This could not be counted.' : text;
 }

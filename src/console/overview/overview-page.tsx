@@ -1,5 +1,9 @@
 import type { ComponentChildren } from 'preact';
-import type { GrantsSnapshot, OverviewNow } from '../../token-store/console/overview.repository.js';
+import type {
+  CountPart,
+  GrantsSnapshot,
+  OverviewNow,
+} from '../../token-store/console/overview.repository.js';
 import { Chart } from '../views/chart.js';
 import { Form, Layout, renderConsole, type Viewer } from '../views/layout.js';
 import { ago, Choice, Notice, Stat, Time, whole } from '../views/parts.js';
@@ -17,6 +21,14 @@ interface OverviewFacts {
 
 /** Above it, waiting webhooks are counted no further. */
 const MANY = 10_000;
+
+const PARTS: Readonly<Record<CountPart, string>> = {
+  status: 'grants by status',
+  services: 'services',
+  accounts: 'fullest accounts',
+  expiry: 'expiring grants',
+  cause: 'why grants give no tokens',
+};
 
 /** What is connected, what is failing, and who must act. */
 export function overviewPage({ person, now, current, system, activity }: OverviewFacts): string {
@@ -54,6 +66,12 @@ export function overviewPage({ person, now, current, system, activity }: Overvie
           database.
         </Notice>
       )}
+      {grants?.missing === undefined ? null : (
+        <Notice tone="bad">
+          A part of the grants could not be counted ({grants.missing.map((part) => PARTS[part]).join(', ')}):
+          the log of the replica that counted says why.
+        </Notice>
+      )}
       <div class="grid">
         <Figures grants={grants} current={current} system={system} now={now} />
         <Charts activity={activity} />
@@ -87,12 +105,12 @@ function Figures({
 }) {
   const { waiting, oldestWaiting, abandoned } = current;
   const countOf = (...statuses: readonly string[]) =>
-    grants &&
+    grants?.byStatus &&
     sum(grants.byStatus.filter(({ status }) => statuses.includes(status)).map(({ count }) => count));
   const active = countOf('active');
   const dead = countOf('reconnect_required', 'suspended');
-  const week = grants && sum(grants.expiring.map((each) => each.week));
-  const month = grants && sum(grants.expiring.map((each) => each.month));
+  const week = grants?.expiring && sum(grants.expiring.map((each) => each.week));
+  const month = grants?.expiring && sum(grants.expiring.map((each) => each.month));
   const gone = abandoned === 0 ? '' : ` · ${whole(abandoned)} abandoned in 7 days`;
   return (
     <>
@@ -153,6 +171,6 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-function shown(count: number | null): string {
-  return count === null ? '–' : whole(count);
+function shown(count: number | null | undefined): string {
+  return count == null ? '–' : whole(count);
 }

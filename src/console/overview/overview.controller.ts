@@ -16,6 +16,9 @@ import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { activityIn, periodOf } from './activity-series.js';
 import { overviewPage } from './overview-page.js';
 
+/** Of some million grants it takes longer, and goes on. */
+const MAX_WAIT_MS = 10_000;
+
 @Controller('console')
 @ConsoleController()
 export class OverviewController {
@@ -62,7 +65,10 @@ export class OverviewController {
   @Post('count')
   @Audited('console.count')
   async count(@Res() reply: FastifyReply): Promise<void> {
-    await this.grants.countAgain();
+    const { promise: isLate, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(resolve, MAX_WAIT_MS);
+    await Promise.race([this.grants.countAgain(), isLate]);
+    clearTimeout(timer);
     await reply.redirect('/console', 303);
   }
 }

@@ -22,6 +22,12 @@ export const GRANT_STATUSES = ['active', 'suspended', 'revoking', 'reconnect_req
 
 type GrantStatus = (typeof GRANT_STATUSES)[number];
 
+/** As stored: `revoking` is another column, beside `suspended`. */
+export type StoredStatus = Exclude<GrantStatus, 'revoking'>;
+export const STORED_STATUSES = GRANT_STATUSES.filter(
+  (status): status is StoredStatus => status !== 'revoking',
+);
+
 /**
  * `user`: a person consented, and there is a refresh token. `service_account`: an operator added its key (RFC 7523); there
  * is no refresh token, so no slot, and no expiry.

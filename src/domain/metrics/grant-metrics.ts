@@ -3,18 +3,16 @@ import { CONNECT_CAUSES } from '../connect/connect-cause.js';
 import { CONNECT_ENDS } from '../connect/connect-end.js';
 import { DEAD_GRANTS } from '../google/dead-grants.js';
 import { SECURITY_EVENT_NAMES } from '../google/security-event.js';
+import { STORED_STATUSES } from '../grant/grant.js';
 import { counter, gauge, histogram, sharedGauge } from './declaration.js';
 
 const CLIENT = 'aliases of Google clients';
-
-/** As stored: while a grant is revoked, it is suspended. */
-const STATUSES = ['active', 'suspended', 'reconnect_required', 'revoked'] as const;
 
 export const GRANTS = sharedGauge({
   name: 'token_broker_grants',
   help: 'Grants, as counted last.',
   unit: 'grants',
-  labels: { client: CLIENT, status: STATUSES },
+  labels: { client: CLIENT, status: STORED_STATUSES },
   see: 'grants.md',
 });
 

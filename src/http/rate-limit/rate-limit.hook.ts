@@ -42,6 +42,7 @@ export class RateLimits {
   readonly #byService: FixedWindowCounter;
   readonly #verified = new LRUCache<string, string>(cacheBound(MAX_VERIFIED));
   readonly #refusals: Counter<typeof RATE_LIMITED.labels>;
+  readonly #excused = new WeakSet<FastifyRequest>();
   #verifying = 0;
 
   constructor(
@@ -122,7 +123,7 @@ export class RateLimits {
    * @returns the refusal to send instead when the address is over its limit
    */
   refused(request: FastifyRequest, reply: FastifyReply, { code, status }: Refusal): BrokerError | undefined {
-    if (code === 'rate_limited') return undefined;
+    if (code === 'rate_limited' || this.#excused.has(request)) return undefined;
     const kind = kindOf(request);
     const counts = this.#byAddress[kind];
     if (!counts || this.#limits[kind].byAddress?.counts === 'requests') return undefined;
@@ -132,6 +133,17 @@ export class RateLimits {
     if (status >= 500 && code !== 'issuer_unavailable') return undefined;
     const waitMs = counts.add(this.#networkOf(request), performance.now());
     return this.#refusalOf(LIMITS[kind], counts, waitMs, reply);
+  }
+
+  /** Whether the refusals of its address have used up their limit already. */
+  isOverLimit(request: FastifyRequest): boolean {
+    const counts = this.#byAddress[kindOf(request)];
+    return counts !== null && counts.peek(this.#networkOf(request), performance.now()) > 0;
+  }
+
+  /** A refusal of this request says nothing about its sender, and will not count for its address. */
+  excuse(request: FastifyRequest): void {
+    this.#excused.add(request);
   }
 
   /** @returns how many calls each service made since this was called last, refused ones included */

@@ -1,11 +1,8 @@
 import { commonScopes, SIGN_IN_SCOPES } from '../../domain/google/scopes.js';
 import { REVOKING } from '../../domain/grant/diagnosis.js';
-import type { Diagnosis, Grant } from '../../domain/grant/grant.js';
+import type { Diagnosis, Grant, StoredStatus } from '../../domain/grant/grant.js';
 import { type Grant as Row, Prisma } from '../prisma-client/client.js';
 import type { SealedGrant } from '../sealed/aad.js';
-
-/** `revoking` is another column. */
-export type StoredStatus = Exclude<Grant['status'], 'revoking'>;
 
 /** Columns that no other module sees. */
 type Inner =

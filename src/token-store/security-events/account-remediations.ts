@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { AccountRemediation } from '../../domain/google/security-event.js';
-import { type Diagnosis, type Grant, isActive } from '../../domain/grant/grant.js';
+import { type Diagnosis, type Grant, isActive, type StoredStatus } from '../../domain/grant/grant.js';
 import { ofUser, type Whose } from '../client/by-user.js';
 import { toJson } from '../client/database.js';
 import { deadColumns, deleteGrants, disconnected, endTokens } from '../grants/end-grants.js';
-import { fromRow, statusOf as storedStatus, type StoredStatus } from '../grants/grant-row.js';
+import { fromRow, statusOf as storedStatus } from '../grants/grant-row.js';
 import { ResealCredentials } from '../grants/reseal-credentials.js';
 import { Outbox } from '../outbox/outbox.js';
 import { type Grant as Row, Prisma } from '../prisma-client/client.js';

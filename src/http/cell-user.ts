@@ -1,0 +1,43 @@
+/**
+ * The header that names a request's user to the router in front of cells, where the path does not (docs/cells.md). The router hashes its
+ * text as it came, as it hashes that of a path, so each user must have one text: what `encodeURIComponent` makes of the id. A request
+ * whose header says otherwise may have been sent to the wrong cell, which would store there what no later call finds. Does not own which
+ * cell a user belongs to, nor the other parameters of GET /authz (tokens/authz-request.ts).
+ */
+import type { FastifyRequest } from 'fastify';
+import { invalidRequest } from '../domain/errors.js';
+
+const CELL_USER_HEADER = 'x-token-broker-user';
+export const CELL_USER_RULE =
+  'must be the user id, percent-encoded as encodeURIComponent does it: the router of cells compares it as text.';
+
+/** @returns null where the text is not the one that the user has */
+export function decodeCellUser(text: string): string | null {
+  try {
+    const user = decodeURIComponent(text);
+    return encodeURIComponent(user) === text ? user : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param cell null: there are no cells, and the header means nothing here
+ * @param users whom the request names elsewhere
+ * @throws {BrokerError} `invalid_request`: the header names another one
+ */
+export function assertCellUser(
+  cell: string | null,
+  { headers }: FastifyRequest,
+  ...users: readonly unknown[]
+): void {
+  const header = headers[CELL_USER_HEADER];
+  if (cell === null || header === undefined) return;
+  const named = decodeCellUser(String(header));
+  if (named === null) throw invalidRequest({ [CELL_USER_HEADER]: CELL_USER_RULE });
+  if (users.some((user) => user !== named)) {
+    throw invalidRequest({
+      [CELL_USER_HEADER]: 'names another user than the request does: it would be handled by the wrong cell.',
+    });
+  }
+}
