@@ -72,7 +72,8 @@ export class PendingExchangesRepository {
   ) {}
 
   /**
-   * Stores a response and books its refresh token in the slot ledger, in one transaction.
+   * Stores a response and books its refresh token in the slot ledger, in one transaction. To be repeated where it is not known
+   * whether it was committed: what is stored already stays as it is.
    * @param claimedSub the account as the unverified id_token names it; null: not booked before it is verified
    * @param dueAt when another replica may take it over
    */
@@ -91,8 +92,9 @@ export class PendingExchangesRepository {
     );
     const { refreshToken: token, refreshTokenExpiresAt } = answer;
     await this.ledger.transaction(async (tx) => {
-      await tx.pendingExchange.create({
+      await tx.pendingExchange.createMany({
         data: { id, sealedExchange, createdAt: now, expiresAt, nextAttemptAt: dueAt },
+        skipDuplicates: true,
       });
       if (token === null || claimedSub === null) return;
       await this.ledger.book(tx, {

@@ -1,0 +1,80 @@
+/**
+ * Transactions that the server committed while the broker lost the connection, as in a failover: what is stored must be neither
+ * reported as lost, nor stored again, nor forgotten when it is tried again.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Browser } from './support/api.js';
+import { startTcpProxy, type TcpProxy } from './support/tcp-proxy.js';
+import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { until } from './support/until.js';
+import { visitConsent } from './support/visit-consent.js';
+
+let bed: TestBed;
+let proxy: TcpProxy;
+beforeAll(async () => {
+  bed = await startTestBed(async (databaseUrl) => {
+    const url = new URL(databaseUrl);
+    proxy = await startTcpProxy(Number(url.port));
+    url.hostname = '127.0.0.1';
+    url.port = String(proxy.port);
+    return { DATABASE_URL: url.href };
+  });
+});
+beforeEach(async () => {
+  bed.google.control.reset();
+  await bed.reset();
+});
+afterAll(async () => {
+  await bed.stop();
+  await proxy.close();
+});
+
+const audited = (action: string) =>
+  bed.sql('SELECT outcome, user_id, details FROM audit_trail WHERE action = $1', [action]);
+
+describe('a code exchange', () => {
+  const back = async (more: Record<string, unknown> = {}, beforeCallback = async () => Promise.resolve()) => {
+    const browser = new Browser();
+    const consent = await browser.begin(
+      await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, ...more }),
+    );
+    const returned = await visitConsent(consent, { account: ALICE.email });
+    await beforeCallback();
+    return browser.open(returned);
+  };
+  const expectOneGrant = async () => {
+    expect((await bed.api.token('alice')).status).toBe(200);
+    expect(await bed.sql('SELECT id FROM pending_exchanges')).toEqual([]);
+    expect(await bed.sql('SELECT current, ended_at FROM refresh_tokens')).toEqual([
+      { current: true, ended_at: null },
+    ]);
+    await until(async () => (await audited('connect.consent')).length > 0);
+    expect(await audited('connect.consent')).toMatchObject([{ outcome: 'ok' }]);
+    expect(bed.log()).not.toContain('the user must connect again');
+  };
+
+  test('whose commit is not confirmed becomes a grant in the same visit', async () => {
+    let lost: Promise<void> | undefined;
+    const answer = await back({}, async () => {
+      lost = proxy.loseCommitOf('"public"."pending_exchanges"');
+      return Promise.resolve();
+    });
+    await lost;
+    expect(answer.text).toContain('Connected');
+    await expectOneGrant();
+  });
+
+  test('that a coordinator of several servers committed with a warning becomes a grant in the same visit', async () => {
+    await bed.sql(`
+      CREATE FUNCTION doubt() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE WARNING 'failed to commit transaction on 127.0.0.1:5432'; RETURN NULL; END $$;
+      CREATE CONSTRAINT TRIGGER doubt AFTER INSERT ON pending_exchanges DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION doubt()`);
+    try {
+      expect((await back()).text).toContain('Connected');
+    } finally {
+      await bed.sql('DROP TRIGGER doubt ON pending_exchanges');
+    }
+    await expectOneGrant();
+  });
+});
