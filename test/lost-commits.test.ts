@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Browser } from './support/api.js';
 import { startTcpProxy, type TcpProxy } from './support/tcp-proxy.js';
-import { ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { until } from './support/until.js';
 import { visitConsent } from './support/visit-consent.js';
 
@@ -76,5 +76,15 @@ describe('a code exchange', () => {
       await bed.sql('DROP TRIGGER doubt ON pending_exchanges');
     }
     await expectOneGrant();
+  });
+
+  test('that is held for the app is confirmed with the code that the browser got, if that commit is not confirmed', async () => {
+    const lost = proxy.loseCommitOf('INSERT INTO "public"."pending_consents"');
+    const answer = await back({ confirm: true, return_to: `${APP}/done` });
+    await lost;
+    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
+    expect((await confirm()).status).toBe(200);
+    expect((await bed.api.token('alice')).status).toBe(200);
   });
 });

@@ -22,7 +22,7 @@ export interface PendingExchange {
   readonly answer: CodeExchangeResponse;
   /** The request id for log and audit, however much later it is finished. */
   readonly requestId: string;
-  /** In confirm mode: the digest of the completion code, once the browser got it before the account was known. */
+  /** In confirm mode: the digest of the completion code. Null: of a version that drew it later. */
   readonly codeHash: Uint8Array<ArrayBuffer> | null;
 }
 
@@ -84,7 +84,7 @@ export class PendingExchangesRepository {
     dueAt: Date,
     expiresAt: Date,
   ): Promise<void> {
-    const { id, connectRequest, answer } = exchange;
+    const { id, connectRequest, answer, codeHash } = exchange;
     const { userId, client } = connectRequest;
     const sealedExchange = await this.sealer.seal(
       new Secret(JSON.stringify(write(exchange))),
@@ -93,7 +93,7 @@ export class PendingExchangesRepository {
     const { refreshToken: token, refreshTokenExpiresAt } = answer;
     await this.ledger.transaction(async (tx) => {
       await tx.pendingExchange.createMany({
-        data: { id, sealedExchange, createdAt: now, expiresAt, nextAttemptAt: dueAt },
+        data: { id, sealedExchange, codeHash, createdAt: now, expiresAt, nextAttemptAt: dueAt },
         skipDuplicates: true,
       });
       if (token === null || claimedSub === null) return;
@@ -148,12 +148,9 @@ export class PendingExchangesRepository {
     }
   }
 
-  /** Releases it to be retried. @param codeHash set once, in confirm mode */
-  async postpone(id: string, nextAttemptAt: Date, codeHash: Uint8Array<ArrayBuffer> | null): Promise<void> {
-    await this.database.pendingExchange.updateMany({
-      where: { id },
-      data: { nextAttemptAt, ...(codeHash === null ? {} : { codeHash }) },
-    });
+  /** Releases it to be retried. */
+  async postpone(id: string, nextAttemptAt: Date): Promise<void> {
+    await this.database.pendingExchange.updateMany({ where: { id }, data: { nextAttemptAt } });
   }
 
   /** Deletes one that becomes no grant. Its refresh token stays booked: Google counts it. */
