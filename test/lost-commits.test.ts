@@ -3,6 +3,7 @@
  * reported as lost, nor stored again, nor forgotten when it is tried again.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { SecurityEventOptions } from '../sandbox/google/risc/security-events.js';
 import { Browser } from './support/api.js';
 import { startTcpProxy, type TcpProxy } from './support/tcp-proxy.js';
 import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
@@ -86,5 +87,42 @@ describe('a code exchange', () => {
     const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
     expect((await confirm()).status).toBe(200);
     expect((await bed.api.token('alice')).status).toBe(200);
+  });
+});
+
+describe('a security event', () => {
+  const deliver = async (order: SecurityEventOptions, statement: string) => {
+    const { token } = await bed.google.control.sendSecurityEvent({ ...order, to: null });
+    const post = () =>
+      fetch(`${bed.url}/security-events/google`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/secevent+jwt', accept: 'application/json' },
+        body: token,
+      });
+    const lost = proxy.loseCommitOf(statement);
+    expect((await post()).status).toBe(503);
+    await lost;
+    // As Google does.
+    expect((await post()).status).toBe(202);
+  };
+
+  test('whose commit is not confirmed is in the audit trail of each user that it concerned, once', async () => {
+    for (const user_id of ['alice', 'other'])
+      await bed.api.connect({ user_id, scope: YOUTUBE }, { account: ALICE.email });
+    const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub };
+    await deliver({ type: 'tokens-revoked', subject }, 'INSERT INTO "public"."security_events"');
+    expect((await bed.api.token('alice')).status).toBe(410);
+    const events = await audited('security.event');
+    expect(events.map(({ user_id }) => user_id).toSorted()).toEqual(['alice', 'other']);
+    expect(events[0]).toMatchObject({
+      outcome: 'ok',
+      details: { event: 'tokens-revoked', action: 'revoke' },
+    });
+  });
+
+  test('that concerns no grant is there as well', async () => {
+    const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: 'unknown' };
+    await deliver({ type: 'account-disabled', subject }, 'INSERT INTO "public"."security_events"');
+    expect(await audited('security.event')).toMatchObject([{ details: { event: 'account-disabled' } }]);
   });
 });
