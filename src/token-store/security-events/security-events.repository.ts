@@ -16,6 +16,8 @@ type Transaction = Prisma.TransactionClient;
 
 /** Longer than Google retries the delivery of an event. */
 const REMEMBER_MS = 30 * 24 * 3600 * 1000;
+/** More than one comes with each, so that a backlog goes. */
+const DELETED_AT_ONCE = 100;
 
 /** Applies security events to grants, tokens and the slot ledger, each event once. */
 @Injectable()
@@ -36,6 +38,7 @@ export class SecurityEventsRepository {
   async takeOnce(incident: SecurityIncident, now: Date): Promise<Grant[][] | null> {
     await this.database.securityEvent.deleteMany({
       where: { receivedAt: { lt: new Date(now.getTime() - REMEMBER_MS) } },
+      limit: DELETED_AT_ONCE,
     });
     const { jti, events } = incident;
     const remediations = remediationsOf(incident);
