@@ -27,7 +27,7 @@ beforeEach(async () => {
   control.setAdsPageSize(10_000);
   control.hideAdsRoles(false);
   control.setAdsHierarchy(noAds());
-  await bed.sql('TRUNCATE ads_trees');
+  await bed.sql('DELETE FROM ads_trees');
   if (!isConnected) await bed.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
   isConnected = true;
   control.clearRequests();

@@ -50,7 +50,7 @@ beforeEach(async () => {
   await bed.reset();
   await bed.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${YOUTUBE_MONEY}` }, { account: ALICE.email });
   bed.clock.advance(3600);
-  await bed.sql('TRUNCATE commits');
+  await bed.sql('DELETE FROM commits');
 });
 afterAll(() => bed.stop());
 

@@ -286,7 +286,7 @@ describe('a list for an operator', () => {
       [GRANTS],
     );
   });
-  afterAll(() => bed.sql('TRUNCATE connect_tickets, delegated_credentials'));
+  afterAll(() => bed.sql('DELETE FROM connect_tickets; DELETE FROM delegated_credentials'));
 
   test.each([
     ['all', {}, 110],

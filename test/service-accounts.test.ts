@@ -303,12 +303,13 @@ describe('the grant of a service account', () => {
   test('is not affected by security events, which concern people', async () => {
     await add('robot', [ADS]);
     const account = { sub: ROBOT.uniqueId, email: ROBOT.email };
-    const remediations = [{ action: 'forget', account, endReason: 'account_purged' }] as const;
+    const remediation = { action: 'forget', account, endReason: 'account_purged' } as const;
     const incident = {
       jti: 'about a robot',
       occurredAt: bed.clock.now(),
       clients: ['default'],
-      remediations,
+      requestId: 'of a robot',
+      events: [{ remediation, details: {} }],
     };
     expect(await bed.app.get(SecurityEventsRepository).takeOnce(incident, bed.clock.now())).toEqual([[]]);
     expect((await bed.api.token('robot')).status).toBe(200);

@@ -24,9 +24,9 @@ export class AuditPartitionsJob implements OnModuleInit {
     this.scheduler.every(HOUR_SECONDS, 'make partitions of the audit trail', () =>
       this.partitions.createAhead(),
     );
-    this.scheduler.every(DAY_SECONDS, 'prune the audit trail', async () => {
+    this.scheduler.every(DAY_SECONDS, 'prune the audit trail', async (shutdown) => {
       const keepMs = this.settings.auditRetentionDays * DAY_SECONDS * 1000;
-      await this.partitions.prune(new Date(this.clock.now().getTime() - keepMs));
+      await this.partitions.prune(new Date(this.clock.now().getTime() - keepMs), shutdown);
     });
   }
 }

@@ -45,8 +45,8 @@ export class ExpireTicketsJob implements OnModuleInit {
     }
     if (this.clock.monotonicMs() - this.#prunedAt < PRUNE_EVERY_MS) return;
     this.#prunedAt = this.clock.monotonicMs();
-    await this.tickets.prune(this.clock.now());
-    await this.requests.prune(this.clock.now());
+    await this.tickets.prune(this.clock.now(), shutdown);
+    await this.requests.prune(this.clock.now(), shutdown);
   }
 
   async #expire(ticket: ConnectTicket): Promise<void> {

@@ -19,7 +19,7 @@ import type { PendingAuthorization } from '../token-store/connects/authorization
 import { CodeExchange } from './code-exchange.js';
 import { outcomeOfFailure, wrongAccount } from './consent-outcome.js';
 import { FinishExchange } from './finish-exchange.js';
-import { CONFIRM_SECONDS } from './pending-consents.js';
+import { CONFIRM_SECONDS, PendingConsents } from './pending-consents.js';
 import { type AuthorizationResponse, AuthorizationResponseValidator } from './response-validator.js';
 
 export type Completion =
@@ -49,6 +49,7 @@ export class CompleteAuthorization {
     private readonly validator: AuthorizationResponseValidator,
     private readonly codeExchange: CodeExchange,
     private readonly finishExchange: FinishExchange,
+    private readonly pendingConsents: PendingConsents,
   ) {}
 
   /**
@@ -160,6 +161,9 @@ export class CompleteAuthorization {
     answer: CodeExchangeResponse,
   ): Promise<ConnectOutcome | { readonly consentUrl: string }> {
     const { connectRequest, forcedConsent, includedGranted, nonceHash } = request;
+    // Drawn before anything is stored: the browser gets the same code, whatever is known of the commits that follow.
+    const completion = connectRequest.confirm ? this.pendingConsents.newCode(connectRequest.serviceId) : null;
+    const code = completion?.code ?? null;
     const exchange = {
       id: randomUUID(),
       ticketId: ticket.id,
@@ -169,13 +173,13 @@ export class CompleteAuthorization {
       nonceHash,
       answer,
       requestId,
-      codeHash: null,
+      codeHash: completion?.codeHash ?? null,
     };
     // Stored first: the code cannot be exchanged again, and every later step can fail.
     await this.codeExchange.store(exchange);
     const finished = await this.finishExchange
-      .finish(exchange)
-      .catch((fault: unknown) => this.finishExchange.postpone(exchange, fault));
+      .finish(exchange, code)
+      .catch((fault: unknown) => this.finishExchange.postpone(exchange, code, fault));
     return finished.kind === 'again'
       ? { consentUrl: await this.startAuthorization.again(ticket, finished.account, true, requestId) }
       : finished;

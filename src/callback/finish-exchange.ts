@@ -68,9 +68,12 @@ export class FinishExchange {
     });
   }
 
-  /** @throws a transient failure: Google's keys or the database are unavailable. The exchange stays stored */
-  async finish(exchange: PendingExchange): Promise<Finished> {
-    const finished = await this.#process(exchange);
+  /**
+   * @param code that the browser gets in confirm mode; null without a browser
+   * @throws a transient failure: Google's keys or the database are unavailable. The exchange stays stored
+   */
+  async finish(exchange: PendingExchange, code: string | null): Promise<Finished> {
+    const finished = await this.#process(exchange, code);
     // The other outcomes remove the exchange in their own transaction.
     const isTaken = ['granted', 'pending', 'finishing'].includes(finished.kind);
     if (!isTaken) await this.exchanges.remove(exchange.id);
@@ -78,18 +81,17 @@ export class FinishExchange {
   }
 
   /** Leaves the exchange to resume-connects.job.ts; the browser neither waits nor starts again. */
-  async postpone(exchange: PendingExchange, fault: unknown): Promise<ConnectOutcome> {
-    const { id, connectRequest } = exchange;
+  async postpone(
+    { id }: Pick<PendingExchange, 'id'>,
+    code: string | null,
+    fault: unknown,
+  ): Promise<ConnectOutcome> {
     const cause = this.causeOf(fault);
     this.#log.warn({ err: fault, cause }, 'a connect is finished later');
-    const completion = connectRequest.confirm ? this.pendingConsents.newCode(connectRequest.serviceId) : null;
     const dueAt = new Date(this.clock.now().getTime() + RETRY_SECONDS * 1000);
-    const isStored = await this.exchanges.postpone(id, dueAt, completion?.codeHash ?? null).then(
-      () => true,
-      // The exchange falls due without this, but the app then has no code to confirm it with.
-      () => false,
-    );
-    return { kind: 'finishing', cause, code: isStored ? (completion?.code ?? null) : null };
+    // It falls due without this.
+    await this.exchanges.postpone(id, dueAt).catch(() => undefined);
+    return { kind: 'finishing', cause, code };
   }
 
   causeOf(fault: unknown): ConnectCause {
@@ -97,7 +99,7 @@ export class FinishExchange {
     return this.database.isOutage(fault) ? 'database_unavailable' : 'internal_error';
   }
 
-  async #process(exchange: PendingExchange): Promise<Finished> {
+  async #process(exchange: PendingExchange, code: string | null): Promise<Finished> {
     const { connectRequest, answer } = exchange;
     let account: VerifiedAccount;
     try {
@@ -120,7 +122,7 @@ export class FinishExchange {
       await this.ledger.bookUnused({ ...connectRequest, account }, answer, this.clock.now());
       return outcome;
     }
-    return connectRequest.confirm ? this.#hold(exchange, account) : this.#save(exchange, account);
+    return connectRequest.confirm ? this.#hold(exchange, account, code) : this.#save(exchange, account);
   }
 
   async #save(exchange: PendingExchange, account: VerifiedAccount): Promise<Finished> {
@@ -153,7 +155,7 @@ export class FinishExchange {
     }
   }
 
-  async #hold(exchange: PendingExchange, account: VerifiedAccount): Promise<Finished> {
+  async #hold(exchange: PendingExchange, account: VerifiedAccount, code: string | null): Promise<Finished> {
     const { connectRequest, answer, includedGranted } = exchange;
     const { userId, client, scopes } = connectRequest;
     const grants = await this.grants.findVerified(userId, client, this.clock.now());
@@ -167,7 +169,7 @@ export class FinishExchange {
       held: held ? { scopes: held.grantedScopes, isActive: held.status === 'active' } : null,
     });
     if (verdict.kind !== 'store') return this.#again(verdict.kind, exchange, account);
-    return this.pendingConsents.hold(exchange, account);
+    return this.pendingConsents.hold(exchange, account, code);
   }
 
   /** Google omits the refresh token when it showed no consent screen: ask again, with prompt=consent. */

@@ -41,21 +41,21 @@ export class PendingConsents {
     return this.sealer.fingerprint(new Secret(`${serviceId} ${code.reveal()}`), 'completion-code');
   }
 
-  async hold(exchange: PendingExchange, account: VerifiedAccount): Promise<ConnectOutcome> {
+  /** @param code whose digest the exchange has, for the browser; null without a browser */
+  async hold(
+    exchange: PendingExchange,
+    account: VerifiedAccount,
+    code: string | null,
+  ): Promise<ConnectOutcome> {
     const { id, connectRequest, ticketId, includedGranted } = exchange;
     const { idToken: _unused, ...answer } = exchange.answer;
     const now = this.clock.now();
-    // A postponed exchange has given the browser its code already.
-    const { code, codeHash } = exchange.codeHash
-      ? { code: null, codeHash: exchange.codeHash }
-      : this.newCode(connectRequest.serviceId);
+    const codeHash = exchange.codeHash ?? this.newCode(connectRequest.serviceId).codeHash;
     // Google counts the token whether or not the consent is confirmed.
     await this.ledger.bookUnused({ ...connectRequest, account }, answer, now);
     const consent = { connectRequest, ticketId, includedGranted, answer: { ...answer, account } };
     const expiresAt = new Date(now.getTime() + CONFIRM_SECONDS * 1000);
     const isHeld = await this.pending.put(codeHash, consent, id, now, expiresAt);
-    return code !== null && isHeld
-      ? { kind: 'pending', code }
-      : { kind: 'finishing', cause: 'none', code: null };
+    return code !== null && isHeld ? { kind: 'pending', code } : { kind: 'finishing', cause: 'none', code };
   }
 }

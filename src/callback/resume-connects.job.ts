@@ -75,7 +75,7 @@ export class ResumeConnectsJob implements OnModuleInit {
     const now = this.clock.now();
     try {
       if (exchange.expiresAt.getTime() + MAX_OVERDUE_MS <= now.getTime()) return await this.#giveUp(exchange);
-      const finished = await this.finishExchange.finish(exchange);
+      const finished = await this.finishExchange.finish(exchange, null);
       // No browser is there to send to Google again.
       await this.#end(exchange, finished.kind === 'again' ? NO_REFRESH_TOKEN : finished);
       return true;
@@ -83,7 +83,7 @@ export class ResumeConnectsJob implements OnModuleInit {
       const cause = this.finishExchange.causeOf(fault);
       if (exchange.expiresAt <= now) return this.#giveUp(exchange, cause);
       const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(20, exchange.attempts));
-      await this.exchanges.postpone(exchange.id, new Date(now.getTime() + backoffMs), null);
+      await this.exchanges.postpone(exchange.id, new Date(now.getTime() + backoffMs));
       return false;
     }
   }

@@ -23,8 +23,8 @@ export class ResumeRevocationsJob implements OnModuleInit {
 
   onModuleInit(): void {
     this.scheduler.every(1, 'resume revocations', (shutdown) => this.#resume(shutdown));
-    this.scheduler.every(DAY_SECONDS, 'prune revocations', () =>
-      this.revocations.prune(new Date(this.clock.now().getTime() - KEEP_SECONDS * 1000)),
+    this.scheduler.every(DAY_SECONDS, 'prune revocations', (shutdown) =>
+      this.revocations.prune(new Date(this.clock.now().getTime() - KEEP_SECONDS * 1000), shutdown),
     );
   }
 

@@ -33,8 +33,8 @@ export class ServiceUsageJob implements OnModuleInit, OnApplicationShutdown {
 
   onModuleInit(): void {
     this.scheduler.every(MINUTE_SECONDS, 'store calls of services', () => this.store());
-    this.scheduler.every(DAY_SECONDS, 'prune calls of services', () =>
-      this.usage.prune(new Date(this.clock.now().getTime() - KEEP_MS)),
+    this.scheduler.every(DAY_SECONDS, 'prune calls of services', (shutdown) =>
+      this.usage.prune(new Date(this.clock.now().getTime() - KEEP_MS), shutdown),
     );
   }
 

@@ -3,17 +3,20 @@ import { bulkhead } from 'cockatiel';
 import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
-import { eventRefused, securityEventName, type SecurityEventToken } from '../domain/google/security-event.js';
+import {
+  eventRefused,
+  type Remediation,
+  securityEventName,
+  type SecurityEventToken,
+} from '../domain/google/security-event.js';
 import { SECURITY_EVENTS } from '../domain/metrics/grant-metrics.js';
 import type { Counter } from '../domain/metrics/instruments.js';
 import { Meter } from '../domain/metrics/meter.js';
-import type { Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { isPlainText } from '../domain/text.js';
 import { SecurityEventVerifier } from '../google/risc/security-event-verifier.js';
-import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { SecurityEventsRepository } from '../token-store/security-events/security-events.repository.js';
-import { readEvent, type SecurityEvent } from './read-event.js';
+import { readEvent } from './read-event.js';
 import { RelaySecurityEvent } from './relay-security-event.js';
 
 const RETRY_AFTER_SECONDS = 30;
@@ -44,7 +47,6 @@ export class ReceiveSecurityEvent {
     private readonly clock: Clock,
     private readonly verifier: SecurityEventVerifier,
     private readonly securityEvents: SecurityEventsRepository,
-    private readonly audit: AuditLog,
     private readonly peers: RelaySecurityEvent,
     meter: Meter,
   ) {
@@ -54,7 +56,7 @@ export class ReceiveSecurityEvent {
   /**
    * Handles one delivery. When it returns, every change is stored; when it throws, none is, and Google delivers again.
    * Passed on to the other cells afterwards: only what Google signed, and also what was handled before, as a cell may have lacked it.
-   * @param requestId of the call, for log and audit
+   * @param requestId of the call, for the audit trail
    * @throws {BrokerError} `invalid_request` with RFC 8935's `err`, `google_unavailable` or `cell_unavailable`
    */
   async receive(body: unknown, requestId: string, delivery: Delivery): Promise<void> {
@@ -79,13 +81,16 @@ export class ReceiveSecurityEvent {
     const events = Object.entries(token.events).map(([type, details]) =>
       readEvent(type, details, token.issuer),
     );
-    const withRemediation = events.filter((event) => event.remediation !== null);
     const affected = await this.securityEvents.takeOnce(
       {
         jti,
         occurredAt,
         clients: this.#clientsOf(token),
-        remediations: withRemediation.flatMap(({ remediation }) => remediation ?? []),
+        requestId,
+        events: events.map(({ name, level: _level, remediation, state: _state, ...rest }) => ({
+          remediation,
+          details: { event: name, action: actionOf(remediation), ...rest },
+        })),
       },
       this.clock.now(),
     );
@@ -96,8 +101,10 @@ export class ReceiveSecurityEvent {
       this.#log.log({ jti }, 'security event was handled before');
       return;
     }
-    for (const event of events)
-      this.#record(token, event, affected[withRemediation.indexOf(event)] ?? [], requestId);
+    for (const [index, { name, level, remediation, ...rest }] of events.entries()) {
+      const facts = { event: name, jti, action: actionOf(remediation), grants: affected[index]?.length ?? 0 };
+      this.#log[level]({ ...facts, ...rest }, 'security event');
+    }
   }
 
   async #verify(body: unknown): Promise<SecurityEventToken> {
@@ -127,31 +134,8 @@ export class ReceiveSecurityEvent {
     const addressed = clients.all().filter(({ clientId }) => audience.includes(clientId));
     return [...new Set(addressed.flatMap(({ projectId }) => clients.ofProject(projectId)))].sort();
   }
+}
 
-  /** Logs a handled event, and records it in the audit trail of each user that it concerns. */
-  #record(
-    { jti }: SecurityEventToken,
-    event: SecurityEvent,
-    grants: readonly Grant[],
-    requestId: string,
-  ): void {
-    const { name, level, remediation, state, ...rest } = event;
-    const action = remediation?.action ?? 'none';
-    this.#log[level]({ event: name, jti, action, grants: grants.length, ...rest, state }, 'security event');
-    const at = this.clock.now();
-    const noGrant = { id: null, userId: null, client: null };
-    for (const { id: grantId, userId, client } of grants.length > 0 ? grants : [noGrant]) {
-      this.audit.record({
-        at,
-        action: 'security.event',
-        outcome: 'ok',
-        actor: 'google',
-        userId,
-        client,
-        grantId,
-        requestId,
-        details: { event: name, jti, action, ...rest },
-      });
-    }
-  }
+function actionOf(remediation: Remediation | null): string {
+  return remediation?.action ?? 'none';
 }

@@ -28,7 +28,7 @@ const MAX_REFUSED = 10_000;
 /** A cell can get another Google client. */
 const REFUSED_MS = 10 * 60_000;
 
-type PeerAnswer = 'accepted' | 'not_addressed' | 'failed';
+type PeerResult = 'accepted' | 'not_addressed' | 'failed';
 
 @Injectable()
 export class RelaySecurityEvent {
@@ -83,7 +83,7 @@ export class RelaySecurityEvent {
     return answers.includes('accepted');
   }
 
-  async #deliver(peer: string, token: string): Promise<PeerAnswer> {
+  async #deliver(peer: string, token: string): Promise<PeerResult> {
     try {
       const { status, body } = await send(`${peer}/security-events/google`, {
         method: 'POST',

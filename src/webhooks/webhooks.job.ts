@@ -31,10 +31,10 @@ export class WebhooksJob implements OnModuleInit {
       // A notice is given once: while no webhook is enabled it would be lost.
       if ((await this.#enabled()).length > 0) await this.announceExpiring.announce(shutdown);
     });
-    this.scheduler.every(DAY_SECONDS, 'prune webhooks', async () => {
+    this.scheduler.every(DAY_SECONDS, 'prune webhooks', async (shutdown) => {
       const now = this.clock.now();
-      await this.events.abandonOrphans(now);
-      await this.events.prune(new Date(now.getTime() - KEEP_SECONDS * 1000));
+      await this.events.abandonOrphans(now, shutdown);
+      await this.events.prune(new Date(now.getTime() - KEEP_SECONDS * 1000), shutdown);
     });
   }
 

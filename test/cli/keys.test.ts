@@ -191,6 +191,35 @@ describe('token-broker keys reseal', () => {
     expect(again.stdout).toContain('The key ring holds no key that could be removed.');
   });
 
+  test('finds damaged values of the newest key with --verify, as after a restore', async () => {
+    const verify = () => asJson(['keys', 'reseal', '--verify'], bed.settings);
+    await reseal();
+    expect(await verify()).toMatchObject({ code: 0, answer: { problems: [] } });
+    // The first part, which names the key, stays.
+    const [row] = await bed.sql(
+      'SELECT id, sealed_refresh_token AS sealed FROM grants ORDER BY id::text LIMIT 1',
+    );
+    const [header, ...rest] = String(row?.['sealed']).split('.');
+    const last = rest.pop() ?? '';
+    const sealed = [header, ...rest, last.startsWith('A') ? `B${last.slice(1)}` : `A${last.slice(1)}`].join(
+      '.',
+    );
+    await bed.sql('UPDATE grants SET sealed_refresh_token = $1 WHERE id = $2', [sealed, row?.['id']]);
+    expect(await reseal()).toMatchObject({ code: 0 });
+    const { code, answer } = await verify();
+    expect(code).toBe(3);
+    const { columns, problems } = answer as {
+      columns: { column: string; unopened: number }[];
+      problems: string[];
+    };
+    expect(columns[0]).toMatchObject({ column: 'grants.sealed_refresh_token', unopened: 1 });
+    expect(problems).toHaveLength(1);
+    await bed.sql('UPDATE grants SET sealed_refresh_token = $1 WHERE id = $2', [
+      row?.['sealed'],
+      row?.['id'],
+    ]);
+  });
+
   test('reseals every sealed column of the database', async () => {
     const columns = await bed.sql(
       `SELECT table_name || '.' || column_name AS name FROM information_schema.columns

@@ -63,7 +63,10 @@ async function expectTheTimeOfTheBackup(url: string, later: Api): Promise<void> 
     code: 0,
     stdout: 'The database is up to date.\n',
   });
-  expect(await asJson(['keys', 'reseal'], env)).toMatchObject({ code: 0, answer: { problems: [] } });
+  expect(await asJson(['keys', 'reseal', '--verify'], env)).toMatchObject({
+    code: 0,
+    answer: { problems: [] },
+  });
   await bed.restart({ DATABASE_URL: url });
   expect((await fetch(`${bed.url}/health/ready`)).status).toBe(200);
   bed.clock.advance(3700);

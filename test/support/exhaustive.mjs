@@ -23,6 +23,7 @@ export const EXHAUSTIVE = [
   'test/connect-resume',
   'test/grant-machine',
   'test/unsaved-refreshes',
+  'test/lost-commits',
   'test/service-identities',
   'test/outage',
   'test/readiness',

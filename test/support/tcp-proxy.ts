@@ -9,6 +9,8 @@ export interface TcpProxy {
   cut(): void;
   /** Ends the connection that first is to send this to the server, before it does. @param text null: none @returns when it has */
   cutBefore(text: string | null): Promise<void>;
+  /** Ends the connection whose transaction holds this statement once the server has committed it, before its client knows. */
+  loseCommitOf(statement: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -19,6 +21,7 @@ export interface TcpProxy {
 export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<TcpProxy> {
   let target: number | null = firstPort;
   let forbidden: { readonly text: string; readonly found: () => void } | null = null;
+  let lost: { readonly text: string; readonly done: () => void } | null = null;
   const sockets = new Set<Socket>();
   const pass = (inbound: Socket) => {
     if (target === null) {
@@ -26,8 +29,21 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
       return;
     }
     const outbound = connect(target, '127.0.0.1');
+    let uncommitted: typeof lost = null;
     const watched = new Transform({
       transform(chunk: Buffer, _encoding, done) {
+        if (lost && chunk.includes(lost.text)) {
+          uncommitted = lost;
+          lost = null;
+        }
+        if (uncommitted && chunk.includes('COMMIT')) {
+          const { done: found } = uncommitted;
+          outbound.unpipe(inbound).resume();
+          outbound.once('data', () => {
+            inbound.destroy();
+            found();
+          });
+        }
         if (!forbidden || !chunk.includes(forbidden.text)) {
           done(null, chunk);
           return;
@@ -67,6 +83,10 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
     cutBefore: (text) =>
       new Promise((resolve) => {
         forbidden = text === null ? null : { text, found: resolve };
+      }),
+    loseCommitOf: (text) =>
+      new Promise((resolve) => {
+        lost = { text, done: resolve };
       }),
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));

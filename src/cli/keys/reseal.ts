@@ -10,25 +10,36 @@ Examples:
   token-broker keys reseal
   token-broker keys reseal --json | jq .unused_key_ids
   token-broker keys reseal --adopt
+  token-broker keys reseal --verify
 
-Opens every sealed value in the database and seals it again with the newest key,
-so that older keys can be removed from the key ring. Safe while the broker runs,
-safe to interrupt and to run again. Restart every replica with the new key ring
-first: one that has only the older keys cannot open what the new one sealed.
+Opens every value in the database that an older key sealed and seals it again
+with the newest key, so that older keys can be removed from the key ring. What
+the newest key sealed is only counted; with --verify it is opened as well, as
+after a restore: that takes longer, and damaged values are found. Safe while the
+broker runs, safe to interrupt and to run again. Restart every replica with the
+new key ring first: one that has only the older keys cannot open what the new
+one sealed.
 Each service has a MAC, and the broker refuses rows without one. --adopt signs
 such rows, once, after an update from a version without MACs: look at
 \`token-broker service list\` first, since it also accepts rows that someone else
-inserted. Exits with 3 while anything is still sealed under an older key.`;
+inserted. Exits with 3 while anything is still sealed under an older key, or
+does not open.`;
 
 export function keysReseal(): Command {
   return new Command('reseal')
     .description('Seal everything again with the newest key')
     .option('--adopt', 'first sign the services without a MAC, as older versions left them')
+    .option('--verify', 'open also what the newest key sealed')
     .addHelpText('after', EXAMPLES)
     .action(printResult(resealAll));
 }
 
-async function resealAll({ adopt = false }: { readonly adopt?: boolean }): Promise<TableResult> {
+interface Options {
+  readonly adopt?: boolean;
+  readonly verify?: boolean;
+}
+
+async function resealAll({ adopt = false, verify = false }: Options): Promise<TableResult> {
   const [{ reseal }, { adoptServices }, { ServicesRepository }, { Database }, { Sealer }] = await Promise.all(
     [
       import('../../token-store/sealed/reseal.js'),
@@ -40,7 +51,7 @@ async function resealAll({ adopt = false }: { readonly adopt?: boolean }): Promi
   );
   return withBroker(async (broker) => {
     const adopted = adopt ? await adoptServices(broker.get(Database), broker.get(Sealer)) : [];
-    const report = await reseal(broker.get(Database), broker.get(Sealer));
+    const report = await reseal(broker.get(Database), broker.get(Sealer), verify);
     const unverified = (await broker.get(ServicesRepository).listUnverified()).map(({ name }) => name);
     const unused = broker
       .get(Sealer)
@@ -57,6 +68,7 @@ interface Services {
 function resultOf(report: ResealReport, unused: readonly string[], services: Services): TableResult {
   const { newestKeyId, columns, keysInUse, problems } = report;
   const isDone = [...keysInUse.keys()].every((id) => id === newestKeyId);
+  const areOpened = columns.every(({ unopened }) => unopened === 0);
   const inUse = [...keysInUse].map(
     ([id, count]) => `  ${id}: ${count} value(s)${id === newestKeyId ? ', newest' : ''}`,
   );
@@ -74,6 +86,7 @@ function resultOf(report: ResealReport, unused: readonly string[], services: Ser
         ...problems.map((problem) => `Problem: ${problem}`),
         ...aboutServices(services),
         `Keys in use:\n${inUse.join('\n') || '  none: nothing is stored yet'}`,
+        ...(areOpened ? [] : [NOT_OPENED]),
         isDone ? aboutUnused(unused) : NOT_DONE,
       ].join('\n\n'),
     json: {
@@ -85,7 +98,7 @@ function resultOf(report: ResealReport, unused: readonly string[], services: Ser
       adopted_services: services.adopted,
       unverified_services: services.unverified,
     },
-    ...(isDone ? {} : { exitCode: EXIT.refused }),
+    ...(isDone && areOpened ? {} : { exitCode: EXIT.refused }),
   };
 }
 
@@ -100,6 +113,9 @@ function aboutServices({ adopted, unverified }: Services): string[] {
       : []),
   ];
 }
+
+const NOT_OPENED =
+  'What is counted under NOT OPENED cannot be used: it was damaged, or sealed by a key that the key ring lacks.';
 
 const NOT_DONE =
   'Older keys are still in use: do not remove them. Restart every replica with the new key ring and run this again.';

@@ -40,7 +40,7 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
 
   onModuleInit(): void {
     this.scheduler.every(MINUTE_SECONDS, 'write activity', () => this.#write());
-    this.scheduler.every(MINUTE_SECONDS, 'sum up activity', () => this.#sumUp());
+    this.scheduler.every(MINUTE_SECONDS, 'sum up activity', (shutdown) => this.#sumUp(shutdown));
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -71,11 +71,11 @@ export class OverviewJob implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** On one process of all replicas: two at once could write an older sum over a newer one, until the next run. */
-  async #sumUp(): Promise<void> {
+  async #sumUp(shutdown: AbortSignal): Promise<void> {
     const now = this.clock.now();
     if (!(await this.overview.claim('activity', now, new Date(now.getTime() - SUMS_MS)))) return;
     await this.activity.sumUp(now);
-    await this.activity.prune(now);
-    await this.sessions.prune(now);
+    await this.activity.prune(now, shutdown);
+    await this.sessions.prune(now, shutdown);
   }
 }

@@ -1,7 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Database } from '../client/database.js';
-
-const PRUNE_BATCH = 5000;
+import { inBatches, MAX_ROWS } from '../client/in-batches.js';
 
 /** Months that have a partition before they begin. */
 const MONTHS_AHEAD = 3;
@@ -29,7 +28,7 @@ export class AuditPartitionsRepository {
    * Drops the partitions of which every event is older than a time. Of events that are in no month's partition, deletes those that
    * are, in batches that lock nothing for long.
    */
-  async prune(before: Date): Promise<void> {
+  async prune(before: Date, shutdown?: AbortSignal): Promise<void> {
     for (;;) {
       const [row] = await this.database.$queryRaw<{ dropped: string | null }[]>`
         SELECT drop_audit_partition(${before}) AS dropped`;
@@ -37,11 +36,11 @@ export class AuditPartitionsRepository {
       if (dropped === null) break;
       this.#log.log({ partition: dropped }, 'dropped a partition of the audit trail after its retention');
     }
-    for (;;) {
+    await inBatches(async () => {
       const [row] = await this.database.$queryRaw<{ count: number }[]>`
-        SELECT prune_audit_events(${before}, ${PRUNE_BATCH}::int) AS count`;
-      if ((row?.count ?? 0) < PRUNE_BATCH) break;
-    }
+        SELECT prune_audit_events(${before}, ${MAX_ROWS}::int) AS count`;
+      return row?.count ?? 0;
+    }, shutdown);
     await this.#compareRetention(before);
   }
 

@@ -4,6 +4,7 @@ import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database, toJson } from '../client/database.js';
+import { inBatches, MAX_ROWS } from '../client/in-batches.js';
 import { verifierAad } from '../sealed/aad.js';
 
 /** A pending visit to Google's consent page. */
@@ -56,9 +57,10 @@ export class AuthorizationRequestsRepository {
     await this.database.authorizationRequest.create({ data: { ...bound, consumedAt, sealedVerifier } });
   }
 
-  async prune(now: Date): Promise<void> {
+  async prune(now: Date, shutdown?: AbortSignal): Promise<void> {
     const before = new Date(now.getTime() - KEEP_MS);
-    await this.database.authorizationRequest.deleteMany({ where: { expiresAt: { lt: before } } });
+    const old = { where: { expiresAt: { lt: before } }, limit: MAX_ROWS };
+    await inBatches(async () => (await this.database.authorizationRequest.deleteMany(old)).count, shutdown);
   }
 
   async find(stateHash: Uint8Array<ArrayBuffer>): Promise<PendingAuthorization | null> {

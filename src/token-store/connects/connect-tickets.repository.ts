@@ -17,6 +17,7 @@ import { ChangeFeed } from '../change-feed/change-feed.js';
 import type { Change } from '../change-feed/change-listener.js';
 import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
+import { inBatches, MAX_ROWS } from '../client/in-batches.js';
 import type { ConnectTicket as Row, Prisma } from '../prisma-client/client.js';
 import { connectTicketAad } from '../sealed/aad.js';
 
@@ -153,9 +154,10 @@ export class ConnectTicketsRepository {
   }
 
   /** Deletes what was over long ago, also what does not open. */
-  async prune(now: Date): Promise<void> {
+  async prune(now: Date, shutdown?: AbortSignal): Promise<void> {
     const before = new Date(now.getTime() - KEEP_MS);
-    await this.database.connectTicket.deleteMany({ where: { expiresAt: { lt: before } } });
+    const old = { where: { expiresAt: { lt: before } }, limit: MAX_ROWS };
+    await inBatches(async () => (await this.database.connectTicket.deleteMany(old)).count, shutdown);
   }
 
   async #find(tables: Tables, id: string): Promise<ConnectTicket | null> {

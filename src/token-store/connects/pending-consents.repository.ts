@@ -32,6 +32,9 @@ interface SealedConsent {
   readonly refreshTokenExpiresAt: string | null;
 }
 
+/** More than one comes with each, so that a backlog goes; few enough that the browser does not wait for it. */
+const DELETED_AT_ONCE = 100;
+
 /** In the transaction that creates the grant. @returns false when another replica has finished it */
 export async function takeConsent(
   tx: Prisma.TransactionClient,
@@ -79,7 +82,8 @@ export class PendingConsentsRepository {
       new Secret(JSON.stringify(payload)),
       pendingConsentAad({ codeHash, createdAt: now, expiresAt }),
     );
-    await this.database.pendingConsent.deleteMany({ where: { expiresAt: { lte: now } } });
+    const expired = { where: { expiresAt: { lte: now } }, limit: DELETED_AT_ONCE };
+    await this.database.pendingConsent.deleteMany(expired);
     return this.database.$transaction(async (tx) => {
       if (!(await takeExchange(tx, exchangeId))) return false;
       await tx.pendingConsent.create({ data: { codeHash, sealedConsent, createdAt: now, expiresAt } });

@@ -22,7 +22,7 @@ export interface PendingExchange {
   readonly answer: CodeExchangeResponse;
   /** The request id for log and audit, however much later it is finished. */
   readonly requestId: string;
-  /** In confirm mode: the digest of the completion code, once the browser got it before the account was known. */
+  /** In confirm mode: the digest of the completion code. Null: of a version that drew it later. */
   readonly codeHash: Uint8Array<ArrayBuffer> | null;
 }
 
@@ -72,7 +72,8 @@ export class PendingExchangesRepository {
   ) {}
 
   /**
-   * Stores a response and books its refresh token in the slot ledger, in one transaction.
+   * Stores a response and books its refresh token in the slot ledger, in one transaction. To be repeated where it is not known
+   * whether it was committed: what is stored already stays as it is.
    * @param claimedSub the account as the unverified id_token names it; null: not booked before it is verified
    * @param dueAt when another replica may take it over
    */
@@ -83,7 +84,7 @@ export class PendingExchangesRepository {
     dueAt: Date,
     expiresAt: Date,
   ): Promise<void> {
-    const { id, connectRequest, answer } = exchange;
+    const { id, connectRequest, answer, codeHash } = exchange;
     const { userId, client } = connectRequest;
     const sealedExchange = await this.sealer.seal(
       new Secret(JSON.stringify(write(exchange))),
@@ -91,8 +92,9 @@ export class PendingExchangesRepository {
     );
     const { refreshToken: token, refreshTokenExpiresAt } = answer;
     await this.ledger.transaction(async (tx) => {
-      await tx.pendingExchange.create({
-        data: { id, sealedExchange, createdAt: now, expiresAt, nextAttemptAt: dueAt },
+      await tx.pendingExchange.createMany({
+        data: { id, sealedExchange, codeHash, createdAt: now, expiresAt, nextAttemptAt: dueAt },
+        skipDuplicates: true,
       });
       if (token === null || claimedSub === null) return;
       await this.ledger.book(tx, {
@@ -146,12 +148,9 @@ export class PendingExchangesRepository {
     }
   }
 
-  /** Releases it to be retried. @param codeHash set once, in confirm mode */
-  async postpone(id: string, nextAttemptAt: Date, codeHash: Uint8Array<ArrayBuffer> | null): Promise<void> {
-    await this.database.pendingExchange.updateMany({
-      where: { id },
-      data: { nextAttemptAt, ...(codeHash === null ? {} : { codeHash }) },
-    });
+  /** Releases it to be retried. */
+  async postpone(id: string, nextAttemptAt: Date): Promise<void> {
+    await this.database.pendingExchange.updateMany({ where: { id }, data: { nextAttemptAt } });
   }
 
   /** Deletes one that becomes no grant. Its refresh token stays booked: Google counts it. */

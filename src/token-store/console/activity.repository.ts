@@ -5,6 +5,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ActivityKind } from '../../domain/activity.js';
 import { Database } from '../client/database.js';
+import { inBatches, MAX_ROWS } from '../client/in-batches.js';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -34,8 +35,10 @@ const READ = `
   WHERE span = $1 AND starts_at >= $2::timestamptz`;
 
 const PRUNE = `
-  DELETE FROM activity_counts USING unnest($1::text[], $2::timestamptz[]) AS kept (span, since)
-  WHERE activity_counts.span = kept.span AND starts_at < kept.since`;
+  DELETE FROM activity_counts WHERE (span, starts_at, kind) IN (
+    SELECT span, starts_at, kind FROM activity_counts JOIN unnest($1::text[], $2::timestamptz[]) AS kept (span, since) USING (span)
+    WHERE starts_at < since LIMIT $3::int)
+  RETURNING kind`;
 
 export interface ActivityCount {
   readonly startsAt: Date;
@@ -65,10 +68,11 @@ export class ActivityRepository {
     await this.database.prepared('sum up activity', SUM_UP, ['day', '1 day', 'hour', days]);
   }
 
-  async prune(now: Date): Promise<void> {
+  async prune(now: Date, shutdown?: AbortSignal): Promise<void> {
     const spans = Object.keys(KEPT_MS) as Span[];
     const since = spans.map((span) => new Date(now.getTime() - KEPT_MS[span]));
-    await this.database.prepared('prune activity', PRUNE, [spans, since]);
+    const prune = () => this.database.prepared('prune activity', PRUNE, [spans, since, MAX_ROWS]);
+    await inBatches(async () => (await prune()).length, shutdown);
   }
 
   /** @param since any time within the first span */

@@ -4,6 +4,7 @@
  */
 import { Injectable } from '@nestjs/common';
 import { Database } from '../client/database.js';
+import { inBatches, MAX_ROWS } from '../client/in-batches.js';
 
 /** How long a session that is over is kept, for those who look into the table. */
 const KEPT_MS = 30 * 24 * 3600 * 1000;
@@ -40,8 +41,9 @@ export class ConsoleSessionsRepository {
     return count;
   }
 
-  async prune(now: Date): Promise<void> {
+  async prune(now: Date, shutdown?: AbortSignal): Promise<void> {
     const before = new Date(now.getTime() - KEPT_MS);
-    await this.database.consoleSession.deleteMany({ where: { expiresAt: { lt: before } } });
+    const old = { where: { expiresAt: { lt: before } }, limit: MAX_ROWS };
+    await inBatches(async () => (await this.database.consoleSession.deleteMany(old)).count, shutdown);
   }
 }

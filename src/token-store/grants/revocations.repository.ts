@@ -8,6 +8,7 @@ import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { changeByUser } from '../client/by-user.js';
 import { Database } from '../client/database.js';
+import { inBatches, MAX_ROWS } from '../client/in-batches.js';
 import { Prisma, type Revocation as Row } from '../prisma-client/client.js';
 import { revocationTokenAad } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
@@ -171,8 +172,9 @@ export class RevocationsRepository {
   }
 
   /** Deletes those that were finished before a time. */
-  async prune(before: Date): Promise<void> {
-    await this.database.revocation.deleteMany({ where: { finishedAt: { lt: before } } });
+  async prune(before: Date, shutdown?: AbortSignal): Promise<void> {
+    const old = { where: { finishedAt: { lt: before } }, limit: MAX_ROWS };
+    await inBatches(async () => (await this.database.revocation.deleteMany(old)).count, shutdown);
   }
 
   /** Takes one attempt, and marks again: grants consented to since the last one end with it at Google. */

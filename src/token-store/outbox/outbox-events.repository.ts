@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { EventType } from '../../domain/webhook/webhook.js';
 import { Database } from '../client/database.js';
+import { inBatches, MAX_ROWS } from '../client/in-batches.js';
 import { Prisma } from '../prisma-client/client.js';
 
 /** An id is unique; with the user it is found on the server of the user. */
@@ -32,7 +33,6 @@ interface Row extends EventKey {
   readonly attempts: number;
 }
 
-const PRUNE_BATCH = 5000;
 /** No event is tried so often: the schedule ends before. */
 const MAX_ATTEMPTS = 1000;
 
@@ -123,7 +123,7 @@ export class OutboxEventsRepository {
   }
 
   /** Abandons what no webhook is there for, such as events of one that was deleted while they were stored. */
-  async abandonOrphans(now: Date): Promise<void> {
+  async abandonOrphans(now: Date, shutdown?: AbortSignal): Promise<void> {
     // An event is of a webhook that was there before it: one that is not found now was deleted.
     const waiting = await this.database.$queryRaw<{ webhook: string | null }[]>`
       SELECT DISTINCT webhook_id AS webhook FROM outbox_events WHERE delivered_at IS NULL AND abandoned_at IS NULL`;
@@ -132,22 +132,45 @@ export class OutboxEventsRepository {
     const deleted = waiting.filter(({ webhook }) => !known.some(({ id }) => id === webhook));
     if (deleted.length === 0) return;
     const ids = deleted.flatMap(({ webhook }) => webhook ?? []);
-    await this.database.$executeRaw`
-      UPDATE outbox_events SET abandoned_at = ${now}, last_error = 'deleted'
-      WHERE delivered_at IS NULL AND abandoned_at IS NULL AND (webhook_id IS NULL OR webhook_id = ANY(${ids}))`;
+    const orphaned = Prisma.sql`(webhook_id IS NULL OR webhook_id = ANY(${ids}))`;
+    await abandonWaiting(this.database, orphaned, 'deleted', now, shutdown);
   }
 
   /** Deletes what was delivered or abandoned before a time. */
-  async prune(before: Date): Promise<void> {
-    for (;;) {
-      const old = await this.database.$queryRaw<EventKey[]>`
-        (SELECT user_id AS "userId", id FROM outbox_events WHERE delivered_at < ${before} LIMIT ${PRUNE_BATCH})
+  async prune(before: Date, shutdown?: AbortSignal): Promise<void> {
+    await inBatches(async () => {
+      const found = await this.database.$queryRaw<EventKey[]>`
+        (SELECT user_id AS "userId", id FROM outbox_events WHERE delivered_at < ${before} LIMIT ${MAX_ROWS})
         UNION ALL
-        (SELECT user_id, id FROM outbox_events WHERE abandoned_at < ${before} AND delivered_at IS NULL LIMIT ${PRUNE_BATCH})`;
+        (SELECT user_id, id FROM outbox_events WHERE abandoned_at < ${before} AND delivered_at IS NULL LIMIT ${MAX_ROWS})`;
+      const old = found.slice(0, MAX_ROWS);
       if (old.length > 0) await this.database.$executeRaw`DELETE FROM outbox_events WHERE ${oneOf(old)}`;
-      if (old.length < PRUNE_BATCH) return;
-    }
+      return old.length;
+    }, shutdown);
   }
+}
+
+/**
+ * Gives up what waits, a batch in each statement: also in the transaction of another change.
+ * @param which webhook it is of
+ */
+export async function abandonWaiting(
+  client: Prisma.TransactionClient,
+  which: Prisma.Sql,
+  lastError: string,
+  now: Date,
+  shutdown?: AbortSignal,
+): Promise<void> {
+  await inBatches(async () => {
+    const waiting = await client.$queryRaw<EventKey[]>`
+      SELECT user_id AS "userId", id FROM outbox_events
+      WHERE delivered_at IS NULL AND abandoned_at IS NULL AND ${which} LIMIT ${MAX_ROWS}`;
+    if (waiting.length > 0)
+      await client.$executeRaw`
+        UPDATE outbox_events SET abandoned_at = ${now}, last_error = ${lastError}
+        WHERE ${oneOf(waiting)} AND delivered_at IS NULL AND abandoned_at IS NULL`;
+    return waiting.length;
+  }, shutdown);
 }
 
 /** Those of several users may be on several servers: only the servers of these users are asked. */

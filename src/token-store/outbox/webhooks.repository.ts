@@ -6,8 +6,9 @@ import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
-import type { Prisma, Webhook as Row } from '../prisma-client/client.js';
+import { Prisma, type Webhook as Row } from '../prisma-client/client.js';
 import { webhookAad } from '../sealed/aad.js';
+import { abandonWaiting } from './outbox-events.repository.js';
 
 export interface StoredWebhook extends Webhook {
   /** The first attempt of which it has accepted nothing since. */
@@ -158,14 +159,11 @@ function fromRow(row: Row): StoredWebhook {
 }
 
 /** What waits for a webhook that gets nothing any more. It stays for a while, and may be replayed. */
-async function abandon(
+function abandon(
   client: Prisma.TransactionClient,
   webhookId: string,
   now: Date,
   lastError: string,
 ): Promise<void> {
-  await client.outboxEvent.updateMany({
-    where: { webhookId, deliveredAt: null, abandonedAt: null },
-    data: { abandonedAt: now, lastError },
-  });
+  return abandonWaiting(client, Prisma.sql`webhook_id = ${webhookId}`, lastError, now);
 }

@@ -24,17 +24,21 @@ export interface ResealReport {
 /** Stands for the key of a value that is no sealed one at all. */
 const NO_KEY = '(unreadable)';
 
+/** No value begins with it: each is read. */
+const NOTHING = '\u0001';
+
 /**
  * Seals every stored secret again under the newest key. What has it already is only counted, by PostgreSQL: a run that finds little to
  * do, as one after an interruption, goes through millions of rows in minutes. Safe while the broker runs: a value that the broker changed
  * since it was read is left as the broker wrote it. A value that does not open is left too, and reported.
+ * @param verify open also what the newest key sealed, as after a restore
  */
-export async function reseal(database: Database, sealer: Sealer): Promise<ResealReport> {
+export async function reseal(database: Database, sealer: Sealer, verify = false): Promise<ResealReport> {
   const newestKeyId = keyIdOf(await sealer.seal(new Secret('probe'), 'probe'));
   const problems = new Set<string>();
   const columns: ColumnReport[] = [];
   for (const column of sealedColumns(database)) {
-    columns.push(await resealColumn(column, newestKeyId, sealer, problems));
+    columns.push(await resealColumn(column, newestKeyId, sealer, problems, verify));
   }
   return { newestKeyId, columns, keysInUse: await countKeys(database, newestKeyId), problems: [...problems] };
 }
@@ -44,13 +48,16 @@ async function resealColumn(
   newestKeyId: string,
   sealer: Sealer,
   problems: Set<string>,
+  verify: boolean,
 ): Promise<ColumnReport> {
   const counts = { column: column.name, resealed: 0, newest: 0, changed: 0, unopened: 0 };
   const resealOne = async (value: SealedValue): Promise<Outcome> => {
     const { sealed, aad } = value;
-    if (keyIdOf(sealed) === newestKeyId) return 'newest';
+    const isNewest = keyIdOf(sealed) === newestKeyId;
+    if (isNewest && !verify) return 'newest';
     try {
       const secret = await sealer.open(sealed, aad);
+      if (isNewest) return 'newest';
       return (await value.replace(await sealer.seal(secret, aad))) ? 'resealed' : 'changed';
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
@@ -58,7 +65,7 @@ async function resealColumn(
       return 'unopened';
     }
   };
-  for await (const { newest, others } of column.batches(beginningOf(newestKeyId))) {
+  for await (const { newest, others } of column.batches(verify ? NOTHING : beginningOf(newestKeyId))) {
     counts.newest += newest;
     for (const outcome of await Promise.all(others.map(resealOne))) counts[outcome] += 1;
   }

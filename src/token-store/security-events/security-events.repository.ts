@@ -10,20 +10,14 @@ import { fromRow, hasEmail } from '../grants/grant-row.js';
 import { SlotBookings } from '../grants/slot-bookings.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { AccountRemediations } from './account-remediations.js';
-
-export interface SecurityIncident {
-  readonly jti: string;
-  /** Later consents are not touched: events can arrive late, and the user may have connected again meanwhile. */
-  readonly occurredAt: Date;
-  /** The aliases of the clients that it concerns; grants of others stay as they are. */
-  readonly clients: readonly string[];
-  readonly remediations: readonly Remediation[];
-}
+import { auditIncident, NO_GRANT, remediationsOf, type SecurityIncident } from './security-incident.js';
 
 type Transaction = Prisma.TransactionClient;
 
 /** Longer than Google retries the delivery of an event. */
 const REMEMBER_MS = 30 * 24 * 3600 * 1000;
+/** More than one comes with each, so that a backlog goes. */
+const DELETED_AT_ONCE = 100;
 
 /** Applies security events to grants, tokens and the slot ledger, each event once. */
 @Injectable()
@@ -37,17 +31,19 @@ export class SecurityEventsRepository {
   ) {}
 
   /**
-   * Takes all measures and records the event (client/by-user.ts: in how many transactions). Lock order: the event, the account, its
-   * grants.
-   * @returns for each measure the grants that it concerned, as they were before; null when the event was handled before
+   * Takes all measures and records the events, also in the audit trail of each user: where the commit is not confirmed, Google's
+   * next delivery finds them handled (client/by-user.ts: in how many transactions). Lock order: the event, the account, its grants.
+   * @returns for each event the grants that it concerned, as they were before; null when it was handled before
    */
   async takeOnce(incident: SecurityIncident, now: Date): Promise<Grant[][] | null> {
     await this.database.securityEvent.deleteMany({
       where: { receivedAt: { lt: new Date(now.getTime() - REMEMBER_MS) } },
+      limit: DELETED_AT_ONCE,
     });
-    const { jti, remediations } = incident;
+    const { jti, events } = incident;
+    const remediations = remediationsOf(incident);
     const record = (tx: Transaction) => tx.securityEvent.create({ data: { jti, receivedAt: now } });
-    const touched = remediations.map((): Grant[] => []);
+    const touched = events.map((): Grant[] => []);
     // As they were before: a grant that is deleted names no account any more.
     const subs = new Map<Remediation, string[]>();
     const findSubs = async (tx: Transaction) => {
@@ -70,14 +66,21 @@ export class SecurityEventsRepository {
         },
         each: async (tx, whose) => {
           await findSubs(tx);
-          for (const [index, remediation] of remediations.entries())
-            touched[index]?.push(
-              ...(await this.#take(tx, whose, incident, remediation, subs.get(remediation) ?? [], now)),
+          const taken: Grant[][] = [];
+          for (const { remediation } of events)
+            taken.push(
+              remediation === null
+                ? []
+                : await this.#take(tx, whose, incident, remediation, subs.get(remediation) ?? [], now),
             );
+          await auditIncident(tx, this.database, incident, taken, now);
+          for (const [index, grants] of taken.entries()) touched[index]?.push(...grants);
         },
         last: async (tx) => {
           for (const remediation of remediations)
             await this.#endTokens(tx, incident, remediation, subs.get(remediation) ?? [], now);
+          const none = touched.map((grants) => (grants.length === 0 ? [NO_GRANT] : []));
+          await auditIncident(tx, this.database, incident, none, now);
           if (isSpread) await record(tx);
           return touched;
         },
@@ -155,9 +158,10 @@ export class SecurityEventsRepository {
   }
 
   /** Whose grants it concerns: each user once. */
-  async #usersOf(database: Transaction, { clients, remediations }: SecurityIncident): Promise<string[]> {
+  async #usersOf(database: Transaction, incident: SecurityIncident): Promise<string[]> {
+    const { clients } = incident;
     const users = new Set<string>();
-    for (const remediation of remediations) {
+    for (const remediation of remediationsOf(incident)) {
       const rows =
         remediation.action === 'revoke_token'
           ? await database.refreshToken.findMany({ where: this.#named(remediation.token, clients) })

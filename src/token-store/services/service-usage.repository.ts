@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../client/database.js';
+import { inBatches, MAX_ROWS } from '../client/in-batches.js';
 
 /** What a service did of late: nothing where it has not called for longer than rows are kept. */
 export interface ServiceUsage {
@@ -42,7 +43,8 @@ export class ServiceUsageRepository {
     return new Map(rows.map((row) => [row.serviceId, row]));
   }
 
-  async prune(before: Date): Promise<void> {
-    await this.database.serviceUsage.deleteMany({ where: { hour: { lt: before } } });
+  async prune(before: Date, shutdown?: AbortSignal): Promise<void> {
+    const old = { where: { hour: { lt: before } }, limit: MAX_ROWS };
+    await inBatches(async () => (await this.database.serviceUsage.deleteMany(old)).count, shutdown);
   }
 }

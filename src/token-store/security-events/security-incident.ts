@@ -1,0 +1,55 @@
+import type { AuditDetail } from '../../domain/audit-entry.js';
+import type { Remediation } from '../../domain/google/security-event.js';
+import type { Grant } from '../../domain/grant/grant.js';
+import { toAuditRow, writeAuditRows } from '../audit/audit-rows.js';
+import type { Database } from '../client/database.js';
+import type { Prisma } from '../prisma-client/client.js';
+
+/**
+ * What one delivery of Google says happened, and its rows in the audit trail.
+ * Does not own what is done about it: security-events.repository.ts.
+ */
+export interface SecurityIncident {
+  readonly jti: string;
+  /** Later consents are not touched: events can arrive late, and the user may have connected again meanwhile. */
+  readonly occurredAt: Date;
+  /** The aliases of the clients that it concerns; grants of others stay as they are. */
+  readonly clients: readonly string[];
+  /** Of the call that brought it, for the audit trail. */
+  readonly requestId: string;
+  readonly events: readonly IncidentEvent[];
+}
+
+interface IncidentEvent {
+  /** Null where nothing is to be done. */
+  readonly remediation: Remediation | null;
+  /** For the audit trail. */
+  readonly details: Readonly<Record<string, AuditDetail>>;
+}
+
+export function remediationsOf({ events }: SecurityIncident): Remediation[] {
+  return events.flatMap(({ remediation }) => remediation ?? []);
+}
+
+type Concerned = { readonly [Column in 'id' | 'userId' | 'client']: Grant[Column] | null };
+
+export const NO_GRANT: Concerned = { id: null, userId: null, client: null };
+
+/** In the transaction of the measures. @param concerned for each event, whose grants */
+export async function auditIncident(
+  tx: Prisma.TransactionClient,
+  database: Pick<Database, 'isSpread'>,
+  { jti, events, requestId }: SecurityIncident,
+  concerned: readonly (readonly Concerned[])[],
+  at: Date,
+): Promise<void> {
+  const common = { at, action: 'security.event', outcome: 'ok', actor: 'google', requestId } as const;
+  const rows = events.flatMap(({ details }, index) =>
+    (concerned[index] ?? []).map(({ id: grantId, userId, client }) =>
+      toAuditRow({ ...common, userId, client, grantId, details: { jti, ...details } }),
+    ),
+  );
+  if (rows.length === 0) return;
+  const { text, values } = writeAuditRows(database, rows);
+  await tx.$executeRawUnsafe(text, ...values);
+}
