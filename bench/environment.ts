@@ -48,9 +48,13 @@ type WithFleet = <T>(
 export const withFleet: WithFleet = async (databaseUrl, size, settings, measure) => {
   const database = new pg.Client({ connectionString: databaseUrl });
   await database.connect();
-  await database
-    .query('TRUNCATE grants, access_tokens, refresh_tokens, services, audit_trail, outbox_events CASCADE')
-    .finally(() => database.end());
+  try {
+    await database.query(
+      'TRUNCATE grants, access_tokens, refresh_tokens, services, audit_trail, outbox_events CASCADE',
+    );
+  } finally {
+    await database.end();
+  }
   return withFleetOver(databaseUrl, size, settings, measure);
 };
 
