@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
+import { OutboxListsRepository } from '../src/token-store/outbox/outbox-lists.repository.js';
 import { WebhookRegistry } from '../src/webhooks/webhook-registry.js';
 import { until } from './support/until.js';
 
@@ -112,4 +113,11 @@ test('security events and consents are taken whatever the backlog of old ones, a
   const answer = await bed.api.connect(request, { account: ALICE.email });
   expect(answer.headers.get('location')).toContain('connect_code');
   for (const table of ['security_events', 'pending_consents']) expect(await left(table)).toBeLessThan(ROWS);
+});
+
+test('events that were stored alike in one moment are all replayed', async () => {
+  await fill('outbox_events');
+  await bed.sql(`UPDATE outbox_events SET sequence = 1, created_at = now(), abandoned_at = now()`);
+  const all = { state: null, webhookId: null, type: null, since: null, until: null };
+  expect(await bed.app.get(OutboxListsRepository).replayAll(all, bed.clock.now())).toBe(ROWS);
 });

@@ -47,9 +47,14 @@ export class ConsoleWebhooksController {
     const after = position && {
       createdAt: new Date(position['at'] ?? ''),
       sequence: BigInt(position['sequence'] ?? ''),
+      id: position['id'] ?? '',
     };
     const { items, next } = await this.outbox.find({ ...filter, after, limit: WEBHOOKS });
-    const end = next && { at: next.createdAt.toISOString(), sequence: next.sequence.toString() };
+    const end = next && {
+      at: next.createdAt.toISOString(),
+      sequence: next.sequence.toString(),
+      id: next.id,
+    };
     const page = webhooksPage({
       person,
       now: this.clock.now(),

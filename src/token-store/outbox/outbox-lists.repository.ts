@@ -42,7 +42,7 @@ export interface EventFilter {
 }
 
 /** The position of an event in the list. */
-export type EventPosition = Pick<ListedEvent, 'createdAt' | 'sequence'>;
+export type EventPosition = Pick<ListedEvent, 'createdAt' | 'sequence' | 'id'>;
 
 interface EventQuery extends EventFilter {
   /** Where the last page ended; null for the first page. */
@@ -59,9 +59,10 @@ const COLUMNS = Prisma.raw(`user_id AS owner, id, sequence, type, webhook_id, we
   CASE WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN abandoned_at IS NOT NULL THEN 'abandoned' ELSE 'waiting' END AS state,
   payload->'data'->>'user_id' AS "userId", payload->'data'->>'grant_id' AS "grantId"`);
 
-const NEWEST_FIRST = Prisma.sql`created_at DESC, sequence DESC`;
+/** Several servers may give one sequence twice, and one server within a microsecond: no page may end between two that are alike. */
+const NEWEST_FIRST = Prisma.sql`created_at DESC, sequence DESC, id DESC`;
 /** The order of an index over all: a filtered list cannot take that one (migration admin_lists). */
-const NEWEST_OF_ALL = Prisma.sql`created_at DESC NULLS LAST, sequence DESC NULLS LAST`;
+const NEWEST_OF_ALL = Prisma.sql`created_at DESC NULLS LAST, sequence DESC NULLS LAST, id DESC`;
 
 const STATES: Readonly<Record<EventState, Prisma.Sql>> = {
   waiting: Prisma.sql`delivered_at IS NULL AND abandoned_at IS NULL`,
@@ -89,7 +90,7 @@ export class OutboxListsRepository {
     const found = await alongIndex<Row>(this.database, boundedScan({ rows, visible, order, limit }));
     const names = await this.#namesOf(found);
     const named = found.map((row) => ({ ...row, webhook: names.get(row.webhookId ?? '') ?? null }));
-    return pageOf(named, limit, toListed, ({ createdAt, sequence }) => ({ createdAt, sequence }));
+    return pageOf(named, limit, toListed, ({ createdAt, sequence, id }) => ({ createdAt, sequence, id }));
   }
 
   async #namesOf(rows: readonly Pick<Row, 'webhookId'>[]): Promise<Map<string, string>> {
@@ -158,7 +159,7 @@ function within({ since, until }: EventFilter): Prisma.Sql {
 function behind(after: EventPosition | null): Prisma.Sql {
   return after === null
     ? Prisma.empty
-    : Prisma.sql`AND (created_at, sequence) < (${after.createdAt}, ${after.sequence})`;
+    : Prisma.sql`AND (created_at, sequence, id) < (${after.createdAt}, ${after.sequence}, ${after.id})`;
 }
 
 function toListed({ visible: _, row_number: __, ...rest }: Row): ListedEvent {
