@@ -87,7 +87,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/too many (clients|connections)/i, NO_CONNECTION_LEFT],
   [/the database system is|due to administrator command/, STARTS_OR_STOPS],
   [
-    /Connection terminated|closed the connection|ECONNRESET|[Tt]imed out|timeout|Unable to start a transaction|is not queryable|calling end on the pool|Transaction API error|Transaction already closed|Received unexpected \w+ message/,
+    /Connection terminated|closed the connection|could not (send data to|receive data from) server|no connection to the server|connection not open|ECONNRESET|[Tt]imed out|timeout|Unable to start a transaction|is not queryable|calling end on the pool|Transaction API error|Transaction already closed|Received unexpected \w+ message/,
     NOT_ANSWERED,
   ],
 ];
