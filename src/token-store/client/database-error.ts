@@ -76,6 +76,8 @@ const NO_STATEMENT_POOLING: DatabaseFault = {
 
 /** A table, column or schema does not exist, in Prisma's words and in PostgreSQL's. */
 const MISSING = /^(P2021|P2022|42P01|42703|3F000)$/;
+/** A function of spread/spread-functions.ts with the arguments of this version. */
+const MISSING_FUNCTION = /^function (public\.)?spread_\w+\(.*\) does not exist$/;
 
 /** Of pg, of Prisma's adapter and of its schema engine, where they give no code. They are in no other language. */
 const WORDS: readonly (readonly [RegExp, string])[] = [
@@ -100,7 +102,7 @@ export function databaseFault(error: unknown): DatabaseFault | null {
   if (!isError(error)) return null;
   if (error instanceof SessionFault) return unavailable(error.message);
   const { codes, severities } = factsOf(error);
-  if (codes.some((code) => MISSING.test(code))) return NOT_MIGRATED;
+  if (codes.some((code) => MISSING.test(code)) || MISSING_FUNCTION.test(error.message)) return NOT_MIGRATED;
   if (codes.includes('25006')) return READ_ONLY;
   if (POOLS_STATEMENTS.test(error.message)) return NO_STATEMENT_POOLING;
   const [, why] = CODES.find(([form]) => codes.some((code) => form.test(code))) ?? [];
