@@ -87,7 +87,6 @@ const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbo
     }
     if (code !== 0) process.stderr.write(last);
     expect(code).toBe(0);
-    process.stderr.write(`interrupted ${interrupted} times\n`);
     expect(interrupted).toBeGreaterThanOrEqual(TABLES.length);
     expect(await spreadState(source)).toBe('spread');
     expect(await rows(`SELECT to_regclass('spread_unfinished') AS left`)).toEqual([{ left: null }]);
