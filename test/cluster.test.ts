@@ -33,6 +33,7 @@ interface Answered {
 (isCluster ? describe : describe.skip)('on a cluster under load', () => {
   let cluster: ClusterFleet;
   beforeAll(async () => {
+    // Without rotated refresh tokens: what Google replaces at once, while it cannot be stored, is lost.
     cluster = await startClusterFleet(2);
   }, 120_000);
   afterAll(() => cluster.stop());
