@@ -1,5 +1,5 @@
-// npm run test:citus -- --url postgresql://postgres@coordinator/database [--all | file ...]: the tests of the broker's flows on a
-// cluster that is there. docs/scaling.md says how to make one, and which tests differ there.
+// npm run test:citus -- --url postgresql://postgres@coordinator/database [file ...]: the tests of the broker's flows on a cluster
+// that is there; it drops and makes databases there. docs/scaling.md says which, how to make a cluster, and which tests differ there.
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
@@ -59,6 +59,7 @@ const FLOWS = [
   'cli/operator',
   'cli/risc',
   'cluster',
+  'cluster-commits',
   'cluster-migrations',
 ];
 

@@ -111,6 +111,19 @@ describe('a database that takes no writes', () => {
     expect(await statuses('22012')).toEqual([500, 500]);
   });
 
+  test('for a commit of which a coordinator of several servers does not know whether it was done gives 503', async () => {
+    await bed.sql(`
+      CREATE FUNCTION doubt() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'could not commit transaction for shard 102032 on at least one active node'
+        USING ERRCODE = 'XX000'; END $$;
+      CREATE CONSTRAINT TRIGGER doubt AFTER DELETE ON grants DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION doubt()`);
+    const [grant] = await bed.sql('SELECT id FROM grants');
+    const gone = await bed.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'local' });
+    await bed.sql('DROP TRIGGER doubt ON grants');
+    expect([gone.status, gone.body['code']]).toEqual([503, 'database_unavailable']);
+  });
+
   test('has its cause logged once, however many calls fail', () => {
     const later = outages(bed)
       .slice(before)

@@ -189,6 +189,13 @@ describe.each(['session', 'transaction'] as const)(
               `SELECT * FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
             ),
           ).toEqual([]);
+          // Before it asks whether there are servers to spread tables over.
+          expect(await tokenBroker(['migrate', '--distribute'], env)).toMatchObject({
+            code: 3,
+            stderr: expect.stringContaining(
+              mode === 'session' ? 'has no extension citus' : 'leads to a pooler',
+            ) as unknown,
+          });
         } finally {
           await pooler.stop();
         }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fleet, startFleet } from '../sandbox/fleet/fleet.js';
+import { testOfOneServer } from './support/cluster.js';
 import { createDatabase, startTestBed, type TestBed } from './support/test-bed.js';
 import { until } from './support/until.js';
 
@@ -34,6 +35,31 @@ describe('the readiness by the recorded migrations', () => {
     await bed.sql(`DELETE FROM _prisma_migrations WHERE migration_name LIKE '%service_accounts'`);
     expect(await ready(bed.url)).toEqual(refused(NOT_MIGRATED));
     await bed.sql(`TRUNCATE _prisma_migrations; INSERT INTO _prisma_migrations SELECT * FROM kept`);
+    expect(await ready(bed.url)).toBe(200);
+  });
+
+  testOfOneServer.each([
+    ['the lease of another version alone', 'CREATE FUNCTION spread_take_lease(text) RETURNS int'],
+    ['the save of another version alone', 'CREATE FUNCTION spread_save_token(text) RETURNS int'],
+  ])('is not given to tables that are spread over servers with %s', async (_, create) => {
+    await bed.sql(`${create} LANGUAGE sql AS 'SELECT 1'`);
+    try {
+      expect(await ready(bed.url)).toEqual(refused(NOT_MIGRATED));
+      // One that starts knows that there are several servers to listen to.
+      await bed.restart();
+      expect(await ready(bed.url)).toEqual(refused(NOT_MIGRATED));
+      expect((await bed.api.token('alice')).status).toBe(404);
+    } finally {
+      await bed.sql(create.replace('CREATE', 'DROP').replace(/ RETURNS.*/, ''));
+      await bed.restart();
+    }
+    expect(await ready(bed.url)).toBe(200);
+  });
+
+  test('is not given while spreading over several servers is not finished', async () => {
+    await bed.sql('CREATE TABLE spread_unfinished (relation text, name text, mode text)');
+    expect(await ready(bed.url)).toEqual(refused(NOT_MIGRATED));
+    await bed.sql('DROP TABLE spread_unfinished');
     expect(await ready(bed.url)).toBe(200);
   });
 

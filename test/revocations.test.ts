@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { isCluster, testOfOneServer } from './support/cluster.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
-import { until } from './support/until.js';
+import { BLOCKED_SESSIONS, until } from './support/until.js';
 
 /** A revocation is written before Google is asked; what interrupts it afterwards is resumed, and no token is given. */
 describe('a revocation', () => {
@@ -265,6 +265,22 @@ describe('a revocation', () => {
       await finished();
       expect(await statusOf('alice-too')).toBe('active');
       expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
+    });
+
+    test('of another user, while its end is written, keeps no access token', async () => {
+      await connect('alice');
+      control().latency('revoke', 700);
+      const revoking = revoke('alice');
+      await until(() => asked() === 1);
+      await bed.sql('BEGIN');
+      await bed.sql('SELECT id FROM revocations FOR UPDATE');
+      // The row is at the coordinator, also on a cluster: one session waits for it, and has read who is concerned.
+      await until(async () => (await bed.sql(`${BLOCKED_SESSIONS} `))[0]?.['count'] !== 0);
+      await connect('carol');
+      await bed.sql('COMMIT');
+      expect((await revoking).status).toBe(200);
+      expect(await statusOf('carol')).toBe('active');
+      expect(await bed.sql('SELECT user_id FROM access_tokens')).toEqual([]);
     });
 
     test('stays active after the revocation is finished', async () => {

@@ -66,7 +66,7 @@ async function apply(
     import('../token-store/migrations/migrate.js'),
     import('../token-store/migrations/lock-wait.js'),
     import('../token-store/client/database-error.js'),
-    import('../token-store/spread/distribute.js'),
+    import('../token-store/spread/own-session.js'),
   ]);
   // With --json, standard error is reserved for one JSON object, which names the blocking sessions as well.
   const asJson = command.optsWithGlobals<{ json?: true }>().json === true;

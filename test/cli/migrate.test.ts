@@ -45,6 +45,22 @@ describe('token-broker migrate', () => {
     },
   );
 
+  exhaustive.test(
+    'takes a database with functions of another version for one that is spread, and one that is spread in part for such',
+    async () => {
+      const DATABASE_URL = await createDatabase();
+      const sql = (text: string) => query(DATABASE_URL, text);
+      await sql('CREATE TABLE spread_unfinished (relation text, name text, mode text)');
+      const inPart = await tokenBroker(['migrate'], { DATABASE_URL });
+      expect(inPart).toMatchObject({ code: 0, stdout: 'The database is up to date.\n' });
+      expect(inPart.stderr).toMatch(/only in part: `token-broker migrate --distribute` was interrupted/);
+      await sql('DROP TABLE spread_unfinished');
+      await sql(`CREATE FUNCTION spread_save_token(text) RETURNS int LANGUAGE sql AS 'SELECT 1'`);
+      const { code, stderr } = await tokenBroker(['migrate'], { DATABASE_URL });
+      expect([code, stderr]).toEqual([3, expect.stringContaining('has no extension citus')]);
+    },
+  );
+
   exhaustive.test('prints JSON with --json, with the URL in a file', async () => {
     const file = join(emptyFolder(), 'database-url');
     writeFileSync(file, `${await emptyDatabase()}\n`);

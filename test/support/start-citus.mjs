@@ -14,6 +14,11 @@ export default async function startCitus(url, role) {
   );
   if (workers.length === 0) throw new Error('The cluster has no worker: SELECT citus_add_node(...)');
   const bases = [baseOf(url), ...workers.map(({ host, port }) => baseOf(url, host, port))];
+  console.log(
+    'On each server of the cluster a database `migrated` is dropped and made, and so are databases `test_…`; ' +
+      `the role ${role} is made where it is not there. The databases are dropped at the end, the role stays.`,
+  );
+  globalThis.testCitus = { bases, before: await testDatabases(bases) };
   for (const base of bases) {
     await query(
       `${base}postgres`,
@@ -39,6 +44,37 @@ export default async function startCitus(url, role) {
   }
   process.env.TEST_POSTGRES_URL = coordinator;
   process.env.TEST_CITUS_SERVERS = JSON.stringify(bases);
+}
+
+/** Drops what the run has made. */
+export async function stopCitus({ bases, before }) {
+  const made = (await testDatabases(bases)).filter((name) => !before.includes(name));
+  for (const base of bases) {
+    await query(`${base}postgres`, 'ALTER DATABASE migrated ALLOW_CONNECTIONS true');
+    for (const name of [...made, 'migrated']) {
+      await endPrepared(base, name);
+      await query(`${base}postgres`, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    }
+  }
+}
+
+/** What a killed server left, which its coordinator has not decided yet: it keeps its database. */
+async function endPrepared(base, name) {
+  const prepared = await query(
+    `${base}postgres`,
+    `SELECT gid FROM pg_prepared_xacts WHERE database = '${name}'`,
+  );
+  for (const { gid } of prepared)
+    // Citus may end it meanwhile.
+    await query(`${base}${name}`, `ROLLBACK PREPARED '${gid}'`).catch(() => undefined);
+}
+
+async function testDatabases([coordinator]) {
+  const rows = await query(
+    `${coordinator}postgres`,
+    `SELECT datname AS name FROM pg_database WHERE datname ~ '^test_[0-9a-f]{32}$'`,
+  );
+  return rows.map(({ name }) => name);
 }
 
 /**

@@ -7,11 +7,20 @@ export interface TcpProxy {
   lead(port: number): void;
   /** Ends the connections that are there, and refuses others until `lead`. */
   cut(): void;
-  /** Ends the connection that first is to send this to the server, before it does. @param text null: none @returns when it has */
-  cutBefore(text: string | null): Promise<void>;
+  /** Ends the connection that first sends such a statement to the server. @param cut null: none @returns when it has */
+  cutAt(cut: Cut | null): Promise<void>;
   /** Ends the connection whose transaction holds this statement once the server has committed it, before its client knows. */
   loseCommitOf(statement: string): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface Cut {
+  /** The whole statement, as a simple query. */
+  readonly statement: RegExp;
+  /** What the connection has sent before it, since this was asked for. */
+  readonly after: RegExp;
+  /** Whether the server still gets the statement, and only its answer is lost. */
+  readonly isReceived: boolean;
 }
 
 /**
@@ -20,7 +29,7 @@ export interface TcpProxy {
  */
 export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<TcpProxy> {
   let target: number | null = firstPort;
-  let forbidden: { readonly text: string; readonly found: () => void } | null = null;
+  let pending: { readonly cut: Cut; readonly found: () => void } | null = null;
   let lost: { readonly text: string; readonly done: () => void } | null = null;
   const sockets = new Set<Socket>();
   const pass = (inbound: Socket) => {
@@ -30,6 +39,7 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
     }
     const outbound = connect(target, '127.0.0.1');
     let uncommitted: typeof lost = null;
+    let said = '';
     const watched = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         if (lost && chunk.includes(lost.text)) {
@@ -44,13 +54,22 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
             found();
           });
         }
-        if (!forbidden || !chunk.includes(forbidden.text)) {
+        if (!pending) {
+          said = '';
           done(null, chunk);
           return;
         }
-        forbidden.found();
-        forbidden = null;
-        inbound.destroy();
+        const { cut, found } = pending;
+        const isIt = cut.after.test(said) && queriesOf(chunk).some((text) => cut.statement.test(text));
+        said += chunk.toString('latin1');
+        if (!isIt) {
+          done(null, chunk);
+          return;
+        }
+        pending = null;
+        found();
+        if (cut.isReceived) outbound.write(chunk, () => inbound.destroy());
+        else inbound.destroy();
       },
     });
     inbound.pipe(watched).pipe(outbound);
@@ -80,9 +99,9 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
       target = null;
       for (const socket of sockets) socket.destroy();
     },
-    cutBefore: (text) =>
+    cutAt: (cut) =>
       new Promise((resolve) => {
-        forbidden = text === null ? null : { text, found: resolve };
+        pending = cut && { cut, found: resolve };
       }),
     loseCommitOf: (text) =>
       new Promise((resolve) => {
@@ -94,4 +113,16 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
       await closed;
     },
   };
+}
+
+/** The simple queries of a chunk that begins with a message: type, length, text. */
+function queriesOf(chunk: Buffer): string[] {
+  const queries: string[] = [];
+  for (let at = 0; at + 5 < chunk.length;) {
+    const end = at + 1 + chunk.readInt32BE(at + 1);
+    if (end < at + 5 || end > chunk.length) break;
+    if (chunk[at] === 0x51) queries.push(chunk.toString('utf8', at + 5, end - 1));
+    at = end;
+  }
+  return queries;
 }

@@ -10,9 +10,14 @@ export type Whose = string | null;
 interface Parts<Result> {
   /** @returns false where there is nothing to do */
   readonly first?: (tx: Transaction) => Promise<boolean>;
-  /** The users that it concerns, each once. Asked only where they may be on several servers. */
-  readonly users: (database: Transaction) => Promise<readonly string[]>;
+  /**
+   * The users that it concerns, each once, with what changes where one consents meanwhile. Asked only where they may be on several
+   * servers.
+   */
+  readonly users: (database: Transaction) => Promise<ReadonlyMap<string, string>>;
   readonly each: (tx: Transaction, whose: Whose) => Promise<void>;
+  /** Before `last`, in its transaction: no other user comes while it is held. Without it, one that comes is not concerned. */
+  readonly lock?: (tx: Transaction) => Promise<void>;
   readonly last: (tx: Transaction) => Promise<Result>;
 }
 
@@ -24,7 +29,7 @@ interface Parts<Result> {
  */
 export async function changeByUser<Result>(
   database: Database,
-  { first, users, each, last }: Parts<Result>,
+  { first, users, each, lock, last }: Parts<Result>,
 ): Promise<Result | null> {
   if (!database.isSpread()) {
     return database.$transaction(async (tx) => {
@@ -34,8 +39,23 @@ export async function changeByUser<Result>(
     });
   }
   if (first && !(await database.$transaction(first))) return null;
-  for (const user of await users(database)) await database.$transaction((tx) => each(tx, user));
-  return database.$transaction(last);
+  const visited = new Map<string, string>();
+  const left = async (tx: Transaction) =>
+    [...(await users(tx))].filter(([user, state]) => visited.get(user) !== state);
+  for (;;) {
+    for (const [user, state] of await left(database)) {
+      await database.$transaction((tx) => each(tx, user));
+      visited.set(user, state);
+    }
+    const end = await database.$transaction(async (tx) => {
+      if (lock) {
+        await lock(tx);
+        if ((await left(tx)).length > 0) return null;
+      }
+      return { result: await last(tx) };
+    });
+    if (end) return end.result;
+  }
 }
 
 export function ofUser(whose: Whose): { readonly userId?: string } {

@@ -14,10 +14,11 @@ const BEGIN_WITH_LIMITS = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL state
   SET LOCAL lock_timeout = 5000; SET LOCAL idle_in_transaction_session_timeout = 10000`;
 
 /**
- * A coordinator of several servers says so where the server of the rows did not answer to COMMIT, and then that it is done. In no
- * other language. https://github.com/citusdata/citus, remote_transaction.c
+ * A coordinator of several servers says so where the server of changed rows did not answer to COMMIT: it may have done it or not. In
+ * no other language, and with the code of any internal error. Where it only warns (failed to commit transaction on …), no change is
+ * lost: the server was only read from, or keeps what it prepared. https://github.com/citusdata/citus, placement_connection.c
  */
-const LOST_COMMIT = /^failed to commit transaction on /;
+const LOST_COMMIT = /^could not commit transaction for shard \d+ on /;
 /** transaction_resolution_unknown */
 const UNKNOWN = '08007';
 
@@ -30,7 +31,6 @@ type TypeParsers = pg.CustomTypesConfig;
 export class DatabaseClient extends pg.Client {
   readonly #source: AddressSource;
   readonly #address: DatabaseAddress;
-  #lostCommits = 0;
   /** What the server, or a pooler in front of it, reports of the session and of each change in it. */
   readonly reported = new Map<string, string>();
   /** Whether statements of one connection may reach several sessions of the server, or another's. */
@@ -45,8 +45,8 @@ export class DatabaseClient extends pg.Client {
     connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
       this.reported.set(message.parameterName, message.parameterValue);
     });
-    this.on('notice', ({ message }) => {
-      if (message !== undefined && LOST_COMMIT.test(message)) this.#lostCommits++;
+    connection.on('errorMessage', (error: { message?: string; code?: string }) => {
+      if (error.message !== undefined && LOST_COMMIT.test(error.message)) error.code = UNKNOWN;
     });
     const query = tracedQuery(
       this.query.bind(this) as (config: unknown, ...rest: unknown[]) => unknown,
@@ -55,16 +55,8 @@ export class DatabaseClient extends pg.Client {
     // Prisma's adapter brings parsers of its own, which take the time of any zone for UTC.
     this.query = ((config: unknown, ...rest: unknown[]) => {
       if (!isOfPrisma(config)) return query(config, ...rest);
-      const result = query(this.#adapted(config), ...rest);
-      return config.text === 'COMMIT' ? this.#committed(result as Promise<unknown>) : result;
+      return query(this.#adapted(config), ...rest);
     }) as typeof this.query;
-  }
-
-  async #committed(result: Promise<unknown>): Promise<unknown> {
-    const before = this.#lostCommits;
-    const committed = await result;
-    if (this.#lostCommits === before) return committed;
-    throw Object.assign(new Error('The server of the rows did not confirm the commit.'), { code: UNKNOWN });
   }
 
   override connect(): Promise<pg.Client>;

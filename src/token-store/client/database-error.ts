@@ -76,6 +76,8 @@ const NO_STATEMENT_POOLING: DatabaseFault = {
 
 /** A table, column or schema does not exist, in Prisma's words and in PostgreSQL's. */
 const MISSING = /^(P2021|P2022|42P01|42703|3F000)$/;
+/** A function of spread/spread-functions.ts with the arguments of this version. */
+const MISSING_FUNCTION = /^function (public\.)?spread_\w+\(.*\) does not exist$/;
 
 /** Of pg, of Prisma's adapter and of its schema engine, where they give no code. They are in no other language. */
 const WORDS: readonly (readonly [RegExp, string])[] = [
@@ -87,7 +89,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/too many (clients|connections)/i, NO_CONNECTION_LEFT],
   [/the database system is|due to administrator command/, STARTS_OR_STOPS],
   [
-    /Connection terminated|closed the connection|ECONNRESET|[Tt]imed out|timeout|Unable to start a transaction|is not queryable|calling end on the pool|Transaction API error|Transaction already closed|Received unexpected \w+ message/,
+    /Connection terminated|closed the connection|could not (send data to|receive data from) server|no connection to the server|connection not open|ECONNRESET|[Tt]imed out|timeout|Unable to start a transaction|is not queryable|calling end on the pool|Transaction API error|Transaction already closed|Received unexpected \w+ message/,
     NOT_ANSWERED,
   ],
 ];
@@ -100,7 +102,7 @@ export function databaseFault(error: unknown): DatabaseFault | null {
   if (!isError(error)) return null;
   if (error instanceof SessionFault) return unavailable(error.message);
   const { codes, severities } = factsOf(error);
-  if (codes.some((code) => MISSING.test(code))) return NOT_MIGRATED;
+  if (codes.some((code) => MISSING.test(code)) || MISSING_FUNCTION.test(error.message)) return NOT_MIGRATED;
   if (codes.includes('25006')) return READ_ONLY;
   if (POOLS_STATEMENTS.test(error.message)) return NO_STATEMENT_POOLING;
   const [, why] = CODES.find(([form]) => codes.some((code) => form.test(code))) ?? [];

@@ -1,11 +1,20 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { MigrationState, type RecordedMigration } from '../migrations/migration-state.js';
-import { codesOf, databaseFault, type DatabaseFault, NO_ANSWER, READ_ONLY } from './database-error.js';
+import {
+  codesOf,
+  databaseFault,
+  type DatabaseFault,
+  NO_ANSWER,
+  NOT_MIGRATED,
+  READ_ONLY,
+} from './database-error.js';
+import { IS_SPREAD_IN_PART } from '../spread/spread-tables.js';
 import { Database } from './database.js';
 
 const READINESS = `
   SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS "isReadOnly",
+    ${IS_SPREAD_IN_PART} AS "isSpreadInPart",
     (SELECT json_agg(json_build_object('name', migration_name, 'isFinished', finished_at IS NOT NULL))
       FROM public._prisma_migrations WHERE rolled_back_at IS NULL) AS migrations`;
 
@@ -47,9 +56,11 @@ export class DatabaseHealth implements OnApplicationShutdown {
     try {
       const [row] = await this.database.unprepared<{
         isReadOnly: boolean;
+        isSpreadInPart: boolean;
         migrations: RecordedMigration[] | null;
       }>(READINESS);
       if (row?.isReadOnly) return READ_ONLY;
+      if (row?.isSpreadInPart) return NOT_MIGRATED;
       return this.#migrations.fault(row?.migrations ?? []);
     } catch (error) {
       this.#lastError = error;

@@ -10,6 +10,7 @@ import { type Grant as Row, Prisma, type Revocation } from '../prisma-client/cli
 import { deadColumns, deleteGrant, disconnected } from './end-grants.js';
 import { fromRow } from './grant-row.js';
 import { ResealCredentials } from './reseal-credentials.js';
+import { consents } from './revocation-marks.js';
 import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
@@ -61,6 +62,9 @@ export class FinishRevocation {
         await this.#audit(tx, revocation, also, withAudit ? target : null, now);
         changed.push(...ended, ...(target ? [target] : []), ...restored, ...later);
       },
+      lock: async (tx) => {
+        await this.#lock(tx, id);
+      },
       last: async (tx) => {
         const revocation = await this.#lock(tx, id);
         if (!revocation) return null;
@@ -75,17 +79,18 @@ export class FinishRevocation {
   }
 
   /** The user whose grant was disconnected is last in the list: how many others ended with it is known then. */
-  async #users(database: Transaction, id: string): Promise<string[]> {
+  async #users(database: Transaction, id: string): Promise<Map<string, string>> {
     const revocation = await database.revocation.findFirst({ where: { id, finishedAt: null } });
-    if (!revocation) return [];
+    if (!revocation) return new Map();
     const { accountSub, clients, grantId } = revocation;
     const rows = await database.grant.findMany({
       where: { accountSub, client: { in: clients } },
-      select: { userId: true, id: true },
+      select: { userId: true, id: true, consentedAt: true },
+      orderBy: { id: 'asc' },
     });
     const target = rows.find((row) => row.id === grantId)?.userId;
-    const users = new Set(rows.map(({ userId }) => userId).filter((user) => user !== target));
-    return target === undefined ? [...users] : [...users, target];
+    const isOfTarget = ({ userId }: { userId: string }) => userId === target;
+    return consents([...rows.filter((row) => !isOfTarget(row)), ...rows.filter(isOfTarget)]);
   }
 
   /** Lock order: the revocation, the account, its grants, as in taking an attempt. @returns null when it is finished */

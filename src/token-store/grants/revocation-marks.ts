@@ -61,11 +61,24 @@ export async function newestToken(tx: Transaction, accountSub: string, clients: 
   return found.sequence ?? 0n;
 }
 
-/** Those who have a grant of an account. */
-export async function usersOf(tx: Transaction, accountSub: string, clients: string[]): Promise<string[]> {
+/** Those who have a grant of an account, each with when they consented. */
+export async function usersOf(
+  tx: Transaction,
+  accountSub: string,
+  clients: string[],
+): Promise<Map<string, string>> {
   const rows = await tx.grant.findMany({
     where: { accountSub, client: { in: clients }, kind: 'user' },
-    select: { userId: true },
+    select: { userId: true, consentedAt: true },
+    orderBy: { id: 'asc' },
   });
-  return [...new Set(rows.map(({ userId }) => userId))];
+  return consents(rows);
+}
+
+/** @param rows those of one user always in the same order */
+export function consents(rows: readonly { userId: string; consentedAt: Date }[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { userId, consentedAt } of rows)
+    found.set(userId, `${found.get(userId) ?? ''} ${consentedAt.toISOString()}`);
+  return found;
 }

@@ -8,8 +8,11 @@ import { Secret } from '../../domain/secret.js';
 import { AddressSource } from '../client/address-source.js';
 import { DatabaseClient } from '../client/database-client.js';
 import { codesOf } from '../client/database-error.js';
-import { distribute, isSpread } from '../spread/distribute.js';
+import { distribute } from '../spread/distribute.js';
+import { withOwnSession } from '../spread/own-session.js';
 import { runByStatement } from '../spread/spread-migration.js';
+import { spreadState } from '../spread/spread-state.js';
+import { isConcurrent } from '../spread/statements.js';
 import { type Blocker, DatabaseBusy, LockWait } from './lock-wait.js';
 import { MigrationLock } from './migration-lock.js';
 import { aheadOf, migrationNames } from './migration-state.js';
@@ -22,6 +25,10 @@ const LOCK_TIMEOUT_MS = 500;
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 4_000;
 const POLL_MS = 150;
+
+const SPREAD_IN_PART =
+  'The tables are spread over the servers only in part: `token-broker migrate --distribute` was interrupted. ' +
+  'Run it to its end; until then no broker is ready.';
 
 export interface MigrateOptions {
   /** How long it waits for others in all. */
@@ -50,7 +57,9 @@ export async function migrate(
   const lock = await MigrationLock.take(source, lockWait);
   try {
     await forgetInterrupted(source);
-    const isOfSeveralServers = await isSpread(source);
+    const state = await spreadState(source);
+    const isOfSeveralServers = state !== 'one server';
+    if (isOfSeveralServers || spread) await withOwnSession(source, () => Promise.resolve());
     const scripts = new Scripts(folder, source, lock, lockWait, isOfSeveralServers);
     const apply = withSchemaEngine(
       source,
@@ -64,7 +73,8 @@ export async function migrate(
     const unknown = await unknownMigrations(source, folder);
     if (unknown.length > 0) say(aheadOf(unknown).message);
     // What a cluster needs besides, such as functions of this version.
-    if (isOfSeveralServers || spread) await distribute(source, say);
+    if (state === 'spread' || spread) await distribute(source, say);
+    else if (state === 'in part') say(SPREAD_IN_PART);
     return appliedMigrationNames;
   } finally {
     await lock.release();
@@ -135,14 +145,9 @@ class Scripts {
   }
 }
 
-/** CREATE INDEX CONCURRENTLY waits without blocking other sessions, and in no transaction. */
-function isConcurrent(script: string): boolean {
-  return /\bCONCURRENTLY\b/i.test(script.replaceAll(/--.*$/gm, ''));
-}
-
 /** What an interrupted CREATE INDEX CONCURRENTLY leaves: an index that serves nothing, in the way of the next attempt. */
 async function dropInvalidIndex(source: AddressSource, script: string): Promise<void> {
-  const [, index] = /CREATE (?:UNIQUE )?INDEX CONCURRENTLY (?:IF NOT EXISTS )?"(\w+)"/.exec(script) ?? [];
+  const [, index] = /CREATE (?:UNIQUE )?INDEX CONCURRENTLY (?:IF NOT EXISTS )?"(\w+)"/i.exec(script) ?? [];
   if (index === undefined) return;
   await withClient(source, async (client) => {
     const { rows } = await client.query(

@@ -76,6 +76,10 @@ export class SecurityEventsRepository {
           await auditIncident(tx, this.database, incident, taken, now);
           for (const [index, grants] of taken.entries()) touched[index]?.push(...grants);
         },
+        lock: async (tx) => {
+          for (const remediation of remediations)
+            await this.#lock(tx, incident, remediation, subs.get(remediation) ?? []);
+        },
         last: async (tx) => {
           for (const remediation of remediations)
             await this.#endTokens(tx, incident, remediation, subs.get(remediation) ?? [], now);
@@ -110,12 +114,13 @@ export class SecurityEventsRepository {
   async #onAccount(
     tx: Transaction,
     whose: Whose,
-    { clients, occurredAt }: SecurityIncident,
+    incident: SecurityIncident,
     remediation: AccountRemediation,
     subs: string[],
     now: Date,
   ): Promise<Grant[]> {
-    for (const sub of subs) for (const client of clients) await this.ledger.lock(tx, sub, client);
+    const { clients, occurredAt } = incident;
+    await this.#lock(tx, incident, remediation, subs);
     const locked = await tx.$queryRaw<{ id: string }[]>`
       SELECT id FROM grants
       WHERE ${only(whose)} AND account_sub = ANY(${subs}) AND client = ANY(${[...clients]})
@@ -125,6 +130,27 @@ export class SecurityEventsRepository {
       where: { ...ofUser(whose), id: { in: locked.map(({ id }) => id) } },
     });
     return this.accountMeasures.take(tx, whose, remediation, rows, occurredAt, now);
+  }
+
+  async #lock(
+    tx: Transaction,
+    { clients }: Pick<SecurityIncident, 'clients'>,
+    remediation: Remediation,
+    subs: readonly string[],
+  ): Promise<void> {
+    if (remediation.action === 'revoke_token')
+      return this.#lockNamed(tx, this.#named(remediation.token, clients));
+    for (const sub of subs) for (const client of clients) await this.ledger.lock(tx, sub, client);
+  }
+
+  async #lockNamed(tx: Transaction, where: Prisma.RefreshTokenWhereInput): Promise<void> {
+    for (const { accountSub, client } of await tx.refreshToken.findMany({
+      where,
+      distinct: ['accountSub', 'client'],
+      orderBy: [{ accountSub: 'asc' }, { client: 'asc' }],
+    })) {
+      await this.ledger.lock(tx, accountSub, client);
+    }
   }
 
   /** Also tokens that no grant uses any more: Google revoked them all. */
@@ -158,9 +184,9 @@ export class SecurityEventsRepository {
   }
 
   /** Whose grants it concerns: each user once. */
-  async #usersOf(database: Transaction, incident: SecurityIncident): Promise<string[]> {
+  async #usersOf(database: Transaction, incident: SecurityIncident): Promise<Map<string, string>> {
     const { clients } = incident;
-    const users = new Set<string>();
+    const users = new Map<string, string>();
     for (const remediation of remediationsOf(incident)) {
       const rows =
         remediation.action === 'revoke_token'
@@ -171,9 +197,9 @@ export class SecurityEventsRepository {
                 client: { in: [...clients] },
               },
             });
-      for (const { userId } of rows) users.add(userId);
+      for (const { userId } of rows) users.set(userId, '');
     }
-    return [...users];
+    return users;
   }
 
   /** Where only the email is known: every account that had it when its user last connected. */
@@ -210,13 +236,7 @@ export class SecurityEventsRepository {
     now: Date,
   ): Promise<Grant[]> {
     const where = { ...ofUser(whose), ...this.#named(token, clients) };
-    for (const { accountSub, client } of await tx.refreshToken.findMany({
-      where,
-      distinct: ['accountSub', 'client'],
-      orderBy: [{ accountSub: 'asc' }, { client: 'asc' }],
-    })) {
-      await this.ledger.lock(tx, accountSub, client);
-    }
+    await this.#lockNamed(tx, where);
     // Read again: a concurrent consent may have replaced the token.
     const rows = await tx.refreshToken.findMany({ where: { ...where, current: true } });
     const ids = rows.flatMap(({ grantId }) => grantId ?? []);

@@ -1,84 +1,110 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { AddressSource } from '../client/address-source.js';
-import { DatabaseClient } from '../client/database-client.js';
+import { NotSpreadable, withOwnSession } from './own-session.js';
+import { noteBegin, noteEnd, pauseTriggers, resumeTriggers } from './paused-triggers.js';
 import { SPREAD_FUNCTIONS } from './spread-functions.js';
-import { IS_SPREAD, SPREAD_COLUMN, SPREAD_TABLES, type SpreadTable } from './spread-tables.js';
-
-/** The database cannot be spread; the message says what is missing. */
-export class NotSpreadable extends Error {
-  override readonly name = 'NotSpreadable';
-}
+import { SPREAD_COLUMN, SPREAD_TABLES, SPREAD_UNFINISHED, type SpreadTable } from './spread-tables.js';
 
 /** Heartbeats of the change feed at each server: a row there is written by a replica as a change of a grant is. */
 const SPREAD_HEARTBEATS = 'spread_heartbeats';
 
 const FOREIGN_KEYS = ['access_tokens', 'ads_trees'];
 
-/** Whether the tables of a database are spread. */
-export async function isSpread(source: AddressSource): Promise<boolean> {
-  return withClient(source, async (client) => {
-    const { rows } = await client.query<{ isSpread: boolean }>(`SELECT ${IS_SPREAD} AS "isSpread"`);
-    return rows[0]?.isSpread === true;
-  });
-}
+/** One run at a time, also where the one before was killed and its last step goes on at the server. */
+const LOCK = `hashtextextended('token-broker migrate --distribute', 0)`;
 
 /**
  * Spreads the tables of spread-tables.ts over the servers of a Citus database, by user. Each step looks at what is there and does
- * what is missing, so that it can be interrupted and run again; the last one makes the function by which brokers know.
+ * what is missing, so that it can be interrupted and run again; the functions by which brokers know are the last thing that it makes.
  * @param say gets what it does, line by line
  * @throws {NotSpreadable}
  */
 export async function distribute(source: AddressSource, say: (line: string) => void): Promise<void> {
-  await withClient(source, async (client) => {
+  await withOwnSession(source, async (client) => {
     await assertCluster(client);
+    await assertNoLimits(client);
     await waitForEarlierRun(client, say);
-    await client.query('SET search_path = public, pg_catalog');
-    // Each shard has its triggers, which notify at its server.
-    await client.query('SET citus.enable_unsafe_triggers = on');
-    await client.query('SET client_min_messages = warning');
-    const spread = await spreadTables(client);
-    const waiting = SPREAD_TABLES.filter(({ name }) => !spread.includes(name));
-    if (waiting.length > 0) await dropForeignKeys(client);
-    for (const table of waiting) {
-      await replaceKeys(client, table, say);
-      say(`Spreading ${table.name} by ${SPREAD_COLUMN}`);
-      // Rows that are copied would notify, in a commit of two phases.
-      await client.query(`ALTER TABLE ${table.name} DISABLE TRIGGER USER`);
-      const first = SPREAD_TABLES[0]?.name ?? '';
-      await client.query('SELECT create_distributed_table($1::regclass, $2, colocate_with => $3)', [
-        table.name,
-        SPREAD_COLUMN,
-        table.name === first ? 'none' : first,
-      ]);
-    }
-    for (const { name } of SPREAD_TABLES) await truncateCopies(client, name);
-    await enableTriggers(client);
-    await addForeignKeys(client, say);
-    await addHeartbeats(client, say);
-    for (const { name, types, sql } of SPREAD_FUNCTIONS) {
-      await client.query(sql);
-      const { rows } = await client.query(
-        `SELECT 1 FROM pg_catalog.pg_dist_object
-         WHERE objid = $1::regprocedure AND distribution_argument_index IS NOT NULL`,
-        [`${name}(${types})`],
-      );
-      if (rows.length > 0) continue;
-      say(`Making the function ${name} for each server`);
-      await client.query(
-        `SELECT create_distributed_function($1::regprocedure, '$1', colocate_with => 'grants')`,
-        [`${name}(${types})`],
-      );
+    try {
+      await client.query('SET client_min_messages = warning');
+      await spread(client, say);
+    } finally {
+      await client.query(`SELECT pg_advisory_unlock(${LOCK})`).catch(() => undefined);
     }
   });
 }
 
-/** The step that a killed run had begun goes on at the server, to its end. */
+async function spread(client: pg.Client, say: (line: string) => void): Promise<void> {
+  const there = await spreadTables(client);
+  const waiting = SPREAD_TABLES.filter(({ name }) => !there.includes(name));
+  if (waiting.length > 0) await noteBegin(client);
+  const { rows } = await client.query<{ isUnfinished: boolean }>(
+    `SELECT to_regclass('public.${SPREAD_UNFINISHED}') IS NOT NULL AS "isUnfinished"`,
+  );
+  try {
+    if (waiting.length > 0) await dropForeignKeys(client);
+    for (const table of waiting) await spreadTable(client, table, say);
+    for (const { name } of SPREAD_TABLES) await truncateCopies(client, name);
+  } catch (error) {
+    await leave(client, say);
+    throw error;
+  }
+  if (rows[0]?.isUnfinished) await resumeTriggers(client);
+  await addForeignKeys(client, say);
+  await addHeartbeats(client, say);
+  await makeFunctions(client, say);
+  await noteEnd(client);
+}
+
+async function spreadTable(client: pg.Client, table: SpreadTable, say: (line: string) => void) {
+  await replaceKeys(client, table, say);
+  say(`Spreading ${table.name} by ${SPREAD_COLUMN}`);
+  await pauseTriggers(client, table.name);
+  const first = SPREAD_TABLES[0]?.name ?? '';
+  await client.query('SELECT create_distributed_table($1::regclass, $2, colocate_with => $3)', [
+    table.name,
+    SPREAD_COLUMN,
+    table.name === first ? 'none' : first,
+  ]);
+}
+
+/** What failed is thrown by the caller. Where no table is spread yet, the database is one of one server again. */
+async function leave(client: pg.Client, say: (line: string) => void): Promise<void> {
+  try {
+    await client.query('ROLLBACK');
+    await resumeTriggers(client);
+    const left = await spreadTables(client);
+    if (SPREAD_TABLES.some(({ name }) => left.includes(name))) return;
+    await addForeignKeys(client, say, 'ON UPDATE CASCADE');
+    await noteEnd(client);
+  } catch (error) {
+    say(`Triggers or foreign keys are missing until this is run again: ${(error as Error).message}`);
+  }
+}
+
+async function makeFunctions(client: pg.Client, say: (line: string) => void): Promise<void> {
+  for (const { name, types, sql } of SPREAD_FUNCTIONS) {
+    await client.query(sql);
+    const { rows } = await client.query(
+      `SELECT 1 FROM pg_catalog.pg_dist_object
+       WHERE objid = $1::regprocedure AND distribution_argument_index IS NOT NULL`,
+      [`${name}(${types})`],
+    );
+    if (rows.length > 0) continue;
+    say(`Making the function ${name} for each server`);
+    await client.query(
+      `SELECT create_distributed_function($1::regprocedure, '$1', colocate_with => 'grants')`,
+      [`${name}(${types})`],
+    );
+  }
+}
+
 async function waitForEarlierRun(client: pg.Client, say: (line: string) => void): Promise<void> {
-  const key = `hashtextextended('token-broker migrate --distribute', 0)`;
-  const { rows } = await client.query<{ isFree: boolean }>(`SELECT pg_try_advisory_lock(${key}) AS "isFree"`);
+  const { rows } = await client.query<{ isFree: boolean }>(
+    `SELECT pg_try_advisory_lock(${LOCK}) AS "isFree"`,
+  );
   if (rows[0]?.isFree) return;
   say('Waiting for the last step of an earlier run');
-  await client.query(`SELECT pg_advisory_lock(${key})`);
+  await client.query(`SELECT pg_advisory_lock(${LOCK})`);
 }
 
 /** The rows have been copied; those that stayed at the coordinator serve nothing. Also after a run that ended before this. */
@@ -89,23 +115,6 @@ async function truncateCopies(client: pg.Client, table: string): Promise<void> {
   );
   for (const { name } of parts)
     await client.query('SELECT truncate_local_data_after_distributing_table($1::regclass)', [name]);
-}
-
-/** Also of the shards, at each server: a change of the table's trigger leaves theirs as they are. */
-async function enableTriggers(client: pg.Client): Promise<void> {
-  const tables = SPREAD_TABLES.map(({ name }) => name);
-  const run = (name: string) => `DO $do$ DECLARE one record; BEGIN
-    FOR one IN SELECT tgrelid::regclass AS relation, tgname AS name FROM pg_trigger
-      WHERE NOT tgisinternal AND tgenabled = 'D'
-        AND (SELECT relname FROM pg_class WHERE oid = tgrelid) ~ '^(${tables.join('|')})${name}$'
-    LOOP EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', one.relation, one.name); END LOOP; END $do$`;
-  await client.query(run(''));
-  const { rows } = await client.query<{ success: boolean; result: string }>(
-    'SELECT success, result FROM run_command_on_all_nodes($1)',
-    [run('_\\d+')],
-  );
-  const failed = rows.find(({ success }) => !success);
-  if (failed) throw new Error(`The triggers could not be enabled again: ${failed.result}`);
 }
 
 async function assertCluster(client: pg.Client): Promise<void> {
@@ -126,6 +135,22 @@ async function assertCluster(client: pg.Client): Promise<void> {
   if (nodes[0].servers === 0)
     throw new NotSpreadable(
       'The cluster has no server for rows. Add some with citus_add_node: docs/scaling.md.',
+    );
+}
+
+/** The sessions in which the coordinator copies rows to the other servers have the limits that the role has there. */
+async function assertNoLimits(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ server: string; limits: string }>(
+    `SELECT nodename || ':' || nodeport AS server, result AS limits FROM run_command_on_workers($$
+       SELECT string_agg(name || ' = ' || setting, ', ') FROM pg_settings WHERE setting <> '0' AND name IN
+         ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout') $$)
+     WHERE success AND result <> ''`,
+  );
+  const [found] = rows;
+  if (found)
+    throw new NotSpreadable(
+      `At the server ${found.server} sessions have ${found.limits}, which would end the copying of rows. ` +
+        'Set it to 0 for the role of DATABASE_URL (ALTER ROLE … SET), and back afterwards.',
     );
 }
 
@@ -166,7 +191,7 @@ async function replaceKeys(client: pg.Client, table: SpreadTable, say: (line: st
   say(`Making the key of ${name}: ${key.join(', ')}`);
   // Where no user is concerned; what tables are spread by cannot be NULL. Versions from before months were there are gone.
   await client.query(`UPDATE ${name} SET ${SPREAD_COLUMN} = '' WHERE ${SPREAD_COLUMN} IS NULL`);
-  await client.query('DROP TRIGGER IF EXISTS audit_events_redirect ON audit_events').catch(() => undefined);
+  await client.query('DROP TRIGGER IF EXISTS audit_events_redirect ON audit_events');
   await client.query(
     `ALTER TABLE ${name} ALTER COLUMN ${SPREAD_COLUMN} SET DEFAULT '', ALTER COLUMN ${SPREAD_COLUMN} SET NOT NULL,
        ADD CONSTRAINT ${name}_pkey PRIMARY KEY (${key.join(', ')})`,
@@ -180,7 +205,7 @@ async function dropForeignKeys(client: pg.Client): Promise<void> {
     await client.query(`ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${table}_user_id_grant_id_fkey`);
 }
 
-async function addForeignKeys(client: pg.Client, say: (line: string) => void): Promise<void> {
+async function addForeignKeys(client: pg.Client, say: (line: string) => void, onUpdate = ''): Promise<void> {
   for (const table of FOREIGN_KEYS) {
     const name = `${table}_user_id_grant_id_fkey`;
     const { rows } = await client.query('SELECT 1 FROM pg_constraint WHERE conname = $1', [name]);
@@ -188,7 +213,7 @@ async function addForeignKeys(client: pg.Client, say: (line: string) => void): P
     say(`Making the foreign key of ${table}`);
     await client.query(
       `ALTER TABLE ${table} ADD CONSTRAINT ${name} FOREIGN KEY (user_id, grant_id)
-         REFERENCES grants (user_id, id) ON DELETE CASCADE`,
+         REFERENCES grants (user_id, id) ON DELETE CASCADE ${onUpdate}`,
     );
   }
 }
@@ -208,15 +233,4 @@ async function addHeartbeats(client: pg.Client, say: (line: string) => void): Pr
   await client.query(
     `SELECT create_distributed_table('${SPREAD_HEARTBEATS}', 'place', colocate_with => 'grants')`,
   );
-}
-
-async function withClient<T>(source: AddressSource, use: (client: DatabaseClient) => Promise<T>): Promise<T> {
-  const client = new DatabaseClient({ source, application_name: 'token-broker migrate' });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return await use(client);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,9 +1,10 @@
 /**
  * The two statements of a refresh as functions that run at the server of the user: one round trip for each, and a commit of one
  * server. They do what the statements of refresh-lease.repository.ts and save-refresh.ts do on one server, for one input. Times are
- * taken before the UPDATE, which may have none that changes while it runs.
+ * taken before the UPDATE, which may have none that changes while it runs. Called in no transaction: of one whose COMMIT is lost, the
+ * coordinator only warns where all that was changed was changed by a function.
  */
-import { SPREAD_SAVE, SPREAD_SAVE_TYPES, SPREAD_TAKE } from './spread-tables.js';
+import { SPREAD_SAVE, SPREAD_SAVE_TYPES, SPREAD_TAKE, SPREAD_TAKE_TYPES } from './spread-tables.js';
 
 interface SpreadFunction {
   readonly name: string;
@@ -14,7 +15,7 @@ interface SpreadFunction {
 
 const take: SpreadFunction = {
   name: SPREAD_TAKE,
-  types: 'text, uuid, integer, uuid, integer, integer',
+  types: SPREAD_TAKE_TYPES,
   sql: `
     CREATE OR REPLACE FUNCTION ${SPREAD_TAKE}(asked_user text, asked_owner uuid, asked_ms integer, asked_id uuid,
       asked_version integer, asked_refreshes integer) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -58,5 +59,5 @@ const save: SpreadFunction = {
     END $$`,
 };
 
-/** In the order in which they are made: the last one says that all is there. */
+/** Made last of all that a cluster needs: what says that the tables are spread. */
 export const SPREAD_FUNCTIONS: readonly SpreadFunction[] = [take, save];

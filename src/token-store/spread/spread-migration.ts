@@ -1,6 +1,6 @@
 import type { AddressSource } from '../client/address-source.js';
-import { DatabaseClient } from '../client/database-client.js';
-import { statementsOf } from './statements.js';
+import { withOwnSession } from './own-session.js';
+import { isConcurrent, statementsOf } from './statements.js';
 
 /** Where it is noted how far a migration came that was interrupted. Empty otherwise. */
 const STEPS = 'spread_migration_steps';
@@ -21,13 +21,9 @@ export async function runByStatement(
   source: AddressSource,
   { name, script, marker, lockTimeoutMs }: Run,
 ): Promise<void> {
-  const client = new DatabaseClient({ source, application_name: 'token-broker migrate' });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
+  await withOwnSession(source, async (client) => {
     await client.query(
-      `SET search_path = public; SET statement_timeout = 0; SET lock_timeout = ${lockTimeoutMs};
-       SET citus.enable_unsafe_triggers = on;
+      `SET lock_timeout = ${lockTimeoutMs};
        CREATE TABLE IF NOT EXISTS ${STEPS} (migration text, step int, PRIMARY KEY (migration, step))`,
     );
     const { rows } = await client.query<{ done: number }>(
@@ -38,14 +34,12 @@ export async function runByStatement(
     for (const [step, statement] of statementsOf(script).entries()) {
       if (step < done) continue;
       // With its note or not at all, but for what runs in no transaction, and looks itself whether it was done.
-      const isAlone = /\bCONCURRENTLY\b/.test(statement);
+      const isAlone = isConcurrent(statement);
       if (!isAlone) await client.query('BEGIN');
       await client.query(`${marker} ${statement}`);
       await client.query(`INSERT INTO ${STEPS} VALUES ($1, $2)`, [name, step]);
       if (!isAlone) await client.query('COMMIT');
     }
     await client.query(`DELETE FROM ${STEPS} WHERE migration = $1`, [name]);
-  } finally {
-    await client.end();
-  }
+  });
 }

@@ -20,15 +20,22 @@ interface OneServerKey {
 
 /** The two statements of a refresh as functions, which run at the server of the user: spread-functions.ts. */
 export const SPREAD_TAKE = 'spread_take_lease';
+export const SPREAD_TAKE_TYPES = 'text, uuid, integer, uuid, integer, integer';
 export const SPREAD_SAVE = 'spread_save_token';
 export const SPREAD_SAVE_TYPES =
   'text, uuid, integer, uuid, timestamptz, text, text, timestamptz, timestamptz, boolean';
 
-/**
- * SQL: whether all tables are spread, and the functions are those of this version, which may not be the only ones. It asks for the
- * last thing that `migrate --distribute` makes.
- */
-export const IS_SPREAD = `to_regprocedure('public.${SPREAD_SAVE}(${SPREAD_SAVE_TYPES})') IS NOT NULL`;
+/** SQL: whether the tables are spread. Functions are the last thing that `migrate --distribute` makes, of whatever version. */
+export const IS_SPREAD = `EXISTS (SELECT FROM pg_catalog.pg_proc
+  WHERE pronamespace = to_regnamespace('public') AND proname IN ('${SPREAD_TAKE}', '${SPREAD_SAVE}'))`;
+
+/** A table that is there from the first step of `migrate --distribute` to its last one: paused-triggers.ts. */
+export const SPREAD_UNFINISHED = 'spread_unfinished';
+
+/** SQL: whether spreading was begun and not ended, or what is spread lacks the functions of this version. */
+export const IS_SPREAD_IN_PART = `(to_regclass('public.${SPREAD_UNFINISHED}') IS NOT NULL OR (${IS_SPREAD} AND (
+  to_regprocedure('public.${SPREAD_TAKE}(${SPREAD_TAKE_TYPES})') IS NULL
+  OR to_regprocedure('public.${SPREAD_SAVE}(${SPREAD_SAVE_TYPES})') IS NULL)))`;
 
 /** Rows of one user are on one server, of all these tables. */
 export const SPREAD_COLUMN = 'user_id';

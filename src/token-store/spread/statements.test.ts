@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { statementsOf } from './statements.js';
+import { isConcurrent, statementsOf } from './statements.js';
 
 test.each([
   ['two', 'SELECT 1; SELECT 2;', ['SELECT 1', 'SELECT 2']],
@@ -19,4 +19,13 @@ test.each([
   ['nothing', ' \n-- only; a comment', []],
 ])('a migration with %s is cut into its statements', (_, script, statements) => {
   expect(statementsOf(script)).toEqual(statements);
+});
+
+test.each([
+  ['CREATE INDEX CONCURRENTLY a ON b (c)', true],
+  ['create unique index\n  concurrently a on b (c)', true],
+  ['-- not CONCURRENTLY\nCREATE INDEX a ON b (c)', false],
+  ['CREATE INDEX /* CONCURRENTLY\nis too slow */ a ON b (c)', false],
+])('whether %j is built beside other work is seen, whatever its case and its comments', (statement, is) => {
+  expect(isConcurrent(statement)).toBe(is);
 });

@@ -30,6 +30,11 @@ export function statementsOf(script: string): string[] {
   return statements.filter((statement) => withoutComments(statement) !== '').map((each) => each.trim());
 }
 
+/** Whether it builds an index beside other work: CREATE INDEX CONCURRENTLY waits without blocking other sessions, and in no transaction. */
+export function isConcurrent(script: string): boolean {
+  return /\bCONCURRENTLY\b/i.test(withoutComments(script));
+}
+
 function withoutComments(statement: string): string {
   return statement.replaceAll(/--.*$|\/\*[^]*?\*\//gm, '').trim();
 }
