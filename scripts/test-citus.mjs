@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
 /**
- * What reads or writes what is spread. Not: tests that tamper with rows or triggers as a cluster refuses it, and those of what one server
+ * What reads or writes what is distributed. Not: tests that tamper with rows or triggers as a cluster refuses it, and those of what one server
  * has, such as standbys and poolers.
  */
 const FLOWS = [

@@ -22,7 +22,7 @@ const names = () =>
     .sort();
 
 /** What the version before this one sends. */
-const WRITE = writeAuditRows({ isSpread: () => false }, []).text;
+const WRITE = writeAuditRows({ isDistributed: () => false }, []).text;
 const OLD_WRITE = WRITE.replace('audit_trail', 'audit_events').replace('CONFLICT DO', 'CONFLICT (id) DO');
 const row = (at: string, userId: string | null = 'alice', id: string = randomUUID()) => ({
   id,
@@ -322,8 +322,8 @@ test('only the migrations and what still serves the version before know the tabl
     .filter((path) => /(?<!prune_)\baudit_events\b/.test(readFileSync(join('src', path), 'utf8')));
   expect(naming).toEqual([
     join('token-store', 'migrations', 'runtime-privileges.ts'),
-    // Ends what serves it, where the trail is spread.
-    join('token-store', 'spread', 'distribute.ts'),
+    // Ends what serves it, where the trail is distributed.
+    join('token-store', 'distributed', 'distribute.ts'),
   ]);
   expect(names()).toEqual(expect.arrayContaining([FIRST, LAST]));
 });

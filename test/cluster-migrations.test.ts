@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { spreadState } from '../src/token-store/spread/spread-state.js';
+import { distributionState } from '../src/token-store/distributed/distribution-state.js';
 import { AddressSource } from '../src/token-store/client/address-source.js';
 import { Secret } from '../src/domain/secret.js';
 import { startTokenBroker } from './cli/token-broker.js';
@@ -45,7 +45,7 @@ const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbo
       await rows(`SELECT ${TABLES.map((table) => `(SELECT count(*)::int FROM ${table}) AS ${table}`).join()}`)
     )[0];
 
-  test('is spread with its rows, however often that is interrupted', async () => {
+  test('is distributed with its rows, however often that is interrupted', async () => {
     await database.query(`
       INSERT INTO grants (id, user_id, client, account_sub, status, refresh_token_issued_at, created_at, consented_at, sealed_refresh_token)
         SELECT gen_random_uuid(), 'user-' || n, 'default', '1', 'active', now(), now(), now(), 'sealed'
@@ -88,13 +88,13 @@ const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbo
     if (code !== 0) process.stderr.write(last);
     expect(code).toBe(0);
     expect(interrupted).toBeGreaterThanOrEqual(TABLES.length);
-    expect(await spreadState(source)).toBe('spread');
-    expect(await rows(`SELECT to_regclass('spread_unfinished') AS left`)).toEqual([{ left: null }]);
+    expect(await distributionState(source)).toBe('distributed');
+    expect(await rows(`SELECT to_regclass('distributed_unfinished') AS left`)).toEqual([{ left: null }]);
     expect(await counts()).toEqual(before);
-    const { rows: spread } = await database.query<{ name: string }>(
+    const { rows: distributed } = await database.query<{ name: string }>(
       'SELECT logicalrelid::text AS name FROM pg_dist_partition',
     );
-    expect(spread.map(({ name }) => name)).toEqual(expect.arrayContaining(TABLES));
+    expect(distributed.map(({ name }) => name)).toEqual(expect.arrayContaining(TABLES));
     const disabled = `SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D'`;
     expect(await rows('SELECT result FROM run_command_on_all_nodes($1)', [disabled])).toEqual(
       (servers ?? []).map(() => ({ result: '0' })),
@@ -106,10 +106,10 @@ const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbo
         [TABLES],
       ),
     ).toEqual([]);
-    expect((await distribute().finished).stdout).not.toMatch(/Spreading|Making|Dropping/);
+    expect((await distribute().finished).stdout).not.toMatch(/Distributing|Making|Dropping/);
   }, 300_000);
 
-  test('whose spreading fails has its triggers as before, is not ready where some tables are spread, and says so', async () => {
+  test('that cannot be distributed has its triggers as before, is not ready where some tables are distributed, and says so', async () => {
     const name = `test_${randomUUID().replaceAll('-', '')}`;
     const other = await createEmptyDatabase(name);
     const source = new AddressSource(new Secret(other));
@@ -126,7 +126,7 @@ const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbo
         )
       ).rows;
     const unfinished = async () =>
-      (await client.query<{ is: boolean }>(`SELECT to_regclass('spread_unfinished') IS NOT NULL AS is`))
+      (await client.query<{ is: boolean }>(`SELECT to_regclass('distributed_unfinished') IS NOT NULL AS is`))
         .rows[0]?.is;
     expect((await run()).code).toBe(0);
     await client.query(`ALTER DATABASE ${name} SET statement_timeout = '200ms'`);
@@ -156,13 +156,13 @@ const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbo
       false,
       keys,
     ]);
-    expect(await spreadState(source)).toBe('one server');
+    expect(await distributionState(source)).toBe('one server');
     await client.query('DROP INDEX mine');
 
     await client.query('CREATE UNIQUE INDEX mine ON refresh_tokens (fingerprint, issued_at)');
     expect((await run('--distribute')).code).not.toBe(0);
     expect([await triggers(), await unfinished()]).toEqual([before, true]);
-    expect(await spreadState(source)).toBe('in part');
+    expect(await distributionState(source)).toBe('in part');
     const plain = await run();
     expect(plain).toMatchObject({ code: 0 });
     expect(plain.stderr).toMatch(/only in part/);
@@ -170,26 +170,26 @@ const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbo
 
     expect(await run('--distribute')).toMatchObject({ code: 0 });
     expect([await triggers(), await unfinished()]).toEqual([before, false]);
-    expect(await spreadState(source)).toBe('spread');
+    expect(await distributionState(source)).toBe('distributed');
     await client.end();
   }, 120_000);
 
-  test('with functions of another version alone is spread, and not ready until it is migrated', async () => {
-    const take = 'spread_take_lease(text, uuid, integer, uuid, integer, integer)';
-    const save = 'spread_save_token(text)';
-    const name = 'spread_save_token';
+  test('with functions of another version alone is distributed, and not ready until it is migrated', async () => {
+    const take = 'distributed_take_lease(text, uuid, integer, uuid, integer, integer)';
+    const save = 'distributed_save_token(text)';
+    const name = 'distributed_save_token';
     await database.query(`DROP FUNCTION ${take}`);
     await database.query(
       `ALTER FUNCTION ${name}(text, uuid, integer, uuid, timestamptz, text, text, timestamptz, timestamptz, boolean) RENAME TO former`,
     );
     await database.query(`CREATE FUNCTION ${save} RETURNS int LANGUAGE sql AS 'SELECT 1'`);
-    expect(await spreadState(new AddressSource(new Secret(url)))).toBe('spread');
+    expect(await distributionState(new AddressSource(new Secret(url)))).toBe('distributed');
     const migrated = await startTokenBroker(['migrate'], { NODE_ENV: 'test', DATABASE_URL: url }).finished;
     expect(migrated).toMatchObject({ code: 0 });
     expect(migrated.stderr).toMatch(
-      /Making the function spread_take_lease[^]*Making the function spread_save/,
+      /Making the function distributed_take_lease[^]*Making the function distributed_save/,
     );
-    const made = `SELECT count(*)::int AS count FROM pg_proc WHERE proname IN ('spread_take_lease', '${name}')`;
+    const made = `SELECT count(*)::int AS count FROM pg_proc WHERE proname IN ('distributed_take_lease', '${name}')`;
     expect(await rows(made)).toEqual([{ count: 3 }]);
     await database.query(`DROP FUNCTION ${save}`);
   }, 60_000);
@@ -212,7 +212,7 @@ const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbo
       spawn(process.execPath, ['--input-type=module', '-e', run], { stdio: 'inherit' });
     const interrupted = migrateLater();
     const ended = once(interrupted, 'close');
-    const steps = 'SELECT FROM spread_migration_steps';
+    const steps = 'SELECT FROM distributed_migration_steps';
     const other = new pg.Client({ connectionString: url });
     await other.connect();
     await until(async () => (await other.query(steps).catch(() => ({ rowCount: 0 }))).rowCount === 2);

@@ -33,7 +33,7 @@ describe('a cold read of distributed tables', () => {
     const database = bed.app.get(Database);
     const prepared = database.prepared.bind(database);
     let left = stale;
-    jest.spyOn(database, 'isSpread').mockReturnValue(true);
+    jest.spyOn(database, 'isDistributed').mockReturnValue(true);
     jest.spyOn(database, 'prepared').mockImplementation((async (
       name: string,
       ...rest: [string, unknown[]]

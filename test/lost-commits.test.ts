@@ -65,16 +65,24 @@ describe('a code exchange', () => {
     await expectOneGrant();
   });
 
-  test('that a coordinator of several servers committed with a warning becomes a grant in the same visit', async () => {
+  test('that a coordinator of several servers could not commit is stored again in the same visit', async () => {
+    // A sequence keeps its value where the transaction is rolled back: only the first commit fails.
     await bed.sql(`
+      CREATE SEQUENCE doubts;
       CREATE FUNCTION doubt() RETURNS trigger LANGUAGE plpgsql AS $$
-      BEGIN RAISE WARNING 'failed to commit transaction on 127.0.0.1:5432'; RETURN NULL; END $$;
+      BEGIN
+        IF nextval('doubts') = 1 THEN
+          RAISE EXCEPTION 'could not commit transaction for shard 102032 on at least one active node' USING ERRCODE = 'XX000';
+        END IF;
+        RETURN NULL;
+      END $$;
       CREATE CONSTRAINT TRIGGER doubt AFTER INSERT ON pending_exchanges DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION doubt()`);
     try {
       expect((await back()).text).toContain('Connected');
+      expect(await bed.sql('SELECT last_value::int AS commits FROM doubts')).toEqual([{ commits: 2 }]);
     } finally {
-      await bed.sql('DROP TRIGGER doubt ON pending_exchanges');
+      await bed.sql('DROP TRIGGER doubt ON pending_exchanges; DROP SEQUENCE doubts');
     }
     await expectOneGrant();
   });

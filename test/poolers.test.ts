@@ -189,7 +189,7 @@ describe.each(['session', 'transaction'] as const)(
               `SELECT * FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
             ),
           ).toEqual([]);
-          // Before it asks whether there are servers to spread tables over.
+          // Before it asks whether there are servers to distribute tables over.
           expect(await tokenBroker(['migrate', '--distribute'], env)).toMatchObject({
             code: 3,
             stderr: expect.stringContaining(

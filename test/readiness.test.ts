@@ -39,9 +39,9 @@ describe('the readiness by the recorded migrations', () => {
   });
 
   testOfOneServer.each([
-    ['the lease of another version alone', 'CREATE FUNCTION spread_take_lease(text) RETURNS int'],
-    ['the save of another version alone', 'CREATE FUNCTION spread_save_token(text) RETURNS int'],
-  ])('is not given to tables that are spread over servers with %s', async (_, create) => {
+    ['the lease of another version alone', 'CREATE FUNCTION distributed_take_lease(text) RETURNS int'],
+    ['the save of another version alone', 'CREATE FUNCTION distributed_save_token(text) RETURNS int'],
+  ])('is not given to tables that are distributed over servers with %s', async (_, create) => {
     await bed.sql(`${create} LANGUAGE sql AS 'SELECT 1'`);
     try {
       expect(await ready(bed.url)).toEqual(refused(NOT_MIGRATED));
@@ -56,10 +56,10 @@ describe('the readiness by the recorded migrations', () => {
     expect(await ready(bed.url)).toBe(200);
   });
 
-  test('is not given while spreading over several servers is not finished', async () => {
-    await bed.sql('CREATE TABLE spread_unfinished (relation text, name text, mode text)');
+  test('is not given while distributing over several servers is not finished', async () => {
+    await bed.sql('CREATE TABLE distributed_unfinished (relation text, name text, mode text)');
     expect(await ready(bed.url)).toEqual(refused(NOT_MIGRATED));
-    await bed.sql('DROP TABLE spread_unfinished');
+    await bed.sql('DROP TABLE distributed_unfinished');
     expect(await ready(bed.url)).toBe(200);
   });
 

@@ -58,7 +58,7 @@ figures show what distribution costs, and nothing of how it scales.`,
       await createDistributedDatabase(servers.slice(0, 1), ONE);
       await migrate(urlOf(ONE), MIGRATIONS);
       await createDistributedDatabase(servers, DISTRIBUTED);
-      await migrate(urlOf(DISTRIBUTED), MIGRATIONS, { spread: true });
+      await migrate(urlOf(DISTRIBUTED), MIGRATIONS, { distribute: true });
       const settings = { CACHE_USERS: String(CACHE_USERS) };
       return await withFleetOver(urlOf(ONE), 1, settings, (one) =>
         withFleetOver(urlOf(DISTRIBUTED), 1, settings, async (several) => {

@@ -20,7 +20,7 @@ Examples:
   DATABASE_URL=postgresql://broker:...@db.example.com/broker \\
     token-broker migrate
 
-With --distribute the tables of a Citus database are spread over its servers, by
+With --distribute the tables of a Citus database are distributed over its servers, by
 user: docs/scaling.md. Stop the brokers first. It can be interrupted and run
 again. From then on migrate without it does what is new there, too.
 
@@ -45,7 +45,7 @@ export function migrate(): Command {
   return new Command('migrate')
     .description('Bring the database to the newest schema')
     .option('--grant-runtime <role>', 'grant the role that the broker runs as what it needs, and no more')
-    .option('--distribute', 'spread the tables over the servers of a Citus database, by user')
+    .option('--distribute', 'distribute the tables over the servers of a Citus database, by user')
     .option('--wait <seconds>', 'how long to wait for other sessions in all', seconds, WAIT_SECONDS)
     .addHelpText('after', EXAMPLES)
     .action(printResult(apply));
@@ -62,19 +62,20 @@ async function apply(
   command: Command,
 ): Promise<CommandResult> {
   const source = await addressOf(process.env);
-  const [store, { DatabaseBusy }, { databaseFault }, { NotSpreadable }] = await Promise.all([
+  const [store, { DatabaseBusy }, { databaseFault }, { NotDistributable }] = await Promise.all([
     import('../token-store/migrations/migrate.js'),
     import('../token-store/migrations/lock-wait.js'),
     import('../token-store/client/database-error.js'),
-    import('../token-store/spread/own-session.js'),
+    import('../token-store/distributed/own-session.js'),
   ]);
   // With --json, standard error is reserved for one JSON object, which names the blocking sessions as well.
   const asJson = command.optsWithGlobals<{ json?: true }>().json === true;
   const say = asJson ? () => undefined : (line: string) => process.stderr.write(`${line}\n`);
   const applied = await store
-    .migrate(source, MIGRATIONS, { waitMs: wait * 1000, say, spread: distribute })
+    .migrate(source, MIGRATIONS, { waitMs: wait * 1000, say, distribute })
     .catch((error: unknown) => {
-      if (error instanceof NotSpreadable) throw new Failure(EXIT.refused, 'not_spreadable', error.message);
+      if (error instanceof NotDistributable)
+        throw new Failure(EXIT.refused, 'not_distributable', error.message);
       if (error instanceof DatabaseBusy) throw new Failure(EXIT.unavailable, 'database_busy', error.message);
       if (databaseFault(error) || !(error instanceof Error)) throw error;
       // The schema engine explains itself; a stack of its WebAssembly is of no use.
@@ -98,7 +99,7 @@ async function apply(
   return {
     text: [
       applied.length > 0 ? `Applied ${applied.length} migration(s):\n${list}` : 'The database is up to date.',
-      ...(distribute ? ['The tables are spread over the servers of the cluster, by user.'] : []),
+      ...(distribute ? ['The tables are distributed over the servers of the cluster, by user.'] : []),
       ...(role === undefined ? [] : [`The role ${role} may read and write rows, and nothing else.`]),
     ].join('\n'),
     json: {

@@ -29,7 +29,7 @@ describe('token-broker migrate', () => {
   });
 
   exhaustive.test(
-    'does not spread the tables of a database without Citus, says what that needs, and leaves them as they are',
+    'does not distribute the tables of a database without Citus, says what that needs, and leaves them as they are',
     async () => {
       const DATABASE_URL = await createDatabase();
       const { code, stdout, stderr } = await tokenBroker(['migrate', '--distribute'], { DATABASE_URL });
@@ -41,21 +41,21 @@ describe('token-broker migrate', () => {
         { key: 'grants_id_key' },
       ]);
       const { failure } = await asJson(['migrate', '--distribute'], { DATABASE_URL });
-      expect(failure).toMatchObject({ error: 'not_spreadable', exit_code: 3 });
+      expect(failure).toMatchObject({ error: 'not_distributable', exit_code: 3 });
     },
   );
 
   exhaustive.test(
-    'takes a database with functions of another version for one that is spread, and one that is spread in part for such',
+    'takes a database with functions of another version for one that is distributed, and one that is distributed in part for such',
     async () => {
       const DATABASE_URL = await createDatabase();
       const sql = (text: string) => query(DATABASE_URL, text);
-      await sql('CREATE TABLE spread_unfinished (relation text, name text, mode text)');
+      await sql('CREATE TABLE distributed_unfinished (relation text, name text, mode text)');
       const inPart = await tokenBroker(['migrate'], { DATABASE_URL });
       expect(inPart).toMatchObject({ code: 0, stdout: 'The database is up to date.\n' });
       expect(inPart.stderr).toMatch(/only in part: `token-broker migrate --distribute` was interrupted/);
-      await sql('DROP TABLE spread_unfinished');
-      await sql(`CREATE FUNCTION spread_save_token(text) RETURNS int LANGUAGE sql AS 'SELECT 1'`);
+      await sql('DROP TABLE distributed_unfinished');
+      await sql(`CREATE FUNCTION distributed_save_token(text) RETURNS int LANGUAGE sql AS 'SELECT 1'`);
       const { code, stderr } = await tokenBroker(['migrate'], { DATABASE_URL });
       expect([code, stderr]).toEqual([3, expect.stringContaining('has no extension citus')]);
     },

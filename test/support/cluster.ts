@@ -56,7 +56,7 @@ export async function runSql(database: pg.Client, query: string, values?: unknow
   } catch (error) {
     const { message } = error as Error;
     if (message.includes(STABLE_FUNCTION)) return updateShards(database, query, values);
-    // What concerns no user is under the empty one where tables are spread.
+    // What concerns no user is under the empty one where tables are distributed.
     if (message.includes(NO_USER))
       return runSql(
         database,

@@ -1,4 +1,4 @@
-/** The databases of `npm run test:citus`: a spread template at each server of a cluster that is there already. */
+/** The databases of `npm run test:citus`: a distributed template at each server of a cluster that is there already. */
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { migrate } from '../../dist/src/token-store/migrations/migrate.js';
@@ -28,7 +28,7 @@ export default async function startCitus(url, role) {
   }
   const [coordinator = ''] = bases;
   await createOnEach(bases, 'migrated');
-  await migrate(`${coordinator}migrated`, FOLDER, { spread: true, say: (line) => console.log(line) });
+  await migrate(`${coordinator}migrated`, FOLDER, { distribute: true, say: (line) => console.log(line) });
   const password = new URL(url).password || randomUUID();
   const known = await query(`${coordinator}migrated`, `SELECT 1 FROM pg_roles WHERE rolname = '${role}'`);
   if (known.length === 0)

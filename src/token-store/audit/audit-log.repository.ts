@@ -159,7 +159,7 @@ export class AuditLog implements OnApplicationShutdown {
     // A batch may have been written although its response was lost; ids made here make a retry harmless.
     try {
       const { text, values } = writeAuditRows(this.database, batch);
-      if (this.database.isSpread()) await this.database.unprepared(text, values);
+      if (this.database.isDistributed()) await this.database.unprepared(text, values);
       else await this.database.prepared('write audit events', text, [...values]);
     } catch (error) {
       this.#failures.add();

@@ -22,14 +22,14 @@ interface AuditStatement {
 }
 
 /**
- * Where the trail is spread by user, rows of one statement go to their servers only as VALUES: a SELECT would be sent to all. There is
+ * Where the trail is distributed by user, rows of one statement go to their servers only as VALUES: a SELECT would be sent to all. There is
  * no NULL there.
  */
 export function writeAuditRows(
-  database: Pick<Database, 'isSpread'>,
+  database: Pick<Database, 'isDistributed'>,
   rows: readonly AuditRow[],
 ): AuditStatement {
-  if (!database.isSpread()) return { text: WRITE, values: [JSON.stringify(rows)] };
+  if (!database.isDistributed()) return { text: WRITE, values: [JSON.stringify(rows)] };
   const values = rows.flatMap((row) => [
     ...[row.id, row.at, row.lastAt, row.count, row.action, row.outcome, row.actor],
     ...[row.serviceId, row.userId ?? '', row.client, row.grantId, row.requestId, JSON.stringify(row.details)],

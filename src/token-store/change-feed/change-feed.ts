@@ -17,7 +17,7 @@ const HEARTBEAT_MS = 500;
  * Publishes changes of grants and services to the caches of this process, and says whether they may be used.
  *
  * Subscribes to PostgreSQL by LISTEN; triggers NOTIFY. Caches are valid only while heartbeats come back on the same path (server-changes.ts),
- * twice a second: at the server of DATABASE_URL, and where the tables are spread over several, at each of them (cluster-changes.ts).
+ * twice a second: at the server of DATABASE_URL, and where the tables are distributed over several, at each of them (cluster-changes.ts).
  */
 @Injectable()
 export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown {

@@ -48,9 +48,9 @@ const SEND = `
     set_config('synchronous_commit', 'off', true)
   FROM sent`;
 
-/** The table is made by spread/distribute.ts. */
+/** The table is made by distributed/distribute.ts. */
 const SEND_TO = `
-  INSERT INTO spread_heartbeats (place, replica_id, heartbeat_id, sent_at) VALUES ($1, $2, $3, now())
+  INSERT INTO distributed_heartbeats (place, replica_id, heartbeat_id, sent_at) VALUES ($1, $2, $3, now())
   ON CONFLICT (place, replica_id) DO UPDATE SET heartbeat_id = excluded.heartbeat_id, sent_at = excluded.sent_at
   RETURNING place`;
 
@@ -104,7 +104,7 @@ export class ChangeHeartbeats {
 
   async pruneAt(place: string): Promise<void> {
     await this.database.timed(
-      `DELETE FROM spread_heartbeats WHERE place = $1 AND sent_at < now() - interval '10 minutes'`,
+      `DELETE FROM distributed_heartbeats WHERE place = $1 AND sent_at < now() - interval '10 minutes'`,
       [place],
       TIMEOUT_MS,
     );

@@ -24,7 +24,7 @@ const SHARDS = `
 const SERVERS = `
   SELECT nodename AS host, nodeport AS port, min(place) AS place
   FROM pg_dist_node JOIN pg_dist_placement USING (groupid) LEFT JOIN (
-    SELECT n::text AS place, get_shard_id_for_distribution_column('spread_heartbeats', n::text) AS shardid
+    SELECT n::text AS place, get_shard_id_for_distribution_column('distributed_heartbeats', n::text) AS shardid
     FROM generate_series(1, 2000) AS n) AS places USING (shardid)
   WHERE noderole = 'primary' AND groupid <> 0 GROUP BY nodename, nodeport`;
 
@@ -32,7 +32,7 @@ const SERVERS = `
 const KNOWN_MS = 1500;
 
 /**
- * The changes of every server over which the tables are spread: a change of a grant notifies at the server that has the row. Servers
+ * The changes of every server over which the tables are distributed: a change of a grant notifies at the server that has the row. Servers
  * are found from the cluster's own tables, twice a second: one that is new is listened to before anything is answered from memory
  * again. Where one server alone has all tables, there is nothing to do.
  */
@@ -57,35 +57,35 @@ export class ClusterChanges {
   }
 
   get isValid(): boolean {
-    if (!this.database.isSpread()) return true;
+    if (!this.database.isDistributed()) return true;
     if (!this.#isKnown()) return false;
     for (const { freshness } of this.#servers.values()) if (!freshness.isValid) return false;
     return true;
   }
 
   get fault(): ChangesFault | null {
-    if (!this.database.isSpread()) return null;
+    if (!this.database.isDistributed()) return null;
     if (!this.#isKnown()) return { reason: 'not_listening', seen: {} };
     for (const { freshness } of this.#servers.values()) if (freshness.fault) return freshness.fault;
     return null;
   }
 
   isValidSince(readAt: number): boolean {
-    if (!this.database.isSpread()) return true;
+    if (!this.database.isDistributed()) return true;
     if (!this.#isKnown()) return false;
     for (const { freshness } of this.#servers.values()) if (!freshness.isValidSince(readAt)) return false;
     return true;
   }
 
   tick(): void {
-    if (!this.database.isSpread()) return;
+    if (!this.database.isDistributed()) return;
     void this.follow();
     for (const server of this.#servers.values()) server.tick();
   }
 
   /** Finds the servers as they are now, and listens at those that are new. */
   async follow(): Promise<void> {
-    if (!this.database.isSpread() || this.#isFollowing || this.#isStopped) return;
+    if (!this.database.isDistributed() || this.#isFollowing || this.#isStopped) return;
     this.#isFollowing = true;
     const askedAt = performance.now();
     try {

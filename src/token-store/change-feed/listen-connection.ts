@@ -7,7 +7,7 @@ const RECONNECT_MS = 200;
 const MAX_RECONNECT_MS = 5000;
 /** The connection is replaced at a random moment between these shares of its lifetime: 0.7 and 0.7 + 0.2. */
 const REPLACE_FROM = 0.7;
-const REPLACE_SPREAD = 0.2;
+const REPLACE_DISTRIBUTED = 0.2;
 
 type ListenSettings = Pick<Settings, 'databaseConnectionLifetimeMs' | 'databasePooler'> &
   Parameters<typeof directAddress>[0];
@@ -52,7 +52,7 @@ export class ListenConnection {
       const previous = this.#current;
       this.#current = listener;
       const lifetimeMs = this.settings.databaseConnectionLifetimeMs;
-      this.#replaceAt = listener.openedAt + lifetimeMs * (REPLACE_FROM + REPLACE_SPREAD * Math.random());
+      this.#replaceAt = listener.openedAt + lifetimeMs * (REPLACE_FROM + REPLACE_DISTRIBUTED * Math.random());
       await this.events.opened(listener, previous);
     } catch (error) {
       if (!this.#current) this.events.openFailed(error);

@@ -111,11 +111,11 @@ export class CoveredUsers {
   }
 
   /**
-   * Counts the rows of these users in the index, up to FEW_ROWS. @returns whether there are no more; false where the table is spread
+   * Counts the rows of these users in the index, up to FEW_ROWS. @returns whether there are no more; false where the table is distributed
    * over several servers, none of which can be asked user by user
    */
-  async haveFewRows(database: BatchClient & Pick<Database, 'isSpread'>, table: Table): Promise<boolean> {
-    if (this.#isAll || database.isSpread()) return false;
+  async haveFewRows(database: BatchClient & Pick<Database, 'isDistributed'>, table: Table): Promise<boolean> {
+    if (this.#isAll || database.isDistributed()) return false;
     const [counted] = await alongIndex<{ rows: number }>(
       database,
       Prisma.sql`SELECT count(*)::int AS rows FROM (SELECT 1 FROM ${this.from(table)} LIMIT ${FEW_ROWS + 1}) AS few`,

@@ -3,9 +3,9 @@ import type { Prisma } from '../prisma-client/client.js';
 import { changeByUser } from './by-user.js';
 import type { Database } from './database.js';
 
-/** Where the tables are spread, each transaction is run and nothing else. */
+/** Where the tables are distributed, each transaction is run and nothing else. */
 const database = {
-  isSpread: () => true,
+  isDistributed: () => true,
   $transaction: (run: (tx: Prisma.TransactionClient) => Promise<unknown>) => run({} as never),
 } as unknown as Database;
 

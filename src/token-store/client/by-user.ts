@@ -23,7 +23,7 @@ interface Parts<Result> {
 
 /**
  * A change of the grants of several users. On one server it is one transaction, with as many statements however many users there
- * are. Where the tables are spread over several servers, it is one for each part and user: a change of a grant must be committed
+ * are. Where the tables are distributed over several servers, it is one for each part and user: a change of a grant must be committed
  * by one server alone, since a NOTIFY cannot be part of a commit of two phases (docs/decisions/0025).
  * @returns null where `first` found nothing to do
  */
@@ -31,7 +31,7 @@ export async function changeByUser<Result>(
   database: Database,
   { first, users, each, lock, last }: Parts<Result>,
 ): Promise<Result | null> {
-  if (!database.isSpread()) {
+  if (!database.isDistributed()) {
     return database.$transaction(async (tx) => {
       if (first && !(await first(tx))) return null;
       await each(tx, null);

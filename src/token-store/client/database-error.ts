@@ -76,8 +76,8 @@ const NO_STATEMENT_POOLING: DatabaseFault = {
 
 /** A table, column or schema does not exist, in Prisma's words and in PostgreSQL's. */
 const MISSING = /^(P2021|P2022|42P01|42703|3F000)$/;
-/** A function of spread/spread-functions.ts with the arguments of this version. */
-const MISSING_FUNCTION = /^function (public\.)?spread_\w+\(.*\) does not exist$/;
+/** A function of distributed/distributed-functions.ts with the arguments of this version. */
+const MISSING_FUNCTION = /^function (public\.)?distributed_\w+\(.*\) does not exist$/;
 
 /** Of pg, of Prisma's adapter and of its schema engine, where they give no code. They are in no other language. */
 const WORDS: readonly (readonly [RegExp, string])[] = [

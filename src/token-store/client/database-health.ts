@@ -9,12 +9,12 @@ import {
   NOT_MIGRATED,
   READ_ONLY,
 } from './database-error.js';
-import { IS_SPREAD_IN_PART } from '../spread/spread-tables.js';
+import { IS_PARTLY_DISTRIBUTED } from '../distributed/distributed-tables.js';
 import { Database } from './database.js';
 
 const READINESS = `
   SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS "isReadOnly",
-    ${IS_SPREAD_IN_PART} AS "isSpreadInPart",
+    ${IS_PARTLY_DISTRIBUTED} AS "isPartlyDistributed",
     (SELECT json_agg(json_build_object('name', migration_name, 'isFinished', finished_at IS NOT NULL))
       FROM public._prisma_migrations WHERE rolled_back_at IS NULL) AS migrations`;
 
@@ -56,11 +56,11 @@ export class DatabaseHealth implements OnApplicationShutdown {
     try {
       const [row] = await this.database.unprepared<{
         isReadOnly: boolean;
-        isSpreadInPart: boolean;
+        isPartlyDistributed: boolean;
         migrations: RecordedMigration[] | null;
       }>(READINESS);
       if (row?.isReadOnly) return READ_ONLY;
-      if (row?.isSpreadInPart) return NOT_MIGRATED;
+      if (row?.isPartlyDistributed) return NOT_MIGRATED;
       return this.#migrations.fault(row?.migrations ?? []);
     } catch (error) {
       this.#lastError = error;

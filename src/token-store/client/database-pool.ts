@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { ClientBase } from 'pg';
 import type { Clock } from '../../domain/ports/clock.js';
 import { SERVER } from '../change-feed/change-listener.js';
-import { IS_SPREAD } from '../spread/spread-tables.js';
+import { IS_DISTRIBUTED } from '../distributed/distributed-tables.js';
 import { tracing } from '../../tracing/tracing.js';
 import type { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
@@ -125,7 +125,7 @@ export class PooledServers {
   readonly #pooled = new Map<ClientBase, Pooled>();
   readonly #maxAgeMs: number;
   /** As the newest connection found it: distributing happens while brokers run. */
-  areSpread = false;
+  areDistributed = false;
 
   constructor(
     private readonly clock: Clock,
@@ -137,14 +137,14 @@ export class PooledServers {
   /** Before the first use of a connection, so that no row is read or written by a clock other than the database's. */
   async admit(client: ClientBase): Promise<void> {
     const sentAt = performance.now();
-    const { rows } = await client.query<{ databaseMs: number; server: string; isSpread: boolean }>(
+    const { rows } = await client.query<{ databaseMs: number; server: string; isDistributed: boolean }>(
       `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS "databaseMs", ${SERVER} AS server,
-        ${IS_SPREAD} AS "isSpread"`,
+        ${IS_DISTRIBUTED} AS "isDistributed"`,
     );
     const [row] = rows;
     if (!row) return;
     const openedAt = performance.now();
-    this.areSpread = row.isSpread;
+    this.areDistributed = row.isDistributed;
     this.clock.synchronise({ databaseMs: row.databaseMs, sentAt, receivedAt: openedAt });
     this.#pooled.set(client, { server: row.server, openedAt });
     client.once('end', () => this.#pooled.delete(client));

@@ -60,9 +60,9 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
       (settings.databasePooler === null && settings.databaseDirectUrl !== null);
   }
 
-  /** Whether the tables are spread over several servers: spread/distribute.ts. */
-  isSpread(): boolean {
-    return this.#servers.areSpread;
+  /** Whether the tables are distributed over several servers: distributed/distribute.ts. */
+  isDistributed(): boolean {
+    return this.#servers.areDistributed;
   }
 
   /** Statements are named only where sessions are kept: behind a pooler, received notifications prove that. */

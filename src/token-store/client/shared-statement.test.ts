@@ -6,7 +6,7 @@ import { StatementBatch } from './statement-batch.js';
 /** A cluster in which the server of some users is away. */
 function cluster(away: readonly string[]) {
   const database = {
-    isSpread: () => true,
+    isDistributed: () => true,
     prepared: (_name: string, _text: string, [user]: readonly string[]) =>
       away.includes(String(user))
         ? Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }))

@@ -24,18 +24,18 @@ export class SharedStatement<Row extends object> {
   readonly #one: string;
   readonly #several: string;
   readonly #alone: string;
-  readonly #spread: string;
+  readonly #distributed: string;
 
   /**
    * @param types of an input's columns
-   * @param spread the function that does the same where the tables are spread over several servers; null: the statement does
+   * @param distributed the function that does the same where the tables are distributed over several servers; null: the statement does
    */
   constructor(
     private readonly database: Database,
     private readonly name: string,
     types: readonly string[],
     text: SharedText,
-    private readonly spread: string | null = null,
+    private readonly distributed: string | null = null,
   ) {
     const one = types.map((type, index) => `$${index + 1}::${type}`);
     const arrays = types.map((type, index) => `$${index + 1}::${type}[]`);
@@ -47,13 +47,14 @@ export class SharedStatement<Row extends object> {
     this.#one = text({ asked: oneOf, isUser: isFirst, skipLocked: 'SKIP LOCKED' });
     this.#alone = text({ asked: oneOf, isUser: isFirst, skipLocked: '' });
     this.#several = text({ asked: severalOf, isUser: isAsked, skipLocked: 'SKIP LOCKED' });
-    this.#spread = spread === null ? this.#alone : `SELECT ${spread}(${one.join(', ')}) AS row`;
+    this.#distributed =
+      distributed === null ? this.#alone : `SELECT ${distributed}(${one.join(', ')}) AS row`;
   }
 
   /** @param isAlone as in `StatementBatch` */
   run(inputs: readonly (readonly unknown[])[], isAlone: boolean): Promise<Row[]> {
     const [first = []] = inputs;
-    if (this.database.isSpread()) return this.#runEach(inputs);
+    if (this.database.isDistributed()) return this.#runEach(inputs);
     if (isAlone) return this.database.prepared(`${this.name}, alone`, this.#alone, [...first]);
     if (inputs.length === 1) return this.database.prepared(this.name, this.#one, [...first]);
     const columns = first.map((_, column) => inputs.map((input) => input[column]));
@@ -62,11 +63,13 @@ export class SharedStatement<Row extends object> {
 
   /** Each at the server of its user: a statement for several would be one of several servers, with a commit of two phases. */
   async #runEach(inputs: readonly (readonly unknown[])[]): Promise<Row[]> {
-    const name = `${this.name}, spread`;
+    const name = `${this.name}, distributed`;
     const settled = await Promise.allSettled(
       inputs.map(async (input, index) => {
-        const rows = await this.database.prepared<Row & { row?: Row | null }>(name, this.#spread, [...input]);
-        if (this.spread !== null) return rows.flatMap(({ row }) => row ?? []);
+        const rows = await this.database.prepared<Row & { row?: Row | null }>(name, this.#distributed, [
+          ...input,
+        ]);
+        if (this.distributed !== null) return rows.flatMap(({ row }) => row ?? []);
         return rows.map((row) => ({ ...row, place: index + 1 }));
       }),
     );

@@ -48,7 +48,7 @@ const CLIENTS = `
   ) SELECT client FROM found WHERE client IS NOT NULL`;
 
 export async function clientsOfGrants(run: CountRun): Promise<string[]> {
-  const text = run.isSpread ? 'SELECT DISTINCT client FROM grants ORDER BY client' : CLIENTS;
+  const text = run.isDistributed ? 'SELECT DISTINCT client FROM grants ORDER BY client' : CLIENTS;
   return (await run.rows<{ client: string }>(text, [])).map(({ client }) => client);
 }
 
@@ -58,7 +58,7 @@ export async function countByStatus(
   clients: readonly string[],
   maxStep = MAX_STEP,
 ): Promise<CountedGrants[]> {
-  if (run.isSpread) return run.rows<CountedGrants>(AT_ONCE, []);
+  if (run.isDistributed) return run.rows<CountedGrants>(AT_ONCE, []);
   const counted: CountedGrants[] = [];
   for (const client of clients) {
     const inactive = await count<Pick<CountedGrants, 'status'>>(
@@ -161,7 +161,7 @@ async function count<Groups extends object>(
   const selected = Object.entries(groups).map(([name, expression]) => `${expression} AS "${name}"`);
   const names = Object.keys(groups).map((name) => `"${name}"`);
   const grouped = names.length > 0 ? `GROUP BY ${names.join(', ')}` : '';
-  if (run.isSpread) {
+  if (run.isDistributed) {
     // Several servers count their own rows at a time, and would have to send those of a step to the coordinator.
     const text = `SELECT ${[...selected, 'count(*)::int AS count'].join(', ')} FROM grants WHERE ${where} ${grouped}`;
     return run.rows(text, values);

@@ -69,8 +69,8 @@ export class CountRun {
     return (await claim(database, name, { until: run.#until, olderThan })) ? run : null;
   }
 
-  get isSpread(): boolean {
-    return this.database.isSpread();
+  get isDistributed(): boolean {
+    return this.database.isDistributed();
   }
 
   /** One statement, planned for its values: a plan for any values may sort a whole table. */

@@ -77,7 +77,7 @@ export class AccessTokens {
       const older = this.watermarks.judge(userId, client, before, rows);
       return Promise.all(rows.map((row) => this.#withTokens(row, older.has(row.id), report)));
     };
-    if (this.database.isSpread()) {
+    if (this.database.isDistributed()) {
       const faults: IntegrityFault[] = [];
       const rows = await readDistributed(this.database, userId, client, now);
       const grants = await prove(rows, (fault) => faults.push(fault));

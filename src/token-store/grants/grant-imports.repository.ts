@@ -72,7 +72,7 @@ export class GrantImportsRepository {
 
   async save(token: VerifiedToken): Promise<SavedImport> {
     const { userId, client, isDryRun } = token;
-    const taken = isDryRun || !this.database.isSpread() ? null : await this.#takeFromAnother(token);
+    const taken = isDryRun || !this.database.isDistributed() ? null : await this.#takeFromAnother(token);
     const saved = await this.ledger.transaction(async (tx): Promise<SavedImport> => {
       const { row, booked: found } = await this.#lock(tx, token);
       const booked = found ?? taken;
@@ -189,7 +189,7 @@ export class GrantImportsRepository {
     if (isWithin && !(await this.ledger.wasRevokedSince(tx, account.sub, client, answer.obtainedAt)))
       await this.accessTokens.put(tx, grant, grant.grantedScopes, answer);
     const isMoved = booked !== null && booked.userId !== userId;
-    if (isMoved && !this.database.isSpread())
+    if (isMoved && !this.database.isDistributed())
       await tx.refreshToken.deleteMany({
         where: { userId: booked.userId, fingerprint: booked.fingerprint },
       });

@@ -62,7 +62,7 @@ export class GrantListsRepository {
 
   /** The clients of grants that expire, by one index lookup for each. The settings may lack some of them. */
   async #clientsWithExpiry(): Promise<string[]> {
-    if (this.database.isSpread()) {
+    if (this.database.isDistributed()) {
       const all = await this.database.$queryRaw<{ client: string }[]>`
         SELECT DISTINCT client FROM grants WHERE expires_at IS NOT NULL`;
       return all.map(({ client }) => client);

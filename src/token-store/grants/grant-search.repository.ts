@@ -80,12 +80,12 @@ export class GrantSearchRepository {
 
   /** By their ids, in the order of code points. */
   async findUsers({ prefix, email, sub, after, limit }: UserQuery): Promise<Page<FoundUser, string>> {
-    const isSpread = this.database.isSpread();
+    const isDistributed = this.database.isDistributed();
     const ids =
       email === null && sub === null
-        ? (isSpread ? usersAmong : usersFrom)(prefix, after, limit)
+        ? (isDistributed ? usersAmong : usersFrom)(prefix, after, limit)
         : usersOfAccount({ prefix, email, sub, after, limit });
-    const found = isSpread ? await this.#countEach(ids) : await this.#countAll(ids);
+    const found = isDistributed ? await this.#countEach(ids) : await this.#countAll(ids);
     const items = found.slice(0, limit);
     return { items, next: found.length > limit ? (items.at(-1)?.userId ?? null) : null };
   }

@@ -14,7 +14,7 @@ import { SharedStatement, type SharedText } from '../client/shared-statement.js'
 import { StatementBatch } from '../client/statement-batch.js';
 import { Outbox } from '../outbox/outbox.js';
 import { CredentialSealer, type SealedCredential } from './credential-sealer.js';
-import { SPREAD_TAKE } from '../spread/spread-tables.js';
+import { TAKE_LEASE_FUNCTION } from '../distributed/distributed-tables.js';
 import { deadColumns, endTokens } from './end-grants.js';
 import { NO_LEASE } from './grant-row.js';
 import { SaveRefresh, WITHOUT_WAITING_FOR_DISK } from './save-refresh.js';
@@ -91,7 +91,7 @@ export class RefreshLeaseRepository {
     this.#outcomes = meter.counter(LEASES);
     this.#lost = meter.counter(LEASES_LOST);
     meter.gauge(LEASES_HELD).observe({}, () => this.#held.size);
-    this.#takeLeases = new SharedStatement(database, 'take lease', TAKE_TYPES, take, SPREAD_TAKE);
+    this.#takeLeases = new SharedStatement(database, 'take lease', TAKE_TYPES, take, TAKE_LEASE_FUNCTION);
   }
 
   async #takeAll(asked: readonly AskedLease[], isAlone: boolean): Promise<(TakenLease | null)[]> {

@@ -11,7 +11,7 @@ import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { NO_LEASE } from './grant-row.js';
 import { RefreshTokens } from './refresh-tokens.js';
-import { SPREAD_SAVE } from '../spread/spread-tables.js';
+import { SAVE_TOKEN_FUNCTION } from '../distributed/distributed-tables.js';
 import { SlotBookings } from './slot-bookings.js';
 
 /**
@@ -68,7 +68,7 @@ export class SaveRefresh {
     private readonly changes: ChangeFeed,
     private readonly credentials: CredentialSealer,
   ) {
-    this.#save = new SharedStatement(database, 'save token', SAVE_TYPES, save, SPREAD_SAVE);
+    this.#save = new SharedStatement(database, 'save token', SAVE_TYPES, save, SAVE_TOKEN_FUNCTION);
   }
 
   /** @returns the grant as it is now; null when it changed meanwhile, and nothing was written */

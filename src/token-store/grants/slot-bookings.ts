@@ -143,7 +143,7 @@ export class SlotBookings {
    * another server, and a transaction of two cannot notify.
    */
   async #takeUnowned(tx: Transaction, fingerprint: Uint8Array<ArrayBuffer>): Promise<Former | null> {
-    if (this.database.isSpread()) return null;
+    if (this.database.isDistributed()) return null;
     const key = { userId: UNOWNED, fingerprint };
     const row = await tx.refreshToken.findUnique({ where: { userId_fingerprint: key } });
     if (!row) return null;

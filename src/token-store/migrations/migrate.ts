@@ -8,11 +8,11 @@ import { Secret } from '../../domain/secret.js';
 import { AddressSource } from '../client/address-source.js';
 import { DatabaseClient } from '../client/database-client.js';
 import { codesOf } from '../client/database-error.js';
-import { distribute } from '../spread/distribute.js';
-import { withOwnSession } from '../spread/own-session.js';
-import { runByStatement } from '../spread/spread-migration.js';
-import { spreadState } from '../spread/spread-state.js';
-import { isConcurrent } from '../spread/statements.js';
+import { distribute } from '../distributed/distribute.js';
+import { withOwnSession } from '../distributed/own-session.js';
+import { runByStatement } from '../distributed/distributed-migration.js';
+import { distributionState } from '../distributed/distribution-state.js';
+import { isConcurrent } from '../distributed/statements.js';
 import { type Blocker, DatabaseBusy, LockWait } from './lock-wait.js';
 import { MigrationLock } from './migration-lock.js';
 import { aheadOf, migrationNames } from './migration-state.js';
@@ -26,8 +26,8 @@ const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 4_000;
 const POLL_MS = 150;
 
-const SPREAD_IN_PART =
-  'The tables are spread over the servers only in part: `token-broker migrate --distribute` was interrupted. ' +
+const PARTLY_DISTRIBUTED =
+  'The tables are distributed over the servers only in part: `token-broker migrate --distribute` was interrupted. ' +
   'Run it to its end; until then no broker is ready.';
 
 export interface MigrateOptions {
@@ -35,8 +35,8 @@ export interface MigrateOptions {
   readonly waitMs?: number;
   /** Gets what it waits for, line by line. */
   readonly say?: (line: string) => void;
-  /** Whether the tables are to be spread over the servers of a cluster, where they are not yet. */
-  readonly spread?: boolean;
+  /** Whether the tables are to be distributed over the servers of a cluster, where they are not yet. */
+  readonly distribute?: boolean;
 }
 
 /**
@@ -44,22 +44,22 @@ export interface MigrateOptions {
  * @param database its URL, or where that is read from: past a pooler where possible
  * @param folder the path of prisma/migrations
  * @returns the names of the migrations that were applied just now
- * @throws {NotSpreadable} when the tables are to be spread and cannot be
+ * @throws {NotDistributable} when the tables are to be distributed and cannot be
  * @throws {DatabaseBusy} when other sessions blocked for too long; then the remaining migrations are left for the next run
  */
 export async function migrate(
   database: string | AddressSource,
   folder: string,
-  { waitMs = WAIT_MS, say = () => undefined, spread = false }: MigrateOptions = {},
+  { waitMs = WAIT_MS, say = () => undefined, distribute: isWanted = false }: MigrateOptions = {},
 ): Promise<string[]> {
   const source = typeof database === 'string' ? new AddressSource(new Secret(database)) : database;
   const lockWait = new LockWait(waitMs, say);
   const lock = await MigrationLock.take(source, lockWait);
   try {
     await forgetInterrupted(source);
-    const state = await spreadState(source);
+    const state = await distributionState(source);
     const isOfSeveralServers = state !== 'one server';
-    if (isOfSeveralServers || spread) await withOwnSession(source, () => Promise.resolve());
+    if (isOfSeveralServers || isWanted) await withOwnSession(source, () => Promise.resolve());
     const scripts = new Scripts(folder, source, lock, lockWait, isOfSeveralServers);
     const apply = withSchemaEngine(
       source,
@@ -73,8 +73,8 @@ export async function migrate(
     const unknown = await unknownMigrations(source, folder);
     if (unknown.length > 0) say(aheadOf(unknown).message);
     // What a cluster needs besides, such as functions of this version.
-    if (state === 'spread' || spread) await distribute(source, say);
-    else if (state === 'in part') say(SPREAD_IN_PART);
+    if (state === 'distributed' || isWanted) await distribute(source, say);
+    else if (state === 'in part') say(PARTLY_DISTRIBUTED);
     return appliedMigrationNames;
   } finally {
     await lock.release();
@@ -82,7 +82,7 @@ export async function migrate(
 }
 
 /**
- * Runs each migration as one transaction that yields to other sessions while it waits for a lock; where the tables are spread over
+ * Runs each migration as one transaction that yields to other sessions while it waits for a lock; where the tables are distributed over
  * several servers, statement by statement.
  */
 class Scripts {

@@ -6,7 +6,7 @@ import { tracing } from '../../tracing/tracing.js';
 import { Prisma } from '../prisma-client/client.js';
 import { takesEvent, WebhookTargets } from './webhook-targets.repository.js';
 
-/** In one statement. As VALUES, since what is inserted from a SELECT is a commit of two phases where the tables are spread. */
+/** In one statement. As VALUES, since what is inserted from a SELECT is a commit of two phases where the tables are distributed. */
 const ROWS = 1000;
 
 /**

@@ -50,13 +50,13 @@ export class SecurityEventsRepository {
       for (const remediation of remediations)
         if (!subs.has(remediation)) subs.set(remediation, await this.#subsOf(tx, remediation, incident));
     };
-    const isSpread = this.database.isSpread();
+    const isDistributed = this.database.isDistributed();
     try {
       const taken = await changeByUser(this.database, {
         // On one server the same event delivered twice at once waits here until the other delivery is done. On several, both take
         // the measures, which change nothing the second time, and the first to record it counts.
         first: async (tx) => {
-          if (isSpread) return (await tx.securityEvent.count({ where: { jti } })) === 0;
+          if (isDistributed) return (await tx.securityEvent.count({ where: { jti } })) === 0;
           await record(tx);
           return true;
         },
@@ -85,7 +85,7 @@ export class SecurityEventsRepository {
             await this.#endTokens(tx, incident, remediation, subs.get(remediation) ?? [], now);
           const none = touched.map((grants) => (grants.length === 0 ? [NO_GRANT] : []));
           await auditIncident(tx, this.database, incident, none, now);
-          if (isSpread) await record(tx);
+          if (isDistributed) await record(tx);
           return touched;
         },
       });

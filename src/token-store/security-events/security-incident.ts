@@ -38,7 +38,7 @@ export const NO_GRANT: Concerned = { id: null, userId: null, client: null };
 /** In the transaction of the measures. @param concerned for each event, whose grants */
 export async function auditIncident(
   tx: Prisma.TransactionClient,
-  database: Pick<Database, 'isSpread'>,
+  database: Pick<Database, 'isDistributed'>,
   { jti, events, requestId }: SecurityIncident,
   concerned: readonly (readonly Concerned[])[],
   at: Date,

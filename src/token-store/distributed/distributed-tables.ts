@@ -1,11 +1,11 @@
 /**
- * Which tables are spread over the servers of a Citus database, and by which column: read by `token-broker migrate
+ * Which tables are distributed over the servers of a Citus database, and by which column: read by `token-broker migrate
  * --distribute`, by the tests of keys and statements, and by docs/scaling.md. Owns no SQL of the broker; all other tables stay
  * on the coordinator.
  */
-export interface SpreadTable {
+export interface DistributedTable {
   readonly name: string;
-  /** Of its rows, the columns of the primary key where it is spread. */
+  /** Of its rows, the columns of the primary key where it is distributed. */
   readonly key: readonly string[];
   /** Of its keys on one server, those without the user: what several servers could not keep, and become plain indexes. */
   readonly oneServerKeys: readonly OneServerKey[];
@@ -18,30 +18,30 @@ interface OneServerKey {
   readonly isIndexKept: boolean;
 }
 
-/** The two statements of a refresh as functions, which run at the server of the user: spread-functions.ts. */
-export const SPREAD_TAKE = 'spread_take_lease';
-export const SPREAD_TAKE_TYPES = 'text, uuid, integer, uuid, integer, integer';
-export const SPREAD_SAVE = 'spread_save_token';
-export const SPREAD_SAVE_TYPES =
+/** The two statements of a refresh as functions, which run at the server of the user: distributed-functions.ts. */
+export const TAKE_LEASE_FUNCTION = 'distributed_take_lease';
+export const TAKE_LEASE_TYPES = 'text, uuid, integer, uuid, integer, integer';
+export const SAVE_TOKEN_FUNCTION = 'distributed_save_token';
+export const SAVE_TOKEN_TYPES =
   'text, uuid, integer, uuid, timestamptz, text, text, timestamptz, timestamptz, boolean';
 
-/** SQL: whether the tables are spread. Functions are the last thing that `migrate --distribute` makes, of whatever version. */
-export const IS_SPREAD = `EXISTS (SELECT FROM pg_catalog.pg_proc
-  WHERE pronamespace = to_regnamespace('public') AND proname IN ('${SPREAD_TAKE}', '${SPREAD_SAVE}'))`;
+/** SQL: whether the tables are distributed. Functions are the last thing that `migrate --distribute` makes, of whatever version. */
+export const IS_DISTRIBUTED = `EXISTS (SELECT FROM pg_catalog.pg_proc
+  WHERE pronamespace = to_regnamespace('public') AND proname IN ('${TAKE_LEASE_FUNCTION}', '${SAVE_TOKEN_FUNCTION}'))`;
 
 /** A table that is there from the first step of `migrate --distribute` to its last one: paused-triggers.ts. */
-export const SPREAD_UNFINISHED = 'spread_unfinished';
+export const UNFINISHED_DISTRIBUTION = 'distributed_unfinished';
 
-/** SQL: whether spreading was begun and not ended, or what is spread lacks the functions of this version. */
-export const IS_SPREAD_IN_PART = `(to_regclass('public.${SPREAD_UNFINISHED}') IS NOT NULL OR (${IS_SPREAD} AND (
-  to_regprocedure('public.${SPREAD_TAKE}(${SPREAD_TAKE_TYPES})') IS NULL
-  OR to_regprocedure('public.${SPREAD_SAVE}(${SPREAD_SAVE_TYPES})') IS NULL)))`;
+/** SQL: whether distributing was begun and not ended, or what is distributed lacks the functions of this version. */
+export const IS_PARTLY_DISTRIBUTED = `(to_regclass('public.${UNFINISHED_DISTRIBUTION}') IS NOT NULL OR (${IS_DISTRIBUTED} AND (
+  to_regprocedure('public.${TAKE_LEASE_FUNCTION}(${TAKE_LEASE_TYPES})') IS NULL
+  OR to_regprocedure('public.${SAVE_TOKEN_FUNCTION}(${SAVE_TOKEN_TYPES})') IS NULL)))`;
 
 /** Rows of one user are on one server, of all these tables. */
-export const SPREAD_COLUMN = 'user_id';
+export const DISTRIBUTION_COLUMN = 'user_id';
 
 /** The first one decides where the rows of a user are. */
-export const SPREAD_TABLES: readonly SpreadTable[] = [
+export const DISTRIBUTED_TABLES: readonly DistributedTable[] = [
   {
     name: 'grants',
     key: ['user_id', 'id'],
@@ -58,7 +58,7 @@ export const SPREAD_TABLES: readonly SpreadTable[] = [
   {
     name: 'audit_trail',
     key: ['user_id', 'at', 'id'],
-    // An index over the whole trail is built again only where it is spread.
+    // An index over the whole trail is built again only where it is distributed.
     oneServerKeys: [
       { name: 'audit_trail_pkey', columns: ['at', 'id'], isIndexKept: false },
       // Of the partition that was the whole trail once.

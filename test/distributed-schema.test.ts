@@ -1,5 +1,5 @@
 /**
- * One schema for one PostgreSQL and for several: every key of a table that can be spread over servers has its user, and every
+ * One schema for one PostgreSQL and for several: every key of a table that can be distributed over servers has its user, and every
  * statement on the path of a call for a token says whose rows it is about, so that one server is asked.
  */
 import pg from 'pg';
@@ -7,7 +7,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { coldUsers } from './support/cold-users.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { until } from './support/until.js';
-import { SPREAD_COLUMN, SPREAD_TABLES } from '../src/token-store/spread/spread-tables.js';
+import {
+  DISTRIBUTION_COLUMN,
+  DISTRIBUTED_TABLES,
+} from '../src/token-store/distributed/distributed-tables.js';
 
 const sent: string[] = [];
 const { query } = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown };
@@ -34,7 +37,7 @@ afterAll(async () => {
   pg.Client.prototype.query = query as never;
 });
 
-test('every unique key of a table that can be spread has its user, but for those that only one server keeps', async () => {
+test('every unique key of a table that can be distributed has its user, but for those that only one server keeps', async () => {
   const keys = await bed.sql(
     `SELECT tables.relname::text AS table, keys.relname::text AS name, ARRAY(SELECT attname::text
        FROM unnest(indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
@@ -44,23 +47,23 @@ test('every unique key of a table that can be spread has its user, but for those
        AND (tables.relname = ANY ($1) OR pg_partition_root(tables.oid)::regclass::text = ANY ($1))
        -- Those of partitions are their table's.
        AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = keys.oid)`,
-    [SPREAD_TABLES.map(({ name }) => name)],
+    [DISTRIBUTED_TABLES.map(({ name }) => name)],
   );
-  const ofOneServer = SPREAD_TABLES.flatMap(({ oneServerKeys }) => oneServerKeys);
-  const without = keys.filter(({ columns }) => !(columns as string[]).includes(SPREAD_COLUMN));
+  const ofOneServer = DISTRIBUTED_TABLES.flatMap(({ oneServerKeys }) => oneServerKeys);
+  const without = keys.filter(({ columns }) => !(columns as string[]).includes(DISTRIBUTION_COLUMN));
   expect(without.map(({ name, columns }) => ({ name, columns }))).toEqual(
     expect.arrayContaining(ofOneServer.map(({ name, columns }) => ({ name, columns }))),
   );
   expect(without).toHaveLength(ofOneServer.length);
-  for (const { name, key, oneServerKeys } of SPREAD_TABLES) {
+  for (const { name, key, oneServerKeys } of DISTRIBUTED_TABLES) {
     // Where the primary key is one of those, migrate --distribute makes another.
     if (oneServerKeys.some((each) => each.name === `${name}_pkey`)) continue;
     expect(keys).toContainEqual({ table: name, name: `${name}_pkey`, columns: key });
   }
 });
 
-test('no table that can be spread has a sequence, an enum, or a foreign key without the user', async () => {
-  const tables = SPREAD_TABLES.map(({ name }) => name);
+test('no table that can be distributed has a sequence, an enum, or a foreign key without the user', async () => {
+  const tables = DISTRIBUTED_TABLES.map(({ name }) => name);
   expect(
     await bed.sql(
       `SELECT attrelid::regclass::text AS table, attname FROM pg_attribute
@@ -79,12 +82,12 @@ test('no table that can be spread has a sequence, an enum, or a foreign key with
     'access_tokens_user_id_grant_id_fkey',
     'ads_trees_user_id_grant_id_fkey',
   ]);
-  for (const { columns } of foreign) expect(columns).toContain(SPREAD_COLUMN);
+  for (const { columns } of foreign) expect(columns).toContain(DISTRIBUTION_COLUMN);
 });
 
 /** Which tables of those a statement reads or writes. */
 function tablesOf(text: string): string[] {
-  return SPREAD_TABLES.map(({ name }) => name).filter((name) =>
+  return DISTRIBUTED_TABLES.map(({ name }) => name).filter((name) =>
     new RegExp(String.raw`\b(FROM|JOIN|INTO|UPDATE|USING)\s+("public"\.)?"?${name}\b`).test(text),
   );
 }

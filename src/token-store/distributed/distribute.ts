@@ -1,12 +1,17 @@
 import type pg from 'pg';
 import type { AddressSource } from '../client/address-source.js';
-import { NotSpreadable, withOwnSession } from './own-session.js';
+import { NotDistributable, withOwnSession } from './own-session.js';
 import { noteBegin, noteEnd, pauseTriggers, resumeTriggers } from './paused-triggers.js';
-import { SPREAD_FUNCTIONS } from './spread-functions.js';
-import { SPREAD_COLUMN, SPREAD_TABLES, SPREAD_UNFINISHED, type SpreadTable } from './spread-tables.js';
+import { DISTRIBUTED_FUNCTIONS } from './distributed-functions.js';
+import {
+  DISTRIBUTION_COLUMN,
+  DISTRIBUTED_TABLES,
+  UNFINISHED_DISTRIBUTION,
+  type DistributedTable,
+} from './distributed-tables.js';
 
 /** Heartbeats of the change feed at each server: a row there is written by a replica as a change of a grant is. */
-const SPREAD_HEARTBEATS = 'spread_heartbeats';
+const DISTRIBUTED_HEARTBEATS = 'distributed_heartbeats';
 
 const FOREIGN_KEYS = ['access_tokens', 'ads_trees'];
 
@@ -14,10 +19,10 @@ const FOREIGN_KEYS = ['access_tokens', 'ads_trees'];
 const LOCK = `hashtextextended('token-broker migrate --distribute', 0)`;
 
 /**
- * Spreads the tables of spread-tables.ts over the servers of a Citus database, by user. Each step looks at what is there and does
+ * Distributes the tables of distributed-tables.ts over the servers of a Citus database, by user. Each step looks at what is there and does
  * what is missing, so that it can be interrupted and run again; the functions by which brokers know are the last thing that it makes.
  * @param say gets what it does, line by line
- * @throws {NotSpreadable}
+ * @throws {NotDistributable}
  */
 export async function distribute(source: AddressSource, say: (line: string) => void): Promise<void> {
   await withOwnSession(source, async (client) => {
@@ -26,24 +31,24 @@ export async function distribute(source: AddressSource, say: (line: string) => v
     await waitForEarlierRun(client, say);
     try {
       await client.query('SET client_min_messages = warning');
-      await spread(client, say);
+      await distributeTables(client, say);
     } finally {
       await client.query(`SELECT pg_advisory_unlock(${LOCK})`).catch(() => undefined);
     }
   });
 }
 
-async function spread(client: pg.Client, say: (line: string) => void): Promise<void> {
-  const there = await spreadTables(client);
-  const waiting = SPREAD_TABLES.filter(({ name }) => !there.includes(name));
+async function distributeTables(client: pg.Client, say: (line: string) => void): Promise<void> {
+  const there = await distributedTables(client);
+  const waiting = DISTRIBUTED_TABLES.filter(({ name }) => !there.includes(name));
   if (waiting.length > 0) await noteBegin(client);
   const { rows } = await client.query<{ isUnfinished: boolean }>(
-    `SELECT to_regclass('public.${SPREAD_UNFINISHED}') IS NOT NULL AS "isUnfinished"`,
+    `SELECT to_regclass('public.${UNFINISHED_DISTRIBUTION}') IS NOT NULL AS "isUnfinished"`,
   );
   try {
     if (waiting.length > 0) await dropForeignKeys(client);
-    for (const table of waiting) await spreadTable(client, table, say);
-    for (const { name } of SPREAD_TABLES) await truncateCopies(client, name);
+    for (const table of waiting) await distributeTable(client, table, say);
+    for (const { name } of DISTRIBUTED_TABLES) await truncateCopies(client, name);
   } catch (error) {
     await leave(client, say);
     throw error;
@@ -55,25 +60,25 @@ async function spread(client: pg.Client, say: (line: string) => void): Promise<v
   await noteEnd(client);
 }
 
-async function spreadTable(client: pg.Client, table: SpreadTable, say: (line: string) => void) {
+async function distributeTable(client: pg.Client, table: DistributedTable, say: (line: string) => void) {
   await replaceKeys(client, table, say);
-  say(`Spreading ${table.name} by ${SPREAD_COLUMN}`);
+  say(`Distributing ${table.name} by ${DISTRIBUTION_COLUMN}`);
   await pauseTriggers(client, table.name);
-  const first = SPREAD_TABLES[0]?.name ?? '';
+  const first = DISTRIBUTED_TABLES[0]?.name ?? '';
   await client.query('SELECT create_distributed_table($1::regclass, $2, colocate_with => $3)', [
     table.name,
-    SPREAD_COLUMN,
+    DISTRIBUTION_COLUMN,
     table.name === first ? 'none' : first,
   ]);
 }
 
-/** What failed is thrown by the caller. Where no table is spread yet, the database is one of one server again. */
+/** What failed is thrown by the caller. Where no table is distributed yet, the database is one of one server again. */
 async function leave(client: pg.Client, say: (line: string) => void): Promise<void> {
   try {
     await client.query('ROLLBACK');
     await resumeTriggers(client);
-    const left = await spreadTables(client);
-    if (SPREAD_TABLES.some(({ name }) => left.includes(name))) return;
+    const left = await distributedTables(client);
+    if (DISTRIBUTED_TABLES.some(({ name }) => left.includes(name))) return;
     await addForeignKeys(client, say, 'ON UPDATE CASCADE');
     await noteEnd(client);
   } catch (error) {
@@ -82,7 +87,7 @@ async function leave(client: pg.Client, say: (line: string) => void): Promise<vo
 }
 
 async function makeFunctions(client: pg.Client, say: (line: string) => void): Promise<void> {
-  for (const { name, types, sql } of SPREAD_FUNCTIONS) {
+  for (const { name, types, sql } of DISTRIBUTED_FUNCTIONS) {
     await client.query(sql);
     const { rows } = await client.query(
       `SELECT 1 FROM pg_catalog.pg_dist_object
@@ -120,8 +125,8 @@ async function truncateCopies(client: pg.Client, table: string): Promise<void> {
 async function assertCluster(client: pg.Client): Promise<void> {
   const { rows } = await client.query(`SELECT 1 FROM pg_extension WHERE extname = 'citus'`);
   if (rows.length === 0) {
-    throw new NotSpreadable(
-      'The database has no extension citus, so that its tables cannot be spread over several servers. ' +
+    throw new NotDistributable(
+      'The database has no extension citus, so that its tables cannot be distributed over several servers. ' +
         'Load citus (shared_preload_libraries) on every server, run CREATE EXTENSION citus in this database there, and add the ' +
         'servers with citus_add_node: docs/scaling.md.',
     );
@@ -131,9 +136,9 @@ async function assertCluster(client: pg.Client): Promise<void> {
        (SELECT count(*)::int FROM pg_dist_node WHERE noderole = 'primary' AND isactive AND shouldhaveshards) AS servers`,
   );
   if (!nodes[0]?.isCoordinator)
-    throw new NotSpreadable('DATABASE_URL leads to a worker of the cluster. Run this at its coordinator.');
+    throw new NotDistributable('DATABASE_URL leads to a worker of the cluster. Run this at its coordinator.');
   if (nodes[0].servers === 0)
-    throw new NotSpreadable(
+    throw new NotDistributable(
       'The cluster has no server for rows. Add some with citus_add_node: docs/scaling.md.',
     );
 }
@@ -148,13 +153,13 @@ async function assertNoLimits(client: pg.Client): Promise<void> {
   );
   const [found] = rows;
   if (found)
-    throw new NotSpreadable(
+    throw new NotDistributable(
       `At the server ${found.server} sessions have ${found.limits}, which would end the copying of rows. ` +
         'Set it to 0 for the role of DATABASE_URL (ALTER ROLE … SET), and back afterwards.',
     );
 }
 
-async function spreadTables(client: pg.Client): Promise<string[]> {
+async function distributedTables(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     'SELECT logicalrelid::regclass::text AS name FROM pg_dist_partition',
   );
@@ -162,7 +167,7 @@ async function spreadTables(client: pg.Client): Promise<string[]> {
 }
 
 /** What one server alone can keep unique becomes an index, or goes. */
-async function replaceKeys(client: pg.Client, table: SpreadTable, say: (line: string) => void) {
+async function replaceKeys(client: pg.Client, table: DistributedTable, say: (line: string) => void) {
   const { name, key, oneServerKeys } = table;
   for (const { name: index, columns, isIndexKept } of oneServerKeys) {
     const { rows } = await client.query<{ constraint: boolean; columns: string[] }>(
@@ -189,16 +194,16 @@ async function replaceKeys(client: pg.Client, table: SpreadTable, say: (line: st
   );
   if (keys.length > 0) return;
   say(`Making the key of ${name}: ${key.join(', ')}`);
-  // Where no user is concerned; what tables are spread by cannot be NULL. Versions from before months were there are gone.
-  await client.query(`UPDATE ${name} SET ${SPREAD_COLUMN} = '' WHERE ${SPREAD_COLUMN} IS NULL`);
+  // Where no user is concerned; what tables are distributed by cannot be NULL. Versions from before months were there are gone.
+  await client.query(`UPDATE ${name} SET ${DISTRIBUTION_COLUMN} = '' WHERE ${DISTRIBUTION_COLUMN} IS NULL`);
   await client.query('DROP TRIGGER IF EXISTS audit_events_redirect ON audit_events');
   await client.query(
-    `ALTER TABLE ${name} ALTER COLUMN ${SPREAD_COLUMN} SET DEFAULT '', ALTER COLUMN ${SPREAD_COLUMN} SET NOT NULL,
+    `ALTER TABLE ${name} ALTER COLUMN ${DISTRIBUTION_COLUMN} SET DEFAULT '', ALTER COLUMN ${DISTRIBUTION_COLUMN} SET NOT NULL,
        ADD CONSTRAINT ${name}_pkey PRIMARY KEY (${key.join(', ')})`,
   );
 }
 
-/** A foreign key stands between two tables that are spread alike, or between none. A user's rows never become another's there: no
+/** A foreign key stands between two tables that are distributed alike, or between none. A user's rows never become another's there: no
  * ON UPDATE. */
 async function dropForeignKeys(client: pg.Client): Promise<void> {
   for (const table of FOREIGN_KEYS)
@@ -220,17 +225,17 @@ async function addForeignKeys(client: pg.Client, say: (line: string) => void, on
 
 async function addHeartbeats(client: pg.Client, say: (line: string) => void): Promise<void> {
   await client.query(
-    `CREATE TABLE IF NOT EXISTS ${SPREAD_HEARTBEATS} (place text NOT NULL, replica_id uuid NOT NULL,
+    `CREATE TABLE IF NOT EXISTS ${DISTRIBUTED_HEARTBEATS} (place text NOT NULL, replica_id uuid NOT NULL,
        heartbeat_id uuid NOT NULL, sent_at timestamptz(3) NOT NULL, PRIMARY KEY (place, replica_id)) WITH (fillfactor = 50)`,
   );
-  if ((await spreadTables(client)).includes(SPREAD_HEARTBEATS)) return;
+  if ((await distributedTables(client)).includes(DISTRIBUTED_HEARTBEATS)) return;
   say('Making the table of heartbeats at each server');
-  await client.query(`DROP TRIGGER IF EXISTS spread_heartbeat_sent ON ${SPREAD_HEARTBEATS}`);
+  await client.query(`DROP TRIGGER IF EXISTS distributed_heartbeat_sent ON ${DISTRIBUTED_HEARTBEATS}`);
   await client.query(
-    `CREATE TRIGGER spread_heartbeat_sent AFTER INSERT OR UPDATE ON ${SPREAD_HEARTBEATS}
+    `CREATE TRIGGER distributed_heartbeat_sent AFTER INSERT OR UPDATE ON ${DISTRIBUTED_HEARTBEATS}
        FOR EACH ROW EXECUTE FUNCTION notify_change_heartbeat()`,
   );
   await client.query(
-    `SELECT create_distributed_table('${SPREAD_HEARTBEATS}', 'place', colocate_with => 'grants')`,
+    `SELECT create_distributed_table('${DISTRIBUTED_HEARTBEATS}', 'place', colocate_with => 'grants')`,
   );
 }

@@ -4,20 +4,25 @@
  * taken before the UPDATE, which may have none that changes while it runs. Called in no transaction: of one whose COMMIT is lost, the
  * coordinator only warns where all that was changed was changed by a function.
  */
-import { SPREAD_SAVE, SPREAD_SAVE_TYPES, SPREAD_TAKE, SPREAD_TAKE_TYPES } from './spread-tables.js';
+import {
+  SAVE_TOKEN_FUNCTION,
+  SAVE_TOKEN_TYPES,
+  TAKE_LEASE_FUNCTION,
+  TAKE_LEASE_TYPES,
+} from './distributed-tables.js';
 
-interface SpreadFunction {
+interface DistributedFunction {
   readonly name: string;
   /** The types of its arguments; the first one is the user. */
   readonly types: string;
   readonly sql: string;
 }
 
-const take: SpreadFunction = {
-  name: SPREAD_TAKE,
-  types: SPREAD_TAKE_TYPES,
+const take: DistributedFunction = {
+  name: TAKE_LEASE_FUNCTION,
+  types: TAKE_LEASE_TYPES,
   sql: `
-    CREATE OR REPLACE FUNCTION ${SPREAD_TAKE}(asked_user text, asked_owner uuid, asked_ms integer, asked_id uuid,
+    CREATE OR REPLACE FUNCTION ${TAKE_LEASE_FUNCTION}(asked_user text, asked_owner uuid, asked_ms integer, asked_id uuid,
       asked_version integer, asked_refreshes integer) RETURNS jsonb LANGUAGE plpgsql AS $$
     DECLARE
       at timestamptz := clock_timestamp();
@@ -38,11 +43,11 @@ const take: SpreadFunction = {
     END $$`,
 };
 
-const save: SpreadFunction = {
-  name: SPREAD_SAVE,
-  types: SPREAD_SAVE_TYPES,
+const save: DistributedFunction = {
+  name: SAVE_TOKEN_FUNCTION,
+  types: SAVE_TOKEN_TYPES,
   sql: `
-    CREATE OR REPLACE FUNCTION ${SPREAD_SAVE}(asked_user text, asked_id uuid, asked_version integer, asked_owner uuid,
+    CREATE OR REPLACE FUNCTION ${SAVE_TOKEN_FUNCTION}(asked_user text, asked_id uuid, asked_version integer, asked_owner uuid,
       asked_now timestamptz, asked_scopes text, asked_sealed text, asked_obtained timestamptz, asked_expires timestamptz,
       asked_replaces boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
     BEGIN
@@ -59,5 +64,5 @@ const save: SpreadFunction = {
     END $$`,
 };
 
-/** Made last of all that a cluster needs: what says that the tables are spread. */
-export const SPREAD_FUNCTIONS: readonly SpreadFunction[] = [take, save];
+/** Made last of all that a cluster needs: what says that the tables are distributed. */
+export const DISTRIBUTED_FUNCTIONS: readonly DistributedFunction[] = [take, save];

@@ -1,29 +1,29 @@
 /**
  * The triggers of a table whose rows are copied to its shards: those rows would notify, in a commit of two phases. The database notes
  * which ones are disabled, so that those and no others are enabled again, also after a run that was killed; no broker is ready while
- * it does. Owns no step of spreading (distribute.ts).
+ * it does. Owns no step of distributing (distribute.ts).
  */
 import pg from 'pg';
-import { SPREAD_UNFINISHED } from './spread-tables.js';
+import { UNFINISHED_DISTRIBUTION } from './distributed-tables.js';
 
 /** By `tgenabled`. */
 const ENABLE: Readonly<Record<string, string>> = { O: 'ENABLE', A: 'ENABLE ALWAYS', R: 'ENABLE REPLICA' };
 
-/** Says in the database that spreading has begun. */
+/** Says in the database that distributing has begun. */
 export async function noteBegin(client: pg.Client): Promise<void> {
   await client.query(
-    `CREATE TABLE IF NOT EXISTS ${SPREAD_UNFINISHED} (relation text, name text, mode text, PRIMARY KEY (relation, name))`,
+    `CREATE TABLE IF NOT EXISTS ${UNFINISHED_DISTRIBUTION} (relation text, name text, mode text, PRIMARY KEY (relation, name))`,
   );
 }
 
 export async function noteEnd(client: pg.Client): Promise<void> {
-  await client.query(`DROP TABLE IF EXISTS ${SPREAD_UNFINISHED}`);
+  await client.query(`DROP TABLE IF EXISTS ${UNFINISHED_DISTRIBUTION}`);
 }
 
 export async function pauseTriggers(client: pg.Client, table: string): Promise<void> {
   await client.query('BEGIN');
   const { rows } = await client.query<{ name: string }>(
-    `INSERT INTO ${SPREAD_UNFINISHED} SELECT $1::text, tgname, tgenabled FROM pg_trigger
+    `INSERT INTO ${UNFINISHED_DISTRIBUTION} SELECT $1::text, tgname, tgenabled FROM pg_trigger
      WHERE tgrelid = to_regclass($1::text) AND NOT tgisinternal AND tgenabled <> 'D' RETURNING name`,
     [table],
   );
@@ -35,7 +35,7 @@ export async function pauseTriggers(client: pg.Client, table: string): Promise<v
 /** Also those of the shards, at each server: a change of the table's trigger leaves theirs as they are. */
 export async function resumeTriggers(client: pg.Client): Promise<void> {
   const { rows: noted } = await client.query<{ relation: string; name: string; mode: string }>(
-    `SELECT relation, name, mode FROM ${SPREAD_UNFINISHED}`,
+    `SELECT relation, name, mode FROM ${UNFINISHED_DISTRIBUTION}`,
   );
   for (const { relation, name, mode } of noted) {
     const run = (suffix: string) => `DO $do$ DECLARE one record; BEGIN
@@ -50,7 +50,7 @@ export async function resumeTriggers(client: pg.Client): Promise<void> {
     );
     const failed = rows.find(({ success }) => !success);
     if (failed) throw new Error(`The triggers could not be enabled again: ${failed.result}`);
-    await client.query(`DELETE FROM ${SPREAD_UNFINISHED} WHERE relation = $1 AND name = $2`, [
+    await client.query(`DELETE FROM ${UNFINISHED_DISTRIBUTION} WHERE relation = $1 AND name = $2`, [
       relation,
       name,
     ]);

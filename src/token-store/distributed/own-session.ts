@@ -1,17 +1,17 @@
 /**
- * The session in which tables are spread and migrations of spread tables run: without limits of time, and no other client's. Owns no
- * statement of either (distribute.ts, spread-migration.ts).
+ * The session in which tables are distributed and migrations of distributed tables run: without limits of time, and no other client's. Owns no
+ * statement of either (distribute.ts, distributed-migration.ts).
  */
 import type { AddressSource } from '../client/address-source.js';
 import { DatabaseClient } from '../client/database-client.js';
 import { NO_LIMITS, prepareSession } from '../client/session.js';
 
-/** The database cannot be spread; the message says what is missing. */
-export class NotSpreadable extends Error {
-  override readonly name = 'NotSpreadable';
+/** The database cannot be distributed; the message says what is missing. */
+export class NotDistributable extends Error {
+  override readonly name = 'NotDistributable';
 }
 
-/** @throws {NotSpreadable} behind a pooler that shares sessions: settings and locks of this one would be another client's */
+/** @throws {NotDistributable} behind a pooler that shares sessions: settings and locks of this one would be another client's */
 export async function withOwnSession<T>(
   source: AddressSource,
   use: (client: DatabaseClient) => Promise<T>,
@@ -22,7 +22,7 @@ export async function withOwnSession<T>(
   try {
     await prepareSession(client, null, NO_LIMITS);
     if (client.isShared)
-      throw new NotSpreadable(
+      throw new NotDistributable(
         'The address of the database leads to a pooler, and this needs a session of its own. ' +
           'Set DATABASE_DIRECT_URL to an address past it: docs/database.md.',
       );

@@ -3,7 +3,7 @@ import { withOwnSession } from './own-session.js';
 import { isConcurrent, statementsOf } from './statements.js';
 
 /** Where it is noted how far a migration came that was interrupted. Empty otherwise. */
-const STEPS = 'spread_migration_steps';
+const STEPS = 'distributed_migration_steps';
 
 interface Run {
   readonly name: string;
@@ -14,7 +14,7 @@ interface Run {
 }
 
 /**
- * Runs a migration of a database whose tables are spread, statement by statement: one transaction for all is more than a cluster
+ * Runs a migration of a database whose tables are distributed, statement by statement: one transaction for all is more than a cluster
  * takes. What was done before an interruption is not done again.
  */
 export async function runByStatement(

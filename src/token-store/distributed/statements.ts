@@ -1,5 +1,5 @@
 /**
- * Cuts a migration into its statements: a cluster takes a change of a spread table and what builds on it one after the other, each
+ * Cuts a migration into its statements: a cluster takes a change of a distributed table and what builds on it one after the other, each
  * committed by all servers. Knows quotes, dollar quotes and comments, and nothing else of SQL.
  */
 
