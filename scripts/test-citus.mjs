@@ -1,11 +1,11 @@
 // npm run test:citus -- --url postgresql://postgres@coordinator/database [file ...]: the tests of the broker's flows on a cluster
-// that is there; it drops and makes databases there. docs/scaling.md says which, how to make a cluster, and which tests differ there.
+// that is there; it drops and makes databases there. docs/citus.md says which, and how to make a cluster.
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
 /**
- * What reads or writes what is distributed. Not: tests that tamper with rows or triggers as a cluster refuses it, and those of what one server
- * has, such as standbys and poolers.
+ * Tests of the distributed tables. Excluded: tests that change rows or triggers in ways that Citus refuses, and tests of what only one
+ * server has, such as standbys and poolers.
  */
 const FLOWS = [
   'get-access-token',

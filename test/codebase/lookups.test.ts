@@ -24,6 +24,8 @@ const LOOKUPS: readonly [string, RegExp][] = [
   ['advisory lock', /^token-store\/(grants\/slot-bookings|migrations\/migration-lock)\.ts$/],
   ['privileges', /^token-store\/migrations\/runtime-privileges\.ts$/],
   ['cursor', /^http\/pagination\/page-cursors\.ts$/],
+  ['distributed table', /^token-store\/distributed\//],
+  ['Citus', /^token-store\/distributed\//],
   ['crawl', /^ads\/account-tree-crawler\.ts$/],
 ];
 

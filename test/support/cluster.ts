@@ -3,8 +3,8 @@
  * in all grants is changed user by user, since a NOTIFY cannot be part of a commit of two phases.
  */
 import { test } from '@jest/globals';
-import { resolve } from 'node:path';
 import pg from 'pg';
+import { createDistributedDatabase } from '../../sandbox/trying/citus.js';
 import { BLOCKED_SESSIONS } from './until.js';
 
 /** The addresses of all servers, the coordinator first; null on one PostgreSQL. */
@@ -20,16 +20,13 @@ export async function copyTemplate(base: string, name: string): Promise<void> {
   }
 }
 
-/** For what is so on one server, and otherwise on several: docs/scaling.md says how. */
+/** Skipped on a cluster, where it is otherwise: docs/citus.md. */
 export const testOfOneServer = servers === null ? test : test.skip;
 export const isCluster = servers !== null;
 
 /** A database of the cluster, with no table in it. @returns its URL at the coordinator */
 export async function createEmptyDatabase(name: string): Promise<string> {
-  const { createOnEach } = (await import(resolve('test/support/start-citus.mjs'))) as {
-    createOnEach: (bases: readonly string[], name: string) => Promise<void>;
-  };
-  await createOnEach(servers ?? [], name);
+  await createDistributedDatabase(servers ?? [], name);
   return `${servers?.[0] ?? ''}${name}`;
 }
 

@@ -1,6 +1,7 @@
 /** The databases of `npm run test:citus`: a distributed template at each server of a cluster that is there already. */
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { createDistributedDatabase, serversOf } from '../../dist/sandbox/trying/citus.js';
 import { migrate } from '../../dist/src/token-store/migrations/migrate.js';
 import { grantPrivileges } from '../../dist/src/token-store/migrations/runtime-privileges.js';
 
@@ -8,12 +9,7 @@ const FOLDER = new URL('../../prisma/migrations', import.meta.url).pathname;
 
 /** @param url of a database at the coordinator, as a superuser; it has citus, and its servers were added to it */
 export default async function startCitus(url, role) {
-  const workers = await query(
-    url,
-    'SELECT nodename AS host, nodeport AS port FROM pg_dist_node WHERE groupid > 0',
-  );
-  if (workers.length === 0) throw new Error('The cluster has no worker: SELECT citus_add_node(...)');
-  const bases = [baseOf(url), ...workers.map(({ host, port }) => baseOf(url, host, port))];
+  const bases = await serversOf(url);
   console.log(
     'On each server of the cluster a database `migrated` is dropped and made, and so are databases `test_…`; ' +
       `the role ${role} is made where it is not there. The databases are dropped at the end, the role stays.`,
@@ -27,7 +23,7 @@ export default async function startCitus(url, role) {
     await query(`${base}postgres`, 'DROP DATABASE IF EXISTS migrated WITH (FORCE)');
   }
   const [coordinator = ''] = bases;
-  await createOnEach(bases, 'migrated');
+  await createDistributedDatabase(bases, 'migrated');
   await migrate(`${coordinator}migrated`, FOLDER, { distribute: true, say: (line) => console.log(line) });
   const password = new URL(url).password || randomUUID();
   const known = await query(`${coordinator}migrated`, `SELECT 1 FROM pg_roles WHERE rolname = '${role}'`);
@@ -75,29 +71,6 @@ async function testDatabases([coordinator]) {
     `SELECT datname AS name FROM pg_database WHERE datname ~ '^test_[0-9a-f]{32}$'`,
   );
   return rows.map(({ name }) => name);
-}
-
-/**
- * A database of a cluster, with no table in it.
- * @param bases the URLs of the servers, the coordinator first
- */
-export async function createOnEach(bases, name) {
-  for (const base of bases) {
-    await query(`${base}postgres`, `CREATE DATABASE ${name}`);
-    await query(`${base}${name}`, 'CREATE EXTENSION citus');
-  }
-  const [coordinator, ...workers] = bases.map((base) => new URL(base));
-  const at = ({ hostname, port }) => `'${hostname}', ${port || 5432}`;
-  const database = `${coordinator.href}${name}`;
-  await query(database, `SELECT citus_set_coordinator_host(${at(coordinator)})`);
-  for (const worker of workers) await query(database, `SELECT citus_add_node(${at(worker)})`);
-}
-
-function baseOf(url, host, port) {
-  const base = new URL(url);
-  if (host !== undefined) [base.hostname, base.port] = [host, String(port)];
-  base.pathname = '/';
-  return base.href;
 }
 
 async function query(url, sql) {
