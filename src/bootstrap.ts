@@ -47,7 +47,7 @@ export async function startBroker(
   settings: Settings,
   { clock, logDestination }: StartOptions = {},
 ): Promise<NestFastifyApplication> {
-  const { publicUrl, host, port } = settings;
+  const { publicUrl, cell, host, port } = settings;
   const version = readVersion();
   await traceAsAsked(settings, version, () => log);
   const log = openLog(settings, version, logDestination);
@@ -71,7 +71,7 @@ export async function startBroker(
       else next(request, response);
     },
   });
-  await registerPipeline(adapter, { publicUrl, limits, accessLog, textBodies: EVENT_BODIES });
+  await registerPipeline(adapter, { publicUrl, cell, limits, accessLog, textBodies: EVENT_BODIES });
 
   const module = AppModule.with(settings, { log, version, meter, ...(clock ? { clock } : {}) });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
@@ -86,6 +86,7 @@ export async function startBroker(
     calls: app.get(AcceptedCalls),
     controller: app.get(TokensController),
     log: pinoLogger,
+    cell,
   });
   features = {
     keys: app.get(KeyLookup),

@@ -393,6 +393,26 @@ withRouter(
 );
 
 withRouter(
+  named('a path that names the user in another text is refused, also after one that was accepted'),
+  async () => {
+    const user = 'path@b.com';
+    await connect({ user_id: user });
+    const path = encodeURIComponent(user);
+    expect((await call('GET', `/tokens/${path}`)).status).toBe(200);
+    // The second text comes to another cell, or to the same one: both refuse it.
+    for (const other of [user, path.replace('p', '%70')]) {
+      for (const answer of [
+        await call('GET', `/tokens/${other}`),
+        await call('DELETE', `/users/${other}?mode=local`),
+      ])
+        expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+    }
+    expect((await call('GET', `/tokens/${path}`)).status).toBe(200);
+    expect((await call('DELETE', `/users/${path}?mode=local`)).status).toBe(200);
+  },
+);
+
+withRouter(
   named('a header that names the user otherwise than the path does, or another user, is refused'),
   async () => {
     const users_ = ENCODED_USERS.filter((user) => encodeURIComponent(user) !== user);

@@ -4,8 +4,9 @@
  * whose header says otherwise may have been sent to the wrong cell, which would store there what no later call finds. Does not own which
  * cell a user belongs to, nor the other parameters of GET /authz (tokens/authz-request.ts).
  */
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalidRequest } from '../domain/errors.js';
+import { kindOf } from './rate-limit/route-limits.js';
 
 const CELL_USER_HEADER = 'x-token-broker-user';
 export const CELL_USER_RULE =
@@ -19,6 +20,18 @@ export function decodeCellUser(text: string): string | null {
   } catch {
     return null;
   }
+}
+
+const USER_PATH = /^\/(?:tokens|users)\/([^/?]+)/;
+
+/** Refuses a path in which the id has another text: a request in the other one comes to another cell. */
+export function refuseOtherUserPaths(server: FastifyInstance, cell: string | null): void {
+  if (cell === null) return;
+  server.addHook('onRequest', (request, _reply, done) => {
+    const [, text] = USER_PATH.exec(request.url) ?? [];
+    const isRefused = text !== undefined && kindOf(request) === 'service' && decodeCellUser(text) === null;
+    done(isRefused ? invalidRequest({ userId: CELL_USER_RULE }) : undefined);
+  });
 }
 
 /**

@@ -2,6 +2,7 @@ import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { tracing } from '../tracing/tracing.js';
 import type { AccessLog } from './logging/access-log.js';
+import { refuseOtherUserPaths } from './cell-user.js';
 import { limitRates, type RateLimits } from './rate-limit/rate-limit.hook.js';
 import { decorateRequests } from './request-context.js';
 import { registerPageHeaders, registerSecurityHeaders } from './security-headers.js';
@@ -19,6 +20,7 @@ import { refuseMalformedQueries } from './validation/query-text.js';
 /** What the pipeline takes from its caller. The last one comes from a feature, which http/ does not import. */
 interface PipelineParts {
   readonly publicUrl: string;
+  readonly cell: string | null;
   readonly limits: RateLimits;
   readonly accessLog: AccessLog;
   readonly textBodies: TextBodies;
@@ -36,7 +38,7 @@ interface PipelineParts {
  */
 export async function registerPipeline(
   adapter: FastifyAdapter,
-  { publicUrl, limits, accessLog, textBodies }: PipelineParts,
+  { publicUrl, cell, limits, accessLog, textBodies }: PipelineParts,
 ): Promise<void> {
   const server = adapter.getInstance<FastifyInstance>();
   decorateRequests(server);
@@ -46,6 +48,7 @@ export async function registerPipeline(
   limitRates(server, limits);
   registerMethodNotAllowed(server);
   refuseMalformedQueries(server);
+  refuseOtherUserPaths(server, cell);
   ignoreContentTypeOfEmptyBody(server);
   await registerPageHeaders(server, publicUrl);
   // pino-http (app.module.ts), Nest's only middleware: each log line has the request's id

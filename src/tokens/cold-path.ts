@@ -31,6 +31,7 @@ interface ColdPathParts {
   readonly limits: RateLimits;
   readonly accessLog: AccessLog;
   readonly log: PinoLogger;
+  readonly cell: string | null;
 }
 
 /** A request that nothing makes unusual (warm-path.ts). */
@@ -52,8 +53,11 @@ export class ColdPath {
 
   /** @returns false: nothing was counted and nothing begun */
   serve(cold: ColdRequest): boolean {
-    const { calls, audit, limits, log } = this.parts;
+    const { calls, audit, limits, log, cell } = this.parts;
     const [, userId = '', search = ''] = PLAIN.exec(cold.request.url ?? '') ?? [];
+    // The pipeline refuses it where there are cells (http/cell-user.ts): encodeURIComponent changes no other of these characters.
+    if (cell !== null && userId.includes('@')) return false;
+
     const call = isUserId(userId) ? calls.find(cold.digest, search, cold.now) : null;
     const service = call?.caller.service;
     if (!call || !service || !audit.hasCapacity(service.id) || !limits.admitKnown(service.id)) return false;
