@@ -20,9 +20,9 @@ Examples:
   DATABASE_URL=postgresql://broker:...@db.example.com/broker \\
     token-broker migrate
 
-With --distribute the tables of a Citus database are distributed over its servers, by
-user: docs/scaling.md. Stop the brokers first. It can be interrupted and run
-again. From then on migrate without it does what is new there, too.
+With --distribute the tables of a Citus database are distributed over its
+servers, by user: docs/citus.md. Stop the brokers first. It can be interrupted
+and run again. From then on migrate without it does what is new there, too.
 
 With --grant-runtime the owner of the tables runs this command, and the broker
 runs as that other role: docs/configuration.md. Pass it with each migrate.
