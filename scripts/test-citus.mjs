@@ -58,10 +58,11 @@ const FLOWS = [
   'cli/keys',
   'cli/operator',
   'cli/risc',
-  'cluster',
   'cluster-commits',
   'cluster-migrations',
 ];
+/** Cuts off servers, and kills them: after the others, and alone. */
+const ALONE = 'test/cluster.test.ts';
 
 const { values, positionals } = parseArgs({ options: { url: { type: 'string' } }, allowPositionals: true });
 if (!values.url) {
@@ -70,9 +71,18 @@ if (!values.url) {
   );
   process.exit(64);
 }
-const files = positionals.length > 0 ? positionals : FLOWS.map((name) => `test/${name}.test.ts`);
-const { status } = spawnSync(process.execPath, ['node_modules/jest/bin/jest.js', '-w', '2', ...files], {
-  stdio: 'inherit',
-  env: { ...process.env, TEST_CITUS_URL: values.url },
-});
-process.exit(status ?? 1);
+const files = positionals.length > 0 ? positionals : [...FLOWS.map((name) => `test/${name}.test.ts`), ALONE];
+const runs = [files.filter((file) => file !== ALONE), files.filter((file) => file === ALONE)];
+const failed = runs
+  .filter((some) => some.length > 0)
+  .map(run)
+  .find((status) => status !== 0);
+process.exit(failed ?? 0);
+
+function run(some) {
+  const { status } = spawnSync(process.execPath, ['node_modules/jest/bin/jest.js', '-w', '2', ...some], {
+    stdio: 'inherit',
+    env: { ...process.env, TEST_CITUS_URL: values.url },
+  });
+  return status ?? 1;
+}
