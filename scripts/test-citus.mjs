@@ -47,7 +47,6 @@ const FLOWS = [
   'bad-input',
   'google-answers',
   'clocks',
-  'logs',
   'readiness',
   'console/overview',
   'console/users',
