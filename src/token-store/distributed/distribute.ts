@@ -128,7 +128,7 @@ async function assertCluster(client: pg.Client): Promise<void> {
     throw new NotDistributable(
       'The database has no extension citus, so that its tables cannot be distributed over several servers. ' +
         'Load citus (shared_preload_libraries) on every server, run CREATE EXTENSION citus in this database there, and add the ' +
-        'servers with citus_add_node: docs/scaling.md.',
+        'servers with citus_add_node: docs/citus.md.',
     );
   }
   const { rows: nodes } = await client.query<{ isCoordinator: boolean; servers: number }>(
@@ -139,7 +139,7 @@ async function assertCluster(client: pg.Client): Promise<void> {
     throw new NotDistributable('DATABASE_URL leads to a worker of the cluster. Run this at its coordinator.');
   if (nodes[0].servers === 0)
     throw new NotDistributable(
-      'The cluster has no server for rows. Add some with citus_add_node: docs/scaling.md.',
+      'The cluster has no server for rows. Add some with citus_add_node: docs/citus.md.',
     );
 }
 

@@ -1,6 +1,6 @@
 /**
  * Which tables are distributed over the servers of a Citus database, and by which column: read by `token-broker migrate
- * --distribute`, by the tests of keys and statements, and by docs/scaling.md. Owns no SQL of the broker; all other tables stay
+ * --distribute`, by the tests of keys and statements, and by docs/citus.md. Owns no SQL of the broker; all other tables stay
  * on the coordinator.
  */
 export interface DistributedTable {

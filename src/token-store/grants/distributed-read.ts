@@ -1,8 +1,7 @@
 /**
  * The cold read where the tables are distributed over several servers: two statements at the same time, each about one table and
- * one user. The coordinator plans a join again for each execution, and any statement the longer the more columns it returns; such a
- * statement it only sends on (docs/decisions/0025). Owns neither the cold read of one server nor what a row proves:
- * access-tokens.ts.
+ * one user, which the coordinator sends on to the worker without planning it. A join is planned for each execution, and takes longer
+ * with each column that it returns (docs/citus.md). Owns neither the cold read of one server nor what a row proves: access-tokens.ts.
  */
 import type { Database } from '../client/database.js';
 import { parseJsonTimestamp } from '../client/timestamps.js';
