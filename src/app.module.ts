@@ -15,7 +15,6 @@ import { GoogleModule } from './google/google.module.js';
 import { GrantsModule } from './grants/grants.module.js';
 import { HttpModule } from './http/http.module.js';
 import { logging, openLog } from './http/logging/logger.js';
-import { openKeyWrapper } from './key-wrappers.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { SystemClock } from './operations/system-clock.js';
 import { SealingModule } from './sealing/sealing.module.js';
@@ -53,7 +52,7 @@ export class AppModule {
         ConfigModule.with(settings),
         LoggerModule.forRoot(logging(log ?? openLog(settings, version))),
         OperationsModule.with(clock ?? new SystemClock(), meter),
-        SealingModule.with((uri) => openKeyWrapper(uri, settings)),
+        SealingModule,
         TokenStoreModule,
         GoogleModule,
         HttpModule,

@@ -4,7 +4,7 @@ import inspector from 'node:inspector';
 import { ConfigurationError } from './config/configuration-error.js';
 import { loadEnvFile } from './config/load-env-file.js';
 import { readConfiguration } from './config/read-configuration.js';
-import { KeyWrapFailure } from './domain/ports/key-wrapper.js';
+import { KmsFailure } from './domain/google/google-failure.js';
 import { workerNumber } from './workers/protocol.js';
 
 // SIGUSR1 opens Node's inspector: any client that reaches its port can read every secret in memory. A listener prevents that.
@@ -43,7 +43,7 @@ function refuseInspector({ NODE_ENV }: NodeJS.ProcessEnv): void {
 
 /** What a restart may correct ends like any other fault, so that the platform restarts it. */
 function keyRingFault(error: unknown): ConfigurationError | null {
-  if (!(error instanceof KeyWrapFailure)) return null;
+  if (!(error instanceof KmsFailure)) return null;
   return new ConfigurationError([`KEY_RING_FILE cannot be unwrapped: ${error.message}`]);
 }
 

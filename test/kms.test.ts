@@ -7,9 +7,9 @@ import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { crc32c } from '../src/google/kms/crc32c.js';
 import { Settings } from '../src/config/settings.js';
-import { KeyWrapFailure } from '../src/domain/ports/key-wrapper.js';
+import { KmsFailure } from '../src/domain/google/google-failure.js';
 import { Secret } from '../src/domain/secret.js';
-import { openKeyWrapper } from '../src/key-wrappers.js';
+import { GoogleKms } from '../src/google/kms/google-kms.js';
 import { generateKeyRing, keyRingFaults } from '../src/sealing/key-ring.js';
 import { loadKeyRing } from '../src/sealing/load-key-ring.js';
 import { wrapRing } from '../src/sealing/ring-file.js';
@@ -42,8 +42,8 @@ afterAll(async () => {
   await kms.close();
 });
 
-const open = (uri: string) => openKeyWrapper(uri, { googleStandInUrl: kms.url, googleTimeoutMs: 2000 });
-const wrapper = () => open(kms.key);
+const access = () => ({ googleStandInUrl: kms.url, googleTimeoutMs: 2000 });
+const wrapper = () => new GoogleKms(kms.key, access());
 const write = (content: string, name = 'ring.json') => {
   const path = join(folder, name);
   writeFileSync(path, content, { mode: 0o600 });
@@ -51,9 +51,12 @@ const write = (content: string, name = 'ring.json') => {
 };
 const plainRing = () => write(generateKeyRing(DAY));
 const wrappedRing = async (json = generateKeyRing(DAY)) =>
-  write((await wrapRing(json, kms.key, open)).content);
+  write((await wrapRing(json, kms.key, access())).content);
 const sealerOf = (path: string, waitMs?: number) =>
-  Sealer.open(Object.assign(new Settings(), { keyRingFile: path, keyRingKmsKey: kms.key }), open, waitMs);
+  Sealer.open(
+    Object.assign(new Settings(), { keyRingFile: path, keyRingKmsKey: kms.key, ...access() }),
+    waitMs,
+  );
 const rewrap = (path: string, ...options: string[]) =>
   asJson(['keys', 'rewrap', '--file', path, ...options], { ...kms.env, KEY_RING_KMS_KEY: kms.key });
 interface File {
@@ -73,11 +76,11 @@ test.each([
 
 describe('Google Cloud KMS', () => {
   test('gives back what it wrapped, and nothing that was wrapped for another purpose', async () => {
-    const { ciphertext, keyVersion } = await (await wrapper()).wrap(Buffer.from('keys'));
+    const { ciphertext, keyVersion } = await wrapper().wrap(Buffer.from('keys'));
     expect(keyVersion).toMatch(/\/cryptoKeyVersions\/1$/);
     expect(Buffer.from(ciphertext).includes('keys')).toBe(false);
-    expect(Buffer.from(await (await wrapper()).unwrap(ciphertext)).toString()).toBe('keys');
-    await expect((await wrapper()).unwrap(Buffer.from('keys'))).rejects.toMatchObject({
+    expect(Buffer.from(await wrapper().unwrap(ciphertext)).toString()).toBe('keys');
+    await expect(wrapper().unwrap(Buffer.from('keys'))).rejects.toMatchObject({
       isTransient: false,
       message: expect.stringContaining('INVALID_ARGUMENT'),
     });
@@ -89,27 +92,27 @@ describe('Google Cloud KMS', () => {
     ['damaged', true, 'checksum'],
     ['denied', false, 'roles/cloudkms.cryptoKeyDecrypter'],
   ] as const)('that is %s fails with transient %s, and says so', async (fault, isTransient, words) => {
-    const { ciphertext } = await (await wrapper()).wrap(Buffer.from('keys'));
+    const { ciphertext } = await wrapper().wrap(Buffer.from('keys'));
     for (const attempt of [
-      async () => (await wrapper()).unwrap(ciphertext),
-      async () => (await wrapper()).wrap(Buffer.from('keys')),
+      async () => wrapper().unwrap(ciphertext),
+      async () => wrapper().wrap(Buffer.from('keys')),
     ]) {
       kms.failNext(fault);
       const failure = await attempt().catch((error: unknown) => error);
-      expect(failure).toBeInstanceOf(KeyWrapFailure);
+      expect(failure).toBeInstanceOf(KmsFailure);
       expect(failure).toMatchObject({ isTransient, message: expect.stringContaining(words) });
     }
   });
 
   test('names a key that does not exist, and credentials that are missing', async () => {
-    const elsewhere = await open(`${kms.key}-other`);
+    const elsewhere = new GoogleKms(`${kms.key}-other`, access());
     await expect(elsewhere.wrap(Buffer.from('keys'))).rejects.toMatchObject({
       message: expect.stringContaining('no such key'),
     });
     const before = process.env['GOOGLE_APPLICATION_CREDENTIALS'];
     process.env['GOOGLE_APPLICATION_CREDENTIALS'] = join(folder, 'none.json');
     try {
-      await expect((await wrapper()).wrap(Buffer.from('keys'))).rejects.toMatchObject({
+      await expect(wrapper().wrap(Buffer.from('keys'))).rejects.toMatchObject({
         message: expect.stringContaining('application default credentials'),
       });
     } finally {
@@ -143,7 +146,7 @@ describe('a wrapped key ring', () => {
     write(generateKeyRing(DAY));
     await sealer.reload();
     const after = await sealer.seal(TOKEN, 'aad');
-    write((await wrapRing(generateKeyRing(DAY), kms.key, open)).content);
+    write((await wrapRing(generateKeyRing(DAY), kms.key, access())).content);
     await expect((await sealerOf(path)).open(after, 'aad')).rejects.toThrow('The key ring has no key');
     expect((await sealer.open(after, 'aad')).reveal()).toBe(TOKEN.reveal());
   });
@@ -155,7 +158,7 @@ describe('a wrapped key ring', () => {
     await sealerOf(path);
     expect(kms.calls).toHaveLength(3);
     kms.failNext('unavailable', 100);
-    await expect(sealerOf(path, 300)).rejects.toThrow(KeyWrapFailure);
+    await expect(sealerOf(path, 300)).rejects.toThrow(KmsFailure);
     kms.calls.length = 0;
     kms.failNext('denied', 100);
     await expect(sealerOf(path)).rejects.toThrow('PERMISSION_DENIED');
@@ -258,7 +261,7 @@ describe('token-broker keys rewrap', () => {
     const hasEnded = () => isOver;
     while (!hasEnded()) {
       // Not with a sealer, whose warning about a plain key ring would be output of the commands.
-      await loadKeyRing({ keyRingFile: path, keyRingKmsKey: kms.key }, open);
+      await loadKeyRing({ keyRingFile: path, keyRingKmsKey: kms.key, ...access() });
       read++;
       await setImmediate();
     }

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KeyWrapFailure, type OpenKeyWrapper } from '../domain/ports/key-wrapper.js';
+import { KmsFailure } from '../domain/google/google-failure.js';
+import type { KmsAccess } from '../google/kms/google-kms.js';
 import { type KeyRing, keyRingOf } from './key-ring.js';
 import { KeyRingError, readRingFile, unwrapRing } from './ring-file.js';
 
-interface Source {
+interface Source extends KmsAccess {
   readonly keyRingFile: string;
   readonly keyRingKmsKey: string | null;
 }
@@ -16,13 +17,10 @@ const MAX_PAUSE_MS = 5_000;
  * whenever the file changes, never for a request.
  * @param mayBePlain false once a wrapped one was read: who can write the file could put a key of their own there, without the KMS
  * @throws {KeyRingError}
- * @throws {KeyWrapFailure}
+ * @throws {KmsFailure}
  */
-export async function loadKeyRing(
-  { keyRingFile, keyRingKmsKey }: Source,
-  open: OpenKeyWrapper,
-  mayBePlain = true,
-): Promise<KeyRing> {
+export async function loadKeyRing(source: Source, mayBePlain = true): Promise<KeyRing> {
+  const { keyRingFile, keyRingKmsKey } = source;
   const file = readRingFile(keyRingFile);
   if (typeof file === 'string') {
     if (mayBePlain) return keyRingOf(file);
@@ -31,21 +29,17 @@ export async function loadKeyRing(
   // The file does not decide which key is asked: who can write it could name one of their own.
   if (file.kmsKey !== keyRingKmsKey)
     throw new KeyRingError('is wrapped by another key than KEY_RING_KMS_KEY says');
-  return keyRingOf(await unwrapRing(file, await open(keyRingKmsKey)));
+  return keyRingOf(await unwrapRing(file, source));
 }
 
 /** The same at the start: a KMS that is unavailable is asked again for a while. */
-export async function loadFirstKeyRing(
-  source: Source,
-  open: OpenKeyWrapper,
-  waitMs: number,
-): Promise<KeyRing> {
+export async function loadFirstKeyRing(source: Source, waitMs: number): Promise<KeyRing> {
   const until = performance.now() + waitMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     try {
-      return await loadKeyRing(source, open);
+      return await loadKeyRing(source);
     } catch (error) {
-      const mayComeBack = error instanceof KeyWrapFailure && error.isTransient;
+      const mayComeBack = error instanceof KmsFailure && error.isTransient;
       if (!mayComeBack || performance.now() + pauseMs > until) throw error;
       await sleep(pauseMs);
     }

@@ -1,5 +1,5 @@
 import { readTextFile } from '../config/text-file.js';
-import type { KeyWrapper, OpenKeyWrapper, WrappedBytes } from '../domain/ports/key-wrapper.js';
+import { GoogleKms, type KmsAccess, type WrappedBytes } from '../google/kms/google-kms.js';
 
 /*
  * The file of a key ring: its JSON Web Key Set as it is, or as one ciphertext of a key management service (KMS), which also
@@ -42,26 +42,25 @@ function wrappedIn(text: string): WrappedRing | null {
   }
 }
 
-/** @throws {KeyWrapFailure} */
-export async function unwrapRing({ ciphertext }: WrappedRing, wrapper: KeyWrapper): Promise<string> {
-  return Buffer.from(await wrapper.unwrap(ciphertext)).toString('utf8');
+/** @throws {KmsFailure} */
+export async function unwrapRing({ kmsKey, ciphertext }: WrappedRing, access: KmsAccess): Promise<string> {
+  return Buffer.from(await new GoogleKms(kmsKey, access).unwrap(ciphertext)).toString('utf8');
 }
 
 /**
  * Wraps a key ring, and unwraps it to see that the KMS gives it back.
  * @param json a JSON Web Key Set
  * @returns the content of the file
- * @throws {KeyWrapFailure}
+ * @throws {KmsFailure}
  * @throws {KeyRingError} when something else came back
  */
 export async function wrapRing(
   json: string,
   kmsKey: string,
-  open: OpenKeyWrapper,
+  access: KmsAccess,
 ): Promise<{ readonly content: string; readonly keyVersion: string }> {
-  const wrapper = await open(kmsKey);
-  const { ciphertext, keyVersion } = await wrapper.wrap(Buffer.from(json));
-  if ((await unwrapRing({ kmsKey, ciphertext, keyVersion }, wrapper)) !== json)
+  const { ciphertext, keyVersion } = await new GoogleKms(kmsKey, access).wrap(Buffer.from(json));
+  if ((await unwrapRing({ kmsKey, ciphertext, keyVersion }, access)) !== json)
     throw new KeyRingError('is not what the key management service gives back');
   const wrapped = Buffer.from(ciphertext).toString('base64');
   const file = { kms_key: kmsKey, kms_key_version: keyVersion, wrapped };

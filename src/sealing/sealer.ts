@@ -2,7 +2,7 @@ import { createHmac, hash, type KeyObject } from 'node:crypto';
 import { statSync, unwatchFile, watchFile } from 'node:fs';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { KeyWrapFailure, type OpenKeyWrapper } from '../domain/ports/key-wrapper.js';
+import { KmsFailure } from '../domain/google/google-failure.js';
 import { Secret } from '../domain/secret.js';
 import { type CompactJwe, decrypt, encrypt, parseJwe } from './compact-jwe.js';
 import { type KeyRing, readKeyRing } from './key-ring.js';
@@ -68,9 +68,9 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
 
   /**
    * Of a key ring that may be wrapped.
-   * @throws {KeyWrapFailure} when the KMS refuses, or stays unavailable
+   * @throws {KmsFailure} when the KMS refuses, or stays unavailable
    */
-  static async open(settings: Settings, open: OpenKeyWrapper, waitMs = START_WAIT_MS): Promise<Sealer> {
+  static async open(settings: Settings, waitMs = START_WAIT_MS): Promise<Sealer> {
     const { keyRingFile: file, keyRingKmsKey: kmsKey } = settings;
     if (kmsKey === null) return new Sealer(settings);
     const readChange = lastChangeOf(file);
@@ -80,8 +80,8 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
         'KEY_RING_KMS_KEY is set and the key ring is not wrapped: run `token-broker keys rewrap`',
       );
     }
-    const ring = await loadFirstKeyRing(settings, open, waitMs);
-    return new Sealer(settings, { ring, isWrapped, readChange, open });
+    const ring = await loadFirstKeyRing(settings, waitMs);
+    return new Sealer(settings, { ring, isWrapped, readChange });
   }
 
   /** Polls, because mounted secrets are replaced by renaming a folder above them, which no watcher sees. */
@@ -110,7 +110,7 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
       do {
         this.#readChange = this.#lastChange();
         this.#ring = this.unwrapped
-          ? await loadKeyRing(this.settings, this.unwrapped.open, !this.#isWrapped)
+          ? await loadKeyRing(this.settings, !this.#isWrapped)
           : readKeyRing(this.settings.keyRingFile);
         if (this.unwrapped) this.#isWrapped ||= isWrappedRing(this.settings.keyRingFile);
         // It may have changed while the KMS was asked.
@@ -119,7 +119,7 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
     } catch (error) {
       this.#log.error({ err: error }, 'the key ring cannot be read; the former keys stay in use');
       // The file does not change once more when the KMS is back.
-      if (error instanceof KeyWrapFailure && error.isTransient) {
+      if (error instanceof KmsFailure && error.isTransient) {
         this.#retry = setTimeout(() => void this.reload(), POLL_MS).unref();
       }
     }
@@ -197,7 +197,6 @@ interface Unwrapped {
   readonly isWrapped: boolean;
   /** When the file had changed last before it was read. */
   readonly readChange: number | undefined;
-  readonly open: OpenKeyWrapper;
 }
 
 function isWrappedRing(path: string): boolean {

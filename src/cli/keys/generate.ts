@@ -47,17 +47,17 @@ async function generate({ out, add = false, kmsKey }: Options): Promise<CommandR
     import('../../sealing/ring-file.js'),
   ]);
   const now = new Date();
-  const { open } = await kmsSettings(kmsKey);
+  const kms = await kmsSettings(kmsKey);
   const { json } = add
     ? await replaceRing(path, async () => {
-        const { json: older, wrappedBy } = await readRing(path, open);
+        const { json: older, wrappedBy } = await readRing(path, kms);
         const extended = generateKeyRing(now, older);
         // By the newest version of the same key.
-        const content = wrappedBy ? (await wrapRing(extended, wrappedBy.kmsKey, open)).content : extended;
+        const content = wrappedBy ? (await wrapRing(extended, wrappedBy.kmsKey, kms)).content : extended;
         return { content, json: extended };
       })
     : { json: generateKeyRing(now) };
-  if (!add) writeNewRing(path, kmsKey === undefined ? json : (await wrapRing(json, kmsKey, open)).content);
+  if (!add) writeNewRing(path, kmsKey === undefined ? json : (await wrapRing(json, kmsKey, kms)).content);
   const { sealingKeyId, sealingKeys } = keyRingOf(json);
   const older = [...sealingKeys.keys()].filter((id) => id !== sealingKeyId);
   return {

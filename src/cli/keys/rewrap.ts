@@ -40,16 +40,17 @@ async function rewrap({ file, kmsKey: given, plain = false }: Options): Promise<
   const name = file ?? process.env['KEY_RING_FILE'];
   if (!name) throw faultyConfiguration(['KEY_RING_FILE is not set; --file names a key ring, too']);
   const path = resolve(name);
-  const { kmsKey, open } = await kmsSettings(given);
+  const kms = await kmsSettings(given);
+  const { kmsKey } = kms;
   if (kmsKey === null && !plain) {
     throw faultyConfiguration(['KEY_RING_KMS_KEY is not set; --kms-key names a key, too']);
   }
   const { wrapRing } = await import('../../sealing/ring-file.js');
   const { before, after } = await replaceRing(path, async () => {
-    const { json, wrappedBy } = await readRing(path, open);
+    const { json, wrappedBy } = await readRing(path, kms);
     const before = wrappedBy?.keyVersion ?? null;
     if (plain || kmsKey === null) return { content: json, before, after: null };
-    const { content, keyVersion } = await wrapRing(json, kmsKey, open);
+    const { content, keyVersion } = await wrapRing(json, kmsKey, kms);
     return { content, before, after: keyVersion };
   });
   return {

@@ -13,23 +13,19 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import type { OpenKeyWrapper } from '../../domain/ports/key-wrapper.js';
+import type { KmsAccess } from '../../google/kms/google-kms.js';
 import { EXIT, Failure, faultyConfiguration } from '../shared/failure.js';
 import { createFile, explainWrite, isExisting } from '../shared/files.js';
 
 /** What commands that may need a KMS take from the environment. */
-interface KmsSettings {
+interface KmsSettings extends KmsAccess {
   /** KEY_RING_KMS_KEY, or what was given instead. */
   readonly kmsKey: string | null;
-  readonly open: OpenKeyWrapper;
 }
 
 /** @param kmsKey an option that takes precedence over KEY_RING_KMS_KEY @throws {Failure} */
 export async function kmsSettings(kmsKey?: string): Promise<KmsSettings> {
-  const [{ readEnvironment }, { openKeyWrapper }] = await Promise.all([
-    import('../../config/environment.js'),
-    import('../../key-wrappers.js'),
-  ]);
+  const { readEnvironment } = await import('../../config/environment.js');
   const { environment, faults } = readEnvironment({
     ...process.env,
     ...(kmsKey === undefined ? {} : { KEY_RING_KMS_KEY: kmsKey }),
@@ -40,11 +36,11 @@ export async function kmsSettings(kmsKey?: string): Promise<KmsSettings> {
   if (environment.NODE_ENV === 'production' && environment.GOOGLE_STAND_IN_URL)
     wrong.push('GOOGLE_STAND_IN_URL is set: production talks to the real Google only');
   if (wrong.length > 0) throw faultyConfiguration(wrong);
-  const reach = {
+  return {
+    kmsKey: environment.KEY_RING_KMS_KEY,
     googleStandInUrl: environment.GOOGLE_STAND_IN_URL,
     googleTimeoutMs: environment.GOOGLE_TIMEOUT_MS,
   };
-  return { kmsKey: environment.KEY_RING_KMS_KEY, open: (uri) => openKeyWrapper(uri, reach) };
 }
 
 interface ReadRing {
@@ -55,14 +51,14 @@ interface ReadRing {
 }
 
 /** Reads a key ring, unwrapped with the key that the file names. @throws {Failure} */
-export async function readRing(path: string, open: OpenKeyWrapper): Promise<ReadRing> {
+export async function readRing(path: string, kms: KmsAccess): Promise<ReadRing> {
   const [{ KeyRingError, readRingFile, unwrapRing }, { keyRingOf }] = await Promise.all([
     import('../../sealing/ring-file.js'),
     import('../../sealing/key-ring.js'),
   ]);
   try {
     const file = readRingFile(path);
-    const json = typeof file === 'string' ? file : await unwrapRing(file, await open(file.kmsKey));
+    const json = typeof file === 'string' ? file : await unwrapRing(file, kms);
     keyRingOf(json);
     return { json, wrappedBy: typeof file === 'string' ? null : file };
   } catch (error) {

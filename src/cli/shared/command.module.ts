@@ -5,7 +5,6 @@ import { Meter } from '../../domain/metrics/meter.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { SlotReporter } from '../../domain/ports/slot-reporter.js';
-import { openKeyWrapper } from '../../key-wrappers.js';
 import { SystemClock } from '../../operations/system-clock.js';
 import { SealingModule } from '../../sealing/sealing.module.js';
 import { ServiceAccountsModule } from '../../service-accounts/service-accounts.module.js';
@@ -24,7 +23,7 @@ export class CommandModule {
       module: CommandModule,
       imports: [
         ConfigModule.with(settings),
-        SealingModule.with((uri) => openKeyWrapper(uri, settings)),
+        SealingModule,
         TokenStoreModule,
         ServicesModule,
         ServiceAccountsModule,

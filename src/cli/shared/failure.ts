@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../../config/configuration-error.js';
 import { BrokerError } from '../../domain/errors.js';
-import { KeyWrapFailure } from '../../domain/ports/key-wrapper.js';
+import { KmsFailure } from '../../domain/google/google-failure.js';
 
 /**
  * Exit codes, for shell scripts. 69 and 78 are EX_UNAVAILABLE and EX_CONFIG of sysexits.h; 10 to 19 are about
@@ -75,7 +75,7 @@ export async function explainFailure(error: unknown): Promise<Failure> {
   if (error instanceof Failure) return error;
   if (error instanceof ConfigurationError) return faultyConfiguration(error.faults);
   if (error instanceof BrokerError) return new Failure(EXIT.refused, error.code, error.detail);
-  if (error instanceof KeyWrapFailure) {
+  if (error instanceof KmsFailure) {
     return error.isTransient
       ? new Failure(EXIT.unavailable, 'kms_unavailable', error.message)
       : new Failure(EXIT.refused, 'kms_refused', error.message);

@@ -35,6 +35,19 @@ export class GoogleFailure extends Error {
   }
 }
 
+/** What went wrong at Google Cloud KMS. The message is what it says and what to do; never a key. */
+export class KmsFailure extends Error {
+  override readonly name = 'KmsFailure';
+
+  /** @param isTransient whether the same request may succeed soon */
+  constructor(
+    readonly isTransient: boolean,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /** Whether the same request may succeed soon. */
 export function isTransient({ kind }: GoogleFailure): boolean {
   return kind === 'unavailable' || kind === 'withheld';

@@ -1,4 +1,4 @@
-import { KeyWrapFailure, KeyWrapper, type WrappedBytes } from '../../domain/ports/key-wrapper.js';
+import { KmsFailure } from '../../domain/google/google-failure.js';
 import { printableLine } from '../../domain/text.js';
 import { type OutboundResponse, send } from '../../outbound/http-client.js';
 import { endpointsFor } from '../endpoints.js';
@@ -12,27 +12,38 @@ const MAX_BYTES = 256 * 1024;
 /** What the ciphertext is for: it unwraps as nothing else. */
 const AAD = Buffer.from('token-broker/key-ring');
 
+/** How KMS is reached: the broker's settings have it. */
+export interface KmsAccess {
+  readonly googleStandInUrl: string | null;
+  readonly googleTimeoutMs: number;
+}
+
+/** Bytes that KMS encrypted. */
+export interface WrappedBytes {
+  readonly ciphertext: Uint8Array;
+  /** The resource name of the version of the key. */
+  readonly keyVersion: string;
+}
+
 /**
- * A symmetric key of Google Cloud KMS, by its REST API with application default credentials. Checks CRC-32C both ways, as
+ * A symmetric key of Google Cloud KMS, which never leaves it, by its REST API with application default credentials. Checks CRC-32C both ways, as
  * https://cloud.google.com/kms/docs/data-integrity-guidelines asks. Google's client library is not used: decision 24.
  */
-export class GoogleKms extends KeyWrapper {
+export class GoogleKms {
+  readonly #name: string;
   readonly #url: string;
   readonly #timeoutMs: number;
   #credentials: Promise<{ getAccessToken(): Promise<string | null | undefined> }> | null = null;
 
-  /** @param name projects/…/locations/…/keyRings/…/cryptoKeys/… */
-  constructor(
-    private readonly name: string,
-    { standInUrl, timeoutMs }: { readonly standInUrl: string | null; readonly timeoutMs: number },
-  ) {
-    super();
-    this.#url = `${endpointsFor(standInUrl).kms}/${name}`;
-    this.#timeoutMs = timeoutMs;
+  /** @param uri gcp-kms://projects/…/locations/…/keyRings/…/cryptoKeys/…, the form of Tink's URIs */
+  constructor(uri: string, { googleStandInUrl, googleTimeoutMs }: KmsAccess) {
+    this.#name = uri.replace('gcp-kms://', '');
+    this.#url = `${endpointsFor(googleStandInUrl).kms}/${this.#name}`;
+    this.#timeoutMs = googleTimeoutMs;
   }
 
   /** https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys/encrypt */
-  override async wrap(plaintext: Uint8Array): Promise<WrappedBytes> {
+  async wrap(plaintext: Uint8Array): Promise<WrappedBytes> {
     const answer = await this.#call('encrypt', { ...field('plaintext', plaintext), ...ASSOCIATED });
     const { name: keyVersion } = answer;
     const ciphertext = bytesOf(answer, 'ciphertext');
@@ -40,13 +51,13 @@ export class GoogleKms extends KeyWrapper {
       answer['verifiedPlaintextCrc32c'] === true &&
       answer['verifiedAdditionalAuthenticatedDataCrc32c'] === true;
     // Another key's answer would be one that nothing here can unwrap.
-    if (!isVerified || typeof keyVersion !== 'string' || !keyVersion.startsWith(`${this.name}/`))
+    if (!isVerified || typeof keyVersion !== 'string' || !keyVersion.startsWith(`${this.#name}/`))
       throw damaged();
     return { ciphertext, keyVersion };
   }
 
   /** https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys/decrypt */
-  override async unwrap(ciphertext: Uint8Array): Promise<Uint8Array> {
+  async unwrap(ciphertext: Uint8Array): Promise<Uint8Array> {
     return bytesOf(
       await this.#call('decrypt', { ...field('ciphertext', ciphertext), ...ASSOCIATED }),
       'plaintext',
@@ -66,7 +77,7 @@ export class GoogleKms extends KeyWrapper {
     const { status: code, message } = (json['error'] ?? {}) as Record<string, unknown>;
     const words = [code, message].filter((each) => typeof each === 'string').map(printableLine);
     const isTransient = status >= 500 || status === 408 || status === 429;
-    throw new KeyWrapFailure(
+    throw new KmsFailure(
       isTransient,
       `Google Cloud KMS ${isTransient ? 'is unavailable' : 'refuses'} (${[`HTTP ${status}`, ...words].join(', ').slice(0, 500)}).` +
         (isTransient ? '' : ` ${adviceOn(code)}`),
@@ -78,17 +89,14 @@ export class GoogleKms extends KeyWrapper {
       return await send(...request);
     } catch (error) {
       // The error is dropped, not wrapped: it can hold the request.
-      throw new KeyWrapFailure(
-        true,
-        `Google Cloud KMS gave no answer (${classifyLostRequest(error).error}).`,
-      );
+      throw new KmsFailure(true, `Google Cloud KMS gave no answer (${classifyLostRequest(error).error}).`);
     }
   }
 
   /** The library caches it until it expires. */
   async #token(): Promise<string> {
     try {
-      const [, projectId = ''] = this.name.split('/');
+      const [, projectId = ''] = this.#name.split('/');
       this.#credentials ??= import('google-auth-library').then(
         // Without a project the library looks for one, by gcloud and by a metadata server.
         ({ GoogleAuth }) => new GoogleAuth({ scopes: [SCOPE], projectId }),
@@ -98,7 +106,7 @@ export class GoogleKms extends KeyWrapper {
     } catch {
       // Dropped as well: it can hold the credentials.
     }
-    throw new KeyWrapFailure(
+    throw new KmsFailure(
       true,
       'There is no access token for Google Cloud KMS: the application default credentials are missing, are refused, or Google gave no answer.',
     );
@@ -126,7 +134,7 @@ function field(name: string, bytes: Uint8Array): Record<string, string> {
 
 const ASSOCIATED = field('additionalAuthenticatedData', AAD);
 
-/** @throws {KeyWrapFailure} when the checksum is missing or another */
+/** @throws {KmsFailure} when the checksum is missing or another */
 function bytesOf(answer: Record<string, unknown>, name: string): Uint8Array {
   const { [name]: text, [`${name}Crc32c`]: checksum } = answer;
   const bytes = Buffer.from(typeof text === 'string' ? text : '', 'base64');
@@ -135,6 +143,6 @@ function bytesOf(answer: Record<string, unknown>, name: string): Uint8Array {
 }
 
 /** The same request may arrive whole at the next attempt. */
-function damaged(): KeyWrapFailure {
-  return new KeyWrapFailure(true, 'The answer of Google Cloud KMS is damaged: its checksum does not fit.');
+function damaged(): KmsFailure {
+  return new KmsFailure(true, 'The answer of Google Cloud KMS is damaged: its checksum does not fit.');
 }
