@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { PinoLogger } from 'nestjs-pino';
 import type { DestinationStream, Logger as Log } from 'pino';
 import { AppModule, type BrokerOptions } from './app.module.js';
+import { AuditInterceptor } from './audit/audit.interceptor.js';
 import type { Settings } from './config/settings.js';
 import { BUILD_INFO } from './domain/metrics/system-metrics.js';
 import { Meter } from './domain/metrics/meter.js';
@@ -11,12 +12,13 @@ import { Clock } from './domain/ports/clock.js';
 import { AccessLog } from './http/logging/access-log.js';
 import { BrokerLogger, openLog } from './http/logging/logger.js';
 import { serveOpenApi } from './http/openapi-document.js';
-import { registerPipeline } from './http/pipeline.js';
+import { registerHandlers, registerHooks } from './http/pipeline.js';
 import { ClientAddresses } from './http/rate-limit/client-address.js';
 import { RateLimits } from './http/rate-limit/rate-limit.hook.js';
 import { createAdapter } from './http/server/http-server.js';
 import { ServiceUsageJob } from './operations/service-usage.job.js';
 import { EVENT_BODIES } from './security-events/security-events.controller.js';
+import { ServiceAuthGuard } from './services/service-auth.guard.js';
 import { KeyLookup } from './services/service-key.js';
 import { AuditLog } from './token-store/audit/audit-log.repository.js';
 import { AcceptedCalls } from './tokens/accepted-calls.js';
@@ -71,7 +73,7 @@ export async function startBroker(
       else next(request, response);
     },
   });
-  await registerPipeline(adapter, { publicUrl, cell, limits, accessLog, textBodies: EVENT_BODIES });
+  await registerHooks(adapter, { publicUrl, cell, limits, accessLog, textBodies: EVENT_BODIES });
 
   const module = AppModule.with(settings, { log, version, meter, ...(clock ? { clock } : {}) });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
@@ -79,6 +81,7 @@ export async function startBroker(
     // main.ts explains what the start failed of.
     abortOnError: false,
   });
+  registerHandlers(app, { authentication: app.get(ServiceAuthGuard), audit: app.get(AuditInterceptor) });
   const pinoLogger = await app.resolve<PinoLogger>(PinoLogger);
   const around = { limits, accessLog, clock: app.get(Clock), audit: app.get(AuditLog) };
   const coldPath = new ColdPath({

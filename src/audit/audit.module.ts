@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
 import { AuditPartitionsJob } from './audit-partitions.job.js';
 import { AuditExportController } from './audit-export.controller.js';
 import { AuditController } from './audit.controller.js';
@@ -13,6 +12,6 @@ import { AuditInterceptor } from './audit.interceptor.js';
  */
 @Module({
   controllers: [AuditController, AuditExportController],
-  providers: [AuditPartitionsJob, { provide: APP_INTERCEPTOR, useClass: AuditInterceptor }],
+  providers: [AuditPartitionsJob, AuditInterceptor],
 })
 export class AuditModule {}

@@ -1,11 +1,9 @@
 import { Global, Module } from '@nestjs/common';
-import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { ListQueue } from './pagination/list-queue.js';
 import { PageCursors } from './pagination/page-cursors.js';
 import { ProblemFilter } from './problem/problem.filter.js';
 import { Problems } from './problem/problem.js';
 import { StylesheetController } from './stylesheet.controller.js';
-import { validation } from './validation/validation.pipe.js';
 
 /**
  * Owns what every route shares: the order of a request (pipeline.ts), problem details, validation, request ids, the log's
@@ -15,13 +13,7 @@ import { validation } from './validation/validation.pipe.js';
 @Global()
 @Module({
   controllers: [StylesheetController],
-  providers: [
-    Problems,
-    PageCursors,
-    ListQueue,
-    { provide: APP_FILTER, useClass: ProblemFilter },
-    { provide: APP_PIPE, useValue: validation },
-  ],
+  providers: [Problems, ProblemFilter, PageCursors, ListQueue],
   exports: [Problems, PageCursors, ListQueue],
 })
 export class HttpModule {}

@@ -1,8 +1,10 @@
-import type { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { CanActivate, NestInterceptor } from '@nestjs/common';
+import type { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { tracing } from '../tracing/tracing.js';
 import type { AccessLog } from './logging/access-log.js';
 import { refuseOtherUserPaths } from './cell-user.js';
+import { ProblemFilter } from './problem/problem.filter.js';
 import { limitRates, type RateLimits } from './rate-limit/rate-limit.hook.js';
 import { decorateRequests } from './request-context.js';
 import { registerPageHeaders, registerSecurityHeaders } from './security-headers.js';
@@ -16,9 +18,18 @@ import {
 } from './server/body-parsers.js';
 import { registerMethodNotAllowed } from './server/method-not-allowed.js';
 import { refuseMalformedQueries } from './validation/query-text.js';
+import { validation } from './validation/validation.pipe.js';
 
-/** What the pipeline takes from its caller. The last one comes from a feature, which http/ does not import. */
-interface PipelineParts {
+/*
+ * The order of a request, from top to bottom: registerHooks(), then registerHandlers(). Parts of features come as arguments, which
+ * http/ does not import. server/http-server.ts bounds connections before it, and asks the warm path
+ * (tokens/warm-path.ts), which answers what it has from the cache, and the cold path (tokens/cold-path.ts), which answers what
+ * the pipeline accepted before: such a request sees nothing of the following, unless it is refused. What does
+ * not become a request of Fastify is answered in server/raw-responses.ts: malformed HTTP, and a URL that the router cannot
+ * read.
+ */
+
+interface HookParts {
   readonly publicUrl: string;
   readonly cell: string | null;
   readonly limits: RateLimits;
@@ -26,19 +37,18 @@ interface PipelineParts {
   readonly textBodies: TextBodies;
 }
 
+interface HandlerParts {
+  readonly authentication: CanActivate;
+  readonly audit: NestInterceptor;
+}
+
 /**
- * The order of a request. server/http-server.ts bounds connections before it, and asks the warm path
- * (tokens/warm-path.ts), which answers what it has from the cache, and the cold path (tokens/cold-path.ts), which answers what
- * the pipeline accepted before: such a request sees nothing of the following, unless it is refused. What does
- * not become a request of Fastify is answered in server/raw-responses.ts: malformed HTTP, and a URL that the router cannot
- * read.
- *
  * Call it before NestFactory.create(), which registers its middleware behind these hooks, and before any route: these
  * functions collect routes, or configure them.
  */
-export async function registerPipeline(
+export async function registerHooks(
   adapter: FastifyAdapter,
-  { publicUrl, cell, limits, accessLog, textBodies }: PipelineParts,
+  { publicUrl, cell, limits, accessLog, textBodies }: HookParts,
 ): Promise<void> {
   const server = adapter.getInstance<FastifyInstance>();
   decorateRequests(server);
@@ -65,14 +75,17 @@ export async function registerPipeline(
   acceptForms(adapter);
   acceptText(adapter, textBodies);
 
-  // Nest's route handler, in this order:
-  //   guard         services/service-auth.guard.ts   APP_GUARD in services.module.ts
-  //   interceptors  audit/audit.interceptor.ts       APP_INTERCEPTOR in audit.module.ts, then a controller's own
-  //   pipe          validation/validation.pipe.ts    APP_PIPE in http.module.ts
-  //   the controller's method
-  // The filter problem/problem.filter.ts (APP_FILTER in http.module.ts) answers whatever any of these or a hook above
-  // throws, and a request without a route. The routes of openapi.ts have no guard, interceptor and pipe.
+  // Nest's route handler: registerHandlers().
 
   // onResponse:
   accessLog.register(server);
+}
+
+/** Nest's route handler, in this order. Call it before the application listens. The routes of openapi.ts have only the filter. */
+export function registerHandlers(app: NestFastifyApplication, { authentication, audit }: HandlerParts): void {
+  app.useGlobalGuards(authentication); // services/service-auth.guard.ts
+  app.useGlobalInterceptors(audit); // audit/audit.interceptor.ts, then a controller's own
+  app.useGlobalPipes(validation);
+  // The controller's method. Whatever any of these or a hook above throws, and a request without a route, is answered here:
+  app.useGlobalFilters(app.get(ProblemFilter));
 }

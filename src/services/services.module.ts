@@ -1,5 +1,4 @@
 import { Global, Module } from '@nestjs/common';
-import { APP_GUARD } from '@nestjs/core';
 import { DelegatedCredentialCache } from './delegated-credential-cache.js';
 import { DelegatedCredentials } from './delegated-credentials.js';
 import { LogosController } from './logos.controller.js';
@@ -27,7 +26,7 @@ import { WorkloadJwtVerifier } from './workload-jwt/workload-jwt-verifier.js';
     ServiceRegistry,
     ServiceFaces,
     WorkloadJwtVerifier,
-    { provide: APP_GUARD, useClass: ServiceAuthGuard },
+    ServiceAuthGuard,
   ],
   exports: [KeyLookup, ServiceRegistry, ServiceFaces, ServiceCache, DelegatedCredentials],
 })
