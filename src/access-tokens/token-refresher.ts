@@ -46,8 +46,6 @@ interface Task {
   readonly doubted: AccessToken | null;
 }
 
-type Outcome = RefreshResult | GoogleFailure;
-
 /** Beyond the timeouts of the requests to Google, so that a lease expires only when its owner crashed. */
 const LEASE_MARGIN_MS = 2000;
 /** A replica that waits for another's lease is notified of its end, and polls besides. */
@@ -134,8 +132,8 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     const { lease } = outcome;
     try {
       const asking = doubted ? this.#askAbout(doubted, lease, release) : this.#renew(lease, scopes, release);
-      const result = await asking;
-      if (result instanceof GoogleFailure) return await this.#fail(lease, result, requester);
+      // google/ throws its failures. From here on a failure is a value.
+      const result = await asking.catch((error: unknown) => this.#fail(lease, asFailure(error), requester));
       if (result.kind === 'token') {
         const cause = refused ? { refused: tokenIdOf(refused) } : {};
         this.#record('ok', grant, requester, { scopes: result.token.scopes, ...cause });
@@ -148,11 +146,9 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     }
   }
 
-  /** Ends the lease, except with a failure. */
-  async #renew(lease: Lease, scopes: readonly string[], release: () => void): Promise<Outcome> {
-    const renewed = await this.renewal.renew(lease, scopes).catch(asFailure);
-    release();
-    if (renewed instanceof GoogleFailure) return renewed;
+  /** Ends the lease, where it returns. @throws {GoogleFailure} */
+  async #renew(lease: Lease, scopes: readonly string[], release: () => void): Promise<RefreshResult> {
+    const renewed = await this.renewal.renew(lease, scopes).finally(release);
     if (renewed.kind === 'narrowed') return this.results.save(lease, renewed);
     if (renewed.kind === 'not_narrowed') {
       await this.leases.giveUp(lease, 0);
@@ -166,13 +162,14 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
 
   /**
    * Whether the grant is dead although Google has just issued a token of it: a caller that says so is not enough to end the
-   * grant for all others. Ends the lease, except with a failure.
+   * grant for all others. Ends the lease, where it returns.
+   * @throws {GoogleFailure} when it is
    */
-  async #askAbout(doubted: AccessToken, lease: Lease, release: () => void): Promise<Outcome> {
+  async #askAbout(doubted: AccessToken, lease: Lease, release: () => void): Promise<RefreshResult> {
     const failure = await this.google.assertAccepted(doubted.token).then(() => null, asFailure);
     release();
     // A service account has no consent that could end.
-    if (failure?.kind === 'grant_dead' && lease.grant.kind === 'user') return failure;
+    if (failure?.kind === 'grant_dead' && lease.grant.kind === 'user') throw failure;
     await this.leases.giveUp(lease, 0);
     const retryAfterSeconds = secondsUntilReplaceable(doubted, this.clock.now());
     const result: RefreshFailure = failure

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Settings } from '../../config/settings.js';
 import { BrokerError } from '../../domain/errors.js';
+import { GoogleFailure } from '../../domain/google/google-failure.js';
 import { explainFailure } from '../../domain/google/oauth-failures.js';
 import { scopeSet } from '../../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../../domain/google/service-account.js';
@@ -85,17 +86,26 @@ async function add(keyFile: string, options: Options): Promise<CommandResult> {
 
 async function assertToken(request: NewServiceAccount, settings: Settings, now: Date): Promise<void> {
   const { tryAssertion } = await import('../../google/oauth/jwt-bearer-grant.js');
-  const { key, subject, account } = request;
+  const { key, subject } = request;
   const scopes = scopeSet(request.scopes);
-  const failure = await tryAssertion(
-    { key, subject, scopes },
-    { standInUrl: settings.googleStandInUrl, timeoutMs: settings.googleTimeoutMs, now },
-  );
-  if (!failure) return;
+  const reach = { standInUrl: settings.googleStandInUrl, timeoutMs: settings.googleTimeoutMs, now };
+  try {
+    await tryAssertion({ key, subject, scopes }, reach);
+  } catch (error) {
+    throw error instanceof GoogleFailure ? explainRefusal(error, request, scopes) : error;
+  }
+}
+
+function explainRefusal(
+  failure: GoogleFailure,
+  request: NewServiceAccount,
+  scopes: readonly string[],
+): Failure {
+  const { subject, account } = request;
   const said = failure.description ? ` Google said: ${failure.description}` : '';
   if (failure.kind === 'unavailable') {
     const { meaning, remedy } = explainFailure(failure, 'refresh');
-    throw new Failure(
+    return new Failure(
       EXIT.unavailable,
       'google_unavailable',
       `${meaning} Nothing was stored. ${remedy} Or skip this request with --offline. (${failure.error})${said}`,
@@ -106,7 +116,7 @@ async function assertToken(request: NewServiceAccount, settings: Settings, now: 
     subject,
     grantedScopes: scopes,
   });
-  throw new Failure(
+  return new Failure(
     EXIT.refused,
     cause,
     `Google gives ${account.email ?? account.sub} no token (${failure.error}). ${remedy} Nothing was stored.${said}`,

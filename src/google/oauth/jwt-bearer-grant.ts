@@ -1,4 +1,3 @@
-import { GoogleFailure } from '../../domain/google/google-failure.js';
 import type { Assertion } from '../../domain/google/oauth.js';
 import type { TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { endpointsFor } from '../endpoints.js';
@@ -37,17 +36,11 @@ export async function askByAssertion(
 /**
  * Tries an assertion before a key is stored.
  * @param standInUrl the stand-in for Google; null: Google itself
- * @returns the failure; null when Google issues a token
+ * @throws {GoogleFailure} where Google issues no token
  */
 export async function tryAssertion(
   assertion: Assertion,
   { standInUrl, timeoutMs, now }: { readonly standInUrl: string | null; timeoutMs: number; now: Date },
-): Promise<GoogleFailure | null> {
-  try {
-    await askByAssertion(assertion, { tokenUrl: endpointsFor(standInUrl).token, timeoutMs, now });
-    return null;
-  } catch (error) {
-    if (error instanceof GoogleFailure) return error;
-    throw error;
-  }
+): Promise<void> {
+  await askByAssertion(assertion, { tokenUrl: endpointsFor(standInUrl).token, timeoutMs, now });
 }

@@ -28,7 +28,7 @@ export async function probeClient(
   client: GoogleClient,
   { standInUrl, timeoutMs }: { readonly standInUrl: string | null; readonly timeoutMs: number },
 ): Promise<ProbeVerdict> {
-  const failure = await refreshNothing(client, endpointsFor(standInUrl).token, timeoutMs);
+  const failure = await failureOfRefresh(client, endpointsFor(standInUrl).token, timeoutMs);
   const { kind, error, description } = failure;
   if (kind === 'grant_dead') return { verdict: 'accepted' };
   const { meaning, remedy } = explainFailure(failure, 'refresh');
@@ -41,7 +41,8 @@ export async function probeClient(
   };
 }
 
-async function refreshNothing(
+/** A refusal is what is wanted, so nothing is thrown. */
+async function failureOfRefresh(
   client: GoogleClient,
   tokenUrl: string,
   timeoutMs: number,
