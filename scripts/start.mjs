@@ -7,7 +7,7 @@ process.chdir(join(import.meta.dirname, '..'));
 process.on('SIGUSR1', () => undefined);
 try {
   // NODE_ENV may be set there.
-  const { loadEnvFile } = await import('../dist/src/config/load-env-file.js');
+  const { loadEnvFile } = await import('../dist/src/config/configuration-files.js');
   loadEnvFile();
 } catch {
   // Missing or faulty: the process that is started reads it again, and reports it.

@@ -1,8 +1,7 @@
 import './supported-node.js';
 import 'reflect-metadata';
 import inspector from 'node:inspector';
-import { ConfigurationError } from './config/configuration-error.js';
-import { loadEnvFile } from './config/load-env-file.js';
+import { ConfigurationError, loadEnvFile } from './config/configuration-files.js';
 import { readConfiguration } from './config/read-configuration.js';
 import { KmsFailure } from './domain/google/google-failure.js';
 import { workerNumber } from './workers/protocol.js';

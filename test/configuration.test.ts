@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { ConfigurationError } from '../src/config/configuration-error.js';
+import { ConfigurationError } from '../src/config/configuration-files.js';
 import type { Settings } from '../src/config/settings.js';
 import { readConfiguration } from '../src/config/read-configuration.js';
 import { generateKeyRing } from '../src/sealing/key-ring.js';

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { decodeText } from '../src/config/text-file.js';
+import { decodeText } from '../src/config/configuration-files.js';
 import { emptyFolder, startTokenBroker, tokenBroker } from './cli/token-broker.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
 

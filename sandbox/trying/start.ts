@@ -6,8 +6,7 @@
  */
 import 'reflect-metadata';
 import { startBroker } from '../../src/bootstrap.js';
-import { ConfigurationError } from '../../src/config/configuration-error.js';
-import { loadEnvFile } from '../../src/config/load-env-file.js';
+import { ConfigurationError, loadEnvFile } from '../../src/config/configuration-files.js';
 import { readConfiguration } from '../../src/config/read-configuration.js';
 import { tracing } from '../../src/tracing/tracing.js';
 import { startSampleApp } from '../sample-app/sample-app.js';

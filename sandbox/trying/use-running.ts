@@ -2,7 +2,7 @@
  * Passes the settings of the running trying mode to the command line, so that `npm run token-broker -- service list`
  * works without configuration. Configured settings stay; with a configured database, nothing is passed.
  */
-import { loadEnvFile } from '../../src/config/load-env-file.js';
+import { loadEnvFile } from '../../src/config/configuration-files.js';
 import { dataFolderPath } from './data-folder.js';
 import { findRunning } from './running.js';
 

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { readTextFile } from '../config/text-file.js';
+import { readTextFile } from '../config/configuration-files.js';
 import { Secret } from '../domain/secret.js';
 import type { AddressSource } from '../token-store/client/address-source.js';
 import { type CommandResult, printResult } from './shared/command-result.js';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { loadEnvFile } from '../config/load-env-file.js';
+import { loadEnvFile } from '../config/configuration-files.js';
 import { readVersion } from '../version.js';
 import { apply } from './apply/apply.js';
 import { exportDeclaration } from './apply/export.js';

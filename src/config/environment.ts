@@ -6,7 +6,7 @@ import { HTTP_SETTINGS, PROCESS_SETTINGS } from './declarations/http.js';
 import { LOG_SETTINGS, TRACE_SETTINGS } from './declarations/telemetry.js';
 import { proxyVariables } from './proxies.js';
 import type { Setting } from './setting.js';
-import { readTextFile } from './text-file.js';
+import { readTextFile } from './configuration-files.js';
 
 /** Every setting, by the name of its environment variable. */
 export const SETTINGS = {

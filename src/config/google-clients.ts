@@ -2,7 +2,7 @@ import { assertClient, type Service } from '../domain/access/policy.js';
 import { invalidRequest } from '../domain/errors.js';
 import type { GoogleClient } from '../domain/google/oauth.js';
 import { Secret } from '../domain/secret.js';
-import { readTextFile } from './text-file.js';
+import { readTextFile } from './configuration-files.js';
 
 /** What to do about a JSON without a secret. */
 export const SECRET_SHOWN_ONCE =

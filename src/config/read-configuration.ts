@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { keyRingFaults } from '../sealing/key-ring.js';
 import { databaseUrlFaults } from '../token-store/client/database-address.js';
-import { ConfigurationError } from './configuration-error.js';
+import { ConfigurationError } from './configuration-files.js';
 import { readConsole } from './console.js';
 import { type Environment, type EnvironmentVariables, readEnvironment } from './environment.js';
 import { GoogleClients, readGoogleClients } from './google-clients.js';

@@ -1,7 +1,7 @@
 import { isTrustDomain, type ServiceIssuer } from '../domain/access/workload-identity.js';
 import { isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
 import { isDisplayText } from '../domain/text.js';
-import { readTextFile } from './text-file.js';
+import { readTextFile } from './configuration-files.js';
 
 const MAX_ADDRESS = 2000;
 

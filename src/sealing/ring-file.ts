@@ -1,4 +1,4 @@
-import { readTextFile } from '../config/text-file.js';
+import { readTextFile } from '../config/configuration-files.js';
 import { GoogleKms, type KmsAccess, type WrappedBytes } from '../google/kms/google-kms.js';
 
 /*

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ConfigurationError } from '../../config/configuration-error.js';
+import { ConfigurationError } from '../../config/configuration-files.js';
 import { type AdsApiVersion, adsApiVersion } from '../../domain/ads/api-versions.js';
 import type { GoogleClient } from '../../domain/google/oauth.js';
 import type { ProbeVerdict } from '../../google/oauth/probe-client.js';

@@ -3,7 +3,7 @@
  * delegated credential as refresh token (RFC 6749 section 6). Owns the request and what its response means. Does not own
  * when to ask, nor what becomes of the token (token-keeper.ts).
  */
-import { readTextFile } from '../../config/text-file.js';
+import { readTextFile } from '../../config/configuration-files.js';
 import { Secret } from '../../domain/secret.js';
 import { audienceOf, type BrokerAddress, type TokenSubject } from './broker-address.js';
 import type { TokenSource, UrlSource } from './token-source.js';

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../../config/configuration-error.js';
+import { ConfigurationError } from '../../config/configuration-files.js';
 import { BrokerError } from '../../domain/errors.js';
 import { KmsFailure } from '../../domain/google/google-failure.js';
 

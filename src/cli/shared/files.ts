@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { decodeText, readTextFile } from '../../config/text-file.js';
+import { decodeText, readTextFile } from '../../config/configuration-files.js';
 import { Secret } from '../../domain/secret.js';
 import type { ServiceAccountKey } from '../../google/service-account-key.js';
 import { EXIT, Failure } from './failure.js';

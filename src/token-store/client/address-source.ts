@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/settings.js';
-import { readTextFile } from '../../config/text-file.js';
+import { readTextFile } from '../../config/configuration-files.js';
 import { Secret } from '../../domain/secret.js';
 import { type DatabaseAddress, parseDatabaseUrl } from './database-address.js';
 
