@@ -9,7 +9,7 @@ import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { ListQueue } from '../http/pagination/list-queue.js';
 import { AuditExportRepository } from '../token-store/audit/audit-export.repository.js';
-import { NDJSON, toExportLine } from './audit-export.js';
+import { NDJSON, toExportLine } from './audit-formats.js';
 import { AuditExportQuery } from './audit.dto.js';
 
 /** GET /audit/export: all that the caller may see in GET /audit, in one answer that is written while it is read. */

@@ -72,7 +72,7 @@ function show(options: Options, { json = false, wide = false }: Format): Promise
       await Promise.all([
         import('../../token-store/audit/audit-events.repository.js'),
         import('../../token-store/services/services.repository.js'),
-        import('../../audit/audit-csv.js'),
+        import('../../audit/audit-formats.js'),
         import('../../audit/audit.dto.js'),
       ]);
     const service = idOrName === undefined ? null : await broker.get(ServicesRepository).findNamed(idOrName);

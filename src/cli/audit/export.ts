@@ -49,7 +49,7 @@ function write(after: ExportPosition | null, asJson: boolean): Promise<void> {
   return withBroker(async (broker) => {
     const [{ AuditExportRepository }, { toExportLine }] = await Promise.all([
       import('../../token-store/audit/audit-export.repository.js'),
-      import('../../audit/audit-export.js'),
+      import('../../audit/audit-formats.js'),
     ]);
     const trail = broker.get(AuditExportRepository);
     const horizon = await trail.horizon();

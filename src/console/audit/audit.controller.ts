@@ -2,7 +2,7 @@
 import { Controller, Get, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
-import { AUDIT_CSV_HEADER, toCsvLine } from '../../audit/audit-csv.js';
+import { AUDIT_CSV_HEADER, toCsvLine } from '../../audit/audit-formats.js';
 import { AUDIT_ACTIONS } from '../../domain/audit-entry.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { sendPage } from '../../http/page-responses.js';

@@ -1,4 +1,10 @@
+/**
+ * Audit events as lines of a file, each as GET /audit shows it: CSV (RFC 4180) for spreadsheets, and NDJSON with the cursor after which
+ * an export goes on. For the API, the console and the command line. Does not own which events, their order, nor who may read them.
+ */
+import { exportCursor } from '../domain/export-position.js';
 import type { AuditEvent } from '../token-store/audit/audit-events.repository.js';
+import type { ExportedEvent } from '../token-store/audit/audit-export.repository.js';
 import { toAuditEventResponse } from './audit.dto.js';
 
 const COLUMNS = [
@@ -20,7 +26,6 @@ const COLUMNS = [
 /** Spreadsheets take such a cell for a formula. */
 const FORMULA = /^[=+\-@\t\r]/;
 
-/** Audit events as CSV (RFC 4180), for spreadsheets. Does not own which events, nor who may read them. */
 export const AUDIT_CSV_HEADER = COLUMNS.join(',');
 
 export function toCsvLine(event: AuditEvent): string {
@@ -34,4 +39,11 @@ export function toCsvLine(event: AuditEvent): string {
 function cell(text: string): string {
   const safe = FORMULA.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+export const NDJSON = 'application/x-ndjson';
+
+export function toExportLine(event: ExportedEvent): string {
+  const response: object = toAuditEventResponse(event);
+  return `${JSON.stringify({ ...response, cursor: exportCursor(event) })}\n`;
 }
