@@ -1,6 +1,11 @@
+/**
+ * Where a browser goes with an outcome: on to the app, or to the page of the result; and what that page says of an authorization
+ * response that is refused. Does not own how a response is judged (callback/).
+ */
 import type { FastifyReply } from 'fastify';
 import { type ConnectOutcome, isForUserFirst, returnAddress } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import { BrokerError } from '../domain/errors.js';
 
 /** Where this browser sees an outcome, and the refusals of the callback, at an address without code and state. */
 export const RESULT_PATH = '/connect/result';
@@ -35,4 +40,22 @@ export function appAddress({ returnTo }: ConnectRequest, outcome: ConnectOutcome
 
 function resultAddress(ticketId: string): string {
   return `${RESULT_PATH}?${new URLSearchParams({ ticket: ticketId }).toString()}`;
+}
+
+const GO_BACK = 'Go back to the app; if it is not connected, start again there.';
+
+/** Why an authorization response is refused, in words for its user. */
+const WHAT: Readonly<Record<string, string>> = {
+  state_missing: 'This page is only for browsers that Google sends back.',
+  malformed_response: 'This answer is not as Google sends it.',
+  state_unknown: 'This answer belongs to no connect that is in progress.',
+  other_browser:
+    'This connect was started in another browser, or its cookie is gone. If you have that browser open, continue there.',
+  wrong_issuer: 'This answer does not come from Google.',
+};
+
+/** @returns null for a reason that is none of these: anyone can make an address */
+export function callbackRefusal(reason: string): BrokerError | null {
+  const what = Object.hasOwn(WHAT, reason) ? WHAT[reason] : undefined;
+  return what === undefined ? null : new BrokerError('invalid_request', `${what} ${GO_BACK}`, { reason });
 }

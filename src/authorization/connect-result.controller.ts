@@ -16,8 +16,7 @@ import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { errorPage } from '../pages/error-page.js';
 import { resultPage, waitingPage } from '../pages/result-page.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
-import { appAddress, redirectTo } from './browser-response.js';
-import { callbackRefusal } from './callback-refusals.js';
+import { appAddress, callbackRefusal, redirectTo } from './browser-response.js';
 import { PageContexts } from './page-contexts.js';
 
 class ResultQuery {

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { callbackRefusal } from '../authorization/callback-refusals.js';
+import { callbackRefusal } from '../authorization/browser-response.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../connect-tickets/ticket-watch.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
