@@ -1,10 +1,11 @@
 /**
  * What a query or a form of the console says. An empty field was not filled in, and one that came twice has no meaning. Owns how
- * texts, choices and times are read, and the paths that lead to them. Does not own what a page does with them.
+ * texts, choices, times and names of services are read. Does not own what a page does with them.
  */
 import { isRFC3339 } from 'class-validator';
 import { invalidRequest } from '../domain/errors.js';
 import { isPlainText } from '../domain/text.js';
+import type { ServicesRepository } from '../token-store/services/services.repository.js';
 
 export type FormValues = Readonly<Record<string, unknown>>;
 
@@ -58,17 +59,16 @@ export function cursorIn(values: FormValues): string | undefined {
   return textIn(values, 'cursor') ?? undefined;
 }
 
-/** A path with those parameters that have a value. */
-export function pathWith(path: string, parameters: Readonly<Record<string, string | null>>): string {
-  const given = Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== null);
-  return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
-}
-
-/** The next page of a list; null on the last. */
-export function nextPath(
-  path: string,
-  parameters: Readonly<Record<string, string | null>>,
-  cursor: string | null,
-): string | null {
-  return cursor === null ? null : pathWith(path, { ...parameters, cursor });
+/**
+ * The id of the service that a filter names, one that the broker refuses, too.
+ * @throws {BrokerError} `invalid_request`
+ */
+export async function serviceIdOf(
+  services: ServicesRepository,
+  idOrName: string | null,
+): Promise<string | null> {
+  if (idOrName === null) return null;
+  const service = await services.findNamed(idOrName);
+  if (service) return service.id;
+  throw invalidRequest({ service: 'is neither the name nor the id of a service.' });
 }

@@ -14,8 +14,8 @@ import {
 } from '../../token-store/audit/audit-events.repository.js';
 import { AuditLog } from '../../token-store/audit/audit-log.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
-import { choiceIn, cursorIn, type FormValues, nextPath, pathWith, textIn, timeIn } from '../form-values.js';
-import { serviceIdOf } from '../named-service.js';
+import { nextPath, pathWith } from '../paths.js';
+import { choiceIn, cursorIn, type FormValues, serviceIdOf, textIn, timeIn } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { auditPage, type ShownFilter } from './audit-page.js';

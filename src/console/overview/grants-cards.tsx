@@ -1,7 +1,7 @@
 /** The tables of the overview about grants: by client and status, by what ended them, and the accounts with the fewest free slots. */
 import { DEAD_GRANTS, type DeadGrantCause } from '../../domain/google/dead-grants.js';
 import type { CountPart, GrantsSnapshot } from '../../token-store/console/overview.repository.js';
-import { pathWith } from '../form-values.js';
+import { pathWith } from '../paths.js';
 import { Badge, Card, Gauge, StatusBadge, whole } from '../views/parts.js';
 import { Table } from '../views/table.js';
 

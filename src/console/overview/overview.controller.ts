@@ -10,7 +10,6 @@ import { ChangeFeed } from '../../token-store/change-feed/change-feed.js';
 import { ActivityRepository } from '../../token-store/console/activity.repository.js';
 import { OverviewRepository } from '../../token-store/console/overview.repository.js';
 import { WebhookTargets } from '../../token-store/outbox/webhook-targets.repository.js';
-import { Build } from '../build.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { activityIn, periodOf } from './activity-series.js';
@@ -18,6 +17,12 @@ import { overviewPage } from './overview-page.js';
 
 /** Of some million grants it takes longer, and goes on. */
 const MAX_WAIT_MS = 10_000;
+
+/** What was built: a class, so that Nest injects it. */
+export class Build {
+  /** @param version as in package.json */
+  constructor(readonly version: string) {}
+}
 
 @Controller('console')
 @ConsoleController()

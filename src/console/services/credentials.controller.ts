@@ -9,8 +9,8 @@ import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.j
 import { aboutCredential, DelegatedCredentials } from '../../services/delegated-credentials.js';
 import { DelegatedCredentialsRepository } from '../../token-store/services/delegated-credentials.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
-import { cursorIn, type FormValues, nextPath, pathWith, textIn } from '../form-values.js';
-import { serviceIdOf } from '../named-service.js';
+import { nextPath, pathWith } from '../paths.js';
+import { cursorIn, type FormValues, serviceIdOf, textIn } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { credentialsPage } from './credentials-page.js';

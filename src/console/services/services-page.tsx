@@ -1,7 +1,7 @@
 import { RIGHTS } from '../../domain/access/policy.js';
 import type { ServiceUsage } from '../../token-store/services/service-usage.repository.js';
 import type { ListedService } from '../../token-store/services/services.repository.js';
-import { pathWith } from '../form-values.js';
+import { pathWith } from '../paths.js';
 import { Layout, renderConsole, type Viewer } from '../views/layout.js';
 import { Badge, Card, Notice, Time, whole } from '../views/parts.js';
 import { Pager, Table } from '../views/table.js';

@@ -7,7 +7,8 @@ import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.j
 import { DelegatedCredentialsRepository } from '../../token-store/services/delegated-credentials.repository.js';
 import { ServiceUsageRepository } from '../../token-store/services/service-usage.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
-import { cursorIn, type FormValues, nextPath } from '../form-values.js';
+import { nextPath } from '../paths.js';
+import { cursorIn, type FormValues } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { COUNTED_CREDENTIALS, servicesPage } from './services-page.js';

@@ -4,8 +4,8 @@ import { Problems } from '../../http/problem/problem.js';
 import { sendPage } from '../../http/page-responses.js';
 import { Settings } from '../../config/settings.js';
 import { problemHeaders } from '../../http/problem/send-problem.js';
+import { signInAddress } from '../paths.js';
 import { problemPage } from '../views/problem-page.js';
-import { signInAddress } from './return-path.js';
 
 /** There is no session. @param path where to go on after the sign-in */
 export class SignInNeeded extends Error {

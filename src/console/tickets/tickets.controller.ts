@@ -12,8 +12,8 @@ import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.j
 import { ConnectMetrics } from '../../operations/connect-metrics.js';
 import { ConnectTicketListsRepository } from '../../token-store/connects/connect-ticket-lists.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
-import { choiceIn, cursorIn, type FormValues, nextPath, textIn } from '../form-values.js';
-import { serviceIdOf } from '../named-service.js';
+import { nextPath } from '../paths.js';
+import { choiceIn, cursorIn, type FormValues, serviceIdOf, textIn } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { ticketsPage } from './tickets-page.js';

@@ -1,8 +1,7 @@
 /** What would end, before it does: of one grant, or of a user. Operators get the button; the choice of the mode is a link. */
 import type { Grant } from '../../domain/grant/grant.js';
 import type { DisconnectMode, Ended, EndedGrant } from '../../grants/end-grants.js';
-import { pathWith } from '../form-values.js';
-import { userPath } from '../paths.js';
+import { pathWith, userPath } from '../paths.js';
 import { Form, Layout, renderConsole, type Viewer } from '../views/layout.js';
 import { Card, Choice, Notice, whole } from '../views/parts.js';
 import { Table } from '../views/table.js';

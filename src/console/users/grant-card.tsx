@@ -2,8 +2,7 @@
 import type { GrantHistory } from '../../grants/grant-timeline.js';
 import { missingScopes } from '../../domain/google/scopes.js';
 import { type Grant, isActive } from '../../domain/grant/grant.js';
-import { pathWith } from '../form-values.js';
-import { grantPath, linkPath, userPath } from '../paths.js';
+import { grantPath, linkPath, pathWith, userPath } from '../paths.js';
 import type { Viewer } from '../views/layout.js';
 import { Badge, Card, Gauge, StatusBadge, Time, whole } from '../views/parts.js';
 import { Timeline } from './timeline.js';

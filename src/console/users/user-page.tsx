@@ -1,6 +1,5 @@
 import type { GrantHistory } from '../../grants/grant-timeline.js';
-import { pathWith } from '../form-values.js';
-import { linkPath, userPath } from '../paths.js';
+import { linkPath, pathWith, userPath } from '../paths.js';
 import { Layout, renderConsole, type Viewer } from '../views/layout.js';
 import { Notice } from '../views/parts.js';
 import { Pager } from '../views/table.js';

@@ -16,8 +16,8 @@ import {
   GrantSearchRepository,
   type UserFilter,
 } from '../../token-store/grants/grant-search.repository.js';
-import { choiceIn, cursorIn, type FormValues, nextPath, textIn } from '../form-values.js';
-import { userPath } from '../paths.js';
+import { nextPath, userPath } from '../paths.js';
+import { choiceIn, cursorIn, type FormValues, textIn } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { userPage } from './user-page.js';

@@ -11,7 +11,8 @@ import { WebhooksRepository } from '../../token-store/outbox/webhooks.repository
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { ReplayWebhooks } from '../../webhooks/replay-webhooks.js';
 import { type ChangedWebhook, WebhookRegistry } from '../../webhooks/webhook-registry.js';
-import { choiceIn, cursorIn, type FormValues, nextPath, pathWith, textIn, timeIn } from '../form-values.js';
+import { nextPath, pathWith } from '../paths.js';
+import { choiceIn, cursorIn, type FormValues, textIn, timeIn } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
 import type { ListedWebhook } from './receivers-card.js';
