@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { cacheBound } from '../domain/cache-bound.js';
+import { cacheBound, SharedValues } from '../domain/cache-memory.js';
 import { Settings } from '../config/settings.js';
 import { scopeKey } from '../domain/google/scopes.js';
 import type { AccessToken, Grant } from '../domain/grant/grant.js';
@@ -16,7 +16,6 @@ import { renewFrom } from '../domain/grant/token-freshness.js';
 import { cacheLookups, meterCache } from '../domain/metrics/cache-meter.js';
 import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
-import { SharedValues } from '../domain/shared-values.js';
 import { flatText } from '../domain/text.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';

@@ -1,11 +1,10 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { cacheBound } from '../domain/cache-bound.js';
+import { cacheBound } from '../domain/cache-memory.js';
 import { isTransient } from '../domain/google/google-failure.js';
 import { sameScopes } from '../domain/google/scopes.js';
-import { backoffAfter } from '../domain/grant/backoff.js';
+import { backoffAfter, type Lease } from '../domain/grant/lease-and-backoff.js';
 import type { AccessToken, Grant } from '../domain/grant/grant.js';
-import type { Lease } from '../domain/grant/refresh-lease.js';
 import {
   entryKeyOf,
   type IssuedToken,
@@ -41,7 +40,7 @@ const NOT_REPLACED_MS = 30_000;
 /**
  * Saves what Google answered to a refresh. What the database does not accept (a full disk, an outage) is kept, served as long as the
  * grant has not changed, and saved later, with backoff. The latest failures are cached, so that callers who retry at once cost neither
- * a request to Google nor a query; the backoff that all replicas share is a column of the grant's row (domain/grant/backoff.ts). An
+ * a request to Google nor a query; the backoff that all replicas share is a column of the grant's row (domain/grant/lease-and-backoff.ts). An
  * entry belongs to one version of a grant, which each caller has just read: whatever ends the grant ends the entry.
  */
 @Injectable()

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { cacheBound } from '../domain/cache-bound.js';
+import { cacheBound } from '../domain/cache-memory.js';
 import { AccessTokenService } from '../access-tokens/access-token.service.js';
 import { tokenIdOf } from '../access-tokens/grant-cache.js';
 import type { GrantRequest } from '../access-tokens/token-errors.js';

@@ -4,7 +4,7 @@ import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from
 import type { FastifyReply } from 'fastify';
 import { assertMay, type Service } from '../domain/access/policy.js';
 import { invalidRequest } from '../domain/errors.js';
-import { exportCursor, readExportCursor } from '../domain/export-position.js';
+import { exportCursor, readExportCursor } from '../domain/list-position.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { ListQueue } from '../http/pagination/list-queue.js';

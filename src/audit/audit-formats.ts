@@ -2,7 +2,7 @@
  * Audit events as lines of a file, each as GET /audit shows it: CSV (RFC 4180) for spreadsheets, and NDJSON with the cursor after which
  * an export goes on. For the API, the console and the command line. Does not own which events, their order, nor who may read them.
  */
-import { exportCursor } from '../domain/export-position.js';
+import { exportCursor } from '../domain/list-position.js';
 import type { AuditEvent } from '../token-store/audit/audit-events.repository.js';
 import type { ExportedEvent } from '../token-store/audit/audit-export.repository.js';
 import { toAuditEventResponse } from './audit.dto.js';

@@ -4,7 +4,7 @@ import { assertMay, maySeeUser, type Service } from '../domain/access/policy.js'
 import { coversAll } from '../domain/access/user-rule.js';
 import type { AuditAction } from '../domain/audit-entry.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
-import type { Page } from '../domain/page.js';
+import type { Page } from '../domain/list-position.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { ListQueue } from '../http/pagination/list-queue.js';

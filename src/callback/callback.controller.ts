@@ -3,7 +3,12 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrowserBinding } from '../authorization/browser-binding-cookie.js';
-import { callbackRefusal, redirectTo, respondToBrowser, RESULT_PATH } from '../authorization/browser-response.js';
+import {
+  callbackRefusal,
+  redirectTo,
+  respondToBrowser,
+  RESULT_PATH,
+} from '../authorization/browser-response.js';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
 import { consentFacts } from '../authorization/consent-facts.js';
 import { PageContexts } from '../authorization/page-contexts.js';

@@ -12,7 +12,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertMay, type Service } from '../domain/access/policy.js';
 import { REVOKING } from '../domain/grant/diagnosis.js';
 import type { Grant } from '../domain/grant/grant.js';
-import type { Page } from '../domain/page.js';
+import type { Page } from '../domain/list-position.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditFacts, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';

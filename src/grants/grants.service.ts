@@ -4,7 +4,7 @@ import { assertAllowed, maySeeGrant, type Service } from '../domain/access/polic
 import { BrokerError } from '../domain/errors.js';
 import type { Grant } from '../domain/grant/grant.js';
 import { isNearlyFull, type Slots, slotsOf } from '../domain/grant/slots.js';
-import type { Page } from '../domain/page.js';
+import type { Page } from '../domain/list-position.js';
 import { Clock } from '../domain/ports/clock.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { type GrantPosition, GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';

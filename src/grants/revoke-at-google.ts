@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
-import { backoffAfter } from '../domain/grant/backoff.js';
+import { backoffAfter } from '../domain/grant/lease-and-backoff.js';
 import type { Grant } from '../domain/grant/grant.js';
 import type { RevocationAttempt, RevocationEnd } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';

@@ -7,7 +7,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { bulkhead, BulkheadRejectedError } from 'cockatiel';
 import { LRUCache } from 'lru-cache';
 import { Settings } from '../config/settings.js';
-import { cacheBound } from '../domain/cache-bound.js';
+import { cacheBound } from '../domain/cache-memory.js';
 import { BrokerError } from '../domain/errors.js';
 import { send } from '../outbound/http-client.js';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { cacheBound } from '../domain/cache-bound.js';
+import { cacheBound } from '../domain/cache-memory.js';
 import { Settings } from '../config/settings.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Proof } from '../http/caller.decorator.js';

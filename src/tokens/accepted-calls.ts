@@ -6,7 +6,7 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Settings } from '../config/settings.js';
-import { cacheBound } from '../domain/cache-bound.js';
+import { cacheBound } from '../domain/cache-memory.js';
 import { meterCache } from '../domain/metrics/cache-meter.js';
 import { Meter } from '../domain/metrics/meter.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';

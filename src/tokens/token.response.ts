@@ -6,7 +6,7 @@ import type { FoundAccess } from '../ads/ads-access.service.js';
 import type { AccessToken, Grant } from '../domain/grant/grant.js';
 import { secondsLeft, secondsUntil } from '../domain/grant/token-freshness.js';
 import { Secret } from '../domain/secret.js';
-import type { SharedValues } from '../domain/shared-values.js';
+import type { SharedValues } from '../domain/cache-memory.js';
 import { flatText } from '../domain/text.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type ExpiryReason, forecast } from '../domain/grant/expiry-forecast.js';
 import type { Grant } from '../domain/grant/grant.js';
-import type { Page } from '../domain/page.js';
+import type { Page } from '../domain/list-position.js';
 import { Clock } from '../domain/ports/clock.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { type GrantPosition, GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';

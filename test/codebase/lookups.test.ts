@@ -6,7 +6,7 @@ import { expect, test } from '@jest/globals';
 /** The word, and the file that explains it. */
 const LOOKUPS: readonly [string, RegExp][] = [
   ['cache', /^(tokens\/response-cache|access-tokens\/grant-cache)\.ts$/],
-  ['backoff', /^domain\/grant\/backoff\.ts$/],
+  ['backoff', /^domain\/grant\/lease-and-backoff\.ts$/],
   ['guard', /^(services\/service-auth|console\/sign-in\/console)\.guard\.ts$/],
   ['repository', /^token-store\/.+\.repository\.ts$/],
   ['retry', /^webhooks\/retry-schedule\.ts$/],

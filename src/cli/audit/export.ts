@@ -9,7 +9,7 @@ import {
   type ExportPosition,
   positionAt,
   readExportCursor,
-} from '../../domain/export-position.js';
+} from '../../domain/list-position.js';
 import { globalOptions } from '../shared/command-result.js';
 import { withBroker } from '../shared/open-broker.js';
 import { time } from '../shared/values.js';

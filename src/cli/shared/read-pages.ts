@@ -1,4 +1,4 @@
-import type { Page } from '../../domain/page.js';
+import type { Page } from '../../domain/list-position.js';
 
 /** Rows of one page, at most. */
 const PAGE = 500;

@@ -5,7 +5,7 @@
 import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Clock } from '../../domain/ports/clock.js';
-import type { Page } from '../../domain/page.js';
+import type { Page } from '../../domain/list-position.js';
 import { GrantTimeline } from '../../grants/grant-timeline.js';
 import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';

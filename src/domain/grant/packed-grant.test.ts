@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Secret } from '../secret.js';
-import { SharedValues } from '../shared-values.js';
+import { SharedValues } from '../cache-memory.js';
 import { type CachedGrant, pack, unpack } from './packed-grant.js';
 
 const at = (minute: number) => new Date(Date.UTC(2026, 10, 28, 4, minute, 0, 123));

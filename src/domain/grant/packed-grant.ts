@@ -3,7 +3,7 @@
  * what is the same for many. A Date takes 110 bytes, a list of three scopes 290. Owns no cache, and no rule of grants.
  */
 import type { Secret } from '../secret.js';
-import type { SharedValues } from '../shared-values.js';
+import type { SharedValues } from '../cache-memory.js';
 import type { GrantWithTokens } from './consent.js';
 import type { AccessToken, Diagnosis, Grant } from './grant.js';
 

@@ -4,7 +4,7 @@
  */
 import { scopeKey } from '../google/scopes.js';
 import type { AccessToken, Diagnosis, Grant, TokenEndpointResponse } from './grant.js';
-import type { Lease } from './refresh-lease.js';
+import type { Lease } from './lease-and-backoff.js';
 
 export interface IssuedToken {
   readonly kind: 'token';

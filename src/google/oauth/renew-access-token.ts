@@ -3,7 +3,7 @@ import { Settings } from '../../config/settings.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import { commonScopes, missingScopes, sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import type { TokenEndpointResponse } from '../../domain/grant/grant.js';
-import type { Lease } from '../../domain/grant/refresh-lease.js';
+import type { Lease } from '../../domain/grant/lease-and-backoff.js';
 import { GoogleOAuthClient } from './google-oauth.client.js';
 
 /** What Google gave for a set of scopes. */

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
-import { cacheBound } from '../../domain/cache-bound.js';
+import { cacheBound } from '../../domain/cache-memory.js';
 
 const MINUTE_MS = 60_000;
 /** The least recently seen caller is evicted first, and starts from zero again. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
-import { cacheBound } from '../../domain/cache-bound.js';
+import { cacheBound } from '../../domain/cache-memory.js';
 import { BrokerError } from '../../domain/errors.js';
 import { RATE_LIMITED } from '../../domain/metrics/call-metrics.js';
 import type { Counter } from '../../domain/metrics/instruments.js';

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { decodeJwt, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { cacheBound } from '../../domain/cache-bound.js';
+import { cacheBound } from '../../domain/cache-memory.js';
 import { isSubject, type ServiceIssuer, trustDomainOf } from '../../domain/access/workload-identity.js';
 import { BrokerError } from '../../domain/errors.js';
 import { Clock } from '../../domain/ports/clock.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { AuditAction, AuditDetail, AuditEntry } from '../../domain/audit-entry.js';
-import type { Page } from '../../domain/page.js';
+import type { Page } from '../../domain/list-position.js';
 import { alongIndex, boundedScan, CoveredUsers, pageOf } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';
 import { type AuditEvent as AuditRow, Prisma } from '../prisma-client/client.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type ExportPosition, positionAt } from '../../domain/export-position.js';
+import { type ExportPosition, positionAt } from '../../domain/list-position.js';
 import { alongIndex, CoveredUsers } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';

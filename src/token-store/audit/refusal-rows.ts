@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { cacheBound } from '../../domain/cache-bound.js';
+import { cacheBound } from '../../domain/cache-memory.js';
 import type { AuditEntry } from '../../domain/audit-entry.js';
 import { type AuditRow, ownerOf, toAuditRow } from './audit-rows.js';
 import { WriteBehind } from './write-behind.js';

@@ -1,5 +1,5 @@
 import { coversAll, rangesOf } from '../../domain/access/user-rule.js';
-import type { Page } from '../../domain/page.js';
+import type { Page } from '../../domain/list-position.js';
 import type { Database } from './database.js';
 import { Prisma, type PrismaClient } from '../prisma-client/client.js';
 

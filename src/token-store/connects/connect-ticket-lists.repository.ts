@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectTicket, TicketState } from '../../domain/connect/connect-ticket.js';
-import type { Page } from '../../domain/page.js';
+import type { Page } from '../../domain/list-position.js';
 import { alongIndex, boundedScan, pageOf } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';

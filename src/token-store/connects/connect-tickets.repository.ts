@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { cacheBound } from '../../domain/cache-bound.js';
+import { cacheBound } from '../../domain/cache-memory.js';
 import { type ConnectOutcome, outcomeOfGrant } from '../../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../../domain/connect/connect-request.js';
 import {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Grant } from '../../domain/grant/grant.js';
-import type { Page } from '../../domain/page.js';
+import type { Page } from '../../domain/list-position.js';
 import { alongIndex, boundedScan, CoveredUsers, merged, pageOf } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';
 import { type Grant as GrantRow, Prisma } from '../prisma-client/client.js';

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { integrityFailed } from '../../domain/errors.js';
 import { commonScopes } from '../../domain/google/scopes.js';
 import type { Diagnosis, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
-import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/refresh-lease.js';
+import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/lease-and-backoff.js';
 import { LEASES, LEASES_HELD, LEASES_LOST } from '../../domain/metrics/google-metrics.js';
 import type { Counter } from '../../domain/metrics/instruments.js';
 import { Meter } from '../../domain/metrics/meter.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { commonScopes, sameScopes, scopeKey } from '../../domain/google/scopes.js';
 import type { Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
-import { type Lease, secretOf } from '../../domain/grant/refresh-lease.js';
+import { type Lease, secretOf } from '../../domain/grant/lease-and-backoff.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
 import { SharedStatement, type SharedText } from '../client/shared-statement.js';

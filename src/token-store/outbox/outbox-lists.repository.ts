@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Page } from '../../domain/page.js';
+import type { Page } from '../../domain/list-position.js';
 import type { EventType } from '../../domain/webhook/webhook.js';
 import { alongIndex, boundedScan, pageOf } from '../client/bounded-scan.js';
 import { Database } from '../client/database.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Page } from '../../domain/page.js';
+import type { Page } from '../../domain/list-position.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';

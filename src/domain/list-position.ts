@@ -1,8 +1,17 @@
 /*
- * Where a reader of the audit export goes on: the position of the last event that it has, written as a cursor. Positions are in
- * the order in which the database recorded the events. Does not own that order: token-store/audit/audit-export.repository.ts.
+ * Where the reader of a list goes on: after a page, and in the audit export, whose positions are written as cursors and are in the order
+ * in which the database recorded the events. Does not own the order of a list (the repositories) nor how the cursor of a page is sealed
+ * (http/pagination/).
  */
 
+/** A part of a list, in its order. It may hold fewer than asked, even none, and still have a next one. */
+export interface Page<Item, Position> {
+  readonly items: readonly Item[];
+  /** The position after which the next page starts; null on the last. */
+  readonly next: Position | null;
+}
+
+/** The last event that a reader of the audit export has. */
 export interface ExportPosition {
   readonly recordedAt: Date;
   /** The smallest id stands for a time without an event: what was recorded at that time comes after it. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { backoffAfter } from './backoff.js';
+import { backoffAfter } from './lease-and-backoff.js';
 
 describe('the backoff of a grant after failures', () => {
   test.each([

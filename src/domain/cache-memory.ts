@@ -1,3 +1,21 @@
+/*
+ * How a cache keeps to little memory: a bound on its entries that costs nothing while it is empty, and values that many entries have
+ * in common, once. Does not own what is cached, nor for how long: each cache says so.
+ */
+
+const ONE = () => 1;
+
+/**
+ * Options of an LRU cache that holds at most `entries`. With lru-cache's own `max`, it allocates for all of them when it is
+ * made: megabytes, and a noticeable part of a start, for caches that are mostly empty.
+ */
+export function cacheBound(entries: number): {
+  readonly maxSize: number;
+  readonly sizeCalculation: () => number;
+} {
+  return { maxSize: entries, sizeCalculation: ONE };
+}
+
 const MAX_KNOWN = 1000;
 
 /**

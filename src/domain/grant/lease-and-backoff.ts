@@ -1,3 +1,7 @@
+/*
+ * Who may ask Google for a grant, and when: the lease of one replica, and the backoff after a failure, during which none asks. Does
+ * not own how they are stored (token-store/grants/refresh-lease.repository.ts, save-refresh.ts).
+ */
 import type { Secret } from '../secret.js';
 import type { Grant } from './grant.js';
 
@@ -32,4 +36,23 @@ export type LeaseOutcome =
 /** The refresh token or key of a lease. */
 export function secretOf(credential: Lease['credential']): Secret {
   return credential.kind === 'refresh_token' ? credential.refreshToken : credential.key;
+}
+
+/** Backoff after a transient failure: doubles from one second to one minute. */
+const FIRST_MS = 1000;
+const MAX_MS = 60_000;
+
+/** Google's Retry-After is honoured up to here. */
+const MAX_ASKED_MS = 10 * 60_000;
+
+/**
+ * @param failures how often Google failed in a row for this grant, this one included
+ * @param retryAfterSeconds what Google asked for, if anything
+ * @param jitter 0 to 1: half of the time is random, so that grants that failed together come back apart
+ * @returns milliseconds
+ */
+export function backoffAfter(failures: number, retryAfterSeconds: number | null, jitter: number): number {
+  const doubled = Math.min(MAX_MS, FIRST_MS * 2 ** Math.min(20, failures - 1));
+  const asked = Math.min(MAX_ASKED_MS, (retryAfterSeconds ?? 0) * 1000);
+  return Math.round(Math.max(asked, doubled * (0.5 + jitter / 2)));
 }
