@@ -3,39 +3,31 @@
  * Does not own what there is to measure (domain/metrics/) nor who counts it.
  */
 import { Controller, Get, Header, Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { Meter } from '../domain/metrics/meter.js';
 import { Public } from '../http/caller.decorator.js';
 import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
-import { registered } from './registered-metric.js';
+import { MetricRegistry } from './metric-registry.js';
 
 /** Collecting takes some milliseconds. Above this rate, scrapes share the last result. */
 const MAX_READS_PER_SECOND = 10;
 
 @Injectable()
 export class Metrics {
-  readonly #registry = new Registry();
+  readonly #registry = new MetricRegistry();
   #source = () => this.registry.metrics();
   #text: Promise<string> | null = null;
   #second = 0;
   #reads = 0;
 
   constructor(private readonly meter: Meter) {
-    collectDefaultMetrics({ register: this.#registry });
-    // These gauges are named like counters; `promtool check metrics` refuses them.
-    for (const kind of ['handles', 'requests', 'resources']) {
-      this.#registry.removeSingleMetric(`nodejs_active_${kind}_total`);
-    }
+    this.#registry.addProcess();
   }
 
   /** With all instruments that were made until now. */
-  get registry(): Registry {
-    for (const instrument of this.meter.instruments) {
-      if (!this.#registry.getSingleMetric(instrument.metric.name))
-        this.#registry.registerMetric(registered(instrument));
-    }
+  get registry(): MetricRegistry {
+    for (const instrument of this.meter.instruments) this.#registry.add(instrument);
     return this.#registry;
   }
 

@@ -3,10 +3,10 @@
  * Does not own what a worker counts (operations/metrics.ts), nor which workers there are (supervisor.ts).
  */
 import type { Worker } from 'node:cluster';
-import { AggregatorRegistry, Registry } from 'prom-client';
+import { AggregatorRegistry } from 'prom-client';
 import { Counter, Gauge } from '../domain/metrics/instruments.js';
 import { WORKER_RESTARTS, WORKER_UP } from '../domain/metrics/system-metrics.js';
-import { registered } from '../operations/registered-metric.js';
+import { MetricRegistry } from '../operations/metric-registry.js';
 import type { Snapshot } from './protocol.js';
 
 /** A worker that takes longer is left out, and counts as down. */
@@ -23,7 +23,7 @@ interface Collection {
 
 export class WorkerMetrics {
   /** What the supervisor counts. */
-  readonly registry = new Registry();
+  readonly registry = new MetricRegistry();
   readonly #restarts = new Counter(WORKER_RESTARTS);
   readonly #workers = new Map<number, Worker>();
   #collection: Collection | null = null;
@@ -41,7 +41,7 @@ export class WorkerMetrics {
       this.#restarts.series({ worker });
       up.observe({ worker }, () => (this.#up.has(number) ? 1 : 0));
     }
-    for (const instrument of [up, this.#restarts]) this.registry.registerMetric(registered(instrument));
+    for (const instrument of [up, this.#restarts]) this.registry.add(instrument);
   }
 
   joined(number: number, worker: Worker): void {

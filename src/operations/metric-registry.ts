@@ -1,0 +1,32 @@
+/**
+ * A registry of prom-client, which writes the text of /metrics, for the broker's own instruments and for what Node.js reports.
+ * Apart from the endpoint (metrics.ts): a supervisor of workers has one, and loads nothing of Nest.
+ */
+import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
+import type { Instrument } from '../domain/metrics/instruments.js';
+
+export class MetricRegistry extends Registry {
+  /** Does nothing where it is there already. */
+  add(instrument: Instrument): void {
+    if (!this.getSingleMetric(instrument.metric.name)) this.registerMetric(registered(instrument));
+  }
+
+  addProcess(): void {
+    collectDefaultMetrics({ register: this });
+    // These gauges are named like counters; `promtool check metrics` refuses them.
+    for (const kind of ['handles', 'requests', 'resources'])
+      this.removeSingleMetric(`nodejs_active_${kind}_total`);
+  }
+}
+
+/** As a registry reads its metrics; it says of them in its types only that they are its own. */
+function registered(instrument: Instrument): Metric {
+  const { name, help, type } = instrument.metric;
+  const described = { name, help, type, aggregator: 'first' };
+  const get = async () => {
+    const samples = await instrument.read();
+    const values = samples.map(({ suffix, labels, value }) => ({ labels, value, metricName: name + suffix }));
+    return { ...described, values };
+  };
+  return { ...described, get } as unknown as Metric;
+}
