@@ -4,7 +4,6 @@ import { type OutboundResponse, send } from '../../outbound/http-client.js';
 import { endpointsFor } from '../endpoints.js';
 import { classifyLostRequest } from '../oauth/classify-failure.js';
 import { readJsonObject } from '../read-json.js';
-import { crc32c } from './crc32c.js';
 
 const SCOPE = 'https://www.googleapis.com/auth/cloudkms';
 /** 64 KiB at most (https://cloud.google.com/kms/quotas), in base64. */
@@ -125,6 +124,21 @@ function adviceOn(code: unknown): string {
     default:
       return 'The ciphertext may be damaged, or of another key.';
   }
+}
+
+const POLYNOMIAL = 0x82f63b78;
+
+const TABLE = Int32Array.from({ length: 256 }, (_, index) => {
+  let value = index;
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ POLYNOMIAL : value >>> 1;
+  return value;
+});
+
+/** CRC-32C (Castagnoli, RFC 3720 section 12.1), which Cloud KMS wants with what it gets and sends. Node.js has CRC-32 only. */
+export function crc32c(bytes: Uint8Array): number {
+  let crc = ~0;
+  for (const byte of bytes) crc = (TABLE[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
+  return ~crc >>> 0;
 }
 
 /** A field of bytes with its checksum; a 64-bit integer is a string in JSON. */
