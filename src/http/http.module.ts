@@ -1,9 +1,9 @@
 import { Global, Module } from '@nestjs/common';
+import { StylesheetController } from './page-responses.js';
 import { ListQueue } from './pagination/list-queue.js';
 import { PageCursors } from './pagination/page-cursors.js';
 import { ProblemFilter } from './problem/problem.filter.js';
 import { Problems } from './problem/problem.js';
-import { StylesheetController } from './stylesheet.controller.js';
 
 /**
  * Owns what every route shares: the order of a request (pipeline.ts), problem details, validation, request ids, the log's

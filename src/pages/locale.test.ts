@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { localeOf } from './locale.js';
+import { inMinutes, localeOf, plural } from './locale.js';
 
 describe('the language of a page', () => {
   test.each([
@@ -17,5 +17,30 @@ describe('the language of a page', () => {
     [null, undefined, 'en'],
   ])('for a ticket in %j and a browser that accepts %j is %s', (wanted, accepted, locale) => {
     expect(localeOf(wanted, accepted)).toBe(locale);
+  });
+});
+
+describe('a number in a message', () => {
+  const forms = { one: '# file', other: '# files' };
+
+  test.each([
+    ['en', 1, '1 file'],
+    ['en', 0, '0 files'],
+    // French counts nothing as one.
+    ['fr', 0, '0 file'],
+    ['de', 1234, '1.234 files'],
+    // Indonesian has one form.
+    ['id', 1, '1 files'],
+  ] as const)('takes the form of %s for %d', (locale, count, text) => {
+    expect(plural(locale, count, forms)).toBe(text);
+  });
+
+  test.each([
+    ['en', 1, 'in 1 minute'],
+    ['de', 25, 'in 25 Minuten'],
+    ['fr', 25, 'dans 25 minutes'],
+    ['id', 25, 'dalam 25 menit'],
+  ] as const)('is a time from now in %s for %d', (locale, minutes, text) => {
+    expect(inMinutes(locale, minutes)).toBe(text);
   });
 });

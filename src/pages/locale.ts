@@ -1,3 +1,6 @@
+/*
+ * The languages of pages: which one a reader gets, and how each writes numbers, days and durations. Does not own the texts (messages/).
+ */
 import { negotiate } from '@fastify/accept-negotiator';
 
 /** The languages that pages are written in; the first one is for readers of any other. */
@@ -29,4 +32,27 @@ export function acceptedLocale(accepted: string | null | undefined): Locale | nu
     .replaceAll(FORMER, 'id');
   const chosen = negotiate(primary, [...LOCALES]);
   return LOCALES.find((locale) => locale === chosen) ?? null;
+}
+
+/** The forms that a language has: `other`, and `one` where it differs. */
+interface Forms {
+  readonly one?: string;
+  readonly other: string;
+}
+
+/** A number with its word. `#` stands for the number, as the language writes it. */
+export function plural(locale: Locale, count: number, forms: Forms): string {
+  const isOne = new Intl.PluralRules(locale).select(count) === 'one';
+  const form = (isOne ? forms.one : undefined) ?? forms.other;
+  return form.replaceAll('#', new Intl.NumberFormat(locale).format(count));
+}
+
+/** A day, as a person writes it. */
+export function onDay(locale: Locale, day: Date): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' }).format(day);
+}
+
+/** A duration from now, such as "in 5 minutes". */
+export function inMinutes(locale: Locale, minutes: number): string {
+  return new Intl.RelativeTimeFormat(locale).format(minutes, 'minute');
 }

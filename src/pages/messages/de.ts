@@ -1,5 +1,5 @@
 import type { Messages } from './en.js';
-import { inMinutes, plural } from './plural.js';
+import { inMinutes, plural } from '../locale.js';
 
 export const DE: Messages = {
   connect: {

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { inMinutes, plural } from './plural.js';
+import { inMinutes, plural } from '../locale.js';
 
 /** A name in its own direction, or a text. */
 export type Part = ComponentChildren;

@@ -1,5 +1,5 @@
 import type { Part } from './en.js';
-import { onDay, plural } from './plural.js';
+import { onDay, plural } from '../locale.js';
 
 /** The page where a user sees what an app holds, and its effects. */
 export const MANAGE_EN = {

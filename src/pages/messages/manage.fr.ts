@@ -1,5 +1,5 @@
 import type { ManageMessages } from './manage.en.js';
-import { onDay, plural } from './plural.js';
+import { onDay, plural } from '../locale.js';
 
 export const MANAGE_FR: ManageMessages = {
   title: 'Vos comptes Google associés',

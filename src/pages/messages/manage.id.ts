@@ -1,5 +1,5 @@
 import type { ManageMessages } from './manage.en.js';
-import { onDay, plural } from './plural.js';
+import { onDay, plural } from '../locale.js';
 
 export const MANAGE_ID: ManageMessages = {
   title: 'Koneksi Google Anda',
