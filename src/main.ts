@@ -1,4 +1,4 @@
-import './supported-node.js';
+import './version.js';
 import 'reflect-metadata';
 import inspector from 'node:inspector';
 import { ConfigurationError, loadEnvFile } from './config/configuration-files.js';

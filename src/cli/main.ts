@@ -6,7 +6,7 @@
  * token-store/ has the rows, sealing/ the keys.
  * One command is one file. It imports the broker's modules only when it runs, so that `--help` is fast.
  */
-import '../supported-node.js';
+import '../version.js';
 // Before every class with decorators, in whatever order the commands import them.
 import 'reflect-metadata';
 import { run } from './run.js';
