@@ -1,7 +1,7 @@
 /** Equal means equal: `_`, `%`, `\` and `*` in what comes from outside are characters like others. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { coversUser } from '../src/domain/access/user-rule.js';
-import { CoveredUsers } from '../src/token-store/client/bounded-scan.js';
+import { CoveredUsers } from '../src/token-store/client/bounded-statements.js';
 import { Database } from '../src/token-store/client/database.js';
 import { SlotLedgerRepository } from '../src/token-store/grants/slot-ledger.repository.js';
 import { Prisma } from '../src/token-store/prisma-client/client.js';

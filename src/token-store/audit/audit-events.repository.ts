@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { AuditAction, AuditDetail, AuditEntry } from '../../domain/audit-entry.js';
 import type { Page } from '../../domain/list-position.js';
-import { alongIndex, boundedScan, CoveredUsers, pageOf } from '../client/bounded-scan.js';
+import { alongIndex, boundedScan, CoveredUsers, pageOf } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { type AuditEvent as AuditRow, Prisma } from '../prisma-client/client.js';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type ExportPosition, positionAt } from '../../domain/list-position.js';
-import { alongIndex, CoveredUsers } from '../client/bounded-scan.js';
+import { alongIndex, CoveredUsers } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import {

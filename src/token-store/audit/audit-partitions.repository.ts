@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Database } from '../client/database.js';
-import { inBatches, MAX_ROWS } from '../client/in-batches.js';
+import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 
 /** Months that have a partition before they begin. */
 const MONTHS_AHEAD = 3;
@@ -38,7 +38,7 @@ export class AuditPartitionsRepository {
     }
     await inBatches(async () => {
       const [row] = await this.database.$queryRaw<{ count: number }[]>`
-        SELECT prune_audit_events(${before}, ${MAX_ROWS}::int) AS count`;
+        SELECT prune_audit_events(${before}, ${MAX_BATCH_ROWS}::int) AS count`;
       return row?.count ?? 0;
     }, shutdown);
     await this.#compareRetention(before);

@@ -4,7 +4,7 @@ import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database, toJson } from '../client/database.js';
-import { inBatches, MAX_ROWS } from '../client/in-batches.js';
+import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 import { verifierAad } from '../sealed/aad.js';
 
 /** A pending visit to Google's consent page. */
@@ -59,7 +59,7 @@ export class AuthorizationRequestsRepository {
 
   async prune(now: Date, shutdown?: AbortSignal): Promise<void> {
     const before = new Date(now.getTime() - KEEP_MS);
-    const old = { where: { expiresAt: { lt: before } }, limit: MAX_ROWS };
+    const old = { where: { expiresAt: { lt: before } }, limit: MAX_BATCH_ROWS };
     await inBatches(async () => (await this.database.authorizationRequest.deleteMany(old)).count, shutdown);
   }
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectTicket, TicketState } from '../../domain/connect/connect-ticket.js';
 import type { Page } from '../../domain/list-position.js';
-import { alongIndex, boundedScan, pageOf } from '../client/bounded-scan.js';
+import { alongIndex, boundedScan, pageOf } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import { ConnectTicketsRepository } from './connect-tickets.repository.js';

@@ -17,7 +17,7 @@ import { ChangeFeed } from '../change-feed/change-feed.js';
 import type { Change } from '../change-feed/change-listener.js';
 import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
-import { inBatches, MAX_ROWS } from '../client/in-batches.js';
+import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 import type { ConnectTicket as Row, Prisma } from '../prisma-client/client.js';
 import { connectTicketAad } from '../sealed/aad.js';
 
@@ -156,7 +156,7 @@ export class ConnectTicketsRepository {
   /** Deletes what was over long ago, also what does not open. */
   async prune(now: Date, shutdown?: AbortSignal): Promise<void> {
     const before = new Date(now.getTime() - KEEP_MS);
-    const old = { where: { expiresAt: { lt: before } }, limit: MAX_ROWS };
+    const old = { where: { expiresAt: { lt: before } }, limit: MAX_BATCH_ROWS };
     await inBatches(async () => (await this.database.connectTicket.deleteMany(old)).count, shutdown);
   }
 

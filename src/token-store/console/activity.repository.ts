@@ -5,7 +5,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ActivityKind } from '../../domain/activity.js';
 import { Database } from '../client/database.js';
-import { inBatches, MAX_ROWS } from '../client/in-batches.js';
+import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -71,7 +71,7 @@ export class ActivityRepository {
   async prune(now: Date, shutdown?: AbortSignal): Promise<void> {
     const spans = Object.keys(KEPT_MS) as Span[];
     const since = spans.map((span) => new Date(now.getTime() - KEPT_MS[span]));
-    const prune = () => this.database.prepared('prune activity', PRUNE, [spans, since, MAX_ROWS]);
+    const prune = () => this.database.prepared('prune activity', PRUNE, [spans, since, MAX_BATCH_ROWS]);
     await inBatches(async () => (await prune()).length, shutdown);
   }
 

@@ -4,7 +4,7 @@
  */
 import { Injectable } from '@nestjs/common';
 import { Database } from '../client/database.js';
-import { inBatches, MAX_ROWS } from '../client/in-batches.js';
+import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 
 /** How long a session that is over is kept, for those who look into the table. */
 const KEPT_MS = 30 * 24 * 3600 * 1000;
@@ -43,7 +43,7 @@ export class ConsoleSessionsRepository {
 
   async prune(now: Date, shutdown?: AbortSignal): Promise<void> {
     const before = new Date(now.getTime() - KEPT_MS);
-    const old = { where: { expiresAt: { lt: before } }, limit: MAX_ROWS };
+    const old = { where: { expiresAt: { lt: before } }, limit: MAX_BATCH_ROWS };
     await inBatches(async () => (await this.database.consoleSession.deleteMany(old)).count, shutdown);
   }
 }

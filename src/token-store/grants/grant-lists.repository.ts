@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Grant } from '../../domain/grant/grant.js';
 import type { Page } from '../../domain/list-position.js';
-import { alongIndex, boundedScan, CoveredUsers, merged, pageOf } from '../client/bounded-scan.js';
+import { alongIndex, boundedScan, CoveredUsers, merged, pageOf } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { type Grant as GrantRow, Prisma } from '../prisma-client/client.js';
 import { fromRow } from './grant-row.js';
@@ -25,7 +25,7 @@ const EXPIRY_IN_TESTING = Prisma.sql`expires_at_in_testing`;
 
 /**
  * The lists of grants, page by page. Each query reads along an index in the order of the list, and no more than a page needs.
- * Does not own how a page stays bounded (client/bounded-scan.ts) nor when a grant expires (domain/grant/expiry-forecast.ts).
+ * Does not own how a page stays bounded (client/bounded-statements.ts) nor when a grant expires (domain/grant/expiry-forecast.ts).
  */
 @Injectable()
 export class GrantListsRepository {

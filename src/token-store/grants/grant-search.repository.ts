@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { rangesOf } from '../../domain/access/user-rule.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import type { Page } from '../../domain/list-position.js';
-import { alongIndex, boundedScan, pageOf } from '../client/bounded-scan.js';
+import { alongIndex, boundedScan, pageOf } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import { COLUMNS, type GrantPosition, type ListedRow } from './grant-lists.repository.js';

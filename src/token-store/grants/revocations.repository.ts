@@ -8,7 +8,7 @@ import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { changeByUser } from '../client/by-user.js';
 import { Database } from '../client/database.js';
-import { inBatches, MAX_ROWS } from '../client/in-batches.js';
+import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 import { Prisma, type Revocation as Row } from '../prisma-client/client.js';
 import { revocationTokenAad } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
@@ -173,7 +173,7 @@ export class RevocationsRepository {
 
   /** Deletes those that were finished before a time. */
   async prune(before: Date, shutdown?: AbortSignal): Promise<void> {
-    const old = { where: { finishedAt: { lt: before } }, limit: MAX_ROWS };
+    const old = { where: { finishedAt: { lt: before } }, limit: MAX_BATCH_ROWS };
     await inBatches(async () => (await this.database.revocation.deleteMany(old)).count, shutdown);
   }
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Grant, isActive, type TokenEndpointResponse } from '../../domain/grant/grant.js';
 import type { LiveToken } from '../../domain/grant/slots.js';
-import { alongIndex } from '../client/bounded-scan.js';
+import { alongIndex } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import { hasEmail, statusOf } from './grant-row.js';

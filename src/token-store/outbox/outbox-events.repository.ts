@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import type { EventType } from '../../domain/webhook/webhook.js';
 import { Database } from '../client/database.js';
-import { inBatches, MAX_ROWS } from '../client/in-batches.js';
+import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 import { Prisma } from '../prisma-client/client.js';
 
 /** An id is unique; with the user it is found on the server of the user. */
@@ -140,10 +140,10 @@ export class OutboxEventsRepository {
   async prune(before: Date, shutdown?: AbortSignal): Promise<void> {
     await inBatches(async () => {
       const found = await this.database.$queryRaw<EventKey[]>`
-        (SELECT user_id AS "userId", id FROM outbox_events WHERE delivered_at < ${before} LIMIT ${MAX_ROWS})
+        (SELECT user_id AS "userId", id FROM outbox_events WHERE delivered_at < ${before} LIMIT ${MAX_BATCH_ROWS})
         UNION ALL
-        (SELECT user_id, id FROM outbox_events WHERE abandoned_at < ${before} AND delivered_at IS NULL LIMIT ${MAX_ROWS})`;
-      const old = found.slice(0, MAX_ROWS);
+        (SELECT user_id, id FROM outbox_events WHERE abandoned_at < ${before} AND delivered_at IS NULL LIMIT ${MAX_BATCH_ROWS})`;
+      const old = found.slice(0, MAX_BATCH_ROWS);
       if (old.length > 0) await this.database.$executeRaw`DELETE FROM outbox_events WHERE ${oneOf(old)}`;
       return old.length;
     }, shutdown);
@@ -164,7 +164,7 @@ export async function abandonWaiting(
   await inBatches(async () => {
     const waiting = await client.$queryRaw<EventKey[]>`
       SELECT user_id AS "userId", id FROM outbox_events
-      WHERE delivered_at IS NULL AND abandoned_at IS NULL AND ${which} LIMIT ${MAX_ROWS}`;
+      WHERE delivered_at IS NULL AND abandoned_at IS NULL AND ${which} LIMIT ${MAX_BATCH_ROWS}`;
     if (waiting.length > 0)
       await client.$executeRaw`
         UPDATE outbox_events SET abandoned_at = ${now}, last_error = ${lastError}

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Page } from '../../domain/list-position.js';
 import type { EventType } from '../../domain/webhook/webhook.js';
-import { alongIndex, boundedScan, pageOf } from '../client/bounded-scan.js';
+import { alongIndex, boundedScan, pageOf } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import { oneOf } from './outbox-events.repository.js';

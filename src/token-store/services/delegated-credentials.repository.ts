@@ -7,7 +7,7 @@ import type { Page } from '../../domain/list-position.js';
 import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
-import { alongIndex } from '../client/bounded-scan.js';
+import { alongIndex } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { type DelegatedCredential as Row, Prisma } from '../prisma-client/client.js';
 import { canonical } from '../sealed/aad.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../client/database.js';
-import { inBatches, MAX_ROWS } from '../client/in-batches.js';
+import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 
 /** What a service did of late: nothing where it has not called for longer than rows are kept. */
 export interface ServiceUsage {
@@ -44,7 +44,7 @@ export class ServiceUsageRepository {
   }
 
   async prune(before: Date, shutdown?: AbortSignal): Promise<void> {
-    const old = { where: { hour: { lt: before } }, limit: MAX_ROWS };
+    const old = { where: { hour: { lt: before } }, limit: MAX_BATCH_ROWS };
     await inBatches(async () => (await this.database.serviceUsage.deleteMany(old)).count, shutdown);
   }
 }

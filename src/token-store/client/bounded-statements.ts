@@ -1,3 +1,7 @@
+/**
+ * Statements that look at or change a bounded number of rows, however many there are: pages of lists, and what jobs change in batches.
+ * Does not own which rows (the repositories).
+ */
 import { coversAll, rangesOf } from '../../domain/access/user-rule.js';
 import type { Page } from '../../domain/list-position.js';
 import type { Database } from './database.js';
@@ -122,4 +126,17 @@ export class CoveredUsers {
     );
     return (counted?.rows ?? 0) <= FEW_ROWS;
   }
+}
+
+/** Rows that one statement of a job may touch: they take a fraction of its timeout, on a slow disk as well. */
+export const MAX_BATCH_ROWS = 5000;
+
+/**
+ * Repeats a statement until it finds less than it may touch. One over all rows that are due would be cancelled and rolled back where a
+ * backlog is large, and leave a larger one to the next run.
+ * @param change touches at most MAX_BATCH_ROWS @returns how many it found
+ * @param shutdown what is left then is left to the next run
+ */
+export async function inBatches(change: () => Promise<number>, shutdown?: AbortSignal): Promise<void> {
+  while ((await change()) >= MAX_BATCH_ROWS && !shutdown?.aborted);
 }
