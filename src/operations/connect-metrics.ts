@@ -11,7 +11,7 @@ import {
 } from '../domain/metrics/grant-metrics.js';
 import type { Counter } from '../domain/metrics/instruments.js';
 import { Meter } from '../domain/metrics/meter.js';
-import { SlotReporter } from '../domain/ports/slot-reporter.js';
+import { SlotReporter } from '../domain/ports/reporters.js';
 
 const SUCCESSES: ReadonlySet<ConnectEnd['outcome']> = new Set(['ok', 'held', 'pending']);
 /** Nothing went wrong: most links that expire were never opened. */

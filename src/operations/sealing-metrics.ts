@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Counter } from '../domain/metrics/instruments.js';
 import { Meter } from '../domain/metrics/meter.js';
 import { INTEGRITY_FAILURES, KEY_CREATED, KEY_SEALS, SEALS } from '../domain/metrics/system-metrics.js';
-import { type IntegrityFault, IntegrityReporter } from '../domain/ports/integrity-reporter.js';
+import { type IntegrityFault, IntegrityReporter } from '../domain/ports/reporters.js';
 import { Sealer } from '../sealing/sealer.js';
 import { KeyUsageRepository } from '../token-store/sealed/key-usage.repository.js';
 

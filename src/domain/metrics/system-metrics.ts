@@ -1,5 +1,5 @@
 /** Metrics of what the broker stands on: the database, the change feed, clocks, keys, and the processes themselves. */
-import { INTEGRITY_KINDS } from '../ports/integrity-reporter.js';
+import { INTEGRITY_KINDS } from '../ports/reporters.js';
 import { counter, gauge, sharedGauge } from './declaration.js';
 
 const KEY = 'key ids of the key ring';

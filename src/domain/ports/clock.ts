@@ -1,3 +1,8 @@
+/*
+ * Time, which is the database's: replicas compare what they store by it. Does not own how the offset to it is kept
+ * (operations/system-clock.ts) nor how often it is read (token-store/change-feed/).
+ */
+
 /** A reading of the database's clock, between two moments of this process's monotonic clock. */
 export interface ClockReading {
   /** Milliseconds since 1970. */

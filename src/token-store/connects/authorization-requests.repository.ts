@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectRequest } from '../../domain/connect/connect-request.js';
-import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database, toJson } from '../client/database.js';

@@ -10,7 +10,7 @@ import {
   type TicketState,
 } from '../../domain/connect/connect-ticket.js';
 import type { Consent, SavedConsent } from '../../domain/grant/consent.js';
-import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectRequest } from '../../domain/connect/connect-request.js';
 import type { TokenEndpointResponse, VerifiedAccount } from '../../domain/grant/grant.js';
-import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';

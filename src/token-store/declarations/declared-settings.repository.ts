@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { ServiceIssuer } from '../../domain/access/workload-identity.js';
-import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeCache } from '../change-feed/change-cache.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';

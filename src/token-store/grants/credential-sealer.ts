@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isRenewable } from '../../domain/connect/held-grant.js';
 import { integrityFailed } from '../../domain/errors.js';
-import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import type { Grant as Row } from '../prisma-client/client.js';

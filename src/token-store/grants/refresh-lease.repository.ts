@@ -7,7 +7,7 @@ import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/lease-and-back
 import { LEASES, LEASES_HELD, LEASES_LOST } from '../../domain/metrics/google-metrics.js';
 import type { Counter } from '../../domain/metrics/instruments.js';
 import { Meter } from '../../domain/metrics/meter.js';
-import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
 import { SharedStatement, type SharedText } from '../client/shared-statement.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { Account, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
 import { isNearlyFull } from '../../domain/grant/slots.js';
-import { SlotReporter } from '../../domain/ports/slot-reporter.js';
+import { SlotReporter } from '../../domain/ports/reporters.js';
 import { Outbox } from '../outbox/outbox.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { type Former, SlotBookings } from './slot-bookings.js';

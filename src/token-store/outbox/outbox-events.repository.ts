@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import type { EventType } from '../../domain/webhook/webhook.js';
 import { Database } from '../client/database.js';
 import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { Secret } from '../../domain/secret.js';
 import type { DisabledReason, Webhook } from '../../domain/webhook/webhook.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';

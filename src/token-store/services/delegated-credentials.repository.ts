@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Delegation } from '../../domain/access/delegation.js';
 import { cacheBound } from '../../domain/cache-memory.js';
 import type { Page } from '../../domain/list-position.js';
-import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { alongIndex } from '../client/bounded-statements.js';

@@ -6,7 +6,7 @@ import {
   type ServiceFace,
   type ServiceLogo,
 } from '../../domain/access/service-face.js';
-import { IntegrityReporter } from '../../domain/ports/integrity-reporter.js';
+import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
 import type { Prisma } from '../prisma-client/client.js';
