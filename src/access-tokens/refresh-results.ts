@@ -40,8 +40,9 @@ const NOT_REPLACED_MS = 30_000;
 /**
  * Saves what Google answered to a refresh. What the database does not accept (a full disk, an outage) is kept, served as long as the
  * grant has not changed, and saved later, with backoff. The latest failures are cached, so that callers who retry at once cost neither
- * a request to Google nor a query; the backoff that all replicas share is a column of the grant's row (domain/grant/lease-and-backoff.ts). An
- * entry belongs to one version of a grant, which each caller has just read: whatever ends the grant ends the entry.
+ * a request to Google nor a query; the backoff that all replicas share is a column of the grant's row
+ * (domain/grant/lease-and-backoff.ts). An entry belongs to one version of a grant, which each caller has just read: whatever ends the
+ * grant ends the entry.
  */
 @Injectable()
 export class RefreshResults implements OnModuleInit, OnApplicationShutdown {

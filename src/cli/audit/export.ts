@@ -1,6 +1,6 @@
 /*
  * `audit export`: the whole audit trail on standard output, for what keeps it elsewhere. Does not own the form of a line
- * (audit/audit-export.ts), the order, nor what cannot be read yet (token-store/audit/audit-export.repository.ts).
+ * (audit/audit-formats.ts), the order, nor what cannot be read yet (token-store/audit/audit-export.repository.ts).
  */
 import { once } from 'node:events';
 import { Command, InvalidArgumentError, Option } from 'commander';
