@@ -13,9 +13,12 @@ const bundles = [
   { input: 'dist/src/cli/main.js', dir: 'dist/bundle/cli' },
 ];
 
-/** Optional packages of Nest, not installed: it loads them only when configured. The last one is what Fastify injects requests with. */
+/**
+ * Optional packages of Nest, not installed: it loads them only when configured. Of Fastify: what injects requests, and what
+ * compiles schemas (http/server/http-server.ts).
+ */
 const NEVER_LOADED =
-  /^@nestjs\/(microservices|websockets|platform-express)|^@fastify\/(multipart|view)$|^light-my-request$/;
+  /^@nestjs\/(microservices|websockets|platform-express)|^@fastify\/(multipart|view|ajv-compiler|fast-json-stringify-compiler)$|^light-my-request$/;
 
 /** Of these the bundle takes their ES modules, and so only what is imported: a megabyte less. */
 const ES_MODULES = {
@@ -40,7 +43,7 @@ function bundle(input, dir) {
       NEVER_LOADED.test(id) ||
       // src/http/validation/ gives Nest its parts.
       (/^class-(validator|transformer)$/.test(id) && /node_modules.@nestjs/.test(importer ?? '')),
-    plugins: [wasmFiles(dir)],
+    plugins: [wasmFiles(dir), nodeHttp()],
     resolve: { alias },
     output: {
       dir,
@@ -53,6 +56,20 @@ function bundle(input, dir) {
       comments: false,
     },
   });
+}
+
+/**
+ * `import 'node:http'` reads all its exports, among them WebSocket: for that Node.js loads undici, which is not used. Read by
+ * process.getBuiltinModule, each is read when it is used.
+ */
+function nodeHttp() {
+  const id = '\0node-http.cjs';
+  return {
+    name: 'node-http',
+    resolveId: (source) => (/^(node:)?http$/.test(source) ? id : null),
+    load: (loaded) =>
+      loaded === id ? { code: `module.exports = process.getBuiltinModule('node:http');` } : null,
+  };
 }
 
 /**

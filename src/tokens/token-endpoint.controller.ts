@@ -1,5 +1,5 @@
 import { Controller, Get, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { RouteConfig, RouteSchema } from '@nestjs/platform-fastify';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RepeatableRefusal } from '../access-tokens/token-errors.js';
@@ -19,7 +19,6 @@ import { readTokenEndpointRequest } from './token-endpoint.request.js';
 import {
   ApiTokenEndpoint,
   serializeEndpointRest,
-  TOKEN_ENDPOINT_RESPONSE_SCHEMA,
   TokenEndpointResponse,
   toTokenEndpointResponse,
 } from './token-endpoint.response.js';
@@ -71,7 +70,6 @@ export class TokenEndpointController {
   @Header('cache-control', 'no-store')
   @Header('pragma', 'no-cache')
   @RouteConfig(TOKEN_ENDPOINT_ROUTE)
-  @RouteSchema({ response: { 200: TOKEN_ENDPOINT_RESPONSE_SCHEMA } })
   @ApiOperation({
     operationId: 'exchangeToken',
     summary: "A user's access token for a client library: token exchange, or a delegated credential",

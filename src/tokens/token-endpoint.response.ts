@@ -3,7 +3,7 @@ import { ApiBody, ApiConsumes, ApiProperty, ApiResponse } from '@nestjs/swagger'
 import { OAUTH_ERROR_CODES } from '../http/problem/oauth-error.js';
 import { REFRESH_TOKEN, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
 import { ACCESS_TOKEN_TYPE } from './token-endpoint.request.js';
-import { schemaOf, type SerializedRest, type TokenResponse } from './token.response.js';
+import type { SerializedRest, TokenResponse } from './token.response.js';
 
 /** RFC 8693 section 2.2.1. The order is that of token.response.ts, so that the warm path can put the token in front. */
 export class TokenEndpointResponse {
@@ -22,8 +22,6 @@ export class TokenEndpointResponse {
   @ApiProperty({ description: 'The scopes of the token, separated by spaces' })
   scope!: string;
 }
-
-export const TOKEN_ENDPOINT_RESPONSE_SCHEMA = schemaOf(TokenEndpointResponse);
 
 export function toTokenEndpointResponse({
   access_token,

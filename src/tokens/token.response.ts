@@ -1,5 +1,4 @@
-import type { Type } from '@nestjs/common';
-import { ApiProperty, type ApiPropertyOptions, ApiPropertyOptional, DECORATORS } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { tokenIdOf } from '../access-tokens/grant-cache.js';
 import { AccessPathResponse, toAccessPathResponse } from '../ads/access-path.response.js';
 import type { FoundAccess } from '../ads/ads-access.service.js';
@@ -22,8 +21,8 @@ class ChosenPath extends AccessPathResponse {
 }
 
 /**
- * The members of RFC 6749 section 5.1, and whose token it is. The one declaration of this shape: the OpenAPI document
- * and the serializer are derived from it.
+ * The members of RFC 6749 section 5.1, and whose token it is. The one declaration of this shape, which the OpenAPI
+ * document shows.
  */
 export class TokenResponse {
   @ApiProperty({ example: 'ya29.a0...' })
@@ -156,36 +155,4 @@ export function toAdsResponse({
       synced_at: syncedAt.toISOString(),
     }),
   };
-}
-
-const PRIMITIVES = new Map<unknown, string>([
-  [String, 'string'],
-  [Number, 'number'],
-  [Boolean, 'boolean'],
-]);
-
-/** For Fastify, which compiles a serializer from it. */
-export const TOKEN_RESPONSE_SCHEMA = schemaOf(TokenResponse);
-
-type Property = Pick<ApiPropertyOptions, 'nullable' | 'isArray'> & {
-  readonly type: Type<object>;
-  readonly additionalProperties?: object;
-};
-
-/** JSON Schema of a class with the decorators of @nestjs/swagger. */
-export function schemaOf({ prototype }: Type<object>): object {
-  const keys = Reflect.getMetadata(DECORATORS.API_MODEL_PROPERTIES_ARRAY, prototype as object) as string[];
-  const properties = keys.map((key) => {
-    const name = key.slice(1);
-    const property: unknown = Reflect.getMetadata(DECORATORS.API_MODEL_PROPERTIES, prototype as object, name);
-    return [name, schemaOfProperty(property as Property)] as const;
-  });
-  return { type: 'object', properties: Object.fromEntries(properties) };
-}
-
-function schemaOfProperty({ type, nullable, isArray, additionalProperties }: Property): object {
-  const primitive = PRIMITIVES.get(type);
-  if (primitive) return { type: nullable ? [primitive, 'null'] : primitive };
-  if (additionalProperties) return { type: 'object', additionalProperties };
-  return isArray ? { type: 'array', items: schemaOf(type) } : schemaOf(type);
 }

@@ -1,5 +1,4 @@
 import { Controller, Get, Header, Param, Query, Req, Res } from '@nestjs/common';
-import { RouteSchema } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RepeatableRefusal } from '../access-tokens/token-errors.js';
@@ -14,7 +13,7 @@ import { AcceptedCalls } from './accepted-calls.js';
 import { type AuthenticatedCall, callOf, ResponseCache } from './response-cache.js';
 import { TokenQuery } from './token.query.js';
 import { TokenIssuer } from './token-issuer.js';
-import { serializeRest, TOKEN_RESPONSE_SCHEMA, TokenResponse, toTokenResponse } from './token.response.js';
+import { serializeRest, TokenResponse, toTokenResponse } from './token.response.js';
 
 /** What `answer` needs of a request. */
 interface AcceptedRequest {
@@ -42,7 +41,6 @@ export class TokensController {
   @Get(':userId')
   @Audited('token.issue')
   @Header('cache-control', 'no-store')
-  @RouteSchema({ response: { 200: TOKEN_RESPONSE_SCHEMA } })
   @ApiOperation({ operationId: 'getToken', summary: 'A fresh access token of a user' })
   @ApiOkResponse({ type: TokenResponse })
   @ApiProblems(
