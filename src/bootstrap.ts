@@ -73,7 +73,15 @@ export async function startBroker(
       else next(request, response);
     },
   });
-  await registerHooks(adapter, { publicUrl, cell, limits, accessLog, textBodies: EVENT_BODIES });
+  const hasAdminPort = settings.adminPort !== null;
+  await registerHooks(adapter, {
+    publicUrl,
+    cell,
+    hasAdminPort,
+    limits,
+    accessLog,
+    textBodies: EVENT_BODIES,
+  });
 
   const module = AppModule.with(settings, { log, version, meter, ...(clock ? { clock } : {}) });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {

@@ -1,6 +1,6 @@
 /*
- * How a cache keeps to little memory: a bound on its entries that costs nothing while it is empty, and values that many entries have
- * in common, once. Does not own what is cached, nor for how long: each cache says so.
+ * How caches save memory: a bound on the number of entries that allocates nothing in advance, and one copy of values that many entries
+ * share. Does not own what is cached, nor for how long: each cache says so.
  */
 
 const ONE = () => 1;

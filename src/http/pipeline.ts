@@ -8,6 +8,7 @@ import { ProblemFilter } from './problem/problem.filter.js';
 import { limitRates, type RateLimits } from './rate-limit/rate-limit.hook.js';
 import { decorateRequests } from './request-context.js';
 import { registerPageHeaders, registerSecurityHeaders } from './security-headers.js';
+import { registerPortSplit } from './server/admin-port.js';
 import {
   acceptForms,
   acceptJson,
@@ -32,6 +33,7 @@ import { validation } from './validation/validation.pipe.js';
 interface HookParts {
   readonly publicUrl: string;
   readonly cell: string | null;
+  readonly hasAdminPort: boolean;
   readonly limits: RateLimits;
   readonly accessLog: AccessLog;
   readonly textBodies: TextBodies;
@@ -48,12 +50,13 @@ interface HandlerParts {
  */
 export async function registerHooks(
   adapter: FastifyAdapter,
-  { publicUrl, cell, limits, accessLog, textBodies }: HookParts,
+  { publicUrl, cell, hasAdminPort, limits, accessLog, textBodies }: HookParts,
 ): Promise<void> {
   const server = adapter.getInstance<FastifyInstance>();
   decorateRequests(server);
 
   // onRequest, in this order:
+  if (hasAdminPort) registerPortSplit(server);
   registerSecurityHeaders(server, publicUrl);
   limitRates(server, limits);
   registerMethodNotAllowed(server);

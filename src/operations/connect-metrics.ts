@@ -66,7 +66,7 @@ export class ConnectMetrics {
     };
     if (SUCCESSES.has(outcome)) this.#log.debug(facts, 'connect ended');
     else if (QUIET.has(outcome)) this.#log.log(facts, 'connect ended');
-    else this.#log.warn(facts, 'connect did not end well');
+    else this.#log.warn(facts, 'connect failed');
   }
 }
 

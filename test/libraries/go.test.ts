@@ -22,7 +22,7 @@ if (status !== 0) testLibrary({ missing: `Go or ${PACKAGE} is not here: it was n
 else {
   const built = go('build', '-o', binary, resolve('test/libraries/programs/program.go'));
   if (built.status !== 0) throw new Error(built.stderr);
-  // It tells no version. Before it knew external_account_authorized_user, it refused to exchange at hosts but Google's.
+  // It reports no version. Before it knew external_account_authorized_user, it refused to exchange at hosts but Google's.
   const isCurrent = readFileSync(join(folder.trim(), 'google.go'), 'utf8').includes(
     'external_account_authorized_user',
   );

@@ -13,7 +13,7 @@ import { tracing } from '../../tracing/tracing.js';
 import type { AccessLog } from '../logging/access-log.js';
 import { requestId } from '../logging/logger.js';
 import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
-import { markAdminRequests, registerPortSplit } from './admin-port.js';
+import { markAdminRequests } from './admin-port.js';
 import { MAX_BODY_BYTES } from './body-parsers.js';
 import { boundConnections, defaultMaxConnections, hasBody } from './connections.js';
 import { rewriteForwardAuth } from './forward-auth.js';
@@ -97,7 +97,6 @@ export function createAdapter(
     done();
   });
   const adminServer = second.server;
-  if (adminServer) registerPortSplit(server);
   closeConnectionsGracefully(server, adminServer ? [server.server, adminServer] : [server.server]);
   return { adapter, adminServer };
 }
