@@ -50,8 +50,10 @@ const OLD_ROWS: Readonly<Record<string, string>> = {
 };
 
 async function fill(table: string): Promise<void> {
-  await bed.sql(`INSERT INTO ${table} SELECT (jsonb_populate_record(NULL::${table}, jsonb_build_object(${OLD_ROWS[table]}))).*
-    FROM generate_series(1, ${ROWS}) AS n`);
+  // Not `SELECT (jsonb_populate_record(…)).*`, which would make each row once for each of its columns.
+  await bed.sql(`INSERT INTO ${table} SELECT made.*
+    FROM (SELECT jsonb_build_object(${OLD_ROWS[table]}) AS old FROM generate_series(1, ${ROWS}) AS n) AS each,
+      jsonb_populate_record(NULL::${table}, each.old) AS made`);
   const [operation, rows] = table === 'outbox_events' ? ['UPDATE', 'NEW'] : ['DELETE', 'OLD'];
   await bed.sql(`CREATE OR REPLACE TRIGGER at_most AFTER ${operation} ON ${table} REFERENCING ${rows} TABLE AS rows
     FOR EACH STATEMENT EXECUTE FUNCTION at_most()`);
